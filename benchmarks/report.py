@@ -1,0 +1,154 @@
+"""Runs the benchmarks and writes their results into `docs/performance.md`: `python benchmarks/report.py`.
+
+Times of one machine say little about another's, so that everything is told against sdmodel's own time in the same run.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[1]
+DOCUMENT = PROJECT / "docs" / "performance.md"
+BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
+PACKAGES = ("sdmodel", "llvmlite", "numpy", "xarray", "sympy", "lark", "pysd", "pysimlin")
+
+Times = Mapping[str, Mapping[str, float]]
+"""Seconds by group and by name of the test."""
+
+
+def main() -> None:
+    """Measure, then replace what stands between the two marks of the document."""
+    results = measured()
+    before, rest = DOCUMENT.read_text("utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{report(results)}\n{END}{after}", "utf-8")
+    print(DOCUMENT)
+
+
+def measured() -> dict[str, Any]:
+    """What pytest-benchmark found, as it writes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "results.json")
+        command = [sys.executable, "-m", "pytest", "benchmarks", "-q", f"--benchmark-json={file}"]
+        subprocess.run(command, cwd=PROJECT, check=True)
+        return json.loads(file.read_text("utf-8"))
+
+
+def report(results: Mapping[str, Any]) -> str:
+    """The document's part between the marks."""
+    times = _times(results["benchmarks"])
+    parts = [machine(results["machine_info"]), engines(times), one_core(times), cold_start(times)]
+    return "\n".join([*parts, memory(results["benchmarks"])])
+
+
+def _times(benchmarks: Sequence[Mapping[str, Any]]) -> Times:
+    """The median of each test, which a busy moment of the machine moves least."""
+    times: dict[str, dict[str, float]] = {}
+    for each in benchmarks:
+        name = each["name"].split("[")[0].removeprefix("test_")
+        times.setdefault(each["group"], {})[name] = each["stats"]["median"]
+    return times
+
+
+def machine(info: Mapping[str, Any]) -> str:
+    """Where it was measured, and with which versions."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    processor = info.get("cpu", {}).get("brand_raw", platform.processor())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return f"Machine: {processor}, {cores} cores, {system}.\nVersions: {versions}.\n"
+
+
+def engines(times: Times) -> str:
+    """Every engine's time as a multiple of sdmodel's, with sdmodel's own in seconds."""
+    rows = [[group, seconds(own), *others] for group, own, others in _compared(times)]
+    return table(["", "sdmodel", "PySD takes", "Simlin takes"], rows)
+
+
+def _compared(times: Times) -> Iterator[tuple[str, float, list[str]]]:
+    single = times["one run, every element kept"]
+    thousand = times["1,000 members, one element kept"]
+    for group, found in times.items():
+        if "sdmodel" not in found:
+            continue
+        members = int(group.split()[0].replace(",", "")) if "members" in group else 1
+        guesses = {"pysd": single["pysd"] * members, "simlin": thousand["simlin"] * members / 1_000}
+        own = found["sdmodel"]
+        yield group, own, [_multiple(name, found, guesses if members > 1 else {}, own) for name in ("pysd", "simlin")]
+
+
+def _multiple(name: str, found: Mapping[str, float], guesses: Mapping[str, float], own: float) -> str:
+    """Measured as a plain multiple, made up of single runs with a `~`, and nothing where there is none."""
+    if name in found:
+        return f"{ratio(found[name] / own)} as long"
+    return f"~ {ratio(guesses[name] / own)} as long" if name in guesses else "-"
+
+
+def one_core(times: Times) -> str:
+    """A member of an ensemble against a run alone."""
+    found = times["one core, one element kept"]
+    member = found["thousand"] / 1_000
+    rows = [
+        ["a run alone", seconds(found["single"]), "1"],
+        ["a member among 1,000", seconds(member), ratio(member / found["single"])],
+    ]
+    return table(["on one core, one element kept", "time", "against a run alone"], rows)
+
+
+def cold_start(times: Times) -> str:
+    """The command against the imports it needs."""
+    found = times["from nothing to a stored run"]
+    rows = [
+        ["`python -m sdmodel run`, whole", seconds(found["run"]), "1"],
+        [
+            "importing the same modules and nothing else",
+            seconds(found["imports"]),
+            ratio(found["imports"] / found["run"]),
+        ],
+    ]
+    return table(["in a new process", "time", "share of the whole"], rows)
+
+
+def memory(benchmarks: Sequence[Mapping[str, Any]]) -> str:
+    """What an ensemble added to the memory of its process, beside what was allowed."""
+    found = [each["extra_info"] for each in benchmarks if each["group"] == "memory of an ensemble"]
+    rows = [[each["bound"], _mebibytes(each["kept"]), _mebibytes(each["used"])] for each in found]
+    return table(["allowed: `memory=`", "the result itself", "added to the process"], rows)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows as a table of Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def seconds(time: float) -> str:
+    """A time in the unit that shows it best, to two digits."""
+    factor, unit = next((scale for scale in ((1, "s"), (1e3, "ms")) if time * scale[0] >= 1), (1e6, "µs"))
+    return f"{_rounded(time * factor)} {unit}"
+
+
+def ratio(value: float) -> str:
+    """A multiple to two digits."""
+    return f"{_rounded(value)} times" if value >= 1 else f"{_rounded(value)}"
+
+
+def _rounded(value: float) -> str:
+    return f"{float(f'{value:.2g}'):,.10g}"
+
+
+def _mebibytes(count: float) -> str:
+    return f"{count / 2**20:,.0f} MiB"
+
+
+if __name__ == "__main__":
+    main()

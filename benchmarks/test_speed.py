@@ -1,0 +1,138 @@
+"""How long reading, compiling and running take, beside PySD and Simlin on the same model in the same process.
+
+The name of a group is the row of the report, the name of the engine its column.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pysd
+import pytest
+
+import sdmodel as sd
+from sdmodel.program import compile_model
+
+simlin = pytest.importorskip("simlin", reason="pysimlin has no wheel for this platform")
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+LEVER, OUTCOME = "lifetime 7", "Level 7"
+
+
+def _lifetimes(members: int) -> np.ndarray:
+    return np.linspace(20.0, 60.0, members)
+
+
+@pytest.fixture(scope="module")
+def model(path: Path) -> sd.Model:
+    """The model, compiled by a first run."""
+    model = sd.read_model(path)
+    sd.simulate(model)
+    return model
+
+
+@pytest.fixture(scope="module")
+def pysd_model(path: Path) -> Any:
+    return pysd.read_vensim(str(path))
+
+
+@pytest.mark.benchmark(group="read the file")
+class TestReading:
+    def test_sdmodel(self, benchmark, path):
+        benchmark.pedantic(sd.read_model, (path,), rounds=10, warmup_rounds=1)
+
+    def test_pysd(self, benchmark, path):
+        benchmark.pedantic(pysd.read_vensim, (str(path),), rounds=2)
+
+    def test_simlin(self, benchmark, path):
+        benchmark.pedantic(simlin.load, (path,), rounds=10, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="compile the model")
+class TestCompiling:
+    """PySD translates while it reads, so that it has no row of its own here."""
+
+    def test_sdmodel(self, benchmark, path):
+        benchmark.pedantic(compile_model, setup=lambda: ((sd.read_model(path),), {}), rounds=10, warmup_rounds=1)
+
+    def test_simlin(self, benchmark, path):
+        def ready(model):
+            with model.simulate():
+                pass
+
+        benchmark.pedantic(ready, setup=lambda: ((simlin.load(path),), {}), rounds=10, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="one run, every element kept")
+class TestOneRun:
+    def test_sdmodel(self, benchmark, model):
+        run = benchmark.pedantic(sd.simulate, (model,), rounds=30, warmup_rounds=2)
+        assert np.isfinite(run["level_7"]).all()
+
+    def test_pysd(self, benchmark, pysd_model):
+        frame = benchmark.pedantic(pysd_model.run, rounds=1)
+        assert np.isfinite(frame[OUTCOME]).all()
+
+    def test_simlin(self, benchmark, path):
+        with simlin.load(path).simulate() as sim:
+            names = sim.get_var_names()
+
+            def run():
+                sim.reset()
+                sim.run_to_end()
+                return {name: sim.get_series(name) for name in names}
+
+            series = benchmark.pedantic(run, rounds=30, warmup_rounds=2)
+        assert np.isfinite(series["level_7"]).all()
+
+
+@pytest.mark.benchmark(group="1,000 members, one element kept")
+class TestThousandMembers:
+    def test_sdmodel(self, benchmark, model):
+        constants = {LEVER: _lifetimes(1_000)}
+        runs = benchmark.pedantic(sd.simulate, (model, constants), {"save": [OUTCOME]}, rounds=10, warmup_rounds=1)
+        assert runs["level_7"].sizes["member"] == 1_000
+
+    def test_simlin(self, benchmark, path):
+        with simlin.load(path).simulate() as sim:
+
+            def run():
+                return [_simlin_member(sim, value) for value in _lifetimes(1_000)]
+
+            rows = benchmark.pedantic(run, rounds=1)
+        assert np.ptp([row[-1] for row in rows]) > 0
+
+
+@pytest.mark.benchmark(group="100,000 members, one element kept")
+class TestHundredThousandMembers:
+    """The others would take minutes and days; the report says what their single runs add up to."""
+
+    def test_sdmodel(self, benchmark, model):
+        constants = {LEVER: _lifetimes(100_000)}
+        runs = benchmark.pedantic(sd.simulate, (model, constants), {"save": [OUTCOME]}, rounds=2)
+        assert runs["level_7"].sizes["member"] == 100_000
+
+
+@pytest.mark.benchmark(group="one core, one element kept")
+class TestOneCore:
+    """What a member of an ensemble costs against a run alone, on one core."""
+
+    def test_single(self, benchmark, model):
+        benchmark.pedantic(sd.simulate, (model,), {"save": [OUTCOME], "threads": 1}, rounds=100, warmup_rounds=5)
+
+    def test_thousand(self, benchmark, model):
+        constants = {LEVER: _lifetimes(1_000)}
+        benchmark.pedantic(
+            sd.simulate, (model, constants), {"save": [OUTCOME], "threads": 1}, rounds=10, warmup_rounds=1
+        )
+
+
+def _simlin_member(sim: Any, value: float) -> np.ndarray:
+    """One member: a fresh start, one constant, all steps, one series out."""
+    sim.reset()
+    sim.set_value("lifetime_7", value)
+    sim.run_to_end()
+    return sim.get_series("level_7")

@@ -1,0 +1,88 @@
+"""How long `python -m sdmodel run` takes from nothing, how much of that is imports, and what an ensemble holds in memory.
+
+Each is measured in a process of its own, as a user has it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sdmodel.testing import benchmark_text
+
+_LOADED = """
+import json, sys
+from sdmodel.cli import main
+main(["run", "large.mdl", "--name", "loaded"], standalone_mode=False)
+json.dump([name for name in sys.modules if name != "__main__"], open("loaded.json", "w"))
+"""
+
+_IMPORT = """
+import importlib, json, sys
+for name in json.load(open("loaded.json")):
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        pass
+"""
+
+_PEAK = """
+import json, resource, sys
+import numpy as np
+import sdmodel as sd
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+model = sd.read_model("large.mdl")
+sd.simulate(model, save=["Level 7"])
+before = peak()
+runs = sd.simulate(model, {"lifetime 7": np.linspace(20.0, 60.0, int(sys.argv[1]))}, save=["Level 7"], memory=sys.argv[2])
+print(json.dumps({"kept": runs.nbytes, "used": peak() - before}))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the large model and, once it has run, the list of what a run imports."""
+    (tmp_path / "large.mdl").write_text(benchmark_text(), "utf-8")
+    return tmp_path
+
+
+def _python(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=600,
+    )
+    return done.stdout
+
+
+@pytest.mark.benchmark(group="from nothing to a stored run")
+class TestColdStart:
+    def test_run(self, benchmark, folder):
+        def run():
+            _python(folder, "-m", "sdmodel", "run", "large.mdl", "--name", "cold", "--force")
+
+        benchmark.pedantic(run, rounds=5, warmup_rounds=1)
+        assert (folder / "runs" / "cold.nc").is_file()
+
+    def test_imports(self, benchmark, folder):
+        _python(folder, "-c", _LOADED)
+        benchmark.pedantic(_python, (folder, "-c", _IMPORT), rounds=5, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="memory of an ensemble")
+@pytest.mark.parametrize("bound", ["64MiB", "256MiB", "1GiB"])
+def test_an_ensemble_keeps_to_its_bound(benchmark, folder, bound):
+    """What is used beside the result itself stays within what was allowed."""
+    answer = benchmark.pedantic(_python, (folder, "-c", _PEAK, "50000", bound), rounds=1)
+    benchmark.extra_info |= json.loads(answer) | {"bound": bound}

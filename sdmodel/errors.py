@@ -1,0 +1,78 @@
+"""What can go wrong because of what a user wrote: one class per stage, told as `where: what is wrong; what to do`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A spot in a text file; line and column count from 1."""
+
+    path: str
+    line: int
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong, with its place (or the name of a run, an option, a file) and its cure."""
+
+    where: Place | str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if str(self.where) else self.what
+
+
+class SdmodelError(Exception):
+    """A fault that a user can mend; anything else keeps its traceback."""
+
+
+class FaultsError(SdmodelError):
+    """Several faults of one file, told together in the order of the file."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(sorted(faults, key=_order))
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+def _order(fault: Fault) -> tuple[str, int, int]:
+    where = fault.where
+    return (where.path, where.line, where.column) if isinstance(where, Place) else (where, 0, 0)
+
+
+class ModelError(FaultsError):
+    """A model that cannot be read, or that cannot mean what it says."""
+
+
+class ScenarioError(FaultsError):
+    """Changes that the model does not allow."""
+
+
+class SimulationError(SdmodelError):
+    """A run that cannot be made, or that broke off."""
+
+
+class DatasetError(SdmodelError):
+    """A dataset that is not a run, or lacks what is asked of it."""
+
+
+class StoreError(SdmodelError):
+    """A stored run that cannot be read or written."""
+
+
+class ReferenceError(SdmodelError):  # noqa: A001 - the stage is called `reference`
+    """The second opinion cannot be had."""
+
+
+class ComparisonError(SdmodelError):
+    """Runs that cannot be compared."""
+
+
+class FigureError(SdmodelError):
+    """A figure that cannot be drawn."""

@@ -1,0 +1,6 @@
+"""Figures of stored numbers: functions that return a matplotlib `Figure` and compute no results of their own."""
+
+from .output import save_figure
+from .runs import plot_runs
+
+__all__ = ["plot_runs", "save_figure"]

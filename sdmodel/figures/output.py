@@ -1,0 +1,34 @@
+"""Figures as files."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from ..errors import FigureError
+from ..files import write_file
+
+_SILENT = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""What each format would say of its making; without it the same figure is the same file."""
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str], *, force: bool = False) -> Path:
+    """Write a figure as `.png` (200 dots an inch), `.svg` or `.pdf`, complete or not at all, and return where it is.
+
+    Raises
+    ------
+    FigureError
+        If the format is another, the file exists and `force` is not given, or it cannot be written.
+    """
+    target = Path(path)
+    kind = target.suffix.lower().removeprefix(".")
+    if kind not in _SILENT:
+        message = f"{target}: is not a format for figures; let the name end in .png, .svg or .pdf"
+        raise FigureError(message)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=kind, dpi=200, metadata=_SILENT[kind])
+    write_file(target, drawn.getbuffer(), force=force, error=FigureError)
+    return target

@@ -1,0 +1,71 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from .errors import SdmodelError
+
+
+def write_file(path: Path, content: bytes | memoryview, *, force: bool, error: type[SdmodelError]) -> None:
+    """Write a file that others see complete or, if anything breaks off, not at all; only `force` replaces another.
+
+    Raises
+    ------
+    SdmodelError
+        Of the class `error`, if the file exists and `force` is not given, or if it cannot be written.
+    """
+    if path.exists() and not force:
+        raise error(_exists(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
+    except OSError as cause:
+        raise error(_unwritable(path, cause)) from cause
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            _open_to_readers(name)
+        _put_in_place(Path(name), path, force=force)
+    except FileExistsError as cause:
+        raise error(_exists(path)) from cause
+    except OSError as cause:
+        raise error(_unwritable(path, cause)) from cause
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _put_in_place(made: Path, path: Path, *, force: bool) -> None:
+    """Give the finished file its name; a link fails where a name is taken, which a replacement would not notice."""
+    if force:
+        made.replace(path)
+        return
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if path.exists():
+            raise FileExistsError from None
+        made.replace(path)
+
+
+def _open_to_readers(name: str) -> None:
+    """Give a temporary file, private at first, the rights of any other new file."""
+    mask = os.umask(0)
+    os.umask(mask)
+    with contextlib.suppress(OSError):
+        Path(name).chmod(0o666 & ~mask)
+
+
+def _exists(path: Path) -> str:
+    return f"{path}: exists already; choose another name or force it to be replaced"
+
+
+def _unwritable(path: Path, cause: OSError) -> str:
+    return f"{path}: cannot be written ({cause.strerror or cause}); choose another folder or make room there"

@@ -1,0 +1,222 @@
+"""The value of an expression, worked out one number at a time.
+
+Slow and plain on purpose: it settles what must be known before anything is compiled (the order of a DELAY N), and gives
+tests a second reading of every operation to hold against the machine code.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from sympy import Abs, Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
+
+from .algebra import Table, VensimFunction, referred
+from .functions import FUNCTIONS, LOOKUPS
+from .records import Subscript
+from .subscripts import Binding, Cell, expanded, is_reduction, labels_of, marked, position, resolve
+
+NEXT_TO_ZERO = 1e-6
+"""Below this size a divisor counts as zero in ZIDZ and XIDZ (Vensim reference manual, XIDZ)."""
+
+Read = Callable[[Cell], "float | Table"]
+"""How an evaluation gets at the value of a cell, or at the table of a lookup."""
+
+
+def evaluate(subscripts: Mapping[str, Subscript], expression: Expr, binding: Binding, read: Read) -> float:
+    """The value of an expression under a binding, in its own units; what cannot be computed is not a number."""
+
+    def value(part: Expr, bound: Binding = binding) -> float:
+        return evaluate(subscripts, part, bound, read)
+
+    if expression.is_Number:
+        return float(expression)
+    if isinstance(expression, Symbol | Indexed):
+        return _read_number(subscripts, expression, binding, read)
+    if isinstance(expression, Add):
+        return _fold(lambda a, b: a + b, [value(term) for term in expression.args])
+    if isinstance(expression, Mul):
+        return _product(expression, value)
+    if isinstance(expression, Pow):
+        return _guarded(math.pow, value(expression.base), value(expression.exp))
+    if is_reduction(expression):
+        values = [value(expression.args[0], inner) for inner in expanded(subscripts, marked(expression), binding)]
+        return _REDUCE[expression.name](values)
+    if isinstance(expression, VensimFunction):
+        return _call(subscripts, expression, value, read, binding)
+    return _guarded(_MATH[type(expression)], value(expression.args[0]))
+
+
+def _fold(operation: Callable[[float, float], float], values: list[float]) -> float:
+    total = values[0]
+    for each in values[1:]:
+        total = operation(total, each)
+    return total
+
+
+def _read_number(subscripts: Mapping[str, Subscript], expression: Expr, binding: Binding, read: Read) -> float:
+    name, indices = referred(expression)
+    if not indices and (name.rstrip("!") in subscripts or name in binding):
+        return position(subscripts, name, binding)
+    found = read(Cell(name, tuple(resolve(subscripts, index, binding) for index in indices)))
+    return math.nan if isinstance(found, Table) else found
+
+
+def _product(expression: Expr, value: Callable[[Expr], float]) -> float:
+    total = 1.0
+    for index, factor in enumerate(expression.args):
+        if isinstance(factor, Pow) and factor.exp is S.NegativeOne:
+            total = quotient(total, value(factor.base))
+        else:
+            total = value(factor) if index == 0 else total * value(factor)
+    return total
+
+
+def quotient(dividend: float, divisor: float) -> float:
+    """A division as the processor does it: by zero it is infinite, zero by zero is not a number."""
+    if divisor != 0:
+        return dividend / divisor
+    return math.nan if dividend == 0 or math.isnan(dividend) else math.copysign(math.inf, dividend * math.copysign(1, divisor))
+
+
+def _guarded(function: Callable[..., float], *arguments: float) -> float:
+    try:
+        return function(*arguments)
+    except OverflowError:
+        return math.inf
+    except (ValueError, ZeroDivisionError):
+        return math.nan
+
+
+def _call(
+    subscripts: Mapping[str, Subscript],
+    expression: VensimFunction,
+    value: Callable[[Expr], float],
+    read: Read,
+    binding: Binding,
+) -> float:
+    name, arguments = expression.name, expression.args
+    if name == "ELMCOUNT":
+        return float(len(labels_of(subscripts, referred(arguments[0])[0].rstrip("!"))))
+    if name in LOOKUPS:
+        table = arguments[0]
+        if not isinstance(table, Table):
+            key, indices = referred(table)
+            found = read(Cell(key, tuple(resolve(subscripts, index, binding) for index in indices)))
+            if not isinstance(found, Table):
+                return math.nan
+            table = found
+        return look_up(name, table, value(arguments[1]))
+    if name == "IF THEN ELSE":
+        return value(arguments[1] if value(arguments[0]) else arguments[2])
+    if name in _AT_START:
+        return value(arguments[_AT_START[name]])
+    time = (read(Cell("time")), read(Cell("time_step"))) if FUNCTIONS[name].code in _OF_TIME else ()
+    return _guarded(_OPERATIONS[FUNCTIONS[name].code if name not in _COMPARE else name], *map(value, arguments), *time)
+
+
+def look_up(name: str, table: Table, x: float) -> float:
+    """The value of a table at x, by the function of that name."""
+    points = sorted(table.points, key=lambda point: point[0])
+    xs, ys = [p[0] for p in points], [p[1] for p in points]
+    if name == "LOOKUP FORWARD":
+        return ys[min(bisect_left(xs, x), len(xs) - 1)]
+    if name == "LOOKUP BACKWARD":
+        return ys[max(bisect_right(xs, x) - 1, 0)]
+    if len(xs) == 1 or (name == "LOOKUP" and x <= xs[0]):
+        return ys[0]
+    if name == "LOOKUP" and x >= xs[-1]:
+        return ys[-1]
+    left = min(max(bisect_right(xs, x) - 1, 0), len(xs) - 2)
+    return ys[left] + (x - xs[left]) * quotient(ys[left + 1] - ys[left], xs[left + 1] - xs[left])
+
+
+def _xidz(dividend: float, divisor: float, otherwise: float = 0.0) -> float:
+    return otherwise if abs(divisor) < NEXT_TO_ZERO else dividend / divisor
+
+
+def _quantum(x: float, quantum: float) -> float:
+    return x if quantum <= 0 else quantum * math.trunc(x / quantum)
+
+
+def _step(height: float, start: float, time: float, step: float) -> float:
+    return height if time + step * NEXT_TO_ZERO >= start else 0.0
+
+
+def _ramp(slope: float, start: float, end: float, time: float, _step: float) -> float:
+    return slope * max(min(time, end) - start, 0.0)
+
+
+def _pulse(start: float, width: float, time: float, step: float) -> float:
+    since = time + step * NEXT_TO_ZERO - start
+    return float(0 <= since < max(width, step))
+
+
+def _pulse_train(start: float, width: float, interval: float, end: float, time: float, step: float) -> float:  # noqa: PLR0913
+    slack = step * NEXT_TO_ZERO
+    since = time + slack - start
+    phase = since - interval * math.floor(since / interval)
+    return float(since >= 0 and time <= end + slack and phase < max(width, step))
+
+
+_MATH: Mapping[type[Function], Callable[[float], float]] = MappingProxyType(
+    {Abs: abs}
+    | {
+        type(FUNCTIONS[name].build(Symbol("x"))): getattr(math, FUNCTIONS[name].code)
+        for name in (
+            "EXP", "LN", "SIN", "COS", "TAN", "ARCSIN", "ARCCOS", "ARCTAN", "SINH", "COSH", "TANH",
+        )
+    }
+)
+
+_REDUCE: Mapping[str, Callable[[list[float]], float]] = MappingProxyType(
+    {
+        "SUM": lambda values: _fold(lambda a, b: a + b, values),
+        "PROD": lambda values: _fold(lambda a, b: a * b, values),
+        "VMIN": min,
+        "VMAX": max,
+    }
+)
+
+_COMPARE = frozenset({"=", "<>", "<", "<=", ">", ">="})
+
+_OPERATIONS: Mapping[str, Callable[..., float]] = MappingProxyType(
+    {
+        "=": lambda a, b: float(a == b),
+        "<>": lambda a, b: float(a != b),
+        "<": lambda a, b: float(a < b),
+        "<=": lambda a, b: float(a <= b),
+        ">": lambda a, b: float(a > b),
+        ">=": lambda a, b: float(a >= b),
+        "and": lambda a, b: float(a != 0 and b != 0),
+        "or": lambda a, b: float(a != 0 or b != 0),
+        "not": lambda a: float(a == 0),
+        "min": lambda a, b: min(b, a),
+        "max": lambda a, b: max(b, a),
+        "logarithm": lambda x, base: math.log(x) / math.log(base),
+        "pow": math.pow,
+        "integer": math.trunc,
+        "modulo": math.fmod,
+        "quantum": _quantum,
+        "zidz": _xidz,
+        "xidz": _xidz,
+        "same": lambda x: x,
+        "step": _step,
+        "ramp": _ramp,
+        "pulse": _pulse,
+        "pulse train": _pulse_train,
+    }
+)
+
+_OF_TIME = frozenset({"step", "ramp", "pulse", "pulse train"})
+
+_AT_START: Mapping[str, int] = MappingProxyType(
+    {
+        "INTEG": 1, "INITIAL": 0, "REINITIAL": 0, "ACTIVE INITIAL": 1, "SAMPLE IF TRUE": 2, "DELAY FIXED": 2, "SMOOTH": 0,
+        "SMOOTHI": 2, "SMOOTH3": 0, "SMOOTH3I": 2, "SMOOTH N": 2, "DELAY1": 0, "DELAY1I": 2, "DELAY3": 0, "DELAY3I": 2,
+        "DELAY N": 2, "TREND": 2, "FORECAST": 0,
+    }
+)
+"""Which argument a function with a memory shows at the start."""

@@ -1,0 +1,223 @@
+"""SMOOTH, DELAY, TREND and FORECAST as the ordinary stocks they are, and every other memory as an element of its own.
+
+The equations are those of the Vensim reference manual: an order-n delay is a chain of n stocks, each emptied in 1/n of the
+delay time. What is added is hidden, and named after the element that it serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from sympy import Abs, Expr, Indexed, Integer, S, Symbol
+
+from ..errors import Fault, ModelError
+from .algebra import Numbers, Table, VensimFunction, add, divide, multiply, negate, reference, referred, rewrite, walk
+from .evaluation import evaluate
+from .functions import FUNCTIONS
+from .records import Element, Equation, Kind, Model
+from .subscripts import Cell, bindings
+
+INTEG = FUNCTIONS["INTEG"].build
+ZIDZ = FUNCTIONS["ZIDZ"].build
+
+STATES = frozenset({"INTEG", "INITIAL", "REINITIAL", "ACTIVE INITIAL", "SAMPLE IF TRUE", "DELAY FIXED"})
+"""Functions with a memory that stay, each at the top of an equation of its own."""
+
+
+@dataclass
+class _Workshop:
+    """The hidden elements made for one equation."""
+
+    model: Model
+    element: Element
+    equation: Equation
+    serial: Callable[[], int]
+    made: list[Element] = field(default_factory=list)
+
+    def make(self, kind: Kind, call: Expr, build: Callable[[Expr], Expr]) -> Expr:
+        """A reference to a new hidden element, whose expression `build` makes from that reference."""
+        extra = _marks_of(call)
+        subscripts = (*self.equation.subscripts, *(name.rstrip("!") for name in extra))
+        inside = reference(f"{self.element.key}#{self.serial()}", *subscripts)
+        outside = reference(referred(inside)[0], *self.equation.subscripts, *extra)
+        expression = rewrite(build(inside), _unmark)
+        name = referred(inside)[0]
+        exceptions = self.equation.exceptions if not extra else ()
+        equation = replace(self.equation, expression=expression, subscripts=subscripts, exceptions=exceptions)
+        self.made.append(Element(name, kind, (equation,), subscripts, units="", group=self.element.group, hidden=True))
+        return outside
+
+    def stock(self, call: Expr, rate: Callable[[Expr], Expr], initial: Expr) -> Expr:
+        """A hidden stock."""
+        return self.make("stock", call, lambda level: INTEG(rate(level), initial))
+
+    def auxiliary(self, call: Expr, expression: Expr) -> Expr:
+        """A hidden auxiliary, so that a value used twice is worked out once."""
+        return expression if not expression.args else self.make("auxiliary", call, lambda _: expression)
+
+
+def _marks_of(call: Expr) -> tuple[str, ...]:
+    """The ranges that a SUM around the call runs over, where the call uses them."""
+    found: dict[str, None] = {}
+    for part in walk(call):
+        if isinstance(part, Symbol | Indexed):
+            found.update(dict.fromkeys(name for name in referred(part)[1] if name.endswith("!")))
+    return tuple(found)
+
+
+def _unmark(part: Expr) -> Expr | None:
+    if not isinstance(part, Indexed):
+        return None
+    name, indices = referred(part)
+    return reference(name, *(index.rstrip("!") for index in indices)) if any("!" in index for index in indices) else None
+
+
+def _smooth(shop: _Workshop, call: Expr, parts: Sequence[Expr], order: int) -> Expr:
+    value, time, initial = parts
+    stage = shop.auxiliary(call, divide(time, Integer(order))) if order > 1 else time
+    for _ in range(order):
+        inflow = value
+        value = shop.stock(call, lambda level, i=inflow: divide(add(i, negate(level)), stage), initial)  # type: ignore[misc]
+    return value
+
+
+def _delay(shop: _Workshop, call: Expr, parts: Sequence[Expr], order: int) -> Expr:
+    value, time, initial = parts
+    stage = shop.auxiliary(call, divide(time, Integer(order))) if order > 1 else time
+    for _ in range(order):
+        inflow = value
+        level = shop.stock(
+            call,
+            lambda level, i=inflow: add(i, negate(divide(level, stage))),  # type: ignore[misc]
+            multiply(initial, stage),
+        )
+        value = divide(level, stage)
+    return value
+
+
+def _trend(shop: _Workshop, call: Expr, parts: Sequence[Expr], _: int) -> Expr:
+    value, time, initial = parts
+    value = shop.auxiliary(call, value)
+    start = divide(value, add(S.One, multiply(initial, time)))
+    average = shop.stock(call, lambda level: divide(add(value, negate(level)), time), start)
+    return ZIDZ(add(value, negate(average)), multiply(time, Abs(average, evaluate=False)))
+
+
+def _forecast(shop: _Workshop, call: Expr, parts: Sequence[Expr], _: int) -> Expr:
+    value, time, horizon = parts
+    value = shop.auxiliary(call, value)
+    average = shop.stock(call, lambda level: divide(add(value, negate(level)), time), value)
+    trend = ZIDZ(add(value, negate(average)), multiply(time, average))
+    return multiply(value, add(S.One, multiply(trend, horizon)))
+
+
+_EXPANSIONS: Mapping[str, tuple[Callable[[_Workshop, Expr, Sequence[Expr], int], Expr], int]] = MappingProxyType(
+    {
+        "SMOOTH": (_smooth, 1),
+        "SMOOTHI": (_smooth, 1),
+        "SMOOTH3": (_smooth, 3),
+        "SMOOTH3I": (_smooth, 3),
+        "SMOOTH N": (_smooth, 0),
+        "DELAY1": (_delay, 1),
+        "DELAY1I": (_delay, 1),
+        "DELAY3": (_delay, 3),
+        "DELAY3I": (_delay, 3),
+        "DELAY N": (_delay, 0),
+        "TREND": (_trend, 0),
+        "FORECAST": (_forecast, 0),
+    }
+)
+"""How each is built, and its order; 0 where the call gives it or there is none."""
+
+
+def expand(model: Model) -> Model:
+    """The same model with nothing but stocks and simple states for memory; what was added is hidden.
+
+    Raises
+    ------
+    ModelError
+        If the order of a DELAY N or SMOOTH N is not a number from 1 up at the start.
+    """
+    elements: dict[str, Element] = {}
+    for element in model:
+        count = iter(range(1, 1_000_000))
+        equations = []
+        for equation in element.equations:
+            shop = _Workshop(model, element, equation, lambda count=count: next(count))  # type: ignore[misc]
+            equations.append(_expand_equation(shop))
+            elements |= {made.key: made for made in shop.made}
+        changed = any(new is not old for new, old in zip(equations, element.equations, strict=True))
+        elements[element.key] = replace(element, equations=tuple(equations)) if changed else element
+    return replace(model, elements=MappingProxyType(elements))
+
+
+def _expand_equation(shop: _Workshop) -> Equation:
+    whole = shop.equation.expression
+    if isinstance(whole, Table | Numbers) or not whole.args:
+        return shop.equation
+
+    def change(part: Expr) -> Expr | None:
+        if not isinstance(part, VensimFunction):
+            return None
+        if part.name in _EXPANSIONS:
+            build, order = _EXPANSIONS[part.name]
+            arguments = list(part.args)
+            if part.name in {"SMOOTH N", "DELAY N"}:
+                order = _order(shop, arguments.pop())
+            if len(arguments) == 2:  # noqa: PLR2004 - without an initial value it starts at its input
+                arguments.append(arguments[0])
+            return build(shop, part, arguments, order)
+        if part.name in STATES and part is not whole:
+            kind: Kind = "stock" if part.name == "INTEG" else "auxiliary"
+            return shop.make(kind, part, lambda _: part)
+        return None
+
+    if isinstance(whole, VensimFunction) and whole.name in STATES:
+        arguments = [rewrite(argument, change) for argument in whole.args]
+        same = all(new is old for new, old in zip(arguments, whole.args, strict=True))
+        return shop.equation if same else replace(shop.equation, expression=whole.func(*arguments))
+    expression = rewrite(whole, change)
+    return shop.equation if expression is whole else replace(shop.equation, expression=expression)
+
+
+def _order(shop: _Workshop, expression: Expr) -> int:
+    """The order of a delay: what its expression is at the start, for Vensim fixes it there."""
+    model = shop.model
+    _, binding = next(iter(bindings(model.subscripts, shop.equation)), ((), {}))
+    value = evaluate(model.subscripts, expression, binding, _Start(model).read)
+    if not 1 <= value < 1000:  # noqa: PLR2004 - also refuses what is not a number
+        message = f"the order of '{shop.element.name}' is {value:g} at the start; it must be a whole number from 1 up"
+        raise ModelError([Fault(shop.equation.place, message)])
+    return round(value)
+
+
+@dataclass
+class _Start:
+    """The values of a model at its initial time, worked out as they are asked for."""
+
+    model: Model
+    known: dict[Cell, float | Table] = field(default_factory=dict)
+
+    def read(self, cell: Cell) -> float | Table:
+        """The value of a cell at the start; one that depends on itself is not a number."""
+        if cell.key == "time":
+            return self.read(Cell("initial_time"))
+        if cell not in self.known:
+            self.known[cell] = float("nan")
+            self.known[cell] = self._work_out(cell)
+        return self.known[cell]
+
+    def _work_out(self, cell: Cell) -> float | Table:
+        element = self.model.elements.get(cell.key)
+        for equation in element.equations if element else ():
+            for index, (labels, binding) in enumerate(bindings(self.model.subscripts, equation)):
+                if labels == cell.labels:
+                    expression = equation.expression
+                    if isinstance(expression, Table):
+                        return expression
+                    if isinstance(expression, Numbers):
+                        return expression.values[index]
+                    return evaluate(self.model.subscripts, expression, binding, self.read)
+        return float("nan")

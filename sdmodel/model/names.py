@@ -1,0 +1,47 @@
+"""Names as Vensim compares them: case, blanks, underscores and line breaks do not matter."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+_BLANKS = re.compile(r"[\s_]+")
+_ODD = re.compile(r"\W+")
+
+
+def key(name: str) -> str:
+    """The form of a name under which two spellings of it are the same; quotes are only delimiters."""
+    text = name.strip()
+    if len(text) >= 2 and text[0] == text[-1] == '"':  # noqa: PLR2004
+        text = text[1:-1].replace('\\"', '"')
+    return _BLANKS.sub("_", text.strip(" \t_\r\n")).lower() or "_"
+
+
+def display(name: str) -> str:
+    """The author's spelling on one line, without the quotes."""
+    text = " ".join(name.split())
+    return text[1:-1].replace('\\"', '"') if len(text) >= 2 and text[0] == text[-1] == '"' else text  # noqa: PLR2004
+
+
+def identifiers(keys: Iterable[str]) -> dict[str, str]:
+    """A distinct Python identifier for each key, in order: what the variables of a dataset are called."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for each in keys:
+        base = _ODD.sub("_", each).strip("_") or "variable"
+        base = f"v_{base}" if base[0].isdigit() else base
+        name, count = base, 1
+        while name in taken:
+            count += 1
+            name = f"{base}_{count}"
+        taken.add(name)
+        found[each] = name
+    return found
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a misspelt one most likely means, in its own spelling, or none."""
+    spelling = {key(each): each for each in known}
+    close = difflib.get_close_matches(key(name), spelling, n=1, cutoff=0.6)
+    return spelling[close[0]] if close else None

@@ -1,0 +1,57 @@
+"""A model as a program: its layout, and machine code for one member alone and for as many as fill a register."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model import Cell, Model, plan
+from .layout import Layout, lay_out
+from .machine import Code, assemble, host
+from .module import module_text
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What `compile_model` makes: it computes any member of a model; safe to share between threads."""
+
+    model: Model
+    layout: Layout
+    _codes: dict[int, Code] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def given(self) -> NDArray[np.float64]:
+        """The model's own values of its constants, shape (constants,), each in its own units."""
+        return np.fromiter(self.layout.plan.constants.values(), float)
+
+    def code(self, width: int) -> Code:
+        """Machine code for blocks of that many members, made when it is first asked for."""
+        with self._lock:
+            if width not in self._codes:
+                self._codes[width] = assemble(module_text(self.layout, width, host().mathematics))
+            return self._codes[width]
+
+    def row(self, cell: Cell) -> int:
+        """Where a cell lives in the workspace."""
+        return self.layout.row[cell]
+
+
+_PROGRAMS: WeakKeyDictionary[Model, Program] = WeakKeyDictionary()
+
+
+def compile_model(model: Model) -> Program:
+    """The program of a model, kept with it, so that a second call costs nothing.
+
+    Raises
+    ------
+    ModelError
+        If elements depend on each other at one moment.
+    """
+    if model not in _PROGRAMS:
+        _PROGRAMS[model] = Program(model, lay_out(plan(model)))
+    return _PROGRAMS[model]

@@ -1,0 +1,89 @@
+"""This machine's processor and vector library, and assembly turned into code that it runs."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from .mathematics import LIBM, Mathematics
+
+_VECTOR_LIBRARY = "libmvec.so.1"
+_VECTOR_ABI = (("avx512f", "e", 8), ("avx2", "d", 4), ("sse2", "b", 2))
+"""Feature of the processor, letter of the vector function ABI, doubles in a register."""
+
+_WORD = ctypes.c_int64
+_POINTER = ctypes.c_void_p
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What code is made for: the processor, and how many members fill one of its registers."""
+
+    cpu: str
+    features: str
+    width: int
+    mathematics: Mathematics
+
+
+@cache
+def host() -> Host:
+    """The machine this runs on."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    try:
+        features = llvm.get_host_cpu_features()
+    except RuntimeError:  # the processor is newer than LLVM
+        features = llvm.FeatureMap()
+    letter, width = next(((a, w) for name, a, w in _VECTOR_ABI if features.get(name)), ("", 2))
+    return Host(llvm.get_host_cpu_name(), features.flatten(), width, Mathematics(width, _vector_functions(letter, width)))
+
+
+def _vector_functions(letter: str, width: int) -> MappingProxyType[str, str]:
+    """The names of the vector library's functions, by the C library's; nothing where the library is not found."""
+    if not letter:
+        return MappingProxyType({})
+    try:
+        llvm.load_library_permanently(_VECTOR_LIBRARY)
+    except RuntimeError:
+        return MappingProxyType({})
+    names = {name: f"_ZGV{letter}N{width}{'v' * count}_{name}" for name, count in LIBM.items()}
+    return MappingProxyType({name: symbol for name, symbol in names.items() if llvm.address_of_symbol(symbol)})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Code:
+    """Machine code in memory: `run` is callable from any thread and holds no lock while it runs."""
+
+    run: Callable[..., int]
+    engine: Any
+
+
+def assemble(text: str) -> Code:
+    """Machine code for a module of assembly."""
+    this = host()
+    module = llvm.parse_assembly(text)
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=this.cpu, features=this.features, opt=2, jit=True, codemodel="jitdefault"
+    )
+    _optimise(module, machine)
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    signature = ctypes.CFUNCTYPE(
+        _WORD, _POINTER, _POINTER, _WORD, _POINTER, _POINTER, _WORD, _POINTER, _WORD, _WORD, _POINTER, _POINTER, _WORD,
+        _WORD, ctypes.c_double, _WORD, _WORD, _WORD, _POINTER, _POINTER,
+    )  # fmt: skip
+    return Code(signature(engine.get_function_address("run")), engine)
+
+
+def _optimise(module: Any, machine: Any) -> None:
+    """Inlines the elementary functions and drops what is computed twice; more would cost more time than it saves."""
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_always_inliner_pass()
+    passes.run(module, builder)

@@ -1,0 +1,88 @@
+"""Elementary functions for a row of members: glibc's vector library where there is one, the C library elsewhere.
+
+One member alone goes through the same vector code as many, so that its numbers do not depend on the company it keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from .ir import Function, numbers
+
+LIBM: Mapping[str, int] = MappingProxyType(
+    {
+        "exp": 1, "log": 1, "pow": 2, "sin": 1, "cos": 1, "tan": 1, "asin": 1, "acos": 1, "atan": 1, "sinh": 1, "cosh": 1,
+        "tanh": 1,
+    }
+)
+"""Functions of the C library, with how many numbers each takes."""
+
+INTRINSICS = ("fabs", "floor", "trunc", "sqrt")
+"""Functions that the processor has itself; all are exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mathematics:
+    """The vector library of this machine: how many members it takes at once and what it calls each function."""
+
+    lanes: int
+    vector: Mapping[str, str]
+
+    def text(self, width: int) -> str:
+        """Definitions of every elementary function for rows of `width` members."""
+        parts = [_intrinsic(name, width) for name in INTRINSICS]
+        for name, count in LIBM.items():
+            if name in self.vector:
+                parts.append(self._vector(name, count, width))
+            else:
+                parts.append(_by_member(name, count, width))
+        return "\n".join(parts)
+
+    def _vector(self, name: str, count: int, width: int) -> str:
+        wide = numbers(self.lanes)
+        symbol = self.vector[name]
+        declared = f"declare {wide} @{symbol}({', '.join([wide] * count)}) nounwind memory(none)"
+        f = Function(width)
+        arguments = [f"%a{index}" for index in range(count)]
+        if width == 1:
+            arguments = [_widen(f, each, self.lanes) for each in arguments]
+        result = f.put(f"call {wide} @{symbol}({', '.join(f'{wide} {each}' for each in arguments)})")
+        if width == 1:
+            result = f.put(f"extractelement {wide} {result}, i64 0")
+        return f"{declared}\n{_define(f, name, count, result)}"
+
+
+def _widen(f: Function, scalar: str, lanes: int) -> str:
+    wide = numbers(lanes)
+    first = f.put(f"insertelement {wide} poison, double {scalar}, i64 0")
+    return f.put(f"shufflevector {wide} {first}, {wide} poison, <{lanes} x i32> zeroinitializer")
+
+
+def _define(f: Function, name: str, count: int, result: str) -> str:
+    parameters = ", ".join(f"{f.number} %a{index}" for index in range(count))
+    head = f"internal {f.number} @m_{name}({parameters}) alwaysinline nounwind"
+    return f.text(head, f"ret {f.number} {result}")
+
+
+def _intrinsic(name: str, width: int) -> str:
+    f = Function(width)
+    suffix = "f64" if width == 1 else f"v{width}f64"
+    result = f.put(f"call {f.number} @llvm.{name}.{suffix}({f.number} %a0)")
+    return f"declare {f.number} @llvm.{name}.{suffix}({f.number})\n{_define(f, name, 1, result)}"
+
+
+def _by_member(name: str, count: int, width: int) -> str:
+    """The C library's function for each member in turn."""
+    declared = f"declare double @{name}({', '.join(['double'] * count)}) nounwind memory(none)"
+    f = Function(width)
+    if width == 1:
+        result = f.put(f"call double @{name}({', '.join(f'double %a{index}' for index in range(count))})")
+        return f"{declared}\n{_define(f, name, count, result)}"
+    result = "poison"
+    for lane in range(width):
+        scalars = [f.put(f"extractelement {f.number} %a{index}, i64 {lane}") for index in range(count)]
+        value = f.put(f"call double @{name}({', '.join(f'double {each}' for each in scalars)})")
+        result = f.put(f"insertelement {f.number} {result}, double {value}, i64 {lane}")
+    return f"{declared}\n{_define(f, name, count, result)}"

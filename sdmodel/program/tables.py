@@ -1,0 +1,164 @@
+"""Lookups as machine code: the points of each table in memory, and one function for each way and length of looking up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..model import Table
+from .ir import Function, literal, numbers
+
+UNROLLED = 24
+"""Up to so many points all are compared at once, without a branch; beyond that a search goes point by point."""
+
+
+@dataclass
+class Tables:
+    """The tables and lookup functions that a module has come to need."""
+
+    width: int
+    stored: dict[Table, int] = field(default_factory=dict)
+    functions: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def write(self, function: Function, name: str, table: Table, x: str) -> str:
+        """The value of a table at x, for each member."""
+        index = self.stored.setdefault(table, len(self.stored))
+        count = len(table.points)
+        if count == 1:
+            return function.constant(table.points[0][1])
+        way = name.removeprefix("LOOKUP").strip().lower() or "between"
+        called = self.functions.setdefault((way, count), f"look_{way}_{count}")
+        return function.put(f"call {function.number} @{called}({function.number} {x}, ptr @table_{index})")
+
+    def text(self) -> str:
+        """The tables and the functions that look into them."""
+        tables = [_stored(index, table) for table, index in self.stored.items()]
+        functions = [_lookup(self.width, name, way, count) for (way, count), name in self.functions.items()]
+        return "\n".join([*tables, *functions])
+
+
+def _stored(index: int, table: Table) -> str:
+    """The x, y and slopes of a table, one after another; the slope behind the last point is 0."""
+    points = sorted(table.points, key=lambda point: point[0])
+    xs, ys = [p[0] for p in points], [p[1] for p in points]
+    slopes = [
+        (ys[i + 1] - ys[i]) / (xs[i + 1] - xs[i]) if xs[i + 1] > xs[i] else 0.0 for i in range(len(points) - 1)
+    ]
+    values = ", ".join(f"double {literal(value)}" for value in (*xs, *ys, *slopes, 0.0))
+    return f"@table_{index} = private unnamed_addr constant [{3 * len(points)} x double] [{values}], align 64"
+
+
+def _lookup(width: int, name: str, way: str, count: int) -> str:
+    if width > 1 and count > UNROLLED:
+        return _by_member(width, name) + _scan(f"{name}_one", way, count)
+    return _scan(name, way, count) if width == 1 else _compare_all(width, name, way, count)
+
+
+def _by_member(width: int, name: str) -> str:
+    """A lookup for each member in turn."""
+    f = Function(width)
+    result = "poison"
+    for lane in range(width):
+        x = f.put(f"extractelement {f.number} %x, i64 {lane}")
+        y = f.put(f"call double @{name}_one(double {x}, ptr %p)")
+        result = f.put(f"insertelement {f.number} {result}, double {y}, i64 {lane}")
+    return f.text(f"internal {f.number} @{name}({f.number} %x, ptr %p) nounwind", f"ret {f.number} {result}")
+
+
+def _point(f: Function, row: str, count: int, index: int) -> str:
+    """The x, y or slope of a point, for every member."""
+    offset = {"x": 0, "y": count, "slope": 2 * count}[row] + index
+    where = f.put(f"getelementptr inbounds double, ptr %p, i64 {offset}")
+    return f.spread(f.put(f"load double, ptr {where}"))
+
+
+def _compare_all(width: int, name: str, way: str, count: int) -> str:
+    """Every point is compared with x; the last that is not beyond it stays chosen."""
+    f = Function(width)
+    x = "%x"
+    if way == "between":
+        low, high = _point(f, "x", count, 0), _point(f, "x", count, count - 1)
+        x = f.choose(f.compare("olt", x, low), low, x)
+        x = f.choose(f.compare("ogt", x, high), high, x)
+    result = _segments(f, way, count, x) if way in {"between", "extrapolate"} else _nearest(f, way, count, x)
+    return f.text(f"internal {f.number} @{name}({f.number} %x, ptr %p) nounwind", f"ret {f.number} {result}")
+
+
+def _segments(f: Function, way: str, count: int, x: str) -> str:
+    last = count - 1 if way == "extrapolate" else count
+    x0, y0, slope = (_point(f, row, count, 0) for row in ("x", "y", "slope"))
+    for index in range(1, last):
+        px, py, ps = (_point(f, row, count, index) for row in ("x", "y", "slope"))
+        beyond = f.compare("oge", x, px)
+        x0, y0, slope = (f.choose(beyond, p, c) for p, c in ((px, x0), (py, y0), (ps, slope)))
+    return f.binary("fadd", y0, f.binary("fmul", f.binary("fsub", x, x0), slope))
+
+
+def _nearest(f: Function, way: str, count: int, x: str) -> str:
+    result = _point(f, "y", count, 0)
+    for index in range(1, count):
+        edge = _point(f, "x", count, index if way == "backward" else index - 1)
+        beyond = f.compare("oge" if way == "backward" else "ogt", x, edge)
+        result = f.choose(beyond, _point(f, "y", count, index), result)
+    return result
+
+
+def _scan(name: str, way: str, count: int) -> str:
+    """One member's lookup: a search that halves the table, then the same arithmetic."""
+    if way in {"forward", "backward"}:
+        sign, shift = ("oge", 0) if way == "backward" else ("ogt", -1)
+        return _search(name, sign, shift, count, count) + f"""
+at:
+  %py = getelementptr inbounds double, ptr %ys, i64 %lo
+  %y = load double, ptr %py
+  ret double %y
+}}
+"""
+    clamp = way == "between"
+    return _search(name, "oge", 0, count if clamp else count - 1, count, clamp=clamp) + f"""
+at:
+  %px = getelementptr inbounds double, ptr %p, i64 %lo
+  %py = getelementptr inbounds double, ptr %ys, i64 %lo
+  %ps = getelementptr inbounds double, ptr %py, i64 {count}
+  %x0 = load double, ptr %px
+  %y0 = load double, ptr %py
+  %s = load double, ptr %ps
+  %dx = fsub double %xc, %x0
+  %dy = fmul double %dx, %s
+  %y = fadd double %y0, %dy
+  ret double %y
+}}
+"""
+
+
+def _search(name: str, sign: str, shift: int, last: int, count: int, *, clamp: bool = False) -> str:  # noqa: PLR0913
+    """The head of a scalar lookup: `%lo` is the last index in [0, last) whose edge x is not beyond."""
+    clamping = f"""
+  %x_first = load double, ptr %p
+  %p_last = getelementptr inbounds double, ptr %p, i64 {count - 1}
+  %x_last = load double, ptr %p_last
+  %below = fcmp olt double %x, %x_first
+  %xa = select i1 %below, double %x_first, double %x
+  %above = fcmp ogt double %xa, %x_last
+  %xc = select i1 %above, double %x_last, double %xa"""
+    same = "\n  %xc = fadd double %x, 0x8000000000000000"
+    return f"""define internal {numbers(1)} @{name}(double %x, ptr %p) nounwind {{
+entry:{clamping if clamp else same}
+  %ys = getelementptr inbounds double, ptr %p, i64 {count}
+  br label %next
+next:
+  %lo = phi i64 [ 0, %entry ], [ %lo2, %on ]
+  %hi = phi i64 [ {last}, %entry ], [ %hi2, %on ]
+  %gap = sub i64 %hi, %lo
+  %more = icmp ugt i64 %gap, 1
+  br i1 %more, label %on, label %at
+on:
+  %half = lshr i64 %gap, 1
+  %mid = add i64 %lo, %half
+  %edge = add i64 %mid, {shift}
+  %pm = getelementptr inbounds double, ptr %p, i64 %edge
+  %xm = load double, ptr %pm
+  %reached = fcmp {sign} double %xc, %xm
+  %lo2 = select i1 %reached, i64 %mid, i64 %lo
+  %hi2 = select i1 %reached, i64 %hi, i64 %mid
+  br label %next
+"""

@@ -1,0 +1,192 @@
+"""Models to test with: a few equations made into a whole model file, and a large model with the make-up of a world model.
+
+What is written here opens in Vensim and in the other open engines alike, so that they can judge the same file.
+"""
+
+from __future__ import annotations
+
+import random
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .model import Model
+from .vensim import model_from_text
+
+_SKETCH = r"""\\\---/// Sketch information - do not modify anything except names
+V300  Do not put anything below this section - it will be ignored
+*View 1
+$192-192-192,0,Times New Roman|12||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|72,72,100,0
+///---\\\
+"""
+_METHODS = {"euler": 0, "rk4": 5}
+
+
+def model_text(
+    equations: str,
+    *,
+    initial: float = 0,
+    final: float = 10,
+    step: float = 1,
+    saveper: float | None = None,
+    integrator: str = "euler",
+) -> str:
+    """A whole `.mdl` text around some equations; times are in years.
+
+    Equations are Vensim's blocks, or, where no `|` ends them, one a line (an indented line continues the one before).
+    """
+    blocks = textwrap.dedent(equations).strip()
+    if "|" not in blocks:
+        blocks = "\n\n".join(block_text(each) for each in blocks.replace("\n ", " ").splitlines() if each.strip())
+    control = (
+        ("INITIAL TIME", f"{initial}"),
+        ("FINAL TIME", f"{final}"),
+        ("TIME STEP", f"{step}"),
+        ("SAVEPER", "TIME STEP" if saveper is None else f"{saveper}"),
+    )
+    stars = "*" * 56
+    parts = (
+        "{UTF-8}",
+        blocks,
+        f"{stars}\n\t.Control\n{stars}~\n\t\tSimulation control.\n\t|",
+        *(block_text(f"{name} = {value}", units="Year") for name, value in control),
+        _SKETCH,
+    )
+    return "\n\n".join(parts) + f":L\x7f<%^E!@\n15:0,0,0,{_METHODS[integrator]},0,0\n"
+
+
+def block_text(equation: str, *, units: str = "", comment: str = "") -> str:
+    """One equation as a block of a model file."""
+    return f"{equation}\n\t~\t{units}\n\t~\t{comment}\n\t|"
+
+
+def tiny_model(
+    equations: str,
+    *,
+    initial: float = 0,
+    final: float = 10,
+    step: float = 1,
+    saveper: float | None = None,
+    integrator: str = "euler",
+) -> Model:
+    """The model that some equations make; `model_text` says how they are written."""
+    text = model_text(equations, initial=initial, final=final, step=step, saveper=saveper, integrator=integrator)
+    return model_from_text(text, "tiny.mdl")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stock:
+    """A stock of the large model: its number, its level at the start, its lifetime in years."""
+
+    number: int
+    start: float
+    lifetime: float
+
+    @property
+    def ratio(self) -> str:
+        """The level against its start, a number around 1."""
+        return f"Level {self.number}/{self.start}"
+
+
+_MIXES: tuple[Callable[[str, str], str], ...] = (
+    lambda a, b: f"(({a}) + ({b}))/2",
+    lambda a, b: f"2*({a})*({b})/(({a}) + ({b}))",
+    lambda a, b: f"MIN({a}, 1.2*({b}))",
+    lambda a, b: f"MAX({a}, 0.8*({b}))",
+    lambda a, b: f"0.3 + {a} - 0.3*({b})",
+    lambda a, b: f"IF THEN ELSE(Time > 1975, {a}, {b})",
+    lambda a, b: f"IF THEN ELSE({a} > 1.15, {b}, 1 + (({b}) - 1)*0.5)",
+    lambda a, b: f"EXP(0.3*({a} - 1))*({b})^0.5",
+    lambda a, b: f"0.6 + 0.6*LN(1 + {a})*MIN({b}, 1.5)",
+    lambda a, b: f"({a})^0.7*(1 + 0.2*(({b}) - 1))",
+)
+
+
+def benchmark_text(*, elements: int = 250, lookups: int = 55, stocks: int = 40) -> str:
+    """A model of coupled stocks with the make-up of a published world model: 400 Euler steps from 1900 to 2100.
+
+    `elements` counts everything with an equation, the four of the control block included. `stocks` counts every level,
+    those inside smooths (one) and third-order delays (three) included. Each stock is driven by bounded effects and drained
+    over a lifetime much longer than a step, so that every value stays finite. The same numbers make the same text.
+
+    Raises
+    ------
+    ValueError
+        If the elements are too few for that many lookups and stocks.
+    """
+    lags = stocks // 10
+    written = stocks - 4 * lags
+    mixes = elements - 4 - 4 * written - 2 * lags - 2 * lookups
+    if mixes < 1 or lookups < 1 or written < 1:
+        message = f"{elements} elements are too few for {lookups} lookups and {stocks} stocks"
+        raise ValueError(message)
+    dice = random.Random(1972)
+    made = [_Stock(n + 1, _odd(dice.uniform(50, 500)), _odd(dice.uniform(8, 60))) for n in range(written)]
+    names = _names(dice, {"effect": lookups, "mix": mixes, "delayed": lags, "smoothed": lags})
+    blocks: list[str] = []
+    for position, name in enumerate(names):
+        blocks += _auxiliary(dice, name, _operands(dice, made, names[:position]))
+    for stock in made:
+        blocks += _stock_with_flows(dice, stock, made, [name for name in names if name.startswith("effect")])
+    return model_text("\n\n".join(blocks), initial=1900, final=2100, step=0.5)
+
+
+def _names(dice: random.Random, counts: dict[str, int]) -> list[str]:
+    """The auxiliaries in the order in which they may build on each other: evenly mixed, by chance."""
+    names = [f"{kind} {n + 1}" for kind, count in counts.items() for n in range(count)]
+    return sorted(names, key=lambda _: dice.random())
+
+
+def _odd(value: float) -> float:
+    """The number to one digit and a half: never whole, since PySD takes a whole start for an integer state."""
+    return round(value // 0.1 * 0.1 + 0.05, 2)
+
+
+def _operands(dice: random.Random, stocks: Sequence[_Stock], names: Sequence[str]) -> tuple[str, str]:
+    """Two different numbers around 1: a stock against its start, and any that is made already."""
+    first = stocks[int(dice.random() * len(stocks))].ratio
+    known = [each.ratio for each in stocks if each.ratio != first] * (not names) + list(names)
+    return first, known[int(dice.random() * len(known))] if known else "1.1"
+
+
+def _auxiliary(dice: random.Random, name: str, operands: tuple[str, str]) -> list[str]:
+    """The equations of one auxiliary: an effect with its table, a lag, or a mix of two numbers."""
+    kind, number = name.split()
+    first, second = operands
+    if kind == "effect":
+        table = block_text(f"effect {number} table({_points(dice)})", units="Dmnl")
+        argument = first if dice.random() < 0.5 else second  # noqa: PLR2004 - as often one as the other
+        return [table, block_text(f"{name} = effect {number} table({argument})", units="Dmnl")]
+    if kind == "mix":
+        return [block_text(f"{name} = {_MIXES[int(number) % len(_MIXES)](first, second)}", units="Dmnl")]
+    lag = "DELAY3" if kind == "delayed" else "SMOOTH"
+    return [block_text(f"{name} = {lag}({first}, {_odd(dice.uniform(6, 24))})", units="Dmnl")]
+
+
+def _points(dice: random.Random) -> str:
+    """Five to twelve points of a rising or falling effect, 1 where its cause is 1."""
+    count = 5 + int(dice.random() * 8)
+    slope = dice.uniform(0.15, 0.45) * (1 if dice.random() < 0.5 else -1)  # noqa: PLR2004 - as many rise as fall
+    xs = [round(2.5 * n / (count - 1), 3) for n in range(count)]
+    return ", ".join(f"({x:g},{1 + slope * (x - 1) / (0.5 + abs(x - 1)):.4f})" for x in xs)
+
+
+def _stock_with_flows(
+    dice: random.Random, stock: _Stock, stocks: Sequence[_Stock], effects: Sequence[str]
+) -> list[str]:
+    """A stock, what fills it (itself, another stock's outflow, or the outside), what drains it, and its lifetime."""
+    number, start, lifetime = stock.number, stock.start, stock.lifetime
+    one, two, three = (effects[int(dice.random() * len(effects))] for _ in range(3))
+    before = stocks[number - 2]
+    sources = (
+        f"Level {number}*MAX(0, 2 - Level {number}/{1.5 * start:g})/lifetime {number}*{one}*{two}",
+        f"outflow {before.number}*{start / before.start * before.lifetime / lifetime:.6g}*{one}",
+        f"{start}/lifetime {number}*{one}*{two}",
+        f"{start}/lifetime {number}*(1 + 0.5*SIN((Time - 1900)/{3 + number}))*{one}",
+    )
+    return [
+        block_text(f"Level {number} = INTEG(inflow {number} - outflow {number}, {start})", units="Dmnl"),
+        block_text(f"inflow {number} = {sources[number % len(sources)]}", units="1/Year"),
+        block_text(f"outflow {number} = Level {number}/lifetime {number}*{three}", units="1/Year"),
+        block_text(f"lifetime {number} = {lifetime}", units="Year"),
+    ]

@@ -1,0 +1,219 @@
+"""Cuts the text of a model into segments: every character belongs to exactly one, in the order of the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+Kind = Literal[
+    "encoding", "blank", "macro", "macro end", "group", "block", "broken",
+    "view", "record", "sketch end", "graph", "marker", "setting",
+]  # fmt: skip
+
+QUOTED = r'"(?:[^"\\\r\n]|\\(?:\r\n?|[\s\S]))*"'
+
+_ENCODING = re.compile(r"\ufeff?\s*\{UTF-8\}[ \t]*(?:\r\n?|\n)?|\ufeff", re.IGNORECASE)
+_TAIL = re.compile(r"^(?:\\{2,3}---///|///---\\|:L\x7f?<%\^E!@)", re.MULTILINE)
+_BLANKS = re.compile(r"\s*")
+_MACRO = re.compile(r":MACRO:[^(|~]*\([^)|~]*\)", re.IGNORECASE)
+_MACRO_END = re.compile(r":END\s+OF\s+MACRO:", re.IGNORECASE)
+_STOP = re.compile(r'["{}~|]')
+_FIELD_STOP = re.compile(r"[~|]")
+_LINE_STOP = re.compile(r"[~|\r\n]")
+_BRACE = re.compile(r"[{}]")
+_QUOTED = re.compile(QUOTED)
+_BLANKABLE = re.compile(QUOTED + r"|\{|\\[ \t]*(?:\r\n?|\n)")
+_CONTINUATION = re.compile(r"\\[ \t]*(?=[\r\n])")
+_VISIBLE = re.compile(r"[^\r\n]")
+_SUPPLEMENTARY = re.compile(r"\s*:SUP", re.IGNORECASE)
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+
+
+class Span(NamedTuple):
+    """A stretch of the text, from `start` up to but without `end`."""
+
+    start: int
+    end: int
+
+
+class Segment(NamedTuple):
+    """A stretch of the text and what it is; a block and a group have fields, empty spans where one is left out."""
+
+    kind: Kind
+    start: int
+    end: int
+    main: Span = Span(0, 0)
+    units: Span = Span(0, 0)
+    comment: Span = Span(0, 0)
+    supplementary: Span = Span(0, 0)
+
+
+class Problem(NamedTuple):
+    """What is wrong at an offset of the text."""
+
+    offset: int
+    what: str
+
+
+def cut(text: str) -> tuple[list[Segment], list[Problem]]:
+    """The segments of a model's text, and what keeps it from being cut as its author meant it."""
+    tail = _TAIL.search(text)
+    end = tail.start() if tail else len(text)
+    scan = _Scan(text, end)
+    segments = [*scan.segments(), *_tail(text, end)]
+    return segments, scan.problems
+
+
+def blanked(text: str) -> str:
+    """The same text with comments in braces and line continuations turned into blanks, so that offsets stay."""
+    if "{" not in text and "\\" not in text:
+        return text
+    pieces, position = [], 0
+    while found := _BLANKABLE.search(text, position):
+        start, end = found.span()
+        if text[start] == "{":
+            closing = _closing(text, start, len(text))
+            end = len(text) if closing < 0 else closing
+        pieces.append(text[position:start])
+        pieces.append(_blank_out(text[start:end]))
+        position = end
+    pieces.append(text[position:])
+    return "".join(pieces)
+
+
+def _blank_out(piece: str) -> str:
+    if piece[0] == '"':
+        return _CONTINUATION.sub(lambda found: " " * len(found.group()), piece)
+    return _VISIBLE.sub(" ", piece)
+
+
+def _closing(text: str, start: int, end: int) -> int:
+    """The offset behind the brace that closes the one at `start`, or -1."""
+    depth = 0
+    for brace in _BRACE.finditer(text, start, end):
+        depth += 1 if brace.group() == "{" else -1
+        if depth == 0:
+            return brace.end()
+    return -1
+
+
+class _Scan:
+    """One pass over the equations of a text, up to where its sketch begins."""
+
+    def __init__(self, text: str, end: int) -> None:
+        self.text, self.end = text, end
+        self.problems: list[Problem] = []
+        self.braces = True
+
+    def segments(self) -> Iterator[Segment]:
+        position = 0
+        if found := _ENCODING.match(self.text):
+            position = found.end()
+            yield Segment("encoding", 0, position)
+        while position < self.end:
+            start = _BLANKS.match(self.text, position, self.end).end()  # type: ignore[union-attr] # always matches
+            if start > position:
+                yield Segment("blank", position, start)
+            if start < self.end:
+                segment = self._macro(start) or self._block(start)
+                yield segment
+                start = segment.end
+            position = start
+
+    def _macro(self, start: int) -> Segment | None:
+        if self.text[start] != ":":
+            return None
+        for kind, pattern in (("macro", _MACRO), ("macro end", _MACRO_END)):
+            if found := pattern.match(self.text, start, self.end):
+                return Segment(kind, start, found.end())  # type: ignore[arg-type]
+        return None
+
+    def _block(self, start: int) -> Segment:
+        """A block of fields divided by `~` and ended by `|`."""
+        text = self.text
+        group = text.startswith("***", start)
+        main = Span(start, self._stop(start) if group else self._main_end(start))
+        closing = self._bar(main.end)
+        if closing < 0:
+            return self._unended(start)
+        units = comment = supplementary = Span(closing, closing)
+        if text[main.end] == "~":
+            units = Span(main.end + 1, self._stop(main.end + 1))
+            if group:
+                units, comment = comment, Span(units.start, closing)
+            elif text[units.end] == "~":
+                comment, supplementary = self._comment(units.end + 1, closing)
+        return Segment("group" if group else "block", start, closing + 1, main, units, comment, supplementary)
+
+    def _comment(self, start: int, closing: int) -> tuple[Span, Span]:
+        """The comment, and the mark that says that nothing need use the element."""
+        divider = self.text.find("~", start, closing)
+        if divider < 0:
+            return Span(start, closing), Span(closing, closing)
+        if not _SUPPLEMENTARY.match(self.text, divider + 1, closing) or "~" in self.text[divider + 1 : closing]:
+            self.problems.append(
+                Problem(divider, "a block has only an equation, units and a comment; end the one before with '|'")
+            )
+        return Span(start, divider), Span(divider + 1, closing)
+
+    def _unended(self, start: int) -> Segment:
+        rest = blanked(self.text[start : self.end])
+        if not rest.strip():
+            return Segment("blank", start, self.end)
+        first = " ".join(rest.split(maxsplit=8)[:8])
+        self.problems.append(
+            Problem(
+                start, f"what begins with '{first[:40]}' is not ended by '|'; add it, or mend a file that is cut off"
+            )
+        )
+        return Segment("broken", start, self.end)
+
+    def _stop(self, start: int) -> int:
+        found = _FIELD_STOP.search(self.text, start, self.end)
+        return found.start() if found else self.end
+
+    def _bar(self, start: int) -> int:
+        return self.text.find("|", start, self.end)
+
+    def _main_end(self, position: int) -> int:
+        """Where the first field ends: at a `~` or `|` that is neither quoted nor in braces."""
+        while found := _STOP.search(self.text, position, self.end):
+            mark, start = found.group(), found.start()
+            if mark in "~|":
+                return start
+            position = self._quoted_end(start) if mark == '"' else self._braces_end(mark, start)
+        return self.end
+
+    def _quoted_end(self, start: int) -> int:
+        if found := _QUOTED.match(self.text, start, self.end):
+            return found.end()
+        self.problems.append(Problem(start, "a quoted name is not closed; add the second '\"' on the same line"))
+        stop = _LINE_STOP.search(self.text, start, self.end)
+        return stop.start() if stop else self.end
+
+    def _braces_end(self, mark: str, start: int) -> int:
+        closing = _closing(self.text, start, self.end) if mark == "{" and self.braces else -1
+        if closing > 0:
+            return closing
+        if mark == "}":
+            self.problems.append(Problem(start, "'}' closes a comment that was not opened; remove it or add '{'"))
+        elif self.braces:
+            self.problems.append(Problem(start, "a comment in braces is not closed; add '}'"))
+            self.braces = False
+        return start + 1
+
+
+def _tail(text: str, start: int) -> Iterator[Segment]:
+    """The lines of the sketch, the graphs and the settings, one segment each."""
+    region: Kind = "record"
+    for found in _LINE.finditer(text, start):
+        line = found.group()
+        kind = region
+        if line.startswith("///---\\"):
+            kind, region = "sketch end", "graph"
+        elif line.startswith((":L\x7f<%^E!@", ":L<%^E!@")):
+            kind, region = "marker", "setting"
+        elif region == "record" and line.startswith(("\\\\", "V300", "*", "$")):
+            kind = "view"
+        yield Segment(kind, *found.span())

@@ -1,0 +1,201 @@
+"""Expected outputs of the public test models, and how a run is held against them.
+
+An output file is a table with time down and one column for each element, `name` or `name[label, label]`; an empty cell
+is a missing value. Vensim prints six significant digits and computes most of these files in single precision.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from sdmodel.model.names import key
+
+MODELS = Path(__file__).resolve().parents[3] / "shared" / "test-models"
+"""The public test models, beside the project."""
+
+RELATIVE = 1e-4
+"""Single precision over some hundred steps, and six printed digits: what two right answers may differ by, relatively."""
+
+NEAR_ZERO = 1e-6
+"""What a difference of large numbers leaves of zero in single precision, relative to the column's largest number."""
+
+ROUNDED = 4
+"""From so many decimals on, the numbers of a column are taken to be rounded to them; with fewer they may be exact."""
+
+MISSING = -(2.0**109)
+"""`:NA:`, which Vensim exports as an empty cell."""
+
+_COLUMN = re.compile(r"(?P<name>.*?)\s*(?:\[(?P<labels>[^\[\]]*)\])?\s*", re.DOTALL)
+_DELIMITERS = {".tab": "\t", ".csv": ","}
+_NAMES = ("output.tab", "output.csv")
+_OTHER_NAMES = {"model_to_generate_data.mdl": ("data.tab",)}
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column: the element's key, the keys of its labels, values over the rows (NaN where the cell is empty).
+
+    `rounding` is what printing may have taken off a value, in the column's units.
+    """
+
+    title: str
+    values: NDArray[np.float64]
+    rounding: float
+
+    @property
+    def parts(self) -> tuple[str, tuple[str, ...]]:
+        """The element's key and the keys of its labels."""
+        text = self.title.strip()
+        match = _COLUMN.fullmatch(text) if not _is_quoted_name(text) else None
+        if match is None or match["labels"] is None:
+            return key(text), ()
+        return key(match["name"]), tuple(key(label) for label in match["labels"].split(","))
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """An output file: times in the model's unit, and its columns."""
+
+    path: Path
+    times: NDArray[np.float64]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The largest disagreement of one column, and where it is."""
+
+    title: str
+    time: float
+    found: float
+    expected: float
+
+    def __str__(self) -> str:
+        return f"{self.title} at {self.time:g}: {self.found:.10g}, expected {self.expected:.10g}"
+
+
+def model_files() -> list[Path]:
+    """Every public Vensim model, in the order of their paths; empty where the collection is not there."""
+    return sorted(MODELS.rglob("*.mdl"))
+
+
+def output_files(model: Path) -> list[Path]:
+    """The outputs that Vensim gave for a model: its plain output first, then those named after a version of Vensim."""
+    folder = model.parent
+    names = _OTHER_NAMES.get(model.name) or (*_NAMES, *sorted(each.name for each in folder.glob("output_vensim*.csv")))
+    return [folder / name for name in names if (folder / name).exists()]
+
+
+def read_expected(path: Path) -> Expected:
+    """Read an output file; lines may end in any way, and text may be in UTF-8 or Latin-1."""
+    with path.open(encoding=_encoding(path), newline=None) as file:
+        rows = [row for row in csv.reader(file, delimiter=_DELIMITERS[path.suffix]) if any(map(str.strip, row))]
+    header, body = rows[0], rows[1:]
+    cells = [row + [""] * (len(header) - len(row)) for row in body]
+    times = np.array([float(row[0]) for row in cells])
+    columns = tuple(
+        _column(title, [row[place] for row in cells]) for place, title in enumerate(header) if place and title.strip()
+    )
+    return Expected(path, times, columns)
+
+
+def differences(run: xr.Dataset, expected: Expected) -> list[Difference]:
+    """Where a run and an output file disagree: one difference for each column, none where all agree.
+
+    Every time and every column of the file must be in the run, but for columns of what has no value in a run (a lookup).
+    """
+    rows = _rows(run, expected.times)
+    found = []
+    for column in expected.columns:
+        name, labels = column.parts
+        values = _values(run, name, labels)
+        if values is None:
+            found.append(Difference(f"{column.title} is not in the run", math.nan, math.nan, math.nan))
+        else:
+            found += _worst(column, expected.times, values[rows])
+    return found
+
+
+def _worst(column: Column, times: NDArray[np.float64], values: NDArray[np.float64]) -> Iterator[Difference]:
+    """The largest disagreement of one column, if it is beyond what printing and single precision explain."""
+    wanted = column.values
+    if np.isfinite(wanted[:1]).all() and np.isnan(wanted[1:]).all():
+        wanted = np.where(_is_missing(values), wanted, wanted[0])  # Vensim prints a constant in the first row only
+    empty = np.isnan(wanted)
+    largest = np.nanmax(np.abs(wanted), initial=0.0)
+    tolerance = np.maximum(np.maximum(RELATIVE * np.abs(wanted), column.rounding), NEAR_ZERO * largest)
+    gap = np.where(empty, np.where(_is_missing(values), 0.0, np.inf), np.abs(values - wanted))
+    gap = np.where(np.isnan(gap) | (np.isnan(values) & ~empty), np.inf, gap)
+    beyond = gap > np.where(empty, 0.0, tolerance)
+    if beyond.any():
+        place = int(np.argmax(np.where(beyond, gap, -1.0)))
+        yield Difference(column.title, float(times[place]), float(values[place]), float(wanted[place]))
+
+
+def _is_missing(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether Vensim would leave the cell empty: `:NA:` itself, or what arithmetic or another engine makes of it."""
+    return np.isnan(values) | (values < MISSING / 4)
+
+
+def _rows(run: xr.Dataset, times: NDArray[np.float64]) -> list[int]:
+    """The rows of the run at the times of the file, which prints them with six digits."""
+    own = run["time"].to_numpy().astype(float)
+    span = max(float(np.ptp(own)), 1.0)
+    rows = [int(np.argmin(np.abs(own - time))) for time in times]
+    for row, time in zip(rows, times, strict=True):
+        if abs(own[row] - time) > 1e-5 * max(span, abs(time)):
+            message = f"the run has no time {time:g}: it has {own[0]:g} to {own[-1]:g} in {own.size} rows"
+            raise AssertionError(message)
+    return rows
+
+
+def _values(run: xr.Dataset, name: str, labels: Sequence[str]) -> NDArray[np.float64] | None:
+    """The values over time of one element of the run, or none if it is not there."""
+    variable = next((each for each in run.data_vars.values() if key(str(each.attrs["long_name"])) == name), None)
+    if variable is None:
+        return None
+    ranges = [dim for dim in variable.dims if dim != "time"]
+    if len(ranges) != len(labels):
+        return None
+    places: dict[object, int] = {}
+    for dim, label in zip(ranges, labels, strict=True):
+        own = [key(str(each)) for each in variable.coords[dim].to_numpy()]
+        if label not in own:
+            return None
+        places[dim] = own.index(label)
+    part = variable.isel(places)
+    return np.broadcast_to(part.to_numpy().astype(float), run.sizes["time"])
+
+
+def _column(title: str, cells: Sequence[str]) -> Column:
+    texts = [cell.strip() for cell in cells]
+    decimals = max((_decimals(text) for text in texts if text), default=0)
+    rounding = 0.5 * 10.0**-decimals if decimals >= ROUNDED else 0.0
+    return Column(title, np.array([float(text) if text else math.nan for text in texts]), rounding)
+
+
+def _decimals(text: str) -> int:
+    exponent = Decimal(text).as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+def _is_quoted_name(text: str) -> bool:
+    return len(text) > 1 and text[0] == text[-1] == '"'
+
+
+def _encoding(path: Path) -> str:
+    try:
+        path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8-sig"

@@ -1,0 +1,138 @@
+"""Every public Vensim model: it gives Vensim's numbers, or is refused by name; and what a second engine says of it."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+import xarray as xr
+from expected_outputs import MODELS, differences, model_files, output_files, read_expected
+
+from sdmodel.errors import ModelError, ReferenceError
+from sdmodel.reference import simulate_with_pysd
+from sdmodel.simulation import simulate
+from sdmodel.vensim import read_model
+
+AGREED = 1e-9
+"""Relative difference between two engines in double precision that do the same steps."""
+
+REFUSED = {
+    "samples/Query_file/Query_file.mdl": "RANDOM UNIFORM is not supported",
+    "tests/allocate_by_priority/test_allocate_by_priority.mdl": "ALLOCATE BY PRIORITY is not supported",
+    "tests/data_from_other_model/test_data_from_other_model.mdl": "data",
+    "tests/get_constants/test_get_constants.mdl": "GET DIRECT CONSTANTS is not supported",
+    "tests/get_constants_incomplete_subscript/test_get_constants_incomplete_subscript.mdl": "GET DIRECT CONSTANTS is not supported",
+    "tests/get_data/test_get_data.mdl": "GET DIRECT DATA is not supported",
+    "tests/get_data_args_3d_xls/test_get_data_args_3d_xls.mdl": "GET XLS DATA is not supported",
+    "tests/get_lookups_data_3d_xls/test_get_lookups_data_3d_xls.mdl": "GET XLS LOOKUPS is not supported",
+    "tests/get_lookups_subscripted_args/test_get_lookups_subscripted_args.mdl": "GET XLS LOOKUPS is not supported",
+    "tests/get_lookups_subset/test_get_lookups_subset.mdl": "GET XLS LOOKUPS is not supported",
+    "tests/get_subscript_3d_arrays_xls/test_get_subscript_3d_arrays_xls.mdl": "GET DIRECT SUBSCRIPT is not supported",
+    "tests/get_time_value/test_get_time_value.mdl": "GET TIME VALUE is not supported",
+    "tests/get_time_value/test_get_time_value_simple.mdl": "GET TIME VALUE is not supported",
+    "tests/get_values_order/test_get_values_order.mdl": "GET DIRECT",
+    "tests/get_with_missing_values_xlsx/test_get_with_missing_values_xlsx.mdl": "GET XLS",
+    "tests/get_xls_cellrange/test_get_xls_cellrange.mdl": "GET DIRECT",
+    "tests/invert_matrix/test_invert_matrix.mdl": "INVERT MATRIX is not supported",
+    "tests/partial_range_definitions/test_partial_range_definitions.mdl": "GET DIRECT",
+    "tests/vector_order/test_vector_order.mdl": "VECTOR SORT ORDER is not supported",
+    "tests/vector_select/test_vector_select.mdl": "VECTOR SELECT is not supported",
+    "tests/with_lookup/test_with_lookup.mdl": "GET DIRECT CONSTANTS is not supported",
+}
+"""Models that are refused, and a part of the reason that the user reads; a model that starts to run must leave the table."""
+
+DIFFERS = {
+    "samples/Roessler_Chaos/roessler_chaos.mdl": "chaotic: Vensim's single precision is another path after some 90 months",
+    "tests/exponentiation/exponentiation.mdl": "the newer file is of another text: its `test` asks for -4, the model's for 4",
+}
+"""Models whose numbers differ from an output file, each with the cause; all others must match in every column."""
+
+PYSD_DIFFERS = {
+    "tests/arguments/test_arguments.mdl": "PySD lowers the order of a DELAY3 of 2 time steps; Vensim keeps it",
+}
+"""Models on which PySD gives other numbers than we do, each with the cause; Vensim's output, where there is one, agrees with us."""
+
+PYSD_FAILS = {
+    "tests/data_from_other_model/model_to_generate_data.mdl": "PySD cannot broadcast stocks defined label by label",
+}
+"""Models that PySD cannot run and we can."""
+
+FILES = [path.relative_to(MODELS).as_posix() for path in model_files()]
+SUPPORTED = [name for name in FILES if name not in REFUSED]
+
+pytestmark = pytest.mark.skipif(not FILES, reason="the public test models are not beside the project")
+
+
+@functools.cache
+def our_run(name: str) -> xr.Dataset:
+    return simulate(read_model(MODELS / name))
+
+
+@pytest.mark.parametrize("name", SUPPORTED)
+def test_a_supported_public_model_gives_the_numbers_of_vensims_output(name, record_property):
+    """Every column of every output file, to single precision; the table of differences is exact."""
+    run = our_run(name)
+    outputs = output_files(MODELS / name)
+    found = [f"{path.name}: {each}" for path in outputs for each in differences(run, read_expected(path))]
+    outcome = "differ with cause" if name in DIFFERS else "match" if outputs else "come without output"
+    record_property("conformance", outcome if bool(found) == (name in DIFFERS) else "FAIL")
+    if name in DIFFERS:
+        assert found, f"{name} matches now; take it out of DIFFERS"
+    else:
+        assert not found, "\n".join(found[:8])
+
+
+@pytest.mark.parametrize("name", [name for name in REFUSED if name in FILES])
+def test_an_unsupported_public_model_is_refused_by_the_name_of_what_it_lacks(name, record_property):
+    """A model is never run wrongly: what does not run is named, with a place."""
+    with pytest.raises(ModelError) as refusal:
+        our_run(name)
+    record_property("conformance", "refused by name")
+    assert REFUSED[name] in str(refusal.value)
+    assert refusal.value.faults[0].where.line > 0
+
+
+@pytest.mark.parametrize("name", SUPPORTED)
+def test_two_independent_engines_give_the_same_numbers(name):
+    """Ours and PySD do the same Euler steps in double precision; the tables of what differs are exact."""
+    if name in PYSD_FAILS:
+        with pytest.raises(ReferenceError):
+            simulate_with_pysd(MODELS / name)
+        return
+    found = disagreements(our_run(name), simulate_with_pysd(MODELS / name))
+    if name in PYSD_DIFFERS:
+        assert found, f"{name} agrees now; take it out of PYSD_DIFFERS"
+    else:
+        assert not found, "\n".join(found[:8])
+
+
+def test_every_model_of_the_tables_is_in_the_collection():
+    """A table that names a file that is not there says nothing."""
+    assert {*REFUSED, *DIFFERS, *PYSD_DIFFERS, *PYSD_FAILS} <= set(FILES)
+
+
+def disagreements(ours: xr.Dataset, theirs: xr.Dataset) -> list[str]:
+    """Where two runs differ, one line for each variable; what only one of them keeps (lookups, states) does not count."""
+    times = ours["time"].to_numpy()
+    if (
+        times.shape != theirs["time"].shape
+        or np.abs(times - theirs["time"].to_numpy()).max() > AGREED * np.abs(times).max()
+    ):
+        return [f"times {times[0]:g} to {times[-1]:g} ({times.size}) and {theirs.sizes['time']} rows"]
+    shared = [str(name) for name in ours.data_vars if name in theirs.data_vars]
+    assert shared, "the runs have no variable in common"
+    return [line for name in shared if (line := gap(name, ours[name].to_numpy(), theirs[name].to_numpy()))]
+
+
+def gap(name, ours, theirs):
+    """A line on the largest difference of one variable, empty where there is none; `:NA:` is not a number in PySD."""
+    known = ~(np.isnan(theirs) & (ours < -1e32)) & ~(np.isnan(theirs) & np.isnan(ours)) & ~(ours == theirs)
+    if not known.any():
+        return ""
+    size = np.nanmax(np.abs(ours))
+    far = np.where(known, np.abs(ours - theirs), 0.0)
+    worst = np.unravel_index(np.argmax(np.where(np.isnan(far), np.inf, far)), far.shape)
+    return (
+        "" if far[worst] <= AGREED * size else f"{name} at {worst}: ours {ours[worst]:.12g}, PySD {theirs[worst]:.12g}"
+    )

@@ -1,0 +1,27 @@
+"""What every test finds: types checked while it runs, and the shared models where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from beartype.claw import beartype_package
+
+beartype_package("sdmodel")
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The project's root."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of models and data that stands beside a developer's checkout; no part of the project."""
+    folder = PROJECT.parent / "shared"
+    if not (folder / "test-models").is_dir():
+        pytest.skip(f"{folder} is not there")
+    return folder

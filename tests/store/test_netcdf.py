@@ -1,0 +1,192 @@
+"""Runs on disk: what is opened is what was saved, and a file is complete or not there."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from sdmodel.errors import DatasetError, StoreError
+from sdmodel.store import open_run, save_new_run, save_run
+
+ATTRIBUTES = {
+    "model": "tea.mdl", "model_sha256": "0" * 64, "model_text": "", "integrator": "rk4", "engine": "native",
+    "created": "2025-01-01T00:00:00+00:00", "scenario": "", "changes": "room=20\r\nprice[Very Cheap]=1", "seed": 7,
+    "time_step": 0.125,
+}  # fmt: skip
+
+
+def _run(text: str = "") -> xr.Dataset:
+    """A run with what is hard to keep: dates, labels beyond ASCII, units that look like time spans, NaN."""
+    return xr.Dataset(
+        {
+            "delay": (("time", "tier"), np.array([[1.0, np.nan], [np.inf, 4]]), {"units": "days", "comment": ""}),
+            "température": ("time", [1.0, 2.0], {"units": "°C", "minimum": -273.15}),
+            "room": ((), 20.0, {"units": "seconds since 2000-01-01", "kind": "constant"}),
+        },
+        {
+            "time": ("time", [2024.0, 2024.5], {"units": "Year"}),
+            "date": ("time", np.array(["2024-01-01", "2024-07-02"], dtype="datetime64[ns]"), {"long_name": "Date"}),
+            "tier": ("tier", np.array(["premium", "très bas"]), {"kind": "subscript"}),
+        },
+        ATTRIBUTES | {"model_text": text},
+    )
+
+
+def test_what_is_opened_is_what_was_saved(tmp_path: Path) -> None:
+    """Values, types, coordinates and attributes survive, though units look like times and labels are not ASCII."""
+    run = _run()
+    opened = open_run(save_run(run, tmp_path / "a.nc"))
+    xr.testing.assert_identical(opened, run)
+    assert {name: each.dtype for name, each in opened.variables.items()} == {
+        name: each.dtype for name, each in run.variables.items()
+    }
+    assert type(opened.attrs["seed"]) is int
+    assert type(opened.attrs["time_step"]) is float
+
+
+def test_a_run_can_be_saved_opened_and_saved_again(tmp_path: Path) -> None:
+    """Nothing of the first file sticks to the run: a part of it saves as well."""
+    opened = open_run(save_run(_run(), tmp_path / "a.nc"))
+    part = opened.isel(time=slice(1))
+    xr.testing.assert_identical(open_run(save_run(part, tmp_path / "b.nc")), part)
+
+
+@given(
+    values=arrays.arrays(np.float64, arrays.array_shapes(max_dims=3, max_side=4)),
+    words=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=50),
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_values_and_words_survive(tmp_path: Path, values: np.ndarray, words: str) -> None:
+    """Every bit of every number, and every character of every text."""
+    dims = ["time", "tier", "member"][: values.ndim]
+    coordinates = {"time": np.arange(float(values.shape[0]))}
+    run = xr.Dataset({"x": (dims, values, {"comment": words})}, coordinates, ATTRIBUTES | {"scenario": words})
+    opened = open_run(save_run(run, tmp_path / "a.nc", force=True))
+    assert opened.x.values.tobytes() == values.tobytes()
+    assert opened.x.attrs["comment"] == words
+    assert opened.attrs["scenario"] == words
+
+
+def test_a_model_of_a_megabyte_is_carried_along(tmp_path: Path) -> None:
+    """The text of a model is far beyond the 64 KiB that an HDF5 header holds."""
+    text = "Größe = 1\r\n\t~\t€\x7f\r\n" * 60_000
+    assert open_run(save_run(_run(text), tmp_path / "a.nc")).attrs["model_text"] == text
+
+
+def test_plain_xarray_opens_a_stored_run(tmp_path: Path) -> None:
+    """Whoever has no sdmodel still has the numbers, the dates and the attributes."""
+    with xr.open_dataset(save_run(_run(), tmp_path / "a.nc"), decode_timedelta=False) as opened:
+        assert opened["date"].dtype == "datetime64[ns]"
+        assert opened["température"].attrs["units"] == "°C"
+
+
+def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
+    """The first run stays as it was; with force the second takes its place."""
+    path = save_run(_run(), tmp_path / "a.nc")
+    with pytest.raises(StoreError, match=r"a\.nc: exists already; choose another name"):
+        save_run(_run("second"), path)
+    assert open_run(path).attrs["model_text"] == ""
+    save_run(_run("second"), path, force=True)
+    assert open_run(path).attrs["model_text"] == "second"
+
+
+def test_new_runs_are_numbered(tmp_path: Path) -> None:
+    """A name that is taken gets `-2`, then `-3`."""
+    names = [save_new_run(_run(), tmp_path / "runs", "base").name for _ in range(3)]
+    assert names == ["base.nc", "base-2.nc", "base-3.nc"]
+
+
+def test_what_is_not_a_run_is_not_saved(tmp_path: Path) -> None:
+    """A dataset without provenance could never be repeated."""
+    with pytest.raises(DatasetError, match="is not a run"):
+        save_run(xr.Dataset(), tmp_path / "a.nc")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+    """A file where a folder should be: the message names the target."""
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(StoreError, match=r"a\.nc: cannot be written"):
+        save_run(_run(), tmp_path / "runs" / "a.nc")
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """A disk that takes no more than 20 kB in one file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    """Neither a part of the run nor a temporary file stays; an older run of that name does."""
+    with pytest.raises(StoreError, match=r"a\.nc: cannot be written \(File too large\); choose") as caught:
+        save_run(_run("x" * 100_000), tmp_path / "a.nc")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_killed_process_leaves_no_run(tmp_path: Path) -> None:
+    """A process that dies while it writes leaves nothing that is called a run."""
+    code = """
+        import os, signal, sys, xarray as xr
+        from sdmodel import files, store
+        os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+        attributes = dict.fromkeys(("model", "model_sha256", "integrator", "engine", "created"), "x")
+        store.save_run(xr.Dataset(coords={"time": [0.0]}, attrs=attributes), sys.argv[1])
+    """
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "a.nc")], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert [each.suffix for each in tmp_path.iterdir()] == [".part"]
+    assert not list(tmp_path.glob("[!.]*"))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_a_truncated_file_is_named(tmp_path: Path, share: float) -> None:
+    """However much of it is left."""
+    path = save_run(_run(), tmp_path / "a.nc")
+    os.truncate(path, int(path.stat().st_size * share))
+    with pytest.raises(StoreError, match=r"a\.nc: cannot be read as a run"):
+        open_run(path)
+
+
+def test_numbers_damaged_on_disk_are_noticed(tmp_path: Path) -> None:
+    """A checksum stands beside every array, so that a flipped bit is not taken for a result."""
+    values = np.random.default_rng(1).random(1000)
+    run = xr.Dataset({"x": ("time", values)}, {"time": np.arange(1000.0)}, ATTRIBUTES)
+    path = save_run(run, tmp_path / "a.nc")
+    content = bytearray(path.read_bytes())
+    place = content.index(values[500].tobytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="damaged"):
+        open_run(path)
+
+
+def test_a_foreign_file_is_named(tmp_path: Path) -> None:
+    """A netCDF file of another kind, a text, a folder and nothing at all."""
+    xr.Dataset({"x": ("lat", [1.0])}).to_netcdf(tmp_path / "foreign.nc")
+    (tmp_path / "text.nc").write_text("not a run")
+    (tmp_path / "folder.nc").mkdir()
+    for name, message in {
+        "foreign": "is not a run of a model", "text": "cannot be read", "folder": "no such run", "no": "no such run",
+    }.items():  # fmt: skip
+        with pytest.raises(StoreError, match=rf"{name}\.nc: .*{message}"):
+            open_run(tmp_path / f"{name}.nc")
