@@ -18,7 +18,7 @@ from .algebra import (
     rewrite,
     walk,
 )
-from .evaluation import NEXT_TO_ZERO, evaluate
+from .evaluation import NEXT_TO_ZERO, Start, evaluate
 from .expansion import expand
 from .faults import SETTINGS, faults_of
 from .functions import FUNCTIONS, LOOKUPS, REDUCTIONS, FunctionRow, unknown_function
@@ -71,6 +71,7 @@ __all__ = [
     "Numbers",
     "Plan",
     "Range",
+    "Start",
     "Subscript",
     "SubscriptFault",
     "SubscriptMapping",

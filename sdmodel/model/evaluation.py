@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sympy import Abs, Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
 
-from .algebra import Table, VensimFunction, referred
+from .algebra import Numbers, Table, VensimFunction, referred
 from .functions import FUNCTIONS, LOOKUPS
-from .records import Subscript
-from .subscripts import Binding, Cell, expanded, is_reduction, labels_of, marked, position, resolve
+from .records import Model, Subscript
+from .subscripts import Binding, Cell, bindings, expanded, is_reduction, labels_of, marked, position, resolve
 
 NEXT_TO_ZERO = 1e-6
 """Below this size a divisor counts as zero in ZIDZ and XIDZ (Vensim reference manual, XIDZ)."""
@@ -220,3 +221,38 @@ _AT_START: Mapping[str, int] = MappingProxyType(
     }
 )
 """Which argument a function with a memory shows at the start."""
+
+
+@dataclass
+class Start:
+    """The values of a model at its initial time, worked out as they are asked for; `given` replaces constants.
+
+    `known` tells afterwards which cells the answers rest on.
+    """
+
+    model: Model
+    given: Mapping[Cell, float] = field(default_factory=dict)
+    known: dict[Cell, float | Table] = field(default_factory=dict)
+
+    def read(self, cell: Cell) -> float | Table:
+        """The value of a cell at the start; one that depends on itself is not a number."""
+        if cell.key == "time":
+            return self.read(Cell("initial_time"))
+        if cell not in self.known:
+            self.known[cell] = math.nan
+            self.known[cell] = self.given[cell] if cell in self.given else self._work_out(cell)
+        return self.known[cell]
+
+    def _work_out(self, cell: Cell) -> float | Table:
+        element = self.model.elements.get(cell.key)
+        for equation in element.equations if element else ():
+            for index, (labels, binding) in enumerate(bindings(self.model.subscripts, equation)):
+                if labels != cell.labels:
+                    continue
+                expression = equation.expression
+                if isinstance(expression, Table):
+                    return expression
+                if isinstance(expression, Numbers):
+                    return expression.values[index if len(expression.values) > 1 else 0]
+                return evaluate(self.model.subscripts, expression, binding, self.read)
+        return math.nan

@@ -14,10 +14,10 @@ from sympy import Abs, Expr, Indexed, Integer, S, Symbol
 
 from ..errors import Fault, ModelError
 from .algebra import Numbers, Table, VensimFunction, add, divide, multiply, negate, reference, referred, rewrite, walk
-from .evaluation import evaluate
+from .evaluation import Start, evaluate
 from .functions import FUNCTIONS
 from .records import Element, Equation, Kind, Model
-from .subscripts import Cell, bindings
+from .subscripts import bindings
 
 INTEG = FUNCTIONS["INTEG"].build
 ZIDZ = FUNCTIONS["ZIDZ"].build
@@ -186,38 +186,8 @@ def _order(shop: _Workshop, expression: Expr) -> int:
     """The order of a delay: what its expression is at the start, for Vensim fixes it there."""
     model = shop.model
     _, binding = next(iter(bindings(model.subscripts, shop.equation)), ((), {}))
-    value = evaluate(model.subscripts, expression, binding, _Start(model).read)
+    value = evaluate(model.subscripts, expression, binding, Start(model).read)
     if not 1 <= value < 1000:  # noqa: PLR2004 - also refuses what is not a number
         message = f"the order of '{shop.element.name}' is {value:g} at the start; it must be a whole number from 1 up"
         raise ModelError([Fault(shop.equation.place, message)])
     return round(value)
-
-
-@dataclass
-class _Start:
-    """The values of a model at its initial time, worked out as they are asked for."""
-
-    model: Model
-    known: dict[Cell, float | Table] = field(default_factory=dict)
-
-    def read(self, cell: Cell) -> float | Table:
-        """The value of a cell at the start; one that depends on itself is not a number."""
-        if cell.key == "time":
-            return self.read(Cell("initial_time"))
-        if cell not in self.known:
-            self.known[cell] = float("nan")
-            self.known[cell] = self._work_out(cell)
-        return self.known[cell]
-
-    def _work_out(self, cell: Cell) -> float | Table:
-        element = self.model.elements.get(cell.key)
-        for equation in element.equations if element else ():
-            for index, (labels, binding) in enumerate(bindings(self.model.subscripts, equation)):
-                if labels == cell.labels:
-                    expression = equation.expression
-                    if isinstance(expression, Table):
-                        return expression
-                    if isinstance(expression, Numbers):
-                        return expression.values[index]
-                    return evaluate(self.model.subscripts, expression, binding, self.read)
-        return float("nan")

@@ -19,7 +19,6 @@ from .module import module_text
 class Program:
     """What `compile_model` makes: it computes any member of a model; safe to share between threads."""
 
-    model: Model
     layout: Layout
     _codes: dict[int, Code] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -53,5 +52,5 @@ def compile_model(model: Model) -> Program:
         If elements depend on each other at one moment.
     """
     if model not in _PROGRAMS:
-        _PROGRAMS[model] = Program(model, lay_out(plan(model)))
+        _PROGRAMS[model] = Program(lay_out(plan(model)))
     return _PROGRAMS[model]

@@ -78,10 +78,10 @@ def opened(path: Path) -> Iterator[PysdModel]:
     ReferenceError
         If PySD cannot read the model.
     """
-    import pysd
-
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        import pysd
+
         copy = _copied(path, Path(folder))
         remarks: list[str] = []
         with asking(path):

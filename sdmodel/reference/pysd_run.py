@@ -149,5 +149,4 @@ def _aligned(model: Model, element: Element, record: PysdRecord) -> NDArray[np.f
         order = [place.get(each, len(theirs)) for each in model.subscripts[dimension].keys]
         missing = np.full_like(array.take([0], axis=axis), np.nan)
         array = np.concatenate([array, missing], axis=axis).take(order, axis=axis)
-    constant: NDArray[np.float64] = array[0]
-    return constant if element.kind == "constant" else array
+    return np.asarray(array[0]) if element.kind == "constant" else array

@@ -14,20 +14,21 @@ from ..model import Table, display, key
 from ..scenario import Change, Scenario
 from .segments import QUOTED, blanked
 
-_NUMBER = r"[-+]?\s*(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_NAME = rf"(?:{QUOTED}|[^\"\[\](){{}}=<>,;:|~]+?)"
-_SUBSCRIPT = rf"\s*(?:{QUOTED}|[^\"\[\](){{}}=<>,;:|~!]+)\s*"
-_POINT = rf"\(\s*{_NUMBER}\s*,\s*{_NUMBER}\s*\)"
-_HEAD = rf"\s*\*?\s*(?P<name>{_NAME})\s*(?:\[(?P<subscripts>{_SUBSCRIPT}(?:,{_SUBSCRIPT})*)\]\s*)?"
+_NUMBER = r"(?:[-+]\s*+)?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?"
+_BARE = r"[^\"\[\](){}=<>,;:|~!]++"
+_SUBSCRIPT = rf"(?:\s*+{QUOTED}\s*+|{_BARE})"
+_POINT = rf"\(\s*+{_NUMBER}\s*+,\s*+{_NUMBER}\s*+\)"
+_HEAD = rf"\s*+\*?\s*+(?P<name>{QUOTED}\s*+|{_BARE})(?:\[(?P<subscripts>{_SUBSCRIPT}(?:,{_SUBSCRIPT})*+)\]\s*+)?"
 _VALUES = re.compile(
-    rf"\s*(?:{_NUMBER}\s*<=)?{_HEAD}=\s*(?P<values>{_NUMBER}(?:\s*[,;]\s*{_NUMBER})*)(?:\s*;)?\s*(?:<=\s*{_NUMBER}\s*)?$"
+    rf"(?:\s*+{_NUMBER}\s*+<=)?{_HEAD}=\s*+(?P<values>{_NUMBER}(?:\s*+[,;]\s*+{_NUMBER})*)"
+    rf"\s*+(?:;\s*+)?(?:<=\s*+{_NUMBER}\s*+)?$"
 )
 _TABLE = re.compile(
-    rf"{_HEAD}\(\s*(?P<limits>\[[-+.,()\deE\s]*\]\s*,?\s*)?"
-    rf"(?P<points>{_POINT}(?:\s*,\s*{_POINT})*|{_NUMBER}(?:\s*,\s*{_NUMBER})+)\s*\)\s*$"
+    rf"{_HEAD}\(\s*+(?P<limits>\[[-+.,()\deE\s]*+\]\s*+,?\s*+)?"
+    rf"(?P<points>{_POINT}(?:\s*+,\s*+{_POINT})*|{_NUMBER}(?:\s*+,\s*+{_NUMBER})+)\s*+\)\s*+$"
 )
 _EACH = re.compile(_NUMBER)
-_LEADING = re.compile(rf"\s*(?:{_NUMBER}\s*<=)?{_HEAD}(?:==?|\()")
+_LEADING = re.compile(rf"(?:\s*+{_NUMBER}\s*+<=)?{_HEAD}(?:=|\()\s*+")
 _SKIPPED = re.compile(r"\s*(?::|$)|[^=(]*:IS:", re.IGNORECASE)
 _OPEN = re.compile(rf"{QUOTED}|[()\[\]]")
 _COMMENT = re.compile(r"\{([^{}]*)\}")
@@ -104,23 +105,22 @@ def _decoded(data: bytes) -> str:
 
 def _joined(text: str) -> Iterator[_Line]:
     """The changes of a file, those joined that run over several lines: inside brackets, or behind or before a comma."""
-    pending, start = "", 0
+    pending: list[str] = []
+    start = depth = 0
     for number, line in enumerate(_LINES.split(text), 1):
-        if pending and not _continues(pending, line):
-            yield _Line(pending, start)
-            pending = ""
-        if pending:
-            pending = f"{pending}\n{line}"
-        elif not _SKIPPED.match(line):
-            pending, start = line, number
+        if pending and not _continues(pending[-1], depth, line):
+            yield _Line("\n".join(pending), start)
+            pending = []
+        if pending or not _SKIPPED.match(line):
+            start, depth = (start, depth) if pending else (number, 0)
+            pending.append(line)
+            depth += sum(1 if mark in "([" else -1 for mark in _OPEN.findall(line) if len(mark) == 1)
     if pending:
-        yield _Line(pending, start)
+        yield _Line("\n".join(pending), start)
 
 
-def _continues(pending: str, line: str) -> bool:
-    marks = [mark for mark in _OPEN.findall(pending) if len(mark) == 1]
-    depth = sum(1 if mark in "([" else -1 for mark in marks)
-    return depth > 0 or pending.rstrip().endswith((",", "=", "<=")) or line.lstrip().startswith((",", ")"))
+def _continues(before: str, depth: int, line: str) -> bool:
+    return depth > 0 or before.rstrip().endswith((",", "=", "<=")) or line.lstrip().startswith((",", ")"))
 
 
 def _change(text: str, place: Place) -> Change | Fault:

@@ -12,13 +12,14 @@ from pathlib import Path
 from ..errors import Fault, ModelError, Place, SdmodelError
 from ..files import write_file
 from ..model import display, key, nearest
+from .grammar import SyntaxProblemError, parse
 from .segments import QUOTED, Problem, Segment, Span, blanked, cut
 
 _LINE_END = re.compile(r"\r\n?|\n")
-_SUBSCRIPTS = rf"\[(?:{QUOTED}|[^\"\]])*\]\s*"
+_SUBSCRIPTS = rf"\[(?:{QUOTED}|[^\"\]])*+\]"
 _LEFT = re.compile(
-    rf"\s*(?P<name>{QUOTED}|[^\"\[(=:<]+?)\s*(?:{_SUBSCRIPTS})?(?::EXCEPT:\s*(?:{_SUBSCRIPTS},?\s*)+)?"
-    r"(?::[A-Z][A-Z ]*:\s*)*?(?P<operator>==|=|:=|:IS:|<->|:|\(|$)",
+    rf"\s*+(?P<name>{QUOTED}\s*+|[^\"\[(=:<]++)(?:{_SUBSCRIPTS}\s*+)?(?::EXCEPT:\s*+(?:{_SUBSCRIPTS}[\s,]*+)+)?"
+    r"(?::[A-Z][A-Z ]*:\s*+)*?(?P<operator>==|=|:=|:IS:|<->|:|\(|$)",
     re.IGNORECASE,
 )
 _BINARY = re.compile(rb"\x00")
@@ -59,9 +60,14 @@ class Block:
 
     @equation.setter
     def equation(self, text: str) -> None:
-        raw = self.document.slice(self._expression)
+        raw, main = self.document.slice(self._expression), self.segment.main
         start = self._expression.start + len(raw) - len(raw.lstrip())
-        self.document.replace(Span(start, start + len(raw.strip())), text)
+        end = start + len(raw.strip())
+        try:
+            parse(blanked(self.document.text[main.start : start] + text + self.document.text[end : main.end]))
+        except SyntaxProblemError as error:
+            raise ModelError([Fault(self.place, error.problem.what)]) from None
+        self.document.replace(Span(start, end), text)
 
     @property
     def units(self) -> str:
@@ -82,7 +88,9 @@ class Block:
     def _expression(self) -> Span:
         main = self.segment.main
         found = _LEFT.match(blanked(self.document.slice(main)))
-        return Span(main.start + (found.end() if found else 0), main.end)
+        if found is None:
+            return main
+        return Span(main.start + found.start("operator") + len(found["operator"].strip("(")), main.end)
 
 
 class Document:

@@ -15,7 +15,7 @@ from .segments import Problem
 Node = Any
 """A tree or a token of lark's; which of them stands where is the grammar's to say, beyond what types can."""
 
-DEPTH = 200
+DEPTH = 100
 """How deep parentheses and functions may nest: far more than people write, far less than would exhaust the stack."""
 
 _NESTING = re.compile(r"[()]")

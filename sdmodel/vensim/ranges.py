@@ -91,13 +91,14 @@ def _expanded(item: Node, statement: Statement, reading: _Reading) -> tuple[str,
             return _labels(key(item), reading)
         if statement.kind == "alias" and key(item) not in reading.unread:
             reading.fault(
-                statement.offset + item.start_pos, f"'{display(item)}' is not a range; declare it or correct the name"
+                statement.offset + (item.start_pos or 0),
+                f"'{display(item)}' is not a range; declare it or correct the name",
             )
         return (display(item),)
     first = item.children[0]
     if item.data == "numbered":
         return _numbered(item, statement, reading)
-    reading.fault(statement.offset + first.start_pos, unknown_function(display(first)))
+    reading.fault(statement.offset + (first.start_pos or 0), unknown_function(display(first)))
     return ()
 
 
@@ -107,13 +108,14 @@ def _numbered(item: Node, statement: Statement, reading: _Reading) -> tuple[str,
     parts = _NUMBERED.match(display(first)), _NUMBERED.match(display(last))
     if parts[0] is None or parts[1] is None or key(parts[0][1]) != key(parts[1][1]):
         reading.fault(
-            statement.offset + first.start_pos, f"'{first}-{last}' is no range; write the same name with two numbers"
+            statement.offset + (first.start_pos or 0),
+            f"'{first}-{last}' is no range; write the same name with two numbers",
         )
         return ()
     start, end = parts[0][2], parts[1][2]
     if len(end) > 12 or not 0 <= int(end) - int(start) < _MOST:  # noqa: PLR2004 - more digits than any count of labels
         reading.fault(
-            statement.offset + first.start_pos,
+            statement.offset + (first.start_pos or 0),
             f"'{first}-{last}' has no labels or more than {_MOST:,}; give the smaller number first",
         )
         return ()
@@ -135,10 +137,10 @@ def _mapping(tree: Node, statement: Statement, reading: _Reading) -> SubscriptMa
         reading.fault(where, f"'{display(target)}' is not a range to map to; declare it or correct the name")
     if not rest:
         return SubscriptMapping(key(target))
-    own = [_expanded(item, statement, reading) for item in _items(statement)]
+    own: list[tuple[str, ...]] = [_expanded(item, statement, reading) for item in _items(statement)]
     others = [tuple(map(key, _expanded(item, statement, reading))) for item in rest[1:]]
     if len(own) != len(others):
-        flat = [(label,) for labels in own for label in labels]
+        flat: list[tuple[str, ...]] = [(label,) for labels in own for label in labels]
         own = flat if len(flat) == len(others) else own
     if len(own) != len(others):
         reading.fault(where, f"{len(own)} labels cannot map to {len(others)}; list one for each")

@@ -9,7 +9,7 @@ from ..errors import Fault, Place, ScenarioError
 from .changes import read_text
 from .segments import QUOTED, blanked
 
-_NAME = re.compile(rf"\s*(?:{QUOTED}|[^\"\[\]=|~]+?)\s*(?:\[(?:{QUOTED}|[^\"\[\]])*\])?\s*$")
+_NAME = re.compile(rf"\s*+(?:{QUOTED}\s*+|[^\"\[\]=|~]++)(?:\[(?:{QUOTED}|[^\"\[\]])*+\]\s*+)?$")
 _LINES = re.compile(r"\r\n?|\n")
 
 

@@ -23,7 +23,7 @@ _FIELD_STOP = re.compile(r"[~|]")
 _LINE_STOP = re.compile(r"[~|\r\n]")
 _BRACE = re.compile(r"[{}]")
 _QUOTED = re.compile(QUOTED)
-_BLANKABLE = re.compile(QUOTED + r"|\{|\\[ \t]*(?:\r\n?|\n)")
+_BLANKABLE = re.compile(r"[\"{]|\\[ \t]*(?:\r\n?|\n)")
 _CONTINUATION = re.compile(r"\\[ \t]*(?=[\r\n])")
 _VISIBLE = re.compile(r"[^\r\n]")
 _SUPPLEMENTARY = re.compile(r"\s*:SUP", re.IGNORECASE)
@@ -71,15 +71,24 @@ def blanked(text: str) -> str:
         return text
     pieces, position = [], 0
     while found := _BLANKABLE.search(text, position):
-        start, end = found.span()
-        if text[start] == "{":
-            closing = _closing(text, start, len(text))
-            end = len(text) if closing < 0 else closing
+        start = found.start()
+        end = _blankable_end(text, found)
         pieces.append(text[position:start])
         pieces.append(_blank_out(text[start:end]))
         position = end
     pieces.append(text[position:])
     return "".join(pieces)
+
+
+def _blankable_end(text: str, found: re.Match[str]) -> int:
+    """Where a quoted name, a comment or a continuation ends; one that is not closed takes the rest of its line or text."""
+    if found.group() == "{":
+        closing = _closing(text, found.start(), len(text))
+        return len(text) if closing < 0 else closing
+    if found.group() == '"':
+        whole = _QUOTED.match(text, found.start()) or _LINE.match(text, found.start())
+        return whole.end() if whole else len(text)
+    return found.end()
 
 
 def _blank_out(piece: str) -> str:

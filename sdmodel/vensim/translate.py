@@ -35,7 +35,7 @@ from .document import Document
 from .grammar import Node
 from .statements import Macro, subscript_keys
 
-_SIGNED = re.compile(r"(?:[-+]\s*)?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_SIGNED = re.compile(r"(?:[-+]\s*)?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _ROWS: Mapping[str, FunctionRow] = {key(name): row for name, row in FUNCTIONS.items()}
 _REFUSED = frozenset(map(key, REFUSED))
 _NO_TABLE = Table(())
@@ -77,6 +77,11 @@ class Scope:
     def place(self, token: Token) -> Place:
         """Line and column of a token."""
         return self.names.document.place(self.offset + (token.start_pos or 0))
+
+    def mention(self, name: str, token: Token) -> None:
+        """Notes where a key is first mentioned."""
+        if name not in self.places:
+            self.places[name] = self.place(token)
 
     def fault(self, token: Token, what: str) -> Expr:
         """Notes a fault; zero stands for what cannot be read, so that the rest of the equation is checked too."""
@@ -137,11 +142,10 @@ def refer(token: Token, subscripts: Sequence[str], brackets: Node | None, scope:
             )
         if name.endswith("$"):
             name = key(name[:-1])
-    scope.places.setdefault(name, scope.place(token)) if name not in scope.places else None
+    scope.mention(name, token)
     if brackets is not None:
         for label, where in zip(subscripts, (t for t in brackets.children if t.type != "BANG"), strict=True):
-            if label.rstrip("!") not in scope.places:
-                scope.places[label.rstrip("!")] = scope.place(where)
+            scope.mention(label.rstrip("!"), where)
     return reference(name, *subscripts)
 
 

@@ -1,0 +1,77 @@
+"""The commands by name, and what becomes of faults: one line each on stderr, and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from ..errors import SdmodelError
+
+_COMMANDS = {
+    "run": "Run a model once and store the run.",
+    "runs": "List the stored runs.",
+    "show": "Show one stored run whole.",
+    "rerun": "Make a stored run again from its own record and compare.",
+    "levers": "List what a model lets you change.",
+    "plot": "Draw stored runs over time.",
+}
+_DONE, _FAULT, _INTERRUPTED = 0, 1, 130
+
+
+class _Commands(click.Group):
+    """A group that imports the module of a command only when that command is asked for."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f".{cmd_name}", __package__).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(80)) for name, command in self.commands.items()])
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        sys.exit(_exit_code(lambda: super(_Commands, self).main(*args, standalone_mode=False, **extra)))
+
+
+def _exit_code(work: Any) -> int:
+    """What the work ends with; only what is not the user's fault keeps its traceback."""
+    try:
+        result = work()
+        sys.stdout.flush()
+    except SdmodelError as fault:
+        click.echo(str(fault), err=True)
+        return _FAULT
+    except click.ClickException as fault:
+        fault.show()
+        return fault.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered must not complain either
+        return _DONE
+    return result if isinstance(result, int) else _DONE
+
+
+@click.group(
+    cls=_Commands,
+    commands={name: click.Command(name, short_help=told) for name, told in _COMMANDS.items()},
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: sdmodel run -c models/scenarios/power-first.cin --plot",
+)
+@click.version_option(package_name="sdmodel")
+def main() -> None:
+    """Run system dynamics models written for Vensim, and keep every run.
+
+    MODEL is a .mdl file; without it, models/ai_compute.mdl is taken, from the working directory or the nearest folder
+    above that has it, else the copy installed with the package. Runs are kept in the folder `runs` beside that `models`
+    folder, or in the working directory where there is none; --runs names another.
+    """

@@ -1,0 +1,106 @@
+"""The headlines of a run as a table: a line each, at a few round times."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..dataset import TIME, find_variable, long_name, member_dims, subscript_dims
+from ..errors import DatasetError
+from .tables import note, number, print_table, terminal_width
+
+HEADLINES = "headlines"
+"""The attribute of a run that lists its headlines, one a line."""
+
+_STOCKS = 12
+_LABELS = 12
+_COLUMNS = 10
+_NAME, _COLUMN = 46, 9
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a table: a variable, or one label of it, at some times, in its own units."""
+
+    name: str
+    units: str
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+def headline_names(run: xr.Dataset) -> tuple[str, ...]:
+    """The names that a run itself lists, as far as it has them; else its stocks; else what changes in it."""
+    listed = tuple(name for name in str(run.attrs.get(HEADLINES, "")).splitlines() if _has(run, name))
+    if listed:
+        return listed
+    moving = {name: each for name, each in run.data_vars.items() if TIME in each.dims}
+    stocks = [long_name(each) for each in moving.values() if each.attrs.get("kind") == "stock"]
+    names = stocks or [long_name(each) for each in moving.values()]
+    if len(names) > _STOCKS:
+        note(f"the first {_STOCKS} of {len(names)} {'stocks' if stocks else 'variables'}; --on names others")
+    return tuple(names[:_STOCKS])
+
+
+def headline_lines(run: xr.Dataset, names: Sequence[str]) -> list[Line]:
+    """Each headline at round times, label by label; over members, the median.
+
+    Raises
+    ------
+    DatasetError
+        If the run lacks one of the names.
+    """
+    times = round_times(run[TIME].values, columns=max(3, min(_COLUMNS, (terminal_width() - _NAME) // _COLUMN)))
+    return [line for name in names for line in _lines(find_variable(run, name), times)]
+
+
+def print_headlines(lines: Sequence[Line], time_units: str) -> None:
+    """Print the table of headlines."""
+    if not lines:
+        return
+    columns = {"": "fold", "units": "fold"} | {f"{time:.10g}": "right" for time in lines[0].times}
+    print_table(columns, ([line.name, line.units, *map(number, line.values)] for line in lines), title=time_units)
+
+
+def round_times(times: NDArray[np.float64], columns: int) -> NDArray[np.intp]:
+    """Positions of at most so many times: whole multiples of a round step, the first and the last."""
+    if len(times) <= columns:
+        return np.arange(len(times))
+    span = float(times[-1] - times[0])
+    steps = (factor * 10.0**power for power in itertools.count(math.floor(math.log10(span)) - 2) for factor in (1, 2, 5))
+    step = next(each for each in steps if span / each <= columns - 2)
+    wanted = np.arange(math.ceil(times[0] / step), math.floor(times[-1] / step) + 1) * step
+    nearest = [int(np.abs(times - each).argmin()) for each in (times[0], *wanted, times[-1])]
+    return np.unique(nearest)
+
+
+def _has(run: xr.Dataset, name: str) -> bool:
+    try:
+        find_variable(run, name)
+    except DatasetError:
+        return False
+    return True
+
+
+def _lines(variable: xr.DataArray, positions: NDArray[np.intp]) -> Iterator[Line]:
+    """A line for each label of a variable; a constant stays as it is."""
+    units = str(variable.attrs.get("units", ""))
+    if TIME in variable.dims:
+        variable = variable.isel({TIME: positions})
+    else:
+        variable = variable.expand_dims({TIME: len(positions)})
+    dims = subscript_dims(variable)
+    places = list(itertools.product(*(range(variable.sizes[dim]) for dim in dims)))
+    for place in places[:_LABELS]:
+        part = variable.isel(dict(zip(dims, place, strict=True))).transpose(TIME, ...)
+        labels = ",".join(str(variable.coords[dim].values[at]) for dim, at in zip(dims, place, strict=True))
+        middle = np.median(part.values.reshape(len(positions), -1), axis=1) if member_dims(part) else part.values
+        name = f"{long_name(variable)}[{labels}]" if labels else long_name(variable)
+        yield Line(name, units, tuple(map(float, positions)), tuple(map(float, middle)))
+    if len(places) > _LABELS:
+        note(f"the first {_LABELS} of {len(places)} labels of {long_name(variable)}; --on 'name[label]' picks others")

@@ -1,0 +1,7 @@
+"""Programs times scenarios: runs."""
+
+from .diagnosis import NotFiniteWarning
+from .execution import Progress
+from .simulation import simulate
+
+__all__ = ["NotFiniteWarning", "Progress", "simulate"]

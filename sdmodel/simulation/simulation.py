@@ -1,0 +1,217 @@
+"""One function simulates everything: a single run is an ensemble of one member without dimensions of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..dataset import make_run
+from ..errors import Fault, ScenarioError, SimulationError
+from ..model import NA, Cell, Element, Integrator, Model, bindings, key, labels_of, nearest, spell, walk
+from ..program import Program, compile_model
+from ..scenario import Scenario, constant_values, merge, with_tables
+from ..vensim import read_scenario
+from .diagnosis import NotFiniteWarning, diagnose
+from .execution import Job, Outcome, Progress, available_threads, bytes_needed, execute
+from .inputs import Constants, Inputs, read_inputs
+from .timing import Timing, timing_of
+
+_SIZE = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?i?B?)\s*", re.IGNORECASE)
+_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+ScenarioLike = Scenario | str | Path | Sequence[Scenario | str | Path]
+
+
+def simulate(  # noqa: PLR0913 - all but the first two by keyword
+    model: Model,
+    constants: Constants | None = None,
+    *,
+    scenario: ScenarioLike | None = None,
+    integrator: Integrator | None = None,
+    save: Iterable[str] | None = None,
+    memory: str | int | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    seed: int | None = None,
+) -> xr.Dataset:
+    """The run of a model, dims time and its subscripts, then those along which `constants` vary; in the model's units.
+
+    `constants` maps names (`name` or `name[label]`) to numbers, to labelled arrays whose dimensions the run then has, or to
+    plain sequences along `member`; a dataset over `member` is a design. They go over what `scenario` sets. `save` names
+    what is kept, all by default. `memory` bounds what the run may take ("1GiB"; half of the machine's by default).
+
+    Raises
+    ------
+    ScenarioError
+        If something is set that is not a constant of the model.
+    SimulationError
+        If the times make no run, `save` names nothing of the model's, or the result is larger than `memory`.
+    """
+    changes = _scenario(scenario)
+    model = with_tables(model, changes)
+    program = compile_model(model)
+    inputs = read_inputs(model, constant_values(model, changes), constants)
+    plan = program.layout.plan
+    timing = timing_of(plan, inputs.fixed, inputs.varied)
+    kept = _kept(model, save)
+    saved = [each for each in kept if each.kind != "constant"]
+    job = _job(program, timing, inputs, saved, (integrator or model.integrator) == "rk4")
+    _check_memory(bytes_needed(job, inputs.count, threads or available_threads()), memory)
+    outcome = execute(job, inputs, threads=threads, progress=progress)
+    note = diagnose(job, inputs, outcome)
+    values = _values(model, saved, outcome, inputs) | _constants(program, kept, inputs)
+    attributes: dict[str, Any] = {
+        "scenario": changes.text,
+        "changes": _changes(model, inputs, changes),
+        "integrator": "rk4" if job.runge_kutta else "euler",
+        "time_step": timing.time_step,
+        "saveper": timing.time_step * timing.every,
+    }
+    attributes |= {} if seed is None else {"seed": seed}
+    attributes |= {"not_finite": note} if note else {}
+    run = make_run(model, timing.saved, values, dims=inputs.members, attributes=attributes)
+    if note:
+        warnings.warn(note, NotFiniteWarning, stacklevel=2)
+    return run
+
+
+def _scenario(scenario: ScenarioLike | None) -> Scenario:
+    if scenario is None:
+        return Scenario("")
+    several = [scenario] if isinstance(scenario, Scenario | str | Path) else list(scenario)
+    return merge([each if isinstance(each, Scenario) else read_scenario(each) for each in several])
+
+
+def _kept(model: Model, save: Iterable[str] | None) -> list[Element]:
+    """The elements that a run keeps, in the order of the file."""
+    everything = [each for each in model if not each.hidden and each.kind != "lookup"]
+    if save is None:
+        return everything
+    known = {each.key: each for each in everything}
+    identifiers = {identifier: known[each] for each, identifier in model.identifiers.items() if each in known}
+    found: dict[str, Element] = {}
+    faults = []
+    for name in save:
+        bare = name.split("[", maxsplit=1)[0]
+        element = known.get(key(bare)) or identifiers.get(bare)
+        if element is None:
+            close = nearest(bare, [each.name for each in everything])
+            cure = f"did you mean '{close}'?" if close else "name elements of the model"
+            faults.append(f"save: '{name}' is not in the model; {cure}")
+        else:
+            found[element.key] = element
+    if faults or not found:
+        raise SimulationError("\n".join(faults) or "save: names nothing; name what to keep, or leave it out to keep all")
+    return list(found.values())
+
+
+def _grid(model: Model, element: Element) -> tuple[tuple[int, ...], list[Cell]]:
+    """The shape of an element over its dimensions, and its cells row by row."""
+    axes = [labels_of(model.subscripts, each) for each in element.dimensions]
+    shape = tuple(map(len, axes))
+    where = np.indices(shape).reshape(len(shape), -1).T if shape else [()]
+    return shape, [Cell(element.key, tuple(axis[i] for axis, i in zip(axes, index, strict=True))) for index in where]
+
+
+def _job(program: Program, timing: Timing, inputs: Inputs, saved: Sequence[Element], runge_kutta: bool) -> Job:  # noqa: FBT001
+    layout = program.layout
+    model = layout.plan.model
+    rows = [layout.row.get(cell, 0) for element in saved for cell in _grid(model, element)[1]]
+    given = dict(layout.plan.constants) | inputs.fixed
+    return Job(
+        program,
+        timing,
+        np.array(rows, dtype=np.int64),
+        runge_kutta,
+        np.array([given[cell] for cell in layout.inputs], dtype=float),
+        np.array([layout.row[cell] for cell in inputs.varied], dtype=np.int64),
+    )
+
+
+def _values(model: Model, saved: Sequence[Element], outcome: Outcome, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
+    """Each element's part of the outcome, shape (times, labels, members); missing values are not numbers."""
+    values = {}
+    first = 0
+    lines = len(outcome.values)
+    missing = any(part == NA for each in model for equation in each.equations for part in walk(equation.expression) if part.is_Float)
+    if missing:
+        outcome.values[outcome.values <= NA] = np.nan
+    for element in saved:
+        shape, cells = _grid(model, element)
+        part = outcome.values[:, first : first + len(cells)].reshape(lines, *shape, *inputs.shape)
+        first += len(cells)
+        defined = {labels for equation in element.equations for labels, _ in bindings(model.subscripts, equation)}
+        for index, cell in enumerate(cells) if len(defined) < len(cells) else ():
+            if cell.labels not in defined:
+                part[(slice(None), *np.unravel_index(index, shape))] = np.nan
+        values[element.key] = part
+    return values
+
+
+def _constants(program: Program, kept: Sequence[Element], inputs: Inputs) -> dict[str, NDArray[np.float64]]:
+    """The constants of a run, with member dimensions where they vary."""
+    plan = program.layout.plan
+    values = {}
+    for element in kept:
+        if element.kind != "constant":
+            continue
+        shape, cells = _grid(plan.model, element)
+        parts: list[Any] = [inputs.fixed.get(cell, plan.constants.get(cell, np.nan)) for cell in cells]
+        if any(cell in inputs.varied for cell in cells):
+            for index, cell in enumerate(cells):
+                whole = inputs.varied[cell].broadcast_like(_frame(inputs)) if cell in inputs.varied else None
+                parts[index] = np.full(inputs.shape, parts[index]) if whole is None else whole.transpose(*inputs.members).values
+            values[element.key] = np.array(parts).reshape(*shape, *inputs.shape)
+        else:
+            values[element.key] = np.array(parts, dtype=float).reshape(shape)
+    return values
+
+
+def _frame(inputs: Inputs) -> xr.DataArray:
+    return xr.DataArray(np.empty(inputs.shape), coords=inputs.members, dims=list(inputs.members))
+
+
+def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
+    """What a run changed, as lines of a change file."""
+    lines = [f"{spell(model, cell)} = {value!r}" for cell, value in inputs.fixed.items()]
+    lines += [f"{spell(model, cell)} = over {', '.join(map(str, value.dims))}" for cell, value in inputs.varied.items()]
+    lines += [f"{change.name} = {change.table}" for change in scenario.changes if change.table is not None]
+    return "\n".join(lines)
+
+
+def _check_memory(needed: int, memory: str | int | None) -> None:
+    allowed = _machine_memory() // 2 if memory is None else _bytes(memory)
+    if needed > allowed:
+        message = (
+            f"the run takes {needed / 2**30:.2g} GiB of memory, more than {allowed / 2**30:.2g} GiB; "
+            "save fewer variables, make SAVEPER longer, or run fewer members at a time"
+        )
+        raise SimulationError(message)
+
+
+def _machine_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):  # not told on this system
+        return 8 * 2**30
+
+
+def _bytes(size: str | int) -> int:
+    if isinstance(size, int):
+        return size
+    match = _SIZE.fullmatch(size)
+    if match is None:
+        message = f"memory is '{size}'; write a size like '1GiB' or '500MB'"
+        raise SimulationError(message)
+    unit = match["unit"].lower()
+    base = 1024 if "i" in unit else 1000
+    return round(float(match["number"]) * base ** _UNITS[unit.rstrip("ib")])

@@ -1,0 +1,85 @@
+"""When a run computes and when it saves: whole numbers of steps from the start, never a running sum of time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SimulationError
+from ..model import SETTINGS, Cell, Plan, Start, Table
+
+_NAMES = {"initial_time": SETTINGS[0], "final_time": SETTINGS[1], "time_step": SETTINGS[2], "saveper": "SAVEPER"}
+_WHOLE = 1e-6
+"""How far a number of steps may be from whole, in steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The settings of a run, in the model's unit of time; `every` is how many steps lie between saved times."""
+
+    initial: float
+    time_step: float
+    steps: int
+    every: int
+
+    @property
+    def moments(self) -> NDArray[np.float64]:
+        """The time of every step and of the middle of every step, shape (2 * steps + 1,)."""
+        halves = np.arange(2 * self.steps + 1, dtype=float)
+        per_unit = round(1 / self.time_step)
+        if per_unit and abs(per_unit * self.time_step - 1) < 1e-12:  # noqa: PLR2004 - a step of 0.1 then hits 0.3 itself
+            return self.initial + halves / (2 * per_unit)
+        return self.initial + halves * (self.time_step / 2)
+
+    @property
+    def saved(self) -> NDArray[np.float64]:
+        """The times that are saved."""
+        return self.moments[:: 2 * self.every]
+
+
+def timing_of(plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, object]) -> Timing:
+    """The settings of a run, as the model's equations give them at the start; `given` replaces constants.
+
+    Raises
+    ------
+    SimulationError
+        If they make no run, or differ between members.
+    """
+    start = Start(plan.model, given)
+    values = {}
+    for name, spelt in _NAMES.items():
+        if Cell(name) in plan.tables or (name == "saveper" and name not in plan.model.elements):
+            values[name] = values["time_step"]
+            continue
+        value = start.read(Cell(name))
+        if isinstance(value, Table) or not math.isfinite(value):
+            message = f"{spelt} is {value} at the start; it must be a number"
+            raise SimulationError(message)
+        values[name] = value
+    differs = next((cell for cell in varied if cell in start.known), None)
+    if differs is not None:
+        spelt = plan.model.elements[differs.key].name
+        message = f"'{spelt}' decides the times of a run and must be the same for all members; make one run for each value"
+        raise SimulationError(message)
+    return _checked(values["initial_time"], values["final_time"], values["time_step"], values["saveper"])
+
+
+def _checked(initial: float, final: float, time_step: float, saveper: float) -> Timing:
+    if time_step <= 0:
+        message = f"TIME STEP is {time_step:g}; it must be above 0"
+        raise SimulationError(message)
+    if final < initial:
+        message = f"FINAL TIME is {final:g}, before INITIAL TIME, {initial:g}; make it later"
+        raise SimulationError(message)
+    every = round(saveper / time_step)
+    if every < 1 or abs(saveper / time_step - every) > _WHOLE * max(1, every):
+        message = f"SAVEPER is {saveper:g}; it must be a whole multiple of TIME STEP, {time_step:g}"
+        raise SimulationError(message)
+    if (final - initial) / time_step > 1e9:  # noqa: PLR2004
+        message = f"TIME STEP is {time_step:g}, which makes over a billion steps; make it larger"
+        raise SimulationError(message)
+    return Timing(initial, time_step, math.floor((final - initial) / time_step + _WHOLE), every)
