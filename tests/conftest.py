@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from beartype import BeartypeConf
 from beartype.claw import beartype_package
 
-beartype_package("sdmodel")
+# What functions take and give is checked, a whole number being good for any number; assignments are left out, since
+# tables keyed by SymPy's classes cannot be checked.
+beartype_package("sdmodel", conf=BeartypeConf(claw_is_pep526=False, is_pep484_tower=True))
 
 PROJECT = Path(__file__).resolve().parents[1]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 import click
 
@@ -25,23 +26,22 @@ _DONE, _FAULT, _INTERRUPTED = 0, 1, 130
 class _Commands(click.Group):
     """A group that imports the module of a command only when that command is asked for."""
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f".{cmd_name}", __package__).command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.get_short_help_str(80)) for name, command in self.commands.items()])
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
-        sys.exit(_exit_code(lambda: super(_Commands, self).main(*args, standalone_mode=False, **extra)))
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
+        extra["standalone_mode"] = False
+        sys.exit(_exit_code(lambda: super(_Commands, self).main(args, prog_name, **extra)))
 
 
-def _exit_code(work: Any) -> int:
+def _exit_code(work: Callable[[], object]) -> int:
     """What the work ends with; only what is not the user's fault keeps its traceback."""
     try:
         result = work()
@@ -56,7 +56,9 @@ def _exit_code(work: Any) -> int:
         click.echo("interrupted", err=True)
         return _INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered must not complain either
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what is still buffered must not complain either
         return _DONE
     return result if isinstance(result, int) else _DONE
 

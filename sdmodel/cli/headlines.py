@@ -55,16 +55,18 @@ def headline_lines(run: xr.Dataset, names: Sequence[str]) -> list[Line]:
     DatasetError
         If the run lacks one of the names.
     """
-    times = round_times(run[TIME].values, columns=max(3, min(_COLUMNS, (terminal_width() - _NAME) // _COLUMN)))
-    return [line for name in names for line in _lines(find_variable(run, name), times)]
+    columns = max(3, min(_COLUMNS, (terminal_width() - _NAME) // _COLUMN))
+    part = run.isel({TIME: round_times(run[TIME].values, columns)})
+    return [line for name in names for line in _lines(find_variable(part, name), part[TIME])]
 
 
 def print_headlines(lines: Sequence[Line], time_units: str) -> None:
     """Print the table of headlines."""
     if not lines:
         return
-    columns = {"": "fold", "units": "fold"} | {f"{time:.10g}": "right" for time in lines[0].times}
-    print_table(columns, ([line.name, line.units, *map(number, line.values)] for line in lines), title=time_units)
+    head = f"Time ({time_units})" if time_units else "Time"
+    columns = {head: "fold", "units": "fold"} | {f"{time:.10g}": "right" for time in lines[0].times}
+    print_table(columns, ([line.name, line.units, *map(number, line.values)] for line in lines))
 
 
 def round_times(times: NDArray[np.float64], columns: int) -> NDArray[np.intp]:
@@ -72,7 +74,9 @@ def round_times(times: NDArray[np.float64], columns: int) -> NDArray[np.intp]:
     if len(times) <= columns:
         return np.arange(len(times))
     span = float(times[-1] - times[0])
-    steps = (factor * 10.0**power for power in itertools.count(math.floor(math.log10(span)) - 2) for factor in (1, 2, 5))
+    steps = (
+        factor * 10.0**power for power in itertools.count(math.floor(math.log10(span)) - 2) for factor in (1, 2, 5)
+    )
     step = next(each for each in steps if span / each <= columns - 2)
     wanted = np.arange(math.ceil(times[0] / step), math.floor(times[-1] / step) + 1) * step
     nearest = [int(np.abs(times - each).argmin()) for each in (times[0], *wanted, times[-1])]
@@ -87,20 +91,17 @@ def _has(run: xr.Dataset, name: str) -> bool:
     return True
 
 
-def _lines(variable: xr.DataArray, positions: NDArray[np.intp]) -> Iterator[Line]:
+def _lines(variable: xr.DataArray, times: xr.DataArray) -> Iterator[Line]:
     """A line for each label of a variable; a constant stays as it is."""
     units = str(variable.attrs.get("units", ""))
-    if TIME in variable.dims:
-        variable = variable.isel({TIME: positions})
-    else:
-        variable = variable.expand_dims({TIME: len(positions)})
+    variable = variable if TIME in variable.dims else variable.expand_dims({TIME: times})
     dims = subscript_dims(variable)
     places = list(itertools.product(*(range(variable.sizes[dim]) for dim in dims)))
     for place in places[:_LABELS]:
         part = variable.isel(dict(zip(dims, place, strict=True))).transpose(TIME, ...)
         labels = ",".join(str(variable.coords[dim].values[at]) for dim, at in zip(dims, place, strict=True))
-        middle = np.median(part.values.reshape(len(positions), -1), axis=1) if member_dims(part) else part.values
+        middle = np.median(part.values.reshape(len(times), -1), axis=1) if member_dims(part) else part.values
         name = f"{long_name(variable)}[{labels}]" if labels else long_name(variable)
-        yield Line(name, units, tuple(map(float, positions)), tuple(map(float, middle)))
+        yield Line(name, units, tuple(map(float, times.values)), tuple(map(float, middle)))
     if len(places) > _LABELS:
         note(f"the first {_LABELS} of {len(places)} labels of {long_name(variable)}; --on 'name[label]' picks others")

@@ -18,16 +18,15 @@ from rich.text import Text
 
 _WIDE = 240
 _PATIENCE = 1.0
-_MINUS = "-"
 
 
-def print_table(columns: Mapping[str, str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
+def print_table(columns: Mapping[str, str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under columns, which are `left`, `right` or `fold` (left, over several lines where it must).
 
     What is not a terminal gets as much width as the table asks for, so that no line is cut.
     """
     console = Console() if sys.stdout.isatty() else Console(width=_WIDE, no_color=True)
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, kind in columns.items():
         table.add_column(
             Text(name), justify="right" if kind == "right" else "left", no_wrap=kind != "fold", overflow="fold"
@@ -36,7 +35,7 @@ def print_table(columns: Mapping[str, str], rows: Iterable[Sequence[str]], *, ti
         table.add_row(*map(Text, row))
     with console.capture() as capture:
         console.print(table)
-    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()).strip("\n") + "\n")
 
 
 def terminal_width() -> int:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..dataset import PROVENANCE
+from netCDF4 import Dataset
+
+from ..dataset import PROVENANCE, TIME
 from ..errors import Fault, StoreError
 from ..model.names import nearest
 from .netcdf import SUFFIX, UNREADABLE
@@ -15,12 +17,16 @@ from .netcdf import SUFFIX, UNREADABLE
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """One stored run: its name, its file, where it comes from, and the length of each of its dimensions."""
+    """One stored run: its name, its file, where it comes from, and the lengths of its dimensions.
+
+    `members` are those dimensions along which the runs in it differ.
+    """
 
     name: str
     path: Path
     attributes: Mapping[str, str]
     dims: Mapping[str, int]
+    members: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +84,17 @@ def run_path(name: str, folder: str | os.PathLike[str]) -> Path:
 
 def _stored(path: Path) -> StoredRun | Fault:
     """The record of one file, or what is wrong with it."""
-    from netCDF4 import Dataset  # a run can be found by its name without it
-
     try:
         with Dataset(path) as file:
             attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name != "model_text"}
             dims = {name: dimension.size for name, dimension in file.dimensions.items()}
+            members = {name: size for name, size in dims.items() if name != TIME and not _is_subscript(file, name)}
     except UNREADABLE:
         return Fault(str(path), "cannot be read as a run, it is damaged or of another kind; make it again or remove it")
     if not all(name in attributes for name in PROVENANCE):
         return Fault(str(path), "is not a run of a model; keep other files elsewhere")
-    return StoredRun(path.stem, path, attributes, dims)
+    return StoredRun(path.stem, path, attributes, dims, members)
+
+
+def _is_subscript(file: Dataset, name: str) -> bool:
+    return name in file.variables and getattr(file.variables[name], "kind", "") == "subscript"

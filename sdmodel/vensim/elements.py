@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -9,12 +10,28 @@ from types import MappingProxyType
 from sympy import Add, Expr, Indexed, Mul, S, Symbol
 
 from ..errors import Fault
-from ..model import Element, Equation, Kind, Numbers, Range, Table, VensimFunction, display, referred
+from ..model import (
+    Element,
+    Equation,
+    Kind,
+    Numbers,
+    Range,
+    Table,
+    VensimFunction,
+    display,
+    key,
+    referred,
+    unknown_function,
+)
+from ..model.functions import REFUSED
 from .document import Document
 from .fields import comment_of, one_line, units_of
 from .ranges import spanned
 from .statements import Statement
 from .translate import Names, Scope, translate
+
+_CALLED = re.compile(r"\s*([A-Za-z][\w ]*)\(")
+_REFUSED = frozenset(map(key, REFUSED))
 
 
 @dataclass(slots=True)
@@ -50,10 +67,7 @@ def equation_of(statement: Statement, scope: Scope) -> Equation:
     document = scope.names.document
     expression: Expr = S.Zero
     if statement.kind == "data":
-        scope.fault(
-            statement.name,
-            f"'{display(statement.name)}' is a data variable, which is not supported; use a lookup of Time",
-        )
+        scope.fault(statement.name, f"'{display(statement.name)}' is a data variable{_why(statement)}")
     else:
         body = statement.body[1]
         expression = translate(body, scope)
@@ -65,6 +79,14 @@ def equation_of(statement: Statement, scope: Scope) -> Equation:
         place=document.place(statement.segment.start),
         places=MappingProxyType(scope.places),
     )
+
+
+def _why(statement: Statement) -> str:
+    """What to do about a data variable: its numbers come from a function that reads files, or from nowhere."""
+    called = _CALLED.match(str(statement.body[-1])) if statement.body else None
+    if called is not None and key(called[1]) in _REFUSED:
+        return f": {unknown_function(called[1])}"
+    return ", which is not supported; use a lookup of Time"
 
 
 def _describe(draft: _Draft, statement: Statement, document: Document) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Kind = Literal[
@@ -37,16 +38,20 @@ class Span(NamedTuple):
     end: int
 
 
-class Segment(NamedTuple):
+_NOTHING = Span(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
     """A stretch of the text and what it is; a block and a group have fields, empty spans where one is left out."""
 
     kind: Kind
     start: int
     end: int
-    main: Span = Span(0, 0)
-    units: Span = Span(0, 0)
-    comment: Span = Span(0, 0)
-    supplementary: Span = Span(0, 0)
+    main: Span = _NOTHING
+    units: Span = _NOTHING
+    comment: Span = _NOTHING
+    supplementary: Span = _NOTHING
 
 
 class Problem(NamedTuple):

@@ -112,6 +112,9 @@ def _keys(names: str | None) -> tuple[str, ...]:
 def _statement(document: Document, segment: Segment, group: str, found: Statements) -> Statement | None:
     main = blanked(document.slice(segment.main))
     offset = segment.main.start
+    if any(segment.start <= problem.offset < segment.end for problem in document.problems):
+        found.unread.add(key(left_name(main)))
+        return None
     if not main.strip():
         found.faults.append(
             Fault(document.place(segment.start), "the block has no equation; write one or remove its '~' and '|'")

@@ -1,0 +1,95 @@
+"""How commands make a run: the model, its changes and the engine in, a dataset with its whole record out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import xarray as xr
+
+from ..model import Integrator, Model
+from ..scenario import Scenario, merge
+from ..vensim import read_change, read_model, read_savelist
+from .headlines import HEADLINES
+from .project import savelist_beside
+from .tables import note, patience
+
+Engine = Literal["native", "pysd"]
+
+NOT_FINITE = "not_finite"
+"""The attribute of a run that tells where it stopped being finite."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What run is wanted: a model file, scenarios, `name=value` changes, and how to compute it."""
+
+    model: Path
+    scenarios: tuple[Scenario, ...] = ()
+    changes: tuple[str, ...] = ()
+    integrator: Integrator | None = None
+    engine: Engine = "native"
+    save: tuple[str, ...] | None = None
+
+
+def make_ordered(order: Order, constants: Mapping[str, Any] | None = None) -> xr.Dataset:
+    """The run that is ordered, with `constants` that vary over members, and everything in its attributes to repeat it.
+
+    Raises
+    ------
+    SdmodelError
+        If the model, a change or the simulation has a fault.
+    """
+    model = read_model(order.model)
+    typed = Scenario("", tuple(read_change(each) for each in order.changes))
+    scenario = merge((*order.scenarios, typed))
+    with warnings.catch_warnings(record=True) as caught, patience(f"running {order.model.name}"):
+        warnings.simplefilter("always")
+        run = _engine_run(order, model, constants, scenario)
+    for text in dict.fromkeys(str(each.message) for each in caught if issubclass(each.category, UserWarning)):
+        if text != run.attrs.get(NOT_FINITE):
+            note(text)
+    return run.assign_attrs(_record(order, model))
+
+
+def default_name(order: Order) -> str:
+    """What a run is called that its user did not name: after its scenarios, else after its model."""
+    return "+".join(each.name for each in order.scenarios) or order.model.stem
+
+
+def _engine_run(order: Order, model: Model, constants: Mapping[str, Any] | None, scenario: Scenario) -> xr.Dataset:
+    """The run by the engine that was asked for."""
+    if order.engine == "pysd":
+        from ..reference import PYSD_NOTE, simulate_with_pysd
+
+        note(PYSD_NOTE)
+        return simulate_with_pysd(
+            order.model, constants, scenario=scenario, integrator=order.integrator, save=order.save
+        )
+    from ..simulation import simulate
+
+    return simulate(model, constants, scenario=scenario, integrator=order.integrator, save=order.save)
+
+
+def _record(order: Order, model: Model) -> dict[str, str]:
+    """What the commands know of a run beyond what the engine does."""
+    record = {
+        "scenario": merge(order.scenarios).text,
+        "scenario_name": "+".join(each.name for each in order.scenarios),
+        "changes": "\n".join(order.changes),
+        "engine": order.engine,
+    }
+    beside = savelist_beside(order.model)
+    listed: Sequence[str] = read_savelist(beside) if beside else ()
+    missing = [name for name in listed if name.partition("[")[0] not in model]
+    if missing:
+        note(f"{beside}: the model has no {', '.join(missing)}; correct the list of headlines")
+    return record | {HEADLINES: "\n".join(name for name in listed if name not in missing)}
+
+
+def integrator_of(run: xr.Dataset) -> Integrator:
+    """The integrator a stored run was made with."""
+    return cast("Integrator", str(run.attrs["integrator"]))

@@ -1,0 +1,108 @@
+"""`sdmodel run`: one run, stored, with its headlines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import xarray as xr
+
+from ..dataset import TIME
+from ..errors import StoreError
+from ..model import Integrator
+from ..store import run_path, save_new_run, save_run
+from ..vensim import read_savelist, read_scenario
+from .headlines import headline_lines, headline_names, print_headlines
+from .making import NOT_FINITE, Engine, Order, default_name, make_ordered
+from .project import force_option, json_option, model_argument, model_path, runs_folder, runs_option
+from .tables import note, print_json
+
+
+@click.command(
+    "run",
+    epilog='Example: sdmodel run -c models/scenarios/power-first.cin --set "price elasticity = 0.8" --plot',
+)
+@model_argument
+@click.option(
+    "-c", "scenarios", multiple=True, metavar="FILE.cin", help="A change file; of several, the last one wins."
+)
+@click.option("--set", "changes", multiple=True, metavar='"NAME=VALUE"', help="One change, after those of files.")
+@click.option("--integrator", type=click.Choice(["euler", "rk4"]), help="The default is what the model asks for.")
+@click.option("--engine", type=click.Choice(["native", "pysd"]), default="native", show_default=True)
+@click.option("--save", "savelist", metavar="FILE.lst", help="Store only what this save list names.")
+@click.option("--name", metavar="NAME", help="The run's name (default: of its scenarios or its model, numbered).")
+@runs_option
+@click.option("--plot", "drawn", is_flag=True, help="Draw the headlines to NAME.png beside the run.")
+@json_option
+@force_option
+@click.pass_context
+def command(
+    context: click.Context,
+    model: str | None,
+    scenarios: tuple[str, ...],
+    changes: tuple[str, ...],
+    integrator: Integrator | None,
+    engine: Engine,
+    savelist: str | None,
+    name: str | None,
+    folder: str | None,
+    *,
+    drawn: bool,
+    as_json: bool,
+    force: bool,
+) -> None:
+    """Run a model once, store the run as NAME.nc with everything needed to repeat it, and print its headlines.
+
+    Headlines are the names in the save list beside the model (`ai_compute.lst` beside `ai_compute.mdl`), else its
+    stocks. The exit code is 1 if a value stops being finite; the run is stored all the same.
+    """
+    runs = runs_folder(folder)
+    target = _free(name, runs, force=force)
+    order = Order(
+        model_path(model),
+        tuple(map(read_scenario, scenarios)),
+        changes,
+        integrator,
+        engine,
+        read_savelist(savelist) if savelist else None,
+    )
+    run = make_ordered(order)
+    path = save_run(run, target, force=force) if target else save_new_run(run, runs, default_name(order))
+    picture = _draw(run, path, force=force) if drawn else None
+    _tell(run, path, picture, as_json=as_json)
+    if NOT_FINITE in run.attrs:
+        note(f"run '{path.stem}': {run.attrs[NOT_FINITE]}")
+        context.exit(1)
+
+
+def _free(name: str | None, folder: Path, *, force: bool) -> Path | None:
+    """Where a named run will be, told before any work is done if it cannot be there."""
+    if name is None:
+        return None
+    path = run_path(name, folder)
+    if path.exists() and not force:
+        message = f"{path}: exists already; choose another --name, or --force to replace it"
+        raise StoreError(message)
+    return path
+
+
+def _draw(run: xr.Dataset, path: Path, *, force: bool) -> Path:
+    """The headlines as a figure beside the run."""
+    from ..figures import plot_runs, save_figure
+
+    figure = plot_runs({path.stem: run}, headline_names(run), title=path.stem)
+    return save_figure(figure, path.with_suffix(".png"), force=force)
+
+
+def _tell(run: xr.Dataset, path: Path, picture: Path | None, *, as_json: bool) -> None:
+    """What came out and where it is."""
+    lines = headline_lines(run, headline_names(run))
+    if as_json:
+        told = {"run": path.stem, "path": str(path), "figure": picture and str(picture), "model": run.attrs["model"]}
+        told |= {"not_finite": run.attrs.get(NOT_FINITE), "headlines": [vars(line) for line in lines]}
+        print_json(told)
+        return
+    print_headlines(lines, str(run[TIME].attrs.get("units", "")))
+    click.echo(f"stored as {path}")
+    if picture:
+        click.echo(f"drawn in {picture}")

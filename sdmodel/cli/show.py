@@ -1,0 +1,58 @@
+"""`sdmodel show`: one stored run whole."""
+
+from __future__ import annotations
+
+import click
+import xarray as xr
+
+from ..dataset import TIME, long_name
+from ..store import find_run, open_run
+from .headlines import Line, headline_lines, headline_names, print_headlines
+from .project import json_option, runs_folder, runs_option
+from .tables import number, print_json, print_table
+
+_HIDDEN = frozenset({"model_text", "headlines"})
+
+
+@click.command("show", epilog="Example: sdmodel show base")
+@click.argument("run", metavar="RUN")
+@runs_option
+@json_option
+def command(run: str, folder: str | None, *, as_json: bool) -> None:
+    """Show a stored run whole: where it comes from, its headlines, and every variable at its start and end.
+
+    RUN is the name of a stored run, or the path of its file.
+    """
+    path = find_run(run, runs_folder(folder))
+    stored = open_run(path)
+    lines = headline_lines(stored, headline_names(stored))
+    every = headline_lines(_ends(stored), [str(name) for name in stored.data_vars])
+    record = {name: value for name, value in stored.attrs.items() if name not in _HIDDEN and value != ""}
+    if as_json:
+        variables = [vars(line) for line in every]
+        told = {"run": path.stem, "path": str(path), "attributes": record}
+        print_json(told | {"headlines": [vars(line) for line in lines], "variables": variables})
+        return
+    print_table({"": "left", path.stem: "fold"}, ((name, _short(str(value))) for name, value in record.items()))
+    units = str(stored[TIME].attrs.get("units", ""))
+    print_headlines(lines, units)
+    print_table(
+        {"variable": "fold", "kind": "left", "units": "fold", "start": "right", "end": "right"},
+        (_row(stored, line) for line in every),
+    )
+
+
+def _ends(run: xr.Dataset) -> xr.Dataset:
+    """The run at its first and last time."""
+    return run.isel({TIME: sorted({0, run.sizes[TIME] - 1})})
+
+
+def _row(run: xr.Dataset, line: Line) -> list[str]:
+    kinds = {long_name(each): str(each.attrs.get("kind", "")) for each in run.data_vars.values()}
+    kind = kinds.get(line.name.partition("[")[0], "")
+    return [line.name, kind, line.units, number(line.values[0]), number(line.values[-1])]
+
+
+def _short(text: str) -> str:
+    """A value on one line where it is one, else line by line."""
+    return "\n".join(line.rstrip() for line in text.splitlines())
