@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from . import __version__
 from .errors import DatasetError
 from .model.names import display, identifiers, key, nearest
 from .model.records import Element, Model
@@ -284,8 +285,8 @@ def encoded(text: str, sha256: str) -> bytes | None:
 @functools.cache
 def _versions() -> str:
     """What the numbers may depend on, as `name version` pairs."""
-    found = [f"python {platform.python_version()}"]
-    for name in ("sdmodel", "numpy", "llvmlite", "sympy", "xarray"):
+    found = [f"sdmodel {__version__}", f"python {platform.python_version()}"]
+    for name in ("numpy", "llvmlite", "sympy", "xarray"):
         try:
             found.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from .. import __version__
 from ..errors import SdmodelError
 
 _COMMANDS = {
@@ -69,7 +70,7 @@ def _exit_code(work: Callable[[], object]) -> int:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: sdmodel run -c models/scenarios/power-first.cin --plot",
 )
-@click.version_option(package_name="sdmodel")
+@click.version_option(__version__)
 def main() -> None:
     """Run system dynamics models written for Vensim, and keep every run.
 

@@ -35,7 +35,7 @@ class Line:
 
 
 def headline_names(run: xr.Dataset) -> tuple[str, ...]:
-    """The names that a run itself lists, as far as it has them; else its stocks; else what changes in it."""
+    """The names that a run itself lists, as far as it has them; else its stocks, else what changes, twelve of them."""
     listed = tuple(name for name in str(run.attrs.get(HEADLINES, "")).splitlines() if _has(run, name))
     if listed:
         return listed
@@ -43,7 +43,8 @@ def headline_names(run: xr.Dataset) -> tuple[str, ...]:
     stocks = [long_name(each) for each in moving.values() if each.attrs.get("kind") == "stock"]
     names = stocks or [long_name(each) for each in moving.values()]
     if len(names) > _STOCKS:
-        note(f"the first {_STOCKS} of {len(names)} {'stocks' if stocks else 'variables'}; --on names others")
+        kind = "stocks" if stocks else "variables"
+        note(f"headlines: {_STOCKS} of {len(names)} {kind}; a save list of the model's name beside it chooses them")
     return tuple(names[:_STOCKS])
 
 
@@ -61,7 +62,7 @@ def headline_lines(run: xr.Dataset, names: Sequence[str]) -> list[Line]:
 
 
 def print_headlines(lines: Sequence[Line], time_units: str) -> None:
-    """Print the table of headlines."""
+    """Print the table of headlines, each in its own units."""
     if not lines:
         return
     head = f"Time ({time_units})" if time_units else "Time"
@@ -104,4 +105,4 @@ def _lines(variable: xr.DataArray, times: xr.DataArray) -> Iterator[Line]:
         name = f"{long_name(variable)}[{labels}]" if labels else long_name(variable)
         yield Line(name, units, tuple(map(float, times.values)), tuple(map(float, middle)))
     if len(places) > _LABELS:
-        note(f"the first {_LABELS} of {len(places)} labels of {long_name(variable)}; --on 'name[label]' picks others")
+        note(f"headlines: {_LABELS} of {len(places)} labels of {long_name(variable)}")

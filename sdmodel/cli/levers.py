@@ -11,7 +11,7 @@ import click
 from ..model import Element, Model, Numbers, key
 from ..vensim import read_model
 from .project import json_option, model_argument, model_path
-from .tables import number, print_json, print_table
+from .tables import exact, print_json, print_table
 
 _GROUPS = {"policy_levers": "policy lever", "uncertainties": "uncertainty", "switches": "switch"}
 _CLOCK = frozenset({"initial_time", "final_time", "time_step", "saveper"})
@@ -86,13 +86,13 @@ def _values(element: Element) -> tuple[float, ...]:
 
 def _row(lever: Lever) -> list[str]:
     different = sorted(set(lever.values))
-    value = number(different[0]) if len(different) == 1 else f"{number(different[0])} to {number(different[-1])}"
+    value = exact(different[0]) if len(different) == 1 else f"{exact(different[0])} to {exact(different[-1])}"
     bounds = (
         "" if lever.minimum is None and lever.maximum is None else f"{_bound(lever.minimum)} to {_bound(lever.maximum)}"
     )
-    step = f", step {number(lever.step)}" if lever.step else ""
+    step = f", step {exact(lever.step)}" if lever.step else ""
     return [lever.name, lever.kind, value, bounds + step, lever.units, lever.meaning]
 
 
 def _bound(value: float | None) -> str:
-    return "any" if value is None else number(value)
+    return "any" if value is None else exact(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from ..errors import StoreError
 from ..model import Integrator
 from ..store import run_path, save_new_run, save_run
 from ..vensim import read_savelist, read_scenario
-from .headlines import headline_lines, headline_names, print_headlines
+from .headlines import Line, headline_lines, headline_names, print_headlines
 from .making import NOT_FINITE, Engine, Order, default_name, make_ordered
 from .project import force_option, json_option, model_argument, model_path, runs_folder, runs_option
 from .tables import note, print_json
@@ -68,8 +69,9 @@ def command(
     )
     run = make_ordered(order)
     path = save_run(run, target, force=force) if target else save_new_run(run, runs, default_name(order))
-    picture = _draw(run, path, force=force) if drawn else None
-    _tell(run, path, picture, as_json=as_json)
+    names = headline_names(run)
+    picture = _draw(run, names, path, force=force) if drawn else None
+    _tell(run, headline_lines(run, names), path, picture, as_json=as_json)
     if NOT_FINITE in run.attrs:
         note(f"run '{path.stem}': {run.attrs[NOT_FINITE]}")
         context.exit(1)
@@ -86,17 +88,16 @@ def _free(name: str | None, folder: Path, *, force: bool) -> Path | None:
     return path
 
 
-def _draw(run: xr.Dataset, path: Path, *, force: bool) -> Path:
+def _draw(run: xr.Dataset, names: Sequence[str], path: Path, *, force: bool) -> Path:
     """The headlines as a figure beside the run."""
     from ..figures import plot_runs, save_figure
 
-    figure = plot_runs({path.stem: run}, headline_names(run), title=path.stem)
+    figure = plot_runs({path.stem: run}, names, title=path.stem)
     return save_figure(figure, path.with_suffix(".png"), force=force)
 
 
-def _tell(run: xr.Dataset, path: Path, picture: Path | None, *, as_json: bool) -> None:
+def _tell(run: xr.Dataset, lines: Sequence[Line], path: Path, picture: Path | None, *, as_json: bool) -> None:
     """What came out and where it is."""
-    lines = headline_lines(run, headline_names(run))
     if as_json:
         told = {"run": path.stem, "path": str(path), "figure": picture and str(picture), "model": run.attrs["model"]}
         told |= {"not_finite": run.attrs.get(NOT_FINITE), "headlines": [vars(line) for line in lines]}

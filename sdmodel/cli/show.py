@@ -11,6 +11,17 @@ from .headlines import Line, headline_lines, headline_names, print_headlines
 from .project import json_option, runs_folder, runs_option
 from .tables import number, print_json, print_table
 
+_FIRST = (
+    "model",
+    "model_sha256",
+    "scenario_name",
+    "scenario",
+    "changes",
+    "integrator",
+    "engine",
+    "time_step",
+    "saveper",
+)
 _HIDDEN = frozenset({"model_text", "headlines"})
 
 
@@ -27,7 +38,7 @@ def command(run: str, folder: str | None, *, as_json: bool) -> None:
     stored = open_run(path)
     lines = headline_lines(stored, headline_names(stored))
     every = headline_lines(_ends(stored), [str(name) for name in stored.data_vars])
-    record = {name: value for name, value in stored.attrs.items() if name not in _HIDDEN and value != ""}
+    record = _record(stored)
     if as_json:
         variables = [vars(line) for line in every]
         told = {"run": path.stem, "path": str(path), "attributes": record}
@@ -40,6 +51,12 @@ def command(run: str, folder: str | None, *, as_json: bool) -> None:
         {"variable": "fold", "kind": "left", "units": "fold", "start": "right", "end": "right"},
         (_row(stored, line) for line in every),
     )
+
+
+def _record(run: xr.Dataset) -> dict[str, object]:
+    """Where a run comes from, the most important first, without what is empty."""
+    names = dict.fromkeys(name for name in (*_FIRST, *map(str, run.attrs)) if name not in _HIDDEN)
+    return {name: run.attrs[name] for name in names if run.attrs.get(name, "") != ""}
 
 
 def _ends(run: xr.Dataset) -> xr.Dataset:

@@ -83,6 +83,11 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def exact(value: float) -> str:
+    """A number as its author wrote it."""
+    return f"{value:.12g}"
+
+
 def _plain(value: Any) -> Any:
     """A value as JSON knows it."""
     if isinstance(value, Mapping):

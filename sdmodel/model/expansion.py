@@ -13,11 +13,11 @@ from types import MappingProxyType
 from sympy import Abs, Expr, Indexed, Integer, S, Symbol
 
 from ..errors import Fault, ModelError
-from .algebra import Numbers, Table, VensimFunction, add, divide, multiply, negate, reference, referred, rewrite, walk
+from .algebra import Numbers, Table, VensimFunction, add, divide, multiply, negate, reference, references, referred, rewrite, walk
 from .evaluation import Start, evaluate
 from .functions import FUNCTIONS
 from .records import Element, Equation, Kind, Model
-from .subscripts import bindings
+from .subscripts import bindings, is_reduction, marked
 
 INTEG = FUNCTIONS["INTEG"].build
 ZIDZ = FUNCTIONS["ZIDZ"].build
@@ -37,17 +37,33 @@ class _Workshop:
     made: list[Element] = field(default_factory=list)
 
     def make(self, kind: Kind, call: Expr, build: Callable[[Expr], Expr]) -> Expr:
-        """A reference to a new hidden element, whose expression `build` makes from that reference."""
+        """A reference to a new hidden element, whose expression `build` makes from that reference.
+
+        It has the subscripts of the equation, and those of a SUM around the call.
+        """
         extra = _marks_of(call)
         subscripts = (*self.equation.subscripts, *(name.rstrip("!") for name in extra))
-        inside = reference(f"{self.element.key}#{self.serial()}", *subscripts)
-        outside = reference(referred(inside)[0], *self.equation.subscripts, *extra)
-        expression = rewrite(build(inside), _unmark)
-        name = referred(inside)[0]
-        exceptions = self.equation.exceptions if not extra else ()
+        name = f"{self.element.key}#{self.serial()}"
+        self._keep(name, kind, rewrite(build(reference(name, *subscripts)), _unmark), subscripts)
+        return reference(name, *self.equation.subscripts, *extra)
+
+    def share(self, reduction: Expr) -> Expr | None:
+        """A SUM that is the same for many cells of the equation as an element of its own, worked out once for each it differs in."""
+        used = {index for part in references(reduction) for index in referred(part)[1]} - set(marked(reduction))
+        ranges = [each for each in self.equation.subscripts if each in self.model.subscripts]
+        if any(each.endswith("!") or (each in self.model.subscripts and each not in ranges) for each in used):
+            return None
+        kept = tuple(each for each in ranges if each in used)
+        if len(kept) == len(ranges):
+            return None
+        name = f"{self.element.key}#{self.serial()}"
+        self._keep(name, "auxiliary", reduction, kept)
+        return reference(name, *kept)
+
+    def _keep(self, name: str, kind: Kind, expression: Expr, subscripts: tuple[str, ...]) -> None:
+        exceptions = self.equation.exceptions if subscripts == self.equation.subscripts else ()
         equation = replace(self.equation, expression=expression, subscripts=subscripts, exceptions=exceptions)
-        self.made.append(Element(name, kind, (equation,), subscripts, units="", group=self.element.group, hidden=True))
-        return outside
+        self.made.append(Element(name, kind, (equation,), subscripts, group=self.element.group, hidden=True))
 
     def stock(self, call: Expr, rate: Callable[[Expr], Expr], initial: Expr) -> Expr:
         """A hidden stock."""
@@ -161,6 +177,8 @@ def _expand_equation(shop: _Workshop) -> Equation:
     def change(part: Expr) -> Expr | None:
         if not isinstance(part, VensimFunction):
             return None
+        if is_reduction(part):
+            return shop.share(part)
         if part.name in _EXPANSIONS:
             build, order = _EXPANSIONS[part.name]
             arguments = list(part.args)

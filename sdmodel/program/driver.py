@@ -11,7 +11,7 @@ from string import Template
 from .ir import Function, numbers, splat
 from .layout import Layout
 
-_ADVANCE = Template(
+_LOOPS = Template(
     """
 ; stocks := base + factor * rates, for every stock; %bad gathers what is not finite
 define internal $T @advance(ptr noalias %ws, i64 %from, double %factor, $T %bad) nounwind {
@@ -62,6 +62,27 @@ each:
   %new = fadd $T %old, %part
   %sum = select i1 %first, $T %rate, $T %new
   store $T %sum, ptr %psum, align $A
+  %i2 = add i64 %i, 1
+  %more = icmp ult i64 %i2, $stocks
+  br i1 %more, label %each, label %done
+done:
+  ret void
+}
+
+; copies the rows of all stocks from one place to another
+define internal void @copy(ptr noalias %ws, i64 %from, i64 %to) nounwind {
+entry:
+  %empty = icmp eq i64 $stocks, 0
+  br i1 %empty, label %done, label %each
+each:
+  %i = phi i64 [ 0, %entry ], [ %i2, %each ]
+  %at = mul i64 %i, $W
+  %off_f = add i64 %at, %from
+  %pf = getelementptr inbounds double, ptr %ws, i64 %off_f
+  %off_t = add i64 %at, %to
+  %pt = getelementptr inbounds double, ptr %ws, i64 %off_t
+  %value = load $T, ptr %pf, align $A
+  store $T %value, ptr %pt, align $A
   %i2 = add i64 %i, 1
   %more = icmp ult i64 %i2, $stocks
   br i1 %more, label %each, label %done
@@ -188,7 +209,7 @@ runge_kutta:
   %pte = getelementptr inbounds double, ptr %times, i64 %k_end
   %te = load double, ptr %pte
   call void @gather(ptr %ws, double 1.0, i1 true)
-  call void @keep(ptr %ws)
+  call void @copy(ptr %ws, i64 0, i64 $base)
   %b1 = call $T @advance(ptr %ws, i64 $base, double %half, $T $zero)
   call void @step(ptr %ws, double %tm, double %h)
   call void @gather(ptr %ws, double 2.0, i1 false)
@@ -198,7 +219,7 @@ runge_kutta:
   %b3 = call $T @advance(ptr %ws, i64 $base, double %h, $T $zero)
   call void @step(ptr %ws, double %te, double %h)
   call void @gather(ptr %ws, double 1.0, i1 false)
-  call void @settle(ptr %ws)
+  call void @copy(ptr %ws, i64 $sums, i64 $rates)
   %bad_r = call $T @advance(ptr %ws, i64 $base, double %sixth, $T $zero)
   br label %stepped
 stepped:
@@ -238,11 +259,8 @@ def driver_text(layout: Layout, width: int) -> str:
         "spread_constant": _spread("c_all", "%c_one", width),
         "spread_k": _spread("k_all", "%k_real", width),
     }
-    texts = [_ADVANCE.substitute(sizes), _RUN.substitute(sizes)]
-    rows = range(layout.stocks)
-    texts.append(_copies("keep", [(row, 2 * layout.stocks + row) for row in rows], width))
-    texts.append(_copies("settle", [(3 * layout.stocks + row, layout.rate_row(row)) for row in rows], width))
-    return "\n".join([*texts, _recall(layout, width), _remember(layout, width)])
+    loops = _LOOPS.substitute(sizes)
+    return "\n".join([loops, _RUN.substitute(sizes), _recall(layout, width), _remember(layout, width)])
 
 
 def _spread(name: str, scalar: str, width: int) -> str:
@@ -254,14 +272,6 @@ def _spread(name: str, scalar: str, width: int) -> str:
         f"%{name}_1 = insertelement {wide} poison, double {scalar}, i64 0\n"
         f"  %{name} = shufflevector {wide} %{name}_1, {wide} poison, <{width} x i32> zeroinitializer"
     )
-
-
-def _copies(name: str, pairs: list[tuple[int, int]], width: int) -> str:
-    """A function that copies rows to rows."""
-    f = Function(width)
-    for source, target in pairs:
-        f.store(f.load(source), target)
-    return f.text(f"internal void @{name}(ptr noalias %ws) nounwind")
 
 
 def _recall(layout: Layout, width: int) -> str:

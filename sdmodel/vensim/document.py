@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -25,12 +24,13 @@ _LEFT = re.compile(
 _BINARY = re.compile(rb"\x00")
 
 
-@dataclass(frozen=True, slots=True)
 class Block:
     """One equation block of a document: what the document says at that place when it is asked."""
 
-    document: Document
-    index: int
+    __slots__ = ("document", "index")
+
+    def __init__(self, document: Document, index: int) -> None:
+        self.document, self.index = document, index
 
     @property
     def segment(self) -> Segment:

@@ -1,0 +1,157 @@
+"""Figures as data: what lines are drawn, in which units, and what the page says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.dates import num2date
+
+from sdmodel.dataset import dates_of
+from sdmodel.errors import DatasetError, FigureError
+from sdmodel.figures import plot_runs, save_figure
+
+YEARS = np.linspace(2022, 2032, 11)
+
+
+def _run(scale: float = 1.0, *, labels: int = 2, members: int = 0, dated: bool = True, **attributes: str) -> xr.Dataset:
+    tiers = xr.Variable(
+        "tier", np.array([f"tier {n}" for n in range(labels)]), {"long_name": "tier", "kind": "subscript"}
+    )
+    values = scale * (YEARS - 2022)
+    revenue = values[:, None] * np.linspace(0.5, 1.5, members) if members else values
+    dims = ("time", "member") if members else ("time",)
+    run = xr.Dataset(
+        {
+            "annual_revenue": (dims, 1e9 * revenue, {"long_name": "Annual Revenue", "units": "USD/Year"}),
+            "price": (("time", "tier"), np.outer(values, np.arange(labels)), {"long_name": "Price", "units": "USD"}),
+            "delay": ((), 4.0, {"long_name": "grid delay", "units": "Year"}),
+        },
+        {"time": ("time", YEARS, {"units": "Year"}), "tier": tiers},
+        {"model": "models/ai.mdl", "model_sha256": "abcdef0123456789"} | attributes,
+    )
+    return run.assign_coords(date=("time", dates_of(YEARS))) if dated else run
+
+
+def _panels(figure) -> list[Axes]:
+    return [axes for axes in figure.axes if axes.get_visible()]
+
+
+def _words(axes: Axes) -> list[str]:
+    legend = axes.get_legend()
+    return [text.get_text() for text in legend.get_texts()] if legend else []
+
+
+def test_each_variable_has_a_panel_with_its_name_and_units():
+    """The title is the author's spelling; thousands of millions move into the label."""
+    panels = _panels(plot_runs({"base": _run()}, ["annual revenue", "price", "grid delay"]))
+    assert [axes.get_title(loc="left") for axes in panels] == ["Annual Revenue", "Price", "grid delay"]
+    assert [axes.get_ylabel() for axes in panels] == ["$10^{9}$ USD/Year", "USD", "Year"]
+
+
+def test_lines_are_the_numbers_of_the_run():
+    """Nothing is computed on the way, and a constant is a level line."""
+    revenue, delay = _panels(plot_runs({"base": _run()}, ["annual revenue", "grid delay"]))
+    assert revenue.lines[0].get_ydata() == pytest.approx(1e9 * (YEARS - 2022))
+    assert list(delay.lines[0].get_ydata()) == [4.0] * 11
+
+
+def test_years_are_dates_where_every_run_has_them():
+    """A run without dates brings all of them back to its own time."""
+    (dated,) = _panels(plot_runs({"base": _run()}, ["price[tier 1]"]))
+    assert num2date(dated.get_xlim()[1]).year == 2032
+    (plain,) = _panels(plot_runs({"base": _run(), "b": _run(dated=False)}, ["price[tier 1]"]))
+    assert plain.get_xlim() == (2022, 2032)
+    assert plain.get_xlabel() == "Year"
+
+
+def test_runs_are_colours_with_a_legend():
+    """Every run is named once on the page, in its colour in every panel."""
+    figure = plot_runs({"base": _run(), "fast": _run(2)}, ["annual revenue", "grid delay"], title="Two runs")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["base", "fast"]
+    assert figure.legends[0].get_title().get_text() == "Two runs"
+    colours = [[line.get_color() for line in axes.lines] for axes in _panels(figure)]
+    assert colours[0] == colours[1]
+    assert len(set(colours[0])) == 2
+
+
+def test_labels_are_colours_in_one_run_and_dashes_in_several():
+    """A subscripted variable has a line for each label, and a legend says which."""
+    (alone,) = _panels(plot_runs({"base": _run()}, ["price"]))
+    assert _words(alone) == ["tier 0", "tier 1"]
+    assert len({line.get_color() for line in alone.lines}) == 2
+    (both,) = _panels(plot_runs({"base": _run(), "fast": _run(2)}, ["price"]))
+    assert len({(line.get_color(), line.get_linestyle()) for line in both.lines}) == 4
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_many_labels_do_not_fill_the_panel_with_words(runs: int):
+    """Of forty labels all lines are drawn, and at most three names."""
+    given = {f"run {n}": _run(n + 1, labels=40) for n in range(runs)}
+    (axes,) = _panels(plot_runs(given, ["price"]))
+    assert len(axes.lines) == 40 * runs
+    assert len(_words(axes)) <= 3
+    assert runs == 1 or "40 labels of tier" in axes.get_xlabel()
+
+
+def test_few_members_are_lines_and_many_are_a_median_with_bands():
+    """Bands hold 50 % and 90 % of the members around the median, and the page says so."""
+    (few,) = _panels(plot_runs({"base": _run(members=5)}, ["annual revenue"]))
+    assert len(few.lines) == 5
+    figure = plot_runs({"base": _run(members=101)}, ["annual revenue"])
+    (many,) = _panels(figure)
+    assert many.lines[0].get_ydata() == pytest.approx(1e9 * (YEARS - 2022))
+    assert len(many.collections) == 2
+    edges = many.collections[0].get_paths()[0].vertices[:, 1]
+    assert edges.max() == pytest.approx(1e10 * 1.45)
+    assert "bands of 50 % and 90 % of 101 members" in figure.get_supxlabel()
+
+
+def test_the_page_says_where_its_numbers_come_from():
+    """Model, hash, scenario and changes stand below, the model once for runs that share it."""
+    runs = {"base": _run(), "fast": _run(scenario_name="power-first", changes="grid delay=1")}
+    told = plot_runs(runs, ["price"]).get_supxlabel().splitlines()
+    assert told == ["Model ai.mdl, sha256 abcdef012345", "base: no changes", "fast: power-first; grid delay=1"]
+
+
+def test_what_is_not_finite_breaks_the_line_and_nothing_else():
+    """A run that breaks off is drawn as far as it goes."""
+    run = _run()
+    run["annual_revenue"].values[5:] = np.inf
+    (axes,) = _panels(plot_runs({"base": run}, ["annual revenue"]))
+    assert np.isfinite(axes.lines[0].get_ydata()).sum() == 5
+    assert np.isfinite(axes.get_ylim()).all()
+
+
+def test_a_run_that_lacks_a_variable_is_named():
+    """Of several runs, the one at fault."""
+    with pytest.raises(DatasetError, match="run 'old': 'price' is not in the run"):
+        plot_runs({"new": _run(), "old": _run().drop_vars("price")}, ["price"])
+
+
+@pytest.mark.parametrize(("runs", "names"), [(0, ["price"]), (1, []), (8, ["price"])])
+def test_what_cannot_be_a_figure_is_refused(runs: int, names: list[str]):
+    """Nothing to draw, or more runs than there are colours."""
+    with pytest.raises(FigureError):
+        plot_runs({f"{n}": _run() for n in range(runs)}, names)
+
+
+@pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_figures_are_saved_whole_and_the_same_each_time(tmp_path: Path, ending: str, start: bytes):
+    """Two savings of a figure are the same file; a file that exists stays without force."""
+    figure = plot_runs({"base": _run()}, ["price"])
+    first = save_figure(figure, tmp_path / f"a.{ending}").read_bytes()
+    assert first.startswith(start)
+    with pytest.raises(FigureError, match="exists already"):
+        save_figure(figure, tmp_path / f"a.{ending}")
+    if ending != "svg":  # its element names are drawn by chance
+        assert save_figure(figure, tmp_path / f"a.{ending}", force=True).read_bytes() == first
+
+
+def test_a_format_that_is_not_one_is_refused(tmp_path: Path):
+    """The message lists the formats."""
+    with pytest.raises(FigureError, match=r"\.png, \.svg or \.pdf"):
+        save_figure(plot_runs({"base": _run()}, ["price"]), tmp_path / "a.docx")

@@ -1,0 +1,286 @@
+"""The equation grammar: each form of Vensim's language, its precedence, and what is said of an equation that is none."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sympy import Expr, Float, Integer
+
+from sdmodel.errors import ModelError
+from sdmodel.model import (
+    FUNCTIONS,
+    NA,
+    Model,
+    Numbers,
+    Table,
+    add,
+    evaluate,
+    inverse,
+    multiply,
+    negate,
+    number,
+    power,
+    reference,
+)
+from sdmodel.testing import model_text, tiny_model
+from sdmodel.vensim import model_from_text
+from sdmodel.vensim.grammar import DEPTH
+
+NAMES = ("a", "b c", "größe", "l'été", "x.1", "US$", '"odd | name"', "Plan 9 b")
+DEFINITIONS = "\n".join(f"{name} = 1" for name in NAMES) + "\nf((0,0),(1,1))\nd: k1, k2\nv[d] = 1, 2\n"
+
+
+def _expression(text: str, more: str = "") -> Expr:
+    return _model(f"result = {text}\n{more}")["result"].equations[0].expression
+
+
+def _model(equations: str) -> Model:
+    return tiny_model(equations)
+
+
+def _value(text: str) -> float:
+    return evaluate(_expression(text), lambda _: 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("-2^2", -4),
+        ("4^3^2", 262144),
+        ("2^-3", 0.125),
+        ("2^-2^-1", 2 ** -(2**-1)),
+        ("- -3", 3),
+        ("10 - 4 - 3", 3),
+        ("12 / 4 * 3", 9),
+        ("2 + 3 * 4", 14),
+        ("-2 * 3", -6),
+        (":NOT: 1 > 2", 1),
+        (":NOT: 0 :AND: 0", 0),
+        ("1 + 2 > 2", 1),
+        ("2 > 1 :AND: 0", 0),
+        ("1 :OR: 1 :AND: 0", 1),
+        ("(1 :OR: 1) :AND: 0", 0),
+        ("3 = 3", 1),
+        ("3 <> 3", 0),
+        ("+3 - +2", 1),
+        ("1e-010 * 1E+010", 1),
+        (".5 + 5.", 5.5),
+    ],
+)
+def test_operators_bind_as_in_vensim(text, value):
+    """Each row follows an output file of Vensim's or its manual; other readers differ on several."""
+    assert _value(text) == pytest.approx(value)
+
+
+def test_a_sum_and_a_product_of_any_length_are_one_node():
+    """A chain does not nest, so that its length is not limited by any stack."""
+    count = 5000
+    total = _expression(" + ".join(["Time"] * count))
+    product = _expression(" * ".join(["Time"] * count))
+    assert len(total.args) == len(product.args) == count
+
+
+def test_the_form_of_an_expression_is_the_authors():
+    """Nothing is evaluated, sorted or gathered."""
+    time_ = reference("time")
+    assert _expression("Time - Time / Time * 2") == add(
+        time_, negate(multiply(time_, inverse(time_), Integer(2)))
+    )
+    assert _expression("Time - (Time + 1)") == add(time_, negate(add(time_, Integer(1))))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_all_kinds_are_read(name):
+    """Blanks, apostrophes, dollars, dots, letters of any language; anything else in quotes."""
+    model = _model(f"{DEFINITIONS}result = 2 * {name.upper() if 'ß' not in name else name}\n")
+    assert model["result"].equations[0].expression == multiply(Integer(2), reference(model[name].key))
+
+
+def test_blanks_case_and_underscores_in_names_do_not_matter():
+    """Functions included."""
+    assert _expression("if_then  ELSE(b_C > 1, Max (1,2), 3)", "B c = 1").args[1].name == "MAX"
+
+
+def test_comments_and_continuations_may_stand_anywhere():
+    """They nest, and keep the places of what follows."""
+    model = model_from_text(model_text("a = {one {two} | ~} 1 + \\\n\t\t b {end} \\\r\n + b ~ u ~ c |\nb {here} = 2 ~~|"))
+    assert model["a"].equations[0].expression == add(Integer(1), reference("b"), reference("b"))
+    place = model["a"].equations[0].places["b"]
+    assert (place.line, place.column) == (4, 4)
+
+
+def test_missing_values_are_a_number():
+    """`:NA:` takes part in arithmetic."""
+    assert float(_expression(":na:")) == NA
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "[(0,-1)-(10,10)],(0,1),(2,3.5)",
+        "[(0,-1)-(10,10),(5,5),(6,6)], (0,1), (2, 3.5)",
+        " (0,1)\n,( 2 ,+ 3.5)",
+        "0,2,1,3.5",
+    ],
+)
+def test_a_lookup_is_read_in_every_form(table):
+    """With corners, with reference points, without, and with every x before every y."""
+    (equation,) = _model(f"f({table})")["f"].equations
+    limits = ((0.0, -1.0), (10.0, 10.0)) if "[" in table else None
+    assert equation.expression == Table([(0, 1), (2, 3.5)], limits)
+
+
+def test_lookups_are_called_by_name_by_function_and_inline():
+    """`f(x)`, `LOOKUP FORWARD(f, x)` and `WITH LOOKUP`."""
+    points, time_ = Table([(0, 1), (2, -3)]), reference("time")
+    assert _expression("WITH LOOKUP ( Time, ((0,1),(2,- 3)))") == FUNCTIONS["LOOKUP"].build(points, time_)
+    model = _model("f((0,1),(2,3))\ny = f(Time)\nz = lookup forward(f, Time)")
+    assert model["y"].equations[0].expression == FUNCTIONS["LOOKUP"].build(reference("f"), time_)
+    assert model["z"].equations[0].expression == FUNCTIONS["LOOKUP FORWARD"].build(reference("f"), time_)
+
+
+@pytest.mark.parametrize("text", ["1,2;3,4;", "1, 2;\n 3 , +4", "TABBED ARRAY(1 2\n 3 4)"])
+def test_numbers_of_an_array_are_read_row_by_row(text):
+    """Commas, semicolons, or a table of tabs."""
+    blocks = f"d: k1, k2 ~~|\ne: m1, m2 ~~|\nresult[d,e] = {text} ~~|"
+    assert _model(blocks)["result"].equations[0].expression == Numbers([1, 2, 3, 4])
+
+
+def test_subscripts_are_keys_and_a_marked_range_keeps_its_mark():
+    """`dim!` is the range that a SUM runs over."""
+    model = _model(f"{DEFINITIONS}total = SUM(v[D!])\none = v[K1]\n")
+    assert model["total"].equations[0].expression == FUNCTIONS["SUM"].build(reference("v", "d!"))
+    assert model["one"].equations[0].expression == reference("v", "k1")
+
+
+@pytest.mark.parametrize(
+    ("equation", "where", "words"),
+    [
+        ("a = 1 +", 7, "breaks off after '\\+'"),
+        ("a = (1 + 2", 10, "add '\\)'"),
+        ("a = 1 + 2)", 9, "closes nothing"),
+        ("a = 1 * / 2", 8, "missing before '/'"),
+        ("a = 3 Time", 6, "operator is missing before 'Time'"),
+        ("a =", 3, "breaks off"),
+        ("a = MAX(1)", 4, "MAX takes 2 arguments, not 1; write MAX\\(x1, x2\\)"),
+        ("a = MAXX(1, 2)", 4, "did you mean MAX"),
+        ("a = GET XLS DATA('f', 'b', 'A', 'B2')", 4, "GET XLS DATA is not supported"),
+        ("a = NPV(1, 2, 3, 4)", 4, "NPV is not supported"),
+        ("a = 'text' + 1", 4, "is a text"),
+        ("a = 1e999", 4, "larger than any number"),
+        ("f((0,0),(1,))", 7, "cannot stand|missing"),
+        ("f(1,2,3)", 2, "odd count"),
+        ("f([(0,0)],(0,0),(1,1))", 2, "corners"),
+        ("a := 3", 0, "'a' is a data variable"),
+        ("a :RAW: := GET XLS DATA('x')", 0, "GET XLS DATA is not supported"),
+        ("a", 0, "data variables?.*use a lookup of Time"),
+        ("d: (k1-m2)", 4, "is no range"),
+        ("d: (k1-k999999999)", 4, "more than"),
+        ("d <-> e", 6, "is not a range"),
+        ("d: d", 0, "lists itself"),
+        ("d: k -> e", 8, "not a range to map to"),
+        ("d: GET DIRECT SUBSCRIPT('a', 'b')", 3, "GET DIRECT SUBSCRIPT is not supported"),
+    ],
+)
+def test_an_equation_that_cannot_be_read_says_where_and_what_to_do(equation, where, words):
+    """The column is that of the first thing that does not fit."""
+    with pytest.raises(ModelError, match=words) as caught:
+        _model(f"{equation} ~ u ~ c |")
+    place = caught.value.faults[0].where
+    assert (place.line, place.column) == (3, where + 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["(" * 5000 + "1" + ")" * 5000, "ABS(" * 300 + "1" + ")" * 300, "2^" * 300 + "1", "-" * 300 + "1", ":NOT: " * 300 + "1"],
+    ids=["parentheses", "calls", "powers", "signs", "negations"],
+)
+def test_what_nests_too_deep_is_a_fault_and_no_crash(text):
+    """A hostile file must not exhaust the stack."""
+    with pytest.raises(ModelError, match="levels deep"):
+        _expression(text)
+
+
+def test_what_people_nest_is_read():
+    """A choice among dozens of cases is a chain of IF THEN ELSE."""
+    depth = DEPTH - 10
+    assert _value("IF THEN ELSE(Time > 1, 2, " * depth + "3" + ")" * depth) == 3
+
+
+@pytest.mark.parametrize("piece", ["+ a ", "+ 1", "1", " ", "(1,2),", "1,", '"', "a ", "{x}", "[", ": "])
+def test_the_time_to_read_an_equation_grows_with_its_length_alone(piece):
+    """Ten times the text, at most some thirty times the time."""
+
+    def seconds(count: int) -> float:
+        text = model_text(f"a = 1 {piece * count} ~ ~ |")
+        begin = time.perf_counter()
+        with pytest.raises(ModelError):
+            model_from_text(f"{text}\n", "m.mdl")
+            model_from_text(f"{text} q ~ |", "m.mdl")
+            raise ModelError([])
+        return time.perf_counter() - begin
+
+    seconds(10)
+    assert seconds(10_000) < 30 * max(seconds(1_000), 0.02)
+
+
+NUMBERS = st.one_of(
+    st.integers(0, 10**6).map(Integer),
+    st.floats(1e-9, 1e9).filter(lambda value: value != int(value)).map(Float),
+)
+LEAVES = st.one_of(
+    NUMBERS, st.sampled_from([reference("a"), reference("b_c"), reference("time"), reference("v", "k1")])
+)
+
+
+def _branches(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
+    def call(name: str) -> st.SearchStrategy[Expr]:
+        return st.tuples(*[inner] * len(FUNCTIONS[name].arguments)).map(lambda values: FUNCTIONS[name].build(*values))
+
+    return st.one_of(
+        st.lists(inner, min_size=2, max_size=4).map(lambda values: add(*values)),
+        st.lists(inner, min_size=2, max_size=4).map(lambda values: multiply(*values)),
+        st.tuples(inner, inner).map(lambda pair: multiply(pair[0], inverse(pair[1]))),
+        st.tuples(inner, inner).map(lambda pair: power(*pair)),
+        inner.filter(lambda value: not value.is_Number).map(negate),
+        *(call(name) for name in ("MAX", "IF THEN ELSE", "=", "<=", "<>", ":AND:", ":OR:", ":NOT:", "ZIDZ", "PULSE TRAIN")),
+    )
+
+
+def _spell(expression: Expr) -> str:
+    """Vensim's text of a tree, with parentheses around everything that could bind otherwise."""
+    if expression.is_Number:
+        return repr(float(expression)) if expression.is_Float else str(expression)
+    if not expression.args or expression.is_Symbol:
+        return str(expression).replace("_", " ")
+    if type(expression).__name__ == "Indexed":
+        return str(expression)
+    parts = [_spell(argument) for argument in expression.args]
+    if expression.is_Add:
+        return f"({' + '.join(parts)})"
+    if expression.is_Pow:
+        return f"({parts[0]} ^ {parts[1]})"
+    if expression.is_Mul and expression.args[0] == -1 and len(parts) == 2:
+        return f"(-{parts[1]})"
+    if expression.is_Mul:
+        return "(" + " * ".join(parts[:1]) + "".join(map(_factor, expression.args[1:])) + ")"
+    if expression.name == ":NOT:":
+        return f"(:NOT: {parts[0]})"
+    if len(parts) == 2 and not expression.name[0].isalpha():
+        return f"({parts[0]} {expression.name} {parts[1]})"
+    return f"{expression.name}({', '.join(parts)})"
+
+
+def _factor(factor: Expr) -> str:
+    return f" / {_spell(factor.base)}" if factor.is_Pow and factor.exp == -1 and factor.exp.is_Integer else f" * {_spell(factor)}"
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.recursive(LEAVES, _branches, max_leaves=20))
+def test_a_tree_that_is_written_and_read_is_the_same_tree(expression):
+    """Reading is the inverse of writing, whatever is nested in what."""
+    more = "a = 1\nb c = 1\nd: k1, k2\nv[d] = 1, 2\n"
+    assert _expression(_spell(expression), more) == expression
