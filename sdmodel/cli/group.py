@@ -60,7 +60,7 @@ def _exit_code(work: Callable[[], object]) -> int:
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
         )  # what is still buffered must not complain either
-        return _DONE
+        return _FAULT
     return result if isinstance(result, int) else _DONE
 
 

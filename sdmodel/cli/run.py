@@ -29,7 +29,13 @@ from .tables import note, print_json
 )
 @click.option("--set", "changes", multiple=True, metavar='"NAME=VALUE"', help="One change, after those of files.")
 @click.option("--integrator", type=click.Choice(["euler", "rk4"]), help="The default is what the model asks for.")
-@click.option("--engine", type=click.Choice(["native", "pysd"]), default="native", show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(["native", "pysd"]),
+    default="native",
+    show_default=True,
+    help="PySD is a second opinion, Euler only.",
+)
 @click.option("--save", "savelist", metavar="FILE.lst", help="Store only what this save list names.")
 @click.option("--name", metavar="NAME", help="The run's name (default: of its scenarios or its model, numbered).")
 @runs_option

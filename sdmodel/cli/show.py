@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import click
 import xarray as xr
 
-from ..dataset import TIME, long_name
+from ..dataset import TIME, long_name, member_dims
 from ..store import find_run, open_run
 from .headlines import Line, headline_lines, headline_names, print_headlines
 from .project import json_option, runs_folder, runs_option
-from .tables import number, print_json, print_table
+from .tables import note, number, print_json, print_table
 
 _FIRST = (
     "model",
@@ -36,6 +38,9 @@ def command(run: str, folder: str | None, *, as_json: bool) -> None:
     """
     path = find_run(run, runs_folder(folder))
     stored = open_run(path)
+    members = math.prod(stored.sizes[dim] for dim in member_dims(stored))
+    if members > 1:
+        note(f"numbers are medians of {members} members")
     lines = headline_lines(stored, headline_names(stored))
     every = headline_lines(_ends(stored), [str(name) for name in stored.data_vars])
     record = _record(stored)

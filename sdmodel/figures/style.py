@@ -35,7 +35,7 @@ def colours_for(count: int) -> Sequence[str | tuple[float, ...]]:
 def dress(axes: Axes, title: str, units: str, columns: int) -> None:
     """Give a panel, one of `columns` beside each other, its title, its units and quiet axes."""
     axes.set_title(_folded(title, 84 // columns), loc="left", fontsize=NORMAL + 0.5, fontweight="bold", pad=5)
-    axes.set_ylabel(_folded(units, _LABEL), fontsize=NORMAL, color=GREY)
+    axes.set_ylabel(_folded(units.replace("_", " "), _LABEL), fontsize=NORMAL, color=GREY)
     axes.tick_params(labelsize=NORMAL - 0.5, length=2.5, width=0.6, color=GREY, labelcolor=GREY)
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.5)
     axes.set_axisbelow(True)
@@ -53,7 +53,9 @@ def scale_numbers(axes: Axes, units: str, values: NDArray[np.float64]) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10.0**power:.10g}".replace("-", "\u2212")))
     if power:
-        axes.set_ylabel(_folded(f"$10^{{{power}}}$ {units}".strip(), _LABEL + 8), fontsize=NORMAL, color=GREY)
+        axes.set_ylabel(
+            _folded(f"$10^{{{power}}}$ {units.replace('_', ' ')}".strip(), _LABEL + 8), fontsize=NORMAL, color=GREY
+        )
     if finite.size and np.nanmin(values[np.isfinite(values)]) >= 0:
         level = finite.min() == largest
         axes.set_ylim(

@@ -23,7 +23,7 @@ from .expansion import expand
 from .faults import SETTINGS, faults_of
 from .functions import FUNCTIONS, LOOKUPS, REDUCTIONS, FunctionRow, unknown_function
 from .names import display, identifiers, key, nearest
-from .order import Assignment, Plan, plan, spell
+from .order import TIME, Assignment, Plan, plan, spell
 from .records import (
     NOWHERE,
     Element,
@@ -58,6 +58,7 @@ __all__ = [
     "NOWHERE",
     "REDUCTIONS",
     "SETTINGS",
+    "TIME",
     "Assignment",
     "Binding",
     "Cell",

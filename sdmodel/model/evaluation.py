@@ -143,23 +143,21 @@ def _quantum(x: float, quantum: float) -> float:
 
 
 def _step(height: float, start: float, time: float, step: float) -> float:
-    return height if time + step * NEXT_TO_ZERO >= start else 0.0
+    return height if time + step / 2 > start else 0.0
 
 
 def _ramp(slope: float, start: float, end: float, time: float, _step: float) -> float:
-    return slope * max(min(time, end) - start, 0.0)
+    return slope * (min(time, end) - start) if time > start else 0.0
 
 
 def _pulse(start: float, width: float, time: float, step: float) -> float:
-    since = time + step * NEXT_TO_ZERO - start
-    return float(0 <= since < max(width, step))
+    return float(start < time + step / 2 < start + (width or step))
 
 
-def _pulse_train(start: float, width: float, interval: float, end: float, time: float, step: float) -> float:  # noqa: PLR0913
-    slack = step * NEXT_TO_ZERO
-    since = time + slack - start
+def _pulse_train(start: float, width: float, interval: float, end: float, time: float, step: float) -> float:
+    since = time + step / 2 - start
     phase = since - interval * math.floor(since / interval)
-    return float(since >= 0 and time <= end + slack and phase < max(width, step))
+    return float(since > 0 and time - step / 2 < end and phase < max(width, step))
 
 
 _MATH: Mapping[type[Function], Callable[[float], float]] = MappingProxyType(

@@ -6,6 +6,7 @@ delay time. What is added is hidden, and named after the element that it serves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -17,10 +18,13 @@ from .algebra import Numbers, Table, VensimFunction, add, divide, multiply, nega
 from .evaluation import Start, evaluate
 from .functions import FUNCTIONS
 from .records import Element, Equation, Kind, Model
-from .subscripts import bindings, is_reduction, marked
+from .subscripts import Cell, bindings, is_reduction, marked
 
 INTEG = FUNCTIONS["INTEG"].build
 ZIDZ = FUNCTIONS["ZIDZ"].build
+DELAY_FIXED = FUNCTIONS["DELAY FIXED"].build
+_LARGEST_ORDER = 1000
+_TIME_STEP = Symbol("time_step")
 
 STATES = frozenset({"INTEG", "INITIAL", "REINITIAL", "ACTIVE INITIAL", "SAMPLE IF TRUE", "DELAY FIXED"})
 """Functions with a memory that stay, each at the top of an equation of its own."""
@@ -100,17 +104,47 @@ def _smooth(shop: _Workshop, call: Expr, parts: Sequence[Expr], order: int) -> E
 
 
 def _delay(shop: _Workshop, call: Expr, parts: Sequence[Expr], order: int) -> Expr:
-    value, time, initial = parts
+    time = parts[1]
     stage = shop.auxiliary(call, divide(time, Integer(order))) if order > 1 else time
-    for _ in range(order):
+    return _chain(shop, call, parts, [stage] * order)
+
+
+def _delay_n(shop: _Workshop, call: Expr, parts: Sequence[Expr], order: int) -> Expr:
+    """A delay whose stages see a delay time that changes one after another, each a step later, the last at least one.
+
+    Vensim's manual says that the output rests on earlier delay times; that each stage lags one step behind the one before is
+    what its output of a second-order delay shows.
+    """
+    time = parts[1]
+    stage = shop.auxiliary(call, divide(time, Integer(order))) if order > 1 else time
+    if _is_constant(shop.model, time):
+        return _chain(shop, call, parts, [stage] * order)
+    stages = [stage]
+    while len(stages) < max(order, 2):
+        earlier = stages[-1]
+        stages.append(shop.make("auxiliary", call, lambda _, e=earlier: DELAY_FIXED(e, _TIME_STEP, e)))  # type: ignore[misc]
+    return _chain(shop, call, parts, stages[-order:])
+
+
+def _chain(shop: _Workshop, call: Expr, parts: Sequence[Expr], stages: Sequence[Expr]) -> Expr:
+    """Stocks one behind the other, each emptied in the time of its stage; what leaves the last."""
+    value, _, initial = parts
+    for stage in stages:
         inflow = value
         level = shop.stock(
             call,
-            lambda level, i=inflow: add(i, negate(divide(level, stage))),  # type: ignore[misc]
+            lambda level, i=inflow, s=stage: add(i, negate(divide(level, s))),  # type: ignore[misc]
             multiply(initial, stage),
         )
         value = divide(level, stage)
     return value
+
+
+def _is_constant(model: Model, expression: Expr) -> bool:
+    if expression.is_Number:
+        return True
+    element = model.elements.get(referred(expression)[0]) if isinstance(expression, Symbol | Indexed) else None
+    return element is not None and element.kind == "constant"
 
 
 def _trend(shop: _Workshop, call: Expr, parts: Sequence[Expr], _: int) -> Expr:
@@ -140,7 +174,7 @@ _EXPANSIONS: Mapping[str, tuple[Callable[[_Workshop, Expr, Sequence[Expr], int],
         "DELAY1I": (_delay, 1),
         "DELAY3": (_delay, 3),
         "DELAY3I": (_delay, 3),
-        "DELAY N": (_delay, 0),
+        "DELAY N": (_delay_n, 0),
         "TREND": (_trend, 0),
         "FORECAST": (_forecast, 0),
     }
@@ -183,7 +217,7 @@ def _expand_equation(shop: _Workshop) -> Equation:
             build, order = _EXPANSIONS[part.name]
             arguments = list(part.args)
             if part.name in {"SMOOTH N", "DELAY N"}:
-                order = _order(shop, arguments.pop())
+                order = _order(shop, arguments.pop(), arguments[1])
             if len(arguments) == 2:  # noqa: PLR2004 - without an initial value it starts at its input
                 arguments.append(arguments[0])
             return build(shop, part, arguments, order)
@@ -200,12 +234,21 @@ def _expand_equation(shop: _Workshop) -> Equation:
     return shop.equation if expression is whole else replace(shop.equation, expression=expression)
 
 
-def _order(shop: _Workshop, expression: Expr) -> int:
-    """The order of a delay: what its expression is at the start, for Vensim fixes it there."""
+def _order(shop: _Workshop, expression: Expr, time: Expr) -> int:
+    """The order of a delay: what its expression is at the start, for Vensim fixes it there.
+
+    Vensim lowers it so far that no stage is shorter than a time step; for an array, the shortest delay decides.
+    """
     model = shop.model
-    _, binding = next(iter(bindings(model.subscripts, shop.equation)), ((), {}))
-    value = evaluate(model.subscripts, expression, binding, Start(model).read)
-    if not 1 <= value < 1000:  # noqa: PLR2004 - also refuses what is not a number
-        message = f"the order of '{shop.element.name}' is {value:g} at the start; it must be a whole number from 1 up"
-        raise ModelError([Fault(shop.equation.place, message)])
-    return round(value)
+    start = Start(model)
+    lowest = float("inf")
+    for _, binding in bindings(model.subscripts, shop.equation):
+        order, delay = (evaluate(model.subscripts, each, binding, start.read) for each in (expression, time))
+        step = start.read(Cell("time_step"))
+        if not 1 <= order < _LARGEST_ORDER:
+            message = f"the order of '{shop.element.name}' is {order:g} at the start; it must be a whole number from 1 to 999"
+            raise ModelError([Fault(shop.equation.place, message)])
+        if isinstance(step, float) and step > 0 and delay >= 0:
+            order = min(order, max(1.0, math.floor(delay / step)))
+        lowest = min(lowest, order)
+    return round(lowest) if lowest < _LARGEST_ORDER else 1

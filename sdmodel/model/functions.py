@@ -165,10 +165,10 @@ _ROWS = (
     ),
     # Functions of time
     _own("STEP", "height, start", "0, and height from start on", "u, t -> u", "step", "", _step),
-    _own("RAMP", "slope, start, end", "0, then a rise by slope a unit of time from start to end", "u/t, t, t -> u", "ramp"),
-    _own("PULSE", "start, width", "1 from start on for width, at least one time step", "t, t -> 1", "pulse", "", _flat(2)),
+    _own("RAMP", "slope, start, end", "0 until start, then a rise by slope a unit of time until end", "u/t, t, t -> u", "ramp"),
+    _own("PULSE", "start, width", "1 from start on for width; a width of 0 means one time step", "t, t -> 1", "pulse", "", _flat(2)),
     _own(
-        "PULSE TRAIN", "start, width, interval, end", "pulses of width every interval from start to end",
+        "PULSE TRAIN", "start, width, interval, end", "pulses of width, at least one time step, every interval from start to end",
         "t, t, t, t -> 1", "pulse train", "", _flat(4),
     ),
     # Lookups: the first argument is a table or the name of one.

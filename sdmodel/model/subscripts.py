@@ -130,10 +130,9 @@ def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Bin
 
 
 def position(subscripts: Mapping[str, Subscript], name: str, binding: Binding) -> float:
-    """What a range or a label is as a number: the place of its label in the range that lists it, from 1."""
+    """What a range or a label is as a number: the place of its label, from 1, in the largest range that lists it."""
     label = resolve(subscripts, name, binding)
-    home = subscripts.get(name.rstrip("!")) if name != label else None
-    for found in (home, *subscripts.values()):
-        if found is not None and label in found.keys:
-            return float(found.keys.index(label) + 1)
-    return 0.0
+    homes = [found for found in subscripts.values() if label in found.keys]
+    if not homes:
+        return 0.0
+    return float(max(homes, key=lambda found: len(found.keys)).keys.index(label) + 1)

@@ -145,7 +145,7 @@ variation_put:
   br label %variation
 begin:
   %t_begin = load double, ptr %times
-  call void @start(ptr %ws, double %t_begin, double %h)
+  call void @start(ptr %ws, double %t_begin, double %t_begin, double %h)
 
   br label %stepping
 stepping:
@@ -163,7 +163,7 @@ stepping:
   %pt = getelementptr inbounds double, ptr %times, i64 %k_twice
   %t = load double, ptr %pt
   call void @recall(ptr %ws, ptr %history, i64 %k)
-  call void @step(ptr %ws, double %t, double %h)
+  call void @step(ptr %ws, double %t, double %t, double %h)
   %off = urem i64 %k, %every
   %save_now = icmp eq i64 %off, 0
   br i1 %save_now, label %saving, label %saved_all
@@ -211,13 +211,13 @@ runge_kutta:
   call void @gather(ptr %ws, double 1.0, i1 true)
   call void @copy(ptr %ws, i64 0, i64 $base)
   %b1 = call $T @advance(ptr %ws, i64 $base, double %half, $T $zero)
-  call void @step(ptr %ws, double %tm, double %h)
+  call void @step(ptr %ws, double %tm, double %t, double %h)
   call void @gather(ptr %ws, double 2.0, i1 false)
   %b2 = call $T @advance(ptr %ws, i64 $base, double %half, $T $zero)
-  call void @step(ptr %ws, double %tm, double %h)
+  call void @step(ptr %ws, double %tm, double %t, double %h)
   call void @gather(ptr %ws, double 2.0, i1 false)
   %b3 = call $T @advance(ptr %ws, i64 $base, double %h, $T $zero)
-  call void @step(ptr %ws, double %te, double %h)
+  call void @step(ptr %ws, double %te, double %t, double %h)
   call void @gather(ptr %ws, double 1.0, i1 false)
   call void @copy(ptr %ws, i64 $sums, i64 $rates)
   %bad_r = call $T @advance(ptr %ws, i64 $base, double %sixth, $T $zero)

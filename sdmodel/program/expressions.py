@@ -12,6 +12,7 @@ from ..model import (
     FUNCTIONS,
     LOOKUPS,
     NEXT_TO_ZERO,
+    TIME,
     Binding,
     Cell,
     Table,
@@ -91,7 +92,9 @@ class Writer:
         name, indices = referred(expression)
         subscripts = self.layout.plan.model.subscripts
         cell = Cell(name, tuple(resolve(subscripts, index, binding) for index in indices))
-        if cell in self.known or cell in self.layout.row:
+        if cell == TIME:
+            return "%now"
+        if cell in self.layout.row:
             return self.cell(cell)
         return self.function.constant(position(subscripts, name, binding))
 
@@ -199,33 +202,34 @@ def _xidz(f: Function, dividend: str, divisor: str, otherwise: str) -> str:
 
 
 def _step(f: Function, height: str, start: str) -> str:
-    return f.choose(f.compare("oge", "%late", start), height, f.constant(0.0))
+    return f.choose(f.compare("ogt", "%late", start), height, f.constant(0.0))
 
 
 def _ramp(f: Function, slope: str, start: str, end: str) -> str:
-    since = f.binary("fsub", _minimum(f, "%now", end), start)
-    return f.binary("fmul", slope, _maximum(f, since, f.constant(0.0)))
+    reached = _minimum(f, "%begun", end)
+    risen = f.binary("fmul", slope, f.binary("fsub", reached, start))
+    return f.choose(f.compare("ogt", "%begun", start), risen, f.constant(0.0))
 
 
-def _within(f: Function, since: str, width: str) -> str:
-    begun = f.compare("oge", since, f.constant(0.0))
-    lasting = f.compare("olt", since, _maximum(f, width, "%dt"))
-    return f.put(f"and {f.truth} {begun}, {lasting}")
+def _on(f: Function, *conditions: str) -> str:
+    """1 where all conditions hold."""
+    whole, *rest = conditions
+    for condition in rest:
+        whole = f.put(f"and {f.truth} {whole}, {condition}")
+    return f.choose(whole, f.constant(1.0), f.constant(0.0))
 
 
 def _pulse(f: Function, start: str, width: str) -> str:
-    on = _within(f, f.binary("fsub", "%late", start), width)
-    return f.choose(on, f.constant(1.0), f.constant(0.0))
+    lasting = f.choose(f.compare("oeq", width, f.constant(0.0)), "%dt", width)
+    end = f.binary("fadd", start, lasting)
+    return _on(f, f.compare("ogt", "%late", start), f.compare("olt", "%late", end))
 
 
 def _pulse_train(f: Function, start: str, width: str, interval: str, end: str) -> str:
     since = f.binary("fsub", "%late", start)
     whole = f.binary("fmul", interval, f.call("floor", f.binary("fdiv", since, interval)))
-    on = _within(f, f.binary("fsub", since, whole), width)
-    begun = f.compare("oge", since, f.constant(0.0))
-    going = f.compare("ole", "%early", end)
-    both = f.put(f"and {f.truth} {f.put(f'and {f.truth} {on}, {begun}')}, {going}")
-    return f.choose(both, f.constant(1.0), f.constant(0.0))
+    shown = f.compare("olt", f.binary("fsub", since, whole), _maximum(f, width, "%dt"))
+    return _on(f, f.compare("ogt", since, f.constant(0.0)), shown, f.compare("olt", "%early", end))
 
 
 _OPERATIONS: Mapping[str, Callable[..., str]] = MappingProxyType(

@@ -31,24 +31,27 @@ def _function(name: str, jobs: Sequence[Job], layout: Layout, tables: Tables, wi
     parts = [jobs[first : first + CHUNK] for first in range(0, len(jobs), CHUNK)]
     texts = [_part(f"{name}_{index}", part, layout, tables, width) for index, part in enumerate(parts)]
     whole = Function(width)
-    whole.lines += [f"  call void @{name}_{index}(ptr %ws, double %t, double %h)" for index in range(len(parts))]
-    return "\n".join([*texts, whole.text(f"internal void @{name}(ptr noalias %ws, double %t, double %h) nounwind")])
+    whole.lines += [f"  call void @{name}_{index}(ptr %ws, double %t, double %s, double %h)" for index in range(len(parts))]
+    return "\n".join([*texts, whole.text(f"internal void @{name}(ptr noalias %ws, double %t, double %s, double %h) nounwind")])
 
 
 def _part(name: str, jobs: Sequence[Job], layout: Layout, tables: Tables, width: int) -> str:
-    """A part of the jobs; the moment it is for is `%now`, with a little slack to either side for functions of time."""
+    """A part of the jobs, for the moment `%now`; test inputs see the beginning of the step, and half a step later.
+
+    So Vensim's manual has it: STEP, PULSE and RAMP stay as they are over a step of Runge-Kutta, and half a step is added to
+    Time where it is compared, so that rounding cannot decide.
+    """
     function = Function(width)
     number = function.number
-    for register, value in (("now", "%t"), ("dt", "%h")):
-        spread = function.spread(value)
-        function.lines.append(f"  %{register} = fadd {number} {spread}, {function.constant(-0.0)}")
-    slack = function.binary("fmul", "%dt", function.constant(NEXT_TO_ZERO))
-    function.lines.append(f"  %late = fadd {number} %now, {slack}")
-    function.lines.append(f"  %early = fsub {number} %now, {slack}")
+    for register, value in (("now", "%t"), ("begun", "%s"), ("dt", "%h")):
+        function.lines.append(f"  %{register} = fadd {number} {function.spread(value)}, {function.constant(-0.0)}")
+    half = function.binary("fmul", "%dt", function.constant(0.5))
+    function.lines.append(f"  %late = fadd {number} %begun, {half}")
+    function.lines.append(f"  %early = fsub {number} %begun, {half}")
     writer = Writer(layout, tables, function)
     for job in jobs:
         job(writer)
-    return function.text(f"internal void @{name}(ptr noalias %ws, double %t, double %h) nounwind noinline")
+    return function.text(f"internal void @{name}(ptr noalias %ws, double %t, double %s, double %h) nounwind noinline")
 
 
 def _start_jobs(layout: Layout) -> Iterator[Job]:

@@ -15,12 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from ..dataset import make_run
 from ..errors import ReferenceError
 from ..model import Element, Integrator, Model, key
-from ..scenario import Change, Scenario
-from ..vensim import read_model
+from ..scenario import Change, Scenario, merge
+from ..vensim import read_model, read_scenario
 from .pysd_model import PysdModel, Variable, asking, change, opened, start
 
 PYSD_NOTE = "PySD executes what the model file says as Python; use it for files you trust"
 """What a user is told before PySD runs."""
+
+
+ScenarioLike = Scenario | str | Path | Sequence[Scenario | str | Path]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +43,14 @@ def simulate_with_pysd(
     path: str | Path,
     constants: Mapping[str, ArrayLike] | None = None,
     *,
-    scenario: Scenario | None = None,
+    scenario: ScenarioLike | None = None,
     save: Sequence[str] | None = None,
     integrator: Integrator | None = None,
 ) -> xr.Dataset:
     """A run of a Vensim model by PySD; constants in their own units, `save` names the elements to keep (default: all).
 
-    A constant with subscripts takes one number, or an array of its own shape; `name[label]` sets a part of it. PySD's
+    A constant with subscripts takes one number, or an array of its own shape; `name[label]` sets a part of it. Constants go
+    over what `scenario` (or several, or their files) sets. PySD's
     remarks stand in the attribute `remarks`, one a line.
 
     Raises
@@ -61,12 +65,15 @@ def simulate_with_pysd(
     if wanted != "euler":
         message = f"{path}: PySD integrates with Euler only, not {wanted}; use the native engine, or ask for euler"
         raise ReferenceError(message)
-    record = record_with_pysd(path, (*(scenario.changes if scenario else ()), *_changes(constants or {})), save=save)
+    merged = _scenario(scenario)
+    changes = (*merged.changes, *_changes(constants or {}))
+    record = record_with_pysd(path, changes, save=save)
     values = {name: _aligned(model, model.elements[name], record) for name in record.values if name in model.elements}
     attributes = {
         "engine": "pysd",
         "integrator": wanted,
-        "scenario": scenario.text if scenario else "",
+        "scenario": merged.text,
+        "changes": "\n".join(map(_line, changes)),
         "remarks": "\n".join(record.remarks),
         "pysd": importlib.metadata.version("pysd"),
     }
@@ -108,6 +115,18 @@ def _changes(constants: Mapping[str, ArrayLike]) -> tuple[Change, ...]:
         values = tuple(float(each) for each in np.asarray(value, dtype=np.float64).ravel())
         found.append(Change(bare.strip(), subscripts, values))
     return tuple(found)
+
+
+def _scenario(scenario: ScenarioLike | None) -> Scenario:
+    several = [] if scenario is None else [scenario] if isinstance(scenario, Scenario | str | Path) else scenario
+    return merge([each if isinstance(each, Scenario) else read_scenario(each) for each in several])
+
+
+def _line(change: Change) -> str:
+    """A change as a line of a change file."""
+    part = f"[{','.join(change.subscripts)}]" if change.subscripts else ""
+    value = ", ".join(map(repr, change.values)) if change.table is None else str(change.table)
+    return f"{change.name}{part} = {value}"
 
 
 def _kept(model: PysdModel, save: Sequence[str] | None) -> dict[str, Variable]:

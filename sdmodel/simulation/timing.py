@@ -77,7 +77,7 @@ def _checked(initial: float, final: float, time_step: float, saveper: float) -> 
         raise SimulationError(message)
     every = round(saveper / time_step)
     if every < 1 or abs(saveper / time_step - every) > _WHOLE * max(1, every):
-        message = f"SAVEPER is {saveper:g}; it must be a whole multiple of TIME STEP, {time_step:g}"
+        message = f"SAVEPER is {saveper:g}; it must be a whole multiple of TIME STEP, {time_step:g}; {max(every, 1) * time_step:g} would do"
         raise SimulationError(message)
     if (final - initial) / time_step > 1e9:  # noqa: PLR2004
         message = f"TIME STEP is {time_step:g}, which makes over a billion steps; make it larger"

@@ -12,7 +12,9 @@ from netCDF4 import Dataset
 from ..dataset import PROVENANCE, TIME
 from ..errors import Fault, StoreError
 from ..model.names import nearest
-from .netcdf import SUFFIX, UNREADABLE
+from .netcdf import ORDER, SUFFIX, UNREADABLE
+
+_LONG = frozenset({"model_text", ORDER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def _stored(path: Path) -> StoredRun | Fault:
     """The record of one file, or what is wrong with it."""
     try:
         with Dataset(path) as file:
-            attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name != "model_text"}
+            attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name not in _LONG}
             dims = {name: dimension.size for name, dimension in file.dimensions.items()}
             members = {name: size for name, size in dims.items() if name != TIME and not _is_subscript(file, name)}
     except UNREADABLE:

@@ -15,6 +15,8 @@ from ..errors import DatasetError, StoreError
 from ..files import write_file
 
 SUFFIX = ".nc"
+ORDER = "variable_order"
+"""The attribute of a file that keeps the order of the model, which a file made in memory forgets."""
 UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError, UnicodeError)
 """What readers of netCDF raise on a file that is damaged or of another kind."""
 
@@ -36,7 +38,8 @@ def save_run(run: xr.Dataset, path: str | os.PathLike[str], *, force: bool = Fal
     """
     target = Path(path)
     check_run(run, str(target))
-    content = memoryview(run.drop_encoding().to_netcdf(engine="netcdf4", format="NETCDF4", encoding=_encoding(run)))
+    ordered = run.drop_encoding().assign_attrs({ORDER: "\n".join(map(str, run.data_vars))})
+    content = memoryview(ordered.to_netcdf(engine="netcdf4", format="NETCDF4", encoding=_encoding(run)))
     write_file(target, content[: _length(content)], force=force, error=StoreError)
     return target
 
@@ -75,8 +78,8 @@ def open_run(path: str | os.PathLike[str]) -> xr.Dataset:
         raise StoreError(message)
     try:
         with xr.open_dataset(source, engine="netcdf4", decode_times=False) as stored:
+            check_run(stored, str(source))
             run = _as_saved(stored.load())
-        check_run(run, str(source))
     except DatasetError as fault:
         raise StoreError(str(fault)) from fault
     except UNREADABLE as cause:
@@ -107,8 +110,10 @@ def _encoding(run: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 
 def _as_saved(stored: xr.Dataset) -> xr.Dataset:
-    """Undo what the file format does to a run: plain numbers in attributes, text labels, dates."""
-    run = stored.drop_encoding()
+    """Undo what the file format does to a run: the order of its variables, dates, text labels, plain numbers."""
+    plain = stored.drop_encoding()
+    order = str(plain.attrs.pop(ORDER, "")).split("\n") if plain.data_vars else []
+    run = xr.Dataset({name: plain[name] for name in order}, plain.coords, plain.attrs)
     if DATE in run.coords and run[DATE].attrs.get("units") == _EPOCH:
         dates = run[DATE].values.astype("datetime64[s]").astype("datetime64[ns]")
         kept = {name: value for name, value in run[DATE].attrs.items() if name not in ("units", "calendar")}

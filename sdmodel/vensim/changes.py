@@ -120,7 +120,9 @@ def _joined(text: str) -> Iterator[_Line]:
 
 
 def _continues(before: str, depth: int, line: str) -> bool:
-    return depth > 0 or before.rstrip().endswith((",", "=", "<=")) or line.lstrip().startswith((",", ")"))
+    if depth > 0 or not line.strip():
+        return depth > 0
+    return before.rstrip().endswith((",", "=", "<=")) or line.lstrip().startswith((",", ")"))
 
 
 def _change(text: str, place: Place) -> Change | Fault:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from functools import cached_property
 from pathlib import Path
 
@@ -122,8 +122,9 @@ class Document:
         self.segments: tuple[Segment, ...] = tuple(segments)
         self.problems: tuple[Problem, ...] = tuple(problems)
         self.blocks: tuple[Segment, ...] = tuple(segment for segment in segments if segment.kind == "block")
-        self.__dict__.pop("_lines", None)
-        self.__dict__.pop("_names", None)
+        for derived in ("_lines", "_names", "_spellings"):
+            self.__dict__.pop(derived, None)
+        self._broken = sorted(problem.offset for problem in problems)
 
     def __bytes__(self) -> bytes:
         return self.text.encode(self.encoding, "surrogateescape")
@@ -138,6 +139,10 @@ class Document:
 
     def __contains__(self, name: str) -> bool:
         return key(name) in self._names
+
+    def is_broken(self, segment: Segment) -> bool:
+        """Whether something keeps a segment from being read as its author meant it."""
+        return bisect_left(self._broken, segment.end) > bisect_left(self._broken, segment.start)
 
     def slice(self, span: Span) -> str:
         """The text of a span."""

@@ -28,7 +28,7 @@ from .document import Document
 from .fields import comment_of, one_line, units_of
 from .ranges import spanned
 from .statements import Statement
-from .translate import Names, Scope, translate
+from .translation import Names, Scope, translate
 
 _CALLED = re.compile(r"\s*([A-Za-z][\w ]*)\(")
 _REFUSED = frozenset(map(key, REFUSED))

@@ -13,7 +13,7 @@ from ..model import Element, Equation, display, key, reference
 from .elements import equation_of, kind_of
 from .fields import comment_of, units_of
 from .statements import Macro, Statement
-from .translate import Names, Scope
+from .translation import Names, Scope
 
 _MOST = 10_000
 """Calls that a file may come to, macros within macros included."""

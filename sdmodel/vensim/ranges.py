@@ -113,7 +113,7 @@ def _numbered(item: Node, statement: Statement, reading: _Reading) -> tuple[str,
         )
         return ()
     start, end = parts[0][2], parts[1][2]
-    if len(end) > 12 or not 0 <= int(end) - int(start) < _MOST:  # noqa: PLR2004 - more digits than any count of labels
+    if max(len(start), len(end)) > 12 or not 0 <= int(end) - int(start) < _MOST:  # noqa: PLR2004 - more digits than any count of labels
         reading.fault(
             statement.offset + (first.start_pos or 0),
             f"'{first}-{last}' has no labels or more than {_MOST:,}; give the smaller number first",

@@ -14,7 +14,7 @@ from .fields import integrator_of, synonyms_of
 from .macros import expand
 from .ranges import subscripts_of
 from .statements import read_statements
-from .translate import Names
+from .translation import Names
 
 _ELEMENTS = frozenset({"assignment", "fixed", "lookup", "data"})
 _RANGES = frozenset({"range", "alias"})

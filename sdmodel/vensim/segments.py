@@ -19,6 +19,7 @@ _TAIL = re.compile(r"^(?:\\{2,3}---///|///---\\|:L\x7f?<%\^E!@)", re.MULTILINE)
 _BLANKS = re.compile(r"\s*")
 _MACRO = re.compile(r":MACRO:[^(|~]*\([^)|~]*\)", re.IGNORECASE)
 _MACRO_END = re.compile(r":END\s+OF\s+MACRO:", re.IGNORECASE)
+_HEADER = re.compile(r"^\*{4}", re.MULTILINE)
 _STOP = re.compile(r'["{}~|]')
 _FIELD_STOP = re.compile(r"[~|]")
 _LINE_STOP = re.compile(r"[~|\r\n]")
@@ -149,8 +150,9 @@ class _Scan:
         group = text.startswith("***", start)
         main = Span(start, self._stop(start) if group else self._main_end(start))
         closing = self._bar(main.end)
-        if closing < 0:
-            return self._unended(start)
+        header = None if group else _HEADER.search(text, main.end, self.end if closing < 0 else closing)
+        if closing < 0 or header:
+            return self._unended(start, header.start() if header else self.end)
         units = comment = supplementary = Span(closing, closing)
         if text[main.end] == "~":
             units = Span(main.end + 1, self._stop(main.end + 1))
@@ -171,17 +173,17 @@ class _Scan:
             )
         return Span(start, divider), Span(divider + 1, closing)
 
-    def _unended(self, start: int) -> Segment:
-        rest = blanked(self.text[start : self.end])
+    def _unended(self, start: int, end: int) -> Segment:
+        rest = blanked(self.text[start:end])
         if not rest.strip():
-            return Segment("blank", start, self.end)
+            return Segment("blank", start, end)
         first = " ".join(rest.split(maxsplit=8)[:8])
         self.problems.append(
             Problem(
                 start, f"what begins with '{first[:40]}' is not ended by '|'; add it, or mend a file that is cut off"
             )
         )
-        return Segment("broken", start, self.end)
+        return Segment("broken", start, end)
 
     def _stop(self, start: int) -> int:
         found = _FIELD_STOP.search(self.text, start, self.end)

@@ -112,7 +112,7 @@ def _keys(names: str | None) -> tuple[str, ...]:
 def _statement(document: Document, segment: Segment, group: str, found: Statements) -> Statement | None:
     main = blanked(document.slice(segment.main))
     offset = segment.main.start
-    if any(segment.start <= problem.offset < segment.end for problem in document.problems):
+    if document.is_broken(segment):
         found.unread.add(key(left_name(main)))
         return None
     if not main.strip():

@@ -123,6 +123,17 @@ def test_a_scenario_changes_constants_and_lookups(arrays):
     assert run.attrs["scenario"] == "price[coal] = 0\n"
 
 
+def test_constants_go_over_scenarios_and_the_later_scenario_over_the_earlier(tmp_path, decay):
+    """As in Vensim, the last word counts; the run tells all of it."""
+    first, second = tmp_path / "first.cin", tmp_path / "second.cin"
+    first.write_text("start = 1\nlifetime = 2\n", encoding="utf-8")
+    second.write_text("start = 3\n", encoding="utf-8")
+    run = simulate_with_pysd(decay, {"lifetime": 8}, scenario=[first, second])
+    assert run["level"].to_numpy()[0] == 3
+    assert run["level"].to_numpy()[1] == pytest.approx(3 * (1 - 0.1 / 8))
+    assert run.attrs["changes"].splitlines()[-2:] == ["start = 3.0", "lifetime = 8.0"]
+
+
 def test_the_settings_of_time_are_constants_like_others(decay):
     """They may be changed for one run."""
     run = simulate_with_pysd(decay, {"INITIAL TIME": 2, "FINAL TIME": 3, "TIME STEP": 0.25})

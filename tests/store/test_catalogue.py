@@ -50,7 +50,7 @@ def test_a_run_is_found_by_name_or_path(tmp_path: Path) -> None:
 def test_a_name_that_is_not_there_is_told_with_the_nearest(tmp_path: Path) -> None:
     """What was probably meant, or where to look."""
     _save(tmp_path / "power-first.nc", "2025")
-    with pytest.raises(StoreError, match="'powerfirst': is not in .*; did you mean 'power-first'"):
+    with pytest.raises(StoreError, match=r"'powerfirst': is not in .*; did you mean 'power-first'"):
         find_run("powerfirst", tmp_path)
     with pytest.raises(StoreError, match="sdmodel runs"):
         find_run("zzz", tmp_path)

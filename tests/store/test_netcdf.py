@@ -34,7 +34,7 @@ def _run(text: str = "") -> xr.Dataset:
         {
             "delay": (("time", "tier"), np.array([[1.0, np.nan], [np.inf, 4]]), {"units": "days", "comment": ""}),
             "température": ("time", [1.0, 2.0], {"units": "°C", "minimum": -273.15}),
-            "room": ((), 20.0, {"units": "seconds since 2000-01-01", "kind": "constant"}),
+            "a_room": ((), 20.0, {"units": "seconds since 2000-01-01", "kind": "constant"}),
         },
         {
             "time": ("time", [2024.0, 2024.5], {"units": "Year"}),
@@ -53,8 +53,16 @@ def test_what_is_opened_is_what_was_saved(tmp_path: Path) -> None:
     assert {name: each.dtype for name, each in opened.variables.items()} == {
         name: each.dtype for name, each in run.variables.items()
     }
+    assert list(opened.data_vars) == list(run.data_vars)
     assert type(opened.attrs["seed"]) is int
     assert type(opened.attrs["time_step"]) is float
+
+
+def test_a_run_of_constants_alone_keeps_its_times(tmp_path: Path) -> None:
+    """Coordinates stay, even where no variable has them, and so does a run without variables."""
+    for names in (["a_room"], []):
+        run = _run().drop_vars([name for name in _run().data_vars if name not in names])
+        xr.testing.assert_identical(open_run(save_run(run, tmp_path / f"{len(names)}.nc")), run)
 
 
 def test_a_run_can_be_saved_opened_and_saved_again(tmp_path: Path) -> None:

@@ -154,6 +154,7 @@ def test_a_file_that_is_not_there_or_no_model_says_what_to_do(tmp_path):
     [
         ("a = 1 ~ ~ |\nb = 2 ~ u ~ c", "2:1", "not ended by '|'"),
         ("a = 1 ~ u ~ c\n\nb = 2 ~ u ~ c |", "3:7", "end the one before"),
+        ("a = 1 ~ u\n****\n\t.G\n****~\n\tc\n|", "1:1", "not ended by '|'"),
         ('a = "b + 1 ~ ~ |\nc = 1 ~ ~ |', "1:5", "not closed"),
         ("a = { 1 ~ ~ |\nc = 1 ~ ~ |", "1:5", "not closed"),
         ("a = 1 } ~ ~ |", "1:7", "not opened"),

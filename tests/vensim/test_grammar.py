@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sympy import Expr, Float, Integer
+from sympy import Expr, Float, Indexed, Integer
 
 from sdmodel.errors import ModelError
 from sdmodel.model import (
@@ -16,12 +17,12 @@ from sdmodel.model import (
     Model,
     Numbers,
     Table,
+    VensimFunction,
     add,
     evaluate,
     inverse,
     multiply,
     negate,
-    number,
     power,
     reference,
 )
@@ -30,7 +31,7 @@ from sdmodel.vensim import model_from_text
 from sdmodel.vensim.grammar import DEPTH
 
 NAMES = ("a", "b c", "größe", "l'été", "x.1", "US$", '"odd | name"', "Plan 9 b")
-DEFINITIONS = "\n".join(f"{name} = 1" for name in NAMES) + "\nf((0,0),(1,1))\nd: k1, k2\nv[d] = 1, 2\n"
+DEFINITIONS = "".join(f"{name} = 1 ~~|" for name in NAMES) + "f((0,0),(1,1)) ~~|d: k1, k2 ~~|v[d] = 1, 2 ~~|"
 
 
 def _expression(text: str, more: str = "") -> Expr:
@@ -42,7 +43,7 @@ def _model(equations: str) -> Model:
 
 
 def _value(text: str) -> float:
-    return evaluate(_expression(text), lambda _: 0.0)
+    return evaluate({}, _expression(text), {}, lambda _: 0.0)
 
 
 @pytest.mark.parametrize(
@@ -86,16 +87,14 @@ def test_a_sum_and_a_product_of_any_length_are_one_node():
 def test_the_form_of_an_expression_is_the_authors():
     """Nothing is evaluated, sorted or gathered."""
     time_ = reference("time")
-    assert _expression("Time - Time / Time * 2") == add(
-        time_, negate(multiply(time_, inverse(time_), Integer(2)))
-    )
+    assert _expression("Time - Time / Time * 2") == add(time_, negate(multiply(time_, inverse(time_), Integer(2))))
     assert _expression("Time - (Time + 1)") == add(time_, negate(add(time_, Integer(1))))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_all_kinds_are_read(name):
     """Blanks, apostrophes, dollars, dots, letters of any language; anything else in quotes."""
-    model = _model(f"{DEFINITIONS}result = 2 * {name.upper() if 'ß' not in name else name}\n")
+    model = _model(f"{DEFINITIONS}result = 2 * {name.upper() if 'ß' not in name else name} ~~|")
     assert model["result"].equations[0].expression == multiply(Integer(2), reference(model[name].key))
 
 
@@ -106,7 +105,9 @@ def test_blanks_case_and_underscores_in_names_do_not_matter():
 
 def test_comments_and_continuations_may_stand_anywhere():
     """They nest, and keep the places of what follows."""
-    model = model_from_text(model_text("a = {one {two} | ~} 1 + \\\n\t\t b {end} \\\r\n + b ~ u ~ c |\nb {here} = 2 ~~|"))
+    model = model_from_text(
+        model_text("a = {one {two} | ~} 1 + \\\n\t\t b {end} \\\r\n + b ~ u ~ c |\nb {here} = 2 ~~|")
+    )
     assert model["a"].equations[0].expression == add(Integer(1), reference("b"), reference("b"))
     place = model["a"].equations[0].places["b"]
     assert (place.line, place.column) == (4, 4)
@@ -128,7 +129,7 @@ def test_missing_values_are_a_number():
 )
 def test_a_lookup_is_read_in_every_form(table):
     """With corners, with reference points, without, and with every x before every y."""
-    (equation,) = _model(f"f({table})")["f"].equations
+    (equation,) = _model(f"f({table}) ~~|")["f"].equations
     limits = ((0.0, -1.0), (10.0, 10.0)) if "[" in table else None
     assert equation.expression == Table([(0, 1), (2, 3.5)], limits)
 
@@ -151,7 +152,7 @@ def test_numbers_of_an_array_are_read_row_by_row(text):
 
 def test_subscripts_are_keys_and_a_marked_range_keeps_its_mark():
     """`dim!` is the range that a SUM runs over."""
-    model = _model(f"{DEFINITIONS}total = SUM(v[D!])\none = v[K1]\n")
+    model = _model(f"{DEFINITIONS}total = SUM(v[D!]) ~~|one = v[K1] ~~|")
     assert model["total"].equations[0].expression == FUNCTIONS["SUM"].build(reference("v", "d!"))
     assert model["one"].equations[0].expression == reference("v", "k1")
 
@@ -195,7 +196,13 @@ def test_an_equation_that_cannot_be_read_says_where_and_what_to_do(equation, whe
 
 @pytest.mark.parametrize(
     "text",
-    ["(" * 5000 + "1" + ")" * 5000, "ABS(" * 300 + "1" + ")" * 300, "2^" * 300 + "1", "-" * 300 + "1", ":NOT: " * 300 + "1"],
+    [
+        "(" * 5000 + "1" + ")" * 5000,
+        "ABS(" * 300 + "1" + ")" * 300,
+        "2^" * 300 + "1",
+        "-" * 300 + "1",
+        ":NOT: " * 300 + "1",
+    ],
     ids=["parentheses", "calls", "powers", "signs", "negations"],
 )
 def test_what_nests_too_deep_is_a_fault_and_no_crash(text):
@@ -217,10 +224,8 @@ def test_the_time_to_read_an_equation_grows_with_its_length_alone(piece):
     def seconds(count: int) -> float:
         text = model_text(f"a = 1 {piece * count} ~ ~ |")
         begin = time.perf_counter()
-        with pytest.raises(ModelError):
-            model_from_text(f"{text}\n", "m.mdl")
-            model_from_text(f"{text} q ~ |", "m.mdl")
-            raise ModelError([])
+        with contextlib.suppress(ModelError):
+            model_from_text(text, "m.mdl")
         return time.perf_counter() - begin
 
     seconds(10)
@@ -246,36 +251,41 @@ def _branches(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
         st.tuples(inner, inner).map(lambda pair: multiply(pair[0], inverse(pair[1]))),
         st.tuples(inner, inner).map(lambda pair: power(*pair)),
         inner.filter(lambda value: not value.is_Number).map(negate),
-        *(call(name) for name in ("MAX", "IF THEN ELSE", "=", "<=", "<>", ":AND:", ":OR:", ":NOT:", "ZIDZ", "PULSE TRAIN")),
+        *(
+            call(name)
+            for name in ("MAX", "IF THEN ELSE", "=", "<=", "<>", ":AND:", ":OR:", ":NOT:", "ZIDZ", "PULSE TRAIN")
+        ),
     )
 
 
 def _spell(expression: Expr) -> str:
     """Vensim's text of a tree, with parentheses around everything that could bind otherwise."""
-    if expression.is_Number:
-        return repr(float(expression)) if expression.is_Float else str(expression)
-    if not expression.args or expression.is_Symbol:
+    if expression.is_Float:
+        return repr(float(expression))
+    if expression.is_Number or expression.is_Symbol or isinstance(expression, Indexed):
         return str(expression).replace("_", " ")
-    if type(expression).__name__ == "Indexed":
-        return str(expression)
     parts = [_spell(argument) for argument in expression.args]
-    if expression.is_Add:
-        return f"({' + '.join(parts)})"
-    if expression.is_Pow:
-        return f"({parts[0]} ^ {parts[1]})"
+    if isinstance(expression, VensimFunction):
+        return _spell_function(expression.name, parts)
     if expression.is_Mul and expression.args[0] == -1 and len(parts) == 2:
         return f"(-{parts[1]})"
     if expression.is_Mul:
-        return "(" + " * ".join(parts[:1]) + "".join(map(_factor, expression.args[1:])) + ")"
-    if expression.name == ":NOT:":
+        return f"({parts[0]}{''.join(map(_factor, expression.args[1:]))})"
+    return f"({(' + ' if expression.is_Add else ' ^ ').join(parts)})"
+
+
+def _spell_function(name: str, parts: list[str]) -> str:
+    if name == ":NOT:":
         return f"(:NOT: {parts[0]})"
-    if len(parts) == 2 and not expression.name[0].isalpha():
-        return f"({parts[0]} {expression.name} {parts[1]})"
-    return f"{expression.name}({', '.join(parts)})"
+    return f"{name}({', '.join(parts)})" if name[0].isalpha() else f"({parts[0]} {name} {parts[1]})"
 
 
 def _factor(factor: Expr) -> str:
-    return f" / {_spell(factor.base)}" if factor.is_Pow and factor.exp == -1 and factor.exp.is_Integer else f" * {_spell(factor)}"
+    return (
+        f" / {_spell(factor.base)}"
+        if factor.is_Pow and factor.exp == -1 and factor.exp.is_Integer
+        else f" * {_spell(factor)}"
+    )
 
 
 @settings(deadline=None, max_examples=60)

@@ -1,0 +1,236 @@
+"""The commands as users type them: what they print, where it goes, what they leave behind, how they end."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from sdmodel.cli import main
+from sdmodel.store import open_run, save_run
+
+
+def test_run_stores_a_run_and_prints_its_headlines(tea: Path, sdmodel):
+    """The default model, its stocks by year, and where the run is."""
+    done = sdmodel("run")
+    assert done.exit_code == 0, done.output
+    header, _, line = done.stdout.splitlines()[:3]
+    assert header.split() == ["Time", "(Year)", "units", "2022", "2024", "2026", "2028", "2030", "2032"]
+    assert line.split()[:4] == ["Tea", "Temperature", "°F", "180"]
+    assert "stored as runs/ai_compute.nc" in done.stdout
+    run = open_run(tea / "runs" / "ai_compute.nc")
+    assert run.tea_temperature.values[-1] == pytest.approx(70 + 110 * (1 - 0.125 / 2.5) ** 80)
+
+
+def test_a_scenario_and_changes_are_applied_in_turn_and_recorded(tea: Path, sdmodel):
+    """`--set` comes after the change files; the run is called after its scenario."""
+    sdmodel("run", "-c", "models/scenarios/cold.cin", "--set", "Cooling_Time = 1", "--integrator", "rk4")
+    run = open_run(tea / "runs" / "cold.nc")
+    assert (float(run.room_temperature), float(run.cooling_time)) == (50, 1)
+    assert run.attrs["scenario_name"] == "cold"
+    assert "room temperature = 50" in run.attrs["scenario"]
+    assert run.attrs["changes"] == "Cooling_Time = 1"
+    assert run.attrs["integrator"] == "rk4"
+
+
+def test_default_names_are_numbered_and_given_names_are_kept(tea: Path, sdmodel):
+    """A name that was chosen is never overwritten without force, and says so before any work."""
+    for _ in range(2):
+        assert sdmodel("run").exit_code == 0
+    assert sdmodel("run", "--name", "mine").exit_code == 0
+    again = sdmodel("run", "--name", "mine", "--set", "room temperature = 60")
+    assert again.exit_code == 1
+    assert again.stderr == "runs/mine.nc: exists already; choose another --name, or --force to replace it\n"
+    assert sdmodel("run", "--name", "mine", "--set", "room temperature = 60", "--force").exit_code == 0
+    assert sorted(each.stem for each in (tea / "runs").iterdir()) == ["ai_compute", "ai_compute-2", "mine"]
+    assert float(open_run(tea / "runs" / "mine.nc").room_temperature) == 60
+
+
+def test_a_save_list_beside_the_model_names_the_headlines(tea: Path, sdmodel):
+    """They replace the stocks, here and in whatever shows the run later; a wrong name is told and skipped."""
+    (tea / "models" / "ai_compute.lst").write_text("heat loss\nheat lost\n")
+    done = sdmodel("run", "--json")
+    assert [line["name"] for line in json.loads(done.stdout)["headlines"]] == ["heat loss"]
+    assert "the model has no heat lost" in done.stderr
+    shown = json.loads(sdmodel("show", "ai_compute", "--json").stdout)
+    assert [line["name"] for line in shown["headlines"]] == ["heat loss"]
+
+
+def test_save_limits_what_is_stored(tea: Path, sdmodel):
+    """Only what the list names is in the file."""
+    (tea / "few.lst").write_text("Tea Temperature\n")
+    assert sdmodel("run", "--save", "few.lst").exit_code == 0
+    assert list(open_run(tea / "runs" / "ai_compute.nc").data_vars) == ["tea_temperature"]
+
+
+def test_run_draws_what_it_prints(tea: Path, sdmodel):
+    """The figure stands beside the run."""
+    done = sdmodel("run", "--plot", "--name", "a")
+    assert "drawn in runs/a.png" in done.stdout
+    assert (tea / "runs" / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_json_is_all_of_stdout(tea: Path, sdmodel):
+    """What a machine reads is JSON and nothing else, whatever is told beside it."""
+    told = json.loads(sdmodel("run", "--json").stdout)
+    assert told["run"] == "ai_compute"
+    assert told["headlines"][0]["values"][0] == 180
+    (tea / "runs" / "broken.nc").write_text("no run")
+    assert [run["run"] for run in json.loads(sdmodel("runs", "--json").stdout)] == ["ai_compute"]
+    assert len(json.loads(sdmodel("show", "ai_compute", "--json").stdout)["variables"]) == 8
+    assert json.loads(sdmodel("rerun", "ai_compute", "--json").stdout)["equal"] is True
+
+
+def test_a_run_that_is_not_finite_is_stored_and_ends_with_one(tea: Path, sdmodel):
+    """The numbers up to there may tell why; the exit code stops a script."""
+    done = sdmodel("run", "--set", "cooling time = 0", "--name", "broken")
+    assert done.exit_code == 1
+    assert re.match(r"run 'broken': '.*' is not finite from time 2022", done.stderr)
+    assert not np.isfinite(open_run(tea / "runs" / "broken.nc").tea_temperature.values[-1])
+
+
+def test_runs_lists_runs_and_names_what_is_none(tea: Path, sdmodel):
+    """A folder without runs is told too."""
+    assert "holds no runs yet" in sdmodel("runs").stderr
+    sdmodel("run", "-c", "models/scenarios/cold.cin", "--set", "cooling time = 1")
+    (tea / "runs" / "broken.nc").write_text("no run")
+    done = sdmodel("runs")
+    assert done.exit_code == 0
+    assert re.search(
+        r"cold +\d{4}-\d\d-\d\d \d\d:\d\d +ai_compute.mdl +\w{8} +cold +cooling time = 1 +euler", done.stdout
+    )
+    assert "broken.nc: cannot be read" in done.stderr
+
+
+def test_show_tells_where_a_run_comes_from_and_every_variable(tea: Path, sdmodel):
+    """Metadata, changes, headlines, and start and end of everything, subscripts and constants included."""
+    sdmodel("run", "--set", "cooling time = 1", "--name", "a")
+    shown = sdmodel("show", "a").stdout
+    assert re.search(r"changes +cooling time = 1", shown)
+    assert re.search(r"Tea Temperature +stock +°F +180 +70", shown)
+    assert re.search(r"cooling time +constant +Year +1 +1", shown)
+
+
+def test_rerun_needs_only_the_record(tea: Path, sdmodel):
+    """The same numbers to the last digit, though the model has changed and its scenario is gone."""
+    sdmodel("run", "-c", "models/scenarios/cold.cin", "--set", "cooling time = 1", "--name", "a")
+    (tea / "models" / "scenarios" / "cold.cin").unlink()
+    model = tea / "models" / "ai_compute.mdl"
+    model.write_text(model.read_text("utf-8").replace("180", "90"), "utf-8")
+    done = sdmodel("rerun", "a")
+    assert done.exit_code == 0, done.output
+    assert "all 8 variables are equal" in done.stdout
+    assert [each.name for each in (tea / "runs").iterdir()] == ["a.nc"]
+
+
+def test_rerun_tells_the_largest_difference(tea: Path, sdmodel):
+    """One number changed by hand is found, with its time, and ends with 1."""
+    sdmodel("run", "--name", "a")
+    run = open_run(tea / "runs" / "a.nc")
+    run.tea_temperature.values[4] += 18
+    save_run(run, tea / "runs" / "a.nc", force=True)
+    done = sdmodel("rerun", "a")
+    assert done.exit_code == 1
+    assert done.stdout == "run 'a': 'Tea Temperature' differs most, by 18 at 2024, 10 % of its largest value\n"
+
+
+def test_rerun_without_the_text_of_the_model_says_what_to_do(tea: Path, sdmodel):
+    """A record that cannot be trusted is not used."""
+    sdmodel("run", "--name", "a")
+    run = open_run(tea / "runs" / "a.nc").assign_attrs(model_text="something else")
+    save_run(run, tea / "runs" / "a.nc", force=True)
+    done = sdmodel("rerun", "a")
+    assert done.exit_code == 1
+    assert "does not hold the text of its model; run models/ai_compute.mdl again" in done.stderr
+
+
+def test_levers_are_the_groups_of_levers(tea: Path, sdmodel):
+    """Value, range, units and the first sentence of the comment, kind by kind."""
+    levers = json.loads(sdmodel("levers", "--json").stdout)
+    assert [(each["name"], each["kind"]) for each in levers] == [
+        ("room temperature", "policy lever"), ("cooling time", "uncertainty"),
+    ]  # fmt: skip
+    room = levers[0]
+    assert (room["values"], room["minimum"], room["maximum"], room["step"], room["units"]) == ([70], 40, 100, 5, "°F")
+    assert room["meaning"] == "judgement: a warm room."
+    assert re.search(r"cooling time +uncertainty +2.5 +0.5 to any +Year", sdmodel("levers").stdout)
+
+
+def test_without_groups_constants_with_a_range_are_levers(tea: Path, sdmodel):
+    """Of any model, then; its clock is no lever."""
+    model = tea / "models" / "ai_compute.mdl"
+    text = model.read_text("utf-8").replace(".Policy levers", ".Tea").replace(".Uncertainties", ".Tea too")
+    model.write_text(text, "utf-8")
+    assert [each["name"] for each in json.loads(sdmodel("levers", "--json").stdout)] == [
+        "room temperature",
+        "cooling time",
+    ]
+
+
+def test_plot_draws_several_runs_on_what_is_asked(tea: Path, sdmodel):
+    """Into the file that is named, never over another."""
+    for name, room in (("a", 50), ("b", 60)):
+        sdmodel("run", "--name", name, "--set", f"room temperature = {room}")
+    done = sdmodel("plot", "a", "b", "--on", "heat loss", "-o", "both.svg")
+    assert (done.exit_code, done.stdout) == (0, "drawn in both.svg\n")
+    again = sdmodel("plot", "a", "b", "-o", "both.svg")
+    assert (again.exit_code, again.stderr[:29]) == (1, "both.svg: exists already; cho")
+    assert sdmodel("plot", "a", "b").stdout == "drawn in runs/a+b.png\n"
+    assert "did you mean 'heat loss'" in sdmodel("plot", "a", "--on", "heat los").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "nowhere.mdl"], r"nowhere\.mdl: .*; "),
+        (["run", "-c", "nowhere.cin"], r"nowhere\.cin: .*; "),
+        (["run", "--set", "rom temperature = 1"], "'rom temperature' .* did you mean 'room temperature'"),
+        (["run", "--set", "room temperature"], "this is no change; "),
+        (["run", "--name", "../a"], "is not a name for a file"),
+        (["show", "nothing"], "run 'nothing': is not in runs; "),
+        (["rerun", "nothing"], "run 'nothing': is not in runs; "),
+        (["plot", "nothing"], "run 'nothing': is not in runs; "),
+        (["levers", "nowhere.mdl"], r"nowhere\.mdl: .*; "),
+    ],
+)
+@pytest.mark.usefixtures("tea")
+def test_a_users_fault_is_one_line_on_stderr(words: list[str], message: str, sdmodel):
+    """Where, what, and what to do; nothing on stdout; exit code 1; nothing stored."""
+    done = sdmodel(*words)
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert re.search(message, done.stderr)
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("words", [["bogus"], ["run", "--bogus"], ["run", "--integrator", "rk7"], ["show"], ["plot"]])
+def test_a_wrong_use_ends_with_two(words: list[str], sdmodel):
+    """As every command line does."""
+    assert sdmodel(*words).exit_code == 2
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_every_command_has_help_with_an_example(name: str, sdmodel):
+    """The one line of the overview, a paragraph, every option with its meaning, and an example that names the command."""
+    done = sdmodel(name, "--help")
+    assert done.exit_code == 0
+    assert f"Example: sdmodel {name}" in done.stdout
+    command = main.get_command(click.Context(main), name)
+    assert all(option.help for option in command.params if option.param_type_name == "option")
+    assert main.commands[name].short_help in sdmodel("--help").stdout
+
+
+def test_runs_are_kept_in_the_project_from_wherever_they_are_made(tea: Path, sdmodel, monkeypatch: pytest.MonkeyPatch):
+    """In a folder below, the default model and the runs are still the project's; `--runs` names another place."""
+    (tea / "notes").mkdir()
+    monkeypatch.chdir(tea / "notes")
+    assert sdmodel("run").exit_code == 0
+    assert (tea / "runs" / "ai_compute.nc").is_file()
+    assert sdmodel("run", "--runs", "here").exit_code == 0
+    assert Path("here", "ai_compute.nc").is_file()
+    assert sdmodel("show", "ai_compute").exit_code == 0
