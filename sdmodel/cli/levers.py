@@ -15,6 +15,7 @@ from .tables import exact, print_json, print_table
 
 _GROUPS = {"policy_levers": "policy lever", "uncertainties": "uncertainty", "switches": "switch"}
 _CLOCK = frozenset({"initial_time", "final_time", "time_step", "saveper"})
+_COLUMNS = {"value": "right", "range": "left", "units": "fold", "meaning": "text"}
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+(?=[A-Z(])")
 
 
@@ -46,15 +47,8 @@ def command(model: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json([vars(lever) for lever in levers])
     elif levers:
-        columns = {
-            "name": "fold",
-            "kind": "left",
-            "value": "right",
-            "range": "left",
-            "units": "fold",
-            "meaning": "fold",
-        }
-        print_table(columns, map(_row, levers))
+        for kind in dict.fromkeys(lever.kind for lever in levers):
+            print_table({kind: "fold"} | _COLUMNS, (_row(lever) for lever in levers if lever.kind == kind))
     else:
         click.echo(f"{path}: has no constants with a range, and no group of levers", err=True)
 
@@ -91,7 +85,7 @@ def _row(lever: Lever) -> list[str]:
         "" if lever.minimum is None and lever.maximum is None else f"{_bound(lever.minimum)} to {_bound(lever.maximum)}"
     )
     step = f", step {exact(lever.step)}" if lever.step else ""
-    return [lever.name, lever.kind, value, bounds + step, lever.units, lever.meaning]
+    return [lever.name, value, bounds + step, lever.units, lever.meaning]
 
 
 def _bound(value: float | None) -> str:

@@ -21,15 +21,20 @@ _PATIENCE = 1.0
 
 
 def print_table(columns: Mapping[str, str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under columns, which are `left`, `right` or `fold` (left, over several lines where it must).
+    """Print rows under columns, which are `left`, `right`, `fold` (may take several lines) or `text` (the room left over).
 
     What is not a terminal gets as much width as the table asks for, so that no line is cut.
     """
     console = Console() if sys.stdout.isatty() else Console(width=_WIDE, no_color=True)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    filled = sys.stdout.isatty() and "text" in columns.values()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=filled)
     for name, kind in columns.items():
         table.add_column(
-            Text(name), justify="right" if kind == "right" else "left", no_wrap=kind != "fold", overflow="fold"
+            Text(name),
+            justify="right" if kind == "right" else "left",
+            no_wrap=kind not in ("fold", "text"),
+            overflow="fold",
+            ratio=1 if filled and kind == "text" else None,
         )
     for row in rows:
         table.add_row(*map(Text, row))

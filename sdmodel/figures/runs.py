@@ -23,7 +23,8 @@ from .style import COLOURS, DASHES, GREY, LARGE, NORMAL, SMALL, WIDTH, colours_f
 _THIN = 20
 """So many members are drawn as lines; more of them as bands."""
 _BANDS = ((0.05, 0.95, 0.15), (0.25, 0.75, 0.25))
-_LEGEND = 9
+_LEGEND, _SHADES = 9, 20
+"""So many labels are all named; so many have colours of their own."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,8 @@ def _curves(run: int, variable: xr.DataArray, *, dated: bool) -> Iterator[_Curve
 
 def _look(curve: _Curve, labels: Sequence[str], runs: int) -> dict[str, Any]:
     """Colour and dashes: runs have colours and labels dashes; with a single run, labels have the colours."""
+    if len(labels) > _SHADES:
+        return {"color": COLOURS[curve.run], "linewidth": 0.5, "alpha": 0.5}
     place = labels.index(curve.label)
     if runs == 1:
         return {"color": colours_for(len(labels))[place], "linestyle": "-"}
@@ -137,8 +140,8 @@ def _draw_curve(axes: Axes, curve: _Curve, look: dict[str, Any]) -> None:
     """A line, several thin lines, or a median with bands."""
     members = curve.values.shape[1]
     if members <= _THIN:
-        thin = {"linewidth": 1.3} if members == 1 else {"linewidth": 0.6, "alpha": 0.6}
-        axes.plot(curve.times, curve.values, **(look | thin))
+        width = {"linewidth": 1.3} if members == 1 else {"linewidth": 0.6, "alpha": 0.6}
+        axes.plot(curve.times, curve.values, **(width | look))
         return
     for low, high, alpha in _BANDS:
         edges = np.nanquantile(curve.values, (low, high), axis=1)
@@ -148,7 +151,7 @@ def _draw_curve(axes: Axes, curve: _Curve, look: dict[str, Any]) -> None:
 
 def _name_labels(axes: Axes, variable: xr.DataArray, labels: Sequence[str], runs: int) -> None:
     """A small legend of labels; of many, the first, the middle and the last."""
-    if runs > 1 and len(labels) > len(DASHES):
+    if len(labels) > (len(DASHES) if runs > 1 else _SHADES):
         dims = " and ".join(long_name(variable.coords[dim]) for dim in subscript_dims(variable))
         axes.set_xlabel(f"a line for each of {len(labels)} labels of {dims}", fontsize=SMALL, color=GREY)
         return
@@ -161,7 +164,8 @@ def _name_labels(axes: Axes, variable: xr.DataArray, labels: Sequence[str], runs
         kept = labels if len(labels) <= _LEGEND else (labels[0], labels[len(labels) // 2], labels[-1])
         shown = {label: {"color": looks[label]} for label in kept}
     handles = [Line2D([], [], linewidth=1.2, label=label, **look) for label, look in shown.items()]
-    legend = axes.legend(handles=handles, fontsize=SMALL, handlelength=1.6, labelspacing=0.25, borderpad=0.2)
+    aside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if len(handles) > len(DASHES) else {}
+    legend = axes.legend(handles=handles, fontsize=SMALL, handlelength=1.6, labelspacing=0.25, borderpad=0.2, **aside)
     legend.get_frame().set(facecolor="white", alpha=0.8, linewidth=0)
 
 

@@ -65,9 +65,9 @@ def scale_numbers(axes: Axes, units: str, values: NDArray[np.float64]) -> None:
 
 def date_axis(axes: Axes) -> None:
     """Years, or months and days where a run is short."""
-    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=3, maxticks=6)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     axes.xaxis.get_offset_text().set_fontsize(NORMAL - 0.5)
 
 

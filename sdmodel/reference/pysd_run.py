@@ -49,9 +49,8 @@ def simulate_with_pysd(
 ) -> xr.Dataset:
     """A run of a Vensim model by PySD; constants in their own units, `save` names the elements to keep (default: all).
 
-    A constant with subscripts takes one number, or an array of its own shape; `name[label]` sets a part of it. Constants go
-    over what `scenario` (or several, or their files) sets. PySD's
-    remarks stand in the attribute `remarks`, one a line.
+    A constant with subscripts takes one number, or an array of its own shape; `name[label]` sets a part of it. They go over
+    what `scenario` sets: one or several, or their files. PySD's remarks stand in the attribute `remarks`, one a line.
 
     Raises
     ------

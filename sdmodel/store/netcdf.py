@@ -112,7 +112,7 @@ def _encoding(run: xr.Dataset) -> dict[str, dict[str, Any]]:
 def _as_saved(stored: xr.Dataset) -> xr.Dataset:
     """Undo what the file format does to a run: the order of its variables, dates, text labels, plain numbers."""
     plain = stored.drop_encoding()
-    order = str(plain.attrs.pop(ORDER, "")).split("\n") if plain.data_vars else []
+    order = str(plain.attrs.pop(ORDER, "")).splitlines()
     run = xr.Dataset({name: plain[name] for name in order}, plain.coords, plain.attrs)
     if DATE in run.coords and run[DATE].attrs.get("units") == _EPOCH:
         dates = run[DATE].values.astype("datetime64[s]").astype("datetime64[ns]")

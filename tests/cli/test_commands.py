@@ -157,7 +157,7 @@ def test_levers_are_the_groups_of_levers(tea: Path, sdmodel):
     room = levers[0]
     assert (room["values"], room["minimum"], room["maximum"], room["step"], room["units"]) == ([70], 40, 100, 5, "°F")
     assert room["meaning"] == "judgement: a warm room."
-    assert re.search(r"cooling time +uncertainty +2.5 +0.5 to any +Year", sdmodel("levers").stdout)
+    assert re.search(r"uncertainty .*\n.*\n *cooling time +2.5 +0.5 to any +Year", sdmodel("levers").stdout)
 
 
 def test_without_groups_constants_with_a_range_are_levers(tea: Path, sdmodel):

@@ -120,7 +120,7 @@ def test_a_scenario_changes_constants_and_lookups(arrays):
     run = simulate_with_pysd(arrays, scenario=scenario)
     assert run["total"].to_numpy()[-1] == 47
     np.testing.assert_allclose(run["shown"], [5, 7, 9])
-    assert run.attrs["scenario"] == "price[coal] = 0\n"
+    assert run.attrs["scenario"] == "price[coal] = 0"
 
 
 def test_constants_go_over_scenarios_and_the_later_scenario_over_the_earlier(tmp_path, decay):

@@ -1,0 +1,76 @@
+"""A model file is untrusted: whatever its names, units and comments say, nothing of it runs."""
+
+from __future__ import annotations
+
+import builtins
+import subprocess
+
+import numpy as np
+import pytest
+from sdmodel.program import compile_model, host
+from sdmodel.program.module import module_text
+from sdmodel.simulation import simulate
+from sdmodel.store import open_run, save_run
+from sdmodel.testing import model_text
+from sdmodel.vensim import model_from_text
+
+HOSTILE = [
+    "__import__('os').system('touch pwned')",
+    "eval(compile('1', '', 'exec'))",
+    "{{7*7}}",
+    "${jndi:ldap}",
+    "x\\0A}\\0Adefine void @evil()",
+    "}; define i64 @run() { ret i64 0 }; {",
+    "%s%n",
+    "; ret void",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "<script>alert(1)</script>",
+    "..\\..\\evil",
+    "import sympy",
+]
+
+
+@pytest.fixture
+def _no_tricks(monkeypatch):
+    """Anything that would run text as code fails the test."""
+
+    def refuse(*arguments, **_):
+        message = f"text was run as code: {arguments[:1]}"
+        raise AssertionError(message)
+
+    for name in ("Popen", "run", "call"):
+        monkeypatch.setattr(subprocess, name, refuse)
+    monkeypatch.setattr("os.system", refuse)
+    monkeypatch.setattr(builtins, "eval", refuse)
+
+
+def _hostile_text(words: str) -> str:
+    name = words.replace("\\", "\\\\").replace('"', "")
+    said = words.replace("|", "").replace("~", "")
+    blocks = f'"{name}" = 3\n\t~\t{said} [0,?]\n\t~\t{said}\n\t|\n\n"s {name}" = INTEG("{name}", 1)\n\t~\t\n\t~\t\n\t|'
+    return model_text(blocks)
+
+
+@pytest.mark.usefixtures("_no_tricks")
+@pytest.mark.parametrize("words", HOSTILE)
+def test_hostile_texts_stay_texts(words, tmp_path, monkeypatch):
+    """Hostile names, units and comments are read, computed with, stored and read back, and nothing of them is run."""
+    monkeypatch.chdir(tmp_path)
+    model = model_from_text(_hostile_text(words), "hostile.mdl")
+    run = simulate(model)
+    stock = next(each for each in model if each.kind == "stock")
+    assert run[model.identifiers[stock.key]].values[-1] == 31
+    save_run(run, tmp_path / "run.nc")
+    assert np.array_equal(open_run(tmp_path / "run.nc")[model.identifiers[stock.key]], run[model.identifiers[stock.key]])
+    assert [each.name for each in tmp_path.iterdir()] == ["run.nc"]
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_no_text_of_a_model_gets_into_its_assembly(words):
+    """Names are numbers there: two models that differ in their texts alone have the same assembly."""
+    texts = {
+        module_text(compile_model(model_from_text(_hostile_text(each), "m.mdl")).layout, 1, host().mathematics)
+        for each in (words, "harmless")
+    }
+    assert len(texts) == 1

@@ -1,0 +1,213 @@
+"""One function simulates everything: labelled constants broadcast, times are checked, faults are told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sdmodel.errors import ScenarioError, SimulationError
+from sdmodel.simulation import NotFiniteWarning, simulate
+from sdmodel.testing import tiny_model
+
+GROWTH = "rate = 0.1\nstart = 100\nPopulation = INTEG(births, start)\nbirths = rate * Population"
+
+
+def test_a_run_has_time_and_every_variable():
+    """All elements are kept by default, constants without time."""
+    run = simulate(tiny_model(GROWTH))
+    assert run.population.dims == ("time",)
+    assert run.rate.dims == ()
+    assert float(run.population[-1]) == pytest.approx(100 * 1.1**10)
+    assert run.population.attrs["kind"] == "stock"
+    assert run.births.attrs["kind"] == "flow"
+
+
+def test_labelled_constants_broadcast_as_xarray_does():
+    """Arrays with different dimensions make the run of their product, each value at its place."""
+    rates = xr.DataArray([0.1, 0.2, 0.3], dims="growth", coords={"growth": [1, 2, 3]})
+    starts = xr.DataArray([1.0, 10.0], dims="size")
+    run = simulate(tiny_model(GROWTH), {"rate": rates, "start": starts})
+    assert dict(run.sizes) == {"time": 11, "growth": 3, "size": 2}
+    expected = starts * (1 + rates) ** 10
+    xr.testing.assert_allclose(run.population.isel(time=-1).drop_vars("time").transpose(*expected.dims).drop_attrs(), expected)
+    assert run.rate.dims == ("growth",)
+
+
+def test_a_plain_sequence_lies_along_member_and_a_dataset_is_a_design():
+    """A sequence and a design over `member` say the same."""
+    model = tiny_model(GROWTH)
+    sequence = simulate(model, {"rate": [0.1, 0.2]})
+    design = simulate(model, xr.Dataset({"rate": ("member", [0.1, 0.2])}))
+    assert sequence.population.dims == ("time", "member")
+    assert np.array_equal(sequence.population, design.population)
+
+
+def test_subscripted_constants_take_labels_ranges_and_arrays():
+    """`name[label]` sets one element, an array over the range sets all, by label whatever its order."""
+    model = tiny_model("d: A, B, C\nx[d] = 1, 2, 3\ny[d] = x[d] * 2")
+    assert simulate(model, {"x[B]": 7}).y[0].values.tolist() == [2, 14, 6]
+    assert simulate(model, {"x": 5}).y[0].values.tolist() == [10, 10, 10]
+    array = xr.DataArray([30, 20, 10], dims="d", coords={"d": ["C", "B", "A"]})
+    assert simulate(model, {"x": array}).y[0].values.tolist() == [20, 40, 60]
+    many = simulate(model, {"x[A]": [1, 2], "x[C]": xr.DataArray([5.0, 6.0, 7.0], dims="z")})
+    assert many.y.dims == ("time", "d", "member", "z")
+    assert many.x.sel(d="C").isel(member=1).values.tolist() == [5, 6, 7]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 3000), st.integers(1, 3))
+def test_numbers_do_not_depend_on_threads(members, threads):
+    """Any split of the work gives the same numbers."""
+    model = tiny_model(GROWTH)
+    rates = np.linspace(0, 0.5, members)
+    whole = simulate(model, {"rate": rates}, threads=1, save=["Population"])
+    split = simulate(model, {"rate": rates}, threads=threads, save=["Population"])
+    assert np.array_equal(whole.population, split.population)
+    assert np.allclose(whole.population[-1], 100 * (1 + rates) ** 10)
+
+
+def test_only_what_is_asked_for_is_kept_at_saveper():
+    """`save` limits variables, SAVEPER limits times."""
+    run = simulate(tiny_model(GROWTH, step=0.25, saveper=1), save=["population"])
+    assert set(run.data_vars) == {"population"}
+    assert run.time.values.tolist() == [float(t) for t in range(11)]
+
+
+def test_settings_of_time_may_be_set():
+    """TIME STEP, FINAL TIME and SAVEPER are constants like others."""
+    run = simulate(tiny_model(GROWTH), {"TIME STEP": 0.5, "FINAL TIME": 2})
+    assert run.time.values.tolist() == [0, 0.5, 1, 1.5, 2]
+    assert run.attrs["time_step"] == 0.5
+
+
+BAD_TIMES = {
+    ("TIME STEP", 0): "TIME STEP is 0; it must be above 0",
+    ("TIME STEP", -1): "TIME STEP is -1; it must be above 0",
+    ("TIME STEP", 1e-12): "over a billion steps",
+    ("FINAL TIME", -5): "FINAL TIME is -5, before INITIAL TIME, 0",
+}
+
+
+@pytest.mark.parametrize("change", BAD_TIMES)
+def test_times_that_make_no_run_are_refused(change):
+    """Each is told with its cure."""
+    with pytest.raises(SimulationError, match=BAD_TIMES[change]):
+        simulate(tiny_model(GROWTH), dict([change]))
+
+
+@pytest.mark.parametrize("saveper", [0.25, 0.3, 0.6])
+def test_saveper_must_be_a_multiple_of_the_time_step(saveper):
+    """Below or beside the steps there is nothing to save."""
+    with pytest.raises(SimulationError, match="SAVEPER is .* whole multiple of TIME STEP, 0.5; .* would do"):
+        simulate(tiny_model(GROWTH, step=0.5, saveper=saveper))
+
+
+def test_times_must_be_the_same_for_all_members():
+    """One dataset has one time axis."""
+    with pytest.raises(SimulationError, match="'TIME STEP' decides the times of a run"):
+        simulate(tiny_model(GROWTH), {"TIME STEP": [0.5, 1]})
+
+
+BAD_CONSTANTS = {
+    "rat": "'rat' is not in the model; did you mean 'rate'?",
+    "Population": "'Population' is a stock, not a constant",
+    "births": "'births' is a flow, not a constant",
+    "rate[A]": "has 0 subscripts, not 1",
+}
+
+
+@pytest.mark.parametrize("name", BAD_CONSTANTS)
+def test_what_is_not_a_constant_cannot_be_set(name):
+    """Unknown names and other kinds are refused by name."""
+    with pytest.raises(ScenarioError) as caught:
+        simulate(tiny_model(GROWTH), {name: 1})
+    assert BAD_CONSTANTS[name] in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["fast", float("nan"), None, [1, "x"]])
+def test_a_value_must_be_made_of_finite_numbers(value):
+    """Text and missing values are refused before anything runs."""
+    with pytest.raises(ScenarioError, match="'rate' is given"):
+        simulate(tiny_model(GROWTH), {"rate": value})
+
+
+def test_an_unchangeable_constant_stays():
+    """`==` means that nothing may set it."""
+    with pytest.raises(ScenarioError, match="unchangeable"):
+        simulate(tiny_model("k == 3\nx = k"), {"k": 4})
+
+
+def test_all_faults_of_the_constants_come_together():
+    """A user mends them in one go."""
+    with pytest.raises(ScenarioError) as caught:
+        simulate(tiny_model(GROWTH), {"rat": 1, "births": 2})
+    assert len(caught.value.faults) == 2
+
+
+def test_unknown_names_to_save_are_refused():
+    """A misspelt save list keeps nothing by accident."""
+    with pytest.raises(SimulationError, match="did you mean 'Population'"):
+        simulate(tiny_model(GROWTH), save=["Populaton"])
+
+
+def test_a_result_larger_than_memory_is_refused_with_the_cure():
+    """Memory stays within what is stated."""
+    with pytest.raises(SimulationError, match=r"more than .* GiB; save fewer variables"):
+        simulate(tiny_model(GROWTH), {"rate": np.zeros(100_000)}, memory="1MiB")
+    with pytest.raises(SimulationError, match="write a size like"):
+        simulate(tiny_model(GROWTH), memory="plenty")
+
+
+def test_a_run_that_breaks_is_kept_up_to_there():
+    """A stock that is not finite is named with its time and member; other members stay whole."""
+    model = tiny_model("k = 1\nStock = INTEG(k * Stock * Stock, 10)", final=20)
+    with pytest.warns(NotFiniteWarning, match="member 1: 'Stock' is not finite from time") as told:
+        run = simulate(model, {"k": [0, 1]})
+    assert np.isfinite(run.stock.isel(member=0)).all()
+    broken = run.stock.isel(member=1)
+    first = int(np.argmin(np.isfinite(broken.values)))
+    assert first > 3
+    assert np.isnan(broken[first:]).all()
+    assert run.attrs["not_finite"] == str(told[0].message)
+    assert f"from time {run.time.values[first]:g}" in run.attrs["not_finite"]
+
+
+def test_an_auxiliary_that_is_not_finite_for_a_while_harms_nothing_else():
+    """It is told, and the run goes on."""
+    with pytest.warns(NotFiniteWarning, match="'y' is not finite from time 0; look for a division by zero"):
+        run = simulate(tiny_model("y = 1 / Time\ns = INTEG(1, 0)"))
+    assert run.s.values[-1] == 10
+    assert run.y.values[2] == 0.5
+
+
+def test_progress_is_told_to_the_last_member():
+    """A caller hears of each piece."""
+    heard = []
+    simulate(tiny_model(GROWTH), {"rate": np.zeros(5000)}, progress=lambda done, of: heard.append((done, of)))
+    assert heard[-1] == (5000, 5000)
+    assert len(heard) > 1
+
+
+def test_partly_defined_arrays_are_missing_elsewhere():
+    """What has no equation has no number."""
+    run = simulate(tiny_model("d: A, B, C\nx[A] = Time\nx[C] = 2 * Time"))
+    assert run.x.dims == ("time", "d")
+    assert np.isnan(run.x.sel(d="B")).all()
+    assert run.x.sel(d="C").values[-1] == 20
+
+
+def test_the_memory_of_an_ensemble_stays_within_its_bound():
+    """What is allocated is what was reckoned beforehand, and little more."""
+    import tracemalloc
+
+    model = tiny_model(GROWTH)
+    rates = np.zeros(50_000)
+    simulate(model, {"rate": [0.1, 0.2]})
+    tracemalloc.start()
+    run = simulate(model, {"rate": rates}, save=["Population"], memory="16MiB")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert run.population.nbytes == 11 * 50_000 * 8
+    assert peak < 16 * 2**20
