@@ -119,10 +119,10 @@ def cold_start(times: Times) -> str:
 
 
 def memory(benchmarks: Sequence[Mapping[str, Any]]) -> str:
-    """What an ensemble added to the memory of its process, beside what was allowed."""
+    """What an ensemble added to the memory of its process, beside what is worked out before it runs."""
     found = [each["extra_info"] for each in benchmarks if each["group"] == "memory of an ensemble"]
-    rows = [[each["bound"], _mebibytes(each["kept"]), _mebibytes(each["used"])] for each in found]
-    return table(["allowed: `memory=`", "the result itself", "added to the process"], rows)
+    rows = [[f"{each['members']:,}", *(_mebibytes(each[name]) for name in ("kept", "told", "used"))] for each in found]
+    return table(["members, one element kept", "the result itself", "told beforehand", "added to the process"], rows)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -92,6 +92,18 @@ class TestOneRun:
         assert np.isfinite(series["level_7"]).all()
 
 
+@pytest.mark.benchmark(group="one run, one element kept")
+class TestOneElement:
+    """PySD computes every element whatever is kept."""
+
+    def test_sdmodel(self, benchmark, model):
+        benchmark.pedantic(sd.simulate, (model,), {"save": [OUTCOME]}, rounds=100, warmup_rounds=5)
+
+    def test_simlin(self, benchmark, path):
+        with simlin.load(path).simulate() as sim:
+            benchmark.pedantic(_simlin_member, (sim, 30.0), rounds=100, warmup_rounds=5)
+
+
 @pytest.mark.benchmark(group="1,000 members, one element kept")
 class TestThousandMembers:
     def test_sdmodel(self, benchmark, model):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import platform
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -244,7 +242,7 @@ def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | floa
     found: dict[str, str | float] = {
         "model": model.path,
         "model_sha256": model.sha256,
-        "model_text": _text(model.path, model.sha256),
+        "model_text": model.text,
         "scenario": "",
         "changes": "",
         "integrator": model.integrator,
@@ -256,30 +254,6 @@ def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | floa
         if name in values and np.ndim(values[name]) == 0:
             found[name] = float(values[name])
     return found
-
-
-@functools.lru_cache(maxsize=8)
-def _text(path: str, sha256: str) -> str:
-    """The model's own text, where its file is still the one that was read."""
-    try:
-        content = Path(path).read_bytes()
-    except OSError:
-        return ""
-    return decoded(content) if hashlib.sha256(content).hexdigest() == sha256 else ""
-
-
-def decoded(content: bytes) -> str:
-    """Bytes of a model as text from which `encoded` makes the same bytes again."""
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
-
-
-def encoded(text: str, sha256: str) -> bytes | None:
-    """The bytes of a model that have that hash, or none if the text does not give them."""
-    contents = (text.encode("utf-8"), text.encode("latin-1", errors="replace"))
-    return next((each for each in contents if hashlib.sha256(each).hexdigest() == sha256), None)
 
 
 @functools.cache

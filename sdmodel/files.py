@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -69,3 +70,17 @@ def _exists(path: Path) -> str:
 
 def _unwritable(path: Path, cause: OSError) -> str:
     return f"{path}: cannot be written ({cause.strerror or cause}); choose another folder or make room there"
+
+
+def decoded(content: bytes) -> str:
+    """Bytes of a model as text from which `encoded` makes the same bytes again."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def encoded(text: str, sha256: str) -> bytes | None:
+    """The bytes of a model that have that hash, or none if the text does not give them."""
+    contents = (text.encode("utf-8"), text.encode("latin-1", errors="replace"))
+    return next((each for each in contents if hashlib.sha256(each).hexdigest() == sha256), None)

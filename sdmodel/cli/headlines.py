@@ -20,7 +20,7 @@ HEADLINES = "headlines"
 
 _STOCKS = 12
 _LABELS = 12
-_COLUMNS = 10
+_COLUMNS = 12
 _NAME, _COLUMN = 46, 9
 
 

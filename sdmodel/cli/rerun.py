@@ -12,8 +12,9 @@ import click
 import numpy as np
 import xarray as xr
 
-from ..dataset import TIME, encoded, long_name, member_dims
+from ..dataset import TIME, long_name, member_dims
 from ..errors import StoreError
+from ..files import encoded
 from ..store import find_run, open_run
 from ..vensim import read_scenario
 from .making import Engine, Order, integrator_of, make_ordered

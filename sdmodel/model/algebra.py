@@ -102,7 +102,7 @@ def number(value: float) -> Expr:
     return Integer(int(value)) if value == int(value) and abs(value) < 1e9 else Float(value)  # noqa: PLR2004
 
 
-def reference(name: str, *subscripts: str) -> Expr:
+def refer(name: str, *subscripts: str) -> Expr:
     """An element by its key, with the keys of its subscripts."""
     if not subscripts:
         return Symbol(name)

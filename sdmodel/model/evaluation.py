@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from sympy import Abs, Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
+from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
 
 from .algebra import Numbers, Table, VensimFunction, referred
 from .functions import FUNCTIONS, LOOKUPS
@@ -131,7 +131,8 @@ def look_up(name: str, table: Table, x: float) -> float:
     if name == "LOOKUP" and x >= xs[-1]:
         return ys[-1]
     left = min(max(bisect_right(xs, x) - 1, 0), len(xs) - 2)
-    return ys[left] + (x - xs[left]) * quotient(ys[left + 1] - ys[left], xs[left + 1] - xs[left])
+    width = xs[left + 1] - xs[left]
+    return ys[left] + (x - xs[left]) * ((ys[left + 1] - ys[left]) / width if width else 0.0)
 
 
 def _xidz(dividend: float, divisor: float, otherwise: float = 0.0) -> float:
@@ -161,8 +162,7 @@ def _pulse_train(start: float, width: float, interval: float, end: float, time: 
 
 
 _MATH: Mapping[type[Function], Callable[[float], float]] = MappingProxyType(
-    {Abs: abs}
-    | {
+    {
         type(FUNCTIONS[name].build(Symbol("x"))): getattr(math, FUNCTIONS[name].code)
         for name in (
             "EXP", "LN", "SIN", "COS", "TAN", "ARCSIN", "ARCCOS", "ARCTAN", "SINH", "COSH", "TANH",
@@ -194,6 +194,7 @@ _OPERATIONS: Mapping[str, Callable[..., float]] = MappingProxyType(
         "not": lambda a: float(a == 0),
         "min": lambda a, b: min(b, a),
         "max": lambda a, b: max(b, a),
+        "abs": abs,
         "logarithm": lambda x, base: math.log(x) / math.log(base),
         "pow": math.pow,
         "integer": math.trunc,

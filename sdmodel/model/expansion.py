@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from sympy import Abs, Expr, Indexed, Integer, S, Symbol
+from sympy import Expr, Indexed, Integer, S, Symbol
 
 from ..errors import Fault, ModelError
-from .algebra import Numbers, Table, VensimFunction, add, divide, multiply, negate, reference, references, referred, rewrite, walk
+from .algebra import Numbers, Table, VensimFunction, add, divide, multiply, negate, refer, references, referred, rewrite, walk
 from .evaluation import Start, evaluate
 from .functions import FUNCTIONS
 from .records import Element, Equation, Kind, Model
@@ -48,8 +48,8 @@ class _Workshop:
         extra = _marks_of(call)
         subscripts = (*self.equation.subscripts, *(name.rstrip("!") for name in extra))
         name = f"{self.element.key}#{self.serial()}"
-        self._keep(name, kind, rewrite(build(reference(name, *subscripts)), _unmark), subscripts)
-        return reference(name, *self.equation.subscripts, *extra)
+        self._keep(name, kind, rewrite(build(refer(name, *subscripts)), _unmark), subscripts)
+        return refer(name, *self.equation.subscripts, *extra)
 
     def share(self, reduction: Expr) -> Expr | None:
         """A SUM that is the same for many cells of the equation as an element of its own, worked out once for each it differs in."""
@@ -62,7 +62,7 @@ class _Workshop:
             return None
         name = f"{self.element.key}#{self.serial()}"
         self._keep(name, "auxiliary", reduction, kept)
-        return reference(name, *kept)
+        return refer(name, *kept)
 
     def _keep(self, name: str, kind: Kind, expression: Expr, subscripts: tuple[str, ...]) -> None:
         exceptions = self.equation.exceptions if subscripts == self.equation.subscripts else ()
@@ -91,7 +91,7 @@ def _unmark(part: Expr) -> Expr | None:
     if not isinstance(part, Indexed):
         return None
     name, indices = referred(part)
-    return reference(name, *(index.rstrip("!") for index in indices)) if any("!" in index for index in indices) else None
+    return refer(name, *(index.rstrip("!") for index in indices)) if any("!" in index for index in indices) else None
 
 
 def _smooth(shop: _Workshop, call: Expr, parts: Sequence[Expr], order: int) -> Expr:
@@ -152,7 +152,7 @@ def _trend(shop: _Workshop, call: Expr, parts: Sequence[Expr], _: int) -> Expr:
     value = shop.auxiliary(call, value)
     start = divide(value, add(S.One, multiply(initial, time)))
     average = shop.stock(call, lambda level: divide(add(value, negate(level)), time), start)
-    return ZIDZ(add(value, negate(average)), multiply(time, Abs(average, evaluate=False)))
+    return ZIDZ(add(value, negate(average)), multiply(time, FUNCTIONS["ABS"].build(average)))
 
 
 def _forecast(shop: _Workshop, call: Expr, parts: Sequence[Expr], _: int) -> Expr:

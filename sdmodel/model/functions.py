@@ -68,13 +68,13 @@ def _comparison(name: str, sign: str, meaning: str) -> FunctionRow:
     return _own(name, "left, right", meaning, "u, u -> 1", "compare", f"\\left({{0}} {sign} {{1}}\\right)", _flat(2))
 
 
-def _indicator(condition: str, *arguments: Expr) -> Expr:
-    return FUNCTIONS[condition].build(*arguments)
+def _call(name: str, *arguments: Expr) -> Expr:
+    return FUNCTIONS[name].build(*arguments)
 
 
 def _extreme(condition: str) -> Partials:
     def partials(left: Expr, right: Expr) -> Sequence[Expr]:
-        chosen = _indicator(condition, left, right)
+        chosen = _call(condition, left, right)
         return chosen, add(S.One, negate(chosen))
 
     return partials
@@ -91,7 +91,7 @@ def _guarded_quotient(dividend: Expr, divisor: Expr, *otherwise: Expr) -> Sequen
     slopes = (guard(S.One, divisor), negate(guard(dividend, multiply(divisor, divisor))))
     if not otherwise:
         return slopes
-    usable = _indicator(">", sp.Abs(divisor, evaluate=False), sp.Float(1e-6))
+    usable = _call(">", _call("ABS", divisor), sp.Float(1e-6))
     return *slopes, add(S.One, negate(usable))
 
 
@@ -109,6 +109,14 @@ def _logarithm(x: Expr, base: Expr) -> Sequence[Expr]:
         inverse(multiply(x, log_base)),
         negate(divide(log_x, multiply(base, multiply(log_base, log_base)))),
     )
+
+
+def _sign(x: Expr) -> Sequence[Expr]:
+    return (_call("IF THEN ELSE", _call(">=", x, S.Zero), S.One, S.NegativeOne),)
+
+
+def _quantum(x: Expr, quantum: Expr) -> Sequence[Expr]:
+    return S.Zero, _call("INTEGER", divide(x, quantum))
 
 
 def _step(height: Expr, start: Expr) -> Sequence[Expr]:
@@ -135,7 +143,7 @@ _ROWS = (
         "choose", "\\begin{{cases}} {1} & {0} \\\\ {2} & \\text{{otherwise}} \\end{{cases}}", _choice,
     ),
     # Arithmetic
-    _sympy("ABS", "x", "the size of x without its sign", "u -> u", "abs", sp.Abs),
+    _own("ABS", "x", "the size of x without its sign", "u -> u", "abs", "\\left|{0}\\right|", _sign),
     _own("MIN", "x1, x2", "the smaller of two", "u, u -> u", "min", "\\min\\left({0}, {1}\\right)", _extreme("<=")),
     _own("MAX", "x1, x2", "the larger of two", "u, u -> u", "max", "\\max\\left({0}, {1}\\right)", _extreme(">=")),
     _sympy("EXP", "x", "e to the power x", "1 -> 1", "exp", sp.exp),
@@ -154,7 +162,7 @@ _ROWS = (
     _sympy("TANH", "x", "hyperbolic tangent", "1 -> 1", "tanh", sp.tanh),
     _own("INTEGER", "x", "x without its decimals, towards zero", "u -> u", "integer", "", _flat(1)),
     _own("MODULO", "x, base", "the rest of a division, with the sign of x", "u, u -> u", "modulo", "{0} \\bmod {1}", _modulo),
-    _own("QUANTUM", "x, quantum", "x cut towards zero to a multiple of quantum", "u, u -> u", "quantum", "", _flat(2)),
+    _own("QUANTUM", "x, quantum", "x cut towards zero to a multiple of quantum", "u, u -> u", "quantum", "", _quantum),
     _own(
         "ZIDZ", "dividend, divisor", "the quotient, or 0 where the divisor is smaller than 1e-6", "u, v -> u/v", "zidz", "",
         _guarded_quotient,

@@ -15,7 +15,7 @@ def key(name: str) -> str:
     text = name.strip()
     if len(text) >= 2 and text[0] == text[-1] == '"':  # noqa: PLR2004
         text = text[1:-1].replace('\\"', '"')
-    return _BLANKS.sub("_", text.strip(" \t_\r\n")).lower() or "_"
+    return _BLANKS.sub("_", text).strip("_").lower() or "_"
 
 
 def display(name: str) -> str:

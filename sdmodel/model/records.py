@@ -17,6 +17,7 @@ Kind = Literal["stock", "flow", "auxiliary", "constant", "lookup"]
 Integrator = Literal["euler", "rk4"]
 
 NOWHERE = Place("", 1)
+_TIME = "time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,10 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model as its author wrote it; elements and subscripts by key, in the order of the file."""
+    """A model as its author wrote it; elements and subscripts by key, in the order of the file.
+
+    `text` is the whole of the file, so that a run can be repeated from its own record; `sha256` is that of its bytes.
+    """
 
     path: str
     elements: Mapping[str, Element]
@@ -123,6 +127,7 @@ class Model:
     groups: tuple[Group, ...] = ()
     synonyms: tuple[tuple[str, ...], ...] = ()
     integrator: Integrator = "euler"
+    text: str = field(default="", repr=False)
     sha256: str = ""
 
     def __getitem__(self, name: str) -> Element:
@@ -141,4 +146,5 @@ class Model:
     @cached_property
     def identifiers(self) -> Mapping[str, str]:
         """What the variable of each element is called in a dataset, by key."""
-        return MappingProxyType(identifiers(self.elements))
+        names = identifiers((_TIME, *self.elements))
+        return MappingProxyType({each: names[each] for each in self.elements})

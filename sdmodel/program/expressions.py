@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from sympy import Abs, Add, Expr, Indexed, Mul, Pow, S, Symbol
+from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
 from ..model import (
     FUNCTIONS,
@@ -234,6 +234,7 @@ def _pulse_train(f: Function, start: str, width: str, interval: str, end: str) -
 
 _OPERATIONS: Mapping[str, Callable[..., str]] = MappingProxyType(
     {
+        "abs": lambda f, x: f.call("fabs", x),
         "min": _minimum,
         "max": _maximum,
         "logarithm": _logarithm,
@@ -261,8 +262,7 @@ _REDUCE: Mapping[str, Callable[[Function, str, str], str]] = MappingProxyType(
 )
 
 _MATH: Mapping[type[Expr], str] = MappingProxyType(
-    {Abs: "fabs"}
-    | {
+    {
         type(FUNCTIONS[name].build(Symbol("x"))): FUNCTIONS[name].code
         for name in ("EXP", "LN", "SIN", "COS", "TAN", "ARCSIN", "ARCCOS", "ARCTAN", "SINH", "COSH", "TANH")
     }

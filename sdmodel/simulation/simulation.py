@@ -142,9 +142,7 @@ def _values(model: Model, saved: Sequence[Element], outcome: Outcome, inputs: In
     values = {}
     first = 0
     lines = len(outcome.values)
-    missing = any(part == NA for each in model for equation in each.equations for part in walk(equation.expression) if part.is_Float)
-    if missing:
-        outcome.values[outcome.values <= NA] = np.nan
+    _blank_missing(model, outcome.values)
     for element in saved:
         shape, cells = _grid(model, element)
         part = outcome.values[:, first : first + len(cells)].reshape(lines, *shape, *inputs.shape)
@@ -173,7 +171,15 @@ def _constants(program: Program, kept: Sequence[Element], inputs: Inputs) -> dic
             values[element.key] = np.array(parts).reshape(*shape, *inputs.shape)
         else:
             values[element.key] = np.array(parts, dtype=float).reshape(shape)
+        _blank_missing(plan.model, values[element.key])
     return values
+
+
+def _blank_missing(model: Model, values: NDArray[np.float64]) -> None:
+    """Shows Vensim's missing value, and sums of it, as what it means; only where the model mentions it."""
+    equations = (equation for element in model for equation in element.equations)
+    if any(part == NA for equation in equations for part in walk(equation.expression) if part.is_Float):
+        values[values <= NA] = np.nan
 
 
 def _frame(inputs: Inputs) -> xr.DataArray:

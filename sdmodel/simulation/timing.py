@@ -49,10 +49,14 @@ def timing_of(plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, obj
     SimulationError
         If they make no run, or differ between members.
     """
+    moving = {each.cell.key for each in plan.step} & set(_NAMES)
+    if moving:
+        message = f"{_NAMES[min(moving)]} changes during the run, which is not supported; make it a constant"
+        raise SimulationError(message)
     start = Start(plan.model, given)
-    values = {}
+    values: dict[str, float] = {}
     for name, spelt in _NAMES.items():
-        if Cell(name) in plan.tables or (name == "saveper" and name not in plan.model.elements):
+        if name == "saveper" and name not in plan.model.elements:
             values[name] = values["time_step"]
             continue
         value = start.read(Cell(name))

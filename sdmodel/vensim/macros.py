@@ -9,7 +9,7 @@ from lark import Token
 from sympy import Expr, S, Symbol
 
 from ..errors import Fault
-from ..model import Element, Equation, display, key, reference
+from ..model import Element, Equation, display, key, refer
 from .elements import equation_of, kind_of
 from .fields import comment_of, units_of
 from .statements import Macro, Statement
@@ -29,7 +29,7 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
     ranges = tuple(name for name in scope.subscripts if name in names.subscripts)
     hidden = {name: _fresh(macro, name, names) for name in dict.fromkeys(each.key for each in macro.statements)}
     own = dict(zip(macro.inputs, arguments, strict=True))
-    own |= {name: reference(key(made), *ranges) for name, made in hidden.items()}
+    own |= {name: refer(key(made), *ranges) for name, made in hidden.items()}
     for name, statements in _by_name(macro).items():
         names.made.append(_element(hidden[name], statements, ranges, replace(scope, own=own), key(macro.name)))
     for result, output in zip(results, macro.outputs, strict=True):

@@ -7,6 +7,7 @@ import os
 from types import MappingProxyType
 
 from ..errors import Fault, ModelError
+from ..files import decoded
 from ..model import Model, faults_of
 from .document import Document, read_bytes
 from .elements import elements_of
@@ -64,6 +65,7 @@ def model_of(document: Document) -> tuple[Model, list[Fault]]:
         groups=tuple(found.groups),
         synonyms=synonyms_of(settings),
         integrator=integrator_of(settings),
+        text=decoded(bytes(document)),
         sha256=hashlib.sha256(bytes(document)).hexdigest(),
     )
     faults = [*found.faults, *faults, *names.faults]

@@ -27,7 +27,7 @@ from ..model import (
     negate,
     number,
     power,
-    reference,
+    refer,
     unknown_function,
 )
 from ..model.functions import REFUSED
@@ -126,10 +126,10 @@ def _string(node: Node, scope: Scope) -> Expr:
 
 def _name(node: Node, scope: Scope) -> Expr:
     token, *rest = node.children
-    return refer(token, subscript_keys(rest[0]) if rest else [], rest[0] if rest else None, scope)
+    return mention(token, subscript_keys(rest[0]) if rest else [], rest[0] if rest else None, scope)
 
 
-def refer(token: Token, subscripts: Sequence[str], brackets: Node | None, scope: Scope) -> Expr:
+def mention(token: Token, subscripts: Sequence[str], brackets: Node | None, scope: Scope) -> Expr:
     """A reference to an element, or inside a macro to what stands for the name there."""
     name = key(token)
     if scope.own is not None:
@@ -146,7 +146,7 @@ def refer(token: Token, subscripts: Sequence[str], brackets: Node | None, scope:
     if brackets is not None:
         for label, where in zip(subscripts, (t for t in brackets.children if t.type != "BANG"), strict=True):
             scope.mention(label.rstrip("!"), where)
-    return reference(name, *subscripts)
+    return refer(name, *subscripts)
 
 
 def _sum(node: Node, scope: Scope) -> Expr:
@@ -259,7 +259,7 @@ def _lookup(token: Token, brackets: Node | None, arguments: Sequence[Node], scop
     if len(values) != 1:
         what = f"the lookup '{display(token)}' takes one argument, not {len(values)}; write '{display(token)}(x)'"
         return scope.fault(token, what)
-    points = refer(token, [] if brackets is None else subscript_keys(brackets), brackets, scope)
+    points = mention(token, [] if brackets is None else subscript_keys(brackets), brackets, scope)
     return FUNCTIONS["LOOKUP"].build(points, values[0])
 
 

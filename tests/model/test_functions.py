@@ -6,7 +6,7 @@ import math
 
 import pytest
 import sympy as sp
-from sdmodel.model import FUNCTIONS, Cell, Table, evaluate, number, reference, unknown_function
+from sdmodel.model import FUNCTIONS, Cell, Table, evaluate, number, refer, unknown_function
 from sdmodel.model.functions import REFUSED
 from sdmodel.simulation import simulate
 from sdmodel.testing import tiny_model
@@ -69,7 +69,7 @@ EXAMPLES = {
     "DELAY3": ("DELAY3(STEP(27, 1), 3)", 0),
     "DELAY3I": ("DELAY3I(27, 3, 0)", 0),
     "DELAY N": ("DELAY N(STEP(4, 0), 4, 0, 2)", 1),
-    "TREND": ("TREND(4, 2, 0.5)", 1 / 6),
+    "TREND": ("TREND(4, 2, 0.5)", 1 / 14),
     "FORECAST": ("FORECAST(4 + STEP(4, 1), 2, 1)", 8 * (1 + (8 - 6) / (2 * 6))),
     "GAME": ("GAME(x)", 2.5),
     "SUM": ("SUM(v[d!])", 6),
@@ -130,7 +130,7 @@ DIFFERENTIABLE = [
 def test_a_derivative_of_the_table_is_that_of_the_numbers(name):
     """The partial derivatives of each function agree with differences of its values."""
     row = FUNCTIONS[name]
-    symbols = [reference(f"a{index}") for index in range(len(row.arguments))]
+    symbols = [refer(f"a{index}") for index in range(len(row.arguments))]
     point = {f"a{index}": value for index, value in enumerate([0.7, 0.4, 0.3, 9.0][: len(symbols)])}
     expression = row.build(*symbols)
     for symbol in symbols:
@@ -142,7 +142,7 @@ def test_a_derivative_of_the_table_is_that_of_the_numbers(name):
 def test_every_function_is_set_in_latex():
     """LaTeX exists for each row, from SymPy or from the table."""
     for row in FUNCTIONS.values():
-        text = sp.latex(row.build(*[reference(f"a{index}") for index in range(len(row.arguments))]))
+        text = sp.latex(row.build(*[refer(f"a{index}") for index in range(len(row.arguments))]))
         assert "a_{0}" in text, row.name
 
 

@@ -42,7 +42,8 @@ def _close(one: float, other: float) -> bool:
 @pytest.mark.filterwarnings("ignore::sdmodel.simulation.NotFiniteWarning")
 def test_machine_code_computes_what_the_algebra_says(expression, x, ys):
     """Any expression has the value that plain evaluation gives it, alone and beside other members, to the last bits."""
-    model = tiny_model(f"x = {x}\ny = {ys[0]}\nk = 2\nf((-10,3),(0,1),(4,8),(5,8),(20,-2))\nz = {expression}", final=0)
+    equations = f"x = {x}\ny = {ys[0]}\nk = 2\nf((-10,3),(0,1),(4,8),(5,8),(20,-2))\nz = GAME({expression})"
+    model = tiny_model(equations, final=0)
     expected = [
         evaluate({}, model["z"].equations[0].expression, {}, Start(model, {Cell("y"): y}).read) for y in ys
     ]

@@ -24,7 +24,7 @@ from sdmodel.model import (
     multiply,
     negate,
     power,
-    reference,
+    refer,
 )
 from sdmodel.testing import model_text, tiny_model
 from sdmodel.vensim import model_from_text
@@ -86,7 +86,7 @@ def test_a_sum_and_a_product_of_any_length_are_one_node():
 
 def test_the_form_of_an_expression_is_the_authors():
     """Nothing is evaluated, sorted or gathered."""
-    time_ = reference("time")
+    time_ = refer("time")
     assert _expression("Time - Time / Time * 2") == add(time_, negate(multiply(time_, inverse(time_), Integer(2))))
     assert _expression("Time - (Time + 1)") == add(time_, negate(add(time_, Integer(1))))
 
@@ -95,7 +95,7 @@ def test_the_form_of_an_expression_is_the_authors():
 def test_names_of_all_kinds_are_read(name):
     """Blanks, apostrophes, dollars, dots, letters of any language; anything else in quotes."""
     model = _model(f"{DEFINITIONS}result = 2 * {name.upper() if 'ß' not in name else name} ~~|")
-    assert model["result"].equations[0].expression == multiply(Integer(2), reference(model[name].key))
+    assert model["result"].equations[0].expression == multiply(Integer(2), refer(model[name].key))
 
 
 def test_blanks_case_and_underscores_in_names_do_not_matter():
@@ -108,7 +108,7 @@ def test_comments_and_continuations_may_stand_anywhere():
     model = model_from_text(
         model_text("a = {one {two} | ~} 1 + \\\n\t\t b {end} \\\r\n + b ~ u ~ c |\nb {here} = 2 ~~|")
     )
-    assert model["a"].equations[0].expression == add(Integer(1), reference("b"), reference("b"))
+    assert model["a"].equations[0].expression == add(Integer(1), refer("b"), refer("b"))
     place = model["a"].equations[0].places["b"]
     assert (place.line, place.column) == (4, 4)
 
@@ -136,11 +136,11 @@ def test_a_lookup_is_read_in_every_form(table):
 
 def test_lookups_are_called_by_name_by_function_and_inline():
     """`f(x)`, `LOOKUP FORWARD(f, x)` and `WITH LOOKUP`."""
-    points, time_ = Table([(0, 1), (2, -3)]), reference("time")
+    points, time_ = Table([(0, 1), (2, -3)]), refer("time")
     assert _expression("WITH LOOKUP ( Time, ((0,1),(2,- 3)))") == FUNCTIONS["LOOKUP"].build(points, time_)
     model = _model("f((0,1),(2,3))\ny = f(Time)\nz = lookup forward(f, Time)")
-    assert model["y"].equations[0].expression == FUNCTIONS["LOOKUP"].build(reference("f"), time_)
-    assert model["z"].equations[0].expression == FUNCTIONS["LOOKUP FORWARD"].build(reference("f"), time_)
+    assert model["y"].equations[0].expression == FUNCTIONS["LOOKUP"].build(refer("f"), time_)
+    assert model["z"].equations[0].expression == FUNCTIONS["LOOKUP FORWARD"].build(refer("f"), time_)
 
 
 @pytest.mark.parametrize("text", ["1,2;3,4;", "1, 2;\n 3 , +4", "TABBED ARRAY(1 2\n 3 4)"])
@@ -153,8 +153,8 @@ def test_numbers_of_an_array_are_read_row_by_row(text):
 def test_subscripts_are_keys_and_a_marked_range_keeps_its_mark():
     """`dim!` is the range that a SUM runs over."""
     model = _model(f"{DEFINITIONS}total = SUM(v[D!]) ~~|one = v[K1] ~~|")
-    assert model["total"].equations[0].expression == FUNCTIONS["SUM"].build(reference("v", "d!"))
-    assert model["one"].equations[0].expression == reference("v", "k1")
+    assert model["total"].equations[0].expression == FUNCTIONS["SUM"].build(refer("v", "d!"))
+    assert model["one"].equations[0].expression == refer("v", "k1")
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ NUMBERS = st.one_of(
     st.floats(1e-9, 1e9).filter(lambda value: value != int(value)).map(Float),
 )
 LEAVES = st.one_of(
-    NUMBERS, st.sampled_from([reference("a"), reference("b_c"), reference("time"), reference("v", "k1")])
+    NUMBERS, st.sampled_from([refer("a"), refer("b_c"), refer("time"), refer("v", "k1")])
 )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sympy import Integer
 
 from sdmodel.errors import ModelError
-from sdmodel.model import FUNCTIONS, Group, Range, Subscript, SubscriptMapping, add, multiply, reference
+from sdmodel.model import FUNCTIONS, Group, Range, Subscript, SubscriptMapping, add, multiply, refer
 from sdmodel.testing import benchmark_text, model_text, tiny_model
 from sdmodel.vensim import model_from_text, read_model
 
@@ -159,7 +159,7 @@ def test_text_that_would_like_to_be_code_is_only_text(text):
     element = model[f'"{name}"']
     shown = " ".join(field.split())
     assert (element.units, element.comment, element.group) == (shown, shown, shown)
-    assert model["y"].equations[0].expression.args[1] == reference(element.key)
+    assert model["y"].equations[0].expression.args[1] == refer(element.key)
 
 
 @given(st.text(st.characters(exclude_characters='"\\\r\n', exclude_categories=["C", "Z"]), min_size=1, max_size=20))
@@ -167,7 +167,7 @@ def test_any_quoted_name_is_a_name(name):
     """Whatever is in the quotes."""
     model = model_from_text(model_text(f'"{name}" = 3 ~ ~ |\nresult of it = "{name}" + 1 ~ ~ |'))
     first, second, *_ = model
-    assert second.equations[0].expression.args[0] == reference(first.key)
+    assert second.equations[0].expression.args[0] == refer(first.key)
 
 
 PIECES = st.sampled_from(
@@ -229,7 +229,7 @@ def test_a_lookup_with_subscripts_has_an_equation_for_each():
     """Tables differ by label."""
     model = tiny_model("d: a, b\nf[a]((0,0),(1,1))\nf[b]((0,0),(1,2))\ny[d] = f[d](Time)")
     assert (model["f"].kind, len(model["f"].equations), model["f"].dimensions) == ("lookup", 2, ("d",))
-    assert model["y"].equations[0].expression == FUNCTIONS["LOOKUP"].build(reference("f", "d"), reference("time"))
+    assert model["y"].equations[0].expression == FUNCTIONS["LOOKUP"].build(refer("f", "d"), refer("time"))
 
 
 MACRO = ":MACRO: LAG(input, delay)\nLAG = INTEG((input - LAG)/delay, start) ~~|\nstart = input * factor$ ~~|\n:END OF MACRO:\n"
@@ -246,8 +246,8 @@ def test_a_macro_becomes_hidden_elements_of_its_caller():
         ("stock", ("d",)), ("auxiliary", ("d",)), ("stock", ()), ("auxiliary", ()),
     ]  # fmt: skip
     stock, start, *_ = hidden
-    assert model["x"].equations[0].expression == add(Integer(1), reference(stock.key, "d"))
-    assert start.equations[0].expression == multiply(reference("y", "d"), reference("factor"))
+    assert model["x"].equations[0].expression == add(Integer(1), refer(stock.key, "d"))
+    assert start.equations[0].expression == multiply(refer("y", "d"), refer("factor"))
 
 
 def test_a_hidden_element_never_takes_a_name_of_the_model():
