@@ -66,7 +66,7 @@ class StoreError(SdmodelError):
     """A stored run that cannot be read or written."""
 
 
-class ReferenceError(SdmodelError):  # noqa: A001 - the stage is called `reference`
+class ReferenceError(SdmodelError):
     """The second opinion cannot be had."""
 
 

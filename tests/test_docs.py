@@ -65,7 +65,6 @@ def test_every_command_and_snippet_runs(document: Path, workplace: Path):
             check=False,
         )
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
@@ -97,7 +96,7 @@ def test_every_command_stands_in_the_readme_with_an_example():
     from sdmodel.cli import main
 
     lines = [line for _, text in _blocks(DOCUMENTS[0], "sh") for line in text.splitlines()]
-    shown = {word for line in lines for word in re.findall(r"\bsdmodel ([a-z-]+)", line)}
+    shown = {word for line in lines for word in re.findall(r"(?<![\w-])sdmodel ([a-z-]+)", line)}
     assert shown == set(main.commands)
 
 

@@ -21,7 +21,7 @@ from .algebra import (
 from .evaluation import NEXT_TO_ZERO, Start, evaluate
 from .expansion import expand
 from .faults import SETTINGS, faults_of
-from .functions import FUNCTIONS, LOOKUPS, REDUCTIONS, FunctionRow, unknown_function
+from .functions import FUNCTIONS, LOOKUPS, REDUCTIONS, FunctionRow
 from .names import display, identifiers, key, nearest
 from .order import TIME, Assignment, Plan, plan, spell
 from .records import (
@@ -36,6 +36,7 @@ from .records import (
     Subscript,
     SubscriptMapping,
 )
+from .refusals import REFUSED, unknown_function
 from .subscripts import (
     Binding,
     Cell,
@@ -57,6 +58,7 @@ __all__ = [
     "NEXT_TO_ZERO",
     "NOWHERE",
     "REDUCTIONS",
+    "REFUSED",
     "SETTINGS",
     "TIME",
     "Assignment",

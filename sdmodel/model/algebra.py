@@ -8,7 +8,7 @@ with `!` where a SUM and its kin run over it. Truth is a number: a comparison is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from sympy import Add, Expr, Float, Function, Indexed, IndexedBase, Integer, Mul, Pow, S, Symbol
 from sympy.core.expr import AtomicExpr
@@ -27,8 +27,9 @@ class VensimFunction(Expr):
     latex: ClassVar[str] = ""
     is_commutative = True
 
-    def __new__(cls, *arguments: Expr) -> VensimFunction:
-        return Expr.__new__(cls, *arguments)  # type: ignore[no-any-return]
+    def __new__(cls, *arguments: Expr) -> Self:
+        """The call on these arguments."""
+        return Expr.__new__(cls, *arguments)
 
     def _eval_derivative(self, symbol: Expr) -> Expr:
         """The chain rule over the partial derivatives that the table of functions gives."""
@@ -60,8 +61,9 @@ class Table(AtomicExpr):
         cls,
         points: Sequence[tuple[float, float]],
         limits: tuple[tuple[float, float], tuple[float, float]] | None = None,
-    ) -> Table:
-        table: Table = AtomicExpr.__new__(cls)
+    ) -> Self:
+        """The table of these points, between the given corners of its graph."""
+        table: Self = AtomicExpr.__new__(cls)
         table.points = tuple((float(x), float(y)) for x, y in points)
         table.limits = limits
         return table
@@ -82,8 +84,9 @@ class Numbers(AtomicExpr):
     is_commutative = True
     values: tuple[float, ...]
 
-    def __new__(cls, values: Sequence[float]) -> Numbers:
-        numbers: Numbers = AtomicExpr.__new__(cls)
+    def __new__(cls, values: Sequence[float]) -> Self:
+        """The array of these values."""
+        numbers: Self = AtomicExpr.__new__(cls)
         numbers.values = tuple(map(float, values))
         return numbers
 

@@ -36,18 +36,22 @@ def evaluate(subscripts: Mapping[str, Subscript], expression: Expr, binding: Bin
         return float(expression)
     if isinstance(expression, Symbol | Indexed):
         return _read_number(subscripts, expression, binding, read)
-    if isinstance(expression, Add):
-        return _fold(lambda a, b: a + b, [value(term) for term in expression.args])
-    if isinstance(expression, Mul):
-        return _product(expression, value)
-    if isinstance(expression, Pow):
-        return _guarded(math.pow, value(expression.base), value(expression.exp))
+    if isinstance(expression, Add | Mul | Pow):
+        return _arithmetic(expression, value)
     if is_reduction(expression):
         values = [value(expression.args[0], inner) for inner in expanded(subscripts, marked(expression), binding)]
         return _REDUCE[expression.name](values)
     if isinstance(expression, VensimFunction):
         return _call(subscripts, expression, value, read, binding)
     return _guarded(_MATH[type(expression)], value(expression.args[0]))
+
+
+def _arithmetic(expression: Expr, value: Callable[[Expr], float]) -> float:
+    if isinstance(expression, Add):
+        return _fold(lambda a, b: a + b, [value(term) for term in expression.args])
+    if isinstance(expression, Mul):
+        return _product(expression, value)
+    return _guarded(math.pow, value(expression.base), value(expression.exp))
 
 
 def _fold(operation: Callable[[float, float], float], values: list[float]) -> float:
@@ -79,7 +83,11 @@ def quotient(dividend: float, divisor: float) -> float:
     """A division as the processor does it: by zero it is infinite, zero by zero is not a number."""
     if divisor != 0:
         return dividend / divisor
-    return math.nan if dividend == 0 or math.isnan(dividend) else math.copysign(math.inf, dividend * math.copysign(1, divisor))
+    return (
+        math.nan
+        if dividend == 0 or math.isnan(dividend)
+        else math.copysign(math.inf, dividend * math.copysign(1, divisor))
+    )
 
 
 def _guarded(function: Callable[..., float], *arguments: float) -> float:
@@ -165,7 +173,17 @@ _MATH: Mapping[type[Function], Callable[[float], float]] = MappingProxyType(
     {
         type(FUNCTIONS[name].build(Symbol("x"))): getattr(math, FUNCTIONS[name].code)
         for name in (
-            "EXP", "LN", "SIN", "COS", "TAN", "ARCSIN", "ARCCOS", "ARCTAN", "SINH", "COSH", "TANH",
+            "EXP",
+            "LN",
+            "SIN",
+            "COS",
+            "TAN",
+            "ARCSIN",
+            "ARCCOS",
+            "ARCTAN",
+            "SINH",
+            "COSH",
+            "TANH",
         )
     }
 )
@@ -214,9 +232,24 @@ _OF_TIME = frozenset({"step", "ramp", "pulse", "pulse train"})
 
 _AT_START: Mapping[str, int] = MappingProxyType(
     {
-        "INTEG": 1, "INITIAL": 0, "REINITIAL": 0, "ACTIVE INITIAL": 1, "SAMPLE IF TRUE": 2, "DELAY FIXED": 2, "SMOOTH": 0,
-        "SMOOTHI": 2, "SMOOTH3": 0, "SMOOTH3I": 2, "SMOOTH N": 2, "DELAY1": 0, "DELAY1I": 2, "DELAY3": 0, "DELAY3I": 2,
-        "DELAY N": 2, "TREND": 2, "FORECAST": 0,
+        "INTEG": 1,
+        "INITIAL": 0,
+        "REINITIAL": 0,
+        "ACTIVE INITIAL": 1,
+        "SAMPLE IF TRUE": 2,
+        "DELAY FIXED": 2,
+        "SMOOTH": 0,
+        "SMOOTHI": 2,
+        "SMOOTH3": 0,
+        "SMOOTH3I": 2,
+        "SMOOTH N": 2,
+        "DELAY1": 0,
+        "DELAY1I": 2,
+        "DELAY3": 0,
+        "DELAY3I": 2,
+        "DELAY N": 2,
+        "TREND": 2,
+        "FORECAST": 0,
     }
 )
 """Which argument a function with a memory shows at the start."""

@@ -14,7 +14,20 @@ from types import MappingProxyType
 from sympy import Expr, Indexed, Integer, S, Symbol
 
 from ..errors import Fault, ModelError
-from .algebra import Numbers, Table, VensimFunction, add, divide, multiply, negate, refer, references, referred, rewrite, walk
+from .algebra import (
+    Numbers,
+    Table,
+    VensimFunction,
+    add,
+    divide,
+    multiply,
+    negate,
+    refer,
+    references,
+    referred,
+    rewrite,
+    walk,
+)
 from .evaluation import Start, evaluate
 from .functions import FUNCTIONS
 from .records import Element, Equation, Kind, Model
@@ -209,22 +222,7 @@ def _expand_equation(shop: _Workshop) -> Equation:
         return shop.equation
 
     def change(part: Expr) -> Expr | None:
-        if not isinstance(part, VensimFunction):
-            return None
-        if is_reduction(part):
-            return shop.share(part)
-        if part.name in _EXPANSIONS:
-            build, order = _EXPANSIONS[part.name]
-            arguments = list(part.args)
-            if part.name in {"SMOOTH N", "DELAY N"}:
-                order = _order(shop, arguments.pop(), arguments[1])
-            if len(arguments) == 2:  # noqa: PLR2004 - without an initial value it starts at its input
-                arguments.append(arguments[0])
-            return build(shop, part, arguments, order)
-        if part.name in STATES and part is not whole:
-            kind: Kind = "stock" if part.name == "INTEG" else "auxiliary"
-            return shop.make(kind, part, lambda _: part)
-        return None
+        return _expand_call(shop, part) if isinstance(part, VensimFunction) else None
 
     if isinstance(whole, VensimFunction) and whole.name in STATES:
         arguments = [rewrite(argument, change) for argument in whole.args]
@@ -232,6 +230,23 @@ def _expand_equation(shop: _Workshop) -> Equation:
         return shop.equation if same else replace(shop.equation, expression=whole.func(*arguments))
     expression = rewrite(whole, change)
     return shop.equation if expression is whole else replace(shop.equation, expression=expression)
+
+
+def _expand_call(shop: _Workshop, call: VensimFunction) -> Expr | None:
+    """What stands for a call inside an equation, or none if it stays."""
+    if is_reduction(call):
+        return shop.share(call)
+    if call.name in STATES:
+        return shop.make("stock" if call.name == "INTEG" else "auxiliary", call, lambda _: call)
+    if call.name not in _EXPANSIONS:
+        return None
+    build, order = _EXPANSIONS[call.name]
+    arguments = list(call.args)
+    if call.name in {"SMOOTH N", "DELAY N"}:
+        order = _order(shop, arguments.pop(), arguments[1])
+    if len(arguments) == 2:  # noqa: PLR2004 - without an initial value it starts at its input
+        arguments.append(arguments[0])
+    return build(shop, call, arguments, order)
 
 
 def _order(shop: _Workshop, expression: Expr, time: Expr) -> int:
@@ -246,7 +261,9 @@ def _order(shop: _Workshop, expression: Expr, time: Expr) -> int:
         order, delay = (evaluate(model.subscripts, each, binding, start.read) for each in (expression, time))
         step = start.read(Cell("time_step"))
         if not 1 <= order < _LARGEST_ORDER:
-            message = f"the order of '{shop.element.name}' is {order:g} at the start; it must be a whole number from 1 to 999"
+            message = (
+                f"the order of '{shop.element.name}' is {order:g} at the start; it must be a whole number from 1 to 999"
+            )
             raise ModelError([Fault(shop.equation.place, message)])
         if isinstance(step, float) and step > 0 and delay >= 0:
             order = min(order, max(1.0, math.floor(delay / step)))

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault, ModelError, Place
-from .algebra import Numbers, Table, VensimFunction, referred, walk
-from .functions import LOOKUPS, unknown_function
+from .algebra import Numbers, VensimFunction, referred, walk
+from .functions import LOOKUPS
 from .names import key, nearest
 from .order import plan, spell
 from .records import Element, Equation, Model
+from .refusals import unknown_function
 from .subscripts import Cell, SubscriptFault, bindings, cells_in
 
 SETTINGS = ("INITIAL TIME", "FINAL TIME", "TIME STEP")
@@ -50,34 +51,37 @@ def _double_definitions(model: Model, element: Element) -> Iterator[Fault]:
         for labels, _ in bindings(model.subscripts, equation):
             if labels in seen:
                 what = spell(model, Cell(element.key, labels))
-                yield Fault(equation.place, f"'{what}' is defined a second time; first at line {seen[labels].line}; delete one")
+                yield Fault(
+                    equation.place, f"'{what}' is defined a second time; first at line {seen[labels].line}; delete one"
+                )
                 break
             seen[labels] = equation.place
 
 
 def _known_subscripts(model: Model, equation: Equation) -> bool:
     names = [*equation.subscripts, *(name for each in equation.exceptions for name in each)]
-    labels = _all_labels(model)
-    return all(name in model.subscripts or name in labels for name in names)
-
-
-def _all_labels(model: Model) -> dict[str, str]:
-    return {k: label for each in model.subscripts.values() for k, label in zip(each.keys, each.labels, strict=True)}
+    return all(name in model.subscripts or name in model.labels for name in names)
 
 
 def _unknown_subscript(model: Model, name: str, place: Place) -> Fault:
-    close = nearest(name, [*(each.name for each in model.subscripts.values()), *_all_labels(model).values()])
-    return Fault(place, f"'{name}' is neither a subscript range nor a label" + (f"; did you mean '{close}'?" if close else "; define it"))
+    close = nearest(name, [*(each.name for each in model.subscripts.values()), *model.labels.values()])
+    return Fault(
+        place,
+        f"'{name}' is neither a subscript range nor a label"
+        + (f"; did you mean '{close}'?" if close else "; define it"),
+    )
 
 
 def _bad_left_side(model: Model, element: Element, equation: Equation) -> Iterator[Fault]:
-    labels = _all_labels(model)
     for name in (*equation.subscripts, *(name for each in equation.exceptions for name in each)):
-        if name not in model.subscripts and name not in labels:
+        if name not in model.subscripts and name not in model.labels:
             yield _unknown_subscript(model, name, equation.place)
     count = len(element.equations[0].subscripts)
     if len(equation.subscripts) != count:
-        yield Fault(equation.place, f"'{element.name}' has {len(equation.subscripts)} subscripts here and {count} before; use as many")
+        yield Fault(
+            equation.place,
+            f"'{element.name}' has {len(equation.subscripts)} subscripts here and {count} before; use as many",
+        )
     for exception in equation.exceptions:
         if len(exception) != len(equation.subscripts):
             yield Fault(equation.place, ":EXCEPT: names another number of subscripts than the left side; name as many")
@@ -85,11 +89,17 @@ def _bad_left_side(model: Model, element: Element, equation: Equation) -> Iterat
         cells = sum(1 for _ in bindings(model.subscripts, equation))
         given = len(equation.expression.values)
         if given not in {1, cells}:
-            yield Fault(equation.place, f"'{element.name}' has {cells} elements here but {given} numbers; give one for each")
+            yield Fault(
+                equation.place, f"'{element.name}' has {cells} elements here but {given} numbers; give one for each"
+            )
 
 
 def _bad_references(model: Model, equation: Equation) -> Iterator[Fault]:
-    tables = {id(part.args[0]) for part in walk(equation.expression) if isinstance(part, VensimFunction) and part.name in LOOKUPS}
+    tables = {
+        id(part.args[0])
+        for part in walk(equation.expression)
+        if isinstance(part, VensimFunction) and part.name in LOOKUPS
+    }
     seen: set[Expr] = set()
     for part in walk(equation.expression):
         if isinstance(part, Symbol | Indexed) and (id(part) in tables or part not in seen):
@@ -99,17 +109,12 @@ def _bad_references(model: Model, equation: Equation) -> Iterator[Fault]:
                 yield fault
 
 
-def _bad_reference(model: Model, equation: Equation, part: Expr, *, called: bool) -> Fault | None:  # noqa: PLR0911
+def _bad_reference(model: Model, equation: Equation, part: Expr, *, called: bool) -> Fault | None:
     name, indices = referred(part)
     place = equation.places.get(name, equation.place)
     element = model.elements.get(name)
     if element is None:
-        if called:
-            return Fault(place, unknown_function(name))
-        if name == "time" or name.rstrip("!") in model.subscripts or name in _all_labels(model):
-            return None
-        close = nearest(name, ["Time", *(each.name for each in model)])
-        return Fault(place, f"'{_written(equation, name)}' is not defined" + (f"; did you mean '{close}'?" if close else "; define it"))
+        return _undefined(model, equation, name, place, called=called)
     if called and element.kind != "lookup":
         return Fault(place, f"'{element.name}' is not a lookup; write * for a product")
     if element.kind == "lookup" and not called:
@@ -117,10 +122,20 @@ def _bad_reference(model: Model, equation: Equation, part: Expr, *, called: bool
     wanted = len(element.equations[0].subscripts)
     if len(indices) != wanted:
         return Fault(place, f"'{element.name}' has {wanted} subscripts but {len(indices)} here; write {wanted}")
-    for index in indices:
-        if index.rstrip("!") not in model.subscripts and index not in _all_labels(model):
-            return _unknown_subscript(model, index, equation.places.get(index, place))
-    return None
+    unknown = (each for each in indices if each.rstrip("!") not in model.subscripts and each not in model.labels)
+    odd = next(unknown, None)
+    return None if odd is None else _unknown_subscript(model, odd, equation.places.get(odd, place))
+
+
+def _undefined(model: Model, equation: Equation, name: str, place: Place, *, called: bool) -> Fault | None:
+    """What to say of a name that is no element, unless it is Time, or a range or label that stands for its number."""
+    if called:
+        return Fault(place, unknown_function(name))
+    if name == "time" or name.rstrip("!") in model.subscripts or name in model.labels:
+        return None
+    close = nearest(name, ["Time", *(each.name for each in model)])
+    cure = f"did you mean '{close}'?" if close else "define it"
+    return Fault(place, f"'{_written(equation, name)}' is not defined; {cure}")
 
 
 def _written(equation: Equation, name: str) -> str:
@@ -152,6 +167,3 @@ def _undefined_cells(model: Model) -> Iterator[Fault]:
             if missing is not None:
                 place = equation.places.get(missing.key, equation.place)
                 yield Fault(place, f"'{spell(model, missing)}' has no equation; define it or leave it out")
-
-
-

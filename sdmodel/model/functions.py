@@ -15,7 +15,6 @@ import sympy as sp
 from sympy import Expr, S
 
 from .algebra import VensimFunction, add, divide, inverse, multiply, negate
-from .names import nearest
 
 Partials = Callable[..., Sequence[Expr]]
 
@@ -139,8 +138,13 @@ _ROWS = (
     _own(":OR:", "left, right", "1 where one is true", "1, 1 -> 1", "or", "{0} \\lor {1}", _flat(2)),
     _own(":NOT:", "condition", "1 where the condition is 0", "1 -> 1", "not", "\\lnot {0}", _flat(1)),
     _own(
-        "IF THEN ELSE", "condition, then, otherwise", "one of two values; only the chosen one matters", "1, u, u -> u",
-        "choose", "\\begin{{cases}} {1} & {0} \\\\ {2} & \\text{{otherwise}} \\end{{cases}}", _choice,
+        "IF THEN ELSE",
+        "condition, then, otherwise",
+        "one of two values; only the chosen one matters",
+        "1, u, u -> u",
+        "choose",
+        "\\begin{{cases}} {1} & {0} \\\\ {2} & \\text{{otherwise}} \\end{{cases}}",
+        _choice,
     ),
     # Arithmetic
     _own("ABS", "x", "the size of x without its sign", "u -> u", "abs", "\\left|{0}\\right|", _sign),
@@ -148,9 +152,19 @@ _ROWS = (
     _own("MAX", "x1, x2", "the larger of two", "u, u -> u", "max", "\\max\\left({0}, {1}\\right)", _extreme(">=")),
     _sympy("EXP", "x", "e to the power x", "1 -> 1", "exp", sp.exp),
     _sympy("LN", "x", "natural logarithm", "1 -> 1", "log", sp.log),
-    _own("LOG", "x, base", "logarithm of x to a base", "1, 1 -> 1", "logarithm", "\\log_{{{1}}}\\left({0}\\right)", _logarithm),
+    _own(
+        "LOG",
+        "x, base",
+        "logarithm of x to a base",
+        "1, 1 -> 1",
+        "logarithm",
+        "\\log_{{{1}}}\\left({0}\\right)",
+        _logarithm,
+    ),
     FunctionRow("SQRT", ("x",), "square root", "u -> u^1/2", lambda x: sp.Pow(x, S.Half, evaluate=False), "power"),
-    _own("POWER", "base, exponent", "base to the power exponent", "1, 1 -> 1", "pow", "{{{0}}}^{{{1}}}", _integer_power),
+    _own(
+        "POWER", "base, exponent", "base to the power exponent", "1, 1 -> 1", "pow", "{{{0}}}^{{{1}}}", _integer_power
+    ),
     _sympy("SIN", "x", "sine of x radians", "1 -> 1", "sin", sp.sin),
     _sympy("COS", "x", "cosine of x radians", "1 -> 1", "cos", sp.cos),
     _sympy("TAN", "x", "tangent of x radians", "1 -> 1", "tan", sp.tan),
@@ -161,48 +175,143 @@ _ROWS = (
     _sympy("COSH", "x", "hyperbolic cosine", "1 -> 1", "cosh", sp.cosh),
     _sympy("TANH", "x", "hyperbolic tangent", "1 -> 1", "tanh", sp.tanh),
     _own("INTEGER", "x", "x without its decimals, towards zero", "u -> u", "integer", "", _flat(1)),
-    _own("MODULO", "x, base", "the rest of a division, with the sign of x", "u, u -> u", "modulo", "{0} \\bmod {1}", _modulo),
+    _own(
+        "MODULO",
+        "x, base",
+        "the rest of a division, with the sign of x",
+        "u, u -> u",
+        "modulo",
+        "{0} \\bmod {1}",
+        _modulo,
+    ),
     _own("QUANTUM", "x, quantum", "x cut towards zero to a multiple of quantum", "u, u -> u", "quantum", "", _quantum),
     _own(
-        "ZIDZ", "dividend, divisor", "the quotient, or 0 where the divisor is smaller than 1e-6", "u, v -> u/v", "zidz", "",
+        "ZIDZ",
+        "dividend, divisor",
+        "the quotient, or 0 where the divisor is smaller than 1e-6",
+        "u, v -> u/v",
+        "zidz",
+        "",
         _guarded_quotient,
     ),
     _own(
-        "XIDZ", "dividend, divisor, otherwise", "the quotient, or otherwise where the divisor is smaller than 1e-6",
-        "u, v, u/v -> u/v", "xidz", "", _guarded_quotient,
+        "XIDZ",
+        "dividend, divisor, otherwise",
+        "the quotient, or otherwise where the divisor is smaller than 1e-6",
+        "u, v, u/v -> u/v",
+        "xidz",
+        "",
+        _guarded_quotient,
     ),
     # Functions of time
     _own("STEP", "height, start", "0, and height from start on", "u, t -> u", "step", "", _step),
-    _own("RAMP", "slope, start, end", "0 until start, then a rise by slope a unit of time until end", "u/t, t, t -> u", "ramp"),
-    _own("PULSE", "start, width", "1 from start on for width; a width of 0 means one time step", "t, t -> 1", "pulse", "", _flat(2)),
     _own(
-        "PULSE TRAIN", "start, width, interval, end", "pulses of width, at least one time step, every interval from start to end",
-        "t, t, t, t -> 1", "pulse train", "", _flat(4),
+        "RAMP",
+        "slope, start, end",
+        "0 until start, then a rise by slope a unit of time until end",
+        "u/t, t, t -> u",
+        "ramp",
+    ),
+    _own(
+        "PULSE",
+        "start, width",
+        "1 from start on for width; a width of 0 means one time step",
+        "t, t -> 1",
+        "pulse",
+        "",
+        _flat(2),
+    ),
+    _own(
+        "PULSE TRAIN",
+        "start, width, interval, end",
+        "pulses of width, at least one time step, every interval from start to end",
+        "t, t, t, t -> 1",
+        "pulse train",
+        "",
+        _flat(4),
     ),
     # Lookups: the first argument is a table or the name of one.
-    _own("LOOKUP", "table, x", "the table at x: straight lines between the points, level beyond the ends", "v, u -> v", "lookup"),
-    _own("LOOKUP EXTRAPOLATE", "table, x", "as a lookup, with the end lines drawn on", "v, u -> v", "lookup extrapolate"),
+    _own(
+        "LOOKUP",
+        "table, x",
+        "the table at x: straight lines between the points, level beyond the ends",
+        "v, u -> v",
+        "lookup",
+    ),
+    _own(
+        "LOOKUP EXTRAPOLATE", "table, x", "as a lookup, with the end lines drawn on", "v, u -> v", "lookup extrapolate"
+    ),
     _own("LOOKUP FORWARD", "table, x", "the table's next point at or after x", "v, u -> v", "lookup forward"),
     _own("LOOKUP BACKWARD", "table, x", "the table's last point at or before x", "v, u -> v", "lookup backward"),
     # What has a memory. INTEG, DELAY FIXED, SAMPLE IF TRUE and INITIAL are states; the rest expands into INTEG.
     _own("INTEG", "rate, initial", "a stock: the initial value and all that flowed since", "u/t, u -> u", "integ"),
     _own("INITIAL", "x", "the value x has at the start", "u -> u", "initial"),
-    _own("ACTIVE INITIAL", "active, initial", "active, with another value while the start is worked out", "u, u -> u", "active initial"),
+    _own(
+        "ACTIVE INITIAL",
+        "active, initial",
+        "active, with another value while the start is worked out",
+        "u, u -> u",
+        "active initial",
+    ),
     _own("REINITIAL", "x", "the value x has at the start", "u -> u", "initial"),
-    _own("SAMPLE IF TRUE", "condition, input, initial", "input where the condition is true, else its last such value", "1, u, u -> u", "sample"),
-    _own("DELAY FIXED", "input, delay time, initial", "input as it was one delay time ago, to the time step", "u, t, u -> u", "delay fixed"),
+    _own(
+        "SAMPLE IF TRUE",
+        "condition, input, initial",
+        "input where the condition is true, else its last such value",
+        "1, u, u -> u",
+        "sample",
+    ),
+    _own(
+        "DELAY FIXED",
+        "input, delay time, initial",
+        "input as it was one delay time ago, to the time step",
+        "u, t, u -> u",
+        "delay fixed",
+    ),
     _own("SMOOTH", "input, delay time", "first-order exponential average", "u, t -> u", ""),
-    _own("SMOOTHI", "input, delay time, initial", "first-order exponential average from an initial value", "u, t, u -> u", ""),
+    _own(
+        "SMOOTHI",
+        "input, delay time, initial",
+        "first-order exponential average from an initial value",
+        "u, t, u -> u",
+        "",
+    ),
     _own("SMOOTH3", "input, delay time", "third-order exponential average", "u, t -> u", ""),
-    _own("SMOOTH3I", "input, delay time, initial", "third-order exponential average from an initial value", "u, t, u -> u", ""),
-    _own("SMOOTH N", "input, delay time, initial, order", "exponential average of a given order", "u, t, u, 1 -> u", ""),
+    _own(
+        "SMOOTH3I",
+        "input, delay time, initial",
+        "third-order exponential average from an initial value",
+        "u, t, u -> u",
+        "",
+    ),
+    _own(
+        "SMOOTH N", "input, delay time, initial, order", "exponential average of a given order", "u, t, u, 1 -> u", ""
+    ),
     _own("DELAY1", "input, delay time", "first-order material delay", "u, t -> u", ""),
-    _own("DELAY1I", "input, delay time, initial", "first-order material delay from an initial outflow", "u, t, u -> u", ""),
+    _own(
+        "DELAY1I",
+        "input, delay time, initial",
+        "first-order material delay from an initial outflow",
+        "u, t, u -> u",
+        "",
+    ),
     _own("DELAY3", "input, delay time", "third-order material delay", "u, t -> u", ""),
-    _own("DELAY3I", "input, delay time, initial", "third-order material delay from an initial outflow", "u, t, u -> u", ""),
+    _own(
+        "DELAY3I",
+        "input, delay time, initial",
+        "third-order material delay from an initial outflow",
+        "u, t, u -> u",
+        "",
+    ),
     _own("DELAY N", "input, delay time, initial, order", "material delay of a given order", "u, t, u, 1 -> u", ""),
     _own("TREND", "input, average time, initial trend", "fractional growth a unit of time", "u, t, 1/t -> 1/t", ""),
-    _own("FORECAST", "input, average time, horizon", "input extrapolated over the horizon by its trend", "u, t, t -> u", ""),
+    _own(
+        "FORECAST",
+        "input, average time, horizon",
+        "input extrapolated over the horizon by its trend",
+        "u, t, t -> u",
+        "",
+    ),
     _own("GAME", "x", "x; in a game, what the player sets", "u -> u", "same", "{0}", lambda _: (S.One,)),
     # Over a subscript range, marked with `!` in the argument
     _own("SUM", "x", "the sum over the marked ranges", "u -> u", "sum", "\\sum {0}"),
@@ -217,55 +326,3 @@ FUNCTIONS = MappingProxyType({row.name: row for row in _ROWS})
 
 LOOKUPS = frozenset({"LOOKUP", "LOOKUP EXTRAPOLATE", "LOOKUP FORWARD", "LOOKUP BACKWARD"})
 REDUCTIONS = frozenset({"SUM", "PROD", "VMIN", "VMAX"})
-
-REFUSED = MappingProxyType(
-    dict.fromkeys(
-        (
-            "GET XLS DATA", "GET DIRECT DATA", "GET XLS CONSTANTS", "GET DIRECT CONSTANTS", "GET XLS LOOKUPS",
-            "GET DIRECT LOOKUPS", "GET XLS SUBSCRIPT", "GET DIRECT SUBSCRIPT", "GET VDF DATA", "GET VDF CONSTANTS",
-            "GET VDF LOOKUPS", "GET 123 DATA", "GET 123 CONSTANTS", "GET 123 LOOKUPS", "GET ODBC DATA", "GET ODBC CONSTANTS",
-        ),
-        "write the numbers into the model",
-    )
-    | dict.fromkeys(
-        (
-            "GET DATA AT TIME", "GET DATA BETWEEN TIMES", "GET DATA FIRST TIME", "GET DATA LAST TIME", "GET DATA MEAN",
-            "GET DATA MIN", "GET DATA MAX", "GET DATA STDV", "GET DATA TOTAL POINTS", "TIME SHIFT", "GET TIME VALUE",
-            "TIME BASE", "VECTOR LOOKUP",
-        ),
-        "use a lookup of Time",
-    )
-    | dict.fromkeys(("RANDOM 0 1", "RANDOM UNIFORM", "RANDOM NORMAL", "RANDOM EXPONENTIAL", "RANDOM POISSON", "RANDOM BETA",
-                     "RANDOM BINOMIAL", "RANDOM GAMMA", "RANDOM TRIANGULAR", "RANDOM WEIBULL", "RANDOM PINK NOISE",
-                     "RANDOM LOOKUP", "RANDOM NEGATIVE BINOMIAL"), "vary a constant over an ensemble")
-    | dict.fromkeys(("DELAY BATCH", "DELAY CONVEYOR", "CONVEYOR"), "use DELAY FIXED or DELAY N")
-    | dict.fromkeys(("DELAY INFORMATION", "DELAYP", "DELAY MATERIAL", "DELAY PROFILE"), "use DELAY N or DELAY FIXED")
-    | dict.fromkeys(("SHIFT IF TRUE", "SSHAPE", "RAMP FROM TO"), "use IF THEN ELSE, EXP or a lookup")
-    | dict.fromkeys(("LOOKUP AREA", "LOOKUP INVERT", "LOOKUP SLOPE"), "write a second lookup")
-    | dict.fromkeys(("VECTOR SELECT", "VECTOR ELM MAP"), "use SUM with IF THEN ELSE")
-    | dict.fromkeys(("VECTOR SORT ORDER", "VECTOR RANK", "VECTOR REORDER"), "count with SUM and IF THEN ELSE")
-    | dict.fromkeys(("ALLOCATE AVAILABLE", "ALLOCATE BY PRIORITY", "FIND MARKET PRICE", "DEMAND AT PRICE", "SUPPLY AT PRICE"),
-                    "share with ratios, MIN and SUM")
-    | dict.fromkeys(("NPV", "INTERNAL RATE OF RETURN", "DEPRECIATE STRAIGHTLINE", "DEPRECIATE BY SCHEDULE"), "use INTEG")
-    | dict.fromkeys(("INVERT MATRIX", "FIND ZERO", "SIMULTANEOUS"), "put a stock into the loop")
-    | dict.fromkeys(("GAMMA LN", "ROUND"), "use INTEGER, LN or a lookup")
-    | dict.fromkeys(("A FUNCTION OF",), "complete the equation")
-    | {"MESSAGE": "leave it out"},
-)
-"""Functions of Vensim's that do not run here, with what to use in their place."""
-
-
-def unknown_function(name: str) -> str:
-    """What to say of a function that does not run: that it is Vensim's, or what was probably meant."""
-    upper = " ".join(name.upper().replace("_", " ").split())
-    if upper in REFUSED:
-        return f"{upper} is not supported; {REFUSED[upper]}"
-    close = nearest(upper, FUNCTIONS)
-    return f"'{name}' is neither a function nor a lookup; " + (f"did you mean {close}?" if close else "define it or correct the name")
-
-
-def function_row(expression: Expr) -> FunctionRow | None:
-    """The row of a Vensim function's call, or none for the algebra that SymPy has itself."""
-    return FUNCTIONS[expression.name] if isinstance(expression, VensimFunction) else None
-
-

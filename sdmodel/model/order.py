@@ -22,7 +22,9 @@ from .subscripts import Binding, Cell, SubscriptFault, bindings, cells_in
 
 TIME = Cell("time")
 
-_READ_AT_START: Mapping[str, tuple[int, ...]] = MappingProxyType({"INTEG": (1,), "ACTIVE INITIAL": (1,), "DELAY FIXED": (1, 2)})
+_READ_AT_START: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"INTEG": (1,), "ACTIVE INITIAL": (1,), "DELAY FIXED": (1, 2)}
+)
 _READ_AT_STEP: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {"INTEG": (), "ACTIVE INITIAL": (0,), "DELAY FIXED": (), "INITIAL": (), "REINITIAL": (), "SAMPLE IF TRUE": (0, 1)}
 )
@@ -40,7 +42,11 @@ class Assignment:
     @property
     def state(self) -> str:
         """The name of the function with a memory that the expression is, or nothing."""
-        return self.expression.name if isinstance(self.expression, VensimFunction) and self.expression.name in _STATES else ""
+        return (
+            self.expression.name
+            if isinstance(self.expression, VensimFunction) and self.expression.name in _STATES
+            else ""
+        )
 
 
 _STATES = frozenset({"INTEG", "INITIAL", "REINITIAL", "ACTIVE INITIAL", "SAMPLE IF TRUE", "DELAY FIXED"})
@@ -119,7 +125,9 @@ def _make_plan(model: Model) -> Plan:
                 computed[each.cell] = each
     graph = _Graph(expanded, computed)
     once = _once(graph)
-    step_cells = [cell for cell in computed if cell not in once and computed[cell].state not in {"INTEG", "DELAY FIXED"}]
+    step_cells = [
+        cell for cell in computed if cell not in once and computed[cell].state not in {"INTEG", "DELAY FIXED"}
+    ]
     step = graph.sort(step_cells, graph.at_step, lambda cell: cell in once)
     roots = [cell for cell, each in computed.items() if cell in once or each.state not in {"", "ACTIVE INITIAL"}]
     start = graph.sort(roots, graph.at_start, lambda _: False)
@@ -192,7 +200,9 @@ class _Graph:
             active[root] = iter(reads(root))
             while active:
                 cell, pending = next(reversed(active.items()))
-                following = next((c for c in pending if c not in done and c != TIME and self._pending(c, reads, known)), None)
+                following = next(
+                    (c for c in pending if c not in done and c != TIME and self._pending(c, reads, known)), None
+                )
                 if following is None:
                     active.popitem()
                     done[cell] = None
@@ -203,7 +213,12 @@ class _Graph:
         return list(done)
 
     def _pending(self, cell: Cell, reads: Callable[[Cell], Sequence[Cell]], known: Callable[[Cell], bool]) -> bool:
-        carried = reads == self.at_step and self.computed[cell].state in {"INTEG", "DELAY FIXED", "INITIAL", "REINITIAL"}
+        carried = reads == self.at_step and self.computed[cell].state in {
+            "INTEG",
+            "DELAY FIXED",
+            "INITIAL",
+            "REINITIAL",
+        }
         return not carried and not known(cell)
 
     def _cycle(self, cells: Sequence[Cell]) -> Fault:
@@ -245,5 +260,4 @@ def spell(model: Model, cell: Cell) -> str:
     name = element.name if element else cell.key
     if not cell.labels:
         return name
-    spelling = {key: label for each in model.subscripts.values() for key, label in zip(each.keys, each.labels, strict=True)}
-    return f"{name}[{', '.join(spelling.get(label, label) for label in cell.labels)}]"
+    return f"{name}[{', '.join(model.labels.get(label, label) for label in cell.labels)}]"

@@ -144,6 +144,14 @@ class Model:
         return len(self.elements)
 
     @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """The author's spelling of every label, by key."""
+        ranges = self.subscripts.values()
+        return MappingProxyType(
+            {own: label for each in ranges for own, label in zip(each.keys, each.labels, strict=True)}
+        )
+
+    @cached_property
     def identifiers(self) -> Mapping[str, str]:
         """What the variable of each element is called in a dataset, by key."""
         names = identifiers((_TIME, *self.elements))

@@ -33,7 +33,9 @@ def labels_of(subscripts: Mapping[str, Subscript], name: str) -> tuple[str, ...]
     return (name,) if found is None else found.keys
 
 
-def bindings(subscripts: Mapping[str, Subscript], equation: Equation) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
+def bindings(
+    subscripts: Mapping[str, Subscript], equation: Equation
+) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
     """Each cell's labels that an equation defines, row by row, with what its ranges stand for there."""
     axes = [labels_of(subscripts, name) for name in equation.subscripts]
     excluded = {
@@ -106,9 +108,7 @@ def is_reduction(expression: Expr) -> bool:
     return isinstance(expression, VensimFunction) and expression.name in REDUCTIONS
 
 
-def expanded(
-    subscripts: Mapping[str, Subscript], names: Sequence[str], binding: Binding
-) -> Iterator[dict[str, str]]:
+def expanded(subscripts: Mapping[str, Subscript], names: Sequence[str], binding: Binding) -> Iterator[dict[str, str]]:
     """The bindings inside a reduction: the outer one, with each marked range at each of its labels in turn."""
     axes = [labels_of(subscripts, name.rstrip("!")) for name in names]
     for labels in product(*axes):

@@ -289,7 +289,7 @@ def _recall(layout: Layout, width: int) -> str:
     return f.text("internal void @recall(ptr noalias %ws, ptr noalias %history, i64 %k) nounwind")
 
 
-def _recall_one(f: Function, result: str, past: str, index: int, lane: int, count: int) -> str:  # noqa: PLR0913
+def _recall_one(f: Function, result: str, past: str, index: int, lane: int, count: int) -> str:
     """One member's delayed input; before there is one, what is shown stays."""
     step = past if f.width == 1 else f.put(f"extractelement {f.number} {past}, i64 {lane}")
     old = result if f.width == 1 else f.put(f"extractelement {f.number} {result}, i64 {lane}")

@@ -161,10 +161,7 @@ class Writer:
 
     def _reduce(self, expression: VensimFunction, binding: Binding) -> str:
         subscripts = self.layout.plan.model.subscripts
-        values = [
-            self.number(expression.args[0], inner)
-            for inner in expanded(subscripts, marked(expression), binding)
-        ]
+        values = [self.number(expression.args[0], inner) for inner in expanded(subscripts, marked(expression), binding)]
         total = values[0]
         for value in values[1:]:
             total = _REDUCE[expression.name](self.function, total, value)

@@ -1,4 +1,4 @@
-"""This machine's processor and vector library, and assembly turned into code that it runs."""
+"""The processor and the vector library at hand, and assembly turned into code that runs on them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def host() -> Host:
     except RuntimeError:  # the processor is newer than LLVM
         features = llvm.FeatureMap()
     letter, width = next(((a, w) for name, a, w in _VECTOR_ABI if features.get(name)), ("", 2))
-    return Host(llvm.get_host_cpu_name(), features.flatten(), width, Mathematics(width, _vector_functions(letter, width)))
+    return Host(
+        llvm.get_host_cpu_name(), features.flatten(), width, Mathematics(width, _vector_functions(letter, width))
+    )
 
 
 def _vector_functions(letter: str, width: int) -> MappingProxyType[str, str]:

@@ -13,7 +13,17 @@ from .ir import Function, numbers
 
 LIBM: Mapping[str, int] = MappingProxyType(
     {
-        "exp": 1, "log": 1, "pow": 2, "sin": 1, "cos": 1, "tan": 1, "asin": 1, "acos": 1, "atan": 1, "sinh": 1, "cosh": 1,
+        "exp": 1,
+        "log": 1,
+        "pow": 2,
+        "sin": 1,
+        "cos": 1,
+        "tan": 1,
+        "asin": 1,
+        "acos": 1,
+        "atan": 1,
+        "sinh": 1,
+        "cosh": 1,
         "tanh": 1,
     }
 )

@@ -31,8 +31,12 @@ def _function(name: str, jobs: Sequence[Job], layout: Layout, tables: Tables, wi
     parts = [jobs[first : first + CHUNK] for first in range(0, len(jobs), CHUNK)]
     texts = [_part(f"{name}_{index}", part, layout, tables, width) for index, part in enumerate(parts)]
     whole = Function(width)
-    whole.lines += [f"  call void @{name}_{index}(ptr %ws, double %t, double %s, double %h)" for index in range(len(parts))]
-    return "\n".join([*texts, whole.text(f"internal void @{name}(ptr noalias %ws, double %t, double %s, double %h) nounwind")])
+    whole.lines += [
+        f"  call void @{name}_{index}(ptr %ws, double %t, double %s, double %h)" for index in range(len(parts))
+    ]
+    return "\n".join(
+        [*texts, whole.text(f"internal void @{name}(ptr noalias %ws, double %t, double %s, double %h) nounwind")]
+    )
 
 
 def _part(name: str, jobs: Sequence[Job], layout: Layout, tables: Tables, width: int) -> str:
@@ -84,7 +88,7 @@ def _start_job(each: Assignment) -> Job:
 def _steps(writer: Writer, each: Assignment, time: object) -> str:
     """The length of a DELAY FIXED in time steps: at least one, and half a step counts as one (Vensim's output files)."""
     f = writer.function
-    steps = f.binary("fdiv", writer.number(time, each.binding), "%dt")  # type: ignore[arg-type]
+    steps = f.binary("fdiv", writer.number(time, each.binding), "%dt")
     rounded = f.call("floor", f.binary("fadd", steps, f.constant(0.5 + NEXT_TO_ZERO)))
     return f.choose(f.compare("ogt", rounded, f.constant(1.0)), rounded, f.constant(1.0))
 

@@ -40,9 +40,7 @@ def _stored(index: int, table: Table) -> str:
     """The x, y and slopes of a table, one after another; the slope behind the last point is 0."""
     points = sorted(table.points, key=lambda point: point[0])
     xs, ys = [p[0] for p in points], [p[1] for p in points]
-    slopes = [
-        (ys[i + 1] - ys[i]) / (xs[i + 1] - xs[i]) if xs[i + 1] > xs[i] else 0.0 for i in range(len(points) - 1)
-    ]
+    slopes = [(ys[i + 1] - ys[i]) / (xs[i + 1] - xs[i]) if xs[i + 1] > xs[i] else 0.0 for i in range(len(points) - 1)]
     values = ", ".join(f"double {literal(value)}" for value in (*xs, *ys, *slopes, 0.0))
     return f"@table_{index} = private unnamed_addr constant [{3 * len(points)} x double] [{values}], align 64"
 
@@ -106,15 +104,20 @@ def _scan(name: str, way: str, count: int) -> str:
     """One member's lookup: a search that halves the table, then the same arithmetic."""
     if way in {"forward", "backward"}:
         sign, shift = ("oge", 0) if way == "backward" else ("ogt", -1)
-        return _search(name, sign, shift, count, count) + f"""
+        return (
+            _search(name, sign, shift, count, count)
+            + """
 at:
   %py = getelementptr inbounds double, ptr %ys, i64 %lo
   %y = load double, ptr %py
   ret double %y
-}}
+}
 """
+        )
     clamp = way == "between"
-    return _search(name, "oge", 0, count if clamp else count - 1, count, clamp=clamp) + f"""
+    return (
+        _search(name, "oge", 0, count if clamp else count - 1, count, clamp=clamp)
+        + f"""
 at:
   %px = getelementptr inbounds double, ptr %p, i64 %lo
   %py = getelementptr inbounds double, ptr %ys, i64 %lo
@@ -128,9 +131,10 @@ at:
   ret double %y
 }}
 """
+    )
 
 
-def _search(name: str, sign: str, shift: int, last: int, count: int, *, clamp: bool = False) -> str:  # noqa: PLR0913
+def _search(name: str, sign: str, shift: int, last: int, count: int, *, clamp: bool = False) -> str:
     """The head of a scalar lookup: `%lo` is the last index in [0, last) whose edge x is not beyond."""
     clamping = f"""
   %x_first = load double, ptr %p

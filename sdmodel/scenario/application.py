@@ -25,7 +25,9 @@ def constant_cells(model: Model, name: str, subscripts: Iterable[str] = (), *, w
     if wrong or element is None:
         raise ScenarioError([Fault(where, wrong)])
     defined = [
-        Cell(element.key, labels) for equation in element.equations for labels, _ in bindings(model.subscripts, equation)
+        Cell(element.key, labels)
+        for equation in element.equations
+        for labels, _ in bindings(model.subscripts, equation)
     ]
     names = [key(each) for each in subscripts]
     if not names:

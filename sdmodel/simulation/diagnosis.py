@@ -57,7 +57,11 @@ def _tell(job: Job, inputs: Inputs, member: int, *, alone: bool) -> str:
     line = int(bad.any(axis=1).argmax())
     cell = cells[int(bad[line].argmax())]
     stocks = {each.cell for each in plan.stocks}
-    cure = "a smaller TIME STEP may help" if cell in stocks else "look for a division by zero or a number that grows without bound"
+    cure = (
+        "a smaller TIME STEP may help"
+        if cell in stocks
+        else "look for a division by zero or a number that grows without bound"
+    )
     return f"{prefix}'{spell(plan.model, _shown(job, cell))}' is not finite from time {timing.saved[line]:g}; {cure}"
 
 

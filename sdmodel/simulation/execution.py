@@ -107,7 +107,7 @@ def _share(
             raise
 
 
-def _compute(  # noqa: PLR0913
+def _compute(
     job: Job,
     inputs: Inputs,
     piece: tuple[int, int],
@@ -143,5 +143,3 @@ def _aligned(size: int) -> NDArray[np.float64]:
     memory = np.empty(size + _ALIGNMENT // 8)
     offset = (-memory.ctypes.data % _ALIGNMENT) // 8
     return memory[offset : offset + size]
-
-

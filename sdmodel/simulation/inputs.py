@@ -91,7 +91,11 @@ def _spelling(model: Model, name: str) -> str:
 def _labelled(name: str, value: Any) -> xr.DataArray:
     """A value as an array with named dimensions; a plain sequence lies along `member`."""
     try:
-        array = value if isinstance(value, xr.DataArray) else xr.DataArray(np.asarray(value, dtype=float), dims=_plain(value))
+        array = (
+            value
+            if isinstance(value, xr.DataArray)
+            else xr.DataArray(np.asarray(value, dtype=float), dims=_plain(value))
+        )
         array = array.astype(float)
     except (TypeError, ValueError):
         message = f"'{name}' is given {value!r}; give a number, a sequence of numbers or a labelled array"
@@ -111,7 +115,9 @@ def _part(model: Model, name: str, cell: Cell, array: xr.DataArray, subscripts: 
     ranges = {each: model.subscripts[each] for each in element.dimensions if each in model.subscripts}
     named = dict(zip(identifiers(ranges), cell.labels, strict=False)) if not subscripts else {}
     for dim, label in named.items():
-        match = next((each for each in array.dims if key(str(each)) == dim or str(each) == identifiers([dim])[dim]), None)
+        match = next(
+            (each for each in array.dims if key(str(each)) == dim or str(each) == identifiers([dim])[dim]), None
+        )
         if match is None:
             continue
         labels = [key(str(each)) for each in array[match].values] if match in array.coords else []
@@ -134,6 +140,8 @@ def _set(inputs: Inputs, name: str, cell: Cell, value: xr.DataArray) -> None:
         coordinate = value[dim]
         known = inputs.members.setdefault(dim, coordinate)
         if known.size != coordinate.size or not (known.values == coordinate.values).all():
-            message = f"'{name}' has other values of '{dim}' than what was given before; use the same, or another dimension"
+            message = (
+                f"'{name}' has other values of '{dim}' than what was given before; use the same, or another dimension"
+            )
             raise ScenarioError([Fault(_WHERE, message)])
     inputs.varied[cell] = value

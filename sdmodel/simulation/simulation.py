@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from math import prod
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..dataset import make_run
-from ..errors import Fault, ScenarioError, SimulationError
+from ..errors import SimulationError
 from ..model import NA, Cell, Element, Integrator, Model, bindings, key, labels_of, nearest, spell, walk
 from ..program import Program, compile_model
 from ..scenario import Scenario, constant_values, merge, with_tables
@@ -31,7 +30,7 @@ _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 ScenarioLike = Scenario | str | Path | Sequence[Scenario | str | Path]
 
 
-def simulate(  # noqa: PLR0913 - all but the first two by keyword
+def simulate(
     model: Model,
     constants: Constants | None = None,
     *,
@@ -110,7 +109,9 @@ def _kept(model: Model, save: Iterable[str] | None) -> list[Element]:
         else:
             found[element.key] = element
     if faults or not found:
-        raise SimulationError("\n".join(faults) or "save: names nothing; name what to keep, or leave it out to keep all")
+        raise SimulationError(
+            "\n".join(faults) or "save: names nothing; name what to keep, or leave it out to keep all"
+        )
     return list(found.values())
 
 
@@ -146,12 +147,12 @@ def _values(model: Model, saved: Sequence[Element], outcome: Outcome, inputs: In
     for element in saved:
         shape, cells = _grid(model, element)
         part = outcome.values[:, first : first + len(cells)].reshape(lines, *shape, *inputs.shape)
-        first += len(cells)
         defined = {labels for equation in element.equations for labels, _ in bindings(model.subscripts, equation)}
         for index, cell in enumerate(cells) if len(defined) < len(cells) else ():
             if cell.labels not in defined:
-                part[(slice(None), *np.unravel_index(index, shape))] = np.nan
+                outcome.values[:, first + index] = np.nan
         values[element.key] = part
+        first += len(cells)
     return values
 
 
@@ -167,7 +168,9 @@ def _constants(program: Program, kept: Sequence[Element], inputs: Inputs) -> dic
         if any(cell in inputs.varied for cell in cells):
             for index, cell in enumerate(cells):
                 whole = inputs.varied[cell].broadcast_like(_frame(inputs)) if cell in inputs.varied else None
-                parts[index] = np.full(inputs.shape, parts[index]) if whole is None else whole.transpose(*inputs.members).values
+                parts[index] = (
+                    np.full(inputs.shape, parts[index]) if whole is None else whole.transpose(*inputs.members).values
+                )
             values[element.key] = np.array(parts).reshape(*shape, *inputs.shape)
         else:
             values[element.key] = np.array(parts, dtype=float).reshape(shape)

@@ -67,7 +67,9 @@ def timing_of(plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, obj
     differs = next((cell for cell in varied if cell in start.known), None)
     if differs is not None:
         spelt = plan.model.elements[differs.key].name
-        message = f"'{spelt}' decides the times of a run and must be the same for all members; make one run for each value"
+        message = (
+            f"'{spelt}' decides the times of a run and must be the same for all members; make one run for each value"
+        )
         raise SimulationError(message)
     return _checked(values["initial_time"], values["final_time"], values["time_step"], values["saveper"])
 

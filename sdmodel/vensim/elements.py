@@ -11,6 +11,7 @@ from sympy import Add, Expr, Indexed, Mul, S, Symbol
 
 from ..errors import Fault
 from ..model import (
+    REFUSED,
     Element,
     Equation,
     Kind,
@@ -23,7 +24,6 @@ from ..model import (
     referred,
     unknown_function,
 )
-from ..model.functions import REFUSED
 from .document import Document
 from .fields import comment_of, one_line, units_of
 from .ranges import spanned

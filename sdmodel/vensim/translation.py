@@ -14,6 +14,7 @@ from ..errors import Fault, Place
 from ..model import (
     FUNCTIONS,
     NA,
+    REFUSED,
     Element,
     FunctionRow,
     Numbers,
@@ -30,7 +31,6 @@ from ..model import (
     refer,
     unknown_function,
 )
-from ..model.functions import REFUSED
 from .document import Document
 from .grammar import Node
 from .statements import Macro, subscript_keys

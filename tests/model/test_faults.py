@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sdmodel.errors import ModelError
 from sdmodel.model import key, nearest
 from sdmodel.testing import model_text, tiny_model

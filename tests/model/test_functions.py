@@ -6,8 +6,8 @@ import math
 
 import pytest
 import sympy as sp
-from sdmodel.model import FUNCTIONS, Cell, Table, evaluate, number, refer, unknown_function
-from sdmodel.model.functions import REFUSED
+
+from sdmodel.model import FUNCTIONS, REFUSED, Cell, Table, evaluate, number, refer, unknown_function
 from sdmodel.simulation import simulate
 from sdmodel.testing import tiny_model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sdmodel.errors import ModelError
 from sdmodel.model import Cell, plan
 from sdmodel.simulation import simulate

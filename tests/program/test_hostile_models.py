@@ -7,6 +7,7 @@ import subprocess
 
 import numpy as np
 import pytest
+
 from sdmodel.program import compile_model, host
 from sdmodel.program.module import module_text
 from sdmodel.simulation import simulate
@@ -62,7 +63,9 @@ def test_hostile_texts_stay_texts(words, tmp_path, monkeypatch):
     stock = next(each for each in model if each.kind == "stock")
     assert run[model.identifiers[stock.key]].values[-1] == 31
     save_run(run, tmp_path / "run.nc")
-    assert np.array_equal(open_run(tmp_path / "run.nc")[model.identifiers[stock.key]], run[model.identifiers[stock.key]])
+    assert np.array_equal(
+        open_run(tmp_path / "run.nc")[model.identifiers[stock.key]], run[model.identifiers[stock.key]]
+    )
     assert [each.name for each in tmp_path.iterdir()] == ["run.nc"]
 
 

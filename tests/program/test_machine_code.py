@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from sdmodel.model import FUNCTIONS, Cell, Start, Table, evaluate, plan
 from sdmodel.model.evaluation import look_up
 from sdmodel.program import compile_model, host
@@ -18,7 +19,17 @@ from sdmodel.vensim import model_from_text
 
 numbers = st.floats(-50, 50).map(lambda x: round(x, 3))
 _BINARY = ["{} + {}", "{} - {}", "{} * {}", "{} / {}", "MIN({}, {})", "MAX({}, {})", "ZIDZ({}, {})", "QUANTUM({}, {})"]
-_UNARY = ["-({})", "ABS({})", "EXP({}/50)", "SIN({})", "SQRT(ABS({}))", "INTEGER({})", "f({})", "TANH({})", "LN(1+ABS({}))"]
+_UNARY = [
+    "-({})",
+    "ABS({})",
+    "EXP({}/50)",
+    "SIN({})",
+    "SQRT(ABS({}))",
+    "INTEGER({})",
+    "f({})",
+    "TANH({})",
+    "LN(1+ABS({}))",
+]
 
 
 def _grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -28,7 +39,9 @@ def _grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return binary | unary | choice
 
 
-expressions = st.recursive(st.sampled_from(["x", "y", "Time", "k"]) | numbers.map(lambda x: f"({x})"), _grow, max_leaves=12)
+expressions = st.recursive(
+    st.sampled_from(["x", "y", "Time", "k"]) | numbers.map(lambda x: f"({x})"), _grow, max_leaves=12
+)
 
 
 def _close(one: float, other: float) -> bool:
@@ -44,9 +57,7 @@ def test_machine_code_computes_what_the_algebra_says(expression, x, ys):
     """Any expression has the value that plain evaluation gives it, alone and beside other members, to the last bits."""
     equations = f"x = {x}\ny = {ys[0]}\nk = 2\nf((-10,3),(0,1),(4,8),(5,8),(20,-2))\nz = GAME({expression})"
     model = tiny_model(equations, final=0)
-    expected = [
-        evaluate({}, model["z"].equations[0].expression, {}, Start(model, {Cell("y"): y}).read) for y in ys
-    ]
+    expected = [evaluate({}, model["z"].equations[0].expression, {}, Start(model, {Cell("y"): y}).read) for y in ys]
     alone = [float(simulate(model, {"y": y}).z[0]) for y in ys]
     together = simulate(model, {"y": ys}).z[0].values
     assert all(map(_close, alone, expected)), (alone, expected)
@@ -71,7 +82,9 @@ def test_a_lookup_is_the_same_for_one_member_and_for_many(points, xs, way):
     assert np.allclose(together, expected, rtol=1e-12, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["EXP", "LN", "SIN", "COS", "TAN", "ARCSIN", "ARCCOS", "ARCTAN", "SINH", "COSH", "TANH"])
+@pytest.mark.parametrize(
+    "name", ["EXP", "LN", "SIN", "COS", "TAN", "ARCSIN", "ARCCOS", "ARCTAN", "SINH", "COSH", "TANH"]
+)
 def test_elementary_functions_hold_the_accuracy_of_the_c_library(name):
     """Vector functions agree with scalar ones to 1e-12 over their whole domain, and with themselves exactly."""
     domain = {"EXP": (-300, 300), "LN": (1e-9, 1e9), "ARCSIN": (-1, 1), "ARCCOS": (-1, 1)}.get(name, (-20, 20))
@@ -84,7 +97,9 @@ def test_elementary_functions_hold_the_accuracy_of_the_c_library(name):
 def test_powers_hold_the_accuracy_of_the_c_library():
     """`^` agrees with the C library's pow to 1e-12, whole and broken exponents alike."""
     base, exponent = np.meshgrid(np.geomspace(1e-3, 1e3, 31), np.linspace(-9, 9, 73))
-    values = simulate(tiny_model("x = 1\np = 1\ny = x ^ p", final=0), {"x": base.ravel(), "p": exponent.ravel()}).y[0].values
+    values = (
+        simulate(tiny_model("x = 1\np = 1\ny = x ^ p", final=0), {"x": base.ravel(), "p": exponent.ravel()}).y[0].values
+    )
     assert np.allclose(values, np.float_power(base, exponent).ravel(), rtol=1e-12)
 
 

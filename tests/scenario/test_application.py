@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sdmodel.errors import Place, ScenarioError
 from sdmodel.model import Cell, Table
 from sdmodel.scenario import Change, Scenario, constant_values, merge, with_tables

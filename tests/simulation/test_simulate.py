@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sdmodel.errors import ScenarioError, SimulationError
 from sdmodel.simulation import NotFiniteWarning, simulate
 from sdmodel.testing import tiny_model
@@ -102,7 +103,7 @@ def test_times_that_make_no_run_are_refused(change):
 @pytest.mark.parametrize("saveper", [0.25, 0.3, 0.6])
 def test_saveper_must_be_a_multiple_of_the_time_step(saveper):
     """Below or beside the steps there is nothing to save."""
-    with pytest.raises(SimulationError, match="SAVEPER is .* whole multiple of TIME STEP, 0.5; .* would do"):
+    with pytest.raises(SimulationError, match=r"SAVEPER is .* whole multiple of TIME STEP, 0\.5; .* would do"):
         simulate(tiny_model(GROWTH, step=0.5, saveper=saveper))
 
 

@@ -236,9 +236,7 @@ NUMBERS = st.one_of(
     st.integers(0, 10**6).map(Integer),
     st.floats(1e-9, 1e9).filter(lambda value: value != int(value)).map(Float),
 )
-LEAVES = st.one_of(
-    NUMBERS, st.sampled_from([refer("a"), refer("b_c"), refer("time"), refer("v", "k1")])
-)
+LEAVES = st.one_of(NUMBERS, st.sampled_from([refer("a"), refer("b_c"), refer("time"), refer("v", "k1")]))
 
 
 def _branches(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
