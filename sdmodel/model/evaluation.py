@@ -134,12 +134,12 @@ def look_up(name: str, table: Table, x: float) -> float:
         return ys[min(bisect_left(xs, x), len(xs) - 1)]
     if name == "LOOKUP BACKWARD":
         return ys[max(bisect_right(xs, x) - 1, 0)]
-    if len(xs) == 1 or (name == "LOOKUP" and x <= xs[0]):
+    if len(xs) == 1:
         return ys[0]
-    if name == "LOOKUP" and x >= xs[-1]:
-        return ys[-1]
-    left = min(max(bisect_right(xs, x) - 1, 0), len(xs) - 2)
-    width = xs[left + 1] - xs[left]
+    within = name == "LOOKUP"
+    x = min(max(x, xs[0]), xs[-1]) if within else x
+    left = min(max(bisect_right(xs, x) - 1, 0), len(xs) - (1 if within else 2))
+    width = xs[left + 1] - xs[left] if left + 1 < len(xs) else 0.0
     return ys[left] + (x - xs[left]) * ((ys[left + 1] - ys[left]) / width if width else 0.0)
 
 

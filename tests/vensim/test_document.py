@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sdmodel.errors import ModelError
-from sdmodel.testing import benchmark_text, model_text
+from sdmodel.testing import model_text
 from sdmodel.vensim import Document, read_document
 
 PIECES = st.sampled_from(
@@ -165,28 +163,3 @@ def test_what_keeps_a_text_from_being_cut_has_its_place(text, where, words):
     (fault,) = _document(text).faults
     assert str(fault.where) == f"m.mdl:{where}"
     assert words in fault.what
-
-
-@pytest.mark.parametrize("piece", ['"', '\\"', "{", "}", "~", "|", ":MACRO:", "a" * 9, " ", "\\\n", "[", "x ~ ~ |\n"])
-def test_the_time_to_cut_a_text_grows_with_its_length_alone(piece):
-    """Ten times the text, at most some thirty times the time: no search begins again from the same place."""
-
-    def seconds(count: int) -> float:
-        text = "a = " + piece * count
-        begin = time.perf_counter()
-        document = _document(text)
-        "b" in document  # noqa: B015 - the names are found on demand
-        return time.perf_counter() - begin
-
-    assert seconds(50_000) < 30 * max(seconds(5_000), 0.005)
-
-
-def test_a_model_of_world3s_size_is_cut_in_some_milliseconds():
-    """Measured at 1 to 2 ms; the bound leaves room for a busy machine."""
-    data = benchmark_text(elements=315).encode()
-    spent = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        Document.from_bytes(data, "m.mdl")
-        spent.append(time.perf_counter() - begin)
-    assert min(spent) < 0.02

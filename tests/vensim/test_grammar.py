@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -215,21 +212,6 @@ def test_what_people_nest_is_read():
     """A choice among dozens of cases is a chain of IF THEN ELSE."""
     depth = DEPTH - 10
     assert _value("IF THEN ELSE(Time > 1, 2, " * depth + "3" + ")" * depth) == 3
-
-
-@pytest.mark.parametrize("piece", ["+ a ", "+ 1", "1", " ", "(1,2),", "1,", '"', "a ", "{x}", "[", ": "])
-def test_the_time_to_read_an_equation_grows_with_its_length_alone(piece):
-    """Ten times the text, at most some thirty times the time."""
-
-    def seconds(count: int) -> float:
-        text = model_text(f"a = 1 {piece * count} ~ ~ |")
-        begin = time.perf_counter()
-        with contextlib.suppress(ModelError):
-            model_from_text(text, "m.mdl")
-        return time.perf_counter() - begin
-
-    seconds(10)
-    assert seconds(10_000) < 30 * max(seconds(1_000), 0.02)
 
 
 NUMBERS = st.one_of(

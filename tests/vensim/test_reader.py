@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 
 import pytest
 from hypothesis import given
@@ -12,7 +11,7 @@ from sympy import Integer
 
 from sdmodel.errors import ModelError
 from sdmodel.model import FUNCTIONS, Group, Range, Subscript, SubscriptMapping, add, multiply, refer
-from sdmodel.testing import benchmark_text, model_text, tiny_model
+from sdmodel.testing import model_text, tiny_model
 from sdmodel.vensim import model_from_text, read_model
 
 HOSTILE = [
@@ -296,15 +295,3 @@ def _faults(file):
     except ModelError as error:
         return [fault.what for fault in error.faults]
     return []
-
-
-def test_a_model_of_three_hundred_elements_is_read_at_once(tmp_path):
-    """Measured at 40 ms with everything; checked types and a busy machine take several times as long."""
-    file = tmp_path / "large.mdl"
-    file.write_text(benchmark_text(elements=300), "utf-8")
-    spent = []
-    for _ in range(4):
-        begin = time.perf_counter()
-        read_model(file)
-        spent.append(time.perf_counter() - begin)
-    assert min(spent) < 0.5

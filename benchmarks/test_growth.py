@@ -1,0 +1,35 @@
+"""How the time to read grows with the text: ten times the text in some ten times the time, whatever the text is made of."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from sdmodel.errors import ModelError
+from sdmodel.testing import model_text
+from sdmodel.vensim import Document, model_from_text
+
+CUT = ['"', "{", "~", "|", ":MACRO:", " ", "x ~ ~ |\n"]
+READ = ["+ a ", "1", "(1,2),", "a ", "{x}", ": "]
+
+
+@pytest.mark.parametrize("count", [5_000, 50_000])
+@pytest.mark.parametrize("piece", CUT)
+@pytest.mark.benchmark(group="grow")
+def test_cut(benchmark, piece, count):
+    data = ("a = " + piece * count).encode()
+    benchmark(lambda: "b" in Document.from_bytes(data, "m.mdl"))
+
+
+@pytest.mark.parametrize("count", [1_000, 10_000])
+@pytest.mark.parametrize("piece", READ)
+@pytest.mark.benchmark(group="grow")
+def test_read(benchmark, piece, count):
+    text = model_text(f"a = 1 {piece * count} ~ ~ |")
+
+    def read() -> None:
+        with contextlib.suppress(ModelError):
+            model_from_text(text, "m.mdl")
+
+    benchmark(read)
