@@ -96,7 +96,9 @@ _MIXES: tuple[Callable[[str, str], str], ...] = (
     lambda a, b: f"0.3 + {a} - 0.3*({b})",
     lambda a, b: f"IF THEN ELSE(Time > 1975, {a}, {b})",
     lambda a, b: f"IF THEN ELSE({a} > 1.15, {b}, 1 + (({b}) - 1)*0.5)",
-    lambda a, b: f"EXP(0.3*({a} - 1))*({b})^0.5",
+    lambda a, b: f"({a})*({b})/(0.5 + 0.5*({a}))",
+    lambda a, b: f"1 + 0.4*(({a}) - 1) + 0.4*(({b}) - 1)",
+    lambda a, b: f"EXP(0.3*({a} - 1))*(0.5 + 0.5*({b}))",
     lambda a, b: f"0.6 + 0.6*LN(1 + {a})*MIN({b}, 1.5)",
     lambda a, b: f"({a})^0.7*(1 + 0.2*(({b}) - 1))",
 )
@@ -182,7 +184,7 @@ def _stock_with_flows(
         f"Level {number}*MAX(0, 2 - Level {number}/{1.5 * start:g})/lifetime {number}*{one}*{two}",
         f"outflow {before.number}*{start / before.start * before.lifetime / lifetime:.6g}*{one}",
         f"{start}/lifetime {number}*{one}*{two}",
-        f"{start}/lifetime {number}*(1 + 0.5*SIN((Time - 1900)/{3 + number}))*{one}",
+        f"{start}/lifetime {number}*(1 + STEP(0.5, {1910 + 5 * number}) - STEP(0.5, {1935 + 5 * number}))*{one}",
     )
     return [
         block_text(f"Level {number} = INTEG(inflow {number} - outflow {number}, {start})", units="Dmnl"),

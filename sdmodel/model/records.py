@@ -11,6 +11,7 @@ from typing import Literal
 from sympy import Expr
 
 from ..errors import Place
+from .algebra import NA, walk
 from .names import identifiers, key
 
 Kind = Literal["stock", "flow", "auxiliary", "constant", "lookup"]
@@ -150,6 +151,12 @@ class Model:
         return MappingProxyType(
             {own: label for each in ranges for own, label in zip(each.keys, each.labels, strict=True)}
         )
+
+    @cached_property
+    def mentions_missing(self) -> bool:
+        """Whether `:NA:` stands in some equation."""
+        equations = (equation for element in self for equation in element.equations)
+        return any(part == NA for equation in equations for part in walk(equation.expression) if part.is_Float)
 
     @cached_property
     def identifiers(self) -> Mapping[str, str]:

@@ -32,7 +32,7 @@ class Program:
         """Machine code for blocks of that many members, made when it is first asked for."""
         with self._lock:
             if width not in self._codes:
-                self._codes[width] = assemble(module_text(self.layout, width, host().mathematics))
+                self._codes[width] = assemble(module_text(self.layout, width, host().mathematics), alone=width == 1)
             return self._codes[width]
 
     def row(self, cell: Cell) -> int:

@@ -66,14 +66,14 @@ class Code:
     engine: Any
 
 
-def assemble(text: str) -> Code:
-    """Machine code for a module of assembly."""
+def assemble(text: str, *, alone: bool) -> Code:
+    """Machine code for a module of assembly; for one member alone more is done to make it quick."""
     this = host()
     module = llvm.parse_assembly(text)
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=this.cpu, features=this.features, opt=2, jit=True, codemodel="jitdefault"
     )
-    _optimise(module, machine)
+    _optimise(module, machine, alone=alone)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     signature = ctypes.CFUNCTYPE(
@@ -83,9 +83,12 @@ def assemble(text: str) -> Code:
     return Code(signature(engine.get_function_address("run")), engine)
 
 
-def _optimise(module: Any, machine: Any) -> None:
-    """Inlines the elementary functions and drops what is computed twice; more would cost more time than it saves."""
+def _optimise(module: Any, machine: Any, *, alone: bool) -> None:
+    """Inlines elementary functions, and for scalar code lookups too; vector code gains nothing from more than that."""
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+    if alone:
+        builder.getModulePassManager().run(module, builder)
+        return
     passes = llvm.create_new_module_pass_manager()
     passes.add_always_inliner_pass()
     passes.run(module, builder)

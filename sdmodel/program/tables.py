@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from string import Template
 
 from ..model import Table
-from .ir import Function, literal, numbers
+from .ir import Function, literal
 
 UNROLLED = 24
 """Up to so many points all are compared at once, without a branch; beyond that a search goes point by point."""
@@ -101,68 +102,100 @@ def _nearest(f: Function, way: str, count: int, x: str) -> str:
 
 
 def _scan(name: str, way: str, count: int) -> str:
-    """One member's lookup: a search that halves the table, then the same arithmetic."""
+    """One member's lookup: a search that halves the table each time, then the same arithmetic."""
+    clamped = way == "between"
     if way in {"forward", "backward"}:
-        sign, shift = ("oge", 0) if way == "backward" else ("ogt", -1)
-        return (
-            _search(name, sign, shift, count, count)
-            + """
-at:
+        body = _SEGMENT_END
+        search = _search(count, "oge" if way == "backward" else "ogt", 0 if way == "backward" else -1)
+    else:
+        body = _SEGMENT.substitute(count=count)
+        search = _search(count if clamped else count - 1, "oge", 0)
+    head = _CLAMPED.substitute(last=count - 1) if clamped else "  %xc = fadd double %x, 0x8000000000000000"
+    return f"""define internal double @{name}(double %x, ptr %p) nounwind {{
+entry:
+{head}
+  %ys = getelementptr inbounds double, ptr %p, i64 {count}
+{search}
+{body}
+}}
+"""
+
+
+_CLAMPED = Template("""\
+  %x_first = load double, ptr %p
+  %p_last = getelementptr inbounds double, ptr %p, i64 $last
+  %x_last = load double, ptr %p_last
+  %below = fcmp olt double %x, %x_first
+  %xa = select i1 %below, double %x_first, double %x
+  %above = fcmp ogt double %xa, %x_last
+  %xc = select i1 %above, double %x_last, double %xa""")
+
+_SEGMENT_END = """\
   %py = getelementptr inbounds double, ptr %ys, i64 %lo
   %y = load double, ptr %py
-  ret double %y
-}
-"""
-        )
-    clamp = way == "between"
-    return (
-        _search(name, "oge", 0, count if clamp else count - 1, count, clamp=clamp)
-        + f"""
-at:
+  ret double %y"""
+
+_SEGMENT = Template("""\
   %px = getelementptr inbounds double, ptr %p, i64 %lo
   %py = getelementptr inbounds double, ptr %ys, i64 %lo
-  %ps = getelementptr inbounds double, ptr %py, i64 {count}
+  %ps = getelementptr inbounds double, ptr %py, i64 $count
   %x0 = load double, ptr %px
   %y0 = load double, ptr %py
   %s = load double, ptr %ps
   %dx = fsub double %xc, %x0
   %dy = fmul double %dx, %s
   %y = fadd double %y0, %dy
-  ret double %y
-}}
-"""
-    )
+  ret double %y""")
 
 
-def _search(name: str, sign: str, shift: int, last: int, count: int, *, clamp: bool = False) -> str:
-    """The head of a scalar lookup: `%lo` is the last index in [0, last) whose edge x is not beyond."""
-    clamping = f"""
-  %x_first = load double, ptr %p
-  %p_last = getelementptr inbounds double, ptr %p, i64 {count - 1}
-  %x_last = load double, ptr %p_last
-  %below = fcmp olt double %x, %x_first
-  %xa = select i1 %below, double %x_first, double %x
-  %above = fcmp ogt double %xa, %x_last
-  %xc = select i1 %above, double %x_last, double %xa"""
-    same = "\n  %xc = fadd double %x, 0x8000000000000000"
-    return f"""define internal {numbers(1)} @{name}(double %x, ptr %p) nounwind {{
-entry:{clamping if clamp else same}
-  %ys = getelementptr inbounds double, ptr %p, i64 {count}
+def _search(last: int, sign: str, shift: int) -> str:
+    """Finds `%lo`, the last index below `last` whose edge x has reached; an edge is `shift` points from its index.
+
+    A short table becomes a tree of comparisons, whose branches the processor learns to foresee; a long one a loop.
+    """
+    if last > UNROLLED:
+        return _LOOP.substitute(last=last, sign=sign, shift=shift)
+    lines = [f"  br label %n0_{last}"]
+    leaves: list[tuple[int, str]] = []
+    _branch(lines, leaves, 0, last, (sign, shift))
+    return "\n".join([*lines, "at:", f"  %lo = phi i64 {', '.join(f'[ {low}, %{label} ]' for low, label in leaves)}"])
+
+
+def _branch(lines: list[str], leaves: list[tuple[int, str]], low: int, high: int, edge: tuple[str, int]) -> None:
+    """The part of the tree that tells the indices from `low` up to `high` apart."""
+    label, middle = f"n{low}_{high}", (low + high) // 2
+    lines.append(f"{label}:")
+    if high - low == 1:
+        leaves.append((low, label))
+        lines.append("  br label %at")
+        return
+    sign, shift = edge
+    lines += [
+        f"  %p_{label} = getelementptr inbounds double, ptr %p, i64 {middle + shift}",
+        f"  %x_{label} = load double, ptr %p_{label}",
+        f"  %c_{label} = fcmp {sign} double %xc, %x_{label}",
+        f"  br i1 %c_{label}, label %n{middle}_{high}, label %n{low}_{middle}",
+    ]
+    _branch(lines, leaves, low, middle, edge)
+    _branch(lines, leaves, middle, high, edge)
+
+
+_LOOP = Template("""\
   br label %next
 next:
   %lo = phi i64 [ 0, %entry ], [ %lo2, %on ]
-  %hi = phi i64 [ {last}, %entry ], [ %hi2, %on ]
+  %hi = phi i64 [ $last, %entry ], [ %hi2, %on ]
   %gap = sub i64 %hi, %lo
   %more = icmp ugt i64 %gap, 1
   br i1 %more, label %on, label %at
 on:
   %half = lshr i64 %gap, 1
   %mid = add i64 %lo, %half
-  %edge = add i64 %mid, {shift}
+  %edge = add i64 %mid, $shift
   %pm = getelementptr inbounds double, ptr %p, i64 %edge
   %xm = load double, ptr %pm
-  %reached = fcmp {sign} double %xc, %xm
+  %reached = fcmp $sign double %xc, %xm
   %lo2 = select i1 %reached, i64 %mid, i64 %lo
   %hi2 = select i1 %reached, i64 %hi, i64 %mid
   br label %next
-"""
+at:""")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..dataset import make_run
 from ..errors import SimulationError
-from ..model import NA, Cell, Element, Integrator, Model, bindings, key, labels_of, nearest, spell, walk
+from ..model import NA, Cell, Element, Integrator, Model, bindings, key, labels_of, nearest, spell
 from ..program import Program, compile_model
 from ..scenario import Scenario, constant_values, merge, with_tables
 from ..vensim import read_scenario
@@ -180,8 +180,7 @@ def _constants(program: Program, kept: Sequence[Element], inputs: Inputs) -> dic
 
 def _blank_missing(model: Model, values: NDArray[np.float64]) -> None:
     """Shows Vensim's missing value, and sums of it, as what it means; only where the model mentions it."""
-    equations = (equation for element in model for equation in element.equations)
-    if any(part == NA for equation in equations for part in walk(equation.expression) if part.is_Float):
+    if model.mentions_missing:
         values[values <= NA] = np.nan
 
 
