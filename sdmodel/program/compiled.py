@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import Cell, Model, plan
+from ..model import Cell, Element, Model, labels_of, plan
 from .layout import Layout, lay_out
 from .machine import Code, assemble, host
 from .module import module_text
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """An element spread over its dimensions: `cells` row by row, the workspace's row of each, and which have no equation.
+
+    A cell without an equation has row 0; a constant's rows hold what is given, a computed element's what a step makes.
+    """
+
+    shape: tuple[int, ...]
+    cells: tuple[Cell, ...]
+    rows: tuple[int, ...]
+    undefined: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +34,7 @@ class Program:
     """What `compile_model` makes: it computes any member of a model; safe to share between threads."""
 
     layout: Layout
+    _grids: dict[str, Grid] = field(default_factory=dict)
     _codes: dict[int, Code] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -35,9 +50,26 @@ class Program:
                 self._codes[width] = assemble(module_text(self.layout, width, host().mathematics), alone=width == 1)
             return self._codes[width]
 
+    def grid(self, element: Element) -> Grid:
+        """How the element's numbers lie in the workspace."""
+        if element.key not in self._grids:
+            self._grids[element.key] = _grid(self.layout, element)
+        return self._grids[element.key]
+
     def row(self, cell: Cell) -> int:
         """Where a cell lives in the workspace."""
         return self.layout.row[cell]
+
+
+def _grid(layout: Layout, element: Element) -> Grid:
+    axes = [labels_of(layout.plan.model.subscripts, each) for each in element.dimensions]
+    cells = tuple(Cell(element.key, labels) for labels in product(*axes))
+    return Grid(
+        tuple(map(len, axes)),
+        cells,
+        tuple(layout.row.get(cell, 0) for cell in cells),
+        tuple(index for index, cell in enumerate(cells) if cell not in layout.row),
+    )
 
 
 _PROGRAMS: WeakKeyDictionary[Model, Program] = WeakKeyDictionary()

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,16 +125,23 @@ def _compute(
     history = np.empty(max(1, (job.timing.steps + 1) * len(layout.delay_input) * width))
     out, ends = values[:, :, first:], broken[first:]
     job.program.code(width).run(
-        workspace.ctypes.data, job.given.ctypes.data, len(job.varied_rows), job.varied_rows.ctypes.data, columns.ctypes.data,
-        columns.shape[1], out.ctypes.data, values.shape[2], len(job.rows), job.rows.ctypes.data, moments.ctypes.data,
-        job.timing.steps, job.timing.every, job.timing.time_step, int(job.runge_kutta), 0, blocks, history.ctypes.data,
-        ends.ctypes.data,
+        _address(workspace), _address(job.given), len(job.varied_rows), _address(job.varied_rows), _address(columns),
+        columns.shape[1], _address(out), values.shape[2], len(job.rows), _address(job.rows), _address(moments),
+        job.timing.steps, job.timing.every, job.timing.time_step, int(job.runge_kutta), 0, blocks, _address(history),
+        _address(ends),
     )  # fmt: skip
+
+
+def _address(array: NDArray[Any]) -> int:
+    """Where an array's numbers begin."""
+    return int(array.__array_interface__["data"][0])
 
 
 def _columns(inputs: Inputs, first: int, last: int, size: int) -> NDArray[np.float64]:
     """The varied constants of a piece; the last member fills up the last register."""
-    columns = inputs.columns(first, last) if inputs.varied else np.empty((0, last - first))
+    if not inputs.varied:
+        return np.empty((0, size))
+    columns = inputs.columns(first, last)
     filling = np.repeat(columns[:, -1:], size - (last - first), axis=1)
     return np.ascontiguousarray(np.concatenate([columns, filling], axis=1))
 
@@ -141,5 +149,5 @@ def _columns(inputs: Inputs, first: int, last: int, size: int) -> NDArray[np.flo
 def _aligned(size: int) -> NDArray[np.float64]:
     """Uninitialised memory that begins where a register's load likes it to."""
     memory = np.empty(size + _ALIGNMENT // 8)
-    offset = (-memory.ctypes.data % _ALIGNMENT) // 8
+    offset = (-_address(memory) % _ALIGNMENT) // 8
     return memory[offset : offset + size]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..dataset import make_run
 from ..errors import SimulationError
-from ..model import NA, Cell, Element, Integrator, Model, bindings, key, labels_of, nearest, spell
+from ..model import NA, Element, Integrator, Model, key, nearest, spell
 from ..program import Program, compile_model
 from ..scenario import Scenario, constant_values, merge, with_tables
 from ..vensim import read_scenario
@@ -67,7 +67,7 @@ def simulate(
     _check_memory(bytes_needed(job, inputs.count, threads or available_threads()), memory)
     outcome = execute(job, inputs, threads=threads, progress=progress)
     note = diagnose(job, inputs, outcome)
-    values = _values(model, saved, outcome, inputs) | _constants(program, kept, inputs)
+    values = _values(program, saved, outcome, inputs) | _constants(program, kept, inputs)
     attributes: dict[str, Any] = {
         "scenario": changes.text,
         "changes": _changes(model, inputs, changes),
@@ -115,18 +115,9 @@ def _kept(model: Model, save: Iterable[str] | None) -> list[Element]:
     return list(found.values())
 
 
-def _grid(model: Model, element: Element) -> tuple[tuple[int, ...], list[Cell]]:
-    """The shape of an element over its dimensions, and its cells row by row."""
-    axes = [labels_of(model.subscripts, each) for each in element.dimensions]
-    shape = tuple(map(len, axes))
-    where = np.indices(shape).reshape(len(shape), -1).T if shape else [()]
-    return shape, [Cell(element.key, tuple(axis[i] for axis, i in zip(axes, index, strict=True))) for index in where]
-
-
 def _job(program: Program, timing: Timing, inputs: Inputs, saved: Sequence[Element], runge_kutta: bool) -> Job:  # noqa: FBT001
     layout = program.layout
-    model = layout.plan.model
-    rows = [layout.row.get(cell, 0) for element in saved for cell in _grid(model, element)[1]]
+    rows = [row for element in saved for row in program.grid(element).rows]
     given = dict(layout.plan.constants) | inputs.fixed
     return Job(
         program,
@@ -138,21 +129,20 @@ def _job(program: Program, timing: Timing, inputs: Inputs, saved: Sequence[Eleme
     )
 
 
-def _values(model: Model, saved: Sequence[Element], outcome: Outcome, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
+def _values(
+    program: Program, saved: Sequence[Element], outcome: Outcome, inputs: Inputs
+) -> dict[str, NDArray[np.float64]]:
     """Each element's part of the outcome, shape (times, labels, members); missing values are not numbers."""
     values = {}
     first = 0
-    lines = len(outcome.values)
-    _blank_missing(model, outcome.values)
+    _blank_missing(program.layout.plan.model, outcome.values)
     for element in saved:
-        shape, cells = _grid(model, element)
-        part = outcome.values[:, first : first + len(cells)].reshape(lines, *shape, *inputs.shape)
-        defined = {labels for equation in element.equations for labels, _ in bindings(model.subscripts, equation)}
-        for index, cell in enumerate(cells) if len(defined) < len(cells) else ():
-            if cell.labels not in defined:
-                outcome.values[:, first + index] = np.nan
-        values[element.key] = part
-        first += len(cells)
+        grid = program.grid(element)
+        for index in grid.undefined:
+            outcome.values[:, first + index] = np.nan
+        part = outcome.values[:, first : first + len(grid.cells)]
+        values[element.key] = part.reshape(len(part), *grid.shape, *inputs.shape)
+        first += len(grid.cells)
     return values
 
 
@@ -163,7 +153,8 @@ def _constants(program: Program, kept: Sequence[Element], inputs: Inputs) -> dic
     for element in kept:
         if element.kind != "constant":
             continue
-        shape, cells = _grid(plan.model, element)
+        grid = program.grid(element)
+        shape, cells = grid.shape, grid.cells
         parts: list[Any] = [inputs.fixed.get(cell, plan.constants.get(cell, np.nan)) for cell in cells]
         if any(cell in inputs.varied for cell in cells):
             for index, cell in enumerate(cells):

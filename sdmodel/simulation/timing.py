@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,17 +29,23 @@ class Timing:
 
     @property
     def moments(self) -> NDArray[np.float64]:
-        """The time of every step and of the middle of every step, shape (2 * steps + 1,)."""
-        halves = np.arange(2 * self.steps + 1, dtype=float)
-        per_unit = round(1 / self.time_step)
-        if per_unit and abs(per_unit * self.time_step - 1) < 1e-12:  # noqa: PLR2004 - a step of 0.1 then hits 0.3 itself
-            return self.initial + halves / (2 * per_unit)
-        return self.initial + halves * (self.time_step / 2)
+        """The time of every step and of the middle of every step, shape (2 * steps + 1,); not to be written to."""
+        return _moments(self)
 
     @property
     def saved(self) -> NDArray[np.float64]:
         """The times that are saved."""
         return self.moments[:: 2 * self.every]
+
+
+@lru_cache(maxsize=16)
+def _moments(timing: Timing) -> NDArray[np.float64]:
+    halves = np.arange(2 * timing.steps + 1, dtype=float)
+    per_unit = round(1 / timing.time_step)
+    whole = per_unit and abs(per_unit * timing.time_step - 1) < _WHOLE**2  # a step of 0.1 then hits 0.3 itself
+    moments = timing.initial + (halves / (2 * per_unit) if whole else halves * (timing.time_step / 2))
+    moments.flags.writeable = False
+    return moments
 
 
 def timing_of(plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, object]) -> Timing:
