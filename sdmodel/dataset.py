@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .errors import DatasetError
-from .model.names import display, identifiers, key, nearest
+from .model.names import display, key, nearest
 from .model.records import Element, Model
 
 TIME = "time"
@@ -47,7 +47,7 @@ def make_run(
     """
     members = {name: _member_coordinate(name, labels) for name, labels in (dims or {}).items()}
     elements = [model.elements[each] for each in values]
-    ranges = _range_names(model)
+    ranges = model.range_identifiers
     _check_names(members, (TIME, DATE, *ranges.values()))
     variables = {model.identifiers[each.key]: _variable(each, values[each.key], ranges, members) for each in elements}
     _check_names(members, [name for name, each in variables.items() if each.dims != (name,)])
@@ -140,12 +140,6 @@ def dates_of(years: NDArray[np.float64]) -> NDArray[Any]:
 
 def _is_subscript(variable: xr.DataArray | xr.Dataset, dim: Hashable) -> bool:
     return dim in variable.coords and variable.coords[dim].attrs.get("kind") == "subscript"
-
-
-def _range_names(model: Model) -> dict[str, str]:
-    """What the dimension of each range is called, by key: never the same as a variable."""
-    names = identifiers((TIME, *model.elements, *model.subscripts))
-    return {each: names[each] for each in model.subscripts}
 
 
 def _dimension_names(element: Element, ranges: Mapping[str, str]) -> tuple[str, ...]:

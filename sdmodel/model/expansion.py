@@ -26,7 +26,6 @@ from .algebra import (
     references,
     referred,
     rewrite,
-    walk,
 )
 from .evaluation import Start, evaluate
 from .functions import FUNCTIONS
@@ -58,29 +57,54 @@ class _Workshop:
 
         It has the subscripts of the equation, and those of a SUM around the call.
         """
-        extra = _marks_of(call)
-        subscripts = (*self.equation.subscripts, *(name.rstrip("!") for name in extra))
+        extra = marked(call)
+        subscripts = (*self.equation.subscripts, *extra)
         name = f"{self.element.key}#{self.serial()}"
-        self._keep(name, kind, rewrite(build(refer(name, *subscripts)), _unmark), subscripts)
-        return refer(name, *self.equation.subscripts, *extra)
+        self._keep(
+            name,
+            kind,
+            build(refer(name, *subscripts)),
+            subscripts,
+            [(*each, *extra) for each in self.equation.exceptions],
+        )
+        return refer(name, *subscripts)
 
     def share(self, reduction: Expr) -> Expr | None:
         """A SUM that is the same for many cells of the equation as an element of its own, worked out once for each it differs in."""
-        used = {index for part in references(reduction) for index in referred(part)[1]} - set(marked(reduction))
+        used = {name for part in references(reduction) for name in (referred(part)[0], *referred(part)[1])} - set(
+            marked(reduction)
+        )
         ranges = [each for each in self.equation.subscripts if each in self.model.subscripts]
+        if self.equation.exceptions:  # what is read for an excepted cell may not exist
+            return None
         if any(each.endswith("!") or (each in self.model.subscripts and each not in ranges) for each in used):
             return None
         kept = tuple(each for each in ranges if each in used)
         if len(kept) == len(ranges):
             return None
         name = f"{self.element.key}#{self.serial()}"
-        self._keep(name, "auxiliary", reduction, kept)
+        self._keep(name, "auxiliary", reduction, kept, ())
         return refer(name, *kept)
 
-    def _keep(self, name: str, kind: Kind, expression: Expr, subscripts: tuple[str, ...]) -> None:
-        exceptions = self.equation.exceptions if subscripts == self.equation.subscripts else ()
-        equation = replace(self.equation, expression=expression, subscripts=subscripts, exceptions=exceptions)
-        self.made.append(Element(name, kind, (equation,), subscripts, group=self.element.group, hidden=True))
+    def _keep(
+        self,
+        name: str,
+        kind: Kind,
+        expression: Expr,
+        subscripts: tuple[str, ...],
+        exceptions: Sequence[tuple[str, ...]],
+    ) -> None:
+        equation = replace(self.equation, expression=expression, subscripts=subscripts, exceptions=tuple(exceptions))
+        self.made.append(
+            Element(
+                name,
+                kind,
+                (equation,),
+                tuple(each.rstrip("!") for each in subscripts),
+                group=self.element.group,
+                hidden=True,
+            )
+        )
 
     def stock(self, call: Expr, rate: Callable[[Expr], Expr], initial: Expr) -> Expr:
         """A hidden stock."""
@@ -89,22 +113,6 @@ class _Workshop:
     def auxiliary(self, call: Expr, expression: Expr) -> Expr:
         """A hidden auxiliary, so that a value used twice is worked out once."""
         return expression if not expression.args else self.make("auxiliary", call, lambda _: expression)
-
-
-def _marks_of(call: Expr) -> tuple[str, ...]:
-    """The ranges that a SUM around the call runs over, where the call uses them."""
-    found: dict[str, None] = {}
-    for part in walk(call):
-        if isinstance(part, Symbol | Indexed):
-            found.update(dict.fromkeys(name for name in referred(part)[1] if name.endswith("!")))
-    return tuple(found)
-
-
-def _unmark(part: Expr) -> Expr | None:
-    if not isinstance(part, Indexed):
-        return None
-    name, indices = referred(part)
-    return refer(name, *(index.rstrip("!") for index in indices)) if any("!" in index for index in indices) else None
 
 
 def _smooth(shop: _Workshop, call: Expr, parts: Sequence[Expr], order: int) -> Expr:
@@ -205,7 +213,7 @@ def expand(model: Model) -> Model:
     """
     elements: dict[str, Element] = {}
     for element in model:
-        count = iter(range(1, 1_000_000))
+        count = (n for n in range(1, 1_000_000) if f"{element.key}#{n}" not in model.elements)
         equations = []
         for equation in element.equations:
             shop = _Workshop(model, element, equation, lambda count=count: next(count))  # type: ignore[misc]

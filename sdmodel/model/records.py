@@ -159,6 +159,12 @@ class Model:
         return any(part == NA for equation in equations for part in walk(equation.expression) if part.is_Float)
 
     @cached_property
+    def range_identifiers(self) -> Mapping[str, str]:
+        """What the dimension of each subscript range is called in a dataset, by key: never the same as a variable."""
+        names = identifiers((_TIME, *self.elements, *self.subscripts))
+        return MappingProxyType({each: names[each] for each in self.subscripts})
+
+    @cached_property
     def identifiers(self) -> Mapping[str, str]:
         """What the variable of each element is called in a dataset, by key."""
         names = identifiers((_TIME, *self.elements))

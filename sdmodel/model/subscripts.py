@@ -29,7 +29,7 @@ class SubscriptFault(Exception):  # noqa: N818 - caught inside the stage and tol
 
 def labels_of(subscripts: Mapping[str, Subscript], name: str) -> tuple[str, ...]:
     """The labels of a range, or the label itself; all as keys."""
-    found = subscripts.get(name)
+    found = subscripts.get(name.rstrip("!"))
     return (name,) if found is None else found.keys
 
 

@@ -13,15 +13,15 @@ from .layout import Layout
 
 _LOOPS = Template(
     """
-; stocks := base + factor * rates, for every stock; %bad gathers what is not finite
-define internal $T @advance(ptr noalias %ws, i64 %from, double %factor, $T %bad) nounwind {
+; stocks := base + factor * rates, for every stock; tells whether one is not finite
+define internal $B @advance(ptr noalias %ws, i64 %from, double %factor) nounwind {
 entry:
   $spread_factor
   %empty = icmp eq i64 $stocks, 0
   br i1 %empty, label %done, label %each
 each:
   %i = phi i64 [ 0, %entry ], [ %i2, %each ]
-  %b = phi $T [ %bad, %entry ], [ %b2, %each ]
+  %b = phi $B [ $false, %entry ], [ %b2, %each ]
   %at = mul i64 %i, $W
   %ps = getelementptr inbounds double, ptr %ws, i64 %at
   %off_r = add i64 %at, $rates
@@ -33,14 +33,15 @@ each:
   %change = fmul $T %factors, %rate
   %stock = fadd $T %base, %change
   store $T %stock, ptr %ps, align $A
-  %z = fmul $T %stock, $zero
-  %b2 = fadd $T %b, %z
+  %z = fsub $T %stock, %stock
+  %odd = fcmp uno $T %z, $zero
+  %b2 = or $B %b, %odd
   %i2 = add i64 %i, 1
   %more = icmp ult i64 %i2, $stocks
   br i1 %more, label %each, label %done
 done:
-  %result = phi $T [ %bad, %entry ], [ %b2, %each ]
-  ret $T %result
+  %result = phi $B [ $false, %entry ], [ %b2, %each ]
+  ret $B %result
 }
 
 ; sums := old + weight * rates, where old is the rates' own row when weight is 1 (the first stage of Runge-Kutta)
@@ -151,13 +152,12 @@ begin:
 stepping:
   %k = phi i64 [ 0, %begin ], [ %k2, %stepped ]
   %line = phi i64 [ 0, %begin ], [ %line2, %stepped ]
-  %bad = phi $T [ $zero, %begin ], [ %bad2, %stepped ]
+  %bad = phi $B [ $false, %begin ], [ %bad2, %stepped ]
   %since = phi $T [ $never, %begin ], [ %since2, %stepped ]
   %k_real = sitofp i64 %k to double
   $spread_k
-  %is_bad = fcmp uno $T %bad, $zero
   %is_new = fcmp oeq $T %since, $never
-  %found = and $B %is_bad, %is_new
+  %found = and $B %bad, %is_new
   %since2 = select $B %found, $T %k_all, $T %since
   %k_twice = shl i64 %k, 1
   %pt = getelementptr inbounds double, ptr %times, i64 %k_twice
@@ -199,7 +199,7 @@ integrate:
   %slow = icmp ne i64 %rk4, 0
   br i1 %slow, label %runge_kutta, label %euler
 euler:
-  %bad_e = call $T @advance(ptr %ws, i64 0, double %h, $T $zero)
+  %bad_e = call $B @advance(ptr %ws, i64 0, double %h)
   br label %stepped
 runge_kutta:
   %k_mid = or i64 %k_twice, 1
@@ -210,20 +210,20 @@ runge_kutta:
   %te = load double, ptr %pte
   call void @gather(ptr %ws, double 1.0, i1 true)
   call void @copy(ptr %ws, i64 0, i64 $base)
-  %b1 = call $T @advance(ptr %ws, i64 $base, double %half, $T $zero)
+  %b1 = call $B @advance(ptr %ws, i64 $base, double %half)
   call void @step(ptr %ws, double %tm, double %t, double %h)
   call void @gather(ptr %ws, double 2.0, i1 false)
-  %b2 = call $T @advance(ptr %ws, i64 $base, double %half, $T $zero)
+  %b2 = call $B @advance(ptr %ws, i64 $base, double %half)
   call void @step(ptr %ws, double %tm, double %t, double %h)
   call void @gather(ptr %ws, double 2.0, i1 false)
-  %b3 = call $T @advance(ptr %ws, i64 $base, double %h, $T $zero)
+  %b3 = call $B @advance(ptr %ws, i64 $base, double %h)
   call void @step(ptr %ws, double %te, double %t, double %h)
   call void @gather(ptr %ws, double 1.0, i1 false)
   call void @copy(ptr %ws, i64 $sums, i64 $rates)
-  %bad_r = call $T @advance(ptr %ws, i64 $base, double %sixth, $T $zero)
+  %bad_r = call $B @advance(ptr %ws, i64 $base, double %sixth)
   br label %stepped
 stepped:
-  %bad2 = phi $T [ %bad_e, %euler ], [ %bad_r, %runge_kutta ]
+  %bad2 = phi $B [ %bad_e, %euler ], [ %bad_r, %runge_kutta ]
   %k2 = add i64 %k, 1
   br label %stepping
 block_done:
@@ -231,6 +231,110 @@ block_done:
   store $T %since2, ptr %pb, align 8
   %block2 = add i64 %block, 1
   br label %blocks
+}
+"""
+)
+
+_MEMORY = Template(
+    """
+; each DELAY FIXED shows its input of so many steps ago, where there was one
+define internal void @recall(ptr noalias %ws, ptr noalias %history, i64 %k) nounwind {
+entry:
+  %k_real = sitofp i64 %k to double
+  br label %delay
+delay:
+  %d = phi i64 [ 0, %entry ], [ %d2, %delay_done ]
+  %d_more = icmp ult i64 %d, $delays
+  br i1 %d_more, label %begin, label %done
+begin:
+  %p_out = getelementptr inbounds i64, ptr @delay_rows, i64 %d
+  %out = load i64, ptr %p_out
+  %p_steps = getelementptr inbounds i64, ptr @steps_rows, i64 %d
+  %steps_at = load i64, ptr %p_steps
+  %d_at = mul i64 %d, $W
+  br label %lane
+lane:
+  %i = phi i64 [ 0, %begin ], [ %i2, %lane_done ]
+  %s_at = add i64 %steps_at, %i
+  %p_s = getelementptr inbounds double, ptr %ws, i64 %s_at
+  %steps = load double, ptr %p_s
+  %past = fsub double %k_real, %steps
+  %there = fcmp oge double %past, 0.0
+  br i1 %there, label %show, label %lane_done
+show:
+  %line = fptosi double %past to i64
+  %l_at = mul i64 %line, $line
+  %h_d = add i64 %l_at, %d_at
+  %h_at = add i64 %h_d, %i
+  %p_h = getelementptr inbounds double, ptr %history, i64 %h_at
+  %value = load double, ptr %p_h
+  %o_at = add i64 %out, %i
+  %p_o = getelementptr inbounds double, ptr %ws, i64 %o_at
+  store double %value, ptr %p_o
+  br label %lane_done
+lane_done:
+  %i2 = add i64 %i, 1
+  %i_more = icmp ult i64 %i2, $W
+  br i1 %i_more, label %lane, label %delay_done
+delay_done:
+  %d2 = add i64 %d, 1
+  br label %delay
+done:
+  ret void
+}
+
+; copies a row of the workspace
+define internal void @copy_row(ptr %from, ptr %to) nounwind {
+entry:
+  br label %lane
+lane:
+  %i = phi i64 [ 0, %entry ], [ %i2, %lane ]
+  %p_f = getelementptr inbounds double, ptr %from, i64 %i
+  %p_t = getelementptr inbounds double, ptr %to, i64 %i
+  %value = load double, ptr %p_f
+  store double %value, ptr %p_t
+  %i2 = add i64 %i, 1
+  %more = icmp ult i64 %i2, $W
+  br i1 %more, label %lane, label %done
+done:
+  ret void
+}
+
+; the inputs of delays go into the history, and samples are held
+define internal void @remember(ptr %ws, ptr %history, i64 %k) nounwind {
+entry:
+  %l_at = mul i64 %k, $line
+  br label %delay
+delay:
+  %d = phi i64 [ 0, %entry ], [ %d2, %keep ]
+  %d_more = icmp ult i64 %d, $delays
+  br i1 %d_more, label %keep, label %sample
+keep:
+  %p_in = getelementptr inbounds i64, ptr @input_rows, i64 %d
+  %in = load i64, ptr %p_in
+  %p_from = getelementptr inbounds double, ptr %ws, i64 %in
+  %d_at = mul i64 %d, $W
+  %h_at = add i64 %l_at, %d_at
+  %p_to = getelementptr inbounds double, ptr %history, i64 %h_at
+  call void @copy_row(ptr %p_from, ptr %p_to)
+  %d2 = add i64 %d, 1
+  br label %delay
+sample:
+  %c = phi i64 [ 0, %delay ], [ %c2, %hold ]
+  %c_more = icmp ult i64 %c, $samples
+  br i1 %c_more, label %hold, label %done
+hold:
+  %p_sample = getelementptr inbounds i64, ptr @sample_rows, i64 %c
+  %sample_at = load i64, ptr %p_sample
+  %p_shown = getelementptr inbounds double, ptr %ws, i64 %sample_at
+  %p_held = getelementptr inbounds i64, ptr @held_rows, i64 %c
+  %held_at = load i64, ptr %p_held
+  %p_kept = getelementptr inbounds double, ptr %ws, i64 %held_at
+  call void @copy_row(ptr %p_shown, ptr %p_kept)
+  %c2 = add i64 %c, 1
+  br label %sample
+done:
+  ret void
 }
 """
 )
@@ -247,6 +351,7 @@ def driver_text(layout: Layout, width: int) -> str:
         "W": width,
         "A": 8 * width,
         "zero": splat(0.0, width),
+        "false": "false" if width == 1 else "zeroinitializer",
         "never": splat(NEVER, width),
         "stocks": layout.stocks,
         "rates": layout.stocks * width,
@@ -260,7 +365,7 @@ def driver_text(layout: Layout, width: int) -> str:
         "spread_k": _spread("k_all", "%k_real", width),
     }
     loops = _LOOPS.substitute(sizes)
-    return "\n".join([loops, _RUN.substitute(sizes), _recall(layout, width), _remember(layout, width)])
+    return "\n".join([loops, _RUN.substitute(sizes), _memory_text(layout, width)])
 
 
 def _spread(name: str, scalar: str, width: int) -> str:
@@ -274,45 +379,23 @@ def _spread(name: str, scalar: str, width: int) -> str:
     )
 
 
-def _recall(layout: Layout, width: int) -> str:
-    """Each DELAY FIXED shows its input of so many steps ago, where there was one."""
-    f = Function(width)
-    count = len(layout.delay_input)
-    now = f.spread(f.put("sitofp i64 %k to double")) if count else ""
-    for index, cell in enumerate(layout.delay_input):
-        steps, shown = f.load(layout.delay_steps[cell]), f.load(layout.row[cell])
-        past = f.binary("fsub", now, steps)
-        result = shown
-        for lane in range(width):
-            result = _recall_one(f, result, past, index, lane, count)
-        f.store(result, layout.row[cell])
-    return f.text("internal void @recall(ptr noalias %ws, ptr noalias %history, i64 %k) nounwind")
-
-
-def _recall_one(f: Function, result: str, past: str, index: int, lane: int, count: int) -> str:
-    """One member's delayed input; before there is one, what is shown stays."""
-    step = past if f.width == 1 else f.put(f"extractelement {f.number} {past}, i64 {lane}")
-    old = result if f.width == 1 else f.put(f"extractelement {f.number} {result}, i64 {lane}")
-    there = f.put(f"fcmp oge double {step}, 0.0")
-    safe = f.put(f"select i1 {there}, double {step}, double 0.0")
-    line = f.put(f"fptosi double {safe} to i64")
-    at = f.put(f"mul i64 {line}, {count * f.width}")
-    offset = f.put(f"add i64 {at}, {index * f.width + lane}")
-    where = f.put(f"getelementptr inbounds double, ptr %history, i64 {offset}")
-    value = f.put(f"load double, ptr {where}")
-    chosen = f.put(f"select i1 {there}, double {value}, double {old}")
-    return chosen if f.width == 1 else f.put(f"insertelement {f.number} {result}, double {chosen}, i64 {lane}")
-
-
-def _remember(layout: Layout, width: int) -> str:
-    """The inputs of delays go into the history, and samples are held."""
-    f = Function(width)
-    count = len(layout.delay_input)
-    line = f.put(f"mul i64 %k, {count * width}")
-    for index, row in enumerate(layout.delay_input.values()):
-        offset = f.put(f"add i64 {line}, {index * width}")
-        where = f.put(f"getelementptr inbounds double, ptr %history, i64 {offset}")
-        f.lines.append(f"  store {f.number} {f.load(row)}, ptr {where}, align 8")
-    for cell, row in layout.held.items():
-        f.store(f.load(layout.row[cell]), row)
-    return f.text("internal void @remember(ptr noalias %ws, ptr noalias %history, i64 %k) nounwind")
+def _memory_text(layout: Layout, width: int) -> str:
+    """How inputs of delays and what samples hold pass from step to step, as loops over lists of rows."""
+    rows = {
+        "delay_rows": [layout.row[cell] for cell in layout.delay_input],
+        "input_rows": list(layout.delay_input.values()),
+        "steps_rows": list(layout.delay_steps.values()),
+        "sample_rows": [layout.row[cell] for cell in layout.held],
+        "held_rows": list(layout.held.values()),
+    }
+    lists = [
+        f"@{name} = private unnamed_addr constant [{len(each)} x i64] [{', '.join(f'i64 {row * width}' for row in each)}]"
+        for name, each in rows.items()
+    ]
+    sizes = {
+        "W": width,
+        "delays": len(layout.delay_input),
+        "line": len(layout.delay_input) * width,
+        "samples": len(layout.held),
+    }
+    return "\n".join([*lists, _MEMORY.substitute(sizes)])

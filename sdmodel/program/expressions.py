@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
+from ..errors import Fault, ModelError
 from ..model import (
     FUNCTIONS,
     LOOKUPS,
@@ -24,6 +25,7 @@ from ..model import (
     position,
     referred,
     resolve,
+    spell,
 )
 from .ir import Function
 from .layout import Layout
@@ -35,14 +37,40 @@ COMPARISONS: Mapping[str, str] = MappingProxyType(
 LOGIC: Mapping[str, str] = MappingProxyType({":AND:": "and", ":OR:": "or"})
 
 
+PARAMETERS = "ptr noalias %ws, double %t, double %s, double %h"
+ARGUMENTS = "ptr %ws, double %t, double %s, double %h"
+"""What every function that works on a block of members takes: workspace, moment, beginning of the step, its length."""
+
+OUTLINED = 64
+"""A SUM of more terms than this is cut into functions of so many terms."""
+
+
+def write_moment(function: Function) -> None:
+    """Begins a function with the moment `%now`; test inputs see the beginning of the step, and half a step later.
+
+    So Vensim's manual has it: STEP, PULSE and RAMP stay as they are over a step of Runge-Kutta, and half a step is added to
+    Time where it is compared, so that rounding cannot decide.
+    """
+    number = function.number
+    for register, value in (("now", "%t"), ("begun", "%s"), ("dt", "%h")):
+        function.lines.append(f"  %{register} = fadd {number} {function.spread(value)}, {function.constant(-0.0)}")
+    half = function.binary("fmul", "%dt", function.constant(0.5))
+    function.lines.append(f"  %late = fadd {number} %begun, {half}")
+    function.lines.append(f"  %early = fsub {number} %begun, {half}")
+
+
 @dataclass
 class Writer:
-    """Writes expressions into a function; `known` holds what the function has worked out or loaded already."""
+    """Writes expressions into a function; `known` holds what the function has worked out or loaded already.
+
+    `outlined` are functions of their own that the function calls.
+    """
 
     layout: Layout
     tables: Tables
     function: Function
     known: dict[Cell, str] = field(default_factory=dict)
+    outlined: list[str] = field(default_factory=list)
 
     def cell(self, cell: Cell) -> str:
         """The value of a cell, loaded once."""
@@ -96,6 +124,9 @@ class Writer:
             return "%now"
         if cell in self.layout.row:
             return self.cell(cell)
+        if indices or name in self.layout.plan.model.elements:
+            message = f"'{spell(self.layout.plan.model, cell)}' has no equation; define it"
+            raise ModelError([Fault(self.layout.plan.model.elements[name].place, message)])
         return self.function.constant(position(subscripts, name, binding))
 
     def _sum(self, expression: Expr, binding: Binding) -> str:
@@ -161,11 +192,29 @@ class Writer:
 
     def _reduce(self, expression: VensimFunction, binding: Binding) -> str:
         subscripts = self.layout.plan.model.subscripts
-        values = [self.number(expression.args[0], inner) for inner in expanded(subscripts, marked(expression), binding)]
-        total = values[0]
-        for value in values[1:]:
-            total = _REDUCE[expression.name](self.function, total, value)
+        first, *rest = expanded(subscripts, marked(expression), binding)
+        total = self.number(expression.args[0], first)
+        if len(rest) <= OUTLINED:
+            return self._add_up(expression, rest, total)
+        for begin in range(0, len(rest), OUTLINED):
+            total = self._outline(expression, rest[begin : begin + OUTLINED], total)
         return total
+
+    def _add_up(self, expression: VensimFunction, bindings: Iterable[Binding], total: str) -> str:
+        for inner in bindings:
+            total = _REDUCE[expression.name](self.function, total, self.number(expression.args[0], inner))
+        return total
+
+    def _outline(self, expression: VensimFunction, bindings: Iterable[Binding], total: str) -> str:
+        """Some terms of a SUM in a function of their own, which takes the total so far and gives the new one."""
+        inner = Writer(self.layout, self.tables, Function(self.function.width))
+        write_moment(inner.function)
+        result = inner._add_up(expression, bindings, "%total")
+        name = f"part_{self.tables.part()}"
+        number = self.function.number
+        head = f"internal {number} @{name}({PARAMETERS}, {number} %total) nounwind noinline"
+        self.outlined += [*inner.outlined, inner.function.text(head, f"ret {number} {result}")]
+        return self.function.put(f"call {number} @{name}({ARGUMENTS}, {number} {total})")
 
 
 def _divides(factor: Expr) -> bool:

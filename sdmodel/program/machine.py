@@ -17,6 +17,9 @@ _VECTOR_LIBRARY = "libmvec.so.1"
 _VECTOR_ABI = (("avx512f", "e", 8), ("avx2", "d", 4), ("sse2", "b", 2))
 """Feature of the processor, letter of the vector function ABI, doubles in a register."""
 
+_WORTHWHILE = 500_000
+"""Up to so many characters of assembly are optimised for one member; beyond that it takes longer than it ever saves."""
+
 _WORD = ctypes.c_int64
 _POINTER = ctypes.c_void_p
 
@@ -73,7 +76,7 @@ def assemble(text: str, *, alone: bool) -> Code:
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=this.cpu, features=this.features, opt=2, jit=True, codemodel="jitdefault"
     )
-    _optimise(module, machine, alone=alone)
+    _optimise(module, machine, alone=alone, size=len(text))
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     signature = ctypes.CFUNCTYPE(
@@ -83,10 +86,10 @@ def assemble(text: str, *, alone: bool) -> Code:
     return Code(signature(engine.get_function_address("run")), engine)
 
 
-def _optimise(module: Any, machine: Any, *, alone: bool) -> None:
+def _optimise(module: Any, machine: Any, *, alone: bool, size: int) -> None:
     """Inlines elementary functions, and for scalar code lookups too; vector code gains nothing from more than that."""
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
-    if alone:
+    if alone and size < _WORTHWHILE:
         builder.getModulePassManager().run(module, builder)
         return
     passes = llvm.create_new_module_pass_manager()

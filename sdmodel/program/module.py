@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from ..model import NEXT_TO_ZERO, Assignment
 from .driver import driver_text
-from .expressions import Writer
+from .expressions import ARGUMENTS, PARAMETERS, Writer, write_moment
 from .ir import Function
 from .layout import Layout
 from .mathematics import Mathematics
 from .tables import Tables
 
-CHUNK = 60
-"""So many jobs share a function, so that the time to compile grows with the model and not with its square."""
+LINES = 400
+"""About so many instructions share a function, so that the time to compile grows with the model and not with its square."""
 
 Job = Callable[[Writer], None]
 
@@ -21,41 +21,31 @@ Job = Callable[[Writer], None]
 def module_text(layout: Layout, width: int, mathematics: Mathematics) -> str:
     """The assembly of a model for blocks of `width` members."""
     tables = Tables(width)
-    start = _function("start", [*_start_jobs(layout)], layout, tables, width)
-    step = _function("step", [*_step_jobs(layout)], layout, tables, width)
+    start = _function("start", _start_jobs(layout), layout, tables, width)
+    step = _function("step", _step_jobs(layout), layout, tables, width)
     return "\n".join([start, step, tables.text(), driver_text(layout, width), mathematics.text(width)])
 
 
-def _function(name: str, jobs: Sequence[Job], layout: Layout, tables: Tables, width: int) -> str:
+def _function(name: str, jobs: Iterable[Job], layout: Layout, tables: Tables, width: int) -> str:
     """The jobs in order, cut into functions that one function calls in turn."""
-    parts = [jobs[first : first + CHUNK] for first in range(0, len(jobs), CHUNK)]
-    texts = [_part(f"{name}_{index}", part, layout, tables, width) for index, part in enumerate(parts)]
-    whole = Function(width)
-    whole.lines += [
-        f"  call void @{name}_{index}(ptr %ws, double %t, double %s, double %h)" for index in range(len(parts))
-    ]
-    return "\n".join(
-        [*texts, whole.text(f"internal void @{name}(ptr noalias %ws, double %t, double %s, double %h) nounwind")]
-    )
-
-
-def _part(name: str, jobs: Sequence[Job], layout: Layout, tables: Tables, width: int) -> str:
-    """A part of the jobs, for the moment `%now`; test inputs see the beginning of the step, and half a step later.
-
-    So Vensim's manual has it: STEP, PULSE and RAMP stay as they are over a step of Runge-Kutta, and half a step is added to
-    Time where it is compared, so that rounding cannot decide.
-    """
-    function = Function(width)
-    number = function.number
-    for register, value in (("now", "%t"), ("begun", "%s"), ("dt", "%h")):
-        function.lines.append(f"  %{register} = fadd {number} {function.spread(value)}, {function.constant(-0.0)}")
-    half = function.binary("fmul", "%dt", function.constant(0.5))
-    function.lines.append(f"  %late = fadd {number} %begun, {half}")
-    function.lines.append(f"  %early = fsub {number} %begun, {half}")
-    writer = Writer(layout, tables, function)
+    parts = [_part(layout, tables, width)]
     for job in jobs:
-        job(writer)
-    return function.text(f"internal void @{name}(ptr noalias %ws, double %t, double %s, double %h) nounwind noinline")
+        if len(parts[-1].function.lines) > LINES:
+            parts.append(_part(layout, tables, width))
+        job(parts[-1])
+    texts = []
+    for index, part in enumerate(parts):
+        texts += part.outlined
+        texts.append(part.function.text(f"internal void @{name}_{index}({PARAMETERS}) nounwind noinline"))
+    whole = Function(width)
+    whole.lines += [f"  call void @{name}_{index}({ARGUMENTS})" for index in range(len(parts))]
+    return "\n".join([*texts, whole.text(f"internal void @{name}({PARAMETERS}) nounwind")])
+
+
+def _part(layout: Layout, tables: Tables, width: int) -> Writer:
+    function = Function(width)
+    write_moment(function)
+    return Writer(layout, tables, function)
 
 
 def _start_jobs(layout: Layout) -> Iterator[Job]:
@@ -105,9 +95,9 @@ def _step_jobs(layout: Layout) -> Iterator[Job]:
     for each in layout.plan.step:
         yield _step_job(each)
     for index, each in enumerate(layout.plan.stocks):
-        yield _carry_job(each, 0, layout.rate_row(index))
+        yield _carry_job(each, layout.rate_row(index))
     for each in layout.plan.delays:
-        yield _carry_job(each, 0, layout.delay_input[each.cell])
+        yield _carry_job(each, layout.delay_input[each.cell])
 
 
 def _step_job(each: Assignment) -> Job:
@@ -122,8 +112,10 @@ def _step_job(each: Assignment) -> Job:
     return write
 
 
-def _carry_job(each: Assignment, argument: int, row: int) -> Job:
+def _carry_job(each: Assignment, row: int) -> Job:
+    """Works out what flows into a stock or a delay."""
+
     def write(writer: Writer) -> None:
-        writer.function.store(writer.number(each.expression.args[argument], each.binding), row)
+        writer.function.store(writer.number(each.expression.args[0], each.binding), row)
 
     return write

@@ -14,11 +14,17 @@ UNROLLED = 24
 
 @dataclass
 class Tables:
-    """The tables and lookup functions that a module has come to need."""
+    """The tables, lookup functions and numbered parts that a module has come to need."""
 
     width: int
     stored: dict[Table, int] = field(default_factory=dict)
     functions: dict[tuple[str, int], str] = field(default_factory=dict)
+    parts: int = 0
+
+    def part(self) -> int:
+        """A number that no other part of the module has."""
+        self.parts += 1
+        return self.parts
 
     def write(self, function: Function, name: str, table: Table, x: str) -> str:
         """The value of a table at x, for each member."""

@@ -53,8 +53,8 @@ def padded(count: int) -> int:
 
 def bytes_needed(job: Job, count: int, threads: int) -> int:
     """The memory that a job takes at its height, results included."""
-    lines = len(job.timing.saved)
-    result = 8 * lines * len(job.rows) * padded(count)
+    lines = job.timing.lines
+    result = 8 * lines * len(job.rows) * padded(count) + 16 * job.timing.steps
     width = host().width if count > 1 else 1
     layout = job.program.layout
     workspace = 8 * width * (layout.rows + (job.timing.steps + 1) * len(layout.delay_input))
@@ -65,7 +65,7 @@ def bytes_needed(job: Job, count: int, threads: int) -> int:
 def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: Progress | None = None) -> Outcome:
     """Computes every member; the numbers do not depend on how the work is split."""
     count = inputs.count
-    values = np.empty((len(job.timing.saved), len(job.rows), padded(count)))
+    values = np.empty((job.timing.lines, len(job.rows), padded(count)))
     broken = np.empty(padded(count))
     moments = job.timing.moments
     pieces = [(first, min(first + _PIECE, count)) for first in range(0, count, _PIECE)]

@@ -33,6 +33,11 @@ class Timing:
         return _moments(self)
 
     @property
+    def lines(self) -> int:
+        """How many times are saved."""
+        return self.steps // self.every + 1
+
+    @property
     def saved(self) -> NDArray[np.float64]:
         """The times that are saved."""
         return self.moments[:: 2 * self.every]

@@ -61,7 +61,7 @@ def test_machine_code_computes_what_the_algebra_says(expression, x, ys):
     alone = [float(simulate(model, {"y": y}).z[0]) for y in ys]
     together = simulate(model, {"y": ys}).z[0].values
     assert all(map(_close, alone, expected)), (alone, expected)
-    assert np.array_equal(np.broadcast_to(together, 3), alone, equal_nan=True)
+    assert all(map(_close, together, expected)), (together, expected)
 
 
 @settings(max_examples=60, deadline=None)
@@ -163,17 +163,23 @@ def test_a_third_order_delay_keeps_its_order_when_it_is_short():
 
 
 def test_members_do_not_depend_on_their_company():
-    """A member's numbers are the same to the last bit alone, in a register, and in the last, half-filled one."""
+    """A member's numbers are the same to the last bit in any ensemble, in the last, half-filled register too.
+
+    One run alone takes the C library's scalar functions, and agrees to 1e-12.
+    """
     model = model_from_text(benchmark_text(), "large.mdl")
     constant = next(each for each in model if each.kind == "constant" and each.group != "Control")
     value = float(constant.equations[0].expression)
     values = value * np.linspace(0.9, 1.1, 2 * host().width + 3)
     together = simulate(model, {constant.name: values})
     for member in (0, host().width, len(values) - 1):
+        pair = simulate(model, {constant.name: values[[member, 1]]})
         alone = simulate(model, {constant.name: values[member]})
         for name, variable in together.data_vars.items():
-            part = variable.isel(member=member) if "member" in variable.dims else variable
-            assert np.array_equal(part.values, alone[name].values), name
+            varies = "member" in variable.dims
+            part = variable.isel(member=member) if varies else variable
+            assert np.array_equal(part, pair[name].isel(member=0) if varies else pair[name]), name
+            assert np.allclose(part, alone[name], rtol=1e-12, atol=0), name
 
 
 def test_a_second_call_uses_the_same_code():
