@@ -36,7 +36,8 @@ def constant_cells(model: Model, name: str, subscripts: Iterable[str] = (), *, w
         message = f"'{element.name}' has {len(element.dimensions)} subscripts, not {len(names)}; write as many"
         raise ScenarioError([Fault(where, message)])
     wanted = [Cell(element.key, labels) for labels in product(*(labels_of(model.subscripts, each) for each in names))]
-    missing = next((cell for cell in wanted if cell not in defined), None)
+    known = set(defined)
+    missing = next((cell for cell in wanted if cell not in known), None)
     if missing is not None:
         message = f"'{element.name}' has no element [{', '.join(missing.labels)}]; `sdmodel levers` lists the constants"
         raise ScenarioError([Fault(where, message)])

@@ -1,7 +1,7 @@
 """Programs times scenarios: runs."""
 
-from .diagnosis import NotFiniteWarning
+from .diagnosis import NotFiniteWarning, RunWarning
 from .execution import Progress
 from .simulation import simulate
 
-__all__ = ["NotFiniteWarning", "Progress", "simulate"]
+__all__ = ["NotFiniteWarning", "Progress", "RunWarning", "simulate"]

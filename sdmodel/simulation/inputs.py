@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import Fault, ScenarioError
-from ..model import Cell, Model, identifiers, key, labels_of
+from ..model import Cell, Model, key, labels_of
 from ..scenario import constant_cells
 
 _NAME = re.compile(r"\s*(?P<name>\"(?:[^\"\\]|\\.)*\"|[^\[\]]+?)\s*(?:\[(?P<subscripts>[^\]]*)\])?\s*", re.DOTALL)
@@ -59,6 +59,9 @@ def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants 
     """
     inputs = Inputs(dict(fixed))
     given = constants.data_vars if isinstance(constants, xr.Dataset) else constants or {}
+    if not isinstance(given, Mapping):
+        message = f"{type(constants).__name__} is not what constants are given in; give a mapping of names to values"
+        raise ScenarioError([Fault(_WHERE, message)])
     faults: list[Fault] = []
     for name, value in given.items():
         try:
@@ -76,8 +79,8 @@ def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:
     name = _spelling(model, match["name"] if match else name)
     cells = constant_cells(model, name, subscripts, where=_WHERE)
     array = _labelled(name, value)
-    for cell in cells:
-        _set(inputs, name, cell, _part(model, name, cell, array, subscripts))
+    for cell, part in zip(cells, _parts(model, name, cells, array, subscripts), strict=True):
+        _set(inputs, name, cell, part)
 
 
 def _spelling(model: Model, name: str) -> str:
@@ -90,44 +93,55 @@ def _spelling(model: Model, name: str) -> str:
 
 def _labelled(name: str, value: Any) -> xr.DataArray:
     """A value as an array with named dimensions; a plain sequence lies along `member`."""
-    try:
-        array = (
-            value
-            if isinstance(value, xr.DataArray)
-            else xr.DataArray(np.asarray(value, dtype=float), dims=_plain(value))
-        )
-        array = array.astype(float)
-    except (TypeError, ValueError):
+    plain = value if isinstance(value, xr.DataArray) else np.asarray(value)
+    if plain.dtype.kind not in "biuf":
         message = f"'{name}' is given {value!r}; give a number, a sequence of numbers or a labelled array"
-        raise ScenarioError([Fault(_WHERE, message)]) from None
-    if not np.isfinite(array.values).all():
+        raise ScenarioError([Fault(_WHERE, message)])
+    if plain.ndim > 1 and not isinstance(plain, xr.DataArray):
+        message = f"'{name}' is given {plain.ndim} dimensions without names; give an xarray.DataArray"
+        raise ScenarioError([Fault(_WHERE, message)])
+    if not np.isfinite(plain).all():
         raise ScenarioError([Fault(_WHERE, f"'{name}' is given a value that is not finite; give numbers")])
-    return array
+    if not plain.size:
+        raise ScenarioError([Fault(_WHERE, f"'{name}' is given no values; give at least one")])
+    array = plain if isinstance(plain, xr.DataArray) else xr.DataArray(plain, dims=("member",) * plain.ndim)
+    if not all(isinstance(dim, str) for dim in array.dims):
+        raise ScenarioError([Fault(_WHERE, f"'{name}' has a dimension whose name is no text; name it by a word")])
+    return array.astype(float)
 
 
-def _plain(value: Any) -> tuple[str, ...]:
-    return ("member",) * np.ndim(value)
+def _parts(
+    model: Model, name: str, cells: Sequence[Cell], array: xr.DataArray, subscripts: Sequence[str]
+) -> list[xr.DataArray]:
+    """What an array gives each cell: its dimensions that are the element's ranges are taken at the cell's labels."""
+    element = model.elements[cells[0].key]
+    places: dict[str, tuple[int, dict[str, int]]] = {}
+    for axis, range_ in enumerate(element.dimensions if not subscripts else ()):
+        own = {key(range_), model.range_identifiers.get(range_, range_)}
+        dim = next((each for each in array.dims if str(each) in own or key(str(each)) in own), None)
+        if dim is not None:
+            places[str(dim)] = axis, _places(model, range_, array, str(dim))
+    inner = array.transpose(*places, ...)
+    rest, coords = inner.dims[len(places) :], {dim: array[dim] for dim in array.dims if dim not in places}
+    parts = []
+    for cell in cells:
+        labels = [(cell.labels[axis], known) for axis, known in places.values()]
+        missing = next((label for label, known in labels if label not in known), None)
+        if missing is not None:
+            raise ScenarioError(
+                [Fault(_WHERE, f"'{name}' is given no value for '{missing}'; give one for every label")]
+            )
+        index = tuple(known[label] for label, known in labels)
+        parts.append(xr.DataArray(inner.values[index], coords, rest) if places else array)
+    return parts
 
 
-def _part(model: Model, name: str, cell: Cell, array: xr.DataArray, subscripts: list[str]) -> xr.DataArray:
-    """What an array gives one cell: its dimensions that are the element's ranges are taken at the cell's labels."""
-    element = model.elements[cell.key]
-    ranges = {each: model.subscripts[each] for each in element.dimensions if each in model.subscripts}
-    named = dict(zip(identifiers(ranges), cell.labels, strict=False)) if not subscripts else {}
-    for dim, label in named.items():
-        match = next(
-            (each for each in array.dims if key(str(each)) == dim or str(each) == identifiers([dim])[dim]), None
-        )
-        if match is None:
-            continue
-        labels = [key(str(each)) for each in array[match].values] if match in array.coords else []
-        position = labels.index(label) if label in labels else -1
-        if not labels and array.sizes[match] == len(labels_of(model.subscripts, dim)):
-            position = labels_of(model.subscripts, dim).index(label)
-        if position < 0:
-            raise ScenarioError([Fault(_WHERE, f"'{name}' is given no value for '{label}'; give one for every label")])
-        array = array.isel({match: position}, drop=True)
-    return array
+def _places(model: Model, range_: str, array: xr.DataArray, dim: str) -> dict[str, int]:
+    """Where each label of a range stands along a dimension: by its label, or in the range's order where it has none."""
+    if dim in array.coords:
+        return {key(str(label)): place for place, label in enumerate(array[dim].values)}
+    labels = labels_of(model.subscripts, range_)
+    return {label: place for place, label in enumerate(labels)} if len(labels) == array.sizes[dim] else {}
 
 
 def _set(inputs: Inputs, name: str, cell: Cell, value: xr.DataArray) -> None:
@@ -139,7 +153,7 @@ def _set(inputs: Inputs, name: str, cell: Cell, value: xr.DataArray) -> None:
     for dim in map(str, value.dims):
         coordinate = value[dim]
         known = inputs.members.setdefault(dim, coordinate)
-        if known.size != coordinate.size or not (known.values == coordinate.values).all():
+        if not known.variable.equals(coordinate.variable):
             message = (
                 f"'{name}' has other values of '{dim}' than what was given before; use the same, or another dimension"
             )

@@ -19,7 +19,7 @@ from ..model import NA, Element, Integrator, Model, key, nearest, spell
 from ..program import Program, compile_model
 from ..scenario import Scenario, constant_values, merge, with_tables
 from ..vensim import read_scenario
-from .diagnosis import NotFiniteWarning, diagnose
+from .diagnosis import NotFiniteWarning, RunWarning, diagnose
 from .execution import Job, Outcome, Progress, available_threads, bytes_needed, execute
 from .inputs import Constants, Inputs, read_inputs
 from .timing import Timing, timing_of
@@ -37,7 +37,7 @@ def simulate(
     scenario: ScenarioLike | None = None,
     integrator: Integrator | None = None,
     save: Iterable[str] | None = None,
-    memory: str | int | None = None,
+    memory: str | float | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
     seed: int | None = None,
@@ -55,6 +55,7 @@ def simulate(
     SimulationError
         If the times make no run, `save` names nothing of the model's, or the result is larger than `memory`.
     """
+    _check_options(model, integrator, threads)
     changes = _scenario(scenario)
     model = with_tables(model, changes)
     program = compile_model(model)
@@ -77,10 +78,24 @@ def simulate(
     }
     attributes |= {} if seed is None else {"seed": seed}
     attributes |= {"not_finite": note} if note else {}
+    attributes |= {"remarks": timing.remark} if timing.remark else {}
     run = make_run(model, timing.saved, values, dims=inputs.members, attributes=attributes)
-    if note:
-        warnings.warn(note, NotFiniteWarning, stacklevel=2)
+    for text, kind in ((timing.remark, RunWarning), (note, NotFiniteWarning)):
+        if text:
+            warnings.warn(text, kind, stacklevel=2)
     return run
+
+
+def _check_options(model: Model, integrator: str | None, threads: int | None) -> None:
+    if not isinstance(model, Model):
+        message = f"{type(model).__name__} is not a model; read one with read_model"
+        raise SimulationError(message)
+    if integrator not in {None, "euler", "rk4"}:
+        message = f"integrator is {integrator!r}; it must be 'euler' or 'rk4'"
+        raise SimulationError(message)
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        message = f"threads is {threads!r}; it must be a whole number from 1 up"
+        raise SimulationError(message)
 
 
 def _scenario(scenario: ScenarioLike | None) -> Scenario:
@@ -99,7 +114,7 @@ def _kept(model: Model, save: Iterable[str] | None) -> list[Element]:
     identifiers = {identifier: known[each] for each, identifier in model.identifiers.items() if each in known}
     found: dict[str, Element] = {}
     faults = []
-    for name in save:
+    for name in map(str, save):
         bare = name.split("[", maxsplit=1)[0]
         element = known.get(key(bare)) or identifiers.get(bare)
         if element is None:
@@ -187,7 +202,7 @@ def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
     return "\n".join(lines)
 
 
-def _check_memory(needed: int, memory: str | int | None) -> None:
+def _check_memory(needed: int, memory: str | float | None) -> None:
     allowed = _machine_memory() // 2 if memory is None else _bytes(memory)
     if needed > allowed:
         message = (
@@ -204,10 +219,8 @@ def _machine_memory() -> int:
         return 8 * 2**30
 
 
-def _bytes(size: str | int) -> int:
-    if isinstance(size, int):
-        return size
-    match = _SIZE.fullmatch(size)
+def _bytes(size: str | float) -> int:
+    match = _SIZE.fullmatch(str(size))
     if match is None:
         message = f"memory is '{size}'; write a size like '1GiB' or '500MB'"
         raise SimulationError(message)

@@ -17,15 +17,21 @@ _NAMES = {"initial_time": SETTINGS[0], "final_time": SETTINGS[1], "time_step": S
 _WHOLE = 1e-6
 """How far a number of steps may be from whole, in steps."""
 
+_MOST_STEPS = 1e9
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The settings of a run, in the model's unit of time; `every` is how many steps lie between saved times."""
+    """The settings of a run, in the model's unit of time; `every` is how many steps lie between saved times.
+
+    `remark` tells what a user may not expect of them, or nothing.
+    """
 
     initial: float
     time_step: float
     steps: int
     every: int
+    remark: str = ""
 
     @property
     def moments(self) -> NDArray[np.float64]:
@@ -93,11 +99,20 @@ def _checked(initial: float, final: float, time_step: float, saveper: float) -> 
     if final < initial:
         message = f"FINAL TIME is {final:g}, before INITIAL TIME, {initial:g}; make it later"
         raise SimulationError(message)
-    every = round(saveper / time_step)
+    steps = (final - initial) / time_step
+    if steps > _MOST_STEPS:
+        message = f"TIME STEP is {time_step:g}, which makes over a billion steps; make it larger"
+        raise SimulationError(message)
+    every = round(min(saveper / time_step, _MOST_STEPS))
     if every < 1 or abs(saveper / time_step - every) > _WHOLE * max(1, every):
         message = f"SAVEPER is {saveper:g}; it must be a whole multiple of TIME STEP, {time_step:g}; {max(every, 1) * time_step:g} would do"
         raise SimulationError(message)
-    if (final - initial) / time_step > 1e9:  # noqa: PLR2004
-        message = f"TIME STEP is {time_step:g}, which makes over a billion steps; make it larger"
-        raise SimulationError(message)
-    return Timing(initial, time_step, math.floor((final - initial) / time_step + _WHOLE), every)
+    whole = math.floor(steps + _WHOLE)
+    last = initial + whole // every * every * time_step
+    left_out = final - last > _WHOLE * time_step
+    remark = (
+        f"FINAL TIME, {final:g}, is not saved: steps and SAVEPER lead to {last:g}; choose times that divide"
+        if left_out
+        else ""
+    )
+    return Timing(initial, time_step, whole, every, remark)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdmodel.errors import ScenarioError, SimulationError
-from sdmodel.simulation import NotFiniteWarning, simulate
+from sdmodel.simulation import NotFiniteWarning, RunWarning, simulate
 from sdmodel.testing import tiny_model
 
 GROWTH = "rate = 0.1\nstart = 100\nPopulation = INTEG(births, start)\nbirths = rate * Population"
@@ -214,3 +214,54 @@ def test_the_memory_of_an_ensemble_stays_within_its_bound():
     tracemalloc.stop()
     assert run.population.nbytes == 11 * 50_000 * 8
     assert peak < 16 * 2**20
+
+
+@pytest.mark.parametrize("saveper", [2.0**64 + 4096, 1e308, 2.0**65])
+def test_times_beyond_machine_numbers_are_refused(saveper):
+    """No number of a model file overflows the counters of the machine code."""
+    with pytest.raises(SimulationError, match="SAVEPER is"):
+        simulate(tiny_model(GROWTH, final=1e6, saveper=saveper))
+
+
+def test_a_final_time_that_is_not_saved_is_told():
+    """A run that stops short of FINAL TIME says so."""
+    with pytest.warns(RunWarning, match="FINAL TIME, 10, is not saved: .* lead to 9"):
+        run = simulate(tiny_model(GROWTH, step=3))
+    assert run.time.values[-1] == 9
+    assert "is not saved" in run.attrs["remarks"]
+
+
+@pytest.mark.parametrize("options", [{"integrator": "RK4"}, {"threads": 0}, {"threads": "2"}, {"integrator": 3}])
+def test_options_that_mean_nothing_are_refused(options):
+    """A misspelt option changes nothing silently."""
+    with pytest.raises(Exception, match=r"it must be|violates"):
+        simulate(tiny_model(GROWTH), **options)
+
+
+@pytest.mark.parametrize("value", [[], np.zeros((2, 2)), "3", np.datetime64("2020-01-01"), 10**400])
+def test_values_that_are_no_labelled_numbers_are_refused(value):
+    """Empty, nameless, or not numbers: each is told."""
+    with pytest.raises(ScenarioError, match="'rate' is given"):
+        simulate(tiny_model(GROWTH), {"rate": value})
+
+
+def test_member_labels_may_be_missing_values():
+    """A dimension is the same where its labels are, missing ones too."""
+    labels = {"m": [1.0, np.nan]}
+    arrays = {name: xr.DataArray([0.1, 0.2], dims="m", coords=labels) for name in ("rate", "start")}
+    assert simulate(tiny_model(GROWTH), arrays).population.sizes["m"] == 2
+
+
+def test_what_fails_at_the_start_is_named():
+    """A value that is fixed at the start and not finite is told by name, from the first moment."""
+    with pytest.warns(NotFiniteWarning, match="'a' is not finite from time 0"):
+        simulate(tiny_model("z = 0\na = 1 / z\ns = INTEG(a, 0)"))
+
+
+def test_a_large_array_of_constants_is_set_by_label():
+    """Labels are looked up once, whatever their order."""
+    model = tiny_model("d: (a1-a900)\nx[d] = 1\ntotal = SUM(x[d!])")
+    labels = [f"a{n}" for n in range(900, 0, -1)]
+    run = simulate(model, {"x": xr.DataArray(np.arange(900.0), dims="d", coords={"d": labels})})
+    assert float(run.x.sel(d="a900")) == 0
+    assert run.total.values.flat[0] == 900 * 899 / 2
