@@ -32,7 +32,7 @@ def test_a_memory_of_a_sum_is_that_of_a_variable_that_holds_the_sum(call):
 
 def test_a_memory_inside_a_sum_has_the_subscripts_of_both():
     """SUM(SMOOTH(x[d!], t[d])) on the left of [d] keeps the two apart."""
-    equations = "d: A, B\na[d] = 1, 10\nt[d] = 2, 4\nx[d] = SUM(SMOOTH(a[d!] * Time, t[d]))"
+    equations = "d: A, B\nu[d] = 1, 10\nt[d] = 2, 4\nx[d] = SUM(SMOOTH(u[d!] * Time, t[d]))"
     run = simulate(tiny_model(equations))
     both = simulate(tiny_model("a = SMOOTH(11 * Time, 2)\nb = SMOOTH(11 * Time, 4)"))
     assert np.allclose(run.x.sel(d="A"), both.a)
@@ -41,15 +41,15 @@ def test_a_memory_inside_a_sum_has_the_subscripts_of_both():
 
 def test_a_shared_sum_may_use_a_range_as_a_number():
     """The number of the left-hand label counts as something the SUM depends on."""
-    run = simulate(tiny_model("d: A, B\ne: C, D\na[e] = 1, 2\ny[d] = SUM(a[e!] * d)"))
+    run = simulate(tiny_model("d: A, B\ne: P, Q\nu[e] = 1, 2\ny[d] = SUM(u[e!] * d)"))
     assert run.y[0].values.tolist() == [3, 6]
 
 
 def test_exceptions_hold_for_what_is_hidden_too():
     """No hidden stock exists for an excepted cell, so that nothing there can break a run."""
     equations = (
-        "d: A, B\nk: M, N\nb[d,k] = 1\ntau[d,k] = 0, 0; 2, 2;\n"
-        "x[d] :EXCEPT: [A] = SUM(SMOOTH(b[d,k!] * Time, tau[d,k!]))\nx[A] = 5"
+        "d: A, B\nk: M, N\nu[d,k] = 1\ntau[d,k] = 0, 0; 2, 2;\n"
+        "x[d] :EXCEPT: [A] = SUM(SMOOTH(u[d,k!] * Time, tau[d,k!]))\nx[A] = 5"
     )
     run = simulate(tiny_model(equations))
     assert np.isfinite(run.x).all()
