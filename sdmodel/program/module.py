@@ -12,7 +12,7 @@ from .layout import Layout
 from .mathematics import Mathematics
 from .tables import Tables
 
-LINES = 400
+LINES = 1000
 """About so many instructions share a function, so that the time to compile grows with the model and not with its square."""
 
 Job = Callable[[Writer], None]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import product
 from types import MappingProxyType
 
 from ..errors import Fault, Place, ScenarioError
-from ..model import Cell, Element, Model, bindings, key, labels_of, nearest
+from ..model import Cell, Element, Equation, Model, Numbers, bindings, key, labels_of, nearest
 from .records import Change, Scenario
 
 
@@ -107,7 +107,8 @@ def with_tables(model: Model, scenario: Scenario) -> Model:
         element = elements.get(key(change.name))
         if element is None or element.kind != "lookup":
             close = nearest(change.name, [each.name for each in model if each.kind == "lookup"])
-            cure = f"did you mean '{close}'?" if close else "the model has no lookups"
+            others = "see the lookups in the model" if any(each.kind == "lookup" for each in model) else "it has none"
+            cure = f"did you mean '{close}'?" if close else others
             faults.append(Fault(change.place, f"'{change.name}' is not a lookup of the model; {cure}"))
             continue
         elements[element.key] = _with_table(model, element, change, faults)
@@ -136,4 +137,24 @@ def _covers(model: Model, wanted: tuple[str, ...], subscripts: tuple[str, ...]) 
     return len(wanted) == len(subscripts) and all(
         set(labels_of(model.subscripts, own)) <= set(labels_of(model.subscripts, other))
         for own, other in zip(subscripts, wanted, strict=True)
+    )
+
+
+def with_constants(model: Model, values: Mapping[Cell, float]) -> Model:
+    """The model with other values of its constants written into it, each in its own units."""
+    elements = dict(model.elements)
+    for name in {cell.key for cell in values}:
+        element = elements[name]
+        equations = (_with_values(model, element.key, equation, values) for equation in element.equations)
+        elements[name] = replace(element, equations=tuple(equations))
+    return replace(model, elements=MappingProxyType(elements))
+
+
+def _with_values(model: Model, name: str, equation: Equation, values: Mapping[Cell, float]) -> Equation:
+    old = equation.expression
+    cells = [Cell(name, labels) for labels, _ in bindings(model.subscripts, equation)]
+    kept = old.values if isinstance(old, Numbers) else (float(old),)
+    kept = kept * len(cells) if len(kept) == 1 else kept
+    return replace(
+        equation, expression=Numbers([values.get(cell, value) for cell, value in zip(cells, kept, strict=True)])
     )

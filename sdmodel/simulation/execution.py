@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -122,19 +123,21 @@ def _compute(
     columns = _columns(inputs, first, last, blocks * width)
     layout = job.program.layout
     workspace = _aligned(layout.rows * width)
-    history = np.empty(max(1, (job.timing.steps + 1) * len(layout.delay_input) * width))
-    out, ends = values[:, :, first:], broken[first:]
+    history = np.empty((job.timing.steps + 1) * len(layout.delay_input) * width)
     job.program.code(width).run(
         _address(workspace), _address(job.given), len(job.varied_rows), _address(job.varied_rows), _address(columns),
-        columns.shape[1], _address(out), values.shape[2], len(job.rows), _address(job.rows), _address(moments),
-        job.timing.steps, job.timing.every, job.timing.time_step, int(job.runge_kutta), 0, blocks, _address(history),
-        _address(ends),
+        columns.shape[1], _address(values) + 8 * first, values.shape[2], len(job.rows), _address(job.rows),
+        _address(moments), job.timing.steps, job.timing.every, job.timing.time_step, int(job.runge_kutta), 0, blocks,
+        _address(history), _address(broken) + 8 * first,
     )  # fmt: skip
 
 
 def _address(array: NDArray[Any]) -> int:
-    """Where an array's numbers begin."""
-    return int(array.__array_interface__["data"][0])
+    """Where the numbers of a contiguous array begin; 0 for an array without any.
+
+    Several times quicker than `array.ctypes`, which matters where a whole run takes some microseconds.
+    """
+    return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0
 
 
 def _columns(inputs: Inputs, first: int, last: int, size: int) -> NDArray[np.float64]:

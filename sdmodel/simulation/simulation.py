@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import xarray as xr
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 
 from ..dataset import make_run
 from ..errors import SimulationError
-from ..model import NA, Element, Integrator, Model, key, nearest, spell
+from ..model import NA, Element, Integrator, Model, delay_orders, key, nearest, spell
 from ..program import Program, compile_model
-from ..scenario import Scenario, constant_values, merge, with_tables
+from ..scenario import Scenario, constant_values, merge, with_constants, with_tables
 from ..vensim import read_scenario
 from .diagnosis import NotFiniteWarning, RunWarning, diagnose
 from .execution import Job, Outcome, Progress, available_threads, bytes_needed, execute
@@ -58,8 +59,8 @@ def simulate(
     _check_options(model, integrator, threads)
     changes = _scenario(scenario)
     model = with_tables(model, changes)
-    program = compile_model(model)
     inputs = read_inputs(model, constant_values(model, changes), constants)
+    program = compile_model(_with_orders(model, inputs))
     plan = program.layout.plan
     timing = timing_of(plan, inputs.fixed, inputs.varied)
     kept = _kept(model, save)
@@ -84,6 +85,31 @@ def simulate(
         if text:
             warnings.warn(text, kind, stacklevel=2)
     return run
+
+
+_ORDERS: WeakKeyDictionary[Model, tuple[int, ...]] = WeakKeyDictionary()
+
+
+def _with_orders(model: Model, inputs: Inputs) -> Model:
+    """The model to compile: the order of a DELAY N is part of its structure, and constants may decide it.
+
+    Raises
+    ------
+    SimulationError
+        If members would have delays of different orders.
+    """
+    if model not in _ORDERS:
+        _ORDERS[model] = delay_orders(model)
+    if not _ORDERS[model]:
+        return model
+    corners = [
+        inputs.fixed | {cell: float(end(value)) for cell, value in inputs.varied.items()} for end in (np.min, np.max)
+    ]
+    wanted = [delay_orders(model, corner) for corner in corners]
+    if wanted[0] != wanted[1]:
+        message = "the members have a DELAY N or SMOOTH N of different orders; make one run for each order"
+        raise SimulationError(message)
+    return model if wanted[0] == _ORDERS[model] else with_constants(model, inputs.fixed)
 
 
 def _check_options(model: Model, integrator: str | None, threads: int | None) -> None:

@@ -46,7 +46,7 @@ class Timing:
     @property
     def saved(self) -> NDArray[np.float64]:
         """The times that are saved."""
-        return self.moments[:: 2 * self.every]
+        return self.moments[:: 2 * self.every].copy()
 
 
 @lru_cache(maxsize=16)
@@ -55,7 +55,6 @@ def _moments(timing: Timing) -> NDArray[np.float64]:
     per_unit = round(1 / timing.time_step)
     whole = per_unit and abs(per_unit * timing.time_step - 1) < _WHOLE**2  # a step of 0.1 then hits 0.3 itself
     moments = timing.initial + (halves / (2 * per_unit) if whole else halves * (timing.time_step / 2))
-    moments.flags.writeable = False
     return moments
 
 

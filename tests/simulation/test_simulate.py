@@ -265,3 +265,16 @@ def test_a_large_array_of_constants_is_set_by_label():
     run = simulate(model, {"x": xr.DataArray(np.arange(900.0), dims="d", coords={"d": labels})})
     assert float(run.x.sel(d="a900")) == 0
     assert run.total.values.flat[0] == 900 * 899 / 2
+
+
+def test_the_order_of_a_delay_follows_what_a_run_sets():
+    """A DELAY N has the order that its expression has at the start of this run, and no stage shorter than a time step."""
+    equations = "o = {}\nt = {}\nx = DELAY N(Time, t, 0, o)"
+    for o, t in ((1, 4), (3, 6), (2, 1)):
+        asked = simulate(tiny_model(equations.format(3, 4)), {"o": o, "t": t})
+        written = simulate(tiny_model(equations.format(o, t)))
+        assert asked.x.values.tolist() == written.x.values.tolist()
+    with pytest.raises(SimulationError, match="of different orders"):
+        simulate(tiny_model(equations.format(3, 4)), {"o": [1, 2]})
+    many = simulate(tiny_model(equations.format(3, 4)), {"t": [4, 5]})
+    assert many.x.sizes["member"] == 2
