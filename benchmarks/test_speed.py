@@ -14,6 +14,9 @@ import pytest
 
 import sdmodel as sd
 from sdmodel.program import compile_model
+from sdmodel.simulation.execution import Job, execute
+from sdmodel.simulation.inputs import Inputs, read_inputs
+from sdmodel.simulation.timing import timing_of
 
 simlin = pytest.importorskip("simlin", reason="pysimlin has no wheel for this platform")
 
@@ -131,18 +134,48 @@ class TestHundredThousandMembers:
         assert runs["level_7"].sizes["member"] == 100_000
 
 
-@pytest.mark.benchmark(group="one core, one element kept")
+@pytest.mark.benchmark(group="one run, numbers alone")
+class TestNumbers:
+    """The run itself: no dataset around it, nothing read from it; what an optimiser's inner loop would call."""
+
+    def test_sdmodel(self, benchmark, model):
+        job, inputs = _job(model, 1)
+        outcome = benchmark.pedantic(execute, (job, inputs), rounds=500, warmup_rounds=20)
+        assert np.isfinite(outcome.values).all()
+
+    def test_simlin(self, benchmark, path):
+        with simlin.load(path).simulate() as sim:
+
+            def run():
+                sim.reset()
+                sim.run_to_end()
+
+            benchmark.pedantic(run, rounds=500, warmup_rounds=20)
+
+
+@pytest.mark.benchmark(group="one core, numbers alone")
 class TestOneCore:
     """What a member of an ensemble costs against a run alone, on one core."""
 
     def test_single(self, benchmark, model):
-        benchmark.pedantic(sd.simulate, (model,), {"save": [OUTCOME], "threads": 1}, rounds=100, warmup_rounds=5)
+        job, inputs = _job(model, 1)
+        benchmark.pedantic(execute, (job, inputs), rounds=500, warmup_rounds=20)
 
-    def test_thousand(self, benchmark, model):
-        constants = {LEVER: _lifetimes(1_000)}
-        benchmark.pedantic(
-            sd.simulate, (model, constants), {"save": [OUTCOME], "threads": 1}, rounds=10, warmup_rounds=1
-        )
+    def test_many(self, benchmark, model):
+        job, inputs = _job(model, 10_000)
+        benchmark.pedantic(execute, (job, inputs), {"threads": 1}, rounds=5, warmup_rounds=1)
+
+
+def _job(model: sd.Model, members: int) -> tuple[Job, Inputs]:
+    """What `simulate` hands to the engine for that many members and one element kept."""
+    constants = {LEVER: _lifetimes(members)} if members > 1 else {}
+    inputs = read_inputs(model, {}, constants)
+    program = compile_model(model)
+    timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
+    given = program.given
+    rows = np.array(program.grid(model[OUTCOME]).rows, dtype=np.int64)
+    varied = np.array([program.row(cell) for cell in inputs.varied], dtype=np.int64)
+    return Job(program, timing, rows, runge_kutta=False, given=given, varied_rows=varied), inputs
 
 
 def _simlin_member(sim: Any, value: float) -> np.ndarray:

@@ -25,6 +25,8 @@ PROVENANCE = ("model", "model_sha256", "integrator", "engine", "created")
 
 _YEARS = frozenset({"year", "years", "yr", "yrs"})
 _DATED = (1678.0, 2262.0)
+_LONGEST = 200
+"""Bytes of a dimension's name, of which files allow 255."""
 
 
 def make_run(
@@ -68,8 +70,12 @@ def check_run(dataset: xr.Dataset, name: str) -> None:
     DatasetError
         If it lacks time or the attributes that tell where it comes from.
     """
+    if not isinstance(dataset, xr.Dataset):
+        message = f"{name}: is not a run of a model but a {type(dataset).__name__}; give what `simulate` returns"
+        raise DatasetError(message)
     lacking = [each for each in PROVENANCE if each not in dataset.attrs]
-    if TIME not in dataset.coords or lacking:
+    timed = dataset.sizes.get(TIME, 0) and TIME in dataset.coords and dataset.coords[TIME].dtype.kind in "fiu"
+    if not timed or lacking:
         what = f"attribute {lacking[0]!r}" if lacking else "time"
         message = f"{name}: is not a run of a model, it lacks its {what}; make one with `sdmodel run`"
         raise DatasetError(message)
@@ -208,8 +214,12 @@ def _label_coordinates(model: Model, elements: Iterable[Element], ranges: Mappin
 
 
 def _check_names(members: Iterable[str], others: Collection[str]) -> None:
-    """A member dimension may share its name only with the constant that it varies."""
+    """A member dimension has a plain name, which it may share only with the constant that it varies."""
     for dim in members:
+        plain = dim.isprintable() and dim == dim.strip() and "/" not in dim
+        if not dim or not plain or len(dim.encode()) > _LONGEST:
+            message = f"dimension {dim!r:.60}: this is no name; use letters, digits and _, at most {_LONGEST}"
+            raise DatasetError(message)
         if dim in others:
             message = f"dimension '{dim}': the run has something else of that name; call the dimension otherwise"
             raise DatasetError(message)
@@ -263,10 +273,17 @@ def _versions() -> str:
 
 
 def _known_names(run: xr.Dataset) -> dict[str, str]:
-    """What each variable may be called, by key: as in Python, or better, as its author spells it."""
-    swept = [name for name in run.coords if "kind" in run[name].attrs and run[name].attrs["kind"] != "subscript"]
-    names = [str(name) for name in (*run.data_vars, *swept)]
-    return {key(name): name for name in names} | {key(long_name(run[name])): name for name in names}
+    """What each variable may be called, by key: as in Python, or better, as its author spells it.
+
+    Datasets make an array with all its coordinates of each variable that is asked for; its bare form is enough here.
+    """
+    coordinates = set(run.coords)
+    found = {
+        str(name): str(each.attrs.get("long_name", name))
+        for name, each in run.variables.items()
+        if name not in coordinates or each.attrs.get("kind", "subscript") != "subscript"
+    }
+    return {key(name): name for name in found} | {key(spelt): name for name, spelt in found.items()}
 
 
 def _known(run: xr.Dataset, known: Mapping[str, str], name: str) -> str:

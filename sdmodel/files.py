@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import glob
 import hashlib
 import os
+import re
 import tempfile
+import time
 from pathlib import Path
 
 from .errors import SdmodelError
+
+_PART = ".part"
+_STALE = 3600.0
+"""So many seconds after its last byte no process still writes a file."""
+_MAKER = re.compile(rf"-(\d+)-[^-]*{re.escape(_PART)}$")
 
 
 def write_file(path: Path, content: bytes | memoryview, *, force: bool, error: type[SdmodelError]) -> None:
@@ -19,12 +28,13 @@ def write_file(path: Path, content: bytes | memoryview, *, force: bool, error: t
     SdmodelError
         Of the class `error`, if the file exists and `force` is not given, or if it cannot be written.
     """
-    if path.exists() and not force:
-        raise error(_exists(path))
     try:
+        if os.path.lexists(path) and not force:
+            raise error(_exists(path))
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
-    except OSError as cause:
+        _remove_stale(path)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-{os.getpid()}-", suffix=_PART, dir=path.parent)
+    except (OSError, ValueError) as cause:
         raise error(_unwritable(path, cause)) from cause
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -39,6 +49,27 @@ def write_file(path: Path, content: bytes | memoryview, *, force: bool, error: t
         raise error(_unwritable(path, cause)) from cause
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove what processes that were killed have left of this file."""
+    for each in path.parent.glob(f".{glob.escape(path.name)}-*{_PART}"):
+        with contextlib.suppress(OSError):  # another process may remove it too
+            if _is_left(each):
+                each.unlink()
+
+
+def _is_left(part: Path) -> bool:
+    """Whether nobody writes a temporary file any more; which processes there are is told safely by POSIX alone."""
+    maker = _MAKER.search(part.name)
+    if maker and os.name == "posix":
+        try:
+            os.kill(int(maker[1]), 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, OverflowError):
+            pass
+    return time.time() - part.stat().st_mtime > _STALE
 
 
 def _put_in_place(made: Path, path: Path, *, force: bool) -> None:
@@ -68,7 +99,9 @@ def _exists(path: Path) -> str:
     return f"{path}: exists already; choose another name or force it to be replaced"
 
 
-def _unwritable(path: Path, cause: OSError) -> str:
+def _unwritable(path: Path, cause: OSError | ValueError) -> str:
+    if isinstance(cause, ValueError) or cause.errno == errno.ENAMETOOLONG:
+        return f"{str(path)!r:.80}: is no name for a file ({getattr(cause, 'strerror', cause)}); choose a shorter or plainer one"
     return f"{path}: cannot be written ({cause.strerror or cause}); choose another folder or make room there"
 
 

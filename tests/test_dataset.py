@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from sdmodel.errors import DatasetError
 from sdmodel.files import decoded, encoded
 from sdmodel.model.algebra import number
 from sdmodel.model.records import Element, Equation, Kind, Model, Range, Subscript
+from sdmodel.store import open_run, save_run
 
 
 def _element(name: str, kind: Kind = "auxiliary", text: str = "1", **further: object) -> Element:
@@ -106,6 +108,25 @@ def test_a_member_dimension_must_not_take_another_name(name: str) -> None:
     """Otherwise it would silently become the coordinate of something else."""
     with pytest.raises(DatasetError, match=f"'{name}'.*call the dimension otherwise"):
         make_run(TEA, TIMES, {"price": np.ones((3, 2, 2))}, dims={name: [1, 2]})
+
+
+@pytest.mark.parametrize("name", ["a/b", "", " ", "a\nb", "x" * 300])
+def test_a_member_dimension_has_a_plain_name(name: str) -> None:
+    """What no file could hold is refused before it is a run."""
+    with pytest.raises(DatasetError, match=r"dimension .*: this is no name; use letters"):
+        make_run(TEA, TIMES, {"price": np.ones((3, 2, 2))}, dims={name: [1, 2]})
+
+
+def test_long_names_of_a_model_make_shorter_names_of_variables(tmp_path: Path) -> None:
+    """They stay distinct, the author's spelling stands beside them, and the run can be stored."""
+    names = ["x" * 300, "x" * 299 + "y", "温" * 300, "e\u0301" * 150]
+    model = _model(*(_element(name) for name in names))
+    run = make_run(model, TIMES, {each: np.ones(3) for each in model.elements if each != "initial_time"})
+    assert len(set(run.data_vars)) == 4
+    assert all(len(str(each).encode()) <= 255 and str(each).isidentifier() for each in run.data_vars)
+    opened = open_run(save_run(run.assign_attrs(model_text=""), tmp_path / "a.nc"))
+    xr.testing.assert_identical(opened, run)
+    assert find_variable(opened, "X" * 299 + "Y").attrs["long_name"] == names[1]
 
 
 def test_values_of_another_shape_are_refused() -> None:
@@ -200,3 +221,6 @@ def test_a_dataset_that_is_not_a_run_is_named() -> None:
     check_run(_tea(), "tea")
     with pytest.raises(DatasetError, match=r"other: is not a run.*'model'"):
         check_run(xr.Dataset(coords={"time": [0.0]}), "other")
+    for timeless in (_tea().isel(time=0), _tea().isel(time=[]), _tea().assign_coords(time=["a", "b", "c"])):
+        with pytest.raises(DatasetError, match="it lacks its time"):
+            check_run(timeless, "other")

@@ -56,12 +56,23 @@ def _exit_code(work: Callable[[], object]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return _INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # what is still buffered must not complain either
+    except OSError as cause:
+        if cause.filename is not None:
+            raise
+        if not isinstance(cause, BrokenPipeError):  # files are named, and told of by who writes them
+            click.echo(f"stdout: cannot be written ({cause.strerror}); send it elsewhere", err=True)
         return _FAULT
+    finally:
+        _drop_unwritten()
     return result if isinstance(result, int) else _DONE
+
+
+def _drop_unwritten() -> None:
+    """What stdout does not take must not complain again when Python ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(

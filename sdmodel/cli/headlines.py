@@ -76,9 +76,16 @@ def round_times(times: NDArray[np.float64], columns: int) -> NDArray[np.intp]:
         return np.arange(len(times))
     span = float(times[-1] - times[0])
     steps = (
-        factor * 10.0**power for power in itertools.count(math.floor(math.log10(span)) - 2) for factor in (1, 2, 5)
+        factor * 10.0**power
+        for power in itertools.count(math.floor(math.log10(span / columns)))
+        for factor in (1, 2, 5)
     )
-    step = next(each for each in steps if span / each <= columns - 2)
+    places = (_places(times, step) for step in steps)
+    return next(each for each in places if len(each) <= max(2, columns))
+
+
+def _places(times: NDArray[np.float64], step: float) -> NDArray[np.intp]:
+    """Positions of the first time, the last, and those nearest to whole multiples of a step between them."""
     wanted = np.arange(math.ceil(times[0] / step), math.floor(times[-1] / step) + 1) * step
     nearest = [int(np.abs(times - each).argmin()) for each in (times[0], *wanted, times[-1])]
     return np.unique(nearest)

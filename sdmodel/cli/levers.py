@@ -15,7 +15,8 @@ from .tables import exact, print_json, print_table
 
 _GROUPS = {"policy_levers": "policy lever", "uncertainties": "uncertainty", "switches": "switch"}
 _CLOCK = frozenset({"initial_time", "final_time", "time_step", "saveper"})
-_COLUMNS = {"value": "right", "range": "left", "units": "fold", "meaning": "text"}
+_COLUMNS = {"value": "right", "range": "fold", "units": "fold", "meaning": "text"}
+_SPARE = ("range", "units")
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+(?=[A-Z(])")
 
 
@@ -48,7 +49,8 @@ def command(model: str | None, *, as_json: bool) -> None:
         print_json([vars(lever) for lever in levers])
     elif levers:
         for kind in dict.fromkeys(lever.kind for lever in levers):
-            print_table({kind: "fold"} | _COLUMNS, (_row(lever) for lever in levers if lever.kind == kind))
+            rows = [_row(lever) for lever in levers if lever.kind == kind]
+            print_table({kind: "fold"} | _COLUMNS, rows, spare=_SPARE)
     else:
         click.echo(f"{path}: has no constants with a range, and no group of levers", err=True)
 

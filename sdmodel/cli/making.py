@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ from .project import savelist_beside
 from .tables import note, patience
 
 Engine = Literal["native", "pysd"]
+
+_ODD = re.compile(r"[^\w .+()=,@-]+")
+_LONGEST = 120
+"""Bytes of a default name, which may get a number besides."""
 
 NOT_FINITE = "not_finite"
 """The attribute of a run that tells where it stopped being finite."""
@@ -57,7 +62,9 @@ def make_ordered(order: Order, constants: Mapping[str, Any] | None = None) -> xr
 
 def default_name(order: Order) -> str:
     """What a run is called that its user did not name: after its scenarios, else after its model."""
-    return "+".join(each.name for each in order.scenarios) or order.model.stem
+    name = "+".join(each.name for each in order.scenarios) or order.model.stem
+    plain = _ODD.sub("-", name).strip(" .-") or "run"
+    return plain.encode()[:_LONGEST].decode(errors="ignore")
 
 
 def _engine_run(order: Order, model: Model, constants: Mapping[str, Any] | None, scenario: Scenario) -> xr.Dataset:

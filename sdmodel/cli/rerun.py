@@ -74,10 +74,15 @@ def _again(path: Path, stored: xr.Dataset) -> xr.Dataset:
         message = f"{path}: its record does not hold the text of its model; run {record['model']} again"
         raise StoreError(message)
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder, Path(str(record["model"])).name)
-        model.write_bytes(content)
-        scenario = Path(folder, f"{record.get('scenario_name', '') or 'scenario'}.cin")
-        scenario.write_text(str(record.get("scenario", "")), "utf-8", newline="")
+        model, scenario = Path(folder, "model.mdl"), Path(folder, "scenario.cin")  # names in a record prove nothing
+        try:
+            model.write_bytes(content)
+            scenario.write_text(str(record.get("scenario", "")), "utf-8", newline="")
+        except OSError as cause:
+            message = (
+                f"{folder}: cannot be written ({cause.strerror}); make room there, or set TMPDIR to another folder"
+            )
+            raise StoreError(message) from cause
         order = Order(
             model,
             (read_scenario(scenario),),

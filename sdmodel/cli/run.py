@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 import xarray as xr
 
 from ..dataset import TIME
-from ..errors import StoreError
+from ..errors import SdmodelError, StoreError
 from ..model import Integrator
-from ..store import run_path, save_new_run, save_run
+from ..store import check_folder, run_path, save_new_run, save_run
 from ..vensim import read_savelist, read_scenario
 from .headlines import Line, headline_lines, headline_names, print_headlines
 from .making import NOT_FINITE, Engine, Order, default_name, make_ordered
@@ -75,23 +77,43 @@ def command(
     )
     run = make_ordered(order)
     path = save_run(run, target, force=force) if target else save_new_run(run, runs, default_name(order))
-    names = headline_names(run)
-    picture = _draw(run, names, path, force=force) if drawn else None
-    _tell(run, headline_lines(run, names), path, picture, as_json=as_json)
+    with _is_stored(path):
+        names = headline_names(run)
+        picture = _draw(run, names, path, force=force) if drawn else None
+        _tell(run, headline_lines(run, names), path, picture, as_json=as_json)
     if NOT_FINITE in run.attrs:
         note(f"run '{path.stem}': {run.attrs[NOT_FINITE]}")
         context.exit(1)
 
 
 def _free(name: str | None, folder: Path, *, force: bool) -> Path | None:
-    """Where a named run will be, told before any work is done if it cannot be there."""
+    """Where a named run will be, told before any work is done if it, or any run, cannot be there."""
+    check_folder(folder)
     if name is None:
         return None
     path = run_path(name, folder)
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         message = f"{path}: exists already; choose another --name, or --force to replace it"
         raise StoreError(message)
     return path
+
+
+@contextlib.contextmanager
+def _is_stored(path: Path) -> Iterator[None]:
+    """Say of whatever goes wrong after a run is stored that it is stored."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as cause:
+        if cause.filename is not None:
+            raise
+        what = f"is stored as {path}, but stdout cannot be written ({cause.strerror})"
+        message = f"run '{path.stem}': {what}; `sdmodel show {path.stem}` prints it again"
+        raise StoreError(message) from cause
+    except SdmodelError as fault:
+        message = f"run '{path.stem}': is stored as {path}, but {fault}"
+        raise StoreError(message) from fault
 
 
 def _draw(run: xr.Dataset, names: Sequence[str], path: Path, *, force: bool) -> Path:

@@ -16,6 +16,9 @@ _COLUMNS = {
     "by": "left", "members": "right",
 }  # fmt: skip
 
+_SPARE = ("hash", "made", "members", "by", "model")
+"""What a narrow terminal leaves out, the least important first."""
+
 
 @click.command("runs", epilog="Example: sdmodel runs --json")
 @runs_option
@@ -32,7 +35,7 @@ def command(folder: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json([_record(run) for run in catalogue.runs])
     elif catalogue.runs:
-        print_table(_COLUMNS, map(_row, catalogue.runs))
+        print_table(_COLUMNS, map(_row, catalogue.runs), spare=_SPARE)
     else:
         note(f"{place} holds no runs yet; `sdmodel run` makes one")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
@@ -20,9 +22,14 @@ from ..dataset import DATE, TIME, headlines, long_name, member_dims, subscript_d
 from ..errors import DatasetError, FigureError
 from .style import COLOURS, DASHES, GREY, LARGE, NORMAL, SMALL, WIDTH, colours_for, date_axis, dress, scale_numbers
 
+_APART = 0.06
+"""The share of a panel's width that is kept free between panels, enough to tell the last year of one from the first of the next."""
 _THIN = 20
 """So many members are drawn as lines; more of them as bands."""
 _BANDS = ((0.05, 0.95, 0.15), (0.25, 0.75, 0.25))
+_LINE = 140
+"""So many letters tell what a run changes."""
+_COMMENT = re.compile(r"\{([^}]*)\}")
 _LEGEND, _SHADES = 9, 20
 """So many labels are all named; so many have colours of their own."""
 
@@ -60,7 +67,9 @@ def plot_runs(runs: Mapping[str, xr.Dataset], names: Sequence[str], *, title: st
     columns = _columns(len(names))
     rows = math.ceil(len(names) / columns)
     height = {1: 3.9, 2: 2.4, 3: 1.85}[columns]
-    figure = Figure(figsize=(WIDTH, height * rows + 0.6), layout="constrained", facecolor="white")
+    figure = Figure(
+        figsize=(WIDTH, height * rows + 0.6), layout=ConstrainedLayoutEngine(wspace=_APART), facecolor="white"
+    )
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for place, axes in enumerate(panels):
         if place < len(names):
@@ -189,9 +198,31 @@ def _origin(runs: Mapping[str, xr.Dataset]) -> list[str]:
     for model, sha256 in sorted(models):
         lines.append(f"Model {Path(model).name}, sha256 {sha256[:12]}")
     for name, run in runs.items():
-        told = [str(run.attrs.get("scenario_name", "")), *str(run.attrs.get("changes", "")).splitlines()]
-        changes = "; ".join(each for each in told if each) or "no changes"
         members = math.prod(run.sizes[dim] for dim in member_dims(run))
         bands = f"; median and bands of 50 % and 90 % of {members} members" if members > _THIN else ""
-        lines.append(f"{name}: {changes[:110]}{'…' if len(changes) > 110 else ''}{bands}")  # noqa: PLR2004 - a line
+        lines.append(f"{name}: {_changes(name, run)}{bands}")
     return lines
+
+
+def _changes(name: str, run: xr.Dataset) -> str:
+    """What a run changes: its scenario's name or, where it bears that name itself, what the scenario says or does."""
+    scenario, text = (str(run.attrs.get(each, "")) for each in ("scenario_name", "scenario"))
+    own = _bare(scenario) == _bare(name)
+    done = "; ".join(" ".join(line.split()) for line in _COMMENT.sub("", text).splitlines() if line.strip())
+    ways = (_said(text, name), done) if own else (scenario,)
+    told = ["; ".join(filter(None, (way, *str(run.attrs.get("changes", "")).splitlines()))) for way in ways]
+    fitting = next((each for each in told if each and len(each) <= _LINE), told[-1]) or "no changes"
+    return fitting if len(fitting) <= _LINE else f"{fitting[:_LINE]}…"
+
+
+def _said(scenario: str, name: str) -> str:
+    """The first sentence of the comment that a scenario begins with, without the name before it."""
+    comment = _COMMENT.match(scenario.lstrip())
+    sentence = " ".join(comment[1].split()).partition(". ")[0].rstrip(".") if comment else ""
+    title, colon, rest = sentence.partition(":")
+    return rest.strip() if colon and _bare(title) == _bare(name) else sentence
+
+
+def _bare(name: str) -> str:
+    """A name without what separates its words."""
+    return re.sub(r"[\W_]+", " ", name).strip().lower()

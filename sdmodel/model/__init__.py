@@ -19,7 +19,7 @@ from .algebra import (
     walk,
 )
 from .evaluation import NEXT_TO_ZERO, Start, evaluate
-from .expansion import expand
+from .expansion import delay_orders, expand
 from .faults import SETTINGS, faults_of
 from .functions import FUNCTIONS, LOOKUPS, REDUCTIONS, FunctionRow
 from .names import display, identifiers, key, nearest
@@ -83,6 +83,7 @@ __all__ = [
     "add",
     "bindings",
     "cells_in",
+    "delay_orders",
     "display",
     "divide",
     "evaluate",

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
 
-from .algebra import Numbers, Table, VensimFunction, referred
+from .algebra import Numbers, Table, VensimFunction, referred, rewrite
 from .functions import FUNCTIONS, LOOKUPS
-from .records import Model, Subscript
-from .subscripts import Binding, Cell, bindings, expanded, is_reduction, labels_of, marked, position, resolve
+from .records import Equation, Model, Subscript
+from .subscripts import Binding, Cell, bindings, cells_in, expanded, is_reduction, labels_of, marked, position, resolve
 
 NEXT_TO_ZERO = 1e-6
 """Below this size a divisor counts as zero in ZIDZ and XIDZ (Vensim reference manual, XIDZ)."""
@@ -265,26 +265,96 @@ class Start:
     model: Model
     given: Mapping[Cell, float] = field(default_factory=dict)
     known: dict[Cell, float | Table] = field(default_factory=dict)
+    cells: dict[str, dict[tuple[str, ...], tuple[Equation, int, Binding]]] = field(default_factory=dict, repr=False)
 
     def read(self, cell: Cell) -> float | Table:
-        """The value of a cell at the start; one that depends on itself is not a number."""
-        if cell.key == "time":
-            return self.read(Cell("initial_time"))
-        if cell not in self.known:
-            self.known[cell] = math.nan
+        """The value of a cell at the start; one that depends on itself is not a number.
+
+        Each cell waits until what it reads is known: a chain may be as long as it likes, for nothing recurses along it.
+        """
+        root = _at_start(cell)
+        waiting = {} if root in self.known else {root: self._needs(root)}
+        while waiting:
+            current, needs = next(reversed(waiting.items()))
+            following = next((each for each in needs if each not in self.known), None) or self._settle(current)
+            if following is None:
+                waiting.popitem()
+            elif following in waiting:
+                self.known[following] = math.nan
+            else:
+                waiting[following] = self._needs(following)
+        return self.known[root]
+
+    def _settle(self, cell: Cell) -> Cell | None:
+        """Works a cell out, or tells which cell it turns out to need first."""
+        try:
             self.known[cell] = self.given[cell] if cell in self.given else self._work_out(cell)
-        return self.known[cell]
+        except _UnknownError as unknown:
+            return unknown.cell
+        return None
+
+    def _get(self, cell: Cell) -> float | Table:
+        named = _at_start(cell)
+        if named not in self.known:
+            raise _UnknownError(named)
+        return self.known[named]
+
+    def _needs(self, cell: Cell) -> Iterator[Cell]:
+        """What a cell surely reads at the start; what it reads on a condition turns up as it is worked out."""
+        found = None if cell in self.given else self._equation(cell)
+        if found is None or isinstance(found[0].expression, Table | Numbers):
+            return
+        equation, _, binding = found
+        expression = rewrite(equation.expression, _surely_read)
+        for each in cells_in(self.model.subscripts, expression, binding):
+            if each.key in self.model.elements or each.key == "time":
+                yield _at_start(each)
+
+    def _equation(self, cell: Cell) -> tuple[Equation, int, Binding] | None:
+        """The equation of a cell, the place of the cell in it, and what its ranges stand for there."""
+        element = self.model.elements.get(cell.key)
+        if element is not None and cell.key not in self.cells:
+            self.cells[cell.key] = {
+                labels: (equation, index, binding)
+                for equation in element.equations
+                for index, (labels, binding) in enumerate(bindings(self.model.subscripts, equation))
+            }
+        return self.cells.get(cell.key, {}).get(cell.labels)
 
     def _work_out(self, cell: Cell) -> float | Table:
-        element = self.model.elements.get(cell.key)
-        for equation in element.equations if element else ():
-            for index, (labels, binding) in enumerate(bindings(self.model.subscripts, equation)):
-                if labels != cell.labels:
-                    continue
-                expression = equation.expression
-                if isinstance(expression, Table):
-                    return expression
-                if isinstance(expression, Numbers):
-                    return expression.values[index if len(expression.values) > 1 else 0]
-                return evaluate(self.model.subscripts, expression, binding, self.read)
-        return math.nan
+        found = self._equation(cell)
+        if found is None:
+            return math.nan
+        equation, index, binding = found
+        expression = equation.expression
+        if isinstance(expression, Table):
+            return expression
+        if isinstance(expression, Numbers):
+            return expression.values[index if len(expression.values) > 1 else 0]
+        return evaluate(self.model.subscripts, expression, binding, self._get)
+
+
+class _UnknownError(Exception):
+    """A cell whose value is asked for before it is known."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__(cell)
+        self.cell = cell
+
+
+def _at_start(cell: Cell) -> Cell:
+    """The cell that stands for another at the start: Time is INITIAL TIME then."""
+    return Cell("initial_time") if cell.key == "time" else cell
+
+
+def _surely_read(part: Expr) -> Expr | None:
+    """What stands for a call when only what it reads whatever happens is asked for."""
+    if not isinstance(part, VensimFunction):
+        return None
+    return (
+        part.args[0]
+        if part.name == "IF THEN ELSE"
+        else part.args[_AT_START[part.name]]
+        if part.name in _AT_START
+        else None
+    )

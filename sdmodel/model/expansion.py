@@ -26,31 +26,50 @@ from .algebra import (
     references,
     referred,
     rewrite,
+    walk,
 )
 from .evaluation import Start, evaluate
 from .functions import FUNCTIONS
 from .records import Element, Equation, Kind, Model
-from .subscripts import Cell, bindings, is_reduction, marked
+from .sizes import MOST_HIDDEN, count
+from .subscripts import Cell, bindings, expanded, is_reduction, marked
 
 INTEG = FUNCTIONS["INTEG"].build
 ZIDZ = FUNCTIONS["ZIDZ"].build
 DELAY_FIXED = FUNCTIONS["DELAY FIXED"].build
 _LARGEST_ORDER = 1000
+_NEXT_TO_WHOLE = 1e-6
 _TIME_STEP = Symbol("time_step")
+
+_ORDERED = frozenset({"SMOOTH N", "DELAY N"})
 
 STATES = frozenset({"INTEG", "INITIAL", "REINITIAL", "ACTIVE INITIAL", "SAMPLE IF TRUE", "DELAY FIXED"})
 """Functions with a memory that stay, each at the top of an equation of its own."""
 
 
 @dataclass
+class _Site:
+    """What all equations of a model share while it is expanded: its values at the start, and how many cells were made."""
+
+    model: Model
+    start: Start
+    made: int = 0
+
+
+@dataclass
 class _Workshop:
     """The hidden elements made for one equation."""
 
-    model: Model
+    site: _Site
     element: Element
     equation: Equation
     serial: Callable[[], int]
     made: list[Element] = field(default_factory=list)
+
+    @property
+    def model(self) -> Model:
+        """The model that is expanded."""
+        return self.site.model
 
     def make(self, kind: Kind, call: Expr, build: Callable[[Expr], Expr]) -> Expr:
         """A reference to a new hidden element, whose expression `build` makes from that reference.
@@ -94,6 +113,10 @@ class _Workshop:
         subscripts: tuple[str, ...],
         exceptions: Sequence[tuple[str, ...]],
     ) -> None:
+        self.site.made += count(self.model.subscripts, subscripts)
+        if self.site.made > MOST_HIDDEN:
+            what = f"the delays and smooths come to more than {MOST_HIDDEN:,} hidden stocks with '{self.element.name}'"
+            raise ModelError([Fault(self.equation.place, f"{what}; lower their order, or use DELAY FIXED")])
         equation = replace(self.equation, expression=expression, subscripts=subscripts, exceptions=tuple(exceptions))
         self.made.append(
             Element(
@@ -209,19 +232,38 @@ def expand(model: Model) -> Model:
     Raises
     ------
     ModelError
-        If the order of a DELAY N or SMOOTH N is not a number from 1 up at the start.
+        If the order of a DELAY N or SMOOTH N is not a whole number from 1 up at the start, or too much would be added.
     """
+    site = _Site(model, Start(model))
     elements: dict[str, Element] = {}
     for element in model:
-        count = (n for n in range(1, 1_000_000) if f"{element.key}#{n}" not in model.elements)
+        numbers = (n for n in range(1, 1_000_000) if f"{element.key}#{n}" not in model.elements)
         equations = []
         for equation in element.equations:
-            shop = _Workshop(model, element, equation, lambda count=count: next(count))  # type: ignore[misc]
+            shop = _Workshop(site, element, equation, lambda numbers=numbers: next(numbers))  # type: ignore[misc]
             equations.append(_expand_equation(shop))
             elements |= {made.key: made for made in shop.made}
         changed = any(new is not old for new, old in zip(equations, element.equations, strict=True))
         elements[element.key] = replace(element, equations=tuple(equations)) if changed else element
     return replace(model, elements=MappingProxyType(elements))
+
+
+def delay_orders(model: Model, given: Mapping[Cell, float] | None = None) -> tuple[int, ...]:
+    """The order of every DELAY N and SMOOTH N, in the order of the file; `given` replaces constants.
+
+    Raises
+    ------
+    ModelError
+        If an order is not a whole number from 1 up at the start.
+    """
+    site = _Site(model, Start(model, given or {}))
+    return tuple(
+        _order(_Workshop(site, element, equation, int), part)
+        for element in model
+        for equation in element.equations
+        for part in walk(equation.expression)
+        if isinstance(part, VensimFunction) and part.name in _ORDERED
+    )
 
 
 def _expand_equation(shop: _Workshop) -> Equation:
@@ -250,25 +292,27 @@ def _expand_call(shop: _Workshop, call: VensimFunction) -> Expr | None:
         return None
     build, order = _EXPANSIONS[call.name]
     arguments = list(call.args)
-    if call.name in {"SMOOTH N", "DELAY N"}:
-        order = _order(shop, arguments.pop(), arguments[1])
+    if call.name in _ORDERED:
+        order = _order(shop, call)
+        arguments.pop()
     if len(arguments) == 2:  # noqa: PLR2004 - without an initial value it starts at its input
         arguments.append(arguments[0])
     return build(shop, call, arguments, order)
 
 
-def _order(shop: _Workshop, expression: Expr, time: Expr) -> int:
+def _order(shop: _Workshop, call: Expr) -> int:
     """The order of a delay: what its expression is at the start, for Vensim fixes it there.
 
     Vensim lowers it so far that no stage is shorter than a time step; for an array, the shortest delay decides.
     """
-    model = shop.model
-    start = Start(model)
+    subscripts, read = shop.model.subscripts, shop.site.start.read
+    _, time, _, expression = call.args
+    step = read(Cell("time_step"))
     lowest = float("inf")
-    for _, binding in bindings(model.subscripts, shop.equation):
-        order, delay = (evaluate(model.subscripts, each, binding, start.read) for each in (expression, time))
-        step = start.read(Cell("time_step"))
-        if not 1 <= order < _LARGEST_ORDER:
+    cells = (cell for _, cell in bindings(subscripts, shop.equation))
+    for binding in (inner for cell in cells for inner in expanded(subscripts, marked(call), cell)):
+        order, delay = (evaluate(subscripts, each, binding, read) for each in (expression, time))
+        if not (1 <= order < _LARGEST_ORDER and abs(order - round(order)) <= _NEXT_TO_WHOLE):
             message = (
                 f"the order of '{shop.element.name}' is {order:g} at the start; it must be a whole number from 1 to 999"
             )

@@ -18,6 +18,7 @@ from ..errors import Fault, ModelError, Place
 from .algebra import Numbers, Table, VensimFunction
 from .expansion import expand
 from .records import Element, Equation, Model
+from .sizes import too_many_terms
 from .subscripts import Binding, Cell, SubscriptFault, bindings, cells_in
 
 TIME = Cell("time")
@@ -98,7 +99,8 @@ def plan(model: Model) -> Plan:
     Raises
     ------
     ModelError
-        If elements depend on each other at one moment, naming the cycle, or a subscript stands for nothing.
+        If elements depend on each other at one moment, naming the cycle, a subscript stands for nothing, or the model is
+        too large to be computed.
     """
     if model not in _PLANS:
         _PLANS[model] = _make_plan(model)
@@ -110,6 +112,8 @@ _PLANS: WeakKeyDictionary[Model, Plan] = WeakKeyDictionary()
 
 def _make_plan(model: Model) -> Plan:
     expanded = expand(model)
+    if faults := [*too_many_terms(expanded)]:
+        raise ModelError(faults)
     constants: dict[Cell, float] = {}
     tables: dict[Cell, Table] = {}
     computed: dict[Cell, Assignment] = {}

@@ -57,6 +57,11 @@ class Subscript:
         """The keys of the labels, in order."""
         return tuple(map(key, self.labels))
 
+    @cached_property
+    def positions(self) -> Mapping[str, int]:
+        """The place of each label in the range, from 0, by key."""
+        return {label: place for place, label in enumerate(self.keys)}
+
 
 @dataclass(frozen=True)
 class Equation:

@@ -86,12 +86,12 @@ REFUSED = MappingProxyType(
 """Functions of Vensim's that do not run here, with what to use in their place."""
 
 
-def unknown_function(name: str) -> str:
-    """What to say of a function that does not run: that it is Vensim's, or what was probably meant."""
+def unknown_function(name: str, *, guess: bool = True) -> str:
+    """What to say of a function that does not run: that it is Vensim's, or, as a guess, what was probably meant."""
     upper = " ".join(name.upper().replace("_", " ").split())
     if upper in REFUSED:
         return f"{upper} is not supported; {REFUSED[upper]}"
-    close = nearest(upper, FUNCTIONS)
+    close = nearest(upper, FUNCTIONS) if guess else None
     return f"'{name}' is neither a function nor a lookup; " + (
         f"did you mean {close}?" if close else "define it or correct the name"
     )

@@ -60,6 +60,8 @@ def resolve(subscripts: Mapping[str, Subscript], name: str, binding: Binding) ->
         return binding[name]
     found = subscripts.get(name)
     if found is None:
+        if name.endswith("!"):
+            raise SubscriptFault(unclaimed(name))
         return name
     for bound, label in binding.items():
         mapped = _mapped(subscripts, found, bound, label)
@@ -69,35 +71,43 @@ def resolve(subscripts: Mapping[str, Subscript], name: str, binding: Binding) ->
     raise SubscriptFault(message)
 
 
+def unclaimed(name: str) -> str:
+    """What to say of a marked range that nothing runs over."""
+    return f"'{name}' stands outside of SUM, PROD, VMIN and VMAX; write ! only inside of them"
+
+
 def _mapped(subscripts: Mapping[str, Subscript], wanted: Subscript, bound: str, label: str) -> str | None:
     """The label of `wanted` that stands for `label` of the bound range, by a mapping in either direction."""
     for mapping in wanted.mappings:
         target = labels_of(subscripts, mapping.target)
         if label in target:
-            for own, others in zip(wanted.keys, mapping.labels or [(each,) for each in target], strict=False):
+            for own, others in zip(wanted.keys, mapping.labels or [(each,) for each in target], strict=True):
                 if label in others:
                     return own
     source = subscripts.get(bound.rstrip("!"))
     for mapping in source.mappings if source else ():
         target = labels_of(subscripts, mapping.target)
-        if source is not None and set(wanted.keys) <= set(target) and label in source.keys:
-            others = (mapping.labels or [(each,) for each in target])[source.keys.index(label)]
+        if source is not None and set(wanted.keys) <= set(target) and label in source.positions:
+            others = (mapping.labels or [(each,) for each in target])[source.positions[label]]
             return others[0] if others else None
     return None
 
 
-def marked(reduction: Expr) -> tuple[str, ...]:
+def marked(call: Expr) -> tuple[str, ...]:
     """The ranges that a reduction runs over: the indices with `!` in it that no reduction inside it claims."""
+    return tuple(dict.fromkeys(name for argument in call.args for name in loose(argument)))
+
+
+def loose(expression: Expr) -> tuple[str, ...]:
+    """The indices with `!` in an expression that no reduction in it claims."""
     found: dict[str, None] = {}
-    for argument in reduction.args:
-        _marks(argument, found)
+    _marks(expression, found)
     return tuple(found)
 
 
 def _marks(expression: Expr, found: dict[str, None]) -> None:
     if isinstance(expression, Indexed | Symbol):
-        names = (*referred(expression)[1], referred(expression)[0])
-        found.update(dict.fromkeys(name for name in names if name.endswith("!")))
+        found.update(dict.fromkeys(name for name in referred(expression)[1] if name.endswith("!")))
     elif not is_reduction(expression):
         for argument in expression.args:
             _marks(argument, found)
@@ -108,6 +118,11 @@ def is_reduction(expression: Expr) -> bool:
     return isinstance(expression, VensimFunction) and expression.name in REDUCTIONS
 
 
+def counts_labels(expression: Expr) -> bool:
+    """Whether an expression is ELMCOUNT, whose argument is a range and no number."""
+    return isinstance(expression, VensimFunction) and expression.name == "ELMCOUNT"
+
+
 def expanded(subscripts: Mapping[str, Subscript], names: Sequence[str], binding: Binding) -> Iterator[dict[str, str]]:
     """The bindings inside a reduction: the outer one, with each marked range at each of its labels in turn."""
     axes = [labels_of(subscripts, name.rstrip("!")) for name in names]
@@ -116,15 +131,26 @@ def expanded(subscripts: Mapping[str, Subscript], names: Sequence[str], binding:
 
 
 def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Binding) -> Iterator[Cell]:
-    """Every cell that an expression reads under a binding, reductions written out, repeats included."""
+    """Every cell that an expression reads under a binding, reductions written out, repeats included.
+
+    A range by its name alone is the number of a label, and reads none.
+
+    Raises
+    ------
+    SubscriptFault
+        If a range stands for nothing under the binding.
+    """
     if isinstance(expression, Indexed | Symbol):
         name, indices = referred(expression)
+        if not indices and name in subscripts:
+            resolve(subscripts, name, binding)
+            return
         yield Cell(name, tuple(resolve(subscripts, index, binding) for index in indices))
     elif is_reduction(expression):
         for inner in expanded(subscripts, marked(expression), binding):
             for argument in expression.args:
                 yield from cells_in(subscripts, argument, inner)
-    else:
+    elif not counts_labels(expression):
         for argument in expression.args:
             yield from cells_in(subscripts, argument, binding)
 
@@ -132,7 +158,7 @@ def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Bin
 def position(subscripts: Mapping[str, Subscript], name: str, binding: Binding) -> float:
     """What a range or a label is as a number: the place of its label, from 1, in the largest range that lists it."""
     label = resolve(subscripts, name, binding)
-    homes = [found for found in subscripts.values() if label in found.keys]
+    homes = [found for found in subscripts.values() if label in found.positions]
     if not homes:
         return 0.0
-    return float(max(homes, key=lambda found: len(found.keys)).keys.index(label) + 1)
+    return float(max(homes, key=lambda found: len(found.keys)).positions[label] + 1)

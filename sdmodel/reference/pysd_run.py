@@ -62,7 +62,8 @@ def simulate_with_pysd(
     model = read_model(path)
     wanted = integrator or model.integrator
     if wanted != "euler":
-        message = f"{path}: PySD integrates with Euler only, not {wanted}; use the native engine, or ask for euler"
+        cure = "use the native engine, or ask for Euler with `--integrator euler`"
+        message = f"{path}: PySD integrates with Euler only, not {wanted}; {cure}"
         raise ReferenceError(message)
     merged = _scenario(scenario)
     changes = (*merged.changes, *_changes(constants or {}))

@@ -137,7 +137,7 @@ def _address(array: NDArray[Any]) -> int:
 
     Several times quicker than `array.ctypes`, which matters where a whole run takes some microseconds.
     """
-    return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0
+    return ctypes.addressof(ctypes.c_char.from_buffer(array.data)) if array.size else 0
 
 
 def _columns(inputs: Inputs, first: int, last: int, size: int) -> NDArray[np.float64]:

@@ -54,8 +54,7 @@ def _moments(timing: Timing) -> NDArray[np.float64]:
     halves = np.arange(2 * timing.steps + 1, dtype=float)
     per_unit = round(1 / timing.time_step)
     whole = per_unit and abs(per_unit * timing.time_step - 1) < _WHOLE**2  # a step of 0.1 then hits 0.3 itself
-    moments = timing.initial + (halves / (2 * per_unit) if whole else halves * (timing.time_step / 2))
-    return moments
+    return timing.initial + (halves / (2 * per_unit) if whole else halves * (timing.time_step / 2))
 
 
 def timing_of(plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, object]) -> Timing:

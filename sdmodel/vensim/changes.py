@@ -72,7 +72,7 @@ def read_change(text: str, where: str = "--set") -> Change:
     """
     found = _change(text, Place(where, 1))
     if isinstance(found, Fault):
-        raise ScenarioError([Fault(where, found.what)])
+        raise ScenarioError([found])
     return found
 
 

@@ -102,7 +102,7 @@ class Document:
 
     @classmethod
     def from_bytes(cls, data: bytes, path: str) -> Document:
-        """The document that a file's bytes hold; bytes that are no characters are kept as they are.
+        """The document that a file's bytes hold; it gives every byte back.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class Document:
         if _BINARY.search(data):
             raise ModelError([Fault(path, "this is not text; in Vensim, save the model as .mdl text, not as binary")])
         encoding = _encoding(data)
-        return cls(path, data.decode(encoding, "surrogateescape"), encoding)
+        return cls(path, data.decode(encoding), encoding)
 
     def _read(self, text: str) -> None:
         self.text = text
@@ -127,7 +127,7 @@ class Document:
         self._broken = sorted(problem.offset for problem in problems)
 
     def __bytes__(self) -> bytes:
-        return self.text.encode(self.encoding, "surrogateescape")
+        return self.text.encode(self.encoding)
 
     def __getitem__(self, name: str) -> Block:
         """The first block that defines the name, however it is spelt."""
@@ -245,9 +245,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def _encoding(data: bytes) -> str:
-    """The encoding that the file claims or keeps to; Vensim's older files are in one byte a character."""
-    if data.lstrip(b"\xef\xbb\xbf \r\n\t")[:7].upper() == b"{UTF-8}":
-        return "utf-8"
+    """The encoding that the file keeps to, whatever it claims; Vensim's older files are in one byte a character."""
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -257,7 +255,7 @@ def _encoding(data: bytes) -> str:
 
 def _lacks(text: str, encoding: str) -> str:
     try:
-        text.encode(encoding, "surrogateescape")
+        text.encode(encoding)
     except UnicodeEncodeError as error:
         return text[error.start]
     return ""

@@ -28,7 +28,7 @@ from .document import Document
 from .fields import comment_of, one_line, units_of
 from .ranges import spanned
 from .statements import Statement
-from .translation import Names, Scope, translate
+from .translation import Names, Scope, read_expression
 
 _CALLED = re.compile(r"\s*([A-Za-z][\w ]*)\(")
 _REFUSED = frozenset(map(key, REFUSED))
@@ -70,7 +70,7 @@ def equation_of(statement: Statement, scope: Scope) -> Equation:
         scope.fault(statement.name, f"'{display(statement.name)}' is a data variable{_why(statement)}")
     else:
         body = statement.body[1]
-        expression = translate(body, scope)
+        expression = read_expression(body, scope, statement.name)
     return Equation(
         expression=expression,
         subscripts=statement.subscripts,

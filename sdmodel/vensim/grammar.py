@@ -107,7 +107,9 @@ def _broken_off(text: str, expected: set[str]) -> str:
 
 
 def _misplaced(word: str, before: str, expected: set[str]) -> str:
-    if word == '"':
+    if word[0] == '"' and not word.strip('" \t\r\n'):
+        if word != '"':
+            return "a name in quotes is empty; write it between them"
         return "a quoted name is not closed; add the second '\"'"
     if word == ")" and before.count("(") <= before.count(")"):
         return "')' closes nothing; remove it or add '('"

@@ -19,6 +19,8 @@ _NUMBERED = re.compile(r"^(.*?)(\d+)$", re.DOTALL)
 _MOST = 100_000
 """Labels in one range: far more than anybody's, few enough to be written out."""
 _DEPTH = 50
+_GUESSES = 20
+"""Unknown functions for which another is suggested."""
 
 
 @dataclass(slots=True)
@@ -72,10 +74,18 @@ def _labels(name: str, reading: _Reading) -> tuple[str, ...]:
         reading.fault(statement.offset, f"the range '{display(statement.name)}' {what}; list its labels")
         return ()
     reading.open.append(name)
-    labels = tuple(dict.fromkeys(label for item in _items(statement) for label in _expanded(item, statement, reading)))
+    labels: dict[str, str] = {}
+    for item in _items(statement):
+        found = _expanded(item, statement, reading)
+        again = next((label for label in found if key(label) in labels), None)
+        if again is not None and not (isinstance(item, Token) and key(item) in reading.statements):
+            what = f"the range '{display(statement.name)}' lists '{again}' twice; remove one"
+            reading.fault(statement.offset, what)
+        for label in found:
+            labels.setdefault(key(label), label)
     reading.open.pop()
-    reading.done[name] = labels
-    return labels
+    reading.done[name] = tuple(labels.values())
+    return reading.done[name]
 
 
 def _items(statement: Statement) -> list[Node]:
@@ -98,7 +108,8 @@ def _expanded(item: Node, statement: Statement, reading: _Reading) -> tuple[str,
     first = item.children[0]
     if item.data == "numbered":
         return _numbered(item, statement, reading)
-    reading.fault(statement.offset + (first.start_pos or 0), unknown_function(display(first)))
+    guess = len(reading.faults) < _GUESSES
+    reading.fault(statement.offset + (first.start_pos or 0), unknown_function(display(first), guess=guess))
     return ()
 
 

@@ -40,7 +40,7 @@ def model_from_text(text: str | bytes, path: str = "model.mdl") -> Model:
     ModelError
         With every fault of the text, in its order.
     """
-    data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     model, faults = model_of(Document.from_bytes(data, path))
     if faults:
         raise ModelError(dict.fromkeys(faults))

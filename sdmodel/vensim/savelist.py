@@ -19,7 +19,7 @@ def read_savelist(path: str | os.PathLike[str]) -> tuple[str, ...]:
     Raises
     ------
     ScenarioError
-        With every line that is no name.
+        With every line that is no name, or if there is none at all.
     """
     names, faults = [], []
     for number, line in enumerate(_LINES.split(blanked(read_text(path))), 1):
@@ -30,6 +30,8 @@ def read_savelist(path: str | os.PathLike[str]) -> tuple[str, ...]:
         else:
             what = "this is no name; write one name a line, one with odd characters in quotes"
             faults.append(Fault(Place(os.fspath(path), number, len(line) - len(line.lstrip()) + 1), what))
+    if not names and not faults:
+        faults.append(Fault(os.fspath(path), "the list names nothing; write one name a line"))
     if faults:
         raise ScenarioError(faults)
     return tuple(names)

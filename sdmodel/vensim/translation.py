@@ -38,6 +38,12 @@ from .statements import Macro, subscript_keys
 _SIGNED = re.compile(r"(?:[-+]\s*)?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _ROWS: Mapping[str, FunctionRow] = {key(name): row for name, row in FUNCTIONS.items()}
 _REFUSED = frozenset(map(key, REFUSED))
+_GUESSES = 20
+"""Unknown functions of a file for which another is suggested: each is held against the whole table."""
+_CHAIN = 20
+"""Comparisons in a row, which nest when they are read: far more than mean anything."""
+_DEPTH = 150
+"""How deep an expression may nest: what works on it goes a few calls down for each level."""
 _NO_TABLE = Table(())
 """Stands for a table that cannot be read, so that its name still counts as a lookup's."""
 
@@ -87,6 +93,17 @@ class Scope:
         """Notes a fault; zero stands for what cannot be read, so that the rest of the equation is checked too."""
         self.names.faults.append(Fault(self.place(token), what))
         return S.Zero
+
+
+def read_expression(node: Node, scope: Scope, name: Token) -> Expr:
+    """The expression of the equation of a name, unless it nests too deep to work on."""
+    expression = translate(node, scope)
+    level = [expression]
+    for _ in range(_DEPTH):
+        level = [part for each in level for part in each.args if part.args]
+        if not level:
+            return expression
+    return scope.fault(name, f"the equation of '{display(name)}' nests too deep; split it into several")
 
 
 def translate(node: Node, scope: Scope) -> Expr:
@@ -182,13 +199,25 @@ def _negation(node: Node, scope: Scope) -> Expr:
     return FUNCTIONS[":NOT:"].build(translate(node.children[1], scope))
 
 
-def _chain(node: Node, scope: Scope) -> Expr:
-    """Comparisons and logic, from left to right."""
+def _comparison(node: Node, scope: Scope) -> Expr:
+    """Comparisons from left to right, each of the truth so far."""
     first, *rest = node.children
+    if len(rest) > 2 * _CHAIN:
+        return scope.fault(rest[0], f"more than {_CHAIN} comparisons stand in a row; join them with :AND:")
     value = translate(first, scope)
     for operator, operand in zip(rest[::2], rest[1::2], strict=True):
-        value = FUNCTIONS[operator.upper()].build(value, translate(operand, scope))
+        value = FUNCTIONS[operator].build(value, translate(operand, scope))
     return value
+
+
+def _logic(node: Node, scope: Scope) -> Expr:
+    """Conditions joined by one operator, two and two, so that many of them do not nest deep; the order means nothing."""
+    build = FUNCTIONS[node.children[1].upper()].build
+    values = [translate(each, scope) for each in node.children[::2]]
+    while len(values) > 1:
+        pairs = [build(left, right) for left, right in zip(values[::2], values[1::2], strict=False)]
+        values = [*pairs, *values[2 * len(pairs) :]]
+    return values[0]
 
 
 def table(node: Node, scope: Scope) -> Expr:
@@ -238,7 +267,7 @@ def _call(node: Node, scope: Scope) -> Expr:
             return _function(_ROWS[name], token, arguments, scope)
     if own or name in scope.names.defined or name.endswith("$"):
         return _lookup(token, brackets, arguments, scope)
-    scope.fault(token, unknown_function(display(token)))
+    scope.fault(token, unknown_function(display(token), guess=len(scope.names.faults) < _GUESSES))
     if name in _REFUSED:
         return _NO_TABLE if name.endswith("lookups") else S.Zero
     for each in arguments:
@@ -274,9 +303,9 @@ _NODES: Mapping[str, Callable[[Node, Scope], Expr]] = {
     "power": _power,
     "signed": _sign,
     "negation": _negation,
-    "and": _chain,
-    "or": _chain,
-    "comparison": _chain,
+    "and": _logic,
+    "or": _logic,
+    "comparison": _comparison,
     "table": table,
     "with_lookup": _with_lookup,
     "call": _call,

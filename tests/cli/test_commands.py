@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 from sdmodel.cli import main
+from sdmodel.cli.headlines import round_times
+from sdmodel.simulation import simulate
 from sdmodel.store import open_run, save_run
+from sdmodel.vensim import model_from_text
+
+BAD_NAMES = ("../a", "x" * 300, "a\0b", "a\nb", "a\x1bb", "a*", " ", "", " a", "a\\b")
 
 
 def test_run_stores_a_run_and_prints_its_headlines(tea: Path, sdmodel):
@@ -19,7 +24,7 @@ def test_run_stores_a_run_and_prints_its_headlines(tea: Path, sdmodel):
     done = sdmodel("run")
     assert done.exit_code == 0, done.output
     header, _, line = done.stdout.splitlines()[:3]
-    assert header.split() == ["Time", "(Year)", "units", "2022", "2024", "2026", "2028", "2030", "2032"]
+    assert header.split() == ["Time", "(Year)", "units", *map(str, range(2022, 2033))]
     assert line.split()[:4] == ["Tea", "Temperature", "°F", "180"]
     assert "stored as runs/ai_compute.nc" in done.stdout
     run = open_run(tea / "runs" / "ai_compute.nc")
@@ -89,7 +94,7 @@ def test_a_run_that_is_not_finite_is_stored_and_ends_with_one(tea: Path, sdmodel
     """The numbers up to there may tell why; the exit code stops a script."""
     done = sdmodel("run", "--set", "cooling time = 0", "--name", "broken")
     assert done.exit_code == 1
-    assert re.match(r"run 'broken': '.*' is not finite from time 2022", done.stderr)
+    assert re.fullmatch(r"run 'broken': '.*' is not finite from time 2022.*\n", done.stderr)
     assert not np.isfinite(open_run(tea / "runs" / "broken.nc").tea_temperature.values[-1])
 
 
@@ -171,6 +176,54 @@ def test_without_groups_constants_with_a_range_are_levers(tea: Path, sdmodel):
     ]
 
 
+def test_a_run_made_from_a_text_is_made_again(tea: Path, sdmodel):
+    """A model need not be a file: the run holds its text, and what was changed."""
+    text = (tea / "models" / "ai_compute.mdl").read_text("utf-8")
+    run = simulate(model_from_text(text), {"room temperature": 60})
+    save_run(run, "runs/text.nc")
+    done = sdmodel("rerun", "text")
+    assert (done.exit_code, done.stdout[:28]) == (0, "run 'text': all 8 variables "), done.output
+    assert float(run.room_temperature) == 60
+
+
+def test_long_names_of_scenarios_make_a_shorter_name_of_a_run(tea: Path, sdmodel):
+    """Change files may be called what they like; the run is stored."""
+    for letter in "ab":
+        (tea / f"{letter * 150}.cin").write_text("room temperature = 60\n")
+    done = sdmodel("run", "-c", f"{'a' * 150}.cin", "-c", f"{'b' * 150}.cin")
+    assert done.exit_code == 0, done.output
+    assert [each.name for each in (tea / "runs").iterdir()] == [f"{'a' * 120}.nc"]
+    assert sdmodel("rerun", "a" * 120).exit_code == 0
+
+
+def test_names_in_a_record_lead_nowhere(tea: Path, sdmodel):
+    """A stored run may come from anyone: what it calls its model and its scenario is no path to write to."""
+    sdmodel("run", "--name", "a")
+    named = {"scenario_name": str(tea / "outside"), "model": ".."}
+    save_run(open_run("runs/a.nc").assign_attrs(named), "runs/a.nc", force=True)
+    assert sdmodel("rerun", "a").exit_code == 0
+    assert not (tea / "outside.cin").exists()
+
+
+def test_a_figure_that_cannot_be_drawn_says_that_the_run_is_stored(tea: Path, sdmodel):
+    """Nobody should run it again for that."""
+    (tea / "runs" / "a.png").mkdir(parents=True)
+    done = sdmodel("run", "--name", "a", "--plot")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("run 'a': is stored as runs/a.nc, but runs/a.png: exists already; ")
+    assert open_run("runs/a.nc").sizes["time"] == 21
+
+
+@pytest.mark.parametrize("columns", range(3, 30))
+def test_headlines_show_as_many_round_times_as_there_is_room_for(columns: int):
+    """The first and the last time are always among them."""
+    times = np.linspace(2022, 2032, 81)
+    shown = times[round_times(times, columns)]
+    assert len(shown) <= columns
+    assert (shown[0], shown[-1]) == (2022, 2032)
+    assert columns < 11 or set(shown) >= set(range(2022, 2033))
+
+
 def test_plot_draws_several_runs_on_what_is_asked(tea: Path, sdmodel):
     """Into the file that is named, never over another."""
     for name, room in (("a", 50), ("b", 60)):
@@ -190,7 +243,12 @@ def test_plot_draws_several_runs_on_what_is_asked(tea: Path, sdmodel):
         (["run", "-c", "nowhere.cin"], r"nowhere\.cin: .*; "),
         (["run", "--set", "rom temperature = 1"], "'rom temperature' .* did you mean 'room temperature'"),
         (["run", "--set", "room temperature"], "this is no change; "),
-        (["run", "--name", "../a"], "is not a name for a file"),
+        *((["run", "--name", name], r"is not a name for a file; choose another") for name in BAD_NAMES),
+        (["run", "--runs", "models/ai_compute.mdl"], r"cannot hold runs \(models/ai_compute\.mdl is no folder\); name"),
+        (["run", "--runs", "models/ai_compute.mdl/a"], r"cannot hold runs .*; name a folder"),
+        (["runs", "--runs", "models/ai_compute.mdl"], r"cannot hold runs .*; name a folder"),
+        (["runs", "--runs", "x" * 300], r"cannot hold runs .*; name a folder"),
+        (["show", f"{'x' * 300}.nc"], r"is not a name for a file; "),
         (["show", "nothing"], "run 'nothing': is not in runs; "),
         (["rerun", "nothing"], "run 'nothing': is not in runs; "),
         (["plot", "nothing"], "run 'nothing': is not in runs; "),

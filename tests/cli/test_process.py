@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -61,6 +66,53 @@ def test_a_reader_that_leaves_early_is_no_fault(tea: Path, environment: dict[str
     assert (process.wait(timeout=30), told) == (1, "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is a device of Linux")
+@pytest.mark.parametrize("words", [["run"], ["--help"], ["levers"]])
+def test_a_full_disk_behind_stdout_is_one_line(words: list[str], tea: Path, environment: dict[str, str]):
+    """The exit code tells, and the run is stored all the same."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *words], env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=tea
+        )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "cannot be written (No space left on device); " in done.stderr
+    if words == ["run"]:
+        assert "is stored as runs/ai_compute.nc" in done.stderr
+        assert (tea / "runs" / "ai_compute.nc").is_file()
+
+
+@pytest.mark.parametrize(("width", "shown"), [(80, {"run", "scenario", "changes"}), (150, {"hash", "made", "model"})])
+def test_a_terminal_has_whole_words_in_its_tables(width: int, shown: set[str], tea: Path, environment: dict[str, str]):
+    """Lines are folded at blanks; a narrow terminal has fewer columns, and says which are left out."""
+    change = ["--set", "room temperature = 65", "--set", "cooling time = 1.25"]
+    subprocess.run([*COMMAND, "run", *change], env=environment, cwd=tea, check=True, capture_output=True)
+    for command in ("runs", "levers"):
+        told = _on_a_terminal([*COMMAND, command], width, environment, tea)
+        assert max(map(len, told.splitlines())) <= width
+        words = set(told.split())
+        assert words >= (
+            shown | {"temperature", "ai_compute"} if command == "runs" else {"judgement:", "warm", "thermometer."}
+        )
+    assert ("a wider terminal shows" in _on_a_terminal([*COMMAND, "runs"], width, environment, tea)) == (width == 80)
+
+
+def _on_a_terminal(command: list[str], width: int, environment: dict[str, str], folder: Path) -> str:
+    """What a command prints on a terminal of that width."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    plain = {name: value for name, value in environment.items() if name != "COLUMNS"} | {"TERM": "xterm"}
+    process = subprocess.Popen(command, env=plain, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    told = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while part := os.read(ours, 65536):
+            told += part
+    os.close(ours)
+    assert process.wait(timeout=30) == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", told.decode())
+
+
 def test_an_interrupted_command_ends_with_130_and_stores_nothing(tea: Path, environment: dict[str, str]):
     """Ctrl-C while it waits for a model that comes through a pipe."""
     os.mkfifo(tea / "slow.mdl")
@@ -73,11 +125,20 @@ def test_an_interrupted_command_ends_with_130_and_stores_nothing(tea: Path, envi
         cwd=tea,
     )
     writer = _opened_for_writing(tea / "slow.mdl")
-    process.send_signal(signal.SIGINT)
-    out, told = process.communicate(timeout=30)
+    out, told = _interrupted(process)
     os.close(writer)
     assert (process.returncode, out, told.strip()) == (130, "", "interrupted")
     assert not (tea / "runs").exists()
+
+
+def _interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What a process says when it is interrupted; between opening and reading, Python does not notice the first time."""
+    for _ in range(10):
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=3)
+    process.kill()
+    return process.communicate()
 
 
 def _opened_for_writing(pipe: Path) -> int:

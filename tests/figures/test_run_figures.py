@@ -117,6 +117,22 @@ def test_the_page_says_where_its_numbers_come_from():
     assert told == ["Model ai.mdl, sha256 abcdef012345", "base: no changes", "fast: power-first; grid delay=1"]
 
 
+@pytest.mark.parametrize(
+    ("scenario", "changes", "line"),
+    [
+        ("{Base: levers stay. And more.}", "", "levers stay"),
+        ("{Other: levers stay.}", "price = 1", "Other: levers stay; price = 1"),
+        (f"{{{'long ' * 50}}}\n  price  = 1\ngrid delay = 2\n", "", "price = 1; grid delay = 2"),
+        ("price = 1\n", "", "price = 1"),
+        ("", "", "no changes"),
+    ],
+)
+def test_a_run_called_as_its_scenario_tells_what_the_scenario_says(scenario: str, changes: str, line: str):
+    """Its name again would tell nothing: the first sentence of its comment does, or else its changes."""
+    run = _run(scenario_name="base", scenario=scenario, changes=changes)
+    assert plot_runs({"base": run}, ["price"]).get_supxlabel().splitlines()[1] == f"base: {line}"
+
+
 def test_what_is_not_finite_breaks_the_line_and_nothing_else():
     """A run that breaks off is drawn as far as it goes."""
     run = _run()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from types import MappingProxyType
+
 import pytest
 
 from sdmodel.errors import ModelError
-from sdmodel.model import key, nearest
+from sdmodel.model import Cell, Start, key, nearest, refer
+from sdmodel.simulation import simulate
 from sdmodel.testing import model_text, tiny_model
 from sdmodel.vensim import model_from_text
 
@@ -24,6 +29,37 @@ CASES = {
     "d: A, B\nx[A] = 1\ny = x[B]": "'x[B]' has no equation",
     "x[q] = 1": "'q' is neither a subscript range nor a label",
     "d: A, B\nx[d] = 1\nx[A] = 2": "'x[A]' is defined a second time",
+    "Time = 3": "Time is Vensim's own; give this another name",
+    "time: A, B\nx[time] = 1": "time is Vensim's own; give the range another name",
+    "d: A, B\nd = 3": "'d' is the name of a subscript range too",
+    "d: A, B\nA = 3": "'A' is the name of a label too",
+    "d: A, B\nx = d": "the range 'd' stands for nothing here",
+    "d: A, B\nx = 2 * ABS(d)": "the range 'd' stands for nothing here",
+    "d: A, B\ne: C, D\nx[e] = ABS(d)": "the range 'd' stands for nothing here",
+    "d: A, B\nv[d] = 1\nx = SUM(v[d!] * d)": "the range 'd' stands for nothing here",
+    "d: A, B, C -> e\ne: P, Q\nv[e] = 1\nw[d] = v[e]": "'d' has 3 labels and 'e' 2; map a range to as many",
+    "d: A, B -> e\ne: P, Q, R\nv[e] = 1\nw[d] = v[e]": "'d' has 2 labels and 'e' 3; map a range to as many",
+    "x = LOOKUP FORWARD(3, 2)": "'3' is no lookup; give the function the name of one first",
+    "x = LOOKUP BACKWARD(1 + 1, 2)": "is no lookup; give the function the name of one first",
+    "x = LOOKUP EXTRAPOLATE(3, 2)": "'3' is no lookup",
+    "f((0,0),(1,1))\nx = f(1) + f": "'f' is a lookup; give it an argument",
+    "x = ELMCOUNT(3)": "ELMCOUNT counts the labels of a range, and '3' is none",
+    "d: A, B\nx = ELMCOUNT(A)": "ELMCOUNT counts the labels of a range, and 'A' is none",
+    "x = SUM(1)": "SUM runs over no range; mark one with !, as in SUM(x[range!])",
+    "d: A, B\nv[d] = 1\nx[d] = VMAX(v[d])": "VMAX runs over no range; mark one with !",
+    "d: A, B\nv[d] = 1\nx = v[d!]": "'d!' stands outside of SUM, PROD, VMIN and VMAX; write ! only inside of them",
+    "d: A, A\nv[d] = 1": "the range 'd' lists 'A' twice; remove one",
+    "d: A, a\nv[d] = 1": "the range 'd' lists 'a' twice; remove one",
+    "d: (k1-k3), k2\nv[d] = 1": "the range 'd' lists 'k2' twice; remove one",
+    '"" = 1': "a name in quotes is empty; write it between them",
+    'x = " " + 1': "a name in quotes is empty; write it between them",
+    "x = DELAY N(Time, 6, 0, 2.5)": "the order of 'x' is 2.5 at the start; it must be a whole number",
+    "d: (k1-k10)\nv[d,d,d,d,d,d,d] = 1": "more than 1,000,000 cells with 'v'; give it fewer subscripts",
+    "d: (k1-k100000)\nx = 1\nv[d,d,d,d] = x": "more than 1,000,000 cells with 'v'",
+    "d: (k1-k3000)\ne: (m1-m3000)\nv[d] = 1\nw[e] = 1\nx = SUM(v[d!] * w[e!])": "more than 3,000,000 terms with 'x'; sum over",
+    "d: (k1-k500)\nv[d] = DELAY N(Time, 1000, 0, 900)": "more than 200,000 hidden stocks with 'v'; lower their order",
+    f"x = 1\na = x{' < x' * 300}": "more than 20 comparisons stand in a row; join them with :AND:",
+    f"x = 1\na = {'(' * 50}x{' < x) < x < x < x' * 50}": "nests too deep; split it into several",
 }
 
 
@@ -58,3 +94,62 @@ def test_names_are_compared_as_vensim_does():
     assert key("Grid  Delay") == key("grid_delay") == key('"Grid Delay"') == key("GRID\n\tdelay")
     assert nearest("Grid Dely", ["Other", "Grid Delay"]) == "Grid Delay"
     assert nearest("zzz", ["Other", "Grid Delay"]) is None
+
+
+def test_a_thousand_misspelt_names_take_no_longer_than_few():
+    """Another name is suggested for the first ones; all are told."""
+    with pytest.raises(ModelError) as caught:
+        tiny_model("\n".join(f"left {n} = right {n}" for n in range(1000)))
+    told = [fault.what for fault in caught.value.faults]
+    assert len(told) == 1000
+    assert sum("did you mean" in each for each in told) <= 20
+
+
+def test_a_range_that_counts_or_is_bound_is_a_number():
+    """ELMCOUNT needs no left-hand side, and a range on it stands for the place of its label."""
+    run = simulate(tiny_model("d: A, B, C\nn = ELMCOUNT(d)\nx[d] = d + Time\ny = SUM(x[d!]) * B"))
+    assert (float(run.n.values.ravel()[0]), run.x[0].values.tolist(), float(run.y[0])) == (3, [1, 2, 3], 12)
+
+
+def test_gaps_are_found_through_sums_mappings_and_exceptions():
+    """Whatever leads to a cell without an equation is told before anything runs."""
+    gaps = (
+        "x[A] = 1\ny = SUM(x[d!])",
+        "x[d] :EXCEPT: [C] = 1\ny[d] = x[d]",
+        "e: P, Q, R -> d\nx[B] = 1\nx[C] = 1\ny[e] = x[d]",
+    )
+    for gap in gaps:
+        with pytest.raises(ModelError, match=r"'x\[[AC]\]' has no equation|'x\[B\]' has no equation"):
+            tiny_model(f"d: A, B, C\n{gap}")
+    whole = "d: A, B, C\nx[d] :EXCEPT: [C] = 1\ny[d] :EXCEPT: [C] = x[d]\ne: A, B\nz = SUM(x[e!])"
+    assert simulate(tiny_model(whole)).z.values.ravel()[0] == 2
+
+
+def test_conditions_may_be_joined_by_the_thousand():
+    """:AND: and :OR: do not nest, however many there are."""
+    run = simulate(
+        tiny_model(f"x = 1\na = x < 0{' :OR: x < 0' * 3000}\nb = x{' :AND: x' * 3000}\nc = 1 < 2 < 3", final=1)
+    )
+    assert [float(run[name].values.ravel()[0]) for name in "abc"] == [0, 1, 1]
+
+
+def test_a_long_chain_to_a_setting_needs_no_recursion():
+    """The settings of a run may rest on as many auxiliaries as there are, and on conditions."""
+    lines = "\n".join(f"x{n} = IF THEN ELSE(x{n + 1} > 0, x{n + 1}, x{n + 2})" for n in range(1000))
+    model = tiny_model(f"{lines}\nx1000 = 2\nx1001 = 5")
+    start = Start(model)
+    assert start.read(Cell("x0")) == 2
+    assert Cell("x1001") not in start.known
+
+
+def test_what_depends_on_itself_at_the_start_is_not_a_number():
+    """A cycle ends."""
+    model = tiny_model("a = 1\nb = 2\ns = INTEG(a, b)")
+    cycle = {"a": "b", "b": "a"}
+    elements = {
+        name: replace(each, kind="auxiliary", equations=(replace(each.equations[0], expression=refer(cycle[name])),))
+        if name in cycle
+        else each
+        for name, each in model.elements.items()
+    }
+    assert math.isnan(Start(replace(model, elements=MappingProxyType(elements))).read(Cell("s")))

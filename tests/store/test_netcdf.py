@@ -129,6 +129,9 @@ def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(StoreError, match=r"a\.nc: cannot be written"):
         save_run(_run(), tmp_path / "runs" / "a.nc")
+    for name in ("x" * 300, "a\0b"):
+        with pytest.raises(StoreError, match=r"is no name for a file .*; choose"):
+            save_run(_run(), tmp_path / f"{name}.nc")
 
 
 @pytest.fixture
@@ -164,6 +167,89 @@ def test_a_killed_process_leaves_no_run(tmp_path: Path) -> None:
     assert ended.returncode == -signal.SIGKILL
     assert [each.suffix for each in tmp_path.iterdir()] == [".part"]
     assert not list(tmp_path.glob("[!.]*"))
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    """Its process is gone, or it is older than an hour; what a living process writes stays."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / f".a.nc-{gone.pid}-abc.part").write_text("a part")
+    old = tmp_path / f".a.nc-{os.getpid()}-old.part"
+    old.write_text("a part")
+    os.utime(old, (0, 0))
+    for name in (f".a.nc-{os.getpid()}-new.part", f".b.nc-{gone.pid}-abc.part"):
+        (tmp_path / name).write_text("of others")
+    save_run(_run(), tmp_path / "a.nc")
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        f".a.nc-{os.getpid()}-new.part", f".b.nc-{gone.pid}-abc.part", "a.nc",
+    ]  # fmt: skip
+
+
+def test_a_run_written_by_xarray_is_a_run_too(tmp_path: Path) -> None:
+    """Without a record of the order of its variables, all of them are read."""
+    _run().drop_vars("date").to_netcdf(tmp_path / "a.nc")
+    assert set(open_run(tmp_path / "a.nc").data_vars) == set(_run().data_vars)
+
+
+def test_coordinates_beside_dimensions_come_back_as_coordinates(tmp_path: Path) -> None:
+    """Whatever they are called, and truth values as truth values."""
+    run = _run().assign_coords({"a b": 3.0, "late": ("time", np.array([False, True]))})
+    xr.testing.assert_identical(open_run(save_run(run, tmp_path / "a.nc")), run)
+
+
+@pytest.mark.parametrize("value", [None, True, {"a": 1}, b"bytes", ["a", None], np.zeros((2, 2)), 1j])
+def test_an_attribute_that_no_file_can_hold_is_named(tmp_path: Path, value: object) -> None:
+    """Of the run, or of one of its variables."""
+    run = _run().assign_attrs(note=value)
+    with pytest.raises(StoreError, match=r"a\.nc: attribute 'note' of the run is .*; make it a text or a number"):
+        save_run(run, tmp_path / "a.nc")
+    run = _run()
+    run["delay"].attrs["note"] = value
+    with pytest.raises(StoreError, match="attribute 'note' of 'delay' is"):
+        save_run(run, tmp_path / "a.nc")
+
+
+@pytest.mark.parametrize("name", ["a/b", "", " ", "a\nb", "x" * 300])
+def test_a_name_that_no_file_can_hold_is_told(tmp_path: Path, name: str) -> None:
+    """Of a dimension, or of a variable."""
+    for run in (_run().assign({name: 1.0}), _run().assign(x=((name,), [1.0]))):
+        with pytest.raises(StoreError, match=r"(?s)a\.nc: a netCDF file cannot hold this run \(.*; give"):
+            save_run(run, tmp_path / "a.nc")
+    assert not list(tmp_path.iterdir())
+
+
+def test_objects_are_not_saved(tmp_path: Path) -> None:
+    """A variable holds numbers or texts."""
+    run = _run().assign(x=("time", np.array([{}, None], dtype=object)))
+    with pytest.raises(StoreError, match="'x' holds neither numbers nor texts"):
+        save_run(run, tmp_path / "a.nc")
+
+
+def test_names_of_letters_and_accents_survive(tmp_path: Path) -> None:
+    """However the accents are written, and with labels of three hundred letters."""
+    run = _run().rename(température="temp\u00e9rature").assign_coords(tier=["a" * 300, "e\u0301"])
+    run["tier"].attrs["kind"] = "subscript"
+    xr.testing.assert_identical(open_run(save_run(run, tmp_path / "a.nc")), run)
+    decomposed = _run().rename(température="tempe\u0301rature")
+    assert "temp\u00e9rature" in open_run(save_run(decomposed, tmp_path / "b.nc"))
+
+
+def test_what_is_no_run_or_no_path_is_told() -> None:
+    """None, and whatever else a caller mistakes for one."""
+    code = """
+        import sdmodel as sd
+        for work in (lambda: sd.save_run(None, "a.nc"), lambda: sd.save_run(3, None), lambda: sd.open_run(None)):
+            try:
+                work()
+            except sd.SdmodelError as fault:
+                print(fault)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "a.nc: is not a run of a model but a NoneType; give what `simulate` returns",
+        "None: is no path of a file; give the name of a .nc file",
+        "None: is no path of a file; give the name of a .nc file",
+    ]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from sdmodel.errors import ScenarioError
 from sdmodel.model import Table
+from sdmodel.scenario import Scenario, with_tables
+from sdmodel.testing import tiny_model
 from sdmodel.vensim import read_change, read_savelist, read_scenario
 
 
@@ -79,7 +81,7 @@ def test_a_change_on_the_command_line_names_its_option():
     """The place is the option, not a file."""
     change = read_change("price  elasticity=0.8")
     assert (change.name, change.values) == ("price elasticity", (0.8,))
-    with pytest.raises(ScenarioError, match=r"^--set: .*write 'name = value'"):
+    with pytest.raises(ScenarioError, match=r"^--set:1:1: .*write 'name = value'"):
         read_change("0.8")
 
 
@@ -114,3 +116,19 @@ def test_a_file_that_is_not_there_is_one_clear_line(tmp_path, read):
     for name, words in (("none", "check the path"), ("", "directory"), ("binary", "not text")):
         with pytest.raises(ScenarioError, match=words):
             read(tmp_path / name)
+
+
+def test_a_save_list_that_names_nothing_is_told_by_its_file(tmp_path):
+    """An empty list is a mistake, and which list it is matters."""
+    (tmp_path / "few.lst").write_text("{none}\n\n")
+    with pytest.raises(ScenarioError, match=r"few\.lst: the list names nothing; write one name a line"):
+        read_savelist(tmp_path / "few.lst")
+
+
+def test_a_table_for_no_lookup_says_whether_there_are_any():
+    """The cure depends on what the model has."""
+    scenario = Scenario("", (read_change("zz((0,0),(1,1))"),))
+    with pytest.raises(ScenarioError, match=r"^--set:1:1: 'zz' is not a lookup of the model; see the lookups"):
+        with_tables(tiny_model("f((0,0),(1,1))"), scenario)
+    with pytest.raises(ScenarioError, match="it has none"):
+        with_tables(tiny_model("x = 1"), scenario)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sdmodel.errors import ModelError
 from sdmodel.testing import model_text
-from sdmodel.vensim import Document, read_document
+from sdmodel.vensim import Document, model_from_text, read_document
 
 PIECES = st.sampled_from(
     ["a = 1", "~", "|", '"', "{", "}", "\\", "\r\n", "\n", "\r", ":MACRO:", "m(x)", ":END OF MACRO:", "****\n\t.G\n****~",
@@ -163,3 +163,19 @@ def test_what_keeps_a_text_from_being_cut_has_its_place(text, where, words):
     (fault,) = _document(text).faults
     assert str(fault.where) == f"m.mdl:{where}"
     assert words in fault.what
+
+
+@given(st.binary(max_size=40).filter(lambda data: b"\x00" not in data))
+def test_a_file_that_claims_utf_8_and_is_not_keeps_every_byte(data):
+    """What its bytes cannot be in UTF-8 they are in Latin-1: text that can be written again, whatever it claims."""
+    whole = b"{UTF-8}\n" + data
+    document = Document.from_bytes(whole, "m.mdl")
+    assert bytes(document) == whole
+    assert document.text.encode("utf-8")
+
+
+def test_a_name_in_latin_1_under_a_claim_of_utf_8_is_readable():
+    """Nothing that is no character gets into a model."""
+    model = model_from_text(model_text("prix \xe0 payer = 1").encode("latin-1"))
+    assert "prix \xe0 payer" in model
+    assert model_from_text(model_text('"a\udce0b" = 1')).text.encode()
