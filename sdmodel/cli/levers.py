@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,12 +16,11 @@ _GROUPS = {"policy_levers": "policy lever", "uncertainties": "uncertainty", "swi
 _CLOCK = frozenset({"initial_time", "final_time", "time_step", "saveper"})
 _COLUMNS = {"value": "right", "range": "fold", "units": "fold", "meaning": "text"}
 _SPARE = ("range", "units")
-_SENTENCE = re.compile(r"(?<=[.;!?])\s+(?=[A-Z(])")
 
 
 @dataclass(frozen=True)
 class Lever:
-    """A constant that may change: its values now, its range and units, and what it means."""
+    """A constant that may change: its values now, its range and units, and what its author says of it, source and all."""
 
     name: str
     kind: str
@@ -67,7 +65,7 @@ def _levers(model: Model) -> Iterator[Lever]:
 def _lever(element: Element, kind: str) -> Lever:
     bounds = element.range
     minimum, maximum, step = (bounds.minimum, bounds.maximum, bounds.step) if bounds else (None, None, None)
-    meaning = _SENTENCE.split(" ".join(element.comment.split()), maxsplit=1)[0]
+    meaning = " ".join(element.comment.split())
     return Lever(element.name, kind, _values(element), minimum, maximum, step, element.units, meaning)
 
 

@@ -154,14 +154,14 @@ def test_rerun_without_the_text_of_the_model_says_what_to_do(tea: Path, sdmodel)
 
 
 def test_levers_are_the_groups_of_levers(tea: Path, sdmodel):
-    """Value, range, units and the first sentence of the comment, kind by kind."""
+    """Value, range, units and what the author says, kind by kind."""
     levers = json.loads(sdmodel("levers", "--json").stdout)
     assert [(each["name"], each["kind"]) for each in levers] == [
         ("room temperature", "policy lever"), ("cooling time", "uncertainty"),
     ]  # fmt: skip
     room = levers[0]
     assert (room["values"], room["minimum"], room["maximum"], room["step"], room["units"]) == ([70], 40, 100, 5, "°F")
-    assert room["meaning"] == "judgement: a warm room."
+    assert room["meaning"] == "judgement: a warm room. Low 60, high 80."
     assert re.search(r"uncertainty .*\n.*\n *cooling time +2.5 +0.5 to any +Year", sdmodel("levers").stdout)
 
 
