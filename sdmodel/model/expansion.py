@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from sympy import Expr, Indexed, Integer, S, Symbol
+from sympy import Expr, Integer, S, Symbol
 
 from ..errors import Fault, ModelError
 from .algebra import (
@@ -185,10 +185,11 @@ def _chain(shop: _Workshop, call: Expr, parts: Sequence[Expr], stages: Sequence[
 
 
 def _is_constant(model: Model, expression: Expr) -> bool:
-    if expression.is_Number:
-        return True
-    element = model.elements.get(referred(expression)[0]) if isinstance(expression, Symbol | Indexed) else None
-    return element is not None and element.kind == "constant"
+    """Whether an expression is arithmetic on numbers and constants, so that it surely stays as it is."""
+    leaves = {referred(part)[0] for part in references(expression)}
+    return not any(isinstance(part, VensimFunction) for part in walk(expression)) and all(
+        name in model.elements and model.elements[name].kind == "constant" for name in leaves
+    )
 
 
 def _trend(shop: _Workshop, call: Expr, parts: Sequence[Expr], _: int) -> Expr:

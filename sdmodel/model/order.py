@@ -16,7 +16,7 @@ from sympy import Expr
 
 from ..errors import Fault, ModelError, Place
 from .algebra import Numbers, Table, VensimFunction
-from .expansion import expand
+from .expansion import STATES, expand
 from .records import Element, Equation, Model
 from .sizes import too_many_terms
 from .subscripts import Binding, Cell, SubscriptFault, bindings, cells_in
@@ -45,12 +45,9 @@ class Assignment:
         """The name of the function with a memory that the expression is, or nothing."""
         return (
             self.expression.name
-            if isinstance(self.expression, VensimFunction) and self.expression.name in _STATES
+            if isinstance(self.expression, VensimFunction) and self.expression.name in STATES
             else ""
         )
-
-
-_STATES = frozenset({"INTEG", "INITIAL", "REINITIAL", "ACTIVE INITIAL", "SAMPLE IF TRUE", "DELAY FIXED"})
 
 
 @dataclass(frozen=True, eq=False)
