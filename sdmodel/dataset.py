@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .errors import DatasetError
-from .model.names import display, key, nearest
-from .model.records import Element, Model
+from .model import Element, Model, display, key, nearest
 
 TIME = "time"
 DATE = "date"

@@ -79,3 +79,12 @@ def test_test_modules_have_names_of_their_own():
     """`tests/<stage>/` mirrors the package without being packages, so that a name stands once."""
     names = [path.name for path in (PROJECT / "tests").rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=_name)
+def test_outsiders_enter_a_stage_by_its_front_door(module: Path):
+    """Across stages a module imports from the stage itself, never from a module inside it."""
+    inside = len(module.relative_to(PACKAGE).parts)
+    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == inside and node.module:
+            assert "." not in node.module, f"{node.module}: import from {node.module.split('.')[0]} itself"

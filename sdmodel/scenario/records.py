@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import Place
-from ..model.algebra import Table
-from ..model.records import NOWHERE
+from ..model import NOWHERE, Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from netCDF4 import Dataset
 
 from ..dataset import PROVENANCE, TIME
 from ..errors import Fault, StoreError
-from ..model.names import nearest
+from ..model import nearest
 from .netcdf import ORDER, SUFFIX, UNREADABLE, is_plain_file
 
 _LONG = frozenset({"model_text", ORDER})
