@@ -40,10 +40,11 @@ def model_path(given: str | None) -> Path:
     root = _root()
     if root is not None:
         return _shortened(root / _MODEL)
-    installed = Path(str(resources.files("sdmodel"))) / _MODEL
-    if not installed.is_file():
-        raise ModelError([Fault(str(_MODEL), "is neither here nor in a folder above; name a model")])
-    return installed
+    package = Path(str(resources.files("sdmodel")))
+    for home in (package, package.parent):  # a wheel carries the model inside, a checkout beside the package
+        if (home / _MODEL).is_file():
+            return home / _MODEL
+    raise ModelError([Fault(str(_MODEL), "is neither here nor in a folder above; name a model")])
 
 
 def runs_folder(given: str | None) -> Path:
