@@ -47,6 +47,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> Any:
     """The public name, loaded when it is first asked for."""
     if name not in _HOMES:

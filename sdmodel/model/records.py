@@ -120,7 +120,7 @@ class Group:
     comment: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A model as its author wrote it; elements and subscripts by key, in the order of the file.
 
@@ -133,8 +133,11 @@ class Model:
     groups: tuple[Group, ...] = ()
     synonyms: tuple[tuple[str, ...], ...] = ()
     integrator: Integrator = "euler"
-    text: str = field(default="", repr=False)
+    text: str = ""
     sha256: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Model {self.path}: {len(self)} elements>"
 
     def __getitem__(self, name: str) -> Element:
         """The element of that name, however it is spelt."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..model import Cell, Plan, spell
+from ..model import Cell, spell
 from .execution import Job, Outcome, execute
 from .inputs import Inputs
 from .timing import Timing
@@ -58,7 +58,7 @@ def _tell(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> str:
         if not finite.all():
             cell = cells[int(finite.argmin())]
             name = spell(plan.model, _shown(job, cell))
-            return f"{prefix}'{name}' is not finite from time {timing.saved[-1]:g}; {_cure(plan, cell)}"
+            return f"{prefix}'{name}' is not finite from time {timing.saved[-1]:g}; {_cure(job, cell)}"
     return f"{prefix}some values are not finite"
 
 
@@ -70,9 +70,10 @@ def _steps_in_question(job: Job, outcome: Outcome, member: int) -> list[int]:
     return sorted({0, max(broken - 1, 0), broken})
 
 
-def _cure(plan: Plan, cell: Cell) -> str:
-    if any(cell == each.cell for each in plan.stocks):
-        return "a smaller TIME STEP may help"
+def _cure(job: Job, cell: Cell) -> str:
+    if any(cell == each.cell for each in job.program.layout.plan.stocks):
+        within = ", or a division by zero within the step is to blame" if job.runge_kutta else ""
+        return f"a smaller TIME STEP may help{within}"
     return "look for a division by zero or a number that grows without bound"
 
 

@@ -18,17 +18,22 @@ from ..scenario import constant_cells
 
 _NAME = re.compile(r"\s*(?P<name>\"(?:[^\"\\]|\\.)*\"|[^\[\]]+?)\s*(?:\[(?P<subscripts>[^\]]*)\])?\s*", re.DOTALL)
 _WHERE = "constants"
+_PLAIN = "member"
 
 Constants = Mapping[str, Any] | xr.Dataset
 
 
 @dataclass
 class Inputs:
-    """What is set: `fixed` for all members alike, `varied` with dimensions of `members` (name -> coordinate)."""
+    """What is set: `fixed` for all members alike, `varied` with dimensions of `members` (name -> coordinate).
+
+    `owners` are the constants that alone make up a dimension without labels.
+    """
 
     fixed: dict[Cell, float] = field(default_factory=dict)
     varied: dict[Cell, xr.DataArray] = field(default_factory=dict)
     members: dict[str, xr.DataArray] = field(default_factory=dict)
+    owners: dict[str, list[tuple[Cell, xr.DataArray]]] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -70,7 +75,19 @@ def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants 
             faults += error.faults
     if faults:
         raise ScenarioError(faults)
+    _label_by_values(model, inputs)
     return inputs
+
+
+def _label_by_values(model: Model, inputs: Inputs) -> None:
+    """A dimension without labels, along which one constant alone varies, is labelled by the constant's values."""
+    for dim, owners in inputs.owners.items():
+        users = [cell for cell, value in inputs.varied.items() if dim in value.dims]
+        cell, array = owners[-1]
+        if users == [cell] and dim != _PLAIN:
+            element = model.elements[cell.key]
+            attributes = {"long_name": element.name, "units": element.units}
+            inputs.members[dim] = xr.DataArray(array.values, dims=dim, attrs=attributes)
 
 
 def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:
@@ -81,6 +98,9 @@ def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:
     array = _labelled(name, value)
     for cell, part in zip(cells, _parts(model, name, cells, array, subscripts), strict=True):
         _set(inputs, name, cell, part)
+    dims = [str(dim) for dim in array.dims]
+    if len(cells) == len(dims) == 1 and dims[0] not in array.coords:
+        inputs.owners.setdefault(dims[0], []).append((cells[0], array))
 
 
 def _spelling(model: Model, name: str) -> str:
@@ -104,7 +124,7 @@ def _labelled(name: str, value: Any) -> xr.DataArray:
         raise ScenarioError([Fault(_WHERE, f"'{name}' is given a value that is not finite; give numbers")])
     if not plain.size:
         raise ScenarioError([Fault(_WHERE, f"'{name}' is given no values; give at least one")])
-    array = plain if isinstance(plain, xr.DataArray) else xr.DataArray(plain, dims=("member",) * plain.ndim)
+    array = plain if isinstance(plain, xr.DataArray) else xr.DataArray(plain, dims=(_PLAIN,) * plain.ndim)
     if not all(isinstance(dim, str) for dim in array.dims):
         raise ScenarioError([Fault(_WHERE, f"'{name}' has a dimension whose name is no text; name it by a word")])
     return array.astype(float)

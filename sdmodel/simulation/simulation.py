@@ -73,15 +73,17 @@ def simulate(
     attributes: dict[str, Any] = {
         "scenario": changes.text,
         "changes": _changes(model, inputs, changes),
+        "scenario_name": changes.name,
         "integrator": "rk4" if job.runge_kutta else "euler",
         "time_step": timing.time_step,
         "saveper": timing.time_step * timing.every,
     }
     attributes |= {} if seed is None else {"seed": seed}
     attributes |= {"not_finite": note} if note else {}
-    attributes |= {"remarks": timing.remark} if timing.remark else {}
+    remarks = "\n".join(filter(None, [timing.remark, *_outside(model, inputs)]))
+    attributes |= {"remarks": remarks} if remarks else {}
     run = make_run(model, timing.saved, values, dims=inputs.members, attributes=attributes)
-    for text, kind in ((timing.remark, RunWarning), (note, NotFiniteWarning)):
+    for text, kind in ((remarks, RunWarning), (note, NotFiniteWarning)):
         if text:
             warnings.warn(text, kind, stacklevel=2)
     return run
@@ -140,7 +142,7 @@ def _kept(model: Model, save: Iterable[str] | None) -> list[Element]:
     identifiers = {identifier: known[each] for each, identifier in model.identifiers.items() if each in known}
     found: dict[str, Element] = {}
     faults = []
-    for name in map(str, save):
+    for name in [save] if isinstance(save, str) else map(str, save):
         bare = name.split("[", maxsplit=1)[0]
         element = known.get(key(bare)) or identifiers.get(bare)
         if element is None:
@@ -221,11 +223,31 @@ def _frame(inputs: Inputs) -> xr.DataArray:
 
 
 def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
-    """What a run changed, as lines of a change file."""
-    lines = [f"{spell(model, cell)} = {value!r}" for cell, value in inputs.fixed.items()]
+    """What a run changed beyond its scenario's text, as lines of a change file."""
+    told = constant_values(model, scenario) if scenario.text else {}
+    lines = [f"{spell(model, cell)} = {value!r}" for cell, value in inputs.fixed.items() if told.get(cell) != value]
     lines += [f"{spell(model, cell)} = over {', '.join(map(str, value.dims))}" for cell, value in inputs.varied.items()]
-    lines += [f"{change.name} = {change.table}" for change in scenario.changes if change.table is not None]
-    return "\n".join(lines)
+    tables = [] if scenario.text else [change for change in scenario.changes if change.table is not None]
+    return "\n".join([*lines, *(f"{change.name}{change.table}" for change in tables)])
+
+
+def _outside(model: Model, inputs: Inputs) -> list[str]:
+    """What is set to a value outside the range that the model declares for it, a sentence each."""
+    ends = {cell: (value, value) for cell, value in inputs.fixed.items()}
+    ends |= {cell: (float(value.min()), float(value.max())) for cell, value in inputs.varied.items()}
+    found = []
+    for cell, (low, high) in ends.items():
+        bounds = model.elements[cell.key].range
+        if bounds is None:
+            continue
+        minimum, maximum = (
+            -np.inf if bounds.minimum is None else bounds.minimum,
+            np.inf if bounds.maximum is None else bounds.maximum,
+        )
+        if low < minimum or high > maximum:
+            odd = low if low < minimum else high
+            found.append(f"'{spell(model, cell)}' is set to {odd:g}, outside its range, {minimum:g} to {maximum:g}")
+    return found
 
 
 def _check_memory(needed: int, memory: str | float | None) -> None:

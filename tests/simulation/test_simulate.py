@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdmodel.errors import ScenarioError, SimulationError
+from sdmodel.scenario import Change, Scenario
 from sdmodel.simulation import NotFiniteWarning, RunWarning, simulate
-from sdmodel.testing import tiny_model
+from sdmodel.testing import model_text, tiny_model
+from sdmodel.vensim import model_from_text
 
 GROWTH = "rate = 0.1\nstart = 100\nPopulation = INTEG(births, start)\nbirths = rate * Population"
 
@@ -278,3 +280,38 @@ def test_the_order_of_a_delay_follows_what_a_run_sets():
         simulate(tiny_model(equations.format(3, 4)), {"o": [1, 2]})
     many = simulate(tiny_model(equations.format(3, 4)), {"t": [4, 5]})
     assert many.x.sizes["member"] == 2
+
+
+def test_a_dimension_that_one_constant_makes_up_is_labelled_by_its_values():
+    """An array without labels gives its dimension its own values, with the constant's name; a shared one stays counted."""
+    model = tiny_model(GROWTH)
+    values = xr.DataArray([0.1, 0.3], dims="growth")
+    run = simulate(model, {"rate": values})
+    assert run.growth.values.tolist() == [0.1, 0.3]
+    assert run.growth.attrs["long_name"] == "rate"
+    assert np.allclose(run.population.sel(growth=0.3)[-1], 100 * 1.3**10)
+    both = simulate(model, {"rate": values, "start": xr.DataArray([1.0, 2.0], dims="growth")})
+    assert both.growth.values.tolist() == [0, 1]
+    assert simulate(model, {"rate": [0.1, 0.3]}).member.values.tolist() == [0, 1]
+
+
+def test_one_name_to_save_may_be_a_plain_text():
+    """A single name is not taken for its letters."""
+    assert set(simulate(tiny_model(GROWTH), save="Population").data_vars) == {"population"}
+
+
+def test_a_value_outside_its_range_is_told_and_the_run_still_made():
+    """A range is the author's word; a user may go beyond it knowingly."""
+    text = model_text("k = 1\n\t~\tDmnl [0,2]\n\t~\t\n\t|\n\ns = INTEG(k, 0)\n\t~\t\n\t~\t\n\t|")
+    with pytest.warns(RunWarning, match="'k' is set to 99, outside its range, 0 to 2"):
+        run = simulate(model_from_text(text, "m.mdl"), {"k": 99})
+    assert run.s[-1] == 990
+
+
+def test_the_record_of_a_run_holds_its_scenario_once():
+    """What the scenario's text says is not said again among the changes."""
+    scenario = Scenario("fast", (Change("rate", values=(0.5,)),), text="rate = 0.5")
+    run = simulate(tiny_model(GROWTH), {"start": 7}, scenario=scenario)
+    assert run.attrs["scenario_name"] == "fast"
+    assert run.attrs["changes"] == "start = 7.0"
+    assert simulate(tiny_model(GROWTH), {"rate": 0.6}, scenario=scenario).attrs["changes"] == "rate = 0.6"
