@@ -164,9 +164,9 @@ def _pulse(start: float, width: float, time: float, step: float) -> float:
 
 
 def _pulse_train(start: float, width: float, interval: float, end: float, time: float, step: float) -> float:
-    since = time + step / 2 - start
+    since = time + step / 2 - start + step * NEXT_TO_ZERO
     phase = since - interval * math.floor(since / interval)
-    return float(since > 0 and time - step / 2 < end and phase < max(width, step))
+    return float(since >= 0 and time - step / 2 < end and phase < max(width, step))
 
 
 _MATH: Mapping[type[Function], Callable[[float], float]] = MappingProxyType(

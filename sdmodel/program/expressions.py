@@ -272,10 +272,13 @@ def _pulse(f: Function, start: str, width: str) -> str:
 
 
 def _pulse_train(f: Function, start: str, width: str, interval: str, end: str) -> str:
-    since = f.binary("fsub", "%late", start)
+    """Every pulse is closed on the left, with a little slack, so that no rounding makes one of them longer than another."""
+    slack = f.binary("fmul", "%dt", f.constant(NEXT_TO_ZERO))
+    since = f.binary("fadd", f.binary("fsub", "%late", start), slack)
     whole = f.binary("fmul", interval, f.call("floor", f.binary("fdiv", since, interval)))
-    shown = f.compare("olt", f.binary("fsub", since, whole), _maximum(f, width, "%dt"))
-    return _on(f, f.compare("ogt", since, f.constant(0.0)), shown, f.compare("olt", "%early", end))
+    lasting = _maximum(f, width, "%dt")
+    shown = f.compare("olt", f.binary("fsub", since, whole), lasting)
+    return _on(f, f.compare("oge", since, f.constant(0.0)), shown, f.compare("olt", "%early", end))
 
 
 _OPERATIONS: Mapping[str, Callable[..., str]] = MappingProxyType(

@@ -149,6 +149,16 @@ def test_pulse_train_includes_its_end():
     assert run.time.values[run.p.values == 1].tolist() == [5, 10, 15, 20, 25, 30]
 
 
+def test_pulses_off_the_grid_last_as_long_as_each_other():
+    """A pulse of one step is never two, and the first is as good as the rest, wherever its edge falls between steps."""
+    run = simulate(tiny_model("y = PULSE TRAIN(0, 0.1, 0.25, 10)", final=1.3, step=0.1))
+    on = run.y.values.astype(int).tolist()
+    assert sum(on) == 6
+    assert "1, 1" not in str(on)
+    run = simulate(tiny_model("x = PULSE TRAIN(0.5, 1, 2, 20)"))
+    assert run.x.values[:6].tolist() == [1, 0, 1, 0, 1, 0]
+
+
 def test_a_missing_value_is_a_finite_number():
     """:NA: equals itself, is below zero, and is shown as missing."""
     run = simulate(tiny_model("a = :NA:\nb = IF THEN ELSE(a = :NA:, 1, 0)\nc = IF THEN ELSE(a < 0, 1, 0)"))
