@@ -37,6 +37,12 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.get_short_help_str(80)) for name, command in self.commands.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # a reader that has seen enough; click would end with a fault
+            return _DONE
+
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
         extra["standalone_mode"] = False
         sys.exit(_exit_code(lambda: super(_Commands, self).main(args, prog_name, **extra)))
@@ -57,10 +63,11 @@ def _exit_code(work: Callable[[], object]) -> int:
         click.echo("interrupted", err=True)
         return _INTERRUPTED
     except OSError as cause:
-        if cause.filename is not None:
+        if cause.filename is not None:  # files are told of by who writes them
             raise
-        if not isinstance(cause, BrokenPipeError):  # files are named, and told of by who writes them
-            click.echo(f"stdout: cannot be written ({cause.strerror}); send it elsewhere", err=True)
+        if isinstance(cause, BrokenPipeError):
+            return _DONE
+        click.echo(f"stdout: cannot be written ({cause.strerror}); send it elsewhere", err=True)
         return _FAULT
     finally:
         _drop_unwritten()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from ..dataset import TIME, find_variable, long_name, member_dims, subscript_dims
-from ..errors import DatasetError
+from ..errors import DatasetError, SdmodelError
+from ..vensim import read_savelist
+from .project import savelist_beside
 from .tables import note, number, print_table, terminal_width
 
 HEADLINES = "headlines"
@@ -35,8 +39,10 @@ class Line:
 
 
 def headline_names(run: xr.Dataset) -> tuple[str, ...]:
-    """The names that a run itself lists, as far as it has them; else its stocks, else what changes, twelve of them."""
-    listed = tuple(name for name in str(run.attrs.get(HEADLINES, "")).splitlines() if _has(run, name))
+    """The names that a run, or the save list beside its model, lists, as far as it has them; else its stocks, else
+    what changes, twelve of them.
+    """
+    listed = tuple(name for name in _listed(run) if has_variable(run, name))
     if listed:
         return listed
     moving = {name: each for name, each in run.data_vars.items() if TIME in each.dims}
@@ -48,8 +54,18 @@ def headline_names(run: xr.Dataset) -> tuple[str, ...]:
     return tuple(names[:_STOCKS])
 
 
-def headline_lines(run: xr.Dataset, names: Sequence[str]) -> list[Line]:
-    """Each headline at round times, label by label; over members, the median.
+def _listed(run: xr.Dataset) -> Sequence[str]:
+    """The headlines in the record of a run; a run made from Python has none, and its model's save list stands in."""
+    if HEADLINES in run.attrs:
+        return str(run.attrs[HEADLINES]).splitlines()
+    with contextlib.suppress(SdmodelError, OSError, ValueError):  # the path may be of another machine
+        beside = savelist_beside(Path(str(run.attrs["model"])))
+        return read_savelist(beside) if beside else ()
+    return ()
+
+
+def headline_lines(run: xr.Dataset, names: Sequence[str], *, quiet: bool = False) -> list[Line]:
+    """Each headline at round times, label by label; over members, the median. What is left out is told unless `quiet`.
 
     Raises
     ------
@@ -58,7 +74,12 @@ def headline_lines(run: xr.Dataset, names: Sequence[str]) -> list[Line]:
     """
     columns = max(3, min(_COLUMNS, (terminal_width() - _NAME) // _COLUMN))
     part = run.isel({TIME: round_times(run[TIME].values, columns)})
-    return [line for name in names for line in _lines(find_variable(part, name), part[TIME])]
+    variables = [find_variable(part, name) for name in names]
+    longer = [each for each in variables if math.prod(each.sizes[dim] for dim in subscript_dims(each)) > _LABELS]
+    if longer and not quiet:
+        others = f" and of {len(longer) - 1} more" if len(longer) > 1 else ""
+        note(f"the first {_LABELS} labels are shown of '{long_name(longer[0])}'{others}; `plot` draws name[label]")
+    return [line for variable in variables for line in _lines(variable, part[TIME])]
 
 
 def print_headlines(lines: Sequence[Line], time_units: str) -> None:
@@ -67,14 +88,24 @@ def print_headlines(lines: Sequence[Line], time_units: str) -> None:
         return
     head = f"Time ({time_units})" if time_units else "Time"
     columns = {head: "fold", "units": "fold"} | {f"{time:.10g}": "right" for time in lines[0].times}
-    print_table(columns, ([line.name, line.units, *map(number, line.values)] for line in lines))
+    print_table(
+        columns, ([line.name, line.units, *(number(value, line.units) for value in line.values)] for line in lines)
+    )
 
 
 def round_times(times: NDArray[np.float64], columns: int) -> NDArray[np.intp]:
-    """Positions of at most so many times: whole multiples of a round step, the first and the last."""
+    """Positions of at most so many times, the first and the last among them.
+
+    They are evenly apart, by a round step if one divides the run; else they are whole multiples of a round step.
+    """
     if len(times) <= columns:
         return np.arange(len(times))
     span = float(times[-1] - times[0])
+    counts = [count for count in range(columns - 1, 1, -1) if 2 * (count + 1) >= columns]
+    even = [each for each in (_evenly(times, count) for count in counts) if each is not None]
+    even.sort(key=lambda each: not _is_round(float(times[each[1]] - times[each[0]])))
+    if even:
+        return even[0]
     steps = (
         factor * 10.0**power
         for power in itertools.count(math.floor(math.log10(span / columns)))
@@ -84,6 +115,19 @@ def round_times(times: NDArray[np.float64], columns: int) -> NDArray[np.intp]:
     return next(each for each in places if len(each) <= max(2, columns))
 
 
+def _evenly(times: NDArray[np.float64], count: int) -> NDArray[np.intp] | None:
+    """Positions that part a run into so many equal spans, if it has stored those times and they are short to write."""
+    wanted = np.linspace(times[0], times[-1], count + 1)
+    nearest = np.array([int(np.abs(times - each).argmin()) for each in wanted])
+    exactly = np.allclose(times[nearest], wanted, rtol=0, atol=1e-9 * (1 + np.abs(wanted).max()))
+    return nearest if exactly and all(len(f"{each:.10g}") < _COLUMN - 2 for each in wanted) else None
+
+
+def _is_round(step: float) -> bool:
+    """Whether a step is one, two or five, or tens or tenths of them."""
+    return f"{step:.6e}".partition("e")[0].rstrip("0").rstrip(".") in ("1", "2", "5")
+
+
 def _places(times: NDArray[np.float64], step: float) -> NDArray[np.intp]:
     """Positions of the first time, the last, and those nearest to whole multiples of a step between them."""
     wanted = np.arange(math.ceil(times[0] / step), math.floor(times[-1] / step) + 1) * step
@@ -91,7 +135,8 @@ def _places(times: NDArray[np.float64], step: float) -> NDArray[np.intp]:
     return np.unique(nearest)
 
 
-def _has(run: xr.Dataset, name: str) -> bool:
+def has_variable(run: xr.Dataset, name: str) -> bool:
+    """Whether a run has a variable of that name, and the label in it."""
     try:
         find_variable(run, name)
     except DatasetError:
@@ -111,5 +156,3 @@ def _lines(variable: xr.DataArray, times: xr.DataArray) -> Iterator[Line]:
         middle = np.median(part.values.reshape(len(times), -1), axis=1) if member_dims(part) else part.values
         name = f"{long_name(variable)}[{labels}]" if labels else long_name(variable)
         yield Line(name, units, tuple(map(float, times.values)), tuple(map(float, middle)))
-    if len(places) > _LABELS:
-        note(f"headlines: {_LABELS} of {len(places)} labels of {long_name(variable)}")

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import click
 
 from ..model import Element, Model, Numbers, key
-from ..vensim import read_model
-from .project import json_option, model_argument, model_path
+from .project import json_option, model_argument, model_path, model_read
 from .tables import exact, print_json, print_table
 
 _GROUPS = {"policy_levers": "policy lever", "uncertainties": "uncertainty", "switches": "switch"}
 _CLOCK = frozenset({"initial_time", "final_time", "time_step", "saveper"})
-_COLUMNS = {"value": "right", "range": "fold", "units": "fold", "meaning": "text"}
+_COLUMNS = {"value": "right", "range": "left", "units": "fold", "meaning": "text"}
 _SPARE = ("range", "units")
 
 
@@ -42,7 +41,7 @@ def command(model: str | None, *, as_json: bool) -> None:
     groups, all constants with a range.
     """
     path = model_path(model)
-    levers = list(_levers(read_model(path)))
+    levers = list(_levers(model_read(path)))
     if as_json:
         print_json([vars(lever) for lever in levers])
     elif levers:
@@ -84,8 +83,7 @@ def _row(lever: Lever) -> list[str]:
     bounds = (
         "" if lever.minimum is None and lever.maximum is None else f"{_bound(lever.minimum)} to {_bound(lever.maximum)}"
     )
-    step = f", step {exact(lever.step)}" if lever.step else ""
-    return [lever.name, value, bounds + step, lever.units, lever.meaning]
+    return [lever.name, value, bounds, lever.units, lever.meaning]
 
 
 def _bound(value: float | None) -> str:

@@ -13,9 +13,9 @@ import xarray as xr
 
 from ..model import Integrator, Model
 from ..scenario import Scenario, merge
-from ..vensim import read_change, read_model, read_savelist
+from ..vensim import read_change, read_savelist
 from .headlines import HEADLINES
-from .project import savelist_beside
+from .project import model_read, savelist_beside
 from .tables import note, patience
 
 Engine = Literal["native", "pysd"]
@@ -48,7 +48,7 @@ def make_ordered(order: Order, constants: Mapping[str, Any] | None = None) -> xr
     SdmodelError
         If the model, a change or the simulation has a fault.
     """
-    model = read_model(order.model)
+    model = model_read(order.model)
     typed = Scenario("", tuple(read_change(each) for each in order.changes))
     scenario = merge((*order.scenarios, typed))
     with warnings.catch_warnings(record=True) as caught, patience(f"running {order.model.name}"):

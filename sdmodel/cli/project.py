@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -9,10 +10,17 @@ from typing import Any
 
 import click
 
-from ..errors import Fault, ModelError
+from ..errors import Fault, ModelError, ScenarioError
+from ..model import Model
+from ..vensim import read_model
 
 _MODEL = Path("models", "ai_compute.mdl")
+_SCENARIOS = Path("models", "scenarios")
 _RUNS = "runs"
+
+_MISSING = "there is no such file; did you mean {}?"
+_ENDINGS = frozenset({".mdl", ".txt", ""})
+"""What the names of models end in; a pipe has no ending."""
 
 model_argument = click.argument("model", required=False, metavar="[MODEL]")
 runs_option = click.option(
@@ -33,9 +41,12 @@ def model_path(given: str | None) -> Path:
     Raises
     ------
     ModelError
-        If none is given and none is found.
+        If none is given and none is found, or the one given is missing and the project has one of that name.
     """
     if given is not None:
+        meant = _meant(given, _MODEL.parent, ".mdl")
+        if meant:
+            raise ModelError([Fault(given, _MISSING.format(meant))])
         return Path(given)
     root = _root()
     if root is not None:
@@ -45,6 +56,46 @@ def model_path(given: str | None) -> Path:
         if (home / _MODEL).is_file():
             return home / _MODEL
     raise ModelError([Fault(str(_MODEL), "is neither here nor in a folder above; name a model")])
+
+
+def scenario_path(given: str) -> Path:
+    """The change file that is given.
+
+    Raises
+    ------
+    ScenarioError
+        If it is missing and the project has one of that name.
+    """
+    meant = _meant(given, _SCENARIOS, ".cin")
+    if meant:
+        raise ScenarioError([Fault(given, _MISSING.format(meant))])
+    return Path(given)
+
+
+def model_read(path: Path) -> Model:
+    """The model in a file; of a file that does not call itself one, the first fault says enough.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read.
+    """
+    try:
+        return read_model(path)
+    except ModelError as error:
+        if path.suffix.lower() in _ENDINGS or not path.is_file():
+            raise
+        first = error.faults[0].what.partition(";")[0]
+        raise ModelError([Fault(str(path), f"is not a Vensim model: {first}; name a .mdl file")]) from error
+
+
+def _meant(given: str, folder: Path, suffix: str) -> Path | None:
+    """The project's file of that name, if what is given is none itself."""
+    root = _root()
+    if root is None or os.path.lexists(given):
+        return None
+    name = Path(given).name.removesuffix(suffix) + suffix
+    return _shortened(root / folder / name) if (root / folder / name).is_file() else None
 
 
 def runs_folder(given: str | None) -> Path:

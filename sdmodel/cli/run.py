@@ -17,12 +17,13 @@ from ..store import check_folder, run_path, save_new_run, save_run
 from ..vensim import read_savelist, read_scenario
 from .headlines import Line, headline_lines, headline_names, print_headlines
 from .making import NOT_FINITE, Engine, Order, default_name, make_ordered
-from .project import force_option, json_option, model_argument, model_path, runs_folder, runs_option
+from .project import force_option, json_option, model_argument, model_path, runs_folder, runs_option, scenario_path
 from .tables import note, print_json
 
 
 @click.command(
     "run",
+    context_settings={"allow_extra_args": True},
     epilog='Example: sdmodel run -c models/scenarios/power-first.cin --set "price elasticity = 0.8" --plot',
 )
 @model_argument
@@ -65,11 +66,12 @@ def command(
     Headlines are the names in the save list beside the model (`ai_compute.lst` beside `ai_compute.mdl`), else its
     stocks. The exit code is 1 if a value stops being finite; the run is stored all the same.
     """
+    _check_words(model, changes, context)
     runs = runs_folder(folder)
     target = _free(name, runs, force=force)
     order = Order(
         model_path(model),
-        tuple(map(read_scenario, scenarios)),
+        tuple(read_scenario(scenario_path(each)) for each in scenarios),
         changes,
         integrator,
         engine,
@@ -84,6 +86,24 @@ def command(
     if NOT_FINITE in run.attrs:
         note(f"run '{path.stem}': {run.attrs[NOT_FINITE]}")
         context.exit(1)
+
+
+def _check_words(model: str | None, changes: Sequence[str], context: click.Context) -> None:
+    """Refuse words too many; the rest of a change that has lost its quotes is among them.
+
+    Raises
+    ------
+    UsageError
+        If there are some.
+    """
+    words = [*filter(None, [model]), *context.args]
+    lost = next((each for each in changes if "=" not in each), None)
+    if lost is not None and "=" in "".join(words):
+        message = f'put the change in quotes: --set "{" ".join([lost, *words])}"'
+        raise click.UsageError(message, context)
+    if context.args:
+        message = f"Got unexpected extra arguments ({' '.join(context.args)})"
+        raise click.UsageError(message, context)
 
 
 def _free(name: str | None, folder: Path, *, force: bool) -> Path | None:

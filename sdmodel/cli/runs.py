@@ -16,7 +16,7 @@ _COLUMNS = {
     "by": "left", "members": "right",
 }  # fmt: skip
 
-_SPARE = ("hash", "made", "members", "by", "model")
+_SPARE = ("made", "members", "model", "by", "hash")
 """What a narrow terminal leaves out, the least important first."""
 
 

@@ -7,11 +7,11 @@ import math
 import click
 import xarray as xr
 
-from ..dataset import TIME, long_name, member_dims
+from ..dataset import TIME, find_variable, member_dims
 from ..store import find_run, open_run
 from .headlines import Line, headline_lines, headline_names, print_headlines
 from .project import json_option, runs_folder, runs_option
-from .tables import note, number, print_json, print_table
+from .tables import exact, note, number, print_json, print_table
 
 _FIRST = (
     "model",
@@ -32,7 +32,7 @@ _HIDDEN = frozenset({"model_text", "headlines"})
 @runs_option
 @json_option
 def command(run: str, folder: str | None, *, as_json: bool) -> None:
-    """Show a stored run whole: where it comes from, its headlines, and every variable at its start and end.
+    """Show a stored run whole: where it comes from, its headlines, its constants, and what else at its start and end.
 
     RUN is the name of a stored run, or the path of its file.
     """
@@ -41,7 +41,7 @@ def command(run: str, folder: str | None, *, as_json: bool) -> None:
     members = math.prod(stored.sizes[dim] for dim in member_dims(stored))
     if members > 1:
         note(f"numbers are medians of {members} members")
-    lines = headline_lines(stored, headline_names(stored))
+    lines = headline_lines(stored, headline_names(stored), quiet=True)
     every = headline_lines(_ends(stored), [str(name) for name in stored.data_vars])
     record = _record(stored)
     if as_json:
@@ -52,10 +52,15 @@ def command(run: str, folder: str | None, *, as_json: bool) -> None:
     print_table({"": "left", path.stem: "fold"}, ((name, _short(str(value))) for name, value in record.items()))
     units = str(stored[TIME].attrs.get("units", ""))
     print_headlines(lines, units)
-    print_table(
-        {"variable": "fold", "kind": "left", "units": "fold", "start": "right", "end": "right"},
-        (_row(stored, line) for line in every),
-    )
+    kinds = {line.name: _kind(stored, line) for line in every}
+    constant = [line for line in every if kinds[line.name] == "constant"]
+    moving = [line for line in every if kinds[line.name] != "constant"]
+    if constant:
+        rows = ([line.name, exact(line.values[0]), line.units] for line in constant)
+        print_table({"constant": "fold", "value": "right", "units": "fold"}, rows)
+    if moving:
+        columns = {"variable": "fold", "kind": "left", "units": "fold", "start": "right", "end": "right"}
+        print_table(columns, ([line.name, kinds[line.name], line.units, *_ends_of(line)] for line in moving))
 
 
 def _record(run: xr.Dataset) -> dict[str, object]:
@@ -69,10 +74,13 @@ def _ends(run: xr.Dataset) -> xr.Dataset:
     return run.isel({TIME: sorted({0, run.sizes[TIME] - 1})})
 
 
-def _row(run: xr.Dataset, line: Line) -> list[str]:
-    kinds = {long_name(each): str(each.attrs.get("kind", "")) for each in run.data_vars.values()}
-    kind = kinds.get(line.name.partition("[")[0], "")
-    return [line.name, kind, line.units, number(line.values[0]), number(line.values[-1])]
+def _kind(run: xr.Dataset, line: Line) -> str:
+    """What a variable is; a name with a label is that of the variable before the bracket."""
+    return str(find_variable(run, line.name).attrs.get("kind", ""))
+
+
+def _ends_of(line: Line) -> list[str]:
+    return [number(line.values[place], line.units) for place in (0, -1)]
 
 
 def _short(text: str) -> str:

@@ -23,6 +23,7 @@ _LONG_WORD, _TEXT = 30, 30
 _BETWEEN = 3
 """The width between columns."""
 _PATIENCE = 1.0
+_YEARS = frozenset({"year", "years", "yr", "yrs", "date"})
 
 
 def print_table(columns: Mapping[str, str], rows: Iterable[Sequence[str]], *, spare: Sequence[str] = ()) -> None:
@@ -113,8 +114,8 @@ def patience(task: str) -> Iterator[None]:
         status.stop()
 
 
-def number(value: float) -> str:
-    """A number with four significant digits, as people write it."""
+def number(value: float, units: str = "") -> str:
+    """A number with four significant digits, as people write it; a date in years without a separator."""
     size = abs(value)
     if not math.isfinite(value) or size == 0:
         return "0" if size == 0 else str(value)
@@ -122,7 +123,7 @@ def number(value: float) -> str:
         mantissa, _, exponent = f"{value:.3e}".partition("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
     if size >= 1000:  # noqa: PLR2004 - thousands have separators
-        return f"{value:,.0f}"
+        return f"{value:.6g}" if units.casefold() in _YEARS else f"{value:,.0f}"
     return f"{value:.4g}"
 
 

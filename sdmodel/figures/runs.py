@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +21,19 @@ from numpy.typing import NDArray
 
 from ..dataset import DATE, TIME, headlines, long_name, member_dims, subscript_dims
 from ..errors import DatasetError, FigureError
-from .style import COLOURS, DASHES, GREY, LARGE, NORMAL, SMALL, WIDTH, colours_for, date_axis, dress, scale_numbers
+from .style import COLOURS, DASHES, GREY, LARGE, NORMAL, SMALL, WIDTH, date_axis, dress, scale_numbers
 
 _APART = 0.06
 """The share of a panel's width that is kept free between panels, enough to tell the last year of one from the first of the next."""
 _THIN = 20
 """So many members are drawn as lines; more of them as bands."""
 _BANDS = ((0.05, 0.95, 0.15), (0.25, 0.75, 0.25))
-_LINE = 140
-"""So many letters tell what a run changes."""
+_LINE, _PAGE = 240, 145
+"""So many letters tell what a run changes; so many stand on a line."""
 _COMMENT = re.compile(r"\{([^}]*)\}")
-_LEGEND, _SHADES = 9, 20
-"""So many labels are all named; so many have colours of their own."""
+_WIDEST, _THINNEST = 2.8, 0.9
+"""Points: of several runs the first is the widest, the last lies on top and is the thinnest, so that equals show."""
+_WORDS = 24
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,9 @@ class _Curve:
 def plot_runs(runs: Mapping[str, xr.Dataset], names: Sequence[str], *, title: str | None = None) -> Figure:
     """Small multiples over time, one panel for each of the variables `names`, in their own units.
 
-    Colours are runs; with one run, labels of a subscript. Up to 20 members are thin lines, more are a median with bands
-    of 50 % and 90 % of them. A line below tells model, scenarios and changes.
+    Colours are runs; with one run, labels of a subscript. Of more labels than a legend can tell apart, some are drawn,
+    from the first to the last, and the panel says so. Up to 20 members are thin lines, more are a median with bands of
+    50 % and 90 % of them. A line below tells model, scenarios and changes.
 
     Raises
     ------
@@ -64,15 +67,17 @@ def plot_runs(runs: Mapping[str, xr.Dataset], names: Sequence[str], *, title: st
         message = f"the figure: {len(runs)} runs are too many to tell apart; draw at most {len(COLOURS)}"
         raise FigureError(message)
     drawn = [_of_run(name, run, names) for name, run in runs.items()]
-    columns = _columns(len(names))
-    rows = math.ceil(len(names) / columns)
+    count = len(drawn[0])
+    labelled = any(subscript_dims(variable) for variables in drawn for variable in variables)
+    columns = min(_columns(count), 2 if labelled else 3)
+    rows = math.ceil(count / columns)
     height = {1: 3.9, 2: 2.4, 3: 1.85}[columns]
     figure = Figure(
         figsize=(WIDTH, height * rows + 0.6), layout=ConstrainedLayoutEngine(wspace=_APART), facecolor="white"
     )
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for place, axes in enumerate(panels):
-        if place < len(names):
+        if place < count:
             dated = all(DATE in run.coords for run in runs.values())
             _draw_panel(axes, [variables[place] for variables in drawn], columns, dated=dated)
         else:
@@ -109,7 +114,9 @@ def _draw_panel(axes: Axes, variables: Sequence[xr.DataArray], columns: int, *, 
     curves = [curve for run, variable in enumerate(variables) for curve in _curves(run, variable, dated=dated)]
     units = str(variables[0].attrs.get("units", ""))
     dress(axes, long_name(variables[0]), units, columns)
-    labels = list(dict.fromkeys(curve.label for curve in curves))
+    every = list(dict.fromkeys(curve.label for curve in curves))
+    labels = _chosen(every, len(variables))
+    curves = [curve for curve in curves if curve.label in labels]
     for curve in curves:
         _draw_curve(axes, curve, _look(curve, labels, len(variables)))
     scale_numbers(axes, units, np.concatenate([curve.values.ravel() for curve in curves]))
@@ -119,7 +126,9 @@ def _draw_panel(axes: Axes, variables: Sequence[xr.DataArray], columns: int, *, 
     else:
         axes.set_xlabel(str(variables[0].coords[TIME].attrs.get("units") or "Time"), fontsize=NORMAL, color=GREY)
     if len(labels) > 1:
-        _name_labels(axes, variables[0], labels, len(variables))
+        _name_labels(axes, labels, len(variables))
+    if len(labels) < len(every):
+        _tell_rest(axes, variables[0], labels, every)
 
 
 def _curves(run: int, variable: xr.DataArray, *, dated: bool) -> Iterator[_Curve]:
@@ -134,23 +143,33 @@ def _curves(run: int, variable: xr.DataArray, *, dated: bool) -> Iterator[_Curve
         yield _Curve(run, label, times, np.where(np.isfinite(values), values, np.nan))
 
 
+def _chosen(labels: Sequence[str], runs: int) -> list[str]:
+    """As many labels as can be told apart, evenly from the first to the last."""
+    most = len(COLOURS) if runs == 1 else len(DASHES)
+    if len(labels) <= most:
+        return list(labels)
+    return [labels[int(place)] for place in np.linspace(0, len(labels) - 1, most).round()]
+
+
 def _look(curve: _Curve, labels: Sequence[str], runs: int) -> dict[str, Any]:
     """Colour and dashes: runs have colours and labels dashes; with a single run, labels have the colours."""
-    if len(labels) > _SHADES:
-        return {"color": COLOURS[curve.run], "linewidth": 0.5, "alpha": 0.5}
     place = labels.index(curve.label)
     if runs == 1:
-        return {"color": colours_for(len(labels))[place], "linestyle": "-"}
-    few = len(labels) <= len(DASHES)
-    return {"color": COLOURS[curve.run], "linestyle": DASHES[place] if few else "-", "alpha": 1.0 if few else 0.5}
+        return {"color": COLOURS[place]}
+    return {"color": COLOURS[curve.run], "linestyle": DASHES[place], "linewidth": _width(curve.run, runs)}
+
+
+def _width(run: int, runs: int) -> float:
+    """Points: each run is thinner than those that it is drawn over."""
+    return _WIDEST - (_WIDEST - _THINNEST) * run / max(1, runs - 1)
 
 
 def _draw_curve(axes: Axes, curve: _Curve, look: dict[str, Any]) -> None:
     """A line, several thin lines, or a median with bands."""
     members = curve.values.shape[1]
     if members <= _THIN:
-        width = {"linewidth": 1.3} if members == 1 else {"linewidth": 0.6, "alpha": 0.6}
-        axes.plot(curve.times, curve.values, **(width | look))
+        thin = {} if members == 1 else {"linewidth": 0.6, "alpha": 0.6}
+        axes.plot(curve.times, curve.values, **({"linewidth": 1.3} | look | thin))
         return
     for low, high, alpha in _BANDS:
         edges = np.nanquantile(curve.values, (low, high), axis=1)
@@ -158,30 +177,33 @@ def _draw_curve(axes: Axes, curve: _Curve, look: dict[str, Any]) -> None:
     axes.plot(curve.times, np.nanmedian(curve.values, axis=1), **(look | {"linewidth": 1.3}))
 
 
-def _name_labels(axes: Axes, variable: xr.DataArray, labels: Sequence[str], runs: int) -> None:
-    """A small legend of labels; of many, the first, the middle and the last."""
-    if len(labels) > (len(DASHES) if runs > 1 else _SHADES):
-        dims = " and ".join(long_name(variable.coords[dim]) for dim in subscript_dims(variable))
-        axes.set_xlabel(f"a line for each of {len(labels)} labels of {dims}", fontsize=SMALL, color=GREY)
-        return
-    if runs > 1:
-        shown: dict[str, Any] = {
-            label: {"color": GREY, "linestyle": DASHES[place]} for place, label in enumerate(labels)
-        }
-    else:
-        looks = dict(zip(labels, colours_for(len(labels)), strict=True))
-        kept = labels if len(labels) <= _LEGEND else (labels[0], labels[len(labels) // 2], labels[-1])
-        shown = {label: {"color": looks[label]} for label in kept}
-    handles = [Line2D([], [], linewidth=1.2, label=label, **look) for label, look in shown.items()]
-    aside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if len(handles) > len(DASHES) else {}
-    legend = axes.legend(handles=handles, fontsize=SMALL, handlelength=1.6, labelspacing=0.25, borderpad=0.2, **aside)
-    legend.get_frame().set(facecolor="white", alpha=0.8, linewidth=0)
+def _name_labels(axes: Axes, labels: Sequence[str], runs: int) -> None:
+    """A small legend beside the panel, where it hides no line."""
+    handles = [
+        Line2D([], [], linewidth=1.3, label=textwrap.fill(label, _WORDS), **look)
+        for place, label in enumerate(labels)
+        for look in ({"color": COLOURS[place]} if runs == 1 else {"color": GREY, "linestyle": DASHES[place]},)
+    ]
+    axes.legend(
+        handles=handles, fontsize=SMALL, handlelength=2.2, labelspacing=0.25, borderpad=0.2, frameon=False,
+        loc="upper left", bbox_to_anchor=(1.0, 1.0),
+    )  # fmt: skip
+
+
+def _tell_rest(axes: Axes, variable: xr.DataArray, labels: Sequence[str], every: Sequence[str]) -> None:
+    """Say under a panel how many labels it leaves out, and how to choose them."""
+    dims = " and ".join(long_name(variable.coords[dim]) for dim in subscript_dims(variable))
+    told = textwrap.fill(f"{len(labels)} of {len(every)} labels of {dims}; name[label] chooses others", 2 * _WORDS)
+    axes.set_xlabel(f"{axes.get_xlabel()}\n{told}".strip(), fontsize=SMALL, color=GREY)
 
 
 def _frame(figure: Figure, runs: Mapping[str, xr.Dataset], title: str | None, columns: int) -> None:
     """Title and legend above, origin below."""
     if len(runs) > 1:
-        handles = [Line2D([], [], color=COLOURS[place], linewidth=1.8, label=name) for place, name in enumerate(runs)]
+        handles = [
+            Line2D([], [], color=COLOURS[place], linewidth=_width(place, len(runs)), label=name)
+            for place, name in enumerate(runs)
+        ]
         figure.legend(
             handles=handles, loc="outside upper left", ncols=min(len(runs), columns + 1), fontsize=NORMAL, frameon=False,
             title=title, alignment="left", title_fontproperties={"size": LARGE, "weight": "bold"}, borderaxespad=0.3,
@@ -197,19 +219,28 @@ def _origin(runs: Mapping[str, xr.Dataset]) -> list[str]:
     models = {(str(run.attrs.get("model", "")), str(run.attrs.get("model_sha256", ""))) for run in runs.values()}
     for model, sha256 in sorted(models):
         lines.append(f"Model {Path(model).name}, sha256 {sha256[:12]}")
+    methods = {name: _method(run) for name, run in runs.items()}
+    differ = len(set(methods.values())) > 1
     for name, run in runs.items():
         members = math.prod(run.sizes[dim] for dim in member_dims(run))
         bands = f"; median and bands of 50 % and 90 % of {members} members" if members > _THIN else ""
-        lines.append(f"{name}: {_changes(name, run)}{bands}")
+        told = f"{name}: {_changes(name, run)}{f'; {methods[name]}' if differ else ''}{bands}"
+        lines.append(textwrap.fill(told, _PAGE, subsequent_indent="    "))
     return lines
 
 
+def _method(run: xr.Dataset) -> str:
+    """What a run was computed with."""
+    return ", ".join(filter(None, (str(run.attrs.get(each, "")) for each in ("engine", "integrator"))))
+
+
 def _changes(name: str, run: xr.Dataset) -> str:
-    """What a run changes: its scenario's name or, where it bears that name itself, what the scenario says or does."""
+    """What a run changes: its scenario's name, unless it bears that itself, and what the scenario says or does."""
     scenario, text = (str(run.attrs.get(each, "")) for each in ("scenario_name", "scenario"))
-    own = _bare(scenario) == _bare(name)
     done = "; ".join(" ".join(line.split()) for line in _COMMENT.sub("", text).splitlines() if line.strip())
-    ways = (_said(text, name), done) if own else (scenario,)
+    said = "" if "+" in scenario else _said(text, scenario or name)  # of several, the first does not speak for all
+    own = _bare(scenario) == _bare(name)
+    ways = (said, done) if own else (": ".join(filter(None, (scenario, said))), scenario or done)
     told = ["; ".join(filter(None, (way, *str(run.attrs.get("changes", "")).splitlines()))) for way in ways]
     fitting = next((each for each in told if each and len(each) <= _LINE), told[-1]) or "no changes"
     return fitting if len(fitting) <= _LINE else f"{fitting[:_LINE]}…"

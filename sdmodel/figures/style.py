@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -22,14 +20,6 @@ WIDTH = 7.2
 
 _PLAIN = (1e-2, 1e5)
 _LABEL = 26
-
-
-def colours_for(count: int) -> Sequence[str | tuple[float, ...]]:
-    """As many colours as asked for: distinct ones while there are enough, then a scale from dark to light."""
-    if count <= len(COLOURS):
-        return COLOURS[:count]
-    scale = mpl.colormaps["viridis"]
-    return [scale(0.9 * position / (count - 1)) for position in range(count)]
 
 
 def dress(axes: Axes, title: str, units: str, columns: int) -> None:

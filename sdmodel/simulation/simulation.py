@@ -240,13 +240,11 @@ def _outside(model: Model, inputs: Inputs) -> list[str]:
         bounds = model.elements[cell.key].range
         if bounds is None:
             continue
-        minimum, maximum = (
-            -np.inf if bounds.minimum is None else bounds.minimum,
-            np.inf if bounds.maximum is None else bounds.maximum,
-        )
-        if low < minimum or high > maximum:
-            odd = low if low < minimum else high
-            found.append(f"'{spell(model, cell)}' is set to {odd:g}, outside its range, {minimum:g} to {maximum:g}")
+        low_end = -np.inf if bounds.minimum is None else bounds.minimum
+        high_end = np.inf if bounds.maximum is None else bounds.maximum
+        if low < low_end or high > high_end:
+            odd, limit = (low, f"below {low_end:g}") if low < low_end else (high, f"above {high_end:g}")
+            found.append(f"'{spell(model, cell)}' is set to {odd:g}, outside its range: {limit}")
     return found
 
 

@@ -14,7 +14,7 @@ from sdmodel.cli import main
 from sdmodel.cli.headlines import round_times
 from sdmodel.simulation import simulate
 from sdmodel.store import open_run, save_run
-from sdmodel.vensim import model_from_text
+from sdmodel.vensim import model_from_text, read_model
 
 BAD_NAMES = ("../a", "x" * 300, "a\0b", "a\nb", "a\x1bb", "a*", " ", "", " a", "a\\b")
 
@@ -94,7 +94,7 @@ def test_a_run_that_is_not_finite_is_stored_and_ends_with_one(tea: Path, sdmodel
     """The numbers up to there may tell why; the exit code stops a script."""
     done = sdmodel("run", "--set", "cooling time = 0", "--name", "broken")
     assert done.exit_code == 1
-    assert re.fullmatch(r"run 'broken': '.*' is not finite from time 2022.*\n", done.stderr)
+    assert re.search(r"^run 'broken': '.*' is not finite from time 2022.*\n\Z", done.stderr, re.MULTILINE)
     assert not np.isfinite(open_run(tea / "runs" / "broken.nc").tea_temperature.values[-1])
 
 
@@ -112,12 +112,13 @@ def test_runs_lists_runs_and_names_what_is_none(tea: Path, sdmodel):
 
 
 def test_show_tells_where_a_run_comes_from_and_every_variable(tea: Path, sdmodel):
-    """Metadata, changes, headlines, and start and end of everything, subscripts and constants included."""
-    sdmodel("run", "--set", "cooling time = 1", "--name", "a")
+    """Metadata, changes, headlines, constants once and as they are written, start and end of everything else."""
+    sdmodel("run", "--set", "cooling time = 1", "--set", "room temperature = 2025.75", "--name", "a")
     shown = sdmodel("show", "a").stdout
     assert re.search(r"changes +cooling time = 1", shown)
-    assert re.search(r"Tea Temperature +stock +°F +180 +70", shown)
-    assert re.search(r"cooling time +constant +Year +1 +1", shown)
+    assert re.search(r"Tea Temperature +stock +°F +180 +2,026", shown)
+    assert re.search(r"room temperature +2025.75 +°F\n", shown)
+    assert re.search(r"INITIAL TIME +2022 +Year\n", shown)
 
 
 def test_rerun_needs_only_the_record(tea: Path, sdmodel):
@@ -214,6 +215,56 @@ def test_a_figure_that_cannot_be_drawn_says_that_the_run_is_stored(tea: Path, sd
     assert open_run("runs/a.nc").sizes["time"] == 21
 
 
+def test_plot_by_a_word_of_a_name_offers_the_names(tea: Path, sdmodel):
+    """A short word is near to no name, but stands in some."""
+    sdmodel("run", "--name", "a")
+    told = sdmodel("plot", "a", "--on", "room").stderr
+    assert told == "run 'a': 'room' is not in the run; did you mean 'room temperature'?\n"
+
+
+def test_plot_draws_a_variable_once_however_often_it_is_asked(tea: Path, sdmodel):
+    """Whatever its spelling."""
+    sdmodel("run", "--name", "a")
+    assert sdmodel("plot", "a", "--on", "heat loss", "--on", "Heat_Loss").exit_code == 0
+
+
+def test_runs_without_a_common_headline_need_a_choice(tea: Path, sdmodel):
+    """What only some of them have is no default."""
+    sdmodel("run", "--name", "a")
+    (tea / "other.mdl").write_text((tea / "models" / "ai_compute.mdl").read_text("utf-8").replace("Tea Temp", "Temp"))
+    sdmodel("run", "other.mdl", "--name", "b")
+    done = sdmodel("plot", "a", "b")
+    assert (done.exit_code, done.stderr) == (1, "the runs share no headline; choose with --on\n")
+
+
+def test_a_change_without_its_quotes_is_shown_with_them(tea: Path, sdmodel):
+    """The shell has parted it; what was meant is plain."""
+    for words in (["room", "temperature", "=", "60"], ["room", "temperature=60"], ["room", "=", "60"]):
+        done = sdmodel("run", "--set", *words)
+        assert done.exit_code == 2
+        assert f'put the change in quotes: --set "{" ".join(words)}"' in done.stderr
+    assert "unexpected extra arguments (b)" in sdmodel("run", "a", "b").stderr
+    assert not (tea / "runs").exists()
+
+
+def test_a_run_made_from_python_has_the_headlines_of_its_model(tea: Path, sdmodel):
+    """Its record lists none; the save list beside the model does."""
+    (tea / "models" / "ai_compute.lst").write_text("heat loss\n")
+    save_run(simulate(read_model("models/ai_compute.mdl")), "runs/own.nc")
+    shown = json.loads(sdmodel("show", "own", "--json").stdout)
+    assert [line["name"] for line in shown["headlines"]] == ["heat loss"]
+
+
+@pytest.mark.parametrize(
+    ("last", "columns", "shown"),
+    [(10, 3, [0, 5, 10]), (10, 4, [0, 5, 10]), (30, 3, [0, 15, 30]), (10, 6, [0, 2, 4, 6, 8, 10])],
+)
+def test_headlines_are_evenly_apart_where_they_can_be(last: int, columns: int, shown: list[int]):
+    """A table with uneven steps is misread."""
+    times = np.linspace(0, last, 8 * last + 1)
+    assert times[round_times(times, columns)].tolist() == shown
+
+
 @pytest.mark.parametrize("columns", range(3, 30))
 def test_headlines_show_as_many_round_times_as_there_is_room_for(columns: int):
     """The first and the last time are always among them."""
@@ -231,7 +282,8 @@ def test_plot_draws_several_runs_on_what_is_asked(tea: Path, sdmodel):
     done = sdmodel("plot", "a", "b", "--on", "heat loss", "-o", "both.svg")
     assert (done.exit_code, done.stdout) == (0, "drawn in both.svg\n")
     again = sdmodel("plot", "a", "b", "-o", "both.svg")
-    assert (again.exit_code, again.stderr[:29]) == (1, "both.svg: exists already; cho")
+    told = "both.svg: exists already; name another with -o, or --force to replace it\n"
+    assert (again.exit_code, again.stderr) == (1, told)
     assert sdmodel("plot", "a", "b").stdout == "drawn in runs/a+b.png\n"
     assert "did you mean 'heat loss'" in sdmodel("plot", "a", "--on", "heat los").stderr
 
@@ -253,11 +305,15 @@ def test_plot_draws_several_runs_on_what_is_asked(tea: Path, sdmodel):
         (["rerun", "nothing"], "run 'nothing': is not in runs; "),
         (["plot", "nothing"], "run 'nothing': is not in runs; "),
         (["levers", "nowhere.mdl"], r"nowhere\.mdl: .*; "),
+        (["levers", "ai_compute.mdl"], r"^ai_compute\.mdl: .*; did you mean models/ai_compute\.mdl\?$"),
+        (["run", "-c", "cold"], r"^cold: .*; did you mean models/scenarios/cold\.cin\?$"),
+        (["levers", "notes.md"], r"^notes\.md: is not a Vensim model: .*; name a \.mdl file$"),
     ],
 )
 @pytest.mark.usefixtures("tea")
 def test_a_users_fault_is_one_line_on_stderr(words: list[str], message: str, sdmodel):
     """Where, what, and what to do; nothing on stdout; exit code 1; nothing stored."""
+    Path("notes.md").write_text("# Notes\n\n- one, of *many*\n- `two`\n")
     done = sdmodel(*words)
     assert done.exit_code == 1
     assert done.stdout == ""

@@ -89,12 +89,51 @@ def test_labels_are_colours_in_one_run_and_dashes_in_several():
 
 @pytest.mark.parametrize("runs", [1, 2])
 def test_many_labels_do_not_fill_the_panel_with_words(runs: int):
-    """Of forty labels all lines are drawn, and at most three names."""
+    """Of forty labels as many are drawn as a legend tells apart, the first and the last among them, and it says so."""
     given = {f"run {n}": _run(n + 1, labels=40) for n in range(runs)}
     (axes,) = _panels(plot_runs(given, ["price"]))
-    assert len(axes.lines) == 40 * runs
-    assert len(_words(axes)) <= 3
-    assert runs == 1 or "40 labels of tier" in axes.get_xlabel()
+    named = _words(axes)
+    assert (named[0], named[-1]) == ("tier 0", "tier 39")
+    assert len(axes.lines) == len(named) * runs <= 8
+    assert len({line.get_color() for line in axes.lines}) == (len(named) if runs == 1 else runs)
+    assert f"{len(named)} of 40 labels of tier" in axes.get_xlabel()
+
+
+def test_a_legend_of_labels_is_true_and_hides_no_line():
+    """Each name has the colour of its line, beside the panel."""
+    (axes,) = _panels(plot_runs({"base": _run(labels=7)}, ["price"]))
+    legend = axes.get_legend()
+    for label, handle, line in zip(range(7), legend.get_lines(), axes.lines, strict=True):
+        assert handle.get_color() == line.get_color()
+        assert line.get_ydata() == pytest.approx((YEARS - 2022) * label)
+    axes.figure.draw_without_rendering()
+    assert legend.get_window_extent().x0 >= axes.get_window_extent().x1
+
+
+def test_equal_runs_both_show():
+    """The later lies on top and is thinner."""
+    (axes,) = _panels(plot_runs({"native": _run(), "pysd": _run()}, ["annual revenue"]))
+    first, second = axes.lines
+    assert first.get_linewidth() > 2 * second.get_linewidth()
+
+
+def test_a_variable_asked_for_twice_has_one_panel():
+    """In whatever spelling."""
+    assert len(_panels(plot_runs({"a": _run(), "b": _run()}, ["price", "Price", "annual_revenue"]))) == 2
+
+
+def test_engines_are_named_where_they_differ():
+    """And only there."""
+    native = _run(engine="native", integrator="rk4")
+    told = plot_runs({"a": native, "b": _run(engine="pysd", integrator="euler")}, ["price"]).get_supxlabel()
+    assert told.splitlines()[1:] == ["a: no changes; native, rk4", "b: no changes; pysd, euler"]
+    assert "native" not in plot_runs({"a": native, "b": native}, ["price"]).get_supxlabel()
+
+
+def test_a_renamed_run_still_tells_its_scenario():
+    """The name of the scenario, then what it says."""
+    run = _run(scenario_name="power-first", scenario="{Power first: grids connect quickly. And more.}\ndelay = 1\n")
+    assert plot_runs({"pf": run}, ["price"]).get_supxlabel().splitlines()[1] == "pf: power-first: grids connect quickly"
 
 
 def test_few_members_are_lines_and_many_are_a_median_with_bands():

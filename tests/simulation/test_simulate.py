@@ -303,7 +303,7 @@ def test_one_name_to_save_may_be_a_plain_text():
 def test_a_value_outside_its_range_is_told_and_the_run_still_made():
     """A range is the author's word; a user may go beyond it knowingly."""
     text = model_text("k = 1\n\t~\tDmnl [0,2]\n\t~\t\n\t|\n\ns = INTEG(k, 0)\n\t~\t\n\t~\t\n\t|")
-    with pytest.warns(RunWarning, match="'k' is set to 99, outside its range, 0 to 2"):
+    with pytest.warns(RunWarning, match="'k' is set to 99, outside its range: above 2"):
         run = simulate(model_from_text(text, "m.mdl"), {"k": 99})
     assert run.s[-1] == 990
 
