@@ -83,7 +83,8 @@ def _compared(times: Times) -> Iterator[tuple[str, float, list[str]]]:
         members = int(group.split()[0].replace(",", "")) if "members" in group else 1
         guesses = {"pysd": single["pysd"] * members, "simlin": thousand["simlin"] * members / 1_000}
         own = found["sdmodel"]
-        yield group, own, [_multiple(name, found, guesses if members > 1 else {}, own) for name in ("pysd", "simlin")]
+        guessed = guesses if members > 1 or "numbers" in group else {}
+        yield group, own, [_multiple(name, found, guessed, own) for name in ("pysd", "simlin")]
 
 
 def _multiple(name: str, found: Mapping[str, float], guesses: Mapping[str, float], own: float) -> str:

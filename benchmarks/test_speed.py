@@ -107,6 +107,25 @@ class TestOneElement:
             benchmark.pedantic(_simlin_member, (sim, 30.0), rounds=100, warmup_rounds=5)
 
 
+@pytest.mark.benchmark(group="one run, numbers alone")
+class TestNumbers:
+    """The run itself: no dataset around it, nothing read from it; what an optimiser's inner loop would call."""
+
+    def test_sdmodel(self, benchmark, model):
+        job, inputs = _job(model, 1)
+        outcome = benchmark.pedantic(execute, (job, inputs), rounds=500, warmup_rounds=20)
+        assert np.isfinite(outcome.values).all()
+
+    def test_simlin(self, benchmark, path):
+        with simlin.load(path).simulate() as sim:
+
+            def run():
+                sim.reset()
+                sim.run_to_end()
+
+            benchmark.pedantic(run, rounds=500, warmup_rounds=20)
+
+
 @pytest.mark.benchmark(group="1,000 members, one element kept")
 class TestThousandMembers:
     def test_sdmodel(self, benchmark, model):
@@ -132,25 +151,6 @@ class TestHundredThousandMembers:
         constants = {LEVER: _lifetimes(100_000)}
         runs = benchmark.pedantic(sd.simulate, (model, constants), {"save": [OUTCOME]}, rounds=2)
         assert runs["level_7"].sizes["member"] == 100_000
-
-
-@pytest.mark.benchmark(group="one run, numbers alone")
-class TestNumbers:
-    """The run itself: no dataset around it, nothing read from it; what an optimiser's inner loop would call."""
-
-    def test_sdmodel(self, benchmark, model):
-        job, inputs = _job(model, 1)
-        outcome = benchmark.pedantic(execute, (job, inputs), rounds=500, warmup_rounds=20)
-        assert np.isfinite(outcome.values).all()
-
-    def test_simlin(self, benchmark, path):
-        with simlin.load(path).simulate() as sim:
-
-            def run():
-                sim.reset()
-                sim.run_to_end()
-
-            benchmark.pedantic(run, rounds=500, warmup_rounds=20)
 
 
 @pytest.mark.benchmark(group="one core, numbers alone")

@@ -31,7 +31,7 @@ _BANDS = ((0.05, 0.95, 0.15), (0.25, 0.75, 0.25))
 _LINE, _PAGE = 240, 145
 """So many letters tell what a run changes; so many stand on a line."""
 _COMMENT = re.compile(r"\{([^}]*)\}")
-_WIDEST, _THINNEST = 2.2, 1.2
+_WIDEST, _THINNEST = 2.4, 1.1
 """Points: of several runs the first is the widest, the last lies on top and is the thinnest, so that equals show."""
 _WORDS = 24
 
