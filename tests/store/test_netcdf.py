@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -134,22 +135,25 @@ def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
             save_run(_run(), tmp_path / f"{name}.nc")
 
 
-@pytest.fixture
-def small_files() -> Iterator[None]:
-    """A disk that takes no more than 20 kB in one file."""
+@contextlib.contextmanager
+def _small_files() -> Iterator[None]:
+    """A disk that takes no more than 20 kB in one file; no longer than needed, since a log of the tests is a file too."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     """Neither a part of the run nor a temporary file stays; an older run of that name does."""
-    with pytest.raises(StoreError, match=r"a\.nc: cannot be written \(File too large\); choose") as caught:
-        save_run(_run("x" * 100_000), tmp_path / "a.nc")
+    run = _run("x" * 100_000)
+    message = r"a\.nc: cannot be written \(File too large\); choose"
+    with pytest.raises(StoreError, match=message) as caught, _small_files():
+        save_run(run, tmp_path / "a.nc")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
 
