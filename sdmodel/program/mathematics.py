@@ -1,6 +1,6 @@
 """Elementary functions for a row of members: glibc's vector library where there is one, the C library elsewhere.
 
-One member alone takes the C library's scalar functions, which are several times quicker for it; they agree with the
+One member alone takes the C library's scalar functions, which are quicker for it; they agree with the
 vector library's to the last bits or next to them. Members of an ensemble all take the vector library's, so that their numbers
 do not depend on how the ensemble is split.
 """
