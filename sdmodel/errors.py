@@ -70,9 +70,5 @@ class ReferenceError(SdmodelError):
     """The second opinion cannot be had."""
 
 
-class ComparisonError(SdmodelError):
-    """Runs that cannot be compared."""
-
-
 class FigureError(SdmodelError):
     """A figure that cannot be drawn."""

@@ -90,6 +90,10 @@ class Numbers(AtomicExpr):
         numbers.values = tuple(map(float, values))
         return numbers
 
+    def at(self, index: int) -> float:
+        """The number of the index-th cell; a single number is that of every cell."""
+        return self.values[index if len(self.values) > 1 else 0]
+
     def _hashable_content(self) -> tuple[object, ...]:
         return (self.values,)
 

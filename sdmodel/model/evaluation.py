@@ -330,7 +330,7 @@ class Start:
         if isinstance(expression, Table):
             return expression
         if isinstance(expression, Numbers):
-            return expression.values[index if len(expression.values) > 1 else 0]
+            return expression.at(index)
         return evaluate(self.model.subscripts, expression, binding, self._get)
 
 

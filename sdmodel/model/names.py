@@ -16,16 +16,18 @@ _LONGEST = 120
 
 def key(name: str) -> str:
     """The form of a name under which two spellings of it are the same; quotes are only delimiters."""
-    text = name.strip()
-    if len(text) >= 2 and text[0] == text[-1] == '"':  # noqa: PLR2004
-        text = text[1:-1].replace('\\"', '"')
-    return _BLANKS.sub("_", text).strip("_").lower() or "_"
+    return _BLANKS.sub("_", _unquoted(name.strip())).strip("_").lower() or "_"
 
 
 def display(name: str) -> str:
     """The author's spelling on one line, without the quotes."""
-    text = " ".join(name.split())
-    return text[1:-1].replace('\\"', '"') if len(text) >= 2 and text[0] == text[-1] == '"' else text  # noqa: PLR2004
+    return _unquoted(" ".join(name.split()))
+
+
+def _unquoted(text: str) -> str:
+    """A name without the quotes around it, if it has them."""
+    quoted = len(text) > 1 and text[0] == text[-1] == '"'
+    return text[1:-1].replace('\\"', '"') if quoted else text
 
 
 def identifiers(keys: Iterable[str]) -> dict[str, str]:

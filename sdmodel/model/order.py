@@ -142,12 +142,10 @@ def _make_plan(model: Model) -> Plan:
 
 
 def _value_at(numbers: Numbers, index: int, equation: Equation, element: Element) -> float:
-    if len(numbers.values) == 1:
-        return numbers.values[0]
-    if index >= len(numbers.values):
+    if index >= len(numbers.values) > 1:
         message = f"'{element.name}' has more labels than numbers; give one number for each label"
         raise ModelError([Fault(equation.place, message)])
-    return numbers.values[index]
+    return numbers.at(index)
 
 
 @dataclass(frozen=True, eq=False)

@@ -152,9 +152,6 @@ def with_constants(model: Model, values: Mapping[Cell, float]) -> Model:
 
 def _with_values(model: Model, name: str, equation: Equation, values: Mapping[Cell, float]) -> Equation:
     old = equation.expression
+    kept = old if isinstance(old, Numbers) else Numbers([float(old)])
     cells = [Cell(name, labels) for labels, _ in bindings(model.subscripts, equation)]
-    kept = old.values if isinstance(old, Numbers) else (float(old),)
-    kept = kept * len(cells) if len(kept) == 1 else kept
-    return replace(
-        equation, expression=Numbers([values.get(cell, value) for cell, value in zip(cells, kept, strict=True)])
-    )
+    return replace(equation, expression=Numbers([values.get(cell, kept.at(index)) for index, cell in enumerate(cells)]))
