@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from sympy import Expr
 
 from . import __version__
 from .errors import DatasetError
-from .model import Element, Model, display, key, nearest
+from .model import Element, Model, display, evaluate_arrays, key, nearest, references, referred
 
 TIME = "time"
 DATE = "date"
@@ -94,6 +95,30 @@ def find_variable(run: xr.Dataset, name: str) -> xr.DataArray:
         return run[_known(run, known, name)]
     variable = run[_known(run, known, whole)]
     return _at_labels(variable, [part.strip() for part in inside.split(",")])
+
+
+def evaluate_formula(run: xr.Dataset, expression: Expr) -> xr.DataArray:
+    """The values of a formula over the variables of a run and `Time`, with the dimensions of what it reads.
+
+    Raises
+    ------
+    DatasetError
+        If the run lacks a variable that the formula mentions.
+    """
+    names = list(dict.fromkeys(map(referred, references(expression))))
+    arrays = [_mentioned(run, *name) for name in names]
+    broadcast = xr.broadcast(*arrays)
+    values = dict(zip(names, (each.values for each in broadcast), strict=True))
+    result = evaluate_arrays(expression, lambda name, subscripts: values[name, subscripts])
+    frame = broadcast[0] if broadcast else xr.DataArray(0.0)
+    return xr.DataArray(result, frame.coords, frame.dims)
+
+
+def _mentioned(run: xr.Dataset, name: str, subscripts: tuple[str, ...]) -> xr.DataArray:
+    """What a formula means by a name; the names of a run come before its time."""
+    if name == TIME and not subscripts:
+        return run[TIME]
+    return find_variable(run, f"{name}[{','.join(subscripts)}]" if subscripts else name)
 
 
 def headlines(run: xr.Dataset, names: Iterable[str]) -> dict[str, xr.DataArray]:

@@ -54,6 +54,10 @@ class ScenarioError(FaultsError):
     """Changes that the model does not allow."""
 
 
+class ObservationError(FaultsError):
+    """Observations, or what they are held against, that cannot be used."""
+
+
 class SimulationError(SdmodelError):
     """A run that cannot be made, or that broke off."""
 
@@ -72,3 +76,7 @@ class ReferenceError(SdmodelError):
 
 class FigureError(SdmodelError):
     """A figure that cannot be drawn."""
+
+
+class CalibrationError(SdmodelError):
+    """A calibration that cannot be made, or cannot go on."""

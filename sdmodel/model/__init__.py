@@ -18,6 +18,7 @@ from .algebra import (
     rewrite,
     walk,
 )
+from .arrays import ARRAY_FUNCTIONS, ReadArray, evaluate_arrays
 from .evaluation import NEXT_TO_ZERO, Start, evaluate
 from .expansion import delay_orders, expand
 from .faults import SETTINGS, faults_of
@@ -52,6 +53,7 @@ from .subscripts import (
 )
 
 __all__ = [
+    "ARRAY_FUNCTIONS",
     "FUNCTIONS",
     "LOOKUPS",
     "NA",
@@ -74,6 +76,7 @@ __all__ = [
     "Numbers",
     "Plan",
     "Range",
+    "ReadArray",
     "Start",
     "Subscript",
     "SubscriptFault",
@@ -87,6 +90,7 @@ __all__ = [
     "display",
     "divide",
     "evaluate",
+    "evaluate_arrays",
     "expand",
     "expanded",
     "faults_of",
