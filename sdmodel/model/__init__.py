@@ -23,6 +23,7 @@ from .evaluation import NEXT_TO_ZERO, Start, evaluate
 from .expansion import delay_orders, expand
 from .faults import SETTINGS, faults_of
 from .functions import FUNCTIONS, LOOKUPS, REDUCTIONS, FunctionRow
+from .measures import Doubt
 from .names import display, identifiers, key, nearest
 from .order import TIME, Assignment, Plan, plan, spell
 from .records import (
@@ -51,6 +52,8 @@ from .subscripts import (
     position,
     resolve,
 )
+from .units import UnitReport, check_units, unit_faults
+from .wording import worded
 
 __all__ = [
     "ARRAY_FUNCTIONS",
@@ -66,6 +69,7 @@ __all__ = [
     "Assignment",
     "Binding",
     "Cell",
+    "Doubt",
     "Element",
     "Equation",
     "FunctionRow",
@@ -82,10 +86,12 @@ __all__ = [
     "SubscriptFault",
     "SubscriptMapping",
     "Table",
+    "UnitReport",
     "VensimFunction",
     "add",
     "bindings",
     "cells_in",
+    "check_units",
     "delay_orders",
     "display",
     "divide",
@@ -113,6 +119,8 @@ __all__ = [
     "resolve",
     "rewrite",
     "spell",
+    "unit_faults",
     "unknown_function",
     "walk",
+    "worded",
 ]

@@ -161,9 +161,9 @@ _ROWS = (
         "\\log_{{{1}}}\\left({0}\\right)",
         _logarithm,
     ),
-    FunctionRow("SQRT", ("x",), "square root", "u -> u^1/2", lambda x: sp.Pow(x, S.Half, evaluate=False), "power"),
+    FunctionRow("SQRT", ("x",), "square root", "u -> u^0.5", lambda x: sp.Pow(x, S.Half, evaluate=False), "power"),
     _own(
-        "POWER", "base, exponent", "base to the power exponent", "1, 1 -> 1", "pow", "{{{0}}}^{{{1}}}", _integer_power
+        "POWER", "base, exponent", "base to the power exponent", "u, 1 -> *", "pow", "{{{0}}}^{{{1}}}", _integer_power
     ),
     _sympy("SIN", "x", "sine of x radians", "1 -> 1", "sin", sp.sin),
     _sympy("COS", "x", "cosine of x radians", "1 -> 1", "cos", sp.cos),

@@ -69,7 +69,7 @@ class Equation:
 
     `subscripts` and `exceptions` hold keys of ranges or labels, one for each dimension. `expression` is SymPy's, in the
     author's form and never evaluated. `text` is the author's right-hand side. `places` tells where each name (a key) that
-    the expression mentions first stands in the file.
+    the expression mentions first stands in the file, `parts` where each sum, product, power and call in it first begins.
     """
 
     expression: Expr
@@ -78,6 +78,7 @@ class Equation:
     text: str = ""
     place: Place = NOWHERE
     places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
+    parts: Mapping[Expr, Place] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ def equation_of(statement: Statement, scope: Scope) -> Equation:
         text=one_line(document.text[statement.right : statement.segment.main.end]),
         place=document.place(statement.segment.start),
         places=MappingProxyType(scope.places),
+        parts=MappingProxyType(scope.parts),
     )
 
 

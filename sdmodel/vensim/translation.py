@@ -70,7 +70,7 @@ class Names:
 class Scope:
     """Where one equation stands: its offset in the document, and, inside a macro, what its own names mean.
 
-    `places` collects where each key is first mentioned.
+    `places` collects where each key is first mentioned, `parts` where each part of the expression first begins.
     """
 
     names: Names
@@ -79,6 +79,7 @@ class Scope:
     own: Mapping[str, Expr] | None = None
     open_macros: tuple[str, ...] = ()
     places: dict[str, Place] = field(default_factory=dict)
+    parts: dict[Expr, Place] = field(default_factory=dict)
 
     def place(self, token: Token) -> Place:
         """Line and column of a token."""
@@ -88,6 +89,13 @@ class Scope:
         """Notes where a key is first mentioned."""
         if name not in self.places:
             self.places[name] = self.place(token)
+
+    def locate(self, part: Expr, node: Node) -> None:
+        """Notes where a part of the expression first begins."""
+        if part not in self.parts:
+            while not isinstance(node, Token):
+                node = node.children[0]
+            self.parts[part] = self.place(node)
 
     def fault(self, token: Token, what: str) -> Expr:
         """Notes a fault; zero stands for what cannot be read, so that the rest of the equation is checked too."""
@@ -108,7 +116,10 @@ def read_expression(node: Node, scope: Scope, name: Token) -> Expr:
 
 def translate(node: Node, scope: Scope) -> Expr:
     """The expression that a parse tree means, in the author's form."""
-    return _NODES[node.data](node, scope)
+    expression = _NODES[node.data](node, scope)
+    if expression.args:
+        scope.locate(expression, node)
+    return expression
 
 
 def _number(node: Node, scope: Scope) -> Expr:

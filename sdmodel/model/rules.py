@@ -1,0 +1,34 @@
+"""What functions take and give, as the table of functions says it in letters that stand for units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from .dimensions import Form, parse_units
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a function takes and gives, in letters that stand for units; no pattern where anything will do."""
+
+    patterns: tuple[Form | None, ...]
+    result: Form | None
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The letters that a call gives a meaning to, in the order of the arguments."""
+        found = (letter for pattern in self.patterns for letter in pattern or ())
+        return tuple(dict.fromkeys(str(letter) for letter in found if letter != "t"))
+
+
+@cache
+def read_rule(text: str) -> Rule:
+    """The rule that the units of a row of the table of functions mean."""
+    arguments, _, result = text.partition(" -> ")
+    patterns = [None if part.strip() == "*" else _pattern(part) for part in (*arguments.split(","), result)]
+    return Rule(tuple(patterns[:-1]), patterns[-1])
+
+
+def _pattern(text: str) -> Form:
+    return {letter: exponent for letter, exponent in parse_units(text).items()}  # noqa: C416 - keys of another type
