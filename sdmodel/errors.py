@@ -74,8 +74,16 @@ class ReferenceError(SdmodelError):
     """The second opinion cannot be had."""
 
 
+class CheckError(SdmodelError):
+    """A check that there is none of."""
+
+
 class FigureError(SdmodelError):
     """A figure that cannot be drawn."""
+
+
+class EnsembleError(SdmodelError):
+    """An ensemble that cannot be made, or cannot go on."""
 
 
 class CalibrationError(SdmodelError):

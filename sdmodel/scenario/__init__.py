@@ -1,6 +1,37 @@
 """What may change between runs: levers, scenarios and designs."""
 
-from .application import constant_cells, constant_values, with_constants, with_tables
-from .records import Change, Scenario, merge
+from __future__ import annotations
 
-__all__ = ["Change", "Scenario", "constant_cells", "constant_values", "merge", "with_constants", "with_tables"]
+from .application import constant_cells, constant_values, with_constants, with_tables
+from .designs import Design, make_design
+from .distributions import DISTRIBUTIONS, Distribution, Steps, signature, wrong_with
+from .records import Change, Scenario, merge
+from .sampling import SEED, SIMULATIONS, Method, Samples, Sampling, Variation
+from .searches import Free, Optimisation, Payoff, Term
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "SEED",
+    "SIMULATIONS",
+    "Change",
+    "Design",
+    "Distribution",
+    "Free",
+    "Method",
+    "Optimisation",
+    "Payoff",
+    "Samples",
+    "Sampling",
+    "Scenario",
+    "Steps",
+    "Term",
+    "Variation",
+    "constant_cells",
+    "constant_values",
+    "make_design",
+    "merge",
+    "signature",
+    "with_constants",
+    "with_tables",
+    "wrong_with",
+]
