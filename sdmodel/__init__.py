@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .checking import check_model
     from .errors import ModelError, ScenarioError, SdmodelError, SimulationError, StoreError
     from .model import Model
     from .simulation import simulate
@@ -22,6 +23,7 @@ _HOMES = {
     "SdmodelError": ("errors", "SdmodelError"),
     "SimulationError": ("errors", "SimulationError"),
     "StoreError": ("errors", "StoreError"),
+    "check_model": ("checking", "check_model"),
     "open_document": ("vensim", "read_document"),
     "open_run": ("store", "open_run"),
     "read_model": ("vensim", "read_model"),
@@ -38,6 +40,7 @@ __all__ = [
     "SdmodelError",
     "SimulationError",
     "StoreError",
+    "check_model",
     "open_document",
     "open_run",
     "read_model",

@@ -20,6 +20,8 @@ from .model import Element, Model, display, evaluate_arrays, key, nearest, refer
 
 TIME = "time"
 DATE = "date"
+MEMBER = "member"
+"""The dimension of an ensemble."""
 PROVENANCE = ("model", "model_sha256", "integrator", "engine", "created")
 """Attributes that every run has."""
 

@@ -8,6 +8,7 @@ import glob
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -32,7 +33,7 @@ def write_file(path: Path, content: bytes | memoryview, *, force: bool, error: t
         if os.path.lexists(path) and not force:
             raise error(_exists(path))
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(path)
+        remove_stale(path)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-{os.getpid()}-", suffix=_PART, dir=path.parent)
     except (OSError, ValueError) as cause:
         raise error(_unwritable(path, cause)) from cause
@@ -51,12 +52,12 @@ def write_file(path: Path, content: bytes | memoryview, *, force: bool, error: t
         Path(name).unlink(missing_ok=True)
 
 
-def _remove_stale(path: Path) -> None:
-    """Remove what processes that were killed have left of this file."""
+def remove_stale(path: Path) -> None:
+    """Remove what processes that were killed have left of this file or folder."""
     for each in path.parent.glob(f".{glob.escape(path.name)}-*{_PART}"):
         with contextlib.suppress(OSError):  # another process may remove it too
             if _is_left(each):
-                each.unlink()
+                shutil.rmtree(each) if each.is_dir() else each.unlink()
 
 
 def _is_left(part: Path) -> bool:

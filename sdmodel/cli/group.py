@@ -18,6 +18,10 @@ _COMMANDS = {
     "runs": "List the stored runs.",
     "show": "Show one stored run whole.",
     "rerun": "Make a stored run again from its own record and compare.",
+    "check": "Tell every fault and doubt of a model.",
+    "calibrate": "Find the constants that agree best with data.",
+    "fit": "Tell how well a stored run agrees with observations.",
+    "ensemble": "Simulate many members with constants drawn, and tell their spread.",
     "levers": "List what a model lets you change.",
     "plot": "Draw stored runs over time.",
 }

@@ -49,15 +49,19 @@ def make_ordered(order: Order, constants: Mapping[str, Any] | None = None) -> xr
         If the model, a change or the simulation has a fault.
     """
     model = model_read(order.model)
-    typed = Scenario("", tuple(read_change(each) for each in order.changes))
-    scenario = merge((*order.scenarios, typed))
+    scenario = ordered_scenario(order)
     with warnings.catch_warnings(record=True) as caught, patience(f"running {order.model.name}"):
         warnings.simplefilter("always")
         run = _engine_run(order, model, constants, scenario)
     for text in dict.fromkeys(str(each.message) for each in caught if issubclass(each.category, UserWarning)):
         if text != run.attrs.get(NOT_FINITE):
             note(text)
-    return run.assign_attrs(_record(order, model))
+    return run.assign_attrs(record_of(order, model))
+
+
+def ordered_scenario(order: Order) -> Scenario:
+    """What the files and the typed changes of an order set, the typed ones last."""
+    return merge((*order.scenarios, Scenario("", tuple(read_change(each) for each in order.changes))))
 
 
 def default_name(order: Order) -> str:
@@ -81,7 +85,7 @@ def _engine_run(order: Order, model: Model, constants: Mapping[str, Any] | None,
     return simulate(model, constants, scenario=scenario, integrator=order.integrator, save=order.save)
 
 
-def _record(order: Order, model: Model) -> dict[str, str]:
+def record_of(order: Order, model: Model) -> dict[str, str]:
     """What the commands know of a run beyond what the engine does."""
     record = {
         "scenario": merge(order.scenarios).text,

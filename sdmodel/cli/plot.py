@@ -9,13 +9,15 @@ from pathlib import Path
 import click
 import xarray as xr
 
-from ..dataset import find_variable, long_name
+from ..dataset import MEMBER, find_variable, long_name, member_dims
 from ..errors import DatasetError, FigureError
 from ..figures import plot_runs, save_figure
 from ..model import key
-from ..store import find_run, open_run
+from ..store import find_run, is_ensemble, open_run
 from .headlines import has_variable, headline_names
 from .project import force_option, on_option, runs_folder, runs_option
+from .spread import bands_option, draw_bands, note_broken, note_unfinished
+from .tables import patience
 
 _NEAR = 5
 
@@ -25,6 +27,13 @@ _NEAR = 5
 @on_option("A variable to draw (default: the headlines of the first run that all have)")
 @click.option("-o", "output", metavar="FILE", help="A .png, .svg or .pdf file (default: RUN.png beside the runs).")
 @click.option("--title", metavar="TEXT", help="A title above the figure.")
+@bands_option
+@click.option(
+    "--spaghetti", type=click.IntRange(0), default=0, metavar="N", help="Of an ensemble, so many members as lines."
+)
+@click.option(
+    "--log", "logarithmic", is_flag=True, help="Of an ensemble, logarithmic axes where nothing is below zero."
+)
 @runs_option
 @force_option
 def command(
@@ -32,13 +41,16 @@ def command(
     names: tuple[str, ...],
     output: str | None,
     title: str | None,
+    bands: tuple[float, ...],
+    spaghetti: int,
     folder: str | None,
     *,
+    logarithmic: bool,
     force: bool,
 ) -> None:
     """Draw stored runs over time, one panel a variable and one colour a run.
 
-    RUN is the name of a stored run, or the path of its file.
+    Of an ensemble the median and bands are drawn, with single runs as lines over them. RUN is the name of a stored run, or the path of its file.
     """
     place = runs_folder(folder)
     paths = [find_run(run, place) for run in runs]
@@ -49,8 +61,40 @@ def command(
         raise FigureError(message)
     for name in names:
         _check_name(name, opened)
-    figure = plot_runs(opened, names or _shared(list(opened.values())), title=title)
-    click.echo(f"drawn in {save_figure(figure, target, force=force)}")
+    drawn = names or _shared(list(opened.values()))
+    if any(is_ensemble(path) for path in paths):
+        _check_members(opened)
+        with patience("reading the members"):
+            draw_bands(
+                opened,
+                drawn,
+                target,
+                bands=bands,
+                spaghetti=spaghetti,
+                logarithmic=logarithmic,
+                title=title,
+                force=force,
+            )
+    else:
+        save_figure(plot_runs(opened, drawn, title=title), target, force=force)
+    click.echo(f"drawn in {target}")
+
+
+def _check_members(runs: Mapping[str, xr.Dataset]) -> None:
+    """Make sure that beside an ensemble there are ensembles and single runs only, and tell what is not whole.
+
+    Raises
+    ------
+    FigureError
+        If there is a run with other dimensions.
+    """
+    for name, run in runs.items():
+        others = [dim for dim in member_dims(run) if dim != MEMBER]
+        if others:
+            message = f"run '{name}': differs along {', '.join(others)}, which bands cannot show; draw it alone"
+            raise FigureError(message)
+        note_unfinished(run)
+        note_broken(run)
 
 
 def _check_name(name: str, runs: Mapping[str, xr.Dataset]) -> None:

@@ -12,15 +12,16 @@ import click
 import numpy as np
 import xarray as xr
 
-from ..dataset import TIME, long_name, member_dims
+from ..dataset import MEMBER, TIME, long_name, member_dims
 from ..errors import StoreError
 from ..files import encoded
-from ..store import find_run, open_run
+from ..store import find_run, is_ensemble, open_run
 from ..vensim import read_scenario
 from .making import Engine, Order, integrator_of, make_ordered
 from .project import json_option, runs_folder, runs_option
 from .tables import number, print_json
 
+_STRETCHES = 3
 _ELSEWHERE = re.compile(r"=\s*(?:over |\()")
 
 
@@ -36,22 +37,28 @@ class Gap:
 
 @click.command("rerun", epilog="Example: sdmodel rerun base")
 @click.argument("run", metavar="RUN")
+@click.option("--members", type=click.IntRange(1), default=1000, show_default=True, help="Of an ensemble, so many.")
 @runs_option
 @json_option
 @click.pass_context
-def command(context: click.Context, run: str, folder: str | None, *, as_json: bool) -> None:
+def command(context: click.Context, run: str, members: int, folder: str | None, *, as_json: bool) -> None:
     """Make a stored run again from the model text, scenario, changes, integrator and engine in its own record.
 
-    Nothing is stored. The exit code is 1 if a number differs; the largest difference is told. RUN is the name of a
+    Of an ensemble some members are made again, from the start, the middle and the end. Nothing is stored. The exit code is 1 if a number differs; the largest difference is told. RUN is the name of a
     stored run, or the path of its file.
     """
     path = find_run(run, runs_folder(folder))
     stored = open_run(path)
-    gap = _largest_gap(stored, _again(path, stored))
+    many = is_ensemble(path)
+    count = stored.sizes[MEMBER] if many else 0
+    stored = _some(stored, members) if many else stored
+    gap = _largest_gap(stored, _again(path, stored, save=tuple(map(str, stored.data_vars)) if many else None))
     if as_json:
-        print_json({"run": path.stem, "equal": gap is None, "largest": gap and vars(gap)})
+        told = {"members": min(count, members), "of": count} if many else {}
+        print_json({"run": path.stem, "equal": gap is None, "largest": gap and vars(gap)} | told)
     elif gap is None:
-        click.echo(f"run '{path.stem}': all {len(stored.data_vars)} variables are equal, to the last digit")
+        part = f" in {min(count, members):,} of {count:,} members" if many else ""
+        click.echo(f"run '{path.stem}': all {len(stored.data_vars)} variables are equal{part}, to the last digit")
     else:
         when = "" if gap.time is None else f" at {gap.time:.10g}"
         share = f"{100 * gap.share:.2g} % of its largest value"
@@ -60,7 +67,21 @@ def command(context: click.Context, run: str, folder: str | None, *, as_json: bo
     context.exit(0 if gap is None else 1)
 
 
-def _again(path: Path, stored: xr.Dataset) -> xr.Dataset:
+def _some(stored: xr.Dataset, members: int) -> xr.Dataset:
+    """So many members of an ensemble, from stretches at its start, in its middle and at its end, in memory.
+
+    One alone comes twice, as it was made: code for a single run rounds otherwise.
+    """
+    count = stored.sizes[MEMBER]
+    if members >= count:
+        return stored.isel({MEMBER: [0, 0] if count == 1 else slice(None)}).load()
+    length = -(-members // _STRETCHES)
+    starts = np.linspace(0, count - length, _STRETCHES).astype(int)
+    chosen = np.unique(np.concatenate([np.arange(start, start + length) for start in starts]))[:members]
+    return stored.isel({MEMBER: np.repeat(chosen, 2) if chosen.size == 1 else chosen}).load()
+
+
+def _again(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = None) -> xr.Dataset:
     """The run that the record of a stored run describes.
 
     Raises
@@ -89,6 +110,7 @@ def _again(path: Path, stored: xr.Dataset) -> xr.Dataset:
             _typed(str(record.get("changes", ""))),
             integrator_of(stored),
             cast("Engine", str(record["engine"])),
+            save,
         )
         return make_ordered(order, _varied(stored))
 
@@ -113,6 +135,8 @@ def _largest_gap(stored: xr.Dataset, again: xr.Dataset) -> Gap | None:
 def _gap(stored: xr.DataArray, again: xr.DataArray | None) -> Gap | None:
     """How far a variable is from what it was; another shape, or a number where none was, is as far as can be."""
     name = long_name(stored)
+    if again is not None and stored.attrs.get("kind") == "constant" and set(again.dims) < set(stored.dims):
+        again = again.broadcast_like(stored)  # the members made again may all have the same number
     if again is None or dict(stored.sizes) != dict(again.sizes):
         return Gap(name, np.inf, np.inf, None)
     before, after = stored.values, again.transpose(*stored.dims).values

@@ -79,7 +79,7 @@ def command(
     )
     run = make_ordered(order)
     path = save_run(run, target, force=force) if target else save_new_run(run, runs, default_name(order))
-    with _is_stored(path):
+    with is_stored(path):
         names = headline_names(run)
         picture = _draw(run, names, path, force=force) if drawn else None
         _tell(run, headline_lines(run, names), path, picture, as_json=as_json)
@@ -119,7 +119,7 @@ def _free(name: str | None, folder: Path, *, force: bool) -> Path | None:
 
 
 @contextlib.contextmanager
-def _is_stored(path: Path) -> Iterator[None]:
+def is_stored(path: Path) -> Iterator[None]:
     """Say of whatever goes wrong after a run is stored that it is stored."""
     try:
         yield

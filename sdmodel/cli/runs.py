@@ -26,7 +26,8 @@ _SPARE = ("made", "members", "model", "by", "hash")
 def command(folder: str | None, *, as_json: bool) -> None:
     """List the stored runs, oldest first: model and its hash, scenario, changes, integrator and engine.
 
-    Files of the folder that are no runs, or are damaged, are named on stderr.
+    Ensembles are among them; of one that is not finished, how many members are stored. Files of the folder that are no runs,
+    or are damaged, are named on stderr.
     """
     place = runs_folder(folder)
     catalogue = runs_in(place)
@@ -47,7 +48,6 @@ def _record(run: StoredRun) -> dict[str, object]:
 def _row(run: StoredRun) -> list[str]:
     told = run.attributes
     scenario = told.get("scenario_name", "") or (told.get("scenario", "") and "(unnamed)")
-    members = math.prod(run.members.values())
     return [
         run.name,
         told["created"][:16].replace("T", " "),
@@ -56,5 +56,14 @@ def _row(run: StoredRun) -> list[str]:
         scenario,
         "; ".join(told.get("changes", "").splitlines()),
         told["integrator"] if told["engine"] == "native" else f"{told['integrator']}, {told['engine']}",
-        str(members) if run.members else "",
+        _members(run),
     ]
+
+
+def _members(run: StoredRun) -> str:
+    """How many members a run has, and of how many if it is an ensemble that is not finished."""
+    if not run.members:
+        return ""
+    count = math.prod(run.members.values())
+    wanted = run.attributes.get("members_wanted", str(count))
+    return str(count) if wanted == str(count) else f"{count} of {wanted}"

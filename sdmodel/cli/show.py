@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 import xarray as xr
 
-from ..dataset import TIME, find_variable, member_dims
-from ..store import find_run, open_run
+from ..dataset import MEMBER, TIME, find_variable, long_name, member_dims
+from ..store import find_run, is_ensemble, open_run
 from .headlines import Line, headline_lines, headline_names, print_headlines
 from .project import json_option, runs_folder, runs_option
-from .tables import exact, note, number, print_json, print_table
+from .spread import (
+    bands_option,
+    note_broken,
+    note_unfinished,
+    print_constants,
+    print_shares,
+    print_spreads,
+    shares_of,
+    spreads_of,
+    where_option,
+)
+from .tables import exact, note, number, patience, print_json, print_table
 
 _FIRST = (
     "model",
@@ -29,15 +43,56 @@ _HIDDEN = frozenset({"model_text", "headlines"})
 
 @click.command("show", epilog="Example: sdmodel show base")
 @click.argument("run", metavar="RUN")
+@where_option
+@bands_option
 @runs_option
 @json_option
-def command(run: str, folder: str | None, *, as_json: bool) -> None:
+def command(
+    run: str, statements: tuple[str, ...], bands: tuple[float, ...], folder: str | None, *, as_json: bool
+) -> None:
     """Show a stored run whole: where it comes from, its headlines, its constants, and what else at its start and end.
 
-    RUN is the name of a stored run, or the path of its file.
+    Of an ensemble, the quantiles of its headlines, of what is drawn, and of what else at the end. RUN is the name of a
+    stored run, or the path of its file.
     """
     path = find_run(run, runs_folder(folder))
     stored = open_run(path)
+    if is_ensemble(path):
+        _show_ensemble(path, stored, statements, bands, as_json=as_json)
+    else:
+        _show_run(path, stored, statements, as_json=as_json)
+
+
+def _show_ensemble(
+    path: Path, stored: xr.Dataset, statements: Sequence[str], bands: Sequence[float], *, as_json: bool
+) -> None:
+    """Where an ensemble comes from, and what its members say together."""
+    names = headline_names(stored)
+    drawn = [long_name(each) for each in stored.data_vars.values() if TIME not in each.dims and MEMBER in each.dims]
+    with patience("reading the members"):
+        spreads, shares = spreads_of(stored, names, bands), shares_of(stored, statements)
+        constants = spreads_of(stored, drawn, bands)
+    note_unfinished(stored)
+    note_broken(stored)
+    record = _record(stored)
+    if as_json:
+        told = {
+            "run": path.stem,
+            "path": str(path),
+            "attributes": record,
+            "headlines": [vars(each) for each in spreads],
+        }
+        print_json(told | {"constants": [vars(each) for each in constants], "shares": [vars(each) for each in shares]})
+        return
+    print_table({"": "left", path.stem: "fold"}, ((name, _short(str(value))) for name, value in record.items()))
+    print_spreads(spreads, bands, str(stored[TIME].attrs.get("units", "")))
+    print_constants(constants, bands)
+    print_shares(shares)
+
+
+def _show_run(path: Path, stored: xr.Dataset, statements: Sequence[str], *, as_json: bool) -> None:
+    """Where a run comes from and what it holds."""
+    shares = shares_of(stored, statements)
     members = math.prod(stored.sizes[dim] for dim in member_dims(stored))
     if members > 1:
         note(f"numbers are medians of {members} members")
@@ -46,12 +101,14 @@ def command(run: str, folder: str | None, *, as_json: bool) -> None:
     record = _record(stored)
     if as_json:
         variables = [vars(line) for line in every]
-        told = {"run": path.stem, "path": str(path), "attributes": record}
-        print_json(told | {"headlines": [vars(line) for line in lines], "variables": variables})
+        told: dict[str, Any] = {"run": path.stem, "path": str(path), "attributes": record}
+        told |= {"headlines": [vars(line) for line in lines], "variables": variables}
+        print_json(told | ({"shares": [vars(each) for each in shares]} if statements else {}))
         return
     print_table({"": "left", path.stem: "fold"}, ((name, _short(str(value))) for name, value in record.items()))
     units = str(stored[TIME].attrs.get("units", ""))
     print_headlines(lines, units)
+    print_shares(shares)
     kinds = {line.name: _kind(stored, line) for line in every}
     constant = [line for line in every if kinds[line.name] == "constant"]
     moving = [line for line in every if kinds[line.name] != "constant"]

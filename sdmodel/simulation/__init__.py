@@ -2,6 +2,17 @@
 
 from .diagnosis import NotFiniteWarning, RunWarning
 from .execution import Progress
-from .simulation import simulate
+from .repetition import Repetition, prepare
+from .simulation import ScenarioLike, memory_bytes, merged, simulate
 
-__all__ = ["NotFiniteWarning", "Progress", "RunWarning", "simulate"]
+__all__ = [
+    "NotFiniteWarning",
+    "Progress",
+    "Repetition",
+    "RunWarning",
+    "ScenarioLike",
+    "memory_bytes",
+    "merged",
+    "prepare",
+    "simulate",
+]

@@ -56,11 +56,11 @@ def simulate(
     SimulationError
         If the times make no run, `save` names nothing of the model's, or the result is larger than `memory`.
     """
-    _check_options(model, integrator, threads)
-    changes = _scenario(scenario)
+    check_options(model, integrator, threads)
+    changes = merged(scenario)
     model = with_tables(model, changes)
     inputs = read_inputs(model, constant_values(model, changes), constants)
-    program = compile_model(_with_orders(model, inputs))
+    program = compile_model(with_orders(model, inputs))
     plan = program.layout.plan
     timing = timing_of(plan, inputs.fixed, inputs.varied)
     kept = _kept(model, save)
@@ -92,7 +92,7 @@ def simulate(
 _ORDERS: WeakKeyDictionary[Model, tuple[int, ...]] = WeakKeyDictionary()
 
 
-def _with_orders(model: Model, inputs: Inputs) -> Model:
+def with_orders(model: Model, inputs: Inputs) -> Model:
     """The model to compile: the order of a DELAY N is part of its structure, and constants may decide it.
 
     Raises
@@ -114,7 +114,14 @@ def _with_orders(model: Model, inputs: Inputs) -> Model:
     return model if wanted[0] == _ORDERS[model] else with_constants(model, inputs.fixed)
 
 
-def _check_options(model: Model, integrator: str | None, threads: int | None) -> None:
+def check_options(model: Model, integrator: str | None, threads: int | None) -> None:
+    """Refuse what is no model, and options that are none.
+
+    Raises
+    ------
+    SimulationError
+        If one of them is.
+    """
     if not isinstance(model, Model):
         message = f"{type(model).__name__} is not a model; read one with read_model"
         raise SimulationError(message)
@@ -126,7 +133,8 @@ def _check_options(model: Model, integrator: str | None, threads: int | None) ->
         raise SimulationError(message)
 
 
-def _scenario(scenario: ScenarioLike | None) -> Scenario:
+def merged(scenario: ScenarioLike | None) -> Scenario:
+    """One scenario of all that is given, read from its files; of several, the last one wins."""
     if scenario is None:
         return Scenario("")
     several = [scenario] if isinstance(scenario, Scenario | str | Path) else list(scenario)
@@ -234,7 +242,7 @@ def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
 def _outside(model: Model, inputs: Inputs) -> list[str]:
     """What is set to a value outside the range that the model declares for it, a sentence each."""
     ends = {cell: (value, value) for cell, value in inputs.fixed.items()}
-    ends |= {cell: (float(value.min()), float(value.max())) for cell, value in inputs.varied.items()}
+    ends |= {cell: (float(value.values.min()), float(value.values.max())) for cell, value in inputs.varied.items()}
     found = []
     for cell, (low, high) in ends.items():
         bounds = model.elements[cell.key].range
@@ -249,7 +257,7 @@ def _outside(model: Model, inputs: Inputs) -> list[str]:
 
 
 def _check_memory(needed: int, memory: str | float | None) -> None:
-    allowed = _machine_memory() // 2 if memory is None else _bytes(memory)
+    allowed = _machine_memory() // 2 if memory is None else memory_bytes(memory)
     if needed > allowed:
         message = (
             f"the run takes {needed / 2**30:.2g} GiB of memory, more than {allowed / 2**30:.2g} GiB; "
@@ -265,7 +273,14 @@ def _machine_memory() -> int:
         return 8 * 2**30
 
 
-def _bytes(size: str | float) -> int:
+def memory_bytes(size: str | float) -> int:
+    """The bytes of a size as users write it.
+
+    Raises
+    ------
+    SimulationError
+        If it is no size.
+    """
     match = _SIZE.fullmatch(str(size))
     if match is None:
         message = f"memory is '{size}'; write a size like '1GiB' or '500MB'"

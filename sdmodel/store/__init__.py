@@ -1,13 +1,22 @@
-"""Runs on disk: one netCDF file a run, complete or absent, and the catalogue of a folder of them."""
+"""Runs on disk: a netCDF file for a run, a Zarr folder for an ensemble, and the catalogue of a folder of them."""
 
-from .catalogue import Catalogue, StoredRun, check_folder, find_run, run_path, runs_in
-from .netcdf import open_run, save_new_run, save_run
+from .catalogue import Catalogue, StoredRun, check_folder, ensemble_path, find_run, open_run, run_path, runs_in
+from .ensembles import Ensemble, add_members, added_to, block_members, create_ensemble, ensemble_record, is_ensemble
+from .netcdf import save_new_run, save_run
 
 __all__ = [
     "Catalogue",
+    "Ensemble",
     "StoredRun",
+    "add_members",
+    "added_to",
+    "block_members",
     "check_folder",
+    "create_ensemble",
+    "ensemble_path",
+    "ensemble_record",
     "find_run",
+    "is_ensemble",
     "open_run",
     "run_path",
     "runs_in",

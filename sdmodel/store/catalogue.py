@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import xarray as xr
 from netCDF4 import Dataset
 
-from ..dataset import PROVENANCE, TIME
+from ..dataset import MEMBER, PROVENANCE, TIME
 from ..errors import Fault, StoreError
 from ..model import nearest
-from .netcdf import ORDER, SUFFIX, UNREADABLE, is_plain_file
+from .ensembles import ENSEMBLE_SUFFIX, ensemble_record, is_ensemble, open_ensemble
+from .forms import ORDER, UNREADABLE
+from .netcdf import SUFFIX, is_plain_file, open_netcdf, path_given
 
 _LONG = frozenset({"model_text", ORDER})
 _LONGEST = 200
@@ -23,7 +26,7 @@ _SPECIAL = frozenset('/\\*?"<>|:')
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """One stored run: its name, its file, where it comes from, and the lengths of its dimensions.
+    """One stored run or ensemble: its name, its file or folder, where it comes from, the lengths of its dimensions.
 
     `members` are those dimensions along which the runs in it differ.
     """
@@ -59,6 +62,20 @@ def runs_in(folder: str | os.PathLike[str]) -> Catalogue:
     return Catalogue(tuple(runs), tuple(each for each in found if isinstance(each, Fault)))
 
 
+def open_run(path: str | os.PathLike[str]) -> xr.Dataset:
+    """The run that a file holds, read into memory, or the ensemble of a folder, read only where it is asked for.
+
+    Of an ensemble that is not finished, the members that are done.
+
+    Raises
+    ------
+    StoreError
+        If there is no such run, or it is damaged, or is none.
+    """
+    source = path_given(path)
+    return open_ensemble(source) if is_ensemble(source) else open_netcdf(source)
+
+
 def check_folder(folder: str | os.PathLike[str]) -> None:
     """Make sure that runs can be in a folder, which need not be there yet.
 
@@ -88,7 +105,7 @@ def _fault_of(folder: Path) -> str:
 
 
 def _files(folder: str | os.PathLike[str]) -> list[Path]:
-    return sorted(Path(folder).glob(f"[!.]*{SUFFIX}"))
+    return sorted(each for suffix in (SUFFIX, ENSEMBLE_SUFFIX) for each in Path(folder).glob(f"[!.]*{suffix}"))
 
 
 def find_run(name: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
@@ -100,20 +117,40 @@ def find_run(name: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Pa
         If there is none; it says which name is the nearest.
     """
     direct = Path(name)
-    if direct.suffix == SUFFIX and is_plain_file(direct):
+    if _is_run(direct):
         return direct
-    path = run_path(str(name), folder)
+    paths = _of_name(str(name), folder)
     check_folder(folder)
-    if is_plain_file(path):
-        return path
-    if os.path.lexists(path):
-        message = f"{path}: {_NO_FILE}"
+    found = [each for each in paths if _is_run(each)]
+    if len(found) > 1:
+        message = (
+            f"run '{name}': a run and an ensemble have this name; write {' or '.join(str(each.name) for each in found)}"
+        )
         raise StoreError(message)
-    known = [each.stem for each in _files(folder) if is_plain_file(each)]
-    close = nearest(str(name).removesuffix(SUFFIX), known)
+    if found:
+        return found[0]
+    taken = next((each for each in paths if os.path.lexists(each)), None)
+    if taken is not None:
+        message = f"{taken}: {_NO_FILE if taken.suffix == SUFFIX else _NO_ENSEMBLE}"
+        raise StoreError(message)
+    known = [each.stem for each in _files(folder) if _is_run(each)]
+    close = nearest(str(name).removesuffix(SUFFIX).removesuffix(ENSEMBLE_SUFFIX), known)
     cure = f"did you mean '{close}'?" if close else "`sdmodel runs` lists those there are"
     message = f"run '{name}': is not in {Path(folder)}; {cure}"
     raise StoreError(message)
+
+
+def _is_run(path: Path) -> bool:
+    """Whether what has a name is what its ending says."""
+    return (path.suffix == SUFFIX and is_plain_file(path)) or is_ensemble(path)
+
+
+def _of_name(name: str, folder: str | os.PathLike[str]) -> list[Path]:
+    """What a name may stand for: with an ending that, without one either."""
+    if name.endswith(ENSEMBLE_SUFFIX):
+        return [ensemble_path(name, folder)]
+    run = run_path(name, folder)
+    return [run] if name.endswith(SUFFIX) else [run, ensemble_path(name, folder)]
 
 
 def run_path(name: str, folder: str | os.PathLike[str]) -> Path:
@@ -124,20 +161,38 @@ def run_path(name: str, folder: str | os.PathLike[str]) -> Path:
     StoreError
         If the name is empty, too long or hidden, has blanks at its ends, or signs that file systems or shells take otherwise.
     """
-    stem = name.removesuffix(SUFFIX)
+    return Path(folder) / f"{_stem(name.removesuffix(SUFFIX), name)}{SUFFIX}"
+
+
+def ensemble_path(name: str, folder: str | os.PathLike[str]) -> Path:
+    """Where the ensemble of that name is, or will be.
+
+    Raises
+    ------
+    StoreError
+        As for a run.
+    """
+    return Path(folder) / f"{_stem(name.removesuffix(ENSEMBLE_SUFFIX), name)}{ENSEMBLE_SUFFIX}"
+
+
+def _stem(stem: str, name: str) -> str:
+    """The name of a file without its ending, made sure that it is one."""
     plain = stem.isprintable() and stem == stem.strip() and not _SPECIAL & set(stem)
     if not stem or not plain or stem.startswith(".") or len(os.fsencode(stem)) > _LONGEST:
         cure = f"choose another, of at most {_LONGEST} letters, digits, - and _, without folder or leading dot"
         message = f"run {name!r:.60}: this is not a name for a file; {cure}"
         raise StoreError(message)
-    return Path(folder) / f"{stem}{SUFFIX}"
+    return stem
 
 
 _NO_FILE = "is a folder, a pipe or a broken link, not a file; remove it or choose another name"
+_NO_ENSEMBLE = "is no folder of an ensemble; remove it or choose another name"
 
 
 def _stored(path: Path) -> StoredRun | Fault:
-    """The record of one file, or what is wrong with it."""
+    """The record of one file or folder, or what is wrong with it."""
+    if path.suffix == ENSEMBLE_SUFFIX:
+        return _stored_ensemble(path)
     if not is_plain_file(path):  # to open a pipe would wait for ever
         return Fault(str(path), _NO_FILE)
     try:
@@ -151,6 +206,19 @@ def _stored(path: Path) -> StoredRun | Fault:
     if not timed or not all(name in attributes for name in PROVENANCE):
         return Fault(str(path), "is not a run of a model; keep other files elsewhere")
     return StoredRun(path.stem, path, attributes, dims, members)
+
+
+def _stored_ensemble(path: Path) -> StoredRun | Fault:
+    if not is_ensemble(path):
+        return Fault(str(path), _NO_ENSEMBLE)
+    try:
+        attributes, dims = ensemble_record(path)
+    except StoreError as fault:
+        return Fault(str(path), str(fault).removeprefix(f"{path}: "))
+    if TIME not in dims or not all(name in attributes for name in PROVENANCE):
+        return Fault(str(path), "is not a run of a model; keep other files elsewhere")
+    told = {name: str(value) for name, value in attributes.items() if name not in _LONG}
+    return StoredRun(path.stem, path, told, dims, {MEMBER: dims[MEMBER]})
 
 
 def _is_subscript(file: Dataset, name: str) -> bool:

@@ -5,26 +5,20 @@ from __future__ import annotations
 import itertools
 import os
 import unicodedata
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from netCDF4 import Dataset
 
-from ..dataset import DATE, check_run
+from ..dataset import check_run
 from ..errors import DatasetError, StoreError
 from ..files import write_file
+from .forms import AS_STORED, ORDER, UNREADABLE, as_saved, besides, check_attributes, coordinates_told
 
 SUFFIX = ".nc"
-ORDER = "variable_order"
-"""The attribute of a file that keeps the order of the model, which a file made in memory forgets."""
-UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError, UnicodeError)
-"""What readers of netCDF raise on a file that is damaged or of another kind."""
-
 _SUPERBLOCKS, _WIDTH = (2, 3), 8
-_EPOCH = "seconds since 1970-01-01"
 
 
 def save_run(run: xr.Dataset, path: str | os.PathLike[str], *, force: bool = False) -> Path:
@@ -39,9 +33,9 @@ def save_run(run: xr.Dataset, path: str | os.PathLike[str], *, force: bool = Fal
     DatasetError
         If the dataset is not a run.
     """
-    target = _path(path)
+    target = path_given(path)
     check_run(run, str(target))
-    _check_attributes(run, target)
+    check_attributes(run, target)
     try:
         content = _content(run)
     except UNREADABLE as cause:
@@ -71,7 +65,7 @@ def save_new_run(run: xr.Dataset, folder: str | os.PathLike[str], name: str) -> 
     raise AssertionError  # the count has no end
 
 
-def open_run(path: str | os.PathLike[str]) -> xr.Dataset:
+def open_netcdf(source: Path) -> xr.Dataset:
     """The run that a netCDF file holds, read into memory, as it was saved.
 
     Raises
@@ -79,14 +73,13 @@ def open_run(path: str | os.PathLike[str]) -> xr.Dataset:
     StoreError
         If there is no such file, or it is damaged, or does not hold a run.
     """
-    source = _path(path)
     if not is_plain_file(source):
         message = f"{source}: there is no such run; `sdmodel runs` lists those there are"
         raise StoreError(message)
     try:
         with xr.open_dataset(source, engine="netcdf4", decode_times=False) as stored:
             check_run(stored, str(source))
-            run = _as_saved(stored.load())
+            run = as_saved(stored.load())
     except DatasetError as fault:
         raise StoreError(str(fault)) from fault
     except UNREADABLE as cause:
@@ -112,28 +105,18 @@ def is_plain_file(path: Path) -> bool:
         return False
 
 
-def _path(path: object) -> Path:
-    if isinstance(path, str | os.PathLike):
-        return Path(path)
-    message = f"{path!r}: is no path of a file; give the name of a {SUFFIX} file"
-    raise StoreError(message)
-
-
-def _check_attributes(run: xr.Dataset, target: Path) -> None:
-    """Attributes are texts, numbers, or lists of one of them: what else there is in Python, other readers do not know.
+def path_given(path: object) -> Path:
+    """What is given as a path.
 
     Raises
     ------
     StoreError
-        If one is something else.
+        If it is something else.
     """
-    holders = {"the run": run.attrs} | {f"'{name}'": each.attrs for name, each in run.variables.items()}
-    for holder, attributes in holders.items():
-        for name, value in attributes.items():
-            if not isinstance(name, str) or np.asarray(value).dtype.kind not in "Ufiu" or np.ndim(value) > 1:
-                told = " ".join(repr(value).split())
-                message = f"{target}: attribute {name!r} of {holder} is {told:.60}; make it a text or a number"
-                raise StoreError(message)
+    if isinstance(path, str | os.PathLike):
+        return Path(path)
+    message = f"{path!r}: is no path of a file; give the name of a {SUFFIX} file"
+    raise StoreError(message)
 
 
 def _content(run: xr.Dataset) -> memoryview:
@@ -144,23 +127,23 @@ def _content(run: xr.Dataset) -> memoryview:
     """
     file = Dataset("run", "w", format="NETCDF4", memory=1)
     try:
-        beside = {str(name): set(each.dims) for name, each in run.coords.items() if name not in run.dims}
+        beside = besides(run)
         order = "\n".join(map(_stored_name, run.data_vars))
-        file.setncatts(run.attrs | {ORDER: order} | _coordinates(beside, run.dims))
+        file.setncatts(run.attrs | {ORDER: order} | coordinates_told(beside, run.dims))
         for dim, size in run.sizes.items():
             file.createDimension(_stored_name(dim), size)
         coordinates = set(run.coords)
         filled = [
             (
                 _defined(
-                    file, _stored_name(name), each, {} if name in coordinates else _coordinates(beside, each.dims)
+                    file, _stored_name(name), each, {} if name in coordinates else coordinates_told(beside, each.dims)
                 ),
                 each,
             )
             for name, each in run.variables.items()
         ]
         for stored, variable in filled:
-            stored[...] = _AS_STORED[variable.dtype.kind][0](variable.values)
+            stored[...] = AS_STORED[variable.dtype.kind][0](variable.values)
     except BaseException:
         file.close()
         raise
@@ -177,19 +160,13 @@ def _stored_name(name: Hashable) -> str:
     return text
 
 
-def _coordinates(beside: Mapping[str, set[Hashable]], dims: Iterable[Hashable]) -> dict[str, str]:
-    """The attribute by which readers that know the CF conventions find dates and other coordinates beside dimensions."""
-    names = [name for name, own in beside.items() if own.issubset(dims)]
-    return {"coordinates": " ".join(names)} if names else {}
-
-
 def _defined(file: Dataset, name: str, variable: xr.Variable, further: dict[str, str]) -> Any:
     """The place of one variable in a file, without a marker for missing values: NaN is NaN."""
     kind = variable.dtype.kind
-    if kind not in _AS_STORED:
+    if kind not in AS_STORED:
         message = f"'{name}' holds neither numbers nor texts"
         raise TypeError(message)
-    _, kept, attributes = _AS_STORED[kind]
+    _, kept, attributes = AS_STORED[kind]
     stored = file.createVariable(
         name,
         kept or variable.dtype,
@@ -200,29 +177,3 @@ def _defined(file: Dataset, name: str, variable: xr.Variable, further: dict[str,
     stored.set_auto_maskandscale(False)
     stored.setncatts(variable.attrs | attributes | further)
     return stored
-
-
-_AS_STORED: Mapping[str, tuple[Callable[[Any], Any], Any, dict[str, str]]] = {
-    **dict.fromkeys("fiu", (np.asarray, None, {})),
-    "b": (lambda values: values.astype("i1"), "i1", {"dtype": "bool"}),
-    "M": (lambda values: values.astype("datetime64[s]").astype("int64"), "i8", {"units": _EPOCH}),
-    "U": (lambda values: values.astype(object), str, {}),
-}
-"""For each kind of NumPy's arrays how it is stored, as what type (its own if none), and what tells its reader so."""
-
-
-def _as_saved(stored: xr.Dataset) -> xr.Dataset:
-    """Undo what the file format does to a run: the order of its variables, dates, text labels, plain numbers."""
-    plain = stored.drop_encoding()
-    order = str(plain.attrs.pop(ORDER, "\n".join(map(str, plain.data_vars)))).splitlines()
-    others = {name: each for name, each in plain.variables.items() if name not in order}
-    run = xr.Dataset({name: plain.variables[name] for name in order}, others, plain.attrs)
-    if DATE in run.coords and run[DATE].attrs.get("units") == _EPOCH:
-        dates = run[DATE].values.astype("datetime64[s]").astype("datetime64[ns]")
-        kept = {name: value for name, value in run[DATE].attrs.items() if name not in ("units", "calendar")}
-        run = run.assign_coords({DATE: (run[DATE].dims, dates, kept)})
-    for name in [name for name, each in run.coords.items() if each.dtype.kind == "O"]:
-        run = run.assign_coords({name: (run[name].dims, run[name].values.astype(str), run[name].attrs)})
-    for attributes in (run.attrs, *(each.attrs for each in run.variables.values())):
-        attributes.update({name: each.item() for name, each in attributes.items() if isinstance(each, np.generic)})
-    return run

@@ -1,0 +1,38 @@
+"""Runs against each other and against data: statistics of numbers, and of the members of an ensemble together."""
+
+from .agreement import (
+    AGREEMENT,
+    TheilShares,
+    band,
+    band_width,
+    covered_share,
+    crps,
+    crps_skill,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_error,
+    root_mean_square_error,
+    squared_correlation,
+    theil_shares,
+)
+from .members import LEFT_OUT, PROBABILITY, quantiles, share_where
+
+__all__ = [
+    "AGREEMENT",
+    "LEFT_OUT",
+    "PROBABILITY",
+    "TheilShares",
+    "band",
+    "band_width",
+    "covered_share",
+    "crps",
+    "crps_skill",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_error",
+    "quantiles",
+    "root_mean_square_error",
+    "share_where",
+    "squared_correlation",
+    "theil_shares",
+]

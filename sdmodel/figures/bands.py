@@ -1,0 +1,282 @@
+"""Ensembles over time: one panel a variable, its median and the bands that hold so many of its members."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from numpy.typing import NDArray
+
+from ..dataset import DATE, TIME, find_variable, long_name, subscript_dims
+from ..errors import FigureError
+from .style import COLOURS, GREY, LARGE, NORMAL, SMALL, WIDTH, date_axis, dress, scale_numbers
+
+PROBABILITY = "probability"
+"""The dimension of quantiles."""
+
+_MIDDLE = 0.5
+_NEAR = 1e-9
+_FAINT, _STRONG = 0.16, 0.34
+"""How dense the widest band is, and the narrowest."""
+_MOST = 4
+"""So many labels, each with its bands, can be told apart in a panel."""
+_PAGE = 145
+_DECADES, _DEEPEST = 3, 1e6
+_PLAIN = (0.999e-3, 0.999e5)
+
+
+@dataclass(frozen=True)
+class _Fan:
+    """One label of one variable in one run: quantiles of shape (levels, times), single members of shape (times, members)."""
+
+    label: str
+    colour: str
+    times: NDArray[Any]
+    levels: NDArray[np.float64]
+    values: NDArray[np.float64]
+    lines: NDArray[np.float64] | None
+
+
+def plot_bands(
+    runs: Mapping[str, xr.Dataset],
+    names: Sequence[str],
+    *,
+    spaghetti: Mapping[str, xr.Dataset] | None = None,
+    title: str | None = None,
+    logarithmic: bool = False,
+) -> Figure:
+    """Small multiples over time, one panel for each of the variables `names`, in their own units.
+
+    Each run holds quantiles over `probability`: levels that mirror each other are a band, 0.5 is the line. A run without
+    that dimension is a line. `spaghetti` are a few members of a run, drawn thin. Colours are runs; with one run, labels of a
+    subscript, of which at most four are drawn. `logarithmic` holds for panels without numbers below zero.
+
+    Raises
+    ------
+    FigureError
+        If there is nothing to draw, or too many runs to tell apart.
+    DatasetError
+        If a run lacks one of the variables.
+    """
+    if not runs or not names:
+        message = "the figure: has neither runs nor variables; name at least one of each"
+        raise FigureError(message)
+    if len(runs) > len(COLOURS):
+        message = f"the figure: {len(runs)} runs are too many to tell apart; draw at most {len(COLOURS)}"
+        raise FigureError(message)
+    columns = 1 if len(names) == 1 else 2 if len(names) in (2, 4) else 3
+    rows = math.ceil(len(names) / columns)
+    height = {1: 3.9, 2: 2.5, 3: 1.95}[columns]
+    figure = Figure(
+        figsize=(WIDTH, height * rows + 0.75), layout=ConstrainedLayoutEngine(wspace=0.06), facecolor="white"
+    )
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    dated = all(DATE in run.coords for run in runs.values())
+    for axes, name in itertools.zip_longest(panels, names):
+        if name is None:
+            axes.set_visible(False)
+        else:
+            _draw_panel(axes, runs, name, spaghetti or {}, (columns, dated, logarithmic))
+    figure.align_ylabels(panels)
+    _frame(figure, runs, bool(spaghetti), title)
+    return figure
+
+
+def _draw_panel(
+    axes: Axes,
+    runs: Mapping[str, xr.Dataset],
+    name: str,
+    spaghetti: Mapping[str, xr.Dataset],
+    form: tuple[int, bool, bool],
+) -> None:
+    """One variable of all runs, all bands below all lines."""
+    columns, dated, logarithmic = form
+    first = find_variable(next(iter(runs.values())), name)
+    fans = [
+        fan for place, run in enumerate(runs) for fan in _fans(runs[run], name, spaghetti.get(run), place, dated=dated)
+    ]
+    every = list(dict.fromkeys(fan.label for fan in fans))
+    labels = every if len(every) <= _MOST else [every[int(at)] for at in np.linspace(0, len(every) - 1, _MOST).round()]
+    if len(runs) == 1 and len(labels) > 1:
+        fans = [_coloured(fan, COLOURS[labels.index(fan.label)]) for fan in fans if fan.label in labels]
+    fans = [fan for fan in fans if fan.label in labels]
+    units = str(first.attrs.get("units", ""))
+    dress(axes, long_name(first), units, columns)
+    for fan in fans:
+        _draw_fan(axes, fan)
+    drawn = np.concatenate([each.ravel() for fan in fans for each in (fan.values, fan.lines) if each is not None])
+    if logarithmic and np.nanmin(drawn, initial=np.inf) >= 0 and np.nanmax(drawn, initial=0) > 0:
+        _scale_logarithmic(axes, drawn[drawn > 0])
+    else:
+        scale_numbers(axes, units, drawn)
+    axes.margins(x=0)
+    if dated:
+        date_axis(axes)
+    else:
+        axes.set_xlabel(str(first.coords[TIME].attrs.get("units") or "Time"), fontsize=NORMAL, color=GREY)
+    if len(labels) > 1:
+        _name_labels(axes, labels, len(every))
+
+
+def _fans(run: xr.Dataset, name: str, members: xr.Dataset | None, place: int, *, dated: bool) -> Iterator[_Fan]:
+    """A variable of a run label by label."""
+    variable = _spread(find_variable(run, name), run)
+    lines = None if members is None else _spread(find_variable(members, name), members)
+    dims = subscript_dims(variable)
+    times = variable.coords[DATE if dated else TIME].values
+    levels = variable.coords[PROBABILITY].values
+    for at in itertools.product(*(range(variable.sizes[dim]) for dim in dims)):
+        chosen = dict(zip(dims, at, strict=True))
+        label = ", ".join(str(variable.coords[dim].values[index]) for dim, index in chosen.items())
+        values = variable.isel(chosen).transpose(PROBABILITY, TIME).values
+        single = None if lines is None else lines.isel(chosen).transpose(TIME, ...).values.reshape(len(times), -1)
+        yield _Fan(label, COLOURS[place], times, levels, np.asarray(values, dtype=float), single)
+
+
+def _spread(variable: xr.DataArray, run: xr.Dataset) -> xr.DataArray:
+    """A constant as a level line, and a single run as its own median."""
+    if TIME not in variable.dims:
+        variable = variable.expand_dims({TIME: run[TIME]})
+        variable = variable.assign_coords({DATE: run[DATE]}) if DATE in run.coords else variable
+    return variable if PROBABILITY in variable.dims else variable.expand_dims({PROBABILITY: [_MIDDLE]})
+
+
+def _coloured(fan: _Fan, colour: str) -> _Fan:
+    return _Fan(fan.label, colour, fan.times, fan.levels, fan.values, fan.lines)
+
+
+def bands_of(levels: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Positions of the levels that mirror each other, the widest band first."""
+    ordered = sorted((float(level), index) for index, level in enumerate(levels) if level < _MIDDLE - _NEAR)
+    found = []
+    for low, index in ordered:
+        high = np.flatnonzero(np.abs(levels - (1 - low)) < _NEAR)
+        found += [(index, int(high[0]))] if high.size else []
+    return found
+
+
+def _draw_fan(axes: Axes, fan: _Fan) -> None:
+    """Bands, a few members, and the median on top."""
+    pairs = bands_of(fan.levels)
+    for rank, (low, high) in enumerate(pairs):
+        axes.fill_between(
+            fan.times,
+            fan.values[low],
+            fan.values[high],
+            color=fan.colour,
+            alpha=_density(rank, len(pairs)),
+            linewidth=0,
+        )
+    if fan.lines is not None:
+        axes.plot(fan.times, fan.lines, color=fan.colour, linewidth=0.35, alpha=0.45)
+    for index in np.flatnonzero(np.abs(fan.levels - _MIDDLE) < _NEAR):
+        axes.plot(fan.times, fan.values[index], color=fan.colour, linewidth=1.5, solid_capstyle="butt")
+
+
+def _density(rank: int, count: int) -> float:
+    """How dense a band is; those inside lie on those around them."""
+    return _FAINT + (_STRONG - _FAINT) * rank / max(1, count - 1)
+
+
+def _scale_logarithmic(axes: Axes, above: NDArray[np.float64]) -> None:
+    """Powers of ten, six at most; the numbers between them are marked where they are few."""
+    axes.set_yscale("log")
+    high = 1.2 * float(above.max())
+    low = max(float(above.min()) / 1.2, high / _DEEPEST)
+    axes.set_ylim(low, high)
+    wide = math.log10(high / low) > _DECADES
+    axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=8))
+    axes.yaxis.set_major_formatter(FuncFormatter(_power))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _power(value: float, _place: object = None) -> str:
+    """A number beside a logarithmic axis: a power of ten where it would be long."""
+    if _PLAIN[0] <= value < _PLAIN[1]:
+        return f"{value:g}"
+    mantissa, _, exponent = f"{value:.0e}".partition("e")
+    factor = "" if mantissa == "1" else rf"{mantissa}\times "
+    return f"${factor}10^{{{int(exponent)}}}$"
+
+
+def _name_labels(axes: Axes, labels: Sequence[str], every: int) -> None:
+    """A small legend beside the panel, and how many labels it leaves out."""
+    handles = [
+        Line2D([], [], linewidth=1.5, label=textwrap.fill(label, 24), color=COLOURS[place])
+        for place, label in enumerate(labels)
+    ]
+    axes.legend(
+        handles=handles, fontsize=SMALL, handlelength=1.8, labelspacing=0.25, borderpad=0.2, frameon=False,
+        loc="upper left", bbox_to_anchor=(1.0, 1.0),
+    )  # fmt: skip
+    if len(labels) < every:
+        told = f"{len(labels)} of {every} labels; name[label] chooses others"
+        axes.set_xlabel(f"{axes.get_xlabel()}\n{told}".strip(), fontsize=SMALL, color=GREY)
+
+
+def _frame(figure: Figure, runs: Mapping[str, xr.Dataset], spaghetti: bool, title: str | None) -> None:  # noqa: FBT001
+    """What line and bands mean above, origin below."""
+    handles: list[Any] = []
+    for place, (name, run) in enumerate(runs.items()):
+        prefix = f"{name}: " if len(runs) > 1 else ""
+        levels = run[PROBABILITY].values if PROBABILITY in run.dims else np.array([_MIDDLE])
+        word = f"{prefix}median" if levels.size > 1 else name
+        handles.append(Line2D([], [], color=COLOURS[place], linewidth=1.5, label=word))
+        pairs = bands_of(levels)
+        for rank, (low, high) in reversed(list(enumerate(pairs))):
+            share = 100 * (levels[high] - levels[low])
+            # a band is seen on those around it, so that what its sample shows is all of them together
+            clear = math.prod(1 - _density(each, len(pairs)) for each in range(rank + 1))
+            handles.append(
+                Patch(facecolor=COLOURS[place], alpha=1 - clear, linewidth=0, label=f"{share:.4g} % of members")
+            )
+    if spaghetti:
+        handles.append(Line2D([], [], color=COLOURS[0], linewidth=0.5, alpha=0.6, label="single members"))
+    legend = figure.legend(
+        handles=handles, loc="outside upper left", ncols=min(len(handles), 4), fontsize=NORMAL, frameon=False,
+        title=title, alignment="left", borderaxespad=0.3, columnspacing=1.6, handlelength=1.8,
+        title_fontproperties={"size": LARGE, "weight": "bold"},
+    )  # fmt: skip
+    legend.set_zorder(0)
+    figure.supxlabel("\n".join(_origin(runs)), x=0.01, ha="left", fontsize=SMALL - 0.5, color=GREY, linespacing=1.3)
+
+
+def _origin(runs: Mapping[str, xr.Dataset]) -> list[str]:
+    """Model and hash once, and for each ensemble its scenario, changes, members and how they were drawn."""
+    models = {(str(run.attrs.get("model", "")), str(run.attrs.get("model_sha256", ""))) for run in runs.values()}
+    lines = [f"Model {Path(model).name}, sha256 {sha256[:12]}" for model, sha256 in sorted(models)]
+    for name, run in runs.items():
+        told = "; ".join(filter(None, (_changes(run), _members(run)))) or "no changes"
+        lines.append(textwrap.fill(f"{name}: {told}", _PAGE, subsequent_indent="    "))
+    return lines
+
+
+def _changes(run: xr.Dataset) -> str:
+    """The scenario of a run and what else it changes, as far as it is told in numbers."""
+    changes = (line for line in str(run.attrs.get("changes", "")).splitlines() if "= over " not in line)
+    return "; ".join(filter(None, (str(run.attrs.get("scenario_name", "")), *changes)))
+
+
+def _members(run: xr.Dataset) -> str:
+    """How many members there are, how they were drawn, and how many of them broke off."""
+    attributes = run.attrs
+    if "members_done" not in attributes:
+        return ""
+    done, wanted, broken = (int(attributes.get(f"members_{each}", 0)) for each in ("done", "wanted", "not_finite"))
+    count = f"{done:,} members" if done == wanted else f"{done:,} of {wanted:,} members"
+    way = f"{attributes['design_method']}, seed {attributes.get('seed')}" if "design_method" in attributes else ""
+    odd = f"{broken:,} of them not finite, left out from where they break off" if broken else ""
+    return ", ".join(filter(None, (count, way, odd)))

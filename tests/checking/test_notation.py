@@ -1,0 +1,121 @@
+"""How equations are written: which numbers are buried, which forms other programs read differently."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdmodel.checking import check_model
+from sdmodel.testing import tiny_model
+
+# what the equation of `x` is, and what is told of it
+FORMS = {
+    "-a^b": "a minus sign before a power",
+    "c + a*-b^2": "a minus sign before a power",
+    "MAX(-a^2, b)": "a minus sign before a power",
+    "-MAX(a, b)^2": "a minus sign before a power",
+    "a^b^c": "a power of a power",
+    "a^+b^c": "a power of a power",
+    "a^(b)^c": "a power of a power",
+    ":NOT: a > b": "':NOT:' before a comparison",
+    ":not: a + 1 = b :AND: c": "':NOT:' before a comparison",
+    "a > b :AND: b > c :OR: c": "':AND:' and ':OR:' side by side",
+    "IF THEN ELSE(a :or: b :and: c, 1, 0)": "':AND:' and ':OR:' side by side",
+}
+PLAIN = (
+    "a - b^2",
+    "a*b^c",
+    "(-a)^b",
+    "-(a^b)",
+    "a^(b^c)",
+    "(a^b)^c",
+    "a^b*c^a",
+    "a^b - c^a",
+    "a^-b",
+    ":NOT: (a > b)",
+    "(:NOT: a) > b",
+    ":NOT: a :AND: b > c",
+    "(a > b :AND: b > c) :OR: c",
+    "a :AND: b :AND: c",
+    "MIN(a :AND: b, b :OR: c)",
+    "a {-a^b, a :AND: b :OR: c} + b",
+    '"odd ^ - name"*b',
+)
+
+
+def _told(equation: str, rule: str) -> list[str]:
+    equations = f'x = {equation}\na = 1\nb = 1\nc = 1\n"odd ^ - name" = 1'
+    found = check_model(tiny_model(equations), only=[rule], static=True)
+    return [each.message for each in found if each.variable == "x"]
+
+
+@pytest.mark.parametrize("equation", FORMS)
+def test_forms_that_other_programs_read_differently_are_told(equation: str):
+    """Each of the forms on which open readers disagree, wherever it stands."""
+    assert _told(equation, "operators") == [
+        f"'x' has {FORMS[equation]}, which other programs read differently; put parentheses there"
+    ]
+
+
+@pytest.mark.parametrize("equation", PLAIN)
+def test_forms_that_all_read_alike_are_not_told(equation: str):
+    """Parentheses make every form plain; names in quotes and comments in braces are no operators."""
+    assert _told(equation, "operators") == []
+
+
+NAMES = st.sampled_from(["a", "b", "c", "1", "2.5e-3", "MAX(a, b)"])
+OPERATIONS = st.sampled_from(["+", "-", "*", "/", "^", ":AND:", ":OR:", "<", ">=", "="])
+WHOLE = st.recursive(
+    NAMES,
+    lambda inner: st.one_of(
+        st.tuples(inner, OPERATIONS, inner).map(lambda parts: f"({' '.join(parts)})"),
+        inner.map(lambda part: f"(-{part})"),
+        inner.map(lambda part: f"(:NOT: {part})"),
+    ),
+    max_leaves=12,
+)
+
+
+@given(WHOLE)
+def test_an_equation_with_every_parenthesis_is_never_told(equation: str):
+    """What is in parentheses as a whole leaves nothing to a rule of order."""
+    assert _told(equation, "operators") == []
+
+
+@given(WHOLE, WHOLE)
+def test_a_form_is_found_around_any_operands(one: str, two: str):
+    """The operands of a form may be anything that is one operand."""
+    assert len(_told(f"-{one}^{two}", "operators")) == 1
+    assert len(_told(f"a > {one} :AND: {two} :OR: b", "operators")) == 1
+
+
+@given(st.lists(st.floats(1e-3, 1e6).map(lambda value: float(f"{value:.3g}")), min_size=1, max_size=5))
+def test_every_number_that_is_no_structure_is_told_once(values: list[float]):
+    """0, 1 and 2 are structure; every other number of an equation is named, each once."""
+    equation = " + ".join(f"a*{value!r}" for value in values) + " + 0 + 1 + 2 + b^2 + c^0.5"
+    buried = [f"{value:g}" for value in dict.fromkeys(values) if value not in {1.0, 2.0}]
+    (message,) = _told(equation, "buried-number") or [None]
+    assert (message is None) == (not buried)
+    assert not buried or message.startswith(f"'x' has the number{'s' * (len(buried) > 1)} {', '.join(buried)} in")
+
+
+@pytest.mark.parametrize(
+    ("equation", "told"),
+    [
+        ("INTEG(a, 180)", "180"),
+        ("a^3", "3"),
+        ("SMOOTH(a, 7)", "7"),
+        ("-5*a", "-5"),
+        ("DELAY N(a, b, c, 3)", ""),
+        ("WITH LOOKUP(a, ((0,0),(9,9)))", ""),
+        ("a*:NA:", ""),
+        ("a/b", ""),
+        ("12", ""),
+    ],
+)
+def test_initial_values_exponents_and_delays_count_but_tables_orders_and_constants_do_not(equation: str, told: str):
+    """A number is buried wherever its meaning has no name."""
+    messages = _told(equation, "buried-number")
+    assert messages == ([] if not told else [messages[0]])
+    assert f"number {told} in" in messages[0] if told else not messages

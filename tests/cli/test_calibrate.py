@@ -1,0 +1,307 @@
+"""`sdmodel calibrate` as users type it: what it prints, what it leaves behind, how it goes on, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sdmodel.inference import CHAIN
+from sdmodel.scenario import make_design
+from sdmodel.simulation import simulate
+from sdmodel.vensim import read_model, read_sampling, read_scenario
+
+ROOM, COOLING = 64.0, 3.5
+FREE = ("--free", "room temperature", "--free", "cooling time=1:8")
+SHORT = ("--posterior", "--steps", "150", "--samples", "50")
+
+
+@pytest.fixture
+def observed(tea: Path) -> Path:
+    """The project with observations of the tea beside its model, made with known constants."""
+    model = read_model("models/ai_compute.mdl")
+    run = simulate(model, {"room temperature": ROOM, "cooling time": COOLING})
+    times = np.linspace(2022.3, 2031.7, 12)
+    errors = np.random.default_rng(8).normal(0, 0.5, 12)
+    values = np.interp(times, run.time, run.tea_temperature) + errors
+    rows = "".join(f"thermometer,{t!r},{v!r},°F\n" for t, v in zip(times.tolist(), values.tolist(), strict=True))
+    (tea / "models" / "data").mkdir()
+    (tea / "models" / "data" / "observations.csv").write_text("series,date,value,unit\n" + rows, "utf-8")
+    (tea / "models" / "ai_compute.series.csv").write_text(
+        "name,model,data,error,size,note\ntea,Tea Temperature,thermometer,absolute,0.5,a cheap thermometer\n"
+    )
+    return tea
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {each.name: each.read_bytes() for each in sorted((folder / "runs").iterdir())}
+
+
+def test_calibrate_prints_the_best_point_and_stores_it_as_a_change_file(observed: Path, sdmodel):
+    """The change file gives the run that fits, and says what was and what may be."""
+    done = sdmodel("calibrate", *FREE, "--name", "best")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0].split()[:4] == ["constant", "units", "before", "best"]
+    assert [path.name for path in sorted((observed / "runs").iterdir())] == ["best.cin", "best.json"]
+    found = {each.name: each.values[0] for each in read_scenario("runs/best.cin").changes}
+    assert found["room temperature"] == pytest.approx(ROOM, abs=2)
+    assert found["cooling time"] == pytest.approx(COOLING, abs=0.2)
+    text = Path("runs/best.cin").read_text("utf-8")
+    assert "before 70; from 40 to 100" in text
+    assert sdmodel("run", "-c", "runs/best.cin", "--name", "fitted").exit_code == 0
+
+
+def test_json_is_the_record_that_is_stored(observed: Path, sdmodel):
+    """With the best point to the last digit, and the command that gives it again."""
+    done = sdmodel("calibrate", *FREE, "--name", "best", "--json")
+    told, stored = json.loads(done.stdout), json.loads(Path("runs/best.json").read_text("utf-8"))
+    assert told["constants"] == stored["constants"]
+    changes = {each.name: each.values[0] for each in read_scenario("runs/best.cin").changes}
+    assert {each["name"]: each["best"] for each in told["constants"]} == changes
+    assert told["series"][0]["deviations_best"] < 1.5 < told["series"][0]["deviations_before"]
+    assert stored["settings"]["command"] == told["command"]
+
+
+def test_the_printed_command_gives_the_same_numbers_again(observed: Path, sdmodel):
+    """Under a name of its own, since nothing is overwritten."""
+    done = sdmodel("calibrate", *FREE, *SHORT, "--seed", "7", "--name", "first")
+    line = next(line for line in done.stdout.splitlines() if line.startswith("again: "))
+    words = shlex.split(line.removeprefix("again: sdmodel "))
+    assert sdmodel(*words).exit_code == 0
+    files = _files(observed)
+    assert files["first.tab"] == files["ai_compute-calibrated.tab"]
+    first, again = (json.loads(files[f"{name}.json"])["constants"] for name in ("first", "ai_compute-calibrated"))
+    assert first == again
+    other = sdmodel("calibrate", *FREE, *SHORT, "--seed", "8", "--name", "other")
+    assert other.exit_code == 0
+    assert _files(observed)["other.tab"] != files["first.tab"]
+
+
+def test_a_posterior_is_a_sensitivity_file_of_samples(observed: Path, sdmodel):
+    """It makes a design of the model, whose members are the draws."""
+    done = sdmodel("calibrate", *FREE, *SHORT, "--name", "p")
+    assert done.exit_code == 0, done.output
+    design = make_design(read_model("models/ai_compute.mdl"), read_sampling("runs/p.vsc"))
+    assert design.count == 50
+    values = design.values(0, 50)
+    assert np.all((values[0] >= 40) & (values[0] <= 100))
+    record = json.loads(Path("runs/p.json").read_text("utf-8"))
+    low, high = record["constants"][0]["posterior"]["interval90"]
+    assert np.mean((values[0] >= low) & (values[0] <= high)) == pytest.approx(0.9, abs=0.1)
+    assert record["posterior"]["steps"] == 150
+
+
+def test_a_posterior_that_is_made_longer_is_the_long_one(observed: Path, sdmodel):
+    """--resume goes on bit for bit; what has not converged says how."""
+    short = sdmodel("calibrate", *FREE, "--posterior", "--steps", "40", "--name", "p")
+    assert "not converged: R-hat" in short.stderr
+    assert "--resume --name p --steps 80 goes on" in short.stderr
+    longer = sdmodel("calibrate", *FREE, "--steps", "120", "--name", "p", "--resume")
+    assert longer.exit_code == 0, longer.output
+    assert sdmodel("calibrate", *FREE, "--posterior", "--steps", "120", "--name", "whole").exit_code == 0
+    files = _files(observed)
+    assert files["p.tab"] == files["whole.tab"]
+    with np.load(f"runs/p{CHAIN}") as one, np.load(f"runs/whole{CHAIN}") as other:
+        assert all(np.array_equal(one[name], other[name]) for name in ("points", "heights", "words", "dice"))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            ("--free", "room temperature", "--free", "cooling time=1:9"),
+            "another set of free constants, bounds or priors",
+        ),
+        ((*FREE, "--seed", "9"), "another seed"),
+        ((*FREE, "--set", "room temperature=65"), "another set of free constants, bounds or priors and scenario"),
+        ((*FREE, "--integrator", "rk4"), "another integrator"),
+        ((*FREE, "--walkers", "36"), "another number of walkers"),
+    ],
+)
+def test_a_posterior_of_something_else_does_not_go_on(observed: Path, sdmodel, options, told):
+    """One line says what differs, and nothing is touched."""
+    assert sdmodel("calibrate", *FREE, "--posterior", "--steps", "20", "--name", "p").exit_code == 0
+    before = _files(observed)
+    done = sdmodel("calibrate", *options, "--steps", "30", "--name", "p", "--resume")
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1].startswith(f"runs/p{CHAIN}: was made with {told}; ")
+    assert _files(observed) == before
+
+
+def test_a_posterior_of_another_model_or_of_other_data_does_not_go_on(observed: Path, sdmodel):
+    """Whatever of them was edited in between."""
+    assert sdmodel("calibrate", *FREE, "--posterior", "--steps", "20", "--name", "p").exit_code == 0
+    data = observed / "models" / "data" / "observations.csv"
+    kept = data.read_text("utf-8")
+    data.write_text(kept.replace("thermometer,2022.3,", "thermometer,2022.4,"), "utf-8")
+    done = sdmodel("calibrate", *FREE, "--name", "p", "--resume")
+    assert "was made with another set of series; " in done.stderr
+    data.write_text(kept, "utf-8")
+    model = observed / "models" / "ai_compute.mdl"
+    model.write_text(model.read_text("utf-8").replace("The tea.", "Tea."), "utf-8")
+    done = sdmodel("calibrate", *FREE, "--name", "p", "--resume")
+    assert "was made with another model; " in done.stderr
+
+
+def test_a_killed_posterior_goes_on_as_if_nothing_had_happened(observed: Path):
+    """Killed without warning as soon as there is something to go on with, and once more later."""
+    command = [sys.executable, "-m", "sdmodel", "calibrate", *FREE, "--posterior", "--name", "p"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    chain = observed / "runs" / f"p{CHAIN}"
+    for extra, wait in (([], 0.3), (["--resume"], 0.6)):
+        worker = subprocess.Popen([*command, "--steps", "200000", *extra], env=environment, cwd=observed)
+        began, deadline = time.monotonic(), time.monotonic() + 60
+        before = chain.stat().st_mtime_ns if chain.exists() else 0
+        while not (chain.exists() and chain.stat().st_mtime_ns > before) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(wait)
+        assert worker.poll() is None, time.monotonic() - began
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+        with np.load(chain) as stored:
+            assert stored["points"].ndim == 3
+    assert not list((observed / "runs").glob("p.json"))
+    with np.load(chain) as stored:
+        steps = len(stored["points"]) + 25
+    ended = subprocess.run([*command, "--steps", str(steps), "--resume"], env=environment, cwd=observed, check=False)
+    assert ended.returncode == 0
+    whole = [each if each != "p" else "whole" for each in command]
+    subprocess.run([*whole, "--steps", str(steps)], env=environment, cwd=observed, check=True)
+    files = _files(observed)
+    assert files["p.tab"] == files["whole.tab"]
+
+
+@pytest.mark.parametrize("ending", [".cin", ".tab", ".vsc", ".json", CHAIN])
+def test_nothing_is_overwritten_without_force(observed: Path, sdmodel, ending):
+    """It is told before any work, whichever of the files is there."""
+    (observed / "runs").mkdir()
+    path = observed / "runs" / f"a{ending}"
+    path.write_text("mine")
+    done = sdmodel("calibrate", *FREE, *SHORT, "--name", "a")
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"runs/a{ending}: exists already; ")
+    assert path.read_text() == "mine"
+    assert sdmodel("calibrate", *FREE, *SHORT, "--name", "a", "--force").exit_code == 0
+    assert path.read_bytes() != b"mine"
+
+
+def test_names_that_nobody_chose_are_numbered(observed: Path, sdmodel):
+    """So that each calibration stays."""
+    for _ in range(2):
+        assert sdmodel("calibrate", *FREE).exit_code == 0
+    assert {path.stem for path in (observed / "runs").iterdir()} == {"ai_compute-calibrated", "ai_compute-calibrated-2"}
+
+
+def test_by_default_the_uncertainties_are_free_where_a_prior_or_the_model_bounds_them(observed: Path, sdmodel):
+    """A prior file names constants as well; which are free is told."""
+    done = sdmodel("calibrate")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("no constant is free; name some with --free")
+    Path("prior.vsc").write_text("100,M,1,,0\ncooling time=RANDOM_NORMAL(1,8,3,0.2)\n")
+    done = sdmodel("calibrate", "--prior", "prior.vsc", "--json")
+    assert done.exit_code == 0, done.output
+    assert "free, since nothing else is named: cooling time" in done.stderr
+    (constant,) = json.loads(done.stdout)["constants"]
+    assert (constant["low"], constant["high"]) == (1, 8)
+    assert constant["prior"] == "RANDOM_NORMAL(1.0,8.0,3.0,0.2)"
+    assert constant["prior_sd"] == pytest.approx(0.2, rel=1e-3)
+
+
+def test_vensims_own_files_say_the_same(observed: Path, sdmodel):
+    """An optimisation control file for --free, a payoff for the series file: the same best point."""
+    Path("search.voc").write_text(":OPTIMIZER=Powell\n40<=room temperature=70<=100\n1<=cooling time=2.5<=8\n")
+    Path("payoff.vpd").write_text("*C\nTea Temperature|thermometer/2\n")
+    data = "models/data/observations.csv"
+    one = sdmodel("calibrate", "--free-from", "search.voc", "--payoff", "payoff.vpd", "-d", data, "--json")
+    assert one.exit_code == 0, one.output
+    assert "settings of Vensim's optimiser are not heeded: OPTIMIZER" in one.stderr
+    other = sdmodel("calibrate", *FREE, "--json")
+    assert [each["best"] for each in json.loads(one.stdout)["constants"]] == [
+        each["best"] for each in json.loads(other.stdout)["constants"]
+    ]
+
+
+def test_a_series_can_be_chosen_by_name(observed: Path, sdmodel):
+    """Of several."""
+    mapping = observed / "models" / "ai_compute.series.csv"
+    mapping.write_text(mapping.read_text() + "loss,heat loss,thermometer,absolute,50,nonsense\n")
+    both = json.loads(sdmodel("calibrate", *FREE, "--json").stdout)
+    one = json.loads(sdmodel("calibrate", *FREE, "--on", "TEA", "--json").stdout)
+    assert [each["name"] for each in both["series"]] == ["tea", "loss"]
+    assert [each["name"] for each in one["series"]] == ["tea"]
+    wrong = sdmodel("calibrate", *FREE, "--on", "tee")
+    assert wrong.stderr == "--on: 'tee' is no series; did you mean 'tea'?\n"
+
+
+def test_a_bound_that_binds_is_told(observed: Path, sdmodel):
+    """In the table, in the file, and in words."""
+    done = sdmodel("calibrate", "--free", "cooling time=1:3", "--set", f"room temperature={ROOM}", "--name", "b")
+    assert done.exit_code == 0, done.output
+    assert "on a bound that keeps the fit from improving: cooling time" in done.stderr
+    assert "upper" in done.stdout
+    assert "at its upper bound, beyond which the fit would improve" in Path("runs/b.cin").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ("--free", "room temprature"),
+            "--free: 'room temprature' is not in the model; did you mean 'room temperature'?",
+        ),
+        (("--free", "room temperature=100:40"), "--free: 'room temperature' has the bounds 100 to 40; "),
+        (
+            ("--free", "room temperature=80:100"),
+            "--free: 'room temperature' starts at 70, outside its bounds 80 to 100; ",
+        ),
+        (("--free", "cooling time"), "--free: 'cooling time' has no range [low,high] in the model; "),
+        (("--free", "heat loss=0:1"), "--free: 'heat loss' is a"),
+        (("--free", "FINAL TIME=2032:2040"), "'FINAL TIME' decides the times of a run"),
+        ((*FREE, "--seed", "-1"), "the seed is -1; "),
+        ((*FREE, "--starts", "0"), "0 starts are asked for; "),
+        ((*FREE, "--posterior", "--walkers", "3"), "3 walkers are asked for; "),
+        ((*FREE, "--posterior", "--steps", "0"), "0 steps are asked for; "),
+        ((*FREE, "--name", "a/b"), "'a/b': is no name for a calibration; "),
+        ((*FREE, "--name", "none", "--resume"), f"runs/none{CHAIN}: there is no calibration to resume; "),
+        ((*FREE, "-d", "nowhere.csv"), "nowhere.csv: "),
+        ((*FREE, "--prior", "nowhere.vsc"), "nowhere.vsc: "),
+    ],
+)
+def test_faults_are_one_line_with_the_cure(observed: Path, sdmodel, words, told):
+    """And the exit code says that the user can mend them."""
+    done = sdmodel("calibrate", *words)
+    assert done.exit_code == 1, done.output
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(told)
+    assert not (observed / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--resume",), "--resume goes on with a calibration that has a name"),
+        (("--payoff", "a.vpd"), "needs observations by -d"),
+    ],
+)
+def test_usage_is_told(observed: Path, sdmodel, words, told):
+    """Words that do not go together end with another code."""
+    done = sdmodel("calibrate", *FREE, *words)
+    assert done.exit_code == 2
+    assert told in done.stderr
+
+
+def test_a_missing_extra_is_told_before_any_work(observed: Path, sdmodel, monkeypatch):
+    """A best point needs none of it."""
+    monkeypatch.setitem(sys.modules, "emcee", None)
+    done = sdmodel("calibrate", *FREE, "--posterior")
+    assert done.stderr == 'a posterior needs emcee, which is not installed; pip install "sdmodel[calibrate]"\n'
+    assert not (observed / "runs").exists()
+    assert sdmodel("calibrate", *FREE).exit_code == 0

@@ -1,0 +1,297 @@
+"""The command for ensembles, and what the other commands make of them."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from sdmodel.cli.spread import levels_of
+from sdmodel.store import open_run
+
+Command = Callable[..., Result]
+
+DRAWN = "40,M,7\ncooling time=RANDOM_UNIFORM(1,4)\nroom temperature=RANDOM_NORMAL(60,80,70,5)\n"
+
+
+@pytest.fixture
+def cup(tea: Path) -> Path:
+    """A project with a cup of tea and a file that says how it is drawn."""
+    (tea / "cup.vsc").write_text(DRAWN, "utf-8")
+    return tea
+
+
+def _json(result: Result) -> dict:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_an_ensemble_is_drawn_stored_and_told(cup: Path, sdmodel: Command):
+    """Medians and bands at round dates, the share of members, what was drawn, and where it is."""
+    done = sdmodel("ensemble", "-e", "cup.vsc", "--where", "Tea Temperature < 100", "--plot")
+    assert done.exit_code == 0, done.output
+    stored = open_run("runs/cup.zarr")
+    assert list(stored.data_vars) == ["tea_temperature", "cooling_time", "room_temperature"]
+    assert stored.sizes["member"] == 40
+    lines = done.stdout.splitlines()
+    assert re.match(r" ?Time \(Year\) +units +2022 +2024 +2026 +2028 +2030 +2032", lines[0])
+    assert [line.split("  ")[0].strip() for line in lines[2:4]] == ["Tea Temperature", ""]
+    assert "90 % of members" in done.stdout
+    assert "Tea Temperature < 100" in done.stdout
+    assert re.search(r"40 members \(multivariate, seed 7\) in .* s, .* a second", done.stdout)
+    assert lines[-2:] == ["stored as runs/cup.zarr", "drawn in runs/cup.png"]
+    assert Path("runs/cup.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_json_has_the_numbers_of_the_stored_members(cup: Path, sdmodel: Command):
+    """Every quantile and share is what NumPy makes of them."""
+    told = _json(sdmodel("ensemble", "-e", "cup.vsc", "--where", "Tea Temperature < 100", "--bands", "80", "--json"))
+    values = open_run(told["path"])["tea_temperature"].values
+    (headline,), (share,) = told["headlines"], told["shares"]
+    places = [int((time - 2022) / 0.5) for time in headline["times"]]
+    assert sorted(headline["quantiles"]) == ["0.1", "0.5", "0.9"]
+    for level, row in headline["quantiles"].items():
+        assert row == pytest.approx(np.quantile(values, float(level), axis=1)[places])
+    cold = values < 100
+    assert share["share"] == pytest.approx(list(cold.mean(axis=1)[places]))
+    assert (share["ever"], share["always"]) == pytest.approx((cold.any(axis=0).mean(), cold.all(axis=0).mean()))
+    assert (told["members"], told["members_made"], told["not_finite"], told["seed"]) == (40, 40, 0, 7)
+
+
+def test_without_a_file_uncertainties_are_drawn_over_their_ranges(cup: Path, sdmodel: Command):
+    """And it is said that they are; without ranges what is missing is told."""
+    model = Path("models/ai_compute.mdl")
+    refused = sdmodel("ensemble")
+    assert refused.exit_code == 1
+    assert "no constant of a group 'Uncertainties' has a range" in refused.stderr
+    model.write_text(model.read_text("utf-8").replace("[0.5,?]", "[0.5,4]"), "utf-8")
+    done = sdmodel("ensemble", "-n", "300", "--seed", "3")
+    assert "1 constants" not in done.stderr
+    assert "1 constant of the group Uncertainties is drawn evenly over its range" in done.stderr
+    times = open_run("runs/ai_compute.zarr")["cooling_time"].values
+    assert times.size == 300
+    assert 0.5 <= times.min() < 0.6
+    assert 3.9 < times.max() <= 4
+
+
+def test_what_is_asked_for_is_stored(cup: Path, sdmodel: Command):
+    """Names, save lists and what statements mention; and they are the headlines from then on."""
+    Path("more.lst").write_text("heat loss\n", "utf-8")
+    told = _json(sdmodel("ensemble", "-e", "cup.vsc", "--on", "cooling time", "--save", "more.lst", "--where", "Time > 2023 :AND: Tea Temperature > 80", "--json"))  # fmt: skip
+    assert [each["name"] for each in told["headlines"]] == ["cooling time", "heat loss"]
+    assert set(open_run(told["path"]).data_vars) == {"heat_loss", "tea_temperature", "cooling_time", "room_temperature"}
+    assert [each["name"] for each in _json(sdmodel("show", "cup", "--json"))["headlines"]] == [
+        "cooling time",
+        "heat loss",
+    ]
+
+
+def test_unnamed_ensembles_are_numbered_and_named_ones_are_not_overwritten(cup: Path, sdmodel: Command):
+    """By default nothing is lost."""
+    for name in ("cup", "cup-2", "cup-3"):
+        assert f"stored as runs/{name}.zarr" in sdmodel("ensemble", "-e", "cup.vsc").stdout
+    refused = sdmodel("ensemble", "-e", "cup.vsc", "--name", "cup")
+    assert refused.exit_code == 1
+    assert refused.stderr == (
+        "runs/cup.zarr: exists already; choose another --name, --resume to go on with it, or --force to replace it\n"
+    )
+    assert sdmodel("ensemble", "-e", "cup.vsc", "--name", "cup", "-n", "3", "--force").exit_code == 0
+    assert open_run("runs/cup.zarr").sizes["member"] == 3
+    assert sdmodel("run", "--name", "plain").exit_code == 0
+    taken = sdmodel("ensemble", "-e", "cup.vsc", "--name", "plain", "--force")
+    assert (taken.exit_code, taken.stderr) == (1, "runs/plain.nc: a run has this name; choose another --name\n")
+
+
+def test_an_ensemble_goes_on_by_the_command_that_began_it(cup: Path, sdmodel: Command):
+    """With --resume; another command is refused in one line."""
+    assert sdmodel("ensemble", "-e", "cup.vsc", "--name", "a").exit_code == 0
+    again = sdmodel("ensemble", "-e", "cup.vsc", "--name", "a", "--resume")
+    assert again.exit_code == 0, again.output
+    assert "40 members (multivariate, seed 7), all of them there before" in again.stdout
+    other = sdmodel("ensemble", "-e", "cup.vsc", "--name", "a", "--resume", "--set", "room temperature=60", "--on", "heat loss")  # fmt: skip
+    assert other.exit_code == 1
+    assert other.stderr.startswith("runs/a.zarr: cannot go on, the changes and the list of what is saved differ from")
+    assert len(other.stderr.splitlines()) == 1
+
+
+def test_a_fresh_seed_is_kept_when_an_ensemble_goes_on(cup: Path, sdmodel: Command):
+    """Seed 0 draws another each time, but an ensemble has one."""
+    first = _json(sdmodel("ensemble", "-e", "cup.vsc", "--seed", "0", "--name", "a", "--json"))
+    second = _json(sdmodel("ensemble", "-e", "cup.vsc", "--seed", "0", "--name", "b", "--json"))
+    assert first["seed"] != second["seed"]
+    again = _json(sdmodel("ensemble", "-e", "cup.vsc", "--seed", "0", "--name", "a", "--resume", "--json"))
+    assert (again["seed"], again["members_made"]) == (first["seed"], 0)
+
+
+def test_ensembles_are_listed_shown_drawn_and_made_again(cup: Path, sdmodel: Command):
+    """As runs are, by name."""
+    sdmodel("run", "--name", "base")
+    assert sdmodel("ensemble", "-e", "cup.vsc", "-c", "models/scenarios/cold.cin", "--name", "many").exit_code == 0
+    listed = {each["run"]: each for each in _json(sdmodel("runs", "--json"))}
+    assert listed["many"]["dims"]["member"] == 40
+    assert listed["many"]["scenario_name"] == "cold"
+    table = sdmodel("runs").stdout
+    assert re.search(r"many .* 40\n", table)
+    shown = sdmodel("show", "many", "--where", "Tea Temperature > 100")
+    assert shown.exit_code == 0, shown.output
+    for words in (
+        "design_method",
+        "cooling time=RANDOM_UNIFORM(1,4)",
+        "50 % of members",
+        "drawn",
+        "Tea Temperature > 100",
+    ):
+        assert words in shown.stdout
+    whole = _json(sdmodel("show", "many", "--json"))
+    assert [each["name"] for each in whole["constants"]] == ["cooling time", "room temperature"]
+    drawn = sdmodel("plot", "many", "base", "--spaghetti", "5", "--log", "-o", "both.png")
+    assert (drawn.exit_code, drawn.stdout) == (0, "drawn in both.png\n")
+    again = sdmodel("rerun", "many")
+    assert (again.exit_code, again.stdout) == (0, "run 'many': all 3 variables are equal in 40 of 40 members, to the last digit\n")  # fmt: skip
+    for count in (1, 2, 7):
+        assert _json(sdmodel("rerun", "many", "--members", str(count), "--json")) == {
+            "run": "many", "equal": True, "largest": None, "members": count, "of": 40,
+        }  # fmt: skip
+
+
+def test_a_member_that_was_changed_is_noticed_by_rerun(cup: Path, sdmodel: Command):
+    """The comparison is of numbers, not of names."""
+    import zarr
+
+    assert sdmodel("ensemble", "-e", "cup.vsc").exit_code == 0
+    zarr.open_group("runs/cup.zarr", mode="r+")["tea_temperature"][5, 39] = 1.0
+    again = sdmodel("rerun", "cup")
+    assert again.exit_code == 1
+    assert "'Tea Temperature' differs most" in again.stdout
+
+
+def test_an_ensemble_of_one_member_is_an_ensemble(cup: Path, sdmodel: Command):
+    """Nothing needs two."""
+    told = sdmodel("ensemble", "-e", "cup.vsc", "-n", "1", "--name", "one", "--spaghetti", "3", "--plot")
+    assert told.exit_code == 0, told.output
+    assert "1 member (" in told.stdout
+    assert sdmodel("show", "one").exit_code == 0
+    assert sdmodel("rerun", "one").exit_code == 0
+
+
+def test_members_that_are_not_finite_are_told(tea: Path, sdmodel: Command):
+    """When they are made, shown and drawn; and how many a statement leaves out."""
+    Path("wild.vsc").write_text("400,M,1\ncooling time=RANDOM_UNIFORM(-10,100)\n", "utf-8")
+    model = Path("models/ai_compute.mdl")
+    model.write_text(model.read_text("utf-8").replace("room temperature)/", "room temperature)*ABS(Tea Temperature)/"))
+    done = sdmodel("ensemble", "-e", "wild.vsc", "--where", "Tea Temperature > 80")
+    assert done.exit_code == 0, done.output
+    count = open_run("runs/wild.zarr").attrs["members_not_finite"]
+    assert 0 < count < 400
+    assert f"{count} of 400 members have values that are not finite: " in done.stderr
+    assert "these values take no part" in done.stderr
+    assert re.search(r"of 'Tea Temperature' up to \d+ members are not finite", done.stderr)
+    assert f"'Tea Temperature > 80': {count} of 400 members have no number at some time and do not count" in done.stderr
+    for words in (["show", "wild"], ["plot", "wild"]):
+        assert f"{count} of 400 members" in sdmodel(*words).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["-e", "none.vsc"], 1, "none.vsc: there is no such file"),
+        (["-e", "odd.vsc"], 1, "odd.vsc:2:10: "),
+        (["-e", "cup.vsc", "--where", "Tea Temp > 3"], 1, "--where: 'tea temp' is not in the model; did you mean"),
+        (["-e", "cup.vsc", "--where", "Tea >"], 1, "--where: "),
+        (["-e", "cup.vsc", "--on", "Tee Temperature"], 1, "did you mean 'Tea Temperature'"),
+        (["-e", "cup.vsc", "--memory", "1KB"], 1, "memory: "),
+        (["-e", "cup.vsc", "--memory", "x"], 1, "memory is 'x'; write a size like '1GiB'"),
+        (["-e", "cup.vsc", "--name", "a/b"], 1, "is not a name for a file"),
+        (["-e", "cup.vsc", "--runs", "cup.vsc"], 1, "cannot hold runs"),
+        (["-e", "cup.vsc", "--bands", "0"], 2, "write per cents between 0 and 100"),
+        (["-e", "cup.vsc", "--bands", "a,b"], 2, "write per cents between 0 and 100"),
+        (["-e", "cup.vsc", "-n", "0"], 2, "x>=1"),
+    ],
+)
+def test_a_fault_is_one_line_and_nothing_is_made(cup: Path, sdmodel: Command, words: list[str], code: int, told: str):
+    """Where, what, and what to do."""
+    Path("odd.vsc").write_text("10,M,1\nnonsense=RANDOM_FOO(1,2)\n", "utf-8")
+    done = sdmodel("ensemble", *words)
+    assert done.exit_code == code
+    assert told in done.stderr
+    assert code == 2 or len(done.stderr.splitlines()) == 1
+    assert not list(cup.glob("runs/*"))
+
+
+@pytest.mark.parametrize("bands", [(0.5,), (0.5, 0.9), (0.001, 0.333, 0.999)])
+def test_levels_mirror_each_other_around_the_median(bands: tuple[float, ...]):
+    """Two for each band and one for the median."""
+    levels = levels_of(bands)
+    assert len(levels) == 2 * len(bands) + 1
+    assert [round(1 - level, 9) for level in reversed(levels)] == levels
+
+
+def test_a_terminal_sees_members_a_second(cup: Path, project: Path):
+    """The bar is on stderr, once it takes longer than a second."""
+    model = Path("models/ai_compute.mdl")
+    model.write_text(model.read_text("utf-8").replace("TIME STEP = 0.125", "TIME STEP = 0.001953125"), "utf-8")
+    code = "from sdmodel.cli import main; main(['ensemble', '-e', 'cup.vsc', '-n', '200000', '--name', 'big'])"
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
+    environment = os.environ | {"PYTHONPATH": str(project), "TERM": "xterm", "COLUMNS": "140"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while not re.search(rb"members/s", seen):
+            try:
+                seen += os.read(ours, 4096)
+            except OSError:
+                break
+        process.kill()
+    os.close(ours)
+    assert re.search(rb"running ai_compute\.mdl.*[\d,]+/200,?000.*[\d,]+ members/s", seen, re.DOTALL)
+
+
+def test_an_interruption_says_how_the_ensemble_goes_on(cup: Path, project: Path, sdmodel: Command):
+    """What is stored stays; the same command goes on with it."""
+    code = "from sdmodel.cli import main; main(['ensemble', '-e', 'cup.vsc', '-n', '2000000', '--name', 'big'])"
+    environment = os.environ | {"PYTHONPATH": str(project)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
+    ) as process:
+        while not (Path("runs/big.zarr/tea_temperature/c/0/3").exists() or process.poll() is not None):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate()
+    assert process.returncode == 130
+    assert re.fullmatch(
+        r"runs/big\.zarr: ([\d,]+) of 2,000,000 members are stored; the same with --name big --resume goes on\n+"
+        r"interrupted\n",
+        told,
+    )
+    done = open_run("runs/big.zarr").sizes["member"]
+    assert done >= 3 * 4096
+    shown = sdmodel("show", "big")
+    assert f"{done:,} of 2,000,000 members are stored; `sdmodel ensemble ... --resume` goes on" in shown.stderr
+    assert f"{done} of 2000000" in sdmodel("runs").stdout
+
+
+def test_a_picture_in_the_way_is_told_before_anything_is_made(cup: Path, sdmodel: Command):
+    """It may be of another run of that name."""
+    Path("runs").mkdir()
+    Path("runs/cup.png").write_text("a picture")
+    refused = sdmodel("ensemble", "-e", "cup.vsc", "--plot")
+    assert (refused.exit_code, Path("runs/cup.zarr").exists()) == (1, False)
+    assert refused.stderr == "runs/cup.png: exists already; choose another --name, or --force to replace it\n"
+    assert sdmodel("ensemble", "-e", "cup.vsc", "--plot", "--force").exit_code == 0

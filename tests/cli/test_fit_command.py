@@ -1,0 +1,140 @@
+"""`sdmodel fit` as users type it: the table, the figure, what is told, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sdmodel.ensemble import run_ensemble
+from sdmodel.scenario import Sampling, Variation, make_design
+from sdmodel.scenario.distributions import Distribution
+from sdmodel.store import open_run
+from sdmodel.vensim import read_model
+
+HEADER = "name,model,data,error,size,since\n"
+
+
+@pytest.fixture
+def measured(tea: Path, sdmodel) -> Path:
+    """The cup of tea with measurements beside it, one degree too high, and a stored run."""
+    assert sdmodel("run", "--name", "base").exit_code == 0
+    run = open_run(tea / "runs" / "base.nc")
+    lines = [
+        f"thermometer,{float(time)},{float(value) + 1}\n"
+        for time, value in zip(run.time, run.tea_temperature, strict=True)
+    ]
+    (tea / "models" / "data").mkdir()
+    (tea / "models" / "data" / "observations.csv").write_text("series,date,value\n" + "".join(lines[1:9]), "utf-8")
+    (tea / "models" / "ai_compute.series.csv").write_text(
+        f"{HEADER}tea,Tea Temperature,thermometer,absolute,1,\nlate,Tea Temperature,thermometer,log,0.1,2026\n", "utf-8"
+    )
+    return tea
+
+
+def _json(done) -> dict:
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_a_run_is_held_against_what_lies_beside_its_model(measured: Path, sdmodel):
+    """Every series has a line; measures of a shift of one degree are known; shares need five observations."""
+    done = sdmodel("fit", "base")
+    assert done.exit_code == 0, done.output
+    header, _, tea, late = done.stdout.splitlines()[:4]
+    assert header.split() == [
+        "series",
+        "units",
+        "error",
+        "n",
+        *["MAPE", "%", "RMSE", "MAE", "bias", "R2", "Um", "Us", "Uc"],
+    ]
+    assert tea.split()[:5] == ["tea", "°F", "absolute", "1", "8"]
+    assert tea.split()[6:] == ["1", "1", "-1", "1.00", "1.00", "0.00", "0.00"]
+    assert late.split()[:5] == ["late", "°F", "log", "0.1", "1"]
+    assert len(late.split()) == 9
+    assert done.stderr == "'late': observations used: 1; not used: 7 outside of since and until\n"
+
+
+def test_json_holds_the_same_numbers(measured: Path, sdmodel):
+    """What is not a number is null."""
+    told = _json(sdmodel("fit", "base", "--json"))
+    tea, late = told["series"]
+    assert (tea["name"], tea["count"], tea["error"], tea["size"]) == ("tea", 8, "absolute", 1)
+    assert (tea["rmse"], tea["um"]) == (pytest.approx(1), pytest.approx(1))
+    assert (tea["bands"], tea["crps"], late["r2"]) == ([], None, None)
+    assert (told["members"], told["not_finite"], told["run"], told["figure"]) == (1, 0, "base", None)
+
+
+def test_other_files_are_named(measured: Path, sdmodel):
+    """Observations and mapping of one's own, for a model without any beside it."""
+    for each in ("ai_compute.series.csv", "data/observations.csv"):
+        (measured / "models" / each).rename(measured / Path(each).name)
+    missing = sdmodel("fit", "base")
+    assert missing.exit_code == 1
+    assert missing.stderr == (
+        "models/ai_compute.mdl: has no file ai_compute.series.csv beside it; write one, or name another with --series\n"
+    )
+    half = sdmodel("fit", "base", "--series", "ai_compute.series.csv")
+    assert (
+        half.stderr
+        == "models/ai_compute.mdl: has no observations beside it in data/observations.csv; name them with -d FILE\n"
+    )
+    told = _json(sdmodel("fit", "base", "-d", "observations.csv", "--series", "ai_compute.series.csv", "--json"))
+    assert told["series"][0]["count"] == 8
+
+
+def test_a_figure_is_drawn_once(measured: Path, sdmodel):
+    """Only `--force` replaces it, and it is told before any work."""
+    done = sdmodel("fit", "base", "--plot")
+    assert done.stdout.endswith("drawn in runs/base-fit.png\n")
+    assert (measured / "runs" / "base-fit.png").read_bytes().startswith(b"\x89PNG")
+    again = sdmodel("fit", "base", "--plot")
+    assert (again.exit_code, again.stderr) == (1, "runs/base-fit.png: exists already; --force replaces it\n")
+    assert sdmodel("fit", "base", "--plot", "--force").exit_code == 0
+
+
+def test_an_ensemble_has_bands_and_scores(measured: Path, sdmodel):
+    """Shares inside the bands that are asked for; a wide band of draws with errors holds every observation."""
+    model = read_model("models/ai_compute.mdl")
+    room = Variation("room temperature", (), Distribution("RANDOM_UNIFORM", (60.0, 80.0)))
+    design = make_design(model, Sampling("latin hypercube", 50, 1, (room,)))
+    run_ensemble(model, design, "runs/many.zarr", save=["Tea Temperature"])
+    done = sdmodel("fit", "many", "--bands", "80")
+    assert "in 80 %" in done.stdout.splitlines()[0]
+    assert "errors are those of the median of 50 members" in done.stderr
+    tea = _json(sdmodel("fit", "many", "--bands", "80,99", "--json"))["series"][0]
+    assert [band["probability"] for band in tea["bands"]] == [0.8, 0.99]
+    assert tea["bands"][1]["predictive_coverage"] == 1
+    assert 0 < tea["crps"] < tea["bands"][1]["width"]
+    assert np.isclose(tea["predictive_crps"], _json(sdmodel("fit", "many", "--json"))["series"][0]["predictive_crps"])
+
+
+def test_a_run_that_lacks_what_is_observed_is_told(measured: Path, sdmodel):
+    """At the line of the mapping that needs it, on one line."""
+    (measured / "few.lst").write_text("heat loss\n", "utf-8")
+    sdmodel("run", "--save", "few.lst", "--name", "few")
+    done = sdmodel("fit", "few")
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-2].startswith(
+        "models/ai_compute.series.csv:2:1: 'tea': 'tea temperature' is not in the run; "
+    )
+
+
+def test_faults_of_both_files_end_with_one_line_each(measured: Path, sdmodel):
+    """Each names file, line and column."""
+    data = measured / "models" / "data" / "observations.csv"
+    data.write_text(data.read_text("utf-8") + "thermometer,2027,warm\n", "utf-8")
+    done = sdmodel("fit", "base")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "models/data/observations.csv:10:18: 'warm' is no number; write one such as 0.45 or 2e9\n"
+
+
+@pytest.mark.parametrize("bands", ["0", "100", "50,", "wide", "nan", "-5"])
+def test_bands_that_are_no_percentages_are_wrong_usage(measured: Path, sdmodel, bands: str):
+    """The exit code is 2."""
+    done = sdmodel("fit", "base", "--bands", bands)
+    assert done.exit_code == 2
+    assert "is no list of percentages between 0 and 100" in done.stderr

@@ -1,0 +1,164 @@
+"""Figures of ensembles as data: which band is where, what the legend says, and what the page tells of its members."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+
+from sdmodel.dataset import dates_of
+from sdmodel.errors import DatasetError, FigureError
+from sdmodel.figures import plot_bands
+from sdmodel.figures.bands import bands_of
+
+YEARS = np.linspace(2022, 2032, 11)
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def _quantiles(
+    *, labels: int = 2, levels: tuple[float, ...] = LEVELS, low: float = 1.0, **attributes: object
+) -> xr.Dataset:
+    """Quantiles that lie apart by their level, growing in time from `low`."""
+    values = np.array([[low + level * (year - 2022) for year in YEARS] for level in levels])
+    tier = xr.Variable(
+        "tier", np.array([f"tier {n}" for n in range(labels)]), {"long_name": "tier", "kind": "subscript"}
+    )
+    return xr.Dataset(
+        {
+            "revenue": (("probability", "time"), values, {"long_name": "Annual Revenue", "units": "USD/Year"}),
+            "price": (("probability", "time", "tier"), values[..., None] * np.arange(1, labels + 1), {"long_name": "Price"}),
+            "delay": ("probability", np.array(levels), {"long_name": "grid delay", "units": "Year"}),
+            "level": ((), 4.0, {"long_name": "level"}),
+        },
+        {
+            "time": ("time", YEARS, {"units": "Year"}), "date": ("time", dates_of(YEARS)), "probability": list(levels),
+            "tier": tier,
+        },
+        {"model": "models/ai.mdl", "model_sha256": "abcdef0123456789"} | attributes,
+    )  # fmt: skip
+
+
+def _panels(figure) -> list[Axes]:
+    return [axes for axes in figure.axes if axes.get_visible()]
+
+
+def _edges(band: PolyCollection) -> tuple[float, float]:
+    """The lowest and highest number of a band at the end."""
+    corners = band.get_paths()[0].vertices
+    last = corners[corners[:, 0] == corners[:, 0].max()]
+    return float(last[:, 1].min()), float(last[:, 1].max())
+
+
+def _bands(axes: Axes) -> list[PolyCollection]:
+    return [each for each in axes.collections if isinstance(each, PolyCollection)]
+
+
+def test_bands_and_lines_are_the_quantiles():
+    """The widest band is drawn first and faintest, the median is a line on top."""
+    (axes,) = _panels(plot_bands({"a": _quantiles()}, ["annual revenue"]))
+    wide, narrow = _bands(axes)
+    assert _edges(wide) == pytest.approx((1.5, 10.5))
+    assert _edges(narrow) == pytest.approx((3.5, 8.5))
+    assert wide.get_alpha() < narrow.get_alpha()
+    (line,) = axes.lines
+    assert line.get_ydata() == pytest.approx(1 + 0.5 * (YEARS - 2022))
+    assert line.get_zorder() > wide.get_zorder()
+    assert (axes.get_title(loc="left"), axes.get_ylabel()) == ("Annual Revenue", "USD/Year")
+
+
+@given(st.lists(st.floats(0.01, 0.99).map(lambda width: round(width, 3)), min_size=1, max_size=6, unique=True))
+def test_levels_that_mirror_each_other_are_a_band(widths: list[float]):
+    """The widest first; the median and levels without a mirror are none."""
+    ends = sorted({round((1 + side * width) / 2, 9) for width in widths for side in (-1, 1)} | {0.5, 0.001})
+    levels = np.array(ends)
+    found = [round(float(levels[high] - levels[low]), 6) for low, high in bands_of(levels)]
+    assert found == sorted((round(width, 6) for width in widths), reverse=True)
+
+
+def test_the_legend_names_bands_by_the_members_within():
+    """And single members where they are drawn, and runs where there are several."""
+    alone = plot_bands({"a": _quantiles()}, ["revenue"], spaghetti={"a": _members(7)}, title="Futures")
+    (legend,) = alone.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "median", "50 % of members", "90 % of members", "single members",
+    ]  # fmt: skip
+    assert legend.get_title().get_text() == "Futures"
+    both = plot_bands({"a": _quantiles(levels=(0.1, 0.5, 0.9)), "base": _members(1).isel(member=0)}, ["revenue"])
+    assert [text.get_text() for text in both.legends[0].get_texts()] == ["a: median", "80 % of members", "base"]
+
+
+def _members(count: int) -> xr.Dataset:
+    run = _quantiles().isel(probability=0, drop=True)
+    grown = run["revenue"] * xr.DataArray(np.arange(1.0, count + 1), dims="member")
+    return run.assign(revenue=grown.assign_attrs(run["revenue"].attrs))
+
+
+def test_single_members_are_thin_lines():
+    """Each as it is stored."""
+    (axes,) = _panels(plot_bands({"a": _quantiles()}, ["revenue"], spaghetti={"a": _members(3)}))
+    thin = [line for line in axes.lines if line.get_linewidth() < 1]
+    assert sorted(float(line.get_ydata()[-1]) for line in thin) == pytest.approx([1.5, 3, 4.5])
+
+
+def test_constants_and_single_numbers_are_level():
+    """What has no time is the same at all of them."""
+    delay, level = _panels(plot_bands({"a": _quantiles()}, ["grid delay", "level"]))
+    assert _edges(_bands(delay)[0]) == pytest.approx((0.05, 0.95))
+    assert list(delay.lines[0].get_ydata()) == [0.5] * 11
+    assert list(level.lines[0].get_ydata()) == [4.0] * 11
+
+
+@pytest.mark.parametrize(("labels", "shown"), [(2, 2), (4, 4), (9, 4)])
+def test_labels_are_colours_and_at_most_four(labels: int, shown: int):
+    """The panel says how many it leaves out, and how to choose them."""
+    (axes,) = _panels(plot_bands({"a": _quantiles(labels=labels)}, ["price"]))
+    assert len(axes.lines) == shown
+    assert len({line.get_color() for line in axes.lines}) == shown
+    assert (f"{shown} of {labels} labels; name[label] chooses others" in axes.get_xlabel()) == (shown < labels)
+    (chosen,) = _panels(plot_bands({"a": _quantiles(labels=labels)}, ["price[tier 1]"]))
+    assert len(chosen.lines) == 1
+
+
+def test_logarithmic_axes_are_for_numbers_that_are_not_negative():
+    """Zero has no place on them but hides nothing; below zero the axis stays as it is."""
+    for low, scale in ((1.0, "log"), (0.0, "log"), (-1.0, "linear")):
+        (axes,) = _panels(plot_bands({"a": _quantiles(low=low)}, ["revenue"], logarithmic=True))
+        assert axes.get_yscale() == scale
+        assert axes.get_ylim()[1] > low + 0.95 * 10
+    plot_bands({"a": _quantiles(low=0.0)}, ["revenue", "price"], logarithmic=True).savefig(io.BytesIO())
+
+
+def test_the_page_tells_members_and_how_they_were_drawn():
+    """How many are not finite and how many are missing is never hidden."""
+    told = {"members_done": 3000, "members_wanted": 5000, "members_not_finite": 12, "design_method": "latin hypercube"}
+    attributes = told | {"seed": 7, "scenario_name": "power-first", "changes": "x = 3\ny = over member"}
+    words = plot_bands({"a": _quantiles(**attributes)}, ["revenue"]).get_supxlabel().replace("\n    ", " ")
+    assert "Model ai.mdl, sha256 abcdef012345" in words
+    assert "a: power-first; x = 3; 3,000 of 5,000 members, latin hypercube, seed 7, 12 of them not finite" in words
+
+
+def test_what_cannot_be_drawn_is_told():
+    """Nothing, too much, and what is not there."""
+    with pytest.raises(FigureError, match="neither runs nor variables"):
+        plot_bands({}, ["revenue"])
+    with pytest.raises(FigureError, match="neither runs nor variables"):
+        plot_bands({"a": _quantiles()}, [])
+    with pytest.raises(FigureError, match="8 runs are too many"):
+        plot_bands({f"{n}": _quantiles() for n in range(8)}, ["revenue"])
+    with pytest.raises(DatasetError, match="is not in the run"):
+        plot_bands({"a": _quantiles()}, ["missing"])
+
+
+def test_values_that_are_missing_leave_a_gap_and_no_warning():
+    """From where all members break off there is nothing to draw."""
+    broken = _quantiles()
+    broken["revenue"][:, 5:] = np.nan
+    plot_bands({"a": broken}, ["revenue"], logarithmic=True).savefig(io.BytesIO())
+    nothing = broken.assign(revenue=broken["revenue"] * np.nan)
+    plot_bands({"a": nothing}, ["revenue"], logarithmic=True).savefig(io.BytesIO())

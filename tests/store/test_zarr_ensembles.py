@@ -1,0 +1,293 @@
+"""Ensembles on disk: what is recorded as done is there, whatever ended the process, and nothing else is shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sdmodel.errors import DatasetError, StoreError
+from sdmodel.store import (
+    add_members,
+    added_to,
+    block_members,
+    create_ensemble,
+    ensemble_path,
+    find_run,
+    open_run,
+    runs_in,
+    save_run,
+)
+
+ATTRIBUTES = {
+    "model": "tea.mdl", "model_sha256": "0" * 64, "model_text": "é{UTF-8}", "integrator": "rk4", "engine": "native",
+    "created": "2025-01-01T00:00:00+00:00", "scenario": "", "changes": "room=20\r\nprice[Very Cheap]=1", "seed": 7,
+}  # fmt: skip
+TIMES = 40
+
+
+def _members(count: int, seed: int = 1) -> xr.Dataset:
+    """Some members of a run with what is hard to keep: dates, labels beyond ASCII, units of time, NaN."""
+    dice = np.random.default_rng(seed)
+    delay = dice.normal(size=(TIMES, 2, count))
+    delay[3, 1, count // 2] = np.nan
+    years = 2024 + np.arange(TIMES) / 2
+    return xr.Dataset(
+        {
+            "température": (("time", "member"), dice.normal(size=(TIMES, count)), {"units": "°C", "minimum": -273.15}),
+            "delay": (("time", "tier", "member"), delay, {"units": "days", "comment": ""}),
+            "drawn": ("member", dice.normal(size=count), {"kind": "constant"}),
+            "a_room": ((), 20.0, {"units": "seconds since 2000-01-01", "kind": "constant"}),
+        },
+        {
+            "time": ("time", years, {"units": "Year"}),
+            "member": np.arange(count),
+            "date": (
+                "time",
+                np.array("2024-01-01", dtype="datetime64[ns]") + np.arange(TIMES).astype("m8[D]"),
+                {"long_name": "Date"},
+            ),
+            "tier": ("tier", np.array(["premium", "très bas"]), {"kind": "subscript"}),
+        },
+        ATTRIBUTES,
+    )
+
+
+def _stored(path: Path, run: xr.Dataset, *, count: int | None = None) -> Path:
+    create_ensemble(run.isel(member=slice(0, 2)), path, count=count or run.sizes["member"])
+    with added_to(path) as ensemble:
+        add_members(ensemble, run)
+    return path
+
+
+def test_what_is_opened_is_what_was_added(tmp_path: Path) -> None:
+    """Every number, dimension, coordinate, attribute and their order."""
+    run = _members(10)
+    opened = open_run(_stored(tmp_path / "a.zarr", run))
+    assert list(opened.data_vars) == list(run.data_vars)
+    assert set(opened.coords) == set(run.coords)
+    for name, variable in run.variables.items():
+        assert opened[name].variable.identical(variable), name
+        assert opened[name].dtype == variable.dtype
+    own = {name: value for name, value in opened.attrs.items() if name in ATTRIBUTES}
+    assert own == ATTRIBUTES
+    told = {name: opened.attrs[name] for name in set(opened.attrs) - set(own)}
+    assert told == {
+        "members_done": 10, "members_wanted": 10, "members_not_finite": 1, "members_in_a_block": 16, "first_not_finite": "5",
+    }  # fmt: skip
+
+
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(1, 9), max_size=4))
+def test_blocks_may_be_added_in_any_portions(tmp_path_factory: pytest.TempPathFactory, cuts: list[int]) -> None:
+    """The files are the same bytes, in one portion or in several."""
+    run = _members(50)
+    folder = tmp_path_factory.mktemp("cut")
+    template = run.isel(member=slice(0, 2))
+    for name, portions in (("whole", []), ("parts", cuts)):
+        path = folder / f"{name}.zarr"
+        create_ensemble(template, path, count=50)
+        shrink(path, 5)
+        with added_to(path) as ensemble:
+            first = 0
+            for portion in portions:
+                last = min(first + 5 * portion, 50)
+                if last > first:
+                    add_members(ensemble, run.isel(member=slice(first, last)))
+                first = last
+            if first < 50:
+                add_members(ensemble, run.isel(member=slice(first, 50)))
+    whole, parts = (_bytes(folder / f"{name}.zarr") for name in ("whole", "parts"))
+    assert whole == parts
+    xr.testing.assert_equal(open_run(folder / "parts.zarr").load(), run)
+
+
+def shrink(path: Path, block: int) -> None:
+    """Give an ensemble that is still empty smaller blocks, so that a few members make many."""
+    for record in path.glob("*/zarr.json"):
+        told = json.loads(record.read_text("utf-8"))
+        shape = told["chunk_grid"]["configuration"]["chunk_shape"]
+        if "member" in (told.get("dimension_names") or ()) and record.parent.name != "member":
+            shape[-1] = block
+            record.write_text(json.dumps(told), "utf-8")
+    record = path / "zarr.json"
+    told = json.loads(record.read_text("utf-8"))
+    told["attributes"]["members_in_a_block"] = block
+    record.write_text(json.dumps(told), "utf-8")
+
+
+def _bytes(path: Path) -> dict[str, bytes]:
+    return {str(each.relative_to(path)): each.read_bytes() for each in path.rglob("*") if each.is_file()}
+
+
+def test_an_unfinished_ensemble_shows_the_members_that_are_done(tmp_path: Path) -> None:
+    """No more of them, and says of how many; chunks that no record counts are not shown."""
+    run = _members(50)
+    path = tmp_path / "a.zarr"
+    create_ensemble(run.isel(member=[0, 1]), path, count=50)
+    with pytest.raises(StoreError, match=r"no member is stored yet; go on with --resume"):
+        open_run(path)
+    shrink(path, 10)
+    with added_to(path) as ensemble:
+        add_members(ensemble, run.isel(member=slice(0, 20)))
+        ensemble.arrays["drawn"][20:30] = 1.0
+    opened = open_run(path)
+    xr.testing.assert_equal(opened.load(), run.isel(member=slice(0, 20)))
+    assert (opened.attrs["members_done"], opened.attrs["members_wanted"]) == (20, 50)
+    assert runs_in(tmp_path).runs[0].members == {"member": 20}
+
+
+def test_members_that_fill_no_block_are_refused(tmp_path: Path) -> None:
+    """Half a block cannot be recorded; nor can there be more members than wanted."""
+    run = _members(50)
+    path = tmp_path / "a.zarr"
+    create_ensemble(run.isel(member=[0, 1]), path, count=50)
+    shrink(path, 10)
+    with added_to(path) as ensemble:
+        for count in (5, 55):
+            with pytest.raises(StoreError, match=r"do not fill its blocks of 10"):
+                add_members(ensemble, run.isel(member=np.arange(count) % 50))
+        assert ensemble.done == 0
+
+
+def test_only_the_chunks_that_are_asked_for_are_read(tmp_path: Path) -> None:
+    """Opening reads no numbers; a damaged chunk is noticed by its checksum, and only when it is read."""
+    run = _members(40)
+    path = tmp_path / "a.zarr"
+    create_ensemble(run.isel(member=[0, 1]), path, count=40)
+    shrink(path, 10)
+    with added_to(path) as ensemble:
+        add_members(ensemble, run)
+    chunk = path / "température" / "c" / "0" / "3"
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(content)
+    opened = open_run(path)
+    assert np.array_equal(opened["température"].isel(member=slice(0, 30)), run["température"][:, :30])
+    with pytest.raises(ValueError, match=r"(?i)checksum|crc"):
+        opened["température"].load()
+
+
+def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
+    """With it the old ensemble, or whatever had the name, is gone."""
+    path = _stored(tmp_path / "a.zarr", _members(4))
+    before = _bytes(path)
+    with pytest.raises(
+        StoreError, match=r"a\.zarr: exists already; choose another name, go on with --resume, or force"
+    ):
+        create_ensemble(_members(2), path, count=9)
+    assert _bytes(path) == before
+    create_ensemble(_members(2), path, count=9, force=True)
+    assert runs_in(tmp_path).runs[0].attributes["members_wanted"] == "9"
+    other = tmp_path / "b.zarr"
+    other.write_text("a file")
+    create_ensemble(_members(2), other, count=9, force=True)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.zarr", "b.zarr"]
+
+
+def test_what_is_no_run_leaves_nothing(tmp_path: Path) -> None:
+    """Nor does one whose attributes no file can hold."""
+    with pytest.raises(DatasetError, match="is not a run"):
+        create_ensemble(xr.Dataset({"x": ("member", [1.0])}), tmp_path / "a.zarr", count=1)
+    with pytest.raises(StoreError, match="make it a text or a number"):
+        create_ensemble(_members(2).assign_attrs(odd=object()), tmp_path / "a.zarr", count=2)
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(StoreError, match=r"cannot be written \(.*\); choose another folder"):
+        create_ensemble(_members(2), tmp_path / "file" / "a.zarr", count=2)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_two_processes_do_not_add_to_the_same_ensemble(tmp_path: Path) -> None:
+    """The second is told; once the first ends, however it does, another may."""
+    path = _stored(tmp_path / "a.zarr", _members(4), count=4)
+    code = "import sys, pathlib; from sdmodel.store import added_to\nwith added_to(pathlib.Path(sys.argv[1])): pass"
+    again = [sys.executable, "-W", "error", "-c", code, str(path)]
+    with added_to(path):
+        second = subprocess.run(again, capture_output=True, text=True, check=False)
+    assert "another process adds members to it now; wait" in second.stderr
+    assert subprocess.run(again, capture_output=True, check=False).returncode == 0
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
+    """By the next that adds to the ensemble."""
+    path = _stored(tmp_path / "a.zarr", _members(4))
+    part = path / "drawn" / "c" / "0.abc.partial"
+    part.write_bytes(b"half")
+    assert open_run(path).sizes["member"] == 4
+    with added_to(path):
+        pass
+    assert not part.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("zarr.json", "{"), ("zarr.json", "[]"), ("zarr.json", '{"zarr_format": 3, "node_type": "group"}'),
+        ("time/zarr.json", "{}"), ("drawn/zarr.json", "nothing"),
+    ],
+)  # fmt: skip
+def test_a_damaged_record_is_one_line(tmp_path: Path, file: str, content: str) -> None:
+    """Wherever the damage is, reading, listing and adding tell it and name the folder."""
+    path = _stored(tmp_path / "a.zarr", _members(4))
+    (path / file).write_text(content)
+    with pytest.raises(StoreError, match=r"a\.zarr: (cannot be read as an ensemble|is not a run)") as caught:
+        open_run(path)
+    assert "\n" not in str(caught.value)
+    (fault,) = runs_in(tmp_path).faults or [None]
+    assert fault is None or "a.zarr" in str(fault.where)
+
+
+def test_the_older_format_of_zarr_is_refused(tmp_path: Path) -> None:
+    """Files of that format may hold Python objects, which run code when they are read."""
+    path = tmp_path / "old.zarr"
+    path.mkdir()
+    (path / ".zgroup").write_text('{"zarr_format": 2}')
+    (path / "zarr.json").write_text('{"zarr_format": 2, "node_type": "group", "attributes": {}}')
+    with pytest.raises(StoreError, match="cannot be read as an ensemble"):
+        open_run(path)
+
+
+def test_an_ensemble_is_found_by_name_or_path(tmp_path: Path) -> None:
+    """As a run is; where both have a name, it takes the ending to tell them apart."""
+    path = _stored(tmp_path / "a.b.zarr", _members(4))
+    assert ensemble_path("a.b", tmp_path) == path
+    for name in ("a.b", "a.b.zarr", str(path), f"{path}/"):
+        assert find_run(name, tmp_path) == path
+    run = save_run(_members(4).isel(member=0, drop=True), tmp_path / "a.b.nc")
+    assert find_run("a.b.nc", tmp_path) == run
+    with pytest.raises(StoreError, match=r"a run and an ensemble have this name; write a\.b\.nc or a\.b\.zarr"):
+        find_run("a.b", tmp_path)
+    with pytest.raises(StoreError, match=r"did you mean 'a\.b'"):
+        find_run("ab.zarr", tmp_path)
+
+
+def test_what_is_called_an_ensemble_and_is_none_is_named(tmp_path: Path) -> None:
+    """A file, an empty folder, and a folder of another kind."""
+    (tmp_path / "file.zarr").write_text("a file")
+    (tmp_path / "empty.zarr").mkdir()
+    xr.Dataset({"x": ("lat", [1.0])}).to_zarr(tmp_path / "foreign.zarr", zarr_format=3, consolidated=False)
+    os.mkfifo(tmp_path / "pipe.zarr")
+    assert {Path(str(each.where)).stem for each in runs_in(tmp_path).faults} == {"file", "empty", "foreign", "pipe"}
+    for name in ("file", "empty", "pipe"):
+        with pytest.raises(StoreError, match=rf"{name}\.zarr: is no folder of an ensemble"):
+            find_run(name, tmp_path)
+
+
+@given(times=st.integers(1, 5000), labels=st.integers(1, 50), count=st.integers(1, 2_000_000), names=st.integers(1, 40))
+def test_a_block_is_neither_large_nor_many_files(times: int, labels: int, count: int, names: int) -> None:
+    """A block of all variables stays below 64 MiB or is one member; it is a power of two, no more than needed."""
+    values = np.broadcast_to(0.0, (times, labels, 2))
+    run = xr.Dataset({f"v{n}": (("time", "label", "member"), values) for n in range(names)})
+    block = block_members(run, count)
+    assert block & (block - 1) == 0
+    assert block == 1 or (block * 8 * times * labels * names <= 2**26 and block * 8 * times * labels <= 2**23)
+    assert block <= max(1, 2 * (count - 1))
+    assert block == block_members(run.isel(member=[0]), count)
