@@ -46,7 +46,7 @@ def measured() -> dict[str, Any]:
 def report(results: Mapping[str, Any]) -> str:
     """The document's part between the marks."""
     times = _times(results["benchmarks"])
-    parts = [machine(results["machine_info"]), engines(times), one_core(times), cold_start(times)]
+    parts = [machine(results["machine_info"]), engines(times), one_core(times), stream(times), cold_start(times)]
     return "\n".join([*parts, memory(results["benchmarks"])])
 
 
@@ -103,6 +103,24 @@ def one_core(times: Times) -> str:
         ["a member among 10,000", seconds(member), ratio(member / found["single"])],
     ]
     return table(["on one core, numbers alone", "time", "against a run alone"], rows)
+
+
+def stream(times: Times) -> str:
+    """A member of an ensemble of the model that comes with sdmodel: alone, in memory, and stored as it is made."""
+    group = "an ensemble of 20,000 members"
+    found = times[group]
+    members = {"memory": found["memory"] / 20_000, "stream": found["stream"] / 20_000}
+    rows = [
+        ["a run alone, with its dataset", seconds(found["single"]), "1", ""],
+        ["a member in memory", seconds(members["memory"]), ratio(members["memory"] / found["single"]), "1"],
+        [
+            "a member in a stream to the disk",
+            seconds(members["stream"]),
+            ratio(members["stream"] / found["single"]),
+            ratio(members["stream"] / members["memory"]),
+        ],
+    ]
+    return table([f"{group} of `ai_compute.mdl`, headlines kept", "time", "against a run", "against memory"], rows)
 
 
 def cold_start(times: Times) -> str:

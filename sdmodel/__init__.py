@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .checking import check_model
+    from .comparison import quantiles, share_where
+    from .ensemble import run_ensemble
     from .errors import ModelError, ScenarioError, SdmodelError, SimulationError, StoreError
+    from .inference import calibrate_model, fit_run, read_observations, read_series
     from .model import Model
+    from .scenario import make_design
     from .simulation import simulate
     from .store import open_run, save_run
     from .vensim import read_document as open_document
-    from .vensim import read_model, read_scenario
+    from .vensim import read_formula, read_model, read_sampling, read_scenario
 
 __version__ = "0.1.0"
 
@@ -23,12 +27,22 @@ _HOMES = {
     "SdmodelError": ("errors", "SdmodelError"),
     "SimulationError": ("errors", "SimulationError"),
     "StoreError": ("errors", "StoreError"),
+    "calibrate_model": ("inference", "calibrate_model"),
     "check_model": ("checking", "check_model"),
+    "fit_run": ("inference", "fit_run"),
+    "make_design": ("scenario", "make_design"),
     "open_document": ("vensim", "read_document"),
     "open_run": ("store", "open_run"),
+    "quantiles": ("comparison", "quantiles"),
+    "read_formula": ("vensim", "read_formula"),
     "read_model": ("vensim", "read_model"),
+    "read_observations": ("inference", "read_observations"),
+    "read_sampling": ("vensim", "read_sampling"),
     "read_scenario": ("vensim", "read_scenario"),
+    "read_series": ("inference", "read_series"),
+    "run_ensemble": ("ensemble", "run_ensemble"),
     "save_run": ("store", "save_run"),
+    "share_where": ("comparison", "share_where"),
     "simulate": ("simulation", "simulate"),
 }
 """Where each public name lives."""
@@ -40,12 +54,22 @@ __all__ = [
     "SdmodelError",
     "SimulationError",
     "StoreError",
+    "calibrate_model",
     "check_model",
+    "fit_run",
+    "make_design",
     "open_document",
     "open_run",
+    "quantiles",
+    "read_formula",
     "read_model",
+    "read_observations",
+    "read_sampling",
     "read_scenario",
+    "read_series",
+    "run_ensemble",
     "save_run",
+    "share_where",
     "simulate",
 ]
 

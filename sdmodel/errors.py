@@ -33,12 +33,18 @@ class SdmodelError(Exception):
     """A fault that a user can mend; anything else keeps its traceback."""
 
 
+_MOST_TOLD = 200
+"""So many faults fill several screens; a file with more has the same one in every line."""
+
+
 class FaultsError(SdmodelError):
-    """Several faults of one file, told together in the order of the file."""
+    """Several faults of one file, told together in the order of the file; `faults` has all of them."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(sorted(faults, key=_order))
-        super().__init__("\n".join(map(str, self.faults)))
+        rest = len(self.faults) - _MOST_TOLD
+        told = [*map(str, self.faults[:_MOST_TOLD]), *([f"and {rest:,} more faults"] if rest > 0 else [])]
+        super().__init__("\n".join(told))
 
 
 def _order(fault: Fault) -> tuple[str, int, int]:

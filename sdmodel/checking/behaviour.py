@@ -34,6 +34,12 @@ def find_outside(subject: Subject) -> Iterator[Finding]:
         bounds = element.range
         if bounds is None or element.hidden or element.kind == "lookup":
             continue
+        if bounds.minimum is not None and bounds.maximum is not None and bounds.minimum > bounds.maximum:
+            what = (
+                f"the range of '{element.name}' goes from {bounds.minimum:g} down to {bounds.maximum:g}; exchange them"
+            )
+            yield Finding("warning", "range", element.place, element.name, what)
+            continue
         values = _as_it_stands(subject, element)
         for limit, beyond, word in (
             (bounds.minimum, np.less, "below its minimum"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,14 +62,13 @@ def told(case: Sequence[Setting]) -> str:
     return " and ".join(f"'{each.constant.name}' {each.told}" for each in case)
 
 
-def cases_of(subject: Subject, steps: int) -> Cases:
+def cases_of(subject: Subject, steps: int, without: Collection[str] = ()) -> Cases:
     """The cases of a model that a run of so many steps leaves time for: the single ones, and pairs of ends of ranges.
 
-    Where there are too many, some are chosen by chance, the same ones every time.
+    Where there are too many, some are chosen by chance, the same ones every time. The constants whose keys are in
+    `without` stay as they are.
     """
-    constants = [
-        each for each in subject.elements if each.kind == "constant" and each.range is not None and not each.fixed
-    ]
+    constants = [each for each in subject.elements if _varies(each) and each.key not in without]
     settings = [_settings(subject, each) for each in constants]
     singles = [each for every in settings for each in every.values()]
     ends = [each for every in settings for name, each in every.items() if name in _ENDS]
@@ -100,6 +99,15 @@ def _pairs(ends: Sequence[Setting], possible: int, room: int) -> list[tuple[Sett
         if ends[one].constant is not ends[two].constant:
             found.add((one, two))
     return [(ends[one], ends[two]) for one, two in sorted(found)]
+
+
+def settings_of(subject: Subject, constant: Element) -> tuple[Setting, ...]:
+    """The odd values of one constant."""
+    return tuple(_settings(subject, constant).values())
+
+
+def _varies(element: Element) -> bool:
+    return element.kind == "constant" and element.range is not None and not element.fixed
 
 
 def _settings(subject: Subject, constant: Element) -> dict[str, Setting]:

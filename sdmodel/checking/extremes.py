@@ -9,15 +9,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import ModelError, SimulationError
+from ..errors import ModelError, SdmodelError, SimulationError
 from ..model import Element
-from .cases import Cases, Setting, cases_of, is_inside, told
+from .cases import Cases, Setting, cases_of, is_inside, settings_of, told
 from .findings import Finding, Level
 from .kept import flows_of, is_kept
 from .subject import Subject
 from .trial import first_broken, quoted, simulated
 
-_ROOM = 2**22
+_UNMADE = (ModelError, SimulationError)
+"""What keeps a run from being made: its times, or the order of a delay, hang on what is varied."""
+_ROOM = 2**24
 """So many values are held at once."""
 _FEWEST = 8
 """So many cases are run together at least: a few registers full."""
@@ -41,26 +43,54 @@ def find_extremes(subject: Subject) -> Iterator[Finding]:
     """What ceases to be finite, or turns negative though it cannot be, in extreme cases; one finding for each variable."""
     if "not_finite" in subject.base.attrs:
         return
-    cases = cases_of(subject, subject.base.sizes["time"])
+    steps = subject.base.sizes["time"]
+    cases = cases_of(subject, steps)
     if not cases.tried:
         what = "no constant has a range, so that no extreme values were tried; give those that may vary a [min,max]"
         yield Finding("advice", "extreme", subject.model.path, "", what)
         return
     try:
-        broken, negative = _try_all(subject, cases)
-    except (
-        ModelError,
-        SimulationError,
-    ) as error:  # the times of the run, or the order of a delay, hang on what is varied
-        why = error.faults[0].what if isinstance(error, ModelError) else str(error)
-        yield Finding("advice", "extreme", subject.model.path, "", f"extreme values could not be tried: {why}")
-        return
+        found = list(_troubles(subject, cases))
+    except _UNMADE:
+        varied = {each.constant.key: each.constant for case in cases.tried for each in case}
+        unfit = dict(_unfit(subject, list(varied.values())))
+        yield from (_untried(subject, constant, why) for constant, why in unfit.values())
+        try:
+            found = list(_troubles(subject, cases_of(subject, steps, unfit)))
+        except _UNMADE as error:  # it takes two constants together
+            found = [_untried(subject, None, error)]
+    yield from found
+
+
+def _troubles(subject: Subject, cases: Cases) -> Iterator[Finding]:
+    broken, negative = _try_all(subject, cases)
     yield from _not_finite(subject, cases, broken)
     for trouble in negative.values():
         yield _negative(subject, cases, trouble)
     if len(cases.tried) < cases.possible:
         what = f"{len(cases.tried)} of {cases.possible} extreme cases were tried, chosen by chance; take ranges from constants that do not vary, to try more of the rest"
         yield Finding("advice", "extreme", subject.model.path, "", what)
+
+
+def _unfit(subject: Subject, constants: Sequence[Element]) -> Iterator[tuple[str, tuple[Element, SdmodelError]]]:
+    """The constants with which no run can be made, as that of the order of a delay, by key, and why; halves are searched."""
+    cases = Cases(tuple((each,) for constant in constants for each in settings_of(subject, constant)), 0)
+    try:
+        _block(subject, cases, range(len(cases.tried)), subject.elements[:1])
+    except _UNMADE as error:
+        middle = len(constants) // 2
+        if middle == 0:
+            yield constants[0].key, (constants[0], error)
+        else:
+            yield from _unfit(subject, constants[:middle])
+            yield from _unfit(subject, constants[middle:])
+
+
+def _untried(subject: Subject, constant: Element | None, error: SdmodelError) -> Finding:
+    why = error.faults[0].what if isinstance(error, ModelError) else str(error)
+    name, of = (constant.name, f" of '{constant.name}'") if constant else ("", "")
+    where = constant.place if constant else subject.model.path
+    return Finding("advice", "extreme", where, name, f"extreme values{of} could not be tried: {why}")
 
 
 def _try_all(subject: Subject, cases: Cases) -> tuple[list[int], dict[str, _Trouble]]:
@@ -131,7 +161,7 @@ def _not_finite(subject: Subject, cases: Cases, broken: Sequence[int]) -> Iterat
     for name, trouble in troubles.items():
         if trouble not in beyond:
             count = sum(names.get(each) == name for each in root.values())
-            cure = "guard what divides by it, or narrow the range"
+            cure = "guard what divides by it or grows without bound, or narrow the range"
             yield _finding(subject, cases, trouble, (count, "is not finite", cure))
     if beyond:
         yield _beyond(cases, beyond)

@@ -6,14 +6,14 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from ..errors import CheckError, ModelError, SimulationError
+from ..errors import CheckError, ModelError, Place, SimulationError
 from ..model import Model, nearest
 from ..scenario import Scenario, constant_values, merge, with_constants, with_tables
 from ..vensim import read_model, read_scenario
 from .faults import fault_findings
 from .findings import Finding, Level, at_least, ordered
 from .rules import RULES, Rule
-from .subject import Subject
+from .subject import CLOCK, Subject
 
 _RUN = "run"
 
@@ -78,7 +78,13 @@ def _findings(subject: Subject, rules: Sequence[Rule], *, static: bool) -> Itera
         if dynamic:
             subject.base  # noqa: B018 - made here, so that what keeps it from being made is told once
     except SimulationError as error:
-        yield Finding("error", _RUN, subject.model.path, "", str(error))
+        yield Finding("error", _RUN, _clock_place(subject, str(error)), "", str(error))
         return
     for find in dynamic:
         yield from find(subject)
+
+
+def _clock_place(subject: Subject, told: str) -> Place | str:
+    """The place of the time with which a message begins, else the file."""
+    named = (subject.model[name].place for name in CLOCK if told.startswith(name) and name in subject.model)
+    return next(named, subject.model.path)

@@ -41,7 +41,11 @@ def _finding(
     time, value, stages = lag
     name = "its delay time" if time.is_Number else f"'{subject.model.elements[referred(time)[0]].name}'"
     parts = f" for {stages} stages" if stages > 1 else ""
-    cure = f"take a TIME STEP of {value / stages / 4:.3g} or less, or a longer delay"
+    cure = (
+        f"take a TIME STEP of {value / stages / 4:.3g} or less, or a longer delay"
+        if value > 0
+        else "it must be above 0"
+    )
     what = f"in '{element.name}', {name} is {value:g}{parts}, less than {_FEWEST:g} steps of {step:g} a stage; {cure}"
     return Finding("warning", "time-constant", equation.place, element.name, what, {"value": value, "time step": step})
 

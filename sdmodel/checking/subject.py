@@ -31,7 +31,8 @@ from ..model import (
 from ..vensim import Document, read_savelist
 from .trial import simulated
 
-_CLOCK = ("initial_time", "final_time", "time_step", "saveper")
+CLOCK = ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")
+"""The settings of a run."""
 _ENDING = ".lst"
 
 
@@ -49,7 +50,8 @@ class Subject:
     @cached_property
     def elements(self) -> tuple[Element, ...]:
         """What the author wrote, without the settings of the run."""
-        return tuple(each for each in self.model if not each.hidden and each.key not in _CLOCK)
+        clock = set(map(key, CLOCK))
+        return tuple(each for each in self.model if not each.hidden and each.key not in clock)
 
     @cached_property
     def keys(self) -> frozenset[str]:
@@ -134,6 +136,6 @@ class Subject:
 
     def values(self, run: xr.Dataset, name: str) -> NDArray[np.float64]:
         """The values of an element, by its key, in a run: shape (times or 1, labels of its dimensions, members)."""
-        variable = run[self.model.identifiers[name]]
+        variable = run.variables[self.model.identifiers[name]]  # bare: coordinates would be gathered from all variables
         values = np.asarray(variable.values, dtype=float)
         return values if "time" in variable.dims else values[np.newaxis]

@@ -15,7 +15,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ..errors import CalibrationError, Fault, ObservationError
+from ..errors import CalibrationError
 from ..inference import (
     CHAIN,
     SEED,
@@ -39,12 +39,12 @@ from ..inference import (
     write_chain,
     write_results,
 )
-from ..model import Integrator, Model, key, nearest, references, referred
+from ..model import Integrator, Model, references, referred
 from ..scenario import Scenario, merge
 from ..store import check_folder
 from ..vensim import read_change, read_optimisation, read_payoff, read_sampling, read_scenario
 from .calibrated import print_calibration
-from .observed import observations_option, observed_series, series_option
+from .observed import chosen_series, names_option, observations_option, observed_series, series_option
 from .progress import members_bar
 from .project import (
     force_option,
@@ -85,13 +85,7 @@ class _Wish:
 @model_argument
 @observations_option
 @series_option
-@click.option(
-    "--on",
-    "names",
-    multiple=True,
-    metavar="SERIES",
-    help="Hold the model against this series only, and others so named.",
-)
+@names_option
 @click.option("--payoff", metavar="FILE.vpd", help="A payoff definition of Vensim's in place of the series file.")
 @click.option(
     "--free",
@@ -165,7 +159,7 @@ def command(
     )
     _check(wish)
     read = model_read(path)
-    series = _chosen(_series(read, path, observations, mapping, payoff), names)
+    series = _series(read, path, observations, mapping, payoff, names)
     typed = Scenario("", tuple(read_change(each) for each in changes))
     scenario = merge((*(read_scenario(scenario_path(each)) for each in scenarios), typed))
     constants = _free(read, free, optimisation, prior, scenario, series)
@@ -228,9 +222,9 @@ def _check(wish: _Wish) -> None:
 
 
 def _series(
-    model: Model, path: Path, observations: str | None, mapping: str | None, payoff: str | None
+    model: Model, path: Path, observations: str | None, mapping: str | None, payoff: str | None, names: Sequence[str]
 ) -> tuple[Series, ...]:
-    """What the model is held against: the series of a mapping file, or the terms of a payoff.
+    """What the model is held against: the series of a mapping file, or the terms of a payoff, of those names if any.
 
     Raises
     ------
@@ -238,31 +232,11 @@ def _series(
         If both are named, or a payoff without observations.
     """
     if payoff is None:
-        return observed_series(model, path, observations, mapping)
+        return observed_series(model, path, observations, mapping, names)
     if mapping is not None or observations is None:
         message = "--payoff takes the place of --series, and needs observations by -d FILE"
         raise click.UsageError(message)
-    return series_of_payoff(read_payoff(payoff), read_observations(observations), model)
-
-
-def _chosen(series: Sequence[Series], names: Sequence[str]) -> tuple[Series, ...]:
-    """The series of those names, or all.
-
-    Raises
-    ------
-    ObservationError
-        If there are none of some names.
-    """
-    known = {key(each.name): each for each in series}
-    faults = []
-    for name in names:
-        if key(name) not in known:
-            close = nearest(name, [each.name for each in series])
-            cure = f"did you mean '{close}'?" if close else f"there are {', '.join(each.name for each in series)}"
-            faults.append(Fault("--on", f"'{name}' is no series; {cure}"))
-    if faults:
-        raise ObservationError(faults)
-    return tuple(dict.fromkeys(known[key(name)] for name in names)) or tuple(series)
+    return chosen_series(series_of_payoff(read_payoff(payoff), read_observations(observations), model), names)
 
 
 def _free(

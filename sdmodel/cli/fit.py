@@ -17,7 +17,7 @@ from ..inference import FitTable, Series, SeriesFit, fit_panels, fit_run, parted
 from ..model import Model
 from ..store import find_run, open_run
 from ..vensim import model_from_text
-from .observed import observations_option, observed_series, series_option
+from .observed import names_option, observations_option, observed_series, series_option
 from .project import force_option, json_option, model_path, runs_folder, runs_option
 from .tables import note, number, patience, print_json, print_table
 
@@ -28,6 +28,7 @@ _PERCENT = 100.0
 @click.argument("run", metavar="RUN")
 @observations_option
 @series_option
+@names_option
 @click.option(
     "--bands",
     default="50,90",
@@ -44,6 +45,7 @@ def command(
     run: str,
     observations: str | None,
     mapping: str | None,
+    names: tuple[str, ...],
     bands: str,
     seed: int,
     folder: str | None,
@@ -67,7 +69,9 @@ def command(
         message = f"{picture}: exists already; --force replaces it"
         raise FigureError(message)
     stored = open_run(path)
-    series = _held(stored, path, observed_series(_model(path, stored), _model_file(stored), observations, mapping))
+    series = _held(
+        stored, path, observed_series(_model(path, stored), _model_file(stored), observations, mapping, names)
+    )
     with patience(f"holding {path.stem} against {len(series)} series"):
         table = fit_run(stored, series, bands=chosen, seed=seed)
         figure = _draw(stored, series, chosen, path.stem, picture, force=force) if drawn else None

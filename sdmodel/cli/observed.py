@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from ..errors import Fault, ObservationError
 from ..inference import Series, read_observations, read_series, series_beside
-from ..model import Model
+from ..model import Model, key, nearest
 from .tables import note
 
 _OBSERVATIONS = Path("data", "observations.csv")
@@ -22,10 +23,19 @@ series_option = click.option(
     metavar="FILE",
     help="What observations say of which variable, and how far they may lie from it (default: MODEL.series.csv beside the model).",
 )
+names_option = click.option(
+    "--on",
+    "names",
+    multiple=True,
+    metavar="SERIES",
+    help="Hold the model against this series only, and others so named.",
+)
 
 
-def observed_series(model: Model, path: Path, observations: str | None, mapping: str | None) -> tuple[Series, ...]:
-    """The series that a model, whose file is `path`, is held against; what they leave out is told.
+def observed_series(
+    model: Model, path: Path, observations: str | None, mapping: str | None, names: Sequence[str] = ()
+) -> tuple[Series, ...]:
+    """The series that a model, whose file is `path`, is held against, of those names if any; what they leave out is told.
 
     Raises
     ------
@@ -40,8 +50,28 @@ def observed_series(model: Model, path: Path, observations: str | None, mapping:
     if not observations and not data.is_file():
         what = f"has no observations beside it in {_OBSERVATIONS}; name them with -d FILE"
         raise ObservationError([Fault(str(path), what)])
-    series = read_series(pairs, read_observations(data), model)
+    series = chosen_series(read_series(pairs, read_observations(data), model), names)
     for each in series:
         for told in each.left_out:
             note(f"'{each.name}': observations used: {each.times.size}; not used: {told}")
     return series
+
+
+def chosen_series(series: Sequence[Series], names: Sequence[str]) -> tuple[Series, ...]:
+    """The series of those names, or all.
+
+    Raises
+    ------
+    ObservationError
+        If there are none of some names.
+    """
+    known = {key(each.name): each for each in series}
+    faults = []
+    for name in names:
+        if key(name) not in known:
+            close = nearest(name, [each.name for each in series])
+            cure = f"did you mean '{close}'?" if close else f"there are {', '.join(each.name for each in series)}"
+            faults.append(Fault("--on", f"'{name}' is no series; {cure}"))
+    if faults:
+        raise ObservationError(faults)
+    return tuple(dict.fromkeys(known[key(name)] for name in names)) or tuple(series)

@@ -15,7 +15,7 @@ import xarray as xr
 from ..dataset import MEMBER, TIME, long_name, member_dims
 from ..errors import StoreError
 from ..files import encoded
-from ..store import find_run, is_ensemble, open_run
+from ..store import find_run, is_ensemble, loaded, open_run
 from ..vensim import read_scenario
 from .making import Engine, Order, integrator_of, make_ordered
 from .project import json_option, runs_folder, runs_option
@@ -51,7 +51,7 @@ def command(context: click.Context, run: str, members: int, folder: str | None, 
     stored = open_run(path)
     many = is_ensemble(path)
     count = stored.sizes[MEMBER] if many else 0
-    stored = _some(stored, members) if many else stored
+    stored = loaded(_some(stored, members), path) if many else stored
     gap = _largest_gap(stored, _again(path, stored, save=tuple(map(str, stored.data_vars)) if many else None))
     if as_json:
         told = {"members": min(count, members), "of": count} if many else {}
@@ -68,17 +68,17 @@ def command(context: click.Context, run: str, members: int, folder: str | None, 
 
 
 def _some(stored: xr.Dataset, members: int) -> xr.Dataset:
-    """So many members of an ensemble, from stretches at its start, in its middle and at its end, in memory.
+    """So many members of an ensemble, from stretches at its start, in its middle and at its end.
 
     One alone comes twice, as it was made: code for a single run rounds otherwise.
     """
     count = stored.sizes[MEMBER]
     if members >= count:
-        return stored.isel({MEMBER: [0, 0] if count == 1 else slice(None)}).load()
+        return stored.isel({MEMBER: [0, 0] if count == 1 else slice(None)})
     length = -(-members // _STRETCHES)
     starts = np.linspace(0, count - length, _STRETCHES).astype(int)
     chosen = np.unique(np.concatenate([np.arange(start, start + length) for start in starts]))[:members]
-    return stored.isel({MEMBER: np.repeat(chosen, 2) if chosen.size == 1 else chosen}).load()
+    return stored.isel({MEMBER: np.repeat(chosen, 2) if chosen.size == 1 else chosen})
 
 
 def _again(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = None) -> xr.Dataset:

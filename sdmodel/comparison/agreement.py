@@ -53,8 +53,8 @@ def squared_correlation(simulated: Numbers, observed: Numbers) -> float:
 
     It tells of shape alone: a model that is everywhere twice too high has 1.
     """
-    _, first, second, product = _moments(simulated, observed)
-    return min(1.0, abs(product / (first * second))) ** 2 if first > 0 and second > 0 else 0.0
+    _, first, second, apart = _moments(simulated, observed)
+    return max(-1.0, 1 - apart / 2) ** 2 if first > 0 and second > 0 else 0.0
 
 
 def theil_shares(simulated: Numbers, observed: Numbers) -> TheilShares:
@@ -62,20 +62,25 @@ def theil_shares(simulated: Numbers, observed: Numbers) -> TheilShares:
 
     Source: Theil's inequality statistics as in Sterman (1984), Dynamica 10, 51-66; zero by zero is zero.
     """
-    gap, first, second, product = _moments(simulated, observed)
-    parts = (gap**2, (first - second) ** 2, 2 * max(0.0, first * second - product))
+    gap, first, second, apart = _moments(simulated, observed)
+    parts = (gap**2, (first - second) ** 2, first * second * apart)
     total = sum(parts)
     return TheilShares(*(part / total for part in parts)) if total > 0 else TheilShares(0.0, 0.0, 0.0)
 
 
 def _moments(simulated: Numbers, observed: Numbers) -> tuple[float, float, float, float]:
-    """The gap of means, both standard deviations and the covariance, of the population, in units of the largest number."""
+    """The gap of means and both standard deviations of the population, in units of the largest number, and 2 - 2 r.
+
+    This last, r being the correlation, is a sum of squares here, so that what is alike leaves no rounding in it.
+    """
     scale = float(max(np.max(np.abs(simulated)), np.max(np.abs(observed)))) or 1.0
     x, y = simulated / scale, observed / scale
     gap = float(np.mean(x) - np.mean(y))
     first, second = (0.0 if np.std(each) < _EQUAL else float(np.std(each)) for each in (x, y))
-    product = float(np.mean((x - np.mean(x)) * (y - np.mean(y)))) if first > 0 and second > 0 else 0.0
-    return gap, first, second, product
+    if not (first > 0 and second > 0):
+        return gap, first, second, 0.0
+    apart = float(np.mean(((x - np.mean(x)) / first - (y - np.mean(y)) / second) ** 2))
+    return gap, first, second, apart
 
 
 AGREEMENT: Mapping[str, Callable[[Numbers, Numbers], float]] = MappingProxyType(
@@ -132,5 +137,7 @@ def crps_skill(scores: Numbers, observed: Numbers) -> float:
 
     That reference knows the range of the observations but not their times; a trend makes it easy to beat.
     """
-    reference = float(np.mean(crps(np.tile(observed, (observed.size, 1)), observed)))
+    count = observed.size
+    weights = 2.0 * np.arange(1, count + 1) - count - 1
+    reference = float(np.dot(weights / count, np.sort(observed))) / count  # half their mean distance from each other
     return 1 - float(np.mean(scores)) / reference if reference > 0 else float("nan")

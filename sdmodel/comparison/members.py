@@ -6,6 +6,7 @@ What is not finite takes no part and is counted.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from sympy import Expr
 
-from ..dataset import MEMBER, TIME, evaluate_formula, find_variable
+from ..dataset import MEMBER, TIME, evaluate_formula, find_variable, long_name
 from ..errors import DatasetError
 
 PROBABILITY = "probability"
@@ -65,7 +66,8 @@ def share_where(run: xr.Dataset, expression: Expr, *, over: str = MEMBER) -> xr.
         run = run.expand_dims({over: 1})
     sums: Mapping[str, xr.DataArray] = {}
     for part in _blocks(run, over):
-        values = evaluate_formula(part, expression)
+        with _reading("members"):
+            values = evaluate_formula(part, expression)
         if over not in values.dims:
             values = values.expand_dims({over: part.sizes[over]})
         found = _counts(values, over)
@@ -78,6 +80,23 @@ def share_where(run: xr.Dataset, expression: Expr, *, over: str = MEMBER) -> xr.
         always=sums["always"] / whole,
         throughout=sums["throughout"],
     ).rename("share")
+
+
+@contextlib.contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Say of members whose files are damaged, which shows only when they are read, that they are.
+
+    Raises
+    ------
+    DatasetError
+        If they cannot be read.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as cause:
+        told = " ".join(str(cause).split())
+        message = f"{what}: cannot be read, the files of the ensemble are damaged ({told}); make it again"
+        raise DatasetError(message) from cause
 
 
 def _blocks(run: xr.Dataset, over: str) -> Iterator[xr.Dataset]:
@@ -117,13 +136,15 @@ def _quantiles_of(variable: xr.DataArray, levels: xr.Variable, over: str) -> xr.
     pieces, left_out = [], 0
     for start in starts:
         part = ordered.isel({TIME: slice(start, start + step)}) if timed else ordered
-        found, lacking = _sorted_quantiles(np.array(part.values, dtype=float), levels.values)
+        with _reading(f"'{long_name(variable)}'"):
+            values = np.array(part.values, dtype=float)
+        found, lacking = _sorted_quantiles(values, levels.values)
         pieces.append(found)
         left_out = max(left_out, lacking)
     frame = ordered.isel({over: 0}, drop=True)
-    values = np.concatenate(pieces, axis=1) if timed else pieces[0]
+    whole = np.concatenate(pieces, axis=1) if timed else pieces[0]
     coords: dict[Any, Any] = {**frame.coords, PROBABILITY: levels.values}
-    return xr.DataArray(values, coords, (PROBABILITY, *frame.dims), attrs=attributes | {LEFT_OUT: left_out})
+    return xr.DataArray(whole, coords, (PROBABILITY, *frame.dims), attrs=attributes | {LEFT_OUT: left_out})
 
 
 def _sorted_quantiles(values: NDArray[np.float64], levels: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:

@@ -25,7 +25,7 @@ from ..store import Ensemble, add_members, added_to, block_members, create_ensem
 DESIGN, DIGEST = "design", "design_sha256"
 """Attributes of an ensemble: the text of the `.vsc` file that its design comes from, and the hash of all its numbers."""
 
-_SLAB_BYTES = 2**27
+_SLAB_BYTES = 2**28
 _HELD = 4
 """So many times the results of a slab fit into the memory allowed: one is simulated while another is stored."""
 _SAME: Mapping[str, str] = {
@@ -114,11 +114,10 @@ def run_ensemble(
     template = order.members(0, min(2, design.count))
     template.attrs = _record(template, model, design) | dict(attributes or {})
     slab = _slab_members(template, design.count, memory_bytes(memory))
-    if resume and is_ensemble(target):
-        _check_same(template, design.count, target)
-    else:
+    if not (resume and is_ensemble(target)):
         create_ensemble(_spread(template, model, design), target, count=design.count, force=force)
     with added_to(target) as ensemble:
+        _check_same(template, design.count, target)  # even of a new one: another process may have taken its name
         _stream(order.with_tables_set(), ensemble, slab, progress)
     for text in (str(template.attrs.get("remarks", "")), _outside(order)):
         if text:

@@ -38,7 +38,7 @@ def modelled(series: Sequence[Series], run: xr.Dataset) -> NDArray[np.float64]:
     _check_times(series, saved)
     spots = [_spots(each.times, saved) for each in series]
     needed = np.unique(np.concatenate([np.concatenate([each.left, each.right]) for each in spots]))
-    part = run[names].isel({TIME: needed})
+    part = run[[*names, TIME]].isel({TIME: needed})  # with its times, for a constant has none of its own
     members = math.prod(part.sizes[dim] for dim in member_dims(part))
     found = np.empty((sum(each.times.size for each in series), members))
     for first, last, block in _blocks(part, len(saved)):

@@ -152,7 +152,7 @@ def _kept(model: Model, save: Iterable[str] | None) -> list[Element]:
     faults = []
     for name in [save] if isinstance(save, str) else map(str, save):
         bare = name.split("[", maxsplit=1)[0]
-        element = known.get(key(bare)) or identifiers.get(bare)
+        element = known.get(key(name)) or known.get(key(bare)) or identifiers.get(bare)
         if element is None:
             close = nearest(bare, [each.name for each in everything])
             cure = f"did you mean '{close}'?" if close else "name elements of the model"

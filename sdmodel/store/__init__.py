@@ -1,7 +1,16 @@
 """Runs on disk: a netCDF file for a run, a Zarr folder for an ensemble, and the catalogue of a folder of them."""
 
 from .catalogue import Catalogue, StoredRun, check_folder, ensemble_path, find_run, open_run, run_path, runs_in
-from .ensembles import Ensemble, add_members, added_to, block_members, create_ensemble, ensemble_record, is_ensemble
+from .ensembles import (
+    Ensemble,
+    add_members,
+    added_to,
+    block_members,
+    create_ensemble,
+    ensemble_record,
+    is_ensemble,
+    loaded,
+)
 from .netcdf import save_new_run, save_run
 
 __all__ = [
@@ -17,6 +26,7 @@ __all__ = [
     "ensemble_record",
     "find_run",
     "is_ensemble",
+    "loaded",
     "open_run",
     "run_path",
     "runs_in",

@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 from ..dataset import MEMBER, check_run
 from ..errors import DatasetError, StoreError
 from ..files import remove_stale
+from .chunks import RECORD, missing_chunks
 from .forms import AS_STORED, ORDER, UNREADABLE, as_saved, besides, check_attributes, coordinates_told
+from .locks import Identity, identity_of, locked
 
 ENSEMBLE_SUFFIX = ".zarr"
-RECORD = "zarr.json"
 DONE, WANTED, BROKEN, BLOCK = "members_done", "members_wanted", "members_not_finite", "members_in_a_block"
 """Attributes of a stored ensemble: how many members are stored, of how many, how many of them have values that are not
 finite, and how many are stored together."""
@@ -41,15 +42,21 @@ _BLOCK_BYTES = 2**26
 _CHUNK_BYTES = 2**23
 _MOST = 4096
 _NAMED = 5
+_EVERY: Mapping[str, Any] = {"write_empty_chunks": True}
+"""Zarr leaves out a file whose numbers are all the filling; then one that is lost could not be told from it."""
 _CODEC: Mapping[str, Any] = {"cname": "lz4", "clevel": 5, "shuffle": "bitshuffle", "typesize": 8}
 """Of the codecs measured on an ensemble, the one that makes it smallest (0.7) at half the cost of the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """A stored ensemble that members are added to; no other process adds to it meanwhile."""
+    """A stored ensemble that members are added to; no other process adds to it meanwhile.
+
+    `folder` is which folder it is, whatever has its name later.
+    """
 
     path: Path
+    folder: Identity | None
     group: Any
     arrays: Mapping[str, Any]
     block: int
@@ -89,7 +96,7 @@ def create_ensemble(template: xr.Dataset, path: Path, *, count: int, force: bool
     Raises
     ------
     StoreError
-        If the folder exists and `force` is not given, or cannot be written.
+        If the folder exists and `force` is not given, or another process adds to it now, or it cannot be written.
     DatasetError
         If the template is not a run.
     """
@@ -121,22 +128,24 @@ def added_to(path: Path) -> Iterator[Ensemble]:
     Raises
     ------
     StoreError
-        If it cannot be read, or another process adds to it now.
+        If it cannot be read, or files of it are missing, or another process adds to it now.
     """
     import zarr
 
-    with _locked(path):
+    with locked(path):
         try:
             for part in path.rglob("*.partial"):
                 part.unlink(missing_ok=True)
             group = zarr.open_group(path, mode="r+", zarr_format=_FORMAT, use_consolidated=False)
             found: dict[str, Any] = dict(group.arrays())
-            arrays = {name: each for name, each in found.items() if MEMBER in _dims(each) and name != MEMBER}
+            drawn = {name: each for name, each in found.items() if MEMBER in _dims(each) and name != MEMBER}
+            arrays = {name: each.with_config(_EVERY) for name, each in drawn.items()}
             record: Mapping[str, Any] = group.attrs.asdict()
             block, count = int(record[BLOCK]), int(record[WANTED])
+            _check_chunks(path, int(record[DONE]))
         except UNREADABLE as cause:
             raise StoreError(_unreadable(path)) from cause
-        yield Ensemble(path, group, arrays, block, count)
+        yield Ensemble(path, identity_of(path), group, arrays, block, count)
 
 
 def add_members(ensemble: Ensemble, run: xr.Dataset) -> None:
@@ -145,7 +154,7 @@ def add_members(ensemble: Ensemble, run: xr.Dataset) -> None:
     Raises
     ------
     StoreError
-        If the disk is full or fails; the blocks before stay.
+        If the disk is full or fails; the blocks before stay. If the folder is not the one any more that was opened.
     """
     first, size = ensemble.done, run.sizes[MEMBER]
     values = {name: _values(run, name, _dims(array)) for name, array in ensemble.arrays.items()}
@@ -154,6 +163,9 @@ def add_members(ensemble: Ensemble, run: xr.Dataset) -> None:
         raise StoreError(message)
     for start in range(0, size, ensemble.block):
         part = slice(start, min(start + ensemble.block, size))
+        if identity_of(ensemble.path) != ensemble.folder:
+            message = f"{ensemble.path}: has been removed or replaced meanwhile; choose another name, or --force"
+            raise StoreError(message)
         try:
             _add_block(ensemble, {name: each[..., part] for name, each in values.items()}, first + start)
         except OSError as cause:
@@ -170,7 +182,7 @@ def open_ensemble(path: Path) -> xr.Dataset:
     Raises
     ------
     StoreError
-        If there is no such ensemble, or it is damaged, or no member is done yet.
+        If there is no such ensemble, or it is damaged, or files of it are missing, or no member is done yet.
     """
     ensemble_record(path)
     try:
@@ -183,6 +195,7 @@ def open_ensemble(path: Path) -> xr.Dataset:
         check_run(stored, str(path))
         run = as_saved(stored)
         done = int(run.attrs[DONE])
+        _check_chunks(path, done)
     except DatasetError as fault:
         raise StoreError(str(fault)) from fault
     except UNREADABLE as cause:
@@ -191,6 +204,21 @@ def open_ensemble(path: Path) -> xr.Dataset:
         message = f"{path}: no member is stored yet; go on with --resume, or make it again with --force"
         raise StoreError(message)
     return run if done == run.sizes[MEMBER] else run.isel({MEMBER: slice(0, done)})
+
+
+def loaded(run: xr.Dataset, path: Path) -> xr.Dataset:
+    """A part of an ensemble that is open, read into memory.
+
+    Raises
+    ------
+    StoreError
+        If the files that hold it are damaged, which shows only now.
+    """
+    try:
+        return run.load()
+    except UNREADABLE as cause:
+        message = f"{path}: its files are damaged ({' '.join(str(cause).split())}); make it again with --force"
+        raise StoreError(message) from cause
 
 
 def ensemble_record(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
@@ -226,6 +254,23 @@ def is_ensemble(path: Path) -> bool:
         return False
 
 
+def _check_chunks(path: Path, done: int) -> None:
+    """Make sure that no file of the members that are done is missing, which Zarr reads as NaN.
+
+    Raises
+    ------
+    StoreError
+        If one is.
+    """
+    missing = missing_chunks(path, done)
+    if missing:
+        told = (
+            f"{len(missing):,} of its files are missing, the first" if len(missing) > 1 else "a file of it is missing,"
+        )
+        message = f"{path}: {told} {missing[0]}; make it again with --force"
+        raise StoreError(message)
+
+
 def _dims(array: Any) -> tuple[str, ...]:
     """The names of an array's dimensions."""
     return tuple(array.metadata.dimension_names or ())
@@ -246,7 +291,10 @@ def _add_block(ensemble: Ensemble, values: Mapping[str, NDArray[Any]], first: in
     for name, block in values.items():
         last = first + block.shape[-1]
         ensemble.arrays[name][..., first:last] = block
-        broken = broken | ~np.isfinite(block).reshape(-1, block.shape[-1]).all(axis=0)
+        with np.errstate(invalid="ignore", over="ignore"):
+            whole = np.isfinite(block.sum())  # several times quicker than to look at each number
+        if not whole:
+            broken = broken | ~np.isfinite(block).reshape(-1, block.shape[-1]).all(axis=0)
     # all at once: attributes that are set one by one are as many files, and a process may end between two of them
     record: dict[str, Any] = {DONE: last, BROKEN: ensemble.broken + int(broken.sum())}
     named = [*str(ensemble.group.attrs.get(FIRST, "")).split(), *map(str, first + np.flatnonzero(broken)[:_NAMED])]
@@ -302,6 +350,7 @@ def _write_whole(group: Any, name: str, variable: xr.Variable, further: dict[str
         shape=variable.shape,
         chunks=tuple(max(1, size) for size in variable.shape),
         dtype=kept or variable.dtype,
+        config={**_EVERY},
         dimension_names=variable.dims,
         attributes=_plain(variable.attrs) | attributes | further,
     )
@@ -321,35 +370,13 @@ def _put_in_place(made: Path, path: Path, *, force: bool) -> None:
     if not force:
         raise FileExistsError
     aside = made.with_name(f"{made.stem}x{made.suffix}")
-    path.rename(aside)
-    made.rename(path)
+    with locked(path) if is_ensemble(path) else contextlib.nullcontext():
+        path.rename(aside)
+        made.rename(path)
     if aside.is_dir() and not aside.is_symlink():
         shutil.rmtree(aside)
     else:
         aside.unlink()
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep other processes from adding members meanwhile; the system forgets the lock of a process that ends."""
-    try:
-        import fcntl
-    except ImportError:  # a system without such locks
-        yield
-        return
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError as cause:
-        raise StoreError(_unreadable(path)) from cause
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as cause:
-        message = f"{path}: another process adds members to it now; wait for it to end"
-        raise StoreError(message) from cause
-    else:
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _umask() -> int:

@@ -80,13 +80,11 @@ def read_data(path: str | os.PathLike[str]) -> Mapping[str, Points]:
     except ScenarioError as error:
         raise ObservationError(error.faults) from error
     reading = _Reading(os.fspath(path))
-    lines = LINES.split(text)
-    first = next((line for line in lines if line.strip()), "")
-    mark = "," if Path(path).suffix.lower() == ".csv" and "\t" not in first else "\t"
-    if _TIME.match(first) and mark in first:
-        _read_table(reading, list(csv.reader(lines, delimiter=mark)))
-    else:
-        _read_lines(reading, lines, mark)
+    try:
+        _read(reading, text)
+    except csv.Error as error:
+        what = f"the file is no table or list of values ({error}); close its quotes, or export it again"
+        reading.faults.append(Fault(reading.path, what))
     if not reading.series and not reading.faults:
         reading.faults.append(
             Fault(reading.path, "the file has no series; write a name, and below it a time and a value a line")
@@ -94,6 +92,17 @@ def read_data(path: str | os.PathLike[str]) -> Mapping[str, Points]:
     if reading.faults:
         raise ObservationError(reading.faults)
     return {each.name: _points(each) for each in reading.series.values()}
+
+
+def _read(reading: _Reading, text: str) -> None:
+    """The series of a text by its layout."""
+    lines = LINES.split(text)
+    first = next((line for line in lines if line.strip()), "")
+    mark = "," if Path(reading.path).suffix.lower() == ".csv" and "\t" not in first else "\t"
+    if _TIME.match(first) and mark in first:
+        _read_table(reading, list(csv.reader(lines, delimiter=mark)))
+    else:
+        _read_lines(reading, lines, mark)
 
 
 def _points(series: _Series) -> Points:

@@ -138,3 +138,26 @@ def test_bands_that_are_no_percentages_are_wrong_usage(measured: Path, sdmodel, 
     done = sdmodel("fit", "base", "--bands", bands)
     assert done.exit_code == 2
     assert "is no list of percentages between 0 and 100" in done.stderr
+
+
+def test_a_series_can_be_chosen_by_name(measured: Path, sdmodel):
+    """Only what is chosen is told of; a name that is none is told with the nearest."""
+    told = _json(sdmodel("fit", "base", "--on", "Tea", "--json"))
+    assert [each["name"] for each in told["series"]] == ["tea"]
+    wrong = sdmodel("fit", "base", "--on", "tee")
+    assert wrong.exit_code == 1
+    assert wrong.stderr == "--on: 'tee' is no series; did you mean 'tea'?\n"
+
+
+def test_what_a_run_was_stored_without_is_left_out_and_told(measured: Path, sdmodel):
+    """An ensemble keeps what was asked for; it is held against the rest all the same."""
+    (measured / "few.lst").write_text("heat loss\n", "utf-8")
+    mapping = measured / "models" / "ai_compute.series.csv"
+    mapping.write_text(
+        f"{HEADER}tea,Tea Temperature,thermometer,absolute,1,\nloss,heat loss,thermometer/10,absolute,1,\n",
+        "utf-8",
+    )
+    assert sdmodel("run", "--name", "part", "--save", "few.lst").exit_code == 0
+    done = sdmodel("fit", "part", "--json")
+    assert [each["name"] for each in _json(done)["series"]] == ["loss"]
+    assert done.stderr == "'tea': left out, run 'part' was stored without what it is about\n"

@@ -151,3 +151,22 @@ def test_an_ensemble_read_from_its_folder_says_the_same(tmp_path: Path, work: Ca
     with added_to(tmp_path / "a.zarr") as ensemble:
         add_members(ensemble, run)
     xr.testing.assert_equal(work(open_run(tmp_path / "a.zarr")), work(run))
+
+
+@pytest.mark.parametrize("work", [
+    lambda run: quantiles(run, ["stock"], [0.25, 0.75]),
+    lambda run: share_where(run, read_formula("stock > 0")),
+])  # fmt: skip
+def test_damaged_members_are_told_in_one_line(tmp_path: Path, work: Callable):
+    """Damage shows only when the numbers are read."""
+    run = _run(np.random.default_rng(1).normal(size=(5, 90)))
+    create_ensemble(run.isel(member=[0, 1]), tmp_path / "a.zarr", count=90)
+    with added_to(tmp_path / "a.zarr") as ensemble:
+        add_members(ensemble, run)
+    chunk = tmp_path / "a.zarr" / "stock" / "c" / "0" / "0"
+    content = bytearray(chunk.read_bytes())
+    content[40] ^= 1
+    chunk.write_bytes(content)
+    with pytest.raises(DatasetError, match="cannot be read, the files of the ensemble are damaged") as caught:
+        work(open_run(tmp_path / "a.zarr"))
+    assert "\n" not in str(caught.value)

@@ -23,9 +23,10 @@ from sdmodel.inference import (
     marks,
     modelled,
 )
-from sdmodel.inference.lockstep import differences, jacobian, minimise_together
+from sdmodel.inference.lockstep import Ending, differences, jacobian, minimise_together
+from sdmodel.inference.parameters import real_points
 from sdmodel.inference.problem import PENALTY, log_posterior, make_problem, modelled_at, penalised, residuals_at
-from sdmodel.inference.search import latin_hypercube
+from sdmodel.inference.search import _settled, latin_hypercube
 from sdmodel.model import Model
 from sdmodel.scenario import Distribution, Sampling, Variation
 from sdmodel.simulation import simulate
@@ -77,6 +78,23 @@ def test_a_bound_that_keeps_the_fit_from_improving_is_met_and_told():
     assert found.search.best.values[1] == 1.5
     free = calibrated(LINE, [series_of("y", values, ErrorModel("absolute", 1))], ["base=-5:5", "slope=1:2.001"])
     assert free.search.binding == ("", "")
+
+
+@pytest.mark.parametrize("near", [1e-3, 1e-7, 1e-15])
+def test_a_search_that_nears_a_bound_is_put_on_it_where_that_fits_better(near):
+    """And on that of a constant that does nothing; one whose fit would become worse stays where it is."""
+    series = [series_of("y", 3 + 2 * TIMES, ErrorModel("absolute", 1))]
+    problem = make_problem(LINE, series, free_constants(LINE, ["base=-20:20", "slope=0.5:1.5", "idle=0:1"]))
+
+    def evaluate(shares):
+        return residuals_at(problem, real_points(problem.parameters, shares))
+
+    shares = np.array([1e-3, 1 - near, near])
+    cost = 0.5 * float(np.sum(evaluate(shares[np.newaxis]) ** 2))
+    found = _settled(problem, Ending(shares, cost, 1, converged=True), evaluate)
+    assert found.values[1:].tolist() == [1.5, 0.0]
+    assert found.shares[0] == 1e-3
+    assert found.cost <= cost * (1 + 1e-9)
 
 
 def test_a_constant_that_nothing_depends_on_is_not_identified():
