@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .errors import SdmodelError
+from .errors import Fault, FaultsError, SdmodelError
 
 _PART = ".part"
 _STALE = 3600.0
@@ -118,3 +118,37 @@ def encoded(text: str, sha256: str) -> bytes | None:
     """The bytes of a model that have that hash, or none if the text does not give them."""
     contents = (text.encode("utf-8"), text.encode("latin-1", errors="replace"))
     return next((each for each in contents if hashlib.sha256(each).hexdigest() == sha256), None)
+
+
+def read_bytes(path: str | os.PathLike[str], *, error: type[FaultsError], wanted: str = "a file") -> bytes:
+    """The bytes of a file; `wanted` is what to name where a folder is named.
+
+    Raises
+    ------
+    FaultsError
+        Of the class `error`, if there is no such file or it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        what = "there is no such file; check the path"
+    except IsADirectoryError:
+        what = f"this is a directory; name {wanted} in it"
+    except (OSError, ValueError) as cause:
+        reason = getattr(cause, "strerror", None) or cause
+        what = f"the file cannot be read ({reason}); check the path and its permissions"
+    raise error([Fault(os.fspath(path), what)])
+
+
+def read_text(path: str | os.PathLike[str], *, error: type[FaultsError], wanted: str = "a file") -> str:
+    """The text of a file, in whichever encoding it keeps to, without a byte order mark.
+
+    Raises
+    ------
+    FaultsError
+        Of the class `error`, if it cannot be read, or is no text.
+    """
+    content = read_bytes(path, error=error, wanted=wanted)
+    if b"\x00" in content:
+        raise error([Fault(os.fspath(path), f"this is not text; name {wanted} that is")])
+    return decoded(content).removeprefix("\ufeff")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from .. import files
 from ..errors import Fault, Place, ScenarioError
 from ..model import Table, display, key
 from ..scenario import Change, Scenario
@@ -77,30 +78,14 @@ def read_change(text: str, where: str = "--set") -> Change:
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The text of a small file that goes with a model, in whichever encoding it keeps to."""
-    name = os.fspath(path)
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        what = "there is no such file; check the path"
-    except IsADirectoryError:
-        what = "this is a directory; name a file in it"
-    except (OSError, ValueError) as error:
-        what = (
-            f"the file cannot be read ({getattr(error, 'strerror', None) or error}); check the path and its permissions"
-        )
-    else:
-        if b"\x00" not in data:
-            return _decoded(data)
-        what = "this is not text; name a file that is"
-    raise ScenarioError([Fault(name, what)])
+    """The text of a small file that goes with a model, in whichever encoding it keeps to.
 
-
-def _decoded(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    Raises
+    ------
+    ScenarioError
+        If it cannot be read, or is no text.
+    """
+    return files.read_text(path, error=ScenarioError)
 
 
 def _joined(text: str) -> Iterator[_Line]:

@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from functools import cached_property
 from pathlib import Path
 
+from .. import files
 from ..errors import Fault, ModelError, Place, SdmodelError
 from ..files import write_file
 from ..model import display, key, nearest
@@ -230,18 +231,7 @@ def read_document(path: str | os.PathLike[str]) -> Document:
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a model's file, or a fault that says what to do."""
-    name = os.fspath(path)
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        what = "there is no such file; check the path"
-    except IsADirectoryError:
-        what = "this is a directory; name the .mdl file in it"
-    except (OSError, ValueError) as error:
-        what = (
-            f"the file cannot be read ({getattr(error, 'strerror', None) or error}); check the path and its permissions"
-        )
-    raise ModelError([Fault(name, what)])
+    return files.read_bytes(path, error=ModelError, wanted="the .mdl file")
 
 
 def _encoding(data: bytes) -> str:
