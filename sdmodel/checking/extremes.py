@@ -13,7 +13,7 @@ from ..errors import ModelError, SdmodelError, SimulationError
 from ..model import Element
 from .cases import Cases, Setting, cases_of, is_inside, settings_of, told
 from .findings import Finding, Level
-from .kept import flows_of, is_kept
+from .kept import flows_of, is_kept, is_signed
 from .subject import Subject
 from .trial import first_broken, quoted, simulated
 
@@ -193,6 +193,8 @@ def _negative(subject: Subject, cases: Cases, trouble: _Trouble) -> Finding:
 
 def _drain(subject: Subject, run: xr.Dataset, stock: Element) -> str:
     """What to do about the largest outflow of a stock at the step that takes it below zero, or nothing."""
+    if is_signed(stock):  # what may be negative need not be held back by what there is of it
+        return "correct what drives it, or its range"
     values = subject.values(run, stock.key)
     values = values.reshape(len(values), -1)
     below = values < 0

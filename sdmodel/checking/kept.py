@@ -26,12 +26,17 @@ def is_kept(subject: Subject, stock: Element) -> bool:
     if stock.range is not None and stock.range.minimum is not None:
         return stock.range.minimum >= 0
     flows = flows_of(stock)
-    if _SIGNED_UNITS.search(stock.units) or flows is None or all(sign > 0 for _, sign in flows):
+    if is_signed(stock) or flows is None or all(sign > 0 for _, sign in flows):
         return False
     elements = subject.model.elements
     if any(name not in elements or elements[name].hidden for name, _ in flows):
         return False
     return not any((subject.values(subject.base, name) < 0).any() for name in (stock.key, *(name for name, _ in flows)))
+
+
+def is_signed(stock: Element) -> bool:
+    """Whether the units of a stock are those of what may well be negative, whatever its range says."""
+    return bool(_SIGNED_UNITS.search(stock.units))
 
 
 def flows_of(stock: Element) -> tuple[tuple[str, int], ...] | None:

@@ -36,7 +36,9 @@ _PERCENT = 100.0
     metavar="P,P",
     help="Bands of an ensemble, in per cent of its members.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides the draws of errors for an ensemble.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the draws of errors for an ensemble."
+)
 @click.option("--plot", "drawn", is_flag=True, help="Draw every series to RUN-fit.png beside the run.")
 @runs_option
 @json_option

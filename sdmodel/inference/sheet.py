@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from ..errors import Fault, ObservationError, Place
+from ..files import read_text
 from ..model import key, nearest
 
 _ENTRY = re.compile(
@@ -18,6 +18,8 @@ _ENTRY = re.compile(
 )
 _COMMENT = re.compile(r"[ \t]*+#[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 _BREAK = re.compile(r"\r\n|\r|\n")
+_MARKS = {";": "semicolons", "\t": "tabs"}
+"""What spreadsheets may put between entries instead of commas."""
 _NUMBER = re.compile(r"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?", re.ASCII)
 
@@ -56,11 +58,14 @@ def read_rows(
         If the file cannot be read, or lacks a column: nothing can be said of its lines then.
     """
     name = os.fspath(path)
-    lines = list(_lines(_text(path), name))
+    lines = list(_lines(read_text(path, error=ObservationError, wanted="a .csv file"), name))
     header = [key(each.text) for each in lines[0]] if lines else []
     lacking = [each for each in columns if each not in header]
     if lacking:
         place = lines[0][0].place if lines else Place(name, 1)
+        marks = [told for mark, told in _MARKS.items() if len(header) == 1 and mark in lines[0][0].text]
+        if marks:
+            raise ObservationError([Fault(place, f"{marks[0]} stand between the entries; put commas there")])
         raise ObservationError([Fault(place, _no_column(each, header, columns)) for each in lacking])
     wanted = {each: header.index(each) for each in (*columns, *others) if each in header}
     rows: list[Row] = []
@@ -138,31 +143,3 @@ def _lines(text: str, name: str) -> Iterator[list[Entry]]:
             entries = []
     if any(each.text for each in entries):
         yield entries
-
-
-def _text(path: str | os.PathLike[str]) -> str:
-    """The text of a file, in whichever encoding it keeps to."""
-    name = os.fspath(path)
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        what = "there is no such file; check the path"
-    except IsADirectoryError:
-        what = "this is a directory; name a file in it"
-    except (OSError, ValueError) as cause:
-        what = (
-            f"the file cannot be read ({getattr(cause, 'strerror', None) or cause}); check the path and its permissions"
-        )
-    else:
-        if b"\x00" in data:
-            what = "this is not text; name a .csv file"
-        else:
-            return _decoded(data)
-    raise ObservationError([Fault(name, what)])
-
-
-def _decoded(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")

@@ -85,9 +85,11 @@ def read_data(path: str | os.PathLike[str]) -> Mapping[str, Points]:
     except csv.Error as error:
         what = f"the file is no table or list of values ({error}); close its quotes, or export it again"
         reading.faults.append(Fault(reading.path, what))
-    if not reading.series and not reading.faults:
+    if not any(each.values for each in reading.series.values()) and not reading.faults:
         reading.faults.append(
-            Fault(reading.path, "the file has no series; write a name, and below it a time and a value a line")
+            Fault(
+                reading.path, "the file has no series with values; write a name, and below it a time and a value a line"
+            )
         )
     if reading.faults:
         raise ObservationError(reading.faults)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator
 from types import MappingProxyType
 
 from ..errors import Fault, Place, ScenarioError
-from ..model import display
+from ..model import display, key
 from ..scenario import Free, Optimisation, Payoff, Term
 from .changes import read_text
 from .segments import QUOTED, blanked
@@ -40,6 +41,7 @@ def read_optimisation(path: str | os.PathLike[str]) -> Optimisation:
     settings: dict[str, str] = {}
     free: list[Free] = []
     faults: list[Fault] = []
+    known: dict[tuple[str, tuple[str, ...]], int] = {}
     for line, place in _lines(path):
         setting = _SETTING.match(line)
         if _COMMENT.match(line):
@@ -50,8 +52,14 @@ def read_optimisation(path: str | os.PathLike[str]) -> Optimisation:
         found = _free(line, place)
         if isinstance(found, Fault):
             faults.append(found)
-        else:
-            free.append(found)
+            continue
+        names = (key(found.name), tuple(map(key, found.subscripts)))
+        if names in known:
+            faults.append(
+                Fault(place, f"'{found.name}' is searched twice, first at line {known[names]}; keep one of the two")
+            )
+        known.setdefault(names, place.line)
+        free.append(found)
     if not free and not faults:
         what = "nothing is free; write a line such as '0 <= constant = 1 <= 2'"
         faults.append(Fault(os.fspath(path), what))
@@ -80,6 +88,8 @@ def _free(line: str, place: Place) -> Free | Fault:
         )
     low, initial, high = (number_of(found[each]) if found[each] else None for each in ("low", "initial", "high"))
     name = display(found["name"])
+    if not all(math.isfinite(each) for each in (low, initial, high) if each is not None):
+        return Fault(place, f"'{name}': a number is too large; write at most 1e308")
     if low is not None and high is not None and not low < high:
         return Fault(
             place, f"'{name}': the lower bound {low:g} is not below the upper {high:g}; give the smaller one first"

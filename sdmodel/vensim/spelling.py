@@ -47,6 +47,6 @@ def number_of(text: str) -> float:
         If it is none.
     """
     if not re.fullmatch(rf"\s*+{NUMBER}\s*+", text):
-        message = f"'{' '.join(text.split())}' is no number"
+        message = f"'{' '.join(text.split()):.40}' is no number"
         raise ValueError(message)
     return float("".join(text.split()))

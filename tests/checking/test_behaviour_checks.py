@@ -294,3 +294,37 @@ def test_a_delay_takes_two_steps_for_each_stage(equation: str, *, is_told: bool)
 def test_tables_are_told_where_they_end_turn_or_spill(equations: str, rule: str, *, is_told: bool):
     """A table over time is a series, which may turn; a graph without a size is none."""
     assert bool(_found(tiny_model(equations), rule)) is is_told
+
+
+@pytest.mark.parametrize("time", ["0", "-3"])
+def test_a_delay_that_is_none_is_not_cured_by_a_time_step(time: str):
+    """No TIME STEP is short enough for it."""
+    (found,) = _found(tiny_model(f"x = SMOOTH(Time, {time})"), "time-constant")
+    assert found.message.endswith("a stage; it must be above 0")
+
+
+def test_a_range_upside_down_is_told_as_such():
+    """No value lies between its bounds, so that nothing is said of values."""
+    (found,) = _found(tiny_model(_blocks(("a = 5", "Year [10,1]"), ("y = a", "Year"))), "range")
+    assert found.message == "the range of 'a' goes from 10 down to 1; exchange them"
+
+
+def test_a_constant_that_cannot_vary_keeps_no_other_from_it():
+    """The order of a delay stays as it is; a division by another constant is found all the same."""
+    rows = [("y = DELAY N(Time, 5, 0, order)", ""), ("order = 3", "Dmnl [1,9]")]
+    rows += [(f"c{n} = 1", "Dmnl [0,2]") for n in range(5)]
+    rows += [("S = INTEG(y, 0)", ""), ("z = S/c2 + c0 + c1 + c3 + c4", "")]
+    advice, warning = sorted(_found(tiny_model(_blocks(*rows)), "extreme"), key=lambda each: each.level)
+    assert (advice.variable, warning.variable) == ("order", "z")
+    assert "extreme values of 'order' could not be tried" in advice.message
+    assert "'c2' = 0" in warning.message
+
+
+@pytest.mark.parametrize("name", ['"a[b]"', '"x, y"', '"c = 1"', '"it\'s"', "Größe"])
+def test_names_with_odd_marks_are_tried_at_extreme_values_too(name: str):
+    """A bracket in a name is no subscript, an equals sign no change."""
+    model = tiny_model(_blocks((f"{name} = INTEG(-out, 5)", "Widget"), (f"out = 1/{name} + k", ""), ("k = 1", "[0,2]")))
+    assert not [each for each in _found(model, "extreme") if "could not be tried" in each.message]
+    model = tiny_model(_blocks((f"{name} = 1", "Dmnl [0,2]"), (f"S = INTEG(1/{name}, 5)", "")))
+    (found,) = _found(model, "extreme")
+    assert (found.level, found.variable) == ("warning", "S")

@@ -22,7 +22,7 @@ SPOILT = {
     "doubly-defined": (with_block("full stock = 50 ~ Widget ~ judgement: more. |"), "full stock = 50", "full stock"),
     "simultaneous": (spoilt(("normal inflow = 10", "normal inflow = inflow")), "inflow = normal", ""),
     "unsupported": (spoilt(("flow = 10", "flow = RANDOM UNIFORM(0, 1, 2)")), "normal inflow = ", ""),
-    "run": (spoilt(("SAVEPER = 0.25", "SAVEPER = 0.3")), "", ""),
+    "run": (spoilt(("SAVEPER = 0.25", "SAVEPER = 0.3")), "SAVEPER = ", ""),
     "units": (spoilt(("= Stock/residence time", "= Stock*residence time")), "outflow = ", "outflow"),
     "unused": (with_block("spare = 1 ~ Dmnl ~ judgement: one. |"), "spare = ", "spare"),
     "time-constant": (spoilt(("residence time = 4", "residence time = 0.1")), "outflow = ", "outflow"),

@@ -131,3 +131,27 @@ def test_skill_is_one_for_a_perfect_forecast_and_zero_for_the_observations_thems
     assert crps_skill(np.zeros(4), observed) == 1
     assert crps_skill(crps(np.tile(observed, (4, 1)), observed), observed) == 0
     assert math.isnan(crps_skill(np.zeros(3), np.ones(3)))
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20).map(np.array))
+def test_a_model_without_an_error_has_no_shares_of_it(numbers):
+    """What rounding leaves of moments that are equal is no error."""
+    assert theil_shares(numbers, numbers.copy()) == (0, 0, 0)
+
+
+@given(PAIRS)
+def test_theil_shares_are_those_of_their_definition(pair):
+    """The variance of the gaps is that of unequal spreads and of what is left, 2 (1 - r) times both of them."""
+    simulated, observed = pair
+    square = np.mean((simulated - observed) ** 2)
+    spread = (np.std(simulated) - np.std(observed)) ** 2
+    shares = theil_shares(simulated, observed)
+    assert shares.variation * square == pytest.approx(spread, rel=1e-6, abs=1e-6)
+    assert shares.covariation * square == pytest.approx(np.var(simulated - observed) - spread, rel=1e-6, abs=1e-3)
+
+
+def test_the_skill_of_many_observations_needs_no_table_of_pairs():
+    """The mean distance of the numbers 0 to n - 1 from each other is (n^2 - 1) / 3n; half of it is the reference."""
+    count = 100_000
+    scores, observed = np.ones(count), np.arange(count, dtype=float)
+    assert crps_skill(scores, observed) == pytest.approx(1 - 6 * count / (count**2 - 1))

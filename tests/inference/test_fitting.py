@@ -253,3 +253,9 @@ def test_a_large_ensemble_is_thinned_for_a_figure(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("sdmodel.inference.fitting._NUMBERS", 5 * 10)
     panel = fit_panels(run, [_series("Stock", [2, 6], [5, 12])])["Stock"]
     assert panel.middle.values == pytest.approx(1 + np.median(rates[::5]) * np.arange(2, 7))
+
+
+def test_a_series_about_a_constant_alone_is_held_against_it():
+    """A constant has no time of its own: it is the same at every one."""
+    run = simulate(GROWTH, {"rate": [1.0, 4.0]})
+    assert modelled([_series("rate", [2, 3.5], [1, 1])], run).tolist() == [[1, 4], [1, 4]]

@@ -130,3 +130,26 @@ def test_every_observation_of_the_project_has_a_source():
     lines = (MODELS / "data" / "observations.csv").read_text("utf-8").splitlines()
     assert lines[0].split(",")[4:7] == ["source", "address", "confidence"]
     assert sum(each.times.size for each in observations.series.values()) == len(lines) - 1
+
+
+@pytest.mark.parametrize(("mark", "told"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_file_parted_by_other_marks_than_commas_is_told_once(tmp_path: Path, mark: str, told: str):
+    """As a spreadsheet writes it where the comma is the decimal point."""
+    text = f"{HEADER}users,2024,1,m\n".replace(",", mark)
+    assert _faults(tmp_path, text) == [f"data.csv:1:1: {told} stand between the entries; put commas there"]
+
+
+def test_of_very_many_faults_the_first_are_told_and_the_others_counted(tmp_path: Path):
+    """A column of the wrong kind has a fault in every line; all are there for a program."""
+    with pytest.raises(ObservationError) as error:
+        _read(tmp_path, HEADER + "users,2024,many,m\n" * 1500)
+    assert len(error.value.faults) == 1500
+    *told, last = str(error.value).splitlines()
+    assert last == f"and {1500 - len(told):,} more faults"
+    assert told == [str(fault) for fault in error.value.faults[: len(told)]]
+
+
+def test_lines_of_another_layout_are_no_series_without_values(tmp_path: Path):
+    """A list of observations under another ending reads as names alone, of which nothing can be said."""
+    with pytest.raises(ObservationError, match="the file has no series with values"):
+        _read(tmp_path, "series,date,value\nusers,2024,1\n", "data.txt")

@@ -135,3 +135,10 @@ def test_a_file_that_is_missing_is_told(folder):
     """As a fault of observations."""
     with pytest.raises(ObservationError, match="there is no such file; check the path"):
         read_data(folder / "none.dat")
+
+
+@pytest.mark.parametrize(("name", "start"), [("d.dat", ""), ("d.csv", 'Time,A\n1,"')])
+def test_an_entry_too_long_for_a_table_is_told(folder, name, start):
+    """A quote that is never closed takes in the rest of a file."""
+    with pytest.raises(ObservationError, match=r"is no table or list of values .*; close its quotes"):
+        read(folder, start + "a " * 100_000 + "<", name)

@@ -61,6 +61,8 @@ SEARCHES = {
     "  low <= a = 1 <= 2\n": (":1:3", "bounds as numbers"),
     "2 <= a <= 1\n": (":1:1", "'a': the lower bound 2 is not below the upper 1"),
     "0 <= a = 5 <= 1\n": (":1:1", "'a': the initial value 5 is outside"),
+    "0 <= a <= 1e400\n": (":1:1", "'a': a number is too large"),
+    "0 <= a <= 1\n0 <= b <= 1\n0 <= A <= 2\n": (":3:1", "'A' is searched twice, first at line 1"),
     "0 <= a <= 10|DIS=1\n": (":1:1", "'DIS' behind a bar cannot be heeded"),
 }
 
