@@ -18,8 +18,8 @@ import xarray as xr
 from ..dataset import MEMBER, TIME
 from ..ensemble import run_ensemble
 from ..errors import Fault, ScenarioError, StoreError
-from ..model import Integrator, Model, nearest, references, referred
-from ..scenario import Design, Sampling, make_design
+from ..model import Integrator, Model, key, labels_of, nearest, references, referred, spell
+from ..scenario import Design, Sampling, Scenario, constant_values, make_design
 from ..store import check_folder, ensemble_path, ensemble_record, is_ensemble, open_run, run_path
 from ..vensim import read_formula, read_sampling, read_savelist, read_scenario, sampling_of_ranges
 from .headlines import HEADLINES, headline_names
@@ -137,8 +137,10 @@ def command(
     _check_picture(wish)
     read = model_read(order.model)
     order = replace(order, save=_headlines(order, read))
+    _check_labels(read, order.save or ())
     design = _design(order, read, file, wish, count=count, seed=seed)
     seconds, made = _make(order, read, design, wish)
+    _note_overruled(read, design, ordered_scenario(order))
     with is_stored(path):
         _tell(wish, design, seconds, made, as_json=as_json)
 
@@ -238,16 +240,59 @@ def _mentioned(model: Model, statements: Sequence[str]) -> list[str]:
     found: list[str] = []
     faults: list[Fault] = []
     for text in statements:
-        for key, _ in map(referred, references(read_formula(text, "--where"))):
-            if key in model.elements:
-                found.append(model.identifiers[key])
-            elif key != TIME:
-                close = nearest(key, [each.name for each in model if not each.hidden])
+        for name, labels in map(referred, references(read_formula(text, "--where"))):
+            if name in model.elements:
+                found.append(model.identifiers[name])
+                faults += _label_faults(model, name, labels, "--where")
+            elif name != TIME:
+                close = nearest(name, [each.name for each in model if not each.hidden])
                 cure = f"did you mean '{close}'?" if close else "name variables of the model"
-                faults.append(Fault("--where", f"'{key.replace('_', ' ')}' is not in the model; {cure}"))
+                faults.append(Fault("--where", f"'{name.replace('_', ' ')}' is not in the model; {cure}"))
     if faults:
         raise ScenarioError(dict.fromkeys(faults))
     return found
+
+
+def _check_labels(model: Model, names: Sequence[str]) -> None:
+    """Make sure that variables have the labels that they are asked for with.
+
+    Raises
+    ------
+    ScenarioError
+        If one lacks some.
+    """
+    faults: list[Fault] = []
+    for text in names:
+        name, _, inside = text.strip().rpartition("[")
+        if inside.endswith("]") and name in model:
+            labels = [key(each) for each in inside.removesuffix("]").split(",")]
+            faults += _label_faults(model, key(name), labels, "--on")
+    if faults:
+        raise ScenarioError(faults)
+
+
+def _label_faults(model: Model, name: str, labels: Sequence[str], where: str) -> Iterator[Fault]:
+    """Labels, if there are some, that an element of the model does not have."""
+    element = model.elements[name]
+    if labels and len(labels) != len(element.dimensions):
+        message = f"'{element.name}' has {len(element.dimensions)} subscripts, not {len(labels)}; write as many"
+        yield Fault(where, message)
+        return
+    for label, dimension in zip(labels, element.dimensions, strict=False):  # a name without labels is all of it
+        known = labels_of(model.subscripts, dimension)
+        if not set(labels_of(model.subscripts, label)).issubset(known):
+            cure = f"did you mean '{nearest(label, known)}'?" if nearest(label, known) else f"it has {', '.join(known)}"
+            yield Fault(where, f"'{element.name}' has no label '{label}'; {cure}")
+
+
+def _note_overruled(model: Model, design: Design, scenario: Scenario) -> None:
+    """Say which changes count for nothing, since what they set is drawn; a univariate design begins at what is set."""
+    if design.method == "univariate":
+        return
+    both = [spell(model, each) for each in constant_values(model, scenario) if each in design.cells]
+    if both:
+        told = ", ".join(f"'{each}'" for each in both)
+        note(f"{told}: drawn for each member, whatever the scenario or --set says")
 
 
 def _make(order: Order, model: Model, design: Design, wish: _Wish) -> tuple[float, int]:

@@ -51,7 +51,7 @@ def command(context: click.Context, run: str, members: int, folder: str | None, 
     stored = open_run(path)
     many = is_ensemble(path)
     count = stored.sizes[MEMBER] if many else 0
-    stored = loaded(_some(stored, members), path) if many else stored
+    stored = loaded(_some(stored, members), str(path)) if many else stored
     gap = _largest_gap(stored, _again(path, stored, save=tuple(map(str, stored.data_vars)) if many else None))
     if as_json:
         told = {"members": min(count, members), "of": count} if many else {}

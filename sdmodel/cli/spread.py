@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 
 from ..comparison import LEFT_OUT, PROBABILITY, quantiles, share_where
-from ..dataset import MEMBER, TIME, long_name, subscript_dims
+from ..dataset import MEMBER, TIME, find_variable, long_name, subscript_dims
+from ..store import loaded
 from ..vensim import read_formula
 from .headlines import round_times
 from .tables import note, number, print_table, terminal_width
@@ -253,8 +254,13 @@ def draw_bands(
     many = {name: run for name, run in runs.items() if MEMBER in run.dims}
     drawn = {name: quantiles(run, names, levels_of(bands)) if name in many else run for name, run in runs.items()}
     lines = {
-        name: run.isel({MEMBER: np.unique(np.linspace(0, run.sizes[MEMBER] - 1, spaghetti).astype(int))})
-        for name, run in many.items()
+        name: loaded(_some_members(run, names, spaghetti), f"run '{name}'") for name, run in many.items() if spaghetti
     }
     figure = plot_bands(drawn, names, spaghetti=lines if spaghetti else None, title=title, logarithmic=logarithmic)
     return save_figure(figure, path, force=force)
+
+
+def _some_members(run: xr.Dataset, names: Sequence[str], count: int) -> xr.Dataset:
+    """Of some variables so many members, evenly among all."""
+    chosen = np.unique(np.linspace(0, run.sizes[MEMBER] - 1, count).astype(int))
+    return run[list(dict.fromkeys(find_variable(run, name).name for name in names))].isel({MEMBER: chosen})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -169,8 +170,8 @@ def _slab_members(template: xr.Dataset, count: int, memory: int) -> int:
     block = block_members(template, count)
     size = template.nbytes // template.sizes[MEMBER]
     if block * size * _HELD > memory:
-        needed = block * size * _HELD / 2**20
-        message = f"memory: {memory / 2**20:,.0f} MiB do not hold {block} members; allow {needed:,.0f} MiB or save less"
+        needed = math.ceil(block * size * _HELD / 2**20)
+        message = f"memory: {memory / 2**20:,.3g} MiB do not hold {block} members; allow {needed:,}MiB or save less"
         raise EnsembleError(message)
     return block * max(1, min(memory // _HELD, _SLAB_BYTES) // (block * size))
 

@@ -6,7 +6,7 @@ import itertools
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..dataset import DATE, TIME, find_variable, long_name, subscript_dims
 from ..errors import FigureError
-from .style import COLOURS, GREY, LARGE, NORMAL, SMALL, WIDTH, date_axis, dress, scale_numbers
+from .style import COLOURS, DASHES, GREY, LARGE, NORMAL, SMALL, WIDTH, date_axis, dress, scale_numbers
 
 PROBABILITY = "probability"
 """The dimension of quantiles."""
@@ -48,6 +48,7 @@ class _Fan:
     levels: NDArray[np.float64]
     values: NDArray[np.float64]
     lines: NDArray[np.float64] | None
+    dashes: Any = "-"
 
 
 def plot_bands(
@@ -62,7 +63,7 @@ def plot_bands(
 
     Each run holds quantiles over `probability`: levels that mirror each other are a band, 0.5 is the line. A run without
     that dimension is a line. `spaghetti` are a few members of a run, drawn thin. Colours are runs; with one run, labels of a
-    subscript, of which at most four are drawn. `logarithmic` holds for panels without numbers below zero.
+    subscript, which have dashes with several; at most four are drawn. `logarithmic` holds for panels without numbers below zero.
 
     Raises
     ------
@@ -110,9 +111,8 @@ def _draw_panel(
     ]
     every = list(dict.fromkeys(fan.label for fan in fans))
     labels = every if len(every) <= _MOST else [every[int(at)] for at in np.linspace(0, len(every) - 1, _MOST).round()]
-    if len(runs) == 1 and len(labels) > 1:
-        fans = [_coloured(fan, COLOURS[labels.index(fan.label)]) for fan in fans if fan.label in labels]
-    fans = [fan for fan in fans if fan.label in labels]
+    alone = len(runs) == 1
+    fans = [_told_apart(fan, labels, alone=alone) for fan in fans if fan.label in labels]
     units = str(first.attrs.get("units", ""))
     dress(axes, long_name(first), units, columns)
     for fan in fans:
@@ -126,9 +126,10 @@ def _draw_panel(
     if dated:
         date_axis(axes)
     else:
-        axes.set_xlabel(str(first.coords[TIME].attrs.get("units") or "Time"), fontsize=NORMAL, color=GREY)
+        time = next(iter(runs.values()))[TIME]  # which a constant has none of
+        axes.set_xlabel(str(time.attrs.get("units") or "Time"), fontsize=NORMAL, color=GREY)
     if len(labels) > 1:
-        _name_labels(axes, labels, len(every))
+        _name_labels(axes, labels, len(every), alone=alone)
 
 
 def _fans(run: xr.Dataset, name: str, members: xr.Dataset | None, place: int, *, dated: bool) -> Iterator[_Fan]:
@@ -154,8 +155,12 @@ def _spread(variable: xr.DataArray, run: xr.Dataset) -> xr.DataArray:
     return variable if PROBABILITY in variable.dims else variable.expand_dims({PROBABILITY: [_MIDDLE]})
 
 
-def _coloured(fan: _Fan, colour: str) -> _Fan:
-    return _Fan(fan.label, colour, fan.times, fan.levels, fan.values, fan.lines)
+def _told_apart(fan: _Fan, labels: Sequence[str], *, alone: bool) -> _Fan:
+    """A label by its colour with a single run, else by the dashes of its median, as colours are runs."""
+    place = labels.index(fan.label)
+    if len(labels) == 1:
+        return fan
+    return replace(fan, colour=COLOURS[place]) if alone else replace(fan, dashes=DASHES[place])
 
 
 def bands_of(levels: NDArray[np.float64]) -> list[tuple[int, int]]:
@@ -183,7 +188,9 @@ def _draw_fan(axes: Axes, fan: _Fan) -> None:
     if fan.lines is not None:
         axes.plot(fan.times, fan.lines, color=fan.colour, linewidth=0.35, alpha=0.45)
     for index in np.flatnonzero(np.abs(fan.levels - _MIDDLE) < _NEAR):
-        axes.plot(fan.times, fan.values[index], color=fan.colour, linewidth=1.5, solid_capstyle="butt")
+        axes.plot(
+            fan.times, fan.values[index], linestyle=fan.dashes, color=fan.colour, linewidth=1.5, solid_capstyle="butt"
+        )
 
 
 def _density(rank: int, count: int) -> float:
@@ -212,11 +219,12 @@ def _power(value: float, _place: object = None) -> str:
     return f"${factor}10^{{{int(exponent)}}}$"
 
 
-def _name_labels(axes: Axes, labels: Sequence[str], every: int) -> None:
+def _name_labels(axes: Axes, labels: Sequence[str], every: int, *, alone: bool) -> None:
     """A small legend beside the panel, and how many labels it leaves out."""
     handles = [
-        Line2D([], [], linewidth=1.5, label=textwrap.fill(label, 24), color=COLOURS[place])
+        Line2D([], [], linewidth=1.5, label=textwrap.fill(label, 24), **look)
         for place, label in enumerate(labels)
+        for look in ({"color": COLOURS[place]} if alone else {"color": GREY, "linestyle": DASHES[place]},)
     ]
     axes.legend(
         handles=handles, fontsize=SMALL, handlelength=1.8, labelspacing=0.25, borderpad=0.2, frameon=False,

@@ -28,11 +28,11 @@ def missing_chunks(path: Path, done: int) -> list[str]:
 
 def _missing(folder: Path, array: Mapping[str, Any], done: int) -> list[str]:
     """Of one array: there is one file a block of members, or a single one."""
-    names, shape = array.get("dimension_names") or (), array["shape"]
-    blocked = bool(names) and names[-1] == MEMBER and folder.name != MEMBER
-    if not names:
+    dims = len(array["shape"])
+    if not dims:
         return [] if (folder / "c").is_file() else ["c"]
-    place = "/".join(["c", *["0"] * (len(shape) - 1)])
+    blocked = folder.name != MEMBER and array["dimension_names"][-1] == MEMBER
+    place = "/".join(["c", *["0"] * (dims - 1)])
     blocks = -(-done // array["chunk_grid"]["configuration"]["chunk_shape"][-1]) if blocked else 1
     there = {each.name for each in (folder / place).iterdir()} if (folder / place).is_dir() else set()
     return [f"{place}/{block}" for block in range(blocks) if str(block) not in there]

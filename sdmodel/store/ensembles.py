@@ -206,8 +206,8 @@ def open_ensemble(path: Path) -> xr.Dataset:
     return run if done == run.sizes[MEMBER] else run.isel({MEMBER: slice(0, done)})
 
 
-def loaded(run: xr.Dataset, path: Path) -> xr.Dataset:
-    """A part of an ensemble that is open, read into memory.
+def loaded(run: xr.Dataset, name: str) -> xr.Dataset:
+    """A part of the ensemble of that name, which is open, read into memory.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def loaded(run: xr.Dataset, path: Path) -> xr.Dataset:
     try:
         return run.load()
     except UNREADABLE as cause:
-        message = f"{path}: its files are damaged ({' '.join(str(cause).split())}); make it again with --force"
+        message = f"{name}: its files are damaged ({' '.join(str(cause).split())}); make it again with --force"
         raise StoreError(message) from cause
 
 

@@ -72,6 +72,42 @@ def test_json_has_the_numbers_of_the_stored_members(cup: Path, sdmodel: Command)
     assert (told["members"], told["members_made"], told["not_finite"], told["seed"]) == (40, 40, 0, 7)
 
 
+def test_what_is_set_and_drawn_is_told(cup: Path, sdmodel: Command):
+    """What is drawn holds, and a change that counts for nothing is named; another is not."""
+    change = ("--set", "cooling time=3")
+    told = sdmodel("ensemble", "-e", "cup.vsc", *change).stderr
+    assert "'cooling time': drawn for each member, whatever the scenario or --set says" in told
+    assert np.unique(open_run("runs/cup.zarr")["cooling_time"]).size == 40
+    for text in ("4,M,7\nroom temperature=RANDOM_UNIFORM(60,70)\n", DRAWN.replace("M", "U", 1)):
+        (cup / "other.vsc").write_text(text, "utf-8")
+        assert "drawn for each" not in sdmodel("ensemble", "-e", "other.vsc", *change).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--on", "Stock[hihg]"], "--on: 'Stock' has no label 'hihg'; did you mean 'high'?"),
+        (["--on", "rate[high]"], "--on: 'rate' has 0 subscripts, not 1; write as many"),
+        (["--where", "Stock[hihg] > 1"], "--where: 'Stock' has no label 'hihg'; did you mean 'high'?"),
+    ],
+)
+def test_labels_that_are_not_there_are_told_before_anything_is_made(
+    tea: Path, sdmodel: Command, words: list[str], told: str
+):
+    """Those that are there are stored, with those of all other labels."""
+    lines = ["{UTF-8}", "tier: low, high ~ ~ |", "Stock[tier] = INTEG(rate, 1) ~ ~ |", "rate = 1 ~ ~ |"]
+    control = (tea / "models" / "ai_compute.mdl").read_text("utf-8").partition("*****")[2].partition(".Control")[2]
+    lines.append("*" * 56 + "\n\t.Control" + control)
+    (tea / "tiers.mdl").write_text("\n".join(lines), "utf-8")
+    (tea / "tiers.vsc").write_text("4,M,7\nrate=RANDOM_UNIFORM(1,2)\n", "utf-8")
+    command = ["ensemble", "tiers.mdl", "-e", "tiers.vsc"]
+    refused = sdmodel(*command, *words)
+    assert (refused.exit_code, refused.stderr) == (1, f"{told}\n")
+    assert not list(tea.glob("runs/*"))
+    words = [each.replace("hihg", "high").replace("rate[high]", "rate") for each in words]
+    assert sdmodel(*command, *words).exit_code == 0
+
+
 def test_without_a_file_uncertainties_are_drawn_over_their_ranges(cup: Path, sdmodel: Command):
     """And it is said that they are; without ranges what is missing is told."""
     model = Path("models/ai_compute.mdl")
@@ -179,6 +215,23 @@ def test_a_member_that_was_changed_is_noticed_by_rerun(cup: Path, sdmodel: Comma
     assert "'Tea Temperature' differs most" in again.stdout
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("rerun", "cup"), ("show", "cup"), ("plot", "cup", "--force"), ("plot", "cup", "--force", "--spaghetti", "3"),
+     ("show", "cup", "--where", "Tea Temperature > 1")],
+)  # fmt: skip
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"no numbers")])
+def test_damage_is_one_line_for_every_command(
+    cup: Path, sdmodel: Command, words: tuple[str, ...], damage: Callable[[Path], object]
+):
+    """Whether a file of the ensemble is missing or holds something else."""
+    assert sdmodel("ensemble", "-e", "cup.vsc").exit_code == 0
+    damage(Path("runs/cup.zarr/tea_temperature/c/0/0"))
+    told = sdmodel(*words)
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert re.fullmatch(r".*(missing|damaged).*\n", told.stderr)
+
+
 def test_an_ensemble_of_one_member_is_an_ensemble(cup: Path, sdmodel: Command):
     """Nothing needs two."""
     told = sdmodel("ensemble", "-e", "cup.vsc", "-n", "1", "--name", "one", "--spaghetti", "3", "--plot")
@@ -244,7 +297,7 @@ def test_a_terminal_sees_members_a_second(cup: Path, project: Path):
     """The bar is on stderr, once it takes longer than a second."""
     model = Path("models/ai_compute.mdl")
     model.write_text(model.read_text("utf-8").replace("TIME STEP = 0.125", "TIME STEP = 0.001953125"), "utf-8")
-    code = "from sdmodel.cli import main; main(['ensemble', '-e', 'cup.vsc', '-n', '200000', '--name', 'big'])"
+    code = "from sdmodel.cli import main; main(['ensemble', '-e', 'cup.vsc', '-n', '2000000', '--name', 'big'])"
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
     environment = os.environ | {"PYTHONPATH": str(project), "TERM": "xterm", "COLUMNS": "140"}
@@ -260,7 +313,7 @@ def test_a_terminal_sees_members_a_second(cup: Path, project: Path):
                 break
         process.kill()
     os.close(ours)
-    assert re.search(rb"running ai_compute\.mdl.*[\d,]+/200,?000.*[\d,]+ members/s", seen, re.DOTALL)
+    assert re.search(rb"running ai_compute\.mdl.*[\d,]+/2,?000,?000.*[\d,]+ members/s", seen, re.DOTALL)
 
 
 def test_an_interruption_says_how_the_ensemble_goes_on(cup: Path, project: Path, sdmodel: Command):

@@ -125,6 +125,24 @@ def test_labels_are_colours_and_at_most_four(labels: int, shown: int):
     assert len(chosen.lines) == 1
 
 
+def test_with_several_runs_labels_are_dashes():
+    """Colours are runs then, in the panel and in the legend of labels, which is grey."""
+    (axes,) = _panels(plot_bands({"a": _quantiles(), "b": _quantiles(low=5.0)}, ["price"]))
+    looks = {(line.get_color(), line.get_linestyle()) for line in axes.lines}
+    assert len(looks) == 4
+    assert len({colour for colour, _ in looks}) == len({dashes for _, dashes in looks}) == 2
+    legend = axes.get_legend().get_lines()
+    assert [line.get_linestyle() for line in legend] == [line.get_linestyle() for line in axes.lines[:2]]
+    assert not {line.get_color() for line in legend} & {colour for colour, _ in looks}
+
+
+def test_constants_are_drawn_over_time_without_dates():
+    """The axis is called as time is, of which a constant knows nothing."""
+    run = _quantiles().drop_vars("date")
+    (axes,) = _panels(plot_bands({"a": run}, ["grid delay"]))
+    assert axes.get_xlabel() == "Year"
+
+
 def test_logarithmic_axes_are_for_numbers_that_are_not_negative():
     """Zero has no place on them but hides nothing; below zero the axis stays as it is."""
     for low, scale in ((1.0, "log"), (0.0, "log"), (-1.0, "linear")):

@@ -22,6 +22,7 @@ from sdmodel.store import (
     create_ensemble,
     ensemble_path,
     find_run,
+    loaded,
     open_run,
     runs_in,
     save_run,
@@ -214,6 +215,71 @@ def test_two_processes_do_not_add_to_the_same_ensemble(tmp_path: Path) -> None:
         second = subprocess.run(again, capture_output=True, text=True, check=False)
     assert "another process adds members to it now; wait" in second.stderr
     assert subprocess.run(again, capture_output=True, check=False).returncode == 0
+
+
+def test_what_another_process_adds_to_is_not_replaced(tmp_path: Path) -> None:
+    """Else both would write to one folder, and the members of one would stand among those of the other."""
+    path = _stored(tmp_path / "a.zarr", _members(4))
+    before = _bytes(path)
+    with added_to(path), pytest.raises(StoreError, match="another process adds members to it now; wait"):
+        create_ensemble(_members(2), path, count=9, force=True)
+    assert _bytes(path) == before
+    assert [each.name for each in tmp_path.iterdir()] == ["a.zarr"]
+    create_ensemble(_members(2), path, count=9, force=True)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_nothing_is_added_to_a_folder_that_took_the_name_of_another(tmp_path: Path, again: bool) -> None:  # noqa: FBT001
+    """Where somebody removes an ensemble, or makes another in its place, the one who adds to it is told."""
+    run, path = _members(20), tmp_path / "a.zarr"
+    create_ensemble(run, path, count=20)
+    shrink(path, 10)
+    with added_to(path) as ensemble:
+        add_members(ensemble, run.isel(member=slice(0, 10)))
+        path.rename(tmp_path / "removed")
+        if again:
+            create_ensemble(run, path, count=7)
+        with pytest.raises(StoreError, match=r"a\.zarr: has been removed or replaced meanwhile"):
+            add_members(ensemble, run.isel(member=slice(10, 20)))
+    assert path.exists() == again
+    assert not again or runs_in(tmp_path).runs[0].members == {"member": 0}
+
+
+@pytest.mark.parametrize(
+    "file", ["température/c/0/1", "delay/c/0/0/2", "drawn/c/0", "time/c/0", "a_room/c", "member/c/0"]
+)
+def test_a_file_that_is_missing_is_told(tmp_path: Path, file: str) -> None:
+    """Zarr would read it as NaN; neither reading nor adding passes over it, and the folder and the file are named."""
+    run, path = _members(40), tmp_path / "a.zarr"
+    create_ensemble(run, path, count=40)
+    shrink(path, 10)
+    with added_to(path) as ensemble:
+        add_members(ensemble, run.isel(member=slice(0, 30)))
+    assert open_run(path).sizes["member"] == 30
+    (path / file).unlink()
+    with pytest.raises(StoreError, match=rf"a\.zarr: a file of it is missing, {file}; make it again"):
+        open_run(path)
+    with pytest.raises(StoreError, match="is missing"), added_to(path):
+        pass
+
+
+def test_members_without_any_number_are_there_all_the_same(tmp_path: Path) -> None:
+    """A block of nothing but NaN, and a constant that is 0, are files as others are."""
+    run = _members(40)
+    run["delay"][...] = np.nan
+    run["a_room"] = run["a_room"] * 0
+    opened = open_run(_stored(tmp_path / "a.zarr", run))
+    assert opened["delay"].isnull().all()
+    assert opened.attrs["members_not_finite"] == 40
+
+
+def test_damage_that_shows_when_members_are_read_is_one_line(tmp_path: Path) -> None:
+    """It names the ensemble."""
+    path = _stored(tmp_path / "a.zarr", _members(40))
+    (path / "drawn" / "c" / "0").write_bytes(b"no numbers")
+    with pytest.raises(StoreError, match="a: its files are damaged .*; make it again") as caught:
+        loaded(open_run(path), "a")
+    assert "\n" not in str(caught.value)
 
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
