@@ -14,15 +14,26 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from ..dataset import DATE, TIME, find_variable, long_name, subscript_dims
-from ..errors import FigureError
-from .style import COLOURS, DASHES, GREY, LARGE, NORMAL, SMALL, WIDTH, date_axis, dress, scale_numbers
+from .style import (
+    COLOURS,
+    DASHES,
+    GREY,
+    LARGE,
+    NORMAL,
+    SMALL,
+    check_distinct,
+    columns_for,
+    date_axis,
+    dress,
+    page_of_panels,
+    scale_numbers,
+)
 
 PROBABILITY = "probability"
 """The dimension of quantiles."""
@@ -72,25 +83,12 @@ def plot_bands(
     DatasetError
         If a run lacks one of the variables.
     """
-    if not runs or not names:
-        message = "the figure: has neither runs nor variables; name at least one of each"
-        raise FigureError(message)
-    if len(runs) > len(COLOURS):
-        message = f"the figure: {len(runs)} runs are too many to tell apart; draw at most {len(COLOURS)}"
-        raise FigureError(message)
-    columns = 1 if len(names) == 1 else 2 if len(names) in (2, 4) else 3
-    rows = math.ceil(len(names) / columns)
-    height = {1: 3.9, 2: 2.5, 3: 1.95}[columns]
-    figure = Figure(
-        figsize=(WIDTH, height * rows + 0.75), layout=ConstrainedLayoutEngine(wspace=0.06), facecolor="white"
-    )
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    check_distinct(runs, names)
+    columns = columns_for(len(names))
+    figure, panels = page_of_panels(len(names), columns, {1: 3.9, 2: 2.5, 3: 1.95}[columns], 0.75)
     dated = all(DATE in run.coords for run in runs.values())
-    for axes, name in itertools.zip_longest(panels, names):
-        if name is None:
-            axes.set_visible(False)
-        else:
-            _draw_panel(axes, runs, name, spaghetti or {}, (columns, dated, logarithmic))
+    for axes, name in zip(panels, names, strict=True):
+        _draw_panel(axes, runs, name, spaghetti or {}, (columns, dated, logarithmic))
     figure.align_ylabels(panels)
     _frame(figure, runs, bool(spaghetti), title)
     return figure

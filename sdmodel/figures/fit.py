@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..errors import FigureError
-from .style import COLOURS, GREY, LARGE, NORMAL, SMALL, WIDTH, date_axis, dress, scale_numbers
+from .style import COLOURS, GREY, LARGE, NORMAL, SMALL, columns_for, date_axis, dress, page_of_panels, scale_numbers
 
-_APART = 0.06
 _SHADES = (0.15, 0.25, 0.35, 0.45)
 _HEIGHTS = {1: 3.9, 2: 2.4, 3: 1.85}
 _MODEL, _POINTS = COLOURS[0], COLOURS[1]
@@ -37,17 +34,9 @@ def plot_fit(panels: Mapping[str, xr.Dataset], *, title: str | None = None, orig
     if not panels:
         message = "the figure: has no series; name a file that maps at least one"
         raise FigureError(message)
-    columns = 1 if len(panels) == 1 else 2 if len(panels) in (2, 4) else 3
-    rows = math.ceil(len(panels) / columns)
-    figure = Figure(
-        figsize=(WIDTH, _HEIGHTS[columns] * rows + 0.7),
-        layout=ConstrainedLayoutEngine(wspace=_APART),
-        facecolor="white",
-    )
-    places = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in places[len(panels) :]:
-        axes.set_visible(False)
-    for axes, (name, panel) in zip(places, panels.items(), strict=False):
+    columns = columns_for(len(panels))
+    figure, places = page_of_panels(len(panels), columns, _HEIGHTS[columns], 0.7)
+    for axes, (name, panel) in zip(places, panels.items(), strict=True):
         _draw(axes, name, panel, columns)
     figure.align_ylabels(places)
     _frame(figure, next(iter(panels.values())), title, origin)

@@ -15,16 +15,26 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from ..dataset import DATE, TIME, headlines, long_name, member_dims, subscript_dims
-from ..errors import DatasetError, FigureError
-from .style import COLOURS, DASHES, GREY, LARGE, NORMAL, SMALL, WIDTH, date_axis, dress, scale_numbers
+from ..errors import DatasetError
+from .style import (
+    COLOURS,
+    DASHES,
+    GREY,
+    LARGE,
+    NORMAL,
+    SMALL,
+    check_distinct,
+    columns_for,
+    date_axis,
+    dress,
+    page_of_panels,
+    scale_numbers,
+)
 
-_APART = 0.06
-"""The share of a panel's width that is kept free between panels, enough to tell the last year of one from the first of the next."""
 _THIN = 20
 """So many members are drawn as lines; more of them as bands."""
 _BANDS = ((0.05, 0.95, 0.15), (0.25, 0.75, 0.25))
@@ -60,36 +70,18 @@ def plot_runs(runs: Mapping[str, xr.Dataset], names: Sequence[str], *, title: st
     DatasetError
         If a run lacks one of the variables.
     """
-    if not runs or not names:
-        message = "the figure: has neither runs nor variables; name at least one of each"
-        raise FigureError(message)
-    if len(runs) > len(COLOURS):
-        message = f"the figure: {len(runs)} runs are too many to tell apart; draw at most {len(COLOURS)}"
-        raise FigureError(message)
+    check_distinct(runs, names)
     drawn = [_of_run(name, run, names) for name, run in runs.items()]
     count = len(drawn[0])
     labelled = any(subscript_dims(variable) for variables in drawn for variable in variables)
-    columns = min(_columns(count), 2 if labelled else 3)
-    rows = math.ceil(count / columns)
-    height = {1: 3.9, 2: 2.4, 3: 1.85}[columns]
-    figure = Figure(
-        figsize=(WIDTH, height * rows + 0.6), layout=ConstrainedLayoutEngine(wspace=_APART), facecolor="white"
-    )
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    columns = min(columns_for(count), 2 if labelled else 3)
+    figure, panels = page_of_panels(count, columns, {1: 3.9, 2: 2.4, 3: 1.85}[columns], 0.6)
+    dated = all(DATE in run.coords for run in runs.values())
     for place, axes in enumerate(panels):
-        if place < count:
-            dated = all(DATE in run.coords for run in runs.values())
-            _draw_panel(axes, [variables[place] for variables in drawn], columns, dated=dated)
-        else:
-            axes.set_visible(False)
+        _draw_panel(axes, [variables[place] for variables in drawn], columns, dated=dated)
     figure.align_ylabels(panels)
     _frame(figure, runs, title, columns)
     return figure
-
-
-def _columns(count: int) -> int:
-    """Panels beside each other: as few as fill the page, for they are easier to read when large."""
-    return 1 if count == 1 else 2 if count in (2, 4) else 3
 
 
 def _of_run(name: str, run: xr.Dataset, names: Sequence[str]) -> list[xr.DataArray]:

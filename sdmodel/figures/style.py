@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sized
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
+
+from ..errors import FigureError
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colours for all kinds of colour vision (2008), the clearest on white first, without the yellow."""
@@ -18,8 +24,43 @@ SMALL, NORMAL, LARGE = 6.5, 7.5, 9.5
 WIDTH = 7.2
 """Inches: the width of a page's text in most journals."""
 
+_APART = 0.06
+"""The share of a panel's width that is kept free between panels, enough to tell the last year of one from the first of the next."""
 _PLAIN = (1e-2, 1e5)
 _LABEL = 26
+
+
+def page_of_panels(count: int, columns: int, height: float, head: float) -> tuple[Figure, NDArray[Any]]:
+    """A page with `count` panels in that many columns, each so many inches high, below a head of some inches; none is drawn."""
+    rows = math.ceil(count / columns)
+    figure = Figure(
+        figsize=(WIDTH, height * rows + head), layout=ConstrainedLayoutEngine(wspace=_APART), facecolor="white"
+    )
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for spare in panels[count:]:
+        spare.set_visible(False)
+    return figure, panels[:count]
+
+
+def check_distinct(runs: Sized, names: Sized) -> None:
+    """Make sure that there is something to draw, and not more of it than can be told apart.
+
+    Raises
+    ------
+    FigureError
+        If there is not, or too much.
+    """
+    if not runs or not names:
+        message = "the figure: has neither runs nor variables; name at least one of each"
+        raise FigureError(message)
+    if len(runs) > len(COLOURS):
+        message = f"the figure: {len(runs)} runs are too many to tell apart; draw at most {len(COLOURS)}"
+        raise FigureError(message)
+
+
+def columns_for(count: int) -> int:
+    """Panels beside each other: as few as fill the page, for they are easier to read when large."""
+    return 1 if count == 1 else 2 if count in (2, 4) else 3
 
 
 def dress(axes: Axes, title: str, units: str, columns: int) -> None:
