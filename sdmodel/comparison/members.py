@@ -22,7 +22,10 @@ PROBABILITY = "probability"
 LEFT_OUT = "members_left_out"
 """The attribute of a variable's quantiles that tells how many members at most had no number at one time."""
 
-_PIECE = 2**27
+_PIECE = 2**28
+"""Bytes of a variable that are read at a time. Every piece reads all files of the variable, so that few are quicker."""
+_SORTED = 2**24
+"""Bytes of it that are copied and sorted at a time."""
 _BLOCK = "members_in_a_block"
 _MEMBERS = 4096
 
@@ -137,10 +140,11 @@ def _quantiles_of(variable: xr.DataArray, levels: xr.Variable, over: str) -> xr.
     for start in starts:
         part = ordered.isel({TIME: slice(start, start + step)}) if timed else ordered
         with _reading(f"'{long_name(variable)}'"):
-            values = np.array(part.values, dtype=float)
-        found, lacking = _sorted_quantiles(values, levels.values)
-        pieces.append(found)
-        left_out = max(left_out, lacking)
+            values = part.values
+        for few in np.array_split(values, max(1, values.nbytes // _SORTED)) if timed else [values]:
+            found, lacking = _sorted_quantiles(np.array(few, dtype=float), levels.values)
+            pieces.append(found)
+            left_out = max(left_out, lacking)
     frame = ordered.isel({over: 0}, drop=True)
     whole = np.concatenate(pieces, axis=1) if timed else pieces[0]
     coords: dict[Any, Any] = {**frame.coords, PROBABILITY: levels.values}
