@@ -62,7 +62,7 @@ _SAMPLES = 1000
 _BETWEEN = 5.0
 """Seconds between two times at which the walk is stored; longer if that takes a tenth of them."""
 
-_NOT_REPEATED = frozenset({"as_json", "force", "resume", "name", "seed"})
+_NOT_REPEATED = frozenset({"as_json", "force", "resume", "name", "seed", "sampled", "steps"})
 
 
 @dataclass(frozen=True)
@@ -163,13 +163,13 @@ def command(
     typed = Scenario("", tuple(read_change(each) for each in changes))
     scenario = merge((*(read_scenario(scenario_path(each)) for each in scenarios), typed))
     constants = _free(read, free, optimisation, prior, scenario, series)
-    with patience(f"searching {path.stem}"):
+    with _enough_memory(), patience(f"searching {path.stem}"):
         found = calibrate_model(
             read, series, constants, scenario=scenario, integrator=integrator, starts=starts, seed=seed
         )
     if wish.wanted:
         found = _sampled(found, wish)
-    command_line = _repeating(context, seed)
+    command_line = _repeating(context, found)
     settings = {"command": command_line, "observations": observations, "starts": starts, "samples": samples}
     files = write_results(found, wish.stem, samples=samples, force=force or resume, settings=settings)
     if as_json:
@@ -294,13 +294,13 @@ class _Keeper:
 
 def _sampled(found: Calibration, wish: _Wish) -> Calibration:
     """The calibration with its posterior; whatever ends the walk early, what was walked stays."""
-    walkers = wish.walkers or least_walkers(len(found.parameters))
+    walkers = least_walkers(len(found.parameters)) if wish.walkers is None else wish.walkers
     path, belongs = _chain_path(wish), marks(found, walkers)
     chain = read_chain(path, belongs) if wish.resume else None
     done = chain.steps if chain else 0
     keeper = _Keeper(path, belongs, wish.force or wish.resume, done)
     count = {"done": done * walkers}
-    with members_bar("sampling the posterior") as tell, _kept(keeper):
+    with _enough_memory(), members_bar("sampling the posterior") as tell, _kept(keeper):
 
         def told(more: int) -> None:
             count["done"] += more
@@ -308,6 +308,15 @@ def _sampled(found: Calibration, wish: _Wish) -> Calibration:
                 tell(count["done"], wish.steps * walkers)
 
         return with_posterior(found, steps=wish.steps, walkers=walkers, chain=chain, saved=keeper.keep, told=told)
+
+
+@contextlib.contextmanager
+def _enough_memory() -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        message = "so many starts, walkers and steps do not fit into memory; ask for fewer"
+        raise CalibrationError(message) from None
 
 
 @contextlib.contextmanager
@@ -322,7 +331,7 @@ def _chain_path(wish: _Wish) -> Path:
     return wish.stem.with_name(wish.stem.name + CHAIN)
 
 
-def _repeating(context: click.Context, seed: int) -> str:
+def _repeating(context: click.Context, found: Calibration) -> str:
     """The command that gives the same numbers again, under a name of its own."""
     words = ["sdmodel", "calibrate"]
     for each in context.command.params:
@@ -330,8 +339,9 @@ def _repeating(context: click.Context, seed: int) -> str:
             continue
         if context.get_parameter_source(each.name) is ParameterSource.COMMANDLINE:
             words += _said(each, context.params[each.name])
-    resumed = ["--posterior"] if context.params["resume"] and "--posterior" not in words else []
-    return shlex.join([*words, *resumed, "--seed", str(seed)])
+    if found.posterior is not None:  # a walk that was resumed may be longer than was asked for
+        words += ["--posterior", "--steps", str(found.posterior.chain.steps)]
+    return shlex.join([*words, "--seed", str(found.seed)])
 
 
 def _said(parameter: click.Parameter, value: Any) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def _identified(found: Calibration) -> Iterator[str]:
 def _searched(found: Calibration) -> str:
     search = found.search
     if search.valley:
-        minima = "they end at one height in different places: a valley that the data leave open"
+        minima = "they end at one height in different places, which the data do not tell apart"
     elif len(search.distinct) == 1:
         minima = "all end in one minimum"
     else:
@@ -110,7 +111,7 @@ def _doubts(found: Calibration, files: Sequence[Path]) -> Iterator[str]:
     if bound:
         yield f"on a bound that keeps the fit from improving: {', '.join(bound)}; widen it if that is plausible"
     if search.failed:
-        yield f"{search.failed} of {search.evaluations} simulations of the search gave values that are not finite"
+        yield f"{search.failed} of {search.evaluations} simulations of the search could not be held against the data: not finite, or not above 0 under a log error"
     if not search.best.converged:
         yield "the best search ended before it converged; more --starts may help"
     if found.posterior is None:
@@ -118,10 +119,10 @@ def _doubts(found: Calibration, files: Sequence[Path]) -> Iterator[str]:
     name = files[0].stem
     steps = 2 * found.posterior.chain.steps
     for doubt in found.posterior.doubts:
-        yield f"not converged: {doubt}; --resume --name {name} --steps {steps} goes on"
+        yield f"not converged: {doubt}; --resume --name {shlex.quote(name)} --steps {steps} goes on"
     least = min(min(each.ess_bulk, each.ess_tail) for each in found.posterior.marginals)
     table = next(path for path in files if path.suffix == ".vsc")
-    yield f"`sdmodel ensemble -e {table}` runs the draws, worth {least:.0f} independent ones"
+    yield f"`sdmodel ensemble -e {shlex.quote(str(table))}` runs the draws, worth {least:.0f} independent ones"
 
 
 def _short(value: float) -> str:

@@ -48,11 +48,20 @@ def minimise_together(evaluate: Evaluate, starts: NDArray[np.float64], *, rounds
     Branch, Coleman and Li (1999), SIAM J. Sci. Comput. 21:1-23, is the search.
     """
     inbox: SimpleQueue[_Question | None] = SimpleQueue()
+    queues: list[SimpleQueue[Any]] = [SimpleQueue() for _ in starts]
     with ThreadPoolExecutor(max(1, len(starts))) as pool:
-        futures = [pool.submit(_search, place, start, inbox, rounds) for place, start in enumerate(starts)]
-        for future in futures:
-            future.add_done_callback(lambda _: inbox.put(None))  # however it ends
-        _answer_all(evaluate, inbox, len(starts))
+        try:
+            futures = [
+                pool.submit(_search, place, start, inbox, answers, rounds)
+                for place, (start, answers) in enumerate(zip(starts, queues, strict=True))
+            ]
+            for future in futures:
+                future.add_done_callback(lambda _: inbox.put(None))  # however it ends
+            _answer_all(evaluate, inbox, len(starts))
+        except BaseException as fault:  # a thread that waits must hear of whatever it is, or it would wait for ever
+            for answers in queues:
+                answers.put(fault)
+            raise
         return [future.result() for future in futures]
 
 
@@ -81,11 +90,11 @@ def jacobian(points: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray
         return np.where(apart > 0, (found[:, high] - found[:, low]) / apart, 0.0)
 
 
-def _search(place: int, start: NDArray[np.float64], inbox: SimpleQueue[_Question | None], rounds: int) -> Ending:
+def _search(
+    place: int, start: NDArray[np.float64], inbox: SimpleQueue[_Question | None], answers: SimpleQueue[Any], rounds: int
+) -> Ending:
     """One search, which asks for its numbers."""
     from scipy.optimize import least_squares
-
-    answers: SimpleQueue[Any] = SimpleQueue()
 
     def ask(points: NDArray[np.float64]) -> NDArray[np.float64]:
         inbox.put(_Question(place, points, answers))
@@ -108,41 +117,24 @@ def _search(place: int, start: NDArray[np.float64], inbox: SimpleQueue[_Question
 
 
 def _answer_all(evaluate: Evaluate, inbox: SimpleQueue[_Question | None], running: int) -> None:
-    """Answer what all running searches ask, until none runs; a fault of an evaluation ends them all."""
+    """Answer what all running searches ask, until none runs."""
     waiting: dict[int, _Question] = {}
-    fault: BaseException | None = None
     while running:
-        try:
-            question = inbox.get()
-        except KeyboardInterrupt as caught:
-            fault = caught
-            continue
+        question = inbox.get()
         if question is None:
             running -= 1
         else:
             waiting[question.place] = question
-        if len(waiting) < running or not waiting:
-            continue
-        asked = [waiting[place] for place in sorted(waiting)]
-        waiting.clear()
-        fault = _answer(evaluate, asked, fault)
-    if fault is not None:
-        raise fault
+        if waiting and len(waiting) == running:
+            asked = [waiting[place] for place in sorted(waiting)]
+            waiting.clear()
+            _answer(evaluate, asked)
 
 
-def _answer(evaluate: Evaluate, asked: Sequence[_Question], fault: BaseException | None) -> BaseException | None:
-    """Answer some questions by one evaluation, or by what went wrong before or does so now."""
-    if fault is None:
-        parts = [each.points for each in asked]
-        try:
-            found = evaluate(np.concatenate(parts))
-        except BaseException as caught:  # noqa: BLE001 - a thread that waits must hear of whatever it is
-            fault = caught
-        else:
-            ends = np.cumsum([len(part) for part in parts])[:-1]
-            for each, answer in zip(asked, np.split(found, ends, axis=1), strict=True):
-                each.answers.put(answer)
-            return None
-    for each in asked:
-        each.answers.put(fault)
-    return fault
+def _answer(evaluate: Evaluate, asked: Sequence[_Question]) -> None:
+    """Answer some questions by one evaluation."""
+    parts = [each.points for each in asked]
+    found = evaluate(np.concatenate(parts))
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    for each, answer in zip(asked, np.split(found, ends, axis=1), strict=True):
+        each.answers.put(answer)

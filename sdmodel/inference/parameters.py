@@ -19,6 +19,7 @@ DEFAULT_GROUP = "Uncertainties"
 
 _OPTION = "--free"
 _BOUNDS = re.compile(r"(?P<name>.*?)(?:=(?P<low>[^=:]*):(?P<high>[^=:]*))?", re.DOTALL)
+_QUOTED = re.compile(r'"[^"]*"')
 _LOGARITHMIC = 100.0
 """Bounds that far apart, both above nothing, are searched by their logarithm."""
 
@@ -185,7 +186,7 @@ def _wishes(texts: Sequence[str], listed: Sequence[Free]) -> list[_Wish]:
 def _typed(text: str) -> _Wish:
     """`name`, `name=low:high` or `name[label]=low:high`."""
     match = _BOUNDS.fullmatch(text)
-    name, low, high = text, None, None
+    name, low, high = text.strip(), None, None
     if match and match["low"] is not None:
         name = match["name"]
         try:
@@ -193,7 +194,7 @@ def _typed(text: str) -> _Wish:
         except ValueError:
             message = f"'{text}' has bounds that are no numbers; write \"name=low:high\""
             raise ScenarioError([Fault(_OPTION, message)]) from None
-    elif "=" in text:
+    elif "=" in _QUOTED.sub("", name):
         message = f"'{text}' says no bounds; write \"{text.partition('=')[0].strip()}=low:high\""
         raise ScenarioError([Fault(_OPTION, message)])
     whole, bracket, inside = name.strip().partition("[")
@@ -252,8 +253,9 @@ def _checked(
 ) -> Parameter:
     name = spell(model, cell)
     low, high = _bounds(model, wish, cell, prior)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise ScenarioError([Fault(wish.where, f"'{name}' has bounds that are not finite; write numbers")])
+    if not math.isfinite(high - low):
+        what = f"'{name}' has bounds that are not finite, or too far apart; write smaller numbers"
+        raise ScenarioError([Fault(wish.where, what)])
     if low >= high:
         what = f"'{name}' has the bounds {low:g} to {high:g}; write the lower one first, and a higher one behind it"
         raise ScenarioError([Fault(wish.where, what)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +19,8 @@ from .search import Search
 
 _WIDER = 1.5
 """How much wider than the normal approximation the walkers begin, so that their agreement means something."""
+_RIVAL = 5.0
+"""Walkers begin at minima whose posterior density is at least exp(-5), some 1/150, of the best one's."""
 _TRIES = 30
 _VARIED = 0.4
 """The share of steps whose length varies, by half of it: bent and narrow ridges are left sooner."""
@@ -59,7 +62,7 @@ def sample(
     sampler = emcee.EnsembleSampler(
         walkers,
         count,
-        lambda points: log_posterior(problem, points),
+        partial(log_posterior, problem),
         vectorize=True,
         moves=[
             (emcee.moves.DEMove(), 1 - _VARIED - _JUMP),
@@ -67,6 +70,7 @@ def sample(
             (emcee.moves.DEMove(gamma0=1.0), _JUMP),
         ],
     )
+    sampler.log_prob_fn = partial(log_posterior, problem)  # emcee wraps what it is given, and prints whatever ends it
     if isinstance(begin, Chain):
         before = begin
         state = emcee.State(begin.points[-1], log_prob=begin.heights[-1], random_state=begin.dice)
@@ -96,9 +100,10 @@ def _walk(sampler: Any, state: Any, before: Chain, steps: int, saved: Saved | No
 def starting_points(
     problem: Problem, search: Search, identification: Identification, walkers: int, seed: int
 ) -> NDArray[np.float64]:
-    """Points around the best one, shape (walkers, parameters): normal, wider than the posterior should be, within bounds.
+    """Points around the best ones, shape (walkers, parameters): normal, wider than the posterior should be, within bounds.
 
-    What falls outside is reflected inside. Where a point is impossible another is drawn, ever nearer to the best.
+    Minima nearly as high as the best one have as many walkers each, since walkers hardly find a mode that none begins in.
+    What falls outside is reflected inside. Where a point is impossible another is drawn, ever nearer to its minimum.
 
     Raises
     ------
@@ -108,10 +113,12 @@ def starting_points(
     dice = np.random.default_rng(seed)
     low, high = (np.array([getattr(each, end) for each in problem.parameters]) for end in ("low", "high"))
     root = np.linalg.cholesky(identification.covariance + np.diag(1e-12 * (high - low) ** 2)) * _WIDER
+    tops = [each.values for each in search.distinct if each.cost < search.best.cost + _RIVAL]
+    middles = np.array([tops[walker % len(tops)] for walker in range(walkers)])
     points = np.empty((walkers, len(low)))
     lacking = np.ones(walkers, dtype=bool)
     for attempt in range(_TRIES):
-        drawn = search.best.values + dice.standard_normal(points.shape) @ root.T * 0.8**attempt
+        drawn = middles + dice.standard_normal(points.shape) @ root.T * 0.8**attempt
         points[lacking] = _reflected(drawn, low, high)[lacking]
         lacking[lacking] = ~np.isfinite(log_posterior(problem, points[lacking]))
         if not lacking.any():

@@ -193,6 +193,13 @@ def test_nothing_is_overwritten_without_force(observed: Path, sdmodel, ending):
     assert path.read_bytes() != b"mine"
 
 
+def test_the_command_of_a_walk_that_is_longer_than_asked_for_tells_its_length(observed: Path, sdmodel):
+    """What is resumed with fewer steps than it has stays as long as it is."""
+    sdmodel("calibrate", *FREE, *SHORT, "--name", "long")
+    done = sdmodel("calibrate", *FREE, "--resume", "--steps", "10", "--name", "long")
+    assert "--posterior --steps 150 --seed 1" in done.stdout.splitlines()[-1]
+
+
 def test_names_that_nobody_chose_are_numbered(observed: Path, sdmodel):
     """So that each calibration stays."""
     for _ in range(2):
@@ -268,6 +275,11 @@ def test_a_bound_that_binds_is_told(observed: Path, sdmodel):
         ((*FREE, "--seed", "-1"), "the seed is -1; "),
         ((*FREE, "--starts", "0"), "0 starts are asked for; "),
         ((*FREE, "--posterior", "--walkers", "3"), "3 walkers are asked for; "),
+        ((*FREE, "--posterior", "--walkers", "0"), "0 walkers are asked for; "),
+        (
+            (*FREE, "--posterior", "--steps", "1000000000000"),
+            "so many starts, walkers and steps do not fit into memory",
+        ),
         ((*FREE, "--posterior", "--steps", "0"), "0 steps are asked for; "),
         ((*FREE, "--name", "a/b"), "'a/b': is no name for a calibration; "),
         ((*FREE, "--name", "none", "--resume"), f"runs/none{CHAIN}: there is no calibration to resume; "),

@@ -26,6 +26,7 @@ open = 1 ~ [0,?] ~ |
 fixed == 4 ~ [0,10] ~ |
 odd[region] = 1, 2 ~ [0,5] ~ |
 far = 50 ~ [1,10] ~ |
+"in = quotes" = 1 ~ [0,2] ~ |
 ********************************************************
 	.Uncertainties
 ********************************************************~
@@ -66,6 +67,14 @@ def _prior(name: str, *arguments: float) -> Sampling:
 def test_bounds_are_those_told_else_those_of_the_model():
     """The range of the units field is what the author allows; the command line knows better."""
     assert _bounds("rate", "LIFETIME = 2 : 8") == {"rate": (0, 10), "lifetime": (2, 8)}
+
+
+def test_an_equals_sign_inside_quotes_belongs_to_the_name():
+    """With bounds behind it or without."""
+    (bounds,) = _bounds('"in = quotes"').values()
+    assert bounds == (0, 2)
+    (bounds,) = _bounds('"in = quotes"=0:3').values()
+    assert bounds == (0, 3)
 
 
 def test_an_optimisation_file_frees_constants_and_starts_them():
@@ -125,6 +134,8 @@ def test_causes_are_all_that_a_variable_depends_on():
         (["rate=5"], "'rate=5' says no bounds; write \"rate=low:high\""),
         (["rate=0:inf"], "'rate' has bounds that are not finite"),
         (["rate=nan:1"], "'rate' has bounds that are not finite"),
+        (["rate=-1e308:1e308"], "'rate' has bounds that are not finite, or too far apart"),
+        (['"share = odd"=1'], "'\"share = odd\"=1' says no bounds"),
         (["rate", "RATE=0:5"], "'rate' is named twice"),
         (["odd[east]"], "east"),
     ],

@@ -73,6 +73,24 @@ def test_the_posterior_of_a_linear_model_is_the_normal_one_and_a_prior_without_d
     assert posterior.marginals[0].gain > 0.99
 
 
+def test_a_posterior_of_two_modes_holds_both_by_their_weight():
+    """A square is observed and a normal prior prefers one of its roots: each mode's share is that of its density."""
+    model = tiny_model("y = x^2 + 0*Time\nx = 0.5")
+    prior = Sampling(
+        "multivariate", variations=(Variation("x", (), Distribution("RANDOM_NORMAL", (-2.0, 2.0, 0.5, 1.0))),)
+    )
+    series = Series("y", read_formula("y"), "y", TIMES, np.ones(5), ErrorModel("absolute", 0.4), "", Place("s", 1))
+    found = calibrate_model(model, [series], free_constants(model, prior=prior))
+    posterior = with_posterior(found, steps=1500, walkers=32).posterior
+    assert posterior is not None
+    assert not posterior.doubts
+    grid = np.linspace(-2, 2, 4001)
+    density = np.exp(-0.5 * 5 * ((grid**2 - 1) / 0.4) ** 2 - 0.5 * (grid - 0.5) ** 2)
+    below = density[grid < 0].sum() / density.sum()
+    assert 0.2 < below < 0.4
+    assert (posterior.kept < 0).mean() == pytest.approx(below, abs=0.05)
+
+
 def test_a_walk_that_is_stored_and_goes_on_is_the_walk_that_never_stopped(found, tmp_path):
     """Points, heights and the state of chance, bit for bit, wherever it is cut."""
     begin = starting_points(found.problem, found.search, found.identification, 32, 1)
