@@ -13,7 +13,7 @@ from sdmodel.scenario import make_design
 from sdmodel.vensim import read_savelist, sampling_of_ranges
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
-MEMBERS = 20_000
+MEMBERS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def design(model):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.benchmark(group="an ensemble of 20,000 members")
+@pytest.mark.benchmark(group="an ensemble of 60,000 members")
 class TestStream:
     def test_single(self, benchmark, model, saved):
         benchmark.pedantic(sd.simulate, (model,), {"save": saved}, rounds=20, warmup_rounds=1)

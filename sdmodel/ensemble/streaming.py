@@ -26,7 +26,7 @@ from ..store import Ensemble, add_members, added_to, block_members, create_ensem
 DESIGN, DIGEST = "design", "design_sha256"
 """Attributes of an ensemble: the text of the `.vsc` file that its design comes from, and the hash of all its numbers."""
 
-_SLAB_BYTES = 2**28
+_SLAB_BYTES = 2**27
 _HELD = 4
 """So many times the results of a slab fit into the memory allowed: one is simulated while another is stored."""
 _SAME: Mapping[str, str] = {
