@@ -18,11 +18,11 @@ _COMMANDS = {
     "runs": "List the stored runs.",
     "show": "Show one stored run whole.",
     "rerun": "Make a stored run again from its own record and compare.",
-    "check": "Tell every fault and doubt of a model.",
-    "calibrate": "Find the constants that agree best with data.",
-    "fit": "Tell how well a stored run agrees with observations.",
-    "ensemble": "Simulate many members with constants drawn, and tell their spread.",
     "levers": "List what a model lets you change.",
+    "check": "Tell every fault and doubt of a model.",
+    "ensemble": "Simulate many members and tell their spread.",
+    "fit": "Tell how well a stored run agrees with observations.",
+    "calibrate": "Find the constants that agree best with data.",
     "plot": "Draw stored runs over time.",
 }
 _DONE, _FAULT, _INTERRUPTED = 0, 1, 130
