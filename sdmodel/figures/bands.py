@@ -7,7 +7,6 @@ import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from ..dataset import DATE, TIME, find_variable, long_name, subscript_dims
+from .panels import evenly_chosen, level_line, model_lines, name_labels, time_axis
 from .style import (
     COLOURS,
     DASHES,
@@ -29,7 +29,6 @@ from .style import (
     SMALL,
     check_distinct,
     columns_for,
-    date_axis,
     dress,
     page_of_panels,
     scale_numbers,
@@ -108,7 +107,7 @@ def _draw_panel(
         fan for place, run in enumerate(runs) for fan in _fans(runs[run], name, spaghetti.get(run), place, dated=dated)
     ]
     every = list(dict.fromkeys(fan.label for fan in fans))
-    labels = every if len(every) <= _MOST else [every[int(at)] for at in np.linspace(0, len(every) - 1, _MOST).round()]
+    labels = evenly_chosen(every, _MOST)
     alone = len(runs) == 1
     fans = [_told_apart(fan, labels, alone=alone) for fan in fans if fan.label in labels]
     units = str(first.attrs.get("units", ""))
@@ -121,13 +120,13 @@ def _draw_panel(
     else:
         scale_numbers(axes, units, drawn)
     axes.margins(x=0)
-    if dated:
-        date_axis(axes)
-    else:
-        time = next(iter(runs.values()))[TIME]  # which a constant has none of
-        axes.set_xlabel(str(time.attrs.get("units") or "Time"), fontsize=NORMAL, color=GREY)
+    time = next(iter(runs.values()))[TIME]  # which a constant has none of
+    time_axis(axes, time.attrs.get("units"), dated=dated)
     if len(labels) > 1:
-        _name_labels(axes, labels, len(every), alone=alone)
+        name_labels(axes, labels, alone=alone, linewidth=1.5, handlelength=1.8)
+    if len(labels) < len(every):
+        told = f"{len(labels)} of {len(every)} labels; name[label] chooses others"
+        axes.set_xlabel(f"{axes.get_xlabel()}\n{told}".strip(), fontsize=SMALL, color=GREY)
 
 
 def _fans(run: xr.Dataset, name: str, members: xr.Dataset | None, place: int, *, dated: bool) -> Iterator[_Fan]:
@@ -147,9 +146,7 @@ def _fans(run: xr.Dataset, name: str, members: xr.Dataset | None, place: int, *,
 
 def _spread(variable: xr.DataArray, run: xr.Dataset) -> xr.DataArray:
     """A constant as a level line, and a single run as its own median."""
-    if TIME not in variable.dims:
-        variable = variable.expand_dims({TIME: run[TIME]})
-        variable = variable.assign_coords({DATE: run[DATE]}) if DATE in run.coords else variable
+    variable = level_line(run, variable)
     return variable if PROBABILITY in variable.dims else variable.expand_dims({PROBABILITY: [_MIDDLE]})
 
 
@@ -217,22 +214,6 @@ def _power(value: float, _place: object = None) -> str:
     return f"${factor}10^{{{int(exponent)}}}$"
 
 
-def _name_labels(axes: Axes, labels: Sequence[str], every: int, *, alone: bool) -> None:
-    """A small legend beside the panel, and how many labels it leaves out."""
-    handles = [
-        Line2D([], [], linewidth=1.5, label=textwrap.fill(label, 24), **look)
-        for place, label in enumerate(labels)
-        for look in ({"color": COLOURS[place]} if alone else {"color": GREY, "linestyle": DASHES[place]},)
-    ]
-    axes.legend(
-        handles=handles, fontsize=SMALL, handlelength=1.8, labelspacing=0.25, borderpad=0.2, frameon=False,
-        loc="upper left", bbox_to_anchor=(1.0, 1.0),
-    )  # fmt: skip
-    if len(labels) < every:
-        told = f"{len(labels)} of {every} labels; name[label] chooses others"
-        axes.set_xlabel(f"{axes.get_xlabel()}\n{told}".strip(), fontsize=SMALL, color=GREY)
-
-
 def _frame(figure: Figure, runs: Mapping[str, xr.Dataset], spaghetti: bool, title: str | None) -> None:  # noqa: FBT001
     """What line and bands mean above, origin below."""
     handles: list[Any] = []
@@ -262,8 +243,7 @@ def _frame(figure: Figure, runs: Mapping[str, xr.Dataset], spaghetti: bool, titl
 
 def _origin(runs: Mapping[str, xr.Dataset]) -> list[str]:
     """Model and hash once, and for each ensemble its scenario, changes, members and how they were drawn."""
-    models = {(str(run.attrs.get("model", "")), str(run.attrs.get("model_sha256", ""))) for run in runs.values()}
-    lines = [f"Model {Path(model).name}, sha256 {sha256[:12]}" for model, sha256 in sorted(models)]
+    lines = model_lines(runs)
     for name, run in runs.items():
         told = "; ".join(filter(None, (_changes(run), _members(run)))) or "no changes"
         lines.append(textwrap.fill(f"{name}: {told}", _PAGE, subsequent_indent="    "))

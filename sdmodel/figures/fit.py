@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..errors import FigureError
-from .style import COLOURS, GREY, LARGE, NORMAL, SMALL, columns_for, date_axis, dress, page_of_panels, scale_numbers
+from .panels import time_axis
+from .style import COLOURS, GREY, LARGE, NORMAL, SMALL, columns_for, dress, page_of_panels, scale_numbers
 
 _SHADES = (0.15, 0.25, 0.35, 0.45)
 _HEIGHTS = {1: 3.9, 2: 2.4, 3: 1.85}
@@ -59,10 +60,7 @@ def _draw(axes: Axes, name: str, panel: xr.Dataset, columns: int) -> None:
     )  # fmt: skip
     scale_numbers(axes, units, np.concatenate([np.ravel(each.values) for each in panel.data_vars.values()]))
     axes.margins(x=0.03)
-    if times.dtype.kind == "M":
-        date_axis(axes)
-    else:
-        axes.set_xlabel(str(panel["time"].attrs.get("units") or "Time"), fontsize=NORMAL, color=GREY)
+    time_axis(axes, panel["time"].attrs.get("units"), dated=times.dtype.kind == "M")
 
 
 def _bands(panel: xr.Dataset) -> list[float]:

@@ -8,7 +8,6 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..dataset import DATE, TIME, headlines, long_name, member_dims, subscript_dims
 from ..errors import DatasetError
+from .panels import WORDS, evenly_chosen, level_line, model_lines, name_labels, time_axis
 from .style import (
     COLOURS,
     DASHES,
@@ -29,7 +29,6 @@ from .style import (
     SMALL,
     check_distinct,
     columns_for,
-    date_axis,
     dress,
     page_of_panels,
     scale_numbers,
@@ -43,7 +42,6 @@ _LINE, _PAGE = 240, 145
 _COMMENT = re.compile(r"\{([^}]*)\}")
 _WIDEST, _THINNEST = 2.4, 1.1
 """Points: of several runs the first is the widest, the last lies on top and is the thinnest, so that equals show."""
-_WORDS = 24
 
 
 @dataclass(frozen=True)
@@ -87,18 +85,10 @@ def plot_runs(runs: Mapping[str, xr.Dataset], names: Sequence[str], *, title: st
 def _of_run(name: str, run: xr.Dataset, names: Sequence[str]) -> list[xr.DataArray]:
     """The variables of one run; what is missing is told with the run's name."""
     try:
-        return [_over_time(run, variable) for variable in headlines(run, names).values()]
+        return [level_line(run, variable) for variable in headlines(run, names).values()]
     except DatasetError as fault:
         message = "\n".join(f"run '{name}': {line}" for line in str(fault).splitlines())
         raise DatasetError(message) from fault
-
-
-def _over_time(run: xr.Dataset, variable: xr.DataArray) -> xr.DataArray:
-    """A constant as a level line."""
-    if TIME in variable.dims:
-        return variable
-    level = variable.expand_dims({TIME: run[TIME]})
-    return level.assign_coords({DATE: run[DATE]}) if DATE in run.coords else level
 
 
 def _draw_panel(axes: Axes, variables: Sequence[xr.DataArray], columns: int, *, dated: bool) -> None:
@@ -107,18 +97,15 @@ def _draw_panel(axes: Axes, variables: Sequence[xr.DataArray], columns: int, *, 
     units = str(variables[0].attrs.get("units", ""))
     dress(axes, long_name(variables[0]), units, columns)
     every = list(dict.fromkeys(curve.label for curve in curves))
-    labels = _chosen(every, len(variables))
+    labels = evenly_chosen(every, len(COLOURS) if len(variables) == 1 else len(DASHES))
     curves = [curve for curve in curves if curve.label in labels]
     for curve in curves:
         _draw_curve(axes, curve, _look(curve, labels, len(variables)))
     scale_numbers(axes, units, np.concatenate([curve.values.ravel() for curve in curves]))
     axes.margins(x=0)
-    if dated:
-        date_axis(axes)
-    else:
-        axes.set_xlabel(str(variables[0].coords[TIME].attrs.get("units") or "Time"), fontsize=NORMAL, color=GREY)
+    time_axis(axes, variables[0].coords[TIME].attrs.get("units"), dated=dated)
     if len(labels) > 1:
-        _name_labels(axes, labels, len(variables))
+        name_labels(axes, labels, alone=len(variables) == 1, linewidth=1.3, handlelength=2.2)
     if len(labels) < len(every):
         _tell_rest(axes, variables[0], labels, every)
 
@@ -133,14 +120,6 @@ def _curves(run: int, variable: xr.DataArray, *, dated: bool) -> Iterator[_Curve
         values = np.asarray(part.values, dtype=float).reshape(len(times), -1)
         label = ", ".join(str(variable.coords[dim].values[at]) for dim, at in zip(dims, place, strict=True))
         yield _Curve(run, label, times, np.where(np.isfinite(values), values, np.nan))
-
-
-def _chosen(labels: Sequence[str], runs: int) -> list[str]:
-    """As many labels as can be told apart, evenly from the first to the last."""
-    most = len(COLOURS) if runs == 1 else len(DASHES)
-    if len(labels) <= most:
-        return list(labels)
-    return [labels[int(place)] for place in np.linspace(0, len(labels) - 1, most).round()]
 
 
 def _look(curve: _Curve, labels: Sequence[str], runs: int) -> dict[str, Any]:
@@ -169,23 +148,10 @@ def _draw_curve(axes: Axes, curve: _Curve, look: dict[str, Any]) -> None:
     axes.plot(curve.times, np.nanmedian(curve.values, axis=1), **(look | {"linewidth": 1.3}))
 
 
-def _name_labels(axes: Axes, labels: Sequence[str], runs: int) -> None:
-    """A small legend beside the panel, where it hides no line."""
-    handles = [
-        Line2D([], [], linewidth=1.3, label=textwrap.fill(label, _WORDS), **look)
-        for place, label in enumerate(labels)
-        for look in ({"color": COLOURS[place]} if runs == 1 else {"color": GREY, "linestyle": DASHES[place]},)
-    ]
-    axes.legend(
-        handles=handles, fontsize=SMALL, handlelength=2.2, labelspacing=0.25, borderpad=0.2, frameon=False,
-        loc="upper left", bbox_to_anchor=(1.0, 1.0),
-    )  # fmt: skip
-
-
 def _tell_rest(axes: Axes, variable: xr.DataArray, labels: Sequence[str], every: Sequence[str]) -> None:
     """Say under a panel how many labels it leaves out, and how to choose them."""
     dims = " and ".join(long_name(variable.coords[dim]) for dim in subscript_dims(variable))
-    told = textwrap.fill(f"{len(labels)} of {len(every)} labels of {dims}; name[label] chooses others", 2 * _WORDS)
+    told = textwrap.fill(f"{len(labels)} of {len(every)} labels of {dims}; name[label] chooses others", 2 * WORDS)
     axes.set_xlabel(f"{axes.get_xlabel()}\n{told}".strip(), fontsize=SMALL, color=GREY)
 
 
@@ -207,10 +173,7 @@ def _frame(figure: Figure, runs: Mapping[str, xr.Dataset], title: str | None, co
 
 def _origin(runs: Mapping[str, xr.Dataset]) -> list[str]:
     """Model, hash, scenario and changes: once for all runs that share a model."""
-    lines = []
-    models = {(str(run.attrs.get("model", "")), str(run.attrs.get("model_sha256", ""))) for run in runs.values()}
-    for model, sha256 in sorted(models):
-        lines.append(f"Model {Path(model).name}, sha256 {sha256[:12]}")
+    lines = model_lines(runs)
     methods = {name: _method(run) for name, run in runs.items()}
     differ = len(set(methods.values())) > 1
     for name, run in runs.items():
