@@ -22,6 +22,10 @@ TIME = "time"
 DATE = "date"
 MEMBER = "member"
 """The dimension of an ensemble."""
+PROBABILITY = "probability"
+"""The dimension of quantiles over members."""
+BLOCK = "members_in_a_block"
+"""The attribute of a stored ensemble that tells how many members lie, and are read, together."""
 PROVENANCE = ("model", "model_sha256", "integrator", "engine", "created")
 """Attributes that every run has."""
 

@@ -12,8 +12,8 @@ import click
 import numpy as np
 import xarray as xr
 
-from ..comparison import LEFT_OUT, PROBABILITY, quantiles, share_where
-from ..dataset import MEMBER, TIME, find_variable, long_name, subscript_dims
+from ..comparison import LEFT_OUT, quantiles, share_where
+from ..dataset import MEMBER, PROBABILITY, TIME, find_variable, long_name, subscript_dims
 from ..store import loaded
 from ..vensim import read_formula
 from .headlines import round_times

@@ -15,12 +15,11 @@ from .agreement import (
     squared_correlation,
     theil_shares,
 )
-from .members import LEFT_OUT, PROBABILITY, quantiles, share_where
+from .members import LEFT_OUT, quantiles, share_where
 
 __all__ = [
     "AGREEMENT",
     "LEFT_OUT",
-    "PROBABILITY",
     "TheilShares",
     "band",
     "band_width",

@@ -15,10 +15,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from sympy import Expr
 
-from ..dataset import MEMBER, TIME, evaluate_formula, find_variable, long_name
+from ..dataset import BLOCK, MEMBER, PROBABILITY, TIME, evaluate_formula, find_variable, long_name
 from ..errors import DatasetError
 
-PROBABILITY = "probability"
 LEFT_OUT = "members_left_out"
 """The attribute of a variable's quantiles that tells how many members at most had no number at one time."""
 
@@ -26,7 +25,6 @@ _PIECE = 2**28
 """Bytes of a variable that are read at a time. Every piece reads all files of the variable, so that few are quicker."""
 _SORTED = 2**24
 """Bytes of it that are copied and sorted at a time."""
-_BLOCK = "members_in_a_block"
 _MEMBERS = 4096
 
 
@@ -104,7 +102,7 @@ def _reading(what: str) -> Iterator[None]:
 
 def _blocks(run: xr.Dataset, over: str) -> Iterator[xr.Dataset]:
     """A run in blocks of members, as they are stored together."""
-    size = int(run.attrs.get(_BLOCK, _MEMBERS))
+    size = int(run.attrs.get(BLOCK, _MEMBERS))
     for first in range(0, run.sizes[over], size):
         yield run.isel({over: slice(first, first + size)})
 

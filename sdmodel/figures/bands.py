@@ -18,7 +18,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from ..dataset import DATE, TIME, find_variable, long_name, subscript_dims
+from ..dataset import DATE, PROBABILITY, TIME, find_variable, long_name, subscript_dims
 from .panels import evenly_chosen, level_line, model_lines, name_labels, time_axis
 from .style import (
     COLOURS,
@@ -33,9 +33,6 @@ from .style import (
     page_of_panels,
     scale_numbers,
 )
-
-PROBABILITY = "probability"
-"""The dimension of quantiles."""
 
 _MIDDLE = 0.5
 _NEAR = 1e-9

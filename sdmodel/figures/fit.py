@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from ..dataset import PROBABILITY
 from ..errors import FigureError
 from .panels import time_axis
 from .style import COLOURS, GREY, LARGE, NORMAL, SMALL, columns_for, dress, page_of_panels, scale_numbers
@@ -65,7 +66,7 @@ def _draw(axes: Axes, name: str, panel: xr.Dataset, columns: int) -> None:
 
 def _bands(panel: xr.Dataset) -> list[float]:
     """The probabilities of the bands, the widest first."""
-    return sorted(map(float, panel["probability"].values), reverse=True)
+    return sorted(map(float, panel[PROBABILITY].values), reverse=True)
 
 
 def _frame(figure: Figure, panel: xr.Dataset, title: str | None, origin: str) -> None:

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..comparison import AGREEMENT, band, band_width, covered_share, crps, crps_skill
-from ..dataset import DATE, TIME, dates_of, member_dims
+from ..dataset import DATE, PROBABILITY, TIME, dates_of, member_dims
 from ..errors import Fault, ObservationError
 from .likelihood import log_likelihood, modelled, predictive
 from .series import Series
@@ -184,11 +184,11 @@ def _panel(series: Series, time: xr.Variable, said: NDArray[np.float64], bands: 
     return xr.Dataset(
         {
             "middle": ((TIME,), np.median(said, axis=1), units),
-            "low": (("probability", TIME), edges[:, 0], units),
-            "high": (("probability", TIME), edges[:, 1], units),
+            "low": ((PROBABILITY, TIME), edges[:, 0], units),
+            "high": ((PROBABILITY, TIME), edges[:, 1], units),
             "observed": (("observation",), observed, units),
             "least": (("observation",), least, units),
             "most": (("observation",), most, units),
         },
-        {TIME: time, "probability": probabilities, "at": (("observation",), at)},
+        {TIME: time, PROBABILITY: probabilities, "at": (("observation",), at)},
     )

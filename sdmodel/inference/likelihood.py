@@ -10,15 +10,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import TIME, evaluate_formula, find_variable, member_dims
+from ..dataset import BLOCK, TIME, evaluate_formula, find_variable, member_dims
 from ..errors import DatasetError, Fault, ObservationError
 from ..model import references, referred
 from .series import Series
 
 _NUMBERS = 2**23
 """So many numbers of a run are read at a time, 64 MiB."""
-_BLOCK = "members_in_a_block"
-"""The attribute of a stored ensemble that tells how many members lie together."""
 _ROUNDING = 1e-9
 
 
@@ -134,7 +132,7 @@ def _blocks(part: xr.Dataset, times: int) -> Iterator[tuple[int, int, xr.Dataset
     if len(dims) != 1:
         yield 0, count, part.load()
         return
-    stored = int(part.attrs.get(_BLOCK, 1))
+    stored = int(part.attrs.get(BLOCK, 1))
     row = sum(each.size // each.sizes[dims[0]] for each in part.data_vars.values() if dims[0] in each.dims)
     numbers = row // max(1, part.sizes[TIME]) * times  # a store is read for all times of a block at once
     step = max(1, _NUMBERS // max(1, numbers * stored)) * stored

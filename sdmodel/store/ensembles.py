@@ -22,7 +22,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import MEMBER, check_run
+from ..dataset import BLOCK, MEMBER, check_run
 from ..errors import DatasetError, StoreError
 from ..files import remove_stale
 from .chunks import RECORD, missing_chunks
@@ -30,9 +30,9 @@ from .forms import AS_STORED, ORDER, UNREADABLE, as_saved, besides, check_attrib
 from .locks import Identity, identity_of, locked
 
 ENSEMBLE_SUFFIX = ".zarr"
-DONE, WANTED, BROKEN, BLOCK = "members_done", "members_wanted", "members_not_finite", "members_in_a_block"
-"""Attributes of a stored ensemble: how many members are stored, of how many, how many of them have values that are not
-finite, and how many are stored together."""
+DONE, WANTED, BROKEN = "members_done", "members_wanted", "members_not_finite"
+"""Attributes of a stored ensemble: how many members are stored, of how many, and how many of them have values that are not
+finite."""
 FIRST = "first_not_finite"
 """The attribute that names the first members that are not finite, if there are some."""
 

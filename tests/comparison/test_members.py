@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from sdmodel.comparison import LEFT_OUT, PROBABILITY, quantiles, share_where
+from sdmodel.comparison import LEFT_OUT, quantiles, share_where
 from sdmodel.comparison import members as members_module
+from sdmodel.dataset import PROBABILITY
 from sdmodel.errors import DatasetError
 from sdmodel.store import add_members, added_to, create_ensemble, open_run
 from sdmodel.vensim import read_formula
