@@ -318,7 +318,9 @@ def test_a_terminal_sees_members_a_second(cup: Path, project: Path):
 
 def test_an_interruption_says_how_the_ensemble_goes_on(cup: Path, project: Path, sdmodel: Command):
     """What is stored stays; the same command goes on with it."""
-    code = "from sdmodel.cli import main; main(['ensemble', '-e', 'cup.vsc', '-n', '2000000', '--name', 'big'])"
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a background job ignores it
+    command = "from sdmodel.cli import main; main(['ensemble', '-e', 'cup.vsc', '-n', '2000000', '--name', 'big'])"
+    code = f"{heeding}; {command}"
     environment = os.environ | {"PYTHONPATH": str(project)}
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True

@@ -116,8 +116,9 @@ def _on_a_terminal(command: list[str], width: int, environment: dict[str, str], 
 def test_an_interrupted_command_ends_with_130_and_stores_nothing(tea: Path, environment: dict[str, str]):
     """Ctrl-C while it waits for a model that comes through a pipe."""
     os.mkfifo(tea / "slow.mdl")
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a background job ignores it
     process = subprocess.Popen(
-        [*COMMAND, "run", "slow.mdl"],
+        [sys.executable, "-c", f"{heeding}; from sdmodel.cli import main; main(['run', 'slow.mdl'])"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
