@@ -6,22 +6,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checking import check_model
+    from .checking import check_model, find_loops, find_paths
     from .comparison import quantiles, share_where
     from .ensemble import run_ensemble
-    from .errors import ModelError, ScenarioError, SdmodelError, SimulationError, StoreError
+    from .errors import LoopError, ModelError, ScenarioError, SdmodelError, SimulationError, StoreError
+    from .figures import plot_diagram
     from .inference import calibrate_model, fit_run, read_observations, read_series
-    from .model import Model
+    from .model import CausalPath, Model
     from .scenario import make_design
     from .simulation import simulate
     from .store import open_run, save_run
     from .vensim import read_document as open_document
-    from .vensim import read_formula, read_model, read_sampling, read_scenario
+    from .vensim import read_formula, read_model, read_sampling, read_scenario, read_sketch
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Model": ("model", "Model"),
+    "CausalPath": ("model", "CausalPath"),
+    "LoopError": ("errors", "LoopError"),
     "ModelError": ("errors", "ModelError"),
     "ScenarioError": ("errors", "ScenarioError"),
     "SdmodelError": ("errors", "SdmodelError"),
@@ -29,16 +32,20 @@ _HOMES = {
     "StoreError": ("errors", "StoreError"),
     "calibrate_model": ("inference", "calibrate_model"),
     "check_model": ("checking", "check_model"),
+    "find_loops": ("checking", "find_loops"),
+    "find_paths": ("checking", "find_paths"),
     "fit_run": ("inference", "fit_run"),
     "make_design": ("scenario", "make_design"),
     "open_document": ("vensim", "read_document"),
     "open_run": ("store", "open_run"),
+    "plot_diagram": ("figures", "plot_diagram"),
     "quantiles": ("comparison", "quantiles"),
     "read_formula": ("vensim", "read_formula"),
     "read_model": ("vensim", "read_model"),
     "read_observations": ("inference", "read_observations"),
     "read_sampling": ("vensim", "read_sampling"),
     "read_scenario": ("vensim", "read_scenario"),
+    "read_sketch": ("vensim", "read_sketch"),
     "read_series": ("inference", "read_series"),
     "run_ensemble": ("ensemble", "run_ensemble"),
     "save_run": ("store", "save_run"),
@@ -48,6 +55,8 @@ _HOMES = {
 """Where each public name lives."""
 
 __all__ = [
+    "CausalPath",
+    "LoopError",
     "Model",
     "ModelError",
     "ScenarioError",
@@ -56,10 +65,13 @@ __all__ = [
     "StoreError",
     "calibrate_model",
     "check_model",
+    "find_loops",
+    "find_paths",
     "fit_run",
     "make_design",
     "open_document",
     "open_run",
+    "plot_diagram",
     "quantiles",
     "read_formula",
     "read_model",
@@ -67,6 +79,7 @@ __all__ = [
     "read_sampling",
     "read_scenario",
     "read_series",
+    "read_sketch",
     "run_ensemble",
     "save_run",
     "share_where",

@@ -64,6 +64,14 @@ class ObservationError(FaultsError):
     """Observations, or what they are held against, that cannot be used."""
 
 
+class PageError(FaultsError):
+    """What a figure is to show, written so that it cannot be drawn."""
+
+
+class LoopError(SdmodelError):
+    """A feedback loop that is asked for and that the model does not have."""
+
+
 class SimulationError(SdmodelError):
     """A run that cannot be made, or that broke off."""
 

@@ -41,7 +41,7 @@ def check_model(
     """
     rules = _chosen(only, skip)
     try:
-        subject = Subject(_changed(model if isinstance(model, Model) else read_model(model), scenario))
+        subject = Subject(changed(model if isinstance(model, Model) else read_model(model), scenario))
     except ModelError as error:
         return ordered(fault_findings(error))
     wanted = {rule.name for rule in rules} | {_RUN}
@@ -59,7 +59,7 @@ def _chosen(only: Collection[str], skip: Collection[str]) -> list[Rule]:
     return [rule for rule in RULES.values() if (not only or rule.name in only) and rule.name not in skip]
 
 
-def _changed(model: Model, scenario: Scenario | str | Path | Sequence[Scenario | str | Path]) -> Model:
+def changed(model: Model, scenario: Scenario | str | Path | Sequence[Scenario | str | Path]) -> Model:
     """The model with what a scenario changes written into it."""
     several = [scenario] if isinstance(scenario, Scenario | str | Path) else list(scenario)
     if not several:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import shlex
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +14,23 @@ from click.core import ParameterSource
 
 from ..errors import CalibrationError
 from ..inference import (
-    CHAIN,
     SEED,
     STARTS,
     STEPS,
+    Beyond,
     Calibration,
-    Chain,
     Parameter,
     Series,
     calibrate_model,
     check_free,
+    constants_beyond,
     free_constants,
-    least_walkers,
-    marks,
+    joined_observations,
     module_of_calibrate,
-    read_chain,
+    priors_unused,
     read_observations,
     record,
     series_of_payoff,
-    with_posterior,
-    write_chain,
     write_results,
 )
 from ..model import Integrator, Model, references, referred
@@ -45,7 +39,6 @@ from ..store import check_folder
 from ..vensim import read_change, read_optimisation, read_payoff, read_sampling, read_scenario
 from .calibrated import print_calibration
 from .observed import chosen_series, names_option, observations_option, observed_series, series_option
-from .progress import members_bar
 from .project import (
     force_option,
     json_option,
@@ -56,26 +49,11 @@ from .project import (
     runs_option,
     scenario_path,
 )
+from .sampled import Wish, enough_memory, sampled_posterior
 from .tables import note, patience, print_json
 
 _SAMPLES = 1000
-_BETWEEN = 5.0
-"""Seconds between two times at which the walk is stored; longer if that takes a tenth of them."""
-
-_NOT_REPEATED = frozenset({"as_json", "force", "resume", "name", "seed", "sampled", "steps"})
-
-
-@dataclass(frozen=True)
-class _Wish:
-    """What is wanted of a posterior, and where a calibration goes."""
-
-    stem: Path
-    wanted: bool
-    walkers: int | None
-    steps: int
-    samples: int
-    resume: bool
-    force: bool
+_NOT_REPEATED = frozenset({"as_json", "force", "resume", "name", "seed", "sampled", "steps", "ensemble"})
 
 
 @click.command(
@@ -112,6 +90,20 @@ class _Wish:
 @click.option(
     "--samples", type=click.IntRange(min=1), default=_SAMPLES, show_default=True, help="Posterior draws to store."
 )
+@click.option(
+    "--beyond",
+    metavar="FILE.vsc",
+    help="What the draws have besides: constants that act only later, each drawn from its distribution in this file.",
+)
+@click.option(
+    "--equal",
+    multiple=True,
+    metavar='"NAME=FREE NAME"',
+    help="A constant that is equal in each draw to one that is free; once for each.",
+)
+@click.option(
+    "--ensemble", metavar="FILE.vsc", help="Store the draws as this file, and FILE.tab (default: NAME.vsc of the runs)."
+)
 @click.option("--seed", type=int, default=SEED, show_default=True, help="Decides everything that is left to chance.")
 @click.option("--name", metavar="NAME", help="What the files are called (default: MODEL-calibrated, numbered).")
 @runs_option
@@ -124,8 +116,8 @@ class _Wish:
 def command(
     context: click.Context,
     model: str | None,
-    observations: str | None,
-    mapping: str | None,
+    observations: tuple[str, ...],
+    mapping: tuple[str, ...],
     names: tuple[str, ...],
     payoff: str | None,
     free: tuple[str, ...],
@@ -138,6 +130,9 @@ def command(
     walkers: int | None,
     steps: int,
     samples: int,
+    beyond: str | None,
+    equal: tuple[str, ...],
+    ensemble: str | None,
     seed: int,
     name: str | None,
     folder: str | None,
@@ -154,28 +149,35 @@ def command(
     NAME.chain.npz what --resume goes on from. `data say` is how much of the prior variance of a constant the data remove.
     """
     path = model_path(model)
-    wish = _Wish(
-        _stem(name, path, runs_folder(folder), resume=resume), sampled or resume, walkers, steps, samples, resume, force
-    )
+    wish = Wish(
+        _stem(name, path, runs_folder(folder), resume=resume), sampled or resume, walkers, steps, samples,
+        None if ensemble is None else Path(ensemble), resume, force,
+    )  # fmt: skip
+    _check_usage(wish, beyond, equal)
     _check(wish)
     read = model_read(path)
     series = _series(read, path, observations, mapping, payoff, names)
     typed = Scenario("", tuple(read_change(each) for each in changes))
     scenario = merge((*(read_scenario(scenario_path(each)) for each in scenarios), typed))
     constants = _free(read, free, optimisation, prior, scenario, series)
-    with _enough_memory(), patience(f"searching {path.stem}"):
+    besides = _beyond(read, constants, beyond, equal)
+    with enough_memory(), patience(f"searching {path.stem}"):
         found = calibrate_model(
             read, series, constants, scenario=scenario, integrator=integrator, starts=starts, seed=seed
         )
     if wish.wanted:
-        found = _sampled(found, wish)
+        found = sampled_posterior(found, wish)
     command_line = _repeating(context, found)
-    settings = {"command": command_line, "observations": observations, "starts": starts, "samples": samples}
-    files = write_results(found, wish.stem, samples=samples, force=force or resume, settings=settings)
+    settings = {"command": command_line, "observations": list(observations), "starts": starts, "samples": samples}
+    files = write_results(
+        found, wish.stem, samples=samples, force=force or resume, settings=settings, beyond=besides,
+        ensemble=wish.ensemble, replace=force,
+    )  # fmt: skip
     if as_json:
-        print_json(record(found) | {"name": wish.stem.name, "files": list(map(str, files)), "command": command_line})
+        told = {"name": wish.stem.name, "files": list(map(str, files)), "command": command_line}
+        print_json(record(found, besides) | told)
         return
-    print_calibration(found, files)
+    print_calibration(found, files, _going_on(context, found, wish))
     click.echo(f"again: {command_line}")
 
 
@@ -204,7 +206,23 @@ def _stem(name: str | None, model: Path, folder: Path, *, resume: bool) -> Path:
     return folder / next(each for each in candidates if each not in taken)
 
 
-def _check(wish: _Wish) -> None:
+def _check_usage(wish: Wish, beyond: str | None, equal: Sequence[str]) -> None:
+    """Make sure that the options go together.
+
+    Raises
+    ------
+    UsageError
+        If they do not.
+    """
+    if not wish.wanted and (beyond is not None or equal or wish.ensemble is not None):
+        message = "--beyond, --equal and --ensemble are about draws of the posterior; add --posterior"
+        raise click.UsageError(message)
+    if wish.ensemble is not None and wish.ensemble.suffix.lower() != ".vsc":
+        message = f"--ensemble writes a sensitivity file; let {str(wish.ensemble)!r:.60} end in .vsc"
+        raise click.UsageError(message)
+
+
+def _check(wish: Wish) -> None:
     """Tell before any work what keeps a calibration from being made or stored.
 
     Raises
@@ -215,14 +233,19 @@ def _check(wish: _Wish) -> None:
     if wish.wanted:
         module_of_calibrate("emcee")
         module_of_calibrate("arviz_stats")
-    check_free(wish.stem, force=wish.force or wish.resume)
-    if wish.resume and not os.path.lexists(_chain_path(wish)):
-        message = f"{_chain_path(wish)}: there is no calibration to resume; leave out --resume"
+    check_free(wish.stem, force=wish.force or wish.resume, ensemble=wish.ensemble, replace=wish.force)
+    if wish.resume and not os.path.lexists(wish.chain):
+        message = f"{wish.chain}: there is no calibration to resume; leave out --resume"
         raise CalibrationError(message)
 
 
 def _series(
-    model: Model, path: Path, observations: str | None, mapping: str | None, payoff: str | None, names: Sequence[str]
+    model: Model,
+    path: Path,
+    observations: Sequence[str],
+    mapping: Sequence[str],
+    payoff: str | None,
+    names: Sequence[str],
 ) -> tuple[Series, ...]:
     """What the model is held against: the series of a mapping file, or the terms of a payoff, of those names if any.
 
@@ -233,10 +256,11 @@ def _series(
     """
     if payoff is None:
         return observed_series(model, path, observations, mapping, names)
-    if mapping is not None or observations is None:
+    if mapping or not observations:
         message = "--payoff takes the place of --series, and needs observations by -d FILE"
         raise click.UsageError(message)
-    return chosen_series(series_of_payoff(read_payoff(payoff), read_observations(observations), model), names)
+    known = joined_observations([read_observations(each) for each in observations])
+    return chosen_series(series_of_payoff(read_payoff(payoff), known, model), names)
 
 
 def _free(
@@ -252,96 +276,53 @@ def _free(
     if control is not None and control.settings:
         note(f"{optimisation}: settings of Vensim's optimiser are not heeded: {', '.join(control.settings)}")
     moving = {referred(each)[0] for one in series for each in references(one.model)}
+    believed = read_sampling(prior) if prior else None
     found = free_constants(
-        model,
-        texts,
-        listed=control.free if control else (),
-        prior=read_sampling(prior) if prior else None,
-        scenario=scenario,
-        moving=moving,
+        model, texts, listed=control.free if control else (), prior=believed, scenario=scenario, moving=moving
     )
+    unused = priors_unused(model, believed, found) if believed else []
+    if unused:
+        note(f"{prior}: not free, so that their priors are not used: {', '.join(unused)}; free them by --free if meant")
     if not texts and control is None:
         note(f"free, since nothing else is named: {', '.join(each.name for each in found)}")
     return found
 
 
-@dataclass
-class _Keeper:
-    """Stores a walk from time to time, so that hardly anything is lost by an interruption."""
-
-    path: Path
-    marks: dict[str, str]
-    force: bool
-    told: int
-    last: Chain | None = None
-    due: float = field(default_factory=time.monotonic)
-
-    def keep(self, chain: Chain) -> None:
-        """Store the walk if the last time is long enough ago."""
-        self.last = chain
-        if time.monotonic() >= self.due:
-            self.store()
-
-    def store(self) -> None:
-        """Store the walk as far as it is."""
-        if self.last is None or self.last.steps == self.told:
-            return
-        began = time.monotonic()
-        write_chain(self.path, self.last, self.marks, force=self.force)
-        self.force, self.told = True, self.last.steps
-        self.due = time.monotonic() + max(_BETWEEN, 10 * (time.monotonic() - began))
+def _beyond(model: Model, free: Sequence[Parameter], file: str | None, equal: Sequence[str]) -> Beyond:
+    """What members have besides the posterior; what a file would draw that is free is told."""
+    found = constants_beyond(model, free, read_sampling(file) if file else None, equal)
+    if found.left:
+        note(f"{file}: free, so that the posterior draws them: {', '.join(found.left)}")
+    return found
 
 
-def _sampled(found: Calibration, wish: _Wish) -> Calibration:
-    """The calibration with its posterior; whatever ends the walk early, what was walked stays."""
-    walkers = least_walkers(len(found.parameters)) if wish.walkers is None else wish.walkers
-    path, belongs = _chain_path(wish), marks(found, walkers)
-    chain = read_chain(path, belongs) if wish.resume else None
-    done = chain.steps if chain else 0
-    keeper = _Keeper(path, belongs, wish.force or wish.resume, done)
-    count = {"done": done * walkers}
-    with _enough_memory(), members_bar("sampling the posterior") as tell, _kept(keeper):
-
-        def told(more: int) -> None:
-            count["done"] += more
-            if tell:
-                tell(count["done"], wish.steps * walkers)
-
-        return with_posterior(found, steps=wish.steps, walkers=walkers, chain=chain, saved=keeper.keep, told=told)
-
-
-@contextlib.contextmanager
-def _enough_memory() -> Iterator[None]:
-    try:
-        yield
-    except MemoryError:
-        message = "so many starts, walkers and steps do not fit into memory; ask for fewer"
-        raise CalibrationError(message) from None
-
-
-@contextlib.contextmanager
-def _kept(keeper: _Keeper) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        keeper.store()
-
-
-def _chain_path(wish: _Wish) -> Path:
-    return wish.stem.with_name(wish.stem.name + CHAIN)
+def _going_on(context: click.Context, found: Calibration, wish: Wish) -> str:
+    """The command that makes the walk of a posterior twice as long, under the name that it has."""
+    if found.posterior is None:
+        return ""
+    steps = 2 * found.posterior.chain.steps
+    own = ["--ensemble", str(wish.ensemble), "--force"] if wish.ensemble else []
+    told = shlex.join([*own, "--seed", str(found.seed), "--resume", "--name", wish.stem.name, "--steps", str(steps)])
+    return f"{shlex.join(_repeated(context))} {told}"
 
 
 def _repeating(context: click.Context, found: Calibration) -> str:
     """The command that gives the same numbers again, under a name of its own."""
+    words = _repeated(context)
+    if found.posterior is not None:  # a walk that was resumed may be longer than was asked for
+        words += ["--posterior", "--steps", str(found.posterior.chain.steps)]
+    return shlex.join([*words, "--seed", str(found.seed)])
+
+
+def _repeated(context: click.Context) -> list[str]:
+    """The command as it was given, without what a repetition has of its own."""
     words = ["sdmodel", "calibrate"]
     for each in context.command.params:
         if each.name is None or each.name in _NOT_REPEATED:
             continue
         if context.get_parameter_source(each.name) is ParameterSource.COMMANDLINE:
             words += _said(each, context.params[each.name])
-    if found.posterior is not None:  # a walk that was resumed may be longer than was asked for
-        words += ["--posterior", "--steps", str(found.posterior.chain.steps)]
-    return shlex.join([*words, "--seed", str(found.seed)])
+    return words
 
 
 def _said(parameter: click.Parameter, value: Any) -> list[str]:

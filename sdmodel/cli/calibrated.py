@@ -9,22 +9,27 @@ from pathlib import Path
 
 import click
 
-from ..inference import Calibration, close_pairs, correlations, leading
+from ..inference import Calibration, Posterior, close_pairs, correlations, leading
 from .tables import note, number, print_table
 
 _SIDES = {"low": "lower", "high": "upper", "": ""}
 
 
-def print_calibration(found: Calibration, files: Sequence[Path]) -> None:
-    """Print what a calibration found, and where it is stored; doubts go to stderr."""
+def print_calibration(found: Calibration, files: Sequence[Path], going_on: str = "") -> None:
+    """Print what a calibration found, and where it is stored; doubts go to stderr.
+
+    `going_on` is the command that makes the walk of a posterior longer.
+    """
     _print_constants(found)
+    if found.posterior:
+        _print_identified(found.posterior)
     _print_agreement(found)
     for line in _identified(found):
         click.echo(line)
     click.echo(_searched(found))
     for each in files:
         click.echo(f"stored as {each}")
-    for doubt in _doubts(found, files):
+    for doubt in _doubts(found, files, going_on):
         note(doubt)
 
 
@@ -49,6 +54,27 @@ def _constant_cells(found: Calibration, place: int) -> list[str]:
         interval = f"{_short(marginal.low)} to {_short(marginal.high)}"
         cells += [_short(marginal.median), interval, f"{marginal.rhat:.3f}", f"{effective:.0f}"]
     return [*cells, f"{max(0.0, gain):.0%}", _SIDES[found.search.binding[place]]]
+
+
+def _print_identified(posterior: Posterior) -> None:
+    """What the data leave of each constant's prior, and whether draws crowd at a bound."""
+    columns = {"constant": "fold", "sd left": "right", "data": "left", "near lower": "right", "near upper": "right"}
+    columns |= {"crowded": "left", "R-hat": "right", "ESS bulk": "right", "ESS tail": "right"}
+    rows = [
+        [
+            each.name,
+            f"{each.contraction:.0%}",
+            "identify" if each.identified else "say nothing" if each.untold else "say something",
+            f"{each.near_low:.1%}",
+            f"{each.near_high:.1%}",
+            "at a bound" if each.pressed else "",
+            f"{each.rhat:.3f}",
+            f"{each.ess_bulk:.0f}",
+            f"{each.ess_tail:.0f}",
+        ]
+        for each in sorted(posterior.marginals, key=lambda each: each.contraction)
+    ]
+    print_table(columns, rows)
 
 
 def _print_agreement(found: Calibration) -> None:
@@ -104,7 +130,7 @@ def _searched(found: Calibration) -> str:
     )
 
 
-def _doubts(found: Calibration, files: Sequence[Path]) -> Iterator[str]:
+def _doubts(found: Calibration, files: Sequence[Path], going_on: str) -> Iterator[str]:
     """What a reader must know before the numbers are used."""
     search = found.search
     bound = [each.name for each, side in zip(found.parameters, search.binding, strict=True) if side]
@@ -116,13 +142,14 @@ def _doubts(found: Calibration, files: Sequence[Path]) -> Iterator[str]:
         yield "the best search ended before it converged; more --starts may help"
     if found.posterior is None:
         return
-    name = files[0].stem
-    steps = 2 * found.posterior.chain.steps
     for doubt in found.posterior.doubts:
-        yield f"not converged: {doubt}; --resume --name {shlex.quote(name)} --steps {steps} goes on"
+        yield f"not converged: {doubt}"
+    if found.posterior.doubts:
+        yield f"to go on: {going_on}"
     least = min(min(each.ess_bulk, each.ess_tail) for each in found.posterior.marginals)
     table = next(path for path in files if path.suffix == ".vsc")
-    yield f"`sdmodel ensemble -e {shlex.quote(str(table))}` runs the draws, worth {least:.0f} independent ones"
+    under = ", under the changes of this command (-c, --set)" if found.scenario.changes else ""
+    yield f"`sdmodel ensemble -e {shlex.quote(str(table))}` runs the draws{under}, worth {least:.0f} independent ones"
 
 
 def _short(value: float) -> str:

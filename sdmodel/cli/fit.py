@@ -11,14 +11,18 @@ from pathlib import Path
 import click
 import xarray as xr
 
-from ..errors import FigureError, ObservationError, StoreError
-from ..files import encoded
+from ..errors import FigureError, ObservationError
 from ..inference import FitTable, Series, SeriesFit, fit_panels, fit_run, parted_series
-from ..model import Model
 from ..store import find_run, open_run
-from ..vensim import model_from_text
-from .observed import names_option, observations_option, observed_series, series_option
-from .project import force_option, json_option, model_path, runs_folder, runs_option
+from .observed import (
+    names_option,
+    observations_option,
+    observed_series,
+    series_option,
+    stored_model,
+    stored_model_file,
+)
+from .project import force_option, json_option, runs_folder, runs_option
 from .tables import note, number, patience, print_json, print_table
 
 _PERCENT = 100.0
@@ -45,8 +49,8 @@ _PERCENT = 100.0
 @force_option
 def command(
     run: str,
-    observations: str | None,
-    mapping: str | None,
+    observations: tuple[str, ...],
+    mapping: tuple[str, ...],
     names: tuple[str, ...],
     bands: str,
     seed: int,
@@ -72,7 +76,9 @@ def command(
         raise FigureError(message)
     stored = open_run(path)
     series = _held(
-        stored, path, observed_series(_model(path, stored), _model_file(stored), observations, mapping, names)
+        stored,
+        path,
+        observed_series(stored_model(path, stored), stored_model_file(stored), observations, mapping, names),
     )
     with patience(f"holding {path.stem} against {len(series)} series"):
         table = fit_run(stored, series, bands=chosen, seed=seed)
@@ -119,31 +125,6 @@ def _bands(text: str) -> tuple[float, ...]:
         message = f"'{text}' is no list of percentages between 0 and 100, such as 50,90"
         raise click.BadParameter(message, param_hint="--bands")
     return found
-
-
-def _model(path: Path, stored: xr.Dataset) -> Model:
-    """The model of a stored run, from its own record.
-
-    Raises
-    ------
-    StoreError
-        If the record lacks its text.
-    """
-    record = stored.attrs
-    content = encoded(str(record.get("model_text", "")), str(record["model_sha256"]))
-    if content is None:
-        message = f"{path}: its record does not hold the text of its model; run {record['model']} again"
-        raise StoreError(message)
-    return model_from_text(content, str(record["model"]))
-
-
-def _model_file(stored: xr.Dataset) -> Path:
-    """Where the model of a run is, whose record may name a place as another folder saw it; the project's if that is gone."""
-    named = Path(str(stored.attrs["model"]))
-    if named.is_file():
-        return named
-    project = model_path(None)
-    return project if project.name == named.name else named
 
 
 def _draw(

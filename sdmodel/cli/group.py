@@ -20,10 +20,12 @@ _COMMANDS = {
     "rerun": "Make a stored run again from its own record and compare.",
     "levers": "List what a model lets you change.",
     "check": "Tell every fault and doubt of a model.",
+    "loops": "Find feedback loops and their polarity.",
     "ensemble": "Simulate many members and tell their spread.",
     "fit": "Tell how well a stored run agrees with observations.",
     "calibrate": "Find the constants that agree best with data.",
     "plot": "Draw stored runs over time.",
+    "diagram": "Draw the stock-and-flow diagrams of a model.",
 }
 _DONE, _FAULT, _INTERRUPTED = 0, 1, 130
 

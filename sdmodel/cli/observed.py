@@ -6,22 +6,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import xarray as xr
 
-from ..errors import Fault, ObservationError
-from ..inference import Series, read_observations, read_series, series_beside
+from ..errors import Fault, ObservationError, StoreError
+from ..files import encoded
+from ..inference import Series, joined_observations, joined_series, read_observations, read_series, series_beside
 from ..model import Model, key, nearest
+from ..vensim import model_from_text
+from .project import model_path
 from .tables import note
 
 _OBSERVATIONS = Path("data", "observations.csv")
 
 observations_option = click.option(
-    "-d", "observations", metavar="FILE", help="The observations (default: data/observations.csv beside the model)."
+    "-d",
+    "observations",
+    multiple=True,
+    metavar="FILE",
+    help="Observations, of several files together (default: data/observations.csv beside the model).",
 )
 series_option = click.option(
     "--series",
     "mapping",
+    multiple=True,
     metavar="FILE",
-    help="What observations say of which variable, and how far they may lie from it (default: MODEL.series.csv beside the model).",
+    help="What observations say of which variable, and how far they may lie from it; several files together (default: MODEL.series.csv beside the model).",
 )
 names_option = click.option(
     "--on",
@@ -33,7 +42,7 @@ names_option = click.option(
 
 
 def observed_series(
-    model: Model, path: Path, observations: str | None, mapping: str | None, names: Sequence[str] = ()
+    model: Model, path: Path, observations: Sequence[str], mapping: Sequence[str], names: Sequence[str] = ()
 ) -> tuple[Series, ...]:
     """The series that a model, whose file is `path`, is held against, of those names if any; what they leave out is told.
 
@@ -42,19 +51,62 @@ def observed_series(
     ObservationError
         If a file is neither named nor beside the model, or has faults.
     """
-    data = Path(observations) if observations else path.parent / _OBSERVATIONS
-    pairs = Path(mapping) if mapping else series_beside(path)
-    if pairs is None:
+    data = [Path(each) for each in observations] or [path.parent / _OBSERVATIONS]
+    pairs = [Path(each) for each in mapping] or list(filter(None, [series_beside(path)]))
+    if not pairs:
         what = f"has no file {path.stem}.series.csv beside it; write one, or name another with --series"
         raise ObservationError([Fault(str(path), what)])
-    if not observations and not data.is_file():
+    if not observations and not data[0].is_file():
         what = f"has no observations beside it in {_OBSERVATIONS}; name them with -d FILE"
         raise ObservationError([Fault(str(path), what)])
-    series = chosen_series(read_series(pairs, read_observations(data), model), names)
+    known = joined_observations([read_observations(each) for each in data])
+    series = chosen_series(joined_series([read_series(each, known, model) for each in pairs]), names)
     for each in series:
         for told in each.left_out:
             note(f"'{each.name}': observations used: {each.times.size}; not used: {told}")
     return series
+
+
+def series_of_run(stored: xr.Dataset, path: Path) -> tuple[Series, ...]:
+    """The series that lie beside the model of a run, whose file is `path`, or none.
+
+    Raises
+    ------
+    ObservationError
+        If they have faults.
+    StoreError
+        If the record of the run does not hold its model.
+    """
+    file = stored_model_file(stored)
+    pairs, data = series_beside(file), file.parent / _OBSERVATIONS
+    if pairs is None or not data.is_file():
+        return ()
+    return read_series(pairs, read_observations(data), stored_model(path, stored))
+
+
+def stored_model(path: Path, stored: xr.Dataset) -> Model:
+    """The model of a stored run, from its own record.
+
+    Raises
+    ------
+    StoreError
+        If the record lacks its text.
+    """
+    record = stored.attrs
+    content = encoded(str(record.get("model_text", "")), str(record["model_sha256"]))
+    if content is None:
+        message = f"{path}: its record does not hold the text of its model; run {record['model']} again"
+        raise StoreError(message)
+    return model_from_text(content, str(record["model"]))
+
+
+def stored_model_file(stored: xr.Dataset) -> Path:
+    """Where the model of a run is, whose record may name a place as another folder saw it; the project's if that is gone."""
+    named = Path(str(stored.attrs["model"]))
+    if named.is_file():
+        return named
+    project = model_path(None)
+    return project if project.name == named.name else named
 
 
 def chosen_series(series: Sequence[Series], names: Sequence[str]) -> tuple[Series, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -11,10 +11,9 @@ import xarray as xr
 
 from ..dataset import MEMBER, find_variable, long_name, member_dims
 from ..errors import DatasetError, FigureError
-from ..figures import plot_runs, save_figure
 from ..model import key
 from ..store import find_run, is_ensemble, open_run
-from .headlines import has_variable, headline_names
+from .pictures import draw_runs, shared_headlines
 from .project import force_option, on_option, runs_folder, runs_option
 from .spread import bands_option, draw_bands, note_broken, note_unfinished
 from .tables import patience
@@ -24,16 +23,14 @@ _NEAR = 5
 
 @click.command("plot", epilog="Example: sdmodel plot base power-first --on 'Ghost Compute Backlog' -o ghost.png")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN ...")
-@on_option("A variable to draw (default: the headlines of the first run that all have)")
+@on_option("A variable to draw (default: the panels, or else the headlines, of the first run that all have)")
 @click.option("-o", "output", metavar="FILE", help="A .png, .svg or .pdf file (default: RUN.png beside the runs).")
 @click.option("--title", metavar="TEXT", help="A title above the figure.")
 @bands_option
 @click.option(
     "--spaghetti", type=click.IntRange(0), default=0, metavar="N", help="Of an ensemble, so many members as lines."
 )
-@click.option(
-    "--log", "logarithmic", is_flag=True, help="Of an ensemble, logarithmic axes where nothing is below zero."
-)
+@click.option("--log", "logarithmic", is_flag=True, help="Logarithmic axes where nothing is below zero.")
 @runs_option
 @force_option
 def command(
@@ -50,10 +47,13 @@ def command(
 ) -> None:
     """Draw stored runs over time, one panel a variable and one colour a run.
 
-    Of an ensemble the median and bands are drawn, with single runs as lines over them. RUN is the name of a stored run, or the path of its file.
+    The page beside the model (`ai_compute.figure.csv`) says which variables share a panel; else every headline has one.
+    Observations beside the model are points over the lines. Of an ensemble the median and bands of the headlines are drawn,
+    with single runs as lines over them. RUN is the name of a stored run, or the path of its file.
     """
     place = runs_folder(folder)
     paths = [find_run(run, place) for run in runs]
+    paths = list({path.stem: path for path in paths}.values())
     opened = {path.stem: open_run(path) for path in paths}
     target = Path(output) if output else place / f"{'+'.join(opened)}.png"
     if os.path.lexists(target) and not force:
@@ -61,13 +61,12 @@ def command(
         raise FigureError(message)
     for name in names:
         _check_name(name, opened)
-    drawn = names or _shared(list(opened.values()))
     if any(is_ensemble(path) for path in paths):
         _check_members(opened)
         with patience("reading the members"):
             draw_bands(
                 opened,
-                drawn,
+                names or shared_headlines(list(opened.values())),
                 target,
                 bands=bands,
                 spaghetti=spaghetti,
@@ -76,7 +75,8 @@ def command(
                 force=force,
             )
     else:
-        save_figure(plot_runs(opened, drawn, title=title), target, force=force)
+        told = dict(zip(paths, opened.values(), strict=True))
+        draw_runs(told, target, names=names, title=title, logarithmic=logarithmic, force=force)
     click.echo(f"drawn in {target}")
 
 
@@ -116,18 +116,3 @@ def _check_name(name: str, runs: Mapping[str, xr.Dataset]) -> None:
                 told = ", ".join(f"'{each}'" for each in longer[:_NEAR]) + (" or others" if len(longer) > _NEAR else "")
                 message = f"run '{called}': '{name}' is not in the run; did you mean {told}?"
             raise DatasetError(message) from fault
-
-
-def _shared(runs: Sequence[xr.Dataset]) -> list[str]:
-    """The headlines of the first run that all the others have.
-
-    Raises
-    ------
-    DatasetError
-        If there are none.
-    """
-    names = [name for name in headline_names(runs[0]) if all(has_variable(run, name) for run in runs)]
-    if not names:
-        message = "the runs share no headline; choose with --on"
-        raise DatasetError(message)
-    return names

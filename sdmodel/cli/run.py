@@ -42,7 +42,7 @@ from .tables import note, print_json
 @click.option("--save", "savelist", metavar="FILE.lst", help="Store only what this save list names.")
 @click.option("--name", metavar="NAME", help="The run's name (default: of its scenarios or its model, numbered).")
 @runs_option
-@click.option("--plot", "drawn", is_flag=True, help="Draw the headlines to NAME.png beside the run.")
+@click.option("--plot", "drawn", is_flag=True, help="Draw the run to NAME.png beside it.")
 @json_option
 @force_option
 @click.pass_context
@@ -64,7 +64,8 @@ def command(
     """Run a model once, store the run as NAME.nc with everything needed to repeat it, and print its headlines.
 
     Headlines are the names in the save list beside the model (`ai_compute.lst` beside `ai_compute.mdl`), else its
-    stocks. The exit code is 1 if a value stops being finite; the run is stored all the same.
+    stocks. A figure shows the panels of the page beside the model (`ai_compute.figure.csv`), else the headlines, and over
+    them the observations beside the model. The exit code is 1 if a value stops being finite; the run is stored all the same.
     """
     _check_words(model, changes, context)
     runs = runs_folder(folder)
@@ -81,7 +82,7 @@ def command(
     path = save_run(run, target, force=force) if target else save_new_run(run, runs, default_name(order))
     with is_stored(path):
         names = headline_names(run)
-        picture = _draw(run, names, path, force=force) if drawn else None
+        picture = _draw(run, path, force=force) if drawn else None
         _tell(run, headline_lines(run, names), path, picture, as_json=as_json)
     if NOT_FINITE in run.attrs:
         note(f"run '{path.stem}': {run.attrs[NOT_FINITE]}")
@@ -136,12 +137,11 @@ def is_stored(path: Path) -> Iterator[None]:
         raise StoreError(message) from fault
 
 
-def _draw(run: xr.Dataset, names: Sequence[str], path: Path, *, force: bool) -> Path:
-    """The headlines as a figure beside the run."""
-    from ..figures import plot_runs, save_figure
+def _draw(run: xr.Dataset, path: Path, *, force: bool) -> Path:
+    """A figure beside the run."""
+    from .pictures import draw_runs
 
-    figure = plot_runs({path.stem: run}, names, title=path.stem)
-    return save_figure(figure, path.with_suffix(".png"), force=force)
+    return draw_runs({path: run}, path.with_suffix(".png"), title=path.stem, force=force)
 
 
 def _tell(run: xr.Dataset, lines: Sequence[Line], path: Path, picture: Path | None, *, as_json: bool) -> None:

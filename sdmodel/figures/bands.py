@@ -15,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from ..dataset import DATE, PROBABILITY, TIME, find_variable, long_name, subscript_dims
@@ -31,6 +30,7 @@ from .style import (
     columns_for,
     dress,
     page_of_panels,
+    scale_logarithmic,
     scale_numbers,
 )
 
@@ -41,8 +41,6 @@ _FAINT, _STRONG = 0.16, 0.34
 _MOST = 4
 """So many labels, each with its bands, can be told apart in a panel."""
 _PAGE = 145
-_DECADES, _DEEPEST = 3, 1e6
-_PLAIN = (0.999e-3, 0.999e5)
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ def _draw_panel(
         _draw_fan(axes, fan)
     drawn = np.concatenate([each.ravel() for fan in fans for each in (fan.values, fan.lines) if each is not None])
     if logarithmic and np.nanmin(drawn, initial=np.inf) >= 0 and np.nanmax(drawn, initial=0) > 0:
-        _scale_logarithmic(axes, drawn[drawn > 0])
+        scale_logarithmic(axes, drawn[drawn > 0])
     else:
         scale_numbers(axes, units, drawn)
     axes.margins(x=0)
@@ -188,27 +186,6 @@ def _draw_fan(axes: Axes, fan: _Fan) -> None:
 def _density(rank: int, count: int) -> float:
     """How dense a band is; those inside lie on those around them."""
     return _FAINT + (_STRONG - _FAINT) * rank / max(1, count - 1)
-
-
-def _scale_logarithmic(axes: Axes, above: NDArray[np.float64]) -> None:
-    """Powers of ten, six at most; the numbers between them are marked where they are few."""
-    axes.set_yscale("log")
-    high = 1.2 * float(above.max())
-    low = max(float(above.min()) / 1.2, high / _DEEPEST)
-    axes.set_ylim(low, high)
-    wide = math.log10(high / low) > _DECADES
-    axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=8))
-    axes.yaxis.set_major_formatter(FuncFormatter(_power))
-    axes.yaxis.set_minor_locator(NullLocator())
-
-
-def _power(value: float, _place: object = None) -> str:
-    """A number beside a logarithmic axis: a power of ten where it would be long."""
-    if _PLAIN[0] <= value < _PLAIN[1]:
-        return f"{value:g}"
-    mantissa, _, exponent = f"{value:.0e}".partition("e")
-    factor = "" if mantissa == "1" else rf"{mantissa}\times "
-    return f"${factor}10^{{{int(exponent)}}}$"
 
 
 def _frame(figure: Figure, runs: Mapping[str, xr.Dataset], spaghetti: bool, title: str | None) -> None:  # noqa: FBT001

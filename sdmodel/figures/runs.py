@@ -1,13 +1,12 @@
-"""Runs over time: one panel a variable, one colour a run."""
+"""Runs over time: one panel a variable, or several of one unit, one colour a run."""
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from calendar import month_name
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,158 +16,173 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from ..dataset import DATE, TIME, headlines, long_name, member_dims, subscript_dims
+from ..dataset import DATE, TIME, dates_of, find_variable, headlines, long_name, member_dims
 from ..errors import DatasetError
-from .panels import WORDS, evenly_chosen, level_line, model_lines, name_labels, time_axis
+from .observed import Observed, point_handle, source_line
+from .page import Panel
+from .panels import model_lines
 from .style import (
     COLOURS,
-    DASHES,
     GREY,
     LARGE,
     NORMAL,
     SMALL,
     check_distinct,
     columns_for,
-    dress,
+    legend_grid,
     page_of_panels,
-    scale_numbers,
 )
+from .traces import THIN, Contents, contents_of, draw_panel, run_width
 
-_THIN = 20
-"""So many members are drawn as lines; more of them as bands."""
-_BANDS = ((0.05, 0.95, 0.15), (0.25, 0.75, 0.25))
-_LINE, _PAGE = 240, 145
+_LINE, _PAGE = 240, 160
 """So many letters tell what a run changes; so many stand on a line."""
 _COMMENT = re.compile(r"\{([^}]*)\}")
-_WIDEST, _THINNEST = 2.4, 1.1
-"""Points: of several runs the first is the widest, the last lies on top and is the thinnest, so that equals show."""
+_HEIGHTS = {1: 3.9, 2: 2.4, 3: 1.85}
+_MANY, _LOW = 9, 1.6
+"""More panels than these are lower, so that five lines of them stand on a page."""
+_HEAD, _FOOT = 0.45, 0.11
+"""Inches: the height of title and legend, and of a line below the panels."""
+_MARK: dict[str, Any] = {"color": GREY, "linewidth": 0.7}
+_DOTS = (0, (2, 2))
+_LEGEND, _SAMPLE = 124, 7
+"""So many letters of the legend stand on a line of the page; so wide is the sample of a line beside them."""
 
 
-@dataclass(frozen=True)
-class _Curve:
-    """What one label of one variable did in one run: `values` of shape (time, members)."""
+def plot_runs(
+    runs: Mapping[str, xr.Dataset],
+    names: Sequence[str | Panel],
+    *,
+    title: str | None = None,
+    observed: Sequence[Observed] = (),
+    marks: Mapping[str, str] | None = None,
+    logarithmic: bool = False,
+) -> Figure:
+    """Small multiples over time, one panel for each of the variables `names`, or for several of one unit, in their units.
 
-    run: int
-    label: str
-    times: NDArray[Any]
-    values: NDArray[np.float64]
-
-
-def plot_runs(runs: Mapping[str, xr.Dataset], names: Sequence[str], *, title: str | None = None) -> Figure:
-    """Small multiples over time, one panel for each of the variables `names`, in their own units.
-
-    Colours are runs; with one run, labels of a subscript. Of more labels than a legend can tell apart, some are drawn,
-    from the first to the last, and the panel says so. Up to 20 members are thin lines, more are a median with bands of
-    50 % and 90 % of them. A line below tells model, scenarios and changes.
+    Colours are runs; with one run, labels of a subscript or variables of a panel. Of more labels than a legend can tell
+    apart, some are drawn, from the first to the last, and the panel says so. Up to 20 members are thin lines, more are a
+    median with bands of 50 % and 90 % of them. `observed` are points over the lines of the variables that they are about.
+    `marks` are labels of constants that are times, each a thin line across all panels. An axis is logarithmic where numbers
+    above zero lie three decades apart, or with `logarithmic` where none is below zero; a run that goes far beyond all others
+    leaves its panel, which says so. A line below tells model, scenarios, changes and sources.
 
     Raises
     ------
     FigureError
-        If there is nothing to draw, or too many runs to tell apart.
+        If there is nothing to draw, too many runs to tell apart, or variables of several units in a panel.
     DatasetError
         If a run lacks one of the variables.
     """
     check_distinct(runs, names)
-    drawn = [_of_run(name, run, names) for name, run in runs.items()]
-    count = len(drawn[0])
-    labelled = any(subscript_dims(variable) for variables in drawn for variable in variables)
-    columns = min(columns_for(count), 2 if labelled else 3)
-    figure, panels = page_of_panels(count, columns, {1: 3.9, 2: 2.4, 3: 1.85}[columns], 0.6)
+    panels = _panels(runs, names)
     dated = all(DATE in run.coords for run in runs.values())
-    for place, axes in enumerate(panels):
-        _draw_panel(axes, [variables[place] for variables in drawn], columns, dated=dated)
-    figure.align_ylabels(panels)
-    _frame(figure, runs, title, columns)
+    contents = [contents_of(each, runs, _within(runs, observed), dated=dated) for each in panels]
+    drawn = [series for each in contents for series in each.observed]
+    origin = [*_origin(runs), *_folded(source_line(list(dict.fromkeys(drawn))))]
+    columns = columns_for(len(contents))
+    figure, places = page_of_panels(
+        len(contents),
+        columns,
+        _LOW if len(contents) > _MANY else _HEIGHTS[columns],
+        _HEAD + _FOOT * len("\n".join(origin).splitlines()),
+    )
+    times = _mark_times(runs, marks or {})
+    for axes, each in zip(places, contents, strict=True):
+        draw_panel(axes, each, list(runs), columns, dated=dated, logarithmic=logarithmic)
+        _draw_marks(axes, times, dated=dated)
+    figure.align_ylabels(places)
+    _frame(figure, title, _handles(list(runs), contents, times, dated=dated))
+    figure.supxlabel("\n".join(origin), x=0.01, ha="left", fontsize=SMALL - 0.5, color=GREY, linespacing=1.3)
     return figure
 
 
-def _of_run(name: str, run: xr.Dataset, names: Sequence[str]) -> list[xr.DataArray]:
-    """The variables of one run; what is missing is told with the run's name."""
-    try:
-        return [level_line(run, variable) for variable in headlines(run, names).values()]
-    except DatasetError as fault:
-        message = "\n".join(f"run '{name}': {line}" for line in str(fault).splitlines())
-        raise DatasetError(message) from fault
+def _panels(runs: Mapping[str, xr.Dataset], names: Sequence[str | Panel]) -> list[Panel]:
+    """The panels that are asked for, a variable that is asked for twice once; what a run lacks is told with its name."""
+    wanted = [name for each in names for name in ([each] if isinstance(each, str) else each.lines)]
+    for called, run in runs.items():
+        try:
+            headlines(run, wanted)
+        except DatasetError as fault:
+            message = "\n".join(f"run '{called}': {line}" for line in str(fault).splitlines())
+            raise DatasetError(message) from fault
+    first = next(iter(runs.values()))
+    found: dict[object, Panel] = {}
+    for each in names:
+        if isinstance(each, str):
+            found.setdefault(long_name(find_variable(first, each)), Panel("", {each: ""}))
+        else:
+            found[each.title, tuple(each.lines)] = each
+    return list(found.values())
 
 
-def _draw_panel(axes: Axes, variables: Sequence[xr.DataArray], columns: int, *, dated: bool) -> None:
-    """One variable in all runs."""
-    curves = [curve for run, variable in enumerate(variables) for curve in _curves(run, variable, dated=dated)]
-    units = str(variables[0].attrs.get("units", ""))
-    dress(axes, long_name(variables[0]), units, columns)
-    every = list(dict.fromkeys(curve.label for curve in curves))
-    labels = evenly_chosen(every, len(COLOURS) if len(variables) == 1 else len(DASHES))
-    curves = [curve for curve in curves if curve.label in labels]
-    for curve in curves:
-        _draw_curve(axes, curve, _look(curve, labels, len(variables)))
-    scale_numbers(axes, units, np.concatenate([curve.values.ravel() for curve in curves]))
-    axes.margins(x=0)
-    time_axis(axes, variables[0].coords[TIME].attrs.get("units"), dated=dated)
-    if len(labels) > 1:
-        name_labels(axes, labels, alone=len(variables) == 1, linewidth=1.3, handlelength=2.2)
-    if len(labels) < len(every):
-        _tell_rest(axes, variables[0], labels, every)
+def _within(runs: Mapping[str, xr.Dataset], observed: Sequence[Observed]) -> list[Observed]:
+    """The series that have a point in the time of some run."""
+    start = min(float(run[TIME].values[0]) for run in runs.values())
+    end = max(float(run[TIME].values[-1]) for run in runs.values())
+    return [each for each in observed if np.any((each.times >= start) & (each.times <= end))]
 
 
-def _curves(run: int, variable: xr.DataArray, *, dated: bool) -> Iterator[_Curve]:
-    """A variable label by label."""
-    dims = subscript_dims(variable)
-    ordered = variable.transpose(TIME, *dims, *member_dims(variable))
-    times = variable.coords[DATE if dated else TIME].values
-    for place in itertools.product(*(range(variable.sizes[dim]) for dim in dims)):
-        part = ordered.isel(dict(zip(dims, place, strict=True)))
-        values = np.asarray(part.values, dtype=float).reshape(len(times), -1)
-        label = ", ".join(str(variable.coords[dim].values[at]) for dim, at in zip(dims, place, strict=True))
-        yield _Curve(run, label, times, np.where(np.isfinite(values), values, np.nan))
+def _mark_times(runs: Mapping[str, xr.Dataset], marks: Mapping[str, str]) -> dict[str, NDArray[np.float64]]:
+    """The times that the runs have for each label; a run may be stored without the constant, and a mark may lie outside."""
+    found: dict[str, NDArray[np.float64]] = {}
+    for name, label in marks.items():
+        times = set[float]()
+        for run in runs.values():
+            try:
+                values = np.unique(find_variable(run, name).values)
+            except DatasetError:
+                continue
+            times |= {float(each) for each in values if run[TIME].values[0] < each < run[TIME].values[-1]}
+        if times:
+            found[label] = np.array(sorted(times))
+    return found
 
 
-def _look(curve: _Curve, labels: Sequence[str], runs: int) -> dict[str, Any]:
-    """Colour and dashes: runs have colours and labels dashes; with a single run, labels have the colours."""
-    place = labels.index(curve.label)
-    if runs == 1:
-        return {"color": COLOURS[place]}
-    return {"color": COLOURS[curve.run], "linestyle": DASHES[place], "linewidth": _width(curve.run, runs)}
+def _draw_marks(axes: Axes, times: Mapping[str, NDArray[np.float64]], *, dated: bool) -> None:
+    """Thin lines from top to bottom, below all others."""
+    for each in times.values():
+        for at in dates_of(each) if dated else each:
+            axes.axvline(at, linestyle=_DOTS, zorder=0.5, **_MARK)
 
 
-def _width(run: int, runs: int) -> float:
-    """Points: each run is thinner than those that it is drawn over."""
-    return _WIDEST - (_WIDEST - _THINNEST) * run / max(1, runs - 1)
+def _handles(
+    runs: Sequence[str], contents: Sequence[Contents], times: Mapping[str, NDArray[np.float64]], *, dated: bool
+) -> list[list[Line2D]]:
+    """What the legend of the page names: runs if there are several; below, what was observed and the times that are marked."""
+    lines = [
+        Line2D([], [], color=COLOURS[place], linewidth=run_width(place, len(runs)), label=name)
+        for place, name in enumerate(runs)
+        if len(runs) > 1
+    ]
+    if any(each.common for each in contents):
+        lines.append(Line2D([], [], color=GREY, linewidth=1.1, label="the same in all"))
+    signs = [point_handle("observed, with one standard deviation")] if any(each.observed for each in contents) else []
+    for label, each in times.items():
+        told = ", ".join(map(_month, dates_of(each)) if dated else map("{:g}".format, each))
+        signs.append(Line2D([], [], linestyle=_DOTS, label=f"{label}: {told}", **_MARK))
+    return [lines, signs]
 
 
-def _draw_curve(axes: Axes, curve: _Curve, look: dict[str, Any]) -> None:
-    """A line, several thin lines, or a median with bands."""
-    members = curve.values.shape[1]
-    if members <= _THIN:
-        thin = {} if members == 1 else {"linewidth": 0.6, "alpha": 0.6}
-        axes.plot(curve.times, curve.values, **({"linewidth": 1.3} | look | thin))
-        return
-    for low, high, alpha in _BANDS:
-        edges = np.nanquantile(curve.values, (low, high), axis=1)
-        axes.fill_between(curve.times, *edges, color=look["color"], alpha=alpha, linewidth=0)
-    axes.plot(curve.times, np.nanmedian(curve.values, axis=1), **(look | {"linewidth": 1.3}))
+def _month(date: np.datetime64) -> str:
+    year, month = str(date.astype("datetime64[M]")).split("-")
+    return f"{month_name[int(month)]} {year}"
 
 
-def _tell_rest(axes: Axes, variable: xr.DataArray, labels: Sequence[str], every: Sequence[str]) -> None:
-    """Say under a panel how many labels it leaves out, and how to choose them."""
-    dims = " and ".join(long_name(variable.coords[dim]) for dim in subscript_dims(variable))
-    told = textwrap.fill(f"{len(labels)} of {len(every)} labels of {dims}; name[label] chooses others", 2 * WORDS)
-    axes.set_xlabel(f"{axes.get_xlabel()}\n{told}".strip(), fontsize=SMALL, color=GREY)
+def _folded(text: str) -> list[str]:
+    """A text of the page on lines that fit it."""
+    return textwrap.wrap(text, _PAGE, subsequent_indent="    ")
 
 
-def _frame(figure: Figure, runs: Mapping[str, xr.Dataset], title: str | None, columns: int) -> None:
-    """Title and legend above, origin below."""
-    if len(runs) > 1:
-        handles = [
-            Line2D([], [], color=COLOURS[place], linewidth=_width(place, len(runs)), label=name)
-            for place, name in enumerate(runs)
-        ]
+def _frame(figure: Figure, title: str | None, handles: Sequence[Sequence[Line2D]]) -> None:
+    """Title and legend above."""
+    ordered, beside = legend_grid(handles, _LEGEND, _SAMPLE)
+    if ordered:
         figure.legend(
-            handles=handles, loc="outside upper left", ncols=min(len(runs), columns + 1), fontsize=NORMAL, frameon=False,
-            title=title, alignment="left", title_fontproperties={"size": LARGE, "weight": "bold"}, borderaxespad=0.3,
+            handles=ordered, loc="outside upper left", ncols=beside, fontsize=NORMAL, frameon=False, title=title,
+            alignment="left", title_fontproperties={"size": LARGE, "weight": "bold"}, borderaxespad=0.3, columnspacing=1.4,
         )  # fmt: skip
     elif title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=LARGE, fontweight="bold")
-    figure.supxlabel("\n".join(_origin(runs)), x=0.01, ha="left", fontsize=SMALL - 0.5, color=GREY, linespacing=1.3)
 
 
 def _origin(runs: Mapping[str, xr.Dataset]) -> list[str]:
@@ -178,7 +192,7 @@ def _origin(runs: Mapping[str, xr.Dataset]) -> list[str]:
     differ = len(set(methods.values())) > 1
     for name, run in runs.items():
         members = math.prod(run.sizes[dim] for dim in member_dims(run))
-        bands = f"; median and bands of 50 % and 90 % of {members} members" if members > _THIN else ""
+        bands = f"; median and bands of 50 % and 90 % of {members} members" if members > THIN else ""
         told = f"{name}: {_changes(name, run)}{f'; {methods[name]}' if differ else ''}{bands}"
         lines.append(textwrap.fill(told, _PAGE, subsequent_indent="    "))
     return lines

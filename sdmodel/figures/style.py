@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from ..errors import FigureError
@@ -19,7 +21,7 @@ from ..errors import FigureError
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colours for all kinds of colour vision (2008), the clearest on white first, without the yellow."""
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
-GREY = "#555555"
+GREY, DARK = "#555555", "#222222"
 SMALL, NORMAL, LARGE = 6.5, 7.5, 9.5
 WIDTH = 7.2
 """Inches: the width of a page's text in most journals."""
@@ -27,7 +29,16 @@ WIDTH = 7.2
 _APART = 0.06
 """The share of a panel's width that is kept free between panels, enough to tell the last year of one from the first of the next."""
 _PLAIN = (1e-2, 1e5)
+_SHORT = (0.999e-3, 0.999e5)
+"""Numbers between these are written out; beside a logarithmic axis, further ones."""
+_DECADES, _DEEPEST = 3, 1e6
+"""On so many decades only powers of ten are written; so deep a logarithmic axis goes at most."""
 _LABEL = 26
+_LOGARITHMIC = "log scale"
+_UNITS = {"dmnl": "dimensionless"}
+"""What a reader of a page knows other words for."""
+_LEGEND_LINE = 9.0
+"""Points: the height of a line of the legend above a panel."""
 
 
 def page_of_panels(count: int, columns: int, height: float, head: float) -> tuple[Figure, NDArray[Any]]:
@@ -58,15 +69,32 @@ def check_distinct(runs: Sized, names: Sized) -> None:
         raise FigureError(message)
 
 
+def legend_grid(handles: Sequence[Sequence[Line2D]], width: int, sample: int) -> tuple[list[Line2D], int]:
+    """Handles of a legend, each sequence of them beginning a line, in the order that matplotlib wants, and how many stand in a line.
+
+    As many are in a line as fit a `width` in letters, with `sample` letters for each line that is shown beside its words.
+    """
+    longest = max(map(len, handles), default=1)
+    for count in range(max(1, longest), 0, -1):
+        lines = [list(group[at : at + count]) for group in handles for at in range(0, len(group), count)]
+        columns = list(itertools.zip_longest(*lines))
+        widths = [max(len(str(each.get_label())) for each in column if each is not None) for column in columns]
+        if sum(widths) + sample * len(widths) <= width or count == 1:
+            break
+    blank = Line2D([], [], linestyle="", label=" ")
+    return [each or blank for column in columns for each in column], len(columns)
+
+
 def columns_for(count: int) -> int:
     """Panels beside each other: as few as fill the page, for they are easier to read when large."""
     return 1 if count == 1 else 2 if count in (2, 4) else 3
 
 
-def dress(axes: Axes, title: str, units: str, columns: int) -> None:
-    """Give a panel, one of `columns` beside each other, its title, its units and quiet axes."""
-    axes.set_title(_folded(title, 84 // columns), loc="left", fontsize=NORMAL + 0.5, fontweight="bold", pad=5)
-    axes.set_ylabel(_folded(units.replace("_", " "), _LABEL), fontsize=NORMAL, color=GREY)
+def dress(axes: Axes, title: str, units: str, columns: int, *, above: int = 0) -> None:
+    """Give a panel, one of `columns` beside each other, its title, its units and quiet axes; `above` are lines left for a legend."""
+    pad = 5 + _LEGEND_LINE * above
+    axes.set_title(_folded(title, 84 // columns), loc="left", fontsize=NORMAL + 0.5, fontweight="bold", pad=pad)
+    _name_units(axes, units)
     axes.tick_params(labelsize=NORMAL - 0.5, length=2.5, width=0.6, color=GREY, labelcolor=GREY)
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.5)
     axes.set_axisbelow(True)
@@ -84,14 +112,50 @@ def scale_numbers(axes: Axes, units: str, values: NDArray[np.float64]) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10.0**power:.10g}".replace("-", "\u2212")))
     if power:
-        axes.set_ylabel(
-            _folded(f"$10^{{{power}}}$ {units.replace('_', ' ')}".strip(), _LABEL + 8), fontsize=NORMAL, color=GREY
-        )
+        _name_units(axes, f"$10^{{{power}}}$ {units}".strip(), spare=8)
     if finite.size and np.nanmin(values[np.isfinite(values)]) >= 0:
         level = finite.min() == largest
         axes.set_ylim(
             bottom=0 if level or finite.min() <= largest / 2 else None, top=1.5 * largest or 1 if level else None
         )
+
+
+def scale_logarithmic(axes: Axes, above: NDArray[np.float64], *, seen: float = math.inf) -> None:
+    """Powers of ten, six at most unless `seen` lies deeper; the numbers between them are marked where they are few.
+
+    `above` are numbers above zero.
+    """
+    axes.set_yscale("log")
+    high = 1.2 * float(above.max())
+    low = min(max(float(above.min()), 1.2 * high / _DEEPEST), seen) / 1.2
+    axes.set_ylim(low, high)
+    decades = math.log10(high / low)
+    powers = LogLocator(10, subs=(1.0,) if decades > _DECADES else (1.0, 2.0, 5.0), numticks=8)
+    axes.yaxis.set_major_locator(powers if decades > 1 else MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(_power))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def tell_logarithmic(axes: Axes) -> None:
+    """Say beside a panel that its scale is logarithmic."""
+    units = axes.get_ylabel()
+    between = "" if not units else ", " if len(units) < _LABEL - len(_LOGARITHMIC) else ",\n"
+    axes.set_ylabel(f"{units}{between}{_LOGARITHMIC}")
+
+
+def _name_units(axes: Axes, units: str, spare: int = 0) -> None:
+    """Units beside an axis, on lines that fit; `spare` letters take no room."""
+    told = _UNITS.get(units, units.replace("_", " "))
+    axes.set_ylabel(_folded(told, _LABEL + spare), fontsize=NORMAL, color=GREY)
+
+
+def _power(value: float, _place: object = None) -> str:
+    """A number beside a logarithmic axis: a power of ten where it would be long."""
+    if _SHORT[0] <= value < _SHORT[1]:
+        return f"{value:g}"
+    mantissa, _, exponent = f"{value:.0e}".partition("e")
+    factor = "" if mantissa == "1" else rf"{mantissa}\times "
+    return f"${factor}10^{{{int(exponent)}}}$"
 
 
 def date_axis(axes: Axes) -> None:

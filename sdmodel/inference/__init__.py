@@ -6,9 +6,10 @@ from .diagnostics import Marginal, Posterior
 from .fitting import BandFit, FitTable, SeriesFit, fit_panels, fit_run
 from .identification import Direction, Identification, close_pairs, leading
 from .likelihood import log_likelihood, modelled, parted_series, predictive, residuals
-from .mapping import read_series
-from .observations import Observations, RawSeries, read_observations
-from .parameters import DEFAULT_GROUP, Parameter, free_constants
+from .mapping import joined_series, read_series
+from .members import Beyond, Equality, constants_beyond, samples_of
+from .observations import Observations, RawSeries, joined_observations, read_observations
+from .parameters import DEFAULT_GROUP, Parameter, free_constants, priors_unused
 from .payoffs import series_of_payoff
 from .posterior import draws, least_walkers, module_of_calibrate
 from .results import CHAIN, check_free, correlations, record, write_results
@@ -23,9 +24,11 @@ __all__ = [
     "STEPS",
     "Agreement",
     "BandFit",
+    "Beyond",
     "Calibration",
     "Chain",
     "Direction",
+    "Equality",
     "ErrorKind",
     "ErrorModel",
     "FitTable",
@@ -42,11 +45,14 @@ __all__ = [
     "calibrate_model",
     "check_free",
     "close_pairs",
+    "constants_beyond",
     "correlations",
     "draws",
     "fit_panels",
     "fit_run",
     "free_constants",
+    "joined_observations",
+    "joined_series",
     "leading",
     "least_walkers",
     "log_likelihood",
@@ -55,11 +61,13 @@ __all__ = [
     "module_of_calibrate",
     "parted_series",
     "predictive",
+    "priors_unused",
     "read_chain",
     "read_observations",
     "read_series",
     "record",
     "residuals",
+    "samples_of",
     "series_beside",
     "series_of_payoff",
     "with_posterior",

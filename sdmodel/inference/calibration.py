@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from ..scenario import Scenario
 from .chain import Chain
 from .diagnostics import Posterior, judge
 from .identification import Identification, identify
-from .likelihood import residuals
+from .likelihood import standardised
 from .parameters import Parameter
 from .posterior import Saved, Told, sample, starting_points
 from .problem import Problem, make_problem, modelled_at
@@ -129,7 +129,7 @@ def marks(calibration: Calibration, walkers: int) -> dict[str, str]:
     series = calibration.problem.series
     free = ((each.name, each.low, each.high, each.initial, each.prior) for each in calibration.parameters)
     numbers = (part.tobytes() for each in series for part in (each.times, each.values))
-    said = ((each.name, str(each.model), each.error.kind, each.error.size) for each in series)
+    said = ((each.name, str(each.model), *astuple(each.error)) for each in series)
     return {
         "model": calibration.model.sha256 or _digest([calibration.model.text]),
         "set of series": _digest([*map(repr, said), *(part.hex() for part in numbers)]),
@@ -150,7 +150,7 @@ def _agreements(problem: Problem, best: NDArray[np.float64]) -> list[Agreement]:
     """How well each series agrees where the constants started and at the best point."""
     initial = [each.initial for each in problem.parameters]
     said = modelled_at(problem, np.array([initial, best]))
-    gaps = residuals(problem.series, said)
+    gaps = standardised(problem.series, said)
     found, row = [], 0
     for each in problem.series:
         rows = slice(row, row + len(each.values))

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,15 @@ _WORDS = 624
 class Chain:
     """The steps that walkers have made: `points` of shape (steps, walkers, parameters) in the constants' units.
 
-    `heights` are the logarithms of the posterior density there, shape (steps, walkers); `dice` is the state of the random
-    numbers behind the last step, as NumPy's `RandomState` tells it.
+    `heights` are the logarithms of the posterior density there, over the scales on which the prior is standard normal,
+    shape (steps, walkers). Behind the last step `dice` is the state of the random numbers, as NumPy's `RandomState` tells
+    it, and `latent` are the places on these scales, shape (walkers, parameters).
     """
 
     points: NDArray[np.float64]
     heights: NDArray[np.float64]
     dice: tuple[Any, ...]
+    latent: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
 
     @property
     def steps(self) -> int:
@@ -58,6 +60,7 @@ def write_chain(path: Path, chain: Chain, marks: Mapping[str, str], *, force: bo
         buffer,
         points=chain.points,
         heights=chain.heights,
+        latent=chain.latent,
         words=np.asarray(words, dtype=np.uint32),
         dice=np.array([position, has_gauss, gauss], dtype=float),
         marks=np.array(json.dumps(dict(marks) | {"dice": name})),
@@ -75,7 +78,7 @@ def read_chain(path: Path, marks: Mapping[str, str]) -> Chain:
     """
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
-            parts = {name: stored[name] for name in ("points", "heights", "words", "dice", "marks")}
+            parts = {name: stored[name] for name in ("points", "heights", "latent", "words", "dice", "marks")}
         found = json.loads(str(parts["marks"]))
         chain = _chain(parts, found)
     except FileNotFoundError:
@@ -101,7 +104,10 @@ def _chain(parts: Mapping[str, NDArray[Any]], marks: Mapping[str, str]) -> Chain
     """
     points, heights, words, dice = (parts[name] for name in ("points", "heights", "words", "dice"))
     fits = points.ndim == 3 and heights.shape == points.shape[:2] and words.shape == (_WORDS,) and dice.shape == (3,)  # noqa: PLR2004 - steps, walkers, parameters; position, flag, number
+    fits = fits and parts["latent"].shape in {points.shape[1:], (0, 0)}
     if not fits or not len(points) or not np.isfinite(points).all():
         message = "the parts do not fit"
         raise ValueError(message)
-    return Chain(points, heights, (str(marks["dice"]), words, int(dice[0]), int(dice[1]), float(dice[2])))
+    return Chain(
+        points, heights, (str(marks["dice"]), words, int(dice[0]), int(dice[1]), float(dice[2])), parts["latent"]
+    )

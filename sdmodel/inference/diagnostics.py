@@ -16,6 +16,14 @@ RHAT = 1.05
 EFFECTIVE = 400
 """A walk is called converged up to that R-hat and from that many effective draws, in bulk and tails, of every constant."""
 
+IDENTIFIED = 0.5
+"""Of a constant that the data identify they leave at most so much of the prior standard deviation."""
+UNTOLD = 0.9
+"""Of a constant that they say nothing of they leave at least so much."""
+PRESSED = 0.05
+"""A bound presses if at least so many draws lie in the hundredth of the way between the bounds that is next to it."""
+
+_EDGE = 0.01
 _FORGOTTEN = 5
 """So many autocorrelation times at the start are left out."""
 
@@ -24,7 +32,8 @@ _FORGOTTEN = 5
 class Marginal:
     """What is believed of one constant, in its units: mean, standard deviation, median and 90 % interval, and how surely.
 
-    `gain` is the part of the prior variance that the data remove.
+    `gain` is the part of the prior variance that the data remove, `contraction` the standard deviation as a part of the
+    prior one. `near_low` and `near_high` are the shares of draws within a hundredth of the way between the bounds of each.
     """
 
     name: str
@@ -37,6 +46,24 @@ class Marginal:
     rhat: float
     ess_bulk: float
     ess_tail: float
+    contraction: float
+    near_low: float
+    near_high: float
+
+    @property
+    def identified(self) -> bool:
+        """Whether the data leave at most half of the prior standard deviation."""
+        return self.contraction <= IDENTIFIED
+
+    @property
+    def untold(self) -> bool:
+        """Whether they leave nearly all of it."""
+        return self.contraction >= UNTOLD
+
+    @property
+    def pressed(self) -> bool:
+        """Whether many draws lie close to a bound."""
+        return max(self.near_low, self.near_high) >= PRESSED
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +125,7 @@ def _marginal(parameter: Parameter, values: NDArray[np.float64]) -> Marginal:
     low, median, high = (float(each) for each in np.quantile(values, (0.05, 0.5, 0.95)))
     enough = values.shape[1] >= 4 and np.ptp(values) > 0  # noqa: PLR2004 - each half of a chain has two draws
     axes = {"chain_axis": 0, "draw_axis": 1}
+    edge = _EDGE * (parameter.high - parameter.low)
     return Marginal(
         parameter.name,
         float(values.mean()),
@@ -109,6 +137,9 @@ def _marginal(parameter: Parameter, values: NDArray[np.float64]) -> Marginal:
         float(statistics.rhat(values, **axes)) if enough else float("inf"),
         float(statistics.ess(values, method="bulk", **axes)) if enough else 0.0,
         float(statistics.ess(values, method="tail", prob=(0.05, 0.95), **axes)) if enough else 0.0,
+        float(values.std()) / parameter.spread(),
+        float(np.mean(values <= parameter.low + edge)),
+        float(np.mean(values >= parameter.high - edge)),
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..dataset import BLOCK, TIME, evaluate_formula, find_variable, member_dims
 from ..errors import DatasetError, Fault, ObservationError
 from ..model import references, referred
-from .series import Series
+from .series import Series, carried
 
 _NUMBERS = 2**23
 """So many numbers of a run are read at a time, 64 MiB."""
@@ -150,7 +150,7 @@ def _over_members(block: xr.Dataset, series: Series) -> NDArray[np.float64]:
     return np.asarray(bare.expand_dims(missing).transpose(*dims).values, dtype=float).reshape(block.sizes[TIME], -1)
 
 
-def residuals(series: Sequence[Series], modelled: NDArray[np.float64]) -> NDArray[np.float64]:
+def standardised(series: Sequence[Series], modelled: NDArray[np.float64]) -> NDArray[np.float64]:
     """Observations less what the model says of them, in standard deviations of their errors, shape (observations, members).
 
     Under a log error both are logarithms; a model that is not above zero there is infinitely far away.
@@ -169,6 +169,21 @@ def residuals(series: Sequence[Series], modelled: NDArray[np.float64]) -> NDArra
     return np.concatenate(parts) if parts else np.empty((0, modelled.shape[1]))
 
 
+def residuals(series: Sequence[Series], modelled: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is new in each standardised error, in standard deviations of that, shape (observations, members).
+
+    If the model is right they are independent standard normal numbers: of errors e that are correlated in time it is
+    (e_i - rho_i e_(i-1))/sqrt(1 - rho_i^2), rho_i being the correlation with the point before; others are as they are.
+    """
+    gaps = standardised(series, modelled)
+    for each, errors in _parts(series, gaps):
+        if each.error.correlation > 0:
+            old, new = (part[1:, np.newaxis] for part in carried(each))
+            with np.errstate(invalid="ignore", over="ignore"):
+                errors[1:] = (errors[1:] - old * errors[:-1]) / new
+    return gaps
+
+
 def log_likelihood(series: Sequence[Series], modelled: NDArray[np.float64]) -> NDArray[np.float64]:
     """The natural logarithm of the density of all observations under each member, shape (members,).
 
@@ -180,7 +195,9 @@ def log_likelihood(series: Sequence[Series], modelled: NDArray[np.float64]) -> N
     for each in series:
         scale = each.deviations * each.values if each.error.kind == "log" else each.deviations
         constant -= float(np.sum(np.log(scale))) + 0.5 * math.log(2 * math.pi) * each.times.size
-    with np.errstate(over="ignore"):
+        if each.error.correlation > 0:
+            constant -= float(np.sum(np.log(carried(each)[1])))
+    with np.errstate(over="ignore", invalid="ignore"):
         found = constant - 0.5 * np.sum(gaps * gaps, axis=0)
     return np.where(np.isfinite(found), found, -np.inf)
 
@@ -188,11 +205,14 @@ def log_likelihood(series: Sequence[Series], modelled: NDArray[np.float64]) -> N
 def predictive(series: Sequence[Series], modelled: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """What would be observed if the model were right, one draw for each member, shape (observations, members).
 
-    The errors are those of `series`, drawn from a stream that `seed` decides.
+    The errors are those of `series`, correlated where these are, drawn from a stream that `seed` decides.
     """
     noise = np.random.default_rng(seed).standard_normal(modelled.shape)
     parts = []
     for (each, values), (_, draws) in zip(_parts(series, modelled), _parts(series, noise), strict=True):
+        if each.error.correlation > 0:
+            for place, (old, new) in enumerate(zip(*carried(each), strict=True)):
+                draws[place] = new * draws[place] + (old * draws[place - 1] if place else 0)
         spread = each.deviations[:, np.newaxis] * draws
         parts.append(values * np.exp(spread) if each.error.kind == "log" else values + spread)
     return np.concatenate(parts) if parts else modelled

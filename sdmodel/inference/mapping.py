@@ -21,9 +21,29 @@ from .series import ErrorKind, ErrorModel, Series
 from .sheet import Entry, Row, number_of, read_rows, time_of
 
 _COLUMNS = ("name", "model", "data", "error", "size")
-_OTHERS = ("note", "since", "until")
+_OTHERS = ("note", "since", "until", "correlation")
 _YEARS = frozenset({"year", "years", "yr", "yrs"})
 _PERCENT = re.compile(r"\s*%$")
+
+
+def joined_series(files: Sequence[tuple[Series, ...]]) -> tuple[Series, ...]:
+    """The series of several mapping files together.
+
+    Raises
+    ------
+    ObservationError
+        If two files have a series of one name.
+    """
+    known: dict[str, Series] = {}
+    faults = []
+    for each in (series for file in files for series in file):
+        if key(each.name) in known:
+            told = f"'{each.name}' is in {known[key(each.name)].place.path} too; give one of them another name"
+            faults.append(Fault(each.place, told))
+        known.setdefault(key(each.name), each)
+    if faults:
+        raise ObservationError(faults)
+    return tuple(known.values())
 
 
 def read_series(path: str | os.PathLike[str], observations: Observations, model: Model) -> tuple[Series, ...]:
@@ -32,7 +52,9 @@ def read_series(path: str | os.PathLike[str], observations: Observations, model:
     A line has a `name`, a formula over the `model`, one over the series of the observations (`data`), and the `error` model
     with its `size`; `since` and `until`, which may be left empty, bound the times used, both included. A formula over
     several series holds at the times at which all of them have a value. Lines of one name are one series, if they agree in
-    all but `data` and its bounds: so a sum may gain parts as these begin to be published.
+    all but `data` and its bounds: so a sum may gain parts as these begin to be published. A `correlation`, in the model's
+    unit of time, says how long the errors of a series last: those of two points dt apart have the correlation
+    exp(-dt/correlation); where it is empty they are independent.
 
     Raises
     ------
@@ -81,12 +103,13 @@ def _line(row: Row, observations: Observations, model: Model, faults: list[Fault
     over_model = model_formula(row["model"], model, faults)
     over_data = data_formula(row["data"], observations, faults)
     error = _error_model(row["error"], row["size"], faults)
+    lasting = _correlation(row["correlation"], faults)
     since, until = _bound(row["since"], -math.inf, faults), _bound(row["until"], math.inf, faults)
     if since > until:
         faults.append(Fault(row["until"].place, "until is before since; exchange them"))
     if len(faults) > before or over_model is None or over_data is None or error is None:
         return None
-    return _Line(row, over_model, over_data, error, since, until)
+    return _Line(row, over_model, over_data, replace(error, correlation=lasting), since, until)
 
 
 def _error_model(kind: Entry, size: Entry, faults: list[Fault]) -> ErrorModel | None:
@@ -108,6 +131,19 @@ def _error_model(kind: Entry, size: Entry, faults: list[Fault]) -> ErrorModel | 
     elif word in known:
         return ErrorModel(cast("ErrorKind", word), value / 100 if share else value)
     return None
+
+
+def _correlation(entry: Entry, faults: list[Fault]) -> float:
+    """The correlation time that an entry is, or 0 if it is empty."""
+    if not entry.text:
+        return 0.0
+    value = number_of(entry)
+    if isinstance(value, float) and value > 0:
+        return value
+    told = f"the correlation time of the errors is {entry.text:.40}"
+    cure = "write a number above zero in the model's unit of time, or nothing for independent errors"
+    faults.append(value if isinstance(value, Fault) else Fault(entry.place, f"{told}; {cure}"))
+    return 0.0
 
 
 def _bound(entry: Entry, otherwise: float, faults: list[Fault]) -> float:
@@ -151,10 +187,17 @@ def _paired(line: _Line, observations: Observations, model: Model, faults: list[
     units = model_units(line.model, model) or (next(iter(raw.values())).units if _is_single(line.data) else "")
     name, text, note = (line.row[column] for column in ("name", "model", "note"))
     left_out = tuple(_left_out(raw.values(), every, inside))
-    return _Part(
-        Series(name.text, line.model, text.text, shared, values, line.error, units, name.place, note.text, left_out),
-        every,
-    )
+    series = Series(
+        name.text, line.model, text.text, shared, values, line.error, units, name.place, note.text, left_out,
+        tuple(_sources(raw.values(), shared)),
+    )  # fmt: skip
+    return _Part(series, every)
+
+
+def _sources(raw: Iterable[RawSeries], times: NDArray[np.float64]) -> dict[str, None]:
+    """Who published the values at some times, each once."""
+    used = [each.sources[at] for each in raw for at in np.flatnonzero(np.isin(each.times, times)) if each.sources]
+    return dict.fromkeys(filter(None, used))
 
 
 def _is_single(expression: Expr) -> bool:
@@ -232,4 +275,5 @@ def _united(parts: Sequence[_Part], faults: list[Fault]) -> Series:
     unused = np.setdiff1d(np.concatenate([part.every for part in parts]), times).size
     left_out = (f"{unused} outside of all its lines, or without a value of every series",) if unused else ()
     values = np.concatenate([each.values for each in series])
-    return replace(first, times=times[order], values=values[order], left_out=left_out)
+    sources = tuple(dict.fromkeys(source for each in series for source in each.sources))
+    return replace(first, times=times[order], values=values[order], left_out=left_out, sources=sources)

@@ -26,7 +26,8 @@ _LONGEST = 4096
 class RawSeries:
     """One series as it was published: values in `units` at times, shape (n,), in the order of time.
 
-    Times are the model's; where the file gives dates, `dated`, they are decimal years. `places` tells where each value is.
+    Times are the model's; where the file gives dates, `dated`, they are decimal years. `places` tells where each value is,
+    `sources` who published each, as far as the file says.
     """
 
     name: str
@@ -35,6 +36,7 @@ class RawSeries:
     units: str
     places: tuple[Place, ...]
     dated: bool
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +47,31 @@ class Observations:
     series: Mapping[str, RawSeries]
 
 
+def joined_observations(tables: Sequence[Observations]) -> Observations:
+    """The series of several files together.
+
+    Raises
+    ------
+    ObservationError
+        If two files have a series of one name.
+    """
+    found: dict[str, RawSeries] = {}
+    faults = []
+    for table in tables:
+        for name, series in table.series.items():
+            if name in found:
+                told = f"'{series.name}' is in {found[name].places[0].path} too; keep it in one file"
+                faults.append(Fault(series.places[0], told))
+            found.setdefault(name, series)
+    if faults:
+        raise ObservationError(faults)
+    return Observations(", ".join(table.path for table in tables), MappingProxyType(found))
+
+
 def read_observations(path: str | os.PathLike[str]) -> Observations:
     """The series of a file of observations, each in its own units.
 
-    A `.csv` file has the columns `series`, `date` and `value`, and may have `unit` and any others. A date is a day such as
+    A `.csv` file has the columns `series`, `date` and `value`, and may have `unit`, `source` and any others. A date is a day such as
     2025-06-30, which stands for its midnight, or a number, the model's time; a line without a value is left out. What
     Vensim exports is read too: a `.dat` or `.tab` file, or a table whose first column is Time.
 
@@ -59,7 +82,7 @@ def read_observations(path: str | os.PathLike[str]) -> Observations:
     """
     if _is_exported(path):
         return Observations(os.fspath(path), MappingProxyType(_exported(path)))
-    rows, faults = read_rows(path, ("series", "date", "value"), ("unit",))
+    rows, faults = read_rows(path, ("series", "date", "value"), ("unit", "source"))
     found: dict[str, list[_Point]] = {}
     for row in rows:
         if not row["value"].text:
@@ -117,6 +140,7 @@ class _Point:
     units: str
     place: Place
     date_place: Place
+    source: str
 
 
 def _point(row: Row) -> _Point | list[Fault]:
@@ -128,7 +152,7 @@ def _point(row: Row) -> _Point | list[Fault]:
     if faults or isinstance(time, Fault) or isinstance(value, Fault):
         return faults
     places = row["value"].place, row["date"].place
-    return _Point(row["series"].text, time.value, time.is_date, value, row["unit"].text, *places)
+    return _Point(row["series"].text, time.value, time.is_date, value, row["unit"].text, *places, row["source"].text)
 
 
 def _mixed(points: list[_Point]) -> list[Fault]:
@@ -155,4 +179,5 @@ def _raw(points: list[_Point]) -> RawSeries:
         first.units,
         tuple(each.place for each in ordered),
         first.dated,
+        tuple(each.source for each in ordered),
     )

@@ -228,6 +228,18 @@ def _priors(model: Model, prior: Sampling | None) -> dict[Cell, tuple[Distributi
     return found
 
 
+def priors_unused(model: Model, prior: Sampling, parameters: Sequence[Parameter]) -> list[str]:
+    """The constants, as the model spells them, that have a prior and are not free, so that it says nothing.
+
+    Raises
+    ------
+    ScenarioError
+        If a prior is not a density, or is of no constant of the model.
+    """
+    free = {each.cell for each in parameters}
+    return [spell(model, cell) for cell in _priors(model, prior) if cell not in free]
+
+
 def _is_density(distribution: Distribution) -> bool:
     """Whether a distribution is spread over an interval and not over separate numbers, and is known without a model."""
     if distribution.lookup and not distribution.points:

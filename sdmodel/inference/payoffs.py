@@ -55,7 +55,7 @@ def _row(term: Term, model: Model, faults: list[Fault]) -> Row | None:
     constants = plan(model).constants
     ends = {name: repr(constants[Cell(time)]) for name, time in (("since", "initial_time"), ("until", "final_time"))}
     texts = {"name": term.model, "model": term.model, "data": term.data, "error": kind, "size": repr(weight**power)}
-    return {name: Entry(text, term.place) for name, text in (texts | ends | {"note": ""}).items()}
+    return {name: Entry(text, term.place) for name, text in (texts | ends | {"note": "", "correlation": ""}).items()}
 
 
 def _weight(term: Term, model: Model) -> float | Fault:

@@ -63,7 +63,8 @@ def make_problem(
     for cell in rows:
         _check_known(model, cell)
     ranges = {each.cell: (each.low, each.high) for each in parameters}
-    repetition = prepare(model, ranges, list(rows), scenario=scenario, integrator=integrator)
+    last = max(float(each.times.max()) for each in series if each.times.size)
+    repetition = prepare(model, ranges, list(rows), scenario=scenario, integrator=integrator, until=last)
     places = [_places(repetition.times, each.times) for each in series]
     return Problem(
         tuple(parameters),

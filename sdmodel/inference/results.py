@@ -21,8 +21,8 @@ from ..vensim import samples_text, sampling_text, scenario_text
 from .calibration import Calibration
 from .diagnostics import Posterior
 from .identification import close_pairs, leading
+from .members import Beyond, beyond_record, samples_of
 from .parameters import Parameter
-from .posterior import draws
 
 CHAIN = ".chain.npz"
 RECORD = ".json"
@@ -32,14 +32,21 @@ ENDINGS = (".cin", ".tab", ".vsc", RECORD, CHAIN)
 _VERSIONS = ("sdmodel", "numpy", "scipy", "emcee", "arviz-stats")
 
 
-def check_free(stem: Path, *, force: bool) -> None:
-    """Make sure, before any work, that a calibration may be stored under a name.
+def check_free(stem: Path, *, force: bool, ensemble: Path | None = None, replace: bool = False) -> None:
+    """Make sure, before any work, that a calibration may be stored under a name, and its members as an ensemble of another.
+
+    `force` allows to replace the calibration, `replace` the ensemble.
 
     Raises
     ------
     CalibrationError
         If there is one already.
     """
+    pair = (ensemble, ensemble.with_suffix(".tab")) if ensemble and not replace else ()
+    taken = next((path for path in pair if os.path.lexists(path)), None)
+    if taken is not None:
+        message = f"{taken}: exists already; name another file with --ensemble, or --force to replace it"
+        raise CalibrationError(message)
     if force:
         return
     there = next((path for path in map(_path(stem), ENDINGS) if os.path.lexists(path)), None)
@@ -51,34 +58,49 @@ def check_free(stem: Path, *, force: bool) -> None:
 
 
 def write_results(
-    calibration: Calibration, stem: Path, *, samples: int, force: bool, settings: Mapping[str, Any]
+    calibration: Calibration,
+    stem: Path,
+    *,
+    samples: int,
+    force: bool,
+    settings: Mapping[str, Any],
+    beyond: Beyond | None = None,
+    ensemble: Path | None = None,
+    replace: bool = False,
 ) -> list[Path]:
     """Store a calibration: the best point as a change file; with a posterior, samples and a file that draws them; a record.
 
-    The record comes last, so that where it is the others are whole. What is given back are their paths, and that of the walk.
+    The samples have the constants `beyond` the free ones, too. They stand beside the others, or where `ensemble`, a `.vsc`
+    file, says, which only `replace` replaces. The record comes last, so that where it is the others are whole. What is
+    given back are their paths, and that of the walk.
 
     Raises
     ------
     CalibrationError
         If a file is there already and `force` is not given, or cannot be written.
     """
-    texts = {".cin": _change_text(calibration, stem.name)}
-    posterior = calibration.posterior
+    own = _path(stem)
+    files = {own(".cin"): _change_text(calibration, stem.name)}
+    posterior, beyond = calibration.posterior, beyond or Beyond()
+    control = ensemble or own(".vsc")
     if posterior is not None:
-        names = [each.name for each in calibration.parameters]
-        drawn = draws(posterior.chain, posterior.burn, samples)
-        texts[".tab"] = samples_text(names, drawn)
-        texts[".vsc"] = sampling_text(Sampling("file", len(drawn), max(calibration.seed, 1), file=f"{stem.name}.tab"))
-    texts[RECORD] = (
-        json.dumps(_plain(record(calibration) | {"settings": dict(settings)}), indent=2, allow_nan=False) + "\n"
-    )
-    for ending, text in texts.items():
-        write_file(_path(stem)(ending), text.encode(), force=force, error=CalibrationError)
-    chain = [_path(stem)(CHAIN)] if posterior is not None and _path(stem)(CHAIN).exists() else []
-    return [*map(_path(stem), texts), *chain]
+        seed = max(calibration.seed, 1)
+        names, values = samples_of(
+            calibration.model, calibration.parameters, posterior, beyond, count=samples, seed=seed
+        )
+        table = control.with_suffix(".tab")
+        files[table] = samples_text(names, values)
+        files[control] = sampling_text(Sampling("file", len(values), seed, file=table.name))
+    told = record(calibration, beyond) | {"settings": dict(settings), "ensemble": str(control) if posterior else None}
+    files[own(RECORD)] = json.dumps(_plain(told), indent=2, allow_nan=False) + "\n"
+    for path, text in files.items():
+        allowed = force if path.parent == stem.parent and path.name.startswith(f"{stem.name}.") else replace
+        write_file(path, text.encode(), force=allowed, error=CalibrationError)
+    chain = [own(CHAIN)] if posterior is not None and own(CHAIN).exists() else []
+    return [*files, *chain]
 
 
-def record(calibration: Calibration) -> dict[str, Any]:
+def record(calibration: Calibration, beyond: Beyond | None = None) -> dict[str, Any]:
     """All that a calibration found, as numbers and words; what is not finite is left to whoever writes it."""
     search = calibration.search
     found: dict[str, Any] = {
@@ -93,7 +115,7 @@ def record(calibration: Calibration) -> dict[str, Any]:
         "series": [
             {
                 "name": each.name, "model": each.model_text, "units": each.units, "observations": row.count,
-                "error": each.error.kind, "size": each.error.size, "rmse_before": row.rmse[0], "rmse_best": row.rmse[1],
+                "error": each.error.kind, "size": each.error.size, "correlation": each.error.correlation, "rmse_before": row.rmse[0], "rmse_best": row.rmse[1],
                 "deviations_before": row.deviations[0], "deviations_best": row.deviations[1],
             }
             for each, row in zip(calibration.problem.series, calibration.agreement, strict=True)
@@ -107,6 +129,7 @@ def record(calibration: Calibration) -> dict[str, Any]:
         },
         "identification": _identification(calibration),
     }  # fmt: skip
+    found |= beyond_record(calibration.model, beyond, calibration.seed) if beyond else {}
     return found | ({"posterior": _posterior(calibration.posterior)} if calibration.posterior else {})
 
 
@@ -145,6 +168,7 @@ def _constant(calibration: Calibration, place: int) -> dict[str, Any]:
         return found
     marginal = posterior.marginals[place]
     said = {name: getattr(marginal, name) for name in ("mean", "sd", "median", "rhat", "ess_bulk", "ess_tail", "gain")}
+    said |= {"contraction": marginal.contraction, "near_low": marginal.near_low, "near_high": marginal.near_high}
     return found | {"posterior": said | {"interval90": [marginal.low, marginal.high]}}
 
 
@@ -185,6 +209,11 @@ def _posterior(posterior: Posterior) -> dict[str, Any]:
         "burn": posterior.burn,
         "autocorrelation_time": posterior.memory,
         "acceptance": posterior.chain.acceptance,
+        "rhat_worst": max(each.rhat for each in posterior.marginals),
+        "ess_least": min(min(each.ess_bulk, each.ess_tail) for each in posterior.marginals),
+        "identified": [each.name for each in posterior.marginals if each.identified],
+        "not_identified": [each.name for each in posterior.marginals if each.untold],
+        "pressed_on_a_bound": [each.name for each in posterior.marginals if each.pressed],
         "converged": not posterior.doubts,
         "doubts": list(posterior.doubts),
     }

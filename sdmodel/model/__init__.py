@@ -23,6 +23,8 @@ from .evaluation import NEXT_TO_ZERO, Start, evaluate
 from .expansion import delay_orders, expand
 from .faults import SETTINGS, faults_of
 from .functions import FUNCTIONS, LOOKUPS, REDUCTIONS, FunctionRow
+from .links import Link, Links, find_links
+from .loops import CausalPath, causal_paths, stock_loops
 from .measures import Doubt
 from .names import display, identifiers, key, nearest
 from .order import TIME, Assignment, Plan, plan, spell
@@ -53,6 +55,7 @@ from .subscripts import (
     resolve,
 )
 from .units import UnitReport, check_units, unit_faults
+from .views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
 from .wording import worded
 
 __all__ = [
@@ -66,9 +69,12 @@ __all__ = [
     "REFUSED",
     "SETTINGS",
     "TIME",
+    "Arrow",
     "Assignment",
     "Binding",
+    "CausalPath",
     "Cell",
+    "Colour",
     "Doubt",
     "Element",
     "Equation",
@@ -76,11 +82,16 @@ __all__ = [
     "Group",
     "Integrator",
     "Kind",
+    "Lettering",
+    "Link",
+    "Links",
     "Model",
     "Numbers",
     "Plan",
     "Range",
     "ReadArray",
+    "Shape",
+    "Sketch",
     "Start",
     "Subscript",
     "SubscriptFault",
@@ -88,8 +99,12 @@ __all__ = [
     "Table",
     "UnitReport",
     "VensimFunction",
+    "View",
+    "Word",
+    "WordKind",
     "add",
     "bindings",
+    "causal_paths",
     "cells_in",
     "check_units",
     "delay_orders",
@@ -100,6 +115,7 @@ __all__ = [
     "expand",
     "expanded",
     "faults_of",
+    "find_links",
     "identifiers",
     "inverse",
     "is_reduction",
@@ -119,6 +135,7 @@ __all__ = [
     "resolve",
     "rewrite",
     "spell",
+    "stock_loops",
     "unit_faults",
     "unknown_function",
     "walk",

@@ -7,14 +7,16 @@ model's unit of time, `1` dimensionless, `*` anything. Meanings follow the Vensi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 
 import sympy as sp
 from sympy import Expr, S
 
-from .algebra import VensimFunction, add, divide, inverse, multiply, negate
+from .algebra import TIME, Table, VensimFunction, add, divide, inverse, multiply, negate
 
 Partials = Callable[..., Sequence[Expr]]
 
@@ -115,11 +117,45 @@ def _sign(x: Expr) -> Sequence[Expr]:
 
 
 def _quantum(x: Expr, quantum: Expr) -> Sequence[Expr]:
-    return S.Zero, _call("INTEGER", divide(x, quantum))
+    whole = _call("<=", quantum, S.Zero)
+    return whole, _call("IF THEN ELSE", whole, S.Zero, _call("INTEGER", divide(x, quantum)))
 
 
 def _step(height: Expr, start: Expr) -> Sequence[Expr]:
     return FUNCTIONS["STEP"].build(S.One, start), S.Zero
+
+
+def _ramp(slope: Expr, start: Expr, end: Expr) -> Sequence[Expr]:
+    begun, ended = _call(">", TIME, start), _call(">", TIME, end)
+    return _call("RAMP", S.One, start, end), negate(multiply(slope, begun)), multiply(slope, begun, ended)
+
+
+def _lookup(*, onward: bool) -> Partials:
+    """The slope of the line that x lies on; beyond the ends it is level, unless the end lines go on there."""
+
+    def partials(table: Expr, x: Expr) -> Sequence[Expr]:
+        if not isinstance(table, Table):
+            message = "the slope of a lookup follows from its points; put the table in the place of its name"
+            raise NotImplementedError(message)
+        points = sorted(table.points, key=lambda point: point[0])
+        slopes = [
+            (left, (above - below) / (right - left) if right > left else 0.0)
+            for (left, below), (right, above) in pairwise(points)
+        ]
+        if not onward or not slopes:
+            slopes = [(math.nextafter(points[0][0], -math.inf), 0.0), *slopes, (points[-1][0], 0.0)]
+        return S.Zero, _call("LOOKUP BACKWARD", Table(slopes), x)
+
+    return partials
+
+
+def _sample(condition: Expr, value: Expr, initial: Expr) -> Sequence[Expr]:
+    return S.Zero, _call("IF THEN ELSE", condition, S.One, S.Zero), S.Zero
+
+
+def _past(value: Expr, delay_time: Expr, initial: Expr) -> Sequence[Expr]:
+    """Derivatives of what a delay shows: by its input of one delay time ago; by the delay time, unknown."""
+    return S.One, S.NaN, S.Zero
 
 
 def _modulo(dividend: Expr, divisor: Expr) -> Sequence[Expr]:
@@ -211,6 +247,8 @@ _ROWS = (
         "0 until start, then a rise by slope a unit of time until end",
         "u/t, t, t -> u",
         "ramp",
+        "",
+        _ramp,
     ),
     _own(
         "PULSE",
@@ -237,29 +275,58 @@ _ROWS = (
         "the table at x: straight lines between the points, level beyond the ends",
         "v, u -> v",
         "lookup",
+        "",
+        _lookup(onward=False),
     ),
     _own(
-        "LOOKUP EXTRAPOLATE", "table, x", "as a lookup, with the end lines drawn on", "v, u -> v", "lookup extrapolate"
+        "LOOKUP EXTRAPOLATE",
+        "table, x",
+        "as a lookup, with the end lines drawn on",
+        "v, u -> v",
+        "lookup extrapolate",
+        "",
+        _lookup(onward=True),
     ),
-    _own("LOOKUP FORWARD", "table, x", "the table's next point at or after x", "v, u -> v", "lookup forward"),
-    _own("LOOKUP BACKWARD", "table, x", "the table's last point at or before x", "v, u -> v", "lookup backward"),
-    # What has a memory. INTEG, DELAY FIXED, SAMPLE IF TRUE and INITIAL are states; the rest expands into INTEG.
+    _own(
+        "LOOKUP FORWARD",
+        "table, x",
+        "the table's next point at or after x",
+        "v, u -> v",
+        "lookup forward",
+        "",
+        _flat(2),
+    ),
+    _own(
+        "LOOKUP BACKWARD",
+        "table, x",
+        "the table's last point at or before x",
+        "v, u -> v",
+        "lookup backward",
+        "",
+        _flat(2),
+    ),
+    # What has a memory. INTEG, DELAY FIXED, SAMPLE IF TRUE and INITIAL are states; the rest expands into INTEG. Derivatives
+    # are those of the value during a run, when a start is past; a stock's follow from its rate.
     _own("INTEG", "rate, initial", "a stock: the initial value and all that flowed since", "u/t, u -> u", "integ"),
-    _own("INITIAL", "x", "the value x has at the start", "u -> u", "initial"),
+    _own("INITIAL", "x", "the value x has at the start", "u -> u", "initial", "", _flat(1)),
     _own(
         "ACTIVE INITIAL",
         "active, initial",
         "active, with another value while the start is worked out",
         "u, u -> u",
         "active initial",
+        "",
+        lambda *_: (S.One, S.Zero),
     ),
-    _own("REINITIAL", "x", "the value x has at the start", "u -> u", "initial"),
+    _own("REINITIAL", "x", "the value x has at the start", "u -> u", "initial", "", _flat(1)),
     _own(
         "SAMPLE IF TRUE",
         "condition, input, initial",
         "input where the condition is true, else its last such value",
         "1, u, u -> u",
         "sample",
+        "",
+        _sample,
     ),
     _own(
         "DELAY FIXED",
@@ -267,6 +334,8 @@ _ROWS = (
         "input as it was one delay time ago, to the time step",
         "u, t, u -> u",
         "delay fixed",
+        "",
+        _past,
     ),
     _own("SMOOTH", "input, delay time", "first-order exponential average", "u, t -> u", ""),
     _own(
@@ -313,7 +382,7 @@ _ROWS = (
         "",
     ),
     _own("GAME", "x", "x; in a game, what the player sets", "u -> u", "same", "{0}", lambda _: (S.One,)),
-    # Over a subscript range, marked with `!` in the argument
+    # Over a subscript range, marked with `!` in the argument; differentiated when written out, label by label
     _own("SUM", "x", "the sum over the marked ranges", "u -> u", "sum", "\\sum {0}"),
     _own("PROD", "x", "the product over the marked ranges", "1 -> 1", "prod", "\\prod {0}"),
     _own("VMIN", "x", "the smallest over the marked ranges", "u -> u", "vmin", "\\min {0}"),

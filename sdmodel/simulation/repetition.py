@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -15,9 +16,11 @@ from ..scenario import constant_values, with_tables
 from .execution import Job, execute
 from .inputs import Inputs
 from .simulation import ScenarioLike, check_options, merged, with_orders
-from .timing import timing_of
+from .timing import Timing, timing_of
 
 _DIM = "member"
+_ROUNDING = 1e-6
+"""A part of a step by which a saved time may lie before another that it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +59,11 @@ def prepare(
     *,
     scenario: ScenarioLike | None = None,
     integrator: Integrator | None = None,
+    until: float = math.inf,
 ) -> Repetition:
     """The simulation of a model made ready to be repeated: constants vary within `ranges`, `kept` is what it gives back.
+
+    It ends at the first saved time that is not before `until`, or with the run; FINAL TIME stays what it is for equations.
 
     Raises
     ------
@@ -73,7 +79,7 @@ def prepare(
     inputs.varied |= {cell: xr.DataArray(np.array(ends), dims=_DIM) for cell, ends in ranges.items()}
     program = compile_model(with_orders(model, inputs))
     plan, layout = program.layout.plan, program.layout
-    timing = timing_of(plan, inputs.fixed, inputs.varied)
+    timing = _shortened(timing_of(plan, inputs.fixed, inputs.varied), until)
     given = dict(plan.constants) | inputs.fixed
     job = Job(
         program,
@@ -84,3 +90,11 @@ def prepare(
         np.array([program.row(cell) for cell in ranges], dtype=np.int64),
     )
     return Repetition(timing.saved, tuple(ranges), job, model.mentions_missing)
+
+
+def _shortened(timing: Timing, until: float) -> Timing:
+    """The same steps, as far as the first saved time that is not before another."""
+    if until < timing.initial:  # before the run there is nothing to end at
+        return timing
+    lines = int(np.searchsorted(timing.saved, until - _ROUNDING * timing.time_step))
+    return replace(timing, steps=min(timing.steps, lines * timing.every))

@@ -11,6 +11,7 @@ from .reader import model_from_text, read_model
 from .samples import read_samples, samples_text
 from .savelist import read_savelist
 from .sensitivity import read_sampling, sampling_of_ranges, sampling_text
+from .sketch import read_sketch, sketch_from_text
 from .writing import scenario_text
 
 __all__ = [
@@ -28,8 +29,10 @@ __all__ = [
     "read_sampling",
     "read_savelist",
     "read_scenario",
+    "read_sketch",
     "samples_text",
     "sampling_of_ranges",
     "sampling_text",
     "scenario_text",
+    "sketch_from_text",
 ]

@@ -99,11 +99,27 @@ def test_a_posterior_is_a_sensitivity_file_of_samples(observed: Path, sdmodel):
     assert record["posterior"]["steps"] == 150
 
 
+def test_what_the_data_identify_is_told_and_stored(observed: Path, sdmodel):
+    """How much of each prior is left, what crowds at a bound, and whether the walk may be trusted."""
+    done = sdmodel("calibrate", *FREE, *SHORT, "--name", "p")
+    assert "near lower" in done.stdout
+    assert done.stdout.count("identify") == 2
+    record = json.loads(Path("runs/p.json").read_text("utf-8"))
+    told = record["posterior"]
+    assert told["identified"] == ["room temperature", "cooling time"]
+    assert told["not_identified"] == told["pressed_on_a_bound"] == []
+    posteriors = [each["posterior"] for each in record["constants"]]
+    assert told["rhat_worst"] == max(each["rhat"] for each in posteriors)
+    assert told["ess_least"] == min(min(each["ess_bulk"], each["ess_tail"]) for each in posteriors)
+    for constant, each in zip(record["constants"], posteriors, strict=True):
+        assert each["contraction"] == pytest.approx(each["sd"] / constant["prior_sd"])
+        assert each["near_low"] == each["near_high"] == 0
+
+
 def test_a_posterior_that_is_made_longer_is_the_long_one(observed: Path, sdmodel):
     """--resume goes on bit for bit; what has not converged says how."""
     short = sdmodel("calibrate", *FREE, "--posterior", "--steps", "40", "--name", "p")
     assert "not converged: R-hat" in short.stderr
-    assert "--resume --name p --steps 80 goes on" in short.stderr
     longer = sdmodel("calibrate", *FREE, "--steps", "120", "--name", "p", "--resume")
     assert longer.exit_code == 0, longer.output
     assert sdmodel("calibrate", *FREE, "--posterior", "--steps", "120", "--name", "whole").exit_code == 0
@@ -111,6 +127,71 @@ def test_a_posterior_that_is_made_longer_is_the_long_one(observed: Path, sdmodel
     assert files["p.tab"] == files["whole.tab"]
     with np.load(f"runs/p{CHAIN}") as one, np.load(f"runs/whole{CHAIN}") as other:
         assert all(np.array_equal(one[name], other[name]) for name in ("points", "heights", "words", "dice"))
+
+
+def test_the_command_that_goes_on_is_told_whole(observed: Path, sdmodel):
+    """What is typed again is the same walk, twice as long, wherever its draws go."""
+    words = (*FREE, "--posterior", "--steps", "40", "--walkers", "34", "--seed", "5", "--name", "a tea")
+    done = sdmodel("calibrate", *words, "--ensemble", "e.vsc")
+    line = next(line for line in done.stderr.splitlines() if line.startswith("to go on: "))
+    longer = sdmodel(*shlex.split(line.removeprefix("to go on: sdmodel ")))
+    assert longer.exit_code == 0, longer.output
+    assert "posterior: 34 walkers, 80 steps" in longer.stdout
+    assert json.loads(Path("runs/a tea.json").read_text("utf-8"))["posterior"]["steps"] == 80
+
+
+def test_one_command_makes_an_ensemble_that_fits_the_past(observed: Path, sdmodel):
+    """Draws with what acts only later and what stays equal, where it is wanted; it runs as it is."""
+    model = observed / "models" / "ai_compute.mdl"
+    later = "later warmth = 1 ~ dmnl ~ A number. |\nlater room = 70 ~ °F ~ A room. |\n"
+    model.write_text(model.read_text("utf-8").replace("INITIAL TIME =", later + "INITIAL TIME =", 1), "utf-8")
+    Path("later.vsc").write_text("9,L,1,,0\nlater warmth=RANDOM_UNIFORM(2,3)\ncooling time=RANDOM_UNIFORM(1,8)\n")
+    target = Path("models/ensembles/past.vsc")
+    words = (
+        *FREE,
+        *SHORT,
+        "--beyond",
+        "later.vsc",
+        "--equal",
+        "later room=room temperature",
+        "--ensemble",
+        str(target),
+    )
+    done = sdmodel("calibrate", *words, "--name", "p")
+    assert done.exit_code == 0, done.output
+    assert "later.vsc: free, so that the posterior draws them: cooling time\n" in done.stderr
+    assert target.with_suffix(".tab").read_text().splitlines()[0].split("\t") == [
+        "room temperature", "cooling time", "later room", "later warmth",
+    ]  # fmt: skip
+    assert {path.name for path in Path("runs").iterdir()} == {"p.cin", "p.json", f"p{CHAIN}"}
+    record = json.loads(Path("runs/p.json").read_text("utf-8"))
+    assert record["ensemble"] == str(target)
+    assert record["equal"] == {"later room": "room temperature"}
+    assert record["beyond"]["drawn"] == ["later warmth=RANDOM_UNIFORM(2,3)"]
+    assert record["beyond"]["seed"] == record["seed"] == 1
+    ran = sdmodel("ensemble", "-e", str(target), "--name", "members", "--on", "Tea Temperature")
+    assert ran.exit_code == 0, ran.output
+    assert "50 members (file, seed 1)" in ran.stdout
+    before = target.with_suffix(".tab").read_bytes()
+    again = sdmodel("calibrate", *words, "--name", "q")
+    assert again.exit_code == 1
+    assert again.stderr.startswith(f"{target}: exists already; ")
+    assert not Path("runs/q.json").exists()
+    repeated = shlex.split(record["settings"]["command"].removeprefix("sdmodel "))
+    assert sdmodel(*repeated, "--name", "q").exit_code == 0
+    assert Path("runs/q.tab").read_bytes() == before
+
+
+def test_a_prior_of_what_is_not_free_is_told(observed: Path, sdmodel):
+    """It is used for nothing, which nobody should have to find out."""
+    Path("prior.vsc").write_text(
+        "9,M,1,,0\ncooling time=RANDOM_NORMAL(1,8,3,1)\nroom temperature=RANDOM_UNIFORM(40,90)\n"
+    )
+    done = sdmodel("calibrate", "--free", "cooling time", "--prior", "prior.vsc")
+    assert done.exit_code == 0, done.output
+    assert "prior.vsc: not free, so that their priors are not used: room temperature; " in done.stderr
+    both = sdmodel("calibrate", *FREE, "--prior", "prior.vsc")
+    assert "not used" not in both.stderr
 
 
 @pytest.mark.parametrize(
@@ -285,6 +366,8 @@ def test_a_bound_that_binds_is_told(observed: Path, sdmodel):
         ((*FREE, "--name", "none", "--resume"), f"runs/none{CHAIN}: there is no calibration to resume; "),
         ((*FREE, "-d", "nowhere.csv"), "nowhere.csv: "),
         ((*FREE, "--prior", "nowhere.vsc"), "nowhere.vsc: "),
+        ((*FREE, "--posterior", "--beyond", "nowhere.vsc"), "nowhere.vsc: "),
+        ((*FREE, "--posterior", "--equal", "a=cooling time"), "--equal: 'a' is not in the model; "),
     ],
 )
 def test_faults_are_one_line_with_the_cure(observed: Path, sdmodel, words, told):
@@ -301,6 +384,10 @@ def test_faults_are_one_line_with_the_cure(observed: Path, sdmodel, words, told)
     [
         (("--resume",), "--resume goes on with a calibration that has a name"),
         (("--payoff", "a.vpd"), "needs observations by -d"),
+        (("--beyond", "a.vsc"), "are about draws of the posterior; add --posterior"),
+        (("--equal", "a=b"), "are about draws of the posterior; add --posterior"),
+        (("--ensemble", "a.vsc"), "are about draws of the posterior; add --posterior"),
+        (("--posterior", "--ensemble", "a.tab"), "'a.tab' end in .vsc"),
     ],
 )
 def test_usage_is_told(observed: Path, sdmodel, words, told):

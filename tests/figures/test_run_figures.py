@@ -100,14 +100,14 @@ def test_many_labels_do_not_fill_the_panel_with_words(runs: int):
 
 
 def test_a_legend_of_labels_is_true_and_hides_no_line():
-    """Each name has the colour of its line, beside the panel."""
+    """Each name has the colour of its line, above the panel."""
     (axes,) = _panels(plot_runs({"base": _run(labels=7)}, ["price"]))
     legend = axes.get_legend()
     for label, handle, line in zip(range(7), legend.get_lines(), axes.lines, strict=True):
         assert handle.get_color() == line.get_color()
         assert line.get_ydata() == pytest.approx((YEARS - 2022) * label)
     axes.figure.draw_without_rendering()
-    assert legend.get_window_extent().x0 >= axes.get_window_extent().x1
+    assert legend.get_window_extent().y0 >= axes.get_window_extent().y1
 
 
 def test_equal_runs_both_show():

@@ -345,3 +345,19 @@ def test_marks_differ_where_a_calibration_does():
     }
     for name, other in others.items():
         assert [each for each in base if base[each] != other[each]] == [name]
+
+
+def test_the_simulation_ends_with_the_last_observation_and_keeps_its_numbers():
+    """At the first saved time behind it; an equation that mentions FINAL TIME does not notice."""
+    model = tiny_model("y = base*FINAL TIME + slope*Time\nbase = 1\nslope = 1", step=0.5)
+    parameters = free_constants(model, FREE)
+    series = series_of("y", [3.0, 4.0], ErrorModel("absolute", 1), [1.0, 3.25])
+    problem = make_problem(model, [series], parameters)
+    assert problem.repetition.times.tolist() == [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]
+    points = np.array([[2.0, 0.5], [-1.0, 3.0]])
+    final = simulate(model).time.values[-1]
+    expected = points[:, 0] * final + points[:, 1] * np.array([[1.0], [3.25]])
+    assert modelled_at(problem, points) == pytest.approx(expected)
+    whole = make_problem(model, [series, series_of("y", [1.0], ErrorModel("absolute", 1), [final])], parameters)
+    assert whole.repetition.times[-1] == final
+    assert np.array_equal(modelled_at(whole, points)[:2], modelled_at(problem, points))

@@ -105,6 +105,42 @@ def test_a_walk_that_is_stored_and_goes_on_is_the_walk_that_never_stopped(found,
     assert rest.dice[2:] == whole.dice[2:]
 
 
+@pytest.mark.parametrize("cut", [199, 200, 290, 400])
+def test_a_walk_goes_on_the_same_where_its_moves_change(found, tmp_path, cut):
+    """Mean and covariance are told after 200 and after 400 steps, by the points that are stored."""
+    begin = starting_points(found.problem, found.search, found.identification, 32, 1)
+    whole = sample(found.problem, begin, 420, 1)
+    write_chain(tmp_path / "walk.npz", sample(found.problem, begin, cut, 1), MARKS, force=True)
+    rest = sample(found.problem, read_chain(tmp_path / "walk.npz", MARKS), 420, 1)
+    assert np.array_equal(rest.points, whole.points)
+    assert np.array_equal(rest.latent, whole.latent)
+
+
+def test_bounds_do_not_turn_a_walk_back(found):
+    """A posterior that presses on a bound: a truncated normal distribution, whose mean and quantiles are known."""
+    from scipy.stats import truncnorm
+
+    series = Series("y", read_formula("y"), "y", TIMES, OBSERVED, ErrorModel("absolute", 0.8), "", Place("s", 1))
+    model = tiny_model("y = 3 + slope*Time\nslope = 2.1")
+    pressed = calibrate_model(model, [series], free_constants(model, ["slope=2.05:4"]), starts=4)
+    posterior = with_posterior(pressed, steps=1500, walkers=32).posterior
+    assert posterior is not None
+    assert not posterior.doubts
+    sd = 0.8 / np.sqrt(np.sum(TIMES**2))
+    mean = np.sum(TIMES * (OBSERVED - 3)) / np.sum(TIMES**2)
+    exact = truncnorm((2.05 - mean) / sd, (4 - mean) / sd, mean, sd)
+    (slope,) = posterior.marginals
+    assert slope.mean == pytest.approx(exact.mean(), abs=0.1 * exact.std())
+    assert (slope.low, slope.median, slope.high) == pytest.approx(exact.ppf([0.05, 0.5, 0.95]), abs=0.1 * exact.std())
+    edge = 2.05 + 0.01 * 1.95
+    assert slope.near_low == pytest.approx(exact.cdf(edge), abs=0.05)
+    assert slope.near_high == 0
+    assert slope.pressed
+    assert slope.contraction == pytest.approx(exact.std() * np.sqrt(12) / 1.95, rel=0.1)
+    assert slope.identified
+    assert not slope.untold
+
+
 def test_a_walk_that_is_long_enough_stays_as_it_is(found):
     """Fewer steps than there are ask for nothing."""
     begin = starting_points(found.problem, found.search, found.identification, 32, 1)

@@ -1,4 +1,4 @@
-"""The table of functions: every row runs, says what it means, and differentiates as numbers do."""
+"""The table of functions: every row runs, and says what it means."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import pytest
 import sympy as sp
 
-from sdmodel.model import FUNCTIONS, REFUSED, Cell, Table, evaluate, number, refer, unknown_function
+from sdmodel.model import FUNCTIONS, REFUSED, Table, number, refer, unknown_function
 from sdmodel.simulation import simulate
 from sdmodel.testing import tiny_model
 
@@ -112,31 +112,6 @@ def test_every_row_has_a_meaning_and_as_many_units_as_arguments():
         assert row.meaning, row.name
         assert result, row.name
         assert len(arguments.split(",")) == len(row.arguments), row.name
-
-
-def _value(expression: sp.Expr, **values: float) -> float:
-    given = {"time": 2.0, "time_step": 1.0, **values}
-    return evaluate({}, expression, {}, lambda cell: given[Cell(*cell).key])
-
-
-DIFFERENTIABLE = [
-    name
-    for name, row in FUNCTIONS.items()
-    if not hasattr(row.build, "partials") or row.build.partials is not None  # SymPy's own, or with a row of derivatives
-]
-
-
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_a_derivative_of_the_table_is_that_of_the_numbers(name):
-    """The partial derivatives of each function agree with differences of its values."""
-    row = FUNCTIONS[name]
-    symbols = [refer(f"a{index}") for index in range(len(row.arguments))]
-    point = {f"a{index}": value for index, value in enumerate([0.7, 0.4, 0.3, 9.0][: len(symbols)])}
-    expression = row.build(*symbols)
-    for symbol in symbols:
-        beside = {side: point | {symbol.name: point[symbol.name] + side} for side in (-1e-6, 1e-6)}
-        slope = (_value(expression, **beside[1e-6]) - _value(expression, **beside[-1e-6])) / 2e-6
-        assert _value(expression.diff(symbol), **point) == pytest.approx(slope, abs=1e-6), symbol
 
 
 def test_every_function_is_set_in_latex():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +13,7 @@ from sdmodel.errors import ModelError, ReferenceError
 from sdmodel.model import Table
 from sdmodel.reference import PYSD_NOTE, record_with_pysd, simulate_with_pysd
 from sdmodel.scenario import Change, Scenario
-from sdmodel.simulation import simulate
 from sdmodel.testing import model_text
-from sdmodel.vensim import read_model
 
 DECAY = """
 Level = INTEG(-Level/lifetime, start)
@@ -172,25 +169,6 @@ def test_runge_kutta_is_refused_with_what_to_do(tmp_path, asked):
         match=r"small\.mdl: PySD integrates with Euler only, not rk4; use the native engine, or .*--integrator euler",
     ):
         simulate_with_pysd(path, integrator=asked)
-
-
-SCENARIOS = sorted(path.stem for path in (Path(__file__).parents[2] / "models" / "scenarios").glob("*.cin"))
-
-
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_both_engines_agree_on_the_projects_model(project, name):
-    """Every element and every scenario by Euler, to 1e-9 of its largest value.
-
-    What balances two large numbers is rounding alone, of the size of their last digits.
-    """
-    path = project / "models" / "ai_compute.mdl"
-    scenario = path.parent / "scenarios" / f"{name}.cin"
-    theirs = simulate_with_pysd(path, scenario=scenario, integrator="euler")
-    ours = simulate(read_model(path), scenario=scenario, integrator="euler")
-    assert set(theirs.data_vars) == set(ours.data_vars)
-    for each in ours.data_vars:
-        size = float(abs(ours[each]).max())
-        np.testing.assert_allclose(theirs[each], ours[each], rtol=0, atol=max(1e-9 * size, 1e-12), err_msg=str(each))
 
 
 def test_euler_may_be_asked_for_where_the_model_says_runge_kutta(tmp_path):

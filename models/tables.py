@@ -1,0 +1,278 @@
+"""The tables of README.md, made from the model, its scenarios and its ensembles: `python models/tables.py` renews them.
+
+A table stands between the lines `<!-- table: NAME -->` and `<!-- end -->`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+import sdmodel as sd
+
+HERE = Path(__file__).resolve().parent
+MODEL = HERE / "ai_compute.mdl"
+README = HERE / "README.md"
+SCENARIOS = ("base", "essay", "naive", "agi", "power-first", "funding-stop", "cheap-wins", "chip-glut", "slow-cadence")
+VARIANTS = ("less-ghost", "more-ghost")
+_BLOCK = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_COMMENT = re.compile(r"(?P<source>.*?); low (?P<low>\S+), high (?P<high>\S+?)\. (?P<meaning>.*)")
+OBSERVED = (
+    "chips sold TDP",
+    "hyperscaler capex",
+    "OpenAI and Anthropic revenue",
+    "GPU Rental Price",
+    "Active Users",
+    "Tasks Per User",
+)
+"""What observations are held against, beside the headlines."""
+WIDE, EDGE = 0.9, 0.05
+
+
+def constants_table() -> str:
+    """Every constant with its source, in the groups and the order of the model."""
+    model, parts = _model(), []
+    for group in model.groups:
+        members = [each for each in model.elements.values() if each.group == group.name and each.kind == "constant"]
+        if members:
+            rows = [_constant_row(each.name, _value(each), each.units, each.comment) for each in members]
+            head = ("constant", "value", "units", "low", "high", "source", "meaning")
+            parts.append(f"### {group.name.lstrip('.')}\n\n{_table(head, rows)}")
+    return "\n".join(parts)
+
+
+def _constant_row(name: str, value: str, units: str, comment: str) -> tuple[str, ...]:
+    """One constant; its comment begins with source, low and high.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
+    found = _COMMENT.fullmatch(" ".join(comment.split()))
+    if found is None:
+        message = f"'{name}': its comment must read 'SOURCE; low X, high Y. MEANING'"
+        raise ValueError(message)
+    return name, value, units, found["low"], found["high"], found["source"], found["meaning"]
+
+
+def _value(element: Any) -> str:
+    """The constant as the model's text has it."""
+    return ", ".join(" ".join(each.text.split()).replace(",", ", ") for each in element.equations)
+
+
+def scenarios_table() -> str:
+    """What each scenario does to the main headlines."""
+    head = ("scenario", "ghost 2027, total / excess", "highest ghost (when)", "installed 2030", "revenue 2027", "revenue 2030",
+            "revenue per GW 2030", "capex 2030", "written off by 2032")  # fmt: skip
+    rows = []
+    for name, run in _runs(SCENARIOS, "scenarios"):
+        ghost = run["total_ghost_compute"]
+        top = int(ghost.values.argmax())
+        rows.append(
+            (
+                name,
+                _ghost(run, 2027),
+                f"{float(ghost[top]):.0f} GW ({float(ghost['time'][top]):.1f})",
+                f"{_at(run, 'installed compute total', 2030):.0f} GW",
+                f"{_at(run, 'Annual Revenue', 2027):,.0f}",
+                f"{_at(run, 'Annual Revenue', 2030):,.0f}",
+                f"{_at(run, 'revenue per GW', 2030):.1f}",
+                f"{_at(run, 'capex', 2030):,.0f}",
+                f"{_at(run, 'Cumulative Write Off', 2032):.0f} GW",
+            )
+        )
+    return _table(head, rows)
+
+
+def variants_table() -> str:
+    """How well each variant fits the past, and what it says of the future, beside base."""
+    head = ("constants", "MAPE chips sold, users, worst other", "ghost September 2025", "ghost 2027, total / excess", "revenue 2027",
+            "revenue 2030")  # fmt: skip
+    rows = []
+    for name, run in [*_runs(("base",), "scenarios"), *_runs(VARIANTS, "variants")]:
+        errors = {row.name: row.measures["mape"] for row in sd.fit_run(run, _series()).rows}
+        others = max(value for key, value in errors.items() if key not in {"chips sold", "weekly users"})
+        rows.append(
+            (
+                name,
+                f"{errors['chips sold']:.1f} %, {errors['weekly users']:.1f} %, {others:.0f} %",
+                f"{_at(run, 'total ghost compute', 2025.75):.1f} GW",
+                _ghost(run, 2027),
+                f"{_at(run, 'Annual Revenue', 2027):.0f}",
+                f"{_at(run, 'Annual Revenue', 2030):.0f}",
+            )
+        )
+    return _table(head, rows)
+
+
+def fit_table() -> str:
+    """How far base is from what was observed, series by series."""
+    (_, run), *_ = _runs(("base",), "scenarios")
+    rows = []
+    for row in sd.fit_run(run, _series()).rows:
+        few = np.isnan(row.measures["r2"])
+        shares = "too few" if few else " / ".join(f"{row.measures[each]:.2f}" for each in ("um", "us", "uc"))
+        r2 = "too few" if few else f"{row.measures['r2']:.3f}"
+        rows.append((row.name, str(row.count), f"{row.measures['mape']:.1f} %", shares, r2))
+    return _table(("series", "observations", "MAPE", "Theil bias / spread / covariation", "R2"), rows)
+
+
+def history_matched_table() -> str:
+    """What the members that all fit the past say of the future: median and the middle 90 %."""
+    run = _history_matched()
+    dates = (2026, 2027, 2028, 2030, 2032)
+    rows = []
+    for name in ("total ghost compute", "excess ghost compute", "installed compute total", "token volume total", "list price",
+                 "Annual Revenue", "revenue per GW", "capex", "Cumulative Write Off"):  # fmt: skip
+        cells = [np.quantile(_values(run, name, date), (0.05, 0.5, 0.95)) for date in dates]
+        units = run[name.lower().replace(" ", "_")].attrs["units"]
+        rows.append((name, units, *(f"{mid:,.3g} ({low:,.3g} – {high:,.3g})" for low, mid, high in cells)))
+    return _table(("headline", "units", *map(str, dates)), rows)
+
+
+def coverage_table() -> str:
+    """How many observations lie in the middle 90 % of the history-matched members with their errors, and how wide that is."""
+    fit = sd.fit_run(_history_matched(), _series())
+    rows, inside, count = [], 0.0, 0
+    for row in fit.rows:
+        (band,) = (each for each in row.bands if each.probability == WIDE)
+        inside, count = inside + band.predictive_coverage * row.count, count + row.count
+        level = float(np.mean(np.abs(np.concatenate([each.values for each in _series() if each.name == row.name]))))
+        rows.append(
+            (
+                row.name,
+                str(row.count),
+                f"{band.predictive_coverage:.0%}",
+                f"{band.predictive_width / level:.0%}",
+                f"{band.width / level:.0%}",
+            )
+        )
+    rows.append(("all", str(count), f"{inside / count:.0%}", "", ""))
+    return _table(
+        ("series", "observations", "inside", "mean width over mean observation", "of which members alone"), rows
+    )
+
+
+def identification_table() -> str:
+    """What the data say of each constant that was free, from the record of the calibration."""
+    record = json.loads((HERE / "ensembles" / "history-matched.json").read_text(encoding="utf-8"))
+    rows = []
+    for each in record["constants"]:
+        told = each["posterior"]
+        low, high = told["interval90"]
+        edge = ", ".join(f"{told[side]:.0%} at the {word} bound" for side, word in (("near_low", "lower"), ("near_high", "upper"))
+                         if told[side] > EDGE)  # fmt: skip
+        rows.append(
+            (each["name"], f"{told['median']:.3g} ({low:.3g} – {high:.3g})", each["units"], f"{each['low']:g} – {each['high']:g}",
+             f"{max(0.0, told['contraction']):.0%}", edge or "", f"{told['rhat']:.2f}")
+        )  # fmt: skip
+    rows.sort(key=lambda row: -float(row[4].rstrip("%")))
+    return _table(
+        ("constant", "median (90 %)", "units", "bounds", "prior spread that data remove", "bounds that bind", "R-hat"),
+        rows,
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "scenarios": scenarios_table,
+    "fit": fit_table,
+    "variants": variants_table,
+    "history-matched": history_matched_table,
+    "coverage": coverage_table,
+    "identification": identification_table,
+    "constants": constants_table,
+}
+"""What makes each table."""
+
+
+def renewed(text: str) -> str:
+    """A text with all its tables made anew.
+
+    Raises
+    ------
+    KeyError
+        If it asks for a table that there is none of.
+    """
+    return _BLOCK.sub(lambda block: f"{block[1]}{TABLES[block['name']]()}{block[3]}", text)
+
+
+def _runs(names: Iterable[str], folder: str) -> list[tuple[str, xr.Dataset]]:
+    """Runs of change files by name; what they begin with is their story."""
+    model = _model()
+    return [(name, sd.simulate(model, scenario=HERE / folder / f"{name}.cin")) for name in names]
+
+
+@functools.cache
+def _model() -> sd.Model:
+    return sd.read_model(MODEL)
+
+
+@functools.cache
+def _series() -> tuple[Any, ...]:
+    return sd.read_series(
+        MODEL.with_suffix(".series.csv"), sd.read_observations(HERE / "data" / "observations.csv"), _model()
+    )
+
+
+@functools.cache
+def _history_matched() -> xr.Dataset:
+    """All members, with what the tables and the observations ask for."""
+    design = sd.make_design(_model(), sd.read_sampling(HERE / "ensembles" / "history-matched.vsc"))
+    names = [
+        line.strip() for line in MODEL.with_suffix(".lst").read_text(encoding="utf-8").splitlines() if line.strip()
+    ]
+    return sd.simulate(_model(), design.values, save=[*names, *OBSERVED])
+
+
+def _at(run: xr.Dataset, name: str, date: float) -> float:
+    return float(run[name.lower().replace(" ", "_")].interp(time=date))
+
+
+def _values(run: xr.Dataset, name: str, date: float) -> np.ndarray:
+    return run[name.lower().replace(" ", "_")].interp(time=date).values
+
+
+def _ghost(run: xr.Dataset, date: float) -> str:
+    return f"{_at(run, 'total ghost compute', date):.1f} / {_at(run, 'excess ghost compute', date):.1f} GW"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(each.replace('|', '/') for each in line)} |\n" for line in lines)
+
+
+def renew() -> None:
+    """Write the tables anew."""
+    README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+
+
+def main() -> int:
+    """Renew the tables; with --check only say whether they are as they would be made."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; exit code 1 if a table is not as it would be made"
+    )
+    if not parser.parse_args().check:
+        renew()
+        return 0
+    text = README.read_text(encoding="utf-8")
+    same = renewed(text) == text
+    sys.stdout.write(
+        "the tables are as they would be made\n" if same else "a table differs; run python models/tables.py\n"
+    )
+    return int(not same)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

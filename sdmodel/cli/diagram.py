@@ -1,0 +1,154 @@
+"""`sdmodel diagram`: the views of a model's sketch as pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ..errors import FigureError
+from ..figures import choose_view, plot_diagram, save_figure
+from ..model import Sketch, View
+from ..vensim import read_sketch
+from .project import force_option, json_option, model_argument, model_path
+from .tables import note, patience, print_json, print_table
+
+_COLUMNS = {"view": "fold", "variables": "right", "shown again": "right", "flows": "right", "influences": "right"}
+_ODD = re.compile(r"[^\w .+()=,@-]+")
+_LONGEST = 60
+
+
+@click.command("diagram", epilog="Example: sdmodel diagram models/ai_compute.mdl --view Overview -o overview.svg")
+@model_argument
+@click.option("--view", "name", metavar="NAME", help="Which view to draw (default: the only one).")
+@click.option("--all", "every", is_flag=True, help="Draw every view, as MODEL-VIEW.png in the folder that -o names.")
+@click.option(
+    "-o", "output", metavar="FILE", help="A .svg, .png or .pdf file, or a folder (default: MODEL-VIEW.png here)."
+)
+@click.option("--list", "listed", is_flag=True, help="List the views and draw nothing.")
+@json_option
+@force_option
+def command(
+    model: str | None,
+    name: str | None,
+    output: str | None,
+    *,
+    every: bool,
+    listed: bool,
+    as_json: bool,
+    force: bool,
+) -> None:
+    """Draw the stock-and-flow diagram of a view, as its author laid it out in Vensim.
+
+    Stocks have boxes, flows are double lines with valves and clouds, arrows are influences with their polarity. Constants
+    and tables are told apart by their letters; what is drawn elsewhere too is grey and in brackets. With a folder as -o and no --view, every view is drawn.
+    """
+    if every and name is not None:
+        message = "choose one of --view and --all"
+        raise click.UsageError(message)
+    if as_json and not listed:
+        message = "--json goes with --list"
+        raise click.UsageError(message)
+    path = model_path(model)
+    with patience(f"reading {path.name}"):
+        sketch = read_sketch(path)
+    if listed:
+        _list_views(sketch, as_json=as_json)
+        return
+    views = _chosen(sketch, name, output, every=every)
+    targets = _targets(Path(sketch.path).stem, views, output)
+    _check_free(targets, force=force)
+    for view, target in zip(views, targets, strict=True):
+        with patience(f"drawing {view.name}"):
+            save_figure(plot_diagram(sketch, view), target, force=force)
+        click.echo(f"drawn in {target}")
+
+
+def _chosen(sketch: Sketch, name: str | None, output: str | None, *, every: bool) -> list[View]:
+    """The views to draw; of all, those in which something is drawn.
+
+    Raises
+    ------
+    FigureError
+        If the sketch has no such view, or none at all, or several and it is not said which.
+    """
+    everything = every or (name is None and output is not None and _is_folder(output))
+    if not everything or not sketch.views:
+        return [choose_view(sketch, name)]
+    drawn = [view for view in sketch.views if any(not word.hidden for word in view.words)]
+    for view in sketch.views:
+        if view not in drawn:
+            note(f"{sketch.path}: view '{view.name}' is empty and left out")
+    return drawn
+
+
+def _is_folder(output: str) -> bool:
+    """Whether a path is meant as a folder: there is one, or it has no ending."""
+    return output.endswith(("/", os.sep)) or Path(output).is_dir() or not Path(output).suffix
+
+
+def _targets(stem: str, views: Sequence[View], output: str | None) -> list[Path]:
+    """Where each view goes: into the file that is named, or as MODEL-VIEW.png into the folder.
+
+    Raises
+    ------
+    FigureError
+        If a file is named for several views.
+    """
+    if output is not None and not _is_folder(output):
+        if len(views) > 1:
+            message = f"{output}: is one file for {len(views)} views; name a folder"
+            raise FigureError(message)
+        return [Path(output)]
+    folder, taken = Path(output or "."), set[str]()
+    found = []
+    for view in views:
+        plain = f"{stem}-{_ODD.sub('-', view.name).strip(' .-')[:_LONGEST] or 'view'}"
+        name, count = plain, 1
+        while name.casefold() in taken:
+            count += 1
+            name = f"{plain}-{count}"
+        taken.add(name.casefold())
+        found.append(folder / f"{name}.png")
+    return found
+
+
+def _check_free(targets: Sequence[Path], *, force: bool) -> None:
+    """Make sure that nothing is in the way before anything is drawn.
+
+    Raises
+    ------
+    FigureError
+        If a file exists and may not be replaced.
+    """
+    for target in targets:
+        if os.path.lexists(target) and not force:
+            message = f"{target}: exists already; name another with -o, or --force to replace it"
+            raise FigureError(message)
+
+
+def _list_views(sketch: Sketch, *, as_json: bool) -> None:
+    """Print what each view shows."""
+    rows = [_counted(view) for view in sketch.views]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(_COLUMNS, [[str(row[column]) for column in _COLUMNS] for row in rows])
+    else:
+        note(f"{sketch.path}: has no sketch; open the model in Vensim, draw a view and save it")
+
+
+def _counted(view: View) -> dict[str, str | int]:
+    """How much of each kind a view shows, without what is hidden."""
+    words = [word for word in view.words if not word.hidden]
+    variables = [word for word in words if word.kind == "variable"]
+    return {
+        "view": view.name,
+        "variables": sum(not word.shadow for word in variables),
+        "shown again": sum(word.shadow for word in variables),
+        "flows": sum(word.kind == "valve" for word in words),
+        "influences": sum(not arrow.pipe and not arrow.hidden for arrow in view.arrows),
+    }

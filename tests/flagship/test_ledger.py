@@ -1,0 +1,80 @@
+"""Test 1: the essay's ledger follows from its premises, inside every run, and nothing of it is typed in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ai_compute import SCENARIOS, at, of, since
+
+END_OF_2026 = 2027.0
+LEDGER = ["naive tokens", "naive price", "naive revenue", "ledger ghost low", "ledger ghost high", "Gemini aside"]
+
+
+def test_naive_revenue_of_late_2026_is_the_essays(base):
+    """1.27 billion USD a day within 2 %, and above 460 billion USD a year."""
+    yearly = at(base, "naive revenue", END_OF_2026)
+    assert yearly / 365 == pytest.approx(1.27, rel=0.02)
+    assert yearly > 460
+
+
+@pytest.mark.parametrize(
+    ("premise", "values"),
+    [
+        ("essay tokens per day", [60.0, 130.0]),
+        ("essay doubling time", [1 / 6, 0.5]),
+        ("essay price", [1.3, 3.0]),
+        ("essay price decline", [0.6, 0.8]),
+    ],
+)
+def test_naive_revenue_is_tokens_times_price_for_any_premises(changed, base, premise, values):
+    """Tokens 2^(years/doubling time) x price (1 - decline)^years x 365 days, a trillion tokens at USD a million each."""
+    run = changed({premise: values}, save=["naive revenue", premise])
+    p = {name: float(base[name]) for name in ("essay_tokens_per_day", "essay_doubling_time", "essay_price")}
+    p |= {name: float(base[name]) for name in ("essay_price_decline", "essay_date")}
+    years = run["time"].to_numpy() - p["essay_date"]
+    for member, value in enumerate(values):
+        q = p | {premise.replace(" ", "_"): value}
+        tokens = q["essay_tokens_per_day"] * 2 ** (years / q["essay_doubling_time"])
+        price = q["essay_price"] * (1 - q["essay_price_decline"]) ** years
+        found = run["naive_revenue"].isel(member=member).to_numpy()
+        np.testing.assert_allclose(found, tokens * price * 365 / 1e3, rtol=1e-12)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.9, 0.8, 0.7, 0.6, 0.5])
+def test_ledger_ghost_is_chips_less_the_ai_share_of_new_power(changed, share):
+    """5 to 10 GW if all new capacity serves AI, and 2 GW more for every tenth that does not."""
+    run = changed({"ledger AI share": share})
+    more = 20 * (1 - share)
+    assert at(run, "ledger ghost low", 2026) == pytest.approx(5 + more, abs=1e-9)
+    assert at(run, "ledger ghost high", 2026) == pytest.approx(10 + more, abs=1e-9)
+
+
+def test_ten_thousand_people_of_the_aside_are_one_trillion_tokens(base, model):
+    """Not the ten trillion that the essay says, and the comment of the variable tells so."""
+    assert at(base, "Gemini aside", 2025) == pytest.approx(1, rel=1e-12)
+    assert "ten thousand are one trillion" in " ".join(model.elements["gemini_aside"].comment.split())
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_ledger_is_the_same_in_every_scenario(scenario_run, base, name):
+    """It stands beside the model: no mechanism reaches it."""
+    run = scenario_run(name)
+    for each in LEDGER:
+        np.testing.assert_array_equal(of(run, each), of(base, each))
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_physics_discount_is_endogenous_over_naive_revenue(scenario_run, name):
+    """Both stand in every run, so that their ratio does."""
+    run = scenario_run(name)
+    np.testing.assert_allclose(run["physics_discount"], run["annual_revenue"] / run["naive_revenue"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_two_year_counts_are_what_is_shipped_and_powered_in_2025_and_2026(scenario_run, name):
+    """The window of the ledger opens and closes on time steps."""
+    run = scenario_run(name)
+    for counted, whole in (("Two Year Chips", "Cumulative Chips Sold"), ("Two Year Sites", "Cumulative Sites Powered")):
+        gained = at(run, whole, END_OF_2026) - at(run, whole, 2025)
+        assert at(run, counted, 2032) == pytest.approx(gained, rel=1e-9)
+        assert float(of(since(run, 2022, 2025), counted).max()) == 0

@@ -1,0 +1,240 @@
+"""The sketch of a model's text: what each line says, that every public model's is read, and that broken ones are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdmodel.errors import ModelError, Place
+from sdmodel.model import Arrow, Lettering, View, Word
+from sdmodel.testing import model_text
+from sdmodel.vensim import read_sketch, sketch_from_text
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "test-models"
+MODELS = sorted(path.relative_to(SHARED).as_posix() for path in SHARED.rglob("*.mdl"))
+WITHOUT_VIEWS = {
+    "tests/get_values_order/test_get_values_order.mdl",
+    "tests/odd_number_quotes/teacup_3quotes.mdl",
+    "samples/teacup/teacup_mdl.mdl",
+}
+
+START = "\\\\\\---/// Sketch information - do not modify anything except names"
+VERSION = "V300  Do not put anything below this section - it will be ignored"
+STYLE = "$192-192-192,0,Times New Roman|12||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|72,72,100,0"
+TEA = (
+    "10,1,Tea Temperature,307,235,40,20,3,3,0,0,0,0,0,0",
+    "12,2,48,479,235,10,8,0,3,0,0,-1,0,0,0",
+    "1,3,5,2,4,0,0,22,0,0,0,-1--1--1,,1|(441,235)|",
+    "1,4,5,1,100,0,0,22,0,0,0,-1--1--1,,1|(374,235)|",
+    "11,5,48,408,235,6,8,34,3,0,0,1,0,0,0",
+    "10,6,heat loss,408,251,49,8,40,3,0,0,-1,0,0,0",
+    "10,7,room,479,300,30,8,8,2,0,3,-1,0,0,0,128-128-128,0-0-0,|||128-128-128",
+    "1,8,1,6,1,0,43,0,0,65,0,-1--1--1,,1|(340,296)|",
+    "1,9,7,6,0,0,45,0,1,64,1,255-0-0,,1|(430,280)|",
+    "12,10,0,300,100,80,20,8,135,0,28,-1,0,0,0,0-0-0,255-255-0,|14|B|0-0-0",
+    "A cup, cooling",
+)
+FIRST_LINE = 5
+"""Where the records begin in a text that is a sketch and nothing else."""
+
+
+def _text(*lines: str, name: str = "View 1") -> str:
+    """A file with one view, on whose fifth line the first record stands."""
+    return "\n".join((START, VERSION, f"*{name}", STYLE, *lines, "///---\\\\\\", ""))
+
+
+def _view(*lines: str) -> View:
+    (view,) = sketch_from_text(_text(*lines)).views
+    return view
+
+
+def _word(line: str) -> Word:
+    (word,) = _view(line).words
+    return word
+
+
+def _arrow(line: str) -> Arrow:
+    (arrow,) = _view(line).arrows
+    return arrow
+
+
+@pytest.mark.skipif(not MODELS, reason="the shared models are not there")
+@pytest.mark.parametrize("name", MODELS or ["none"])
+def test_every_public_model_is_read(name: str):
+    """Each record of the file is one word or arrow, with its number, in its view."""
+    text = (SHARED / name).read_bytes().decode("utf-8", "replace")
+    sketch = read_sketch(SHARED / name)
+    assert (not sketch.views) == (name in WITHOUT_VIEWS)
+    parts = [] if name in WITHOUT_VIEWS else text.split("\\---///")[1:]
+    assert len(parts) == len(sketch.views)
+    for part, view in zip(parts, sketch.views, strict=True):
+        records = [line for line in part.split("///---")[0].splitlines() if line[:3] in ("10,", "11,", "12,")]
+        arrows = [line for line in part.split("///---")[0].splitlines() if line[:2] == "1,"]
+        assert [word.number for word in view.words] == [int(line.split(",")[1]) for line in records]
+        assert [arrow.number for arrow in view.arrows] == [int(line.split(",")[1]) for line in arrows]
+        assert view.name in text
+
+
+@pytest.mark.skipif(not MODELS, reason="the shared models are not there")
+def test_the_kinds_of_public_models_reach_their_words():
+    """Nearly every variable that is drawn is one that the equations define, or time."""
+    sketch = read_sketch(SHARED / "samples/Workforce/workforce.mdl")
+    drawn = {word.text.casefold().replace(" ", "_") for word in sketch.views[0].words if word.kind == "variable"}
+    assert drawn <= set(sketch.kinds)
+    assert {sketch.kinds[name] for name in drawn} == {"stock", "flow", "auxiliary", "constant", "lookup"}
+
+
+def test_a_view_of_every_kind_of_record_is_read():
+    """Places, half sizes, shapes, what is attached, shown again, hidden."""
+    view = _view(*TEA)
+    assert (view.name, view.density, view.lettering.points) == ("View 1", 72, 12)
+    assert view.arrow_colour == (0, 0, 255)
+    kinds = {word.number: word.kind for word in view.words}
+    assert kinds == {1: "variable", 2: "cloud", 5: "valve", 6: "variable", 7: "variable", 10: "comment"}
+    tea, valve, label, room, comment = (view.by_number[number] for number in (1, 5, 6, 7, 10))
+    assert (tea.text, tea.x, tea.y, tea.half_width, tea.half_height, tea.shape) == (
+        "Tea Temperature", 307, 235, 40, 20, "box",
+    )  # fmt: skip
+    assert (label.attached, label.shape, tea.attached, valve.upright) == (True, "clear", False, False)
+    assert (room.shadow, tea.shadow, room.lettering.colour) == (True, False, (128, 128, 128))
+    assert (comment.text, comment.fill, comment.lettering) == (
+        "A cup, cooling", (255, 255, 0), Lettering(points=14.0, marks="B"),
+    )  # fmt: skip
+    assert tea.place == Place("model.mdl", FIRST_LINE)
+
+
+def test_arrows_are_told_apart():
+    """Pipes with and without a head, the circle through a point, straight lines, signs, delays, starting values."""
+    sink, source, arc, straight = _view(*TEA).arrows
+    assert (sink.pipe, sink.head, sink.source, sink.target) == (True, True, 5, 2)
+    assert (source.pipe, source.head) == (True, False)
+    assert (arc.form, arc.points, arc.polarity, arc.delayed, arc.initial) == ("arc", ((340, 296),), "+", True, False)
+    assert (straight.form, straight.polarity, straight.delayed, straight.initial) == ("straight", "-", False, True)
+    assert (straight.colour, arc.colour) == ((255, 0, 0), None)
+
+
+@pytest.mark.parametrize(
+    ("line", "form", "points"),
+    [
+        ("1,1,2,3,1,0,0,0,0,64,0,-1--1--1,,1|(0,0)|", "straight", ()),
+        ("1,1,2,3,1,0,0,0,0,64,0,-1--1--1,,1|(5,-6)|", "arc", ((5, -6),)),
+        ("1,1,2,3,0,0,0,0,0,64,0,-1--1--1,,1|(5,6)|", "straight", ((5, 6),)),
+        ("1,1,2,3,1,0,0,0,0,64,0,-1--1--1,,2|(5,6)|(7,8)|", "path", ((5, 6), (7, 8))),
+        ("1,1,2,3,4,0,0,22,0,64,0,-1--1--1,,1|(5,6)|", "path", ((5, 6),)),
+        ("1,1,2,3,1,0,0,0,0,64,0,-1--1--1,|12||0-0-0,0|", "straight", ()),
+    ],
+)
+def test_the_form_of_an_arrow_follows_from_its_shape_and_points(line: str, form: str, points: tuple):
+    """A point of a straight arrow is only where its handle is."""
+    arrow = _arrow(line)
+    assert (arrow.form, arrow.points) == (form, points)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [('"a, b"', "a, b"), ('"say \\"hi\\""', 'say "hi"'), ("Énergie_totale", "Énergie_totale"), ("a  b", "a b")],
+)
+def test_names_are_read_as_equations_have_them(text: str, name: str):
+    """A quoted name may hold commas."""
+    assert _word(f"10,1,{text},1,2,3,4,8,3,0,0,0,0,0,0").text == name
+
+
+@pytest.mark.parametrize("below", ["$5, says one", "*", "V300", "1,2,3", "10,5,no variable", "\\\\\\ odd", ""])
+def test_the_text_of_a_comment_is_taken_whatever_it_looks_like(below: str):
+    """It stands on the line below its record."""
+    view = _view("12,1,0,5,6,7,8,8,7,0,0,-1,0,0,0", below, "10,2,a,1,2,3,4,8,3,0,0,0,0,0,0")
+    assert [word.text for word in view.words] == [below, "a"]
+    assert view.name == "View 1"
+
+
+def test_hidden_records_are_marked():
+    """Vensim shows them only at a higher level."""
+    assert _word("10,1,a,1,2,3,4,8,3,1,0,0,0,0,0").hidden
+    assert _arrow("1,1,2,3,1,1,0,0,0,64,0,-1--1--1,,1|(0,0)|").hidden
+
+
+def test_a_sketch_has_as_many_views_as_marks():
+    """Names and styles are each view's own; one without a name has its number."""
+    one = "\n".join((START, VERSION, "*Chips", STYLE.replace("72,72", "192,192")))
+    other = f"{START}\n{VERSION}\n{STYLE}\n10,1,a,1,2,3,4,8,3,0,0,0,0,0,0\n///---\\\\\\"
+    sketch = sketch_from_text(f"{one}\n{other}\n")
+    assert [(view.name, view.density, len(view.words)) for view in sketch.views] == [
+        ("Chips", 192, 0),
+        ("View 2", 72, 1),
+    ]
+    assert sketch.find("CHIPS") is sketch.views[0]
+    assert sketch.find("chip") is None
+
+
+def test_a_text_without_a_sketch_has_no_views():
+    """Its elements are known all the same."""
+    text = model_text("a = 1\nb = 2*a").split("\\\\\\---///")[0]
+    sketch = sketch_from_text(text)
+    assert sketch.views == ()
+    assert (sketch.kinds["a"], sketch.kinds["b"]) == ("constant", "auxiliary")
+
+
+def test_faults_of_equations_do_not_keep_a_sketch_from_being_read():
+    """What can be read of them tells the kinds."""
+    sketch = sketch_from_text(f"a = 1 ~~|\nb = * a ~~|\nc = missing ~~|\n{_text(*TEA)}")
+    assert sketch.kinds["a"] == "constant"
+    assert len(sketch.views[0].words) == 6
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "what"),
+    [
+        ("10,1,a,1,x,3,4,8,3,0,0,0,0,0,0", 10, "the y is 'x'; write a whole number"),
+        ("10,1,a,1", 9, "the y is missing"),
+        ("10,one,a,1,2,3,4,8,3,0,0,0,0,0,0", 4, "the number is 'one'"),
+        ("10,1,a,1,99999999,3,4,8,3,0,0,0,0,0,0", 10, "farther than any sketch reaches"),
+        ("1,1,2,3,1,0,0,0,0,64,0,-1--1--1,,2|(5,6)|", 34, "does not end with its points"),
+        ("1,1,2,3,1,0,0,0,0,64", 21, "does not end with its points"),
+        ("1,1,2,x,1,0,0,0,0,64,0,-1--1--1,,1|(0,0)|", 7, "the target is 'x'"),
+        ("77,1,a,1,2,3,4,8,3,0,0,0,0,0,0", 1, "no object that a sketch has"),
+        ("hello", 1, "'hello' is no line of a sketch; remove it"),
+        ("V200", 1, "'V200' is no version of sketches that is known"),
+    ],
+)
+def test_a_broken_line_is_told_with_its_place(line: str, column: int, what: str):
+    """Line and column, what is wrong and what to do."""
+    with pytest.raises(ModelError, match=what) as caught:
+        sketch_from_text(_text(*TEA[:2], line), "a.mdl")
+    (fault,) = caught.value.faults
+    assert fault.where == Place("a.mdl", FIRST_LINE + 2, column)
+    assert "; " in fault.what
+
+
+def test_a_number_that_is_given_twice_is_told():
+    """Arrows would end anywhere."""
+    with pytest.raises(ModelError, match="model.mdl:6:1: the number 1 is given twice in view 'View 1'; "):
+        sketch_from_text(_text(TEA[0], TEA[0]))
+
+
+def test_all_broken_lines_are_told_at_once():
+    """In the order of the file."""
+    with pytest.raises(ModelError) as caught:
+        sketch_from_text(_text("hello", TEA[0], "10,2,a"))
+    assert [fault.where.line for fault in caught.value.faults] == [FIRST_LINE, FIRST_LINE + 2]
+
+
+@given(
+    place=st.integers(0, sum(map(len, TEA))),
+    length=st.integers(0, 8),
+    put=st.text(st.sampled_from('0123456789,|()-"\\$*V\n\r\t{}~ aé\u2028\u6570'), max_size=8),
+)
+def test_a_mutilated_sketch_is_read_or_told(place: int, length: int, put: str):
+    """Whatever stands in it, there is no other end, and a fault has its place in the file."""
+    whole = _text(*TEA)
+    at = whole.index(TEA[0]) + place
+    text = whole[:at] + put + whole[at + length :]
+    try:
+        views, faults = sketch_from_text(text, "a.mdl").views, ()
+    except ModelError as error:
+        views, faults = (), error.faults
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").count("\n") + 1
+    assert views or faults
+    assert all(fault.where.path == "a.mdl" and 1 <= fault.where.line <= lines for fault in faults)
