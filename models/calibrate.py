@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import shlex
 import shutil
 import sys
@@ -28,7 +29,7 @@ MODEL = HERE / "ai_compute.mdl"
 RUNS = HERE.parent / "runs"
 JUDGEMENT = HERE / "data" / "judgement.csv"
 SEED = "1"
-STEPS = 12000
+STEPS = 10000
 DIGITS = 4
 FOLLOWING = ("premium markup", "internal share", "fab increment", "software efficiency growth")
 """Levers and uncertainties that stand where their historical twin stands."""
@@ -122,7 +123,7 @@ def _sdmodel(*arguments: str | Path) -> None:
     SystemExit
         If it fails.
     """
-    words = [str(each) for each in arguments]
+    words = [str(each.relative_to(HERE.parent)) if isinstance(each, Path) else each for each in arguments]
     sys.stderr.write(f"sdmodel {shlex.join(words)}\n")
     try:
         sdmodel(words)
@@ -142,6 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unknown := set(parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
     RUNS.mkdir(exist_ok=True)
+    os.chdir(HERE.parent)  # records name files as seen from there
     for part in PARTS:
         if part in parts:
             PARTS[part](wanted)

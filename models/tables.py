@@ -174,11 +174,11 @@ def identification_table() -> str:
                          if told[side] > EDGE)  # fmt: skip
         rows.append(
             (each["name"], f"{told['median']:.3g} ({low:.3g} – {high:.3g})", each["units"], f"{each['low']:g} – {each['high']:g}",
-             f"{max(0.0, told['contraction']):.0%}", edge or "", f"{told['rhat']:.2f}")
+             f"{told['contraction']:.0%}", edge or "", f"{told['rhat']:.2f}")
         )  # fmt: skip
-    rows.sort(key=lambda row: -float(row[4].rstrip("%")))
+    rows.sort(key=lambda row: float(row[4].rstrip("%")))
     return _table(
-        ("constant", "median (90 %)", "units", "bounds", "prior spread that data remove", "bounds that bind", "R-hat"),
+        ("constant", "median (90 %)", "units", "bounds", "prior spread that is left", "bounds that bind", "R-hat"),
         rows,
     )
 
@@ -231,7 +231,7 @@ def _history_matched() -> xr.Dataset:
     names = [
         line.strip() for line in MODEL.with_suffix(".lst").read_text(encoding="utf-8").splitlines() if line.strip()
     ]
-    return sd.simulate(_model(), design.values, save=[*names, *OBSERVED])
+    return sd.simulate(_model(), design.dataset(), save=[*names, *OBSERVED])
 
 
 def _at(run: xr.Dataset, name: str, date: float) -> float:
