@@ -29,7 +29,7 @@ MODEL = HERE / "ai_compute.mdl"
 RUNS = HERE.parent / "runs"
 JUDGEMENT = HERE / "data" / "judgement.csv"
 SEED = "1"
-STEPS = 10000
+STEPS = 16000
 DIGITS = 4
 FOLLOWING = ("premium markup", "internal share", "fab increment", "software efficiency growth")
 """Levers and uncertainties that stand where their historical twin stands."""

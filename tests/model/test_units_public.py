@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sdmodel.model import unit_faults
@@ -74,7 +76,7 @@ def test_a_wrong_unit_of_any_stock_or_flow_of_the_projects_model_is_found(projec
     checked = [each.name for each in read_model(path) if each.kind in {"stock", "flow"}]
     missed = []
     for name in checked:
-        field = text.index("~\t", text.index(f"\n{name} =")) + 2
+        field = text.index("~\t", re.search(rf"\n{re.escape(name)}(\[[^\]]*\])? =", text).start()) + 2
         spoilt = f"{text[:field]}Frog{text[text.index(chr(10), field) :]}"
         if not unit_faults(model_from_text(spoilt)):
             missed.append(name)
