@@ -113,10 +113,10 @@ def test_without_users_nothing_collapses_by_division(no_users):
     ids=["every site has its own power", "the grid grows without limit"],
 )
 def test_with_power_without_limit_ghost_compute_falls_to_work_in_progress(changed, base, unlimited):
-    """From a year after the date ghost compute is at most 5 % above what is always under way; little is written off."""
+    """From a year after the date ghost compute is at most 10 % above what is always under way; little is written off."""
     run = changed(unlimited)
     rest = since(run, POLICY_START + 1)
-    assert float((of(rest, "total ghost compute") / of(rest, "normal work in progress")).max()) < 1.05
+    assert float((of(rest, "total ghost compute") / of(rest, "normal work in progress")).max()) < 1.1
     assert peak(rest, "excess ghost compute") < 0.05 * peak(base, "excess ghost compute")
     assert at(run, "Cumulative Write Off", 2032) < 0.1 * at(base, "Cumulative Write Off", 2032)
 
