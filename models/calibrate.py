@@ -15,14 +15,18 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tables import renew
 
 import sdmodel as sd
 from sdmodel.cli import main as sdmodel
+from sdmodel.errors import SdmodelError
+from sdmodel.files import write_file
 from sdmodel.model import key
-from sdmodel.vensim import Document
+from sdmodel.scenario import Change
+from sdmodel.vensim import Document, scenario_text
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE / "ai_compute.mdl"
@@ -45,8 +49,8 @@ def calibrate_base() -> None:
     """Write the best constants into the model."""
     found = _best("base-calibration", JUDGEMENT)
     document, model = sd.open_document(MODEL), sd.read_model(MODEL)
-    for name, value in found.items():
-        _write(document, model, name, value)
+    for change in found:
+        _write(document, model, change)
     document.save()
 
 
@@ -64,9 +68,9 @@ def calibrate_variants() -> None:
         told = " and ".join(
             f"{value:g} for {series.removeprefix('judgement_').replace('_', ' ')}" for series, value in wanted.items()
         )
-        lines = [f"{{A variant that fits the past as base does, calibrated with another judgement: {told}.}}"]
-        lines += [f"{each} = {value:.{DIGITS}g}" for each, value in found.items()]
-        (HERE / "variants" / f"{name}.cin").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+        comment = f"A variant that fits the past as base does, calibrated with another judgement: {told}."
+        text = scenario_text(found, comment=comment)
+        write_file(HERE / "variants" / f"{name}.cin", text.encode(), force=True, error=SdmodelError)
 
 
 def calibrate_ensemble(steps: int, *, resume: bool) -> None:
@@ -81,27 +85,28 @@ def calibrate_ensemble(steps: int, *, resume: bool) -> None:
     shutil.copyfile(RUNS / f"{name}.json", HERE / "ensembles" / f"{name}.json")
 
 
-def _best(name: str, judged: Path) -> dict[str, float]:
-    """The best values of the free constants, and of those that follow them."""
+def _best(name: str, judged: Path) -> list[Change]:
+    """The best values of the free constants, and of those that follow them, to the digits that are kept."""
     _sdmodel(
         "calibrate", MODEL, *_held_against(judged), "--prior", HERE / "ensembles" / "calibration-priors.vsc", "--seed", SEED,
         "--name", name, "--runs", RUNS, "--force",
     )  # fmt: skip
-    found = {}
-    for change in sd.read_scenario(RUNS / f"{name}.cin").changes:
-        labels = f"[{','.join(change.subscripts)}]" if change.subscripts else ""
-        found[f"{change.name}{labels}"] = float(change.values[0])
-    return found | {each: found[f"historical {each}"] for each in FOLLOWING if f"historical {each}" in found}
+    free = [
+        replace(each, values=tuple(float(f"{value:.{DIGITS}g}") for value in each.values))
+        for each in sd.read_scenario(RUNS / f"{name}.cin").changes
+    ]
+    twins = {each.name: each for each in free}
+    return free + [replace(twins[f"historical {each}"], name=each) for each in FOLLOWING]
 
 
-def _write(document: Document, model: sd.Model, name: str, value: float) -> None:
+def _write(document: Document, model: sd.Model, change: Change) -> None:
     """Put a value into the text of the model; one of a list of values into its place."""
-    bare, _, label = name.rstrip("]").partition("[")
-    entry, text = document[bare], f"{value:.{DIGITS}g}"
-    if label:
-        (dimension,) = model.elements[key(bare)].dimensions
+    entry, (value,) = document[change.name], change.values
+    text = f"{value:.{DIGITS}g}"
+    if change.subscripts:
+        (dimension,) = model.elements[key(change.name)].dimensions
         values = entry.equation.split(",")
-        values[model.subscripts[dimension].labels.index(label)] = text
+        values[model.subscripts[dimension].labels.index(change.subscripts[0])] = text
         text = ",".join(each.strip() for each in values)
     entry.equation = text
 

@@ -18,6 +18,10 @@ import numpy as np
 import xarray as xr
 
 import sdmodel as sd
+from sdmodel.errors import SdmodelError
+from sdmodel.files import write_file
+from sdmodel.model import key, references, referred
+from sdmodel.vensim import read_savelist
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE / "ai_compute.mdl"
@@ -26,15 +30,6 @@ SCENARIOS = ("base", "essay", "naive", "agi", "power-first", "funding-stop", "ch
 VARIANTS = ("less-ghost", "more-ghost")
 _BLOCK = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _COMMENT = re.compile(r"(?P<source>.*?); low (?P<low>\S+), high (?P<high>\S+?)\. (?P<meaning>.*)")
-OBSERVED = (
-    "chips sold TDP",
-    "hyperscaler capex",
-    "OpenAI and Anthropic revenue",
-    "GPU Rental Price",
-    "Active Users",
-    "Tasks Per User",
-)
-"""What observations are held against, beside the headlines."""
 WIDE, EDGE = 0.9, 0.05
 
 
@@ -135,7 +130,7 @@ def history_matched_table() -> str:
     for name in ("total ghost compute", "excess ghost compute", "installed compute total", "token volume total", "list price",
                  "Annual Revenue", "revenue per GW", "capex", "Cumulative Write Off"):  # fmt: skip
         cells = [np.quantile(_values(run, name, date), (0.05, 0.5, 0.95)) for date in dates]
-        units = run[name.lower().replace(" ", "_")].attrs["units"]
+        units = run[key(name)].attrs["units"]
         rows.append((name, units, *(f"{mid:,.3g} ({low:,.3g} – {high:,.3g})" for low, mid, high in cells)))
     return _table(("headline", "units", *map(str, dates)), rows)
 
@@ -143,11 +138,12 @@ def history_matched_table() -> str:
 def coverage_table() -> str:
     """How many observations lie in the middle 90 % of the history-matched members with their errors, and how wide that is."""
     fit = sd.fit_run(_history_matched(), _series())
+    series = {each.name: each for each in _series()}
     rows, inside, count = [], 0.0, 0
     for row in fit.rows:
         (band,) = (each for each in row.bands if each.probability == WIDE)
         inside, count = inside + band.predictive_coverage * row.count, count + row.count
-        level = float(np.mean(np.abs(np.concatenate([each.values for each in _series() if each.name == row.name]))))
+        level = float(np.mean(np.abs(series[row.name].values)))
         rows.append(
             (
                 row.name,
@@ -174,7 +170,7 @@ def identification_table() -> str:
                          if told[side] > EDGE)  # fmt: skip
         rows.append(
             (each["name"], f"{told['median']:.3g} ({low:.3g} – {high:.3g})", each["units"], f"{each['low']:g} – {each['high']:g}",
-             f"{told['contraction']:.0%}", edge or "", f"{told['rhat']:.2f}")
+             f"{told['contraction']:.0%}", edge, f"{told['rhat']:.2f}")
         )  # fmt: skip
     rows.sort(key=lambda row: float(row[4].rstrip("%")))
     return _table(
@@ -207,9 +203,13 @@ def renewed(text: str) -> str:
 
 
 def _runs(names: Iterable[str], folder: str) -> list[tuple[str, xr.Dataset]]:
-    """Runs of change files by name; what they begin with is their story."""
-    model = _model()
-    return [(name, sd.simulate(model, scenario=HERE / folder / f"{name}.cin")) for name in names]
+    """Runs of change files by name."""
+    return [(name, _run(HERE / folder / f"{name}.cin")) for name in names]
+
+
+@functools.cache
+def _run(scenario: Path) -> xr.Dataset:
+    return sd.simulate(_model(), scenario=scenario)
 
 
 @functools.cache
@@ -228,18 +228,16 @@ def _series() -> tuple[Any, ...]:
 def _history_matched() -> xr.Dataset:
     """All members, with what the tables and the observations ask for."""
     design = sd.make_design(_model(), sd.read_sampling(HERE / "ensembles" / "history-matched.vsc"))
-    names = [
-        line.strip() for line in MODEL.with_suffix(".lst").read_text(encoding="utf-8").splitlines() if line.strip()
-    ]
-    return sd.simulate(_model(), design.dataset(), save=[*names, *OBSERVED])
+    observed = {referred(part)[0] for each in _series() for part in references(each.model)}
+    return sd.simulate(_model(), design.dataset(), save=[*read_savelist(MODEL.with_suffix(".lst")), *sorted(observed)])
 
 
 def _at(run: xr.Dataset, name: str, date: float) -> float:
-    return float(run[name.lower().replace(" ", "_")].interp(time=date))
+    return float(_values(run, name, date))
 
 
 def _values(run: xr.Dataset, name: str, date: float) -> np.ndarray:
-    return run[name.lower().replace(" ", "_")].interp(time=date).values
+    return np.asarray(run[key(name)].interp(time=date))
 
 
 def _ghost(run: xr.Dataset, date: float) -> str:
@@ -254,7 +252,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def renew() -> None:
     """Write the tables anew."""
-    README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+    write_file(README, renewed(README.read_text(encoding="utf-8")).encode(), force=True, error=SdmodelError)
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from ..errors import FigureError
 from ..figures import choose_view, plot_diagram, save_figure
 from ..model import Sketch, View
 from ..vensim import read_sketch
-from .project import force_option, json_option, model_argument, model_path
+from .project import check_drawable, force_option, json_option, model_argument, model_path
 from .tables import note, patience, print_json, print_table
 
 _COLUMNS = {"view": "fold", "variables": "right", "shown again": "right", "flows": "right", "influences": "right"}
@@ -60,7 +60,7 @@ def command(
         return
     views = _chosen(sketch, name, output, every=every)
     targets = _targets(Path(sketch.path).stem, views, output)
-    _check_free(targets, force=force)
+    check_drawable(targets, force=force)
     for view, target in zip(views, targets, strict=True):
         with patience(f"drawing {view.name}"):
             save_figure(plot_diagram(sketch, view), target, force=force)
@@ -114,20 +114,6 @@ def _targets(stem: str, views: Sequence[View], output: str | None) -> list[Path]
         taken.add(name.casefold())
         found.append(folder / f"{name}.png")
     return found
-
-
-def _check_free(targets: Sequence[Path], *, force: bool) -> None:
-    """Make sure that nothing is in the way before anything is drawn.
-
-    Raises
-    ------
-    FigureError
-        If a file exists and may not be replaced.
-    """
-    for target in targets:
-        if os.path.lexists(target) and not force:
-            message = f"{target}: exists already; name another with -o, or --force to replace it"
-            raise FigureError(message)
 
 
 def _list_views(sketch: Sketch, *, as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from ..errors import DatasetError, FigureError
 from ..model import key
 from ..store import find_run, is_ensemble, open_run
 from .pictures import draw_runs, shared_headlines
-from .project import force_option, on_option, runs_folder, runs_option
+from .project import check_drawable, force_option, on_option, runs_folder, runs_option
 from .spread import bands_option, draw_bands, note_broken, note_unfinished
 from .tables import patience
 
@@ -56,9 +55,7 @@ def command(
     paths = list({path.stem: path for path in paths}.values())
     opened = {path.stem: open_run(path) for path in paths}
     target = Path(output) if output else place / f"{'+'.join(opened)}.png"
-    if os.path.lexists(target) and not force:
-        message = f"{target}: exists already; name another with -o, or --force to replace it"
-        raise FigureError(message)
+    check_drawable([target], force=force)
     for name in names:
         _check_name(name, opened)
     if any(is_ensemble(path) for path in paths):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import Fault, ModelError, ScenarioError
+from ..errors import Fault, FigureError, ModelError, ScenarioError
 from ..model import Model
 from ..vensim import read_model
 
@@ -110,6 +110,20 @@ def savelist_beside(model: Path) -> Path | None:
     """The save list that goes with a model and names its headlines, if there is one."""
     path = model.with_suffix(".lst")
     return path if path.is_file() else None
+
+
+def check_drawable(targets: Iterable[Path], *, force: bool) -> None:
+    """Make sure that nothing is in the way of pictures before anything is drawn.
+
+    Raises
+    ------
+    FigureError
+        If a file exists and may not be replaced.
+    """
+    for target in targets:
+        if os.path.lexists(target) and not force:
+            message = f"{target}: exists already; name another with -o, or --force to replace it"
+            raise FigureError(message)
 
 
 def _root() -> Path | None:

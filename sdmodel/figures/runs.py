@@ -76,7 +76,8 @@ def plot_runs(
     check_distinct(runs, names)
     panels = _panels(runs, names)
     dated = all(DATE in run.coords for run in runs.values())
-    contents = [contents_of(each, runs, _within(runs, observed), dated=dated) for each in panels]
+    within = _within(runs, observed)
+    contents = [contents_of(each, runs, within, dated=dated) for each in panels]
     drawn = [series for each in contents for series in each.observed]
     origin = [*_origin(runs), *_folded(source_line(list(dict.fromkeys(drawn))))]
     columns = columns_for(len(contents))
@@ -84,7 +85,7 @@ def plot_runs(
         len(contents),
         columns,
         _LOW if len(contents) > _MANY else _HEIGHTS[columns],
-        _HEAD + _FOOT * len("\n".join(origin).splitlines()),
+        _HEAD + _FOOT * len(origin),
     )
     times = _mark_times(runs, marks or {})
     for axes, each in zip(places, contents, strict=True):
@@ -194,7 +195,7 @@ def _origin(runs: Mapping[str, xr.Dataset]) -> list[str]:
         members = math.prod(run.sizes[dim] for dim in member_dims(run))
         bands = f"; median and bands of 50 % and 90 % of {members} members" if members > THIN else ""
         told = f"{name}: {_changes(name, run)}{f'; {methods[name]}' if differ else ''}{bands}"
-        lines.append(textwrap.fill(told, _PAGE, subsequent_indent="    "))
+        lines += _folded(told)
     return lines
 
 

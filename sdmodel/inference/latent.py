@@ -44,11 +44,7 @@ class Scale:
         """The places of values, none beyond the prior quantiles `margin` and 1 - `margin`."""
         from scipy.special import ndtri
 
-        low, high = self.parameter.low, self.parameter.high
-        if self.parameter.prior is None:
-            shares = (values - low) / (high - low)
-        else:
-            shares = (_shares_below(self.parameter, values) - self.first) / (self.last - self.first)
+        shares = (_shares_below(self.parameter, values) - self.first) / (self.last - self.first)
         return np.asarray(ndtri(np.clip(shares, margin, 1 - margin)), dtype=float)
 
 

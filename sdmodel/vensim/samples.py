@@ -75,6 +75,15 @@ def _row(line: str, width: int, place: Place) -> list[float] | Fault:
 
 
 def samples_text(names: Sequence[str], values: NDArray[np.float64]) -> str:
-    """A file of samples from names as a model spells them and values, shape (samples, names), that is read back the same."""
+    """A file of samples from names as a model spells them and values, shape (samples, names), that is read back the same.
+
+    Raises
+    ------
+    ScenarioError
+        If a sample has no number at all: a blank line, which readers pass over, could not be told from it.
+    """
+    empty = np.flatnonzero(np.isnan(values).all(axis=1))
+    if empty.size:
+        raise ScenarioError([Fault("samples", f"sample {empty[0] + 1} has no number at all; leave it out")])
     rows = ("\t".join("" if math.isnan(each) else digits(each) for each in row) for row in values.tolist())
     return "\n".join(["\t".join(names), *rows]) + "\n"

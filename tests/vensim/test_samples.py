@@ -25,12 +25,19 @@ def path(tmp_path_factory):
     st.data(),
 )
 def test_what_is_written_is_read_back_the_same(path, names, data):
-    """Every number to its last digit, an empty place for one that is missing."""
-    values = data.draw(arrays(float, (3, len(names)), elements=st.floats(allow_infinity=False)))
+    """Every number to its last digit, an empty place for one that is missing; each sample has some number."""
+    numbers = arrays(float, (3, len(names)), elements=st.floats(allow_infinity=False))
+    values = data.draw(numbers.filter(lambda drawn: not np.isnan(drawn).all(axis=1).any()))
     path.write_text(samples_text(names, values), "utf-8")
     found = read_samples(path)
     assert found == Samples(tuple(names), values)
     np.testing.assert_array_equal(np.signbit(found.values), np.signbit(np.where(np.isnan(values), 1.0, values)))
+
+
+def test_a_sample_without_any_number_is_not_written():
+    """Its line would be blank, and blank lines do not count when a file is read."""
+    with pytest.raises(ScenarioError, match="sample 2 has no number at all; leave it out"):
+        samples_text(["a", "b"], np.array([[1.0, math.nan], [math.nan, math.nan]]))
 
 
 def test_an_empty_place_is_a_missing_value(path):
