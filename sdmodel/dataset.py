@@ -174,6 +174,14 @@ def dates_of(years: NDArray[np.float64]) -> NDArray[Any]:
     return dates
 
 
+def decimal_year(date: datetime) -> float:
+    """The decimal year of a date, from which `dates_of` makes the same date again: its share of the year's own length."""
+    moment = date.replace(tzinfo=UTC)
+    first = datetime(moment.year, 1, 1, tzinfo=UTC)
+    days = 366 if moment.year % 4 == 0 and (moment.year % 100 != 0 or moment.year % 400 == 0) else 365
+    return moment.year + (moment - first).total_seconds() / (86400 * days)
+
+
 def _is_subscript(variable: xr.DataArray | xr.Dataset, dim: Hashable) -> bool:
     return dim in variable.coords and variable.coords[dim].attrs.get("kind") == "subscript"
 

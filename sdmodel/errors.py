@@ -102,3 +102,11 @@ class EnsembleError(SdmodelError):
 
 class CalibrationError(SdmodelError):
     """A calibration that cannot be made, or cannot go on."""
+
+
+class AnalysisError(SdmodelError):
+    """A question about levers that cannot be answered as it is put."""
+
+
+class ReportError(SdmodelError):
+    """A report that cannot be made."""

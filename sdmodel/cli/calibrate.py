@@ -38,6 +38,7 @@ from ..scenario import Scenario, merge
 from ..store import check_folder
 from ..vensim import read_change, read_optimisation, read_payoff, read_sampling, read_scenario
 from .calibrated import print_calibration
+from .making import changes_option, integrator_option, scenarios_option
 from .observed import chosen_series, names_option, observations_option, observed_series, series_option
 from .project import (
     force_option,
@@ -78,11 +79,9 @@ _NOT_REPEATED = frozenset({"as_json", "force", "resume", "name", "seed", "sample
 @click.option(
     "--prior", metavar="FILE.vsc", help="Prior distributions, as a sensitivity file has them (default: uniform)."
 )
-@click.option(
-    "-c", "scenarios", multiple=True, metavar="FILE.cin", help="A change file; of several, the last one wins."
-)
-@click.option("--set", "changes", multiple=True, metavar='"NAME=VALUE"', help="One change, after those of files.")
-@click.option("--integrator", type=click.Choice(["euler", "rk4"]), help="The default is what the model asks for.")
+@scenarios_option
+@changes_option
+@integrator_option
 @click.option("--starts", type=int, default=STARTS, show_default=True, help="Points at which the search begins.")
 @click.option("--posterior", "sampled", is_flag=True, help="Sample the posterior as well.")
 @click.option("--walkers", type=int, help="Walkers that sample (default: four for each constant, at least 32).")

@@ -17,13 +17,23 @@ import xarray as xr
 
 from ..dataset import MEMBER, TIME
 from ..ensemble import run_ensemble
-from ..errors import Fault, ScenarioError, StoreError
-from ..model import Integrator, Model, key, labels_of, nearest, references, referred, spell
-from ..scenario import Design, Sampling, Scenario, constant_values, make_design
+from ..errors import StoreError
+from ..model import Integrator, Model, spell
+from ..scenario import Design, Scenario, constant_values, make_design
 from ..store import check_folder, ensemble_path, ensemble_record, is_ensemble, open_run, run_path
-from ..vensim import read_formula, read_sampling, read_savelist, read_scenario, sampling_of_ranges
+from ..vensim import read_savelist, read_scenario
+from .choice import mentioned_names, wanted_names
+from .drawing import count_option, sampling_given, seed_option
 from .headlines import HEADLINES, headline_names
-from .making import Order, default_name, ordered_scenario, record_of
+from .making import (
+    Order,
+    changes_option,
+    default_name,
+    integrator_option,
+    ordered_scenario,
+    record_of,
+    scenarios_option,
+)
 from .progress import members_bar
 from .project import (
     force_option,
@@ -34,7 +44,6 @@ from .project import (
     on_option,
     runs_folder,
     runs_option,
-    savelist_beside,
     scenario_path,
 )
 from .run import is_stored
@@ -49,8 +58,6 @@ from .spread import (
     where_option,
 )
 from .tables import note, patience, print_json
-
-_STOCKS = 12
 
 
 @dataclass(frozen=True)
@@ -72,15 +79,13 @@ class _Wish:
 @click.command("ensemble", epilog="Example: sdmodel ensemble -n 10000 --where 'Annual Revenue > 1000' --plot")
 @model_argument
 @click.option("-e", "file", metavar="FILE.vsc", help="How constants are drawn (default: evenly over their ranges).")
-@click.option("-n", "count", type=click.IntRange(1), metavar="N", help="So many simulations instead of the file's.")
-@click.option("--seed", type=click.IntRange(0), metavar="S", help="Another seed than the file's; 0 draws a fresh one.")
-@click.option(
-    "-c", "scenarios", multiple=True, metavar="FILE.cin", help="A change file; of several, the last one wins."
-)
-@click.option("--set", "changes", multiple=True, metavar='"NAME=VALUE"', help="One change, after those of files.")
+@count_option
+@seed_option
+@scenarios_option
+@changes_option
 @on_option("A variable to store and tell (default: the headlines)")
 @click.option("--save", "savelist", metavar="FILE.lst", help="Store what this save list names.")
-@click.option("--integrator", type=click.Choice(["euler", "rk4"]), help="The default is what the model asks for.")
+@integrator_option
 @where_option
 @bands_option
 @click.option("--plot", "drawn", is_flag=True, help="Draw the bands to NAME.png beside the ensemble.")
@@ -136,8 +141,7 @@ def command(
     wish = _Wish(path, memory, threads, bands, statements, spaghetti, drawn, logarithmic, resume, force)
     _check_picture(wish)
     read = model_read(order.model)
-    order = replace(order, save=_headlines(order, read))
-    _check_labels(read, order.save or ())
+    order = replace(order, save=wanted_names(order, read))
     design = _design(order, read, file, wish, count=count, seed=seed)
     seconds, made = _make(order, read, design, wish)
     _note_overruled(read, design, ordered_scenario(order))
@@ -197,92 +201,15 @@ def _place(name: str, folder: Path, *, named: bool, again: bool) -> Path:
     raise AssertionError  # the count has no end
 
 
-def _headlines(order: Order, model: Model) -> tuple[str, ...]:
-    """What is stored and told: what is asked for, else what the save list beside the model names, else its stocks."""
-    if order.save:
-        return order.save
-    beside = savelist_beside(order.model)
-    listed = tuple(name for name in read_savelist(beside) if name.partition("[")[0] in model) if beside else ()
-    stocks = tuple(each.name for each in model if each.kind == "stock" and not each.hidden)
-    if not listed and len(stocks) > _STOCKS:
-        note(f"{_STOCKS} of {len(stocks)} stocks are stored; choose with --on or --save")
-    return listed or stocks[:_STOCKS]
-
-
 def _design(
     order: Order, model: Model, file: str | None, wish: _Wish, *, count: int | None, seed: int | None
 ) -> Design:
     """The design that is asked for; an ensemble that goes on keeps the fresh seed that it began with."""
-    sampling = read_sampling(file) if file else _by_ranges(model)
+    sampling = sampling_given(model, file)
     fresh = (sampling.seed if seed is None else seed) == 0
     if fresh and wish.resume and is_ensemble(wish.path):
         seed = int(ensemble_record(wish.path)[0].get("seed", 0))
     return make_design(model, sampling, count=count, seed=seed, scenario=ordered_scenario(order))
-
-
-def _by_ranges(model: Model) -> Sampling:
-    sampling = sampling_of_ranges(model)
-    count = len(sampling.variations)
-    told = "1 constant" if count == 1 else f"{count} constants"
-    rest = "is drawn evenly over its range" if count == 1 else "are drawn evenly over their ranges"
-    note(f"{told} of the group Uncertainties {rest}")
-    return sampling
-
-
-def _mentioned(model: Model, statements: Sequence[str]) -> list[str]:
-    """The names in statements, all of which the model must have.
-
-    Raises
-    ------
-    ScenarioError
-        If it lacks one; it says which is the nearest.
-    """
-    found: list[str] = []
-    faults: list[Fault] = []
-    for text in statements:
-        for name, labels in map(referred, references(read_formula(text, "--where"))):
-            if name in model.elements:
-                found.append(model.identifiers[name])
-                faults += _label_faults(model, name, labels, "--where")
-            elif name != TIME:
-                close = nearest(name, [each.name for each in model if not each.hidden])
-                cure = f"did you mean '{close}'?" if close else "name variables of the model"
-                faults.append(Fault("--where", f"'{name.replace('_', ' ')}' is not in the model; {cure}"))
-    if faults:
-        raise ScenarioError(dict.fromkeys(faults))
-    return found
-
-
-def _check_labels(model: Model, names: Sequence[str]) -> None:
-    """Make sure that variables have the labels that they are asked for with.
-
-    Raises
-    ------
-    ScenarioError
-        If one lacks some.
-    """
-    faults: list[Fault] = []
-    for text in names:
-        name, _, inside = text.strip().rpartition("[")
-        if inside.endswith("]") and name in model:
-            labels = [key(each) for each in inside.removesuffix("]").split(",")]
-            faults += _label_faults(model, key(name), labels, "--on")
-    if faults:
-        raise ScenarioError(faults)
-
-
-def _label_faults(model: Model, name: str, labels: Sequence[str], where: str) -> Iterator[Fault]:
-    """Labels, if there are some, that an element of the model does not have."""
-    element = model.elements[name]
-    if labels and len(labels) != len(element.dimensions):
-        message = f"'{element.name}' has {len(element.dimensions)} subscripts, not {len(labels)}; write as many"
-        yield Fault(where, message)
-        return
-    for label, dimension in zip(labels, element.dimensions, strict=False):  # a name without labels is all of it
-        known = labels_of(model.subscripts, dimension)
-        if not set(labels_of(model.subscripts, label)).issubset(known):
-            cure = f"did you mean '{nearest(label, known)}'?" if nearest(label, known) else f"it has {', '.join(known)}"
-            yield Fault(where, f"'{element.name}' has no label '{label}'; {cure}")
 
 
 def _note_overruled(model: Model, design: Design, scenario: Scenario) -> None:
@@ -308,7 +235,7 @@ def _make(order: Order, model: Model, design: Design, wish: _Wish) -> tuple[floa
                 wish.path,
                 scenario=ordered_scenario(order),
                 integrator=order.integrator,
-                save=[*(order.save or ()), *_mentioned(model, wish.statements)],
+                save=[*(order.save or ()), *mentioned_names(model, wish.statements)],
                 memory=wish.memory,
                 threads=wish.threads,
                 progress=tell,

@@ -10,7 +10,7 @@ import click
 from ..checking import find_loops, find_paths
 from ..model import CausalPath, Link
 from ..vensim import read_scenario
-from .making import Order, ordered_scenario
+from .making import Order, changes_option, ordered_scenario, scenarios_option
 from .project import json_option, model_argument, model_path, model_read, scenario_path
 from .tables import note, patience, print_json, print_table
 
@@ -42,10 +42,8 @@ _CHANGES = 6
 )
 @click.option("--path", "is_open", is_flag=True, help="End at the last variable and do not close the loop.")
 @click.option("--limit", type=click.IntRange(1), default=1, show_default=True, help="So many of equally short loops.")
-@click.option(
-    "-c", "scenarios", multiple=True, metavar="FILE.cin", help="A change file; of several, the last one wins."
-)
-@click.option("--set", "changes", multiple=True, metavar='"NAME=VALUE"', help="One change, after those of files.")
+@scenarios_option
+@changes_option
 @json_option
 def command(
     model: str | None,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import click
 import xarray as xr
 
 from ..model import Integrator, Model
@@ -19,6 +20,16 @@ from .project import model_read, savelist_beside
 from .tables import note, patience
 
 Engine = Literal["native", "pysd"]
+
+scenarios_option = click.option(
+    "-c", "scenarios", multiple=True, metavar="FILE.cin", help="A change file; of several, the last one wins."
+)
+changes_option = click.option(
+    "--set", "changes", multiple=True, metavar='"NAME=VALUE"', help="One change, after those of files."
+)
+integrator_option = click.option(
+    "--integrator", type=click.Choice(["euler", "rk4"]), help="The default is what the model asks for."
+)
 
 _ODD = re.compile(r"[^\w .+()=,@-]+")
 _LONGEST = 120

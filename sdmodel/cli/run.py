@@ -16,7 +16,16 @@ from ..model import Integrator
 from ..store import check_folder, run_path, save_new_run, save_run
 from ..vensim import read_savelist, read_scenario
 from .headlines import Line, headline_lines, headline_names, print_headlines
-from .making import NOT_FINITE, Engine, Order, default_name, make_ordered
+from .making import (
+    NOT_FINITE,
+    Engine,
+    Order,
+    changes_option,
+    default_name,
+    integrator_option,
+    make_ordered,
+    scenarios_option,
+)
 from .project import force_option, json_option, model_argument, model_path, runs_folder, runs_option, scenario_path
 from .tables import note, print_json
 
@@ -27,11 +36,9 @@ from .tables import note, print_json
     epilog='Example: sdmodel run -c models/scenarios/power-first.cin --set "price elasticity = 0.8" --plot',
 )
 @model_argument
-@click.option(
-    "-c", "scenarios", multiple=True, metavar="FILE.cin", help="A change file; of several, the last one wins."
-)
-@click.option("--set", "changes", multiple=True, metavar='"NAME=VALUE"', help="One change, after those of files.")
-@click.option("--integrator", type=click.Choice(["euler", "rk4"]), help="The default is what the model asks for.")
+@scenarios_option
+@changes_option
+@integrator_option
 @click.option(
     "--engine",
     type=click.Choice(["native", "pysd"]),

@@ -16,10 +16,13 @@ from .agreement import (
     theil_shares,
 )
 from .members import LEFT_OUT, quantiles, share_where
+from .outcomes import STATISTICS, Outcome, outcome_of
 
 __all__ = [
     "AGREEMENT",
     "LEFT_OUT",
+    "STATISTICS",
+    "Outcome",
     "TheilShares",
     "band",
     "band_width",
@@ -29,6 +32,7 @@ __all__ = [
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_error",
+    "outcome_of",
     "quantiles",
     "root_mean_square_error",
     "share_where",

@@ -7,8 +7,9 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from ..dataset import decimal_year
 from ..errors import Fault, ObservationError, Place
 from ..files import read_text
 from ..model import key, nearest
@@ -110,14 +111,6 @@ def time_of(entry: Entry) -> Time | Fault:
             return Fault(entry.place, f"there is no such date as {entry.text} ({cause}); write year-month-day")
     what = f"'{entry.text:.40}' is no date; write one such as 2025-06-30, or a number such as 2025.5"
     return Fault(entry.place, what)
-
-
-def decimal_year(date: datetime) -> float:
-    """The decimal year of a date, from which `dates_of` makes the same date again: its share of the year's own length."""
-    moment = date.replace(tzinfo=UTC)
-    first = datetime(moment.year, 1, 1, tzinfo=UTC)
-    days = 366 if moment.year % 4 == 0 and (moment.year % 100 != 0 or moment.year % 400 == 0) else 365
-    return moment.year + (moment - first).total_seconds() / (86400 * days)
 
 
 def _lines(text: str, name: str) -> Iterator[list[Entry]]:

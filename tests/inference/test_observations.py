@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdmodel.dataset import dates_of
+from sdmodel.dataset import dates_of, decimal_year
 from sdmodel.errors import ObservationError
 from sdmodel.inference import read_observations
-from sdmodel.inference.sheet import decimal_year
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 HEADER = "series,date,value,unit\n"
