@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analysis import attribute_levers
     from .checking import check_model, find_loops, find_paths
     from .comparison import quantiles, share_where
     from .ensemble import run_ensemble
@@ -30,6 +31,7 @@ _HOMES = {
     "SdmodelError": ("errors", "SdmodelError"),
     "SimulationError": ("errors", "SimulationError"),
     "StoreError": ("errors", "StoreError"),
+    "attribute_levers": ("analysis", "attribute_levers"),
     "calibrate_model": ("inference", "calibrate_model"),
     "check_model": ("checking", "check_model"),
     "find_loops": ("checking", "find_loops"),
@@ -63,6 +65,7 @@ __all__ = [
     "SdmodelError",
     "SimulationError",
     "StoreError",
+    "attribute_levers",
     "calibrate_model",
     "check_model",
     "find_loops",

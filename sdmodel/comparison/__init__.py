@@ -17,11 +17,14 @@ from .agreement import (
 )
 from .members import LEFT_OUT, quantiles, share_where
 from .outcomes import STATISTICS, Outcome, outcome_of
+from .shares import MEASURES, Measure, first_in_rank, interaction_weights, measure_weights
 
 __all__ = [
     "AGREEMENT",
     "LEFT_OUT",
+    "MEASURES",
     "STATISTICS",
+    "Measure",
     "Outcome",
     "TheilShares",
     "band",
@@ -29,9 +32,12 @@ __all__ = [
     "covered_share",
     "crps",
     "crps_skill",
+    "first_in_rank",
+    "interaction_weights",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_error",
+    "measure_weights",
     "outcome_of",
     "quantiles",
     "root_mean_square_error",

@@ -7,8 +7,10 @@ from .observed import Observed
 from .output import save_figure
 from .page import Page, Panel, Scale, page_beside, read_page
 from .runs import plot_runs
+from .wedges import Contributions, plot_contributions, plot_wedges
 
 __all__ = [
+    "Contributions",
     "Observed",
     "Page",
     "Panel",
@@ -16,9 +18,11 @@ __all__ = [
     "choose_view",
     "page_beside",
     "plot_bands",
+    "plot_contributions",
     "plot_diagram",
     "plot_fit",
     "plot_runs",
+    "plot_wedges",
     "read_page",
     "save_figure",
 ]

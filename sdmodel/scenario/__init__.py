@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .application import constant_cells, constant_values, with_constants, with_tables
+from .application import constant_cells, constant_values, own_values, with_constants, with_tables
+from .coalitions import Subsets, antithetic_orders, every_subset, prefixes
 from .designs import Design, make_design
 from .distributions import DISTRIBUTIONS, Distribution, Steps, signature, wrong_with
 from .records import Change, Scenario, merge
@@ -24,12 +25,17 @@ __all__ = [
     "Sampling",
     "Scenario",
     "Steps",
+    "Subsets",
     "Term",
     "Variation",
+    "antithetic_orders",
     "constant_cells",
     "constant_values",
+    "every_subset",
     "make_design",
     "merge",
+    "own_values",
+    "prefixes",
     "signature",
     "with_constants",
     "with_tables",
