@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .figures import plot_diagram
     from .inference import calibrate_model, fit_run, read_observations, read_series
     from .model import CausalPath, Model
-    from .scenario import make_design
+    from .scenario import find_levers, make_design
     from .simulation import simulate
     from .store import open_run, save_run
     from .vensim import read_document as open_document
@@ -34,6 +34,7 @@ _HOMES = {
     "attribute_levers": ("analysis", "attribute_levers"),
     "calibrate_model": ("inference", "calibrate_model"),
     "check_model": ("checking", "check_model"),
+    "find_levers": ("scenario", "find_levers"),
     "find_loops": ("checking", "find_loops"),
     "find_paths": ("checking", "find_paths"),
     "fit_run": ("inference", "fit_run"),
@@ -68,6 +69,7 @@ __all__ = [
     "attribute_levers",
     "calibrate_model",
     "check_model",
+    "find_levers",
     "find_loops",
     "find_paths",
     "fit_run",

@@ -20,7 +20,7 @@ from ..model import Cell, Element, Integrator, Model, bindings, labels_of, spell
 from ..scenario import Design, Scenario, constant_values, merge, own_values
 from ..simulation import NotFiniteWarning, Progress, ScenarioLike, memory_bytes, merged, simulate
 from .game import SLAB, Game, game_of
-from .levers import Lever, levers_of
+from .levers import Move, levers_of
 from .reduction import EXACT, Shares, exact_shares, runs_a_member, sampled_shares
 from .terms import (
     ANALYSIS,
@@ -260,7 +260,7 @@ def _record(order: _Order, start: Scenario, whole: Scenario, both: Scenario) -> 
     return told | ({"seed": order.seed} if order.pairs is not None else {})
 
 
-def _told(model: Model, lever: Lever) -> list[str]:
+def _told(model: Model, lever: Move) -> list[str]:
     """What a lever sets, as lines of a change file."""
     values = [f"{spell(model, cell)} = {value:.10g}" for cell, value in lever.values.items()]
     return [*values, *(f"{change.name}{change.table}" for change in lever.tables)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..model import Cell, Integrator, Model
 from ..scenario import Design, Scenario, Subsets, merge, own_values
 from ..simulation import Repetition, prepare
-from .levers import Lever
+from .levers import Move
 
 Numbers = NDArray[np.float64]
 Told = Callable[[int], None]
@@ -30,7 +30,7 @@ class Game:
 
     model: Model
     baseline: Scenario
-    levers: tuple[Lever, ...]
+    levers: tuple[Move, ...]
     kept: tuple[Cell, ...]
     cells: tuple[Cell, ...]
     owner: NDArray[np.intp]
@@ -107,7 +107,7 @@ class Game:
 
 def game_of(
     model: Model,
-    levers: Sequence[Lever],
+    levers: Sequence[Move],
     kept: Sequence[Cell],
     base: Mapping[Cell, float],
     *,

@@ -11,8 +11,8 @@ from ..scenario import Change, Scenario, constant_values
 
 
 @dataclass(frozen=True)
-class Lever:
-    """One lever of a scenario: the constants that it sets, by cell in their own units, and the lookups that it replaces."""
+class Move:
+    """What one lever of a scenario does: the constants that it sets, by cell in their own units, and the lookups that it replaces."""
 
     name: str
     values: Mapping[Cell, float] = field(default_factory=dict)
@@ -26,7 +26,7 @@ def levers_of(
     groups: Mapping[str, Sequence[str]] | None = None,
     *,
     drawn: Collection[Cell] = (),
-) -> tuple[Lever, ...]:
+) -> tuple[Move, ...]:
     """The levers that a scenario moves away from `base`, in its own order; those of a group are one, by the group's name.
 
     A constant with subscripts is one lever. What is set to the value that it has anyway is none, unless
@@ -44,30 +44,30 @@ def levers_of(
         message = f"scenario '{scenario.name}': moves nothing away from its baseline; name a change file with -c"
         raise AnalysisError(message)
     owner = _owners(single, groups or {})
-    members: dict[str, list[Lever]] = {}
+    members: dict[str, list[Move]] = {}
     for name, lever in single.items():
         members.setdefault(owner.get(name, name), []).append(lever)
     return tuple(_joined(name, levers) for name, levers in members.items())
 
 
-def _single(model: Model, scenario: Scenario, base: Mapping[Cell, float], drawn: Collection[Cell]) -> Iterator[Lever]:
+def _single(model: Model, scenario: Scenario, base: Mapping[Cell, float], drawn: Collection[Cell]) -> Iterator[Move]:
     """Each constant and each lookup that a scenario moves."""
     values: dict[str, dict[Cell, float]] = {}
     for cell, value in constant_values(model, scenario).items():
         if value != base[cell] or cell in drawn:
             values.setdefault(cell.key, {})[cell] = value
     for name, cells in values.items():
-        yield Lever(display(model.elements[name].name), cells)
+        yield Move(display(model.elements[name].name), cells)
     tables: dict[str, list[Change]] = {}
     for change in scenario.changes:
         if change.table is not None:
             tables.setdefault(key(change.name), []).append(change)
     for name, changes in tables.items():
         element = model.elements.get(name)
-        yield Lever(display(element.name if element else changes[0].name), tables=tuple(changes))
+        yield Move(display(element.name if element else changes[0].name), tables=tuple(changes))
 
 
-def _owners(single: Mapping[str, Lever], groups: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _owners(single: Mapping[str, Move], groups: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """The group of each lever that has one."""
     known = {key(name): name for name in single}
     owner: dict[str, str] = {}
@@ -88,6 +88,6 @@ def _owners(single: Mapping[str, Lever], groups: Mapping[str, Sequence[str]]) ->
     return owner
 
 
-def _joined(name: str, levers: Sequence[Lever]) -> Lever:
+def _joined(name: str, levers: Sequence[Move]) -> Move:
     values = {cell: value for lever in levers for cell, value in lever.values.items()}
-    return Lever(name, values, tuple(change for lever in levers for change in lever.tables))
+    return Move(name, values, tuple(change for lever in levers for change in lever.tables))

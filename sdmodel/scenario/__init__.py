@@ -6,6 +6,7 @@ from .application import constant_cells, constant_values, own_values, with_const
 from .coalitions import Subsets, antithetic_orders, every_subset, prefixes
 from .designs import Design, make_design
 from .distributions import DISTRIBUTIONS, Distribution, Steps, signature, wrong_with
+from .levers import Lever, find_levers
 from .records import Change, Scenario, merge
 from .sampling import SEED, SIMULATIONS, Method, Samples, Sampling, Variation
 from .searches import Free, Optimisation, Payoff, Term
@@ -18,6 +19,7 @@ __all__ = [
     "Design",
     "Distribution",
     "Free",
+    "Lever",
     "Method",
     "Optimisation",
     "Payoff",
@@ -32,6 +34,7 @@ __all__ = [
     "constant_cells",
     "constant_values",
     "every_subset",
+    "find_levers",
     "make_design",
     "merge",
     "own_values",
