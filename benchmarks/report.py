@@ -46,7 +46,14 @@ def measured() -> dict[str, Any]:
 def report(results: Mapping[str, Any]) -> str:
     """The document's part between the marks."""
     times = _times(results["benchmarks"])
-    parts = [machine(results["machine_info"]), engines(times), one_core(times), stream(times), cold_start(times)]
+    parts = [
+        machine(results["machine_info"]),
+        engines(times),
+        one_core(times),
+        stream(times),
+        levers(times),
+        cold_start(times),
+    ]
     return "\n".join([*parts, memory(results["benchmarks"])])
 
 
@@ -121,6 +128,20 @@ def stream(times: Times) -> str:
         ],
     ]
     return table([f"{group} of `ai_compute.mdl`, headlines kept", "time", "against a run", "against memory"], rows)
+
+
+def levers(times: Times) -> str:
+    """All subsets of ten levers against as many members of an ensemble."""
+    found = times["ten levers"]
+    rows = [
+        ["1,024 members, two headlines kept", seconds(found["members"]), "1"],
+        [
+            "attribution to ten levers: all 1,024 subsets",
+            seconds(found["subsets"]),
+            ratio(found["subsets"] / found["members"]),
+        ],
+    ]
+    return table(["`ai_compute.mdl`", "time", "against members"], rows)
 
 
 def cold_start(times: Times) -> str:

@@ -1,0 +1,43 @@
+"""What attribution costs: all subsets of ten levers of the model that comes with sdmodel, beside as many plain members."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sdmodel as sd
+from sdmodel.scenario import Scenario
+from sdmodel.vensim import read_change, sampling_of_ranges
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+SAVED = ("total ghost compute", "Annual Revenue")
+TEN = (
+    "grid connection time = 1",
+    "site construction time = 0.7",
+    "on site power share = 0.4",
+    "retrofit share = 0.2",
+    "supply line weight = 1",
+    "debt limit = 2",
+    "hurdle rate = 0.05",
+    "premium markup = 2.5",
+    "free share of tokens = 0.2",
+    "labour reallocation speed = 0.05",
+)
+
+
+@pytest.fixture(scope="module")
+def model() -> sd.Model:
+    return sd.read_model(MODELS / "ai_compute.mdl")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.benchmark(group="ten levers")
+class TestLevers:
+    def test_members(self, benchmark, model):
+        design = sd.make_design(model, sampling_of_ranges(model), count=1024).dataset()
+        benchmark.pedantic(lambda: sd.simulate(model, design, save=SAVED), rounds=5, warmup_rounds=1)
+
+    def test_subsets(self, benchmark, model):
+        scenario = Scenario("ten", tuple(map(read_change, TEN)))
+        benchmark.pedantic(lambda: sd.attribute_levers(model, scenario, save=SAVED), rounds=5, warmup_rounds=1)
