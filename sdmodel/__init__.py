@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analysis import find_sensitivities
     from .checking import check_model, find_loops, find_paths
     from .comparison import quantiles, share_where
     from .ensemble import run_ensemble
@@ -34,6 +35,7 @@ _HOMES = {
     "check_model": ("checking", "check_model"),
     "find_loops": ("checking", "find_loops"),
     "find_paths": ("checking", "find_paths"),
+    "find_sensitivities": ("analysis", "find_sensitivities"),
     "fit_run": ("inference", "fit_run"),
     "make_design": ("scenario", "make_design"),
     "open_document": ("vensim", "read_document"),
@@ -67,6 +69,7 @@ __all__ = [
     "check_model",
     "find_loops",
     "find_paths",
+    "find_sensitivities",
     "fit_run",
     "make_design",
     "open_document",

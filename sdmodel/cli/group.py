@@ -22,6 +22,7 @@ _COMMANDS = {
     "check": "Tell every fault and doubt of a model.",
     "loops": "Find feedback loops and their polarity.",
     "ensemble": "Simulate many members and tell their spread.",
+    "sensitivity": "Tell which constants matter to an outcome.",
     "fit": "Tell how well a stored run agrees with observations.",
     "calibrate": "Find the constants that agree best with data.",
     "plot": "Draw stored runs over time.",

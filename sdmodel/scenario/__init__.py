@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .application import constant_cells, constant_values, with_constants, with_tables
+from .columns import Column, columns_of, parted
 from .designs import Design, make_design
 from .distributions import DISTRIBUTIONS, Distribution, Steps, signature, wrong_with
 from .records import Change, Scenario, merge
@@ -14,6 +15,7 @@ __all__ = [
     "SEED",
     "SIMULATIONS",
     "Change",
+    "Column",
     "Design",
     "Distribution",
     "Free",
@@ -26,10 +28,12 @@ __all__ = [
     "Steps",
     "Term",
     "Variation",
+    "columns_of",
     "constant_cells",
     "constant_values",
     "make_design",
     "merge",
+    "parted",
     "signature",
     "with_constants",
     "with_tables",
