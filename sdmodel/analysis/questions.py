@@ -65,8 +65,12 @@ def _cell(model: Model, text: str) -> Cell | str:
     name, subscripts = parted(text) if key(text) not in model.elements else (text, ())
     element = model.elements.get(key(name))
     if element is None or element.hidden:
-        close = nearest(name, [each.name for each in model if not each.hidden and each.kind not in ("lookup", "constant")])
-        return f"'{name}' is not in the model; " + (f"did you mean '{close}'?" if close else "name one of its variables")
+        close = nearest(
+            name, [each.name for each in model if not each.hidden and each.kind not in ("lookup", "constant")]
+        )
+        return f"'{name}' is not in the model; " + (
+            f"did you mean '{close}'?" if close else "name one of its variables"
+        )
     if element.kind in ("constant", "lookup"):
         return f"'{element.name}' is a {element.kind}, which nothing moves; name a variable that depends on constants"
     known = [labels_of(model.subscripts, each) for each in element.dimensions]
@@ -84,7 +88,11 @@ def _unlabelled(model: Model, element: Element, known: Sequence[tuple[str, ...]]
     if not known:
         return f"'{element.name}' has no subscripts; write its name alone"
     if len(labels) != len(known):
-        return f"'{element.name}' is {math.prod(map(len, known))} numbers at a time; name one of them, such as '{example}'"
+        return (
+            f"'{element.name}' is {math.prod(map(len, known))} numbers at a time; name one of them, such as '{example}'"
+        )
     odd, own = next((label, own) for label, own in zip(labels, known, strict=True) if label not in own)
     close = nearest(odd, own)
-    return f"'{element.name}' has no label '{odd}'; " + (f"did you mean '{close}'?" if close else f"it has {', '.join(own)}")
+    return f"'{element.name}' has no label '{odd}'; " + (
+        f"did you mean '{close}'?" if close else f"it has {', '.join(own)}"
+    )

@@ -37,7 +37,7 @@ _LOST = 0.1
 def find_sensitivities(
     model: Model,
     names: str | Iterable[str],
-    outcomes: Outcome | Sequence[Outcome] = Outcome(),
+    outcomes: Outcome | Sequence[Outcome] | None = None,
     *,
     method: str = "tornado",
     sampling: Sampling | None = None,
@@ -51,6 +51,8 @@ def find_sensitivities(
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """How much outcomes of variables move with constants: a dataset over `outcome` and `parameter`, with ranks from 1.
+
+    Each of `names`, `name` or `name[label]`, has each of the `outcomes`: a date or a statistic, the last value unless told.
 
     `sampling` says which constants vary and how, as a `.vsc` file does; without it the constants of the group
     Uncertainties vary evenly over their ranges. A constant with subscripts varies cell by cell.
@@ -83,6 +85,7 @@ def find_sensitivities(
     sampling = sampling or sampling_of_ranges(model)
     changes = merged(scenario)
     factors = factors_of(model, sampling, changes)
+    outcomes = Outcome() if outcomes is None else outcomes
     asked = questions_of(
         model,
         [names] if isinstance(names, str) else names,
@@ -103,7 +106,7 @@ def find_sensitivities(
         "integrator": integrator or model.integrator,
         "method": method,
         "importance": IMPORTANCE[method],
-        "runs": len(layout.points),
+        "runs": len(answers),
     }
     return found.assign_attrs(record | {name: getattr(settings, name) for name in used})
 
@@ -122,9 +125,8 @@ def _measures(layout: Layout, answers: NDArray[np.float64], question: Question) 
     AnalysisError
         If too many lack one.
     """
-    groups = np.isfinite(answers).reshape(-1, layout.together).all(axis=1)
-    lost = len(groups) - int(groups.sum())
-    if layout.together > 1 and lost > _LOST * len(groups):
+    groups: NDArray[np.bool_] = np.isfinite(answers.reshape(-1, layout.together).sum(axis=1))
+    if layout.together > 1 and np.count_nonzero(~groups) > _LOST * groups.size:
         message = (
             f"'{question}' is not finite in {int(np.isnan(answers).sum()):,} of {len(answers):,} runs, too many to tell what "
             "matters; narrow the ranges of the constants, or make TIME STEP smaller"
@@ -134,9 +136,7 @@ def _measures(layout: Layout, answers: NDArray[np.float64], question: Question) 
     return layout.measure(answers[kept], kept)
 
 
-def _dataset(
-    trial: Trial, measures: Sequence[Measures], answers: NDArray[np.float64], importance: str
-) -> xr.Dataset:
+def _dataset(trial: Trial, measures: Sequence[Measures], answers: NDArray[np.float64], importance: str) -> xr.Dataset:
     """The measures of all questions under the names of the factors, with ranks; the last of the answers are the base."""
     names = [each.name for each in trial.factors]
     variables = {
@@ -162,5 +162,5 @@ def _dataset(
     return xr.Dataset(variables, coords).assign(
         rank=(("outcome", "parameter"), ranks),
         base=("outcome", answers[-1]),
-        not_finite=("outcome", np.isnan(answers[:-1]).sum(axis=0)),
+        not_finite=("outcome", np.isnan(answers).sum(axis=0)),
     )

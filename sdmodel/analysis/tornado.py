@@ -12,8 +12,8 @@ from .layouts import Layout, Measures, Settings
 
 _SHARES = np.linspace(0.0, 1.0, 5)
 """Where between its ends a constant is tried: what peaks or dips inside is not seen at the ends."""
-_ROUNDING = 1e-9
-"""The part of an outcome by which it may move back for what rounding leaves."""
+_ROUNDING, _LEVEL = 1e-9, 1e-12
+"""The part of an outcome by which it may move back, and in all, for what rounding leaves."""
 
 
 def tornado(factors: Sequence[Factor], base: NDArray[np.float64], settings: Settings) -> Layout:
@@ -27,19 +27,21 @@ def tornado(factors: Sequence[Factor], base: NDArray[np.float64], settings: Sett
 def _measures(answers: NDArray[np.float64], kept: NDArray[np.bool_]) -> Measures:
     """`low` and `high` are the outcomes at the ends, `least` and `most` the extremes of all that are finite.
 
-    `swing` lies between these two. `bent` tells whether the way from one end to the other is not only up or only down.
+    `swing` lies between these two, nothing if rounding explains it. `bent` tells whether the way from one end to the other is not only up or only down.
     """
-    rows = np.full(kept.shape, np.nan)
-    rows[kept] = answers
-    rows = rows.reshape(-1, _SHARES.size)
+    every = np.full(kept.size, np.nan)
+    every[kept] = answers
+    rows = every.reshape(-1, _SHARES.size)
     several = np.isfinite(rows).sum(axis=1) > 1
     least, most = np.fmin.reduce(rows, axis=1), np.fmax.reduce(rows, axis=1)
+    swing = np.where(several, most - least, np.nan)
+    swing[swing <= _LEVEL * np.fmax(np.abs(least), np.abs(most))] = 0.0
     return {
         "low": rows[:, 0],
         "high": rows[:, -1],
         "least": least,
         "most": most,
-        "swing": np.where(several, most - least, np.nan),
+        "swing": swing,
         "bent": np.array([_bends(row[np.isfinite(row)]) for row in rows]),
     }
 

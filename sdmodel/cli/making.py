@@ -51,9 +51,7 @@ class Order:
     save: tuple[str, ...] | None = None
 
 
-def make_ordered(
-    order: Order, constants: Mapping[str, Any] | None = None, *, model: Model | None = None
-) -> xr.Dataset:
+def make_ordered(order: Order, constants: Mapping[str, Any] | None = None, *, model: Model | None = None) -> xr.Dataset:
     """The run that is ordered, with `constants` that vary over members, and everything in its attributes to repeat it.
 
     `model` is the model of the order, if it is read already.

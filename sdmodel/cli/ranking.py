@@ -99,7 +99,9 @@ def _cell(value: object) -> object:
 
 def _tornado(row: Mapping[str, Any], units: str) -> tuple[list[str], str]:
     span = f"bends, {_amount(row['least'], units)} to {_amount(row['most'], units)}" if row["bent"] else ""
-    return [_amount(row[name], units) for name in ("low", "high", "swing")], span or _without(row["swing"], row["swing"])
+    return [_amount(row[name], units) for name in ("low", "high", "swing")], span or _without(
+        row["swing"], row["swing"]
+    )
 
 
 def _morris(row: Mapping[str, Any], units: str) -> tuple[list[str], str]:
@@ -111,6 +113,11 @@ def _morris(row: Mapping[str, Any], units: str) -> tuple[list[str], str]:
 def _sobol(row: Mapping[str, Any], units: str) -> tuple[list[str], str]:
     cells = [f"{row[name]:.3f} ± {row[f'{name}_conf']:.3f}" for name in ("ST", "S1")]
     return cells, _without(row["ST"], row["ST"] - row["ST_conf"])
+
+
+def _share(value: float) -> str:
+    """A share to three places, without a sign before nothing."""
+    return f"{round(value, 3) + 0.0:.3f}"
 
 
 _PRINTED: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any], str], tuple[list[str], str]]]] = {
@@ -125,6 +132,8 @@ def _without(importance: float, least: float) -> str:
     """What to remark on a constant that may not matter, `least` being as little as its interval allows."""
     if importance == 0:
         return "no effect"
+    if math.isnan(importance):
+        return ""
     return "not told apart from no effect" if least <= 0 else ""
 
 

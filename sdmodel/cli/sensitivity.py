@@ -87,7 +87,11 @@ _OPTIONS = {
 @click.option("--second-order", is_flag=True, default=None, help="Sobol's indices of pairs of constants, too.")
 @seed_option
 @click.option(
-    "-o", "outputs", multiple=True, metavar="FILE", help="Write the numbers (.csv, .json) or the figure (.png, .svg, .pdf)."
+    "-o",
+    "outputs",
+    multiple=True,
+    metavar="FILE",
+    help="Write the numbers (.csv, .json) or the figure (.png, .svg, .pdf).",
 )
 @click.option("--plot", "drawn", is_flag=True, help="Draw to MODEL-METHOD.png, numbered, in the folder of the runs.")
 @runs_option
@@ -132,7 +136,11 @@ def command(
         raise click.UsageError(message)
     settings = _settings(method, trajectories=trajectories, levels=levels, samples=samples, second_order=second_order)
     order = Order(
-        model_path(model), tuple(read_scenario(scenario_path(each)) for each in scenarios), changes, integrator, save=names
+        model_path(model),
+        tuple(read_scenario(scenario_path(each)) for each in scenarios),
+        changes,
+        integrator,
+        save=names,
     )
     targets = _targets(outputs, order, method, runs_folder(folder) if drawn else None, force=force)
     read = model_read(order.model)
@@ -200,7 +208,9 @@ def _targets(
         return tuple(targets)
     check_folder(folder)
     plain = f"{default_name(order)}-{method}"
-    numbered = (folder / f"{each}.png" for each in itertools.chain([plain], (f"{plain}-{n}" for n in itertools.count(2))))
+    numbered = (
+        folder / f"{each}.png" for each in itertools.chain([plain], (f"{plain}-{n}" for n in itertools.count(2)))
+    )
     return (*targets, next(each for each in numbered if force or not os.path.lexists(each)))
 
 

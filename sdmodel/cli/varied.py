@@ -11,11 +11,11 @@ from ..analysis import Factor
 from ..errors import Fault, ScenarioError
 from ..model import Model, key
 from ..scenario import Distribution, Sampling, Variation, constant_cells, parted
-from ..vensim import read_sampling, sampling_of_ranges, sampling_text
+from ..vensim import read_sampling, sampling_of_ranges
 from .tables import note
 
 _OPTION = "--free"
-_BOUNDS = re.compile(r"(?P<name>.*)=(?P<low>[^=:]*):(?P<high>[^=:]*)", re.DOTALL)
+_BOUNDS = re.compile(r"(?P<name>.*)=(?P<low>[^=:]*):?(?P<high>[^=:]*)", re.DOTALL)
 _GROUPS = {"levers": ("Policy levers",), "uncertainties": ("Uncertainties",), "all": ("Policy levers", "Uncertainties")}
 
 file_option = click.option(
@@ -79,7 +79,7 @@ def _typed(model: Model, texts: Sequence[str]) -> Sampling:
             faults += error.faults
     if faults:
         raise ScenarioError(dict.fromkeys(faults))
-    return _evenly(variations)
+    return Sampling("multivariate", variations=tuple(variations))
 
 
 def _variation(model: Model, text: str) -> Variation:
@@ -93,20 +93,22 @@ def _variation(model: Model, text: str) -> Variation:
     except ValueError:
         what = f"'{text}' has bounds that are no numbers; write \"{name}=low:high\""
         raise ScenarioError([Fault(_OPTION, what)]) from None
-    if not ends:
-        ends = [each for each in (declared and declared.minimum, declared and declared.maximum) if each is not None]
+    if not ends and declared is not None:
+        ends = [each for each in (declared.minimum, declared.maximum) if each is not None]
     if len(ends) < 2:  # noqa: PLR2004 - a range has two ends
         what = f"'{element.name}' has no range [low,high] in the model; write {_OPTION} \"{name}=low:high\""
         raise ScenarioError([Fault(_OPTION, what)])
     low, high = ends
     if not low < high:
-        what = f"'{element.name}' goes from {low:g} to {high:g}; write the lower bound first, and a higher one behind it"
+        what = (
+            f"'{element.name}' goes from {low:g} to {high:g}; write the lower bound first, and a higher one behind it"
+        )
         raise ScenarioError([Fault(_OPTION, what)])
     return Variation(name, subscripts, Distribution("RANDOM_UNIFORM", (low, high)))
 
 
 def _grouped(model: Model, groups: Sequence[str]) -> Sampling:
-    """The constants of some groups that have a range; which they are is told.
+    """The constants of some groups that have a range.
 
     Raises
     ------
@@ -118,7 +120,7 @@ def _grouped(model: Model, groups: Sequence[str]) -> Sampling:
         told = " or ".join(groups)
         what = f'no constant of a group {told} has a range; name some by {_OPTION} "name=low:high", or a file by -e'
         raise ScenarioError([Fault(model.path, what)])
-    return _evenly(variations)
+    return Sampling("multivariate", variations=tuple(variations))
 
 
 def _of_group(model: Model, group: str) -> Iterator[Variation]:
@@ -126,8 +128,3 @@ def _of_group(model: Model, group: str) -> Iterator[Variation]:
         yield from sampling_of_ranges(model, group=group).variations
     except ScenarioError:  # another group may have some
         return
-
-
-def _evenly(variations: Sequence[Variation]) -> Sampling:
-    made = Sampling("multivariate", variations=tuple(variations))
-    return Sampling("multivariate", variations=made.variations, text=sampling_text(made))

@@ -7,6 +7,7 @@ from .observed import Observed
 from .output import save_figure
 from .page import Page, Panel, Scale, page_beside, read_page
 from .runs import plot_runs
+from .sensitivity import plot_morris, plot_sobol, plot_tornado
 
 __all__ = [
     "Observed",
@@ -18,7 +19,10 @@ __all__ = [
     "plot_bands",
     "plot_diagram",
     "plot_fit",
+    "plot_morris",
     "plot_runs",
+    "plot_sobol",
+    "plot_tornado",
     "read_page",
     "save_figure",
 ]
