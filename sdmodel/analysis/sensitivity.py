@@ -31,7 +31,7 @@ IMPORTANCE: Mapping[str, str] = MappingProxyType({"tornado": "swing", "morris": 
 """The measure of each method by which constants are ranked."""
 
 _LOST = 0.1
-"""The part of trajectories or samples that may be lost; with more the rest says little of the whole."""
+"""The part of trajectories or samples that may be lost; with more, the rest says little of the whole."""
 
 
 def find_sensitivities(
@@ -126,10 +126,12 @@ def _measures(layout: Layout, answers: NDArray[np.float64], question: Question) 
         If too many lack one.
     """
     groups: NDArray[np.bool_] = np.isfinite(answers.reshape(-1, layout.together).sum(axis=1))
-    if layout.together > 1 and np.count_nonzero(~groups) > _LOST * groups.size:
+    lost = np.count_nonzero(~groups)
+    if layout.together > 1 and lost > _LOST * groups.size:
         message = (
-            f"'{question}' is not finite in {int(np.isnan(answers).sum()):,} of {len(answers):,} runs, too many to tell what "
-            "matters; narrow the ranges of the constants, or make TIME STEP smaller"
+            f"'{question}' is not finite in {np.count_nonzero(np.isnan(answers)):,} of {answers.size:,} runs, so that {lost:,} of "
+            f"{groups.size:,} groups that belong together are lost, too many to tell what matters; narrow the ranges of the "
+            "constants, or make TIME STEP smaller"
         )
         raise AnalysisError(message)
     kept = np.repeat(groups, layout.together)

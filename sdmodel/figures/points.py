@@ -16,7 +16,8 @@ from .style import DARK, GREY, SMALL
 _WAYS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 _DISTANCES = (5.0, 10.0, 16.0, 24.0, 34.0)
 """Points between a name and its point; behind the first a line leads there."""
-_DOT = 2.5
+_DOT, _ROOM = 2.5, 1.0
+"""Points that belong to the sign of a point on each side, and those kept free around a name."""
 
 
 def label_points(axes: Axes, names: Sequence[str], xs: NDArray[np.float64], ys: NDArray[np.float64]) -> None:
@@ -55,7 +56,7 @@ def _candidates(
     dot: NDArray[np.float64], half_width: float, half_height: float
 ) -> Iterator[tuple[NDArray[np.float64], Bbox]]:
     """Places for a name around its point, the nearest first: how far its middle is away, and the box that it takes."""
-    half = np.array([half_width, half_height])
+    half = np.array([half_width, half_height]) + _ROOM
     for distance in _DISTANCES:
         for way in _WAYS:
             shift = np.array(way) * (half + distance)
