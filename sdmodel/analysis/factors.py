@@ -41,6 +41,13 @@ class Factor:
         return self.quantile(shares if even else _TAIL + (1 - 2 * _TAIL) * np.asarray(shares))
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """The least value that may be drawn and the largest."""
+        if isinstance(self.law, Distribution):
+            return self.law.minimum, self.law.maximum
+        return float(self.law.values[0]), float(self.law.values[-1])
+
+    @property
     def ends(self) -> tuple[float, float]:
         """The low end and the high one."""
         low, high = self.between(np.array([0.0, 1.0]))

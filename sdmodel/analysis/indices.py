@@ -65,7 +65,7 @@ def sobol(factors: Sequence[Factor], base: NDArray[np.float64], settings: Settin
     """
     count, pairs = settings.samples, settings.second_order
     if count < 2 or count & (count - 1):  # noqa: PLR2004 - the first power that has a variance
-        near = 1 << max(1, count.bit_length())
+        near = 1 << max(2, count.bit_length())
         message = f"samples: {count:,} is no power of two, as Sobol's sequence takes it; give {near // 2:,} or {near:,}"
         raise AnalysisError(message)
     group = (2 if pairs else 1) * len(factors) + 2

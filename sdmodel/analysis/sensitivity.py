@@ -24,6 +24,9 @@ from .questions import Question, questions_of
 from .tornado import tornado
 from .trial import Trial, make_trial
 
+Asked = Outcome | float | int | str
+"""A date, or the name of a statistic over time."""
+
 _METHODS: Mapping[str, Callable[[Sequence[Factor], NDArray[np.float64], Settings], Layout]] = MappingProxyType(
     {"tornado": tornado, "morris": morris, "sobol": sobol}
 )
@@ -37,7 +40,7 @@ _LOST = 0.1
 def find_sensitivities(
     model: Model,
     names: str | Iterable[str],
-    outcomes: Outcome | Sequence[Outcome] | None = None,
+    outcomes: Asked | Sequence[Asked] = "last",
     *,
     method: str = "tornado",
     sampling: Sampling | None = None,
@@ -52,7 +55,8 @@ def find_sensitivities(
 ) -> xr.Dataset:
     """How much outcomes of variables move with constants: a dataset over `outcome` and `parameter`, with ranks from 1.
 
-    Each of `names`, `name` or `name[label]`, has each of the `outcomes`: a date or a statistic, the last value unless told.
+    Each of `names`, `name` or `name[label]`, has each of the `outcomes`: dates in the model's unit of time, and statistics over time
+    by their names in `STATISTICS`.
 
     `sampling` says which constants vary and how, as a `.vsc` file does; without it the constants of the group
     Uncertainties vary evenly over their ranges. A constant with subscripts varies cell by cell.
@@ -85,12 +89,8 @@ def find_sensitivities(
     sampling = sampling or sampling_of_ranges(model)
     changes = merged(scenario)
     factors = factors_of(model, sampling, changes)
-    outcomes = Outcome() if outcomes is None else outcomes
-    asked = questions_of(
-        model,
-        [names] if isinstance(names, str) else names,
-        [outcomes] if isinstance(outcomes, Outcome) else outcomes,
-    )
+    wanted = [outcomes] if isinstance(outcomes, Asked) else outcomes
+    asked = questions_of(model, [names] if isinstance(names, str) else names, list(map(_outcome, wanted)))
     trial = make_trial(model, factors, asked, scenario=changes, integrator=integrator)
     settings = Settings(_seed(sampling, seed), trajectories, levels, samples, second_order)
     layout = _METHODS[method](factors, trial.base, settings)
@@ -109,6 +109,13 @@ def find_sensitivities(
         "runs": len(answers),
     }
     return found.assign_attrs(record | {name: getattr(settings, name) for name in used})
+
+
+def _outcome(asked: Asked) -> Outcome:
+    """What is asked of a variable, by its date or its name."""
+    if isinstance(asked, Outcome):
+        return asked
+    return Outcome(asked) if isinstance(asked, str) else Outcome(at=float(asked))
 
 
 def _seed(sampling: Sampling, seed: int | None) -> int:

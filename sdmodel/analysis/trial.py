@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model import Integrator, Model
-from ..scenario import Steps
 from ..simulation import Progress, Repetition, ScenarioLike, prepare
 from .factors import Factor
 from .questions import Question
@@ -81,7 +80,7 @@ def make_trial(
     dates = [each.outcome.at for each in questions]
     repetition = prepare(
         model,
-        {each.cell: _bounds(each) for each in factors},
+        {each.cell: _reached(each) for each in factors},
         kept,
         scenario=scenario,
         integrator=integrator,
@@ -90,8 +89,7 @@ def make_trial(
     return Trial(tuple(factors), tuple(questions), repetition, tuple(kept.index(each.cell) for each in questions))
 
 
-def _bounds(factor: Factor) -> tuple[float, float]:
-    """All that a factor may be: its value need not lie among what it is drawn from."""
-    law = factor.law
-    low, high = (law.values[0], law.values[-1]) if isinstance(law, Steps) else (law.minimum, law.maximum)
-    return min(float(low), factor.value), max(float(high), factor.value)
+def _reached(factor: Factor) -> tuple[float, float]:
+    """Between what a factor may be, with the value that it has, which need not lie within its bounds."""
+    low, high = factor.bounds
+    return min(low, factor.value), max(high, factor.value)

@@ -111,7 +111,7 @@ def _morris(row: Mapping[str, Any], units: str) -> tuple[list[str], str]:
 
 
 def _sobol(row: Mapping[str, Any], units: str) -> tuple[list[str], str]:
-    cells = [f"{row[name]:.3f} ± {row[f'{name}_conf']:.3f}" for name in ("ST", "S1")]
+    cells = [" ± ".join((_share(row[name]), _share(row[f"{name}_conf"]))) for name in ("ST", "S1")]
     return cells, _without(row["ST"], row["ST"] - row["ST_conf"])
 
 

@@ -57,7 +57,7 @@ def varied_sampling(model: Model, file: str | None, free: Sequence[str], group: 
 def note_outside(model: Model, factors: Sequence[Factor]) -> None:
     """Say which constants go beyond the range that the model declares for them, or do not hold the value that they have."""
     for each in factors:
-        low, high = each.ends
+        low, high = each.bounds
         declared = model.elements[each.cell.key].range
         least = -float("inf") if declared is None or declared.minimum is None else declared.minimum
         most = float("inf") if declared is None or declared.maximum is None else declared.maximum

@@ -167,7 +167,7 @@ def test_a_date_asked_alone_ends_the_simulation_and_changes_no_number():
     """What comes after the last date that is asked about is not simulated."""
     sampling = _even(a=(0, 1), b=(1, 2))
     alone = sd.find_sensitivities(LINE, "x", Outcome(at=1.5), sampling=sampling)
-    both = sd.find_sensitivities(LINE, "x", [Outcome(at=1.5), Outcome("max")], sampling=sampling)
+    both = sd.find_sensitivities(LINE, "x", [1.5, "max"], sampling=sampling)
     assert alone["swing"].values[0].tolist() == both["swing"].values[0].tolist() == [1.5, 1.5]
     assert both["outcome"].values.tolist() == ["x at 1.5", "x, max"]
 
@@ -226,11 +226,13 @@ def test_runs_that_are_not_finite_are_counted_and_left_out_while_they_are_few():
 REFUSED = [
     ({"method": "guess"}, AnalysisError, "method is 'guess'; it must be one of tornado, morris, sobol"),
     ({"method": "sobol", "samples": 100}, AnalysisError, "samples: 100 is no power of two, .*; give 64 or 128"),
-    ({"method": "sobol", "samples": 1}, AnalysisError, "no power of two"),
+    ({"method": "sobol", "samples": 1}, AnalysisError, "no power of two, .*; give 2 or 4"),
     ({"method": "sobol", "samples": 2**26}, AnalysisError, "ask for fewer samples"),
     ({"method": "morris", "trajectories": 1}, AnalysisError, "takes at least 2"),
     ({"method": "morris", "levels": 5}, AnalysisError, "levels: 5 is no even number"),
     ({"outcomes": Outcome(at=99)}, DatasetError, "99 is outside the run"),
+    ({"outcomes": 99}, DatasetError, "99 is outside the run"),
+    ({"outcomes": "middle"}, DatasetError, "'middle' is no statistic; there are last, min"),
     ({"outcomes": []}, AnalysisError, "nothing is asked"),
     ({"names": []}, AnalysisError, "nothing is asked"),
     ({"names": "z"}, ScenarioError, "--on: 'z' is not in the model; "),
