@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis import attribute_levers
+    from .analysis import attribute_levers, find_sensitivities
     from .checking import check_model, find_loops, find_paths
     from .comparison import quantiles, share_where
     from .ensemble import run_ensemble
@@ -37,6 +37,7 @@ _HOMES = {
     "find_levers": ("scenario", "find_levers"),
     "find_loops": ("checking", "find_loops"),
     "find_paths": ("checking", "find_paths"),
+    "find_sensitivities": ("analysis", "find_sensitivities"),
     "fit_run": ("inference", "fit_run"),
     "make_design": ("scenario", "make_design"),
     "open_document": ("vensim", "read_document"),
@@ -72,6 +73,7 @@ __all__ = [
     "find_levers",
     "find_loops",
     "find_paths",
+    "find_sensitivities",
     "fit_run",
     "make_design",
     "open_document",

@@ -23,6 +23,7 @@ _COMMANDS = {
     "loops": "Find feedback loops and their polarity.",
     "attribute": "Tell what each lever of a scenario contributes.",
     "ensemble": "Simulate many members and tell their spread.",
+    "sensitivity": "Tell which constants matter to an outcome.",
     "fit": "Tell how well a stored run agrees with observations.",
     "calibrate": "Find the constants that agree best with data.",
     "plot": "Draw stored runs over time.",
