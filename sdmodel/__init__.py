@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analysis import compare_members, compare_runs
     from .checking import check_model, find_loops, find_paths
     from .comparison import quantiles, share_where
     from .ensemble import run_ensemble
@@ -32,6 +33,8 @@ _HOMES = {
     "StoreError": ("errors", "StoreError"),
     "calibrate_model": ("inference", "calibrate_model"),
     "check_model": ("checking", "check_model"),
+    "compare_members": ("analysis", "compare_members"),
+    "compare_runs": ("analysis", "compare_runs"),
     "find_loops": ("checking", "find_loops"),
     "find_paths": ("checking", "find_paths"),
     "fit_run": ("inference", "fit_run"),
@@ -65,6 +68,8 @@ __all__ = [
     "StoreError",
     "calibrate_model",
     "check_model",
+    "compare_members",
+    "compare_runs",
     "find_loops",
     "find_paths",
     "fit_run",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -93,7 +94,12 @@ def compare_runs(
 
 
 def compare_members(
-    before: xr.Dataset, after: xr.Dataset, on: str | Iterable[str], probabilities: Sequence[float] = (0.05, 0.5, 0.95)
+    before: xr.Dataset,
+    after: xr.Dataset,
+    on: str | Iterable[str],
+    probabilities: Sequence[float] = (0.05, 0.5, 0.95),
+    *,
+    at: Sequence[float] | None = None,
 ) -> PairedDifferences:
     """Quantiles of how far members of an ensemble are above those of another with the same constants drawn, pair by pair.
 
@@ -113,7 +119,7 @@ def compare_members(
     if not are_paired(before, after):
         message = "the ensembles are of different designs, so that nothing pairs their members; draw both by the same"
         raise AnalysisError(message)
-    return paired_differences(before, after, on, probabilities)
+    return paired_differences(before, after, on, probabilities, at=at)
 
 
 def changes_between(runs: Mapping[str, xr.Dataset]) -> Changes:
@@ -131,9 +137,8 @@ def changes_between(runs: Mapping[str, xr.Dataset]) -> Changes:
             remarks.append(f"run '{name}': only the constants that it was stored with are compared ({fault})")
     recorded = [name for name, run in whole.items() if run is not runs[name]]
     if recorded:
-        remarks.append(
-            f"constants that were not stored with {', '.join(recorded)} are those of model and changes in the record"
-        )
+        named = f"{', '.join(recorded[:_NAMED])}{' and others' if len(recorded) > _NAMED else ''}"
+        remarks.append(f"constants not stored with {named} are told by the record: model, scenario, changes")
     try:
         lookups = differing_lookups(runs)
     except SdmodelError as fault:
@@ -151,7 +156,7 @@ def change_text(changes: Changes, before: str, after: str) -> str:
         Change(each.constant, each.labels, (second[1],))
         for each in changes.constants
         for first, second in [each.values]
-        if first is not None and second is not None and np.isfinite(second[1])
+        if first is not None and second is not None and math.isfinite(second[1])
     ]
     tables = [(each, each.tables[1]) for each in changes.lookups if each.tables[0] is not None]
     found += [Change(each.name, each.subscripts, table=table) for each, table in tables if table is not None]

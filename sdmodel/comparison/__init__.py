@@ -18,6 +18,7 @@ from .agreement import (
 from .alignment import common_times, interpolated
 from .differences import (
     ConstantDifference,
+    Extent,
     Gap,
     Standing,
     differences_from,
@@ -36,6 +37,7 @@ __all__ = [
     "LEFT_OUT",
     "STATISTICS",
     "ConstantDifference",
+    "Extent",
     "Gap",
     "GroupRow",
     "Outcome",

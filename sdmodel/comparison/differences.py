@@ -16,6 +16,9 @@ from .alignment import Numbers, Pair, common_times, labels_along, pair_of, pairs
 Extent = tuple[float, float]
 """The least and the largest value of a constant over the members of a run; the same where it does not vary."""
 
+_ROUNDING = 1e-14
+"""Of the largest number in some units, what rounding leaves in a sum of such numbers that should be zero."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConstantDifference:
@@ -38,7 +41,8 @@ class Gap:
 
     `absolute` is in the variable's units, `before` and `after` are its values then. `relative` is the same distance as a share
     of the largest size that the baseline has at any of the times compared: it does not explode where the baseline passes
-    zero, and is infinite only where that is zero throughout. `without_number` counts the times at which one run alone has a
+    zero, and is infinite only where that is zero throughout. It is 0 where both runs stay so far below the largest number in
+    the same units that rounding alone may have made them, such as the error of a balance. `without_number` counts the times at which one run alone has a
     finite number, the first of them being `without_from`; they take no part in the rest.
     """
 
@@ -118,7 +122,11 @@ def gaps_of(
         apart = [name for name, pair in paired if pair is None]
     else:
         pairs, apart = pairs_of(before, after)
-    gaps = [gap for pair in pairs for gap in _gaps(pair, times, run)] if times.size else []
+    gaps: list[Gap] = []
+    if times.size:
+        sizes = _sizes(before)
+        for pair in pairs:
+            gaps += _gaps(pair, times, run, _ROUNDING * sizes.get(pair.units, 0.0))
     return sorted(gaps, key=lambda gap: gap.order), apart
 
 
@@ -210,17 +218,32 @@ def _equal(first: Numbers, second: Numbers) -> bool:
     return alike and bool(np.all((first == second) | (np.isnan(first) & np.isnan(second))))
 
 
-def _gaps(pair: Pair, times: Numbers, run: str) -> Iterator[Gap]:
+def _sizes(run: xr.Dataset) -> dict[str, float]:
+    """The largest size of any number over time in each of the units that a run has."""
+    found: dict[str, float] = {}
+    for name in run.data_vars:
+        variable = run.variables[name]
+        units = str(variable.attrs.get("units", ""))
+        if units and TIME in variable.dims:
+            values = np.abs(variable.values)
+            found[units] = max(found.get(units, 0.0), float(values[np.isfinite(values)].max(initial=0.0)))
+    return found
+
+
+def _gaps(pair: Pair, times: Numbers, run: str, rounding: float) -> Iterator[Gap]:
     """The gap of each label of a variable."""
     dims = subscript_dims(pair.before)
     before, after = (values_at(each, times, dims) for each in (pair.before, pair.after))
     for place, labels in labels_along(pair.before, dims):
         first, second = (np.moveaxis(each, 0, -1)[place] for each in (before, after))
-        yield _gap((with_labels(pair.name, labels), pair.name, run, pair.units), times, first, second)
+        yield _gap((with_labels(pair.name, labels), pair.name, run, pair.units), times, first, second, rounding)
 
 
-def _gap(told: tuple[str, str, str, str], times: Numbers, before: Numbers, after: Numbers) -> Gap:
-    """The largest distance between two series, shape (times,), of some name, variable, run and units."""
+def _gap(told: tuple[str, str, str, str], times: Numbers, before: Numbers, after: Numbers, rounding: float) -> Gap:
+    """The largest distance between two series, shape (times,), of some name, variable, run and units.
+
+    Where both stay below `rounding`, it is no share of anything.
+    """
     alike = (before == after) | (np.isnan(before) & np.isnan(after))
     counted = np.isfinite(before) & np.isfinite(after)
     lacking = times[~alike & ~counted]
@@ -228,8 +251,9 @@ def _gap(told: tuple[str, str, str, str], times: Numbers, before: Numbers, after
         distance = np.where(alike | ~counted, 0.0, np.abs(after - before))
     place = int(distance.argmax())
     absolute = float(distance[place])
-    size = float(np.abs(before[np.isfinite(before)]).max(initial=0.0))
-    relative = absolute / size if size else (float("inf") if absolute else 0.0)
+    size, other = (float(np.abs(each[np.isfinite(each)]).max(initial=0.0)) for each in (before, after))
+    relative = absolute / size if size else np.inf if absolute else 0.0
+    relative = relative if max(size, other) > rounding else 0.0
     at, first, second = (float(each[place]) for each in (times, before, after))
     since = float(lacking[0]) if lacking.size else float("nan")
     return Gap(*told, absolute, relative, at, first, second, lacking.size, since)

@@ -11,7 +11,6 @@ import xarray as xr
 
 from ..dataset import MEMBER, find_variable, long_name, member_dims
 from ..errors import DatasetError
-from ..model import key
 from .differences import standings_of
 
 _DIGITS = 12
@@ -86,13 +85,17 @@ def group_rows(
 
 
 def _points(name: str, run: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
-    """The runs in a run, by the labels of its own dimensions."""
+    """The runs in a run, by the labels of its own dimensions; what these label is a constant of each."""
     dims = member_dims(run)
     if not dims:
         yield name, run
         return
     for place in itertools.product(*(range(run.sizes[dim]) for dim in dims)):
         point = run.isel(dict(zip(dims, place, strict=True)))
+        levers = [dim for dim in dims if dim in point.coords and "long_name" in point[dim].attrs]
+        point = point.reset_coords(levers)
+        for dim in levers:
+            point[dim].attrs["kind"] = "constant"
         told = (f"{run[dim].values[at]:.6g}" for dim, at in zip(dims, place, strict=True))
         yield f"{name}[{','.join(told)}]", point
 
@@ -105,9 +108,8 @@ def _value(name: str, run: xr.Dataset, lever: str) -> float:
     DatasetError
         If there is none.
     """
-    labelling = [each for each in run.coords.values() if not each.dims and key(long_name(each)) == key(lever)]
     try:
-        variable = labelling[0] if labelling else find_variable(run, lever)
+        variable = find_variable(run, lever)
     except DatasetError as fault:
         message = f"run '{name}': {fault}"
         raise DatasetError(message) from fault

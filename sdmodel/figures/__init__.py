@@ -2,6 +2,7 @@
 
 from .bands import plot_bands
 from .diagram import choose_view, plot_diagram
+from .differences import plot_differences
 from .fit import plot_fit
 from .observed import Observed
 from .output import save_figure
@@ -17,6 +18,7 @@ __all__ = [
     "page_beside",
     "plot_bands",
     "plot_diagram",
+    "plot_differences",
     "plot_fit",
     "plot_runs",
     "read_page",
