@@ -197,5 +197,5 @@ def _apart(first: str, name: str, apart: Sequence[str]) -> list[str]:
     if not apart:
         return []
     told = ", ".join(f"'{each}'" for each in apart[:_NAMED]) + (" and others" if len(apart) > _NAMED else "")
-    verb = "is" if len(apart) == 1 else "are"
-    return [f"{len(apart)} of the variables {verb} not in both {first} and {name}, or with other subscripts: {told}"]
+    count = "1 variable is" if len(apart) == 1 else f"{len(apart)} variables are"
+    return [f"{count} not compared, not being in both {first} and {name}, or having other subscripts there: {told}"]

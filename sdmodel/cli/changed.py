@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import click
+
 from ..analysis import Changes
 from ..comparison import Extent
 from ..model import Table
 from .tables import exact, number, print_table
 
+_MOST = 30
+"""So many constants are told beside other things."""
 
-def print_changes(changes: Changes, runs: Sequence[str]) -> None:
-    """Print the constants and lookups that differ, with units."""
-    columns = {"constant": "fold", "units": "fold"} | dict.fromkeys(runs, "right")
-    rows = [
-        [each.name, each.units, *(_extent(value, each.units) for value in each.values)] for each in changes.constants
-    ]
-    rows += [[_lookup(each.name, each.subscripts), "", *map(_table, each.tables)] for each in changes.lookups]
+
+def print_changes(changes: Changes, runs: Sequence[str], *, whole: bool = False) -> None:
+    """Print the constants and lookups that differ, with units; the first of them unless the `whole` is asked for.
+
+    Those that some run does not have at all, its model being another, come last.
+    """
+    ordered = sorted(changes.constants, key=lambda each: None in each.values)
+    rows = [[_lookup(each.name, each.subscripts), "", *map(_table, each.tables)] for each in changes.lookups]
+    rows += [[each.name, each.units, *(_extent(value, each.units) for value in each.values)] for each in ordered]
+    shown = rows if whole or len(rows) <= _MOST + 1 else rows[:_MOST]
     if rows:
-        print_table(columns, rows)
+        print_table({"constant": "fold", "units": "fold"} | dict.fromkeys(runs, "right"), shown)
+    else:
+        click.echo("no constant differs\n")
+    if len(shown) < len(rows):
+        click.echo(f"{len(rows)} constants differ; --constants shows {len(rows) - len(shown)} more\n")
 
 
 def record_of(changes: Changes, runs: Sequence[str]) -> list[dict[str, Any]]:

@@ -159,10 +159,8 @@ def _tell_changes(runs: Mapping[str, xr.Dataset], *, as_json: bool) -> None:
         note(text)
     if as_json:
         print_json(record_of(changes, list(runs)))
-    elif changes.constants or changes.lookups:
-        print_changes(changes, list(runs))
     else:
-        click.echo("no constant differs")
+        print_changes(changes, list(runs), whole=True)
 
 
 def _write_changes(path: Path, runs: Mapping[str, xr.Dataset], *, force: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,7 @@ from .tables import note, number, patience, print_json, print_table
 
 _SHORT = 2
 """Of more other runs than these, a headline has one line each, without the difference in units."""
+_LABELS = 12
 _LARGE = 1000.0
 _SHARE = "% of largest"
 
@@ -50,15 +52,29 @@ def tell_runs(runs: Mapping[str, xr.Dataset], paths: Mapping[str, Path], questio
 
 def _print(found: Comparison, beyond: Sequence[Gap], question: Question) -> None:
     """Constants, headlines, gaps, with what is the same in a sentence each."""
-    if not (found.changes.constants or found.changes.lookups):
-        click.echo("no constant differs\n")
     print_changes(found.changes, found.runs)
-    moved = [each for each in found.standings if _moves(each)]
+    moved = list(_first_labels([each for each in found.standings if _moves(each)]))
     if moved:
         columns = {"at": "fold", "units": "fold", "run": "fold"}
         columns |= {f"{time:.10g}": "right" for time in moved[0].times}
         print_table(columns, (row for each in moved for row in _standing_rows(each, found.runs)))
     _print_gaps(found, beyond, question)
+
+
+def _first_labels(standings: Sequence[Standing]) -> Iterator[Standing]:
+    """The first labels of each variable, with a note on what is left out."""
+    counts: Counter[str] = Counter()
+    for each in standings:
+        variable = each.name.partition("[")[0]
+        counts[variable] += 1
+        if counts[variable] <= _LABELS:
+            yield each
+    longer = [variable for variable, count in counts.items() if count > _LABELS]
+    if longer:
+        others = f" and of {len(longer) - 1} more" if len(longer) > 1 else ""
+        note(
+            f"the first {_LABELS} labels that differ are shown of '{longer[0]}'{others}; --on 'name[label]' chooses others"
+        )
 
 
 def _moves(standing: Standing) -> bool:
@@ -110,13 +126,13 @@ def _print_gaps(found: Comparison, beyond: Sequence[Gap], question: Question) ->
             head | {"at": "right"} | ends | {"gap": "right", _SHARE: "right"},
             (_gap_row(each, several=several) for each in shown),
         )
-    variables = {(gap.variable, gap.run) for gap in found.gaps}
-    moved = {(gap.variable, gap.run) for gap in beyond}
+    variables, moved = ({gap.variable for gap in gaps} for gaps in (found.gaps, beyond))
     thresholds = question.absolute > 0 or question.relative > 0
     told = "differ by more than that" if thresholds else "differ"
     rest = len(largest) - len(shown)
     more = f"; --top {len(largest)} shows {rest:,} more" if rest else ""
-    click.echo(f"{len(moved):,} of {len(variables):,} variables {told}{more}")
+    if variables:
+        click.echo(f"{len(moved):,} of {len(variables):,} variables {told}{more}")
     for each in beyond[: question.top]:
         if each.without_number:
             note(

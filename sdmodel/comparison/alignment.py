@@ -12,12 +12,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..dataset import TIME, long_name, subscript_dims
-from ..model import key
+from ..model import SETTINGS, key
 
 Numbers = NDArray[np.float64]
 
 _COINCIDE = 1e-6
 """The part of a step by which two times may differ, for what rounding leaves, and still be one."""
+
+_SETTINGS = frozenset(map(key, (*SETTINGS, "SAVEPER")))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ def pair_of(before: xr.DataArray, after: xr.DataArray) -> Pair | None:
 def pairs_of(before: xr.Dataset, after: xr.Dataset) -> tuple[list[Pair], list[str]]:
     """The variables that move in one of two runs and that both have, by the author's spelling, and the names of others.
 
-    The others are not in both, or have other subscripts. Constants are among neither.
+    The others are not in both, or have other subscripts. Constants are among neither, nor what settings a model computes.
     """
     runs = (before, after)
     names = [_spellings(run) for run in runs]
@@ -64,7 +66,7 @@ def pairs_of(before: xr.Dataset, after: xr.Dataset) -> tuple[list[Pair], list[st
     )
     found: list[Pair] = []
     apart: list[str] = []
-    for spelt in dict.fromkeys(moving):
+    for spelt in dict.fromkeys(each for each in moving if each not in _SETTINGS):
         known = [run[own[spelt]] for run, own in zip(runs, names, strict=True) if spelt in own]
         pair = pair_of(*known) if len(known) == len(runs) else None
         if pair is None:
