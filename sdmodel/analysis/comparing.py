@@ -110,7 +110,7 @@ def compare_members(
     AnalysisError
         If neither has members, or they are of different designs, so that nothing pairs them.
     DatasetError
-        If a run lacks one of the variables, or a probability is not between 0 and 1.
+        If a run lacks one of the variables, a probability is not between 0 and 1, or a time is not in both runs.
     """
     _check_several({"the first": before, "the second": after})
     if MEMBER not in before.dims and MEMBER not in after.dims:

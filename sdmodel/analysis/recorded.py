@@ -12,10 +12,10 @@ import numpy as np
 import xarray as xr
 
 from ..dataset import TIME, make_run
-from ..errors import StoreError
+from ..errors import ScenarioError, StoreError
 from ..files import encoded
 from ..model import NA, Cell, Element, Model, Numbers, Table, bindings, display, labels_of
-from ..scenario import Scenario, constant_values, merge, with_tables
+from ..scenario import Change, Scenario, constant_values, merge, with_tables
 from ..vensim import model_from_text, read_change, scenario_from_text
 
 _OVER = re.compile(r"\s*(?P<name>[^\[=]+?)\s*(?:\[.*\])?\s*= over ")
@@ -62,7 +62,22 @@ def recorded_changes(run: xr.Dataset) -> Scenario:
         If the record holds something else.
     """
     told = [line for line in str(run.attrs.get("changes", "")).splitlines() if line.strip() and not _OVER.match(line)]
-    return merge([scenario_from_text(str(run.attrs.get("scenario", ""))), Scenario("", tuple(map(read_change, told)))])
+    return merge([scenario_from_text(str(run.attrs.get("scenario", ""))), Scenario("", tuple(map(_change, told)))])
+
+
+def _change(line: str) -> Change:
+    """A change as a record has it, whose name may lack the quotes that it needs in a file.
+
+    Raises
+    ------
+    ScenarioError
+        If it is no change.
+    """
+    try:
+        return read_change(line)
+    except ScenarioError:
+        name, mark, rest = re.split(r"\s*([\[=(])", line, maxsplit=1) if re.search(r"[\[=(]", line) else (line, "", "")
+        return read_change(f'"{name}"{mark}{rest}')
 
 
 def with_recorded_constants(run: xr.Dataset, name: str) -> xr.Dataset:

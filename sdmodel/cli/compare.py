@@ -10,7 +10,7 @@ import xarray as xr
 
 from ..analysis import change_text, changes_between
 from ..dataset import DATE, MEMBER, TIME, member_dims
-from ..errors import AnalysisError, FigureError, ScenarioError
+from ..errors import AnalysisError, FigureError
 from ..files import write_file
 from ..store import find_run, open_run
 from .changed import print_changes, record_of
@@ -168,7 +168,7 @@ def _write_changes(path: Path, runs: Mapping[str, xr.Dataset], *, force: bool) -
 
     Raises
     ------
-    ScenarioError
+    AnalysisError
         If there are not two single runs, or the file cannot be written.
     """
     if len(runs) != _TWO or any(member_dims(run) for run in runs.values()):
@@ -176,9 +176,9 @@ def _write_changes(path: Path, runs: Mapping[str, xr.Dataset], *, force: bool) -
         raise AnalysisError(message)
     first, second = runs
     text = change_text(changes_between(runs), first, second)
-    write_file(path, text.encode(), force=force, error=ScenarioError)
-    told = [f"--set {each}" for each in str(runs[first].attrs.get("changes", "")).splitlines()]
-    own = ", after what that run was made with," if told or runs[first].attrs.get("scenario") else ""
+    write_file(path, text.encode(), force=force, error=AnalysisError)
+    changed = any(runs[first].attrs.get(each) for each in ("scenario", "changes"))
+    own = ", after what that run was made with," if changed else ""
     note(f"written to {path}; `sdmodel run -c {path}`{own} makes '{second}' out of '{first}'")
 
 

@@ -16,7 +16,7 @@ from ..comparison import PairedDifferences, are_paired, paired_differences
 from ..dataset import PROBABILITY
 from ..errors import AnalysisError
 from .changed import print_changes, record_of
-from .question import Question, asked_names, draw_differences, shared_times
+from .question import Question, asked_names, check_answerable, draw_differences, shared_times
 from .spread import Spread, draw_bands, few_times, levels_of, spread_rows, spreads_in, spreads_of
 from .tables import note, patience, print_json, print_table
 
@@ -48,11 +48,7 @@ def tell_members(runs: Mapping[str, xr.Dataset], paths: Mapping[str, Path], ques
         message = "--abs and --rel: are for single runs; of ensembles, quantiles of the differences are told"
         raise AnalysisError(message)
     names, times = asked_names(question, runs), shared_times(runs)
-    if not names or not times.size:
-        message = (
-            f"the runs share no {'time' if names else 'headline'}; {'compare others' if names else 'choose with --on'}"
-        )
-        raise AnalysisError(message)
+    check_answerable(names, times)
     places = few_times(times)
     at = question.at or tuple(map(float, times[places[1:] if places.size > 1 else places]))
     first, *others = runs
@@ -63,7 +59,7 @@ def tell_members(runs: Mapping[str, xr.Dataset], paths: Mapping[str, Path], ques
     with patience("reading the members"):
         contrasts = [_contrast(runs[first], runs[name], name, (names, at, question)) for name in paired]
         apart = {
-            name: tuple(spreads_of(runs[name], names, question.bands))
+            name: tuple(spreads_of(runs[name], names, question.bands, at=question.at))
             for name in [first, *others]
             if len(paired) < len(others) and name not in paired
         }
@@ -112,7 +108,7 @@ def _print(
 ) -> None:
     """Constants, then a table for each other run, or for each by itself."""
     print_changes(changes, runs)
-    for each in contrasts:
+    for each in (each for each in contrasts if each.spreads):
         columns = {f"{each.run} less {runs[0]}": "fold", "units": "fold"}
         columns |= {f"{time:.10g}": "right" for time in each.spreads[0].times}
         print_table(columns, (row for spread in each.spreads for row in _rows(each, spread, question.bands)))

@@ -13,9 +13,8 @@ import xarray as xr
 from ..analysis import changes_between
 from ..comparison import GroupRow, group_rows, grouped_by, single_runs
 from ..dataset import MEMBER, find_variable
-from ..errors import AnalysisError
 from ..model import key
-from .question import Question, asked_names, asked_times
+from .question import Question, asked_names, asked_times, check_answerable
 from .tables import exact, note, number, print_json, print_table
 
 _FEW = 4
@@ -38,11 +37,7 @@ def tell_groups(runs: Mapping[str, xr.Dataset], lever: str, paths: Mapping[str, 
     singles = single_runs(runs)
     groups = grouped_by(singles, lever)
     names, at = asked_names(question, singles), asked_times(question, singles)
-    if not names or not at:
-        message = (
-            f"the runs share no {'time' if names else 'headline'}; {'compare others' if names else 'choose with --on'}"
-        )
-        raise AnalysisError(message)
+    check_answerable(names, at)
     told = names if question.names else names[:_FEW]
     if len(told) < len(names):
         note(f"{len(told)} of {len(names)} headlines are told; --on chooses others")

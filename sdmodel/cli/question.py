@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..comparison import common_times
 from ..dataset import find_variable
+from ..errors import AnalysisError
 from .headlines import has_variable, headline_names, round_times
 from .tables import note, terminal_width
 
@@ -63,6 +64,22 @@ def asked_names(question: Question, runs: Mapping[str, xr.Dataset]) -> list[str]
     return list(question.names) or [
         name for name in headline_names(first) if all(has_variable(run, name) for run in others)
     ]
+
+
+def check_answerable(names: Sequence[str], times: Sized) -> None:
+    """Make sure that there is something to tell, at some time.
+
+    Raises
+    ------
+    AnalysisError
+        If the runs share no headline and none is asked for, or they share no time.
+    """
+    if not names:
+        message = "the runs share no headline; choose with --on"
+        raise AnalysisError(message)
+    if not len(times):
+        message = "the runs share no time; only --constants can compare them"
+        raise AnalysisError(message)
 
 
 def asked_times(question: Question, runs: Mapping[str, xr.Dataset]) -> tuple[float, ...]:

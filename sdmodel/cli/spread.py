@@ -89,9 +89,13 @@ def levels_of(bands: Sequence[float]) -> list[float]:
     return sorted({MEDIAN, *ends})
 
 
-def spreads_of(run: xr.Dataset, names: Sequence[str], bands: Sequence[float]) -> list[Spread]:
-    """The quantiles of variables at a few round times, label by label."""
-    part = run.isel({TIME: few_times(run[TIME].values)})
+def spreads_of(
+    run: xr.Dataset, names: Sequence[str], bands: Sequence[float], *, at: Sequence[float] = ()
+) -> list[Spread]:
+    """The quantiles of variables, label by label, at the stored times nearest to some, else at a few round ones."""
+    times = np.asarray(run[TIME].values, dtype=float)
+    places = np.unique([int(np.abs(times - each).argmin()) for each in at]) if at else few_times(times)
+    part = run.isel({TIME: places})
     return spreads_in(quantiles(part, names, levels_of(bands)).assign_coords({TIME: part[TIME]}))
 
 

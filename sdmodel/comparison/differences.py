@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -173,7 +172,7 @@ def standings_of(runs: Mapping[str, xr.Dataset], names: Sequence[str], at: Seque
 def _standings(first: xr.DataArray, pairs: Sequence[Pair | None], at: tuple[float, ...]) -> Iterator[Standing]:
     """One variable label by label."""
     dims = subscript_dims(first)
-    rows = [_within(pair.after, np.array(at), dims) for pair in pairs if pair is not None]
+    rows = [_within(pair.after, np.array(at, dtype=float), dims) for pair in pairs if pair is not None]
     for place, labels in labels_along(first, dims):
         values = tuple(tuple(map(float, np.moveaxis(row, 0, -1)[place])) for row in rows)
         yield Standing(with_labels(long_name(first), labels), str(first.attrs.get("units", "")), at, values)
@@ -191,7 +190,8 @@ def _within(variable: xr.DataArray, at: Numbers, dims: Sequence[str]) -> Numbers
     return found
 
 
-class _Cell(NamedTuple):
+@dataclass(frozen=True, eq=False, slots=True)
+class _Cell:
     """One number of a constant, or as many as it has over members."""
 
     constant: str

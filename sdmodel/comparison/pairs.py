@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..dataset import MEMBER, PROBABILITY, TIME, find_variable, long_name, subscript_dims
+from ..errors import DatasetError
 from .alignment import Numbers, Pair, common_times, pair_of, time_frame, values_at
 from .members import LEFT_OUT, check_probabilities, reading, sorted_quantiles
 
@@ -65,12 +66,12 @@ def paired_differences(
     Raises
     ------
     DatasetError
-        If a run lacks one of the variables, or a probability is not between 0 and 1.
+        If a run lacks one of the variables, a probability is not between 0 and 1, or a time is not in both runs.
     """
     check_probabilities(probabilities)
     members = min((run.sizes[MEMBER] for run in (before, after) if MEMBER in run.dims), default=1)
     first, second = (run.isel({MEMBER: slice(members)}) if MEMBER in run.dims else run for run in (before, after))
-    times = common_times(first, second) if at is None else np.sort(np.asarray(at, dtype=float))
+    times = common_times(first, second) if at is None else _within(first, second, at)
     quantiles, above, below = (time_frame(first, times).assign_attrs(after.attrs) for _ in range(3))
     for name in [names] if isinstance(names, str) else names:
         pair = pair_of(find_variable(first, name), find_variable(second, name))
@@ -78,6 +79,24 @@ def paired_differences(
             called = name.replace("/", " per ")
             quantiles[called], above[called], below[called] = _differences(pair, times, members, probabilities)
     return PairedDifferences(quantiles, above, below, members)
+
+
+def _within(before: xr.Dataset, after: xr.Dataset, at: Sequence[float]) -> Numbers:
+    """Times that are asked for, in order.
+
+    Raises
+    ------
+    DatasetError
+        If one lies outside of either run.
+    """
+    wanted = np.sort(np.asarray(at, dtype=float))
+    first = max(float(run[TIME].values[0]) for run in (before, after))
+    last = min(float(run[TIME].values[-1]) for run in (before, after))
+    outside = wanted[(wanted < first) | (wanted > last)]
+    if outside.size:
+        message = f"differences: {outside[0]:.10g} is outside what both runs cover, {first:.10g} to {last:.10g}"
+        raise DatasetError(message)
+    return wanted
 
 
 def _is_drawn(variable: xr.DataArray) -> bool:
@@ -119,7 +138,8 @@ def _pieces(pair: Pair, times: Numbers, dims: Sequence[str], members: int) -> It
             first, second = (_over_members(each, wanted, dims) for each in (pair.before, pair.after))
         with np.errstate(invalid="ignore", over="ignore"):
             difference = second - first
-        yield np.broadcast_to(difference, (*difference.shape[:-1], members)).copy()
+        whole = np.broadcast_to(difference, (*difference.shape[:-1], members))
+        yield np.where(np.isfinite(whole), whole, np.nan)
 
 
 def _over_members(variable: xr.DataArray, wanted: Numbers, dims: Sequence[str]) -> Numbers:
