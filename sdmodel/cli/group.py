@@ -18,6 +18,7 @@ _COMMANDS = {
     "runs": "List the stored runs.",
     "show": "Show one stored run whole.",
     "rerun": "Make a stored run again from its own record and compare.",
+    "compare": "Tell what differs between stored runs, and when.",
     "levers": "List what a model lets you change.",
     "check": "Tell every fault and doubt of a model.",
     "loops": "Find feedback loops and their polarity.",

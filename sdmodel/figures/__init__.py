@@ -2,6 +2,7 @@
 
 from .bands import plot_bands
 from .diagram import choose_view, plot_diagram
+from .differences import plot_differences
 from .fit import plot_fit
 from .observed import Observed
 from .output import save_figure
@@ -27,6 +28,7 @@ __all__ = [
     "plot_bands",
     "plot_contributions",
     "plot_diagram",
+    "plot_differences",
     "plot_fit",
     "plot_morris",
     "plot_runs",
