@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis import attribute_levers
+    from .analysis import attribute_levers, compare_members, compare_runs, find_sensitivities
     from .checking import check_model, find_loops, find_paths
     from .comparison import quantiles, share_where
     from .ensemble import run_ensemble
@@ -35,8 +35,11 @@ _HOMES = {
     "calibrate_model": ("inference", "calibrate_model"),
     "check_model": ("checking", "check_model"),
     "find_levers": ("scenario", "find_levers"),
+    "compare_members": ("analysis", "compare_members"),
+    "compare_runs": ("analysis", "compare_runs"),
     "find_loops": ("checking", "find_loops"),
     "find_paths": ("checking", "find_paths"),
+    "find_sensitivities": ("analysis", "find_sensitivities"),
     "fit_run": ("inference", "fit_run"),
     "make_design": ("scenario", "make_design"),
     "open_document": ("vensim", "read_document"),
@@ -69,9 +72,12 @@ __all__ = [
     "attribute_levers",
     "calibrate_model",
     "check_model",
+    "compare_members",
+    "compare_runs",
     "find_levers",
     "find_loops",
     "find_paths",
+    "find_sensitivities",
     "fit_run",
     "make_design",
     "open_document",

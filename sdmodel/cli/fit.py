@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import xarray as xr
 
+from ..analysis import recorded_model
 from ..errors import FigureError, ObservationError
 from ..inference import FitTable, Series, SeriesFit, fit_panels, fit_run, parted_series
 from ..store import find_run, open_run
@@ -19,7 +20,6 @@ from .observed import (
     observations_option,
     observed_series,
     series_option,
-    stored_model,
     stored_model_file,
 )
 from .project import force_option, json_option, runs_folder, runs_option
@@ -78,7 +78,7 @@ def command(
     series = _held(
         stored,
         path,
-        observed_series(stored_model(path, stored), stored_model_file(stored), observations, mapping, names),
+        observed_series(recorded_model(stored, str(path)), stored_model_file(stored), observations, mapping, names),
     )
     with patience(f"holding {path.stem} against {len(series)} series"):
         table = fit_run(stored, series, bands=chosen, seed=seed)

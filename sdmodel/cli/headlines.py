@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..dataset import TIME, find_variable, long_name, member_dims, subscript_dims
 from ..errors import DatasetError, SdmodelError
+from ..model import key
 from ..vensim import read_savelist
 from .project import savelist_beside
 from .tables import note, number, print_table, terminal_width
@@ -26,6 +27,7 @@ _STOCKS = 12
 _LABELS = 12
 _COLUMNS = 12
 _NAME, _COLUMN = 46, 9
+_NEAR = 5
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,27 @@ def has_variable(run: xr.Dataset, name: str) -> bool:
     except DatasetError:
         return False
     return True
+
+
+def check_name(name: str, runs: Mapping[str, xr.Dataset]) -> None:
+    """Make sure that the runs have a variable; a word of a longer name leads to it.
+
+    Raises
+    ------
+    DatasetError
+        If one has none; it tells the names that are near.
+    """
+    for called, run in runs.items():
+        try:
+            find_variable(run, name)
+        except DatasetError as fault:
+            longer = [long_name(each) for each in run.data_vars.values() if key(name) in key(long_name(each))]
+            if "did you mean" in str(fault) or not longer:
+                message = f"run '{called}': {fault}"
+            else:
+                told = ", ".join(f"'{each}'" for each in longer[:_NEAR]) + (" or others" if len(longer) > _NEAR else "")
+                message = f"run '{called}': '{name}' is not in the run; did you mean {told}?"
+            raise DatasetError(message) from fault
 
 
 def _lines(variable: xr.DataArray, times: xr.DataArray) -> Iterator[Line]:

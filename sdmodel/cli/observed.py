@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 import xarray as xr
 
-from ..errors import Fault, ObservationError, StoreError
-from ..files import encoded
+from ..analysis import recorded_model
+from ..errors import Fault, ObservationError
 from ..inference import Series, joined_observations, joined_series, read_observations, read_series, series_beside
 from ..model import Model, key, nearest
-from ..vensim import model_from_text
 from .project import model_path
 from .tables import note
 
@@ -81,23 +80,7 @@ def series_of_run(stored: xr.Dataset, path: Path) -> tuple[Series, ...]:
     pairs, data = series_beside(file), file.parent / _OBSERVATIONS
     if pairs is None or not data.is_file():
         return ()
-    return read_series(pairs, read_observations(data), stored_model(path, stored))
-
-
-def stored_model(path: Path, stored: xr.Dataset) -> Model:
-    """The model of a stored run, from its own record.
-
-    Raises
-    ------
-    StoreError
-        If the record lacks its text.
-    """
-    record = stored.attrs
-    content = encoded(str(record.get("model_text", "")), str(record["model_sha256"]))
-    if content is None:
-        message = f"{path}: its record does not hold the text of its model; run {record['model']} again"
-        raise StoreError(message)
-    return model_from_text(content, str(record["model"]))
+    return read_series(pairs, read_observations(data), recorded_model(stored, str(path)))
 
 
 def stored_model_file(stored: xr.Dataset) -> Path:

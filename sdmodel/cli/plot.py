@@ -9,16 +9,14 @@ import click
 import xarray as xr
 
 from ..analysis import ANALYSIS, ATTRIBUTION, attributed_names
-from ..dataset import MEMBER, find_variable, long_name, member_dims
-from ..errors import DatasetError, FigureError
-from ..model import key
+from ..dataset import MEMBER, member_dims
+from ..errors import FigureError
 from ..store import find_run, is_ensemble, open_run
+from .headlines import check_name
 from .pictures import draw_runs, shared_headlines
 from .project import check_drawable, force_option, on_option, runs_folder, runs_option
 from .spread import bands_option, draw_bands, note_broken, note_unfinished
 from .tables import patience
-
-_NEAR = 5
 
 
 @click.command("plot", epilog="Example: sdmodel plot base power-first --on 'Ghost Compute Backlog' -o ghost.png")
@@ -58,7 +56,7 @@ def command(
     target = Path(output) if output else place / f"{'+'.join(opened)}.png"
     check_drawable([target], force=force)
     for name in names:
-        _check_name(name, opened)
+        check_name(name, opened)
     attributions = [name for name, run in opened.items() if run.attrs.get(ANALYSIS) == ATTRIBUTION]
     if attributions:
         _draw_wedges(opened, attributions, names, target, title, force=force)
@@ -123,24 +121,3 @@ def _check_members(runs: Mapping[str, xr.Dataset]) -> None:
             raise FigureError(message)
         note_unfinished(run)
         note_broken(run)
-
-
-def _check_name(name: str, runs: Mapping[str, xr.Dataset]) -> None:
-    """Make sure that the runs have a variable; a word of a longer name leads to it.
-
-    Raises
-    ------
-    DatasetError
-        If one has none; it tells the names that are near.
-    """
-    for called, run in runs.items():
-        try:
-            find_variable(run, name)
-        except DatasetError as fault:
-            longer = [long_name(each) for each in run.data_vars.values() if key(name) in key(long_name(each))]
-            if "did you mean" in str(fault) or not longer:
-                message = f"run '{called}': {fault}"
-            else:
-                told = ", ".join(f"'{each}'" for each in longer[:_NEAR]) + (" or others" if len(longer) > _NEAR else "")
-                message = f"run '{called}': '{name}' is not in the run; did you mean {told}?"
-            raise DatasetError(message) from fault

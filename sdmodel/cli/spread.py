@@ -11,6 +11,7 @@ from typing import Any
 import click
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ..comparison import LEFT_OUT, quantiles, share_where
 from ..dataset import MEMBER, PROBABILITY, TIME, find_variable, long_name, subscript_dims
@@ -88,11 +89,19 @@ def levels_of(bands: Sequence[float]) -> list[float]:
     return sorted({MEDIAN, *ends})
 
 
-def spreads_of(run: xr.Dataset, names: Sequence[str], bands: Sequence[float]) -> list[Spread]:
-    """The quantiles of variables at a few round times, label by label."""
-    part = _at_round_times(run)
-    found = quantiles(part, names, levels_of(bands))
-    return [each for name in found.data_vars for each in _spreads(found[name], part[TIME])]
+def spreads_of(
+    run: xr.Dataset, names: Sequence[str], bands: Sequence[float], *, at: Sequence[float] = ()
+) -> list[Spread]:
+    """The quantiles of variables, label by label, at the stored times nearest to some, else at a few round ones."""
+    times = np.asarray(run[TIME].values, dtype=float)
+    places = np.unique([int(np.abs(times - each).argmin()) for each in at]) if at else few_times(times)
+    part = run.isel({TIME: places})
+    return spreads_in(quantiles(part, names, levels_of(bands)).assign_coords({TIME: part[TIME]}))
+
+
+def spreads_in(found: xr.Dataset) -> list[Spread]:
+    """Quantiles at a few times, label by label, as they are told."""
+    return [each for name in found.data_vars for each in _spreads(found[name], found[TIME])]
 
 
 def shares_of(run: xr.Dataset, statements: Sequence[str]) -> list[Share]:
@@ -117,7 +126,7 @@ def print_spreads(spreads: Sequence[Spread], bands: Sequence[float], time_units:
         return
     head = f"Time ({time_units})" if time_units else "Time"
     columns = {head: "fold", "units": "fold"} | {f"{time:.10g}": "right" for time in spreads[0].times}
-    print_table(columns, (row for each in spreads for row in _rows(each, bands)))
+    print_table(columns, (row for each in spreads for row in spread_rows(each, bands)))
     left_out = [each for each in spreads if each.members_left_out]
     if left_out:
         most = max(left_out, key=lambda each: each.members_left_out)
@@ -133,7 +142,7 @@ def print_constants(spreads: Sequence[Spread], bands: Sequence[float]) -> None:
         return
     widest = max(bands)
     columns = {"drawn": "fold", "median": "right", f"{100 * widest:.4g} % of members": "right", "units": "fold"}
-    rows = ((each, [*_rows(each, (widest,))]) for each in spreads)
+    rows = ((each, [*spread_rows(each, (widest,))]) for each in spreads)
     print_table(columns, ([each.name, found[0][2], found[1][2], each.units] for each, found in rows))
 
 
@@ -152,9 +161,10 @@ def print_shares(shares: Sequence[Share]) -> None:
             )
 
 
-def _at_round_times(run: xr.Dataset) -> xr.Dataset:
+def few_times(times: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Positions of as many round times as there is room for, each with a number on either side."""
     columns = max(2, min(_COLUMNS, (terminal_width() - _NAME) // _COLUMN))
-    return run.isel({TIME: round_times(run[TIME].values, columns)})
+    return round_times(times, columns)
 
 
 def _spreads(variable: xr.DataArray, times: xr.DataArray) -> Iterator[Spread]:
@@ -183,7 +193,8 @@ def _labelled(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
 def _shares(statement: str, share: xr.DataArray, members: int) -> Iterator[Share]:
     named = share.rename(None).assign_attrs(long_name=statement)
     for name, part in _labelled(named):
-        chosen = _at_round_times(part.to_dataset(name="share")) if TIME in part.dims else part.to_dataset(name="share")
+        chosen = part.to_dataset(name="share")
+        chosen = chosen.isel({TIME: few_times(part[TIME].values)}) if TIME in part.dims else chosen
         times = chosen[TIME].values if TIME in chosen.dims else np.empty(0)
         yield Share(
             name,
@@ -197,7 +208,8 @@ def _shares(statement: str, share: xr.DataArray, members: int) -> Iterator[Share
         )
 
 
-def _rows(spread: Spread, bands: Sequence[float]) -> Iterator[list[str]]:
+def spread_rows(spread: Spread, bands: Sequence[float]) -> Iterator[list[str]]:
+    """A row of medians, and below it one of what each band reaches from and to."""
     yield [spread.name, spread.units, *(number(value, spread.units) for value in spread.quantiles[MEDIAN])]
     for width in bands:
         low, high = (spread.quantiles[round((1 + side * width) / 2, 9)] for side in (-1, 1))

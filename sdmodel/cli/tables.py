@@ -89,8 +89,13 @@ def terminal_width() -> int:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON; what is not finite is null, which every reader of JSON takes."""
-    click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    """Print a value as JSON."""
+    click.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON; what is not finite is null, which every reader of JSON takes."""
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def note(text: str) -> None:

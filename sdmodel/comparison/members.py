@@ -41,14 +41,25 @@ def quantiles(
     DatasetError
         If the run lacks one of the variables, or a probability is not between 0 and 1.
     """
-    wrong = [each for each in probabilities if not 0 <= each <= 1]
-    if wrong or not len(probabilities):
-        message = f"quantiles: {wrong[0] if wrong else 'nothing'} is no probability; give numbers from 0 to 1"
-        raise DatasetError(message)
+    check_probabilities(probabilities)
     given = [names] if isinstance(names, str) else list(names)
     levels = xr.Variable((PROBABILITY,), np.asarray(probabilities, dtype=float))
     found = {name: _quantiles_of(find_variable(run, name), levels, over) for name in given}
     return xr.Dataset({name.replace("/", " per "): each for name, each in found.items()}, attrs=run.attrs)
+
+
+def check_probabilities(probabilities: Sequence[float]) -> None:
+    """Make sure that there are probabilities and nothing else.
+
+    Raises
+    ------
+    DatasetError
+        If there are none, or one is not between 0 and 1.
+    """
+    wrong = [each for each in probabilities if not 0 <= each <= 1]
+    if wrong or not len(probabilities):
+        message = f"quantiles: {wrong[0] if wrong else 'nothing'} is no probability; give numbers from 0 to 1"
+        raise DatasetError(message)
 
 
 def share_where(run: xr.Dataset, expression: Expr, *, over: str = MEMBER) -> xr.DataArray:
@@ -67,7 +78,7 @@ def share_where(run: xr.Dataset, expression: Expr, *, over: str = MEMBER) -> xr.
         run = run.expand_dims({over: 1})
     sums: Mapping[str, xr.DataArray] = {}
     for part in _blocks(run, over):
-        with _reading("members"):
+        with reading("members"):
             values = evaluate_formula(part, expression)
         if over not in values.dims:
             values = values.expand_dims({over: part.sizes[over]})
@@ -84,7 +95,7 @@ def share_where(run: xr.Dataset, expression: Expr, *, over: str = MEMBER) -> xr.
 
 
 @contextlib.contextmanager
-def _reading(what: str) -> Iterator[None]:
+def reading(what: str) -> Iterator[None]:
     """Say of members whose files are damaged, which shows only when they are read, that they are.
 
     Raises
@@ -137,10 +148,10 @@ def _quantiles_of(variable: xr.DataArray, levels: xr.Variable, over: str) -> xr.
     pieces, left_out = [], 0
     for start in starts:
         part = ordered.isel({TIME: slice(start, start + step)}) if timed else ordered
-        with _reading(f"'{long_name(variable)}'"):
+        with reading(f"'{long_name(variable)}'"):
             values = part.values
         for few in np.array_split(values, max(1, values.nbytes // _SORTED)) if timed else [values]:
-            found, lacking = _sorted_quantiles(np.array(few, dtype=float), levels.values)
+            found, lacking = sorted_quantiles(np.array(few, dtype=float), levels.values)
             pieces.append(found)
             left_out = max(left_out, lacking)
     frame = ordered.isel({over: 0}, drop=True)
@@ -149,7 +160,7 @@ def _quantiles_of(variable: xr.DataArray, levels: xr.Variable, over: str) -> xr.
     return xr.DataArray(whole, coords, (PROBABILITY, *frame.dims), attrs=attributes | {LEFT_OUT: left_out})
 
 
-def _sorted_quantiles(values: NDArray[np.float64], levels: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+def sorted_quantiles(values: NDArray[np.float64], levels: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
     """Quantiles along the last axis, which is sorted in place, shape (levels, the other axes), and how many lack at most."""
     values[~np.isfinite(values)] = np.nan
     values.sort(axis=-1)  # what is not a number comes last

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..dataset import TIME, long_name
 from ..errors import DatasetError
+from .alignment import interpolated
 
 Numbers = NDArray[np.float64]
 
@@ -84,13 +85,7 @@ class Outcome:
         if not first - spare <= self.at <= last + spare:
             message = f"outcome: {self.at:.10g} is outside the run, which goes from {first:.10g} to {last:.10g}"
             raise DatasetError(message)
-        after = int(np.clip(np.searchsorted(times, self.at), 1, max(1, len(times) - 1)))
-        if len(times) == 1:
-            return np.asarray(values[0], dtype=float)
-        share = float(np.clip((self.at - times[after - 1]) / (times[after] - times[after - 1]), 0.0, 1.0))
-        if share in (0.0, 1.0):  # a stored time needs no number beside it to be finite
-            return np.asarray(values[after - 1 + int(share)], dtype=float)
-        return np.asarray((1 - share) * values[after - 1] + share * values[after], dtype=float)
+        return interpolated(times, values, np.array([self.at]))[0]
 
     def units(self, units: str, time_units: str) -> str:
         """The units of the outcome of a variable in some units."""

@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
-from .application import constant_cells, constant_values, own_values, with_constants, with_tables
-from .coalitions import Subsets, antithetic_orders, every_subset, prefixes
+from .application import (
+    constant_cells,
+    constant_values,
+    own_values,
+    with_constants,
+    with_tables,
+)
+from .coalitions import (
+    Subsets,
+    antithetic_orders,
+    every_subset,
+    prefixes,
+)
+from .columns import Column, columns_of, parted
 from .designs import Design, make_design
-from .distributions import DISTRIBUTIONS, Distribution, Steps, signature, wrong_with
+from .distributions import (
+    DISTRIBUTIONS,
+    Distribution,
+    Steps,
+    signature,
+    wrong_with,
+)
 from .levers import Lever, find_levers
 from .records import Change, Scenario, merge
-from .sampling import SEED, SIMULATIONS, Method, Samples, Sampling, Variation
-from .searches import Free, Optimisation, Payoff, Term
+from .sampling import (
+    SEED,
+    SIMULATIONS,
+    Method,
+    Samples,
+    Sampling,
+    Variation,
+)
+from .searches import (
+    Free,
+    Optimisation,
+    Payoff,
+    Term,
+)
 
 __all__ = [
     "DISTRIBUTIONS",
     "SEED",
     "SIMULATIONS",
     "Change",
+    "Column",
     "Design",
     "Distribution",
     "Free",
@@ -31,6 +62,7 @@ __all__ = [
     "Term",
     "Variation",
     "antithetic_orders",
+    "columns_of",
     "constant_cells",
     "constant_values",
     "every_subset",
@@ -38,6 +70,7 @@ __all__ = [
     "make_design",
     "merge",
     "own_values",
+    "parted",
     "prefixes",
     "signature",
     "with_constants",

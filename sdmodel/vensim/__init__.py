@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .changes import read_change, read_scenario
+from .changes import read_change, read_scenario, scenario_from_text
 from .data import Points, read_data
 from .document import Document, read_document
 from .formulas import read_formula
@@ -33,6 +33,7 @@ __all__ = [
     "samples_text",
     "sampling_of_ranges",
     "sampling_text",
+    "scenario_from_text",
     "scenario_text",
     "sketch_from_text",
 ]

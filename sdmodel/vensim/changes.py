@@ -51,8 +51,17 @@ def read_scenario(path: str | os.PathLike[str]) -> Scenario:
     ScenarioError
         With every line that is no change.
     """
-    text = read_text(path)
-    name = os.fspath(path)
+    return scenario_from_text(read_text(path), os.fspath(path))
+
+
+def scenario_from_text(text: str, name: str = "scenario.cin") -> Scenario:
+    """The changes that the text of a `.cin` file makes; `name` is the file that faults name.
+
+    Raises
+    ------
+    ScenarioError
+        With every line that is no change.
+    """
     if text.count("{") != text.count("}"):
         raise ScenarioError([Fault(name, "a comment in braces is not closed; add '}'")])
     found = [_change(line.text, Place(name, line.number)) for line in _joined(blanked(text))]
@@ -60,7 +69,7 @@ def read_scenario(path: str | os.PathLike[str]) -> Scenario:
     if faults:
         raise ScenarioError(faults)
     changes = tuple(each for each in found if isinstance(each, Change))
-    return Scenario(name=Path(path).stem, changes=changes, comment=_comment(text), text=text)
+    return Scenario(name=Path(name).stem, changes=changes, comment=_comment(text), text=text)
 
 
 def read_change(text: str, where: str = "--set") -> Change:
