@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .figures import plot_diagram
     from .inference import calibrate_model, fit_run, read_observations, read_series
     from .model import CausalPath, Model
+    from .report import write_report
     from .scenario import find_levers, make_design
     from .simulation import simulate
     from .store import open_run, save_run
@@ -57,6 +58,7 @@ _HOMES = {
     "save_run": ("store", "save_run"),
     "share_where": ("comparison", "share_where"),
     "simulate": ("simulation", "simulate"),
+    "write_report": ("report", "write_report"),
 }
 """Where each public name lives."""
 
@@ -95,6 +97,7 @@ __all__ = [
     "save_run",
     "share_where",
     "simulate",
+    "write_report",
 ]
 
 

@@ -28,6 +28,7 @@ _COMMANDS = {
     "fit": "Tell how well a stored run agrees with observations.",
     "calibrate": "Find the constants that agree best with data.",
     "plot": "Draw stored runs over time.",
+    "report": "Write one page about stored runs.",
     "diagram": "Draw the stock-and-flow diagrams of a model.",
 }
 _DONE, _FAULT, _INTERRUPTED = 0, 1, 130

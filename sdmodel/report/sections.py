@@ -67,7 +67,12 @@ def per_cent(share: float) -> str:
     """A difference in per cent with its sign; nothing where there is none to tell."""
     if not np.isfinite(share):
         return ""
-    return "0" if share == 0 else f"{share:+,.3g} %".replace("-", "\N{MINUS SIGN}")
+    return "0" if share == 0 else f"{share:+,.{_decimals(share)}f} %".replace("-", "\N{MINUS SIGN}")
+
+
+def _decimals(share: float) -> int:
+    """How many decimals a share needs to have three digits."""
+    return int(np.clip(2 - np.floor(np.log10(abs(share))), 0, 3))
 
 
 def difference_section(runs: Runs, names: Sequence[str]) -> Section:
@@ -104,7 +109,8 @@ def _extent(extent: tuple[float, float] | None) -> str:
 
 def _gap(gap: Gap) -> tuple[str, ...]:
     values = (number(each, gap.units) for each in (gap.before, gap.after, gap.after - gap.before))
-    return (gap.name, gap.run, gap.units, f"{gap.at:.10g}", *values, per_cent(100 * gap.relative))
+    share = 100 * float(np.copysign(gap.relative, gap.after - gap.before))
+    return (gap.name, gap.run, gap.units, f"{gap.at:.10g}", *values, per_cent(share))
 
 
 def lever_section(runs: Runs) -> Section | None:
@@ -165,7 +171,7 @@ def ensemble_section(name: str, run: xr.Dataset, names: Sequence[str], at: Seque
     columns = ("", "units", *(f"{moment:.10g}" for moment in at))
     caption = f"{run.sizes[MEMBER]:,} members: the median, and what the middle 90 % reach from and to"
     figure = plot_bands({name: found}, list(names)[:_PANELS])
-    told = Text(f"Drawn by: {str(run.attrs.get('design_method', 'unknown'))}, seed {run.attrs.get('seed', 'unknown')}.")
+    told = Text(f"Drawn by: {run.attrs.get('design_method', 'unknown')!s}, seed {run.attrs.get('seed', 'unknown')}.")
     return Section(
         f"Ensemble {name}",
         (
