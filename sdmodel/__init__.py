@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis import compare_members, compare_runs
+    from .analysis import attribute_levers, compare_members, compare_runs, find_sensitivities
     from .checking import check_model, find_loops, find_paths
     from .comparison import quantiles, share_where
     from .ensemble import run_ensemble
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .figures import plot_diagram
     from .inference import calibrate_model, fit_run, read_observations, read_series
     from .model import CausalPath, Model
-    from .scenario import make_design
+    from .scenario import find_levers, make_design
     from .simulation import simulate
     from .store import open_run, save_run
     from .vensim import read_document as open_document
@@ -31,12 +31,15 @@ _HOMES = {
     "SdmodelError": ("errors", "SdmodelError"),
     "SimulationError": ("errors", "SimulationError"),
     "StoreError": ("errors", "StoreError"),
+    "attribute_levers": ("analysis", "attribute_levers"),
     "calibrate_model": ("inference", "calibrate_model"),
     "check_model": ("checking", "check_model"),
+    "find_levers": ("scenario", "find_levers"),
     "compare_members": ("analysis", "compare_members"),
     "compare_runs": ("analysis", "compare_runs"),
     "find_loops": ("checking", "find_loops"),
     "find_paths": ("checking", "find_paths"),
+    "find_sensitivities": ("analysis", "find_sensitivities"),
     "fit_run": ("inference", "fit_run"),
     "make_design": ("scenario", "make_design"),
     "open_document": ("vensim", "read_document"),
@@ -66,12 +69,15 @@ __all__ = [
     "SdmodelError",
     "SimulationError",
     "StoreError",
+    "attribute_levers",
     "calibrate_model",
     "check_model",
     "compare_members",
     "compare_runs",
+    "find_levers",
     "find_loops",
     "find_paths",
+    "find_sensitivities",
     "fit_run",
     "make_design",
     "open_document",

@@ -51,15 +51,17 @@ class Order:
     save: tuple[str, ...] | None = None
 
 
-def make_ordered(order: Order, constants: Mapping[str, Any] | None = None) -> xr.Dataset:
+def make_ordered(order: Order, constants: Mapping[str, Any] | None = None, *, model: Model | None = None) -> xr.Dataset:
     """The run that is ordered, with `constants` that vary over members, and everything in its attributes to repeat it.
+
+    `model` is the model of the order, if it is read already.
 
     Raises
     ------
     SdmodelError
         If the model, a change or the simulation has a fault.
     """
-    model = model_read(order.model)
+    model = model or model_read(order.model)
     scenario = ordered_scenario(order)
     with warnings.catch_warnings(record=True) as caught, patience(f"running {order.model.name}"):
         warnings.simplefilter("always")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 import xarray as xr
 
+from ..analysis import ANALYSIS, ATTRIBUTION, attributed_names
 from ..dataset import MEMBER, member_dims
 from ..errors import FigureError
 from ..store import find_run, is_ensemble, open_run
@@ -46,7 +47,7 @@ def command(
 
     The page beside the model (`ai_compute.figure.csv`) says which variables share a panel; else every headline has one.
     Observations beside the model are points over the lines. Of an ensemble the median and bands of the headlines are drawn,
-    with single runs as lines over them. RUN is the name of a stored run, or the path of its file.
+    with single runs as lines over them; of an attribution, its wedges. RUN is the name of a stored run, or the path of its file.
     """
     place = runs_folder(folder)
     paths = [find_run(run, place) for run in runs]
@@ -56,7 +57,10 @@ def command(
     check_drawable([target], force=force)
     for name in names:
         check_name(name, opened)
-    if any(is_ensemble(path) for path in paths):
+    attributions = [name for name, run in opened.items() if run.attrs.get(ANALYSIS) == ATTRIBUTION]
+    if attributions:
+        _draw_wedges(opened, attributions, names, target, title, force=force)
+    elif any(is_ensemble(path) for path in paths):
         _check_members(opened)
         with patience("reading the members"):
             draw_bands(
@@ -73,6 +77,33 @@ def command(
         told = dict(zip(paths, opened.values(), strict=True))
         draw_runs(told, target, names=names, title=title, logarithmic=logarithmic, force=force)
     click.echo(f"drawn in {target}")
+
+
+def _draw_wedges(
+    runs: Mapping[str, xr.Dataset],
+    attributions: Sequence[str],
+    names: Sequence[str],
+    target: Path,
+    title: str | None,
+    *,
+    force: bool,
+) -> None:
+    """The wedges of an attribution.
+
+    Raises
+    ------
+    FigureError
+        If there is something else to draw beside it.
+    """
+    if len(runs) > 1:
+        message = f"run '{attributions[0]}': is an attribution, whose wedges fill a page; draw it alone"
+        raise FigureError(message)
+    from .attribution import moment_of
+    from .attribution_figures import draw_attribution
+
+    (found,) = runs.values()
+    shown = list(names) or attributed_names(found)
+    draw_attribution(found, shown, moment_of(found, shown), [target], title=title or attributions[0], force=force)
 
 
 def _check_members(runs: Mapping[str, xr.Dataset]) -> None:

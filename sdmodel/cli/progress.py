@@ -13,8 +13,8 @@ _PATIENCE = 1.0
 
 
 @contextlib.contextmanager
-def members_bar(task: str) -> Iterator[Told | None]:
-    """What to tell of members done, of how many; nothing is shown before a second, nor where stderr is no terminal."""
+def members_bar(task: str, what: str = "members") -> Iterator[Told | None]:
+    """What to tell of members, or of `what` else, done, of how many; nothing is shown before a second, nor where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -38,7 +38,7 @@ def members_bar(task: str) -> Iterator[Told | None]:
         passed = time.monotonic() - began
         if passed > _PATIENCE:
             bar.start()
-            bar.update(shown, completed=done, total=count, rate=f"{(done - first) / passed:,.0f} members/s")
+            bar.update(shown, completed=done, total=count, rate=f"{(done - first) / passed:,.0f} {what}/s")
 
     try:
         yield tell

@@ -12,6 +12,7 @@ import click
 import numpy as np
 import xarray as xr
 
+from ..analysis import ANALYSIS
 from ..dataset import MEMBER, TIME, long_name, member_dims
 from ..errors import StoreError
 from ..files import encoded
@@ -49,6 +50,11 @@ def command(context: click.Context, run: str, members: int, folder: str | None, 
     """
     path = find_run(run, runs_folder(folder))
     stored = open_run(path)
+    if ANALYSIS in stored.attrs:
+        message = (
+            f"run '{path.stem}': is an {stored.attrs[ANALYSIS]} and no run; the command that made it makes it again"
+        )
+        raise StoreError(message)
     many = is_ensemble(path)
     count = stored.sizes[MEMBER] if many else 0
     stored = loaded(_some(stored, members), str(path)) if many else stored

@@ -61,7 +61,9 @@ def _row(run: StoredRun) -> list[str]:
 
 
 def _members(run: StoredRun) -> str:
-    """How many members a run has, and of how many if it is an ensemble that is not finished."""
+    """How many members a run has, and of how many if it is an ensemble that is not finished; of an analysis, which it is."""
+    if "analysis" in run.attributes:
+        return run.attributes["analysis"]
     if not run.members:
         return ""
     count = math.prod(run.members.values())

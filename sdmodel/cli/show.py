@@ -10,8 +10,10 @@ from typing import Any
 import click
 import xarray as xr
 
+from ..analysis import ANALYSIS, ATTRIBUTION, attributed_names
 from ..dataset import MEMBER, TIME, find_variable, long_name, member_dims
 from ..store import find_run, is_ensemble, open_run
+from .attribution import moment_of, print_attribution, told_attribution
 from .headlines import Line, headline_lines, headline_names, print_headlines
 from .project import json_option, runs_folder, runs_option
 from .spread import (
@@ -39,6 +41,8 @@ _FIRST = (
     "saveper",
 )
 _HIDDEN = frozenset({"model_text", "headlines"})
+_FEW = 4
+"""So many variables of an attribution are told in full."""
 
 
 @click.command("show", epilog="Example: sdmodel show base")
@@ -57,10 +61,25 @@ def command(
     """
     path = find_run(run, runs_folder(folder))
     stored = open_run(path)
-    if is_ensemble(path):
+    if stored.attrs.get(ANALYSIS) == ATTRIBUTION:
+        _show_attribution(path, stored, as_json=as_json)
+    elif is_ensemble(path):
         _show_ensemble(path, stored, statements, bands, as_json=as_json)
     else:
         _show_run(path, stored, statements, as_json=as_json)
+
+
+def _show_attribution(path: Path, stored: xr.Dataset, *, as_json: bool) -> None:
+    """Where an attribution comes from, and what it found."""
+    names, record = attributed_names(stored), _record(stored)
+    moments = (moment_of(stored, names),)
+    if as_json:
+        print_json(
+            {"run": path.stem, "path": str(path), "attributes": record} | told_attribution(stored, names, moments)
+        )
+        return
+    print_table({"": "left", path.stem: "fold"}, ((name, _short(str(value))) for name, value in record.items()))
+    print_attribution(stored, names, moments, brief=len(names) > _FEW)
 
 
 def _show_ensemble(

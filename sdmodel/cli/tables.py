@@ -17,13 +17,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..numerals import exact as exact  # noqa: PLC0414 - offered here
+from ..numerals import number as number  # noqa: PLC0414 - offered here
+
 _WIDE = 240
 _LONG_WORD, _TEXT = 30, 30
 """A column of words is as wide as its longest word, unless that is very long; one of sentences is at least so wide."""
 _BETWEEN = 3
 """The width between columns."""
 _PATIENCE = 1.0
-_YEARS = frozenset({"year", "years", "yr", "yrs", "date"})
 
 
 def print_table(columns: Mapping[str, str], rows: Iterable[Sequence[str]], *, spare: Sequence[str] = ()) -> None:
@@ -87,8 +89,13 @@ def terminal_width() -> int:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON; what is not finite is null, which every reader of JSON takes."""
-    click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    """Print a value as JSON."""
+    click.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON; what is not finite is null, which every reader of JSON takes."""
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def note(text: str) -> None:
@@ -112,24 +119,6 @@ def patience(task: str) -> Iterator[None]:
         timer.cancel()
         timer.join()
         status.stop()
-
-
-def number(value: float, units: str = "") -> str:
-    """A number with four significant digits, as people write it; a date in years without a separator."""
-    size = abs(value)
-    if not math.isfinite(value) or size == 0:
-        return "0" if size == 0 else str(value)
-    if size >= 1e9 or size < 1e-4:  # noqa: PLR2004 - beyond these a power of ten is easier to read
-        mantissa, _, exponent = f"{value:.3e}".partition("e")
-        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-    if size >= 1000:  # noqa: PLR2004 - thousands have separators
-        return f"{value:.6g}" if units.casefold() in _YEARS else f"{value:,.0f}"
-    return f"{value:.4g}"
-
-
-def exact(value: float) -> str:
-    """A number as its author wrote it."""
-    return f"{value:.12g}"
 
 
 def _plain(value: Any) -> Any:

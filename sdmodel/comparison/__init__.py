@@ -26,20 +26,34 @@ from .differences import (
     gaps_of,
     standings_of,
 )
-from .groups import GroupRow, group_rows, grouped_by, single_runs
+from .groups import (
+    GroupRow,
+    group_rows,
+    grouped_by,
+    single_runs,
+)
 from .members import LEFT_OUT, quantiles, share_where
 from .outcomes import STATISTICS, Outcome, outcome_of
 from .pairs import PairedDifferences, are_paired, paired_differences
 from .records import mismatches
+from .shares import (
+    MEASURES,
+    Measure,
+    first_in_rank,
+    interaction_weights,
+    measure_weights,
+)
 
 __all__ = [
     "AGREEMENT",
     "LEFT_OUT",
+    "MEASURES",
     "STATISTICS",
     "ConstantDifference",
     "Extent",
     "Gap",
     "GroupRow",
+    "Measure",
     "Outcome",
     "PairedDifferences",
     "Standing",
@@ -53,13 +67,16 @@ __all__ = [
     "crps_skill",
     "differences_from",
     "differing_constants",
+    "first_in_rank",
     "gaps_of",
     "group_rows",
     "grouped_by",
+    "interaction_weights",
     "interpolated",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_error",
+    "measure_weights",
     "mismatches",
     "outcome_of",
     "paired_differences",

@@ -6,10 +6,19 @@ from .differences import plot_differences
 from .fit import plot_fit
 from .observed import Observed
 from .output import save_figure
-from .page import Page, Panel, Scale, page_beside, read_page
+from .page import (
+    Page,
+    Panel,
+    Scale,
+    page_beside,
+    read_page,
+)
 from .runs import plot_runs
+from .sensitivity import plot_morris, plot_sobol, plot_tornado
+from .wedges import Contributions, plot_contributions, plot_wedges
 
 __all__ = [
+    "Contributions",
     "Observed",
     "Page",
     "Panel",
@@ -17,10 +26,15 @@ __all__ = [
     "choose_view",
     "page_beside",
     "plot_bands",
+    "plot_contributions",
     "plot_diagram",
     "plot_differences",
     "plot_fit",
+    "plot_morris",
     "plot_runs",
+    "plot_sobol",
+    "plot_tornado",
+    "plot_wedges",
     "read_page",
     "save_figure",
 ]

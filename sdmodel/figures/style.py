@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -108,16 +109,34 @@ def scale_numbers(axes: Axes, units: str, values: NDArray[np.float64]) -> None:
     """Keep the numbers of the y axis short: a power of a thousand moves into the label; small heights start at zero."""
     finite = np.abs(values[np.isfinite(values)])
     largest = float(finite.max()) if finite.size else 0.0
-    power = 0 if largest == 0 or _PLAIN[0] <= largest < _PLAIN[1] else 3 * math.floor(math.log10(largest) / 3)
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10.0**power:.10g}".replace("-", "\u2212")))
+    power = _shorten(axes.yaxis, largest)
     if power:
-        _name_units(axes, f"$10^{{{power}}}$ {units}".strip(), spare=8)
+        _name_units(axes, _with_power(units, power), spare=8)
     if finite.size and np.nanmin(values[np.isfinite(values)]) >= 0:
         level = finite.min() == largest
         axes.set_ylim(
             bottom=0 if level or finite.min() <= largest / 2 else None, top=1.5 * largest or 1 if level else None
         )
+
+
+def scale_across(axes: Axes, units: str, values: NDArray[np.float64], *, prefix: str = "") -> None:
+    """Keep the numbers of the x axis short, with units below; a power of a thousand moves there, too."""
+    finite = np.abs(values[np.isfinite(values)])
+    power = _shorten(axes.xaxis, float(finite.max()) if finite.size else 0.0)
+    told = _with_power(_UNITS.get(units, units.replace("_", " ")), power)
+    axes.set_xlabel(", ".join(filter(None, (prefix, told))), fontsize=NORMAL, color=GREY)
+
+
+def _shorten(axis: Axis, largest: float) -> int:
+    """Write few numbers along an axis, without a power of ten that they share, which is given back."""
+    power = 0 if largest == 0 or _PLAIN[0] <= largest < _PLAIN[1] else 3 * math.floor(math.log10(largest) / 3)
+    axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10.0**power:.10g}".replace("-", "\u2212")))
+    return power
+
+
+def _with_power(units: str, power: int) -> str:
+    return f"$10^{{{power}}}$ {units}".strip() if power else units
 
 
 def scale_logarithmic(axes: Axes, above: NDArray[np.float64], *, seen: float = math.inf) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CalibrationError
+from ..extras import load_extra
 from .chain import Chain
 from .identification import Identification
 from .latent import Scale, latent_log_posterior, latent_of, scales_of, values_at
@@ -226,10 +226,4 @@ def module_of_calibrate(name: str) -> ModuleType:
     CalibrationError
         If it is not installed; it says how to.
     """
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        message = (
-            f'a posterior needs {name.partition(".")[0]}, which is not installed; pip install "sdmodel[calibrate]"'
-        )
-        raise CalibrationError(message) from None
+    return load_extra(name, extra="calibrate", task="a posterior", error=CalibrationError)

@@ -2,21 +2,55 @@
 
 from __future__ import annotations
 
-from .application import constant_cells, constant_values, with_constants, with_tables
+from .application import (
+    constant_cells,
+    constant_values,
+    own_values,
+    with_constants,
+    with_tables,
+)
+from .coalitions import (
+    Subsets,
+    antithetic_orders,
+    every_subset,
+    prefixes,
+)
+from .columns import Column, columns_of, parted
 from .designs import Design, make_design
-from .distributions import DISTRIBUTIONS, Distribution, Steps, signature, wrong_with
+from .distributions import (
+    DISTRIBUTIONS,
+    Distribution,
+    Steps,
+    signature,
+    wrong_with,
+)
+from .levers import Lever, find_levers
 from .records import Change, Scenario, merge
-from .sampling import SEED, SIMULATIONS, Method, Samples, Sampling, Variation
-from .searches import Free, Optimisation, Payoff, Term
+from .sampling import (
+    SEED,
+    SIMULATIONS,
+    Method,
+    Samples,
+    Sampling,
+    Variation,
+)
+from .searches import (
+    Free,
+    Optimisation,
+    Payoff,
+    Term,
+)
 
 __all__ = [
     "DISTRIBUTIONS",
     "SEED",
     "SIMULATIONS",
     "Change",
+    "Column",
     "Design",
     "Distribution",
     "Free",
+    "Lever",
     "Method",
     "Optimisation",
     "Payoff",
@@ -24,12 +58,20 @@ __all__ = [
     "Sampling",
     "Scenario",
     "Steps",
+    "Subsets",
     "Term",
     "Variation",
+    "antithetic_orders",
+    "columns_of",
     "constant_cells",
     "constant_values",
+    "every_subset",
+    "find_levers",
     "make_design",
     "merge",
+    "own_values",
+    "parted",
+    "prefixes",
     "signature",
     "with_constants",
     "with_tables",

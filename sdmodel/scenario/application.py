@@ -83,6 +83,18 @@ def constant_values(model: Model, scenario: Scenario) -> dict[Cell, float]:
     return values
 
 
+def own_values(model: Model, names: Iterable[str]) -> dict[Cell, float]:
+    """What the model itself gives the constants with those keys, cell by cell in their own units."""
+    values: dict[Cell, float] = {}
+    for name in names:
+        for equation in model.elements[name].equations:
+            own = equation.expression
+            numbers = own if isinstance(own, Numbers) else Numbers([float(own)])
+            cells = (Cell(name, labels) for labels, _ in bindings(model.subscripts, equation))
+            values |= {cell: numbers.at(index) for index, cell in enumerate(cells)}
+    return values
+
+
 def _spread(change: Change, cells: list[Cell]) -> dict[Cell, float]:
     if len(change.values) not in {1, len(cells)}:
         message = f"'{change.name}' has {len(cells)} elements but {len(change.values)} numbers; give one for each, or one for all"

@@ -1,0 +1,3 @@
+"""One self-contained page about stored runs."""
+
+__all__: list[str] = []

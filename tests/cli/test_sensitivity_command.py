@@ -1,0 +1,201 @@
+"""The command that tells which constants matter."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+import sdmodel as sd
+from sdmodel.comparison import Outcome
+
+Command = Callable[..., Result]
+
+ASK = ("sensitivity", "--on", "tea temperature")
+FREE = ("--free", "room temperature=60:80", "--lever", "cooling time=1:4")
+DRAWN = "40,M,7\ncooling time=RANDOM_TRIANGULAR(1,4,1,2,4)\nroom temperature=RANDOM_UNIFORM(60,80)\n"
+
+
+@pytest.fixture
+def cup(tea: Path) -> Path:
+    """A project with a cup of tea and a file that says how it is drawn."""
+    (tea / "cup.vsc").write_text(DRAWN, "utf-8")
+    return tea
+
+
+def _json(result: Result) -> dict:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_a_tornado_is_told_as_a_table_the_largest_swing_first(tea: Path, sdmodel: Command):
+    """Each constant with its ends and its value, the outcome at both, and how far it goes."""
+    done = sdmodel(*ASK, *FREE, "--at", "2028")
+    assert done.exit_code == 0, done.output
+    assert done.stderr == "11 runs\n"
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("Tea Temperature at 2028: ")
+    assert lines[0].endswith(" °F where nothing moves")
+    assert lines[1].split() == ["constant", "low", "now", "high", "units", "at", "low", "at", "high", "swing", "remark"]
+    assert [line.split("  ")[0].strip() for line in lines[3:5]] == ["cooling time", "room temperature"]
+    assert not (tea / "runs").exists()
+
+
+@pytest.mark.parametrize("method", ["tornado", "morris", "sobol"])
+def test_json_and_csv_have_the_numbers_of_the_python_function(method: str, cup: Path, sdmodel: Command):
+    """All constants of all outcomes by rank, with everything that the method measures."""
+    settings = {"tornado": {}, "morris": {"trajectories": 6}, "sobol": {"samples": 32, "second_order": True}}[method]
+    words = {"tornado": (), "morris": ("--trajectories", "6"), "sobol": ("-n", "32", "--second-order")}[method]
+    asked = ("-e", "cup.vsc", "--at", "2025-07-02", "--over", "min", "--method", method)
+    told = _json(sdmodel(*ASK, *asked, *words, "--json", "-o", "out.csv", "-o", "out.json"))
+    model = sd.read_model("models/ai_compute.mdl")
+    outcomes = [Outcome(at=2025 + 182 / 365), Outcome("min")]
+    found = sd.find_sensitivities(
+        model, "tea temperature", outcomes, method=method, sampling=sd.read_sampling("cup.vsc"), **settings
+    )
+    assert told["runs"] == found.attrs["runs"]
+    assert told.get("seed") == {"tornado": None}.get(method, 7)
+    for place, each in enumerate(told["outcomes"]):
+        part = found.isel(outcome=place)
+        assert each["base"] == float(part["base"])
+        assert [row["rank"] for row in each["constants"]] == [1, 2]
+        for row in each["constants"]:
+            own = part.sel(parameter=row["name"])
+            assert {name: row[name] for name in row if name in own.data_vars} == {
+                name: own[name].item() for name in row if name in own.data_vars
+            }
+            assert row[found.attrs["importance"]] == own[found.attrs["importance"]].item()
+    if method == "sobol":
+        (pair,) = told["outcomes"][0]["pairs"]
+        assert pair["S2"] == float(found["S2"].isel(outcome=0).sel(parameter=pair["names"][0], other=pair["names"][1]))
+    assert json.loads(Path("out.json").read_text("utf-8")) == {name: told[name] for name in told if name != "files"}
+    rows = list(csv.DictReader(Path("out.csv").read_text("utf-8").splitlines()))
+    wanted = [(each["outcome"], row["name"]) for each in told["outcomes"] for row in each["constants"]]
+    assert [(row["outcome"], row["constant"]) for row in rows] == wanted
+    measure = found.attrs["importance"]
+    assert [float(row[measure]) for row in rows] == [
+        row[measure] for each in told["outcomes"] for row in each["constants"]
+    ]
+
+
+def test_intervals_and_what_all_constants_do_together_are_printed(cup: Path, sdmodel: Command):
+    """Half of an interval stands behind each number; a constant that does nothing is remarked on."""
+    morris = sdmodel(*ASK, "-e", "cup.vsc", "--method", "morris").stdout
+    assert " ± " in morris
+    done = sdmodel(*ASK, *FREE, "--free", "INITIAL TIME=2020:2022", "--method", "sobol")
+    assert done.stderr.splitlines()[-1].startswith("'INITIAL TIME' decides the times of a run")
+    sobol = sdmodel(*ASK, "-e", "cup.vsc", "--method", "sobol", "-n", "64", "--second-order", "--over", "min").stdout
+    assert "standard deviation" in sobol
+    assert "by themselves the constants decide" in sobol
+    assert "together " in sobol
+    still = sdmodel("sensitivity", "--on", "tea temperature", "--at", "2022", *FREE).stdout
+    assert still.count("no effect") == 2
+
+
+def test_without_a_choice_the_uncertainties_vary_and_groups_are_chosen_by_name(tea: Path, sdmodel: Command):
+    """Those of the model's groups that have two bounds; without any, it is told how to name some."""
+    none = sdmodel(*ASK)
+    assert none.exit_code == 1
+    assert "no constant of a group Uncertainties has a range; name some by --free " in none.stderr
+    for group in ("levers", "all"):
+        (outcome,) = _json(sdmodel(*ASK, "--group", group, "--json"))["outcomes"]
+        assert [row["name"] for row in outcome["constants"]] == ["room temperature"]
+        assert (outcome["constants"][0]["low_value"], outcome["constants"][0]["high_value"]) == (40, 100)
+
+
+def test_a_scenario_is_where_nothing_moves(tea: Path, sdmodel: Command):
+    """What it sets holds for what is not moved, and what lies outside of what is asked is told."""
+    cold = ("-c", "models/scenarios/cold.cin", "--set", "cooling time=5")
+    (outcome,) = _json(sdmodel(*ASK, *cold, *FREE[:2], "--json"))["outcomes"]
+    run = sd.simulate(
+        sd.read_model("models/ai_compute.mdl"), {"cooling time": 5, "room temperature": 50}, save=["tea temperature"]
+    )
+    assert outcome["base"] == pytest.approx(float(run["tea_temperature"][-1]))
+    assert outcome["constants"][0]["value"] == 50
+    done = sdmodel(*ASK, "--set", "room temperature=50", "--free", "room temperature=60:120")
+    assert done.exit_code == 0
+    assert "'room temperature' goes to 120, outside its range in the model: above 100" in done.stderr
+    assert "'room temperature' is 50 where nothing moves, which is not between 60 and 120" in done.stderr
+
+
+@pytest.mark.parametrize("method", ["tornado", "morris", "sobol"])
+def test_each_method_has_its_figure(method: str, tea: Path, sdmodel: Command):
+    """Among the runs, called after the model and the method."""
+    words = ("--method", method, *(("-n", "16") if method == "sobol" else ()))
+    assert sdmodel(*ASK, *FREE, *words, "--plot").stdout.splitlines()[-1] == f"drawn in runs/ai_compute-{method}.png"
+    assert Path(f"runs/ai_compute-{method}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_figures_are_numbered_or_named_and_never_replaced_without_force(tea: Path, sdmodel: Command):
+    """What exists is told before any run."""
+    for wanted in ("runs/ai_compute-tornado.png", "runs/ai_compute-tornado-2.png"):
+        assert sdmodel(*ASK, *FREE, "--plot").stdout.splitlines()[-1] == f"drawn in {wanted}"
+    assert sdmodel(*ASK, *FREE, "--plot", "-o", "own.svg").stdout.splitlines()[-1] == "drawn in own.svg"
+    again = sdmodel(*ASK, *FREE, "-o", "own.svg")
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert again.stderr == "own.svg: exists already; name another with -o, or --force to replace it\n"
+    assert sdmodel(*ASK, *FREE, "-o", "own.svg", "--force").exit_code == 0
+    assert len(list(Path("runs").iterdir())) == 2
+
+
+FAULTS = [
+    (("--on", "tee temperature", *FREE), "--on: 'tee temperature' is not in the model; did you mean 'Tea Temperature'?"),
+    (("--free", "rom temperature"), "--free: 'rom temperature' is not in the model; did you mean 'room temperature'?"),
+    (("--free", "cooling time"), 'no range [low,high] in the model; write --free "cooling time=low:high"'),
+    (("--free", "cooling time=4:1"), "--free: 'cooling time' goes from 4 to 1; write the lower bound first"),
+    (("--free", "cooling time=one:4"), 'has bounds that are no numbers; write "cooling time=low:high"'),
+    (("--free", "cooling time=3"), 'has bounds that are no numbers; write "cooling time=low:high"'),
+    (("--free", "cooling time=1:4", "--free", "cooling time=2:3"), "'cooling time' is varied twice"),
+    (("-e", "reversed.vsc"), "reversed.vsc:2:14: the minimum 4 is not below the maximum 1; write RANDOM_UNIFORM(min,max)"),
+    (("-e", "nothing.vsc"), "nothing.vsc: nothing is varied; write a line such as"),
+    (("-e", "rows.vsc"), "rows.vsc: a file of samples tells no distributions; write a line such as"),
+    ((*FREE, "--at", "2050"), "--at: 2050 is outside the run; give a date from 2022 to 2032"),
+    ((*FREE, "-o", "out.txt"), "out.txt: is no form for results; let the name end in .csv, .json, .png, .svg, .pdf"),
+    ((*FREE, "-o", "cup.vsc/out.csv"), "cup.vsc/out.csv: cannot be written"),
+    ((*FREE, "--method", "sobol", "-n", "100"), "samples: 100 is no power of two"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "told"), FAULTS, ids=[" ".join(words)[-40:] for words, _ in FAULTS])
+def test_what_a_user_gets_wrong_is_one_line_with_its_cure(
+    words: tuple[str, ...], told: str, cup: Path, sdmodel: Command
+):
+    """And the exit code is 1."""
+    (cup / "reversed.vsc").write_text("40,M,7\ncooling time=RANDOM_UNIFORM(4,1)\n", "utf-8")
+    (cup / "nothing.vsc").write_text("40,M,7\n", "utf-8")
+    (cup / "rows.tab").write_text("cooling time\n2\n3\n", "utf-8")
+    (cup / "rows.vsc").write_text("2,F,7,rows.tab\n", "utf-8")
+    done = sdmodel(*(ASK if "--on" not in words else ASK[:1]), *words)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert told in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), 'name what is asked about: --on "name"'),
+        ((*ASK[1:], *FREE, "--group", "all"), "-e, --free and --group each say what varies; give one of them"),
+        ((*ASK[1:], *FREE, "-n", "64"), "-n is about sobol, not about tornado; leave it out, or add --method sobol"),
+        ((*ASK[1:], *FREE, "--method", "sobol", "--levels", "4"), "--levels is about morris"),
+    ],
+)
+def test_words_that_do_not_go_together_are_refused(words: tuple[str, ...], told: str, tea: Path, sdmodel: Command):
+    """That is a fault of usage."""
+    done = sdmodel("sensitivity", *words)
+    assert done.exit_code == 2
+    assert told in done.stderr
+
+
+def test_without_salib_one_line_tells_what_to_install(tea: Path, sdmodel: Command, monkeypatch):
+    """A tornado goes without it."""
+    for name in ("SALib.sample.sobol", "SALib.analyze.sobol"):
+        monkeypatch.setitem(sys.modules, name, None)
+    done = sdmodel(*ASK, *FREE, "--method", "sobol")
+    assert done.exit_code == 1
+    assert done.stderr == 'the method needs SALib, which is not installed; pip install "sdmodel[sensitivity]"\n'
+    assert sdmodel(*ASK, *FREE).exit_code == 0
