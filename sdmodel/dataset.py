@@ -26,6 +26,8 @@ PROBABILITY = "probability"
 """The dimension of quantiles over members."""
 BLOCK = "members_in_a_block"
 """The attribute of a stored ensemble that tells how many members lie, and are read, together."""
+BASE = "base"
+"""The attribute of a lever's dimension that tells the lever's own value, which is among those along the dimension."""
 PROVENANCE = ("model", "model_sha256", "integrator", "engine", "created")
 """Attributes that every run has."""
 
@@ -162,6 +164,20 @@ def subscript_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
 def member_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
     """The dimensions along which runs differ: neither time nor a subscript range."""
     return tuple(str(dim) for dim in variable.dims if dim != TIME and not _is_subscript(variable, dim))
+
+
+def lever_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
+    """The dimensions along which constants have values: member dimensions whose coordinate is named after a constant."""
+    return tuple(dim for dim in member_dims(variable) if dim in variable.coords and "long_name" in variable[dim].attrs)
+
+
+def base_places(values: xr.DataArray | xr.Dataset) -> dict[str, int]:
+    """Where along each lever's dimension its own value stands; nothing of those whose own value is not there."""
+    found: dict[str, int] = {}
+    for dim in lever_dims(values):
+        places = np.flatnonzero(values[dim].values == values[dim].attrs.get(BASE, np.nan))
+        found |= {dim: int(places[0])} if places.size else {}
+    return found
 
 
 def dates_of(years: NDArray[np.float64]) -> NDArray[Any]:

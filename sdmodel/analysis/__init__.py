@@ -1,3 +1,5 @@
 """Questions about levers: a design, many simulations and one reduction, joined."""
 
-__all__: list[str] = []
+from .sweeping import sweep_levers
+
+__all__ = ["sweep_levers"]

@@ -21,6 +21,7 @@ _COMMANDS = {
     "levers": "List what a model lets you change.",
     "check": "Tell every fault and doubt of a model.",
     "loops": "Find feedback loops and their polarity.",
+    "sweep": "Run a grid over the values of levers.",
     "ensemble": "Simulate many members and tell their spread.",
     "fit": "Tell how well a stored run agrees with observations.",
     "calibrate": "Find the constants that agree best with data.",

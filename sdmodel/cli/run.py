@@ -76,7 +76,7 @@ def command(
     """
     _check_words(model, changes, context)
     runs = runs_folder(folder)
-    target = _free(name, runs, force=force)
+    target = free_path(name, runs, force=force)
     order = Order(
         model_path(model),
         tuple(read_scenario(scenario_path(each)) for each in scenarios),
@@ -114,7 +114,7 @@ def _check_words(model: str | None, changes: Sequence[str], context: click.Conte
         raise click.UsageError(message, context)
 
 
-def _free(name: str | None, folder: Path, *, force: bool) -> Path | None:
+def free_path(name: str | None, folder: Path, *, force: bool) -> Path | None:
     """Where a named run will be, told before any work is done if it, or any run, cannot be there."""
     check_folder(folder)
     if name is None:

@@ -162,13 +162,13 @@ def _spreads(variable: xr.DataArray, times: xr.DataArray) -> Iterator[Spread]:
     variable = variable if TIME in variable.dims else variable.expand_dims({TIME: times})
     units, left_out = str(variable.attrs.get("units", "")), int(variable.attrs[LEFT_OUT])
     levels = [float(each) for each in variable[PROBABILITY].values]
-    for name, part in _labelled(variable):
+    for name, part in labelled(variable):
         rows = part.transpose(PROBABILITY, TIME).values
         found = {level: tuple(map(float, row)) for level, row in zip(levels, rows, strict=True)}
         yield Spread(name, units, tuple(map(float, times.values)), found, left_out)
 
 
-def _labelled(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+def labelled(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """The first labels of a variable with the name that each has."""
     dims = subscript_dims(variable)
     places = list(itertools.product(*(range(variable.sizes[dim]) for dim in dims)))
@@ -182,7 +182,7 @@ def _labelled(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
 
 def _shares(statement: str, share: xr.DataArray, members: int) -> Iterator[Share]:
     named = share.rename(None).assign_attrs(long_name=statement)
-    for name, part in _labelled(named):
+    for name, part in labelled(named):
         chosen = _at_round_times(part.to_dataset(name="share")) if TIME in part.dims else part.to_dataset(name="share")
         times = chosen[TIME].values if TIME in chosen.dims else np.empty(0)
         yield Share(

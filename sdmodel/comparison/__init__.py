@@ -17,6 +17,7 @@ from .agreement import (
 )
 from .members import LEFT_OUT, quantiles, share_where
 from .outcomes import STATISTICS, Outcome, outcome_of
+from .sweeps import from_base, lever_ranges, shares_first
 
 __all__ = [
     "AGREEMENT",
@@ -29,6 +30,8 @@ __all__ = [
     "covered_share",
     "crps",
     "crps_skill",
+    "from_base",
+    "lever_ranges",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_error",
@@ -36,6 +39,7 @@ __all__ = [
     "quantiles",
     "root_mean_square_error",
     "share_where",
+    "shares_first",
     "squared_correlation",
     "theil_shares",
 ]

@@ -7,6 +7,7 @@ from .observed import Observed
 from .output import save_figure
 from .page import Page, Panel, Scale, page_beside, read_page
 from .runs import plot_runs
+from .sweep import plot_heat_map, plot_sweep
 
 __all__ = [
     "Observed",
@@ -18,7 +19,9 @@ __all__ = [
     "plot_bands",
     "plot_diagram",
     "plot_fit",
+    "plot_heat_map",
     "plot_runs",
+    "plot_sweep",
     "read_page",
     "save_figure",
 ]

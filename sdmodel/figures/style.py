@@ -145,8 +145,12 @@ def tell_logarithmic(axes: Axes) -> None:
 
 def _name_units(axes: Axes, units: str, spare: int = 0) -> None:
     """Units beside an axis, on lines that fit; `spare` letters take no room."""
-    told = _UNITS.get(units, units.replace("_", " "))
-    axes.set_ylabel(_folded(told, _LABEL + spare), fontsize=NORMAL, color=GREY)
+    axes.set_ylabel(_folded(told_units(units), _LABEL + spare), fontsize=NORMAL, color=GREY)
+
+
+def told_units(units: str) -> str:
+    """Units as a page says them."""
+    return _UNITS.get(units.casefold(), units.replace("_", " "))
 
 
 def _power(value: float, _place: object = None) -> str:

@@ -83,6 +83,20 @@ def constant_values(model: Model, scenario: Scenario) -> dict[Cell, float]:
     return values
 
 
+def cell_values(model: Model, cells: Iterable[Cell], scenario: Scenario | None = None) -> dict[Cell, float]:
+    """What cells of constants are, each in its own units: as the scenario sets them, else as the model does."""
+    known: dict[Cell, float] = {}
+    wanted = list(cells)
+    for name in dict.fromkeys(cell.key for cell in wanted):
+        for equation in model.elements[name].equations:
+            own = equation.expression
+            numbers = own if isinstance(own, Numbers) else Numbers([float(own)])
+            bound = (Cell(name, labels) for labels, _ in bindings(model.subscripts, equation))
+            known |= {cell: numbers.at(index) for index, cell in enumerate(bound)}
+    known |= constant_values(model, scenario) if scenario else {}
+    return {cell: known[cell] for cell in wanted}
+
+
 def _spread(change: Change, cells: list[Cell]) -> dict[Cell, float]:
     if len(change.values) not in {1, len(cells)}:
         message = f"'{change.name}' has {len(cells)} elements but {len(change.values)} numbers; give one for each, or one for all"

@@ -18,8 +18,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import Fault, ScenarioError
-from ..model import Cell, Model, Numbers, bindings, spell
-from .application import constant_values
+from ..model import Cell, Model, spell
+from .application import cell_values
 from .columns import Column, columns_of, sampled_columns
 from .distributions import Distribution, Steps
 from .records import Scenario
@@ -130,15 +130,8 @@ def _asked(sampling: Sampling, count: int | None, *, file: bool) -> int | None:
 
 def _base(model: Model, columns: Sequence[Column], scenario: Scenario | None) -> NDArray[np.float64]:
     """What each cell is when nothing varies it, shape (cells, 1)."""
-    set_ = constant_values(model, scenario) if scenario else {}
-    known: dict[Cell, float] = {}
-    for name in {column.cell.key for column in columns}:
-        for equation in model.elements[name].equations:
-            own = equation.expression
-            numbers = own if isinstance(own, Numbers) else Numbers([float(own)])
-            cells = (Cell(name, labels) for labels, _ in bindings(model.subscripts, equation))
-            known |= {cell: numbers.at(index) for index, cell in enumerate(cells)}
-    return np.array([[(known | set_)[column.cell]] for column in columns], dtype=float)
+    values = cell_values(model, (column.cell for column in columns), scenario)
+    return np.array([[values[column.cell]] for column in columns], dtype=float)
 
 
 def _named(model: Model, cell: Cell) -> str:
