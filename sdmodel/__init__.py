@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analysis import sweep_levers
     from .checking import check_model, find_loops, find_paths
     from .comparison import quantiles, share_where
     from .ensemble import run_ensemble
@@ -51,6 +52,7 @@ _HOMES = {
     "save_run": ("store", "save_run"),
     "share_where": ("comparison", "share_where"),
     "simulate": ("simulation", "simulate"),
+    "sweep_levers": ("analysis", "sweep_levers"),
 }
 """Where each public name lives."""
 
@@ -84,6 +86,7 @@ __all__ = [
     "save_run",
     "share_where",
     "simulate",
+    "sweep_levers",
 ]
 
 

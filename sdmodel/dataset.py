@@ -167,8 +167,12 @@ def member_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
 
 
 def lever_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
-    """The dimensions along which constants have values: member dimensions whose coordinate is named after a constant."""
-    return tuple(dim for dim in member_dims(variable) if dim in variable.coords and "long_name" in variable[dim].attrs)
+    """The dimensions along which constants have values, in order: member dimensions whose coordinate is named after a constant."""
+    arrays = (
+        [variable] if isinstance(variable, xr.DataArray) else sorted(variable.values(), key=lambda each: -each.ndim)
+    )
+    ordered = dict.fromkeys(dim for each in arrays for dim in member_dims(each))  # a dataset's own order is by chance
+    return tuple(dim for dim in ordered if dim in variable.coords and "long_name" in variable[dim].attrs)
 
 
 def base_places(values: xr.DataArray | xr.Dataset) -> dict[str, int]:

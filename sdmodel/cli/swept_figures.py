@@ -48,7 +48,7 @@ def draw_sweep(
 def _maps(run: xr.Dataset, names: Sequence[str], outcomes: Sequence[Outcome]) -> xr.Dataset:
     """Outcomes label by label, over members the medians, as many as a page has room for."""
     found = [
-        part.assign_attrs(long_name=name)
+        part.reset_coords(drop=True).assign_attrs(long_name=name)
         for each in names
         for outcome in outcomes
         for name, part in labelled(outcome_of(find_variable(run, each), outcome))

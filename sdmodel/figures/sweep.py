@@ -16,8 +16,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from ..dataset import (
@@ -53,6 +53,9 @@ _COLOURS = (0.1, 0.9)
 """Below this share of viridis lines would be as dark as the base, beyond the other too pale on white."""
 _BASE: Mapping[str, Any] = {"color": "black", "linewidth": 1.5, "zorder": 4}
 _HEIGHTS = {1: 3.9, 2: 2.5, 3: 1.9}
+_MAP_HEIGHTS = {1: 4.4, 2: 3.1}
+_MANY, _LOW = 9, 1.6
+"""More panels than these are lower."""
 _HEAD = 1.0
 _FAR = 30.0
 """A lever whose values lie so many times apart, all above zero, has a logarithmic scale."""
@@ -65,7 +68,7 @@ _NEAR = 1e-9
 _PAGE = 145
 _LEGEND, _SAMPLE = 124, 7
 """So many letters of the legend stand on a line of the page; so wide is the sample of a line beside them."""
-_CELLS = {1: 20, 2: 10, 3: 7}
+_CELLS = {1: 20, 2: 8}
 """So many cells across hold a number that can be read, by the maps beside each other; along there are twice as many."""
 
 
@@ -113,7 +116,8 @@ def plot_sweep(
     scale = _scale(part[dim])
     panels = [each for name in names for each in _panels(level_line(part, find_variable(part, name)))]
     columns = columns_for(len(panels))
-    figure, places = page_of_panels(len(panels), columns, _HEIGHTS[columns], _HEAD)
+    height = _LOW if len(panels) > _MANY else _HEIGHTS[columns]
+    figure, places = page_of_panels(len(panels), columns, height, _HEAD)
     dated = DATE in part.coords
     for axes, (name, values) in zip(places, panels, strict=True):
         dress(axes, name, str(values.attrs.get("units", "")), columns)
@@ -210,7 +214,8 @@ def _draw_lines(axes: Axes, values: xr.DataArray, scale: _Scale, *, dated: bool)
         lines = lines.sel({PROBABILITY: _MIDDLE}, method="nearest")
     for place in range(scale.lever.size):
         look = _BASE if place == scale.base else {"color": scale.colour(place), "linewidth": 1.1}
-        axes.plot(times, lines.isel({dim: place}).transpose(TIME).values, solid_capstyle="butt", **look)
+        alone = {"marker": "o"} if times.size == 1 else {}
+        axes.plot(times, lines.isel({dim: place}).transpose(TIME).values, solid_capstyle="butt", **look, **alone)
     axes.margins(x=0)
 
 
@@ -233,12 +238,11 @@ def _colour_bar(figure: Figure, panels: list[Axes], scale: _Scale) -> None:
     """What colours mean, with the lever's name and units; its own value is marked black."""
     bar = figure.colorbar(
         ScalarMappable(scale.norm, scale.colours), ax=panels, location="right", aspect=35, fraction=0.04, pad=0.015,
-        shrink=min(1.0, 3.9 / (figure.get_figheight() - _HEAD)),
+        shrink=min(1.0, 3.9 / (figure.get_figheight() - _HEAD)), anchor=(0.0, 1.0),
     )  # fmt: skip
     bar.set_label(_titled(scale.lever), fontsize=NORMAL, color=GREY)
     _lever_axis(bar.ax.yaxis, scale.lever, _TICKS)
-    bar.ax.tick_params(labelsize=NORMAL - 0.5, length=2.5, width=0.6, color=GREY, labelcolor=GREY)
-    bar.outline.set_visible(False)
+    _quiet(bar)
     if scale.base is not None:
         bar.ax.axhline(float(scale.lever[scale.base]), color="black", linewidth=1.5)
 
@@ -253,7 +257,8 @@ def _lever_axis(axis: Any, lever: xr.DataArray, room: float) -> None:
     """The values of a lever beside its scale, which has room for so many of them."""
     axis.set_minor_locator(NullLocator())
     axis.set_ticks([float(lever[place]) for place in _apart(lever, room)])
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+    digits = 3 if _far(lever) else 6
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _short(float(f"{value:.{digits}g}"))))
 
 
 def _apart(lever: xr.DataArray, room: float) -> list[int]:
@@ -301,7 +306,7 @@ def plot_heat_map(outcomes: xr.Dataset, *, levers: Sequence[str] | None = None, 
 
     The variables have the levers as dimensions, and are called by their `long_name` and `outcome`. The first two levers are
     shown, or those of the dimensions `levers`; all others are held at their own values, which a line below tells. Where cells
-    are large enough their numbers stand in them, else lines of equal outcome. The levers' own values are marked by a ring.
+    are large enough their numbers stand in them, else lines of equal outcome. The levers' own values are marked by a frame or a ring.
 
     Raises
     ------
@@ -313,12 +318,14 @@ def plot_heat_map(outcomes: xr.Dataset, *, levers: Sequence[str] | None = None, 
         message = f"the figure: a map needs outcomes over two levers, not {len(dims)}; sweep two"
         raise FigureError(message)
     part, held = _held(outcomes, dims)
-    columns = columns_for(part.data_vars.__len__())
-    figure, places = page_of_panels(len(part.data_vars), columns, {1: 4.4, 2: 3.2, 3: 2.4}[columns], 0.75)
+    columns = min(2, len(part.data_vars))
+    figure, places = page_of_panels(len(part.data_vars), columns, _MAP_HEIGHTS[columns], 0.75)
     for axes, values in zip(places, part.data_vars.values(), strict=True):
         _draw_map(figure, axes, values.transpose(*dims), columns)
     marked = set(dims) <= set(base_places(part))
-    handles = [Line2D([], [], label="base", **_RING)] if marked else []
+    first = next(iter(part.data_vars.values())).transpose(*dims)
+    look = dict(_RING) | ({"marker": "s"} if _numbered(first, columns) else {})
+    handles = [Line2D([], [], label="base", **look)] if marked else []
     _frame(figure, title, handles, _origin(outcomes, held))
     return figure
 
@@ -333,53 +340,79 @@ def _draw_map(figure: Figure, axes: Axes, values: xr.DataArray, columns: int) ->
     across, along = (values[dim] for dim in values.dims)
     dress(axes, f"{long_name(values)} {values.attrs.get('outcome', '')}".strip(), "", columns)
     axes.grid(visible=False)
-    for axis, lever, set_scale, room in (
-        (axes.xaxis, across, axes.set_xscale, _CELLS[columns]),
-        (axes.yaxis, along, axes.set_yscale, 2 * _CELLS[columns]),
-    ):
-        set_scale("log" if _far(lever) else "linear")
-        _lever_axis(axis, lever, room)
-    axes.set_xlabel(_titled(across), fontsize=NORMAL, color=GREY)
-    axes.set_ylabel(_titled(along), fontsize=NORMAL, color=GREY)
     numbers = np.ma.masked_invalid(values.values.T.astype(float))
-    mesh = axes.pcolormesh(_edges(across), _edges(along), numbers, cmap="viridis", rasterized=True)
+    written = _numbered(values, columns)
+    mesh = axes.pcolormesh(
+        *(_edges(each, even=written) for each in (across, along)), numbers, cmap="viridis", rasterized=True
+    )
     bar = figure.colorbar(mesh, ax=axes, aspect=25, pad=0.02)
     bar.set_label(told_units(str(values.attrs.get("units", ""))), fontsize=NORMAL, color=GREY)
-    bar.ax.tick_params(labelsize=NORMAL - 0.5, length=2.5, width=0.6, color=GREY, labelcolor=GREY)
-    bar.outline.set_visible(False)
-    if across.size <= _CELLS[columns] and along.size <= 2 * _CELLS[columns]:
-        _write_numbers(axes, values, numbers, mesh, columns)
-    elif min(numbers.shape) > 1 and numbers.count() and numbers.min() < numbers.max():
-        lines = axes.contour(across.values, along.values, numbers, colors="white", linewidths=0.7)
+    _quiet(bar)
+    if written:
+        _write_numbers(axes, values, numbers, mesh)
+    else:
+        _draw_contours(axes, values, numbers, mesh, columns)
+    axes.set_xlabel(_titled(across), fontsize=NORMAL, color=GREY)
+    axes.set_ylabel(_titled(along), fontsize=NORMAL, color=GREY)
+
+
+def _numbered(values: xr.DataArray, columns: int) -> bool:
+    """Whether cells are so few that numbers can stand in them; they are equally large then."""
+    return bool(values.shape[0] <= _CELLS[columns] and values.shape[1] <= 2 * _CELLS[columns])
+
+
+def _edges(lever: xr.DataArray, *, even: bool) -> NDArray[np.float64]:
+    """Where the cells around the values of a lever end: halfway between them, at the ends as far out as in."""
+    values = np.arange(float(lever.size)) if even else _steps(lever)
+    if values.size == 1:
+        return np.array([values[0] - 0.5, values[0] + 0.5])
+    middles = (values[1:] + values[:-1]) / 2
+    found = np.concatenate([[2 * values[0] - middles[0]], middles, [2 * values[-1] - middles[-1]]])
+    return np.exp(found) if _far(lever) and not even else found
+
+
+def _write_numbers(axes: Axes, values: xr.DataArray, numbers: Any, mesh: Any) -> None:
+    """The numbers of cells, dark on light colours and light on dark ones, and a frame around the base."""
+    for axis, dim in zip((axes.xaxis, axes.yaxis), values.dims, strict=True):
+        axis.set_ticks(range(values.sizes[dim]), [_short(float(each)) for each in values[dim]])
+    for (row, column), value in np.ndenumerate(numbers.filled(np.nan)):
+        axes.text(
+            column, row, _short(float(f"{value:.3g}")) if np.isfinite(value) else "", ha="center", va="center", fontsize=SMALL,
+            color=_ink(mesh, value),
+        )  # fmt: skip
+    own = base_places(values)
+    if len(own) == len(values.dims):
+        left, bottom = (own[str(dim)] - 0.5 for dim in values.dims)
+        axes.add_patch(Rectangle((left, bottom), 1, 1, fill=False, edgecolor="black", linewidth=1.8, zorder=3))
+
+
+def _draw_contours(axes: Axes, values: xr.DataArray, numbers: Any, mesh: Any, columns: int) -> None:
+    """Lines of equal outcome over the levers' own scales, and a ring around the base."""
+    across, along = (values[dim] for dim in values.dims)
+    axes.set_xscale("log" if _far(across) else "linear")
+    axes.set_yscale("log" if _far(along) else "linear")
+    _lever_axis(axes.xaxis, across, _CELLS[columns])
+    _lever_axis(axes.yaxis, along, _CELLS[columns])
+    if min(numbers.shape) > 1 and numbers.count() and numbers.min() < numbers.max():
+        levels = MaxNLocator(8).tick_values(float(numbers.min()), float(numbers.max()))
+        inks = [_ink(mesh, each) for each in levels]
+        lines = axes.contour(across.values, along.values, numbers, levels, colors=inks, linewidths=0.7)
         axes.clabel(lines, fontsize=SMALL, fmt=lambda value: f"{value:.3g}")
     own = base_places(values)
     if len(own) == len(values.dims):
         axes.plot(*(float(values[dim][own[str(dim)]]) for dim in values.dims), **_RING)
 
 
-def _edges(lever: xr.DataArray) -> NDArray[np.float64]:
-    """Where the cells around the values of a lever end: halfway between them, at the ends as far out as in."""
-    values = _steps(lever)
-    if values.size == 1:
-        found = np.array([values[0] - 0.5, values[0] + 0.5])
-    else:
-        middles = (values[1:] + values[:-1]) / 2
-        found = np.concatenate([[2 * values[0] - middles[0]], middles, [2 * values[-1] - middles[-1]]])
-    return np.exp(found) if _far(lever) else found
+def _ink(mesh: Any, value: float) -> str:
+    """The colour in which something is seen on the colour of a value."""
+    red, green, blue, _ = mesh.cmap(mesh.norm(value))
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > _MIDDLE else "white"
 
 
-def _write_numbers(axes: Axes, values: xr.DataArray, numbers: Any, mesh: Any, columns: int) -> None:
-    """The numbers of cells that have room for them, dark on light colours and light on dark ones."""
-    across, along = (values[dim] for dim in values.dims)
-    for row, column in itertools.product(_apart(along, 2 * _CELLS[columns]), _apart(across, _CELLS[columns])):
-        value = numbers[row, column]
-        if value is np.ma.masked:
-            continue
-        red, green, blue, _ = mesh.cmap(mesh.norm(value))
-        axes.text(
-            float(across[column]), float(along[row]), _short(float(f"{value:.3g}")), ha="center", va="center", fontsize=SMALL,
-            color="black" if 0.299 * red + 0.587 * green + 0.114 * blue > _MIDDLE else "white",
-        )  # fmt: skip
+def _quiet(bar: Any) -> None:
+    """A colour bar that looks as axes do."""
+    bar.ax.tick_params(labelsize=NORMAL - 0.5, length=2.5, width=0.6, color=GREY, labelcolor=GREY)
+    bar.outline.set_visible(False)
 
 
 def _frame(figure: Figure, title: str | None, handles: Sequence[Any], origin: Sequence[str]) -> None:
