@@ -3,11 +3,12 @@
 from .bands import plot_bands
 from .diagram import choose_view, plot_diagram
 from .fit import plot_fit
+from .maps import plot_heat_map
 from .observed import Observed
 from .output import save_figure
 from .page import Page, Panel, Scale, page_beside, read_page
 from .runs import plot_runs
-from .sweep import plot_heat_map, plot_sweep
+from .sweep import plot_sweep
 
 __all__ = [
     "Observed",

@@ -107,8 +107,7 @@ def dress(axes: Axes, title: str, units: str, columns: int, *, above: int = 0) -
 def scale_numbers(axes: Axes, units: str, values: NDArray[np.float64]) -> None:
     """Keep the numbers of the y axis short: a power of a thousand moves into the label; small heights start at zero."""
     finite = np.abs(values[np.isfinite(values)])
-    largest = float(finite.max()) if finite.size else 0.0
-    power = 0 if largest == 0 or _PLAIN[0] <= largest < _PLAIN[1] else 3 * math.floor(math.log10(largest) / 3)
+    largest, power = float(finite.max(initial=0.0)), power_of(values)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10.0**power:.10g}".replace("-", "\u2212")))
     if power:
@@ -118,6 +117,12 @@ def scale_numbers(axes: Axes, units: str, values: NDArray[np.float64]) -> None:
         axes.set_ylim(
             bottom=0 if level or finite.min() <= largest / 2 else None, top=1.5 * largest or 1 if level else None
         )
+
+
+def power_of(values: NDArray[np.float64]) -> int:
+    """The power of ten, a multiple of three, by which numbers are divided to be short; 0 if they are."""
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+    return 0 if largest == 0 or _PLAIN[0] <= largest < _PLAIN[1] else 3 * math.floor(math.log10(largest) / 3)
 
 
 def scale_logarithmic(axes: Axes, above: NDArray[np.float64], *, seen: float = math.inf) -> None:
