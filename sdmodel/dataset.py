@@ -59,7 +59,8 @@ def make_run(
     elements = [model.elements[each] for each in values]
     ranges = model.range_identifiers
     _check_names(members, (TIME, DATE, *ranges.values()))
-    variables = {model.identifiers[each.key]: _variable(each, values[each.key], ranges, members) for each in elements}
+    named = {model.identifiers[each.key]: each for each in elements}
+    variables = {name: _variable(name, each, values[each.key], ranges, members) for name, each in named.items()}
     _check_names(members, [name for name, each in variables.items() if each.dims != (name,)])
     coordinates: dict[str, Any] = {TIME: ((TIME,), np.asarray(times, dtype=float), _time_attributes(model))}
     coordinates |= _label_coordinates(model, elements, ranges)
@@ -216,9 +217,9 @@ def _dimension_names(element: Element, ranges: Mapping[str, str]) -> tuple[str, 
 
 
 def _variable(
-    element: Element, value: Any, ranges: Mapping[str, str], members: Mapping[str, xr.Variable]
+    name: str, element: Element, value: Any, ranges: Mapping[str, str], members: Mapping[str, xr.Variable]
 ) -> xr.Variable:
-    """One element's values with their dimensions and attributes."""
+    """One element's values with their dimensions and attributes; a constant keeps the dimension of its own name."""
     constant = element.kind == "constant"
     own = (*(() if constant else (TIME,)), *_dimension_names(element, ranges))
     array = np.asarray(value, dtype=float)
@@ -229,7 +230,7 @@ def _variable(
     variable = xr.Variable(names, array, _attributes(element))
     for dim in members if constant and len(names) > len(own) else ():
         first = variable.isel({dim: 0})
-        variable = first if bool((variable == first).all()) else variable
+        variable = first if dim != name and bool((variable == first).all()) else variable
     return variable
 
 

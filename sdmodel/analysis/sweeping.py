@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..dataset import BASE, DATE, MEMBER, TIME
 from ..ensemble import design_record
@@ -22,6 +22,9 @@ from ..simulation import Progress, RunWarning, ScenarioLike, memory_bytes, merge
 _SAME = 1e-9
 """Values that close to each other, for their size, are one."""
 _LISTED = 4
+
+
+Values = Sequence[Any] | NDArray[Any] | xr.DataArray
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class _Lever:
 
 def sweep_levers(
     model: Model,
-    levers: Mapping[str, ArrayLike],
+    levers: Mapping[str, Values],
     *,
     scenario: ScenarioLike | None = None,
     integrator: Integrator | None = None,
@@ -99,7 +102,7 @@ def sweep_levers(
     return run.assign_attrs(design_record(design) if design else {})
 
 
-def _levers(model: Model, levers: Mapping[str, ArrayLike], scenario: Scenario, *, base: bool) -> list[_Lever]:
+def _levers(model: Model, levers: Mapping[str, Values], scenario: Scenario, *, base: bool) -> list[_Lever]:
     """The levers with their dimensions and values.
 
     Raises
@@ -146,7 +149,7 @@ def _lever(
     return _Lever(spelt, dim, cells, np.unique(values), value, element.units)
 
 
-def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+def _numbers(name: str, values: Values) -> NDArray[np.float64]:
     """The values of a lever.
 
     Raises

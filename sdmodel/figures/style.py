@@ -8,6 +8,7 @@ from collections.abc import Sequence, Sized
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
@@ -69,7 +70,7 @@ def check_distinct(runs: Sized, names: Sized) -> None:
         raise FigureError(message)
 
 
-def legend_grid(handles: Sequence[Sequence[Line2D]], width: int, sample: int) -> tuple[list[Line2D], int]:
+def legend_grid(handles: Sequence[Sequence[Artist]], width: int, sample: int) -> tuple[list[Artist], int]:
     """Handles of a legend, each sequence of them beginning a line, in the order that matplotlib wants, and how many stand in a line.
 
     As many are in a line as fit a `width` in letters, with `sample` letters for each line that is shown beside its words.
