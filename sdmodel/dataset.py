@@ -185,6 +185,12 @@ def base_places(values: xr.DataArray | xr.Dataset) -> dict[str, int]:
     return found
 
 
+def held_places(values: xr.DataArray | xr.Dataset, shown: Collection[str]) -> dict[str, int]:
+    """Where along their dimensions the levers are held that are not shown: at their own values, else in the middle."""
+    own = base_places(values)
+    return {dim: own.get(dim, values.sizes[dim] // 2) for dim in lever_dims(values) if dim not in shown}
+
+
 def dates_of(years: NDArray[np.float64]) -> NDArray[Any]:
     """The dates of decimal years, to the second: the first of January and that fraction of the year's length."""
     whole = np.floor(years)

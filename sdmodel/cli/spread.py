@@ -202,10 +202,11 @@ def _rows(spread: Spread, bands: Sequence[float]) -> Iterator[list[str]]:
     for width in bands:
         low, high = (spread.quantiles[round((1 + side * width) / 2, 9)] for side in (-1, 1))
         ends = zip(low, high, strict=True)
-        yield [f"  {100 * width:.4g} % of members", "", *(_reach(a, b, spread.units) for a, b in ends)]
+        yield [f"  {100 * width:.4g} % of members", "", *(reach(a, b, spread.units) for a, b in ends)]
 
 
-def _reach(low: float, high: float, units: str) -> str:
+def reach(low: float, high: float, units: str) -> str:
+    """A band by its ends, or the one number that it is."""
     ends = number(low, units), number(high, units)
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"
 

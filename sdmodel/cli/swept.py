@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 import click
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ..comparison import LEFT_OUT, Outcome, from_base, lever_ranges, outcome_of, quantiles, shares_first
-from ..dataset import BASE, MEMBER, PROBABILITY, base_places, find_variable, lever_dims, long_name
-from .spread import MEDIAN, labelled
+from ..dataset import BASE, MEMBER, PROBABILITY, base_places, find_variable, held_places, lever_dims, long_name
+from .spread import MEDIAN, labelled, reach
 from .tables import note, number, print_table, terminal_width
 
 LEVELS = (0.05, MEDIAN, 0.95)
@@ -21,8 +22,8 @@ LEVELS = (0.05, MEDIAN, 0.95)
 
 _FIRST, _HEAD = 24, 15
 """So wide is the column of lever values; so many letters of a name stand on a line above a column."""
-_SCREEN = 45
-"""Lines of a screen."""
+_SCREEN, _ROWS = 45, 40
+"""Lines of a screen, and those of them that a table may have."""
 _HEADER = 6
 
 
@@ -94,34 +95,40 @@ def levers_told(run: xr.Dataset) -> list[dict[str, Any]]:
 
 def cells_told(swept: Swept) -> list[dict[str, Any]]:
     """Every cell of an outcome's grid, for machines."""
-    dims = lever_dims(swept.values)
+    levers = [swept.values[dim] for dim in lever_dims(swept.values)]
+    names, values = [long_name(each) for each in levers], [each.values.tolist() for each in levers]
+    cells, differences = _cells(swept.values), None if swept.differences is None else _cells(swept.differences)
     found = []
-    for places in itertools.product(*(range(swept.values.sizes[dim]) for dim in dims)):
-        at = dict(zip(dims, places, strict=True))
-        told: dict[str, Any] = {
-            long_name(swept.values[dim]): float(swept.values[dim][place]) for dim, place in at.items()
-        }
-        cell: dict[str, Any] = {"levers": told, "value": _plain(swept.values.isel(at))}
-        found.append(cell | ({} if swept.differences is None else {"difference": _plain(swept.differences.isel(at))}))
+    for at in np.ndindex(*(each.size for each in levers)):
+        told = {name: along[place] for name, along, place in zip(names, values, at, strict=True)}
+        cell: dict[str, Any] = {"levers": told, "value": _plain(cells[at])}
+        found.append(cell | ({} if differences is None else {"difference": _plain(differences[at])}))
     return found
 
 
-def _plain(value: xr.DataArray) -> float | dict[str, float]:
+def _cells(values: xr.DataArray) -> NDArray[np.float64]:
+    """The numbers of a grid, shape (levers), or (levers, probabilities)."""
+    return np.asarray(values.transpose(*lever_dims(values), ...).values, dtype=float)
+
+
+def _plain(cell: NDArray[np.float64]) -> float | dict[str, float]:
     """A number, or the median of members with the ends of their band."""
-    if PROBABILITY not in value.dims:
-        return float(value)
-    return dict(zip(("low", "median", "high"), map(float, value.values), strict=True))
+    if cell.ndim == 0:
+        return float(cell)
+    return dict(zip(("low", "median", "high"), map(float, cell), strict=True))
 
 
 def print_swept(run: xr.Dataset, swept: Sequence[Swept]) -> None:
-    """Print as many outcomes as a screen holds."""
+    """Print as many outcomes, and as many values of levers, as a screen holds."""
     dims = lever_dims(run)
+    rows = len(_fitting(run[dims[0]], _ROWS))
+    if rows < run.sizes[dims[0]]:
+        note(f"{rows} of {run.sizes[dims[0]]:,} values of '{long_name(run[dims[0]])}' are shown; --json tells all")
     if len(dims) == 1 and MEMBER not in run.dims:
         room = max(1, (terminal_width() - _FIRST) // (_HEAD + 3))
         _print_beside(run[dims[0]], swept[:room])
     else:
-        lines = (run.sizes[dims[0]] + _HEADER) * (2 if len(dims) > 1 and MEMBER in run.dims else 1)
-        room = max(1, _SCREEN // lines)
+        room = max(1, _SCREEN // ((rows + _HEADER) * (2 if len(dims) > 1 and MEMBER in run.dims else 1)))
         for each in swept[:room]:
             (_print_members if len(dims) == 1 else _print_matrices)(each)
     if len(swept) > room:
@@ -137,10 +144,7 @@ def _print_beside(lever: xr.DataArray, swept: Sequence[Swept]) -> None:
 
 def _head(swept: Swept) -> str:
     """The head of a narrow column."""
-    words, lines = f"{swept.name} {swept.outcome}".split(), [""]
-    for word in words:
-        fits = len(lines[-1]) + len(word) < _HEAD
-        lines = [*lines[:-1], f"{lines[-1]} {word}".strip()] if fits else [*lines, word]
+    lines = textwrap.wrap(f"{swept.name} {swept.outcome}", _HEAD, break_long_words=False)
     return "\n".join(filter(None, [*lines, swept.units]))
 
 
@@ -149,54 +153,51 @@ def _print_members(swept: Swept) -> None:
     lever = swept.values[lever_dims(swept.values)[0]]
     click.echo(swept.title)
     columns = {_title(lever): "left", "median": "right", "90 % of members": "right"}
+    parts = [_cells(swept.values)]
     if swept.differences is not None:
         columns |= {"difference from base": "right", "90 % of differences": "right"}
-    print_table(columns, ([label, *_across(swept, lever, at)] for at, label in _labels(lever)))
-
-
-def _across(swept: Swept, lever: xr.DataArray, at: int) -> Iterator[str]:
-    for values in filter(lambda each: each is not None, (swept.values, swept.differences)):
-        low, middle, high = values.isel({lever.name: at}).transpose(PROBABILITY).values  # type: ignore[union-attr]
-        yield from (number(middle, swept.units), _reach(low, high, swept.units))
-
-
-def _reach(low: float, high: float, units: str) -> str:
-    ends = number(low, units), number(high, units)
-    return ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"
+        parts.append(_cells(swept.differences))
+    across = lambda at: (_told_cell(part[at], swept.units, band=band) for part in parts for band in (False, True))  # noqa: E731
+    print_table(columns, ([label, *across(at)] for at, label in _labels(lever)))
 
 
 def _print_matrices(swept: Swept) -> None:
     """Two levers: one down and one across, all others at their own value; over members medians, then paired differences."""
-    _print_matrix(swept, swept.values, f"{swept.title}{', median of members' if swept.many else ''}")
+    _print_matrix(swept.values, f"{swept.title}{', median of members' if swept.many else ''}", swept.units, band=False)
     if swept.many and swept.differences is not None:
-        _print_matrix(swept, swept.differences, f"{swept.title}, 90 % of differences from the base")
+        _print_matrix(swept.differences, f"{swept.title}, 90 % of differences from the base", swept.units, band=True)
 
 
-def _print_matrix(swept: Swept, values: xr.DataArray, title: str) -> None:
-    down, across, *others = lever_dims(values)
-    places = {dim: base_places(values).get(dim, values.sizes[dim] // 2) for dim in others}
-    held = ", ".join(f"{long_name(values[dim])} at {float(values[dim][at]):.6g}" for dim, at in places.items())
-    part = values.isel(places).transpose(down, across, ...)
-    band = values is swept.differences
-    width = max(len(_cell(part[i, j], swept.units, band=band)) for i, j in np.ndindex(part.shape[:2])) + 3
-    room = max(2, (terminal_width() - _FIRST - len(_title(part[down]))) // max(width, 8))
-    labels = dict(_labels(part[across]))
-    chosen = _fitting(part[across], room)
-    click.echo(f"{title}{f', {held}' if held else ''}")
-    click.echo(
-        f"across: {_title(part[across])}" + (f", {room} of {len(labels)} values" if len(chosen) < len(labels) else "")
-    )
-    columns = {_title(part[down]): "left"} | {labels[at]: "right" for at in chosen}
-    rows = ([label, *(_cell(part[at, j], swept.units, band=band) for j in chosen)] for at, label in _labels(part[down]))
-    print_table(columns, rows)
+def _print_matrix(values: xr.DataArray, title: str, units: str, *, band: bool) -> None:
+    """The first lever down, the second across, as many of its values as the line has room for."""
+    shown = lever_dims(values)[:2]
+    places = held_places(values, shown)
+    held = "".join(f", {long_name(values[dim])} at {float(values[dim][at]):.6g}" for dim, at in places.items())
+    part = values.isel(places)
+    down, across = (part[dim] for dim in shown)
+    rows = {
+        label: [_told_cell(each, units, band=band) for each in row] for (_, label), row in _beside(down, _cells(part))
+    }
+    labels = [label for _, label in _labels(across, across.size)]
+    width = max(len(text) for row in (labels, *rows.values()) for text in row)
+    chosen = _fitting(across, max(2, (terminal_width() - _FIRST - len(_title(down))) // (width + 3)))
+    left_out = f", {len(chosen)} of {len(labels)} values" if len(chosen) < len(labels) else ""
+    click.echo(f"{title}{held}\nacross: {_title(across)}{left_out}")
+    columns = {_title(down): "left"} | {labels[at]: "right" for at in chosen}
+    print_table(columns, ([label, *(row[at] for at in chosen)] for label, row in rows.items()))
 
 
-def _cell(value: xr.DataArray, units: str, *, band: bool) -> str:
+def _beside(lever: xr.DataArray, cells: NDArray[np.float64]) -> Iterator[tuple[tuple[int, str], NDArray[np.float64]]]:
+    """The values of a lever that are shown, each with what it leads to."""
+    return ((each, cells[each[0]]) for each in _labels(lever))
+
+
+def _told_cell(cell: NDArray[np.float64], units: str, *, band: bool) -> str:
     """A number, the median of members, or their band."""
-    if PROBABILITY not in value.dims:
-        return number(float(value), units)
-    low, middle, high = value.values
-    return _reach(low, high, units) if band else number(middle, units)
+    if cell.ndim == 0:
+        return number(float(cell), units)
+    low, middle, high = map(float, cell)
+    return reach(low, high, units) if band else number(middle, units)
 
 
 def _fitting(lever: xr.DataArray, room: int) -> list[int]:
@@ -205,8 +206,8 @@ def _fitting(lever: xr.DataArray, room: int) -> list[int]:
         return list(range(lever.size))
     chosen = {int(each) for each in np.linspace(0, lever.size - 1, room).round()}
     own = base_places(lever).get(str(lever.name))
-    if own is not None and own not in chosen:
-        chosen = chosen - {min(chosen - {0, lever.size - 1}, key=lambda each: abs(each - own), default=-1)} | {own}
+    if own is not None and own not in chosen and room > 2:  # noqa: PLR2004 - the ends stay
+        chosen = chosen - {min(chosen - {0, lever.size - 1}, key=lambda each: abs(each - own))} | {own}
     return sorted(chosen)
 
 
@@ -215,11 +216,11 @@ def _title(lever: xr.DataArray) -> str:
     return long_name(lever) + (f" ({units})" if units else "")
 
 
-def _labels(lever: xr.DataArray) -> Iterator[tuple[int, str]]:
-    """The values of a lever, its own marked."""
+def _labels(lever: xr.DataArray, room: int = _ROWS) -> Iterator[tuple[int, str]]:
+    """The values of a lever that are shown, its own marked."""
     own = base_places(lever).get(str(lever.name))
-    for at, value in enumerate(lever.values):
-        yield at, f"{value:.6g}{' (base)' if at == own else ''}"
+    for at in _fitting(lever, room):
+        yield at, f"{float(lever.values[at]):.6g}{' (base)' if at == own else ''}"
 
 
 @dataclass(frozen=True)

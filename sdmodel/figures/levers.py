@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
-from ..dataset import base_places, lever_dims, long_name
+from ..dataset import base_places, held_places, long_name
 from .panels import model_lines
 from .style import GREY, LARGE, NORMAL, SMALL, legend_grid, told_units
 
@@ -25,10 +25,8 @@ _LEGEND, _SAMPLE = 124, 7
 
 def slice_at_base(run: xr.Dataset, shown: Sequence[str]) -> tuple[xr.Dataset, list[str]]:
     """The part of a run at the own values of the levers that are not shown, or their middle ones, and what is told of it."""
-    own = base_places(run)
-    places = {dim: own.get(dim, run.sizes[dim] // 2) for dim in lever_dims(run) if dim not in shown}
-    told = [valued(run[dim], place) for dim, place in places.items()]
-    return run.isel(places), told
+    places = held_places(run, shown)
+    return run.isel(places), [valued(run[dim], place) for dim, place in places.items()]
 
 
 def valued(lever: xr.DataArray, place: int) -> str:

@@ -94,11 +94,14 @@ def test_one_at_a_time_ranks_levers(tea: Path, sdmodel):
     lines = [line.split() for line in done.stdout.splitlines() if line.startswith((" room", " cooling"))]
     assert [line[0] for line in lines] == ["cooling", "room"]
     assert sorted(each.name for each in (tea / "runs").iterdir()) == ["a-cooling-time.nc", "a-room-temperature.nc"]
-    (tea / "d.vsc").write_text(
-        "10,M,1,,0\nTIME STEP=RANDOM_UNIFORM(0.1,0.2)\n".replace("TIME STEP", "room temperature")
-    )
-    many = sdmodel(*words, "-e", "d.vsc", "--force")
-    assert "'room temperature': swept" in many.stderr or "draws nothing but swept levers" in many.stderr
+    drawn = ("room temperature=RANDOM_UNIFORM(60,80)", "cooling time=RANDOM_UNIFORM(1,5)")
+    (tea / "d.vsc").write_text("\n".join(("10,M,1,,0", *drawn)))
+    many = sdmodel(*words, "-e", "d.vsc", "--force", "--json")
+    assert "'room temperature': swept, so not drawn" in many.stderr
+    (ranking,) = json.loads(many.stdout)["rankings"]
+    assert ranking["members"] == 10
+    assert sum(each["first"] for each in ranking["levers"]) == pytest.approx(1)
+    assert [each["lever"] for each in ranking["levers"]] == ["cooling time", "room temperature"]
 
 
 def test_a_stored_sweep_is_listed_shown_drawn_and_made_again(tea: Path, sdmodel):

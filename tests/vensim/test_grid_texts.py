@@ -17,13 +17,13 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9 ]{0,20}[A-Za-z0-9]", fullmatch=True).map(lambda name: " ".join(name.split()))
 
 
-@given(NAMES, NUMBERS, NUMBERS, st.none() | st.integers(0, 10**6), st.booleans())
+@given(NAMES, NUMBERS, NUMBERS, st.none() | st.integers(0, 10**6), st.sampled_from(["", "log", "LOG"]))
 def test_bounds_a_count_and_the_mark_of_factors_are_read_back(
-    name: str, low: float, high: float, count: int | None, logarithmic: bool
+    name: str, low: float, high: float, count: int | None, mark: str
 ):
     """What is written between colons is what is asked for, to the last digit."""
-    parts = [repr(low), repr(high), *([] if count is None else [str(count)]), *(["LOG"] if logarithmic else [])]
-    expected = Grid(name, (), (), low, high, count, logarithmic, WHERE)
+    parts = [repr(low), repr(high), *([] if count is None else [str(count)]), *filter(None, [mark])]
+    expected = Grid(name, (), (), low, high, count, bool(mark), WHERE)
     assert read_grid(f" {name} = {' : '.join(parts)} ") == expected
 
 
