@@ -17,6 +17,7 @@ from ..dataset import DATE, TIME
 from ..errors import Fault, ScenarioError
 from ..model import Integrator, Model
 from ..scenario import Design, grid_values
+from ..simulation import simulate
 from ..store import save_new_run, save_run
 from ..vensim import read_grid, read_savelist, read_scenario
 from .choice import wanted_names
@@ -28,7 +29,6 @@ from .making import (
     changes_option,
     default_name,
     integrator_option,
-    make_ordered,
     ordered_scenario,
     plain_name,
     record_of,
@@ -48,7 +48,7 @@ from .project import (
     scenario_path,
 )
 from .run import free_path, is_stored
-from .swept import Swept, cells_told, levers_told, print_rankings, print_swept, ranked_levers, swept_outcomes
+from .swept import cells_told, levers_told, print_rankings, print_swept, ranked_levers, swept_outcomes
 from .tables import note, print_json
 
 
@@ -64,6 +64,15 @@ class _Wish:
     drawn: bool
     as_json: bool
     force: bool
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A sweep that is stored: where, what it is, and where its figure is, if there is one."""
+
+    path: Path
+    run: xr.Dataset
+    picture: Path | None
 
 
 @click.command(
@@ -140,7 +149,7 @@ def command(
     read = model_read(order.model)
     values = _values(read, levers)
     order = replace(order, save=wanted_names(order, read))
-    one = make_ordered(order)  # tells, before any more work, what is wrong with changes, names and dates
+    one = _single(order, read)
     times = one[TIME].values
     outcomes = outcomes_of(dates, statistics, times, dated=DATE in one.coords) or (Outcome(at=float(times[-1])),)
     many = file is not None or count is not None or seed is not None
@@ -148,8 +157,16 @@ def command(
     wish = _Wish(runs_folder(folder), name, outcomes, memory, not bare, drawn, as_json, force)
     parts = [{lever: values[lever]} for lever in values] if apart else [values]
     targets = _targets(order, wish, parts)
-    stored = [_make(order, read, part, design, target, wish) for part, target in zip(parts, targets, strict=True)]
-    _tell(stored, order.save or (), wish, apart=apart)
+    made = [_make(order, read, part, design, target, wish) for part, target in zip(parts, targets, strict=True)]
+    with is_stored(made[0].path):
+        _tell(made, order.save or (), wish, apart=apart)
+
+
+def _single(order: Order, model: Model) -> xr.Dataset:
+    """The run without a sweep, which tells before any more work what is wrong with changes and names; its times are all runs'."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return simulate(model, scenario=ordered_scenario(order), save=order.save)
 
 
 def _values(model: Model, levers: Sequence[str]) -> dict[str, tuple[float, ...]]:
@@ -197,8 +214,8 @@ def _make(
     design: Design | None,
     target: tuple[Path | None, str],
     wish: _Wish,
-) -> tuple[Path, xr.Dataset]:
-    """Simulate and store one sweep."""
+) -> _Made:
+    """Simulate, store and draw one sweep."""
     with warnings.catch_warnings(record=True) as caught, members_bar(f"running {order.model.name}") as tell:
         warnings.simplefilter("always")
         run = sweep_levers(
@@ -212,43 +229,45 @@ def _make(
     swept = [line for line in str(run.attrs["changes"]).splitlines() if " = over " in line]
     run = run.assign_attrs(record | {"changes": "\n".join([*order.changes, *swept])})
     path, default = target
-    return save_run(run, path, force=wish.force) if path else save_new_run(run, wish.folder, default), run
+    where = save_run(run, path, force=wish.force) if path else save_new_run(run, wish.folder, default)
+    return _Made(where, run, _drawn(run, order.save or (), where, wish))
 
 
-def _tell(stored: Sequence[tuple[Path, xr.Dataset]], names: Sequence[str], wish: _Wish, *, apart: bool) -> None:
+def _tell(made: Sequence[_Made], names: Sequence[str], wish: _Wish, *, apart: bool) -> None:
     """What came out and where it is."""
-    told = []
-    for path, run in stored:
-        with is_stored(path):
-            swept = swept_outcomes(run, names, wish.outcomes)
-            picture = _draw(run, names, path, wish) if wish.drawn else None
-            told.append(_record(path, run, swept, picture))
-            if not (wish.as_json or apart):
-                print_swept(run, swept)
-    ranked = ranked_levers([run for _, run in stored], names, wish.outcomes) if apart else []
+    ranked = ranked_levers([each.run for each in made], names, wish.outcomes) if apart else []
     if wish.as_json:
+        told = [_record(each, names, wish) for each in made]
         print_json({"sweeps": told, "rankings": [vars(each) for each in ranked]} if apart else told[0])
         return
-    print_rankings(ranked)
-    for path, _ in stored:
-        click.echo(f"stored as {path}")
-    for each in told:
-        if each["figure"]:
-            click.echo(f"drawn in {each['figure']}")
+    if apart:
+        print_rankings(ranked)
+    else:
+        print_swept(made[0].run, swept_outcomes(made[0].run, names, wish.outcomes))
+    for each in made:
+        click.echo(f"stored as {each.path}")
+    for each in made:
+        if each.picture:
+            click.echo(f"drawn in {each.picture}")
 
 
-def _record(path: Path, run: xr.Dataset, swept: Sequence[Swept], picture: Path | None) -> dict[str, Any]:
+def _record(made: _Made, names: Sequence[str], wish: _Wish) -> dict[str, Any]:
     """A sweep for machines."""
     outcomes = [
-        {"name": each.name, "outcome": each.outcome, "units": each.units, "cells": cells_told(each)} for each in swept
+        {"name": each.name, "outcome": each.outcome, "units": each.units, "cells": cells_told(each)}
+        for each in swept_outcomes(made.run, names, wish.outcomes)
     ]
-    told = {"run": path.stem, "path": str(path), "figure": picture and str(picture), "model": run.attrs["model"]}
-    return told | {"not_finite": run.attrs.get(NOT_FINITE), "levers": levers_told(run), "outcomes": outcomes}
+    told = {"run": made.path.stem, "path": str(made.path), "figure": made.picture and str(made.picture)}
+    told |= {"model": made.run.attrs["model"], "not_finite": made.run.attrs.get(NOT_FINITE)}
+    return told | {"levers": levers_told(made.run), "outcomes": outcomes}
 
 
-def _draw(run: xr.Dataset, names: Sequence[str], path: Path, wish: _Wish) -> Path:
-    """A figure beside the sweep."""
+def _drawn(run: xr.Dataset, names: Sequence[str], path: Path, wish: _Wish) -> Path | None:
+    """A figure beside the sweep, if one is wanted."""
+    if not wish.drawn:
+        return None
     from .swept_figures import draw_sweep
 
     target = path.with_suffix(".png")
-    return draw_sweep(run, names, target, outcomes=wish.outcomes, title=path.stem, force=wish.force)
+    with is_stored(path):
+        return draw_sweep(run, names, target, outcomes=wish.outcomes, title=path.stem, force=wish.force)

@@ -107,14 +107,15 @@ def cells_told(swept: Swept) -> list[dict[str, Any]]:
 
 
 def _cells(values: xr.DataArray) -> NDArray[np.float64]:
-    """The numbers of a grid, shape (levers), or (levers, probabilities)."""
-    return np.asarray(values.transpose(*lever_dims(values), ...).values, dtype=float)
+    """The numbers of a grid, shape (levers, 1), or over members (levers, probabilities)."""
+    whole = values if PROBABILITY in values.dims else values.expand_dims(PROBABILITY, -1)
+    return np.asarray(whole.transpose(*lever_dims(values), PROBABILITY).values, dtype=float)
 
 
 def _plain(cell: NDArray[np.float64]) -> float | dict[str, float]:
     """A number, or the median of members with the ends of their band."""
-    if cell.ndim == 0:
-        return float(cell)
+    if cell.size == 1:
+        return float(cell[0])
     return dict(zip(("low", "median", "high"), map(float, cell), strict=True))
 
 
@@ -157,8 +158,11 @@ def _print_members(swept: Swept) -> None:
     if swept.differences is not None:
         columns |= {"difference from base": "right", "90 % of differences": "right"}
         parts.append(_cells(swept.differences))
-    across = lambda at: (_told_cell(part[at], swept.units, band=band) for part in parts for band in (False, True))  # noqa: E731
-    print_table(columns, ([label, *across(at)] for at, label in _labels(lever)))
+    rows = (
+        [label, *(_told_cell(part[at], swept.units, band=band) for part in parts for band in (False, True))]
+        for at, label in _labels(lever)
+    )
+    print_table(columns, rows)
 
 
 def _print_matrices(swept: Swept) -> None:
@@ -175,27 +179,21 @@ def _print_matrix(values: xr.DataArray, title: str, units: str, *, band: bool) -
     held = "".join(f", {long_name(values[dim])} at {float(values[dim][at]):.6g}" for dim, at in places.items())
     part = values.isel(places)
     down, across = (part[dim] for dim in shown)
-    rows = {
-        label: [_told_cell(each, units, band=band) for each in row] for (_, label), row in _beside(down, _cells(part))
-    }
+    cells = _cells(part)
+    rows = [(label, [_told_cell(each, units, band=band) for each in cells[at]]) for at, label in _labels(down)]
     labels = [label for _, label in _labels(across, across.size)]
-    width = max(len(text) for row in (labels, *rows.values()) for text in row)
+    width = max(len(text) for row in (labels, *(row for _, row in rows)) for text in row)
     chosen = _fitting(across, max(2, (terminal_width() - _FIRST - len(_title(down))) // (width + 3)))
     left_out = f", {len(chosen)} of {len(labels)} values" if len(chosen) < len(labels) else ""
     click.echo(f"{title}{held}\nacross: {_title(across)}{left_out}")
     columns = {_title(down): "left"} | {labels[at]: "right" for at in chosen}
-    print_table(columns, ([label, *(row[at] for at in chosen)] for label, row in rows.items()))
-
-
-def _beside(lever: xr.DataArray, cells: NDArray[np.float64]) -> Iterator[tuple[tuple[int, str], NDArray[np.float64]]]:
-    """The values of a lever that are shown, each with what it leads to."""
-    return ((each, cells[each[0]]) for each in _labels(lever))
+    print_table(columns, ([label, *(row[at] for at in chosen)] for label, row in rows))
 
 
 def _told_cell(cell: NDArray[np.float64], units: str, *, band: bool) -> str:
     """A number, the median of members, or their band."""
-    if cell.ndim == 0:
-        return number(float(cell), units)
+    if cell.size == 1:
+        return number(float(cell[0]), units)
     low, middle, high = map(float, cell)
     return reach(low, high, units) if band else number(middle, units)
 
