@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis import attribute_levers, compare_members, compare_runs, find_sensitivities
+    from .analysis import attribute_levers, compare_members, compare_runs, find_sensitivities, sweep_levers
     from .checking import check_model, find_loops, find_paths
     from .comparison import quantiles, share_where
     from .ensemble import run_ensemble
@@ -59,6 +59,7 @@ _HOMES = {
     "share_where": ("comparison", "share_where"),
     "simulate": ("simulation", "simulate"),
     "write_report": ("report", "write_report"),
+    "sweep_levers": ("analysis", "sweep_levers"),
 }
 """Where each public name lives."""
 
@@ -97,6 +98,7 @@ __all__ = [
     "save_run",
     "share_where",
     "simulate",
+    "sweep_levers",
     "write_report",
 ]
 

@@ -26,6 +26,8 @@ PROBABILITY = "probability"
 """The dimension of quantiles over members."""
 BLOCK = "members_in_a_block"
 """The attribute of a stored ensemble that tells how many members lie, and are read, together."""
+BASE = "base"
+"""The attribute of a lever's dimension that tells the lever's own value, which is among those along the dimension."""
 PROVENANCE = ("model", "model_sha256", "integrator", "engine", "created")
 """Attributes that every run has."""
 
@@ -57,7 +59,8 @@ def make_run(
     elements = [model.elements[each] for each in values]
     ranges = model.range_identifiers
     _check_names(members, (TIME, DATE, *ranges.values()))
-    variables = {model.identifiers[each.key]: _variable(each, values[each.key], ranges, members) for each in elements}
+    named = {model.identifiers[each.key]: each for each in elements}
+    variables = {name: _variable(name, each, values[each.key], ranges, members) for name, each in named.items()}
     _check_names(members, [name for name, each in variables.items() if each.dims != (name,)])
     coordinates: dict[str, Any] = {TIME: ((TIME,), np.asarray(times, dtype=float), _time_attributes(model))}
     coordinates |= _label_coordinates(model, elements, ranges)
@@ -164,6 +167,30 @@ def member_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
     return tuple(str(dim) for dim in variable.dims if dim != TIME and not _is_subscript(variable, dim))
 
 
+def lever_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
+    """The dimensions along which constants have values, in order: member dimensions whose coordinate is named after a constant."""
+    arrays = (
+        [variable] if isinstance(variable, xr.DataArray) else sorted(variable.values(), key=lambda each: -each.ndim)
+    )
+    ordered = dict.fromkeys(dim for each in arrays for dim in member_dims(each))  # a dataset's own order is by chance
+    return tuple(dim for dim in ordered if dim in variable.coords and "long_name" in variable[dim].attrs)
+
+
+def base_places(values: xr.DataArray | xr.Dataset) -> dict[str, int]:
+    """Where along each lever's dimension its own value stands; nothing of those whose own value is not there."""
+    found: dict[str, int] = {}
+    for dim in lever_dims(values):
+        places = np.flatnonzero(values[dim].values == values[dim].attrs.get(BASE, np.nan))
+        found |= {dim: int(places[0])} if places.size else {}
+    return found
+
+
+def held_places(values: xr.DataArray | xr.Dataset, shown: Collection[str]) -> dict[str, int]:
+    """Where along their dimensions the levers are held that are not shown: at their own values, else in the middle."""
+    own = base_places(values)
+    return {dim: own.get(dim, values.sizes[dim] // 2) for dim in lever_dims(values) if dim not in shown}
+
+
 def dates_of(years: NDArray[np.float64]) -> NDArray[Any]:
     """The dates of decimal years, to the second: the first of January and that fraction of the year's length."""
     whole = np.floor(years)
@@ -196,9 +223,9 @@ def _dimension_names(element: Element, ranges: Mapping[str, str]) -> tuple[str, 
 
 
 def _variable(
-    element: Element, value: Any, ranges: Mapping[str, str], members: Mapping[str, xr.Variable]
+    name: str, element: Element, value: Any, ranges: Mapping[str, str], members: Mapping[str, xr.Variable]
 ) -> xr.Variable:
-    """One element's values with their dimensions and attributes."""
+    """One element's values with their dimensions and attributes; a constant keeps the dimension of its own name."""
     constant = element.kind == "constant"
     own = (*(() if constant else (TIME,)), *_dimension_names(element, ranges))
     array = np.asarray(value, dtype=float)
@@ -209,7 +236,7 @@ def _variable(
     variable = xr.Variable(names, array, _attributes(element))
     for dim in members if constant and len(names) > len(own) else ():
         first = variable.isel({dim: 0})
-        variable = first if bool((variable == first).all()) else variable
+        variable = first if dim != name and bool((variable == first).all()) else variable
     return variable
 
 

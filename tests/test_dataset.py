@@ -103,6 +103,12 @@ def test_a_lever_may_be_its_own_dimension() -> None:
     assert find_variable(run, "Room").attrs["units"] == "°C"
 
 
+def test_a_lever_of_one_value_is_its_own_dimension_still() -> None:
+    """A grid of one value is a grid."""
+    run = make_run(TEA, TIMES, {"room": np.array([18.0])}, dims={"room": [18.0]})
+    assert run.indexes["room"].tolist() == [18]
+
+
 @pytest.mark.parametrize("name", ["time", "tier", "price", "date"])
 def test_a_member_dimension_must_not_take_another_name(name: str) -> None:
     """Otherwise it would silently become the coordinate of something else."""

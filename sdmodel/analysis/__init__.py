@@ -14,6 +14,7 @@ from .questions import Question, questions_of
 from .recorded import LookupDifference, recorded_model
 from .reduction import EXACT
 from .sensitivity import IMPORTANCE, find_sensitivities
+from .sweeping import sweep_levers
 from .terms import (
     ANALYSIS,
     ATTRIBUTION,
@@ -52,4 +53,5 @@ __all__ = [
     "find_sensitivities",
     "questions_of",
     "recorded_model",
+    "sweep_levers",
 ]

@@ -17,7 +17,7 @@ from ..comparison import MEASURES, first_in_rank, quantiles
 from ..dataset import MEMBER, TIME, long_name, make_run
 from ..errors import AnalysisError
 from ..model import Cell, Element, Integrator, Model, bindings, labels_of, spell
-from ..scenario import Design, Scenario, constant_values, merge, own_values
+from ..scenario import Design, Scenario, cell_values, constant_values, merge
 from ..simulation import NotFiniteWarning, Progress, ScenarioLike, memory_bytes, merged, simulate
 from .game import SLAB, Game, game_of
 from .levers import Move, levers_of
@@ -143,11 +143,10 @@ def _order(
     if not elements:
         message = "attribution: constants alone are asked for, which no lever moves over time; name variables with --on"
         raise AnalysisError(message)
-    touched = {cell.key for cell in constant_values(model, merge([start, whole]))}
-    base = own_values(model, touched) | constant_values(model, start)
+    base = cell_values(model, constant_values(model, whole), start)
     levers = levers_of(model, whole, base, groups, drawn=design.cells if design else ())
     kept = tuple(cell for element in elements for cell in _grid(model, element) if cell is not None)
-    game = game_of(model, levers, kept, base, baseline=start, design=design, integrator=integrator)
+    game = game_of(model, levers, kept, baseline=start, design=design, integrator=integrator)
     sampled = pairs if pairs is not None else PAIRS if len(levers) > EXACT else None
     return _Order(game, elements, sampled, seed)
 

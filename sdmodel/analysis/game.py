@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model import Cell, Integrator, Model
-from ..scenario import Design, Scenario, Subsets, merge, own_values
+from ..scenario import Design, Scenario, Subsets, cell_values, merge
 from ..simulation import Repetition, prepare
 from .levers import Move
 
@@ -109,19 +109,18 @@ def game_of(
     model: Model,
     levers: Sequence[Move],
     kept: Sequence[Cell],
-    base: Mapping[Cell, float],
     *,
     baseline: Scenario,
     design: Design | None = None,
     integrator: Integrator | None = None,
     told: Told = lambda _: None,
 ) -> Game:
-    """The game of some levers over `base`, the values of constants where none is moved, and over what a design draws."""
+    """The game of some levers over a baseline, and over what a design draws."""
     owners = {cell: place for place, lever in enumerate(levers) for cell in lever.values}
     moved = {cell: value for lever in levers for cell, value in lever.values.items()}
     drawn = design.cells if design else ()
     cells = tuple(dict.fromkeys((*moved, *drawn)))
-    known = own_values(model, {cell.key for cell in cells}) | dict(base)
+    known = cell_values(model, cells, baseline)
     bases = np.repeat([[known[cell] for cell in cells]], design.count if design else 1, axis=0).astype(float)
     if design:
         places = [cells.index(cell) for cell in drawn]

@@ -76,8 +76,8 @@ def _change(line: str) -> Change:
     try:
         return read_change(line)
     except ScenarioError:
-        name, mark, rest = re.split(r"\s*([\[=(])", line, maxsplit=1) if re.search(r"[\[=(]", line) else (line, "", "")
-        return read_change(f'"{name}"{mark}{rest}')
+        name, *rest = re.split(r"\s*([\[=(])", line, maxsplit=1)
+        return read_change(f'"{name}"{"".join(rest)}')
 
 
 def with_recorded_constants(run: xr.Dataset, name: str) -> xr.Dataset:

@@ -23,6 +23,7 @@ _COMMANDS = {
     "check": "Tell every fault and doubt of a model.",
     "loops": "Find feedback loops and their polarity.",
     "attribute": "Tell what each lever of a scenario contributes.",
+    "sweep": "Run a grid over the values of levers.",
     "ensemble": "Simulate many members and tell their spread.",
     "sensitivity": "Tell which constants matter to an outcome.",
     "fit": "Tell how well a stored run agrees with observations.",

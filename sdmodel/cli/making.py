@@ -79,7 +79,11 @@ def ordered_scenario(order: Order) -> Scenario:
 
 def default_name(order: Order) -> str:
     """What a run is called that its user did not name: after its scenarios, else after its model."""
-    name = "+".join(each.name for each in order.scenarios) or order.model.stem
+    return plain_name("+".join(each.name for each in order.scenarios) or order.model.stem)
+
+
+def plain_name(name: str) -> str:
+    """A name for a file: without odd signs, and not too long to be numbered."""
     plain = _ODD.sub("-", name).strip(" .-") or "run"
     return plain.encode()[:_LONGEST].decode(errors="ignore")
 

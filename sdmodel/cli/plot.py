@@ -9,13 +9,15 @@ import click
 import xarray as xr
 
 from ..analysis import ANALYSIS, ATTRIBUTION, attributed_names
-from ..dataset import MEMBER, member_dims
+from ..dataset import DATE, MEMBER, TIME, lever_dims, member_dims
 from ..errors import FigureError
 from ..store import find_run, is_ensemble, open_run
-from .headlines import check_name
+from .headlines import check_name, headline_names
+from .moments import at_option, outcomes_of, over_option
 from .pictures import draw_runs, shared_headlines
 from .project import check_drawable, force_option, on_option, runs_folder, runs_option
 from .spread import bands_option, draw_bands, note_broken, note_unfinished
+from .swept_figures import draw_sweep
 from .tables import patience
 
 
@@ -23,6 +25,8 @@ from .tables import patience
 @click.argument("runs", nargs=-1, required=True, metavar="RUN ...")
 @on_option("A variable to draw (default: the panels, or else the headlines, of the first run that all have)")
 @click.option("-o", "output", metavar="FILE", help="A .png, .svg or .pdf file (default: RUN.png beside the runs).")
+@at_option
+@over_option
 @click.option("--title", metavar="TEXT", help="A title above the figure.")
 @bands_option
 @click.option(
@@ -35,6 +39,8 @@ def command(
     runs: tuple[str, ...],
     names: tuple[str, ...],
     output: str | None,
+    dates: tuple[str, ...],
+    statistics: tuple[str, ...],
     title: str | None,
     bands: tuple[float, ...],
     spaghetti: int,
@@ -47,7 +53,8 @@ def command(
 
     The page beside the model (`ai_compute.figure.csv`) says which variables share a panel; else every headline has one.
     Observations beside the model are points over the lines. Of an ensemble the median and bands of the headlines are drawn,
-    with single runs as lines over them; of an attribution, its wedges. RUN is the name of a stored run, or the path of its file.
+    with single runs as lines over them; of a sweep, lines coloured by the value of its first lever, or with --at or --over a map
+    of its first two; of an attribution, its wedges. RUN is the name of a stored run, or the path of its file.
     """
     place = runs_folder(folder)
     paths = [find_run(run, place) for run in runs]
@@ -57,9 +64,18 @@ def command(
     check_drawable([target], force=force)
     for name in names:
         check_name(name, opened)
+    only = opened[paths[0].stem]
     attributions = [name for name, run in opened.items() if run.attrs.get(ANALYSIS) == ATTRIBUTION]
+    swept = len(opened) == 1 and not attributions and bool(lever_dims(only))
+    outcomes = outcomes_of(dates, statistics, only[TIME].values, dated=DATE in only.coords)
+    if outcomes and not (swept and len(lever_dims(only)) > 1):
+        message = "--at and --over: draw maps of a sweep over two levers or more; leave them out, or name one such run"
+        raise FigureError(message)
     if attributions:
         _draw_wedges(opened, attributions, names, target, title, force=force)
+    elif swept:
+        shown = names or headline_names(only)
+        draw_sweep(only, shown, target, outcomes=outcomes, title=title, logarithmic=logarithmic, force=force)
     elif any(is_ensemble(path) for path in paths):
         _check_members(opened)
         with patience("reading the members"):

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 
-from ..dataset import DATE, TIME, find_variable, member_dims
+from ..analysis import ANALYSIS
+from ..comparison import Outcome
+from ..dataset import DATE, TIME, find_variable, lever_dims, long_name, member_dims
 from ..errors import DatasetError, ReportError
 from ..report import write_report
 from ..store import find_run, open_run
+from .headlines import has_variable, headline_names
 from .moments import at_option, outcomes_of
 from .pictures import picture_of
 from .project import force_option, on_option, runs_folder, runs_option
 from .spread import note_unfinished
+from .swept_figures import sweep_figure
 from .tables import patience
 
 
@@ -65,8 +70,23 @@ def command(
     with patience("writing the report"):
         single = {path: opened[name] for name, path in paths.items() if not member_dims(opened[name])}
         picture = picture_of(single, names=names) if single else None
-        write_report(opened, target, on=names, at=moments, title=title, picture=picture, force=force)
+        further = _sweeps(opened, names, moments)
+        write_report(opened, target, on=names, at=moments, title=title, picture=picture, further=further, force=force)
     click.echo(f"written to {target} ({_size(target)})")
+
+
+def _sweeps(runs: Mapping[str, xr.Dataset], names: Sequence[str], moments: Sequence[float]) -> dict[str, Figure]:
+    """The figures of sweeps, by their headings: over two levers or more a map of the first date."""
+    found = {}
+    for called, run in runs.items():
+        levers = lever_dims(run)
+        if not levers or ANALYSIS in run.attrs:
+            continue
+        shown = [name for name in names or headline_names(run) if has_variable(run, name)]
+        outcomes = [Outcome(at=moments[0] if moments else float(run[TIME].values[-1]))] if len(levers) > 1 else []
+        told = " and ".join(long_name(run[each]) for each in levers)
+        found[f"Sweep {called}: {told}"] = sweep_figure(run, shown, outcomes=outcomes)
+    return found
 
 
 def _check_known(name: str, runs: Mapping[str, xr.Dataset]) -> None:

@@ -141,8 +141,10 @@ def _largest_gap(stored: xr.Dataset, again: xr.Dataset) -> Gap | None:
 def _gap(stored: xr.DataArray, again: xr.DataArray | None) -> Gap | None:
     """How far a variable is from what it was; another shape, or a number where none was, is as far as can be."""
     name = long_name(stored)
-    if again is not None and stored.attrs.get("kind") == "constant" and set(again.dims) < set(stored.dims):
-        again = again.broadcast_like(stored)  # the members made again may all have the same number
+    if again is not None and set(again.dims) < set(stored.dims):
+        lacking = [stored.sizes[dim] for dim in stored.dims if dim not in again.dims]
+        if stored.attrs.get("kind") == "constant" or set(lacking) == {1}:
+            again = again.broadcast_like(stored)  # the members made again may all have the same number, or be one
     if again is None or dict(stored.sizes) != dict(again.sizes):
         return Gap(name, np.inf, np.inf, None)
     before, after = stored.values, again.transpose(*stored.dims).values

@@ -11,7 +11,7 @@ import click
 import xarray as xr
 
 from ..analysis import ANALYSIS, ATTRIBUTION, attributed_names
-from ..dataset import MEMBER, TIME, find_variable, long_name, member_dims
+from ..dataset import MEMBER, TIME, base_places, find_variable, long_name, member_dims
 from ..store import find_run, is_ensemble, open_run
 from .attribution import moment_of, print_attribution, told_attribution
 from .headlines import Line, headline_lines, headline_names, print_headlines
@@ -27,6 +27,7 @@ from .spread import (
     spreads_of,
     where_option,
 )
+from .swept import levers_told
 from .tables import exact, note, number, patience, print_json, print_table
 
 _FIRST = (
@@ -111,6 +112,7 @@ def _show_ensemble(
 
 def _show_run(path: Path, stored: xr.Dataset, statements: Sequence[str], *, as_json: bool) -> None:
     """Where a run comes from and what it holds."""
+    levers, stored = levers_told(stored), _at_base(path, stored)
     shares = shares_of(stored, statements)
     members = math.prod(stored.sizes[dim] for dim in member_dims(stored))
     if members > 1:
@@ -122,6 +124,7 @@ def _show_run(path: Path, stored: xr.Dataset, statements: Sequence[str], *, as_j
         variables = [vars(line) for line in every]
         told: dict[str, Any] = {"run": path.stem, "path": str(path), "attributes": record}
         told |= {"headlines": [vars(line) for line in lines], "variables": variables}
+        told |= {"levers": levers} if levers else {}
         print_json(told | ({"shares": [vars(each) for each in shares]} if statements else {}))
         return
     print_table({"": "left", path.stem: "fold"}, ((name, _short(str(value))) for name, value in record.items()))
@@ -137,6 +140,15 @@ def _show_run(path: Path, stored: xr.Dataset, statements: Sequence[str], *, as_j
     if moving:
         columns = {"variable": "fold", "kind": "left", "units": "fold", "start": "right", "end": "right"}
         print_table(columns, ([line.name, kinds[line.name], line.units, *_ends_of(line)] for line in moving))
+
+
+def _at_base(path: Path, stored: xr.Dataset) -> xr.Dataset:
+    """Of a sweep the run at the levers' own values, which is told; any other run as it is."""
+    own = base_places(stored)
+    if own:
+        told = ", ".join(f"{long_name(stored[dim])} {exact(float(stored[dim][at]))}" for dim, at in own.items())
+        note(f"numbers are those at the levers' own values, {told}; `sdmodel plot {path.stem}` draws the others")
+    return stored.isel(own)
 
 
 def _record(run: xr.Dataset) -> dict[str, object]:

@@ -172,13 +172,13 @@ def _spreads(variable: xr.DataArray, times: xr.DataArray) -> Iterator[Spread]:
     variable = variable if TIME in variable.dims else variable.expand_dims({TIME: times})
     units, left_out = str(variable.attrs.get("units", "")), int(variable.attrs[LEFT_OUT])
     levels = [float(each) for each in variable[PROBABILITY].values]
-    for name, part in _labelled(variable):
+    for name, part in labelled(variable):
         rows = part.transpose(PROBABILITY, TIME).values
         found = {level: tuple(map(float, row)) for level, row in zip(levels, rows, strict=True)}
         yield Spread(name, units, tuple(map(float, times.values)), found, left_out)
 
 
-def _labelled(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+def labelled(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """The first labels of a variable with the name that each has."""
     dims = subscript_dims(variable)
     places = list(itertools.product(*(range(variable.sizes[dim]) for dim in dims)))
@@ -192,7 +192,7 @@ def _labelled(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
 
 def _shares(statement: str, share: xr.DataArray, members: int) -> Iterator[Share]:
     named = share.rename(None).assign_attrs(long_name=statement)
-    for name, part in _labelled(named):
+    for name, part in labelled(named):
         chosen = part.to_dataset(name="share")
         chosen = chosen.isel({TIME: few_times(part[TIME].values)}) if TIME in part.dims else chosen
         times = chosen[TIME].values if TIME in chosen.dims else np.empty(0)
@@ -214,10 +214,11 @@ def spread_rows(spread: Spread, bands: Sequence[float]) -> Iterator[list[str]]:
     for width in bands:
         low, high = (spread.quantiles[round((1 + side * width) / 2, 9)] for side in (-1, 1))
         ends = zip(low, high, strict=True)
-        yield [f"  {100 * width:.4g} % of members", "", *(_reach(a, b, spread.units) for a, b in ends)]
+        yield [f"  {100 * width:.4g} % of members", "", *(reach(a, b, spread.units) for a, b in ends)]
 
 
-def _reach(low: float, high: float, units: str) -> str:
+def reach(low: float, high: float, units: str) -> str:
+    """A band by its ends, or the one number that it is."""
     ends = number(low, units), number(high, units)
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"
 

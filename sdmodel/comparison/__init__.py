@@ -43,6 +43,7 @@ from .shares import (
     interaction_weights,
     measure_weights,
 )
+from .sweeps import from_base, lever_ranges, shares_first
 
 __all__ = [
     "AGREEMENT",
@@ -68,11 +69,13 @@ __all__ = [
     "differences_from",
     "differing_constants",
     "first_in_rank",
+    "from_base",
     "gaps_of",
     "group_rows",
     "grouped_by",
     "interaction_weights",
     "interpolated",
+    "lever_ranges",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_error",
@@ -83,6 +86,7 @@ __all__ = [
     "quantiles",
     "root_mean_square_error",
     "share_where",
+    "shares_first",
     "single_runs",
     "squared_correlation",
     "standings_of",

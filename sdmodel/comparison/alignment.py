@@ -104,16 +104,8 @@ def interpolated(times: Numbers, values: NDArray[Any], wanted: Numbers) -> Numbe
     A stored time needs no number beside it to be finite.
     """
     numbers = np.asarray(values, dtype=float)
-    if len(times) == 1:
-        return np.repeat(numbers, len(wanted), axis=0)
-    after = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
-    share = np.clip((wanted - times[after - 1]) / (times[after] - times[after - 1]), 0.0, 1.0)
-    share = np.where(share < _COINCIDE, 0.0, np.where(share > 1 - _COINCIDE, 1.0, share))
-    share = share.reshape(-1, *(1,) * (numbers.ndim - 1))
-    low, high = numbers[after - 1], numbers[after]
-    with np.errstate(invalid="ignore", over="ignore"):
-        between = (1 - share) * low + share * high
-    return np.where(share == 0.0, low, np.where(share == 1.0, high, between))
+    before, after, share = _brackets(times, wanted)
+    return _between(numbers[before], numbers[after], share)
 
 
 def values_at(variable: xr.DataArray, wanted: Numbers, dims: Sequence[str]) -> Numbers:
@@ -124,11 +116,31 @@ def values_at(variable: xr.DataArray, wanted: Numbers, dims: Sequence[str]) -> N
     if TIME not in variable.dims:
         level = np.asarray(variable.transpose(*dims).values, dtype=float)
         return np.broadcast_to(level, (len(wanted), *level.shape))
-    times = np.asarray(variable[TIME].values, dtype=float)
-    first = max(0, int(np.searchsorted(times, wanted.min())) - 1)
-    last = int(np.searchsorted(times, wanted.max())) + 2
-    part = variable.isel({TIME: slice(first, last)}).transpose(TIME, *dims)
-    return interpolated(times[first:last], part.values, wanted)
+    before, after, share = _brackets(np.asarray(variable[TIME].values, dtype=float), wanted)
+    between = (share > 0) & (share < 1)
+    needed = np.unique(np.concatenate([np.where(share < 1, before, after), after[between]]))
+    part = np.asarray(variable.isel({TIME: needed}).transpose(TIME, *dims).values, dtype=float)
+    low, high = (np.minimum(np.searchsorted(needed, each), len(needed) - 1) for each in (before, after))
+    if not between.any():
+        return part[np.where(share < 1, low, high)]
+    return _between(part[low], part[high], share)
+
+
+def _brackets(times: Numbers, wanted: Numbers) -> tuple[NDArray[np.intp], NDArray[np.intp], Numbers]:
+    """The positions of the stored times around each wanted one, and how far it is from the first to the second, 0 to 1."""
+    after = np.clip(np.searchsorted(times, wanted), min(1, len(times) - 1), len(times) - 1)
+    before = np.maximum(after - 1, 0)
+    length = np.where(after > before, times[after] - times[before], 1.0)
+    share = np.clip((wanted - times[before]) / length, 0.0, 1.0) * (after > before)
+    return before, after, np.where(share < _COINCIDE, 0.0, np.where(share > 1 - _COINCIDE, 1.0, share))
+
+
+def _between(low: Numbers, high: Numbers, share: Numbers) -> Numbers:
+    """Numbers that are so far from the first, shape (wanted, ...), to the second; at its ends the very numbers there."""
+    spread = share.reshape(-1, *(1,) * (low.ndim - 1))
+    with np.errstate(invalid="ignore", over="ignore"):
+        between = (1 - spread) * low + spread * high
+    return np.where(spread == 0.0, low, np.where(spread == 1.0, high, between))
 
 
 def labels_along(variable: xr.DataArray, dims: Sequence[str]) -> Iterator[tuple[tuple[int, ...], tuple[str, ...]]]:

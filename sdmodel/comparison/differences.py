@@ -103,9 +103,9 @@ def differing_constants(runs: Mapping[str, xr.Dataset]) -> list[ConstantDifferen
 def gaps_of(
     before: xr.Dataset, after: xr.Dataset, names: Sequence[str] = (), *, run: str = ""
 ) -> tuple[list[Gap], list[str]]:
-    """The gap of every label of every variable of single runs that moves, the largest share first, and names that have none.
+    """The gap of every label of every variable of single runs that moves, the largest share first, and names without one.
 
-    They are held against each other at the stored times of the first within those of the second, which is interpolated
+    Without one are variables, and labels of them, that are not in both. The others are held against each other at the stored times of the first within those of the second, which is interpolated
     linearly where it has not stored one. `names` restricts the variables.
 
     Raises
@@ -121,6 +121,7 @@ def gaps_of(
         apart = [name for name, pair in paired if pair is None]
     else:
         pairs, apart = pairs_of(before, after)
+    apart += [with_labels(pair.name, [label]) for pair in pairs for label in pair.labels_left_out]
     gaps: list[Gap] = []
     if times.size:
         sizes = _sizes(before)

@@ -109,14 +109,15 @@ def _differences(
     """Quantiles of the difference of one variable, and the shares of members in which it is above and below zero."""
     dims = subscript_dims(pair.before)
     levels, left_out = np.asarray(probabilities, dtype=float), 0
-    pieces, above, below = [], [], []
+    pieces: list[Numbers] = []
+    above: list[Numbers] = []
+    below: list[Numbers] = []
     for values in _pieces(pair, times, dims, members):
         known = np.isfinite(values).sum(axis=-1)
-        with np.errstate(invalid="ignore"):
-            above.append(np.where(known, (values > 0).sum(axis=-1) / np.maximum(known, 1), np.nan))
-            below.append(np.where(known, (values < 0).sum(axis=-1) / np.maximum(known, 1), np.nan))
-        found, lacking = sorted_quantiles(values, levels)
-        pieces.append(found)
+        for found, side in ((above, values > 0), (below, values < 0)):
+            found.append(np.where(known, side.sum(axis=-1) / np.maximum(known, 1), np.nan))
+        ordered, lacking = sorted_quantiles(values, levels)
+        pieces.append(ordered)
         left_out = max(left_out, lacking)
     coords = {dim: pair.before[dim] for dim in dims} | {TIME: times}
     attributes = pair.before.attrs | {"long_name": long_name(pair.before), LEFT_OUT: left_out}
@@ -136,10 +137,11 @@ def _pieces(pair: Pair, times: Numbers, dims: Sequence[str], members: int) -> It
         wanted = times[start : start + step]
         with reading(f"'{pair.name}'"):
             first, second = (_over_members(each, wanted, dims) for each in (pair.before, pair.after))
+        difference = np.empty((len(wanted), *first.shape[1:-1], members))
         with np.errstate(invalid="ignore", over="ignore"):
-            difference = second - first
-        whole = np.broadcast_to(difference, (*difference.shape[:-1], members))
-        yield np.where(np.isfinite(whole), whole, np.nan)
+            np.subtract(second, first, out=difference)
+        difference[~np.isfinite(difference)] = np.nan
+        yield difference
 
 
 def _over_members(variable: xr.DataArray, wanted: Numbers, dims: Sequence[str]) -> Numbers:

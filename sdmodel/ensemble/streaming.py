@@ -148,6 +148,11 @@ def _options(
     return {"scenario": merged(scenario), "integrator": integrator, "save": names, "threads": threads}
 
 
+def design_record(design: Design) -> dict[str, Any]:
+    """What a run whose members a design draws tells of it."""
+    return {DESIGN: design.text, DIGEST: design.digest, "design_method": design.method, "seed": design.seed}
+
+
 def _record(template: xr.Dataset, model: Model, design: Design) -> dict[str, Any]:
     """The attributes of a few members as those of the ensemble: with its design, without what those few alone tell."""
     drawn = tuple(f"'{spell(model, cell)}' is set to " for cell in design.cells)
@@ -155,8 +160,7 @@ def _record(template: xr.Dataset, model: Model, design: Design) -> dict[str, Any
     own = {name: value for name, value in template.attrs.items() if name not in ("not_finite", "remarks")}
     changes = [line for line in str(own["changes"]).splitlines() if not line.endswith(f" = over {MEMBER}")]
     own["changes"] = "\n".join(changes)  # what is drawn is told by the design
-    told = {DESIGN: design.text, DIGEST: design.digest, "design_method": design.method, "seed": design.seed}
-    return own | told | ({"remarks": "\n".join(remarks)} if remarks else {})
+    return own | design_record(design) | ({"remarks": "\n".join(remarks)} if remarks else {})
 
 
 def _slab_members(template: xr.Dataset, count: int, memory: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence, Sized
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -70,7 +71,7 @@ def check_distinct(runs: Sized, names: Sized) -> None:
         raise FigureError(message)
 
 
-def legend_grid(handles: Sequence[Sequence[Line2D]], width: int, sample: int) -> tuple[list[Line2D], int]:
+def legend_grid(handles: Sequence[Sequence[Artist]], width: int, sample: int) -> tuple[list[Artist], int]:
     """Handles of a legend, each sequence of them beginning a line, in the order that matplotlib wants, and how many stand in a line.
 
     As many are in a line as fit a `width` in letters, with `sample` letters for each line that is shown beside its words.
@@ -108,11 +109,11 @@ def dress(axes: Axes, title: str, units: str, columns: int, *, above: int = 0) -
 def scale_numbers(axes: Axes, units: str, values: NDArray[np.float64]) -> None:
     """Keep the numbers of the y axis short: a power of a thousand moves into the label; small heights start at zero."""
     finite = np.abs(values[np.isfinite(values)])
-    largest = float(finite.max()) if finite.size else 0.0
-    power = _shorten(axes.yaxis, largest)
+    power = _shorten(axes.yaxis, values)
     if power:
         _name_units(axes, _with_power(units, power), spare=8)
     if finite.size and np.nanmin(values[np.isfinite(values)]) >= 0:
+        largest = float(finite.max())
         level = finite.min() == largest
         axes.set_ylim(
             bottom=0 if level or finite.min() <= largest / 2 else None, top=1.5 * largest or 1 if level else None
@@ -121,15 +122,14 @@ def scale_numbers(axes: Axes, units: str, values: NDArray[np.float64]) -> None:
 
 def scale_across(axes: Axes, units: str, values: NDArray[np.float64], *, prefix: str = "") -> None:
     """Keep the numbers of the x axis short, with units below; a power of a thousand moves there, too."""
-    finite = np.abs(values[np.isfinite(values)])
-    power = _shorten(axes.xaxis, float(finite.max()) if finite.size else 0.0)
+    power = _shorten(axes.xaxis, values)
     told = _with_power(_UNITS.get(units, units.replace("_", " ")), power)
     axes.set_xlabel(", ".join(filter(None, (prefix, told))), fontsize=NORMAL, color=GREY)
 
 
-def _shorten(axis: Axis, largest: float) -> int:
+def _shorten(axis: Axis, values: NDArray[np.float64]) -> int:
     """Write few numbers along an axis, without a power of ten that they share, which is given back."""
-    power = 0 if largest == 0 or _PLAIN[0] <= largest < _PLAIN[1] else 3 * math.floor(math.log10(largest) / 3)
+    power = power_of(values)
     axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10.0**power:.10g}".replace("-", "\u2212")))
     return power
@@ -137,6 +137,12 @@ def _shorten(axis: Axis, largest: float) -> int:
 
 def _with_power(units: str, power: int) -> str:
     return f"$10^{{{power}}}$ {units}".strip() if power else units
+
+
+def power_of(values: NDArray[np.float64]) -> int:
+    """The power of ten, a multiple of three, by which numbers are divided to be short; 0 if they are."""
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+    return 0 if largest == 0 or _PLAIN[0] <= largest < _PLAIN[1] else 3 * math.floor(math.log10(largest) / 3)
 
 
 def scale_logarithmic(axes: Axes, above: NDArray[np.float64], *, seen: float = math.inf) -> None:
@@ -164,8 +170,12 @@ def tell_logarithmic(axes: Axes) -> None:
 
 def _name_units(axes: Axes, units: str, spare: int = 0) -> None:
     """Units beside an axis, on lines that fit; `spare` letters take no room."""
-    told = _UNITS.get(units, units.replace("_", " "))
-    axes.set_ylabel(_folded(told, _LABEL + spare), fontsize=NORMAL, color=GREY)
+    axes.set_ylabel(_folded(told_units(units), _LABEL + spare), fontsize=NORMAL, color=GREY)
+
+
+def told_units(units: str) -> str:
+    """Units as a page says them."""
+    return _UNITS.get(units.casefold(), units.replace("_", " "))
 
 
 def _power(value: float, _place: object = None) -> str:

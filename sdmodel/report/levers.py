@@ -31,7 +31,7 @@ def attribution_section(name: str, found: xr.Dataset, asked: list[str]) -> Secti
     lines = "\n".join(line for own in levers.values() for line in own)
     told = (
         f"What each lever of {ends[1]} contributes: alone, in the mean over all orders in which levers may be moved (Shapley), "
-        f"which adds up to the whole, and moved last. {found.attrs['runs']:,} runs, {found.attrs['method']}."
+        f"which adds up to the whole, and moved last. {found.attrs['runs']:,} runs, {found.attrs['method']}{_members(found)}."
     )
     if not whole:
         return Section(
@@ -41,6 +41,11 @@ def attribution_section(name: str, found: xr.Dataset, asked: list[str]) -> Secti
     tables = [_table(each) for each in whole]
     alt = f"contributions of {', '.join(levers)} to {', '.join(each.name for each in whole)} over time"
     return Section(f"Levers of {name}", (Text(told), Text(lines, code=True), Picture(figure, alt), *tables))
+
+
+def _members(found: xr.Dataset) -> str:
+    members = int(found.attrs["members"])
+    return f"; means of {members:,} members, each run with and without each lever" if members > 1 else ""
 
 
 def _moves(part: Attributed) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -13,9 +11,9 @@ from matplotlib.figure import Figure
 
 from ..errors import ReportError
 from ..extras import load_extra
+from ..figures import figure_bytes
 
 _TEMPLATE = "page.html"
-_SILENT = {"Date": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +88,5 @@ def _held(part: Text | Cells | Picture) -> Any:
     """What the template shows of a part; a picture as the address that is itself the picture."""
     if not isinstance(part, Picture):
         return part
-    drawn = io.BytesIO()
-    part.figure.savefig(drawn, format="svg", metadata=_SILENT)
-    coded = base64.b64encode(drawn.getvalue()).decode("ascii")
+    coded = base64.b64encode(figure_bytes(part.figure, "svg")).decode("ascii")
     return {"source": f"data:image/svg+xml;base64,{coded}", "alt": part.alt}
-
-
-def rows_of(rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """Rows of a table that nothing changes any more."""
-    return tuple(tuple(row) for row in rows)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ..analysis import changes_between, compare_runs, recorded_model
 from ..comparison import ConstantDifference, Gap, Standing, quantiles, standings_of
 from ..dataset import MEMBER, PROBABILITY, TIME, find_variable, long_name
-from ..errors import DatasetError, SdmodelError
+from ..errors import DatasetError, ReportError, SdmodelError
 from ..figures import plot_bands, plot_runs
 from ..numerals import exact, number
 from ..scenario import Lever, find_levers
@@ -32,11 +32,17 @@ Runs = Mapping[str, xr.Dataset]
 
 
 def headlines_of(runs: Runs, names: Sequence[str]) -> list[str]:
-    """The variables of those names that all runs have; without names, what the first run lists, else its stocks."""
+    """The variables of those names that all runs have; if there are none, what the first run lists, else what moves in it."""
     first = next(iter(runs.values()))
-    listed = list(names) or str(first.attrs.get("headlines", "")).splitlines()
+    listed = str(first.attrs.get("headlines", "")).splitlines()
+    moving = [long_name(each) for each in first.data_vars.values() if TIME in each.dims]
     stocks = [long_name(each) for each in first.data_vars.values() if each.attrs.get("kind") == "stock"]
-    return [name for name in listed or stocks[:_PANELS] if all(_has(run, name) for run in runs.values())]
+    for wanted in (names, listed, stocks[:_PANELS], moving[:_PANELS]):
+        found = [name for name in wanted if all(_has(run, name) for run in runs.values())]
+        if found:
+            return found
+    message = f"the runs {', '.join(runs)} have no variable in common; report on each by itself"
+    raise ReportError(message)
 
 
 def headline_section(runs: Runs, names: Sequence[str], at: Sequence[float], picture: Figure | None) -> Section:

@@ -80,7 +80,7 @@ def report_on(
 ) -> Report:
     """The same page as records."""
     attributions = {name: run for name, run in runs.items() if run.attrs.get(ANALYSIS) == ATTRIBUTION}
-    ensembles = {name: run for name, run in runs.items() if MEMBER in run.dims and name not in attributions}
+    ensembles = {name: run for name, run in runs.items() if member_dims(run) == (MEMBER,)}
     single = {name: run for name, run in runs.items() if not member_dims(run)}
     moments = list(at) or _moments(next(iter(runs.values())))
     sections: list[Section] = []

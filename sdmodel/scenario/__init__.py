@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .application import (
+    cell_values,
     constant_cells,
     constant_values,
-    own_values,
     with_constants,
     with_tables,
 )
@@ -24,6 +24,7 @@ from .distributions import (
     signature,
     wrong_with,
 )
+from .grids import Grid, grid_values
 from .levers import Lever, find_levers
 from .records import Change, Scenario, merge
 from .sampling import (
@@ -50,6 +51,7 @@ __all__ = [
     "Design",
     "Distribution",
     "Free",
+    "Grid",
     "Lever",
     "Method",
     "Optimisation",
@@ -62,14 +64,15 @@ __all__ = [
     "Term",
     "Variation",
     "antithetic_orders",
+    "cell_values",
     "columns_of",
     "constant_cells",
     "constant_values",
     "every_subset",
     "find_levers",
+    "grid_values",
     "make_design",
     "merge",
-    "own_values",
     "parted",
     "prefixes",
     "signature",

@@ -83,16 +83,18 @@ def constant_values(model: Model, scenario: Scenario) -> dict[Cell, float]:
     return values
 
 
-def own_values(model: Model, names: Iterable[str]) -> dict[Cell, float]:
-    """What the model itself gives the constants with those keys, cell by cell in their own units."""
-    values: dict[Cell, float] = {}
-    for name in names:
+def cell_values(model: Model, cells: Iterable[Cell], scenario: Scenario | None = None) -> dict[Cell, float]:
+    """What cells of constants are, each in its own units: as the scenario sets them, else as the model does."""
+    known: dict[Cell, float] = {}
+    wanted = list(cells)
+    for name in dict.fromkeys(cell.key for cell in wanted):
         for equation in model.elements[name].equations:
             own = equation.expression
             numbers = own if isinstance(own, Numbers) else Numbers([float(own)])
-            cells = (Cell(name, labels) for labels, _ in bindings(model.subscripts, equation))
-            values |= {cell: numbers.at(index) for index, cell in enumerate(cells)}
-    return values
+            bound = (Cell(name, labels) for labels, _ in bindings(model.subscripts, equation))
+            known |= {cell: numbers.at(index) for index, cell in enumerate(bound)}
+    known |= constant_values(model, scenario) if scenario else {}
+    return {cell: known[cell] for cell in wanted}
 
 
 def _spread(change: Change, cells: list[Cell]) -> dict[Cell, float]:

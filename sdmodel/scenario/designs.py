@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import Fault, ScenarioError
 from ..model import Cell, Model, spell
-from .application import constant_values, own_values
+from .application import cell_values
 from .columns import Column, columns_of, sampled_columns
 from .distributions import Distribution, Steps
 from .records import Scenario
@@ -130,9 +130,8 @@ def _asked(sampling: Sampling, count: int | None, *, file: bool) -> int | None:
 
 def _base(model: Model, columns: Sequence[Column], scenario: Scenario | None) -> NDArray[np.float64]:
     """What each cell is when nothing varies it, shape (cells, 1)."""
-    set_ = constant_values(model, scenario) if scenario else {}
-    known = own_values(model, {column.cell.key for column in columns}) | set_
-    return np.array([[known[column.cell]] for column in columns], dtype=float)
+    values = cell_values(model, (column.cell for column in columns), scenario)
+    return np.array([[values[column.cell]] for column in columns], dtype=float)
 
 
 def _named(model: Model, cell: Cell) -> str:

@@ -6,6 +6,7 @@ from .changes import read_change, read_scenario, scenario_from_text
 from .data import Points, read_data
 from .document import Document, read_document
 from .formulas import read_formula
+from .grids import read_grid
 from .optimisation import read_optimisation, read_payoff
 from .reader import model_from_text, read_model
 from .samples import read_samples, samples_text
@@ -22,6 +23,7 @@ __all__ = [
     "read_data",
     "read_document",
     "read_formula",
+    "read_grid",
     "read_model",
     "read_optimisation",
     "read_payoff",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdmodel.comparison import common_times, interpolated
@@ -20,6 +20,7 @@ def _run(times: np.ndarray, **values: np.ndarray) -> xr.Dataset:
     return xr.Dataset(variables, {"time": times})
 
 
+@settings(deadline=None)
 @given(STEPS, st.data())
 def test_between_stored_times_values_are_linear_and_at_them_exact(steps: list[float], data: st.DataObject):
     """As NumPy interpolates; a stored time has the very number that is stored."""
@@ -55,6 +56,7 @@ def test_common_times_are_those_of_the_first_within_the_second():
     assert list(common_times(_run(np.array([5.0])), first)) == [5]
 
 
+@settings(deadline=None)
 @given(st.integers(2, 9), st.integers(0, 40), st.integers(1, 5))
 def test_what_is_read_of_a_variable_is_what_lies_around_the_times(count: int, start: int, length: int):
     """Some times alone give the same numbers as all of them."""

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -32,6 +32,7 @@ def _gap(before: np.ndarray, after: np.ndarray, **options: object) -> Gap:
     return gap
 
 
+@settings(deadline=None)
 @given(FINITE)
 def test_a_gap_is_the_largest_distance_and_its_share_of_the_largest_size(values: np.ndarray):
     """Where it is, what both are there, and the same distance from either side."""
@@ -47,6 +48,7 @@ def test_a_gap_is_the_largest_distance_and_its_share_of_the_largest_size(values:
     assert _gap(after, before).absolute == gap.absolute
 
 
+@settings(deadline=None)
 @given(FINITE, st.sampled_from([2.0**power for power in (-20, -3, 5, 30)]))
 def test_a_share_does_not_depend_on_the_units(values: np.ndarray, factor: float):
     """The distance grows with them, the share stays."""
@@ -55,6 +57,7 @@ def test_a_share_does_not_depend_on_the_units(values: np.ndarray, factor: float)
     assert scaled.absolute == factor * gap.absolute
 
 
+@settings(deadline=None)
 @given(ANY)
 def test_where_one_alone_has_a_number_is_counted_and_nothing_else_of_it(values: np.ndarray):
     """Two that have none, or are infinite alike, are the same."""
@@ -98,6 +101,7 @@ def test_what_rounding_leaves_is_no_gap():
     assert [gap.name for gap in gaps_of(first, second)[0] if gap.exceeds()] == ["Error"]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(1, 12), st.floats(-50, 50), st.floats(-50, 50))
 def test_straight_lines_are_the_same_on_any_time_axis(first: int, second: int, slope: float, start: float):
     """Linear interpolation is exact on them, so that no gap comes from the times."""
@@ -130,6 +134,19 @@ def test_every_label_has_its_gap():
     (gap,), _ = gaps_of(before, after, ["price[high]"])
     assert gap.name == "Price[high]"
     assert differences_from(before, after, ["price"])["price"].sizes == {"time": 6, "tier": 2}
+
+
+def test_a_label_that_one_run_lacks_is_named():
+    """What both have is compared."""
+    runs = [
+        _run(np.zeros(6))
+        .assign_coords(tier=("tier", labels, {"kind": "subscript"}))
+        .assign(price=(("time", "tier"), np.ones((6, 2))))
+        for labels in (["a", "b"], ["b", "c"])
+    ]
+    gaps, apart = gaps_of(*runs)
+    assert [gap.name for gap in gaps] == ["Stock", "price[b]"]
+    assert apart == ["price[a]", "price[c]"]
 
 
 def test_values_stand_side_by_side_and_are_nothing_outside_of_a_run():

@@ -26,6 +26,7 @@ def _ensemble(values: np.ndarray, *, step: float = 1.0, **attributes: str) -> xr
     return xr.Dataset({"stock": stock}, {"time": times, "member": np.arange(values.shape[1])}, attributes)
 
 
+@settings(deadline=None)
 @given(arrays.arrays(float, st.tuples(st.just(2), st.integers(1, 4), st.integers(1, 8)), elements=ANY))
 def test_quantiles_are_of_the_differences_of_members_that_have_one(values: np.ndarray):
     """And the shares above and below zero are of the same members."""

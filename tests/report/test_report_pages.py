@@ -188,7 +188,7 @@ def test_nothing_is_overwritten_unasked(runs, tmp_path):
 
 
 REFUSED = {
-    "no runs": (lambda runs: write_report({}, "r.html"), ReportError, "no runs to report on"),
+    "no runs": (lambda _: write_report({}, "r.html"), ReportError, "no runs to report on"),
     "another ending": (lambda runs: write_report(runs, "r.pdf"), ReportError, "let it end in .html"),
     "no run": (lambda runs: write_report({"x": runs["base"].drop_attrs()}, "r.html"), DatasetError, "is not a run"),
 }

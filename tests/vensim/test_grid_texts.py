@@ -1,0 +1,68 @@
+"""Levers with their values as users type them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdmodel.errors import ScenarioError
+from sdmodel.scenario import Grid
+from sdmodel.vensim import read_grid
+
+WHERE = "--lever"
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9 ]{0,20}[A-Za-z0-9]", fullmatch=True).map(lambda name: " ".join(name.split()))
+
+
+@given(NAMES, NUMBERS, NUMBERS, st.none() | st.integers(0, 10**6), st.sampled_from(["", "log", "LOG"]))
+def test_bounds_a_count_and_the_mark_of_factors_are_read_back(
+    name: str, low: float, high: float, count: int | None, mark: str
+):
+    """What is written between colons is what is asked for, to the last digit."""
+    parts = [repr(low), repr(high), *([] if count is None else [str(count)]), *filter(None, [mark])]
+    expected = Grid(name, (), (), low, high, count, bool(mark), WHERE)
+    assert read_grid(f" {name} = {' : '.join(parts)} ") == expected
+
+
+@given(NAMES, st.lists(NUMBERS, min_size=1, max_size=8))
+def test_listed_values_are_read_back(name: str, values: list[float]):
+    """Between commas stands one value each."""
+    assert read_grid(f"{name}={','.join(map(repr, values))}") == Grid(name, (), tuple(values), where=WHERE)
+
+
+def test_labels_quotes_and_names_alone_are_understood():
+    """As everywhere in Vensim's files."""
+    assert read_grid("growth[chat, code]") == Grid("growth", ("chat", "code"), where=WHERE)
+    assert read_grid('"a:b=c"=1') == Grid("a:b=c", (), (1.0,), where=WHERE)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_grid_or_is_refused(text: str):
+    """Nothing that is typed ends in a traceback, and what is refused says how to write it."""
+    refused = ""
+    try:
+        read_grid(text)
+    except ScenarioError as fault:
+        refused = str(fault)
+    assert not refused or re.fullmatch(r"--lever: .*; write 'name=low:high:count'.*", refused, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x=", "gets no values"),
+        ("x=1:2:3:4", "colons stand between"),
+        ("x=1:log", "colons stand between"),
+        ("x=1:2:2.5", "'2.5' is no count"),
+        ("x=1,,2", "'' is no number"),
+        ("x=1e999", "too large"),
+        ("=3", "is no lever"),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, told: str):
+    """The part that does not fit is named."""
+    with pytest.raises(ScenarioError, match=told):
+        read_grid(text)
