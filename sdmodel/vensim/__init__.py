@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from .changes import read_change, read_scenario
+from .comparing import Difference, DifferenceKind, compare_documents
 from .data import Points, read_data
 from .document import Document, read_document
+from .formatting import format_document, reformatted
 from .formulas import read_formula
 from .optimisation import read_optimisation, read_payoff
 from .reader import model_from_text, read_model
@@ -15,8 +17,12 @@ from .sketch import read_sketch, sketch_from_text
 from .writing import scenario_text
 
 __all__ = [
+    "Difference",
+    "DifferenceKind",
     "Document",
     "Points",
+    "compare_documents",
+    "format_document",
     "model_from_text",
     "read_change",
     "read_data",
@@ -30,6 +36,7 @@ __all__ = [
     "read_savelist",
     "read_scenario",
     "read_sketch",
+    "reformatted",
     "samples_text",
     "sampling_of_ranges",
     "sampling_text",

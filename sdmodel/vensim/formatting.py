@@ -77,7 +77,9 @@ def _block(document: Document, part: Part, end: str) -> str:
     segment, statement = part.segment, part.statement
     assert statement is not None  # noqa: S101 - the caller asks for it
     units, comment = one_line(document.slice(segment.units)), document.slice(segment.comment)
-    right = statement.right + (document.text[statement.right : statement.right + 1] == "(" and statement.kind == "lookup")
+    right = statement.right + (
+        document.text[statement.right : statement.right + 1] == "(" and statement.kind == "lookup"
+    )
     lines = [
         *_left(document.text[segment.main.start : right], end),
         *_right(document.text[right : segment.main.end], end),
