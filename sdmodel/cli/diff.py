@@ -93,7 +93,7 @@ def _name(difference: Difference) -> str:
 def _lines(difference: Difference, name: str, width: int) -> Iterator[str]:
     old, new = difference.old, difference.new
     head = f"{name:{width}}  {difference.kind:<10}"
-    if difference.kind == "sketch" or difference.kind == "layout":
+    if difference.kind in ("sketch", "layout"):
         yield f"{head}  {new or 'only blanks, line breaks or spelling'}".rstrip()
     elif difference.kind in ("added", "removed") or (difference.kind == "view" and not (old and new)):
         yield from _one_sided(head, "-" if old else "+", old or new)

@@ -16,7 +16,7 @@ from ..dataset import TIME
 from ..errors import SdmodelError
 from ..model import key
 from ..vensim import model_from_text, read_savelist
-from .headlines import HEADLINES, headline_lines, headline_names, has_variable, round_times
+from .headlines import HEADLINES, has_variable, headline_lines, headline_names, round_times
 from .project import savelist_beside
 from .revisions import Version
 from .tables import note, number, patience, print_table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 
 import click
 
@@ -57,9 +58,12 @@ def command(
 
 def _diff(document: Document, text: str) -> list[str]:
     """The lines that a new text changes, as a unified diff."""
-    names = document.path, f"{document.path} (formatted)"
-    lines = (each.replace("\r\n", "\n").replace("\r", "\n").splitlines(keepends=True) for each in (document.text, text))
-    return list(difflib.unified_diff(*lines, *names))
+    before, after = (_lines(each) for each in (document.text, text))
+    return list(difflib.unified_diff(before, after, document.path, f"{document.path} (formatted)"))
+
+
+def _lines(text: str) -> list[str]:
+    return [f"{line}\n" for line in re.split(r"\r\n?|\n", text)]
 
 
 def _tell(path: str, blocks: int, *, differs: bool, written: bool) -> None:

@@ -36,12 +36,13 @@ def version_of(given: str, model: str | None) -> Version:
         return _of_file(Path(given))
     revision, colon, path = given.partition(":")
     if colon and path:
-        return Version(given, _blob(revision, path, given, Path.cwd()), _beside(path))
+        return Version(given, _blob(revision, path, given, Path.cwd(), given), _beside(path))
     if given.lower().endswith(".mdl"):
         return _of_file(model_path(given))
     meant = model_path(model)
-    content = _blob(revision, f"./{meant.name}", given, meant.parent)
-    return Version(f"{revision}:{meant.as_posix()}", content, meant)
+    name = f"{revision}:{meant.as_posix()}"
+    content = _blob(revision, f"./{meant.name}", given, meant.parent, name)
+    return Version(name, content, meant)
 
 
 def two_versions(old: str | None, new: str | None, model: str | None) -> tuple[Version, Version]:
@@ -55,7 +56,8 @@ def two_versions(old: str | None, new: str | None, model: str | None) -> tuple[V
     if old is not None and new is not None:
         return version_of(old, model), version_of(new, model)
     if old is not None and (os.path.lexists(old) or (":" not in old and old.lower().endswith(".mdl"))):
-        return version_of(_HEAD, old), version_of(old, None)
+        after = version_of(old, model)
+        return version_of(_HEAD, old), after
     before = version_of(old or _HEAD, model)
     return before, _of_file(before.path)
 
@@ -79,13 +81,12 @@ def _of_file(path: Path) -> Version:
     return Version(str(path), read_bytes(path, error=ModelError, wanted="the .mdl file"), path)
 
 
-def _blob(revision: str, path: str, given: str, folder: Path) -> bytes:
+def _blob(revision: str, path: str, given: str, folder: Path, name: str) -> bytes:
     """The bytes of a file in a revision; an empty revision is what is staged."""
     _check_revision(revision, given, folder)
     found = run_git("cat-file", "blob", f"{revision}:{path}", folder=folder)
     if found.returncode:
-        where = f"{revision}:{path.removeprefix('./')}"
-        raise ModelError([Fault(where, "git has no such file there; write REV:path, with the path it had then")])
+        raise ModelError([Fault(name, "git has no such file there; write REV:path, with the path it had then")])
     return found.stdout
 
 

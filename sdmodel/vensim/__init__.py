@@ -6,8 +6,9 @@ from .changes import read_change, read_scenario
 from .comparing import Difference, DifferenceKind, compare_documents
 from .data import Points, read_data
 from .document import Document, read_document
-from .formatting import format_document, reformatted
+from .formatting import compared_text, format_document, reformatted
 from .formulas import read_formula
+from .merging import Merge, merge_documents
 from .optimisation import read_optimisation, read_payoff
 from .reader import model_from_text, read_model
 from .samples import read_samples, samples_text
@@ -20,9 +21,12 @@ __all__ = [
     "Difference",
     "DifferenceKind",
     "Document",
+    "Merge",
     "Points",
     "compare_documents",
+    "compared_text",
     "format_document",
+    "merge_documents",
     "model_from_text",
     "read_change",
     "read_data",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -10,9 +11,10 @@ from ..model import key
 from .document import Document
 from .fields import comment_of, group_of, one_line, units_of
 from .grammar import SyntaxProblemError, parse
-from .parts import Part, body_meaning, meaning_of, parts_of, tail_start, whole_text
+from .parts import Part, body_meaning, parts_of, tail_start, whole_text
 from .pieces import LINE_END, Line, comments_in, filled, lines_of, unbroken, with_line_ends
 from .segments import blanked, cut
+from .sheets import sheets_of
 
 _STARS = "*" * 56
 
@@ -38,6 +40,27 @@ def format_document(document: Document, *, by_group: bool = False) -> str:
     tail = document.text[tail_start(document) :]
     body = (end * 2).join(texts)
     return head + body + ((end * 2 if tail else end) if texts else "") + tail
+
+
+def compared_text(document: Document) -> str:
+    """The text of a document for a comparison by lines: equations in canonical form, each view of the sketch as one
+    line that changes when the view does, and the settings; all with one line end, without what no eye sees.
+
+    Raises
+    ------
+    ModelError
+        If the text cannot be cut into blocks.
+    """
+    text, tail = format_document(document), len(document.text) - tail_start(document)
+    equations = text[: len(text) - tail]
+    lines = [f"*{sheet.name}: {len(sheet.records)} lines, {_stamp(sheet.text)}" for sheet in sheets_of(document)]
+    others = ("graph", "setting")
+    rest = [document.text[each.start : each.end].rstrip("\r\n") for each in document.segments if each.kind in others]
+    return with_line_ends(equations, "\n") + "".join(f"{line}\n" for line in [*lines, *rest])
+
+
+def _stamp(text: str) -> str:
+    return hashlib.sha256(with_line_ends(text, "\n").encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def reformatted(document: Document) -> list[tuple[str, Place]]:

@@ -75,7 +75,8 @@ class Line(NamedTuple):
 def lines_of(text: str) -> list[Line]:
     """The author's lines, with continuations joined and runs of blanks made one; empty lines are left out."""
     lines: list[Line] = []
-    depth, words, joined = 0, [], False
+    words: list[str] = []
+    depth, joined = 0, False
     for kind, piece in pieces_of(text):
         if kind == "break":
             lines.append(Line(depth, words))

@@ -1,0 +1,187 @@
+"""Three versions of a model's text into one, variable by variable: what different people changed does not clash."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import Fault
+from .document import Document
+from .formatting import line_end, part_text
+from .merging_sketches import merged_tail
+from .parts import Part, parts_of, tail_start, whole_text
+from .pieces import with_line_ends
+from .reader import model_of
+from .threeway import merged_order, merged_value
+
+Id = tuple[str, str, str, tuple[str, ...], int]
+"""What a part is: kind, macro, name, left-hand subscripts, and its number among those that agree in all of this."""
+
+MARKS = 7
+"""Characters of a mark of a conflict, as git has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """The merged text; the names of what both sides changed, which stand in it between marks; what else is to be told.
+
+    `faults` are those of the merged model that neither side has, such as the use of a variable that the other removed.
+    """
+
+    text: str
+    conflicts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is left for a person to decide."""
+        return not self.conflicts and not self.faults
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A part of one version: its text, the blanks behind it, and its form whatever its layout."""
+
+    part: Part
+    text: str
+    gap: str
+    form: str
+
+
+@dataclass
+class _Side:
+    """One version: its parts in order, by what they are."""
+
+    document: Document
+    items: dict[Id, _Item] = field(default_factory=dict)
+
+    def group(self, each: Id) -> str | None:
+        """The group that a part stands in, if this version has it."""
+        return self.items[each].part.group if each in self.items else None
+
+
+def merge_documents(base: Document, ours: Document, theirs: Document, *, marks: int = MARKS) -> Merge:
+    """What two sides made of one document, together: blocks, groups, views with their records, and settings.
+
+    A block that one side changed is taken from it; one that both changed differently, or that one changed and the other
+    removed, stands as both have it between git's marks. Layout is no change. A line of the sketch that both changed is
+    merged field by field, ours where a field clashes, which is told.
+    """
+    end = line_end(ours)
+    base, theirs = _with_ends(base, end), _with_ends(theirs, end)
+    notes: list[str] = []
+    body, conflicts = _body(_side(base), _side(ours), _side(theirs), end, marks, notes)
+    tail, clashes = merged_tail(base, ours, theirs, notes, marks)
+    text = body + tail
+    conflicts += clashes
+    faults = () if conflicts else tuple(_new_faults(text, ours, theirs))
+    return Merge(text, tuple(conflicts), tuple(dict.fromkeys(notes)), faults)
+
+
+def _with_ends(document: Document, end: str) -> Document:
+    """The same document with another line end."""
+    text = with_line_ends(document.text, end)
+    return document if text == document.text else Document(document.path, text, document.encoding)
+
+
+def _side(document: Document) -> _Side:
+    parts = parts_of(document)
+    starts = [*(part.segment.start for part in parts[1:]), tail_start(document)]
+    side = _Side(document)
+    seen: Counter[tuple[object, ...]] = Counter()
+    for part, following in zip(parts, starts, strict=False):
+        what = (part.kind, part.scope, part.key if part.kind != "text" else whole_text(document, part), part.subscripts)
+        gap = document.text[part.segment.end : following]
+        form = part_text(document, part, "\n")
+        side.items[(*what, seen[what])] = _Item(part, whole_text(document, part), gap, form)
+        seen[what] += 1
+    return side
+
+
+def _body(base: _Side, ours: _Side, theirs: _Side, end: str, marks: int, notes: list[str]) -> tuple[str, list[str]]:
+    """The equations, and the names of those that clash."""
+    chosen: dict[Id, _Item] = {}
+    conflicts: list[str] = []
+    for each in dict.fromkeys([*ours.items, *theirs.items]):
+        was, mine, other = (side.items.get(each) for side in (base, ours, theirs))
+        taken, clash = merged_value(was, mine, other, same=_same_form)
+        if clash:
+            conflicts.append(_name(each, mine or other))
+            chosen[each] = _conflict(mine, other, conflicts[-1], end, marks)
+        elif taken is not None:
+            chosen[each] = taken
+    moved = [
+        each
+        for each in chosen
+        if base.group(each) == ours.group(each) and theirs.group(each) not in (base.group(each), None)
+    ]
+    order = merged_order(
+        list(base.items),
+        list(ours.items),
+        list(theirs.items),
+        chosen,
+        begins=lambda each: each[0] == "group",
+        moved=moved,
+    )
+    notes += _regrouped(order, chosen, base, ours, theirs)
+    head = ours.document if ours.items or not theirs.items else theirs.document
+    first = next(iter(parts_of(head)), None)
+    start = head.text[: first.segment.start if first else tail_start(head)]
+    return start + "".join(_joined(order, chosen, end)), conflicts
+
+
+def _same_form(one: _Item | None, other: _Item | None) -> bool:
+    """Whether two versions of a part differ in layout at most."""
+    return (one and one.form) == (other and other.form)
+
+
+def _name(each: Id, item: _Item | None) -> str:
+    """What a part is called in messages."""
+    kind, scope, _, subscripts, _ = each
+    name = item.part.name if item else each[2]
+    inside = f"[{','.join(subscripts)}]" if subscripts else ""
+    before = f"{kind} " if kind in ("group", "macro") else f"{scope}: " if scope else ""
+    return f"{before}{name}{inside}"
+
+
+def _conflict(ours: _Item | None, theirs: _Item | None, name: str, end: str, marks: int) -> _Item:
+    """What both sides have, between git's marks."""
+    item = ours or theirs
+    assert item is not None  # noqa: S101 - one side has it
+    mine, other = (f"{each.text}{end}" if each else "" for each in (ours, theirs))
+    text = f"{'<' * marks} ours: {name}{end}{mine}{'=' * marks}{end}{other}{'>' * marks} theirs: {name}"
+    return _Item(item.part, text, item.gap, text)
+
+
+def _joined(order: Sequence[Id], chosen: Mapping[Id, _Item], end: str) -> Iterator[str]:
+    """The texts with the blanks between them; where there are none, an empty line."""
+    for number, each in enumerate(order):
+        item = chosen[each]
+        yield item.text
+        last = number == len(order) - 1
+        yield item.gap if end in item.gap else (end if last else end * 2)
+
+
+def _regrouped(
+    order: Sequence[Id], chosen: Mapping[Id, _Item], base: _Side, ours: _Side, theirs: _Side
+) -> Iterator[str]:
+    """What is to be told of blocks that stand in another group than the sides put them into."""
+    group = ""
+    for each in order:
+        if each[0] == "group":
+            group = chosen[each].part.name
+        if each[0] != "block":
+            continue
+        was, mine, other = (side.group(each) for side in (base, ours, theirs))
+        wanted = other if mine in (was, None) and other is not None else mine
+        if wanted is not None and wanted != group:
+            yield f"'{chosen[each].part.name}' stands in group '{group}' now, not in '{wanted}'"
+
+
+def _new_faults(text: str, ours: Document, theirs: Document) -> Iterator[Fault]:
+    """What is wrong with the merged model and with neither side."""
+    known = {fault.what for side in (ours, theirs) for fault in model_of(side)[1]}
+    _, faults = model_of(Document(ours.path, text, ours.encoding))
+    yield from (fault for fault in dict.fromkeys(faults) if fault.what not in known)
