@@ -22,6 +22,7 @@ from .revisions import Version
 from .tables import note, number, patience, print_table
 
 _DATES = 4
+_TINY = 0.001
 _NOISE = 1e-12
 """A smaller share is the rounding of sums in another order."""
 
@@ -96,8 +97,15 @@ def _rows(effects: Sequence[Effect]) -> Iterator[list[str]]:
     for each in effects:
         head = [each.name, each.units] if each.name != before else ["", ""]
         numbers = number(each.old, each.units), number(each.new, each.units)
-        yield [*head, f"{each.time:.10g}", *numbers, f"{each.percent:+.3g} %" if each.differs else "same"]
+        yield [*head, f"{each.time:.10g}", *numbers, _share(each)]
         before = each.name
+
+
+def _share(effect: Effect) -> str:
+    """The difference in per cent, as far as a reader cares for its digits."""
+    if not effect.differs or math.isnan(effect.percent):
+        return "" if effect.differs else "same"
+    return f"{effect.percent:+.3g} %" if abs(effect.percent) >= _TINY else f"under {_TINY} %"
 
 
 def _run(version: Version) -> xr.Dataset | None:

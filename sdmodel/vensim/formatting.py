@@ -11,7 +11,7 @@ from ..model import key
 from .document import Document
 from .fields import comment_of, group_of, one_line, units_of
 from .grammar import SyntaxProblemError, parse
-from .parts import Part, body_meaning, parts_of, tail_start, whole_text
+from .parts import Part, body_meaning, meaning_of, parts_of, tail_start, whole_text
 from .pieces import LINE_END, Line, comments_in, filled, lines_of, unbroken, with_line_ends
 from .segments import blanked, cut
 from .sheets import sheets_of
@@ -167,11 +167,13 @@ def _same_block(document: Document, part: Part, text: str) -> bool:
     marks = document.slice(old.supplementary).strip(), text[new.supplementary.start : new.supplementary.end].strip()
     if not same or bool(marks[0]) != bool(marks[1]) or comments_in(main) != comments_in(before):
         return False
+    if "".join(blanked(main).split()) != "".join(blanked(before).split()):
+        return False
     try:
-        tree, was = parse(blanked(main)), parse(blanked(before))
+        tree = parse(blanked(main))
     except SyntaxProblemError:
         return False
-    return body_meaning(str(tree.data), tree.children) == body_meaning(str(was.data), was.children)
+    return body_meaning(str(tree.data), tree.children[1:]) == meaning_of(document, part)
 
 
 def _same_group(document: Document, part: Part, text: str) -> bool:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from .segments import QUOTED
-
-PieceKind = Literal["comment", "quoted", "string", "rows", "blank", "break", "text"]
 
 WIDTH = 78
 """Characters of a line before Vensim would continue it on the next."""
@@ -18,7 +16,7 @@ _CONTINUATION = r"\\[ \t]*(?:\r\n?|\n)"
 _PIECE = re.compile(
     rf"(?P<quoted>{QUOTED})|(?P<string>(?<![\w$'.&%#@?])'[^']*')"
     rf"|(?P<rows>\bTABBED[\s_]+ARRAY\s*\([^)]*\))"
-    rf"|(?P<blank>{_CONTINUATION}|[^\S\r\n]+)|(?P<break>\r\n?|\n)|(?P<text>[^\W_]+|.)",
+    rf"|(?P<blank>{_CONTINUATION}|[^\S\r\n]+)|(?P<break>\r\n?|\n)|(?P<text>[\w.$&%#@?]+|[-+*/^=<>(),;:!\[\]]+|.)",
     re.IGNORECASE | re.DOTALL,
 )
 _BRACE = re.compile(r"[{}]")
@@ -28,9 +26,9 @@ _TAB = 4
 
 
 class Piece(NamedTuple):
-    """A stretch of an equation's text and what it is."""
+    """A stretch of an equation's text and what it is: `comment`, `quoted`, `string`, `rows`, `blank`, `break` or `text`."""
 
-    kind: PieceKind
+    kind: str
     text: str
 
 
@@ -44,9 +42,8 @@ def pieces_of(text: str) -> Iterator[Piece]:
         else:
             found = _PIECE.match(text, position)
             assert found is not None  # noqa: S101 - the pattern takes any character
-            kind: PieceKind = found.lastgroup  # type: ignore[assignment] # one of the names above
             end = found.end()
-            yield Piece(kind, found.group())
+            yield Piece(found.lastgroup or "", found.group())
         position = end
 
 
