@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 from ..errors import Fault
 from .document import Document
@@ -42,12 +43,13 @@ class Merge:
 
 @dataclass(frozen=True)
 class _Item:
-    """A part of one version: its text, the blanks behind it, and its form whatever its layout."""
+    """A part of one version: its text, the blanks behind it, and whether it needs lines of its own."""
 
+    document: Document
     part: Part
     text: str
     gap: str
-    form: str
+    alone: bool = False
 
 
 @dataclass
@@ -94,8 +96,7 @@ def _side(document: Document) -> _Side:
     for part, following in zip(parts, starts, strict=False):
         what = (part.kind, part.scope, part.key if part.kind != "text" else whole_text(document, part), part.subscripts)
         gap = document.text[part.segment.end : following]
-        form = part_text(document, part, "\n")
-        side.items[(*what, seen[what])] = _Item(part, whole_text(document, part), gap, form)
+        side.items[(*what, seen[what])] = _Item(document, part, whole_text(document, part), gap)
         seen[what] += 1
     return side
 
@@ -106,12 +107,16 @@ def _body(base: _Side, ours: _Side, theirs: _Side, end: str, marks: int, notes: 
     conflicts: list[str] = []
     for each in dict.fromkeys([*ours.items, *theirs.items]):
         was, mine, other = (side.items.get(each) for side in (base, ours, theirs))
-        taken, clash = merged_value(was, mine, other, same=_same_form)
+        taken, clash = merged_value(was, mine, other, same=_same_item)
+        if clash:
+            taken, clash = merged_value(was, mine, other, same=_same_form)
         if clash:
             conflicts.append(_name(each, mine or other))
             chosen[each] = _conflict(mine, other, conflicts[-1], end, marks)
         elif taken is not None:
             chosen[each] = taken
+            if was and mine and other:
+                chosen[each] = replace(taken, gap=merged_value(was.gap, mine.gap, other.gap)[0])
     moved = [
         each
         for each in chosen
@@ -129,12 +134,22 @@ def _body(base: _Side, ours: _Side, theirs: _Side, end: str, marks: int, notes: 
     head = ours.document if ours.items or not theirs.items else theirs.document
     first = next(iter(parts_of(head)), None)
     start = head.text[: first.segment.start if first else tail_start(head)]
-    return start + "".join(_joined(order, chosen, end)), conflicts
+    body = start + "".join(_joined(order, chosen, end))
+    tailed = any(tail_start(side.document) < len(side.document.text) for side in (ours, theirs))
+    return body if body.endswith(end) or not tailed else body + end, conflicts
 
 
 def _same_form(one: _Item | None, other: _Item | None) -> bool:
     """Whether two versions of a part differ in layout at most."""
-    return (one and one.form) == (other and other.form)
+    return _form(one) == _form(other)
+
+
+def _form(item: _Item | None) -> str | None:
+    return part_text(item.document, item.part, "\n") if item else None
+
+
+def _same_item(one: _Item | None, other: _Item | None) -> bool:
+    return (one and one.text) == (other and other.text)
 
 
 def _name(each: Id, item: _Item | None) -> str:
@@ -152,16 +167,16 @@ def _conflict(ours: _Item | None, theirs: _Item | None, name: str, end: str, mar
     assert item is not None  # noqa: S101 - one side has it
     mine, other = (f"{each.text}{end}" if each else "" for each in (ours, theirs))
     text = f"{'<' * marks} ours: {name}{end}{mine}{'=' * marks}{end}{other}{'>' * marks} theirs: {name}"
-    return _Item(item.part, text, item.gap, text)
+    return _Item(item.document, item.part, text, item.gap, alone=True)
 
 
 def _joined(order: Sequence[Id], chosen: Mapping[Id, _Item], end: str) -> Iterator[str]:
-    """The texts with the blanks between them; where there are none, an empty line."""
-    for number, each in enumerate(order):
-        item = chosen[each]
+    """The texts with the blanks behind them; what must begin a line has an empty line before it."""
+    for each, following in zip_longest(order, order[1:]):
+        item, after = chosen[each], chosen.get(following) if following else None
         yield item.text
-        last = number == len(order) - 1
-        yield item.gap if end in item.gap else (end if last else end * 2)
+        apart = after is not None and (item.alone or after.alone or after.part.kind == "group")
+        yield item.gap if end in item.gap or not apart else end * 2
 
 
 def _regrouped(

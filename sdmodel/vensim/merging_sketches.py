@@ -138,6 +138,7 @@ class _View:
     def _renumbered(self, was: dict[int, Record], mine: dict[int, Record]) -> Iterator[Record]:
         """Their records, those that they added with numbers that ours did not give to something else."""
         added = [each for each in self.theirs.records if each.number not in was]
+        added.sort(key=lambda each: each.kind == ARROW)  # which arrows are the same depends on the words they join
         own = {(each.kind, _variable(each)): each.number for each in mine.values() if each.number not in was}
         free = max([*was, *mine, *(each.number for each in self.theirs.records)], default=0) + 1
         numbers: dict[int, int] = {}
@@ -145,7 +146,7 @@ class _View:
             twin = own.get((each.kind, _variable(each))) if _variable(each) else None
             if twin is not None:
                 numbers[each.number] = twin
-            elif each.number in mine and not same_text(mine[each.number].text, each.text):
+            elif each.number in mine and not same_text(mine[each.number].text, _with_numbers(each, numbers).text):
                 numbers[each.number] = free
                 free += 1
         seen: set[int] = set()
