@@ -17,8 +17,17 @@ if TYPE_CHECKING:
     from .scenario import make_design
     from .simulation import simulate
     from .store import open_run, save_run
+    from .vensim import (
+        compare_documents,
+        format_document,
+        merge_documents,
+        read_formula,
+        read_model,
+        read_sampling,
+        read_scenario,
+        read_sketch,
+    )
     from .vensim import read_document as open_document
-    from .vensim import read_formula, read_model, read_sampling, read_scenario, read_sketch
 
 __version__ = "0.1.0"
 
@@ -36,6 +45,9 @@ _HOMES = {
     "check_model": ("checking", "check_model"),
     "find_loops": ("checking", "find_loops"),
     "find_paths": ("checking", "find_paths"),
+    "compare_documents": ("vensim", "compare_documents"),
+    "format_document": ("vensim", "format_document"),
+    "merge_documents": ("vensim", "merge_documents"),
     "fit_run": ("inference", "fit_run"),
     "make_design": ("scenario", "make_design"),
     "open_document": ("vensim", "read_document"),
@@ -68,10 +80,13 @@ __all__ = [
     "attribute_levers",
     "calibrate_model",
     "check_model",
+    "compare_documents",
     "find_loops",
     "find_paths",
     "fit_run",
+    "format_document",
     "make_design",
+    "merge_documents",
     "open_document",
     "open_run",
     "plot_diagram",

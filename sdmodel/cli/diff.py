@@ -71,7 +71,9 @@ def _print(versions: tuple[Version, Version], found: Sequence[Difference]) -> No
     old, new = versions
     if not found:
         same = old.content == new.content
-        click.echo("no difference" if same else "no difference in meaning; only blanks, line breaks or spelling differ")
+        click.echo(
+            "no difference" if same else "no difference in meaning; only blanks, line breaks, order or spelling differ"
+        )
         return
     width = min(_COLUMN, max(len(_name(each)) for each in found))
     before = ""
@@ -87,7 +89,7 @@ def _print(versions: tuple[Version, Version], found: Sequence[Difference]) -> No
 def _name(difference: Difference) -> str:
     if difference.kind in ("view", "sketch"):
         return f"view '{difference.name}'" if difference.name else "views"
-    return difference.name
+    return f"settings: {difference.name}" if difference.kind == "settings" else difference.name
 
 
 def _lines(difference: Difference, name: str, width: int) -> Iterator[str]:

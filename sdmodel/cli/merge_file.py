@@ -44,18 +44,9 @@ def command(context: click.Context, base: str, ours: str, theirs: str, path: str
 
 
 def _document(path: str, told: str) -> Document:
-    """One of the versions; a file that is empty, as git's is where there was none, has no blocks.
-
-    Raises
-    ------
-    ModelError
-        If it cannot be cut into blocks.
-    """
+    """One of the versions; a file that is empty, as git's is where there was none, has no blocks."""
     content = read_bytes(path, error=ModelError)
-    document = Document.from_bytes(content, told) if content.strip() else Document(told, "", _UTF8)
-    if document.problems:
-        raise ModelError(document.faults)
-    return document
+    return Document.from_bytes(content, told) if content.strip() else Document(told, "", _UTF8)
 
 
 def _bytes(merge: Merge, ours: Document) -> bytes:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ..errors import Place
+from ..errors import ModelError, Place
 from ..model import Range
 from .document import Document
 from .drawn import settings_differences, sketch_differences
-from .fields import comment_of
+from .fields import comment_of, one_line
 from .outline import Key, Outline, Variable, outline_of
 from .parts import Meaning, Part, renamed, right_text, whole_text
 from .renames import find_renames, names_within
@@ -39,10 +39,17 @@ def compare_documents(old: Document, new: Document, *, layout: bool = False) -> 
     Equations are compared as they are read, so that blanks, line breaks, the spelling of names and of numbers do not
     count. A new name is told as such where all that used the old one use the new; else one is removed and one added.
     With `layout`, variables of which only such things differ are told too.
+
+    Raises
+    ------
+    ModelError
+        If the text of one of them cannot be cut into blocks.
     """
+    if faults := old.faults + new.faults:
+        raise ModelError(faults)
     before, after = outline_of(old), outline_of(new)
     pairs = find_renames(before, after)
-    found = [*_variables(before, after, pairs, layout=layout), *_groups(before, after), *_macros(before, after)]
+    found = [*_variables(before, after, pairs, layout=layout), *_headed(before, after)]
     found.sort(key=_order)
     settings = (Difference("settings", name, was, now) for name, was, now in settings_differences(old, new))
     names = names_within(pairs, "")
@@ -166,45 +173,43 @@ def _subscripted(name: str, part: Part) -> str:
     return f"{name}{_left(part)}" if part.subscripts else name
 
 
-def _groups(before: Outline, after: Outline) -> Iterator[Difference]:
-    """Groups that are gone or new, or whose comment differs."""
-    was, now = _headers(before), _headers(after)
-    for name in dict.fromkeys([*was, *now]):
-        old, new = was.get(name), now.get(name)
-        if old is None or new is None:
-            kind: DifferenceKind = "added" if old is None else "removed"
-            yield Difference(
-                kind, f"group {name}", old[0] if old else "", new[0] if new else "", old and old[1], new and new[1]
-            )
-        elif old[0].split() != new[0].split():
-            yield Difference("comment", f"group {name}", old[0], new[0], old[1], new[1])
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """A group's header or a macro's: what it is called, what it says, what of that counts, and where it stands."""
+
+    name: str
+    text: str
+    counts: str
+    place: Place
 
 
-def _headers(outline: Outline) -> dict[str, tuple[str, Place]]:
-    found: dict[str, tuple[str, Place]] = {}
+def _headed(before: Outline, after: Outline) -> Iterator[Difference]:
+    """Groups and macros that are gone or new, or whose headers say something else."""
+    was, now = _heads(before), _heads(after)
+    for each in dict.fromkeys([*was, *now]):
+        old, new = was.get(each), now.get(each)
+        if old is None and new is not None:
+            yield Difference("added", new.name, "", new.text, None, new.place)
+        elif old is not None and new is None:
+            yield Difference("removed", old.name, old.text, "", old.place)
+        elif old is not None and new is not None and old.counts != new.counts:
+            kind: DifferenceKind = "comment" if each[0] == "group" else "equation"
+            yield Difference(kind, new.name, old.text, new.text, old.place, new.place)
+
+
+def _heads(outline: Outline) -> dict[tuple[str, str], _Head]:
+    """The first header of each group and of each macro."""
+    document = outline.document
+    found: dict[tuple[str, str], _Head] = {}
     for part in outline.others:
         if part.kind == "group":
-            comment = comment_of(outline.document.slice(part.segment.comment))
-            found.setdefault(part.name, (comment, outline.document.place(part.segment.start)))
-    return found
-
-
-def _macros(before: Outline, after: Outline) -> Iterator[Difference]:
-    """Macros that are gone or new, or whose inputs or outputs differ."""
-    was, now = _marks(before), _marks(after)
-    for key in dict.fromkeys([*was, *now]):
-        old, new = was.get(key), now.get(key)
-        if old is None or new is None:
-            kind: DifferenceKind = "added" if old is None else "removed"
-        elif "".join(old[1].split()).lower() != "".join(new[1].split()).lower():
-            kind = "equation"
+            text = comment_of(document.slice(part.segment.comment))
+            counts = " ".join(text.split())
+        elif part.kind == "macro":
+            text = one_line(whole_text(document, part))
+            counts = "".join(text.split()).lower()
         else:
             continue
-        name = f"macro {(new or old or ('',))[0]}"
-        yield Difference(kind, name, old[1] if old else "", new[1] if new else "", old and old[2], new and new[2])
-
-
-def _marks(outline: Outline) -> dict[str, tuple[str, str, Place]]:
-    document = outline.document
-    marks = (part for part in outline.others if part.kind == "macro")
-    return {part.key: (part.name, whole_text(document, part), document.place(part.segment.start)) for part in marks}
+        head = _Head(f"{part.kind} {part.name}", text, counts, document.place(part.segment.start))
+        found.setdefault((part.kind, part.key), head)
+    return found

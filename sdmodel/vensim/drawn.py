@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from ..model import key
 from .document import Document
 from .fields import integrator_of
-from .sheets import ARROW, Record, Sheet, settings_of, sheets_of
-
-_POSITION = slice(3, 5)
-_NAME = 2
-_VARIABLE = 10
+from .sheets import ARROW, NAME, NUMBER, POSITION, VARIABLE, Record, Sheet, settings_of, sheets_by_name
 
 SETTINGS = {
     "1": "result files", "4": "workbench time", "5": "workbench variable", "6": "subscript selection",
@@ -28,7 +23,7 @@ def sketch_differences(old: Document, new: Document, names: Mapping[str, str]) -
 
     A view that only one of them has is of the kind `view`; what differs inside a view is counted, kind `sketch`.
     """
-    before, after = _by_name(sheets_of(old)), _by_name(sheets_of(new))
+    before, after = sheets_by_name(old), sheets_by_name(new)
     for name, sheet in before.items():
         if name not in after:
             yield "view", sheet.name, _size(sheet), ""
@@ -55,16 +50,6 @@ def settings_differences(old: Document, new: Document) -> Iterator[tuple[str, st
         told = ["\n".join(line.partition(":")[2] for line in each.elements()) for each in only]
         if any(only):
             yield SETTINGS.get(code, f"line {code}"), told[0], told[1]
-
-
-def _by_name(sheets: Sequence[Sheet]) -> dict[tuple[str, int], Sheet]:
-    """Views by name, those of one name numbered."""
-    seen: Counter[str] = Counter()
-    found: dict[tuple[str, int], Sheet] = {}
-    for sheet in sheets:
-        found[sheet.name, seen[sheet.name]] = sheet
-        seen[sheet.name] += 1
-    return found
 
 
 def _size(sheet: Sheet) -> str:
@@ -113,7 +98,7 @@ def _matched(
     gone = []
     for record in rest:
         wanted = _stands_for(record, names)
-        alike = [number for number, each in left.items() if each.kind == _VARIABLE and _stands_for(each, {}) == wanted]
+        alike = [number for number, each in left.items() if each.kind == VARIABLE and _stands_for(each, {}) == wanted]
         if alike:
             pairs.append((record, left.pop(alike[0])))
         else:
@@ -123,19 +108,18 @@ def _matched(
 
 def _stands_for(record: Record, names: Mapping[str, str]) -> tuple[int, str]:
     """What kind of thing a record is, and for a variable which."""
-    name = key(record.fields[_NAME]) if record.kind == _VARIABLE and len(record.fields) > _NAME else ""
-    return record.kind, names.get(name, name)
+    return record.kind, names.get(record.variable, record.variable)
 
 
 def _change(old: Record, new: Record, names: Mapping[str, str]) -> str:
     """How two records of one thing differ; `same` where only the number or the spelling does."""
-    before, after = list(old.fields), list(new.fields)
+    before, after = ([field.strip() for field in record.fields] for record in (old, new))
     if _stands_for(old, names)[1]:
-        before[_NAME] = after[_NAME]
-    before[1:2] = after[1:2]
-    if [each.strip() for each in before] == [each.strip() for each in after]:
+        before[NAME] = after[NAME]
+    before[NUMBER] = after[NUMBER]
+    if before == after:
         return "same"
-    if old.kind != ARROW:
-        before[_POSITION] = after[_POSITION]
-        return "moved" if [each.strip() for each in before] == [each.strip() for each in after] else "changed"
-    return "changed"
+    if old.kind == ARROW:
+        return "changed"
+    before[POSITION] = after[POSITION]
+    return "moved" if before == after else "changed"

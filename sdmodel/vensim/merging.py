@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
-from ..errors import Fault
+from ..errors import Fault, ModelError
 from .document import Document
 from .formatting import line_end, part_text
 from .merging_sketches import merged_tail
@@ -70,7 +70,14 @@ def merge_documents(base: Document, ours: Document, theirs: Document, *, marks: 
     A block that one side changed is taken from it; one that both changed differently, or that one changed and the other
     removed, stands as both have it between git's marks. Layout is no change. A line of the sketch that both changed is
     merged field by field, ours where a field clashes, which is told.
+
+    Raises
+    ------
+    ModelError
+        If the text of one of them cannot be cut into blocks.
     """
+    if faults := base.faults + ours.faults + theirs.faults:
+        raise ModelError(faults)
     end = line_end(ours)
     base, theirs = _with_ends(base, end), _with_ends(theirs, end)
     notes: list[str] = []

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..model import key
 from .document import Document
 from .drawn import SETTINGS
-from .sheets import ARROW, Record, Sheet, settings_of, sheets_of
+from .sheets import ARROW, NAME, NUMBER, SOURCE, TARGET, Record, Sheet, SheetId, settings_of, sheets_by_name
 from .threeway import merged_order, merged_value, same_text
 
-ViewId = tuple[str, int]
-
-_VARIABLE = 10
-_NUMBER, _NAME, _SOURCE, _TARGET = 1, 2, 2, 3
 _TELLING = frozenset({"15", "30"})
 """Settings that change results, of which there is one line."""
 _UNITS = "22"
@@ -27,7 +21,7 @@ _LINE_END = re.compile(r"[\r\n]+$")
 class _Tail:
     """What follows the equations, in its parts."""
 
-    sheets: dict[ViewId, Sheet]
+    sheets: dict[SheetId, Sheet]
     end: str
     graphs: str
     marker: str
@@ -51,16 +45,11 @@ def merged_tail(
 
 
 def _tail(document: Document) -> _Tail:
-    texts = Counter[str]()
     found: dict[str, str] = dict.fromkeys(("sketch end", "graph", "marker"), "")
     for segment in document.segments:
         if segment.kind in found:
             found[segment.kind] += document.text[segment.start : segment.end]
-    sheets: dict[ViewId, Sheet] = {}
-    for sheet in sheets_of(document):
-        sheets[sheet.name, texts[sheet.name]] = sheet
-        texts[sheet.name] += 1
-    return _Tail(sheets, found["sketch end"], found["graph"], found["marker"], settings_of(document))
+    return _Tail(sheets_by_name(document), found["sketch end"], found["graph"], found["marker"], settings_of(document))
 
 
 def _settings(
@@ -92,10 +81,10 @@ def _settings(
 
 
 def _views(
-    base: dict[ViewId, Sheet], ours: dict[ViewId, Sheet], theirs: dict[ViewId, Sheet], notes: list[str]
+    base: dict[SheetId, Sheet], ours: dict[SheetId, Sheet], theirs: dict[SheetId, Sheet], notes: list[str]
 ) -> list[Sheet]:
     """The views: of those that one side changed its own, of those that both changed what both did."""
-    chosen: dict[ViewId, Sheet] = {}
+    chosen: dict[SheetId, Sheet] = {}
     for each in dict.fromkeys([*ours, *theirs]):
         was, mine, other = base.get(each), ours.get(each), theirs.get(each)
         text, clash = merged_value(_text(was), _text(mine), _text(other), same=same_text)
@@ -139,11 +128,11 @@ class _View:
         """Their records, those that they added with numbers that ours did not give to something else."""
         added = [each for each in self.theirs.records if each.number not in was]
         added.sort(key=lambda each: each.kind == ARROW)  # which arrows are the same depends on the words they join
-        own = {(each.kind, _variable(each)): each.number for each in mine.values() if each.number not in was}
+        own = {(each.kind, each.variable): each.number for each in mine.values() if each.number not in was}
         free = max([*was, *mine, *(each.number for each in self.theirs.records)], default=0) + 1
         numbers: dict[int, int] = {}
         for each in added:
-            twin = own.get((each.kind, _variable(each))) if _variable(each) else None
+            twin = own.get((each.kind, each.variable)) if each.variable else None
             if twin is not None:
                 numbers[each.number] = twin
             elif each.number in mine and not same_text(mine[each.number].text, _with_numbers(each, numbers).text):
@@ -175,7 +164,7 @@ class _View:
         return Record(mine.kind, mine.number, ",".join(text for text, _ in merged))
 
     def _keep_ours(self, record: Record) -> None:
-        name = record.fields[_NAME] if record.kind != ARROW else f"arrow {record.number}"
+        name = record.fields[NAME] if record.kind != ARROW else f"arrow {record.number}"
         self.notes.append(f"view '{self.name}': both sides moved or changed '{name}'; ours is kept")
 
     def _drop_loose(self, chosen: dict[int, Record]) -> None:
@@ -183,7 +172,7 @@ class _View:
         known = {*(each.number for each in self.base.records), *chosen}
         for number, record in list(chosen.items()):
             if record.kind == ARROW:
-                ends = {int(each) for each in record.fields[_SOURCE : _TARGET + 1] if each.strip().isdecimal()}
+                ends = {int(each) for each in record.fields[SOURCE : TARGET + 1] if each.strip().isdecimal()}
                 if any(end in known and end not in chosen for end in ends):
                     del chosen[number]
                     self.notes.append(f"view '{self.name}': an arrow to what the other side removed is left out")
@@ -199,17 +188,12 @@ def _is_plain(sheet: Sheet) -> bool:
     return all(each.kind for each in sheet.records) and len(set(numbers)) == len(numbers)
 
 
-def _variable(record: Record) -> str:
-    """The key of the variable that a word is about, empty for anything else."""
-    return key(record.fields[_NAME]) if record.kind == _VARIABLE else ""
-
-
 def _with_numbers(record: Record, numbers: dict[int, int]) -> Record:
     """The same record where records have other numbers; what an arrow joins is among them."""
-    places = (_NUMBER, _SOURCE, _TARGET) if record.kind == ARROW else (_NUMBER,)
+    places = (NUMBER, SOURCE, TARGET) if record.kind == ARROW else (NUMBER,)
     fields = list(record.fields)
     for place in places:
-        if fields[place].strip().isdecimal():
+        if place < len(fields) and fields[place].strip().isdecimal():
             old = int(fields[place])
             fields[place] = str(numbers[old]) if old in numbers else fields[place]
     return Record(record.kind, numbers.get(record.number, record.number), ",".join(fields))

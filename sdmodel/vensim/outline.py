@@ -52,10 +52,7 @@ class Variable:
     @cached_property
     def meanings(self) -> tuple[Meaning, ...]:
         """What the left-hand subscripts and the right-hand side of each block say."""
-        return tuple(
-            (("left", *(("NAME", each) for each in part.subscripts)), meaning_of(self.document, part))
-            for part in self.parts
-        )
+        return tuple((_left(part), meaning_of(self.document, part)) for part in self.parts)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -92,6 +89,14 @@ class Variable:
     @cached_property
     def _measures(self) -> list[tuple[str, Range | None]]:
         return [units_of(self.document.slice(part.segment.units)) for part in self.parts]
+
+
+def _left(part: Part) -> Meaning:
+    """The subscripts on the left-hand side, with those of `:EXCEPT:`."""
+    if part.statement is None:
+        return ()
+    groups = (part.statement.subscripts, *part.statement.exceptions)
+    return tuple(tuple(("NAME", each) for each in group) for group in groups)
 
 
 @dataclass(frozen=True)

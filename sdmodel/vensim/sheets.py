@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..model import key
 from .document import Document
 from .segments import QUOTED
 
-ARROW = 1
-COMMENT = 12
+ARROW, VARIABLE, COMMENT = 1, 10, 12
+"""Kinds of records."""
+NUMBER, NAME, POSITION = 1, 2, slice(3, 5)
+"""Where fields of a word stand."""
+SOURCE, TARGET = 2, 3
+"""Where an arrow has the numbers of what it joins."""
+
+SheetId = tuple[str, int]
+"""The name of a view, and its number among those of that name."""
 
 _START = "\\\\"
 _HEAD = ("V300", "*", "$")
@@ -32,6 +41,12 @@ class Record:
         """What stands between the commas; a quoted name is one field."""
         return fields_of(self.text)
 
+    @property
+    def variable(self) -> str:
+        """The key of the variable that a word is about, empty for anything else."""
+        fields = self.fields if self.kind == VARIABLE else ()
+        return key(fields[NAME]) if len(fields) > NAME else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -48,7 +63,7 @@ class Sheet:
 
 
 def fields_of(text: str) -> tuple[str, ...]:
-    """The fields of a record's text."""
+    """The fields of a record."""
     found, position = [], 0
     while position <= len(text):
         match = _FIELD.match(text, position)
@@ -61,6 +76,16 @@ def fields_of(text: str) -> tuple[str, ...]:
 def sheets_of(document: Document) -> tuple[Sheet, ...]:
     """The views of a document in order, every character of them kept."""
     return tuple(_sheets(document))
+
+
+def sheets_by_name(document: Document) -> dict[SheetId, Sheet]:
+    """The views of a document by name, those of one name numbered."""
+    seen: Counter[str] = Counter()
+    found: dict[SheetId, Sheet] = {}
+    for sheet in sheets_of(document):
+        found[sheet.name, seen[sheet.name]] = sheet
+        seen[sheet.name] += 1
+    return found
 
 
 def _sheets(document: Document) -> Iterator[Sheet]:

@@ -66,7 +66,7 @@ def test_the_exit_code_is_zero_unless_it_is_asked_for(tea, sdmodel):
     other.write_text(MODEL.read_text("utf-8").replace("\n", "\r\n"), "utf-8", newline="")
     same = sdmodel("diff", str(MODEL), str(other), "--exit-code")
     assert same.exit_code == 0
-    assert same.stdout == "no difference in meaning; only blanks, line breaks or spelling differ\n"
+    assert same.stdout == "no difference in meaning; only blanks, line breaks, order or spelling differ\n"
     assert sdmodel("diff", str(MODEL), str(MODEL), "--exit-code").stdout == "no difference\n"
     _edit("The tea.", "Tea.", other)
     assert sdmodel("diff", str(MODEL), str(other), "--exit-code").exit_code == 1

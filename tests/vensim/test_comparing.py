@@ -171,6 +171,15 @@ def test_what_one_direction_adds_the_other_removes():
     }
 
 
+def test_a_new_name_of_a_label_s_range_holds_for_exceptions_too():
+    """What `:EXCEPT:` leaves out is named on the left-hand side."""
+    text = "R: r1, r2~~Labels.|\nS: r1~~Some.|\nx[R] :EXCEPT: [S] = 1~~|\nx[S] = 2~~|"
+    found = compare_documents(_document(text), _document(re.sub(r"\bS\b", "T", text)))
+    assert [(each.kind, each.new) for each in found] == [("renamed", "T")]
+    other = compare_documents(_document(text), _document(text.replace(":EXCEPT: [S]", "")))
+    assert [each.kind for each in other] == ["subscripts"]
+
+
 def test_macros_are_compared_inside_and_at_their_head():
     """The same name inside of a macro and outside of it is two variables."""
     macro = ":MACRO: M(x : y)\nM = x*k~~|\nk = 2~~|\ny = x~~|\n:END OF MACRO:\n"
