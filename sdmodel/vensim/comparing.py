@@ -9,11 +9,12 @@ from typing import Literal
 from ..errors import ModelError, Place
 from ..model import Range
 from .document import Document
-from .drawn import settings_differences, sketch_differences
+from .drawn import sketch_differences
 from .fields import comment_of, one_line
 from .outline import Key, Outline, Variable, outline_of
 from .parts import Meaning, Part, renamed, right_text, whole_text
 from .renames import find_renames, names_within
+from .settings import settings_differences
 
 DifferenceKind = Literal[
     "added", "removed", "renamed", "equation", "subscripts", "units", "range", "comment", "group", "supplementary",

@@ -1,4 +1,4 @@
-"""What differs between the sketches and the settings of two documents."""
+"""What differs between the sketches of two documents: views, and how many words and arrows."""
 
 from __future__ import annotations
 
@@ -6,16 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from .document import Document
-from .fields import integrator_of
-from .sheets import ARROW, NAME, NUMBER, POSITION, VARIABLE, Record, Sheet, settings_of, sheets_by_name
-
-SETTINGS = {
-    "1": "result files", "4": "workbench time", "5": "workbench variable", "6": "subscript selection",
-    "8": "custom graphs", "9": "run name", "10": "change files", "11": "optimization control", "12": "payoff definition",
-    "13": "data files", "15": "integrator", "18": "sensitivity control", "20": "save list", "22": "units that are the same",
-    "24": "first time shown", "25": "last time shown", "26": "last time", "30": "data aliases",
-}  # fmt: skip
-"""What the lines of settings are about, by their code, as far as Vensim's manual tells."""
+from .sheets import ARROW, NAME, NUMBER, POSITION, VARIABLE, Record, Sheet, sheets_by_name
 
 
 def sketch_differences(old: Document, new: Document, names: Mapping[str, str]) -> Iterator[tuple[str, str, str, str]]:
@@ -34,22 +25,6 @@ def sketch_differences(old: Document, new: Document, names: Mapping[str, str]) -
             yield "sketch", sheet.name, "", told
     if set(before) == set(after) and list(before) != list(after):
         yield "sketch", "", ", ".join(each.name for each in before.values()), "views in another order"
-
-
-def settings_differences(old: Document, new: Document) -> Iterator[tuple[str, str, str]]:
-    """The settings that differ, as (what it is, old, new); lines that both have are left out."""
-    before, after = settings_of(old), settings_of(new)
-    for code in dict.fromkeys([*before, *after]):
-        was, now = before.get(code, []), after.get(code, [])
-        if was == now:
-            continue
-        if code == "15" and integrator_of(was) != integrator_of(now):
-            yield SETTINGS[code], integrator_of(was), integrator_of(now)
-            continue
-        only = (Counter(was) - Counter(now), Counter(now) - Counter(was))
-        told = ["\n".join(line.partition(":")[2] for line in each.elements()) for each in only]
-        if any(only):
-            yield SETTINGS.get(code, f"line {code}"), told[0], told[1]
 
 
 def _size(sheet: Sheet) -> str:

@@ -54,9 +54,10 @@ class _Item:
 
 @dataclass
 class _Side:
-    """One version: its parts in order, by what they are."""
+    """One version: what stands before its parts, and these in order, by what they are."""
 
     document: Document
+    start: str
     items: dict[Id, _Item] = field(default_factory=dict)
 
     def group(self, each: Id) -> str | None:
@@ -98,7 +99,7 @@ def _with_ends(document: Document, end: str) -> Document:
 def _side(document: Document) -> _Side:
     parts = parts_of(document)
     starts = [*(part.segment.start for part in parts[1:]), tail_start(document)]
-    side = _Side(document)
+    side = _Side(document, document.text[: parts[0].segment.start if parts else tail_start(document)])
     seen: Counter[tuple[object, ...]] = Counter()
     for part, following in zip(parts, starts, strict=False):
         what = (part.kind, part.scope, part.key if part.kind != "text" else whole_text(document, part), part.subscripts)
@@ -138,9 +139,7 @@ def _body(base: _Side, ours: _Side, theirs: _Side, end: str, marks: int, notes: 
         moved=moved,
     )
     notes += _regrouped(order, chosen, base, ours, theirs)
-    head = ours.document if ours.items or not theirs.items else theirs.document
-    first = next(iter(parts_of(head)), None)
-    start = head.text[: first.segment.start if first else tail_start(head)]
+    start, _ = merged_value(base.start, ours.start, theirs.start)
     body = start + "".join(_joined(order, chosen, end))
     tailed = any(tail_start(side.document) < len(side.document.text) for side in (ours, theirs))
     return body if body.endswith(end) or not tailed else body + end, conflicts

@@ -1,31 +1,24 @@
-"""Three versions of a sketch and of the settings into one: view by view and record by record, line by line."""
+"""Three versions of a sketch into one: view by view, and record by record where both sides changed a view."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .document import Document
-from .drawn import SETTINGS
-from .sheets import ARROW, NAME, NUMBER, SOURCE, TARGET, Record, Sheet, SheetId, settings_of, sheets_by_name
+from .settings import merged_settings, settings_text
+from .sheets import ARROW, NAME, NUMBER, SOURCE, TARGET, Record, Sheet, SheetId, sheets_by_name
 from .threeway import merged_order, merged_value, same_text
-
-_TELLING = frozenset({"15", "30"})
-"""Settings that change results, of which there is one line."""
-_UNITS = "22"
-_LINE_END = re.compile(r"[\r\n]+$")
 
 
 @dataclass(frozen=True)
 class _Tail:
-    """What follows the equations, in its parts."""
+    """What follows the equations and is no setting, in its parts."""
 
     sheets: dict[SheetId, Sheet]
     end: str
     graphs: str
     marker: str
-    settings: dict[str, list[str]]
 
 
 def merged_tail(
@@ -36,12 +29,10 @@ def merged_tail(
     graphs, clash = merged_value(was.graphs, mine.graphs, other.graphs, same=same_text)
     if clash:
         notes.append("both sides changed the custom graphs; ours are kept")
-    conflicts: list[str] = []
-    settings = _settings(was.settings, mine.settings, other.settings, notes, conflicts, marks)
-    end = "\r\n" if "\r\n" in (mine.end or mine.marker or other.end or other.marker) else "\n"
-    lines = "".join(f"{line}{end}" for line in settings)
+    texts = settings_text(base), settings_text(ours), settings_text(theirs)
+    settings, conflicts = merged_settings(*texts, notes, marks)
     views = "".join(sheet.text for sheet in _views(was.sheets, mine.sheets, other.sheets, notes))
-    return views + (mine.end or other.end) + graphs + (mine.marker or other.marker) + lines, conflicts
+    return views + (mine.end or other.end) + graphs + (mine.marker or other.marker) + settings, conflicts
 
 
 def _tail(document: Document) -> _Tail:
@@ -49,35 +40,7 @@ def _tail(document: Document) -> _Tail:
     for segment in document.segments:
         if segment.kind in found:
             found[segment.kind] += document.text[segment.start : segment.end]
-    return _Tail(sheets_by_name(document), found["sketch end"], found["graph"], found["marker"], settings_of(document))
-
-
-def _settings(
-    base: dict[str, list[str]],
-    ours: dict[str, list[str]],
-    theirs: dict[str, list[str]],
-    notes: list[str],
-    conflicts: list[str],
-    marks: int,
-) -> Iterator[str]:
-    """The lines of the settings: of a line that both changed ours, unless it changes results."""
-    chosen: dict[str, list[str]] = {}
-    for code in dict.fromkeys([*ours, *theirs]):
-        was, mine, other = base.get(code, []), ours.get(code, []), theirs.get(code, [])
-        lines, clash = merged_value(was, mine, other)
-        name = SETTINGS.get(code, f"line {code}")
-        if clash and code == _UNITS:
-            lines = [each for each in mine if each in other or each not in was]
-            lines += [each for each in other if each not in was and each not in mine]
-        elif clash and code in _TELLING:
-            conflicts.append(f"settings: {name}")
-            lines = [f"{'<' * marks} ours: {name}", *mine, "=" * marks, *other, f"{'>' * marks} theirs: {name}"]
-        elif clash:
-            notes.append(f"both sides changed the settings' {name}; ours is kept")
-        if lines:
-            chosen[code] = lines
-    order = merged_order(list(base), list(ours), list(theirs), chosen)
-    return (line for code in order for line in chosen[code])
+    return _Tail(sheets_by_name(document), found["sketch end"], found["graph"], found["marker"])
 
 
 def _views(

@@ -126,14 +126,3 @@ def _has_text_below(record: Record) -> bool:
         return False
     bits = record.fields[_BITS : _BITS + 1]
     return bool(bits) and bits[0].strip().isdecimal() and bool(int(bits[0]) & _TEXT_BELOW)
-
-
-def settings_of(document: Document) -> dict[str, list[str]]:
-    """The lines of the settings by their code, in order, without line ends; a line without a code is its own."""
-    found: dict[str, list[str]] = {}
-    for segment in document.segments:
-        if segment.kind == "setting":
-            line = document.text[segment.start : segment.end].rstrip("\r\n")
-            if line.strip():
-                found.setdefault(line.partition(":")[0], []).append(line)
-    return found
