@@ -18,8 +18,17 @@ if TYPE_CHECKING:
     from .scenario import find_levers, make_design
     from .simulation import simulate
     from .store import open_run, save_run
+    from .vensim import (
+        compare_documents,
+        format_document,
+        merge_documents,
+        read_formula,
+        read_model,
+        read_sampling,
+        read_scenario,
+        read_sketch,
+    )
     from .vensim import read_document as open_document
-    from .vensim import read_formula, read_model, read_sampling, read_scenario, read_sketch
 
 __version__ = "0.1.0"
 
@@ -41,6 +50,9 @@ _HOMES = {
     "find_loops": ("checking", "find_loops"),
     "find_paths": ("checking", "find_paths"),
     "find_sensitivities": ("analysis", "find_sensitivities"),
+    "compare_documents": ("vensim", "compare_documents"),
+    "format_document": ("vensim", "format_document"),
+    "merge_documents": ("vensim", "merge_documents"),
     "fit_run": ("inference", "fit_run"),
     "make_design": ("scenario", "make_design"),
     "open_document": ("vensim", "read_document"),
@@ -75,6 +87,7 @@ __all__ = [
     "attribute_levers",
     "calibrate_model",
     "check_model",
+    "compare_documents",
     "compare_members",
     "compare_runs",
     "find_levers",
@@ -82,7 +95,9 @@ __all__ = [
     "find_paths",
     "find_sensitivities",
     "fit_run",
+    "format_document",
     "make_design",
+    "merge_documents",
     "open_document",
     "open_run",
     "plot_diagram",

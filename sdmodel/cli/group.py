@@ -28,10 +28,15 @@ _COMMANDS = {
     "sensitivity": "Tell which constants matter to an outcome.",
     "fit": "Tell how well a stored run agrees with observations.",
     "calibrate": "Find the constants that agree best with data.",
+    "diff": "Tell what differs between two models or revisions.",
+    "fmt": "Lay out a model's text in one form.",
+    "git-install": "Let git compare and merge models by variable.",
     "plot": "Draw stored runs over time.",
     "report": "Write one page about stored runs.",
     "diagram": "Draw the stock-and-flow diagrams of a model.",
 }
+_PLUMBING = ("git-text", "merge-file")
+"""Commands that git calls, and nobody types."""
 _DONE, _FAULT, _INTERRUPTED = 0, 1, 130
 
 
@@ -39,9 +44,9 @@ class _Commands(click.Group):
     """A group that imports the module of a command only when that command is asked for."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in _COMMANDS and cmd_name not in _PLUMBING:
             return None
-        command: click.Command = importlib.import_module(f".{cmd_name}", __package__).command
+        command: click.Command = importlib.import_module(f".{cmd_name.replace('-', '_')}", __package__).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from .changes import read_change, read_scenario, scenario_from_text
+from .comparing import Difference, DifferenceKind, compare_documents
 from .data import Points, read_data
 from .document import Document, read_document
+from .formatting import compared_text, format_document, reformatted
 from .formulas import read_formula
 from .grids import read_grid
+from .merging import Merge, merge_documents
 from .optimisation import read_optimisation, read_payoff
 from .reader import model_from_text, read_model
 from .samples import read_samples, samples_text
@@ -16,8 +19,15 @@ from .sketch import read_sketch, sketch_from_text
 from .writing import scenario_text
 
 __all__ = [
+    "Difference",
+    "DifferenceKind",
     "Document",
+    "Merge",
     "Points",
+    "compare_documents",
+    "compared_text",
+    "format_document",
+    "merge_documents",
     "model_from_text",
     "read_change",
     "read_data",
@@ -32,6 +42,7 @@ __all__ = [
     "read_savelist",
     "read_scenario",
     "read_sketch",
+    "reformatted",
     "samples_text",
     "sampling_of_ranges",
     "sampling_text",

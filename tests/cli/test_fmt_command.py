@@ -1,0 +1,68 @@
+"""`sdmodel fmt`: in place where the file is named, else only told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sdmodel.vensim import format_document, read_document
+
+MODEL = Path("models", "ai_compute.mdl")
+
+
+def test_the_file_that_is_named_is_rewritten_once(tea, sdmodel):
+    """A second time there is nothing to do, and the file is not touched."""
+    wanted = format_document(read_document(MODEL))
+    done = sdmodel("fmt", str(MODEL))
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "blocks laid out anew" in done.stderr
+    assert MODEL.read_text("utf-8") == wanted
+    before = MODEL.stat().st_mtime_ns
+    assert "is in canonical form" in sdmodel("fmt", str(MODEL)).stderr
+    assert MODEL.stat().st_mtime_ns == before
+
+
+def test_without_a_name_nothing_is_written(tea, sdmodel):
+    """The project's model is checked without being named, never rewritten."""
+    text = MODEL.read_text("utf-8")
+    assert sdmodel("fmt").exit_code == 2
+    assert sdmodel("fmt", "--diff").exit_code == 0
+    assert sdmodel("fmt", "--check").exit_code == 1
+    assert MODEL.read_text("utf-8") == text
+
+
+def test_a_check_lists_the_blocks_with_their_places(tea, sdmodel):
+    """A line each, as faults are told; as JSON for machines."""
+    sdmodel("fmt", str(MODEL))
+    assert sdmodel("fmt", "--check").exit_code == 0
+    text = MODEL.read_text("utf-8")
+    MODEL.write_text(text.replace("cooling time =\n\t2.5", "cooling time = 2.5"), "utf-8")
+    done = sdmodel("fmt", "--check")
+    assert done.exit_code == 1
+    line = text[: text.index("cooling time =\n")].count("\n") + 1
+    assert done.stdout == f"{MODEL}:{line}:1: 'cooling time' is laid out otherwise\n"
+    told = json.loads(sdmodel("fmt", "--check", "--json").stdout)
+    assert told["blocks"] == [{"name": "cooling time", "place": f"{MODEL}:{line}:1"}]
+    assert (told["differs"], told["written"]) == (True, False)
+    diff = sdmodel("fmt", "--diff").stdout.splitlines()
+    assert [line for line in diff[2:] if line[0] in "+-"] == ["-cooling time = 2.5", "+cooling time =", "+\t2.5"]
+
+
+def test_groups_may_be_ordered(tea, sdmodel):
+    """As Vensim saves them: by name inside of a group."""
+    sdmodel("fmt", str(MODEL), "--by-group")
+    names = [block.main for block in read_document(MODEL).blocks]
+    text = MODEL.read_text("utf-8")
+    assert [text[span.start : span.end].split(" =")[0] for span in names] == [
+        "heat loss", "Tea Temperature", "room temperature", "cooling time",
+        "FINAL TIME", "INITIAL TIME", "SAVEPER", "TIME STEP",
+    ]  # fmt: skip
+
+
+def test_a_text_that_cannot_be_cut_is_refused(tea, sdmodel):
+    """A form of half a file would lose the other half."""
+    MODEL.write_text("a = 1 {~ ~|\n", "utf-8")
+    done = sdmodel("fmt", str(MODEL))
+    assert done.exit_code == 1
+    assert "a comment in braces is not closed" in done.stderr
+    assert MODEL.read_text("utf-8") == "a = 1 {~ ~|\n"

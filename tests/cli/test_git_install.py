@@ -1,0 +1,155 @@
+"""`sdmodel git-install`: real repositories, in which git itself calls what is set up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sdmodel import simulate
+from sdmodel.testing import model_text
+from sdmodel.vensim import read_model
+
+WORDS = "10,1,a,100,100,40,20,3,3,0,0,0,0,0,0\n"
+TEXT = model_text(
+    """
+    a = INTEG(b - c, 1) ~ m ~ Stock. |
+    b = 2 ~ m/Year ~ |
+    c = 3 ~ m/Year ~ |
+    """
+).replace("///---\\", WORDS + "///---\\")
+MODEL = Path("model with blanks.mdl")
+
+
+def _git(*words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(["git", *words], check=False, capture_output=True, text=True)
+    assert code is None or done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def _edit(*replacements: tuple[str, str]) -> None:
+    text = MODEL.read_text("utf-8")
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new)
+    MODEL.write_text(text, "utf-8")
+    _git("commit", "-am", "edit")
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch, sdmodel):
+    """A repository with a model, in which the command has run, and two branches."""
+    monkeypatch.chdir(tmp_path)
+    _git("init")
+    _git("config", "user.name", "A Tester")
+    _git("config", "user.email", "tester@example.org")
+    MODEL.write_text(TEXT, "utf-8")
+    done = sdmodel("git-install")
+    assert done.exit_code == 0, done.output
+    _git("add", "-A")
+    _git("commit", "-m", "first")
+    _git("branch", "theirs")
+    return tmp_path
+
+
+def test_branches_that_change_different_variables_merge_and_the_model_runs(repository):
+    """Blocks side by side, a variable more with its word in the sketch on each side, which git alone calls conflicts."""
+    word = "10,2,{},300,{},40,20,8,3,0,0,0,0,0,0\n"
+    _edit(("b = 2", "b = 2.5"), ("///---", word.format("new one", 1) + "///---"), ("c = 3", "new one = 1 ~~|\nc = 3"))
+    _git("checkout", "theirs")
+    _edit(("c = 3", "c = 3*d"), ("///---", word.format("d", 2) + "///---"), ("b = 2", "d = 0.5 ~~|\nb = 2"))
+    versions = {"base": "HEAD~1", "mine": "HEAD", "other": "@{-1}"}
+    for name, revision in versions.items():
+        Path(".git", name).write_text(_git("cat-file", "blob", f"{revision}:{MODEL}").stdout, "utf-8")
+    assert _git("merge-file", "-p", ".git/mine", ".git/base", ".git/other", code=None).returncode > 0
+    _git("merge", "-", "-m", "both")
+    assert _git("status", "--porcelain").stdout == ""
+    run = simulate(read_model(MODEL))
+    assert run["a"].values[-1] == pytest.approx(1 + 10 * (2.5 - 1.5))
+    assert "new_one" in run
+    text = MODEL.read_text("utf-8")
+    assert "\n10,2,d,300,2," in text
+    assert "\n10,3,new one,300,1," in text
+
+
+def test_the_same_variable_is_a_conflict_that_names_it(repository, sdmodel):
+    """Git stops, the variable is named, and only its block stands between marks."""
+    _edit(("b = 2", "b = 4"), ("Stock.", "A stock."))
+    _git("checkout", "theirs")
+    _edit(("b = 2", "b = 5"), ("c = 3", "c = 6"))
+    done = _git("merge", "-", "-m", "both", code=1)
+    assert f"{MODEL}: conflict in 'b', which both sides changed" in done.stdout + done.stderr
+    assert _git("status", "--porcelain").stdout.startswith("UU ")
+    text = MODEL.read_text("utf-8")
+    marked = text[text.index("<<<<<<<") : text.index(">>>>>>>")]
+    assert marked.count("~ m/Year ~ |") == 2
+    assert "b = 5" in marked
+    assert "b = 4" in marked
+    assert "c = 6" in text.replace(marked, "")
+    assert "A stock." in text.replace(marked, "")
+    assert "b = 4" in sdmodel("git-text", str(MODEL)).stdout  # a file with marks can be shown
+
+
+def test_a_diff_shows_equations_below_the_name_and_views_in_a_line(repository):
+    """Layout is not shown, a moved word is one line, and the head of a hunk names a variable."""
+    text = TEXT.replace("b = 2 ~ m/Year ~ |", "b =\n\t2\n\t~\tm/Year\n\t~\t\n\t|")
+    MODEL.write_text(text.replace("a,100,100", "a,200,100").replace("FINAL TIME = 10", "FINAL TIME = 20"), "utf-8")
+    lines = [line for line in _git("diff", "-U0").stdout.splitlines() if line[:3] not in ("+++", "---")]
+    assert [line.partition(",")[0] for line in lines if line[0] in "+-"] == [
+        "-\t10", "+\t20", "-*View 1: 1 lines", "+*View 1: 1 lines",
+    ]  # fmt: skip
+    assert next(line for line in lines if line.startswith("@@")).endswith("@@ FINAL TIME =")
+
+
+def test_files_that_are_no_models_are_merged_by_lines_and_shown(repository):
+    """A file that cannot be cut into blocks is git's to merge; nothing is lost."""
+    broken = "one {\ntwo\nthree\nfour\nfive\n"
+    MODEL.write_text(broken, "utf-8")
+    _git("commit", "-am", "broken")
+    _git("branch", "-f", "theirs")
+    _edit(("one", "1"))
+    _git("checkout", "theirs")
+    _edit(("five", "5"))
+    done = _git("merge", "-", "-m", "both")
+    assert "is merged by lines" in done.stdout + done.stderr
+    assert MODEL.read_text("utf-8") == "1 {\ntwo\nthree\nfour\n5\n"
+
+
+@pytest.mark.parametrize("before", [None, "*.nc binary\n", "*.nc binary", "*.nc binary\r\n", "*.png binary\n\n"])
+def test_what_is_set_up_is_taken_back_exactly(tmp_path, monkeypatch, sdmodel, before):
+    """The configuration and `.gitattributes` are what they were, to the byte, and twice is once."""
+    monkeypatch.chdir(tmp_path)
+    _git("init")
+    config = (tmp_path / ".git" / "config").read_bytes()
+    attributes = tmp_path / ".gitattributes"
+    if before is not None:
+        attributes.write_bytes(before.encode())
+    for _ in range(2):
+        assert sdmodel("git-install").exit_code == 0
+    text = attributes.read_text("utf-8")
+    assert text.startswith(before.strip() if before else "*.mdl")
+    assert text.count("merge=sdmodel") == 1
+    assert sys.executable in _git("config", "merge.sdmodel.driver").stdout
+    assert _git("check-attr", "merge", "x/y.mdl").stdout == "x/y.mdl: merge: sdmodel\n"
+    for _ in range(2):
+        assert sdmodel("git-install", "--uninstall").exit_code == 0
+    assert (tmp_path / ".git" / "config").read_bytes() == config
+    assert (attributes.read_bytes().decode() if attributes.exists() else None) == before
+
+
+def test_outside_of_a_repository_it_is_told_what_to_do(tmp_path, monkeypatch, sdmodel):
+    """There is nothing to set up there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    done = sdmodel("git-install")
+    assert done.exit_code == 1
+    assert "is in no git repository" in done.stderr
+
+
+def test_what_git_calls_is_not_in_the_list_of_commands(sdmodel):
+    """Nobody types it."""
+    assert "merge-file" not in sdmodel("--help").output
+    assert sdmodel("merge-file", "--help").exit_code == 0
+    assert sdmodel("git-text", "--help").exit_code == 0

@@ -1,0 +1,238 @@
+"""Two people's edits of one model become one, variable by variable, and what clashes is named."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sdmodel import simulate
+from sdmodel.testing import model_text
+from sdmodel.vensim import Document, Merge, compare_documents, format_document, merge_documents, model_from_text
+
+WORDS = """10,1,a,100,100,40,20,3,3,0,0,0,0,0,0
+10,2,b,200,100,40,20,8,3,0,0,0,0,0,0
+1,3,2,1,1,0,0,0,0,64,0,-1--1--1,,1|(150,90)|
+"""
+BASE = model_text(
+    """
+    a = INTEG(b + c, 1) ~ m ~ Stock. |
+    b = 2 ~ m/Year ~ |
+    c = x[r1] ~ m/Year ~ |
+    R: r1, r2 ~~|
+    x[r1] = 3 ~~| x[r2] = 4 ~~|
+    *******
+    .Late
+    *******~
+    | d = 5 ~~|
+    e = 6 ~~|
+    """
+).replace("///---\\", WORDS + "///---\\")
+"""A model in which every edit below finds its text once."""
+
+EDITS = {
+    "the stock": ("INTEG(b + c, 1)", "INTEG(b - c, 1)"),
+    "a comment": ("b = 2 ~ m/Year ~ |", "b = 2 ~ m/Year ~ Flow. |"),
+    "its neighbour": ("c = x[r1]", "c = 2*x[r1]"),
+    "a range": ("r1, r2", "r1, r2, r3"),
+    "one label": ("x[r1] = 3", "x[r1] = 3.5"),
+    "another label": ("x[r2] = 4", "x[r2] = 4.5"),
+    "the header": ("*~\n| d", "*~\nWhat comes last.\n| d"),
+    "behind the header": ("d = 5", "d = 5.5"),
+    "gone": ("e = 6 ~~|\n", ""),
+    "new at the start": ("\na = INTEG", "\nf = 7 ~~|\na = INTEG"),
+    "new in the middle": ("x[r1] = 3", "g = 8 ~~| x[r1] = 3"),
+    "a moved word": ("100,100,40", "120,130,40"),
+    "a bent arrow": ("(150,90)", "(160,70)"),
+    "a new word": ("1,3,2", "10,4,d,300,100,40,20,8,3,0,0,0,0,0,0\n1,3,2"),
+    "the integrator": ("15:0,0,0,0", "15:0,0,0,1"),
+}
+TOGETHER = {"one label": "new in the middle", "the header": "behind the header"}
+"""Edits whose texts overlap, which are tried apart."""
+
+
+def _document(text: str) -> Document:
+    return Document.from_bytes(text.encode(), "m.mdl")
+
+
+def _edited(*names: str) -> str:
+    text = BASE
+    for name in names:
+        old, new = EDITS[name]
+        assert text.count(old) == 1, name
+        text = text.replace(old, new)
+    return text
+
+
+def _merge(base: str, ours: str, theirs: str) -> Merge:
+    return merge_documents(*map(_document, (base, ours, theirs)))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.sampled_from(sorted(set(EDITS) - set(TOGETHER))), unique=True), st.data())
+def test_edits_of_different_things_come_together_as_if_one_person_had_made_them(names, data):
+    """Any edits, dealt to two people in any way: the merged text is the one with all of them, to the byte."""
+    sides = data.draw(st.lists(st.booleans(), min_size=len(names), max_size=len(names)))
+    ours, theirs = (
+        [name for name, side in zip(names, sides, strict=True) if side is wanted] for wanted in (True, False)
+    )
+    merge = _merge(BASE, _edited(*ours), _edited(*theirs))
+    assert merge.conflicts == ()
+    assert merge.notes == ()
+    assert merge.text == _edited(*names)
+
+
+@pytest.mark.parametrize("pair", TOGETHER.items(), ids="+".join)
+def test_edits_side_by_side_come_together_in_either_order(pair):
+    """Whoever merges into whom, the model is the same."""
+    one, other = (_edited(name) for name in pair)
+    there, back = _merge(BASE, one, other), _merge(BASE, other, one)
+    assert there.conflicts == back.conflicts == ()
+    assert compare_documents(_document(there.text), _document(back.text)) == ()
+
+
+@pytest.mark.parametrize("name", sorted(EDITS))
+def test_what_only_one_side_changed_is_taken_to_the_byte(name):
+    """Nothing, one, or both to the same."""
+    edited = _edited(name)
+    assert _merge(BASE, edited, BASE).text == edited
+    assert _merge(BASE, BASE, edited).text == edited
+    assert _merge(BASE, edited, edited).text == edited
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "name"),
+    [
+        (("b = 2", "b = 3"), ("b = 2", "b = 4"), "b"),
+        (("b = 2", "b = 3"), ("b = 2 ~ m/Year", "b = 2 ~ km/Year"), "b"),
+        (("x[r1] = 3", "x[r1] = 5"), ("x[r1] = 3", "x[r1] = 6"), "x[r1]"),
+        (("e = 6 ~~|", ""), ("e = 6", "e = 7"), "e"),
+        (("d = 5", "n = 1 ~~| d = 5"), ("e = 6", "n = 2 ~~| e = 6"), "n"),
+        (("r1, r2", "r1, r2, r3"), ("r1, r2", "r1, r2, r4"), "R"),
+        (("Late", "Later"), ("b = 2", "b = 3"), None),
+        (("15:0,0,0,0", "15:0,0,0,1"), ("15:0,0,0,0", "15:0,0,0,3"), "settings: integrator"),
+    ],
+)
+def test_the_same_thing_changed_twice_is_a_conflict_that_names_it(ours, theirs, name):
+    """One variable with its marks around it and nothing else; either side's text stands between them."""
+    sides = [BASE.replace(*each) for each in (ours, theirs)]
+    merge = _merge(BASE, *sides)
+    assert merge.conflicts == ((name,) if name else ())
+    if name is None:
+        return
+    lines = merge.text.splitlines()
+    marks = [place for place, line in enumerate(lines) if line[:7] in ("<<<<<<<", "=======", ">>>>>>>")]
+    assert len(marks) == 3
+    for side, keep in zip(sides, (slice(marks[0] + 1, marks[1]), slice(marks[1] + 1, marks[2])), strict=True):
+        chosen = "\n".join([*lines[: marks[0]], *lines[keep], *lines[marks[2] + 1 :]])
+        assert compare_documents(_document(chosen), _document(side)) == ()
+
+
+def test_layout_is_no_change():
+    """One lays out the whole file anew, the other changes a constant: both are had."""
+    merge = _merge(BASE, format_document(_document(BASE)), BASE.replace("b = 2", "b = 3"))
+    assert merge.is_clean
+    assert compare_documents(_document(merge.text), _document(BASE.replace("b = 2", "b = 3"))) == ()
+    back = _merge(BASE, BASE.replace("b = 2", "b = 3"), format_document(_document(BASE)))
+    assert compare_documents(_document(back.text), _document(merge.text)) == ()
+
+
+def test_line_ends_are_ours():
+    """Editors on different machines: no line is changed by its end alone."""
+    windows = BASE.replace("\n", "\r\n")
+    merge = _merge(BASE, windows, BASE.replace("b = 2", "b = 3"))
+    assert merge.is_clean
+    assert merge.text == windows.replace("b = 2", "b = 3")
+
+
+def test_words_that_both_added_get_numbers_of_their_own():
+    """Two variables with a word each and an arrow to it; the numbers of theirs give way, and their arrows follow."""
+    word = "10,4,{},300,{},40,20,8,3,0,0,0,0,0,0\n1,5,4,1,1,0,0,0,0,64,0,-1--1--1,,1|(250,90)|\n"
+    sides = [
+        BASE.replace("e = 6", f"{name} = 7 ~~| e = 6").replace("///---", word.format(name, y) + "///---")
+        for name, y in (("n", 10), ("o", 20))
+    ]
+    merge = _merge(BASE, *sides)
+    assert merge.is_clean
+    lines = merge.text.splitlines()
+    assert [line.split(",")[:4] for line in lines if line.startswith(("10,4,", "1,5,"))] == [
+        ["10", "4", "n", "300"], ["1", "5", "4", "1"],
+    ]  # fmt: skip
+    assert [line.split(",")[:4] for line in lines if line.startswith(("10,6,", "1,7,"))] == [
+        ["10", "6", "o", "300"], ["1", "7", "6", "1"],
+    ]  # fmt: skip
+    run = simulate(model_from_text(merge.text))
+    assert {"n", "o"} <= set(run.data_vars)
+
+
+def test_a_word_that_both_changed_is_merged_field_by_field():
+    """One renames, the other moves; where both move, ours stays, and it is told."""
+    moved, named = BASE.replace("100,100,40", "120,130,40"), BASE.replace("10,1,a,", "10,1,A,")
+    merge = _merge(BASE, moved, named)
+    assert "10,1,A,120,130,40" in merge.text
+    assert merge.notes == ()
+    clash = _merge(BASE, moved, BASE.replace("100,100,40", "500,100,40"))
+    assert "10,1,a,120,130,40" in clash.text
+    assert clash.notes == ("view 'View 1': both sides moved or changed 'a'; ours is kept",)
+    assert clash.is_clean
+
+
+def test_an_arrow_to_a_word_that_is_gone_goes_with_it():
+    """Vensim does not open a sketch with an arrow from nowhere."""
+    without = BASE.replace(WORDS, WORDS.splitlines(keepends=True)[0])
+    more = BASE.replace("///---", "1,9,1,2,0,0,0,0,0,64,0,-1--1--1,,1|(0,0)|\n///---")
+    merge = _merge(BASE, without, more)
+    assert "1,9," not in merge.text
+    assert merge.notes == ("view 'View 1': an arrow to what the other side removed is left out",)
+
+
+def test_what_only_both_sides_together_break_is_told():
+    """One removes a variable that the other begins to use: no text clashes, and the model does not run."""
+    merge = _merge(BASE, BASE.replace("e = 6 ~~|\n", ""), BASE.replace("d = 5", "d = 5*e"))
+    assert merge.conflicts == ()
+    assert not merge.is_clean
+    assert [fault.what for fault in merge.faults] == [
+        "'e' is not defined; remove it or define it"
+    ] or "'e' is not defined" in merge.faults[0].what
+
+
+def test_units_that_are_the_same_are_put_together():
+    """Each adds a line of names to the settings."""
+    one, other = (BASE + f"22:{name}\n" for name in ("$,Dollar", "Year,Years"))
+    merge = _merge(BASE, one, other)
+    assert merge.is_clean
+    assert merge.text == BASE + "22:$,Dollar\n22:Year,Years\n"
+
+
+def test_settings_of_the_screen_never_clash():
+    """Which run was shown last is nobody's work."""
+    base = BASE + "9:Current\n"
+    merge = _merge(base, base.replace("Current", "one"), base.replace("Current", "two"))
+    assert merge.is_clean
+    assert merge.text.endswith("9:one\n")
+    assert merge.notes == ("both sides changed the settings' run name; ours is kept",)
+
+
+def test_a_block_stands_in_the_group_that_its_author_put_it_into():
+    """A group that theirs begins does not take in what ours adds before it; a block that theirs moves is moved."""
+    header = "*****\n\t.New\n*****~\n\t|"
+    ours = BASE.replace("e = 6 ~~|", "e = 6 ~~|\nn = 1 ~~|")
+    theirs = BASE.replace("e = 6 ~~|", f"e = 6 ~~|\n{header} o = 2 ~~|")
+    for one, other in ((ours, theirs), (theirs, ours)):
+        merge = _merge(BASE, one, other)
+        model = model_from_text(merge.text)
+        assert merge.notes == ()
+        assert [model[name].group for name in "eno"] == ["Late", "Late", "New"]
+    swapped = BASE.replace("c = x[r1] ~ m/Year ~ |\n", "").replace("b = 2", "c = x[r1] ~ m/Year ~ |\nb = 2")
+    moved = BASE.replace("b = 2 ~ m/Year ~ |\n", "").replace("e = 6", "b = 2 ~ m/Year ~ |\ne = 6")
+    for one, other in ((swapped, moved), (moved, swapped)):
+        model = model_from_text(_merge(BASE, one, other).text)
+        assert model["b"].group == "Late"
+
+
+def test_two_models_that_begin_alone_are_joined():
+    """Where there was no file before, git gives an empty one."""
+    empty = Document("m.mdl", "", "utf-8")
+    merge = merge_documents(empty, _document(BASE), _document(BASE))
+    assert merge.text == BASE
+    assert merge.is_clean
