@@ -1,6 +1,6 @@
 """Questions about levers: a design, many simulations and one reduction, joined; and stored runs against each other."""
 
-from .attribution import LEVELS, PAIRS, attribute_levers
+from .attribution import PAIRS, attribute_levers
 from .comparing import (
     Changes,
     Comparison,
@@ -31,7 +31,6 @@ __all__ = [
     "ATTRIBUTION",
     "EXACT",
     "IMPORTANCE",
-    "LEVELS",
     "LEVER",
     "MEASURE",
     "OTHER",
