@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from .scenario import make_design
     from .simulation import simulate
     from .store import open_run, save_run
-    from .vensim import read_document as open_document
-    from .vensim import read_formula, read_model, read_sampling, read_scenario, read_sketch
+    from .vensim import open_document, read_formula, read_model, read_sampling, read_scenario, read_sketch
 
 __version__ = "0.1.0"
 
@@ -36,7 +35,7 @@ _HOMES = {
     "find_paths": ("checking", "find_paths"),
     "fit_run": ("inference", "fit_run"),
     "make_design": ("scenario", "make_design"),
-    "open_document": ("vensim", "read_document"),
+    "open_document": ("vensim", "open_document"),
     "open_run": ("store", "open_run"),
     "plot_diagram": ("figures", "plot_diagram"),
     "quantiles": ("comparison", "quantiles"),

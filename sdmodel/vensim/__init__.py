@@ -5,6 +5,7 @@ from __future__ import annotations
 from .changes import read_change, read_scenario
 from .data import Points, read_data
 from .document import Document, read_document
+from .editing import OpenDocument, open_document
 from .formulas import read_formula
 from .optimisation import read_optimisation, read_payoff
 from .reader import model_from_text, read_model
@@ -16,8 +17,10 @@ from .writing import scenario_text
 
 __all__ = [
     "Document",
+    "OpenDocument",
     "Points",
     "model_from_text",
+    "open_document",
     "read_change",
     "read_data",
     "read_document",
