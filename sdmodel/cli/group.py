@@ -19,6 +19,7 @@ _COMMANDS = {
     "show": "Show one stored run whole.",
     "rerun": "Make a stored run again from its own record and compare.",
     "levers": "List what a model lets you change.",
+    "edit": "Change a model's file in place, and nothing else in it.",
     "check": "Tell every fault and doubt of a model.",
     "loops": "Find feedback loops and their polarity.",
     "ensemble": "Simulate many members and tell their spread.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .changes import read_change, read_scenario
 from .data import Points, read_data
 from .document import Document, read_document
-from .editing import OpenDocument, open_document
+from .editing import OpenDocument, open_document, split_statement
 from .formulas import read_formula
 from .optimisation import read_optimisation, read_payoff
 from .reader import model_from_text, read_model
@@ -38,4 +38,5 @@ __all__ = [
     "sampling_text",
     "scenario_text",
     "sketch_from_text",
+    "split_statement",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -49,8 +49,8 @@ def _samples(path: Path) -> Iterator[Path]:
         yield path.parent / first[_SAMPLES - 1].strip().strip('"')
 
 
-def changed(path: Path, change: Renaming) -> bytes | None:
-    """What a file holds after a renaming, or nothing if it stays as it is.
+def changed(path: Path, changes: Iterable[Renaming]) -> bytes | None:
+    """What a file holds after one renaming and the next, or nothing if it stays as it is.
 
     Raises
     ------
@@ -59,8 +59,9 @@ def changed(path: Path, change: Renaming) -> bytes | None:
     """
     data = read_bytes(path, error=ModelError)
     text = decoded(data)
-    edits = list((_rules(path) or _in_heading)(text, change))
-    new = applied(text, edits)[0]
+    new = text
+    for change in changes:
+        new = applied(new, (_rules(path) or _in_heading)(new, change))[0]
     encoding = "utf-8" if text.encode("utf-8", "replace") == data else "latin-1"
     try:
         return new.encode(encoding) if new != text else None
@@ -153,8 +154,13 @@ def _in_cell(found: re.Match[str], change: Renaming) -> Iterator[Edit]:
     if after != before:
         raw = found["cell"]
         start = found.start("cell") + len(raw) - len(raw.lstrip())
-        needs = raw.strip().startswith('"') or any(mark in after for mark in '",')
-        yield Edit(Span(start, start + len(raw.strip())), '"' + after.replace('"', '""') + '"' if needs else after)
+        liked = raw.strip().startswith('"') and not _needs_quotes(before)
+        new = '"' + after.replace('"', '""') + '"' if liked or _needs_quotes(after) else after
+        yield Edit(Span(start, start + len(raw.strip())), new)
+
+
+def _needs_quotes(cell: str) -> bool:
+    return any(mark in cell for mark in '",')
 
 
 def _in_heading(text: str, change: Renaming) -> Iterator[Edit]:

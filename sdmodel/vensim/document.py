@@ -167,6 +167,11 @@ class Document:
         counted = Counter(segment.kind for segment in self.segments if segment.kind not in ("blank", "record"))
         return Counter({str(kind): count for kind, count in counted.items()})
 
+    @property
+    def edits(self) -> int:
+        """How many edits can be taken back."""
+        return len(self._history)
+
     def undo(self) -> bool:
         """Takes the last edit back, to the byte; whether there was one."""
         if not self._history:

@@ -8,15 +8,17 @@ from collections import Counter
 from pathlib import Path
 
 from ..errors import Fault, ModelError, SdmodelError
-from ..files import write_file
+from ..files import decoded, write_file
 from ..model import Kind, Range, display
 from .adding import Addition, added
 from .blocks import Block
+from .companions import beside, changed, write_together
 from .document import Document, read_document
-from .heads import asked
+from .heads import asked, head_of
 from .reader import model_of
 from .removing import without
 from .renaming import Renaming, renamed, renaming
+from .segments import blanked
 
 
 class OpenDocument:
@@ -26,6 +28,7 @@ class OpenDocument:
         self.document = document
         self._saved = bytes(document)
         self._known: Counter[str] | None = None
+        self._beside: list[tuple[int, Renaming]] = []
 
     @classmethod
     def from_bytes(cls, data: bytes, path: str) -> OpenDocument:
@@ -103,8 +106,11 @@ class OpenDocument:
             )
         return found.view
 
-    def rename(self, old: str, new: str) -> Renaming:
-        """Renames a variable, a subscript range or a label everywhere in the file; comments keep their words.
+    def rename(self, old: str, new: str, *, everywhere: bool = False) -> None:
+        """Renames a variable, a subscript range or a label in the whole file; comments keep their words.
+
+        `everywhere` are the files beside the model too, which are written when the model is saved: change and
+        sensitivity files, save lists, observed series, figures, payoffs.
 
         Raises
         ------
@@ -122,7 +128,8 @@ class OpenDocument:
         self._known = self.known + Counter(
             fault.what for fault in news
         )  # the faults that there were, by their new names
-        return change
+        if everywhere:
+            self._beside.append((self.document.edits, change))
 
     def remove(self, name: str) -> None:
         """Removes an element that nothing uses, with its words and arrows in the sketch.
@@ -137,7 +144,9 @@ class OpenDocument:
 
     def undo(self) -> bool:
         """Takes the last edit back, to the byte; whether there was one."""
-        return self.document.undo()
+        done = self.document.undo()
+        self._beside = [each for each in self._beside if each[0] <= self.document.edits]
+        return done
 
     @property
     def known(self) -> Counter[str]:
@@ -163,34 +172,49 @@ class OpenDocument:
         if news:
             raise ModelError(news)
 
-    def difference(self) -> str:
-        """What is changed since the file was read or saved, line by line as a unified diff."""
-        before, after = (data.decode(self.document.encoding) for data in (self._saved, bytes(self)))
-        lines = difflib.unified_diff(
-            before.splitlines(keepends=True), after.splitlines(keepends=True), self.path, self.path
-        )
-        return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
-
-    def save(self, path: str | os.PathLike[str] | None = None, *, force: bool = False) -> None:
-        """Writes the file, all of it or nothing, if the model in it is sound; only `force` replaces another file.
+    @property
+    def companions(self) -> dict[Path, bytes]:
+        """What the files beside the model hold after what was renamed in them too, as far as they change.
 
         Raises
         ------
         ModelError
-            If an edit has made a fault, the file was changed by somebody else meanwhile, or it cannot be written.
+            If one cannot be read, or cannot hold the new name.
+        """
+        changes = [change for _, change in self._beside]
+        found = {path: changed(path, changes) for path in (beside(self.path) if changes else [])}
+        return {path: data for path, data in found.items() if data is not None}
+
+    def difference(self) -> str:
+        """What saving will change, line by line as a unified diff, in the files beside the model too."""
+        told = [_difference(self.path, self._saved, bytes(self))]
+        told += [_difference(_shown(path), path.read_bytes(), data) for path, data in self.companions.items()]
+        return "".join(told)
+
+    def save(self, path: str | os.PathLike[str] | None = None, *, force: bool = False) -> list[str]:
+        """Writes what has changed, all of it or nothing, if the model is sound, and tells which files.
+
+        The files beside the model are written with the model itself only; only `force` replaces another file.
+
+        Raises
+        ------
+        ModelError
+            If an edit has made a fault, the file was changed by somebody else meanwhile, or one cannot be written.
         """
         self.check()
-        target = Path(self.path if path is None else path).resolve()
-        is_own = target == Path(self.path).resolve()
-        if is_own and target.is_file() and target.read_bytes() != self._saved:
+        target = Path(self.path if path is None else path)
+        if target.resolve() != Path(self.path).resolve():
+            _write(target, bytes(self), force=force)
+            return [os.fspath(target)]
+        if not target.is_file():
+            _write(target.resolve(), bytes(self), force=False)
+        elif target.read_bytes() != self._saved:
             what = "the file has changed since it was read; open it again and repeat the edits"
-            raise ModelError([Fault(str(target), what)])
-        try:
-            write_file(target, bytes(self), force=force or is_own, error=SdmodelError)
-        except SdmodelError as error:
-            raise ModelError([Fault("", str(error))]) from error
-        if is_own:
-            self._saved, self._known = bytes(self), None
+            raise ModelError([Fault(self.path, what)])
+        contents = self.companions if bytes(self) == self._saved else {target.resolve(): bytes(self)} | self.companions
+        write_together(contents)
+        self._saved, self._known, self._beside = bytes(self), None, []
+        return [self.path if each == target.resolve() else _shown(each) for each in contents]
 
 
 def open_document(path: str | os.PathLike[str]) -> OpenDocument:
@@ -202,6 +226,40 @@ def open_document(path: str | os.PathLike[str]) -> OpenDocument:
         If there is no such file, or it is not the text of a model.
     """
     return OpenDocument(read_document(path))
+
+
+def split_statement(text: str) -> tuple[str, str]:
+    """The name and the equation of `name = equation`, or of a lookup `name((x,y),(x,y))`.
+
+    Raises
+    ------
+    ModelError
+        If it is neither.
+    """
+    head = head_of(blanked(text))
+    name, equation = text[: head.operator.start].strip(), text[head.operator.end :].strip()
+    if head.sign not in ("=", "(") or not name or not equation:
+        what = "this is no equation; write 'name = equation', a name with odd characters in quotes"
+        raise ModelError([Fault(f"'{' '.join(text.split())}'", what)])
+    return name, equation
+
+
+def _write(path: Path, data: bytes, *, force: bool) -> None:
+    try:
+        write_file(path, data, force=force, error=SdmodelError)
+    except SdmodelError as error:
+        raise ModelError([Fault("", str(error))]) from error
+
+
+def _difference(name: str, before: bytes, after: bytes) -> str:
+    old, new = (decoded(each).splitlines(keepends=True) for each in (before, after))
+    told = difflib.unified_diff(old, new, name, name)
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in told)
+
+
+def _shown(path: Path) -> str:
+    """A path as seen from the working directory, where it is inside it."""
+    return os.fspath(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _faults(document: Document) -> list[Fault]:
