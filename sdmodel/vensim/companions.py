@@ -19,6 +19,7 @@ from .segments import Span
 
 _MODEL = ".mdl"
 _CELL = re.compile(r'(?P<cell>[ \t]*"(?:[^"]|"")*"[ \t]*|[^,\r\n]*)(?P<end>,|\r\n?|\n|\Z)')
+_LINE = re.compile(r"[^\r\n]+")
 _LINE_END = re.compile(r"\r\n?|\n")
 _TAB = re.compile(r"[^\t\r\n]+")
 _HEADING = "model"
@@ -120,6 +121,13 @@ def _in_formulas(text: str, change: Renaming) -> Iterator[Edit]:
     yield from respelt(mentions(text), change.old, change.new, is_label=change.is_label)
 
 
+def _in_terms(text: str, change: Renaming) -> Iterator[Edit]:
+    """Names in expressions, one a line."""
+    for line in _LINE.finditer(text):
+        named = mentions(line[0], start=line.start())
+        yield from respelt(named, change.old, change.new, is_label=change.is_label)
+
+
 def _in_column(text: str, change: Renaming) -> Iterator[Edit]:
     """Formulas in the column `model` of a comma separated file; lines that begin with `#` are comments."""
     column, place = None, 0
@@ -177,7 +185,7 @@ _ENDINGS: Mapping[str, _Rule] = MappingProxyType(
         ".lst": _in_lines,
         ".voc": _in_lines,
         ".vsc": _in_sampling,
-        ".vpd": _in_formulas,
+        ".vpd": _in_terms,
         ".series.csv": _in_column,
         ".judgement.csv": _in_column,
         ".figure.csv": _in_column,

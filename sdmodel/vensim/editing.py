@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import Fault, ModelError, SdmodelError
 from ..files import decoded, write_file
-from ..model import Kind, Range, display
+from ..model import Kind, Model, Range, display
 from .adding import Addition, added
 from .blocks import Block
 from .companions import beside, changed, write_together
@@ -28,6 +28,7 @@ class OpenDocument:
         self.document = document
         self._saved = bytes(document)
         self._known: Counter[str] | None = None
+        self._latest: tuple[str, Model, list[Fault]] | None = None
         self._beside: list[tuple[int, Renaming]] = []
 
     @classmethod
@@ -56,6 +57,21 @@ class OpenDocument:
         """What defines a name, however it is spelt; of several blocks, `name[label]` is the one with that head."""
         self.document.find(name)
         return Block(self.document, name)
+
+    @property
+    def model(self) -> Model:
+        """What the text says now, as far as it can be read."""
+        return self._now()[0]
+
+    @property
+    def faults(self) -> list[Fault]:
+        """All that is wrong with it now."""
+        return self._now()[1]
+
+    def _now(self) -> tuple[Model, list[Fault]]:
+        if self._latest is None or self._latest[0] != self.document.text:
+            self._latest = (self.document.text, *_read(self.document))
+        return self._latest[1:]
 
     def add(
         self,
@@ -94,10 +110,9 @@ class OpenDocument:
             source=source,
             sink=sink,
         )
-        model, _ = model_of(self.document)
-        found = added(self.document, model, wanted)
+        found = added(self.document, self.model, wanted)
         self.document.change(found.edits, blocks=1, groups=found.groups)
-        made = model_of(self.document)[0].elements.get(asked(name).key)
+        made = self.model.elements.get(asked(name).key)
         if kind is not None and (made is None or made.kind != kind):
             self.undo()
             told = f"a {made.kind}" if made else "nothing that can be read"
@@ -117,10 +132,10 @@ class OpenDocument:
         ModelError
             If there is no such name, the new one is not legal or taken, or something would mean another thing then.
         """
-        change = renaming(self.document, old, new)
-        before = _faults(self.document)
+        change = renaming(self.document, self.model, old, new)
+        before = self.faults
         self.document.change(renamed(self.document, change))
-        after = _faults(self.document)
+        after = self.faults
         news = [fault for fault in after if fault.what not in {each.what for each in before}]
         if len(after) != len(before):
             self.undo()
@@ -151,8 +166,10 @@ class OpenDocument:
     @property
     def known(self) -> Counter[str]:
         """What was wrong with the file when it was read, which no edit need mend."""
-        if self._known is None:
-            self._known = Counter(each.what for each in _faults(Document.from_bytes(self._saved, self.path)))
+        if self._known is None and bytes(self) == self._saved:
+            self._known = Counter(each.what for each in self.faults)
+        elif self._known is None:
+            self._known = Counter(each.what for each in _read(Document.from_bytes(self._saved, self.path))[1])
         return self._known
 
     def check(self) -> None:
@@ -165,7 +182,7 @@ class OpenDocument:
         """
         left = Counter(self.known)
         news = []
-        for fault in _faults(self.document):
+        for fault in self.faults:
             left[fault.what] -= 1
             if left[fault.what] < 0:
                 news.append(fault)
@@ -262,5 +279,6 @@ def _shown(path: Path) -> str:
     return os.fspath(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _faults(document: Document) -> list[Fault]:
-    return list(dict.fromkeys(model_of(document)[1]))
+def _read(document: Document) -> tuple[Model, list[Fault]]:
+    model, faults = model_of(document)
+    return model, list(dict.fromkeys(faults))

@@ -76,6 +76,8 @@ def check_text(text: str, what: str, place: Place | str) -> str:
         raise ModelError([Fault(place, told)])
     if any(not mark.isprintable() and not mark.isspace() for mark in text):
         raise ModelError([Fault(place, f"{what} holds marks that are no text; leave them out")])
+    if text.rstrip().endswith("\\"):
+        raise ModelError([Fault(place, f"{what} cannot end with a backslash, which joins lines; leave it out")])
     return text.strip()
 
 

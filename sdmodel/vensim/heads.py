@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..model import display, key
 from .segments import QUOTED, Span
@@ -42,6 +43,7 @@ class Head:
         return tuple(map(key, self.subscripts))
 
 
+@lru_cache(maxsize=1 << 14)  # of a document most heads stay as they are from one edit to the next
 def head_of(main: str) -> Head:
     """The head of an equation, its comments blanked out; of what has none, all of it is the name."""
     found = _HEAD.match(main)

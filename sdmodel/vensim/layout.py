@@ -145,7 +145,14 @@ def layout_of(text: str, segments: Sequence[Segment]) -> Layout:
     for each in standings(text, segments):
         if each.segment.kind == "block" and not each.in_macro and not is_control(each.group):
             _count(text, each.segment, counts)
-    usual = {"before": "", "after": f"{end}\t", "after_number": f"{end}\t", "ending": f"{end}\t", "lead": "\t"}
+    counts["after"] = counts["after"] or counts["after_number"]
+    usual = {
+        "before": "",
+        "after": f"{end}\t",
+        "after_number": _most(counts["after"], f"{end}\t"),
+        "ending": f"{end}\t",
+        "lead": "\t",
+    }
     return Layout(**{name: _most(counts[name], usual[name]) for name in usual})
 
 

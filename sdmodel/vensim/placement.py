@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 from ..model import View
 
@@ -18,8 +18,12 @@ _VALVE_LONG, _VALVE_HIGH = 6, 8
 _CLOUD = (10, 8)
 _LENGTHS = (75, 95, 120, 60)
 """From the edge of a stock to the valve, and as far again to the cloud, in the order in which they are tried."""
+_UNFIT = 1000
+"""More crossings than any flow has."""
 _OFFSETS = (0, *(sign * distance for distance in range(40, 801, 40) for sign in (1, -1)))
 """How far aside of its stock a flow may run."""
+_SHIFTS = (0, 0.5)
+"""How far from the middle of its stock a flow that comes from aside may end, as a share of half of the stock."""
 
 Point = tuple[int, int]
 
@@ -55,29 +59,47 @@ class Route:
     bends: tuple[Point, Point]
     ends: tuple[Box, Box]
 
+    @property
+    def pipes(self) -> list[Box]:
+        """Its pipes, piece by piece, up to the edges of what they join."""
+        start = _middle(self.valve)
+        return [
+            piece
+            for bend, end in zip(self.bends, self.ends, strict=True)
+            for piece in _pieces((start, bend, _edge(bend, end)))
+        ]
+
 
 @dataclass
 class Plane:
-    """What lies in a view: boxes of words by their numbers, and lines from point to point."""
+    """What lies in a view: boxes of words by their numbers, influences from point to point, and pieces of pipes."""
 
     boxes: dict[int, Box]
     lines: list[tuple[Point, ...]]
+    pipes: list[Box]
 
     @classmethod
     def of(cls, view: View) -> Plane:
         """The words of a view, and its arrows as lines through their points."""
         boxes = {word.number: Box(word.x, word.y, word.half_width, word.half_height) for word in view.words}
         lines = [
-            (_middle(boxes[arrow.source]), *arrow.points, _middle(boxes[arrow.target]))
+            (arrow.pipe, (_middle(boxes[arrow.source]), *arrow.points, _middle(boxes[arrow.target])))
             for arrow in view.arrows
             if arrow.source in boxes and arrow.target in boxes
         ]
-        return cls(boxes, lines)
+        pipes = [piece for is_pipe, line in lines if is_pipe for piece in _pieces(line)]
+        return cls(boxes, [line for is_pipe, line in lines if not is_pipe], pipes)
 
-    def is_free(self, box: Box, gap: int = _GAP, besides: Sequence[Box] = ()) -> bool:
-        """Whether a box lies on no word, those besides left out, and inside of the view."""
+    def is_free(self, box: Box) -> bool:
+        """Whether a box lies on no word and no pipe, and inside of the view."""
         inside = box.x >= box.half_width + _EDGE and box.y >= box.half_height + _EDGE
-        return inside and not any(box.meets(other, gap) for other in self.boxes.values() if other not in besides)
+        return inside and not any(box.meets(other) for other in (*self.boxes.values(), *self.pipes))
+
+    def is_open(self, pipe: Box, joined: Sequence[Box]) -> bool:
+        """Whether a piece of a pipe runs over no word but what it joins, and along no other pipe."""
+        words = (box for box in self.boxes.values() if box not in joined)
+        along = (each for each in self.pipes if (each.half_width > _PIPE) is (pipe.half_width > _PIPE))
+        return min(pipe.x, pipe.y) > 0 and not any(pipe.meets(each, 0) for each in (*words, *along))
 
     def spot(self, near: Point, half_width: int, half_height: int, causes: Sequence[int] = ()) -> Box:
         """Where a word fits: near a point, off other words, and if it can be off the lines, seen from its causes."""
@@ -109,23 +131,30 @@ class Plane:
             tried = _between(joined[0], joined[1], label)
         elif joined:
             tried = _beside(joined[0], label, out=source is not None)
-        return next((route for route in tried if self._carries(route, joined)), self._apart(label))
+        best, fewest = self._apart(source, sink, label), _UNFIT
+        for route in tried:
+            crossings = self._crossings(route, joined)
+            if crossings < fewest:
+                best, fewest = route, crossings
+            if not fewest:
+                break
+        return best
 
-    def _apart(self, label: tuple[int, int]) -> Route:
-        """A flow between two clouds, where there is room."""
+    def _apart(self, source: int | None, sink: int | None, label: tuple[int, int]) -> Route:
+        """A flow where there is room, however its pipes run."""
         box = self.spot(self.centre, _LENGTHS[0] + label[0], _CLOUD[1] + 2 * label[1])
-        left, right = (Box(box.x + way * _LENGTHS[0], box.y, *_CLOUD) for way in (-1, 1))
-        return _run(left, right, box.x, 0, label)
+        left, right = (
+            Box(box.x + way * _LENGTHS[0], box.y, *_CLOUD) if end is None else self.boxes[end]
+            for way, end in ((-1, source), (1, sink))
+        )
+        return _run(left, right, box.x, box.y, label)
 
-    def _carries(self, route: Route, joined: Sequence[Box]) -> bool:
-        """Whether nothing is in a flow's way but the stocks that it joins."""
+    def _crossings(self, route: Route, joined: Sequence[Box]) -> int:
+        """How many pieces of a flow's pipes run over words or along other pipes; its own words must lie free."""
         words = [route.valve, route.label, *(end for end in route.ends if end not in joined)]
-        pipes = [
-            _pipe(*piece)
-            for bend, end in zip(route.bends, route.ends, strict=True)
-            for piece in ((_middle(route.valve), bend), (bend, _middle(end)))
-        ]
-        return all(self.is_free(word) for word in words) and all(self.is_free(pipe, 0, joined) for pipe in pipes)
+        if not all(map(self.is_free, words)):
+            return _UNFIT
+        return sum(not self.is_open(pipe, joined) for pipe in route.pipes)
 
     @property
     def centre(self) -> Point:
@@ -156,55 +185,71 @@ def _along(line: Sequence[Point]) -> Iterator[Point]:
             yield x0 + (x1 - x0) * n // count, y0 + (y1 - y0) * n // count
 
 
-def _pipe(start: Point, end: Point) -> Box:
-    """A piece of a pipe, which runs along one of the axes."""
-    (x0, y0), (x1, y1) = start, end
-    return Box((x0 + x1) // 2, (y0 + y1) // 2, abs(x1 - x0) // 2 + _PIPE, abs(y1 - y0) // 2 + _PIPE)
+def _pieces(line: Sequence[Point]) -> Iterator[Box]:
+    """The pieces of a pipe as boxes; one that runs along neither axis as many small ones."""
+    for start, end in pairwise(line):
+        (x0, y0), (x1, y1) = start, end
+        if min(abs(x1 - x0), abs(y1 - y0)) > _PIPE:
+            yield from (Box(x, y, _PIPE, _PIPE) for x, y in _along((start, end)))
+        else:
+            wide, high = (max(_PIPE, abs(a - b) // 2) for a, b in ((x0, x1), (y0, y1)))
+            yield Box((x0 + x1) // 2, (y0 + y1) // 2, wide, high)
+
+
+def _edge(bend: Point, end: Box) -> Point:
+    """Where a pipe from its bend meets the edge of what it joins."""
+    x, y = bend
+    if abs(x - end.x) <= end.half_width:
+        return x, end.y + (end.half_height if y > end.y else -end.half_height)
+    return end.x + (end.half_width if x > end.x else -end.half_width), y
 
 
 def _between(source: Box, sink: Box, label: tuple[int, int]) -> Iterator[Route]:
     """Flows from one stock to another: straight where they can, then farther and farther aside."""
     upright = abs(sink.x - source.x) < source.half_width + sink.half_width + 2 * _VALVE_LONG
     for offset in _OFFSETS:
-        if upright:
-            yield _run(_flip(source), _flip(sink), (source.y + sink.y) // 2, offset, label, upright=True)
-        else:
-            yield _run(source, sink, (source.x + sink.x) // 2, offset, label)
+        for turned in (upright, not upright):
+            first, second = (_flip(source), _flip(sink)) if turned else (source, sink)
+            for base in (first, second):
+                for shift in _SHIFTS:
+                    across = (first.x + second.x) // 2
+                    yield _run(first, second, across, base.y + offset, label, shift=shift, upright=turned)
 
 
 def _beside(stock: Box, label: tuple[int, int], *, out: bool) -> Iterator[Route]:
     """Flows between a stock and a cloud: to the right or from the left, and where there is no room elsewhere."""
     ways = (1, -1) if out else (-1, 1)
-    for offset in _OFFSETS:
-        for length in _LENGTHS:
-            for upright in (False, True):
-                for way in ways:
-                    base = _flip(stock) if upright else stock
-                    valve = base.x + way * (base.half_width + length)
-                    cloud = Box(valve + way * length, base.y + offset, *_CLOUD)
-                    ends = (base, cloud) if out else (cloud, base)
-                    yield _run(*ends, valve, offset if out else 0, label, upright=upright)
+    for offset, length, upright, way, shift in product(_OFFSETS, _LENGTHS, (False, True), ways, _SHIFTS):
+        base = _flip(stock) if upright else stock
+        valve = base.x + way * (base.half_width + length)
+        cloud = Box(valve + way * length, base.y + offset, *_CLOUD)
+        first, second = (base, cloud) if out else (cloud, base)
+        yield _run(first, second, valve, base.y + offset, label, shift=shift, upright=upright)
 
 
-def _run(source: Box, sink: Box, across: int, offset: int, label: tuple[int, int], *, upright: bool = False) -> Route:
-    """A flow that runs along x at an offset from the middle of its source; an upright one is turned at the end."""
-    level = source.y + offset
+def _run(
+    source: Box, sink: Box, across: int, level: int, label: tuple[int, int], *, shift: float = 0, upright: bool = False
+) -> Route:
+    """A flow that runs along x at a level; an upright one is turned at the end.
+
+    Where it runs over or under an end, it bends there, so much aside of the middle as the shift says.
+    """
     valve = Box(across, level, _VALVE_LONG, _VALVE_HIGH)
     width, height = label
     name = Box(across, level + _VALVE_HIGH + height, width, height)
     if upright:
         name = Box(level + _VALVE_HIGH + 2 + width, across, width, height)
-    bends = _bend(source, across, level), _bend(sink, across, level)
+    bends = _bend(source, across, level, shift), _bend(sink, across, level, shift)
     route = Route(valve, name, upright, bends, (source, sink))
     return _turned(route) if upright else route
 
 
-def _bend(end: Box, across: int, level: int) -> Point:
+def _bend(end: Box, across: int, level: int, shift: float) -> Point:
     """Where a pipe turns towards its end; of a straight one, the middle between the valve and the edge of the end."""
+    way = 1 if across > end.x else -1
     if abs(level - end.y) < end.half_height:
-        edge = end.x + (end.half_width if across > end.x else -end.half_width)
-        return (edge + across) // 2, level
-    return end.x, level
+        return (end.x + way * end.half_width + across) // 2, level
+    return end.x + way * round(shift * end.half_width), level
 
 
 def _flip(box: Box) -> Box:

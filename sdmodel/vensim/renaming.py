@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import Fault, ModelError
-from ..model import display, key, nearest
+from ..model import Model, display, key, nearest
 from .document import Document
 from .edits import Edit
 from .heads import asked
 from .layout import standings
 from .mentions import mentions, respelt
 from .naming import CLOCK, NOW, label_keys, new_head
-from .reader import model_of
 from .records import records_of, shown_key
 from .segments import QUOTED, Span, blanked
 
@@ -33,7 +32,7 @@ class Renaming:
     is_label: bool
 
 
-def renaming(document: Document, old: str, new: str) -> Renaming:
+def renaming(document: Document, model: Model, old: str, new: str) -> Renaming:
     """What gets which name.
 
     Raises
@@ -41,7 +40,6 @@ def renaming(document: Document, old: str, new: str) -> Renaming:
     ModelError
         If there is no such name, Vensim knows it by that name, or the new one is not legal or taken.
     """
-    model, _ = model_of(document)
     labels = label_keys(model)
     wanted = key(asked(old).name)
     wrong = ""

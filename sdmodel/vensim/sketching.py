@@ -15,7 +15,7 @@ from .filling import line_end
 from .placement import Box, Plane, Point
 from .records import records_of
 from .segments import Span
-from .sketch import sketch_from_text
+from .sketch import views_of
 from .spelling import quoted
 
 _LONG = 20
@@ -80,7 +80,7 @@ def sketched(document: Document, newcomer: Newcomer, view: str | None = None) ->
         If there is no view of the name that is asked for.
     """
     try:
-        sketch = sketch_from_text(bytes(document), document.path)
+        sketch = Sketch(document.path, views=views_of(document))
     except ModelError:
         sketch = Sketch(document.path)
     if view is not None and sketch.find(view) is None:
@@ -164,6 +164,7 @@ def _flow(page: _Page, newcomer: Newcomer) -> int:
     shape, text = _VALVES[route.upright]
     box = route.valve
     page.plane.boxes[valve] = box
+    page.plane.pipes += route.pipes
     page.lines.append(
         f"11,{valve},48,{box.x},{box.y},{box.half_width},{box.half_height},{shape},3,0,0,{text},0,0,0{page.more}"
     )
