@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -56,7 +55,7 @@ def command() -> None:
     """
 
 
-def _editing(edit: Callable[..., Way]) -> Callable[..., None]:
+def _editing(edit: Callable[..., Way]) -> Callable[..., Any]:
     """Makes a subcommand of a function that edits a document and says what takes the edit back."""
 
     @click.option("--dry-run", is_flag=True, help="Print what would change as a diff, and change nothing.")
@@ -65,7 +64,6 @@ def _editing(edit: Callable[..., Way]) -> Callable[..., None]:
     )
     @force_option
     @click.pass_obj
-    @functools.wraps(edit)
     def edited(model: str | None, /, *, dry_run: bool, output: str | None, force: bool, **given: Any) -> None:
         path = model_path(model)
         with patience(f"editing {path.name}"):
@@ -85,10 +83,11 @@ def _editing(edit: Callable[..., Way]) -> Callable[..., None]:
             for words in back:
                 note(f"back by: {shlex.join(['sdmodel', 'edit', str(path), *words])}")
 
+    edited.__doc__ = edit.__doc__
     return edited
 
 
-@command.command("set", short_help="Set equations.", epilog='Example: sdmodel edit set "price elasticity = 0.9"')
+@click.command("set", short_help="Set equations.", epilog='Example: sdmodel edit set "price elasticity = 0.9"')
 @click.argument("statements", nargs=-1, required=True, metavar='"NAME = EQUATION" ...')
 @_editing
 def _set(document: OpenDocument, statements: tuple[str, ...]) -> Way:
@@ -108,7 +107,7 @@ def _is_lookup(equation: str) -> bool:
     return equation.startswith(("((", "(["))
 
 
-@command.command(
+@click.command(
     "add",
     short_help="Add an element, in the sketch too.",
     epilog='Example: sdmodel edit add "order backlog per fab = Chips On Order/Fab Capacity" --units Year',
@@ -136,7 +135,7 @@ def _add(document: OpenDocument, statement: str, limits: tuple[str, str] | None,
     return [["set", *before], ["remove", name]] if before else [["remove", name]] * (not stocks)
 
 
-@command.command(
+@click.command(
     "rename",
     short_help="Rename everywhere, beside the model too.",
     epilog='Example: sdmodel edit rename "ordering" "order rate" --dry-run',
@@ -156,7 +155,7 @@ def _rename(document: OpenDocument, old: str, new: str, *, model_only: bool) -> 
     return [["rename", new, spelling, *["--model-only"] * model_only]]
 
 
-@command.command(
+@click.command(
     "remove", short_help="Remove what nothing uses.", epilog='Example: sdmodel edit remove "unused constant"'
 )
 @click.argument("name")
@@ -175,7 +174,7 @@ def _remove(document: OpenDocument, name: str) -> Way:
     return [["add", statement, *limits, *(word for option, text in told if text for word in (option, text))]]
 
 
-@command.command("units", short_help="Set units.", epilog='Example: sdmodel edit units "price elasticity" dmnl')
+@click.command("units", short_help="Set units.", epilog='Example: sdmodel edit units "price elasticity" dmnl')
 @click.argument("name")
 @click.argument("units")
 @_editing
@@ -186,7 +185,7 @@ def _units(document: OpenDocument, name: str, units: str) -> Way:
     return [["units", name, before]]
 
 
-@command.command(
+@click.command(
     "comment",
     short_help="Set a comment.",
     epilog='Example: sdmodel edit comment "price elasticity" "Demand per price, in logarithms."',
@@ -201,7 +200,7 @@ def _comment(document: OpenDocument, name: str, text: str) -> Way:
     return [["comment", name, before]]
 
 
-@command.command(
+@click.command(
     "range",
     short_help="Set a range.",
     context_settings={"ignore_unknown_options": True},
@@ -226,7 +225,7 @@ def _range(
     return [["range", name, *(_bounds(before) if before else ["--none"])]]
 
 
-@command.command(
+@click.command(
     "group", short_help="Move to another group.", epilog='Example: sdmodel edit group "price elasticity" Uncertainties'
 )
 @click.argument("name")
@@ -260,3 +259,7 @@ def _bounds(limits: Range) -> list[str]:
     """A range as words."""
     bounds = [limits.minimum, limits.maximum, *([] if limits.step is None else [limits.step])]
     return [_OPEN if each is None else repr(each).removesuffix(".0") for each in bounds]
+
+
+for _each in (_set, _add, _rename, _remove, _units, _comment, _range, _group):
+    command.add_command(_each)
