@@ -21,6 +21,7 @@ _MODEL = ".mdl"
 _CELL = re.compile(r'(?P<cell>[ \t]*"(?:[^"]|"")*"[ \t]*|[^,\r\n]*)(?P<end>,|\r\n?|\n|\Z)')
 _LINE = re.compile(r"[^\r\n]+")
 _LINE_END = re.compile(r"\r\n?|\n")
+_REMARK = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?:\r\n?|\n|\Z)")
 _TAB = re.compile(r"[^\t\r\n]+")
 _HEADING = "model"
 _SAMPLES = 4
@@ -129,25 +130,35 @@ def _in_terms(text: str, change: Renaming) -> Iterator[Edit]:
 
 
 def _in_column(text: str, change: Renaming) -> Iterator[Edit]:
-    """Formulas in the column `model` of a comma separated file; lines that begin with `#` are comments."""
-    column, place = None, 0
+    """Formulas in the column `model` of a comma separated file."""
+    rows = _rows(text)
+    header = [key(_plain(each["cell"])) for each in next(rows, [])]
+    if _HEADING in header:
+        column = header.index(_HEADING)
+        for row in rows:
+            if column < len(row):
+                yield from _in_cell(row[column], change)
+
+
+def _rows(text: str) -> Iterator[list[re.Match[str]]]:
+    """The cells line by line; lines that begin with `#` are comments, and a cell in quotes may hold line ends."""
+    row: list[re.Match[str]] = []
     position = 0
     while position < len(text):
-        if place == 0 and text[position:].lstrip(" \t").startswith("#"):
-            end = _LINE_END.search(text, position)
-            position = end.end() if end else len(text)
+        comment = None if row else _REMARK.match(text, position)
+        if comment:
+            position = comment.end()
             continue
         found = _CELL.match(text, position)
-        if found is None:
+        if found is None:  # text behind a closing quote, which no reader takes
             return
-        if column is None and key(_plain(found["cell"])) == _HEADING:
-            column = -place - 1  # known from the next line on
-        elif column == place:
-            yield from _in_cell(found, change)
-        place += 1
+        row.append(found)
+        position = found.end()
         if found["end"] != ",":
-            place, column = 0, -column - 1 if column is not None and column < 0 else column
-        position = found.end() if found.end() > position else len(text)
+            yield row
+            row = []
+    if row:
+        yield row
 
 
 def _plain(cell: str) -> str:

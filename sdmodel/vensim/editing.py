@@ -113,12 +113,10 @@ class OpenDocument:
         found = added(self.document, self.model, wanted)
         self.document.change(found.edits, blocks=1, groups=found.groups)
         made = self.model.elements.get(asked(name).key)
-        if kind is not None and (made is None or made.kind != kind):
+        if made is None or (kind not in (None, "flow") and made.kind != kind):
             self.undo()
-            told = f"a {made.kind}" if made else "nothing that can be read"
-            raise ModelError(
-                [Fault(self.path, f"'{display(name)}' would be {told}, not a {kind}; write its equation so")]
-            )
+            told = f"of kind {made.kind}, not {kind}" if made else "something that cannot be read"
+            raise ModelError([Fault(self.path, f"'{display(name)}' would be {told}; write its equation so")])
         return found.view
 
     def rename(self, old: str, new: str, *, everywhere: bool = False) -> None:

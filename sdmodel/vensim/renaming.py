@@ -93,8 +93,11 @@ def _in_equations(document: Document, change: Renaming) -> Iterator[Edit]:
             continue
         named = mentions(document.slice(segment.main), start=segment.main.start)
         if each.in_macro:  # its own names end as they are, the model's with a dollar
-            inside = Renaming(f"{change.old}$", f"{change.new}$", change.is_label)
-            yield from respelt(named, inside.old, inside.new, is_label=inside.is_label)
+            found = respelt(named, f"{change.old}$", f"{change.new}$", is_label=change.is_label)
+            if found and change.new.startswith('"'):
+                what = f"the macro mentions '{change.old}$', and a name in quotes cannot have the dollar; choose a plain one"
+                raise ModelError([Fault(document.place(found[0].span.start), what)])
+            yield from found
         else:
             yield from respelt(named, change.old, change.new, is_label=change.is_label)
 
