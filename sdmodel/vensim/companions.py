@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from stat import S_IMODE
 from types import MappingProxyType
 
 from ..errors import Fault, ModelError, SdmodelError
@@ -17,6 +18,7 @@ from .mentions import mentions, respelt
 from .renaming import Renaming
 from .segments import Span
 
+_WRITABLE = 0o222
 _MODEL = ".mdl"
 _CELL = re.compile(r'(?P<cell>[ \t]*"(?:[^"]|"")*"[ \t]*|[^,\r\n]*)(?P<end>,|\r\n?|\n|\Z)')
 _LINE = re.compile(r"[^\r\n]+")
@@ -84,9 +86,12 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     before: dict[Path, bytes] = {}
     try:
         for path, content in contents.items():
-            old = read_bytes(path, error=ModelError)
+            old, mode = read_bytes(path, error=ModelError), path.stat().st_mode
+            if not mode & _WRITABLE:
+                raise ModelError([Fault(str(path), "the file is read-only; allow writing, or name another with -o")])
             write_file(path, content, force=True, error=SdmodelError)
             before[path] = old
+            path.chmod(S_IMODE(mode))
     except SdmodelError as error:
         for path, content in before.items():
             with suppress(SdmodelError):

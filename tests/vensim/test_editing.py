@@ -468,6 +468,23 @@ def test_files_beside_the_model_follow_a_renaming_and_are_written_with_it(tmp_pa
     assert (tmp_path / "m.figure.csv").read_text() == "panel,model\nroom,room\n"
 
 
+def test_a_read_only_file_is_left_and_others_keep_their_rights(tmp_path):
+    """None is written if one cannot be: those before get their bytes back."""
+    (tmp_path / "m.mdl").write_text(TEA)
+    (tmp_path / "m.mdl").chmod(0o640)
+    (tmp_path / "m.lst").write_text("room\n")
+    (tmp_path / "m.lst").chmod(0o444)
+    opened = open_document(tmp_path / "m.mdl")
+    opened.rename("room", "place", everywhere=True)
+    with pytest.raises(ModelError, match="m.lst: the file is read-only"):
+        opened.save()
+    assert (tmp_path / "m.mdl").read_text() == TEA
+    (tmp_path / "m.lst").chmod(0o644)
+    opened.save()
+    assert (tmp_path / "m.lst").read_text() == "place\n"
+    assert (tmp_path / "m.mdl").stat().st_mode & 0o777 == 0o640
+
+
 def test_in_a_folder_with_several_models_only_files_of_the_models_name_follow(tmp_path):
     """Other change files may be another model's."""
     for name in ("m.mdl", "n.mdl"):
