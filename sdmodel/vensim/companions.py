@@ -86,17 +86,23 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     before: dict[Path, bytes] = {}
     try:
         for path, content in contents.items():
-            old, mode = read_bytes(path, error=ModelError), path.stat().st_mode
-            if not mode & _WRITABLE:
-                raise ModelError([Fault(str(path), "the file is read-only; allow writing, or name another with -o")])
-            write_file(path, content, force=True, error=SdmodelError)
+            old = read_bytes(path, error=ModelError)
+            _rewrite(path, content)
             before[path] = old
-            path.chmod(S_IMODE(mode))
     except SdmodelError as error:
         for path, content in before.items():
             with suppress(SdmodelError):
-                write_file(path, content, force=True, error=SdmodelError)
+                _rewrite(path, content)
         raise error if isinstance(error, ModelError) else ModelError([Fault("", str(error))]) from error
+
+
+def _rewrite(path: Path, content: bytes) -> None:
+    """Gives a file other bytes and leaves it its rights."""
+    mode = path.stat().st_mode
+    if not mode & _WRITABLE:
+        raise ModelError([Fault(str(path), "the file is read-only; allow writing, or name another with -o")])
+    write_file(path, content, force=True, error=SdmodelError)
+    path.chmod(S_IMODE(mode))
 
 
 _Rule = Callable[[str, Renaming], Iterator[Edit]]
