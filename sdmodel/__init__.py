@@ -22,13 +22,13 @@ if TYPE_CHECKING:
         compare_documents,
         format_document,
         merge_documents,
+        open_document,
         read_formula,
         read_model,
         read_sampling,
         read_scenario,
         read_sketch,
     )
-    from .vensim import read_document as open_document
 
 __version__ = "0.1.0"
 
@@ -55,7 +55,7 @@ _HOMES = {
     "merge_documents": ("vensim", "merge_documents"),
     "fit_run": ("inference", "fit_run"),
     "make_design": ("scenario", "make_design"),
-    "open_document": ("vensim", "read_document"),
+    "open_document": ("vensim", "open_document"),
     "open_run": ("store", "open_run"),
     "plot_diagram": ("figures", "plot_diagram"),
     "quantiles": ("comparison", "quantiles"),

@@ -20,6 +20,7 @@ _COMMANDS = {
     "rerun": "Make a stored run again from its own record and compare.",
     "compare": "Tell what differs between stored runs, and when.",
     "levers": "List what a model lets you change.",
+    "edit": "Change a model's file in place, and nothing else in it.",
     "check": "Tell every fault and doubt of a model.",
     "loops": "Find feedback loops and their polarity.",
     "attribute": "Tell what each lever of a scenario contributes.",

@@ -6,6 +6,7 @@ from .changes import read_change, read_scenario, scenario_from_text
 from .comparing import Difference, DifferenceKind, compare_documents
 from .data import Points, read_data
 from .document import Document, read_document
+from .editing import OpenDocument, open_document, split_statement
 from .formatting import compared_text, format_document, reformatted
 from .formulas import read_formula
 from .grids import read_grid
@@ -23,12 +24,14 @@ __all__ = [
     "DifferenceKind",
     "Document",
     "Merge",
+    "OpenDocument",
     "Points",
     "compare_documents",
     "compared_text",
     "format_document",
     "merge_documents",
     "model_from_text",
+    "open_document",
     "read_change",
     "read_data",
     "read_document",
@@ -49,4 +52,5 @@ __all__ = [
     "scenario_from_text",
     "scenario_text",
     "sketch_from_text",
+    "split_statement",
 ]

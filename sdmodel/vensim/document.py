@@ -5,93 +5,21 @@ from __future__ import annotations
 import os
 import re
 from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable
 from functools import cached_property
-from pathlib import Path
 
 from .. import files
-from ..errors import Fault, ModelError, Place, SdmodelError
-from ..files import write_file
+from ..errors import Fault, ModelError, Place
 from ..model import display, key, nearest
-from .grammar import SyntaxProblemError, parse
-from .segments import QUOTED, Problem, Segment, Span, blanked, cut
+from .edits import Edit, applied
+from .heads import Head, asked, head_of
+from .layout import standings
+from .segments import Problem, Segment, Span, blanked, cut
 
 _LINE_END = re.compile(r"\r\n?|\n")
-_SUBSCRIPTS = rf"\[(?:{QUOTED}|[^\"\]])*+\]"
-_LEFT = re.compile(
-    rf"\s*+(?P<name>{QUOTED}\s*+|[^\"\[(=:<]++)(?:{_SUBSCRIPTS}\s*+)?(?::EXCEPT:\s*+(?:{_SUBSCRIPTS}[\s,]*+)+)?"
-    r"(?::[A-Z][A-Z ]*:\s*+)*?(?P<operator>==|=|:=|:IS:|<->|:|\(|$)",
-    re.IGNORECASE,
-)
+_NO_FIELD = "the new text is not one field; leave out '|', '~' and quotes or braces that are not closed"
 _BINARY = re.compile(rb"\x00")
-
-
-class Block:
-    """One equation block of a document: what the document says at that place when it is asked."""
-
-    __slots__ = ("document", "index")
-
-    def __init__(self, document: Document, index: int) -> None:
-        self.document, self.index = document, index
-
-    @property
-    def segment(self) -> Segment:
-        """Where the block and its fields stand."""
-        return self.document.blocks[self.index]
-
-    @property
-    def name(self) -> str:
-        """The name that the block defines, in the author's spelling."""
-        return display(left_name(blanked(self.document.slice(self.segment.main))))
-
-    @property
-    def place(self) -> Place:
-        """Where the block begins."""
-        return self.document.place(self.segment.start)
-
-    @property
-    def equation(self) -> str:
-        """What stands right of the operator; setting it leaves all other text alone.
-
-        Raises
-        ------
-        ModelError
-            If the new text is more or less than one equation.
-        """
-        return self.document.slice(self._expression).strip()
-
-    @equation.setter
-    def equation(self, text: str) -> None:
-        raw, main = self.document.slice(self._expression), self.segment.main
-        start = self._expression.start + len(raw) - len(raw.lstrip())
-        end = start + len(raw.strip())
-        try:
-            parse(blanked(self.document.text[main.start : start] + text + self.document.text[end : main.end]))
-        except SyntaxProblemError as error:
-            raise ModelError([Fault(self.place, error.problem.what)]) from None
-        self.document.replace(Span(start, end), text)
-
-    @property
-    def units(self) -> str:
-        """The units field as it stands, range included."""
-        return self.document.slice(self.segment.units).strip()
-
-    @property
-    def comment(self) -> str:
-        """The comment field as it stands."""
-        return self.document.slice(self.segment.comment).strip()
-
-    @property
-    def supplementary(self) -> bool:
-        """Whether the block says that nothing need use what it defines."""
-        return bool(self.document.slice(self.segment.supplementary).strip())
-
-    @property
-    def _expression(self) -> Span:
-        main = self.segment.main
-        found = _LEFT.match(blanked(self.document.slice(main)))
-        if found is None:
-            return main
-        return Span(main.start + found.start("operator") + len(found["operator"].strip("(")), main.end)
 
 
 class Document:
@@ -99,6 +27,7 @@ class Document:
 
     def __init__(self, path: str, text: str, encoding: str) -> None:
         self.path, self.encoding = path, encoding
+        self._history: list[list[Edit]] = []
         self._read(text)
 
     @classmethod
@@ -123,23 +52,60 @@ class Document:
         self.segments: tuple[Segment, ...] = tuple(segments)
         self.problems: tuple[Problem, ...] = tuple(problems)
         self.blocks: tuple[Segment, ...] = tuple(segment for segment in segments if segment.kind == "block")
-        for derived in ("_lines", "_names", "_spellings"):
+        for derived in ("_lines", "_names"):
             self.__dict__.pop(derived, None)
         self._broken = sorted(problem.offset for problem in problems)
 
     def __bytes__(self) -> bytes:
         return self.text.encode(self.encoding)
 
-    def __getitem__(self, name: str) -> Block:
-        """The first block that defines the name, however it is spelt."""
-        if key(name) not in self._names:
-            close = nearest(name, self._spellings)
-            cure = f"did you mean '{close}'?" if close else "see the names that the model defines"
-            raise ModelError([Fault(self.path, f"'{display(name)}' is not defined; {cure}")])
-        return Block(self, self._names[key(name)])
-
     def __contains__(self, name: str) -> bool:
         return key(name) in self._names
+
+    def find(self, name: str) -> tuple[Segment, ...]:
+        """The blocks that define a name, outside of macros if there are some, or the one with the subscripts behind it.
+
+        Raises
+        ------
+        ModelError
+            If there is none.
+        """
+        wanted = asked(name)
+        if key(name) in self._names:  # which may hold brackets itself
+            wanted = Head(display(name), (), Span(0, 0), "")
+        found = self._names.get(wanted.key, [])
+        if not found:
+            close = nearest(wanted.name, [head.name for heads in self._names.values() for head, _ in heads])
+            cure = f"did you mean '{display(close)}'?" if close else "see the names that the model defines"
+            raise ModelError([Fault(self.path, f"'{wanted.name}' is not defined; {cure}")])
+        fitting = [each for head, each in found if head.subscript_keys == wanted.subscript_keys]
+        if wanted.subscripts and not fitting:
+            heads = " or ".join(self.left(each) for _, each in found[:3])
+            raise ModelError([Fault(self.path, f"no block defines '{display(name)}'; name {heads}")])
+        return tuple(fitting if wanted.subscripts else [each for _, each in found])
+
+    def head(self, segment: Segment) -> Head:
+        """What a block defines."""
+        return head_of(blanked(self.slice(segment.main)))
+
+    def left(self, segment: Segment) -> str:
+        """The head of a block on one line, without its operator."""
+        return " ".join(self.slice(segment.main)[: self.head(segment).operator.start].split())
+
+    def right_side(self, segment: Segment) -> Span:
+        """Where what stands right of a block's operator begins and ends, blanks around it left out."""
+        start = segment.main.start + self.head(segment).operator.end
+        raw = self.text[start : segment.main.end]
+        start += len(raw) - len(raw.lstrip())
+        return Span(start, start + len(raw.strip()))
+
+    def group(self, segment: Segment) -> str:
+        """The group in which a block stands, empty before the first."""
+        return next(each.group for each in standings(self.text, self.segments) if each.segment == segment)
+
+    def lacks_group(self, name: str) -> bool:
+        """Whether no header has the name of a group."""
+        return bool(name) and all(key(each.group) != key(name) for each in standings(self.text, self.segments))
 
     def is_broken(self, segment: Segment) -> bool:
         """Whether something keeps a segment from being read as its author meant it."""
@@ -165,57 +131,68 @@ class Document:
         Raises
         ------
         ModelError
-            If the document would fall into other blocks than before, or its encoding lacks a character.
+            If there is nothing in it, the document would fall into other blocks than before, or its encoding lacks a character.
         """
-        before = self.text
-        count, problems = [segment.kind for segment in self.segments], len(self.problems)
-        self._read(before[: span.start] + text + before[span.end :])
-        where = self.place(span.start)
-        broken = [segment.kind for segment in self.segments] != count or len(self.problems) > problems
-        lacking = _lacks(text, self.encoding)
-        if broken or lacking or not text.strip():
-            self._read(before)
-            what = (
-                f"the file's encoding, {self.encoding}, lacks '{lacking}'; write it in other characters"
-                if lacking
-                else "the new text is not one field; leave out '|', '~' and quotes or braces that are not closed"
-            )
-            raise ModelError([Fault(where, what)])
+        if not text.strip():
+            raise ModelError([Fault(self.place(span.start), _NO_FIELD)])
+        self.change([Edit(span, text)])
 
-    def save(self, path: str | os.PathLike[str] | None = None) -> None:
-        """Writes the document, all of it or nothing: a reader never sees half a file.
+    def change(self, edits: Iterable[Edit], *, blocks: int = 0, groups: int = 0) -> None:
+        """Makes edits together; so many more blocks and groups are meant to be there afterwards.
 
         Raises
         ------
         ModelError
-            If the file cannot be written.
+            If the document would fall into other parts than that, or its encoding lacks a character; nothing changes then.
         """
-        target = Path(self.path if path is None else path).resolve()
-        try:
-            write_file(target, bytes(self), force=True, error=SdmodelError)
-        except SdmodelError as error:
-            raise ModelError([Fault("", str(error))]) from error
+        todo = sorted(edits, key=lambda edit: edit.span)
+        if not todo:
+            return
+        before, kinds, problems = self.text, self._kinds(), len(self.problems)
+        text, back = applied(before, todo)
+        where = self.place(todo[0].span.start)
+        lacking = next((lack for edit in todo if (lack := _lacks(edit.text, self.encoding))), "")
+        if lacking:
+            what = f"the file's encoding, {self.encoding}, lacks '{lacking}'; write it in other characters"
+            raise ModelError([Fault(where, what)])
+        self._read(text)
+        kinds += Counter(block=blocks, group=groups)
+        if self._kinds() != kinds or len(self.problems) > problems:
+            self._read(before)
+            raise ModelError([Fault(where, _NO_FIELD)])
+        self._history.append(back)
+
+    def _kinds(self) -> Counter[str]:
+        """How many there are of each part that an edit of a field leaves alone."""
+        counted = Counter(segment.kind for segment in self.segments if segment.kind not in ("blank", "record"))
+        return Counter({str(kind): count for kind, count in counted.items()})
+
+    @property
+    def edits(self) -> int:
+        """How many edits can be taken back."""
+        return len(self._history)
+
+    def undo(self) -> bool:
+        """Takes the last edit back, to the byte; whether there was one."""
+        if not self._history:
+            return False
+        self._read(applied(self.text, self._history.pop())[0])
+        return True
 
     @cached_property
     def _lines(self) -> list[int]:
         return [0, *(found.end() for found in _LINE_END.finditer(self.text))]
 
     @cached_property
-    def _spellings(self) -> list[str]:
-        return [left_name(blanked(self.slice(block.main))) for block in self.blocks]
-
-    @cached_property
-    def _names(self) -> dict[str, int]:
-        names: dict[str, int] = {}
-        for index, name in enumerate(self._spellings):
-            names.setdefault(key(name), index)
-        return names
-
-
-def left_name(main: str) -> str:
-    """The name that an equation, its comments blanked out, defines."""
-    found = _LEFT.match(main)
-    return found["name"] if found else " ".join(main.split())
+    def _names(self) -> dict[str, list[tuple[Head, Segment]]]:
+        """What blocks define, by key; a macro's own names count where nothing outside has them."""
+        outside: dict[str, list[tuple[Head, Segment]]] = {}
+        inside: dict[str, list[tuple[Head, Segment]]] = {}
+        for each in standings(self.text, self.segments):
+            if each.segment.kind == "block":
+                head = self.head(each.segment)
+                (inside if each.in_macro else outside).setdefault(head.key, []).append((head, each.segment))
+        return inside | outside
 
 
 def read_document(path: str | os.PathLike[str]) -> Document:

@@ -10,9 +10,10 @@ from typing import Any, Literal
 from lark import Token
 
 from ..model import display, key
-from .document import Document, left_name
+from .document import Document
 from .fields import group_of, one_line
 from .grammar import Node
+from .heads import left_name
 from .segments import Segment, blanked
 from .statements import Statement, read_statements
 

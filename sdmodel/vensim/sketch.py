@@ -67,16 +67,27 @@ def sketch_from_text(text: str | bytes, path: str = "model.mdl") -> Sketch:
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     document = Document.from_bytes(data, path)
-    pages, faults = _pages(_lines(document))
-    if faults:
-        raise ModelError(faults)
-    told = [
-        page for page in pages if page.name or page.style or page.taken
-    ]  # a mark alone is what other programs leave
-    views = tuple(_view(page, number) for number, page in enumerate(told, 1))
+    views = views_of(document)
     model, _ = model_of(document)
     kinds = MappingProxyType({element.key: element.kind for element in model if not element.hidden})
     return Sketch(path, hashlib.sha256(data).hexdigest(), views, kinds)
+
+
+def views_of(document: Document) -> tuple[View, ...]:
+    """The views that a document holds.
+
+    Raises
+    ------
+    ModelError
+        With every line of the sketch that cannot be read, in the order of the text.
+    """
+    pages, faults = _pages(_lines(document))
+    if faults:
+        raise ModelError(faults)
+    told = (
+        page for page in pages if page.name or page.style or page.taken
+    )  # a mark alone is what other programs leave
+    return tuple(_view(page, number) for number, page in enumerate(told, 1))
 
 
 def _lines(document: Document) -> Iterator[_Line]:

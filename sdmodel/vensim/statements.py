@@ -10,9 +10,10 @@ from lark import Token
 
 from ..errors import Fault
 from ..model import Group, display, key
-from .document import Document, left_name
+from .document import Document
 from .fields import comment_of, group_of
 from .grammar import Node, SyntaxProblemError, parse
+from .heads import left_name
 from .segments import Segment, blanked
 
 _HEADER = re.compile(r":MACRO:\s*(?P<name>[^(]*)\((?P<inputs>[^:)]*)(?::(?P<outputs>[^)]*))?\)", re.IGNORECASE)

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdmodel.errors import ModelError
+from sdmodel.model import Range
 from sdmodel.testing import model_text
-from sdmodel.vensim import Document, model_from_text, read_document
+from sdmodel.vensim import Document, OpenDocument, model_from_text, open_document, read_document
 
 PIECES = st.sampled_from(
     ["a = 1", "~", "|", '"', "{", "}", "\\", "\r\n", "\n", "\r", ":MACRO:", "m(x)", ":END OF MACRO:", "****\n\t.G\n****~",
@@ -18,6 +19,10 @@ PIECES = st.sampled_from(
 
 def _document(text: str) -> Document:
     return Document.from_bytes(text.encode(), "m.mdl")
+
+
+def _open(text: str) -> OpenDocument:
+    return OpenDocument.from_bytes(text.encode(), "m.mdl")
 
 
 def _owners(document: Document) -> bool:
@@ -58,7 +63,7 @@ def test_any_bytes_come_back(data):
 def test_bytes_that_are_not_utf8_are_read_in_one_byte_a_character():
     """Vensim's older files do not say their encoding."""
     document = Document.from_bytes("größe = 1 ~ ~ |".encode("latin-1"), "m.mdl")
-    assert document["größe"].equation == "1"
+    assert OpenDocument(document)["größe"].equation == "1"
 
 
 def test_a_byte_order_mark_is_kept_and_not_part_of_a_name():
@@ -70,25 +75,26 @@ def test_a_byte_order_mark_is_kept_and_not_part_of_a_name():
 
 def test_bars_tildes_and_quotes_inside_names_and_comments_divide_nothing():
     """A name in quotes and a comment in braces may hold anything."""
-    document = _document('"a | ~ \\"b" = 1 {one | ~ {two "} three} + 2 ~ u ~ c | b = 2 ~~|')
-    assert document.blocks[0].end < document.blocks[1].start
-    assert document['"a | ~ \\"b"'].comment == "c"
-    assert document["b"].equation == "2"
+    opened = _open('"a | ~ \\"b" = 1 {one | ~ {two "} three} + 2 ~ u ~ c | b = 2 ~~|')
+    assert opened.document.blocks[0].end < opened.document.blocks[1].start
+    assert opened['"a | ~ \\"b"'].comment == "c"
+    assert opened["b"].equation == "2"
 
 
 def test_a_quote_in_a_comment_is_only_a_quote():
     """Comments are prose."""
-    document = _document('a = 1 ~ u ~ the "room" temperature" |\nb = 2 ~~|')
-    assert not document.faults
-    assert document["b"].equation == "2"
+    opened = _open('a = 1 ~ u ~ the "room" temperature" |\nb = 2 ~~|')
+    assert not opened.document.faults
+    assert opened["b"].equation == "2"
 
 
 def test_fields_are_found_in_the_compact_form_too():
     """`~~|` is what people type."""
-    document = _document("a = 1~~|b=2~u [0,1]~c~:SUP|")
-    assert document["B"].units == "u [0,1]"
-    assert document["b"].supplementary
-    assert not document["a"].supplementary
+    opened = _open("a = 1~~|b=2~u [0,1]~c~:SUP|")
+    assert opened["B"].units == "u"
+    assert opened["B"].range == Range(0, 1)
+    assert opened["b"].supplementary
+    assert not opened["a"].supplementary
 
 
 def test_sketch_graphs_and_settings_are_cut_line_by_line():
@@ -102,7 +108,7 @@ def test_sketch_graphs_and_settings_are_cut_line_by_line():
 
 def test_a_name_is_found_however_it_is_spelt():
     """Case, blanks and underscores do not matter."""
-    document = _document("Price  Elasticity[d] = 0.8 ~ ~ |")
+    document = _open("Price  Elasticity[d] = 0.8 ~ ~ |")
     assert document["price_elasticity"].name == "Price Elasticity"
     with pytest.raises(ModelError, match="did you mean 'Price"):
         document["prise elasticity"]
@@ -110,10 +116,11 @@ def test_a_name_is_found_however_it_is_spelt():
 
 def test_an_edit_changes_its_field_and_no_other_byte(tmp_path):
     """What is saved differs in what was set, line ends included."""
-    before = b"a = \r\n\t1\t{one}\r\n\t~\tu [0,2]\n\t~\tc\r\n\t|\r\nf((0,0),(1,1))~~|"
+    control = b"".join(b"%s = 1 ~~|" % name for name in (b"INITIAL TIME", b"FINAL TIME", b"TIME STEP"))
+    before = b"a = \r\n\t1\t{one}\r\n\t~\tu [0,2]\n\t~\tc\r\n\t|\r\nf((0,0),(1,1))~~|" + control
     file = tmp_path / "m.mdl"
     file.write_bytes(before)
-    document = read_document(file)
+    document = open_document(file)
     document["a"].equation = "0.9"
     assert bytes(document) == before.replace(b"1\t{one}", b"0.9")
     document["a"].equation = "1\t{one}"
@@ -127,7 +134,7 @@ def test_an_edit_changes_its_field_and_no_other_byte(tmp_path):
 @pytest.mark.parametrize("text", ["1 | b = 2", "1 ~ u", '"q', "{", "", "1 +", "1 ~~| b = 2"])
 def test_an_edit_that_is_more_or_less_than_an_equation_is_refused(text):
     """The document stays as it was."""
-    document = _document("a = 1 ~ u ~ c |")
+    document = _open("a = 1 ~ u ~ c |")
     with pytest.raises(ModelError):
         document["a"].equation = text
     assert bytes(document) == b"a = 1 ~ u ~ c |"

@@ -1,0 +1,136 @@
+"""`sdmodel edit` as users type it: what it changes, what it prints, what takes it back."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from sdmodel.vensim import read_model
+
+MODEL = "models/ai_compute.mdl"
+
+
+def _bytes(tea: Path) -> bytes:
+    return (tea / MODEL).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "before", "after"),
+    [
+        (["set", "room temperature = 60"], b"= 70 ~", b"= 60 ~"),
+        (["units", "Room_Temperature", "degF"], "70 ~ °F [".encode(), b"70 ~ degF ["),
+        (["range", "room temperature", "-5", "?"], b"[40,100,5]", b"[-5,?]"),
+        (["range", "room temperature", "0", "9", "0.1"], b"[40,100,5]", b"[0,9,0.1]"),
+        (["range", "room temperature", "--none"], b" [40,100,5]", b""),
+        (["comment", "cooling time", "Guessed."], b"From a thermometer.", b"Guessed."),
+    ],
+)
+def test_an_edit_changes_its_bytes_and_says_what_takes_it_back(tea: Path, sdmodel, words, before, after):
+    """The command that it prints gives the file back, byte for byte."""
+    old = _bytes(tea)
+    done = sdmodel("edit", *words)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == f"saved in {MODEL}\n"
+    assert _bytes(tea) == old.replace(before, after)
+    assert _bytes(tea) != old
+    back = done.stderr.removeprefix("back by: sdmodel ")
+    assert sdmodel(*shlex.split(back)).exit_code == 0
+    assert _bytes(tea) == old
+
+
+def test_a_model_may_be_named_before_the_subcommand(tea: Path, sdmodel):
+    """Without one it is the project's."""
+    (tea / "other.mdl").write_bytes(_bytes(tea))
+    assert sdmodel("edit", "other.mdl", "set", "room temperature = 60", "cooling time = 3").exit_code == 0
+    assert read_model("other.mdl")["cooling time"].equations[0].text == "3"
+    assert sdmodel("edit", "none.mdl", "set", "a = 1").stderr == "none.mdl: there is no such file; check the path\n"
+    wrong = sdmodel("edit", "sett", "a = 1")
+    assert wrong.exit_code == 2
+    assert "Did you mean 'set'" in wrong.stderr
+
+
+def test_a_dry_run_prints_a_diff_and_changes_nothing(tea: Path, sdmodel):
+    """And another output leaves the model alone."""
+    old = _bytes(tea)
+    done = sdmodel("edit", "set", "cooling time = 3", "--dry-run")
+    assert [line for line in done.stdout.splitlines() if line[0] in "+-"][2:] == [
+        "-cooling time = 2.5 ~ Year [0.5,?] ~ From a thermometer. |",
+        "+cooling time = 3 ~ Year [0.5,?] ~ From a thermometer. |",
+    ]
+    assert sdmodel("edit", "set", "cooling time = 3", "-o", "new.mdl").stdout == "saved in new.mdl\n"
+    assert _bytes(tea) == old
+    assert sdmodel("edit", "set", "cooling time = 4", "-o", "new.mdl").exit_code == 1
+    assert sdmodel("edit", "set", "cooling time = 4", "-o", "new.mdl", "--force").exit_code == 0
+    assert b"cooling time = 4 ~" in Path("new.mdl").read_bytes()
+    assert sdmodel("edit", "set", "cooling time = 2.5").stderr.endswith("nothing is changed\n")
+
+
+def test_an_element_is_added_in_its_authors_way_and_taken_out_again(tea: Path, sdmodel):
+    """Into the group of its causes; a flow into its stock's equation too."""
+    old = _bytes(tea)
+    given = ["--units", "°F", "--comment", "To go.", "--range", "0", "?", "--group", "Gaps"]
+    done = sdmodel("edit", "add", "gap = Tea Temperature - room temperature", *given)
+    assert done.exit_code == 0
+    assert "gap = Tea Temperature - room temperature ~ °F [0,?] ~ To go. |".encode() in _bytes(tea)
+    assert "is not drawn" in done.stderr
+    assert read_model(MODEL)["gap"].group == "Gaps"
+    assert sdmodel("edit", "remove", "gap").exit_code == 0
+    assert sdmodel("edit", "add", "sipping = 1", "--from", "Tea Temperature").exit_code == 0
+    assert b"INTEG(-heat loss - sipping, 180)" in _bytes(tea)
+    assert sdmodel("edit", "set", "Tea Temperature = INTEG(-heat loss, 180)").exit_code == 0
+    assert sdmodel("edit", "remove", "sipping").exit_code == 0
+    rest = b"*" * 56 + b"\n\t.Gaps\n" + b"*" * 56 + b"~\n\t|"
+    assert _bytes(tea).replace(rest + b"\n", b"") == old  # the header of the group stays
+
+
+def test_a_renaming_reaches_scenarios_unless_it_is_told_not_to(tea: Path, sdmodel):
+    """Every file that changes is named."""
+    done = sdmodel("edit", "rename", "Room Temperature", "kitchen")
+    assert done.stdout == f"saved in {MODEL}\nsaved in models/scenarios/cold.cin\n"
+    assert "kitchen = 50" in (tea / "models/scenarios/cold.cin").read_text()
+    assert sdmodel("run", "-c", "models/scenarios/cold.cin").exit_code == 0
+    assert sdmodel("edit", "rename", "kitchen", "hall", "--model-only").exit_code == 0
+    assert "kitchen = 50" in (tea / "models/scenarios/cold.cin").read_text()
+
+
+def test_a_block_moves_to_another_group(tea: Path, sdmodel):
+    """So that a constant becomes a lever, or none."""
+    assert sdmodel("edit", "group", "room temperature", "Uncertainties").exit_code == 0
+    assert read_model(MODEL)["room temperature"].group == "Uncertainties"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["set", "room temperture = 1"], 1, "did you mean 'room temperature'?"),
+        (["set", "room temperature = 1 +"], 1, f"{MODEL}:8:1: the equation breaks off"),
+        (["set", "room temperature = nothing"], 1, f"{MODEL}:8:20: 'nothing' is not defined"),
+        (["set", "room temperature"], 1, "write 'name = equation'"),
+        (["add", "room temperature = 1"], 1, f"is taken at {MODEL}:8:1"),
+        (["remove", "room temperature"], 1, "is used by 'heat loss'; change"),
+        (["rename", "room temperature", "heat loss"], 1, "is taken at"),
+        (["comment", "cooling time", "a|b"], 1, "cannot hold '|'"),
+        (["range", "cooling time", "x", "1"], 1, "'x' is no number"),
+        (["range", "cooling time", "1"], 2, "give a minimum and a maximum, or --none"),
+        (["range", "cooling time"], 2, "give a minimum and a maximum, or --none"),
+        (["add", "x = 1", "--view", "Main"], 1, "there is no view 'Main'"),
+    ],
+)
+def test_what_cannot_be_edited_is_told_in_one_line_and_nothing_changes(tea: Path, sdmodel, words, code, told):
+    """Where, what is wrong, what to do."""
+    old = _bytes(tea)
+    done = sdmodel("edit", *words)
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert told in done.stderr
+    assert code == 2 or done.stderr.count("\n") == 1
+    assert _bytes(tea) == old
+
+
+@pytest.mark.parametrize("name", ["set", "add", "rename", "remove", "units", "comment", "range", "group"])
+def test_every_subcommand_has_help_with_an_example(name: str, sdmodel):
+    """As every command does."""
+    done = sdmodel("edit", name, "--help")
+    assert done.exit_code == 0
+    assert f"Example: sdmodel edit {name}" in done.stdout
