@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from .errors import LoopError, ModelError, ScenarioError, SdmodelError, SimulationError, StoreError
     from .figures import plot_diagram
     from .inference import calibrate_model, fit_run, read_observations, read_series
-    from .model import CausalPath, Model
+    from .model import CausalPath, Model, without_subscripts
+    from .reference import read_xmile
     from .scenario import make_design
     from .simulation import simulate
-    from .store import open_run, save_run
+    from .store import export_run, open_run, save_run
+    from .vensim import mdl_text, read_formula, read_model, read_sampling, read_scenario, read_sketch
     from .vensim import read_document as open_document
-    from .vensim import read_formula, read_model, read_sampling, read_scenario, read_sketch
 
 __version__ = "0.1.0"
 
@@ -34,10 +35,12 @@ _HOMES = {
     "attribute_levers": ("analysis", "attribute_levers"),
     "calibrate_model": ("inference", "calibrate_model"),
     "check_model": ("checking", "check_model"),
+    "export_run": ("store", "export_run"),
     "find_loops": ("checking", "find_loops"),
     "find_paths": ("checking", "find_paths"),
     "fit_run": ("inference", "fit_run"),
     "make_design": ("scenario", "make_design"),
+    "mdl_text": ("vensim", "mdl_text"),
     "open_document": ("vensim", "read_document"),
     "open_run": ("store", "open_run"),
     "plot_diagram": ("figures", "plot_diagram"),
@@ -49,10 +52,12 @@ _HOMES = {
     "read_scenario": ("vensim", "read_scenario"),
     "read_sketch": ("vensim", "read_sketch"),
     "read_series": ("inference", "read_series"),
+    "read_xmile": ("reference", "read_xmile"),
     "run_ensemble": ("ensemble", "run_ensemble"),
     "save_run": ("store", "save_run"),
     "share_where": ("comparison", "share_where"),
     "simulate": ("simulation", "simulate"),
+    "without_subscripts": ("model", "without_subscripts"),
 }
 """Where each public name lives."""
 
@@ -68,10 +73,12 @@ __all__ = [
     "attribute_levers",
     "calibrate_model",
     "check_model",
+    "export_run",
     "find_loops",
     "find_paths",
     "fit_run",
     "make_design",
+    "mdl_text",
     "open_document",
     "open_run",
     "plot_diagram",
@@ -83,10 +90,12 @@ __all__ = [
     "read_scenario",
     "read_series",
     "read_sketch",
+    "read_xmile",
     "run_ensemble",
     "save_run",
     "share_where",
     "simulate",
+    "without_subscripts",
 ]
 
 

@@ -26,8 +26,12 @@ _COMMANDS = {
     "fit": "Tell how well a stored run agrees with observations.",
     "calibrate": "Find the constants that agree best with data.",
     "plot": "Draw stored runs over time.",
+    "convert": "Write numbers as .csv, .dat, .nc or .zarr, and XMILE as .mdl.",
+    "expand": "Write a model without subscripts, for Vensim PLE.",
     "diagram": "Draw the stock-and-flow diagrams of a model.",
 }
+_MODULES = {"expand": "scalars"}
+"""The modules of commands whose name means something else in the package too."""
 _DONE, _FAULT, _INTERRUPTED = 0, 1, 130
 
 
@@ -37,7 +41,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f".{cmd_name}", __package__).command
+        command: click.Command = importlib.import_module(f".{_MODULES.get(cmd_name, cmd_name)}", __package__).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's

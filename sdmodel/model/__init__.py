@@ -41,6 +41,7 @@ from .records import (
     SubscriptMapping,
 )
 from .refusals import REFUSED, unknown_function
+from .scalars import Scalars, without_subscripts
 from .subscripts import (
     Binding,
     Cell,
@@ -56,7 +57,7 @@ from .subscripts import (
 )
 from .units import UnitReport, check_units, unit_faults
 from .views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
-from .wording import worded
+from .wording import digits, quoted, table_points, worded, written
 
 __all__ = [
     "ARRAY_FUNCTIONS",
@@ -90,6 +91,7 @@ __all__ = [
     "Plan",
     "Range",
     "ReadArray",
+    "Scalars",
     "Shape",
     "Sketch",
     "Start",
@@ -108,6 +110,7 @@ __all__ = [
     "cells_in",
     "check_units",
     "delay_orders",
+    "digits",
     "display",
     "divide",
     "evaluate",
@@ -129,6 +132,7 @@ __all__ = [
     "plan",
     "position",
     "power",
+    "quoted",
     "refer",
     "references",
     "referred",
@@ -136,8 +140,11 @@ __all__ = [
     "rewrite",
     "spell",
     "stock_loops",
+    "table_points",
     "unit_faults",
     "unknown_function",
     "walk",
+    "without_subscripts",
     "worded",
+    "written",
 ]

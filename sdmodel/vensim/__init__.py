@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .changes import read_change, read_scenario
+from .composition import mdl_text
 from .data import Points, read_data
 from .document import Document, read_document
 from .formulas import read_formula
@@ -17,6 +18,7 @@ from .writing import scenario_text
 __all__ = [
     "Document",
     "Points",
+    "mdl_text",
     "model_from_text",
     "read_change",
     "read_data",
