@@ -18,6 +18,7 @@ from .agreement import (
 from .members import LEFT_OUT, quantiles, share_where
 from .outcomes import STATISTICS, Outcome, outcome_of
 from .shares import MEASURES, Measure, first_in_rank, interaction_weights, measure_weights
+from .standings import Standing, relative_changes, standing_of
 
 __all__ = [
     "AGREEMENT",
@@ -26,6 +27,7 @@ __all__ = [
     "STATISTICS",
     "Measure",
     "Outcome",
+    "Standing",
     "TheilShares",
     "band",
     "band_width",
@@ -40,8 +42,10 @@ __all__ = [
     "measure_weights",
     "outcome_of",
     "quantiles",
+    "relative_changes",
     "root_mean_square_error",
     "share_where",
     "squared_correlation",
+    "standing_of",
     "theil_shares",
 ]

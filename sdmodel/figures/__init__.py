@@ -7,6 +7,7 @@ from .observed import Observed
 from .output import save_figure
 from .page import Page, Panel, Scale, page_beside, read_page
 from .runs import plot_runs
+from .shades import Shade, Shades
 from .wedges import Contributions, plot_contributions, plot_wedges
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "Page",
     "Panel",
     "Scale",
+    "Shade",
+    "Shades",
     "choose_view",
     "page_beside",
     "plot_bands",

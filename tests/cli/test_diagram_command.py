@@ -128,3 +128,33 @@ def test_the_views_are_listed(cup: Path, sdmodel):
 def test_options_that_do_not_go_together_are_a_mistake_of_usage(words: tuple[str, ...], cup: Path, sdmodel):
     """They end with 2."""
     assert sdmodel("diagram", *words).exit_code == 2
+
+
+def test_a_view_shows_the_values_of_a_run_or_its_change(cup: Path, sdmodel):
+    """The number of each variable stands below its name; what the colours mean is told below."""
+    sdmodel("run", "--name", "base")
+    sdmodel("run", "--name", "hot", "--set", "room temperature=77")
+    done = sdmodel("diagram", "--view", "Cup", "--run", "base", "--at", "2024-01-01", "-o", "value.svg")
+    assert done.exit_code == 0
+    assert 'id="number-1"' in (cup / "value.svg").read_text("utf-8")
+    done = sdmodel("diagram", "--view", "Cup", "--run", "base", "--run", "hot", "-o", "change.svg")
+    assert done.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--at", "2024"), "goes with --run"),
+        (("--run", "base", "--at", "2050"), "outside the run"),
+        (("--run", "base", "--at", "soon"), "is no date"),
+        (("--run", "bse"), "did you mean 'base'?"),
+        (("--run", "base", "--run", "base", "--run", "base"), "twice"),
+    ],
+)
+def test_what_cannot_be_shown_of_runs_is_told(words: tuple[str, ...], told: str, cup: Path, sdmodel):
+    """In one line, and nothing is drawn."""
+    sdmodel("run", "--name", "base")
+    done = sdmodel("diagram", "--view", "Cup", "-o", "x.png", *words)
+    assert done.exit_code in (1, 2)
+    assert told in done.stderr
+    assert not (cup / "x.png").exists()
