@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .errors import LoopError, ModelError, ScenarioError, SdmodelError, SimulationError, StoreError
     from .figures import plot_diagram
     from .inference import calibrate_model, fit_run, read_observations, read_series
-    from .model import CausalPath, Model, without_subscripts
+    from .model import CausalPath, Model, lay_out, without_subscripts
     from .reference import read_xmile
     from .scenario import make_design
     from .simulation import simulate
@@ -39,6 +39,7 @@ _HOMES = {
     "find_loops": ("checking", "find_loops"),
     "find_paths": ("checking", "find_paths"),
     "fit_run": ("inference", "fit_run"),
+    "lay_out": ("model", "lay_out"),
     "make_design": ("scenario", "make_design"),
     "mdl_text": ("vensim", "mdl_text"),
     "open_document": ("vensim", "read_document"),
@@ -77,6 +78,7 @@ __all__ = [
     "find_loops",
     "find_paths",
     "fit_run",
+    "lay_out",
     "make_design",
     "mdl_text",
     "open_document",

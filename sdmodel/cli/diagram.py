@@ -5,15 +5,25 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from ..errors import FigureError
 from ..figures import Shades, choose_view, plot_diagram, save_figure
-from ..model import Sketch, View
+from ..model import Sketch, View, lay_out
 from ..vensim import read_sketch
-from .project import check_drawable, force_option, json_option, model_argument, model_path, runs_folder, runs_option
+from .project import (
+    check_drawable,
+    force_option,
+    json_option,
+    model_argument,
+    model_path,
+    model_read,
+    runs_folder,
+    runs_option,
+)
 from .tables import note, patience, print_json, print_table
 
 _COLUMNS = {"view": "fold", "variables": "right", "shown again": "right", "flows": "right", "influences": "right"}
@@ -57,6 +67,7 @@ def command(
 
     Stocks have boxes, flows are double lines with valves and clouds, arrows are influences with their polarity. Constants
     and tables are told apart by their letters; what is drawn elsewhere too is grey and in brackets. With a folder as -o and no --view, every view is drawn.
+    A model without a sketch gets a layout: one view, or, if it has more than sixty variables, one for each group.
 
     With --run each variable has its value at a date below its name, on a colour that tells how high that is within its own
     range over time; with a second --run, its change in percent from the first run to the second.
@@ -70,7 +81,7 @@ def command(
     _check_runs(runs, date)
     path = model_path(model)
     with patience(f"reading {path.name}"):
-        sketch = read_sketch(path)
+        sketch = _with_views(read_sketch(path), path)
     if listed:
         _list_views(sketch, as_json=as_json)
         return
@@ -82,6 +93,14 @@ def command(
         with patience(f"drawing {view.name}"):
             save_figure(plot_diagram(sketch, view, shades=shades), target, force=force)
         click.echo(f"drawn in {target}")
+
+
+def _with_views(sketch: Sketch, path: Path) -> Sketch:
+    """The sketch, with views laid out anew if nothing is drawn in it."""
+    if any(view.words for view in sketch.views):
+        return sketch
+    note(f"{path}: has no sketch; its diagram is laid out anew")
+    return replace(sketch, views=lay_out(model_read(path)))
 
 
 def _check_runs(runs: Sequence[str], date: str | None) -> None:

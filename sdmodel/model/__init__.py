@@ -23,6 +23,7 @@ from .evaluation import NEXT_TO_ZERO, Start, evaluate
 from .expansion import delay_orders, expand
 from .faults import SETTINGS, faults_of
 from .functions import FUNCTIONS, LOOKUPS, REDUCTIONS, FunctionRow
+from .layout import lay_out
 from .links import Link, Links, find_links
 from .loops import CausalPath, causal_paths, stock_loops
 from .measures import Doubt
@@ -124,6 +125,7 @@ __all__ = [
     "is_reduction",
     "key",
     "labels_of",
+    "lay_out",
     "marked",
     "multiply",
     "nearest",

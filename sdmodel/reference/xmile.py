@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import Fault, ModelError, ReferenceError
 from ..files import read_bytes
-from ..model import SETTINGS, Element, Equation, Group, Integrator, Kind, Model, Range, Subscript, key
+from ..model import SETTINGS, Element, Equation, Group, Integrator, Kind, Model, Range, Subscript, key, lay_out
 from ..vensim import mdl_text, model_from_text
 from .xmile_algebra import Unknown, Words, expression_of
 
@@ -73,7 +73,7 @@ def read_xmile(path: str | Path) -> tuple[Model, tuple[str, ...]]:
         groups=(Group(_CONTROL, "Simulation control."),),
         integrator=_integrator(text),
     )
-    return model_from_text(mdl_text(made), str(source.with_suffix(".mdl"))), tuple(draft.words.notes)
+    return model_from_text(mdl_text(made, lay_out(made)), str(source.with_suffix(".mdl"))), tuple(draft.words.notes)
 
 
 def _refused(text: str) -> Iterator[str]:

@@ -98,16 +98,6 @@ def test_what_cannot_be_drawn_is_told_in_one_line(words: tuple[str, ...], told: 
     assert {each.name for each in cup.iterdir()} == {"models"}
 
 
-def test_a_model_without_a_sketch_is_told(tea: Path, sdmodel):
-    """The cure is to draw one."""
-    done = sdmodel("diagram")
-    assert done.exit_code == 1
-    assert done.stderr == (
-        "models/ai_compute.mdl: has no sketch, so that there is nothing to draw; open it in Vensim, draw a view and save it\n"
-    )
-    assert sdmodel("diagram", "--list").exit_code == 0
-
-
 def test_a_broken_sketch_is_told_with_its_line(tea: Path, sdmodel):
     """As a broken equation is."""
     (tea / "bad.mdl").write_text(_drawn(("A", (ROOM, "10,2,b,x"))))
@@ -158,3 +148,14 @@ def test_what_cannot_be_shown_of_runs_is_told(words: tuple[str, ...], told: str,
     assert done.exit_code in (1, 2)
     assert told in done.stderr
     assert not (cup / "x.png").exists()
+
+
+def test_a_model_without_a_sketch_gets_a_layout(tea: Path, sdmodel):
+    """Which is told; it can be coloured like any other."""
+    sdmodel("run", "--name", "base")
+    done = sdmodel("diagram", "-o", "tea.svg", "--run", "base")
+    assert (done.exit_code, done.stdout) == (0, "drawn in tea.svg\n")
+    assert "its diagram is laid out anew" in done.stderr
+    assert "flow-" in (tea / "tea.svg").read_text("utf-8")
+    listed = json.loads(sdmodel("diagram", "--list", "--json").stdout)
+    assert listed == [{"view": "View 1", "variables": 4, "shown again": 0, "flows": 1, "influences": 3}]
