@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from .errors import LoopError, ModelError, ScenarioError, SdmodelError, SimulationError, StoreError
     from .figures import plot_diagram
     from .inference import calibrate_model, fit_run, read_observations, read_series
-    from .model import CausalPath, Model
+    from .model import CausalPath, Model, lay_out, without_subscripts
+    from .reference import read_xmile
     from .report import write_report
     from .scenario import find_levers, make_design
     from .simulation import simulate
-    from .store import open_run, save_run
+    from .store import export_run, open_run, save_run
     from .vensim import (
         compare_documents,
         format_document,
+        mdl_text,
         merge_documents,
         open_document,
         read_formula,
@@ -47,6 +49,7 @@ _HOMES = {
     "find_levers": ("scenario", "find_levers"),
     "compare_members": ("analysis", "compare_members"),
     "compare_runs": ("analysis", "compare_runs"),
+    "export_run": ("store", "export_run"),
     "find_loops": ("checking", "find_loops"),
     "find_paths": ("checking", "find_paths"),
     "find_sensitivities": ("analysis", "find_sensitivities"),
@@ -54,8 +57,10 @@ _HOMES = {
     "format_document": ("vensim", "format_document"),
     "merge_documents": ("vensim", "merge_documents"),
     "fit_run": ("inference", "fit_run"),
+    "lay_out": ("model", "lay_out"),
     "make_design": ("scenario", "make_design"),
     "open_document": ("vensim", "open_document"),
+    "mdl_text": ("vensim", "mdl_text"),
     "open_run": ("store", "open_run"),
     "plot_diagram": ("figures", "plot_diagram"),
     "quantiles": ("comparison", "quantiles"),
@@ -66,12 +71,14 @@ _HOMES = {
     "read_scenario": ("vensim", "read_scenario"),
     "read_sketch": ("vensim", "read_sketch"),
     "read_series": ("inference", "read_series"),
+    "read_xmile": ("reference", "read_xmile"),
     "run_ensemble": ("ensemble", "run_ensemble"),
     "save_run": ("store", "save_run"),
     "share_where": ("comparison", "share_where"),
     "simulate": ("simulation", "simulate"),
     "write_report": ("report", "write_report"),
     "sweep_levers": ("analysis", "sweep_levers"),
+    "without_subscripts": ("model", "without_subscripts"),
 }
 """Where each public name lives."""
 
@@ -90,13 +97,16 @@ __all__ = [
     "compare_documents",
     "compare_members",
     "compare_runs",
+    "export_run",
     "find_levers",
     "find_loops",
     "find_paths",
     "find_sensitivities",
     "fit_run",
     "format_document",
+    "lay_out",
     "make_design",
+    "mdl_text",
     "merge_documents",
     "open_document",
     "open_run",
@@ -109,11 +119,13 @@ __all__ = [
     "read_scenario",
     "read_series",
     "read_sketch",
+    "read_xmile",
     "run_ensemble",
     "save_run",
     "share_where",
     "simulate",
     "sweep_levers",
+    "without_subscripts",
     "write_report",
 ]
 

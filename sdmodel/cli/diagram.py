@@ -5,15 +5,25 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from ..errors import FigureError
-from ..figures import choose_view, plot_diagram, save_figure
-from ..model import Sketch, View
+from ..figures import Shades, choose_view, plot_diagram, save_figure
+from ..model import Sketch, View, lay_out
 from ..vensim import read_sketch
-from .project import check_drawable, force_option, json_option, model_argument, model_path
+from .project import (
+    check_drawable,
+    force_option,
+    json_option,
+    model_argument,
+    model_path,
+    model_read,
+    runs_folder,
+    runs_option,
+)
 from .tables import note, patience, print_json, print_table
 
 _COLUMNS = {"view": "fold", "variables": "right", "shown again": "right", "flows": "right", "influences": "right"}
@@ -28,6 +38,15 @@ _LONGEST = 60
 @click.option(
     "-o", "output", metavar="FILE", help="A .svg, .png or .pdf file, or a folder (default: MODEL-VIEW.png here)."
 )
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    metavar="RUN",
+    help="Colour variables by a stored run, or by the change from one to another.",
+)
+@click.option("--at", "date", metavar="DATE", help="With --run: a time of the model or a day (default: the end).")
+@runs_option
 @click.option("--list", "listed", is_flag=True, help="List the views and draw nothing.")
 @json_option
 @force_option
@@ -35,6 +54,9 @@ def command(
     model: str | None,
     name: str | None,
     output: str | None,
+    runs: tuple[str, ...],
+    date: str | None,
+    folder: str | None,
     *,
     every: bool,
     listed: bool,
@@ -45,6 +67,10 @@ def command(
 
     Stocks have boxes, flows are double lines with valves and clouds, arrows are influences with their polarity. Constants
     and tables are told apart by their letters; what is drawn elsewhere too is grey and in brackets. With a folder as -o and no --view, every view is drawn.
+    A model without a sketch gets a layout: one view, or, if it has more than sixty variables, one for each group.
+
+    With --run each variable has its value at a date below its name, on a colour that tells how high that is within its own
+    range over time; with a second --run, its change in percent from the first run to the second.
     """
     if every and name is not None:
         message = "choose one of --view and --all"
@@ -52,19 +78,55 @@ def command(
     if as_json and not listed:
         message = "--json goes with --list"
         raise click.UsageError(message)
+    _check_runs(runs, date)
     path = model_path(model)
     with patience(f"reading {path.name}"):
-        sketch = read_sketch(path)
+        sketch = _with_views(read_sketch(path), path)
     if listed:
         _list_views(sketch, as_json=as_json)
         return
     views = _chosen(sketch, name, output, every=every)
     targets = _targets(Path(sketch.path).stem, views, output)
     check_drawable(targets, force=force)
+    shades = _shades(sketch, runs, folder, date)
     for view, target in zip(views, targets, strict=True):
         with patience(f"drawing {view.name}"):
-            save_figure(plot_diagram(sketch, view), target, force=force)
+            save_figure(plot_diagram(sketch, view, shades=shades), target, force=force)
         click.echo(f"drawn in {target}")
+
+
+def _with_views(sketch: Sketch, path: Path) -> Sketch:
+    """The sketch, with views laid out anew if nothing is drawn in it."""
+    if any(view.words for view in sketch.views):
+        return sketch
+    note(f"{path}: has no sketch; its diagram is laid out anew")
+    return replace(sketch, views=lay_out(model_read(path)))
+
+
+def _check_runs(runs: Sequence[str], date: str | None) -> None:
+    """Make sure that it is clear what is to be shown.
+
+    Raises
+    ------
+    UsageError
+        If a date has no run, or the runs are more than two.
+    """
+    if len(runs) > 2:  # noqa: PLR2004 - from one to another
+        message = "--run is given once for values, twice for the change from the first to the second"
+        raise click.UsageError(message)
+    if date is not None and not runs:
+        message = "--at goes with --run"
+        raise click.UsageError(message)
+
+
+def _shades(sketch: Sketch, runs: Sequence[str], folder: str | None, date: str | None) -> Shades | None:
+    """What is shown of runs, if any are named."""
+    if not runs:
+        return None
+    from .shading import shades_of
+
+    names = (word.text for view in sketch.views for word in view.words if word.kind == "variable")
+    return shades_of(runs, runs_folder(folder), date, names)
 
 
 def _chosen(sketch: Sketch, name: str | None, output: str | None, *, every: bool) -> list[View]:

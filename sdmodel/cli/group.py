@@ -34,10 +34,14 @@ _COMMANDS = {
     "git-install": "Let git compare and merge models by variable.",
     "plot": "Draw stored runs over time.",
     "report": "Write one page about stored runs.",
+    "convert": "Write numbers as .csv, .dat, .nc or .zarr, and XMILE as .mdl.",
+    "expand": "Write a model without subscripts, for Vensim PLE.",
     "diagram": "Draw the stock-and-flow diagrams of a model.",
 }
 _PLUMBING = ("git-text", "merge-file")
 """Commands that git calls, and nobody types."""
+_MODULES = {"expand": "scalars"}
+"""The modules of commands whose name means something else in the package too."""
 _DONE, _FAULT, _INTERRUPTED = 0, 1, 130
 
 
@@ -47,7 +51,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         if cmd_name not in _COMMANDS and cmd_name not in _PLUMBING:
             return None
-        command: click.Command = importlib.import_module(f".{cmd_name.replace('-', '_')}", __package__).command
+        module = _MODULES.get(cmd_name, cmd_name.replace("-", "_"))
+        command: click.Command = importlib.import_module(f".{module}", __package__).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's

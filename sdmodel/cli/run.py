@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -14,7 +14,7 @@ from ..dataset import TIME
 from ..errors import SdmodelError, StoreError
 from ..model import Integrator
 from ..store import check_folder, run_path, save_new_run, save_run
-from ..vensim import read_savelist, read_scenario
+from ..vensim import read_model, read_savelist, read_scenario
 from .headlines import Line, headline_lines, headline_names, print_headlines
 from .making import (
     NOT_FINITE,
@@ -50,6 +50,7 @@ from .tables import note, print_json
 @click.option("--name", metavar="NAME", help="The run's name (default: of its scenarios or its model, numbered).")
 @runs_option
 @click.option("--plot", "drawn", is_flag=True, help="Draw the run to NAME.png beside it.")
+@click.option("--watch", "watched", is_flag=True, help="Run again whenever one of its files is saved, until Ctrl-C.")
 @json_option
 @force_option
 @click.pass_context
@@ -65,6 +66,7 @@ def command(
     folder: str | None,
     *,
     drawn: bool,
+    watched: bool,
     as_json: bool,
     force: bool,
 ) -> None:
@@ -73,18 +75,34 @@ def command(
     Headlines are the names in the save list beside the model (`ai_compute.lst` beside `ai_compute.mdl`), else its
     stocks. A figure shows the panels of the page beside the model (`ai_compute.figure.csv`), else the headlines, and over
     them the observations beside the model. The exit code is 1 if a value stops being finite; the run is stored all the same.
+    With --watch the run is made again, under the same name, whenever the model, a change file or a list beside the model is
+    saved; what changed is told, and while a file has faults, where they are.
     """
     _check_words(model, changes, context)
     runs = runs_folder(folder)
     target = free_path(name, runs, force=force)
-    order = Order(
-        model_path(model),
-        tuple(read_scenario(scenario_path(each)) for each in scenarios),
-        changes,
-        integrator,
-        engine,
-        read_savelist(savelist) if savelist else None,
-    )
+
+    def order() -> Order:
+        return Order(
+            model_path(model),
+            tuple(read_scenario(scenario_path(each)) for each in scenarios),
+            changes,
+            integrator,
+            engine,
+            read_savelist(savelist) if savelist else None,
+        )
+
+    if watched:
+        files = _files(model_path(model), [*map(scenario_path, scenarios), *map(Path, [savelist] if savelist else [])])
+        _watch(files, order, runs, target, drawn=drawn, force=force, as_json=as_json)
+        return
+    _run_once(context, order(), runs, target, drawn=drawn, force=force, as_json=as_json)
+
+
+def _run_once(
+    context: click.Context, order: Order, runs: Path, target: Path | None, *, drawn: bool, force: bool, as_json: bool
+) -> None:
+    """Make, store and tell the run."""
     run = make_ordered(order)
     path = save_run(run, target, force=force) if target else save_new_run(run, runs, default_name(order))
     with is_stored(path):
@@ -94,6 +112,39 @@ def command(
     if NOT_FINITE in run.attrs:
         note(f"run '{path.stem}': {run.attrs[NOT_FINITE]}")
         context.exit(1)
+
+
+def _files(model: Path, others: Sequence[Path]) -> list[Path]:
+    """The files that a run is made and told from, those beside the model included; others may appear later.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model.
+    """
+    if not model.is_file():
+        read_model(model)
+    return [model, *others, model.with_suffix(".lst"), model.with_suffix(".figure.csv")]
+
+
+def _watch(
+    files: Sequence[Path],
+    order: Callable[[], Order],
+    runs: Path,
+    target: Path | None,
+    *,
+    drawn: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Make the run, and again whenever a file is saved."""
+    if as_json:
+        message = "--json tells one run; leave out --watch"
+        raise click.UsageError(message)
+    from .watching import Watch, saved_files, watch
+
+    picture = (lambda run, path: _draw(run, path, force=True)) if drawn else None
+    watch(Watch(order, runs, target, force, picture), saved_files(files))
 
 
 def _check_words(model: str | None, changes: Sequence[str], context: click.Context) -> None:

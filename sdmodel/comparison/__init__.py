@@ -35,6 +35,7 @@ from .groups import (
 from .members import LEFT_OUT, quantiles, share_where
 from .outcomes import STATISTICS, Outcome, outcome_of
 from .pairs import PairedDifferences, are_paired, paired_differences
+from .positions import Position, position_of, relative_changes
 from .records import mismatches
 from .shares import (
     MEASURES,
@@ -57,6 +58,7 @@ __all__ = [
     "Measure",
     "Outcome",
     "PairedDifferences",
+    "Position",
     "Standing",
     "TheilShares",
     "are_paired",
@@ -83,7 +85,9 @@ __all__ = [
     "mismatches",
     "outcome_of",
     "paired_differences",
+    "position_of",
     "quantiles",
+    "relative_changes",
     "root_mean_square_error",
     "share_where",
     "shares_first",

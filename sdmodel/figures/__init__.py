@@ -16,6 +16,7 @@ from .page import (
 )
 from .runs import plot_runs
 from .sensitivity import plot_morris, plot_sobol, plot_tornado
+from .shades import Shade, Shades
 from .sweep import plot_sweep
 from .wedges import Contributions, plot_contributions, plot_wedges
 
@@ -25,6 +26,8 @@ __all__ = [
     "Page",
     "Panel",
     "Scale",
+    "Shade",
+    "Shades",
     "choose_view",
     "figure_bytes",
     "page_beside",

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..errors import FigureError
-from ..model import Sketch, View, nearest
+from ..model import Sketch, View, key, nearest
 from .arrows import Line, draw_line, place_lines, place_signs
 from .lettering import Font, drawable, fitted
+from .shades import Shades, colour_of, draw_number, draw_scale, lines_below
 from .style import GREY
 from .words import KIND_COLOURS, SHADE, Placed, draw_word, place_words
 
@@ -27,12 +28,13 @@ _SMALL = 7.0
 _FIRST = 6
 
 
-def plot_diagram(sketch: Sketch, view: View | str | None = None) -> Figure:
+def plot_diagram(sketch: Sketch, view: View | str | None = None, *, shades: Shades | None = None) -> Figure:
     """The stock-and-flow diagram of one view, as large as its author drew it; without a name, of the only view there is.
 
     Stocks have boxes, flows are double lines with valves and clouds, influences curves with the polarity that the sketch
     gives them. Constants and tables are told apart by their letters, what is shown once more is grey and in brackets,
-    dashed lines are influences on the value at the start. Below stand the model, its hash and the view.
+    dashed lines are influences on the value at the start. Below stand the model, its hash and the view. With `shades`, names
+    stand on colours with numbers below them, and what the colours mean is told.
 
     Raises
     ------
@@ -46,12 +48,17 @@ def plot_diagram(sketch: Sketch, view: View | str | None = None) -> Figure:
         raise FigureError(message)
     lines = place_lines(chosen, words)
     corners = _extent(words.values(), lines)
-    figure, axes, unit = _page(corners, chosen.density)
+    figure, axes, unit = _page(corners, chosen.density, shades)
     signs = place_signs(lines, words.values(), chosen)
     for line in lines:
         draw_line(axes, line, chosen, unit, signs.get(line.arrow.number))
     for placed in words.values():
-        draw_word(axes, placed, unit)
+        shade = shades.by_key.get(key(placed.word.text)) if shades and placed.word.kind == "variable" else None
+        draw_word(axes, placed, unit, colour_of(shades, shade) if shades and shade else None)
+        if shade:
+            draw_number(axes, placed, shade, unit)
+    if shades:
+        draw_scale(figure, shades, _MARGIN, 2 * _FOOT_LINE + 0.08, _FOOT_LINE)
     _write_foot(figure, _origin(sketch, chosen), _legend(words.values(), lines))
     return figure
 
@@ -97,13 +104,14 @@ def _extent(words: Iterable[Placed], lines: Iterable[Line]) -> NDArray[np.float6
     return np.concatenate([spots.min(axis=0), spots.max(axis=0)])
 
 
-def _page(corners: NDArray[np.float64], density: int) -> tuple[Figure, Axes, float]:
-    """A page with room for what is drawn and for two lines below, and how many points one unit of the view is."""
+def _page(corners: NDArray[np.float64], density: int, shades: Shades | None) -> tuple[Figure, Axes, float]:
+    """A page with room for what is drawn and for the lines below, and how many points one unit of the view is."""
     left, top, right, bottom = corners
     inches = np.array([right - left, bottom - top]) / density + 2 * _MARGIN
     scale = min(1.0, *(_LARGEST / inches))
-    room = 2 * _FOOT_LINE + 0.1
-    width, height = max(_SMALLEST, scale * inches[0]), scale * inches[1] + room
+    width = max(_SMALLEST, scale * inches[0])
+    room = (2 + (1 + len(lines_below(shades, width)) if shades else 0)) * _FOOT_LINE + 0.1
+    height = scale * inches[1] + room
     figure = Figure(figsize=(width, height), facecolor="white")
     axes = figure.add_axes((0, room / height, 1, 1 - room / height))
     units = density / scale  # in an inch

@@ -122,19 +122,19 @@ def ink_of(placed: Placed) -> str:
     return KIND_COLOURS.get(placed.kind or "", INK)
 
 
-def draw_word(axes: Axes, placed: Placed, unit: float) -> None:
-    """Draw one word on a page on which the view's unit is so many points."""
+def draw_word(axes: Axes, placed: Placed, unit: float, shade: str | None = None) -> None:
+    """Draw one word on a page on which the view's unit is so many points, on a ground of its own colour if one is given."""
     word = placed.word
     if word.kind in _SYMBOLS:
         patch = _SYMBOLS[word.kind](placed.region)
         patch.set(facecolor="white", edgecolor=INK, linewidth=_LINE * unit, zorder=WORDS_ABOVE + 0.5, gid=_gid(word))
         axes.add_patch(patch)
         return
-    for patch in _grounds(placed, unit):
+    for patch in _grounds(placed, unit, shade):
         axes.add_patch(patch)
     if placed.label.text:
         axes.text(
-            word.x, word.y, placed.label.text, ha="center", va="center", multialignment="center", color=ink_of(placed),
+            word.x, word.y, placed.label.text, ha="center", va="center", multialignment="center", color=INK if shade and word.shadow else ink_of(placed),
             parse_math=False, linespacing=1.15, zorder=WORDS_ABOVE + 1, gid=_gid(word), **placed.label.font.look(unit),
         )  # fmt: skip
 
@@ -144,12 +144,12 @@ def _gid(word: Word) -> str:
     return f"{word.kind}-{word.number}"
 
 
-def _grounds(placed: Placed, unit: float) -> Iterator[Patch]:
+def _grounds(placed: Placed, unit: float, shade: str | None) -> Iterator[Patch]:
     """What a word stands on: a box with its border, or, without one, white that lines seem to run behind."""
     word = placed.word
-    fill = hexadecimal(word.fill) if word.fill else "white"
+    fill = shade or (hexadecimal(word.fill) if word.fill else "white")
     if not is_boxed(word, placed.kind):
-        for part in (placed.region,) if word.fill else _lines(word, placed.label, 0):
+        for part in (placed.region,) if shade or word.fill else _lines(word, placed.label, 0):
             yield _filled(part, facecolor=fill, edgecolor="none", gid=f"{_gid(word)}-ground")
         return
     edge = hexadecimal(word.border) if word.border and word.kind == "comment" else SHADE if word.shadow else INK

@@ -23,6 +23,7 @@ from .evaluation import NEXT_TO_ZERO, Start, evaluate
 from .expansion import delay_orders, expand
 from .faults import SETTINGS, faults_of
 from .functions import FUNCTIONS, LOOKUPS, REDUCTIONS, FunctionRow
+from .layout import lay_out
 from .links import Link, Links, find_links
 from .loops import CausalPath, causal_paths, stock_loops
 from .measures import Doubt
@@ -41,6 +42,7 @@ from .records import (
     SubscriptMapping,
 )
 from .refusals import REFUSED, unknown_function
+from .scalars import Scalars, without_subscripts
 from .subscripts import (
     Binding,
     Cell,
@@ -56,7 +58,7 @@ from .subscripts import (
 )
 from .units import UnitReport, check_units, unit_faults
 from .views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
-from .wording import worded
+from .wording import digits, quoted, table_points, worded, written
 
 __all__ = [
     "ARRAY_FUNCTIONS",
@@ -90,6 +92,7 @@ __all__ = [
     "Plan",
     "Range",
     "ReadArray",
+    "Scalars",
     "Shape",
     "Sketch",
     "Start",
@@ -108,6 +111,7 @@ __all__ = [
     "cells_in",
     "check_units",
     "delay_orders",
+    "digits",
     "display",
     "divide",
     "evaluate",
@@ -121,6 +125,7 @@ __all__ = [
     "is_reduction",
     "key",
     "labels_of",
+    "lay_out",
     "marked",
     "multiply",
     "nearest",
@@ -129,6 +134,7 @@ __all__ = [
     "plan",
     "position",
     "power",
+    "quoted",
     "refer",
     "references",
     "referred",
@@ -136,8 +142,11 @@ __all__ = [
     "rewrite",
     "spell",
     "stock_loops",
+    "table_points",
     "unit_faults",
     "unknown_function",
     "walk",
+    "without_subscripts",
     "worded",
+    "written",
 ]

@@ -11,9 +11,11 @@ from .ensembles import (
     is_ensemble,
     loaded,
 )
+from .exports import EXPORT_ENDINGS, export_run
 from .netcdf import save_new_run, save_run
 
 __all__ = [
+    "EXPORT_ENDINGS",
     "Catalogue",
     "Ensemble",
     "StoredRun",
@@ -24,6 +26,7 @@ __all__ = [
     "create_ensemble",
     "ensemble_path",
     "ensemble_record",
+    "export_run",
     "find_run",
     "is_ensemble",
     "loaded",

@@ -169,7 +169,7 @@ def _defined(file: Dataset, name: str, variable: xr.Variable, further: dict[str,
     _, kept, attributes = AS_STORED[kind]
     stored = file.createVariable(
         name,
-        kept or variable.dtype,
+        kept or variable.dtype.newbyteorder("="),  # a Zarr folder tells the order of bytes, though it is the usual one
         tuple(map(_stored_name, variable.dims)),
         fill_value=None if kind == "U" else False,
         fletcher32=bool(variable.ndim and variable.size and kind != "U"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .changes import read_change, read_scenario, scenario_from_text
 from .comparing import Difference, DifferenceKind, compare_documents
+from .composition import mdl_text
 from .data import Points, read_data
 from .document import Document, read_document
 from .editing import OpenDocument, open_document, split_statement
@@ -29,6 +30,7 @@ __all__ = [
     "compare_documents",
     "compared_text",
     "format_document",
+    "mdl_text",
     "merge_documents",
     "model_from_text",
     "open_document",

@@ -7,11 +7,10 @@ import re
 from typing import Literal
 
 from ..errors import Fault, ModelError, Place
-from ..model import Range
+from ..model import Range, digits
 from .edits import Edit
 from .fields import one_line, units_of
 from .segments import Segment, Span
-from .spelling import digits
 
 Field = Literal["units", "comment"]
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Fault, Place, ScenarioError
+from ..model import digits
 from ..scenario import Samples
 from .changes import read_text
-from .spelling import LINES, digits, number_of
+from .spelling import LINES, number_of
 
 _FAULTS = 20
 """Rows that are told of; a file with more is not a file of samples."""

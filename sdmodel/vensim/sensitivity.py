@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from ..errors import Fault, Place, ScenarioError
-from ..model import Element, Model, display, key, nearest
+from ..model import Element, Model, digits, display, key, nearest
 from ..scenario import (
     DISTRIBUTIONS,
     SEED,
@@ -28,7 +28,7 @@ from ..scenario import (
 from .changes import read_text
 from .samples import read_samples
 from .segments import QUOTED, blanked
-from .spelling import LINES, NAME, digits, number_of, parts_of, quoted, spelt
+from .spelling import LINES, NAME, number_of, parts_of, quoted, spelt
 
 _LETTERS: dict[str, Method] = {"UMLGF"[index]: method for index, method in enumerate(get_args(Method))}
 _LINE = re.compile(rf"\s*+(?:{NAME})=\s*+(?P<drawn>[^(=]*?)\s*+\((?P<arguments>(?:{QUOTED}|[^()\"])*+)\)\s*+$")

@@ -33,11 +33,6 @@ def parts_of(subscripts: str | None) -> tuple[str, ...]:
     return tuple(display(each) for each in _EACH.findall(subscripts or ""))
 
 
-def digits(value: float) -> str:
-    """A number with all of its digits and no more."""
-    return repr(float(value)).removesuffix(".0")
-
-
 def number_of(text: str) -> float:
     """The number that a text is.
 

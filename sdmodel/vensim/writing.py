@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..model import Table
+from ..model import digits, table_points
 from ..scenario import Change
-from .spelling import digits, spelt
+from .spelling import spelt
 
 
 def scenario_text(changes: Sequence[Change], *, comment: str = "", notes: Sequence[str] = ()) -> str:
@@ -29,13 +29,5 @@ def _braced(text: str, before: str = "") -> str:
 def _line(change: Change) -> str:
     name = spelt(change.name, change.subscripts)
     if change.table is not None:
-        return f"{name}({_points(change.table)})"
+        return f"{name}({table_points(change.table)})"
     return f"{name} = {', '.join(map(digits, change.values))}"
-
-
-def _points(table: Table) -> str:
-    pairs = [f"({digits(x)},{digits(y)})" for x, y in table.points]
-    if table.limits is not None:
-        corners = (f"({digits(x)},{digits(y)})" for x, y in table.limits)
-        pairs.insert(0, f"[{'-'.join(corners)}]")
-    return ",".join(pairs)

@@ -98,16 +98,6 @@ def test_what_cannot_be_drawn_is_told_in_one_line(words: tuple[str, ...], told: 
     assert {each.name for each in cup.iterdir()} == {"models"}
 
 
-def test_a_model_without_a_sketch_is_told(tea: Path, sdmodel):
-    """The cure is to draw one."""
-    done = sdmodel("diagram")
-    assert done.exit_code == 1
-    assert done.stderr == (
-        "models/ai_compute.mdl: has no sketch, so that there is nothing to draw; open it in Vensim, draw a view and save it\n"
-    )
-    assert sdmodel("diagram", "--list").exit_code == 0
-
-
 def test_a_broken_sketch_is_told_with_its_line(tea: Path, sdmodel):
     """As a broken equation is."""
     (tea / "bad.mdl").write_text(_drawn(("A", (ROOM, "10,2,b,x"))))
@@ -128,3 +118,44 @@ def test_the_views_are_listed(cup: Path, sdmodel):
 def test_options_that_do_not_go_together_are_a_mistake_of_usage(words: tuple[str, ...], cup: Path, sdmodel):
     """They end with 2."""
     assert sdmodel("diagram", *words).exit_code == 2
+
+
+def test_a_view_shows_the_values_of_a_run_or_its_change(cup: Path, sdmodel):
+    """The number of each variable stands below its name; what the colours mean is told below."""
+    sdmodel("run", "--name", "base")
+    sdmodel("run", "--name", "hot", "--set", "room temperature=77")
+    done = sdmodel("diagram", "--view", "Cup", "--run", "base", "--at", "2024-01-01", "-o", "value.svg")
+    assert done.exit_code == 0
+    assert 'id="number-1"' in (cup / "value.svg").read_text("utf-8")
+    done = sdmodel("diagram", "--view", "Cup", "--run", "base", "--run", "hot", "-o", "change.svg")
+    assert done.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--at", "2024"), "goes with --run"),
+        (("--run", "base", "--at", "2050"), "outside the run"),
+        (("--run", "base", "--at", "soon"), "is no date"),
+        (("--run", "bse"), "did you mean 'base'?"),
+        (("--run", "base", "--run", "base", "--run", "base"), "twice"),
+    ],
+)
+def test_what_cannot_be_shown_of_runs_is_told(words: tuple[str, ...], told: str, cup: Path, sdmodel):
+    """In one line, and nothing is drawn."""
+    sdmodel("run", "--name", "base")
+    done = sdmodel("diagram", "--view", "Cup", "-o", "x.png", *words)
+    assert done.exit_code in (1, 2)
+    assert told in done.stderr
+    assert not (cup / "x.png").exists()
+
+
+def test_a_model_without_a_sketch_gets_a_layout(tea: Path, sdmodel):
+    """Which is told; it can be coloured like any other."""
+    sdmodel("run", "--name", "base")
+    done = sdmodel("diagram", "-o", "tea.svg", "--run", "base")
+    assert (done.exit_code, done.stdout) == (0, "drawn in tea.svg\n")
+    assert "its diagram is laid out anew" in done.stderr
+    assert "flow-" in (tea / "tea.svg").read_text("utf-8")
+    listed = json.loads(sdmodel("diagram", "--list", "--json").stdout)
+    assert listed == [{"view": "View 1", "variables": 4, "shown again": 0, "flows": 1, "influences": 3}]

@@ -1,0 +1,95 @@
+"""`sdmodel convert` and `sdmodel expand`: models and numbers for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sdmodel.simulation import simulate
+from sdmodel.store import open_run
+from sdmodel.vensim import read_data, read_model
+
+XMILE = """<?xml version="1.0" encoding="utf-8"?>
+<xmile version="1.0" xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">
+<sim_specs method="RK4" time_units="Months"><start>0</start><stop>10</stop><dt>0.5</dt></sim_specs>
+<model><variables>
+<stock name="Water\\nin Tank"><eqn>100</eqn><outflow>leak</outflow><units>l</units></stock>
+<flow name="leak"><eqn>Water_in_Tank/{time}</eqn></flow>
+</variables></model></xmile>
+"""
+
+
+def test_numbers_of_a_run_and_of_a_model_are_the_same(tea, sdmodel):
+    """A stored run is taken as it is; a model is run for it."""
+    assert sdmodel("run", "--name", "base", "--set", "room temperature=60").exit_code == 0
+    assert sdmodel("convert", "base", "-o", "run.dat", "--on", "Tea Temperature").output == "written to run.dat\n"
+    assert sdmodel("convert", "-o", "model.dat", "--set", "room temperature=60").exit_code == 0
+    stored, made = read_data("run.dat"), read_data("model.dat")
+    assert list(stored) == ["Tea Temperature"]
+    np.testing.assert_array_equal(stored["Tea Temperature"].values, made["Tea Temperature"].values)
+    np.testing.assert_array_equal(stored["Tea Temperature"].values, open_run("runs/base.nc")["tea_temperature"])
+
+
+def test_a_model_in_xmile_becomes_vensims_with_method_and_names(tea, sdmodel):
+    """Runge-Kutta stays; a line break in a name is a blank; PySD's part is told."""
+    Path("tank.xmile").write_text(XMILE.format(time=4), "utf-8")
+    result = sdmodel("convert", "tank.xmile", "-o", "tank.mdl")
+    assert result.exit_code == 0
+    assert "use it for files you trust" in result.stderr
+    model = read_model("tank.mdl")
+    assert model.integrator == "rk4"
+    assert model["Water in Tank"].units == "l"
+    assert simulate(model)["water_in_tank"][-1] == pytest.approx(100 * np.exp(-2.5), rel=1e-4)
+    assert sdmodel("convert", "tank.xmile", "-o", "tank.csv").exit_code == 0
+
+
+def test_xmile_that_vensim_has_no_word_for_is_refused_by_name(tea, sdmodel):
+    """The element and what it uses are named, and nothing is written."""
+    Path("tank.xmile").write_text(XMILE.format(time="LOGNORMAL(1, 2)"), "utf-8")
+    result = sdmodel("convert", "tank.xmile", "-o", "tank.mdl")
+    assert result.exit_code == 1
+    assert "'leak': the function LOGNORMAL with 2 arguments is not supported" in result.stderr
+    assert not Path("tank.mdl").exists()
+
+
+def test_a_member_of_an_ensemble_is_a_run_of_its_own(tea, sdmodel):
+    """Vensim's .dat takes no more than one."""
+    Path("e.vsc").write_text("3,M,1,,0\ncooling time=RANDOM_UNIFORM(1,3)\n", "utf-8")
+    assert sdmodel("ensemble", "-e", "e.vsc", "--name", "e").exit_code == 0
+    assert "choose" not in sdmodel("convert", "e", "-o", "e.dat", "--member", "2").output
+    result = sdmodel("convert", "e", "-o", "f.dat")
+    assert result.exit_code == 1
+    assert "--member" in result.stderr
+    result = sdmodel("convert", "e", "-o", "f.dat", "--member", "3")
+    assert "there are members 0 to 2" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("convert", "base", "-o", "x.xls"), "choose one of these endings"),
+        (("convert", "-o", "x.mdl"), "`sdmodel expand` writes it without subscripts"),
+        (("convert", "nobody", "-o", "x.csv"), "is not in"),
+        (("convert", "base", "-o", "x.csv", "--set", "a=1"), "go with a model"),
+        (("expand", "-o", "x.txt"), "ends in .mdl"),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_one_line(tea, sdmodel, words, told):
+    """With an exit code other than zero."""
+    sdmodel("run", "--name", "base")
+    result = sdmodel(*words)
+    assert result.exit_code in (1, 2)
+    assert told in result.stderr
+
+
+def test_a_model_is_written_without_subscripts(tea, sdmodel):
+    """And is not overwritten unless forced."""
+    Path("models/a.mdl").write_text(Path("models/ai_compute.mdl").read_text("utf-8").replace("room temperature = 70", "d: x, y ~ ~ |\nq[d] = 3, 4 ~ ~ |\nroom temperature = SUM(q[d!])*10"), "utf-8")  # fmt: skip
+    assert (
+        sdmodel("expand", "models/a.mdl", "-o", "b.mdl").output
+        == "written to b.mdl: 10 variables, none with subscripts\n"
+    )
+    assert set(simulate(read_model("b.mdl"))["room_temperature"].values) == {70}
+    assert "exists already" in sdmodel("expand", "models/a.mdl", "-o", "b.mdl").stderr

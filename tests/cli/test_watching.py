@@ -1,0 +1,158 @@
+"""`sdmodel run --watch`: a save in any editor makes the run again, and a broken file keeps the last good one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from sdmodel.cli.making import Order
+from sdmodel.cli.watching import Watch, renew, saved_files, watch
+from sdmodel.store import open_run
+
+MODEL = Path("models/ai_compute.mdl")
+WAIT = 60
+
+
+def _steps(*actions):
+    """A pause that does one thing after another instead of waiting, and then interrupts."""
+    waiting = iter(actions)
+
+    def pause(_):
+        action = next(waiting, None)
+        if action is None:
+            raise KeyboardInterrupt
+        action()
+
+    return pause
+
+
+def _nothing():
+    pass
+
+
+def _write(path, text):
+    return lambda: path.write_text(text, "utf-8")
+
+
+def _replace(path, text):
+    """As editors do that write beside the file and then rename."""
+
+    def act():
+        part = path.with_suffix(".swp")
+        part.write_text(text, "utf-8")
+        part.replace(path)
+
+    return act
+
+
+@pytest.mark.parametrize("save", [_write, _replace])
+def test_a_save_is_told_once_the_file_stays_as_it_is(tmp_path, save):
+    """Neither a half written file nor one that is gone for a moment counts, and each change counts once."""
+    path = tmp_path / "a.mdl"
+    path.write_text("one")
+    pause = _steps(_nothing, save(path, "tw"), save(path, "two"), _nothing, _nothing, path.unlink, save(path, "three"), _nothing, _nothing)  # fmt: skip
+    found = []
+    with pytest.raises(KeyboardInterrupt):
+        found.extend((changed, path.read_text()) for changed in saved_files([path], pause=pause))
+    assert found == [((path,), "two"), ((path,), "three")]
+
+
+def test_touching_a_file_or_undoing_a_change_is_no_change(tmp_path):
+    """What counts is what the file holds."""
+    path = tmp_path / "a.mdl"
+    path.write_text("one")
+    pause = _steps(path.touch, _nothing, _write(path, "two"), _write(path, "one"), _nothing, _nothing)
+    with pytest.raises(KeyboardInterrupt):
+        next(saved_files([path], pause=pause))
+
+
+def test_a_file_that_appears_later_is_noticed(tmp_path):
+    """Such as a save list beside the model; one that is gone for good is too."""
+    path = tmp_path / "a.lst"
+    pause = _steps(_write(path, "x"), _nothing, path.unlink, _nothing)
+    assert list(islice(saved_files([path], pause=pause), 2)) == [(path,), (path,)]
+
+
+def test_a_broken_file_keeps_the_last_good_run_and_is_told_with_its_place(tea, capsys):
+    """And once it is mended, what changed against the last good run is told."""
+    good = MODEL.read_text("utf-8")
+    task = Watch(lambda: Order(MODEL), Path("runs"), None, force=False, draw=None)
+    assert renew(task)
+    assert task.path == Path("runs/ai_compute.nc")
+    MODEL.write_text(good.replace("heat loss = (Tea", "heat loss = (Te"), "utf-8")
+    assert not renew(task)
+    told = capsys.readouterr().err
+    assert "models/ai_compute.mdl:3:14: 'Te Temperature' is not defined; did you mean 'Tea Temperature'?" in told
+    assert "the last good run stays: runs/ai_compute.nc" in told
+    assert float(open_run(task.path)["room_temperature"]) == 70
+    MODEL.write_text(good.replace("room temperature = 70", "room temperature = 77"), "utf-8")
+    assert renew(task)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["room", "temperature", "°F", "70", "77", "+10", "%"] in rows
+    assert any(row[:2] == ["Tea", "Temperature"] and row[-1] == "%" for row in rows)
+    assert float(open_run(task.path)["room_temperature"]) == 77
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["ai_compute.nc"]
+
+
+def test_each_change_makes_one_run(tea, capsys):
+    """Now, and for every change; a broken start is no end."""
+    good = MODEL.read_text("utf-8")
+    MODEL.write_text("{UTF-8}\nx = ~ ~|\n", "utf-8")
+    task = Watch(lambda: Order(MODEL), Path("runs"), None, force=False, draw=None)
+
+    def changes():
+        assert task.run is None
+        MODEL.write_text(good, "utf-8")
+        yield (MODEL,)
+        assert task.run is not None
+        yield (MODEL,)
+
+    watch(task, changes())
+    told = capsys.readouterr()
+    assert "there is no run yet" in told.err
+    assert told.out.count("stored as") == 2
+    assert "nothing changed in the headlines" in told.out
+
+
+def test_a_run_that_is_there_is_not_replaced_unless_forced(tea, sdmodel):
+    """The watch owns its own run only."""
+    assert sdmodel("run", "--name", "mine").exit_code == 0
+    assert "exists already" in sdmodel("run", "--name", "mine", "--watch").stderr
+    assert sdmodel("run", "--watch", "--json").exit_code == 2
+
+
+def test_an_interrupt_ends_a_watch_quietly(tea):
+    """The whole command in a process of its own: a save, a broken save, Ctrl-C."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "sdmodel", "run", "--watch", "--name", "live"]
+    output = Path("out.txt")
+    with output.open("wb") as sink:
+        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=environment)
+        try:
+            _until(output, "waiting for a file")
+            good = MODEL.read_text("utf-8")
+            MODEL.write_text(good.replace("180", "190"), "utf-8")
+            _until(output, "saved: ai_compute.mdl")
+            _until(output, "stored as runs/live.nc", 2)
+            MODEL.write_text(good.replace("cooling time ~", "coling time ~"), "utf-8")
+            _until(output, "the last good run stays")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(WAIT) == 130
+        finally:
+            process.kill()
+    assert "Traceback" not in output.read_text("utf-8")
+    assert float(open_run("runs/live.nc")["tea_temperature"][0]) == 190
+
+
+def _until(output, text, count=1):
+    end = time.monotonic() + WAIT
+    while output.read_text("utf-8").count(text) < count:
+        assert time.monotonic() < end, output.read_text("utf-8")
+        time.sleep(0.05)

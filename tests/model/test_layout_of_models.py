@@ -1,0 +1,134 @@
+"""Diagrams of models without a sketch: nothing lies over anything else, and the same model looks the same."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sdmodel.model import lay_out
+from sdmodel.model.structure import Flow, Influence, structure_of
+from sdmodel.testing import tiny_model
+from sdmodel.vensim import mdl_text, model_from_text, sketch_from_text
+
+SIR = """
+Susceptible = INTEG(-infecting, population - 1)
+Infectious = INTEG(infecting - recovering, 1)
+Recovered = INTEG(recovering, 0)
+infecting = infectivity*Susceptible*Infectious/population
+recovering = Infectious/duration
+population = 1000
+infectivity = 0.3
+duration = 5
+"""
+FLOWS = (
+    "A = INTEG(in 1 + in 2 + in 3 + back - out 1 - out 2 - over - over 2, 1)\nB = INTEG(over + over 2 - back, 1)\nC = INTEG(over 2 - over, 1)\n"
+    + "\n".join(f"{name} = 1" for name in ("in 1", "in 2", "in 3", "out 1", "out 2", "over", "over 2", "back")).replace(
+        "= 1", "= Time"
+    )
+)
+
+
+def _boxes(view):
+    """The places of all words, as left, top, right and bottom."""
+    return [
+        (w.x - w.half_width, w.y - w.half_height, w.x + w.half_width, w.y + w.half_height, w.text or w.kind)
+        for w in view.words
+    ]
+
+
+def _assert_apart(view):
+    for one, other in itertools.combinations(_boxes(view), 2):
+        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1], (one, other)
+
+
+def _shown(view):
+    return {word.text for word in view.words if word.kind == "variable" and not word.shadow}
+
+
+@pytest.mark.parametrize("equations", [SIR, FLOWS])
+def test_every_variable_has_one_place_and_no_two_words_overlap(equations):
+    """Each flow has a valve between two ends; what controls the run is left out."""
+    model = tiny_model(equations)
+    (view,) = lay_out(model)
+    _assert_apart(view)
+    assert _shown(view) == {each.name for each in model} - {"INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"}
+    valves = [word.number for word in view.words if word.kind == "valve"]
+    flows = structure_of(model, [each.key for each in model]).flows
+    assert len(valves) == len(flows)
+    for valve in valves:
+        assert sorted(arrow.head for arrow in view.arrows if arrow.source == valve) == [False, True]
+
+
+def test_flows_and_influences_follow_from_the_equations():
+    """A stock's rate tells where its flows go; what is read at the start alone is marked."""
+    structure = structure_of(tiny_model(SIR), ["susceptible", "infectious", "recovered", "infecting", "recovering"])
+    assert structure.flows == (
+        Flow("infecting", "susceptible", "infectious"),
+        Flow("recovering", "infectious", "recovered"),
+    )
+    assert Influence("population", "susceptible", initial=True) in structure.influences
+    assert Influence("infectious", "recovering") in structure.influences
+    assert not any(each.cause == "infecting" for each in structure.influences)
+
+
+def test_the_sketch_that_is_written_is_read_back_the_same():
+    """Word by word and arrow by arrow, and the same model is laid out the same again."""
+    model = tiny_model(SIR + FLOWS)
+    views = lay_out(model)
+    assert views == lay_out(tiny_model(SIR + FLOWS))
+    text = mdl_text(model, views)
+    (read,) = sketch_from_text(text).views
+    for ours, theirs in ((views[0].words, read.words), (views[0].arrows, read.arrows)):
+        plain = {each.number: each for each in theirs}
+        assert len(plain) == len(ours)
+        for each in ours:
+            other = plain[each.number]
+            seen = ("number", "x", "y", "half_width", "half_height", "upright")
+            plainly = set(each.__dataclass_fields__) - {"place", "lettering", "border", "fill", "colour"}
+            for field in seen if getattr(each, "kind", "") in ("valve", "cloud") else plainly:
+                assert getattr(each, field) == getattr(other, field), (each, field)
+    assert list(model_from_text(text).elements) == list(model.elements)
+
+
+def test_a_large_model_has_a_view_for_each_group_with_shadows_of_others():
+    """Parts are no larger than can be read; a constant stands with what reads it."""
+    groups = "\n".join(
+        f"***\n.Group {g}\n***~ ~ |\n"
+        + "\n".join(
+            f"v {g} {n} = c {g} {n} + v {max(g - 1, 0)} 0 * Time ~ ~ |\nc {g} {n} = {n + 1} ~ ~ |"
+            for n in range(n_each)
+        )
+        for g, n_each in ((0, 1), (1, 40))
+    ).replace("v 0 0 * Time ~ ~ |\nc 0", "Time ~ ~ |\nc 0")
+    views = lay_out(tiny_model(groups))
+    assert [view.name for view in views] == ["Group 0", "Group 1 1", "Group 1 2"]
+    for view in views[1:]:
+        _assert_apart(view)
+        assert {word.text for word in view.words if word.shadow} == {"v 0 0", "Time"}
+        assert {name.replace("v", "c") for name in _shown(view) if name[0] == "v"} <= _shown(view)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.data())
+def test_no_words_overlap_whatever_acts_on_what(data):
+    """Models drawn by chance: stocks with flows among them, and auxiliaries with any names."""
+    stocks = data.draw(st.integers(0, 4))
+    terms: dict[int, list[str]] = {each: [] for each in range(stocks)}
+    equations = []
+    for flow in range(data.draw(st.integers(0, 6)) if stocks else 0):
+        source, target = (data.draw(st.integers(-1, stocks - 1)) for _ in range(2))
+        for stock, sign in ((source, "-"), (target, "+")):
+            if stock >= 0:
+                terms[stock].append(f"{sign} flow {flow}")
+        equations.append(f"flow {flow} = Time")
+    equations += [f"Stock {each} = INTEG(0 {' '.join(terms[each])}, 1)" for each in range(stocks)]
+    lengths = data.draw(st.lists(st.integers(0, 2), min_size=1, max_size=10))
+    names = [f"{'a very long name of many words ' * length}aux {place}" for place, length in enumerate(lengths)]
+    for place, name in enumerate(names):
+        reads = data.draw(st.lists(st.sampled_from(names[:place]), max_size=3)) if place else []
+        equations.append(" + ".join([f"{name} = Time", *reads]))
+    for view in lay_out(tiny_model("\n".join(equations))):
+        _assert_apart(view)

@@ -1,0 +1,99 @@
+"""Numbers of a run for other programs: what they read is what was simulated, to the last digit."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from sdmodel.errors import DatasetError, StoreError
+from sdmodel.simulation import simulate
+from sdmodel.store import EXPORT_ENDINGS, export_run, open_run
+from sdmodel.testing import tiny_model
+from sdmodel.vensim import read_data
+
+MODEL = """
+d: North, "Far, South"
+rate[d] = 0.1, 0.3
+"odd/name (€)"[d] = INTEG(rate[d]*"odd/name (€)"[d], 1/3)
+gone = IF THEN ELSE(Time > 3, :NA:, SQRT(3 - Time))
+constant = 0.1
+"""
+
+
+@pytest.fixture(scope="module")
+def run() -> xr.Dataset:
+    return simulate(tiny_model(MODEL))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tab", ".dat"])
+def test_vensims_reader_gets_every_number_back(run, ending, tmp_path: Path):
+    """Names with their labels, times and values; what is missing is left out, and of a constant .dat has one number."""
+    series = read_data(export_run(run, tmp_path / f"run{ending}"))
+    assert len(series) == 10
+    grown = series['"odd/name (€)"[North]']
+    np.testing.assert_array_equal(grown.times, run["time"])
+    np.testing.assert_array_equal(grown.values, run["odd_name"].sel(d="North"))
+    np.testing.assert_array_equal(series["gone"].values, run["gone"][:4])
+    assert set(series["constant"].values) == {0.1}
+    assert len(series["constant"].values) == (1 if ending == ".dat" else 11)
+
+
+@pytest.mark.parametrize("ending", [".nc", ".zarr"])
+def test_other_forms_keep_dimensions_and_attributes(run, ending, tmp_path: Path):
+    """Xarray opens both."""
+    path = export_run(run, tmp_path / f"run{ending}", names=["odd/name (€)", "constant"])
+    opened = open_run(path) if ending == ".nc" else xr.open_zarr(path, chunks=None, consolidated=False)
+    assert set(opened.data_vars) == {"odd_name", "constant"}
+    np.testing.assert_array_equal(opened["odd_name"], run["odd_name"])
+    assert list(opened["d"].values) == ["North", "Far, South"]
+    assert opened.attrs["model_sha256"] == run.attrs["model_sha256"]
+
+
+def test_a_long_table_has_a_line_for_each_number(run, tmp_path: Path):
+    """A constant has one, without a time; one label may be chosen."""
+    path = export_run(run, tmp_path / "run.csv", names=["odd/name (€)[North]", "constant"], long=True)
+    rows = list(csv.reader(path.read_text("utf-8").splitlines()))
+    assert rows[0] == ["variable", "time", "value", "units"]
+    assert len(rows) == 1 + 11 + 1
+    assert rows[-1] == ["constant", "", "0.1", ""]
+    assert [float(row[2]) for row in rows[1:-1]] == list(run["odd_name"].sel(d="North").values)
+
+
+def test_members_stand_beside_each_other_while_they_are_few(tmp_path: Path):
+    """Many go one below another, or into a file that has dimensions."""
+    model = tiny_model("a = 2\nb = a*Time")
+    few, many = (simulate(model, {"a": np.arange(count, dtype=float)}) for count in (3, 60))
+    header, *rows = csv.reader(export_run(few, tmp_path / "few.csv", names=["b"]).read_text("utf-8").splitlines())
+    assert header == ["Time", "b member=0", "b member=1", "b member=2"]
+    np.testing.assert_array_equal(np.array(rows, dtype=float)[:, 1:], few["b"])
+    with pytest.raises(StoreError, match="60 members are too many columns"):
+        export_run(many, tmp_path / "many.csv")
+    with pytest.raises(StoreError, match="holds one run, not 3 members"):
+        export_run(few, tmp_path / "few.dat")
+    long = export_run(many, tmp_path / "long.tab", names=["b"], long=True).read_text("utf-8").splitlines()
+    assert len(long) == 1 + 60 * 11
+
+
+@pytest.mark.parametrize("ending", EXPORT_ENDINGS)
+def test_nothing_is_overwritten_unless_forced(run, ending, tmp_path: Path):
+    """For every form there is."""
+    path = export_run(run, tmp_path / f"run{ending}")
+    with pytest.raises(StoreError, match="exists already"):
+        export_run(run, path)
+    export_run(run, path, names=["constant"], force=True)
+
+
+def test_what_cannot_be_written_is_told(run, tmp_path: Path):
+    """An unknown ending, an unknown name, a folder that is a file."""
+    with pytest.raises(StoreError, match=r"numbers go into \.csv"):
+        export_run(run, tmp_path / "run.xls")
+    with pytest.raises(DatasetError, match="did you mean 'constant'"):
+        export_run(run, tmp_path / "run.csv", names=["constent"])
+    (tmp_path / "file").write_text("")
+    for ending in EXPORT_ENDINGS:
+        with pytest.raises(StoreError, match="cannot be written"):
+            export_run(run, tmp_path / "file" / f"run{ending}")
