@@ -23,3 +23,9 @@ def number(value: float, units: str = "") -> str:
 def exact(value: float) -> str:
     """A number as its author wrote it."""
     return f"{value:.12g}"
+
+
+def signed(value: float, units: str = "") -> str:
+    """A difference as people write it, with its sign."""
+    text = number(value, units)
+    return f"+{text}" if value > 0 else text

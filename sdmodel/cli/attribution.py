@@ -12,8 +12,9 @@ import xarray as xr
 from ..analysis import LEVER, OTHER, Attributed, attributed
 from ..comparison import MEASURES, Outcome, outcome_of
 from ..dataset import PROBABILITY, TIME, subscript_dims
+from ..numerals import number, signed
 from .headlines import round_times
-from .tables import note, number, print_table
+from .tables import note, print_table
 
 _COLUMNS = 6
 _PAIRS = 5
@@ -85,7 +86,7 @@ def _print_over_time(part: Attributed) -> None:
     columns |= {f"{times[place]:.10g}": "right" for place in places}
 
     def row(name: str, values: xr.DataArray) -> list[str]:
-        return [name, *(_signed(float(values.isel({TIME: place}))) for place in places)]
+        return [name, *(signed(float(values.isel({TIME: place}))) for place in places)]
 
     def level(name: str, values: xr.DataArray) -> list[str]:
         return [name, *(number(float(values.isel({TIME: place})), part.units) for place in places)]
@@ -111,7 +112,7 @@ def _print_measures(part: Attributed, outcome: Outcome, when: str) -> None:
     total = float(outcome_of(part.scenario - part.baseline, outcome))
     rows = [[*_measures(part, outcome, name, total)] for name in _ordered(part)]
     sums = outcome_of(part.contributions.sum(LEVER), outcome)
-    whole = ["sum, of Shapley the whole", *(_signed(float(sums.sel(measure=each))) for each in MEASURES), ""]
+    whole = ["sum, of Shapley the whole", *(signed(float(sums.sel(measure=each))) for each in MEASURES), ""]
     if part.difference_spread is not None:
         whole += [_reach(outcome_of(part.difference_spread, outcome)), ""]
     elif part.standard_error is not None:
@@ -124,7 +125,7 @@ def _measures(part: Attributed, outcome: Outcome, name: str, total: float) -> It
     own = outcome_of(part.contributions.sel({LEVER: name}), outcome)
     yield name
     for measure in MEASURES:
-        yield _signed(float(own.sel(measure=measure)))
+        yield signed(float(own.sel(measure=measure)))
     share = float(own.sel(measure="shapley")) / total if total else np.nan
     yield f"{100 * share:.3g} %" if np.isfinite(share) else ""
     if part.standard_error is not None:
@@ -142,7 +143,7 @@ def _print_pairs(part: Attributed, outcome: Outcome, when: str) -> None:
     total = abs(float(outcome_of(part.scenario - part.baseline, outcome)))
     told = [each for each in pairs if abs(each[2]) > _SHOWN * total]
     if told:
-        rows = ([f"{one} × {other}", _signed(value)] for one, other, value in told)
+        rows = ([f"{one} × {other}", signed(value)] for one, other, value in told)
         print_table({f"together beyond each for itself at {when}": "fold", part.units or "interaction": "right"}, rows)
 
 
@@ -165,22 +166,17 @@ def _print_brief(found: xr.Dataset, names: Sequence[str], outcome: Outcome) -> N
         ends = [float(outcome_of(each, outcome)) for each in (part.baseline, part.scenario)]
         shares = outcome_of(_shapley(part), outcome)
         order = np.argsort(-np.nan_to_num(np.abs(shares.values)), kind="stable")
-        told = [f"{shares[LEVER].values[place]} {_signed(float(shares.values[place]))}" for place in order[:2]]
+        told = [f"{shares[LEVER].values[place]} {signed(float(shares.values[place]))}" for place in order[:2]]
         levels = [number(each, part.units) for each in ends]
         difference = ends[1] - ends[0]
-        rows.append([part.name, part.units, *levels, _signed(difference), ", ".join(told) if difference else ""])
+        rows.append([part.name, part.units, *levels, signed(difference), ", ".join(told) if difference else ""])
     print_table(columns, rows)
-
-
-def _signed(value: float) -> str:
-    text = number(value)
-    return f"+{text}" if value > 0 else text
 
 
 def _reach(quantiles: xr.DataArray) -> str:
     """The ends of the middle 90 % of members."""
     ends = quantiles.transpose(PROBABILITY).values
-    return f"{_signed(float(ends[0]))} – {_signed(float(ends[-1]))}"
+    return f"{signed(float(ends[0]))} – {signed(float(ends[-1]))}"
 
 
 def told_attribution(found: xr.Dataset, names: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str, Any]:

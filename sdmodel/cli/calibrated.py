@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from ..inference import Calibration, Posterior, close_pairs, correlations, leading
-from .tables import note, number, print_table
+from ..numerals import number
+from .tables import note, print_table
 
 _SIDES = {"low": "lower", "high": "upper", "": ""}
 

@@ -10,7 +10,8 @@ import click
 from ..analysis import Changes
 from ..comparison import Extent
 from ..model import Table
-from .tables import exact, number, print_table
+from ..numerals import exact, number
+from .tables import print_table
 
 _MOST = 30
 """So many constants are told beside other things."""

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from ..dataset import TIME
 from ..errors import SdmodelError
 from ..model import key
+from ..numerals import number
 from ..vensim import model_from_text, read_savelist
 from .headlines import HEADLINES, has_variable, headline_lines, headline_names, round_times
 from .project import savelist_beside
 from .revisions import Version
-from .tables import note, number, patience, print_table
+from .tables import note, patience, print_table
 
 _DATES = 4
 _TINY = 0.001

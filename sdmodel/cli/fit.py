@@ -14,6 +14,7 @@ import xarray as xr
 from ..analysis import recorded_model
 from ..errors import FigureError, ObservationError
 from ..inference import FitTable, Series, SeriesFit, fit_panels, fit_run, parted_series
+from ..numerals import number
 from ..store import find_run, open_run
 from .observed import (
     names_option,
@@ -23,7 +24,7 @@ from .observed import (
     stored_model_file,
 )
 from .project import force_option, json_option, runs_folder, runs_option
-from .tables import note, number, patience, print_json, print_table
+from .tables import note, patience, print_json, print_table
 
 _PERCENT = 100.0
 

@@ -15,9 +15,10 @@ import xarray as xr
 from ..analysis import Comparison, compare_runs
 from ..comparison import Gap, Standing, differences_from
 from ..dataset import TIME
+from ..numerals import number
 from .changed import print_changes, record_of
 from .question import Question, asked_names, asked_times, draw_differences, signed
-from .tables import note, number, patience, print_json, print_table
+from .tables import note, patience, print_json, print_table
 
 _SHORT = 2
 """Of more other runs than these, a headline has one line each, without the difference in units."""

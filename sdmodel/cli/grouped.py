@@ -14,8 +14,9 @@ from ..analysis import changes_between
 from ..comparison import GroupRow, group_rows, grouped_by, single_runs
 from ..dataset import MEMBER, find_variable
 from ..model import key
+from ..numerals import exact, number
 from .question import Question, asked_names, asked_times, check_answerable
-from .tables import exact, note, number, print_json, print_table
+from .tables import note, print_json, print_table
 
 _FEW = 4
 """So many headlines are told if none is asked for; each has a row for every value."""

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from ..dataset import TIME, find_variable, long_name, member_dims, subscript_dims
 from ..errors import DatasetError, SdmodelError
 from ..model import key
+from ..numerals import number
 from ..vensim import read_savelist
 from .project import savelist_beside
-from .tables import note, number, print_table, terminal_width
+from .tables import note, print_table, terminal_width
 
 HEADLINES = "headlines"
 """The attribute of a run that lists its headlines, one a line."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from ..numerals import exact
 from ..scenario import Lever, find_levers
 from .project import json_option, model_argument, model_path, model_read
-from .tables import exact, print_json, print_table
+from .tables import print_json, print_table
 
 _COLUMNS = {"value": "right", "range": "left", "units": "fold", "meaning": "text"}
 _SPARE = ("range", "units")

@@ -12,7 +12,8 @@ import click
 import numpy as np
 import xarray as xr
 
-from .tables import note, number, print_table
+from ..numerals import number
+from .tables import note, print_table
 
 _MEASURES: Mapping[str, tuple[str, ...]] = {
     "tornado": ("low", "high", "least", "most", "swing", "bent"),

@@ -16,11 +16,12 @@ from ..analysis import ANALYSIS
 from ..dataset import MEMBER, TIME, long_name, member_dims
 from ..errors import StoreError
 from ..files import encoded
+from ..numerals import number
 from ..store import find_run, is_ensemble, loaded, open_run
 from ..vensim import read_scenario
 from .making import Engine, Order, integrator_of, make_ordered
 from .project import json_option, runs_folder, runs_option
-from .tables import number, print_json
+from .tables import print_json
 
 _STRETCHES = 3
 _ELSEWHERE = re.compile(r"=\s*(?:over |\()")

@@ -16,10 +16,11 @@ from ..dataset import DATE, TIME, find_variable, member_dims
 from ..errors import DatasetError
 from ..figures import Shade, Shades
 from ..model import key
+from ..numerals import number
 from ..store import find_run, open_run
 from .headlines import has_variable
 from .moments import outcomes_of
-from .tables import note, number
+from .tables import note
 
 _LARGEST = 1.0
 _ROUND = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)

@@ -12,6 +12,7 @@ import xarray as xr
 
 from ..analysis import ANALYSIS, ATTRIBUTION, attributed_names
 from ..dataset import MEMBER, TIME, base_places, find_variable, long_name, member_dims
+from ..numerals import exact, number
 from ..store import find_run, is_ensemble, open_run
 from .attribution import moment_of, print_attribution, told_attribution
 from .headlines import Line, headline_lines, headline_names, print_headlines
@@ -28,7 +29,7 @@ from .spread import (
     where_option,
 )
 from .swept import levers_told
-from .tables import exact, note, number, patience, print_json, print_table
+from .tables import note, patience, print_json, print_table
 
 _FIRST = (
     "model",

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from ..comparison import LEFT_OUT, quantiles, share_where
 from ..dataset import MEMBER, PROBABILITY, TIME, find_variable, long_name, subscript_dims
+from ..numerals import number
 from ..store import loaded
 from ..vensim import read_formula
 from .headlines import round_times
-from .tables import note, number, print_table, terminal_width
+from .tables import note, print_table, terminal_width
 
 MEDIAN = 0.5
 

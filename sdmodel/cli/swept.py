@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from ..comparison import LEFT_OUT, Outcome, from_base, lever_ranges, outcome_of, quantiles, shares_first
 from ..dataset import BASE, MEMBER, PROBABILITY, base_places, find_variable, held_places, lever_dims, long_name
+from ..numerals import number
 from .spread import MEDIAN, labelled, reach
-from .tables import note, number, print_table, terminal_width
+from .tables import note, print_table, terminal_width
 
 LEVELS = (0.05, MEDIAN, 0.95)
 """The median, and the ends of the band that holds 90 % of members."""

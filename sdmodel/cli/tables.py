@@ -17,9 +17,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..numerals import exact as exact  # noqa: PLC0414 - offered here
-from ..numerals import number as number  # noqa: PLC0414 - offered here
-
 _WIDE = 240
 _LONG_WORD, _TEXT = 30, 30
 """A column of words is as wide as its longest word, unless that is very long; one of sentences is at least so wide."""

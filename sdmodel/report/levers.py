@@ -11,7 +11,7 @@ from ..analysis import LEVER, Attributed, attributed, attributed_names
 from ..comparison import MEASURES, Outcome, outcome_of
 from ..dataset import PROBABILITY, TIME, subscript_dims
 from ..figures import Contributions, plot_wedges
-from ..numerals import number
+from ..numerals import signed
 from .page import Cells, Picture, Section, Text
 
 _MOST = 3
@@ -70,22 +70,17 @@ def _table(part: Attributed) -> Cells:
     rows = []
     for lever in (str(contributions[LEVER].values[place]) for place in order):
         values = [float(contributions.sel({"measure": each, LEVER: lever})) for each in MEASURES]
-        row = [lever, *map(_signed, values), f"{100 * values[1] / total:.3g} %" if total else ""]
+        row = [lever, *map(signed, values), f"{100 * values[1] / total:.3g} %" if total else ""]
         if spread is not None and ranks is not None:
             ends = spread.sel({LEVER: lever}).transpose(PROBABILITY).values
             row += [
-                f"{_signed(float(ends[0]))} – {_signed(float(ends[-1]))}",
+                f"{signed(float(ends[0]))} – {signed(float(ends[-1]))}",
                 f"{100 * float(ranks.sel({LEVER: lever})):.3g} %",
             ]
         rows.append(tuple(row))
     more = ("90 % of members", "ranks first") if spread is not None else ()
     sums = [float(contributions.sel(measure=each).sum()) for each in MEASURES]
-    rows.append(("sum, of Shapley the whole", *map(_signed, sums), "100 %" if total else "", *("" for _ in more)))
+    rows.append(("sum, of Shapley the whole", *map(signed, sums), "100 %" if total else "", *("" for _ in more)))
     columns = ("lever", "alone", "Shapley", "last", "of the whole", *more)
     caption = f"{part.name}, {part.units}, at {at:.10g}, where the difference is greatest"
     return Cells(columns, tuple(rows), caption=caption, strong=frozenset({len(rows) - 1}))
-
-
-def _signed(value: float) -> str:
-    text = number(value)
-    return f"+{text}" if value > 0 else text.replace("-", "\N{MINUS SIGN}")
