@@ -33,7 +33,7 @@ MODEL = HERE / "ai_compute.mdl"
 RUNS = HERE.parent / "runs"
 JUDGEMENT = HERE / "data" / "judgement.csv"
 SEED = "1"
-STEPS = 16000
+STEPS = 48000
 DIGITS = 4
 FOLLOWING = ("premium markup", "internal share", "fab increment", "software efficiency growth")
 """Levers and uncertainties that stand where their historical twin stands."""
