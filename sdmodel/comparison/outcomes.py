@@ -85,7 +85,7 @@ class Outcome:
         if not first - spare <= self.at <= last + spare:
             message = f"outcome: {self.at:.10g} is outside the run, which goes from {first:.10g} to {last:.10g}"
             raise DatasetError(message)
-        return np.asarray(interpolated(times, values, np.array([self.at]))[0])
+        return np.asarray(interpolated(times, values, np.array([self.at], dtype=float))[0])
 
     def units(self, units: str, time_units: str) -> str:
         """The units of the outcome of a variable in some units."""
