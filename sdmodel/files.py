@@ -120,6 +120,14 @@ def encoded(text: str, sha256: str) -> bytes | None:
     return next((each for each in contents if hashlib.sha256(each).hexdigest() == sha256), None)
 
 
+def is_plain_file(path: Path) -> bool:
+    """Whether there is a file to read: a folder is none, nor a pipe, nor a name longer than names can be."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def read_bytes(path: str | os.PathLike[str], *, error: type[FaultsError], wanted: str = "a file") -> bytes:
     """The bytes of a file; `wanted` is what to name where a folder is named.
 

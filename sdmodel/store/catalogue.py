@@ -12,10 +12,11 @@ from netCDF4 import Dataset
 
 from ..dataset import MEMBER, PROVENANCE, TIME
 from ..errors import Fault, StoreError
+from ..files import is_plain_file
 from ..model import nearest
 from .ensembles import ENSEMBLE_SUFFIX, ensemble_record, is_ensemble, open_ensemble
 from .forms import ORDER, UNREADABLE
-from .netcdf import SUFFIX, is_plain_file, open_netcdf, path_given
+from .netcdf import SUFFIX, open_netcdf, path_given
 
 _LONG = frozenset({"model_text", ORDER})
 _LONGEST = 200

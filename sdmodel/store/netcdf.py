@@ -14,7 +14,7 @@ from netCDF4 import Dataset
 
 from ..dataset import check_run
 from ..errors import DatasetError, StoreError
-from ..files import write_file
+from ..files import is_plain_file, write_file
 from .forms import AS_STORED, ORDER, UNREADABLE, as_saved, besides, check_attributes, coordinates_told
 
 SUFFIX = ".nc"
@@ -95,14 +95,6 @@ def _length(content: memoryview) -> int:
     """
     version, width = content[8], content[9]
     return int.from_bytes(content[28:36], "little") if version in _SUPERBLOCKS and width == _WIDTH else len(content)
-
-
-def is_plain_file(path: Path) -> bool:
-    """Whether there is a file to read: a folder is none, nor a pipe, nor a name longer than names can be."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def path_given(path: object) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from ..errors import Fault, Place, ScenarioError
+from ..files import is_plain_file
 from ..model import Element, Model, digits, display, key, nearest
 from ..scenario import (
     DISTRIBUTIONS,
@@ -66,7 +67,9 @@ def read_sampling(path: str | os.PathLike[str]) -> Sampling:
     if first.method == "file" and first.file:
         beside = Path(path).parent / first.file
         try:
-            samples = read_samples(beside if beside.is_file() or not Path(first.file).is_file() else first.file)
+            samples = read_samples(
+                beside if is_plain_file(beside) or not is_plain_file(Path(first.file)) else first.file
+            )
         except ScenarioError as error:
             faults += error.faults
     if faults:

@@ -231,3 +231,12 @@ def test_the_projects_own_uncertainties_can_be_drawn(project):
     for name, row in zip(design.names, values, strict=True):
         bounds = model[name.partition("[")[0]].range
         assert bounds.minimum <= row.min() < row.max() <= bounds.maximum
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b"])
+def test_a_file_of_samples_with_no_name_for_a_file_is_told(tmp_path, name):
+    """A name that no file can have is one that is not there."""
+    path = tmp_path / "long.vsc"
+    path.write_text(f"9,F,1,{name},0\n", "utf-8")
+    with pytest.raises(ScenarioError):
+        read_sampling(path)
