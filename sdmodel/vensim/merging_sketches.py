@@ -135,7 +135,7 @@ class _View:
         known = {*(each.number for each in self.base.records), *chosen}
         for number, record in list(chosen.items()):
             if record.kind == ARROW:
-                ends = {int(each) for each in record.fields[SOURCE : TARGET + 1] if each.strip().isdecimal()}
+                ends = {int(each.strip()) for each in record.fields[SOURCE : TARGET + 1] if each.strip().isdecimal()}
                 if any(end in known and end not in chosen for end in ends):
                     del chosen[number]
                     self.notes.append(f"view '{self.name}': an arrow to what the other side removed is left out")
@@ -157,6 +157,6 @@ def _with_numbers(record: Record, numbers: dict[int, int]) -> Record:
     fields = list(record.fields)
     for place in places:
         if place < len(fields) and fields[place].strip().isdecimal():
-            old = int(fields[place])
+            old = int(fields[place].strip())
             fields[place] = str(numbers[old]) if old in numbers else fields[place]
     return Record(record.kind, numbers.get(record.number, record.number), ",".join(fields))

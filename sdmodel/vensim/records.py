@@ -83,7 +83,7 @@ def _word(document: Document, view: int, segment: Segment, word: re.Match[str], 
 
 
 def _whole(text: str) -> int:
-    return int(text) if re.fullmatch(r"\d{1,9}", text.strip()) else 0
+    return int(text.strip()) if re.fullmatch(r"\d{1,9}", text.strip()) else 0
 
 
 def shown_key(document: Document, record: Record) -> str:

@@ -125,4 +125,4 @@ def _has_text_below(record: Record) -> bool:
     if record.kind != COMMENT:
         return False
     bits = record.fields[_BITS : _BITS + 1]
-    return bool(bits) and bits[0].strip().isdecimal() and bool(int(bits[0]) & _TEXT_BELOW)
+    return bool(bits) and bits[0].strip().isdecimal() and bool(int(bits[0].strip()) & _TEXT_BELOW)

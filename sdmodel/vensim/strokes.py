@@ -186,7 +186,7 @@ def _numbers(fields: list[str], names: tuple[str, ...], start: int) -> list[int]
             told, column = (f"is '{field[:20]}'", start + 1) if place < len(fields) else ("is missing", start)
             what = f"the {name} {told}; write a whole number, or save the model in Vensim again"
             raise BadRecordError(what, column)
-        found.append(_near(int(field), start + 1))
+        found.append(_near(int(field.strip()), start + 1))
         start += len(field) + 1
     return found
 

@@ -184,6 +184,15 @@ def test_faults_of_equations_do_not_keep_a_sketch_from_being_read():
     assert len(sketch.views[0].words) == 6
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\x1f", "\u2003"])
+def test_white_space_around_a_number_does_not_count(blank):
+    """Whatever kind it is of; Python's `int` takes fewer kinds than `strip` takes off."""
+    assert (_word(f"10,1,a,{blank}5{blank},6,3,4,8,3,0,0,0,0,0,0").x, _word("10,1,a,5,6,3,4,8,3,0,0,0,0,0,0").x) == (
+        5,
+        5,
+    )
+
+
 @pytest.mark.parametrize(
     ("line", "column", "what"),
     [
