@@ -14,11 +14,8 @@ from .elements import elements_of
 from .fields import integrator_of, synonyms_of
 from .macros import expand
 from .ranges import subscripts_of
-from .statements import read_statements
+from .statements import ELEMENTS, RANGES, read_statements
 from .translation import Names
-
-_ELEMENTS = frozenset({"assignment", "fixed", "lookup", "data"})
-_RANGES = frozenset({"range", "alias"})
 
 
 def read_model(path: str | os.PathLike[str]) -> Model:
@@ -53,8 +50,8 @@ def model_of(document: Document) -> tuple[Model, list[Fault]]:
     Whether names fit together is only asked of a text that is sound, since a block that cannot be read hides names.
     """
     found = read_statements(document)
-    ranges, faults = subscripts_of(document, [each for each in found.model if each.kind in _RANGES], found.unread)
-    defining = [each for each in found.model if each.kind in _ELEMENTS]
+    ranges, faults = subscripts_of(document, [each for each in found.model if each.kind in RANGES], found.unread)
+    defining = [each for each in found.model if each.kind in ELEMENTS]
     names = Names(document, {each.key for each in defining} | found.unread, ranges, found.macros, expand)
     elements = elements_of(defining, names)
     settings = [document.text[each.start : each.end] for each in document.segments if each.kind == "setting"]

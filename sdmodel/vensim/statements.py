@@ -19,6 +19,12 @@ from .segments import Segment, blanked
 _HEADER = re.compile(r":MACRO:\s*(?P<name>[^(]*)\((?P<inputs>[^:)]*)(?::(?P<outputs>[^)]*))?\)", re.IGNORECASE)
 
 
+ELEMENTS = frozenset({"assignment", "fixed", "lookup", "data"})
+"""Kinds of statements that define elements."""
+RANGES = frozenset({"range", "alias"})
+"""Kinds of statements that declare subscript ranges."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One parsed block: what it is, what it defines, and where; `body` is the tree of its right-hand side.
@@ -98,10 +104,15 @@ def _macro(
     if (mark.kind == "macro") is (header is not None):
         what = "the macro before is not ended; add" if header else "no macro is open here; remove"
         found.faults.append(Fault(document.place(mark.start), f"{what} ':END OF MACRO:'"))
+    for each in inside:
+        if each.kind in RANGES:
+            what = f"'{display(each.name)}' is a subscript range, which a macro cannot declare; declare it outside"
+            found.faults.append(Fault(document.place(each.segment.start), what))
     if header is not None:
         parts = _HEADER.match(document.text, header.start, header.end)
         if parts is not None:
-            macro = Macro(display(parts["name"]), _keys(parts["inputs"]), _keys(parts["outputs"]), tuple(inside))
+            own = tuple(each for each in inside if each.kind in ELEMENTS)
+            macro = Macro(display(parts["name"]), _keys(parts["inputs"]), _keys(parts["outputs"]), own)
             found.macros[key(macro.name)] = macro
     return mark if mark.kind == "macro" else None
 

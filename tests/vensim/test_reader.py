@@ -267,6 +267,8 @@ def test_a_hidden_element_never_takes_a_name_of_the_model():
         (":MACRO: M(a)\nk = a ~~|\n:END OF MACRO:\nx = M(1) ~~|", "does not define 'm'"),
         (":MACRO: M(a)\nM = a ~~|\nx = 1 ~~|", "is not ended"),
         ("x = 1 ~~|\n:END OF MACRO:\n", "no macro is open"),
+        (":MACRO: M(a)\nM: p, q ~~|\n:END OF MACRO:\nx = M(1) ~~|", "a subscript range, which a macro cannot declare"),
+        (":MACRO: M(a)\nM <-> d ~~|\n:END OF MACRO:\nx = M(1) ~~|", "a subscript range, which a macro cannot declare"),
         (f"{MACRO}d: a, b ~~|\ny[d] = 1 ~~|\nfactor = 1 ~~|\nx = SUM(LAG(y[d!], 1)) ~~|", "cannot run over"),
     ],
 )
