@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,16 +43,9 @@ def _command(language: str, text: str) -> list[str]:
     return ["bash", "-euo", "pipefail", "-c", "\n".join(map(_here, text.splitlines()))]
 
 
-@pytest.fixture
-def workplace(tmp_path: Path) -> Path:
-    """A folder with the project's models and nothing else, in which a reader types along."""
-    shutil.copytree(PROJECT / "models", tmp_path / "models")
-    return tmp_path
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
-def test_every_command_and_snippet_runs(document: Path, workplace: Path):
-    """The blocks of a document are one session in one folder, from the top to the end."""
+def _session(document: Path, workplace: Path) -> str:
+    """Types a document's blocks one after another, in a folder with the project's models and nothing else; the first failure."""
+    shutil.copytree(PROJECT / "models", workplace / "models")
     scripts = str(Path(sys.executable).parent)
     environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "MPLBACKEND": "Agg"}
     for language, text in _blocks(document, "sh", "python"):
@@ -61,10 +56,26 @@ def test_every_command_and_snippet_runs(document: Path, workplace: Path):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
             check=False,
         )
-        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+        if done.returncode:
+            return f"{text}\n{done.stdout}\n{done.stderr}"
+    return ""
+
+
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, Future[str]]]:
+    """What goes wrong in each document; as many at a time as there are processors, since this process only waits."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield {each: pool.submit(_session, each, tmp_path_factory.mktemp(each.stem)) for each in DOCUMENTS}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
+def test_every_command_and_snippet_runs(document: Path, sessions: dict[Path, Future[str]]):
+    """The blocks of a document are one session in one folder, from the top to the end."""
+    failure = sessions[document].result()
+    assert not failure, failure
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
