@@ -106,6 +106,15 @@ def find_variable(run: xr.Dataset, name: str) -> xr.DataArray:
     return _at_labels(variable, [part.strip() for part in inside.split(",")])
 
 
+def has_variable(run: xr.Dataset, name: str) -> bool:
+    """Whether a run has a variable of that name, and the label in it."""
+    try:
+        find_variable(run, name)
+    except DatasetError:
+        return False
+    return True
+
+
 def evaluate_formula(run: xr.Dataset, expression: Expr) -> xr.DataArray:
     """The values of a formula over the variables of a run and `Time`, with the dimensions of what it reads.
 

@@ -12,12 +12,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import TIME
+from ..dataset import TIME, has_variable
 from ..errors import SdmodelError
 from ..model import key
 from ..numerals import number
 from ..vensim import model_from_text, read_savelist
-from .headlines import HEADLINES, has_variable, headline_lines, headline_names, round_times
+from .headlines import HEADLINES, headline_lines, headline_names, round_times
 from .project import savelist_beside
 from .revisions import Version
 from .tables import note, patience, print_table

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import TIME, find_variable, long_name, member_dims, subscript_dims
+from ..dataset import TIME, find_variable, has_variable, long_name, member_dims, subscript_dims
 from ..errors import DatasetError, SdmodelError
 from ..model import key
 from ..numerals import number
@@ -136,15 +136,6 @@ def _places(times: NDArray[np.float64], step: float) -> NDArray[np.intp]:
     wanted = np.arange(math.ceil(times[0] / step), math.floor(times[-1] / step) + 1) * step
     nearest = [int(np.abs(times - each).argmin()) for each in (times[0], *wanted, times[-1])]
     return np.unique(nearest)
-
-
-def has_variable(run: xr.Dataset, name: str) -> bool:
-    """Whether a run has a variable of that name, and the label in it."""
-    try:
-        find_variable(run, name)
-    except DatasetError:
-        return False
-    return True
 
 
 def check_name(name: str, runs: Mapping[str, xr.Dataset]) -> None:

@@ -10,12 +10,12 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ..dataset import find_variable, long_name
+from ..dataset import find_variable, has_variable, long_name
 from ..errors import DatasetError, SdmodelError
 from ..figures import Observed, Page, Panel, page_beside, plot_runs, read_page, save_figure
 from ..inference import Series
 from ..model import references, referred
-from .headlines import has_variable, headline_names
+from .headlines import headline_names
 from .observed import series_of_run, stored_model_file
 from .tables import note
 

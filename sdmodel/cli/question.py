@@ -13,9 +13,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..comparison import common_times
-from ..dataset import find_variable
+from ..dataset import find_variable, has_variable
 from ..errors import AnalysisError
-from .headlines import has_variable, headline_names, round_times
+from .headlines import headline_names, round_times
 from .tables import note, terminal_width
 
 _NAME, _COLUMN, _COLUMNS = 50, 18, 5

@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 
 from ..analysis import ANALYSIS
 from ..comparison import Outcome
-from ..dataset import DATE, TIME, find_variable, lever_dims, long_name, member_dims
+from ..dataset import DATE, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
 from ..errors import DatasetError, ReportError
 from ..report import write_report
 from ..store import find_run, open_run
-from .headlines import has_variable, headline_names
+from .headlines import headline_names
 from .moments import at_option, outcomes_of
 from .pictures import picture_of
 from .project import force_option, on_option, runs_folder, runs_option

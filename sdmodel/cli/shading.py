@@ -12,13 +12,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..comparison import Outcome, position_of, relative_changes
-from ..dataset import DATE, TIME, find_variable, member_dims
+from ..dataset import DATE, TIME, find_variable, has_variable, member_dims
 from ..errors import DatasetError
 from ..figures import Shade, Shades
 from ..model import key
 from ..numerals import number
 from ..store import find_run, open_run
-from .headlines import has_variable
 from .moments import outcomes_of
 from .tables import note
 

@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ..analysis import changes_between, compare_runs, recorded_model
+from ..analysis import Comparison, recorded_model
 from ..comparison import ConstantDifference, Gap, Standing, quantiles, standings_of
-from ..dataset import MEMBER, PROBABILITY, TIME, find_variable, long_name
-from ..errors import DatasetError, ReportError, SdmodelError
+from ..dataset import MEMBER, PROBABILITY, TIME, has_variable, long_name
+from ..errors import ReportError, SdmodelError
 from ..figures import plot_bands, plot_runs
 from ..numerals import exact, number
 from ..scenario import Lever, find_levers
@@ -38,7 +38,7 @@ def headlines_of(runs: Runs, names: Sequence[str]) -> list[str]:
     moving = [long_name(each) for each in first.data_vars.values() if TIME in each.dims]
     stocks = [long_name(each) for each in first.data_vars.values() if each.attrs.get("kind") == "stock"]
     for wanted in (names, listed, stocks[:_PANELS], moving[:_PANELS]):
-        found = [name for name in wanted if all(_has(run, name) for run in runs.values())]
+        found = [name for name in wanted if all(has_variable(run, name) for run in runs.values())]
         if found:
             return found
     message = f"the runs {', '.join(runs)} have no variable in common; report on each by itself"
@@ -81,9 +81,9 @@ def _decimals(share: float) -> int:
     return int(np.clip(2 - np.floor(np.log10(abs(share))), 0, 3))
 
 
-def difference_section(runs: Runs, names: Sequence[str]) -> Section:
+def difference_section(runs: Runs, found: Comparison) -> Section:
     """What was changed between the runs, and which variables it moved most."""
-    changes = changes_between(runs)
+    changes = found.changes
     parts: list[Text | Cells] = [Text(f"{remark}.") for remark in changes.remarks]
     if changes.constants:
         rows = tuple((each.name, each.units, *map(_extent, each.values)) for each in changes.constants)
@@ -93,7 +93,6 @@ def difference_section(runs: Runs, names: Sequence[str]) -> Section:
         parts += [Text(f"The lookup '{lookup.name}' differs:"), Text(told, code=True)]
     if not changes.constants and not changes.lookups:
         parts.append(Text("No constant and no lookup differs."))
-    found = compare_runs(runs, on=(), headlines=names)
     moved = [gap for gap in found.gaps if gap.absolute > 0 or gap.without_number]
     if moved:
         rows = tuple(_gap(gap) for gap in moved[:_GAPS])
@@ -119,14 +118,14 @@ def _gap(gap: Gap) -> tuple[str, ...]:
     return (gap.name, gap.run, gap.units, f"{gap.at:.10g}", *values, per_cent(share))
 
 
-def lever_section(runs: Runs) -> Section | None:
-    """What the model of the first run lets its user change, with the values that each run has; none if it tells none."""
+def lever_section(runs: Runs, found: Comparison | None) -> Section | None:
+    """What the model of the first run lets its user change, with what differs between several; none if it tells none."""
     first = next(iter(runs))
     try:
         levers = find_levers(recorded_model(runs[first], f"run '{first}'"))
     except SdmodelError:
         return None
-    differing = {each.constant: each for each in changes_between(runs).constants} if len(runs) > 1 else {}
+    differing = {each.constant: each for each in found.changes.constants} if found else {}
     tables = [
         _levers(title, [each for each in levers if each.kind == kind], differing, list(runs))
         for kind, title in _KINDS.items()
@@ -211,11 +210,3 @@ def _provenance(name: str, run: xr.Dataset) -> Section:
     for each, text in texts.items():
         parts += [Text(f"{each.capitalize()}:"), Text(text.strip(), code=True)]
     return Section(f"Where {name} comes from", tuple(parts), folded=True)
-
-
-def _has(run: xr.Dataset, name: str) -> bool:
-    try:
-        find_variable(run, name)
-    except DatasetError:
-        return False
-    return True

@@ -9,7 +9,7 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ..analysis import ANALYSIS, ATTRIBUTION
+from ..analysis import ANALYSIS, ATTRIBUTION, compare_runs
 from ..dataset import MEMBER, TIME, check_run, member_dims
 from ..errors import ReportError
 from ..files import write_file
@@ -87,14 +87,15 @@ def report_on(
     if single:
         names = headlines_of(single, on)
         sections.append(headline_section(single, names, moments, picture))
-        if len(single) > 1:
-            sections.append(difference_section(single, names))
+    found = compare_runs(single, headlines=()) if len(single) > 1 else None
+    if found:
+        sections.append(difference_section(single, found))
     for name, run in ensembles.items():
         sections.append(ensemble_section(name, run, headlines_of({name: run}, on), moments))
     for name, run in attributions.items():
         sections.append(attribution_section(name, run, list(on)))
     sections += [Section(heading, (Picture(figure, heading),)) for heading, figure in (further or {}).items()]
-    levers = lever_section(single) if single else None
+    levers = lever_section(single, found) if single else None
     sections += [levers] if levers else []
     sections += provenance_sections(runs)
     first = next(iter(runs.values()))
