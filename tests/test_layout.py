@@ -34,9 +34,9 @@ def _stages() -> list[str]:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=_name)
-def test_no_module_is_longer_than_four_hundred_lines(module: Path):
-    """What is longer is two things."""
-    assert len(module.read_text("utf-8").splitlines()) <= 400
+def test_no_module_is_longer_than_seven_hundred_lines(module: Path):
+    """A longer module holds two ideas."""
+    assert len(module.read_text("utf-8").splitlines()) <= 700
 
 
 @pytest.mark.parametrize("module", MODULES, ids=_name)

@@ -99,13 +99,7 @@ def _order(
     pairs: int | None,
     seed: int,
 ) -> _Order:
-    """The game that a question is about.
-
-    Raises
-    ------
-    AnalysisError
-        If nothing moves, or nothing that counts can.
-    """
+    """The game that a question is about."""
     elements = tuple(
         model.elements[each]
         for each, own in model.identifiers.items()
@@ -123,13 +117,7 @@ def _order(
 
 
 def _check_memory(order: _Order, memory: str | float) -> None:
-    """Make sure that what is kept of all members fits.
-
-    Raises
-    ------
-    AnalysisError
-        If it does not.
-    """
+    """Make sure that what is kept of all members fits."""
     game = order.game
     block = runs_a_member(game.count, None if order.pairs is None else 1) * game.run_bytes
     kept = game.run_bytes * game.members * (game.count + 2) * _COPIES if game.members > 1 else 0

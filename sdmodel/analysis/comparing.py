@@ -164,13 +164,7 @@ def change_text(changes: Changes, before: str, after: str) -> str:
 
 
 def _check_several(runs: Mapping[str, xr.Dataset]) -> None:
-    """Make sure that there are runs to compare.
-
-    Raises
-    ------
-    AnalysisError
-        If there are fewer than two.
-    """
+    """Make sure that there are runs to compare."""
     if len(runs) < 2:  # noqa: PLR2004 - one has nothing to be compared with
         message = f"{len(runs)} run cannot be compared; name another one besides"
         raise AnalysisError(message)

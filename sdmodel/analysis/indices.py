@@ -25,11 +25,6 @@ def morris(factors: Sequence[Factor], base: NDArray[np.float64], settings: Setti
     `mu`, `mu_star` and `sigma` are the mean of the effects, of their sizes (Campolongo et al., Environmental Modelling &
     Software 22, 2007) and their standard deviation, in units of the outcome for all the way between the ends of a factor;
     `mu_star_conf` is half of the interval of 95 %.
-
-    Raises
-    ------
-    AnalysisError
-        If SALib is not installed, or the numbers make no trajectories, or too many.
     """
     count, levels = settings.trajectories, settings.levels
     if count < 2:  # noqa: PLR2004 - a deviation needs two
@@ -57,11 +52,6 @@ def sobol(factors: Sequence[Factor], base: NDArray[np.float64], settings: Settin
     `S1` is the share of the outcome's variance that a factor decides by itself, `ST` with all that it does together with
     others, `S2` what two decide together beyond their own; each `_conf` is half of the interval of 95 %. `mean` and `sd` are
     those of the outcome. Of an outcome that does not vary there are no shares.
-
-    Raises
-    ------
-    AnalysisError
-        If SALib is not installed, or the samples are no power of two, or too many.
     """
     count, pairs = settings.samples, settings.second_order
     if count < 2 or count & (count - 1):  # noqa: PLR2004 - the first power that has a variance
@@ -94,24 +84,12 @@ def _problem(factors: Sequence[Factor]) -> dict[str, Any]:
 
 
 def _check_size(runs: int, factors: Sequence[Factor], cure: str) -> None:
-    """Make sure that the points fit into memory.
-
-    Raises
-    ------
-    AnalysisError
-        If they do not.
-    """
+    """Make sure that the points fit into memory."""
     if runs * len(factors) > _LARGEST:
         message = f"{runs:,} runs of {len(factors)} constants are too many; ask for {cure}, or move fewer constants"
         raise AnalysisError(message)
 
 
 def _salib(name: str) -> Any:
-    """A module of SALib.
-
-    Raises
-    ------
-    AnalysisError
-        If it is not installed; it says how to.
-    """
+    """A module of SALib."""
     return load_extra(f"SALib.{name}", extra="sensitivity", task="the method", error=AnalysisError)

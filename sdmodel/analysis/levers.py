@@ -31,13 +31,6 @@ def levers_of(
 
     A constant with subscripts is one lever. What is set to the value that it has anyway is none, unless
     members have other values of it, since it is `drawn`.
-
-    Raises
-    ------
-    ScenarioError
-        If the scenario sets what is no constant of the model.
-    AnalysisError
-        If it moves nothing, or a group names what it does not move, or what another group has.
     """
     single = {lever.name: lever for lever in _single(model, scenario, base, drawn)}
     if not single:

@@ -54,25 +54,13 @@ def _model(content: bytes, path: str) -> Model:
 
 
 def recorded_changes(run: xr.Dataset) -> Scenario:
-    """What a run changed, by its record: its scenario, then what else was set to numbers or tables.
-
-    Raises
-    ------
-    ScenarioError
-        If the record holds something else.
-    """
+    """What a run changed, by its record: its scenario, then what else was set to numbers or tables."""
     told = [line for line in str(run.attrs.get("changes", "")).splitlines() if line.strip() and not _OVER.match(line)]
     return merge([scenario_from_text(str(run.attrs.get("scenario", ""))), Scenario("", tuple(map(_change, told)))])
 
 
 def _change(line: str) -> Change:
-    """A change as a record has it, whose name may lack the quotes that it needs in a file.
-
-    Raises
-    ------
-    ScenarioError
-        If it is no change.
-    """
+    """A change as a record has it, whose name may lack the quotes that it needs in a file."""
     try:
         return read_change(line)
     except ScenarioError:
@@ -84,11 +72,6 @@ def with_recorded_constants(run: xr.Dataset, name: str) -> xr.Dataset:
     """A run with all constants of its model: those that it was stored without have the value that its record tells.
 
     What its record says to vary over members, and was not stored, stays away.
-
-    Raises
-    ------
-    SdmodelError
-        If the record lacks the text of the model, or holds changes that it does not allow.
     """
     model = recorded_model(run, name)
     lines = filter(None, map(_OVER.match, str(run.attrs.get("changes", "")).splitlines()))
@@ -106,13 +89,7 @@ def with_recorded_constants(run: xr.Dataset, name: str) -> xr.Dataset:
 
 
 def differing_lookups(runs: Mapping[str, xr.Dataset]) -> list[LookupDifference]:
-    """The lookups that are not the same in all runs because a scenario replaces them, by the records of the runs.
-
-    Raises
-    ------
-    SdmodelError
-        If a record lacks the text of its model, or holds changes that it does not allow.
-    """
+    """The lookups that are not the same in all runs because a scenario replaces them, by the records of the runs."""
     changes = {name: recorded_changes(run) for name, run in runs.items()}
     if not any(change.table for scenario in changes.values() for change in scenario.changes):
         return []

@@ -125,13 +125,7 @@ def _seed(sampling: Sampling, seed: int | None) -> int:
 
 
 def _measures(layout: Layout, answers: NDArray[np.float64], question: Question) -> Measures:
-    """What the answers to one question say, without the groups that lack one.
-
-    Raises
-    ------
-    AnalysisError
-        If too many lack one.
-    """
+    """What the answers to one question say, without the groups that lack one."""
     groups: NDArray[np.bool_] = np.isfinite(answers.reshape(-1, layout.together).sum(axis=1))
     lost = np.count_nonzero(~groups)
     if layout.together > 1 and lost > _LOST * groups.size:

@@ -103,13 +103,7 @@ def sweep_levers(
 
 
 def _levers(model: Model, levers: Mapping[str, Values], scenario: Scenario, *, base: bool) -> list[_Lever]:
-    """The levers with their dimensions and values.
-
-    Raises
-    ------
-    AnalysisError
-        If there are none, or a constant is swept twice.
-    """
+    """The levers with their dimensions and values."""
     if not levers:
         message = "the sweep: has no levers; name at least one, with its values"
         raise AnalysisError(message)
@@ -150,13 +144,7 @@ def _lever(
 
 
 def _numbers(name: str, values: Values) -> NDArray[np.float64]:
-    """The values of a lever.
-
-    Raises
-    ------
-    AnalysisError
-        If there are none, or they are no finite numbers.
-    """
+    """The values of a lever."""
     try:
         found = np.atleast_1d(np.asarray(values, dtype=float))
     except (TypeError, ValueError):
@@ -182,13 +170,7 @@ def _dims(model: Model, cells: Mapping[str, Sequence[Cell]]) -> dict[str, str]:
 
 
 def _drawn(model: Model, design: Design | None, swept: set[Cell]) -> xr.Dataset:
-    """The constants that a design draws and no lever sets, along `member`.
-
-    Raises
-    ------
-    AnalysisError
-        If none is left.
-    """
+    """The constants that a design draws and no lever sets, along `member`."""
     if design is None:
         return xr.Dataset()
     both = [name for cell, name in zip(design.cells, design.names, strict=True) if cell in swept]
@@ -210,13 +192,7 @@ def _kept(model: Model, save: Iterable[str] | None, cells: Iterable[Cell]) -> li
 
 
 def _check_size(model: Model, runs: int, options: Mapping[str, Any], memory: str | float | None) -> None:
-    """Make sure that all runs fit, by the size of one, which takes no time.
-
-    Raises
-    ------
-    AnalysisError
-        If they do not.
-    """
+    """Make sure that all runs fit, by the size of one, which takes no time."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RunWarning)
         one = simulate(model, **options)

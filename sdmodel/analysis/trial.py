@@ -67,15 +67,7 @@ def make_trial(
     scenario: ScenarioLike | None = None,
     integrator: Integrator | None = None,
 ) -> Trial:
-    """The model made ready; where all questions are about dates, the simulation ends at the last of them.
-
-    Raises
-    ------
-    ScenarioError
-        If the scenario sets something that is not a constant of the model.
-    SimulationError
-        If the times make no run, or a factor decides them.
-    """
+    """The model made ready; where all questions are about dates, the simulation ends at the last of them."""
     kept = list(dict.fromkeys(each.cell for each in questions))
     dates = [each.outcome.at for each in questions]
     repetition = prepare(

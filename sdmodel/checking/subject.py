@@ -105,24 +105,12 @@ class Subject:
 
     @cached_property
     def asked(self) -> xr.Dataset:
-        """The run at the times that the model asks for, without its variables: what they say of themselves.
-
-        Raises
-        ------
-        SimulationError
-            If they make no run.
-        """
+        """The run at the times that the model asks for, without its variables: what they say of themselves."""
         return simulated(self.model, save=["TIME STEP"])
 
     @cached_property
     def base(self) -> xr.Dataset:
-        """The run of the model as it stands, saved at every step if that is not too much.
-
-        Raises
-        ------
-        SimulationError
-            If its times make no run.
-        """
+        """The run of the model as it stands, saved at every step if that is not too much."""
         _ = self.asked  # SAVEPER may not fit, which the run at every step would hide
         try:
             return simulated(self.model, self.every_step)

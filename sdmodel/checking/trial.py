@@ -21,13 +21,7 @@ def simulated(
     integrator: Integrator | None = None,
     save: Iterable[str] | None = None,
 ) -> xr.Dataset:
-    """A run without its warnings; the machinery is loaded only where something is run.
-
-    Raises
-    ------
-    SimulationError
-        If it cannot be made.
-    """
+    """A run without its warnings; the machinery is loaded only where something is run."""
     from ..simulation import RunWarning, simulate
 
     with warnings.catch_warnings():

@@ -16,13 +16,7 @@ _STOCKS = 12
 
 
 def wanted_names(order: Order, model: Model) -> tuple[str, ...]:
-    """What is asked for by an order, else what the save list beside its model names, else its stocks.
-
-    Raises
-    ------
-    ScenarioError
-        If a variable lacks a label that is asked for.
-    """
+    """What is asked for by an order, else what the save list beside its model names, else its stocks."""
     if order.save:
         _check_labels(model, order.save)
         return order.save
@@ -35,13 +29,7 @@ def wanted_names(order: Order, model: Model) -> tuple[str, ...]:
 
 
 def mentioned_names(model: Model, statements: Sequence[str]) -> list[str]:
-    """The names in statements, all of which the model must have.
-
-    Raises
-    ------
-    ScenarioError
-        If it lacks one; it says which is the nearest.
-    """
+    """The names in statements, all of which the model must have."""
     found: list[str] = []
     faults: list[Fault] = []
     for text in statements:
@@ -59,13 +47,7 @@ def mentioned_names(model: Model, statements: Sequence[str]) -> list[str]:
 
 
 def _check_labels(model: Model, names: Sequence[str]) -> None:
-    """Make sure that variables have the labels that they are asked for with.
-
-    Raises
-    ------
-    ScenarioError
-        If one lacks some.
-    """
+    """Make sure that variables have the labels that they are asked for with."""
     faults: list[Fault] = []
     for text in names:
         name, _, inside = text.strip().rpartition("[")

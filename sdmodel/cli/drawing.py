@@ -21,25 +21,13 @@ members_option = click.option(
 
 
 def drawn_design(model: Model, file: str | None, *, count: int | None, seed: int | None, scenario: Scenario) -> Design:
-    """The design of a `.vsc` file, or without one of the ranges in the group Uncertainties, which is told.
-
-    Raises
-    ------
-    ScenarioError
-        If it draws what is no constant of the model, or makes no members.
-    """
+    """The design of a `.vsc` file, or without one of the ranges in the group Uncertainties, which is told."""
     sampling = sampling_given(model, file)
     return make_design(model, sampling, count=count, seed=seed, scenario=scenario)
 
 
 def sampling_given(model: Model, file: str | None) -> Sampling:
-    """What a `.vsc` file says, or without one the ranges in the group Uncertainties, which is told.
-
-    Raises
-    ------
-    ScenarioError
-        If the file has faults, or nothing in the model has a range.
-    """
+    """What a `.vsc` file says, or without one the ranges in the group Uncertainties, which is told."""
     if file:
         return read_sampling(file)
     sampling = sampling_of_ranges(model)

@@ -52,7 +52,7 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS and cmd_name not in _PLUMBING:
             return None
         module = _MODULES.get(cmd_name, cmd_name.replace("-", "_"))
-        command: click.Command = importlib.import_module(f".{module}", __package__).command
+        command: click.Command = importlib.import_module(f".commands.{module}", __package__).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's

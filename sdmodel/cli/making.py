@@ -15,9 +15,9 @@ import xarray as xr
 from ..model import Integrator, Model
 from ..scenario import Scenario, merge
 from ..vensim import read_change, read_savelist
-from .headlines import HEADLINES
 from .project import model_read, savelist_beside
 from .tables import note, patience
+from .views.headlines import HEADLINES
 
 Engine = Literal["native", "pysd"]
 
@@ -55,11 +55,6 @@ def make_ordered(order: Order, constants: Mapping[str, Any] | None = None, *, mo
     """The run that is ordered, with `constants` that vary over members, and everything in its attributes to repeat it.
 
     `model` is the model of the order, if it is read already.
-
-    Raises
-    ------
-    SdmodelError
-        If the model, a change or the simulation has a fault.
     """
     model = model or model_read(order.model)
     scenario = ordered_scenario(order)

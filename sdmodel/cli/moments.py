@@ -29,13 +29,7 @@ over_option = click.option(
 def outcomes_of(
     dates: Sequence[str], statistics: Sequence[str], times: NDArray[np.float64], *, dated: bool
 ) -> tuple[Outcome, ...]:
-    """The outcomes that are asked for, of a run with these stored times; `dated` says that it counts in years.
-
-    Raises
-    ------
-    DatasetError
-        If a date is none, or lies outside the run.
-    """
+    """The outcomes that are asked for, of a run with these stored times; `dated` says that it counts in years."""
     moments = tuple(Outcome(at=_moment(each, times, dated=dated)) for each in dates)
     return (*moments, *(Outcome(each) for each in statistics))
 

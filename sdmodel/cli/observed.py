@@ -43,13 +43,7 @@ names_option = click.option(
 def observed_series(
     model: Model, path: Path, observations: Sequence[str], mapping: Sequence[str], names: Sequence[str] = ()
 ) -> tuple[Series, ...]:
-    """The series that a model, whose file is `path`, is held against, of those names if any; what they leave out is told.
-
-    Raises
-    ------
-    ObservationError
-        If a file is neither named nor beside the model, or has faults.
-    """
+    """The series that a model, whose file is `path`, is held against, of those names if any; what they leave out is told."""
     data = [Path(each) for each in observations] or [path.parent / _OBSERVATIONS]
     pairs = [Path(each) for each in mapping] or list(filter(None, [series_beside(path)]))
     if not pairs:
@@ -67,15 +61,7 @@ def observed_series(
 
 
 def series_of_run(stored: xr.Dataset, path: Path) -> tuple[Series, ...]:
-    """The series that lie beside the model of a run, whose file is `path`, or none.
-
-    Raises
-    ------
-    ObservationError
-        If they have faults.
-    StoreError
-        If the record of the run does not hold its model.
-    """
+    """The series that lie beside the model of a run, whose file is `path`, or none."""
     file = stored_model_file(stored)
     pairs, data = series_beside(file), file.parent / _OBSERVATIONS
     if pairs is None or not data.is_file():
@@ -93,13 +79,7 @@ def stored_model_file(stored: xr.Dataset) -> Path:
 
 
 def chosen_series(series: Sequence[Series], names: Sequence[str]) -> tuple[Series, ...]:
-    """The series of those names, or all.
-
-    Raises
-    ------
-    ObservationError
-        If there are none of some names.
-    """
+    """The series of those names, or all."""
     known = {key(each.name): each for each in series}
     faults = []
     for name in names:

@@ -36,13 +36,7 @@ def on_option(what: str) -> Callable[[Any], Any]:
 
 
 def model_path(given: str | None) -> Path:
-    """The model's file: the one given, or the project's, or the one installed with the package.
-
-    Raises
-    ------
-    ModelError
-        If none is given and none is found, or the one given is missing and the project has one of that name.
-    """
+    """The model's file: the one given, or the project's, or the one installed with the package."""
     if given is not None:
         meant = _meant(given, _MODEL.parent, ".mdl")
         if meant:
@@ -59,13 +53,7 @@ def model_path(given: str | None) -> Path:
 
 
 def scenario_path(given: str) -> Path:
-    """The change file that is given.
-
-    Raises
-    ------
-    ScenarioError
-        If it is missing and the project has one of that name.
-    """
+    """The change file that is given."""
     meant = _meant(given, _SCENARIOS, ".cin")
     if meant:
         raise ScenarioError([Fault(given, _MISSING.format(meant))])
@@ -73,13 +61,7 @@ def scenario_path(given: str) -> Path:
 
 
 def model_read(path: Path) -> Model:
-    """The model in a file; of a file that does not call itself one, the first fault says enough.
-
-    Raises
-    ------
-    ModelError
-        If it cannot be read.
-    """
+    """The model in a file; of a file that does not call itself one, the first fault says enough."""
     try:
         return read_model(path)
     except ModelError as error:
@@ -113,13 +95,7 @@ def savelist_beside(model: Path) -> Path | None:
 
 
 def check_drawable(targets: Iterable[Path], *, force: bool) -> None:
-    """Make sure that nothing is in the way of pictures before anything is drawn.
-
-    Raises
-    ------
-    FigureError
-        If a file exists and may not be replaced.
-    """
+    """Make sure that nothing is in the way of pictures before anything is drawn."""
     for target in targets:
         if os.path.lexists(target) and not force:
             message = f"{target}: exists already; name another with -o, or --force to replace it"

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ..comparison import common_times
 from ..dataset import find_variable, has_variable
 from ..errors import AnalysisError
-from .headlines import headline_names, round_times
 from .tables import note, terminal_width
+from .views.headlines import headline_names, round_times
 
 _NAME, _COLUMN, _COLUMNS = 50, 18, 5
 """Letters of names, units and runs beside the columns of dates, of one such column, and how many there are at most."""
@@ -67,13 +67,7 @@ def asked_names(question: Question, runs: Mapping[str, xr.Dataset]) -> list[str]
 
 
 def check_answerable(names: Sequence[str], times: Sized) -> None:
-    """Make sure that there is something to tell, at some time.
-
-    Raises
-    ------
-    AnalysisError
-        If the runs share no headline and none is asked for, or they share no time.
-    """
+    """Make sure that there is something to tell, at some time."""
     if not names:
         message = "the runs share no headline; choose with --on"
         raise AnalysisError(message)
@@ -104,13 +98,7 @@ def shared_times(runs: Mapping[str, xr.Dataset]) -> NDArray[np.float64]:
 def draw_differences(
     runs: Mapping[str, xr.Dataset], differences: Mapping[str, xr.Dataset], names: Sequence[str], question: Question
 ) -> list[Path]:
-    """Draw how far runs are from the first, of the variables in which one is; where it goes, or nothing if none is.
-
-    Raises
-    ------
-    FigureError
-        If it cannot be drawn, or written.
-    """
+    """Draw how far runs are from the first, of the variables in which one is; where it goes, or nothing if none is."""
     from ..figures import plot_differences, save_figure
 
     first = next(iter(runs))

@@ -25,13 +25,7 @@ class Version:
 
 
 def version_of(given: str, model: str | None) -> Version:
-    """The model that is meant: a file, `REV:path` as git writes it, or a revision of the model.
-
-    Raises
-    ------
-    ModelError
-        If there is no such file, or git cannot give it.
-    """
+    """The model that is meant: a file, `REV:path` as git writes it, or a revision of the model."""
     if os.path.lexists(given):
         return _of_file(Path(given))
     revision, colon, path = given.partition(":")
@@ -46,13 +40,7 @@ def version_of(given: str, model: str | None) -> Version:
 
 
 def two_versions(old: str | None, new: str | None, model: str | None) -> tuple[Version, Version]:
-    """The two models that are to be compared: without NEW, what git has of a model and the file as it is now.
-
-    Raises
-    ------
-    ModelError
-        If one of them cannot be had.
-    """
+    """The two models that are to be compared: without NEW, what git has of a model and the file as it is now."""
     if old is not None and new is not None:
         return version_of(old, model), version_of(new, model)
     if old is not None and (os.path.lexists(old) or (":" not in old and old.lower().endswith(".mdl"))):
@@ -63,13 +51,7 @@ def two_versions(old: str | None, new: str | None, model: str | None) -> tuple[V
 
 
 def run_git(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[bytes]:
-    """What git answers, in a folder or the working directory.
-
-    Raises
-    ------
-    ModelError
-        If there is no git.
-    """
+    """What git answers, in a folder or the working directory."""
     program = shutil.which("git")
     if program is None:
         raise ModelError([Fault("git", "is not installed; install it, or name two files")])

@@ -72,13 +72,7 @@ class _Keeper:
 
 
 def sampled_posterior(found: Calibration, wish: Wish) -> Calibration:
-    """The calibration with its posterior; whatever ends the walk early, what was walked stays.
-
-    Raises
-    ------
-    CalibrationError
-        If a walk that is to go on belongs to something else, or what is asked for makes none.
-    """
+    """The calibration with its posterior; whatever ends the walk early, what was walked stays."""
     walkers = least_walkers(len(found.parameters)) if wish.walkers is None else wish.walkers
     belongs = marks(found, walkers)
     chain = read_chain(wish.chain, belongs) if wish.resume else None
@@ -97,13 +91,7 @@ def sampled_posterior(found: Calibration, wish: Wish) -> Calibration:
 
 @contextlib.contextmanager
 def enough_memory() -> Iterator[None]:
-    """Tell in one line of what does not fit into memory.
-
-    Raises
-    ------
-    CalibrationError
-        If it does not.
-    """
+    """Tell in one line of what does not fit into memory."""
     try:
         yield
     except MemoryError:

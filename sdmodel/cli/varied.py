@@ -37,15 +37,7 @@ group_option = click.option(
 
 
 def varied_sampling(model: Model, file: str | None, free: Sequence[str], group: str | None) -> Sampling:
-    """What varies and how: as the file says, or evenly the constants that are typed, or those of a group.
-
-    Raises
-    ------
-    UsageError
-        If more than one of them is asked for.
-    ScenarioError
-        If the file has faults, a constant is not the model's, or there is no range for one.
-    """
+    """What varies and how: as the file says, or evenly the constants that are typed, or those of a group."""
     if sum((file is not None, bool(free), group is not None)) > 1:
         message = f"-e, {_OPTION} and --group each say what varies; give one of them"
         raise click.UsageError(message)
@@ -108,13 +100,7 @@ def _variation(model: Model, text: str) -> Variation:
 
 
 def _grouped(model: Model, groups: Sequence[str]) -> Sampling:
-    """The constants of some groups that have a range.
-
-    Raises
-    ------
-    ScenarioError
-        If there are none.
-    """
+    """The constants of some groups that have a range."""
     variations = [each for group in groups for each in _of_group(model, group)]
     if not variations:
         told = " or ".join(groups)

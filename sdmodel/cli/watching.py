@@ -16,9 +16,9 @@ from ..dataset import TIME, long_name, member_dims, subscript_dims
 from ..errors import SdmodelError
 from ..numerals import number
 from ..store import save_new_run, save_run
-from .headlines import Line, headline_lines, headline_names, print_headlines
 from .making import NOT_FINITE, Order, default_name, make_ordered
 from .tables import note, print_table
+from .views.headlines import Line, headline_lines, headline_names, print_headlines
 
 _EVERY = 0.15
 """Seconds between two looks at the files."""

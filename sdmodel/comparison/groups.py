@@ -101,13 +101,7 @@ def _points(name: str, run: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
 
 
 def _value(name: str, run: xr.Dataset, lever: str) -> float:
-    """The value of a constant in a run, to so many digits that the same number from elsewhere is the same.
-
-    Raises
-    ------
-    DatasetError
-        If there is none.
-    """
+    """The value of a constant in a run, to so many digits that the same number from elsewhere is the same."""
     try:
         variable = find_variable(run, lever)
     except DatasetError as fault:

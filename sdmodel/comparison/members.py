@@ -49,13 +49,7 @@ def quantiles(
 
 
 def check_probabilities(probabilities: Sequence[float]) -> None:
-    """Make sure that there are probabilities and nothing else.
-
-    Raises
-    ------
-    DatasetError
-        If there are none, or one is not between 0 and 1.
-    """
+    """Make sure that there are probabilities and nothing else."""
     wrong = [each for each in probabilities if not 0 <= each <= 1]
     if wrong or not len(probabilities):
         message = f"quantiles: {wrong[0] if wrong else 'nothing'} is no probability; give numbers from 0 to 1"
@@ -96,13 +90,7 @@ def share_where(run: xr.Dataset, expression: Expr, *, over: str = MEMBER) -> xr.
 
 @contextlib.contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Say of members whose files are damaged, which shows only when they are read, that they are.
-
-    Raises
-    ------
-    DatasetError
-        If they cannot be read.
-    """
+    """Say of members whose files are damaged, which shows only when they are read, that they are."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as cause:

@@ -82,13 +82,7 @@ def paired_differences(
 
 
 def _within(before: xr.Dataset, after: xr.Dataset, at: Sequence[float]) -> Numbers:
-    """Times that are asked for, in order.
-
-    Raises
-    ------
-    DatasetError
-        If one lies outside of either run.
-    """
+    """Times that are asked for, in order."""
     wanted = np.sort(np.asarray(at, dtype=float))
     first = max(float(run[TIME].values[0]) for run in (before, after))
     last = min(float(run[TIME].values[-1]) for run in (before, after))

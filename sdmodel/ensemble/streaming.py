@@ -164,13 +164,7 @@ def _record(template: xr.Dataset, model: Model, design: Design) -> dict[str, Any
 
 
 def _slab_members(template: xr.Dataset, count: int, memory: int) -> int:
-    """How many members are simulated at a time: whole blocks, as many as the memory holds several times over.
-
-    Raises
-    ------
-    EnsembleError
-        If it does not hold one.
-    """
+    """How many members are simulated at a time: whole blocks, as many as the memory holds several times over."""
     block = block_members(template, count)
     size = template.nbytes // template.sizes[MEMBER]
     if block * size * _HELD > memory:
@@ -189,13 +183,7 @@ def _spread(template: xr.Dataset, model: Model, design: Design) -> xr.Dataset:
 
 
 def _check_same(template: xr.Dataset, count: int, path: Path) -> None:
-    """Make sure that a stored ensemble is what its members would be added to.
-
-    Raises
-    ------
-    EnsembleError
-        If it is another; it says what differs.
-    """
+    """Make sure that a stored ensemble is what its members would be added to."""
     stored = ensemble_record(path)[0]
     wanted = template.attrs | {"members_wanted": count, "variable_order": "\n".join(map(str, template.data_vars))}
     differ = [told for name, told in _SAME.items() if stored.get(name, "") != wanted.get(name, "")]

@@ -48,13 +48,7 @@ class Shades:
 
 
 def colour_of(shades: Shades, shade: Shade) -> str:
-    """The colour behind a name.
-
-    Raises
-    ------
-    FigureError
-        If the place is none from 0 to 1.
-    """
+    """The colour behind a name."""
     if shade.place is None:
         return _STILL
     if not 0 <= shade.place <= 1:

@@ -56,13 +56,7 @@ def page_of_panels(count: int, columns: int, height: float, head: float) -> tupl
 
 
 def check_distinct(runs: Sized, names: Sized) -> None:
-    """Make sure that there is something to draw, and not more of it than can be told apart.
-
-    Raises
-    ------
-    FigureError
-        If there is not, or too much.
-    """
+    """Make sure that there is something to draw, and not more of it than can be told apart."""
     if not runs or not names:
         message = "the figure: has neither runs nor variables; name at least one of each"
         raise FigureError(message)

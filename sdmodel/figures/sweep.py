@@ -116,13 +116,7 @@ def plot_sweep(
 
 
 def _chosen(run: xr.Dataset, lever: str | None) -> str:
-    """The lever that has the colours.
-
-    Raises
-    ------
-    FigureError
-        If there is none, or none of that name.
-    """
+    """The lever that has the colours."""
     dims = lever_dims(run)
     if not dims or lever not in (None, *dims):
         cure = f"it has {', '.join(dims)}" if dims else "draw a run of `sdmodel sweep`"

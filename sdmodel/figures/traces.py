@@ -83,15 +83,7 @@ def run_width(run: int, runs: int) -> float:
 
 
 def contents_of(panel: Panel, runs: Mapping[str, xr.Dataset], observed: Sequence[Observed], *, dated: bool) -> Contents:
-    """What a panel shows of all runs.
-
-    Raises
-    ------
-    DatasetError
-        If a run lacks one of the variables.
-    FigureError
-        If the variables of the panel have several units.
-    """
+    """What a panel shows of all runs."""
     several = len(panel.lines) > 1
     variables = [
         (place, (label or name) if several else "", level_line(run, find_variable(run, name)))
@@ -114,13 +106,7 @@ def contents_of(panel: Panel, runs: Mapping[str, xr.Dataset], observed: Sequence
 
 
 def _check_units(title: str, variables: Sequence[xr.DataArray]) -> None:
-    """Make sure that the variables of a panel have one unit.
-
-    Raises
-    ------
-    FigureError
-        If they have several.
-    """
+    """Make sure that the variables of a panel have one unit."""
     units = {str(each.attrs.get("units", "")): long_name(each) for each in reversed(variables)}
     if len(units) > 1:
         told = ", ".join(f"'{name}' is in '{unit}'" for unit, name in reversed(units.items()))

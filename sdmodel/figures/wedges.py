@@ -116,13 +116,7 @@ def _frame(figure: Figure, handles: Sequence[Sequence[Line2D]], title: str | Non
 
 
 def _check(variables: Sequence[Contributions]) -> None:
-    """Make sure that there is something to draw, and no more than fits a page.
-
-    Raises
-    ------
-    FigureError
-        If there is not, or too much.
-    """
+    """Make sure that there is something to draw, and no more than fits a page."""
     if not 0 < len(variables) <= _MOST:
         message = f"the figure: {len(variables)} variables do not make a page; choose 1 to {_MOST} with --on"
         raise FigureError(message)

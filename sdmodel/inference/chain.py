@@ -95,13 +95,7 @@ def read_chain(path: Path, marks: Mapping[str, str]) -> Chain:
 
 
 def _chain(parts: Mapping[str, NDArray[Any]], marks: Mapping[str, str]) -> Chain:
-    """What is stored, if its parts fit together.
-
-    Raises
-    ------
-    ValueError
-        If they do not.
-    """
+    """What is stored, if its parts fit together."""
     points, heights, words, dice = (parts[name] for name in ("points", "heights", "words", "dice"))
     fits = points.ndim == 3 and heights.shape == points.shape[:2] and words.shape == (_WORDS,) and dice.shape == (3,)  # noqa: PLR2004 - steps, walkers, parameters; position, flag, number
     fits = fits and parts["latent"].shape in {points.shape[1:], (0, 0)}

@@ -94,11 +94,6 @@ def judge(chain: Chain, parameters: Sequence[Parameter]) -> Posterior:
     draws (Vehtari et al. 2021, Bayesian Analysis 16:667-718). Walkers are many and short: R-hat is about the root of
     1 + 2 t/n, t being the autocorrelation time and n the steps kept, so that 1.05 asks for some twenty times t; and they
     move by each other's positions, so that none of it can tell of a mode that no walker has seen.
-
-    Raises
-    ------
-    CalibrationError
-        If emcee or arviz-stats are not installed.
     """
     memory = _memory(chain.points)
     burn = int(min(chain.steps // 2, max(chain.steps // 10, np.ceil(_FORGOTTEN * memory))))

@@ -105,13 +105,7 @@ def _variables(series: Sequence[Series], run: xr.Dataset) -> list[Hashable]:
 
 
 def _check_times(series: Sequence[Series], saved: NDArray[np.float64]) -> None:
-    """Make sure that a run covers the observations.
-
-    Raises
-    ------
-    ObservationError
-        If it does not: what the model says outside of its own time is nobody's guess.
-    """
+    """Make sure that a run covers the observations."""
     faults = []
     for each in series:
         outside = each.times[(each.times < saved[0] - _ROUNDING) | (each.times > saved[-1] + _ROUNDING)]

@@ -151,13 +151,7 @@ def _drawn(
 
 
 def _pairs(model: Model, text: str) -> list[tuple[Cell, Cell]]:
-    """The cells that `name=free name` makes equal: one by one where both sides have as many, else all to the only one.
-
-    Raises
-    ------
-    ScenarioError
-        If a side is no constant, or the two do not fit.
-    """
+    """The cells that `name=free name` makes equal: one by one where both sides have as many, else all to the only one."""
     match = _EQUALITY.fullmatch(text)
     if match is None:
         what = f"'{text:.60}' is no equality; write \"constant=free constant\", with labels in brackets if it has some"

@@ -203,13 +203,7 @@ def _typed(text: str) -> _Wish:
 
 
 def _priors(model: Model, prior: Sampling | None) -> dict[Cell, tuple[Distribution, Place]]:
-    """The distribution of each constant that a sensitivity file has one for.
-
-    Raises
-    ------
-    ScenarioError
-        If one is not a density, or is of no constant of the model.
-    """
+    """The distribution of each constant that a sensitivity file has one for."""
     found: dict[Cell, tuple[Distribution, Place]] = {}
     faults: list[Fault] = []
     for each in prior.variations if prior else ():
@@ -283,13 +277,7 @@ def _checked(
 
 
 def _bounds(model: Model, wish: _Wish, cell: Cell, prior: tuple[Distribution, Place] | None) -> tuple[float, float]:
-    """Bounds as told, each else that of the prior, else that of the model's range; a prior narrows what is told.
-
-    Raises
-    ------
-    ScenarioError
-        If nothing says where one of them is.
-    """
+    """Bounds as told, each else that of the prior, else that of the model's range; a prior narrows what is told."""
     declared = model.elements[cell.key].range
     ends = prior[0] if prior else declared
     low = wish.low if wish.low is not None or ends is None else ends.minimum

@@ -69,11 +69,6 @@ def sample(
     the steps have doubled, ever more rarely, so that the walk still has the posterior for its limit (Roberts and Rosenthal
     2007, J. Appl. Probab. 44:458-475). `saved` is given the chain after every step; `told` how many more points were
     proposed.
-
-    Raises
-    ------
-    CalibrationError
-        If emcee is not installed.
     """
     emcee = module_of_calibrate("emcee")
     scales = scales_of(problem.parameters)
@@ -180,11 +175,6 @@ def starting_points(
 
     Minima nearly as high as the best one have as many walkers each, since walkers hardly find a mode that none begins in.
     What falls outside is reflected inside. Where a point is impossible another is drawn, ever nearer to its minimum.
-
-    Raises
-    ------
-    CalibrationError
-        If nearly all points around the best one are impossible.
     """
     dice = np.random.default_rng(seed)
     low, high = (np.array([getattr(each, end) for each in problem.parameters]) for end in ("low", "high"))

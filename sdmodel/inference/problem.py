@@ -49,13 +49,7 @@ def make_problem(
     scenario: ScenarioLike | None = None,
     integrator: Integrator | None = None,
 ) -> Problem:
-    """The simulation of a model made ready to be held against series for any values of its free constants.
-
-    Raises
-    ------
-    CalibrationError
-        If there are no observations.
-    """
+    """The simulation of a model made ready to be held against series for any values of its free constants."""
     if not sum(len(each.values) for each in series):
         message = "there is no observation to hold the model against; name series and dates within the run"
         raise CalibrationError(message)
@@ -145,13 +139,7 @@ def _cells(series: Series) -> list[Cell]:
 
 
 def _check_known(model: Model, cell: Cell) -> None:
-    """Whatever a series names must be one number at a time.
-
-    Raises
-    ------
-    CalibrationError
-        If it is not.
-    """
+    """Whatever a series names must be one number at a time."""
     element = model.elements.get(cell.key)
     if element is None or element.kind == "lookup":
         message = f"'{cell.key}' is no variable of the model; correct the formula of the series"
@@ -164,13 +152,7 @@ def _check_known(model: Model, cell: Cell) -> None:
 
 
 def _places(saved: NDArray[np.float64], times: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Behind which saved time each date lies, and how far to the next, from 0 to 1.
-
-    Raises
-    ------
-    CalibrationError
-        If one lies outside the run.
-    """
+    """Behind which saved time each date lies, and how far to the next, from 0 to 1."""
     slack = 1e-9 * max(1.0, float(np.abs(saved).max()))
     outside = times[(times < saved[0] - slack) | (times > saved[-1] + slack)]
     if outside.size:

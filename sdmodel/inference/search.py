@@ -75,13 +75,7 @@ class Search:
 def find_best(
     problem: Problem, *, starts: int = 64, followed: int = FOLLOWED, seed: int = 0, told: Evaluations | None = None
 ) -> Search:
-    """The point of the highest posterior density, from `starts` points of a Latin hypercube and where the constants are.
-
-    Raises
-    ------
-    CalibrationError
-        If no simulation gives finite numbers at any start.
-    """
+    """The point of the highest posterior density, from `starts` points of a Latin hypercube and where the constants are."""
     count = {"points": 0, "failed": 0}
 
     def evaluate(shares: NDArray[np.float64]) -> NDArray[np.float64]:

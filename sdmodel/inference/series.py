@@ -54,13 +54,7 @@ class Series:
     sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Make sure that correlated errors have an order.
-
-        Raises
-        ------
-        ObservationError
-            If two points stand at one time, where their errors would be the same, or one stands before an earlier one.
-        """
+        """Make sure that correlated errors have an order."""
         wrong = np.flatnonzero(np.diff(self.times) <= 0)
         if wrong.size and self.error.correlation > 0:
             at = self.times[wrong[0] + 1]

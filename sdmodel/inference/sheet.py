@@ -52,11 +52,6 @@ def read_rows(
     """The lines of a file with a header, as far as `columns`, which must be there, and `others`, which may; and its faults.
 
     Lines that begin with `#` are comments.
-
-    Raises
-    ------
-    ObservationError
-        If the file cannot be read, or lacks a column: nothing can be said of its lines then.
     """
     name = os.fspath(path)
     lines = list(_lines(read_text(path, error=ObservationError, wanted="a .csv file"), name))

@@ -19,14 +19,15 @@ from .algebra import (
     walk,
 )
 from .arrays import ARRAY_FUNCTIONS, ReadArray, evaluate_arrays
+from .diagram.layout import lay_out
+from .diagram.views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
 from .evaluation import NEXT_TO_ZERO, Start, evaluate
 from .expansion import delay_orders, expand
 from .faults import SETTINGS, faults_of
-from .functions import FUNCTIONS, LOOKUPS, REDUCTIONS, FunctionRow
-from .layout import lay_out
-from .links import Link, Links, find_links
-from .loops import CausalPath, causal_paths, stock_loops
-from .measures import Doubt
+from .feedback.links import Link, Links, find_links
+from .feedback.loops import CausalPath, causal_paths, stock_loops
+from .functions.refused import REFUSED, unknown_function
+from .functions.table import FUNCTIONS, LOOKUPS, REDUCTIONS, FunctionRow
 from .names import display, identifiers, key, nearest
 from .order import TIME, Assignment, Plan, plan, spell
 from .records import (
@@ -41,7 +42,6 @@ from .records import (
     Subscript,
     SubscriptMapping,
 )
-from .refusals import REFUSED, unknown_function
 from .scalars import Scalars, without_subscripts
 from .subscripts import (
     Binding,
@@ -56,8 +56,8 @@ from .subscripts import (
     position,
     resolve,
 )
-from .units import UnitReport, check_units, unit_faults
-from .views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
+from .units.checking import UnitReport, check_units, unit_faults
+from .units.inference import Doubt
 from .wording import digits, quoted, table_points, worded, written
 
 __all__ = [

@@ -12,7 +12,7 @@ from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
 from .algebra import VensimFunction, referred
 from .evaluation import NEXT_TO_ZERO
-from .functions import FUNCTIONS
+from .functions.table import FUNCTIONS
 
 Values = NDArray[np.float64] | np.float64
 ReadArray = Callable[[str, tuple[str, ...]], Any]

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
 
 from .algebra import Numbers, Table, VensimFunction, referred, rewrite
-from .functions import FUNCTIONS, LOOKUPS
+from .functions.table import FUNCTIONS, LOOKUPS
 from .records import Equation, Model, Subscript
 from .subscripts import Binding, Cell, bindings, cells_in, expanded, is_reduction, labels_of, marked, position, resolve
 

@@ -29,7 +29,7 @@ from .algebra import (
     walk,
 )
 from .evaluation import Start, evaluate
-from .functions import FUNCTIONS
+from .functions.table import FUNCTIONS
 from .records import Element, Equation, Kind, Model
 from .sizes import MOST_HIDDEN, count
 from .subscripts import Cell, bindings, expanded, is_reduction, marked

@@ -10,11 +10,11 @@ from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault, ModelError, Place
 from .algebra import Numbers, Table, VensimFunction, referred, walk
-from .functions import LOOKUPS
+from .functions.refused import unknown_function
+from .functions.table import LOOKUPS
 from .names import Guesses, key
 from .order import TIME, plan, spell
 from .records import Element, Equation, Model
-from .refusals import unknown_function
 from .sizes import MOST_CELLS, count, too_many_cells
 from .subscripts import (
     Cell,

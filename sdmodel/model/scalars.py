@@ -10,7 +10,7 @@ from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault, ModelError
 from .algebra import NA, TIME, Numbers, Table, add, multiply, number, rebuild, refer, referred
-from .functions import FUNCTIONS
+from .functions.table import FUNCTIONS
 from .names import display, key
 from .records import Element, Model
 from .subscripts import (  # fmt: skip

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sympy import Expr, Indexed, Symbol
 
 from .algebra import VensimFunction, referred
-from .functions import REDUCTIONS
+from .functions.table import REDUCTIONS
 from .records import Equation, Subscript
 
 Binding = Mapping[str, str]

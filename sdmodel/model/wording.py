@@ -11,7 +11,7 @@ from types import MappingProxyType
 from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
 
 from .algebra import NA, Numbers, Table, VensimFunction, refer, referred
-from .functions import FUNCTIONS
+from .functions.table import FUNCTIONS
 from .records import Model
 
 _PLAIN = re.compile(r"[^\W\d](?:[\w $'.&%#@?]*[\w$'.&%#@?])?")

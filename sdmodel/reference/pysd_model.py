@@ -53,13 +53,7 @@ class PysdModel:
     remarks: list[str]
 
     def variable(self, name: str) -> Variable:
-        """The element of that name, however it is spelt.
-
-        Raises
-        ------
-        ReferenceError
-            If PySD found no such element in the model.
-        """
+        """The element of that name, however it is spelt."""
         found = self.variables.get(key(name))
         if found is None:
             close = nearest(name, [each.name for each in self.variables.values()])
@@ -71,13 +65,7 @@ class PysdModel:
 
 @contextmanager
 def opened(path: Path) -> Iterator[PysdModel]:
-    """PySD's model of a copy of the file, which lasts as long as the context; the file's own folder stays untouched.
-
-    Raises
-    ------
-    ReferenceError
-        If PySD cannot read the model.
-    """
+    """PySD's model of a copy of the file, which lasts as long as the context; the file's own folder stays untouched."""
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         import pysd
@@ -141,13 +129,7 @@ def _variables(engine: Any) -> dict[str, Variable]:
 
 
 def change(model: PysdModel, changes: Sequence[Change]) -> None:
-    """Give constants and lookups other numbers, each in its own units.
-
-    Raises
-    ------
-    ReferenceError
-        If a change does not fit the model as PySD sees it.
-    """
+    """Give constants and lookups other numbers, each in its own units."""
     for each in changes:
         variable = model.variable(each.name)
         new = _lookup(model, variable, each) if each.table is not None else _constant(model, variable, each)

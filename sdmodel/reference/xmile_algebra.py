@@ -62,13 +62,7 @@ _LOOKUPS = {"interpolate": "LOOKUP", "extrapolate": "LOOKUP EXTRAPOLATE", "hold_
 
 
 def expression_of(words: Words, tree: Any) -> Expr:
-    """The expression that a tree of PySD's means.
-
-    Raises
-    ------
-    Unknown
-        If Vensim's language, or this program, cannot say it.
-    """
+    """The expression that a tree of PySD's means."""
     if isinstance(tree, int | float | np.number):
         return _number(float(tree))
     if isinstance(tree, np.ndarray):

@@ -48,13 +48,7 @@ def columns_of(model: Model, sampling: Sampling) -> tuple[Column, ...]:
 
 
 def sampled_columns(model: Model, sampling: Sampling) -> tuple[Column, ...]:
-    """The cells that the columns of a file of samples give, in the order of the file.
-
-    Raises
-    ------
-    ScenarioError
-        With every column that is no constant of the model, or if there is no file.
-    """
+    """The cells that the columns of a file of samples give, in the order of the file."""
     samples = sampling.samples
     if samples is None:
         what = "method F names no file of samples; write its name in the fourth place of the first line"

@@ -55,13 +55,7 @@ class Inputs:
 
 
 def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants | None) -> Inputs:
-    """Constants by name, as a user gives them, over the changes of a scenario.
-
-    Raises
-    ------
-    ScenarioError
-        If a name is not a constant of the model, or a value is not made of numbers that fit it.
-    """
+    """Constants by name, as a user gives them, over the changes of a scenario."""
     inputs = Inputs(dict(fixed))
     given = constants.data_vars if isinstance(constants, xr.Dataset) else constants or {}
     if not isinstance(given, Mapping):

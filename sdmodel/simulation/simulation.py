@@ -93,13 +93,7 @@ _ORDERS: WeakKeyDictionary[Model, tuple[int, ...]] = WeakKeyDictionary()
 
 
 def with_orders(model: Model, inputs: Inputs) -> Model:
-    """The model to compile: the order of a DELAY N is part of its structure, and constants may decide it.
-
-    Raises
-    ------
-    SimulationError
-        If members would have delays of different orders.
-    """
+    """The model to compile: the order of a DELAY N is part of its structure, and constants may decide it."""
     if model not in _ORDERS:
         _ORDERS[model] = delay_orders(model)
     if not _ORDERS[model]:
@@ -115,13 +109,7 @@ def with_orders(model: Model, inputs: Inputs) -> Model:
 
 
 def check_options(model: Model, integrator: str | None, threads: int | None) -> None:
-    """Refuse what is no model, and options that are none.
-
-    Raises
-    ------
-    SimulationError
-        If one of them is.
-    """
+    """Refuse what is no model, and options that are none."""
     if not isinstance(model, Model):
         message = f"{type(model).__name__} is not a model; read one with read_model"
         raise SimulationError(message)

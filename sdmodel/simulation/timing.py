@@ -58,13 +58,7 @@ def _moments(timing: Timing) -> NDArray[np.float64]:
 
 
 def timing_of(plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, object]) -> Timing:
-    """The settings of a run, as the model's equations give them at the start; `given` replaces constants.
-
-    Raises
-    ------
-    SimulationError
-        If they make no run, or differ between members.
-    """
+    """The settings of a run, as the model's equations give them at the start; `given` replaces constants."""
     moving = {each.cell.key for each in plan.step} & set(_NAMES)
     if moving:
         message = f"{_NAMES[min(moving)]} changes during the run, which is not supported; make it a constant"

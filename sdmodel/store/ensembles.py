@@ -177,13 +177,7 @@ def add_members(ensemble: Ensemble, run: xr.Dataset) -> None:
 
 
 def open_ensemble(path: Path) -> xr.Dataset:
-    """The members of a stored ensemble that are done, read from the disk only where they are asked for.
-
-    Raises
-    ------
-    StoreError
-        If there is no such ensemble, or it is damaged, or files of it are missing, or no member is done yet.
-    """
+    """The members of a stored ensemble that are done, read from the disk only where they are asked for."""
     ensemble_record(path)
     try:
         with warnings.catch_warnings():
@@ -255,13 +249,7 @@ def is_ensemble(path: Path) -> bool:
 
 
 def _check_chunks(path: Path, done: int) -> None:
-    """Make sure that no file of the members that are done is missing, which Zarr reads as NaN.
-
-    Raises
-    ------
-    StoreError
-        If one is.
-    """
+    """Make sure that no file of the members that are done is missing, which Zarr reads as NaN."""
     missing = missing_chunks(path, done)
     if missing:
         told = (

@@ -92,13 +92,7 @@ def export_run(
 
 
 def _check_members(run: xr.Dataset, target: Path, *, long: bool) -> None:
-    """Make sure that a text can hold so many members.
-
-    Raises
-    ------
-    StoreError
-        If it cannot.
-    """
+    """Make sure that a text can hold so many members."""
     count, ending = len(_members(run)), target.suffix.lower()
     cure = "write .nc or .zarr, or one member with --member"
     if ending == ".dat" and count > 1:

@@ -29,13 +29,7 @@ AS_STORED: Mapping[str, tuple[Callable[[Any], Any], Any, dict[str, str]]] = {
 
 
 def check_attributes(run: xr.Dataset, target: Path) -> None:
-    """Attributes are texts, numbers, or lists of one of them: what else there is in Python, other readers do not know.
-
-    Raises
-    ------
-    StoreError
-        If one is something else.
-    """
+    """Attributes are texts, numbers, or lists of one of them: what else there is in Python, other readers do not know."""
     holders = {"the run": run.attrs} | {f"'{name}'": each.attrs for name, each in run.variables.items()}
     for holder, attributes in holders.items():
         for name, value in attributes.items():

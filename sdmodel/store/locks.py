@@ -24,13 +24,7 @@ def identity_of(path: Path) -> Identity | None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep other processes from adding to a folder meanwhile; the system forgets the lock of a process that ends.
-
-    Raises
-    ------
-    StoreError
-        If another process adds to it, or has just replaced it, or it cannot be opened.
-    """
+    """Keep other processes from adding to a folder meanwhile; the system forgets the lock of a process that ends."""
     try:
         import fcntl
     except ImportError:  # a system without such locks

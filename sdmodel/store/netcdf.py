@@ -66,13 +66,7 @@ def save_new_run(run: xr.Dataset, folder: str | os.PathLike[str], name: str) -> 
 
 
 def open_netcdf(source: Path) -> xr.Dataset:
-    """The run that a netCDF file holds, read into memory, as it was saved.
-
-    Raises
-    ------
-    StoreError
-        If there is no such file, or it is damaged, or does not hold a run.
-    """
+    """The run that a netCDF file holds, read into memory, as it was saved."""
     if not is_plain_file(source):
         message = f"{source}: there is no such run; `sdmodel runs` lists those there are"
         raise StoreError(message)
@@ -98,13 +92,7 @@ def _length(content: memoryview) -> int:
 
 
 def path_given(path: object) -> Path:
-    """What is given as a path.
-
-    Raises
-    ------
-    StoreError
-        If it is something else.
-    """
+    """What is given as a path."""
     if isinstance(path, str | os.PathLike):
         return Path(path)
     message = f"{path!r}: is no path of a file; give the name of a {SUFFIX} file"

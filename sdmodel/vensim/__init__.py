@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from .changes import read_change, read_scenario, scenario_from_text
-from .comparing import Difference, DifferenceKind, compare_documents
 from .composition import mdl_text
-from .data import Points, read_data
 from .document import Document, read_document
-from .editing import OpenDocument, open_document, split_statement
-from .formatting import compared_text, format_document, reformatted
-from .formulas import read_formula
-from .grids import read_grid
-from .merging import Merge, merge_documents
-from .optimisation import read_optimisation, read_payoff
-from .reader import model_from_text, read_model
-from .samples import read_samples, samples_text
-from .savelist import read_savelist
-from .sensitivity import read_sampling, sampling_of_ranges, sampling_text
-from .sketch import read_sketch, sketch_from_text
-from .writing import scenario_text
+from .edit.editing import OpenDocument, open_document, split_statement
+from .files.changes import read_change, read_scenario, scenario_from_text
+from .files.data import Points, read_data
+from .files.grids import read_grid
+from .files.optimisation import read_optimisation, read_payoff
+from .files.samples import read_samples, samples_text
+from .files.savelist import read_savelist
+from .files.sensitivity import read_sampling, sampling_of_ranges, sampling_text
+from .files.writing import scenario_text
+from .merge.comparing import Difference, DifferenceKind, compare_documents
+from .merge.formatting import compared_text, format_document, reformatted
+from .merge.merging import Merge, merge_documents
+from .read.formulas import read_formula
+from .read.reader import model_from_text, read_model
+from .sketch.reading import read_sketch, sketch_from_text
 
 __all__ = [
     "Difference",

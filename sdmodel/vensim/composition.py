@@ -20,7 +20,7 @@ from ..model import (  # fmt: skip
     table_points,
     written,
 )
-from .sketchlines import sketch_text
+from .sketch.writing import sketch_text
 
 _WIDTH = 80
 _STARS = "*" * 56

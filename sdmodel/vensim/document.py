@@ -12,10 +12,10 @@ from functools import cached_property
 from .. import files
 from ..errors import Fault, ModelError, Place
 from ..model import display, key, nearest
-from .edits import Edit, applied
-from .heads import Head, asked, head_of
-from .layout import standings
-from .segments import Problem, Segment, Span, blanked, cut
+from .edit.edits import Edit, applied
+from .edit.layout import standings
+from .read.heads import Head, asked, head_of
+from .read.segments import Problem, Segment, Span, blanked, cut
 
 _LINE_END = re.compile(r"\r\n?|\n")
 _NO_FIELD = "the new text is not one field; leave out '|', '~' and quotes or braces that are not closed"

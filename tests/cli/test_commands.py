@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sdmodel.cli import main
-from sdmodel.cli.headlines import round_times
+from sdmodel.cli.views.headlines import round_times
 from sdmodel.simulation import simulate
 from sdmodel.store import open_run, save_run
 from sdmodel.vensim import model_from_text, read_model

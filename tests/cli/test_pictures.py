@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from sdmodel.cli.pictures import picture_of
+from sdmodel.cli.views.pictures import picture_of
 from sdmodel.store import open_run
 
 PAGE = "panel,model,label,scale\nThe cup,Tea Temperature,tea,\nThe cup,room temperature,room,\nLoss,heat loss,,\n"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdmodel.model import lay_out
-from sdmodel.model.structure import Flow, Influence, structure_of
+from sdmodel.model.diagram.structure import Flow, Influence, structure_of
 from sdmodel.testing import tiny_model
 from sdmodel.vensim import mdl_text, model_from_text, sketch_from_text
 

@@ -7,9 +7,9 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sdmodel.model.units.signatures import read_rule
 
 from sdmodel.model import FUNCTIONS, check_units, unit_faults
-from sdmodel.model.rules import read_rule
 from sdmodel.testing import block_text, model_text
 from sdmodel.vensim import model_from_text
 

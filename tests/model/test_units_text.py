@@ -8,9 +8,9 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sdmodel.model.units.dimensions import UnitsProblem, combine, parse_units, raised, vocabulary_of
 
 from sdmodel.model import unit_faults
-from sdmodel.model.dimensions import UnitsProblem, combine, parse_units, raised, vocabulary_of
 from sdmodel.testing import block_text, model_text
 from sdmodel.vensim import model_from_text
 

@@ -16,7 +16,7 @@ from sdmodel.vensim import (
     read_document,
     reformatted,
 )
-from sdmodel.vensim.reader import model_of
+from sdmodel.vensim.read.reader import model_of
 
 GAP = st.sampled_from(
     ["", " ", "  ", "\t", "\n", "\n\t", "\r\n\t\t", " \\\n\t\t", "{a note}", " {two\n lines {nested}} "]

@@ -25,7 +25,7 @@ from sdmodel.model import (
 )
 from sdmodel.testing import model_text, tiny_model
 from sdmodel.vensim import model_from_text
-from sdmodel.vensim.grammar import DEPTH
+from sdmodel.vensim.read.grammar import DEPTH
 
 NAMES = ("a", "b c", "größe", "l'été", "x.1", "US$", '"odd | name"', "Plan 9 b")
 DEFINITIONS = "".join(f"{name} = 1 ~~|" for name in NAMES) + "f((0,0),(1,1)) ~~|d: k1, k2 ~~|v[d] = 1, 2 ~~|"

@@ -13,7 +13,7 @@ import pytest
 from sdmodel.errors import ModelError
 from sdmodel.model import Element, key
 from sdmodel.vensim import OpenDocument, open_document, sketch_from_text
-from sdmodel.vensim.spelling import quoted
+from sdmodel.vensim.files.spelling import quoted
 
 CLOCK = {"initial_time", "final_time", "time_step", "saveper"}
 

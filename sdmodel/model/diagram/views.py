@@ -1,0 +1,111 @@
+"""What a model's author drew: views of words and arrows, as records that no drawing is part of yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Literal
+
+from ...errors import Place
+from ..names import key
+from ..records import NOWHERE, Kind
+
+WordKind = Literal["variable", "valve", "cloud", "comment", "control", "picture"]
+Shape = Literal["default", "clear", "box", "round"]
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Lettering:
+    """How a text looks, as far as its author said so: points, and marks such as `B` and `I` for bold and italic."""
+
+    face: str = ""
+    points: float | None = None
+    marks: str = ""
+    colour: Colour | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Something at a place of a view; x grows to the right and y downwards, and both sizes are halves, in the view's units.
+
+    A shape that is left to the default is a box for a stock, and nothing for others. `shadow` marks a variable that is shown once more, away from where it belongs; `attached` a flow's name that goes with its
+    valve; `upright` a valve on a pipe that runs up or down. The lettering has only what differs from the view's.
+    """
+
+    number: int
+    kind: WordKind
+    text: str
+    x: int
+    y: int
+    half_width: int
+    half_height: int
+    shape: Shape = "default"
+    shadow: bool = False
+    attached: bool = False
+    upright: bool = False
+    hidden: bool = False
+    lettering: Lettering = Lettering()
+    border: Colour | None = None
+    fill: Colour | None = None
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """From one word to another, by their numbers: an influence, or with `pipe` a half of a flow, from its valve to its end.
+
+    `form` says how it runs: straight, on the circle through `points[0]`, or from point to point. `polarity` is one letter or
+    none; `head` tells whether the end has an arrow head; `initial` that only the value at the start depends on the cause.
+    """
+
+    number: int
+    source: int
+    target: int
+    form: Literal["straight", "arc", "path"] = "straight"
+    points: tuple[tuple[int, int], ...] = ()
+    pipe: bool = False
+    head: bool = True
+    polarity: str = ""
+    thickness: int = 0
+    delayed: bool = False
+    initial: bool = False
+    hidden: bool = False
+    colour: Colour | None = None
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True)
+class View:
+    """One page of a sketch; `density` is how many of its units make an inch."""
+
+    name: str
+    words: tuple[Word, ...] = ()
+    arrows: tuple[Arrow, ...] = ()
+    lettering: Lettering = Lettering()
+    arrow_colour: Colour | None = None
+    density: int = 96
+    place: Place = NOWHERE
+
+    @cached_property
+    def by_number(self) -> Mapping[int, Word]:
+        """The words by the numbers that arrows call them by."""
+        return MappingProxyType({word.number: word for word in self.words})
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """All views of a model, and of what kind each of its elements is, by key, as far as its equations can be read."""
+
+    path: str
+    sha256: str = ""
+    views: tuple[View, ...] = ()
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: MappingProxyType({}))
+
+    def find(self, name: str) -> View | None:
+        """The first view of that name, spelt as it is or nearly so."""
+        exact = (view for view in self.views if view.name == name)
+        alike = (view for view in self.views if key(view.name) == key(name))
+        return next(exact, None) or next(alike, None)

@@ -1,0 +1,1 @@
+"""Vensim's functions, one row each, and the functions that do not run here."""

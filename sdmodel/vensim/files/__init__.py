@@ -1,0 +1,1 @@
+"""The small files beside a model: scenarios, sensitivity settings, save lists, data, payoffs."""

@@ -1,0 +1,1 @@
+"""Model files compared, merged and formatted, variable by variable."""

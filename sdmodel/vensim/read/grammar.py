@@ -1,0 +1,116 @@
+"""One equation's text to its parse tree, or to what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from .segments import Problem
+
+Node = Any
+"""A tree or a token of lark's; which of them stands where is the grammar's to say, beyond what types can."""
+
+DEPTH = 100
+"""How deep parentheses and functions may nest: far more than people write, far less than would exhaust the stack."""
+
+_NESTING = re.compile(r"[()]")
+_STACKING = re.compile(r"[-+^]|:NOT:", re.IGNORECASE)
+_WORD = re.compile(r"\"[^\"]*\"?|[\w.$']+|:[\w ]*:|\S")
+_TOO_DEEP = f"the equation nests more than {DEPTH} levels deep; split it into several"
+
+
+class SyntaxProblemError(Exception):
+    """The first thing in an equation's text that cannot be read; the caller turns it into a fault of the file."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.what)
+        self.problem = problem
+
+
+@cache
+def _parser() -> Lark:
+    text = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
+    return Lark(text, parser="lalr", lexer="contextual", maybe_placeholders=False)
+
+
+def parse(text: str) -> Node:
+    """The parse tree of a main field whose comments are blanked out; offsets count from its beginning."""
+    if text.count("(") > DEPTH:
+        _check_parentheses(text)
+    try:
+        tree = _parser().parse(text)
+    except UnexpectedInput as error:
+        raise SyntaxProblemError(_problem(error, text)) from None
+    if len(text) > DEPTH and (text.count("(") > DEPTH or len(_STACKING.findall(text)) > DEPTH):
+        _check_depth(tree)
+    return tree
+
+
+def _check_parentheses(text: str) -> None:
+    depth = 0
+    for mark in _NESTING.finditer(text):
+        depth += 1 if mark.group() == "(" else -1
+        if depth > DEPTH:
+            raise SyntaxProblemError(Problem(mark.start(), _TOO_DEEP))
+
+
+def _check_depth(tree: Node) -> None:
+    level = [tree]
+    for _ in range(DEPTH):
+        level = [child for node in level for child in node.children if isinstance(child, Tree)]
+    if level:
+        raise SyntaxProblemError(Problem(_first_offset(level[0]), _TOO_DEEP))
+
+
+def _first_offset(tree: Node) -> int:
+    tokens = tree.scan_values(lambda value: isinstance(value, Token))
+    return next((token.start_pos or 0 for token in tokens), 0)
+
+
+def _problem(error: UnexpectedInput, text: str) -> Problem:
+    """Where reading stopped and what a person would say of it."""
+    length = len(text.rstrip())
+    ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+    offset = length if ended or error.pos_in_stream is None else error.pos_in_stream
+    expected = _expected(error)
+    if offset >= length:
+        return Problem(length, _broken_off(text, expected))
+    found = _WORD.match(text, offset)
+    word = " ".join(found.group().split()) if found else text[offset]
+    return Problem(offset, _misplaced(word, text[:offset], expected))
+
+
+def _expected(error: UnexpectedInput) -> set[str]:
+    if isinstance(error, UnexpectedToken):
+        return set(error.accepts or error.expected)
+    return set(error.allowed or ()) if isinstance(error, UnexpectedCharacters) else set()
+
+
+def _broken_off(text: str, expected: set[str]) -> str:
+    if "NUMBER" not in expected and text.count("(") > text.count(")"):
+        return "a '(' is not closed; add ')'"
+    if "NUMBER" not in expected and text.count("[") > text.count("]"):
+        return "a '[' is not closed; add ']'"
+    before = text.split()
+    return f"the equation breaks off{f' after {before[-1]!r}' if before else ''}; complete it"
+
+
+def _misplaced(word: str, before: str, expected: set[str]) -> str:
+    if word[0] == '"' and not word.strip('" \t\r\n'):
+        if word != '"':
+            return "a name in quotes is empty; write it between them"
+        return "a quoted name is not closed; add the second '\"'"
+    if word == ")" and before.count("(") <= before.count(")"):
+        return "')' closes nothing; remove it or add '('"
+    if "NAME" in expected and word[0] in "*/^,;)]=<>:":
+        return f"something is missing before '{word}'; write a name or a number there"
+    if expected & {"TIMES", "$END"} and (word[0].isalnum() or word[0] in '"(._'):
+        return f"an operator is missing before '{word}'; add one, or put a name with odd characters in quotes"
+    if before.count("(") > before.count(")") and word in {";", "|", "~"}:
+        return f"a '(' is not closed before '{word}'; add ')'"
+    return f"'{word}' cannot stand here; remove it, or put a name with odd characters in quotes"

@@ -1,0 +1,1 @@
+"""The sketch at the end of a model file: reading, changing and writing its records."""
