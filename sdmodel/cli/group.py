@@ -1,4 +1,4 @@
-"""The commands by name, and what becomes of faults: one line each on stderr, and an exit code."""
+"""The commands by name, and how errors end: one line each on stderr, and an exit code."""
 
 from __future__ import annotations
 
@@ -14,45 +14,44 @@ from .. import __version__
 from ..errors import SdmodelError
 
 _COMMANDS = {
-    "run": "Run a model once and store the run.",
-    "runs": "List the stored runs.",
-    "show": "Show one stored run whole.",
-    "rerun": "Make a stored run again from its own record and compare.",
-    "compare": "Tell what differs between stored runs, and when.",
-    "levers": "List what a model lets you change.",
-    "edit": "Change a model's file in place, and nothing else in it.",
-    "check": "Tell every fault and doubt of a model.",
-    "loops": "Find feedback loops and their polarity.",
-    "attribute": "Tell what each lever of a scenario contributes.",
-    "sweep": "Run a grid over the values of levers.",
-    "ensemble": "Simulate many members and tell their spread.",
-    "sensitivity": "Tell which constants matter to an outcome.",
-    "fit": "Tell how well a stored run agrees with observations.",
-    "calibrate": "Find the constants that agree best with data.",
-    "diff": "Tell what differs between two models or revisions.",
-    "fmt": "Lay out a model's text in one form.",
-    "git-install": "Let git compare and merge models by variable.",
-    "plot": "Draw stored runs over time.",
-    "report": "Write one page about stored runs.",
-    "convert": "Write numbers as .csv, .dat, .nc or .zarr, and XMILE as .mdl.",
-    "expand": "Write a model without subscripts, for Vensim PLE.",
-    "diagram": "Draw the stock-and-flow diagrams of a model.",
+    "run": ("run", "Run a model once and store the run."),
+    "runs": ("stored", "List the stored runs."),
+    "show": ("stored", "Show a stored run in full."),
+    "rerun": ("stored", "Repeat a stored run and compare."),
+    "compare": ("compare", "Compare stored runs."),
+    "levers": ("model", "List what you can change in a model."),
+    "edit": ("edit", "Change a model file in place."),
+    "check": ("model", "List the errors and doubts of a model."),
+    "loops": ("model", "Find feedback loops and their polarity."),
+    "attribute": ("attribute", "Find what each lever of a scenario contributes."),
+    "sweep": ("sweep", "Run a grid over the values of levers."),
+    "ensemble": ("ensemble", "Run many members with sampled constants."),
+    "sensitivity": ("sensitivity", "Rank constants by their effect on an outcome."),
+    "fit": ("fit", "Compare a stored run with observations."),
+    "calibrate": ("calibrate", "Find the constants that agree best with data."),
+    "diff": ("git", "Compare two models or revisions by variable."),
+    "fmt": ("edit", "Write a model's text in a standard layout."),
+    "git-install": ("git", "Let git compare and merge models by variable."),
+    "plot": ("plot", "Plot stored runs over time."),
+    "report": ("plot", "Write an HTML page about stored runs."),
+    "convert": ("convert", "Convert runs to other formats, and XMILE to .mdl."),
+    "expand": ("convert", "Write a model without subscripts, for Vensim PLE."),
+    "diagram": ("diagram", "Draw the stock-and-flow diagrams of a model."),
+    "git-text": ("git", ""),
+    "merge-file": ("git", ""),
 }
-_PLUMBING = ("git-text", "merge-file")
-"""Commands that git calls, and nobody types."""
-_MODULES = {"expand": "scalars"}
-"""The modules of commands whose name means something else in the package too."""
-_DONE, _FAULT, _INTERRUPTED = 0, 1, 130
+"""The module and the short help of each command; git calls those without one."""
+_DONE, _ERROR, _INTERRUPTED = 0, 1, 130
 
 
 class _Commands(click.Group):
-    """A group that imports the module of a command only when that command is asked for."""
+    """A group that imports a command only when it is used."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
-        if cmd_name not in _COMMANDS and cmd_name not in _PLUMBING:
+        if cmd_name not in _COMMANDS:
             return None
-        module = _MODULES.get(cmd_name, cmd_name.replace("-", "_"))
-        command: click.Command = importlib.import_module(f".commands.{module}", __package__).command
+        module = importlib.import_module(f".commands.{_COMMANDS[cmd_name][0]}", __package__)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
@@ -62,7 +61,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # a reader that has seen enough; click would end with a fault
+        except BrokenPipeError:  # the reader has seen enough; click would exit with an error
             return _DONE
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
@@ -71,33 +70,33 @@ class _Commands(click.Group):
 
 
 def _exit_code(work: Callable[[], object]) -> int:
-    """What the work ends with; only what is not the user's fault keeps its traceback."""
+    """The exit code of the work; only errors that are not the user's keep their traceback."""
     try:
         result = work()
         sys.stdout.flush()
-    except SdmodelError as fault:
-        click.echo(str(fault), err=True)
-        return _FAULT
-    except click.ClickException as fault:
-        fault.show()
-        return fault.exit_code
+    except SdmodelError as error:
+        click.echo(str(error), err=True)
+        return _ERROR
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return _INTERRUPTED
     except OSError as cause:
-        if cause.filename is not None:  # files are told of by who writes them
+        if cause.filename is not None:  # errors of files are reported where files are written
             raise
         if isinstance(cause, BrokenPipeError):
             return _DONE
         click.echo(f"stdout: cannot be written ({cause.strerror}); send it elsewhere", err=True)
-        return _FAULT
+        return _ERROR
     finally:
-        _drop_unwritten()
+        _discard_unwritten()
     return result if isinstance(result, int) else _DONE
 
 
-def _drop_unwritten() -> None:
-    """What stdout does not take must not complain again when Python ends."""
+def _discard_unwritten() -> None:
+    """Keep Python from complaining again at exit about output that stdout does not accept."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -106,15 +105,15 @@ def _drop_unwritten() -> None:
 
 @click.group(
     cls=_Commands,
-    commands={name: click.Command(name, short_help=told) for name, told in _COMMANDS.items()},
+    commands={name: click.Command(name, short_help=text) for name, (_, text) in _COMMANDS.items() if text},
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: sdmodel run -c models/scenarios/power-first.cin --plot",
 )
 @click.version_option(__version__)
 def main() -> None:
-    """Run system dynamics models written for Vensim, and keep every run.
+    """Run system dynamics models written for Vensim, and store every run.
 
-    MODEL is a .mdl file; without it, models/ai_compute.mdl is taken, from the working directory or the nearest folder
-    above that has it, else the copy installed with the package. Runs are kept in the folder `runs` beside that `models`
-    folder, or in the working directory where there is none; --runs names another.
+    MODEL is a .mdl file. Without it, models/ai_compute.mdl is used, from the working directory or the nearest folder above
+    that has it, else the copy installed with the package. Runs are stored in the folder `runs` beside that `models` folder,
+    or in the working directory if there is none; --runs names another.
     """

@@ -36,6 +36,12 @@ SAVEPER = 0.5 ~ Year ~ |
 Command = Callable[..., Result]
 
 
+@pytest.fixture(autouse=True)
+def _wide_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print tables as wide as they are, whatever terminal the tests run in."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def tea(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose only model is a cup of tea, as the working directory."""

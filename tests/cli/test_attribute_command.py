@@ -44,8 +44,8 @@ def test_without_names_the_headlines_are_told_in_short(tea, policy, sdmodel):
     """One line a variable, with what does most."""
     done = sdmodel("attribute", "-c", policy)
     assert done.exit_code == 0, done.output
-    assert "most by" in done.stdout
-    assert "named with --on" in done.stderr
+    assert "largest contributions" in done.stdout
+    assert "name variables with --on" in done.stderr
 
 
 def test_figures_are_drawn_and_nothing_is_overwritten(tea, policy, sdmodel):
@@ -81,7 +81,7 @@ def test_a_stored_attribution_is_listed_shown_and_drawn(tea, policy, sdmodel):
     assert (tea / "runs" / "x.png").exists()
     rerun = sdmodel("rerun", "x")
     assert rerun.exit_code == 1
-    assert "is an attribution and no run" in rerun.stderr
+    assert "is an attribution, not a run" in rerun.stderr
 
 
 def test_a_value_outside_its_range_is_told_and_run_all_the_same(tea, sdmodel):
@@ -97,7 +97,7 @@ REFUSED = {
     "no group": (["attribute", "--set", "room temperature=80", "--group", "x"], '"NAME=LEVER,LEVER"'),
     "a group of nothing": (["attribute", "--set", "room temperature=80", "--group", "x=cooling time"], "does not move"),
     "a date outside": (["attribute", "--set", "room temperature=80", "--at", "2050"], "outside the run"),
-    "no date": (["attribute", "--set", "room temperature=80", "--at", "soon"], "is no date"),
+    "no date": (["attribute", "--set", "room temperature=80", "--at", "soon"], "is not a date"),
     "members of nothing": (["attribute", "--set", "room temperature=80", "-n", "5"], "-e FILE.vsc"),
     "an unknown variable": (["attribute", "--set", "room temperature=80", "--on", "Te Temperature"], "did you mean"),
 }

@@ -326,7 +326,7 @@ def test_a_series_can_be_chosen_by_name(observed: Path, sdmodel):
     assert [each["name"] for each in both["series"]] == ["tea", "loss"]
     assert [each["name"] for each in one["series"]] == ["tea"]
     wrong = sdmodel("calibrate", *FREE, "--on", "tee")
-    assert wrong.stderr == "--on: 'tee' is no series; did you mean 'tea'?\n"
+    assert wrong.stderr == "--on: 'tee' is not a series; did you mean 'tea'?\n"
 
 
 def test_a_bound_that_binds_is_told(observed: Path, sdmodel):

@@ -72,8 +72,8 @@ def test_the_exit_code_is_one_for_an_error_and_if_strict_for_a_warning(
 @pytest.mark.parametrize(
     ("old", "new", "note"),
     [
-        ("heat loss = (", "heat loss = ((", "cannot be read, so that nothing else was checked"),
-        ("SAVEPER = 0.5", "SAVEPER = 0.3", "does not run, so that only its text was checked"),
+        ("heat loss = (", "heat loss = ((", "cannot be read, so nothing else was checked"),
+        ("SAVEPER = 0.5", "SAVEPER = 0.3", "does not run, so only its text was checked"),
     ],
 )
 def test_what_was_not_checked_is_told(old: str, new: str, note: str, tea: Path, sdmodel):

@@ -75,7 +75,7 @@ def test_save_limits_what_is_stored(tea: Path, sdmodel):
 def test_run_draws_what_it_prints(tea: Path, sdmodel):
     """The figure stands beside the run."""
     done = sdmodel("run", "--plot", "--name", "a")
-    assert "drawn in runs/a.png" in done.stdout
+    assert "plotted in runs/a.png" in done.stdout
     assert (tea / "runs" / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -234,7 +234,7 @@ def test_runs_without_a_common_headline_need_a_choice(tea: Path, sdmodel):
     (tea / "other.mdl").write_text((tea / "models" / "ai_compute.mdl").read_text("utf-8").replace("Tea Temp", "Temp"))
     sdmodel("run", "other.mdl", "--name", "b")
     done = sdmodel("plot", "a", "b")
-    assert (done.exit_code, done.stderr) == (1, "the runs share no headline; choose with --on\n")
+    assert (done.exit_code, done.stderr) == (1, "the runs share no headline variable; choose with --on\n")
 
 
 def test_a_change_without_its_quotes_is_shown_with_them(tea: Path, sdmodel):
@@ -280,11 +280,11 @@ def test_plot_draws_several_runs_on_what_is_asked(tea: Path, sdmodel):
     for name, room in (("a", 50), ("b", 60)):
         sdmodel("run", "--name", name, "--set", f"room temperature = {room}")
     done = sdmodel("plot", "a", "b", "--on", "heat loss", "-o", "both.svg")
-    assert (done.exit_code, done.stdout) == (0, "drawn in both.svg\n")
+    assert (done.exit_code, done.stdout) == (0, "plotted in both.svg\n")
     again = sdmodel("plot", "a", "b", "-o", "both.svg")
     told = "both.svg: exists already; name another with -o, or --force to replace it\n"
     assert (again.exit_code, again.stderr) == (1, told)
-    assert sdmodel("plot", "a", "b").stdout == "drawn in runs/a+b.png\n"
+    assert sdmodel("plot", "a", "b").stdout == "plotted in runs/a+b.png\n"
     assert "did you mean 'heat loss'" in sdmodel("plot", "a", "--on", "heat los").stderr
 
 
@@ -307,7 +307,7 @@ def test_plot_draws_several_runs_on_what_is_asked(tea: Path, sdmodel):
         (["levers", "nowhere.mdl"], r"nowhere\.mdl: .*; "),
         (["levers", "ai_compute.mdl"], r"^ai_compute\.mdl: .*; did you mean models/ai_compute\.mdl\?$"),
         (["run", "-c", "cold"], r"^cold: .*; did you mean models/scenarios/cold\.cin\?$"),
-        (["levers", "notes.md"], r"^notes\.md: is not a Vensim model: .*; name a \.mdl file$"),
+        (["levers", "notes.md"], r"^notes\.md: not a Vensim model: .*; name a \.mdl file$"),
     ],
 )
 @pytest.mark.usefixtures("tea")

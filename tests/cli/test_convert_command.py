@@ -69,10 +69,10 @@ def test_a_member_of_an_ensemble_is_a_run_of_its_own(tea, sdmodel):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("convert", "base", "-o", "x.xls"), "choose one of these endings"),
-        (("convert", "-o", "x.mdl"), "`sdmodel expand` writes it without subscripts"),
+        (("convert", "base", "-o", "x.xls"), "unknown format; numbers go into .csv"),
+        (("convert", "-o", "x.mdl"), "`sdmodel expand` writes a Vensim model without subscripts"),
         (("convert", "nobody", "-o", "x.csv"), "is not in"),
-        (("convert", "base", "-o", "x.csv", "--set", "a=1"), "go with a model"),
+        (("convert", "base", "-o", "x.csv", "--set", "a=1"), "are for a model; a stored run cannot be changed"),
         (("expand", "-o", "x.txt"), "ends in .mdl"),
     ],
 )

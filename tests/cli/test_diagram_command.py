@@ -32,7 +32,7 @@ def cup(tea: Path) -> Path:
 def test_a_view_is_drawn_where_it_is_told(cup: Path, sdmodel):
     """The format follows the name of the file."""
     done = sdmodel("diagram", "--view", "cup", "-o", "cup.svg")
-    assert (done.exit_code, done.stdout) == (0, "drawn in cup.svg\n")
+    assert (done.exit_code, done.stdout) == (0, "plotted in cup.svg\n")
     text = (cup / "cup.svg").read_text("utf-8")
     assert "<svg" in text
     assert 'id="variable-2-box"' in text
@@ -63,7 +63,7 @@ def test_views_of_one_name_get_files_of_their_own(tea: Path, sdmodel):
 def test_the_only_view_needs_no_name(tea: Path, sdmodel):
     """A file's equations need not be sound."""
     (tea / "one.mdl").write_text("a = * 2 ~~|\n" + _drawn(("A", (ROOM,))))
-    assert sdmodel("diagram", "one.mdl").stdout == "drawn in one-A.png\n"
+    assert sdmodel("diagram", "one.mdl").stdout == "plotted in one-A.png\n"
 
 
 def test_nothing_is_replaced_without_force(cup: Path, sdmodel):
@@ -136,7 +136,7 @@ def test_a_view_shows_the_values_of_a_run_or_its_change(cup: Path, sdmodel):
     [
         (("--at", "2024"), "goes with --run"),
         (("--run", "base", "--at", "2050"), "outside the run"),
-        (("--run", "base", "--at", "soon"), "is no date"),
+        (("--run", "base", "--at", "soon"), "is not a date"),
         (("--run", "bse"), "did you mean 'base'?"),
         (("--run", "base", "--run", "base", "--run", "base"), "twice"),
     ],
@@ -154,8 +154,8 @@ def test_a_model_without_a_sketch_gets_a_layout(tea: Path, sdmodel):
     """Which is told; it can be coloured like any other."""
     sdmodel("run", "--name", "base")
     done = sdmodel("diagram", "-o", "tea.svg", "--run", "base")
-    assert (done.exit_code, done.stdout) == (0, "drawn in tea.svg\n")
-    assert "its diagram is laid out anew" in done.stderr
+    assert (done.exit_code, done.stdout) == (0, "plotted in tea.svg\n")
+    assert "so its diagram gets a new layout" in done.stderr
     assert "flow-" in (tea / "tea.svg").read_text("utf-8")
     listed = json.loads(sdmodel("diagram", "--list", "--json").stdout)
     assert listed == [{"view": "View 1", "variables": 4, "shown again": 0, "flows": 1, "influences": 3}]

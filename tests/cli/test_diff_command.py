@@ -94,7 +94,7 @@ def test_a_model_that_does_not_run_leaves_the_numbers_out(tea, sdmodel):
     assert done.exit_code == 0
     assert "equation" in done.stdout
     assert "date" not in done.stdout
-    assert "broken.mdl does not run, so that no numbers are compared: " in done.stderr
+    assert "broken.mdl does not run, so no numbers are compared: " in done.stderr
 
 
 def test_long_texts_show_the_words_that_differ(tea, sdmodel):
@@ -112,7 +112,7 @@ def test_long_texts_show_the_words_that_differ(tea, sdmodel):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("nosuch",), "nosuch: is neither a file nor a revision that git knows"),
+        (("nosuch",), "nosuch: is neither a file nor a git revision"),
         (("HEAD:no.mdl", "HEAD"), "HEAD:no.mdl: git has no such file there; write REV:path"),
         (("no.mdl",), "no.mdl: there is no such file"),
         (("models",), "models: this is a directory; name the .mdl file in it"),
@@ -131,7 +131,7 @@ def test_what_git_does_not_have_is_told_in_one_line(repository, sdmodel, words, 
 def test_outside_of_git_and_without_git_files_are_compared(tea, sdmodel, monkeypatch):
     """Two files need no git; a revision without it is told so."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tea.parent))
-    assert "this is no git repository; name two files" in sdmodel("diff", "HEAD").stderr
+    assert "this is not a git repository; name two files" in sdmodel("diff", "HEAD").stderr
     monkeypatch.setenv("PATH", "")
     assert sdmodel("diff", "HEAD").stderr == "git: is not installed; install it, or name two files\n"
     assert sdmodel("diff", str(MODEL), str(MODEL)).exit_code == 0

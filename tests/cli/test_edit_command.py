@@ -35,7 +35,7 @@ def test_an_edit_changes_its_bytes_and_says_what_takes_it_back(tea: Path, sdmode
     assert done.stdout == f"saved in {MODEL}\n"
     assert _bytes(tea) == old.replace(before, after)
     assert _bytes(tea) != old
-    back = done.stderr.removeprefix("back by: sdmodel ")
+    back = done.stderr.removeprefix("undo with: sdmodel ")
     assert sdmodel(*shlex.split(back)).exit_code == 0
     assert _bytes(tea) == old
 
@@ -64,7 +64,7 @@ def test_a_dry_run_prints_a_diff_and_changes_nothing(tea: Path, sdmodel):
     assert sdmodel("edit", "set", "cooling time = 4", "-o", "new.mdl").exit_code == 1
     assert sdmodel("edit", "set", "cooling time = 4", "-o", "new.mdl", "--force").exit_code == 0
     assert b"cooling time = 4 ~" in Path("new.mdl").read_bytes()
-    assert sdmodel("edit", "set", "cooling time = 2.5").stderr.endswith("nothing is changed\n")
+    assert sdmodel("edit", "set", "cooling time = 2.5").stderr.endswith("nothing changed\n")
 
 
 def test_an_element_is_added_in_its_authors_way_and_taken_out_again(tea: Path, sdmodel):
@@ -112,7 +112,7 @@ def test_a_block_moves_to_another_group(tea: Path, sdmodel):
         (["remove", "room temperature"], 1, "is used by 'heat loss'; change"),
         (["rename", "room temperature", "heat loss"], 1, "is taken at"),
         (["comment", "cooling time", "a|b"], 1, "cannot hold '|'"),
-        (["range", "cooling time", "x", "1"], 1, "'x' is no number"),
+        (["range", "cooling time", "x", "1"], 1, "'x' is not a number"),
         (["range", "cooling time", "1"], 2, "give a minimum and a maximum, or --none"),
         (["range", "cooling time"], 2, "give a minimum and a maximum, or --none"),
         (["add", "x = 1", "--view", "Main"], 1, "there is no view 'Main'"),

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from sdmodel.cli.views.spread import levels_of
+from sdmodel.cli.views.members import levels_of
 from sdmodel.store import open_run
 
 Command = Callable[..., Result]
@@ -52,8 +52,8 @@ def test_an_ensemble_is_drawn_stored_and_told(cup: Path, sdmodel: Command):
     assert [line.split("  ")[0].strip() for line in lines[2:4]] == ["Tea Temperature", ""]
     assert "90 % of members" in done.stdout
     assert "Tea Temperature < 100" in done.stdout
-    assert re.search(r"40 members \(multivariate, seed 7\) in .* s, .* a second", done.stdout)
-    assert lines[-2:] == ["stored as runs/cup.zarr", "drawn in runs/cup.png"]
+    assert re.search(r"40 members \(multivariate, seed 7\) in .* s, .* per second", done.stdout)
+    assert lines[-2:] == ["stored as runs/cup.zarr", "plotted in runs/cup.png"]
     assert Path("runs/cup.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -76,7 +76,7 @@ def test_what_is_set_and_drawn_is_told(cup: Path, sdmodel: Command):
     """What is drawn holds, and a change that counts for nothing is named; another is not."""
     change = ("--set", "cooling time=3")
     told = sdmodel("ensemble", "-e", "cup.vsc", *change).stderr
-    assert "'cooling time': drawn for each member, whatever the scenario or --set says" in told
+    assert "'cooling time': sampled for each member, whatever the scenario or --set says" in told
     assert np.unique(open_run("runs/cup.zarr")["cooling_time"]).size == 40
     for text in ("4,M,7\nroom temperature=RANDOM_UNIFORM(60,70)\n", DRAWN.replace("M", "U", 1)):
         (cup / "other.vsc").write_text(text, "utf-8")
@@ -87,7 +87,7 @@ def test_what_is_set_and_drawn_is_told(cup: Path, sdmodel: Command):
     ("words", "told"),
     [
         (["--on", "Stock[hihg]"], "--on: 'Stock' has no label 'hihg'; did you mean 'high'?"),
-        (["--on", "rate[high]"], "--on: 'rate' has 0 subscripts, not 1; write as many"),
+        (["--on", "rate[high]"], "--on: 'rate' has 0 subscripts, not 1; give as many labels"),
         (["--where", "Stock[hihg] > 1"], "--where: 'Stock' has no label 'hihg'; did you mean 'high'?"),
     ],
 )
@@ -117,7 +117,7 @@ def test_without_a_file_uncertainties_are_drawn_over_their_ranges(cup: Path, sdm
     model.write_text(model.read_text("utf-8").replace("[0.5,?]", "[0.5,4]"), "utf-8")
     done = sdmodel("ensemble", "-n", "300", "--seed", "3")
     assert "1 constants" not in done.stderr
-    assert "1 constant of the group Uncertainties is drawn evenly over its range" in done.stderr
+    assert "1 constant is sampled uniformly over the ranges in the group Uncertainties" in done.stderr
     times = open_run("runs/ai_compute.zarr")["cooling_time"].values
     assert times.size == 300
     assert 0.5 <= times.min() < 0.6
@@ -143,7 +143,7 @@ def test_unnamed_ensembles_are_numbered_and_named_ones_are_not_overwritten(cup: 
     refused = sdmodel("ensemble", "-e", "cup.vsc", "--name", "cup")
     assert refused.exit_code == 1
     assert refused.stderr == (
-        "runs/cup.zarr: exists already; choose another --name, --resume to go on with it, or --force to replace it\n"
+        "runs/cup.zarr: exists already; choose another --name, --resume to continue it, or --force to replace it\n"
     )
     assert sdmodel("ensemble", "-e", "cup.vsc", "--name", "cup", "-n", "3", "--force").exit_code == 0
     assert open_run("runs/cup.zarr").sizes["member"] == 3
@@ -157,7 +157,7 @@ def test_an_ensemble_goes_on_by_the_command_that_began_it(cup: Path, sdmodel: Co
     assert sdmodel("ensemble", "-e", "cup.vsc", "--name", "a").exit_code == 0
     again = sdmodel("ensemble", "-e", "cup.vsc", "--name", "a", "--resume")
     assert again.exit_code == 0, again.output
-    assert "40 members (multivariate, seed 7), all of them there before" in again.stdout
+    assert "40 members (multivariate, seed 7), all stored before" in again.stdout
     other = sdmodel("ensemble", "-e", "cup.vsc", "--name", "a", "--resume", "--set", "room temperature=60", "--on", "heat loss")  # fmt: skip
     assert other.exit_code == 1
     assert other.stderr.startswith("runs/a.zarr: cannot go on, the changes and the list of what is saved differ from")
@@ -195,7 +195,7 @@ def test_ensembles_are_listed_shown_drawn_and_made_again(cup: Path, sdmodel: Com
     whole = _json(sdmodel("show", "many", "--json"))
     assert [each["name"] for each in whole["constants"]] == ["cooling time", "room temperature"]
     drawn = sdmodel("plot", "many", "base", "--spaghetti", "5", "--log", "-o", "both.png")
-    assert (drawn.exit_code, drawn.stdout) == (0, "drawn in both.png\n")
+    assert (drawn.exit_code, drawn.stdout) == (0, "plotted in both.png\n")
     again = sdmodel("rerun", "many")
     assert (again.exit_code, again.stdout) == (0, "run 'many': all 3 variables are equal in 40 of 40 members, to the last digit\n")  # fmt: skip
     for count in (1, 2, 7):
@@ -251,8 +251,8 @@ def test_members_that_are_not_finite_are_told(tea: Path, sdmodel: Command):
     count = open_run("runs/wild.zarr").attrs["members_not_finite"]
     assert 0 < count < 400
     assert f"{count} of 400 members have values that are not finite: " in done.stderr
-    assert "these values take no part" in done.stderr
-    assert re.search(r"of 'Tea Temperature' up to \d+ members are not finite", done.stderr)
+    assert "these values are left out" in done.stderr
+    assert re.search(r"'Tea Temperature': up to \d+ members are not finite", done.stderr)
     assert f"'Tea Temperature > 80': {count} of 400 members have no number at some time and do not count" in done.stderr
     for words in (["show", "wild"], ["plot", "wild"]):
         assert f"{count} of 400 members" in sdmodel(*words).stderr
@@ -270,8 +270,8 @@ def test_members_that_are_not_finite_are_told(tea: Path, sdmodel: Command):
         (["-e", "cup.vsc", "--memory", "x"], 1, "memory is 'x'; write a size like '1GiB'"),
         (["-e", "cup.vsc", "--name", "a/b"], 1, "is not a name for a file"),
         (["-e", "cup.vsc", "--runs", "cup.vsc"], 1, "cannot hold runs"),
-        (["-e", "cup.vsc", "--bands", "0"], 2, "write per cents between 0 and 100"),
-        (["-e", "cup.vsc", "--bands", "a,b"], 2, "write per cents between 0 and 100"),
+        (["-e", "cup.vsc", "--bands", "0"], 2, "is not a list of percentages between 0 and 100"),
+        (["-e", "cup.vsc", "--bands", "a,b"], 2, "is not a list of percentages between 0 and 100"),
         (["-e", "cup.vsc", "-n", "0"], 2, "x>=1"),
     ],
 )
@@ -331,14 +331,14 @@ def test_an_interruption_says_how_the_ensemble_goes_on(cup: Path, project: Path,
         _, told = process.communicate()
     assert process.returncode == 130
     assert re.fullmatch(
-        r"runs/big\.zarr: ([\d,]+) of 2,000,000 members are stored; the same with --name big --resume goes on\n+"
+        r"runs/big\.zarr: ([\d,]+) of 2,000,000 members are stored; the same command with --name big --resume runs the rest\n+"
         r"interrupted\n",
         told,
     )
     done = open_run("runs/big.zarr").sizes["member"]
     assert done >= 3 * 4096
     shown = sdmodel("show", "big")
-    assert f"{done:,} of 2,000,000 members are stored; `sdmodel ensemble ... --resume` goes on" in shown.stderr
+    assert f"{done:,} of 2,000,000 members are stored; `sdmodel ensemble ... --resume` runs the rest" in shown.stderr
     assert f"{done} of 2000000" in sdmodel("runs").stdout
 
 

@@ -89,10 +89,10 @@ def test_other_files_are_named(measured: Path, sdmodel):
 def test_a_figure_is_drawn_once(measured: Path, sdmodel):
     """Only `--force` replaces it, and it is told before any work."""
     done = sdmodel("fit", "base", "--plot")
-    assert done.stdout.endswith("drawn in runs/base-fit.png\n")
+    assert done.stdout.endswith("plotted in runs/base-fit.png\n")
     assert (measured / "runs" / "base-fit.png").read_bytes().startswith(b"\x89PNG")
     again = sdmodel("fit", "base", "--plot")
-    assert (again.exit_code, again.stderr) == (1, "runs/base-fit.png: exists already; --force replaces it\n")
+    assert (again.exit_code, again.stderr) == (1, "runs/base-fit.png: exists already; move it away, or --force to replace it\n")
     assert sdmodel("fit", "base", "--plot", "--force").exit_code == 0
 
 
@@ -137,7 +137,7 @@ def test_bands_that_are_no_percentages_are_wrong_usage(measured: Path, sdmodel, 
     """The exit code is 2."""
     done = sdmodel("fit", "base", "--bands", bands)
     assert done.exit_code == 2
-    assert "is no list of percentages between 0 and 100" in done.stderr
+    assert "is not a list of percentages between 0 and 100" in done.stderr
 
 
 def test_a_series_can_be_chosen_by_name(measured: Path, sdmodel):
@@ -146,7 +146,7 @@ def test_a_series_can_be_chosen_by_name(measured: Path, sdmodel):
     assert [each["name"] for each in told["series"]] == ["tea"]
     wrong = sdmodel("fit", "base", "--on", "tee")
     assert wrong.exit_code == 1
-    assert wrong.stderr == "--on: 'tee' is no series; did you mean 'tea'?\n"
+    assert wrong.stderr == "--on: 'tee' is not a series; did you mean 'tea'?\n"
 
 
 def test_what_a_run_was_stored_without_is_left_out_and_told(measured: Path, sdmodel):
@@ -160,4 +160,4 @@ def test_what_a_run_was_stored_without_is_left_out_and_told(measured: Path, sdmo
     assert sdmodel("run", "--name", "part", "--save", "few.lst").exit_code == 0
     done = sdmodel("fit", "part", "--json")
     assert [each["name"] for each in _json(done)["series"]] == ["loss"]
-    assert done.stderr == "'tea': left out, run 'part' was stored without what it is about\n"
+    assert done.stderr == "'tea': left out, since run 'part' was stored without its variables\n"

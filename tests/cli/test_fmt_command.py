@@ -15,10 +15,10 @@ def test_the_file_that_is_named_is_rewritten_once(tea, sdmodel):
     wanted = format_document(read_document(MODEL))
     done = sdmodel("fmt", str(MODEL))
     assert (done.exit_code, done.stdout) == (0, "")
-    assert "blocks laid out anew" in done.stderr
+    assert "blocks rewritten" in done.stderr
     assert MODEL.read_text("utf-8") == wanted
     before = MODEL.stat().st_mtime_ns
-    assert "is in canonical form" in sdmodel("fmt", str(MODEL)).stderr
+    assert "is in standard form" in sdmodel("fmt", str(MODEL)).stderr
     assert MODEL.stat().st_mtime_ns == before
 
 
@@ -40,7 +40,7 @@ def test_a_check_lists_the_blocks_with_their_places(tea, sdmodel):
     done = sdmodel("fmt", "--check")
     assert done.exit_code == 1
     line = text[: text.index("cooling time =\n")].count("\n") + 1
-    assert done.stdout == f"{MODEL}:{line}:1: 'cooling time' is laid out otherwise\n"
+    assert done.stdout == f"{MODEL}:{line}:1: 'cooling time' has another layout\n"
     told = json.loads(sdmodel("fmt", "--check", "--json").stdout)
     assert told["blocks"] == [{"name": "cooling time", "place": f"{MODEL}:{line}:1"}]
     assert (told["differs"], told["written"]) == (True, False)

@@ -145,7 +145,7 @@ def test_outside_of_a_repository_it_is_told_what_to_do(tmp_path, monkeypatch, sd
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     done = sdmodel("git-install")
     assert done.exit_code == 1
-    assert "is in no git repository" in done.stderr
+    assert "is not in a git repository" in done.stderr
 
 
 def test_what_git_calls_is_not_in_the_list_of_commands(sdmodel):

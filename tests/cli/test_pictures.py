@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from sdmodel.cli.views.pictures import picture_of
+from sdmodel.cli.views.run_figures import figure_of
 from sdmodel.store import open_run
 
 PAGE = "panel,model,label,scale\nThe cup,Tea Temperature,tea,\nThe cup,room temperature,room,\nLoss,heat loss,,\n"
@@ -39,7 +39,7 @@ def measured(page: Path) -> Path:
 
 def _picture(folder: Path, *runs: str, **options: Any) -> Figure:
     paths = [folder / "runs" / f"{name}.nc" for name in runs]
-    return picture_of({path: open_run(path) for path in paths}, **options)
+    return figure_of({path: open_run(path) for path in paths}, **options)
 
 
 def _titles(figure: Figure) -> list[str]:
@@ -57,7 +57,7 @@ def test_a_run_draws_the_page_beside_its_model(page: Path, sdmodel):
 
 
 def test_observations_beside_the_model_are_points_with_their_sources(measured: Path, sdmodel):
-    """Series about a variable by itself are drawn in its panel; a series about a formula is nowhere."""
+    """Series about a variable by itself are plotted in its panel; a series about a formula is nowhere."""
     assert sdmodel("run", "--plot", "--name", "a").stderr == ""
     figure = _picture(measured, "a")
     cup, loss = figure.axes
@@ -95,7 +95,7 @@ def test_what_a_run_was_stored_without_is_left_out_of_the_page_and_told(page: Pa
     (page / "few.lst").write_text("heat loss\n", "utf-8")
     done = sdmodel("run", "--plot", "--save", "few.lst", "--name", "few")
     assert done.exit_code == 0
-    assert "left out, for not all runs have them: Tea Temperature, room temperature" in done.stderr
+    assert "left out, since not all runs have them: Tea Temperature, room temperature" in done.stderr
     assert _titles(_picture(page, "few")) == ["Loss"]
     (page / "models" / "ai_compute.figure.csv").write_text("panel,model\nA,no such\n", "utf-8")
     assert _titles(_picture(page, "few")) == ["heat loss"]
@@ -116,5 +116,5 @@ def test_observations_with_faults_are_told_and_not_drawn(measured: Path, sdmodel
     (measured / "models" / "ai_compute.series.csv").write_text("name,model\n", "utf-8")
     done = sdmodel("run", "--plot", "--name", "a")
     assert done.exit_code == 0
-    assert "no observations are drawn: models/ai_compute.series.csv:1:1: there is no column 'data'" in done.stderr
+    assert "observations are not plotted: models/ai_compute.series.csv:1:1: there is no column 'data'" in done.stderr
     assert "Observed" not in _picture(measured, "a").get_supxlabel()

@@ -40,7 +40,7 @@ def test_a_tornado_is_told_as_a_table_the_largest_swing_first(tea: Path, sdmodel
     assert done.stderr == "11 runs\n"
     lines = done.stdout.splitlines()
     assert lines[0].startswith("Tea Temperature at 2028: ")
-    assert lines[0].endswith(" °F where nothing moves")
+    assert lines[0].endswith(" °F at the baseline")
     assert lines[1].split() == ["constant", "low", "now", "high", "units", "at", "low", "at", "high", "swing", "remark"]
     assert [line.split("  ")[0].strip() for line in lines[3:5]] == ["cooling time", "room temperature"]
     assert not (tea / "runs").exists()
@@ -91,7 +91,7 @@ def test_intervals_and_what_all_constants_do_together_are_printed(cup: Path, sdm
     assert done.stderr.splitlines()[-1].startswith("'INITIAL TIME' decides the times of a run")
     sobol = sdmodel(*ASK, "-e", "cup.vsc", "--method", "sobol", "-n", "64", "--second-order", "--over", "min").stdout
     assert "standard deviation" in sobol
-    assert "by themselves the constants decide" in sobol
+    assert "the constants alone account for" in sobol
     assert "together " in sobol
     still = sdmodel("sensitivity", "--on", "tea temperature", "--at", "2022", *FREE).stdout
     assert still.count("no effect") == 2
@@ -101,7 +101,7 @@ def test_without_a_choice_the_uncertainties_vary_and_groups_are_chosen_by_name(t
     """Those of the model's groups that have two bounds; without any, it is told how to name some."""
     none = sdmodel(*ASK)
     assert none.exit_code == 1
-    assert "no constant of a group Uncertainties has a range; name some by --free " in none.stderr
+    assert "no constant of the group Uncertainties has a range; name some with --free " in none.stderr
     for group in ("levers", "all"):
         (outcome,) = _json(sdmodel(*ASK, "--group", group, "--json"))["outcomes"]
         assert [row["name"] for row in outcome["constants"]] == ["room temperature"]
@@ -120,22 +120,22 @@ def test_a_scenario_is_where_nothing_moves(tea: Path, sdmodel: Command):
     done = sdmodel(*ASK, "--set", "room temperature=50", "--free", "room temperature=60:120")
     assert done.exit_code == 0
     assert "'room temperature' goes to 120, outside its range in the model: above 100" in done.stderr
-    assert "'room temperature' is 50 where nothing moves, which is not between 60 and 120" in done.stderr
+    assert "'room temperature' is 50 at the baseline, which is not between 60 and 120" in done.stderr
 
 
 @pytest.mark.parametrize("method", ["tornado", "morris", "sobol"])
 def test_each_method_has_its_figure(method: str, tea: Path, sdmodel: Command):
     """Among the runs, called after the model and the method."""
     words = ("--method", method, *(("-n", "16") if method == "sobol" else ()))
-    assert sdmodel(*ASK, *FREE, *words, "--plot").stdout.splitlines()[-1] == f"drawn in runs/ai_compute-{method}.png"
+    assert sdmodel(*ASK, *FREE, *words, "--plot").stdout.splitlines()[-1] == f"plotted in runs/ai_compute-{method}.png"
     assert Path(f"runs/ai_compute-{method}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_figures_are_numbered_or_named_and_never_replaced_without_force(tea: Path, sdmodel: Command):
     """What exists is told before any run."""
     for wanted in ("runs/ai_compute-tornado.png", "runs/ai_compute-tornado-2.png"):
-        assert sdmodel(*ASK, *FREE, "--plot").stdout.splitlines()[-1] == f"drawn in {wanted}"
-    assert sdmodel(*ASK, *FREE, "--plot", "-o", "own.svg").stdout.splitlines()[-1] == "drawn in own.svg"
+        assert sdmodel(*ASK, *FREE, "--plot").stdout.splitlines()[-1] == f"plotted in {wanted}"
+    assert sdmodel(*ASK, *FREE, "--plot", "-o", "own.svg").stdout.splitlines()[-1] == "plotted in own.svg"
     again = sdmodel(*ASK, *FREE, "-o", "own.svg")
     assert (again.exit_code, again.stdout) == (1, "")
     assert again.stderr == "own.svg: exists already; name another with -o, or --force to replace it\n"
@@ -147,15 +147,15 @@ FAULTS = [
     (("--on", "tee temperature", *FREE), "--on: 'tee temperature' is not in the model; did you mean 'Tea Temperature'?"),
     (("--free", "rom temperature"), "--free: 'rom temperature' is not in the model; did you mean 'room temperature'?"),
     (("--free", "cooling time"), 'no range [low,high] in the model; write --free "cooling time=low:high"'),
-    (("--free", "cooling time=4:1"), "--free: 'cooling time' goes from 4 to 1; write the lower bound first"),
-    (("--free", "cooling time=one:4"), 'has bounds that are no numbers; write "cooling time=low:high"'),
-    (("--free", "cooling time=3"), 'has bounds that are no numbers; write "cooling time=low:high"'),
+    (("--free", "cooling time=4:1"), "--free: 'cooling time' goes from 4 to 1; write a lower bound, then a higher one"),
+    (("--free", "cooling time=one:4"), 'has bounds that are not numbers; write "cooling time=low:high"'),
+    (("--free", "cooling time=3"), 'has bounds that are not numbers; write "cooling time=low:high"'),
     (("--free", "cooling time=1:4", "--free", "cooling time=2:3"), "'cooling time' is varied twice"),
     (("-e", "reversed.vsc"), "reversed.vsc:2:14: the minimum 4 is not below the maximum 1; write RANDOM_UNIFORM(min,max)"),
     (("-e", "nothing.vsc"), "nothing.vsc: nothing is varied; write a line such as"),
     (("-e", "rows.vsc"), "rows.vsc: a file of samples tells no distributions; write a line such as"),
     ((*FREE, "--at", "2050"), "--at: 2050 is outside the run; give a date from 2022 to 2032"),
-    ((*FREE, "-o", "out.txt"), "out.txt: is no form for results; let the name end in .csv, .json, .png, .svg, .pdf"),
+    ((*FREE, "-o", "out.txt"), "out.txt: unknown format; the name must end in .csv, .json, .png, .svg, .pdf"),
     ((*FREE, "-o", "cup.vsc/out.csv"), "cup.vsc/out.csv: cannot be written"),
     ((*FREE, "--method", "sobol", "-n", "100"), "samples: 100 is no power of two"),
 ]  # fmt: skip
@@ -178,10 +178,10 @@ def test_what_a_user_gets_wrong_is_one_line_with_its_cure(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), 'name what is asked about: --on "name"'),
-        ((*ASK[1:], *FREE, "--group", "all"), "-e, --free and --group each say what varies; give one of them"),
-        ((*ASK[1:], *FREE, "-n", "64"), "-n is about sobol, not about tornado; leave it out, or add --method sobol"),
-        ((*ASK[1:], *FREE, "--method", "sobol", "--levels", "4"), "--levels is about morris"),
+        ((), 'name the variable to analyse: --on "name"'),
+        ((*ASK[1:], *FREE, "--group", "all"), "-e, --free and --group each choose what varies; give one of them"),
+        ((*ASK[1:], *FREE, "-n", "64"), "-n belongs to sobol, not to tornado; leave it out, or add --method sobol"),
+        ((*ASK[1:], *FREE, "--method", "sobol", "--levels", "4"), "--levels belongs to morris"),
     ],
 )
 def test_words_that_do_not_go_together_are_refused(words: tuple[str, ...], told: str, tea: Path, sdmodel: Command):

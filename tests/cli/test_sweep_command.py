@@ -165,5 +165,5 @@ def test_maps_are_of_sweeps_only(tea: Path, sdmodel):
     done = sdmodel("plot", "a", "--at", "2024")
     assert (
         done.stderr
-        == "--at and --over: draw maps of a sweep over two levers or more; leave them out, or name one such run\n"
+        == "--at and --over plot maps of a sweep over two levers or more; leave them out, or name one such run\n"
     )

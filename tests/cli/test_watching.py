@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sdmodel.cli.making import Order
-from sdmodel.cli.watching import Watch, renew, saved_files, watch
+from sdmodel.cli.requests import RunRequest
+from sdmodel.cli.watch import Watch, refresh, saved_files, watch
 from sdmodel.store import open_run
 
 MODEL = Path("models/ai_compute.mdl")
@@ -83,17 +83,17 @@ def test_a_file_that_appears_later_is_noticed(tmp_path):
 def test_a_broken_file_keeps_the_last_good_run_and_is_told_with_its_place(tea, capsys):
     """And once it is mended, what changed against the last good run is told."""
     good = MODEL.read_text("utf-8")
-    task = Watch(lambda: Order(MODEL), Path("runs"), None, force=False, draw=None)
-    assert renew(task)
+    task = Watch(lambda: RunRequest(MODEL), Path("runs"), None, force=False, plot=None)
+    assert refresh(task)
     assert task.path == Path("runs/ai_compute.nc")
     MODEL.write_text(good.replace("heat loss = (Tea", "heat loss = (Te"), "utf-8")
-    assert not renew(task)
+    assert not refresh(task)
     told = capsys.readouterr().err
     assert "models/ai_compute.mdl:3:14: 'Te Temperature' is not defined; did you mean 'Tea Temperature'?" in told
     assert "the last good run stays: runs/ai_compute.nc" in told
     assert float(open_run(task.path)["room_temperature"]) == 70
     MODEL.write_text(good.replace("room temperature = 70", "room temperature = 77"), "utf-8")
-    assert renew(task)
+    assert refresh(task)
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["room", "temperature", "°F", "70", "77", "+10", "%"] in rows
     assert any(row[:2] == ["Tea", "Temperature"] and row[-1] == "%" for row in rows)
@@ -105,7 +105,7 @@ def test_each_change_makes_one_run(tea, capsys):
     """Now, and for every change; a broken start is no end."""
     good = MODEL.read_text("utf-8")
     MODEL.write_text("{UTF-8}\nx = ~ ~|\n", "utf-8")
-    task = Watch(lambda: Order(MODEL), Path("runs"), None, force=False, draw=None)
+    task = Watch(lambda: RunRequest(MODEL), Path("runs"), None, force=False, plot=None)
 
     def changes():
         assert task.run is None

@@ -9,35 +9,32 @@ import click
 import xarray as xr
 
 from ...analysis import change_text, changes_between
-from ...dataset import DATE, MEMBER, TIME, member_dims
+from ...dataset import MEMBER, member_dims
 from ...errors import AnalysisError, FigureError
 from ...files import write_file
 from ...store import find_run, open_run
-from ..moments import at_option, outcomes_of
-from ..project import check_drawable, force_option, json_option, on_option, runs_folder, runs_option
-from ..question import PerCent, Question, names_of
-from ..tables import note, print_json
-from ..views.changed import print_changes, record_of
-from ..views.contrasts import tell_members
-from ..views.gaps import tell_runs
-from ..views.grouped import tell_groups
+from ..locations import check_not_there, runs_folder
+from ..options import OutcomeOptions, PerCent, bands_option, force_option, on_option, outcome_options, runs_option
+from ..output import Result, note, output_options
+from ..views.comparison import CompareOptions, changes_result, groups_result, runs_result
+from ..views.ensemble_comparison import ensembles_result
 from ..views.headlines import check_name
-from ..views.spread import bands_option, note_broken, note_unfinished
+from ..views.members import note_broken, note_unfinished
 
 _TWO = 2
 
 
 @click.command("compare", epilog="Example: sdmodel compare base power-first --at 2028 --at 2032 --rel 5%")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN ...")
-@on_option("A variable to compare (default: the headlines at dates, and the gaps of all)")
-@at_option
+@on_option("A variable to compare (default: headline variables at dates, and the largest differences of all)")
+@outcome_options()
 @click.option(
     "--abs",
     "absolute",
     type=click.FloatRange(0),
     default=0.0,
     metavar="X",
-    help="Leave out gaps up to X, in the units of each variable.",
+    help="Leave out differences up to X, in the units of each variable.",
 )
 @click.option(
     "--rel",
@@ -45,137 +42,121 @@ _TWO = 2
     type=PerCent(),
     default=0.0,
     metavar="P%",
-    help="Leave out gaps up to P % of the largest size in the first run.",
+    help="Leave out differences up to P % of the variable's largest size in the first run.",
 )
-@click.option("--top", type=click.IntRange(0), default=15, show_default=True, metavar="N", help="Show so many gaps.")
-@click.option("--by", "lever", metavar="LEVER", help="Group the runs by the value of this constant.")
-@click.option("--constants", "alone", is_flag=True, help="Tell the constants that differ and nothing else.")
 @click.option(
-    "--cin", "change_file", metavar="FILE.cin", help="Write what turns the first of two runs into the second."
+    "--top", type=click.IntRange(0), default=15, show_default=True, metavar="N", help="Number of differences shown."
 )
-@click.option("--strict", is_flag=True, help="Let the exit code be 1 if there is a gap beyond --abs and --rel.")
+@click.option("--by", "lever", metavar="LEVER", help="Group the runs by the value of this constant.")
+@click.option("--constants", "constants_only", is_flag=True, help="Show only the constants that differ.")
+@click.option(
+    "--cin",
+    "change_file",
+    metavar="FILE.cin",
+    help="Write the change file that turns the first of two runs into the second.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 if a difference exceeds --abs and --rel.")
 @bands_option
-@click.option("--plot", "drawn", is_flag=True, help="Draw the runs, and how far they are from the first.")
-@click.option("-o", "output", metavar="FILE", help="Draw to this .png, .svg or .pdf file (default: beside the runs).")
+@click.option("--plot", is_flag=True, help="Plot the runs, and their differences from the first.")
+@click.option("-o", "output", metavar="FILE", help="Plot to this .png, .svg or .pdf file (default: beside the runs).")
 @runs_option
-@json_option
 @force_option
+@output_options
 @click.pass_context
-def command(
+def compare(
     context: click.Context,
+    *,
     runs: tuple[str, ...],
     names: tuple[str, ...],
-    dates: tuple[str, ...],
+    when: OutcomeOptions,
     absolute: float,
     relative: float,
     top: int,
     lever: str | None,
+    constants_only: bool,
     change_file: str | None,
+    strict: bool,
     bands: tuple[float, ...],
+    plot: bool,
     output: str | None,
     folder: str | None,
-    *,
-    alone: bool,
-    strict: bool,
-    drawn: bool,
-    as_json: bool,
     force: bool,
-) -> None:
-    """Tell what differs between stored runs: constants, headlines at dates, the largest gap of each variable and when.
+) -> Result:
+    """Compare stored runs: constants that differ, headline variables at dates, and the largest difference of each variable.
 
-    The first RUN is the baseline. A gap is told in the units of its variable, and in per cent of the largest size that the
-    variable has in the first run at any time, so that it does not explode near zero; told are those beyond both --abs and
-    --rel. Times that differ are compared where they overlap, at those of the first run.
+    The first RUN is the baseline. Differences are in the units of the variable, and in per cent of the largest size that it
+    has in the first run at any time, so that the percentage does not explode near zero. Shown are those beyond both --abs
+    and --rel. If times differ, runs are compared where they overlap, at the times of the first run.
 
-    Ensembles of one design are compared member by member: bands are of the differences. With --by, runs are grouped by the
-    value of a constant, each point of a sweep being a run. RUN is the name of a stored run, or the path of its file.
+    Ensembles of one design are compared member by member; the bands are of the differences. With --by, runs are grouped by
+    the value of a constant; each point of a sweep counts as a run. RUN is the name of a stored run or the path of its file.
     """
     place = runs_folder(folder)
-    paths = names_of([find_run(run, place) for run in runs])
+    paths = _by_name([find_run(run, place) for run in runs])
     opened = {name: open_run(path) for name, path in paths.items()}
     many = any(MEMBER in run.dims for run in opened.values())
     if strict and (many or lever is not None):
         message = "--strict is for single runs without --by"
         raise click.UsageError(message, context)
-    for each in names:
-        check_name(each, opened)
+    for name in names:
+        check_name(name, opened)
     if lever is None:
         _check_comparable(opened)
     if change_file:
         _write_changes(Path(change_file), opened, force=force)
-    if alone:
-        _tell_changes(opened, as_json=as_json)
-        return
-    question = Question(
-        names,
-        _times(dates, next(iter(opened.values()))),
-        absolute,
-        relative,
-        top,
-        bands,
-        _pictures(output, place, paths, force=force) if drawn or output else None,
-        force,
-        as_json,
-    )
+    if constants_only:
+        return changes_result(opened)
+    figures = _figure_paths(output, place, paths, force=force) if plot or output else None
+    at = when.times(next(iter(opened.values())))
+    options = CompareOptions(names, at, absolute, relative, top, bands, figures, force)
     if lever is not None:
-        tell_groups(opened, lever, paths, question)
-    elif many:
-        tell_members(opened, paths, question)
-    else:
-        found = tell_runs(opened, paths, question)
-        context.exit(int(strict and found))
+        return groups_result(opened, lever, paths, options)
+    if many:
+        return ensembles_result(opened, paths, options)
+    return runs_result(opened, paths, options, strict=strict)
 
 
-def _times(dates: tuple[str, ...], first: xr.Dataset) -> tuple[float, ...]:
-    """The dates that are asked for, in the model's unit of time, the earliest first."""
-    outcomes = outcomes_of(dates, (), first[TIME].values, dated=DATE in first.coords)
-    return tuple(sorted({each.at for each in outcomes if each.at is not None}))
+def _by_name(paths: list[Path]) -> dict[str, Path]:
+    """Files of runs by name, or by the whole path where two have the same name."""
+    unique = list(dict.fromkeys(paths))
+    stems = [path.stem for path in unique]
+    return {path.stem if stems.count(path.stem) == 1 else str(path.with_suffix("")): path for path in unique}
 
 
 def _check_comparable(runs: Mapping[str, xr.Dataset]) -> None:
-    """Make sure that there are several runs, each a single one or an ensemble, and tell what is not whole."""
+    """Check that there are several runs, single ones or ensembles; notes say which are incomplete."""
     if len(runs) < _TWO:
-        message = f"run '{next(iter(runs))}': there is nothing to compare it with; name another run besides"
+        message = f"run '{next(iter(runs))}': there is nothing to compare it with; name another run"
         raise AnalysisError(message)
     for name, run in runs.items():
         others = [dim for dim in member_dims(run) if dim != MEMBER]
         if others:
-            message = f"run '{name}': differs along {', '.join(others)}; group its points with --by and the name of a constant"
+            cure = "group its points with --by and the name of a constant"
+            message = f"run '{name}': varies along {', '.join(others)}; {cure}"
             raise AnalysisError(message)
         note_unfinished(run)
         note_broken(run)
 
 
-def _tell_changes(runs: Mapping[str, xr.Dataset], *, as_json: bool) -> None:
-    """The constants and lookups that differ, and nothing else."""
-    changes = changes_between(runs)
-    for text in changes.remarks:
-        note(text)
-    if as_json:
-        print_json(record_of(changes, list(runs)))
-    else:
-        print_changes(changes, list(runs), whole=True)
-
-
 def _write_changes(path: Path, runs: Mapping[str, xr.Dataset], *, force: bool) -> None:
-    """Write the change file that makes the second run out of the first."""
+    """Write the change file that turns the first run into the second."""
     if len(runs) != _TWO or any(member_dims(run) for run in runs.values()):
-        message = f"{path}: a change file makes one single run out of another; name two such runs"
+        message = f"{path}: a change file turns one single run into another; name two such runs"
         raise AnalysisError(message)
     first, second = runs
     text = change_text(changes_between(runs), first, second)
     write_file(path, text.encode(), force=force, error=AnalysisError)
-    changed = any(runs[first].attrs.get(each) for each in ("scenario", "changes"))
-    own = ", after what that run was made with," if changed else ""
-    note(f"written to {path}; `sdmodel run -c {path}`{own} makes '{second}' out of '{first}'")
+    changed = any(runs[first].attrs.get(attribute) for attribute in ("scenario", "changes"))
+    own = ", after that run's own changes," if changed else ""
+    note(f"written to {path}; `sdmodel run -c {path}`{own} turns '{first}' into '{second}'")
 
 
-def _pictures(output: str | None, folder: Path, paths: Mapping[str, Path], *, force: bool) -> tuple[Path, Path]:
-    """Where the runs and their differences are drawn, made sure that nothing is in the way."""
+def _figure_paths(output: str | None, folder: Path, paths: Mapping[str, Path], *, force: bool) -> tuple[Path, Path]:
+    """The files for the runs and for their differences, which must not exist."""
     if len({path.stem for path in paths.values()}) < len(paths):
         message = "the figure: two of the runs have the same name; rename one of the files"
         raise FigureError(message)
     lines = Path(output) if output else folder / f"{'+'.join(paths)}.png"
-    distances = lines.with_name(f"{lines.stem}.differences{lines.suffix}")
-    check_drawable([lines, distances], force=force)
-    return lines, distances
+    differences = lines.with_name(f"{lines.stem}.differences{lines.suffix}")
+    check_not_there([lines, differences], force=force)
+    return lines, differences

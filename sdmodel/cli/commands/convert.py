@@ -1,25 +1,38 @@
-"""`sdmodel convert`: models from XMILE, and numbers in the files that other programs read."""
+"""`sdmodel convert` and `expand`: XMILE models to Vensim, runs to other formats, and models without subscripts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import xarray as xr
 
-from ...dataset import MEMBER, member_dims
 from ...errors import Fault, ModelError, StoreError
 from ...files import write_file
-from ...model import Integrator
+from ...model import Model, lay_out, without_subscripts
 from ...reference import PYSD_NOTE, XMILE_ENDINGS, read_xmile
 from ...store import EXPORT_ENDINGS, export_run, find_run, open_run
-from ...vensim import read_scenario
-from ..making import Order, changes_option, integrator_option, make_ordered, ordered_scenario, scenarios_option
-from ..project import force_option, model_path, on_option, runs_folder, runs_option, scenario_path
-from ..tables import note, patience
+from ...vensim import mdl_text, model_from_text, read_scenario
+from ..locations import load_model, model_path, runs_folder, scenario_path
+from ..options import (
+    RunOptions,
+    changes_option,
+    force_option,
+    integrator_option,
+    model_argument,
+    on_option,
+    option_group,
+    runs_option,
+    scenarios_option,
+)
+from ..output import busy, note
+from ..requests import RunRequest, make_run
 
-_MODELS = frozenset({".mdl", *XMILE_ENDINGS})
+if TYPE_CHECKING:
+    import xarray as xr
+
+_NAMES_SHOWN = 5
 
 
 @click.command("convert", epilog='Example: sdmodel convert base -o base.csv --on "Installed Compute"')
@@ -28,103 +41,122 @@ _MODELS = frozenset({".mdl", *XMILE_ENDINGS})
     "-o", "output", required=True, metavar="FILE", help=f"A .mdl file, or one of {', '.join(EXPORT_ENDINGS)}."
 )
 @on_option("A variable to write (default: all)")
-@click.option("--long", is_flag=True, help="In tables, a line for each number instead of a column for each cell.")
-@click.option("--member", type=click.IntRange(0), metavar="N", help="Of an ensemble, this member alone.")
-@scenarios_option
-@changes_option
-@integrator_option
+@click.option("--long", is_flag=True, help="In tables, write one line per number instead of one column per cell.")
+@click.option("--member", type=click.IntRange(0), metavar="N", help="Write only this member of an ensemble.")
+@option_group("run_from", RunOptions, scenarios_option, changes_option, integrator_option)
 @runs_option
 @force_option
-def command(
+def convert(
+    *,
     source: str | None,
     output: str,
     names: tuple[str, ...],
-    member: int | None,
-    scenarios: tuple[str, ...],
-    changes: tuple[str, ...],
-    integrator: Integrator | None,
-    folder: str | None,
-    *,
     long: bool,
+    member: int | None,
+    run_from: RunOptions,
+    folder: str | None,
     force: bool,
 ) -> None:
-    """Write a model in XMILE as a Vensim model, or the numbers of a run as a table, Vensim's .dat, netCDF or Zarr.
+    """Write an XMILE model as a Vensim model, or the numbers of a run as a table, Vensim's .dat, netCDF or Zarr.
 
-    Numbers are those of a stored run or ensemble, by its name or file, or of a model, which is run once for it. They are
-    written to the last digit. A model in XMILE is read through PySD and refused where Vensim has no word for what it says.
+    The numbers come from a stored run or ensemble, given by name or file, or from a model, which is run once. They are
+    written to the last digit. An XMILE model is read through PySD, and refused where Vensim has no equivalent.
     """
     target = Path(output)
-    is_model = source is None or Path(source).suffix.lower() in _MODELS
+    is_model = source is None or Path(source).suffix.lower() in (".mdl", *XMILE_ENDINGS)
     if target.suffix.lower() == ".mdl":
-        _check_only_model(source, names=names, long=long, member=member)
-        _write_model(Path(str(source)), target, force=force)
+        if names or long or member is not None:
+            message = "--on, --long and --member are for numbers; leave them out to write a model"
+            raise click.UsageError(message)
+        _write_model(source, target, force=force)
         return
     if target.suffix.lower() not in EXPORT_ENDINGS:
-        message = (
-            f"{target}: numbers go into {', '.join(EXPORT_ENDINGS)}, models into .mdl; choose one of these endings"
-        )
+        cure = f"numbers go into {', '.join(EXPORT_ENDINGS)}, models into .mdl"
+        message = f"{target}: unknown format; {cure}"
         raise StoreError(message)
-    if not is_model and (scenarios or changes or integrator):
-        message = "-c, --set and --integrator go with a model; a stored run is as it is"
+    if not is_model and (run_from.scenarios or run_from.changes or run_from.integrator):
+        message = "-c, --set and --integrator are for a model; a stored run cannot be changed"
         raise click.UsageError(message)
-    run = _run_of(source, scenarios, changes, integrator) if is_model else _stored(str(source), folder)
-    run = run if member is None else _one(run, member)
-    with patience(f"writing {target.name}"):
+    run = _run_model(source, run_from) if is_model else open_run(find_run(str(source), runs_folder(folder)))
+    run = run if member is None else _one_member(run, member)
+    with busy(f"writing {target.name}"):
         export_run(run, target, names=names, long=long, force=force)
     click.echo(f"written to {target}")
 
 
-def _check_only_model(source: str | None, *, names: Sequence[str], long: bool, member: int | None) -> None:
-    """Make sure that a model is what is to be written as one."""
-    if names or long or member is not None:
-        message = "--on, --long and --member go with numbers; leave them out where a model is written"
-        raise click.UsageError(message)
+def _write_model(source: str | None, target: Path, *, force: bool) -> None:
+    """Write an XMILE model as a Vensim model."""
     if source is None or Path(source).suffix.lower() not in XMILE_ENDINGS:
-        told = "`sdmodel expand` writes it without subscripts" if source is None or source.endswith(".mdl") else "name a model"  # fmt: skip
-        what = f"only models in XMILE ({', '.join(sorted(XMILE_ENDINGS))}) become .mdl files; {told}"
+        vensim = source is None or source.endswith(".mdl")
+        cure = "`sdmodel expand` writes a Vensim model without subscripts" if vensim else "name a model"
+        what = f"only XMILE models ({', '.join(sorted(XMILE_ENDINGS))}) are converted to .mdl files; {cure}"
         raise ModelError([Fault(source or "MODEL", what)])
-
-
-def _write_model(source: Path, target: Path, *, force: bool) -> None:
-    note(PYSD_NOTE)
-    with patience(f"reading {source.name}"):
-        model, notes = read_xmile(source)
-    for each in notes:
-        note(each)
+    model = _read_xmile(Path(source))
     write_file(target, model.text.encode(), force=force, error=StoreError)
     click.echo(f"written to {target}: {len(model)} elements")
 
 
-def _run_of(
-    source: str | None, scenarios: Sequence[str], changes: Sequence[str], integrator: Integrator | None
-) -> xr.Dataset:
-    """A run of a model, made for this only."""
-    read = tuple(read_scenario(scenario_path(each)) for each in scenarios)
+def _read_xmile(source: Path) -> Model:
+    note(PYSD_NOTE)
+    with busy(f"reading {source.name}"):
+        model, notes = read_xmile(source)
+    for text in notes:
+        note(text)
+    return model
+
+
+def _run_model(source: str | None, run_from: RunOptions) -> xr.Dataset:
+    """Run a model for its numbers only."""
     if source is None or Path(source).suffix.lower() == ".mdl":
-        return make_ordered(Order(model_path(source), read, tuple(changes), integrator))
+        return make_run(replace(run_from, model=source).request())
     from ...simulation import simulate
 
-    note(PYSD_NOTE)
-    model, notes = read_xmile(source)
-    for each in notes:
-        note(each)
-    order = Order(Path(source), read, tuple(changes), integrator)
-    with patience(f"running {source}"):
-        return simulate(model, scenario=ordered_scenario(order), integrator=order.integrator)
+    model = _read_xmile(Path(source))
+    scenarios = tuple(read_scenario(scenario_path(path)) for path in run_from.scenarios)
+    request = RunRequest(Path(source), scenarios, run_from.changes, run_from.integrator)
+    with busy(f"running {source}"):
+        return simulate(model, scenario=request.scenario, integrator=request.integrator)
 
 
-def _stored(name: str, folder: str | None) -> xr.Dataset:
-    return open_run(find_run(name, runs_folder(folder)))
+def _one_member(run: xr.Dataset, member: int) -> xr.Dataset:
+    """One member of an ensemble, as a single run."""
+    from ...dataset import MEMBER, member_dims
 
-
-def _one(run: xr.Dataset, member: int) -> xr.Dataset:
-    """One member of an ensemble, as a run of its own."""
     dims = member_dims(run)
     if dims != (MEMBER,):
-        message = "--member goes with an ensemble; this run has one set of numbers" if not dims else f"--member goes with an ensemble; this run varies along {', '.join(dims)}"  # fmt: skip
+        reason = f"this run varies along {', '.join(dims)}" if dims else "this is a single run"
+        message = f"--member is for an ensemble; {reason}"
         raise StoreError(message)
     count = run.sizes[MEMBER]
     if member >= count:
         message = f"--member {member}: there are members 0 to {count - 1}; choose one of them"
         raise StoreError(message)
     return run.isel({MEMBER: member}).drop_vars(MEMBER, errors="ignore")
+
+
+@click.command("expand", epilog="Example: sdmodel expand -o ai_compute-ple.mdl")
+@model_argument
+@click.option("-o", "output", required=True, metavar="FILE.mdl", help="The file to write.")
+@click.option("--no-layout", is_flag=True, help="Write no diagrams, which takes less time.")
+@force_option
+def expand(*, model: str | None, output: str, no_layout: bool, force: bool) -> None:
+    """Write a model in which every cell of an array is a variable of its own, for programs without subscripts.
+
+    `price[chat]` becomes `price chat`. Sums and similar functions over a range are written out, and so are macros; units,
+    ranges, comments and groups stay. The numbers are the same to the last digit. Diagrams get a new layout, one per group,
+    in parts of at most sixty variables.
+    """
+    target = Path(output)
+    if target.suffix.lower() != ".mdl":
+        message = f"{target}: a Vensim model is written; choose a name that ends in .mdl"
+        raise StoreError(message)
+    path = model_path(model)
+    with busy(f"writing {path.name} without subscripts"):
+        scalars = without_subscripts(load_model(path))
+        text = mdl_text(scalars.model, () if no_layout else lay_out(scalars.model))
+        written = model_from_text(text, str(target))
+        write_file(target, text.encode(), force=force, error=StoreError)
+    if scalars.renamed:
+        names = ", ".join(f"'{name}'" for name in scalars.renamed[:_NAMES_SHOWN])
+        note(f"{len(scalars.renamed)} names are numbered, since they are taken: {names}")
+    click.echo(f"written to {target}: {len(written)} variables, none with subscripts")

@@ -1,101 +1,101 @@
-"""`sdmodel plot`: stored runs over time."""
+"""`sdmodel plot` and `report`: stored runs as a figure, and as one HTML page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 import xarray as xr
 
 from ...analysis import ANALYSIS, ATTRIBUTION, attributed_names
-from ...dataset import DATE, MEMBER, TIME, lever_dims, member_dims
-from ...errors import FigureError
+from ...comparison import Outcome
+from ...dataset import MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
+from ...errors import DatasetError, FigureError, ReportError
 from ...store import find_run, is_ensemble, open_run
-from ..moments import at_option, outcomes_of, over_option
-from ..project import check_drawable, force_option, on_option, runs_folder, runs_option
-from ..tables import patience
-from ..views.headlines import check_name, headline_names
-from ..views.pictures import draw_runs, shared_headlines
-from ..views.spread import bands_option, draw_bands, note_broken, note_unfinished
-from ..views.swept_figures import draw_sweep
+from ..locations import check_not_there, runs_folder
+from ..options import OutcomeOptions, bands_option, force_option, on_option, outcome_options, runs_option
+from ..output import busy
+from ..views.attribution import moment_of, plot_attribution_to
+from ..views.headlines import check_name, headline_names, shared_headlines
+from ..views.members import note_broken, note_unfinished, plot_members_to
+from ..views.run_figures import figure_of, plot_runs_to
+from ..views.sweep import plot_sweep_to, sweep_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @click.command("plot", epilog="Example: sdmodel plot base power-first --on 'Ghost Compute Backlog' -o ghost.png")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN ...")
-@on_option("A variable to draw (default: the panels, or else the headlines, of the first run that all have)")
+@on_option("A variable to plot (default: the panels of the first run's model, else the shared headline variables)")
 @click.option("-o", "output", metavar="FILE", help="A .png, .svg or .pdf file (default: RUN.png beside the runs).")
-@at_option
-@over_option
+@outcome_options(statistics=True)
 @click.option("--title", metavar="TEXT", help="A title above the figure.")
 @bands_option
 @click.option(
-    "--spaghetti", type=click.IntRange(0), default=0, metavar="N", help="Of an ensemble, so many members as lines."
+    "--spaghetti", type=click.IntRange(0), default=0, metavar="N", help="Plot N members of an ensemble as thin lines."
 )
-@click.option("--log", "logarithmic", is_flag=True, help="Logarithmic axes where nothing is below zero.")
+@click.option("--log", "logarithmic", is_flag=True, help="Use logarithmic axes where nothing is negative.")
 @runs_option
 @force_option
-def command(
+def plot(
+    *,
     runs: tuple[str, ...],
     names: tuple[str, ...],
     output: str | None,
-    dates: tuple[str, ...],
-    statistics: tuple[str, ...],
+    when: OutcomeOptions,
     title: str | None,
     bands: tuple[float, ...],
     spaghetti: int,
-    folder: str | None,
-    *,
     logarithmic: bool,
+    folder: str | None,
     force: bool,
 ) -> None:
-    """Draw stored runs over time, one panel a variable and one colour a run.
+    """Plot stored runs over time, one panel per variable and one colour per run.
 
-    The page beside the model (`ai_compute.figure.csv`) says which variables share a panel; else every headline has one.
-    Observations beside the model are points over the lines. Of an ensemble the median and bands of the headlines are drawn,
-    with single runs as lines over them; of a sweep, lines coloured by the value of its first lever, or with --at or --over a map
-    of its first two; of an attribution, its wedges. RUN is the name of a stored run, or the path of its file.
+    The page beside the model (`ai_compute.figure.csv`) says which variables share a panel; without one, every headline
+    variable has its own. Observations beside the model are points over the lines. Ensembles are shown as medians and bands
+    of the headline variables, with single runs as lines over them; a sweep as lines coloured by the value of its first
+    lever, or with --at or --over as a map of its first two; an attribution as wedges. RUN is the name of a stored run or
+    the path of its file.
     """
     place = runs_folder(folder)
-    paths = [find_run(run, place) for run in runs]
-    paths = list({path.stem: path for path in paths}.values())
+    paths = list({path.stem: path for path in (find_run(run, place) for run in runs)}.values())
     opened = {path.stem: open_run(path) for path in paths}
     target = Path(output) if output else place / f"{'+'.join(opened)}.png"
-    check_drawable([target], force=force)
+    check_not_there([target], force=force)
     for name in names:
         check_name(name, opened)
     only = opened[paths[0].stem]
     attributions = [name for name, run in opened.items() if run.attrs.get(ANALYSIS) == ATTRIBUTION]
-    swept = len(opened) == 1 and not attributions and bool(lever_dims(only))
-    outcomes = outcomes_of(dates, statistics, only[TIME].values, dated=DATE in only.coords)
-    if outcomes and not (swept and len(lever_dims(only)) > 1):
-        message = "--at and --over: draw maps of a sweep over two levers or more; leave them out, or name one such run"
+    sweep = len(opened) == 1 and not attributions and bool(lever_dims(only))
+    outcomes = when.outcomes(only)
+    if outcomes and not (sweep and len(lever_dims(only)) > 1):
+        message = "--at and --over plot maps of a sweep over two levers or more; leave them out, or name one such run"
         raise FigureError(message)
     if attributions:
-        _draw_wedges(opened, attributions, names, target, title, force=force)
-    elif swept:
+        _plot_attribution(opened, attributions, names, target, title, force=force)
+    elif sweep:
         shown = names or headline_names(only)
-        draw_sweep(only, shown, target, outcomes=outcomes, title=title, logarithmic=logarithmic, force=force)
+        plot_sweep_to(only, shown, target, outcomes=outcomes, title=title, logarithmic=logarithmic, force=force)
     elif any(is_ensemble(path) for path in paths):
         _check_members(opened)
-        with patience("reading the members"):
-            draw_bands(
-                opened,
-                names or shared_headlines(list(opened.values())),
-                target,
-                bands=bands,
-                spaghetti=spaghetti,
-                logarithmic=logarithmic,
-                title=title,
+        headlines = names or shared_headlines(list(opened.values()))
+        with busy("reading the members"):
+            plot_members_to(
+                opened, headlines, target, bands=bands, spaghetti=spaghetti, logarithmic=logarithmic, title=title,
                 force=force,
-            )
+            )  # fmt: skip
     else:
-        told = dict(zip(paths, opened.values(), strict=True))
-        draw_runs(told, target, names=names, title=title, logarithmic=logarithmic, force=force)
-    click.echo(f"drawn in {target}")
+        by_path = dict(zip(paths, opened.values(), strict=True))
+        plot_runs_to(by_path, target, names=names, title=title, logarithmic=logarithmic, force=force)
+    click.echo(f"plotted in {target}")
 
 
-def _draw_wedges(
+def _plot_attribution(
     runs: Mapping[str, xr.Dataset],
     attributions: Sequence[str],
     names: Sequence[str],
@@ -104,24 +104,94 @@ def _draw_wedges(
     *,
     force: bool,
 ) -> None:
-    """The wedges of an attribution."""
+    """Plot the wedges of an attribution, which fill a figure."""
     if len(runs) > 1:
-        message = f"run '{attributions[0]}': is an attribution, whose wedges fill a page; draw it alone"
+        message = f"run '{attributions[0]}': is an attribution, whose wedges fill a figure; plot it alone"
         raise FigureError(message)
-    from ..views.attribution import moment_of
-    from ..views.attribution_figures import draw_attribution
-
     (found,) = runs.values()
     shown = list(names) or attributed_names(found)
-    draw_attribution(found, shown, moment_of(found, shown), [target], title=title or attributions[0], force=force)
+    plot_attribution_to(found, shown, moment_of(found, shown), [target], title=title or attributions[0], force=force)
 
 
 def _check_members(runs: Mapping[str, xr.Dataset]) -> None:
-    """Make sure that beside an ensemble there are ensembles and single runs only, and tell what is not whole."""
+    """Check that all runs are ensembles or single runs; notes say which are incomplete."""
     for name, run in runs.items():
         others = [dim for dim in member_dims(run) if dim != MEMBER]
         if others:
-            message = f"run '{name}': differs along {', '.join(others)}, which bands cannot show; draw it alone"
+            message = f"run '{name}': varies along {', '.join(others)}, which bands cannot show; plot it alone"
             raise FigureError(message)
         note_unfinished(run)
         note_broken(run)
+
+
+# report
+
+
+@click.command("report", epilog="Example: sdmodel report base power-first power-first-levers --at 2028 -o power.html")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN ...")
+@on_option("A variable to report (default: the headline variables of the first run)")
+@outcome_options()
+@click.option("--title", metavar="TEXT", help="The title of the page (default: the names of the runs).")
+@click.option("-o", "output", metavar="FILE.html", help="The file of the page (default: beside the runs).")
+@runs_option
+@force_option
+def report(
+    *,
+    runs: tuple[str, ...],
+    names: tuple[str, ...],
+    when: OutcomeOptions,
+    title: str | None,
+    output: str | None,
+    folder: str | None,
+    force: bool,
+) -> None:
+    """Write one HTML page about stored runs, ensembles, sweeps and attributions; it needs no network and no other file.
+
+    The page shows headline variables at dates and over time with observations, differences between the runs, bands of
+    ensembles, contributions of levers, the levers of the model, and the record of every run. The first run is the baseline.
+    RUN is the name of a stored run or the path of its file.
+    """
+    from ...report import write_report
+
+    place = runs_folder(folder)
+    paths = {path.stem: path for path in (find_run(run, place) for run in runs)}
+    target = Path(output) if output else place / f"{'+'.join(paths)}.html"
+    check_not_there([target], force=force, error=ReportError)
+    opened = {name: open_run(path) for name, path in paths.items()}
+    for run in opened.values():
+        note_unfinished(run)
+    for name in names:
+        _check_known(name, opened)
+    moments = [outcome.at for outcome in when.outcomes(next(iter(opened.values()))) if outcome.at is not None]
+    with busy("writing the report"):
+        single = {path: opened[name] for name, path in paths.items() if not member_dims(opened[name])}
+        figure = figure_of(single, names=names) if single else None
+        sweeps = _sweep_figures(opened, names, moments)
+        write_report(opened, target, on=names, at=moments, title=title, picture=figure, further=sweeps, force=force)
+    click.echo(f"written to {target} ({int(np.ceil(target.stat().st_size / 1024)):,} KiB)")
+
+
+def _sweep_figures(runs: Mapping[str, xr.Dataset], names: Sequence[str], moments: Sequence[float]) -> dict[str, Figure]:
+    """The figures of sweeps, by heading; for two levers or more, a map at the first date."""
+    found = {}
+    for run_name, run in runs.items():
+        levers = lever_dims(run)
+        if not levers or ANALYSIS in run.attrs:
+            continue
+        shown = [name for name in names or headline_names(run) if has_variable(run, name)]
+        outcomes = [Outcome(at=moments[0] if moments else float(run[TIME].values[-1]))] if len(levers) > 1 else []
+        heading = f"Sweep {run_name}: {' and '.join(long_name(run[dim]) for dim in levers)}"
+        found[heading] = sweep_figure(run, shown, outcomes=outcomes)
+    return found
+
+
+def _check_known(name: str, runs: Mapping[str, xr.Dataset]) -> None:
+    """Check that some run has a variable."""
+    errors = []
+    for run_name, run in runs.items():
+        try:
+            find_variable(run, name)
+        except DatasetError as error:
+            errors.append(f"run '{run_name}': {error}")
+    if len(errors) == len(runs):
+        raise DatasetError(errors[0])

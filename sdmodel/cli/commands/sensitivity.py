@@ -14,77 +14,58 @@ import xarray as xr
 
 from ...analysis import factors_of, find_sensitivities, questions_of
 from ...comparison import Outcome
-from ...dataset import DATE, TIME
+from ...dataset import TIME
 from ...errors import AnalysisError
 from ...files import write_file
-from ...model import Integrator, Model
+from ...model import Model
 from ...simulation import Progress
 from ...store import check_folder
-from ...vensim import read_scenario
-from ..drawing import seed_option
-from ..making import (
-    Order,
-    changes_option,
-    default_name,
-    integrator_option,
-    make_ordered,
-    ordered_scenario,
-    record_of,
-    scenarios_option,
-)
-from ..moments import at_option, outcomes_of, over_option
-from ..progress import members_bar
-from ..project import (
-    check_drawable,
+from ..factors import FactorOptions, factor_options, note_outside
+from ..locations import check_not_there, load_model, runs_folder
+from ..options import (
+    OutcomeOptions,
+    RunOptions,
     force_option,
-    json_option,
-    model_argument,
-    model_path,
-    model_read,
     on_option,
-    runs_folder,
+    outcome_options,
+    run_options,
     runs_option,
-    scenario_path,
+    seed_option,
 )
-from ..tables import json_text, note, patience, print_json
-from ..varied import file_option, free_option, group_option, note_outside, varied_sampling
-from ..views.ranking import csv_of, print_rankings, told_of
+from ..output import Part, Result, busy, csv_text, json_text, note, output_options, progress_bar
+from ..requests import RunRequest, make_run, record_of
+from ..views.sensitivity import constant_records, sensitivity_parts, sensitivity_record
 
-_TABLES, _PICTURES = (".csv", ".json"), (".png", ".svg", ".pdf")
+_TABLES, _FIGURES = (".csv", ".json"), (".png", ".svg", ".pdf")
 _OPTIONS = {
     "trajectories": ("--trajectories", "morris"),
     "levels": ("--levels", "morris"),
     "samples": ("-n", "sobol"),
     "second_order": ("--second-order", "sobol"),
 }
-"""What each setting is called on the command line, and whose it is."""
+"""The option and the method of each setting."""
 
 
 @click.command(
     "sensitivity",
     epilog='Example: sdmodel sensitivity --on "revenue per GW" --at 2028 --method tornado --plot',
 )
-@model_argument
-@on_option("A variable whose outcome is asked about; once for each")
-@at_option
-@over_option
+@run_options(on_option("The variable whose outcome is analysed; may be repeated"))
+@outcome_options(statistics=True)
 @click.option(
     "--method",
     type=click.Choice(["tornado", "morris", "sobol"]),
     default="tornado",
     show_default=True,
-    help="Each constant alone, along trajectories, or all of them together.",
+    help="Vary constants one at a time, along trajectories, or all together.",
 )
-@file_option
-@free_option
-@group_option
-@scenarios_option
-@changes_option
-@integrator_option
-@click.option("--trajectories", type=int, metavar="N", help="Trajectories of Morris's method (default: 20).")
-@click.option("--levels", type=int, metavar="N", help="Levels of Morris's method, an even number (default: 4).")
-@click.option("-n", "samples", type=int, metavar="N", help="Base samples of Sobol's, a power of two (default: 1024).")
-@click.option("--second-order", is_flag=True, default=None, help="Sobol's indices of pairs of constants, too.")
+@factor_options()
+@click.option("--trajectories", type=int, metavar="N", help="Number of Morris trajectories (default: 20).")
+@click.option("--levels", type=int, metavar="N", help="Number of Morris levels, even (default: 4).")
+@click.option(
+    "-n", "samples", type=int, metavar="N", help="Number of Sobol base samples, a power of two (default: 1024)."
+)
+@click.option("--second-order", is_flag=True, default=None, help="Also compute Sobol indices of pairs of constants.")
 @seed_option
 @click.option(
     "-o",
@@ -93,146 +74,128 @@ _OPTIONS = {
     metavar="FILE",
     help="Write the numbers (.csv, .json) or the figure (.png, .svg, .pdf).",
 )
-@click.option("--plot", "drawn", is_flag=True, help="Draw to MODEL-METHOD.png, numbered, in the folder of the runs.")
+@click.option("--plot", is_flag=True, help="Plot to MODEL-METHOD.png, numbered, in the folder of the runs.")
 @runs_option
-@json_option
 @force_option
-def command(
-    model: str | None,
-    names: tuple[str, ...],
-    dates: tuple[str, ...],
-    statistics: tuple[str, ...],
+@output_options
+def sensitivity(
+    *,
+    run_from: RunOptions,
+    when: OutcomeOptions,
     method: str,
-    file: str | None,
-    free: tuple[str, ...],
-    group: str | None,
-    scenarios: tuple[str, ...],
-    changes: tuple[str, ...],
-    integrator: Integrator | None,
-    trajectories: int | None,
-    levels: int | None,
-    samples: int | None,
+    factors: FactorOptions,
     seed: int | None,
     outputs: tuple[str, ...],
+    plot: bool,
     folder: str | None,
-    *,
-    second_order: bool | None,
-    drawn: bool,
-    as_json: bool,
     force: bool,
-) -> None:
-    """Tell which constants matter to a variable at a date, or to a statistic of it over time, the most important first.
+    **settings: int | bool | None,
+) -> Result:
+    """Rank constants by their effect on a variable at a date, or on a statistic of it over time.
 
-    The constants of the group Uncertainties vary, unless -e, --free or --group names others; one with subscripts varies
-    label by label. `tornado` moves each from its low end to its high one, all others as the scenario has them: the ends are
-    those of its range, of another distribution its quantiles of 5 % and 95 %. `morris` moves them along random trajectories
-    between the ends: mu_star is the mean size of what a constant does to the outcome, sigma how much that differs from place
-    to place. `sobol` draws all of them from their distributions: S1 is the share of the outcome's variance that a constant
-    decides by itself, ST with all that it does together with others. The last two need SALib, and tell half of intervals of
-    95 % behind ±. Nothing is stored without -o or --plot.
+    The constants of the group Uncertainties vary, unless -e, --free or --group chooses others; one with subscripts varies
+    label by label. `tornado` moves each constant from its low end to its high end, with all others as in the scenario: the
+    ends of its range, or the 5 % and 95 % quantiles of another distribution. `morris` moves constants along random
+    trajectories between their ends: mu_star is the mean absolute effect of a constant on the outcome, sigma how much that
+    effect varies. `sobol` samples all constants: S1 is the share of the outcome's variance due to a constant alone, ST the
+    share due to it together with others. Both need SALib; ± is half of a 95 % interval. Nothing is stored without -o or
+    --plot.
     """
-    if not names:
-        message = 'name what is asked about: --on "name"'
+    if not run_from.names:
+        message = 'name the variable to analyse: --on "name"'
         raise click.UsageError(message)
-    settings = _settings(method, trajectories=trajectories, levels=levels, samples=samples, second_order=second_order)
-    order = Order(
-        model_path(model),
-        tuple(read_scenario(scenario_path(each)) for each in scenarios),
-        changes,
-        integrator,
-        save=names,
-    )
-    targets = _targets(outputs, order, method, runs_folder(folder) if drawn else None, force=force)
-    read = model_read(order.model)
-    sampling = varied_sampling(read, file, free, group)
-    note_outside(read, factors_of(read, sampling, ordered_scenario(order)))
-    with _runs_told(order.model.name) as progress:
+    given = _given_settings(method, settings)
+    request = run_from.request()
+    targets = _targets(outputs, request, method, runs_folder(folder) if plot else None, force=force)
+    model = load_model(request.model)
+    sampling = factors.sampling(model)
+    note_outside(model, factors_of(model, sampling, request.scenario))
+    with _run_count(request.model.name) as progress:
         found = find_sensitivities(
-            read,
-            names,
-            _outcomes(order, read, dates, statistics),
+            model,
+            run_from.names,
+            _outcomes(request, model, when),
             method=method,
             sampling=sampling,
-            scenario=ordered_scenario(order),
-            integrator=integrator,
+            scenario=request.scenario,
+            integrator=request.integrator,
             seed=seed,
             progress=progress,
-            **settings,
+            **given,
         )
-    found = found.assign_attrs(record_of(order, read))
+    found = found.assign_attrs(record_of(request, model))
     _write(found, targets, force=force)
-    if as_json:
-        print_json(told_of(found) | {"files": list(map(str, targets))})
-        return
-    print_rankings(found)
-    for target in targets:
-        click.echo(f"{'drawn in' if target.suffix in _PICTURES else 'written to'} {target}")
+
+    def parts() -> Iterator[Part]:
+        yield from sensitivity_parts(found)
+        for target in targets:
+            yield f"{'plotted in' if target.suffix.lower() in _FIGURES else 'written to'} {target}"
+
+    return Result(lambda: sensitivity_record(found) | {"files": list(map(str, targets))}, parts, "outcomes")
 
 
-def _settings(method: str, **given: int | bool | None) -> dict[str, Any]:
-    """What is asked of a method, as far as it is."""
-    asked = {name: value for name, value in given.items() if value is not None}
-    for name in asked:
+def _given_settings(method: str, settings: dict[str, int | bool | None]) -> dict[str, Any]:
+    """The settings that are given; an error if one belongs to another method."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    for name in given:
         option, owner = _OPTIONS[name]
         if owner != method:
-            message = f"{option} is about {owner}, not about {method}; leave it out, or add --method {owner}"
+            message = f"{option} belongs to {owner}, not to {method}; leave it out, or add --method {owner}"
             raise click.UsageError(message)
-    return asked
+    return given
 
 
 def _targets(
-    outputs: Sequence[str], order: Order, method: str, folder: Path | None, *, force: bool
+    outputs: Sequence[str], request: RunRequest, method: str, folder: Path | None, *, force: bool
 ) -> tuple[Path, ...]:
-    """Where results go, told before any work is done if they cannot be there; an unnamed figure goes to `folder`."""
-    targets = [Path(each) for each in outputs]
-    for each in targets:
-        if each.suffix.lower() not in (*_TABLES, *_PICTURES):
-            message = f"{each}: is no form for results; let the name end in {', '.join((*_TABLES, *_PICTURES))}"
+    """The files to write; an error before any work if they cannot be written. An unnamed figure goes to `folder`."""
+    targets = [Path(output) for output in outputs]
+    for target in targets:
+        if target.suffix.lower() not in (*_TABLES, *_FIGURES):
+            message = f"{target}: unknown format; the name must end in {', '.join((*_TABLES, *_FIGURES))}"
             raise AnalysisError(message)
-    check_drawable(targets, force=force)
-    if folder is None or any(each.suffix.lower() in _PICTURES for each in targets):
+    check_not_there(targets, force=force)
+    if folder is None or any(target.suffix.lower() in _FIGURES for target in targets):
         return tuple(targets)
     check_folder(folder)
-    plain = f"{default_name(order)}-{method}"
-    numbered = (
-        folder / f"{each}.png" for each in itertools.chain([plain], (f"{plain}-{n}" for n in itertools.count(2)))
-    )
-    return (*targets, next(each for each in numbered if force or not os.path.lexists(each)))
+    plain = f"{request.default_name}-{method}"
+    names = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
+    numbered = (folder / f"{name}.png" for name in names)
+    return (*targets, next(path for path in numbered if force or not os.path.lexists(path)))
 
 
-def _outcomes(order: Order, model: Model, dates: Sequence[str], statistics: Sequence[str]) -> tuple[Outcome, ...]:
-    """What is asked of each variable, its last value unless told; the run without changes tells which dates there are."""
-    questions_of(model, order.save or (), [Outcome()])  # a misspelt name is told better here than by a run
-    run = make_ordered(order, model=model)
-    times = run[TIME].values
-    asked = outcomes_of(dates, statistics, times, dated=DATE in run.coords)
-    return asked or (Outcome(at=float(times[-1])),)
+def _outcomes(request: RunRequest, model: Model, when: OutcomeOptions) -> tuple[Outcome, ...]:
+    """The requested outcomes, by default the last value; the run without changes has the times."""
+    questions_of(model, request.save or (), [Outcome()])  # reports a misspelt name better than a run would
+    run = make_run(request, model=model)
+    return when.outcomes(run) or (Outcome(at=float(run[TIME].values[-1])),)
 
 
 @contextlib.contextmanager
-def _runs_told(name: str) -> Iterator[Progress]:
-    """Says how many runs there will be, and how they go on."""
-    with members_bar(f"running {name}") as bar:
+def _run_count(name: str) -> Iterator[Progress]:
+    """Note the number of runs, and show how they progress."""
+    with progress_bar(f"running {name}", "runs") as bar:
 
-        def tell(done: int, count: int) -> None:
+        def update(done: int, total: int) -> None:
             if done == 0:
-                note(f"{count:,} runs")
+                note(f"{total:,} runs")
             if bar:
-                bar(done, count)
+                bar(done, total)
 
-        yield tell
+        yield update
 
 
 def _write(found: xr.Dataset, targets: Sequence[Path], *, force: bool) -> None:
-    """The numbers and the figure, each in the form that its name tells."""
+    """Write the numbers and the figure, each in the format of its file name."""
     for target in targets:
         kind = target.suffix.lower()
-        if kind in _PICTURES:
+        if kind in _FIGURES:
             from ...figures import plot_morris, plot_sobol, plot_tornado, save_figure
 
             plots = {"tornado": plot_tornado, "morris": plot_morris, "sobol": plot_sobol}
-            with patience(f"drawing {target.name}"):
+            with busy(f"plotting {target.name}"):
                 save_figure(plots[found.attrs["method"]](found), target, force=force)
         else:
-            text = csv_of(found) if kind == ".csv" else json_text(told_of(found)) + "\n"
+            csv = kind == ".csv"
+            text = csv_text(constant_records(found)) if csv else json_text(sensitivity_record(found)) + "\n"
             write_file(target, text.encode(), force=force, error=AnalysisError)

@@ -1,10 +1,10 @@
-"""`sdmodel sweep`: a grid of runs over the values of levers, stored as one dataset, alone or for every member of an ensemble."""
+"""`sdmodel sweep`: a grid of runs over the values of levers, stored as one dataset, alone or for every member."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,164 +13,121 @@ import xarray as xr
 
 from ...analysis import sweep_levers
 from ...comparison import Outcome
-from ...dataset import DATE, TIME
+from ...dataset import TIME
 from ...errors import Fault, ScenarioError
-from ...model import Integrator, Model
-from ...scenario import Design, grid_values
+from ...model import Model
+from ...scenario import grid_values
 from ...simulation import simulate
-from ...store import save_new_run, save_run
-from ...vensim import read_grid, read_savelist, read_scenario
-from ..choice import wanted_names
-from ..drawing import count_option, drawn_design, members_option, seed_option
-from ..making import (
-    NOT_FINITE,
-    Order,
-    changes_option,
-    default_name,
-    integrator_option,
-    ordered_scenario,
-    plain_name,
-    record_of,
-    scenarios_option,
-)
-from ..moments import at_option, outcomes_of, over_option
-from ..progress import members_bar
-from ..project import (
-    force_option,
-    json_option,
-    model_argument,
-    model_path,
-    model_read,
+from ...vensim import read_grid
+from ..locations import load_model
+from ..options import (
+    OutcomeOptions,
+    RunOptions,
+    SamplingOptions,
+    StoreOptions,
+    free_path,
+    memory_option,
     on_option,
-    runs_folder,
-    runs_option,
-    scenario_path,
+    outcome_options,
+    run_options,
+    sampling_options,
+    save_option,
+    store_options,
 )
-from ..tables import note, print_json
-from ..views.headlines import HEADLINES
-from ..views.swept import cells_told, levers_told, print_rankings, print_swept, ranked_levers, swept_outcomes
-from .run import free_path, is_stored
+from ..output import Part, Result, output_options, progress_bar, stored_safely
+from ..requests import HEADLINES, NOT_FINITE, RunRequest, names_to_save, plain_name, record_of, warnings_as_notes
+from ..views.sweep import (
+    cell_records,
+    lever_records,
+    plot_sweep_to,
+    ranked_levers,
+    ranking_parts,
+    sweep_outcomes,
+    sweep_parts,
+)
 
-
-@dataclass(frozen=True)
-class _Wish:
-    """What is wanted of a sweep beside its runs: where they go, what is told and drawn of them."""
-
-    folder: Path
-    name: str | None
-    outcomes: tuple[Outcome, ...]
-    memory: str
-    base: bool
-    drawn: bool
-    as_json: bool
-    force: bool
-
-
-@dataclass(frozen=True)
-class _Made:
-    """A sweep that is stored: where, what it is, and where its figure is, if there is one."""
-
-    path: Path
-    run: xr.Dataset
-    picture: Path | None
+LeverValues = Mapping[str, tuple[float, ...]]
 
 
 @click.command(
     "sweep", epilog='Example: sdmodel sweep --lever "grid connection time=0.5:6:12" --on "Annual Revenue" --plot'
 )
-@model_argument
 @click.option(
     "--lever",
     "levers",
     multiple=True,
     required=True,
     metavar='"NAME=LO:HI:N"',
-    help="A lever and its values: N of them from LO to HI (LO:HI:N:log by equal factors), A,B,C, or NAME for its range; once for each lever.",
+    help="A lever and its values: N of them from LO to HI (LO:HI:N:log for equal factors), A,B,C, or NAME for its range; may be repeated.",
 )
-@scenarios_option
-@changes_option
-@integrator_option
-@on_option("A variable to store and tell (default: the headlines)")
-@click.option("--save", "savelist", metavar="FILE.lst", help="Store what this save list names, too.")
-@at_option
-@over_option
-@members_option
-@count_option
-@seed_option
-@click.option("--one-at-a-time", "apart", is_flag=True, help="Sweep each lever alone, a run of its own, and rank them.")
+@run_options(on_option("A variable to store and print (default: the headline variables)"), save_option)
+@outcome_options(statistics=True)
+@sampling_options("Also run every member of an ensemble, sampled by this file.")
 @click.option(
-    "--no-base", "bare", is_flag=True, help="Do not run the levers' own values where they are not among those given."
+    "--one-at-a-time", "apart", is_flag=True, help="Sweep each lever alone, as a run of its own, and rank them."
 )
-@click.option(
-    "--plot", "drawn", is_flag=True, help="Draw to NAME.png: lines by the lever's value, or maps of two levers."
-)
-@click.option("--name", metavar="NAME", help="The sweep's name (default: of its scenarios and levers, numbered).")
-@runs_option
-@click.option("--memory", default="1GiB", show_default=True, metavar="SIZE", help="So large may the runs be together.")
-@json_option
-@force_option
-def command(
-    model: str | None,
-    levers: tuple[str, ...],
-    scenarios: tuple[str, ...],
-    changes: tuple[str, ...],
-    integrator: Integrator | None,
-    names: tuple[str, ...],
-    savelist: str | None,
-    dates: tuple[str, ...],
-    statistics: tuple[str, ...],
-    file: str | None,
-    count: int | None,
-    seed: int | None,
+@click.option("--no-base", is_flag=True, help="Do not add the levers' own values to the given ones.")
+@click.option("--plot", is_flag=True, help="Plot to NAME.png: lines by the lever's value, or maps of two levers.")
+@store_options("its scenarios and levers")
+@memory_option
+@output_options
+def sweep(
     *,
+    levers: tuple[str, ...],
+    run_from: RunOptions,
+    when: OutcomeOptions,
+    sampling: SamplingOptions,
     apart: bool,
-    bare: bool,
-    drawn: bool,
-    name: str | None,
-    folder: str | None,
+    no_base: bool,
+    plot: bool,
+    store: StoreOptions,
     memory: str,
-    as_json: bool,
-    force: bool,
-) -> None:
-    """Run all combinations of the values of levers, store them as NAME.nc with a dimension a lever, and tell outcomes.
+) -> Result:
+    """Run all combinations of the values of levers, store them as NAME.nc with a dimension per lever, and print outcomes.
 
-    An outcome is a variable at a date (--at; the last by default) or a statistic over time (--over). The levers' own values
-    are run too, as the base of differences. With -e, -n or --seed every combination is run for every member of an ensemble
-    (without -e drawn evenly over the ranges of the uncertainties), so that members pair: medians and bands are told, and
-    those of the difference that a lever makes.
+    An outcome is a variable at a date (--at; the last date by default) or a statistic over time (--over). The levers' own
+    values are run too, as the base of differences. With -e, -n or --seed, every combination is run for every member of an
+    ensemble (without -e sampled uniformly over the ranges of the uncertainties), so that members form pairs: medians and
+    bands of the outcomes, and of the differences that a lever makes, are printed.
     """
-    order = Order(
-        model_path(model),
-        tuple(read_scenario(scenario_path(each)) for each in scenarios),
-        changes,
-        integrator,
-        save=(*names, *(read_savelist(savelist) if savelist else ())),
-    )
-    read = model_read(order.model)
-    values = _values(read, levers)
-    order = replace(order, save=wanted_names(order, read))
-    one = _single(order, read)
-    times = one[TIME].values
-    outcomes = outcomes_of(dates, statistics, times, dated=DATE in one.coords) or (Outcome(at=float(times[-1])),)
-    many = file is not None or count is not None or seed is not None
-    design = drawn_design(read, file, count=count, seed=seed, scenario=ordered_scenario(order)) if many else None
-    wish = _Wish(runs_folder(folder), name, outcomes, memory, not bare, drawn, as_json, force)
-    parts = [{lever: values[lever]} for lever in values] if apart else [values]
-    targets = _targets(order, wish, parts)
-    made = [_make(order, read, part, design, target, wish) for part, target in zip(parts, targets, strict=True)]
-    with is_stored(made[0].path):
-        _tell(made, order.save or (), wish, apart=apart)
+    request = run_from.request()
+    model = load_model(request.model)
+    values = _lever_values(model, levers)
+    request = replace(request, save=names_to_save(request, model))
+    names = request.save or ()
+    single = _single_run(request, model)
+    outcomes = when.outcomes(single) or (Outcome(at=float(single[TIME].values[-1])),)
+    design = sampling.design(model, request.scenario) if sampling.given else None
+    sweeps: Sequence[LeverValues] = [{lever: values[lever]} for lever in values] if apart else [values]
+    made: list[tuple[Path, xr.Dataset]] = []
+    figures: list[Path] = []
+    for swept, (target, default_name) in zip(sweeps, _targets(request, store, sweeps), strict=True):
+        with warnings_as_notes(), progress_bar(f"running {request.model.name}") as progress:
+            run = sweep_levers(
+                model, swept, scenario=request.scenario, integrator=request.integrator, save=names, design=design,
+                base=not no_base, memory=memory, progress=progress,
+            )  # fmt: skip
+        run = run.assign_attrs(_record(request, model, run))
+        path = store.save(run, target, default_name)
+        made.append((path, run))
+        if plot:
+            with stored_safely(path):
+                figure = path.with_suffix(".png")
+                plot_sweep_to(run, names, figure, outcomes=outcomes, title=path.stem, force=store.force)
+                figures.append(figure)
+    with stored_safely(made[0][0]):
+        return _result(made, names, outcomes, figures, apart=apart)
 
 
-def _single(order: Order, model: Model) -> xr.Dataset:
-    """The run without a sweep, which tells before any more work what is wrong with changes and names; its times are all runs'."""
+def _single_run(request: RunRequest, model: Model) -> xr.Dataset:
+    """The run without a sweep: it reports faults in changes and names before any more work, and has the times of all runs."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return simulate(model, scenario=ordered_scenario(order), save=order.save)
+        return simulate(model, scenario=request.scenario, save=request.save)
 
 
-def _values(model: Model, levers: Sequence[str]) -> dict[str, tuple[float, ...]]:
-    """The values of each lever, by its name with labels."""
+def _lever_values(model: Model, levers: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    """The values of each lever, by its full name; an error for every lever that is unknown or given twice."""
     found: dict[str, tuple[float, ...]] = {}
     faults: list[Fault] = []
     for text in levers:
@@ -180,88 +137,66 @@ def _values(model: Model, levers: Sequence[str]) -> dict[str, tuple[float, ...]]
         except ScenarioError as error:
             faults += error.faults
             continue
-        spelt = model[grid.name].name + (f"[{','.join(grid.subscripts)}]" if grid.subscripts else "")
-        if spelt in found:
-            faults.append(Fault(grid.where, f"'{spelt}' is given twice; give all of its values at once"))
-        found[spelt] = values
+        name = model[grid.name].name + (f"[{','.join(grid.subscripts)}]" if grid.subscripts else "")
+        if name in found:
+            faults.append(Fault(grid.where, f"'{name}' is given twice; give all of its values together"))
+        found[name] = values
     if faults:
         raise ScenarioError(dict.fromkeys(faults))
     return found
 
 
-def _targets(order: Order, wish: _Wish, parts: Sequence[dict[str, Any]]) -> list[tuple[Path | None, str]]:
-    """For each sweep where it will be, if it has a name of its user's, and its default name; told before any work if taken."""
+def _targets(request: RunRequest, store: StoreOptions, sweeps: Sequence[LeverValues]) -> list[tuple[Path | None, str]]:
+    """The file of each sweep, if the user named it, and its default name; an error before any work if a file is taken."""
     found: list[tuple[Path | None, str]] = []
-    scenario = f"{default_name(order)}+" if order.scenarios else ""
-    for part in parts:
-        own = plain_name("+".join(part)).replace(" ", "-")
-        name = wish.name if wish.name is None or len(parts) == 1 else f"{wish.name}-{own}"
-        path = free_path(name, wish.folder, force=wish.force)
-        found.append((path, f"{scenario}{own}"))
+    scenario = f"{request.default_name}+" if request.scenarios else ""
+    for levers in sweeps:
+        own = plain_name("+".join(levers)).replace(" ", "-")
+        name = store.name if store.name is None or len(sweeps) == 1 else f"{store.name}-{own}"
+        found.append((free_path(name, store.folder, force=store.force), f"{scenario}{own}"))
     return found
 
 
-def _make(
-    order: Order,
-    model: Model,
-    levers: dict[str, tuple[float, ...]],
-    design: Design | None,
-    target: tuple[Path | None, str],
-    wish: _Wish,
-) -> _Made:
-    """Simulate, store and draw one sweep."""
-    with warnings.catch_warnings(record=True) as caught, members_bar(f"running {order.model.name}") as tell:
-        warnings.simplefilter("always")
-        run = sweep_levers(
-            model, levers, scenario=ordered_scenario(order), integrator=order.integrator, save=order.save, design=design,
-            base=wish.base, memory=wish.memory, progress=tell,
-        )  # fmt: skip
-    told = dict.fromkeys(str(each.message) for each in caught if issubclass(each.category, UserWarning))
-    for text in told:
-        note(text)
-    record = record_of(order, model) | {HEADLINES: "\n".join(order.save or ())}
+def _record(request: RunRequest, model: Model, run: xr.Dataset) -> dict[str, str]:
+    """The record of a sweep, with the swept levers among its changes."""
     swept = [line for line in str(run.attrs["changes"]).splitlines() if " = over " in line]
-    run = run.assign_attrs(record | {"changes": "\n".join([*order.changes, *swept])})
-    path, default = target
-    where = save_run(run, path, force=wish.force) if path else save_new_run(run, wish.folder, default)
-    return _Made(where, run, _drawn(run, order.save or (), where, wish))
+    record = {HEADLINES: "\n".join(request.save or ()), "changes": "\n".join([*request.changes, *swept])}
+    return record_of(request, model) | record
 
 
-def _tell(made: Sequence[_Made], names: Sequence[str], wish: _Wish, *, apart: bool) -> None:
-    """What came out and where it is."""
-    ranked = ranked_levers([each.run for each in made], names, wish.outcomes) if apart else []
-    if wish.as_json:
-        told = [_record(each, names, wish) for each in made]
-        print_json({"sweeps": told, "rankings": [vars(each) for each in ranked]} if apart else told[0])
-        return
-    if apart:
-        print_rankings(ranked)
-    else:
-        print_swept(made[0].run, swept_outcomes(made[0].run, names, wish.outcomes))
-    for each in made:
-        click.echo(f"stored as {each.path}")
-    for each in made:
-        if each.picture:
-            click.echo(f"drawn in {each.picture}")
+def _result(
+    made: Sequence[tuple[Path, xr.Dataset]],
+    names: Sequence[str],
+    outcomes: Sequence[Outcome],
+    figures: Sequence[Path],
+    *,
+    apart: bool,
+) -> Result:
+    rankings = ranked_levers([run for _, run in made], names, outcomes) if apart else []
+
+    def record() -> Any:
+        plots: list[str | None] = [str(path) for path in figures] or [None] * len(made)
+        sweeps = [_sweep_record(*one, plot, names, outcomes) for one, plot in zip(made, plots, strict=True)]
+        return {"sweeps": sweeps, "rankings": [vars(ranking) for ranking in rankings]} if apart else sweeps[0]
+
+    def parts() -> Iterator[Part]:
+        if apart:
+            yield from ranking_parts(rankings)
+        else:
+            run = made[0][1]
+            yield from sweep_parts(run, sweep_outcomes(run, names, outcomes))
+        for path, _ in made[:-1]:
+            yield f"stored as {path}"
+
+    return Result(record, parts, "rankings" if apart else "outcomes", made[-1][0], figures)
 
 
-def _record(made: _Made, names: Sequence[str], wish: _Wish) -> dict[str, Any]:
-    """A sweep for machines."""
-    outcomes = [
-        {"name": each.name, "outcome": each.outcome, "units": each.units, "cells": cells_told(each)}
-        for each in swept_outcomes(made.run, names, wish.outcomes)
+def _sweep_record(
+    path: Path, run: xr.Dataset, plot: str | None, names: Sequence[str], outcomes: Sequence[Outcome]
+) -> dict[str, Any]:
+    found = [
+        {"name": outcome.name, "outcome": outcome.outcome, "units": outcome.units, "cells": cell_records(outcome)}
+        for outcome in sweep_outcomes(run, names, outcomes)
     ]
-    told = {"run": made.path.stem, "path": str(made.path), "figure": made.picture and str(made.picture)}
-    told |= {"model": made.run.attrs["model"], "not_finite": made.run.attrs.get(NOT_FINITE)}
-    return told | {"levers": levers_told(made.run), "outcomes": outcomes}
-
-
-def _drawn(run: xr.Dataset, names: Sequence[str], path: Path, wish: _Wish) -> Path | None:
-    """A figure beside the sweep, if one is wanted."""
-    if not wish.drawn:
-        return None
-    from ..views.swept_figures import draw_sweep
-
-    target = path.with_suffix(".png")
-    with is_stored(path):
-        return draw_sweep(run, names, target, outcomes=wish.outcomes, title=path.stem, force=wish.force)
+    record = {"run": path.stem, "path": str(path), "figure": plot, "model": run.attrs["model"]}
+    return record | {"not_finite": run.attrs.get(NOT_FINITE), "levers": lever_records(run), "outcomes": found}

@@ -1,9 +1,10 @@
-"""What levers contribute, as tables and as what figures draw."""
+"""The contributions of levers as tables and figures."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,57 +14,59 @@ from ...analysis import LEVER, OTHER, Attributed, attributed
 from ...comparison import MEASURES, Outcome, outcome_of
 from ...dataset import PROBABILITY, TIME, subscript_dims
 from ...numerals import number, signed
-from ..tables import note, print_table
+from ..output import Part, Table, note
 from .headlines import round_times
 
 _COLUMNS = 6
 _PAIRS = 5
-_SHOWN = 0.01
-"""A pair of levers is told of if it does so much of what all do together."""
+_LEAST_SHARE = 0.01
+"""A pair of levers is listed if its interaction is at least this share of the whole difference."""
+_MOST_PLOTTED = 6
 
 
 def parts_of(found: xr.Dataset, names: Sequence[str]) -> list[Attributed]:
-    """What an attribution holds of some variables, label by label."""
+    """The attribution of some variables, label by label."""
     parts = []
     for name in names:
         whole = attributed(found, name)
         dims = subscript_dims(whole.baseline)
         stacked = whole.baseline.isel({TIME: 0}).stack(cell=dims)["cell"].values.tolist() if dims else [()]
-        spelt = ([",".join(map(str, labels))] if labels else [""] for labels in stacked)
-        parts += [attributed(found, f"{whole.name}[{labels}]" if labels else name) for (labels,) in spelt]
+        cells = (",".join(map(str, cell)) for cell in stacked)
+        parts += [attributed(found, f"{whole.name}[{labels}]" if labels else name) for labels in cells]
     return parts
 
 
 def moment_of(found: xr.Dataset, names: Sequence[str]) -> Outcome:
     """The stored time at which the scenario makes the greatest difference to the first of some variables."""
     first = parts_of(found, names[:1])[0]
-    gaps = np.nan_to_num(np.abs((first.scenario - first.baseline).values))
-    return Outcome(at=float(found[TIME].values[int(gaps.argmax())]))
+    differences = np.nan_to_num(np.abs((first.scenario - first.baseline).values))
+    return Outcome(at=float(found[TIME].values[int(differences.argmax())]))
 
 
-def when_told(outcome: Outcome, found: xr.Dataset) -> str:
-    """A time as a reader expects it: the year, with its month where it is not the first of January."""
+def format_time(outcome: Outcome, found: xr.Dataset) -> str:
+    """The time of an outcome; by default the last of the run."""
     at = outcome.at if outcome.at is not None else float(found[TIME].values[-1])
     return f"{at:.10g}"
 
 
-def print_attribution(found: xr.Dataset, names: Sequence[str], outcomes: Sequence[Outcome], *, brief: bool) -> None:
-    """Print what levers contribute: of many variables in short, else over time and in all measures."""
+def attribution_parts(
+    found: xr.Dataset, names: Sequence[str], outcomes: Sequence[Outcome], *, brief: bool
+) -> Iterator[Part]:
+    """The contributions of levers: one line per variable if `brief`, else over time and in all measures."""
     if brief:
-        _print_brief(found, names, outcomes[0])
-        note(
-            "what each lever contributes over time, alone and together with others is told of variables named with --on"
-        )
+        yield _summary(found, names, outcomes[0])
+        note("name variables with --on for the contribution of each lever over time, alone and with others")
         return
     for part in parts_of(found, names):
-        _print_over_time(part)
+        yield _over_time(part)
         for outcome in outcomes:
-            _print_measures(part, outcome, when_told(outcome, found))
-            _print_pairs(part, outcome, when_told(outcome, found))
+            when = format_time(outcome, found)
+            yield _all_measures(part, outcome, when)
+            yield from _strongest_pairs(part, outcome, when)
 
 
-def _ordered(part: Attributed) -> list[str]:
-    """The levers of a variable, the one that does most over time first."""
+def _by_importance(part: Attributed) -> list[str]:
+    """The levers of a variable, the largest contribution over time first."""
     sizes = np.nan_to_num(np.abs(_shapley(part).transpose(TIME, LEVER).values)).sum(axis=0)
     return [str(part.contributions[LEVER].values[place]) for place in np.argsort(-sizes, kind="stable")]
 
@@ -72,8 +75,8 @@ def _shapley(part: Attributed) -> xr.DataArray:
     return part.contributions.sel(measure="shapley")
 
 
-def _print_over_time(part: Attributed) -> None:
-    """Shapley values at round times, between what the variable is without and with all levers."""
+def _over_time(part: Attributed) -> Table:
+    """Shapley values at round times, between the variable without and with all levers."""
     times = part.baseline[TIME].values
     places = round_times(times, _COLUMNS)
     columns = {f"{part.name}, {part.units}" if part.units else part.name: "fold"}
@@ -85,37 +88,31 @@ def _print_over_time(part: Attributed) -> None:
     def level(name: str, values: xr.DataArray) -> list[str]:
         return [name, *(number(float(values.isel({TIME: place})), part.units) for place in places)]
 
-    shares = [row(f"  {name}", _shapley(part).sel({LEVER: name})) for name in _ordered(part)]
+    levers = [row(f"  {name}", _shapley(part).sel({LEVER: name})) for name in _by_importance(part)]
     whole = row("  all together", part.scenario - part.baseline)
-    print_table(columns, [level("baseline", part.baseline), *shares, whole, level("scenario", part.scenario)])
+    return Table(columns, [level("baseline", part.baseline), *levers, whole, level("scenario", part.scenario)])
 
 
-def _print_measures(part: Attributed, outcome: Outcome, when: str) -> None:
+def _all_measures(part: Attributed, outcome: Outcome, when: str) -> Table:
     """All measures at one time."""
-    columns = {
-        f"{part.name} at {when}": "fold",
-        "alone": "right",
-        "Shapley": "right",
-        "last": "right",
-        "of the whole": "right",
-    }
+    columns = {f"{part.name} at {when}": "fold"}
+    columns |= dict.fromkeys(("alone", "Shapley", "last", "of the whole"), "right")
     if part.standard_error is not None:
         columns["standard error"] = "right"
     if part.spread is not None:
         columns |= {"90 % of members": "right", "ranks first": "right"}
     total = float(outcome_of(part.scenario - part.baseline, outcome))
-    rows = [[*_measures(part, outcome, name, total)] for name in _ordered(part)]
+    rows = [[*_measure_cells(part, outcome, name, total)] for name in _by_importance(part)]
     sums = outcome_of(part.contributions.sum(LEVER), outcome)
-    whole = ["sum, of Shapley the whole", *(signed(float(sums.sel(measure=each))) for each in MEASURES), ""]
+    whole = ["sum (Shapley: the whole)", *(signed(float(sums.sel(measure=measure))) for measure in MEASURES), ""]
     if part.difference_spread is not None:
-        whole += [_reach(outcome_of(part.difference_spread, outcome)), ""]
+        whole += [_band(outcome_of(part.difference_spread, outcome)), ""]
     elif part.standard_error is not None:
         whole.append("")
-    print_table(columns, [*rows, whole])
+    return Table(columns, [*rows, whole])
 
 
-def _measures(part: Attributed, outcome: Outcome, name: str, total: float) -> Iterator[str]:
-    """The cells of one lever."""
+def _measure_cells(part: Attributed, outcome: Outcome, name: str, total: float) -> Iterator[str]:
     own = outcome_of(part.contributions.sel({LEVER: name}), outcome)
     yield name
     for measure in MEASURES:
@@ -125,20 +122,19 @@ def _measures(part: Attributed, outcome: Outcome, name: str, total: float) -> It
     if part.standard_error is not None:
         yield number(float(outcome_of(part.standard_error.sel({LEVER: name}), outcome)))
     if part.spread is not None and part.ranks_first is not None:
-        yield _reach(outcome_of(part.spread.sel({LEVER: name}), outcome))
+        yield _band(outcome_of(part.spread.sel({LEVER: name}), outcome))
         yield f"{100 * float(outcome_of(part.ranks_first.sel({LEVER: name}), outcome)):.3g} %"
 
 
-def _print_pairs(part: Attributed, outcome: Outcome, when: str) -> None:
-    """The pairs of levers that do most more, or less, together than each for itself."""
+def _strongest_pairs(part: Attributed, outcome: Outcome, when: str) -> Iterator[Table]:
+    """The pairs of levers with the strongest interaction."""
     if part.interaction is None or part.interaction.sizes[LEVER] < 2:  # noqa: PLR2004 - a pair
         return
-    pairs = _pairs(part, outcome)[:_PAIRS]
     total = abs(float(outcome_of(part.scenario - part.baseline, outcome)))
-    told = [each for each in pairs if abs(each[2]) > _SHOWN * total]
-    if told:
-        rows = ([f"{one} × {other}", signed(value)] for one, other, value in told)
-        print_table({f"together beyond each for itself at {when}": "fold", part.units or "interaction": "right"}, rows)
+    pairs = [pair for pair in _pairs(part, outcome)[:_PAIRS] if abs(pair[2]) > _LEAST_SHARE * total]
+    if pairs:
+        columns = {f"interaction at {when}": "fold", part.units or "interaction": "right"}
+        yield Table(columns, [[f"{one} × {other}", signed(value)] for one, other, value in pairs])
 
 
 def _pairs(part: Attributed, outcome: Outcome) -> list[tuple[str, str, float]]:
@@ -148,59 +144,127 @@ def _pairs(part: Attributed, outcome: Outcome) -> list[tuple[str, str, float]]:
     values = outcome_of(part.interaction, outcome).transpose(LEVER, OTHER).values
     names = list(map(str, part.interaction[LEVER].values))
     pairs = [(names[i], names[j], float(values[i, j])) for i in range(len(names)) for j in range(i + 1, len(names))]
-    return sorted(pairs, key=lambda each: -abs(each[2]))
+    return sorted(pairs, key=lambda pair: -abs(pair[2]))
 
 
-def _print_brief(found: xr.Dataset, names: Sequence[str], outcome: Outcome) -> None:
-    """One line a variable: what the scenario does to it, and the levers that do most of it."""
-    columns = {f"at {when_told(outcome, found)}": "fold", "units": "fold", "baseline": "right", "scenario": "right",
-               "difference": "right", "most by": "text"}  # fmt: skip
+def _summary(found: xr.Dataset, names: Sequence[str], outcome: Outcome) -> Table:
+    """One line per variable: the effect of the scenario, and the levers that contribute most."""
+    columns = {f"at {format_time(outcome, found)}": "fold", "units": "fold", "baseline": "right", "scenario": "right",
+               "difference": "right", "largest contributions": "text"}  # fmt: skip
     rows = []
     for part in parts_of(found, names):
-        ends = [float(outcome_of(each, outcome)) for each in (part.baseline, part.scenario)]
+        ends = [float(outcome_of(values, outcome)) for values in (part.baseline, part.scenario)]
         shares = outcome_of(_shapley(part), outcome)
         order = np.argsort(-np.nan_to_num(np.abs(shares.values)), kind="stable")
-        told = [f"{shares[LEVER].values[place]} {signed(float(shares.values[place]))}" for place in order[:2]]
-        levels = [number(each, part.units) for each in ends]
+        levers = [f"{shares[LEVER].values[place]} {signed(float(shares.values[place]))}" for place in order[:2]]
+        levels = [number(value, part.units) for value in ends]
         difference = ends[1] - ends[0]
-        rows.append([part.name, part.units, *levels, signed(difference), ", ".join(told) if difference else ""])
-    print_table(columns, rows)
+        rows.append([part.name, part.units, *levels, signed(difference), ", ".join(levers) if difference else ""])
+    return Table(columns, rows)
 
 
-def _reach(quantiles: xr.DataArray) -> str:
+def _band(quantiles: xr.DataArray) -> str:
     """The ends of the middle 90 % of members."""
     ends = quantiles.transpose(PROBABILITY).values
     return f"{signed(float(ends[0]))} – {signed(float(ends[-1]))}"
 
 
-def told_attribution(found: xr.Dataset, names: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The same for machines: every variable at the times that are asked for."""
-    levers = json.loads(str(found.attrs["levers"]))
-    told = [_told(part, outcome, when_told(outcome, found)) for part in parts_of(found, names) for outcome in outcomes]
-    return {"method": found.attrs["method"], "runs": found.attrs["runs"], "levers": levers, "variables": told}
+def attribution_record(found: xr.Dataset, names: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """All contributions to variables at some times."""
+    variables = [
+        _variable_record(part, outcome, format_time(outcome, found))
+        for part in parts_of(found, names)
+        for outcome in outcomes
+    ]
+    record = {"method": found.attrs["method"], "runs": found.attrs["runs"]}
+    return record | {"levers": json.loads(str(found.attrs["levers"])), "variables": variables}
 
 
-def _told(part: Attributed, outcome: Outcome, when: str) -> dict[str, Any]:
+def _variable_record(part: Attributed, outcome: Outcome, when: str) -> dict[str, Any]:
     contributions = outcome_of(part.contributions, outcome)
     levers = []
     for name in map(str, contributions[LEVER].values):
         own = contributions.sel({LEVER: name})
-        lever: dict[str, Any] = {"lever": name} | {
-            str(each): float(own.sel(measure=each)) for each in own["measure"].values
-        }
-        for called, values in (("standard_error", part.standard_error), ("ranks_first", part.ranks_first)):
+        lever: dict[str, Any] = {"lever": name}
+        lever |= {str(measure): float(own.sel(measure=measure)) for measure in own["measure"].values}
+        for field, values in (("standard_error", part.standard_error), ("ranks_first", part.ranks_first)):
             if values is not None:
-                lever[called] = float(outcome_of(values.sel({LEVER: name}), outcome))
+                lever[field] = float(outcome_of(values.sel({LEVER: name}), outcome))
         if part.spread is not None:
             spread = outcome_of(part.spread.sel({LEVER: name}), outcome)
-            lever["quantiles"] = {
-                f"{level:g}": float(value)
-                for level, value in zip(spread[PROBABILITY].values, spread.values, strict=True)
-            }
+            levels = zip(spread[PROBABILITY].values, spread.values, strict=True)
+            lever["quantiles"] = {f"{level:g}": float(value) for level, value in levels}
         levers.append(lever)
-    ends = {
-        name: float(outcome_of(each, outcome))
-        for name, each in (("baseline", part.baseline), ("scenario", part.scenario))
-    }
+    ends = {"baseline": part.baseline, "scenario": part.scenario}
+    numbers = {name: float(outcome_of(end, outcome)) for name, end in ends.items()}
     pairs = [{"levers": [one, other], "interaction": value} for one, other, value in _pairs(part, outcome)]
-    return {"name": part.name, "units": part.units, "time": when, **ends, "contributions": levers, "pairs": pairs}
+    return {"name": part.name, "units": part.units, "time": when, **numbers, "contributions": levers, "pairs": pairs}
+
+
+# Figures
+
+
+def plot_attribution_to(
+    found: xr.Dataset,
+    names: Sequence[str],
+    moment: Outcome,
+    targets: Sequence[Path],
+    *,
+    title: str,
+    force: bool = False,
+) -> list[Path]:
+    """Plot wedges over time to the first target, and bars at one date to the second if there is one."""
+    if not targets:
+        return []
+    from ...figures import plot_contributions, plot_wedges, save_figure
+
+    ends = str(found.attrs["baseline_name"]) or "baseline", str(found.attrs["scenario_name"]) or "all levers moved"
+    origin = _origin(found)
+    parts = parts_of(found, names)
+    shown = parts[:_MOST_PLOTTED]
+    if len(shown) < len(parts):
+        note(f"the first {len(shown)} of {len(parts)} variables are plotted; choose with --on")
+    wedges, bars = [_contributions(part, None) for part in shown], [_contributions(part, moment) for part in shown]
+    figures = [
+        plot_wedges(wedges, names=ends, title=title, origin=origin),
+        plot_contributions(bars, when=format_time(moment, found), title=title, origin=origin),
+    ]
+    return [save_figure(figure, target, force=force) for figure, target in zip(figures, targets, strict=False)]
+
+
+def _origin(found: xr.Dataset) -> list[str]:
+    """The origin of the numbers, as lines below a figure."""
+    record = found.attrs
+    levers = {name: "; ".join(lines) for name, lines in json.loads(str(record["levers"])).items()}
+    changes = ", ".join(
+        lines if lines.startswith(f"{name} =") else f"{name} ({lines})" for name, lines in levers.items()
+    )
+    members = f"; means of {record['members']} members" if record["members"] > 1 else ""
+    model = f"Model {Path(str(record['model'])).name}, sha256 {str(record['model_sha256'])[:12]}"
+    return [
+        f"{model}; {record['runs']} runs, {record['method']}{members}",
+        f"{record['scenario_name'] or 'scenario'}: {changes}",
+    ]
+
+
+def _contributions(part: Attributed, outcome: Outcome | None) -> Any:
+    """The contributions to a variable as figures take them: over time, or at one time."""
+    from ...figures import Contributions
+
+    def of(values: xr.DataArray) -> xr.DataArray:
+        if outcome is None:
+            return values
+        at = outcome_of(values, outcome)
+        return at.expand_dims({TIME: [0.0 if outcome.at is None else outcome.at]})
+
+    shares = of(part.contributions)
+    return Contributions(
+        part.name,
+        part.units,
+        of(part.baseline),
+        of(part.scenario),
+        shares.sel(measure="shapley"),
+        alone=shares.sel(measure="alone"),
+        last=shares.sel(measure="last"),
+        spread=None if part.spread is None else of(part.spread),
+    )

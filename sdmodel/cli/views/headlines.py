@@ -1,4 +1,4 @@
-"""The headlines of a run as a table: a line each, at a few round times."""
+"""The headline variables of a run as a table, at a few round times."""
 
 from __future__ import annotations
 
@@ -18,22 +18,20 @@ from ...errors import DatasetError, SdmodelError
 from ...model import key
 from ...numerals import number
 from ...vensim import read_savelist
-from ..project import savelist_beside
-from ..tables import note, print_table, terminal_width
-
-HEADLINES = "headlines"
-"""The attribute of a run that lists its headlines, one a line."""
+from ..locations import save_list_of
+from ..output import Table, line_width, note
+from ..requests import HEADLINES
 
 _STOCKS = 12
 _LABELS = 12
 _COLUMNS = 12
-_NAME, _COLUMN = 46, 9
-_NEAR = 5
+_NAME_WIDTH, _COLUMN_WIDTH = 46, 9
+_SUGGESTED = 5
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a table: a variable, or one label of it, at some times, in its own units."""
+    """One variable, or one label of it, at a few times, in its own units."""
 
     name: str
     units: str
@@ -42,65 +40,78 @@ class Line:
 
 
 def headline_names(run: xr.Dataset) -> tuple[str, ...]:
-    """The names that a run, or the save list beside its model, lists, as far as it has them; else its stocks, else
-    what changes, twelve of them.
-    """
+    """The headline variables of a run: those listed in its record or beside its model, else stocks, else what varies."""
     listed = tuple(name for name in _listed(run) if has_variable(run, name))
     if listed:
         return listed
-    moving = {name: each for name, each in run.data_vars.items() if TIME in each.dims}
-    stocks = [long_name(each) for each in moving.values() if each.attrs.get("kind") == "stock"]
-    names = stocks or [long_name(each) for each in moving.values()]
+    moving = [variable for variable in run.data_vars.values() if TIME in variable.dims]
+    stocks = [long_name(variable) for variable in moving if variable.attrs.get("kind") == "stock"]
+    names = stocks or [long_name(variable) for variable in moving]
     if len(names) > _STOCKS:
         kind = "stocks" if stocks else "variables"
-        note(f"headlines: {_STOCKS} of {len(names)} {kind}; a save list of the model's name beside it chooses them")
+        note(f"the first {_STOCKS} of {len(names)} {kind} are shown; a save list beside the model chooses headlines")
     return tuple(names[:_STOCKS])
 
 
+def shared_headlines(runs: Sequence[xr.Dataset]) -> list[str]:
+    """The headline variables of the first run that all runs have."""
+    names = [name for name in headline_names(runs[0]) if all(has_variable(run, name) for run in runs)]
+    if not names:
+        message = "the runs share no headline variable; choose with --on"
+        raise DatasetError(message)
+    return names
+
+
 def _listed(run: xr.Dataset) -> Sequence[str]:
-    """The headlines in the record of a run; a run made from Python has none, and its model's save list stands in."""
+    """The list in a run's record; runs made from Python have none, so the save list of their model is used."""
     if HEADLINES in run.attrs:
         return str(run.attrs[HEADLINES]).splitlines()
-    with contextlib.suppress(SdmodelError, OSError, ValueError):  # the path may be of another machine
-        beside = savelist_beside(Path(str(run.attrs["model"])))
-        return read_savelist(beside) if beside else ()
+    with contextlib.suppress(SdmodelError, OSError, ValueError):  # the path may belong to another machine
+        path = save_list_of(Path(str(run.attrs["model"])))
+        return read_savelist(path) if path else ()
     return ()
 
 
 def headline_lines(run: xr.Dataset, names: Sequence[str], *, quiet: bool = False) -> list[Line]:
-    """Each headline at round times, label by label; over members, the median. What is left out is told unless `quiet`."""
-    columns = max(3, min(_COLUMNS, (terminal_width() - _NAME) // _COLUMN))
+    """Variables at round times, label by label; over members, the median. Notes what is left out unless `quiet`."""
+    columns = max(3, min(_COLUMNS, (line_width() - _NAME_WIDTH) // _COLUMN_WIDTH))
     part = run.isel({TIME: round_times(run[TIME].values, columns)})
     variables = [find_variable(part, name) for name in names]
-    longer = [each for each in variables if math.prod(each.sizes[dim] for dim in subscript_dims(each)) > _LABELS]
+    longer = [name for name, variable in zip(names, variables, strict=True) if _label_count(variable) > _LABELS]
     if longer and not quiet:
         others = f" and of {len(longer) - 1} more" if len(longer) > 1 else ""
-        note(f"the first {_LABELS} labels are shown of '{long_name(longer[0])}'{others}; `plot` draws name[label]")
+        name = long_name(find_variable(part, longer[0]))
+        note(f"the first {_LABELS} labels of '{name}'{others} are shown; `plot --on 'name[label]'` shows others")
     return [line for variable in variables for line in _lines(variable, part[TIME])]
 
 
-def print_headlines(lines: Sequence[Line], time_units: str) -> None:
-    """Print the table of headlines, each in its own units."""
+def _label_count(variable: xr.DataArray) -> int:
+    return math.prod(variable.sizes[dim] for dim in subscript_dims(variable))
+
+
+def headline_tables(lines: Sequence[Line], run: xr.Dataset) -> Iterator[Table]:
+    """The table of headline variables, each in its own units."""
     if not lines:
         return
-    head = f"Time ({time_units})" if time_units else "Time"
-    columns = {head: "fold", "units": "fold"} | {f"{time:.10g}": "right" for time in lines[0].times}
-    print_table(
-        columns, ([line.name, line.units, *(number(value, line.units) for value in line.values)] for line in lines)
+    units = str(run[TIME].attrs.get("units", ""))
+    columns = {f"Time ({units})" if units else "Time": "fold", "units": "fold"}
+    columns |= {f"{time:.10g}": "right" for time in lines[0].times}
+    yield Table(
+        columns, [[line.name, line.units, *(number(value, line.units) for value in line.values)] for line in lines]
     )
 
 
 def round_times(times: NDArray[np.float64], columns: int) -> NDArray[np.intp]:
-    """Positions of at most so many times, the first and the last among them.
+    """Positions of at most `columns` times, the first and the last among them.
 
-    They are evenly apart, by a round step if one divides the run; else they are whole multiples of a round step.
+    They are evenly spaced, by a round step if one divides the run; otherwise they are multiples of a round step.
     """
     if len(times) <= columns:
         return np.arange(len(times))
     span = float(times[-1] - times[0])
     counts = [count for count in range(columns - 1, 1, -1) if 2 * (count + 1) >= columns]
-    even = [each for each in (_evenly(times, count) for count in counts) if each is not None]
-    even.sort(key=lambda each: not _is_round(float(times[each[1]] - times[each[0]])))
+    even = [places for count in counts if (places := _evenly_spaced(times, count)) is not None]
+    even.sort(key=lambda places: not _is_round(float(times[places[1]] - times[places[0]])))
     if even:
         return even[0]
     steps = (
@@ -108,54 +119,67 @@ def round_times(times: NDArray[np.float64], columns: int) -> NDArray[np.intp]:
         for power in itertools.count(math.floor(math.log10(span / columns)))
         for factor in (1, 2, 5)
     )
-    places = (_places(times, step) for step in steps)
-    return next(each for each in places if len(each) <= max(2, columns))
+    candidates = (_at_multiples(times, step) for step in steps)
+    return next(places for places in candidates if len(places) <= max(2, columns))
 
 
-def _evenly(times: NDArray[np.float64], count: int) -> NDArray[np.intp] | None:
-    """Positions that part a run into so many equal spans, if it has stored those times and they are short to write."""
-    wanted = np.linspace(times[0], times[-1], count + 1)
-    nearest = np.array([int(np.abs(times - each).argmin()) for each in wanted])
-    exactly = np.allclose(times[nearest], wanted, rtol=0, atol=1e-9 * (1 + np.abs(wanted).max()))
-    return nearest if exactly and all(len(f"{each:.10g}") < _COLUMN - 2 for each in wanted) else None
+def _evenly_spaced(times: NDArray[np.float64], count: int) -> NDArray[np.intp] | None:
+    """Positions that divide a run into `count` equal spans, if those times are stored and short to write."""
+    exact = np.linspace(times[0], times[-1], count + 1)
+    nearest = np.array([int(np.abs(times - time).argmin()) for time in exact])
+    stored = np.allclose(times[nearest], exact, rtol=0, atol=1e-9 * (1 + np.abs(exact).max()))
+    return nearest if stored and all(len(f"{time:.10g}") < _COLUMN_WIDTH - 2 for time in exact) else None
 
 
 def _is_round(step: float) -> bool:
-    """Whether a step is one, two or five, or tens or tenths of them."""
+    """Whether a step is one, two or five times a power of ten."""
     return f"{step:.6e}".partition("e")[0].rstrip("0").rstrip(".") in ("1", "2", "5")
 
 
-def _places(times: NDArray[np.float64], step: float) -> NDArray[np.intp]:
-    """Positions of the first time, the last, and those nearest to whole multiples of a step between them."""
-    wanted = np.arange(math.ceil(times[0] / step), math.floor(times[-1] / step) + 1) * step
-    nearest = [int(np.abs(times - each).argmin()) for each in (times[0], *wanted, times[-1])]
-    return np.unique(nearest)
+def _at_multiples(times: NDArray[np.float64], step: float) -> NDArray[np.intp]:
+    """Positions of the first time, the last, and those nearest to multiples of a step between them."""
+    multiples = np.arange(math.ceil(times[0] / step), math.floor(times[-1] / step) + 1) * step
+    return np.unique([int(np.abs(times - time).argmin()) for time in (times[0], *multiples, times[-1])])
 
 
 def check_name(name: str, runs: Mapping[str, xr.Dataset]) -> None:
-    """Make sure that the runs have a variable; a word of a longer name leads to it."""
-    for called, run in runs.items():
+    """Check that all runs have a variable; the error suggests longer names that contain this one."""
+    for run_name, run in runs.items():
         try:
             find_variable(run, name)
-        except DatasetError as fault:
-            longer = [long_name(each) for each in run.data_vars.values() if key(name) in key(long_name(each))]
-            if "did you mean" in str(fault) or not longer:
-                message = f"run '{called}': {fault}"
+        except DatasetError as error:
+            longer = [long_name(other) for other in run.data_vars.values() if key(name) in key(long_name(other))]
+            if "did you mean" in str(error) or not longer:
+                message = f"run '{run_name}': {error}"
             else:
-                told = ", ".join(f"'{each}'" for each in longer[:_NEAR]) + (" or others" if len(longer) > _NEAR else "")
-                message = f"run '{called}': '{name}' is not in the run; did you mean {told}?"
-            raise DatasetError(message) from fault
+                names = ", ".join(f"'{other}'" for other in longer[:_SUGGESTED])
+                message = f"run '{run_name}': '{name}' is not in the run; did you mean {names}"
+                message += " or others?" if len(longer) > _SUGGESTED else "?"
+            raise DatasetError(message) from error
+
+
+def labelled(variable: xr.DataArray, *, most: int = _LABELS) -> Iterator[tuple[str, xr.DataArray]]:
+    """The first labels of a variable, each with its full name."""
+    dims = subscript_dims(variable)
+    places = itertools.islice(itertools.product(*(range(variable.sizes[dim]) for dim in dims)), most)
+    for place in places:
+        labels = ",".join(str(variable.coords[dim].values[at]) for dim, at in zip(dims, place, strict=True))
+        name = f"{long_name(variable)}[{labels}]" if labels else long_name(variable)
+        yield name, variable.isel(dict(zip(dims, place, strict=True)))
+
+
+def labelled_with_note(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+    """The first labels of a variable; a note says if there are more."""
+    if _label_count(variable) > _LABELS:
+        note(f"the first {_LABELS} labels of '{long_name(variable)}' are shown; `plot --on 'name[label]'` shows others")
+    return labelled(variable)
 
 
 def _lines(variable: xr.DataArray, times: xr.DataArray) -> Iterator[Line]:
-    """A line for each label of a variable; a constant stays as it is."""
+    """A line for each label of a variable; a constant is the same at all times."""
     units = str(variable.attrs.get("units", ""))
     variable = variable if TIME in variable.dims else variable.expand_dims({TIME: times})
-    dims = subscript_dims(variable)
-    places = list(itertools.product(*(range(variable.sizes[dim]) for dim in dims)))
-    for place in places[:_LABELS]:
-        part = variable.isel(dict(zip(dims, place, strict=True))).transpose(TIME, ...)
-        labels = ",".join(str(variable.coords[dim].values[at]) for dim, at in zip(dims, place, strict=True))
-        middle = np.median(part.values.reshape(len(times), -1), axis=1) if member_dims(part) else part.values
-        name = f"{long_name(variable)}[{labels}]" if labels else long_name(variable)
+    for name, part in labelled(variable):
+        values = part.transpose(TIME, ...)
+        middle = np.median(values.values.reshape(len(times), -1), axis=1) if member_dims(part) else values.values
         yield Line(name, units, tuple(map(float, times.values)), tuple(map(float, middle)))

@@ -1,0 +1,304 @@
+"""`sdmodel levers`, `check` and `loops`: what a model lets you change, what is wrong with it, and its feedback loops."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...numerals import exact
+from ...scenario import Lever, find_levers
+from ...vensim import read_scenario
+from ..locations import load_model, model_path, scenario_path
+from ..options import RunOptions, changes_option, model_argument, option_group, scenarios_option
+from ..output import Part, Result, Table, busy, note, output_options
+
+if TYPE_CHECKING:
+    from ...checking import Finding, Level
+    from ...model import CausalPath, Link
+
+_LEVER_COLUMNS = {"value": "right", "range": "left", "units": "fold", "meaning": "text"}
+
+
+@click.command("levers", epilog="Example: sdmodel levers models/ai_compute.mdl")
+@model_argument
+@output_options
+def levers(model: str | None) -> Result:
+    """List the policy levers, uncertainties and switches of a model with value, range, units and meaning.
+
+    These are the constants in its groups "Policy levers", "Uncertainties" and "Switches"; for a model without such groups,
+    all constants with a range.
+    """
+    path = model_path(model)
+    found = find_levers(load_model(path))
+
+    def parts() -> Iterator[Part]:
+        for kind in dict.fromkeys(lever.kind for lever in found):
+            rows = [_lever_row(lever) for lever in found if lever.kind == kind]
+            yield Table({kind: "fold"} | _LEVER_COLUMNS, rows, spare=("range", "units"))
+        if not found:
+            note(f"{path}: has no group of levers, and no constants with a range")
+
+    return Result(lambda: [vars(lever) for lever in found], parts)
+
+
+def _lever_row(lever: Lever) -> list[str]:
+    different = sorted(set(lever.values))
+    value = exact(different[0]) if len(different) == 1 else f"{exact(different[0])} to {exact(different[-1])}"
+    bounds = ["any" if bound is None else exact(bound) for bound in (lever.minimum, lever.maximum)]
+    return [lever.name, value, " to ".join(bounds) if set(bounds) != {"any"} else "", lever.units, lever.meaning]
+
+
+# check
+
+_ADVICE_SHOWN = 3
+"""Findings shown of a rule that only advises, unless it is requested with --only."""
+_LEVELS: tuple[Level, ...] = ("error", "warning", "advice")
+
+
+def _check_rule(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Check names of rules; they are listed by `check --rules`."""
+    from ...checking import RULES
+
+    for name in names:
+        click.Choice(list(RULES)).convert(name, parameter, context)
+    return names
+
+
+@click.command("check", epilog="Example: sdmodel check models/ai_compute.mdl --skip comment --strict")
+@model_argument
+@scenarios_option
+@click.option(
+    "--level", type=click.Choice(_LEVELS), default="advice", show_default=True, help="The lowest level to show."
+)
+@click.option(
+    "--only", multiple=True, callback=_check_rule, metavar="RULE", help="Check only this rule; may be repeated."
+)
+@click.option("--skip", multiple=True, callback=_check_rule, metavar="RULE", help="Skip this rule; may be repeated.")
+@click.option("--static", is_flag=True, help="Skip rules that run the model.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
+@click.option("--rules", "list_rules", is_flag=True, help="List the rules and check nothing.")
+@output_options
+def check(
+    *,
+    model: str | None,
+    scenarios: tuple[str, ...],
+    level: str,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    static: bool,
+    strict: bool,
+    list_rules: bool,
+) -> Result:
+    """List all errors and doubts of a model: where, what is wrong, and what to do.
+
+    An error keeps the model from running or makes its numbers meaningless; a warning casts doubt on its numbers; advice
+    makes it easier to read and to trust. The exit code is 1 if there is an error.
+    """
+    from ...checking import RULES, check_model
+
+    if list_rules:
+        return _rules_result()
+    path = model_path(model)
+    changes = [read_scenario(scenario_path(scenario)) for scenario in scenarios]
+    with busy(f"checking {path.name}"):
+        found = check_model(path, scenario=changes, only=only, skip=skip, static=static)
+    shown = [finding for finding in found if _LEVELS.index(finding.level) <= _LEVELS.index(level)]
+    if any(RULES[finding.rule].find is None for finding in found):
+        note(f"{path}: cannot be read, so nothing else was checked; correct these errors and check again")
+    elif any(finding.rule == "run" and finding.level == "error" for finding in found):
+        note(f"{path}: does not run, so only its text was checked; correct this and check again")
+    fatal = {"error", "warning"} if strict else {"error"}
+    return Result(
+        lambda: [_finding_record(finding) for finding in shown],
+        lambda: _finding_parts(shown, only),
+        exit_code=int(any(finding.level in fatal for finding in found)),
+    )
+
+
+def _finding_parts(found: Sequence[Finding], only: Sequence[str]) -> Iterator[Part]:
+    """The findings as a table, with their counts below."""
+    if found:
+        columns = {"level": "left", "place": "fold", "rule": "left", "message": "text"}
+        yield Table(columns, list(_finding_rows(found, only)))
+    counts = Counter(finding.level for finding in found)
+    yield ", ".join(
+        f"{counts[level]} {level if level == 'advice' or counts[level] == 1 else level + 's'}" for level in _LEVELS
+    )
+
+
+def _finding_rows(found: Sequence[Finding], only: Sequence[str]) -> Iterator[list[str]]:
+    """A row for each finding; for advice, the first few of each rule and the number of the rest."""
+    counts = Counter((finding.level, finding.rule) for finding in found)
+    seen: Counter[tuple[Level, str]] = Counter()
+    for finding in found:
+        kind = (finding.level, finding.rule)
+        seen[kind] += 1
+        rest = counts[kind] - _ADVICE_SHOWN
+        whole = finding.level != "advice" or finding.rule in only or rest <= 1
+        if whole or seen[kind] <= _ADVICE_SHOWN:
+            yield [finding.level, str(finding.place), finding.rule, finding.message]
+        elif seen[kind] == counts[kind]:
+            yield [finding.level, "", finding.rule, f"and {rest} more; --only {finding.rule} shows them all"]
+
+
+def _rules_result() -> Result:
+    from ...checking import RULES
+
+    rules = list(RULES.values())
+    columns = {"rule": "left", "level": "left", "needs": "left", "says": "text"}
+    rows = [[rule.name, rule.level, "a run" if rule.dynamic else "the text", rule.says] for rule in rules]
+    return Result(
+        lambda: [
+            {"rule": rule.name, "level": rule.level, "says": rule.says, "runs the model": rule.dynamic}
+            for rule in rules
+        ],
+        lambda: [Table(columns, rows)],
+    )
+
+
+def _finding_record(finding: Finding) -> dict[str, Any]:
+    """A finding with its place as one text and in parts."""
+    from ...errors import Place
+
+    place = finding.place
+    parts = (place.path, place.line, place.column) if isinstance(place, Place) else (place or None, None, None)
+    return {
+        "level": finding.level,
+        "rule": finding.rule,
+        "place": str(place),
+        **dict(zip(("file", "line", "column"), parts, strict=True)),
+        "variable": finding.variable or None,
+        "message": finding.message,
+        "numbers": dict(finding.numbers),
+    }
+
+
+# loops
+
+_LOOP_POLARITY = {
+    "R": "reinforcing loop (R)",
+    "B": "balancing loop (B)",
+    "mixed": "loop of changing polarity",
+    "0": "loop without effect in this run",
+    "unknown": "loop of unknown polarity",
+}
+_PATH_POLARITY = {
+    "+": "more of '{0}' makes more of '{1}' (+)",
+    "-": "more of '{0}' makes less of '{1}' (-)",
+    "mixed": "'{0}' acts on '{1}' both ways",
+    "0": "'{0}' has no effect on '{1}' along this path in this run",
+    "unknown": "the polarity of '{0}' on '{1}' is unknown",
+}
+_CHANGES_SHOWN = 6
+
+
+@click.command("loops", epilog='Example: sdmodel loops --through "Investor Sentiment" --through "total shipments"')
+@click.option(
+    "--through",
+    multiple=True,
+    metavar="NAME",
+    help="A variable on the loop; repeated in the order of the loop. `name[label]` picks a label.",
+)
+@click.option("--path", "is_open", is_flag=True, help="End at the last variable and do not close the loop.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=1, show_default=True, help="Number of equally short loops to find."
+)
+@option_group("run_from", RunOptions, model_argument, scenarios_option, changes_option)
+@output_options
+def loops(*, through: tuple[str, ...], is_open: bool, limit: int, run_from: RunOptions) -> Result:
+    """Find the shortest feedback loop through variables, with the polarity of each link and of the loop.
+
+    The model is run. A link is + where more of the cause makes more of the effect at a saved time, by its partial
+    derivative; for a stock, where it makes the stock rise faster. A loop is R (reinforcing) or B (balancing) by the product
+    of its links, and mixed where that changes. Links without effect in the run are avoided if there is another way.
+    Without --through, the shortest loop through each stock is listed.
+    """
+    from ...checking import find_loops, find_paths
+
+    if is_open and not through:
+        message = "--path needs its variables: --through NAME"
+        raise click.UsageError(message)
+    request = run_from.request()
+    model = load_model(request.model)
+    with busy(f"finding loops of {request.model.name}"):
+        find = find_paths if is_open else find_loops
+        found = find(model, through, scenario=request.scenario, limit=limit)
+
+    def parts() -> Iterator[Part]:
+        if through:
+            for path in found:
+                yield from _path_parts(path)
+        elif found:
+            yield _loop_list(found)
+        else:
+            note(f"{request.model}: has no feedback loop through a stock")
+
+    return Result(lambda: [_path_record(path) for path in found], parts)
+
+
+def _path_parts(path: CausalPath) -> Iterator[Part]:
+    """A loop or a path link by link, and its polarity."""
+    columns = {"cause": "fold", "link": "left", "effect": "fold", "without effect": "right"}
+    yield Table(columns, [_link_row(link) for link in path.links])
+    polarity = (_LOOP_POLARITY if path.closed else _PATH_POLARITY)[path.polarity]
+    title = polarity.format(path.variables[0], path.variables[-1])
+    yield f"{title}, {len(path.links)} link{'s' * (len(path.links) != 1)}: {'; '.join(_time_shares(path))}\n"
+
+
+def _link_row(link: Link) -> list[str]:
+    sign = link.polarity
+    if sign == "mixed":
+        sign = f"mixed: + {_percent(link.raising)}, - {_percent(link.lowering)}"
+    return [link.cause, sign, link.effect, _percent(link.idle) if link.idle else ""]
+
+
+def _time_shares(path: CausalPath) -> Iterator[str]:
+    """The share of time with each polarity, and when it changes."""
+    names = ("R", "B") if path.closed else ("+", "-")
+    for name, share in zip((*names, "no effect", "unknown"), path.shares, strict=True):
+        if share:
+            yield f"{name} {_percent(share)} of the time"
+    if path.changes:
+        listed = ", ".join(f"{name} from {time:.10g}" for time, name in path.changes[:_CHANGES_SHOWN])
+        rest = len(path.changes) - _CHANGES_SHOWN
+        yield listed + (f" and {rest} more changes" if rest > 0 else "")
+
+
+def _loop_list(found: Sequence[CausalPath]) -> Table:
+    """One line for each loop."""
+    columns = {"stock": "fold", "polarity": "left", "links": "right", "acts": "right", "loop": "text"}
+    rows = [
+        [
+            path.variables[0],
+            path.polarity,
+            str(len(path.links)),
+            _percent(path.shares[0] + path.shares[1]),
+            " -> ".join((*path.variables, path.variables[0])),
+        ]
+        for path in found
+    ]
+    return Table(columns, rows, spare=("acts",))
+
+
+def _percent(share: float) -> str:
+    whole = f"{100 * share:.0f}"
+    return f"{100 * share:.1g} %" if whole == "0" and share else f"{whole} %"
+
+
+def _path_record(path: CausalPath) -> dict[str, Any]:
+    positive, negative, idle, unknown = path.shares
+    fields = ("cause", "effect", "polarity", "raising", "lowering", "idle", "unknown")
+    return {
+        "variables": path.variables,
+        "closed": path.closed,
+        "polarity": path.polarity,
+        "positive": positive,
+        "negative": negative,
+        "idle": idle,
+        "unknown": unknown,
+        "changes": [{"time": time, "polarity": name} for time, name in path.changes],
+        "links": [{field: getattr(link, field) for field in fields} for link in path.links],
+    }

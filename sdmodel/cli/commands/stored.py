@@ -1,0 +1,361 @@
+"""`sdmodel runs`, `show` and `rerun`: stored runs listed, shown in full, and repeated from their own records."""
+
+from __future__ import annotations
+
+import math
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import click
+import numpy as np
+import xarray as xr
+
+from ...analysis import ANALYSIS, ATTRIBUTION, attributed_names
+from ...dataset import MEMBER, TIME, base_places, find_variable, long_name, member_dims
+from ...errors import StoreError
+from ...files import encoded
+from ...numerals import exact, number
+from ...store import StoredRun, find_run, is_ensemble, loaded, open_run, runs_in
+from ...vensim import read_scenario
+from ..locations import runs_folder
+from ..options import bands_option, runs_option, where_option
+from ..output import Part, Result, Table, busy, note, output_options
+from ..requests import HEADLINES, Engine, RunRequest, integrator_of, make_run
+from ..views.attribution import attribution_parts, attribution_record, moment_of
+from ..views.headlines import Line, headline_lines, headline_names, headline_tables
+from ..views.members import (
+    constant_tables,
+    note_broken,
+    note_unfinished,
+    share_tables,
+    shares_of,
+    spread_tables,
+    spreads_of,
+)
+from ..views.sweep import lever_records
+
+_COLUMNS = {
+    "run": "fold", "made": "left", "model": "fold", "hash": "left", "scenario": "fold", "changes": "fold",
+    "by": "left", "members": "right",
+}  # fmt: skip
+_SPARE = ("made", "members", "model", "by", "hash")
+_FIRST_ATTRIBUTES = (
+    "model", "model_sha256", "scenario_name", "scenario", "changes", "integrator", "engine", "time_step", "saveper",
+)  # fmt: skip
+_HIDDEN_ATTRIBUTES = frozenset({"model_text", HEADLINES})
+_FEW = 4
+"""Up to this many variables of an attribution are shown in full."""
+_STRETCHES = 3
+_NOT_NUMBERS = re.compile(r"=\s*(?:over |\()")
+"""Changes that are lookups or vary over members."""
+
+
+@click.command("runs", epilog="Example: sdmodel runs --format csv")
+@runs_option
+@output_options
+def runs(folder: str | None) -> Result:
+    """List the stored runs, oldest first: model and its hash, scenario, changes, integrator and engine.
+
+    Ensembles are listed too; an unfinished one with the number of members stored so far. Files in the folder that are not
+    runs, or are damaged, are named on stderr.
+    """
+    place = runs_folder(folder)
+    catalogue = runs_in(place)
+    for fault in catalogue.faults:
+        note(str(fault))
+
+    def parts() -> Iterator[Part]:
+        if catalogue.runs:
+            yield Table(_COLUMNS, [_catalogue_row(stored) for stored in catalogue.runs], _SPARE)
+        else:
+            note(f"{place} holds no runs yet; `sdmodel run` makes one")
+
+    return Result(lambda: [_catalogue_record(stored) for stored in catalogue.runs], parts)
+
+
+def _catalogue_record(stored: StoredRun) -> dict[str, object]:
+    return {"run": stored.name, "path": str(stored.path), "dims": dict(stored.dims), **stored.attributes}
+
+
+def _catalogue_row(stored: StoredRun) -> list[str]:
+    record = stored.attributes
+    scenario = record.get("scenario_name", "") or (record.get("scenario", "") and "(unnamed)")
+    return [
+        stored.name,
+        record["created"][:16].replace("T", " "),
+        Path(record["model"]).name,
+        record["model_sha256"][:8],
+        scenario,
+        "; ".join(record.get("changes", "").splitlines()),
+        record["integrator"] if record["engine"] == "native" else f"{record['integrator']}, {record['engine']}",
+        _members(stored),
+    ]
+
+
+def _members(stored: StoredRun) -> str:
+    """The number of members, and of how many if an ensemble is unfinished; for an analysis, its kind."""
+    if "analysis" in stored.attributes:
+        return stored.attributes["analysis"]
+    if not stored.members:
+        return ""
+    count = math.prod(stored.members.values())
+    total = stored.attributes.get("members_wanted", str(count))
+    return str(count) if total == str(count) else f"{count} of {total}"
+
+
+# show
+
+
+@click.command("show", epilog="Example: sdmodel show base")
+@click.argument("run", metavar="RUN")
+@where_option
+@bands_option
+@runs_option
+@output_options
+def show(run: str, statements: tuple[str, ...], bands: tuple[float, ...], folder: str | None) -> Result:
+    """Show a stored run in full: its record, headline variables, constants, and the start and end of all other variables.
+
+    For an ensemble, show quantiles of its headline variables and of the sampled constants. RUN is the name of a stored run
+    or the path of its file.
+    """
+    path = find_run(run, runs_folder(folder))
+    stored = open_run(path)
+    if stored.attrs.get(ANALYSIS) == ATTRIBUTION:
+        return _attribution(path, stored)
+    if is_ensemble(path):
+        return _ensemble(path, stored, statements, bands)
+    return _single_run(path, stored, statements)
+
+
+def _attribution(path: Path, stored: xr.Dataset) -> Result:
+    names, record = attributed_names(stored), _record(path, stored)
+    moments = (moment_of(stored, names),)
+
+    def parts() -> Iterator[Part]:
+        yield _record_table(path, record)
+        yield from attribution_parts(stored, names, moments, brief=len(names) > _FEW)
+
+    return Result(lambda: record | attribution_record(stored, names, moments), parts, "variables")
+
+
+def _ensemble(path: Path, stored: xr.Dataset, statements: Sequence[str], bands: Sequence[float]) -> Result:
+    names = headline_names(stored)
+    sampled = [long_name(item) for item in stored.data_vars.values() if TIME not in item.dims and MEMBER in item.dims]
+    with busy("reading the members"):
+        spreads, shares = spreads_of(stored, names, bands), shares_of(stored, statements)
+        constants = spreads_of(stored, sampled, bands)
+    note_unfinished(stored)
+    note_broken(stored)
+    record = _record(path, stored)
+
+    def parts() -> Iterator[Part]:
+        yield _record_table(path, record)
+        yield from spread_tables(spreads, bands, stored)
+        yield from constant_tables(constants, bands)
+        yield from share_tables(shares)
+
+    def whole() -> dict[str, Any]:
+        quantiles = {"headlines": [vars(item) for item in spreads], "constants": [vars(item) for item in constants]}
+        return record | quantiles | {"shares": [vars(share) for share in shares]}
+
+    return Result(whole, parts)
+
+
+def _single_run(path: Path, stored: xr.Dataset, statements: Sequence[str]) -> Result:
+    levers, stored = lever_records(stored), _at_base(path, stored)
+    shares = shares_of(stored, statements)
+    members = math.prod(stored.sizes[dim] for dim in member_dims(stored))
+    if members > 1:
+        note(f"numbers are medians of {members} members")
+    lines = headline_lines(stored, headline_names(stored), quiet=True)
+    ends = stored.isel({TIME: sorted({0, stored.sizes[TIME] - 1})})
+    variables = headline_lines(ends, [str(name) for name in stored.data_vars])
+    record = _record(path, stored)
+
+    def parts() -> Iterator[Part]:
+        yield _record_table(path, record)
+        yield from headline_tables(lines, stored)
+        yield from share_tables(shares)
+        kinds = {line.name: str(find_variable(stored, line.name).attrs.get("kind", "")) for line in variables}
+        constants = [line for line in variables if kinds[line.name] == "constant"]
+        others = [line for line in variables if kinds[line.name] != "constant"]
+        if constants:
+            rows = [[line.name, exact(line.values[0]), line.units] for line in constants]
+            yield Table({"constant": "fold", "value": "right", "units": "fold"}, rows)
+        if others:
+            columns = {"variable": "fold", "kind": "left", "units": "fold", "start": "right", "end": "right"}
+            yield Table(columns, [[line.name, kinds[line.name], line.units, *_ends(line)] for line in others])
+
+    def whole() -> dict[str, Any]:
+        found = record | {
+            "headlines": [vars(line) for line in lines],
+            "variables": [vars(line) for line in variables],
+        }
+        found |= {"levers": levers} if levers else {}
+        return found | ({"shares": [vars(share) for share in shares]} if statements else {})
+
+    return Result(whole, parts, "variables")
+
+
+def _at_base(path: Path, stored: xr.Dataset) -> xr.Dataset:
+    """For a sweep, the run at the levers' own values, with a note; any other run as it is."""
+    places = base_places(stored)
+    if places:
+        levers = ", ".join(f"{long_name(stored[dim])} {exact(float(stored[dim][at]))}" for dim, at in places.items())
+        note(f"numbers are those at the levers' own values, {levers}; `sdmodel plot {path.stem}` plots the others")
+    return stored.isel(places)
+
+
+def _record(path: Path, run: xr.Dataset) -> dict[str, Any]:
+    """The record of a run, the most important attributes first, without empty ones."""
+    names = dict.fromkeys(name for name in (*_FIRST_ATTRIBUTES, *map(str, run.attrs)) if name not in _HIDDEN_ATTRIBUTES)
+    attributes = {name: run.attrs[name] for name in names if run.attrs.get(name, "") != ""}
+    return {"run": path.stem, "path": str(path), "attributes": attributes}
+
+
+def _record_table(path: Path, record: dict[str, Any]) -> Table:
+    rows = [[name, "\n".join(map(str.rstrip, str(value).splitlines()))] for name, value in record["attributes"].items()]
+    return Table({"": "left", path.stem: "fold"}, rows)
+
+
+def _ends(line: Line) -> list[str]:
+    return [number(line.values[place], line.units) for place in (0, -1)]
+
+
+# rerun
+
+
+@dataclass(frozen=True)
+class LargestDifference:
+    """The largest difference between two runs, also as a share of the variable's largest value, and its time."""
+
+    name: str
+    difference: float
+    share: float
+    time: float | None
+
+
+@click.command("rerun", epilog="Example: sdmodel rerun base")
+@click.argument("run", metavar="RUN")
+@click.option(
+    "--members",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="Number of members of an ensemble to repeat.",
+)
+@runs_option
+@output_options
+def rerun(run: str, members: int, folder: str | None) -> Result:
+    """Repeat a stored run from the model text, scenario, changes, integrator and engine in its own record, and compare.
+
+    For an ensemble, repeat members from its start, middle and end. Nothing is stored. If a number differs, the largest
+    difference is printed and the exit code is 1. RUN is the name of a stored run or the path of its file.
+    """
+    path = find_run(run, runs_folder(folder))
+    stored = open_run(path)
+    if ANALYSIS in stored.attrs:
+        kind = stored.attrs[ANALYSIS]
+        message = f"run '{path.stem}': is an {kind}, not a run; repeat the command that made it"
+        raise StoreError(message)
+    many = is_ensemble(path)
+    count = stored.sizes[MEMBER] if many else 0
+    stored = loaded(_some_members(stored, members), str(path)) if many else stored
+    repeated = _repeat(path, stored, save=tuple(map(str, stored.data_vars)) if many else None)
+    largest = _largest_difference(stored, repeated)
+    if largest is not None:
+        note(f"it was made with {stored.attrs.get('versions', 'unknown versions')}")
+
+    def parts() -> Iterator[Part]:
+        if largest is None:
+            part = f" in {min(count, members):,} of {count:,} members" if many else ""
+            yield f"run '{path.stem}': all {len(stored.data_vars)} variables are equal{part}, to the last digit"
+            return
+        when = "" if largest.time is None else f" at {largest.time:.10g}"
+        share = f"{100 * largest.share:.2g} % of its largest value"
+        yield f"run '{path.stem}': '{largest.name}' differs most, by {number(largest.difference)}{when}, {share}"
+
+    def record() -> dict[str, Any]:
+        found = {"run": path.stem, "equal": largest is None, "largest": largest and vars(largest)}
+        return found | ({"members": min(count, members), "of": count} if many else {})
+
+    return Result(record, parts, exit_code=0 if largest is None else 1)
+
+
+def _some_members(stored: xr.Dataset, members: int) -> xr.Dataset:
+    """Members of an ensemble from three stretches: at its start, in its middle and at its end.
+
+    A single member is taken twice, since the code for one run alone rounds differently from the code for several.
+    """
+    count = stored.sizes[MEMBER]
+    if members >= count:
+        return stored.isel({MEMBER: [0, 0] if count == 1 else slice(None)})
+    length = -(-members // _STRETCHES)
+    starts = np.linspace(0, count - length, _STRETCHES).astype(int)
+    chosen = np.unique(np.concatenate([np.arange(start, start + length) for start in starts]))[:members]
+    return stored.isel({MEMBER: np.repeat(chosen, 2) if chosen.size == 1 else chosen})
+
+
+def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = None) -> xr.Dataset:
+    """Run what the record of a stored run describes."""
+    record = stored.attrs
+    content = encoded(str(record.get("model_text", "")), str(record["model_sha256"]))
+    if content is None:
+        message = f"{path}: its record does not hold the text of its model; run {record['model']} again"
+        raise StoreError(message)
+    with tempfile.TemporaryDirectory() as folder:
+        model, scenario = Path(folder, "model.mdl"), Path(folder, "scenario.cin")  # paths in a record are not trusted
+        try:
+            model.write_bytes(content)
+            scenario.write_text(str(record.get("scenario", "")), "utf-8", newline="")
+        except OSError as cause:
+            reason = f"cannot be written ({cause.strerror}); make room there, or set TMPDIR to another folder"
+            message = f"{folder}: {reason}"
+            raise StoreError(message) from cause
+        request = RunRequest(
+            model,
+            (read_scenario(scenario),),
+            tuple(line for line in str(record.get("changes", "")).splitlines() if not _NOT_NUMBERS.search(line)),
+            integrator_of(stored),
+            cast("Engine", str(record["engine"])),
+            save,
+        )
+        return make_run(request, _varying_constants(stored))
+
+
+def _varying_constants(stored: xr.Dataset) -> dict[str, Any]:
+    """The constants that differ between members."""
+    variables = [stored[name] for name in stored.variables]
+    return {long_name(item): item for item in variables if item.attrs.get("kind") == "constant" and member_dims(item)}
+
+
+def _largest_difference(stored: xr.Dataset, repeated: xr.Dataset) -> LargestDifference | None:
+    """The variable that differs most relative to its size; None if all numbers are equal."""
+    found = [_difference(stored[name], repeated.get(str(name))) for name in stored.data_vars]
+    return max((item for item in found if item is not None), key=lambda item: item.share, default=None)
+
+
+def _difference(stored: xr.DataArray, repeated: xr.DataArray | None) -> LargestDifference | None:
+    """The largest difference of a variable; infinite if its shape differs, or only one of two values is a number."""
+    name = long_name(stored)
+    if repeated is not None and set(repeated.dims) < set(stored.dims):
+        lacking = [stored.sizes[dim] for dim in stored.dims if dim not in repeated.dims]
+        if stored.attrs.get("kind") == "constant" or set(lacking) == {1}:
+            repeated = repeated.broadcast_like(stored)  # the repeated members may all have the same number, or be one
+    if repeated is None or dict(stored.sizes) != dict(repeated.sizes):
+        return LargestDifference(name, np.inf, np.inf, None)
+    before, after = stored.values, repeated.transpose(*stored.dims).values
+    if np.array_equal(before, after, equal_nan=True):
+        return None
+    with np.errstate(invalid="ignore"):
+        differences = np.where((before == after) | (np.isnan(before) & np.isnan(after)), 0.0, np.abs(before - after))
+    differences = np.nan_to_num(differences, nan=np.inf)
+    place = np.unravel_index(int(differences.argmax()), differences.shape)
+    largest = float(differences[place])
+    size = float(np.nanmax(np.abs(np.where(np.isfinite(before), before, np.nan)), initial=0.0))
+    time = float(stored[TIME].values[place[stored.dims.index(TIME)]]) if TIME in stored.dims else None
+    return LargestDifference(name, largest, largest / size if size else np.inf, time)

@@ -1,0 +1,133 @@
+"""The constants that a sensitivity analysis varies, and their bounds: of a group, of a `.vsc` file, or given by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import click
+
+from ..analysis import Factor
+from ..errors import Fault, ScenarioError
+from ..model import Model, key
+from ..scenario import Distribution, Sampling, Variation, constant_cells, parted
+from ..vensim import read_sampling, sampling_of_ranges
+from .options import Decorator, option_group
+from .output import note
+
+_OPTION = "--free"
+_BOUNDS = re.compile(r"(?P<name>.*)=(?P<low>[^=:]*):?(?P<high>[^=:]*)", re.DOTALL)
+_GROUPS = {"levers": ("Policy levers",), "uncertainties": ("Uncertainties",), "all": ("Policy levers", "Uncertainties")}
+
+
+@dataclass(frozen=True)
+class FactorOptions:
+    """What varies: the constants of a `.vsc` file, those given by name, or those of a group."""
+
+    file: str | None
+    free: tuple[str, ...]
+    group: str | None
+
+    def sampling(self, model: Model) -> Sampling:
+        """The distributions of the constants; uniform unless a file says otherwise."""
+        if sum((self.file is not None, bool(self.free), self.group is not None)) > 1:
+            message = f"-e, {_OPTION} and --group each choose what varies; give one of them"
+            raise click.UsageError(message)
+        if self.file is not None:
+            return read_sampling(self.file)
+        return _named(model, self.free) if self.free else _grouped(model, _GROUPS[self.group or "uncertainties"])
+
+
+def factor_options() -> Decorator:
+    """-e, --free (--lever) and --group as `factors`: FactorOptions."""
+    return option_group(
+        "factors",
+        FactorOptions,
+        click.option(
+            "-e", "file", metavar="FILE.vsc", help="Constants with their distributions, in a sensitivity file."
+        ),
+        click.option(
+            "--free",
+            "--lever",
+            "free",
+            multiple=True,
+            metavar='"NAME[=LO:HI]"',
+            help="A constant to vary (default bounds: its range in the model); may be repeated.",
+        ),
+        click.option(
+            "--group",
+            type=click.Choice(list(_GROUPS)),
+            help="Vary the constants of a group over their ranges (default: uncertainties).",
+        ),
+    )
+
+
+def note_outside(model: Model, factors: Sequence[Factor]) -> None:
+    """Note which constants leave the range declared in the model, or do not include their current value."""
+    for factor in factors:
+        low, high = factor.bounds
+        declared = model.elements[factor.cell.key].range
+        least = -float("inf") if declared is None or declared.minimum is None else declared.minimum
+        most = float("inf") if declared is None or declared.maximum is None else declared.maximum
+        if low < least or high > most:
+            end, limit = (low, f"below {least:g}") if low < least else (high, f"above {most:g}")
+            note(f"'{factor.name}' goes to {end:g}, outside its range in the model: {limit}")
+        if not low <= factor.value <= high:
+            note(f"'{factor.name}' is {factor.value:g} at the baseline, which is not between {low:g} and {high:g}")
+
+
+def _named(model: Model, texts: Sequence[str]) -> Sampling:
+    """The constants given by name, uniform between their bounds."""
+    variations: list[Variation] = []
+    faults: list[Fault] = []
+    for text in texts:
+        try:
+            variations.append(_variation(model, text))
+        except ScenarioError as error:
+            faults += error.faults
+    if faults:
+        raise ScenarioError(dict.fromkeys(faults))
+    return Sampling("multivariate", variations=tuple(variations))
+
+
+def _variation(model: Model, text: str) -> Variation:
+    """Read `name`, `name=low:high` or `name[label]=low:high`."""
+    match = _BOUNDS.fullmatch(text) if key(text) not in model.elements else None
+    name, subscripts = parted(match["name"] if match else text)
+    element = model.elements[constant_cells(model, name, subscripts, where=_OPTION)[0].key]
+    declared = element.range
+    try:
+        ends = [float(match[end]) for end in ("low", "high")] if match else []
+    except ValueError:
+        what = f"'{text}' has bounds that are not numbers; write \"{name}=low:high\""
+        raise ScenarioError([Fault(_OPTION, what)]) from None
+    if not ends and declared is not None:
+        ends = [end for end in (declared.minimum, declared.maximum) if end is not None]
+    if len(ends) < 2:  # noqa: PLR2004 - a range has two ends
+        what = f"'{element.name}' has no range [low,high] in the model; write {_OPTION} \"{name}=low:high\""
+        raise ScenarioError([Fault(_OPTION, what)])
+    low, high = ends
+    if not low < high:
+        what = f"'{element.name}' goes from {low:g} to {high:g}; write a lower bound, then a higher one"
+        raise ScenarioError([Fault(_OPTION, what)])
+    return Variation(name, subscripts, Distribution("RANDOM_UNIFORM", (low, high)))
+
+
+def _grouped(model: Model, groups: Sequence[str]) -> Sampling:
+    """The constants of some groups that have a range."""
+    variations = [variation for group in groups for variation in _variations_of_group(model, group)]
+    if not variations:
+        names = " or ".join(groups)
+        what = (
+            f'no constant of the group {names} has a range; name some with {_OPTION} "name=low:high", or a file with -e'
+        )
+        raise ScenarioError([Fault(model.path, what)])
+    return Sampling("multivariate", variations=tuple(variations))
+
+
+def _variations_of_group(model: Model, group: str) -> Iterator[Variation]:
+    try:
+        yield from sampling_of_ranges(model, group=group).variations
+    except ScenarioError:  # another group may have some
+        return

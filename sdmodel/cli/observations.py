@@ -1,0 +1,101 @@
+"""The observations that commands compare a model with, and the file that maps them to variables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import xarray as xr
+
+from ..analysis import recorded_model
+from ..errors import Fault, ObservationError
+from ..inference import Series, joined_observations, joined_series, read_observations, read_series, series_beside
+from ..model import Model, key, nearest
+from .locations import model_path
+from .options import Decorator, option_group
+from .output import note
+
+_OBSERVATIONS = Path("data", "observations.csv")
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Files of observations, files that map them to variables, and the series to use."""
+
+    observations: tuple[str, ...]
+    mapping: tuple[str, ...]
+    names: tuple[str, ...]
+
+    def series(self, model: Model, path: Path) -> tuple[Series, ...]:
+        """The series for a model, whose file is `path`; notes say which observations are not used."""
+        data = [Path(name) for name in self.observations] or [path.parent / _OBSERVATIONS]
+        mapping = [Path(name) for name in self.mapping] or list(filter(None, [series_beside(path)]))
+        if not mapping:
+            what = f"has no file {path.stem}.series.csv beside it; write one, or name another with --series"
+            raise ObservationError([Fault(str(path), what)])
+        if not self.observations and not data[0].is_file():
+            what = f"has no observations beside it in {_OBSERVATIONS}; name them with -d FILE"
+            raise ObservationError([Fault(str(path), what)])
+        known = joined_observations([read_observations(file) for file in data])
+        found = choose_series(joined_series([read_series(file, known, model) for file in mapping]), self.names)
+        for series in found:
+            for left_out in series.left_out:
+                note(f"'{series.name}': observations used: {series.times.size}; not used: {left_out}")
+        return found
+
+
+def data_options() -> Decorator:
+    """-d, --series and --on as `data`: DataOptions."""
+    return option_group(
+        "data",
+        DataOptions,
+        click.option(
+            "-d",
+            "observations",
+            multiple=True,
+            metavar="FILE",
+            help="Observations; may be repeated (default: data/observations.csv beside the model).",
+        ),
+        click.option(
+            "--series",
+            "mapping",
+            multiple=True,
+            metavar="FILE",
+            help="Which observations belong to which variable, and with what error; may be repeated (default: MODEL.series.csv beside the model).",
+        ),
+        click.option("--on", "names", multiple=True, metavar="SERIES", help="Use only this series; may be repeated."),
+    )
+
+
+def series_of_run(stored: xr.Dataset, path: Path) -> tuple[Series, ...]:
+    """The series beside the model of a run, whose file is `path`; none if there are no such files."""
+    file = stored_model_file(stored)
+    mapping, data = series_beside(file), file.parent / _OBSERVATIONS
+    if mapping is None or not data.is_file():
+        return ()
+    return read_series(mapping, read_observations(data), recorded_model(stored, str(path)))
+
+
+def stored_model_file(stored: xr.Dataset) -> Path:
+    """The model file of a run; the project's model of that name if the recorded path does not exist here."""
+    recorded = Path(str(stored.attrs["model"]))
+    if recorded.is_file():
+        return recorded
+    project = model_path(None)
+    return project if project.name == recorded.name else recorded
+
+
+def choose_series(series: Sequence[Series], names: Sequence[str]) -> tuple[Series, ...]:
+    """The series of those names, or all."""
+    known = {key(one.name): one for one in series}
+    faults = []
+    for name in names:
+        if key(name) not in known:
+            close = nearest(name, [one.name for one in series])
+            cure = f"did you mean '{close}'?" if close else f"there are {', '.join(one.name for one in series)}"
+            faults.append(Fault("--on", f"'{name}' is not a series; {cure}"))
+    if faults:
+        raise ObservationError(faults)
+    return tuple(dict.fromkeys(known[key(name)] for name in names)) or tuple(series)

@@ -1,0 +1,326 @@
+"""Options that several commands share, in groups: each group reaches a command as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import DatasetError, StoreError
+from ..model import Integrator, Model
+from ..scenario import Design, Sampling, Scenario, make_design
+from ..vensim import read_sampling, read_savelist, read_scenario, sampling_of_ranges
+from .locations import check_not_there, model_path, runs_folder, scenario_path
+from .output import note, take_over
+from .requests import Engine, RunRequest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from ..comparison import Outcome
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+model_argument = click.argument("model", required=False, metavar="[MODEL]")
+runs_option = click.option(
+    "--runs", "folder", metavar="DIR", help="The folder of the runs (default: `runs` of the project)."
+)
+force_option = click.option("--force", is_flag=True, help="Replace files that exist.")
+scenarios_option = click.option(
+    "-c", "scenarios", multiple=True, metavar="FILE.cin", help="A change file; may be repeated, the last one wins."
+)
+changes_option = click.option(
+    "--set", "changes", multiple=True, metavar='"NAME=VALUE"', help="Change a constant, after the change files."
+)
+integrator_option = click.option(
+    "--integrator",
+    type=click.Choice(["euler", "rk4"]),
+    help="The integrator (default: the one in the model's settings).",
+)
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["native", "pysd"]),
+    default="native",
+    show_default=True,
+    help="Run with PySD for a second opinion (Euler only).",
+)
+save_option = click.option("--save", "savelist", metavar="FILE.lst", help="Store the variables in this save list.")
+at_option = click.option(
+    "--at", "dates", multiple=True, metavar="DATE", help="A time of the model, or a day such as 2028-07-01."
+)
+memory_option = click.option("--memory", default="1GiB", show_default=True, metavar="SIZE", help="Memory limit.")
+count_option = click.option(
+    "-n", "count", type=click.IntRange(1), metavar="N", help="Number of simulations; overrides the file."
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), metavar="S", help="Random seed; overrides the file. 0 picks a new seed."
+)
+
+
+def on_option(what: str) -> Decorator:
+    """The option that names variables; may be repeated."""
+    return click.option("--on", "names", multiple=True, metavar="NAME", help=f"{what}; `name[label]` picks a label.")
+
+
+def name_option(default: str) -> Decorator:
+    """The option that names what is stored."""
+    return click.option("--name", metavar="NAME", help=f"The name to store it under (default: {default}, numbered).")
+
+
+def option_group(parameter: str, build: Callable[..., Any], *options: Decorator) -> Decorator:
+    """Several options that a command gets as one value, `build(**options)`, under the name `parameter`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        names = _option_names(options)
+
+        def wrapper(**values: Any) -> Any:
+            own = {name: values.pop(name) for name in names}
+            return command(**values, **{parameter: build(**own)})
+
+        take_over(command, wrapper)
+        decorated: Callable[..., Any] = wrapper
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+def _option_names(options: Sequence[Decorator]) -> list[str]:
+    """The parameters that options pass to a command."""
+
+    def probe() -> None: ...
+
+    for option in options:
+        option(probe)
+    return [parameter.name for parameter in probe.__click_params__]  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Which model to run, with which changes, how, and what to save."""
+
+    model: str | None = None
+    scenarios: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    integrator: Integrator | None = None
+    engine: Engine = "native"
+    names: tuple[str, ...] = ()
+    savelist: str | None = None
+
+    def request(self) -> RunRequest:
+        """The request for this run; reads the change files and the save list."""
+        listed = read_savelist(self.savelist) if self.savelist else ()
+        save = (*self.names, *listed) if self.names or self.savelist else None
+        scenarios = tuple(read_scenario(scenario_path(path)) for path in self.scenarios)
+        return RunRequest(model_path(self.model), scenarios, self.changes, self.integrator, self.engine, save)
+
+
+def run_options(*others: Decorator) -> Decorator:
+    """MODEL, -c, --set and --integrator, with `others` of the same group, as `run_from`: RunOptions."""
+    return option_group(
+        "run_from", RunOptions, model_argument, scenarios_option, changes_option, integrator_option, *others
+    )
+
+
+@dataclass(frozen=True)
+class StoreOptions:
+    """Where a run is stored, under which name, and whether it may replace another."""
+
+    name: str | None
+    folder: Path
+    force: bool
+
+    def path(self) -> Path | None:
+        """The file of a named run; an error if it, or the folder, cannot be there."""
+        return free_path(self.name, self.folder, force=self.force)
+
+    def save(self, run: xr.Dataset, path: Path | None, default_name: str) -> Path:
+        """Store a run at a path, else under the default name, numbered."""
+        from ..store import save_new_run, save_run
+
+        return save_run(run, path, force=self.force) if path else save_new_run(run, self.folder, default_name)
+
+
+def store_options(default: str) -> Decorator:
+    """--name, --runs and --force as `store`: StoreOptions."""
+
+    def build(name: str | None, folder: str | None, *, force: bool) -> StoreOptions:
+        return StoreOptions(name, runs_folder(folder), force)
+
+    return option_group("store", build, name_option(default), runs_option, force_option)
+
+
+def free_path(name: str | None, folder: Path, *, force: bool) -> Path | None:
+    """The file of a run of that name; an error, before any work is done, if it cannot be there."""
+    from ..store import check_folder, run_path
+
+    check_folder(folder)
+    if name is None:
+        return None
+    path = run_path(name, folder)
+    check_not_there([path], force=force, cure="choose another --name", error=StoreError)
+    return path
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How members are sampled: by a `.vsc` file, with another number of simulations or seed."""
+
+    file: str | None
+    count: int | None
+    seed: int | None
+
+    @property
+    def given(self) -> bool:
+        """Whether any of the options is given."""
+        return self.file is not None or self.count is not None or self.seed is not None
+
+    def sampling(self, model: Model) -> Sampling:
+        """The sampling of the file, else of the ranges in the group Uncertainties, with a note."""
+        if self.file:
+            return read_sampling(self.file)
+        sampling = sampling_of_ranges(model)
+        count = len(sampling.variations)
+        what = "1 constant is sampled" if count == 1 else f"{count} constants are sampled"
+        note(f"{what} uniformly over the ranges in the group Uncertainties")
+        return sampling
+
+    def design(self, model: Model, scenario: Scenario) -> Design:
+        """The design of the members."""
+        return make_design(model, self.sampling(model), count=self.count, seed=self.seed, scenario=scenario)
+
+
+def sampling_options(help_text: str) -> Decorator:
+    """-e, -n and --seed as `sampling`: SamplingOptions."""
+    file_option = click.option("-e", "file", metavar="FILE.vsc", help=help_text)
+    return option_group("sampling", SamplingOptions, file_option, count_option, seed_option)
+
+
+@dataclass(frozen=True)
+class OutcomeOptions:
+    """Dates and statistics over time, as users type them."""
+
+    dates: tuple[str, ...]
+    statistics: tuple[str, ...] = ()
+
+    def outcomes(self, run: xr.Dataset) -> tuple[Outcome, ...]:
+        """The requested outcomes of a run; dates must lie within it."""
+        from ..comparison import Outcome
+        from ..dataset import DATE, TIME
+
+        times, dated = run[TIME].values, DATE in run.coords
+        moments = tuple(Outcome(at=_model_time(text, times, dated=dated)) for text in self.dates)
+        return (*moments, *(Outcome(statistic) for statistic in self.statistics))
+
+    def times(self, run: xr.Dataset) -> tuple[float, ...]:
+        """The requested dates in the model's unit of time, the earliest first."""
+        return tuple(sorted({outcome.at for outcome in self.outcomes(run) if outcome.at is not None}))
+
+
+def outcome_options(*, statistics: bool = False) -> Decorator:
+    """--at, and with `statistics` --over, as `when`: OutcomeOptions."""
+    if not statistics:
+        return option_group("when", OutcomeOptions, at_option)
+    from ..comparison import STATISTICS
+
+    over_option = click.option(
+        "--over",
+        "statistics",
+        multiple=True,
+        type=click.Choice(list(STATISTICS)),
+        help="A statistic over the whole run instead of a date.",
+    )
+    return option_group("when", OutcomeOptions, at_option, over_option)
+
+
+def _model_time(text: str, times: NDArray[np.float64], *, dated: bool) -> float:
+    """A date in the model's unit of time; it must lie within the run."""
+    value = _number(text)
+    if value is None and dated:
+        value = _day(text)
+    if value is None:
+        cure = "write a time of the model, or a day such as 2028-07-01" if dated else "write a time of the model"
+        message = f"--at: {text!r} is not a date; {cure}"
+        raise DatasetError(message)
+    first, last = float(times[0]), float(times[-1])
+    if not first <= value <= last:
+        message = f"--at: {text} is outside the run; give a date from {first:.10g} to {last:.10g}"
+        raise DatasetError(message)
+    return value
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if abs(value) < float("inf") else None
+
+
+def _day(text: str) -> float | None:
+    from ..dataset import decimal_year
+
+    try:
+        return decimal_year(datetime.fromisoformat(text.strip()))
+    except ValueError:
+        return None
+
+
+class PerCent(click.ParamType[float]):
+    """A share in per cent, such as `5%`, as a number."""
+
+    name = "per cent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """0.05 for 5 %."""
+        if isinstance(value, float):
+            return value
+        try:
+            share = float(str(value).strip().removesuffix("%")) / 100
+        except ValueError:
+            share = -1.0
+        if not 0 <= share < float("inf"):
+            self.fail(f"{value!r} is not a percentage; write a number from 0 up, such as 5%", param, ctx)
+        return share
+
+
+class Bands(click.ParamType[tuple[float, ...]]):
+    """Shares of members in per cent, such as `50,90`, as the widths of bands around the median."""
+
+    name = "bands"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """The widths as shares, the narrowest first."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            widths = sorted({float(part.strip().removesuffix("%")) for part in str(value).split(",")})
+        except ValueError:
+            widths = []
+        if not widths or not all(0 < width < 100 for width in widths):  # noqa: PLR2004 - per cent
+            self.fail(f"{value!r} is not a list of percentages between 0 and 100, such as 50,90", param, ctx)
+        return tuple(width / 100 for width in widths)
+
+
+bands_option = click.option(
+    "--bands",
+    type=Bands(),
+    default="50,90",
+    show_default=True,
+    metavar="P,P",
+    help="Per cent of the members within each band.",
+)
+where_option = click.option(
+    "--where",
+    "statements",
+    multiple=True,
+    metavar='"FORMULA"',
+    help="Also print the share of members for which this holds.",
+)

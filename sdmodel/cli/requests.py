@@ -1,0 +1,181 @@
+"""Requests for runs: the model, its changes, the engine and the variables to save; and the run with its full record."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from ..errors import Fault, ScenarioError
+from ..model import Integrator, Model, key, labels_of, nearest, references, referred
+from ..scenario import Scenario, merge
+from ..vensim import read_change, read_formula, read_savelist
+from .locations import load_model, save_list_of
+from .output import busy, note
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Engine = Literal["native", "pysd"]
+
+HEADLINES = "headlines"
+"""The attribute of a run that lists its headline variables, one per line."""
+NOT_FINITE = "not_finite"
+"""The attribute of a run that says where it stops being finite."""
+
+_NOT_IN_FILE_NAMES = re.compile(r"[^\w .+()=,@-]+")
+_LONGEST_NAME = 120
+"""Bytes of a default name, to which a number may be added."""
+_STOCKS = 12
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """The run to make: a model file, scenarios, `name=value` changes, and how to compute it."""
+
+    model: Path
+    scenarios: tuple[Scenario, ...] = ()
+    changes: tuple[str, ...] = ()
+    integrator: Integrator | None = None
+    engine: Engine = "native"
+    save: tuple[str, ...] | None = None
+
+    @property
+    def scenario(self) -> Scenario:
+        """All changes of files and of the command line, the latter last."""
+        return merge((*self.scenarios, Scenario("", tuple(read_change(change) for change in self.changes))))
+
+    @property
+    def default_name(self) -> str:
+        """The name of a run that the user does not name: its scenarios, else its model."""
+        return plain_name("+".join(scenario.name for scenario in self.scenarios) or self.model.stem)
+
+
+def make_run(
+    request: RunRequest, constants: Mapping[str, Any] | None = None, *, model: Model | None = None
+) -> xr.Dataset:
+    """Run a request, with everything in the attributes that is needed to repeat it.
+
+    `constants` vary over members; `model` is the model of the request, if it is read already.
+    """
+    model = model or load_model(request.model)
+    with warnings_as_notes() as silent, busy(f"running {request.model.name}"):
+        run = _simulate(request, model, constants)
+        silent.append(run.attrs.get(NOT_FINITE, ""))
+    return run.assign_attrs(record_of(request, model))
+
+
+def record_of(request: RunRequest, model: Model) -> dict[str, str]:
+    """The attributes of a run that only commands know."""
+    record = {
+        "scenario": merge(request.scenarios).text,
+        "scenario_name": "+".join(scenario.name for scenario in request.scenarios),
+        "changes": "\n".join(request.changes),
+        "engine": request.engine,
+    }
+    path = save_list_of(request.model)
+    listed: Sequence[str] = read_savelist(path) if path else ()
+    missing = [name for name in listed if name.partition("[")[0] not in model]
+    if missing:
+        note(f"{path}: the model has no {', '.join(missing)}; correct the save list")
+    return record | {HEADLINES: "\n".join(name for name in listed if name not in missing)}
+
+
+def integrator_of(run: xr.Dataset) -> Integrator:
+    """The integrator of a stored run."""
+    return cast("Integrator", str(run.attrs["integrator"]))
+
+
+def plain_name(name: str, *, longest: int = _LONGEST_NAME, default: str = "run") -> str:
+    """A name for a file: without unusual characters, and short enough to be numbered."""
+    plain = _NOT_IN_FILE_NAMES.sub("-", name).strip(" .-") or default
+    return plain.encode()[:longest].decode(errors="ignore")
+
+
+@contextlib.contextmanager
+def warnings_as_notes(category: type[Warning] = UserWarning) -> Iterator[list[str]]:
+    """Print each different warning of a kind once, after the work, as a note; except those added to the list it yields."""
+    silent: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield silent
+    for text in dict.fromkeys(str(warning.message) for warning in caught if issubclass(warning.category, category)):
+        if text not in silent:
+            note(text)
+
+
+def _simulate(request: RunRequest, model: Model, constants: Mapping[str, Any] | None) -> xr.Dataset:
+    scenario, integrator, save = request.scenario, request.integrator, request.save
+    if request.engine == "pysd":
+        from ..reference import PYSD_NOTE, simulate_with_pysd
+
+        note(PYSD_NOTE)
+        return simulate_with_pysd(request.model, constants, scenario=scenario, integrator=integrator, save=save)
+    from ..simulation import simulate
+
+    return simulate(model, constants, scenario=scenario, integrator=integrator, save=save)
+
+
+# Names of variables
+
+
+def names_to_save(request: RunRequest, model: Model) -> tuple[str, ...]:
+    """The variables of the request, else those of the save list beside the model, else its stocks."""
+    if request.save:
+        _check_labels(model, request.save)
+        return request.save
+    path = save_list_of(request.model)
+    listed = tuple(name for name in read_savelist(path) if name.partition("[")[0] in model) if path else ()
+    stocks = tuple(element.name for element in model if element.kind == "stock" and not element.hidden)
+    if not listed and len(stocks) > _STOCKS:
+        note(f"the first {_STOCKS} of {len(stocks)} stocks are stored; choose variables with --on or --save")
+    return listed or stocks[:_STOCKS]
+
+
+def names_in(model: Model, statements: Sequence[str]) -> list[str]:
+    """The variables that statements mention; the model must have them all."""
+    found: list[str] = []
+    faults: list[Fault] = []
+    for text in statements:
+        for name, labels in map(referred, references(read_formula(text, "--where"))):
+            if name in model.elements:
+                found.append(model.identifiers[name])
+                faults += _label_faults(model, name, labels, "--where")
+            elif name != "time":
+                close = nearest(name, [element.name for element in model if not element.hidden])
+                cure = f"did you mean '{close}'?" if close else "name variables of the model"
+                faults.append(Fault("--where", f"'{name.replace('_', ' ')}' is not in the model; {cure}"))
+    if faults:
+        raise ScenarioError(dict.fromkeys(faults))
+    return found
+
+
+def _check_labels(model: Model, names: Sequence[str]) -> None:
+    """Check the labels of requested variables."""
+    faults: list[Fault] = []
+    for text in names:
+        name, _, inside = text.strip().rpartition("[")
+        if inside.endswith("]") and name in model:
+            labels = [key(label) for label in inside.removesuffix("]").split(",")]
+            faults += _label_faults(model, key(name), labels, "--on")
+    if faults:
+        raise ScenarioError(faults)
+
+
+def _label_faults(model: Model, name: str, labels: Sequence[str], where: str) -> Iterator[Fault]:
+    """A fault for every given label that the element does not have."""
+    element = model.elements[name]
+    if labels and len(labels) != len(element.dimensions):
+        message = f"'{element.name}' has {len(element.dimensions)} subscripts, not {len(labels)}; give as many labels"
+        yield Fault(where, message)
+        return
+    for label, dimension in zip(labels, element.dimensions, strict=False):  # without labels, the whole array is meant
+        known = labels_of(model.subscripts, dimension)
+        if not set(labels_of(model.subscripts, label)).issubset(known):
+            close = nearest(label, known)
+            cure = f"did you mean '{close}'?" if close else f"it has {', '.join(known)}"
+            yield Fault(where, f"'{element.name}' has no label '{label}'; {cure}")
