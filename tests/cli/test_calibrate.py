@@ -73,7 +73,7 @@ def test_json_is_the_record_that_is_stored(observed: Path, sdmodel):
 def test_the_printed_command_gives_the_same_numbers_again(observed: Path, sdmodel):
     """Under a name of its own, since nothing is overwritten."""
     done = sdmodel("calibrate", *FREE, *SHORT, "--seed", "7", "--name", "first")
-    line = next(line for line in done.stdout.splitlines() if line.startswith("again: "))
+    line = next(line for line in done.stdout.splitlines() if line.startswith("repeat with: "))
     words = shlex.split(line.removeprefix("again: sdmodel "))
     assert sdmodel(*words).exit_code == 0
     files = _files(observed)
@@ -133,7 +133,7 @@ def test_the_command_that_goes_on_is_told_whole(observed: Path, sdmodel):
     """What is typed again is the same walk, twice as long, wherever its draws go."""
     words = (*FREE, "--posterior", "--steps", "40", "--walkers", "34", "--seed", "5", "--name", "a tea")
     done = sdmodel("calibrate", *words, "--ensemble", "e.vsc")
-    line = next(line for line in done.stderr.splitlines() if line.startswith("to go on: "))
+    line = next(line for line in done.stderr.splitlines() if line.startswith("to continue: "))
     longer = sdmodel(*shlex.split(line.removeprefix("to go on: sdmodel ")))
     assert longer.exit_code == 0, longer.output
     assert "posterior: 34 walkers, 80 steps" in longer.stdout
@@ -159,7 +159,7 @@ def test_one_command_makes_an_ensemble_that_fits_the_past(observed: Path, sdmode
     )
     done = sdmodel("calibrate", *words, "--name", "p")
     assert done.exit_code == 0, done.output
-    assert "later.vsc: free, so that the posterior draws them: cooling time\n" in done.stderr
+    assert "later.vsc: these are free, so the posterior draws them: cooling time\n" in done.stderr
     assert target.with_suffix(".tab").read_text().splitlines()[0].split("\t") == [
         "room temperature", "cooling time", "later room", "later warmth",
     ]  # fmt: skip
@@ -189,7 +189,7 @@ def test_a_prior_of_what_is_not_free_is_told(observed: Path, sdmodel):
     )
     done = sdmodel("calibrate", "--free", "cooling time", "--prior", "prior.vsc")
     assert done.exit_code == 0, done.output
-    assert "prior.vsc: not free, so that their priors are not used: room temperature; " in done.stderr
+    assert "prior.vsc: priors of constants that are not free are not used: room temperature" in done.stderr
     both = sdmodel("calibrate", *FREE, "--prior", "prior.vsc")
     assert "not used" not in both.stderr
 
@@ -296,7 +296,7 @@ def test_by_default_the_uncertainties_are_free_where_a_prior_or_the_model_bounds
     Path("prior.vsc").write_text("100,M,1,,0\ncooling time=RANDOM_NORMAL(1,8,3,0.2)\n")
     done = sdmodel("calibrate", "--prior", "prior.vsc", "--json")
     assert done.exit_code == 0, done.output
-    assert "free, since nothing else is named: cooling time" in done.stderr
+    assert "free by default: cooling time" in done.stderr
     (constant,) = json.loads(done.stdout)["constants"]
     assert (constant["low"], constant["high"]) == (1, 8)
     assert constant["prior"] == "RANDOM_NORMAL(1.0,8.0,3.0,0.2)"
@@ -310,7 +310,7 @@ def test_vensims_own_files_say_the_same(observed: Path, sdmodel):
     data = "models/data/observations.csv"
     one = sdmodel("calibrate", "--free-from", "search.voc", "--payoff", "payoff.vpd", "-d", data, "--json")
     assert one.exit_code == 0, one.output
-    assert "settings of Vensim's optimiser are not heeded: OPTIMIZER" in one.stderr
+    assert "settings of Vensim's optimiser are ignored: OPTIMIZER" in one.stderr
     other = sdmodel("calibrate", *FREE, "--json")
     assert [each["best"] for each in json.loads(one.stdout)["constants"]] == [
         each["best"] for each in json.loads(other.stdout)["constants"]
@@ -359,10 +359,10 @@ def test_a_bound_that_binds_is_told(observed: Path, sdmodel):
         ((*FREE, "--posterior", "--walkers", "0"), "0 walkers are asked for; "),
         (
             (*FREE, "--posterior", "--steps", "1000000000000"),
-            "so many starts, walkers and steps do not fit into memory",
+            "this many starts, walkers and steps do not fit into memory",
         ),
         ((*FREE, "--posterior", "--steps", "0"), "0 steps are asked for; "),
-        ((*FREE, "--name", "a/b"), "'a/b': is no name for a calibration; "),
+        ((*FREE, "--name", "a/b"), "'a/b': not a name for a calibration; "),
         ((*FREE, "--name", "none", "--resume"), f"runs/none{CHAIN}: there is no calibration to resume; "),
         ((*FREE, "-d", "nowhere.csv"), "nowhere.csv: "),
         ((*FREE, "--prior", "nowhere.vsc"), "nowhere.vsc: "),
@@ -382,12 +382,12 @@ def test_faults_are_one_line_with_the_cure(observed: Path, sdmodel, words, told)
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--resume",), "--resume goes on with a calibration that has a name"),
-        (("--payoff", "a.vpd"), "needs observations by -d"),
+        (("--resume",), "--resume continues a calibration that has a name"),
+        (("--payoff", "a.vpd"), "needs observations: -d"),
         (("--beyond", "a.vsc"), "are about draws of the posterior; add --posterior"),
         (("--equal", "a=b"), "are about draws of the posterior; add --posterior"),
         (("--ensemble", "a.vsc"), "are about draws of the posterior; add --posterior"),
-        (("--posterior", "--ensemble", "a.tab"), "'a.tab' end in .vsc"),
+        (("--posterior", "--ensemble", "a.tab"), "'a.tab' must end in .vsc"),
     ],
 )
 def test_usage_is_told(observed: Path, sdmodel, words, told):

@@ -47,13 +47,13 @@ def test_what_was_changed_comes_first_then_what_moved_and_by_how_much(cups: Path
     assert re.match(r" +-\S+ \(-\d+\.\d %\)", third)
     assert gaps.splitlines()[0].split() == [
         "largest",
-        "gap",
-        "of",
+        "difference",
+        "in",
         "units",
         "at",
         "base",
         "cold",
-        "gap",
+        "difference",
         "%",
         "of",
         "largest",
@@ -120,7 +120,7 @@ def test_the_change_file_makes_the_second_run_out_of_the_first(cups: Path, sdmod
         "x.cin: a change file turns one single run into another; name two such runs\n",
     )
     from_cold = sdmodel("compare", "cold", "mug", "--cin", "to-mug.cin")
-    assert "after what that run was made with" in from_cold.stderr
+    assert "after that run's own changes" in from_cold.stderr
 
 
 def test_runs_on_other_times_are_compared_where_they_overlap(cups: Path, sdmodel: Command):

@@ -188,7 +188,7 @@ def test_ensembles_are_listed_shown_drawn_and_made_again(cup: Path, sdmodel: Com
         "design_method",
         "cooling time=RANDOM_UNIFORM(1,4)",
         "50 % of members",
-        "drawn",
+        "sampled",
         "Tea Temperature > 100",
     ):
         assert words in shown.stdout
@@ -253,7 +253,7 @@ def test_members_that_are_not_finite_are_told(tea: Path, sdmodel: Command):
     assert f"{count} of 400 members have values that are not finite: " in done.stderr
     assert "these values are left out" in done.stderr
     assert re.search(r"'Tea Temperature': up to \d+ members are not finite", done.stderr)
-    assert f"'Tea Temperature > 80': {count} of 400 members have no number at some time and do not count" in done.stderr
+    assert f"'Tea Temperature > 80': {count} of 400 members have no number at some time and are not counted" in done.stderr
     for words in (["show", "wild"], ["plot", "wild"]):
         assert f"{count} of 400 members" in sdmodel(*words).stderr
 

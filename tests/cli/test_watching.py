@@ -118,7 +118,7 @@ def test_each_change_makes_one_run(tea, capsys):
     told = capsys.readouterr()
     assert "there is no run yet" in told.err
     assert told.out.count("stored as") == 2
-    assert "nothing changed in the headlines" in told.out
+    assert "no headline variable changed" in told.out
 
 
 def test_a_run_that_is_there_is_not_replaced_unless_forced(tea, sdmodel):
