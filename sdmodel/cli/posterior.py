@@ -62,7 +62,7 @@ class _ChainWriter:
         self.due = time.monotonic() + max(_STORE_SECONDS, 10 * (time.monotonic() - start))
 
 
-def sample_posterior(found: Calibration, options: PosteriorOptions) -> Calibration:
+def run_posterior(found: Calibration, options: PosteriorOptions) -> Calibration:
     """The calibration with its posterior; if sampling is interrupted, the chain so far is stored."""
     walkers = least_walkers(len(found.parameters)) if options.walkers is None else options.walkers
     identity = marks(found, walkers)

@@ -74,7 +74,7 @@ def test_the_printed_command_gives_the_same_numbers_again(observed: Path, sdmode
     """Under a name of its own, since nothing is overwritten."""
     done = sdmodel("calibrate", *FREE, *SHORT, "--seed", "7", "--name", "first")
     line = next(line for line in done.stdout.splitlines() if line.startswith("repeat with: "))
-    words = shlex.split(line.removeprefix("again: sdmodel "))
+    words = shlex.split(line.removeprefix("repeat with: sdmodel "))
     assert sdmodel(*words).exit_code == 0
     files = _files(observed)
     assert files["first.tab"] == files["ai_compute-calibrated.tab"]
@@ -134,7 +134,7 @@ def test_the_command_that_goes_on_is_told_whole(observed: Path, sdmodel):
     words = (*FREE, "--posterior", "--steps", "40", "--walkers", "34", "--seed", "5", "--name", "a tea")
     done = sdmodel("calibrate", *words, "--ensemble", "e.vsc")
     line = next(line for line in done.stderr.splitlines() if line.startswith("to continue: "))
-    longer = sdmodel(*shlex.split(line.removeprefix("to go on: sdmodel ")))
+    longer = sdmodel(*shlex.split(line.removeprefix("to continue: sdmodel ")))
     assert longer.exit_code == 0, longer.output
     assert "posterior: 34 walkers, 80 steps" in longer.stdout
     assert json.loads(Path("runs/a tea.json").read_text("utf-8"))["posterior"]["steps"] == 80

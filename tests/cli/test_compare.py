@@ -241,7 +241,10 @@ def test_ensembles_of_other_designs_are_told_each_by_itself(ensembles: Path, sdm
 def test_both_pictures_are_drawn_and_nothing_is_replaced(cups: Path, sdmodel: Command):
     """The runs, and how far they are from the first; where nothing is, the second is not drawn."""
     done = sdmodel("compare", "base", "cold", "--plot")
-    assert done.stdout.splitlines()[-2:] == ["plotted in runs/base+cold.png", "plotted in runs/base+cold.differences.png"]
+    assert done.stdout.splitlines()[-2:] == [
+        "plotted in runs/base+cold.png",
+        "plotted in runs/base+cold.differences.png",
+    ]
     again = sdmodel("compare", "base", "cold", "--plot")
     assert (again.exit_code, again.stdout) == (1, "")
     assert again.stderr.startswith("runs/base+cold.png: exists already")

@@ -253,7 +253,9 @@ def test_members_that_are_not_finite_are_told(tea: Path, sdmodel: Command):
     assert f"{count} of 400 members have values that are not finite: " in done.stderr
     assert "these values are left out" in done.stderr
     assert re.search(r"'Tea Temperature': up to \d+ members are not finite", done.stderr)
-    assert f"'Tea Temperature > 80': {count} of 400 members have no number at some time and are not counted" in done.stderr
+    assert (
+        f"'Tea Temperature > 80': {count} of 400 members have no number at some time and are not counted" in done.stderr
+    )
     for words in (["show", "wild"], ["plot", "wild"]):
         assert f"{count} of 400 members" in sdmodel(*words).stderr
 

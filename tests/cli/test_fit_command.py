@@ -92,7 +92,10 @@ def test_a_figure_is_drawn_once(measured: Path, sdmodel):
     assert done.stdout.endswith("plotted in runs/base-fit.png\n")
     assert (measured / "runs" / "base-fit.png").read_bytes().startswith(b"\x89PNG")
     again = sdmodel("fit", "base", "--plot")
-    assert (again.exit_code, again.stderr) == (1, "runs/base-fit.png: exists already; move it away, or --force to replace it\n")
+    assert (again.exit_code, again.stderr) == (
+        1,
+        "runs/base-fit.png: exists already; move it away, or --force to replace it\n",
+    )
     assert sdmodel("fit", "base", "--plot", "--force").exit_code == 0
 
 

@@ -94,7 +94,9 @@ def test_a_terminal_has_whole_words_in_its_tables(width: int, shown: set[str], t
         assert words >= (
             shown | {"temperature", "ai_compute"} if command == "runs" else {"judgement:", "warm", "thermometer."}
         )
-    assert ("not shown for lack of width" in _on_a_terminal([*COMMAND, "runs"], width, environment, tea)) == (width == 80)
+    assert ("not shown for lack of width" in _on_a_terminal([*COMMAND, "runs"], width, environment, tea)) == (
+        width == 80
+    )
 
 
 def _on_a_terminal(command: list[str], width: int, environment: dict[str, str], folder: Path) -> str:

@@ -42,7 +42,7 @@ from ..locations import load_model
 from ..observations import DataOptions, choose_series, data_options
 from ..options import RunOptions, StoreOptions, option_group, run_options, store_options
 from ..output import Part, Result, busy, note, output_options
-from ..posterior import PosteriorOptions, memory_errors_reported, sample_posterior
+from ..posterior import PosteriorOptions, memory_errors_reported, run_posterior
 from ..views.calibration import calibration_parts
 
 _SAMPLES = 1000
@@ -166,7 +166,7 @@ def calibrate(
             model, series, constants, scenario=request.scenario, integrator=request.integrator, starts=starts, seed=seed
         )
     if sample:
-        found = sample_posterior(found, options)
+        found = run_posterior(found, options)
     command = _repeating_command(context, found)
     settings = {
         "command": command,

@@ -94,7 +94,8 @@ def _tornado(row: Mapping[str, Any], units: str) -> tuple[list[str], str]:
 
 def _morris(row: Mapping[str, Any], units: str) -> tuple[list[str], str]:
     size, half = row["mu_star"], row["mu_star_conf"]
-    cells = [f"{number(size)} ± {number(float(f'{half:.2g}'))}", number(row["mu"]), number(row["sigma"])]
+    interval = number(float(f"{half:.2g}"))
+    cells = [f"{number(size)} ± {interval}", number(row["mu"]), number(row["sigma"])]
     return cells, _remark(size, size - half)
 
 
