@@ -1,4 +1,4 @@
-"""The one model that every engine runs, as a file in a temporary folder."""
+"""The model that every engine runs, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sdmodel.testing import benchmark_text
 
 @pytest.fixture(scope="session")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The large model; PySD writes its translation beside it."""
+    """The large model; PySD writes its translation next to it."""
     file = tmp_path_factory.mktemp("models") / "large.mdl"
     file.write_text(benchmark_text(), "utf-8")
     return file

@@ -1,6 +1,6 @@
 """Runs the benchmarks and writes their results into `docs/performance.md`: `python benchmarks/report.py`.
 
-Times of one machine say little about another's, so that everything is told against sdmodel's own time in the same run.
+Times of one machine say little about another, so everything is compared with sdmodel's own time in the same run.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ Times = Mapping[str, Mapping[str, float]]
 
 
 def main() -> None:
-    """Measure, then replace what stands between the two marks of the document."""
-    results = measured()
+    """Measure, then replace the text between the two marks of the document."""
+    results = run_benchmarks()
     before, rest = DOCUMENT.read_text("utf-8").split(BEGIN)
     _, after = rest.split(END)
     DOCUMENT.write_text(f"{before}{BEGIN}\n{report(results)}\n{END}{after}", "utf-8")
     print(DOCUMENT)
 
 
-def measured() -> dict[str, Any]:
-    """What pytest-benchmark found, as it writes it."""
+def run_benchmarks() -> dict[str, Any]:
+    """Run the benchmarks and return the results of pytest-benchmark."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "results.json")
         command = [sys.executable, "-m", "pytest", "benchmarks", "-q", f"--benchmark-json={file}"]
@@ -44,7 +44,7 @@ def measured() -> dict[str, Any]:
 
 
 def report(results: Mapping[str, Any]) -> str:
-    """The document's part between the marks."""
+    """Write the text between the marks of the document."""
     times = _times(results["benchmarks"])
     parts = [
         machine(results["machine_info"]),
@@ -58,16 +58,16 @@ def report(results: Mapping[str, Any]) -> str:
 
 
 def _times(benchmarks: Sequence[Mapping[str, Any]]) -> Times:
-    """The median of each test, which a busy moment of the machine moves least."""
+    """Return the median of each test, which a busy moment of the machine affects least."""
     times: dict[str, dict[str, float]] = {}
-    for each in benchmarks:
-        name = each["name"].split("[")[0].removeprefix("test_")
-        times.setdefault(each["group"], {})[name] = each["stats"]["median"]
+    for benchmark in benchmarks:
+        name = benchmark["name"].split("[")[0].removeprefix("test_")
+        times.setdefault(benchmark["group"], {})[name] = benchmark["stats"]["median"]
     return times
 
 
 def machine(info: Mapping[str, Any]) -> str:
-    """Where it was measured, and with which versions."""
+    """Describe the machine and the versions."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     processor = info.get("cpu", {}).get("brand_raw", platform.processor())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -76,65 +76,65 @@ def machine(info: Mapping[str, Any]) -> str:
 
 
 def engines(times: Times) -> str:
-    """Every engine's time as a multiple of sdmodel's, with sdmodel's own in seconds."""
+    """Compare each engine's time with sdmodel's own time."""
     rows = [[group, seconds(own), *others] for group, own, others in _compared(times)]
     return table(["", "sdmodel", "PySD takes", "Simlin takes"], rows)
 
 
 def _compared(times: Times) -> Iterator[tuple[str, float, list[str]]]:
-    single = times["one run, every element kept"]
-    thousand = times["1,000 members, one element kept"]
+    single = times["one run, all variables saved"]
+    thousand = times["1,000 members, one variable saved"]
     for group, found in times.items():
         if "sdmodel" not in found:
             continue
         members = int(group.split()[0].replace(",", "")) if "members" in group else 1
-        guesses = {"pysd": single["pysd"] * members, "simlin": thousand["simlin"] * members / 1_000}
+        estimates = {"pysd": single["pysd"] * members, "simlin": thousand["simlin"] * members / 1_000}
         own = found["sdmodel"]
-        guessed = guesses if members > 1 or "numbers" in group else {}
-        yield group, own, [_multiple(name, found, guessed, own) for name in ("pysd", "simlin")]
+        estimated = estimates if members > 1 or "numbers" in group else {}
+        yield group, own, [_multiple(name, found, estimated, own) for name in ("pysd", "simlin")]
 
 
-def _multiple(name: str, found: Mapping[str, float], guesses: Mapping[str, float], own: float) -> str:
-    """Measured as a plain multiple, made up of single runs with a `~`, and nothing where there is none."""
+def _multiple(name: str, found: Mapping[str, float], estimates: Mapping[str, float], own: float) -> str:
+    """Write a measured multiple, one estimated from single runs with a `~`, or `-`."""
     if name in found:
         return f"{ratio(found[name] / own)} as long"
-    return f"~ {ratio(guesses[name] / own)} as long" if name in guesses else "-"
+    return f"~ {ratio(estimates[name] / own)} as long" if name in estimates else "-"
 
 
 def one_core(times: Times) -> str:
-    """A member of an ensemble against a run alone."""
+    """Compare a member of an ensemble with a single run."""
     found = times["one core, numbers alone"]
     member = found["many"] / 10_000
     rows = [
-        ["a run alone", seconds(found["single"]), "1"],
+        ["a single run", seconds(found["single"]), "1"],
         ["a member among 10,000", seconds(member), ratio(member / found["single"])],
     ]
-    return table(["on one core, numbers alone", "time", "against a run alone"], rows)
+    return table(["on one core, numbers alone", "time", "against a single run"], rows)
 
 
 def stream(times: Times) -> str:
-    """A member of an ensemble of the model that comes with sdmodel: alone, in memory, and stored as it is made."""
+    """Compare members of an ensemble of `ai_compute.mdl` in memory and written to disk with a single run."""
     group = "an ensemble of 60,000 members"
     found = times[group]
     members = {"memory": found["memory"] / 60_000, "stream": found["stream"] / 60_000}
     rows = [
-        ["a run alone, with its dataset", seconds(found["single"]), "1", ""],
+        ["a single run, with its dataset", seconds(found["single"]), "1", ""],
         ["a member in memory", seconds(members["memory"]), ratio(members["memory"] / found["single"]), "1"],
         [
-            "a member in a stream to the disk",
+            "a member written to disk",
             seconds(members["stream"]),
             ratio(members["stream"] / found["single"]),
             ratio(members["stream"] / members["memory"]),
         ],
     ]
-    return table([f"{group} of `ai_compute.mdl`, headlines kept", "time", "against a run", "against memory"], rows)
+    return table([f"{group} of `ai_compute.mdl`, headlines saved", "time", "against a run", "against memory"], rows)
 
 
 def levers(times: Times) -> str:
-    """All subsets of ten levers against as many members of an ensemble."""
+    """Compare all subsets of ten levers with as many members of an ensemble."""
     found = times["ten levers"]
     rows = [
-        ["1,024 members, two headlines kept", seconds(found["members"]), "1"],
+        ["1,024 members, two headlines saved", seconds(found["members"]), "1"],
         [
             "attribution to ten levers: all 1,024 subsets",
             seconds(found["subsets"]),
@@ -145,12 +145,12 @@ def levers(times: Times) -> str:
 
 
 def cold_start(times: Times) -> str:
-    """The command against the imports it needs."""
+    """Compare the command with its imports."""
     found = times["from nothing to a stored run"]
     rows = [
-        ["`python -m sdmodel run`, whole", seconds(found["run"]), "1"],
+        ["`python -m sdmodel run` in all", seconds(found["run"]), "1"],
         [
-            "importing the same modules and nothing else",
+            "importing the same modules only",
             seconds(found["imports"]),
             ratio(found["imports"] / found["run"]),
         ],
@@ -159,26 +159,30 @@ def cold_start(times: Times) -> str:
 
 
 def memory(benchmarks: Sequence[Mapping[str, Any]]) -> str:
-    """What an ensemble added to the memory of its process, beside what is worked out before it runs."""
-    found = [each["extra_info"] for each in benchmarks if each["group"] == "memory of an ensemble"]
-    rows = [[f"{each['members']:,}", *(_mebibytes(each[name]) for name in ("kept", "told", "used"))] for each in found]
-    return table(["members, one element kept", "the result itself", "told beforehand", "added to the process"], rows)
+    """Compare the memory that an ensemble adds to its process with the estimate made before it runs."""
+    found = [own["extra_info"] for own in benchmarks if own["group"] == "memory of an ensemble"]
+    rows = [
+        [f"{own['members']:,}", *(_mebibytes(own[name]) for name in ("kept", "estimated", "used"))] for own in found
+    ]
+    return table(
+        ["members, one variable saved", "the result itself", "estimated beforehand", "added to the process"], rows
+    )
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows as a table of Markdown."""
+    """Write a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def seconds(time: float) -> str:
-    """A time in the unit that shows it best, to two digits."""
+    """Write a time to two digits in a suitable unit."""
     factor, unit = next((scale for scale in ((1, "s"), (1e3, "ms")) if time * scale[0] >= 1), (1e6, "µs"))
     return f"{_rounded(time * factor)} {unit}"
 
 
 def ratio(value: float) -> str:
-    """A multiple to two digits."""
+    """Write a multiple to two digits."""
     return f"{_rounded(value)} times" if value >= 1 else f"{_rounded(value)}"
 
 

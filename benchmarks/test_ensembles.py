@@ -1,4 +1,4 @@
-"""What a member of the model that comes with sdmodel costs: alone, among others in memory, and in a stream to the disk."""
+"""The cost of a member of `ai_compute.mdl`: alone, in an ensemble in memory, and in an ensemble written to disk."""
 
 from __future__ import annotations
 

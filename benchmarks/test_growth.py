@@ -1,4 +1,4 @@
-"""How the time to read grows with the text: ten times the text in some ten times the time, whatever the text is made of."""
+"""Reading time grows in proportion to the text, whatever the text: ten times the text takes about ten times as long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What attribution costs: all subsets of ten levers of the model that comes with sdmodel, beside as many plain members."""
+"""The cost of an attribution: all subsets of ten levers of `ai_compute.mdl`, compared with as many members."""
 
 from __future__ import annotations
 

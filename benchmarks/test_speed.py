@@ -1,4 +1,4 @@
-"""How long reading, compiling and running take, beside PySD and Simlin on the same model in the same process.
+"""The time to read, compile and run a model, compared with PySD and Simlin on the same model in the same process.
 
 The name of a group is the row of the report, the name of the engine its column.
 """
@@ -56,7 +56,7 @@ class TestReading:
 
 @pytest.mark.benchmark(group="compile the model")
 class TestCompiling:
-    """PySD translates while it reads, so that it has no row of its own here."""
+    """PySD translates while it reads, so it has no row here."""
 
     def test_sdmodel(self, benchmark, path):
         def ready(model):
@@ -72,7 +72,7 @@ class TestCompiling:
         benchmark.pedantic(ready, setup=lambda: ((simlin.load(path),), {}), rounds=10, warmup_rounds=1)
 
 
-@pytest.mark.benchmark(group="one run, every element kept")
+@pytest.mark.benchmark(group="one run, all variables saved")
 class TestOneRun:
     def test_sdmodel(self, benchmark, model):
         run = benchmark.pedantic(sd.simulate, (model,), rounds=30, warmup_rounds=2)
@@ -95,7 +95,7 @@ class TestOneRun:
         assert np.isfinite(series["level_7"]).all()
 
 
-@pytest.mark.benchmark(group="one run, one element kept")
+@pytest.mark.benchmark(group="one run, one variable saved")
 class TestOneElement:
     """PySD computes every element whatever is kept."""
 
@@ -109,7 +109,7 @@ class TestOneElement:
 
 @pytest.mark.benchmark(group="one run, numbers alone")
 class TestNumbers:
-    """The run itself: no dataset around it, nothing read from it; what an optimiser's inner loop would call."""
+    """The run without a dataset, as in the inner loop of an optimiser."""
 
     def test_sdmodel(self, benchmark, model):
         job, inputs = _job(model, 1)
@@ -126,7 +126,7 @@ class TestNumbers:
             benchmark.pedantic(run, rounds=500, warmup_rounds=20)
 
 
-@pytest.mark.benchmark(group="1,000 members, one element kept")
+@pytest.mark.benchmark(group="1,000 members, one variable saved")
 class TestThousandMembers:
     def test_sdmodel(self, benchmark, model):
         constants = {LEVER: _lifetimes(1_000)}
@@ -143,9 +143,9 @@ class TestThousandMembers:
         assert np.ptp([row[-1] for row in rows]) > 0
 
 
-@pytest.mark.benchmark(group="100,000 members, one element kept")
+@pytest.mark.benchmark(group="100,000 members, one variable saved")
 class TestHundredThousandMembers:
-    """The others would take minutes and days; the report says what their single runs add up to."""
+    """The others would take minutes to days; the report estimates them from single runs."""
 
     def test_sdmodel(self, benchmark, model):
         constants = {LEVER: _lifetimes(100_000)}
@@ -155,7 +155,7 @@ class TestHundredThousandMembers:
 
 @pytest.mark.benchmark(group="one core, numbers alone")
 class TestOneCore:
-    """What a member of an ensemble costs against a run alone, on one core."""
+    """The cost of a member compared with a single run, on one core."""
 
     def test_single(self, benchmark, model):
         job, inputs = _job(model, 1)
@@ -167,7 +167,7 @@ class TestOneCore:
 
 
 def _job(model: sd.Model, members: int) -> tuple[Job, Inputs]:
-    """What `simulate` hands to the engine for that many members and one element kept."""
+    """Return what `simulate` passes to the engine for a number of members and one saved variable."""
     constants = {LEVER: _lifetimes(members)} if members > 1 else {}
     inputs = read_inputs(model, {}, constants)
     program = compile_model(model)
@@ -179,7 +179,7 @@ def _job(model: sd.Model, members: int) -> tuple[Job, Inputs]:
 
 
 def _simlin_member(sim: Any, value: float) -> np.ndarray:
-    """One member: a fresh start, one constant, all steps, one series out."""
+    """Run one member: reset, set one constant, run all steps, read one variable."""
     sim.reset()
     sim.set_value("lifetime_7", value)
     sim.run_to_end()

@@ -1,6 +1,6 @@
-"""How long `python -m sdmodel run` takes from nothing, how much of that is imports, and what an ensemble holds in memory.
+"""The time of a cold `python -m sdmodel run`, its share of imports, and the memory of an ensemble.
 
-Each is measured in a process of its own, as a user has it.
+Each is measured in a new process.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ before = peak()
 try:
     ensemble(members, memory=1)
 except sd.SimulationError as refusal:
-    told = float(re.search(r"takes (\S+) GiB", str(refusal))[1]) * 2**30
+    estimated = float(re.search(r"takes (\S+) GiB", str(refusal))[1]) * 2**30
 runs = ensemble(members)
-print(json.dumps({"members": members, "kept": runs.nbytes, "told": told, "used": peak() - before}))
+print(json.dumps({"members": members, "kept": runs.nbytes, "estimated": estimated, "used": peak() - before}))
 """
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the large model and, once it has run, the list of what a run imports."""
+    """A folder with the large model, and after a run the list of its imports."""
     (tmp_path / "large.mdl").write_text(benchmark_text(), "utf-8")
     return tmp_path
 
@@ -90,10 +90,10 @@ class TestColdStart:
         benchmark.pedantic(_python, (folder, "-c", _IMPORT), rounds=5, warmup_rounds=1)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process alone is told by Linux")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the peak memory of a process")
 @pytest.mark.benchmark(group="memory of an ensemble")
 @pytest.mark.parametrize("members", [10_000, 30_000, 100_000])
-def test_an_ensemble_takes_the_memory_that_is_told_beforehand(benchmark, folder, members):
-    """`memory=` refuses by a number that is worked out before anything runs; this is how it compares."""
+def test_memory_estimate(benchmark, folder, members):
+    """`memory=` limits a number that is estimated before anything runs; this measures how good the estimate is."""
     answer = benchmark.pedantic(_python, (folder, "-c", _PEAK, f"{members}"), rounds=1)
     benchmark.extra_info |= json.loads(answer)

@@ -1,8 +1,8 @@
-"""Feeds the readers of text what a coverage-guided fuzzer makes of it: `python fuzzing/readers.py -max_total_time=600 CORPUS`.
+"""Tests the readers of text files with a coverage-guided fuzzer: `python fuzzing/readers.py -max_total_time=600 CORPUS`.
 
-Whatever the bytes: no exception but ours, every byte given back, no hang (`-timeout=20`), no flood of memory (`-rss_limit_mb`).
-It asks for atheris, which no extra brings, since it has no wheel for every system: `pip install atheris`. A folder CORPUS
-grows with what was found interesting; begin with copies of models.
+Whatever the bytes, a reader must raise only errors of sdmodel, return every byte, not hang (`-timeout=20`) and not use up
+memory (`-rss_limit_mb`). It needs atheris, which is in no extra because it has no wheels for some systems: `pip install
+atheris`. The fuzzer adds interesting inputs to the folder CORPUS; start with copies of models.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FOLDER = Path(tempfile.mkdtemp(prefix="fuzzing-"))
 
 
 def lossless(data: bytes) -> None:
-    """A document gives every byte back, also in canonical form a model reads."""
+    """A document keeps every byte, and its canonical form can be computed."""
     document = Document.from_bytes(data, "fuzzed.mdl")
     if bytes(document) != data:
         message = "bytes were lost"
@@ -39,30 +39,30 @@ def lossless(data: bytes) -> None:
     format_document(document)
 
 
-def written(read: Callable[[Path], object], suffix: str) -> Callable[[bytes], object]:
-    """A reader of files as one of bytes."""
+def from_bytes(read: Callable[[Path], object], suffix: str) -> Callable[[bytes], object]:
+    """Turn a reader of files into a reader of bytes."""
     path = FOLDER / f"fuzzed{suffix}"
 
-    def of_bytes(data: bytes) -> object:
+    def read_bytes(data: bytes) -> object:
         path.write_bytes(data)
         return read(path)
 
-    return of_bytes
+    return read_bytes
 
 
 READERS: tuple[Callable[[bytes], object], ...] = (
     lossless,
     model_from_text,
     sketch_from_text,
-    written(read_scenario, ".cin"),
-    written(read_sampling, ".vsc"),
-    written(read_savelist, ".lst"),
-    written(read_data, ".dat"),
+    from_bytes(read_scenario, ".cin"),
+    from_bytes(read_sampling, ".vsc"),
+    from_bytes(read_savelist, ".lst"),
+    from_bytes(read_data, ".dat"),
 )
 
 
-def one(data: bytes) -> None:
-    """What the fuzzer calls: the first byte chooses a reader, models more often than others."""
+def test_one_input(data: bytes) -> None:
+    """Called by the fuzzer: the first byte chooses a reader, those of models more often than others."""
     if not data:
         return
     chosen = data[0] % (2 * len(READERS))
@@ -73,5 +73,5 @@ def one(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, one)
+    atheris.Setup(sys.argv, test_one_input)
     atheris.Fuzz()

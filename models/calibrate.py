@@ -1,8 +1,8 @@
-"""Calibrates ai_compute.mdl anew: `python models/calibrate.py` repeats all of it, with the same numbers.
+"""Calibrates ai_compute.mdl: `python models/calibrate.py` repeats the whole calibration, with the same numbers.
 
 base      constants of the base run, found by the search and written into the model
-variants  the same with other judgement of what nobody has measured: change files that fit the past as well
-ensemble  the members that all fit the past: draws of the posterior, with draws of what acts only later
+variants  the same with other judgements of what nobody has measured: change files that fit the past equally well
+ensemble  members that all fit the past: posterior draws, with samples of constants that act only in the future
 tables    the tables of README.md
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tables import renew
+from tables import update_tables
 
 import sdmodel as sd
 from sdmodel.cli import main as sdmodel
@@ -36,9 +36,9 @@ SEED = "1"
 STEPS = 48000
 DIGITS = 4
 FOLLOWING = ("premium markup", "internal share", "fab increment", "software efficiency growth")
-"""Levers and uncertainties that stand where their historical twin stands."""
+"""Levers and uncertainties that have the value of their historical twin."""
 EQUAL = ("premium markup", "internal share", "penetration ceiling[chat]")
-"""Those of which nothing suggests a jump at the policy start date: the same in each member before and after it."""
+"""Those for which nothing suggests a jump at the policy start date: in each member the same before and after it."""
 VARIANTS: Mapping[str, Mapping[str, float]] = {
     "less-ghost": {"judgement_ghost_compute": 3.0, "judgement_ai_sites_completed": 9.0},
     "more-ghost": {"judgement_ghost_compute": 9.0, "judgement_ai_sites_completed": 5.0},
@@ -47,38 +47,37 @@ VARIANTS: Mapping[str, Mapping[str, float]] = {
 
 def calibrate_base() -> None:
     """Write the best constants into the model."""
-    found = _best("base-calibration", JUDGEMENT)
     document, model = sd.open_document(MODEL), sd.read_model(MODEL)
-    for change in found:
+    for change in _best("base-calibration", JUDGEMENT):
         _write(document, model, change)
     document.save()
 
 
 def calibrate_variants() -> None:
-    """Store a change file for each variant of the judgement."""
-    for name, wanted in VARIANTS.items():
+    """Write a change file for each variant of the judgement."""
+    for name, values in VARIANTS.items():
         judged = RUNS / f"{name}.csv"
         with JUDGEMENT.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         with judged.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
-            writer.writerows({**row, "value": wanted.get(row["series"], row["value"])} for row in rows)
+            writer.writerows({**row, "value": values.get(row["series"], row["value"])} for row in rows)
         found = _best(name, judged)
-        told = " and ".join(
-            f"{value:g} for {series.removeprefix('judgement_').replace('_', ' ')}" for series, value in wanted.items()
+        judgement = " and ".join(
+            f"{value:g} for {series.removeprefix('judgement_').replace('_', ' ')}" for series, value in values.items()
         )
-        comment = f"A variant that fits the past as base does, calibrated with another judgement: {told}."
+        comment = f"A variant that fits the past as base does, calibrated with another judgement: {judgement}."
         text = scenario_text(found, comment=comment)
         write_file(HERE / "variants" / f"{name}.cin", text.encode(), force=True, error=SdmodelError)
 
 
 def calibrate_ensemble(steps: int, *, resume: bool) -> None:
-    """Store draws of the posterior as an ensemble, and the record of how they were found."""
+    """Write posterior draws as an ensemble, and the record of the calibration."""
     name = "history-matched"
     _sdmodel(
-        "calibrate", MODEL, *_held_against(JUDGEMENT), "--prior", HERE / "ensembles" / f"{name}-priors.vsc", "--posterior",
-        "--steps", str(steps), "--beyond", HERE / "ensembles" / "later.vsc", *_equal(), "--seed", SEED,
+        "calibrate", MODEL, *_data_options(JUDGEMENT), "--prior", HERE / "ensembles" / f"{name}-priors.vsc", "--posterior",
+        "--steps", str(steps), "--beyond", HERE / "ensembles" / "later.vsc", *_equal_options(), "--seed", SEED,
         "--ensemble", HERE / "ensembles" / f"{name}.vsc", "--name", name, "--runs", RUNS,
         "--force", *(["--resume"] if resume else []),
     )  # fmt: skip
@@ -86,49 +85,43 @@ def calibrate_ensemble(steps: int, *, resume: bool) -> None:
 
 
 def _best(name: str, judged: Path) -> list[Change]:
-    """The best values of the free constants, and of those that follow them, to the digits that are kept."""
+    """Return the best values of the free constants, rounded, and of the constants that follow them."""
     _sdmodel(
-        "calibrate", MODEL, *_held_against(judged), "--prior", HERE / "ensembles" / "calibration-priors.vsc", "--seed", SEED,
+        "calibrate", MODEL, *_data_options(judged), "--prior", HERE / "ensembles" / "calibration-priors.vsc", "--seed", SEED,
         "--name", name, "--runs", RUNS, "--force",
     )  # fmt: skip
     free = [
-        replace(each, values=tuple(float(f"{value:.{DIGITS}g}") for value in each.values))
-        for each in sd.read_scenario(RUNS / f"{name}.cin").changes
+        replace(change, values=tuple(float(f"{value:.{DIGITS}g}") for value in change.values))
+        for change in sd.read_scenario(RUNS / f"{name}.cin").changes
     ]
-    twins = {each.name: each for each in free}
-    return free + [replace(twins[f"historical {each}"], name=each) for each in FOLLOWING]
+    by_name = {change.name: change for change in free}
+    return free + [replace(by_name[f"historical {name}"], name=name) for name in FOLLOWING]
 
 
 def _write(document: Document, model: sd.Model, change: Change) -> None:
-    """Put a value into the text of the model; one of a list of values into its place."""
+    """Write a value into the model's text, for a subscripted constant into its place in the list."""
     entry, (value,) = document[change.name], change.values
     text = f"{value:.{DIGITS}g}"
     if change.subscripts:
         (dimension,) = model.elements[key(change.name)].dimensions
         values = entry.equation.split(",")
         values[model.subscripts[dimension].labels.index(change.subscripts[0])] = text
-        text = ",".join(each.strip() for each in values)
+        text = ",".join(value.strip() for value in values)
     entry.equation = text
 
 
-def _held_against(judged: Path) -> list[str | Path]:
+def _data_options(judged: Path) -> list[str | Path]:
     return ["-d", HERE / "data" / "observations.csv", "-d", judged, "--series", MODEL.with_suffix(".series.csv"),
             "--series", MODEL.with_suffix(".judgement.csv")]  # fmt: skip
 
 
-def _equal() -> list[str]:
-    return [part for each in EQUAL for part in ("--equal", f"{each}=historical {each}")]
+def _equal_options() -> list[str]:
+    return [word for name in EQUAL for word in ("--equal", f"{name}=historical {name}")]
 
 
 def _sdmodel(*arguments: str | Path) -> None:
-    """Run a command of sdmodel, and show it.
-
-    Raises
-    ------
-    SystemExit
-        If it fails.
-    """
-    words = [str(each.relative_to(HERE.parent)) if isinstance(each, Path) else each for each in arguments]
+    """Run a command of sdmodel, and print it to stderr."""
+    words = [str(word.relative_to(HERE.parent)) if isinstance(word, Path) else word for word in arguments]
     sys.stderr.write(f"sdmodel {shlex.join(words)}\n")
     try:
         sdmodel(words)
@@ -138,27 +131,27 @@ def _sdmodel(*arguments: str | Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what is asked for, or all of it."""
+    """Run the given parts of the calibration, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help="base, variants, ensemble or tables (default: all)")
     parser.add_argument("--steps", type=int, default=STEPS, help="steps of each walker of the posterior")
-    parser.add_argument("--resume", action="store_true", help="go on with a posterior that was interrupted")
-    wanted = parser.parse_args(arguments)
-    parts = wanted.parts or list(PARTS)
+    parser.add_argument("--resume", action="store_true", help="continue a posterior that was interrupted")
+    options = parser.parse_args(arguments)
+    parts = options.parts or list(PARTS)
     if unknown := set(parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
     RUNS.mkdir(exist_ok=True)
-    os.chdir(HERE.parent)  # records name files as seen from there
+    os.chdir(HERE.parent)  # records contain file names relative to this folder
     for part in PARTS:
         if part in parts:
-            PARTS[part](wanted)
+            PARTS[part](options)
 
 
 PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "base": lambda _: calibrate_base(),
     "variants": lambda _: calibrate_variants(),
-    "ensemble": lambda wanted: calibrate_ensemble(wanted.steps, resume=wanted.resume),
-    "tables": lambda _: renew(),
+    "ensemble": lambda options: calibrate_ensemble(options.steps, resume=options.resume),
+    "tables": lambda _: update_tables(),
 }
 
 if __name__ == "__main__":

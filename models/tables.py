@@ -1,6 +1,6 @@
-"""The tables of README.md, made from the model, its scenarios and its ensembles: `python models/tables.py` renews them.
+"""The tables of README.md, made from the model, its scenarios and its ensembles: `python models/tables.py` updates them.
 
-A table stands between the lines `<!-- table: NAME -->` and `<!-- end -->`.
+A table is between the lines `<!-- table: NAME -->` and `<!-- end -->`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import xarray as xr
 import sdmodel as sd
 from sdmodel.errors import SdmodelError
 from sdmodel.files import write_file
-from sdmodel.model import key, references, referred
+from sdmodel.model import key, references_in, split_reference
 from sdmodel.vensim import read_savelist
 
 HERE = Path(__file__).resolve().parent
@@ -34,25 +34,23 @@ WIDE, EDGE = 0.9, 0.05
 
 
 def constants_table() -> str:
-    """Every constant with its source, in the groups and the order of the model."""
+    """List every constant with its source, by group, in the order of the model."""
     model, parts = _model(), []
     for group in model.groups:
-        members = [each for each in model.elements.values() if each.group == group.name and each.kind == "constant"]
-        if members:
-            rows = [_constant_row(each.name, _value(each), each.units, each.comment) for each in members]
+        constants = [
+            element for element in model.elements.values() if element.group == group.name and element.kind == "constant"
+        ]
+        if constants:
+            rows = [
+                _constant_row(element.name, _value(element), element.units, element.comment) for element in constants
+            ]
             head = ("constant", "value", "units", "low", "high", "source", "meaning")
             parts.append(f"### {group.name.lstrip('.')}\n\n{_table(head, rows)}")
     return "\n".join(parts)
 
 
 def _constant_row(name: str, value: str, units: str, comment: str) -> tuple[str, ...]:
-    """One constant; its comment begins with source, low and high.
-
-    Raises
-    ------
-    ValueError
-        If it does not.
-    """
+    """Return the row of a constant; its comment must begin with source, low and high."""
     found = _COMMENT.fullmatch(" ".join(comment.split()))
     if found is None:
         message = f"'{name}': its comment must read 'SOURCE; low X, high Y. MEANING'"
@@ -61,12 +59,12 @@ def _constant_row(name: str, value: str, units: str, comment: str) -> tuple[str,
 
 
 def _value(element: Any) -> str:
-    """The constant as the model's text has it."""
-    return ", ".join(" ".join(each.text.split()).replace(",", ", ") for each in element.equations)
+    """Return the constant's value as written in the model."""
+    return ", ".join(" ".join(equation.text.split()).replace(",", ", ") for equation in element.equations)
 
 
 def scenarios_table() -> str:
-    """What each scenario does to the main headlines."""
+    """Show the main headlines of each scenario."""
     head = ("scenario", "ghost 2027, total / excess", "highest ghost (when)", "installed 2030", "revenue 2027", "revenue 2030",
             "revenue per GW 2030", "capex 2030", "written off by 2032")  # fmt: skip
     rows = []
@@ -90,13 +88,13 @@ def scenarios_table() -> str:
 
 
 def variants_table() -> str:
-    """How well each variant fits the past, and what it says of the future, beside base."""
+    """Show how well each variant fits the past, and what it says about the future, compared with base."""
     head = ("constants", "MAPE chips sold, users, worst other", "ghost September 2025", "ghost 2027, total / excess", "revenue 2027",
             "revenue 2030")  # fmt: skip
     rows = []
     for name, run in [*_runs(("base",), "scenarios"), *_runs(VARIANTS, "variants")]:
         errors = {row.name: row.measures["mape"] for row in sd.fit_run(run, _series()).rows}
-        others = max(value for key, value in errors.items() if key not in {"chips sold", "weekly users"})
+        others = max(value for series, value in errors.items() if series not in {"chips sold", "weekly users"})
         rows.append(
             (
                 name,
@@ -111,19 +109,19 @@ def variants_table() -> str:
 
 
 def fit_table() -> str:
-    """How far base is from what was observed, series by series."""
+    """Show how far base is from the observations, by series."""
     (_, run), *_ = _runs(("base",), "scenarios")
     rows = []
     for row in sd.fit_run(run, _series()).rows:
         few = np.isnan(row.measures["r2"])
-        shares = "too few" if few else " / ".join(f"{row.measures[each]:.2f}" for each in ("um", "us", "uc"))
+        shares = "too few" if few else " / ".join(f"{row.measures[share]:.2f}" for share in ("um", "us", "uc"))
         r2 = "too few" if few else f"{row.measures['r2']:.3f}"
         rows.append((row.name, str(row.count), f"{row.measures['mape']:.1f} %", shares, r2))
     return _table(("series", "observations", "MAPE", "Theil bias / spread / covariation", "R2"), rows)
 
 
 def history_matched_table() -> str:
-    """What the members that all fit the past say of the future: median and the middle 90 %."""
+    """Show what the members that all fit the past say about the future: median and central 90 %."""
     run = _history_matched()
     dates = (2026, 2027, 2028, 2030, 2032)
     rows = []
@@ -136,12 +134,12 @@ def history_matched_table() -> str:
 
 
 def coverage_table() -> str:
-    """How many observations lie in the middle 90 % of the history-matched members with their errors, and how wide that is."""
+    """Show how many observations lie in the central 90 % of the history-matched members with errors, and how wide that is."""
     fit = sd.fit_run(_history_matched(), _series())
-    series = {each.name: each for each in _series()}
+    series = {one.name: one for one in _series()}
     rows, inside, count = [], 0.0, 0
     for row in fit.rows:
-        (band,) = (each for each in row.bands if each.probability == WIDE)
+        (band,) = (candidate for candidate in row.bands if candidate.probability == WIDE)
         inside, count = inside + band.predictive_coverage * row.count, count + row.count
         level = float(np.mean(np.abs(series[row.name].values)))
         rows.append(
@@ -160,17 +158,17 @@ def coverage_table() -> str:
 
 
 def identification_table() -> str:
-    """What the data say of each constant that was free, from the record of the calibration."""
+    """Show what the data say about each free constant, from the record of the calibration."""
     record = json.loads((HERE / "ensembles" / "history-matched.json").read_text(encoding="utf-8"))
     rows = []
-    for each in record["constants"]:
-        told = each["posterior"]
-        low, high = told["interval90"]
-        edge = ", ".join(f"{told[side]:.0%} at the {word} bound" for side, word in (("near_low", "lower"), ("near_high", "upper"))
-                         if told[side] > EDGE)  # fmt: skip
+    for constant in record["constants"]:
+        posterior = constant["posterior"]
+        low, high = posterior["interval90"]
+        edge = ", ".join(f"{posterior[side]:.0%} at the {word} bound" for side, word in (("near_low", "lower"), ("near_high", "upper"))
+                         if posterior[side] > EDGE)  # fmt: skip
         rows.append(
-            (each["name"], f"{told['median']:.3g} ({low:.3g} – {high:.3g})", each["units"], f"{each['low']:g} – {each['high']:g}",
-             f"{told['contraction']:.0%}", edge, f"{told['rhat']:.2f}")
+            (constant["name"], f"{posterior['median']:.3g} ({low:.3g} – {high:.3g})", constant["units"],
+             f"{constant['low']:g} – {constant['high']:g}", f"{posterior['contraction']:.0%}", edge, f"{posterior['rhat']:.2f}")
         )  # fmt: skip
     rows.sort(key=lambda row: float(row[4].rstrip("%")))
     return _table(
@@ -188,22 +186,16 @@ TABLES: dict[str, Callable[[], str]] = {
     "identification": identification_table,
     "constants": constants_table,
 }
-"""What makes each table."""
+"""The function that makes each table."""
 
 
-def renewed(text: str) -> str:
-    """A text with all its tables made anew.
-
-    Raises
-    ------
-    KeyError
-        If it asks for a table that there is none of.
-    """
+def with_current_tables(text: str) -> str:
+    """Return a text in which all tables are current."""
     return _BLOCK.sub(lambda block: f"{block[1]}{TABLES[block['name']]()}{block[3]}", text)
 
 
 def _runs(names: Iterable[str], folder: str) -> list[tuple[str, xr.Dataset]]:
-    """Runs of change files by name."""
+    """Return runs of change files by name."""
     return [(name, _run(HERE / folder / f"{name}.cin")) for name in names]
 
 
@@ -226,9 +218,9 @@ def _series() -> tuple[Any, ...]:
 
 @functools.cache
 def _history_matched() -> xr.Dataset:
-    """All members, with what the tables and the observations ask for."""
+    """Run all members, with the variables that the tables and the observations need."""
     design = sd.make_design(_model(), sd.read_sampling(HERE / "ensembles" / "history-matched.vsc"))
-    observed = {referred(part)[0] for each in _series() for part in references(each.model)}
+    observed = {split_reference(part)[0] for one in _series() for part in references_in(one.model)}
     return sd.simulate(_model(), design.dataset(), save=[*read_savelist(MODEL.with_suffix(".lst")), *sorted(observed)])
 
 
@@ -245,30 +237,26 @@ def _ghost(run: xr.Dataset, date: float) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown."""
+    """Write a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(each.replace('|', '/') for each in line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
 
 
-def renew() -> None:
-    """Write the tables anew."""
-    write_file(README, renewed(README.read_text(encoding="utf-8")).encode(), force=True, error=SdmodelError)
+def update_tables() -> None:
+    """Make all tables again and write them."""
+    write_file(README, with_current_tables(README.read_text(encoding="utf-8")).encode(), force=True, error=SdmodelError)
 
 
 def main() -> int:
-    """Renew the tables; with --check only say whether they are as they would be made."""
+    """Update the tables; with --check only report whether they are current."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="change nothing; exit code 1 if a table is not as it would be made"
-    )
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a table is not current")
     if not parser.parse_args().check:
-        renew()
+        update_tables()
         return 0
     text = README.read_text(encoding="utf-8")
-    same = renewed(text) == text
-    sys.stdout.write(
-        "the tables are as they would be made\n" if same else "a table differs; run python models/tables.py\n"
-    )
+    same = with_current_tables(text) == text
+    sys.stdout.write("the tables are current\n" if same else "a table is not current; run python models/tables.py\n")
     return int(not same)
 
 

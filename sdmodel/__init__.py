@@ -1,144 +1,102 @@
-"""System dynamics for any Vensim model: read, simulate, compare; what is heavy loads where it is used."""
+"""System dynamics for any Vensim model: read, simulate, compare; heavy packages load where they are used."""
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from .analysis import attribute_levers, compare_members, compare_runs, find_sensitivities, sweep_levers
-    from .checking import check_model, find_loops, find_paths
-    from .comparison import quantiles, share_where
-    from .ensemble import run_ensemble
-    from .errors import LoopError, ModelError, ScenarioError, SdmodelError, SimulationError, StoreError
-    from .figures import plot_diagram
-    from .inference import calibrate_model, fit_run, read_observations, read_series
-    from .model import CausalPath, Model, lay_out, without_subscripts
-    from .reference import read_xmile
-    from .report import write_report
-    from .scenario import find_levers, make_design
-    from .simulation import simulate
-    from .store import export_run, open_run, save_run
-    from .vensim import (
-        compare_documents,
-        format_document,
-        mdl_text,
-        merge_documents,
-        open_document,
-        read_formula,
-        read_model,
-        read_sampling,
-        read_scenario,
-        read_sketch,
-    )
+if TYPE_CHECKING:  # the names of the table below, for type checkers
+    from .analysis import attribute_levers as attribute_levers
+    from .analysis import compare_members as compare_members
+    from .analysis import compare_runs as compare_runs
+    from .analysis import find_sensitivities as find_sensitivities
+    from .analysis import sweep_levers as sweep_levers
+    from .checking import check_model as check_model
+    from .checking import find_loops as find_loops
+    from .checking import find_paths as find_paths
+    from .comparison import quantiles as quantiles
+    from .comparison import share_where as share_where
+    from .ensemble import run_ensemble as run_ensemble
+    from .errors import AnalysisError as AnalysisError
+    from .errors import CalibrationError as CalibrationError
+    from .errors import CheckError as CheckError
+    from .errors import DatasetError as DatasetError
+    from .errors import EnsembleError as EnsembleError
+    from .errors import FaultsError as FaultsError
+    from .errors import FigureError as FigureError
+    from .errors import LayoutError as LayoutError
+    from .errors import LoopError as LoopError
+    from .errors import ModelError as ModelError
+    from .errors import ObservationError as ObservationError
+    from .errors import ReferenceEngineError as ReferenceEngineError
+    from .errors import ReportError as ReportError
+    from .errors import ScenarioError as ScenarioError
+    from .errors import SdmodelError as SdmodelError
+    from .errors import SimulationError as SimulationError
+    from .errors import StoreError as StoreError
+    from .figures import plot_diagram as plot_diagram
+    from .inference import calibrate_model as calibrate_model
+    from .inference import fit_run as fit_run
+    from .inference import read_observations as read_observations
+    from .inference import read_series as read_series
+    from .model import CausalPath as CausalPath
+    from .model import Model as Model
+    from .model import lay_out as lay_out
+    from .model import without_subscripts as without_subscripts
+    from .reference import read_xmile as read_xmile
+    from .report import write_report as write_report
+    from .scenario import find_levers as find_levers
+    from .scenario import make_design as make_design
+    from .simulation import simulate as simulate
+    from .store import export_run as export_run
+    from .store import open_run as open_run
+    from .store import save_run as save_run
+    from .vensim import compare_documents as compare_documents
+    from .vensim import format_document as format_document
+    from .vensim import mdl_text as mdl_text
+    from .vensim import merge_documents as merge_documents
+    from .vensim import open_document as open_document
+    from .vensim import read_formula as read_formula
+    from .vensim import read_model as read_model
+    from .vensim import read_sampling as read_sampling
+    from .vensim import read_scenario as read_scenario
+    from .vensim import read_sketch as read_sketch
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Model": ("model", "Model"),
-    "CausalPath": ("model", "CausalPath"),
-    "LoopError": ("errors", "LoopError"),
-    "ModelError": ("errors", "ModelError"),
-    "ScenarioError": ("errors", "ScenarioError"),
-    "SdmodelError": ("errors", "SdmodelError"),
-    "SimulationError": ("errors", "SimulationError"),
-    "StoreError": ("errors", "StoreError"),
-    "attribute_levers": ("analysis", "attribute_levers"),
-    "calibrate_model": ("inference", "calibrate_model"),
-    "check_model": ("checking", "check_model"),
-    "find_levers": ("scenario", "find_levers"),
-    "compare_members": ("analysis", "compare_members"),
-    "compare_runs": ("analysis", "compare_runs"),
-    "export_run": ("store", "export_run"),
-    "find_loops": ("checking", "find_loops"),
-    "find_paths": ("checking", "find_paths"),
-    "find_sensitivities": ("analysis", "find_sensitivities"),
-    "compare_documents": ("vensim", "compare_documents"),
-    "format_document": ("vensim", "format_document"),
-    "merge_documents": ("vensim", "merge_documents"),
-    "fit_run": ("inference", "fit_run"),
-    "lay_out": ("model", "lay_out"),
-    "make_design": ("scenario", "make_design"),
-    "open_document": ("vensim", "open_document"),
-    "mdl_text": ("vensim", "mdl_text"),
-    "open_run": ("store", "open_run"),
-    "plot_diagram": ("figures", "plot_diagram"),
-    "quantiles": ("comparison", "quantiles"),
-    "read_formula": ("vensim", "read_formula"),
-    "read_model": ("vensim", "read_model"),
-    "read_observations": ("inference", "read_observations"),
-    "read_sampling": ("vensim", "read_sampling"),
-    "read_scenario": ("vensim", "read_scenario"),
-    "read_sketch": ("vensim", "read_sketch"),
-    "read_series": ("inference", "read_series"),
-    "read_xmile": ("reference", "read_xmile"),
-    "run_ensemble": ("ensemble", "run_ensemble"),
-    "save_run": ("store", "save_run"),
-    "share_where": ("comparison", "share_where"),
-    "simulate": ("simulation", "simulate"),
-    "write_report": ("report", "write_report"),
-    "sweep_levers": ("analysis", "sweep_levers"),
-    "without_subscripts": ("model", "without_subscripts"),
-}
-"""Where each public name lives."""
-
-__all__ = [
-    "CausalPath",
-    "LoopError",
-    "Model",
-    "ModelError",
-    "ScenarioError",
-    "SdmodelError",
-    "SimulationError",
+_NAMES = {
+    "analysis": "attribute_levers compare_members compare_runs find_sensitivities sweep_levers",
+    "checking": "check_model find_loops find_paths",
+    "comparison": "quantiles share_where",
+    "ensemble": "run_ensemble",
+    "errors": "AnalysisError CalibrationError CheckError DatasetError EnsembleError FaultsError FigureError LayoutError "
+    "LoopError ModelError ObservationError ReferenceEngineError ReportError ScenarioError SdmodelError SimulationError "
     "StoreError",
-    "attribute_levers",
-    "calibrate_model",
-    "check_model",
-    "compare_documents",
-    "compare_members",
-    "compare_runs",
-    "export_run",
-    "find_levers",
-    "find_loops",
-    "find_paths",
-    "find_sensitivities",
-    "fit_run",
-    "format_document",
-    "lay_out",
-    "make_design",
-    "mdl_text",
-    "merge_documents",
-    "open_document",
-    "open_run",
-    "plot_diagram",
-    "quantiles",
-    "read_formula",
-    "read_model",
-    "read_observations",
-    "read_sampling",
-    "read_scenario",
-    "read_series",
-    "read_sketch",
-    "read_xmile",
-    "run_ensemble",
-    "save_run",
-    "share_where",
-    "simulate",
-    "sweep_levers",
-    "without_subscripts",
-    "write_report",
-]
+    "figures": "plot_diagram",
+    "inference": "calibrate_model fit_run read_observations read_series",
+    "model": "CausalPath Model lay_out without_subscripts",
+    "reference": "read_xmile",
+    "report": "write_report",
+    "scenario": "find_levers make_design",
+    "simulation": "simulate",
+    "store": "export_run open_run save_run",
+    "vensim": "compare_documents format_document mdl_text merge_documents open_document read_formula read_model "
+    "read_sampling read_scenario read_sketch",
+}
+"""The public names by stage."""
+_STAGES = {name: stage for stage, names in _NAMES.items() for name in names.split()}
+
+__all__ = sorted(_STAGES)  # noqa: PLE0605 - the table has the names
 
 
 def __dir__() -> list[str]:
-    """The public names, for completion."""
+    """List the public names, for completion."""
     return [*__all__, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    """The public name, loaded when it is first asked for."""
-    if name not in _HOMES:
+    """Load a public name when it is first used."""
+    if name not in _STAGES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    module, attribute = _HOMES[name]
-    return getattr(importlib.import_module(f".{module}", __name__), attribute)
+    return getattr(importlib.import_module(f".{_STAGES[name]}", __name__), name)

@@ -1,4 +1,4 @@
-"""`python -m sdmodel` is the command line."""
+"""Run the command line with `python -m sdmodel`."""
 
 from .cli import main
 

@@ -1,10 +1,11 @@
-"""What a run is: an `xr.Dataset` with a fixed choice of dimensions, coordinates and attributes."""
+"""The form of a run: an `xr.Dataset` with fixed dimensions, coordinates and attributes, and ways to find variables in it."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import platform
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -16,7 +17,9 @@ from sympy import Expr
 
 from . import __version__
 from .errors import DatasetError
-from .model import Element, Model, display, evaluate_arrays, key, nearest, references, referred
+from .model import Element, Model, display_name, evaluate_arrays, key, nearest, references_in, split_reference
+from .numerals import YEAR_UNITS
+from .scenario import split_name
 
 TIME = "time"
 DATE = "date"
@@ -25,16 +28,18 @@ MEMBER = "member"
 PROBABILITY = "probability"
 """The dimension of quantiles over members."""
 BLOCK = "members_in_a_block"
-"""The attribute of a stored ensemble that tells how many members lie, and are read, together."""
+"""The attribute of a stored ensemble with the number of members that are stored, and read, together."""
 BASE = "base"
-"""The attribute of a lever's dimension that tells the lever's own value, which is among those along the dimension."""
+"""The attribute of a lever's dimension with the lever's value in the model, if it is among those along the dimension."""
+DIGEST = "design_sha256"
+"""The attribute of an ensemble with a hash of everything that decides the constants of its members."""
 PROVENANCE = ("model", "model_sha256", "integrator", "engine", "created")
 """Attributes that every run has."""
 
-_YEARS = frozenset({"year", "years", "yr", "yrs"})
 _DATED = (1678.0, 2262.0)
-_LONGEST = 200
-"""Bytes of a dimension's name, of which files allow 255."""
+"""The years that nanoseconds since 1970 can express."""
+_MAX_NAME = 200
+"""Bytes of a dimension's name; files allow 255."""
 
 
 def make_run(
@@ -45,10 +50,10 @@ def make_run(
     dims: Mapping[str, Any] | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
-    """The run of a model: `values` by element key, shape (time, labels of each dimension, members), in their own units.
+    """Make the dataset of a run from `values` by element key, shape (time, labels of each dimension, members).
 
-    Constants come without the time axis. A value without the member dimensions `dims` (name -> coordinate, with its
-    attributes if it is a DataArray) holds for all members; a constant keeps only those along which it varies.
+    Constants have no time axis. `dims` are the member dimensions with their coordinates. A value without them holds for all
+    members; a constant keeps only those along which it varies.
 
     Raises
     ------
@@ -56,15 +61,18 @@ def make_run(
         If a member dimension has the name of something else in the run.
     """
     members = {name: _member_coordinate(name, labels) for name, labels in (dims or {}).items()}
-    elements = [model.elements[each] for each in values]
+    elements = [model.elements[name] for name in values]
     ranges = model.range_identifiers
     _check_names(members, (TIME, DATE, *ranges.values()))
-    named = {model.identifiers[each.key]: each for each in elements}
-    variables = {name: _variable(name, each, values[each.key], ranges, members) for name, each in named.items()}
-    _check_names(members, [name for name, each in variables.items() if each.dims != (name,)])
-    coordinates: dict[str, Any] = {TIME: ((TIME,), np.asarray(times, dtype=float), _time_attributes(model))}
+    named = {model.identifiers[element.key]: element for element in elements}
+    variables = {
+        name: _variable(name, element, values[element.key], ranges, members) for name, element in named.items()
+    }
+    _check_names(members, [name for name, variable in variables.items() if variable.dims != (name,)])
+    time_attributes = {"long_name": "Time", "units": _time_units(model)}
+    coordinates: dict[str, Any] = {TIME: ((TIME,), np.asarray(times, dtype=float), time_attributes)}
     coordinates |= _label_coordinates(model, elements, ranges)
-    coordinates |= {name: each for name, each in members.items() if name not in variables}
+    coordinates |= {name: labels for name, labels in members.items() if name not in variables}
     dates = _dates(model, times)
     if dates is not None and DATE not in variables:
         coordinates[DATE] = ((TIME,), dates, {"long_name": "Date"})
@@ -72,17 +80,17 @@ def make_run(
 
 
 def check_run(dataset: xr.Dataset, name: str) -> None:
-    """Make sure that a dataset is a run.
+    """Check that a dataset is a run; `name` is what the error calls it.
 
     Raises
     ------
     DatasetError
-        If it lacks time or the attributes that tell where it comes from.
+        If it lacks time, or one of the attributes in `PROVENANCE`.
     """
     if not isinstance(dataset, xr.Dataset):
         message = f"{name}: is not a run of a model but a {type(dataset).__name__}; give what `simulate` returns"
         raise DatasetError(message)
-    lacking = [each for each in PROVENANCE if each not in dataset.attrs]
+    lacking = [attribute for attribute in PROVENANCE if attribute not in dataset.attrs]
     timed = dataset.sizes.get(TIME, 0) and TIME in dataset.coords and dataset.coords[TIME].dtype.kind in "fiu"
     if not timed or lacking:
         what = f"attribute {lacking[0]!r}" if lacking else "time"
@@ -91,23 +99,22 @@ def check_run(dataset: xr.Dataset, name: str) -> None:
 
 
 def find_variable(run: xr.Dataset, name: str) -> xr.DataArray:
-    """The variable of that name, spelt as Vensim allows; `name[label]` picks one of its labels.
+    """Find a variable by its name in any spelling that Vensim accepts; `name[label]` selects one of its labels.
 
     Raises
     ------
     DatasetError
-        If the run has no such variable or label; it says which is the nearest.
+        If the run has no such variable or label; the message suggests the nearest one.
     """
     known = _known_names(run)
-    whole, _, inside = name.strip().removesuffix("]").rpartition("[")
-    if key(name) in known or not whole or not name.strip().endswith("]"):
+    whole, labels = split_name(name)
+    if key(name) in known or not whole or not labels:
         return run[_known(run, known, name)]
-    variable = run[_known(run, known, whole)]
-    return _at_labels(variable, [part.strip() for part in inside.split(",")])
+    return _at_labels(run[_known(run, known, whole)], labels)
 
 
 def has_variable(run: xr.Dataset, name: str) -> bool:
-    """Whether a run has a variable of that name, and the label in it."""
+    """Whether a run has a variable of that name, and the label if it has one."""
     try:
         find_variable(run, name)
     except DatasetError:
@@ -116,31 +123,31 @@ def has_variable(run: xr.Dataset, name: str) -> bool:
 
 
 def evaluate_formula(run: xr.Dataset, expression: Expr) -> xr.DataArray:
-    """The values of a formula over the variables of a run and `Time`, with the dimensions of what it reads.
+    """Evaluate a formula over the variables of a run and `Time`; the result has the dimensions of these.
 
     Raises
     ------
     DatasetError
-        If the run lacks a variable that the formula mentions.
+        If the run lacks a variable of the formula.
     """
-    names = list(dict.fromkeys(map(referred, references(expression))))
+    names = list(dict.fromkeys(map(split_reference, references_in(expression))))
     arrays = [_mentioned(run, *name) for name in names]
     broadcast = xr.broadcast(*arrays)
-    values = dict(zip(names, (each.values for each in broadcast), strict=True))
+    values = dict(zip(names, (array.values for array in broadcast), strict=True))
     result = evaluate_arrays(expression, lambda name, subscripts: values[name, subscripts])
     frame = broadcast[0] if broadcast else xr.DataArray(0.0)
     return xr.DataArray(result, frame.coords, frame.dims)
 
 
 def _mentioned(run: xr.Dataset, name: str, subscripts: tuple[str, ...]) -> xr.DataArray:
-    """What a formula means by a name; the names of a run come before its time."""
+    """The array that a name in a formula stands for."""
     if name == TIME and not subscripts:
         return run[TIME]
     return find_variable(run, f"{name}[{','.join(subscripts)}]" if subscripts else name)
 
 
-def headlines(run: xr.Dataset, names: Iterable[str]) -> dict[str, xr.DataArray]:
-    """The variables of those names, by the author's spelling; every name that is missing is told at once.
+def find_variables(run: xr.Dataset, names: Iterable[str]) -> dict[str, xr.DataArray]:
+    """Find several variables, by their names in the model; the error lists every name that is missing.
 
     Raises
     ------
@@ -162,31 +169,45 @@ def headlines(run: xr.Dataset, names: Iterable[str]) -> dict[str, xr.DataArray]:
 
 
 def long_name(variable: xr.DataArray) -> str:
-    """The author's spelling of a variable's name."""
+    """Return the name of a variable as the model spells it."""
     return str(variable.attrs.get("long_name", variable.name))
 
 
 def subscript_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
-    """The dimensions that are subscript ranges of the model."""
+    """Return the dimensions that are subscript ranges of the model."""
     return tuple(str(dim) for dim in variable.dims if _is_subscript(variable, dim))
 
 
 def member_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
-    """The dimensions along which runs differ: neither time nor a subscript range."""
+    """Return the dimensions along which runs differ: neither time nor a subscript range."""
     return tuple(str(dim) for dim in variable.dims if dim != TIME and not _is_subscript(variable, dim))
 
 
+def labels_along(variable: xr.DataArray, dims: Sequence[str]) -> Iterator[tuple[tuple[int, ...], tuple[str, ...]]]:
+    """Iterate over all combinations of labels along some dimensions: their positions and their labels."""
+    for place in itertools.product(*(range(variable.sizes[dim]) for dim in dims)):
+        yield place, tuple(str(variable.coords[dim].values[at]) for dim, at in zip(dims, place, strict=True))
+
+
+def with_labels(name: str, labels: Sequence[str]) -> str:
+    """Return a name with labels, after those that it has already."""
+    if not labels:
+        return name
+    inside = ",".join(labels)
+    return f"{name.removesuffix(']')},{inside}]" if name.endswith("]") else f"{name}[{inside}]"
+
+
 def lever_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
-    """The dimensions along which constants have values, in order: member dimensions whose coordinate is named after a constant."""
+    """Return the dimensions of levers, in order: member dimensions whose coordinate has the name of a constant."""
     arrays = (
-        [variable] if isinstance(variable, xr.DataArray) else sorted(variable.values(), key=lambda each: -each.ndim)
+        [variable] if isinstance(variable, xr.DataArray) else sorted(variable.values(), key=lambda array: -array.ndim)
     )
-    ordered = dict.fromkeys(dim for each in arrays for dim in member_dims(each))  # a dataset's own order is by chance
+    ordered = dict.fromkeys(dim for array in arrays for dim in member_dims(array))  # a dataset's own order is arbitrary
     return tuple(dim for dim in ordered if dim in variable.coords and "long_name" in variable[dim].attrs)
 
 
-def base_places(values: xr.DataArray | xr.Dataset) -> dict[str, int]:
-    """Where along each lever's dimension its own value stands; nothing of those whose own value is not there."""
+def base_positions(values: xr.DataArray | xr.Dataset) -> dict[str, int]:
+    """Return the position of each lever's own value along its dimension, for the levers that have it there."""
     found: dict[str, int] = {}
     for dim in lever_dims(values):
         places = np.flatnonzero(values[dim].values == values[dim].attrs.get(BASE, np.nan))
@@ -194,14 +215,27 @@ def base_places(values: xr.DataArray | xr.Dataset) -> dict[str, int]:
     return found
 
 
-def held_places(values: xr.DataArray | xr.Dataset, shown: Collection[str]) -> dict[str, int]:
-    """Where along their dimensions the levers are held that are not shown: at their own values, else in the middle."""
-    own = base_places(values)
+def held_positions(values: xr.DataArray | xr.Dataset, shown: Collection[str]) -> dict[str, int]:
+    """Return the positions of the levers that a figure does not show: at their own values, or else in the middle."""
+    own = base_positions(values)
     return {dim: own.get(dim, values.sizes[dim] // 2) for dim in lever_dims(values) if dim not in shown}
 
 
+def member_blocks(run: xr.Dataset, dim: str, most: int = 1) -> Iterator[tuple[int, int, xr.Dataset]]:
+    """Split a run into blocks of members: the first member of each, the end, and the part of the run.
+
+    Blocks are whole blocks of a stored ensemble, as many as fit into `most` members, but at least one.
+    """
+    stored = int(run.attrs.get(BLOCK, 1))
+    step = max(1, most // stored) * stored
+    count = run.sizes[dim]
+    for first in range(0, count, step):
+        last = min(first + step, count)
+        yield first, last, run.isel({dim: slice(first, last)})
+
+
 def dates_of(years: NDArray[np.float64]) -> NDArray[Any]:
-    """The dates of decimal years, to the second: the first of January and that fraction of the year's length."""
+    """Convert decimal years to dates, to the second: 1 January plus that fraction of the year's length."""
     whole = np.floor(years)
     starts = (whole.astype(int) - 1970).astype("datetime64[Y]")
     first, after = starts.astype("datetime64[s]"), (starts + 1).astype("datetime64[s]")
@@ -211,7 +245,7 @@ def dates_of(years: NDArray[np.float64]) -> NDArray[Any]:
 
 
 def decimal_year(date: datetime) -> float:
-    """The decimal year of a date, from which `dates_of` makes the same date again: its share of the year's own length."""
+    """Convert a date to a decimal year; `dates_of` converts it back."""
     moment = date.replace(tzinfo=UTC)
     first = datetime(moment.year, 1, 1, tzinfo=UTC)
     days = 366 if moment.year % 4 == 0 and (moment.year % 100 != 0 or moment.year % 400 == 0) else 365
@@ -223,18 +257,18 @@ def _is_subscript(variable: xr.DataArray | xr.Dataset, dim: Hashable) -> bool:
 
 
 def _dimension_names(element: Element, ranges: Mapping[str, str]) -> tuple[str, ...]:
-    """The dimensions of an element; a range that comes again is numbered, since no array may have a dimension twice."""
+    """The dimensions of an element; a repeated range gets a number, since an array may not have a dimension twice."""
     names: list[str] = []
-    for each in element.dimensions:
-        count = 1 + sum(other == each for other in element.dimensions[: len(names)])
-        names.append(ranges[each] if count == 1 else f"{ranges[each]}_{count}")
+    for dimension in element.dimensions:
+        count = 1 + sum(other == dimension for other in element.dimensions[: len(names)])
+        names.append(ranges[dimension] if count == 1 else f"{ranges[dimension]}_{count}")
     return tuple(names)
 
 
 def _variable(
     name: str, element: Element, value: Any, ranges: Mapping[str, str], members: Mapping[str, xr.Variable]
 ) -> xr.Variable:
-    """One element's values with their dimensions and attributes; a constant keeps the dimension of its own name."""
+    """The values of an element with dimensions and attributes; a constant drops the members along which it is the same."""
     constant = element.kind == "constant"
     own = (*(() if constant else (TIME,)), *_dimension_names(element, ranges))
     array = np.asarray(value, dtype=float)
@@ -250,9 +284,9 @@ def _variable(
 
 
 def _attributes(element: Element) -> dict[str, str | float]:
-    """What the model says of an element."""
+    """The attributes of a variable, from the model."""
     described: dict[str, str | float] = {
-        "long_name": display(element.name),
+        "long_name": display_name(element.name),
         "units": element.units,
         "comment": element.comment,
         "equation": "; ".join(" ".join(equation.text.split()) for equation in element.equations),
@@ -271,31 +305,31 @@ def _member_coordinate(name: str, labels: Any) -> xr.Variable:
 
 
 def _label_coordinates(model: Model, elements: Iterable[Element], ranges: Mapping[str, str]) -> dict[str, xr.Variable]:
-    """The labels of every range that some element has as a dimension."""
+    """The coordinates of the subscript ranges that elements have as dimensions."""
     used = {
-        name: model.subscripts[each]
+        name: model.subscripts[dimension]
         for element in elements
-        for name, each in zip(_dimension_names(element, ranges), element.dimensions, strict=True)
+        for name, dimension in zip(_dimension_names(element, ranges), element.dimensions, strict=True)
     }
     return {
         name: xr.Variable(
             (name,),
-            np.array([display(label) for label in subscript.labels], dtype=str),
-            {"long_name": display(subscript.name), "kind": "subscript"},
+            np.array([display_name(label) for label in subscript.labels], dtype=str),
+            {"long_name": display_name(subscript.name), "kind": "subscript"},
         )
         for name, subscript in used.items()
     }
 
 
 def _check_names(members: Iterable[str], others: Collection[str]) -> None:
-    """A member dimension has a plain name, which it may share only with the constant that it varies."""
+    """Check the names of member dimensions, which may equal only the name of the constant that varies along them."""
     for dim in members:
         plain = dim.isprintable() and dim == dim.strip() and "/" not in dim
-        if not dim or not plain or len(dim.encode()) > _LONGEST:
-            message = f"dimension {dim!r:.60}: this is no name; use letters, digits and _, at most {_LONGEST}"
+        if not dim or not plain or len(dim.encode()) > _MAX_NAME:
+            message = f"dimension {dim!r:.60}: is not a valid name; use letters, digits and _, at most {_MAX_NAME}"
             raise DatasetError(message)
         if dim in others:
-            message = f"dimension '{dim}': the run has something else of that name; call the dimension otherwise"
+            message = f"dimension '{dim}': the run has something else with that name; rename the dimension"
             raise DatasetError(message)
 
 
@@ -303,20 +337,16 @@ def _time_units(model: Model) -> str:
     return model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
 
 
-def _time_attributes(model: Model) -> dict[str, str]:
-    return {"long_name": "Time", "units": _time_units(model)}
-
-
 def _dates(model: Model, times: NDArray[np.float64]) -> NDArray[Any] | None:
-    """Dates beside decimal years, where the model counts in years and nanoseconds reach that far."""
+    """The dates of the times, if the model counts in years and nanoseconds can express them."""
     low, high = _DATED
-    if key(_time_units(model)) not in _YEARS or not np.all((times >= low) & (times <= high)):
+    if key(_time_units(model)) not in YEAR_UNITS or not np.all((times >= low) & (times <= high)):
         return None
     return dates_of(np.asarray(times, dtype=float))
 
 
 def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | float]:
-    """Where a run comes from, as far as the model tells."""
+    """The attributes that say where a run comes from, as far as the model knows."""
     found: dict[str, str | float] = {
         "model": model.path,
         "model_sha256": model.sha256,
@@ -336,7 +366,7 @@ def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | floa
 
 @functools.cache
 def _versions() -> str:
-    """What the numbers may depend on, as `name version` pairs."""
+    """The versions of the packages on which the numbers may depend."""
     found = [f"sdmodel {__version__}", f"python {platform.python_version()}"]
     for name in ("numpy", "llvmlite", "sympy", "xarray"):
         try:
@@ -347,38 +377,38 @@ def _versions() -> str:
 
 
 def _known_names(run: xr.Dataset) -> dict[str, str]:
-    """What each variable may be called, by key: as in Python, or better, as its author spells it.
+    """The variables by the key of each name they go by: the identifier, and the name in the model, which has precedence.
 
-    Datasets make an array with all its coordinates of each variable that is asked for; its bare form is enough here.
+    `run.variables` gives bare variables; `run[name]` would take long, since it makes an array with all coordinates.
     """
     coordinates = set(run.coords)
     found = {
-        str(name): str(each.attrs.get("long_name", name))
-        for name, each in run.variables.items()
-        if name not in coordinates or each.attrs.get("kind", "subscript") != "subscript"
+        str(name): str(variable.attrs.get("long_name", name))
+        for name, variable in run.variables.items()
+        if name not in coordinates or variable.attrs.get("kind", "subscript") != "subscript"
     }
-    return {key(name): name for name in found} | {key(spelt): name for name, spelt in found.items()}
+    return {key(name): name for name in found} | {key(spelling): name for name, spelling in found.items()}
 
 
 def _known(run: xr.Dataset, known: Mapping[str, str], name: str) -> str:
     if key(name) in known:
         return known[key(name)]
-    close = nearest(name, [*known.values(), *(long_name(run[each]) for each in known.values())])
+    close = nearest(name, [*known.values(), *(long_name(run[identifier]) for identifier in known.values())])
     cure = f"did you mean '{close}'?" if close else "`sdmodel show RUN` lists what it holds"
-    message = f"'{display(name)}' is not in the run; {cure}"
+    message = f"'{display_name(name)}' is not in the run; {cure}"
     raise DatasetError(message)
 
 
-def _at_labels(variable: xr.DataArray, labels: list[str]) -> xr.DataArray:
-    """The part of a variable that some labels name, in the order of its subscripts; a range stands for it all."""
+def _at_labels(variable: xr.DataArray, labels: Collection[str]) -> xr.DataArray:
+    """The part of a variable at some labels, in the order of its subscripts; the name of a range selects all its labels."""
     dims = subscript_dims(variable)
     if len(labels) > len(dims):
-        message = f"'{long_name(variable)}' has {len(dims)} subscripts; write at most so many labels"
+        message = f"'{long_name(variable)}' has {len(dims)} subscripts; write at most as many labels"
         raise DatasetError(message)
     chosen: dict[Hashable, int] = {}
     for dim, label in zip(dims, labels, strict=False):
         coordinate = variable.coords[dim]
-        known = {key(str(each)): position for position, each in enumerate(coordinate.values)}
+        known = {key(str(own)): position for position, own in enumerate(coordinate.values)}
         if key(label) in known:
             chosen[dim] = known[key(label)]
         elif key(label) not in (key(dim), key(long_name(coordinate))):
@@ -387,5 +417,5 @@ def _at_labels(variable: xr.DataArray, labels: list[str]) -> xr.DataArray:
             message = f"'{long_name(variable)}' has no label '{label}'; {cure}"
             raise DatasetError(message)
     part = variable.isel(chosen)
-    spelt = ",".join(str(variable.coords[dim].values[place]) for dim, place in chosen.items())
-    return part.assign_attrs(long_name=f"{long_name(variable)}[{spelt}]") if spelt else part
+    inside = ",".join(str(variable.coords[dim].values[place]) for dim, place in chosen.items())
+    return part.assign_attrs(long_name=f"{long_name(variable)}[{inside}]") if inside else part

@@ -1,14 +1,17 @@
-"""What can go wrong because of what a user wrote: one class per stage, told as `where: what is wrong; what to do`."""
+"""The errors that a user can cause: one class per stage, with messages of the form `where: what is wrong; what to do`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_MAX_LISTED = 200
+"""The most faults that one message lists; a file with more usually repeats one fault in every line."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A spot in a text file; line and column count from 1."""
+    """A position in a text file; line and column count from 1."""
 
     path: str
     line: int
@@ -20,7 +23,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong, with its place (or the name of a run, an option, a file) and its cure."""
+    """One thing that is wrong, what to do about it, and its place (or the name of a run, an option or a file)."""
 
     where: Place | str
     what: str
@@ -30,21 +33,17 @@ class Fault:
 
 
 class SdmodelError(Exception):
-    """A fault that a user can mend; anything else keeps its traceback."""
-
-
-_MOST_TOLD = 200
-"""So many faults fill several screens; a file with more has the same one in every line."""
+    """An error that the user can correct; the parent of all errors that sdmodel raises on purpose."""
 
 
 class FaultsError(SdmodelError):
-    """Several faults of one file, told together in the order of the file; `faults` has all of them."""
+    """Several faults reported together, in the order of the file; `faults` holds all of them."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(sorted(faults, key=_order))
-        rest = len(self.faults) - _MOST_TOLD
-        told = [*map(str, self.faults[:_MOST_TOLD]), *([f"and {rest:,} more faults"] if rest > 0 else [])]
-        super().__init__("\n".join(told))
+        rest = len(self.faults) - _MAX_LISTED
+        lines = [*map(str, self.faults[:_MAX_LISTED]), *([f"and {rest:,} more faults"] if rest > 0 else [])]
+        super().__init__("\n".join(lines))
 
 
 def _order(fault: Fault) -> tuple[str, int, int]:
@@ -53,60 +52,60 @@ def _order(fault: Fault) -> tuple[str, int, int]:
 
 
 class ModelError(FaultsError):
-    """A model that cannot be read, or that cannot mean what it says."""
+    """A model cannot be read, or its equations are wrong."""
 
 
 class ScenarioError(FaultsError):
-    """Changes that the model does not allow."""
+    """A change, lever or design does not fit the model."""
 
 
 class ObservationError(FaultsError):
-    """Observations, or what they are held against, that cannot be used."""
+    """Observations, or the series they are compared with, cannot be used."""
 
 
-class PageError(FaultsError):
-    """What a figure is to show, written so that it cannot be drawn."""
+class LayoutError(FaultsError):
+    """A file that lays out several figures on a page is wrong."""
 
 
 class LoopError(SdmodelError):
-    """A feedback loop that is asked for and that the model does not have."""
+    """The model does not have the requested feedback loop."""
 
 
 class SimulationError(SdmodelError):
-    """A run that cannot be made, or that broke off."""
+    """A run cannot be made, or stopped early."""
 
 
 class DatasetError(SdmodelError):
-    """A dataset that is not a run, or lacks what is asked of it."""
+    """A dataset is not a run, or lacks a requested variable."""
 
 
 class StoreError(SdmodelError):
-    """A stored run that cannot be read or written."""
+    """A stored run cannot be read or written."""
 
 
-class ReferenceError(SdmodelError):
-    """The second opinion cannot be had."""
+class ReferenceEngineError(SdmodelError):
+    """PySD, the reference engine, cannot run or read a model."""
 
 
 class CheckError(SdmodelError):
-    """A check that there is none of."""
+    """The requested check does not exist."""
 
 
 class FigureError(SdmodelError):
-    """A figure that cannot be drawn."""
+    """A figure cannot be plotted."""
 
 
 class EnsembleError(SdmodelError):
-    """An ensemble that cannot be made, or cannot go on."""
+    """An ensemble cannot be made or resumed."""
 
 
 class CalibrationError(SdmodelError):
-    """A calibration that cannot be made, or cannot go on."""
+    """A calibration cannot be made or resumed."""
 
 
 class AnalysisError(SdmodelError):
-    """A question about levers that cannot be answered as it is put."""
+    """An analysis of levers cannot be made as requested."""
 
 
 class ReportError(SdmodelError):
-    """A report that cannot be made."""
+    """A report cannot be written."""

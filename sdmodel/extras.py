@@ -1,4 +1,4 @@
-"""Packages that are installed only by who asks for them: loaded where they are used, their absence told with its cure."""
+"""Optional packages: loaded where they are used, with the install command in the error if they are missing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .errors import SdmodelError
 
 
 def load_extra(name: str, *, extra: str, task: str, error: type[SdmodelError]) -> ModuleType:
-    """A module that an extra of the package brings, for a `task` that needs it.
+    """Import a module that belongs to an extra of this package and that `task` needs.
 
     Raises
     ------
     SdmodelError
-        Of the class `error`, if it is not installed; it says how to.
+        Of the class `error`, if the module is not installed; the message says how to install it.
     """
     try:
         return importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear complete or not at all, and files read with errors that say what to do."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import Fault, FaultsError, SdmodelError
 
 _PART = ".part"
 _STALE = 3600.0
-"""So many seconds after its last byte no process still writes a file."""
+"""Seconds after which a temporary file that nobody has written to is left over."""
 _MAKER = re.compile(rf"-(\d+)-[^-]*{re.escape(_PART)}$")
 
 
 def write_file(path: Path, content: bytes | memoryview, *, force: bool, error: type[SdmodelError]) -> None:
-    """Write a file that others see complete or, if anything breaks off, not at all; only `force` replaces another.
+    """Write a file that others see complete or, if anything fails, not at all; only `force` replaces an existing one.
 
     Raises
     ------
@@ -31,10 +32,10 @@ def write_file(path: Path, content: bytes | memoryview, *, force: bool, error: t
     """
     try:
         if os.path.lexists(path) and not force:
-            raise error(_exists(path))
+            raise error(already_exists(path))
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove_stale(path)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-{os.getpid()}-", suffix=_PART, dir=path.parent)
+        _remove_stale(path)
+        descriptor, name = tempfile.mkstemp(prefix=_prefix(path), suffix=_PART, dir=path.parent)
     except (OSError, ValueError) as cause:
         raise error(_unwritable(path, cause)) from cause
     try:
@@ -42,26 +43,53 @@ def write_file(path: Path, content: bytes | memoryview, *, force: bool, error: t
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            _open_to_readers(name)
+            with contextlib.suppress(OSError):
+                Path(name).chmod(0o666 & ~_umask())
         _put_in_place(Path(name), path, force=force)
     except FileExistsError as cause:
-        raise error(_exists(path)) from cause
+        raise error(already_exists(path)) from cause
     except OSError as cause:
         raise error(_unwritable(path, cause)) from cause
     finally:
         Path(name).unlink(missing_ok=True)
 
 
-def remove_stale(path: Path) -> None:
-    """Remove what processes that were killed have left of this file or folder."""
-    for each in path.parent.glob(f".{glob.escape(path.name)}-*{_PART}"):
+@contextlib.contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Make an empty folder next to `path`, to be filled and renamed to it; it is removed if it still exists at the end.
+
+    It has the permissions of any other new folder.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(path)
+    made = Path(tempfile.mkdtemp(prefix=_prefix(path), suffix=_PART, dir=path.parent))
+    try:
+        made.chmod(0o777 & ~_umask())
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def already_exists(path: Path) -> str:
+    """Return the message for a file that may not be replaced."""
+    return f"{path}: exists already; choose another name or force it to be replaced"
+
+
+def _prefix(path: Path) -> str:
+    """The start of a temporary file's name: the final name and the process that makes it."""
+    return f".{path.name}-{os.getpid()}-"
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the temporary files and folders that killed processes have left."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}-*{_PART}"):
         with contextlib.suppress(OSError):  # another process may remove it too
-            if _is_left(each):
-                shutil.rmtree(each) if each.is_dir() else each.unlink()
+            if _is_stale(part):
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
-def _is_left(part: Path) -> bool:
-    """Whether nobody writes a temporary file any more; which processes there are is told safely by POSIX alone."""
+def _is_stale(part: Path) -> bool:
+    """Whether nobody writes a temporary file any more; only POSIX says reliably which processes exist."""
     maker = _MAKER.search(part.name)
     if maker and os.name == "posix":
         try:
@@ -74,7 +102,7 @@ def _is_left(part: Path) -> bool:
 
 
 def _put_in_place(made: Path, path: Path, *, force: bool) -> None:
-    """Give the finished file its name; a link fails where a name is taken, which a replacement would not notice."""
+    """Give the finished file its name; unlike a replacement, a link fails if the name is taken meanwhile."""
     if force:
         made.replace(path)
         return
@@ -88,40 +116,35 @@ def _put_in_place(made: Path, path: Path, *, force: bool) -> None:
         made.replace(path)
 
 
-def _open_to_readers(name: str) -> None:
-    """Give a temporary file, private at first, the rights of any other new file."""
+def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
-    with contextlib.suppress(OSError):
-        Path(name).chmod(0o666 & ~mask)
-
-
-def _exists(path: Path) -> str:
-    return f"{path}: exists already; choose another name or force it to be replaced"
+    return mask
 
 
 def _unwritable(path: Path, cause: OSError | ValueError) -> str:
     if isinstance(cause, ValueError) or cause.errno == errno.ENAMETOOLONG:
-        return f"{str(path)!r:.80}: is no name for a file ({getattr(cause, 'strerror', cause)}); choose a shorter or plainer one"
+        reason = getattr(cause, "strerror", cause)
+        return f"{str(path)!r:.80}: is not a valid file name ({reason}); choose a shorter or plainer one"
     return f"{path}: cannot be written ({cause.strerror or cause}); choose another folder or make room there"
 
 
-def decoded(content: bytes) -> str:
-    """Bytes of a model as text from which `encoded` makes the same bytes again."""
+def decode_text(content: bytes) -> str:
+    """Decode the bytes of a model; `encode_text` makes the same bytes from the text."""
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         return content.decode("latin-1")
 
 
-def encoded(text: str, sha256: str) -> bytes | None:
-    """The bytes of a model that have that hash, or none if the text does not give them."""
+def encode_text(text: str, sha256: str) -> bytes | None:
+    """Return the bytes of a model that have that hash, or None if the text does not give them."""
     contents = (text.encode("utf-8"), text.encode("latin-1", errors="replace"))
-    return next((each for each in contents if hashlib.sha256(each).hexdigest() == sha256), None)
+    return next((content for content in contents if hashlib.sha256(content).hexdigest() == sha256), None)
 
 
 def is_plain_file(path: Path) -> bool:
-    """Whether there is a file to read: a folder is none, nor a pipe, nor a name longer than names can be."""
+    """Whether a file can be read there: not a folder, a pipe, or a name longer than names can be."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -129,12 +152,12 @@ def is_plain_file(path: Path) -> bool:
 
 
 def read_bytes(path: str | os.PathLike[str], *, error: type[FaultsError], wanted: str = "a file") -> bytes:
-    """The bytes of a file; `wanted` is what to name where a folder is named.
+    """Read the bytes of a file; `wanted` is what the error asks for if the path is a folder.
 
     Raises
     ------
     FaultsError
-        Of the class `error`, if there is no such file or it cannot be read.
+        Of the class `error`, if the file does not exist or cannot be read.
     """
     try:
         return Path(path).read_bytes()
@@ -149,14 +172,14 @@ def read_bytes(path: str | os.PathLike[str], *, error: type[FaultsError], wanted
 
 
 def read_text(path: str | os.PathLike[str], *, error: type[FaultsError], wanted: str = "a file") -> str:
-    """The text of a file, in whichever encoding it keeps to, without a byte order mark.
+    """Read the text of a file in UTF-8 or Latin-1, without a byte order mark.
 
     Raises
     ------
     FaultsError
-        Of the class `error`, if it cannot be read, or is no text.
+        Of the class `error`, if the file cannot be read or is not text.
     """
     content = read_bytes(path, error=error, wanted=wanted)
     if b"\x00" in content:
         raise error([Fault(os.fspath(path), f"this is not text; name {wanted} that is")])
-    return decoded(content).removeprefix("\ufeff")
+    return decode_text(content).removeprefix("\ufeff")

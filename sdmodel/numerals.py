@@ -1,14 +1,15 @@
-"""Numbers as people write and read them."""
+"""Numbers as text for people."""
 
 from __future__ import annotations
 
 import math
 
-_YEARS = frozenset({"year", "years", "yr", "yrs", "date"})
+YEAR_UNITS = frozenset({"year", "years", "yr", "yrs"})
+"""Units of time, in lower case, that count in years."""
 
 
-def number(value: float, units: str = "") -> str:
-    """A number with four significant digits, as people write it; a date in years without a separator."""
+def format_number(value: float, units: str = "") -> str:
+    """Format a number with four significant digits and separators for thousands; a year gets no separator."""
     size = abs(value)
     if not math.isfinite(value) or size == 0:
         return "0" if size == 0 else str(value)
@@ -16,16 +17,16 @@ def number(value: float, units: str = "") -> str:
         mantissa, _, exponent = f"{value:.3e}".partition("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
     if size >= 1000:  # noqa: PLR2004 - thousands have separators
-        return f"{value:.6g}" if units.casefold() in _YEARS else f"{value:,.0f}"
+        return f"{value:.6g}" if units.casefold() in YEAR_UNITS | {"date"} else f"{value:,.0f}"
     return f"{value:.4g}"
 
 
-def exact(value: float) -> str:
-    """A number as its author wrote it."""
+def format_exact(value: float) -> str:
+    """Format a number as it was written, without the digits that binary rounding adds."""
     return f"{value:.12g}"
 
 
-def signed(value: float, units: str = "") -> str:
-    """A difference as people write it, with its sign."""
-    text = number(value, units)
+def format_signed(value: float, units: str = "") -> str:
+    """Format a difference like `format_number`, with a plus sign if it is positive."""
+    text = format_number(value, units)
     return f"+{text}" if value > 0 else text

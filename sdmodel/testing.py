@@ -1,6 +1,6 @@
-"""Models to test with: a few equations made into a whole model file, and a large model with the make-up of a world model.
+"""Models for tests: complete model files from a few equations, and a large model that resembles a published world model.
 
-What is written here opens in Vensim and in the other open engines alike, so that they can judge the same file.
+The files open in Vensim and in other open engines, so that all of them can run the same model.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def model_text(
     saveper: float | None = None,
     integrator: str = "euler",
 ) -> str:
-    """A whole `.mdl` text around some equations; times are in years.
+    """Return the text of a complete `.mdl` file with some equations; times are in years.
 
-    Equations are Vensim's blocks, or, where no `|` ends them, one a line (an indented line continues the one before).
+    The equations are Vensim's blocks, or, if none ends with `|`, one per line (an indented line continues the one before).
     """
     blocks = textwrap.dedent(equations).strip()
     if "|" not in blocks:
-        blocks = "\n\n".join(block_text(each) for each in blocks.replace("\n ", " ").splitlines() if each.strip())
+        blocks = "\n\n".join(block_text(line) for line in blocks.replace("\n ", " ").splitlines() if line.strip())
     control = (
         ("INITIAL TIME", f"{initial}"),
         ("FINAL TIME", f"{final}"),
@@ -56,7 +56,7 @@ def model_text(
 
 
 def block_text(equation: str, *, units: str = "", comment: str = "") -> str:
-    """One equation as a block of a model file."""
+    """Return one equation as a block of a model file."""
     return f"{equation}\n\t~\t{units}\n\t~\t{comment}\n\t|"
 
 
@@ -69,14 +69,14 @@ def tiny_model(
     saveper: float | None = None,
     integrator: str = "euler",
 ) -> Model:
-    """The model that some equations make; `model_text` says how they are written."""
+    """Return a model with some equations, written as for `model_text`."""
     text = model_text(equations, initial=initial, final=final, step=step, saveper=saveper, integrator=integrator)
     return model_from_text(text, "tiny.mdl")
 
 
 @dataclass(frozen=True, slots=True)
 class _Stock:
-    """A stock of the large model: its number, its level at the start, its lifetime in years."""
+    """A stock of the large model: its number, its initial level, and its lifetime in years."""
 
     number: int
     start: float
@@ -84,7 +84,7 @@ class _Stock:
 
     @property
     def ratio(self) -> str:
-        """The level against its start, a number around 1."""
+        """The level divided by its initial level, a number around 1."""
         return f"Level {self.number}/{self.start}"
 
 
@@ -105,16 +105,16 @@ _MIXES: tuple[Callable[[str, str], str], ...] = (
 
 
 def benchmark_text(*, elements: int = 250, lookups: int = 55, stocks: int = 40) -> str:
-    """A model of coupled stocks with the make-up of a published world model: 400 Euler steps from 1900 to 2100.
+    """Return a model of coupled stocks with the proportions of a published world model: 400 Euler steps from 1900 to 2100.
 
-    `elements` counts everything with an equation, the four of the control block included. `stocks` counts every level,
-    those inside smooths (one) and third-order delays (three) included. Each stock is driven by bounded effects and drained
-    over a lifetime much longer than a step, so that every value stays finite. The same numbers make the same text.
+    `elements` counts everything with an equation, including the four of the control block. `stocks` counts every level,
+    including those inside smooths (one) and third-order delays (three). Each stock has bounded inflows and a lifetime much
+    longer than a step, so that every value stays finite. The same arguments give the same text.
 
     Raises
     ------
     ValueError
-        If the elements are too few for that many lookups and stocks.
+        If there are too few elements for the lookups and stocks.
     """
     lags = stocks // 10
     written = stocks - 4 * lags
@@ -122,63 +122,65 @@ def benchmark_text(*, elements: int = 250, lookups: int = 55, stocks: int = 40) 
     if mixes < 1 or lookups < 1 or written < 1:
         message = f"{elements} elements are too few for {lookups} lookups and {stocks} stocks"
         raise ValueError(message)
-    dice = random.Random(1972)
-    made = [_Stock(n + 1, _odd(dice.uniform(50, 500)), _odd(dice.uniform(8, 60))) for n in range(written)]
-    names = _names(dice, {"effect": lookups, "mix": mixes, "delayed": lags, "smoothed": lags})
+    sampler = random.Random(1972)
+    made = [
+        _Stock(n + 1, _fraction(sampler.uniform(50, 500)), _fraction(sampler.uniform(8, 60))) for n in range(written)
+    ]
+    names = _names(sampler, {"effect": lookups, "mix": mixes, "delayed": lags, "smoothed": lags})
     blocks: list[str] = []
     for position, name in enumerate(names):
-        blocks += _auxiliary(dice, name, _operands(dice, made, names[:position]))
+        blocks += _auxiliary(sampler, name, _operands(sampler, made, names[:position]))
     for stock in made:
-        blocks += _stock_with_flows(dice, stock, made, [name for name in names if name.startswith("effect")])
+        blocks += _stock_with_flows(sampler, stock, made, [name for name in names if name.startswith("effect")])
     return model_text("\n\n".join(blocks), initial=1900, final=2100, step=0.5)
 
 
-def _names(dice: random.Random, counts: dict[str, int]) -> list[str]:
-    """The auxiliaries in the order in which they may build on each other: evenly mixed, by chance."""
+def _names(sampler: random.Random, counts: dict[str, int]) -> list[str]:
+    """The auxiliaries in a random order; each may depend on those before it."""
     names = [f"{kind} {n + 1}" for kind, count in counts.items() for n in range(count)]
-    return sorted(names, key=lambda _: dice.random())
+    return sorted(names, key=lambda _: sampler.random())
 
 
-def _odd(value: float) -> float:
-    """The number to one digit and a half: never whole, since PySD takes a whole start for an integer state."""
+def _fraction(value: float) -> float:
+    """The number rounded to an odd multiple of 0.05: never whole, since PySD makes a whole initial value an integer state."""
     return round(value // 0.1 * 0.1 + 0.05, 2)
 
 
-def _operands(dice: random.Random, stocks: Sequence[_Stock], names: Sequence[str]) -> tuple[str, str]:
-    """Two different numbers around 1: a stock against its start, and any that is made already."""
-    first = stocks[int(dice.random() * len(stocks))].ratio
-    known = [each.ratio for each in stocks if each.ratio != first] * (not names) + list(names)
-    return first, known[int(dice.random() * len(known))] if known else "1.1"
+def _operands(sampler: random.Random, stocks: Sequence[_Stock], names: Sequence[str]) -> tuple[str, str]:
+    """Two different numbers around 1: a stock divided by its initial level, and an auxiliary before this one."""
+    first = stocks[int(sampler.random() * len(stocks))].ratio
+    known = [stock.ratio for stock in stocks if stock.ratio != first] * (not names) + list(names)
+    return first, known[int(sampler.random() * len(known))] if known else "1.1"
 
 
-def _auxiliary(dice: random.Random, name: str, operands: tuple[str, str]) -> list[str]:
+def _auxiliary(sampler: random.Random, name: str, operands: tuple[str, str]) -> list[str]:
     """The equations of one auxiliary: an effect with its table, a lag, or a mix of two numbers."""
     kind, number = name.split()
     first, second = operands
     if kind == "effect":
-        table = block_text(f"effect {number} table({_points(dice)})", units="Dmnl")
-        argument = first if dice.random() < 0.5 else second  # noqa: PLR2004 - as often one as the other
+        table = block_text(f"effect {number} table({_points(sampler)})", units="Dmnl")
+        argument = first if sampler.random() < 0.5 else second  # noqa: PLR2004 - equally likely
         return [table, block_text(f"{name} = effect {number} table({argument})", units="Dmnl")]
     if kind == "mix":
         return [block_text(f"{name} = {_MIXES[int(number) % len(_MIXES)](first, second)}", units="Dmnl")]
     lag = "DELAY3" if kind == "delayed" else "SMOOTH"
-    return [block_text(f"{name} = {lag}({first}, {_odd(dice.uniform(6, 24))})", units="Dmnl")]
+    return [block_text(f"{name} = {lag}({first}, {_fraction(sampler.uniform(6, 24))})", units="Dmnl")]
 
 
-def _points(dice: random.Random) -> str:
-    """Five to twelve points of a rising or falling effect, 1 where its cause is 1."""
-    count = 5 + int(dice.random() * 8)
-    slope = dice.uniform(0.15, 0.45) * (1 if dice.random() < 0.5 else -1)  # noqa: PLR2004 - as many rise as fall
+def _points(sampler: random.Random) -> str:
+    """Five to twelve points of a rising or falling effect, which is 1 where its cause is 1."""
+    count = 5 + int(sampler.random() * 8)
+    slope = sampler.uniform(0.15, 0.45) * (1 if sampler.random() < 0.5 else -1)  # noqa: PLR2004 - equally likely
     xs = [round(2.5 * n / (count - 1), 3) for n in range(count)]
     return ", ".join(f"({x:g},{1 + slope * (x - 1) / (0.5 + abs(x - 1)):.4f})" for x in xs)
 
 
 def _stock_with_flows(
-    dice: random.Random, stock: _Stock, stocks: Sequence[_Stock], effects: Sequence[str]
+    sampler: random.Random, stock: _Stock, stocks: Sequence[_Stock], effects: Sequence[str]
 ) -> list[str]:
-    """A stock, what fills it (itself, another stock's outflow, or the outside), what drains it, and its lifetime."""
+    """A stock with its lifetime, outflow, and inflow, which depends on the stock, another stock's outflow, or neither."""
     number, start, lifetime = stock.number, stock.start, stock.lifetime
-    one, two, three = (effects[int(dice.random() * len(effects))] for _ in range(3))
+    one, two, three = (effects[int(sampler.random() * len(effects))] for _ in range(3))
     before = stocks[number - 2]
     sources = (
         f"Level {number}*MAX(0, 2 - Level {number}/{1.5 * start:g})/lifetime {number}*{one}*{two}",

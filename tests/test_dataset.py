@@ -1,8 +1,11 @@
-"""What a run is: names, dimensions, coordinates, attributes, and how its variables are found again."""
+"""The form of a run: names, dimensions, coordinates, attributes, and finding its variables."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +14,21 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sdmodel as sd
+from sdmodel import errors
 from sdmodel.dataset import (
+    BLOCK,
     check_run,
     dates_of,
     find_variable,
-    headlines,
+    find_variables,
     make_run,
+    member_blocks,
     member_dims,
     subscript_dims,
 )
 from sdmodel.errors import DatasetError
-from sdmodel.files import decoded, encoded
+from sdmodel.files import decode_text, encode_text, temporary_folder
 from sdmodel.model.algebra import number
 from sdmodel.model.records import Element, Equation, Kind, Model, Range, Subscript
 from sdmodel.store import open_run, save_run
@@ -33,7 +40,7 @@ def _element(name: str, kind: Kind = "auxiliary", text: str = "1", **further: ob
 
 def _model(*elements: Element, time: str = "Year", subscripts: tuple[Subscript, ...] = ()) -> Model:
     every = (*elements, _element("INITIAL TIME", "constant", units=time))
-    return Model("tea.mdl", {each.key: each for each in every}, {each.name: each for each in subscripts})
+    return Model("tea.mdl", {element.key: element for element in every}, {range_.name: range_ for range_ in subscripts})
 
 
 TIMES = np.array([2024.0, 2024.5, 2025.0])
@@ -52,8 +59,8 @@ def _tea(**values: object) -> xr.Dataset:
     return make_run(TEA, TIMES, made | values)
 
 
-def test_a_run_says_of_each_variable_what_the_model_says() -> None:
-    """Attributes keep the author's spelling, units, comment, equation, kind, group and range."""
+def test_variables_have_the_attributes_of_the_model() -> None:
+    """The name in the model, units, comment, equation, kind, group and range."""
     run = _tea()
     assert run.tea_temperature.attrs == {
         "long_name": "Tea Temperature", "units": "°C", "comment": "Falls.", "equation": "1", "kind": "stock",
@@ -63,8 +70,8 @@ def test_a_run_says_of_each_variable_what_the_model_says() -> None:
     assert "minimum" not in run.room.attrs
 
 
-def test_a_run_has_time_then_subscripts_and_constants_have_no_time() -> None:
-    """Dimensions are time and the model's ranges, with the labels in the author's spelling."""
+def test_dimensions_are_time_and_subscripts() -> None:
+    """Constants have no time; labels have the model's spelling."""
     run = _tea()
     assert run.price.dims == ("time", "tier")
     assert run.room.dims == ()
@@ -73,15 +80,15 @@ def test_a_run_has_time_then_subscripts_and_constants_have_no_time() -> None:
     assert subscript_dims(run.price) == ("tier",)
 
 
-def test_a_range_that_comes_twice_is_numbered() -> None:
-    """No array has one dimension twice, so that the second is called `<range>_2`, with the same labels."""
+def test_a_repeated_range_is_numbered() -> None:
+    """An array cannot have one dimension twice, so the second is called `<range>_2`, with the same labels."""
     run = _tea(trade=np.zeros((3, 2, 2)))
     assert run.trade.dims == ("time", "tier", "tier_2")
     assert list(run.tier_2.values) == list(run.tier.values)
 
 
-def test_members_come_last_and_a_constant_keeps_only_the_ones_it_varies_along() -> None:
-    """A grid of two levers: each lever has its own dimension, what does not vary has none."""
+def test_members_are_the_last_dimensions() -> None:
+    """A grid of two levers: each lever has its own dimension, and a constant has only the dimensions along which it varies."""
     elasticity = xr.DataArray([0.3, 0.9, 1.5], dims="elasticity", attrs={"units": "Dmnl"})
     values = {
         "tea_temperature": np.zeros((3, 3, 2)),
@@ -96,67 +103,67 @@ def test_members_come_last_and_a_constant_keeps_only_the_ones_it_varies_along() 
     assert member_dims(run.tea_temperature) == ("elasticity", "delay")
 
 
-def test_a_lever_may_be_its_own_dimension() -> None:
+def test_a_lever_can_be_its_own_dimension() -> None:
     """A constant swept along a dimension of its own name is that dimension's coordinate and is found by name."""
     run = make_run(TEA, TIMES, {"room": np.array([18.0, 20, 22])}, dims={"room": [18.0, 20, 22]})
     assert run.indexes["room"].tolist() == [18, 20, 22]
     assert find_variable(run, "Room").attrs["units"] == "°C"
 
 
-def test_a_lever_of_one_value_is_its_own_dimension_still() -> None:
+def test_a_lever_of_one_value_is_its_own_dimension() -> None:
     """A grid of one value is a grid."""
     run = make_run(TEA, TIMES, {"room": np.array([18.0])}, dims={"room": [18.0]})
     assert run.indexes["room"].tolist() == [18]
 
 
 @pytest.mark.parametrize("name", ["time", "tier", "price", "date"])
-def test_a_member_dimension_must_not_take_another_name(name: str) -> None:
+def test_a_member_dimension_cannot_take_another_name(name: str) -> None:
     """Otherwise it would silently become the coordinate of something else."""
-    with pytest.raises(DatasetError, match=f"'{name}'.*call the dimension otherwise"):
+    with pytest.raises(DatasetError, match=f"'{name}'.*rename the dimension"):
         make_run(TEA, TIMES, {"price": np.ones((3, 2, 2))}, dims={name: [1, 2]})
 
 
 @pytest.mark.parametrize("name", ["a/b", "", " ", "a\nb", "x" * 300])
 def test_a_member_dimension_has_a_plain_name(name: str) -> None:
-    """What no file could hold is refused before it is a run."""
-    with pytest.raises(DatasetError, match=r"dimension .*: this is no name; use letters"):
+    """Names that no file could hold are refused when the run is made."""
+    with pytest.raises(DatasetError, match=r"dimension .*: is not a valid name; use letters"):
         make_run(TEA, TIMES, {"price": np.ones((3, 2, 2))}, dims={name: [1, 2]})
 
 
-def test_long_names_of_a_model_make_shorter_names_of_variables(tmp_path: Path) -> None:
-    """They stay distinct, the author's spelling stands beside them, and the run can be stored."""
+def test_long_names_are_shortened(tmp_path: Path) -> None:
+    """They stay distinct, the name in the model is an attribute, and the run can be stored."""
     names = ["x" * 300, "x" * 299 + "y", "温" * 300, "e\u0301" * 150]
     model = _model(*(_element(name) for name in names))
-    run = make_run(model, TIMES, {each: np.ones(3) for each in model.elements if each != "initial_time"})
+    run = make_run(model, TIMES, {name: np.ones(3) for name in model.elements if name != "initial_time"})
     assert len(set(run.data_vars)) == 4
-    assert all(len(str(each).encode()) <= 255 and str(each).isidentifier() for each in run.data_vars)
+    assert all(len(str(name).encode()) <= 255 and str(name).isidentifier() for name in run.data_vars)
     opened = open_run(save_run(run.assign_attrs(model_text=""), tmp_path / "a.nc"))
     xr.testing.assert_identical(opened, run)
     assert find_variable(opened, "X" * 299 + "Y").attrs["long_name"] == names[1]
 
 
 def test_values_of_another_shape_are_refused() -> None:
-    """The message tells the shape and the dimensions that the element has."""
+    """The message gives the shape and the dimensions of the element."""
     with pytest.raises(DatasetError, match=r"'price' has shape \(3,\).*time, tier"):
         make_run(TEA, TIMES, {"price": np.ones(3)})
 
 
-def test_dates_stand_beside_decimal_years() -> None:
-    """The middle of a leap year is noon-free: 2 July 2024, 00:00."""
-    assert [str(each)[:19] for each in _tea().date.values] == [
+def test_decimal_years_have_dates() -> None:
+    """The middle of a leap year is 2 July 2024, 00:00."""
+    assert [str(date)[:19] for date in _tea().date.values] == [
         "2024-01-01T00:00:00", "2024-07-02T00:00:00", "2025-01-01T00:00:00",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("unit", "start"), [("Month", 2024.0), ("Year", 0.0), ("Year", 2263.0)])
-def test_there_are_no_dates_where_they_would_mean_nothing(unit: str, start: float) -> None:
-    """Only models that count in years, within the years that nanoseconds reach, have dates."""
+def test_only_years_have_dates(unit: str, start: float) -> None:
+    """Models that count in other units, or in years that nanoseconds cannot express, have none."""
     run = make_run(_model(_element("x"), time=unit), np.array([start]), {"x": np.zeros(1)})
     assert "date" not in run.coords
 
 
 @given(st.lists(st.floats(1678, 2261.99), min_size=1, max_size=20))
-def test_dates_rise_with_years_and_stay_in_them(years: list[float]) -> None:
+def test_dates_increase_with_years_and_stay_in_them(years: list[float]) -> None:
     """Converted dates keep the order of the years and, to the second, the year itself."""
     ordered = np.sort(np.array(years))
     dates = dates_of(ordered)
@@ -166,20 +173,20 @@ def test_dates_rise_with_years_and_stay_in_them(years: list[float]) -> None:
     assert np.array_equal(dates_of(starts).astype("datetime64[Y]"), dates.astype("datetime64[Y]"))
 
 
-def test_a_model_with_a_variable_called_date_keeps_it() -> None:
-    """The variable is the author's; the coordinate gives way."""
+def test_a_variable_called_date_is_kept() -> None:
+    """The variable has precedence over the coordinate."""
     run = make_run(_model(_element("Date")), TIMES, {"date": np.ones(3)})
     assert "date" in run.data_vars
 
 
 @pytest.mark.parametrize("name", ["Tea Temperature", "tea_temperature", "TEA  temperature", '"tea Temperature"'])
-def test_variables_are_found_as_vensim_spells_them(name: str) -> None:
+def test_variables_are_found_in_any_spelling(name: str) -> None:
     """Case, blanks and underscores do not matter."""
     assert find_variable(_tea(), name).attrs["long_name"] == "Tea Temperature"
 
 
-def test_labels_pick_a_part_of_a_variable() -> None:
-    """`price[very cheap]` is one line; its name tells the label; a range stands for all its labels."""
+def test_labels_select_a_part_of_a_variable() -> None:
+    """`price[very cheap]` is one series with the label in its name; a range stands for all its labels."""
     part = find_variable(_tea(), "Price[very cheap]")
     assert part.attrs["long_name"] == "price[Very Cheap]"
     assert list(part.values) == [1, 3, 5]
@@ -195,38 +202,84 @@ def test_labels_pick_a_part_of_a_variable() -> None:
         ("zzz", "sdmodel show"),
     ],
 )
-def test_a_missing_variable_is_told_with_the_nearest(name: str, message: str) -> None:
+def test_a_missing_variable_is_reported_with_the_nearest_name(name: str, message: str) -> None:
     """One line says what is missing and what was probably meant."""
     with pytest.raises(DatasetError, match=message):
         find_variable(_tea(), name)
 
 
-def test_headlines_tell_all_missing_names_at_once() -> None:
-    """Whoever corrects a list of names wants to correct it once."""
-    assert list(headlines(_tea(), ["ROOM", "price[premium]"])) == ["room", "price[premium]"]
+def test_all_missing_names_are_reported_together() -> None:
+    """A list of names can be corrected at the same time."""
+    assert list(find_variables(_tea(), ["ROOM", "price[premium]"])) == ["room", "price[premium]"]
     with pytest.raises(DatasetError, match=r"(?s)'rom'.*'prce'"):
-        headlines(_tea(), ["rom", "prce"])
+        find_variables(_tea(), ["rom", "prce"])
 
 
-def test_a_run_carries_the_text_of_its_model() -> None:
-    """The very bytes come back from the text, whatever their encoding."""
+def test_a_run_contains_the_text_of_its_model() -> None:
+    """The text gives the very bytes of the file, whatever their encoding."""
     for content in ("Größe = 1\r\n".encode(), "Größe = 1\r\n".encode("latin-1")):
         sha256 = hashlib.sha256(content).hexdigest()
-        run = make_run(Model("m.mdl", TEA.elements, text=decoded(content), sha256=sha256), TIMES, {})
-        assert encoded(run.attrs["model_text"], sha256) == content
+        run = make_run(Model("m.mdl", TEA.elements, text=decode_text(content), sha256=sha256), TIMES, {})
+        assert encode_text(run.attrs["model_text"], sha256) == content
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_survive_as_text(content: bytes) -> None:
-    """`encoded` undoes `decoded` for every sequence of bytes."""
-    assert encoded(decoded(content), hashlib.sha256(content).hexdigest()) == content
+    """`encode_text` undoes `decode_text` for every sequence of bytes."""
+    assert encode_text(decode_text(content), hashlib.sha256(content).hexdigest()) == content
 
 
-def test_a_dataset_that_is_not_a_run_is_named() -> None:
-    """What lacks its provenance is refused with what it lacks."""
+def test_other_datasets_are_refused() -> None:
+    """The message says what the dataset lacks."""
     check_run(_tea(), "tea")
     with pytest.raises(DatasetError, match=r"other: is not a run.*'model'"):
         check_run(xr.Dataset(coords={"time": [0.0]}), "other")
     for timeless in (_tea().isel(time=0), _tea().isel(time=[]), _tea().assign_coords(time=["a", "b", "c"])):
         with pytest.raises(DatasetError, match="it lacks its time"):
             check_run(timeless, "other")
+
+
+@pytest.mark.parametrize(
+    ("stored", "most", "sizes"), [(1, 1, [1] * 5), (2, 1, [2, 2, 1]), (2, 3, [2, 2, 1]), (2, 4, [4, 1])]
+)
+def test_member_blocks_are_whole_stored_blocks(stored: int, most: int, sizes: list[int]) -> None:
+    """As many as fit into the limit, at least one; joined they are the run."""
+    run = xr.Dataset({"x": ("member", np.arange(5.0))}, attrs={BLOCK: stored})
+    blocks = list(member_blocks(run, "member", most))
+    assert [last - first for first, last, _ in blocks] == sizes
+    assert np.array_equal(np.concatenate([part["x"] for _, _, part in blocks]), run["x"])
+
+
+def test_all_errors_are_public_children_of_one() -> None:
+    """A user can catch every error by its name in `sdmodel`."""
+    classes = {name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, Exception)}
+    assert {name for name in sd.__all__ if name.endswith("Error")} == classes
+    assert all(issubclass(getattr(sd, name), sd.SdmodelError) for name in classes)
+
+
+def test_all_public_names_can_be_loaded_and_are_typed() -> None:
+    """The table of lazy names agrees with the imports that type checkers read, and the package ships its types."""
+    tree = ast.parse(Path(sd.__file__).read_text("utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    assert (
+        sorted(alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names)
+        == sd.__all__
+    )
+    assert all(hasattr(sd, name) for name in sd.__all__)
+    assert Path(sd.__file__).with_name("py.typed").is_file()
+
+
+def test_temporary_folders_are_removed_unless_renamed(tmp_path: Path) -> None:
+    """Even if an error interrupts their making."""
+    with temporary_folder(tmp_path / "new" / "a.zarr") as made:
+        made.rename(tmp_path / "new" / "a.zarr")
+    with pytest.raises(FileNotFoundError), temporary_folder(tmp_path / "new" / "b.zarr") as made:
+        (made / "missing" / "file").write_text("half", "utf-8")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.zarr"]
+
+
+def test_reading_a_model_and_its_levers_loads_neither_xarray_nor_pandas() -> None:
+    """What is heavy loads where it is used."""
+    code = "import sys, sdmodel as sd; sd.read_model, sd.find_levers; print({'xarray', 'pandas', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

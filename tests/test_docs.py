@@ -1,118 +1,131 @@
-"""What the README and the docs tell users to type works as it stands there."""
+"""The documents: their commands and snippets run, their outputs are what is printed, their links lead somewhere."""
 
 from __future__ import annotations
 
-import os
+import importlib.util
 import re
-import shutil
-import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import sdmodel
+from sdmodel.cli import main
+
 PROJECT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("**/*.md"))]
-
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+README = PROJECT / "README.md"
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
-ELSEWHERE = ("pip install", "-m pytest", "benchmarks/")
-"""Parts of a line that `.ci/run` runs in an environment of their own, or that measure for minutes."""
 
 
-def _name(document: Path) -> str:
-    return str(document.relative_to(PROJECT))
+def load(path: Path) -> ModuleType:
+    """Import a module that is not in a package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
-def _blocks(document: Path, *languages: str) -> list[tuple[str, str]]:
-    """The code blocks of some languages, in order, as (language, text)."""
-    return [block for block in FENCE.findall(document.read_text("utf-8")) if block[0] in languages]
+sessions = load(PROJECT / "docs" / "sessions.py")
+DOCUMENTS = sessions.DOCUMENTS
+LINKED = [*DOCUMENTS, PROJECT / "CHANGELOG.md", PROJECT / "models" / "README.md"]
 
 
-def _here(line: str) -> str:
-    """A line without what is run elsewhere."""
-    parts = [part for part in line.split(" && ") if not any(word in part for word in ELSEWHERE)]
-    return " && ".join(parts)
+def name(document: Path) -> str:
+    return document.relative_to(PROJECT).as_posix()
 
 
-def _command(language: str, text: str) -> list[str]:
-    if language == "python":
-        return [sys.executable, "-c", text]
-    return ["bash", "-euo", "pipefail", "-c", "\n".join(map(_here, text.splitlines()))]
+@pytest.mark.parametrize("document", list(filter(sessions.has_session, DOCUMENTS)), ids=name)
+def test_commands_and_snippets_run_and_print_what_is_shown(document: Path, tmp_path: Path):
+    """The blocks of a document are one session in one folder, from top to bottom."""
+    sessions.session(document, tmp_path)
 
 
-def _session(document: Path, workplace: Path) -> str:
-    """Types a document's blocks one after another, in a folder with the project's models and nothing else; the first failure."""
-    shutil.copytree(PROJECT / "models", workplace / "models")
-    scripts = str(Path(sys.executable).parent)
-    environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "MPLBACKEND": "Agg"}
-    for language, text in _blocks(document, "sh", "python"):
-        done = subprocess.run(
-            _command(language, text),
-            cwd=workplace,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        if done.returncode:
-            return f"{text}\n{done.stdout}\n{done.stderr}"
-    return ""
-
-
-@pytest.fixture(scope="module")
-def sessions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, Future[str]]]:
-    """What goes wrong in each document; as many at a time as there are processors, since this process only waits."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield {each: pool.submit(_session, each, tmp_path_factory.mktemp(each.stem)) for each in DOCUMENTS}
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
-def test_every_command_and_snippet_runs(document: Path, sessions: dict[Path, Future[str]]):
-    """The blocks of a document are one session in one folder, from the top to the end."""
-    failure = sessions[document].result()
-    assert not failure, failure
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
-def test_every_link_and_picture_inside_the_project_is_there(document: Path):
-    """A broken link is a promise not kept."""
+@pytest.mark.parametrize("document", LINKED, ids=name)
+def test_links_and_pictures_inside_the_project_exist(document: Path):
+    """Links are relative to the document."""
     targets = [link for link in LINK.findall(document.read_text("utf-8")) if "://" not in link]
     assert not [link for link in targets if not (document.parent / link).exists()]
 
 
-def test_the_readme_shows_a_picture():
-    """A run is easier seen than described."""
-    pictures = [link for link in LINK.findall(DOCUMENTS[0].read_text("utf-8")) if link.endswith(".png")]
-    assert pictures
-    for picture in pictures:
-        assert (PROJECT / picture).read_bytes().startswith(b"\x89PNG")
+def test_readme_shows_one_picture():
+    """Three panels at most; whoever wants more reads on."""
+    pictures = [link for link in LINK.findall(README.read_text("utf-8")) if link.endswith(".png")]
+    assert len(pictures) == 1
+    assert (PROJECT / pictures[0]).read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_readme_starts_with_the_two_lines_that_set_up():
+def test_readme_starts_with_the_two_commands_that_set_up():
     """A newcomer needs one line to see a run, and one to see the tests pass."""
-    lines = [line for _, text in _blocks(DOCUMENTS[0], "sh") for line in text.splitlines()]
-    assert lines[:2] == [
+    assert sessions.commands(README)[:2] == [
         "python -m pip install -e . && python -m sdmodel run",
         'python -m pip install -e ".[test]" && python -m pytest',
     ]
 
 
-def test_every_command_stands_in_the_readme_with_an_example():
-    """What is not shown is not found; what is shown exists, since the blocks are run."""
-    from sdmodel.cli import main
+def test_readme_is_a_page_long():
+    """The README is a landing page; details belong in the guides."""
+    assert len(README.read_text("utf-8").split()) <= 900
 
-    lines = [line for _, text in _blocks(DOCUMENTS[0], "sh") for line in text.splitlines()]
+
+def test_every_command_has_an_example_in_the_documents():
+    """The examples run, so every command that they show exists."""
+    lines = [line for document in DOCUMENTS for line in sessions.commands(document)]
     shown = {word for line in lines for word in re.findall(r"(?<![\w-])sdmodel ([a-z-]+)", line)}
     assert shown == set(main.commands)
 
 
-def test_a_line_loses_only_what_is_run_elsewhere():
+def test_api_reference_lists_every_public_name_once():
+    """A new public name needs a place in `docs/api.md`."""
+    names = re.findall(r"^   (\w+)$", (PROJECT / "docs" / "api.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(names) == sorted(sdmodel.__all__)
+
+
+def test_glossary_is_sorted():
+    """Terms are easy to find."""
+    text = (PROJECT / "CONTRIBUTING.md").read_text("utf-8").split("<!-- glossary -->")[1].split("<!-- end")[0]
+    terms = re.findall(r"^\| ([\w -]+) \|", text, re.MULTILINE)[1:]
+    assert len(terms) > 30
+    assert terms == sorted(terms, key=str.casefold)
+
+
+def test_a_session_skips_only_what_is_run_elsewhere():
     """The part of a line that a reader sees is the part that is tested."""
-    assert _here("python -m pip install -e . && python -m sdmodel run") == "python -m sdmodel run"
-    assert _here('python -m pip install -e ".[test]" && python -m pytest') == ""
-    assert _here("sdmodel levers") == "sdmodel levers"
+    assert sessions.here("python -m pip install -e . && python -m sdmodel run") == ["python -m sdmodel run"]
+    assert sessions.here('python -m pip install -e ".[test]" && python -m pytest') == []
+    assert sessions.here("sdmodel levers") == ["sdmodel levers"]
+
+
+def document(folder: Path, text: str) -> Path:
+    """Write a document of one session."""
+    path = folder / "page.md"
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```sh\nsdmodel levers no-such-file.mdl\n```\n",
+        "```sh\nfalse\n```\n",
+        "```python\nraise ValueError('no')\n```\n",
+        "```console\n$ echo one\ntwo\n```\n",
+        "```console\n$ printf 'one\\ntwo\\nthree\\n'\none\n...\nfour\n```\n",
+    ],
+)
+def test_a_session_reports_what_fails(tmp_path: Path, text: str):
+    """Commands, shell lines, snippets and outputs."""
+    with pytest.raises(sessions.SessionError):
+        sessions.session(document(tmp_path, text), tmp_path / "session")
+
+
+def test_a_session_accepts_elisions_and_rewrites_outputs(tmp_path: Path):
+    """`...` stands for any text and survives a rewriting where the rest of its line still agrees."""
+    text = "```console\n$ printf 'one 1 s\\ntwo\\nthree\\n'\none ... s\n...\nthree\n```\n"
+    assert sessions.session(document(tmp_path, text), tmp_path / "first") == text
+    stale = "```console\n$ printf 'one 1 s\\ntwo\\nthree\\n'\none ... s\n2\n...\n```\n"
+    fresh = stale.replace("\n2\n", "\ntwo\n")
+    assert sessions.session(document(tmp_path, stale), tmp_path / "second", rewrite=True) == fresh

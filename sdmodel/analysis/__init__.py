@@ -1,30 +1,30 @@
-"""Questions about levers: a design, many simulations and one reduction, joined; and stored runs against each other."""
+"""Analyses of many runs: attribution to levers, sensitivity to constants, sweeps, and comparisons of stored runs."""
 
 from .attribution import PAIRS, attribute_levers
-from .comparing import (
-    Changes,
-    Comparison,
-    change_text,
-    changes_between,
-    compare_members,
-    compare_runs,
-)
-from .factors import Factor, factors_of
-from .questions import Question, questions_of
-from .recorded import LookupDifference, recorded_model
-from .reduction import EXACT
-from .sensitivity import IMPORTANCE, find_sensitivities
-from .sweeping import sweep_levers
-from .terms import (
+from .contributions import (
     ANALYSIS,
     ATTRIBUTION,
     LEVER,
     MEASURE,
     OTHER,
-    Attributed,
-    attributed,
-    attributed_names,
+    VariableAttribution,
+    attributed_variables,
+    contributions_to,
 )
+from .experiment import Factor, Response, factors_of, responses_of
+from .run_comparison import (
+    Changes,
+    Comparison,
+    LookupDifference,
+    change_text,
+    changes_between,
+    compare_members,
+    compare_runs,
+    model_of_run,
+)
+from .sensitivity import IMPORTANCE, find_sensitivities
+from .shapley import EXACT
+from .sweep import sweep_levers
 
 __all__ = [
     "ANALYSIS",
@@ -35,22 +35,22 @@ __all__ = [
     "MEASURE",
     "OTHER",
     "PAIRS",
-    "Attributed",
     "Changes",
     "Comparison",
     "Factor",
     "LookupDifference",
-    "Question",
+    "Response",
+    "VariableAttribution",
     "attribute_levers",
-    "attributed",
-    "attributed_names",
+    "attributed_variables",
     "change_text",
     "changes_between",
     "compare_members",
     "compare_runs",
+    "contributions_to",
     "factors_of",
     "find_sensitivities",
-    "questions_of",
-    "recorded_model",
+    "model_of_run",
+    "responses_of",
     "sweep_levers",
 ]

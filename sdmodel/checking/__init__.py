@@ -1,10 +1,9 @@
-"""Faults, doubts and feedback loops of a model: what its text tells, and what it does when it is run."""
+"""Check a model: faults and doubtful points in its text and in its runs, and its feedback loops."""
 
 from __future__ import annotations
 
-from .feedback import find_loops, find_paths
 from .findings import LEVELS, Finding, Level
-from .inspection import check_model
-from .rules import RULES, Rule
+from .loops import find_loops, find_paths
+from .rules import RULES, Rule, check_model
 
 __all__ = ["LEVELS", "RULES", "Finding", "Level", "Rule", "check_model", "find_loops", "find_paths"]

@@ -1,73 +1,142 @@
-"""What the model does as it stands: numbers that are none, and ranges that are left."""
+"""Rules about the run of the unchanged model: values that are not finite, outside their range, or lost in rounding."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
+from sympy import Expr
 
-from ..model import Element
+from ..model import Binding, Cell, Element, Table, VensimFunction, bindings, cell_name, resolve, split_reference, walk
+from .checked_model import CheckedModel, first_not_finite, run_quietly
 from .findings import Finding
-from .subject import Subject
-from .trial import first_broken
+
+_LOST = 1e-3
+"""The fraction of its flows that a stock may lose before it is reported; rounding alone stays far below."""
+_SLACK = 1e-9
+"""The distance by which an input may pass the end of a table by rounding, relative to the table's width."""
+_MOST_CELLS = 200
+"""Maximum number of cells of an equation that are checked."""
 
 
-def find_remarks(subject: Subject) -> Iterator[Finding]:
-    """What a run of the model as it stands remarks on, such as a FINAL TIME that no step reaches."""
-    for remark in filter(None, str(subject.asked.attrs.get("remarks", "")).splitlines()):
-        yield Finding("warning", "run", subject.model["FINAL TIME"].place, "", remark)
+def find_remarks(checked: CheckedModel) -> Iterator[Finding]:
+    """Find the remarks of the run, such as a FINAL TIME that no step reaches."""
+    for remark in filter(None, str(checked.requested_run.attrs.get("remarks", "")).splitlines()):
+        yield Finding("warning", "run", checked.model["FINAL TIME"].place, "", remark)
 
 
-def find_broken(subject: Subject) -> Iterator[Finding]:
-    """The first value that is not a finite number."""
-    told = str(subject.base.attrs.get("not_finite", ""))
-    if told:
-        name, time = first_broken(subject.base) or ("", float("nan"))
-        place = subject.model[name].place if name in subject.model else subject.model.path
-        yield Finding("error", "not-finite", place, name, told, {"time": time})
+def find_not_finite(checked: CheckedModel) -> Iterator[Finding]:
+    """Find the first value that is not finite."""
+    message = str(checked.base_run.attrs.get("not_finite", ""))
+    if message:
+        name, time = first_not_finite(checked.base_run) or ("", float("nan"))
+        place = checked.model[name].place if name in checked.model else checked.model.path
+        yield Finding("error", "not-finite", place, name, message, {"time": time})
 
 
-def find_outside(subject: Subject) -> Iterator[Finding]:
-    """What leaves the range in its units field, as Vensim warns of while it runs."""
-    for element in subject.model:
+def find_outside_range(checked: CheckedModel) -> Iterator[Finding]:
+    """Find values outside of the range in the units field, of which Vensim warns during a run."""
+    for element in checked.model:
         bounds = element.range
         if bounds is None or element.hidden or element.kind == "lookup":
             continue
-        if bounds.minimum is not None and bounds.maximum is not None and bounds.minimum > bounds.maximum:
-            what = (
-                f"the range of '{element.name}' goes from {bounds.minimum:g} down to {bounds.maximum:g}; exchange them"
-            )
+        low, high = bounds.minimum, bounds.maximum
+        if low is not None and high is not None and low > high:
+            what = f"the range of '{element.name}' goes from {low:g} down to {high:g}; exchange them"
             yield Finding("warning", "range", element.place, element.name, what)
             continue
-        values = _as_it_stands(subject, element)
-        for limit, beyond, word in (
-            (bounds.minimum, np.less, "below its minimum"),
-            (bounds.maximum, np.greater, "above its maximum"),
-        ):
-            if limit is not None and beyond(values, limit).any():
-                yield _outside(subject, element, beyond(values, limit), limit, word)
+        values = _unchanged_values(checked, element)
+        if low is not None and (values < low).any():
+            yield _outside(checked, element, values < low, low, "below its minimum")
+        if high is not None and (values > high).any():
+            yield _outside(checked, element, values > high, high, "above its maximum")
 
 
-def _outside(subject: Subject, element: Element, odd: NDArray[np.bool_], limit: float, word: str) -> Finding:
-    """The first time at which a value is beyond a bound, with the farthest of them all."""
-    values = _as_it_stands(subject, element)
-    first = int(odd.reshape(len(odd), -1).any(axis=1).argmax())
-    distance = np.where(odd, np.abs(values - limit), -1.0)
+def _outside(checked: CheckedModel, element: Element, outside: NDArray[np.bool_], limit: float, where: str) -> Finding:
+    """Report the first time at which a value passes a bound, and the value that is farthest from it."""
+    values = _unchanged_values(checked, element)
+    first = int(outside.reshape(len(outside), -1).any(axis=1).argmax())
+    distance = np.where(outside, np.abs(values - limit), -1.0)
     farthest = float(values.flat[int(distance.argmax())])
-    start = float(values[first][odd[first]].flat[0])
+    start = float(values[first][outside[first]].flat[0])
     numbers = {"value": start, "bound": limit, "farthest": farthest}
     when = ""
     if len(values) > 1:
-        time = float(subject.base["time"].values[first])
+        time = float(checked.base_run["time"].values[first])
         numbers["time"] = time
         when = f" at {time:g}" + (f" and {farthest:g} at its farthest" if farthest != start else "")
-    what = f"'{element.name}' is {start:g}{when}, {word} {limit:g}; correct the range or what drives it"
+    what = f"'{element.name}' is {start:g}{when}, {where} {limit:g}; correct the range or what drives it"
     return Finding("warning", "range", element.place, element.name, what, numbers)
 
 
-def _as_it_stands(subject: Subject, element: Element) -> NDArray[np.float64]:
-    """The values of an element in the run; those of a constant are the model's own, for the run has another SAVEPER."""
+def _unchanged_values(checked: CheckedModel, element: Element) -> NDArray[np.float64]:
+    """Return the values of an element in the run; constants come from the model, since the run changes SAVEPER."""
     if element.kind != "constant":
-        return subject.values(subject.base, element.key)
-    return np.array([[value for cell, value in subject.plan.constants.items() if cell.key == element.key]])
+        return checked.values(checked.base_run, element.key)
+    return np.array([[value for cell, value in checked.plan.constants.items() if cell.key == element.key]])
+
+
+def find_lost_flows(checked: CheckedModel) -> Iterator[Finding]:
+    """Find stocks whose change by Euler's method is not the sum of their net flow over all steps.
+
+    A stock that is larger than its flows by more digits than a number has does not change at all.
+    """
+    step = float(checked.base_run.attrs["time_step"])
+    if "not_finite" in checked.base_run.attrs or checked.base_run.attrs["saveper"] != step:
+        return
+    euler = checked.integrator == "euler"
+    run = checked.base_run if euler else run_quietly(checked.model, checked.every_step, integrator="euler")
+    reported: set[str] = set()
+    for stock in checked.plan.stocks:
+        if stock.cell.key in reported or stock.cell.key not in checked.keys:
+            continue
+        rate = checked.evaluate(run, stock.expression.args[0], stock.binding)
+        if rate is None:
+            continue
+        values = checked.cell_values(run, stock.cell)
+        rate = np.broadcast_to(rate, values.shape)[:-1]
+        lost = abs(float(values[-1] - values[0]) - float(rate.sum()) * step)
+        moved = float(np.abs(rate).sum()) * step
+        if lost > _LOST * moved:
+            reported.add(stock.cell.key)
+            element = checked.model.elements[stock.cell.key]
+            name = cell_name(checked.model, stock.cell)
+            amount = f"{lost:g} {element.units}".rstrip()
+            what = f"'{name}' changes by {amount} more or less than its flows, which come to {moved:g}"
+            cure = "it is so large that they are lost in rounding; measure it in larger units, or from another zero"
+            numbers = {"lost": lost, "flow": moved}
+            yield Finding("warning", "balance", element.place, name, f"{what}; {cure}", numbers)
+
+
+def find_table_ends(checked: CheckedModel) -> Iterator[Finding]:
+    """Find tables that are read beyond their ends, where they stay level."""
+    for element, equation, expression in checked.equations:
+        calls = (part for part in walk(expression) if isinstance(part, VensimFunction) and part.name == "LOOKUP")
+        for call in dict.fromkeys(calls):
+            bound = [binding for _, binding in islice(bindings(checked.model.subscripts, equation), _MOST_CELLS)]
+            passed = [ends for binding in bound if (ends := _passed_ends(checked, call, binding)) is not None]
+            if passed:
+                low, high, first, last = max(passed, key=lambda ends: max(ends[2] - ends[0], ends[1] - ends[3]))
+                what = (
+                    f"'{element.name}' looks up from {low:g} to {high:g}, but the table goes from {first:g} to {last:g} "
+                    "and is level beyond; extend the table, or bound its input on purpose"
+                )
+                numbers = {"low": low, "high": high, "first": first, "last": last}
+                yield Finding("advice", "table-end", equation.place, element.name, what, numbers)
+
+
+def _passed_ends(checked: CheckedModel, call: Expr, binding: Binding) -> tuple[float, float, float, float] | None:
+    """Return the lowest and highest input of a lookup and the ends of its table, if the input passes them."""
+    table, values = call.args[0], checked.evaluate(checked.base_run, call.args[1], binding)
+    if not isinstance(table, Table):
+        name, labels = split_reference(table)
+        cell = Cell(name, tuple(resolve(checked.model.subscripts, label, binding) for label in labels))
+        table = checked.plan.tables.get(cell)
+    if table is None or not table.points or values is None or not np.isfinite(values).all():
+        return None
+    places = [x for x, _ in table.points]
+    low, high, first, last = float(values.min()), float(values.max()), min(places), max(places)
+    slack = _SLACK * (last - first)
+    return (low, high, first, last) if low < first - slack or high > last + slack else None

@@ -1,201 +1,320 @@
-"""The extreme-condition test: what breaks when constants are driven to their ends (Forrester and Senge 1980)."""
+"""The extreme-condition test: what breaks when constants take extreme values (Forrester and Senge 1980).
+
+Every constant with a range is set to the ends of the range, to zero, to ten times and to a tenth of its value, and the ends
+of every two constants are combined.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+import math
+import random
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from sympy import Indexed, Symbol
 
 from ..errors import ModelError, SdmodelError, SimulationError
-from ..model import Element
-from .cases import Cases, Setting, cases_of, is_inside, settings_of, told
+from ..model import Cell, Element, signed_terms, split_reference
+from .checked_model import CheckedModel, constant_name, first_not_finite, run_quietly
 from .findings import Finding, Level
-from .kept import flows_of, is_kept, is_signed
-from .subject import Subject
-from .trial import first_broken, quoted, simulated
 
-_UNMADE = (ModelError, SimulationError)
-"""What keeps a run from being made: its times, or the order of a delay, hang on what is varied."""
+_SIGNED_UNITS = re.compile(
+    r"[$€£¥°]|\b(?:usd|eur|dollars?|euros?|pounds?|money|currency|cash|degrees?|deg|celsius|fahrenheit|kelvin|[cfk])\b",
+    re.IGNORECASE,
+)
+"""Units of what can be negative: money, which can be owed, and temperature."""
+_WORK = 4e9
+"""Maximum number of values to compute: about a second on two cores."""
+_FEWEST_CASES = 100
+"""Minimum number of cases of one constant, and of two, however large the model is."""
+_SEED = 1
+_ENDS = frozenset({"low", "high"})
+_NO_RUN = (ModelError, SimulationError)
+"""Errors that prevent a run: its times, or the order of a delay, depend on a varied constant."""
 _ROOM = 2**24
-"""So many values are held at once."""
-_FEWEST = 8
-"""So many cases are run together at least: a few registers full."""
+"""Maximum number of values in memory at once."""
+_FEWEST_TOGETHER = 8
+"""Minimum number of cases in one run: a few vector registers full."""
 _RERUNS = 40
-"""So many broken cases are run again by themselves, to see what broke first."""
-_TOLD = 4
-"""So many constants that break the run beyond their ranges are named."""
+"""Maximum number of broken cases that are run again, each alone, to find what breaks first."""
+_LISTED = 4
+"""Maximum number of constants in the message about cases beyond their ranges."""
 _NEXT_TO_ZERO = 1e-6
-"""How far below zero a stock may be by rounding, relative to its largest size in the run as it stands."""
+"""How far below zero a stock can be by rounding, relative to its largest size in the unchanged run."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One constant (all of its labels) at one extreme: the new values, their description, and whether the range allows them."""
+
+    constant: Element
+    text: str
+    values: Mapping[Cell, float]
+    inside: bool
+
+
+Case = Sequence[Setting]
+"""One or two constants at extreme values."""
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The cases to try: single settings, then pairs; `possible` is the number of all possible cases."""
+
+    tried: tuple[tuple[Setting, ...], ...]
+    possible: int
+
+    def columns(self, first: int, last: int, base: Mapping[Cell, float]) -> dict[Cell, NDArray[np.float64]]:
+        """Return the values over some cases of each constant that one of them changes; `base` holds all other values."""
+        part = self.tried[first:last]
+        columns: dict[Cell, NDArray[np.float64]] = {}
+        for member, case in enumerate(part):
+            for setting in case:
+                for cell, value in setting.values.items():
+                    if cell not in columns:
+                        columns[cell] = np.full(len(part), base[cell])
+                    columns[cell][member] = value
+        return columns
 
 
 @dataclass
 class _Trouble:
-    """What goes wrong with one variable: in which cases, and when first in each."""
+    """What goes wrong with one variable: the numbers of the cases, each with the time at which it first happens."""
 
     element: Element
     when: dict[int, float] = field(default_factory=dict)
 
 
-def find_extremes(subject: Subject) -> Iterator[Finding]:
-    """What ceases to be finite, or turns negative though it cannot be, in extreme cases; one finding for each variable."""
-    if "not_finite" in subject.base.attrs:
+def find_extremes(checked: CheckedModel) -> Iterator[Finding]:
+    """Find what is not finite, or negative though it cannot be, in extreme cases; one finding per variable."""
+    if "not_finite" in checked.base_run.attrs:
         return
-    steps = subject.base.sizes["time"]
-    cases = cases_of(subject, steps)
+    steps = checked.base_run.sizes["time"]
+    cases = extreme_cases(checked, steps)
     if not cases.tried:
-        what = "no constant has a range, so that no extreme values were tried; give those that may vary a [min,max]"
-        yield Finding("advice", "extreme", subject.model.path, "", what)
+        what = "no constant has a range, so no extreme values were tried; give those that may vary a [min,max]"
+        yield Finding("advice", "extreme", checked.model.path, "", what)
         return
     try:
-        found = list(_troubles(subject, cases))
-    except _UNMADE:
-        varied = {each.constant.key: each.constant for case in cases.tried for each in case}
-        unfit = dict(_unfit(subject, list(varied.values())))
-        yield from (_untried(subject, constant, why) for constant, why in unfit.values())
+        found = list(_try_cases(checked, cases))
+    except _NO_RUN:
+        varied = {setting.constant.key: setting.constant for case in cases.tried for setting in case}
+        unfit = dict(_unfit_constants(checked, list(varied.values())))
+        yield from (_untried(checked, constant, why) for constant, why in unfit.values())
         try:
-            found = list(_troubles(subject, cases_of(subject, steps, unfit)))
-        except _UNMADE as error:  # it takes two constants together
-            found = [_untried(subject, None, error)]
+            found = list(_try_cases(checked, extreme_cases(checked, steps, unfit)))
+        except _NO_RUN as error:  # two constants together prevent a run
+            found = [_untried(checked, None, error)]
     yield from found
 
 
-def _troubles(subject: Subject, cases: Cases) -> Iterator[Finding]:
-    broken, negative = _try_all(subject, cases)
-    yield from _not_finite(subject, cases, broken)
+def extreme_cases(checked: CheckedModel, steps: int, without: Collection[str] = ()) -> Cases:
+    """Return as many cases as a run of that many steps leaves time for: single settings, and pairs of ends of ranges.
+
+    If there are too many, some are chosen at random, always the same ones. The constants with the keys `without` are not
+    varied.
+    """
+    constants = [element for element in checked.elements if _varies(element) and element.key not in without]
+    settings = [_settings(checked, constant) for constant in constants]
+    singles = [setting for own in settings for setting in own.values()]
+    ends = [setting for own in settings for name, setting in own.items() if name in _ENDS]
+    counts = [sum(name in _ENDS for name in own) for own in settings]
+    pairs = (sum(counts) ** 2 - sum(count**2 for count in counts)) // 2
+    stages = 4 if checked.integrator == "rk4" else 1
+    affordable = int(_WORK / (max(1, len(checked.plan.step) + len(checked.plan.stocks)) * max(1, steps) * stages))
+    alone = _sample(singles, max(_FEWEST_CASES, affordable))
+    together = _pairs(ends, pairs, max(_FEWEST_CASES, affordable - len(alone)))
+    return Cases((*((setting,) for setting in alone), *together), len(singles) + pairs)
+
+
+def _varies(element: Element) -> bool:
+    return element.kind == "constant" and element.range is not None and not element.fixed
+
+
+def _sample(settings: Case, most: int) -> Case:
+    """Return at most that many of the settings, in their order."""
+    if len(settings) <= most:
+        return settings
+    return [settings[place] for place in sorted(random.Random(_SEED).sample(range(len(settings)), most))]
+
+
+def _pairs(ends: Case, possible: int, most: int) -> list[tuple[Setting, Setting]]:
+    """Return at most that many of the pairs of settings of different constants, in their order."""
+    if possible <= most:
+        return [(one, two) for one, two in itertools.combinations(ends, 2) if one.constant is not two.constant]
+    generator = random.Random(_SEED)
+    found: set[tuple[int, int]] = set()
+    while len(found) < most:
+        one, two = sorted((generator.randrange(len(ends)), generator.randrange(len(ends))))
+        if ends[one].constant is not ends[two].constant:
+            found.add((one, two))
+    return [(ends[one], ends[two]) for one, two in sorted(found)]
+
+
+def _settings(checked: CheckedModel, constant: Element) -> dict[str, Setting]:
+    """Return the extreme values of a constant by name; each differs from its own value and from the others."""
+    own = {cell: value for cell, value in checked.plan.constants.items() if cell.key == constant.key}
+    low, high = (constant.range.minimum, constant.range.maximum) if constant.range else (None, None)
+    extremes = {name: dict.fromkeys(own, value) for name, value in (("low", low), ("high", high)) if value is not None}
+    extremes["zero"] = dict.fromkeys(own, 0.0)
+    extremes["tenfold"] = {cell: 10 * value for cell, value in own.items()}
+    extremes["a tenth"] = {cell: value / 10 for cell, value in own.items()}
+    found: dict[str, Setting] = {}
+    seen = [own]
+    for name, values in extremes.items():
+        if values in seen or not all(map(math.isfinite, values.values())):
+            continue
+        seen.append(values)
+        different = set(values.values())
+        text = f"= {different.pop():g}" if len(different) == 1 else name
+        least, most = -math.inf if low is None else low, math.inf if high is None else high
+        found[name] = Setting(constant, text, values, all(least <= value <= most for value in values.values()))
+    return found
+
+
+def is_inside(case: Case) -> bool:
+    """Whether the ranges of the model allow a case."""
+    return all(setting.inside for setting in case)
+
+
+def describe_case(case: Case) -> str:
+    """Return a case as text: the constants and their values."""
+    return " and ".join(f"'{setting.constant.name}' {setting.text}" for setting in case)
+
+
+def _try_cases(checked: CheckedModel, cases: Cases) -> Iterator[Finding]:
+    broken, negative = _run_cases(checked, cases)
+    yield from _not_finite(checked, cases, broken)
     for trouble in negative.values():
-        yield _negative(subject, cases, trouble)
+        run = run_quietly(checked.model, {**checked.every_step, **_constants(checked, _simplest(cases, trouble)[1])})
+        cure = _drain(checked, run, trouble.element) or "let what drains it end with it"
+        yield _finding(cases, trouble, "negative", (len(trouble.when), "turns negative", cure))
     if len(cases.tried) < cases.possible:
-        what = f"{len(cases.tried)} of {cases.possible} extreme cases were tried, chosen by chance; take ranges from constants that do not vary, to try more of the rest"
-        yield Finding("advice", "extreme", subject.model.path, "", what)
+        what = (
+            f"{len(cases.tried)} of {cases.possible} extreme cases were tried, chosen at random; "
+            "remove the ranges of constants that do not vary, to try more of the rest"
+        )
+        yield Finding("advice", "extreme", checked.model.path, "", what)
 
 
-def _unfit(subject: Subject, constants: Sequence[Element]) -> Iterator[tuple[str, tuple[Element, SdmodelError]]]:
-    """The constants with which no run can be made, as that of the order of a delay, by key, and why; halves are searched."""
-    cases = Cases(tuple((each,) for constant in constants for each in settings_of(subject, constant)), 0)
+def _unfit_constants(
+    checked: CheckedModel, constants: Sequence[Element]
+) -> Iterator[tuple[str, tuple[Element, SdmodelError]]]:
+    """Yield the constants that prevent a run, such as the order of a delay, by key and with the error; by bisection."""
+    settings = (setting for constant in constants for setting in _settings(checked, constant).values())
+    cases = Cases(tuple((setting,) for setting in settings), 0)
     try:
-        _block(subject, cases, range(len(cases.tried)), subject.elements[:1])
-    except _UNMADE as error:
+        _run_block(checked, cases, range(len(cases.tried)), checked.elements[:1])
+    except _NO_RUN as error:
         middle = len(constants) // 2
         if middle == 0:
             yield constants[0].key, (constants[0], error)
         else:
-            yield from _unfit(subject, constants[:middle])
-            yield from _unfit(subject, constants[middle:])
+            yield from _unfit_constants(checked, constants[:middle])
+            yield from _unfit_constants(checked, constants[middle:])
 
 
-def _untried(subject: Subject, constant: Element | None, error: SdmodelError) -> Finding:
+def _untried(checked: CheckedModel, constant: Element | None, error: SdmodelError) -> Finding:
     why = error.faults[0].what if isinstance(error, ModelError) else str(error)
     name, of = (constant.name, f" of '{constant.name}'") if constant else ("", "")
-    where = constant.place if constant else subject.model.path
+    where = constant.place if constant else checked.model.path
     return Finding("advice", "extreme", where, name, f"extreme values{of} could not be tried: {why}")
 
 
-def _try_all(subject: Subject, cases: Cases) -> tuple[list[int], dict[str, _Trouble]]:
-    """The cases that do not stay finite, and the stocks that turn negative."""
-    kept = _kept(subject)
-    guarded = [each for each in kept if each.kind == "stock" and is_kept(subject, each)]
-    rows = sum(subject.values(subject.base, each.key)[0].size for each in kept)
-    size = max(_FEWEST, _ROOM // max(1, rows * subject.asked.sizes["time"]))
+def _run_cases(checked: CheckedModel, cases: Cases) -> tuple[list[int], dict[str, _Trouble]]:
+    """Run all cases; return the numbers of those that are not finite, and the stocks that turn negative."""
+    # stocks, flows and the ends of chains of auxiliaries show whether anything breaks
+    moving = [element for element in checked.elements if element.kind not in {"constant", "lookup"}]
+    saved = [element for element in moving if element.kind != "auxiliary" or element.key not in checked.used]
+    guarded = [element for element in saved if element.kind == "stock" and _cannot_be_negative(checked, element)]
+    rows = sum(checked.values(checked.base_run, element.key)[0].size for element in saved)
+    size = max(_FEWEST_TOGETHER, _ROOM // max(1, rows * checked.requested_run.sizes["time"]))
     broken: list[int] = []
     negative: dict[str, _Trouble] = {}
     for first in range(0, len(cases.tried), size):
-        run = _block(subject, cases, range(first, min(first + size, len(cases.tried))), kept)
+        run = _run_block(checked, cases, range(first, min(first + size, len(cases.tried))), saved)
         finite = np.ones(run.sizes["member"], dtype=bool)
-        for element in kept:
-            finite &= _is_finite(subject, run, element)
+        for element in saved:
+            finite &= _is_finite(checked, run, element)
         broken += [first + int(member) for member in np.flatnonzero(~finite)]
         for element in guarded:
-            for member, time in _below(subject, run, element):
+            for member, time in _below_zero(checked, run, element):
                 negative.setdefault(element.key, _Trouble(element)).when[first + member] = time
     return broken, negative
 
 
-def _kept(subject: Subject) -> list[Element]:
-    """What shows whether anything breaks: stocks, flows, and the ends of chains of causes."""
-    moving = [each for each in subject.elements if each.kind not in {"constant", "lookup"}]
-    return [each for each in moving if each.kind != "auxiliary" or each.key not in subject.used]
+def _run_block(checked: CheckedModel, cases: Cases, which: range, saved: Sequence[Element]) -> xr.Dataset:
+    """Run some cases as members, saved with the model's own SAVEPER."""
+    columns = cases.columns(which.start, which.stop, checked.plan.constants)
+    constants = {constant_name(checked.model, cell): column for cell, column in columns.items()}
+    return run_quietly(checked.model, constants, save=[element.name for element in saved])
 
 
-def _is_finite(subject: Subject, run: xr.Dataset, element: Element) -> NDArray[np.bool_]:
-    """Whether an element stays finite, member by member; cells without an equation never count."""
-    values = subject.values(run, element.key)
+def _is_finite(checked: CheckedModel, run: xr.Dataset, element: Element) -> NDArray[np.bool_]:
+    """Return whether an element stays finite in each member; cells without an equation do not count."""
+    values = checked.values(run, element.key)
     flat = values.reshape(len(values), -1, values.shape[-1])
-    defined = np.isfinite(subject.values(subject.base, element.key)).reshape(-1, flat.shape[1]).all(axis=0)
+    defined = np.isfinite(checked.values(checked.base_run, element.key)).reshape(-1, flat.shape[1]).all(axis=0)
     return np.asarray(np.isfinite(flat[:, defined]).all(axis=(0, 1)))
 
 
-def _block(subject: Subject, cases: Cases, which: range, kept: Sequence[Element]) -> xr.Dataset:
-    """The runs of some cases along `member`, saved as the model asks."""
-    columns = cases.columns(which.start, which.stop, subject.plan.constants)
-    constants = {quoted(subject.model, cell): column for cell, column in columns.items()}
-    return simulated(subject.model, constants, save=[each.name for each in kept])
-
-
-def _below(subject: Subject, run: xr.Dataset, element: Element) -> Iterator[tuple[int, float]]:
-    """The members in which a stock is negative, each with the first time."""
-    values = subject.values(run, element.key)
+def _below_zero(checked: CheckedModel, run: xr.Dataset, element: Element) -> Iterator[tuple[int, float]]:
+    """Yield the members in which a stock turns negative, each with the first time."""
+    values = checked.values(run, element.key)
     values = values.reshape(len(values), -1, values.shape[-1])
-    slack = _NEXT_TO_ZERO * float(np.abs(subject.values(subject.base, element.key)).max())
+    slack = _NEXT_TO_ZERO * float(np.abs(checked.values(checked.base_run, element.key)).max())
     below = np.any(values < -slack, axis=1)
     for member in np.flatnonzero(below.any(axis=0)):
         yield int(member), float(run["time"].values[int(below[:, member].argmax())])
 
 
-def _not_finite(subject: Subject, cases: Cases, broken: Sequence[int]) -> Iterator[Finding]:
-    """What breaks first in the cases that break, variable by variable; a pair is put down to the one that breaks alone."""
-    alone = {id(cases.tried[n][0]): n for n in broken if len(cases.tried[n]) == 1}
-    root = {n: next((alone[id(each)] for each in cases.tried[n] if id(each) in alone), n) for n in broken}
-    roots = list(dict.fromkeys(root.values()))
-    roots.sort(key=lambda n: (not is_inside(cases.tried[n]), n))
-    troubles: dict[str, _Trouble] = {}
-    names: dict[int, str] = {}
-    for n in roots[:_RERUNS]:
-        found = first_broken(simulated(subject.model, _alone(subject, cases.tried[n])))
-        if found is not None and found[0] in subject.model:
-            names[n], time = found
-            troubles.setdefault(names[n], _Trouble(subject.model[names[n]])).when[n] = time
-    beyond = [each for each in troubles.values() if not is_inside(cases.tried[_first(cases, each)])]
-    for name, trouble in troubles.items():
-        if trouble not in beyond:
-            count = sum(names.get(each) == name for each in root.values())
-            cure = "guard what divides by it or grows without bound, or narrow the range"
-            yield _finding(subject, cases, trouble, (count, "is not finite", cure))
-    if beyond:
-        yield _beyond(cases, beyond)
+def _constants(checked: CheckedModel, case: Case) -> dict[str, float]:
+    """Return the constants that set one case."""
+    return {constant_name(checked.model, cell): value for item in case for cell, value in item.values.items()}
 
 
-def _beyond(cases: Cases, troubles: Sequence[_Trouble]) -> Finding:
-    """One finding for all that breaks only where ranges do not allow it: most often a time that is zero."""
-    firsts = [(cases.tried[_first(cases, each)], each.element) for each in troubles]
-    parts = [f"{told(case)} (then '{element.name}' is not finite)" for case, element in firsts[:_TOLD]]
-    others = f" and {len(firsts) - _TOLD} more" if len(firsts) > _TOLD else ""
-    what = f"beyond the ranges of constants the run breaks: {', '.join(parts)}{others}; the ranges keep these out"
-    place = firsts[0][0][0].constant.place
-    numbers = {"cases": float(len(firsts)), "tried": float(len(cases.tried))}
-    return Finding("advice", "extreme", place, firsts[0][0][0].constant.name, what, numbers)
+def _cannot_be_negative(checked: CheckedModel, stock: Element) -> bool:
+    """Whether a stock cannot be negative.
+
+    A range with a minimum decides. Otherwise a stock is taken to be something physical that is kept and moved if its units
+    are neither money nor a temperature, it is never negative in the unchanged run, and its net flow is a sum of flows that
+    are never negative either, at least one of which leaves it. The net flow of an average or expectation is not such a sum.
+    """
+    if stock.range is not None and stock.range.minimum is not None:
+        return stock.range.minimum >= 0
+    flows = _flows_of(stock)
+    if _has_signed_units(stock) or flows is None or all(sign > 0 for _, sign in flows):
+        return False
+    elements = checked.model.elements
+    names = [name for name, _ in flows]
+    if any(name not in elements or elements[name].hidden for name in names):
+        return False
+    return not any((checked.values(checked.base_run, name) < 0).any() for name in (stock.key, *names))
 
 
-def _alone(subject: Subject, case: Sequence[Setting]) -> dict[str, float]:
-    """What sets one case by itself."""
-    return {quoted(subject.model, cell): value for each in case for cell, value in each.values.items()}
+def _has_signed_units(stock: Element) -> bool:
+    """Whether the units of a stock are those of something that can be negative."""
+    return bool(_SIGNED_UNITS.search(stock.units))
 
 
-def _negative(subject: Subject, cases: Cases, trouble: _Trouble) -> Finding:
-    """A stock that turns negative, with the flow that drains it."""
-    case = cases.tried[_first(cases, trouble)]
-    run = simulated(subject.model, {**subject.every_step, **_alone(subject, case)})
-    cure = _drain(subject, run, trouble.element) or "let what drains it end with it"
-    return _finding(subject, cases, trouble, (len(trouble.when), "turns negative", cure))
+def _flows_of(stock: Element) -> tuple[tuple[str, int], ...] | None:
+    """Return the keys of a stock's flows with 1 for inflows and -1 for outflows; None if its net flow is not such a sum."""
+    found = [term for equation in stock.equations for term in signed_terms(equation.expression.args[0])]
+    if any(not isinstance(term, Symbol | Indexed) for term, _ in found):
+        return None
+    return tuple((split_reference(term)[0], sign) for term, sign in found)
 
 
-def _drain(subject: Subject, run: xr.Dataset, stock: Element) -> str:
-    """What to do about the largest outflow of a stock at the step that takes it below zero, or nothing."""
-    if is_signed(stock):  # what may be negative need not be held back by what there is of it
+def _drain(checked: CheckedModel, run: xr.Dataset, stock: Element) -> str:
+    """Return what to do about the largest outflow at the step that takes a stock below zero, or an empty string."""
+    if _has_signed_units(stock):  # what can be negative need not be limited by what there is of it
         return "correct what drives it, or its range"
-    values = subject.values(run, stock.key)
+    values = checked.values(run, stock.key)
     values = values.reshape(len(values), -1)
     below = values < 0
     if not below.any() or below[0].any():
@@ -203,33 +322,70 @@ def _drain(subject: Subject, run: xr.Dataset, stock: Element) -> str:
     at = int(below.any(axis=1).argmax())
     label = int(below[at].argmax())
     outflows = {}
-    for name in (name for name, sign in flows_of(stock) or () if sign < 0 and name in subject.model.elements):
-        flow = subject.values(run, name).reshape(len(subject.values(run, name)), -1)
+    for name in (name for name, sign in _flows_of(stock) or () if sign < 0 and name in checked.model.elements):
+        flow = checked.values(run, name)
+        flow = flow.reshape(len(flow), -1)
         if flow.shape[1] == values.shape[1]:
             outflows[name] = np.broadcast_to(flow, values.shape)[at - 1 : at + 1, label]
     if not outflows:
         return ""
     largest = max(outflows, key=lambda name: float(outflows[name][0]))
-    name = subject.model.elements[largest].name
+    name = checked.model.elements[largest].name
     how = "goes on when it is empty" if outflows[largest][1] > 0 else "takes more than there is within a step"
     return f"'{name}' {how}; bound it, as in MIN({name}, {stock.name}/TIME STEP)"
 
 
-def _first(cases: Cases, trouble: _Trouble) -> int:
-    """The simplest case with a trouble: one that the ranges allow, one constant rather than two."""
-    return min(trouble.when, key=lambda n: (not is_inside(cases.tried[n]), n))
+def _not_finite(checked: CheckedModel, cases: Cases, broken: Sequence[int]) -> Iterator[Finding]:
+    """Report what breaks first in the broken cases, by variable; a pair counts for the constant that breaks alone."""
+    alone = {id(cases.tried[n][0]): n for n in broken if len(cases.tried[n]) == 1}
+    root = {n: next((alone[id(item)] for item in cases.tried[n] if id(item) in alone), n) for n in broken}
+    roots = sorted(dict.fromkeys(root.values()), key=lambda n: (not is_inside(cases.tried[n]), n))
+    troubles: dict[str, _Trouble] = {}
+    names: dict[int, str] = {}
+    for n in roots[:_RERUNS]:
+        found = first_not_finite(run_quietly(checked.model, _constants(checked, cases.tried[n])))
+        if found is not None and found[0] in checked.model:
+            names[n], time = found
+            troubles.setdefault(names[n], _Trouble(checked.model[names[n]])).when[n] = time
+    beyond = []
+    for name, trouble in troubles.items():
+        if is_inside(_simplest(cases, trouble)[1]):
+            count = sum(names.get(n) == name for n in root.values())
+            cure = "guard what divides by it or grows without bound, or narrow the range"
+            yield _finding(cases, trouble, "extreme", (count, "is not finite", cure))
+        else:
+            beyond.append(trouble)
+    if beyond:
+        yield _beyond(cases, beyond)
 
 
-def _finding(subject: Subject, cases: Cases, trouble: _Trouble, told_of: tuple[int, str, str]) -> Finding:
-    """What happens to one variable in how many cases, with the first and what to do."""
-    count, what, cure = told_of
-    n = _first(cases, trouble)
-    case, element = cases.tried[n], trouble.element
-    inside = is_inside(case)
+def _beyond(cases: Cases, troubles: Sequence[_Trouble]) -> Finding:
+    """Return one finding for everything that breaks only outside of ranges: most often a time that is zero."""
+    firsts = [(_simplest(cases, trouble)[1], trouble.element) for trouble in troubles]
+    parts = [f"{describe_case(case)} (then '{element.name}' is not finite)" for case, element in firsts[:_LISTED]]
+    others = f" and {len(firsts) - _LISTED} more" if len(firsts) > _LISTED else ""
+    what = f"beyond the ranges of constants the run breaks: {', '.join(parts)}{others}; the ranges exclude these values"
+    constant = firsts[0][0][0].constant
+    numbers = {"cases": float(len(firsts)), "tried": float(len(cases.tried))}
+    return Finding("advice", "extreme", constant.place, constant.name, what, numbers)
+
+
+def _simplest(cases: Cases, trouble: _Trouble) -> tuple[int, Case]:
+    """Return the simplest case with a trouble: one that the ranges allow, and one constant rather than two."""
+    n = min(trouble.when, key=lambda n: (not is_inside(cases.tried[n]), n))
+    return n, cases.tried[n]
+
+
+def _finding(cases: Cases, trouble: _Trouble, rule: str, what: tuple[int, str, str]) -> Finding:
+    """Report what happens to one variable: the number of cases, the first of them, and what to do."""
+    count, event, cure = what
+    n, case = _simplest(cases, trouble)
+    element, inside = trouble.element, is_inside(case)
     level: Level = "warning" if inside else "advice"
     beyond = "" if inside else ", beyond its range," if len(case) == 1 else ", beyond their ranges,"
     many = f"{count} of {len(cases.tried)} extreme cases"
-    text = f"'{element.name}' {what} in {many}, first with {told(case)}{beyond} at {trouble.when[n]:g}; {cure}"
+    text = (
+        f"'{element.name}' {event} in {many}, first with {describe_case(case)}{beyond} at {trouble.when[n]:g}; {cure}"
+    )
     numbers = {"cases": float(count), "tried": float(len(cases.tried)), "time": trouble.when[n]}
-    rule = "negative" if "negative" in what else "extreme"
     return Finding(level, rule, element.place, element.name, text, numbers)

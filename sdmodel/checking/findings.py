@@ -1,24 +1,37 @@
-"""What a check finds: one record for each doubt, and the order in which they are told."""
+"""Findings: the records that a check returns, their order, and the faults of a model that cannot be read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from ..errors import Place
+from ..errors import Fault, ModelError, Place
 
 Level = Literal["error", "warning", "advice"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "advice")
-"""From what keeps a model from being believed to what makes it easier to trust."""
+"""The levels of findings, the most serious first."""
+
+_FAULT_RULES = {
+    "simultaneous": ("simultaneous equations",),
+    "doubly-defined": ("is defined a second time",),
+    "undefined": (
+        "is not defined",
+        "is neither a function nor a lookup",
+        "is neither a subscript range nor a label",
+        "has no equation",
+    ),
+    "unsupported": ("is not supported",),
+}
+"""The rule that a fault breaks, by parts of its message; any other fault breaks `syntax`."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault or doubt: its rule, its place, the variable it is about (or none), what is wrong and what to do.
+    """One fault or doubtful point: its rule, its place, the variable (or an empty string), what is wrong and what to do.
 
-    `numbers` are what was measured, in the units that the message names.
+    `numbers` are the measured values, in the units that the message names.
     """
 
     level: Level
@@ -30,18 +43,24 @@ class Finding:
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings by level, then by place; each told once."""
-    found = {(each.level, each.rule, str(each.place), each.message): each for each in findings}
+    """Return findings by level, then by place, without duplicates."""
+    found = {(finding.level, finding.rule, str(finding.place), finding.message): finding for finding in findings}
     return tuple(sorted(found.values(), key=_order))
-
-
-def at_least(findings: Iterable[Finding], level: Level) -> tuple[Finding, ...]:
-    """The findings that weigh as much as a level, or more."""
-    wanted = LEVELS[: LEVELS.index(level) + 1]
-    return tuple(each for each in findings if each.level in wanted)
 
 
 def _order(finding: Finding) -> tuple[int, str, int, int, str, str]:
     place = finding.place
     where = (place.path, place.line, place.column) if isinstance(place, Place) else (place, 0, 0)
     return LEVELS.index(finding.level), *where, finding.rule, finding.message
+
+
+def fault_findings(error: ModelError) -> Iterator[Finding]:
+    """Yield a finding, always an error, for every fault of a model that cannot be read."""
+    for fault in error.faults:
+        name = fault.what[1:].partition("'")[0] if fault.what.startswith("'") else ""
+        yield Finding("error", _rule(fault), fault.where, name, fault.what)
+
+
+def _rule(fault: Fault) -> str:
+    rules = (rule for rule, parts in _FAULT_RULES.items() if any(part in fault.what for part in parts))
+    return next(rules, "syntax")

@@ -1,33 +1,40 @@
-"""The table of rules: what each is called, how much it weighs, what it says, and what finds it."""
+"""The table of rules, and the check of a model by all or some of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from .balance import find_lost_flows
-from .behaviour import find_broken, find_outside, find_remarks
-from .documentation import find_uncommented, find_unsourced
+from ..errors import CheckError, ModelError, Place, SimulationError
+from ..model import RUN_SETTINGS, Model, nearest
+from ..vensim import read_model
+from .behaviour import find_lost_flows, find_not_finite, find_outside_range, find_remarks, find_table_ends
+from .checked_model import CheckedModel, ScenarioLike, with_scenario
+from .documentation import find_hidden, find_uncommented, find_unitless, find_unsourced, find_unused
+from .equations import (
+    find_ambiguous,
+    find_buried,
+    find_many_causes,
+    find_points_outside_graph,
+    find_turning_tables,
+    find_unit_mismatches,
+)
 from .extremes import find_extremes
-from .findings import Finding, Level
-from .lags import find_short
-from .measures import find_misfits, find_unitless
-from .notation import find_ambiguous, find_buried
-from .steps import find_method_error, find_step_error
-from .subject import Subject
-from .tables import find_passed, find_spilling, find_turning
-from .usage import find_crowds, find_hidden, find_unused
+from .findings import LEVELS, Finding, Level, fault_findings, ordered
+from .integration import find_method_error, find_short_delays, find_step_error
 
-Find = Callable[[Subject], Iterable[Finding]]
+Find = Callable[[CheckedModel], Iterable[Finding]]
+_RUN = "run"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: `level` is the most that it weighs, `dynamic` whether it needs the model to run.
+    """One rule: `level` is the highest level of its findings, `dynamic` whether it needs a run of the model.
 
-    Rules may share a function, which then finds what goes against any of them; there is none for what keeps a model from
-    being read, which is told whatever is asked.
+    Rules may share a function, which then finds what breaks any of them. Rules about what keeps a model from being read
+    have no function: their findings are always reported.
     """
 
     name: str
@@ -39,37 +46,129 @@ class Rule:
 
 _ROWS = (
     # What keeps a model from being read
-    Rule("syntax", "error", "The text can be read as a model, and every part of it means something."),
+    Rule("syntax", "error", "The text can be read as a model, and every part of it has a meaning."),
     Rule("undefined", "error", "Every name, function, subscript and label in an equation is defined."),
     Rule("doubly-defined", "error", "Nothing is defined twice."),
-    Rule("simultaneous", "error", "No variable depends on itself within a moment."),
-    Rule("unsupported", "error", "Every function and kind of variable is one that runs here."),
-    Rule("run", "error", "The times of the model make a run.", find_remarks, dynamic=True),
-    # What its text tells
-    Rule("units", "error", "Units fit together in every equation.", find_misfits),
-    Rule("unused", "warning", "What nothing uses is :SUPPLEMENTARY or in the save list beside the model.", find_unused),
-    Rule("time-constant", "warning", "A delay takes at least two time steps for each of its stages.", find_short),
+    Rule("simultaneous", "error", "No variable depends on itself at the same moment."),
+    Rule("unsupported", "error", "Every function and kind of variable is supported."),
+    Rule("run", "error", "The time settings of the model are valid.", find_remarks, dynamic=True),
+    # The text of the model
+    Rule("units", "error", "Units fit together in every equation.", find_unit_mismatches),
+    Rule("unused", "warning", "Unused variables are :SUPPLEMENTARY or in the model's save list.", find_unused),
+    Rule("time-constant", "warning", "A delay takes at least two time steps per stage.", find_short_delays),
     Rule("comment", "advice", "Every variable has a comment.", find_uncommented),
     Rule("source", "advice", "The comment of a number says where it comes from.", find_unsourced),
     Rule("no-units", "advice", "Every variable has units.", find_unitless),
     Rule("buried-number", "advice", "Numbers other than 0, 1 and 2 are constants of their own.", find_buried),
     Rule("operators", "advice", "Parentheses stand where programs disagree on the order of operators.", find_ambiguous),
-    Rule("causes", "advice", "A variable has at most seven causes.", find_crowds),
+    Rule("causes", "advice", "A variable has at most seven causes.", find_many_causes),
     Rule("no-view", "advice", "Every variable is in a view of the sketch.", find_hidden),
-    Rule("table-turns", "advice", "A table only rises or only falls.", find_turning),
-    Rule("table-graph", "advice", "The points of a table lie within its graph.", find_spilling),
-    # What a run tells
-    Rule("not-finite", "error", "Every value of the run as it stands is a finite number.", find_broken, dynamic=True),
-    Rule("range", "warning", "Every value stays within the range in its units field.", find_outside, dynamic=True),
-    Rule("balance", "warning", "A stock changes by what flows in and out.", find_lost_flows, dynamic=True),
-    Rule("table-end", "advice", "No table is looked up beyond its ends.", find_passed, dynamic=True),
+    Rule("table-turns", "advice", "A table only rises or only falls.", find_turning_tables),
+    Rule("table-graph", "advice", "The points of a table lie within its graph.", find_points_outside_graph),
+    # Runs of the model
+    Rule("not-finite", "error", "Every value of the unchanged model's run is finite.", find_not_finite, dynamic=True),
+    Rule(
+        "range", "warning", "Every value stays within the range in its units field.", find_outside_range, dynamic=True
+    ),
+    Rule("balance", "warning", "A stock changes by the sum of its flows.", find_lost_flows, dynamic=True),
+    Rule("table-end", "advice", "No table is read beyond its ends.", find_table_ends, dynamic=True),
     Rule("time-step", "warning", "Half the TIME STEP moves no stock by more than 1 %.", find_step_error, dynamic=True),
     Rule("method", "warning", "Euler and Runge-Kutta agree to 1 % on every stock.", find_method_error, dynamic=True),
     Rule("extreme", "warning", "Every value stays finite at extreme constants.", find_extremes, dynamic=True),
-    Rule(
-        "negative", "warning", "No stock that cannot be negative is, at extreme constants.", find_extremes, dynamic=True
-    ),
+    Rule("negative", "warning", "No physical stock turns negative at extreme constants.", find_extremes, dynamic=True),
 )
 
 RULES: Mapping[str, Rule] = MappingProxyType({rule.name: rule for rule in _ROWS})
-"""Every rule by name, in the order in which they are tried."""
+"""Every rule by name, in the order in which they are checked."""
+
+
+def check_model(
+    model: Model | str | os.PathLike[str],
+    *,
+    scenario: ScenarioLike = (),
+    only: Collection[str] = (),
+    skip: Collection[str] = (),
+    level: Level = "advice",
+    static: bool = False,
+) -> tuple[Finding, ...]:
+    r"""Check a model and return every fault and doubtful point, by level and then by place.
+
+    Faults that keep a model from being read, or from running although a rule needs a run, are always returned.
+
+    Parameters
+    ----------
+    model : Model, str or Path
+        A model, or the path of a model file.
+    scenario : Scenario, str, Path or a sequence of these, optional
+        One or several scenarios, or their files; the model is checked with their changes.
+    only : collection of str, optional
+        The names of the rules to check (default: all); `sdmodel check --rules` lists them.
+    skip : collection of str, optional
+        The names of rules not to check.
+    level : {"advice", "warning", "error"}
+        The lowest level of findings to return.
+    static : bool
+        Leave out the rules that need to run the model.
+
+    Returns
+    -------
+    tuple[Finding, ...]
+        The findings, each with `level`, `rule`, `place`, `variable`, `message` and the measured `numbers`.
+
+    Raises
+    ------
+    CheckError
+        If there is no rule of a given name.
+    ScenarioError
+        If the scenario cannot be read, or changes what the model does not allow.
+
+    Examples
+    --------
+    >>> from sdmodel import check_model
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("Stock = INTEG(-outflow, 100)\noutflow = Stock/life\nlife = 5\nspare = 1")
+    >>> for finding in check_model(model, level="warning", static=True):
+    ...     print(finding.level, finding.rule, finding.message)
+    warning unused 'spare' is used by nothing; use it, delete it, or mark it :SUPPLEMENTARY
+    """
+    rules = _chosen_rules(only, skip)
+    try:
+        checked = CheckedModel(with_scenario(model if isinstance(model, Model) else read_model(model), scenario))
+    except ModelError as error:
+        return ordered(fault_findings(error))
+    wanted = {rule.name for rule in rules} | {_RUN}
+    levels = LEVELS[: LEVELS.index(level) + 1]
+    found = ordered(finding for finding in _findings(checked, rules, static=static) if finding.rule in wanted)
+    return tuple(finding for finding in found if finding.level in levels)
+
+
+def _chosen_rules(only: Collection[str], skip: Collection[str]) -> list[Rule]:
+    for name in (*only, *skip):
+        if name not in RULES:
+            close = nearest(name, RULES)
+            cure = f"did you mean '{close}'?" if close else f"the rules are {', '.join(RULES)}"
+            message = f"'{name}' is not a rule; {cure}"
+            raise CheckError(message)
+    return [rule for rule in RULES.values() if (not only or rule.name in only) and rule.name not in skip]
+
+
+def _findings(checked: CheckedModel, rules: Sequence[Rule], *, static: bool) -> Iterator[Finding]:
+    """Yield what the rules find; a function that several rules share is called once."""
+    finds = {rule.find: rule.dynamic for rule in rules if rule.find is not None}
+    for find in (find for find, dynamic in finds.items() if not dynamic):
+        yield from find(checked)
+    dynamic = [find for find, dynamic in finds.items() if dynamic and not static]
+    try:
+        if dynamic:
+            checked.base_run  # noqa: B018 - run here, so that what keeps the model from running is reported once
+    except SimulationError as error:
+        yield Finding("error", _RUN, _setting_place(checked, str(error)), "", str(error))
+        return
+    for find in dynamic:
+        yield from find(checked)
+
+
+def _setting_place(checked: CheckedModel, message: str) -> Place | str:
+    """Return the place of the setting with which a message begins, else the file."""
+    settings = (name for name in RUN_SETTINGS if message.startswith(name) and name in checked.model)
+    return next((checked.model[name].place for name in settings), checked.model.path)

@@ -11,7 +11,7 @@ import click
 from ..analysis import Factor
 from ..errors import Fault, ScenarioError
 from ..model import Model, key
-from ..scenario import Distribution, Sampling, Variation, constant_cells, parted
+from ..scenario import Distribution, Sampling, Variation, constant_cells, split_name
 from ..vensim import read_sampling, sampling_of_ranges
 from .options import Decorator, option_group
 from .output import note
@@ -94,7 +94,7 @@ def _named(model: Model, texts: Sequence[str]) -> Sampling:
 def _variation(model: Model, text: str) -> Variation:
     """Read `name`, `name=low:high` or `name[label]=low:high`."""
     match = _BOUNDS.fullmatch(text) if key(text) not in model.elements else None
-    name, subscripts = parted(match["name"] if match else text)
+    name, subscripts = split_name(match["name"] if match else text)
     element = model.elements[constant_cells(model, name, subscripts, where=_OPTION)[0].key]
     declared = element.range
     try:

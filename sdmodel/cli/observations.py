@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import xarray as xr
 
-from ..analysis import recorded_model
+from ..analysis import model_of_run
 from ..errors import Fault, ObservationError
-from ..inference import Series, joined_observations, joined_series, read_observations, read_series, series_beside
+from ..inference import Series, find_series_file, join_observations, join_series, read_observations, read_series
 from ..model import Model, key, nearest
 from .locations import model_path
 from .options import Decorator, option_group
@@ -31,15 +31,15 @@ class DataOptions:
     def series(self, model: Model, path: Path) -> tuple[Series, ...]:
         """The series for a model, whose file is `path`; notes say which observations are not used."""
         data = [Path(name) for name in self.observations] or [path.parent / _OBSERVATIONS]
-        mapping = [Path(name) for name in self.mapping] or list(filter(None, [series_beside(path)]))
+        mapping = [Path(name) for name in self.mapping] or list(filter(None, [find_series_file(path)]))
         if not mapping:
             what = f"has no file {path.stem}.series.csv beside it; write one, or name another with --series"
             raise ObservationError([Fault(str(path), what)])
         if not self.observations and not data[0].is_file():
             what = f"has no observations beside it in {_OBSERVATIONS}; name them with -d FILE"
             raise ObservationError([Fault(str(path), what)])
-        known = joined_observations([read_observations(file) for file in data])
-        found = choose_series(joined_series([read_series(file, known, model) for file in mapping]), self.names)
+        known = join_observations([read_observations(file) for file in data])
+        found = choose_series(join_series([read_series(file, known, model) for file in mapping]), self.names)
         for series in found:
             for left_out in series.left_out:
                 note(f"'{series.name}': observations used: {series.times.size}; not used: {left_out}")
@@ -72,10 +72,10 @@ def data_options() -> Decorator:
 def series_of_run(stored: xr.Dataset, path: Path) -> tuple[Series, ...]:
     """The series beside the model of a run, whose file is `path`; none if there are no such files."""
     file = stored_model_file(stored)
-    mapping, data = series_beside(file), file.parent / _OBSERVATIONS
+    mapping, data = find_series_file(file), file.parent / _OBSERVATIONS
     if mapping is None or not data.is_file():
         return ()
-    return read_series(mapping, read_observations(data), recorded_model(stored, str(path)))
+    return read_series(mapping, read_observations(data), model_of_run(stored, str(path)))
 
 
 def stored_model_file(stored: xr.Dataset) -> Path:

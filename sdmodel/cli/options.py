@@ -70,7 +70,9 @@ def on_option(what: str) -> Decorator:
 
 def name_option(default: str) -> Decorator:
     """The option that names what is stored."""
-    return click.option("--name", metavar="NAME", help=f"The name to store it under (default: after {default}, numbered).")
+    return click.option(
+        "--name", metavar="NAME", help=f"The name to store it under (default: after {default}, numbered)."
+    )
 
 
 def option_group(parameter: str, build: Callable[..., Any], *options: Decorator) -> Decorator:

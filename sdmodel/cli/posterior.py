@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import CalibrationError
-from ..inference import CHAIN, Calibration, Chain, least_walkers, marks, read_chain, with_posterior, write_chain
+from ..inference import (
+    CHAIN,
+    Calibration,
+    Chain,
+    default_walkers,
+    fingerprints,
+    read_chain,
+    sample_posterior,
+    write_chain,
+)
 from .output import progress_bar
 
 _STORE_SECONDS = 5.0
@@ -40,7 +49,7 @@ class _ChainWriter:
     """Stores a chain from time to time, so that an interruption loses little."""
 
     path: Path
-    marks: dict[str, str]
+    fingerprints: dict[str, str]
     force: bool
     stored_steps: int
     last: Chain | None = None
@@ -57,15 +66,15 @@ class _ChainWriter:
         if self.last is None or self.last.steps == self.stored_steps:
             return
         start = time.monotonic()
-        write_chain(self.path, self.last, self.marks, force=self.force)
+        write_chain(self.path, self.last, self.fingerprints, force=self.force)
         self.force, self.stored_steps = True, self.last.steps
         self.due = time.monotonic() + max(_STORE_SECONDS, 10 * (time.monotonic() - start))
 
 
 def run_posterior(found: Calibration, options: PosteriorOptions) -> Calibration:
     """The calibration with its posterior; if sampling is interrupted, the chain so far is stored."""
-    walkers = least_walkers(len(found.parameters)) if options.walkers is None else options.walkers
-    identity = marks(found, walkers)
+    walkers = default_walkers(len(found.parameters)) if options.walkers is None else options.walkers
+    identity = fingerprints(found, walkers)
     chain = read_chain(options.chain, identity) if options.resume else None
     steps = chain.steps if chain else 0
     writer = _ChainWriter(options.chain, identity, options.force or options.resume, steps)
@@ -79,8 +88,8 @@ def run_posterior(found: Calibration, options: PosteriorOptions) -> Calibration:
             if bar:
                 bar(done, options.steps * walkers)
 
-        return with_posterior(
-            found, steps=options.steps, walkers=walkers, chain=chain, saved=writer.update, told=update
+        return sample_posterior(
+            found, steps=options.steps, walkers=walkers, chain=chain, checkpoint=writer.update, progress=update
         )
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..errors import Fault, ScenarioError
-from ..model import Integrator, Model, key, labels_of, nearest, references, referred
-from ..scenario import Scenario, merge
+from ..model import Integrator, Model, key, labels_of, nearest, references_in, split_reference
+from ..scenario import Scenario, merge_scenarios
 from ..vensim import read_change, read_formula, read_savelist
 from .locations import load_model, save_list_of
 from .output import busy, note
@@ -47,7 +47,7 @@ class RunRequest:
     @property
     def scenario(self) -> Scenario:
         """All changes of files and of the command line, the latter last."""
-        return merge((*self.scenarios, Scenario("", tuple(read_change(change) for change in self.changes))))
+        return merge_scenarios((*self.scenarios, Scenario("", tuple(read_change(change) for change in self.changes))))
 
     @property
     def default_name(self) -> str:
@@ -72,7 +72,7 @@ def make_run(
 def record_of(request: RunRequest, model: Model) -> dict[str, str]:
     """The attributes of a run that only commands know."""
     record = {
-        "scenario": merge(request.scenarios).text,
+        "scenario": merge_scenarios(request.scenarios).text,
         "scenario_name": "+".join(scenario.name for scenario in request.scenarios),
         "changes": "\n".join(request.changes),
         "engine": request.engine,
@@ -141,7 +141,7 @@ def names_in(model: Model, statements: Sequence[str]) -> list[str]:
     found: list[str] = []
     faults: list[Fault] = []
     for text in statements:
-        for name, labels in map(referred, references(read_formula(text, "--where"))):
+        for name, labels in map(split_reference, references_in(read_formula(text, "--where"))):
             if name in model.elements:
                 found.append(model.identifiers[name])
                 faults += _label_faults(model, name, labels, "--where")

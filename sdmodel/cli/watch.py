@@ -14,7 +14,7 @@ import xarray as xr
 
 from ..dataset import long_name, member_dims, subscript_dims
 from ..errors import SdmodelError
-from ..numerals import number
+from ..numerals import format_number
 from ..store import save_new_run, save_run
 from .output import Table, note, print_part
 from .requests import NOT_FINITE, RunRequest, make_run
@@ -159,7 +159,7 @@ def _constant_row(before: xr.Dataset, run: xr.Dataset, name: str) -> list[str] |
 
 
 def _row(name: str, units: str, time: str, before: float, now: float) -> list[str]:
-    return [name, units, time, number(before, units), number(now, units), _percent(before, now)]
+    return [name, units, time, format_number(before, units), format_number(now, units), _percent(before, now)]
 
 
 def _largest_shift(before: Line, now: Line) -> tuple[float, float, float, float]:

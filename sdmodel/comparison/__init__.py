@@ -1,11 +1,11 @@
-"""Runs against each other and against data: statistics of numbers, and of the members of an ensemble together."""
+"""Runs compared with each other and with data, and statistics over the members of ensembles."""
 
 from .agreement import (
     AGREEMENT,
     TheilShares,
     band,
+    band_coverage,
     band_width,
-    covered_share,
     crps,
     crps_skill,
     mean_absolute_error,
@@ -15,84 +15,45 @@ from .agreement import (
     squared_correlation,
     theil_shares,
 )
-from .alignment import common_times, interpolated
+from .contributions import (
+    MEASURES,
+    Measure,
+    differences_from_base,
+    interaction_weights,
+    largest_contributors,
+    measure_weights,
+    outcome_ranges,
+    share_with_largest_range,
+)
 from .differences import (
     ConstantDifference,
-    Extent,
-    Gap,
-    Standing,
-    differences_from,
+    LargestDifference,
+    Snapshot,
+    ValueRange,
+    common_times,
     differing_constants,
-    gaps_of,
-    standings_of,
+    interpolate,
+    largest_differences,
+    metadata_differences,
+    run_differences,
+    take_snapshots,
 )
 from .groups import (
     GroupRow,
+    group_by_lever,
     group_rows,
-    grouped_by,
-    single_runs,
+    separate_runs,
 )
-from .members import LEFT_OUT, quantiles, share_where
-from .outcomes import STATISTICS, Outcome, outcome_of
-from .pairs import PairedDifferences, are_paired, paired_differences
-from .positions import Position, position_of, relative_changes
-from .records import mismatches
-from .shares import (
-    MEASURES,
-    Measure,
-    first_in_rank,
-    interaction_weights,
-    measure_weights,
-)
-from .sweeps import from_base, lever_ranges, shares_first
+from .members import LEFT_OUT, PairedDifferences, are_paired, paired_differences, quantiles, share_where
+from .outcomes import STATISTICS, Outcome, Position, outcome_of, position_of, relative_changes
 
 __all__ = [
-    "AGREEMENT",
-    "LEFT_OUT",
-    "MEASURES",
-    "STATISTICS",
-    "ConstantDifference",
-    "Extent",
-    "Gap",
-    "GroupRow",
-    "Measure",
-    "Outcome",
-    "PairedDifferences",
-    "Position",
-    "Standing",
-    "TheilShares",
-    "are_paired",
-    "band",
-    "band_width",
-    "common_times",
-    "covered_share",
-    "crps",
-    "crps_skill",
-    "differences_from",
-    "differing_constants",
-    "first_in_rank",
-    "from_base",
-    "gaps_of",
-    "group_rows",
-    "grouped_by",
-    "interaction_weights",
-    "interpolated",
-    "lever_ranges",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_error",
-    "measure_weights",
-    "mismatches",
-    "outcome_of",
-    "paired_differences",
-    "position_of",
-    "quantiles",
-    "relative_changes",
-    "root_mean_square_error",
-    "share_where",
-    "shares_first",
-    "single_runs",
-    "squared_correlation",
-    "standings_of",
-    "theil_shares",
-]
+    "AGREEMENT", "LEFT_OUT", "MEASURES", "STATISTICS", "ConstantDifference", "GroupRow", "LargestDifference",
+    "Measure", "Outcome", "PairedDifferences", "Position", "Snapshot", "TheilShares", "ValueRange", "are_paired",
+    "band", "band_coverage", "band_width", "common_times", "crps", "crps_skill", "differences_from_base",
+    "differing_constants", "group_by_lever", "group_rows", "interaction_weights", "interpolate",
+    "largest_contributors", "largest_differences", "mean_absolute_error", "mean_absolute_percentage_error",
+    "mean_error", "measure_weights", "metadata_differences", "outcome_of", "outcome_ranges", "paired_differences",
+    "position_of", "quantiles", "relative_changes", "root_mean_square_error", "run_differences", "separate_runs",
+    "share_where", "share_with_largest_range", "squared_correlation", "take_snapshots", "theil_shares",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""How well numbers of a model agree with observed ones: errors, Theil's shares of them, coverage and CRPS of samples."""
+"""How well a model agrees with observations: error measures, Theil's decomposition, coverage and CRPS of samples."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 
 _EQUAL = 1e-12
-"""Below this share of the largest number a spread is what rounding leaves of none."""
+"""A standard deviation below this share of the largest number is rounding error."""
 
 
 class TheilShares(NamedTuple):
-    """The shares of a mean square error, dimensionless, which add up to 1; all are 0 where there is no error."""
+    """Theil's shares of a mean square error, dimensionless; they add up to 1, or are all 0 if there is no error."""
 
     bias: float
     variation: float
@@ -24,63 +24,63 @@ class TheilShares(NamedTuple):
 
 
 def mean_error(simulated: Numbers, observed: Numbers) -> float:
-    """The mean of simulated less observed numbers, in their units: above zero where the model is too high."""
+    """Return the mean of simulated minus observed numbers, in their units: positive if the model is too high."""
     return float(np.mean(simulated - observed))
 
 
 def mean_absolute_error(simulated: Numbers, observed: Numbers) -> float:
-    """The mean distance of simulated from observed numbers, in their units."""
+    """Return the mean absolute error, in the units of the numbers."""
     return float(np.mean(np.abs(simulated - observed)))
 
 
 def root_mean_square_error(simulated: Numbers, observed: Numbers) -> float:
-    """The root of the mean square distance of simulated from observed numbers, in their units."""
-    gaps = np.abs(simulated - observed)
-    largest = float(np.max(gaps))
-    return largest * float(np.sqrt(np.mean((gaps / largest) ** 2))) if 0 < largest < np.inf else largest
+    """Return the root mean square error, in the units of the numbers."""
+    errors = np.abs(simulated - observed)
+    largest = float(np.max(errors))
+    return largest * float(np.sqrt(np.mean((errors / largest) ** 2))) if 0 < largest < np.inf else largest
 
 
 def mean_absolute_percentage_error(simulated: Numbers, observed: Numbers) -> float:
-    """The mean distance of simulated from observed numbers in per cent of these; infinite where only these are zero."""
-    gaps = np.abs(simulated - observed)
+    """Return the mean absolute error in per cent of the observed numbers; infinite if only the observed number is zero."""
+    errors = np.abs(simulated - observed)
     with np.errstate(divide="ignore", over="ignore"):
-        shares = np.divide(gaps, np.abs(observed), out=np.zeros(gaps.shape), where=gaps > 0)
+        shares = np.divide(errors, np.abs(observed), out=np.zeros(errors.shape), where=errors > 0)
     return 100 * float(np.mean(shares))
 
 
 def squared_correlation(simulated: Numbers, observed: Numbers) -> float:
-    """The square of the correlation of simulated and observed numbers, 0 to 1; 0 where one of them does not vary.
+    """Return the squared correlation of simulated and observed numbers, 0 to 1; 0 if one of them does not vary.
 
-    It tells of shape alone: a model that is everywhere twice too high has 1.
+    It compares shapes only: a model that is always twice as high as the observations has 1.
     """
     _, first, second, apart = _moments(simulated, observed)
     return max(-1.0, 1 - apart / 2) ** 2 if first > 0 and second > 0 else 0.0
 
 
 def theil_shares(simulated: Numbers, observed: Numbers) -> TheilShares:
-    """How much of the mean square error comes from unequal means, unequal variation and unequal covariation.
+    """Return the shares of the mean square error due to unequal means, unequal variation and imperfect covariation.
 
-    Source: Theil's inequality statistics as in Sterman (1984), Dynamica 10, 51-66; zero by zero is zero.
+    Source: Theil's inequality statistics as in Sterman (1984), Dynamica 10, 51-66.
     """
-    gap, first, second, apart = _moments(simulated, observed)
-    parts = (gap**2, (first - second) ** 2, first * second * apart)
+    bias, first, second, apart = _moments(simulated, observed)
+    parts = (bias**2, (first - second) ** 2, first * second * apart)
     total = sum(parts)
     return TheilShares(*(part / total for part in parts)) if total > 0 else TheilShares(0.0, 0.0, 0.0)
 
 
 def _moments(simulated: Numbers, observed: Numbers) -> tuple[float, float, float, float]:
-    """The gap of means and both standard deviations of the population, in units of the largest number, and 2 - 2 r.
+    """The difference of means and both standard deviations, in units of the largest number, and 2 - 2 r.
 
-    This last, r being the correlation, is a sum of squares here, so that what is alike leaves no rounding in it.
+    Here 2 - 2 r, r being the correlation, is a sum of squares, so that equal series give exactly zero.
     """
     scale = float(max(np.max(np.abs(simulated)), np.max(np.abs(observed)))) or 1.0
     x, y = simulated / scale, observed / scale
-    gap = float(np.mean(x) - np.mean(y))
-    first, second = (0.0 if np.std(each) < _EQUAL else float(np.std(each)) for each in (x, y))
+    bias = float(np.mean(x) - np.mean(y))
+    first, second = (0.0 if np.std(series) < _EQUAL else float(np.std(series)) for series in (x, y))
     if not (first > 0 and second > 0):
-        return gap, first, second, 0.0
+        return bias, first, second, 0.0
     apart = float(np.mean(((x - np.mean(x)) / first - (y - np.mean(y)) / second) ** 2))
-    return gap, first, second, apart
+    return bias, first, second, apart
 
 
 AGREEMENT: Mapping[str, Callable[[Numbers, Numbers], float]] = MappingProxyType(
@@ -95,32 +95,32 @@ AGREEMENT: Mapping[str, Callable[[Numbers, Numbers], float]] = MappingProxyType(
         "uc": lambda simulated, observed: theil_shares(simulated, observed).covariation,
     }
 )
-"""Measures of agreement by the name under which they are reported: functions of simulated and observed numbers, shape (n,)."""
+"""Measures of agreement by their names in reports: functions of simulated and observed numbers, shape (n,)."""
 
 
 def band(sample: Numbers, probability: float) -> tuple[Numbers, Numbers]:
-    """The edges of the middle part of a sample that holds a probability, each of shape (n,), of a sample (n, members)."""
+    """Return the limits of the central interval that holds a probability, shape (n,) each, of a sample (n, members)."""
     edges = [np.quantile(row, (0.5 - probability / 2, 0.5 + probability / 2)) for row in sample]
     low, high = np.array(edges).reshape(-1, 2).T
     return low, high
 
 
-def covered_share(sample: Numbers, observed: Numbers, probability: float) -> float:
-    """The share of observations, shape (n,), inside the band of a probability of a sample, shape (n, members)."""
+def band_coverage(sample: Numbers, observed: Numbers, probability: float) -> float:
+    """Return the share of observations, shape (n,), inside the band of a sample, shape (n, members)."""
     low, high = band(sample, probability)
     return float(np.mean((low <= observed) & (observed <= high)))
 
 
 def band_width(sample: Numbers, probability: float) -> float:
-    """The mean width of the band of a probability of a sample, shape (n, members), in its units."""
+    """Return the mean width of the band of a sample, shape (n, members), in its units."""
     low, high = band(sample, probability)
     return float(np.mean(high - low))
 
 
 def crps(sample: Numbers, observed: Numbers) -> Numbers:
-    """The continuous ranked probability score of a sample, shape (n, members), for each observation, in their units.
+    """Return the continuous ranked probability score of a sample, shape (n, members), per observation, in its units.
 
-    That of the sample's own distribution function, E|X - y| - E|X - X'|/2; of a single member it is the absolute error.
+    It is that of the empirical distribution function, E|X - y| - E|X - X'|/2; for a single member, the absolute error.
     Source: Gneiting and Raftery (2007), J. Amer. Statist. Assoc. 102, 359-378, equation 21, over sorted members.
     """
     members = sample.shape[1]
@@ -133,11 +133,11 @@ def crps(sample: Numbers, observed: Numbers) -> Numbers:
 
 
 def crps_skill(scores: Numbers, observed: Numbers) -> float:
-    """How much better mean scores are than those of the observed numbers taken as a forecast of each: 1 perfect, 0 no better.
+    """Return the skill of mean scores against the observations as a forecast of themselves: 1 is perfect, 0 no better.
 
     That reference knows the range of the observations but not their times; a trend makes it easy to beat.
     """
     count = observed.size
     weights = 2.0 * np.arange(1, count + 1) - count - 1
-    reference = float(np.dot(weights / count, np.sort(observed))) / count  # half their mean distance from each other
+    reference = float(np.dot(weights / count, np.sort(observed))) / count  # half the mean distance between observations
     return 1 - float(np.mean(scores)) / reference if reference > 0 else float("nan")

@@ -1,4 +1,4 @@
-"""Runs by the value of a lever: which of them share one, and what a variable does in each group."""
+"""Runs grouped by the value of a lever, and the range of a variable in each group."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import xarray as xr
 
 from ..dataset import MEMBER, find_variable, long_name, member_dims
 from ..errors import DatasetError
-from .differences import standings_of
+from .differences import take_snapshots
 
 _DIGITS = 12
-"""Significant digits in which two values of a lever are the same."""
+"""Significant digits in which two equal values of a lever agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +31,30 @@ class GroupRow:
     most: tuple[float, ...]
 
 
-def single_runs(runs: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
-    """Every run by itself: of one with dimensions of its own, each point as `name[value,value]`.
+def separate_runs(runs: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Split runs with dimensions of levers into single runs, named `name[value,value]`; single runs stay as they are.
 
     Raises
     ------
     DatasetError
-        If one is an ensemble, whose members stand for no lever.
+        If one is an ensemble: its members have no value of a lever in common.
     """
     found: dict[str, xr.Dataset] = {}
     for name, run in runs.items():
         if MEMBER in run.dims:
-            message = f"run '{name}': is an ensemble, which has no value of a lever; compare it without --by"
+            message = f"run '{name}': is an ensemble, which has no single value of a lever; compare it without --by"
             raise DatasetError(message)
         found |= dict(_points(name, run))
     return found
 
 
-def grouped_by(runs: Mapping[str, xr.Dataset], lever: str) -> dict[float, dict[str, xr.Dataset]]:
-    """Single runs by the value of a constant, the least first.
+def group_by_lever(runs: Mapping[str, xr.Dataset], lever: str) -> dict[float, dict[str, xr.Dataset]]:
+    """Group single runs by the value of a constant, the smallest first.
 
     Raises
     ------
     DatasetError
-        If a run lacks the constant, or it is no single number.
+        If a run lacks the constant, or it is not a single number.
     """
     groups: dict[float, dict[str, xr.Dataset]] = {}
     for name, run in runs.items():
@@ -65,7 +65,7 @@ def grouped_by(runs: Mapping[str, xr.Dataset], lever: str) -> dict[float, dict[s
 def group_rows(
     groups: Mapping[float, Mapping[str, xr.Dataset]], names: Sequence[str], at: Sequence[float]
 ) -> list[GroupRow]:
-    """What variables do in each group at some times, label by label, in their units.
+    """Return the range of variables in each group at some times, label by label, in their units.
 
     Raises
     ------
@@ -74,18 +74,18 @@ def group_rows(
     """
     every = {name: run for group in groups.values() for name, run in group.items()}
     places = {name: place for place, name in enumerate(every)}
-    found = []
-    for each in standings_of(every, names, at):
-        values = np.array(each.values)
+    rows = []
+    for snapshot in take_snapshots(every, names, at):
+        values = np.array(snapshot.values)
         for lever, group in groups.items():
             part = values[[places[name] for name in group]]
-            ends = (tuple(map(float, end(part, axis=0))) for end in (np.mean, np.min, np.max))
-            found.append(GroupRow(each.name, each.units, lever, tuple(group), each.times, *ends))
-    return found
+            statistics = (tuple(map(float, reduce(part, axis=0))) for reduce in (np.mean, np.min, np.max))
+            rows.append(GroupRow(snapshot.name, snapshot.units, lever, tuple(group), snapshot.times, *statistics))
+    return rows
 
 
 def _points(name: str, run: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
-    """The runs in a run, by the labels of its own dimensions; what these label is a constant of each."""
+    """The single runs in a run, by the labels of its member dimensions; levers become constants of each."""
     dims = member_dims(run)
     if not dims:
         yield name, run
@@ -96,19 +96,19 @@ def _points(name: str, run: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
         point = point.reset_coords(levers)
         for dim in levers:
             point[dim].attrs["kind"] = "constant"
-        told = (f"{run[dim].values[at]:.6g}" for dim, at in zip(dims, place, strict=True))
-        yield f"{name}[{','.join(told)}]", point
+        labels = (f"{run[dim].values[at]:.6g}" for dim, at in zip(dims, place, strict=True))
+        yield f"{name}[{','.join(labels)}]", point
 
 
 def _value(name: str, run: xr.Dataset, lever: str) -> float:
-    """The value of a constant in a run, to so many digits that the same number from elsewhere is the same."""
+    """The value of a constant in a run, rounded so that equal numbers from different sources agree."""
     try:
         variable = find_variable(run, lever)
     except DatasetError as fault:
         message = f"run '{name}': {fault}"
         raise DatasetError(message) from fault
     if variable.dims:
-        labels = ", ".join(str(dim) for dim in variable.dims)
-        message = f"--by: '{long_name(variable)}' is no single number but differs along {labels}; name a constant, or name[label]"
+        dims = ", ".join(str(dim) for dim in variable.dims)
+        message = f"--by: '{long_name(variable)}' is not a single number but varies along {dims}; name a constant, or name[label]"
         raise DatasetError(message)
     return float(f"{float(variable):.{_DIGITS}g}")

@@ -1,83 +1,145 @@
-"""What the members of an ensemble say together: quantiles, and the share of them in which a statement holds.
+"""Statistics over the members of an ensemble: quantiles, shares, and differences between the members of two ensembles.
 
-An ensemble that is opened from its folder is read piece by piece, so that a million members need no more memory than some.
-What is not finite takes no part and is counted.
+An ensemble that is opened from its folder is read piece by piece, so that memory does not grow with the number of members.
+Values that are not finite are left out and counted.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from sympy import Expr
 
-from ..dataset import BLOCK, MEMBER, PROBABILITY, TIME, evaluate_formula, find_variable, long_name
+from ..dataset import (
+    BLOCK,
+    DIGEST,
+    MEMBER,
+    PROBABILITY,
+    TIME,
+    evaluate_formula,
+    find_variable,
+    long_name,
+    member_blocks,
+    subscript_dims,
+)
 from ..errors import DatasetError
+from .differences import Numbers, Pair, common_times, pair_of, time_frame, values_at
 
 LEFT_OUT = "members_left_out"
-"""The attribute of a variable's quantiles that tells how many members at most had no number at one time."""
+"""The attribute of quantiles with the largest number of members left out at one time."""
 
-_PIECE = 2**28
-"""Bytes of a variable that are read at a time. Every piece reads all files of the variable, so that few are quicker."""
-_SORTED = 2**24
-"""Bytes of it that are copied and sorted at a time."""
+_READ_BYTES = 2**28
+"""Bytes of a variable to read at a time. Each piece reads all files of the variable, so large pieces are faster."""
+_SORTED_BYTES = 2**24
+"""Bytes of a variable to copy and sort at a time."""
+_DIFFERENCE_BYTES = 2**26
+"""Bytes of differences to hold at a time."""
 _MEMBERS = 4096
+"""Members to evaluate at a time if the run is not stored in blocks."""
 
 
 def quantiles(
     run: xr.Dataset, names: str | Iterable[str], probabilities: Sequence[float], *, over: str = MEMBER
 ) -> xr.Dataset:
-    """Quantiles of variables over members, dims probability, time and labels, in the units of each variable.
+    r"""Compute quantiles of variables over the members of an ensemble.
 
-    Numbers between two members are interpolated linearly (definition 7 of Hyndman and Fan, 1996, which is NumPy's). Members
-    that are not finite at a time are left out there; the attribute `members_left_out` tells how many at most.
+    Between two members the quantile is interpolated linearly (definition 7 of Hyndman and Fan, 1996, NumPy's default).
+
+    Parameters
+    ----------
+    run : xarray.Dataset
+        An ensemble, as `simulate` or `open_run` return it.
+    names : str or iterable of str
+        Variables, `name` or `name[label]`.
+    probabilities : sequence of float
+        Probabilities of the quantiles, from 0 to 1.
+    over : str, default "member"
+        The dimension of the members.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable per name, with dimensions `probability`, `time` and subscripts, in the variable's units. Members that are
+        not finite at a time are left out there; the attribute `members_left_out` is the largest number of them.
 
     Raises
     ------
     DatasetError
         If the run lacks one of the variables, or a probability is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("stock = INTEG(rate, 0)\nrate = 1", final=2)
+    >>> ensemble = sd.simulate(model, {"rate": [1.0, 2.0, 3.0, 4.0, 5.0]})
+    >>> sd.quantiles(ensemble, "stock", [0.25, 0.5])["stock"].isel(time=-1).values.tolist()
+    [4.0, 6.0]
     """
     check_probabilities(probabilities)
     given = [names] if isinstance(names, str) else list(names)
     levels = xr.Variable((PROBABILITY,), np.asarray(probabilities, dtype=float))
     found = {name: _quantiles_of(find_variable(run, name), levels, over) for name in given}
-    return xr.Dataset({name.replace("/", " per "): each for name, each in found.items()}, attrs=run.attrs)
+    return xr.Dataset({name.replace("/", " per "): array for name, array in found.items()}, attrs=run.attrs)
 
 
 def check_probabilities(probabilities: Sequence[float]) -> None:
-    """Make sure that there are probabilities and nothing else."""
-    wrong = [each for each in probabilities if not 0 <= each <= 1]
+    """Check that there are probabilities, from 0 to 1."""
+    wrong = [probability for probability in probabilities if not 0 <= probability <= 1]
     if wrong or not len(probabilities):
-        message = f"quantiles: {wrong[0] if wrong else 'nothing'} is no probability; give numbers from 0 to 1"
+        message = f"quantiles: {wrong[0] if wrong else 'nothing'} is not a probability; give numbers from 0 to 1"
         raise DatasetError(message)
 
 
 def share_where(run: xr.Dataset, expression: Expr, *, over: str = MEMBER) -> xr.DataArray:
-    """The share of members in which a statement holds, dims time and labels, from 0 to 1.
+    r"""Compute the share of an ensemble's members in which a condition holds.
 
-    Its coordinates tell more: `counted`, how many members have a number at that time, of which it is the share; `ever` and
-    `always`, the shares of those in which it holds at some time and at all times, both of the `throughout` members that
-    have a number at all times.
+    Parameters
+    ----------
+    run : xarray.Dataset
+        An ensemble, as `simulate` or `open_run` return it.
+    expression : sympy.Expr
+        The condition, as `read_formula` returns it.
+    over : str, default "member"
+        The dimension of the members.
+
+    Returns
+    -------
+    xarray.DataArray
+        The share at each time, from 0 to 1, with dimensions `time` and subscripts. Coordinates: `counted` is the number of
+        members that have a number at that time, the base of the share; `ever` and `always` are the shares of members in
+        which the condition holds at some time and at all times, of the `throughout` members that have a number at all times.
 
     Raises
     ------
     DatasetError
-        If the run lacks a variable that the statement mentions.
+        If the run lacks a variable of the condition.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("stock = INTEG(rate, 0)\nrate = 1", final=2)
+    >>> ensemble = sd.simulate(model, {"rate": [1.0, 2.0, 3.0, 4.0]})
+    >>> share = sd.share_where(ensemble, sd.read_formula("stock > 3"))
+    >>> share.values.tolist(), float(share.ever)
+    ([0.0, 0.25, 0.75], 0.75)
     """
     if over not in run.dims:
         run = run.expand_dims({over: 1})
     sums: Mapping[str, xr.DataArray] = {}
-    for part in _blocks(run, over):
-        with reading("members"):
+    for _, _, part in member_blocks(run, over, 1 if BLOCK in run.attrs else _MEMBERS):
+        with _reading("members"):
             values = evaluate_formula(part, expression)
         if over not in values.dims:
             values = values.expand_dims({over: part.sizes[over]})
         found = _counts(values, over)
-        sums = {name: sums[name] + each if sums else each for name, each in found.items()}
+        sums = {name: sums[name] + count if sums else count for name, count in found.items()}
     share = sums["true"] / sums["counted"].where(sums["counted"] > 0)
     whole = sums["throughout"].where(sums["throughout"] > 0)
     return share.assign_coords(
@@ -89,25 +151,18 @@ def share_where(run: xr.Dataset, expression: Expr, *, over: str = MEMBER) -> xr.
 
 
 @contextlib.contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Say of members whose files are damaged, which shows only when they are read, that they are."""
+def _reading(what: str) -> Iterator[None]:
+    """Report damaged files of an ensemble, which show only when they are read."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as cause:
-        told = " ".join(str(cause).split())
-        message = f"{what}: cannot be read, the files of the ensemble are damaged ({told}); make it again"
+        reason = " ".join(str(cause).split())
+        message = f"{what}: cannot be read, the files of the ensemble are damaged ({reason}); make it again"
         raise DatasetError(message) from cause
 
 
-def _blocks(run: xr.Dataset, over: str) -> Iterator[xr.Dataset]:
-    """A run in blocks of members, as they are stored together."""
-    size = int(run.attrs.get(BLOCK, _MEMBERS))
-    for first in range(0, run.sizes[over], size):
-        yield run.isel({over: slice(first, first + size)})
-
-
 def _counts(values: xr.DataArray, over: str) -> dict[str, xr.DataArray]:
-    """In how many of some members a statement is true and has a number: at each time, ever and always."""
+    """The number of members in which a condition is true and has a number: at each time, ever and always."""
     known = values.notnull()
     true = known & (values != 0)
     times = [TIME] if TIME in values.dims else []
@@ -122,7 +177,7 @@ def _counts(values: xr.DataArray, over: str) -> dict[str, xr.DataArray]:
 
 
 def _quantiles_of(variable: xr.DataArray, levels: xr.Variable, over: str) -> xr.DataArray:
-    """The quantiles of one variable; one that all members share is its own at every level."""
+    """The quantiles of one variable; one that is the same for all members is its own quantile."""
     attributes = dict(variable.attrs)
     if over not in variable.dims:
         spread = variable.expand_dims({PROBABILITY: levels.values})
@@ -131,15 +186,15 @@ def _quantiles_of(variable: xr.DataArray, levels: xr.Variable, over: str) -> xr.
     members = ordered.sizes[over]
     timed = ordered.dims[0] == TIME
     row = 8 * members * int(np.prod(ordered.shape[1:-1] if timed else ordered.shape[:-1], dtype=int))
-    step = max(1, _PIECE // max(1, row)) if timed else 1
+    step = max(1, _READ_BYTES // max(1, row)) if timed else 1
     starts = range(0, ordered.sizes[TIME], step) if timed else [0]
     pieces, left_out = [], 0
     for start in starts:
         part = ordered.isel({TIME: slice(start, start + step)}) if timed else ordered
-        with reading(f"'{long_name(variable)}'"):
+        with _reading(f"'{long_name(variable)}'"):
             values = part.values
-        for few in np.array_split(values, max(1, values.nbytes // _SORTED)) if timed else [values]:
-            found, lacking = sorted_quantiles(np.array(few, dtype=float), levels.values)
+        for few in np.array_split(values, max(1, values.nbytes // _SORTED_BYTES)) if timed else [values]:
+            found, lacking = _sorted_quantiles(np.array(few, dtype=float), levels.values)
             pieces.append(found)
             left_out = max(left_out, lacking)
     frame = ordered.isel({over: 0}, drop=True)
@@ -148,16 +203,142 @@ def _quantiles_of(variable: xr.DataArray, levels: xr.Variable, over: str) -> xr.
     return xr.DataArray(whole, coords, (PROBABILITY, *frame.dims), attrs=attributes | {LEFT_OUT: left_out})
 
 
-def sorted_quantiles(values: NDArray[np.float64], levels: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
-    """Quantiles along the last axis, which is sorted in place, shape (levels, the other axes), and how many lack at most."""
+def _sorted_quantiles(values: Numbers, levels: Numbers) -> tuple[Numbers, int]:
+    """Quantiles along the last axis, which is sorted in place, shape (levels, other axes), and the most values left out."""
     values[~np.isfinite(values)] = np.nan
-    values.sort(axis=-1)  # what is not a number comes last
+    values.sort(axis=-1)  # NaN comes last
     counts = values.shape[-1] - np.isnan(values).sum(axis=-1)
     places = np.maximum(counts - 1, 0) * levels.reshape(-1, *(1,) * counts.ndim)
     below = np.floor(places).astype(np.intp)
     above = np.minimum(below + 1, np.maximum(counts - 1, 0))
     low, high = (
-        np.moveaxis(np.take_along_axis(values, np.moveaxis(each, 0, -1), axis=-1), -1, 0) for each in (below, above)
+        np.moveaxis(np.take_along_axis(values, np.moveaxis(index, 0, -1), axis=-1), -1, 0) for index in (below, above)
     )
     share = places - below
     return low * (1 - share) + high * share, int((values.shape[-1] - counts).max(initial=0))
+
+
+@dataclass(frozen=True, eq=False)
+class PairedDifferences:
+    """The differences between the members of two ensembles, member by member, in datasets by variable.
+
+    `quantiles` have the dims probability, time and labels, in the units of each variable. `above` and `below` are the shares
+    of members with a positive and a negative difference, dims time and labels, of those that have a finite one.
+    """
+
+    quantiles: xr.Dataset
+    above: xr.Dataset
+    below: xr.Dataset
+    members: int
+
+
+def are_paired(before: xr.Dataset, after: xr.Dataset) -> bool:
+    """Whether two ensembles have the same sampled constants member by member; a single run pairs with every member.
+
+    If neither ensemble records its design, the constants that vary are compared.
+    """
+    if MEMBER not in before.dims or MEMBER not in after.dims:
+        return True
+    digests = [str(run.attrs.get(DIGEST, "")) for run in (before, after)]
+    if any(digests):
+        return digests[0] == digests[1]
+    first, second = (
+        {str(name) for name, array in run.data_vars.items() if _is_sampled(array)} for run in (before, after)
+    )
+    same_size = before.sizes[MEMBER] == after.sizes[MEMBER]
+    return same_size and first == second and all(before[name].equals(after[name]) for name in first)
+
+
+def _is_sampled(variable: xr.DataArray) -> bool:
+    return variable.attrs.get("kind") == "constant" and MEMBER in variable.dims
+
+
+def paired_differences(
+    before: xr.Dataset,
+    after: xr.Dataset,
+    names: str | Iterable[str],
+    probabilities: Sequence[float],
+    *,
+    at: Sequence[float] | None = None,
+) -> PairedDifferences:
+    """Compute the quantiles over members of `after` minus `before`, member by member, and the shares above and below zero.
+
+    Either may be a single run, which is compared with every member. If one ensemble has fewer stored members, only the
+    members of both count. `at` are the times; by default the stored times of `before` within those of `after`. The ensembles
+    are read piece by piece.
+
+    Raises
+    ------
+    DatasetError
+        If a run lacks one of the variables, a probability is not between 0 and 1, or a time is not in both runs.
+    """
+    check_probabilities(probabilities)
+    members = min((run.sizes[MEMBER] for run in (before, after) if MEMBER in run.dims), default=1)
+    first, second = (run.isel({MEMBER: slice(members)}) if MEMBER in run.dims else run for run in (before, after))
+    times = common_times(first, second) if at is None else _checked_times(first, second, at)
+    quantiles, above, below = (time_frame(first, times).assign_attrs(after.attrs) for _ in range(3))
+    for name in [names] if isinstance(names, str) else names:
+        pair = pair_of(find_variable(first, name), find_variable(second, name))
+        if pair is not None and times.size:
+            own = name.replace("/", " per ")
+            quantiles[own], above[own], below[own] = _pair_statistics(pair, times, members, probabilities)
+    return PairedDifferences(quantiles, above, below, members)
+
+
+def _checked_times(before: xr.Dataset, after: xr.Dataset, at: Sequence[float]) -> Numbers:
+    """The requested times in order, all of them within both runs."""
+    times = np.sort(np.asarray(at, dtype=float))
+    first = max(float(run[TIME].values[0]) for run in (before, after))
+    last = min(float(run[TIME].values[-1]) for run in (before, after))
+    outside = times[(times < first) | (times > last)]
+    if outside.size:
+        message = f"differences: {outside[0]:.10g} is outside the times of both runs, {first:.10g} to {last:.10g}"
+        raise DatasetError(message)
+    return times
+
+
+def _pair_statistics(
+    pair: Pair, times: Numbers, members: int, probabilities: Sequence[float]
+) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """The quantiles of the difference of one variable, and the shares of members with a positive and a negative one."""
+    dims = subscript_dims(pair.before)
+    levels, left_out = np.asarray(probabilities, dtype=float), 0
+    pieces: list[Numbers] = []
+    above: list[Numbers] = []
+    below: list[Numbers] = []
+    for values in _difference_pieces(pair, times, dims, members):
+        known = np.isfinite(values).sum(axis=-1)
+        for found, side in ((above, values > 0), (below, values < 0)):
+            found.append(np.where(known, side.sum(axis=-1) / np.maximum(known, 1), np.nan))
+        piece, lacking = _sorted_quantiles(values, levels)
+        pieces.append(piece)
+        left_out = max(left_out, lacking)
+    coords = {dim: pair.before[dim] for dim in dims} | {TIME: times}
+    attributes = pair.before.attrs | {"long_name": long_name(pair.before), LEFT_OUT: left_out}
+    quantiles = xr.DataArray(
+        np.concatenate(pieces, axis=1), {PROBABILITY: levels, **coords}, (PROBABILITY, TIME, *dims), attrs=attributes
+    )
+    shares = attributes | {"units": "Dmnl"}
+    more, less = (xr.DataArray(np.concatenate(side), coords, (TIME, *dims), attrs=shares) for side in (above, below))
+    return quantiles, more, less
+
+
+def _difference_pieces(pair: Pair, times: Numbers, dims: Sequence[str], members: int) -> Iterator[Numbers]:
+    """The differences, some times after the other, shape (times, labels, members), finite or NaN."""
+    row = 8 * members * int(np.prod([pair.before.sizes[dim] for dim in dims], dtype=int))
+    step = max(1, _DIFFERENCE_BYTES // max(1, row))
+    for start in range(0, len(times), step):
+        part = times[start : start + step]
+        with _reading(f"'{pair.name}'"):
+            first, second = (_over_members(variable, part, dims) for variable in (pair.before, pair.after))
+        difference = np.empty((len(part), *first.shape[1:-1], members))
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.subtract(second, first, out=difference)
+        difference[~np.isfinite(difference)] = np.nan
+        yield difference
+
+
+def _over_members(variable: xr.DataArray, times: Numbers, dims: Sequence[str]) -> Numbers:
+    """A variable at some times with members as the last dimension, of size one if it has none."""
+    spread = variable if MEMBER in variable.dims else variable.expand_dims(MEMBER)
+    return values_at(spread, times, [*dims, MEMBER])

@@ -1,4 +1,4 @@
-"""Outcomes: one number that stands for a whole run, a variable at a date or a statistic of it over time."""
+"""Outcomes: one number for a whole run, such as a variable at a date or a statistic over time, and where it stands."""
 
 from __future__ import annotations
 
@@ -12,29 +12,25 @@ from numpy.typing import NDArray
 
 from ..dataset import TIME, long_name
 from ..errors import DatasetError
-from .alignment import interpolated
-
-Numbers = NDArray[np.float64]
+from .differences import Numbers, interpolate
 
 _NEAR = 1e-9
-"""A part of the time axis by which a date may lie outside it, for what rounding leaves."""
+"""Tolerance, as a share of the largest time, for a date outside the time axis."""
 
 
 def _total(times: Numbers, values: Numbers) -> Numbers:
-    """The integral over time by the trapezoidal rule, in units times those of time."""
     return np.asarray(np.trapezoid(values, times, axis=0))
 
 
-def _place_of(pick: Callable[..., NDArray[np.intp]]) -> Callable[[Numbers, Numbers], Numbers]:
-    """The first time at which values are extreme; not a number where no value is one."""
+def _time_of(pick: Callable[..., NDArray[np.intp]]) -> Callable[[Numbers, Numbers], Numbers]:
+    """The first time at which values are extreme; NaN where no value is finite."""
 
-    def place(times: Numbers, values: Numbers) -> Numbers:
-        known = np.isfinite(values)
-        filling = np.inf if pick is np.argmin else -np.inf
-        found = times[pick(np.where(known, values, filling), axis=0)]
-        return np.where(known.any(axis=0), found, np.nan)
+    def time_of(times: Numbers, values: Numbers) -> Numbers:
+        finite = np.isfinite(values)
+        found = times[pick(np.where(finite, values, np.inf if pick is np.argmin else -np.inf), axis=0)]
+        return np.where(finite.any(axis=0), found, np.nan)
 
-    return place
+    return time_of
 
 
 STATISTICS: Mapping[str, Callable[[Numbers, Numbers], Numbers]] = MappingProxyType(
@@ -44,20 +40,20 @@ STATISTICS: Mapping[str, Callable[[Numbers, Numbers], Numbers]] = MappingProxyTy
         "max": lambda _, values: values.max(axis=0),
         "mean": lambda times, values: values[0] if len(times) == 1 else _total(times, values) / (times[-1] - times[0]),
         "total": _total,
-        "time of min": _place_of(np.argmin),
-        "time of max": _place_of(np.argmax),
+        "time of min": _time_of(np.argmin),
+        "time of max": _time_of(np.argmax),
     }
 )
 """Functions of times, shape (times,), and values, shape (times, ...), to numbers of the remaining shape.
 
-`mean` and `total` are integrals by the trapezoidal rule, so that unevenly stored times count for how long they last.
+`mean` and `total` are integrals by the trapezoidal rule, so that unevenly spaced times count by their length.
 """
 _TIMED, _INTEGRATED = frozenset({"time of min", "time of max"}), frozenset({"total"})
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is asked of a variable: its value `at` a time, in the model's unit of time, or else a `statistic` over time."""
+    """A number to compute from a variable: its value `at` a time, in the model's unit, or else a `statistic` over time."""
 
     statistic: str = "last"
     at: float | None = None
@@ -66,29 +62,27 @@ class Outcome:
         return self.statistic if self.at is None else f"at {self.at:.10g}"
 
     def of(self, times: Numbers, values: Numbers) -> Numbers:
-        """The outcome of values, shape (times, ...), in the units that `units` tells.
-
-        Between two stored times a value is interpolated linearly.
+        """Compute the outcome of values, shape (times, ...); between stored times they are interpolated linearly.
 
         Raises
         ------
         DatasetError
-            If the time lies outside the run, or there is no such statistic.
+            If the time is outside the run, or the statistic does not exist.
         """
         if self.at is None:
             if self.statistic not in STATISTICS:
-                message = f"outcome: '{self.statistic}' is no statistic; there are {', '.join(STATISTICS)}"
+                message = f"outcome: '{self.statistic}' is not a statistic; choose one of {', '.join(STATISTICS)}"
                 raise DatasetError(message)
             return np.asarray(STATISTICS[self.statistic](times, values), dtype=float)
         first, last = float(times[0]), float(times[-1])
-        spare = _NEAR * max(1.0, abs(first), abs(last))
-        if not first - spare <= self.at <= last + spare:
+        tolerance = _NEAR * max(1.0, abs(first), abs(last))
+        if not first - tolerance <= self.at <= last + tolerance:
             message = f"outcome: {self.at:.10g} is outside the run, which goes from {first:.10g} to {last:.10g}"
             raise DatasetError(message)
-        return np.asarray(interpolated(times, values, np.array([self.at], dtype=float))[0])
+        return np.asarray(interpolate(times, values, np.array([self.at], dtype=float))[0])
 
     def units(self, units: str, time_units: str) -> str:
-        """The units of the outcome of a variable in some units."""
+        """Return the units of the outcome of a variable with these units."""
         if self.at is None and self.statistic in _TIMED:
             return time_units
         if self.at is None and self.statistic in _INTEGRATED:
@@ -97,12 +91,12 @@ class Outcome:
 
 
 def outcome_of(variable: xr.DataArray, outcome: Outcome) -> xr.DataArray:
-    """The outcome of a variable of a run, with all its dimensions but time; a constant is its own.
+    """Compute the outcome of a variable of a run, over all its dimensions but time; a constant is its own outcome.
 
     Raises
     ------
     DatasetError
-        If the time lies outside the run, or there is no such statistic.
+        If the time is outside the run, or the statistic does not exist.
     """
     if TIME not in variable.dims:
         return variable
@@ -115,5 +109,54 @@ def outcome_of(variable: xr.DataArray, outcome: Outcome) -> xr.DataArray:
         "units": outcome.units(str(variable.attrs.get("units", "")), time_units),
         "outcome": str(outcome),
     }
-    coords = {name: each for name, each in frame.coords.items() if TIME not in each.dims and name != "date"}
+    coords = {name: labels for name, labels in frame.coords.items() if TIME not in labels.dims and name != "date"}
     return xr.DataArray(outcome.of(times, ordered.values), coords, frame.dims, attrs=attributes)
+
+
+@dataclass(frozen=True, eq=False)
+class Position:
+    """The values of a variable's cells at a date, in its units, and their place in its range over time.
+
+    `place` is 0 at the smallest and 1 at the largest value, the mean over cells; NaN if nothing changes over time.
+    """
+
+    values: Numbers
+    place: float
+
+
+def position_of(variable: xr.DataArray, at: Outcome) -> Position:
+    """Return where a variable stands at a date within its own range over time."""
+    values = _flat(outcome_of(variable, at))
+    if TIME not in variable.dims:
+        return Position(values, np.nan)
+    course = variable.transpose(TIME, ...).values.reshape(variable.sizes[TIME], -1)
+    low, high = course.min(axis=0), course.max(axis=0)
+    moving = high > low
+    if not moving.any():
+        return Position(values, np.nan)
+    places = (values[moving] - low[moving]) / (high[moving] - low[moving])
+    return Position(values, float(np.mean(places)))
+
+
+def relative_changes(before: xr.DataArray, after: xr.DataArray, at: Outcome) -> Numbers:
+    """Return the change of each cell of a variable at a date between two runs, as a share of its size in the first.
+
+    A change from zero is infinite.
+
+    Raises
+    ------
+    DatasetError
+        If the two have different numbers of cells.
+    """
+    then, now = _flat(outcome_of(before, at)), _flat(outcome_of(after, at))
+    if then.shape != now.shape:
+        message = (
+            f"'{before.name}' has {then.size} cells in one run and {now.size} in the other; give runs of one model"
+        )
+        raise DatasetError(message)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(now == then, 0.0, (now - then) / np.abs(then))
+
+
+def _flat(values: xr.DataArray) -> Numbers:
+    return np.asarray(values.values, dtype=float).ravel()

@@ -1,5 +1,5 @@
-"""Many members of a model in a stream: simulated slab by slab, stored block by block, in bounded memory."""
+"""Ensembles simulated and stored in a stream, slab by slab, in bounded memory."""
 
-from .streaming import DESIGN, design_record, run_ensemble
+from .streaming import design_record, run_ensemble
 
-__all__ = ["DESIGN", "design_record", "run_ensemble"]
+__all__ = ["design_record", "run_ensemble"]

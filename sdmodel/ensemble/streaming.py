@@ -1,13 +1,12 @@
-"""An ensemble of any size in bounded memory: one slab of members is simulated while the one before is stored."""
+"""Ensembles of any size in bounded memory: one slab of members is simulated while the slab before is stored."""
 
 from __future__ import annotations
 
 import math
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,25 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import MEMBER
+from ..dataset import DIGEST, MEMBER
 from ..errors import EnsembleError
-from ..model import Integrator, Model, spell
-from ..scenario import Design, with_tables
-from ..simulation import NotFiniteWarning, Progress, RunWarning, ScenarioLike, memory_bytes, merged, simulate
-from ..store import Ensemble, add_members, added_to, block_members, create_ensemble, ensemble_record, is_ensemble
-
-DESIGN, DIGEST = "design", "design_sha256"
-"""Attributes of an ensemble: the text of the `.vsc` file that its design comes from, and the hash of all its numbers."""
+from ..model import Integrator, Model, cell_name
+from ..scenario import Design, range_violation, with_tables
+from ..simulation import NotFiniteWarning, Progress, RunWarning, ScenarioLike, load_scenario, memory_bytes, simulate
+from ..store import (
+    Ensemble,
+    add_members,
+    create_ensemble,
+    ensemble_record,
+    is_ensemble,
+    members_per_block,
+    open_for_append,
+)
 
 _SLAB_BYTES = 2**27
-_HELD = 4
-"""So many times the results of a slab fit into the memory allowed: one is simulated while another is stored."""
-_SAME: Mapping[str, str] = {
+_SLABS_IN_MEMORY = 4
+"""The number of slabs that fit into the memory limit: one is simulated while another is stored."""
+_FIXED: Mapping[str, str] = {
     "model_sha256": "the model",
     "scenario": "the scenario",
     "changes": "the changes",
@@ -38,48 +42,43 @@ _SAME: Mapping[str, str] = {
     "integrator": "the integrator",
     "time_step": "TIME STEP",
     "saveper": "SAVEPER",
-    "variable_order": "the list of what is saved",
+    "variable_order": "the list of saved variables",
 }
-"""What must not differ when an ensemble goes on, and what a user calls it."""
+"""The attributes that must not change when an ensemble is resumed, and what a user calls them."""
 
 
 @dataclass(frozen=True)
-class _Order:
-    """Everything that a slab of members is simulated by; `outside` gathers what is drawn from outside its range."""
+class _RunRequest:
+    """Everything that is needed to simulate members; `outside` collects the constants that leave their ranges."""
 
     model: Model
     design: Design
     options: Mapping[str, Any]
     outside: set[str] = field(default_factory=set)
 
-    def members(self, first: int, last: int, progress: Progress | None = None) -> xr.Dataset:
-        """The run of some members; one alone is simulated twice, since code for a single run rounds otherwise."""
-        drawn = self.design.dataset(first, last)
-        self._look(np.array([each.values for each in drawn.data_vars.values()]))
-        alone = drawn.sizes[MEMBER] == 1
+    def simulate(self, first: int, last: int, progress: Progress | None = None) -> xr.Dataset:
+        """Simulate some members; a single one is simulated twice, since the code for one member rounds differently."""
+        constants = self.design.dataset(first, last)
+        self._note_outside(np.array([variable.values for variable in constants.data_vars.values()]))
+        alone = constants.sizes[MEMBER] == 1
         if alone:
-            drawn = drawn.isel({MEMBER: [0, 0]})
+            constants = constants.isel({MEMBER: [0, 0]})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotFiniteWarning)
             warnings.simplefilter("ignore", RunWarning)
-            run = simulate(self.model, drawn, progress=progress, **self.options)
+            run = simulate(self.model, constants, progress=progress, **self.options)
         return run.isel({MEMBER: [0]}) if alone else run
 
-    def _look(self, values: NDArray[np.float64]) -> None:
-        """Notice the constants whose values leave the range that the model declares."""
-        for cell, name, low, high in zip(
-            self.design.cells, self.design.names, values.min(axis=1), values.max(axis=1), strict=True
-        ):
-            bounds = self.model.elements[cell.key].range
-            least, most = (None, None) if bounds is None else (bounds.minimum, bounds.maximum)
-            if (least is not None and low < least) or (most is not None and high > most):
+    def _note_outside(self, values: NDArray[np.float64]) -> None:
+        for cell, name, row in zip(self.design.cells, self.design.names, values, strict=True):
+            if range_violation(self.model.elements[cell.key], float(row.min()), float(row.max())):
                 self.outside.add(name)
 
-    def with_tables_set(self) -> _Order:
-        """The same order with the scenario's lookups in the model, so that it is compiled once for all slabs."""
+    def with_tables(self) -> _RunRequest:
+        """The same request with the scenario's lookups in the model, which is then compiled only once for all slabs."""
         scenario = self.options["scenario"]
         model = with_tables(self.model, scenario)
-        rest = replace(scenario, changes=tuple(each for each in scenario.changes if each.table is None))
+        rest = replace(scenario, changes=tuple(change for change in scenario.changes if change.table is None))
         return replace(self, model=model, options={**self.options, "scenario": rest})
 
 
@@ -98,38 +97,79 @@ def run_ensemble(
     force: bool = False,
     attributes: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Simulate all members of a design and store them in the Zarr folder `path`, which is returned.
+    r"""Simulate all members of a design and store them in a Zarr folder.
 
-    What is drawn is saved beside what `save` names. The process grows by less than `memory`. The numbers depend neither
-    on it nor on `threads`, nor on interruptions: `resume` goes on with what is stored, and does nothing if it is whole.
+    The numbers depend neither on `memory` nor on `threads`, nor on interruptions.
+
+    Parameters
+    ----------
+    model : Model
+        A model, as `read_model` returns it.
+    design : Design
+        The constants of the members, as `make_design` returns them.
+    path : path
+        The folder to write, usually with the ending `.zarr`.
+    scenario : Scenario, path or sequence of them, optional
+        Changes to the constants that the design leaves alone, and to lookups.
+    integrator : {"euler", "rk4"}, optional
+        Integration method; the model's own by default.
+    save : iterable of str, optional
+        Names of the variables to save, besides the sampled constants; all by default.
+    memory : str or float, default "1GiB"
+        The most memory that the process may need in addition, such as "500MB" or a number of bytes.
+    threads : int, optional
+        Number of threads; all processors by default.
+    progress : callable, optional
+        Called with the number of finished members and the number of all members.
+    resume : bool, default False
+        Continue an unfinished ensemble; does nothing if it is complete.
+    force : bool, default False
+        Replace an existing ensemble.
+    attributes : mapping, optional
+        Further attributes of the ensemble.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, which `open_run` opens.
 
     Raises
     ------
     EnsembleError
-        If a block of members does not fit into the memory, or what is stored is of another order than what is to go on.
+        If a block of members does not fit into `memory`, or the stored ensemble was begun with other settings.
     StoreError
-        If the folder exists and neither `resume` nor `force` is given, or the disk is full; blocks that are stored stay.
+        If the folder exists and neither `resume` nor `force` is given, or the disk is full; stored blocks stay.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import sdmodel as sd
+    >>> from sdmodel.scenario import Distribution, Sampling, Variation
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("stock = INTEG(rate * stock, 100)\nrate = 0.1", final=2)
+    >>> rate = Variation("rate", (), Distribution("RANDOM_UNIFORM", (0.0, 0.2)))
+    >>> design = sd.make_design(model, Sampling("multivariate", variations=(rate,)), count=50)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = sd.open_run(sd.run_ensemble(model, design, f"{folder}/growth.zarr"))
+    ...     run["stock"].dims, run.sizes["member"]
+    (('time', 'member'), 50)
     """
     target = Path(path)
-    order = _Order(model, design, _options(model, design, scenario, integrator, save, threads))
-    template = order.members(0, min(2, design.count))
-    template.attrs = _record(template, model, design) | dict(attributes or {})
+    request = _RunRequest(model, design, _options(model, design, scenario, integrator, save, threads))
+    template = request.simulate(0, min(2, design.count))
+    template.attrs = _attributes(template, model, design) | dict(attributes or {})
     slab = _slab_members(template, design.count, memory_bytes(memory))
     if not (resume and is_ensemble(target)):
-        create_ensemble(_spread(template, model, design), target, count=design.count, force=force)
-    with added_to(target) as ensemble:
-        _check_same(template, design.count, target)  # even of a new one: another process may have taken its name
-        _stream(order.with_tables_set(), ensemble, slab, progress)
-    for text in (str(template.attrs.get("remarks", "")), _outside(order)):
+        create_ensemble(_with_members(template, model, design), target, count=design.count, force=force)
+    with open_for_append(target) as ensemble:
+        _check_same(template, design.count, target)  # of a new one too: another process may have taken its name
+        _stream(request.with_tables(), ensemble, slab, progress)
+    outside = ", ".join(f"'{name}'" for name in sorted(request.outside))
+    remark = f"some members have values outside the range of {outside}" if outside else ""
+    for text in (str(template.attrs.get("remarks", "")), remark):
         if text:
             warnings.warn(text, RunWarning, stacklevel=2)
     return target
-
-
-def _outside(order: _Order) -> str:
-    """Which constants are drawn from outside their ranges, or nothing."""
-    told = ", ".join(f"'{name}'" for name in sorted(order.outside))
-    return f"some members have values outside the range of {told}" if told else ""
 
 
 def _options(
@@ -140,69 +180,68 @@ def _options(
     save: Iterable[str] | None,
     threads: int | None,
 ) -> dict[str, Any]:
-    """The options of `simulate` for every slab; what is drawn is always kept."""
+    """The options of `simulate` for every slab; the sampled constants are always saved."""
     names = None
     if save is not None:
         given = [save] if isinstance(save, str) else list(save)
         names = [*given, *dict.fromkeys(model.identifiers[cell.key] for cell in design.cells)]
-    return {"scenario": merged(scenario), "integrator": integrator, "save": names, "threads": threads}
+    return {"scenario": load_scenario(scenario), "integrator": integrator, "save": names, "threads": threads}
 
 
 def design_record(design: Design) -> dict[str, Any]:
-    """What a run whose members a design draws tells of it."""
-    return {DESIGN: design.text, DIGEST: design.digest, "design_method": design.method, "seed": design.seed}
+    """Return the attributes that describe the design of a run's members."""
+    return {"design": design.text, DIGEST: design.digest, "design_method": design.method, "seed": design.seed}
 
 
-def _record(template: xr.Dataset, model: Model, design: Design) -> dict[str, Any]:
-    """The attributes of a few members as those of the ensemble: with its design, without what those few alone tell."""
-    drawn = tuple(f"'{spell(model, cell)}' is set to " for cell in design.cells)
-    remarks = [line for line in str(template.attrs.get("remarks", "")).splitlines() if not line.startswith(drawn)]
+def _attributes(template: xr.Dataset, model: Model, design: Design) -> dict[str, Any]:
+    """The attributes of the ensemble: those of a few members, with the design, without what holds for these few alone."""
+    sampled = tuple(f"'{cell_name(model, cell)}' is set to " for cell in design.cells)
+    remarks = [line for line in str(template.attrs.get("remarks", "")).splitlines() if not line.startswith(sampled)]
     own = {name: value for name, value in template.attrs.items() if name not in ("not_finite", "remarks")}
     changes = [line for line in str(own["changes"]).splitlines() if not line.endswith(f" = over {MEMBER}")]
-    own["changes"] = "\n".join(changes)  # what is drawn is told by the design
+    own["changes"] = "\n".join(changes)  # the design describes the sampled constants
     return own | design_record(design) | ({"remarks": "\n".join(remarks)} if remarks else {})
 
 
 def _slab_members(template: xr.Dataset, count: int, memory: int) -> int:
-    """How many members are simulated at a time: whole blocks, as many as the memory holds several times over."""
-    block = block_members(template, count)
+    """The number of members to simulate at a time: whole blocks, as many as the memory holds several times over."""
+    block = members_per_block(template, count)
     size = template.nbytes // template.sizes[MEMBER]
-    if block * size * _HELD > memory:
-        needed = math.ceil(block * size * _HELD / 2**20)
-        message = f"memory: {memory / 2**20:,.3g} MiB do not hold {block} members; allow {needed:,}MiB or save less"
+    if block * size * _SLABS_IN_MEMORY > memory:
+        needed = math.ceil(block * size * _SLABS_IN_MEMORY / 2**20)
+        message = f"memory: {memory / 2**20:,.3g} MiB cannot hold {block} members; allow {needed:,}MiB or save less"
         raise EnsembleError(message)
-    return block * max(1, min(memory // _HELD, _SLAB_BYTES) // (block * size))
+    return block * max(1, min(memory // _SLABS_IN_MEMORY, _SLAB_BYTES) // (block * size))
 
 
-def _spread(template: xr.Dataset, model: Model, design: Design) -> xr.Dataset:
-    """The template with all drawn constants along members, whether or not its few members differ in them."""
-    drawn = {model.identifiers[cell.key] for cell in design.cells}
-    level = [name for name in drawn if name in template and MEMBER not in template[name].dims]
-    spread = {name: template[name].expand_dims({MEMBER: template.sizes[MEMBER]}, -1) for name in level}
-    return template.assign(spread)
+def _with_members(template: xr.Dataset, model: Model, design: Design) -> xr.Dataset:
+    """The template with all sampled constants along members, even if its few members agree in them."""
+    sampled = {model.identifiers[cell.key] for cell in design.cells}
+    equal = [name for name in sampled if name in template and MEMBER not in template[name].dims]
+    return template.assign({name: template[name].expand_dims({MEMBER: template.sizes[MEMBER]}, -1) for name in equal})
 
 
 def _check_same(template: xr.Dataset, count: int, path: Path) -> None:
-    """Make sure that a stored ensemble is what its members would be added to."""
+    """Check that the stored ensemble was begun with the same settings."""
     stored = ensemble_record(path)[0]
-    wanted = template.attrs | {"members_wanted": count, "variable_order": "\n".join(map(str, template.data_vars))}
-    differ = [told for name, told in _SAME.items() if stored.get(name, "") != wanted.get(name, "")]
+    current = template.attrs | {"members_wanted": count, "variable_order": "\n".join(map(str, template.data_vars))}
+    differ = [text for name, text in _FIXED.items() if stored.get(name, "") != current.get(name, "")]
     if differ:
+        verb = "differs" if len(differ) == 1 else "differ"
         message = (
-            f"{path}: cannot go on, {' and '.join(differ)} differ{'s' if len(differ) == 1 else ''} from what it was begun "
-            "with; give the same again, choose another name, or make it anew with --force"
+            f"{path}: cannot be resumed, {' and '.join(differ)} {verb} from those it was begun with; "
+            "give the same again, choose another name, or start over with --force"
         )
         raise EnsembleError(message)
 
 
-def _stream(order: _Order, ensemble: Ensemble, slab: int, progress: Progress | None) -> None:
-    """Simulate what is not stored yet, one slab while the one before is written."""
+def _stream(request: _RunRequest, ensemble: Ensemble, slab: int, progress: Progress | None) -> None:
+    """Simulate the members that are not stored yet, one slab while the slab before is written."""
     count = ensemble.count
-    with _writer() as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="store") as pool:  # on an error it finishes the block being written
         pending: Future[None] | None = None
         for first in range(ensemble.done, count, slab):
-            last = min(first + slab, count)
-            run = order.members(first, last, _shifted(progress, first, count))
+            run = request.simulate(first, min(first + slab, count), _shifted(progress, first, count))
             if pending is not None:
                 pending.result()
             pending = pool.submit(add_members, ensemble, run)
@@ -211,13 +250,6 @@ def _stream(order: _Order, ensemble: Ensemble, slab: int, progress: Progress | N
             pending.result()
 
 
-@contextmanager
-def _writer() -> Iterator[ThreadPoolExecutor]:
-    """One thread that stores; whatever breaks off the work, what it has in hand is stored first."""
-    with ThreadPoolExecutor(1, thread_name_prefix="store") as pool:
-        yield pool
-
-
 def _shifted(progress: Progress | None, first: int, count: int) -> Progress | None:
-    """Progress of a slab as progress of the whole."""
+    """Report the progress of a slab as progress of the whole."""
     return None if progress is None else lambda done, _: progress(first + done, count)

@@ -1,36 +1,25 @@
 """Figures of stored numbers: functions that return a matplotlib `Figure` and compute no results of their own."""
 
-from .bands import plot_bands
-from .diagram import choose_view, plot_diagram
-from .differences import plot_differences
+from .attribution import Contributions, plot_contributions, plot_wedges
+from .bands import plot_bands, plot_differences
+from .diagram import ShadedValue, Shading, find_view, plot_diagram
 from .fit import plot_fit
-from .maps import plot_heat_map
-from .observed import Observed
-from .output import figure_bytes, save_figure
-from .page import (
-    Page,
-    Panel,
-    Scale,
-    page_beside,
-    read_page,
-)
-from .runs import plot_runs
+from .layout import Layout, Panel, Scale, find_layout, read_layout
+from .output import render_figure, save_figure
+from .runs import Observed, plot_runs
 from .sensitivity import plot_morris, plot_sobol, plot_tornado
-from .shades import Shade, Shades
-from .sweep import plot_sweep
-from .wedges import Contributions, plot_contributions, plot_wedges
+from .sweep import plot_heat_map, plot_sweep
 
 __all__ = [
     "Contributions",
+    "Layout",
     "Observed",
-    "Page",
     "Panel",
     "Scale",
-    "Shade",
-    "Shades",
-    "choose_view",
-    "figure_bytes",
-    "page_beside",
+    "ShadedValue",
+    "Shading",
+    "find_layout",
+    "find_view",
     "plot_bands",
     "plot_contributions",
     "plot_diagram",
@@ -43,6 +32,7 @@ __all__ = [
     "plot_sweep",
     "plot_tornado",
     "plot_wedges",
-    "read_page",
+    "read_layout",
+    "render_figure",
     "save_figure",
 ]

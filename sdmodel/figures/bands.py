@@ -1,8 +1,7 @@
-"""Ensembles over time: one panel a variable, its median and the bands that hold so many of its members."""
+"""Ensembles over time, and differences from a baseline: one panel per variable with its median and bands of members."""
 
 from __future__ import annotations
 
-import itertools
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,42 +16,50 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from ..dataset import DATE, PROBABILITY, TIME, find_variable, long_name, subscript_dims
-from .panels import evenly_chosen, level_line, model_lines, name_labels, time_axis
+from ..dataset import DATE, PROBABILITY, TIME, find_variable, long_name
+from .panels import (
+    add_frame,
+    add_note,
+    cells,
+    check_runs,
+    choose_evenly,
+    column_count,
+    describe_models,
+    make_panels,
+    over_time,
+    wrap,
+)
 from .style import (
     COLOURS,
     DASHES,
     GREY,
-    LARGE,
-    NORMAL,
     SMALL,
-    check_distinct,
-    columns_for,
-    dress,
-    page_of_panels,
-    scale_logarithmic,
-    scale_numbers,
+    format_time_axis,
+    format_y_axis,
+    set_logarithmic,
+    style_panel,
 )
 
-_MIDDLE = 0.5
+_MEDIAN = 0.5
 _NEAR = 1e-9
 _FAINT, _STRONG = 0.16, 0.34
-"""How dense the widest band is, and the narrowest."""
-_MOST = 4
-"""So many labels, each with its bands, can be told apart in a panel."""
-_PAGE = 145
+"""The opacity of the widest band and of the narrowest."""
+_MOST_LABELS = 4
+"""At most this many labels, each with its bands, can be told apart in a panel."""
+_LABEL_LINE, _PAGE_LINE = 24, 145
+"""Letters on a line of a label in the legend, and on a line of the page."""
 
 
 @dataclass(frozen=True)
 class _Fan:
-    """One label of one variable in one run: quantiles of shape (levels, times), single members of shape (times, members)."""
+    """One label of one variable in one run: quantiles of shape (levels, times), members of shape (times, members)."""
 
     label: str
     colour: str
     times: NDArray[Any]
     levels: NDArray[np.float64]
     values: NDArray[np.float64]
-    lines: NDArray[np.float64] | None
+    members: NDArray[np.float64] | None
     dashes: Any = "-"
 
 
@@ -64,28 +71,100 @@ def plot_bands(
     title: str | None = None,
     logarithmic: bool = False,
 ) -> Figure:
-    """Small multiples over time, one panel for each of the variables `names`, in their own units.
+    """Plot medians and bands of ensembles over time as small multiples, one panel per variable, in its units.
 
-    Each run holds quantiles over `probability`: levels that mirror each other are a band, 0.5 is the line. A run without
-    that dimension is a line. `spaghetti` are a few members of a run, drawn thin. Colours are runs; with one run, labels of a
-    subscript, which have dashes with several; at most four are drawn. `logarithmic` holds for panels without numbers below zero.
+    With several runs, colours are runs and dashes are labels of a subscripted variable; with one run, colours are labels.
+    At most four labels are plotted.
+
+    Parameters
+    ----------
+    runs : mapping of str to xarray.Dataset
+        Quantiles over the dimension `probability`, as `sdmodel.quantiles` returns them: two levels that mirror each other
+        are the edges of a band, 0.5 is the line. A run without that dimension is a line.
+    names : sequence of str
+        The variables.
+    spaghetti : mapping of str to xarray.Dataset, optional
+        A few members of a run, plotted as thin lines, by the name of the run.
+    title : str, optional
+        The title of the figure.
+    logarithmic : bool, default False
+        Use a logarithmic y axis in every panel without negative values.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
     FigureError
-        If there is nothing to draw, or too many runs to tell apart.
+        If there is nothing to plot, or there are too many runs.
     DatasetError
         If a run lacks one of the variables.
     """
-    check_distinct(runs, names)
-    columns = columns_for(len(names))
-    figure, panels = page_of_panels(len(names), columns, {1: 3.9, 2: 2.5, 3: 1.95}[columns], 0.75)
+    check_runs(runs, names)
+    columns = column_count(len(names))
+    figure, panels = make_panels(len(names), columns, {1: 3.9, 2: 2.5, 3: 1.95}[columns], 0.75)
     dated = all(DATE in run.coords for run in runs.values())
     for axes, name in zip(panels, names, strict=True):
-        _draw_panel(axes, runs, name, spaghetti or {}, (columns, dated, logarithmic))
+        _draw_panel(axes, runs, name, spaghetti or {}, columns, dated=dated, logarithmic=logarithmic)
     figure.align_ylabels(panels)
-    _frame(figure, runs, bool(spaghetti), title)
+    handles = _handles(runs, with_members=bool(spaghetti))
+    origin = describe_models(runs)
+    for name, run in runs.items():
+        text = "; ".join(filter(None, (_describe_changes(run), _describe_members(run)))) or "no changes"
+        origin += wrap(f"{name}: {text}", _PAGE_LINE)
+    add_frame(figure, title, handles, origin, columns=min(len(handles), 4), columnspacing=1.6, handlelength=1.8)
     return figure
+
+
+def plot_differences(
+    baseline: str,
+    before: xr.Dataset,
+    differences: Mapping[str, xr.Dataset],
+    names: Sequence[str],
+    *,
+    title: str | None = None,
+) -> Figure:
+    """Plot differences from a baseline over time, one panel per variable, in its units; the baseline is the line at zero.
+
+    Colours are runs, the same as those of `plot_runs` with the baseline first.
+
+    Parameters
+    ----------
+    baseline : str
+        The name of the baseline.
+    before : xarray.Dataset
+        The run of the baseline.
+    differences : mapping of str to xarray.Dataset
+        The difference of each run from `before`, or quantiles of it over `probability`, which are a median and bands.
+    names : sequence of str
+        The variables.
+    title : str, optional
+        The title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    FigureError
+        If there is nothing to plot, or there are too many runs.
+    DatasetError
+        If one of the differences lacks a variable.
+    """
+    frames = {name: find_variable(run, name) for run in reversed(list(differences.values())) for name in names}
+    levels = {
+        name: frame.isel({PROBABILITY: 0}, drop=True) if PROBABILITY in frame.dims else frame
+        for name, frame in frames.items()
+    }
+    zero = xr.Dataset(
+        {level.name: xr.zeros_like(level).assign_attrs(level.attrs) for level in levels.values()}, attrs=before.attrs
+    )
+    runs = {f"{baseline} (zero)": zero} | {f"{name} − {baseline}": run for name, run in differences.items()}
+    return plot_bands(runs, names, title=title or f"Difference from {baseline}")
 
 
 def _draw_panel(
@@ -93,69 +172,68 @@ def _draw_panel(
     runs: Mapping[str, xr.Dataset],
     name: str,
     spaghetti: Mapping[str, xr.Dataset],
-    form: tuple[int, bool, bool],
+    columns: int,
+    *,
+    dated: bool,
+    logarithmic: bool,
 ) -> None:
-    """One variable of all runs, all bands below all lines."""
-    columns, dated, logarithmic = form
-    first = find_variable(next(iter(runs.values())), name)
+    """Plot one variable of all runs, all bands below all lines."""
+    first = next(iter(runs.values()))
+    variable = find_variable(first, name)
     fans = [
-        fan for place, run in enumerate(runs) for fan in _fans(runs[run], name, spaghetti.get(run), place, dated=dated)
+        fan
+        for run, colour in zip(runs, COLOURS, strict=False)
+        for fan in _fans(runs[run], name, spaghetti.get(run), colour, dated=dated)
     ]
-    every = list(dict.fromkeys(fan.label for fan in fans))
-    labels = evenly_chosen(every, _MOST)
+    all_labels = list(dict.fromkeys(fan.label for fan in fans))
+    labels = choose_evenly(all_labels, _MOST_LABELS)
     alone = len(runs) == 1
-    fans = [_told_apart(fan, labels, alone=alone) for fan in fans if fan.label in labels]
-    units = str(first.attrs.get("units", ""))
-    dress(axes, long_name(first), units, columns)
+    fans = [_styled(fan, labels, alone=alone) for fan in fans if fan.label in labels]
+    units = str(variable.attrs.get("units", ""))
+    style_panel(axes, long_name(variable), units, columns)
     for fan in fans:
         _draw_fan(axes, fan)
-    drawn = np.concatenate([each.ravel() for fan in fans for each in (fan.values, fan.lines) if each is not None])
-    if logarithmic and np.nanmin(drawn, initial=np.inf) >= 0 and np.nanmax(drawn, initial=0) > 0:
-        scale_logarithmic(axes, drawn[drawn > 0])
+    values = np.concatenate([part.ravel() for fan in fans for part in (fan.values, fan.members) if part is not None])
+    if logarithmic and np.nanmin(values, initial=np.inf) >= 0 and np.nanmax(values, initial=0) > 0:
+        set_logarithmic(axes, values[values > 0])
     else:
-        scale_numbers(axes, units, drawn)
+        format_y_axis(axes, units, values)
     axes.margins(x=0)
-    time = next(iter(runs.values()))[TIME]  # which a constant has none of
-    time_axis(axes, time.attrs.get("units"), dated=dated)
+    format_time_axis(axes, first[TIME].attrs.get("units"), dated=dated)
     if len(labels) > 1:
-        name_labels(axes, labels, alone=alone, linewidth=1.5, handlelength=1.8)
-    if len(labels) < len(every):
-        told = f"{len(labels)} of {len(every)} labels; name[label] chooses others"
-        axes.set_xlabel(f"{axes.get_xlabel()}\n{told}".strip(), fontsize=SMALL, color=GREY)
+        _add_label_legend(axes, labels, alone=alone)
+    if len(labels) < len(all_labels):
+        add_note(axes, f"{len(labels)} of {len(all_labels)} labels; choose others by name[label]")
 
 
-def _fans(run: xr.Dataset, name: str, members: xr.Dataset | None, place: int, *, dated: bool) -> Iterator[_Fan]:
-    """A variable of a run label by label."""
-    variable = _spread(find_variable(run, name), run)
-    lines = None if members is None else _spread(find_variable(members, name), members)
-    dims = subscript_dims(variable)
+def _fans(run: xr.Dataset, name: str, members: xr.Dataset | None, colour: str, *, dated: bool) -> Iterator[_Fan]:
+    """Yield a fan per cell of a variable; a single run is its own median."""
+    variable = _with_levels(run, name)
+    lines = None if members is None else _with_levels(members, name)
     times = variable.coords[DATE if dated else TIME].values
     levels = variable.coords[PROBABILITY].values
-    for at in itertools.product(*(range(variable.sizes[dim]) for dim in dims)):
-        chosen = dict(zip(dims, at, strict=True))
-        label = ", ".join(str(variable.coords[dim].values[index]) for dim, index in chosen.items())
-        values = variable.isel(chosen).transpose(PROBABILITY, TIME).values
-        single = None if lines is None else lines.isel(chosen).transpose(TIME, ...).values.reshape(len(times), -1)
-        yield _Fan(label, COLOURS[place], times, levels, np.asarray(values, dtype=float), single)
+    for labels, at in cells(variable):
+        values = variable.isel(at).transpose(PROBABILITY, TIME).values
+        single = None if lines is None else lines.isel(at).transpose(TIME, ...).values.reshape(len(times), -1)
+        yield _Fan(", ".join(labels), colour, times, levels, np.asarray(values, dtype=float), single)
 
 
-def _spread(variable: xr.DataArray, run: xr.Dataset) -> xr.DataArray:
-    """A constant as a level line, and a single run as its own median."""
-    variable = level_line(run, variable)
-    return variable if PROBABILITY in variable.dims else variable.expand_dims({PROBABILITY: [_MIDDLE]})
+def _with_levels(run: xr.Dataset, name: str) -> xr.DataArray:
+    variable = over_time(run, find_variable(run, name))
+    return variable if PROBABILITY in variable.dims else variable.expand_dims({PROBABILITY: [_MEDIAN]})
 
 
-def _told_apart(fan: _Fan, labels: Sequence[str], *, alone: bool) -> _Fan:
-    """A label by its colour with a single run, else by the dashes of its median, as colours are runs."""
-    place = labels.index(fan.label)
+def _styled(fan: _Fan, labels: Sequence[str], *, alone: bool) -> _Fan:
+    """Give a label its colour if there is a single run, else its dashes, since colours are runs."""
+    index = labels.index(fan.label)
     if len(labels) == 1:
         return fan
-    return replace(fan, colour=COLOURS[place]) if alone else replace(fan, dashes=DASHES[place])
+    return replace(fan, colour=COLOURS[index]) if alone else replace(fan, dashes=DASHES[index])
 
 
-def bands_of(levels: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Positions of the levels that mirror each other, the widest band first."""
-    ordered = sorted((float(level), index) for index, level in enumerate(levels) if level < _MIDDLE - _NEAR)
+def find_bands(levels: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Return the positions of pairs of levels that mirror each other around the median, the widest band first."""
+    ordered = sorted((float(level), index) for index, level in enumerate(levels) if level < _MEDIAN - _NEAR)
     found = []
     for low, index in ordered:
         high = np.flatnonzero(np.abs(levels - (1 - low)) < _NEAR)
@@ -164,79 +242,69 @@ def bands_of(levels: NDArray[np.float64]) -> list[tuple[int, int]]:
 
 
 def _draw_fan(axes: Axes, fan: _Fan) -> None:
-    """Bands, a few members, and the median on top."""
-    pairs = bands_of(fan.levels)
-    for rank, (low, high) in enumerate(pairs):
+    """Plot bands, a few members, and the median on top."""
+    bands = find_bands(fan.levels)
+    for rank, (low, high) in enumerate(bands):
         axes.fill_between(
-            fan.times,
-            fan.values[low],
-            fan.values[high],
-            color=fan.colour,
-            alpha=_density(rank, len(pairs)),
-            linewidth=0,
-        )
-    if fan.lines is not None:
-        axes.plot(fan.times, fan.lines, color=fan.colour, linewidth=0.35, alpha=0.45)
-    for index in np.flatnonzero(np.abs(fan.levels - _MIDDLE) < _NEAR):
+            fan.times, fan.values[low], fan.values[high], color=fan.colour, alpha=_opacity(rank, len(bands)), linewidth=0
+        )  # fmt: skip
+    if fan.members is not None:
+        axes.plot(fan.times, fan.members, color=fan.colour, linewidth=0.35, alpha=0.45)
+    for index in np.flatnonzero(np.abs(fan.levels - _MEDIAN) < _NEAR):
         axes.plot(
             fan.times, fan.values[index], linestyle=fan.dashes, color=fan.colour, linewidth=1.5, solid_capstyle="butt"
         )
 
 
-def _density(rank: int, count: int) -> float:
-    """How dense a band is; those inside lie on those around them."""
+def _opacity(rank: int, count: int) -> float:
+    """Return the opacity of a band; the inner bands lie on the outer ones."""
     return _FAINT + (_STRONG - _FAINT) * rank / max(1, count - 1)
 
 
-def _frame(figure: Figure, runs: Mapping[str, xr.Dataset], spaghetti: bool, title: str | None) -> None:  # noqa: FBT001
-    """What line and bands mean above, origin below."""
-    handles: list[Any] = []
-    for place, (name, run) in enumerate(runs.items()):
-        prefix = f"{name}: " if len(runs) > 1 else ""
-        levels = run[PROBABILITY].values if PROBABILITY in run.dims else np.array([_MIDDLE])
-        word = f"{prefix}median" if levels.size > 1 else name
-        handles.append(Line2D([], [], color=COLOURS[place], linewidth=1.5, label=word))
-        pairs = bands_of(levels)
-        for rank, (low, high) in reversed(list(enumerate(pairs))):
-            share = 100 * (levels[high] - levels[low])
-            # a band is seen on those around it, so that what its sample shows is all of them together
-            clear = math.prod(1 - _density(each, len(pairs)) for each in range(rank + 1))
-            handles.append(
-                Patch(facecolor=COLOURS[place], alpha=1 - clear, linewidth=0, label=f"{share:.4g} % of members")
-            )
-    if spaghetti:
-        handles.append(Line2D([], [], color=COLOURS[0], linewidth=0.5, alpha=0.6, label="single members"))
-    legend = figure.legend(
-        handles=handles, loc="outside upper left", ncols=min(len(handles), 4), fontsize=NORMAL, frameon=False,
-        title=title, alignment="left", borderaxespad=0.3, columnspacing=1.6, handlelength=1.8,
-        title_fontproperties={"size": LARGE, "weight": "bold"},
+def _add_label_legend(axes: Axes, labels: Sequence[str], *, alone: bool) -> None:
+    """Add a legend of labels beside the panel, where it hides no line."""
+    handles = []
+    for label, colour, dashes in zip(labels, COLOURS, DASHES, strict=False):
+        style: Any = {"color": colour} if alone else {"color": GREY, "linestyle": dashes}
+        handles.append(Line2D([], [], linewidth=1.5, label=textwrap.fill(label, _LABEL_LINE), **style))
+    axes.legend(
+        handles=handles, fontsize=SMALL, handlelength=1.8, labelspacing=0.25, borderpad=0.2, frameon=False,
+        loc="upper left", bbox_to_anchor=(1.0, 1.0),
     )  # fmt: skip
-    legend.set_zorder(0)
-    figure.supxlabel("\n".join(_origin(runs)), x=0.01, ha="left", fontsize=SMALL - 0.5, color=GREY, linespacing=1.3)
 
 
-def _origin(runs: Mapping[str, xr.Dataset]) -> list[str]:
-    """Model and hash once, and for each ensemble its scenario, changes, members and how they were drawn."""
-    lines = model_lines(runs)
-    for name, run in runs.items():
-        told = "; ".join(filter(None, (_changes(run), _members(run)))) or "no changes"
-        lines.append(textwrap.fill(f"{name}: {told}", _PAGE, subsequent_indent="    "))
-    return lines
+def _handles(runs: Mapping[str, xr.Dataset], *, with_members: bool) -> list[Any]:
+    """Return what lines and bands mean."""
+    handles: list[Any] = []
+    for (name, run), colour in zip(runs.items(), COLOURS, strict=False):
+        prefix = f"{name}: " if len(runs) > 1 else ""
+        levels = run[PROBABILITY].values if PROBABILITY in run.dims else np.array([_MEDIAN])
+        label = f"{prefix}median" if levels.size > 1 else name
+        handles.append(Line2D([], [], color=colour, linewidth=1.5, label=label))
+        bands = find_bands(levels)
+        for rank, (low, high) in reversed(list(enumerate(bands))):
+            share = 100 * (levels[high] - levels[low])
+            # a band lies on the wider ones, so its sample has the opacity of all of them together
+            clear = math.prod(1 - _opacity(outer, len(bands)) for outer in range(rank + 1))
+            handles.append(Patch(facecolor=colour, alpha=1 - clear, linewidth=0, label=f"{share:.4g} % of members"))
+    if with_members:
+        handles.append(Line2D([], [], color=COLOURS[0], linewidth=0.5, alpha=0.6, label="single members"))
+    return handles
 
 
-def _changes(run: xr.Dataset) -> str:
-    """The scenario of a run and what else it changes, as far as it is told in numbers."""
+def _describe_changes(run: xr.Dataset) -> str:
+    """Describe the scenario of a run and its other changes, without those that differ between members."""
     changes = (line for line in str(run.attrs.get("changes", "")).splitlines() if "= over " not in line)
     return "; ".join(filter(None, (str(run.attrs.get("scenario_name", "")), *changes)))
 
 
-def _members(run: xr.Dataset) -> str:
-    """How many members there are, how they were drawn, and how many of them broke off."""
+def _describe_members(run: xr.Dataset) -> str:
+    """Describe the number of members, how they were sampled, and how many are not finite."""
     attributes = run.attrs
     if "members_done" not in attributes:
         return ""
-    done, wanted, broken = (int(attributes.get(f"members_{each}", 0)) for each in ("done", "wanted", "not_finite"))
+    done, wanted, broken = (int(attributes.get(f"members_{name}", 0)) for name in ("done", "wanted", "not_finite"))
     count = f"{done:,} members" if done == wanted else f"{done:,} of {wanted:,} members"
-    way = f"{attributes['design_method']}, seed {attributes.get('seed')}" if "design_method" in attributes else ""
-    odd = f"{broken:,} of them not finite, left out from where they break off" if broken else ""
-    return ", ".join(filter(None, (count, way, odd)))
+    method = f"{attributes['design_method']}, seed {attributes.get('seed')}" if "design_method" in attributes else ""
+    left_out = f"{broken:,} of them not finite, left out from then on" if broken else ""
+    return ", ".join(filter(None, (count, method, left_out)))

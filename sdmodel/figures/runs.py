@@ -1,4 +1,4 @@
-"""Runs over time: one panel a variable, or several of one unit, one colour a run."""
+"""Runs over time: one panel per variable, or per group of variables with one unit, and one colour per run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 import re
 import textwrap
 from calendar import month_name
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,36 +17,114 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from ..dataset import DATE, TIME, dates_of, find_variable, headlines, long_name, member_dims
-from ..errors import DatasetError
-from .observed import Observed, point_handle, source_line
-from .page import Panel
-from .panels import model_lines
+from ..dataset import DATE, TIME, dates_of, find_variable, find_variables, long_name, member_dims, subscript_dims
+from ..errors import DatasetError, FigureError
+from ..model import key
+from .layout import Panel, Scale
+from .panels import (
+    add_frame,
+    add_note,
+    arrange_legend,
+    cells,
+    check_runs,
+    choose_evenly,
+    column_count,
+    describe_models,
+    make_panels,
+    over_time,
+    wrap,
+)
 from .style import (
     COLOURS,
+    DARK,
+    DASHES,
     GREY,
-    LARGE,
-    NORMAL,
     SMALL,
-    check_distinct,
-    columns_for,
-    legend_grid,
-    page_of_panels,
+    format_time_axis,
+    format_y_axis,
+    label_logarithmic,
+    set_logarithmic,
+    style_panel,
 )
-from .traces import THIN, Contents, contents_of, draw_panel, run_width
 
-_LINE, _PAGE = 240, 160
-"""So many letters tell what a run changes; so many stand on a line."""
-_COMMENT = re.compile(r"\{([^}]*)\}")
 _HEIGHTS = {1: 3.9, 2: 2.4, 3: 1.85}
-_MANY, _LOW = 9, 1.6
-"""More panels than these are lower, so that five lines of them stand on a page."""
-_HEAD, _FOOT = 0.45, 0.11
+"""Inches: the height of a panel, by the number of columns."""
+_MANY_PANELS, _LOW = 9, 1.6
+"""More panels than these are lower, so that five rows fit a page."""
+_HEAD, _FOOT_LINE = 0.45, 0.11
 """Inches: the height of title and legend, and of a line below the panels."""
+_CHANGES, _PAGE_LINE = 240, 160
+"""Letters that describe the changes of a run, and letters on a line of the page."""
+_LEGEND_LINE, _LEGEND_SAMPLE = 124, 7
+"""Letters on a line of the legend of the page, and those as wide as the sample of a line."""
+_PANEL_LINE, _PANEL_SAMPLE = 100, 5
+"""The same for the legends of panels, on a line as wide as all panels in a row."""
+_LABEL = 48
+"""The longest label in the legend of a panel."""
+_THIN_MEMBERS = 20
+"""At most this many members are plotted as lines, more of them as bands."""
+_BANDS = ((0.05, 0.95, 0.15), (0.25, 0.75, 0.25))
+_WIDEST, _THINNEST = 2.0, 0.9
+"""Points: the first run is the widest line, the last lies on top and is the thinnest, so that equal runs all show."""
+_FAR_APART = 1e3
+"""Positive numbers with a larger ratio get a logarithmic scale."""
+_BEYOND, _CLIPPED = 4.0, 1.25
+"""A run that exceeds all others by the first factor leaves the panel; the axis then ends at the second factor times them."""
 _MARK: dict[str, Any] = {"color": GREY, "linewidth": 0.7}
 _DOTS = (0, (2, 2))
-_LEGEND, _SAMPLE = 124, 7
-"""So many letters of the legend stand on a line of the page; so wide is the sample of a line beside them."""
+_MARKERS = ("o", "s", "^", "D")
+_POINTS: dict[str, Any] = {"color": DARK, "markersize": 2.9, "markeredgewidth": 0.5}
+_COMMENT = re.compile(r"\{([^}]*)\}")
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """One series of observations of a `variable`, in its units: `values` at model times `times`, shape (n,).
+
+    `low` and `high` are the ends of the error bars, one standard deviation away; `sources` say who published the series.
+    """
+
+    name: str
+    variable: str
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    sources: tuple[str, ...] = ()
+
+    def is_about(self, name: str) -> bool:
+        """Whether the series observes the variable, or cell of a variable, with this name."""
+        return key(self.variable) == key(name)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trace:
+    """One cell of one variable in one run: `values` of shape (time, members)."""
+
+    run: int
+    cell: str
+    label: str
+    times: NDArray[Any]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Contents:
+    """The contents of a panel: traces, all labels and those that are plotted, and the observations of these.
+
+    `common` are labels with the same values in all runs, plotted once in grey.
+    """
+
+    title: str
+    units: str
+    time_units: str
+    traces: tuple[_Trace, ...]
+    all_labels: tuple[str, ...]
+    labels: tuple[str, ...]
+    common: frozenset[str]
+    observed: tuple[Observed, ...]
+    scale: Scale
+    subscripts: str
 
 
 def plot_runs(
@@ -57,74 +136,92 @@ def plot_runs(
     marks: Mapping[str, str] | None = None,
     logarithmic: bool = False,
 ) -> Figure:
-    """Small multiples over time, one panel for each of the variables `names`, or for several of one unit, in their units.
+    """Plot variables of runs over time as small multiples, one panel per variable or per `Panel`.
 
-    Colours are runs; with one run, labels of a subscript or variables of a panel. Of more labels than a legend can tell
-    apart, some are drawn, from the first to the last, and the panel says so. Up to 20 members are thin lines, more are a
-    median with bands of 50 % and 90 % of them. `observed` are points over the lines of the variables that they are about.
-    `marks` are labels of constants that are times, each a thin line across all panels. An axis is logarithmic where numbers
-    above zero lie three decades apart, or with `logarithmic` where none is below zero; a run that goes far beyond all others
-    leaves its panel, which says so. A line below tells model, scenarios, changes and sources.
+    With several runs, colours are runs; with one run, colours are the labels of a subscripted variable or the variables
+    of a panel. If a variable has more labels than a legend can distinguish, some of them are plotted, from the first to the
+    last, and a note says so. Up to 20 members are thin lines; more are a median with bands of 50 % and 90 % of the members.
+    The y axis is logarithmic where positive values span more than three decades. A run far above all others leaves its panel,
+    with a note. Model, scenarios, changes and sources are named below.
+
+    Parameters
+    ----------
+    runs : mapping of str to xarray.Dataset
+        The runs by name, at most seven.
+    names : sequence of str or Panel
+        Variables, or panels of several variables with one unit.
+    title : str, optional
+        The title of the figure.
+    observed : sequence of Observed, optional
+        Observations, plotted as points with error bars over the lines of their variables.
+    marks : mapping of str to str, optional
+        Labels by the name of a constant that is a time; each time is a thin vertical line in every panel.
+    logarithmic : bool, default False
+        Use a logarithmic y axis in every panel without negative values.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
     FigureError
-        If there is nothing to draw, too many runs to tell apart, or variables of several units in a panel.
+        If there is nothing to plot, there are too many runs, or the variables of a panel differ in units.
     DatasetError
         If a run lacks one of the variables.
     """
-    check_distinct(runs, names)
-    panels = _panels(runs, names)
+    check_runs(runs, names)
+    panels = _requested_panels(runs, names)
     dated = all(DATE in run.coords for run in runs.values())
     within = _within(runs, observed)
-    contents = [contents_of(each, runs, within, dated=dated) for each in panels]
-    drawn = [series for each in contents for series in each.observed]
-    origin = [*_origin(runs), *_folded(source_line(list(dict.fromkeys(drawn))))]
-    columns = columns_for(len(contents))
-    figure, places = page_of_panels(
-        len(contents),
-        columns,
-        _LOW if len(contents) > _MANY else _HEIGHTS[columns],
-        _HEAD + _FOOT * len(origin),
-    )
+    contents = [_panel_contents(panel, runs, within, dated=dated) for panel in panels]
+    shown = dict.fromkeys(series for content in contents for series in content.observed)
+    origin = [*_origin(runs), *wrap(_source_line(list(shown)), _PAGE_LINE)]
+    columns = column_count(len(contents))
+    height = _LOW if len(contents) > _MANY_PANELS else _HEIGHTS[columns]
+    figure, places = make_panels(len(contents), columns, height, _HEAD + _FOOT_LINE * len(origin))
     times = _mark_times(runs, marks or {})
-    for axes, each in zip(places, contents, strict=True):
-        draw_panel(axes, each, list(runs), columns, dated=dated, logarithmic=logarithmic)
-        _draw_marks(axes, times, dated=dated)
+    for axes, content in zip(places, contents, strict=True):
+        _draw_panel(axes, content, list(runs), columns, dated=dated, logarithmic=logarithmic)
+        for at in (at for marked in times.values() for at in (dates_of(marked) if dated else marked)):
+            axes.axvline(at, linestyle=_DOTS, zorder=0.5, **_MARK)
     figure.align_ylabels(places)
-    _frame(figure, title, _handles(list(runs), contents, times, dated=dated))
-    figure.supxlabel("\n".join(origin), x=0.01, ha="left", fontsize=SMALL - 0.5, color=GREY, linespacing=1.3)
+    handles, legend_columns = arrange_legend(
+        _page_handles(list(runs), contents, times, dated=dated), _LEGEND_LINE, _LEGEND_SAMPLE
+    )
+    add_frame(figure, title, handles, origin, columns=legend_columns, columnspacing=1.4)
     return figure
 
 
-def _panels(runs: Mapping[str, xr.Dataset], names: Sequence[str | Panel]) -> list[Panel]:
-    """The panels that are asked for, a variable that is asked for twice once; what a run lacks is told with its name."""
-    wanted = [name for each in names for name in ([each] if isinstance(each, str) else each.lines)]
-    for called, run in runs.items():
+def _requested_panels(runs: Mapping[str, xr.Dataset], names: Sequence[str | Panel]) -> list[Panel]:
+    """Return the requested panels without repetitions; a run that lacks a variable is named in the error."""
+    wanted = [name for item in names for name in ([item] if isinstance(item, str) else item.lines)]
+    for run_name, run in runs.items():
         try:
-            headlines(run, wanted)
+            find_variables(run, wanted)
         except DatasetError as fault:
-            message = "\n".join(f"run '{called}': {line}" for line in str(fault).splitlines())
+            message = "\n".join(f"run '{run_name}': {line}" for line in str(fault).splitlines())
             raise DatasetError(message) from fault
     first = next(iter(runs.values()))
     found: dict[object, Panel] = {}
-    for each in names:
-        if isinstance(each, str):
-            found.setdefault(long_name(find_variable(first, each)), Panel("", {each: ""}))
+    for item in names:
+        if isinstance(item, str):
+            found.setdefault(long_name(find_variable(first, item)), Panel("", {item: ""}))
         else:
-            found[each.title, tuple(each.lines)] = each
+            found[item.title, tuple(item.lines)] = item
     return list(found.values())
 
 
 def _within(runs: Mapping[str, xr.Dataset], observed: Sequence[Observed]) -> list[Observed]:
-    """The series that have a point in the time of some run."""
+    """Return the series with a point between the start and the end of the runs."""
     start = min(float(run[TIME].values[0]) for run in runs.values())
     end = max(float(run[TIME].values[-1]) for run in runs.values())
-    return [each for each in observed if np.any((each.times >= start) & (each.times <= end))]
+    return [series for series in observed if np.any((series.times >= start) & (series.times <= end))]
 
 
 def _mark_times(runs: Mapping[str, xr.Dataset], marks: Mapping[str, str]) -> dict[str, NDArray[np.float64]]:
-    """The times that the runs have for each label; a run may be stored without the constant, and a mark may lie outside."""
+    """Return the times for each label; a run may lack the constant, and a time outside the run is left out."""
     found: dict[str, NDArray[np.float64]] = {}
     for name, label in marks.items():
         times = set[float]()
@@ -133,97 +230,263 @@ def _mark_times(runs: Mapping[str, xr.Dataset], marks: Mapping[str, str]) -> dic
                 values = np.unique(find_variable(run, name).values)
             except DatasetError:
                 continue
-            times |= {float(each) for each in values if run[TIME].values[0] < each < run[TIME].values[-1]}
+            times |= {float(value) for value in values if run[TIME].values[0] < value < run[TIME].values[-1]}
         if times:
             found[label] = np.array(sorted(times))
     return found
 
 
-def _draw_marks(axes: Axes, times: Mapping[str, NDArray[np.float64]], *, dated: bool) -> None:
-    """Thin lines from top to bottom, below all others."""
-    for each in times.values():
-        for at in dates_of(each) if dated else each:
-            axes.axvline(at, linestyle=_DOTS, zorder=0.5, **_MARK)
+def _panel_contents(
+    panel: Panel, runs: Mapping[str, xr.Dataset], observed: Sequence[Observed], *, dated: bool
+) -> _Contents:
+    several = len(panel.lines) > 1
+    variables = [
+        (index, (label or name) if several else "", over_time(run, find_variable(run, name)))
+        for index, run in enumerate(runs.values())
+        for name, label in panel.lines.items()
+    ]
+    first = variables[0][2]
+    title = panel.title or long_name(first)
+    if several:
+        _check_units(title, [variable for *_, variable in variables])
+    traces = [trace for index, line, one in variables for trace in _traces(index, one, line, dated=dated)]
+    all_labels = tuple(dict.fromkeys(trace.label for trace in traces))
+    labels = tuple(choose_evenly(all_labels, len(COLOURS) if len(runs) == 1 else len(DASHES)))
+    shown = tuple(trace for trace in traces if trace.label in labels)
+    known = (series for cell in dict.fromkeys(trace.cell for trace in shown) for series in observed if series.is_about(cell))  # fmt: skip
+    common = frozenset(_common_labels(shown, len(runs))) if several else frozenset[str]()
+    subscripts = " and ".join(long_name(first.coords[dim]) for dim in subscript_dims(first))
+    units, time_units = (str(array.attrs.get("units", "")) for array in (first, first.coords[TIME]))
+    return _Contents(title, units, time_units, shown, all_labels, labels, common, tuple(known), panel.scale, subscripts)
 
 
-def _handles(
-    runs: Sequence[str], contents: Sequence[Contents], times: Mapping[str, NDArray[np.float64]], *, dated: bool
+def _check_units(title: str, variables: Sequence[xr.DataArray]) -> None:
+    units = {str(variable.attrs.get("units", "")): long_name(variable) for variable in reversed(variables)}
+    if len(units) > 1:
+        differing = ", ".join(f"'{name}' is in '{unit}'" for unit, name in reversed(units.items()))
+        message = f"panel '{title}': {differing}; give each unit a panel of its own"
+        raise FigureError(message)
+
+
+def _traces(run: int, variable: xr.DataArray, line: str, *, dated: bool) -> Iterator[_Trace]:
+    """Yield a trace per cell of a variable; its label begins with the name of the line."""
+    ordered = variable.transpose(TIME, *subscript_dims(variable), *member_dims(variable))
+    times = variable.coords[DATE if dated else TIME].values
+    for labels, at in cells(variable):
+        values = np.asarray(ordered.isel(at).values, dtype=float).reshape(len(times), -1)
+        cell = f"{long_name(variable)}[{','.join(labels)}]" if labels else long_name(variable)
+        label = ", ".join(filter(None, (line, *labels)))
+        yield _Trace(run, cell, label, times, np.where(np.isfinite(values), values, np.nan))
+
+
+def _common_labels(traces: Iterable[_Trace], runs: int) -> Iterator[str]:
+    """Yield the labels with the same values in all of several runs."""
+    by_label: dict[str, list[_Trace]] = {}
+    for trace in traces:
+        by_label.setdefault(trace.label, []).append(trace)
+    for label, (first, *others) in by_label.items():
+        same = all(
+            np.array_equal(other.times, first.times) and np.array_equal(other.values, first.values, equal_nan=True)
+            for other in others
+        )
+        if same and len(others) == runs - 1 > 0:
+            yield label
+
+
+def _draw_panel(
+    axes: Axes, contents: _Contents, runs: Sequence[str], columns: int, *, dated: bool, logarithmic: bool
+) -> None:
+    handles = _panel_handles(contents, len(runs))
+    ordered, legend_columns = arrange_legend([handles], _PANEL_LINE // columns, _PANEL_SAMPLE)
+    style_panel(axes, contents.title, contents.units, columns, legend_lines=len(ordered) // max(1, legend_columns))
+    for trace in contents.traces:
+        if trace.label not in contents.common or trace.run == 0:
+            _draw_trace(axes, trace, _line_style(trace, contents, len(runs)))
+    for index, series in enumerate(contents.observed):
+        _draw_points(axes, series, index, _point_colour(series, contents, len(runs)), dated=dated)
+    times = np.concatenate([trace.times for trace in contents.traces])
+    axes.set_xlim(times.min(), times.max())
+    _set_scale(axes, contents, runs, logarithmic=logarithmic)
+    format_time_axis(axes, contents.time_units, dated=dated)
+    if handles:
+        axes.legend(
+            handles=ordered, fontsize=SMALL, ncols=legend_columns, loc="lower left", bbox_to_anchor=(-0.013 * columns, 1.0), frameon=False,
+            borderaxespad=0.1, borderpad=0.1, handlelength=1.2 if len(runs) == 1 else 1.8, handletextpad=0.5,
+            columnspacing=0.9, labelspacing=0.25,
+        )  # fmt: skip
+    if len(contents.labels) < len(contents.all_labels):
+        count = f"{len(contents.labels)} of {len(contents.all_labels)} labels of {contents.subscripts}"
+        add_note(axes, textwrap.fill(f"{count}; choose others by name[label]", _LABEL))
+
+
+def _line_style(trace: _Trace, contents: _Contents, runs: int) -> dict[str, Any]:
+    """Return the style of a line: colours are labels with a single run; else colours are runs and dashes are labels."""
+    index = contents.labels.index(trace.label)
+    if runs == 1:
+        return {"color": COLOURS[index]}
+    if trace.label in contents.common:
+        return {"color": GREY, "linestyle": DASHES[index], "linewidth": _THINNEST}
+    return {"color": COLOURS[trace.run], "linestyle": DASHES[index], "linewidth": _line_width(trace.run, runs)}
+
+
+def _line_width(run: int, runs: int) -> float:
+    """Return a width in points; each run is thinner than those below it."""
+    return _WIDEST - (_WIDEST - _THINNEST) * run / max(1, runs - 1)
+
+
+def _draw_trace(axes: Axes, trace: _Trace, style: dict[str, Any]) -> None:
+    """Plot a line, several thin lines, or a median with bands."""
+    members = trace.values.shape[1]
+    if members <= _THIN_MEMBERS:
+        thin = {} if members == 1 else {"linewidth": 0.6, "alpha": 0.6}
+        axes.plot(trace.times, trace.values, **({"linewidth": 1.3} | style | thin))
+        return
+    for low, high, alpha in _BANDS:
+        edges = np.nanquantile(trace.values, (low, high), axis=1)
+        axes.fill_between(trace.times, *edges, color=style["color"], alpha=alpha, linewidth=0)
+    axes.plot(trace.times, np.nanmedian(trace.values, axis=1), **(style | {"linewidth": 1.3}))
+
+
+def _draw_points(axes: Axes, series: Observed, index: int, colour: str, *, dated: bool) -> None:
+    times = dates_of(series.times) if dated else series.times
+    bars = np.array([series.values - series.low, series.high - series.values])
+    axes.errorbar(
+        times, series.values, bars, fmt=_MARKERS[index % len(_MARKERS)], markerfacecolor=colour, ecolor=DARK, elinewidth=0.7,
+        capsize=1.2, capthick=0.7, zorder=4, markeredgecolor=DARK, **_POINTS,
+    )  # fmt: skip
+
+
+def _point_colour(series: Observed, contents: _Contents, runs: int) -> str:
+    """Return the colour of points: that of their line if colours are labels."""
+    label = next(trace.label for trace in contents.traces if series.is_about(trace.cell))
+    return COLOURS[contents.labels.index(label)] if runs == 1 else DARK
+
+
+def _set_scale(axes: Axes, contents: _Contents, runs: Sequence[str], *, logarithmic: bool) -> None:
+    """Make the axis logarithmic if that is requested or the numbers are far apart, and none of them is negative."""
+    points = [end for series in contents.observed for end in (series.low, series.high)]
+    values = np.concatenate([*(trace.values.ravel() for trace in contents.traces), *points])
+    finite = values[np.isfinite(values)]
+    positive = finite[finite > 0]
+    far = 0 < positive.size == finite.size and float(positive.max()) > _FAR_APART * float(positive.min())
+    wanted = logarithmic or contents.scale == "log" or (far and not contents.scale)
+    if wanted and positive.size and float(finite.min()) >= 0:
+        set_logarithmic(axes, positive, lowest=min((float(end.min()) for end in points), default=np.inf))
+        label_logarithmic(axes)
+    else:
+        format_y_axis(axes, contents.units, values)
+        _clip(axes, contents, runs)
+
+
+def _clip(axes: Axes, contents: _Contents, runs: Sequence[str]) -> None:
+    """Let a run far above all others leave the panel, so that the others can be seen, and note how high it goes."""
+    tops = np.array(
+        [
+            max(float(np.nanmax(trace.values, initial=-np.inf)) for trace in contents.traces if trace.run == run)
+            for run in range(len(runs))
+        ]
+    )
+    top = int(tops.argmax())
+    observed = [float(series.high.max()) for series in contents.observed]
+    others = max([*np.delete(tops, top), *observed], default=0.0)
+    if len(runs) > 1 and 0 < _BEYOND * others < tops[top] < np.inf:
+        axes.set_ylim(top=_CLIPPED * others)
+        axes.text(
+            0.02, 0.99, f"{runs[top]}: up to {tops[top]:,.3g}, beyond this axis", transform=axes.transAxes,
+            fontsize=SMALL, color=COLOURS[top], va="top", zorder=5,
+            bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.5},
+        )  # fmt: skip
+
+
+def _panel_handles(contents: _Contents, runs: int) -> list[Line2D]:
+    """Return the legend of a panel: labels if there are several, and series if there are several."""
+    handles = []
+    for index, label in enumerate(contents.labels if len(contents.labels) > 1 else ()):
+        style: Any = {"color": COLOURS[index]} if runs == 1 else {"color": GREY, "linestyle": DASHES[index]}
+        handles.append(Line2D([], [], linewidth=1.3, label=textwrap.shorten(label, _LABEL, placeholder=" …"), **style))
+    if len(contents.observed) > 1:
+        handles += [
+            _point_handle(series.name, index, _point_colour(series, contents, runs))
+            for index, series in enumerate(contents.observed)
+        ]
+    return handles
+
+
+def _point_handle(label: str, index: int = 0, colour: str = DARK) -> Line2D:
+    marker = _MARKERS[index % len(_MARKERS)]
+    return Line2D([], [], linestyle="", marker=marker, markerfacecolor=colour, label=label, **_POINTS)
+
+
+def _page_handles(
+    runs: Sequence[str], contents: Sequence[_Contents], times: Mapping[str, NDArray[np.float64]], *, dated: bool
 ) -> list[list[Line2D]]:
-    """What the legend of the page names: runs if there are several; below, what was observed and the times that are marked."""
+    """Return the legend of the page: runs if there are several; on a new line, observations and marked times."""
     lines = [
-        Line2D([], [], color=COLOURS[place], linewidth=run_width(place, len(runs)), label=name)
-        for place, name in enumerate(runs)
+        Line2D([], [], color=COLOURS[index], linewidth=_line_width(index, len(runs)), label=name)
+        for index, name in enumerate(runs)
         if len(runs) > 1
     ]
-    if any(each.common for each in contents):
-        lines.append(Line2D([], [], color=GREY, linewidth=1.1, label="the same in all"))
-    signs = [point_handle("observed, with one standard deviation")] if any(each.observed for each in contents) else []
-    for label, each in times.items():
-        told = ", ".join(map(_month, dates_of(each)) if dated else map("{:g}".format, each))
-        signs.append(Line2D([], [], linestyle=_DOTS, label=f"{label}: {told}", **_MARK))
+    if any(content.common for content in contents):
+        lines.append(Line2D([], [], color=GREY, linewidth=1.1, label="same in all runs"))
+    signs = []
+    if any(content.observed for content in contents):
+        signs.append(_point_handle("observed, with one standard deviation"))
+    for label, marked in times.items():
+        dates = ", ".join(map(_format_month, dates_of(marked)) if dated else map("{:g}".format, marked))
+        signs.append(Line2D([], [], linestyle=_DOTS, label=f"{label}: {dates}", **_MARK))
     return [lines, signs]
 
 
-def _month(date: np.datetime64) -> str:
+def _format_month(date: np.datetime64) -> str:
     year, month = str(date.astype("datetime64[M]")).split("-")
     return f"{month_name[int(month)]} {year}"
 
 
-def _folded(text: str) -> list[str]:
-    """A text of the page on lines that fit it."""
-    return textwrap.wrap(text, _PAGE, subsequent_indent="    ")
-
-
-def _frame(figure: Figure, title: str | None, handles: Sequence[Sequence[Line2D]]) -> None:
-    """Title and legend above."""
-    ordered, beside = legend_grid(handles, _LEGEND, _SAMPLE)
-    if ordered:
-        figure.legend(
-            handles=ordered, loc="outside upper left", ncols=beside, fontsize=NORMAL, frameon=False, title=title,
-            alignment="left", title_fontproperties={"size": LARGE, "weight": "bold"}, borderaxespad=0.3, columnspacing=1.4,
-        )  # fmt: skip
-    elif title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=LARGE, fontweight="bold")
+def _source_line(observed: Sequence[Observed]) -> str:
+    """Name the sources of the observations, series with the same sources together."""
+    by_sources: dict[tuple[str, ...], list[str]] = {}
+    for series in observed:
+        by_sources.setdefault(series.sources, []).append(series.name)
+    parts = [f"{', '.join(names)}: {', '.join(sources) or 'no source named'}" for sources, names in by_sources.items()]
+    return f"Observed: {'; '.join(parts)}" if parts else ""
 
 
 def _origin(runs: Mapping[str, xr.Dataset]) -> list[str]:
-    """Model, hash, scenario and changes: once for all runs that share a model."""
-    lines = model_lines(runs)
-    methods = {name: _method(run) for name, run in runs.items()}
+    """Describe the models and, for each run, its scenario and changes; engines only where they differ."""
+    lines = describe_models(runs)
+    methods = {
+        name: ", ".join(filter(None, (str(run.attrs.get(attribute, "")) for attribute in ("engine", "integrator"))))
+        for name, run in runs.items()
+    }
     differ = len(set(methods.values())) > 1
     for name, run in runs.items():
         members = math.prod(run.sizes[dim] for dim in member_dims(run))
-        bands = f"; median and bands of 50 % and 90 % of {members} members" if members > THIN else ""
-        told = f"{name}: {_changes(name, run)}{f'; {methods[name]}' if differ else ''}{bands}"
-        lines += _folded(told)
+        bands = f"; median and bands of 50 % and 90 % of {members} members" if members > _THIN_MEMBERS else ""
+        method = f"; {methods[name]}" if differ else ""
+        lines += wrap(f"{name}: {_describe_changes(name, run)}{method}{bands}", _PAGE_LINE)
     return lines
 
 
-def _method(run: xr.Dataset) -> str:
-    """What a run was computed with."""
-    return ", ".join(filter(None, (str(run.attrs.get(each, "")) for each in ("engine", "integrator"))))
+def _describe_changes(name: str, run: xr.Dataset) -> str:
+    """Describe the changes of a run: the scenario's name, unless it is the run's, and what the scenario says or does."""
+    scenario, text = (str(run.attrs.get(attribute, "")) for attribute in ("scenario_name", "scenario"))
+    settings = "; ".join(" ".join(line.split()) for line in _COMMENT.sub("", text).splitlines() if line.strip())
+    # a combination of scenarios is not described by the comment of the first
+    comment = "" if "+" in scenario else _first_sentence(text, scenario or name)
+    own = _normalise(scenario) == _normalise(name)
+    ways = (comment, settings) if own else (": ".join(filter(None, (scenario, comment))), scenario or settings)
+    texts = ["; ".join(filter(None, (way, *str(run.attrs.get("changes", "")).splitlines()))) for way in ways]
+    fitting = next((text for text in texts if text and len(text) <= _CHANGES), texts[-1]) or "no changes"
+    return fitting if len(fitting) <= _CHANGES else f"{fitting[:_CHANGES]}…"
 
 
-def _changes(name: str, run: xr.Dataset) -> str:
-    """What a run changes: its scenario's name, unless it bears that itself, and what the scenario says or does."""
-    scenario, text = (str(run.attrs.get(each, "")) for each in ("scenario_name", "scenario"))
-    done = "; ".join(" ".join(line.split()) for line in _COMMENT.sub("", text).splitlines() if line.strip())
-    said = "" if "+" in scenario else _said(text, scenario or name)  # of several, the first does not speak for all
-    own = _bare(scenario) == _bare(name)
-    ways = (said, done) if own else (": ".join(filter(None, (scenario, said))), scenario or done)
-    told = ["; ".join(filter(None, (way, *str(run.attrs.get("changes", "")).splitlines()))) for way in ways]
-    fitting = next((each for each in told if each and len(each) <= _LINE), told[-1]) or "no changes"
-    return fitting if len(fitting) <= _LINE else f"{fitting[:_LINE]}…"
-
-
-def _said(scenario: str, name: str) -> str:
-    """The first sentence of the comment that a scenario begins with, without the name before it."""
+def _first_sentence(scenario: str, name: str) -> str:
+    """Return the first sentence of the comment that begins a scenario, without the scenario's name before it."""
     comment = _COMMENT.match(scenario.lstrip())
     sentence = " ".join(comment[1].split()).partition(". ")[0].rstrip(".") if comment else ""
     title, colon, rest = sentence.partition(":")
-    return rest.strip() if colon and _bare(title) == _bare(name) else sentence
+    return rest.strip() if colon and _normalise(title) == _normalise(name) else sentence
 
 
-def _bare(name: str) -> str:
-    """A name without what separates its words."""
+def _normalise(name: str) -> str:
     return re.sub(r"[\W_]+", " ", name).strip().lower()

@@ -1,9 +1,9 @@
-"""Which constants matter: a tornado, Morris's effects against their spread, Sobol's shares of the variance."""
+"""Which constants matter: a tornado, Morris's elementary effects, and Sobol's shares of the variance."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,188 +12,230 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from ..errors import FigureError
-from .panels import model_lines
-from .points import label_points
-from .style import COLOURS, DARK, GREY, LARGE, NORMAL, SMALL, dress, page_of_panels, scale_across, scale_numbers
+from .panels import add_frame, add_note, describe_models, make_panels, wrap
+from .style import (
+    COLOURS,
+    DARK,
+    GREY,
+    GRID,
+    NORMAL,
+    SMALL,
+    format_number,
+    format_x_axis,
+    format_y_axis,
+    style_panel,
+)
+from .text import Font, fit_text
 
 _MOST = 15
-"""So many constants fit a panel; the rest matter less than all of these."""
+"""The number of constants in a panel; the rest matter less than all of these."""
 _BAR, _HEAD = 0.2, 1.15
-"""Inches: of a constant, and of what stands above and below the bars of a panel."""
-_NAME, _PAGE = 34, 145
-_BARE = frozenset({"", "dmnl", "1"})
-"""Units of numbers that need none."""
+"""Inches: the height of a constant, and of what stands above and below the bars of a panel."""
+_NAME_LINE, _PAGE_LINE = 34, 145
+_NO_UNITS = frozenset({"", "dmnl", "1"})
 _LOW, _HIGH = COLOURS[0], COLOURS[1]
 _RATIOS = (0.1, 0.5, 1.0)
-"""Ratios of sigma to mu* up to which an effect is linear, one way, and nearly so (Garcia Sanchez et al., Energy and
-Buildings 68, 2014)."""
+"""Ratios of sigma to mu* up to which an effect is almost linear, monotonic and almost monotonic (Garcia Sanchez et al.,
+Energy and Buildings 68, 2014)."""
 _GUIDE: dict[str, Any] = {"color": GREY, "linewidth": 0.7, "linestyle": (0, (3, 2))}
+_SIGMA = "sigma, standard deviation of effects"
+_DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+_DISTANCES = (5.0, 10.0, 16.0, 24.0, 34.0)
+"""Points between a name and its point; beyond the first distance a line connects them."""
+_DOT, _MARGIN = 2.5, 1.0
+"""Points: half the size of a point, and the margin around a name."""
 
 
 def plot_tornado(found: xr.Dataset, *, title: str | None = None) -> Figure:
-    """Bars from the outcome where nothing moves to those at the two ends of each constant, the largest swing on top.
+    """Plot a tornado: bars from the base outcome to the outcomes at the two ends of each constant, the largest swing on top.
 
-    At the tips stand the constant's own values. Where what lies between the ends goes beyond them a thin line shows how far.
-    There is one panel for each outcome, in its units.
+    At the tips stand the values of the constant. A thin line shows outcomes between the ends that exceed both.
+
+    Parameters
+    ----------
+    found : xarray.Dataset
+        A tornado of `sdmodel.find_sensitivities`, one panel per outcome.
+    title : str, optional
+        The title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
     FigureError
-        If there is nothing to draw.
+        If there is nothing to plot.
     """
     handles: list[Any] = [
         Patch(color=_LOW, label="at the low end"),
         Patch(color=_HIGH, label="at the high end"),
-        Line2D([], [], color=DARK, linewidth=0.8, label="where nothing moves"),
+        Line2D([], [], color=DARK, linewidth=0.8, label="base value"),
     ]
-    if any(bool(_first(_ranked(found, place))["bent"].any()) for place in range(found.sizes.get("outcome", 0))):
-        handles.append(Line2D([], [], color=GREY, linewidth=1.0, label="reached between the ends"))
-    return _page(found, _draw_tornado, handles, title)
+    if any(bool(_first(_ranked(found, index))["bent"].any()) for index in range(found.sizes.get("outcome", 0))):
+        handles.append(Line2D([], [], color=GREY, linewidth=1.0, label="range between the ends"))
+    return _plot(found, _draw_tornado, handles, title)
 
 
 def plot_sobol(found: xr.Dataset, *, title: str | None = None) -> Figure:
-    """Two bars for each constant, the share of the variance that it decides by itself and in all, with intervals of 95 %.
+    """Plot Sobol's indices: two bars per constant, its share of the variance alone and in total, with 95 % intervals.
+
+    Parameters
+    ----------
+    found : xarray.Dataset
+        Sobol's indices of `sdmodel.find_sensitivities`, one panel per outcome.
+    title : str, optional
+        The title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
     FigureError
-        If there is nothing to draw.
+        If there is nothing to plot.
     """
     handles = [
-        Patch(color=_LOW, label="ST: together with others"),
-        Patch(color=_HIGH, label="S1: by itself"),
-        Line2D([], [], color=DARK, linewidth=0.8, label="interval of 95 %"),
+        Patch(color=_LOW, label="ST: total, with interactions"),
+        Patch(color=_HIGH, label="S1: alone"),
+        Line2D([], [], color=DARK, linewidth=0.8, label="95 % interval"),
     ]
-    return _page(found, _draw_sobol, handles, title)
+    return _plot(found, _draw_sobol, handles, title)
 
 
 def plot_morris(found: xr.Dataset, *, title: str | None = None) -> Figure:
-    """A point for each constant: how large its effect is on the mean, and how much it differs from place to place.
+    """Plot Morris's elementary effects: a point per constant, its mean absolute effect mu* against the deviation sigma.
 
-    Lines from the corner part effects that are nearly the same everywhere from those that depend on other constants, or
-    turn round.
+    Lines from the origin separate effects that are almost the same everywhere from those that depend on other constants or
+    change sign.
+
+    Parameters
+    ----------
+    found : xarray.Dataset
+        Elementary effects of `sdmodel.find_sensitivities`, one panel per outcome.
+    title : str, optional
+        The title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
     FigureError
-        If there is nothing to draw.
+        If there is nothing to plot.
     """
     handles = [
         Line2D(
-            [], [], color=_LOW, marker="o", markersize=3.5, linewidth=0.5, label="a constant, with the interval of 95 %"
+            [], [], color=_LOW, marker="o", markersize=3.5, linewidth=0.5, label="a constant, with its 95 % interval"
         ),
-        Line2D([], [], label="sigma / mu*: up to 0.1 nearly linear, up to 1 mostly one way", **_GUIDE),
+        Line2D([], [], label="sigma / mu*: up to 0.1 almost linear, up to 1 almost monotonic", **_GUIDE),
     ]
-    figure = _page(found, _draw_morris, handles, title, height=3.9)
-    for place, axes in enumerate(figure.axes):
-        shown = _first(_ranked(found, place))
-        names = [str(each) for each in shown["parameter"].values]
-        label_points(axes, names, shown["mu_star"].values, shown["sigma"].values)
+    figure = _plot(found, _draw_morris, handles, title, height=3.9)
+    for index, axes in enumerate(figure.axes):
+        shown = _first(_ranked(found, index))
+        names = list(map(str, shown["parameter"].values))
+        _label_points(axes, names, shown["mu_star"].values, shown["sigma"].values)
     return figure
 
 
-def _page(
+def _plot(
     found: xr.Dataset,
     draw: Callable[[Axes, xr.Dataset], None],
     handles: Sequence[Any],
     title: str | None,
     height: float | None = None,
 ) -> Figure:
-    """A panel for each outcome, one below the other, and what its signs mean above; where the numbers come from, below."""
+    """Make a figure with a panel per outcome, one below the other."""
     if not found.sizes.get("outcome") or not found.sizes.get("parameter"):
-        message = "the figure: has no outcome or no constant; ask for at least one of each"
+        message = "the figure: has no outcome or no constant; request at least one of each"
         raise FigureError(message)
     shown = min(found.sizes["parameter"], _MOST)
-    figure, panels = page_of_panels(found.sizes["outcome"], 1, height or _BAR * shown + _HEAD, 0.75)
-    for place, axes in enumerate(panels):
-        ranked = _ranked(found, place)
-        dress(axes, str(ranked["outcome"].values), "", 1)
+    figure, panels = make_panels(found.sizes["outcome"], 1, height or _BAR * shown + _HEAD, 0.75)
+    for index, axes in enumerate(panels):
+        ranked = _ranked(found, index)
+        style_panel(axes, str(ranked["outcome"].values), "", 1)
         draw(axes, ranked)
-    figure.legend(
-        handles=handles, loc="outside upper left", ncols=4, fontsize=NORMAL, frameon=False, title=title, alignment="left",
-        title_fontproperties={"size": LARGE, "weight": "bold"}, borderaxespad=0.3, columnspacing=1.4,
-    )  # fmt: skip
-    figure.supxlabel("\n".join(_origin(found)), x=0.01, ha="left", fontsize=SMALL - 0.5, color=GREY, linespacing=1.3)
+    add_frame(figure, title, handles, _origin(found), columns=4, columnspacing=1.4)
     return figure
 
 
 def _draw_tornado(axes: Axes, ranked: xr.Dataset) -> None:
     shown = _first(ranked)
     low, high, least, most = (shown[name].values for name in ("low", "high", "least", "most"))
-    known = np.array([*low, *high, *least, *most, float(ranked["base"])])
-    known = known[np.isfinite(known)]
     base = float(ranked["base"])
+    known = np.array([*low, *high, *least, *most, base])
+    known = known[np.isfinite(known)]
     start = base if np.isfinite(base) else float(known.mean()) if known.size else 0.0
-    places = np.arange(len(low))
-    for place in places:
-        ends = [(low[place], _LOW), (high[place], _HIGH)]
-        for end, colour in sorted(ends, key=lambda each: -abs(each[0] - start)):  # the shorter bar lies on the longer
-            axes.barh(place, end - start, left=start, height=0.66, color=colour, linewidth=0)
-        if shown["bent"].values[place]:
-            axes.plot([least[place], most[place]], [place, place], color=GREY, linewidth=1.0)
+    for row in range(len(low)):
+        ends = [(low[row], _LOW), (high[row], _HIGH)]
+        for end, colour in sorted(ends, key=lambda item: -abs(item[0] - start)):  # the shorter bar lies on the longer
+            axes.barh(row, end - start, left=start, height=0.66, color=colour, linewidth=0)
+        if shown["bent"].values[row]:
+            axes.plot([least[row], most[row]], [row, row], color=GREY, linewidth=1.0)
     if np.isfinite(base):
         axes.axvline(base, color=DARK, linewidth=0.8)
-    span = np.ptp(known) if known.size else 0.0
-    axes.set_xlim(*_widened(known, start, span))
-    _name_tips(axes, shown, start)
-    _name_rows(axes, shown, units=True)
-    scale_across(axes, str(ranked["outcome_units"].values), known)
-    _tell_rest(axes, ranked, "swings by {:.3g} at most", "swing")
+    span = float(np.ptp(known)) if known.size else 0.0
+    if span:  # room for a number beside each tip
+        axes.set_xlim(float(known.min()) - 0.1 * span, float(known.max()) + 0.1 * span)
+    else:
+        axes.set_xlim(start - (abs(start) or 1.0), start + (abs(start) or 1.0))
+    _label_tips(axes, shown, start)
+    _label_rows(axes, shown, units=True)
+    format_x_axis(axes, str(ranked["outcome_units"].values), known)
+    _note_rest(axes, ranked, "swings by at most {:.3g}", "swing")
 
 
-def _widened(known: NDArray[np.float64], start: float, span: float) -> tuple[float, float]:
-    """The ends of an axis that leave room for a number beside each tip."""
-    if not span:
-        return start - (abs(start) or 1.0), start + (abs(start) or 1.0)
-    return float(known.min()) - 0.1 * span, float(known.max()) + 0.1 * span
-
-
-def _name_tips(axes: Axes, shown: xr.Dataset, start: float) -> None:
-    """The values of each constant at the tips of its bars; where both bars go one way, the shorter's on the other side."""
-    for place in range(shown.sizes["parameter"]):
-        part = shown.isel(parameter=place)
-        low, high = float(part["low"]), float(part["high"])
-        left_is_low = low <= high
-        tips = sorted((low, high, *((float(part["least"]), float(part["most"])) if part["bent"] else ())))
-        values = [float(part[name]) for name in ("low_value", "high_value")]
-        texts = values if left_is_low else values[::-1]
-        colours = (_LOW, _HIGH) if left_is_low else (_HIGH, _LOW)
+def _label_tips(axes: Axes, shown: xr.Dataset, start: float) -> None:
+    """Write the values of each constant at the tips of its bars; if both point one way, the shorter's on the other side."""
+    columns = (shown[name].values for name in ("low", "high", "least", "most", "bent", "low_value", "high_value"))
+    for row, (low, high, least, most, bent, low_value, high_value) in enumerate(zip(*columns, strict=True)):
+        tips = sorted((low, high, *((least, most) if bent else ())))
+        labels = [(low_value, _LOW), (high_value, _HIGH)]
         ends = (min(tips[0], start), max(tips[-1], start))
-        for end, value, colour, side in zip(ends, texts, colours, (-1, 1), strict=True):
+        for end, (value, colour), side in zip(ends, labels if low <= high else labels[::-1], (-1, 1), strict=True):
             if np.isfinite(end):
                 axes.annotate(
-                    f"{value:.4g}".replace("-", "\u2212"), (end, place), (3 * side, 0), textcoords="offset points",
+                    format_number(value, 4), (end, row), (3 * side, 0), textcoords="offset points",
                     ha="right" if side < 0 else "left", va="center", fontsize=SMALL - 0.5, color=colour,
                 )  # fmt: skip
 
 
 def _draw_sobol(axes: Axes, ranked: xr.Dataset) -> None:
     shown = _first(ranked)
-    places = np.arange(shown.sizes["parameter"])
+    rows = np.arange(shown.sizes["parameter"])
     reached = []
     for name, colour, shift in (("ST", _LOW, -0.2), ("S1", _HIGH, 0.2)):
         shares, halves = shown[name].values, shown[f"{name}_conf"].values
         axes.barh(
-            places + shift, shares, xerr=halves, height=0.36, color=colour, linewidth=0,
+            rows + shift, shares, xerr=halves, height=0.36, color=colour, linewidth=0,
             error_kw={"elinewidth": 0.7, "ecolor": DARK},
         )  # fmt: skip
         reached += [shares - halves, shares + halves]
     axes.axvline(0.0, color=DARK, linewidth=0.8)
-    _name_rows(axes, shown)
+    _label_rows(axes, shown)
     known = np.concatenate(reached)
     if not np.isfinite(known).any():
-        axes.text(0.5, 0.5, "does not vary", transform=axes.transAxes, ha="center", fontsize=NORMAL, color=GREY)
+        axes.text(
+            0.5, 0.5, "the outcome does not vary", transform=axes.transAxes, ha="center", fontsize=NORMAL, color=GREY
+        )
         axes.set_xlim(0, 1)
-    scale_across(axes, "", known, prefix="share of the variance")
-    _tell_rest(axes, ranked, "has a share of {:.2g} at most", "ST")
+    format_x_axis(axes, "", known, prefix="share of the variance")
+    _note_rest(axes, ranked, "has a share of at most {:.2g}", "ST")
 
 
 def _draw_morris(axes: Axes, ranked: xr.Dataset) -> None:
-    sizes, spreads = ranked["mu_star"].values, ranked["sigma"].values
-    right, top = 1.15 * float(sizes.max()) or 1.0, 1.12 * float(spreads.max()) or 1.0
+    effects, deviations = ranked["mu_star"].values, ranked["sigma"].values
+    right, top = 1.15 * float(effects.max()) or 1.0, 1.12 * float(deviations.max()) or 1.0
     for ratio in _RATIOS:
         end = min(right, top / ratio)
         axes.plot([0, end], [0, ratio * end], **_GUIDE)
@@ -202,64 +244,107 @@ def _draw_morris(axes: Axes, ranked: xr.Dataset) -> None:
             bbox={"facecolor": "white", "linewidth": 0, "pad": 1},
         )  # fmt: skip
     halves = ranked["mu_star_conf"].values
-    axes.hlines(spreads, sizes - halves, sizes + halves, color=_LOW, linewidth=0.5, alpha=0.5)
-    axes.plot(sizes, spreads, "o", color=_LOW, markersize=3.5)
-    scale_across(axes, str(ranked["outcome_units"].values), sizes, prefix="mu*, the mean size of effects")
-    axes.set_ylabel("sigma, their standard deviation", fontsize=NORMAL, color=GREY)
-    scale_numbers(axes, "sigma, their standard deviation", spreads)
+    axes.hlines(deviations, effects - halves, effects + halves, color=_LOW, linewidth=0.5, alpha=0.5)
+    axes.plot(effects, deviations, "o", color=_LOW, markersize=3.5)
+    format_x_axis(axes, str(ranked["outcome_units"].values), effects, prefix="mu*, mean absolute effect")
+    axes.set_ylabel(_SIGMA, fontsize=NORMAL, color=GREY)
+    format_y_axis(axes, _SIGMA, deviations)
     axes.set_xlim(0, right)
     axes.set_ylim(0, top)
     if ranked.sizes["parameter"] > _MOST:
-        _add_below(axes, f"the first {_MOST} of {ranked.sizes['parameter']} constants are named")
+        add_note(axes, f"the first {_MOST} of {ranked.sizes['parameter']} constants are labelled")
 
 
-def _ranked(found: xr.Dataset, place: int) -> xr.Dataset:
-    """One outcome with its constants by rank."""
-    part = found.isel(outcome=place)
+def _ranked(found: xr.Dataset, outcome: int) -> xr.Dataset:
+    """Return one outcome with its constants in order of rank."""
+    part = found.isel(outcome=outcome)
     return part.isel(parameter=np.argsort(part["rank"].values))
 
 
 def _first(ranked: xr.Dataset) -> xr.Dataset:
-    """The constants that matter most, as many as a panel holds."""
+    """Return the constants that matter most, as many as fit a panel."""
     return ranked.isel(parameter=slice(_MOST))
 
 
-def _name_rows(axes: Axes, shown: xr.Dataset, *, units: bool = False) -> None:
-    """The names of constants beside their bars, the first on top, with the `units` of their numbers."""
+def _label_rows(axes: Axes, shown: xr.Dataset, *, units: bool = False) -> None:
+    """Write the names of constants beside their bars, the first on top, with their units on request."""
     names = []
     for name, own in zip(shown["parameter"].values, shown["parameter_units"].values, strict=True):
-        told = f"{name} ({str(own).replace('_', ' ')})" if units and str(own).lower() not in _BARE else str(name)
-        names.append("\n".join(textwrap.wrap(told, _NAME)))
+        label = f"{name} ({str(own).replace('_', ' ')})" if units and str(own).lower() not in _NO_UNITS else str(name)
+        names.append("\n".join(textwrap.wrap(label, _NAME_LINE)))
     axes.set_yticks(range(len(names)), names, fontsize=NORMAL - 0.5, color=DARK)
-    for each in axes.get_yticklabels():
-        each.set_parse_math(False)
+    for tick in axes.get_yticklabels():
+        tick.set_parse_math(False)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.grid(axis="x", color="#DDDDDD", linewidth=0.5)
+    axes.grid(axis="x", color=GRID, linewidth=0.5)
 
 
-def _tell_rest(axes: Axes, ranked: xr.Dataset, what: str, measure: str) -> None:
-    """How much the constants matter at most that the panel does not hold."""
+def _note_rest(axes: Axes, ranked: xr.Dataset, what: str, measure: str) -> None:
+    """Note the largest measure among the constants that are not in the panel."""
     rest = ranked[measure].values[_MOST:]
     rest = rest[np.isfinite(rest)]
     if rest.size:
-        _add_below(
-            axes, f"{_MOST} of {ranked.sizes['parameter']} constants; each of the rest {what.format(rest.max())}"
-        )
-
-
-def _add_below(axes: Axes, text: str) -> None:
-    """A line more below a panel."""
-    axes.set_xlabel(f"{axes.get_xlabel()}\n{text}".strip(), fontsize=SMALL, color=GREY)
+        count = f"{_MOST} of {ranked.sizes['parameter']} constants"
+        add_note(axes, f"{count}; each of the others {what.format(rest.max())}")
 
 
 def _origin(found: xr.Dataset) -> list[str]:
-    """Model and hash; how many runs, and what the scenario is."""
-    told = found.attrs
-    settings = (f"{told[name]:,} {name}" for name in ("trajectories", "levels", "samples") if name in told)
-    seed = (f"seed {told['seed']}",) if "seed" in told else ()
-    changes = (str(told.get("scenario_name", "")), *str(told.get("changes", "")).splitlines())
-    way = ", ".join((str(told.get("method", "")), *settings, f"{told.get('runs', 0):,} runs", *seed))
-    text = "; ".join((way, *filter(None, changes)))
-    return [*model_lines({"": found}), *textwrap.wrap(text, _PAGE, subsequent_indent="    ")]
+    """Describe the model, the method, the number of runs, the scenario and its changes."""
+    attributes = found.attrs
+    settings = (f"{attributes[name]:,} {name}" for name in ("trajectories", "levels", "samples") if name in attributes)
+    seed = (f"seed {attributes['seed']}",) if "seed" in attributes else ()
+    changes = (str(attributes.get("scenario_name", "")), *str(attributes.get("changes", "")).splitlines())
+    method = ", ".join((str(attributes.get("method", "")), *settings, f"{attributes.get('runs', 0):,} runs", *seed))
+    return [*describe_models({"": found}), *wrap("; ".join((method, *filter(None, changes))), _PAGE_LINE)]
+
+
+def _label_points(axes: Axes, names: Sequence[str], xs: NDArray[np.float64], ys: NDArray[np.float64]) -> None:
+    """Write each name beside its point, without overlaps and inside the panel; later names without room are left out.
+
+    Everything else must be drawn before, since it decides the position of the panel.
+    """
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        return
+    figure.draw_without_rendering()
+    points = 72 / figure.dpi
+    low, high = np.asarray(axes.get_window_extent().get_points()) * points
+    dots = axes.transData.transform(np.column_stack([xs, ys])) * points
+    taken = [Bbox([dot - _DOT, dot + _DOT]) for dot in dots]
+    for index, (name, dot) in enumerate(zip(names, dots, strict=True)):
+        label = fit_text(name, Font(SMALL), np.inf, np.inf, shrink=False)
+        free = [
+            (shift, box)
+            for shift, box in _candidates(dot, label.half_width, label.half_height)
+            if np.all(box.min >= low) and np.all(box.max <= high) and not box.count_overlaps(taken)
+        ]
+        nearest = [
+            place for place in free if _distances(place[1], dots).argmin() == index
+        ]  # else it reads as another's
+        for shift, box in (nearest or free)[:1]:
+            taken.append(box)
+            note = axes.annotate(
+                name, (float(xs[index]), float(ys[index])), tuple(shift), textcoords="offset points", ha="center", va="center",
+                fontsize=SMALL, color=DARK, parse_math=False, path_effects=[withStroke(linewidth=1.5, foreground="white")],
+                arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2},
+            )  # fmt: skip
+            note.set_in_layout(False)
+
+
+def _distances(box: Bbox, dots: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distances of points, shape (points, 2), from a box."""
+    outside = np.maximum(np.maximum(box.min - dots, dots - box.max), 0.0)
+    return np.hypot(outside[:, 0], outside[:, 1])
+
+
+def _candidates(
+    dot: NDArray[np.float64], half_width: float, half_height: float
+) -> Iterator[tuple[NDArray[np.float64], Bbox]]:
+    """Yield places for a name around its point, the nearest first: the shift of its middle, and its box."""
+    half = np.array([half_width, half_height]) + _MARGIN
+    for distance in _DISTANCES:
+        for direction in _DIRECTIONS:
+            shift = np.array(direction) * (half + distance)
+            yield shift, Bbox([dot + shift - half, dot + shift + half])

@@ -1,8 +1,7 @@
-"""Sweeps over time: one panel a variable, lines coloured by the value of a lever."""
+"""Sweeps of levers: lines over time coloured by the value of a lever, and heat maps of outcomes over two levers."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,60 +14,93 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from numpy.typing import NDArray
 
 from ..dataset import (
     DATE,
     PROBABILITY,
     TIME,
-    base_places,
+    base_positions,
     find_variable,
-    headlines,
+    find_variables,
+    held_positions,
     lever_dims,
     long_name,
-    subscript_dims,
 )
 from ..errors import FigureError
-from .bands import bands_of
-from .levers import far_apart, frame, lever_axis, origin_lines, quieten, short, slice_at_base, titled, valued
-from .panels import evenly_chosen, level_line, time_axis
+from .bands import find_bands
+from .panels import (
+    add_frame,
+    arrange_legend,
+    cells,
+    choose_evenly,
+    column_count,
+    describe_models,
+    make_panels,
+    over_time,
+    wrap,
+)
 from .style import (
     GREY,
     NORMAL,
-    columns_for,
-    dress,
-    page_of_panels,
-    scale_logarithmic,
-    scale_numbers,
-    tell_logarithmic,
+    SMALL,
+    format_number,
+    format_time_axis,
+    format_units,
+    format_y_axis,
+    label_logarithmic,
+    set_logarithmic,
+    shared_power,
+    style_panel,
+    style_ticks,
+    with_power,
 )
 
+_FAR_APART = 30.0
+"""A lever with positive values gets a logarithmic scale from this ratio on."""
 _COLOURS = (0.1, 0.9)
-"""Below this share of viridis lines would be as dark as the base, beyond the other too pale on white."""
-_BASE: Mapping[str, Any] = {"color": "black", "linewidth": 1.5, "zorder": 4}
-_HEIGHTS = {1: 3.9, 2: 2.5, 3: 1.9}
-_MANY, _LOW = 9, 1.6
+"""The part of viridis for lines: below, they would be as dark as the base; above, too pale on white."""
+_BASE: Mapping[str, Any] = {"color": "black", "linewidth": 1.5}
+_HEIGHTS, _HEAD = {1: 3.9, 2: 2.5, 3: 1.9}, 1.0
+"""Inches: the height of a panel by the number of columns, and of what stands above and below all panels."""
+_MANY_PANELS, _LOW = 9, 1.6
 """More panels than these are lower."""
-_HEAD = 1.0
 _TICKS = 24
-"""So many values of a lever have room beside the colours."""
-_LABELS = 4
-"""So many labels of a variable have a panel each."""
-_MIDDLE = 0.5
+"""Values of a lever that fit beside the colours."""
+_MOST_LABELS = 4
+"""At most this many labels of a variable get a panel each."""
+_MEDIAN = 0.5
+_MAP_HEIGHTS, _MAP_HEAD = {1: 4.4, 2: 3.1}, 0.75
+_CELLS = {1: 20, 2: 8}
+"""Cells in a row that can hold readable numbers, by the number of columns of maps; a column holds twice as many."""
+_DIGITS, _LONG = 3, 1000.0
+_LIGHT = 0.5
+_RING: Mapping[str, Any] = {
+    "marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgecolor": "black", "markeredgewidth": 1.3, "linestyle": "",
+}  # fmt: skip
+_LEGEND_LINE, _LEGEND_SAMPLE, _PAGE_LINE = 124, 7, 145
+"""Letters on a line of the legend, those as wide as the sample of a line, and letters on a line of the page."""
 
 
 @dataclass(frozen=True)
-class _Scale:
-    """A lever's values as colours: the places of what is drawn, in order, and that of its own value."""
+class _ColourScale:
+    """The values of a lever as colours; `base` is the position of the lever's own value."""
 
     lever: xr.DataArray
     colours: Colormap
     norm: Normalize
     base: int | None
 
-    def colour(self, place: int) -> Any:
-        """The colour of a value."""
-        return self.colours(self.norm(float(self.lever[place])))
+    def colour(self, position: int) -> Any:
+        """Return the colour of a value."""
+        return self.colours(self.norm(float(self.lever[position])))
+
+    @property
+    def ends(self) -> list[int]:
+        """The positions of the values that get bands: the lowest and the highest, unless they are the lever's own."""
+        return [position for position in sorted({0, self.lever.size - 1}) if position != self.base]
 
 
 def plot_sweep(
@@ -79,143 +111,322 @@ def plot_sweep(
     title: str | None = None,
     logarithmic: bool = False,
 ) -> Figure:
-    """Small multiples over time, one panel for each of the variables `names` or a label of it, a line for each value of a lever.
+    """Plot variables of a sweep over time as small multiples, one line per value of a lever.
 
-    Lines are coloured by the lever's value, the darkest the lowest; the one at its own value is black. Of several levers the
-    first is shown, or the one of dimension `lever`; the others are held at their own values, which a line below tells. A run
-    with quantiles over `probability` has medians, and the bands at the lever's lowest and highest value.
+    Lines are coloured by the lever's value, the lowest darkest; the line at the lever's own value is black. Other levers are
+    held at their own values, which a line below names.
+
+    Parameters
+    ----------
+    run : xarray.Dataset
+        The sweep. If it has quantiles over the dimension `probability`, lines are medians, with bands at the lowest and the
+        highest value of the lever.
+    names : sequence of str
+        The variables; each label of a subscripted variable gets a panel, at most four.
+    lever : str, optional
+        The dimension of the lever that is shown; by default the first.
+    title : str, optional
+        The title of the figure.
+    logarithmic : bool, default False
+        Use a logarithmic y axis in every panel without negative values.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
     FigureError
-        If there is nothing to draw, or no lever.
+        If there is nothing to plot, or no such lever.
     DatasetError
         If the run lacks one of the variables.
     """
     if not names:
         message = "the figure: has no variables; name at least one"
         raise FigureError(message)
-    headlines(run, names)
-    dim = _chosen(run, lever)
-    part, held = slice_at_base(run, [dim])
-    scale = _scale(part[dim])
-    panels = [each for name in names for each in _panels(level_line(part, find_variable(part, name)))]
-    columns = columns_for(len(panels))
-    height = _LOW if len(panels) > _MANY else _HEIGHTS[columns]
-    figure, places = page_of_panels(len(panels), columns, height, _HEAD)
+    find_variables(run, names)
+    dim = _choose_lever(run, lever)
+    part, held = _slice_at_base(run, [dim])
+    scale = _colour_scale(part[dim])
+    panels = [panel for name in names for panel in _panels(over_time(part, find_variable(part, name)))]
+    columns = column_count(len(panels))
+    height = _LOW if len(panels) > _MANY_PANELS else _HEIGHTS[columns]
+    figure, places = make_panels(len(panels), columns, height, _HEAD)
     dated = DATE in part.coords
     for axes, (name, values) in zip(places, panels, strict=True):
-        dress(axes, name, str(values.attrs.get("units", "")), columns)
+        style_panel(axes, name, str(values.attrs.get("units", "")), columns)
         _draw_lines(axes, values, scale, dated=dated)
-        _scale_axis(axes, values, logarithmic=logarithmic)
-        time_axis(axes, part[TIME].attrs.get("units"), dated=dated)
+        _set_scale(axes, values, logarithmic=logarithmic)
+        format_time_axis(axes, part[TIME].attrs.get("units"), dated=dated)
     figure.align_ylabels(places)
-    _colour_bar(figure, list(places), scale)
-    frame(figure, title, _handles(part, scale), origin_lines(run, held))
+    _add_colour_bar(figure, list(places), scale)
+    _add_frame(figure, title, _handles(part, scale), run, held)
     return figure
 
 
-def _chosen(run: xr.Dataset, lever: str | None) -> str:
-    """The lever that has the colours."""
+def plot_heat_map(outcomes: xr.Dataset, *, levers: Sequence[str] | None = None, title: str | None = None) -> Figure:
+    """Plot outcomes over two levers as heat maps, one per outcome, coloured by the outcome, in its units.
+
+    A few cells are equally large and hold their numbers, with a frame around the base. Many cells lie on the scales of the
+    levers, with contours and a ring around the base. Other levers are held at their own values, which a line below names.
+
+    Parameters
+    ----------
+    outcomes : xarray.Dataset
+        The outcomes; their dimensions are levers, and the attributes `long_name` and `outcome` name them.
+    levers : sequence of str, optional
+        The dimensions of the levers along x and y; by default the first two.
+    title : str, optional
+        The title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    FigureError
+        If there is nothing to plot, or there are not two levers.
+    """
+    dims = tuple(levers or lever_dims(outcomes)[:2])
+    if len(dims) != 2 or not set(dims) <= set(lever_dims(outcomes)) or not outcomes.data_vars:  # noqa: PLR2004 - a map is flat
+        message = f"the figure: a map needs outcomes over two levers, not {len(dims)}; sweep two"
+        raise FigureError(message)
+    part, held = _slice_at_base(outcomes, dims)
+    maps = [values.transpose(*dims) for values in part.data_vars.values()]
+    columns = min(2, len(maps))
+    figure, places = make_panels(len(maps), columns, _MAP_HEIGHTS[columns], _MAP_HEAD)
+    for axes, values in zip(places, maps, strict=True):
+        _draw_map(figure, axes, values, columns)
+    style = dict(_RING) | ({"marker": "s"} if _holds_numbers(maps[0], columns) else {})
+    handles = [Line2D([], [], label="base", **style)] if set(dims) <= set(base_positions(part)) else []
+    _add_frame(figure, title, handles, outcomes, held)
+    return figure
+
+
+def _choose_lever(run: xr.Dataset, lever: str | None) -> str:
     dims = lever_dims(run)
     if not dims or lever not in (None, *dims):
-        cure = f"it has {', '.join(dims)}" if dims else "draw a run of `sdmodel sweep`"
+        cure = f"it has {', '.join(dims)}" if dims else "plot a run of `sdmodel sweep`"
         message = f"the figure: the run has no lever{f' {lever!r}' if lever and dims else ''}; {cure}"
         raise FigureError(message)
     return lever or dims[0]
 
 
-def _scale(lever: xr.DataArray) -> _Scale:
-    """The colours of a lever's values: viridis, whose lightness grows evenly for all kinds of colour vision."""
+def _slice_at_base(run: xr.Dataset, shown: Sequence[str]) -> tuple[xr.Dataset, list[str]]:
+    """Return a run at the own (or middle) values of the levers that are not shown, and a description of these values."""
+    positions = held_positions(run, shown)
+    return run.isel(positions), [_describe_value(run[dim], position) for dim, position in positions.items()]
+
+
+def _describe_value(lever: xr.DataArray, position: int) -> str:
+    units = format_units(str(lever.attrs.get("units", "")))
+    suffix = "" if units in ("", "dimensionless") else f" {units}"
+    return f"{long_name(lever)} {format_number(float(lever[position]))}{suffix}"
+
+
+def _describe_lever(lever: xr.DataArray) -> str:
+    units = format_units(str(lever.attrs.get("units", "")))
+    return f"{long_name(lever)}{f' ({units})' if units else ''}"
+
+
+def _is_logarithmic(lever: xr.DataArray) -> bool:
+    return bool(lever.min() > 0 and lever.max() >= _FAR_APART * lever.min())
+
+
+def _on_scale(lever: xr.DataArray) -> NDArray[np.float64]:
+    """Return the values of a lever, or their logarithms if its scale is logarithmic."""
+    return np.log(lever.values) if _is_logarithmic(lever) else np.asarray(lever.values, dtype=float)
+
+
+def _colour_scale(lever: xr.DataArray) -> _ColourScale:
+    """Return colours from viridis, whose lightness grows evenly for all kinds of colour vision."""
     low, high = float(lever.min()), float(lever.max())
     if low == high:
         low, high = low - 1, high + 1
-    norm = LogNorm(low, high) if far_apart(lever) else Normalize(low, high)
+    norm = LogNorm(low, high) if _is_logarithmic(lever) else Normalize(low, high)
     colours = ListedColormap(mpl.colormaps["viridis"](np.linspace(*_COLOURS, 256)))
-    return _Scale(lever, colours, norm, base_places(lever).get(str(lever.name)))
+    return _ColourScale(lever, colours, norm, base_positions(lever).get(str(lever.name)))
 
 
 def _panels(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
-    """A variable label by label, of more labels than are drawn some from the first to the last."""
-    dims = subscript_dims(variable)
-    places = list(itertools.product(*(range(variable.sizes[dim]) for dim in dims)))
-    labels = {
-        ", ".join(str(variable.coords[dim].values[at]) for dim, at in zip(dims, place, strict=True)): place
-        for place in places
-    }
-    chosen = evenly_chosen(list(labels), _LABELS)
+    """Yield the title and the values of a panel per label; of many labels, some from the first to the last."""
+    labels = {", ".join(labels): at for labels, at in cells(variable)}
+    chosen = choose_evenly(list(labels), _MOST_LABELS)
     for label in chosen:
-        few = f" ({_LABELS} of {len(labels)} labels)" if len(chosen) < len(labels) and label == chosen[0] else ""
-        name = f"{long_name(variable)}[{label}]{few}" if label else long_name(variable)
-        yield name, variable.isel(dict(zip(dims, labels[label], strict=True)))
+        count = f" ({_MOST_LABELS} of {len(labels)} labels)" if len(chosen) < len(labels) and label == chosen[0] else ""
+        name = f"{long_name(variable)}[{label}]{count}" if label else long_name(variable)
+        yield name, variable.isel(labels[label])
 
 
-def _draw_lines(axes: Axes, values: xr.DataArray, scale: _Scale, *, dated: bool) -> None:
-    """A line for each value of the lever, its own on top; the bands of the ends below all."""
+def _draw_lines(axes: Axes, values: xr.DataArray, scale: _ColourScale, *, dated: bool) -> None:
+    """Plot a line per value of the lever, its own on top, and bands below all lines."""
     times = values[DATE if dated else TIME].values
     dim = str(scale.lever.name)
     lines = values if dim in values.dims else values.expand_dims({dim: scale.lever})
     if PROBABILITY in lines.dims:
-        for place in _ends(scale):
-            levels = lines.isel({dim: place}).transpose(PROBABILITY, TIME)
-            for low, high in bands_of(lines[PROBABILITY].values)[:1]:
+        for position in scale.ends:
+            levels = lines.isel({dim: position}).transpose(PROBABILITY, TIME)
+            for low, high in find_bands(lines[PROBABILITY].values)[:1]:
                 axes.fill_between(
-                    times, levels[low].values, levels[high].values, color=scale.colour(place), alpha=0.2, linewidth=0
+                    times, levels[low].values, levels[high].values, color=scale.colour(position), alpha=0.2, linewidth=0
                 )
-        lines = lines.sel({PROBABILITY: _MIDDLE}, method="nearest")
-    for place in range(scale.lever.size):
-        look = _BASE if place == scale.base else {"color": scale.colour(place), "linewidth": 1.1}
-        alone: dict[str, Any] = {"marker": "o"} if times.size == 1 else {}
-        axes.plot(times, lines.isel({dim: place}).transpose(TIME).values, solid_capstyle="butt", **look, **alone)
+        lines = lines.sel({PROBABILITY: _MEDIAN}, method="nearest")
+    for position in range(scale.lever.size):
+        is_base = position == scale.base
+        style: Any = {**_BASE, "zorder": 4} if is_base else {"color": scale.colour(position), "linewidth": 1.1}
+        marker: Any = {"marker": "o"} if times.size == 1 else {}
+        axes.plot(times, lines.isel({dim: position}).transpose(TIME).values, solid_capstyle="butt", **style, **marker)
     axes.margins(x=0)
 
 
-def _ends(scale: _Scale) -> list[int]:
-    """The values of the lever that have bands: the lowest and the highest, but for its own."""
-    return [place for place in sorted({0, scale.lever.size - 1}) if place != scale.base]
-
-
-def _scale_axis(axes: Axes, values: xr.DataArray, *, logarithmic: bool) -> None:
+def _set_scale(axes: Axes, values: xr.DataArray, *, logarithmic: bool) -> None:
     numbers = np.asarray(values.values, dtype=float).ravel()
     finite = numbers[np.isfinite(numbers)]
     if logarithmic and finite.size and finite.min() >= 0 and finite.max() > 0:
-        scale_logarithmic(axes, finite[finite > 0])
-        tell_logarithmic(axes)
+        set_logarithmic(axes, finite[finite > 0])
+        label_logarithmic(axes)
     else:
-        scale_numbers(axes, str(values.attrs.get("units", "")), numbers)
+        format_y_axis(axes, str(values.attrs.get("units", "")), numbers)
 
 
-def _colour_bar(figure: Figure, panels: list[Axes], scale: _Scale) -> None:
-    """What colours mean, with the lever's name and units; its own value is marked black."""
+def _add_colour_bar(figure: Figure, panels: list[Axes], scale: _ColourScale) -> None:
+    """Add the meaning of colours, with the lever's name and units; its own value is marked black."""
     bar = figure.colorbar(
         ScalarMappable(scale.norm, scale.colours), ax=panels, location="right", aspect=35, fraction=0.04, pad=0.015,
         shrink=min(1.0, 3.9 / (figure.get_figheight() - _HEAD)), anchor=(0.0, 1.0),
     )  # fmt: skip
-    bar.set_label(titled(scale.lever), fontsize=NORMAL, color=GREY)
-    lever_axis(bar.ax.yaxis, scale.lever, _TICKS)
-    quieten(bar)
+    bar.set_label(_describe_lever(scale.lever), fontsize=NORMAL, color=GREY)
+    _set_lever_ticks(bar.ax.yaxis, scale.lever, _TICKS)
+    _style_colour_bar(bar)
     if scale.base is not None:
         bar.ax.axhline(float(scale.lever[scale.base]), color="black", linewidth=1.5)
 
 
-def _handles(run: xr.Dataset, scale: _Scale) -> list[Any]:
-    """What lines and bands mean that the colour bar does not tell."""
+def _style_colour_bar(bar: Any) -> None:
+    style_ticks(bar.ax)
+    bar.outline.set_visible(False)
+
+
+def _set_lever_ticks(axis: Any, lever: xr.DataArray, room: float) -> None:
+    """Write the values of a lever along an axis with room for `room` of them: its own first, then from the lowest up."""
+    values = _on_scale(lever)
+    distance = (values[-1] - values[0]) / room
+    base = base_positions(lever).get(str(lever.name))
+    chosen: list[int] = [] if base is None else [base]
+    for position in range(values.size):
+        if all(abs(values[position] - values[other]) >= distance for other in chosen if other != position):
+            chosen.append(position)
+    axis.set_minor_locator(NullLocator())
+    axis.set_ticks([float(lever[position]) for position in sorted(set(chosen))])
+    digits = 3 if _is_logarithmic(lever) else 6
+    axis.set_major_formatter(FuncFormatter(lambda value, _: format_number(float(f"{value:.{digits}g}"))))
+
+
+def _handles(run: xr.Dataset, scale: _ColourScale) -> list[Any]:
+    """Return what the black line and the bands mean."""
     handles: list[Any] = []
     if scale.base is not None:
-        told = f"base: {valued(scale.lever, scale.base)}"
-        handles.append(Line2D([], [], label=told, **{name: look for name, look in _BASE.items() if name != "zorder"}))
+        handles.append(Line2D([], [], label=f"base: {_describe_value(scale.lever, scale.base)}", **_BASE))
     if PROBABILITY in run.dims:
         levels = run[PROBABILITY].values
         handles.append(Line2D([], [], color=GREY, linewidth=1.1, label="medians of members"))
-        for low, high in bands_of(levels)[:1]:
+        for low, high in find_bands(levels)[:1]:
             share = f"{100 * (levels[high] - levels[low]):.4g} % of members"
-            handles += [
-                Patch(
-                    facecolor=scale.colour(place),
-                    alpha=0.35,
-                    linewidth=0,
-                    label=f"{share} at {short(float(scale.lever[place]))}",
-                )
-                for place in _ends(scale)
-            ]
+            for position in scale.ends:
+                label = f"{share} at {format_number(float(scale.lever[position]))}"
+                handles.append(Patch(facecolor=scale.colour(position), alpha=0.35, linewidth=0, label=label))
     return handles
+
+
+def _draw_map(figure: Figure, axes: Axes, values: xr.DataArray, columns: int) -> None:
+    """Plot one outcome, the first lever along x and the second along y."""
+    across, along = (values[dim] for dim in values.dims)
+    style_panel(axes, f"{long_name(values)} {values.attrs.get('outcome', '')}".strip(), "", columns)
+    axes.grid(visible=False)
+    power = shared_power(np.asarray(values.values, dtype=float))
+    numbers = np.ma.masked_invalid(values.values.T / 10.0**power)
+    written = _holds_numbers(values, columns)
+    edges = (_cell_edges(lever, even=written) for lever in (across, along))
+    mesh = axes.pcolormesh(*edges, numbers, cmap="viridis", rasterized=True)
+    bar = figure.colorbar(mesh, ax=axes, aspect=25, pad=0.02)
+    bar.set_label(with_power(format_units(str(values.attrs.get("units", ""))), power), fontsize=NORMAL, color=GREY)
+    _style_colour_bar(bar)
+    if written:
+        _write_numbers(axes, values, numbers, mesh)
+    else:
+        _draw_contours(axes, values, numbers, mesh, columns)
+    axes.set_xlabel(_describe_lever(across), fontsize=NORMAL, color=GREY)
+    axes.set_ylabel(_describe_lever(along), fontsize=NORMAL, color=GREY)
+
+
+def _holds_numbers(values: xr.DataArray, columns: int) -> bool:
+    return bool(values.shape[0] <= _CELLS[columns] and values.shape[1] <= 2 * _CELLS[columns])
+
+
+def _cell_edges(lever: xr.DataArray, *, even: bool) -> NDArray[np.float64]:
+    """Return the edges of the cells around the values of a lever: halfway between, and as far outside the ends as inside."""
+    values = np.arange(float(lever.size)) if even else _on_scale(lever)
+    if values.size == 1:
+        return np.array([values[0] - 0.5, values[0] + 0.5])
+    middles = (values[1:] + values[:-1]) / 2
+    found = np.concatenate([[2 * values[0] - middles[0]], middles, [2 * values[-1] - middles[-1]]])
+    return np.exp(found) if _is_logarithmic(lever) and not even else found
+
+
+def _write_numbers(axes: Axes, values: xr.DataArray, numbers: Any, mesh: Any) -> None:
+    """Write the numbers of cells, dark on light colours and light on dark ones, and frame the base."""
+    for axis, dim in zip((axes.xaxis, axes.yaxis), values.dims, strict=True):
+        axis.set_ticks(range(values.sizes[dim]), [format_number(float(value)) for value in values[dim]])
+    for (row, column), value in np.ndenumerate(numbers.filled(np.nan)):
+        axes.text(
+            column, row, cell_text(value), ha="center", va="center", fontsize=SMALL, color=_contrasting(mesh, value)
+        )
+    base = base_positions(values)
+    if len(base) == len(values.dims):
+        left, bottom = (base[str(dim)] - 0.5 for dim in values.dims)
+        axes.add_patch(Rectangle((left, bottom), 1, 1, fill=False, edgecolor="black", linewidth=1.8, zorder=3))
+
+
+def cell_text(value: float) -> str:
+    """Return the number in a cell, or nothing if it is not finite; a year keeps its last digit."""
+    digits = _DIGITS if abs(value) < _LONG else _DIGITS + 2
+    return format_number(float(f"{value:.{digits}g}")) if np.isfinite(value) else ""
+
+
+def _draw_contours(axes: Axes, values: xr.DataArray, numbers: Any, mesh: Any, columns: int) -> None:
+    """Plot contours over the scales of the levers, and a ring around the base."""
+    across, along = (values[dim] for dim in values.dims)
+    axes.set_xscale("log" if _is_logarithmic(across) else "linear")
+    axes.set_yscale("log" if _is_logarithmic(along) else "linear")
+    _set_lever_ticks(axes.xaxis, across, _CELLS[columns])
+    _set_lever_ticks(axes.yaxis, along, _CELLS[columns])
+    if min(numbers.shape) > 1 and numbers.count() and numbers.min() < numbers.max():
+        levels = MaxNLocator(8).tick_values(float(numbers.min()), float(numbers.max()))
+        colours = [_contrasting(mesh, level) for level in levels]
+        lines = axes.contour(across.values, along.values, numbers, levels, colors=colours, linewidths=0.7)
+        axes.clabel(lines, fontsize=SMALL, fmt=lambda value: f"{value:.3g}")
+    base = base_positions(values)
+    if len(base) == len(values.dims):
+        axes.plot(*(float(values[dim][base[str(dim)]]) for dim in values.dims), **_RING)
+
+
+def _contrasting(mesh: Any, value: float) -> str:
+    """Return black or white, whichever is readable on the colour of a value."""
+    red, green, blue, _ = mesh.cmap(mesh.norm(value))
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > _LIGHT else "white"
+
+
+def _add_frame(figure: Figure, title: str | None, handles: Sequence[Any], run: xr.Dataset, held: Sequence[str]) -> None:
+    """Add title, legend and origin: model, scenario and changes, members, and the values at which other levers are held."""
+    changes = (line for line in str(run.attrs.get("changes", "")).splitlines() if " = over " not in line)
+    parts = [str(run.attrs.get("scenario_name", "")), *changes]
+    if "design_method" in run.attrs:
+        method, seed = run.attrs["design_method"], run.attrs.get("seed")
+        parts.append(f"{run.attrs.get('members', '')} members sampled by {method}, seed {seed}".strip())
+    parts += [f"held constant: {', '.join(held)}"] if held else []
+    origin = [*describe_models({"": run}), *wrap("; ".join(filter(None, parts)) or "no other changes", _PAGE_LINE)]
+    ordered, columns = arrange_legend([handles], _LEGEND_LINE, _LEGEND_SAMPLE)
+    add_frame(figure, title, ordered, origin, columns=columns, columnspacing=1.6)

@@ -1,20 +1,16 @@
-"""A model against data: what was observed, how far it may lie from the model, and what follows for both."""
+"""A model compared with data: observations and their errors, how well a run fits, calibration and posterior."""
 
-from .calibration import SEED, STARTS, STEPS, Agreement, Calibration, calibrate_model, marks, with_posterior
-from .chain import Chain, read_chain, write_chain
+from .calibration import SEED, STARTS, STEPS, Agreement, Calibration, calibrate_model, fingerprints, sample_posterior
 from .diagnostics import Marginal, Posterior
-from .fitting import BandFit, FitTable, SeriesFit, fit_panels, fit_run
-from .identification import Direction, Identification, close_pairs, leading
-from .likelihood import log_likelihood, modelled, parted_series, predictive, residuals
-from .mapping import joined_series, read_series
-from .members import Beyond, Equality, constants_beyond, samples_of
-from .observations import Observations, RawSeries, joined_observations, read_observations
-from .parameters import DEFAULT_GROUP, Parameter, free_constants, priors_unused
-from .payoffs import series_of_payoff
-from .posterior import draws, least_walkers, module_of_calibrate
-from .results import CHAIN, check_free, correlations, record, write_results
-from .search import Optimum, Search
-from .series import ErrorKind, ErrorModel, Series, series_beside
+from .fit import BandFit, FitTable, SeriesFit, fit_panels, fit_run
+from .likelihood import evaluate_series, log_likelihood, predictive_draws, residuals, split_series
+from .members import Equality, ExtraConstants, ensemble_samples, extra_constants
+from .observations import Observations, RawSeries, join_observations, read_observations
+from .optimum import Direction, Identification, Optimum, Search, close_pairs, leading_constants
+from .parameters import DEFAULT_GROUP, Parameter, free_constants, unused_priors
+from .posterior import Chain, default_walkers, load_calibrate_module, posterior_draws, read_chain, write_chain
+from .results import CHAIN, calibration_record, check_can_write, correlations, write_results
+from .series import ErrorKind, ErrorModel, Series, find_series_file, join_series, read_series, series_from_payoff
 
 __all__ = [
     "CHAIN",
@@ -24,13 +20,13 @@ __all__ = [
     "STEPS",
     "Agreement",
     "BandFit",
-    "Beyond",
     "Calibration",
     "Chain",
     "Direction",
     "Equality",
     "ErrorKind",
     "ErrorModel",
+    "ExtraConstants",
     "FitTable",
     "Identification",
     "Marginal",
@@ -43,34 +39,34 @@ __all__ = [
     "Series",
     "SeriesFit",
     "calibrate_model",
-    "check_free",
+    "calibration_record",
+    "check_can_write",
     "close_pairs",
-    "constants_beyond",
     "correlations",
-    "draws",
+    "default_walkers",
+    "ensemble_samples",
+    "evaluate_series",
+    "extra_constants",
+    "find_series_file",
+    "fingerprints",
     "fit_panels",
     "fit_run",
     "free_constants",
-    "joined_observations",
-    "joined_series",
-    "leading",
-    "least_walkers",
+    "join_observations",
+    "join_series",
+    "leading_constants",
+    "load_calibrate_module",
     "log_likelihood",
-    "marks",
-    "modelled",
-    "module_of_calibrate",
-    "parted_series",
-    "predictive",
-    "priors_unused",
+    "posterior_draws",
+    "predictive_draws",
     "read_chain",
     "read_observations",
     "read_series",
-    "record",
     "residuals",
-    "samples_of",
-    "series_beside",
-    "series_of_payoff",
-    "with_posterior",
+    "sample_posterior",
+    "series_from_payoff",
+    "split_series",
+    "unused_priors",
     "write_chain",
     "write_results",
 ]

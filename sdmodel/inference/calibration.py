@@ -1,4 +1,4 @@
-"""A model held against data: the best point, what the data identify, and, if wanted, the posterior density around it."""
+"""Calibration of a model: the best point, what the data identify, and, if requested, the posterior around it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from ..errors import CalibrationError
 from ..model import Integrator, Model
 from ..scenario import Scenario
-from .chain import Chain
 from .diagnostics import Posterior, judge
-from .identification import Identification, identify
-from .likelihood import standardised
+from .likelihood import by_series, standardised
+from .optimum import Evaluations, Identification, Search, find_best, identify
 from .parameters import Parameter
-from .posterior import Saved, Told, sample, starting_points
+from .posterior import Chain, Checkpoint, Progress, sample, starting_points
 from .problem import Problem, make_problem, modelled_at
-from .search import Evaluations, Search, find_best
 from .series import Series
 
 STARTS = 64
@@ -41,7 +39,7 @@ class Agreement:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What a calibration finds; without a posterior the best point and what is known around it."""
+    """The result of a calibration: the best point and its surroundings, and the posterior if it was sampled."""
 
     model: Model
     problem: Problem
@@ -55,7 +53,7 @@ class Calibration:
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """The constants that were free."""
+        """The free constants."""
         return self.problem.parameters
 
 
@@ -68,78 +66,126 @@ def calibrate_model(
     integrator: Integrator | None = None,
     starts: int = STARTS,
     seed: int = SEED,
-    told: Evaluations | None = None,
+    progress: Evaluations | None = None,
 ) -> Calibration:
-    """The values of free constants that agree best with series, from many starts, and what the data say of them.
+    r"""Find the values of free constants that agree best with observed series, and what the data say about them.
 
-    Everything that depends on chance is decided by `seed`. `told` is given how many points were simulated, as they are.
+    Parameters
+    ----------
+    model : Model
+        The model.
+    series : sequence of Series
+        What `read_series` returns.
+    parameters : sequence of Parameter
+        The free constants, with bounds in their own units and optional priors; `sdmodel.inference.free_constants` makes
+        them from texts such as `"rate=1:4"`.
+    scenario : Scenario, optional
+        Changes of other constants under which the model is calibrated.
+    integrator : {"euler", "rk4"}, optional
+        The integration method; the model's own by default.
+    starts : int, default 64
+        Number of starting points, spread over the bounds, in addition to the model's own values.
+    seed : int, default 1
+        Seed of everything random, from 0 to 2^32 - 1. The same seed gives the same numbers.
+    progress : callable, optional
+        Called with the number of points simulated since the last call.
+
+    Returns
+    -------
+    Calibration
+        `search.best.values` are the best values, in the order of `parameters`; `agreement` compares each series before and
+        after; `identification` says which directions the data determine.
 
     Raises
     ------
     CalibrationError
-        If there is nothing to fit, or no simulation that gives finite numbers.
+        If there is nothing to fit, or no simulation gives finite numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sdmodel as sd
+    >>> from sdmodel.errors import Place
+    >>> from sdmodel.inference import ErrorModel, Series, free_constants
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("Stock = INTEG(rate, 0)\nrate = 2")
+    >>> times, values, error = np.array([1.0, 2.0]), np.array([3.0, 6.0]), ErrorModel("absolute", 0.5)
+    >>> seen = Series("seen", sd.read_formula("Stock"), "Stock", times, values, error, "kg", Place("example", 1))
+    >>> found = sd.calibrate_model(model, [seen], free_constants(model, ["rate=0:10"]), starts=4)
+    >>> round(float(found.search.best.values[0]), 6)
+    3.0
     """
     if not 0 <= seed < _SEEDS:
-        message = f"the seed is {seed}; give a whole number from 0 and below {_SEEDS}"
+        message = f"the seed is {seed}; give a whole number from 0 to {_SEEDS - 1}"
         raise CalibrationError(message)
     if starts < 1:
-        message = f"{starts} starts are asked for; give at least 1"
+        message = f"the number of starts is {starts}; give at least 1"
         raise CalibrationError(message)
     given = scenario or Scenario("")
     problem = make_problem(model, series, parameters, scenario=given, integrator=integrator)
-    search = find_best(problem, starts=starts, seed=seed, told=told)
+    search = find_best(problem, starts=starts, seed=seed, progress=progress)
     return Calibration(
         model, problem, given, integrator or model.integrator, seed, search,
         identify(problem.parameters, search), tuple(_agreements(problem, search.best.values)),
     )  # fmt: skip
 
 
-def with_posterior(
+def sample_posterior(
     calibration: Calibration,
     *,
     steps: int,
     walkers: int,
     chain: Chain | None = None,
-    saved: Saved | None = None,
-    told: Told | None = None,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress | None = None,
 ) -> Calibration:
-    """The calibration with its posterior, from `steps` steps of `walkers` walkers, those of `chain` among them.
+    """Return the calibration with its posterior, from `steps` steps of `walkers` walkers, including those of `chain`.
+
+    `checkpoint` is called with the chain after every step, `progress` with the number of points proposed.
 
     Raises
     ------
     CalibrationError
-        If what samples is not installed, or the walkers are too few.
+        If the extra `calibrate` is not installed, or there are too few walkers or steps.
     """
-    least = 2 * len(calibration.parameters)
-    if walkers < max(4, least) or walkers % 2:
-        message = f"{walkers} walkers are asked for; give an even number from {max(4, least)} up, twice the constants at least"
+    least = max(4, 2 * len(calibration.parameters))
+    if walkers < least or walkers % 2:
+        message = (
+            f"the number of walkers is {walkers}; give an even number, at least {least} (twice the number of constants)"
+        )
         raise CalibrationError(message)
     if steps < 1:
-        message = f"{steps} steps are asked for; give at least 1"
+        message = f"the number of steps is {steps}; give at least 1"
         raise CalibrationError(message)
-    begin: Chain | NDArray[np.float64] = chain or starting_points(
+    start: Chain | NDArray[np.float64] = chain or starting_points(
         calibration.problem, calibration.search, calibration.identification, walkers, calibration.seed
     )
-    walked = sample(calibration.problem, begin, steps, calibration.seed, saved=saved, told=told)
+    walked = sample(calibration.problem, start, steps, calibration.seed, checkpoint=checkpoint, progress=progress)
     return replace(calibration, posterior=judge(walked, calibration.parameters))
 
 
-def marks(calibration: Calibration, walkers: int) -> dict[str, str]:
-    """What the walk of a calibration belongs to: any other model, series, constants or settings make another one."""
+def fingerprints(calibration: Calibration, walkers: int) -> dict[str, str]:
+    """Return what a chain depends on, as hashes or texts by name: another model, series or setting gives another chain."""
     series = calibration.problem.series
-    free = ((each.name, each.low, each.high, each.initial, each.prior) for each in calibration.parameters)
-    numbers = (part.tobytes() for each in series for part in (each.times, each.values))
-    said = ((each.name, str(each.model), *astuple(each.error)) for each in series)
+    free = (
+        (parameter.name, parameter.low, parameter.high, parameter.initial, parameter.prior)
+        for parameter in calibration.parameters
+    )
+    numbers = (part.tobytes() for item in series for part in (item.times, item.values))
+    texts = ((item.name, str(item.model), *astuple(item.error)) for item in series)
     return {
         "model": calibration.model.sha256 or _digest([calibration.model.text]),
-        "set of series": _digest([*map(repr, said), *(part.hex() for part in numbers)]),
+        "set of series": _digest([*map(repr, texts), *(part.hex() for part in numbers)]),
         "set of free constants, bounds or priors": _digest(map(repr, free)),
-        "scenario": _digest(repr((each.name, each.subscripts, each.values, each.table)) for each in calibration.scenario.changes),
+        "scenario": _digest(
+            repr((change.name, change.subscripts, change.values, change.table))
+            for change in calibration.scenario.changes
+        ),
         "integrator": calibration.integrator,
         "number of starts": str(calibration.search.starts),
         "number of walkers": str(walkers),
         "seed": str(calibration.seed),
-    }  # fmt: skip
+    }
 
 
 def _digest(parts: Iterable[str]) -> str:
@@ -147,18 +193,17 @@ def _digest(parts: Iterable[str]) -> str:
 
 
 def _agreements(problem: Problem, best: NDArray[np.float64]) -> list[Agreement]:
-    """How well each series agrees where the constants started and at the best point."""
-    initial = [each.initial for each in problem.parameters]
-    said = modelled_at(problem, np.array([initial, best]))
-    gaps = standardised(problem.series, said)
-    found, row = [], 0
-    for each in problem.series:
-        rows = slice(row, row + len(each.values))
+    """Compare each series at the initial values and at the best point."""
+    initial = [parameter.initial for parameter in problem.parameters]
+    modelled = modelled_at(problem, np.array([initial, best]))
+    errors = standardised(problem.series, modelled)
+    agreements = []
+    for (item, values), (_, sds) in zip(
+        by_series(problem.series, modelled), by_series(problem.series, errors), strict=True
+    ):
         with np.errstate(invalid="ignore", over="ignore"):
-            rmse = np.sqrt(np.mean((said[rows] - each.values[:, np.newaxis]) ** 2, axis=0))
-            away = np.sqrt(np.mean(gaps[rows] ** 2, axis=0))
-        found.append(
-            Agreement(each.name, each.units, len(each.values), (float(rmse[0]), float(rmse[1])), (float(away[0]), float(away[1])))
-        )  # fmt: skip
-        row = rows.stop
-    return found
+            rmse = np.sqrt(np.mean((values - item.values[:, np.newaxis]) ** 2, axis=0))
+            deviations = np.sqrt(np.mean(sds**2, axis=0))
+        pairs = (float(rmse[0]), float(rmse[1])), (float(deviations[0]), float(deviations[1]))
+        agreements.append(Agreement(item.name, item.units, len(item.values), *pairs))
+    return agreements

@@ -1,4 +1,4 @@
-"""Whether a walk may be trusted: how long it remembers, how far its walkers agree, how many independent draws it is worth."""
+"""Whether a chain can be trusted, and what it says about each constant."""
 
 from __future__ import annotations
 
@@ -8,32 +8,31 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .chain import Chain
 from .parameters import Parameter
-from .posterior import module_of_calibrate
+from .posterior import Chain, load_calibrate_module
 
 RHAT = 1.05
 EFFECTIVE = 400
-"""A walk is called converged up to that R-hat and from that many effective draws, in bulk and tails, of every constant."""
+"""A chain counts as converged up to this R-hat and from this effective sample size, in bulk and tails, of every constant."""
 
 IDENTIFIED = 0.5
-"""Of a constant that the data identify they leave at most so much of the prior standard deviation."""
-UNTOLD = 0.9
-"""Of a constant that they say nothing of they leave at least so much."""
-PRESSED = 0.05
-"""A bound presses if at least so many draws lie in the hundredth of the way between the bounds that is next to it."""
+"""Largest share of the prior standard deviation that the data leave of an identified constant."""
+NOT_IDENTIFIED = 0.9
+"""Smallest share that they leave of a constant about which they say nothing."""
+AT_BOUND = 0.05
+"""Share of draws in the hundredth of the range next to a bound from which a constant counts as being at the bound."""
 
 _EDGE = 0.01
-_FORGOTTEN = 5
-"""So many autocorrelation times at the start are left out."""
+_BURN = 5
+"""Autocorrelation times that are left out at the start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marginal:
-    """What is believed of one constant, in its units: mean, standard deviation, median and 90 % interval, and how surely.
+    """The posterior of one constant, in its units: mean, standard deviation, median and 90 % interval, with diagnostics.
 
-    `gain` is the part of the prior variance that the data remove, `contraction` the standard deviation as a part of the
-    prior one. `near_low` and `near_high` are the shares of draws within a hundredth of the way between the bounds of each.
+    `gain` is the share of the prior variance that the data remove, `contraction` the standard deviation as a share of the
+    prior's. `near_low` and `near_high` are the shares of draws within a hundredth of the range next to each bound.
     """
 
     name: str
@@ -56,69 +55,70 @@ class Marginal:
         return self.contraction <= IDENTIFIED
 
     @property
-    def untold(self) -> bool:
-        """Whether they leave nearly all of it."""
-        return self.contraction >= UNTOLD
+    def not_identified(self) -> bool:
+        """Whether the data leave nearly all of the prior standard deviation."""
+        return self.contraction >= NOT_IDENTIFIED
 
     @property
-    def pressed(self) -> bool:
+    def at_bound(self) -> bool:
         """Whether many draws lie close to a bound."""
-        return max(self.near_low, self.near_high) >= PRESSED
+        return max(self.near_low, self.near_high) >= AT_BOUND
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """A walk judged: `burn` steps left out, the autocorrelation time in steps, the share of proposals taken.
+    """A chain with its diagnostics: `burn` steps are left out at the start; the autocorrelation time is in steps.
 
-    `doubts` says what speaks against it, and is empty if it has converged. `correlations` has shape (parameters, parameters).
+    `doubts` says what speaks against the chain; it is empty if it has converged. `correlations` has shape (parameters,
+    parameters).
     """
 
     chain: Chain
     marginals: tuple[Marginal, ...]
     correlations: NDArray[np.float64]
     burn: int
-    memory: float
+    autocorrelation_time: float
     doubts: tuple[str, ...]
 
     @property
-    def kept(self) -> NDArray[np.float64]:
-        """The steps behind the ones left out, shape (steps, walkers, parameters)."""
+    def points(self) -> NDArray[np.float64]:
+        """The steps after the ones left out, shape (steps, walkers, parameters)."""
         return self.chain.points[self.burn :]
 
 
 def judge(chain: Chain, parameters: Sequence[Parameter]) -> Posterior:
-    """What a walk says of each constant and whether to believe it.
+    """Summarise a chain for each constant, and judge whether it has converged.
 
-    Five autocorrelation times are left out at the start, a tenth at least and half at most (Goodman and Weare 2010, Comm.
-    App. Math. Comp. Sci. 5:65-80). Each walker counts as a chain for the rank-normalised split R-hat and the effective
-    draws (Vehtari et al. 2021, Bayesian Analysis 16:667-718). Walkers are many and short: R-hat is about the root of
-    1 + 2 t/n, t being the autocorrelation time and n the steps kept, so that 1.05 asks for some twenty times t; and they
-    move by each other's positions, so that none of it can tell of a mode that no walker has seen.
+    Five autocorrelation times are left out at the start, at least a tenth and at most half of the chain (Goodman and Weare
+    2010, Comm. App. Math. Comp. Sci. 5:65-80). Each walker counts as a chain for the rank-normalised split R-hat and the
+    effective sample size (Vehtari et al. 2021, Bayesian Analysis 16:667-718). Walkers are many and short: R-hat is about the
+    root of 1 + 2 t/n for an autocorrelation time t and n steps used, so 1.05 requires about twenty times t. Since walkers
+    move by each other's positions, none of this can reveal a mode that no walker has visited.
     """
-    memory = _memory(chain.points)
-    burn = int(min(chain.steps // 2, max(chain.steps // 10, np.ceil(_FORGOTTEN * memory))))
-    kept = chain.points[burn:]
-    marginals = tuple(_marginal(each, kept[:, :, place].T) for place, each in enumerate(parameters))
-    flat = kept.reshape(-1, len(parameters))
+    memory = _autocorrelation_time(chain.points)
+    burn = int(min(chain.steps // 2, max(chain.steps // 10, np.ceil(_BURN * memory))))
+    points = chain.points[burn:]
+    marginals = tuple(_marginal(parameter, points[:, :, place].T) for place, parameter in enumerate(parameters))
     with np.errstate(invalid="ignore", divide="ignore"):
+        flat = points.reshape(-1, len(parameters))
         correlations = np.nan_to_num(np.atleast_2d(np.corrcoef(flat, rowvar=False)))
     return Posterior(chain, marginals, correlations, burn, memory, _doubts(marginals, chain))
 
 
-def _memory(points: NDArray[np.float64]) -> float:
-    """The longest integrated autocorrelation time of the constants, in steps."""
-    times = module_of_calibrate("emcee.autocorr").integrated_time
+def _autocorrelation_time(points: NDArray[np.float64]) -> float:
+    """Return the longest integrated autocorrelation time of the constants, in steps."""
+    integrated_time = load_calibrate_module("emcee.autocorr").integrated_time
     half = points[len(points) // 2 :]
-    if len(half) < 2 or (half == half[:1]).all(axis=0).any():  # noqa: PLR2004 - nothing to compare; who never moves remembers all
+    if len(half) < 2 or (half == half[:1]).all(axis=0).any():  # noqa: PLR2004 - too short, or a walker that never moves
         return float(len(points))
-    return float(np.max(times(half, tol=0, quiet=True)))
+    return float(np.max(integrated_time(half, tol=0, quiet=True)))
 
 
 def _marginal(parameter: Parameter, values: NDArray[np.float64]) -> Marginal:
-    """One constant's marginal, from values of shape (walkers, steps)."""
-    statistics = module_of_calibrate("arviz_stats.base").array_stats
-    low, median, high = (float(each) for each in np.quantile(values, (0.05, 0.5, 0.95)))
-    enough = values.shape[1] >= 4 and np.ptp(values) > 0  # noqa: PLR2004 - each half of a chain has two draws
+    """Summarise one constant from values of shape (walkers, steps)."""
+    statistics = load_calibrate_module("arviz_stats.base").array_stats
+    low, median, high = (float(value) for value in np.quantile(values, (0.05, 0.5, 0.95)))
+    enough = values.shape[1] >= 4 and np.ptp(values) > 0  # noqa: PLR2004 - each half of a chain needs two draws
     axes = {"chain_axis": 0, "draw_axis": 1}
     edge = _EDGE * (parameter.high - parameter.low)
     return Marginal(
@@ -139,9 +139,8 @@ def _marginal(parameter: Parameter, values: NDArray[np.float64]) -> Marginal:
 
 
 def _doubts(marginals: Sequence[Marginal], chain: Chain) -> tuple[str, ...]:
-    """What speaks against a walk."""
-    worst = max(marginals, key=lambda each: each.rhat)
-    fewest = min(marginals, key=lambda each: min(each.ess_bulk, each.ess_tail))
+    worst = max(marginals, key=lambda marginal: marginal.rhat)
+    fewest = min(marginals, key=lambda marginal: min(marginal.ess_bulk, marginal.ess_tail))
     least = min(fewest.ess_bulk, fewest.ess_tail)
     doubts = []
     if not worst.rhat <= RHAT:
@@ -149,5 +148,5 @@ def _doubts(marginals: Sequence[Marginal], chain: Chain) -> tuple[str, ...]:
     if not least >= EFFECTIVE:
         doubts.append(f"'{fewest.name}' has {least:.0f} effective draws, below {EFFECTIVE}")
     if chain.acceptance < 0.01:  # noqa: PLR2004 - one step in a hundred
-        doubts.append(f"only {chain.acceptance:.1%} of the proposals were taken")
+        doubts.append(f"only {chain.acceptance:.1%} of the proposals were accepted")
     return tuple(doubts)

@@ -1,4 +1,4 @@
-"""The members of an ensemble that fits the past: draws of a posterior, with what acts only later and what stays equal."""
+"""Members of an ensemble that fits the past: posterior draws, with the constants that the calibration did not free."""
 
 from __future__ import annotations
 
@@ -12,55 +12,65 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Fault, ScenarioError
-from ..model import Cell, Model, spell
-from ..scenario import Design, Distribution, Method, Sampling, Variation, constant_cells, make_design
+from ..model import Cell, Model, cell_name
+from ..scenario import (
+    Design,
+    Distribution,
+    Sampling,
+    SamplingMethod,
+    Variation,
+    constant_cells,
+    make_design,
+    split_name,
+)
 from ..vensim import sampling_text
 from .diagnostics import Posterior
 from .parameters import Parameter
-from .posterior import draws
+from .posterior import posterior_draws
 
 _EQUAL = "--equal"
-_SIDE = r'\s*("(?:[^"\\]|\\.)*"|[^"\[\]=]+?)\s*(?:\[([^\]=]*)\])?\s*'
+_SIDE = r'((?:"(?:[^"\\]|\\.)*"|[^"=])+)'
 _EQUALITY = re.compile(rf"{_SIDE}={_SIDE}", re.DOTALL)
-_HYPERCUBE: Method = "latin hypercube"
+_HYPERCUBE: SamplingMethod = "latin hypercube"
 
 
 @dataclass(frozen=True, slots=True)
 class Equality:
-    """A constant whose value in a member is that of a free one."""
+    """A constant that has the value of a free one in every member."""
 
     cell: Cell
     source: Cell
 
 
 @dataclass(frozen=True)
-class Beyond:
-    """What a member has besides its draw of the posterior: constants `drawn` for themselves, and those `equal` to free ones.
+class ExtraConstants:
+    """The constants of a member besides its posterior draw: those `sampled` independently, and those `equal` to free ones.
 
-    `left` names the constants of the file that are free, whose values the posterior tells. `path` and `text` are the file's.
+    `left_to_posterior` names the constants of the sensitivity file that are free, so that the posterior decides them. `path`
+    and `text` are the file's.
     """
 
-    drawn: tuple[Variation, ...] = ()
+    sampled: tuple[Variation, ...] = ()
     equal: tuple[Equality, ...] = ()
-    left: tuple[str, ...] = ()
+    left_to_posterior: tuple[str, ...] = ()
     path: str = ""
     text: str = ""
 
 
-def constants_beyond(
+def extra_constants(
     model: Model, parameters: Sequence[Parameter], sampling: Sampling | None = None, equalities: Iterable[str] = ()
-) -> Beyond:
-    """What a sensitivity file draws beside the free constants, and what `equalities`, each `name=free name`, tie to them.
+) -> ExtraConstants:
+    """Return what a sensitivity file samples besides the free constants, and what `equalities` (`name=free name`) tie to them.
 
     Raises
     ------
     ScenarioError
-        With every name that is no constant, every equality with one that is not free, and every constant that would have
-        two values.
+        If a name is not a constant, an equality refers to a constant that is not free, or a constant would have two values;
+        every such case is listed.
     """
-    free = {each.cell for each in parameters}
+    free = {parameter.cell for parameter in parameters}
     faults: list[Fault] = []
-    drawn, left = _drawn(model, free, sampling, faults)
+    sampled, left = _sampled(model, free, sampling, faults)
     equal: dict[Cell, Cell] = {}
     for text in equalities:
         try:
@@ -68,110 +78,114 @@ def constants_beyond(
         except ScenarioError as error:
             faults += error.faults
             continue
-        for one, other in pairs:
-            wrong = _wrong(model, (one, other), free, equal, drawn, sampling)
+        for cell, source in pairs:
+            wrong = _wrong(model, (cell, source), free, equal, sampled, sampling)
             if wrong:
                 faults.append(Fault(_EQUAL, wrong))
-            equal[one] = other
+            equal[cell] = source
     if faults:
         raise ScenarioError(dict.fromkeys(faults))
-    ties = tuple(Equality(one, other) for one, other in equal.items())
+    ties = tuple(Equality(cell, source) for cell, source in equal.items())
     path, text = (sampling.path, sampling.text) if sampling else ("", "")
-    found = Beyond(tuple(drawn.values()), ties, tuple(spell(model, each) for each in left), path, text)
-    if found.drawn:
-        _hypercube(model, found, 1, 1)  # what it cannot draw is told before any work
-    return found
+    extra = ExtraConstants(tuple(sampled.values()), ties, tuple(cell_name(model, cell) for cell in left), path, text)
+    if extra.sampled:
+        _hypercube(model, extra, 1, 1)  # reports what cannot be sampled before any work
+    return extra
 
 
-def samples_of(
-    model: Model, parameters: Sequence[Parameter], posterior: Posterior, beyond: Beyond, *, count: int, seed: int
+def ensemble_samples(
+    model: Model, parameters: Sequence[Parameter], posterior: Posterior, extra: ExtraConstants, *, count: int, seed: int
 ) -> tuple[list[str], NDArray[np.float64]]:
-    """The members' constants: names as a file of samples has them, and values, shape (members, names), in their units.
+    """Return the members' constants: names as in a file of samples, and values, shape (members, names), in their units.
 
-    There are as many members as posterior draws, `count` if there are so many. What is drawn beside them is a Latin
-    hypercube of that many, decided by `seed`.
+    There are as many members as posterior draws, at most `count`. The other sampled constants form a Latin hypercube of
+    that many members, seeded with `seed`.
     """
-    values = draws(posterior.chain, posterior.burn, count)
-    places = {each.cell: place for place, each in enumerate(parameters)}
-    names = [_column(model, each.cell) for each in parameters]
-    names += [_column(model, each.cell) for each in beyond.equal]
-    parts = [values, values[:, [places[each.source] for each in beyond.equal]]]
-    if beyond.drawn:
-        design = _hypercube(model, beyond, len(values), seed)
+    values = posterior_draws(posterior.chain, posterior.burn, count)
+    places = {parameter.cell: place for place, parameter in enumerate(parameters)}
+    names = [_column_name(model, parameter.cell) for parameter in parameters]
+    names += [_column_name(model, equality.cell) for equality in extra.equal]
+    parts = [values, values[:, [places[equality.source] for equality in extra.equal]]]
+    if extra.sampled:
+        design = _hypercube(model, extra, len(values), seed)
         names += design.names
         parts.append(design.values(0, design.count).T)
     return names, np.concatenate(parts, axis=1)
 
 
-def beyond_record(model: Model, beyond: Beyond, seed: int) -> dict[str, Any]:
-    """What a record tells of the constants that are not the posterior's: what they are drawn from, and by which seed."""
-    found: dict[str, Any] = {}
-    if beyond.path:
-        lines = sampling_text(Sampling(_HYPERCUBE, variations=beyond.drawn)).splitlines()[1:]
-        digest = hashlib.sha256(beyond.text.encode()).hexdigest()
-        found["beyond"] = {
-            "file": beyond.path, "sha256": digest, "method": _HYPERCUBE, "seed": max(seed, 1), "drawn": lines,
-            "left_to_the_posterior": list(beyond.left),
+def extra_record(model: Model, extra: ExtraConstants, seed: int) -> dict[str, Any]:
+    """Return what a record says about the extra constants: their distributions, seed and equalities."""
+    record: dict[str, Any] = {}
+    if extra.path:
+        lines = sampling_text(Sampling(_HYPERCUBE, variations=extra.sampled)).splitlines()[1:]
+        digest = hashlib.sha256(extra.text.encode()).hexdigest()
+        record["beyond"] = {
+            "file": extra.path, "sha256": digest, "method": _HYPERCUBE, "seed": max(seed, 1), "drawn": lines,
+            "left_to_the_posterior": list(extra.left_to_posterior),
         }  # fmt: skip
-    if beyond.equal:
-        found["equal"] = {spell(model, each.cell): spell(model, each.source) for each in beyond.equal}
-    return found
+    if extra.equal:
+        record["equal"] = {
+            cell_name(model, equality.cell): cell_name(model, equality.source) for equality in extra.equal
+        }
+    return record
 
 
-def _hypercube(model: Model, beyond: Beyond, count: int, seed: int) -> Design:
-    """The design of the constants that are drawn for themselves; a seed of 0 would ask for a fresh one."""
-    return make_design(model, Sampling(_HYPERCUBE, count, max(seed, 1), beyond.drawn, path=beyond.path))
+def _hypercube(model: Model, extra: ExtraConstants, count: int, seed: int) -> Design:
+    """Make the design of the independently sampled constants; seed 0 would mean a random one."""
+    return make_design(model, Sampling(_HYPERCUBE, count, max(seed, 1), extra.sampled, path=extra.path))
 
 
-def _drawn(
+def _sampled(
     model: Model, free: set[Cell], sampling: Sampling | None, faults: list[Fault]
 ) -> tuple[dict[Cell, Variation], list[Cell]]:
-    """The variations of a file by cell, as far as these are not free, and the cells that are."""
-    drawn: dict[Cell, Variation] = {}
+    """Return the variations of a file by cell, without the free cells, and the free cells."""
+    sampled: dict[Cell, Variation] = {}
     left: list[Cell] = []
     if sampling is None:
-        return drawn, left
+        return sampled, left
     if not sampling.variations:
-        what = "draws no constant from a distribution; write lines such as 'constant = RANDOM_UNIFORM(min,max)'"
+        what = "samples no constant from a distribution; write lines such as 'constant = RANDOM_UNIFORM(min,max)'"
         faults.append(Fault(sampling.path or "--beyond", what))
-    for each in sampling.variations:
-        if not isinstance(each.distribution, Distribution):
-            what = f"'{each.name}' takes steps, which no member can be drawn from; write a RANDOM_UNIFORM in place of VECTOR"
-            faults.append(Fault(each.place, what))
+    for variation in sampling.variations:
+        if not isinstance(variation.distribution, Distribution):
+            what = f"'{variation.name}' takes steps, from which no member can be sampled; use RANDOM_UNIFORM instead of VECTOR"
+            faults.append(Fault(variation.place, what))
         try:
-            cells = constant_cells(model, each.name, each.subscripts, where=each.place)
+            cells = constant_cells(model, variation.name, variation.subscripts, where=variation.place)
         except ScenarioError as error:
             faults += error.faults
             continue
-        twice = (cell for cell in cells if cell in drawn)
-        faults += [Fault(each.place, f"'{spell(model, cell)}' is drawn twice; keep one line of it") for cell in twice]
+        repeated = (cell_name(model, cell) for cell in cells if cell in sampled)
+        faults += [Fault(variation.place, f"'{name}' is sampled twice; keep one of its lines") for name in repeated]
         left += [cell for cell in cells if cell in free]
-        drawn |= {cell: replace(each, subscripts=cell.labels) for cell in cells if cell not in free}
-    return drawn, left
+        sampled |= {cell: replace(variation, subscripts=cell.labels) for cell in cells if cell not in free}
+    return sampled, left
 
 
 def _pairs(model: Model, text: str) -> list[tuple[Cell, Cell]]:
-    """The cells that `name=free name` makes equal: one by one where both sides have as many, else all to the only one."""
+    """Return the pairs of cells that `name=free name` makes equal: one by one, or all to the only one on the right."""
     match = _EQUALITY.fullmatch(text)
-    if match is None:
-        what = f"'{text:.60}' is no equality; write \"constant=free constant\", with labels in brackets if it has some"
+    if match is None or not all(map(str.strip, match.groups())):
+        what = (
+            f"'{text:.60}' is not an equality; write \"constant=free constant\", with labels in brackets if it has any"
+        )
         raise ScenarioError([Fault(_EQUAL, what)])
     sides: list[list[Cell]] = []
     faults: list[Fault] = []
-    for name, labels in ((match[1], match[2]), (match[3], match[4])):
+    for side in match.groups():
         try:
-            sides.append(constant_cells(model, name, labels.split(",") if labels else (), where=_EQUAL))
+            sides.append(constant_cells(model, *split_name(side), where=_EQUAL))
         except ScenarioError as error:
             faults += error.faults
     if faults:
         raise ScenarioError(faults)
-    ones, others = sides
-    if len(others) not in {1, len(ones)} or (
-        len(others) > 1 and [e.labels for e in ones] != [e.labels for e in others]
-    ):
-        what = f"'{text:.60}' has {len(ones)} elements on the left and others on the right; write labels on both sides"
+    left, right = sides
+    if len(right) == 1:
+        return [(cell, right[0]) for cell in left]
+    if [cell.labels for cell in left] != [cell.labels for cell in right]:
+        what = f"'{text:.60}' has different labels on the left and on the right; write labels on both sides"
         raise ScenarioError([Fault(_EQUAL, what)])
-    return list(zip(ones, others * len(ones) if len(others) == 1 else others, strict=True))
+    return list(zip(left, right, strict=True))
 
 
 def _wrong(
@@ -179,26 +193,26 @@ def _wrong(
     pair: tuple[Cell, Cell],
     free: set[Cell],
     equal: dict[Cell, Cell],
-    drawn: dict[Cell, Variation],
+    sampled: dict[Cell, Variation],
     sampling: Sampling | None,
 ) -> str:
-    """Why one constant cannot be equal to another, or nothing."""
-    one, other = (spell(model, each) for each in pair)
+    """Say why one constant cannot be equal to another."""
+    name, source = (cell_name(model, cell) for cell in pair)
     if pair[0] in free:
-        return f"'{one}' is free itself; leave out this equality, or do not free it"
+        return f"'{name}' is free itself; leave out this equality, or do not free it"
     if pair[0] in equal:
-        return f"'{one}' is made equal to another constant already; keep one of the two"
-    if pair[0] in drawn:
+        return f"'{name}' is already equal to another constant; keep one of the two"
+    if pair[0] in sampled:
         where = sampling.path if sampling else "the file"
-        return f"'{one}' is drawn by {where}; remove it there, or leave out this equality"
+        return f"'{name}' is sampled by {where}; remove it there, or leave out this equality"
     if pair[1] not in free:
-        return f"'{other}', which '{one}' is to equal, is not free; free it, or write one that is"
+        return f"'{source}', the constant that '{name}' should equal, is not free; free it, or name one that is"
     return ""
 
 
-def _column(model: Model, cell: Cell) -> str:
-    """A constant as the first row of a file of samples names it: in quotes where its name has marks of its own."""
-    name, labels = spell(model, Cell(cell.key)), [model.labels.get(label, label) for label in cell.labels]
+def _column_name(model: Model, cell: Cell) -> str:
+    """Write a constant as in the first row of a file of samples: quoted if its name contains special characters."""
+    name, labels = cell_name(model, Cell(cell.key)), [model.labels.get(label, label) for label in cell.labels]
     if set(name) & set('[],="'):
         name = '"' + name.replace('"', '\\"') + '"'
     return f"{name}[{','.join(labels)}]" if labels else name

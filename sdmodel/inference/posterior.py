@@ -1,10 +1,19 @@
-"""What is to be believed of the free constants after the data: a walk of many walkers through the posterior density."""
+"""The posterior density of the free constants, sampled by an ensemble of walkers, and the chain that they leave on disk.
+
+Walkers move over latent scales, on which the prior of each constant is the standard normal distribution and bounds lie at
+infinity. A posterior that presses on a bound, or on a truncated prior, is smooth on these scales, so that hardly any
+proposal is rejected there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,108 +22,267 @@ from numpy.typing import NDArray
 
 from ..errors import CalibrationError
 from ..extras import load_extra
-from .chain import Chain
-from .identification import Identification
-from .latent import Scale, latent_log_posterior, latent_of, scales_of, values_at
-from .problem import Problem, log_posterior
-from .search import Search
+from ..files import write_file
+from .likelihood import log_likelihood
+from .optimum import Identification, Search
+from .parameters import Parameter
+from .problem import Problem, log_posterior, modelled_at
 
+_STATE_WORDS = 624
+"""Words in the state of a Mersenne twister."""
+_BISECTIONS = 60
+_LARGEST = float(np.nextafter(1, 0))
+_FAR = 1e-9
+"""Prior probability beyond which a place counts as the bound: six standard deviations."""
 _WIDER = 1.5
-"""How much wider than the normal approximation the walkers begin, so that their agreement means something."""
+"""How much wider than the normal approximation the walkers start, so that their agreement means something."""
 _RIVAL = 5.0
-"""Walkers begin at minima whose posterior density is at least exp(-5), some 1/150, of the best one's."""
+"""Walkers also start at minima whose posterior density is at least exp(-5), about 1/150, of the best one's."""
 _TRIES = 30
 _VARIED = 0.45
-"""The share of other steps by differences whose length varies, by half of it: bent and narrow ridges are left sooner."""
+"""Share of difference moves whose length varies by half of it: walkers leave bent and narrow ridges sooner."""
 _JUMP = 0.15
-"""The share of steps that may lead from one mode to another: a whole difference between walkers is added."""
+"""Share of moves that can lead from one mode to another: they add a whole difference between walkers."""
 _DIFFERENCES = 0.15
-"""The share of other steps by differences once mean and covariance are told."""
-_ANEW = (0.35, 0.6)
-"""How much of a step around them is drawn anew; the larger, the rarer it is taken."""
-_FIRST_TOLD = 200
-"""Steps after which they are told for the first time."""
-_TOLD_BY = 10_000
-"""Points of the walk that tell them, at most."""
+"""Share of other difference moves once mean and covariance are estimated."""
+_RESAMPLED = (0.35, 0.6)
+"""Shares of a Crank-Nicolson step that are resampled; the larger, the less often a step is accepted."""
+_FIRST_ESTIMATE = 200
+"""Steps after which mean and covariance are estimated for the first time."""
+_ESTIMATE_POINTS = 10_000
+"""Largest number of points that they are estimated from."""
 _INSIDE = 1e-3
-"""Walkers begin between these prior quantiles and not on a bound, from which it is a long way on their scale."""
-
-Saved = Callable[[Chain], None]
-Told = Callable[[int], None]
+"""Walkers start between these prior quantiles and not on a bound, which is far away on a latent scale."""
 
 
-def least_walkers(count: int) -> int:
-    """So many walkers for that many constants, at least: half of them must span all directions, twice over."""
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """The steps that walkers have made: `points` of shape (steps, walkers, parameters) in the constants' units.
+
+    `log_densities` are the logarithms of the posterior density there, over the latent scales, shape (steps, walkers). After
+    the last step, `random_state` is the state of NumPy's `RandomState`, and `latent` are the places on the latent scales,
+    shape (walkers, parameters).
+    """
+
+    points: NDArray[np.float64]
+    log_densities: NDArray[np.float64]
+    random_state: tuple[Any, ...]
+    latent: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+
+    @property
+    def steps(self) -> int:
+        """The number of steps."""
+        return len(self.points)
+
+    @property
+    def acceptance(self) -> float:
+        """The share of proposals that were accepted."""
+        moved = (self.points[1:] != self.points[:-1]).any(axis=2)
+        return float(moved.mean()) if moved.size else 0.0
+
+
+Checkpoint = Callable[[Chain], None]
+Progress = Callable[[int], None]
+
+
+def write_chain(path: Path, chain: Chain, fingerprints: Mapping[str, str], *, force: bool) -> None:
+    """Write a chain with the `fingerprints` of its calibration, completely or not at all.
+
+    Raises
+    ------
+    CalibrationError
+        If the file cannot be written.
+    """
+    name, words, position, has_gauss, gauss = chain.random_state
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        points=chain.points,
+        heights=chain.log_densities,
+        latent=chain.latent,
+        words=np.asarray(words, dtype=np.uint32),
+        dice=np.array([position, has_gauss, gauss], dtype=float),
+        marks=np.array(json.dumps(dict(fingerprints) | {"dice": name})),
+    )
+    write_file(path, buffer.getbuffer(), force=force, error=CalibrationError)
+
+
+def read_chain(path: Path, fingerprints: Mapping[str, str]) -> Chain:
+    """Read a stored chain, which must belong to the calibration with these `fingerprints`.
+
+    Raises
+    ------
+    CalibrationError
+        If the file is missing or unreadable, or belongs to another calibration; the message says what differs.
+    """
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+            parts = {name: stored[name] for name in ("points", "heights", "latent", "words", "dice", "marks")}
+        marks = json.loads(str(parts["marks"]))
+        chain = _checked_chain(parts, str(marks["dice"]))
+    except FileNotFoundError:
+        message = f"{path}: there is no calibration to resume; leave out --resume"
+        raise CalibrationError(message) from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as cause:
+        message = f"{path}: is not the state of a calibration ({type(cause).__name__}); start again with --force"
+        raise CalibrationError(message) from cause
+    differing = [name for name, mark in fingerprints.items() if marks.get(name) != mark]
+    if differing:
+        message = f"{path}: was made with another {' and '.join(differing)}; repeat it with the same, or start again with --force"
+        raise CalibrationError(message)
+    return chain
+
+
+def _checked_chain(parts: Mapping[str, NDArray[Any]], generator: str) -> Chain:
+    points, heights, words, dice = (parts[name] for name in ("points", "heights", "words", "dice"))
+    steps, walkers, count = points.shape  # another number of dimensions raises ValueError
+    fits = heights.shape == (steps, walkers) and words.shape == (_STATE_WORDS,) and dice.shape == (3,)
+    fits = fits and parts["latent"].shape in {(walkers, count), (0, 0)}
+    if not fits or not steps or not np.isfinite(points).all():
+        message = "the parts do not fit"
+        raise ValueError(message)
+    return Chain(points, heights, (generator, words, int(dice[0]), int(dice[1]), float(dice[2])), parts["latent"])
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The latent scale of one constant: `first` and `last` are the prior probabilities below its bounds."""
+
+    parameter: Parameter
+    first: float
+    last: float
+
+    def values(self, latent: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values, in the constant's units, at places of the scale: prior quantiles."""
+        from scipy.special import ndtr
+
+        shares = np.minimum(self.first + (self.last - self.first) * ndtr(latent), _LARGEST)
+        low, high = self.parameter.low, self.parameter.high
+        if self.parameter.prior is None:
+            return np.clip(low + (high - low) * shares, low, high)
+        return np.clip(self.parameter.prior.quantile(shares), low, high)
+
+    def places(self, values: NDArray[np.float64], margin: float = _FAR) -> NDArray[np.float64]:
+        """Return the places of values, none beyond the prior quantiles `margin` and 1 - `margin`."""
+        from scipy.special import ndtri
+
+        shares = (_probabilities_below(self.parameter, values) - self.first) / (self.last - self.first)
+        return np.asarray(ndtri(np.clip(shares, margin, 1 - margin)), dtype=float)
+
+
+def scales_of(parameters: Sequence[Parameter]) -> tuple[Scale, ...]:
+    """Return the latent scale of each constant; bounds inside those of its prior truncate it."""
+    scales = []
+    for parameter in parameters:
+        prior, low, high = parameter.prior, parameter.low, parameter.high
+        if prior is None:
+            scales.append(Scale(parameter, 0.0, 1.0))
+            continue
+        first, last = map(float, _probabilities_below(parameter, np.array([low, high], dtype=float)))
+        scales.append(Scale(parameter, 0.0 if low <= prior.minimum else first, 1.0 if high >= prior.maximum else last))
+    return tuple(scales)
+
+
+def values_at(scales: Sequence[Scale], latent: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Convert latent places to points, shape (members, parameters), in the units of each constant."""
+    return np.column_stack([scale.values(latent[:, place]) for place, scale in enumerate(scales)])
+
+
+def latent_of(scales: Sequence[Scale], points: NDArray[np.float64], margin: float = _FAR) -> NDArray[np.float64]:
+    """Convert points to latent places, shape (members, parameters), dimensionless."""
+    return np.column_stack([scale.places(points[:, place], margin) for place, scale in enumerate(scales)])
+
+
+def latent_log_posterior(problem: Problem, scales: Sequence[Scale], latent: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithm of the posterior density over the latent scales, up to a constant, shape (members,).
+
+    It is that of the standard normal distribution times the likelihood, since values are prior quantiles. Where a
+    simulation fails it is minus infinity.
+    """
+    density = log_likelihood(problem.series, modelled_at(problem, values_at(scales, latent)))
+    with np.errstate(over="ignore"):
+        density -= 0.5 * np.sum(latent * latent, axis=1)
+    return np.where(np.isnan(density), -np.inf, density)
+
+
+def _probabilities_below(parameter: Parameter, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the prior probabilities below values, by bisection of the quantile function."""
+    low, high = np.zeros(values.shape), np.ones(values.shape)
+    if parameter.prior is None:
+        return (values - parameter.low) / (parameter.high - parameter.low)
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        below = parameter.prior.quantile(np.minimum(middle, _LARGEST)) < values
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return 0.5 * (low + high)
+
+
+def default_walkers(count: int) -> int:
+    """Return the default number of walkers for a number of constants: half of them must span all directions twice."""
     return max(32, 4 * count)
 
 
 def sample(
     problem: Problem,
-    begin: NDArray[np.float64] | Chain,
+    start: NDArray[np.float64] | Chain,
     steps: int,
     seed: int,
     *,
-    saved: Saved | None = None,
-    told: Told | None = None,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress | None = None,
 ) -> Chain:
-    """Walkers through the posterior density until `steps` are made, from points of shape (walkers, parameters), or on from
-    a chain, as if that had never stopped.
+    """Walk through the posterior density until `steps` are made, from points of shape (walkers, parameters), or from a
+    chain, exactly as if it had never stopped.
 
-    They move over the scales on which the prior is standard normal. At first half of them move at a time, in one
-    simulation: by the difference of two of the other half (ter Braak 2006, Stat. Comput. 16:239-249; Nelson, Ford and Payne
-    2014, ApJS 210:11), times a number that makes for good acceptance, or varies around it, or is one. Once there are
-    enough steps to tell the posterior's mean and covariance, most steps draw anew around them and keep a part of where the
-    walker is (preconditioned Crank-Nicolson steps: Cotter et al. 2013, Statist. Sci. 28:424-446; around a normal
-    approximation: Rudolf and Sprungk 2018, Found. Comput. Math. 18:309-343). Mean and covariance are told again whenever
-    the steps have doubled, ever more rarely, so that the walk still has the posterior for its limit (Roberts and Rosenthal
-    2007, J. Appl. Probab. 44:458-475). `saved` is given the chain after every step; `told` how many more points were
-    proposed.
+    Walkers move over the latent scales. At first half of them move at a time, in one simulation: by the difference of two
+    walkers of the other half (ter Braak 2006, Stat. Comput. 16:239-249; Nelson, Ford and Payne 2014, ApJS 210:11), times a
+    factor that gives good acceptance, or varies around it, or is one. Once there are enough steps to estimate the
+    posterior's mean and covariance, most steps resample around them and keep a share of the walker's position
+    (preconditioned Crank-Nicolson steps: Cotter et al. 2013, Statist. Sci. 28:424-446; around a normal approximation:
+    Rudolf and Sprungk 2018, Found. Comput. Math. 18:309-343). Both are estimated again whenever the number of steps has
+    doubled, ever more rarely, so that the walk still converges to the posterior (Roberts and Rosenthal 2007, J. Appl.
+    Probab. 44:458-475).
+
+    `checkpoint` is called with the chain after every step, `progress` with the number of points proposed.
     """
-    emcee = module_of_calibrate("emcee")
+    emcee = load_calibrate_module("emcee")
     scales = scales_of(problem.parameters)
-    if isinstance(begin, Chain):
-        before = begin
-        state = emcee.State(begin.latent, log_prob=begin.heights[-1], random_state=begin.dice)
+    if isinstance(start, Chain):
+        before = start
+        state = emcee.State(start.latent, log_prob=start.log_densities[-1], random_state=start.random_state)
     else:
-        before = Chain(np.empty((0, *begin.shape)), np.empty((0, len(begin))), ())
-        first = latent_of(scales, begin, _INSIDE)
+        before = Chain(np.empty((0, *start.shape)), np.empty((0, len(start))), ())
+        first = latent_of(scales, start, _INSIDE)
         state = emcee.State(first, random_state=np.random.RandomState(seed).get_state())
-    walk = _Walk(problem, scales, np.empty((max(steps, before.steps), *before.points.shape[1:])))
-    heights = np.empty(walk.points.shape[:2])
-    walk.points[: before.steps], heights[: before.steps] = before.points, before.heights
-    dice, latent = before.dice, before.latent
-    for place, each in _steps(walk, state, before.steps, steps):
-        walk.points[place], heights[place] = values_at(scales, each.coords), each.log_prob
-        dice, latent = each.random_state, each.coords.copy()
-        if told:
-            told(len(latent))
-        if saved:
-            saved(Chain(walk.points[: place + 1], heights[: place + 1], dice, latent))
-    return Chain(walk.points, heights, dice, latent)
+    points = np.empty((max(steps, before.steps), *before.points.shape[1:]))
+    densities = np.empty(points.shape[:2])
+    points[: before.steps], densities[: before.steps] = before.points, before.log_densities
+    random_state, latent = before.random_state, before.latent
+    for place, step in _steps(problem, scales, points, state, before.steps, steps):
+        points[place], densities[place] = values_at(scales, step.coords), step.log_prob
+        random_state, latent = step.random_state, step.coords.copy()
+        if progress:
+            progress(len(latent))
+        if checkpoint:
+            checkpoint(Chain(points[: place + 1], densities[: place + 1], random_state, latent))
+    return Chain(points, densities, random_state, latent)
 
 
-@dataclass(frozen=True, eq=False)
-class _Walk:
-    """What a walk goes over, and the points that it has come to, shape (steps, walkers, parameters)."""
-
-    problem: Problem
-    scales: tuple[Scale, ...]
-    points: NDArray[np.float64]
-
-
-def _steps(walk: _Walk, state: Any, done: int, steps: int) -> Iterator[tuple[int, Any]]:
-    """Every step from `done` on, by the moves of its stage: which they are depends on the steps before it alone."""
-    emcee = module_of_calibrate("emcee")
-    density = partial(latent_log_posterior, walk.problem, walk.scales)
+def _steps(
+    problem: Problem, scales: Sequence[Scale], points: NDArray[np.float64], state: Any, done: int, steps: int
+) -> Iterator[tuple[int, Any]]:
+    """Yield every step from `done` on. The moves depend on the steps before alone, which `points` holds."""
+    emcee = load_calibrate_module("emcee")
+    density = partial(latent_log_posterior, problem, scales)
     while done < steps:
-        stage = _FIRST_TOLD
+        stage = _FIRST_ESTIMATE
         while 2 * stage <= done:
             stage *= 2
-        learnt, until = (True, 2 * stage) if done >= stage else (False, stage)
-        moves = _moves_around(_told_by(walk, stage)) if learnt else []
-        share = _DIFFERENCES if learnt else 1 - _JUMP
+        estimated, until = (True, 2 * stage) if done >= stage else (False, stage)
+        moves = _crank_nicolson_moves(scales, points[stage // 2 : stage]) if estimated else []
+        share = _DIFFERENCES if estimated else 1 - _JUMP
         sampler = emcee.EnsembleSampler(
-            *walk.points.shape[1:],
+            *points.shape[1:],
             density,
             vectorize=True,
             moves=[
@@ -124,70 +292,58 @@ def _steps(walk: _Walk, state: Any, done: int, steps: int) -> Iterator[tuple[int
                 *((move, (1 - _JUMP - share) / len(moves)) for move in moves),
             ],
         )
-        sampler.log_prob_fn = density  # emcee wraps what it is given, and prints whatever ends it
+        sampler.log_prob_fn = density  # emcee's wrapper prints whatever ends the walk
         count = min(until, steps) - done
-        for place, each in enumerate(
+        for place, step in enumerate(
             sampler.sample(state, iterations=count, store=False, skip_initial_state_check=True)
         ):
-            state = each
-            yield done + place, each
+            state = step
+            yield done + place, step
         done += count
 
 
-@dataclass(frozen=True, eq=False)
-class _Normal:
-    """A normal distribution over the scales: its mean, a root of its covariance, and the inverse of that."""
-
-    mean: NDArray[np.float64]
-    root: NDArray[np.float64]
-    inverse: NDArray[np.float64]
-
-
-def _told_by(walk: _Walk, steps: int) -> _Normal:
-    """The normal distribution with the mean and covariance of the second half of so many first steps."""
-    flat = walk.points[steps // 2 : steps].reshape(-1, walk.points.shape[2])
-    picked = np.linspace(0, len(flat) - 1, min(len(flat), _TOLD_BY)).round().astype(int)
-    latent = latent_of(walk.scales, flat[picked])
-    covariance = np.atleast_2d(np.cov(latent, rowvar=False)) + 1e-6 * np.eye(latent.shape[1])
+def _crank_nicolson_moves(scales: Sequence[Scale], points: NDArray[np.float64]) -> list[Any]:
+    """Return moves around the normal distribution with the mean and covariance of `points` on the latent scales."""
+    emcee = load_calibrate_module("emcee")
+    flat = points.reshape(-1, points.shape[2])
+    chosen = np.linspace(0, len(flat) - 1, min(len(flat), _ESTIMATE_POINTS)).round().astype(int)
+    sampled = latent_of(scales, flat[chosen])
+    mean = sampled.mean(axis=0)
+    covariance = np.atleast_2d(np.cov(sampled, rowvar=False)) + 1e-6 * np.eye(sampled.shape[1])
     root = np.asarray(np.linalg.cholesky(covariance), dtype=float)
-    return _Normal(latent.mean(axis=0), root, np.asarray(np.linalg.inv(root), dtype=float))
+    inverse = np.asarray(np.linalg.inv(root), dtype=float)
 
+    def propose(share: float, latent: NDArray[np.float64], rng: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        current = (latent - mean) @ inverse.T
+        proposed = np.sqrt(1 - share * share) * current + share * rng.standard_normal(current.shape)
+        factors = 0.5 * (np.sum(proposed * proposed, axis=1) - np.sum(current * current, axis=1))
+        return mean + proposed @ root.T, factors
 
-def _moves_around(normal: _Normal) -> list[Any]:
-    """The moves that draw anew around a normal distribution, a smaller or larger part of what they keep."""
-    emcee = module_of_calibrate("emcee")
-
-    def proposed(
-        part: float, latent: NDArray[np.float64], dice: Any
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        own = (latent - normal.mean) @ normal.inverse.T
-        drawn = np.sqrt(1 - part * part) * own + part * dice.standard_normal(own.shape)
-        factors = 0.5 * (np.sum(drawn * drawn, axis=1) - np.sum(own * own, axis=1))
-        return normal.mean + drawn @ normal.root.T, factors
-
-    return [emcee.moves.MHMove(partial(proposed, part)) for part in _ANEW]
+    return [emcee.moves.MHMove(partial(propose, share)) for share in _RESAMPLED]
 
 
 def starting_points(
     problem: Problem, search: Search, identification: Identification, walkers: int, seed: int
 ) -> NDArray[np.float64]:
-    """Points around the best ones, shape (walkers, parameters): normal, wider than the posterior should be, within bounds.
+    """Return starting points around the minima, shape (walkers, parameters): normal, wider than the posterior, in bounds.
 
-    Minima nearly as high as the best one have as many walkers each, since walkers hardly find a mode that none begins in.
-    What falls outside is reflected inside. Where a point is impossible another is drawn, ever nearer to its minimum.
+    Minima nearly as good as the best one get as many walkers each, since walkers hardly find a mode in which none starts.
+    Points outside the bounds are reflected inside. An impossible point is replaced by others, ever nearer to its minimum.
     """
-    dice = np.random.default_rng(seed)
-    low, high = (np.array([getattr(each, end) for each in problem.parameters]) for end in ("low", "high"))
-    root = np.linalg.cholesky(identification.covariance + np.diag(1e-12 * (high - low) ** 2)) * _WIDER
-    tops = [each.values for each in search.distinct if each.cost < search.best.cost + _RIVAL]
-    middles = np.array([tops[walker % len(tops)] for walker in range(walkers)])
+    rng = np.random.default_rng(seed)
+    low, high = (np.array([getattr(parameter, end) for parameter in problem.parameters]) for end in ("low", "high"))
+    width = high - low
+    root = np.linalg.cholesky(identification.covariance + np.diag(1e-12 * width**2)) * _WIDER
+    minima = [optimum.values for optimum in search.distinct if optimum.cost < search.best.cost + _RIVAL]
+    middles = np.array([minima[walker % len(minima)] for walker in range(walkers)])
     points = np.empty((walkers, len(low)))
-    lacking = np.ones(walkers, dtype=bool)
+    missing = np.ones(walkers, dtype=bool)
     for attempt in range(_TRIES):
-        drawn = middles + dice.standard_normal(points.shape) @ root.T * 0.8**attempt
-        points[lacking] = _reflected(drawn, low, high)[lacking]
-        lacking[lacking] = ~np.isfinite(log_posterior(problem, points[lacking]))
-        if not lacking.any():
+        sampled = middles + rng.standard_normal(points.shape) @ root.T * 0.8**attempt
+        folded = np.mod(sampled - low, 2 * width)
+        points[missing] = np.clip(low + np.minimum(folded, 2 * width - folded), low, high)[missing]
+        missing[missing] = ~np.isfinite(log_posterior(problem, points[missing]))
+        if not missing.any():
             return points
     message = (
         "the posterior density is zero nearly everywhere around the best point; narrow the bounds, or widen the errors"
@@ -195,25 +351,19 @@ def starting_points(
     raise CalibrationError(message)
 
 
-def _reflected(points: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
-    width = high - low
-    folded = np.mod(points - low, 2 * width)
-    return np.clip(low + np.minimum(folded, 2 * width - folded), low, high)
-
-
-def draws(chain: Chain, burn: int, count: int) -> NDArray[np.float64]:
-    """Posterior draws, shape (count, parameters), evenly spread over what comes after `burn` steps, as many as there are."""
+def posterior_draws(chain: Chain, burn: int, count: int) -> NDArray[np.float64]:
+    """Return up to `count` posterior draws, shape (draws, parameters), evenly spread over the steps after `burn`."""
     flat = chain.points[burn:].reshape(-1, chain.points.shape[2])
-    picked = np.unique(np.linspace(0, len(flat) - 1, min(count, len(flat))).round().astype(int))
-    return flat[picked]
+    chosen = np.unique(np.linspace(0, len(flat) - 1, min(count, len(flat))).round().astype(int))
+    return flat[chosen]
 
 
-def module_of_calibrate(name: str) -> ModuleType:
-    """A module of the extra `calibrate`.
+def load_calibrate_module(name: str) -> ModuleType:
+    """Load a module of the extra `calibrate`.
 
     Raises
     ------
     CalibrationError
-        If it is not installed; it says how to.
+        If the extra is not installed; the message says how to install it.
     """
     return load_extra(name, extra="calibrate", task="a posterior", error=CalibrationError)

@@ -1,4 +1,4 @@
-"""What a calibration asks of a model: what it says where data say something, and how well both agree, for many points at once."""
+"""The problem that a calibration solves: simulate many points at once and compare each with series and priors."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..comparison import interpolate
 from ..errors import CalibrationError
-from ..model import TIME, Cell, Integrator, Model, evaluate_arrays, key, plan, references, referred
-from ..simulation import Repetition, ScenarioLike, prepare
+from ..model import TIME, Cell, Integrator, Model, evaluate_arrays, key, plan, references_in, split_reference
+from ..simulation import PreparedSimulation, ScenarioLike, prepare_simulation
 from .likelihood import log_likelihood, residuals
 from .parameters import Parameter
 from .series import Series
@@ -21,24 +22,21 @@ PENALTY = 1e4
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Free constants, series, and the simulation between them.
+    """Free constants, series, and the simulation that connects them.
 
-    `lines` and `shares` tell where each series' dates lie among the saved times: behind which one, and how far to the
-    next. `peaks` are the largest logarithms of the prior densities.
+    `rows` locates each cell among the simulation's results; `peaks` are the largest logarithms of the prior densities.
     """
 
     parameters: tuple[Parameter, ...]
     series: tuple[Series, ...]
-    repetition: Repetition
+    simulation: PreparedSimulation
     rows: Mapping[Cell, int]
-    lines: tuple[NDArray[np.int64], ...]
-    shares: tuple[NDArray[np.float64], ...]
     peaks: tuple[float, ...]
 
     @property
     def observations(self) -> int:
-        """How many observations there are in all series."""
-        return sum(len(each.values) for each in self.series)
+        """The number of observations in all series."""
+        return sum(len(series.values) for series in self.series)
 
 
 def make_problem(
@@ -49,125 +47,109 @@ def make_problem(
     scenario: ScenarioLike | None = None,
     integrator: Integrator | None = None,
 ) -> Problem:
-    """The simulation of a model made ready to be held against series for any values of its free constants."""
-    if not sum(len(each.values) for each in series):
-        message = "there is no observation to hold the model against; name series and dates within the run"
+    """Prepare the simulation of a model for comparison with series at any values of its free constants."""
+    if not sum(len(item.values) for item in series):
+        message = "there are no observations to compare the model with; name series and dates within the run"
         raise CalibrationError(message)
-    rows = {cell: row for row, cell in enumerate(dict.fromkeys(cell for each in series for cell in _cells(each)))}
+    rows = {cell: row for row, cell in enumerate(dict.fromkeys(cell for item in series for cell in _cells(item)))}
     for cell in rows:
         _check_known(model, cell)
-    ranges = {each.cell: (each.low, each.high) for each in parameters}
-    last = max(float(each.times.max()) for each in series if each.times.size)
-    repetition = prepare(model, ranges, list(rows), scenario=scenario, integrator=integrator, until=last)
-    places = [_places(repetition.times, each.times) for each in series]
-    return Problem(
-        tuple(parameters),
-        tuple(series),
-        repetition,
-        rows,
-        tuple(lines for lines, _ in places),
-        tuple(shares for _, shares in places),
-        tuple(map(_peak, parameters)),
-    )
+    ranges = {parameter.cell: (parameter.low, parameter.high) for parameter in parameters}
+    last = max(float(item.times.max()) for item in series if item.times.size)
+    simulation = prepare_simulation(model, ranges, list(rows), scenario=scenario, integrator=integrator, until=last)
+    for item in series:
+        _check_times(simulation.times, item.times)
+    return Problem(tuple(parameters), tuple(series), simulation, rows, tuple(map(_peak, parameters)))
 
 
 def modelled_at(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the model says at every observation, in its units: shape (observations of all series, members).
+    """Return the model's values at every observation, in its units: shape (observations of all series, members).
 
-    `points` has shape (members, parameters), in the units of each constant. Between saved times values are interpolated
-    linearly. It is what `modelled` says of a run, without the run's labels, which cost more than a simulation.
+    `points` has shape (members, parameters), in the units of each constant. Values between saved times are interpolated
+    linearly. This is `evaluate_series` for a run without labels, which cost more than a simulation.
     """
-    values = problem.repetition.values(points)
-    times = problem.repetition.times[:, np.newaxis]
+    values = problem.simulation.values(points)
+    times = problem.simulation.times
 
     def read(name: str, labels: tuple[str, ...]) -> NDArray[np.float64]:
-        return times if name == TIME.key else values[:, problem.rows[Cell(name, labels)]]
+        return times[:, np.newaxis] if name == TIME.key else values[:, problem.rows[Cell(name, labels)]]
 
     shape = (len(times), len(points))
-    parts = []
-    for series, lines, shares in zip(problem.series, problem.lines, problem.shares, strict=True):
-        whole = np.broadcast_to(evaluate_arrays(series.model, read), shape)
-        before, after, share = whole[lines], whole[np.minimum(lines + 1, len(whole) - 1)], shares[:, np.newaxis]
-        with np.errstate(invalid="ignore", over="ignore"):
-            parts.append(np.where(share == 0, before, before + share * (after - before)))
-    return np.concatenate(parts)
+    parts = (np.broadcast_to(evaluate_arrays(item.model, read), shape) for item in problem.series)
+    return np.concatenate([
+        interpolate(times, part, item.times) for item, part in zip(problem.series, parts, strict=True)
+    ])  # fmt: skip
 
 
 def log_prior(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The natural logarithm of the prior density at points of shape (members, parameters), shape (members,)."""
-    densities = [each.log_density(points[:, place]) for place, each in enumerate(problem.parameters)]
+    """Return the natural logarithm of the prior density at points of shape (members, parameters), shape (members,)."""
+    densities = [parameter.log_density(points[:, place]) for place, parameter in enumerate(problem.parameters)]
     return np.sum(densities, axis=0)
 
 
 def log_posterior(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The logarithm of prior times likelihood, up to the data's own density, shape (members,); one call simulates all.
+    """Return the logarithm of prior times likelihood, shape (members,); one call simulates all members.
 
     It is minus infinity outside the bounds, where nothing is simulated, and where a simulation fails.
     """
-    found = log_prior(problem, points)
-    inside = np.isfinite(found)
+    density = log_prior(problem, points)
+    inside = np.isfinite(density)
     if inside.any():
-        found[inside] += log_likelihood(problem.series, modelled_at(problem, points[inside]))
-    return np.where(np.isnan(found), -np.inf, found)
+        density[inside] += log_likelihood(problem.series, modelled_at(problem, points[inside]))
+    return np.where(np.isnan(density), -np.inf, density)
 
 
 def residuals_at(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standardised residuals of data and priors, shape (observations + parameters, members), half whose squares add up
-    to minus the logarithm of the posterior and a constant; not finite where a simulation fails.
+    """Return standardised residuals of data and priors, shape (observations + parameters, members).
 
-    The term of a prior of density p is sqrt(2 ln(max p / p)); that of a uniform prior is 0.
+    Half the sum of their squares is minus the logarithm of the posterior, up to a constant; they are not finite where a
+    simulation fails. The term of a prior of density p is sqrt(2 ln(max p / p)); that of a uniform prior is 0.
     """
     of_data = residuals(problem.series, modelled_at(problem, points))
     of_priors = np.zeros((len(problem.parameters), len(points)))
-    for place, each in enumerate(problem.parameters):
-        if each.prior is not None:
-            short = problem.peaks[place] - each.log_density(points[:, place])
-            of_priors[place] = np.sqrt(2 * np.clip(short, 0, PENALTY**2))
+    for place, parameter in enumerate(problem.parameters):
+        if parameter.prior is not None:
+            below_peak = problem.peaks[place] - parameter.log_density(points[:, place])
+            of_priors[place] = np.sqrt(2 * np.clip(below_peak, 0, PENALTY**2))
     return np.concatenate([of_data, of_priors])
 
 
 def penalised(found: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Residuals with all of a failed member's replaced by a large number, and which members failed."""
+    """Replace all residuals of a failed member by the penalty; also return which members failed."""
     failed = np.asarray(~np.isfinite(found).all(axis=0))
     return np.where(failed, PENALTY, found), failed
 
 
 def _cells(series: Series) -> list[Cell]:
-    """What of the model a series is made of."""
-    found = [referred(each) for each in references(series.model)]
-    return [Cell(key(name), tuple(labels)) for name, labels in found if name != TIME.key]
+    """Return the cells of the model that a series is made of."""
+    names = [split_reference(reference) for reference in references_in(series.model)]
+    return [Cell(key(name), tuple(labels)) for name, labels in names if name != TIME.key]
 
 
 def _check_known(model: Model, cell: Cell) -> None:
-    """Whatever a series names must be one number at a time."""
+    """Check that a cell is one number at each time."""
     element = model.elements.get(cell.key)
     if element is None or element.kind == "lookup":
-        message = f"'{cell.key}' is no variable of the model; correct the formula of the series"
+        message = f"'{cell.key}' is not a variable of the model; correct the formula of the series"
         raise CalibrationError(message)
-    known = {each.cell for each in (*plan(model).start, *plan(model).step)} | set(plan(model).constants)
-    if cell not in known and cell not in {each.cell for each in plan(model).stocks}:
+    cells = (step.cell for step in (*plan(model).start, *plan(model).step, *plan(model).stocks))
+    if cell not in plan(model).constants and cell not in set(cells):
         labels = f"[{', '.join(cell.labels)}]" if cell.labels else "without labels"
         message = f"'{element.name}' {labels} is not one number; name one of its labels in the formula of the series"
         raise CalibrationError(message)
 
 
-def _places(saved: NDArray[np.float64], times: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Behind which saved time each date lies, and how far to the next, from 0 to 1."""
+def _check_times(saved: NDArray[np.float64], times: NDArray[np.float64]) -> None:
+    """Check that observations lie within the run."""
     slack = 1e-9 * max(1.0, float(np.abs(saved).max()))
     outside = times[(times < saved[0] - slack) | (times > saved[-1] + slack)]
     if outside.size:
         message = f"an observation at {outside[0]:g} lies outside the run, {saved[0]:g} to {saved[-1]:g}; leave it out"
         raise CalibrationError(message)
-    within = np.clip(times, saved[0], saved[-1])
-    lines = np.clip(np.searchsorted(saved, within, side="right") - 1, 0, max(len(saved) - 2, 0))
-    if len(saved) == 1:
-        return lines, np.zeros(len(times))
-    steps = saved[lines + 1] - saved[lines]
-    return lines, (within - saved[lines]) / steps
 
 
 def _peak(parameter: Parameter) -> float:
-    """The largest logarithm of the prior density within the bounds, found on a grid and then within its best interval."""
+    """Return the largest logarithm of the prior density within the bounds, on a grid that is refined around its peak."""
     if parameter.prior is None:
         return 0.0
     grid = np.linspace(parameter.low, parameter.high, 1001)

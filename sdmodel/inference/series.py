@@ -1,32 +1,62 @@
-"""What is held against a model: a formula over it, what was observed of that, and how far the two may lie apart."""
+"""Series: formulas over a model, what was observed of them, and how far the two may differ.
+
+They come from a mapping file next to the model, or from a Vensim payoff definition.
+"""
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from sympy import Expr
 
-from ..errors import Fault, ObservationError, Place
+from ..errors import Fault, ObservationError, Place, ScenarioError
+from ..model import (
+    Cell,
+    Element,
+    Model,
+    display_name,
+    evaluate_arrays,
+    key,
+    labels_of,
+    nearest,
+    plan,
+    references_in,
+    split_reference,
+)
+from ..numerals import YEAR_UNITS
+from ..scenario import Payoff, PayoffTerm
+from ..vensim import read_formula
+from .observations import Entry, Observations, RawSeries, Row, number_of, read_rows, series_key, time_of
 
 ErrorKind = Literal["absolute", "relative", "log"]
 
 _SUFFIX = ".series.csv"
+_TIME = "time"
+_COLUMNS = ("name", "model", "data", "error", "size")
+_OPTIONAL = ("note", "since", "until", "correlation")
+_PERCENT = re.compile(r"\s*%$")
+_PAYOFF_ERRORS: Mapping[str, tuple[str, float]] = {"C": ("absolute", -1), "CL": ("log", -1), "CK": ("absolute", 0.5)}
+"""The error model of each kind of payoff term, and the power of its weight that is one standard deviation (manual,
+"Extended Payoffs": *C weighs differences, *CL those of logarithms, and the weight of *CK is a variance)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorModel:
-    """How far an observation y may lie from what the model says, x: `size` is one standard deviation.
+    """How far an observation y may lie from the model's value x: `size` is one standard deviation.
 
     absolute: y ~ N(x, size), in the units of y. relative: y ~ N(x, size |y|), a share of the observation, so that the weight
     is fixed as it is in Vensim's payoffs. log: ln y ~ N(ln x, size), for errors that are factors.
 
-    With a `correlation` time above 0, in the model's unit of time, the errors of a series in standard deviations are a
-    stationary Ornstein-Uhlenbeck process: two that lie dt apart have the correlation exp(-dt/correlation).
+    With a `correlation` time above 0, in the model's unit of time, the standardised errors of a series are a stationary
+    Ornstein-Uhlenbeck process: two errors that lie dt apart have the correlation exp(-dt/correlation).
     """
 
     kind: ErrorKind
@@ -36,9 +66,9 @@ class ErrorModel:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """A formula over a model and what was observed of it: `values` at model times `times`, shape (n,), both in `units`.
+    """A formula over a model and its observations: `values` at model times `times`, shape (n,), both in `units`.
 
-    `left_out` tells which observations are not among them, and why; `sources` who published those that are.
+    `left_out` says which observations are not used, and why; `sources` names who published those that are.
     """
 
     name: str
@@ -54,38 +84,431 @@ class Series:
     sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Make sure that correlated errors have an order."""
+        """Check that correlated errors have increasing times."""
         wrong = np.flatnonzero(np.diff(self.times) <= 0)
         if wrong.size and self.error.correlation > 0:
             at = self.times[wrong[0] + 1]
             what = (
-                f"'{self.name}' has correlated errors and a second or earlier time at {at:.7g}; keep one value for each "
-                "time, in order, or leave its correlation empty"
+                f"'{self.name}' has correlated errors and a repeated or earlier time at {at:.7g}; keep one value per time, "
+                "in order, or leave its correlation empty"
             )
             raise ObservationError([Fault(self.place, what)])
 
     @property
     def deviations(self) -> NDArray[np.float64]:
-        """One standard deviation of each observation, shape (n,), in `units`; of its logarithm under a log error."""
+        """One standard deviation of each observation, shape (n,), in `units`; of its logarithm for a log error."""
         sizes = np.full(self.values.shape, float(self.error.size))
         return sizes * np.abs(self.values) if self.error.kind == "relative" else sizes
 
 
-def series_beside(model_path: str | os.PathLike[str]) -> Path | None:
-    """The file that pairs a model with observations, `MODEL.series.csv` beside `MODEL.mdl`, if there is one."""
+def find_series_file(model_path: str | os.PathLike[str]) -> Path | None:
+    """Return the file that pairs a model with observations, `MODEL.series.csv` next to `MODEL.mdl`, if it exists."""
     path = Path(model_path).with_suffix(_SUFFIX)
     return path if path.is_file() else None
 
 
-def carried(series: Series) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How much of each standardised error comes from the one before, exp(-dt/correlation), and how much is new, sqrt(1 -
-    that^2), both of shape (n,); of the first point, and of independent errors, all is new.
+def error_memory(series: Series) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how each standardised error follows from the one before it: the share exp(-dt/correlation) carried over and
+    the share sqrt(1 - that^2) that is new, both of shape (n,). The first error and independent errors are all new.
 
-    Source: Uhlenbeck and Ornstein (1930), Phys. Rev. 36:823-841; sampled at times it is an autoregressive process of the
-    first order, so that each error depends on the others before it through the last one alone.
+    Source: Uhlenbeck and Ornstein (1930), Phys. Rev. 36:823-841; sampled at times, the process is autoregressive of first
+    order, so that each error depends on earlier ones through the last one alone.
     """
-    old, new = np.zeros(series.times.size), np.ones(series.times.size)
+    carried, new = np.zeros(series.times.size), np.ones(series.times.size)
     if series.error.correlation > 0:
-        apart = np.diff(series.times) / series.error.correlation
-        old[1:], new[1:] = np.exp(-apart), np.sqrt(-np.expm1(-2 * apart))
-    return old, new
+        spacing = np.diff(series.times) / series.error.correlation
+        carried[1:], new[1:] = np.exp(-spacing), np.sqrt(-np.expm1(-2 * spacing))
+    return carried, new
+
+
+def join_series(files: Sequence[tuple[Series, ...]]) -> tuple[Series, ...]:
+    """Return the series of several mapping files together.
+
+    Raises
+    ------
+    ObservationError
+        If two files contain a series of the same name.
+    """
+    known: dict[str, Series] = {}
+    faults = []
+    for series in (series for file in files for series in file):
+        if key(series.name) in known:
+            what = f"'{series.name}' is in {known[key(series.name)].place.path} too; give one of them another name"
+            faults.append(Fault(series.place, what))
+        known.setdefault(key(series.name), series)
+    if faults:
+        raise ObservationError(faults)
+    return tuple(known.values())
+
+
+def read_series(path: str | os.PathLike[str], observations: Observations, model: Model) -> tuple[Series, ...]:
+    r"""Read a mapping file, which pairs formulas over a model with observations.
+
+    Parameters
+    ----------
+    path : str or path
+        A `.csv` file with the columns `name`, `model` (a formula over the model), `data` (a formula over the observed
+        series), `error` (`absolute`, `relative` or `log`) and `size` (one standard deviation; `10%` for a share), and
+        optionally `note`, `since`, `until` and `correlation`. `since` and `until` bound the times that are used, both
+        included. `correlation` is the time, in the model's unit, over which errors persist: those of two points dt apart
+        have the correlation exp(-dt/correlation); without it errors are independent.
+    observations : Observations
+        What `read_observations` returns. A formula over several series holds at the times at which all have a value.
+    model : Model
+        The model that the formulas refer to.
+
+    Returns
+    -------
+    tuple of Series
+        One series per name, in the order of the file, each in its own units. Rows of one name form one series if they
+        differ only in `data` and its bounds: a sum can gain terms as these begin to be published.
+
+    Raises
+    ------
+    ObservationError
+        If a row names something unknown or pairs nothing, or an observation does not suit its error model; every such
+        place is listed.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "observations.csv").write_text("series,date,value\nseen,1,2.5\nseen,2,4.5\n")
+    >>> _ = (folder / "m.series.csv").write_text("name,model,data,error,size\nstock,Stock,seen,absolute,0.5\n")
+    >>> model = tiny_model("Stock = INTEG(rate, 0)\nrate = 2")
+    >>> (series,) = sd.read_series(folder / "m.series.csv", sd.read_observations(folder / "observations.csv"), model)
+    >>> series.name, series.values.tolist(), series.deviations.tolist()
+    ('stock', [2.5, 4.5], [0.5, 0.5])
+    """
+    rows, faults = read_rows(path, _COLUMNS, _OPTIONAL)
+    series = _series_of_rows(rows, observations, model, faults)
+    if not rows and not faults:
+        faults.append(Fault(os.fspath(path), f"has no rows; write one with {', '.join(_COLUMNS)} for each series"))
+    if faults:
+        raise ObservationError(dict.fromkeys(faults))
+    return series
+
+
+def _series_of_rows(
+    rows: Iterable[Row], observations: Observations, model: Model, faults: list[Fault]
+) -> tuple[Series, ...]:
+    """Make the series of rows with the columns of a mapping file; append what is wrong with them to `faults`."""
+    parts: dict[str, list[_Part]] = {}
+    for row in rows:
+        line = _line(row, observations, model, faults)
+        part = None if line is None else _paired(line, observations, model, faults)
+        if part is not None:
+            parts.setdefault(key(part.series.name), []).append(part)
+    return tuple(_united(part, faults) for part in parts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One parsed row: formulas, error model, and the times between which it holds."""
+
+    row: Row
+    model: Expr
+    data: Expr
+    error: ErrorModel
+    since: float
+    until: float
+
+
+def _line(row: Row, observations: Observations, model: Model, faults: list[Fault]) -> _Line | None:
+    """Parse a row; return None if any of it is wrong."""
+    before = len(faults)
+    if not row["name"].text:
+        faults.append(Fault(row["name"].place, "the series has no name; write one in the column 'name'"))
+    over_model = _formula(row["model"], lambda name, labels: _wrong_element(name, labels, model), faults)
+    over_data = _formula(row["data"], lambda name, labels: _wrong_data(name, labels, observations), faults)
+    error = _error_model(row["error"], row["size"], faults)
+    correlation = _correlation(row["correlation"], faults)
+    since, until = _bound(row["since"], -math.inf, faults), _bound(row["until"], math.inf, faults)
+    if since > until:
+        faults.append(Fault(row["until"].place, "until is before since; swap them"))
+    if len(faults) > before or over_model is None or over_data is None or error is None:
+        return None
+    return _Line(row, over_model, over_data, replace(error, correlation=correlation), since, until)
+
+
+def _formula(entry: Entry, fault_in: Callable[[str, tuple[str, ...]], str], faults: list[Fault]) -> Expr | None:
+    """Parse a formula; `fault_in` says what is wrong with a name and its subscripts, or returns an empty text."""
+    try:
+        expression = read_formula(entry.text, str(entry.place))
+    except ScenarioError as error:
+        faults += [Fault(entry.place, fault.what) for fault in error.faults]
+        return None
+    names = list(dict.fromkeys(map(split_reference, references_in(expression))))
+    wrong = [what for what in (fault_in(*name) for name in names) if what]
+    if all(name == _TIME for name, _ in names):
+        wrong = [f"'{entry.text:.40}' names no variable; write a formula over at least one"]
+    faults += [Fault(entry.place, what) for what in wrong]
+    return None if wrong else expression
+
+
+def _wrong_data(name: str, subscripts: tuple[str, ...], observations: Observations) -> str:
+    if series_key(name, subscripts) in observations.series:
+        return ""
+    shown = f"{name}[{','.join(subscripts)}]" if subscripts else name
+    close = nearest(shown, [series.name for series in observations.series.values()])
+    cure = f"did you mean '{close}'?" if close else "use a name from that file"
+    return f"'{shown}' is not a series of {observations.path}; {cure}"
+
+
+def _wrong_element(name: str, subscripts: tuple[str, ...], model: Model) -> str:
+    """Say why a name is not one number of the model at each time."""
+    element = model.elements.get(name)
+    if element is None or element.hidden:
+        if name == _TIME and not subscripts:
+            return ""
+        close = nearest(name, [known.name for known in model if not known.hidden])
+        cure = f"did you mean '{display_name(close)}'?" if close else f"name a variable of {model.path}"
+        return f"'{name.replace('_', ' ')}' is not in the model; {cure}"
+    if element.kind == "lookup":
+        return f"'{display_name(element.name)}' is a lookup; name a variable that uses it"
+    return _wrong_labels(element, subscripts, model)
+
+
+def _wrong_labels(element: Element, subscripts: tuple[str, ...], model: Model) -> str:
+    """A series is one number at each time, so each subscript must be one label."""
+    name = display_name(element.name)
+    if len(subscripts) != len(element.dimensions):
+        ranges = ", ".join(display_name(model.subscripts[dimension].name) for dimension in element.dimensions)
+        if not ranges:
+            return f"'{name}' has no subscripts; leave the brackets out"
+        return f"'{name}' has the subscripts {ranges}; write one label for each: {name}[label]"
+    for dimension, label in zip(element.dimensions, subscripts, strict=True):
+        known = {
+            known_label: display_name(model.labels[known_label])
+            for known_label in labels_of(model.subscripts, dimension)
+        }
+        if key(label) not in known:
+            close = nearest(label, known.values())
+            cure = f"did you mean '{close}'?" if close else f"it has {', '.join(known.values())}"
+            return f"'{name}' has no label '{label}'; {cure}"
+    return ""
+
+
+def _error_model(kind: Entry, size: Entry, faults: list[Fault]) -> ErrorModel | None:
+    """Parse the error model of a row; a share may be written in per cent."""
+    known = get_args(ErrorKind)
+    word = kind.text.lower()
+    share = _PERCENT.search(size.text) is not None
+    value = number_of(replace(size, text=_PERCENT.sub("", size.text)))
+    if word not in known:
+        close = nearest(word, known)
+        cure = f"did you mean '{close}'?" if close else f"write one of {', '.join(known)}"
+        faults.append(Fault(kind.place, f"'{kind.text:.40}' is not an error model; {cure}"))
+    elif share and word == "absolute":
+        faults.append(Fault(size.place, "an absolute error is in the units of the series; write it without %"))
+    if isinstance(value, Fault):
+        faults.append(value)
+    elif value <= 0:
+        faults.append(Fault(size.place, f"the size of an error is {size.text}; write a number above zero"))
+    elif word in known:
+        return ErrorModel(cast("ErrorKind", word), value / 100 if share else value)
+    return None
+
+
+def _correlation(entry: Entry, faults: list[Fault]) -> float:
+    """Parse a correlation time; an empty entry means 0."""
+    if not entry.text:
+        return 0.0
+    value = number_of(entry)
+    if isinstance(value, float) and value > 0:
+        return value
+    what = f"the correlation time of the errors is {entry.text:.40}"
+    cure = "write a number above zero in the model's unit of time, or leave it empty for independent errors"
+    faults.append(value if isinstance(value, Fault) else Fault(entry.place, f"{what}; {cure}"))
+    return 0.0
+
+
+def _bound(entry: Entry, default: float, faults: list[Fault]) -> float:
+    if not entry.text:
+        return default
+    time = time_of(entry)
+    if isinstance(time, Fault):
+        faults.append(time)
+        return default
+    return time.value
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The series of one row, and all times of the observations that it draws on."""
+
+    series: Series
+    all_times: NDArray[np.float64]
+
+
+def _paired(line: _Line, observations: Observations, model: Model, faults: list[Fault]) -> _Part | None:
+    """Make the series of one row from the observations, or return None if they do not allow it."""
+    entry = line.row["data"]
+    names = dict.fromkeys(series_key(*split_reference(reference)) for reference in references_in(line.data))
+    raw = {name: observations.series[name] for name in names}
+    wrong = [*_misdated(entry, raw.values(), model), *_duplicated(line, raw.values())]
+    all_times = np.unique(np.concatenate([one.times for one in raw.values()]))
+    inside = all_times[(all_times >= line.since) & (all_times <= line.until)]
+    shared = inside[np.all([np.isin(inside, one.times) for one in raw.values()], axis=0)]
+    if not shared.size and not wrong:
+        since, until = line.row["since"].text, line.row["until"].text
+        between = (f" since {since}" if since else "") + (f" until {until}" if until else "")
+        what = f"'{entry.text:.80}' has no value at any time that its series share{between}"
+        wrong = [Fault(entry.place, f"{what}; change since and until, or leave a series out")]
+    if wrong:
+        faults += wrong
+        return None
+    used = {name: one.values[np.isin(one.times, shared)] for name, one in raw.items()}
+    values = np.broadcast_to(
+        evaluate_arrays(line.data, lambda name, labels: used[series_key(name, labels)]), shared.shape
+    )
+    faults += _unsuitable(line, raw, shared, values)
+    units = _model_units(line.model, model) or (next(iter(raw.values())).units if _is_single(line.data) else "")
+    name, text, note = (line.row[column] for column in ("name", "model", "note"))
+    sources = (
+        one.sources[at] for one in raw.values() for at in np.flatnonzero(np.isin(one.times, shared)) if one.sources
+    )
+    series = Series(
+        name.text, line.model, text.text, shared, values, line.error, units, name.place, note.text,
+        tuple(_left_out(raw.values(), all_times, inside)), tuple(dict.fromkeys(filter(None, sources))),
+    )  # fmt: skip
+    return _Part(series, all_times)
+
+
+def _is_single(expression: Expr) -> bool:
+    """Whether a formula is a single name."""
+    return bool(expression.is_Symbol or expression.is_Indexed)
+
+
+def _model_units(expression: Expr, model: Model) -> str:
+    """Return the units of a formula that is a single variable; those of a longer one are not derived."""
+    element = model.elements.get(split_reference(expression)[0]) if _is_single(expression) else None
+    return element.units if element is not None else ""
+
+
+def _misdated(entry: Entry, raw: Iterable[RawSeries], model: Model) -> list[Fault]:
+    """Dates mean nothing to a model that does not count in years."""
+    units = model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
+    dated = next((series for series in raw if series.dated), None)
+    if dated is None or units.lower() in YEAR_UNITS:
+        return []
+    what = f"'{dated.name}' has dates, but the model counts time in '{units}'; write numbers in that unit instead"
+    return [Fault(entry.place, what)]
+
+
+def _duplicated(line: _Line, raw: Iterable[RawSeries]) -> Iterator[Fault]:
+    """Report two values of one series at the same time."""
+    for series in raw:
+        used = (series.times >= line.since) & (series.times <= line.until)
+        for at in np.flatnonzero(used[1:] & (np.diff(series.times) == 0)) + 1:
+            what = f"'{series.name}' has another value at this time, {series.values[at - 1]:g}; keep one of them"
+            yield Fault(series.places[at], what)
+
+
+def _unsuitable(
+    line: _Line, raw: Mapping[str, RawSeries], times: NDArray[np.float64], values: NDArray[np.float64]
+) -> Iterator[Fault]:
+    """Report observations that do not suit the error model of their series."""
+    only = next(iter(raw.values())) if _is_single(line.data) else None
+    for time, value in zip(times, values, strict=True):
+        kind = line.error.kind
+        if not math.isfinite(value):
+            what = "is not finite; exclude that time with since and until"
+        elif (kind == "log" and value <= 0) or (kind == "relative" and value == 0):
+            what = f"is {value:g}, which does not suit a {kind} error; use an absolute error, or exclude that time"
+        else:
+            continue
+        place = line.row["data"].place if only is None else only.places[int(np.searchsorted(only.times, time))]
+        yield Fault(place, f"'{line.row['name'].text}' at {time:.7g} {what}")
+
+
+def _left_out(raw: Iterable[RawSeries], all_times: NDArray[np.float64], inside: NDArray[np.float64]) -> Iterator[str]:
+    """Say how many times are not used, and why."""
+    if len(inside) < len(all_times):
+        yield f"{len(all_times) - len(inside)} outside since and until"
+    for series in raw:
+        missing = len(np.setdiff1d(inside, series.times))
+        if missing:
+            yield f"{missing} without a value of '{series.name}'"
+
+
+def _united(parts: Sequence[_Part], faults: list[Fault]) -> Series:
+    """Unite the rows of one name into one series."""
+    series = [part.series for part in parts]
+    first = series[0]
+    if len(series) == 1:
+        return first
+    for other in series[1:]:
+        if other.model != first.model or other.error != first.error:
+            what = f"'{first.name}' has another model or error in line {first.place.line}"
+            faults.append(Fault(other.place, f"{what}; write the same in both, or give this one another name"))
+    times = np.concatenate([part.times for part in series])
+    lines = np.concatenate([np.full(part.times.size, place) for place, part in enumerate(series)])
+    order = np.argsort(times, kind="stable")
+    for at in np.flatnonzero(np.diff(times[order]) == 0) + 1:
+        what = f"'{first.name}' has another value at {times[order[at]]:.7g} from a line above"
+        faults.append(Fault(series[lines[order[at]]].place, f"{what}; separate its lines with since and until"))
+    unused = np.setdiff1d(np.concatenate([part.all_times for part in parts]), times).size
+    left_out = (f"{unused} outside all its lines, or without a value of every series",) if unused else ()
+    values = np.concatenate([part.values for part in series])
+    sources = tuple(dict.fromkeys(source for part in series for source in part.sources))
+    return replace(first, times=times[order], values=values[order], left_out=left_out, sources=sources)
+
+
+def series_from_payoff(payoff: Payoff, observations: Observations, model: Model) -> tuple[Series, ...]:
+    """Return the series that the calibration terms of a Vensim payoff make of observations, each in its own units.
+
+    The sum of ((model - data) weight)^2 that Vensim minimises is -2 times a normal log likelihood with the standard
+    deviation 1/weight. Observations outside the run are left out, as Vensim does.
+
+    Raises
+    ------
+    ObservationError
+        If a term is not such a sum, or a name is unknown; every such term is listed.
+    """
+    faults: list[Fault] = []
+    rows = [row for term in payoff.terms if (row := _payoff_row(term, model, faults)) is not None]
+    series = _series_of_rows(rows, observations, model, faults)
+    if faults:
+        raise ObservationError(dict.fromkeys(faults))
+    return series
+
+
+def _payoff_row(term: PayoffTerm, model: Model, faults: list[Fault]) -> Row | None:
+    """Write a payoff term as a row of a mapping file."""
+    if term.kind not in _PAYOFF_ERRORS:
+        known = ", ".join(f"*{kind}" for kind in _PAYOFF_ERRORS)
+        cure = (
+            f"write one of {known}, or a series file"
+            if term.kind.startswith("C")
+            else "calibration needs data; remove it"
+        )
+        faults.append(Fault(term.place, f"*{term.kind} is not a sum of squares over data; {cure}"))
+        return None
+    weight = _weight(term, model)
+    if isinstance(weight, Fault):
+        faults.append(weight)
+        return None
+    kind, power = _PAYOFF_ERRORS[term.kind]
+    constants = plan(model).constants
+    ends = {name: repr(constants[Cell(time)]) for name, time in (("since", "initial_time"), ("until", "final_time"))}
+    texts = {"name": term.model, "model": term.model, "data": term.data, "error": kind, "size": repr(weight**power)}
+    return {name: Entry(text, term.place) for name, text in (texts | ends | {"note": "", "correlation": ""}).items()}
+
+
+def _weight(term: PayoffTerm, model: Model) -> float | Fault:
+    """Evaluate a weight, which may be a formula over constants of the model."""
+    constants = plan(model).constants
+    try:
+        expression = read_formula(term.weight, str(term.place))
+        value = float(evaluate_arrays(expression, lambda name, labels: constants[Cell(name, labels)]))
+    except ScenarioError as error:
+        return Fault(term.place, error.faults[0].what)
+    except KeyError as missing:
+        what = f"the weight '{term.weight}' depends on '{missing.args[0].key}', which is not a constant; write a number"
+        return Fault(term.place, what)
+    if math.isfinite(value) and value > 0:
+        return value
+    return Fault(term.place, f"the weight '{term.weight}' is {value:g}; write a number above 0")

@@ -1,4 +1,4 @@
-"""A model as records and algebra: what the author wrote, what it means, and the order in which it is computed."""
+"""A model as records and algebra: its elements and equations, what they mean, and the order in which they are computed."""
 
 from .algebra import (
     NA,
@@ -8,30 +8,35 @@ from .algebra import (
     add,
     divide,
     inverse,
+    make_reference,
     multiply,
     negate,
     number,
     power,
-    refer,
-    references,
-    referred,
-    rewrite,
+    references_in,
+    split_reference,
+    transform,
     walk,
 )
-from .arrays import ARRAY_FUNCTIONS, ReadArray, evaluate_arrays
+from .arrays import ReadArray, evaluate_arrays
 from .diagram.layout import lay_out
 from .diagram.views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
-from .evaluation import NEXT_TO_ZERO, Start, evaluate
+from .evaluation import Start, evaluate
 from .expansion import delay_orders, expand
-from .faults import SETTINGS, faults_of
+from .faults import find_faults
 from .feedback.links import Link, Links, find_links
 from .feedback.loops import CausalPath, causal_paths, stock_loops
+from .flattening import FlatModel, without_subscripts
+from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.refused import REFUSED, unknown_function
-from .functions.table import FUNCTIONS, LOOKUPS, REDUCTIONS, FunctionRow
-from .names import display, identifiers, key, nearest
-from .order import TIME, Assignment, Plan, plan, spell
+from .functions.row import Absent, Emitter, FunctionRow
+from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
+from .names import display_name, identifiers, key, nearest, split_name
+from .order import TIME, Assignment, Plan, cell_name, plan
 from .records import (
     NOWHERE,
+    REQUIRED_SETTINGS,
+    RUN_SETTINGS,
     Element,
     Equation,
     Group,
@@ -42,111 +47,33 @@ from .records import (
     Subscript,
     SubscriptMapping,
 )
-from .scalars import Scalars, without_subscripts
 from .subscripts import (
     Binding,
     Cell,
     SubscriptFault,
     bindings,
     cells_in,
-    expanded,
+    inner_bindings,
     is_reduction,
     labels_of,
-    marked,
     position,
+    reduction_ranges,
     resolve,
 )
-from .units.checking import UnitReport, check_units, unit_faults
-from .units.inference import Doubt
-from .wording import digits, quoted, table_points, worded, written
+from .text import equation_source, equation_text, number_text, quote_name, signed_terms, table_text
+from .units.checking import UnitReport, check_units
+from .units.inference import UnitMismatch
 
 __all__ = [
-    "ARRAY_FUNCTIONS",
-    "FUNCTIONS",
-    "LOOKUPS",
-    "NA",
-    "NEXT_TO_ZERO",
-    "NOWHERE",
-    "REDUCTIONS",
-    "REFUSED",
-    "SETTINGS",
-    "TIME",
-    "Arrow",
-    "Assignment",
-    "Binding",
-    "CausalPath",
-    "Cell",
-    "Colour",
-    "Doubt",
-    "Element",
-    "Equation",
-    "FunctionRow",
-    "Group",
-    "Integrator",
-    "Kind",
-    "Lettering",
-    "Link",
-    "Links",
-    "Model",
-    "Numbers",
-    "Plan",
-    "Range",
-    "ReadArray",
-    "Scalars",
-    "Shape",
-    "Sketch",
-    "Start",
-    "Subscript",
-    "SubscriptFault",
-    "SubscriptMapping",
-    "Table",
-    "UnitReport",
-    "VensimFunction",
-    "View",
-    "Word",
-    "WordKind",
-    "add",
-    "bindings",
-    "causal_paths",
-    "cells_in",
-    "check_units",
-    "delay_orders",
-    "digits",
-    "display",
-    "divide",
-    "evaluate",
-    "evaluate_arrays",
-    "expand",
-    "expanded",
-    "faults_of",
-    "find_links",
-    "identifiers",
-    "inverse",
-    "is_reduction",
-    "key",
-    "labels_of",
-    "lay_out",
-    "marked",
-    "multiply",
-    "nearest",
-    "negate",
-    "number",
-    "plan",
-    "position",
-    "power",
-    "quoted",
-    "refer",
-    "references",
-    "referred",
-    "resolve",
-    "rewrite",
-    "spell",
-    "stock_loops",
-    "table_points",
-    "unit_faults",
-    "unknown_function",
-    "walk",
-    "without_subscripts",
-    "worded",
-    "written",
-]
+    "ARRAY_FUNCTIONS", "FUNCTIONS", "LOOKUPS", "NA", "NEXT_TO_ZERO", "NOWHERE", "REDUCTIONS", "REFUSED",
+    "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour",
+    "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links",
+    "Model", "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Start", "Subscript", "SubscriptFault",
+    "SubscriptMapping", "Table", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word", "WordKind", "add",
+    "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "delay_orders", "display_name", "divide",
+    "equation_source", "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links",
+    "identifiers", "inner_bindings", "inverse", "is_reduction", "key", "labels_of", "lay_out", "make_reference",
+    "multiply", "nearest", "negate", "number", "number_text", "plan", "position", "power", "quote_name",
+    "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_name", "split_reference", "stock_loops",
+    "table_text", "transform", "unknown_function", "walk", "without_subscripts",
+]  # fmt: skip

@@ -1,8 +1,8 @@
-"""The algebra that equations are written in: SymPy's sums, products and powers, and Vensim's functions beside them.
+"""The algebra of equations: SymPy's sums, products and powers, and Vensim's functions.
 
-Everything is built unevaluated, so that an expression keeps its author's form. An element without subscripts is a
-`Symbol` of its key, one with subscripts an `Indexed` whose indices are symbols: keys of ranges or labels, or of a range
-with `!` where a SUM and its kin run over it. Truth is a number: a comparison is 1 or 0.
+Everything is built unevaluated, so that an expression keeps the form that it has in the file. An element without
+subscripts is a `Symbol` of its key, one with subscripts an `Indexed` whose indices are symbols: keys of ranges or labels, or
+of a range with `!` where SUM or a similar function runs over it. Truth is a number: a comparison is 1 or 0.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ TIME = Symbol("time")
 
 
 class VensimFunction(Expr):
-    """A function that SymPy does not have, left as written; `name` is Vensim's."""
+    """A call of a function that SymPy does not have, left as written; each function has a class of its own."""
 
     name: ClassVar[str] = ""
-    partials: ClassVar[Callable[..., Sequence[Expr]] | None] = None
-    latex: ClassVar[str] = ""
+    row: ClassVar[Any] = None
+    """The function's row in the table of functions: a `FunctionRow`."""
     is_commutative = True
 
     def __new__(cls, *arguments: Expr) -> Self:
@@ -32,18 +32,15 @@ class VensimFunction(Expr):
         return Expr.__new__(cls, *arguments)
 
     def _eval_derivative(self, symbol: Expr) -> Expr:
-        """The chain rule over the partial derivatives that the table of functions gives."""
-        if type(self).partials is None:
-            message = f"{self.name} has no derivative"
-            raise NotImplementedError(message)
+        """The chain rule over the partial derivatives of the function's row."""
         inner = [argument.diff(symbol) for argument in self.args]
-        outer = type(self).partials(*self.args)  # type: ignore[misc]
+        outer = self.row.derivative(*self.args)
         return Add(*(o * i for o, i in zip(outer, inner, strict=True) if i != 0))
 
     def _latex(self, printer: Any, *_: Any) -> str:
         parts = [printer._print(argument) for argument in self.args]  # noqa: SLF001 - how SymPy's printers recurse
-        if "{" in self.latex.replace("{{", ""):
-            return self.latex.format(*parts)
+        if self.row.latex:
+            return self.row.latex.format(*parts)
         return rf"\operatorname{{{self.name.lower()}}}\left({', '.join(parts)}\right)"
 
     def _sympystr(self, printer: Any) -> str:
@@ -51,7 +48,7 @@ class VensimFunction(Expr):
 
 
 class Table(AtomicExpr):
-    """The points of a lookup, as (x, y) pairs in the author's order, and the corners of its graph if given."""
+    """The points of a lookup as (x, y) pairs, in the order of the file, and the corners of its graph if given."""
 
     is_commutative = True
     points: tuple[tuple[float, float], ...]
@@ -62,7 +59,7 @@ class Table(AtomicExpr):
         points: Sequence[tuple[float, float]],
         limits: tuple[tuple[float, float], tuple[float, float]] | None = None,
     ) -> Self:
-        """The table of these points, between the given corners of its graph."""
+        """The table of these points; `limits` are two corners of its graph."""
         table: Self = AtomicExpr.__new__(cls)
         table.points = tuple((float(x), float(y)) for x, y in points)
         table.limits = limits
@@ -79,7 +76,7 @@ class Table(AtomicExpr):
 
 
 class Numbers(AtomicExpr):
-    """The numbers of an array constant, row by row over the equation's ranges."""
+    """The numbers of an array constant, row by row over the ranges of the equation."""
 
     is_commutative = True
     values: tuple[float, ...]
@@ -91,7 +88,7 @@ class Numbers(AtomicExpr):
         return numbers
 
     def at(self, index: int) -> float:
-        """The number of the index-th cell; a single number is that of every cell."""
+        """The number of a cell by its index; a single number serves every cell."""
         return self.values[index if len(self.values) > 1 else 0]
 
     def _hashable_content(self) -> tuple[object, ...]:
@@ -105,18 +102,18 @@ class Numbers(AtomicExpr):
 
 
 def number(value: float) -> Expr:
-    """A literal; whole numbers stay exact so that they read as written."""
+    """A literal; whole numbers stay exact, so that they are printed as written."""
     return Integer(int(value)) if value == int(value) and abs(value) < 1e9 else Float(value)  # noqa: PLR2004
 
 
-def refer(name: str, *subscripts: str) -> Expr:
-    """An element by its key, with the keys of its subscripts."""
+def make_reference(name: str, *subscripts: str) -> Expr:
+    """A reference to an element by its key, with the keys of its subscripts."""
     if not subscripts:
         return Symbol(name)
     return Indexed(IndexedBase(Symbol(name)), *map(Symbol, subscripts))
 
 
-def referred(expression: Expr) -> tuple[str, tuple[str, ...]]:
+def split_reference(expression: Expr) -> tuple[str, tuple[str, ...]]:
     """The key and the subscripts of a reference."""
     if isinstance(expression, Indexed):
         return expression.base.label.name, tuple(index.name for index in expression.indices)
@@ -124,7 +121,7 @@ def referred(expression: Expr) -> tuple[str, tuple[str, ...]]:
 
 
 def add(*terms: Expr) -> Expr:
-    """The terms added up from left to right, as written."""
+    """The sum of the terms from left to right, as written."""
     return Add(*terms, evaluate=False)
 
 
@@ -134,12 +131,12 @@ def negate(operand: Expr) -> Expr:
 
 
 def multiply(*factors: Expr) -> Expr:
-    """The factors multiplied from left to right, as written; `inverse(x)` among them divides by `x`."""
+    """The product of the factors from left to right, as written; a factor `inverse(x)` divides by `x`."""
     return Mul(*factors, evaluate=False)
 
 
 def inverse(operand: Expr) -> Expr:
-    """`1 / operand` as a factor: the exact power -1 stands for a division, nothing else does."""
+    """`1 / operand` as a factor: the exact power -1 means a division, and nothing else does."""
     return Pow(operand, S.NegativeOne, evaluate=False)
 
 
@@ -149,7 +146,7 @@ def divide(dividend: Expr, divisor: Expr) -> Expr:
 
 
 def power(base: Expr, exponent: Expr) -> Expr:
-    """`base ^ exponent`, as written; a literal exponent is inexact so that it is never taken for a quotient."""
+    """`base ^ exponent`, as written; a literal exponent is inexact, so that it is never taken for a division."""
     literal = Float(float(exponent)) if exponent.is_Number else exponent
     return Pow(base, literal, evaluate=False)
 
@@ -161,10 +158,10 @@ def rebuild(expression: Expr, arguments: Sequence[Expr]) -> Expr:
     return expression.func(*arguments)
 
 
-def rewrite(expression: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
-    """The expression with each part that `change` answers for replaced, from the leaves up; the rest keeps its form."""
+def transform(expression: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
+    """The expression with each part replaced for which `change` returns another, from the leaves up; the rest keeps its form."""
     if expression.args and not isinstance(expression, Indexed):
-        arguments = [rewrite(argument, change) for argument in expression.args]
+        arguments = [transform(argument, change) for argument in expression.args]
         if any(new is not old for new, old in zip(arguments, expression.args, strict=True)):
             expression = rebuild(expression, arguments)
     changed = change(expression)
@@ -179,6 +176,6 @@ def walk(expression: Expr) -> Iterator[Expr]:
             yield from walk(argument)
 
 
-def references(expression: Expr) -> Iterator[Expr]:
+def references_in(expression: Expr) -> Iterator[Expr]:
     """Every reference to an element, in order, repeats included."""
     return (part for part in walk(expression) if isinstance(part, Symbol | Indexed))

@@ -1,96 +1,124 @@
-"""The value of an expression, worked out one number at a time.
+"""The value of an expression, computed one number at a time.
 
-Slow and plain on purpose: it settles what must be known before anything is compiled (the order of a DELAY N), and gives
-tests a second reading of every operation to hold against the machine code.
+Slow and plain on purpose: it settles what must be known before anything is compiled (the order of a DELAY N), and gives tests a
+second computation of every operation to compare with the machine code.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from functools import partial, reduce
+from operator import add
+from typing import Any
 
-from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
+from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
-from .algebra import Numbers, Table, VensimFunction, referred, rewrite
-from .functions.table import FUNCTIONS, LOOKUPS
+from .algebra import Numbers, Table, VensimFunction, split_reference, transform
+from .functions.row import Kind, Moment
+from .functions.table import row_of
 from .records import Equation, Model, Subscript
-from .subscripts import Binding, Cell, bindings, cells_in, expanded, is_reduction, labels_of, marked, position, resolve
-
-NEXT_TO_ZERO = 1e-6
-"""Below this size a divisor counts as zero in ZIDZ and XIDZ (Vensim reference manual, XIDZ)."""
+from .subscripts import (
+    Binding,
+    Cell,
+    bindings,
+    cells_in,
+    inner_bindings,
+    labels_of,
+    position,
+    resolve,
+    unclaimed_ranges,
+)
 
 Read = Callable[[Cell], "float | Table"]
-"""How an evaluation gets at the value of a cell, or at the table of a lookup."""
+"""Returns the value of a cell, or the table of a lookup."""
+
+_NO_TABLE = Table([(0.0, math.nan)])
 
 
 def evaluate(subscripts: Mapping[str, Subscript], expression: Expr, binding: Binding, read: Read) -> float:
-    """The value of an expression under a binding, in its own units; what cannot be computed is not a number."""
-
-    def value(part: Expr, bound: Binding = binding) -> float:
-        return evaluate(subscripts, part, bound, read)
-
-    if expression.is_Number:
-        return float(expression)
-    if isinstance(expression, Symbol | Indexed):
-        return _read_number(subscripts, expression, binding, read)
-    if isinstance(expression, Add | Mul | Pow):
-        return _arithmetic(expression, value)
-    if is_reduction(expression):
-        values = [value(expression.args[0], inner) for inner in expanded(subscripts, marked(expression), binding)]
-        return _REDUCE[expression.name](values)
-    if isinstance(expression, VensimFunction):
-        return _call(subscripts, expression, value, read, binding)
-    return _guarded(_MATH[type(expression)], value(expression.args[0]))
+    """The value of an expression under a binding, in its own units; nan where it cannot be computed."""
+    return _Evaluation(subscripts, binding, read).number(expression)
 
 
-def _arithmetic(expression: Expr, value: Callable[[Expr], float]) -> float:
-    if isinstance(expression, Add):
-        return _fold(lambda a, b: a + b, [value(term) for term in expression.args])
-    if isinstance(expression, Mul):
-        return _product(expression, value)
-    return _guarded(math.pow, value(expression.base), value(expression.exp))
+@dataclass(slots=True)
+class _Evaluation:
+    subscripts: Mapping[str, Subscript]
+    binding: Binding
+    read: Read
 
+    def number(self, expression: Expr) -> float:
+        if expression.is_Number:
+            return float(expression)
+        if isinstance(expression, Symbol | Indexed):
+            return self.reference(expression)
+        if isinstance(expression, Add):
+            return reduce(add, map(self.number, expression.args))
+        if isinstance(expression, Mul):
+            return self.product(expression)
+        if isinstance(expression, Pow):
+            return _guarded(math.pow, self.number(expression.base), self.number(expression.exp))
+        return self.call(expression)
 
-def _fold(operation: Callable[[float, float], float], values: list[float]) -> float:
-    total = values[0]
-    for each in values[1:]:
-        total = operation(total, each)
-    return total
+    def reference(self, expression: Expr) -> float:
+        name, indices = split_reference(expression)
+        if not indices and (name.rstrip("!") in self.subscripts or name in self.binding):
+            return position(self.subscripts, name, self.binding)
+        found = self.cell(expression)
+        return math.nan if isinstance(found, Table) else found
 
+    def cell(self, expression: Expr) -> float | Table:
+        name, indices = split_reference(expression)
+        return self.read(Cell(name, tuple(resolve(self.subscripts, index, self.binding) for index in indices)))
 
-def _read_number(subscripts: Mapping[str, Subscript], expression: Expr, binding: Binding, read: Read) -> float:
-    name, indices = referred(expression)
-    if not indices and (name.rstrip("!") in subscripts or name in binding):
-        return position(subscripts, name, binding)
-    found = read(Cell(name, tuple(resolve(subscripts, index, binding) for index in indices)))
-    return math.nan if isinstance(found, Table) else found
+    def product(self, expression: Expr) -> float:
+        total = 1.0
+        for index, factor in enumerate(expression.args):
+            if isinstance(factor, Pow) and factor.exp is S.NegativeOne:
+                total = quotient(total, self.number(factor.base))
+            else:
+                total = self.number(factor) if index == 0 else total * self.number(factor)
+        return total
 
+    def call(self, expression: Expr) -> float:
+        row = row_of(expression)
+        if row.at_start is not None:
+            return self.number(expression.args[row.at_start])
+        arguments = map(self.argument, row.kinds, expression.args)
+        if not row.reads_time:
+            return _guarded(row.evaluate, *arguments)
+        time, step = (self.number(Symbol(name)) for name in ("time", "time_step"))
+        return _guarded(row.evaluate, Moment(time, step), *arguments)
 
-def _product(expression: Expr, value: Callable[[Expr], float]) -> float:
-    total = 1.0
-    for index, factor in enumerate(expression.args):
-        if isinstance(factor, Pow) and factor.exp is S.NegativeOne:
-            total = quotient(total, value(factor.base))
-        else:
-            total = value(factor) if index == 0 else total * value(factor)
-    return total
+    def argument(self, kind: Kind, expression: Expr) -> Any:
+        match kind:
+            case "number":
+                return self.number(expression)
+            case "condition":
+                return self.number(expression) != 0
+            case "branch":
+                return partial(self.number, expression)
+            case "table":
+                table = expression if isinstance(expression, Table) else self.cell(expression)
+                return table if isinstance(table, Table) else _NO_TABLE
+            case "range":
+                return float(len(labels_of(self.subscripts, split_reference(expression)[0].rstrip("!"))))
+            case "terms":
+                inner = inner_bindings(self.subscripts, unclaimed_ranges(expression), self.binding)
+                return [evaluate(self.subscripts, expression, binding, self.read) for binding in inner]
 
 
 def quotient(dividend: float, divisor: float) -> float:
-    """A division as the processor does it: by zero it is infinite, zero by zero is not a number."""
+    """A division as the processor does it: by zero it is infinite, zero by zero is nan."""
     if divisor != 0:
         return dividend / divisor
-    return (
-        math.nan
-        if dividend == 0 or math.isnan(dividend)
-        else math.copysign(math.inf, dividend * math.copysign(1, divisor))
-    )
+    if dividend == 0 or math.isnan(dividend):
+        return math.nan
+    return math.copysign(math.inf, dividend * math.copysign(1, divisor))
 
 
-def _guarded(function: Callable[..., float], *arguments: float) -> float:
+def _guarded(function: Callable[..., float], *arguments: Any) -> float:
     try:
         return function(*arguments)
     except OverflowError:
@@ -99,167 +127,11 @@ def _guarded(function: Callable[..., float], *arguments: float) -> float:
         return math.nan
 
 
-def _call(
-    subscripts: Mapping[str, Subscript],
-    expression: VensimFunction,
-    value: Callable[[Expr], float],
-    read: Read,
-    binding: Binding,
-) -> float:
-    name, arguments = expression.name, expression.args
-    if name == "ELMCOUNT":
-        return float(len(labels_of(subscripts, referred(arguments[0])[0].rstrip("!"))))
-    if name in LOOKUPS:
-        table = arguments[0]
-        if not isinstance(table, Table):
-            key, indices = referred(table)
-            found = read(Cell(key, tuple(resolve(subscripts, index, binding) for index in indices)))
-            if not isinstance(found, Table):
-                return math.nan
-            table = found
-        return look_up(name, table, value(arguments[1]))
-    if name == "IF THEN ELSE":
-        return value(arguments[1] if value(arguments[0]) else arguments[2])
-    if name in _AT_START:
-        return value(arguments[_AT_START[name]])
-    time = (read(Cell("time")), read(Cell("time_step"))) if FUNCTIONS[name].code in _OF_TIME else ()
-    return _guarded(_OPERATIONS[FUNCTIONS[name].code if name not in _COMPARE else name], *map(value, arguments), *time)
-
-
-def look_up(name: str, table: Table, x: float) -> float:
-    """The value of a table at x, by the function of that name."""
-    points = sorted(table.points, key=lambda point: point[0])
-    xs, ys = [p[0] for p in points], [p[1] for p in points]
-    if name == "LOOKUP FORWARD":
-        return ys[min(bisect_left(xs, x), len(xs) - 1)]
-    if name == "LOOKUP BACKWARD":
-        return ys[max(bisect_right(xs, x) - 1, 0)]
-    if len(xs) == 1:
-        return ys[0]
-    within = name == "LOOKUP"
-    x = min(max(x, xs[0]), xs[-1]) if within else x
-    left = min(max(bisect_right(xs, x) - 1, 0), len(xs) - (1 if within else 2))
-    width = xs[left + 1] - xs[left] if left + 1 < len(xs) else 0.0
-    return ys[left] + (x - xs[left]) * ((ys[left + 1] - ys[left]) / width if width else 0.0)
-
-
-def _xidz(dividend: float, divisor: float, otherwise: float = 0.0) -> float:
-    return otherwise if abs(divisor) < NEXT_TO_ZERO else dividend / divisor
-
-
-def _quantum(x: float, quantum: float) -> float:
-    return x if quantum <= 0 else quantum * math.trunc(x / quantum)
-
-
-def _step(height: float, start: float, time: float, step: float) -> float:
-    return height if time + step / 2 > start else 0.0
-
-
-def _ramp(slope: float, start: float, end: float, time: float, _step: float) -> float:
-    return slope * (min(time, end) - start) if time > start else 0.0
-
-
-def _pulse(start: float, width: float, time: float, step: float) -> float:
-    return float(start < time + step / 2 < start + (width or step))
-
-
-def _pulse_train(start: float, width: float, interval: float, end: float, time: float, step: float) -> float:
-    since = time + step / 2 - start + step * NEXT_TO_ZERO
-    phase = since - interval * math.floor(since / interval)
-    return float(since >= 0 and time - step / 2 < end and phase < max(width, step))
-
-
-_MATH: Mapping[type[Function], Callable[[float], float]] = MappingProxyType(
-    {
-        type(FUNCTIONS[name].build(Symbol("x"))): getattr(math, FUNCTIONS[name].code)
-        for name in (
-            "EXP",
-            "LN",
-            "SIN",
-            "COS",
-            "TAN",
-            "ARCSIN",
-            "ARCCOS",
-            "ARCTAN",
-            "SINH",
-            "COSH",
-            "TANH",
-        )
-    }
-)
-
-_REDUCE: Mapping[str, Callable[[list[float]], float]] = MappingProxyType(
-    {
-        "SUM": lambda values: _fold(lambda a, b: a + b, values),
-        "PROD": lambda values: _fold(lambda a, b: a * b, values),
-        "VMIN": min,
-        "VMAX": max,
-    }
-)
-
-_COMPARE = frozenset({"=", "<>", "<", "<=", ">", ">="})
-
-_OPERATIONS: Mapping[str, Callable[..., float]] = MappingProxyType(
-    {
-        "=": lambda a, b: float(a == b),
-        "<>": lambda a, b: float(a != b),
-        "<": lambda a, b: float(a < b),
-        "<=": lambda a, b: float(a <= b),
-        ">": lambda a, b: float(a > b),
-        ">=": lambda a, b: float(a >= b),
-        "and": lambda a, b: float(a != 0 and b != 0),
-        "or": lambda a, b: float(a != 0 or b != 0),
-        "not": lambda a: float(a == 0),
-        "min": lambda a, b: min(b, a),
-        "max": lambda a, b: max(b, a),
-        "abs": abs,
-        "logarithm": lambda x, base: math.log(x) / math.log(base),
-        "pow": math.pow,
-        "integer": math.trunc,
-        "modulo": math.fmod,
-        "quantum": _quantum,
-        "zidz": _xidz,
-        "xidz": _xidz,
-        "same": lambda x: x,
-        "step": _step,
-        "ramp": _ramp,
-        "pulse": _pulse,
-        "pulse train": _pulse_train,
-    }
-)
-
-_OF_TIME = frozenset({"step", "ramp", "pulse", "pulse train"})
-
-_AT_START: Mapping[str, int] = MappingProxyType(
-    {
-        "INTEG": 1,
-        "INITIAL": 0,
-        "REINITIAL": 0,
-        "ACTIVE INITIAL": 1,
-        "SAMPLE IF TRUE": 2,
-        "DELAY FIXED": 2,
-        "SMOOTH": 0,
-        "SMOOTHI": 2,
-        "SMOOTH3": 0,
-        "SMOOTH3I": 2,
-        "SMOOTH N": 2,
-        "DELAY1": 0,
-        "DELAY1I": 2,
-        "DELAY3": 0,
-        "DELAY3I": 2,
-        "DELAY N": 2,
-        "TREND": 2,
-        "FORECAST": 0,
-    }
-)
-"""Which argument a function with a memory shows at the start."""
-
-
 @dataclass
 class Start:
-    """The values of a model at its initial time, worked out as they are asked for; `given` replaces constants.
+    """The values of a model at its initial time, computed when they are read; `given` replaces constants.
 
-    `known` tells afterwards which cells the answers rest on.
+    `known` collects every cell that the answers depend on.
     """
 
     model: Model
@@ -268,15 +140,15 @@ class Start:
     cells: dict[str, dict[tuple[str, ...], tuple[Equation, int, Binding]]] = field(default_factory=dict, repr=False)
 
     def read(self, cell: Cell) -> float | Table:
-        """The value of a cell at the start; one that depends on itself is not a number.
+        """The value of a cell at the start; nan for one that depends on itself.
 
-        Each cell waits until what it reads is known: a chain may be as long as it likes, for nothing recurses along it.
+        Each cell waits until what it reads is known. A chain may have any length, since nothing recurses along it.
         """
         root = _at_start(cell)
         waiting = {} if root in self.known else {root: self._needs(root)}
         while waiting:
             current, needs = next(reversed(waiting.items()))
-            following = next((each for each in needs if each not in self.known), None) or self._settle(current)
+            following = next((cell for cell in needs if cell not in self.known), None) or self._settle(current)
             if following is None:
                 waiting.popitem()
             elif following in waiting:
@@ -286,9 +158,9 @@ class Start:
         return self.known[root]
 
     def _settle(self, cell: Cell) -> Cell | None:
-        """Works a cell out, or tells which cell it turns out to need first."""
+        """Compute a cell, or return the cell that must be known first."""
         try:
-            self.known[cell] = self.given[cell] if cell in self.given else self._work_out(cell)
+            self.known[cell] = self.given[cell] if cell in self.given else self._compute(cell)
         except _UnknownError as unknown:
             return unknown.cell
         return None
@@ -300,18 +172,18 @@ class Start:
         return self.known[named]
 
     def _needs(self, cell: Cell) -> Iterator[Cell]:
-        """What a cell surely reads at the start; what it reads on a condition turns up as it is worked out."""
+        """What a cell reads at the start in any case; what it reads on a condition is found while it is computed."""
         found = None if cell in self.given else self._equation(cell)
         if found is None or isinstance(found[0].expression, Table | Numbers):
             return
         equation, _, binding = found
-        expression = rewrite(equation.expression, _surely_read)
-        for each in cells_in(self.model.subscripts, expression, binding):
-            if each.key in self.model.elements or each.key == "time":
-                yield _at_start(each)
+        expression = transform(equation.expression, _read_in_any_case)
+        for needed in cells_in(self.model.subscripts, expression, binding):
+            if needed.key in self.model.elements or needed.key == "time":
+                yield _at_start(needed)
 
     def _equation(self, cell: Cell) -> tuple[Equation, int, Binding] | None:
-        """The equation of a cell, the place of the cell in it, and what its ranges stand for there."""
+        """The equation of a cell, the place of the cell in it, and the label that each range means there."""
         element = self.model.elements.get(cell.key)
         if element is not None and cell.key not in self.cells:
             self.cells[cell.key] = {
@@ -321,7 +193,7 @@ class Start:
             }
         return self.cells.get(cell.key, {}).get(cell.labels)
 
-    def _work_out(self, cell: Cell) -> float | Table:
+    def _compute(self, cell: Cell) -> float | Table:
         found = self._equation(cell)
         if found is None:
             return math.nan
@@ -335,7 +207,7 @@ class Start:
 
 
 class _UnknownError(Exception):
-    """A cell whose value is asked for before it is known."""
+    """A cell is read before its value is known."""
 
     def __init__(self, cell: Cell) -> None:
         super().__init__(cell)
@@ -343,18 +215,14 @@ class _UnknownError(Exception):
 
 
 def _at_start(cell: Cell) -> Cell:
-    """The cell that stands for another at the start: Time is INITIAL TIME then."""
+    """The cell that another equals at the start: Time is INITIAL TIME then."""
     return Cell("initial_time") if cell.key == "time" else cell
 
 
-def _surely_read(part: Expr) -> Expr | None:
-    """What stands for a call when only what it reads whatever happens is asked for."""
+def _read_in_any_case(part: Expr) -> Expr | None:
+    """What a call certainly reads at the start, in its place."""
     if not isinstance(part, VensimFunction):
         return None
-    return (
-        part.args[0]
-        if part.name == "IF THEN ELSE"
-        else part.args[_AT_START[part.name]]
-        if part.name in _AT_START
-        else None
-    )
+    if "branch" in part.row.kinds:
+        return part.args[0]
+    return None if part.row.at_start is None else part.args[part.row.at_start]

@@ -9,61 +9,77 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _BLANKS = re.compile(r"[\s_]+")
-_ODD = re.compile(r"\W+")
+_NOT_WORD = re.compile(r"\W+")
+_NAME_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^"\[\],]+|.', re.DOTALL)
 _LONGEST = 120
-"""Letters of an identifier: on disk, names of variables have at most 255 bytes."""
+"""Maximum number of letters of an identifier: netCDF variables on disk have names of at most 255 bytes."""
 
 
 def key(name: str) -> str:
-    """The form of a name under which two spellings of it are the same; quotes are only delimiters."""
-    return _BLANKS.sub("_", _unquoted(name.strip())).strip("_").lower() or "_"
+    """Return the form of a name in which two spellings of it are equal; quotes are only delimiters."""
+    return _BLANKS.sub("_", _unquote(name.strip())).strip("_").lower() or "_"
 
 
-def display(name: str) -> str:
-    """The author's spelling on one line, without the quotes."""
-    return _unquoted(" ".join(name.split()))
+def display_name(name: str) -> str:
+    """Return the name as written in the model, on one line and without quotes."""
+    return _unquote(" ".join(name.split()))
 
 
-def _unquoted(text: str) -> str:
-    """A name without the quotes around it, if it has them."""
+def _unquote(text: str) -> str:
     quoted = len(text) > 1 and text[0] == text[-1] == '"'
     return text[1:-1].replace('\\"', '"') if quoted else text
 
 
-def identifiers(keys: Iterable[str]) -> dict[str, str]:
-    """A distinct Python identifier for each key, in order: what the variables of a dataset are called.
+def split_name(text: str) -> tuple[str, tuple[str, ...]]:
+    """Split `name[label, label]` into the name and its labels; brackets and commas inside quotes belong to a name."""
+    text = text.strip()
+    parts = _NAME_PART.findall(text)
+    if len(parts) < 2 or parts[-1] != "]" or "[" not in parts:  # noqa: PLR2004 - a bracket at either end
+        return text, ()
+    start = len(parts) - 1 - parts[::-1].index("[")
+    labels = [""]
+    for part in parts[start + 1 : -1]:
+        if part == ",":
+            labels.append("")
+        else:
+            labels[-1] += part
+    return "".join(parts[:start]).strip(), tuple(label.strip() for label in labels)
 
-    Letters are composed, as Python and netCDF compose them.
+
+def identifiers(keys: Iterable[str]) -> dict[str, str]:
+    """Return a distinct Python identifier for each key, in order: the names of variables in a dataset.
+
+    Letters are composed (NFKC), as Python and netCDF compose them.
     """
     found: dict[str, str] = {}
     taken: set[str] = set()
-    for each in keys:
-        base = _ODD.sub("_", unicodedata.normalize("NFKC", each)).strip("_") or "variable"
+    for name in keys:
+        base = _NOT_WORD.sub("_", unicodedata.normalize("NFKC", name)).strip("_") or "variable"
         base = f"v_{base}" if base[0].isdigit() else base
         base = base[:_LONGEST].encode()[: 2 * _LONGEST].decode(errors="ignore")
-        name, count = base, 1
-        while name in taken:
-            count += 1
-            name = f"{base}_{count}"
-        taken.add(name)
-        found[each] = name
+        identifier, number = base, 1
+        while identifier in taken:
+            number += 1
+            identifier = f"{base}_{number}"
+        taken.add(identifier)
+        found[name] = identifier
     return found
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that a misspelt one most likely means, in its own spelling, or none."""
-    spelling = {key(each): each for each in known}
+    """Return the known name that a misspelt name most likely means, in its own spelling, or None."""
+    spelling = {key(candidate): candidate for candidate in known}
     close = difflib.get_close_matches(key(name), spelling, n=1, cutoff=0.6)
     return spelling[close[0]] if close else None
 
 
 @dataclass(slots=True)
-class Guesses:
-    """What misspelt names may mean, for the first few of a model: each guess is held against every name there is."""
+class Suggestions:
+    """Suggestions for the first few misspelt names of a model: each one is compared with every name there is."""
 
     left: int = 20
 
     def nearest(self, name: str, known: Iterable[str]) -> str | None:
-        """The known name that is most likely meant, or none."""
+        """Return the most likely known name, or None; always None when no suggestions are left."""
         self.left -= 1
         return nearest(name, known) if self.left >= 0 else None

@@ -1,7 +1,7 @@
-"""The order of evaluation, found cell by cell, since elements of one variable may depend on each other.
+"""The order of evaluation, found cell by cell, since cells of one variable may depend on each other.
 
-A run needs two orders: what is worked out once at the start, where a stock depends on its initial value, and what is worked out
-at every step, where a stock is known. What depends on constants alone belongs to the start.
+A run needs two orders: the cells computed once at the start, where a stock depends on its initial value, and the cells
+computed at every step, where the stocks are known. What depends on constants alone belongs to the start.
 """
 
 from __future__ import annotations
@@ -16,25 +16,18 @@ from sympy import Expr
 
 from ..errors import Fault, ModelError, Place
 from .algebra import Numbers, Table, VensimFunction
-from .expansion import STATES, expand
+from .expansion import expand
+from .functions.row import Memory
 from .records import Element, Equation, Model
-from .sizes import too_many_terms
-from .subscripts import Binding, Cell, SubscriptFault, bindings, cells_in
+from .subscripts import Binding, Cell, SubscriptFault, bindings, cells_in, too_many_terms
 
 TIME = Cell("time")
-
-_READ_AT_START: Mapping[str, tuple[int, ...]] = MappingProxyType(
-    {"INTEG": (1,), "ACTIVE INITIAL": (1,), "DELAY FIXED": (1, 2)}
-)
-_READ_AT_STEP: Mapping[str, tuple[int, ...]] = MappingProxyType(
-    {"INTEG": (), "ACTIVE INITIAL": (0,), "DELAY FIXED": (), "INITIAL": (), "REINITIAL": (), "SAMPLE IF TRUE": (0, 1)}
-)
-"""Which arguments of a function with a memory its value depends on."""
+"""Time as a cell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
-    """One cell, what it is, and what the ranges in that expression stand for."""
+    """One cell, its expression, and the labels that the ranges in the expression stand for."""
 
     cell: Cell
     expression: Expr
@@ -42,20 +35,25 @@ class Assignment:
 
     @property
     def state(self) -> str:
-        """The name of the function with a memory that the expression is, or nothing."""
-        return (
-            self.expression.name
-            if isinstance(self.expression, VensimFunction) and self.expression.name in STATES
-            else ""
-        )
+        """The name of the function with memory that the expression calls, or an empty string."""
+        return self.expression.name if self.memory else ""
+
+    @property
+    def memory(self) -> Memory | None:
+        """How that function carries its value from step to step."""
+        return self.expression.row.memory if isinstance(self.expression, VensimFunction) else None
+
+    def carries(self) -> bool:
+        """Whether its value at a step is known before the step is computed."""
+        return self.memory is not None and not self.memory.reads_at_step
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What to compute for a model and when.
+    """What to compute for a model, and in which order.
 
-    `constants` and `tables` are given; `start` is in the order of the start and ends with every stock known; `step` is what
-    a step works out, in order; `stocks`, `delays` and `samples` are the cells that carry over to the next.
+    `constants` and `tables` are given. `start` lists the cells to compute at the start, after which every stock is known;
+    `step` lists the cells to compute at each step. `stocks`, `delays` and `samples` carry over to the next step.
     """
 
     model: Model
@@ -64,40 +62,40 @@ class Plan:
     start: tuple[Assignment, ...]
     step: tuple[Assignment, ...]
 
-    def _of(self, *states: str) -> tuple[Assignment, ...]:
-        return tuple(each for each in self.start if each.state in states)
+    def _with_memory(self, kind: str) -> tuple[Assignment, ...]:
+        return tuple(own for own in self.start if own.memory and own.memory.kept == kind)
 
     @cached_property
     def stocks(self) -> tuple[Assignment, ...]:
-        """Every stock, hidden ones too."""
-        return self._of("INTEG")
+        """Every stock, including hidden ones."""
+        return self._with_memory("stock")
 
     @cached_property
     def delays(self) -> tuple[Assignment, ...]:
         """Every DELAY FIXED."""
-        return self._of("DELAY FIXED")
+        return self._with_memory("delay")
 
     @cached_property
     def samples(self) -> tuple[Assignment, ...]:
         """Every SAMPLE IF TRUE."""
-        return self._of("SAMPLE IF TRUE")
+        return self._with_memory("sample")
 
 
 def assignments(model: Model, element: Element) -> Iterator[tuple[Equation, int, Assignment]]:
-    """Every cell of an element, with its equation and its place in it."""
+    """Yield every cell of an element with its equation and its position in the equation."""
     for equation in element.equations:
         for index, (labels, binding) in enumerate(bindings(model.subscripts, equation)):
             yield equation, index, Assignment(Cell(element.key, labels), equation.expression, binding)
 
 
 def plan(model: Model) -> Plan:
-    """The order in which a model is computed.
+    """Return the order in which a model is computed; the plan of a model is made once.
 
     Raises
     ------
     ModelError
-        If elements depend on each other at one moment, naming the cycle, a subscript stands for nothing, or the model is
-        too large to be computed.
+        If elements depend on each other at the same moment (the message names the cycle), a range has no label
+        in an equation, or the model is too large to be computed.
     """
     if model not in _PLANS:
         _PLANS[model] = _make_plan(model)
@@ -115,22 +113,21 @@ def _make_plan(model: Model) -> Plan:
     tables: dict[Cell, Table] = {}
     computed: dict[Cell, Assignment] = {}
     for element in expanded:
-        for equation, index, each in assignments(expanded, element):
-            if isinstance(each.expression, Table):
-                tables[each.cell] = each.expression
-            elif isinstance(each.expression, Numbers):
-                constants[each.cell] = _value_at(each.expression, index, equation, element)
+        for equation, index, assignment in assignments(expanded, element):
+            cell, expression = assignment.cell, assignment.expression
+            if isinstance(expression, Table):
+                tables[cell] = expression
+            elif isinstance(expression, Numbers):
+                constants[cell] = _value_at(expression, index, equation, element)
             elif element.kind == "constant":
-                constants[each.cell] = float(each.expression)
+                constants[cell] = float(expression)
             else:
-                computed[each.cell] = each
+                computed[cell] = assignment
     graph = _Graph(expanded, computed)
-    once = _once(graph)
-    step_cells = [
-        cell for cell in computed if cell not in once and computed[cell].state not in {"INTEG", "DELAY FIXED"}
-    ]
-    step = graph.sort(step_cells, graph.at_step, lambda cell: cell in once)
-    roots = [cell for cell, each in computed.items() if cell in once or each.state not in {"", "ACTIVE INITIAL"}]
+    fixed = _fixed_cells(graph)
+    step_cells = [cell for cell, own in computed.items() if cell not in fixed and not own.carries()]
+    step = graph.sort(step_cells, graph.at_step, lambda cell: cell in fixed)
+    roots = [cell for cell, own in computed.items() if cell in fixed or (own.memory and own.memory.kept != "nothing")]
     start = graph.sort(roots, graph.at_start, lambda _: False)
     return Plan(
         expanded,
@@ -150,7 +147,7 @@ def _value_at(numbers: Numbers, index: int, equation: Equation, element: Element
 
 @dataclass(frozen=True, eq=False)
 class _Graph:
-    """Which computed cells each computed cell reads, at the start and at a step."""
+    """The computed cells that each computed cell reads, at the start and at a step."""
 
     model: Model
     computed: Mapping[Cell, Assignment]
@@ -163,25 +160,28 @@ class _Graph:
 
     @cached_property
     def _start(self) -> dict[Cell, list[Cell]]:
-        return {cell: self._reads(each, _READ_AT_START) for cell, each in self.computed.items()}
+        return {
+            cell: self._reads(own, own.memory.reads_at_start if own.memory else None)
+            for cell, own in self.computed.items()
+        }
 
     @cached_property
     def _step(self) -> dict[Cell, list[Cell]]:
         return {
-            cell: self._reads(each, _READ_AT_STEP) if each.state else self._start[cell]
-            for cell, each in self.computed.items()
+            cell: self._reads(own, own.memory.reads_at_step) if own.memory else self._start[cell]
+            for cell, own in self.computed.items()
         }
 
-    def _reads(self, each: Assignment, which: Mapping[str, tuple[int, ...]]) -> list[Cell]:
-        arguments: Iterable[Expr] = (each.expression,)
-        if each.state in which:
-            arguments = (each.expression.args[index] for index in which[each.state])
+    def _reads(self, assignment: Assignment, which: tuple[int, ...] | None) -> list[Cell]:
+        """Return the computed cells that an expression reads, or those that some of its arguments read."""
+        expression = assignment.expression
+        arguments = [expression] if which is None else [expression.args[index] for index in which]
         found: dict[Cell, None] = {}
         try:
             for argument in arguments:
-                found.update(dict.fromkeys(cells_in(self.model.subscripts, argument, each.binding)))
+                found.update(dict.fromkeys(cells_in(self.model.subscripts, argument, assignment.binding)))
         except SubscriptFault as fault:
-            raise ModelError([Fault(self._place(each.cell), str(fault))]) from None
+            raise ModelError([Fault(self._place(assignment.cell), str(fault))]) from None
         return [cell for cell in found if cell in self.computed or cell == TIME]
 
     def _place(self, cell: Cell) -> Place:
@@ -190,7 +190,10 @@ class _Graph:
     def sort(
         self, roots: Iterable[Cell], reads: Callable[[Cell], Sequence[Cell]], known: Callable[[Cell], bool]
     ) -> list[Cell]:
-        """The roots and all they read that is not known yet, each after what it reads (depth first, without recursion)."""
+        """Sort the roots and everything they read that is not yet known, each after what it reads.
+
+        A depth-first search without recursion, since chains of equations may be long.
+        """
         done: dict[Cell, None] = {}
         active: dict[Cell, Iterator[Cell]] = {}
         for root in roots:
@@ -212,29 +215,23 @@ class _Graph:
         return list(done)
 
     def _pending(self, cell: Cell, reads: Callable[[Cell], Sequence[Cell]], known: Callable[[Cell], bool]) -> bool:
-        carried = reads == self.at_step and self.computed[cell].state in {
-            "INTEG",
-            "DELAY FIXED",
-            "INITIAL",
-            "REINITIAL",
-        }
-        return not carried and not known(cell)
+        return not (reads == self.at_step and self.computed[cell].carries()) and not known(cell)
 
     def _cycle(self, cells: Sequence[Cell]) -> Fault:
-        names = [spell(self.model, cell) for cell in (*cells, cells[0])]
-        # each cell was found while the one before it was worked out: that one reads it
+        names = [cell_name(self.model, cell) for cell in (*cells, cells[0])]
+        # the search reached each cell from the one before it, which therefore reads it
         message = f"simultaneous equations: {' <- '.join(names)}; put a stock or a delay into the loop"
         return Fault(self._place(cells[0]), message)
 
 
-def _once(graph: _Graph) -> set[Cell]:
-    """The cells that never change: they read nothing but constants and their like, or are fixed at the start."""
+def _fixed_cells(graph: _Graph) -> set[Cell]:
+    """Return the cells that never change: they read only constants and other such cells, or are fixed at the start."""
     varies: set[Cell] = {TIME}
     readers: dict[Cell, list[Cell]] = {}
-    for cell, each in graph.computed.items():
-        if each.state in {"INITIAL", "REINITIAL"}:
+    for cell, assignment in graph.computed.items():
+        if assignment.memory and assignment.memory.kept == "start":
             continue
-        if each.state or _depends_on_time(each.expression):
+        if assignment.memory or _depends_on_time(assignment.expression):
             varies.add(cell)
         for read in graph.at_step(cell):
             readers.setdefault(read, []).append(cell)
@@ -248,13 +245,13 @@ def _once(graph: _Graph) -> set[Cell]:
 
 
 def _depends_on_time(expression: Expr) -> bool:
-    if isinstance(expression, VensimFunction) and expression.name in {"STEP", "RAMP", "PULSE", "PULSE TRAIN"}:
+    if isinstance(expression, VensimFunction) and expression.row.reads_time:
         return True
     return any(_depends_on_time(argument) for argument in expression.args)
 
 
-def spell(model: Model, cell: Cell) -> str:
-    """A cell as the author would write it."""
+def cell_name(model: Model, cell: Cell) -> str:
+    """Return the name of a cell in the spelling of the model: `name[label, label]`, without quotes."""
     element = model.elements.get(cell.key)
     name = element.name if element else cell.key
     if not cell.labels:

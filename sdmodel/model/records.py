@@ -1,4 +1,4 @@
-"""What a model is made of: immutable records that say what the author wrote and little that is derived from it."""
+"""The parts of a model as immutable records: what the file says, and little that is derived from it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ Kind = Literal["stock", "flow", "auxiliary", "constant", "lookup"]
 Integrator = Literal["euler", "rk4"]
 
 NOWHERE = Place("", 1)
+RUN_SETTINGS = ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")
+"""The elements that control a run."""
+REQUIRED_SETTINGS = RUN_SETTINGS[:3]
+"""The elements without which a model cannot run."""
 _TIME = "time"
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The bounds and step of the units field, in the element's units; None where the author wrote `?` or nothing."""
+    """The bounds and step of the units field, in the element's units; None where the model says `?` or nothing."""
 
     minimum: float | None = None
     maximum: float | None = None
@@ -32,10 +36,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptMapping:
-    """Which labels of another range the labels of a range stand for; all are keys.
+    """A mapping from the labels of a range to those of another range; all are keys.
 
-    `labels[i]` are the labels of the range `target` that the i-th label of the mapped range stands for; empty
-    where the author gave no list, which means position by position.
+    `labels[i]` are the labels of the range `target` that the i-th label of the mapped range maps to. It is empty
+    where the model gives no list, which maps position by position.
     """
 
     target: str
@@ -44,7 +48,7 @@ class SubscriptMapping:
 
 @dataclass(frozen=True)
 class Subscript:
-    """A subscript range: an ordered list of labels, in the author's spelling."""
+    """A subscript range: an ordered list of labels, spelt as in the model."""
 
     name: str
     labels: tuple[str, ...]
@@ -59,17 +63,17 @@ class Subscript:
 
     @cached_property
     def positions(self) -> Mapping[str, int]:
-        """The place of each label in the range, from 0, by key."""
-        return {label: place for place, label in enumerate(self.keys)}
+        """The position of each label in the range, from 0, by key."""
+        return {label: position for position, label in enumerate(self.keys)}
 
 
 @dataclass(frozen=True)
 class Equation:
-    """One equation of an element: the whole of it, or the part that its left-hand subscripts name.
+    """One equation of an element: for the whole element, or for the cells that its left-hand subscripts name.
 
-    `subscripts` and `exceptions` hold keys of ranges or labels, one for each dimension. `expression` is SymPy's, in the
-    author's form and never evaluated. `text` is the author's right-hand side. `places` tells where each name (a key) that
-    the expression mentions first stands in the file, `parts` where each sum, product, power and call in it first begins.
+    `subscripts` and `exceptions` hold keys of ranges or labels, one per dimension. `expression` is a SymPy expression in
+    the form written in the model, never evaluated. `text` is the right-hand side in the file. `places` maps each name (a
+    key) in the expression to its first place in the file, and `parts` each sum, product, power and call to its first place.
     """
 
     expression: Expr
@@ -85,9 +89,9 @@ class Equation:
 class Element:
     """A stock, flow, auxiliary, constant or lookup, with every equation that defines it.
 
-    `dimensions` are keys of subscript ranges, one for each left-hand subscript: the smallest declared range that holds
-    every label the equations name there. `fixed` marks a constant written with `==`, which nothing may change; `hidden` an
-    element that the author did not write, such as the level inside a SMOOTH.
+    `dimensions` are keys of subscript ranges, one per left-hand subscript: the smallest declared range that holds
+    every label that the equations name there. `fixed` marks a constant written with `==`, which nothing may change.
+    `hidden` marks an element that is not in the model file, such as the level inside a SMOOTH.
     """
 
     name: str
@@ -104,18 +108,18 @@ class Element:
 
     @cached_property
     def key(self) -> str:
-        """The name as Vensim compares it."""
+        """The name in the form that Vensim compares."""
         return key(self.name)
 
     @property
     def place(self) -> Place:
-        """Where the first equation begins."""
+        """The place where the first equation begins."""
         return self.equations[0].place if self.equations else NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group of the model's text: its name without the leading dot, and its comment."""
+    """A group of the model file: its name without the leading dot, and its comment."""
 
     name: str
     comment: str = ""
@@ -123,9 +127,41 @@ class Group:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Model:
-    """A model as its author wrote it; elements and subscripts by key, in the order of the file.
+    r"""A model as its file says it.
 
-    `text` is the whole of the file, so that a run can be repeated from its own record; `sha256` is that of its bytes.
+    A model is a collection of its elements: `model["name"]` finds one by its name in any spelling that Vensim accepts
+    for it, `"name" in model` tests for it, iterating gives the elements in the order of the file, and `len` counts them.
+    `read_model` makes a model from a file.
+
+    Parameters
+    ----------
+    path : str
+        The path of the file, as given when it was read.
+    elements : Mapping[str, Element]
+        The stocks, flows, auxiliaries, constants and lookups by key, in the order of the file.
+    subscripts : Mapping[str, Subscript]
+        The subscript ranges by key.
+    groups : tuple[Group, ...]
+        The groups of the file with their comments.
+    synonyms : tuple[tuple[str, ...], ...]
+        Names of units that mean the same, one tuple per list in the file.
+    integrator : {"euler", "rk4"}
+        The integration method that the model's settings ask for.
+    text : str
+        The whole text of the file, so that a stored run can be repeated from its own record.
+    sha256 : str
+        The SHA-256 hash of the bytes of the file.
+
+    Examples
+    --------
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("Stock = INTEG(-Stock/lifetime, 100)\nlifetime = 5")
+    >>> model["LIFETIME"].kind
+    'constant'
+    >>> "stock" in model
+    True
+    >>> [element.name for element in model if element.kind == "stock"]
+    ['Stock']
     """
 
     path: str
@@ -141,7 +177,7 @@ class Model:
         return f"<Model {self.path}: {len(self)} elements>"
 
     def __getitem__(self, name: str) -> Element:
-        """The element of that name, however it is spelt."""
+        """Return the element of that name in any spelling."""
         return self.elements[key(name)]
 
     def __contains__(self, name: str) -> bool:
@@ -155,26 +191,26 @@ class Model:
 
     @cached_property
     def labels(self) -> Mapping[str, str]:
-        """The author's spelling of every label, by key."""
+        """The spelling of every label in the model, by key."""
         ranges = self.subscripts.values()
         return MappingProxyType(
-            {own: label for each in ranges for own, label in zip(each.keys, each.labels, strict=True)}
+            {own: label for found in ranges for own, label in zip(found.keys, found.labels, strict=True)}
         )
 
     @cached_property
     def mentions_missing(self) -> bool:
-        """Whether `:NA:` stands in some equation."""
+        """Whether an equation contains `:NA:`."""
         equations = (equation for element in self for equation in element.equations)
         return any(part == NA for equation in equations for part in walk(equation.expression) if part.is_Float)
 
     @cached_property
     def range_identifiers(self) -> Mapping[str, str]:
-        """What the dimension of each subscript range is called in a dataset, by key: never the same as a variable."""
+        """The name of each subscript range's dimension in a dataset, by key; it differs from every variable's name."""
         names = identifiers((_TIME, *self.elements, *self.subscripts))
-        return MappingProxyType({each: names[each] for each in self.subscripts})
+        return MappingProxyType({name: names[name] for name in self.subscripts})
 
     @cached_property
     def identifiers(self) -> Mapping[str, str]:
-        """What the variable of each element is called in a dataset, by key."""
+        """The name of each element's variable in a dataset, by key."""
         names = identifiers((_TIME, *self.elements))
-        return MappingProxyType({each: names[each] for each in self.elements})
+        return MappingProxyType({name: names[name] for name in self.elements})

@@ -1,16 +1,29 @@
-"""What subscripts mean: which cells an equation defines, and which cell a reference inside it names."""
+"""Subscripts: which cells an equation defines, which cell a reference in it reads, and how many cells there are.
+
+A line of text can ask for more numbers than any machine holds, so sizes are computed from the lengths of ranges first and
+a model that is too large is refused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
 from sympy import Expr, Indexed, Symbol
 
-from .algebra import VensimFunction, referred
+from ..errors import Fault
+from .algebra import VensimFunction, split_reference
 from .functions.table import REDUCTIONS
-from .records import Equation, Subscript
+from .records import Element, Equation, Model, Subscript
+
+MOST_CELLS = 1_000_000
+"""Maximum number of cells of all elements of a model."""
+MOST_TERMS = 3_000_000
+"""Maximum number of numbers, references and operations of all equations, counted for every cell and every label of a SUM."""
+MOST_HIDDEN = 200_000
+"""Maximum number of cells of the stocks and auxiliaries that delays, smooths and similar functions expand to."""
 
 Binding = Mapping[str, str]
 """The label that each range on the left-hand side stands for in one cell, both as keys."""
@@ -23,12 +36,12 @@ class Cell(NamedTuple):
     labels: tuple[str, ...] = ()
 
 
-class SubscriptFault(Exception):  # noqa: N818 - caught inside the stage and told as a fault with its place
-    """A subscript that names nothing here."""
+class SubscriptFault(Exception):  # noqa: N818 - caught inside the stage and reported as a fault with its place
+    """A subscript that does not name a cell."""
 
 
 def labels_of(subscripts: Mapping[str, Subscript], name: str) -> tuple[str, ...]:
-    """The labels of a range, or the label itself; all as keys."""
+    """Return the labels of a range, or the label itself; all as keys."""
     found = subscripts.get(name.rstrip("!"))
     return (name,) if found is None else found.keys
 
@@ -36,7 +49,7 @@ def labels_of(subscripts: Mapping[str, Subscript], name: str) -> tuple[str, ...]
 def bindings(
     subscripts: Mapping[str, Subscript], equation: Equation
 ) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
-    """Each cell's labels that an equation defines, row by row, with what its ranges stand for there."""
+    """Yield the labels of each cell that an equation defines, row by row, with the label of each range there."""
     axes = [labels_of(subscripts, name) for name in equation.subscripts]
     excluded = {
         cell
@@ -49,105 +62,107 @@ def bindings(
 
 
 def resolve(subscripts: Mapping[str, Subscript], name: str, binding: Binding) -> str:
-    """The label that an index means in a cell: bound, literal, or mapped from a bound range.
+    """Return the label of an index in a cell: bound, literal, or mapped from a bound range.
 
     Raises
     ------
     SubscriptFault
-        If the name is neither a label nor a range that the left-hand side, or a mapping from it, ties down.
+        If the name is neither a label nor a range that the left-hand side, or a mapping from it, determines.
     """
     if name in binding:
         return binding[name]
     found = subscripts.get(name)
     if found is None:
         if name.endswith("!"):
-            raise SubscriptFault(unclaimed(name))
+            raise SubscriptFault(unclaimed_message(name))
         return name
     for bound, label in binding.items():
         mapped = _mapped(subscripts, found, bound, label)
         if mapped is not None:
             return mapped
-    message = f"the range '{found.name}' stands for nothing here; put it on the left-hand side, or map it"
+    message = f"the range '{found.name}' is neither on the left-hand side nor mapped from it; add it there, or map it"
     raise SubscriptFault(message)
 
 
-def unclaimed(name: str) -> str:
-    """What to say of a marked range that nothing runs over."""
-    return f"'{name}' stands outside of SUM, PROD, VMIN and VMAX; write ! only inside of them"
+def unclaimed_message(name: str) -> str:
+    """Return the message about a range that is marked with `!` outside of a reduction."""
+    return f"'{name}' is outside of SUM, PROD, VMIN and VMAX; write ! only inside of them"
 
 
 def _mapped(subscripts: Mapping[str, Subscript], wanted: Subscript, bound: str, label: str) -> str | None:
-    """The label of `wanted` that stands for `label` of the bound range, by a mapping in either direction."""
+    """Return the label of `wanted` for `label` of the bound range, by a mapping in either direction."""
     for mapping in wanted.mappings:
         target = labels_of(subscripts, mapping.target)
         if label in target:
-            for own, others in zip(wanted.keys, mapping.labels or [(each,) for each in target], strict=True):
+            for own, others in zip(wanted.keys, mapping.labels or [(other,) for other in target], strict=True):
                 if label in others:
                     return own
     source = subscripts.get(bound.rstrip("!"))
     for mapping in source.mappings if source else ():
         target = labels_of(subscripts, mapping.target)
         if source is not None and set(wanted.keys) <= set(target) and label in source.positions:
-            others = (mapping.labels or [(each,) for each in target])[source.positions[label]]
+            others = (mapping.labels or [(other,) for other in target])[source.positions[label]]
             return others[0] if others else None
     return None
 
 
-def marked(call: Expr) -> tuple[str, ...]:
-    """The ranges that a reduction runs over: the indices with `!` in it that no reduction inside it claims."""
-    return tuple(dict.fromkeys(name for argument in call.args for name in loose(argument)))
+def reduction_ranges(call: Expr) -> tuple[str, ...]:
+    """Return the ranges that a reduction runs over: the indices with `!` in it that no reduction inside it claims."""
+    return tuple(dict.fromkeys(name for argument in call.args for name in unclaimed_ranges(argument)))
 
 
-def loose(expression: Expr) -> tuple[str, ...]:
-    """The indices with `!` in an expression that no reduction in it claims."""
+def unclaimed_ranges(expression: Expr) -> tuple[str, ...]:
+    """Return the indices with `!` in an expression that no reduction in it claims."""
     found: dict[str, None] = {}
-    _marks(expression, found)
+    _collect_unclaimed(expression, found)
     return tuple(found)
 
 
-def _marks(expression: Expr, found: dict[str, None]) -> None:
+def _collect_unclaimed(expression: Expr, found: dict[str, None]) -> None:
     if isinstance(expression, Indexed | Symbol):
-        found.update(dict.fromkeys(name for name in referred(expression)[1] if name.endswith("!")))
+        found.update(dict.fromkeys(name for name in split_reference(expression)[1] if name.endswith("!")))
     elif not is_reduction(expression):
         for argument in expression.args:
-            _marks(argument, found)
+            _collect_unclaimed(argument, found)
 
 
 def is_reduction(expression: Expr) -> bool:
-    """Whether an expression is a SUM or one of its kin."""
+    """Whether an expression is a SUM, PROD, VMIN or VMAX."""
     return isinstance(expression, VensimFunction) and expression.name in REDUCTIONS
 
 
 def counts_labels(expression: Expr) -> bool:
-    """Whether an expression is ELMCOUNT, whose argument is a range and no number."""
+    """Whether an expression is ELMCOUNT, whose argument is a range and not a number."""
     return isinstance(expression, VensimFunction) and expression.name == "ELMCOUNT"
 
 
-def expanded(subscripts: Mapping[str, Subscript], names: Sequence[str], binding: Binding) -> Iterator[dict[str, str]]:
-    """The bindings inside a reduction: the outer one, with each marked range at each of its labels in turn."""
+def inner_bindings(
+    subscripts: Mapping[str, Subscript], names: Sequence[str], binding: Binding
+) -> Iterator[dict[str, str]]:
+    """Yield the bindings inside a reduction: the outer one, with each marked range at each of its labels."""
     axes = [labels_of(subscripts, name.rstrip("!")) for name in names]
     for labels in product(*axes):
         yield {**binding, **dict(zip(names, labels, strict=True))}
 
 
 def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Binding) -> Iterator[Cell]:
-    """Every cell that an expression reads under a binding, reductions written out, repeats included.
+    """Yield every cell that an expression reads under a binding, including each label of a reduction and repeats.
 
-    A range by its name alone is the number of a label, and reads none.
+    A range by its name alone is the number of a label and reads no cell.
 
     Raises
     ------
     SubscriptFault
-        If a range stands for nothing under the binding.
+        If a range has no label under the binding.
     """
     if isinstance(expression, Indexed | Symbol):
-        name, indices = referred(expression)
+        name, indices = split_reference(expression)
         if not indices and name in subscripts:
             resolve(subscripts, name, binding)
             return
         yield Cell(name, tuple(resolve(subscripts, index, binding) for index in indices))
     elif is_reduction(expression):
-        for inner in expanded(subscripts, marked(expression), binding):
+        for inner in inner_bindings(subscripts, reduction_ranges(expression), binding):
             for argument in expression.args:
                 yield from cells_in(subscripts, argument, inner)
     elif not counts_labels(expression):
@@ -156,9 +171,49 @@ def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Bin
 
 
 def position(subscripts: Mapping[str, Subscript], name: str, binding: Binding) -> float:
-    """What a range or a label is as a number: the place of its label, from 1, in the largest range that lists it."""
+    """Return a range or a label as a number: the position of its label, from 1, in the largest range that lists it."""
     label = resolve(subscripts, name, binding)
     homes = [found for found in subscripts.values() if label in found.positions]
     if not homes:
         return 0.0
     return float(max(homes, key=lambda found: len(found.keys)).positions[label] + 1)
+
+
+def count_cells(subscripts: Mapping[str, Subscript], names: Iterable[str]) -> int:
+    """Return the number of cells that some subscripts span."""
+    return math.prod(len(labels_of(subscripts, name)) for name in names)
+
+
+def count_terms(subscripts: Mapping[str, Subscript], expression: Expr) -> int:
+    """Return the number of parts of an expression for one cell, counting each label of a reduction."""
+    if isinstance(expression, Indexed) or not expression.args:
+        return 1
+    inside = sum(count_terms(subscripts, argument) for argument in expression.args)
+    return inside * count_cells(subscripts, reduction_ranges(expression)) if is_reduction(expression) else inside + 1
+
+
+def too_many_cells(model: Model) -> Iterator[Fault]:
+    """Yield a fault at the element with which a model exceeds the maximum number of cells."""
+    total = 0
+    for element, equation in _equations(model):
+        total += count_cells(model.subscripts, equation.subscripts)
+        if total > MOST_CELLS:
+            what = f"the model has more than {MOST_CELLS:,} cells with '{element.name}'"
+            yield Fault(equation.place, f"{what}; give it fewer subscripts or shorter ranges")
+            return
+
+
+def too_many_terms(model: Model) -> Iterator[Fault]:
+    """Yield a fault at the equation with which a model becomes too large to compile."""
+    total = 0
+    for element, equation in _equations(model):
+        cells = count_cells(model.subscripts, equation.subscripts)
+        total += cells * count_terms(model.subscripts, equation.expression) if equation.expression.args else 0
+        if total > MOST_TERMS:
+            what = f"the equations have more than {MOST_TERMS:,} terms with '{element.name.split('#')[0]}'"
+            yield Fault(equation.place, f"{what}; sum over shorter ranges, or in steps")
+            return
+
+
+def _equations(model: Model) -> Iterator[tuple[Element, Equation]]:
+    return ((element, equation) for element in model for equation in element.equations)

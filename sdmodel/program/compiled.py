@@ -1,4 +1,4 @@
-"""A model as a program: its layout, and machine code for one member alone and for as many as fill a register."""
+"""A model as a program: its layout, and machine code for one member alone and for as many members as fill a register."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model import Cell, Element, Model, labels_of, plan
+from .assembly import module_text
 from .layout import Layout, lay_out
 from .machine import Code, assemble, host
-from .module import module_text
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """An element spread over its dimensions: `cells` row by row, the workspace's row of each, and which have no equation.
+    """The cells of an element over its dimensions, row by row: the row of each in the workspace, and which have no equation.
 
-    A cell without an equation has row 0; a constant's rows hold what is given, a computed element's what a step makes.
+    A cell without an equation has row 0. The rows of a constant hold its given value, those of other elements the value at a step.
     """
 
     shape: tuple[int, ...]
@@ -31,7 +31,7 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What `compile_model` makes: it computes any member of a model; safe to share between threads."""
+    """A compiled model, which computes any member; safe to share between threads."""
 
     layout: Layout
     _grids: dict[str, Grid] = field(default_factory=dict)
@@ -40,29 +40,29 @@ class Program:
 
     @property
     def given(self) -> NDArray[np.float64]:
-        """The model's own values of its constants, shape (constants,), each in its own units."""
+        """The values of the constants in the model file, shape (constants,), each in its own units."""
         return np.fromiter(self.layout.plan.constants.values(), float)
 
     def code(self, width: int) -> Code:
-        """Machine code for blocks of that many members, made when it is first asked for."""
+        """Machine code for blocks of `width` members, compiled at the first call."""
         with self._lock:
             if width not in self._codes:
                 self._codes[width] = assemble(module_text(self.layout, width, host().mathematics), alone=width == 1)
             return self._codes[width]
 
     def grid(self, element: Element) -> Grid:
-        """How the element's numbers lie in the workspace."""
+        """Where the cells of an element are in the workspace."""
         if element.key not in self._grids:
             self._grids[element.key] = _grid(self.layout, element)
         return self._grids[element.key]
 
     def row(self, cell: Cell) -> int:
-        """Where a cell lives in the workspace."""
+        """The row of a cell in the workspace."""
         return self.layout.row[cell]
 
 
 def _grid(layout: Layout, element: Element) -> Grid:
-    axes = [labels_of(layout.plan.model.subscripts, each) for each in element.dimensions]
+    axes = [labels_of(layout.plan.model.subscripts, dimension) for dimension in element.dimensions]
     cells = tuple(Cell(element.key, labels) for labels in product(*axes))
     return Grid(
         tuple(map(len, axes)),
@@ -76,7 +76,7 @@ _PROGRAMS: WeakKeyDictionary[Model, Program] = WeakKeyDictionary()
 
 
 def compile_model(model: Model) -> Program:
-    """The program of a model, kept with it, so that a second call costs nothing.
+    """Compile a model; a second call with the same model returns the same program.
 
     Raises
     ------

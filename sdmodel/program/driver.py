@@ -1,7 +1,7 @@
 """The loops around a model: over blocks of members, over time steps, over the stages of an integrator.
 
-They are the same for every model, so they stand here as text with the sizes filled in. `run` is the one function that is called
-from outside; its arguments are those of `sdmodel.program.Arguments`.
+They are the same for every model, so they are text here, with the sizes filled in. `run` is the one function that is called from
+outside. It takes the address of an `Arguments`, and passes its fields on to `blocks`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 from string import Template
 
 from .ir import Function, numbers, splat
-from .layout import Layout
-from .memory import memory_text
+from .layout import Arguments, Layout
 
 _LOOPS = Template(
     """
-; stocks := base + factor * rates, for every stock; tells whether one is not finite
+; stocks := base + factor * rates, for every stock; returns whether one is not finite
 define internal $B @advance(ptr noalias %ws, i64 %from, double %factor) nounwind {
 entry:
   $spread_factor
@@ -94,21 +93,124 @@ done:
 """
 )
 
+_MEMORY = Template(
+    """
+; each DELAY FIXED takes the input of its number of steps ago, where there was one
+define internal void @recall(ptr noalias %ws, ptr noalias %history, i64 %k) nounwind {
+entry:
+  %k_real = sitofp i64 %k to double
+  br label %delay
+delay:
+  %d = phi i64 [ 0, %entry ], [ %d2, %delay_done ]
+  %d_more = icmp ult i64 %d, $delays
+  br i1 %d_more, label %begin, label %done
+begin:
+  %p_out = getelementptr inbounds i64, ptr @delay_rows, i64 %d
+  %out = load i64, ptr %p_out
+  %p_steps = getelementptr inbounds i64, ptr @steps_rows, i64 %d
+  %steps_at = load i64, ptr %p_steps
+  %d_at = mul i64 %d, $W
+  br label %lane
+lane:
+  %i = phi i64 [ 0, %begin ], [ %i2, %lane_done ]
+  %s_at = add i64 %steps_at, %i
+  %p_s = getelementptr inbounds double, ptr %ws, i64 %s_at
+  %steps = load double, ptr %p_s
+  %past = fsub double %k_real, %steps
+  %there = fcmp oge double %past, 0.0
+  br i1 %there, label %show, label %lane_done
+show:
+  %line = fptosi double %past to i64
+  %l_at = mul i64 %line, $line
+  %h_d = add i64 %l_at, %d_at
+  %h_at = add i64 %h_d, %i
+  %p_h = getelementptr inbounds double, ptr %history, i64 %h_at
+  %value = load double, ptr %p_h
+  %o_at = add i64 %out, %i
+  %p_o = getelementptr inbounds double, ptr %ws, i64 %o_at
+  store double %value, ptr %p_o
+  br label %lane_done
+lane_done:
+  %i2 = add i64 %i, 1
+  %i_more = icmp ult i64 %i2, $W
+  br i1 %i_more, label %lane, label %delay_done
+delay_done:
+  %d2 = add i64 %d, 1
+  br label %delay
+done:
+  ret void
+}
+
+; copies a row of the workspace
+define internal void @copy_row(ptr %from, ptr %to) nounwind {
+entry:
+  br label %lane
+lane:
+  %i = phi i64 [ 0, %entry ], [ %i2, %lane ]
+  %p_f = getelementptr inbounds double, ptr %from, i64 %i
+  %p_t = getelementptr inbounds double, ptr %to, i64 %i
+  %value = load double, ptr %p_f
+  store double %value, ptr %p_t
+  %i2 = add i64 %i, 1
+  %more = icmp ult i64 %i2, $W
+  br i1 %more, label %lane, label %done
+done:
+  ret void
+}
+
+; the inputs of delays go into the history, and samples are held
+define internal void @remember(ptr %ws, ptr %history, i64 %k) nounwind {
+entry:
+  %l_at = mul i64 %k, $line
+  br label %delay
+delay:
+  %d = phi i64 [ 0, %entry ], [ %d2, %keep ]
+  %d_more = icmp ult i64 %d, $delays
+  br i1 %d_more, label %keep, label %sample
+keep:
+  %p_in = getelementptr inbounds i64, ptr @input_rows, i64 %d
+  %in = load i64, ptr %p_in
+  %p_from = getelementptr inbounds double, ptr %ws, i64 %in
+  %d_at = mul i64 %d, $W
+  %h_at = add i64 %l_at, %d_at
+  %p_to = getelementptr inbounds double, ptr %history, i64 %h_at
+  call void @copy_row(ptr %p_from, ptr %p_to)
+  %d2 = add i64 %d, 1
+  br label %delay
+sample:
+  %c = phi i64 [ 0, %delay ], [ %c2, %hold ]
+  %c_more = icmp ult i64 %c, $samples
+  br i1 %c_more, label %hold, label %done
+hold:
+  %p_sample = getelementptr inbounds i64, ptr @sample_rows, i64 %c
+  %sample_at = load i64, ptr %p_sample
+  %p_shown = getelementptr inbounds double, ptr %ws, i64 %sample_at
+  %p_held = getelementptr inbounds i64, ptr @held_rows, i64 %c
+  %held_at = load i64, ptr %p_held
+  %p_kept = getelementptr inbounds double, ptr %ws, i64 %held_at
+  call void @copy_row(ptr %p_shown, ptr %p_kept)
+  %c2 = add i64 %c, 1
+  br label %sample
+done:
+  ret void
+}
+"""
+)
+
+
 _RUN = Template(
     """
-define i64 @run(ptr noalias %ws, ptr noalias %given, i64 %varied, ptr noalias %rows, ptr noalias %values, i64 %value_stride,
-                ptr noalias %out, i64 %out_stride, i64 %saved, ptr noalias %saved_rows, ptr noalias %times, i64 %steps,
-                i64 %every, double %h, i64 %rk4, i64 %first, i64 %last, ptr noalias %history, ptr noalias %broken) nounwind {
+define internal void @blocks($parameters) nounwind noinline {
 entry:
-  %half = fmul double %h, 5.0e-1
-  %sixth = fdiv double %h, 6.0
+  %half = fmul double %time_step, 5.0e-1
+  %sixth = fdiv double %time_step, 6.0
   br label %blocks
 blocks:
   %block = phi i64 [ %first, %entry ], [ %block2, %block_done ]
   %block_more = icmp slt i64 %block, %last
   br i1 %block_more, label %constants, label %finished
 finished:
-  ret i64 0
+  ret void
 ; the constants of the model, then those that differ between members
 constants:
   %member = mul i64 %block, $W
@@ -123,7 +225,7 @@ constant_put:
   $spread_constant
   %c_row = add i64 %c, $first_input
   %c_at = mul i64 %c_row, $W
-  %pcw = getelementptr inbounds double, ptr %ws, i64 %c_at
+  %pcw = getelementptr inbounds double, ptr %workspace, i64 %c_at
   store $T %c_all, ptr %pcw, align $A
   %c2 = add i64 %c, 1
   br label %constant
@@ -134,18 +236,18 @@ variation:
 variation_put:
   %v_line = mul i64 %v, %value_stride
   %v_at = add i64 %v_line, %member
-  %pv = getelementptr inbounds double, ptr %values, i64 %v_at
+  %pv = getelementptr inbounds double, ptr %varied_values, i64 %v_at
   %v_all = load $T, ptr %pv, align 8
-  %pvr = getelementptr inbounds i64, ptr %rows, i64 %v
+  %pvr = getelementptr inbounds i64, ptr %varied_rows, i64 %v
   %v_row = load i64, ptr %pvr
   %v_to = mul i64 %v_row, $W
-  %pvw = getelementptr inbounds double, ptr %ws, i64 %v_to
+  %pvw = getelementptr inbounds double, ptr %workspace, i64 %v_to
   store $T %v_all, ptr %pvw, align $A
   %v2 = add i64 %v, 1
   br label %variation
 begin:
   %t_begin = load double, ptr %times
-  call void @start(ptr %ws, double %t_begin, double %t_begin, double %h)
+  call void @start(ptr %workspace, double %t_begin, double %t_begin, double %time_step)
 
   br label %stepping
 stepping:
@@ -161,8 +263,8 @@ stepping:
   %k_twice = shl i64 %k, 1
   %pt = getelementptr inbounds double, ptr %times, i64 %k_twice
   %t = load double, ptr %pt
-  call void @recall(ptr %ws, ptr %history, i64 %k)
-  call void @step(ptr %ws, double %t, double %t, double %h)
+  call void @recall(ptr %workspace, ptr %history, i64 %k)
+  call void @step(ptr %workspace, double %t, double %t, double %time_step)
   %off = urem i64 %k, %every
   %save_now = icmp eq i64 %off, 0
   br i1 %save_now, label %saving, label %saved_all
@@ -177,12 +279,12 @@ save_put:
   %por = getelementptr inbounds i64, ptr %saved_rows, i64 %o
   %o_row = load i64, ptr %por
   %o_from = mul i64 %o_row, $W
-  %pof = getelementptr inbounds double, ptr %ws, i64 %o_from
+  %pof = getelementptr inbounds double, ptr %workspace, i64 %o_from
   %o_all = load $T, ptr %pof, align $A
   %o_index = add i64 %o_line, %o
-  %o_at = mul i64 %o_index, %out_stride
+  %o_at = mul i64 %o_index, %result_stride
   %o_to = add i64 %o_at, %member
-  %po = getelementptr inbounds double, ptr %out, i64 %o_to
+  %po = getelementptr inbounds double, ptr %results, i64 %o_to
   store $T %o_all, ptr %po, align 8
   %o2 = add i64 %o, 1
   br label %save
@@ -194,11 +296,11 @@ saved_all:
   %k_more = icmp ult i64 %k, %steps
   br i1 %k_more, label %integrate, label %block_done
 integrate:
-  call void @remember(ptr %ws, ptr %history, i64 %k)
-  %slow = icmp ne i64 %rk4, 0
+  call void @remember(ptr %workspace, ptr %history, i64 %k)
+  %slow = icmp ne i64 %runge_kutta_4, 0
   br i1 %slow, label %runge_kutta, label %euler
 euler:
-  %bad_e = call $B @advance(ptr %ws, i64 0, double %h)
+  %bad_e = call $B @advance(ptr %workspace, i64 0, double %time_step)
   br label %stepped
 runge_kutta:
   %k_mid = or i64 %k_twice, 1
@@ -207,19 +309,19 @@ runge_kutta:
   %k_end = add i64 %k_twice, 2
   %pte = getelementptr inbounds double, ptr %times, i64 %k_end
   %te = load double, ptr %pte
-  call void @gather(ptr %ws, double 1.0, i1 true)
-  call void @copy(ptr %ws, i64 0, i64 $base)
-  %b1 = call $B @advance(ptr %ws, i64 $base, double %half)
-  call void @step(ptr %ws, double %tm, double %t, double %h)
-  call void @gather(ptr %ws, double 2.0, i1 false)
-  %b2 = call $B @advance(ptr %ws, i64 $base, double %half)
-  call void @step(ptr %ws, double %tm, double %t, double %h)
-  call void @gather(ptr %ws, double 2.0, i1 false)
-  %b3 = call $B @advance(ptr %ws, i64 $base, double %h)
-  call void @step(ptr %ws, double %te, double %t, double %h)
-  call void @gather(ptr %ws, double 1.0, i1 false)
-  call void @copy(ptr %ws, i64 $sums, i64 $rates)
-  %bad_r = call $B @advance(ptr %ws, i64 $base, double %sixth)
+  call void @gather(ptr %workspace, double 1.0, i1 true)
+  call void @copy(ptr %workspace, i64 0, i64 $base)
+  %b1 = call $B @advance(ptr %workspace, i64 $base, double %half)
+  call void @step(ptr %workspace, double %tm, double %t, double %time_step)
+  call void @gather(ptr %workspace, double 2.0, i1 false)
+  %b2 = call $B @advance(ptr %workspace, i64 $base, double %half)
+  call void @step(ptr %workspace, double %tm, double %t, double %time_step)
+  call void @gather(ptr %workspace, double 2.0, i1 false)
+  %b3 = call $B @advance(ptr %workspace, i64 $base, double %time_step)
+  call void @step(ptr %workspace, double %te, double %t, double %time_step)
+  call void @gather(ptr %workspace, double 1.0, i1 false)
+  call void @copy(ptr %workspace, i64 $sums, i64 $rates)
+  %bad_r = call $B @advance(ptr %workspace, i64 $base, double %sixth)
   br label %stepped
 stepped:
   %bad2 = phi $B [ %bad_e, %euler ], [ %bad_r, %runge_kutta ]
@@ -235,14 +337,15 @@ block_done:
 )
 
 NEVER = -1.0
-"""What stands in `broken` for a member whose stocks stay finite."""
+"""The value in `broken` for a member with stocks that stay finite."""
 
 
 def driver_text(layout: Layout, width: int) -> str:
     """The loops around `@start` and `@step` for blocks of `width` members."""
     sizes = {
+        "parameters": ", ".join(f"{kind} %{name}" for name, kind in Arguments.types("ptr noalias").items()),
         "T": numbers(width),
-        "B": Function(width).truth,
+        "B": Function(width).boolean,
         "W": width,
         "A": 8 * width,
         "zero": splat(0.0, width),
@@ -260,11 +363,11 @@ def driver_text(layout: Layout, width: int) -> str:
         "spread_k": _spread("k_all", "%k_real", width),
     }
     loops = _LOOPS.substitute(sizes)
-    return "\n".join([loops, _RUN.substitute(sizes), memory_text(layout, width)])
+    return "\n".join([loops, _RUN.substitute(sizes), _entry_text(), _memory_text(layout, width)])
 
 
 def _spread(name: str, scalar: str, width: int) -> str:
-    """One number for every member, under a given name."""
+    """The same number for every member, in a register of a given name."""
     if width == 1:
         return f"%{name} = fadd double {scalar}, {splat(-0.0, 1)}"
     wide = numbers(width)
@@ -272,3 +375,36 @@ def _spread(name: str, scalar: str, width: int) -> str:
         f"%{name}_1 = insertelement {wide} poison, double {scalar}, i64 0\n"
         f"  %{name} = shufflevector {wide} %{name}_1, {wide} poison, <{width} x i32> zeroinitializer"
     )
+
+
+def _memory_text(layout: Layout, width: int) -> str:
+    """The functions `@recall` and `@remember`, which the loop over time steps calls before and after each step."""
+    rows = {
+        "delay_rows": [layout.row[cell] for cell in layout.delay_input],
+        "input_rows": list(layout.delay_input.values()),
+        "steps_rows": list(layout.delay_steps.values()),
+        "sample_rows": [layout.row[cell] for cell in layout.held],
+        "held_rows": list(layout.held.values()),
+    }
+    lists = [
+        f"@{name} = private unnamed_addr constant [{len(where)} x i64] [{', '.join(f'i64 {row * width}' for row in where)}]"
+        for name, where in rows.items()
+    ]
+    sizes = {
+        "W": width,
+        "delays": len(layout.delay_input),
+        "line": len(layout.delay_input) * width,
+        "samples": len(layout.held),
+    }
+    return "\n".join([*lists, _MEMORY.substitute(sizes)])
+
+
+def _entry_text() -> str:
+    """The function `@run`: it reads the fields of `Arguments`; the type is made from that structure."""
+    types = Arguments.types("ptr")
+    lines = [f"%arguments = type {{ {', '.join(types.values())} }}", "define void @run(ptr %a) nounwind {"]
+    for index, (name, kind) in enumerate(types.items()):
+        lines.append(f"  %p{index} = getelementptr inbounds %arguments, ptr %a, i32 0, i32 {index}")
+        lines.append(f"  %{name} = load {kind}, ptr %p{index}")
+    passed = ", ".join(f"{kind} %{name}" for name, kind in types.items())
+    return "\n".join([*lines, f"  call void @blocks({passed})", "  ret void", "}", ""])

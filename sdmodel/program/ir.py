@@ -1,9 +1,31 @@
-"""LLVM's assembly language, written line by line; names are numbers, so no text of a model ever gets in."""
+"""LLVM assembly, written line by line: functions under construction, and the elementary functions that they call.
+
+Registers have numbers for names, so no text of a model gets into the assembly.
+
+Elementary functions come from the vector library of glibc where there is one, else from the C library. One member alone takes the
+scalar functions of the C library, which are quicker for it; they agree with the vector library to the last bits or nearly so. All
+members of an ensemble take the vector library, so that their numbers do not depend on how the ensemble is split.
+"""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+
+LIBM: Mapping[str, int] = MappingProxyType(
+    dict.fromkeys(("exp", "log"), 1)
+    | {"pow": 2}
+    | dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"), 1)
+)
+"""Functions of the C library, with the number of arguments of each."""
+
+_INTRINSICS = ("fabs", "floor", "trunc", "sqrt")
+"""Functions that the processor has itself; all are exact."""
+
+_BINARY = MappingProxyType({"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv", "%": "frem"})
+_COMPARISONS = MappingProxyType({"=": "oeq", "<>": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"})
 
 
 @dataclass
@@ -16,58 +38,79 @@ class Function:
 
     @property
     def number(self) -> str:
-        """The type of a number for each member."""
+        """The type of one number per member."""
         return numbers(self.width)
 
     @property
-    def truth(self) -> str:
-        """The type of a truth value for each member."""
+    def boolean(self) -> str:
+        """The type of one truth value per member."""
         return "i1" if self.width == 1 else f"<{self.width} x i1>"
 
     def put(self, instruction: str) -> str:
-        """Adds an instruction with a result and returns the result's name."""
+        """Add an instruction with a result, and return the register of the result."""
         self.count += 1
         name = f"%v{self.count}"
         self.lines.append(f"  {name} = {instruction}")
         return name
 
     def load(self, row: int) -> str:
-        """The numbers in a row of the workspace."""
+        """Read a row of the workspace."""
         where = self.put(f"getelementptr inbounds double, ptr %ws, i64 {row * self.width}")
         return self.put(f"load {self.number}, ptr {where}, align {8 * self.width}")
 
     def store(self, value: str, row: int) -> None:
-        """Puts numbers into a row of the workspace."""
+        """Write to a row of the workspace."""
         where = self.put(f"getelementptr inbounds double, ptr %ws, i64 {row * self.width}")
         self.lines.append(f"  store {self.number} {value}, ptr {where}, align {8 * self.width}")
 
     def constant(self, value: float) -> str:
-        """One number, the same for every member."""
+        """The same number for every member."""
         return splat(value, self.width)
 
-    def binary(self, operation: str, left: str, right: str) -> str:
-        """An arithmetic instruction on two numbers."""
-        return self.put(f"{operation} {self.number} {left}, {right}")
+    def binary(self, sign: str, left: str, right: str) -> str:
+        """Write `+`, `-`, `*`, `/` or `%` of two numbers."""
+        return self.put(f"{_BINARY[sign]} {self.number} {left}, {right}")
 
-    def compare(self, condition: str, left: str, right: str) -> str:
-        """Whether an ordered comparison holds."""
-        return self.put(f"fcmp {condition} {self.number} {left}, {right}")
+    def negative(self, value: str) -> str:
+        """Write the negative of a number."""
+        return self.put(f"fneg {self.number} {value}")
+
+    def compare(self, sign: str, left: str, right: str) -> str:
+        """Write a comparison, with a truth value as result; with nan only `<>` is true."""
+        return self.put(f"fcmp {_COMPARISONS[sign]} {self.number} {left}, {right}")
+
+    def logic(self, word: str, left: str, right: str) -> str:
+        """Write `and` or `or` of two truth values."""
+        return self.put(f"{word} {self.boolean} {left}, {right}")
+
+    def invert(self, truth: str) -> str:
+        """Write the opposite of a truth value."""
+        return self.put(f"xor {self.boolean} {truth}, {'true' if self.width == 1 else 'splat (i1 true)'}")
 
     def choose(self, condition: str, then: str, otherwise: str) -> str:
-        """One of two numbers; both are known."""
-        return self.put(f"select {self.truth} {condition}, {self.number} {then}, {self.number} {otherwise}")
+        """Write a choice between two numbers, both of which are computed."""
+        return self.put(f"select {self.boolean} {condition}, {self.number} {then}, {self.number} {otherwise}")
 
     def call(self, name: str, *arguments: str) -> str:
-        """An elementary function, for each member."""
-        return self.put(f"call {self.number} @m_{name}({', '.join(f'{self.number} {each}' for each in arguments)})")
+        """Write a call of an elementary function, for each member."""
+        return self.put(f"call {self.number} @m_{name}({', '.join(f'{self.number} {value}' for value in arguments)})")
 
     def spread(self, scalar: str) -> str:
-        """One number, known only at run time, for every member."""
+        """Write the same number, known only at run time, for every member."""
         if self.width == 1:
             return scalar
         first = self.put(f"insertelement {self.number} poison, double {scalar}, i64 0")
         zeros = f"<{self.width} x i32> zeroinitializer"
         return self.put(f"shufflevector {self.number} {first}, {self.number} poison, {zeros}")
+
+    def call_by_member(self, name: str, *values: str, rest: str = "") -> str:
+        """Write a call of a function of single numbers for each member in turn; `rest` are arguments that all share."""
+        result = "poison"
+        for lane in range(self.width):
+            scalars = [self.put(f"extractelement {self.number} {value}, i64 {lane}") for value in values]
+            one = self.put(f"call double @{name}({', '.join(f'double {scalar}' for scalar in scalars)}{rest})")
+            result = self.put(f"insertelement {self.number} {result}, double {one}, i64 {lane}")
+        return result
 
     def text(self, signature: str, result: str = "ret void") -> str:
         """The finished function."""
@@ -87,3 +130,51 @@ def literal(value: float) -> str:
 def splat(value: float, width: int) -> str:
     """The same number for every member."""
     return literal(value) if width == 1 else f"splat (double {literal(value)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Mathematics:
+    """The vector library of this machine: how many members it takes at once, and its name for each function."""
+
+    lanes: int
+    vector: Mapping[str, str]
+
+    def text(self, width: int) -> str:
+        """Definitions of every elementary function for rows of `width` members."""
+        parts = [_intrinsic(name, width) for name in _INTRINSICS]
+        for name, count in LIBM.items():
+            vectorised = width == self.lanes and name in self.vector
+            parts.append(self._vector(name, count) if vectorised else _by_member(name, count, width))
+        return "\n".join(parts)
+
+    def _vector(self, name: str, count: int) -> str:
+        f = Function(self.lanes)
+        symbol = self.vector[name]
+        declared = f"declare {f.number} @{symbol}({', '.join([f.number] * count)}) nounwind memory(none)"
+        arguments = ", ".join(f"{f.number} %a{index}" for index in range(count))
+        return f"{declared}\n{_define(f, name, count, f.put(f'call {f.number} @{symbol}({arguments})'))}"
+
+
+def _define(f: Function, name: str, count: int, result: str) -> str:
+    parameters = ", ".join(f"{f.number} %a{index}" for index in range(count))
+    head = f"internal {f.number} @m_{name}({parameters}) alwaysinline nounwind"
+    return f.text(head, f"ret {f.number} {result}")
+
+
+def _intrinsic(name: str, width: int) -> str:
+    f = Function(width)
+    suffix = "f64" if width == 1 else f"v{width}f64"
+    result = f.put(f"call {f.number} @llvm.{name}.{suffix}({f.number} %a0)")
+    return f"declare {f.number} @llvm.{name}.{suffix}({f.number})\n{_define(f, name, 1, result)}"
+
+
+def _by_member(name: str, count: int, width: int) -> str:
+    """The function of the C library for each member in turn."""
+    declared = f"declare double @{name}({', '.join(['double'] * count)}) nounwind memory(none)"
+    f = Function(width)
+    values = [f"%a{index}" for index in range(count)]
+    if width == 1:
+        result = f.put(f"call double @{name}({', '.join(f'double {value}' for value in values)})")
+    else:
+        result = f.call_by_member(name, *values)
+    return f"{declared}\n{_define(f, name, count, result)}"

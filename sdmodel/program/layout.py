@@ -1,7 +1,8 @@
-"""Where each number of a run lives while it runs: one row for each cell, as wide as the members computed together."""
+"""The memory of a run: the rows of the workspace, one per cell and as wide as a block of members, and the arguments of the kernel."""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,8 +14,8 @@ from ..model import Cell, Plan
 class Layout:
     """The rows of the workspace of a block of members.
 
-    Stocks come first, then as many rows each for their rates and for the two sums of Runge-Kutta; then constants, then all
-    other cells. A DELAY FIXED has a row more for its input and one for its length in steps; a SAMPLE IF TRUE one for what it holds.
+    Stocks come first, then as many rows each for their rates and for the two sums of Runge-Kutta; then constants, then all other
+    cells. A DELAY FIXED has two more rows, for its input and for its length in steps; a SAMPLE IF TRUE one more, for its held value.
     """
 
     plan: Plan
@@ -28,7 +29,7 @@ class Layout:
 
     @property
     def stocks(self) -> int:
-        """How many stocks there are."""
+        """The number of stocks."""
         return len(self.plan.stocks)
 
     def rate_row(self, index: int) -> int:
@@ -37,20 +38,55 @@ class Layout:
 
 
 def lay_out(plan: Plan) -> Layout:
-    """A row for every cell of a plan."""
-    stocks = [each.cell for each in plan.stocks]
+    """Give every cell of a plan a row."""
+    stocks = [stock.cell for stock in plan.stocks]
     inputs = tuple(plan.constants)
     first_input = 4 * len(stocks)
     row = {cell: index for index, cell in enumerate(stocks)}
     row |= {cell: first_input + index for index, cell in enumerate(inputs)}
     following = first_input + len(inputs)
-    for each in (*plan.start, *plan.step):
-        if each.cell not in row:
-            row[each.cell] = following
+    for assignment in (*plan.start, *plan.step):
+        if assignment.cell not in row:
+            row[assignment.cell] = following
             following += 1
     extra: list[dict[Cell, int]] = []
     for cells in (plan.delays, plan.delays, plan.samples):
-        extra.append({each.cell: following + index for index, each in enumerate(cells)})
+        extra.append({assignment.cell: following + index for index, assignment in enumerate(cells)})
         following += len(cells)
-    delay_input, delay_steps, held = (MappingProxyType(each) for each in extra)
+    delay_input, delay_steps, held = map(MappingProxyType, extra)
     return Layout(plan, MappingProxyType(row), inputs, first_input, delay_input, delay_steps, held, following)
+
+
+class Arguments(ctypes.Structure):
+    """The arguments of the kernel, in memory; the type in the assembly is made from these fields.
+
+    A block is `width` members. Strides are numbers of members.
+    """
+
+    _fields_ = (
+        ("workspace", ctypes.c_void_p),  # of one thread: rows of the layout
+        ("given", ctypes.c_void_p),  # one number per constant of the model
+        ("varied", ctypes.c_int64),  # the number of constants that differ between members
+        ("varied_rows", ctypes.c_void_p),  # their rows in the workspace
+        ("varied_values", ctypes.c_void_p),  # their values: constants x members
+        ("value_stride", ctypes.c_int64),
+        ("results", ctypes.c_void_p),  # saved times x saved rows x members
+        ("result_stride", ctypes.c_int64),
+        ("saved", ctypes.c_int64),  # the number of rows to save
+        ("saved_rows", ctypes.c_void_p),
+        ("times", ctypes.c_void_p),  # beginning and middle of every step, and the end
+        ("steps", ctypes.c_int64),
+        ("every", ctypes.c_int64),  # the number of steps between saved times
+        ("time_step", ctypes.c_double),
+        ("runge_kutta_4", ctypes.c_int64),  # 0 for Euler
+        ("first", ctypes.c_int64),  # block
+        ("last", ctypes.c_int64),  # block, not included
+        ("history", ctypes.c_void_p),  # of one thread: inputs of fixed delays at every step
+        ("broken", ctypes.c_void_p),  # one number per member: the step at which a stock stops being finite, or NEVER
+    )
+
+    @classmethod
+    def types(cls, pointer: str) -> dict[str, str]:
+        """The type of each field in LLVM assembly; `pointer` is that of addresses."""
+        names = {ctypes.c_void_p: pointer, ctypes.c_int64: "i64", ctypes.c_double: "double"}
+        return {name: names[kind] for name, kind in cls._fields_}

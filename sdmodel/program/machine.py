@@ -1,4 +1,4 @@
-"""The processor and the vector library at hand, and assembly turned into code that runs on them."""
+"""The processor and the vector library of this machine, and the compiler that turns assembly into code for them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from .mathematics import LIBM, Mathematics
+from .ir import LIBM, Mathematics
+from .layout import Arguments
 
 _VECTOR_LIBRARY = "libmvec.so.1"
 _VECTOR_ABI = (("avx512f", "e", 8), ("avx2", "d", 4), ("sse2", "b", 2))
-"""Feature of the processor, letter of the vector function ABI, doubles in a register."""
+"""Feature of the processor, letter in the vector function ABI, doubles per register."""
 
 _WORTHWHILE = 500_000
-"""Up to so many characters of assembly are optimised for one member; beyond that it takes longer than it ever saves."""
+"""Longer assembly than this, in characters, is not optimised for one member: it would take longer than it saves."""
 
-_WORD = ctypes.c_int64
-_POINTER = ctypes.c_void_p
+_KERNEL = ctypes.CFUNCTYPE(None, ctypes.POINTER(Arguments))
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What code is made for: the processor, and how many members fill one of its registers."""
+    """The processor that code is made for, and how many members fill one of its registers."""
 
     cpu: str
     features: str
@@ -36,7 +36,7 @@ class Host:
 
 @cache
 def host() -> Host:
-    """The machine this runs on."""
+    """The machine on which this runs."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     try:
@@ -50,7 +50,7 @@ def host() -> Host:
 
 
 def _vector_functions(letter: str, width: int) -> MappingProxyType[str, str]:
-    """The names of the vector library's functions, by the C library's; nothing where the library is not found."""
+    """The names of functions in the vector library, by those in the C library; empty where the library is not found."""
     if not letter:
         return MappingProxyType({})
     try:
@@ -63,14 +63,14 @@ def _vector_functions(letter: str, width: int) -> MappingProxyType[str, str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Code:
-    """Machine code in memory: `run` is callable from any thread and holds no lock while it runs."""
+    """Machine code in memory: `run` takes `Arguments`, from any thread, and holds no lock while it runs."""
 
-    run: Callable[..., int]
+    run: Callable[[Arguments], None]
     engine: Any
 
 
 def assemble(text: str, *, alone: bool) -> Code:
-    """Machine code for a module of assembly; for one member alone more is done to make it quick."""
+    """Compile a module of assembly; code for one member alone is optimised more."""
     this = host()
     module = llvm.parse_assembly(text)
     machine = llvm.Target.from_default_triple().create_target_machine(
@@ -79,15 +79,12 @@ def assemble(text: str, *, alone: bool) -> Code:
     _optimise(module, machine, alone=alone, size=len(text))
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
-    signature = ctypes.CFUNCTYPE(
-        _WORD, _POINTER, _POINTER, _WORD, _POINTER, _POINTER, _WORD, _POINTER, _WORD, _WORD, _POINTER, _POINTER, _WORD,
-        _WORD, ctypes.c_double, _WORD, _WORD, _WORD, _POINTER, _POINTER,
-    )  # fmt: skip
-    return Code(signature(engine.get_function_address("run")), engine)
+    run = _KERNEL(engine.get_function_address("run"))
+    return Code(run, engine)
 
 
 def _optimise(module: Any, machine: Any, *, alone: bool, size: int) -> None:
-    """Inlines elementary functions, and for scalar code lookups too; vector code gains nothing from more than that."""
+    """Inline elementary functions, and in scalar code lookups too; vector code gains nothing from more than that."""
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
     if alone and size < _WORTHWHILE:
         builder.getModulePassManager().run(module, builder)

@@ -1,4 +1,4 @@
-"""Lookups as machine code: the points of each table in memory, and one function for each way and length of looking up."""
+"""Lookups as assembly: the points of each table in memory, and one function per way of looking up and number of points."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..model import Table
 from .ir import Function, literal
 
 UNROLLED = 24
-"""Up to so many points all are compared at once, without a branch; beyond that a search goes point by point."""
+"""Up to this number of points, all are compared without a branch; a longer table is searched for each member."""
 
 
 @dataclass
 class Tables:
-    """The tables, lookup functions and numbered parts that a module has come to need."""
+    """The tables, lookup functions and numbered parts that a module needs so far."""
 
     width: int
     stored: dict[Table, int] = field(default_factory=dict)
@@ -22,29 +22,28 @@ class Tables:
     parts: int = 0
 
     def part(self) -> int:
-        """A number that no other part of the module has."""
+        """A number for a new part of the module."""
         self.parts += 1
         return self.parts
 
-    def write(self, function: Function, name: str, table: Table, x: str) -> str:
-        """The value of a table at x, for each member."""
+    def write(self, function: Function, way: str, table: Table, x: str) -> str:
+        """Write the value of a table at x, for each member."""
         index = self.stored.setdefault(table, len(self.stored))
         count = len(table.points)
         if count == 1:
             return function.constant(table.points[0][1])
-        way = name.removeprefix("LOOKUP").strip().lower() or "between"
         called = self.functions.setdefault((way, count), f"look_{way}_{count}")
         return function.put(f"call {function.number} @{called}({function.number} {x}, ptr @table_{index})")
 
     def text(self) -> str:
-        """The tables and the functions that look into them."""
+        """The tables and the functions that look up in them."""
         tables = [_stored(index, table) for table, index in self.stored.items()]
         functions = [_lookup(self.width, name, way, count) for (way, count), name in self.functions.items()]
         return "\n".join([*tables, *functions])
 
 
 def _stored(index: int, table: Table) -> str:
-    """The x, y and slopes of a table, one after another; the slope behind the last point is 0."""
+    """The x, y and slopes of a table, one after another; the slope after the last point is 0."""
     points = sorted(table.points, key=lambda point: point[0])
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     slopes = [(ys[i + 1] - ys[i]) / (xs[i + 1] - xs[i]) if xs[i + 1] > xs[i] else 0.0 for i in range(len(points) - 1)]
@@ -61,11 +60,7 @@ def _lookup(width: int, name: str, way: str, count: int) -> str:
 def _by_member(width: int, name: str) -> str:
     """A lookup for each member in turn."""
     f = Function(width)
-    result = "poison"
-    for lane in range(width):
-        x = f.put(f"extractelement {f.number} %x, i64 {lane}")
-        y = f.put(f"call double @{name}_one(double {x}, ptr %p)")
-        result = f.put(f"insertelement {f.number} {result}, double {y}, i64 {lane}")
+    result = f.call_by_member(f"{name}_one", "%x", rest=", ptr %p")
     return f.text(f"internal {f.number} @{name}({f.number} %x, ptr %p) nounwind", f"ret {f.number} {result}")
 
 
@@ -77,13 +72,13 @@ def _point(f: Function, row: str, count: int, index: int) -> str:
 
 
 def _compare_all(width: int, name: str, way: str, count: int) -> str:
-    """Every point is compared with x; the last that is not beyond it stays chosen."""
+    """Compare every point with x; the last that is not beyond x stays chosen."""
     f = Function(width)
     x = "%x"
     if way == "between":
         low, high = _point(f, "x", count, 0), _point(f, "x", count, count - 1)
-        x = f.choose(f.compare("olt", x, low), low, x)
-        x = f.choose(f.compare("ogt", x, high), high, x)
+        x = f.choose(f.compare("<", x, low), low, x)
+        x = f.choose(f.compare(">", x, high), high, x)
     result = _segments(f, way, count, x) if way in {"between", "extrapolate"} else _nearest(f, way, count, x)
     return f.text(f"internal {f.number} @{name}({f.number} %x, ptr %p) nounwind", f"ret {f.number} {result}")
 
@@ -93,22 +88,22 @@ def _segments(f: Function, way: str, count: int, x: str) -> str:
     x0, y0, slope = (_point(f, row, count, 0) for row in ("x", "y", "slope"))
     for index in range(1, last):
         px, py, ps = (_point(f, row, count, index) for row in ("x", "y", "slope"))
-        beyond = f.compare("oge", x, px)
+        beyond = f.compare(">=", x, px)
         x0, y0, slope = (f.choose(beyond, p, c) for p, c in ((px, x0), (py, y0), (ps, slope)))
-    return f.binary("fadd", y0, f.binary("fmul", f.binary("fsub", x, x0), slope))
+    return f.binary("+", y0, f.binary("*", f.binary("-", x, x0), slope))
 
 
 def _nearest(f: Function, way: str, count: int, x: str) -> str:
     result = _point(f, "y", count, 0)
     for index in range(1, count):
         edge = _point(f, "x", count, index if way == "backward" else index - 1)
-        beyond = f.compare("oge" if way == "backward" else "ogt", x, edge)
+        beyond = f.compare(">=" if way == "backward" else ">", x, edge)
         result = f.choose(beyond, _point(f, "y", count, index), result)
     return result
 
 
 def _scan(name: str, way: str, count: int) -> str:
-    """One member's lookup: a search that halves the table each time, then the same arithmetic."""
+    """The lookup of one member: a search that halves the table each time, then the same arithmetic."""
     clamped = way == "between"
     if way in {"forward", "backward"}:
         body = _SEGMENT_END
@@ -155,9 +150,9 @@ _SEGMENT = Template("""\
 
 
 def _search(last: int, sign: str, shift: int) -> str:
-    """Finds `%lo`, the last index below `last` whose edge x has reached; an edge is `shift` points from its index.
+    """Find `%lo`, the last index below `last` with an edge that x has reached; the edge is `shift` points from its index.
 
-    A short table becomes a tree of comparisons, whose branches the processor learns to foresee; a long one a loop.
+    A short table becomes a tree of comparisons with branches that the processor learns to predict; a long one becomes a loop.
     """
     if last > UNROLLED:
         return _LOOP.substitute(last=last, sign=sign, shift=shift)
@@ -168,7 +163,7 @@ def _search(last: int, sign: str, shift: int) -> str:
 
 
 def _branch(lines: list[str], leaves: list[tuple[int, str]], low: int, high: int, edge: tuple[str, int]) -> None:
-    """The part of the tree that tells the indices from `low` up to `high` apart."""
+    """The part of the tree that decides between the indices from `low` up to `high`."""
     label, middle = f"n{low}_{high}", (low + high) // 2
     lines.append(f"{label}:")
     if high - low == 1:

@@ -1,6 +1,6 @@
 """One self-contained page about stored runs."""
 
-from .page import Cells, Picture, Report, Section, Text, page_text
-from .writing import report_on, write_report
+from .page import Image, Paragraph, Report, Section, Table, render_html
+from .writing import build_report, write_report
 
-__all__ = ["Cells", "Picture", "Report", "Section", "Text", "page_text", "report_on", "write_report"]
+__all__ = ["Image", "Paragraph", "Report", "Section", "Table", "build_report", "render_html", "write_report"]

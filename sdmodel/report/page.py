@@ -1,4 +1,4 @@
-"""A page as records - texts, tables, pictures in sections - and as one HTML file that needs nothing else."""
+"""A page as records - paragraphs, tables and images in sections - and as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from matplotlib.figure import Figure
 
 from ..errors import ReportError
 from ..extras import load_extra
-from ..figures import figure_bytes
+from ..figures import render_figure
 
 _TEMPLATE = "page.html"
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A paragraph, or with `code` lines of a file as they stand."""
+class Paragraph:
+    """A paragraph, or preformatted lines if it is `code`."""
 
     text: str
     code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
-    """A table: names of columns, rows of texts, how many of the first columns are words, and what it is about.
+class Table:
+    """A table: names of columns, rows of texts, the number of first columns that hold words, and a caption.
 
-    `strong` are rows that stand out.
+    `strong` are the indices of highlighted rows.
     """
 
     columns: tuple[str, ...]
@@ -39,8 +39,8 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure, and what a reader who cannot see it is told."""
+class Image:
+    """A figure with a description for readers who cannot see it."""
 
     figure: Figure
     alt: str
@@ -48,10 +48,10 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page under a heading; `folded` parts are opened by a click, and printed whole."""
+    """A part of the page under a heading; a click opens a `folded` section, which is printed in full."""
 
     heading: str
-    parts: tuple[Text | Cells | Picture, ...]
+    parts: tuple[Paragraph | Table | Image, ...]
     folded: bool = False
 
 
@@ -64,8 +64,8 @@ class Report:
     sections: tuple[Section, ...]
 
 
-def page_text(report: Report) -> str:
-    """The page as HTML that holds its figures itself and refers to nothing; whatever stands in a run is text, never markup.
+def render_html(report: Report) -> str:
+    """Return the page as HTML that contains its figures and refers to nothing else; all texts are escaped.
 
     Raises
     ------
@@ -77,16 +77,16 @@ def page_text(report: Report) -> str:
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     source = resources.files(__package__).joinpath(_TEMPLATE).read_text("utf-8")
-    drawn = [[(type(part).__name__, _held(part)) for part in section.parts] for section in report.sections]
-    text: str = environment.from_string(source).render(
-        report=report, contents=list(zip(report.sections, drawn, strict=True))
-    )
+    contents = [
+        (section, [(type(part).__name__, _encoded(part)) for part in section.parts]) for section in report.sections
+    ]
+    text: str = environment.from_string(source).render(report=report, contents=contents)
     return text
 
 
-def _held(part: Text | Cells | Picture) -> Any:
-    """What the template shows of a part; a picture as the address that is itself the picture."""
-    if not isinstance(part, Picture):
+def _encoded(part: Paragraph | Table | Image) -> Any:
+    """Return what the template shows of a part; an image as a data URL."""
+    if not isinstance(part, Image):
         return part
-    coded = base64.b64encode(figure_bytes(part.figure, "svg")).decode("ascii")
-    return {"source": f"data:image/svg+xml;base64,{coded}", "alt": part.alt}
+    encoded = base64.b64encode(render_figure(part.figure, "svg")).decode("ascii")
+    return {"source": f"data:image/svg+xml;base64,{encoded}", "alt": part.alt}

@@ -1,82 +1,48 @@
-"""What may change between runs: levers, scenarios and designs."""
+"""What changes between runs: levers, scenarios, and the designs of ensembles."""
 
 from __future__ import annotations
 
-from .application import (
+from .changes import (
+    Change,
+    Scenario,
     cell_values,
     constant_cells,
     constant_values,
+    merge_scenarios,
+    split_name,
     with_constants,
     with_tables,
 )
-from .coalitions import (
-    Subsets,
-    antithetic_orders,
-    every_subset,
-    prefixes,
-)
-from .columns import Column, columns_of, parted
 from .designs import Design, make_design
-from .distributions import (
-    DISTRIBUTIONS,
-    Distribution,
-    Steps,
-    signature,
-    wrong_with,
+from .distributions import DISTRIBUTIONS, Distribution, Steps, distribution_fault, distribution_syntax
+from .levers import (
+    Grid,
+    Lever,
+    Subsets,
+    all_subsets,
+    antithetic_orders,
+    find_levers,
+    grid_values,
+    nested_subsets,
+    range_violation,
 )
-from .grids import Grid, grid_values
-from .levers import Lever, find_levers
-from .records import Change, Scenario, merge
+from .optimisation import FreeConstant, Optimisation, Payoff, PayoffTerm
 from .sampling import (
-    SEED,
-    SIMULATIONS,
-    Method,
+    DEFAULT_SEED,
+    DEFAULT_SIMULATIONS,
+    SampledCell,
     Samples,
     Sampling,
+    SamplingMethod,
     Variation,
-)
-from .searches import (
-    Free,
-    Optimisation,
-    Payoff,
-    Term,
+    sampled_cells,
 )
 
 __all__ = [
-    "DISTRIBUTIONS",
-    "SEED",
-    "SIMULATIONS",
-    "Change",
-    "Column",
-    "Design",
-    "Distribution",
-    "Free",
-    "Grid",
-    "Lever",
-    "Method",
-    "Optimisation",
-    "Payoff",
-    "Samples",
-    "Sampling",
-    "Scenario",
-    "Steps",
-    "Subsets",
-    "Term",
-    "Variation",
-    "antithetic_orders",
-    "cell_values",
-    "columns_of",
-    "constant_cells",
-    "constant_values",
-    "every_subset",
-    "find_levers",
-    "grid_values",
-    "make_design",
-    "merge",
-    "parted",
-    "prefixes",
-    "signature",
-    "with_constants",
-    "with_tables",
-    "wrong_with",
-]
+    "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "Change", "Design", "Distribution", "FreeConstant",
+    "Grid", "Lever", "Optimisation", "Payoff", "PayoffTerm", "SampledCell", "Samples", "Sampling", "SamplingMethod",
+    "Scenario", "Steps", "Subsets", "Variation", "all_subsets", "antithetic_orders", "cell_values",
+    "constant_cells", "constant_values", "distribution_fault", "distribution_syntax", "find_levers", "grid_values",
+    "make_design", "merge_scenarios", "nested_subsets", "range_violation", "sampled_cells", "split_name",
+    "with_constants", "with_tables",
+]  # fmt: skip

@@ -1,7 +1,7 @@
-"""Designs: the values of constants over the members of an ensemble, made in slices that never depend on how it is cut.
+"""Designs: the sampled constants of an ensemble's members, computed in slices that give the same numbers in any size.
 
-Each cell of a constant has a random stream of its own: a counter (Philox: Salmon et al., SC11, 2011) keyed by the seed and the
-cell, so that a value depends on its member's number alone, and another constant beside it changes nothing.
+Each cell of a constant has its own random stream: a counter (Philox: Salmon et al., SC11, 2011) keyed by the seed and the
+cell. A value depends on the number of its member alone, and adding another constant to the design changes nothing.
 """
 
 from __future__ import annotations
@@ -9,63 +9,66 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import Fault, ScenarioError
-from ..model import Cell, Model, spell
-from .application import cell_values
-from .columns import Column, columns_of, sampled_columns
+from ..model import Cell, Model, cell_name
+from .changes import Scenario, cell_values
 from .distributions import Distribution, Steps
-from .records import Scenario
-from .sampling import Method, Sampling
+from .sampling import SampledCell, Sampling, SamplingMethod, cells_in_file, sampled_cells
 
-_MOST = 10_000_000
-"""Members of a design: more than anybody waits for."""
-_RANKED = 250_000_000
+if TYPE_CHECKING:  # xarray takes too long to load for commands that only read a model
+    import xarray
+
+_MAX_MEMBERS = 10_000_000
+_MAX_RANKS = 250_000_000
 """Ranks that a Latin hypercube holds in memory, four bytes each."""
-_LARGEST = float(np.nextafter(1, 0))
+_BELOW_ONE = float(np.nextafter(1, 0))
 _VERSION = "1"
-"""Changes when the same `.vsc` file gives other numbers."""
+"""To be changed when the same `.vsc` file gives other numbers."""
 
-Draw = Callable[[int, int], NDArray[np.float64]]
+Slice = Callable[[int, int], NDArray[np.float64]]
+"""Computes the members from the first up to but without the last, shape (cells, members)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """The values of constants over members: `cells` with their names as a model spells them, `count` members.
+    """The sampled constants of an ensemble's members: `cells`, their `names` in the model, and the `count` of members.
 
-    `seed` is what the random streams began with, `text` the `.vsc` file it comes from, `digest` a hash of all that decides
-    the numbers: two designs of the same digest are the same.
+    `seed` starts the random streams, `text` is the `.vsc` file, and `digest` a hash of everything that decides the numbers:
+    two designs with the same digest are the same.
     """
 
     cells: tuple[Cell, ...]
     names: tuple[str, ...]
     count: int
     seed: int
-    method: Method
+    method: SamplingMethod
     text: str
     digest: str
-    draw: Draw = field(repr=False)
+    draw: Slice = field(repr=False)
 
     def values(self, first: int, last: int) -> NDArray[np.float64]:
-        """The constants of the members from `first` up to but without `last`, shape (cells, members), in their own units."""
+        """Compute the constants of members `first` to `last` - 1, shape (cells, members), in their own units."""
         if not 0 <= first <= last <= self.count:
             message = f"members {first} to {last} are not among the {self.count} of the design"
             raise ValueError(message)
         return self.draw(first, last)
 
-    def dataset(self, first: int = 0, last: int | None = None) -> xr.Dataset:
-        """The same values as a dataset over `member`, by name, that `simulate` takes for its constants."""
+    def dataset(self, first: int = 0, last: int | None = None) -> xarray.Dataset:
+        """Return the same values as a dataset over `member`, which `simulate` accepts as constants."""
+        import xarray
+
         last = self.count if last is None else last
         rows = self.values(first, last)
         variables = {name: ("member", row) for name, row in zip(self.names, rows, strict=True)}
-        return xr.Dataset(variables, {"member": np.arange(first, last)})
+        return xarray.Dataset(variables, {"member": np.arange(first, last)})
 
 
 def make_design(
@@ -76,179 +79,193 @@ def make_design(
     seed: int | None = None,
     scenario: Scenario | None = None,
 ) -> Design:
-    """The design that a `.vsc` file asks for; `count` and `seed` replace its own, seed 0 draws a fresh one.
+    """Make the design of an ensemble: the constants of each member, as a `.vsc` file asks for them.
 
-    What a method leaves alone (univariate: all constants but one) keeps the value that it has in the model with `scenario`.
-    A constant with subscripts is drawn cell by cell. `count` is read as the file's own is: for each constant if univariate,
-    divisions of each if a grid; of a file of samples it is how many of its rows are taken.
+    A constant with subscripts is sampled cell by cell. In a univariate design all constants but one keep the value that they
+    have in the model, or in `scenario`.
+
+    Parameters
+    ----------
+    model : Model
+        The model with the constants to vary.
+    sampling : Sampling
+        The design to make, as `read_sampling` returns it.
+    count : int, optional
+        Number of simulations; overrides the file. Per constant if the method is univariate; divisions of each constant if
+        it is a grid; the number of rows to use if the values come from a file of samples.
+    seed : int, optional
+        Seed of the random numbers; overrides the file. 0 chooses a fresh seed.
+    scenario : Scenario, optional
+        Changes to the constants that the design leaves alone.
+
+    Returns
+    -------
+    Design
+        `count` members. `dataset()` returns their constants, in the model's units, for `simulate`; `run_ensemble` takes the
+        design itself.
 
     Raises
     ------
     ScenarioError
-        If a constant is not the model's or is varied twice, a distribution has no values, or the design has no members
-        or too many.
+        If a constant is not in the model or is varied twice, a distribution has no values, or the number of members is below
+        1 or above 10 million.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.scenario import Distribution, Sampling, Variation
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("rate = 0.1")
+    >>> rate = Variation("rate", (), Distribution("RANDOM_UNIFORM", (0.0, 0.2)))
+    >>> design = sd.make_design(model, Sampling("latin hypercube", variations=(rate,)), count=4, seed=1)
+    >>> design.count, design.names
+    (4, ('rate',))
+    >>> values = design.dataset()["rate"].values
+    >>> sorted((values / 0.05).astype(int).tolist())  # one member in each quarter of the range
+    [0, 1, 2, 3]
     """
     seed = sampling.seed if seed is None else seed
     seed = seed or secrets.randbelow(2**31 - 1) + 1
     file = sampling.method == "file"
-    columns = sampled_columns(model, sampling) if file else columns_of(model, sampling)
-    setup = _Setup(sampling, columns, _asked(sampling, count, file=file), seed, _base(model, columns, scenario))
-    members, draw = _METHODS[sampling.method](setup)
-    if not 1 <= members <= _MOST:
-        what = f"the design has {members:,} members; it takes from 1 to {_MOST:,}"
+    columns = cells_in_file(model, sampling) if file else sampled_cells(model, sampling)
+    if count is None and not file:
+        count = sampling.count
+    if count is not None and count < 1:
+        what = f"the number of simulations is {count}; give at least 1"
         raise ScenarioError([Fault(sampling.path or "design", what)])
+    known = cell_values(model, (column.cell for column in columns), scenario)
+    base = np.array([[known[column.cell]] for column in columns], dtype=float)
+    setup = _Setup(sampling, columns, count, seed, base)
+    members, draw = _METHODS[sampling.method](setup)
+    if not 1 <= members <= _MAX_MEMBERS:
+        what = f"the design has {members:,} members; it takes from 1 to {_MAX_MEMBERS:,}"
+        raise ScenarioError([Fault(setup.where, what)])
     cells = tuple(column.cell for column in columns)
-    names = tuple(_named(model, cell) for cell in cells)
+    names = tuple(_cell_name(model, cell) for cell in cells)
     return Design(cells, names, members, seed, sampling.method, sampling.text, _digest(setup, members), draw)
 
 
 @dataclass(frozen=True)
 class _Setup:
-    """What a method makes members from; `count` is what the file or the caller asks for."""
+    """The input of a sampling method; `base` are the cells' own values, shape (cells, 1), `count` the requested number."""
 
     sampling: Sampling
-    columns: tuple[Column, ...]
+    columns: tuple[SampledCell, ...]
     count: int | None
     seed: int
     base: NDArray[np.float64]
 
-    def refuse(self, what: str) -> ScenarioError:
-        """The fault of a whole design."""
-        return ScenarioError([Fault(self.sampling.path or "design", what)])
+    @property
+    def where(self) -> str:
+        """What errors of the whole design name."""
+        return self.sampling.path or "design"
+
+    def bits(self, column: SampledCell, purpose: str, first: int, last: int) -> NDArray[np.uint64]:
+        """Raw numbers of a cell's stream for some members, shape (members,); each step of the counter gives four."""
+        text = json.dumps([self.seed, purpose, column.cell.key, column.cell.labels])
+        key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
+        skipped = first % 4
+        return np.random.Philox(key=key, counter=first // 4).random_raw(last - first + skipped)[skipped:]
+
+    def uniform(self, column: SampledCell, first: int, last: int) -> NDArray[np.float64]:
+        """Numbers from [0, 1) of a cell's stream, shape (members,)."""
+        return (self.bits(column, "value", first, last) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+    def lengths(self) -> list[int]:
+        """The number of values of each cell where cells are varied one by one or in a grid."""
+        return [
+            column.distribution.count if isinstance(column.distribution, Steps) else self.count or 0
+            for column in self.columns
+        ]
+
+    def rows(self, row: Callable[[int, SampledCell], NDArray[np.float64]], members: int) -> NDArray[np.float64]:
+        """One row per cell, shape (cells, members)."""
+        values = np.empty((len(self.columns), members))
+        for index, column in enumerate(self.columns):
+            values[index] = row(index, column)
+        return values
 
 
-def _asked(sampling: Sampling, count: int | None, *, file: bool) -> int | None:
-    """The number of simulations asked for; a file of samples has its own."""
-    if count is None and file:
-        return None
-    asked = sampling.count if count is None else count
-    if asked < 1:
-        what = f"the number of simulations is {asked}; give at least 1"
-        raise ScenarioError([Fault(sampling.path or "design", what)])
-    return asked
-
-
-def _base(model: Model, columns: Sequence[Column], scenario: Scenario | None) -> NDArray[np.float64]:
-    """What each cell is when nothing varies it, shape (cells, 1)."""
-    values = cell_values(model, (column.cell for column in columns), scenario)
-    return np.array([[values[column.cell]] for column in columns], dtype=float)
-
-
-def _named(model: Model, cell: Cell) -> str:
-    """A cell as a user writes it, quoted where its name has marks of its own."""
-    name, *labels = spell(model, Cell(cell.key)), *cell.labels
-    if set(name) & set('[],"='):
-        name = '"' + name.replace('"', '\\"') + '"'
-    return f"{name}[{','.join(model.labels.get(label, label) for label in labels)}]" if labels else name
-
-
-def _stream(setup: _Setup, column: Column, purpose: str, first: int, last: int) -> NDArray[np.uint64]:
-    """The raw numbers of a cell's stream from one member to another, shape (members,); four of them to a count."""
-    text = json.dumps([setup.seed, purpose, column.cell.key, column.cell.labels])
-    key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
-    skipped = first % 4
-    return np.random.Philox(key=key, counter=first // 4).random_raw(last - first + skipped)[skipped:]
-
-
-def _uniform(setup: _Setup, column: Column, purpose: str, first: int, last: int) -> NDArray[np.float64]:
-    """Numbers from [0, 1) of a cell's stream, shape (members,)."""
-    return (_stream(setup, column, purpose, first, last) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-
-
-def _filled(setup: _Setup, row: Callable[[int, Column], NDArray[np.float64]], members: int) -> NDArray[np.float64]:
-    """One row for each cell, shape (cells, members)."""
-    values = np.empty((len(setup.columns), members))
-    for index, column in enumerate(setup.columns):
-        values[index] = row(index, column)
-    return values
-
-
-def _drawn(column: Column, parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What a cell's distribution makes of numbers from [0, 1)."""
-    distribution = column.distribution
-    if not isinstance(distribution, Distribution):
+def _quantile(column: SampledCell, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values of a cell's distribution at numbers from [0, 1)."""
+    if not isinstance(column.distribution, Distribution):
         message = "steps have no distribution"
         raise TypeError(message)
-    return distribution.quantile(parts)
+    return column.distribution.quantile(shares)
 
 
-def _multivariate(setup: _Setup) -> tuple[int, Draw]:
-    """All constants drawn together; of steps alone, all their combinations."""
-    stepped = [column for column in setup.columns if isinstance(column.distribution, Steps)]
-    if len(stepped) == len(setup.columns):
+def _multivariate(setup: _Setup) -> tuple[int, Slice]:
+    """All constants sampled together; if all of them have steps, all combinations of these."""
+    if all(isinstance(column.distribution, Steps) for column in setup.columns):
         return _grid(setup)
-    _no_steps(setup, stepped)
+    _refuse_steps(setup)
 
     def draw(first: int, last: int) -> NDArray[np.float64]:
-        return _filled(setup, lambda _, each: _drawn(each, _uniform(setup, each, "value", first, last)), last - first)
+        return setup.rows(lambda _, column: _quantile(column, setup.uniform(column, first, last)), last - first)
 
     return setup.count or 0, draw
 
 
-def _no_steps(setup: _Setup, stepped: Sequence[Column]) -> None:
-    """Steps have no place in a draw of all constants together."""
+def _refuse_steps(setup: _Setup) -> None:
+    """Steps cannot be sampled together with random distributions."""
+    stepped = [column for column in setup.columns if isinstance(column.distribution, Steps)]
     if stepped:
         what = (
-            f"VECTOR cannot stand beside random distributions in a {setup.sampling.method} design; write a RANDOM_UNIFORM, "
-            "or choose method U or G"
+            f"VECTOR cannot be combined with random distributions in a {setup.sampling.method} design; "
+            "write a RANDOM_UNIFORM, or choose method U or G"
         )
         raise ScenarioError([Fault(column.place, what) for column in stepped])
 
 
-def _hypercube(setup: _Setup) -> tuple[int, Draw]:
-    """One member in each of as many equally likely strata of every constant (McKay, Beckman and Conover, 1979)."""
+def _hypercube(setup: _Setup) -> tuple[int, Slice]:
+    """One member in each of `count` equally likely strata of every constant (McKay, Beckman and Conover, 1979)."""
     count = setup.count or 0
-    _no_steps(setup, [column for column in setup.columns if isinstance(column.distribution, Steps)])
-    if count > _MOST or count * len(setup.columns) > _RANKED:
-        what = (
-            f"a Latin hypercube of {count:,} members and {len(setup.columns)} constants is too large; choose method M"
-        )
-        raise setup.refuse(what)
+    _refuse_steps(setup)
+    if count > _MAX_MEMBERS or count * len(setup.columns) > _MAX_RANKS:
+        size = f"{count:,} members and {len(setup.columns)} constants"
+        what = f"a Latin hypercube of {size} is too large; choose method M"
+        raise ScenarioError([Fault(setup.where, what)])
     ranks = [
-        np.argsort(_stream(setup, each, "rank", 0, count), kind="stable").astype(np.uint32) for each in setup.columns
+        np.argsort(setup.bits(column, "rank", 0, count), kind="stable").astype(np.uint32) for column in setup.columns
     ]
 
-    def row(index: int, column: Column, first: int, last: int) -> NDArray[np.float64]:
-        parts = (ranks[index][first:last] + _uniform(setup, column, "value", first, last)) / count
-        return _drawn(column, np.minimum(parts, _LARGEST))
+    def draw(first: int, last: int) -> NDArray[np.float64]:
+        def row(index: int, column: SampledCell) -> NDArray[np.float64]:
+            shares = (ranks[index][first:last] + setup.uniform(column, first, last)) / count
+            return _quantile(column, np.minimum(shares, _BELOW_ONE))
 
-    return count, lambda first, last: _filled(setup, lambda index, each: row(index, each, first, last), last - first)
+        return setup.rows(row, last - first)
+
+    return count, draw
 
 
-def _grid(setup: _Setup) -> tuple[int, Draw]:
-    """Every combination: of as many equally likely parts of each distribution, at the middle of each, and of all steps.
+def _grid(setup: _Setup) -> tuple[int, Slice]:
+    """Every combination of the steps of constants, and of the middles of equally likely parts of distributions.
 
-    Vensim's Latin grid (manual, "Legacy Sampling"); the last constant changes fastest.
+    This is Vensim's Latin grid (manual, "Legacy Sampling"); the last constant changes fastest.
     """
-    shape = [each.distribution.count if isinstance(each.distribution, Steps) else setup.count for each in setup.columns]
-    sizes = [size or 0 for size in shape]
+    sizes = setup.lengths()
     members = prod(sizes)
-    if members > _MOST:
+    if members > _MAX_MEMBERS:
         what = f"a grid of {' x '.join(map(str, sizes))} has {members:,.0f} members; give fewer divisions or constants"
-        raise setup.refuse(what)
-    points = [_levels(each, size) for each, size in zip(setup.columns, sizes, strict=True)]
+        raise ScenarioError([Fault(setup.where, what)])
+    points = [
+        column.distribution.values
+        if isinstance(column.distribution, Steps)
+        else _quantile(column, (np.arange(size) + 0.5) / size)
+        for column, size in zip(setup.columns, sizes, strict=True)
+    ]
 
     def draw(first: int, last: int) -> NDArray[np.float64]:
         places = np.unravel_index(np.arange(first, last), sizes)
-        return _filled(setup, lambda index, _: points[index][places[index]], last - first)
+        return setup.rows(lambda index, _: points[index][places[index]], last - first)
 
     return members, draw
 
 
-def _levels(column: Column, size: int) -> NDArray[np.float64]:
-    """The values of one constant in a grid."""
-    distribution = column.distribution
-    if isinstance(distribution, Steps):
-        return distribution.values
-    return _drawn(column, (np.arange(size) + 0.5) / size)
-
-
-def _univariate(setup: _Setup) -> tuple[int, Draw]:
+def _univariate(setup: _Setup) -> tuple[int, Slice]:
     """One constant after the other, the rest at their own values."""
-    lengths = [
-        each.distribution.count if isinstance(each.distribution, Steps) else setup.count or 0 for each in setup.columns
-    ]
-    starts = np.concatenate(([0], np.cumsum(lengths)))
+    starts = np.concatenate(([0], np.cumsum(setup.lengths())))
 
     def draw(first: int, last: int) -> NDArray[np.float64]:
         values = np.repeat(setup.base, last - first, axis=1)
@@ -256,38 +273,36 @@ def _univariate(setup: _Setup) -> tuple[int, Draw]:
             start, stop = max(first, int(starts[index])), min(last, int(starts[index + 1]))
             if start < stop:
                 own = start - int(starts[index]), stop - int(starts[index])
-                values[index, start - first : stop - first] = _alone(setup, column, *own)
+                values[index, start - first : stop - first] = (
+                    column.distribution.values[own[0] : own[1]]
+                    if isinstance(column.distribution, Steps)
+                    else _quantile(column, setup.uniform(column, *own))
+                )
         return values
 
     return int(starts[-1]), draw
 
 
-def _alone(setup: _Setup, column: Column, first: int, last: int) -> NDArray[np.float64]:
-    if isinstance(column.distribution, Steps):
-        return column.distribution.values[first:last]
-    return _drawn(column, _uniform(setup, column, "value", first, last))
-
-
-def _from_file(setup: _Setup) -> tuple[int, Draw]:
-    """The rows of a file of samples; where nothing stands, what stood before (manual, "Sensitivity Control")."""
+def _from_file(setup: _Setup) -> tuple[int, Slice]:
+    """The rows of a file of samples; an empty field repeats the number above (manual, "Sensitivity Control")."""
     samples = setup.sampling.samples
     if samples is None:
         what = "method F names no file of samples; write its name in the fourth place of the first line"
-        raise setup.refuse(what)
+        raise ScenarioError([Fault(setup.where, what)])
     rows = len(samples.values)
     count = rows if setup.count is None else setup.count
     if count > rows:
         what = f"the file of samples has {rows:,} rows, not {count:,}; ask for no more"
-        raise setup.refuse(what)
-    sources = [column.source for column in setup.columns]
+        raise ScenarioError([Fault(setup.where, what)])
     values = samples.values[:count].T
     if np.isnan(values).any():
-        values = _carried(values, setup)
+        values = _filled(values, setup)
+    sources = [column.source for column in setup.columns]
     return count, lambda first, last: np.ascontiguousarray(values[sources, first:last])
 
 
-def _carried(values: NDArray[np.float64], setup: _Setup) -> NDArray[np.float64]:
-    """The columns of samples with the last number repeated where one is missing, the base value at first."""
+def _filled(values: NDArray[np.float64], setup: _Setup) -> NDArray[np.float64]:
+    """The columns of samples with empty fields filled by the number before, or the base value in the first row."""
     found = values.copy()
     for column, base in zip(setup.columns, setup.base[:, 0], strict=True):
         if np.isnan(found[column.source, 0]):
@@ -296,7 +311,7 @@ def _carried(values: NDArray[np.float64], setup: _Setup) -> NDArray[np.float64]:
     return np.take_along_axis(found, np.maximum.accumulate(known, axis=1), axis=1)
 
 
-_METHODS: dict[Method, Callable[[_Setup], tuple[int, Draw]]] = {
+_METHODS: dict[SamplingMethod, Callable[[_Setup], tuple[int, Slice]]] = {
     "univariate": _univariate,
     "multivariate": _multivariate,
     "latin hypercube": _hypercube,
@@ -305,12 +320,20 @@ _METHODS: dict[Method, Callable[[_Setup], tuple[int, Draw]]] = {
 }
 
 
+def _cell_name(model: Model, cell: Cell) -> str:
+    """The name of a cell as a user writes it, quoted where it contains brackets, commas or quotes."""
+    name, *labels = cell_name(model, Cell(cell.key)), *cell.labels
+    if set(name) & set('[],"='):
+        name = '"' + name.replace('"', '\\"') + '"'
+    return f"{name}[{','.join(model.labels.get(label, label) for label in labels)}]" if labels else name
+
+
 def _digest(setup: _Setup, members: int) -> str:
     """A hash of everything that decides the numbers of a design."""
-    parts = [[column.cell.key, column.cell.labels, repr(column.distribution)] for column in setup.columns]
-    kept = setup.base.tolist() if setup.sampling.method in {"univariate", "file"} else []
-    text = json.dumps([_VERSION, setup.sampling.method, members, setup.count, setup.seed, parts, kept])
-    made = hashlib.sha256(text.encode())
+    columns = [[column.cell.key, column.cell.labels, repr(column.distribution)] for column in setup.columns]
+    base = setup.base.tolist() if setup.sampling.method in {"univariate", "file"} else []
+    text = json.dumps([_VERSION, setup.sampling.method, members, setup.count, setup.seed, columns, base])
+    digest = hashlib.sha256(text.encode())
     if setup.sampling.samples is not None and setup.sampling.method == "file":
-        made.update(np.ascontiguousarray(setup.sampling.samples.values[:members]).tobytes())
-    return made.hexdigest()
+        digest.update(np.ascontiguousarray(setup.sampling.samples.values[:members]).tobytes())
+    return digest.hexdigest()

@@ -1,19 +1,31 @@
-"""What a model lets its user change: its policy levers, uncertainties and switches."""
+"""Levers: the constants that a model offers for change, the values they take in a sweep, and subsets of them moved together."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..model import Element, Model, Numbers, key
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import Fault, ScenarioError
+from ..model import Element, Model, Numbers, Range, key
+from .changes import constant_cells
 
 _GROUPS = {"policy_levers": "policy lever", "uncertainties": "uncertainty", "switches": "switch"}
 _CLOCK = frozenset({"initial_time", "final_time", "time_step", "saveper"})
 
+_DEFAULT_COUNT, _MAX_COUNT = 11, 10_000
+"""The number of values where neither the user nor the model gives one, and the largest number allowed."""
+_ROUNDING = 1e-9
+
+Subsets = NDArray[np.bool_]
+
 
 @dataclass(frozen=True)
 class Lever:
-    """A constant that may change: its values now, its range and units, and what its author says of it, source and all."""
+    """A constant that a user may change: its present values, range, units, and the model's comment on it, sources included."""
 
     name: str
     kind: str
@@ -26,32 +38,160 @@ class Lever:
 
 
 def find_levers(model: Model) -> tuple[Lever, ...]:
-    """The constants in a model's groups "Policy levers", "Uncertainties" and "Switches", kind by kind in the order of the file.
+    """List the constants that a model offers for change: its policy levers, uncertainties and switches.
 
-    Of a model without such groups, all constants with a range.
+    These are the constants in the model's groups "Policy levers", "Uncertainties" and "Switches". For a model without
+    such groups they are all constants that have a range.
+
+    Parameters
+    ----------
+    model : Model
+        A model, as `read_model` returns it.
+
+    Returns
+    -------
+    tuple of Lever
+        One `Lever` per constant, group by group in the order of the file. Its attributes are `name`; `kind` ("policy lever",
+        "uncertainty", "switch" or "constant"); `values`, one number per cell; `minimum`, `maximum` and `step` of the range,
+        None where the model has none; `units`; and `meaning`, the model's comment.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import model_text
+    >>> from sdmodel.vensim import model_from_text
+    >>> equations = "Tax Rate = 0.2 ~ Dmnl [0,0.5,0.05] ~ Share of income. | Income = 100 ~ Dollar ~ |"
+    >>> model = model_from_text(model_text(equations), "tax.mdl")
+    >>> for lever in sd.find_levers(model):
+    ...     print(lever.name, lever.values, lever.minimum, lever.maximum, lever.step, lever.meaning)
+    Tax Rate (0.2,) 0.0 0.5 0.05 Share of income.
     """
-    return tuple(_levers(model))
-
-
-def _levers(model: Model) -> Iterator[Lever]:
-    grouped = [(each, kind) for group, kind in _GROUPS.items() for each in model if key(each.group) == group]
-    ranged = [(each, "constant") for each in model if each.range is not None and each.key not in _CLOCK]
-    for element, kind in grouped or ranged:
-        if element.kind == "constant" and not element.fixed and not element.hidden:
-            yield _lever(element, kind)
+    grouped = [(element, kind) for group, kind in _GROUPS.items() for element in model if key(element.group) == group]
+    ranged = [(element, "constant") for element in model if element.range is not None and element.key not in _CLOCK]
+    return tuple(
+        _lever(element, kind)
+        for element, kind in grouped or ranged
+        if element.kind == "constant" and not element.fixed and not element.hidden
+    )
 
 
 def _lever(element: Element, kind: str) -> Lever:
-    bounds = element.range
-    minimum, maximum, step = (bounds.minimum, bounds.maximum, bounds.step) if bounds else (None, None, None)
+    bounds = element.range or Range()
     meaning = " ".join(element.comment.split())
-    return Lever(element.name, kind, _values(element), minimum, maximum, step, element.units, meaning)
+    values = tuple(_values(element))
+    return Lever(element.name, kind, values, bounds.minimum, bounds.maximum, bounds.step, element.units, meaning)
 
 
-def _values(element: Element) -> tuple[float, ...]:
-    """The numbers of a constant, equation by equation."""
-    found: list[float] = []
+def _values(element: Element) -> Iterator[float]:
     for equation in element.equations:
         expression = equation.expression
-        found += expression.values if isinstance(expression, Numbers) else [float(expression)]
-    return tuple(found)
+        yield from expression.values if isinstance(expression, Numbers) else [float(expression)]
+
+
+def range_violation(element: Element, low: float, high: float) -> tuple[float, str] | None:
+    """Compare the smallest and largest value of a constant with its range in the model.
+
+    Returns the first value outside the range and a text such as "above 1", or None if both lie inside.
+    """
+    bounds = element.range or Range()
+    if bounds.minimum is not None and low < bounds.minimum:
+        return low, f"below {bounds.minimum:g}"
+    if bounds.maximum is not None and high > bounds.maximum:
+        return high, f"above {bounds.maximum:g}"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The requested values of one lever, in its own units: a list, or `count` values from `low` to `high`.
+
+    The values are equally spaced, or spaced by equal factors if `logarithmic`. Without a count they follow the step of the
+    model's range; without bounds they cover that range. Errors name `where`.
+    """
+
+    name: str
+    subscripts: tuple[str, ...] = ()
+    values: tuple[float, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    count: int | None = None
+    logarithmic: bool = False
+    where: str = "lever"
+
+
+def grid_values(model: Model, grid: Grid) -> tuple[float, ...]:
+    """Return the values that a lever takes in a sweep, in its own units, rounded to 12 digits where they are computed.
+
+    Raises
+    ------
+    ScenarioError
+        If the lever is not a constant of the model, its bounds are reversed, or the number of values is below 2 or too large.
+    """
+    cells = constant_cells(model, grid.name, grid.subscripts, where=grid.where)
+    if grid.values:
+        return grid.values
+    element = model.elements[cells[0].key]
+    declared = element.range or Range()
+    low, high = (declared.minimum, declared.maximum) if grid.low is None else (grid.low, grid.high)
+    if low is None or high is None:
+        what = f"'{element.name}' has no range in the model; write its bounds, as in '{element.name}=0:1:11'"
+        raise ScenarioError([Fault(grid.where, what)])
+    wrong = _grid_fault(grid, low, high)
+    if wrong:
+        raise ScenarioError([Fault(grid.where, f"'{element.name}' {wrong}")])
+    values = _spaced(grid, low, high, declared.step)
+    if not 1 < len(values) <= _MAX_COUNT:
+        what = f"'{element.name}' takes {len(values):,} values; give a count from 2 to {_MAX_COUNT:,}, as in '{low:g}:{high:g}:11'"
+        raise ScenarioError([Fault(grid.where, what)])
+    return tuple(float(f"{value:.12g}") for value in values)
+
+
+def _grid_fault(grid: Grid, low: float, high: float) -> str:
+    """What is wrong with bounds and a count, or an empty text."""
+    if low > high:
+        return f"goes from {low:g} to {high:g}; write the smaller bound first: {high:g}:{low:g}"
+    if low == high:
+        return f"begins and ends at {low:g}; write two bounds, or '={low:g}' for this value alone"
+    if grid.logarithmic and low <= 0:
+        return f"begins at {low:g}, which no factor takes to {high:g}; begin above 0, or leave out 'log'"
+    if grid.count is not None and not 1 < grid.count <= _MAX_COUNT:
+        return f"takes {grid.count:,} values between bounds; give a count from 2 to {_MAX_COUNT:,}"
+    return ""
+
+
+def _spaced(grid: Grid, low: float, high: float, step: float | None) -> list[float] | range:
+    """The values between two bounds, both included: equally spaced, by equal factors, or by the step of a range."""
+    if grid.logarithmic:
+        return [float(value) for value in np.geomspace(low, high, grid.count or _DEFAULT_COUNT)]
+    if grid.count is not None or not step or step <= 0:
+        return [float(value) for value in np.linspace(low, high, grid.count or _DEFAULT_COUNT)]
+    whole = math.floor((high - low) / step * (1 + _ROUNDING))
+    if whole > _MAX_COUNT:
+        return range(whole + 1)
+    values = [low + place * step for place in range(whole + 1)]
+    return values if math.isclose(values[-1], high, rel_tol=_ROUNDING) else [*values, high]
+
+
+def all_subsets(count: int) -> Subsets:
+    """Return all subsets of some levers, shape (2^levers, levers): subset k moves lever i where bit i of k is set."""
+    codes = np.arange(1 << count)[:, None]
+    return (codes >> np.arange(count) & 1).astype(bool)
+
+
+def antithetic_orders(count: int, pairs: int, seed: int) -> NDArray[np.intp]:
+    """Return random orders of some levers, each with its reverse, shape (pairs, 2, levers).
+
+    Each pair has its own random stream, so it does not depend on the number of pairs. Where levers reinforce or weaken each
+    other, an order and its reverse err in opposite directions about a lever, and their mean errs less.
+    """
+    orders = np.array([np.random.default_rng([seed, pair]).permutation(count) for pair in range(pairs)], dtype=np.intp)
+    orders = orders.reshape(pairs, count)
+    return np.stack([orders, orders[:, ::-1]], axis=1)
+
+
+def nested_subsets(order: NDArray[np.intp]) -> Subsets:
+    """Return the subsets that arise when levers are moved in an order, shape (levers + 1, levers): from none to all."""
+    count = len(order)
+    place = np.empty(count, dtype=np.intp)
+    place[order] = np.arange(count)
+    return np.arange(count + 1)[:, None] > place

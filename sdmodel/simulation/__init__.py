@@ -1,18 +1,17 @@
-"""Programs times scenarios: runs."""
+"""Simulation of compiled models: runs, ensembles in memory, and prepared simulations."""
 
-from .diagnosis import NotFiniteWarning, RunWarning
 from .execution import Progress
-from .repetition import Repetition, prepare
-from .simulation import ScenarioLike, memory_bytes, merged, simulate
+from .prepared import PreparedSimulation, prepare_simulation
+from .simulation import (
+    NotFiniteWarning,
+    RunWarning,
+    ScenarioLike,
+    load_scenario,
+    memory_bytes,
+    simulate,
+)
 
 __all__ = [
-    "NotFiniteWarning",
-    "Progress",
-    "Repetition",
-    "RunWarning",
-    "ScenarioLike",
-    "memory_bytes",
-    "merged",
-    "prepare",
-    "simulate",
-]
+    "NotFiniteWarning", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "load_scenario",
+    "memory_bytes", "prepare_simulation", "simulate",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Blocks of members through machine code: threads over ranges of blocks, each with a workspace of its own."""
+"""Running machine code on blocks of members: threads take ranges of members, each with its own workspace."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..program import Program, host
+from ..program import Arguments, Program, host
 from .inputs import Inputs
 from .timing import Timing
 
 _ALIGNMENT = 64
-_PIECE = 1024
-"""So many members are handed to a thread at once: enough to forget the cost of handing over, few enough to tell progress."""
+_BATCH = 1024
+"""Members that a thread takes at a time: enough to hide the cost of scheduling, few enough to show progress."""
 
 Progress = Callable[[int, int], None]
-"""Told how many members are done, of how many."""
+"""Called with the number of members that are done, and of all members."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to compute and what to keep: `rows` of the workspace at every saved time."""
+    """What to compute and what to save: `rows` of the workspace at every saved time."""
 
     program: Program
     timing: Timing
@@ -38,7 +38,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`values` has shape (saved times, rows, members); `broken` the step at which a member's stocks cease to be finite.
+    """The saved values, shape (saved times, rows, members), and for each member the step at which its stocks stop being finite.
 
     `broken` is -1 for a member that stays finite.
     """
@@ -48,51 +48,51 @@ class Outcome:
 
 
 def padded(count: int) -> int:
-    """How many members the code computes to get that many: one alone, else whole registers."""
+    """The number of members that the code computes for `count` members: one, or else whole vector registers."""
     return 1 if count == 1 else -(-count // host().width) * host().width
 
 
 def bytes_needed(job: Job, count: int, threads: int) -> int:
-    """The memory that a job takes at its height, results included."""
+    """The peak memory of a job, results included."""
     lines = job.timing.lines
     result = 8 * lines * len(job.rows) * padded(count) + 16 * job.timing.steps
     width = host().width if count > 1 else 1
     layout = job.program.layout
     workspace = 8 * width * (layout.rows + (job.timing.steps + 1) * len(layout.delay_input))
-    inputs = 8 * min(_PIECE, padded(count)) * len(job.varied_rows)
+    inputs = 8 * min(_BATCH, padded(count)) * len(job.varied_rows)
     return result + threads * (workspace + inputs) + 8 * padded(count)
 
 
 def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: Progress | None = None) -> Outcome:
-    """Computes every member; the numbers do not depend on how the work is split."""
+    """Compute every member; the numbers do not depend on how the work is split."""
     count = inputs.count
     values = np.empty((job.timing.lines, len(job.rows), padded(count)))
     broken = np.empty(padded(count))
     moments = job.timing.moments
-    pieces = [(first, min(first + _PIECE, count)) for first in range(0, count, _PIECE)]
+    batches = [(first, min(first + _BATCH, count)) for first in range(0, count, _BATCH)]
     job.program.code(1 if count == 1 else host().width)
 
-    def compute(piece: tuple[int, int]) -> int:
-        _compute(job, inputs, piece, moments, values, broken)
-        return piece[1] - piece[0]
+    def compute(batch: tuple[int, int]) -> int:
+        _compute(job, inputs, batch, moments, values, broken)
+        return batch[1] - batch[0]
 
-    if len(pieces) == 1:
-        done = compute(pieces[0])
+    if len(batches) == 1:
+        done = compute(batches[0])
         if progress:
             progress(done, count)
     else:
-        _share(compute, pieces, min(threads or available_threads(), len(pieces)), count, progress)
+        _run_threads(compute, batches, min(threads or available_threads(), len(batches)), count, progress)
     return Outcome(values[..., :count], broken[:count].astype(np.int64))
 
 
 def available_threads() -> int:
-    """How many processors this process may use."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _share(
+def _run_threads(
     compute: Callable[[tuple[int, int]], int],
-    pieces: Sequence[tuple[int, int]],
+    batches: Sequence[tuple[int, int]],
     threads: int,
     count: int,
     progress: Progress | None,
@@ -100,7 +100,7 @@ def _share(
     done = 0
     with ThreadPoolExecutor(threads) as pool:
         try:
-            for future in as_completed([pool.submit(compute, piece) for piece in pieces]):
+            for future in as_completed([pool.submit(compute, batch) for batch in batches]):
                 done += future.result()
                 if progress:
                     progress(done, count)
@@ -112,36 +112,52 @@ def _share(
 def _compute(
     job: Job,
     inputs: Inputs,
-    piece: tuple[int, int],
+    batch: tuple[int, int],
     moments: NDArray[np.float64],
     values: NDArray[np.float64],
     broken: NDArray[np.float64],
 ) -> None:
-    first, last = piece
+    first, last = batch
     width = 1 if inputs.count == 1 else host().width
     blocks = -(-(last - first) // width)
     columns = _columns(inputs, first, last, blocks * width)
     layout = job.program.layout
     workspace = _aligned(layout.rows * width)
     history = np.empty((job.timing.steps + 1) * len(layout.delay_input) * width)
-    job.program.code(width).run(
-        _address(workspace), _address(job.given), len(job.varied_rows), _address(job.varied_rows), _address(columns),
-        columns.shape[1], _address(values) + 8 * first, values.shape[2], len(job.rows), _address(job.rows),
-        _address(moments), job.timing.steps, job.timing.every, job.timing.time_step, int(job.runge_kutta), 0, blocks,
-        _address(history), _address(broken) + 8 * first,
-    )  # fmt: skip
+    arguments = Arguments(
+        workspace=_address(workspace),
+        given=_address(job.given),
+        varied=len(job.varied_rows),
+        varied_rows=_address(job.varied_rows),
+        varied_values=_address(columns),
+        value_stride=columns.shape[1],
+        results=_address(values) + 8 * first,
+        result_stride=values.shape[2],
+        saved=len(job.rows),
+        saved_rows=_address(job.rows),
+        times=_address(moments),
+        steps=job.timing.steps,
+        every=job.timing.every,
+        time_step=job.timing.time_step,
+        runge_kutta_4=job.runge_kutta,
+        first=0,
+        last=blocks,
+        history=_address(history),
+        broken=_address(broken) + 8 * first,
+    )
+    job.program.code(width).run(arguments)
 
 
 def _address(array: NDArray[Any]) -> int:
-    """Where the numbers of a contiguous array begin; 0 for an array without any.
+    """The memory address of a contiguous array; 0 for an empty one.
 
-    Several times quicker than `array.ctypes`, which matters where a whole run takes some microseconds.
+    Several times as fast as `array.ctypes`, which matters where a whole run takes some microseconds.
     """
     return ctypes.addressof(ctypes.c_char.from_buffer(array.data)) if array.size else 0
 
 
 def _columns(inputs: Inputs, first: int, last: int, size: int) -> NDArray[np.float64]:
-    """The varied constants of a piece; the last member fills up the last register."""
+    """The varied constants of a batch; the last member is repeated to fill the last register."""
     if not inputs.varied:
         return np.empty((0, size))
     columns = inputs.columns(first, last)
@@ -150,7 +166,7 @@ def _columns(inputs: Inputs, first: int, last: int, size: int) -> NDArray[np.flo
 
 
 def _aligned(size: int) -> NDArray[np.float64]:
-    """Uninitialised memory that begins where a register's load likes it to."""
+    """Uninitialised memory, aligned for vector registers."""
     memory = np.empty(size + _ALIGNMENT // 8)
     offset = (-_address(memory) % _ALIGNMENT) // 8
     return memory[offset : offset + size]

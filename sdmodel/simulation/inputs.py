@@ -1,8 +1,7 @@
-"""Constants as users give them - numbers, sequences, labelled arrays, a design - as one number per cell or one per member."""
+"""Constants as users give them (numbers, sequences, labelled arrays, a design) as one number per cell or per member."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -12,22 +11,21 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..dataset import MEMBER
 from ..errors import Fault, ScenarioError
 from ..model import Cell, Model, key, labels_of
-from ..scenario import constant_cells
+from ..scenario import constant_cells, split_name
 
-_NAME = re.compile(r"\s*(?P<name>\"(?:[^\"\\]|\\.)*\"|[^\[\]]+?)\s*(?:\[(?P<subscripts>[^\]]*)\])?\s*", re.DOTALL)
 _WHERE = "constants"
-_PLAIN = "member"
 
 Constants = Mapping[str, Any] | xr.Dataset
 
 
 @dataclass
 class Inputs:
-    """What is set: `fixed` for all members alike, `varied` with dimensions of `members` (name -> coordinate).
+    """The constants that are set: `fixed` for all members, `varied` along dimensions of `members` (name -> coordinate).
 
-    `owners` are the constants that alone make up a dimension without labels.
+    `owners` are the constants given along a dimension without labels.
     """
 
     fixed: dict[Cell, float] = field(default_factory=dict)
@@ -37,29 +35,27 @@ class Inputs:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """How many values each member dimension has."""
-        return tuple(each.size for each in self.members.values())
+        """The size of each member dimension."""
+        return tuple(coordinate.size for coordinate in self.members.values())
 
     @property
     def count(self) -> int:
-        """How many members there are; one where nothing varies."""
+        """The number of members; one if nothing varies."""
         return prod(self.shape)
 
     def columns(self, first: int, last: int) -> NDArray[np.float64]:
         """The varied constants of some members, shape (varied cells, members)."""
-        where = np.unravel_index(np.arange(first, last), self.shape)
-        index = dict(zip(self.members, where, strict=True))
-        return np.array(
-            [each.values[tuple(index[str(dim)] for dim in each.dims)] for each in self.varied.values()], dtype=float
-        )
+        index = dict(zip(self.members, np.unravel_index(np.arange(first, last), self.shape), strict=True))
+        rows = [array.values[tuple(index[str(dim)] for dim in array.dims)] for array in self.varied.values()]
+        return np.array(rows, dtype=float)
 
 
 def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants | None) -> Inputs:
-    """Constants by name, as a user gives them, over the changes of a scenario."""
+    """Read the constants that a user gives by name; they override the values that a scenario has `fixed`."""
     inputs = Inputs(dict(fixed))
     given = constants.data_vars if isinstance(constants, xr.Dataset) else constants or {}
     if not isinstance(given, Mapping):
-        message = f"{type(constants).__name__} is not what constants are given in; give a mapping of names to values"
+        message = f"{type(constants).__name__} cannot hold constants; give a mapping of names to values"
         raise ScenarioError([Fault(_WHERE, message)])
     faults: list[Fault] = []
     for name, value in given.items():
@@ -74,20 +70,19 @@ def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants 
 
 
 def _label_by_values(model: Model, inputs: Inputs) -> None:
-    """A dimension without labels, along which one constant alone varies, is labelled by the constant's values."""
+    """Label a dimension by the values of the only constant that varies along it."""
     for dim, owners in inputs.owners.items():
         users = [cell for cell, value in inputs.varied.items() if dim in value.dims]
         cell, array = owners[-1]
-        if users == [cell] and dim != _PLAIN:
+        if users == [cell] and dim != MEMBER:
             element = model.elements[cell.key]
             attributes = {"long_name": element.name, "units": element.units}
             inputs.members[dim] = xr.DataArray(array.values, dims=dim, attrs=attributes)
 
 
 def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:
-    match = _NAME.fullmatch(name)
-    subscripts = match["subscripts"].split(",") if match and match["subscripts"] else []
-    name = _spelling(model, match["name"] if match else name)
+    name, subscripts = split_name(name)
+    name = _model_name(model, name)
     cells = constant_cells(model, name, subscripts, where=_WHERE)
     array = _labelled(name, value)
     for cell, part in zip(cells, _parts(model, name, cells, array, subscripts), strict=True):
@@ -97,16 +92,15 @@ def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:
         inputs.owners.setdefault(dims[0], []).append((cells[0], array))
 
 
-def _spelling(model: Model, name: str) -> str:
-    """The model's own name for a name that may be the Python identifier of a variable."""
+def _model_name(model: Model, name: str) -> str:
+    """The name in the model, for a name that may be the Python identifier of a variable."""
     if key(name) in model.elements:
         return name
-    own = {identifier: each for each, identifier in model.identifiers.items()}
-    return own.get(name, name)
+    return {identifier: own for own, identifier in model.identifiers.items()}.get(name, name)
 
 
 def _labelled(name: str, value: Any) -> xr.DataArray:
-    """A value as an array with named dimensions; a plain sequence lies along `member`."""
+    """A value as an array with named dimensions; the dimension of a plain sequence is `member`."""
     plain = value if isinstance(value, xr.DataArray) else np.asarray(value)
     if plain.dtype.kind not in "biuf":
         message = f"'{name}' is given {value!r}; give a number, a sequence of numbers or a labelled array"
@@ -118,21 +112,23 @@ def _labelled(name: str, value: Any) -> xr.DataArray:
         raise ScenarioError([Fault(_WHERE, f"'{name}' is given a value that is not finite; give numbers")])
     if not plain.size:
         raise ScenarioError([Fault(_WHERE, f"'{name}' is given no values; give at least one")])
-    array = plain if isinstance(plain, xr.DataArray) else xr.DataArray(plain, dims=(_PLAIN,) * plain.ndim)
+    array = plain if isinstance(plain, xr.DataArray) else xr.DataArray(plain, dims=(MEMBER,) * plain.ndim)
     if not all(isinstance(dim, str) for dim in array.dims):
-        raise ScenarioError([Fault(_WHERE, f"'{name}' has a dimension whose name is no text; name it by a word")])
+        raise ScenarioError(
+            [Fault(_WHERE, f"'{name}' has a dimension with a name that is not a text; give it another")]
+        )
     return array.astype(float)
 
 
 def _parts(
     model: Model, name: str, cells: Sequence[Cell], array: xr.DataArray, subscripts: Sequence[str]
 ) -> list[xr.DataArray]:
-    """What an array gives each cell: its dimensions that are the element's ranges are taken at the cell's labels."""
+    """The part of an array for each cell: where its dimensions are the element's ranges, at the labels of the cell."""
     element = model.elements[cells[0].key]
     places: dict[str, tuple[int, dict[str, int]]] = {}
     for axis, range_ in enumerate(element.dimensions if not subscripts else ()):
         own = {key(range_), model.range_identifiers.get(range_, range_)}
-        dim = next((each for each in array.dims if str(each) in own or key(str(each)) in own), None)
+        dim = next((name for name in array.dims if str(name) in own or key(str(name)) in own), None)
         if dim is not None:
             places[str(dim)] = axis, _places(model, range_, array, str(dim))
     inner = array.transpose(*places, ...)
@@ -142,16 +138,15 @@ def _parts(
         labels = [(cell.labels[axis], known) for axis, known in places.values()]
         missing = next((label for label, known in labels if label not in known), None)
         if missing is not None:
-            raise ScenarioError(
-                [Fault(_WHERE, f"'{name}' is given no value for '{missing}'; give one for every label")]
-            )
+            what = f"'{name}' is given no value for '{missing}'; give one for every label"
+            raise ScenarioError([Fault(_WHERE, what)])
         index = tuple(known[label] for label, known in labels)
         parts.append(xr.DataArray(inner.values[index], coords, rest) if places else array)
     return parts
 
 
 def _places(model: Model, range_: str, array: xr.DataArray, dim: str) -> dict[str, int]:
-    """Where each label of a range stands along a dimension: by its label, or in the range's order where it has none."""
+    """The position of each label of a range along a dimension: from its coordinate, or else in the order of the range."""
     if dim in array.coords:
         return {key(str(label)): place for place, label in enumerate(array[dim].values)}
     labels = labels_of(model.subscripts, range_)
@@ -168,8 +163,8 @@ def _set(inputs: Inputs, name: str, cell: Cell, value: xr.DataArray) -> None:
         coordinate = value[dim]
         known = inputs.members.setdefault(dim, coordinate)
         if not known.variable.equals(coordinate.variable):
-            message = (
-                f"'{name}' has other values of '{dim}' than what was given before; use the same, or another dimension"
+            what = (
+                f"'{name}' has other values of '{dim}' than the constants before it; use the same, or another dimension"
             )
-            raise ScenarioError([Fault(_WHERE, message)])
+            raise ScenarioError([Fault(_WHERE, what)])
     inputs.varied[cell] = value

@@ -1,4 +1,4 @@
-"""One function simulates everything: a single run is an ensemble of one member without dimensions of its own."""
+"""Simulation: one function runs everything; a single run is an ensemble of one member without member dimensions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,19 +17,36 @@ from numpy.typing import NDArray
 
 from ..dataset import make_run
 from ..errors import SimulationError
-from ..model import NA, Element, Integrator, Model, delay_orders, key, nearest, spell
+from ..model import NA, Cell, Element, Integrator, Model, cell_name, delay_orders, key, nearest
 from ..program import Program, compile_model
-from ..scenario import Scenario, constant_values, merge, with_constants, with_tables
+from ..scenario import (
+    Scenario,
+    constant_values,
+    merge_scenarios,
+    range_violation,
+    split_name,
+    with_constants,
+    with_tables,
+)
 from ..vensim import read_scenario
-from .diagnosis import NotFiniteWarning, RunWarning, diagnose
 from .execution import Job, Outcome, Progress, available_threads, bytes_needed, execute
 from .inputs import Constants, Inputs, read_inputs
 from .timing import Timing, timing_of
 
 _SIZE = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?i?B?)\s*", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_MAX_LISTED = 3
+"""The most members that a warning names; the rest are counted."""
 
 ScenarioLike = Scenario | str | Path | Sequence[Scenario | str | Path]
+
+
+class RunWarning(UserWarning):
+    """Something about a run that the user may not expect."""
+
+
+class NotFiniteWarning(RunWarning):
+    """Some values of a run are not finite."""
 
 
 def simulate(
@@ -43,33 +61,70 @@ def simulate(
     progress: Progress | None = None,
     seed: int | None = None,
 ) -> xr.Dataset:
-    """The run of a model, dims time and its subscripts, then those along which `constants` vary; in the model's units.
+    r"""Simulate a model, once or for many values of its constants.
 
-    `constants` maps names (`name` or `name[label]`) to numbers, to labelled arrays whose dimensions the run then has, or to
-    plain sequences along `member`; a dataset over `member` is a design. They go over what `scenario` sets. `save` names
-    what is kept, all by default. `memory` bounds what the run may take ("1GiB"; half of the machine's by default).
+    Parameters
+    ----------
+    model : Model
+        A model, as `read_model` returns it.
+    constants : mapping or xarray.Dataset, optional
+        Values of constants by name (`name` or `name[label]`), in the model's units. A number sets the constant for the whole
+        run. A sequence gives one value per member of an ensemble. An `xarray.DataArray` adds its dimensions to the run;
+        arrays with different dimensions give every combination. A dataset over `member` is a design. These values override
+        `scenario`.
+    scenario : Scenario, path or sequence of them, optional
+        Changes to constants and lookups, as records or `.cin` files; the last one wins.
+    integrator : {"euler", "rk4"}, optional
+        Integration method; the model's own by default.
+    save : iterable of str, optional
+        Names of the variables to save; all by default.
+    memory : str or float, optional
+        Memory limit, such as "1GiB" or a number of bytes; half of the machine's memory by default.
+    threads : int, optional
+        Number of threads; all processors by default. The numbers do not depend on it.
+    progress : callable, optional
+        Called with the number of finished members and the number of all members.
+    seed : int, optional
+        Seed to record in the attributes of the run.
+
+    Returns
+    -------
+    xarray.Dataset
+        The saved variables in the model's units, with dimensions `time`, the subscript ranges, then the dimensions along
+        which `constants` vary. Attributes of each variable: `units`, `long_name` (the name in the model), `comment`,
+        `equation` and `kind`.
 
     Raises
     ------
     ScenarioError
         If something is set that is not a constant of the model.
     SimulationError
-        If the times make no run, `save` names nothing of the model's, or the result is larger than `memory`.
+        If the time settings are wrong, `save` names no variable of the model, or the run needs more than `memory`.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("stock = INTEG(rate * stock, 100)\nrate = 0.1", final=2)
+    >>> sd.simulate(model)["stock"].values.round(2).tolist()
+    [100.0, 110.0, 121.0]
+    >>> run = sd.simulate(model, {"rate": [0.0, 0.2]}, save=["stock"])
+    >>> run["stock"].dims, run["stock"].isel(time=-1).values.round(2).tolist()
+    (('time', 'member'), [100.0, 144.0])
     """
     check_options(model, integrator, threads)
-    changes = merged(scenario)
+    changes = load_scenario(scenario)
     model = with_tables(model, changes)
     inputs = read_inputs(model, constant_values(model, changes), constants)
     program = compile_model(with_orders(model, inputs))
-    plan = program.layout.plan
-    timing = timing_of(plan, inputs.fixed, inputs.varied)
-    kept = _kept(model, save)
-    saved = [each for each in kept if each.kind != "constant"]
-    job = _job(program, timing, inputs, saved, (integrator or model.integrator) == "rk4")
+    timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
+    saved = _saved_elements(model, save)
+    moving = [element for element in saved if element.kind != "constant"]
+    job = _job(program, timing, inputs, moving, (integrator or model.integrator) == "rk4")
     _check_memory(bytes_needed(job, inputs.count, threads or available_threads()), memory)
     outcome = execute(job, inputs, threads=threads, progress=progress)
-    note = diagnose(job, inputs, outcome)
-    values = _values(program, saved, outcome, inputs) | _constants(program, kept, inputs)
+    not_finite = _describe_not_finite(job, inputs, outcome)
+    values = _values(program, moving, outcome, inputs) | _constants(program, saved, inputs)
     attributes: dict[str, Any] = {
         "scenario": changes.text,
         "changes": _changes(model, inputs, changes),
@@ -79,37 +134,38 @@ def simulate(
         "saveper": timing.time_step * timing.every,
     }
     attributes |= {} if seed is None else {"seed": seed}
-    attributes |= {"not_finite": note} if note else {}
-    remarks = "\n".join(filter(None, [timing.remark, *_outside(model, inputs)]))
+    attributes |= {"not_finite": not_finite} if not_finite else {}
+    remarks = "\n".join(filter(None, [timing.remark, *_range_remarks(model, inputs)]))
     attributes |= {"remarks": remarks} if remarks else {}
     run = make_run(model, timing.saved, values, dims=inputs.members, attributes=attributes)
-    for text, kind in ((remarks, RunWarning), (note, NotFiniteWarning)):
+    for text, kind in ((remarks, RunWarning), (not_finite, NotFiniteWarning)):
         if text:
             warnings.warn(text, kind, stacklevel=2)
     return run
 
 
 _ORDERS: WeakKeyDictionary[Model, tuple[int, ...]] = WeakKeyDictionary()
+"""The delay orders of models with their own constants."""
 
 
 def with_orders(model: Model, inputs: Inputs) -> Model:
-    """The model to compile: the order of a DELAY N is part of its structure, and constants may decide it."""
+    """Return the model to compile: the order of a DELAY N is part of its structure, and constants may decide it."""
     if model not in _ORDERS:
         _ORDERS[model] = delay_orders(model)
     if not _ORDERS[model]:
         return model
-    corners = [
-        inputs.fixed | {cell: float(end(value)) for cell, value in inputs.varied.items()} for end in (np.min, np.max)
-    ]
-    wanted = [delay_orders(model, corner) for corner in corners]
-    if wanted[0] != wanted[1]:
+    low, high = (
+        delay_orders(model, inputs.fixed | {cell: float(end(value)) for cell, value in inputs.varied.items()})
+        for end in (np.min, np.max)
+    )
+    if low != high:
         message = "the members have a DELAY N or SMOOTH N of different orders; make one run for each order"
         raise SimulationError(message)
-    return model if wanted[0] == _ORDERS[model] else with_constants(model, inputs.fixed)
+    return model if low == _ORDERS[model] else with_constants(model, inputs.fixed)
 
 
 def check_options(model: Model, integrator: str | None, threads: int | None) -> None:
-    """Refuse what is no model, and options that are none."""
+    """Check the type of the model and the options of a simulation."""
     if not isinstance(model, Model):
         message = f"{type(model).__name__} is not a model; read one with read_model"
         raise SimulationError(message)
@@ -117,40 +173,41 @@ def check_options(model: Model, integrator: str | None, threads: int | None) -> 
         message = f"integrator is {integrator!r}; it must be 'euler' or 'rk4'"
         raise SimulationError(message)
     if threads is not None and (not isinstance(threads, int) or threads < 1):
-        message = f"threads is {threads!r}; it must be a whole number from 1 up"
+        message = f"threads is {threads!r}; it must be a whole number, at least 1"
         raise SimulationError(message)
 
 
-def merged(scenario: ScenarioLike | None) -> Scenario:
-    """One scenario of all that is given, read from its files; of several, the last one wins."""
+def load_scenario(scenario: ScenarioLike | None) -> Scenario:
+    """Merge scenarios, given as records or as files to read, into one; the last one wins."""
     if scenario is None:
         return Scenario("")
-    several = [scenario] if isinstance(scenario, Scenario | str | Path) else list(scenario)
-    return merge([each if isinstance(each, Scenario) else read_scenario(each) for each in several])
+    parts = [scenario] if isinstance(scenario, Scenario | str | Path) else list(scenario)
+    return merge_scenarios([part if isinstance(part, Scenario) else read_scenario(part) for part in parts])
 
 
-def _kept(model: Model, save: Iterable[str] | None) -> list[Element]:
-    """The elements that a run keeps, in the order of the file."""
-    everything = [each for each in model if not each.hidden and each.kind != "lookup"]
+def _saved_elements(model: Model, save: Iterable[str] | None) -> list[Element]:
+    """The elements to save, in the order of `save`, or all in the order of the file."""
+    everything = [element for element in model if not element.hidden and element.kind != "lookup"]
     if save is None:
         return everything
-    known = {each.key: each for each in everything}
-    identifiers = {identifier: known[each] for each, identifier in model.identifiers.items() if each in known}
+    known = {element.key: element for element in everything}
+    identifiers = {identifier: known[own] for own, identifier in model.identifiers.items() if own in known}
     found: dict[str, Element] = {}
     faults = []
     for name in [save] if isinstance(save, str) else map(str, save):
-        bare = name.split("[", maxsplit=1)[0]
+        bare = split_name(name)[0]
         element = known.get(key(name)) or known.get(key(bare)) or identifiers.get(bare)
         if element is None:
-            close = nearest(bare, [each.name for each in everything])
+            close = nearest(bare, [other.name for other in everything])
             cure = f"did you mean '{close}'?" if close else "name elements of the model"
             faults.append(f"save: '{name}' is not in the model; {cure}")
         else:
             found[element.key] = element
     if faults or not found:
-        raise SimulationError(
-            "\n".join(faults) or "save: names nothing; name what to keep, or leave it out to keep all"
+        message = (
+            "\n".join(faults) or "save: the list is empty; name the variables to save, or leave it out to save all"
         )
+        raise SimulationError(message)
     return list(found.values())
 
 
@@ -171,7 +228,7 @@ def _job(program: Program, timing: Timing, inputs: Inputs, saved: Sequence[Eleme
 def _values(
     program: Program, saved: Sequence[Element], outcome: Outcome, inputs: Inputs
 ) -> dict[str, NDArray[np.float64]]:
-    """Each element's part of the outcome, shape (times, labels, members); missing values are not numbers."""
+    """The part of the outcome that belongs to each element, shape (times, labels, members)."""
     values = {}
     first = 0
     _blank_missing(program.layout.plan.model, outcome.values)
@@ -185,63 +242,59 @@ def _values(
     return values
 
 
-def _constants(program: Program, kept: Sequence[Element], inputs: Inputs) -> dict[str, NDArray[np.float64]]:
+def _constants(program: Program, saved: Sequence[Element], inputs: Inputs) -> dict[str, NDArray[np.float64]]:
     """The constants of a run, with member dimensions where they vary."""
     plan = program.layout.plan
+    frame = xr.DataArray(np.empty(inputs.shape), coords=inputs.members, dims=list(inputs.members))
     values = {}
-    for element in kept:
+    for element in saved:
         if element.kind != "constant":
             continue
         grid = program.grid(element)
-        shape, cells = grid.shape, grid.cells
-        parts: list[Any] = [inputs.fixed.get(cell, plan.constants.get(cell, np.nan)) for cell in cells]
-        if any(cell in inputs.varied for cell in cells):
-            for index, cell in enumerate(cells):
-                whole = inputs.varied[cell].broadcast_like(_frame(inputs)) if cell in inputs.varied else None
+        parts: list[Any] = [inputs.fixed.get(cell, plan.constants.get(cell, np.nan)) for cell in grid.cells]
+        if any(cell in inputs.varied for cell in grid.cells):
+            for index, cell in enumerate(grid.cells):
                 parts[index] = (
-                    np.full(inputs.shape, parts[index]) if whole is None else whole.transpose(*inputs.members).values
+                    inputs.varied[cell].broadcast_like(frame).transpose(*inputs.members).values
+                    if cell in inputs.varied
+                    else np.full(inputs.shape, parts[index])
                 )
-            values[element.key] = np.array(parts).reshape(*shape, *inputs.shape)
+            values[element.key] = np.array(parts).reshape(*grid.shape, *inputs.shape)
         else:
-            values[element.key] = np.array(parts, dtype=float).reshape(shape)
+            values[element.key] = np.array(parts, dtype=float).reshape(grid.shape)
         _blank_missing(plan.model, values[element.key])
     return values
 
 
 def _blank_missing(model: Model, values: NDArray[np.float64]) -> None:
-    """Shows Vensim's missing value, and sums of it, as what it means; only where the model mentions it."""
+    """Replace Vensim's missing value, and sums with it, by NaN if the model uses it."""
     if model.mentions_missing:
         values[values <= NA] = np.nan
 
 
-def _frame(inputs: Inputs) -> xr.DataArray:
-    return xr.DataArray(np.empty(inputs.shape), coords=inputs.members, dims=list(inputs.members))
-
-
 def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
-    """What a run changed beyond its scenario's text, as lines of a change file."""
-    told = constant_values(model, scenario) if scenario.text else {}
-    lines = [f"{spell(model, cell)} = {value!r}" for cell, value in inputs.fixed.items() if told.get(cell) != value]
-    lines += [f"{spell(model, cell)} = over {', '.join(map(str, value.dims))}" for cell, value in inputs.varied.items()]
+    """The changes of a run beyond the text of its scenario, as lines of a change file."""
+    known = constant_values(model, scenario) if scenario.text else {}
+    lines = [
+        f"{cell_name(model, cell)} = {value!r}" for cell, value in inputs.fixed.items() if known.get(cell) != value
+    ]
+    lines += [
+        f"{cell_name(model, cell)} = over {', '.join(map(str, value.dims))}" for cell, value in inputs.varied.items()
+    ]
     tables = [] if scenario.text else [change for change in scenario.changes if change.table is not None]
     return "\n".join([*lines, *(f"{change.name}{change.table}" for change in tables)])
 
 
-def _outside(model: Model, inputs: Inputs) -> list[str]:
-    """What is set to a value outside the range that the model declares for it, a sentence each."""
+def _range_remarks(model: Model, inputs: Inputs) -> list[str]:
+    """One sentence per constant that is set to a value outside its range in the model."""
     ends = {cell: (value, value) for cell, value in inputs.fixed.items()}
     ends |= {cell: (float(value.values.min()), float(value.values.max())) for cell, value in inputs.varied.items()}
-    found = []
+    remarks = []
     for cell, (low, high) in ends.items():
-        bounds = model.elements[cell.key].range
-        if bounds is None:
-            continue
-        low_end = -np.inf if bounds.minimum is None else bounds.minimum
-        high_end = np.inf if bounds.maximum is None else bounds.maximum
-        if low < low_end or high > high_end:
-            odd, limit = (low, f"below {low_end:g}") if low < low_end else (high, f"above {high_end:g}")
-            found.append(f"'{spell(model, cell)}' is set to {odd:g}, outside its range: {limit}")
-    return found
+        violation = range_violation(model.elements[cell.key], low, high)
+        if violation:
+            remarks.append(f"'{cell_name(model, cell)}' is set to {violation[0]:g}, outside its range: {violation[1]}")
+    return remarks
 
 
 def _check_memory(needed: int, memory: str | float | None) -> None:
@@ -257,17 +310,17 @@ def _check_memory(needed: int, memory: str | float | None) -> None:
 def _machine_memory() -> int:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):  # not told on this system
+    except (ValueError, OSError, AttributeError):  # unknown on this system
         return 8 * 2**30
 
 
 def memory_bytes(size: str | float) -> int:
-    """The bytes of a size as users write it.
+    """Convert a size such as "1GiB" or "500MB" to bytes.
 
     Raises
     ------
     SimulationError
-        If it is no size.
+        If the text is not a size.
     """
     match = _SIZE.fullmatch(str(size))
     if match is None:
@@ -276,3 +329,63 @@ def memory_bytes(size: str | float) -> int:
     unit = match["unit"].lower()
     base = 1024 if "i" in unit else 1000
     return round(float(match["number"]) * base ** _UNITS[unit.rstrip("ib")])
+
+
+def _describe_not_finite(job: Job, inputs: Inputs, outcome: Outcome) -> str:
+    """Describe what is not finite, one line per member, and blank the values after a stock has failed.
+
+    An auxiliary that is not finite for a while harms nothing else and stays as it is.
+    """
+    doubtful = np.flatnonzero(outcome.broken >= 0)
+    for member in doubtful:
+        outcome.values[-(-outcome.broken[member] // job.timing.every) :, :, member] = np.nan
+    with np.errstate(invalid="ignore", over="ignore"):
+        if not doubtful.size and not np.isfinite(outcome.values.sum()):
+            doubtful = np.flatnonzero(~np.isfinite(outcome.values).all(axis=(0, 1)))
+    if not doubtful.size:
+        return ""
+    lines = [_first_failure(job, inputs, outcome, int(member)) for member in doubtful[:_MAX_LISTED]]
+    if doubtful.size > _MAX_LISTED:
+        lines.append(f"and {doubtful.size - _MAX_LISTED} more of {inputs.count} members are not finite")
+    return "\n".join(lines)
+
+
+def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> str:
+    """Describe the first cell of a member that is not finite: simulate it again up to the suspect steps, saving all cells."""
+    given = job.given.copy()
+    if inputs.varied:
+        given[job.varied_rows - job.program.layout.first_input] = inputs.columns(member, member + 1)[:, 0]
+    plan = job.program.layout.plan
+    cells = list(dict.fromkeys(assignment.cell for assignment in (*plan.start, *plan.step)))
+    rows = np.array([job.program.row(cell) for cell in cells], dtype=np.int64)
+    alone = replace(job, given=given, rows=rows, varied_rows=np.empty(0, dtype=np.int64))
+    prefix = "" if inputs.count == 1 else f"member {member}: "
+    for step in _suspect_steps(job, outcome, member):
+        timing = Timing(job.timing.initial, job.timing.time_step, step, max(step, 1))
+        finite = np.isfinite(execute(replace(alone, timing=timing), Inputs()).values[-1, :, 0])
+        if not finite.all():
+            cell = cells[int(finite.argmin())]
+            name = cell_name(plan.model, _visible(job, cell))
+            return f"{prefix}'{name}' is not finite from time {timing.saved[-1]:g}; {_cure(job, cell)}"
+    return f"{prefix}some values are not finite"
+
+
+def _suspect_steps(job: Job, outcome: Outcome, member: int) -> list[int]:
+    """The start, and the step at which a stock or a saved value first fails, with the step before."""
+    broken = int(outcome.broken[member])
+    if broken < 0:
+        broken = int(np.isfinite(outcome.values[:, :, member]).all(axis=1).argmin()) * job.timing.every
+    return sorted({0, max(broken - 1, 0), broken})
+
+
+def _cure(job: Job, cell: Cell) -> str:
+    if any(cell == stock.cell for stock in job.program.layout.plan.stocks):
+        within = ", or there is a division by zero within the step" if job.runge_kutta else ""
+        return f"a smaller TIME STEP may help{within}"
+    return "look for a division by zero or a number that grows without bound"
+
+
+def _visible(job: Job, cell: Cell) -> Cell:
+    """The cell, or the cell of the model for which a hidden one was made."""
+    hidden = job.program.layout.plan.model.elements[cell.key].hidden
+    return Cell(cell.key.split("#", maxsplit=1)[0], cell.labels) if hidden else cell

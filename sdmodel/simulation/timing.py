@@ -1,4 +1,4 @@
-"""When a run computes and when it saves: whole numbers of steps from the start, never a running sum of time."""
+"""The times of a run: whole numbers of steps from the start, never a running sum, so that rounding does not grow."""
 
 from __future__ import annotations
 
@@ -11,20 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SimulationError
-from ..model import SETTINGS, Cell, Plan, Start, Table
+from ..model import REQUIRED_SETTINGS, Cell, Plan, Start, Table
 
-_NAMES = {"initial_time": SETTINGS[0], "final_time": SETTINGS[1], "time_step": SETTINGS[2], "saveper": "SAVEPER"}
+_NAMES = {
+    "initial_time": REQUIRED_SETTINGS[0],
+    "final_time": REQUIRED_SETTINGS[1],
+    "time_step": REQUIRED_SETTINGS[2],
+    "saveper": "SAVEPER",
+}
 _WHOLE = 1e-6
-"""How far a number of steps may be from whole, in steps."""
+"""Tolerance, in steps, for a number of steps that is meant to be whole."""
 
-_MOST_STEPS = 1e9
+_MAX_STEPS = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The settings of a run, in the model's unit of time; `every` is how many steps lie between saved times.
+    """The time settings of a run, in the model's unit of time; `every` is the number of steps between saved times.
 
-    `remark` tells what a user may not expect of them, or nothing.
+    `remark` is a warning for the user, or empty.
     """
 
     initial: float
@@ -35,17 +40,17 @@ class Timing:
 
     @property
     def moments(self) -> NDArray[np.float64]:
-        """The time of every step and of the middle of every step, shape (2 * steps + 1,); not to be written to."""
+        """The times of every step and of the middle of every step, shape (2 * steps + 1,); shared, so do not change them."""
         return _moments(self)
 
     @property
     def lines(self) -> int:
-        """How many times are saved."""
+        """The number of saved times."""
         return self.steps // self.every + 1
 
     @property
     def saved(self) -> NDArray[np.float64]:
-        """The times that are saved."""
+        """The saved times."""
         return self.moments[:: 2 * self.every].copy()
 
 
@@ -58,33 +63,31 @@ def _moments(timing: Timing) -> NDArray[np.float64]:
 
 
 def timing_of(plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, object]) -> Timing:
-    """The settings of a run, as the model's equations give them at the start; `given` replaces constants."""
-    moving = {each.cell.key for each in plan.step} & set(_NAMES)
+    """Read the settings of a run from the model's equations at the start; `given` replaces constants."""
+    moving = {assignment.cell.key for assignment in plan.step} & set(_NAMES)
     if moving:
         message = f"{_NAMES[min(moving)]} changes during the run, which is not supported; make it a constant"
         raise SimulationError(message)
     start = Start(plan.model, given)
     values: dict[str, float] = {}
-    for name, spelt in _NAMES.items():
+    for name, setting in _NAMES.items():
         if name == "saveper" and name not in plan.model.elements:
             values[name] = values["time_step"]
             continue
         value = start.read(Cell(name))
         if isinstance(value, Table) or not math.isfinite(value):
-            message = f"{spelt} is {value} at the start; it must be a number"
+            message = f"{setting} is {value} at the start; it must be a number"
             raise SimulationError(message)
         values[name] = value
     differs = next((cell for cell in varied if cell in start.known), None)
     if differs is not None:
-        spelt = plan.model.elements[differs.key].name
-        message = (
-            f"'{spelt}' decides the times of a run and must be the same for all members; make one run for each value"
-        )
+        name = plan.model.elements[differs.key].name
+        message = f"'{name}' decides the times of a run and must be the same for all members; make one run per value"
         raise SimulationError(message)
-    return _checked(values["initial_time"], values["final_time"], values["time_step"], values["saveper"])
+    return _timing(values["initial_time"], values["final_time"], values["time_step"], values["saveper"])
 
 
-def _checked(initial: float, final: float, time_step: float, saveper: float) -> Timing:
+def _timing(initial: float, final: float, time_step: float, saveper: float) -> Timing:
     if time_step <= 0:
         message = f"TIME STEP is {time_step:g}; it must be above 0"
         raise SimulationError(message)
@@ -92,19 +95,16 @@ def _checked(initial: float, final: float, time_step: float, saveper: float) -> 
         message = f"FINAL TIME is {final:g}, before INITIAL TIME, {initial:g}; make it later"
         raise SimulationError(message)
     steps = (final - initial) / time_step
-    if steps > _MOST_STEPS:
-        message = f"TIME STEP is {time_step:g}, which makes over a billion steps; make it larger"
+    if steps > _MAX_STEPS:
+        message = f"TIME STEP is {time_step:g}, which gives over a billion steps; make it larger"
         raise SimulationError(message)
-    every = round(min(saveper / time_step, _MOST_STEPS))
+    every = round(min(saveper / time_step, _MAX_STEPS))
     if every < 1 or abs(saveper / time_step - every) > _WHOLE * max(1, every):
         message = f"SAVEPER is {saveper:g}; it must be a whole multiple of TIME STEP, {time_step:g}; {max(every, 1) * time_step:g} would do"
         raise SimulationError(message)
     whole = math.floor(steps + _WHOLE)
     last = initial + whole // every * every * time_step
-    left_out = final - last > _WHOLE * time_step
-    remark = (
-        f"FINAL TIME, {final:g}, is not saved: steps and SAVEPER lead to {last:g}; choose times that divide"
-        if left_out
-        else ""
-    )
+    remark = ""
+    if final - last > _WHOLE * time_step:
+        remark = f"FINAL TIME, {final:g}, is not saved: the last saved time is {last:g}; choose a TIME STEP and SAVEPER that divide"
     return Timing(initial, time_step, whole, every, remark)

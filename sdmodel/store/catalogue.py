@@ -1,4 +1,4 @@
-"""What runs a folder holds, read from their attributes only."""
+"""The catalogue of the runs in a folder, read from their attributes only, and the files that belong to their names."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ from ..dataset import MEMBER, PROVENANCE, TIME
 from ..errors import Fault, StoreError
 from ..files import is_plain_file
 from ..model import nearest
+from .encoding import ORDER, UNREADABLE
 from .ensembles import ENSEMBLE_SUFFIX, ensemble_record, is_ensemble, open_ensemble
-from .forms import ORDER, UNREADABLE
-from .netcdf import SUFFIX, open_netcdf, path_given
+from .netcdf import SUFFIX, checked_path, open_netcdf
 
 _LONG = frozenset({"model_text", ORDER})
-_LONGEST = 200
-"""Bytes of a name: file systems allow 255, of which a temporary file needs some more."""
+"""Attributes that are too long for a catalogue."""
+_MAX_NAME = 200
+"""Bytes of a name: file systems allow 255, and a temporary file needs some more than the name."""
 _SPECIAL = frozenset('/\\*?"<>|:')
-"""What means something else to a shell or a file system."""
+"""Characters with a meaning of their own to shells or file systems."""
+_NOT_A_FILE = "is a folder, a pipe or a broken link, not a file; remove it or choose another name"
+_NOT_AN_ENSEMBLE = "is not the folder of an ensemble; remove it or choose another name"
+_NOT_A_RUN = "is not a run of a model; keep other files elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """One stored run or ensemble: its name, its file or folder, where it comes from, the lengths of its dimensions.
+    """A stored run or ensemble: its name, its file or folder, its attributes, and the sizes of its dimensions.
 
-    `members` are those dimensions along which the runs in it differ.
+    `members` are the dimensions along which the runs in it differ.
     """
 
     name: str
@@ -41,14 +45,14 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The runs of a folder, oldest first, and the files there that are not runs or are damaged."""
+    """The runs of a folder, oldest first, and the files that are not runs or are damaged."""
 
     runs: tuple[StoredRun, ...]
     faults: tuple[Fault, ...]
 
 
-def runs_in(folder: str | os.PathLike[str]) -> Catalogue:
-    """All runs of a folder; what cannot be read is named beside them. A folder that is not there holds none.
+def list_runs(folder: str | os.PathLike[str]) -> Catalogue:
+    """List the runs of a folder, and what cannot be read; a folder that does not exist has none.
 
     Raises
     ------
@@ -56,29 +60,48 @@ def runs_in(folder: str | os.PathLike[str]) -> Catalogue:
         If the folder is a file.
     """
     check_folder(folder)
-    found = [_stored(path) for path in _files(folder)]
-    runs = sorted(
-        (each for each in found if isinstance(each, StoredRun)), key=lambda run: (run.attributes["created"], run.name)
-    )
-    return Catalogue(tuple(runs), tuple(each for each in found if isinstance(each, Fault)))
+    found = [_entry(path) for path in _files(folder)]
+    runs = [entry for entry in found if isinstance(entry, StoredRun)]
+    runs.sort(key=lambda run: (run.attributes["created"], run.name))
+    return Catalogue(tuple(runs), tuple(entry for entry in found if isinstance(entry, Fault)))
 
 
 def open_run(path: str | os.PathLike[str]) -> xr.Dataset:
-    """The run that a file holds, read into memory, or the ensemble of a folder, read only where it is asked for.
+    """Open a stored run or ensemble.
 
-    Of an ensemble that is not finished, the members that are done.
+    A run is read into memory; the values of an ensemble are read from the disk only where they are needed.
+
+    Parameters
+    ----------
+    path : path
+        The netCDF file of a run, or the Zarr folder of an ensemble.
+
+    Returns
+    -------
+    xarray.Dataset
+        The run as it was saved. An unfinished ensemble has the members that are stored so far.
 
     Raises
     ------
     StoreError
-        If there is no such run, or it is damaged, or is none.
+        If there is no such run, or it is damaged, or the file is not a run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = sd.save_run(sd.simulate(tiny_model("level = INTEG(1, 0)", final=2)), f"{folder}/first.nc")
+    ...     sd.open_run(path)["level"].values.tolist()
+    [0.0, 1.0, 2.0]
     """
-    source = path_given(path)
+    source = checked_path(path)
     return open_ensemble(source) if is_ensemble(source) else open_netcdf(source)
 
 
 def check_folder(folder: str | os.PathLike[str]) -> None:
-    """Make sure that runs can be in a folder, which need not be there yet.
+    """Check that runs can be stored in a folder, which need not exist yet.
 
     Raises
     ------
@@ -86,68 +109,68 @@ def check_folder(folder: str | os.PathLike[str]) -> None:
         If it is something else, or inside something else.
     """
     place = Path(folder)
-    fault = _fault_of(place)
+    fault = _folder_fault(place)
     if fault:
         message = f"{str(place)!r:.80}: cannot hold runs ({fault}); name a folder"
         raise StoreError(message)
 
 
-def _fault_of(folder: Path) -> str:
-    """Why a folder neither is one nor can be made, or nothing: what is nearest above it must be a folder."""
-    for each in (folder, *folder.absolute().parents):
+def _folder_fault(folder: Path) -> str:
+    """Why a folder does not exist and cannot be made, or an empty text: the nearest existing path must be a folder."""
+    for path in (folder, *folder.absolute().parents):
         try:
-            os.lstat(each)
+            os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError) as cause:
             return str(getattr(cause, "strerror", cause))
-        return "" if each.is_dir() else f"{each} is no folder"
+        return "" if path.is_dir() else f"{path} is not a folder"
     return ""
 
 
 def _files(folder: str | os.PathLike[str]) -> list[Path]:
-    return sorted(each for suffix in (SUFFIX, ENSEMBLE_SUFFIX) for each in Path(folder).glob(f"[!.]*{suffix}"))
+    return sorted(path for suffix in (SUFFIX, ENSEMBLE_SUFFIX) for path in Path(folder).glob(f"[!.]*{suffix}"))
 
 
 def find_run(name: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
-    """The file of a run: a path as it stands, or the name of a run of the folder.
+    """Find the file of a run, given its path or its name in the folder.
 
     Raises
     ------
     StoreError
-        If there is none; it says which name is the nearest.
+        If there is no such run; the message suggests the nearest name.
     """
     direct = Path(name)
     if _is_run(direct):
         return direct
-    paths = _of_name(str(name), folder)
+    paths = _paths(str(name), folder)
     check_folder(folder)
-    found = [each for each in paths if _is_run(each)]
+    found = [path for path in paths if _is_run(path)]
     if len(found) > 1:
         message = (
-            f"run '{name}': a run and an ensemble have this name; write {' or '.join(str(each.name) for each in found)}"
+            f"run '{name}': a run and an ensemble have this name; write {' or '.join(path.name for path in found)}"
         )
         raise StoreError(message)
     if found:
         return found[0]
-    taken = next((each for each in paths if os.path.lexists(each)), None)
+    taken = next((path for path in paths if os.path.lexists(path)), None)
     if taken is not None:
-        message = f"{taken}: {_NO_FILE if taken.suffix == SUFFIX else _NO_ENSEMBLE}"
+        message = f"{taken}: {_NOT_A_FILE if taken.suffix == SUFFIX else _NOT_AN_ENSEMBLE}"
         raise StoreError(message)
-    known = [each.stem for each in _files(folder) if _is_run(each)]
+    known = [path.stem for path in _files(folder) if _is_run(path)]
     close = nearest(str(name).removesuffix(SUFFIX).removesuffix(ENSEMBLE_SUFFIX), known)
-    cure = f"did you mean '{close}'?" if close else "`sdmodel runs` lists those there are"
+    cure = f"did you mean '{close}'?" if close else "`sdmodel runs` lists the stored runs"
     message = f"run '{name}': is not in {Path(folder)}; {cure}"
     raise StoreError(message)
 
 
 def _is_run(path: Path) -> bool:
-    """Whether what has a name is what its ending says."""
+    """Whether a path is the kind of file or folder that its ending says."""
     return (path.suffix == SUFFIX and is_plain_file(path)) or is_ensemble(path)
 
 
-def _of_name(name: str, folder: str | os.PathLike[str]) -> list[Path]:
-    """What a name may stand for: with an ending that, without one either."""
+def _paths(name: str, folder: str | os.PathLike[str]) -> list[Path]:
+    """The paths that a name may stand for; without an ending it may be a run or an ensemble."""
     if name.endswith(ENSEMBLE_SUFFIX):
         return [ensemble_path(name, folder)]
     run = run_path(name, folder)
@@ -155,47 +178,43 @@ def _of_name(name: str, folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def run_path(name: str, folder: str | os.PathLike[str]) -> Path:
-    """Where the run of that name is, or will be.
+    """Return the file of the run with that name, whether or not it exists.
 
     Raises
     ------
     StoreError
-        If the name is empty, too long or hidden, has blanks at its ends, or signs that file systems or shells take otherwise.
+        If the name is empty, too long or hidden, has blanks at its ends, or characters with a special meaning.
     """
     return Path(folder) / f"{_stem(name.removesuffix(SUFFIX), name)}{SUFFIX}"
 
 
 def ensemble_path(name: str, folder: str | os.PathLike[str]) -> Path:
-    """Where the ensemble of that name is, or will be.
+    """Return the folder of the ensemble with that name, whether or not it exists.
 
     Raises
     ------
     StoreError
-        As for a run.
+        If the name cannot be one, as for a run.
     """
     return Path(folder) / f"{_stem(name.removesuffix(ENSEMBLE_SUFFIX), name)}{ENSEMBLE_SUFFIX}"
 
 
 def _stem(stem: str, name: str) -> str:
-    """The name of a file without its ending, made sure that it is one."""
+    """The checked name of a file without its ending."""
     plain = stem.isprintable() and stem == stem.strip() and not _SPECIAL & set(stem)
-    if not stem or not plain or stem.startswith(".") or len(os.fsencode(stem)) > _LONGEST:
-        cure = f"choose another, of at most {_LONGEST} letters, digits, - and _, without folder or leading dot"
+    if not stem or not plain or stem.startswith(".") or len(os.fsencode(stem)) > _MAX_NAME:
+        cure = f"choose another, of at most {_MAX_NAME} letters, digits, - and _, without folder or leading dot"
         message = f"run {name!r:.60}: this is not a name for a file; {cure}"
         raise StoreError(message)
     return stem
 
 
-_NO_FILE = "is a folder, a pipe or a broken link, not a file; remove it or choose another name"
-_NO_ENSEMBLE = "is no folder of an ensemble; remove it or choose another name"
-
-
-def _stored(path: Path) -> StoredRun | Fault:
-    """The record of one file or folder, or what is wrong with it."""
+def _entry(path: Path) -> StoredRun | Fault:
+    """The entry of one file or folder in the catalogue, or what is wrong with it."""
     if path.suffix == ENSEMBLE_SUFFIX:
-        return _stored_ensemble(path)
-    if not is_plain_file(path):  # to open a pipe would wait for ever
-        return Fault(str(path), _NO_FILE)
+        return _ensemble_entry(path)
+    if not is_plain_file(path):  # opening a pipe would wait forever
+        return Fault(str(path), _NOT_A_FILE)
     try:
         with Dataset(path) as file:
             attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name not in _LONG}
@@ -205,21 +224,21 @@ def _stored(path: Path) -> StoredRun | Fault:
     except UNREADABLE:
         return Fault(str(path), "cannot be read as a run, it is damaged or of another kind; make it again or remove it")
     if not timed or not all(name in attributes for name in PROVENANCE):
-        return Fault(str(path), "is not a run of a model; keep other files elsewhere")
+        return Fault(str(path), _NOT_A_RUN)
     return StoredRun(path.stem, path, attributes, dims, members)
 
 
-def _stored_ensemble(path: Path) -> StoredRun | Fault:
+def _ensemble_entry(path: Path) -> StoredRun | Fault:
     if not is_ensemble(path):
-        return Fault(str(path), _NO_ENSEMBLE)
+        return Fault(str(path), _NOT_AN_ENSEMBLE)
     try:
-        attributes, dims = ensemble_record(path)
+        record, dims = ensemble_record(path)
     except StoreError as fault:
         return Fault(str(path), str(fault).removeprefix(f"{path}: "))
-    if TIME not in dims or not all(name in attributes for name in PROVENANCE):
-        return Fault(str(path), "is not a run of a model; keep other files elsewhere")
-    told = {name: str(value) for name, value in attributes.items() if name not in _LONG}
-    return StoredRun(path.stem, path, told, dims, {MEMBER: dims[MEMBER]})
+    if TIME not in dims or not all(name in record for name in PROVENANCE):
+        return Fault(str(path), _NOT_A_RUN)
+    attributes = {name: str(value) for name, value in record.items() if name not in _LONG}
+    return StoredRun(path.stem, path, attributes, dims, {MEMBER: dims[MEMBER]})
 
 
 def _is_subscript(file: Dataset, name: str) -> bool:

@@ -1,8 +1,7 @@
-"""An ensemble as a Zarr folder that grows block by block of members; a block counts once the folder's record says so.
+"""A stored ensemble: a Zarr folder that grows block by block of members, safe against processes that end at any moment.
 
-Each variable lies in chunks of all times and labels by one block of members. Zarr gives a chunk its name only when it
-is whole, and the record of how many members are done is written after the chunks of a block, so that a process may end
-at any moment: what is recorded is there.
+Each variable is stored in chunks of all times and labels by one block of members. Zarr gives a chunk its name only when it
+is complete, and the record of the number of members is written after the chunks of a block: what is recorded exists.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import contextlib
 import json
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,35 +22,45 @@ from numpy.typing import NDArray
 
 from ..dataset import BLOCK, MEMBER, check_run
 from ..errors import DatasetError, StoreError
-from ..files import remove_stale
-from .chunks import RECORD, missing_chunks
-from .forms import AS_STORED, ORDER, UNREADABLE, as_saved, besides, check_attributes, coordinates_told
-from .locks import Identity, identity_of, locked
+from ..files import temporary_folder
+from .encoding import (
+    ENCODINGS,
+    ORDER,
+    UNREADABLE,
+    auxiliary_coordinates,
+    check_attributes,
+    coordinates_attribute,
+    decode,
+)
 
 ENSEMBLE_SUFFIX = ".zarr"
 DONE, WANTED, BROKEN = "members_done", "members_wanted", "members_not_finite"
-"""Attributes of a stored ensemble: how many members are stored, of how many, and how many of them have values that are not
-finite."""
+"""Attributes of a stored ensemble: the number of stored members, of all members, and of stored members that are not finite."""
 FIRST = "first_not_finite"
-"""The attribute that names the first members that are not finite, if there are some."""
+"""The attribute that lists the first members that are not finite, if there are any."""
 
+_RECORD = "zarr.json"
+"""The file in which Zarr describes a folder or an array."""
 _FORMAT: Final = 3
-"""Of Zarr: what is stored in the older one may hold Python objects, which run code when they are read."""
+"""Zarr's format; the older one may hold Python objects, which run code when they are read."""
 _BLOCK_BYTES = 2**26
 _CHUNK_BYTES = 2**23
-_MOST = 4096
-_NAMED = 5
-_EVERY: Mapping[str, Any] = {"write_empty_chunks": True}
-"""Zarr leaves out a file whose numbers are all the filling; then one that is lost could not be told from it."""
+_MAX_BLOCK = 4096
+_MAX_LISTED = 5
+_WRITE_ALL: Mapping[str, Any] = {"write_empty_chunks": True}
+"""Zarr leaves out chunks that hold only the fill value; a lost one could then not be noticed."""
 _CODEC: Mapping[str, Any] = {"cname": "lz4", "clevel": 1, "shuffle": "shuffle", "typesize": 8}
-"""Of the codecs measured on an ensemble, the one that costs least, plain writing included, since it leaves less to write."""
+"""The fastest of the codecs measured on an ensemble; faster even than no codec, since it leaves less to write."""
+
+Identity = tuple[int, int]
+"""Device and inode number of a folder, which stay the same whatever its name is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """A stored ensemble that members are added to; no other process adds to it meanwhile.
+    """A stored ensemble, open for appending; no other process can append to it meanwhile.
 
-    `folder` is which folder it is, whatever has its name later.
+    `folder` identifies the folder, even if another one takes its name.
     """
 
     path: Path
@@ -64,26 +72,26 @@ class Ensemble:
 
     @property
     def done(self) -> int:
-        """How many members are stored."""
+        """The number of stored members."""
         return int(self.group.attrs[DONE])
 
     @property
     def broken(self) -> int:
-        """How many of them have values that are not finite."""
+        """The number of stored members with values that are not finite."""
         return int(self.group.attrs[BROKEN])
 
 
-def block_members(template: xr.Dataset, count: int) -> int:
-    """How many members of an ensemble are stored together: a power of two that only what is saved decides.
+def members_per_block(template: xr.Dataset, count: int) -> int:
+    """Return the number of members that an ensemble stores together: a power of two.
 
-    Neither memory nor threads change it, so that the same ensemble is the same files.
+    It depends only on what is saved, not on memory or threads, so that the same ensemble gives the same files.
     """
     sizes = [
-        each.dtype.itemsize * each.size // max(1, each.sizes[MEMBER])
-        for each in template.data_vars.values()
-        if MEMBER in each.dims
+        variable.dtype.itemsize * variable.size // max(1, variable.sizes[MEMBER])
+        for variable in template.data_vars.values()
+        if MEMBER in variable.dims
     ]
-    fitting = min(_BLOCK_BYTES // max(1, sum(sizes)), _CHUNK_BYTES // max(1, *sizes, 1), _MOST)
+    fitting = min(_BLOCK_BYTES // max(1, sum(sizes)), _CHUNK_BYTES // max(1, *sizes, 1), _MAX_BLOCK)
     whole = 1 << max(0, fitting.bit_length() - 1)
     return min(whole, 1 << max(0, count - 1).bit_length())
 
@@ -91,70 +99,65 @@ def block_members(template: xr.Dataset, count: int) -> int:
 def create_ensemble(template: xr.Dataset, path: Path, *, count: int, force: bool = False) -> None:
     """Make the folder of an ensemble of `count` members, none of them stored yet, complete or not at all.
 
-    The variables of `template`, a run of some members, tell what each member will have.
+    `template` is a run of a few members; it has the variables that each member will have.
 
     Raises
     ------
     StoreError
-        If the folder exists and `force` is not given, or another process adds to it now, or it cannot be written.
+        If the folder exists and `force` is not given, another process is appending to it, or it cannot be written.
     DatasetError
         If the template is not a run.
     """
     check_run(template, str(path))
     check_attributes(template, path)
     if os.path.lexists(path) and not force:
-        raise StoreError(_exists(path))
-    made = None
+        raise StoreError(_already_exists(path))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_stale(path)
-        made = Path(tempfile.mkdtemp(prefix=f".{path.name}-{os.getpid()}-", suffix=".part", dir=path.parent))
-        made.chmod(0o777 & ~_umask())
-        _write_structure(template, made, count)
-        _put_in_place(made, path, force=force)
+        with temporary_folder(path) as made:
+            _write_structure(template, made, count)
+            _put_in_place(made, path, force=force)
     except FileExistsError as cause:
-        raise StoreError(_exists(path) if os.path.lexists(path) else _unwritable(path, cause)) from cause
+        raise StoreError(_already_exists(path) if os.path.lexists(path) else _unwritable(path, cause)) from cause
     except (OSError, ValueError) as cause:
         raise StoreError(_unwritable(path, cause)) from cause
-    finally:
-        if made is not None:
-            shutil.rmtree(made, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def added_to(path: Path) -> Iterator[Ensemble]:
-    """The stored ensemble, to add members to; what a process that was killed has left half written is removed.
+def open_for_append(path: Path) -> Iterator[Ensemble]:
+    """Open a stored ensemble to append members; first remove the incomplete chunks that a killed process has left.
 
     Raises
     ------
     StoreError
-        If it cannot be read, or files of it are missing, or another process adds to it now.
+        If it cannot be read, files of it are missing, or another process is appending to it.
     """
     import zarr
 
-    with locked(path):
+    with _locked(path):
         try:
             for part in path.rglob("*.partial"):
                 part.unlink(missing_ok=True)
             group = zarr.open_group(path, mode="r+", zarr_format=_FORMAT, use_consolidated=False)
-            found: dict[str, Any] = dict(group.arrays())
-            drawn = {name: each for name, each in found.items() if MEMBER in _dims(each) and name != MEMBER}
-            arrays = {name: each.with_config(_EVERY) for name, each in drawn.items()}
+            arrays = {
+                name: array.with_config(_WRITE_ALL)
+                for name, array in dict[str, Any](group.arrays()).items()
+                if MEMBER in _dims(array) and name != MEMBER
+            }
             record: Mapping[str, Any] = group.attrs.asdict()
             block, count = int(record[BLOCK]), int(record[WANTED])
             _check_chunks(path, int(record[DONE]))
         except UNREADABLE as cause:
             raise StoreError(_unreadable(path)) from cause
-        yield Ensemble(path, identity_of(path), group, arrays, block, count)
+        yield Ensemble(path, _identity(path), group, arrays, block, count)
 
 
 def add_members(ensemble: Ensemble, run: xr.Dataset) -> None:
-    """Store the members that come next, block by block; each block is recorded once it is whole.
+    """Store the next members, block by block; each block is recorded once it is complete.
 
     Raises
     ------
     StoreError
-        If the disk is full or fails; the blocks before stay. If the folder is not the one any more that was opened.
+        If the disk is full or fails, while the blocks before stay, or if another process has removed or replaced the folder.
     """
     first, size = ensemble.done, run.sizes[MEMBER]
     values = {name: _values(run, name, _dims(array)) for name, array in ensemble.arrays.items()}
@@ -163,31 +166,31 @@ def add_members(ensemble: Ensemble, run: xr.Dataset) -> None:
         raise StoreError(message)
     for start in range(0, size, ensemble.block):
         part = slice(start, min(start + ensemble.block, size))
-        if identity_of(ensemble.path) != ensemble.folder:
-            message = f"{ensemble.path}: has been removed or replaced meanwhile; choose another name, or --force"
+        if _identity(ensemble.path) != ensemble.folder:
+            message = f"{ensemble.path}: was removed or replaced by another process; choose another name, or --force"
             raise StoreError(message)
         try:
-            _add_block(ensemble, {name: each[..., part] for name, each in values.items()}, first + start)
+            _add_block(ensemble, {name: array[..., part] for name, array in values.items()}, first + start)
         except OSError as cause:
             message = (
                 f"{ensemble.path}: cannot be written ({cause.strerror or cause}); {first + start:,} of "
-                f"{ensemble.count:,} members are stored, make room there and go on with --resume"
+                f"{ensemble.count:,} members are stored, make room there and continue with --resume"
             )
             raise StoreError(message) from cause
 
 
 def open_ensemble(path: Path) -> xr.Dataset:
-    """The members of a stored ensemble that are done, read from the disk only where they are asked for."""
+    """Open the finished members of a stored ensemble; values are read from the disk only when they are needed."""
     ensemble_record(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Zarr wonders at what another process is just writing
+            warnings.simplefilter("ignore")  # Zarr warns about files that another process is writing
             stored = xr.open_dataset(
                 path, engine="zarr", consolidated=False, zarr_format=_FORMAT, chunks=None, decode_times=False,
                 mask_and_scale=False, cache=False,
             )  # fmt: skip
         check_run(stored, str(path))
-        run = as_saved(stored)
+        run = decode(stored)
         done = int(run.attrs[DONE])
         _check_chunks(path, done)
     except DatasetError as fault:
@@ -195,18 +198,18 @@ def open_ensemble(path: Path) -> xr.Dataset:
     except UNREADABLE as cause:
         raise StoreError(_unreadable(path)) from cause
     if not done:
-        message = f"{path}: no member is stored yet; go on with --resume, or make it again with --force"
+        message = f"{path}: no member is stored yet; continue with --resume, or make it again with --force"
         raise StoreError(message)
     return run if done == run.sizes[MEMBER] else run.isel({MEMBER: slice(0, done)})
 
 
-def loaded(run: xr.Dataset, name: str) -> xr.Dataset:
-    """A part of the ensemble of that name, which is open, read into memory.
+def load_into_memory(run: xr.Dataset, name: str) -> xr.Dataset:
+    """Read a part of an open ensemble into memory; `name` is what the error calls it.
 
     Raises
     ------
     StoreError
-        If the files that hold it are damaged, which shows only now.
+        If its files are damaged, which shows only when they are read.
     """
     try:
         return run.load()
@@ -216,9 +219,9 @@ def loaded(run: xr.Dataset, name: str) -> xr.Dataset:
 
 
 def ensemble_record(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    """What a stored ensemble says of itself: its attributes, and the lengths of its dimensions, `member` being those done.
+    """Read the attributes of a stored ensemble and the sizes of its dimensions; `member` counts the finished members.
 
-    Nothing but records is read, and none of Zarr's code.
+    Only the JSON records are read, not the numbers, and without loading Zarr.
 
     Raises
     ------
@@ -226,13 +229,13 @@ def ensemble_record(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         If the folder is not an ensemble.
     """
     try:
-        record = json.loads((path / RECORD).read_bytes())
+        record = json.loads((path / _RECORD).read_bytes())
         attributes = record["attributes"] if record["zarr_format"] == _FORMAT else {}
-        arrays = [json.loads(each.read_bytes()) for each in path.glob(f"*/{RECORD}")]
+        arrays = [json.loads(file.read_bytes()) for file in path.glob(f"*/{_RECORD}")]
         dims = {
             dim: int(size)
-            for record in arrays
-            for dim, size in zip(record.get("dimension_names") or (), record["shape"], strict=True)
+            for array in arrays
+            for dim, size in zip(array.get("dimension_names") or (), array["shape"], strict=True)
         }
         dims |= {MEMBER: int(attributes[DONE])}
     except UNREADABLE as cause:
@@ -241,31 +244,47 @@ def ensemble_record(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
 
 
 def is_ensemble(path: Path) -> bool:
-    """Whether a folder is made as ensembles are; a pipe or a file is none."""
+    """Whether a path is a folder with the files of an ensemble."""
     try:
-        return path.suffix == ENSEMBLE_SUFFIX and (path / RECORD).is_file()
+        return path.suffix == ENSEMBLE_SUFFIX and (path / _RECORD).is_file()
     except (OSError, ValueError):
         return False
 
 
 def _check_chunks(path: Path, done: int) -> None:
-    """Make sure that no file of the members that are done is missing, which Zarr reads as NaN."""
-    missing = missing_chunks(path, done)
+    """Check that no file of the finished members is missing; Zarr would read NaN instead.
+
+    Every chunk is written, whatever it holds, so a missing file is a lost one.
+    """
+    missing: list[str] = []
+    for record in sorted(path.glob(f"*/{_RECORD}")):
+        array = json.loads(record.read_bytes())
+        missing += [f"{record.parent.name}/{chunk}" for chunk in _missing_chunks(record.parent, array, done)]
     if missing:
-        told = (
-            f"{len(missing):,} of its files are missing, the first" if len(missing) > 1 else "a file of it is missing,"
-        )
-        message = f"{path}: {told} {missing[0]}; make it again with --force"
+        what = f"{len(missing):,} of its files are missing, the first is {missing[0]}"
+        what = what if len(missing) > 1 else f"its file {missing[0]} is missing"
+        message = f"{path}: {what}; make it again with --force"
         raise StoreError(message)
 
 
+def _missing_chunks(folder: Path, array: Mapping[str, Any], done: int) -> list[str]:
+    """The missing files of one array, which has one file per block of members, or a single one."""
+    dims = len(array["shape"])
+    if not dims:
+        return [] if (folder / "c").is_file() else ["c"]
+    blocked = folder.name != MEMBER and array["dimension_names"][-1] == MEMBER
+    place = "/".join(["c", *["0"] * (dims - 1)])
+    blocks = -(-done // array["chunk_grid"]["configuration"]["chunk_shape"][-1]) if blocked else 1
+    there = {file.name for file in (folder / place).iterdir()} if (folder / place).is_dir() else set()
+    return [f"{place}/{block}" for block in range(blocks) if str(block) not in there]
+
+
 def _dims(array: Any) -> tuple[str, ...]:
-    """The names of an array's dimensions."""
     return tuple(array.metadata.dimension_names or ())
 
 
 def _values(run: xr.Dataset, name: str, dims: tuple[str, ...]) -> NDArray[Any]:
-    """A variable of some members, members last; one that is the same for all of them is spread over them."""
+    """The values of a variable with members last; one that is the same for all members is repeated."""
     variable = run[name]
     if MEMBER not in variable.dims:
         variable = variable.expand_dims({MEMBER: run.sizes[MEMBER]})
@@ -280,26 +299,29 @@ def _add_block(ensemble: Ensemble, values: Mapping[str, NDArray[Any]], first: in
         last = first + block.shape[-1]
         ensemble.arrays[name][..., first:last] = block
         with np.errstate(invalid="ignore", over="ignore"):
-            whole = np.isfinite(block.sum())  # several times quicker than to look at each number
-        if not whole:
+            finite = np.isfinite(block.sum())  # several times as fast as testing each number
+        if not finite:
             broken = broken | ~np.isfinite(block).reshape(-1, block.shape[-1]).all(axis=0)
-    # all at once: attributes that are set one by one are as many files, and a process may end between two of them
+    # in one call: attributes that are set one by one are written one by one, and a process may end in between
     record: dict[str, Any] = {DONE: last, BROKEN: ensemble.broken + int(broken.sum())}
-    named = [*str(ensemble.group.attrs.get(FIRST, "")).split(), *map(str, first + np.flatnonzero(broken)[:_NAMED])]
-    ensemble.group.update_attributes(record | ({FIRST: " ".join(named[:_NAMED])} if named else {}))
+    listed = [
+        *str(ensemble.group.attrs.get(FIRST, "")).split(),
+        *map(str, first + np.flatnonzero(broken)[:_MAX_LISTED]),
+    ]
+    ensemble.group.update_attributes(record | ({FIRST: " ".join(listed[:_MAX_LISTED])} if listed else {}))
 
 
 def _write_structure(template: xr.Dataset, folder: Path, count: int) -> None:
-    """Everything of an ensemble but its members."""
+    """Write everything of an ensemble but its members."""
     import zarr
 
-    block = block_members(template, count)
-    beside = besides(template)
-    told = {ORDER: "\n".join(map(str, template.data_vars)), DONE: 0, WANTED: count, BROKEN: 0, BLOCK: block}
-    attributes = _plain(template.attrs) | told | coordinates_told(beside, template.dims)
+    block = members_per_block(template, count)
+    auxiliary = auxiliary_coordinates(template)
+    progress = {ORDER: "\n".join(map(str, template.data_vars)), DONE: 0, WANTED: count, BROKEN: 0, BLOCK: block}
+    attributes = _json_attributes(template.attrs) | progress | coordinates_attribute(auxiliary, template.dims)
     group = zarr.create_group(folder, zarr_format=_FORMAT, attributes=attributes)
     for name, variable in template.variables.items():
-        further = {} if name in template.coords else coordinates_told(beside, variable.dims)
+        further = {} if name in template.coords else coordinates_attribute(auxiliary, variable.dims)
         if name == MEMBER:
             _write_whole(group, MEMBER, xr.Variable((MEMBER,), np.arange(count), variable.attrs), {})
         elif MEMBER in variable.dims:
@@ -313,7 +335,7 @@ def _write_structure(template: xr.Dataset, folder: Path, count: int) -> None:
 def _define_blocks(
     group: Any, name: str, variable: xr.Variable, count: int, block: int, further: dict[str, str]
 ) -> None:
-    """The place of a variable that members differ in, in chunks with a checksum."""
+    """Define the array of a variable that differs between members, in chunks with a checksum."""
     from zarr.codecs import BloscCodec, Crc32cCodec
 
     dims = [*(dim for dim in variable.dims if dim != MEMBER), MEMBER]
@@ -326,39 +348,38 @@ def _define_blocks(
         compressors=[BloscCodec(**_CODEC), Crc32cCodec()],
         fill_value=np.nan if variable.dtype.kind == "f" else 0,
         dimension_names=dims,
-        attributes=_plain(variable.attrs) | further,
+        attributes=_json_attributes(variable.attrs) | further,
     )
 
 
 def _write_whole(group: Any, name: str, variable: xr.Variable, further: dict[str, str]) -> None:
-    """A variable that is the same for all members."""
-    as_file, kept, attributes = AS_STORED[variable.dtype.kind]
+    """Write a variable that is the same for all members."""
+    encode, dtype, attributes = ENCODINGS[variable.dtype.kind]
     array = group.create_array(
         name,
         shape=variable.shape,
         chunks=tuple(max(1, size) for size in variable.shape),
-        dtype=kept or variable.dtype,
-        config={**_EVERY},
+        dtype=dtype or variable.dtype,
+        config={**_WRITE_ALL},
         dimension_names=variable.dims,
-        attributes=_plain(variable.attrs) | attributes | further,
+        attributes=_json_attributes(variable.attrs) | attributes | further,
     )
-    array[...] = as_file(variable.values)
+    array[...] = encode(variable.values)
 
 
-def _plain(attributes: Mapping[Any, Any]) -> dict[str, Any]:
-    """Attributes as JSON holds them."""
+def _json_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): value.tolist() if hasattr(value, "tolist") else value for name, value in attributes.items()}
 
 
 def _put_in_place(made: Path, path: Path, *, force: bool) -> None:
-    """Give the finished folder its name; what had it before is set aside first and removed then."""
+    """Give the finished folder its name; what has it already is renamed first and removed afterwards."""
     if not os.path.lexists(path):
         made.rename(path)
         return
     if not force:
         raise FileExistsError
     aside = made.with_name(f"{made.stem}x{made.suffix}")
-    with locked(path) if is_ensemble(path) else contextlib.nullcontext():
+    with _locked(path) if is_ensemble(path) else contextlib.nullcontext():
         path.rename(aside)
         made.rename(path)
     if aside.is_dir() and not aside.is_symlink():
@@ -367,14 +388,46 @@ def _put_in_place(made: Path, path: Path, *, force: bool) -> None:
         aside.unlink()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _identity(path: Path) -> Identity | None:
+    """Which folder has a name now, or None."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
-def _exists(path: Path) -> str:
-    return f"{path}: exists already; choose another name, go on with --resume, or force it to be replaced"
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other processes from appending to a folder; the system releases the lock of a process that ends."""
+    try:
+        import fcntl
+    except ImportError:  # a system without such locks
+        yield
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as cause:
+        message = f"{path}: cannot be opened ({cause.strerror}); make it again or remove it"
+        raise StoreError(message) from cause
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as cause:
+                message = f"{path}: another process is adding members to it; wait for it to end"
+                raise StoreError(message) from cause
+        held = os.fstat(descriptor)
+        if _identity(path) != (held.st_dev, held.st_ino):
+            message = f"{path}: another process has just replaced it; try again"
+            raise StoreError(message)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _already_exists(path: Path) -> str:
+    return f"{path}: exists already; choose another name, continue with --resume, or force it to be replaced"
 
 
 def _unreadable(path: Path) -> str:

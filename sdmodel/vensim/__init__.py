@@ -1,24 +1,22 @@
-"""Text in and out: the files that Vensim and its users write."""
+"""Vensim's files: reading, editing, comparing, merging and writing them."""
 
 from __future__ import annotations
 
-from .composition import mdl_text
 from .document import Document, read_document
-from .edit.editing import OpenDocument, open_document, split_statement
-from .files.changes import read_change, read_scenario, scenario_from_text
+from .edit.editor import OpenDocument, open_document, split_statement
 from .files.data import Points, read_data
-from .files.grids import read_grid
+from .files.levers import read_grid
+from .files.lines import read_savelist
 from .files.optimisation import read_optimisation, read_payoff
 from .files.samples import read_samples, samples_text
-from .files.savelist import read_savelist
+from .files.scenarios import read_change, read_scenario, scenario_from_text, scenario_text
 from .files.sensitivity import read_sampling, sampling_of_ranges, sampling_text
-from .files.writing import scenario_text
-from .merge.comparing import Difference, DifferenceKind, compare_documents
-from .merge.formatting import compared_text, format_document, reformatted
+from .merge.comparison import Difference, DifferenceKind, compare_documents
+from .merge.formatting import format_document, text_for_diff, unformatted_parts
 from .merge.merging import Merge, merge_documents
-from .read.formulas import read_formula
-from .read.reader import model_from_text, read_model
-from .sketch.reading import read_sketch, sketch_from_text
+from .read.reader import model_from_text, read_formula, read_model
+from .sketch.views import read_sketch, sketch_from_text
+from .writer import mdl_text
 
 __all__ = [
     "Difference",
@@ -28,7 +26,7 @@ __all__ = [
     "OpenDocument",
     "Points",
     "compare_documents",
-    "compared_text",
+    "text_for_diff",
     "format_document",
     "mdl_text",
     "merge_documents",
@@ -47,7 +45,7 @@ __all__ = [
     "read_savelist",
     "read_scenario",
     "read_sketch",
-    "reformatted",
+    "unformatted_parts",
     "samples_text",
     "sampling_of_ranges",
     "sampling_text",

@@ -1,4 +1,4 @@
-"""Makes `tidy`, which is no test module, known to the tests of this folder."""
+"""Make `tidy`, which is not a test module, importable in the tests of this folder."""
 
 from __future__ import annotations
 

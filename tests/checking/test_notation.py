@@ -1,4 +1,4 @@
-"""How equations are written: which numbers are buried, which forms other programs read differently."""
+"""How equations are written: buried numbers, and forms that other programs read differently."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sdmodel.checking import check_model
 from sdmodel.testing import tiny_model
 
-# what the equation of `x` is, and what is told of it
+# the equation of `x`, and what the finding says
 FORMS = {
     "-a^b": "a minus sign before a power",
     "c + a*-b^2": "a minus sign before a power",
@@ -44,24 +44,27 @@ PLAIN = (
 )
 
 
-def _told(equation: str, rule: str) -> list[str]:
-    equations = f'x = {equation}\na = 1\nb = 1\nc = 1\n"odd ^ - name" = 1'
-    found = check_model(tiny_model(equations), only=[rule], static=True)
-    return [each.message for each in found if each.variable == "x"]
+OTHERS = 'a = 1\nb = 1\nc = 1\n"odd ^ - name" = 1'
+
+
+def _messages(equation: str, rule: str, other: str = "1") -> list[str]:
+    """Check a model in which x has the equation, and y another one."""
+    found = check_model(tiny_model(f"x = {equation}\ny = {other}\n{OTHERS}"), only=[rule], static=True)
+    return [finding.message for finding in found if finding.variable in ("x", "y")]
 
 
 @pytest.mark.parametrize("equation", FORMS)
-def test_forms_that_other_programs_read_differently_are_told(equation: str):
-    """Each of the forms on which open readers disagree, wherever it stands."""
-    assert _told(equation, "operators") == [
+def test_forms_that_other_programs_read_differently_are_reported(equation: str):
+    """Each form on which open readers disagree, wherever it is."""
+    assert _messages(equation, "operators") == [
         f"'x' has {FORMS[equation]}, which other programs read differently; put parentheses there"
     ]
 
 
 @pytest.mark.parametrize("equation", PLAIN)
-def test_forms_that_all_read_alike_are_not_told(equation: str):
-    """Parentheses make every form plain; names in quotes and comments in braces are no operators."""
-    assert _told(equation, "operators") == []
+def test_forms_that_all_programs_read_alike_are_not_reported(equation: str):
+    """Parentheses make every form unambiguous; names in quotes and comments in braces are not operators."""
+    assert _messages(equation, "operators") == []
 
 
 NAMES = st.sampled_from(["a", "b", "c", "1", "2.5e-3", "MAX(a, b)"])
@@ -78,30 +81,30 @@ WHOLE = st.recursive(
 
 
 @given(WHOLE)
-def test_an_equation_with_every_parenthesis_is_never_told(equation: str):
-    """What is in parentheses as a whole leaves nothing to a rule of order."""
-    assert _told(equation, "operators") == []
+def test_completely_parenthesized_equation_is_never_reported(equation: str):
+    """With all parentheses nothing depends on precedence."""
+    assert _messages(equation, "operators") == []
 
 
 @given(WHOLE, WHOLE)
-def test_a_form_is_found_around_any_operands(one: str, two: str):
+def test_forms_are_found_around_any_operands(one: str, two: str):
     """The operands of a form may be anything that is one operand."""
-    assert len(_told(f"-{one}^{two}", "operators")) == 1
-    assert len(_told(f"a > {one} :AND: {two} :OR: b", "operators")) == 1
+    power, logic = _messages(f"-{one}^{two}", "operators", f"a > {one} :AND: {two} :OR: b")
+    assert ("'x'" in power, "'y'" in logic) == (True, True)
 
 
 @given(st.lists(st.floats(1e-3, 1e6).map(lambda value: float(f"{value:.3g}")), min_size=1, max_size=5))
-def test_every_number_that_is_no_structure_is_told_once(values: list[float]):
-    """0, 1 and 2 are structure; every other number of an equation is named, each once."""
+def test_every_buried_number_is_reported_once(values: list[float]):
+    """0, 1 and 2 are structural; every other number of an equation is listed, each once."""
     equation = " + ".join(f"a*{value!r}" for value in values) + " + 0 + 1 + 2 + b^2 + c^0.5"
     buried = [f"{value:g}" for value in dict.fromkeys(values) if value not in {1.0, 2.0}]
-    (message,) = _told(equation, "buried-number") or [None]
+    (message,) = _messages(equation, "buried-number") or [None]
     assert (message is None) == (not buried)
     assert not buried or message.startswith(f"'x' has the number{'s' * (len(buried) > 1)} {', '.join(buried)} in")
 
 
 @pytest.mark.parametrize(
-    ("equation", "told"),
+    ("equation", "number"),
     [
         ("INTEG(a, 180)", "180"),
         ("a^3", "3"),
@@ -114,8 +117,8 @@ def test_every_number_that_is_no_structure_is_told_once(values: list[float]):
         ("12", ""),
     ],
 )
-def test_initial_values_exponents_and_delays_count_but_tables_orders_and_constants_do_not(equation: str, told: str):
+def test_initial_values_exponents_and_delays_count_but_tables_orders_and_constants_do_not(equation: str, number: str):
     """A number is buried wherever its meaning has no name."""
-    messages = _told(equation, "buried-number")
-    assert messages == ([] if not told else [messages[0]])
-    assert f"number {told} in" in messages[0] if told else not messages
+    messages = _messages(equation, "buried-number")
+    assert len(messages) == bool(number)
+    assert not number or f"number {number} in" in messages[0]

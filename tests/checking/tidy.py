@@ -1,4 +1,4 @@
-"""A model without a fault or a doubt, to be spoilt in one place at a time."""
+"""A model without any finding, to be changed in one place at a time."""
 
 from __future__ import annotations
 
@@ -85,17 +85,17 @@ $192-192-192,0,Times New Roman|12||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|72,72,1
 """
 
 
-def spoilt(*changes: tuple[str, str]) -> str:
-    """The tidy model with each text, which must stand in it once, replaced by another."""
+def with_changes(*changes: tuple[str, str]) -> str:
+    """Return the tidy model with each text, which must occur once, replaced by another."""
     text = TIDY
     for old, new in changes:
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times"
+        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
         text = text.replace(old, new)
     return text
 
 
 def with_block(block: str, text: str = TIDY) -> str:
-    """A text with one more block, which the sketch shows."""
+    """Return a text with one more block, which the sketch shows."""
     name = block.split("=", maxsplit=1)[0].split("(", maxsplit=1)[0].strip()
     record = f"10,99,{name},1,1,40,20,3,3,0,0,0,0,0,0\n"
     return text.replace("*****", f"{block}\n\n*****", 1).replace("///---\\", f"{record}///---\\", 1)

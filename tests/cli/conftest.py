@@ -1,4 +1,4 @@
-"""A small project to run commands in."""
+"""A small project in which the tests run commands."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ Command = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def _wide_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Print tables as wide as they are, whatever terminal the tests run in."""
+    """Print tables at full width, whatever terminal the tests run in."""
     monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture
 def tea(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose only model is a cup of tea, as the working directory."""
+    """A project with one model, a cup of tea, as the working directory."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "models" / "scenarios"
     folder.mkdir(parents=True)
@@ -55,5 +55,5 @@ def tea(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def sdmodel() -> Command:
-    """Runs a command as a user types it."""
+    """Run a command as a user types it."""
     return lambda *words: CliRunner().invoke(main, list(words))

@@ -1,4 +1,4 @@
-"""`sdmodel attribute`: what it prints, stores and draws, and what it refuses."""
+"""`sdmodel attribute`: what it prints, stores and plots, and its error messages."""
 
 from __future__ import annotations
 
@@ -19,48 +19,48 @@ def policy(tea):
     return "models/scenarios/slow.cin"
 
 
-def test_it_tells_every_measure_and_stores_them(tea, policy, sdmodel):
-    """Over time, at a date, and which levers act together; the sum is the whole."""
+def test_every_measure_is_printed_and_stored(tea, policy, sdmodel):
+    """Over time, at a date, and for pairs of levers."""
     done = sdmodel("attribute", "-c", policy, "--on", "Tea Temperature", "--at", "2025", "--at", "2027-07-02")
     assert done.exit_code == 0, done.output
-    for told in ("baseline", "all together", "Tea Temperature at 2025", "Shapley", "room temperature × cooling time"):
-        assert told in done.stdout
+    for text in ("baseline", "all together", "Tea Temperature at 2025", "Shapley", "room temperature × cooling time"):
+        assert text in done.stdout
     run = open_run(tea / "runs" / "slow-levers.nc")
     assert run.attrs["scenario"] == POLICY.rstrip()
     assert run.attrs["levers"].startswith('{"room temperature": ["room temperature = 90"]')
 
 
-def test_json_adds_up(tea, policy, sdmodel):
-    """Shapley values are the difference between the ends."""
+def test_shapley_values_add_up_in_json(tea, policy, sdmodel):
+    """Their sum is the difference between scenario and baseline."""
     done = sdmodel("attribute", "-c", policy, "--on", "tea temperature", "--at", "2026", "--json")
-    (told,) = json.loads(done.stdout)["variables"]
-    total = sum(each["shapley"] for each in told["contributions"])
-    assert total == pytest.approx(told["scenario"] - told["baseline"], rel=1e-12)
-    assert [each["lever"] for each in told["contributions"]] == ["room temperature", "cooling time"]
-    assert told["pairs"][0]["levers"] == ["room temperature", "cooling time"]
+    (output,) = json.loads(done.stdout)["variables"]
+    total = sum(contribution["shapley"] for contribution in output["contributions"])
+    assert total == pytest.approx(output["scenario"] - output["baseline"], rel=1e-12)
+    assert [contribution["lever"] for contribution in output["contributions"]] == ["room temperature", "cooling time"]
+    assert output["pairs"][0]["levers"] == ["room temperature", "cooling time"]
 
 
-def test_without_names_the_headlines_are_told_in_short(tea, policy, sdmodel):
-    """One line a variable, with what does most."""
+def test_headlines_are_summarised_by_default(tea, policy, sdmodel):
+    """One line per variable, with the largest contributions."""
     done = sdmodel("attribute", "-c", policy)
     assert done.exit_code == 0, done.output
     assert "largest contributions" in done.stdout
     assert "name variables with --on" in done.stderr
 
 
-def test_figures_are_drawn_and_nothing_is_overwritten(tea, policy, sdmodel):
-    """Wedges and bars; a second time only with --force, told before any work."""
+def test_attribution_figures_are_not_overwritten(tea, policy, sdmodel):
+    """Wedges and bars; replaced only with `--force`, and the error comes before any work."""
     words = ("attribute", "-c", policy, "--on", "Tea Temperature", "--name", "x", "--plot")
     assert sdmodel(*words).exit_code == 0
-    assert {each.name for each in (tea / "runs").iterdir()} == {"x.nc", "x.png", "x-bars.png"}
+    assert {path.name for path in (tea / "runs").iterdir()} == {"x.nc", "x.png", "x-bars.png"}
     again = sdmodel(*words)
     assert again.exit_code == 1
     assert "exists already" in again.stderr
     assert sdmodel(*words, "--force").exit_code == 0
 
 
-def test_members_are_told_with_ranks(tea, policy, sdmodel):
-    """Means, the middle 90 % and who ranks first; every member is run with each subset."""
+def test_ensemble_attribution_has_ranks(tea, policy, sdmodel):
+    """Means, the middle 90 % and rank shares; every member is run with each subset of levers."""
     (tea / "u.vsc").write_text('20,L,3,\n"cooling time"=RANDOM_UNIFORM(1,4)\n', "utf-8")
     done = sdmodel(
         "attribute", "-c", policy, "--on", "heat loss", "--at", "2024", "-e", "u.vsc", "--name", "m", "--plot"
@@ -71,8 +71,8 @@ def test_members_are_told_with_ranks(tea, policy, sdmodel):
     assert open_run(tea / "runs" / "m.nc").attrs["runs"] == 80
 
 
-def test_a_stored_attribution_is_listed_shown_and_drawn(tea, policy, sdmodel):
-    """As other runs are; it is no run that could be made again from its record."""
+def test_stored_attribution_is_listed_shown_and_plotted(tea, policy, sdmodel):
+    """Like other runs, but it cannot be repeated from its record."""
     assert sdmodel("attribute", "-c", policy, "--name", "x").exit_code == 0
     assert "attribution" in sdmodel("runs").stdout
     assert "Shapley" in sdmodel("show", "x").stdout
@@ -84,7 +84,7 @@ def test_a_stored_attribution_is_listed_shown_and_drawn(tea, policy, sdmodel):
     assert "is an attribution, not a run" in rerun.stderr
 
 
-def test_a_value_outside_its_range_is_told_and_run_all_the_same(tea, sdmodel):
+def test_value_outside_its_range_is_reported_and_run(tea, sdmodel):
     """The user may know better."""
     done = sdmodel("attribute", "--set", "room temperature=300", "--on", "Tea Temperature")
     assert done.exit_code == 0, done.output
@@ -92,23 +92,26 @@ def test_a_value_outside_its_range_is_told_and_run_all_the_same(tea, sdmodel):
 
 
 REFUSED = {
-    "nothing moves": (["attribute"], "moves nothing away from its baseline"),
+    "no lever changes": (["attribute"], "moves nothing away from its baseline"),
     "an unknown lever": (["attribute", "--set", "room temprature=80"], "did you mean 'room temperature'"),
-    "no group": (["attribute", "--set", "room temperature=80", "--group", "x"], '"NAME=LEVER,LEVER"'),
-    "a group of nothing": (["attribute", "--set", "room temperature=80", "--group", "x=cooling time"], "does not move"),
-    "a date outside": (["attribute", "--set", "room temperature=80", "--at", "2050"], "outside the run"),
-    "no date": (["attribute", "--set", "room temperature=80", "--at", "soon"], "is not a date"),
-    "members of nothing": (["attribute", "--set", "room temperature=80", "-n", "5"], "-e FILE.vsc"),
+    "a malformed group": (["attribute", "--set", "room temperature=80", "--group", "x"], '"NAME=LEVER,LEVER"'),
+    "a group without changed levers": (
+        ["attribute", "--set", "room temperature=80", "--group", "x=cooling time"],
+        "does not move",
+    ),
+    "a date outside the run": (["attribute", "--set", "room temperature=80", "--at", "2050"], "outside the run"),
+    "not a date": (["attribute", "--set", "room temperature=80", "--at", "soon"], "is not a date"),
+    "members without a sampling file": (["attribute", "--set", "room temperature=80", "-n", "5"], "-e FILE.vsc"),
     "an unknown variable": (["attribute", "--set", "room temperature=80", "--on", "Te Temperature"], "did you mean"),
 }
 
 
-@pytest.mark.parametrize("what", REFUSED)
-def test_what_is_refused_is_told_in_one_line(tea, sdmodel, what):
-    """With exit code 1, and nothing stored."""
-    words, told = REFUSED[what]
+@pytest.mark.parametrize("case", REFUSED)
+def test_attribute_errors_are_one_line(tea, sdmodel, case):
+    """The exit code is 1 and nothing is stored."""
+    words, message = REFUSED[case]
     done = sdmodel(*words)
     assert done.exit_code == 1
-    assert told in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not list(tea.glob("runs/*"))

@@ -21,19 +21,19 @@ XMILE = """<?xml version="1.0" encoding="utf-8"?>
 """
 
 
-def test_numbers_of_a_run_and_of_a_model_are_the_same(tea, sdmodel):
-    """A stored run is taken as it is; a model is run for it."""
+def test_numbers_of_a_stored_run_and_of_a_model_are_equal(tea, sdmodel):
+    """A stored run is converted as it is; a model is run first."""
     assert sdmodel("run", "--name", "base", "--set", "room temperature=60").exit_code == 0
     assert sdmodel("convert", "base", "-o", "run.dat", "--on", "Tea Temperature").output == "written to run.dat\n"
     assert sdmodel("convert", "-o", "model.dat", "--set", "room temperature=60").exit_code == 0
-    stored, made = read_data("run.dat"), read_data("model.dat")
+    stored, simulated = read_data("run.dat"), read_data("model.dat")
     assert list(stored) == ["Tea Temperature"]
-    np.testing.assert_array_equal(stored["Tea Temperature"].values, made["Tea Temperature"].values)
+    np.testing.assert_array_equal(stored["Tea Temperature"].values, simulated["Tea Temperature"].values)
     np.testing.assert_array_equal(stored["Tea Temperature"].values, open_run("runs/base.nc")["tea_temperature"])
 
 
-def test_a_model_in_xmile_becomes_vensims_with_method_and_names(tea, sdmodel):
-    """Runge-Kutta stays; a line break in a name is a blank; PySD's part is told."""
+def test_xmile_becomes_vensim_with_integrator_and_names(tea, sdmodel):
+    """Runge-Kutta is kept; line breaks in names become blanks; parts converted by PySD are reported."""
     Path("tank.xmile").write_text(XMILE.format(time=4), "utf-8")
     result = sdmodel("convert", "tank.xmile", "-o", "tank.mdl")
     assert result.exit_code == 0
@@ -45,8 +45,8 @@ def test_a_model_in_xmile_becomes_vensims_with_method_and_names(tea, sdmodel):
     assert sdmodel("convert", "tank.xmile", "-o", "tank.csv").exit_code == 0
 
 
-def test_xmile_that_vensim_has_no_word_for_is_refused_by_name(tea, sdmodel):
-    """The element and what it uses are named, and nothing is written."""
+def test_xmile_without_vensim_equivalent_is_refused(tea, sdmodel):
+    """The element and the function are named; nothing is written."""
     Path("tank.xmile").write_text(XMILE.format(time="LOGNORMAL(1, 2)"), "utf-8")
     result = sdmodel("convert", "tank.xmile", "-o", "tank.mdl")
     assert result.exit_code == 1
@@ -54,8 +54,8 @@ def test_xmile_that_vensim_has_no_word_for_is_refused_by_name(tea, sdmodel):
     assert not Path("tank.mdl").exists()
 
 
-def test_a_member_of_an_ensemble_is_a_run_of_its_own(tea, sdmodel):
-    """Vensim's .dat takes no more than one."""
+def test_one_member_of_an_ensemble_is_converted(tea, sdmodel):
+    """A `.dat` file holds a single run."""
     Path("e.vsc").write_text("3,M,1,,0\ncooling time=RANDOM_UNIFORM(1,3)\n", "utf-8")
     assert sdmodel("ensemble", "-e", "e.vsc", "--name", "e").exit_code == 0
     assert "choose" not in sdmodel("convert", "e", "-o", "e.dat", "--member", "2").output
@@ -67,7 +67,7 @@ def test_a_member_of_an_ensemble_is_a_run_of_its_own(tea, sdmodel):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("convert", "base", "-o", "x.xls"), "unknown format; numbers go into .csv"),
         (("convert", "-o", "x.mdl"), "`sdmodel expand` writes a Vensim model without subscripts"),
@@ -76,16 +76,16 @@ def test_a_member_of_an_ensemble_is_a_run_of_its_own(tea, sdmodel):
         (("expand", "-o", "x.txt"), "ends in .mdl"),
     ],
 )
-def test_what_makes_no_sense_is_told_in_one_line(tea, sdmodel, words, told):
-    """With an exit code other than zero."""
+def test_convert_errors_are_one_line(tea, sdmodel, words, message):
+    """With a non-zero exit code."""
     sdmodel("run", "--name", "base")
     result = sdmodel(*words)
     assert result.exit_code in (1, 2)
-    assert told in result.stderr
+    assert message in result.stderr
 
 
-def test_a_model_is_written_without_subscripts(tea, sdmodel):
-    """And is not overwritten unless forced."""
+def test_model_is_written_without_subscripts(tea, sdmodel):
+    """An existing file is kept unless `--force` is given."""
     Path("models/a.mdl").write_text(Path("models/ai_compute.mdl").read_text("utf-8").replace("room temperature = 70", "d: x, y ~ ~ |\nq[d] = 3, 4 ~ ~ |\nroom temperature = SUM(q[d!])*10"), "utf-8")  # fmt: skip
     assert (
         sdmodel("expand", "models/a.mdl", "-o", "b.mdl").output

@@ -1,4 +1,4 @@
-"""`sdmodel diff`: files and revisions, what is told of each difference, and what it does to the headlines."""
+"""`sdmodel diff`: files and revisions, the differences, and their effect on the headlines."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def _edit(old: str, new: str, path: Path = MODEL) -> None:
 
 @pytest.fixture
 def repository(tea):
-    """The cup of tea under git, with one revision."""
+    """The tea project under git, with one revision."""
     _git("init")
     _git("add", "-A")
     _git("commit", "-m", "first")
     return tea
 
 
-def test_the_working_copy_is_held_against_what_git_has(repository, sdmodel):
-    """Without arguments, with a revision, with a file, with `REV:path`: always the same answer, in numbers too."""
+def test_working_copy_is_compared_with_the_revision(repository, sdmodel):
+    """Without arguments, with a revision, a file, or `REV:path`: the same answer, numbers included."""
     _edit("= 70", "= 60")
     for words in ((), ("HEAD",), (str(MODEL),), (f"HEAD:{MODEL}",), ("HEAD", str(MODEL)), (f"HEAD:./{MODEL}",)):
         done = sdmodel("diff", *words)
@@ -60,8 +60,8 @@ def test_two_revisions_are_compared_from_any_folder(repository, sdmodel, monkeyp
     ]
 
 
-def test_the_exit_code_is_zero_unless_it_is_asked_for(tea, sdmodel):
-    """Differences are no fault; a script asks for 1 as it does of git."""
+def test_exit_code_is_one_only_on_request(tea, sdmodel):
+    """Differences are not an error; a script asks for 1 with `--exit-code`, as with git."""
     other = tea / "other.mdl"
     other.write_text(MODEL.read_text("utf-8").replace("\n", "\r\n"), "utf-8", newline="")
     same = sdmodel("diff", str(MODEL), str(other), "--exit-code")
@@ -73,21 +73,21 @@ def test_the_exit_code_is_zero_unless_it_is_asked_for(tea, sdmodel):
     assert sdmodel("diff", str(MODEL), str(other)).exit_code == 0
 
 
-def test_headlines_that_got_another_name_are_compared_under_both(tea, sdmodel):
-    """A rename changes no number, and what changes beside it is told of the variable under its new name."""
+def test_renamed_headlines_are_compared(tea, sdmodel):
+    """Renaming changes no number; other changes are listed under the new name."""
     (tea / "models" / "ai_compute.lst").write_text("Cup\nheat loss\n", "utf-8")
     old = tea / "old.mdl"
     old.write_text(MODEL.read_text("utf-8"), "utf-8")
     _edit("Tea Temperature", "Cup")
-    told = sdmodel("diff", str(old), str(MODEL))
-    assert told.stdout.splitlines() == ["Cup  renamed     Tea Temperature -> Cup"]
+    done = sdmodel("diff", str(old), str(MODEL))
+    assert done.stdout.splitlines() == ["Cup  renamed     Tea Temperature -> Cup"]
     _edit("= 70", "= 60")
     rows = json.loads(sdmodel("diff", str(old), str(MODEL), "--json").stdout)["headlines"]
     assert {row["name"] for row in rows} == {"Cup", "heat loss"}
 
 
-def test_a_model_that_does_not_run_leaves_the_numbers_out(tea, sdmodel):
-    """What differs is told all the same; why there are no numbers is a note."""
+def test_model_that_does_not_run_has_no_numbers(tea, sdmodel):
+    """Its differences are listed; a note says why there are no numbers."""
     broken = tea / "broken.mdl"
     broken.write_text(MODEL.read_text("utf-8").replace("/cooling time", "/colling time"), "utf-8")
     done = sdmodel("diff", str(MODEL), str(broken))
@@ -98,7 +98,7 @@ def test_a_model_that_does_not_run_leaves_the_numbers_out(tea, sdmodel):
 
 
 def test_long_texts_show_the_words_that_differ(tea, sdmodel):
-    """A comment of a page with one word changed is told in a line each."""
+    """A long comment with one changed word takes one line per version."""
     long = " ".join(f"word{n}" for n in range(200))
     other = tea / "other.mdl"
     other.write_text(MODEL.read_text("utf-8").replace("The tea.", long), "utf-8")
@@ -110,7 +110,7 @@ def test_long_texts_show_the_words_that_differ(tea, sdmodel):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("nosuch",), "nosuch: is neither a file nor a git revision"),
         (("HEAD:no.mdl", "HEAD"), "HEAD:no.mdl: git has no such file there; write REV:path"),
@@ -120,16 +120,16 @@ def test_long_texts_show_the_words_that_differ(tea, sdmodel):
         (("HEAD:models", "HEAD"), "HEAD:models: git has no such file there"),
     ],
 )
-def test_what_git_does_not_have_is_told_in_one_line(repository, sdmodel, words, told):
-    """A revision, a path in one, a folder."""
+def test_missing_revisions_and_files_are_one_line(repository, sdmodel, words, message):
+    """A revision, a path in a revision, or a folder."""
     done = sdmodel("diff", *words)
     assert done.exit_code == 1
-    assert done.stderr.startswith(told)
+    assert done.stderr.startswith(message)
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_outside_of_git_and_without_git_files_are_compared(tea, sdmodel, monkeypatch):
-    """Two files need no git; a revision without it is told so."""
+def test_files_are_compared_without_git(tea, sdmodel, monkeypatch):
+    """Two files need no git; a revision outside a repository is an error."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tea.parent))
     assert "this is not a git repository; name two files" in sdmodel("diff", "HEAD").stderr
     monkeypatch.setenv("PATH", "")

@@ -1,4 +1,4 @@
-"""`sdmodel edit` as users type it: what it changes, what it prints, what takes it back."""
+"""`sdmodel edit`: what it changes and prints, and how to undo it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def _bytes(tea: Path) -> bytes:
         (["comment", "cooling time", "Guessed."], b"From a thermometer.", b"Guessed."),
     ],
 )
-def test_an_edit_changes_its_bytes_and_says_what_takes_it_back(tea: Path, sdmodel, words, before, after):
-    """The command that it prints gives the file back, byte for byte."""
+def test_edit_changes_only_its_bytes_and_prints_the_undo(tea: Path, sdmodel, words, before, after):
+    """The printed command restores the file byte for byte."""
     old = _bytes(tea)
     done = sdmodel("edit", *words)
     assert done.exit_code == 0, done.output
@@ -40,8 +40,8 @@ def test_an_edit_changes_its_bytes_and_says_what_takes_it_back(tea: Path, sdmode
     assert _bytes(tea) == old
 
 
-def test_a_model_may_be_named_before_the_subcommand(tea: Path, sdmodel):
-    """Without one it is the project's."""
+def test_model_may_be_named_before_the_subcommand(tea: Path, sdmodel):
+    """The default is the project's model."""
     (tea / "other.mdl").write_bytes(_bytes(tea))
     assert sdmodel("edit", "other.mdl", "set", "room temperature = 60", "cooling time = 3").exit_code == 0
     assert read_model("other.mdl")["cooling time"].equations[0].text == "3"
@@ -51,8 +51,8 @@ def test_a_model_may_be_named_before_the_subcommand(tea: Path, sdmodel):
     assert "Did you mean 'set'" in wrong.stderr
 
 
-def test_a_dry_run_prints_a_diff_and_changes_nothing(tea: Path, sdmodel):
-    """And another output leaves the model alone."""
+def test_dry_run_prints_a_diff_and_changes_nothing(tea: Path, sdmodel):
+    """With `-o` the model stays as it is too."""
     old = _bytes(tea)
     done = sdmodel("edit", "set", "cooling time = 3", "--dry-run")
     assert [line for line in done.stdout.splitlines() if line[0] in "+-"][2:] == [
@@ -67,8 +67,8 @@ def test_a_dry_run_prints_a_diff_and_changes_nothing(tea: Path, sdmodel):
     assert sdmodel("edit", "set", "cooling time = 2.5").stderr.endswith("nothing changed\n")
 
 
-def test_an_element_is_added_in_its_authors_way_and_taken_out_again(tea: Path, sdmodel):
-    """Into the group of its causes; a flow into its stock's equation too."""
+def test_element_is_added_and_removed(tea: Path, sdmodel):
+    """It joins the group of its causes or the given one; a flow also joins its stock's equation."""
     old = _bytes(tea)
     given = ["--units", "°F", "--comment", "To go.", "--range", "0", "?", "--group", "Gaps"]
     done = sdmodel("edit", "add", "gap = Tea Temperature - room temperature", *given)
@@ -85,8 +85,8 @@ def test_an_element_is_added_in_its_authors_way_and_taken_out_again(tea: Path, s
     assert _bytes(tea).replace(rest + b"\n", b"") == old  # the header of the group stays
 
 
-def test_a_renaming_reaches_scenarios_unless_it_is_told_not_to(tea: Path, sdmodel):
-    """Every file that changes is named."""
+def test_rename_changes_scenarios_unless_model_only(tea: Path, sdmodel):
+    """Every changed file is listed."""
     done = sdmodel("edit", "rename", "Room Temperature", "kitchen")
     assert done.stdout == f"saved in {MODEL}\nsaved in models/scenarios/cold.cin\n"
     assert "kitchen = 50" in (tea / "models/scenarios/cold.cin").read_text()
@@ -95,14 +95,14 @@ def test_a_renaming_reaches_scenarios_unless_it_is_told_not_to(tea: Path, sdmode
     assert "kitchen = 50" in (tea / "models/scenarios/cold.cin").read_text()
 
 
-def test_a_block_moves_to_another_group(tea: Path, sdmodel):
-    """So that a constant becomes a lever, or none."""
+def test_block_moves_to_another_group(tea: Path, sdmodel):
+    """This turns a constant into a lever, or back."""
     assert sdmodel("edit", "group", "room temperature", "Uncertainties").exit_code == 0
     assert read_model(MODEL)["room temperature"].group == "Uncertainties"
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         (["set", "room temperture = 1"], 1, "did you mean 'room temperature'?"),
         (["set", "room temperature = 1 +"], 1, f"{MODEL}:8:1: the equation breaks off"),
@@ -118,19 +118,19 @@ def test_a_block_moves_to_another_group(tea: Path, sdmodel):
         (["add", "x = 1", "--view", "Main"], 1, "there is no view 'Main'"),
     ],
 )
-def test_what_cannot_be_edited_is_told_in_one_line_and_nothing_changes(tea: Path, sdmodel, words, code, told):
-    """Where, what is wrong, what to do."""
+def test_edit_errors_are_one_line_and_change_nothing(tea: Path, sdmodel, words, code, message):
+    """They say where, what is wrong, and what to do."""
     old = _bytes(tea)
     done = sdmodel("edit", *words)
     assert (done.exit_code, done.stdout) == (code, "")
-    assert told in done.stderr
+    assert message in done.stderr
     assert code == 2 or done.stderr.count("\n") == 1
     assert _bytes(tea) == old
 
 
 @pytest.mark.parametrize("name", ["set", "add", "rename", "remove", "units", "comment", "range", "group"])
 def test_every_subcommand_has_help_with_an_example(name: str, sdmodel):
-    """As every command does."""
+    """Like every command."""
     done = sdmodel("edit", name, "--help")
     assert done.exit_code == 0
     assert f"Example: sdmodel edit {name}" in done.stdout

@@ -1,4 +1,4 @@
-"""`sdmodel fit` as users type it: the table, the figure, what is told, and how it ends."""
+"""`sdmodel fit`: the table, the figure, notes and exit codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEADER = "name,model,data,error,size,since\n"
 
 @pytest.fixture
 def measured(tea: Path, sdmodel) -> Path:
-    """The cup of tea with measurements beside it, one degree too high, and a stored run."""
+    """The tea project with measurements, one degree too high, and a stored run."""
     assert sdmodel("run", "--name", "base").exit_code == 0
     run = open_run(tea / "runs" / "base.nc")
     lines = [
@@ -39,8 +39,8 @@ def _json(done) -> dict:
     return json.loads(done.stdout)
 
 
-def test_a_run_is_held_against_what_lies_beside_its_model(measured: Path, sdmodel):
-    """Every series has a line; measures of a shift of one degree are known; shares need five observations."""
+def test_run_is_compared_with_observations_beside_its_model(measured: Path, sdmodel):
+    """One line per series; the measures of a shift of one degree are known; shares need five observations."""
     done = sdmodel("fit", "base")
     assert done.exit_code == 0, done.output
     header, _, tea, late = done.stdout.splitlines()[:4]
@@ -55,23 +55,23 @@ def test_a_run_is_held_against_what_lies_beside_its_model(measured: Path, sdmode
     assert tea.split()[6:] == ["1", "1", "-1", "1.00", "1.00", "0.00", "0.00"]
     assert late.split()[:5] == ["late", "°F", "log", "0.1", "1"]
     assert len(late.split()) == 9
-    assert done.stderr == "'late': observations used: 1; not used: 7 outside of since and until\n"
+    assert done.stderr == "'late': observations used: 1; not used: 7 outside since and until\n"
 
 
-def test_json_holds_the_same_numbers(measured: Path, sdmodel):
-    """What is not a number is null."""
-    told = _json(sdmodel("fit", "base", "--json"))
-    tea, late = told["series"]
+def test_fit_json_has_the_same_numbers(measured: Path, sdmodel):
+    """Missing numbers are null."""
+    output = _json(sdmodel("fit", "base", "--json"))
+    tea, late = output["series"]
     assert (tea["name"], tea["count"], tea["error"], tea["size"]) == ("tea", 8, "absolute", 1)
     assert (tea["rmse"], tea["um"]) == (pytest.approx(1), pytest.approx(1))
     assert (tea["bands"], tea["crps"], late["r2"]) == ([], None, None)
-    assert (told["members"], told["not_finite"], told["run"], told["figure"]) == (1, 0, "base", None)
+    assert (output["members"], output["not_finite"], output["run"], output["figure"]) == (1, 0, "base", None)
 
 
-def test_other_files_are_named(measured: Path, sdmodel):
-    """Observations and mapping of one's own, for a model without any beside it."""
-    for each in ("ai_compute.series.csv", "data/observations.csv"):
-        (measured / "models" / each).rename(measured / Path(each).name)
+def test_other_observation_files_may_be_given(measured: Path, sdmodel):
+    """For a model without observations and mapping beside it."""
+    for name in ("ai_compute.series.csv", "data/observations.csv"):
+        (measured / "models" / name).rename(measured / Path(name).name)
     missing = sdmodel("fit", "base")
     assert missing.exit_code == 1
     assert missing.stderr == (
@@ -82,12 +82,12 @@ def test_other_files_are_named(measured: Path, sdmodel):
         half.stderr
         == "models/ai_compute.mdl: has no observations beside it in data/observations.csv; name them with -d FILE\n"
     )
-    told = _json(sdmodel("fit", "base", "-d", "observations.csv", "--series", "ai_compute.series.csv", "--json"))
-    assert told["series"][0]["count"] == 8
+    output = _json(sdmodel("fit", "base", "-d", "observations.csv", "--series", "ai_compute.series.csv", "--json"))
+    assert output["series"][0]["count"] == 8
 
 
-def test_a_figure_is_drawn_once(measured: Path, sdmodel):
-    """Only `--force` replaces it, and it is told before any work."""
+def test_fit_figure_is_not_replaced_without_force(measured: Path, sdmodel):
+    """The error comes before any work."""
     done = sdmodel("fit", "base", "--plot")
     assert done.stdout.endswith("plotted in runs/base-fit.png\n")
     assert (measured / "runs" / "base-fit.png").read_bytes().startswith(b"\x89PNG")
@@ -99,8 +99,8 @@ def test_a_figure_is_drawn_once(measured: Path, sdmodel):
     assert sdmodel("fit", "base", "--plot", "--force").exit_code == 0
 
 
-def test_an_ensemble_has_bands_and_scores(measured: Path, sdmodel):
-    """Shares inside the bands that are asked for; a wide band of draws with errors holds every observation."""
+def test_ensemble_fit_has_bands_and_scores(measured: Path, sdmodel):
+    """Shares inside the requested bands; a wide predictive band holds every observation."""
     model = read_model("models/ai_compute.mdl")
     room = Variation("room temperature", (), Distribution("RANDOM_UNIFORM", (60.0, 80.0)))
     design = make_design(model, Sampling("latin hypercube", 50, 1, (room,)))
@@ -115,8 +115,8 @@ def test_an_ensemble_has_bands_and_scores(measured: Path, sdmodel):
     assert np.isclose(tea["predictive_crps"], _json(sdmodel("fit", "many", "--json"))["series"][0]["predictive_crps"])
 
 
-def test_a_run_that_lacks_what_is_observed_is_told(measured: Path, sdmodel):
-    """At the line of the mapping that needs it, on one line."""
+def test_run_without_an_observed_variable_is_reported(measured: Path, sdmodel):
+    """One line, with the place in the mapping that needs it."""
     (measured / "few.lst").write_text("heat loss\n", "utf-8")
     sdmodel("run", "--save", "few.lst", "--name", "few")
     done = sdmodel("fit", "few")
@@ -126,34 +126,34 @@ def test_a_run_that_lacks_what_is_observed_is_told(measured: Path, sdmodel):
     )
 
 
-def test_faults_of_both_files_end_with_one_line_each(measured: Path, sdmodel):
-    """Each names file, line and column."""
+def test_faults_of_both_files_are_one_line_each(measured: Path, sdmodel):
+    """Each has file, line and column."""
     data = measured / "models" / "data" / "observations.csv"
     data.write_text(data.read_text("utf-8") + "thermometer,2027,warm\n", "utf-8")
     done = sdmodel("fit", "base")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == "models/data/observations.csv:10:18: 'warm' is no number; write one such as 0.45 or 2e9\n"
+    assert done.stderr == "models/data/observations.csv:10:18: 'warm' is not a number; write one such as 0.45 or 2e9\n"
 
 
 @pytest.mark.parametrize("bands", ["0", "100", "50,", "wide", "nan", "-5"])
-def test_bands_that_are_no_percentages_are_wrong_usage(measured: Path, sdmodel, bands: str):
+def test_invalid_bands_are_usage_errors(measured: Path, sdmodel, bands: str):
     """The exit code is 2."""
     done = sdmodel("fit", "base", "--bands", bands)
     assert done.exit_code == 2
     assert "is not a list of percentages between 0 and 100" in done.stderr
 
 
-def test_a_series_can_be_chosen_by_name(measured: Path, sdmodel):
-    """Only what is chosen is told of; a name that is none is told with the nearest."""
-    told = _json(sdmodel("fit", "base", "--on", "Tea", "--json"))
-    assert [each["name"] for each in told["series"]] == ["tea"]
+def test_fit_of_series_chosen_by_name(measured: Path, sdmodel):
+    """Only these are printed; an unknown name is reported with the nearest one."""
+    output = _json(sdmodel("fit", "base", "--on", "Tea", "--json"))
+    assert [series["name"] for series in output["series"]] == ["tea"]
     wrong = sdmodel("fit", "base", "--on", "tee")
     assert wrong.exit_code == 1
     assert wrong.stderr == "--on: 'tee' is not a series; did you mean 'tea'?\n"
 
 
-def test_what_a_run_was_stored_without_is_left_out_and_told(measured: Path, sdmodel):
-    """An ensemble keeps what was asked for; it is held against the rest all the same."""
+def test_series_of_unsaved_variables_are_skipped_with_a_note(measured: Path, sdmodel):
+    """An ensemble stores only the requested variables and is compared with their series."""
     (measured / "few.lst").write_text("heat loss\n", "utf-8")
     mapping = measured / "models" / "ai_compute.series.csv"
     mapping.write_text(
@@ -162,5 +162,5 @@ def test_what_a_run_was_stored_without_is_left_out_and_told(measured: Path, sdmo
     )
     assert sdmodel("run", "--name", "part", "--save", "few.lst").exit_code == 0
     done = sdmodel("fit", "part", "--json")
-    assert [each["name"] for each in _json(done)["series"]] == ["loss"]
+    assert [series["name"] for series in _json(done)["series"]] == ["loss"]
     assert done.stderr == "'tea': left out, since run 'part' was stored without its variables\n"

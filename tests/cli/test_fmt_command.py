@@ -1,4 +1,4 @@
-"""`sdmodel fmt`: in place where the file is named, else only told."""
+"""`sdmodel fmt`: formats a named file in place; otherwise only checks."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from sdmodel.vensim import format_document, read_document
 MODEL = Path("models", "ai_compute.mdl")
 
 
-def test_the_file_that_is_named_is_rewritten_once(tea, sdmodel):
-    """A second time there is nothing to do, and the file is not touched."""
-    wanted = format_document(read_document(MODEL))
+def test_named_file_is_formatted_once(tea, sdmodel):
+    """The second time nothing changes and the file is not touched."""
+    expected = format_document(read_document(MODEL))
     done = sdmodel("fmt", str(MODEL))
     assert (done.exit_code, done.stdout) == (0, "")
     assert "blocks rewritten" in done.stderr
-    assert MODEL.read_text("utf-8") == wanted
+    assert MODEL.read_text("utf-8") == expected
     before = MODEL.stat().st_mtime_ns
     assert "is in standard form" in sdmodel("fmt", str(MODEL)).stderr
     assert MODEL.stat().st_mtime_ns == before
 
 
-def test_without_a_name_nothing_is_written(tea, sdmodel):
-    """The project's model is checked without being named, never rewritten."""
+def test_default_model_is_only_checked(tea, sdmodel):
+    """The project's model is never rewritten unless it is named."""
     text = MODEL.read_text("utf-8")
     assert sdmodel("fmt").exit_code == 2
     assert sdmodel("fmt", "--diff").exit_code == 0
@@ -31,8 +31,8 @@ def test_without_a_name_nothing_is_written(tea, sdmodel):
     assert MODEL.read_text("utf-8") == text
 
 
-def test_a_check_lists_the_blocks_with_their_places(tea, sdmodel):
-    """A line each, as faults are told; as JSON for machines."""
+def test_check_lists_blocks_with_their_places(tea, sdmodel):
+    """One line per block, like errors; JSON for programs."""
     sdmodel("fmt", str(MODEL))
     assert sdmodel("fmt", "--check").exit_code == 0
     text = MODEL.read_text("utf-8")
@@ -41,15 +41,15 @@ def test_a_check_lists_the_blocks_with_their_places(tea, sdmodel):
     assert done.exit_code == 1
     line = text[: text.index("cooling time =\n")].count("\n") + 1
     assert done.stdout == f"{MODEL}:{line}:1: 'cooling time' has another layout\n"
-    told = json.loads(sdmodel("fmt", "--check", "--json").stdout)
-    assert told["blocks"] == [{"name": "cooling time", "place": f"{MODEL}:{line}:1"}]
-    assert (told["differs"], told["written"]) == (True, False)
+    output = json.loads(sdmodel("fmt", "--check", "--json").stdout)
+    assert output["blocks"] == [{"name": "cooling time", "place": f"{MODEL}:{line}:1"}]
+    assert (output["differs"], output["written"]) == (True, False)
     diff = sdmodel("fmt", "--diff").stdout.splitlines()
     assert [line for line in diff[2:] if line[0] in "+-"] == ["-cooling time = 2.5", "+cooling time =", "+\t2.5"]
 
 
-def test_groups_may_be_ordered(tea, sdmodel):
-    """As Vensim saves them: by name inside of a group."""
+def test_groups_are_sorted_on_request(tea, sdmodel):
+    """As Vensim saves them: by name inside each group."""
     sdmodel("fmt", str(MODEL), "--by-group")
     names = [block.main for block in read_document(MODEL).blocks]
     text = MODEL.read_text("utf-8")
@@ -59,8 +59,8 @@ def test_groups_may_be_ordered(tea, sdmodel):
     ]  # fmt: skip
 
 
-def test_a_text_that_cannot_be_cut_is_refused(tea, sdmodel):
-    """A form of half a file would lose the other half."""
+def test_text_that_cannot_be_split_is_refused(tea, sdmodel):
+    """Formatting half a file would lose the other half."""
     MODEL.write_text("a = 1 {~ ~|\n", "utf-8")
     done = sdmodel("fmt", str(MODEL))
     assert done.exit_code == 1

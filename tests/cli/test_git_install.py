@@ -1,4 +1,4 @@
-"""`sdmodel git-install`: real repositories, in which git itself calls what is set up."""
+"""`sdmodel git-install`: real repositories in which git itself calls the installed commands."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _edit(*replacements: tuple[str, str]) -> None:
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch, sdmodel):
-    """A repository with a model, in which the command has run, and two branches."""
+    """A repository with a model, set up by the command, and two branches."""
     monkeypatch.chdir(tmp_path)
     _git("init")
     _git("config", "user.name", "A Tester")
@@ -55,7 +55,7 @@ def repository(tmp_path, monkeypatch, sdmodel):
 
 
 def test_branches_that_change_different_variables_merge_and_the_model_runs(repository):
-    """Blocks side by side, a variable more with its word in the sketch on each side, which git alone calls conflicts."""
+    """Adjacent blocks change, and each side adds a variable and its word in the sketch; plain git would conflict."""
     word = "10,2,{},300,{},40,20,8,3,0,0,0,0,0,0\n"
     _edit(("b = 2", "b = 2.5"), ("///---", word.format("new one", 1) + "///---"), ("c = 3", "new one = 1 ~~|\nc = 3"))
     _git("checkout", "theirs")
@@ -74,8 +74,8 @@ def test_branches_that_change_different_variables_merge_and_the_model_runs(repos
     assert "\n10,3,new one,300,1," in text
 
 
-def test_the_same_variable_is_a_conflict_that_names_it(repository, sdmodel):
-    """Git stops, the variable is named, and only its block stands between marks."""
+def test_change_of_the_same_variable_is_a_named_conflict(repository, sdmodel):
+    """Git stops; only the block of that variable has conflict marks."""
     _edit(("b = 2", "b = 4"), ("Stock.", "A stock."))
     _git("checkout", "theirs")
     _edit(("b = 2", "b = 5"), ("c = 3", "c = 6"))
@@ -83,17 +83,17 @@ def test_the_same_variable_is_a_conflict_that_names_it(repository, sdmodel):
     assert f"{MODEL}: conflict in 'b', which both sides changed" in done.stdout + done.stderr
     assert _git("status", "--porcelain").stdout.startswith("UU ")
     text = MODEL.read_text("utf-8")
-    marked = text[text.index("<<<<<<<") : text.index(">>>>>>>")]
-    assert marked.count("~ m/Year ~ |") == 2
-    assert "b = 5" in marked
-    assert "b = 4" in marked
-    assert "c = 6" in text.replace(marked, "")
-    assert "A stock." in text.replace(marked, "")
+    conflict = text[text.index("<<<<<<<") : text.index(">>>>>>>")]
+    assert conflict.count("~ m/Year ~ |") == 2
+    assert "b = 5" in conflict
+    assert "b = 4" in conflict
+    assert "c = 6" in text.replace(conflict, "")
+    assert "A stock." in text.replace(conflict, "")
     assert "b = 4" in sdmodel("git-text", str(MODEL)).stdout  # a file with marks can be shown
 
 
-def test_a_diff_shows_equations_below_the_name_and_views_in_a_line(repository):
-    """Layout is not shown, a moved word is one line, and the head of a hunk names a variable."""
+def test_git_diff_shows_equations_by_name_and_views_as_one_line(repository):
+    """Layout is hidden, a moved word is one line, and a hunk header names a variable."""
     text = TEXT.replace("b = 2 ~ m/Year ~ |", "b =\n\t2\n\t~\tm/Year\n\t~\t\n\t|")
     MODEL.write_text(text.replace("a,100,100", "a,200,100").replace("FINAL TIME = 10", "FINAL TIME = 20"), "utf-8")
     lines = [line for line in _git("diff", "-U0").stdout.splitlines() if line[:3] not in ("+++", "---")]
@@ -103,8 +103,8 @@ def test_a_diff_shows_equations_below_the_name_and_views_in_a_line(repository):
     assert next(line for line in lines if line.startswith("@@")).endswith("@@ FINAL TIME =")
 
 
-def test_files_that_are_no_models_are_merged_by_lines_and_shown(repository):
-    """A file that cannot be cut into blocks is git's to merge; nothing is lost."""
+def test_other_files_are_merged_by_lines(repository):
+    """A file that cannot be split into blocks is merged by git; nothing is lost."""
     broken = "one {\ntwo\nthree\nfour\nfive\n"
     MODEL.write_text(broken, "utf-8")
     _git("commit", "-am", "broken")
@@ -118,8 +118,8 @@ def test_files_that_are_no_models_are_merged_by_lines_and_shown(repository):
 
 
 @pytest.mark.parametrize("before", [None, "*.nc binary\n", "*.nc binary", "*.nc binary\r\n", "*.png binary\n\n"])
-def test_what_is_set_up_is_taken_back_exactly(tmp_path, monkeypatch, sdmodel, before):
-    """The configuration and `.gitattributes` are what they were, to the byte, and twice is once."""
+def test_remove_restores_the_configuration_exactly(tmp_path, monkeypatch, sdmodel, before):
+    """Configuration and `.gitattributes` are restored byte for byte; installing twice equals once."""
     monkeypatch.chdir(tmp_path)
     _git("init")
     config = (tmp_path / ".git" / "config").read_bytes()
@@ -139,8 +139,8 @@ def test_what_is_set_up_is_taken_back_exactly(tmp_path, monkeypatch, sdmodel, be
     assert (attributes.read_bytes().decode() if attributes.exists() else None) == before
 
 
-def test_outside_of_a_repository_it_is_told_what_to_do(tmp_path, monkeypatch, sdmodel):
-    """There is nothing to set up there."""
+def test_outside_a_repository_the_error_has_a_cure(tmp_path, monkeypatch, sdmodel):
+    """There is nothing to set up."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     done = sdmodel("git-install")
@@ -148,8 +148,8 @@ def test_outside_of_a_repository_it_is_told_what_to_do(tmp_path, monkeypatch, sd
     assert "is not in a git repository" in done.stderr
 
 
-def test_what_git_calls_is_not_in_the_list_of_commands(sdmodel):
-    """Nobody types it."""
+def test_internal_git_commands_are_not_listed(sdmodel):
+    """Users do not type them."""
     assert "merge-file" not in sdmodel("--help").output
     assert sdmodel("merge-file", "--help").exit_code == 0
     assert sdmodel("git-text", "--help").exit_code == 0

@@ -1,4 +1,4 @@
-"""`sdmodel loops` as users type it: what it prints, and how it ends."""
+"""`sdmodel loops`: output and exit codes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def _without_rules(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if line.strip() and "─" not in line]
 
 
-def test_a_loop_is_told_link_by_link_with_its_polarity(tea: Path, sdmodel):
-    """Cause, sign and effect of each link; then what the loop is, and for how much of the run."""
+def test_loop_is_printed_link_by_link_with_its_polarity(tea: Path, sdmodel):
+    """Cause, sign and effect of each link, then the polarity of the loop and the share of the run."""
     done = sdmodel("loops", "--through", "tea_temperature", "--through", "Heat Loss")
     assert done.exit_code == 0, done.output
     assert _without_rules(done.stdout) == [
@@ -24,8 +24,8 @@ def test_a_loop_is_told_link_by_link_with_its_polarity(tea: Path, sdmodel):
     ]
 
 
-def test_without_way_points_each_stock_has_a_line(tea: Path, sdmodel):
-    """A first look at what a model is made of."""
+def test_without_way_points_each_stock_has_one_line(tea: Path, sdmodel):
+    """A first overview of a model."""
     done = sdmodel("loops")
     assert done.exit_code == 0, done.output
     assert _without_rules(done.stdout) == [
@@ -34,39 +34,39 @@ def test_without_way_points_each_stock_has_a_line(tea: Path, sdmodel):
     ]
 
 
-def test_the_json_is_what_the_function_finds(tea: Path, sdmodel):
-    """The command adds nothing to the function behind it."""
-    (told,) = json.loads(sdmodel("loops", "--through", "heat loss", "--json").stdout)
+def test_loops_json_equals_the_python_function(tea: Path, sdmodel):
+    """The command adds nothing to `find_loops`."""
+    (output,) = json.loads(sdmodel("loops", "--through", "heat loss", "--json").stdout)
     (loop,) = sd.find_loops(sd.read_model(tea / "models" / "ai_compute.mdl"), "heat loss")
-    assert told["variables"] == list(loop.variables)
-    assert (told["polarity"], told["negative"], told["changes"]) == (loop.polarity, loop.shares[1], [])
-    assert [(each["cause"], each["polarity"]) for each in told["links"]] == [
-        (each.cause, each.polarity) for each in loop.links
+    assert output["variables"] == list(loop.variables)
+    assert (output["polarity"], output["negative"], output["changes"]) == (loop.polarity, loop.shares[1], [])
+    assert [(link["cause"], link["polarity"]) for link in output["links"]] == [
+        (link.cause, link.polarity) for link in loop.links
     ]
 
 
-def test_an_open_path_ends_at_its_last_variable(tea: Path, sdmodel):
+def test_open_path_ends_at_its_last_variable(tea: Path, sdmodel):
     """How one variable acts on another, without the way back."""
     done = sdmodel("loops", "--path", "--through", "heat loss", "--through", "Tea Temperature")
     assert "more of 'heat loss' makes less of 'Tea Temperature' (-), 1 link: - 100 % of the time" in done.stdout
 
 
-def test_changes_act_on_the_run_in_which_loops_are_found(tea: Path, sdmodel):
-    """With its sign turned, cooling feeds itself."""
+def test_changes_apply_to_the_run_of_the_loops(tea: Path, sdmodel):
+    """With a negative cooling time, cooling reinforces itself."""
     way = ["--through", "heat loss"]
     assert "balancing" in sdmodel("loops", *way, "--set", "cooling time = 5", "-c", "models/scenarios/cold.cin").stdout
     assert "reinforcing" in sdmodel("loops", *way, "--set", "cooling time = -5").stdout
 
 
-def test_a_fault_is_one_line_and_exit_code_one(tea: Path, sdmodel):
-    """What is no variable is told with the nearest that is."""
+def test_unknown_way_point_is_one_line(tea: Path, sdmodel):
+    """It suggests the nearest variable."""
     done = sdmodel("loops", "--through", "heat los")
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == "way point 'heat los': is not in the model; did you mean 'heat loss'?\n"
 
 
-def test_a_path_without_ends_is_a_fault_of_usage(tea: Path, sdmodel):
-    """The option says how way points are read; without any it says nothing."""
+def test_path_without_way_points_is_a_usage_error(tea: Path, sdmodel):
+    """`--path` needs `--through`."""
     done = sdmodel("loops", "--path")
     assert done.exit_code == 2
     assert "--through" in done.stderr

@@ -1,4 +1,4 @@
-"""The command line as a process: how fast it starts, and how it ends when others end it."""
+"""The command line as a process: start-up, pipes, terminals and signals."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ COMMAND = [sys.executable, "-m", "sdmodel"]
 
 @pytest.fixture
 def environment(project: Path) -> dict[str, str]:
-    """The environment of a shell in which this checkout is what Python imports."""
+    """The environment of a shell in which Python imports this checkout."""
     return os.environ | {"PYTHONPATH": str(project), "NO_COLOR": "1", "COLUMNS": "100"}
 
 
-def test_help_starts_without_what_is_heavy(environment: dict[str, str]):
-    """Of other packages only click is imported: help comes at once."""
+def test_help_imports_no_heavy_package(environment: dict[str, str]):
+    """Only click is imported, so that help appears immediately."""
     code = "import sys; from sdmodel.cli import main\ntry: main(['--help'])\nexcept SystemExit: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     heavy = {"numpy", "xarray", "sympy", "matplotlib", "llvmlite", "rich", "lark", "netCDF4", "pysd", "pandas"}
@@ -35,8 +35,8 @@ def test_help_starts_without_what_is_heavy(environment: dict[str, str]):
     assert not heavy & set(done.stdout.splitlines()[-1].split())
 
 
-def test_a_run_needs_no_figures_and_no_second_engine(tea: Path, environment: dict[str, str]):
-    """What is not asked for is not imported."""
+def test_run_imports_neither_figures_nor_pysd(tea: Path, environment: dict[str, str]):
+    """Unused packages are not imported."""
     code = "import sys; from sdmodel.cli import main\ntry: main(['run'])\nexcept SystemExit: print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, cwd=tea
@@ -45,15 +45,15 @@ def test_a_run_needs_no_figures_and_no_second_engine(tea: Path, environment: dic
     assert not {"matplotlib", "pysd", "scipy", "dask"} & set(done.stdout.splitlines()[-1].split())
 
 
-def test_a_fault_has_no_traceback(tea: Path, environment: dict[str, str]):
-    """One line on stderr and exit code 1, in a process of its own."""
+def test_user_error_has_no_traceback(tea: Path, environment: dict[str, str]):
+    """One line on stderr and exit code 1."""
     command = [*COMMAND, "run", "nowhere.mdl"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tea)
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_reader_that_leaves_early_is_no_fault(tea: Path, environment: dict[str, str]):
+def test_closed_pipe_is_not_an_error(tea: Path, environment: dict[str, str]):
     """`sdmodel levers | head -1` ends quietly."""
     process = subprocess.Popen(
         [*COMMAND, "levers"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tea
@@ -61,15 +61,15 @@ def test_a_reader_that_leaves_early_is_no_fault(tea: Path, environment: dict[str
     assert process.stdout is not None
     process.stdout.close()
     assert process.stderr is not None
-    told = process.stderr.read()
+    errors = process.stderr.read()
     process.stderr.close()
-    assert (process.wait(timeout=30), told) == (0, "")
+    assert (process.wait(timeout=30), errors) == (0, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is a device of Linux")
 @pytest.mark.parametrize("words", [["run"], ["--help"], ["levers"]])
-def test_a_full_disk_behind_stdout_is_one_line(words: list[str], tea: Path, environment: dict[str, str]):
-    """The exit code tells, and the run is stored all the same."""
+def test_full_disk_behind_stdout_is_one_line(words: list[str], tea: Path, environment: dict[str, str]):
+    """The exit code is 1, and the run is stored."""
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [*COMMAND, *words], env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=tea
@@ -83,14 +83,14 @@ def test_a_full_disk_behind_stdout_is_one_line(words: list[str], tea: Path, envi
 
 
 @pytest.mark.parametrize(("width", "shown"), [(80, {"run", "hash", "by", "changes"}), (150, {"hash", "made", "model"})])
-def test_a_terminal_has_whole_words_in_its_tables(width: int, shown: set[str], tea: Path, environment: dict[str, str]):
-    """Lines are folded at blanks; a narrow terminal has fewer columns, and says which are left out."""
+def test_tables_on_a_terminal_have_whole_words(width: int, shown: set[str], tea: Path, environment: dict[str, str]):
+    """Lines break between words; a narrow terminal shows fewer columns and says which are missing."""
     change = ["--set", "room temperature = 65", "--set", "cooling time = 1.25"]
     subprocess.run([*COMMAND, "run", *change], env=environment, cwd=tea, check=True, capture_output=True)
     for command in ("runs", "levers"):
-        told = _on_a_terminal([*COMMAND, command], width, environment, tea)
-        assert max(map(len, told.splitlines())) <= width
-        words = set(told.split())
+        printed = _on_a_terminal([*COMMAND, command], width, environment, tea)
+        assert max(map(len, printed.splitlines())) <= width
+        words = set(printed.split())
         assert words >= (
             shown | {"temperature", "ai_compute"} if command == "runs" else {"judgement:", "warm", "thermometer."}
         )
@@ -100,27 +100,27 @@ def test_a_terminal_has_whole_words_in_its_tables(width: int, shown: set[str], t
 
 
 def _on_a_terminal(command: list[str], width: int, environment: dict[str, str], folder: Path) -> str:
-    """What a command prints on a terminal of that width."""
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    """What a command prints on a terminal of this width."""
+    master, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     plain = {name: value for name, value in environment.items() if name != "COLUMNS"} | {"TERM": "xterm"}
-    process = subprocess.Popen(command, env=plain, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    told = b""
+    process = subprocess.Popen(command, env=plain, cwd=folder, stdin=terminal, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    printed = b""
     with contextlib.suppress(OSError):  # the end of a terminal
-        while part := os.read(ours, 65536):
-            told += part
-    os.close(ours)
+        while chunk := os.read(master, 65536):
+            printed += chunk
+    os.close(master)
     assert process.wait(timeout=30) == 0
-    return re.sub(r"\x1b\[[0-9;]*m", "", told.decode())
+    return re.sub(r"\x1b\[[0-9;]*m", "", printed.decode())
 
 
-def test_an_interrupted_command_ends_with_130_and_stores_nothing(tea: Path, environment: dict[str, str]):
-    """Ctrl-C while it waits for a model that comes through a pipe."""
+def test_interrupted_command_exits_with_130_and_stores_nothing(tea: Path, environment: dict[str, str]):
+    """Ctrl-C while it reads a model from a pipe."""
     os.mkfifo(tea / "slow.mdl")
-    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a background job ignores it
+    handler = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a background job ignores it
     process = subprocess.Popen(
-        [sys.executable, "-c", f"{heeding}; from sdmodel.cli import main; main(['run', 'slow.mdl'])"],
+        [sys.executable, "-c", f"{handler}; from sdmodel.cli import main; main(['run', 'slow.mdl'])"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -128,14 +128,14 @@ def test_an_interrupted_command_ends_with_130_and_stores_nothing(tea: Path, envi
         cwd=tea,
     )
     writer = _opened_for_writing(tea / "slow.mdl")
-    out, told = _interrupted(process)
+    output, errors = _interrupted(process)
     os.close(writer)
-    assert (process.returncode, out, told.strip()) == (130, "", "interrupted")
+    assert (process.returncode, output, errors.strip()) == (130, "", "interrupted")
     assert not (tea / "runs").exists()
 
 
 def _interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """What a process says when it is interrupted; between opening and reading, Python does not notice the first time."""
+    """The output of a process that is interrupted. Between opening and reading, Python misses the first signal."""
     for _ in range(10):
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -145,7 +145,7 @@ def _interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:
 
 
 def _opened_for_writing(pipe: Path) -> int:
-    """The pipe, as soon as somebody reads from it."""
+    """The pipe, once another process reads from it."""
     for _ in range(600):
         try:
             return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)

@@ -1,4 +1,4 @@
-"""`sdmodel report`: one page from stored runs."""
+"""`sdmodel report`: one HTML page about stored runs."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import pytest
 
 @pytest.fixture
 def stored(tea, sdmodel):
-    """A base, a cold room, and what its lever does."""
+    """A base run, a run in a cold room, and the attribution of its lever."""
     assert sdmodel("run", "--name", "base").exit_code == 0
     assert sdmodel("run", "-c", "models/scenarios/cold.cin").exit_code == 0
     assert sdmodel("attribute", "-c", "models/scenarios/cold.cin").exit_code == 0
     return tea
 
 
-def test_a_page_is_written_beside_the_runs(stored, sdmodel):
-    """Named for them, with every section; a second time only with --force."""
+def test_page_is_written_beside_the_runs(stored, sdmodel):
+    """Named after the runs, with every section; replaced only with `--force`."""
     done = sdmodel("report", "base", "cold", "cold-levers", "--at", "2024")
     assert done.exit_code == 0, done.output
     page = (stored / "runs" / "base+cold+cold-levers.html").read_text("utf-8")
-    for told in ("At 2024", "What differs", "Levers of cold-levers", "Where cold comes from", "A cold room."):
-        assert told in page
+    for text in ("At 2024", "What differs", "Levers of cold-levers", "Where cold comes from", "A cold room."):
+        assert text in page
     again = sdmodel("report", "base", "cold", "cold-levers")
     assert again.exit_code == 1
     assert "exists already" in again.stderr
@@ -30,16 +30,16 @@ def test_a_page_is_written_beside_the_runs(stored, sdmodel):
 REFUSED = {
     "an unknown run": (["report", "bas"], "did you mean 'base'"),
     "an unknown variable": (["report", "base", "--on", "Tee Temperature"], "did you mean 'Tea Temperature'"),
-    "another ending": (["report", "base", "-o", "x.pdf"], "let it end in .html"),
-    "a date outside": (["report", "base", "--at", "1999"], "outside the run"),
+    "an unknown file type": (["report", "base", "-o", "x.pdf"], "let it end in .html"),
+    "a date outside the run": (["report", "base", "--at", "1999"], "outside the run"),
 }
 
 
-@pytest.mark.parametrize("what", REFUSED)
-def test_what_is_refused_is_told_in_one_line(stored, sdmodel, what):
-    """With its cure."""
-    words, told = REFUSED[what]
+@pytest.mark.parametrize("case", REFUSED)
+def test_report_errors_are_one_line(stored, sdmodel, case):
+    """With the cure."""
+    words, message = REFUSED[case]
     done = sdmodel(*words)
     assert done.exit_code == 1
-    assert told in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -1,4 +1,4 @@
-"""The command that tells which constants matter."""
+"""`sdmodel sensitivity`: tables, files, figures and error messages."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Command = Callable[..., Result]
 
 ASK = ("sensitivity", "--on", "tea temperature")
 FREE = ("--free", "room temperature=60:80", "--lever", "cooling time=1:4")
-DRAWN = "40,M,7\ncooling time=RANDOM_TRIANGULAR(1,4,1,2,4)\nroom temperature=RANDOM_UNIFORM(60,80)\n"
+SAMPLING = "40,M,7\ncooling time=RANDOM_TRIANGULAR(1,4,1,2,4)\nroom temperature=RANDOM_UNIFORM(60,80)\n"
 
 
 @pytest.fixture
 def cup(tea: Path) -> Path:
-    """A project with a cup of tea and a file that says how it is drawn."""
-    (tea / "cup.vsc").write_text(DRAWN, "utf-8")
+    """A project with a cup of tea and a sampling file."""
+    (tea / "cup.vsc").write_text(SAMPLING, "utf-8")
     return tea
 
 
@@ -33,8 +33,8 @@ def _json(result: Result) -> dict:
     return json.loads(result.stdout)
 
 
-def test_a_tornado_is_told_as_a_table_the_largest_swing_first(tea: Path, sdmodel: Command):
-    """Each constant with its ends and its value, the outcome at both, and how far it goes."""
+def test_tornado_table_has_the_largest_swing_first(tea: Path, sdmodel: Command):
+    """Each constant with its bounds and value, the outcome at both bounds, and the swing."""
     done = sdmodel(*ASK, *FREE, "--at", "2028")
     assert done.exit_code == 0, done.output
     assert done.stderr == "11 runs\n"
@@ -48,43 +48,43 @@ def test_a_tornado_is_told_as_a_table_the_largest_swing_first(tea: Path, sdmodel
 
 @pytest.mark.parametrize("method", ["tornado", "morris", "sobol"])
 def test_json_and_csv_have_the_numbers_of_the_python_function(method: str, cup: Path, sdmodel: Command):
-    """All constants of all outcomes by rank, with everything that the method measures."""
+    """All constants of all outcomes by rank, with every measure of the method."""
     settings = {"tornado": {}, "morris": {"trajectories": 6}, "sobol": {"samples": 32, "second_order": True}}[method]
     words = {"tornado": (), "morris": ("--trajectories", "6"), "sobol": ("-n", "32", "--second-order")}[method]
-    asked = ("-e", "cup.vsc", "--at", "2025-07-02", "--over", "min", "--method", method)
-    told = _json(sdmodel(*ASK, *asked, *words, "--json", "-o", "out.csv", "-o", "out.json"))
+    requested = ("-e", "cup.vsc", "--at", "2025-07-02", "--over", "min", "--method", method)
+    output = _json(sdmodel(*ASK, *requested, *words, "--json", "-o", "out.csv", "-o", "out.json"))
     model = sd.read_model("models/ai_compute.mdl")
     outcomes = [Outcome(at=2025 + 182 / 365), Outcome("min")]
     found = sd.find_sensitivities(
         model, "tea temperature", outcomes, method=method, sampling=sd.read_sampling("cup.vsc"), **settings
     )
-    assert told["runs"] == found.attrs["runs"]
-    assert told.get("seed") == {"tornado": None}.get(method, 7)
-    for place, each in enumerate(told["outcomes"]):
-        part = found.isel(outcome=place)
-        assert each["base"] == float(part["base"])
-        assert [row["rank"] for row in each["constants"]] == [1, 2]
-        for row in each["constants"]:
-            own = part.sel(parameter=row["name"])
+    assert output["runs"] == found.attrs["runs"]
+    assert output.get("seed") == {"tornado": None}.get(method, 7)
+    for place, outcome in enumerate(output["outcomes"]):
+        subset = found.isel(outcome=place)
+        assert outcome["base"] == float(subset["base"])
+        assert [row["rank"] for row in outcome["constants"]] == [1, 2]
+        for row in outcome["constants"]:
+            own = subset.sel(parameter=row["name"])
             assert {name: row[name] for name in row if name in own.data_vars} == {
                 name: own[name].item() for name in row if name in own.data_vars
             }
             assert row[found.attrs["importance"]] == own[found.attrs["importance"]].item()
     if method == "sobol":
-        (pair,) = told["outcomes"][0]["pairs"]
+        (pair,) = output["outcomes"][0]["pairs"]
         assert pair["S2"] == float(found["S2"].isel(outcome=0).sel(parameter=pair["names"][0], other=pair["names"][1]))
-    assert json.loads(Path("out.json").read_text("utf-8")) == {name: told[name] for name in told if name != "files"}
+    assert json.loads(Path("out.json").read_text("utf-8")) == {name: output[name] for name in output if name != "files"}
     rows = list(csv.DictReader(Path("out.csv").read_text("utf-8").splitlines()))
-    wanted = [(each["outcome"], row["name"]) for each in told["outcomes"] for row in each["constants"]]
-    assert [(row["outcome"], row["constant"]) for row in rows] == wanted
+    expected = [(outcome["outcome"], row["name"]) for outcome in output["outcomes"] for row in outcome["constants"]]
+    assert [(row["outcome"], row["constant"]) for row in rows] == expected
     measure = found.attrs["importance"]
     assert [float(row[measure]) for row in rows] == [
-        row[measure] for each in told["outcomes"] for row in each["constants"]
+        row[measure] for outcome in output["outcomes"] for row in outcome["constants"]
     ]
 
 
-def test_intervals_and_what_all_constants_do_together_are_printed(cup: Path, sdmodel: Command):
-    """Half of an interval stands behind each number; a constant that does nothing is remarked on."""
+def test_intervals_and_joint_effects_are_printed(cup: Path, sdmodel: Command):
+    """Each number has half of its interval; a constant without effect has a remark."""
     morris = sdmodel(*ASK, "-e", "cup.vsc", "--method", "morris").stdout
     assert " ± " in morris
     done = sdmodel(*ASK, *FREE, "--free", "INITIAL TIME=2020:2022", "--method", "sobol")
@@ -93,12 +93,12 @@ def test_intervals_and_what_all_constants_do_together_are_printed(cup: Path, sdm
     assert "standard deviation" in sobol
     assert "the constants alone account for" in sobol
     assert "no interaction of two constants differs" in sobol
-    still = sdmodel("sensitivity", "--on", "tea temperature", "--at", "2022", *FREE).stdout
-    assert still.count("no effect") == 2
+    unaffected = sdmodel("sensitivity", "--on", "tea temperature", "--at", "2022", *FREE).stdout
+    assert unaffected.count("no effect") == 2
 
 
-def test_without_a_choice_the_uncertainties_vary_and_groups_are_chosen_by_name(tea: Path, sdmodel: Command):
-    """Those of the model's groups that have two bounds; without any, it is told how to name some."""
+def test_uncertainties_vary_by_default_and_groups_by_name(tea: Path, sdmodel: Command):
+    """Constants of the groups that have two bounds; without any, the error says how to name some."""
     none = sdmodel(*ASK)
     assert none.exit_code == 1
     assert "no constant of the group Uncertainties has a range; name some with --free " in none.stderr
@@ -108,8 +108,8 @@ def test_without_a_choice_the_uncertainties_vary_and_groups_are_chosen_by_name(t
         assert (outcome["constants"][0]["low_value"], outcome["constants"][0]["high_value"]) == (40, 100)
 
 
-def test_a_scenario_is_where_nothing_moves(tea: Path, sdmodel: Command):
-    """What it sets holds for what is not moved, and what lies outside of what is asked is told."""
+def test_scenario_sets_the_baseline(tea: Path, sdmodel: Command):
+    """It applies to all constants that do not vary; values outside the given bounds are reported."""
     cold = ("-c", "models/scenarios/cold.cin", "--set", "cooling time=5")
     (outcome,) = _json(sdmodel(*ASK, *cold, *FREE[:2], "--json"))["outcomes"]
     run = sd.simulate(
@@ -125,16 +125,16 @@ def test_a_scenario_is_where_nothing_moves(tea: Path, sdmodel: Command):
 
 @pytest.mark.parametrize("method", ["tornado", "morris", "sobol"])
 def test_each_method_has_its_figure(method: str, tea: Path, sdmodel: Command):
-    """Among the runs, called after the model and the method."""
+    """In the runs folder, named after the model and the method."""
     words = ("--method", method, *(("-n", "16") if method == "sobol" else ()))
     assert sdmodel(*ASK, *FREE, *words, "--plot").stdout.splitlines()[-1] == f"plotted in runs/ai_compute-{method}.png"
     assert Path(f"runs/ai_compute-{method}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_figures_are_numbered_or_named_and_never_replaced_without_force(tea: Path, sdmodel: Command):
-    """What exists is told before any run."""
-    for wanted in ("runs/ai_compute-tornado.png", "runs/ai_compute-tornado-2.png"):
-        assert sdmodel(*ASK, *FREE, "--plot").stdout.splitlines()[-1] == f"plotted in {wanted}"
+def test_sensitivity_figures_are_not_replaced_without_force(tea: Path, sdmodel: Command):
+    """Default names are numbered; an existing file is reported before any run."""
+    for path in ("runs/ai_compute-tornado.png", "runs/ai_compute-tornado-2.png"):
+        assert sdmodel(*ASK, *FREE, "--plot").stdout.splitlines()[-1] == f"plotted in {path}"
     assert sdmodel(*ASK, *FREE, "--plot", "-o", "own.svg").stdout.splitlines()[-1] == "plotted in own.svg"
     again = sdmodel(*ASK, *FREE, "-o", "own.svg")
     assert (again.exit_code, again.stdout) == (1, "")
@@ -153,30 +153,30 @@ FAULTS = [
     (("--free", "cooling time=1:4", "--free", "cooling time=2:3"), "'cooling time' is varied twice"),
     (("-e", "reversed.vsc"), "reversed.vsc:2:14: the minimum 4 is not below the maximum 1; write RANDOM_UNIFORM(min,max)"),
     (("-e", "nothing.vsc"), "nothing.vsc: nothing is varied; write a line such as"),
-    (("-e", "rows.vsc"), "rows.vsc: a file of samples tells no distributions; write a line such as"),
+    (("-e", "rows.vsc"), "rows.vsc: a file of samples has no distributions; write a line such as"),
     ((*FREE, "--at", "2050"), "--at: 2050 is outside the run; give a date from 2022 to 2032"),
     ((*FREE, "-o", "out.txt"), "out.txt: unknown format; the name must end in .csv, .json, .png, .svg, .pdf"),
     ((*FREE, "-o", "cup.vsc/out.csv"), "cup.vsc/out.csv: cannot be written"),
-    ((*FREE, "--method", "sobol", "-n", "100"), "samples: 100 is no power of two"),
+    ((*FREE, "--method", "sobol", "-n", "100"), "samples: 100 is not a power of two"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("words", "told"), FAULTS, ids=[" ".join(words)[-40:] for words, _ in FAULTS])
-def test_what_a_user_gets_wrong_is_one_line_with_its_cure(
-    words: tuple[str, ...], told: str, cup: Path, sdmodel: Command
+@pytest.mark.parametrize(("words", "message"), FAULTS, ids=[" ".join(words)[-40:] for words, _ in FAULTS])
+def test_sensitivity_errors_are_one_line_with_the_cure(
+    words: tuple[str, ...], message: str, cup: Path, sdmodel: Command
 ):
-    """And the exit code is 1."""
+    """The exit code is 1."""
     (cup / "reversed.vsc").write_text("40,M,7\ncooling time=RANDOM_UNIFORM(4,1)\n", "utf-8")
     (cup / "nothing.vsc").write_text("40,M,7\n", "utf-8")
     (cup / "rows.tab").write_text("cooling time\n2\n3\n", "utf-8")
     (cup / "rows.vsc").write_text("2,F,7,rows.tab\n", "utf-8")
     done = sdmodel(*(ASK if "--on" not in words else ASK[:1]), *words)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert told in done.stderr.splitlines()[-1]
+    assert message in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ((), 'name the variable to analyse: --on "name"'),
         ((*ASK[1:], *FREE, "--group", "all"), "-e, --free and --group each choose what varies; give one of them"),
@@ -184,15 +184,17 @@ def test_what_a_user_gets_wrong_is_one_line_with_its_cure(
         ((*ASK[1:], *FREE, "--method", "sobol", "--levels", "4"), "--levels belongs to morris"),
     ],
 )
-def test_words_that_do_not_go_together_are_refused(words: tuple[str, ...], told: str, tea: Path, sdmodel: Command):
-    """That is a fault of usage."""
+def test_conflicting_sensitivity_options_are_usage_errors(
+    words: tuple[str, ...], message: str, tea: Path, sdmodel: Command
+):
+    """The exit code is 2."""
     done = sdmodel("sensitivity", *words)
     assert done.exit_code == 2
-    assert told in done.stderr
+    assert message in done.stderr
 
 
-def test_without_salib_one_line_tells_what_to_install(tea: Path, sdmodel: Command, monkeypatch):
-    """A tornado goes without it."""
+def test_missing_salib_is_one_line(tea: Path, sdmodel: Command, monkeypatch):
+    """A tornado works without it."""
     for name in ("SALib.sample.sobol", "SALib.analyze.sobol"):
         monkeypatch.setitem(sys.modules, name, None)
     done = sdmodel(*ASK, *FREE, "--method", "sobol")

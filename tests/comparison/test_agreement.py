@@ -13,8 +13,8 @@ from scipy import stats
 from sdmodel.comparison import (
     AGREEMENT,
     band,
+    band_coverage,
     band_width,
-    covered_share,
     crps,
     crps_skill,
     mean_absolute_error,
@@ -32,8 +32,8 @@ NORMAL = stats.norm.ppf((np.arange(4000) + 0.5) / 4000)
 
 
 @given(PAIRS)
-def test_theil_shares_add_up_to_one_and_none_is_below_zero(pair):
-    """They part the mean square error; without an error all are zero."""
+def test_theil_shares_add_up_to_one_and_are_not_negative(pair):
+    """They decompose the mean square error; without an error all are zero."""
     shares = theil_shares(*pair)
     assert min(shares) >= 0
     assert sum(shares) == pytest.approx(0 if np.array_equal(*pair) else 1, abs=1e-9)
@@ -50,15 +50,15 @@ def test_the_share_of_bias_is_the_squared_mean_error(pair):
     ("simulated", "share"),
     [([11.0, 12, 13, 14], "bias"), ([-0.5, 1.5, 3.5, 5.5], "variation"), ([4.0, 3, 2, 1], "covariation")],
 )
-def test_each_share_is_whole_for_its_own_kind_of_error(simulated: list[float], share: str):
+def test_each_share_is_one_for_its_own_kind_of_error(simulated: list[float], share: str):
     """A shift is bias, a stretch about the mean is variation, another order is covariation."""
     shares = theil_shares(np.array(simulated), np.array([1.0, 2, 3, 4]))
     assert getattr(shares, share) == pytest.approx(1)
 
 
 @given(PAIRS, st.sampled_from([1e-200, 1e-3, 1e3, 1e200]))
-def test_shares_correlation_and_per_cent_do_not_depend_on_units(pair, factor: float):
-    """Measures without units stay, those with units scale; numbers far from one neither overflow nor vanish."""
+def test_dimensionless_measures_do_not_depend_on_units(pair, factor: float):
+    """Measures with units scale; very large and small numbers neither overflow nor vanish."""
     for name, measure in AGREEMENT.items():
         scale = factor if name in ("rmse", "mae", "bias") else 1
         expected = measure(*pair)
@@ -67,15 +67,15 @@ def test_shares_correlation_and_per_cent_do_not_depend_on_units(pair, factor: fl
 
 
 @given(PAIRS)
-def test_the_three_errors_stand_in_their_known_order(pair):
-    """|mean error| <= mean absolute error <= root mean square error (Jensen)."""
+def test_the_three_errors_have_their_known_order(pair):
+    """Mean error <= mean absolute error <= root mean square error, in absolute value (Jensen)."""
     bias, absolute, square = abs(mean_error(*pair)), mean_absolute_error(*pair), root_mean_square_error(*pair)
     assert bias <= absolute * (1 + 1e-12) + 1e-12
     assert absolute <= square * (1 + 1e-12) + 1e-12
 
 
 def test_errors_of_a_known_example():
-    """By hand: gaps 1, -2, 0 against 2, 4, 5."""
+    """By hand: errors 1, -2, 0 against 2, 4, 5."""
     pair = np.array([3.0, 2, 5]), np.array([2.0, 4, 5])
     assert mean_absolute_percentage_error(*pair) == pytest.approx(100 / 3)
     assert root_mean_square_error(*pair) == pytest.approx(math.sqrt(5 / 3))
@@ -84,8 +84,8 @@ def test_errors_of_a_known_example():
     assert squared_correlation(*pair) == pytest.approx(float(np.corrcoef(*pair)[0, 1]) ** 2)
 
 
-def test_zero_by_zero_is_zero():
-    """An exact zero is no error; a level line has no correlation; anything by zero is infinitely wrong."""
+def test_zero_divided_by_zero_is_zero():
+    """An exact zero is not an error; a constant has no correlation; anything divided by zero is infinite."""
     zeros = np.zeros(3)
     assert mean_absolute_percentage_error(zeros, zeros) == 0
     assert mean_absolute_percentage_error(np.ones(3), zeros) == math.inf
@@ -93,8 +93,8 @@ def test_zero_by_zero_is_zero():
 
 
 @given(st.lists(NUMBER, min_size=1, max_size=12), NUMBER)
-def test_crps_is_its_definition_over_all_pairs(members: list[float], observed: float):
-    """E|X - y| - E|X - X'|/2, which sorting saves the square of; of one member it is the absolute error."""
+def test_crps_equals_its_definition_over_all_pairs(members: list[float], observed: float):
+    """E|X - y| - E|X - X'|/2, which the sorted form computes faster; for one member, the absolute error."""
     sample = np.array(members)
     expected = np.mean(np.abs(sample - observed)) - np.mean(np.abs(sample[:, None] - sample)) / 2
     assert crps(sample[None], np.array([observed]))[0] == pytest.approx(expected, rel=1e-9, abs=1e-6)
@@ -110,23 +110,23 @@ def test_crps_of_a_normal_ensemble_is_the_closed_form(mean: float, sd: float, ob
 
 @pytest.mark.parametrize("probability", [0.5, 0.9])
 def test_a_calibrated_sample_covers_its_nominal_share(probability: float):
-    """Observations of the same distribution lie in a band as often as it says, within three standard errors."""
+    """Observations of the same distribution lie in a band as often as its probability, within three standard errors."""
     observed = np.random.default_rng(1).standard_normal(1500)
-    covered = covered_share(np.tile(NORMAL, (1500, 1)), observed, probability)
+    covered = band_coverage(np.tile(NORMAL, (1500, 1)), observed, probability)
     assert abs(covered - probability) < 3 * math.sqrt(probability * (1 - probability) / 1500)
-    assert covered_share(np.tile(NORMAL, (1500, 1)) / 3, observed, probability) < probability - 0.2
+    assert band_coverage(np.tile(NORMAL, (1500, 1)) / 3, observed, probability) < probability - 0.2
 
 
-def test_the_band_of_a_normal_sample_has_its_known_edges():
-    """1.645 standard deviations either way hold 90 %."""
+def test_the_band_of_a_normal_sample_has_its_known_limits():
+    """1.645 standard deviations on either side hold 90 %."""
     low, high = band(np.array([NORMAL, 5 + 2 * NORMAL]), 0.9)
     assert low == pytest.approx([-1.645, 5 - 3.29], abs=5e-3)
     assert high == pytest.approx([1.645, 5 + 3.29], abs=5e-3)
     assert band_width(np.array([NORMAL]), 0.9) == pytest.approx(3.29, abs=1e-2)
 
 
-def test_skill_is_one_for_a_perfect_forecast_and_zero_for_the_observations_themselves():
-    """The reference is the set of observations without their times; where these are level there is none."""
+def test_skill_is_one_if_perfect_and_zero_for_the_reference():
+    """The reference is the set of observations without their times; if these are constant there is none."""
     observed = np.array([1.0, 2, 4, 8])
     assert crps_skill(np.zeros(4), observed) == 1
     assert crps_skill(crps(np.tile(observed, (4, 1)), observed), observed) == 0
@@ -134,14 +134,14 @@ def test_skill_is_one_for_a_perfect_forecast_and_zero_for_the_observations_thems
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20).map(np.array))
-def test_a_model_without_an_error_has_no_shares_of_it(numbers):
-    """What rounding leaves of moments that are equal is no error."""
+def test_a_model_without_error_has_no_shares(numbers):
+    """Rounding in equal moments is not an error."""
     assert theil_shares(numbers, numbers.copy()) == (0, 0, 0)
 
 
 @given(PAIRS)
-def test_theil_shares_are_those_of_their_definition(pair):
-    """The variance of the gaps is that of unequal spreads and of what is left, 2 (1 - r) times both of them."""
+def test_theil_shares_equal_their_definition(pair):
+    """The variance of the errors is that of unequal variation plus 2 (1 - r) times both standard deviations."""
     simulated, observed = pair
     square = np.mean((simulated - observed) ** 2)
     spread = (np.std(simulated) - np.std(observed)) ** 2
@@ -151,7 +151,7 @@ def test_theil_shares_are_those_of_their_definition(pair):
 
 
 def test_the_skill_of_many_observations_needs_no_table_of_pairs():
-    """The mean distance of the numbers 0 to n - 1 from each other is (n^2 - 1) / 3n; half of it is the reference."""
+    """The mean distance between the numbers 0 to n - 1 is (n^2 - 1) / 3n; half of it is the reference."""
     count = 100_000
     scores, observed = np.ones(count), np.arange(count, dtype=float)
     assert crps_skill(scores, observed) == pytest.approx(1 - 6 * count / (count**2 - 1))

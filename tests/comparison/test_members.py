@@ -1,4 +1,4 @@
-"""What members say together: quantiles as NumPy's, shares as counted one by one, however the members are read."""
+"""Statistics over members: quantiles equal NumPy's, shares equal a count, however the members are read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sdmodel.comparison import LEFT_OUT, quantiles, share_where
 from sdmodel.comparison import members as members_module
 from sdmodel.dataset import PROBABILITY
 from sdmodel.errors import DatasetError
-from sdmodel.store import add_members, added_to, create_ensemble, open_run
+from sdmodel.store import add_members, create_ensemble, open_for_append, open_run
 from sdmodel.vensim import read_formula
 
 ANY = st.one_of(st.floats(-1e6, 1e6), st.sampled_from([np.nan, np.inf, -np.inf]))
@@ -25,12 +25,12 @@ ATTRIBUTES = dict.fromkeys(("model", "model_sha256", "integrator", "engine", "cr
 
 
 def _run(values: np.ndarray, **others: np.ndarray) -> xr.Dataset:
-    """A run of one variable, shape (times, members), with others beside it."""
+    """A run of one variable, shape (times, members), with other variables."""
     variables = {"stock": values} | others
     return xr.Dataset(
         {
-            name: (("time", "member"), each, {"long_name": name.title(), "units": "GW"})
-            for name, each in variables.items()
+            name: (("time", "member"), array, {"long_name": name.title(), "units": "GW"})
+            for name, array in variables.items()
         },
         {"time": 2000.0 + np.arange(len(values)), "member": np.arange(values.shape[1])},
         ATTRIBUTES,
@@ -38,8 +38,8 @@ def _run(values: np.ndarray, **others: np.ndarray) -> xr.Dataset:
 
 
 @given(MANY, st.lists(st.floats(0, 1), min_size=1, max_size=5))
-def test_quantiles_are_those_of_numpy_over_what_is_finite(values: np.ndarray, levels: list[float]):
-    """Members without a number are left out, and how many at most is told."""
+def test_quantiles_equal_numpys_over_finite_values(values: np.ndarray, levels: list[float]):
+    """Members without a number are left out, and the largest number of them is recorded."""
     found = quantiles(_run(values), "Stock", levels)["Stock"]
     finite = np.where(np.isfinite(values), values, np.nan)
     for time, row in enumerate(finite):
@@ -53,41 +53,41 @@ def test_quantiles_are_those_of_numpy_over_what_is_finite(values: np.ndarray, le
 
 @settings(deadline=None)
 @given(st.integers(1, 12), st.integers(1, 9), st.integers(1, 2000))
-def test_quantiles_do_not_depend_on_how_much_is_read_at_once(times: int, members: int, piece: int):
+def test_quantiles_do_not_depend_on_the_size_of_pieces(times: int, members: int, piece: int):
     """One time after the other or all together."""
     values = np.random.default_rng(times).normal(size=(times, members))
     whole = quantiles(_run(values), "stock", [0.05, 0.5, 0.95])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(members_module, "_PIECE", piece)
+        patch.setattr(members_module, "_READ_BYTES", piece)
         pieces = quantiles(_run(values), "stock", [0.05, 0.5, 0.95])
     xr.testing.assert_identical(whole, pieces)
 
 
-def test_labels_are_kept_and_what_all_members_share_is_its_own_quantile():
-    """A variable with a subscript has quantiles for each label, a single number is the same at each level."""
+def test_labels_and_constants_have_quantiles():
+    """A subscripted variable has quantiles for each label; a number that all members share is its own quantile."""
     values = np.arange(24.0).reshape(3, 2, 4)
     run = _run(np.zeros((3, 4))).assign_coords(tier=("tier", ["a", "b"], {"kind": "subscript"}))
-    run = run.assign(price=(("time", "tier", "member"), values), drawn=("member", [4.0, 1, 2, 3]), one=((), 7.0))
-    found = quantiles(run, ["price", "drawn", "one", "price[b]"], [0, 0.5, 1])
+    run = run.assign(price=(("time", "tier", "member"), values), sampled=("member", [4.0, 1, 2, 3]), one=((), 7.0))
+    found = quantiles(run, ["price", "sampled", "one", "price[b]"], [0, 0.5, 1])
     assert found["price"].dims == (PROBABILITY, "time", "tier")
     assert np.array_equal(found["price"], np.quantile(values, [0, 0.5, 1], axis=-1))
-    assert list(found["drawn"].values) == [1, 2.5, 4]
+    assert list(found["sampled"].values) == [1, 2.5, 4]
     assert list(found["one"].values) == [7, 7, 7]
     assert np.array_equal(found["price[b]"], found["price"].isel(tier=1))
     assert run["price"].values[0, 0, 0] == 0.0
 
 
 @pytest.mark.parametrize("levels", [[], [1.5], [-0.1], [float("nan")]])
-def test_what_is_no_probability_is_told(levels: list[float]):
-    """Nor are quantiles of what the run does not have."""
-    with pytest.raises(DatasetError, match="quantiles: .* is no probability; give numbers from 0 to 1"):
+def test_wrong_probabilities_are_reported(levels: list[float]):
+    """And variables that the run does not have."""
+    with pytest.raises(DatasetError, match="quantiles: .* is not a probability; give numbers from 0 to 1"):
         quantiles(_run(np.zeros((2, 2))), "stock", levels)
     with pytest.raises(DatasetError, match="'Stok' is not in the run; did you mean 'Stock'"):
         quantiles(_run(np.zeros((2, 2))), "Stok", [0.5])
 
 
 @given(MANY, st.integers(1, 9))
-def test_shares_are_counted_one_by_one(values: np.ndarray, block: int):
+def test_shares_equal_a_count(values: np.ndarray, block: int):
     """Of the members with a number at a time; ever and always of those with a number at all times."""
     run = _run(values).assign_attrs(members_in_a_block=block)
     found = share_where(run, read_formula("Stock > 0 :AND: Stock < 1000"))
@@ -114,28 +114,28 @@ def test_shares_are_counted_one_by_one(values: np.ndarray, block: int):
     [
         ("Stock > Other", [1 / 3, 2 / 3]),
         ("Time > 2000", [0, 1]),
-        ("drawn > 1", [1 / 3]),
+        ("sampled > 1", [1 / 3]),
         ("1", [1]),
         ("Stock*0", [0, 0]),
-        ("Stock > Other :AND: Time = 2000 :OR: drawn = 0", [2 / 3, 1 / 3]),
+        ("Stock > Other :AND: Time = 2000 :OR: sampled = 0", [2 / 3, 1 / 3]),
     ],
 )
-def test_a_statement_may_be_of_anything_in_the_run(text: str, share: list[float]):
-    """Variables, time, drawn constants and plain numbers."""
+def test_a_condition_may_use_everything_in_the_run(text: str, share: list[float]):
+    """Variables, time, sampled constants and plain numbers."""
     run = _run(np.array([[1.0, 2, 3], [4, 5, 6]]), other=np.array([[2.0, 2, 2], [5, 4, 3]]))
-    run = run.assign(drawn=("member", [0.0, 1, 2]))
+    run = run.assign(sampled=("member", [0.0, 1, 2]))
     assert list(np.atleast_1d(share_where(run, read_formula(text)).values)) == pytest.approx(share)
 
 
 def test_a_single_run_is_one_member():
-    """A statement about it holds or does not."""
+    """A condition holds in it or does not."""
     run = _run(np.array([[1.0], [3.0]])).isel(member=0, drop=True)
     found = share_where(run, read_formula("Stock > 2"))
     assert list(found.values) == [0, 1]
     assert (float(found["ever"]), float(found["always"])) == (1, 0)
 
 
-def test_a_statement_about_what_is_not_there_is_told():
+def test_a_condition_on_a_missing_variable_is_reported():
     """With the nearest name."""
     with pytest.raises(DatasetError, match=r"'stok' is not in the run; did you mean"):
         share_where(_run(np.zeros((2, 2))), read_formula("stok > 1"))
@@ -145,11 +145,11 @@ def test_a_statement_about_what_is_not_there_is_told():
     lambda run: quantiles(run, ["stock"], [0.25, 0.75]),
     lambda run: share_where(run, read_formula("stock > 0")),
 ])  # fmt: skip
-def test_an_ensemble_read_from_its_folder_says_the_same(tmp_path: Path, work: Callable):
+def test_a_stored_ensemble_gives_the_same_statistics(tmp_path: Path, work: Callable):
     """Block by block from the disk, or from memory."""
     run = _run(np.random.default_rng(1).normal(size=(50, 9000)))
     create_ensemble(run.isel(member=[0, 1]), tmp_path / "a.zarr", count=9000)
-    with added_to(tmp_path / "a.zarr") as ensemble:
+    with open_for_append(tmp_path / "a.zarr") as ensemble:
         add_members(ensemble, run)
     xr.testing.assert_equal(work(open_run(tmp_path / "a.zarr")), work(run))
 
@@ -158,11 +158,11 @@ def test_an_ensemble_read_from_its_folder_says_the_same(tmp_path: Path, work: Ca
     lambda run: quantiles(run, ["stock"], [0.25, 0.75]),
     lambda run: share_where(run, read_formula("stock > 0")),
 ])  # fmt: skip
-def test_damaged_members_are_told_in_one_line(tmp_path: Path, work: Callable):
+def test_damaged_members_are_reported_in_one_line(tmp_path: Path, work: Callable):
     """Damage shows only when the numbers are read."""
     run = _run(np.random.default_rng(1).normal(size=(5, 90)))
     create_ensemble(run.isel(member=[0, 1]), tmp_path / "a.zarr", count=90)
-    with added_to(tmp_path / "a.zarr") as ensemble:
+    with open_for_append(tmp_path / "a.zarr") as ensemble:
         add_members(ensemble, run)
     chunk = tmp_path / "a.zarr" / "stock" / "c" / "0" / "0"
     content = bytearray(chunk.read_bytes())

@@ -1,6 +1,6 @@
-"""Expected outputs of the public test models, and how a run is held against them.
+"""Expected outputs of the public test models, and their comparison with runs.
 
-An output file is a table with time down and one column for each element, `name` or `name[label, label]`; an empty cell
+An output file is a table with one row per time and one column per cell, `name` or `name[label, label]`; an empty entry
 is a missing value. Vensim prints six significant digits and computes most of these files in single precision.
 """
 
@@ -24,16 +24,16 @@ MODELS = Path(__file__).resolve().parents[3] / "shared" / "test-models"
 """The public test models, beside the project."""
 
 RELATIVE = 1e-4
-"""Single precision over some hundred steps, and six printed digits: what two right answers may differ by, relatively."""
+"""Single precision over some hundred steps, and six printed digits: the allowed relative difference of two right answers."""
 
 PRINTED = 1e-5
-"""What six printed digits leave open, relative to the largest number."""
+"""The rounding of six printed digits, relative to the largest number."""
 
 NEAR_ZERO = 1e-6
-"""What a difference of large numbers leaves of zero in single precision, relative to the column's largest number."""
+"""The error of a zero difference of large numbers in single precision, relative to the column's largest number."""
 
 ROUNDED = 4
-"""From so many decimals on, the numbers of a column are taken to be rounded to them; with fewer they may be exact."""
+"""A column printed with at least this many decimals counts as rounded; with fewer it may be exact."""
 
 MISSING = -(2.0**109)
 """`:NA:`, which Vensim exports as an empty cell."""
@@ -46,9 +46,9 @@ _OTHER_NAMES = {"model_to_generate_data.mdl": ("data.tab",)}
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column: the element's key, the keys of its labels, values over the rows (NaN where the cell is empty).
+    """One column: its title and its values (NaN where the file is empty).
 
-    `rounding` is what printing may have taken off a value, in the column's units.
+    `rounding` is the largest error of a printed value, in the column's units.
     """
 
     title: str
@@ -56,7 +56,7 @@ class Column:
     rounding: float
 
     @property
-    def parts(self) -> tuple[str, tuple[str, ...]]:
+    def key_and_labels(self) -> tuple[str, tuple[str, ...]]:
         """The element's key and the keys of its labels."""
         text = self.title.strip()
         match = _COLUMN.fullmatch(text) if not _is_quoted_name(text) else None
@@ -67,7 +67,7 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """An output file: times in the model's unit, and its columns."""
+    """An output file: times in the model's unit of time, and columns."""
 
     path: Path
     times: NDArray[np.float64]
@@ -75,19 +75,19 @@ class Expected:
 
 
 def model_files() -> list[Path]:
-    """Every public Vensim model, in the order of their paths; empty where the collection is not there."""
+    """Every public Vensim model, sorted by path; empty if the collection is missing."""
     return sorted(MODELS.rglob("*.mdl"))
 
 
 def output_files(model: Path) -> list[Path]:
-    """The outputs that Vensim gave for a model: its plain output first, then those named after a version of Vensim."""
+    """Vensim's outputs of a model: the plain output first, then those of named versions of Vensim."""
     folder = model.parent
-    names = _OTHER_NAMES.get(model.name) or (*_NAMES, *sorted(each.name for each in folder.glob("output_vensim*.csv")))
+    names = _OTHER_NAMES.get(model.name) or (*_NAMES, *sorted(path.name for path in folder.glob("output_vensim*.csv")))
     return [folder / name for name in names if (folder / name).exists()]
 
 
 def read_expected(path: Path) -> Expected:
-    """Read an output file; lines may end in any way, and text may be in UTF-8 or Latin-1."""
+    """Read an output file with any line ends, in UTF-8 or Latin-1."""
     with path.open(encoding=_encoding(path), newline=None) as file:
         rows = [row for row in csv.reader(file, delimiter=_DELIMITERS[path.suffix]) if any(map(str.strip, row))]
     header, body = rows[0], rows[1:]
@@ -100,13 +100,13 @@ def read_expected(path: Path) -> Expected:
 
 
 def differences(run: xr.Dataset, expected: Expected) -> list[str]:
-    """Where a run and an output file disagree, one line for each column, none where all agree.
+    """One line per column in which a run and an output file disagree.
 
-    The run must have the times of the file, no less and no more, and all its columns.
+    The run must have exactly the times of the file, and all its columns.
     """
     times = run["time"].to_numpy().astype(float)
     if times.shape != expected.times.shape or np.abs(times - expected.times).max() > PRINTED * np.abs(times).max():
-        spans = (f"{each[0]:g} to {each[-1]:g} in {each.size} rows" for each in (times, expected.times))
+        spans = (f"{axis[0]:g} to {axis[-1]:g} in {axis.size} rows" for axis in (times, expected.times))
         return ["times {}, expected {}".format(*spans)]
     found = []
     for column in expected.columns:
@@ -118,28 +118,30 @@ def differences(run: xr.Dataset, expected: Expected) -> list[str]:
 
 
 def _worst(column: Column, times: NDArray[np.float64], values: NDArray[np.float64]) -> str:
-    """The largest disagreement of one column, if printing and single precision do not explain it."""
-    wanted = column.values
-    if np.isfinite(wanted[:1]).all() and np.isnan(wanted[1:]).all():
-        wanted = np.where(_is_missing(values), wanted, wanted[0])  # Vensim prints a constant in the first row only
-    empty = np.isnan(wanted)
-    near_zero = NEAR_ZERO * np.nanmax(np.abs(wanted), initial=0.0)
-    tolerance = np.maximum(np.maximum(RELATIVE * np.abs(wanted), column.rounding), near_zero)
-    agrees = np.where(empty, _is_missing(values), np.abs(values - wanted) <= tolerance)
+    """The largest difference of one column, if printing and single precision do not explain it."""
+    expected = column.values
+    if np.isfinite(expected[:1]).all() and np.isnan(expected[1:]).all():
+        expected = np.where(
+            _is_missing(values), expected, expected[0]
+        )  # Vensim prints a constant in the first row only
+    empty = np.isnan(expected)
+    near_zero = NEAR_ZERO * np.nanmax(np.abs(expected), initial=0.0)
+    tolerance = np.maximum(np.maximum(RELATIVE * np.abs(expected), column.rounding), near_zero)
+    agrees = np.where(empty, _is_missing(values), np.abs(values - expected) <= tolerance)
     if agrees.all():
         return ""
-    place = int(np.argmax(np.where(agrees, -1.0, np.nan_to_num(np.abs(values - wanted), nan=np.inf))))
-    return f"{values[place]:.10g} at {times[place]:g}, expected {wanted[place]:.10g}"
+    place = int(np.argmax(np.where(agrees, -1.0, np.nan_to_num(np.abs(values - expected), nan=np.inf))))
+    return f"{values[place]:.10g} at {times[place]:g}, expected {expected[place]:.10g}"
 
 
 def _is_missing(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether Vensim would leave the cell empty: `:NA:` itself, or what arithmetic or another engine makes of it."""
+    """Where Vensim leaves the cell empty: `:NA:`, or its result in arithmetic or in another engine."""
     return np.isnan(values) | (values < MISSING / 4)
 
 
 def _values(run: xr.Dataset, name: str, labels: Sequence[str]) -> NDArray[np.float64] | None:
-    """The values over time of one element of the run, or none if it is not there."""
-    variable = next((each for each in run.data_vars.values() if key(str(each.attrs["long_name"])) == name), None)
+    """The values over time of one cell of the run; None if the run lacks it."""
+    variable = next((values for values in run.data_vars.values() if key(str(values.attrs["long_name"])) == name), None)
     if variable is None:
         return None
     ranges = [dim for dim in variable.dims if dim != "time"]
@@ -147,7 +149,7 @@ def _values(run: xr.Dataset, name: str, labels: Sequence[str]) -> NDArray[np.flo
         return None
     places: dict[object, int] = {}
     for dim, label in zip(ranges, labels, strict=True):
-        own = [key(str(each)) for each in variable.coords[dim].to_numpy()]
+        own = [key(str(label)) for label in variable.coords[dim].to_numpy()]
         if label not in own:
             return None
         places[dim] = own.index(label)

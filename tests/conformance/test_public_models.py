@@ -1,4 +1,4 @@
-"""Every public Vensim model: it gives Vensim's numbers, or is refused by name; and what a second engine says of it."""
+"""Every public Vensim model gives Vensim's numbers, or is refused by name; PySD is a second engine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 import xarray as xr
 from expected_outputs import MODELS, differences, model_files, output_files, read_expected
 
-from sdmodel.errors import ModelError, ReferenceError, SimulationError
+from sdmodel.errors import ModelError, ReferenceEngineError, SimulationError
 from sdmodel.reference import simulate_with_pysd
 from sdmodel.simulation import simulate
 from sdmodel.vensim import read_model
 
 AGREED = 1e-9
-"""Relative difference between two engines in double precision that do the same steps."""
+"""The allowed relative difference of two engines that take the same steps in double precision."""
 
 REFUSED = {
     "samples/Query_file/Query_file.mdl": "RANDOM UNIFORM is not supported",
@@ -43,28 +43,28 @@ REFUSED = {
     "tests/vector_select/test_vector_select.mdl": "VECTOR SELECT is not supported",
     "tests/with_lookup/test_with_lookup.mdl": "GET DIRECT CONSTANTS is not supported",
 }
-"""Models that are refused, and a part of the reason that the user reads; a model that starts to run must leave the table."""
+"""Models that are refused, with part of the message; a model that runs must be removed from the table."""
 
 DIFFERS = {
-    "samples/Roessler_Chaos/roessler_chaos.mdl": "chaotic: Vensim's single precision is another path after some 90 months",
-    "tests/exponentiation/exponentiation.mdl": "the newer file is of another text: its `test` asks for -4, the model's for 4",
+    "samples/Roessler_Chaos/roessler_chaos.mdl": "chaotic: Vensim's single precision takes another path after about 90 months",
+    "tests/exponentiation/exponentiation.mdl": "the newer file comes from another text: its `test` uses -4, the model's 4",
 }
-"""Models whose numbers differ from an output file, each with the cause; all others must match in every column."""
+"""Models whose numbers differ from an output file, with the cause; all others must match in every column."""
 
 PYSD_DIFFERS = {
-    "tests/arguments/test_arguments.mdl": "PySD lowers the order of a DELAY3 of 2 time steps; Vensim keeps it",
+    "tests/arguments/test_arguments.mdl": "PySD reduces the order of a DELAY3 over 2 time steps; Vensim does not",
 }
-"""Models on which PySD gives other numbers than we do, each with the cause."""
+"""Models for which PySD gives other numbers than sdmodel, with the cause."""
 
 PYSD_FAILS = {
     "tests/data_from_other_model/model_to_generate_data.mdl": "PySD cannot broadcast stocks defined label by label",
 }
-"""Models that PySD cannot run and we can."""
+"""Models that sdmodel runs and PySD does not."""
 
 FILES = [path.relative_to(MODELS).as_posix() for path in model_files()]
 SUPPORTED = [name for name in FILES if name not in REFUSED]
 
-pytestmark = pytest.mark.skipif(not FILES, reason="the public test models are not beside the project")
+pytestmark = pytest.mark.skipif(not FILES, reason="the public test models are missing beside the project")
 
 
 @functools.cache
@@ -73,11 +73,11 @@ def our_run(name: str) -> xr.Dataset:
 
 
 @pytest.mark.parametrize("name", SUPPORTED)
-def test_a_supported_public_model_gives_the_numbers_of_vensims_output(name, record_property):
+def test_supported_model_gives_vensims_numbers(name, record_property):
     """Every column of every output file, to single precision; the table of differences is exact."""
     run = our_run(name)
     outputs = output_files(MODELS / name)
-    found = [f"{path.name}: {each}" for path in outputs for each in differences(run, read_expected(path))]
+    found = [f"{path.name}: {difference}" for path in outputs for difference in differences(run, read_expected(path))]
     outcome = "differ with cause" if name in DIFFERS else "match" if outputs else "run but have no output to match"
     record_property("conformance", outcome if bool(found) == (name in DIFFERS) else "do not match")
     if name in DIFFERS:
@@ -87,8 +87,8 @@ def test_a_supported_public_model_gives_the_numbers_of_vensims_output(name, reco
 
 
 @pytest.mark.parametrize("name", [name for name in REFUSED if name in FILES])
-def test_an_unsupported_public_model_is_refused_by_the_name_of_what_it_lacks(name, record_property):
-    """A model is never run wrongly: what does not run is named."""
+def test_unsupported_model_is_refused_by_name(name, record_property):
+    """A model is never run wrongly: the unsupported feature is named."""
     with pytest.raises((ModelError, SimulationError)) as refusal:
         our_run(name)
     record_property("conformance", "refused by name")
@@ -96,10 +96,10 @@ def test_an_unsupported_public_model_is_refused_by_the_name_of_what_it_lacks(nam
 
 
 @pytest.mark.parametrize("name", SUPPORTED)
-def test_two_independent_engines_give_the_same_numbers(name):
-    """Ours and PySD do the same Euler steps in double precision; the tables of what differs are exact."""
+def test_pysd_gives_the_same_numbers(name):
+    """Both take the same Euler steps in double precision; the tables of differences are exact."""
     if name in PYSD_FAILS:
-        with pytest.raises(ReferenceError):
+        with pytest.raises(ReferenceEngineError):
             simulate_with_pysd(MODELS / name)
         return
     found = disagreements(our_run(name), simulate_with_pysd(MODELS / name))
@@ -109,13 +109,13 @@ def test_two_independent_engines_give_the_same_numbers(name):
         assert not found, "\n".join(found[:8])
 
 
-def test_every_model_of_the_tables_is_in_the_collection():
-    """A table that names a file that is not there says nothing."""
+def test_tables_list_models_of_the_collection():
+    """An entry for a missing file would prove nothing."""
     assert {*REFUSED, *DIFFERS, *PYSD_DIFFERS, *PYSD_FAILS} <= set(FILES)
 
 
 def disagreements(ours: xr.Dataset, theirs: xr.Dataset) -> list[str]:
-    """Where two runs differ, one line for each variable; what only one of them keeps (lookups, states) does not count."""
+    """One line per variable that differs between two runs; variables of only one (lookups, states) do not count."""
     times = ours["time"].to_numpy()
     if (
         times.shape != theirs["time"].shape
@@ -124,11 +124,13 @@ def disagreements(ours: xr.Dataset, theirs: xr.Dataset) -> list[str]:
         return [f"times {times[0]:g} to {times[-1]:g} ({times.size}) and {theirs.sizes['time']} rows"]
     shared = [str(name) for name in ours.data_vars if name in theirs.data_vars]
     assert shared, "the runs have no variable in common"
-    return [line for name in shared if (line := gap(name, ours[name].to_numpy(), theirs[name].to_numpy()))]
+    return [
+        line for name in shared if (line := largest_difference(name, ours[name].to_numpy(), theirs[name].to_numpy()))
+    ]
 
 
-def gap(name, ours, theirs):
-    """A line on the largest difference of one variable, empty where there is none; `:NA:` is not a number in PySD."""
+def largest_difference(name, ours, theirs):
+    """A line about the largest difference of one variable, empty without any; `:NA:` is not a number in PySD."""
     known = ~(np.isnan(theirs) & (ours < -1e32)) & ~(np.isnan(theirs) & np.isnan(ours)) & ~(ours == theirs)
     if not known.any():
         return ""

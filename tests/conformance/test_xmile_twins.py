@@ -1,4 +1,4 @@
-"""Public models in XMILE: converted they give the expected numbers, or are refused by the name of what they say."""
+"""Public models in XMILE: converted, they give the expected numbers, or are refused with a reason."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ REFUSED = {
         }.items()
     },
 }
-"""Twins that are refused, and a part of the reason; where the numbers of an array were lost, the file says `???`."""
+"""Twins that are refused, with part of the message; `???` stands for lost numbers of an array."""
 
 DIFFERS = {
     "tests/active_initial/test_active_initial.xmile": "the file lacks the initial value that the expected output has",
     "tests/pi/test_pi.xmile": "the sine of pi is a rounding error, not zero",
     "tests/smooth_and_stock/test_smooth_and_stock.xmile": "the file lacks elements that the expected output has",
 }
-"""Twins whose numbers differ from the output beside them, each with the cause."""
+"""Twins whose numbers differ from the output beside them, with the cause."""
 
-pytestmark = pytest.mark.skipif(not TWINS, reason="the public test models are not beside the project")
+pytestmark = pytest.mark.skipif(not TWINS, reason="the public test models are missing beside the project")
 
 
 @pytest.mark.parametrize("name", [name for name in TWINS if name not in REFUSED])
-def test_a_converted_model_gives_the_expected_numbers(name):
-    """By Euler's method, with which the outputs were made; the table of differences is exact."""
+def test_converted_model_gives_the_expected_numbers(name):
+    """With Euler, as the outputs were made; the table of differences is exact."""
     path = MODELS / name
     model, _ = read_xmile(path)
     run = simulate(model, integrator="euler")
-    output = next(each for each in (path.parent / "output.tab", path.parent / "output.csv") if each.exists())
+    output = next(file for file in (path.parent / "output.tab", path.parent / "output.csv") if file.exists())
     found = differences(run, read_expected(output))
     assert bool(found) == (name in DIFFERS), "\n".join(found[:8])
 
 
 @pytest.mark.parametrize("name", [name for name in REFUSED if name in TWINS])
-def test_what_cannot_be_converted_is_refused_by_name(name):
+def test_models_that_cannot_be_converted_are_refused_by_name(name):
     """Nothing is left out silently."""
     with pytest.raises(SdmodelError) as refusal:
         read_xmile(MODELS / name)
@@ -66,7 +66,7 @@ def test_what_cannot_be_converted_is_refused_by_name(name):
 
 
 def test_most_twins_are_converted():
-    """The tables name files that are there, and what is converted and equal is counted."""
+    """The tables list existing files, and the converted and equal ones are counted."""
     assert {*REFUSED, *DIFFERS} <= set(TWINS)
     counts = Counter("refused" if name in REFUSED else "differs" if name in DIFFERS else "equal" for name in TWINS)
     assert counts == {"equal": 39, "refused": 14, "differs": 3}

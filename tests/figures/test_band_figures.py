@@ -1,4 +1,4 @@
-"""Figures of ensembles as data: which band is where, what the legend says, and what the page tells of its members."""
+"""Figures of ensembles, checked as data: positions of bands, the legend, and the description of members."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.collections import PolyCollection
 from sdmodel.dataset import dates_of
 from sdmodel.errors import DatasetError, FigureError
 from sdmodel.figures import plot_bands
-from sdmodel.figures.bands import bands_of
+from sdmodel.figures.bands import find_bands
 
 YEARS = np.linspace(2022, 2032, 11)
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -56,11 +56,11 @@ def _edges(band: PolyCollection) -> tuple[float, float]:
 
 
 def _bands(axes: Axes) -> list[PolyCollection]:
-    return [each for each in axes.collections if isinstance(each, PolyCollection)]
+    return [band for band in axes.collections if isinstance(band, PolyCollection)]
 
 
 def test_bands_and_lines_are_the_quantiles():
-    """The widest band is drawn first and faintest, the median is a line on top."""
+    """The widest band comes first and is the faintest; the median is a line on top."""
     (axes,) = _panels(plot_bands({"a": _quantiles()}, ["annual revenue"]))
     wide, narrow = _bands(axes)
     assert _edges(wide) == pytest.approx((1.5, 10.5))
@@ -73,16 +73,16 @@ def test_bands_and_lines_are_the_quantiles():
 
 
 @given(st.lists(st.floats(0.01, 0.99).map(lambda width: round(width, 3)), min_size=1, max_size=6, unique=True))
-def test_levels_that_mirror_each_other_are_a_band(widths: list[float]):
-    """The widest first; the median and levels without a mirror are none."""
+def test_mirrored_levels_form_bands(widths: list[float]):
+    """The widest first; the median and levels without a mirror form none."""
     ends = sorted({round((1 + side * width) / 2, 9) for width in widths for side in (-1, 1)} | {0.5, 0.001})
     levels = np.array(ends)
-    found = [round(float(levels[high] - levels[low]), 6) for low, high in bands_of(levels)]
+    found = [round(float(levels[high] - levels[low]), 6) for low, high in find_bands(levels)]
     assert found == sorted((round(width, 6) for width in widths), reverse=True)
 
 
-def test_the_legend_names_bands_by_the_members_within():
-    """And single members where they are drawn, and runs where there are several."""
+def test_legend_names_bands_by_their_share_of_members():
+    """It also names single members, and the runs if there are several."""
     alone = plot_bands({"a": _quantiles()}, ["revenue"], spaghetti={"a": _members(7)}, title="Futures")
     (legend,) = alone.legends
     assert [text.get_text() for text in legend.get_texts()] == [
@@ -100,14 +100,12 @@ def _members(count: int) -> xr.Dataset:
 
 
 def test_single_members_are_thin_lines():
-    """Each as it is stored."""
     (axes,) = _panels(plot_bands({"a": _quantiles()}, ["revenue"], spaghetti={"a": _members(3)}))
     thin = [line for line in axes.lines if line.get_linewidth() < 1]
     assert sorted(float(line.get_ydata()[-1]) for line in thin) == pytest.approx([1.5, 3, 4.5])
 
 
-def test_constants_and_single_numbers_are_level():
-    """What has no time is the same at all of them."""
+def test_constants_are_level_lines():
     delay, level = _panels(plot_bands({"a": _quantiles()}, ["grid delay", "level"]))
     assert _edges(_bands(delay)[0]) == pytest.approx((0.05, 0.95))
     assert list(delay.lines[0].get_ydata()) == [0.5] * 11
@@ -115,18 +113,18 @@ def test_constants_and_single_numbers_are_level():
 
 
 @pytest.mark.parametrize(("labels", "shown"), [(2, 2), (4, 4), (9, 4)])
-def test_labels_are_colours_and_at_most_four(labels: int, shown: int):
-    """The panel says how many it leaves out, and how to choose them."""
+def test_at_most_four_labels_are_plotted_as_colours(labels: int, shown: int):
+    """The panel says how many labels are left out, and how to choose them."""
     (axes,) = _panels(plot_bands({"a": _quantiles(labels=labels)}, ["price"]))
     assert len(axes.lines) == shown
     assert len({line.get_color() for line in axes.lines}) == shown
-    assert (f"{shown} of {labels} labels; name[label] chooses others" in axes.get_xlabel()) == (shown < labels)
+    assert (f"{shown} of {labels} labels; choose others by name[label]" in axes.get_xlabel()) == (shown < labels)
     (chosen,) = _panels(plot_bands({"a": _quantiles(labels=labels)}, ["price[tier 1]"]))
     assert len(chosen.lines) == 1
 
 
-def test_with_several_runs_labels_are_dashes():
-    """Colours are runs then, in the panel and in the legend of labels, which is grey."""
+def test_labels_are_dashes_with_several_runs():
+    """Colours are runs then; the legend of labels is grey."""
     (axes,) = _panels(plot_bands({"a": _quantiles(), "b": _quantiles(low=5.0)}, ["price"]))
     looks = {(line.get_color(), line.get_linestyle()) for line in axes.lines}
     assert len(looks) == 4
@@ -136,15 +134,15 @@ def test_with_several_runs_labels_are_dashes():
     assert not {line.get_color() for line in legend} & {colour for colour, _ in looks}
 
 
-def test_constants_are_drawn_over_time_without_dates():
-    """The axis is called as time is, of which a constant knows nothing."""
+def test_time_axis_of_a_constant_without_dates():
+    """The axis has the units of the run's time, since a constant has none."""
     run = _quantiles().drop_vars("date")
     (axes,) = _panels(plot_bands({"a": run}, ["grid delay"]))
     assert axes.get_xlabel() == "Year"
 
 
-def test_logarithmic_axes_are_for_numbers_that_are_not_negative():
-    """Zero has no place on them but hides nothing; below zero the axis stays as it is."""
+def test_logarithmic_axes_need_values_that_are_not_negative():
+    """Zero hides nothing; with negative values the axis stays linear."""
     for low, scale in ((1.0, "log"), (0.0, "log"), (-1.0, "linear")):
         (axes,) = _panels(plot_bands({"a": _quantiles(low=low)}, ["revenue"], logarithmic=True))
         assert axes.get_yscale() == scale
@@ -152,20 +150,25 @@ def test_logarithmic_axes_are_for_numbers_that_are_not_negative():
     plot_bands({"a": _quantiles(low=0.0)}, ["revenue", "price"], logarithmic=True).savefig(io.BytesIO())
 
 
-def test_the_page_tells_members_and_how_they_were_drawn():
-    """How many are not finite and how many are missing is never hidden."""
-    told = {"members_done": 3000, "members_wanted": 5000, "members_not_finite": 12, "design_method": "latin hypercube"}
-    attributes = told | {"seed": 7, "scenario_name": "power-first", "changes": "x = 3\ny = over member"}
-    words = plot_bands({"a": _quantiles(**attributes)}, ["revenue"]).get_supxlabel().replace("\n    ", " ")
-    assert "Model ai.mdl, sha256 abcdef012345" in words
-    assert "a: power-first; x = 3; 3,000 of 5,000 members, latin hypercube, seed 7, 12 of them not finite" in words
+def test_origin_describes_members_and_sampling():
+    """Missing members and members that are not finite are counted."""
+    members = {
+        "members_done": 3000,
+        "members_wanted": 5000,
+        "members_not_finite": 12,
+        "design_method": "latin hypercube",
+    }
+    attributes = members | {"seed": 7, "scenario_name": "power-first", "changes": "x = 3\ny = over member"}
+    origin = plot_bands({"a": _quantiles(**attributes)}, ["revenue"]).get_supxlabel().replace("\n    ", " ")
+    assert "Model ai.mdl, sha256 abcdef012345" in origin
+    assert "a: power-first; x = 3; 3,000 of 5,000 members, latin hypercube, seed 7, 12 of them not finite" in origin
 
 
-def test_what_cannot_be_drawn_is_told():
-    """Nothing, too much, and what is not there."""
-    with pytest.raises(FigureError, match="neither runs nor variables"):
+def test_impossible_figures_are_refused():
+    """No runs, no variables, too many runs, an unknown variable."""
+    with pytest.raises(FigureError, match="no runs or no variables"):
         plot_bands({}, ["revenue"])
-    with pytest.raises(FigureError, match="neither runs nor variables"):
+    with pytest.raises(FigureError, match="no runs or no variables"):
         plot_bands({"a": _quantiles()}, [])
     with pytest.raises(FigureError, match="8 runs are too many"):
         plot_bands({f"{n}": _quantiles() for n in range(8)}, ["revenue"])
@@ -173,8 +176,8 @@ def test_what_cannot_be_drawn_is_told():
         plot_bands({"a": _quantiles()}, ["missing"])
 
 
-def test_values_that_are_missing_leave_a_gap_and_no_warning():
-    """From where all members break off there is nothing to draw."""
+def test_missing_values_cause_no_warning():
+    """Where all members are missing there is nothing to plot."""
     broken = _quantiles()
     broken["revenue"][:, 5:] = np.nan
     plot_bands({"a": broken}, ["revenue"], logarithmic=True).savefig(io.BytesIO())

@@ -1,4 +1,4 @@
-"""Diagrams as data: which patches and texts stand where, and that lines end at what they point at."""
+"""Diagrams, checked as data: patches and texts with their positions, and lines that end at their targets."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from matplotlib.patches import Ellipse, Rectangle
 
 from sdmodel.errors import FigureError
 from sdmodel.figures import plot_diagram
-from sdmodel.figures.arrows import place_lines, place_signs
-from sdmodel.figures.curves import Region, arc, arrow_head, between, length_of, straight
-from sdmodel.figures.lettering import Font, drawable, fitted
-from sdmodel.figures.words import place_words
+from sdmodel.figures.diagram.arrows import place_lines, place_signs
+from sdmodel.figures.diagram.geometry import Region, arc, arrow_head, between, line_length, polyline
+from sdmodel.figures.diagram.words import place_words
+from sdmodel.figures.text import Font, drawable, fit_text
 from sdmodel.model import Arrow, Lettering, Sketch, View, Word
 from sdmodel.vensim import read_sketch
 
@@ -57,43 +57,48 @@ def _sketch(*words: Word, arrows: tuple[Arrow, ...] = (), **more: object) -> Ske
 
 
 def _named(figure: Figure) -> Counter[str]:
-    """How often each part of the drawing occurs, by its name without the number."""
+    """Count the parts of the drawing, by identifier without the number."""
     axes = figure.axes[0]
-    names = (each.get_gid() or "" for each in (*axes.patches, *axes.texts))
+    names = (artist.get_gid() or "" for artist in (*axes.patches, *axes.texts))
     return Counter("-".join(part for part in name.split("-") if not part.isdigit()) for name in names)
 
 
 def _texts(figure: Figure) -> dict[str, str]:
-    """The letters of the drawing with their colours."""
-    return {each.get_text().replace("\n", " "): each.get_color() for each in figure.axes[0].texts}
+    """Return the colours of the texts of the drawing."""
+    return {text.get_text().replace("\n", " "): text.get_color() for text in figure.axes[0].texts}
 
 
-def test_every_word_and_arrow_is_drawn_once():
+@pytest.fixture(scope="module")
+def figure() -> Figure:
+    """The diagram of the sketch above, to be inspected only."""
+    return plot_diagram(_sketch())
+
+
+def test_every_word_and_arrow_is_drawn_once(figure: Figure):
     """Boxes for stocks, symbols for valves and clouds, two strokes for a pipe, heads where the sketch has them."""
-    drawn = _named(plot_diagram(_sketch()))
+    drawn = _named(figure)
     assert drawn == {
         "variable": 5, "variable-box": 1, "variable-ground": 5, "valve": 1, "cloud": 1, "comment": 1, "comment-ground": 1,
         "flow": 4, "flow-head": 1, "influence": 3, "influence-head": 3, "influence-delay": 2, "influence-sign": 2,
     }  # fmt: skip
 
 
-def test_kinds_are_told_apart_by_their_letters():
-    """What is shown again is grey and in brackets; constants and tables are coloured and slanted, and named below."""
-    figure = plot_diagram(_sketch())
+def test_kinds_differ_in_colour_and_style(figure: Figure):
+    """Shadow variables are grey, in brackets; constants and lookups are coloured, italic, and explained below."""
     texts = _texts(figure)
-    assert len({texts[each] for each in ("Tea Temperature", "room temperature", "effect", "<Time>")}) == 4
+    assert len({texts[name] for name in ("Tea Temperature", "room temperature", "effect", "<Time>")}) == 4
     assert texts["heat loss"] == texts["Tea Temperature"]
     assert texts["cooling"] == "#C80000"
-    slanted = {each.get_text() for each in figure.axes[0].texts if each.get_style() == "italic"}
-    assert {each.replace("\n", " ") for each in slanted} == {"room temperature", "effect"}
-    below = [each.get_text() for each in figure.texts]
+    italic = {text.get_text() for text in figure.axes[0].texts if text.get_style() == "italic"}
+    assert {name.replace("\n", " ") for name in italic} == {"room temperature", "effect"}
+    below = [text.get_text() for text in figure.texts]
     assert below == [
-        "constant", "lookup", "<drawn elsewhere>", "dashed: at the start only", "Model tea.mdl, sha256 0123456789ab, view Cup",
+        "constant", "lookup", "<shadow variable>", "dashed: initial value only", "Model tea.mdl, sha256 0123456789ab, view Cup",
     ]  # fmt: skip
 
 
-def test_the_page_is_as_large_as_what_is_drawn():
-    """An inch has as many units as the view says, and no part lies outside."""
+def test_page_has_the_size_of_the_drawing():
+    """An inch has the number of units that the view says, and nothing lies outside."""
     small, large = (plot_diagram(_sketch(density=density)).get_size_inches() for density in (144, 72))
     assert large[0] > small[0]
     figure = plot_diagram(_sketch(density=72))
@@ -105,8 +110,8 @@ def test_the_page_is_as_large_as_what_is_drawn():
         assert top < word.region.y - word.region.half_height < word.region.y + word.region.half_height < bottom
 
 
-def test_a_huge_view_is_drawn_on_a_page_that_can_be_printed():
-    """Nobody's memory is filled by two words that are far apart."""
+def test_huge_view_is_scaled_to_a_printable_page():
+    """Two words far apart do not fill the memory."""
     far = Word(2, "variable", "b", 1_000_000, -1_000_000, 40, 20)
     sketch = _sketch(STOCK, far, arrows=(Arrow(3, 1, 2, "arc", ((5, 900_000),)),))
     figure = plot_diagram(sketch)
@@ -114,22 +119,22 @@ def test_a_huge_view_is_drawn_on_a_page_that_can_be_printed():
     figure.savefig(io.BytesIO(), format="png", dpi=72)
 
 
-def test_a_signs_place_is_beside_its_line_and_a_minus_is_one():
-    """It is the typographical sign."""
-    signs = [each for each in plot_diagram(_sketch()).axes[0].texts if (each.get_gid() or "").endswith("-sign")]
-    assert sorted(each.get_text() for each in signs) == ["+", "\u2212"]
-    (plus,) = (each for each in signs if each.get_text() == "+")
+def test_sign_stands_beside_its_line(figure: Figure):
+    """A minus is the typographic sign."""
+    signs = [text for text in figure.axes[0].texts if (text.get_gid() or "").endswith("-sign")]
+    assert sorted(sign.get_text() for sign in signs) == ["+", "\u2212"]
+    (plus,) = (sign for sign in signs if sign.get_text() == "+")
     line = next(
         line
         for line in place_lines(_sketch().views[0], place_words(_sketch().views[0], KINDS))
         if line.arrow.number == 13
     )
-    gap = np.hypot(*(line.points - plus.get_position()).T).min()
-    assert 5 < gap < 9
+    distance = np.hypot(*(line.points - plus.get_position()).T).min()
+    assert 5 < distance < 9
 
 
-def test_signs_keep_off_words_lines_and_each_other():
-    """Of several arrows to one word, each sign is nearest to its own."""
+def test_signs_avoid_words_lines_and_each_other():
+    """With several arrows to one word, each sign is nearest to its own."""
     causes = [Word(n, "variable", f"cause {n}", 120 * n, 300, 20, 8) for n in range(2, 7)]
     view = View(
         "v",
@@ -140,29 +145,28 @@ def test_signs_keep_off_words_lines_and_each_other():
     lines = place_lines(view, words)
     signs = place_signs(lines, words.values(), view)
     assert len(signs) == 5
-    for line in lines:
-        at = np.array([signs[line.arrow.number]])
-        gaps = {each.arrow.number: np.hypot(*(each.points - at).T).min() for each in lines}
-        assert min(gaps, key=gaps.get) == line.arrow.number
-        assert not any(part.holds(at).any() for placed in words.values() for part in placed.parts)
+    for own in lines:
+        at = np.array([signs[own.arrow.number]])
+        distances = {line.arrow.number: np.hypot(*(line.points - at).T).min() for line in lines}
+        assert min(distances, key=distances.get) == own.arrow.number
+        assert not any(part.contains(at).any() for placed in words.values() for part in placed.parts)
     assert min(math.dist(one, other) for one in signs.values() for other in signs.values() if one != other) > 8
 
 
-def test_no_name_hides_its_valve():
-    """The white below letters lies under symbols, and over lines."""
-    levels = {each.get_gid(): each.get_zorder() for each in plot_diagram(_sketch()).axes[0].patches}
+def test_name_does_not_hide_its_valve(figure: Figure):
+    """The white behind text lies below symbols and above lines."""
+    levels = {patch.get_gid(): patch.get_zorder() for patch in figure.axes[0].patches}
     assert levels["influence-14-head"] < levels["variable-4-ground"] < levels["valve-3"]
 
 
-def test_an_arrow_to_a_flow_ends_at_its_valve_where_it_comes_from_that_side():
-    """A head below a valve would not be seen."""
+def test_arrow_to_a_flow_ends_at_its_valve_when_it_comes_from_there():
+    """A head below a valve would be invisible."""
     view = View("Cup", (VALVE, FLOW, Word(9, "variable", "above", 400, 20, 40, 10)), (Arrow(10, 9, 4),))
     (line,) = place_lines(view, place_words(view, {}))
     assert line.points[-1] == pytest.approx((400, 92), abs=1.5)
 
 
-def test_what_is_hidden_or_missing_has_no_lines():
-    """Arrows to it would end in nothing."""
+def test_arrows_of_hidden_or_missing_words_are_left_out():
     hidden = Word(6, "variable", "b", 0, 0, 40, 20, hidden=True)
     arrows = (Arrow(7, 1, 6), Arrow(8, 1, 99), Arrow(9, 1, 4, hidden=True), Arrow(10, 4, 1))
     drawn = _named(plot_diagram(_sketch(STOCK, FLOW, hidden, arrows=arrows)))
@@ -170,19 +174,18 @@ def test_what_is_hidden_or_missing_has_no_lines():
 
 
 @pytest.mark.parametrize(("shape", "patch"), [("box", Rectangle), ("round", Ellipse)])
-def test_a_shape_holds_its_text(shape: str, patch: type):
-    """Letters become smaller until the words fit, and are cut nowhere."""
+def test_text_fits_its_shape(shape: str, patch: type):
+    """Text shrinks until it fits, and is not cut."""
     word = Word(1, "variable", "a rather long name for so small a place", 100, 100, 40, 20, shape)
     figure = plot_diagram(_sketch(word))
-    (box,) = (each for each in figure.axes[0].patches if each.get_gid() == "variable-1-box")
+    (box,) = (patch for patch in figure.axes[0].patches if patch.get_gid() == "variable-1-box")
     assert isinstance(box, patch)
     label = place_words(View("v", (word,)), {})[1].label
     assert label.half_width <= 40
     assert " ".join(label.text.split()) == word.text
 
 
-def test_no_text_is_read_as_a_formula_and_no_letter_is_missed(recwarn):
-    """What stands in a file is drawn as it stands there; what no font has is a box."""
+def test_text_is_never_parsed_and_unknown_characters_are_boxes(recwarn):
     words = ("$\\frac{1}{0}$", "$x_", "a\tb\x00c\x1b", "<b>&amp;", "\U0010fffe\ud800", "x" * 5000)
     sketch = _sketch(*(Word(n, "variable", text, 100, 60 * n, 40, 20) for n, text in enumerate(words)))
     for kind in ("png", "svg"):
@@ -191,8 +194,8 @@ def test_no_text_is_read_as_a_formula_and_no_letter_is_missed(recwarn):
     assert drawable("a\x00\tb\n") == "a\u25a1 b\n"
 
 
-def test_a_view_is_chosen_by_its_name():
-    """Spelt as Vensim compares names; without a name there must be only one."""
+def test_view_is_found_by_name():
+    """Names are compared as Vensim does; without a name there must be only one view."""
     one, other = View("One", (STOCK,)), View("Two of them", (ROOM,))
     sketch = Sketch("a.mdl", "", (one, other))
     assert "room temperature" in _texts(plot_diagram(sketch, "two OF_them"))
@@ -206,18 +209,17 @@ def test_a_view_is_chosen_by_its_name():
 
 
 @pytest.mark.parametrize(
-    ("views", "what"),
+    ("views", "message"),
     [((), "has no sketch, .*; open it in Vensim"), ((View("Empty"),), "view 'Empty' is empty; ")],
 )
-def test_where_nothing_is_drawn_the_cure_is_told(views: tuple[View, ...], what: str):
-    """A model without a sketch, and a view without words."""
-    with pytest.raises(FigureError, match=what):
+def test_missing_sketch_and_empty_view_are_refused(views: tuple[View, ...], message: str):
+    with pytest.raises(FigureError, match=message):
         plot_diagram(Sketch("a.mdl", "", views))
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_arrows_of_public_models_end_outside_what_they_point_at(name: str):
-    """At its edge: the tip is a step away at most, and the body of the head covers no letter of it."""
+def test_arrows_of_public_models_end_at_their_targets(name: str):
+    """The tip is at most one step away from the edge, and the body of the head covers no text."""
     if not SHARED.is_dir():
         pytest.skip("the shared models are not there")
     sketch = read_sketch(SHARED / "samples" / f"{name}.mdl")
@@ -228,14 +230,14 @@ def test_arrows_of_public_models_end_outside_what_they_point_at(name: str):
     for line in lines:
         target = words[line.arrow.target]
         parts = (*target.parts, *(words[target.partner].parts if target.partner is not None else ()))
-        assert any(part.grown(2).holds(line.points[-1:]).any() for part in parts)
+        assert any(part.grown(2).contains(line.points[-1:]).any() for part in parts)
         base = arrow_head(line.points, 8, 3)[1:].mean(axis=0)
-        assert not any(part.holds(base[None]).any() for part in parts) or length_of(line.points) < 8
+        assert not any(part.contains(base[None]).any() for part in parts) or line_length(line.points) < 8
 
 
 @given(a=places, b=places, c=places)
-def test_an_arc_runs_on_the_circle_through_its_three_points(a: tuple, b: tuple, c: tuple):
-    """All its points are as far from one centre, it begins and ends as told, and passes the point between."""
+def test_arc_lies_on_the_circle_through_its_points(a: tuple, b: tuple, c: tuple):
+    """All its points have the same distance from one centre; it begins and ends at the right points and passes the third."""
     points = arc(a, b, c)
     assert points[0] == pytest.approx(a, abs=1e-6)
     assert points[-1] == pytest.approx(c, abs=1e-6)
@@ -256,22 +258,22 @@ def _centre(*corners: np.ndarray) -> np.ndarray:
 
 
 @given(a=places, b=places, size=st.integers(1, 60))
-def test_a_line_runs_only_between_what_it_joins(a: tuple, b: tuple, size: int):
-    """It has no point inside its source, and its last alone inside its target."""
+def test_line_runs_between_its_regions_only(a: tuple, b: tuple, size: int):
+    """It has no point inside its source, and only its last inside its target."""
     source, target = Region(*a, size, size / 2), Region(*b, size, size, round=True)
-    part = between(straight([a, b]), (source,), (target,))
+    part = between(polyline([a, b]), (source,), (target,))
     if part is None:
         assert math.dist(a, b) <= 4 * size
         return
-    assert not source.holds(part).any()
-    assert target.holds(part)[-1] or source.holds(np.array([b], dtype=float)).all()
-    assert not target.holds(part[:-1]).any()
+    assert not source.contains(part).any()
+    assert target.contains(part)[-1] or source.contains(np.array([b], dtype=float)).all()
+    assert not target.contains(part[:-1]).any()
 
 
 @given(text=st.text(st.sampled_from("abc mWi-\n"), max_size=60), width=st.integers(1, 200))
-def test_lines_are_as_long_as_fits_and_keep_every_word(text: str, width: int):
-    """Only a word that is wider than the place stands out; measured widths are those that are kept."""
-    label = fitted(text, Font(10), width, 20, firm=False)
+def test_wrapped_text_fits_the_width_and_keeps_every_word(text: str, width: int):
+    """Only a word wider than the place exceeds it; the recorded widths are the measured ones."""
+    label = fit_text(text, Font(10), width, 20, shrink=False)
     assert label.text.split() == text.split()
     for line, measured in zip(label.text.split("\n"), label.widths, strict=False):
         assert measured <= width or " " not in line
@@ -298,8 +300,8 @@ def test_lines_are_as_long_as_fits_and_keep_every_word(text: str, width: int):
     ),
     ends=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), places, st.booleans()), max_size=6),
 )
-def test_whatever_a_sketch_holds_can_be_drawn(words: list[Word], ends: list[tuple]):
-    """Words on each other, sizes of nothing, arrows to themselves."""
+def test_any_sketch_can_be_drawn(words: list[Word], ends: list[tuple]):
+    """Overlapping words, empty sizes, arrows from a word to itself."""
     arrows = tuple(
         Arrow(10 + n, one, other, "path" if pipe else "arc", (at,), pipe=pipe, polarity="+", delayed=True)
         for n, (one, other, at, pipe) in enumerate(ends)

@@ -1,4 +1,4 @@
-"""Figures of differences as data: the baseline is the line at zero, and colours are those of the runs."""
+"""Figures of differences, checked as data: the baseline is the line at zero, and colours are those of the runs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def _difference(rate: float) -> xr.Dataset:
     )
 
 
-def test_the_baseline_is_the_line_at_zero_in_its_own_colour():
-    """The others have the colours that they have beside it in a figure of runs."""
+def test_baseline_is_the_line_at_zero_in_its_own_colour():
+    """The other runs have the same colours as in a figure of runs."""
     runs = {"fast": _difference(3), "slow": _difference(0.5)}
     figure = plot_differences("base", BASE, runs, ["total"])
     (axes,) = figure.axes
@@ -43,15 +43,14 @@ def test_the_baseline_is_the_line_at_zero_in_its_own_colour():
 
 
 def test_quantiles_are_bands_and_labels_have_dashes():
-    """A median around which the members lie, for each label."""
+    """Every label has a median and a band."""
     values = xr.DataArray([0.05, 0.5, 0.95], dims="probability", coords={"probability": [0.05, 0.5, 0.95]})
-    spread = _difference(2).map(lambda each: each * values, keep_attrs=True)
+    spread = _difference(2).map(lambda variable: variable * values, keep_attrs=True)
     axes = plot_differences("base", BASE, {"fast": spread}, ["Stock"]).axes[0]
     assert len(axes.collections) == 2
     assert [line.get_ydata()[-1] for line in axes.lines] == [0, 0, 2, 2]
 
 
-def test_nothing_to_draw_is_refused():
-    """Without variables there is no figure."""
-    with pytest.raises(FigureError, match="neither runs nor variables"):
+def test_figure_without_variables_is_refused():
+    with pytest.raises(FigureError, match="no runs or no variables"):
         plot_differences("base", BASE, {"fast": _difference(2)}, [])

@@ -1,4 +1,4 @@
-"""Figures of a fit as data: what lies in each panel, and what the page says."""
+"""Figures of a fit, checked as data: the contents of each panel, and the legend."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def _legend(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_points_lie_over_the_line_with_their_error_bars():
-    """Each bar reaches from its lower to its upper end, which need not be as far away."""
+def test_points_lie_over_the_line_with_error_bars():
+    """The two ends of a bar may be at different distances."""
     (axes,) = _panels(plot_fit({"chips sold": _panel()}))
     line, points = axes.lines[0], axes.containers[0]
     assert line.get_ydata().tolist() == (YEARS - 2020).tolist()
@@ -60,20 +60,20 @@ def test_points_lie_over_the_line_with_their_error_bars():
     assert axes.get_ylabel() == "GW/Year"
 
 
-def test_bands_are_drawn_the_widest_first_and_named():
+def test_bands_are_drawn_widest_first_and_named():
     """A narrow band lies on a wide one, and the legend shows it as dark as it is there."""
     figure = plot_fit({"a": _panel(bands=(0.5, 0.9))})
     (axes,) = _panels(figure)
-    heights = [np.ptp(each.get_paths()[0].vertices[:, 1]) for each in axes.collections[:2]]
+    heights = [np.ptp(band.get_paths()[0].vertices[:, 1]) for band in axes.collections[:2]]
     assert heights[0] > heights[1]
     assert _legend(figure)[:3] == ["median", "90 % of members", "50 % of members"]
-    wide, narrow = (each.get_alpha() for each in figure.legends[0].get_patches())
-    first, second = (each.get_alpha() for each in axes.collections[:2])
+    wide, narrow = (patch.get_alpha() for patch in figure.legends[0].get_patches())
+    first, second = (band.get_alpha() for band in axes.collections[:2])
     assert (wide, narrow) == pytest.approx((first, 1 - (1 - first) * (1 - second)))
 
 
-def test_a_single_run_is_the_model_and_has_no_bands():
-    """Line and points have colours that everyone can tell apart, and the legend says which is which."""
+def test_single_run_has_no_bands():
+    """Line and points have distinct colours, and the legend says which is which."""
     figure = plot_fit({"a": _panel()}, title="base", origin="Model a.mdl")
     (axes,) = _panels(figure)
     assert _legend(figure) == ["model", "observed, with one standard deviation"]
@@ -84,20 +84,18 @@ def test_a_single_run_is_the_model_and_has_no_bands():
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7])
 def test_each_series_has_a_panel(count: int):
-    """In their order; places left over stay empty."""
+    """Panels keep the order of the series; spare places stay empty."""
     names = [f"series {place}" for place in range(count)]
     panels = _panels(plot_fit({name: _panel() for name in names}))
     assert [axes.get_title(loc="left") for axes in panels] == names
 
 
-def test_without_dates_the_axis_has_the_units_of_time():
-    """Points stand at numbers of the model's own time."""
+def test_axis_without_dates_has_the_units_of_time():
     (axes,) = _panels(plot_fit({"a": _panel(dated=False)}))
     assert axes.get_xlabel() == "Month"
     assert axes.containers[0][0].get_xdata().tolist() == [2023, 2025]
 
 
-def test_a_figure_of_nothing_is_refused():
-    """It says what to do."""
+def test_figure_without_series_is_refused():
     with pytest.raises(FigureError, match="has no series; "):
         plot_fit({})

@@ -1,18 +1,20 @@
-"""Figures as data: what lines are drawn, in which units, and what the page says."""
+"""Figures of runs, checked as data: lines, units, legends and origin; and figures as files."""
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.dates import num2date
 
 from sdmodel.dataset import dates_of
 from sdmodel.errors import DatasetError, FigureError
-from sdmodel.figures import plot_runs, save_figure
+from sdmodel.figures import plot_runs, render_figure, save_figure
 
 YEARS = np.linspace(2022, 2032, 11)
 
@@ -45,22 +47,22 @@ def _words(axes: Axes) -> list[str]:
     return [text.get_text() for text in legend.get_texts()] if legend else []
 
 
-def test_each_variable_has_a_panel_with_its_name_and_units():
-    """The title is the author's spelling; thousands of millions move into the label."""
+def test_each_variable_has_a_panel_with_name_and_units():
+    """The title is the name in the model; thousands of millions move into the label."""
     panels = _panels(plot_runs({"base": _run()}, ["annual revenue", "price", "grid delay"]))
     assert [axes.get_title(loc="left") for axes in panels] == ["Annual Revenue", "Price", "grid delay"]
     assert [axes.get_ylabel() for axes in panels] == ["$10^{9}$ USD/Year", "USD", "Year"]
 
 
 def test_lines_are_the_numbers_of_the_run():
-    """Nothing is computed on the way, and a constant is a level line."""
+    """A constant is a level line."""
     revenue, delay = _panels(plot_runs({"base": _run()}, ["annual revenue", "grid delay"]))
     assert revenue.lines[0].get_ydata() == pytest.approx(1e9 * (YEARS - 2022))
     assert list(delay.lines[0].get_ydata()) == [4.0] * 11
 
 
-def test_years_are_dates_where_every_run_has_them():
-    """A run without dates brings all of them back to its own time."""
+def test_time_is_dates_if_every_run_has_them():
+    """A run without dates makes all of them use model time."""
     (dated,) = _panels(plot_runs({"base": _run()}, ["price[tier 1]"]))
     assert num2date(dated.get_xlim()[1]).year == 2032
     (plain,) = _panels(plot_runs({"base": _run(), "b": _run(dated=False)}, ["price[tier 1]"]))
@@ -69,7 +71,7 @@ def test_years_are_dates_where_every_run_has_them():
 
 
 def test_runs_are_colours_with_a_legend():
-    """Every run is named once on the page, in its colour in every panel."""
+    """A run has the same colour in every panel."""
     figure = plot_runs({"base": _run(), "fast": _run(2)}, ["annual revenue", "grid delay"], title="Two runs")
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["base", "fast"]
     assert figure.legends[0].get_title().get_text() == "Two runs"
@@ -78,8 +80,7 @@ def test_runs_are_colours_with_a_legend():
     assert len(set(colours[0])) == 2
 
 
-def test_labels_are_colours_in_one_run_and_dashes_in_several():
-    """A subscripted variable has a line for each label, and a legend says which."""
+def test_labels_are_colours_with_one_run_and_dashes_with_several():
     (alone,) = _panels(plot_runs({"base": _run()}, ["price"]))
     assert _words(alone) == ["tier 0", "tier 1"]
     assert len({line.get_color() for line in alone.lines}) == 2
@@ -88,8 +89,8 @@ def test_labels_are_colours_in_one_run_and_dashes_in_several():
 
 
 @pytest.mark.parametrize("runs", [1, 2])
-def test_many_labels_do_not_fill_the_panel_with_words(runs: int):
-    """Of forty labels as many are drawn as a legend tells apart, the first and the last among them, and it says so."""
+def test_many_labels_are_thinned_out(runs: int):
+    """Of forty labels some are plotted, the first and the last among them, and a note says so."""
     given = {f"run {n}": _run(n + 1, labels=40) for n in range(runs)}
     (axes,) = _panels(plot_runs(given, ["price"]))
     named = _words(axes)
@@ -99,8 +100,7 @@ def test_many_labels_do_not_fill_the_panel_with_words(runs: int):
     assert f"{len(named)} of 40 labels of tier" in axes.get_xlabel()
 
 
-def test_a_legend_of_labels_is_true_and_hides_no_line():
-    """Each name has the colour of its line, above the panel."""
+def test_legend_of_labels_matches_lines_and_hides_none():
     (axes,) = _panels(plot_runs({"base": _run(labels=7)}, ["price"]))
     legend = axes.get_legend()
     for label, handle, line in zip(range(7), legend.get_lines(), axes.lines, strict=True):
@@ -110,34 +110,31 @@ def test_a_legend_of_labels_is_true_and_hides_no_line():
     assert legend.get_window_extent().y0 >= axes.get_window_extent().y1
 
 
-def test_equal_runs_both_show():
-    """The later lies on top and is thinner."""
+def test_equal_runs_are_both_visible():
+    """The later run lies on top and is thinner."""
     (axes,) = _panels(plot_runs({"native": _run(), "pysd": _run()}, ["annual revenue"]))
     first, second = axes.lines
     assert first.get_linewidth() > 2 * second.get_linewidth()
 
 
-def test_a_variable_asked_for_twice_has_one_panel():
-    """In whatever spelling."""
+def test_variable_requested_twice_has_one_panel():
     assert len(_panels(plot_runs({"a": _run(), "b": _run()}, ["price", "Price", "annual_revenue"]))) == 2
 
 
-def test_engines_are_named_where_they_differ():
-    """And only there."""
+def test_engines_are_named_only_if_they_differ():
     native = _run(engine="native", integrator="rk4")
-    told = plot_runs({"a": native, "b": _run(engine="pysd", integrator="euler")}, ["price"]).get_supxlabel()
-    assert told.splitlines()[1:] == ["a: no changes; native, rk4", "b: no changes; pysd, euler"]
+    origin = plot_runs({"a": native, "b": _run(engine="pysd", integrator="euler")}, ["price"]).get_supxlabel()
+    assert origin.splitlines()[1:] == ["a: no changes; native, rk4", "b: no changes; pysd, euler"]
     assert "native" not in plot_runs({"a": native, "b": native}, ["price"]).get_supxlabel()
 
 
-def test_a_renamed_run_still_tells_its_scenario():
-    """The name of the scenario, then what it says."""
+def test_renamed_run_is_described_by_its_scenario():
     run = _run(scenario_name="power-first", scenario="{Power first: grids connect quickly. And more.}\ndelay = 1\n")
     assert plot_runs({"pf": run}, ["price"]).get_supxlabel().splitlines()[1] == "pf: power-first: grids connect quickly"
 
 
-def test_few_members_are_lines_and_many_are_a_median_with_bands():
-    """Bands hold 50 % and 90 % of the members around the median, and the page says so."""
+def test_few_members_are_lines_and_many_are_bands():
+    """Bands contain 50 % and 90 % of the members around the median, and the origin says so."""
     (few,) = _panels(plot_runs({"base": _run(members=5)}, ["annual revenue"]))
     assert len(few.lines) == 5
     figure = plot_runs({"base": _run(members=101)}, ["annual revenue"])
@@ -149,11 +146,11 @@ def test_few_members_are_lines_and_many_are_a_median_with_bands():
     assert "bands of 50 % and 90 % of 101 members" in figure.get_supxlabel()
 
 
-def test_the_page_says_where_its_numbers_come_from():
-    """Model, hash, scenario and changes stand below, the model once for runs that share it."""
+def test_origin_names_model_scenario_and_changes():
+    """The model is named once for runs that share it."""
     runs = {"base": _run(), "fast": _run(scenario_name="power-first", changes="grid delay=1")}
-    told = plot_runs(runs, ["price"]).get_supxlabel().splitlines()
-    assert told == ["Model ai.mdl, sha256 abcdef012345", "base: no changes", "fast: power-first; grid delay=1"]
+    origin = plot_runs(runs, ["price"]).get_supxlabel().splitlines()
+    assert origin == ["Model ai.mdl, sha256 abcdef012345", "base: no changes", "fast: power-first; grid delay=1"]
 
 
 @pytest.mark.parametrize(
@@ -166,14 +163,13 @@ def test_the_page_says_where_its_numbers_come_from():
         ("", "", "no changes"),
     ],
 )
-def test_a_run_called_as_its_scenario_tells_what_the_scenario_says(scenario: str, changes: str, line: str):
-    """Its name again would tell nothing: the first sentence of its comment does, or else its changes."""
+def test_run_named_after_its_scenario_is_described_by_its_comment(scenario: str, changes: str, line: str):
+    """The first sentence of the comment describes it, or else its changes."""
     run = _run(scenario_name="base", scenario=scenario, changes=changes)
     assert plot_runs({"base": run}, ["price"]).get_supxlabel().splitlines()[1] == f"base: {line}"
 
 
-def test_what_is_not_finite_breaks_the_line_and_nothing_else():
-    """A run that breaks off is drawn as far as it goes."""
+def test_values_that_are_not_finite_interrupt_the_line():
     run = _run()
     run["annual_revenue"].values[5:] = np.inf
     (axes,) = _panels(plot_runs({"base": run}, ["annual revenue"]))
@@ -181,22 +177,21 @@ def test_what_is_not_finite_breaks_the_line_and_nothing_else():
     assert np.isfinite(axes.get_ylim()).all()
 
 
-def test_a_run_that_lacks_a_variable_is_named():
-    """Of several runs, the one at fault."""
+def test_run_that_lacks_a_variable_is_named():
     with pytest.raises(DatasetError, match="run 'old': 'price' is not in the run"):
         plot_runs({"new": _run(), "old": _run().drop_vars("price")}, ["price"])
 
 
 @pytest.mark.parametrize(("runs", "names"), [(0, ["price"]), (1, []), (8, ["price"])])
-def test_what_cannot_be_a_figure_is_refused(runs: int, names: list[str]):
-    """Nothing to draw, or more runs than there are colours."""
+def test_impossible_figures_are_refused(runs: int, names: list[str]):
+    """Nothing to plot, or more runs than there are colours."""
     with pytest.raises(FigureError):
         plot_runs({f"{n}": _run() for n in range(runs)}, names)
 
 
 @pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
-def test_figures_are_saved_whole_and_the_same_each_time(tmp_path: Path, ending: str, start: bytes):
-    """Two savings of a figure are the same file; a file that exists stays without force."""
+def test_saved_figures_are_complete_and_reproducible(tmp_path: Path, ending: str, start: bytes):
+    """An existing file stays unless `force` is given."""
     figure = plot_runs({"base": _run()}, ["price"])
     first = save_figure(figure, tmp_path / f"a.{ending}").read_bytes()
     assert first.startswith(start)
@@ -206,7 +201,16 @@ def test_figures_are_saved_whole_and_the_same_each_time(tmp_path: Path, ending: 
         assert save_figure(figure, tmp_path / f"a.{ending}", force=True).read_bytes() == first
 
 
-def test_a_format_that_is_not_one_is_refused(tmp_path: Path):
+def test_rendered_figure_keeps_no_pixels():
+    """Otherwise the memory of many figures grows until a full garbage collection."""
+    figure = plot_runs({"base": _run()}, ["price"])
+    gc.collect()
+    before = sum(isinstance(item, RendererAgg) for item in gc.get_objects())
+    render_figure(figure, "png")
+    assert sum(isinstance(item, RendererAgg) for item in gc.get_objects()) == before
+
+
+def test_unknown_format_is_refused(tmp_path: Path):
     """The message lists the formats."""
     with pytest.raises(FigureError, match=r"\.png, \.svg or \.pdf"):
         save_figure(plot_runs({"base": _run()}, ["price"]), tmp_path / "a.docx")

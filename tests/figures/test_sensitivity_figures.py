@@ -1,4 +1,4 @@
-"""Figures of what matters as data: bars, points, names and what the page says."""
+"""Figures of sensitivities, checked as data: bars, points, names and origin."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _tornado(count: int = 3, *, outcomes: int = 1, bent: int | None = None) -> x
     bends = np.arange(count) == (-1 if bent is None else bent)
     most = most + bends * 0.25
     measures = {"low": low, "high": high, "least": least, "most": most, "swing": swings, "bent": bends}
-    return _found({name: list(each) for name, each in measures.items()}, "tornado", "swing", outcomes=outcomes)
+    return _found({name: list(values) for name, values in measures.items()}, "tornado", "swing", outcomes=outcomes)
 
 
 def _axes(figure: Figure) -> list[Axes]:
@@ -55,61 +55,60 @@ def _axes(figure: Figure) -> list[Axes]:
 
 
 def _rows(axes: Axes) -> list[str]:
-    return [each.get_text() for each in axes.get_yticklabels()]
+    return [label.get_text() for label in axes.get_yticklabels()]
 
 
 def _legend(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_bars_of_a_tornado_reach_from_the_base_to_both_ends_in_two_colours():
-    """The largest swing is on top, the constant's own values stand at the tips, units beside names that have some."""
+def test_tornado_bars_reach_from_the_base_to_both_ends():
+    """The largest swing is on top; the values of the constant stand at the tips, units beside names that have some."""
     (axes,) = _axes(plot_tornado(_tornado()))
     assert _rows(axes) == ["constant 2", "constant 1 (Year)", "constant 0"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
     bars = {
-        (round(each.get_y() + each.get_height() / 2), to_hex(each.get_facecolor()).upper()): each
-        for each in axes.patches
+        (round(bar.get_y() + bar.get_height() / 2), to_hex(bar.get_facecolor()).upper()): bar for bar in axes.patches
     }
     assert {place for place, _ in bars} == {0, 1, 2}
     ends = {key: sorted((bar.get_x(), bar.get_x() + bar.get_width())) for key, bar in bars.items()}
     assert ends[0, COLOURS[0]] == [8.5, 10]
     assert ends[0, COLOURS[1]] == [10, 11.5]
     assert ends[1, COLOURS[0]] == [10, 11]
-    tips = [(each.get_text(), each.xy) for each in axes.texts]
+    tips = [(tip.get_text(), tip.xy) for tip in axes.texts]
     assert tips[:4] == [("2.5", (8.5, 0)), ("102", (11.5, 0)), ("101", (9, 1)), ("1.5", (11, 1))]
     assert axes.get_xlabel() == "USD/Year"
     assert axes.get_title(loc="left") == "sales at 2028"
     assert [line.get_xdata()[0] for line in axes.lines] == [10]
 
 
-def test_what_is_reached_between_the_ends_is_a_line_and_stands_in_the_legend():
-    """Only where there is some."""
+def test_outcomes_beyond_both_ends_are_a_line_in_the_legend():
+    """Only where there are some."""
     plain, bent = plot_tornado(_tornado()), plot_tornado(_tornado(bent=1))
-    assert _legend(plain) == ["at the low end", "at the high end", "where nothing moves"]
-    assert _legend(bent)[-1] == "reached between the ends"
+    assert _legend(plain) == ["at the low end", "at the high end", "base value"]
+    assert _legend(bent)[-1] == "range between the ends"
     line = _axes(bent)[0].lines[0]
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([9, 11.25], [1, 1])
 
 
 @pytest.mark.parametrize("outcomes", [1, 3])
-def test_fifteen_constants_are_drawn_and_the_rest_told(outcomes: int):
-    """One panel for each outcome; the rest matters less than what is shown."""
+def test_fifteen_constants_are_plotted_and_the_rest_noted(outcomes: int):
+    """There is one panel per outcome."""
     panels = _axes(plot_tornado(_tornado(20, outcomes=outcomes)))
     assert len(panels) == outcomes
     for axes in panels:
         assert len(_rows(axes)) == 15
-        assert axes.get_xlabel().splitlines()[1] == "15 of 20 constants; each of the rest swings by 5 at most"
+        assert axes.get_xlabel().splitlines()[1] == "15 of 20 constants; each of the others swings by at most 5"
 
 
-def test_shares_have_intervals_and_two_bars_for_each_constant():
+def test_sobol_indices_are_two_bars_with_intervals():
     """Total above first order, in the order of the total."""
     shares = {"ST": [0.2, 0.7], "ST_conf": [0.05, 0.1], "S1": [0.1, 0.6], "S1_conf": [0.2, 0.1]}
     figure = plot_sobol(_found(shares, "sobol", "ST"), title="what matters")
     (axes,) = _axes(figure)
     assert _rows(axes) == ["constant 1", "constant 0"]
-    assert [each.get_width() for each in axes.patches] == [0.7, 0.2, 0.6, 0.1]
-    intervals = [segment[:, 0].tolist() for each in axes.collections for segment in each.get_segments()]
+    assert [bar.get_width() for bar in axes.patches] == [0.7, 0.2, 0.6, 0.1]
+    intervals = [segment[:, 0].tolist() for lines in axes.collections for segment in lines.get_segments()]
     assert np.array(intervals) == pytest.approx(np.array([[0.6, 0.8], [0.15, 0.25], [0.5, 0.7], [-0.1, 0.3]]))
     assert axes.get_xlabel() == "share of the variance"
     assert figure.legends[0].get_title().get_text() == "what matters"
@@ -118,31 +117,30 @@ def test_shares_have_intervals_and_two_bars_for_each_constant():
     assert high > 0.8
 
 
-def test_an_outcome_that_does_not_vary_says_so():
-    """Instead of bars."""
+def test_outcome_without_variance_is_noted():
     nothing = {name: [np.nan, np.nan] for name in ("ST", "ST_conf", "S1", "S1_conf")}
     (axes,) = _axes(plot_sobol(_found(nothing, "sobol", "ST")))
-    assert [each.get_text() for each in axes.texts] == ["does not vary"]
+    assert [text.get_text() for text in axes.texts] == ["the outcome does not vary"]
 
 
 def _morris(count: int, *, seed: int = 1) -> xr.Dataset:
-    dice = np.random.default_rng(seed)
-    sizes, spreads = dice.exponential(2, count), dice.exponential(1, count)
+    random = np.random.default_rng(seed)
+    sizes, spreads = random.exponential(2, count), random.exponential(1, count)
     measures = {"mu": sizes, "mu_star": sizes, "mu_star_conf": sizes / 5, "sigma": spreads}
-    return _found({name: list(each) for name, each in measures.items()}, "morris", "mu_star")
+    return _found({name: list(values) for name, values in measures.items()}, "morris", "mu_star")
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_names_of_points_overlap_neither_each_other_nor_the_points(seed: int):
-    """Those that find no room are left out, the least important first."""
+def test_names_of_points_do_not_overlap(seed: int):
+    """Names without room are left out, the least important first."""
     figure = plot_morris(_morris(15, seed=seed))
     (axes,) = _axes(figure)
-    names = [each for each in axes.texts if isinstance(each, Annotation) and each.get_text().startswith("constant")]
+    names = [text for text in axes.texts if isinstance(text, Annotation) and text.get_text().startswith("constant")]
     assert len(names) >= 8
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()
-    boxes = [Text.get_window_extent(each, renderer) for each in names]
+    boxes = [Text.get_window_extent(name, renderer) for name in names]
     room = axes.get_window_extent().padded(2)
     dots = axes.transData.transform(axes.lines[-1].get_xydata())
     assert not [pair for pair in itertools.combinations(boxes, 2) if pair[0].padded(-1).overlaps(pair[1].padded(-1))]
@@ -152,8 +150,8 @@ def test_names_of_points_overlap_neither_each_other_nor_the_points(seed: int):
         assert room.contains(box.x1, box.y1)
 
 
-def test_effects_are_points_between_lines_of_equal_ratio():
-    """Each point at its size and spread, with its interval."""
+def test_elementary_effects_are_points_between_ratio_lines():
+    """Each point lies at its mean and deviation, with its interval."""
     found = _morris(4)
     (axes,) = _axes(plot_morris(found))
     order = np.argsort(found["rank"].values[0])
@@ -161,26 +159,24 @@ def test_effects_are_points_between_lines_of_equal_ratio():
     assert np.array_equal(axes.lines[-1].get_xydata(), points)
     ratios = [line.get_ydata()[1] / line.get_xdata()[1] for line in axes.lines[:-1]]
     assert ratios == pytest.approx([0.1, 0.5, 1])
-    assert axes.get_xlabel() == "mu*, the mean size of effects, USD/Year"
-    assert axes.get_ylabel() == "sigma, their standard deviation"
+    assert axes.get_xlabel() == "mu*, mean absolute effect, USD/Year"
+    assert axes.get_ylabel() == "sigma, standard deviation of effects"
 
 
-def test_effects_without_spread_have_an_axis_all_the_same():
-    """A linear model has no sigma."""
+def test_effects_without_deviation_still_have_an_axis():
+    """A linear model has sigma zero."""
     found = _morris(3)
     found["sigma"][:] = 0
     (axes,) = _axes(plot_morris(found))
     assert axes.get_ylim() == (0, 1)
 
 
-def test_the_page_says_where_its_numbers_come_from():
-    """Model, hash, method, runs, seed and scenario."""
+def test_origin_names_method_runs_seed_and_scenario():
     text = plot_tornado(_tornado()).get_supxlabel()
     assert text == "Model a.mdl, sha256 0123456789ab\ntornado, 41 runs, seed 7; cold"
 
 
 @pytest.mark.parametrize("plot", [plot_tornado, plot_sobol, plot_morris])
-def test_a_figure_of_no_constants_is_refused(plot):
-    """It says what to do."""
+def test_figure_without_constants_is_refused(plot):
     with pytest.raises(FigureError, match="has no outcome or no constant; "):
         plot(_tornado().isel(parameter=[]))

@@ -1,4 +1,4 @@
-"""Figures of sweeps as data: which colour each line has, where cells and the base are, what the page tells."""
+"""Figures of sweeps, checked as data: colours of lines, positions of cells and the base, and origin."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from matplotlib.patches import Rectangle
 from sdmodel.dataset import dates_of
 from sdmodel.errors import DatasetError, FigureError
 from sdmodel.figures import plot_heat_map, plot_sweep
+from sdmodel.figures.style import shared_power
+from sdmodel.figures.sweep import cell_text
 
 YEARS = np.linspace(2022, 2032, 11)
 DELAYS, PRICES, WEIGHTS = (1.0, 4.0, 7.0), (0.5, 1.0, 2.0, 3.0), (0.0, 0.35)
@@ -28,8 +30,8 @@ def _lever(name: str, values: tuple[float, ...], base: float | None, units: str 
 def _run(*, levers: int = 1, quantiles: bool = False, base: float | None = 4.0, **attributes: object) -> xr.Dataset:
     """Revenue that grows by the first lever's value a year, and more by the others; quantiles lie around it."""
     coordinates = [_lever("grid delay", DELAYS, base), _lever("price", PRICES, 1.0, "USD"), _lever("weight", WEIGHTS, 0.35, "dmnl")]  # fmt: skip
-    dims = {each.dims[0]: each for each in coordinates[:levers]}
-    parts = [xr.DataArray(each.values, {name: each}, (name,)) for name, each in dims.items()]
+    dims = {lever.dims[0]: lever for lever in coordinates[:levers]}
+    parts = [xr.DataArray(lever.values, {name: lever}, (name,)) for name, lever in dims.items()]
     values = xr.DataArray(YEARS - 2022, {"time": YEARS}, ("time",)) * sum(10.0**-place * part for place, part in enumerate(parts))  # fmt: skip
     values = (
         values * xr.DataArray([0.5, 1, 2], {"probability": [0.05, 0.5, 0.95]}, ("probability",))
@@ -52,8 +54,8 @@ def _origin(figure) -> str:
     return figure.get_supxlabel()
 
 
-def test_lines_are_the_numbers_coloured_by_the_value_of_the_lever():
-    """One line a value, lighter the higher, the lever's own black and on top."""
+def test_lines_are_coloured_by_the_value_of_the_lever():
+    """The higher the value the lighter the line; the lever's own value is black and on top."""
     figure = plot_sweep(_run(), ["annual revenue"])
     panel = figure.axes[0]
     assert [line.get_ydata()[-1] for line in panel.lines] == [10, 40, 70]
@@ -64,46 +66,44 @@ def test_lines_are_the_numbers_coloured_by_the_value_of_the_lever():
     assert (panel.get_title(loc="left"), panel.get_ylabel()) == ("Annual Revenue", "USD/Year")
 
 
-def test_the_colour_bar_has_the_levers_name_units_values_and_base():
-    """What a colour means is read off beside the panels."""
+def test_colour_bar_has_the_levers_name_units_values_and_base():
     bar = plot_sweep(_run(), ["annual revenue"]).axes[-1]
     assert bar.get_ylabel() == "grid delay (Year)"
     assert bar.get_yticks().tolist() == list(DELAYS)
     assert [line.get_ydata()[0] for line in bar.lines if line.get_color() == "black"] == [4]
 
 
-def test_without_a_base_no_line_is_black_and_nothing_says_so():
-    """A lever of which the own value was not run."""
+def test_sweep_without_base_has_no_black_line():
     figure = plot_sweep(_run(base=None), ["annual revenue"])
     assert "black" not in [line.get_color() for line in figure.axes[0].lines]
     assert not figure.legends
 
 
-def test_the_page_tells_the_model_and_at_what_other_levers_are_held():
-    """Of two levers the first has the colours, the other its own value; another may be asked for."""
+def test_origin_names_the_model_and_the_values_of_other_levers():
+    """The first of two levers has the colours, the other its own value; `lever` chooses another."""
     run = _run(levers=2, scenario_name="fast", changes="x = 1\nprice = over 0.5 to 3, 4 values")
     figure = plot_sweep(run, ["annual revenue"], title="Both")
-    assert _origin(figure) == "Model ai.mdl, sha256 abcdef012345\nfast; x = 1; held at price 1 USD"
+    assert _origin(figure) == "Model ai.mdl, sha256 abcdef012345\nfast; x = 1; held constant: price 1 USD"
     assert [line.get_ydata()[-1] for line in figure.axes[0].lines] == pytest.approx([11, 41, 71])
     other = plot_sweep(run, ["annual revenue"], lever="price")
     assert len(other.axes[0].lines) == 4
-    assert "held at grid delay 4 Year" in _origin(other)
+    assert "held constant: grid delay 4 Year" in _origin(other)
 
 
-def test_quantiles_are_medians_with_bands_at_the_ends_of_the_lever():
-    """The widest band at the lowest and the highest value; the legend says what it holds."""
+def test_quantiles_are_medians_with_bands_at_both_ends():
+    """The widest band at the lowest and the highest value of the lever; the legend names its share of members."""
     figure = plot_sweep(_run(quantiles=True, design_method="latin hypercube", seed=3, members=40), ["annual revenue"])
     panel = figure.axes[0]
     assert [line.get_ydata()[-1] for line in panel.lines] == [10, 40, 70]
     ends = [band.get_paths()[0].vertices[:, 1].max() for band in panel.collections]
     assert ends == [20, 140]
-    words = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert words == ["base: grid delay 4 Year", "medians of members", "90 % of members at 1", "90 % of members at 7"]
-    assert "40 members drawn by latin hypercube, seed 3" in _origin(figure)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["base: grid delay 4 Year", "medians of members", "90 % of members at 1", "90 % of members at 7"]
+    assert "40 members sampled by latin hypercube, seed 3" in _origin(figure)
 
 
-def test_labels_have_panels_and_constants_are_level():
-    """Of many labels some are drawn, which the first panel says."""
+def test_labels_have_panels_and_constants_are_level_lines():
+    """Of many labels some are plotted, which the first panel says."""
     panels = plot_sweep(_run(), ["users", "level"]).axes[:5]
     titles = [" ".join(panel.get_title(loc="left").split()) for panel in panels]
     assert titles == ["Users[tier 0] (4 of 6 labels)", "Users[tier 2]", "Users[tier 3]", "Users[tier 5]", "level"]
@@ -111,13 +111,13 @@ def test_labels_have_panels_and_constants_are_level():
 
 
 @pytest.mark.parametrize(
-    ("names", "lever", "told"), [([], None, "no variables"), (["level"], "prize", "it has grid_delay")]
+    ("names", "lever", "message"), [([], None, "no variables"), (["level"], "prize", "it has grid_delay")]
 )
-def test_what_cannot_be_drawn_is_told(names: list[str], lever: str | None, told: str):
-    """An empty selection, a lever that is none, and below a variable that is not there."""
-    with pytest.raises(FigureError, match=told):
+def test_impossible_figures_are_refused(names: list[str], lever: str | None, message: str):
+    """No variables, an unknown lever, no lever, an unknown variable."""
+    with pytest.raises(FigureError, match=message):
         plot_sweep(_run(), names, lever=lever)
-    with pytest.raises(FigureError, match="no lever; draw a run of `sdmodel sweep`"):
+    with pytest.raises(FigureError, match="no lever; plot a run of `sdmodel sweep`"):
         plot_sweep(_run().isel(grid_delay=0), ["level"])
     with pytest.raises(DatasetError, match="did you mean 'Annual Revenue'"):
         plot_sweep(_run(), ["anual revenue"])
@@ -136,7 +136,7 @@ def test_cells_hold_their_numbers_with_a_frame_around_the_base():
     assert numbers[0, 0] == "10.5"
     assert numbers[2, 3] == "73"
     assert len(numbers) == 12
-    (frame,) = [each for each in panel.patches if isinstance(each, Rectangle)]
+    (frame,) = [patch for patch in panel.patches if isinstance(patch, Rectangle)]
     assert frame.get_xy() == (0.5, 0.5)
     assert [text.get_text() for text in panel.get_xticklabels()] == ["1", "4", "7"]
     assert (panel.get_xlabel(), panel.get_ylabel(), bar.get_ylabel()) == (
@@ -145,17 +145,16 @@ def test_cells_hold_their_numbers_with_a_frame_around_the_base():
         "USD/Year",
     )
     assert panel.get_title(loc="left") == "Annual Revenue at 2032"
-    assert "held at weight 0.35" in _origin(figure)
+    assert "held constant: weight 0.35" in _origin(figure)
 
 
-def test_other_levers_may_be_asked_for():
-    """In the order in which they are named."""
+def test_levers_of_a_map_can_be_chosen():
     panel = plot_heat_map(_outcomes(), levers=["weight", "grid_delay"]).axes[0]
     assert (panel.get_xlabel(), panel.get_ylabel()) == ("weight (dimensionless)", "grid delay (Year)")
 
 
-def test_many_cells_lie_on_the_levers_scales_with_lines_and_a_ring():
-    """Where numbers have no room; a lever far apart has a logarithmic scale."""
+def test_many_cells_have_contours_and_a_ring():
+    """A lever whose values are far apart has a logarithmic scale."""
     wide = xr.DataArray(
         np.add.outer(np.arange(30.0), np.arange(40.0)),
         {"a": _lever("a", tuple(np.geomspace(1, 1000, 30)), 1.0), "b": _lever("b", tuple(np.arange(40.0)), 3.0)}, ("a", "b"),
@@ -171,15 +170,22 @@ def test_many_cells_lie_on_the_levers_scales_with_lines_and_a_ring():
 
 @given(st.floats(-1e12, 1e12).map(lambda value: round(value, 3)))
 def test_numbers_in_cells_are_short(value: float):
-    """A power of a thousand moves into the label of the bar, as beside axes."""
-    outcomes = _outcomes()
-    panel, bar = plot_heat_map(outcomes * 0 + value).axes
-    assert all(len(text.get_text()) <= 7 for text in panel.texts)
-    assert ("10^" in bar.get_ylabel()) == (abs(value) >= 1e5 or 0 < abs(value) < 1e-2)
+    """A shared power of a thousand is taken out of long numbers."""
+    power = shared_power(np.array([value]))
+    assert len(cell_text(value / 10.0**power)) <= 7
+    assert (power != 0) == (abs(value) >= 1e5 or 0 < abs(value) < 1e-2)
 
 
-def test_what_is_not_finite_has_no_number_and_the_figure_is_drawn():
-    """A broken corner of a grid is a hole in the map, and one time is a point."""
+@pytest.mark.parametrize("value", [-123_456_789.125, 0.004, 2031.6, 0.0])
+def test_cells_show_short_numbers_and_the_bar_their_power(value: float):
+    panel, bar = plot_heat_map(_outcomes() * 0 + value).axes
+    power = shared_power(np.array([value]))
+    assert {text.get_text() for text in panel.texts} == {cell_text(value / 10.0**power)}
+    assert ("10^" in bar.get_ylabel()) == (power != 0)
+
+
+def test_values_that_are_not_finite_have_no_number():
+    """A single time is plotted as a point."""
     outcomes = _outcomes()
     outcomes.revenue[0, 0] = np.nan
     figure = plot_heat_map(outcomes)
@@ -190,7 +196,6 @@ def test_what_is_not_finite_has_no_number_and_the_figure_is_drawn():
     one.savefig(io.BytesIO())
 
 
-def test_a_map_needs_two_levers():
-    """One lever is a line, none is a number."""
+def test_map_needs_two_levers():
     with pytest.raises(FigureError, match="outcomes over two levers, not 1"):
         plot_heat_map(_outcomes().isel(price=0, weight=0))

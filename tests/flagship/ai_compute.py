@@ -1,4 +1,4 @@
-"""Where the flagship model lies, and how the tests read a run of it."""
+"""Paths of the flagship model, and helpers to read its runs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ HEADLINES = [line.strip() for line in (FOLDER / "ai_compute.lst").read_text("utf
 
 POLICY_START = 2025.75
 WHOLE_RUN = "Acts on the whole run"
-"""What the comment of an uncertainty says that passes no gate: it moves the past, and is drawn with what keeps the fit."""
+"""A comment that declares an uncertainty as acting on the past too; it is sampled with constants that keep the fit."""
 
 OTHERWISE = 25.0
 CLOSE = {"weekly users": 10.0, "chips sold": 10.0}
-"""Largest mean absolute percentage error of a series; `OTHERWISE` for all others."""
+"""The largest mean absolute percentage error of a series; `OTHERWISE` for all others."""
 
 
 def scenario_path(name: str) -> Path:
@@ -34,9 +34,9 @@ def scenario_path(name: str) -> Path:
 
 
 def of(run: xr.Dataset, name: str) -> xr.DataArray:
-    """A variable by the model's name for it, summed over its subscripts if it has any."""
+    """A variable by its name in the model, summed over its subscripts."""
     found = run[key(name)]
-    return found.sum([each for each in found.dims if each not in {"time", "member"}])
+    return found.sum([dim for dim in found.dims if dim not in {"time", "member"}])
 
 
 def at(run: xr.Dataset, name: str, time: float) -> float:
@@ -51,5 +51,5 @@ def peak(run: xr.Dataset, name: str) -> float:
 
 
 def since(run: xr.Dataset, first: float, last: float | None = None) -> xr.Dataset:
-    """The part of a run from one time on, to another."""
+    """A run from one time to another, by default to its end."""
     return run.sel(time=slice(first, last))

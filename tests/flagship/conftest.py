@@ -1,4 +1,4 @@
-"""The flagship model and its runs, each made once."""
+"""The flagship model and its runs, each computed once per session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import xarray as xr
 
 import sdmodel as sd
 
-sys.path.append(str(Path(__file__).parent))  # for `ai_compute`, which is no test module
+sys.path.append(str(Path(__file__).parent))  # for `ai_compute`, which is not a test module
 
 from ai_compute import MODEL, OBSERVATIONS, SERIES, scenario_path
 
@@ -53,5 +53,5 @@ def changed(model) -> Callable[..., xr.Dataset]:
 
 @pytest.fixture(scope="session")
 def observed(model) -> list:
-    """What observations say of the model, with their errors."""
+    """The observed series of the model, with their errors."""
     return sd.read_series(SERIES, sd.read_observations(OBSERVATIONS), model)

@@ -1,4 +1,4 @@
-"""Test 1: the essay's ledger follows from its premises, inside every run, and nothing of it is typed in."""
+"""Test 1: the essay's ledger follows from its premises in every run; its results are not typed in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ END_OF_2026 = 2027.0
 LEDGER = ["naive tokens", "naive price", "naive revenue", "ledger ghost low", "ledger ghost high", "Gemini aside"]
 
 
-def test_naive_revenue_of_late_2026_is_the_essays(base):
+def test_naive_revenue_of_late_2026_equals_the_essay(base):
     """1.27 billion USD a day within 2 %, and above 460 billion USD a year."""
     yearly = at(base, "naive revenue", END_OF_2026)
     assert yearly / 365 == pytest.approx(1.27, rel=0.02)
@@ -27,7 +27,7 @@ def test_naive_revenue_of_late_2026_is_the_essays(base):
     ],
 )
 def test_naive_revenue_is_tokens_times_price_for_any_premises(changed, base, premise, values):
-    """Tokens 2^(years/doubling time) x price (1 - decline)^years x 365 days, a trillion tokens at USD a million each."""
+    """Tokens 2^(years/doubling time) x price (1 - decline)^years x 365 days; 1e12 tokens at USD per million."""
     run = changed({premise: values}, save=["naive revenue", premise])
     p = {name: float(base[name]) for name in ("essay_tokens_per_day", "essay_doubling_time", "essay_price")}
     p |= {name: float(base[name]) for name in ("essay_price_decline", "essay_date")}
@@ -50,28 +50,28 @@ def test_ledger_ghost_is_chips_less_the_ai_share_of_new_power(changed, share):
 
 
 def test_ten_thousand_people_of_the_aside_are_one_trillion_tokens(base, model):
-    """Not the ten trillion that the essay says, and the comment of the variable tells so."""
+    """Not ten trillion as in the essay; the variable's comment says so."""
     assert at(base, "Gemini aside", 2025) == pytest.approx(1, rel=1e-12)
     assert "ten thousand are one trillion" in " ".join(model.elements["gemini_aside"].comment.split())
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_the_ledger_is_the_same_in_every_scenario(scenario_run, base, name):
-    """It stands beside the model: no mechanism reaches it."""
+def test_ledger_is_the_same_in_every_scenario(scenario_run, base, name):
+    """It is separate from the model: no mechanism affects it."""
     run = scenario_run(name)
-    for each in LEDGER:
-        np.testing.assert_array_equal(of(run, each), of(base, each))
+    for item in LEDGER:
+        np.testing.assert_array_equal(of(run, item), of(base, item))
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_the_physics_discount_is_endogenous_over_naive_revenue(scenario_run, name):
-    """Both stand in every run, so that their ratio does."""
+def test_physics_discount_is_endogenous_over_naive_revenue(scenario_run, name):
+    """Every run has both and their ratio."""
     run = scenario_run(name)
     np.testing.assert_allclose(run["physics_discount"], run["annual_revenue"] / run["naive_revenue"], rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_two_year_counts_are_what_is_shipped_and_powered_in_2025_and_2026(scenario_run, name):
+def test_two_year_counts_cover_2025_and_2026(scenario_run, name):
     """The window of the ledger opens and closes on time steps."""
     run = scenario_run(name)
     for counted, whole in (("Two Year Chips", "Cumulative Chips Sold"), ("Two Year Sites", "Cumulative Sites Powered")):

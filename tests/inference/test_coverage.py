@@ -1,4 +1,4 @@
-"""Posterior intervals against known truth: constants drawn from their priors, observations drawn from their error models."""
+"""Posterior intervals compared with known truth: constants sampled from priors, observations from their error models."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sdmodel.inference import (
     ErrorModel,
     Series,
     calibrate_model,
+    evaluate_series,
     free_constants,
-    modelled,
-    predictive,
-    with_posterior,
+    predictive_draws,
+    sample_posterior,
 )
 from sdmodel.simulation import simulate
 from sdmodel.testing import tiny_model
@@ -28,7 +28,7 @@ LONGEST = 16_000
 
 @dataclass(frozen=True)
 class Case:
-    """A small model, the bounds of its constants, and what is observed of it with which error."""
+    """A small model, the bounds of its constants, and its observed variables with their error model."""
 
     equations: str
     free: tuple[str, ...]
@@ -100,38 +100,38 @@ CASES = {
 
 
 def _covered(case: Case, seed: int) -> list[bool]:
-    """Whether the 90 % interval of each constant holds its true value."""
+    """Whether the 90 % interval of each constant contains its true value."""
     model = tiny_model(case.equations, final=20, step=0.125, saveper=0.25, integrator="rk4")
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     parameters = free_constants(model, case.free)
-    truth = {each.name: dice.uniform(each.low, each.high) for each in parameters}
+    truth = {own.name: rng.uniform(own.low, own.high) for own in parameters}
     blank = np.ones(len(TIMES))
     series = [
         Series(name, read_formula(name), name, TIMES, blank, case.error, "", Place("case", 1)) for name in case.observed
     ]
-    exact = modelled(series, simulate(model, truth))
-    series = [replace(each, values=part) for each, part in zip(series, np.split(exact[:, 0], len(series)), strict=True)]
-    drawn = predictive(series, exact, 10_000 + seed)[
+    exact = evaluate_series(series, simulate(model, truth))
+    series = [replace(own, values=part) for own, part in zip(series, np.split(exact[:, 0], len(series)), strict=True)]
+    observed = predictive_draws(series, exact, 10_000 + seed)[
         :, 0
-    ]  # a stream of its own, so that errors know nothing of the truth
-    series = [replace(each, values=part) for each, part in zip(series, np.split(drawn, len(series)), strict=True)]
+    ]  # another seed, so that errors do not depend on the truth
+    series = [replace(own, values=part) for own, part in zip(series, np.split(observed, len(series)), strict=True)]
     found = calibrate_model(model, series, parameters, starts=32, seed=seed)
-    steps, chain, doubts = 0, None, ("nothing was walked",)
+    steps, chain, doubts = 0, None, ("no steps yet",)
     while doubts and steps < LONGEST:
         steps += 2000
-        found = with_posterior(found, steps=steps, walkers=32, chain=chain)
+        found = sample_posterior(found, steps=steps, walkers=32, chain=chain)
         assert found.posterior is not None
         chain, doubts = found.posterior.chain, found.posterior.doubts
     assert not doubts, doubts
     assert found.posterior is not None
-    return [each.low <= truth[each.name] <= each.high for each in found.posterior.marginals]
+    return [own.low <= truth[own.name] <= own.high for own in found.posterior.marginals]
 
 
 @pytest.mark.nightly
-def test_ninety_per_cent_intervals_hold_the_truth_as_often_as_they_say():
-    """Fifty cases, ten of each of five models: 85 to 95 % of their constants lie in the intervals."""
+def test_ninety_per_cent_intervals_have_their_nominal_coverage():
+    """In fifty cases, ten of each of five models, 85 to 95 % of the constants lie in their intervals."""
     covered = {name: [_covered(case, 100 + number) for number in range(10)] for name, case in CASES.items()}
     rates = {name: float(np.mean(found)) for name, found in covered.items()}
     every = np.concatenate([np.ravel(found) for found in covered.values()])
-    sys.stdout.write(f"{every.mean():.1%} of {len(every)} intervals hold the truth: {rates}\n")
+    sys.stdout.write(f"{every.mean():.1%} of {len(every)} intervals contain the truth: {rates}\n")
     assert 0.85 <= every.mean() <= 0.95, rates

@@ -1,4 +1,4 @@
-"""Files of observations: what is read, and that every fault is told with its place."""
+"""Files of observations: what is read, and that every fault is reported with its place."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def _faults(folder: Path, text: str) -> list[str]:
 
 
 @given(st.datetimes(datetime(1700, 1, 1), datetime(2200, 12, 31)).map(lambda moment: moment.replace(microsecond=0)))  # noqa: DTZ001 - dates of models have no zone
-def test_a_date_and_its_decimal_year_are_the_same(moment: datetime):
-    """`dates_of` takes a decimal year back to the second it came from."""
+def test_dates_survive_conversion_to_decimal_years(moment: datetime):
+    """`dates_of` converts a decimal year back to the second it came from."""
     assert dates_of(np.array([decimal_year(moment)]))[0] == np.datetime64(moment)
 
 
 @given(st.dictionaries(st.dates(date(1990, 1, 1), date(2100, 1, 1)), st.floats(-1e300, 1e300), min_size=1, max_size=8), st.sampled_from(["\n", "\r\n"]))  # fmt: skip
-def test_values_come_back_in_the_order_of_time(tmp_path_factory: pytest.TempPathFactory, points, ending: str):
-    """Whatever the order of the lines, to the last digit."""
+def test_values_are_sorted_by_time(tmp_path_factory: pytest.TempPathFactory, points, ending: str):
+    """Whatever the order of the lines, and exactly."""
     folder = tmp_path_factory.mktemp("round")
     lines = [HEADER.strip(), *(f"users,{day},{value!r},million" for day, value in points.items())]
     series = _read(folder, ending.join(lines)).series["users"]
@@ -48,8 +48,8 @@ def test_values_come_back_in_the_order_of_time(tmp_path_factory: pytest.TempPath
     assert (series.units, series.dated) == ("million", True)
 
 
-def test_columns_stand_in_any_order_with_others_between(tmp_path: Path):
-    """Names are matched as Vensim matches them; quoted entries hold commas, quotes and line breaks; `#` is a comment."""
+def test_columns_may_be_in_any_order_among_others(tmp_path: Path):
+    """Names match as in Vensim; quoted entries may contain commas, quotes and line breaks; `#` starts a comment."""
     text = '# made by hand\nnote,Value,SERIES,date\n"a, ""b""\n c",3,Weekly Users,2024.5\n\n# and so on\n,4,weekly_users,2025\n'
     series = _read(tmp_path, text).series["weekly_users"]
     assert series.times.tolist() == [2024.5, 2025]
@@ -58,97 +58,97 @@ def test_columns_stand_in_any_order_with_others_between(tmp_path: Path):
     assert [place.line for place in series.places] == [4, 7]
 
 
-def test_a_line_without_a_value_is_left_out(tmp_path: Path):
-    """A table with a gap is no fault."""
+def test_rows_without_a_value_are_skipped(tmp_path: Path):
+    """A table with a gap is not a fault."""
     assert _read(tmp_path, HEADER + "a,2024,,\na,2025,1,\n").series["a"].times.tolist() == [2025]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
-        ("a,2024-01-01,ten,kg\n", "data.csv:2:14: 'ten' is no number"),
+        ("a,2024-01-01,ten,kg\n", "data.csv:2:14: 'ten' is not a number"),
         ("a,2024-01-01, 1e999,kg\n", "data.csv:2:15: 1e999 is too large"),
-        ("a,2024-01-01,nan,kg\n", "data.csv:2:14: 'nan' is no number"),
-        ("a,2024-01-01,1_000,kg\n", "data.csv:2:14: '1_000' is no number"),
-        ('a,2024-01-01,"1,5",kg\n', "data.csv:2:14: '1,5' is no number"),
-        ("a,2024-02-30,1,kg\n", "data.csv:2:3: there is no such date as 2024-02-30"),
-        ("a,30.6.2024,1,kg\n", "data.csv:2:3: '30.6.2024' is no date"),
-        ("a,,1,kg\n", "data.csv:2:3: '' is no date"),
+        ("a,2024-01-01,nan,kg\n", "data.csv:2:14: 'nan' is not a number"),
+        ("a,2024-01-01,1_000,kg\n", "data.csv:2:14: '1_000' is not a number"),
+        ('a,2024-01-01,"1,5",kg\n', "data.csv:2:14: '1,5' is not a number"),
+        ("a,2024-02-30,1,kg\n", "data.csv:2:3: the date 2024-02-30 does not exist"),
+        ("a,30.6.2024,1,kg\n", "data.csv:2:3: '30.6.2024' is not a date"),
+        ("a,,1,kg\n", "data.csv:2:3: '' is not a date"),
         (",2024,1,kg\n", "data.csv:2:1: the series has no name"),
         ("a,2024,1,kg,more\n", "data.csv:2:13: this line has 5 entries but the header names 4"),
         ('"a,2024,1,kg\n', "data.csv:2:1: a quote is not closed"),
-        ("a,2024,1,kg\na,2025,1,t\n", "data.csv:3:8: 'a' is in 'kg' before and in 't' here"),
-        ("a,2024,1,kg\na,2025-01-01,1,kg\n", "data.csv:3:3: 'a' has dates and numbers of time"),
+        ("a,2024,1,kg\na,2025,1,t\n", "data.csv:3:8: 'a' has the unit 'kg' above and 't' here"),
+        ("a,2024,1,kg\na,2025-01-01,1,kg\n", "data.csv:3:3: 'a' mixes dates and numbers as times"),
     ],
 )
-def test_bad_input_is_told_with_line_and_column(tmp_path: Path, text: str, told: str):
-    """Each fault names the entry that it is about, and its cure."""
+def test_bad_input_is_reported_with_line_and_column(tmp_path: Path, text: str, message: str):
+    """Each fault names the entry and says what to do."""
     found = _faults(tmp_path, HEADER + text)
-    assert found[0].startswith(told)
+    assert found[0].startswith(message)
     assert ";" in found[0]
 
 
-def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path):
+def test_all_faults_of_a_file_are_reported_together(tmp_path: Path):
     """In the order of the file."""
     found = _faults(tmp_path, HEADER + "a,2024,x,\na,yesterday,1,\nb,2024,1,\n")
-    assert [each.partition(": ")[0] for each in found] == ["data.csv:2:8", "data.csv:3:3"]
+    assert [fault.partition(": ")[0] for fault in found] == ["data.csv:2:8", "data.csv:3:3"]
 
 
-def test_missing_columns_and_empty_files_are_told(tmp_path: Path):
-    """A misspelt column leads to the right one."""
+def test_missing_columns_and_empty_files_are_reported(tmp_path: Path):
+    """For a misspelt column the right one is suggested."""
     assert _faults(tmp_path, "series,date,values\na,2024,1\n") == [
-        "data.csv:1:1: there is no column 'value' (is it 'values'?); let the first line name series, date, value"
+        "data.csv:1:1: there is no column 'value' (is it 'values'?); the first line must name series, date, value"
     ]
     assert len(_faults(tmp_path, "")) == 3
-    assert "holds no observation" in _faults(tmp_path, HEADER)[0]
+    assert "has no observations" in _faults(tmp_path, HEADER)[0]
 
 
 @pytest.mark.parametrize("content", [None, b"\x00\x01"])
-def test_what_is_no_text_file_is_told(tmp_path: Path, content: bytes | None):
-    """A missing file, and one that is not text."""
+def test_missing_and_binary_files_are_reported(tmp_path: Path, content: bytes | None):
+    """Both with the name of the file."""
     if content:
         (tmp_path / "data.csv").write_bytes(content)
     with pytest.raises(ObservationError, match="data.csv: (there is no such file|this is not text); "):
         read_observations(tmp_path / "data.csv")
 
 
-def test_what_vensim_exports_is_read(tmp_path: Path):
-    """A `.dat` file, and a table with its times in the first column, give the same series."""
+def test_vensim_exports_are_read(tmp_path: Path):
+    """A `.dat` file and a table with times in the first column give the same series."""
     listed = _read(tmp_path, "Users\n2024\t1\n2025\t2\nStock[north]\n2024\t3\n", "data.dat")
     table = _read(tmp_path, 'Time,Users,"Stock[north]"\n2024,1,3\n2025,2,\n')
-    for each in (listed, table):
-        assert each.series["users"].times.tolist() == [2024, 2025]
-        assert each.series["users"].values.tolist() == [1, 2]
-        assert each.series["stock[north]"].values.tolist() == [3]
+    for observations in (listed, table):
+        assert observations.series["users"].times.tolist() == [2024, 2025]
+        assert observations.series["users"].values.tolist() == [1, 2]
+        assert observations.series["stock[north]"].values.tolist() == [3]
 
 
-def test_every_observation_of_the_project_has_a_source():
-    """Facts are nothing without where they come from."""
+def test_flagship_observations_have_sources():
+    """Every row has a date, a unit and a source."""
     observations = read_observations(MODELS / "data" / "observations.csv")
-    assert all(each.dated and each.units for each in observations.series.values())
+    assert all(series.dated and series.units for series in observations.series.values())
     lines = (MODELS / "data" / "observations.csv").read_text("utf-8").splitlines()
     assert lines[0].split(",")[4:7] == ["source", "address", "confidence"]
-    assert sum(each.times.size for each in observations.series.values()) == len(lines) - 1
+    assert sum(series.times.size for series in observations.series.values()) == len(lines) - 1
 
 
-@pytest.mark.parametrize(("mark", "told"), [(";", "semicolons"), ("\t", "tabs")])
-def test_a_file_parted_by_other_marks_than_commas_is_told_once(tmp_path: Path, mark: str, told: str):
-    """As a spreadsheet writes it where the comma is the decimal point."""
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_other_separators_than_commas_are_reported_once(tmp_path: Path, mark: str, name: str):
+    """Spreadsheets write them where the comma is the decimal point."""
     text = f"{HEADER}users,2024,1,m\n".replace(",", mark)
-    assert _faults(tmp_path, text) == [f"data.csv:1:1: {told} stand between the entries; put commas there"]
+    assert _faults(tmp_path, text) == [f"data.csv:1:1: entries are separated by {name}; use commas"]
 
 
-def test_of_very_many_faults_the_first_are_told_and_the_others_counted(tmp_path: Path):
-    """A column of the wrong kind has a fault in every line; all are there for a program."""
+def test_only_the_first_of_very_many_faults_are_printed(tmp_path: Path):
+    """The others are counted; a program can get all of them."""
     with pytest.raises(ObservationError) as error:
         _read(tmp_path, HEADER + "users,2024,many,m\n" * 1500)
     assert len(error.value.faults) == 1500
-    *told, last = str(error.value).splitlines()
-    assert last == f"and {1500 - len(told):,} more faults"
-    assert told == [str(fault) for fault in error.value.faults[: len(told)]]
+    *printed, last = str(error.value).splitlines()
+    assert last == f"and {1500 - len(printed):,} more faults"
+    assert printed == [str(fault) for fault in error.value.faults[: len(printed)]]
 
 
-def test_lines_of_another_layout_are_no_series_without_values(tmp_path: Path):
-    """A list of observations under another ending reads as names alone, of which nothing can be said."""
+def test_a_csv_file_with_another_ending_is_reported(tmp_path: Path):
+    """Read in Vensim's format it has names but no values."""
     with pytest.raises(ObservationError, match="the file has no series with values"):
         _read(tmp_path, "series,date,value\nusers,2024,1\n", "data.txt")

@@ -1,4 +1,4 @@
-"""Members of an ensemble that fits the past: the posterior's constants, those drawn besides, and those that are equal."""
+"""Members of an ensemble that fits the past: posterior draws, other sampled constants, and equal ones."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 
 from sdmodel.errors import Place, ScenarioError
 from sdmodel.inference import (
-    Beyond,
     Calibration,
     ErrorModel,
+    ExtraConstants,
     Series,
     calibrate_model,
-    constants_beyond,
+    ensemble_samples,
+    extra_constants,
     free_constants,
-    samples_of,
-    with_posterior,
+    sample_posterior,
     write_results,
 )
 from sdmodel.scenario import make_design
@@ -44,7 +44,7 @@ EQUAL = ("base=past base", "SLOPE[chat] = past_slope[chat]")
 
 @pytest.fixture(scope="module")
 def model():
-    """Constants of the past and of what comes later."""
+    """Constants of the past and of the future."""
     return model_from_text(MODEL, "tiny.mdl")
 
 
@@ -54,12 +54,12 @@ def found(model) -> Calibration:
     times, values = np.array([1.0, 4.0, 9.0]), np.array([4.0, 7.2, 11.9])
     series = Series("y", read_formula("y"), "y", times, values, ErrorModel("absolute", 0.5), "", Place("s", 1))
     done = calibrate_model(model, [series], free_constants(model, FREE), starts=4)
-    return with_posterior(done, steps=30, walkers=32)
+    return sample_posterior(done, steps=30, walkers=32)
 
 
 @pytest.fixture
 def later(tmp_path: Path):
-    """Reads a sensitivity file of a text."""
+    """Reads a sensitivity file from a text."""
 
     def reading(text: str = LATER):
         (tmp_path / "later.vsc").write_text(text, "utf-8")
@@ -68,17 +68,17 @@ def later(tmp_path: Path):
     return reading
 
 
-def _samples(found: Calibration, beyond: Beyond, count: int = 64, seed: int = 1):
-    names, values = samples_of(found.model, found.parameters, found.posterior, beyond, count=count, seed=seed)
+def _samples(found: Calibration, beyond: ExtraConstants, count: int = 64, seed: int = 1):
+    names, values = ensemble_samples(found.model, found.parameters, found.posterior, beyond, count=count, seed=seed)
     return dict(zip(names, values.T, strict=True))
 
 
-def test_a_member_has_the_posteriors_constants_the_equal_ones_and_the_drawn_ones(found, later):
-    """Each draw of the posterior once, and one value in each of as many slices of whatever is drawn besides."""
-    beyond = constants_beyond(found.model, found.parameters, later(), EQUAL)
-    assert beyond.left == ("past base",)
+def test_members_have_free_equal_and_sampled_constants(found, later):
+    """Each posterior draw once, and a Latin hypercube of the other sampled constants."""
+    beyond = extra_constants(found.model, found.parameters, later(), EQUAL)
+    assert beyond.left_to_posterior == ("past base",)
     samples = _samples(found, beyond)
-    plain = _samples(found, Beyond())
+    plain = _samples(found, ExtraConstants())
     assert list(samples) == ["past slope[chat]", "past base", "base", "slope[chat]", "late one", '"late, two"']
     assert all(np.array_equal(samples[name], values) for name, values in plain.items())
     assert np.array_equal(samples["base"], samples["past base"])
@@ -89,9 +89,9 @@ def test_a_member_has_the_posteriors_constants_the_equal_ones_and_the_drawn_ones
     assert np.array_equal(samples["late one"], _samples(found, beyond)["late one"])
 
 
-def test_what_is_written_is_a_design_of_the_model(found, later, tmp_path):
-    """Read back with all constants; nothing is replaced unless that is allowed, and the record tells how to repeat it."""
-    beyond = constants_beyond(found.model, found.parameters, later(), EQUAL)
+def test_written_samples_are_a_design_of_the_model(found, later, tmp_path):
+    """Read back with all constants."""
+    beyond = extra_constants(found.model, found.parameters, later(), EQUAL)
     target = tmp_path / "ensembles" / "past.vsc"
     options = {"samples": 20, "force": True, "settings": {}, "beyond": beyond, "ensemble": target}
     files = write_results(found, tmp_path / "runs" / "a", **options)
@@ -105,67 +105,70 @@ def test_what_is_written_is_a_design_of_the_model(found, later, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("equal", "told"),
+    ("equal", "message"),
     [
         ("base=past bass", "--equal: 'past bass' is not in the model; did you mean 'past base'?"),
         ("bass=past base", "--equal: 'bass' is not in the model; did you mean 'base'?"),
-        ("base=late one", "--equal: 'late one', which 'base' is to equal, is not free; "),
-        ("base=slope[code]", "--equal: 'slope[code]', which 'base' is to equal, is not free; "),
+        ("base=late one", "--equal: 'late one', the constant that 'base' should equal, is not free; "),
+        ("base=slope[code]", "--equal: 'slope[code]', the constant that 'base' should equal, is not free; "),
         ("past base=past slope[chat]", "--equal: 'past base' is free itself; "),
         ("past base=past base", "--equal: 'past base' is free itself; "),
-        ("late one=past base", "--equal: 'late one' is drawn by later.vsc; "),
-        ("base", "--equal: 'base' is no equality; "),
-        ("base==past base", "--equal: 'base==past base' is no equality; "),
-        ("base=past slope", "--equal: 'base=past slope' has 1 elements on the left and others on the right; "),
-        ("slope=past slope", "--equal: 'past slope[code]', which 'slope[code]' is to equal, is not free; "),
+        ("late one=past base", "--equal: 'late one' is sampled by later.vsc; "),
+        ("base", "--equal: 'base' is not an equality; "),
+        ("base==past base", "--equal: 'base==past base' is not an equality; "),
+        ("base=past slope", "--equal: 'base=past slope' has different labels on the left and on the right; "),
+        (
+            "slope=past slope",
+            "--equal: 'past slope[code]', the constant that 'slope[code]' should equal, is not free; ",
+        ),
         ("y=past base", "--equal: 'y' is an auxiliary, not a constant; "),
     ],
 )
-def test_an_equality_that_cannot_be_is_told(found, later, tmp_path, equal, told):
-    """Unknown names, what is free or drawn itself, and what is not free: so that no equality waits for another."""
+def test_impossible_equalities_are_reported(found, later, tmp_path, equal, message):
+    """Unknown names, constants that are free or sampled themselves, and right sides that are not free."""
     with pytest.raises(ScenarioError) as caught:
-        constants_beyond(found.model, found.parameters, later(), [equal])
-    assert str(caught.value).replace(f"{tmp_path}/", "").startswith(told)
+        extra_constants(found.model, found.parameters, later(), [equal])
+    assert str(caught.value).replace(f"{tmp_path}/", "").startswith(message)
 
 
-def test_equalities_in_a_circle_or_twice_are_told(found):
+def test_circular_and_duplicate_equalities_are_reported(found):
     """Neither side of a circle is free."""
     with pytest.raises(ScenarioError) as caught:
-        constants_beyond(found.model, found.parameters, None, ["base=late one", "late one=base", "base=past base"])
-    told = [fault.what for fault in caught.value.faults]
-    assert [what.split(" is ", 1)[1].split(";")[0] for what in told] == [
-        "to equal, is not free", "to equal, is not free", "made equal to another constant already",
+        extra_constants(found.model, found.parameters, None, ["base=late one", "late one=base", "base=past base"])
+    faults = [fault.what for fault in caught.value.faults]
+    assert [what.split(" is ", 1)[1].split(";")[0] for what in faults] == [
+        "not free", "not free", "already equal to another constant",
     ]  # fmt: skip
 
 
-def test_one_free_constant_may_stand_for_all_elements(found):
-    """And those of a line that are free are the posterior's, cell by cell."""
-    beyond = constants_beyond(found.model, found.parameters, None, ["slope=past base"])
+def test_one_free_constant_may_set_all_cells(found):
+    """A single cell on the right applies to every cell on the left."""
+    beyond = extra_constants(found.model, found.parameters, None, ["slope=past base"])
     samples = _samples(found, beyond)
     assert np.array_equal(samples["slope[code]"], samples["past base"])
 
 
-def test_a_line_over_several_elements_draws_those_that_are_not_free(found, later):
-    """The others are told."""
-    beyond = constants_beyond(found.model, found.parameters, later("9,L,1,,0\npast slope=RANDOM_UNIFORM(0,1)\n"))
-    assert beyond.left == ("past slope[chat]",)
+def test_a_line_over_several_cells_samples_those_that_are_not_free(found, later):
+    """The free ones are listed."""
+    beyond = extra_constants(found.model, found.parameters, later("9,L,1,,0\npast slope=RANDOM_UNIFORM(0,1)\n"))
+    assert beyond.left_to_posterior == ("past slope[chat]",)
     assert list(_samples(found, beyond)) == ["past slope[chat]", "past base", "past slope[code]"]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("9,L,1,,0\nlate won=RANDOM_UNIFORM(0,1)\n", "later.vsc:2:1: 'late won' is not in the model; "),
         ("9,L,1,,0\nlate one=VECTOR(0,1,0.5)\n", "later.vsc:2:1: 'late one' takes steps, "),
-        ("9,L,1,,0\n", "later.vsc: draws no constant from a distribution; "),
+        ("9,L,1,,0\n", "later.vsc: samples no constant from a distribution; "),
         (
             "9,L,1,,0\nlate one=RANDOM_UNIFORM(0,1)\nlate one=RANDOM_UNIFORM(0,1)\n",
-            "later.vsc:3:1: 'late one' is drawn twice; ",
+            "later.vsc:3:1: 'late one' is sampled twice; ",
         ),
     ],
 )
-def test_a_file_that_draws_nothing_is_told(found, later, tmp_path, text, told):
-    """With its place."""
+def test_faults_of_the_sensitivity_file_are_reported(found, later, tmp_path, text, message):
+    """With their place."""
     with pytest.raises(ScenarioError) as caught:
-        constants_beyond(found.model, found.parameters, later(text))
-    assert str(caught.value).replace(f"{tmp_path}/", "").startswith(told)
+        extra_constants(found.model, found.parameters, later(text))
+    assert str(caught.value).replace(f"{tmp_path}/", "").startswith(message)

@@ -1,4 +1,4 @@
-"""Mapping files: which series they make, and that what pairs nothing with nothing is told."""
+"""Mapping files: the series that they make, and the faults that they report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sdmodel.errors import ObservationError
-from sdmodel.inference import read_observations, read_series, series_beside
+from sdmodel.inference import find_series_file, read_observations, read_series
 from sdmodel.model import Model
 from sdmodel.testing import tiny_model
 from sdmodel.vensim import model_from_text, read_model
@@ -56,8 +56,8 @@ def read(tmp_path: Path, model: Model):
     return reading
 
 
-def test_a_line_pairs_a_formula_over_the_model_with_one_over_the_data(read):
-    """Units are those of the model's variable; a formula over several series holds where all have a value."""
+def test_a_row_pairs_a_model_formula_with_a_data_formula(read):
+    """Units are those of the model's variable; a formula over several series is used where all have a value."""
     (series,) = read("all,Chips Sold,(gpu + TPU)/1000,relative,10%,as published\n")
     assert series.times.tolist() == [2022, 2023]
     assert series.values == pytest.approx([0.035, 0.046])
@@ -67,99 +67,99 @@ def test_a_line_pairs_a_formula_over_the_model_with_one_over_the_data(read):
     assert series.left_out == ("1 without a value of 'gpu'", "2 without a value of 'tpu'")
 
 
-def test_since_and_until_bound_the_times_both_included(read):
-    """What lies outside is told."""
+def test_since_and_until_bound_the_times_inclusively(read):
+    """Times outside are counted."""
     (series,) = read("a,Chips Sold,gpu,log,0.2,,2021-01-01,2022\n")
     assert series.times.tolist() == [2021, 2022]
-    assert series.left_out == ("2 outside of since and until",)
+    assert series.left_out == ("2 outside since and until",)
 
 
-def test_lines_of_one_name_are_one_series(read):
-    """A sum gains a part when it begins to be published; all dates are used, so nothing is left out but the last."""
+def test_rows_of_one_name_form_one_series(read):
+    """A sum gains a term when that begins to be published; only the last date is not used."""
     (series,) = read("a,Chips Sold,gpu,absolute,1,,,2021-12-31\nA,chips_sold,gpu + tpu,absolute,1,,2022,\n")
     assert series.times.tolist() == [2020, 2021, 2022, 2023]
     assert series.values.tolist() == [10, 20, 35, 46]
-    assert series.left_out == ("1 outside of all its lines, or without a value of every series",)
+    assert series.left_out == ("1 outside all its lines, or without a value of every series",)
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("a,Chip Sold,gpu,log,1", "2:3: 'chip sold' is not in the model; did you mean 'Chips Sold'?"),
         ("a,Chips Sold,gup,log,1", "2:14: 'gup' is not a series of data.csv; did you mean 'gpu'?"),
-        ("a,Chips Sold,qqqq,log,1", "2:14: 'qqqq' is not a series of data.csv; write a name as it stands there"),
+        ("a,Chips Sold,qqqq,log,1", "2:14: 'qqqq' is not a series of data.csv; use a name from that file"),
         ("a,Chips Sold,gpu[x],log,1", "2:14: 'gpu[x]' is not a series of data.csv"),
         ("a,Chips Sold[x],gpu,log,1", "2:3: 'Chips Sold' has no subscripts"),
         ("a,Chips Sold +,gpu,log,1", "2:3: 'Chips Sold +'"),
         ('a,Chips Sold,"SMOOTH(gpu,2)",log,1', "2:14: 'SMOOTH(gpu,2)'"),
         ("a,Chips Sold,,log,1", "2:14: the formula is empty"),
-        ("a,Chips Sold,5,log,1", "2:14: '5' names nothing"),
-        ("a,Time,gpu,log,1", "2:3: 'Time' names nothing"),
+        ("a,Chips Sold,5,log,1", "2:14: '5' names no variable"),
+        ("a,Time,gpu,log,1", "2:3: 'Time' names no variable"),
         (",Chips Sold,gpu,log,1", "2:1: the series has no name"),
-        ("a,Chips Sold,gpu,gauss,1", "2:18: 'gauss' is no error model; write one of absolute, relative, log"),
-        ("a,Chips Sold,gpu,logs,1", "2:18: 'logs' is no error model; did you mean 'log'?"),
+        ("a,Chips Sold,gpu,gauss,1", "2:18: 'gauss' is not an error model; write one of absolute, relative, log"),
+        ("a,Chips Sold,gpu,logs,1", "2:18: 'logs' is not an error model; did you mean 'log'?"),
         ("a,Chips Sold,gpu,log,0", "2:22: the size of an error is 0; write a number above zero"),
         ("a,Chips Sold,gpu,log,-1", "2:22: the size of an error is -1"),
-        ("a,Chips Sold,gpu,log,", "2:22: '' is no number"),
+        ("a,Chips Sold,gpu,log,", "2:22: '' is not a number"),
         ("a,Chips Sold,gpu,absolute,10%", "2:27: an absolute error is in the units of the series"),
-        ("a,Chips Sold,gpu,log,1,,soon,", "2:25: 'soon' is no date"),
+        ("a,Chips Sold,gpu,log,1,,soon,", "2:25: 'soon' is not a date"),
         ("a,Chips Sold,gpu,log,1,,2023,2022", "2:30: until is before since"),
         ("a,Chips Sold,gpu,log,1,,2025,", "2:14: 'gpu' has no value at any time that its series share since 2025"),
         ("a,Chips Sold,gpu + cold,log,1,,2022,", "2:14: 'gpu + cold' has no value at any time"),
         ("a,Chips Sold,LN(gpu - 20),absolute,1", "2:14: 'a' at 2020 is not finite"),
     ],
 )
-def test_what_pairs_nothing_is_told_with_its_place_and_cure(read, line: str, told: str):
-    """Names, formulas, error models and bounds, each at its own entry."""
+def test_faults_of_a_row_are_reported_with_place_and_cure(read, line: str, message: str):
+    """Names, formulas, error models and bounds, each at its entry."""
     found = read(line + "\n")
     assert isinstance(found, list)
-    assert found[0].removeprefix("tiny.series.csv:").startswith(told)
+    assert found[0].removeprefix("tiny.series.csv:").startswith(message)
     assert ";" in found[0]
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "messages"),
     [
-        ("a,Chips Sold,cold,log,1", ["data.csv:9:17: 'a' at 2020 is -3, which a log error", "data.csv:10:17: 'a' at 2021"]),
-        ("a,Chips Sold,cold,relative,1", ["data.csv:10:17: 'a' at 2021 is 0, which a relative error"]),
+        ("a,Chips Sold,cold,log,1", ["data.csv:9:17: 'a' at 2020 is -3, which does not suit a log error", "data.csv:10:17: 'a' at 2021"]),
+        ("a,Chips Sold,cold,relative,1", ["data.csv:10:17: 'a' at 2021 is 0, which does not suit a relative error"]),
         ("a,Chips Sold,twice,absolute,1", ["data.csv:12:18: 'twice' has another value at this time, 1"]),
     ],
 )  # fmt: skip
-def test_observations_that_an_error_model_cannot_take_are_told_where_they_stand(read, line: str, told: list[str]):
-    """At the value itself, in the file of observations; doubt only counts where a series is used."""
+def test_values_that_do_not_suit_the_error_model_are_reported(read, line: str, messages: list[str]):
+    """At the value, in the file of observations, and only where a series is used."""
     found = read(line + "\n")
-    assert [each.startswith(start) for each, start in zip(found, told, strict=True)] == [True] * len(told)
+    assert [fault.startswith(start) for fault, start in zip(found, messages, strict=True)] == [True] * len(messages)
     assert read("a,Chips Sold,cold,absolute,1\n")[0].values.tolist() == [-3, 0]
 
 
-def test_lines_of_one_name_must_agree_and_must_not_overlap(read):
-    """Another error model, and a time that both have."""
+def test_rows_of_one_name_must_agree_and_not_overlap(read):
+    """Another error model and a common time are faults."""
     found = read("a,Chips Sold,gpu,log,1\na,Chips Sold,tpu,log,2\n")
     assert "3:1: 'a' has another model or error in line 2" in found[0]
     assert ["another value at 2022" in found[1], "another value at 2023" in found[2]] == [True, True]
 
 
-def test_all_faults_of_a_mapping_are_told_at_once(read):
-    """Every line, and both sides of one."""
+def test_all_faults_of_a_mapping_are_reported_together(read):
+    """Of every row, and of both formulas."""
     assert len(read("a,Chip Sold,gup,gauss,0\nb,Chips Sold,tup,log,1\n")) == 5
-    assert "pairs nothing" in read("")[0]
+    assert "has no rows" in read("")[0]
 
 
 def test_a_subscripted_variable_needs_a_label(read):
-    """A series is one number at a time; a lookup is none."""
+    """A series is one number at a time; a lookup is not."""
     labelled = model_from_text(LABELLED)
     (series,) = read("a,Sold[south] + 2*Sold[north],gpu,log,1\n", labelled)
     assert series.units == "MW"
-    for line, told in (
+    for line, message in (
         ("a,Sold,gpu,log,1\n", "'Sold' has the subscripts region; write one label for each: Sold[label]"),
         ("a,Sold[suoth],gpu,log,1\n", "'Sold' has no label 'suoth'; did you mean 'south'?"),
         ("a,table,gpu,log,1\n", "'table' is a lookup"),
     ):
-        assert told in read(line, labelled)[0]
+        assert message in read(line, labelled)[0]
 
 
 def test_dates_need_a_model_that_counts_in_years(read, tmp_path: Path):
-    """Numbers of the model's own time do not."""
+    """Numbers in the model's unit of time do not."""
     monthly = model_from_text(LABELLED.replace("~ Year ~", "~ Month ~"))
     assert "but the model counts time in 'Month'" in read("a,Sold[north],gpu,log,1\n", monthly)[0]
     (tmp_path / "plain.csv").write_text("series,date,value\ngpu,2020,1\n", "utf-8")
@@ -168,22 +168,52 @@ def test_dates_need_a_model_that_counts_in_years(read, tmp_path: Path):
     assert series.times.tolist() == [2020]
 
 
-def test_the_mapping_beside_a_model_is_found(tmp_path: Path):
-    """`m.series.csv` beside `m.mdl`."""
-    assert series_beside(tmp_path / "m.mdl") is None
+def test_the_mapping_next_to_a_model_is_found(tmp_path: Path):
+    """`m.series.csv` next to `m.mdl`."""
+    assert find_series_file(tmp_path / "m.mdl") is None
     (tmp_path / "m.series.csv").write_text("", "utf-8")
-    assert series_beside(tmp_path / "m.mdl") == tmp_path / "m.series.csv"
+    assert find_series_file(tmp_path / "m.mdl") == tmp_path / "m.series.csv"
 
 
-def test_the_mapping_of_the_project_holds(tmp_path: Path):
-    """Every line of it reads, has a reason for its error, and leaves observations out only where another seller has none."""
-    path = series_beside(MODELS / "ai_compute.mdl")
+def test_the_flagship_mapping_is_valid(tmp_path: Path):
+    """Every row has a note, and only token revenue leaves observations out."""
+    path = find_series_file(MODELS / "ai_compute.mdl")
     assert path is not None
     series = read_series(
         path, read_observations(MODELS / "data" / "observations.csv"), read_model(MODELS / "ai_compute.mdl")
     )
-    assert all(each.note for each in series)
-    assert {each.name for each in series if each.left_out} <= {"token revenue"}
-    chips = next(each for each in series if each.name == "chips sold")
+    assert all(own.note for own in series)
+    assert {own.name for own in series if own.left_out} <= {"token revenue"}
+    chips = next(own for own in series if own.name == "chips sold")
     assert chips.times.size == 15
     assert np.all(np.diff(chips.values) > 0)
+
+
+SOURCED = """series,date,value,source
+a,1,1,First
+a,2,2,Second
+a,3,3,Third
+b,1,5,Other
+b,2,6,
+"""
+
+
+def _sourced(folder: Path, lines: str, data: str = SOURCED):
+    (folder / "o.csv").write_text(data, "utf-8")
+    (folder / "m.series.csv").write_text(f"name,model,data,error,size,since,until\n{lines}", "utf-8")
+    model = tiny_model("x = Time ~~|")
+    return read_series(folder / "m.series.csv", read_observations(folder / "o.csv"), model)
+
+
+def test_a_series_names_the_sources_of_its_values_only(tmp_path: Path):
+    """Each source once, from all parts of a formula and all rows; empty sources do not count."""
+    one, two, three = _sourced(tmp_path, "one,x,a,absolute,1,2,\ntwo,x,a + b,absolute,1,,\nthree,x,a,absolute,1,,1\nthree,x,b,absolute,1,2,\n")  # fmt: skip
+    assert one.sources == ("Second", "Third")
+    assert two.sources == ("First", "Second", "Other")
+    assert three.sources == ("First",)
+
+
+def test_sources_are_optional(tmp_path: Path):
+    """Without the column, there are none."""
+    (series,) = _sourced(tmp_path, "one,x,a,absolute,1,,\n", "series,date,value\na,1,1\n")
+    assert series.sources == ()

@@ -1,4 +1,4 @@
-"""Formulas over arrays, held against the slow reading of every operation."""
+"""Formulas over arrays, compared with scalar evaluation."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sdmodel.model import (
     evaluate,
     evaluate_arrays,
     inverse,
+    make_reference,
     multiply,
     negate,
     number,
@@ -54,46 +55,46 @@ def formulas(draw):
 
 @pytest.mark.parametrize("name", sorted(ARRAY_FUNCTIONS))
 @given(data=st.data())
-def test_every_function_gives_the_numbers_of_the_slow_reading(name, data):
-    """One meaning, read twice; what cannot be computed may be infinite in one and no number in the other."""
+def test_every_function_agrees_with_scalar_evaluation(name, data):
+    """The two evaluations agree; what cannot be computed may be infinite in one and nan in the other."""
     row = FUNCTIONS[name]
     values = [data.draw(NUMBERS) for _ in row.arguments]
     call = row.build(*(Symbol(f"x{place}") for place, _ in enumerate(values)))
     known = {f"x{place}": value for place, value in enumerate(values)}
-    wanted = evaluate({}, call, {}, lambda cell: known[cell.key])
-    found = float(evaluate_arrays(call, lambda each, _: known[each]))
-    if math.isfinite(wanted):
-        assert found == pytest.approx(wanted, rel=1e-12)
+    expected = evaluate({}, call, {}, lambda cell: known[cell.key])
+    found = float(evaluate_arrays(call, lambda name, _: known[name]))
+    if math.isfinite(expected):
+        assert found == pytest.approx(expected, rel=1e-12)
     else:
         assert not math.isfinite(found) or name == "LOG"  # to base 0: C divides by its infinite logarithm
 
 
 @given(formula=formulas(), rows=st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=5))
-def test_each_number_of_an_array_is_worked_out_as_if_alone(formula, rows):
-    """A formula over arrays is the same formula over each place of them, in the order in which it is written."""
+def test_each_entry_of_an_array_is_computed_as_if_alone(formula, rows):
+    """A formula over arrays is the same formula at each of their positions, in the order in which it is written."""
     columns = dict(zip(NAMES, np.array(rows).T, strict=True))
     found = np.broadcast_to(evaluate_arrays(formula, lambda name, _: columns[name]), (len(rows),))
     for place, row in enumerate(rows):
         alone = dict(zip(NAMES, row, strict=True))
-        wanted = evaluate({}, formula, {}, lambda cell, alone=alone: alone[cell.key])
-        if math.isfinite(wanted) and math.isfinite(found[place]):
-            assert found[place] == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+        expected = evaluate({}, formula, {}, lambda cell, alone=alone: alone[cell.key])
+        if math.isfinite(expected) and math.isfinite(found[place]):
+            assert found[place] == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", [each for each in ARRAY_FUNCTIONS if FUNCTIONS[each].code in {"compare", "and", "or"}])
-def test_what_rests_on_no_number_is_neither_true_nor_false(name):
-    """A member that broke off must count neither for a statement nor against it."""
+@pytest.mark.parametrize(
+    "name", [name for name in ARRAY_FUNCTIONS if FUNCTIONS[name].gives_truth and len(FUNCTIONS[name].arguments) == 2]
+)
+def test_a_comparison_with_nan_is_nan(name):
+    """A member whose run stopped counts neither for a statement nor against it."""
     statement = FUNCTIONS[name].build(Symbol("a"), Symbol("b"))
     values = {"a": np.array([1.0, np.nan, 2.0]), "b": np.array([1.0, 1.0, np.nan])}
-    found = evaluate_arrays(statement, lambda each, _: values[each])
+    found = evaluate_arrays(statement, lambda name, _: values[name])
     assert np.isnan(found).tolist() == [False, True, True]
 
 
 def test_subscripts_reach_the_reader_of_a_formula():
-    """A name with subscripts is another than the name alone."""
-    from sdmodel.model import refer
-
-    asked = []
-    evaluate_arrays(add(refer("x", "north"), refer("x")), lambda *each: asked.append(each) or 1.0)
-    assert asked == [("x", ("north",)), ("x", ())]
+    """A name with subscripts is not the name alone."""
+    read = []
+    evaluate_arrays(add(make_reference("x", "north"), make_reference("x")), lambda *name: read.append(name) or 1.0)
+    assert read == [("x", ("north",)), ("x", ())]
     assert Cell("x", ("north",)) != Cell("x")

@@ -1,4 +1,4 @@
-"""Partial derivatives: those of the table of functions, and those of a cell over the times of a run, against differences."""
+"""Partial derivatives, of functions and of cells over the times of a run, compared with differences of values."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import sdmodel as sd
-from sdmodel.checking.feedback import _links
-from sdmodel.model import FUNCTIONS, LOOKUPS, REDUCTIONS, Cell, Links, Table, evaluate, refer
-from sdmodel.model.expansion import STATES
+from sdmodel.checking.loops import _links
+from sdmodel.model import FUNCTIONS, LOOKUPS, REDUCTIONS, Absent, Cell, Links, Table, evaluate, make_reference
+from sdmodel.model.functions.table import STATES
 from sdmodel.testing import tiny_model
 
-BECOME_STOCKS = {name for name, row in FUNCTIONS.items() if not row.code}
-"""What is expanded into stocks before anything is differentiated."""
-OF_NUMBERS = [name for name in FUNCTIONS if name not in {*STATES, *BECOME_STOCKS, *REDUCTIONS, "ELMCOUNT"}]
+EXPANDED = {name for name, row in FUNCTIONS.items() if row.expand}
+"""Functions that become stocks before anything is differentiated."""
+OF_NUMBERS = [name for name in FUNCTIONS if name not in {*STATES, *EXPANDED, *REDUCTIONS, "ELMCOUNT"}]
 NUDGE = 1e-6
 
 DOMAINS = dict.fromkeys(("LN", "LOG", "SQRT", "POWER", "QUANTUM"), (5, 150)) | dict.fromkeys(
     ("ARCSIN", "ARCCOS"), (-45, 45)
 )
-"""Where a function has values, in fiftieths; all others are tried from -3 to 3."""
+"""The domain of a function, in fiftieths; the others are tested from -3 to 3."""
 
 
 def _numbers(name: str) -> st.SearchStrategy[float]:
-    """Numbers off the round ones, at which many functions have their corners."""
+    """Numbers away from round ones, where many functions have their corners."""
     return st.integers(*DOMAINS.get(name, (-150, 150))).map(lambda fiftieths: fiftieths / 50 + 0.007)
 
 
@@ -37,42 +37,42 @@ def _value(expression: sp.Expr, point: dict[str, float]) -> float:
 @pytest.mark.parametrize("name", OF_NUMBERS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_a_derivative_of_the_table_is_that_of_the_numbers(name: str, data: st.DataObject):
-    """Each partial derivative is the slope of the values, wherever these have the same slope to both sides."""
+def test_derivatives_of_functions_match_differences(name: str, data: st.DataObject):
+    """Each partial derivative is the slope of the values, wherever the slope is the same on both sides."""
     row = FUNCTIONS[name]
     names = [f"a{index}" for index in range(len(row.arguments))]
     points = st.lists(st.tuples(_numbers(name), _numbers(name)), min_size=1, max_size=5)
-    first = Table(data.draw(points)) if name in LOOKUPS else refer("a0")
-    expression = row.build(first, *map(refer, names[1:]))
-    point = {each: data.draw(_numbers(name)) for each in (*names, "time")} | {"time_step": 0.125}
-    for each in names[1:] if name in LOOKUPS else names:
-        low, middle, high = (_value(expression, point | {each: point[each] + side}) for side in (-NUDGE, 0, NUDGE))
+    first = Table(data.draw(points)) if name in LOOKUPS else make_reference("a0")
+    expression = row.build(first, *map(make_reference, names[1:]))
+    point = {argument: data.draw(_numbers(name)) for argument in (*names, "time")} | {"time_step": 0.125}
+    for by in names[1:] if name in LOOKUPS else names:
+        low, middle, high = (_value(expression, point | {by: point[by] + side}) for side in (-NUDGE, 0, NUDGE))
         before, after = (middle - low) / NUDGE, (high - middle) / NUDGE
         assume(abs(after - before) <= 1e-3 * (1 + abs(before)) and max(map(abs, (low, middle, high))) < 1e3)
-        slope = _value(expression.diff(refer(each)), point)
-        assert slope == pytest.approx((high - low) / (2 * NUDGE), rel=1e-3, abs=1e-4), (each, point)
+        slope = _value(expression.diff(make_reference(by)), point)
+        assert slope == pytest.approx((high - low) / (2 * NUDGE), rel=1e-3, abs=1e-4), (by, point)
 
 
-def test_a_guarded_quotient_answers_to_what_stands_in_for_it_next_to_zero():
-    """Where the divisor counts as zero, neither it nor the dividend matters."""
-    expression = FUNCTIONS["XIDZ"].build(refer("a"), refer("b"), refer("c"))
+def test_the_derivative_of_xidz_near_zero_is_that_of_its_default():
+    """Where the divisor counts as zero, only the third argument matters."""
+    expression = FUNCTIONS["XIDZ"].build(make_reference("a"), make_reference("b"), make_reference("c"))
     point = {"a": 2.0, "b": 1e-7, "c": 3.0}
-    assert [_value(expression.diff(refer(each)), point) for each in "abc"] == [0, 0, 1]
+    assert [_value(expression.diff(make_reference(by)), point) for by in "abc"] == [0, 0, 1]
 
 
-def test_every_function_has_a_derivative_or_becomes_something_that_has():
-    """No link is unknown because the table lacks a row."""
-    lacking = {name for name, row in FUNCTIONS.items() if getattr(row.build, "partials", True) is None}
-    assert lacking == {*BECOME_STOCKS, *REDUCTIONS, "INTEG", "ELMCOUNT"}
+def test_only_expanded_functions_lack_a_derivative():
+    """No link is unknown because a function has no derivative."""
+    lacking = {name for name, row in FUNCTIONS.items() if isinstance(row.derivative, Absent) and not row.algebra}
+    assert lacking == {*EXPANDED, *REDUCTIONS, "INTEG", "ELMCOUNT"}
 
 
-def test_the_slope_of_a_lookup_by_name_is_refused():
-    """Without its points a table has no slope; silence would be a link without effect."""
+def test_the_derivative_of_a_lookup_by_name_is_refused():
+    """Without its points a table has no slope; a silent zero would be a link without effect."""
     with pytest.raises(NotImplementedError, match="put the table in the place of its name"):
-        FUNCTIONS["LOOKUP"].build(refer("table"), refer("x")).diff(refer("x"))
+        FUNCTIONS["LOOKUP"].build(make_reference("table"), make_reference("x")).diff(make_reference("x"))
 
 
-# Equations of `y[d]` in which a change of `x[A]` or `x[B]` can be followed; `x[d]` moves, since it is a stock.
+# Equations of `y[d]`, to be differentiated by `x[A]` and `x[B]`; `x[d]` varies, since it is a stock.
 EQUATIONS = [
     "SUM(x[d!])*x[d]",
     "SUM(x[d!]*x[d] + k[d!])",
@@ -101,19 +101,19 @@ z = INTEG(SUM(y[d!]), 0)
 
 
 def _through(links: Links, cause: Cell, effect: Cell) -> np.ndarray:
-    """The derivative, with what goes through a sum that several cells share."""
+    """The derivative, including the part through a sum that several cells share."""
     direct = links.effects[cause]
     shared = [
-        each * links.effects[cell][effect]
-        for cell, each in direct.items()
+        slope * links.effects[cell][effect]
+        for cell, slope in direct.items()
         if effect in links.effects[cell] and links.is_hidden(cell)
     ]
     return np.sum([direct.get(effect, np.zeros(5)), *shared], axis=0)
 
 
 @pytest.mark.parametrize("equation", EQUATIONS)
-def test_a_cell_answers_to_what_it_reads_as_a_difference_of_runs_shows(equation: str):
-    """What subscripts, reductions, tables and functions of time make of a derivative is checked by running the model."""
+def test_derivatives_of_a_cell_match_differences_of_runs(equation: str):
+    """Running the model checks derivatives through subscripts, reductions, tables and functions of time."""
     model = tiny_model(AROUND.format(equation), final=4)
     links = _links(model, ())
     for label, start in (("A", 1.3), ("B", 2.6)):
@@ -123,23 +123,23 @@ def test_a_cell_answers_to_what_it_reads_as_a_difference_of_runs_shows(equation:
             assert found == pytest.approx(slope, rel=1e-4, abs=1e-6), (label, own)
 
 
-def test_what_is_kept_from_earlier_answers_to_nothing_now():
-    """A sample follows its input while it is taken, and not afterwards; a delay follows it always, one delay later."""
+def test_derivatives_of_a_sample_and_of_a_delay():
+    """A sample depends on its input while it is taken, and not afterwards; a delay always does, one delay later."""
     text = "x = INTEG(1, 1)\ny = SAMPLE IF TRUE(x < 3, x^2, 0)\nw = DELAY FIXED(x, 2, 0)\nz = INTEG(y + w, 0)"
     effects = _links(tiny_model(text, final=4), ()).effects[Cell("x")]
     assert effects[Cell("y")].tolist() == [2, 4, 0, 0, 0]
     assert effects[Cell("w")].tolist() == [1] * 5
 
 
-def test_a_branch_that_is_not_taken_may_divide_by_zero():
-    """The switch of 1 and 0 chooses; it does not multiply infinity."""
+def test_a_branch_not_taken_may_divide_by_zero():
+    """The derivative chooses between branches; it does not multiply infinity by zero."""
     model = tiny_model("x = INTEG(1, 0)\ny = IF THEN ELSE(x > 0, 1/x, x)\nz = INTEG(y, 0)", final=2)
     slope = _links(model, ()).effects[Cell("x")][Cell("y")]
     assert slope.tolist() == [1, -1, -0.25]
 
 
-def test_what_cannot_be_told_makes_the_link_unknown():
-    """A delay whose time changes answers to it by what has happened since, which no derivative at one time knows."""
+def test_a_delay_whose_time_changes_has_an_unknown_derivative():
+    """The effect of its delay time depends on what has happened since, which no derivative at one time shows."""
     text = "x = INTEG(1, 1)\ny = DELAY FIXED(x, x, 0)\nz = INTEG(-y, 0)"
     slope = _links(tiny_model(text, final=3), ()).effects[Cell("x")][Cell("y")]
     assert np.isnan(slope).all()

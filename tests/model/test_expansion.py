@@ -1,4 +1,4 @@
-"""What has a memory, expanded: inside sums, over subscripts, beside exceptions, with the numbers of the same model by hand."""
+"""Expansion of functions with a memory: inside sums, over subscripts, with exceptions, compared with models written by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CALLS = [
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_memory_of_a_sum_is_that_of_a_variable_that_holds_the_sum(call):
+def test_a_memory_of_a_sum_equals_that_of_a_variable_with_the_sum(call):
     """A SUM inside a function with a memory means what it means outside."""
     run = simulate(tiny_model(f"{AROUND}inside = {call.format('SUM(in[d!])')}\noutside = {call.format('tot')}"))
     assert np.array_equal(run.inside, run.outside)
@@ -40,12 +40,12 @@ def test_a_memory_inside_a_sum_has_the_subscripts_of_both():
 
 
 def test_a_shared_sum_may_use_a_range_as_a_number():
-    """The number of the left-hand label counts as something the SUM depends on."""
+    """A SUM also depends on the left-hand label where it uses its number."""
     run = simulate(tiny_model("d: A, B\ne: P, Q\nu[e] = 1, 2\ny[d] = SUM(u[e!] * d)"))
     assert run.y[0].values.tolist() == [3, 6]
 
 
-def test_exceptions_hold_for_what_is_hidden_too():
+def test_exceptions_apply_to_hidden_stocks():
     """No hidden stock exists for an excepted cell, so that nothing there can break a run."""
     equations = (
         "d: A, B\nk: M, N\nu[d,k] = 1\ntau[d,k] = 0, 0; 2, 2;\n"
@@ -55,13 +55,13 @@ def test_exceptions_hold_for_what_is_hidden_too():
     assert np.isfinite(run.x).all()
 
 
-def test_a_hidden_element_never_takes_an_authors_name():
+def test_a_hidden_element_never_takes_the_name_of_a_variable():
     """`Cost#1` may be a variable of the model."""
     run = simulate(tiny_model('Cost = SMOOTH(Time, 2)\n"Cost#1" = 5'))
     assert run.cost.values[:4].tolist() == [0, 0, 0.5, 1.25]
 
 
-def test_the_stages_of_a_delay_see_a_new_delay_time_one_after_another():
+def test_stages_of_a_delay_see_a_new_delay_time_one_step_apart():
     """The second-order DELAY N of the public test `delays`: its output follows the delay time of the step before."""
     run = simulate(tiny_model("t = 4 + STEP(2, 5)\nx = DELAY N(4, t, 4, 2)"))
     assert run.x.values[:6].tolist() == [4] * 6

@@ -1,4 +1,4 @@
-"""Faults of a model that was read: all together, each at its place, each with a cure."""
+"""Faults of a model that was read: all in one pass, each with its place and what to do."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from types import MappingProxyType
 import pytest
 
 from sdmodel.errors import ModelError
-from sdmodel.model import Cell, Start, key, nearest, refer
+from sdmodel.model import Cell, Start, make_reference
 from sdmodel.simulation import simulate
 from sdmodel.testing import model_text, tiny_model
 from sdmodel.vensim import model_from_text
 
-# What is written, and what is said of it.
+# equations, and the message about them
 CASES = {
     "a = Grid Dely\nGrid Delay = 1": "'Grid Dely' is not defined; did you mean 'Grid Delay'?",
     "a = 1\na = 2": "'a' is defined a second time; first at line",
@@ -25,29 +25,29 @@ CASES = {
     "d: A, B\nx[d] = 1, 2, 3": "has 2 elements here but 3 numbers",
     "d: A, B\nx[d] = 1, 2\ny = x": "has 1 subscripts but 0 here",
     "d: A, B\nx[d] = 1, 2\ny = x[C]": "'c' is neither a subscript range nor a label",
-    "d: A, B\ne: C, D\nx[d] = 1, 2\ny[e] = x[d]": "stands for nothing here",
+    "d: A, B\ne: C, D\nx[d] = 1, 2\ny[e] = x[d]": "is neither on the left-hand side nor mapped from it",
     "d: A, B\nx[A] = 1\ny = x[B]": "'x[B]' has no equation",
     "x[q] = 1": "'q' is neither a subscript range nor a label",
     "d: A, B\nx[d] = 1\nx[A] = 2": "'x[A]' is defined a second time",
-    "Time = 3": "Time is Vensim's own; give this another name",
-    "time: A, B\nx[time] = 1": "time is Vensim's own; give the range another name",
+    "Time = 3": "Time is reserved by Vensim; give this element another name",
+    "time: A, B\nx[time] = 1": "time is reserved by Vensim; give the range another name",
     "d: A, B\nd = 3": "'d' is the name of a subscript range too",
     "d: A, B\nA = 3": "'A' is the name of a label too",
-    "d: A, B\nx = d": "the range 'd' stands for nothing here",
-    "d: A, B\nx = 2 * ABS(d)": "the range 'd' stands for nothing here",
-    "d: A, B\ne: C, D\nx[e] = ABS(d)": "the range 'd' stands for nothing here",
-    "d: A, B\nv[d] = 1\nx = SUM(v[d!] * d)": "the range 'd' stands for nothing here",
-    "d: A, B, C -> e\ne: P, Q\nv[e] = 1\nw[d] = v[e]": "'d' has 3 labels and 'e' 2; map a range to as many",
-    "d: A, B -> e\ne: P, Q, R\nv[e] = 1\nw[d] = v[e]": "'d' has 2 labels and 'e' 3; map a range to as many",
-    "x = LOOKUP FORWARD(3, 2)": "'3' is no lookup; give the function the name of one first",
-    "x = LOOKUP BACKWARD(1 + 1, 2)": "is no lookup; give the function the name of one first",
-    "x = LOOKUP EXTRAPOLATE(3, 2)": "'3' is no lookup",
+    "d: A, B\nx = d": "the range 'd' is neither on the left-hand side nor mapped from it",
+    "d: A, B\nx = 2 * ABS(d)": "the range 'd' is neither on the left-hand side nor mapped from it",
+    "d: A, B\ne: C, D\nx[e] = ABS(d)": "the range 'd' is neither on the left-hand side nor mapped from it",
+    "d: A, B\nv[d] = 1\nx = SUM(v[d!] * d)": "the range 'd' is neither on the left-hand side nor mapped from it",
+    "d: A, B, C -> e\ne: P, Q\nv[e] = 1\nw[d] = v[e]": "'d' has 3 labels and 'e' 2; map ranges of the same length",
+    "d: A, B -> e\ne: P, Q, R\nv[e] = 1\nw[d] = v[e]": "'d' has 2 labels and 'e' 3; map ranges of the same length",
+    "x = LOOKUP FORWARD(3, 2)": "'3' is not a lookup; the first argument of the function must be the name of a lookup",
+    "x = LOOKUP BACKWARD(1 + 1, 2)": "is not a lookup; the first argument of the function must be the name of a lookup",
+    "x = LOOKUP EXTRAPOLATE(3, 2)": "'3' is not a lookup",
     "f((0,0),(1,1))\nx = f(1) + f": "'f' is a lookup; give it an argument",
-    "x = ELMCOUNT(3)": "ELMCOUNT counts the labels of a range, and '3' is none",
-    "d: A, B\nx = ELMCOUNT(A)": "ELMCOUNT counts the labels of a range, and 'A' is none",
-    "x = SUM(1)": "SUM runs over no range; mark one with !, as in SUM(x[range!])",
-    "d: A, B\nv[d] = 1\nx[d] = VMAX(v[d])": "VMAX runs over no range; mark one with !",
-    "d: A, B\nv[d] = 1\nx = v[d!]": "'d!' stands outside of SUM, PROD, VMIN and VMAX; write ! only inside of them",
+    "x = ELMCOUNT(3)": "ELMCOUNT counts the labels of a range, and '3' is not a range",
+    "d: A, B\nx = ELMCOUNT(A)": "ELMCOUNT counts the labels of a range, and 'A' is not a range",
+    "x = SUM(1)": "SUM does not run over a range; mark one with !, as in SUM(x[range!])",
+    "d: A, B\nv[d] = 1\nx[d] = VMAX(v[d])": "VMAX does not run over a range; mark one with !",
+    "d: A, B\nv[d] = 1\nx = v[d!]": "'d!' is outside of SUM, PROD, VMIN and VMAX; write ! only inside of them",
     "d: A, A\nv[d] = 1": "the range 'd' lists 'A' twice; remove one",
     "d: A, a\nv[d] = 1": "the range 'd' lists 'a' twice; remove one",
     "d: (k1-k3), k2\nv[d] = 1": "the range 'd' lists 'k2' twice; remove one",
@@ -64,17 +64,17 @@ CASES = {
 
 
 @pytest.mark.parametrize("equations", CASES)
-def test_a_fault_is_told_with_its_place_and_cure(equations):
-    """Each thing that a model cannot mean is told as `file:line:column: what; cure`."""
+def test_faults_have_a_place_and_a_cure(equations):
+    """Each fault is reported as `file:line:column: what is wrong; what to do`."""
     with pytest.raises(ModelError) as caught:
         tiny_model(equations)
-    told = str(caught.value)
-    assert CASES[equations] in told
-    assert told.startswith("tiny.mdl:")
+    message = str(caught.value)
+    assert CASES[equations] in message
+    assert message.startswith("tiny.mdl:")
 
 
-def test_all_faults_of_a_model_come_together_in_the_order_of_the_file():
-    """A user mends a model in one go."""
+def test_all_faults_are_reported_in_the_order_of_the_file():
+    """A user can correct all of them before the next check."""
     with pytest.raises(ModelError) as caught:
         tiny_model("a = b\nc = d\ne = 1\ne = 2")
     lines = [fault.where.line for fault in caught.value.faults]
@@ -82,50 +82,43 @@ def test_all_faults_of_a_model_come_together_in_the_order_of_the_file():
     assert lines == sorted(lines)
 
 
-def test_a_model_without_time_is_refused():
-    """INITIAL TIME, FINAL TIME and TIME STEP are a model's own."""
+def test_model_without_time_settings_is_refused():
+    """INITIAL TIME, FINAL TIME and TIME STEP are required."""
     text = model_text("a = 1").replace("FINAL TIME", "LAST TIME")
     with pytest.raises(ModelError, match="FINAL TIME is not defined"):
         model_from_text(text, "m.mdl")
 
 
-def test_names_are_compared_as_vensim_does():
-    """Case, blanks, underscores and quotes make no difference."""
-    assert key("Grid  Delay") == key("grid_delay") == key('"Grid Delay"') == key("GRID\n\tdelay")
-    assert nearest("Grid Dely", ["Other", "Grid Delay"]) == "Grid Delay"
-    assert nearest("zzz", ["Other", "Grid Delay"]) is None
-
-
-def test_a_thousand_misspelt_names_take_no_longer_than_few():
-    """Another name is suggested for the first ones; all are told."""
+def test_suggestions_are_limited():
+    """A thousand misspelt names are all reported; only the first ones get a suggestion, which takes time."""
     with pytest.raises(ModelError) as caught:
         tiny_model("\n".join(f"left {n} = right {n}" for n in range(1000)))
-    told = [fault.what for fault in caught.value.faults]
-    assert len(told) == 1000
-    assert sum("did you mean" in each for each in told) <= 20
+    messages = [fault.what for fault in caught.value.faults]
+    assert len(messages) == 1000
+    assert sum("did you mean" in message for message in messages) <= 20
 
 
-def test_a_range_that_counts_or_is_bound_is_a_number():
-    """ELMCOUNT needs no left-hand side, and a range on it stands for the place of its label."""
+def test_range_as_a_number():
+    """ELMCOUNT counts any range, and a range of the left-hand side stands for the position of its label."""
     run = simulate(tiny_model("d: A, B, C\nn = ELMCOUNT(d)\nx[d] = d + Time\ny = SUM(x[d!]) * B"))
     assert (float(run.n.values.ravel()[0]), run.x[0].values.tolist(), float(run.y[0])) == (3, [1, 2, 3], 12)
 
 
-def test_gaps_are_found_through_sums_mappings_and_exceptions():
-    """Whatever leads to a cell without an equation is told before anything runs."""
-    gaps = (
+def test_undefined_cells_are_found_through_sums_mappings_and_exceptions():
+    """A reference to a cell without an equation is reported before anything runs."""
+    cases = (
         "x[A] = 1\ny = SUM(x[d!])",
         "x[d] :EXCEPT: [C] = 1\ny[d] = x[d]",
         "e: P, Q, R -> d\nx[B] = 1\nx[C] = 1\ny[e] = x[d]",
     )
-    for gap in gaps:
+    for equations in cases:
         with pytest.raises(ModelError, match=r"'x\[[AC]\]' has no equation|'x\[B\]' has no equation"):
-            tiny_model(f"d: A, B, C\n{gap}")
+            tiny_model(f"d: A, B, C\n{equations}")
     whole = "d: A, B, C\nx[d] :EXCEPT: [C] = 1\ny[d] :EXCEPT: [C] = x[d]\ne: A, B\nz = SUM(x[e!])"
     assert simulate(tiny_model(whole)).z.values.ravel()[0] == 2
 
 
-def test_conditions_may_be_joined_by_the_thousand():
+def test_thousands_of_conditions_can_be_joined():
     """:AND: and :OR: do not nest, however many there are."""
     run = simulate(
         tiny_model(f"x = 1\na = x < 0{' :OR: x < 0' * 3000}\nb = x{' :AND: x' * 3000}\nc = 1 < 2 < 3", final=1)
@@ -133,8 +126,8 @@ def test_conditions_may_be_joined_by_the_thousand():
     assert [float(run[name].values.ravel()[0]) for name in "abc"] == [0, 1, 1]
 
 
-def test_a_long_chain_to_a_setting_needs_no_recursion():
-    """The settings of a run may rest on as many auxiliaries as there are, and on conditions."""
+def test_long_chain_to_a_setting_needs_no_recursion():
+    """The settings of a run may depend on any number of auxiliaries, and on conditions."""
     lines = "\n".join(f"x{n} = IF THEN ELSE(x{n + 1} > 0, x{n + 1}, x{n + 2})" for n in range(1000))
     model = tiny_model(f"{lines}\nx1000 = 2\nx1001 = 5")
     start = Start(model)
@@ -142,14 +135,18 @@ def test_a_long_chain_to_a_setting_needs_no_recursion():
     assert Cell("x1001") not in start.known
 
 
-def test_what_depends_on_itself_at_the_start_is_not_a_number():
-    """A cycle ends."""
+def test_cycle_at_the_start_is_not_a_number():
+    """A cell that depends on itself is NaN, and the search ends."""
     model = tiny_model("a = 1\nb = 2\ns = INTEG(a, b)")
     cycle = {"a": "b", "b": "a"}
     elements = {
-        name: replace(each, kind="auxiliary", equations=(replace(each.equations[0], expression=refer(cycle[name])),))
+        name: replace(
+            element,
+            kind="auxiliary",
+            equations=(replace(element.equations[0], expression=make_reference(cycle[name])),),
+        )
         if name in cycle
-        else each
-        for name, each in model.elements.items()
+        else element
+        for name, element in model.elements.items()
     }
     assert math.isnan(Start(replace(model, elements=MappingProxyType(elements))).read(Cell("s")))

@@ -1,4 +1,4 @@
-"""Diagrams of models without a sketch: nothing lies over anything else, and the same model looks the same."""
+"""Diagrams of models without a sketch: nothing overlaps, and the same model always looks the same."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdmodel.model import lay_out
-from sdmodel.model.diagram.structure import Flow, Influence, structure_of
+from sdmodel.model.diagram.layout import Flow, Influence, structure_of
 from sdmodel.testing import tiny_model
 from sdmodel.vensim import mdl_text, model_from_text, sketch_from_text
 
@@ -32,7 +32,7 @@ FLOWS = (
 
 
 def _boxes(view):
-    """The places of all words, as left, top, right and bottom."""
+    """Return the boxes of all words: left, top, right and bottom."""
     return [
         (w.x - w.half_width, w.y - w.half_height, w.x + w.half_width, w.y + w.half_height, w.text or w.kind)
         for w in view.words
@@ -50,20 +50,20 @@ def _shown(view):
 
 @pytest.mark.parametrize("equations", [SIR, FLOWS])
 def test_every_variable_has_one_place_and_no_two_words_overlap(equations):
-    """Each flow has a valve between two ends; what controls the run is left out."""
+    """Each flow has a valve between two ends; the settings of the run are left out."""
     model = tiny_model(equations)
     (view,) = lay_out(model)
     _assert_apart(view)
-    assert _shown(view) == {each.name for each in model} - {"INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"}
+    assert _shown(view) == {element.name for element in model} - {"INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"}
     valves = [word.number for word in view.words if word.kind == "valve"]
-    flows = structure_of(model, [each.key for each in model]).flows
+    flows = structure_of(model, [element.key for element in model]).flows
     assert len(valves) == len(flows)
     for valve in valves:
         assert sorted(arrow.head for arrow in view.arrows if arrow.source == valve) == [False, True]
 
 
 def test_flows_and_influences_follow_from_the_equations():
-    """A stock's rate tells where its flows go; what is read at the start alone is marked."""
+    """The net flow of a stock determines its flows; what is read only at the start is marked."""
     structure = structure_of(tiny_model(SIR), ["susceptible", "infectious", "recovered", "infecting", "recovering"])
     assert structure.flows == (
         Flow("infecting", "susceptible", "infectious"),
@@ -71,30 +71,30 @@ def test_flows_and_influences_follow_from_the_equations():
     )
     assert Influence("population", "susceptible", initial=True) in structure.influences
     assert Influence("infectious", "recovering") in structure.influences
-    assert not any(each.cause == "infecting" for each in structure.influences)
+    assert not any(influence.cause == "infecting" for influence in structure.influences)
 
 
-def test_the_sketch_that_is_written_is_read_back_the_same():
-    """Word by word and arrow by arrow, and the same model is laid out the same again."""
+def test_written_sketch_reads_back_the_same():
+    """Word by word and arrow by arrow; the model that is read back is laid out in the same way."""
     model = tiny_model(SIR + FLOWS)
     views = lay_out(model)
     assert views == lay_out(tiny_model(SIR + FLOWS))
     text = mdl_text(model, views)
     (read,) = sketch_from_text(text).views
     for ours, theirs in ((views[0].words, read.words), (views[0].arrows, read.arrows)):
-        plain = {each.number: each for each in theirs}
+        plain = {item.number: item for item in theirs}
         assert len(plain) == len(ours)
-        for each in ours:
-            other = plain[each.number]
+        for item in ours:
+            other = plain[item.number]
             seen = ("number", "x", "y", "half_width", "half_height", "upright")
-            plainly = set(each.__dataclass_fields__) - {"place", "lettering", "border", "fill", "colour"}
-            for field in seen if getattr(each, "kind", "") in ("valve", "cloud") else plainly:
-                assert getattr(each, field) == getattr(other, field), (each, field)
+            plainly = set(item.__dataclass_fields__) - {"place", "lettering", "border", "fill", "colour"}
+            for field in seen if getattr(item, "kind", "") in ("valve", "cloud") else plainly:
+                assert getattr(item, field) == getattr(other, field), (item, field)
     assert list(model_from_text(text).elements) == list(model.elements)
 
 
-def test_a_large_model_has_a_view_for_each_group_with_shadows_of_others():
-    """Parts are no larger than can be read; a constant stands with what reads it."""
+def test_large_model_has_a_view_per_group_with_shadow_variables():
+    """Parts have a readable size; a constant is in the part of the element that reads it."""
     groups = "\n".join(
         f"***\n.Group {g}\n***~ ~ |\n"
         + "\n".join(
@@ -113,10 +113,10 @@ def test_a_large_model_has_a_view_for_each_group_with_shadows_of_others():
 
 @settings(max_examples=8, deadline=None)
 @given(st.data())
-def test_no_words_overlap_whatever_acts_on_what(data):
-    """Models drawn by chance: stocks with flows among them, and auxiliaries with any names."""
+def test_words_never_overlap(data):
+    """Random models: stocks with flows between them, and auxiliaries with any names."""
     stocks = data.draw(st.integers(0, 4))
-    terms: dict[int, list[str]] = {each: [] for each in range(stocks)}
+    terms: dict[int, list[str]] = {stock: [] for stock in range(stocks)}
     equations = []
     for flow in range(data.draw(st.integers(0, 6)) if stocks else 0):
         source, target = (data.draw(st.integers(-1, stocks - 1)) for _ in range(2))
@@ -124,7 +124,7 @@ def test_no_words_overlap_whatever_acts_on_what(data):
             if stock >= 0:
                 terms[stock].append(f"{sign} flow {flow}")
         equations.append(f"flow {flow} = Time")
-    equations += [f"Stock {each} = INTEG(0 {' '.join(terms[each])}, 1)" for each in range(stocks)]
+    equations += [f"Stock {stock} = INTEG(0 {' '.join(terms[stock])}, 1)" for stock in range(stocks)]
     lengths = data.draw(st.lists(st.integers(0, 2), min_size=1, max_size=10))
     names = [f"{'a very long name of many words ' * length}aux {place}" for place, length in enumerate(lengths)]
     for place, name in enumerate(names):

@@ -1,11 +1,11 @@
-"""The graph of causes: which cell acts on which during a run, and with what sign."""
+"""Links: which cell acts on which other cell during a run, and with what sign."""
 
 from __future__ import annotations
 
 import pytest
 
 import sdmodel as sd
-from sdmodel.checking.feedback import _links
+from sdmodel.checking.loops import _links
 from sdmodel.model import Cell, Link, Links
 from sdmodel.testing import tiny_model
 
@@ -19,20 +19,20 @@ def _link(equations: str, cause: str, effect: str, **times: float) -> Link:
     return path.links[0]
 
 
-def test_a_stock_answers_to_its_rate_and_never_to_its_initial_value():
-    """What acted before the run is no part of a loop in it."""
+def test_causes_of_a_stock_are_those_of_its_net_flow():
+    """The initial value acts before the run and is not part of a loop."""
     text = "x = INTEG(a - x/b, y*y)\ny = INTEG(x, 2)\na = x + Time\nb = 3"
     assert _pairs(_links(tiny_model(text), ())) == {("a", "x"), ("x", "x"), ("x", "a"), ("x", "y")}
 
 
-def test_what_stays_as_it_is_acts_on_nothing():
-    """Constants, what follows from them and what is fixed at the start lie on no loop."""
+def test_what_does_not_change_has_no_links():
+    """Constants, what depends only on them and what is fixed at the start are not part of a loop."""
     text = "x = INTEG(c*x + k + i, 1)\nc = 2\nk = c*3\ni = INITIAL(x)"
     assert _pairs(_links(tiny_model(text), ())) == {("x", "x")}
 
 
-def test_a_link_joins_those_cells_alone_that_read_each_other():
-    """Subscripts are followed label by label, through mappings of sums too."""
+def test_links_connect_single_cells():
+    """Subscripts are followed label by label, also through mappings and sums."""
     text = "d: A, B, C\nx[d] = INTEG(y[d], 1)\ny[d] = x[d]*total\ntotal = SUM(x[d!]) - x[A]"
     links = _links(tiny_model(text, final=2), ())
     assert set(links.effects[Cell("x", ("b",))]) == {Cell("y", ("b",)), Cell("total")}
@@ -52,12 +52,12 @@ def test_a_link_joins_those_cells_alone_that_read_each_other():
         ("(x - 20)^0.5", "unknown"),
     ],
 )
-def test_the_polarity_of_a_link_is_the_sign_of_its_derivative_over_the_run(equation: str, polarity: str):
-    """More of the cause makes more of the effect, less of it, both at times, or nothing."""
+def test_polarity_is_the_sign_of_the_derivative_over_the_run(equation: str, polarity: str):
+    """More of the cause means more of the effect, less of it, either at different times, or no change."""
     assert _link(f"x = INTEG(1, 0)\ny = {equation}\nz = INTEG(y, 0)", "x", "y").polarity == polarity
 
 
-def test_the_shares_of_a_link_are_those_of_times_and_labels():
+def test_shares_count_times_and_labels():
     """Of eleven times, a parabola falls at five, is level at one and rises at five; a second label halves the shares."""
     one = _link("x = INTEG(1, 0)\ny = (x - 5)^2", "x", "y")
     assert (one.raising, one.lowering, one.idle, one.unknown) == pytest.approx((5 / 11, 5 / 11, 1 / 11, 0))
@@ -67,7 +67,7 @@ def test_the_shares_of_a_link_are_those_of_times_and_labels():
     assert _link(text, "x", "y[B]").polarity == "0"
 
 
-def test_what_is_hidden_in_a_delay_is_told_as_one_link():
-    """The stocks inside a SMOOTH3 are ours, not the author's: the input acts on the output."""
+def test_delay_is_one_link():
+    """The stocks inside a SMOOTH3 are not in the model file: the input acts on the output."""
     link = _link("x = INTEG(1, 0)\ny = 5 - SMOOTH3(x, 4)", "x", "y")
     assert (link.cause, link.effect, link.polarity) == ("x", "y", "-")

@@ -1,4 +1,4 @@
-"""Feedback loops by way points: found where they are, with the polarity that mathematics gives them."""
+"""Feedback loops through way points, with the polarity that mathematics gives them."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ def _told(loop: sd.CausalPath) -> tuple[str, ...]:
     return (loop.polarity, *loop.variables)
 
 
-def test_the_loops_of_an_epidemic_have_their_textbook_polarity():
+def test_loops_of_an_epidemic_have_their_textbook_polarity():
     """Contagion reinforces, depletion and recovery balance (Sterman 2000, Business Dynamics, chapter 9)."""
     model = tiny_model(EPIDEMIC, final=20)
     found = [
-        sd.find_loops(model, each)[0] for each in (["Infected", "infecting"], "Susceptible", ["Infected", "recovering"])
+        sd.find_loops(model, names)[0]
+        for names in (["Infected", "infecting"], "Susceptible", ["Infected", "recovering"])
     ]
     assert list(map(_told, found)) == [
         ("R", "Infected", "infecting"),
@@ -49,8 +50,8 @@ def test_the_loops_of_an_epidemic_have_their_textbook_polarity():
 
 @settings(max_examples=25, deadline=None)
 @given(signs=st.lists(st.sampled_from([-1, 1]), min_size=2, max_size=6))
-def test_a_ring_reinforces_if_it_has_an_even_number_of_negative_links(signs: list[int]):
-    """The rule by which loops are counted by hand."""
+def test_ring_reinforces_if_it_has_an_even_number_of_negative_links(signs: list[int]):
+    """The rule for counting by hand."""
     last = len(signs) - 1
     text = "\n".join(
         [
@@ -66,8 +67,8 @@ def test_a_ring_reinforces_if_it_has_an_even_number_of_negative_links(signs: lis
     ]
 
 
-def test_a_loop_begins_at_the_first_way_point_and_keeps_their_order():
-    """Two ways round the same variables are two loops."""
+def test_loop_begins_at_the_first_way_point_and_keeps_their_order():
+    """The two directions around the same variables are two loops."""
     text = "a = INTEG(c + d, 1)\nb = a\nc = INTEG(b - d, 1)\nd = INTEG(c + b, 1)"
     model = tiny_model(text, final=1)
     (one,) = sd.find_loops(model, ["c", "d", "b"])
@@ -76,8 +77,8 @@ def test_a_loop_begins_at_the_first_way_point_and_keeps_their_order():
     assert (one.polarity, other.polarity) == ("R", "B")
 
 
-def test_the_shortest_of_several_ways_is_taken_and_equally_short_ones_are_alternatives():
-    """Way points leave a choice; `limit` shows it."""
+def test_shortest_loops_are_returned():
+    """Several loops of the same length are returned up to `limit`."""
     text = (
         "x = INTEG(-near - far, 1)\nnear = x + 1\nlong = x + 2\nfar = long/2\nother = x*3\ny = INTEG(other + near, 1)"
     )
@@ -89,8 +90,8 @@ def test_the_shortest_of_several_ways_is_taken_and_equally_short_ones_are_altern
     assert len(sd.find_paths(model, ["x", "y"])) == 1
 
 
-def test_a_link_without_effect_is_avoided_and_taken_only_where_there_is_no_other():
-    """A shorter way that does nothing explains nothing."""
+def test_link_without_effect_is_avoided():
+    """A shorter loop without effect is returned only if there is no other."""
     text = "x = INTEG(-idle - near, 1)\nidle = MAX(x, 1000)\nnear = step\nstep = x"
     model = tiny_model(text, final=3)
     assert _told(sd.find_loops(model, "x")[0]) == ("B", "x", "step", "near")
@@ -98,8 +99,8 @@ def test_a_link_without_effect_is_avoided_and_taken_only_where_there_is_no_other
     assert (forced.polarity, forced.links[0].polarity) == ("0", "0")
 
 
-def test_a_loop_whose_links_never_act_together_gives_way_to_one_that_acts():
-    """Each of two links may act at its time, and their loop at none."""
+def test_loop_whose_links_never_act_together_is_avoided():
+    """Two links can each act at some time, and their loop at no time."""
     text = """
     x = INTEG(-out - slow, 1)
     early = IF THEN ELSE(Time < 2, x, 1)
@@ -112,8 +113,8 @@ def test_a_loop_whose_links_never_act_together_gives_way_to_one_that_acts():
     assert _told(loop) == ("B", "x", "one", "two", "slow")
 
 
-def test_a_loop_that_changes_its_polarity_says_when():
-    """Growth that turns over at half of its limit: reinforcing before, balancing after."""
+def test_changes_of_polarity_have_a_time():
+    """Growth to a limit reinforces up to half of the limit and balances after it."""
     (loop,) = sd.find_loops(tiny_model("x = INTEG(growth, 1)\ngrowth = x*(1 - x/100)", final=20), ["x", "growth"])
     level = sd.simulate(tiny_model("x = INTEG(growth, 1)\ngrowth = x*(1 - x/100)", final=20)).x.values
     turn = int(np.argmax(level > 50))
@@ -122,8 +123,8 @@ def test_a_loop_that_changes_its_polarity_says_when():
     assert loop.shares == pytest.approx((turn / 21, (21 - turn) / 21, 0, 0))
 
 
-def test_over_labels_a_loop_is_the_sum_of_the_loops_of_its_cells():
-    """A label on which nothing acts has none; one that is named counts alone."""
+def test_polarity_with_subscripts_is_that_of_the_sum_over_cells():
+    """A label without a loop does not count; a named label counts alone."""
     model = tiny_model(GRID, final=3)
     (whole,) = sd.find_loops(model, ["Stock", "inflow"])
     assert _told(whole) == ("B", "Stock", "total", "inflow")
@@ -134,29 +135,29 @@ def test_over_labels_a_loop_is_the_sum_of_the_loops_of_its_cells():
     assert sd.find_loops(model, ["Stock[slow]", "inflow"])[0].polarity == "0"
 
 
-def test_links_of_a_loop_count_only_the_cells_that_it_can_pass():
-    """What leads to a label from which there is no way back is no part of the loop."""
+def test_shares_count_only_cells_that_the_loop_can_pass():
+    """A label from which there is no way back is not part of the loop."""
     text = "d: A, B\nk[d] = 1, -1\nx[d] = INTEG(y[d], 1)\ny[d] = k[d]*x[A]"
     (loop,) = sd.find_loops(tiny_model(text, final=2), ["x", "y"])
     assert [link.polarity for link in loop.links] == ["+", "+"]
     assert sd.find_paths(tiny_model(text, final=2), ["x", "y"])[0].links[0].polarity == "mixed"
 
 
-def test_what_is_hidden_in_a_delay_makes_no_way_longer():
-    """One link through a third-order smooth is shorter than two through auxiliaries."""
+def test_hidden_stocks_do_not_make_a_path_longer():
+    """One link through a third-order smooth is shorter than two links through auxiliaries."""
     text = "x = INTEG(-late - two, 1)\nlate = SMOOTH3(x, 2)\none = x\ntwo = one"
     (loop,) = sd.find_loops(tiny_model(text, final=8), "x")
     assert _told(loop) == ("B", "x", "late")
 
 
-def test_without_way_points_each_stock_has_its_shortest_loop():
-    """Stocks that are in no loop are left out."""
+def test_without_way_points_the_shortest_loop_of_each_stock_is_returned():
+    """Stocks that are not in a loop are left out."""
     loops = sd.find_loops(tiny_model(EPIDEMIC + "Ever = INTEG(infecting, 0)", final=5))
     assert [(loop.variables[0], loop.polarity) for loop in loops] == [("Susceptible", "B"), ("Infected", "R")]
 
 
-def test_a_scenario_changes_what_a_loop_does(tmp_path: Path):
-    """Loops are those of a run, not of a text."""
+def test_scenario_changes_the_polarity(tmp_path: Path):
+    """Loops belong to a run and not to a text."""
     model = tiny_model(EPIDEMIC, final=5)
     apart = tmp_path / "apart.cin"
     apart.write_text("contacts = 0\n", "utf-8")
@@ -165,31 +166,34 @@ def test_a_scenario_changes_what_a_loop_does(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("through", "told"),
+    ("through", "message"),
     [
         (["Infcted"], "way point 'Infcted': is not in the model; did you mean 'Infected'?"),
-        (["contacts"], "way point 'contacts': does not change during a run, so that no loop passes it; name what does"),
+        (
+            ["contacts"],
+            "way point 'contacts': does not change during a run, so no loop passes it; name a variable that changes",
+        ),
         (["Infected", "infected"], "way point 'Infected': is named twice; a loop passes each variable once"),
-        (["Infected[A]"], "way point 'Infected[A]': 'Infected' has 0 subscripts; name a label for each, or none"),
+        (["Infected[A]"], "way point 'Infected[A]': 'Infected' has 0 subscripts; give a label for each, or no label"),
         (["infecting", "Ever"], "no path from 'Ever' to 'infecting'; name other way points"),
         (["Ever"], "'Ever': is in no feedback loop; it acts on nothing that acts on it"),
     ],
 )
-def test_what_is_no_loop_is_told_in_one_line(through: list[str], told: str):
-    """Where it is, what is wrong, what to do."""
+def test_wrong_way_points_are_reported_in_one_line(through: list[str], message: str):
+    """The message says where it is, what is wrong and what to do."""
     with pytest.raises(sd.LoopError) as caught:
         sd.find_loops(tiny_model(EPIDEMIC + "Ever = INTEG(infecting, 0)", final=2), through)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
-def test_a_label_that_a_variable_lacks_is_told_with_the_nearest():
-    """A misspelt label is no silent wildcard."""
+def test_unknown_label_is_reported_with_a_suggestion():
+    """A misspelt label does not silently mean all labels."""
     with pytest.raises(sd.LoopError, match=r"'Stock' has no label 'fats'; did you mean 'fast'\?"):
         sd.find_loops(tiny_model(GRID), "Stock[fats]")
 
 
-def test_ways_that_would_have_to_cross_themselves_are_told():
-    """Between each two way points there is a way, but not one that passes every variable once."""
+def test_paths_that_would_cross_themselves_are_reported():
+    """There is a path between every two way points, but no path that passes each variable once."""
     text = "hub = INTEG(-a - b, 1)\na = x\nb = y\nx = hub\ny = hub"
     with pytest.raises(
         sd.LoopError, match="in that order that passes each variable once; name fewer, or another order"
@@ -197,7 +201,7 @@ def test_ways_that_would_have_to_cross_themselves_are_told():
         sd.find_loops(tiny_model(text, final=1), ["a", "b"])
 
 
-def test_an_open_path_needs_two_ends():
-    """One variable leads nowhere."""
+def test_open_path_needs_two_ends():
+    """A path from one variable alone is an error."""
     with pytest.raises(sd.LoopError, match="too few; name at least two"):
         sd.find_paths(tiny_model(EPIDEMIC), "Infected")

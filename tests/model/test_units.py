@@ -1,15 +1,16 @@
-"""Units of models: what does not fit is told once, at its place; what fits is left in peace; what is open is inferred."""
+"""Units of models: mismatches are reported once at their place, correct units are not, and missing units are inferred."""
 
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sdmodel.model.units.signatures import read_rule
 
-from sdmodel.model import FUNCTIONS, check_units, unit_faults
+from sdmodel.model import FUNCTIONS, check_units
+from sdmodel.model.units.signatures import read_rule
 from sdmodel.testing import block_text, model_text
 from sdmodel.vensim import model_from_text
 
@@ -27,7 +28,7 @@ AROUND = (
     ("f((0,0),(1,1))", "Widget"),
 )
 
-# The equation and its units, an @ before what is told; the sub-expression, the unit asked for and the one found.
+# The equation and its units, an @ at the place; the sub-expression, the expected unit and the actual unit.
 FAULTS = (
     ("@x = w", "Year", "w", "Year", "Widget"),
     ("@x = w*y", "Widget", "w*y", "Widget", "Widget*Year"),
@@ -127,48 +128,48 @@ SOUND = (
 
 
 def made(equations, *, around=AROUND):
-    """The model that equations with their units make, each in a block of four lines and a blank one."""
-    return model_from_text(model_text("\n\n".join(block_text(each, units=own) for each, own in (*around, *equations))))
+    """Return the model of equations with units, each in a block of four lines and a blank line."""
+    return model_from_text(model_text("\n\n".join(block_text(text, units=own) for text, own in (*around, *equations))))
 
 
 def found(equations, *, around=AROUND):
-    return unit_faults(made(equations, around=around))
+    return check_units(made(equations, around=around)).mismatches
 
 
 def place_of(index, equation):
-    """Line and column of the @ in the equation of that index."""
+    """Return the line and column of the @ in the equation of that index."""
     return 3 + 5 * index, equation.index("@") + 1
 
 
-@pytest.mark.parametrize(("equation", "units", "expression", "left", "right"), FAULTS, ids=[each[0] for each in FAULTS])
-def test_a_fault_of_units_is_told_once_with_its_place_and_both_units(equation, units, expression, left, right):
-    """The finding names the innermost sub-expression that is wrong, and nothing around it is told again."""
-    (doubt,) = found([(equation.replace("@", ""), units)])
-    assert (doubt.expression, doubt.left, doubt.right) == (expression, left, right)
-    assert (doubt.place.line, doubt.place.column) == place_of(len(AROUND), equation)
-    assert (doubt.level, doubt.variable) == ("error", "x")
-    assert "; " in doubt.message
+@pytest.mark.parametrize(("equation", "units", "expression", "left", "right"), FAULTS, ids=[row[0] for row in FAULTS])
+def test_mismatch_is_reported_once_with_place_and_both_units(equation, units, expression, left, right):
+    """The mismatch is that of the innermost wrong sub-expression; nothing around it is reported again."""
+    (mismatch,) = found([(equation.replace("@", ""), units)])
+    assert (mismatch.expression, mismatch.left, mismatch.right) == (expression, left, right)
+    assert (mismatch.place.line, mismatch.place.column) == place_of(len(AROUND), equation)
+    assert (mismatch.level, mismatch.variable) == ("error", "x")
+    assert "; " in mismatch.message
 
 
-@pytest.mark.parametrize(("equation", "units"), SOUND, ids=[each[0] for each in SOUND])
-def test_what_fits_is_left_in_peace(equation, units):
-    """Numbers take the unit that their neighbours ask for, and are pure numbers where they multiply."""
+@pytest.mark.parametrize(("equation", "units"), SOUND, ids=[row[0] for row in SOUND])
+def test_correct_units_are_not_reported(equation, units):
+    """Numbers take the unit that their neighbours need, and are pure numbers in products."""
     parts = equation.split("\n")
-    assert found([(each, units) for each in parts]) == ()
+    assert found([(text, units) for text in parts]) == ()
 
 
-@pytest.mark.parametrize(("equation", "units"), SOUND, ids=[each[0] for each in SOUND])
-def test_what_fits_does_not_fit_once_its_units_are_others(equation, units):
-    """No sound equation is sound because nothing is looked at: all but bare numbers are found out under other units."""
+@pytest.mark.parametrize(("equation", "units"), SOUND, ids=[row[0] for row in SOUND])
+def test_correct_equation_is_reported_with_other_units(equation, units):
+    """Correct equations are really checked: all but bare numbers are reported if the units are changed."""
     bare = {"3", "-3", "2*1000", "10^6", ":NA:", "WITH LOOKUP(Time, ((0,0),(1,1)))"}
     parts = equation.split("\n")
-    told = found([(each, f"{units}*Frog") for each in parts])
-    assert bool(told) == (equation.split(" = ")[1] not in bare)
+    mismatches = found([(text, f"{units}*Frog") for text in parts])
+    assert bool(mismatches) == (equation.split(" = ")[1] not in bare)
 
 
 @pytest.mark.parametrize("row", FUNCTIONS.values(), ids=FUNCTIONS)
-def test_every_function_of_the_table_has_a_rule_that_can_be_read(row):
-    """As many patterns as arguments, and every letter can be told from one argument alone and the unit of time."""
+def test_unit_rules_of_all_functions_can_be_read(row):
+    """There is a pattern per argument, and every letter follows from one argument and the unit of time."""
     rule = read_rule(row.units)
     assert len(rule.patterns) == len(row.arguments)
     known = {"t"}
@@ -190,43 +191,45 @@ def test_every_function_of_the_table_has_a_rule_that_can_be_read(row):
         ("Widget/Person", "Widget", "multiply it by something in Person"),
     ],
 )
-def test_a_finding_says_what_is_missing(found_unit, wanted, cure):
-    """The cure is the factor between the two units, a time where it is one."""
-    (doubt,) = found([("a = 1", found_unit), ("x = a", wanted)])
-    assert cure in doubt.message
+def test_message_says_which_factor_is_missing(found_unit, wanted, cure):
+    """The cure is the factor between the two units, called a time if it is one."""
+    (mismatch,) = found([("a = 1", found_unit), ("x = a", wanted)])
+    assert cure in mismatch.message
 
 
-def test_the_input_of_a_lookup_should_be_a_pure_number():
-    """Vensim warns of an input with units; a lookup of time is a series of data and stays as it is."""
-    (doubt,) = found([("x = f(w)", "Widget")])
-    assert (doubt.level, doubt.expression, doubt.left, doubt.right) == ("warning", "f(w)", "Dmnl", "Widget")
-    assert doubt.place.column == 7
+def test_input_of_a_lookup_should_be_a_pure_number():
+    """Vensim warns about an input with units; a lookup of time is a time series and is not reported."""
+    (mismatch,) = found([("x = f(w)", "Widget")])
+    assert (mismatch.level, mismatch.expression, mismatch.left, mismatch.right) == ("warning", "f(w)", "Dmnl", "Widget")
+    assert mismatch.place.column == 7
     assert found([("x = f(Time - 3)", "Widget")]) == ()
 
 
-def test_units_that_cannot_be_read_are_told_and_stop_there():
-    """Every text that is no unit is told at its element; what uses it is not told too."""
-    told = found([("a = 1", "Widget/"), ("b = 1", "(Widget"), ("c = 1", "Year^Widget"), ("x = a + b + c", "Widget")])
-    assert [(each.variable, each.expression, each.level) for each in told] == [
+def test_unreadable_units_are_reported_only_at_their_element():
+    """Every text that is not a unit is reported at its element, and not again where the element is used."""
+    mismatches = found(
+        [("a = 1", "Widget/"), ("b = 1", "(Widget"), ("c = 1", "Year^Widget"), ("x = a + b + c", "Widget")]
+    )
+    assert [(mismatch.variable, mismatch.expression, mismatch.level) for mismatch in mismatches] == [
         ("a", "Widget/", "error"),
         ("b", "(Widget", "error"),
         ("c", "Year^Widget", "error"),
     ]
 
 
-def test_settings_of_time_share_a_unit():
-    """INITIAL TIME gives the model's unit of time; another in FINAL TIME is told."""
+def test_time_settings_share_a_unit():
+    """INITIAL TIME gives the model's unit of time; another unit of FINAL TIME is reported."""
     text = model_text(block_text("x = Time", units="Month")).replace("~\tYear", "~\tMonth", 1)
-    told = unit_faults(model_from_text(text))
-    assert [(each.variable, each.left, each.right) for each in told] == [
+    mismatches = check_units(model_from_text(text)).mismatches
+    assert [(mismatch.variable, mismatch.left, mismatch.right) for mismatch in mismatches] == [
         ("FINAL TIME", "Month", "Year"),
         ("TIME STEP", "Month", "Year"),
         ("SAVEPER", "Month", "Year"),
     ]
 
 
-def test_an_element_without_units_has_those_that_its_equations_settle():
-    """Forwards from an equation, backwards from a use, through chains; what nothing settles stays open."""
+def test_missing_units_follow_from_equations():
+    """Forwards from an equation, backwards from a use, and through chains; otherwise the unit stays open."""
     report = check_units(
         made(
             [
@@ -243,7 +246,7 @@ def test_an_element_without_units_has_those_that_its_equations_settle():
             ]
         )
     )
-    assert report.doubts == ()
+    assert report.mismatches == ()
     assert dict(report.inferred) == {
         "forwards": "Widget/Person",
         "rate": "1/Year",
@@ -255,54 +258,54 @@ def test_an_element_without_units_has_those_that_its_equations_settle():
     assert set(report.open) == {"alone", "also_alone"}
 
 
-def test_a_contradiction_about_an_element_without_units_names_the_lines_that_make_it():
-    """The lines are the fewest that contradict each other: those that use `k` for something, not all that use it."""
+def test_contradiction_about_missing_units_names_its_lines():
+    """The lines are the smallest set that is contradictory, not all lines that use `k`."""
     equations = [("k = 1", ""), ("other = k*p*0 + p", ""), ("a = w + k", "Widget"), ("b = y + k", "Year")]
-    (doubt,) = found([each for each in equations if "other" not in each[0]])
-    assert (doubt.variable, doubt.expression, doubt.left, doubt.right) == ("b", "y + k", "Year", "Widget")
+    (mismatch,) = found([row for row in equations if "other" not in row[0]])
+    assert (mismatch.variable, mismatch.expression, mismatch.left, mismatch.right) == ("b", "y + k", "Year", "Widget")
     line = 3 + 5 * (len(AROUND) + 1)
-    assert f"follow from line {line}" in doubt.message
-    assert doubt.message.count(",") == 2
+    assert f"follow from line {line}" in mismatch.message
+    assert mismatch.message.count(",") == 2
 
 
-def test_an_equation_settles_a_unit_before_its_uses_do():
-    """The fault is told where an element is used wrongly, not where it is defined, whatever the names are."""
+def test_unit_follows_from_the_equation_before_its_uses():
+    """The mismatch is reported where an element is used wrongly, not where it is defined, whatever the names are."""
     for first, second in (("aa", "bb"), ("bb", "aa")):
-        (doubt,) = found([(f"{first} = y + z + {second}", ""), (f"{second} = w", "")])
-        assert (doubt.variable, doubt.left, doubt.right) == (first, "Year", "Widget")
+        (mismatch,) = found([(f"{first} = y + z + {second}", ""), (f"{second} = w", "")])
+        assert (mismatch.variable, mismatch.left, mismatch.right) == (first, "Year", "Widget")
 
 
-def test_units_declared_on_the_way_stop_a_fault_from_spreading():
-    """What is downstream of a fault is held against the units that the author gives."""
+def test_declared_units_stop_a_mismatch_from_spreading():
+    """Equations after a mismatch are checked with the units in the model."""
     chain = [("a = w*y", "Widget"), *((f"a{n} = {'a' if n == 0 else f'a{n - 1}'}*1", "Widget") for n in range(20))]
-    (doubt,) = found(chain)
-    assert doubt.variable == "a"
+    (mismatch,) = found(chain)
+    assert mismatch.variable == "a"
 
 
-def test_a_model_without_units_gets_warnings_alone():
-    """Where only time has a unit, nothing that the author says is contradicted for sure."""
-    (doubt,) = found([("x = SIN(Time)", "")], around=())
-    assert doubt.level == "warning"
+def test_model_without_units_gets_only_warnings():
+    """If only time has a unit, no statement of the model is certainly contradicted."""
+    (mismatch,) = found([("x = SIN(Time)", "")], around=())
+    assert mismatch.level == "warning"
     assert found([("a = 1", ""), ("x = INTEG(a - b, 3)", ""), ("b = x/c", ""), ("c = 4", "")], around=()) == ()
 
 
-def test_a_macro_is_checked_where_it_is_called():
-    """The elements of a macro have the units of each call; a fault inside it is told at its equation there."""
+def test_macro_is_checked_where_it_is_called():
+    """The elements of a macro have the units of each call; a mismatch inside is reported at its equation there."""
     macro = ":MACRO: GAP(goal, actual, t)\nGAP = (goal - actual)/t\n\t~\tgoal/t\n\t~\t\n\t|\n:END OF MACRO:\n\n"
-    blocks = "\n\n".join(block_text(each, units=own) for each, own in AROUND)
+    blocks = "\n\n".join(block_text(text, units=own) for text, own in AROUND)
     calls = block_text("x = GAP(w, v, y)", units="Widget/Year"), block_text("u = GAP(p, p, y)", units="Person/Year")
     sound = model_text("\n\n".join((blocks, *calls))).replace("{UTF-8}\n\n", "{UTF-8}\n\n" + macro)
-    assert unit_faults(model_from_text(sound)) == ()
-    (doubt,) = unit_faults(model_from_text(sound.replace("GAP(w, v, y)", "GAP(w, p, y)")))
-    assert (doubt.expression, doubt.left, doubt.right) == ("w - p", "Widget", "Person")
+    assert check_units(model_from_text(sound)).mismatches == ()
+    (mismatch,) = check_units(model_from_text(sound.replace("GAP(w, v, y)", "GAP(w, p, y)"))).mismatches
+    assert (mismatch.expression, mismatch.left, mismatch.right) == ("w - p", "Widget", "Person")
 
 
-def test_a_long_chain_of_elements_without_units_needs_no_recursion():
-    """Thousands of elements in a row are settled from their end, and in the order of either end."""
-    count = 3000
+def test_long_chain_without_units_needs_no_recursion():
+    """Units of a chain of more elements than Python's stack has frames follow from its end."""
+    count = 2 * sys.getrecursionlimit()
     forwards = [(f"x{n} = x{n + 1}*2", "") for n in range(count)]
     report = check_units(made([*forwards, (f"x{count} = w", "")]))
-    assert report.doubts == ()
+    assert report.mismatches == ()
     assert report.inferred["x0"] == "Widget"
 
 
@@ -322,7 +325,7 @@ LEAF = re.compile(r"q(\d\d)w(\d\d)")
 
 
 def name_of(unit: Exponents) -> str:
-    """The element that has that unit."""
+    """Return the element that has that unit."""
     return f"q{unit[0] + LARGEST:02}w{unit[1] + LARGEST:02}"
 
 
@@ -351,7 +354,7 @@ KINDS = (
 
 @st.composite
 def expressions(draw, unit: Exponents, depth: int = 3) -> str:
-    """An expression of that unit, with constructions that keep one; its leaves are elements that have it."""
+    """Generate an expression of that unit from operations that keep it; its leaves are elements with that unit."""
     if depth == 0 or max(map(abs, unit)) > LARGEST // 2 - 1:
         return name_of(unit)
     return draw(st.sampled_from(KINDS))(lambda of: draw(expressions(of, depth - 1)), unit, draw(SMALL))
@@ -359,14 +362,14 @@ def expressions(draw, unit: Exponents, depth: int = 3) -> str:
 
 @st.composite
 def clean_models(draw) -> list[tuple[str, str]]:
-    """Equations that are right."""
+    """Generate equations with correct units."""
     units = draw(st.lists(SMALL, min_size=1, max_size=4))
     return [(f"x{number} = {draw(expressions(unit))}", unit_text(unit)) for number, unit in enumerate(units)]
 
 
 def leaves_of(equations):
-    """The elements that stand at the ends of expressions, with their units."""
-    named = {tuple(map(int, each)) for text, _ in equations for each in LEAF.findall(text)}
+    """Return the elements at the leaves of expressions, with their units."""
+    named = {tuple(map(int, leaf)) for text, _ in equations for leaf in LEAF.findall(text)}
     return tuple(
         (f"{name_of(unit)} = 1", unit_text(unit)) for unit in sorted((a - LARGEST, b - LARGEST) for a, b in named)
     )
@@ -374,37 +377,38 @@ def leaves_of(equations):
 
 @settings(max_examples=60, deadline=None)
 @given(clean_models(), st.data())
-def test_a_model_that_is_right_has_no_finding_and_a_planted_fault_is_found_where_it_is(equations, data):
-    """A frog added to any element makes exactly that sum wrong, whatever stands around it."""
+def test_correct_models_have_no_mismatch_and_a_planted_one_is_found(equations, data):
+    """A frog added to any element makes exactly that sum wrong, whatever is around it."""
     around = leaves_of(equations)
     assert found(equations, around=around) == ()
     index = data.draw(st.integers(0, len(equations) - 1))
     text, units = equations[index]
     leaf = data.draw(st.sampled_from(list(LEAF.finditer(text))))
     start, name = leaf.start(), leaf.group()
-    spoilt = f"{text[:start]}({name} + {name} + frog){text[leaf.end() :]}"
-    planted = [*equations[:index], (spoilt, units), *equations[index + 1 :]]
-    told = found(planted, around=(("frog = 1", "Frog"), *around))
+    changed = f"{text[:start]}({name} + {name} + frog){text[leaf.end() :]}"
+    planted = [*equations[:index], (changed, units), *equations[index + 1 :]]
+    mismatches = found(planted, around=(("frog = 1", "Frog"), *around))
     column = start + len(f"({name} + {name} + ") + 1
     line = 3 + 5 * (1 + len(around) + index)
-    assert [(each.place.line, each.place.column, each.right) for each in told] == [(line, column, "Frog")]
+    assert [(mismatch.place.line, mismatch.place.column, mismatch.right) for mismatch in mismatches] == [
+        (line, column, "Frog")
+    ]
 
 
 def told_by(equations, around=AROUND):
     return sorted(
-        (each.variable, each.expression, each.left, each.right, each.level) for each in found(equations, around=around)
+        (mismatch.variable, mismatch.expression, mismatch.left, mismatch.right, mismatch.level)
+        for mismatch in found(equations, around=around)
     )
 
 
-FAULTY = [
-    (each[0].replace("@", "").replace("x", f"x{n}", 1), each[1]) for n, each in enumerate(FAULTS) if "x =" in each[0]
-]
+FAULTY = [(row[0].replace("@", "").replace("x", f"x{n}", 1), row[1]) for n, row in enumerate(FAULTS) if "x =" in row[0]]
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.permutations(range(len(FAULTY) + len(AROUND) - 1)))
-def test_the_order_of_a_file_does_not_change_what_is_found(order):
-    """Findings are about the model, not about how it is written down."""
+def test_order_of_the_file_does_not_matter(order):
+    """The same mismatches are found in any order of the equations."""
     everything = [*AROUND[1:], *FAULTY]
     shuffled = [everything[index] for index in order]
     assert told_by(shuffled, around=AROUND[:1]) == told_by(everything, around=AROUND[:1])
@@ -412,31 +416,33 @@ def test_the_order_of_a_file_does_not_change_what_is_found(order):
 
 @settings(max_examples=15, deadline=None)
 @given(st.sampled_from([("Widget", "Frog"), ("Widget", "kg*m/s"), ("Person", "Widget^2"), ("Year", "Month")]))
-def test_other_names_for_units_leave_the_findings(change):
-    """A unit put in the place of another everywhere makes nothing right or wrong, unless it is one that stands there."""
+def test_names_of_units_do_not_matter(change):
+    """Renaming a unit everywhere changes no mismatch, unless the new name is already in use."""
     old, new = change
     swapped = [(text, units.replace(old, f"({new})") if units else units) for text, units in (*AROUND, *FAULTY)]
-    text = model_text("\n\n".join(block_text(each, units=own) for each, own in swapped))
+    text = model_text("\n\n".join(block_text(text, units=own) for text, own in swapped))
     if old == "Year":
         text = text.replace("~\tYear", "~\tMonth")
-    before = [(each.variable, each.expression) for each in found(FAULTY)]
-    assert [(each.variable, each.expression) for each in unit_faults(model_from_text(text))] == before
+    before = [(mismatch.variable, mismatch.expression) for mismatch in found(FAULTY)]
+    assert [
+        (mismatch.variable, mismatch.expression) for mismatch in check_units(model_from_text(text)).mismatches
+    ] == before
 
 
-def test_other_names_for_elements_leave_the_findings():
-    """Names decide nothing: elements renamed so that their order turns round have the same faults."""
+def test_names_of_elements_do_not_matter():
+    """Elements that are renamed so that their order is reversed have the same mismatches."""
     names = {f"x{n}": f"e{999 - n}" for n in range(len(FAULTS))}
     renamed = [(text.replace(text.split(" =")[0], names[text.split(" =")[0]], 1), units) for text, units in FAULTY]
-    before = [(names[each.variable], each.left, each.right, each.place) for each in found(FAULTY)]
-    after = [(each.variable, each.left, each.right, each.place) for each in found(renamed)]
-    assert [each[:3] for each in after] == [each[:3] for each in before]
-    assert [each[3].line for each in after] == [each[3].line for each in before]
+    before = [(names[mismatch.variable], mismatch.left, mismatch.right, mismatch.place) for mismatch in found(FAULTY)]
+    after = [(mismatch.variable, mismatch.left, mismatch.right, mismatch.place) for mismatch in found(renamed)]
+    assert [row[:3] for row in after] == [row[:3] for row in before]
+    assert [row[3].line for row in after] == [row[3].line for row in before]
 
 
 @pytest.mark.parametrize(
     ("opening", "closing", "depth"),
     [("MAX(w, ", ")", 90), ("(w + ", ")*1", 60), ("w^(1/(n + ", "))", 30), ("-", "", 90)],
 )
-def test_what_nests_as_deep_as_it_may_is_checked_too(opening, closing, depth):
-    """The deepest equation that is read has its units checked and told."""
+def test_deepest_equations_are_checked(opening, closing, depth):
+    """The units of the deepest equation that can be read are checked and reported."""
     assert found([(f"x = {opening * depth}y{closing * depth}", "Widget")])

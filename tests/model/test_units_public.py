@@ -1,13 +1,14 @@
-"""Units of whole models: no false alarm where the units are right, and true faults by name where they are not."""
+"""Units of whole models: no false alarms if the units are correct, and the true mismatches if they are not."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
-from sdmodel.model import unit_faults
-from sdmodel.vensim import model_from_text, read_model
+from sdmodel.model import check_units
+from sdmodel.vensim import read_model
 
 CLEAN = (
     "samples/SIR/SIR.mdl",
@@ -23,7 +24,7 @@ CLEAN = (
     "tests/multiple_lines_def/test_multiple_lines_def.mdl",
     "tests/odd_number_quotes/teacup_3quotes.mdl",
 )
-"""Public models whose authors give units to most elements, and whose units fit."""
+"""Public models that give units to most elements, and whose units fit."""
 
 FAULTY = {
     "samples/Lotka_Volterra/Lotka_Volterra.mdl": [("Predator Births", "Foxes/Year", "Foxes^2/(Fox*Year)")],
@@ -46,39 +47,37 @@ FAULTY = {
     ],
     "tests/unicode_characters/unicode_test_model.mdl": [("this is a spanish variable with ñ ç", "D", "Dmnl")],
 }
-"""Public models with faults that were looked at one by one and are true: the variable, the unit asked for, the one found."""
+"""Public models with true mismatches, each checked by hand: the variable, the expected unit, the actual unit."""
 
 
 @pytest.mark.parametrize("name", CLEAN)
-def test_a_public_model_whose_units_fit_has_no_finding(shared, name):
-    """What Vensim would pass is passed, warnings included."""
-    assert unit_faults(read_model(shared / "test-models" / name)) == ()
+def test_public_models_with_correct_units_have_no_mismatch(shared, name):
+    """What Vensim accepts is accepted, without warnings."""
+    assert check_units(read_model(shared / "test-models" / name)).mismatches == ()
 
 
 @pytest.mark.parametrize("name", FAULTY)
-def test_the_true_faults_of_a_public_model_are_found_and_no_other(shared, name):
-    """Each fault once, with both units."""
-    told = unit_faults(read_model(shared / "test-models" / name))
-    assert [(each.variable, each.left, each.right) for each in told] == FAULTY[name]
-    assert {each.level for each in told} == {"error"}
+def test_true_mismatches_of_public_models_are_found_and_no_others(shared, name):
+    """Each mismatch once, with both units."""
+    mismatches = check_units(read_model(shared / "test-models" / name)).mismatches
+    assert [(mismatch.variable, mismatch.left, mismatch.right) for mismatch in mismatches] == FAULTY[name]
+    assert {mismatch.level for mismatch in mismatches} == {"error"}
 
 
-def test_the_units_of_the_models_of_the_project_fit(project):
+def test_units_of_the_projects_models_fit(project):
     """Every element of the project's own models has units, and they agree with its equation."""
     for path in sorted((project / "models").glob("*.mdl")):
-        assert unit_faults(read_model(path)) == (), path.name
+        assert check_units(read_model(path)).mismatches == (), path.name
 
 
-def test_a_wrong_unit_of_any_stock_or_flow_of_the_projects_model_is_found(project):
-    """That nothing is found in the model does not come from nothing being looked at."""
-    path = project / "models" / "ai_compute.mdl"
-    text = path.read_text("utf-8")
-    checked = [each.name for each in read_model(path) if each.kind in {"stock", "flow"}]
+def test_wrong_unit_of_any_stock_or_flow_is_found(project):
+    """The flagship has no mismatch although everything in it is checked."""
+    model = read_model(project / "models" / "ai_compute.mdl")
+    checked = [element for element in model if element.kind in {"stock", "flow"}]
     missed = []
-    for name in checked:
-        field = text.index("~\t", re.search(rf"\n{re.escape(name)}(\[[^\]]*\])? =", text).start()) + 2
-        spoilt = f"{text[:field]}Frog{text[text.index(chr(10), field) :]}"
-        if not unit_faults(model_from_text(spoilt)):
-            missed.append(name)
+    for element in checked:
+        elements = MappingProxyType({**model.elements, element.key: replace(element, units="Frog")})
+        if not check_units(replace(model, elements=elements)).mismatches:
+            missed.append(element.name)
     assert len(checked) > 20
     assert missed == []

@@ -1,4 +1,4 @@
-"""Units as text: what an author writes is read as Vensim reads it, and written so that it is read back the same."""
+"""Units as text: read as in Vensim, and written so that they read back the same."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sdmodel.model.units.dimensions import UnitsProblem, combine, parse_units, raised, vocabulary_of
 
-from sdmodel.model import unit_faults
+from sdmodel.model import check_units
+from sdmodel.model.units.dimensions import UnitSyntaxError, combine, parse_units, raised, vocabulary_of
 from sdmodel.testing import block_text, model_text
 from sdmodel.vensim import model_from_text
 
@@ -39,10 +39,10 @@ REFUSED = {
     "*Widget": "a name is missing in the units '*Widget' before '*'",
     "Widget//Year": "a name is missing in the units 'Widget//Year' before '/'",
     "(Widget": "is not closed; add ')'",
-    "Widget)": "closes or follows nothing; remove it",
-    "Year^": "an exponent that is no number",
-    "Year^x": "an exponent that is no number",
-    "Year^(1/0)": "an exponent that is no number",
+    "Widget)": "does not belong there; remove it",
+    "Year^": "an exponent that is not a number",
+    "Year^x": "an exponent that is not a number",
+    "Year^(1/0)": "an exponent that is not a number",
     "Widget [0,1,2,3]": "the range in the units 'Widget [0,1,2,3]' cannot be read",
     '"Widget': "a name in quotes in the units '\"Widget' is empty or not closed",
     '""': "a name in quotes in the units '\"\"' is empty or not closed",
@@ -52,16 +52,16 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", READ)
-def test_a_text_of_units_is_names_with_exponents(text):
+def test_units_are_names_with_exponents(text):
     """Names multiply and divide from left to right; case, blanks and underscores make no difference."""
     assert parse_units(text) == READ[text]
     assert parse_units(f"  {text.upper()} ") == {name: READ[text][name] for name in READ[text]}
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_a_text_that_is_no_unit_is_refused_with_its_cure(text):
-    """Whatever is wrong with a text, it is quoted, and what to do stands behind it."""
-    with pytest.raises(UnitsProblem) as caught:
+def test_unreadable_units_are_refused_with_a_cure(text):
+    """The message quotes the text and says what to do."""
+    with pytest.raises(UnitSyntaxError) as caught:
         parse_units(text)
     assert REFUSED[text] in str(caught.value)
     assert "; " in str(caught.value)
@@ -69,8 +69,8 @@ def test_a_text_that_is_no_unit_is_refused_with_its_cure(text):
 
 @given(st.text(alphabet='ab1.-+*/^() "[]\n\té', max_size=30))
 def test_every_text_is_read_or_refused(text):
-    """Nothing that stands in a units field breaks the check."""
-    with contextlib.suppress(UnitsProblem):
+    """No text in a units field breaks the check."""
+    with contextlib.suppress(UnitSyntaxError):
         assert "" not in parse_units(text)
 
 
@@ -81,8 +81,8 @@ UNITS = st.dictionaries(
 
 
 @given(UNITS)
-def test_a_unit_is_written_so_that_it_is_read_back_the_same(unit):
-    """Text and meaning go round, in the author's spelling."""
+def test_written_unit_reads_back_the_same(unit):
+    """Text and dimensions round-trip in the spelling of the model."""
     words = vocabulary_of(NAMES, ())
     keys = {parse_units(name).popitem()[0]: power for name, power in unit.items()}
     text = words.text(keys)
@@ -99,7 +99,7 @@ def test_units_multiply_as_numbers_do(left, right, power):
 
 
 def test_synonyms_plurals_and_pure_numbers_are_the_same_unit():
-    """Rows of synonyms that share a name are one; a plural is its singular where the model has that; m and ms are two."""
+    """Lists of synonyms that share a name are joined; a plural equals its singular if the model has it; m and ms differ."""
     texts = ["Widget", "Widgets", "Frogs", "m", "ms", "$", "Dollars", "Thing", "percent"]
     words = vocabulary_of(texts, [("$", "Dollar"), ("Dollar", "Dollars", "USD"), ("share", "Dmnl")])
     same = [
@@ -123,14 +123,14 @@ def test_synonyms_plurals_and_pure_numbers_are_the_same_unit():
 @pytest.mark.parametrize(
     ("row", "sound"), [("22:Box,Boxes", True), ("22:boxes , BOX", True), ("22:Box,Crate", False), ("", False)]
 )
-def test_the_settings_of_the_file_say_which_names_are_one(row, sound):
+def test_synonyms_come_from_the_settings_of_the_file(row, sound):
     """Box and Boxes cancel once the model lists them as synonyms, as in Vensim's manual."""
     blocks = [
         block_text("nails shipped = boxes shipped*nails per box", units="Nails/Year"),
         block_text("nails per box = 1000", units="Nails/Box"),
         block_text("boxes shipped = 50", units="Boxes/Year"),
     ]
-    told = unit_faults(model_from_text(model_text("\n\n".join(blocks)) + row + "\n"))
-    assert (told == ()) == sound
+    mismatches = check_units(model_from_text(model_text("\n\n".join(blocks)) + row + "\n")).mismatches
+    assert (mismatches == ()) == sound
     if not sound:
-        assert (told[0].left, told[0].right) == ("Nails/Year", "Boxes*Nails/(Box*Year)")
+        assert (mismatches[0].left, mismatches[0].right) == ("Nails/Year", "Boxes*Nails/(Box*Year)")

@@ -1,4 +1,4 @@
-"""A model file is untrusted: whatever its names, units and comments say, nothing of it runs."""
+"""A model file is untrusted: its names, units and comments are never run, whatever they contain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sdmodel.program import compile_model, host
-from sdmodel.program.module import module_text
+from sdmodel.program.assembly import module_text
 from sdmodel.simulation import simulate
 from sdmodel.store import open_run, save_run
 from sdmodel.testing import model_text
@@ -33,8 +33,8 @@ HOSTILE = [
 
 
 @pytest.fixture
-def _no_tricks(monkeypatch):
-    """Anything that would run text as code fails the test."""
+def _no_execution(monkeypatch):
+    """Fail the test if anything runs text as code."""
 
     def refuse(*arguments, **_):
         message = f"text was run as code: {arguments[:1]}"
@@ -48,32 +48,34 @@ def _no_tricks(monkeypatch):
 
 def _hostile_text(words: str) -> str:
     name = words.replace("\\", "\\\\").replace('"', "")
-    said = words.replace("|", "").replace("~", "")
-    blocks = f'"{name}" = 3\n\t~\t{said} [0,?]\n\t~\t{said}\n\t|\n\n"s {name}" = INTEG("{name}", 1)\n\t~\t\n\t~\t\n\t|'
+    comment = words.replace("|", "").replace("~", "")
+    blocks = (
+        f'"{name}" = 3\n\t~\t{comment} [0,?]\n\t~\t{comment}\n\t|\n\n"s {name}" = INTEG("{name}", 1)\n\t~\t\n\t~\t\n\t|'
+    )
     return model_text(blocks)
 
 
-@pytest.mark.usefixtures("_no_tricks")
+@pytest.mark.usefixtures("_no_execution")
 @pytest.mark.parametrize("words", HOSTILE)
-def test_hostile_texts_stay_texts(words, tmp_path, monkeypatch):
-    """Hostile names, units and comments are read, computed with, stored and read back, and nothing of them is run."""
+def test_hostile_text_is_never_run(words, tmp_path, monkeypatch):
+    """Hostile names, units and comments are read, simulated, stored and read back, and nothing in them is run."""
     monkeypatch.chdir(tmp_path)
     model = model_from_text(_hostile_text(words), "hostile.mdl")
     run = simulate(model)
-    stock = next(each for each in model if each.kind == "stock")
+    stock = next(element for element in model if element.kind == "stock")
     assert run[model.identifiers[stock.key]].values[-1] == 31
     save_run(run, tmp_path / "run.nc")
     assert np.array_equal(
         open_run(tmp_path / "run.nc")[model.identifiers[stock.key]], run[model.identifiers[stock.key]]
     )
-    assert [each.name for each in tmp_path.iterdir()] == ["run.nc"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run.nc"]
 
 
 @pytest.mark.parametrize("words", HOSTILE)
-def test_no_text_of_a_model_gets_into_its_assembly(words):
-    """Names are numbers there: two models that differ in their texts alone have the same assembly."""
+def test_no_text_of_a_model_enters_its_assembly(words):
+    """Registers have numbers for names: two models that differ only in their texts have the same assembly."""
     texts = {
-        module_text(compile_model(model_from_text(_hostile_text(each), "m.mdl")).layout, 1, host().mathematics)
-        for each in (words, "harmless")
+        module_text(compile_model(model_from_text(_hostile_text(text), "m.mdl")).layout, 1, host().mathematics)
+        for text in (words, "harmless")
     }
     assert len(texts) == 1

@@ -1,4 +1,4 @@
-"""The second opinion: PySD runs a copy of the same file, and says the same as closed solutions where it should."""
+"""PySD as a reference: it runs a copy of the same file and agrees with closed solutions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdmodel.errors import ModelError, ReferenceError
+from sdmodel.errors import ModelError, ReferenceEngineError
 from sdmodel.model import Table
 from sdmodel.reference import PYSD_NOTE, record_with_pysd, simulate_with_pysd
 from sdmodel.scenario import Change, Scenario
@@ -50,22 +50,22 @@ def written(folder, text):
     return path
 
 
-def test_the_note_says_that_the_file_is_executed():
-    """Whoever asks for PySD learns what it does with the text of a model."""
+def test_note_says_that_the_file_is_executed():
+    """Users of PySD are told that it executes the text of a model."""
     assert "executes" in PYSD_NOTE
     assert "trust" in PYSD_NOTE
 
 
 def test_pysd_follows_eulers_closed_solution(decay):
-    """A stock that loses a share of itself each step is a geometric series."""
+    """A stock that loses a fraction of itself per step is a geometric series."""
     run = simulate_with_pysd(decay)
     np.testing.assert_allclose(run["level"], 10 * (1 - 0.1 / 4) ** np.arange(101), rtol=1e-12)
 
 
 @settings(max_examples=8, deadline=None)
 @given(lifetime=st.floats(0.5, 50), start=st.floats(-1e3, 1e3))
-def test_changed_constants_do_what_an_edit_of_the_file_does(tmp_path_factory, lifetime, start):
-    """For any values, setting them gives the run of a file that has them."""
+def test_changed_constants_have_the_effect_of_an_edit(tmp_path_factory, lifetime, start):
+    """For any values, setting them gives the run of a file that contains them."""
     folder = tmp_path_factory.mktemp("models")
     edited = DECAY.replace("lifetime = 4", f"lifetime = {lifetime!r}").replace("start = 10", f"start = ({start!r})")
     there = simulate_with_pysd(written(folder, model_text(edited)))
@@ -73,19 +73,19 @@ def test_changed_constants_do_what_an_edit_of_the_file_does(tmp_path_factory, li
     np.testing.assert_array_equal(changed["level"], there["level"])
 
 
-def test_times_are_counted_and_not_added_up(decay):
+def test_times_are_counted_and_not_summed(decay):
     """Time is start + steps x TIME STEP to the last bit, which PySD's own running sum is not."""
     run = simulate_with_pysd(decay)
     np.testing.assert_array_equal(run["time"], np.arange(101) * 0.1)
 
 
-def test_whole_numbers_do_not_make_a_state_whole(tmp_path):
+def test_whole_initial_values_do_not_make_integer_states(tmp_path):
     """A smooth that begins at 10 loses nothing of its first step: it follows the same series as one from 10.0."""
     run = simulate_with_pysd(written(tmp_path, model_text("input = 3\naverage = SMOOTHI(input, 4, 10)")))
     np.testing.assert_allclose(run["average"], 3 + 7 * 0.75 ** np.arange(11), rtol=1e-12)
 
 
-def test_a_run_is_shaped_and_described_as_ours(arrays):
+def test_run_has_our_dimensions_and_attributes(arrays):
     """Time, then the model's subscripts; constants without time; attributes from the model; the engine is named."""
     run = simulate_with_pysd(arrays)
     assert run["cost"].dims == ("time", "fuel", "place")
@@ -108,13 +108,13 @@ def test_a_run_is_shaped_and_described_as_ours(arrays):
         ({"use": np.zeros((3, 2))}, 0),
     ],
 )
-def test_a_constant_with_subscripts_changes_whole_or_in_part(arrays, constants, total):
-    """One number for all, an array of its shape, or the part that labels and ranges name."""
+def test_constant_with_subscripts_changes_completely_or_in_part(arrays, constants, total):
+    """One number for all cells, an array of the constant's shape, or the part that labels and ranges name."""
     assert simulate_with_pysd(arrays, constants)["total"].to_numpy()[-1] == total
 
 
-def test_a_scenario_changes_constants_and_lookups(arrays):
-    """The changes of a change file reach PySD, tables too."""
+def test_scenario_changes_constants_and_lookups(arrays):
+    """PySD gets the changes of a change file, including tables."""
     table = Change("effect", table=Table(((0.0, 5.0), (10.0, 25.0))))
     scenario = Scenario("other", (Change("price", ("coal",), (0.0,)), table), text="price[coal] = 0\n")
     run = simulate_with_pysd(arrays, scenario=scenario)
@@ -123,8 +123,8 @@ def test_a_scenario_changes_constants_and_lookups(arrays):
     assert run.attrs["scenario"] == "price[coal] = 0"
 
 
-def test_constants_go_over_scenarios_and_the_later_scenario_over_the_earlier(tmp_path, decay):
-    """As in Vensim, the last word counts; the run tells all of it."""
+def test_constants_override_scenarios_and_later_scenarios_override_earlier_ones(tmp_path, decay):
+    """As in Vensim, the last change counts; the run records all of them."""
     first, second = tmp_path / "first.cin", tmp_path / "second.cin"
     first.write_text("start = 1\nlifetime = 2\n", encoding="utf-8")
     second.write_text("start = 3\n", encoding="utf-8")
@@ -134,51 +134,51 @@ def test_constants_go_over_scenarios_and_the_later_scenario_over_the_earlier(tmp
     assert run.attrs["changes"].splitlines()[-2:] == ["start = 3.0", "lifetime = 8.0"]
 
 
-def test_the_settings_of_time_are_constants_like_others(decay):
-    """They may be changed for one run."""
+def test_time_settings_can_be_changed(decay):
+    """They are constants like any other."""
     run = simulate_with_pysd(decay, {"INITIAL TIME": 2, "FINAL TIME": 3, "TIME STEP": 0.25})
     np.testing.assert_array_equal(run["time"], [2, 2.25, 2.5, 2.75, 3])
     np.testing.assert_allclose(run["level"], 10 * (1 - 0.25 / 4) ** np.arange(5), rtol=1e-12)
 
 
-def test_only_what_is_asked_for_is_kept(decay):
-    """`save` names elements, however they are spelt."""
+def test_only_requested_variables_are_saved(decay):
+    """`save` names elements in any spelling."""
     assert set(simulate_with_pysd(decay, save=["LEVEL"]).data_vars) == {"level"}
 
 
-def test_the_models_folder_stays_as_it_was(decay):
-    """PySD writes Python beside the model that it reads; that happens to a copy."""
+def test_folder_of_the_model_is_unchanged(decay):
+    """PySD writes Python next to the model that it reads, which is a copy."""
     simulate_with_pysd(decay)
     assert [path.name for path in decay.parent.iterdir()] == ["small.mdl"]
 
 
-def test_a_macro_writes_no_file_beside_the_model(tmp_path):
-    """PySD writes a file for each macro as well."""
+def test_macro_writes_no_file_next_to_the_model(tmp_path):
+    """PySD writes a file per macro too."""
     macro = ":MACRO: TWICE(x)\nTWICE = 2*x ~~|\n:END OF MACRO:\n"
     path = written(tmp_path, model_text(f"{macro}\nfour = TWICE(2) ~~|"))
-    assert record_with_pysd(path).values["four"].tolist() == [4.0] * 11
-    assert [each.name for each in tmp_path.iterdir()] == ["small.mdl"]
+    assert record_with_pysd(path).arrays["four"].tolist() == [4.0] * 11
+    assert [file.name for file in tmp_path.iterdir()] == ["small.mdl"]
 
 
 @pytest.mark.parametrize("asked", ["rk4", None])
-def test_runge_kutta_is_refused_with_what_to_do(tmp_path, asked):
-    """PySD would silently take Euler, whether the user asks for Runge-Kutta or the model's settings do."""
+def test_runge_kutta_is_refused(tmp_path, asked):
+    """PySD would silently use Euler, whether the user or the model asks for Runge-Kutta."""
     path = written(tmp_path, model_text(DECAY, integrator="euler" if asked else "rk4"))
     with pytest.raises(
-        ReferenceError,
+        ReferenceEngineError,
         match=r"small\.mdl: PySD integrates with Euler only, not rk4; use the native engine, or .*--integrator euler",
     ):
         simulate_with_pysd(path, integrator=asked)
 
 
-def test_euler_may_be_asked_for_where_the_model_says_runge_kutta(tmp_path):
-    """What the user says of the integrator goes before what the model says."""
+def test_euler_can_be_requested_for_a_runge_kutta_model(tmp_path):
+    """The user's integrator overrides that of the model."""
     run = simulate_with_pysd(written(tmp_path, model_text(DECAY, integrator="rk4")), integrator="euler")
     assert run["level"].to_numpy()[1] == pytest.approx(7.5)
 
 
 @pytest.mark.parametrize(
-    ("constants", "said"),
+    ("constants", "message"),
     [
         ({"lifetyme": 1}, "'lifetyme' is not in the model; did you mean 'lifetime'?"),
         ({"level": 1}, "'Level' is not a constant; name one of the model's constants"),
@@ -186,42 +186,42 @@ def test_euler_may_be_asked_for_where_the_model_says_runge_kutta(tmp_path):
         ({"lifetime[x]": 1}, "'lifetime' has 0 subscripts, not 1; correct them"),
     ],
 )
-def test_a_change_that_does_not_fit_is_told_with_its_cure(decay, constants, said):
+def test_invalid_changes_are_reported(decay, constants, message):
     """One line: the model, what is wrong, what to do."""
-    with pytest.raises(ReferenceError) as refusal:
+    with pytest.raises(ReferenceEngineError) as refusal:
         simulate_with_pysd(decay, constants)
-    assert str(refusal.value) == f"{decay}: {said}"
+    assert str(refusal.value) == f"{decay}: {message}"
 
 
-def test_an_unknown_label_is_told(arrays):
-    """A subscript that PySD does not know is named with the range it should be of."""
+def test_unknown_label_is_reported(arrays):
+    """A subscript that PySD does not know is reported with the labels it could be."""
     with pytest.raises(
-        ReferenceError, match="'wood' is neither one of coal, gas, oil nor a range of them; correct the subscript"
+        ReferenceEngineError, match="'wood' is neither one of coal, gas, oil nor a range of them; correct the subscript"
     ):
         simulate_with_pysd(arrays, {"price[wood]": 1})
 
 
-def test_what_pysd_cannot_run_is_told_in_one_line_that_names_the_model(tmp_path):
-    """PySD's own words, without the place of the copy that it read."""
+def test_errors_of_pysd_are_reported_in_one_line_with_the_model(tmp_path):
+    """The message is PySD's own, without the path of the copy that it read."""
     path = written(tmp_path, model_text("broken = 1/(0*Time)"))
-    with pytest.raises(ReferenceError) as refusal:
+    with pytest.raises(ReferenceEngineError) as refusal:
         record_with_pysd(path)
-    said = str(refusal.value)
-    assert said.startswith(f"{path}: PySD cannot run the model: ZeroDivisionError")
-    assert said.endswith("; use the native engine")
-    assert "\n" not in said
-    assert "sdmodel-pysd" not in said
+    message = str(refusal.value)
+    assert message.startswith(f"{path}: PySD cannot run the model: ZeroDivisionError")
+    assert message.endswith("; use the native engine")
+    assert "\n" not in message
+    assert "sdmodel-pysd" not in message
 
 
-def test_a_missing_file_is_told(tmp_path):
-    """Before PySD sees anything."""
-    with pytest.raises((ReferenceError, ModelError), match=r"absent\.mdl"):
+def test_missing_file_is_reported(tmp_path):
+    """The file is checked before PySD is called."""
+    with pytest.raises((ReferenceEngineError, ModelError), match=r"absent\.mdl"):
         simulate_with_pysd(tmp_path / "absent.mdl")
-    with pytest.raises(ReferenceError, match=r"absent\.mdl: the model cannot be read: .*; check its name"):
+    with pytest.raises(ReferenceEngineError, match=r"absent\.mdl: the model cannot be read: .*; check its name"):
         record_with_pysd(tmp_path / "absent.mdl")
 
 
-def test_what_pysd_remarks_stands_with_the_run(tmp_path):
-    """PySD warns that it lowers the order of a short delay: the reader of its numbers must see that."""
+def test_warnings_of_pysd_are_stored_with_the_run(tmp_path):
+    """PySD warns that it lowers the order of a short delay, which readers of its numbers must see."""
     run = simulate_with_pysd(written(tmp_path, model_text("late = DELAY3(Time, 2)")))
     assert "casting delay order from 3 to 2" in run.attrs["remarks"]

@@ -1,4 +1,4 @@
-"""Reports: one file that needs nothing else, whose numbers are those of the runs, and in which nothing of a run is markup."""
+"""Reports: one self-contained file with the numbers of the runs, in which every text is escaped."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from sdmodel.analysis import attribute_levers, attributed
+from sdmodel.analysis import attribute_levers, contributions_to
 from sdmodel.errors import DatasetError, ReportError
-from sdmodel.report import Cells, Section, Text, page_text, report_on, write_report
+from sdmodel.report import Paragraph, Report, Section, Table, build_report, render_html, write_report
 from sdmodel.scenario import Distribution, Sampling, Scenario, Variation, make_design
 from sdmodel.simulation import simulate
 from sdmodel.testing import tiny_model
@@ -31,7 +31,7 @@ MODEL = tiny_model(
 
 
 class Reader(HTMLParser):
-    """What a browser sees: tags with their attributes, texts, and tags that are not closed."""
+    """A browser: collects tags with their attributes, texts, and tags that are not closed."""
 
     VOID = frozenset({"meta", "img", "br"})
 
@@ -52,7 +52,7 @@ class Reader(HTMLParser):
 
 
 def read(text):
-    """A page as a browser reads it."""
+    """Parse a page as a browser does, and check that every tag is closed."""
     reader = Reader()
     reader.feed(text)
     reader.close()
@@ -67,91 +67,96 @@ def runs():
         "policy", (read_change("a = 3"), read_change("b = 5")), text="{A <b>bold</b> policy.}\na = 3\nb = 5"
     )
     sampling = Sampling("latin hypercube", 30, 7, (Variation("c", (), Distribution("RANDOM_UNIFORM", (2.0, 8.0))),))
-    drawn = make_design(MODEL, sampling)
+    design = make_design(MODEL, sampling)
     return {
         "base": simulate(MODEL),
         "policy": simulate(MODEL, scenario=policy),
         "levers": attribute_levers(MODEL, policy, save=["Stock", "twice"]),
-        "many": simulate(MODEL, drawn.dataset(), save=["Stock", "c"]),
+        "many": simulate(MODEL, design.dataset(), save=["Stock", "c"]),
     }
 
 
+@pytest.fixture(scope="module")
+def report(runs):
+    """The report on all runs, by default at time 2 and at the end, 4."""
+    return build_report(runs)
+
+
+@pytest.fixture(scope="module")
+def page(runs, tmp_path_factory):
+    """The text of the page about all runs."""
+    return write_report(runs, tmp_path_factory.mktemp("report") / "r.html").read_text("utf-8")
+
+
 def section(report, heading):
-    """The section of that heading."""
-    (found,) = (each for each in report.sections if each.heading == heading)
+    (found,) = (section for section in report.sections if section.heading == heading)
     return found
 
 
-def tables(found):
-    """The tables of a section."""
-    return [part for part in found.parts if isinstance(part, Cells)]
+def tables(section):
+    return [part for part in section.parts if isinstance(part, Table)]
 
 
-def test_headlines_are_those_of_the_runs(runs):
-    """Each value, and how far it is from the first run's, at each date."""
-    report = report_on(runs, on=["twice"], at=[1, 4])
+def test_headlines_show_values_and_differences(runs):
+    """The value of each run, and its difference from the first run, at each time."""
+    single = {name: runs[name] for name in ("base", "policy")}
+    report = build_report(single, on=["twice"], at=[1, 4])
     first, last = tables(section(report, "Headlines"))
     assert (first.caption, last.caption) == ("At 1", "At 4")
-    before, after = (float(runs[name]["twice"].sel(time=4)) for name in ("base", "policy"))
+    before, after = (float(run["twice"].sel(time=4)) for run in single.values())
     assert last.rows == (("twice", "", f"{before:.4g}", f"{after:.4g}", f"+{100 * (after / before - 1):.0f} %"),)
 
 
-def test_what_differs_is_told(runs):
-    """The constants that were changed, and what they moved."""
-    constants, gaps = tables(section(report_on(runs), "What differs"))
+def test_differences_list_constants_and_variables(report):
+    constants, variables = tables(section(report, "What differs"))
     assert constants.rows == (("a", "", "1", "3"), ("b", "", "2", "5"))
-    assert {row[0] for row in gaps.rows} == {"Stock", "twice"}
+    assert {row[0] for row in variables.rows} == {"Stock", "twice"}
 
 
-def test_contributions_add_up(runs):
-    """The last line of an attribution is the sum, where the difference is greatest."""
-    (stock, _) = tables(section(report_on(runs), "Levers of levers"))
-    part = attributed(runs["levers"], "Stock")
-    whole = float((part.scenario - part.baseline).isel(time=-1))
+def test_contributions_add_up(report, runs):
+    """The last row of an attribution is the sum, at the time of the largest difference."""
+    (stock, _) = tables(section(report, "Levers of levers"))
+    part = contributions_to(runs["levers"], "Stock")
+    total = float((part.scenario - part.baseline).isel(time=-1))
     assert stock.caption.endswith("at 4, where the difference is greatest")
-    assert stock.rows[-1][2] == f"+{whole:.4g}"
+    assert stock.rows[-1][2] == f"+{total:.4g}"
     assert stock.strong == {len(stock.rows) - 1}
 
 
-def test_an_ensemble_is_told_by_its_middle(runs):
-    """Median, and what nine in ten members reach."""
-    (found,) = tables(section(report_on(runs, at=[4]), "Ensemble many"))
-    low, mid, high = np.quantile(runs["many"]["stock"].sel(time=4), (0.05, 0.5, 0.95))
-    assert found.rows[0] == ("Stock", "", f"{mid:.4g} ({low:.4g} – {high:.4g})")
+def test_ensemble_shows_median_and_middle_range(report, runs):
+    (found,) = tables(section(report, "Ensemble many"))
+    low, median, high = np.quantile(runs["many"]["stock"].sel(time=4), (0.05, 0.5, 0.95))
+    assert found.columns[-1] == "4"
+    assert found.rows[0][:2] == ("Stock", "")
+    assert found.rows[0][-1] == f"{median:.4g} ({low:.4g} – {high:.4g})"
 
 
-def test_every_run_says_where_it_comes_from(runs):
-    """With its hash and the text of its scenario, folded away."""
-    report = report_on(runs)
+def test_every_run_has_a_folded_provenance(report, runs):
+    """It shows the hash and the text of the scenario."""
     for name in runs:
         found = section(report, f"Where {name} comes from")
         assert found.folded
         assert ("model sha256", MODEL.sha256) in tables(found)[0].rows
-    assert Text("{A <b>bold</b> policy.}\na = 3\nb = 5", code=True) in section(report, "Where policy comes from").parts
+    scenario = Paragraph("{A <b>bold</b> policy.}\na = 3\nb = 5", code=True)
+    assert scenario in section(report, "Where policy comes from").parts
 
 
-def test_the_page_needs_nothing_else_and_runs_nothing(runs, tmp_path):
-    """No address but pictures that it holds itself, no script, and the browser is told to fetch nothing."""
-    path = write_report(runs, tmp_path / "r.html")
-    page = read(path.read_text("utf-8"))
+def test_page_is_self_contained_and_has_no_script(page):
+    """Its only addresses are its own images and sections, and the browser is told to fetch nothing."""
+    tags = read(page).tags
     addresses = [
-        value for _, attrs in page.tags for name, value in attrs.items() if name in ("src", "href", "action", "data")
+        value for _, attrs in tags for name, value in attrs.items() if name in ("src", "href", "action", "data")
     ]
     assert addresses
-    assert all(each.startswith(("data:image/svg+xml;base64,", "#part-")) for each in addresses)
-    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
-    assert (
-        "meta",
-        {
-            "http-equiv": "Content-Security-Policy",
-            "content": "default-src 'none'; img-src data:; style-src 'unsafe-inline'",
-        },
-    ) in page.tags
-    assert not re.search(r"url\(|@import", path.read_text("utf-8"))
+    assert all(address.startswith(("data:image/svg+xml;base64,", "#part-")) for address in addresses)
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in tags}
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert ("meta", {"http-equiv": "Content-Security-Policy", "content": policy}) in tags
+    assert not re.search(r"url\(|@import", page)
 
 
-def test_what_stands_in_a_run_is_text_and_never_markup(runs, tmp_path):
-    """Names, comments and scenarios are anybody's words."""
+def test_texts_of_runs_are_escaped(runs, tmp_path):
+    """Names, comments and scenarios may contain anything."""
     hostile = "<script>alert(1)</script>"
     run = runs["base"].copy()
     run.attrs |= {"scenario": hostile, "model": f"{hostile}.mdl", "note": '"><img src=x onerror=alert(1)>'}
@@ -164,27 +169,24 @@ def test_what_stands_in_a_run_is_text_and_never_markup(runs, tmp_path):
     assert all("onerror" not in attrs for _, attrs in page.tags)
 
 
-def test_an_empty_page_is_still_a_page():
-    """The template stands for itself."""
-    from sdmodel.report import Report
-
-    page = read(page_text(Report("T", "S", (Section("One", (Text("a & b"),)),))))
+def test_page_with_one_paragraph():
+    page = read(render_html(Report("T", "S", (Section("One", (Paragraph("a & b"),)),))))
     assert "a & b" in page.texts
 
 
-def test_the_same_runs_make_the_same_page(runs):
-    """So that two versions of a report can be compared."""
-    assert page_text(report_on(runs)) == page_text(report_on(runs))
+def test_same_runs_give_the_same_page(runs, page):
+    assert render_html(build_report(runs)) == page
 
 
-def test_nothing_is_overwritten_unasked(runs, tmp_path):
-    """A report may have been sent to somebody."""
+def test_existing_file_is_replaced_only_with_force(runs, tmp_path):
     path = tmp_path / "r.html"
     path.write_text("mine", "utf-8")
+    base = {"base": runs["base"]}
     with pytest.raises(ReportError, match="exists already"):
-        write_report(runs, path)
+        write_report(base, path)
     assert path.read_text("utf-8") == "mine"
-    write_report(runs, path, force=True)
+    write_report(base, path, force=True)
+    assert "Stock" in path.read_text("utf-8")
 
 
 REFUSED = {
@@ -194,18 +196,18 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("what", REFUSED)
-def test_what_makes_no_report_is_told(runs, what, tmp_path, monkeypatch):
-    """With its cure, and nothing is written."""
+@pytest.mark.parametrize("case", REFUSED)
+def test_impossible_reports_are_refused(runs, case, tmp_path, monkeypatch):
+    """Nothing is written."""
     monkeypatch.chdir(tmp_path)
-    asked, kind, told = REFUSED[what]
-    with pytest.raises(kind, match=told):
-        asked(runs)
+    write, error, message = REFUSED[case]
+    with pytest.raises(error, match=message):
+        write(runs)
     assert not list(tmp_path.iterdir())
 
 
-def test_without_jinja_the_cure_is_told(runs, monkeypatch):
-    """The extra is named."""
+def test_missing_jinja_is_reported(report, monkeypatch):
+    """The message names the extra."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ReportError, match=r'pip install "sdmodel\[report\]"'):
-        page_text(report_on(runs))
+        render_html(report)

@@ -1,4 +1,4 @@
-"""One function simulates everything: labelled constants broadcast, times are checked, faults are told."""
+"""One function simulates everything: labelled constants broadcast, times are checked, faults are reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GROWTH = "rate = 0.1\nstart = 100\nPopulation = INTEG(births, start)\nbirths = r
 
 
 def test_a_run_has_time_and_every_variable():
-    """All elements are kept by default, constants without time."""
+    """All elements are saved by default, constants without time."""
     run = simulate(tiny_model(GROWTH))
     assert run.population.dims == ("time",)
     assert run.rate.dims == ()
@@ -27,8 +27,8 @@ def test_a_run_has_time_and_every_variable():
     assert run.births.attrs["kind"] == "flow"
 
 
-def test_labelled_constants_broadcast_as_xarray_does():
-    """Arrays with different dimensions make the run of their product, each value at its place."""
+def test_labelled_constants_broadcast_like_xarray():
+    """Arrays with different dimensions give a run over all combinations, each value at its place."""
     rates = xr.DataArray([0.1, 0.2, 0.3], dims="growth", coords={"growth": [1, 2, 3]})
     starts = xr.DataArray([1.0, 10.0], dims="size")
     run = simulate(tiny_model(GROWTH), {"rate": rates, "start": starts})
@@ -40,8 +40,8 @@ def test_labelled_constants_broadcast_as_xarray_does():
     assert run.rate.dims == ("growth",)
 
 
-def test_a_plain_sequence_lies_along_member_and_a_dataset_is_a_design():
-    """A sequence and a design over `member` say the same."""
+def test_a_sequence_and_a_dataset_over_member_are_equivalent():
+    """A plain sequence lies along `member`; a dataset over `member` is a design."""
     model = tiny_model(GROWTH)
     sequence = simulate(model, {"rate": [0.1, 0.2]})
     design = simulate(model, xr.Dataset({"rate": ("member", [0.1, 0.2])}))
@@ -50,7 +50,7 @@ def test_a_plain_sequence_lies_along_member_and_a_dataset_is_a_design():
 
 
 def test_subscripted_constants_take_labels_ranges_and_arrays():
-    """`name[label]` sets one element, an array over the range sets all, by label whatever its order."""
+    """`name[label]` sets one cell; an array over the range sets all, by label, in any order."""
     model = tiny_model("d: A, B, C\nx[d] = 1, 2, 3\ny[d] = x[d] * 2")
     assert simulate(model, {"x[B]": 7}).y[0].values.tolist() == [2, 14, 6]
     assert simulate(model, {"x": 5}).y[0].values.tolist() == [10, 10, 10]
@@ -73,14 +73,14 @@ def test_numbers_do_not_depend_on_threads(members, threads):
     assert np.allclose(whole.population[-1], 100 * (1 + rates) ** 10)
 
 
-def test_only_what_is_asked_for_is_kept_at_saveper():
+def test_save_and_saveper_limit_the_run():
     """`save` limits variables, SAVEPER limits times."""
     run = simulate(tiny_model(GROWTH, step=0.25, saveper=1), save=["population"])
     assert set(run.data_vars) == {"population"}
     assert run.time.values.tolist() == [float(t) for t in range(11)]
 
 
-def test_settings_of_time_may_be_set():
+def test_time_settings_can_be_set():
     """TIME STEP, FINAL TIME and SAVEPER are constants like others."""
     run = simulate(tiny_model(GROWTH), {"TIME STEP": 0.5, "FINAL TIME": 2})
     assert run.time.values.tolist() == [0, 0.5, 1, 1.5, 2]
@@ -96,15 +96,15 @@ BAD_TIMES = {
 
 
 @pytest.mark.parametrize("change", BAD_TIMES)
-def test_times_that_make_no_run_are_refused(change):
-    """Each is told with its cure."""
+def test_impossible_times_are_refused(change):
+    """Each message says what to do."""
     with pytest.raises(SimulationError, match=BAD_TIMES[change]):
         simulate(tiny_model(GROWTH), dict([change]))
 
 
 @pytest.mark.parametrize("saveper", [0.25, 0.3, 0.6])
 def test_saveper_must_be_a_multiple_of_the_time_step(saveper):
-    """Below or beside the steps there is nothing to save."""
+    """There is nothing to save between steps."""
     with pytest.raises(SimulationError, match=r"SAVEPER is .* whole multiple of TIME STEP, 0\.5; .* would do"):
         simulate(tiny_model(GROWTH, step=0.5, saveper=saveper))
 
@@ -124,7 +124,7 @@ BAD_CONSTANTS = {
 
 
 @pytest.mark.parametrize("name", BAD_CONSTANTS)
-def test_what_is_not_a_constant_cannot_be_set(name):
+def test_only_constants_can_be_set(name):
     """Unknown names and other kinds are refused by name."""
     with pytest.raises(ScenarioError) as caught:
         simulate(tiny_model(GROWTH), {name: 1})
@@ -132,79 +132,79 @@ def test_what_is_not_a_constant_cannot_be_set(name):
 
 
 @pytest.mark.parametrize("value", ["fast", float("nan"), None, [1, "x"]])
-def test_a_value_must_be_made_of_finite_numbers(value):
+def test_values_must_be_finite_numbers(value):
     """Text and missing values are refused before anything runs."""
     with pytest.raises(ScenarioError, match="'rate' is given"):
         simulate(tiny_model(GROWTH), {"rate": value})
 
 
-def test_an_unchangeable_constant_stays():
+def test_unchangeable_constants_cannot_be_set():
     """`==` means that nothing may set it."""
     with pytest.raises(ScenarioError, match="unchangeable"):
         simulate(tiny_model("k == 3\nx = k"), {"k": 4})
 
 
-def test_all_faults_of_the_constants_come_together():
-    """A user mends them in one go."""
+def test_all_faults_of_the_constants_are_reported_together():
+    """A user can correct them at the same time."""
     with pytest.raises(ScenarioError) as caught:
         simulate(tiny_model(GROWTH), {"rat": 1, "births": 2})
     assert len(caught.value.faults) == 2
 
 
 def test_unknown_names_to_save_are_refused():
-    """A misspelt save list keeps nothing by accident."""
+    """A misspelt save list does not save less by accident."""
     with pytest.raises(SimulationError, match="did you mean 'Population'"):
         simulate(tiny_model(GROWTH), save=["Populaton"])
 
 
-def test_a_result_larger_than_memory_is_refused_with_the_cure():
-    """Memory stays within what is stated."""
+def test_a_result_larger_than_memory_is_refused():
+    """The message says what to do; memory stays within the limit."""
     with pytest.raises(SimulationError, match=r"more than .* GiB; save fewer variables"):
         simulate(tiny_model(GROWTH), {"rate": np.zeros(100_000)}, memory="1MiB")
     with pytest.raises(SimulationError, match="write a size like"):
         simulate(tiny_model(GROWTH), memory="plenty")
 
 
-def test_a_run_that_breaks_is_kept_up_to_there():
-    """A stock that is not finite is named with its time and member; other members stay whole."""
+def test_a_failed_run_is_kept_up_to_the_failure():
+    """A stock that is not finite is named with its time and member; other members are not affected."""
     model = tiny_model("k = 1\nStock = INTEG(k * Stock * Stock, 10)", final=20)
-    with pytest.warns(NotFiniteWarning, match="member 1: 'Stock' is not finite from time") as told:
+    with pytest.warns(NotFiniteWarning, match="member 1: 'Stock' is not finite from time") as caught:
         run = simulate(model, {"k": [0, 1]})
     assert np.isfinite(run.stock.isel(member=0)).all()
     broken = run.stock.isel(member=1)
     first = int(np.argmin(np.isfinite(broken.values)))
     assert first > 3
     assert np.isnan(broken[first:]).all()
-    assert run.attrs["not_finite"] == str(told[0].message)
+    assert run.attrs["not_finite"] == str(caught[0].message)
     assert f"from time {run.time.values[first]:g}" in run.attrs["not_finite"]
 
 
-def test_an_auxiliary_that_is_not_finite_for_a_while_harms_nothing_else():
-    """It is told, and the run goes on."""
+def test_an_auxiliary_may_be_infinite_for_a_while():
+    """It is reported, and the run continues."""
     with pytest.warns(NotFiniteWarning, match="'y' is not finite from time 0; look for a division by zero"):
         run = simulate(tiny_model("y = 1 / Time\ns = INTEG(1, 0)"))
     assert run.s.values[-1] == 10
     assert run.y.values[2] == 0.5
 
 
-def test_progress_is_told_to_the_last_member():
-    """A caller hears of each piece."""
+def test_progress_is_reported_up_to_the_last_member():
+    """The caller gets a report of each batch."""
     heard = []
     simulate(tiny_model(GROWTH), {"rate": np.zeros(5000)}, progress=lambda done, of: heard.append((done, of)))
     assert heard[-1] == (5000, 5000)
     assert len(heard) > 1
 
 
-def test_partly_defined_arrays_are_missing_elsewhere():
-    """What has no equation has no number."""
+def test_cells_without_an_equation_are_missing():
+    """They have no number."""
     run = simulate(tiny_model("d: A, B, C\nx[A] = Time\nx[C] = 2 * Time"))
     assert run.x.dims == ("time", "d")
     assert np.isnan(run.x.sel(d="B")).all()
     assert run.x.sel(d="C").values[-1] == 20
 
 
-def test_the_memory_of_an_ensemble_stays_within_its_bound():
-    """What is allocated is what was reckoned beforehand, and little more."""
+def test_the_memory_of_an_ensemble_stays_within_its_estimate():
+    """The allocated memory is the estimate, and little more."""
     import tracemalloc
 
     model = tiny_model(GROWTH)
@@ -225,43 +225,43 @@ def test_times_beyond_machine_numbers_are_refused(saveper):
         simulate(tiny_model(GROWTH, final=1e6, saveper=saveper))
 
 
-def test_a_final_time_that_is_not_saved_is_told():
-    """A run that stops short of FINAL TIME says so."""
-    with pytest.warns(RunWarning, match="FINAL TIME, 10, is not saved: .* lead to 9"):
+def test_an_unsaved_final_time_is_reported():
+    """A run that ends before FINAL TIME says so."""
+    with pytest.warns(RunWarning, match="FINAL TIME, 10, is not saved: the last saved time is 9"):
         run = simulate(tiny_model(GROWTH, step=3))
     assert run.time.values[-1] == 9
     assert "is not saved" in run.attrs["remarks"]
 
 
 @pytest.mark.parametrize("options", [{"integrator": "RK4"}, {"threads": 0}, {"threads": "2"}, {"integrator": 3}])
-def test_options_that_mean_nothing_are_refused(options):
-    """A misspelt option changes nothing silently."""
+def test_unknown_options_are_refused(options):
+    """A misspelt option is never ignored."""
     with pytest.raises(Exception, match=r"it must be|violates"):
         simulate(tiny_model(GROWTH), **options)
 
 
 @pytest.mark.parametrize("value", [[], np.zeros((2, 2)), "3", np.datetime64("2020-01-01"), 10**400])
-def test_values_that_are_no_labelled_numbers_are_refused(value):
-    """Empty, nameless, or not numbers: each is told."""
+def test_values_other_than_labelled_numbers_are_refused(value):
+    """Empty, without a name, or not numbers: each is reported."""
     with pytest.raises(ScenarioError, match="'rate' is given"):
         simulate(tiny_model(GROWTH), {"rate": value})
 
 
 def test_member_labels_may_be_missing_values():
-    """A dimension is the same where its labels are, missing ones too."""
+    """Dimensions are equal if their labels are, missing ones included."""
     labels = {"m": [1.0, np.nan]}
     arrays = {name: xr.DataArray([0.1, 0.2], dims="m", coords=labels) for name in ("rate", "start")}
     assert simulate(tiny_model(GROWTH), arrays).population.sizes["m"] == 2
 
 
-def test_what_fails_at_the_start_is_named():
-    """A value that is fixed at the start and not finite is told by name, from the first moment."""
+def test_a_failure_at_the_start_is_named():
+    """An initial value that is not finite is reported by name, from the first time on."""
     with pytest.warns(NotFiniteWarning, match="'a' is not finite from time 0"):
         simulate(tiny_model("z = 0\na = 1 / z\ns = INTEG(a, 0)"))
 
 
 def test_a_large_array_of_constants_is_set_by_label():
-    """Labels are looked up once, whatever their order."""
+    """Labels are looked up once, in any order."""
     model = tiny_model("d: (a1-a900)\nx[d] = 1\ntotal = SUM(x[d!])")
     labels = [f"a{n}" for n in range(900, 0, -1)]
     run = simulate(model, {"x": xr.DataArray(np.arange(900.0), dims="d", coords={"d": labels})})
@@ -269,7 +269,7 @@ def test_a_large_array_of_constants_is_set_by_label():
     assert run.total.values.flat[0] == 900 * 899 / 2
 
 
-def test_the_order_of_a_delay_follows_what_a_run_sets():
+def test_the_order_of_a_delay_follows_the_constants_of_a_run():
     """A DELAY N has the order that its expression has at the start of this run, and no stage shorter than a time step."""
     equations = "o = {}\nt = {}\nx = DELAY N(Time, t, 0, o)"
     for o, t in ((1, 4), (3, 6), (2, 1)):
@@ -282,7 +282,7 @@ def test_the_order_of_a_delay_follows_what_a_run_sets():
     assert many.x.sizes["member"] == 2
 
 
-def test_a_dimension_that_one_constant_makes_up_is_labelled_by_its_values():
+def test_a_dimension_of_one_constant_has_its_values_as_labels():
     """An array without labels gives its dimension its own values, with the constant's name; a shared one stays counted."""
     model = tiny_model(GROWTH)
     values = xr.DataArray([0.1, 0.3], dims="growth")
@@ -296,20 +296,20 @@ def test_a_dimension_that_one_constant_makes_up_is_labelled_by_its_values():
 
 
 def test_one_name_to_save_may_be_a_plain_text():
-    """A single name is not taken for its letters."""
+    """A single name is not split into its letters."""
     assert set(simulate(tiny_model(GROWTH), save="Population").data_vars) == {"population"}
 
 
-def test_a_value_outside_its_range_is_told_and_the_run_still_made():
-    """A range is the author's word; a user may go beyond it knowingly."""
+def test_a_value_outside_its_range_is_reported():
+    """The run is made all the same: a user may leave the range on purpose."""
     text = model_text("k = 1\n\t~\tDmnl [0,2]\n\t~\t\n\t|\n\ns = INTEG(k, 0)\n\t~\t\n\t~\t\n\t|")
     with pytest.warns(RunWarning, match="'k' is set to 99, outside its range: above 2"):
         run = simulate(model_from_text(text, "m.mdl"), {"k": 99})
     assert run.s[-1] == 990
 
 
-def test_the_record_of_a_run_holds_its_scenario_once():
-    """What the scenario's text says is not said again among the changes."""
+def test_the_changes_of_a_run_do_not_repeat_its_scenario():
+    """What is in the scenario's text is not listed again among the changes."""
     scenario = Scenario("fast", (Change("rate", values=(0.5,)),), text="rate = 0.5")
     run = simulate(tiny_model(GROWTH), {"start": 7}, scenario=scenario)
     assert run.attrs["scenario_name"] == "fast"

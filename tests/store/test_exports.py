@@ -1,4 +1,4 @@
-"""Numbers of a run for other programs: what they read is what was simulated, to the last digit."""
+"""Exports for other programs: they read what was simulated, to the last digit."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def run() -> xr.Dataset:
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tab", ".dat"])
-def test_vensims_reader_gets_every_number_back(run, ending, tmp_path: Path):
-    """Names with their labels, times and values; what is missing is left out, and of a constant .dat has one number."""
+def test_vensims_reader_reads_every_number_back(run, ending, tmp_path: Path):
+    """Names with labels, times and values; missing values are left out, and a constant has one number in .dat."""
     series = read_data(export_run(run, tmp_path / f"run{ending}"))
     assert len(series) == 10
     grown = series['"odd/name (€)"[North]']
@@ -43,7 +43,7 @@ def test_vensims_reader_gets_every_number_back(run, ending, tmp_path: Path):
 
 
 @pytest.mark.parametrize("ending", [".nc", ".zarr"])
-def test_other_forms_keep_dimensions_and_attributes(run, ending, tmp_path: Path):
+def test_netcdf_and_zarr_keep_dimensions_and_attributes(run, ending, tmp_path: Path):
     """Xarray opens both."""
     path = export_run(run, tmp_path / f"run{ending}", names=["odd/name (€)", "constant"])
     opened = open_run(path) if ending == ".nc" else xr.open_zarr(path, chunks=None, consolidated=False)
@@ -53,8 +53,8 @@ def test_other_forms_keep_dimensions_and_attributes(run, ending, tmp_path: Path)
     assert opened.attrs["model_sha256"] == run.attrs["model_sha256"]
 
 
-def test_a_long_table_has_a_line_for_each_number(run, tmp_path: Path):
-    """A constant has one, without a time; one label may be chosen."""
+def test_a_long_table_has_one_line_per_number(run, tmp_path: Path):
+    """A constant has one, without a time; one label may be selected."""
     path = export_run(run, tmp_path / "run.csv", names=["odd/name (€)[North]", "constant"], long=True)
     rows = list(csv.reader(path.read_text("utf-8").splitlines()))
     assert rows[0] == ["variable", "time", "value", "units"]
@@ -63,8 +63,8 @@ def test_a_long_table_has_a_line_for_each_number(run, tmp_path: Path):
     assert [float(row[2]) for row in rows[1:-1]] == list(run["odd_name"].sel(d="North").values)
 
 
-def test_members_stand_beside_each_other_while_they_are_few(tmp_path: Path):
-    """Many go one below another, or into a file that has dimensions."""
+def test_few_members_are_columns_of_a_table(tmp_path: Path):
+    """Many need a long table, or a format with dimensions."""
     model = tiny_model("a = 2\nb = a*Time")
     few, many = (simulate(model, {"a": np.arange(count, dtype=float)}) for count in (3, 60))
     header, *rows = csv.reader(export_run(few, tmp_path / "few.csv", names=["b"]).read_text("utf-8").splitlines())
@@ -79,17 +79,17 @@ def test_members_stand_beside_each_other_while_they_are_few(tmp_path: Path):
 
 
 @pytest.mark.parametrize("ending", EXPORT_ENDINGS)
-def test_nothing_is_overwritten_unless_forced(run, ending, tmp_path: Path):
-    """For every form there is."""
+def test_exports_overwrite_nothing_unless_forced(run, ending, tmp_path: Path):
+    """In any format."""
     path = export_run(run, tmp_path / f"run{ending}")
     with pytest.raises(StoreError, match="exists already"):
         export_run(run, path)
     export_run(run, path, names=["constant"], force=True)
 
 
-def test_what_cannot_be_written_is_told(run, tmp_path: Path):
+def test_impossible_exports_are_reported(run, tmp_path: Path):
     """An unknown ending, an unknown name, a folder that is a file."""
-    with pytest.raises(StoreError, match=r"numbers go into \.csv"):
+    with pytest.raises(StoreError, match=r"the supported endings are \.csv"):
         export_run(run, tmp_path / "run.xls")
     with pytest.raises(DatasetError, match="did you mean 'constant'"):
         export_run(run, tmp_path / "run.csv", names=["constent"])

@@ -1,4 +1,4 @@
-"""Runs on disk: what is opened is what was saved, and a file is complete or not there."""
+"""Runs on disk: what is opened is what was saved, and a file is complete or does not exist."""
 
 from __future__ import annotations
 
@@ -46,28 +46,28 @@ def _run(text: str = "") -> xr.Dataset:
     )
 
 
-def test_what_is_opened_is_what_was_saved(tmp_path: Path) -> None:
+def test_an_opened_run_equals_the_saved_one(tmp_path: Path) -> None:
     """Values, types, coordinates and attributes survive, though units look like times and labels are not ASCII."""
     run = _run()
     opened = open_run(save_run(run, tmp_path / "a.nc"))
     xr.testing.assert_identical(opened, run)
-    assert {name: each.dtype for name, each in opened.variables.items()} == {
-        name: each.dtype for name, each in run.variables.items()
+    assert {name: variable.dtype for name, variable in opened.variables.items()} == {
+        name: variable.dtype for name, variable in run.variables.items()
     }
     assert list(opened.data_vars) == list(run.data_vars)
     assert type(opened.attrs["seed"]) is int
     assert type(opened.attrs["time_step"]) is float
 
 
-def test_a_run_of_constants_alone_keeps_its_times(tmp_path: Path) -> None:
-    """Coordinates stay, even where no variable has them, and so does a run without variables."""
+def test_a_run_of_constants_keeps_its_times(tmp_path: Path) -> None:
+    """Coordinates survive even if no variable has them, and so does a run without variables."""
     for names in (["a_room"], []):
         run = _run().drop_vars([name for name in _run().data_vars if name not in names])
         xr.testing.assert_identical(open_run(save_run(run, tmp_path / f"{len(names)}.nc")), run)
 
 
 def test_a_run_can_be_saved_opened_and_saved_again(tmp_path: Path) -> None:
-    """Nothing of the first file sticks to the run: a part of it saves as well."""
+    """Nothing of the first file sticks to the run: a part of it can be saved too."""
     opened = open_run(save_run(_run(), tmp_path / "a.nc"))
     part = opened.isel(time=slice(1))
     xr.testing.assert_identical(open_run(save_run(part, tmp_path / "b.nc")), part)
@@ -78,7 +78,7 @@ def test_a_run_can_be_saved_opened_and_saved_again(tmp_path: Path) -> None:
     words=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=50),
 )
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_values_and_words_survive(tmp_path: Path, values: np.ndarray, words: str) -> None:
+def test_any_values_and_texts_survive(tmp_path: Path, values: np.ndarray, words: str) -> None:
     """Every bit of every number, and every character of every text."""
     dims = ["time", "tier", "member"][: values.ndim]
     coordinates = {"time": np.arange(float(values.shape[0]))}
@@ -89,21 +89,21 @@ def test_any_values_and_words_survive(tmp_path: Path, values: np.ndarray, words:
     assert opened.attrs["scenario"] == words
 
 
-def test_a_model_of_a_megabyte_is_carried_along(tmp_path: Path) -> None:
-    """The text of a model is far beyond the 64 KiB that an HDF5 header holds."""
+def test_a_model_text_of_a_megabyte_is_stored(tmp_path: Path) -> None:
+    """It is far larger than the 64 KiB that an HDF5 header holds."""
     text = "Größe = 1\r\n\t~\t€\x7f\r\n" * 60_000
     assert open_run(save_run(_run(text), tmp_path / "a.nc")).attrs["model_text"] == text
 
 
 def test_plain_xarray_opens_a_stored_run(tmp_path: Path) -> None:
-    """Whoever has no sdmodel still has the numbers, the dates and the attributes."""
+    """Without sdmodel there are still the numbers, the dates and the attributes."""
     with xr.open_dataset(save_run(_run(), tmp_path / "a.nc"), decode_timedelta=False) as opened:
         assert opened["date"].dtype == "datetime64[ns]"
         assert opened["température"].attrs["units"] == "°C"
 
 
-def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
-    """The first run stays as it was; with force the second takes its place."""
+def test_save_run_overwrites_nothing_without_force(tmp_path: Path) -> None:
+    """The first run stays unchanged; with force the second replaces it."""
     path = save_run(_run(), tmp_path / "a.nc")
     with pytest.raises(StoreError, match=r"a\.nc: exists already; choose another name"):
         save_run(_run("second"), path)
@@ -113,31 +113,31 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
 
 
 def test_new_runs_are_numbered(tmp_path: Path) -> None:
-    """A name that is taken gets `-2`, then `-3`."""
+    """If the name is taken, it gets `-2`, then `-3`."""
     names = [save_new_run(_run(), tmp_path / "runs", "base").name for _ in range(3)]
     assert names == ["base.nc", "base-2.nc", "base-3.nc"]
 
 
-def test_what_is_not_a_run_is_not_saved(tmp_path: Path) -> None:
-    """A dataset without provenance could never be repeated."""
+def test_other_datasets_are_not_saved(tmp_path: Path) -> None:
+    """A dataset without provenance could never be reproduced."""
     with pytest.raises(DatasetError, match="is not a run"):
         save_run(xr.Dataset(), tmp_path / "a.nc")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+def test_an_impossible_folder_is_one_line(tmp_path: Path) -> None:
     """A file where a folder should be: the message names the target."""
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(StoreError, match=r"a\.nc: cannot be written"):
         save_run(_run(), tmp_path / "runs" / "a.nc")
     for name in ("x" * 300, "a\0b"):
-        with pytest.raises(StoreError, match=r"is no name for a file .*; choose"):
+        with pytest.raises(StoreError, match=r"is not a valid file name .*; choose"):
             save_run(_run(), tmp_path / f"{name}.nc")
 
 
 @contextlib.contextmanager
 def _small_files() -> Iterator[None]:
-    """A disk that takes no more than 20 kB in one file; no longer than needed, since a log of the tests is a file too."""
+    """Limit files to 20 kB, as a full disk does; not for longer than needed, since a log of the tests is a file too."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
@@ -149,7 +149,7 @@ def _small_files() -> Iterator[None]:
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
-    """Neither a part of the run nor a temporary file stays; an older run of that name does."""
+    """No part of the run and no temporary file stays; an older run with that name does."""
     run = _run("x" * 100_000)
     message = r"a\.nc: cannot be written \(File too large\); choose"
     with pytest.raises(StoreError, match=message) as caught, _small_files():
@@ -159,7 +159,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_leaves_no_run(tmp_path: Path) -> None:
-    """A process that dies while it writes leaves nothing that is called a run."""
+    """A process that dies while writing leaves nothing with the name of a run."""
     code = """
         import os, signal, sys, xarray as xr
         from sdmodel import files, store
@@ -169,12 +169,12 @@ def test_a_killed_process_leaves_no_run(tmp_path: Path) -> None:
     """
     ended = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "a.nc")], check=False)
     assert ended.returncode == -signal.SIGKILL
-    assert [each.suffix for each in tmp_path.iterdir()] == [".part"]
+    assert [file.suffix for file in tmp_path.iterdir()] == [".part"]
     assert not list(tmp_path.glob("[!.]*"))
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    """Its process is gone, or it is older than an hour; what a living process writes stays."""
+def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    """If the process is gone or the file is older than an hour; a living process keeps its file."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     (tmp_path / f".a.nc-{gone.pid}-abc.part").write_text("a part")
@@ -184,25 +184,25 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> No
     for name in (f".a.nc-{os.getpid()}-new.part", f".b.nc-{gone.pid}-abc.part"):
         (tmp_path / name).write_text("of others")
     save_run(_run(), tmp_path / "a.nc")
-    assert sorted(each.name for each in tmp_path.iterdir()) == [
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
         f".a.nc-{os.getpid()}-new.part", f".b.nc-{gone.pid}-abc.part", "a.nc",
     ]  # fmt: skip
 
 
-def test_a_run_written_by_xarray_is_a_run_too(tmp_path: Path) -> None:
-    """Without a record of the order of its variables, all of them are read."""
+def test_a_run_written_by_xarray_can_be_opened(tmp_path: Path) -> None:
+    """Without the recorded order of variables, all of them are read."""
     _run().drop_vars("date").to_netcdf(tmp_path / "a.nc")
     assert set(open_run(tmp_path / "a.nc").data_vars) == set(_run().data_vars)
 
 
-def test_coordinates_beside_dimensions_come_back_as_coordinates(tmp_path: Path) -> None:
-    """Whatever they are called, and truth values as truth values."""
+def test_auxiliary_coordinates_stay_coordinates(tmp_path: Path) -> None:
+    """Whatever their names, and Booleans stay Booleans."""
     run = _run().assign_coords({"a b": 3.0, "late": ("time", np.array([False, True]))})
     xr.testing.assert_identical(open_run(save_run(run, tmp_path / "a.nc")), run)
 
 
 @pytest.mark.parametrize("value", [None, True, {"a": 1}, b"bytes", ["a", None], np.zeros((2, 2)), 1j])
-def test_an_attribute_that_no_file_can_hold_is_named(tmp_path: Path, value: object) -> None:
+def test_impossible_attributes_are_named(tmp_path: Path, value: object) -> None:
     """Of the run, or of one of its variables."""
     run = _run().assign_attrs(note=value)
     with pytest.raises(StoreError, match=r"a\.nc: attribute 'note' of the run is .*; make it a text or a number"):
@@ -214,7 +214,7 @@ def test_an_attribute_that_no_file_can_hold_is_named(tmp_path: Path, value: obje
 
 
 @pytest.mark.parametrize("name", ["a/b", "", " ", "a\nb", "x" * 300])
-def test_a_name_that_no_file_can_hold_is_told(tmp_path: Path, name: str) -> None:
+def test_impossible_names_are_reported(tmp_path: Path, name: str) -> None:
     """Of a dimension, or of a variable."""
     for run in (_run().assign({name: 1.0}), _run().assign(x=((name,), [1.0]))):
         with pytest.raises(StoreError, match=r"(?s)a\.nc: a netCDF file cannot hold this run \(.*; give"):
@@ -229,8 +229,8 @@ def test_objects_are_not_saved(tmp_path: Path) -> None:
         save_run(run, tmp_path / "a.nc")
 
 
-def test_names_of_letters_and_accents_survive(tmp_path: Path) -> None:
-    """However the accents are written, and with labels of three hundred letters."""
+def test_names_with_accents_survive(tmp_path: Path) -> None:
+    """In composed and decomposed form, and with labels of three hundred letters."""
     run = _run().rename(température="temp\u00e9rature").assign_coords(tier=["a" * 300, "e\u0301"])
     run["tier"].attrs["kind"] = "subscript"
     xr.testing.assert_identical(open_run(save_run(run, tmp_path / "a.nc")), run)
@@ -238,8 +238,8 @@ def test_names_of_letters_and_accents_survive(tmp_path: Path) -> None:
     assert "temp\u00e9rature" in open_run(save_run(decomposed, tmp_path / "b.nc"))
 
 
-def test_what_is_no_run_or_no_path_is_told() -> None:
-    """None, and whatever else a caller mistakes for one."""
+def test_wrong_types_are_reported() -> None:
+    """None, and whatever else a caller mistakes for a run or a path."""
     code = """
         import sdmodel as sd
         for work in (lambda: sd.save_run(None, "a.nc"), lambda: sd.save_run(3, None), lambda: sd.open_run(None)):
@@ -251,8 +251,8 @@ def test_what_is_no_run_or_no_path_is_told() -> None:
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
         "a.nc: is not a run of a model but a NoneType; give what `simulate` returns",
-        "None: is no path of a file; give the name of a .nc file",
-        "None: is no path of a file; give the name of a .nc file",
+        "None: is not a path; give the name of a .nc file",
+        "None: is not a path; give the name of a .nc file",
     ]
 
 
@@ -266,7 +266,7 @@ def test_a_truncated_file_is_named(tmp_path: Path, share: float) -> None:
 
 
 def test_numbers_damaged_on_disk_are_noticed(tmp_path: Path) -> None:
-    """A checksum stands beside every array, so that a flipped bit is not taken for a result."""
+    """Every array has a checksum, so that a flipped bit is not taken for a result."""
     values = np.random.default_rng(1).random(1000)
     run = xr.Dataset({"x": ("time", values)}, {"time": np.arange(1000.0)}, ATTRIBUTES)
     path = save_run(run, tmp_path / "a.nc")
@@ -279,7 +279,7 @@ def test_numbers_damaged_on_disk_are_noticed(tmp_path: Path) -> None:
 
 
 def test_a_foreign_file_is_named(tmp_path: Path) -> None:
-    """A netCDF file of another kind, a text, a folder and nothing at all."""
+    """A netCDF file of another kind, a text, a folder and a missing file."""
     xr.Dataset({"x": ("lat", [1.0])}).to_netcdf(tmp_path / "foreign.nc")
     (tmp_path / "text.nc").write_text("not a run")
     (tmp_path / "folder.nc").mkdir()

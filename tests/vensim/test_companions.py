@@ -1,4 +1,4 @@
-"""All the files that go with a model: whatever stands in them, they are read or refused with their path."""
+"""Any text in the files that go with a model: it is read, or refused with the file's path."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 
 
 def faults(reader, path):
-    """What is wrong with a file."""
+    """Return the faults of a file, None if it is read."""
     try:
         reader(path)
     except FaultsError as error:
@@ -42,9 +42,9 @@ def faults(reader, path):
 @pytest.mark.parametrize("name", READERS)
 @given(st.lists(PIECES, max_size=25).map("".join))
 def test_any_text_is_read_or_refused(folder, name, text):
-    """Nothing else comes of a file from a stranger; every fault names the file and has a cure."""
+    """No other error comes from a stranger's file; every fault names the file and a cure."""
     path = folder / name
     path.write_bytes(text.encode())
-    told = faults(READERS[name], path)
-    assert told is None or told
-    assert all(str(fault).startswith(str(folder)) and "; " in fault.what for fault in told or ())
+    found = faults(READERS[name], path)
+    assert found is None or found
+    assert all(str(fault).startswith(str(folder)) and "; " in fault.what for fault in found or ())

@@ -1,4 +1,4 @@
-"""Time series as Vensim exchanges them: the same numbers in every layout."""
+"""Time series files: every layout gives the same numbers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def read(folder, text, name="d.dat"):
 
 def plain(found):
     """Name to (time, value) pairs."""
-    return {name: list(zip(each.times.tolist(), each.values.tolist(), strict=True)) for name, each in found.items()}
+    return {
+        name: list(zip(points.times.tolist(), points.values.tolist(), strict=True)) for name, points in found.items()
+    }
 
 
 def dat(series):
@@ -47,7 +49,7 @@ def listed(series, mark="\t"):
 
 
 def table(series, mark="\t", *, across):
-    """A table with empty cells where a series has no value."""
+    """A table with an empty cell for each missing value."""
     times = sorted({time for pairs in series.values() for time, _ in pairs})
     known = {name: dict(pairs) for name, pairs in series.items()}
     rows = [["Time (Year)", *map(repr, times)]]
@@ -72,7 +74,7 @@ SERIES = st.dictionaries(
     st.from_regex(r"[a-z]([a-z ]*[a-z])?(\[[A-Z]+(,[A-Z]+)?\])?", fullmatch=True).filter(
         lambda name: not name.startswith("time")
     ),
-    st.dictionaries(NUMBERS, NUMBERS, min_size=1, max_size=4).map(lambda each: sorted(each.items())),
+    st.dictionaries(NUMBERS, NUMBERS, min_size=1, max_size=4).map(lambda values: sorted(values.items())),
     min_size=1,
     max_size=3,
 )
@@ -80,25 +82,25 @@ SERIES = st.dictionaries(
 
 @pytest.mark.parametrize("name", LAYOUTS)
 @given(series=SERIES)
-def test_every_layout_tells_the_same_series(folder, name, series):
-    """Times in order, values to the last digit, subscripts in the name."""
-    known = {" ".join(each.split()): pairs for each, pairs in series.items()}
+def test_every_layout_gives_the_same_series(folder, name, series):
+    """Times are in order, values exact, subscripts part of the name."""
+    known = {" ".join(title.split()): pairs for title, pairs in series.items()}
     assert plain(read(folder, LAYOUTS[name](known), name)) == known
 
 
-def test_a_dat_file_may_have_comments_time_bases_and_parts(folder):
-    """Behind names a slash and words, behind numbers anything; parts of one series are joined, the later value holds."""
+def test_dat_files_may_have_comments_time_bases_and_parts(folder):
+    """A slash starts a comment after a name, anything may follow a number; parts of a series are joined, later values win."""
     found = read(
         folder,
         '\ufeffPrice[North, a 1] <Year> / dollars\n2001  2.5e0 a guess\n\n  2000\t1 \n"odd / name"\n1, 2\nPRICE[north, a 1]\n2001 3\n'
         "Price [x]\n5 6\n",
     )
     assert plain(found) == {"Price[North, a 1]": [(2000, 1), (2001, 3)], "odd / name": [(1, 2)], "Price [x]": [(5, 6)]}
-    assert [(each.place.line, each.place.column) for each in found.values()] == [(1, 1), (5, 1), (9, 1)]
+    assert [(points.place.line, points.place.column) for points in found.values()] == [(1, 1), (5, 1), (9, 1)]
 
 
-def test_the_results_of_a_published_run_are_read(shared):
-    """Time down, as other tools write it too: every variable at every time."""
+def test_results_of_a_published_run_are_read(shared):
+    """The table has time down, as other tools write it too: every variable at every time."""
     path = shared / "test-models" / "samples" / "SIR" / "output.csv"
     found = read_data(path)
     with path.open(encoding="utf-8") as file:
@@ -111,34 +113,34 @@ def test_the_results_of_a_published_run_are_read(shared):
 
 FAULTS = {
     ("d.dat", ""): ("", "the file has no series"),
-    ("d.dat", "1 2\nname\n"): (":1:1", "a time and a value stand before any name"),
+    ("d.dat", "1 2\nname\n"): (":1:1", "there is no name above this time and value"),
     ("d.dat", "name\n1 2\n3\n"): (":3:1", "neither a name nor a time and a value"),
-    ("t.csv", "Time,a\n1,2\n2,x\n"): (":3:1", "'x' is no number; give numbers"),
-    ("t.csv", "Time,a\nx,2\n"): (":2:1", "'x' is no number"),
-    ("t.csv", "Time,a\n1,2,3\n"): (":2:1", "the value '3' stands under no name"),
-    ("t.tab", "Time\t1\na\t2\t3\n"): (":2:1", "'' is no number"),
+    ("t.csv", "Time,a\n1,2\n2,x\n"): (":3:1", "'x' is not a number; write numbers"),
+    ("t.csv", "Time,a\nx,2\n"): (":2:1", "'x' is not a number"),
+    ("t.csv", "Time,a\n1,2,3\n"): (":2:1", "the value '3' has no name above it"),
+    ("t.tab", "Time\t1\na\t2\t3\n"): (":2:1", "'' is not a number"),
 }
 
 
 @pytest.mark.parametrize("case", FAULTS, ids=str)
-def test_what_is_no_series_is_told_at_its_place(folder, case):
-    """Line and column, and what to do."""
+def test_faults_have_a_place(folder, case):
+    """They give line and column, and what to do."""
     name, text = case
-    place, told = FAULTS[case]
+    place, message = FAULTS[case]
     with pytest.raises(ObservationError, match="; ") as caught:
         read(folder, text, name)
     assert str(caught.value).startswith(f"{folder / name}{place}: ")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_file_that_is_missing_is_told(folder):
-    """As a fault of observations."""
+def test_missing_files_are_reported(folder):
+    """The error is one of observations."""
     with pytest.raises(ObservationError, match="there is no such file; check the path"):
         read_data(folder / "none.dat")
 
 
 @pytest.mark.parametrize(("name", "start"), [("d.dat", ""), ("d.csv", 'Time,A\n1,"')])
-def test_an_entry_too_long_for_a_table_is_told(folder, name, start):
-    """A quote that is never closed takes in the rest of a file."""
-    with pytest.raises(ObservationError, match=r"is no table or list of values .*; close its quotes"):
+def test_cells_that_are_too_long_are_reported(folder, name, start):
+    """A quote that is never closed includes the rest of the file."""
+    with pytest.raises(ObservationError, match=r"is not a table or a list of values .*; close its quotes"):
         read(folder, start + "a " * 100_000 + "<", name)

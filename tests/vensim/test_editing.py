@@ -1,4 +1,4 @@
-"""Editing a model's file: what must change does, every other byte stays, and what would break the model is refused."""
+"""Edits of a model file: only what must change does, and edits that would break the model are refused."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ TEA = model_text(
 
 @given(st.sampled_from(["\n", "\r\n"]), TEXT, TEXT)
 @settings(deadline=None, max_examples=15)
-def test_texts_that_are_set_are_read_back_and_the_line_ends_stay(end, comment, units):
-    """Whatever is written is what the reader reads, in files of either kind of line end."""
+def test_texts_are_read_back_and_line_ends_stay(end, comment, units):
+    """In files of either kind of line end."""
     opened = _open(TEA.replace("\n", end))
     for name in ("Tea", "cooling", "room"):
         opened[name].comment = comment
@@ -77,7 +77,7 @@ def test_texts_that_are_set_are_read_back_and_the_line_ends_stay(end, comment, u
 
 @given(st.tuples(*[st.none() | st.floats(-1e9, 1e9)] * 2), st.none() | st.floats(0, 10))
 @settings(deadline=None, max_examples=15)
-def test_a_range_that_is_set_is_read_back_and_taken_away(bounds, step):
+def test_ranges_are_read_back_and_removed(bounds, step):
     """To the last digit; units stay as they are."""
     opened = _tea()
     low, high = bounds
@@ -94,7 +94,7 @@ def test_a_range_that_is_set_is_read_back_and_taken_away(bounds, step):
 @pytest.mark.parametrize(
     "block", ["b = 1 |", "b = 1 ~ |", "b = 1 ~~|", "b =\n\t1\n\t|", "b = 1 ~ ~ ~ :SUP |", "b = 1|"]
 )
-def test_a_field_that_a_block_lacks_is_added(block):
+def test_missing_fields_are_added(block):
     """Whatever form the block has."""
     opened = _open(model_text(f"a = 1 ~ u ~ c |\n{block}\n"))
     opened["b"].comment = "Why."
@@ -105,13 +105,13 @@ def test_a_field_that_a_block_lacks_is_added(block):
     assert not opened.faults
 
 
-def test_a_long_comment_is_broken_as_vensim_breaks_it():
+def test_long_comments_are_broken_as_in_vensim():
     """With a backslash, so that the reader joins it again."""
     opened = _tea()
-    told = "word " * 60
-    opened["Tea"].comment = told
+    comment = "word " * 60
+    opened["Tea"].comment = comment
     assert max(map(len, opened["Tea"].comment.splitlines())) <= 84
-    assert opened.model["Tea"].comment == told.strip()
+    assert opened.model["Tea"].comment == comment.strip()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_long_comment_is_broken_as_vensim_breaks_it():
     [
         ("comment", "a | b", "cannot hold '|'"),
         ("comment", "a ~ b", "cannot hold '~'"),
-        ("comment", "a \x07", "no text"),
+        ("comment", "a \x07", "not text"),
         ("comment", "a \\", "backslash"),
         ("units", "m [0,1]", "brackets"),
         ("units", "m|s", "cannot hold '|'"),
@@ -127,20 +127,20 @@ def test_a_long_comment_is_broken_as_vensim_breaks_it():
         ("range", (0, float("inf")), "finite"),
         ("range", (1,), "a minimum, a maximum"),
         ("range", (0, 1, -1), "below 0"),
-        ("group", "a*b", "no name of a group"),
-        ("equation", "1 +", "breaks off"),
+        ("group", "a*b", "not a name for a group"),
+        ("equation", "1 +", "is incomplete"),
         ("comment", "x\n****\n\t.G", "one field"),
     ],
 )
-def test_what_a_field_cannot_hold_is_refused_with_the_reason(field, value, words):
-    """And nothing changes."""
+def test_texts_that_a_field_cannot_hold_are_refused(field, value, words):
+    """The error has the reason, and nothing changes."""
     opened = _tea()
     with pytest.raises(ModelError, match=words):
         setattr(opened["Tea"], field, value)
     assert bytes(opened) == TEA.encode()
 
 
-def test_of_several_blocks_the_one_that_tells_units_gets_them_and_equations_need_a_choice():
+def test_units_are_set_in_the_block_that_has_them_and_equations_need_one_block():
     """Vensim writes units and comment on the last block of an array."""
     text = model_text("d: x, y ~~|\na[x] = 1 ~~|\na[y] = 2\n\t~\tm [0,5]\n\t~\tHere.\n\t|\nb[d] = a[d] ~~|\n")
     opened = _open(text)
@@ -153,8 +153,8 @@ def test_of_several_blocks_the_one_that_tells_units_gets_them_and_equations_need
         opened["a[z]"]
 
 
-def test_a_name_means_the_models_own_element_before_a_macros():
-    """A macro's names are its own, though it stands first in the file."""
+def test_a_name_means_the_models_element_before_a_macros():
+    """A macro's names are its own, even if it comes first in the file."""
     macro = ":MACRO: M(a)\nM = a*b$ ~~|\nb = 3 ~~|\n:END OF MACRO:\n"
     opened = _open(macro + model_text("b = 1 ~~|\nc = M(b) ~~|\n").removeprefix("{UTF-8}\n"))
     opened["b"].equation = "2"
@@ -164,32 +164,32 @@ def test_a_name_means_the_models_own_element_before_a_macros():
     assert b"beta = 2 ~~|\nc = M(beta)" in bytes(opened)
 
 
-def test_a_new_name_stands_everywhere_and_comments_keep_theirs():
-    """In whichever spelling it was mentioned; in texts, comments in braces and longer names it is another word."""
+def test_a_renaming_changes_all_uses_but_not_comments():
+    """In any spelling of the name; in texts, comments in braces and longer names it is another word."""
     text = model_text(
         "Old Name = 1 ~ u ~ The old name. |\nb = OLD_NAME + old\\\n\t\tname2 {Old Name} ~~|\nold name2 = 2 ~~|\n"
         "c = Old  Name\n\t*2 ~~|\n"
     ).replace("///---\\\\\\\n", "10,1,Old Name,1,1,9,9,8,3,0,0\n///---\\\\\\\n:GRAPH g\n:VAR Old Name\n")
     opened = _open(text + "5:Old Name\n")
     opened.rename("old name", "a (new) one")
-    told = bytes(opened).decode()
-    assert '"a (new) one" = 1 ~ u ~ The old name. |' in told
-    assert 'b = "a (new) one" + old\\\n\t\tname2 {Old Name}' in told
-    assert 'c = "a (new) one"\n\t*2' in told
-    assert '10,1,"a (new) one",1,1' in told
-    assert ':VAR "a (new) one"' in told
-    assert '5:"a (new) one"' in told
+    text = bytes(opened).decode()
+    assert '"a (new) one" = 1 ~ u ~ The old name. |' in text
+    assert 'b = "a (new) one" + old\\\n\t\tname2 {Old Name}' in text
+    assert 'c = "a (new) one"\n\t*2' in text
+    assert '10,1,"a (new) one",1,1' in text
+    assert ':VAR "a (new) one"' in text
+    assert '5:"a (new) one"' in text
 
 
 def test_labels_and_ranges_are_renamed_in_brackets_and_declarations():
-    """A variable of that name in brackets there is not; a numbered row is refused."""
+    """A label of a numbered row cannot be renamed."""
     opened = _open(model_text("d: x, y ~~|\nn: (k1-k3) ~~|\na[x] = 1 ~~|\na[y] = 2 ~~|\nb[d] = a[d]*SUM(a[d!]) ~~|\n"))
     opened.rename("x", "ex")
     opened.rename("d", "dim")
-    told = bytes(opened).decode()
-    assert "dim: ex, y" in told
-    assert "a[ex] = 1" in told
-    assert "b[dim] = a[dim]*SUM(a[dim!])" in told
+    text = bytes(opened).decode()
+    assert "dim: ex, y" in text
+    assert "a[ex] = 1" in text
+    assert "b[dim] = a[dim]*SUM(a[dim!])" in text
     with pytest.raises(ModelError, match="numbered row"):
         opened.rename("k2", "q")
 
@@ -199,8 +199,8 @@ def test_labels_and_ranges_are_renamed_in_brackets_and_declarations():
     [
         ("rooom", "x", "did you mean 'room'"),
         ("room", "Tea", "is taken at m.mdl"),
-        ("room", "MIN", "word of Vensim's"),
-        ("room", "time", "word of Vensim's"),
+        ("room", "MIN", "reserved word of Vensim"),
+        ("room", "time", "reserved word of Vensim"),
         ("room", "a|b", "cannot hold"),
         ("room", "  ", "needs letters"),
         ("room", 'a"b', "cannot hold"),
@@ -209,16 +209,16 @@ def test_labels_and_ranges_are_renamed_in_brackets_and_declarations():
         ("room[x]", "t", "leave out the subscripts"),
     ],
 )
-def test_a_renaming_that_cannot_be_is_refused_with_the_reason(old, new, words):
-    """And nothing changes."""
+def test_impossible_renamings_are_refused(old, new, words):
+    """The error has the reason, and nothing changes."""
     opened = _tea()
     with pytest.raises(ModelError, match=words):
         opened.rename(old, new)
     assert bytes(opened) == TEA.encode()
 
 
-def test_renaming_there_and_back_gives_the_file_back():
-    """Where every mention is spelt as the definition is."""
+def test_renaming_there_and_back_restores_the_file():
+    """If every use has the spelling of the definition."""
     opened = _tea()
     for name in ("Tea", "cooling", "room", "cooling time"):
         opened.rename(name, "odd, name")
@@ -227,8 +227,8 @@ def test_renaming_there_and_back_gives_the_file_back():
         assert bytes(opened) == TEA.encode()
 
 
-def test_what_is_used_is_not_removed_and_what_is_not_goes_with_valve_pipes_and_cloud():
-    """The stock keeps its flow until its equation does without it."""
+def test_unused_elements_are_removed_with_their_words_and_used_ones_are_not():
+    """A flow goes with its valve, pipes and cloud once the stock's equation does without it."""
     opened = _tea()
     with pytest.raises(ModelError, match="'cooling' is used by 'Tea'; change"):
         opened.remove("cooling")
@@ -242,13 +242,13 @@ def test_what_is_used_is_not_removed_and_what_is_not_goes_with_valve_pipes_and_c
 
 def _records(opened: OpenDocument) -> list[str]:
     return [
-        opened.document.text[each.start : each.end].strip()
-        for each in opened.document.segments
-        if each.kind == "record"
+        opened.document.text[segment.start : segment.end].strip()
+        for segment in opened.document.segments
+        if segment.kind == "record"
     ]
 
 
-def test_a_block_moves_to_the_end_of_its_group_and_a_new_group_is_begun():
+def test_setting_the_group_moves_the_block_and_creates_the_group():
     """Before the group of the control variables, with its bytes as they were."""
     opened = _tea()
     opened["room"].group = "Levers"
@@ -260,7 +260,7 @@ def test_a_block_moves_to_the_end_of_its_group_and_a_new_group_is_begun():
     ]
     opened["Tea"].group = "levers"
     assert opened["Tea"].group == "Levers"
-    assert [each.name for each in opened.model][:4] == ["cooling", "cooling time", "room", "Tea"]
+    assert [element.name for element in opened.model][:4] == ["cooling", "cooling time", "room", "Tea"]
     assert opened.model.groups[0].name == "Levers"
     before = bytes(opened)
     opened["Tea"].group = "Levers"
@@ -281,8 +281,8 @@ ADDED = [
 
 
 @pytest.mark.parametrize(("name", "equation", "given", "kind"), ADDED)
-def test_what_is_added_is_of_its_kind_and_drawn_off_everything_else(name, equation, given, kind):
-    """A word for it with arrows from all causes, numbers that are free, no box on another; blocks as the author writes them."""
+def test_added_elements_have_their_kind_and_a_free_place_in_the_sketch(name, equation, given, kind):
+    """Arrows from all causes, free numbers, no word on another; the block has the author's layout."""
     opened = _tea()
     assert opened.add(name, equation, units="m", comment="New.", range=(0, None), **given) == "View 1"
     opened.check()
@@ -297,13 +297,13 @@ def test_what_is_added_is_of_its_kind_and_drawn_off_everything_else(name, equati
     causes = {
         key(view.by_number[arrow.source].text) for arrow in view.arrows if arrow.target == own.number and not arrow.pipe
     }
-    mentioned = {each for each in ("tea", "room", "cooling", "time") if each in key(equation).replace("integ", "")}
+    mentioned = {cause for cause in ("tea", "room", "cooling", "time") if cause in key(equation).replace("integ", "")}
     assert causes == mentioned
     assert not _overlaps(view.words, {word.number for word in sketch_from_text(TEA).views[0].words})
 
 
 def _overlaps(words, old) -> list[tuple[str, str]]:
-    """The pairs of words, one of them new, that lie on each other; a valve may touch its label."""
+    """Return the pairs of overlapping words of which one is new; a valve may touch its label."""
     return [
         (one.text, two.text)
         for one in words
@@ -315,8 +315,8 @@ def _overlaps(words, old) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_flow_has_pipes_to_its_stocks_which_get_it_in_their_equations():
-    """Added where it fills, subtracted where it drains; a stock without flows has a zero to give up."""
+def test_an_added_flow_has_pipes_and_enters_the_equations_of_its_stocks():
+    """Added where it fills, subtracted where it drains; the zero of a stock without flows goes."""
     opened = _tea()
     opened.add("Pot", "100", kind="stock")
     opened.add("pouring", "Pot/2", kind="flow", source="Pot", sink="Tea")
@@ -331,14 +331,14 @@ def test_a_flow_has_pipes_to_its_stocks_which_get_it_in_their_equations():
     assert kinds[-5:-1] == ["1", "1", "11", "10"]
 
 
-def test_a_net_flow_that_binds_less_than_a_sum_is_put_in_parentheses():
-    """Else the new flow would belong to its last comparison."""
+def test_a_net_flow_that_binds_less_than_a_sum_gets_parentheses():
+    """Otherwise the new flow would belong to its last comparison."""
     opened = _open(model_text("S = INTEG(Time > 3, 0) ~~|\n"))
     opened.add("f", "1", sink="S")
     assert opened["S"].equation == "INTEG((Time > 3) + f, 0)"
 
 
-def test_a_flow_with_subscripts_gets_those_of_its_stock():
+def test_an_added_flow_has_the_subscripts_of_its_stock():
     """In every block of the stock."""
     opened = _open(model_text("d: x, y ~~|\nS[x] = INTEG(0, 1) ~~|\nS[y] = INTEG(1, 2) ~~|\n"))
     opened.add("f[d]", "S[d]/2", source="S")
@@ -347,8 +347,8 @@ def test_a_flow_with_subscripts_gets_those_of_its_stock():
     opened.check()
 
 
-def test_a_cause_of_another_view_is_shown_as_a_ghost():
-    """Which has no arrows in: the bit that says so is off."""
+def test_a_cause_in_another_view_is_shown_as_a_shadow_variable():
+    """One that has no arrows in: the bit for them is off."""
     second = "\\\\\\---/// Sketch\nV300  x\n*Other\n$0,0,Arial|10||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|96,96,100,0\n"
     opened = _open(TEA.replace("///---\\\\\\\n", second + "///---\\\\\\\n"))
     assert opened.add("gap", "Tea - room", view="other") == "Other"
@@ -358,7 +358,7 @@ def test_a_cause_of_another_view_is_shown_as_a_ghost():
         opened.add("gap 2", "1", view="Othr")
 
 
-def test_without_a_sketch_nothing_is_drawn():
+def test_without_a_sketch_only_the_equation_is_added():
     """A text of equations alone stays one."""
     opened = _open("a = 1 ~ u ~ c |\nINITIAL TIME = 0 ~~|\nFINAL TIME = 1 ~~|\nTIME STEP = 1 ~~|\n")
     assert opened.add("b", "a + 1") == ""
@@ -369,12 +369,12 @@ def test_without_a_sketch_nothing_is_drawn():
     ("name", "equation", "given", "words"),
     [
         ("room", "1", {}, "is taken at"),
-        ("x", "1 +", {}, "breaks off"),
-        ("x", "", {}, "breaks off"),
+        ("x", "1 +", {}, "is incomplete"),
+        ("x", "", {}, "is incomplete"),
         ("x", "1", {"kind": "lookup"}, "write \\(x,y\\)"),
         ("x", "room*2", {"kind": "constant"}, "of kind auxiliary, not constant"),
         ("x", "room*2", {"kind": "flow"}, "name the stock"),
-        ("x", "1", {"source": "room"}, "is no stock"),
+        ("x", "1", {"source": "room"}, "is not a stock"),
         ("x", "1", {"source": "Tea", "sink": "tea"}, "to itself"),
         ("x", "1", {"kind": "stock", "sink": "tea"}, "add a flow"),
         ("x", "1", {"source": "Teaa"}, "did you mean"),
@@ -382,16 +382,16 @@ def test_without_a_sketch_nothing_is_drawn():
         ("x", "1 ~ u", {}, "'~'"),
     ],
 )
-def test_what_cannot_be_added_is_refused_with_the_reason(name, equation, given, words):
-    """And nothing changes."""
+def test_impossible_additions_are_refused(name, equation, given, words):
+    """The error has the reason, and nothing changes."""
     opened = _tea()
     with pytest.raises(ModelError, match=words):
         opened.add(name, equation, **given)
     assert bytes(opened) == TEA.encode()
 
 
-def test_a_new_fault_keeps_a_file_from_being_saved_and_an_old_one_does_not(tmp_path):
-    """With its place; the file stays as it was."""
+def test_new_faults_keep_a_file_from_being_saved_and_old_ones_do_not(tmp_path):
+    """The fault has its place; the file stays as it was."""
     file = tmp_path / "m.mdl"
     file.write_text(model_text("a = 1\nb = nowhere + a\n"))
     before = file.read_bytes()
@@ -409,14 +409,14 @@ def test_a_new_fault_keeps_a_file_from_being_saved_and_an_old_one_does_not(tmp_p
     assert b"bee = nowhere + a" in file.read_bytes()
 
 
-def test_a_file_that_changed_meanwhile_is_not_overwritten(tmp_path):
-    """Someone else's edit would be lost; another file is replaced by force alone."""
+def test_a_file_that_somebody_else_changed_is_not_overwritten(tmp_path):
+    """Their edit would be lost; another file is replaced only by force."""
     file, other = tmp_path / "m.mdl", tmp_path / "other.mdl"
     file.write_text(TEA)
     opened = open_document(file)
     opened["room"].equation = "60"
     file.write_text(TEA + "\n")
-    with pytest.raises(ModelError, match="has changed since it was read"):
+    with pytest.raises(ModelError, match="has changed since it was opened"):
         opened.save()
     other.write_text("mine")
     with pytest.raises(ModelError, match="exists already"):
@@ -425,7 +425,7 @@ def test_a_file_that_changed_meanwhile_is_not_overwritten(tmp_path):
     assert other.read_bytes() == bytes(opened)
 
 
-def test_a_difference_tells_the_lines_that_change():
+def test_the_difference_has_the_changed_lines():
     """As a unified diff."""
     opened = _tea()
     opened["room"].equation = "60"
@@ -433,8 +433,8 @@ def test_a_difference_tells_the_lines_that_change():
     assert lines == ["--- m.mdl", "+++ m.mdl", "-\t70", "+\t60"]
 
 
-def test_files_beside_the_model_follow_a_renaming_and_are_written_with_it(tmp_path):
-    """Names in every kind of file; what is no name of the model stays."""
+def test_files_next_to_the_model_are_renamed_in_and_saved_with_it(tmp_path):
+    """Names in every kind of file; other words stay."""
     (tmp_path / "scenarios").mkdir()
     files = {
         "m.lst": ("room\nTea\n", '"r, m"\nTea\n'),
@@ -468,8 +468,8 @@ def test_files_beside_the_model_follow_a_renaming_and_are_written_with_it(tmp_pa
     assert (tmp_path / "m.figure.csv").read_text() == "panel,model\nroom,room\n"
 
 
-def test_a_read_only_file_is_left_and_others_keep_their_rights(tmp_path):
-    """None is written if one cannot be: those before get their bytes back."""
+def test_read_only_files_stay_and_others_keep_their_permissions(tmp_path):
+    """If one file cannot be written, those before it get their bytes back."""
     (tmp_path / "m.mdl").write_text(TEA)
     (tmp_path / "m.mdl").chmod(0o640)
     (tmp_path / "m.lst").write_text("room\n")
@@ -485,7 +485,7 @@ def test_a_read_only_file_is_left_and_others_keep_their_rights(tmp_path):
     assert (tmp_path / "m.mdl").stat().st_mode & 0o777 == 0o640
 
 
-def test_in_a_folder_with_several_models_only_files_of_the_models_name_follow(tmp_path):
+def test_next_to_other_models_only_files_of_the_models_name_change(tmp_path):
     """Other change files may be another model's."""
     for name in ("m.mdl", "n.mdl"):
         (tmp_path / name).write_text(TEA)
@@ -494,12 +494,12 @@ def test_in_a_folder_with_several_models_only_files_of_the_models_name_follow(tm
     opened = open_document(tmp_path / "m.mdl")
     opened.rename("room", "place", everywhere=True)
     opened.save()
-    told = {name: (tmp_path / name).read_text() for name in ("m.lst", "n.lst", "any.cin")}
-    assert told == {"m.lst": "place\n", "n.lst": "room\n", "any.cin": "room = 5\n"}
+    texts = {name: (tmp_path / name).read_text() for name in ("m.lst", "n.lst", "any.cin")}
+    assert texts == {"m.lst": "place\n", "n.lst": "room\n", "any.cin": "room = 5\n"}
 
 
-def test_a_renaming_that_is_undone_leaves_the_files_beside_alone(tmp_path):
-    """They are written when the model is."""
+def test_an_undone_renaming_leaves_the_files_next_to_the_model(tmp_path):
+    """They are written together with the model."""
     (tmp_path / "m.mdl").write_text(TEA)
     (tmp_path / "m.lst").write_text("room\n")
     opened = open_document(tmp_path / "m.mdl")
@@ -518,13 +518,13 @@ def test_a_renaming_that_is_undone_leaves_the_files_beside_alone(tmp_path):
         ("f((0,0),(1,1))", ("f", "((0,0),(1,1))")),
     ],
 )
-def test_a_statement_is_split_at_its_operator(text, parts):
-    """The first that stands outside of quotes and brackets."""
+def test_statements_are_split_at_their_operator(text, parts):
+    """The first operator outside of quotes and brackets."""
     assert split_statement(text) == parts
 
 
 @pytest.mark.parametrize("text", ["a", "= 1", "a =", "", "a: b, c"])
-def test_what_is_no_statement_says_how_to_write_one(text):
+def test_texts_that_are_not_statements_are_refused(text):
     """A name alone sets nothing."""
     with pytest.raises(ModelError, match="write 'name = equation'"):
         split_statement(text)

@@ -1,4 +1,4 @@
-"""The equation grammar: each form of Vensim's language, its precedence, and what is said of an equation that is none."""
+"""The equation grammar: each form of Vensim's language, operator precedence, and syntax faults."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from sdmodel.model import (
     add,
     evaluate,
     inverse,
+    make_reference,
     multiply,
     negate,
     power,
-    refer,
 )
 from sdmodel.testing import model_text, tiny_model
 from sdmodel.vensim import model_from_text
@@ -69,49 +69,49 @@ def _value(text: str) -> float:
     ],
 )
 def test_operators_bind_as_in_vensim(text, value):
-    """Each row follows an output file of Vensim's or its manual; other readers differ on several."""
+    """Each row follows Vensim's output or its manual; other readers differ on several."""
     assert _value(text) == pytest.approx(value)
 
 
-def test_a_sum_and_a_product_of_any_length_are_one_node():
-    """A chain does not nest, so that its length is not limited by any stack."""
+def test_long_sums_and_products_are_one_node():
+    """A chain does not nest, so the stack does not limit its length."""
     count = 5000
     total = _expression(" + ".join(["Time"] * count))
     product = _expression(" * ".join(["Time"] * count))
     assert len(total.args) == len(product.args) == count
 
 
-def test_the_form_of_an_expression_is_the_authors():
-    """Nothing is evaluated, sorted or gathered."""
-    time_ = refer("time")
+def test_expressions_keep_the_form_of_the_author():
+    """Nothing is evaluated, sorted or collected."""
+    time_ = make_reference("time")
     assert _expression("Time - Time / Time * 2") == add(time_, negate(multiply(time_, inverse(time_), Integer(2))))
     assert _expression("Time - (Time + 1)") == add(time_, negate(add(time_, Integer(1))))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_all_kinds_are_read(name):
-    """Blanks, apostrophes, dollars, dots, letters of any language; anything else in quotes."""
+    """Names may have spaces, apostrophes, dollars, dots and letters of any language; anything else needs quotes."""
     model = _model(f"{DEFINITIONS}result = 2 * {name.upper() if 'ß' not in name else name} ~~|")
-    assert model["result"].equations[0].expression == multiply(Integer(2), refer(model[name].key))
+    assert model["result"].equations[0].expression == multiply(Integer(2), make_reference(model[name].key))
 
 
-def test_blanks_case_and_underscores_in_names_do_not_matter():
-    """Functions included."""
+def test_names_of_functions_ignore_case_spaces_and_underscores():
+    """Variables do too."""
     assert _expression("if_then  ELSE(b_C > 1, Max (1,2), 3)", "B c = 1").args[1].name == "MAX"
 
 
-def test_comments_and_continuations_may_stand_anywhere():
-    """They nest, and keep the places of what follows."""
+def test_comments_and_continuations_may_be_anywhere():
+    """Comments nest, and places after them are exact."""
     model = model_from_text(
         model_text("a = {one {two} | ~} 1 + \\\n\t\t b {end} \\\r\n + b ~ u ~ c |\nb {here} = 2 ~~|")
     )
-    assert model["a"].equations[0].expression == add(Integer(1), refer("b"), refer("b"))
+    assert model["a"].equations[0].expression == add(Integer(1), make_reference("b"), make_reference("b"))
     place = model["a"].equations[0].places["b"]
     assert (place.line, place.column) == (4, 4)
 
 
 def test_missing_values_are_a_number():
-    """`:NA:` takes part in arithmetic."""
+    """`:NA:` can be used in arithmetic."""
     assert float(_expression(":na:")) == NA
 
 
@@ -124,58 +124,58 @@ def test_missing_values_are_a_number():
         "0,2,1,3.5",
     ],
 )
-def test_a_lookup_is_read_in_every_form(table):
-    """With corners, with reference points, without, and with every x before every y."""
+def test_lookups_are_read_in_every_form(table):
+    """With corners, with reference points, without both, and with every x before every y."""
     (equation,) = _model(f"f({table}) ~~|")["f"].equations
     limits = ((0.0, -1.0), (10.0, 10.0)) if "[" in table else None
     assert equation.expression == Table([(0, 1), (2, 3.5)], limits)
 
 
 def test_lookups_are_called_by_name_by_function_and_inline():
-    """`f(x)`, `LOOKUP FORWARD(f, x)` and `WITH LOOKUP`."""
-    points, time_ = Table([(0, 1), (2, -3)]), refer("time")
+    """The forms are `f(x)`, `LOOKUP FORWARD(f, x)` and `WITH LOOKUP`."""
+    points, time_ = Table([(0, 1), (2, -3)]), make_reference("time")
     assert _expression("WITH LOOKUP ( Time, ((0,1),(2,- 3)))") == FUNCTIONS["LOOKUP"].build(points, time_)
     model = _model("f((0,1),(2,3))\ny = f(Time)\nz = lookup forward(f, Time)")
-    assert model["y"].equations[0].expression == FUNCTIONS["LOOKUP"].build(refer("f"), time_)
-    assert model["z"].equations[0].expression == FUNCTIONS["LOOKUP FORWARD"].build(refer("f"), time_)
+    assert model["y"].equations[0].expression == FUNCTIONS["LOOKUP"].build(make_reference("f"), time_)
+    assert model["z"].equations[0].expression == FUNCTIONS["LOOKUP FORWARD"].build(make_reference("f"), time_)
 
 
 @pytest.mark.parametrize("text", ["1,2;3,4;", "1, 2;\n 3 , +4", "TABBED ARRAY(1 2\n 3 4)"])
 def test_numbers_of_an_array_are_read_row_by_row(text):
-    """Commas, semicolons, or a table of tabs."""
+    """Commas, semicolons or tabs separate them."""
     blocks = f"d: k1, k2 ~~|\ne: m1, m2 ~~|\nresult[d,e] = {text} ~~|"
     assert _model(blocks)["result"].equations[0].expression == Numbers([1, 2, 3, 4])
 
 
-def test_subscripts_are_keys_and_a_marked_range_keeps_its_mark():
-    """`dim!` is the range that a SUM runs over."""
+def test_subscripts_are_keys_and_keep_the_mark_of_a_range():
+    """SUM runs over the range in `dim!`."""
     model = _model(f"{DEFINITIONS}total = SUM(v[D!]) ~~|one = v[K1] ~~|")
-    assert model["total"].equations[0].expression == FUNCTIONS["SUM"].build(refer("v", "d!"))
-    assert model["one"].equations[0].expression == refer("v", "k1")
+    assert model["total"].equations[0].expression == FUNCTIONS["SUM"].build(make_reference("v", "d!"))
+    assert model["one"].equations[0].expression == make_reference("v", "k1")
 
 
 @pytest.mark.parametrize(
     ("equation", "where", "words"),
     [
-        ("a = 1 +", 7, "breaks off after '\\+'"),
+        ("a = 1 +", 7, "is incomplete after '\\+'"),
         ("a = (1 + 2", 10, "add '\\)'"),
         ("a = 1 + 2)", 9, "closes nothing"),
         ("a = 1 * / 2", 8, "missing before '/'"),
         ("a = 3 Time", 6, "operator is missing before 'Time'"),
-        ("a =", 3, "breaks off"),
+        ("a =", 3, "is incomplete"),
         ("a = MAX(1)", 4, "MAX takes 2 arguments, not 1; write MAX\\(x1, x2\\)"),
         ("a = MAXX(1, 2)", 4, "did you mean MAX"),
         ("a = GET XLS DATA('f', 'b', 'A', 'B2')", 4, "GET XLS DATA is not supported"),
         ("a = NPV(1, 2, 3, 4)", 4, "NPV is not supported"),
-        ("a = 'text' + 1", 4, "is a text"),
-        ("a = 1e999", 4, "larger than any number"),
-        ("f((0,0),(1,))", 7, "cannot stand|missing"),
-        ("f(1,2,3)", 2, "odd count"),
+        ("a = 'text' + 1", 4, "is text"),
+        ("a = 1e999", 4, "is too large"),
+        ("f((0,0),(1,))", 7, "not allowed here|missing"),
+        ("f(1,2,3)", 2, "odd number of values"),
         ("f([(0,0)],(0,0),(1,1))", 2, "corners"),
         ("a := 3", 0, "'a' is a data variable"),
         ("a :RAW: := GET XLS DATA('x')", 0, "GET XLS DATA is not supported"),
         ("a", 0, "data variables?.*use a lookup of Time"),
-        ("d: (k1-m2)", 4, "is no range"),
+        ("d: (k1-m2)", 4, "is not a range"),
         ("d: (k1-k999999999)", 4, "more than"),
         ("d <-> e", 6, "is not a range"),
         ("d: d", 0, "lists itself"),
@@ -183,8 +183,8 @@ def test_subscripts_are_keys_and_a_marked_range_keeps_its_mark():
         ("d: GET DIRECT SUBSCRIPT('a', 'b')", 3, "GET DIRECT SUBSCRIPT is not supported"),
     ],
 )
-def test_an_equation_that_cannot_be_read_says_where_and_what_to_do(equation, where, words):
-    """The column is that of the first thing that does not fit."""
+def test_syntax_faults_have_a_place(equation, where, words):
+    """The column is that of the first part that does not fit."""
     with pytest.raises(ModelError, match=words) as caught:
         _model(f"{equation} ~ u ~ c |")
     place = caught.value.faults[0].where
@@ -202,13 +202,13 @@ def test_an_equation_that_cannot_be_read_says_where_and_what_to_do(equation, whe
     ],
     ids=["parentheses", "calls", "powers", "signs", "negations"],
 )
-def test_what_nests_too_deep_is_a_fault_and_no_crash(text):
+def test_deep_nesting_is_a_fault(text):
     """A hostile file must not exhaust the stack."""
     with pytest.raises(ModelError, match="levels deep"):
         _expression(text)
 
 
-def test_what_people_nest_is_read():
+def test_realistic_nesting_is_read():
     """A choice among dozens of cases is a chain of IF THEN ELSE."""
     depth = DEPTH - 10
     assert _value("IF THEN ELSE(Time > 1, 2, " * depth + "3" + ")" * depth) == 3
@@ -218,7 +218,10 @@ NUMBERS = st.one_of(
     st.integers(0, 10**6).map(Integer),
     st.floats(1e-9, 1e9).filter(lambda value: value != int(value)).map(Float),
 )
-LEAVES = st.one_of(NUMBERS, st.sampled_from([refer("a"), refer("b_c"), refer("time"), refer("v", "k1")]))
+LEAVES = st.one_of(
+    NUMBERS,
+    st.sampled_from([make_reference("a"), make_reference("b_c"), make_reference("time"), make_reference("v", "k1")]),
+)
 
 
 def _branches(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
@@ -238,39 +241,39 @@ def _branches(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
     )
 
 
-def _spell(expression: Expr) -> str:
-    """Vensim's text of a tree, with parentheses around everything that could bind otherwise."""
+def _text(expression: Expr) -> str:
+    """The tree in Vensim's language, with parentheses around everything that could bind differently."""
     if expression.is_Float:
         return repr(float(expression))
     if expression.is_Number or expression.is_Symbol or isinstance(expression, Indexed):
         return str(expression).replace("_", " ")
-    parts = [_spell(argument) for argument in expression.args]
+    parts = [_text(argument) for argument in expression.args]
     if isinstance(expression, VensimFunction):
-        return _spell_function(expression.name, parts)
+        return _call_text(expression.name, parts)
     if expression.is_Mul and expression.args[0] == -1 and len(parts) == 2:
         return f"(-{parts[1]})"
     if expression.is_Mul:
-        return f"({parts[0]}{''.join(map(_factor, expression.args[1:]))})"
+        return f"({parts[0]}{''.join(map(_factor_text, expression.args[1:]))})"
     return f"({(' + ' if expression.is_Add else ' ^ ').join(parts)})"
 
 
-def _spell_function(name: str, parts: list[str]) -> str:
+def _call_text(name: str, parts: list[str]) -> str:
     if name == ":NOT:":
         return f"(:NOT: {parts[0]})"
     return f"{name}({', '.join(parts)})" if name[0].isalpha() else f"({parts[0]} {name} {parts[1]})"
 
 
-def _factor(factor: Expr) -> str:
+def _factor_text(factor: Expr) -> str:
     return (
-        f" / {_spell(factor.base)}"
+        f" / {_text(factor.base)}"
         if factor.is_Pow and factor.exp == -1 and factor.exp.is_Integer
-        else f" * {_spell(factor)}"
+        else f" * {_text(factor)}"
     )
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.recursive(LEAVES, _branches, max_leaves=20))
-def test_a_tree_that_is_written_and_read_is_the_same_tree(expression):
-    """Reading is the inverse of writing, whatever is nested in what."""
+def test_trees_round_trip(expression):
+    """Reading is the inverse of writing, however expressions nest."""
     more = "a = 1\nb c = 1\nd: k1, k2\nv[d] = 1, 2\n"
-    assert _expression(_spell(expression), more) == expression
+    assert _expression(_text(expression), more) == expression

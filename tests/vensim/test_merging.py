@@ -1,4 +1,4 @@
-"""Two people's edits of one model become one, variable by variable, and what clashes is named."""
+"""Three-way merges of a model: edits of different variables are combined, and conflicts are named."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def _merge(base: str, ours: str, theirs: str) -> Merge:
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.sampled_from(sorted(set(EDITS) - set(TOGETHER))), unique=True), st.data())
-def test_edits_of_different_things_come_together_as_if_one_person_had_made_them(names, data):
-    """Any edits, dealt to two people in any way: the merged text is the one with all of them, to the byte."""
+def test_independent_edits_are_combined(names, data):
+    """Any edits, divided between two people in any way: the merged text is the one with all of them, to the byte."""
     sides = data.draw(st.lists(st.booleans(), min_size=len(names), max_size=len(names)))
     ours, theirs = (
         [name for name, side in zip(names, sides, strict=True) if side is wanted] for wanted in (True, False)
@@ -83,7 +83,7 @@ def test_edits_of_different_things_come_together_as_if_one_person_had_made_them(
 
 
 @pytest.mark.parametrize("pair", TOGETHER.items(), ids="+".join)
-def test_edits_side_by_side_come_together_in_either_order(pair):
+def test_adjacent_edits_are_combined_in_either_order(pair):
     """Whoever merges into whom, the model is the same."""
     one, other = (_edited(name) for name in pair)
     there, back = _merge(BASE, one, other), _merge(BASE, other, one)
@@ -92,8 +92,8 @@ def test_edits_side_by_side_come_together_in_either_order(pair):
 
 
 @pytest.mark.parametrize("name", sorted(EDITS))
-def test_what_only_one_side_changed_is_taken_to_the_byte(name):
-    """Nothing, one, or both to the same."""
+def test_edits_of_one_side_are_taken_to_the_byte(name):
+    """One side has the edit, or both have the same."""
     edited = _edited(name)
     assert _merge(BASE, edited, BASE).text == edited
     assert _merge(BASE, BASE, edited).text == edited
@@ -113,9 +113,9 @@ def test_what_only_one_side_changed_is_taken_to_the_byte(name):
         (("15:0,0,0,0", "15:0,0,0,1"), ("15:0,0,0,0", "15:0,0,0,3"), "settings: integrator"),
     ],
 )
-def test_the_same_thing_changed_twice_is_a_conflict_that_names_it(ours, theirs, name):
-    """One variable with its marks around it and nothing else; either side's text stands between them."""
-    sides = [BASE.replace(*each) for each in (ours, theirs)]
+def test_different_edits_of_one_thing_are_a_named_conflict(ours, theirs, name):
+    """One variable has marks around it and nothing else; either side's text is between them."""
+    sides = [BASE.replace(*change) for change in (ours, theirs)]
     merge = _merge(BASE, *sides)
     assert merge.conflicts == ((name,) if name else ())
     if name is None:
@@ -128,8 +128,8 @@ def test_the_same_thing_changed_twice_is_a_conflict_that_names_it(ours, theirs, 
         assert compare_documents(_document(chosen), _document(side)) == ()
 
 
-def test_layout_is_no_change():
-    """One lays out the whole file anew, the other changes a constant: both are had."""
+def test_layout_is_not_a_change():
+    """One side formats the whole file, the other changes a constant: the merge has both."""
     merge = _merge(BASE, format_document(_document(BASE)), BASE.replace("b = 2", "b = 3"))
     assert merge.is_clean
     assert compare_documents(_document(merge.text), _document(BASE.replace("b = 2", "b = 3"))) == ()
@@ -146,7 +146,7 @@ def test_line_ends_are_ours():
 
 
 def test_words_that_both_added_get_numbers_of_their_own():
-    """Two variables with a word each and an arrow to it; the numbers of theirs give way, and their arrows follow."""
+    """Two variables with a word and an arrow to it each; theirs get new numbers, also in their arrows."""
     word = "10,4,{},300,{},40,20,8,3,0,0,0,0,0,0\n1,5,4,1,1,0,0,0,0,64,0,-1--1--1,,1|(250,90)|\n"
     sides = [
         BASE.replace("e = 6", f"{name} = 7 ~~| e = 6").replace("///---", word.format(name, y) + "///---")
@@ -165,8 +165,8 @@ def test_words_that_both_added_get_numbers_of_their_own():
     assert {"n", "o"} <= set(run.data_vars)
 
 
-def test_a_word_that_both_changed_is_merged_field_by_field():
-    """One renames, the other moves; where both move, ours stays, and it is told."""
+def test_words_are_merged_field_by_field():
+    """One side renames, the other moves; where both move, ours is kept, with a note."""
     moved, named = BASE.replace("100,100,40", "120,130,40"), BASE.replace("10,1,a,", "10,1,A,")
     merge = _merge(BASE, moved, named)
     assert "10,1,A,120,130,40" in merge.text
@@ -177,7 +177,7 @@ def test_a_word_that_both_changed_is_merged_field_by_field():
     assert clash.is_clean
 
 
-def test_an_arrow_to_a_word_that_is_gone_goes_with_it():
+def test_arrows_to_removed_words_are_left_out():
     """Vensim does not open a sketch with an arrow from nowhere."""
     without = BASE.replace(WORDS, WORDS.splitlines(keepends=True)[0])
     more = BASE.replace("///---", "1,9,1,2,0,0,0,0,0,64,0,-1--1--1,,1|(0,0)|\n///---")
@@ -186,8 +186,8 @@ def test_an_arrow_to_a_word_that_is_gone_goes_with_it():
     assert merge.notes == ("view 'View 1': an arrow to what the other side removed is left out",)
 
 
-def test_what_only_both_sides_together_break_is_told():
-    """One removes a variable that the other begins to use: no text clashes, and the model does not run."""
+def test_faults_of_the_merged_model_are_reported():
+    """One side removes a variable that the other begins to use: no text conflicts, and the model does not run."""
     merge = _merge(BASE, BASE.replace("e = 6 ~~|\n", ""), BASE.replace("d = 5", "d = 5*e"))
     assert merge.conflicts == ()
     assert not merge.is_clean
@@ -196,15 +196,15 @@ def test_what_only_both_sides_together_break_is_told():
     ] or "'e' is not defined" in merge.faults[0].what
 
 
-def test_units_that_are_the_same_are_put_together():
-    """Each adds a line of names to the settings."""
+def test_synonyms_of_units_are_combined():
+    """Each side adds a line of names to the settings."""
     one, other = (BASE + f"22:{name}\n" for name in ("$,Dollar", "Year,Years"))
     merge = _merge(BASE, one, other)
     assert merge.is_clean
     assert merge.text == BASE + "22:$,Dollar\n22:Year,Years\n"
 
 
-def test_settings_of_the_screen_never_clash():
+def test_settings_of_the_screen_never_conflict():
     """Which run was shown last is nobody's work."""
     base = BASE + "9:Current\n"
     merge = _merge(base, base.replace("Current", "one"), base.replace("Current", "two"))
@@ -213,7 +213,7 @@ def test_settings_of_the_screen_never_clash():
     assert merge.notes == ("both sides changed the settings' run name; ours is kept",)
 
 
-def test_a_block_stands_in_the_group_that_its_author_put_it_into():
+def test_blocks_stay_in_the_group_of_their_author():
     """A group that theirs begins does not take in what ours adds before it; a block that theirs moves is moved."""
     header = "*****\n\t.New\n*****~\n\t|"
     ours = BASE.replace("e = 6 ~~|", "e = 6 ~~|\nn = 1 ~~|")
@@ -230,7 +230,7 @@ def test_a_block_stands_in_the_group_that_its_author_put_it_into():
         assert model["b"].group == "Late"
 
 
-def test_two_models_that_begin_alone_are_joined():
+def test_an_empty_base_is_allowed():
     """Where there was no file before, git gives an empty one."""
     empty = Document("m.mdl", "", "utf-8")
     merge = merge_documents(empty, _document(BASE), _document(BASE))

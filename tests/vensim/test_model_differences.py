@@ -1,4 +1,4 @@
-"""What differs between two models is told by meaning: every kind of difference, and nothing that is none."""
+"""Differences between two models by meaning: every kind of difference, and nothing that is not one."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def _changed(*replacements: tuple[str, str], layout: bool = False) -> list[tuple
     for old, new in replacements:
         assert old in text
         text = text.replace(old, new)
-    found = compare_documents(_document(BASE, "old.mdl"), _document(text, "new.mdl"), layout=layout)
-    return [(each.kind, each.name, each.old, each.new) for each in found]
+    differences = compare_documents(_document(BASE, "old.mdl"), _document(text, "new.mdl"), layout=layout)
+    return [(found.kind, found.name, found.old, found.new) for found in differences]
 
 
 EDITS = {
@@ -63,15 +63,15 @@ EDITS = {
 
 
 @pytest.mark.parametrize("kind", get_args(DifferenceKind))
-def test_every_kind_of_difference_is_told_by_name(kind):
-    """One edit of each kind that the program knows, and what is told of it first."""
-    edits, told = EDITS[kind]
+def test_every_kind_of_difference_is_reported(kind):
+    """One edit of each kind, and the first difference reported for it."""
+    edits, expected = EDITS[kind]
     found = [rest for name, *rest in _changed(*edits, layout=kind == "layout") if name == kind]
-    assert tuple(found[0]) == told
+    assert tuple(found[0]) == expected
 
 
-def test_each_place_is_told_in_both_versions():
-    """What is told can be looked up."""
+def test_places_in_both_versions_are_reported():
+    """A user can look up both."""
     (found,) = compare_documents(_document(BASE, "old.mdl"), _document("\n\n" + BASE.replace("180", "1"), "new.mdl"))
     assert (found.old_place.path, found.new_place.path) == ("old.mdl", "new.mdl")
     assert found.new_place.line == found.old_place.line + 2
@@ -90,31 +90,31 @@ def test_each_place_is_told_in_both_versions():
         ("The tea.", "The \\\n\t\ttea."),
     ],
 )
-def test_layout_and_spelling_are_no_difference(old, new):
-    """Blanks, line breaks, continuations, case and underscores, the digits of a number, parentheses that bind nothing."""
+def test_layout_and_spelling_are_not_differences(old, new):
+    """Blanks, line breaks, continuations, case and underscores, digits of a number, parentheses that change nothing."""
     assert _changed((old, new)) == []
     assert len(_changed((old, new), layout=True)) == 1
 
 
 @pytest.mark.parametrize(("old", "new"), [("Tea - room", "room - Tea"), ("room = 70", "room == 70"), ("2.5", "2.51")])
-def test_what_changes_numbers_or_what_may_be_changed_is_an_equation(old, new):
+def test_changes_of_numbers_are_equation_differences(old, new):
     """The order of a difference, a constant that is fixed, a digit."""
     assert [kind for kind, *_ in _changed((old, new))] == ["equation"]
 
 
-def test_an_arrayed_variable_is_compared_block_by_block():
-    """One label's equation, a label more, a label that is another."""
+def test_arrayed_variables_are_compared_block_by_block():
+    """The equation of one label, one label more, another label."""
     assert _changed(("share[r2] = 5", "share[r2] = 6")) == [("equation", "share[r2]", "5", "6")]
     assert _changed((" share[r2] = 5 ~~|", "")) == [("removed", "share[r2]", "5", "")]
     assert _changed(("share[r2] = 5", "share[R] = 5")) == [("subscripts", "share", "[r2]", "[r]")]
 
 
-def test_a_new_name_is_a_rename_and_its_users_are_not_changed():
-    """The name in equations, in its own block and in the sketch; an edit at the same time is told beside it."""
+def test_a_renamed_variable_is_one_difference():
+    """The name in equations, in its own block and in the sketch; an edit at the same time is a second difference."""
     assert _changed(("Tea", "Cup")) == [("renamed", "Cup", "Tea", "Cup")]
     found = _changed(("Tea", "Cup"), ("The tea.", "The cup."), ("part[R]", "weight[S]"), ("R: r1", "S: r1"))
-    told = [("renamed", "S"), ("renamed", "Cup"), ("comment", "Cup"), ("renamed", "weight")]
-    assert [(kind, name) for kind, name, *_ in found] == told
+    expected = [("renamed", "S"), ("renamed", "Cup"), ("comment", "Cup"), ("renamed", "weight")]
+    assert [(kind, name) for kind, name, *_ in found] == expected
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_a_new_name_is_a_rename_and_its_users_are_not_changed():
         [("room = 70 {checked} ~ C", "cold = 70 ~ K"), ("- room", "- cold"), ("= room", "= cold")],
     ],
 )
-def test_two_things_are_never_called_a_rename(edits):
-    """Another number, other units, a user that lets go, a user that was none before: one is removed and one added."""
+def test_different_variables_are_not_renamed_ones(edits):
+    """Another number, other units, a user that stops, a new user: one variable is removed and one is added."""
     found = _changed(*edits)
     kinds = {(kind, name) for kind, name, *_ in found}
     assert "renamed" not in {kind for kind, _ in kinds}
@@ -147,37 +147,37 @@ NAMES = [f"{name} {number}" for name in ("Level", "lifetime", "inflow") for numb
 @settings(max_examples=12, deadline=None)
 @given(st.sampled_from(NAMES), st.sampled_from(["q", '"odd | name"', "Level 99"]))
 def test_a_rename_anywhere_in_a_model_is_one_difference(name, other):
-    """Where a name is put in for another throughout, that is all that is told."""
+    """Replacing one name by another throughout is the only difference."""
     text = re.sub(rf"\b{name}\b", lambda _: other, LARGE)
-    found = compare_documents(_document(LARGE), _document(text))
-    assert [(each.kind, each.old, each.new) for each in found] == [("renamed", name, other.strip('"'))]
+    differences = compare_documents(_document(LARGE), _document(text))
+    assert [(found.kind, found.old, found.new) for found in differences] == [("renamed", name, other.strip('"'))]
 
 
-def test_nothing_differs_from_itself_or_from_its_canonical_form(project):
-    """The flagship, with all that Vensim's language has in it."""
+def test_the_flagship_does_not_differ_from_itself_or_its_canonical_form(project):
+    """It uses most of Vensim's language."""
     text = (project / "models" / "ai_compute.mdl").read_text("utf-8")
     document = _document(text)
     assert compare_documents(document, document) == ()
     assert compare_documents(document, _document(format_document(document))) == ()
 
 
-def test_what_one_direction_adds_the_other_removes():
-    """Added and removed, old and new change places."""
+def test_the_reverse_comparison_swaps_added_and_removed():
+    """Old and new change places."""
     one, other = _document(BASE), _document(BASE.replace("part[R] = 1, 2 ~~ Parts. |", "").replace("180", "3"))
     there, back = compare_documents(one, other), compare_documents(other, one)
     opposite = {"added": "removed", "removed": "added"}
-    assert {(each.kind, each.name, each.old, each.new) for each in there} == {
-        (opposite.get(each.kind, each.kind), each.name, each.new, each.old) for each in back
+    assert {(found.kind, found.name, found.old, found.new) for found in there} == {
+        (opposite.get(found.kind, found.kind), found.name, found.new, found.old) for found in back
     }
 
 
-def test_a_new_name_of_a_label_s_range_holds_for_exceptions_too():
-    """What `:EXCEPT:` leaves out is named on the left-hand side."""
+def test_a_renamed_range_is_renamed_in_exceptions_too():
+    """`:EXCEPT:` names ranges on the left-hand side."""
     text = "R: r1, r2~~Labels.|\nS: r1~~Some.|\nx[R] :EXCEPT: [S] = 1~~|\nx[S] = 2~~|"
-    found = compare_documents(_document(text), _document(re.sub(r"\bS\b", "T", text)))
-    assert [(each.kind, each.new) for each in found] == [("renamed", "T")]
+    differences = compare_documents(_document(text), _document(re.sub(r"\bS\b", "T", text)))
+    assert [(found.kind, found.new) for found in differences] == [("renamed", "T")]
     other = compare_documents(_document(text), _document(text.replace(":EXCEPT: [S]", "")))
-    assert [each.kind for each in other] == ["subscripts"]
+    assert [found.kind for found in other] == ["subscripts"]
 
 
 def test_macros_are_compared_inside_and_at_their_head():
@@ -185,12 +185,12 @@ def test_macros_are_compared_inside_and_at_their_head():
     macro = ":MACRO: M(x : y)\nM = x*k~~|\nk = 2~~|\ny = x~~|\n:END OF MACRO:\n"
     one = _document(macro + "k = 2~~|\na = M(1, a)~~|")
     other = _document(macro.replace("k = 2", "k = 3").replace("(x : y)", "(x,z : y)") + "k = 2~~|\na = M(1, a)~~|")
-    found = [(each.kind, each.name) for each in compare_documents(one, other)]
+    found = [(found.kind, found.name) for found in compare_documents(one, other)]
     assert found == [("equation", "macro M"), ("equation", "M: k")]
 
 
-def test_a_block_that_cannot_be_read_is_compared_by_its_words():
+def test_unreadable_blocks_are_compared_by_their_words():
     """A comparison must not depend on both versions being sound."""
     one, other = (_document(f"a = 1 +* {x}~~|\nb = 1~~|") for x in "23")
     assert compare_documents(one, _document("a = 1\n+* 2~~|\nb = 1~~|")) == ()
-    assert [each.kind for each in compare_documents(one, other)] == ["equation"]
+    assert [found.kind for found in compare_documents(one, other)] == ["equation"]

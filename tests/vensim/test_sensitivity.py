@@ -1,4 +1,4 @@
-"""Sensitivity control files: read, written, and made from a model's ranges."""
+"""Sensitivity control files: reading, writing, and sampling of a model's ranges."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sdmodel.errors import ScenarioError
-from sdmodel.scenario import DISTRIBUTIONS, Distribution, Sampling, Steps, Variation, make_design, wrong_with
+from sdmodel.scenario import DISTRIBUTIONS, Distribution, Sampling, Steps, Variation, distribution_fault, make_design
 from sdmodel.testing import block_text, model_text, tiny_model
 from sdmodel.vensim import (
     model_from_text,
@@ -35,14 +35,14 @@ def read(folder, text):
 NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False)
 NAMES = (
     st.text(st.characters(categories=["L", "N", "P", "S", "Zs"], exclude_characters="{}\\~|_"), min_size=1)
-    .map(lambda each: " ".join(each.split()))
+    .map(lambda name: " ".join(name.split()))
     .filter(bool)
 )
 
 
 @st.composite
 def distributions(draw):
-    """The makings of any distribution of the table that is sound, or of steps; built in the test, which is checked there."""
+    """Name, arguments and lookup of any valid distribution, or of steps; the test builds it, so that types are checked."""
     name = draw(st.sampled_from([*DISTRIBUTIONS, "VECTOR"]))
     if name == "VECTOR":
         return name, draw(st.tuples(st.floats(-9, 0), st.floats(0, 9), st.floats(0.01, 9))), ""
@@ -68,10 +68,10 @@ def built(name, arguments, lookup):
     st.lists(st.tuples(NAMES, st.lists(NAMES, max_size=2), distributions()), max_size=4),
     st.sampled_from([(), ("0",), ("1", "", "new")]),
 )
-def test_what_is_written_is_read_back_the_same(folder, method, count, seed, lines, rest):
-    """To the last digit of every number and the last mark of every name."""
-    variations = tuple(Variation(name, tuple(labels), built(*drawn)) for name, labels, drawn in lines)
-    assume(not any(wrong_with(each.distribution) for each in variations))
+def test_samplings_round_trip(folder, method, count, seed, lines, rest):
+    """Every digit of a number and every character of a name comes back."""
+    variations = tuple(Variation(name, tuple(labels), built(*law)) for name, labels, law in lines)
+    assume(not any(distribution_fault(variation.distribution) for variation in variations))
     sampling = Sampling(method, count, seed, variations, rest=rest)
     text = sampling_text(sampling)
     again = read(folder, text)
@@ -79,8 +79,8 @@ def test_what_is_written_is_read_back_the_same(folder, method, count, seed, line
     assert again.text == text
 
 
-def test_a_file_of_vensims_is_read(folder):
-    """With blank lines, comments, blanks for underscores, numbers without a leading zero, and fields of later versions."""
+def test_files_of_vensim_are_read(folder):
+    """They may have blank lines, comments, spaces for underscores, numbers without a leading zero, and newer fields."""
     sampling = read(
         folder,
         "{UTF-8}\r\n250,M,1234,,0,7,x\r\n\r\n{a comment}\r\nPRICE OF STEEL=RANDOM TRIANGULAR(.5,1.5,.5,1,1.5)\r\n"
@@ -92,17 +92,17 @@ def test_a_file_of_vensims_is_read(folder):
         1234,
         ("0", "7", "x"),
     )
-    assert [(each.name, each.subscripts, each.distribution) for each in sampling.variations] == [
+    assert [(line.name, line.subscripts, line.distribution) for line in sampling.variations] == [
         ("PRICE OF STEEL", (), Distribution("RANDOM_TRIANGULAR", (0.5, 1.5, 0.5, 1.0, 1.5))),
         ("BUILDING TIME", ("North", "a 1"), Distribution("RANDOM_UNIFORM", (11.0, 15.0))),
         ("odd = (name)", (), Steps(3, 8, 0.5)),
     ]
-    assert [(each.place.line, each.place.column) for each in sampling.variations] == [(5, 1), (6, 1), (7, 1)]
+    assert [(line.place.line, line.place.column) for line in sampling.variations] == [(5, 1), (6, 1), (7, 1)]
 
 
 @pytest.mark.parametrize("letter", "UMLGFumlgf")
-def test_every_method_is_known_by_its_letter(folder, letter):
-    """Univariate, Multivariate, Latin hypercube, Grid and File; Vensim's numbers where none are given."""
+def test_every_method_has_a_letter(folder, letter):
+    """Univariate, Multivariate, Latin hypercube, Grid and File; count and seed default to Vensim's."""
     (folder / "s.tab").write_text("a\n1\n", "utf-8")
     sampling = read(folder, f",{letter},,s.tab\na=RANDOM_UNIFORM(0,1)\n")
     assert sampling.method[0].upper() == letter.upper()
@@ -110,65 +110,65 @@ def test_every_method_is_known_by_its_letter(folder, letter):
     assert (sampling.samples is not None) == (letter.upper() == "F")
 
 
-def test_seed_zero_is_kept_and_asks_for_a_fresh_one(folder):
-    """Vensim's way to ask for other numbers every time."""
+def test_seed_zero_is_read(folder):
+    """Vensim uses it to get different numbers every time."""
     assert read(folder, "9,L,0,,0\na=RANDOM_UNIFORM(0,1)\n").seed == 0
 
 
 FAULTS = {
     "": ("", "the file is empty"),
-    "a=RANDOM_UNIFORM(0,1)\n": ("1:1", "the first line must say how to draw"),
+    "a=RANDOM_UNIFORM(0,1)\n": ("1:1", "the first line must give the method"),
     "0,M,1,,0\n": ("1:1", "the number of simulations is '0'"),
     "2.5,M,1,,0\n": ("1:1", "the number of simulations is '2.5'"),
-    "9,Q,1,,0\n": ("1:3", "'Q' is no method; write one of U (univariate)"),
+    "9,Q,1,,0\n": ("1:3", "'Q' is not a method; write one of U (univariate)"),
     "9,M,one,,0\n": ("1:5", "the seed is 'one'"),
-    "9,F,1,,0\n": ("1:3", "method F names no file"),
-    "9,M,1,,0\n  rate\n": ("2:3", "this varies nothing"),
-    "9,M,1,,0\nrate = 3\n": ("2:8", "'rate' needs a distribution in one line"),
+    "9,F,1,,0\n": ("1:3", "method F needs a file of samples"),
+    "9,M,1,,0\n  rate\n": ("2:3", "this line gives no distribution"),
+    "9,M,1,,0\nrate = 3\n": ("2:8", "'rate' needs a distribution on the same line"),
     "9,M,1,,0\nrate = RANDOM_UNIFROM(0,1)\n": (
         "2:8",
-        "'RANDOM_UNIFROM' is no distribution; did you mean RANDOM_UNIFORM(min,max)?",
+        "'RANDOM_UNIFROM' is not a distribution; did you mean RANDOM_UNIFORM(min,max)?",
     ),
-    "9,M,1,,0\nrate = QQQ(0,1)\n": ("2:8", "'QQQ' is no distribution; write one of RANDOM_BETA"),
+    "9,M,1,,0\nrate = QQQ(0,1)\n": ("2:8", "'QQQ' is not a distribution; write one of RANDOM_BETA"),
     "9,M,1,,0\nrate = RANDOM UNIFORM(1,0)\n": ("2:8", "the minimum 1 is not below the maximum 0"),
     "9,M,1,,0\nrate = RANDOM_NORMAL(0,1,2)\n": ("2:8", "is given 3 numbers; write RANDOM_NORMAL(min,max,mean,sd)"),
     "9,M,1,,0\nrate = RANDOM_NORMAL(0,1,2,-1)\n": ("2:8", "sd is -1; give"),
     "9,M,1,,0\nrate = RANDOM_TRIANGULAR(0,1,0,2,1)\n": ("2:8", "peak 2 lies outside"),
-    "9,M,1,,0\nrate = RANDOM_UNIFORM(0, x)\n": ("2:26", "'x' is no number"),
-    "9,M,1,,0\nrate = RANDOM_UNIFORM(0,)\n": ("2:25", "'' is no number"),
-    "9,M,1,,0\nrate = VECTOR(0,1)\n": ("2:8", "VECTOR is given 2 numbers"),
+    "9,M,1,,0\nrate = RANDOM_UNIFORM(0, x)\n": ("2:26", "'x' is not a number"),
+    "9,M,1,,0\nrate = RANDOM_UNIFORM(0,)\n": ("2:25", "'' is not a number"),
+    "9,M,1,,0\nrate = VECTOR(0,1)\n": ("2:8", "VECTOR has 2 numbers"),
     "9,M,1,,0\nrate = RANDOM_LOGNORMAL(0,9,1,1)\n": (
         "2:8",
-        "RANDOM_LOGNORMAL cannot be drawn from here; vary the logarithm",
+        "RANDOM_LOGNORMAL is not supported; vary the logarithm",
     ),
-    "9,M,1,,0\nrate = MULTIVARIATE NORMAL(0,9,1,1)\n": ("2:8", "by method F"),
+    "9,M,1,,0\nrate = MULTIVARIATE NORMAL(0,9,1,1)\n": ("2:8", "with method F"),
     "9,M,1,,0\nrate = RANDOM 0 1()\n": ("2:8", "write RANDOM_UNIFORM(0,1)"),
 }
 
 
 @pytest.mark.parametrize("text", FAULTS)
-def test_a_line_that_cannot_be_read_is_told_at_its_place(folder, text):
-    """Line and column, what is wrong, and what to do."""
-    place, told = FAULTS[text]
+def test_faults_have_a_place(folder, text):
+    """They give line and column, what is wrong, and what to do."""
+    place, message = FAULTS[text]
     with pytest.raises(ScenarioError) as caught:
         read(folder, text)
     assert len(caught.value.faults) == 1
     where = f"{folder / 'e.vsc'}{':' * bool(place)}{place}: "
     assert str(caught.value).startswith(where)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "; " in str(caught.value)
 
 
-def test_every_fault_of_a_file_is_told_at_once(folder):
-    """In the order of the file."""
+def test_all_faults_of_a_file_are_reported(folder):
+    """They come in one error, in file order."""
     texts = [text.split("\n")[1] for text in FAULTS if text.startswith("9,M,1,,0\n")]
     with pytest.raises(ScenarioError) as caught:
         read(folder, "\n".join(["x,Q,y", *texts]))
     assert [fault.where.line for fault in caught.value.faults] == [1, 1, 1, *range(2, len(texts) + 2)]
 
 
-def test_a_file_of_samples_is_found_beside_the_control_file(folder, monkeypatch, tmp_path):
-    """Wherever the command is given."""
+def test_samples_are_found_in_the_folder_of_the_control_file(folder, monkeypatch, tmp_path):
+    """The working directory does not matter."""
     monkeypatch.chdir(tmp_path)
     values = np.array([[1.0, math.nan], [0.1, 3e-200]])
     (folder / "s.tab").write_text(samples_text(("a", "b c"), values), "utf-8")
@@ -197,7 +197,7 @@ RANGED = model_text(
 
 
 def test_ranges_of_a_model_make_a_sampling(folder):
-    """Of a group those constants that have both bounds; evenly between them, ready to be written and drawn."""
+    """Constants of a group with both bounds vary uniformly; the sampling can be written and used."""
     model = model_from_text(RANGED)
     sampling = sampling_of_ranges(model, count=50, seed=9)
     assert (
@@ -208,11 +208,11 @@ def test_ranges_of_a_model_make_a_sampling(folder):
     assert read(folder, sampling.text) == sampling
     assert make_design(model, sampling).count == 50
     named = sampling_of_ranges(model, ["OTHER", "with_step"], method="multivariate")
-    assert [each.name for each in named.variations] == ["other", "with step"]
+    assert [variation.name for variation in named.variations] == ["other", "with step"]
 
 
-def test_constants_without_a_range_are_told_when_they_are_named():
-    """At their place in the model; a group without any as a whole."""
+def test_named_constants_without_a_range_are_reported():
+    """Faults have the constant's place in the model; a group without ranges is one fault."""
     model = model_from_text(RANGED)
     with pytest.raises(ScenarioError) as caught:
         sampling_of_ranges(model, ["half open", "other", "free"])
@@ -223,8 +223,8 @@ def test_constants_without_a_range_are_told_when_they_are_named():
         sampling_of_ranges(tiny_model("x = 1"))
 
 
-def test_the_projects_own_uncertainties_can_be_drawn(project):
-    """The model that the project is about has a group of them."""
+def test_uncertainties_of_the_flagship_can_be_sampled(project):
+    """The project's own model has a group of them."""
     model = model_from_text((project / "models" / "ai_compute.mdl").read_bytes())
     design = make_design(model, sampling_of_ranges(model))
     values = design.values(0, 200)
@@ -234,8 +234,8 @@ def test_the_projects_own_uncertainties_can_be_drawn(project):
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "a\0b"])
-def test_a_file_of_samples_with_no_name_for_a_file_is_told(tmp_path, name):
-    """A name that no file can have is one that is not there."""
+def test_impossible_file_names_of_samples_are_reported(tmp_path, name):
+    """A name that no file can have counts as a missing file."""
     path = tmp_path / "long.vsc"
     path.write_text(f"9,F,1,{name},0\n", "utf-8")
     with pytest.raises(ScenarioError):

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from ...analysis import EXACT, PAIRS, attribute_levers, attributed_names
+from ...analysis import EXACT, PAIRS, attribute_levers, attributed_variables
 from ...errors import AnalysisError
-from ...scenario import merge
+from ...scenario import merge_scenarios
 from ...simulation import RunWarning, simulate
 from ...vensim import read_scenario
 from ..locations import check_not_there, load_model, scenario_path
@@ -73,7 +73,7 @@ def attribute(
     and the results are means over members, the middle 90 % of members, and the share of members in which a lever ranks first.
     """
     request = run_from.request()
-    baseline = merge([read_scenario(scenario_path(path)) for path in baselines])
+    baseline = merge_scenarios([read_scenario(scenario_path(path)) for path in baselines])
     levers_by_group = _read_groups(groups)
     default_name = f"{request.default_name}-levers"
     name = store.name or default_name
@@ -105,7 +105,7 @@ def attribute(
     found = found.assign_attrs(record_of(request, model) | sampled)
     path = store.save(found, path, default_name)
     with stored_safely(path):
-        shown = list(run_from.names) or [name for name in listed if name in attributed_names(found)]
+        shown = list(run_from.names) or [name for name in listed if name in attributed_variables(found)]
         outcomes = requested or (moment_of(found, shown),)
         figures = plot_attribution_to(found, shown, outcomes[0], targets, title=path.stem, force=store.force)
 

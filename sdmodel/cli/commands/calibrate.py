@@ -18,23 +18,23 @@ from ...inference import (
     SEED,
     STARTS,
     STEPS,
-    Beyond,
     Calibration,
+    ExtraConstants,
     Parameter,
     Series,
     calibrate_model,
-    check_free,
-    constants_beyond,
+    calibration_record,
+    check_can_write,
+    extra_constants,
     free_constants,
-    joined_observations,
-    module_of_calibrate,
-    priors_unused,
+    join_observations,
+    load_calibrate_module,
     read_observations,
-    record,
-    series_of_payoff,
+    series_from_payoff,
+    unused_priors,
     write_results,
 )
-from ...model import Model, references, referred
+from ...model import Model, references_in, split_reference
 from ...scenario import Scenario
 from ...store import check_folder
 from ...vensim import read_optimisation, read_payoff, read_sampling
@@ -180,7 +180,11 @@ def calibrate(
     )  # fmt: skip
 
     def whole_record() -> dict[str, Any]:
-        return record(found, beyond) | {"name": stem.name, "files": list(map(str, files)), "command": command}
+        return calibration_record(found, beyond) | {
+            "name": stem.name,
+            "files": list(map(str, files)),
+            "command": command,
+        }
 
     def parts() -> Iterator[Part]:
         yield from calibration_parts(found, files, _continuing_command(context, found, options))
@@ -220,9 +224,11 @@ def _check_options(options: PosteriorOptions, draws: _DrawOptions) -> None:
 def _check_possible(options: PosteriorOptions) -> None:
     """Report before any work what keeps the calibration from running or from being stored."""
     if options.sample:
-        module_of_calibrate("emcee")
-        module_of_calibrate("arviz_stats")
-    check_free(options.stem, force=options.force or options.resume, ensemble=options.ensemble, replace=options.force)
+        load_calibrate_module("emcee")
+        load_calibrate_module("arviz_stats")
+    check_can_write(
+        options.stem, force=options.force or options.resume, ensemble=options.ensemble, replace=options.force
+    )
     if options.resume and not os.path.lexists(options.chain):
         message = f"{options.chain}: there is no calibration to resume; leave out --resume"
         raise CalibrationError(message)
@@ -235,8 +241,8 @@ def _series(model: Model, path: Path, data: DataOptions, payoff: str | None) -> 
     if data.mapping or not data.observations:
         message = "--payoff replaces --series, and needs observations: -d FILE"
         raise click.UsageError(message)
-    known = joined_observations([read_observations(file) for file in data.observations])
-    return choose_series(series_of_payoff(read_payoff(payoff), known, model), data.names)
+    known = join_observations([read_observations(file) for file in data.observations])
+    return choose_series(series_from_payoff(read_payoff(payoff), known, model), data.names)
 
 
 def _free_constants(
@@ -246,11 +252,11 @@ def _free_constants(
     control = read_optimisation(freedom.optimisation) if freedom.optimisation else None
     if control is not None and control.settings:
         note(f"{freedom.optimisation}: settings of Vensim's optimiser are ignored: {', '.join(control.settings)}")
-    moving = {referred(reference)[0] for one in series for reference in references(one.model)}
+    moving = {split_reference(reference)[0] for one in series for reference in references_in(one.model)}
     prior = read_sampling(freedom.prior) if freedom.prior else None
     listed = control.free if control else ()
     found = free_constants(model, freedom.free, listed=listed, prior=prior, scenario=scenario, moving=moving)
-    unused = priors_unused(model, prior, found) if prior else []
+    unused = unused_priors(model, prior, found) if prior else []
     if unused:
         note(f"{freedom.prior}: priors of constants that are not free are not used: {', '.join(unused)}")
     if not freedom.free and control is None:
@@ -258,12 +264,12 @@ def _free_constants(
     return found
 
 
-def _constants_beyond(model: Model, free: Sequence[Parameter], draws: _DrawOptions) -> Beyond:
+def _constants_beyond(model: Model, free: Sequence[Parameter], draws: _DrawOptions) -> ExtraConstants:
     """What draws hold besides the free constants; notes name those of the file that are free."""
     file = draws.beyond
-    found = constants_beyond(model, free, read_sampling(file) if file else None, draws.equal)
-    if found.left:
-        note(f"{file}: these are free, so the posterior draws them: {', '.join(found.left)}")
+    found = extra_constants(model, free, read_sampling(file) if file else None, draws.equal)
+    if found.left_to_posterior:
+        note(f"{file}: these are free, so the posterior draws them: {', '.join(found.left_to_posterior)}")
     return found
 
 

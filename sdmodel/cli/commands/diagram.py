@@ -14,7 +14,7 @@ import click
 
 from ...errors import DatasetError, FigureError
 from ...model import Sketch, View, key, lay_out
-from ...numerals import number
+from ...numerals import format_number
 from ...vensim import read_sketch
 from ..locations import check_not_there, load_model, model_path, runs_folder
 from ..options import OutcomeOptions, force_option, model_argument, runs_option
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...comparison import Outcome
-    from ...figures import Shades
+    from ...figures import Shading
 
 _COLUMNS = {"view": "fold", "variables": "right", "shown again": "right", "flows": "right", "influences": "right"}
 _LONGEST_NAME = 60
@@ -97,7 +97,7 @@ def diagram(
 
     for view, target in zip(views, targets, strict=True):
         with busy(f"drawing {view.name}"):
-            save_figure(plot_diagram(sketch, view, shades=shades), target, force=force)
+            save_figure(plot_diagram(sketch, view, shading=shades), target, force=force)
     return Result(lambda: [str(target) for target in targets], lambda: (), figures=targets)
 
 
@@ -120,11 +120,11 @@ def _check_runs(runs: Sequence[str], date: str | None) -> None:
 
 def _chosen_views(sketch: Sketch, name: str | None, output: str | None, *, every: bool) -> list[View]:
     """The views to draw; of all, those that are not empty."""
-    from ...figures import choose_view
+    from ...figures import find_view
 
     all_views = every or (name is None and output is not None and _is_folder(output))
     if not all_views or not sketch.views:
-        return [choose_view(sketch, name)]
+        return [find_view(sketch, name)]
     filled = [view for view in sketch.views if any(not word.hidden for word in view.words)]
     for view in sketch.views:
         if view not in filled:
@@ -186,7 +186,7 @@ def _view_record(view: View) -> dict[str, str | int]:
 # Colours by stored runs
 
 
-def _shades(names: Sequence[str], folder: Path, date: str | None, variables: Iterable[str]) -> Shades:
+def _shades(names: Sequence[str], folder: Path, date: str | None, variables: Iterable[str]) -> Shading:
     """The colours and texts of a sketch's variables, for one run or for the change from one run to another."""
     from ...dataset import TIME, has_variable
     from ...store import find_run, open_run
@@ -215,11 +215,11 @@ def _check_single(name: str, run: xr.Dataset) -> None:
         raise DatasetError(message)
 
 
-def _value_shades(name: str, run: xr.Dataset, variables: Sequence[str], at: Outcome, date: str) -> Shades:
+def _value_shades(name: str, run: xr.Dataset, variables: Sequence[str], at: Outcome, date: str) -> Shading:
     """Each variable's value, coloured by its place within its own range over time."""
     from ...comparison import position_of
     from ...dataset import find_variable
-    from ...figures import Shade, Shades
+    from ...figures import ShadedValue, Shading
 
     shades = {}
     for variable_name in variables:
@@ -227,21 +227,21 @@ def _value_shades(name: str, run: xr.Dataset, variables: Sequence[str], at: Outc
         units = str(variable.attrs.get("units", ""))
         position = position_of(variable, at)
         place = min(1.0, max(0.0, position.place)) if math.isfinite(position.place) else None
-        text = _range_text([number(value, units) for value in _ends(position.values)])
-        shades[key(variable_name)] = Shade(place, text)
+        text = _range_text([format_number(value, units) for value in _ends(position.values)])
+        shades[key(variable_name)] = ShadedValue(place, text)
     meaning = f"Run {name} at {date}: value, coloured by its place between the variable's smallest and largest value over time; grey: constant"
-    return Shades("value", meaning, ("smallest", "largest"), MappingProxyType(shades))
+    return Shading("value", meaning, ("smallest", "largest"), MappingProxyType(shades))
 
 
 def _change_shades(
     names: Sequence[str], runs: Sequence[xr.Dataset], variables: Sequence[str], at: Outcome, date: str
-) -> Shades:
+) -> Shading:
     """Each variable's change in per cent, for an array the median, on colours around zero."""
     import numpy as np
 
     from ...comparison import relative_changes
     from ...dataset import find_variable
-    from ...figures import Shade, Shades
+    from ...figures import ShadedValue, Shading
 
     changes = {
         name: relative_changes(find_variable(runs[0], name), find_variable(runs[1], name), at) for name in variables
@@ -252,12 +252,12 @@ def _change_shades(
     shades = {}
     for name, values in changes.items():
         place = 0.5 + 0.5 * float(np.clip(medians[name] / end, -1, 1))
-        shades[key(name)] = Shade(place, _range_text([_percent(value) for value in _ends(values)]))
+        shades[key(name)] = ShadedValue(place, _range_text([_percent(value) for value in _ends(values)]))
     if not widest:
         note(f"the runs do not differ at {date} in the variables of the sketch")
     beyond = ", cut off at the ends" if widest > end else ""
     meaning = f"Run {names[1]} against {names[0]} at {date}: change in % of its size; for arrays, the median{beyond}"
-    return Shades("change", meaning, (f"\u2212{100 * end:g} %", f"+{100 * end:g} %"), MappingProxyType(shades))
+    return Shading("change", meaning, (f"\u2212{100 * end:g} %", f"+{100 * end:g} %"), MappingProxyType(shades))
 
 
 def _ends(values: NDArray[np.float64]) -> list[float]:

@@ -20,8 +20,8 @@ from ...vensim import (
     format_document,
     open_document,
     read_document,
-    reformatted,
     split_statement,
+    unformatted_parts,
 )
 from ..locations import model_path
 from ..options import force_option, model_argument
@@ -304,7 +304,7 @@ def fmt(context: click.Context, *, model: str | None, check: bool, show_diff: bo
     path = model_path(model)
     document = read_document(path)
     text = format_document(document, by_group=by_group)
-    changed = reformatted(document)
+    changed = unformatted_parts(document)
     differs = text != document.text
     if differs and not dry_run:
         write_file(path.resolve(), text.encode(document.encoding), force=True, error=ModelError)

@@ -15,7 +15,7 @@ import click
 from ...dataset import MEMBER
 from ...ensemble import run_ensemble
 from ...errors import StoreError
-from ...model import Model, spell
+from ...model import Model, cell_name
 from ...scenario import Design, Scenario, constant_values, make_design
 from ...store import check_folder, ensemble_path, ensemble_record, is_ensemble, open_run, run_path
 from ..locations import check_not_there, load_model
@@ -172,7 +172,7 @@ def _note_overridden(model: Model, design: Design, scenario: Scenario) -> None:
     """Note which changes have no effect because the constant is sampled; a univariate design starts from the changes."""
     if design.method == "univariate":
         return
-    both = [spell(model, cell) for cell in constant_values(model, scenario) if cell in design.cells]
+    both = [cell_name(model, cell) for cell in constant_values(model, scenario) if cell in design.cells]
     if both:
         names = ", ".join(f"'{name}'" for name in both)
         note(f"{names}: sampled for each member, whatever the scenario or --set says")

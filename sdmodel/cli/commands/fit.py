@@ -11,10 +11,10 @@ from typing import Any
 import click
 import xarray as xr
 
-from ...analysis import recorded_model
+from ...analysis import model_of_run
 from ...errors import ObservationError
-from ...inference import FitTable, Series, SeriesFit, fit_panels, fit_run, parted_series
-from ...numerals import number
+from ...inference import FitTable, Series, SeriesFit, fit_panels, fit_run, split_series
+from ...numerals import format_number
 from ...store import find_run, open_run
 from ..locations import check_not_there, runs_folder
 from ..observations import DataOptions, data_options, stored_model_file
@@ -57,7 +57,7 @@ def fit(
     if plot:
         check_not_there([figure], force=force, cure="move it away")
     stored = open_run(path)
-    found = data.series(recorded_model(stored, str(path)), stored_model_file(stored))
+    found = data.series(model_of_run(stored, str(path)), stored_model_file(stored))
     series = _comparable(stored, path, found)
     with busy(f"comparing {path.stem} with {len(series)} series"):
         table = fit_run(stored, series, bands=bands, seed=seed)
@@ -76,7 +76,7 @@ def fit(
 
 def _comparable(stored: xr.Dataset, path: Path, series: Sequence[Series]) -> tuple[Series, ...]:
     """The series whose variables the run has; notes name the others."""
-    comparable, lacking = parted_series(series, stored)
+    comparable, lacking = split_series(series, stored)
     if not comparable:
         raise ObservationError(lacking)
     for name in dict.fromkeys(one.name for one in series if one not in comparable):
@@ -120,7 +120,7 @@ def _cells(row: SeriesFit) -> list[str]:
 
 
 def _three_digits(value: float) -> str:
-    return "" if math.isnan(value) else number(float(f"{value:.3g}"))
+    return "" if math.isnan(value) else format_number(float(f"{value:.3g}"))
 
 
 def _two_decimals(value: float) -> str:

@@ -16,7 +16,7 @@ import click
 from ...errors import Fault, ModelError, Place
 from ...files import read_bytes, write_file
 from ...model import key
-from ...vensim import Difference, Document, Merge, compare_documents, compared_text, merge_documents
+from ...vensim import Difference, Document, Merge, compare_documents, merge_documents, text_for_diff
 from ..output import Part, Result, line_width, note, output_options
 from ..revisions import Version, run_git, two_versions
 
@@ -287,7 +287,7 @@ def git_text(path: str) -> None:
     """
     content = read_bytes(path, error=ModelError)
     with contextlib.suppress(ModelError):
-        content = compared_text(Document.from_bytes(content, path)).encode()
+        content = text_for_diff(Document.from_bytes(content, path)).encode()
     click.echo(content, nl=False)
 
 

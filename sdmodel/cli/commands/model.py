@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...numerals import exact
+from ...numerals import format_exact
 from ...scenario import Lever, find_levers
 from ...vensim import read_scenario
 from ..locations import load_model, model_path, scenario_path
@@ -46,8 +46,12 @@ def levers(model: str | None) -> Result:
 
 def _lever_row(lever: Lever) -> list[str]:
     different = sorted(set(lever.values))
-    value = exact(different[0]) if len(different) == 1 else f"{exact(different[0])} to {exact(different[-1])}"
-    bounds = ["any" if bound is None else exact(bound) for bound in (lever.minimum, lever.maximum)]
+    value = (
+        format_exact(different[0])
+        if len(different) == 1
+        else f"{format_exact(different[0])} to {format_exact(different[-1])}"
+    )
+    bounds = ["any" if bound is None else format_exact(bound) for bound in (lever.minimum, lever.maximum)]
     return [lever.name, value, " to ".join(bounds) if set(bounds) != {"any"} else "", lever.units, lever.meaning]
 
 

@@ -10,7 +10,7 @@ import click
 import numpy as np
 import xarray as xr
 
-from ...analysis import ANALYSIS, ATTRIBUTION, attributed_names
+from ...analysis import ANALYSIS, ATTRIBUTION, attributed_variables
 from ...comparison import Outcome
 from ...dataset import MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
 from ...errors import DatasetError, FigureError, ReportError
@@ -109,7 +109,7 @@ def _plot_attribution(
         message = f"run '{attributions[0]}': is an attribution, whose wedges fill a figure; plot it alone"
         raise FigureError(message)
     (found,) = runs.values()
-    shown = list(names) or attributed_names(found)
+    shown = list(names) or attributed_variables(found)
     plot_attribution_to(found, shown, moment_of(found, shown), [target], title=title or attributions[0], force=force)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import xarray as xr
 
-from ...analysis import factors_of, find_sensitivities, questions_of
+from ...analysis import factors_of, find_sensitivities, responses_of
 from ...comparison import Outcome
 from ...dataset import TIME
 from ...errors import AnalysisError
@@ -166,7 +166,7 @@ def _targets(
 
 def _outcomes(request: RunRequest, model: Model, when: OutcomeOptions) -> tuple[Outcome, ...]:
     """The requested outcomes, by default the last value; the run without changes has the times."""
-    questions_of(model, request.save or (), [Outcome()])  # reports a misspelt name better than a run would
+    responses_of(model, request.save or (), [Outcome()])  # reports a misspelt name better than a run would
     run = make_run(request, model=model)
     return when.outcomes(run) or (Outcome(at=float(run[TIME].values[-1])),)
 

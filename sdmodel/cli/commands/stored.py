@@ -14,12 +14,12 @@ import click
 import numpy as np
 import xarray as xr
 
-from ...analysis import ANALYSIS, ATTRIBUTION, attributed_names
-from ...dataset import MEMBER, TIME, base_places, find_variable, long_name, member_dims
+from ...analysis import ANALYSIS, ATTRIBUTION, attributed_variables
+from ...dataset import MEMBER, TIME, base_positions, find_variable, long_name, member_dims
 from ...errors import StoreError
-from ...files import encoded
-from ...numerals import exact, number
-from ...store import StoredRun, find_run, is_ensemble, loaded, open_run, runs_in
+from ...files import encode_text
+from ...numerals import format_exact, format_number
+from ...store import StoredRun, find_run, is_ensemble, list_runs, load_into_memory, open_run
 from ...vensim import read_scenario
 from ..locations import runs_folder
 from ..options import bands_option, runs_option, where_option
@@ -64,7 +64,7 @@ def runs(folder: str | None) -> Result:
     runs, or are damaged, are named on stderr.
     """
     place = runs_folder(folder)
-    catalogue = runs_in(place)
+    catalogue = list_runs(place)
     for fault in catalogue.faults:
         note(str(fault))
 
@@ -132,7 +132,7 @@ def show(run: str, statements: tuple[str, ...], bands: tuple[float, ...], folder
 
 
 def _attribution(path: Path, stored: xr.Dataset) -> Result:
-    names, record = attributed_names(stored), _record(path, stored)
+    names, record = attributed_variables(stored), _record(path, stored)
     moments = (moment_of(stored, names),)
 
     def parts() -> Iterator[Part]:
@@ -184,7 +184,7 @@ def _single_run(path: Path, stored: xr.Dataset, statements: Sequence[str]) -> Re
         constants = [line for line in variables if kinds[line.name] == "constant"]
         others = [line for line in variables if kinds[line.name] != "constant"]
         if constants:
-            rows = [[line.name, exact(line.values[0]), line.units] for line in constants]
+            rows = [[line.name, format_exact(line.values[0]), line.units] for line in constants]
             yield Table({"constant": "fold", "value": "right", "units": "fold"}, rows)
         if others:
             columns = {"variable": "fold", "kind": "left", "units": "fold", "start": "right", "end": "right"}
@@ -203,9 +203,11 @@ def _single_run(path: Path, stored: xr.Dataset, statements: Sequence[str]) -> Re
 
 def _at_base(path: Path, stored: xr.Dataset) -> xr.Dataset:
     """For a sweep, the run at the levers' own values, with a note; any other run as it is."""
-    places = base_places(stored)
+    places = base_positions(stored)
     if places:
-        levers = ", ".join(f"{long_name(stored[dim])} {exact(float(stored[dim][at]))}" for dim, at in places.items())
+        levers = ", ".join(
+            f"{long_name(stored[dim])} {format_exact(float(stored[dim][at]))}" for dim, at in places.items()
+        )
         note(f"numbers are those at the levers' own values, {levers}; `sdmodel plot {path.stem}` plots the others")
     return stored.isel(places)
 
@@ -223,7 +225,7 @@ def _record_table(path: Path, record: dict[str, Any]) -> Table:
 
 
 def _ends(line: Line) -> list[str]:
-    return [number(line.values[place], line.units) for place in (0, -1)]
+    return [format_number(line.values[place], line.units) for place in (0, -1)]
 
 
 # rerun
@@ -264,7 +266,7 @@ def rerun(run: str, members: int, folder: str | None) -> Result:
         raise StoreError(message)
     many = is_ensemble(path)
     count = stored.sizes[MEMBER] if many else 0
-    stored = loaded(_some_members(stored, members), str(path)) if many else stored
+    stored = load_into_memory(_some_members(stored, members), str(path)) if many else stored
     repeated = _repeat(path, stored, save=tuple(map(str, stored.data_vars)) if many else None)
     largest = _largest_difference(stored, repeated)
     if largest is not None:
@@ -277,7 +279,7 @@ def rerun(run: str, members: int, folder: str | None) -> Result:
             return
         when = "" if largest.time is None else f" at {largest.time:.10g}"
         share = f"{100 * largest.share:.2g} % of its largest value"
-        yield f"run '{path.stem}': '{largest.name}' differs most, by {number(largest.difference)}{when}, {share}"
+        yield f"run '{path.stem}': '{largest.name}' differs most, by {format_number(largest.difference)}{when}, {share}"
 
     def record() -> dict[str, Any]:
         found = {"run": path.stem, "equal": largest is None, "largest": largest and vars(largest)}
@@ -303,7 +305,7 @@ def _some_members(stored: xr.Dataset, members: int) -> xr.Dataset:
 def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = None) -> xr.Dataset:
     """Run what the record of a stored run describes."""
     record = stored.attrs
-    content = encoded(str(record.get("model_text", "")), str(record["model_sha256"]))
+    content = encode_text(str(record.get("model_text", "")), str(record["model_sha256"]))
     if content is None:
         message = f"{path}: its record does not hold the text of its model; run {record['model']} again"
         raise StoreError(message)

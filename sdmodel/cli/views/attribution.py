@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ...analysis import LEVER, OTHER, Attributed, attributed
+from ...analysis import LEVER, OTHER, VariableAttribution, contributions_to
 from ...comparison import MEASURES, Outcome, outcome_of
 from ...dataset import PROBABILITY, TIME, subscript_dims
-from ...numerals import number, signed
+from ...numerals import format_number, format_signed
 from ..output import Part, Table, note
 from .headlines import round_times
 
@@ -24,15 +24,15 @@ _LEAST_SHARE = 0.01
 _MOST_PLOTTED = 6
 
 
-def parts_of(found: xr.Dataset, names: Sequence[str]) -> list[Attributed]:
+def parts_of(found: xr.Dataset, names: Sequence[str]) -> list[VariableAttribution]:
     """The attribution of some variables, label by label."""
     parts = []
     for name in names:
-        whole = attributed(found, name)
+        whole = contributions_to(found, name)
         dims = subscript_dims(whole.baseline)
         stacked = whole.baseline.isel({TIME: 0}).stack(cell=dims)["cell"].values.tolist() if dims else [()]
         cells = (",".join(map(str, cell)) for cell in stacked)
-        parts += [attributed(found, f"{whole.name}[{labels}]" if labels else name) for labels in cells]
+        parts += [contributions_to(found, f"{whole.name}[{labels}]" if labels else name) for labels in cells]
     return parts
 
 
@@ -65,17 +65,17 @@ def attribution_parts(
             yield from _strongest_pairs(part, outcome, when)
 
 
-def _by_importance(part: Attributed) -> list[str]:
+def _by_importance(part: VariableAttribution) -> list[str]:
     """The levers of a variable, the largest contribution over time first."""
     sizes = np.nan_to_num(np.abs(_shapley(part).transpose(TIME, LEVER).values)).sum(axis=0)
     return [str(part.contributions[LEVER].values[place]) for place in np.argsort(-sizes, kind="stable")]
 
 
-def _shapley(part: Attributed) -> xr.DataArray:
+def _shapley(part: VariableAttribution) -> xr.DataArray:
     return part.contributions.sel(measure="shapley")
 
 
-def _over_time(part: Attributed) -> Table:
+def _over_time(part: VariableAttribution) -> Table:
     """Shapley values at round times, between the variable without and with all levers."""
     times = part.baseline[TIME].values
     places = round_times(times, _COLUMNS)
@@ -83,17 +83,17 @@ def _over_time(part: Attributed) -> Table:
     columns |= {f"{times[place]:.10g}": "right" for place in places}
 
     def row(name: str, values: xr.DataArray) -> list[str]:
-        return [name, *(signed(float(values.isel({TIME: place}))) for place in places)]
+        return [name, *(format_signed(float(values.isel({TIME: place}))) for place in places)]
 
     def level(name: str, values: xr.DataArray) -> list[str]:
-        return [name, *(number(float(values.isel({TIME: place})), part.units) for place in places)]
+        return [name, *(format_number(float(values.isel({TIME: place})), part.units) for place in places)]
 
     levers = [row(f"  {name}", _shapley(part).sel({LEVER: name})) for name in _by_importance(part)]
     whole = row("  all together", part.scenario - part.baseline)
     return Table(columns, [level("baseline", part.baseline), *levers, whole, level("scenario", part.scenario)])
 
 
-def _all_measures(part: Attributed, outcome: Outcome, when: str) -> Table:
+def _all_measures(part: VariableAttribution, outcome: Outcome, when: str) -> Table:
     """All measures at one time."""
     columns = {f"{part.name} at {when}": "fold"}
     columns |= dict.fromkeys(("alone", "Shapley", "last", "of the whole"), "right")
@@ -104,7 +104,7 @@ def _all_measures(part: Attributed, outcome: Outcome, when: str) -> Table:
     total = float(outcome_of(part.scenario - part.baseline, outcome))
     rows = [[*_measure_cells(part, outcome, name, total)] for name in _by_importance(part)]
     sums = outcome_of(part.contributions.sum(LEVER), outcome)
-    whole = ["sum (Shapley: the whole)", *(signed(float(sums.sel(measure=measure))) for measure in MEASURES), ""]
+    whole = ["sum (Shapley: the whole)", *(format_signed(float(sums.sel(measure=measure))) for measure in MEASURES), ""]
     if part.difference_spread is not None:
         whole += [_band(outcome_of(part.difference_spread, outcome)), ""]
     elif part.standard_error is not None:
@@ -112,21 +112,21 @@ def _all_measures(part: Attributed, outcome: Outcome, when: str) -> Table:
     return Table(columns, [*rows, whole])
 
 
-def _measure_cells(part: Attributed, outcome: Outcome, name: str, total: float) -> Iterator[str]:
+def _measure_cells(part: VariableAttribution, outcome: Outcome, name: str, total: float) -> Iterator[str]:
     own = outcome_of(part.contributions.sel({LEVER: name}), outcome)
     yield name
     for measure in MEASURES:
-        yield signed(float(own.sel(measure=measure)))
+        yield format_signed(float(own.sel(measure=measure)))
     share = float(own.sel(measure="shapley")) / total if total else np.nan
     yield f"{100 * share:.3g} %" if np.isfinite(share) else ""
     if part.standard_error is not None:
-        yield number(float(outcome_of(part.standard_error.sel({LEVER: name}), outcome)))
+        yield format_number(float(outcome_of(part.standard_error.sel({LEVER: name}), outcome)))
     if part.spread is not None and part.ranks_first is not None:
         yield _band(outcome_of(part.spread.sel({LEVER: name}), outcome))
         yield f"{100 * float(outcome_of(part.ranks_first.sel({LEVER: name}), outcome)):.3g} %"
 
 
-def _strongest_pairs(part: Attributed, outcome: Outcome, when: str) -> Iterator[Table]:
+def _strongest_pairs(part: VariableAttribution, outcome: Outcome, when: str) -> Iterator[Table]:
     """The pairs of levers with the strongest interaction."""
     if part.interaction is None or part.interaction.sizes[LEVER] < 2:  # noqa: PLR2004 - a pair
         return
@@ -134,10 +134,10 @@ def _strongest_pairs(part: Attributed, outcome: Outcome, when: str) -> Iterator[
     pairs = [pair for pair in _pairs(part, outcome)[:_PAIRS] if abs(pair[2]) > _LEAST_SHARE * total]
     if pairs:
         columns = {f"interaction at {when}": "fold", part.units or "interaction": "right"}
-        yield Table(columns, [[f"{one} × {other}", signed(value)] for one, other, value in pairs])
+        yield Table(columns, [[f"{one} × {other}", format_signed(value)] for one, other, value in pairs])
 
 
-def _pairs(part: Attributed, outcome: Outcome) -> list[tuple[str, str, float]]:
+def _pairs(part: VariableAttribution, outcome: Outcome) -> list[tuple[str, str, float]]:
     """All pairs of levers with their interaction, the strongest first."""
     if part.interaction is None:
         return []
@@ -156,17 +156,19 @@ def _summary(found: xr.Dataset, names: Sequence[str], outcome: Outcome) -> Table
         ends = [float(outcome_of(values, outcome)) for values in (part.baseline, part.scenario)]
         shares = outcome_of(_shapley(part), outcome)
         order = np.argsort(-np.nan_to_num(np.abs(shares.values)), kind="stable")
-        levers = [f"{shares[LEVER].values[place]} {signed(float(shares.values[place]))}" for place in order[:2]]
-        levels = [number(value, part.units) for value in ends]
+        levers = [f"{shares[LEVER].values[place]} {format_signed(float(shares.values[place]))}" for place in order[:2]]
+        levels = [format_number(value, part.units) for value in ends]
         difference = ends[1] - ends[0]
-        rows.append([part.name, part.units, *levels, signed(difference), ", ".join(levers) if difference else ""])
+        rows.append(
+            [part.name, part.units, *levels, format_signed(difference), ", ".join(levers) if difference else ""]
+        )
     return Table(columns, rows)
 
 
 def _band(quantiles: xr.DataArray) -> str:
     """The ends of the middle 90 % of members."""
     ends = quantiles.transpose(PROBABILITY).values
-    return f"{signed(float(ends[0]))} – {signed(float(ends[-1]))}"
+    return f"{format_signed(float(ends[0]))} – {format_signed(float(ends[-1]))}"
 
 
 def attribution_record(found: xr.Dataset, names: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -180,7 +182,7 @@ def attribution_record(found: xr.Dataset, names: Sequence[str], outcomes: Sequen
     return record | {"levers": json.loads(str(found.attrs["levers"])), "variables": variables}
 
 
-def _variable_record(part: Attributed, outcome: Outcome, when: str) -> dict[str, Any]:
+def _variable_record(part: VariableAttribution, outcome: Outcome, when: str) -> dict[str, Any]:
     contributions = outcome_of(part.contributions, outcome)
     levers = []
     for name in map(str, contributions[LEVER].values):
@@ -247,7 +249,7 @@ def _origin(found: xr.Dataset) -> list[str]:
     ]
 
 
-def _contributions(part: Attributed, outcome: Outcome | None) -> Any:
+def _contributions(part: VariableAttribution, outcome: Outcome | None) -> Any:
     """The contributions to a variable as figures take them: over time, or at one time."""
     from ...figures import Contributions
 

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ...inference import Calibration, Posterior, close_pairs, correlations, leading
-from ...numerals import number
+from ...inference import Calibration, Posterior, close_pairs, correlations, leading_constants
+from ...numerals import format_number
 from ..output import Part, Table, note
 
 _SIDES = {"low": "lower", "high": "upper", "": ""}
@@ -62,10 +62,10 @@ def _marginals(posterior: Posterior) -> Table:
         [
             marginal.name,
             f"{marginal.contraction:.0%}",
-            "identify" if marginal.identified else "say nothing" if marginal.untold else "say something",
+            "identify" if marginal.identified else "say nothing" if marginal.not_identified else "say something",
             f"{marginal.near_low:.1%}",
             f"{marginal.near_high:.1%}",
-            "at a bound" if marginal.pressed else "",
+            "at a bound" if marginal.at_bound else "",
             f"{marginal.rhat:.3f}",
             f"{marginal.ess_bulk:.0f}",
             f"{marginal.ess_tail:.0f}",
@@ -100,7 +100,7 @@ def _identification(found: Calibration) -> Iterator[str]:
     yield f"near the best point the data determine {identification.freedom:.1f} of {len(names)} directions"
     for direction in identification.directions:
         if not direction.identified:
-            terms = ", ".join(f"{weight:+.2f} {name}" for name, weight in leading(direction, names))
+            terms = ", ".join(f"{weight:+.2f} {name}" for name, weight in leading_constants(direction, names))
             yield f"not identified, {direction.left:.0%} of the prior variance left: {terms}"
     for one, other, correlation in close_pairs(correlations(found), names):
         yield f"hard to tell apart, correlation {correlation:+.2f}: {one}, {other}"
@@ -124,7 +124,7 @@ def _search(found: Calibration) -> str:
     steps, walkers = posterior.chain.points.shape[:2]
     return (
         f"{line}\nposterior: {walkers} walkers, {steps} steps, the first {posterior.burn} discarded; "
-        f"autocorrelation time {posterior.memory:.0f} steps, {posterior.chain.acceptance:.0%} of the proposals accepted"
+        f"autocorrelation time {posterior.autocorrelation_time:.0f} steps, {posterior.chain.acceptance:.0%} of the proposals accepted"
     )
 
 
@@ -153,4 +153,4 @@ def _doubts(found: Calibration, files: Sequence[Path], continuing: str) -> Itera
 
 
 def _short(value: float) -> str:
-    return number(float(f"{value:.4g}")) if math.isfinite(value) else "not finite"
+    return format_number(float(f"{value:.4g}")) if math.isfinite(value) else "not finite"

@@ -15,21 +15,21 @@ from numpy.typing import NDArray
 
 from ...analysis import Changes, Comparison, changes_between, compare_runs
 from ...comparison import (
-    Extent,
-    Gap,
     GroupRow,
-    Standing,
+    LargestDifference,
+    Snapshot,
+    ValueRange,
     common_times,
-    differences_from,
+    group_by_lever,
     group_rows,
-    grouped_by,
-    single_runs,
+    run_differences,
+    separate_runs,
 )
 from ...dataset import MEMBER, TIME, find_variable, has_variable
 from ...errors import AnalysisError
 from ...model import Table as Lookup
 from ...model import key
-from ...numerals import exact, number
+from ...numerals import format_exact, format_number
 from ..output import Part, Result, Table, busy, line_width, note
 from .headlines import headline_names, round_times
 
@@ -174,15 +174,15 @@ def changes_result(runs: Mapping[str, xr.Dataset]) -> Result:
     return Result(lambda: change_records(changes, names), lambda: change_parts(changes, names, whole=True))
 
 
-def _extent(extent: Extent | None, units: str) -> str:
+def _extent(extent: ValueRange | None, units: str) -> str:
     """The value of a constant, or the range of its values over members."""
     if extent is None:
         return "none"
     low, high = extent
-    return exact(low) if not low < high else f"{number(low, units)} – {number(high, units)}"
+    return format_exact(low) if not low < high else f"{format_number(low, units)} – {format_number(high, units)}"
 
 
-def _extent_record(extent: Extent | None) -> float | list[float] | None:
+def _extent_record(extent: ValueRange | None) -> float | list[float] | None:
     if extent is None:
         return None
     return list(extent) if extent[0] < extent[1] else extent[0]
@@ -197,7 +197,7 @@ def _lookup(table: Lookup | None) -> str:
     if table is None:
         return "none"
     values = [y for _, y in table.points]
-    return f"{len(values)} points, {number(min(values))} – {number(max(values))}"
+    return f"{len(values)} points, {format_number(min(values))} – {format_number(max(values))}"
 
 
 # Single runs
@@ -212,9 +212,9 @@ def runs_result(
         found = compare_runs(runs, on=options.names, headlines=names, at=at)
     for text in (*found.changes.remarks, *found.remarks):
         note(text)
-    beyond = [gap for gap in found.gaps if gap.exceeds(options.absolute, options.relative)]
+    beyond = [gap for gap in found.differences if gap.exceeds(options.absolute, options.relative)]
     figures = _plot_runs(runs, paths, names, options)
-    differ = bool(beyond) or not found.gaps
+    differ = bool(beyond) or not found.differences
     return Result(
         lambda: _runs_record(found, beyond, paths, figures),
         lambda: _runs_parts(found, beyond, options),
@@ -224,10 +224,10 @@ def runs_result(
     )
 
 
-def _runs_parts(found: Comparison, beyond: Sequence[Gap], options: CompareOptions) -> Iterator[Part]:
+def _runs_parts(found: Comparison, beyond: Sequence[LargestDifference], options: CompareOptions) -> Iterator[Part]:
     """Constants, headline variables and largest differences."""
     yield from change_parts(found.changes, found.runs)
-    moved = list(_first_labels([standing for standing in found.standings if _moves(standing)]))
+    moved = list(_first_labels([standing for standing in found.snapshots if _moves(standing)]))
     if moved:
         columns = {"at": "fold", "units": "fold", "run": "fold"}
         columns |= {f"{time:.10g}": "right" for time in moved[0].times}
@@ -235,7 +235,7 @@ def _runs_parts(found: Comparison, beyond: Sequence[Gap], options: CompareOption
     yield from _largest_parts(found, beyond, options)
 
 
-def _first_labels(standings: Sequence[Standing]) -> Iterator[Standing]:
+def _first_labels(standings: Sequence[Snapshot]) -> Iterator[Snapshot]:
     """The first labels of each variable, with a note if there are more."""
     counts: Counter[str] = Counter()
     for standing in standings:
@@ -249,14 +249,14 @@ def _first_labels(standings: Sequence[Standing]) -> Iterator[Standing]:
         note(f"the first {_LABELS} labels of '{longer[0]}'{others} are shown; --on 'name[label]' chooses others")
 
 
-def _moves(standing: Standing) -> bool:
+def _moves(standing: Snapshot) -> bool:
     """Whether some run has another number than the first; two missing numbers count as equal."""
     first, *others = standing.values
     pairs = (pair for other in others for pair in zip(first, other, strict=True))
     return any(one != other and not (math.isnan(one) and math.isnan(other)) for one, other in pairs)
 
 
-def _standing_rows(standing: Standing, runs: Sequence[str]) -> Iterator[list[str]]:
+def _standing_rows(standing: Snapshot, runs: Sequence[str]) -> Iterator[list[str]]:
     """The values of the first run, then those of each other run with the differences."""
     units = standing.units
     yield [standing.name, units, runs[0], *(_value(value, units) for value in standing.values[0])]
@@ -273,7 +273,7 @@ def _standing_rows(standing: Standing, runs: Sequence[str]) -> Iterator[list[str
 
 
 def _value(value: float, units: str) -> str:
-    return "none" if math.isnan(value) else number(value, units)
+    return "none" if math.isnan(value) else format_number(value, units)
 
 
 def _percent(value: float) -> str:
@@ -285,7 +285,7 @@ def _with_share(value: str, share: str) -> str:
     return f"{value} ({share})" if share and value != "0" else value
 
 
-def _largest_parts(found: Comparison, beyond: Sequence[Gap], options: CompareOptions) -> Iterator[Part]:
+def _largest_parts(found: Comparison, beyond: Sequence[LargestDifference], options: CompareOptions) -> Iterator[Part]:
     """The largest difference of each variable and run, or of each label if variables are named."""
     largest = list(beyond) if options.names else list(_one_per_variable(beyond))
     several = len(found.runs) > 2  # noqa: PLR2004 - two runs have columns of their own
@@ -297,7 +297,7 @@ def _largest_parts(found: Comparison, beyond: Sequence[Gap], options: CompareOpt
             head | {"at": "right"} | ends | {"difference": "right", "% of largest": "right"},
             [_gap_row(gap, several=several) for gap in shown],
         )
-    variables, moved = ({gap.variable for gap in gaps} for gaps in (found.gaps, beyond))
+    variables, moved = ({gap.variable for gap in gaps} for gaps in (found.differences, beyond))
     thresholds = " by more than the thresholds" if options.absolute > 0 or options.relative > 0 else ""
     rest = len(largest) - len(shown)
     more = f"; --top {len(largest)} shows {rest:,} more" if rest else ""
@@ -309,7 +309,7 @@ def _largest_parts(found: Comparison, beyond: Sequence[Gap], options: CompareOpt
             note(f"'{gap.name}': only one of {found.runs[0]} and {gap.run} has a number at {times}")
 
 
-def _one_per_variable(gaps: Iterable[Gap]) -> Iterator[Gap]:
+def _one_per_variable(gaps: Iterable[LargestDifference]) -> Iterator[LargestDifference]:
     """The first difference of each variable and run."""
     seen = set()
     for gap in gaps:
@@ -318,7 +318,7 @@ def _one_per_variable(gaps: Iterable[Gap]) -> Iterator[Gap]:
             yield gap
 
 
-def _gap_row(gap: Gap, *, several: bool) -> list[str]:
+def _gap_row(gap: LargestDifference, *, several: bool) -> list[str]:
     distance = gap.after - gap.before
     share = "was 0" if math.isinf(gap.relative) else _percent(math.copysign(100 * gap.relative, distance))
     values = (_value(value, gap.units) for value in (gap.before, gap.after))
@@ -327,20 +327,20 @@ def _gap_row(gap: Gap, *, several: bool) -> list[str]:
 
 
 def _runs_record(
-    found: Comparison, beyond: Sequence[Gap], paths: Mapping[str, Path], figures: Sequence[Path]
+    found: Comparison, beyond: Sequence[LargestDifference], paths: Mapping[str, Path], figures: Sequence[Path]
 ) -> dict[str, Any]:
     return {
         "runs": {name: str(path) for name, path in paths.items()},
         "remarks": [*found.changes.remarks, *found.remarks],
         "constants": change_records(found.changes, found.runs),
-        "headlines": [_standing_record(standing, found.runs) for standing in found.standings],
+        "headlines": [_standing_record(standing, found.runs) for standing in found.snapshots],
         "gaps": [asdict(gap) for gap in beyond],
-        "compared": len(found.gaps),
+        "compared": len(found.differences),
         "figures": [str(path) for path in figures],
     }
 
 
-def _standing_record(standing: Standing, runs: Sequence[str]) -> dict[str, Any]:
+def _standing_record(standing: Snapshot, runs: Sequence[str]) -> dict[str, Any]:
     values = {
         run: {"values": standing.values[place]}
         | ({"differences": standing.differences(place), "per_cent": standing.per_cent(place)} if place else {})
@@ -360,7 +360,7 @@ def _plot_runs(
     target = options.figures[0]
     plot_runs_to({paths[name]: run for name, run in runs.items()}, target, names=options.names, force=options.force)
     first, *others = runs
-    found = {name: differences_from(runs[first], runs[name], names) for name in others}
+    found = {name: run_differences(runs[first], runs[name], names) for name in others}
     found = {name: differences for name, differences in found.items() if differences.sizes[TIME]}
     return [target, *plot_differences_to(runs, found, names, options)]
 
@@ -372,8 +372,8 @@ def groups_result(
     runs: Mapping[str, xr.Dataset], lever: str, paths: Mapping[str, Path], options: CompareOptions
 ) -> Result:
     """Variables for each value of a constant."""
-    singles = single_runs(runs)
-    groups = grouped_by(singles, lever)
+    singles = separate_runs(runs)
+    groups = group_by_lever(singles, lever)
     names, at = requested_names(options, singles), requested_times(options, singles)
     check_comparable(names, at)
     shown = names if options.names else names[:_GROUPED_HEADLINES]
@@ -414,15 +414,15 @@ def _group_rows(rows: Sequence[GroupRow]) -> Iterator[list[str]]:
     for row in rows:
         heads = ["", ""] if row.name == before else [row.name, row.units]
         cells = (_group_cell(*values, row.units) for values in zip(row.mean, row.least, row.most, strict=True))
-        yield [*heads, exact(row.lever), str(len(row.runs)), *cells]
+        yield [*heads, format_exact(row.lever), str(len(row.runs)), *cells]
         before = row.name
 
 
 def _group_cell(mean: float, least: float, most: float, units: str) -> str:
     if np.isnan(mean):
         return "none"
-    ends = [number(value, units) for value in (least, most)]
-    return f"{number(mean, units)} ({' – '.join(ends)})" if ends[0] != ends[1] else number(mean, units)
+    ends = [format_number(value, units) for value in (least, most)]
+    return f"{format_number(mean, units)} ({' – '.join(ends)})" if ends[0] != ends[1] else format_number(mean, units)
 
 
 def _plot_groups(
@@ -437,7 +437,7 @@ def _plot_groups(
     if len(places) < len(groups):
         note(f"{len(places)} of {len(groups)} values are plotted")
     values = [list(groups)[place] for place in places]
-    lines = {f"{lever} = {exact(value)}": _mean(groups[value], names) for value in values}
+    lines = {f"{lever} = {format_exact(value)}": _mean(groups[value], names) for value in values}
     target = options.figures[0]
     save_figure(plot_runs(lines, names), target, force=options.force)
     return [target]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...dataset import TIME, has_variable
 from ...errors import SdmodelError
 from ...model import key
-from ...numerals import number
+from ...numerals import format_number
 from ...vensim import model_from_text, read_savelist
 from ..locations import save_list_of
 from ..output import Part, Table, busy, note
@@ -91,7 +91,7 @@ def _rows(effects: Sequence[Effect]) -> Iterator[list[str]]:
     before = ""
     for effect in effects:
         head = [effect.name, effect.units] if effect.name != before else ["", ""]
-        numbers = number(effect.old, effect.units), number(effect.new, effect.units)
+        numbers = format_number(effect.old, effect.units), format_number(effect.new, effect.units)
         yield [*head, f"{effect.time:.10g}", *numbers, _share(effect)]
         before = effect.name
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...dataset import TIME, find_variable, has_variable, long_name, member_dims, subscript_dims
 from ...errors import DatasetError, SdmodelError
 from ...model import key
-from ...numerals import number
+from ...numerals import format_number
 from ...vensim import read_savelist
 from ..locations import save_list_of
 from ..output import Table, line_width, note
@@ -97,7 +97,8 @@ def headline_tables(lines: Sequence[Line], run: xr.Dataset) -> Iterator[Table]:
     columns = {f"Time ({units})" if units else "Time": "fold", "units": "fold"}
     columns |= {f"{time:.10g}": "right" for time in lines[0].times}
     yield Table(
-        columns, [[line.name, line.units, *(number(value, line.units) for value in line.values)] for line in lines]
+        columns,
+        [[line.name, line.units, *(format_number(value, line.units) for value in line.values)] for line in lines],
     )
 
 

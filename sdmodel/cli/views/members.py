@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ...comparison import LEFT_OUT, quantiles, share_where
 from ...dataset import MEMBER, PROBABILITY, TIME, find_variable
-from ...numerals import number
-from ...store import loaded
+from ...numerals import format_number
+from ...store import load_into_memory
 from ...vensim import read_formula
 from ..output import Table, line_width, note
 from .headlines import labelled_with_note, round_times
@@ -155,7 +155,7 @@ def _shares(statement: str, share: xr.DataArray, members: int) -> Iterator[Share
 
 def spread_rows(spread: Spread, bands: Sequence[float]) -> Iterator[list[str]]:
     """A row of medians, and below it a row for each band."""
-    yield [spread.name, spread.units, *(number(value, spread.units) for value in spread.quantiles[MEDIAN])]
+    yield [spread.name, spread.units, *(format_number(value, spread.units) for value in spread.quantiles[MEDIAN])]
     for width in bands:
         low, high = (spread.quantiles[round((1 + side * width) / 2, 9)] for side in (-1, 1))
         ends = zip(low, high, strict=True)
@@ -164,7 +164,7 @@ def spread_rows(spread: Spread, bands: Sequence[float]) -> Iterator[list[str]]:
 
 def format_band(low: float, high: float, units: str) -> str:
     """A band by its ends, or one number if they are printed the same."""
-    ends = number(low, units), number(high, units)
+    ends = format_number(low, units), format_number(high, units)
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"
 
 
@@ -212,7 +212,7 @@ def plot_members_to(
     ensembles = {name: run for name, run in runs.items() if MEMBER in run.dims}
     lines = {name: quantiles(run, names, levels_of(bands)) if name in ensembles else run for name, run in runs.items()}
     thin = {
-        name: loaded(_some_members(run, names, spaghetti), f"run '{name}'")
+        name: load_into_memory(_some_members(run, names, spaghetti), f"run '{name}'")
         for name, run in ensembles.items()
         if spaghetti
     }

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from ...dataset import find_variable, has_variable, long_name
 from ...errors import SdmodelError
-from ...figures import Observed, Page, Panel, page_beside, plot_runs, read_page, save_figure
+from ...figures import Layout, Observed, Panel, find_layout, plot_runs, read_layout, save_figure
 from ...inference import Series
-from ...model import references, referred
+from ...model import references_in, split_reference
 from ..observations import series_of_run, stored_model_file
 from ..output import note
 from .headlines import shared_headlines
@@ -49,12 +49,12 @@ def figure_of(
     return plot_runs(opened, panels, title=title, observed=observed, marks=page.marks, logarithmic=logarithmic)
 
 
-def _page(first: xr.Dataset, runs: Sequence[xr.Dataset], *, quiet: bool) -> Page:
+def _page(first: xr.Dataset, runs: Sequence[xr.Dataset], *, quiet: bool) -> Layout:
     """The page beside the model of the first run, without lines that some run lacks; noted unless `quiet`."""
-    path = page_beside(stored_model_file(first))
+    path = find_layout(stored_model_file(first))
     if path is None:
-        return Page(())
-    page = read_page(path)
+        return Layout(())
+    page = read_layout(path)
     names = dict.fromkeys(name for panel in page.panels for name in panel.lines)
     lacking = {name for name in names if not all(has_variable(run, name) for run in runs)}
     if lacking and not quiet:
@@ -81,7 +81,7 @@ def _points(series: Series, run: xr.Dataset) -> Observed | None:
     formula = series.model
     if not (formula.is_Symbol or formula.is_Indexed):
         return None
-    name, labels = referred(next(iter(references(formula))))
+    name, labels = split_reference(next(iter(references_in(formula))))
     full_name = f"{name}[{','.join(labels)}]" if labels else name
     if not has_variable(run, full_name):
         return None

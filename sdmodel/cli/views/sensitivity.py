@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ...numerals import number
+from ...numerals import format_number
 from ..output import Part, Table, note
 
 _MEASURES: Mapping[str, tuple[str, ...]] = {
@@ -94,8 +94,8 @@ def _tornado(row: Mapping[str, Any], units: str) -> tuple[list[str], str]:
 
 def _morris(row: Mapping[str, Any], units: str) -> tuple[list[str], str]:
     size, half = row["mu_star"], row["mu_star_conf"]
-    interval = number(float(f"{half:.2g}"))
-    cells = [f"{number(size)} ± {interval}", number(row["mu"]), number(row["sigma"])]
+    interval = format_number(float(f"{half:.2g}"))
+    cells = [f"{format_number(size)} ± {interval}", format_number(row["mu"]), format_number(row["sigma"])]
     return cells, _remark(size, size - half)
 
 
@@ -156,4 +156,4 @@ def _whole_variance(outcome: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _amount(value: float, units: str) -> str:
-    return number(value, units) if math.isfinite(value) else "not finite"
+    return format_number(value, units) if math.isfinite(value) else "not finite"

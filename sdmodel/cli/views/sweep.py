@@ -12,9 +12,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...comparison import LEFT_OUT, Outcome, from_base, lever_ranges, outcome_of, quantiles, shares_first
-from ...dataset import BASE, MEMBER, PROBABILITY, base_places, find_variable, held_places, lever_dims, long_name
-from ...numerals import number
+from ...comparison import (
+    LEFT_OUT,
+    Outcome,
+    differences_from_base,
+    outcome_of,
+    outcome_ranges,
+    quantiles,
+    share_with_largest_range,
+)
+from ...dataset import BASE, MEMBER, PROBABILITY, base_positions, find_variable, held_positions, lever_dims, long_name
+from ...numerals import format_number
 from ..output import Part, Table, line_width, note
 from .headlines import labelled_with_note
 from .members import MEDIAN, format_band
@@ -70,7 +78,7 @@ def sweep_outcomes(run: xr.Dataset, names: Sequence[str], outcomes: Sequence[Out
 def _sweep_outcome(name: str, outcome: str, values: xr.DataArray) -> SweepOutcome:
     """One outcome; differences are taken member by member before quantiles are."""
     named = values.assign_attrs(long_name=name)
-    differences = from_base(named) if base_places(named) else None
+    differences = differences_from_base(named) if base_positions(named) else None
     if MEMBER in named.dims:
         named = _quantiles(named)
         differences = None if differences is None else _quantiles(differences)
@@ -145,7 +153,7 @@ def _table_of_outcomes(lever: xr.DataArray, outcomes: Sequence[SweepOutcome]) ->
     """One lever: its values down, outcomes across."""
     columns = {_title(lever): "left"} | {_heading(outcome): "right" for outcome in outcomes}
     rows = [
-        [label, *(number(float(outcome.values[at]), outcome.units) for outcome in outcomes)]
+        [label, *(format_number(float(outcome.values[at]), outcome.units) for outcome in outcomes)]
         for at, label in _labels(lever)
     ]
     return Table(columns, rows)
@@ -185,7 +193,7 @@ def _matrices(outcome: SweepOutcome) -> Iterator[Part]:
 def _matrix(values: xr.DataArray, title: str, units: str, *, band: bool) -> Iterator[Part]:
     """The first lever down, the second across, with as many of its values as fit on a line."""
     shown = lever_dims(values)[:2]
-    places = held_places(values, shown)
+    places = held_positions(values, shown)
     held = "".join(f", {long_name(values[dim])} at {float(values[dim][at]):.6g}" for dim, at in places.items())
     part = values.isel(places)
     down, across = (part[dim] for dim in shown)
@@ -204,9 +212,9 @@ def _matrix(values: xr.DataArray, title: str, units: str, *, band: bool) -> Iter
 def _cell_text(cell: NDArray[np.float64], units: str, *, band: bool) -> str:
     """A number, the median of members, or their band."""
     if cell.size == 1:
-        return number(float(cell[0]), units)
+        return format_number(float(cell[0]), units)
     low, middle, high = map(float, cell)
-    return format_band(low, high, units) if band else number(middle, units)
+    return format_band(low, high, units) if band else format_number(middle, units)
 
 
 def _shown_places(lever: xr.DataArray, room: int) -> list[int]:
@@ -214,7 +222,7 @@ def _shown_places(lever: xr.DataArray, room: int) -> list[int]:
     if lever.size <= room:
         return list(range(lever.size))
     chosen = {int(place) for place in np.linspace(0, lever.size - 1, room).round()}
-    own = base_places(lever).get(str(lever.name))
+    own = base_positions(lever).get(str(lever.name))
     if own is not None and own not in chosen and room > 2:  # noqa: PLR2004 - the ends stay
         replaced = min(chosen - {0, lever.size - 1}, key=lambda place: abs(place - own))
         chosen = chosen - {replaced} | {own}
@@ -228,7 +236,7 @@ def _title(lever: xr.DataArray) -> str:
 
 def _labels(lever: xr.DataArray, room: int = _ROWS) -> Iterator[tuple[int, str]]:
     """The places of a lever that are shown, with their values; its own value is marked."""
-    own = base_places(lever).get(str(lever.name))
+    own = base_positions(lever).get(str(lever.name))
     for at in _shown_places(lever, room):
         yield at, f"{float(lever.values[at]):.6g}{' (base)' if at == own else ''}"
 
@@ -262,8 +270,8 @@ def ranked_levers(runs: Sequence[xr.Dataset], names: Sequence[str], outcomes: Se
 
 def _ranking(outcome: str, parts: Mapping[str, tuple[str, xr.DataArray]]) -> Ranking:
     by_lever = {lever: part for lever, (_, part) in parts.items()}
-    ranges = lever_ranges(by_lever)
-    shares = shares_first(ranges)
+    ranges = outcome_ranges(by_lever)
+    shares = share_with_largest_range(ranges)
     middle = ranges.median(MEMBER) if MEMBER in ranges.dims else ranges
     levers = [
         _lever_range(lever, part) | {"range": float(middle[at]), "first": float(shares[at])}
@@ -301,7 +309,7 @@ def _ranking_table(ranking: Ranking) -> Table:
     columns |= dict.fromkeys(("least", "most", "range"), "right") | ({"first in": "right"} if many else {})
     rows = [
         [lever["lever"], f"{lever['low']:.6g}", f"{lever['high']:.6g}", lever["lever_units"]]
-        + [number(lever[name], ranking.units) for name in ("least", "most", "range")]
+        + [format_number(lever[name], ranking.units) for name in ("least", "most", "range")]
         + ([f"{100 * lever['first']:.3g} %"] if many else [])
         for lever in ranking.levers
     ]
@@ -374,12 +382,12 @@ def _over_time(run: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
     """A sweep as its figure shows it: over members, quantiles of the difference from the same member at the base."""
     if MEMBER not in run.dims:
         return run
-    own = run.isel({dim: at for dim, at in base_places(run).items() if dim != lever_dims(run)[0]})
+    own = run.isel({dim: at for dim, at in base_positions(run).items() if dim != lever_dims(run)[0]})
     found = {name: find_variable(own, name) for name in names}
     paired = {
-        name: from_base(variable).assign_attrs(long_name=f"{long_name(variable)}: difference from base")
+        name: differences_from_base(variable).assign_attrs(long_name=f"{long_name(variable)}: difference from base")
         for name, variable in found.items()
-        if base_places(variable)
+        if base_positions(variable)
     }
     spread = quantiles(xr.Dataset(found | paired, attrs=_with_member_count(run)), list(found), LEVELS)
     return spread.rename({old: name for old, name in zip(spread.data_vars, names, strict=True) if old != name})

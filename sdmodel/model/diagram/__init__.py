@@ -1,1 +1,1 @@
-"""Views of a model: what its author drew, and a layout for a model without a sketch."""
+"""Diagrams: the records of a sketch, and views laid out for a model without one."""

@@ -1,4 +1,9 @@
-"""Views for a model without a sketch: stocks in rows with their flows, and around them what acts on them."""
+"""Draw views for a model without a sketch: stocks in rows with their flows, and around them what acts on them.
+
+A view is laid out in three steps. The structure lists its stocks, flows and influences. The skeleton places stocks and flows
+on a grid: each chain of stocks in a row, flows between neighbours, clouds at open ends. All other words are then placed near
+what they act on (`placement`).
+"""
 
 from __future__ import annotations
 
@@ -7,30 +12,263 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from ..faults import SETTINGS
-from ..names import display, key
-from ..records import Model
-from .settling import settle
-from .skeleton import Pipe, Skeleton, Spot, skeleton_of
-from .structure import Influence, Structure, structure_of
+from sympy import Expr, Indexed, Symbol
+
+from ..algebra import VensimFunction, references_in, split_reference
+from ..names import display_name, key
+from ..records import RUN_SETTINGS, Element, Model
+from ..text import signed_terms
+from .placement import Spot, place_words
 from .views import Arrow, View, Word
 
 MOST = 60
-"""Variables that one view still shows so that it can be read."""
+"""Maximum number of variables of a view that is still readable."""
 _CELL = (150, 62)
-"""How far apart places are at least, across and along, in units of a view."""
+"""Minimum distance between grid places, across and along, in units of a view."""
 _EDGE = 100
-_STOCK, _VALVE, _CLOUD, _LABEL = (45, 22), (6, 8), (10, 8), 20
+_STOCK, _VALVE, _CLOUD = (45, 22), (6, 8), (10, 8)
 _LETTER, _LINE, _WIDEST = 3.4, 8, 62
-_SHADOWED, _CLOUDED = "<", "~"
+_SHADOW, _CLOUD_PREFIX = "<", "~"
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A flow by its key, with the stocks it comes from and goes to; None is outside the model."""
+
+    name: str
+    source: str | None
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Influence:
+    """An effect of one element on another; `initial` if only the value at the start depends on the cause."""
+
+    cause: str
+    effect: str
+    initial: bool = False
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The stocks, flows and influences among some elements, and the influences on them from outside; by key."""
+
+    stocks: tuple[str, ...]
+    flows: tuple[Flow, ...]
+    influences: tuple[Influence, ...]
+
+    @property
+    def flowing(self) -> frozenset[str]:
+        """The elements that are flows."""
+        return frozenset(flow.name for flow in self.flows)
+
+
+def structure_of(model: Model, members: Sequence[str]) -> Structure:
+    """Return the structure of some elements, given by their keys."""
+    inside = set(members)
+    stocks = tuple(name for name in members if model.elements[name].kind == "stock")
+    ends: dict[str, dict[bool, str]] = {}
+    for stock in stocks:
+        for name, gains in _terms_of(model.elements[stock]):
+            if name in inside and name not in stocks:
+                ends.setdefault(name, {}).setdefault(gains, stock)
+    flows = tuple(Flow(name, found.get(False), found.get(True)) for name, found in ends.items())
+    piped = {(flow.name, stock) for flow in flows for stock in (flow.source, flow.target)}
+    found: dict[tuple[str, str], bool] = {}
+    for name in members:
+        for cause, initial in _causes(model.elements[name]):
+            if cause != name and (cause, name) not in piped and (cause in model.elements or cause == "time"):
+                found[cause, name] = found.get((cause, name), True) and initial
+    return Structure(stocks, flows, tuple(Influence(*pair, initial) for pair, initial in found.items()))
+
+
+def _terms_of(stock: Element) -> Iterator[tuple[str, bool]]:
+    """Yield the references that a stock's rates add (True) or subtract."""
+    for equation in stock.equations:
+        if isinstance(equation.expression, VensimFunction) and equation.expression.name == "INTEG":
+            yield from _references(equation.expression.args[0], 1)
+
+
+def _references(rate: Expr, sign: int) -> Iterator[tuple[str, bool]]:
+    for term, own in signed_terms(rate):
+        if isinstance(term, Symbol | Indexed):
+            yield split_reference(term)[0], sign * own > 0
+        elif term is not rate:
+            yield from _references(term, sign * own)
+
+
+def _causes(element: Element) -> Iterator[tuple[str, bool]]:
+    """Yield the keys of what an element reads, and whether only its initial value depends on it."""
+    for equation in element.equations:
+        whole = equation.expression
+        if isinstance(whole, VensimFunction) and whole.name == "INTEG":
+            yield from ((split_reference(part)[0], False) for part in references_in(whole.args[0]))
+            yield from ((split_reference(part)[0], True) for part in references_in(whole.args[1]))
+        else:
+            yield from ((split_reference(part)[0], False) for part in references_in(whole))
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """A flow on the grid: the place of its valve, and of a cloud at each open end.
+
+    `upright` if the pipe runs up or down at its valve. `shift` is the distance from the middle of a stock, in units of a
+    view, at which a pipe around a corner meets it.
+    """
+
+    flow: Flow
+    valve: Spot
+    clouds: tuple[Spot, ...] = ()
+    upright: bool = False
+    shift: int = 0
+
+
+@dataclass
+class Skeleton:
+    """The places of stocks and pipes; `taken` are all occupied places, `corners` those of them where pipes turn."""
+
+    stocks: dict[str, Spot] = field(default_factory=dict)
+    pipes: list[Pipe] = field(default_factory=list)
+    taken: set[Spot] = field(default_factory=set)
+    corners: set[Spot] = field(default_factory=set)
+
+    def take(self, *spots: Spot) -> None:
+        """Occupy some places."""
+        self.taken.update(spots)
+
+    def is_free(self, *spots: Spot) -> bool:
+        """Whether these places are not occupied."""
+        return not self.taken & set(spots)
+
+
+def skeleton_of(structure: Structure, gap: int) -> Skeleton:
+    """Place stocks and flows on the grid, each chain of stocks in a row of its own, `gap` rows apart."""
+    skeleton = Skeleton()
+    row = 0
+    for chain in _chains(structure):
+        own = [flow for flow in structure.flows if {flow.source, flow.target} & set(chain)]
+        above = sum(1 for flow in own if flow.source is None or flow.target is None) > 2 * len(chain)
+        row += gap + (1 if above else 0)
+        _place_chain(skeleton, chain, own, row)
+        row = max(at for _, at in skeleton.taken)
+    return skeleton
+
+
+def _chains(structure: Structure) -> list[list[str]]:
+    """Return the chains of stocks that flows connect, the longest first; sources stand before what they fill."""
+    after: dict[str, list[str]] = {stock: [] for stock in structure.stocks}
+    before: dict[str, list[str]] = {stock: [] for stock in structure.stocks}
+    for flow in structure.flows:
+        if flow.source and flow.target and flow.source != flow.target:
+            after[flow.source].append(flow.target)
+            before[flow.target].append(flow.source)
+    chains: list[list[str]] = []
+    seen: set[str] = set()
+    for stock in sorted(structure.stocks, key=lambda stock: bool(before[stock])):
+        if stock in seen:
+            continue
+        chain: list[str] = []
+        waiting = [stock]
+        while waiting:
+            current = waiting.pop()
+            if current not in seen:
+                seen.add(current)
+                chain.append(current)
+                waiting += [*before[current][::-1], *after[current][::-1]]
+        chains.append(chain)
+    return sorted(chains, key=lambda chain: -len(chain))
+
+
+def _place_chain(skeleton: Skeleton, chain: Sequence[str], flows: Sequence[Flow], row: int) -> None:
+    """Place a chain in a row: stocks two columns apart with valves between them, other flows around."""
+    for place, stock in enumerate(chain):
+        skeleton.stocks[stock] = (2 * place + 2, row)
+        skeleton.take(skeleton.stocks[stock])
+    for flow in sorted(flows, key=lambda flow: flow.source is None or flow.target is None):
+        if flow.source and flow.target:
+            _place_between(skeleton, flow)
+        else:
+            _place_outside(skeleton, flow, chain)
+
+
+def _place_between(skeleton: Skeleton, flow: Flow) -> None:
+    """Place a flow from stock to stock: straight between neighbours, else along a row above or below them."""
+    (left, row), (right, _) = (skeleton.stocks[str(flow.source)], skeleton.stocks[str(flow.target)])
+    middle = (left + right) // 2
+    if abs(left - right) == 2 and skeleton.is_free((middle, row)):  # noqa: PLR2004 - neighbours
+        skeleton.take((middle, row))
+        skeleton.pipes.append(Pipe(flow, (middle, row)))
+        return
+    low, high = sorted((left, right))
+    for away in count(1):
+        for side in (-away, away):
+            spots = [(column, row + side) for column in range(low, high + 1)]
+            if skeleton.is_free(*spots):
+                skeleton.take(*spots)
+                skeleton.pipes.append(Pipe(flow, ((low + high) // 2, row + side), shift=12))
+                return
+
+
+def _place_outside(skeleton: Skeleton, flow: Flow, chain: Sequence[str]) -> None:
+    """Place a flow from or to outside: at a free side of its stock, else around a corner."""
+    stock = str(flow.target or flow.source)
+    column, row = skeleton.stocks[stock]
+    first, last = stock == chain[0], stock == chain[-1]
+    for valve, cloud, upright, shift in _slots(column, row, inward=flow.source is None):
+        sideways = not upright and valve[1] == row
+        if sideways and not (first if valve[0] < column else last):
+            continue
+        corner = (column, valve[1])  # where the pipe turns; pipes may share it
+        if skeleton.is_free(valve, cloud, *(((column + 1, valve[1]),) if upright else ())) and (
+            upright or sideways or skeleton.is_free(corner) or corner in skeleton.corners
+        ):
+            skeleton.take(valve, cloud, *(((column + 1, valve[1]),) if upright else ()))  # the name of an upright flow
+            if not (upright or sideways):
+                skeleton.take(corner)
+                skeleton.corners.add(corner)
+            skeleton.pipes.append(Pipe(flow, valve, (cloud,), upright, shift))
+            return
+
+
+def _slots(column: int, row: int, *, inward: bool) -> Iterator[tuple[Spot, Spot, bool, int]]:
+    """Yield places for the valve and the cloud of a flow, the best first, with `upright` and `shift` of its pipe."""
+    sides = (-1, 1) if inward else (1, -1)
+    for side in sides:
+        yield (column + side, row), (column + 2 * side, row), False, 0
+    for level in (-1, 1):
+        yield (column, row + level), (column, row + 2 * level), True, 0
+    for away in count(1):
+        for level in (-away, away):
+            for side in sides:
+                yield (column + side, row + level), (column + 2 * side, row + level), False, 20 * side
 
 
 def lay_out(model: Model) -> tuple[View, ...]:
-    """Views of all elements but those that control the run: one of a small model, else one for each group, in parts of at most sixty.
+    r"""Draw stock and flow diagrams of a model: views for a model that has no sketch.
 
-    What acts on a view's elements from outside stands there as a shadow. The same model gives the same views.
+    A model of up to 60 elements gets one view. A larger one gets a view per group, in parts of at most 60 elements.
+    Variables from outside a view that act on its elements are drawn as shadow variables. The settings of the run are left
+    out. The same model always gives the same views.
+
+    Parameters
+    ----------
+    model : Model
+        A model, with or without a sketch of its own.
+
+    Returns
+    -------
+    tuple[View, ...]
+        The views, empty for a model that has only run settings. `mdl_text(model, views)` writes them as a Vensim model.
+
+    Examples
+    --------
+    >>> from sdmodel import lay_out
+    >>> from sdmodel.testing import tiny_model
+    >>> (view,) = lay_out(tiny_model("Stock = INTEG(-outflow, 100)\noutflow = Stock/5"))
+    >>> sorted(word.text for word in view.words if word.kind == "variable")
+    ['Stock', 'outflow']
     """
-    control = {key(name) for name in (*SETTINGS, "SAVEPER")}
+    control = set(map(key, RUN_SETTINGS))
     members = [element.key for element in model if element.key not in control and not element.hidden]
     if len(members) <= MOST:
         return (_view(model, "View 1", members),) if members else ()
@@ -45,12 +283,12 @@ def lay_out(model: Model) -> tuple[View, ...]:
 
 
 def _with_constants(model: Model, names: Sequence[str]) -> list[str]:
-    """The elements of a group in their order, but each constant and table behind the first that reads it."""
+    """Return the elements of a group in their order, with each constant and table after the first element that reads it."""
     still = {name for name in names if model.elements[name].kind in ("constant", "lookup")}
     moving = [name for name in names if name not in still]
     causes: dict[str, list[str]] = {}
-    for each in structure_of(model, names).influences:
-        causes.setdefault(each.effect, []).append(each.cause)
+    for influence in structure_of(model, names).influences:
+        causes.setdefault(influence.effect, []).append(influence.cause)
     ordered = [
         other for name in moving for other in (name, *(cause for cause in causes.get(name, ()) if cause in still))
     ]
@@ -58,59 +296,58 @@ def _with_constants(model: Model, names: Sequence[str]) -> list[str]:
 
 
 def _parts(group: str, names: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
-    """A group in parts that can be read, of about the same size."""
-    pieces = math.ceil(len(names) / MOST)
-    size = math.ceil(len(names) / pieces)
-    for piece in range(pieces):
-        title = group if pieces == 1 else f"{group} {piece + 1}"
-        yield title, names[piece * size : (piece + 1) * size]
+    """Split a group into readable parts of about the same size."""
+    parts = math.ceil(len(names) / MOST)
+    size = math.ceil(len(names) / parts)
+    for part in range(parts):
+        title = group if parts == 1 else f"{group} {part + 1}"
+        yield title, names[part * size : (part + 1) * size]
 
 
 def _view(model: Model, title: str, members: Sequence[str]) -> View:
-    """One view of some elements."""
+    """Return a view of some elements."""
     structure = structure_of(model, members)
-    outside = dict.fromkeys(each.cause for each in structure.influences if each.cause not in members)
-    shadows = [_SHADOWED + name for name in outside]
+    pairs = [(influence.cause, influence.effect) for influence in structure.influences]
+    outside = dict.fromkeys(cause for cause, _ in pairs if cause not in members)
+    shadows = [_SHADOW + name for name in outside]
     free = [name for name in members if name not in structure.stocks and name not in structure.flowing] + shadows
     chains = max(1, len(structure.stocks))
-    made = skeleton_of(structure, 2 + round(len(free) / (4 * chains)))
-    fixed = dict(made.stocks) | {pipe.flow.name: pipe.valve for pipe in made.pipes}
-    fixed |= {f"{_CLOUDED}{spot}": spot for pipe in made.pipes for spot in pipe.clouds}
-    lines = [
-        (_SHADOWED + each.cause if each.cause in outside else each.cause, each.effect) for each in structure.influences
-    ]
-    lines = [pair for pair in lines if set(pair) <= {*fixed, *free}]
+    skeleton = skeleton_of(structure, 2 + round(len(free) / (4 * chains)))
+    fixed = dict(skeleton.stocks) | {pipe.flow.name: pipe.valve for pipe in skeleton.pipes}
+    fixed |= {f"{_CLOUD_PREFIX}{spot}": spot for pipe in skeleton.pipes for spot in pipe.clouds}
+    lines = [(_SHADOW + cause if cause in outside else cause, effect) for cause, effect in pairs]
+    lines = [line for line in lines if set(line) <= {*fixed, *free}]
     cell = _cell(model, structure, [*members, *outside])
-    spots = settle(fixed, free, lines, _free_spots(made, len(free)), cell)
-    return _drawn(_Page(model, cell), title, made, spots, structure)
+    spots = place_words(fixed, free, lines, _free_spots(skeleton, len(free)), cell)
+    return _finish(_Page(model, cell), title, skeleton, spots, structure)
 
 
 def _cell(model: Model, structure: Structure, names: Sequence[str]) -> Spot:
-    """How far apart places are so that the longest names fit, those that hang below valves too."""
-    sizes = {name: _size(f"<{display(model.elements[name].name)}>") for name in names if name in model.elements}
+    """Return the distance between places at which the longest names fit, including those below valves."""
+    sizes = {name: _size(f"<{display_name(model.elements[name].name)}>") for name in names if name in model.elements}
     hanging = max((sizes[name][1] for name in structure.flowing), default=0)
     tallest = max(along for _, along in [*sizes.values(), _STOCK])
     widest = max(across for across, _ in [*sizes.values(), _STOCK])
     return max(_CELL[0], 2 * widest + 12), max(_CELL[1], 2 * tallest + 6, 2 * hanging + tallest + 10)
 
 
-def _free_spots(made: Skeleton, wanted: int) -> list[Spot]:
-    """Places around the skeleton: as many as are wanted, and half as many again to choose from."""
-    taken = made.taken or {(0, 0)}
+def _free_spots(skeleton: Skeleton, wanted: int) -> list[Spot]:
+    """Return places around the skeleton: at least one and a half times as many as there are words to place."""
+    taken = skeleton.taken or {(0, 0)}
     columns, rows = [spot[0] for spot in taken], [spot[1] for spot in taken]
-    below = {(column, row + 1) for column, row in taken}  # names of flows stand there in part
+    below = {(column, row + 1) for column, row in taken}  # partly covered by names of flows
     for margin in count(1):
         across = range(min(columns) - margin, max(columns) + margin + 1)
         along = range(min(rows) - 2 * margin, max(rows) + 2 * margin + 1)
-        found = [(column, row) for row in along for column in across if (column, row) not in made.taken]
+        found = [(column, row) for row in along for column in across if (column, row) not in skeleton.taken]
         if len(found) >= 1.5 * wanted + 4:
             return sorted(found, key=lambda spot: (spot in below, spot))
-    raise AssertionError  # the margin has no end
+    raise AssertionError  # never reached: the margin grows without end
 
 
 @dataclass(eq=False)
 class _Page:
-    """A view while its words and arrows are made; `cell` is how large a spot is, `corner` the one at its upper left."""
+    """A view under construction; `cell` is the size of a place, `corner` the place at its upper left."""
 
     model: Model
     cell: Spot
@@ -121,55 +358,59 @@ class _Page:
     by_name: dict[str, Word] = field(default_factory=dict)
 
     def unit(self, spot: Spot) -> tuple[int, int]:
-        """Where a spot is in units of the view."""
+        """Return the coordinates of a place in units of the view."""
         return _EDGE + (spot[0] - self.corner[0]) * self.cell[0], _EDGE + (spot[1] - self.corner[1]) * self.cell[1]
 
     def add(self, name: str, word: Word) -> None:
-        """Put a word on the page under a name."""
+        """Add a word to the view under a name."""
         self.words.append(word)
         self.by_name[name] = word
 
 
-def _drawn(page: _Page, title: str, made: Skeleton, spots: dict[str, Spot], structure: Structure) -> View:
-    """The words and arrows of a view whose spots are known."""
-    every = [*made.stocks.values(), *made.taken, *spots.values()]
+def _finish(page: _Page, title: str, skeleton: Skeleton, spots: dict[str, Spot], structure: Structure) -> View:
+    """Return the view with all words and arrows at their places."""
+    every = [*skeleton.stocks.values(), *skeleton.taken, *spots.values()]
     page.corner = (min(spot[0] for spot in every), min(spot[1] for spot in every))
-    for name, spot in made.stocks.items():
+    for name, spot in skeleton.stocks.items():
         x, y = page.unit(spot)
         page.add(
-            name, Word(next(page.numbers), "variable", display(page.model.elements[name].name), x, y, *_STOCK, "box")
+            name,
+            Word(next(page.numbers), "variable", display_name(page.model.elements[name].name), x, y, *_STOCK, "box"),
         )
-    for pipe in made.pipes:
-        _draw_pipe(page, pipe)
+    for pipe in skeleton.pipes:
+        _add_pipe(page, pipe)
     for name, spot in spots.items():
         page.add(name, _plain(page.model, name, next(page.numbers), *page.unit(spot)))
-    for each in structure.influences:
-        cause = page.by_name.get(each.cause) or page.by_name.get(_SHADOWED + each.cause)
-        if cause is not None and each.effect in page.by_name:
-            effect = page.by_name[each.effect]
-            page.arrows.append(_influence(next(page.numbers), cause, effect, each, structure))
+    for influence in structure.influences:
+        cause = page.by_name.get(influence.cause) or page.by_name.get(_SHADOW + influence.cause)
+        effect = page.by_name.get(influence.effect)
+        if cause is not None and effect is not None:
+            page.arrows.append(_arrow(next(page.numbers), cause, effect, influence, structure))
     return View(title, tuple(page.words), tuple(page.arrows))
 
 
 def _plain(model: Model, name: str, number: int, x: int, y: int) -> Word:
-    """An auxiliary, a constant, a table, or the shadow of something."""
-    bare = name.removeprefix(_SHADOWED)
-    text = display(model.elements[bare].name) if bare in model.elements else "Time"
-    shadow = name.startswith(_SHADOWED)
+    """Return the word of an auxiliary, a constant, a lookup or a shadow variable."""
+    bare = name.removeprefix(_SHADOW)
+    text = display_name(model.elements[bare].name) if bare in model.elements else "Time"
+    shadow = name.startswith(_SHADOW)
     across, along = _size(f"<{text}>" if shadow else text)
     return Word(number, "variable", text, x, y, across, along, "clear", shadow=shadow)
 
 
 def _size(text: str) -> tuple[int, int]:
-    """Half the width and height of a text in lines."""
+    """Return half the width and half the height of a text that is broken into lines."""
     longest = max((len(word) for word in text.split()), default=1)
     lines = max(1, math.ceil(_LETTER * len(text) / _WIDEST))
-    across = min(_WIDEST, math.ceil(_LETTER * max(longest, len(text) / lines + 3))) if lines > 1 else math.ceil(_LETTER * len(text)) + 4  # fmt: skip
+    if lines > 1:
+        across = min(_WIDEST, math.ceil(_LETTER * max(longest, len(text) / lines + 3)))
+    else:
+        across = math.ceil(_LETTER * len(text)) + 4
     return max(20, across), _LINE * lines + 3
 
 
-def _draw_pipe(page: _Page, pipe: Pipe) -> None:
-    """A flow: its clouds, its valve with the two halves of the pipe, and its name."""
+def _add_pipe(page: _Page, pipe: Pipe) -> None:
+    """Add a flow to the view: its clouds, its valve with the two halves of the pipe, and its name."""
     clouds = []
     for spot in pipe.clouds:
         x, y = page.unit(spot)
@@ -181,7 +422,7 @@ def _draw_pipe(page: _Page, pipe: Pipe) -> None:
         end = page.by_name[stock] if stock else clouds[0]
         points = _corners(pipe, valve, end)
         page.arrows.append(Arrow(next(page.numbers), valve.number, end.number, "path", points, pipe=True, head=head))
-    text = display(page.model.elements[pipe.flow.name].name)
+    text = display_name(page.model.elements[pipe.flow.name].name)
     across, along = _size(text)
     x, y = (x + 14 + across, y) if pipe.upright else (x, y + 8 + along)
     page.words += [*clouds, valve]
@@ -189,7 +430,7 @@ def _draw_pipe(page: _Page, pipe: Pipe) -> None:
 
 
 def _corners(pipe: Pipe, valve: Word, end: Word) -> tuple[tuple[int, int], ...]:
-    """The way from a valve to an end: straight, or level with the valve and then up or down at the stock."""
+    """Return the corners from a valve to an end: straight, or level with the valve and then up or down at the stock."""
     if pipe.upright or valve.y == end.y:
         return (((valve.x + end.x) // 2, (valve.y + end.y) // 2),)
     inward = pipe.shift if end.kind != "cloud" else 0
@@ -197,12 +438,14 @@ def _corners(pipe: Pipe, valve: Word, end: Word) -> tuple[tuple[int, int], ...]:
     return ((end.x + aside, valve.y),)
 
 
-def _influence(number: int, cause: Word, effect: Word, each: Influence, structure: Structure) -> Arrow:
-    """A straight arrow, or one that keeps clear of a pipe, or of the arrow back."""
-    back = Influence(each.effect, each.cause) in structure.influences
-    piped = any(flow.name == each.effect and each.cause in (flow.source, flow.target) for flow in structure.flows)
+def _arrow(number: int, cause: Word, effect: Word, influence: Influence, structure: Structure) -> Arrow:
+    """Return a straight arrow, or an arc that avoids a pipe or the arrow back."""
+    back = Influence(influence.effect, influence.cause) in structure.influences
+    piped = any(
+        flow.name == influence.effect and influence.cause in (flow.source, flow.target) for flow in structure.flows
+    )
     if not (back or piped):
-        return Arrow(number, cause.number, effect.number, initial=each.initial)
+        return Arrow(number, cause.number, effect.number, initial=influence.initial)
     away = (0.24 if piped else 0.14) * math.hypot(effect.x - cause.x, effect.y - cause.y)
     angle = math.atan2(effect.y - cause.y, effect.x - cause.x) + math.pi / 2
     down = 1 if math.sin(angle) >= 0 or not piped else -1
@@ -210,4 +453,4 @@ def _influence(number: int, cause: Word, effect: Word, each: Influence, structur
         (cause.x + effect.x) / 2 + down * away * math.cos(angle),
         (cause.y + effect.y) / 2 + down * away * math.sin(angle),
     )
-    return Arrow(number, cause.number, effect.number, "arc", ((round(x), round(y)),), initial=each.initial)
+    return Arrow(number, cause.number, effect.number, "arc", ((round(x), round(y)),), initial=influence.initial)

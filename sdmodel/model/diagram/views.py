@@ -1,4 +1,4 @@
-"""What a model's author drew: views of words and arrows, as records that no drawing is part of yet."""
+"""Sketches as records: views of words and arrows, as stored in a model file or laid out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Lettering:
-    """How a text looks, as far as its author said so: points, and marks such as `B` and `I` for bold and italic."""
+    """The font of a text as far as it is given: face, size in points, and marks such as `B` and `I` for bold and italic."""
 
     face: str = ""
     points: float | None = None
@@ -29,10 +29,13 @@ class Lettering:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Something at a place of a view; x grows to the right and y downwards, and both sizes are halves, in the view's units.
+    """An object of a view: a variable, valve, cloud, comment, control or picture.
 
-    A shape that is left to the default is a box for a stock, and nothing for others. `shadow` marks a variable that is shown once more, away from where it belongs; `attached` a flow's name that goes with its
-    valve; `upright` a valve on a pipe that runs up or down. The lettering has only what differs from the view's.
+    x grows to the right and y downwards; both sizes are halves, in the view's units.
+
+    The default shape is a box for a stock and nothing for other variables. `shadow` marks a shadow variable, `attached`
+    the name of a flow that moves with its valve, and `upright` a valve on a pipe that runs up or down. The lettering holds
+    only what differs from the view's.
     """
 
     number: int
@@ -55,10 +58,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """From one word to another, by their numbers: an influence, or with `pipe` a half of a flow, from its valve to its end.
+    """An arrow from one word to another, by their numbers: an influence, or with `pipe` half of a flow from its valve.
 
-    `form` says how it runs: straight, on the circle through `points[0]`, or from point to point. `polarity` is one letter or
-    none; `head` tells whether the end has an arrow head; `initial` that only the value at the start depends on the cause.
+    `form` is its course: straight, an arc of the circle through `points[0]`, or a path from point to point. `polarity` is
+    one letter or empty. `head` says whether the end has an arrow head, `initial` whether only the value at the start
+    depends on the cause.
     """
 
     number: int
@@ -79,7 +83,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class View:
-    """One page of a sketch; `density` is how many of its units make an inch."""
+    """One page of a sketch; `density` is the number of its units per inch."""
 
     name: str
     words: tuple[Word, ...] = ()
@@ -91,13 +95,13 @@ class View:
 
     @cached_property
     def by_number(self) -> Mapping[int, Word]:
-        """The words by the numbers that arrows call them by."""
+        """The words by the numbers that arrows refer to."""
         return MappingProxyType({word.number: word for word in self.words})
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """All views of a model, and of what kind each of its elements is, by key, as far as its equations can be read."""
+    """All views of a model, and the kind of each element by key, as far as its equations can be read."""
 
     path: str
     sha256: str = ""
@@ -105,7 +109,7 @@ class Sketch:
     kinds: Mapping[str, Kind] = field(default_factory=lambda: MappingProxyType({}))
 
     def find(self, name: str) -> View | None:
-        """The first view of that name, spelt as it is or nearly so."""
+        """Return the first view of that name, in the same spelling or one that Vensim treats as equal."""
         exact = (view for view in self.views if view.name == name)
         alike = (view for view in self.views if key(view.name) == key(name))
         return next(exact, None) or next(alike, None)

@@ -1,1 +1,1 @@
-"""Feedback: which variable acts on which, by how much, and the loops that these links close."""
+"""Feedback: the links between cells of a model in a run, and the loops and paths along them."""

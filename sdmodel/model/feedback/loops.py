@@ -1,8 +1,8 @@
-"""Feedback loops, found by way points in the graph of links, with their polarity over the times of a run.
+"""Feedback loops and causal paths through given variables, with their polarity over the times of a run.
 
-A loop is reinforcing where the product of the partial derivatives along it is positive, and balancing where it is negative
+A loop is reinforcing if the product of the partial derivatives along it is positive, and balancing if it is negative
 (Richardson 1995, Loop polarity, loop dominance, and the concept of dominant polarity, System Dynamics Review 11(1)). Over
-variables with subscripts it is the sum of those products over all cells that the loop can pass.
+variables with subscripts the sum of these products over all cells that the loop can pass decides.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import LoopError
-from ..names import display, key, nearest
+from ..names import display_name, key, nearest, split_name
 from ..records import Element
 from ..subscripts import Cell, labels_of
 from .derivatives import Series
@@ -23,18 +23,39 @@ from .links import Link, Links, Pairs, polarity_of, shares
 from .paths import Route, Stop, shortest_routes
 
 _Used = dict[tuple[Cell, Cell], Series]
-"""The derivatives of those pairs of cells that a loop passes."""
+"""The derivatives of the pairs of cells that a loop passes."""
 _ROUNDING = 1e-12
-"""A sum over cells so small a part of its terms is what rounding leaves of zero."""
+"""A sum over cells that is a smaller fraction of its terms is zero but for rounding."""
 _COMPARED = 16
-"""So many equally short ways are compared by how often they act."""
+"""Maximum number of equally short paths that are compared by how often they act."""
 
 
 @dataclass(frozen=True, slots=True)
 class CausalPath:
-    """A way along links: a feedback loop if it is closed, else how its first variable acts on its last.
+    r"""A path along links: a feedback loop if it is closed, else the effect of its first variable on its last.
 
-    `signs` are those of the product of derivatives at each of `times`: 1, 0 or -1, or not a number where it is unknown.
+    Parameters
+    ----------
+    variables : tuple[str, ...]
+        The names along the path, in the spelling of the model; the first variable of a loop is not repeated at the end.
+    links : tuple[Link, ...]
+        The links from each variable to the next (of a loop also from the last to the first), with their polarities.
+    times : tuple[float, ...]
+        The saved times of the run, in the model's unit of time.
+    signs : tuple[float, ...]
+        The sign of the product of the derivatives along the path at each time: 1, 0 or -1, or NaN if it is unknown.
+    closed : bool
+        Whether the path is a feedback loop.
+
+    Examples
+    --------
+    >>> from sdmodel import find_loops
+    >>> from sdmodel.testing import tiny_model
+    >>> (loop,) = find_loops(tiny_model("Stock = INTEG(-outflow, 100)\noutflow = Stock/5"))
+    >>> loop.variables, loop.polarity
+    (('Stock', 'outflow'), 'B')
+    >>> [(link.cause, link.effect, link.polarity) for link in loop.links]
+    [('Stock', 'outflow', '+'), ('outflow', 'Stock', '-')]
     """
 
     variables: tuple[str, ...]
@@ -45,7 +66,7 @@ class CausalPath:
 
     @property
     def polarity(self) -> str:
-        """Of a loop `R` or `B`, of an open path `+` or `-`; `mixed` where it changes, `0` where it never acts."""
+        """`R` or `B` for a loop, `+` or `-` for an open path; `mixed` if it changes, `0` if the path never acts."""
         positive, negative, _, unknown = self.shares
         return polarity_of("RB" if self.closed else "+-", positive, negative, unknown)
 
@@ -56,24 +77,24 @@ class CausalPath:
 
     @property
     def changes(self) -> tuple[tuple[float, str], ...]:
-        """From when on it has another polarity than before, and which; times at which it does nothing do not count."""
+        """The times from which the polarity differs from before, with the new one; times without effect do not count."""
         acting = [(time, sign) for time, sign in zip(self.times, self.signs, strict=True) if sign in (1, -1)]
         names = "RB" if self.closed else "+-"
         return tuple((time, names[0 if sign > 0 else 1]) for (_, old), (time, sign) in pairwise(acting) if sign != old)
 
 
 def causal_paths(links: Links, way_points: Sequence[str], *, closed: bool, limit: int) -> tuple[CausalPath, ...]:
-    """The shortest loop, or open path, through variables in that order, and others as short: the most often active first.
+    """Return the shortest loops, or open paths, through variables in the given order, the most often active first.
 
-    A way point is `name`, any cell of it, or `name[label]`. A path without effect at every saved time, since links of it
-    have none or are never at work together, is taken only where no other leads through the way points.
+    A way point is `name` (any of its cells) or `name[label]`. A path that has no effect at any saved time, because a link
+    has none or its links never act at the same time, is returned only if no other path passes the way points.
 
     Raises
     ------
     LoopError
-        If a way point is no variable that changes, or no path leads through all of them.
+        If a way point is not a variable that changes, or no path passes all way points.
     """
-    stops = [_stop(links, each) for each in way_points]
+    stops = [_stop(links, way_point) for way_point in way_points]
     _check(links, stops, closed=closed)
     first = min(range(len(stops)), key=lambda place: len(stops[place].cells)) if closed else 0
     turned = [*stops[first:], *stops[:first]]
@@ -86,56 +107,55 @@ def causal_paths(links: Links, way_points: Sequence[str], *, closed: bool, limit
             paths = found
             break
     if not paths:
-        raise LoopError(_gap(links, stops, closed=closed))
+        raise LoopError(_why_none(links, stops, closed=closed))
     return tuple(sorted(paths, key=lambda path: path.shares[2] + path.shares[3])[:limit])
 
 
 def _check(links: Links, stops: Sequence[Stop], *, closed: bool) -> None:
-    """Refuse way points that make no way."""
+    """Raise an error if there are too few way points, or one is named twice."""
     if len(stops) < (1 if closed else 2):
-        message = "way points: too few; name at least " + ("one" if closed else "two, where the path begins and ends")
+        message = "way points: too few; name at least " + ("one" if closed else "two: where the path begins and ends")
         raise LoopError(message)
     for place, stop in enumerate(stops):
-        twice = next((each for each in stops[:place] if each.cells & stop.cells), None)
-        if twice is not None:
-            message = f"way point '{_spelt(links, stop.name)}': is named twice; a loop passes each variable once"
+        if any(other.cells & stop.cells for other in stops[:place]):
+            message = f"way point '{_stop_name(links, stop.name)}': is named twice; a loop passes each variable once"
             raise LoopError(message)
 
 
 def _stop(links: Links, written: str) -> Stop:
-    """The cells that a way point means."""
+    """Return the stop of a way point."""
     model = links.plan.model
-    whole, _, inside = written.strip().removesuffix("]").rpartition("[")
-    labelled = bool(whole) and written.strip().endswith("]") and written not in model
-    name = whole if labelled else written
+    name, labels = (written, ()) if written in model else split_name(written)
     element = model.elements.get(key(name))
     if element is None or element.hidden:
-        close = nearest(name, [each.name for each in model if not each.hidden])
-        cure = f"did you mean '{display(close)}'?" if close else "name a variable of the model"
+        close = nearest(name, [element.name for element in model if not element.hidden])
+        cure = f"did you mean '{display_name(close)}'?" if close else "name a variable of the model"
         message = f"way point '{written}': is not in the model; {cure}"
         raise LoopError(message)
-    allowed = _labels(links, element, written, inside) if labelled else ()
+    allowed = _labels(links, element, written, labels) if labels else ()
     cells = frozenset(
         cell
         for cell in _cells(links, element)
-        if all(own in each for own, each in zip(cell.labels, allowed, strict=False))
+        if all(label in choice for label, choice in zip(cell.labels, allowed, strict=False))
     )
     if not cells:
-        message = f"way point '{written}': does not change during a run, so that no loop passes it; name what does"
+        message = (
+            f"way point '{written}': does not change during a run, so no loop passes it; name a variable that changes"
+        )
         raise LoopError(message)
     if len(cells) == len(_cells(links, element)):
         return Stop(element.key, cells)
-    return Stop(f"{element.key}[{', '.join(_label(links, each) for each in inside.split(','))}]", cells)
+    return Stop(f"{element.key}[{', '.join(_label(links, label) for label in labels)}]", cells)
 
 
-def _labels(links: Links, element: Element, written: str, inside: str) -> tuple[frozenset[str], ...]:
-    """The labels that a way point allows along each dimension of its variable; a range stands for each of its own."""
+def _labels(links: Links, element: Element, written: str, labels: Sequence[str]) -> tuple[frozenset[str], ...]:
+    """Return the labels that a way point allows along each dimension; a range stands for all of its labels."""
     model = links.plan.model
-    wanted = [key(each) for each in inside.split(",")]
+    wanted = list(map(key, labels))
     if len(wanted) != len(element.dimensions):
         message = (
-            f"way point '{written}': '{display(element.name)}' has {len(element.dimensions)} subscripts; "
-            f"name a label for each, or none"
+            f"way point '{written}': '{display_name(element.name)}' has {len(element.dimensions)} subscripts; "
+            f"give a label for each, or no label"
         )
         raise LoopError(message)
     for label, dimension in zip(wanted, element.dimensions, strict=True):
@@ -143,30 +163,30 @@ def _labels(links: Links, element: Element, written: str, inside: str) -> tuple[
         if label not in model.subscripts and label not in known.positions:
             close = nearest(label, known.labels)
             cure = f"did you mean '{close}'?" if close else f"one of {', '.join(known.labels)}"
-            message = f"way point '{written}': '{display(element.name)}' has no label '{label}'; {cure}"
+            message = f"way point '{written}': '{display_name(element.name)}' has no label '{label}'; {cure}"
             raise LoopError(message)
-    return tuple(frozenset(labels_of(model.subscripts, each)) for each in wanted)
+    return tuple(frozenset(labels_of(model.subscripts, label)) for label in wanted)
 
 
 def _label(links: Links, name: str) -> str:
-    """The author's spelling of a label or a range."""
+    """Return the spelling of a label or a range in the model."""
     model = links.plan.model
     return model.subscripts[key(name)].name if key(name) in model.subscripts else model.labels[key(name)]
 
 
 def _cells(links: Links, element: Element) -> list[Cell]:
-    """The cells of an element that change during a run."""
-    return [each for each in links.effects if each.key == element.key]
+    """Return the cells of an element that change during a run."""
+    return [cell for cell in links.effects if cell.key == element.key]
 
 
-def _gap(links: Links, stops: Sequence[Stop], *, closed: bool) -> str:
-    """Between which way points there is no way, or that the way would have to cross itself."""
+def _why_none(links: Links, stops: Sequence[Stop], *, closed: bool) -> str:
+    """Return the message about the two way points without a path, or about a path that would cross itself."""
     for start, end in pairwise([*stops, stops[0]] if closed else stops):
         if not _reaches(links, start, end):
             if start is end:
-                return f"'{_spelt(links, start.name)}': is in no feedback loop; it acts on nothing that acts on it"
-            return f"no path from '{_spelt(links, start.name)}' to '{_spelt(links, end.name)}'; name other way points"
-    names = ", ".join(f"'{_spelt(links, stop.name)}'" for stop in stops)
+                return f"'{_stop_name(links, start.name)}': is in no feedback loop; it acts on nothing that acts on it"
+            return f"no path from '{_stop_name(links, start.name)}' to '{_stop_name(links, end.name)}'; name other way points"
+    names = ", ".join(f"'{_stop_name(links, stop.name)}'" for stop in stops)
     return f"no path through {names} in that order that passes each variable once; name fewer, or another order"
 
 
@@ -181,46 +201,40 @@ def _reaches(links: Links, start: Stop, end: Stop) -> bool:
 
 
 def _path(links: Links, stops: Sequence[Stop], route: Route, *, closed: bool) -> CausalPath:
-    """The record of a route: its links without those inside delays, from the first way point on, and its sign over time."""
-    names = _from(route, stops[0].name) if closed else route
+    """Return the path of a route: its links, without those inside delays, from the first way point, and its signs."""
+    names = route
+    if closed:  # begin with the first way point
+        start = route.index(stops[0].name)
+        names = (*route[start:-1], *route[:start], stops[0].name)
     parts = {stop.name: stop.cells for stop in stops}
-    cells = [parts.get(name) or _all_cells(links, name) for name in names]
+    cells = [parts.get(name) or frozenset(_cells(links, links.plan.model.elements[name])) for name in names]
     shown = [place for place, found in enumerate(cells) if not links.is_hidden(next(iter(found)))]
     legs = [_leg(links, cells[start : end + 1]) for start, end in pairwise(shown)]
     used: list[_Used] = [{} for _ in legs]
     total = np.zeros((2, len(links.times)))
-    for start in sorted(cells[0]):
-        total += _walk(legs, {start: np.ones(len(links.times))}, used, closed=closed)
-    spelt = [_spelt(links, names[place]) for place in shown]
+    for cell in sorted(cells[0]):
+        total += _walk(legs, {cell: np.ones(len(links.times))}, used, closed=closed)
+    shown_names = [_stop_name(links, names[place]) for place in shown]
     found = tuple(
-        Link(cause, effect, *shares(np.sign(list(each.values()))))
-        for (cause, effect), each in zip(pairwise(spelt), used, strict=True)
+        Link(cause, effect, *shares(np.sign(list(pairs.values()))))
+        for (cause, effect), pairs in zip(pairwise(shown_names), used, strict=True)
     )
     product = np.where(np.abs(total[0]) <= _ROUNDING * total[1], 0.0, total[0])
     signs = tuple(map(float, np.sign(product)))
-    return CausalPath(tuple(spelt[:-1] if closed else spelt), found, tuple(map(float, links.times)), signs, closed)
+    variables = tuple(shown_names[:-1] if closed else shown_names)
+    return CausalPath(variables, found, tuple(map(float, links.times)), signs, closed)
 
 
-def _from(route: Route, first: str) -> Route:
-    """A loop, told from another of its variables on."""
-    place = route.index(first)
-    return (*route[place:-1], *route[:place], first)
-
-
-def _all_cells(links: Links, name: str) -> frozenset[Cell]:
-    return frozenset(_cells(links, links.plan.model.elements[name]))
-
-
-def _spelt(links: Links, name: str) -> str:
-    """The author's spelling of a stop."""
+def _stop_name(links: Links, name: str) -> str:
+    """Return the name of a stop in the spelling of the model."""
     element, bracket, labels = name.partition("[")
     if name in links.plan.model.elements:
         element, bracket, labels = name, "", ""
-    return display(links.plan.model.elements[element].name) + bracket + labels
+    return display_name(links.plan.model.elements[element].name) + bracket + labels
 
 
 def _leg(links: Links, cells: Sequence[frozenset[Cell]]) -> Pairs:
-    """The derivatives from one variable to the next that is the author's, through what is hidden between them."""
+    """Return the derivatives from one shown variable to the next, through the hidden elements between them."""
     result: dict[Cell, dict[Cell, Series]] = {cell: {cell: np.ones(len(links.times))} for cell in sorted(cells[0])}
     for following in cells[1:]:
         result = {start: _onward(links.effects, found, following) for start, found in result.items()}
@@ -230,7 +244,7 @@ def _leg(links: Links, cells: Sequence[frozenset[Cell]]) -> Pairs:
 def _onward(
     pairs: Pairs, found: Mapping[Cell, NDArray[np.float64]], following: frozenset[Cell] | None = None
 ) -> dict[Cell, Series]:
-    """What has come so far, by cell, times the derivatives of one leg more, added up by the cell where it arrives."""
+    """Multiply products so far, by cell, with the derivatives of the next leg, and add them up by the cell they reach."""
     arrived: dict[Cell, Series] = {}
     for cell, values in found.items():
         for effect, derivative in pairs.get(cell, {}).items():
@@ -241,9 +255,10 @@ def _onward(
 
 
 def _walk(legs: Sequence[Pairs], start: dict[Cell, Series], used: list[_Used], *, closed: bool) -> NDArray[np.float64]:
-    """The product along the legs from one cell, over all ways back to it (or on to the end), and that of absolute values.
+    """Return the product along the legs from one cell, summed over all ways to the end, and that of absolute values.
 
-    Shape (2, times). `used` takes the derivatives of those pairs of cells that such a way passes.
+    The end of a loop is the cell itself. The result has shape (2, times). The derivatives of the pairs of cells that such
+    a way passes are added to `used`.
     """
     signed, sizes = [start], start
     for leg in legs:
@@ -258,7 +273,7 @@ def _walk(legs: Sequence[Pairs], start: dict[Cell, Series], used: list[_Used], *
 def _note_used(
     legs: Sequence[Pairs], reached: Sequence[Mapping[Cell, Series]], ends: set[Cell], used: list[_Used]
 ) -> None:
-    """Collect the derivatives that lie on a way to the ends, from the last leg backwards."""
+    """Collect the derivatives on the ways to the ends, from the last leg backwards."""
     for leg, causes, noted in zip(reversed(legs), reversed(reached[:-1]), reversed(used), strict=True):
         pairs = {
             (cause, effect): derivative
@@ -271,7 +286,7 @@ def _note_used(
 
 
 def stock_loops(links: Links) -> Iterator[CausalPath]:
-    """The shortest loop through each stock that is in one, stock by stock in the order of the file."""
+    """Yield the shortest loop through each stock that is in one, in the order of the file."""
     for element in links.plan.model:
         if element.kind == "stock" and not element.hidden:
             try:

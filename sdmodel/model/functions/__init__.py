@@ -1,1 +1,1 @@
-"""Vensim's functions, one row each, and the functions that do not run here."""
+"""Vensim's functions: one row each, in a file per family, and the functions that do not run here."""

@@ -1,1 +1,1 @@
-"""Units: how authors write them, what each expression has, and what does not fit."""
+"""Units: how model files write them, the units of each expression, and where they do not fit together."""

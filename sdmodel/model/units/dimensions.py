@@ -1,6 +1,6 @@
-"""Units as an author writes them, and what they are: names with exponents, which multiply and divide.
+"""Units as text and as dimensions: names with exponents, which multiply and divide.
 
-Names are compared letter by letter but for case and blanks, and names that the model lists as synonyms are one
+Names are compared without regard to case and blanks, and names that the model lists as synonyms are equal
 (https://www.vensim.com/documentation/ref_units_equiv.html).
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 
-from ..names import display, key
+from ..names import display_name, key
 
 Rational = Fraction | int
 Form = Mapping[str | int, Rational]
@@ -22,7 +22,7 @@ NOTHING: Form = MappingProxyType({})
 """The unit of a pure number."""
 
 _DIMENSIONLESS = frozenset({"1", "dmnl", "dimensionless", "fraction"})
-_UNSAID = frozenset({"", "?"})
+_UNSPECIFIED = frozenset({"", "?"})
 _TOKEN = re.compile(r'\s*("[^"]*"|[*/^()]|[^*/^()"\s](?:[^*/^()"]*[^*/^()"\s])?)\s*')
 _NAME = re.compile(r'"[^"]+"|[^*/^()"\[\]]+')
 _EXPONENT = re.compile(
@@ -30,15 +30,15 @@ _EXPONENT = re.compile(
 )
 _DEPTH = 50
 _SHORTEST = 3
-"""Letters of a singular from which a trailing s makes a plural: `m` and `ms` are two units."""
+"""Minimum length of a singular whose plural has a trailing s: `m` and `ms` are two units."""
 
 
-class UnitsProblem(Exception):  # noqa: N818 - caught inside the stage and told as a fault with its place
-    """A text that is no unit; it says what is wrong and what to do."""
+class UnitSyntaxError(Exception):
+    """A text that is not a unit; the message says what is wrong and what to do."""
 
 
 def combine(left: Form, right: Form, exponent: Rational = 1) -> dict[str | int, Rational]:
-    """`left * right^exponent`."""
+    """Return `left * right^exponent`."""
     product = dict(left)
     for name, own in right.items():
         power = product.get(name, 0) + own * exponent
@@ -50,44 +50,44 @@ def combine(left: Form, right: Form, exponent: Rational = 1) -> dict[str | int, 
 
 
 def raised(unit: Form, exponent: Rational) -> dict[str | int, Rational]:
-    """`unit^exponent`."""
+    """Return `unit^exponent`."""
     return {name: own * exponent for name, own in unit.items()} if exponent else {}
 
 
 def is_known(unit: Form) -> bool:
-    """Whether a product has no unknown in it."""
+    """Whether a product contains no unknown unit."""
     return not any(isinstance(name, int) for name in unit)
 
 
 def parse_units(text: str) -> dict[str, Rational]:
-    """The unit that a text such as `$/(Person*Year)` means, by the keys of its names as written; `1` is no name."""
+    """Return the unit of a text such as `$/(Person*Year)`, by the keys of its names; `1` is not a name."""
     reader = _Reader(text)
     unit = reader.product(0)
     if reader.at < len(text):
-        message = f"'{text[reader.at]}' in the units '{text}' closes or follows nothing; remove it"
-        raise UnitsProblem(message)
+        message = f"'{text[reader.at]}' in the units '{text}' does not belong there; remove it"
+        raise UnitSyntaxError(message)
     return unit
 
 
 @dataclass(slots=True)
 class _Reader:
-    """A text of units and how far it is read."""
+    """A text of units and the position up to which it has been read."""
 
     text: str
     at: int = 0
 
     def token(self) -> str:
-        """The next token, left where it is; nothing at the end."""
+        """Return the next token without reading it; an empty string at the end."""
         found = _TOKEN.match(self.text, self.at)
         return found[1] if found else self.text[self.at : self.at + 1]
 
     def skip(self) -> None:
-        """Reads on behind the next token."""
+        """Read the next token."""
         found = _TOKEN.match(self.text, self.at)
         self.at = found.end() if found else self.at + 1
 
     def product(self, depth: int) -> dict[str, Rational]:
-        """Names multiplied and divided, from left to right."""
+        """Read names that are multiplied and divided, from left to right."""
         unit = self.power(depth)
         while self.token() in {"*", "/"}:
             sign = 1 if self.token() == "*" else -1
@@ -96,31 +96,31 @@ class _Reader:
         return unit
 
     def power(self, depth: int) -> dict[str, Rational]:
-        """A name or a product in parentheses, with its exponents."""
+        """Read a name or a product in parentheses, with its exponents."""
         unit = self.atom(depth)
         while self.token() == "^":
             self.skip()
             found = _EXPONENT.match(self.text, self.at)
             if found is None or not int(found[2] or 1):
-                message = f"the units '{self.text}' have an exponent that is no number; write one such as Year^2"
-                raise UnitsProblem(message)
+                message = f"the units '{self.text}' have an exponent that is not a number; write one such as Year^2"
+                raise UnitSyntaxError(message)
             self.at = found.end()
             unit = raised(unit, Fraction(found[1] or found[3]) / int(found[2] or 1))  # type: ignore[arg-type, assignment]
         return unit
 
     def atom(self, depth: int) -> dict[str, Rational]:
-        """One name, or a product in parentheses."""
+        """Read one name, or a product in parentheses."""
         token = self.token()
         if token == "(" and depth < _DEPTH:  # noqa: S105 - a parenthesis
             self.skip()
             unit = self.product(depth + 1)
             if self.token() != ")":
                 message = f"a '(' in the units '{self.text}' is not closed; add ')'"
-                raise UnitsProblem(message)
+                raise UnitSyntaxError(message)
             self.skip()
             return unit
         if not _NAME.fullmatch(token):
-            raise UnitsProblem(_misplaced(token, self.text))
+            raise UnitSyntaxError(_misplaced(token, self.text))
         self.skip()
         name = key(token)
         return {} if name == "1" else {name: 1}
@@ -128,7 +128,7 @@ class _Reader:
 
 def _misplaced(token: str, text: str) -> str:
     if token.startswith('"'):
-        return f"a name in quotes in the units '{text}' is empty or not closed; write it between two"
+        return f"a name in quotes in the units '{text}' is empty or not closed; write the name between two quotes"
     if any(mark in token for mark in "[]"):
         return f"the range in the units '{text}' cannot be read; write [minimum,maximum] or [minimum,maximum,step]"
     where = f"before '{token}'" if token else "at the end"
@@ -137,17 +137,17 @@ def _misplaced(token: str, text: str) -> str:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What the names of units in a model mean: the name that stands for each, empty where it is a pure number.
+    """The units of a model: the name that stands for each name, empty for a pure number.
 
-    `spelling` holds how the author first writes each.
+    `spelling` holds the first spelling of each name in the model.
     """
 
     meaning: Mapping[str, str]
     spelling: Mapping[str, str]
 
     def unit(self, text: str) -> Form | None:
-        """The unit that a text means, none where the author says nothing."""
-        if text.strip() in _UNSAID:
+        """Return the unit of a text, or None for an empty text or `?`."""
+        if text.strip() in _UNSPECIFIED:
             return None
         found: Form = NOTHING
         for name, exponent in parse_units(text).items():
@@ -156,7 +156,7 @@ class Vocabulary:
         return found
 
     def text(self, unit: Form) -> str:
-        """A unit as an author would write it; an unknown one is `?`."""
+        """Return a unit as text; an unknown unit is `?`."""
         parts = sorted(unit.items(), key=lambda item: (isinstance(item[0], int), str(item[0])))
         above = [self._power(name, exponent) for name, exponent in parts if exponent > 0]
         below = [self._power(name, -exponent) for name, exponent in parts if exponent < 0]
@@ -166,34 +166,34 @@ class Vocabulary:
         return f"{'*'.join(above) or '1'}/{divisor}"
 
     def _power(self, name: str | int, exponent: Rational) -> str:
-        spelt = "?" if isinstance(name, int) else self.spelling.get(name, name)
+        text = "?" if isinstance(name, int) else self.spelling.get(name, name)
         if exponent == 1:
-            return spelt
-        return f"{spelt}^{exponent}" if Fraction(exponent).denominator == 1 else f"{spelt}^({exponent})"
+            return text
+        return f"{text}^{exponent}" if Fraction(exponent).denominator == 1 else f"{text}^({exponent})"
 
 
 def vocabulary_of(texts: Iterable[str], synonyms: Sequence[Sequence[str]]) -> Vocabulary:
-    """What the names in these texts of units mean under a model's synonyms.
+    """Return the vocabulary of some texts of units under a model's synonyms.
 
-    A name with an s behind another name of the model is that name's plural.
+    A name that is another name of the model with an added s is the plural of that name.
     """
     meaning = _groups(synonyms)
     spelling: dict[str, str] = {}
     for text in dict.fromkeys(texts):
         for found in _TOKEN.finditer(text):
-            spelling.setdefault(key(found[1]), display(found[1]))
+            spelling.setdefault(key(found[1]), display_name(found[1]))
     for name in spelling:
         single = name.removesuffix("s")
         if name != single and len(single) >= _SHORTEST and single in spelling and name not in meaning:
             meaning[name] = meaning.get(single, single)
     shown: dict[str, str] = {}
-    for name, spelt in spelling.items():
-        shown.setdefault(meaning.get(name, name), spelt)
+    for name, text in spelling.items():
+        shown.setdefault(meaning.get(name, name), text)
     return Vocabulary(MappingProxyType(meaning), MappingProxyType(shown))
 
 
 def _groups(synonyms: Sequence[Sequence[str]]) -> dict[str, str]:
-    """Which name stands for each that a row of synonyms lists; rows that share a name are one."""
+    """Return the name that stands for each name in the lists of synonyms; lists that share a name are joined."""
     meaning: dict[str, str] = {}
     for row in synonyms:
         names = [key(name) for name in row]

@@ -1,4 +1,4 @@
-"""What functions take and give, as the table of functions says it in letters that stand for units."""
+"""The units of the arguments and the result of a function, read from its row in the table of functions."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from .dimensions import Form, parse_units
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a function takes and gives, in letters that stand for units; no pattern where anything will do."""
+    """The units of each argument and of the result, in letters that represent units; None where any unit is right."""
 
     patterns: tuple[Form | None, ...]
     result: Form | None
 
     @property
     def letters(self) -> tuple[str, ...]:
-        """The letters that a call gives a meaning to, in the order of the arguments."""
+        """The letters for which a call determines units, in the order of the arguments."""
         found = (letter for pattern in self.patterns for letter in pattern or ())
         return tuple(dict.fromkeys(str(letter) for letter in found if letter != "t"))
 
 
 @cache
 def read_rule(text: str) -> Rule:
-    """The rule that the units of a row of the table of functions mean."""
+    """Read the `units` of a row of the table of functions."""
     arguments, _, result = text.partition(" -> ")
     patterns = [None if part.strip() == "*" else _pattern(part) for part in (*arguments.split(","), result)]
     return Rule(tuple(patterns[:-1]), patterns[-1])

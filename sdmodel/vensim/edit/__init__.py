@@ -1,1 +1,1 @@
-"""Edits to a model file that change the bytes they must and no others."""
+"""Edits of a model file that change only the bytes they must."""

@@ -1,78 +1,75 @@
-"""One name of a document and what is said of it: equation, units, range, comment and group, to read and to set."""
+"""The blocks of one name in a document: its equation, units, range, comment and group, to read and to set."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
+from typing import Literal
 
 from ...errors import Fault, ModelError, Place
-from ...model import Range, display
+from ...model import Range, display_name, number_text
 from ..document import Document
-from ..read.fields import units_of
 from ..read.grammar import SyntaxProblemError, parse
-from ..read.segments import Segment, Span, blanked
-from .filling import (
-    Field,
-    check_group,
-    check_range,
-    check_text,
-    check_units,
-    comment_text,
-    fill,
-    line_end,
-    with_range,
-    with_units,
-)
-from .layout import moved
+from ..read.segments import Segment, Span, blank_comments
+from ..read.syntax import one_line, units_of
+from ..read.tokens import LINE_END
+from .edits import Edit
+from .layout import line_end, move_blocks
+
+_DIVIDER = re.compile(r"[|~]")
+_WIDTH = 80
+"""Vensim breaks a comment at the blank before this column, with a backslash."""
 
 
 class Block:
-    """What defines a name, or with subscripts one part of it: what the document says there when it is asked.
+    """The blocks that define a name, or with subscripts one of them; fields are read from the document when needed.
 
-    Setting something changes its bytes and no others. Where several blocks define a name, units, range and comment are
-    those of the first that has them, and are set there, else in the last, where Vensim writes them.
+    Setting a field changes only its bytes. If several blocks define a name, its units, range and comment are those of the
+    first block that has them; they are set there, or else in the last block, where Vensim writes them.
     """
 
-    __slots__ = ("asked", "document")
+    __slots__ = ("document", "selector")
 
-    def __init__(self, document: Document, asked: str) -> None:
-        self.document, self.asked = document, asked
+    def __init__(self, document: Document, selector: str) -> None:
+        self.document, self.selector = document, selector
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """Where the blocks and their fields stand."""
-        return self.document.find(self.asked)
+        """The blocks and their fields."""
+        return self.document.find(self.selector)
 
     @property
     def segment(self) -> Segment:
-        """The first of them."""
+        """The first block."""
         return self.segments[0]
 
     @property
     def name(self) -> str:
         """The name that the block defines, in the author's spelling."""
-        return display(self.document.head(self.segment).name)
+        return display_name(self.document.head(self.segment).name)
 
     @property
     def place(self) -> Place:
-        """Where the block begins."""
+        """The line and column of the first block."""
         return self.document.place(self.segment.start)
 
     @property
     def equation(self) -> str:
-        """What stands right of the operator; setting it leaves all other text alone."""
+        """The right-hand side; setting it leaves all other text as it is."""
         return self.document.slice(self.document.right_side(self.segment))
 
     @equation.setter
     def equation(self, text: str) -> None:
         first, *others = self.segments
         if others:
-            heads = " or ".join(" ".join(self.document.left(each).split()) for each in self.segments[:2])
+            heads = " or ".join(" ".join(self.document.left(segment).split()) for segment in self.segments[:2])
             what = f"'{self.name}' is defined by {len(others) + 1} blocks; name one of them, such as {heads}"
             raise ModelError([Fault(self.place, what)])
         start, end = self.document.right_side(first)
         main = first.main
         try:
-            parse(blanked(self.document.text[main.start : start] + text + self.document.text[end : main.end]))
+            parse(blank_comments(self.document.text[main.start : start] + text + self.document.text[end : main.end]))
         except SyntaxProblemError as error:
             raise ModelError([Fault(self.place, error.problem.what)]) from None
         self.document.replace(Span(start, end), text)
@@ -87,11 +84,11 @@ class Block:
         units = check_units(text, self.place)
         if units != self.units:
             owner = self._owner("units")
-            self._fill(owner, "units", with_units(self.document.slice(owner.units), units))
+            self._set(owner, "units", _replace_units(self.document.slice(owner.units), units))
 
     @property
     def range(self) -> Range | None:
-        """The bounds and step behind the units; it is set as (minimum, maximum), perhaps a step, None for an open side."""
+        """The bounds and step after the units; set as (minimum, maximum) or with a step, None for an open side."""
         return units_of(self.document.slice(self._owner("range").units))[1]
 
     @range.setter  # noqa: A003 - the property above is meant
@@ -99,11 +96,11 @@ class Block:
         found = check_range(limits, self.place)
         if found != self.range:
             owner = self._owner("range")
-            self._fill(owner, "units", with_range(self.document.slice(owner.units), found))
+            self._set(owner, "units", replace_range(self.document.slice(owner.units), found))
 
     @property
     def comment(self) -> str:
-        """The comment field as it stands, lines broken as its author broke them."""
+        """The comment as it is in the file, with its author's line breaks."""
         return self.document.slice(self._owner("comment").comment).strip()
 
     @comment.setter
@@ -111,37 +108,164 @@ class Block:
         found = check_text(text, "a comment", self.place)
         if found != self.comment:
             owner = self._owner("comment")
-            self._fill(owner, "comment", comment_text(found, line_end(self.document.text, owner)))
+            self._set(owner, "comment", comment_text(found, line_end(self.document.text, owner)))
 
     @property
     def group(self) -> str:
-        """The group in which the block stands, empty before the first; setting it moves the block to the end of another."""
+        """The group of the block, empty before the first; setting it moves the block to the end of another group."""
         return self.document.group(self.segment)
 
     @group.setter
     def group(self, name: str) -> None:
         document = self.document
         wanted = check_group(name, self.place)
-        edits = moved(document.text, document.segments, self.segments, wanted)
+        edits = move_blocks(document.text, document.segments, self.segments, wanted)
         document.change(edits, groups=int(bool(edits) and document.lacks_group(wanted)))
 
     @property
     def supplementary(self) -> bool:
-        """Whether the block says that nothing need use what it defines."""
-        return any(self.document.slice(each.supplementary).strip() for each in self.segments)
+        """Whether a block is marked as supplementary: nothing need use the element."""
+        return any(self.document.slice(segment.supplementary).strip() for segment in self.segments)
 
-    def _owner(self, what: str) -> Segment:
-        """The block that tells something of the name, else the last one."""
-        tells = _TELLS[what]
-        return next((each for each in self.segments if tells(self.document, each)), self.segments[-1])
+    def _owner(self, field: str) -> Segment:
+        """Return the first block that has a field, or else the last block."""
+        has_field = _HAS_FIELD[field]
+        return next((segment for segment in self.segments if has_field(self.document, segment)), self.segments[-1])
 
-    def _fill(self, owner: Segment, field: Field, content: str) -> None:
-        self.document.change(fill(self.document.text, owner, field, content))
+    def _set(self, owner: Segment, field: Literal["units", "comment"], content: str) -> None:
+        self.document.change(_set_field(self.document.text, owner, field, content))
 
 
-_TELLS: dict[str, Callable[[Document, Segment], object]] = {
+_HAS_FIELD: dict[str, Callable[[Document, Segment], object]] = {
     "units": lambda document, segment: units_of(document.slice(segment.units))[0],
     "range": lambda document, segment: units_of(document.slice(segment.units))[1],
     "comment": lambda document, segment: document.slice(segment.comment).strip(),
 }
-"""Whether a block says something of what it defines."""
+
+
+def _set_field(text: str, segment: Segment, field: Literal["units", "comment"], content: str) -> list[Edit]:
+    """Return the edits that set a field of a block: the blanks around it stay, and a missing field is added."""
+    span: Span = getattr(segment, field)
+    if text[span.start - 1] != "~":
+        return _add_field(text, segment, field, content) if content else []
+    raw = text[span.start : span.end]
+    if raw.strip():
+        start = span.start + len(raw) - len(raw.lstrip())
+        return [Edit(Span(start, start + len(raw.strip())), content)]
+    broken = LINE_END.search(raw)
+    if broken:
+        lead = span.start + broken.start()
+        return [Edit(Span(lead, lead), content if broken.start() else f"\t{content}")]
+    end = line_end(text, segment)
+    return [Edit(span, f"\t{content}{end}\t" if _has_several_lines(text, segment) else f" {content} ")]
+
+
+def _add_field(text: str, segment: Segment, field: Literal["units", "comment"], content: str) -> list[Edit]:
+    """Add a field that a block lacks before the bar that ends the block, for a comment with empty units before it."""
+    end = line_end(text, segment)
+    before, after = ("\t", f"{end}\t") if _has_several_lines(text, segment) else (" ", " ")
+    bar = segment.end - 1
+    new = f"~{before}{content}{after}"
+    if field == "comment" and text[segment.units.start - 1] != "~":
+        new = f"~{before}{after.removeprefix(' ')}{new}"
+    lead = "" if text[bar - 1].isspace() else after
+    return [Edit(Span(bar, bar), lead + new)]
+
+
+def _has_several_lines(text: str, segment: Segment) -> bool:
+    return LINE_END.search(text, segment.start, segment.end) is not None
+
+
+def check_text(text: str, what: str, place: Place | str) -> str:
+    """Return a text without blanks around it, if a field can hold it."""
+    divider = _DIVIDER.search(text)
+    wrong = ""
+    if divider:
+        wrong = f"{what} cannot hold '{divider[0]}', which separates fields of the file; write another mark"
+    elif any(not mark.isprintable() and not mark.isspace() for mark in text):
+        wrong = f"{what} holds characters that are not text; leave them out"
+    elif text.rstrip().endswith("\\"):
+        wrong = f"{what} cannot end with a backslash, which joins lines; leave it out"
+    if wrong:
+        raise ModelError([Fault(place, wrong)])
+    return text.strip()
+
+
+def comment_text(text: str, end: str) -> str:
+    """Return a comment as a field has it: several lines stay as they are, a long line is broken as Vensim breaks it."""
+    if "\r" in text:
+        return text
+    if "\n" in text:
+        return text.replace("\n", end)
+    lines, line = [], ""
+    for word in text.split(" "):
+        if line and len(line) + len(word) + 1 > _WIDTH:
+            lines.append(f"{line} \\")
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return f"{end}\t\t".join([*lines, line])
+
+
+def check_group(name: str, place: Place | str) -> str:
+    """Return the name of a group without the dot before it; it is empty for the part before the first header."""
+    group = one_line(check_text(name, "the name of a group", place)).removeprefix(".").strip()
+    if "*" in group or (name.strip() and not group):
+        raise ModelError([Fault(place, f"'{name.strip()}' is not a name for a group; write letters and no '*'")])
+    return group
+
+
+def check_units(text: str, place: Place | str) -> str:
+    """Return units on one line, if the field of units can hold them."""
+    units = one_line(check_text(text, "a unit", place))
+    if "[" in units or "]" in units:
+        raise ModelError([Fault(place, "units cannot hold brackets, which enclose the range; set the range by itself")])
+    return units
+
+
+def check_range(limits: Range | tuple[float | None, ...] | None, place: Place | str) -> Range | None:
+    """Return limits as a range: a minimum, a maximum and perhaps a step, None for an open side."""
+    wrong = ""
+    found = limits if isinstance(limits, Range) else None
+    if limits is not None and not isinstance(limits, Range):
+        if len(limits) in (2, 3):
+            found = Range(*limits)
+        else:
+            wrong = f"a range has a minimum, a maximum and perhaps a step, not {len(limits)} numbers"
+    wrong = wrong or (_range_fault(found) if found else "")
+    if wrong:
+        raise ModelError([Fault(place, wrong)])
+    return found
+
+
+def _range_fault(limits: Range) -> str:
+    numbers = [bound for bound in (limits.minimum, limits.maximum, limits.step) if bound is not None]
+    if not all(map(math.isfinite, numbers)):
+        return "a range needs finite numbers; leave a side open with '?'"
+    if limits.minimum is not None and limits.maximum is not None and limits.minimum > limits.maximum:
+        return f"the minimum {number_text(limits.minimum)} is above the maximum {number_text(limits.maximum)}; give the smaller one first"
+    if limits.step is not None and limits.step < 0:
+        return f"the step {number_text(limits.step)} is below 0; give a positive number"
+    return ""
+
+
+def _replace_units(field: str, units: str) -> str:
+    """Return a field of units with other units and the same range."""
+    stripped = field.strip()
+    brackets = stripped[stripped.rindex("[") :] if units_of(field)[1] is not None else ""
+    return f"{units} {brackets}".strip()
+
+
+def replace_range(field: str, limits: Range | None) -> str:
+    """Return a field of units with another range and the same units."""
+    stripped = field.strip()
+    units = stripped[: stripped.rindex("[")] if units_of(field)[1] is not None else stripped
+    return f"{units.rstrip()} {range_text(limits)}".strip()
+
+
+def range_text(limits: Range | None) -> str:
+    """Return a range in brackets, as the field of units has it."""
+    if limits is None:
+        return ""
+    bounds = [limits.minimum, limits.maximum, *([] if limits.step is None else [limits.step])]
+    return f"[{','.join('?' if bound is None else number_text(bound) for bound in bounds)}]"

@@ -1,4 +1,4 @@
-"""Changes to a text: stretches of it and what stands there afterwards, made all together and taken back."""
+"""Edits of a text: spans and their new text, applied together and taken back."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ..read.segments import Span
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A stretch of a text and its new text; an empty stretch is a place to insert at, an empty text removes."""
+    """A span of a text and its new text; an empty span inserts, an empty text removes."""
 
     span: Span
     text: str
 
 
-def applied(text: str, edits: Iterable[Edit]) -> tuple[str, list[Edit]]:
-    """The text after all edits, which count from the text before, and the edits that lead back to every character.
+def apply_edits(text: str, edits: Iterable[Edit]) -> tuple[str, list[Edit]]:
+    """Return the text after all edits, whose spans are those of the text before, and the edits that undo them.
 
-    Edits at one place stand in their order. They must not overlap.
+    Edits at one place keep their order. They must not overlap.
     """
     pieces: list[str] = []
     back: list[Edit] = []

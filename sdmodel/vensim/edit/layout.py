@@ -1,4 +1,4 @@
-"""Where blocks stand in a file and how its author lays them out: places for new blocks, and how one is taken out."""
+"""The layout of a model file: groups of blocks, places for new blocks, and the author's way of writing a block."""
 
 from __future__ import annotations
 
@@ -9,28 +9,34 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ...model import key
-from ..read.fields import group_of
-from ..read.heads import head_of
-from ..read.segments import Segment, Span, blanked
+from ..read.segments import Segment, Span, blank_comments
+from ..read.syntax import group_of, head_of
+from ..read.tokens import LINE_END
 from .edits import Edit
-from .filling import line_end
 
 _STARS = "*" * 56
 _CONTROL = "control"
 _NUMBER = re.compile(r"\s*[-+\d.][-+.\deE\s,;]*$")
 
 
+def line_end(text: str, segment: Segment | None = None) -> str:
+    """Return the first line end of a block, else the first one of the text."""
+    inside = LINE_END.search(text, segment.start, segment.end) if segment else None
+    found = inside or LINE_END.search(text)
+    return found.group() if found else "\n"
+
+
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A segment of the equations, the group that it stands in, and whether it is inside a macro."""
+class GroupedSegment:
+    """A segment of the equations, its group, and whether it is inside a macro."""
 
     segment: Segment
     group: str
     in_macro: bool
 
 
-def standings(text: str, segments: Iterable[Segment]) -> Iterator[Standing]:
-    """The blocks and the headers of groups in order, each with the group that it belongs to."""
+def grouped_segments(text: str, segments: Iterable[Segment]) -> Iterator[GroupedSegment]:
+    """Return the blocks and the headers of groups in order, each with its group."""
     group, in_macro = "", False
     for segment in segments:
         if segment.kind in ("macro", "macro end"):
@@ -38,7 +44,7 @@ def standings(text: str, segments: Iterable[Segment]) -> Iterator[Standing]:
         elif segment.kind == "group":
             group = group_of(text[segment.main.start : segment.main.end])
         if segment.kind in ("group", "block"):
-            yield Standing(segment, group, in_macro)
+            yield GroupedSegment(segment, group, in_macro)
 
 
 def is_control(group: str) -> bool:
@@ -46,35 +52,36 @@ def is_control(group: str) -> bool:
     return key(group).lstrip(".") == _CONTROL
 
 
-def inserted(text: str, segments: Sequence[Segment], block: str, group: str) -> list[Edit]:
-    """The edits that put a block behind the last one of its group; a group that there is not is begun.
+def insert_block(text: str, segments: Sequence[Segment], block: str, group: str) -> list[Edit]:
+    """Return the edits that put a block after the last one of its group, which is created if it does not exist.
 
-    The group without a name is what stands before the first header.
+    The group without a name is the part before the first header.
     """
-    standing = [each for each in standings(text, segments) if not each.in_macro]
-    inside = [each.segment for each in standing if key(each.group) == key(group)]
-    gap = _gap(text, segments)
+    grouped = [item for item in grouped_segments(text, segments) if not item.in_macro]
+    inside = [item.segment for item in grouped if key(item.group) == key(group)]
+    blank = _usual_blank(text, segments)
     if inside:
-        return [_behind(inside[-1], gap + block)]
+        return [_insert_after(inside[-1], blank + block)]
     end = line_end(text)
-    new = f"{_STARS}{end}\t.{group}{end}{_STARS}~{end}\t|{gap}{block}" if group else block
-    control = next((each.segment for each in standing if each.segment.kind == "group" and is_control(each.group)), None)
-    before = control and any(each.segment.start < control.start for each in standing)
-    if control is not None and (before or not group):
-        return [Edit(Span(control.start, control.start), new + _blank_before(text, segments, control, gap))]
-    if standing:
-        return [_behind(standing[-1].segment, gap + new)]
-    first = next((each for each in segments if each.kind not in ("encoding", "blank")), None)
+    new = f"{_STARS}{end}\t.{group}{end}{_STARS}~{end}\t|{blank}{block}" if group else block
+    control = next((item.segment for item in grouped if item.segment.kind == "group" and is_control(item.group)), None)
+    if control is not None and (not group or any(item.segment.start < control.start for item in grouped)):
+        before = segments[segments.index(control) - 1]
+        after = text[before.start : before.end] if before.kind == "blank" and before.start else blank
+        return [Edit(Span(control.start, control.start), new + after)]
+    if grouped:
+        return [_insert_after(grouped[-1].segment, blank + new)]
+    first = next((segment for segment in segments if segment.kind not in ("encoding", "blank")), None)
     start = first.start if first else len(text)
-    return [Edit(Span(start, start), new + gap)]
+    return [Edit(Span(start, start), new + blank)]
 
 
-def _behind(anchor: Segment, text: str) -> Edit:
-    return Edit(Span(anchor.end, anchor.end), text)
+def _insert_after(segment: Segment, text: str) -> Edit:
+    return Edit(Span(segment.end, segment.end), text)
 
 
-def _gap(text: str, segments: Sequence[Segment]) -> str:
-    """What stands between two blocks, most often."""
+def _usual_blank(text: str, segments: Sequence[Segment]) -> str:
+    """Return the most frequent blank between two blocks."""
     found = Counter(
         text[blank.start : blank.end]
         for blank, behind in pairwise(segments)
@@ -83,20 +90,15 @@ def _gap(text: str, segments: Sequence[Segment]) -> str:
     return found.most_common(1)[0][0] if found else line_end(text) * 2
 
 
-def _blank_before(text: str, segments: Sequence[Segment], segment: Segment, gap: str) -> str:
-    before = segments[segments.index(segment) - 1]
-    return text[before.start : before.end] if before.kind == "blank" and before.start else gap
-
-
-def removed(segments: Sequence[Segment], parts: Iterable[Segment]) -> list[Edit]:
-    """The edits that take blocks out, each with the blank before it, or behind it where none is before."""
+def remove_blocks(segments: Sequence[Segment], blocks: Iterable[Segment]) -> list[Edit]:
+    """Return the edits that remove blocks, each with the blank before it, or after it where there is none before."""
     found: list[Edit] = []
     taken: set[Segment] = set()
-    for part in parts:
-        index = segments.index(part)
-        start, end = part.start, part.end
-        before = segments[index - 1] if index else part
-        behind = segments[index + 1] if index + 1 < len(segments) else part
+    for block in blocks:
+        index = segments.index(block)
+        start, end = block.start, block.end
+        before = segments[index - 1] if index else block
+        behind = segments[index + 1] if index + 1 < len(segments) else block
         if before.kind == "blank" and before not in taken:
             taken.add(before)
             start = before.start
@@ -107,19 +109,19 @@ def removed(segments: Sequence[Segment], parts: Iterable[Segment]) -> list[Edit]
     return found
 
 
-def moved(text: str, segments: Sequence[Segment], parts: Sequence[Segment], group: str) -> list[Edit]:
-    """The edits that move blocks to the end of a group; none if they stand there."""
-    there = {each.segment: each.group for each in standings(text, segments)}
-    parts = [each for each in parts if key(there[each]) != key(group)]
-    if not parts:
+def move_blocks(text: str, segments: Sequence[Segment], blocks: Sequence[Segment], group: str) -> list[Edit]:
+    """Return the edits that move blocks to the end of a group, except those that are in it."""
+    groups = {item.segment: item.group for item in grouped_segments(text, segments)}
+    blocks = [block for block in blocks if key(groups[block]) != key(group)]
+    if not blocks:
         return []
-    block = _gap(text, segments).join(text[each.start : each.end] for each in parts)
-    return [*removed(segments, parts), *inserted(text, segments, block, group)]
+    joined = _usual_blank(text, segments).join(text[block.start : block.end] for block in blocks)
+    return [*remove_blocks(segments, blocks), *insert_block(text, segments, joined, group)]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The blanks that an author puts around the parts of a block."""
+    """The blanks that an author writes around the fields of a block."""
 
     before: str
     after: str
@@ -128,7 +130,7 @@ class Layout:
     lead: str
 
     def block(self, left: str, right: str, units: str, comment: str) -> str:
-        """An equation as a block; the right-hand side of a lookup begins with its parenthesis."""
+        """Return an equation as a block; the right-hand side of a lookup begins with its parenthesis."""
         if right.startswith("("):
             main = f"{left}{right}"
         else:
@@ -139,12 +141,12 @@ class Layout:
 
 
 def layout_of(text: str, segments: Sequence[Segment]) -> Layout:
-    """How most blocks of a file are laid out; Vensim's own way where there is none to go by."""
+    """Return the layout of most blocks of a file, or Vensim's own where there are none to go by."""
     end = line_end(text)
     counts: dict[str, Counter[str]] = {name: Counter() for name in Layout.__slots__}
-    for each in standings(text, segments):
-        if each.segment.kind == "block" and not each.in_macro and not is_control(each.group):
-            _count(text, each.segment, counts)
+    for item in grouped_segments(text, segments):
+        if item.segment.kind == "block" and not item.in_macro and not is_control(item.group):
+            _count_blanks(text, item.segment, counts)
     counts["after"] = counts["after"] or counts["after_number"]
     usual = {
         "before": "",
@@ -160,10 +162,9 @@ def _most(counts: Counter[str], usual: str) -> str:
     return counts.most_common(1)[0][0] if counts else usual
 
 
-def _count(text: str, segment: Segment, counts: dict[str, Counter[str]]) -> None:
-    """What one block says of its author's way."""
+def _count_blanks(text: str, segment: Segment, counts: dict[str, Counter[str]]) -> None:
     main = text[segment.main.start : segment.main.end]
-    head = head_of(blanked(main))
+    head = head_of(blank_comments(main))
     if head.sign != "=":
         return
     left, right = main[: head.operator.start], main[head.operator.end :]

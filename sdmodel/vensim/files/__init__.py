@@ -1,1 +1,1 @@
-"""The small files beside a model: scenarios, sensitivity settings, save lists, data, payoffs."""
+"""The small files that accompany a model: scenarios, sensitivity settings, samples, save lists, data, payoffs."""

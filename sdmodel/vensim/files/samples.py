@@ -1,4 +1,4 @@
-"""Files of samples, one column for each constant and one row for each simulation (manual, "Sensitivity Control")."""
+"""Files of samples (`.tab`): one column per constant, one row per simulation (manual, "Sensitivity Control")."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import Fault, Place, ScenarioError
-from ...model import digits
+from ...model import number_text
 from ...scenario import Samples
-from .changes import read_text
-from .spelling import LINES, number_of
+from ..read.tokens import parse_number
+from .lines import content_lines, read_text
 
 _FAULTS = 20
-"""Rows that are told of; a file with more is not a file of samples."""
+"""Maximum number of faults that are reported; a file with more is not a file of samples."""
 
 
 def read_samples(path: str | os.PathLike[str]) -> Samples:
-    """The names in the first row of a tab-delimited file and the numbers below them; NaN for an empty place.
+    """Return the names in the first row of a tab-delimited file and the numbers below them; an empty cell is NaN.
 
     Raises
     ------
     ScenarioError
-        If there are no names or no rows, or with the rows that do not fit the names or hold what is no number.
+        If there are no names or no rows, or with the rows that have too few or too many cells or other text.
     """
     name = os.fspath(path)
-    lines = [(number, line) for number, line in enumerate(LINES.split(read_text(path)), 1) if line.strip()]
+    lines = list(content_lines(read_text(path), name))
     if len(lines) < 2:  # noqa: PLR2004 - names and a sample
-        what = "the file has no samples; write names in the first row and numbers below, with tabs between"
+        what = "the file has no samples; write names in the first row and numbers below, separated by tabs"
         raise ScenarioError([Fault(name, what)])
-    number, header = lines[0]
+    header, first = lines[0]
     names = header.split("\t")
-    starts = np.cumsum([1, *(len(each) + 1 for each in names)])
-    places = tuple(Place(name, number, int(start)) for start in starts[: len(names)])
+    starts = np.cumsum([1, *(len(column) + 1 for column in names)])
+    places = tuple(Place(name, first.line, int(start)) for start in starts[: len(names)])
     faults = [
         Fault(place, "a column has no name; give it one, or remove it")
-        for place, each in zip(places, names, strict=True)
-        if not each.strip()
+        for place, column in zip(places, names, strict=True)
+        if not column.strip()
     ]
     values = np.empty((len(lines) - 1, len(names)))
-    for row, (number, line) in enumerate(lines[1:]):
-        found = _row(line, len(names), Place(name, number))
+    for row, (line, place) in enumerate(lines[1:]):
+        found = _row(line, len(names), Place(name, place.line))
         if isinstance(found, Fault):
             faults.append(found)
             if len(faults) >= _FAULTS:
@@ -52,22 +52,21 @@ def read_samples(path: str | os.PathLike[str]) -> Samples:
             values[row] = found
     if faults:
         raise ScenarioError(faults)
-    return Samples(tuple(each.strip() for each in names), values, name, places)
+    return Samples(tuple(column.strip() for column in names), values, name, places)
 
 
 def _row(line: str, width: int, place: Place) -> list[float] | Fault:
-    """The numbers of one row, or what is wrong with it at which column."""
+    """Return the numbers of one row, or what is wrong with it at which column."""
     parts = line.split("\t")
     if len(parts) != width:
-        return Fault(
-            place, f"the row has {len(parts)} places, the first row {width} names; give one for each, with tabs between"
-        )
+        what = f"the number of cells, {len(parts)}, is not the number of names, {width}; write one cell per name"
+        return Fault(place, what)
     numbers, column = [], 1
     for part in parts:
         try:
-            value = number_of(part) if part.strip() else math.nan
+            value = parse_number(part) if part.strip() else math.nan
         except ValueError as error:
-            return Fault(Place(place.path, place.line, column), f"{error}; give numbers, with a point for decimals")
+            return Fault(Place(place.path, place.line, column), f"{error}; write numbers with a decimal point")
         if math.isinf(value):
             return Fault(Place(place.path, place.line, column), "a number is too large; write at most 1e308")
         numbers.append(value)
@@ -76,15 +75,15 @@ def _row(line: str, width: int, place: Place) -> list[float] | Fault:
 
 
 def samples_text(names: Sequence[str], values: NDArray[np.float64]) -> str:
-    """A file of samples from names as a model spells them and values, shape (samples, names), that is read back the same.
+    """Return a file of samples from names and values, shape (samples, names); reading it gives the same.
 
     Raises
     ------
     ScenarioError
-        If a sample has no number at all: a blank line, which readers pass over, could not be told from it.
+        If a sample has no number at all: its line would be blank, and readers skip blank lines.
     """
     empty = np.flatnonzero(np.isnan(values).all(axis=1))
     if empty.size:
-        raise ScenarioError([Fault("samples", f"sample {empty[0] + 1} has no number at all; leave it out")])
-    rows = ("\t".join("" if math.isnan(each) else digits(each) for each in row) for row in values.tolist())
+        raise ScenarioError([Fault("samples", f"sample {empty[0] + 1} has no numbers; leave it out")])
+    rows = ("\t".join("" if math.isnan(value) else number_text(value) for value in row) for row in values.tolist())
     return "\n".join(["\t".join(names), *rows]) + "\n"

@@ -1,4 +1,4 @@
-"""Vensim's sensitivity control files (`.vsc`), which say how an ensemble is drawn (manual, "Sensitivity Control")."""
+"""Vensim's sensitivity control files (`.vsc`), which say how to sample an ensemble (manual, "Sensitivity Control")."""
 
 from __future__ import annotations
 
@@ -12,187 +12,214 @@ from typing import get_args
 
 from ...errors import Fault, Place, ScenarioError
 from ...files import is_plain_file
-from ...model import Element, Model, digits, display, key, nearest
+from ...model import Element, Model, display_name, key, nearest, number_text, quote_name
 from ...scenario import (
+    DEFAULT_SEED,
+    DEFAULT_SIMULATIONS,
     DISTRIBUTIONS,
-    SEED,
-    SIMULATIONS,
     Distribution,
-    Method,
     Sampling,
+    SamplingMethod,
     Steps,
     Variation,
     constant_cells,
-    signature,
-    wrong_with,
+    distribution_fault,
+    distribution_syntax,
 )
-from ..read.segments import QUOTED, blanked
-from .changes import read_text
+from ..read.segments import QUOTED, blank_comments
+from ..read.tokens import NAME, parse_number, quote_cell, split_labels
+from .lines import content_lines, read_text
 from .samples import read_samples
-from .spelling import LINES, NAME, number_of, parts_of, quoted, spelt
 
-_LETTERS: dict[str, Method] = {"UMLGF"[index]: method for index, method in enumerate(get_args(Method))}
-_LINE = re.compile(rf"\s*+(?:{NAME})=\s*+(?P<drawn>[^(=]*?)\s*+\((?P<arguments>(?:{QUOTED}|[^()\"])*+)\)\s*+$")
-_LEADING = re.compile(rf"\s*+(?:{NAME})=\s*+")
+_LETTERS: dict[str, SamplingMethod] = {"UMLGF"[index]: method for index, method in enumerate(get_args(SamplingMethod))}
+_LINE = re.compile(rf"\s*+{NAME}=\s*+(?P<law>[^(=]*?)\s*+\((?P<arguments>(?:{QUOTED}|[^()\"])*+)\)\s*+$")
+_LEADING = re.compile(rf"\s*+{NAME}=\s*+")
 _COMMA = re.compile(rf"{QUOTED}|(,)")
 _KNOWN = (*DISTRIBUTIONS, "VECTOR")
-_CORRELATED = "give correlated constants as a file of samples, by method F"
+_CORRELATED = "put correlated constants in a file of samples, with method F"
 _REFUSED = {
     "RANDOM_0_1": "write RANDOM_UNIFORM(0,1)",
     "RANDOM_LOGNORMAL": "vary the logarithm by RANDOM_NORMAL and take EXP of it in the model",
     "RANDOM_MULTIVARIATE_NORMAL": _CORRELATED,
     "MULTIVARIATE_NORMAL": _CORRELATED,
 }
-"""Distributions that are not Vensim's own, or that one line cannot tell, and what to write in their place."""
+"""Distributions that Vensim does not have, or that one line cannot define, and what to write instead."""
 
 
 def read_sampling(path: str | os.PathLike[str]) -> Sampling:
-    """How a `.vsc` file draws an ensemble, with the file of samples that it names, looked for beside it.
+    r"""Read a Vensim sensitivity control file (`.vsc`), which says how to sample an ensemble.
+
+    Parameters
+    ----------
+    path : str or path
+        A file whose first line is `simulations,method,seed,file,...` and whose other lines are
+        `constant = DISTRIBUTION(min,max,...)`. Method is U (univariate), M (multivariate), L (Latin hypercube),
+        G (grid) or F (a file of samples, looked up in the same folder).
+
+    Returns
+    -------
+    Sampling
+        The method, the number of simulations, the seed, the distribution of each constant in its own units, and
+        the samples of method F.
 
     Raises
     ------
     ScenarioError
-        With every line that cannot be read, and every fault of the file of samples.
+        If the file cannot be read, or with every line that does not fit, including those of the file of samples.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sdmodel import read_sampling
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "prices.vsc")
+    ...     _ = path.write_text("500,L,1234,,0\nprice = RANDOM_NORMAL(0, 10, 5, 1.5)")
+    ...     sampling = read_sampling(path)
+    >>> sampling.method, sampling.count, sampling.seed
+    ('latin hypercube', 500, 1234)
+    >>> sampling.variations[0].distribution.arguments
+    (0.0, 10.0, 5.0, 1.5)
     """
     text = read_text(path)
     name = os.fspath(path)
-    lines = [(number, line) for number, line in enumerate(LINES.split(blanked(text)), 1) if line.strip()]
+    lines = [(line, Place(name, place.line)) for line, place in content_lines(blank_comments(text), name)]
     if not lines:
         raise ScenarioError([Fault(name, "the file is empty; write a first line such as '200,L,1234,,0'")])
     faults: list[Fault] = []
-    first = _first_line(lines[0][1], Place(name, lines[0][0]), faults)
-    found = [_variation(line, Place(name, number)) for number, line in lines[1:]]
-    faults += [each for each in found if isinstance(each, Fault)]
+    first = _first_line(*lines[0], faults)
+    found = [_variation(line, place) for line, place in lines[1:]]
+    faults += [variation for variation in found if isinstance(variation, Fault)]
     samples = None
     if first.method == "file" and first.file:
-        beside = Path(path).parent / first.file
+        neighbour = Path(path).parent / first.file
+        given = is_plain_file(Path(first.file)) and not is_plain_file(neighbour)
         try:
-            samples = read_samples(
-                beside if is_plain_file(beside) or not is_plain_file(Path(first.file)) else first.file
-            )
+            samples = read_samples(first.file if given else neighbour)
         except ScenarioError as error:
             faults += error.faults
     if faults:
         raise ScenarioError(faults)
-    variations = tuple(each for each in found if isinstance(each, Variation))
+    variations = tuple(variation for variation in found if isinstance(variation, Variation))
     return Sampling(first.method, first.count, first.seed, variations, samples, first.file, first.rest, name, text)
 
 
 def _first_line(line: str, place: Place, faults: list[Fault]) -> Sampling:
-    """What the first line says: how many simulations, by which method, from which seed and file."""
+    """Return what the first line says: the number of simulations, the method, the seed and the file."""
     fields = [field.strip() for field in line.split(",")]
     columns = [1, *(index + 2 for index, mark in enumerate(line) if mark == ",")]
     if "=" in line or len(fields) < 2:  # noqa: PLR2004 - a number and a method
         what = (
-            "the first line must say how to draw; write 'simulations,method,seed,file,warnings', such as 200,L,1234,,0"
+            "the first line must give the method; write 'simulations,method,seed,file,warnings', such as 200,L,1234,,0"
         )
         faults.append(Fault(place, what))
         return Sampling("multivariate")
-    asked, letter, begun, file, *rest = [*fields, *[""] * (4 - len(fields))]
+    number, letter, start, file, *rest = [*fields, *[""] * (4 - len(fields))]
     method = _LETTERS.get(letter.upper()[:1])
-    count, seed = _whole(asked, SIMULATIONS), _whole(begun, SEED)
+    count, seed = _whole(number, DEFAULT_SIMULATIONS), _whole(start, DEFAULT_SEED)
     wrong: list[tuple[int, str]] = []
     if method is None:
-        letters = ", ".join(f"{each} ({meant})" for each, meant in _LETTERS.items())
-        wrong.append((1, f"'{letter}' is no method; write one of {letters}"))
+        letters = ", ".join(f"{known} ({meaning})" for known, meaning in _LETTERS.items())
+        wrong.append((1, f"'{letter}' is not a method; write one of {letters}"))
     if method != "file" and (count is None or count < 1):
-        wrong.append((0, f"the number of simulations is '{asked}'; give a whole number from 1"))
+        wrong.append((0, f"the number of simulations is '{number}'; write a whole number from 1"))
     if seed is None:
-        wrong.append((2, f"the seed is '{begun}'; give a whole number"))
+        wrong.append((2, f"the seed is '{start}'; write a whole number"))
     if method == "file" and not file:
-        wrong.append((1, "method F names no file of samples; write its name in the fourth place"))
+        wrong.append((1, "method F needs a file of samples; write its name in the fourth place"))
     faults += [Fault(Place(place.path, place.line, columns[index]), what) for index, what in wrong]
     return Sampling(
         method or "multivariate",
-        SIMULATIONS if count is None else count,
-        SEED if seed is None else seed,
+        DEFAULT_SIMULATIONS if count is None else count,
+        DEFAULT_SEED if seed is None else seed,
         file=file.strip('"'),
         rest=tuple(rest),
     )
 
 
 def _whole(text: str, default: int) -> int | None:
-    """A whole number, the default for nothing, or None for what is none."""
+    """Return a whole number, the default for an empty text, or None for anything else."""
     if not text:
         return default
     try:
-        value = number_of(text)
+        value = parse_number(text)
     except ValueError:
         return None
     return int(value) if math.isfinite(value) and value == int(value) else None
 
 
 def _variation(line: str, place: Place) -> Variation | Fault:
-    """One line as a constant and what it is drawn from, or what is wrong with it at which column."""
+    """Return the constant and the distribution of one line, or what is wrong with it at which column."""
     found = _LINE.match(line)
     if found is None:
-        return _misshapen(line, place)
-    name = display(found["name"])
+        return _misread(line, place)
+    name = display_name(found["name"])
     start = Place(place.path, place.line, found.start("name") + len(found["name"]) - len(found["name"].lstrip()) + 1)
-    drawn = key(found["drawn"]).upper()
-    at = Place(place.path, place.line, found.start("drawn") + 1)
-    if drawn not in _KNOWN:
-        return Fault(at, _unknown(drawn, found["drawn"]))
+    law = key(found["law"]).upper()
+    at = Place(place.path, place.line, found.start("law") + 1)
+    if law not in _KNOWN:
+        return Fault(at, _unknown(law, found["law"]))
     parts = _arguments(found["arguments"], found.start("arguments") + 1)
-    lookup = display(parts.pop(2)[0]) if drawn == "RANDOM_LOOKUP" and len(parts) > 2 else ""  # noqa: PLR2004 - behind the bounds
+    lookup = display_name(parts.pop(2)[0]) if law == "RANDOM_LOOKUP" and len(parts) > 2 else ""  # noqa: PLR2004 - after the bounds
     numbers: list[float] = []
     for part, column in parts:
         try:
-            numbers.append(number_of(part))
+            numbers.append(parse_number(part))
         except ValueError as error:
-            what = f"{error}; write {signature(drawn)} with numbers"
-            return Fault(Place(place.path, place.line, column), what)
-    if drawn == "VECTOR" and len(numbers) != 3:  # noqa: PLR2004 - bounds and increment
-        return Fault(at, f"VECTOR is given {len(numbers)} numbers; write {signature('VECTOR')}")
-    distribution = Steps(*numbers) if drawn == "VECTOR" else Distribution(drawn, tuple(numbers), lookup)
-    wrong = wrong_with(distribution)
-    return Fault(at, wrong) if wrong else Variation(name, parts_of(found["subscripts"]), distribution, start)
+            return Fault(
+                Place(place.path, place.line, column), f"{error}; write {distribution_syntax(law)} with numbers"
+            )
+    if law == "VECTOR" and len(numbers) != 3:  # noqa: PLR2004 - bounds and increment
+        return Fault(at, f"VECTOR has {len(numbers)} numbers; write {distribution_syntax('VECTOR')}")
+    distribution = Steps(*numbers) if law == "VECTOR" else Distribution(law, tuple(numbers), lookup)
+    wrong = distribution_fault(distribution)
+    return Fault(at, wrong) if wrong else Variation(name, split_labels(found["subscripts"]), distribution, start)
 
 
 def _arguments(text: str, column: int) -> list[tuple[str, int]]:
-    """What stands between the commas outside of quotes, each with the column of its first mark."""
+    """Split a text at the commas outside of quotes; return each part with its column."""
     ends = [mark.start() for mark in _COMMA.finditer(text) if mark[1]]
     spans = zip([0, *(end + 1 for end in ends)], [*ends, len(text)], strict=True)
     parts = [(text[start:end], start) for start, end in spans]
     return [(part, column + start + len(part) - len(part.lstrip())) for part, start in parts]
 
 
-def _unknown(drawn: str, written: str) -> str:
-    """What to say of a distribution that there is not."""
-    if drawn in _REFUSED:
-        return f"{drawn} cannot be drawn from here; {_REFUSED[drawn]}"
-    close = nearest(drawn, _KNOWN)
-    cure = f"did you mean {signature(close)}?" if close else f"write one of {', '.join(_KNOWN)}"
-    return f"'{' '.join(written.split())}' is no distribution; {cure}"
+def _unknown(law: str, written: str) -> str:
+    """Say what to write instead of an unknown distribution."""
+    if law in _REFUSED:
+        return f"{law} is not supported; {_REFUSED[law]}"
+    close = nearest(law, _KNOWN)
+    cure = f"did you mean {distribution_syntax(close)}?" if close else f"write one of {', '.join(_KNOWN)}"
+    return f"'{' '.join(written.split())}' is not a distribution; {cure}"
 
 
-def _misshapen(line: str, place: Place) -> Fault:
-    """What keeps a line from naming a constant and a distribution."""
+def _misread(line: str, place: Place) -> Fault:
+    """Return why a line does not give a distribution to a constant."""
     leading = _LEADING.match(line)
     if leading is None:
         column = len(line) - len(line.lstrip()) + 1
-        what = "this varies nothing; write 'constant = RANDOM_UNIFORM(min,max)', an odd name in quotes"
+        what = "this line gives no distribution; write 'constant = RANDOM_UNIFORM(min,max)', an odd name in quotes"
         return Fault(Place(place.path, place.line, column), what)
-    name = display(leading["name"])
-    what = f"'{name}' needs a distribution in one line; write '{quoted(name)} = RANDOM_UNIFORM(min,max)'"
+    name = display_name(leading["name"])
+    what = f"'{name}' needs a distribution on the same line; write '{quote_name(name)} = RANDOM_UNIFORM(min,max)'"
     return Fault(Place(place.path, place.line, leading.end() + 1), what)
 
 
 def sampling_text(sampling: Sampling) -> str:
-    """A `.vsc` file that is read back as the same."""
+    """Return the text of a `.vsc` file; reading it gives the same sampling."""
     letter = next(letter for letter, method in _LETTERS.items() if method == sampling.method)
     fields = (str(sampling.count), letter, str(sampling.seed), sampling.file, *sampling.rest)
     return "\n".join([",".join(fields), *map(_line, sampling.variations)]) + "\n"
 
 
 def _line(variation: Variation) -> str:
-    drawn = variation.distribution
-    if isinstance(drawn, Steps):
-        name, arguments = "VECTOR", [digits(each) for each in (drawn.minimum, drawn.maximum, drawn.increment)]
+    law = variation.distribution
+    if isinstance(law, Steps):
+        name, arguments = "VECTOR", list(map(number_text, (law.minimum, law.maximum, law.increment)))
     else:
-        name, arguments = drawn.name, [digits(each) for each in drawn.arguments]
-        arguments[2:2] = [quoted(drawn.lookup)] if drawn.lookup else []
-    return f"{spelt(variation.name, variation.subscripts)}={name}({','.join(arguments)})"
+        name, arguments = law.name, list(map(number_text, law.arguments))
+        arguments[2:2] = [quote_name(law.lookup)] if law.lookup else []
+    return f"{quote_cell(variation.name, variation.subscripts)}={name}({','.join(arguments)})"
 
 
 def sampling_of_ranges(
@@ -200,38 +227,38 @@ def sampling_of_ranges(
     names: Iterable[str] | None = None,
     *,
     group: str = "Uncertainties",
-    method: Method = "latin hypercube",
-    count: int = SIMULATIONS,
-    seed: int = SEED,
+    method: SamplingMethod = "latin hypercube",
+    count: int = DEFAULT_SIMULATIONS,
+    seed: int = DEFAULT_SEED,
 ) -> Sampling:
-    """A sampling that draws constants evenly between the bounds of their units field: those named, or those of a group.
+    """Return a sampling of constants uniformly over their ranges in the model: the named ones, or those of a group.
 
-    Of a group it takes the constants that have both bounds, one below the other.
+    From a group it takes the constants that have both bounds, the lower below the upper.
 
     Raises
     ------
     ScenarioError
-        If a name is no constant with two bounds, or the group has none.
+        If a name is not a constant with two bounds, or the group has no such constant.
     """
     faults: list[Fault] = []
     if names is None:
-        chosen = [each for each in model if key(each.group) == key(group) and _bounds(each)]
+        chosen = [element for element in model if key(element.group) == key(group) and _bounds(element)]
         if not chosen:
-            what = f"no constant of a group '{group}' has a range; write a .vsc file that says what varies"
+            what = f"no constant of a group '{group}' has a range; write a .vsc file with the constants to vary"
             faults.append(Fault(model.path, what))
     else:
         chosen = [model.elements[constant_cells(model, name)[0].key] for name in names]
-        what = "'{}' has no range to draw from; write [min,max] behind its units in the model"
-        faults += [Fault(each.place, what.format(each.name)) for each in chosen if not _bounds(each)]
+        what = "'{}' has no range to sample from; write [min,max] after its units in the model"
+        faults += [Fault(element.place, what.format(element.name)) for element in chosen if not _bounds(element)]
     if faults:
         raise ScenarioError(faults)
-    variations = (Variation(each.name, (), Distribution("RANDOM_UNIFORM", _bounds(each))) for each in chosen)
+    variations = (Variation(element.name, (), Distribution("RANDOM_UNIFORM", _bounds(element))) for element in chosen)
     sampling = Sampling(method, count, seed, tuple(variations), rest=("0",))
     return replace(sampling, text=sampling_text(sampling))
 
 
 def _bounds(element: Element) -> tuple[float, ...]:
-    """Both bounds of a constant that may change, or none."""
+    """Return both bounds of a constant that may change, or nothing."""
     range_ = element.range
     if element.kind != "constant" or element.fixed or range_ is None:
         return ()

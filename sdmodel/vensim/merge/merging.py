@@ -1,4 +1,4 @@
-"""Three versions of a model's text into one, variable by variable: what different people changed does not clash."""
+"""Three-way merge of a model, variable by variable: changes of different variables do not conflict."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from itertools import zip_longest
 from ...errors import Fault, ModelError
 from ..document import Document
 from ..read.reader import model_of
-from .formatting import line_end, part_text
+from .formatting import part_text, usual_line_end
 from .parts import Part, parts_of, tail_start, whole_text
-from .pieces import with_line_ends
-from .sketches import merged_tail
-from .threeway import merged_order, merged_value
+from .sketches import merge_tails
+from .three_way import merge_order, merge_value
+from .tokens import with_line_ends
 
 Id = tuple[str, str, str, tuple[str, ...], int]
-"""What a part is: kind, macro, name, left-hand subscripts, and its number among those that agree in all of this."""
+"""The identity of a part: kind, macro, name, left-hand subscripts, and its number among the parts that agree in these."""
 
 MARKS = 7
-"""Characters of a mark of a conflict, as git has them."""
+"""Characters of a conflict mark, as in git."""
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """The merged text; the names of what both sides changed, which stand in it between marks; what else is to be told.
+    """The result of a merge: its text, the conflicts, which are between marks in the text, and notes for the user.
 
-    `faults` are those of the merged model that neither side has, such as the use of a variable that the other removed.
+    `faults` are those of the merged model that neither side has, such as the use of a variable that the other side removed.
     """
 
     text: str
@@ -43,47 +43,74 @@ class Merge:
 
 @dataclass(frozen=True)
 class _Item:
-    """A part of one version: its text, the blanks behind it, and whether it needs lines of its own."""
+    """A part of one version: its text, the blanks after it, and whether it needs lines of its own."""
 
     document: Document
     part: Part
     text: str
-    gap: str
+    blank: str
     alone: bool = False
 
 
 @dataclass
 class _Side:
-    """One version: what stands before its parts, and these in order, by what they are."""
+    """One version: the text before its parts, and the parts in order."""
 
     document: Document
     start: str
     items: dict[Id, _Item] = field(default_factory=dict)
 
-    def group(self, each: Id) -> str | None:
-        """The group that a part stands in, if this version has it."""
-        return self.items[each].part.group if each in self.items else None
+    def group(self, item: Id) -> str | None:
+        """Return the group of a part, if this version has it."""
+        return self.items[item].part.group if item in self.items else None
 
 
 def merge_documents(base: Document, ours: Document, theirs: Document, *, marks: int = MARKS) -> Merge:
-    """What two sides made of one document, together: blocks, groups, views with their records, and settings.
+    """Merge two edited versions of a model with their common base: blocks, groups, views and their records, settings.
 
-    A block that one side changed is taken from it; one that both changed differently, or that one changed and the other
-    removed, stands as both have it between git's marks. Layout is no change. A line of the sketch that both changed is
-    merged field by field, ours where a field clashes, which is told.
+    A block that one side changed is taken from that side; changes of layout do not count. A block that both sides changed
+    differently, or that one changed and the other removed, is a conflict: the text has both versions between git's marks.
+    A record of the sketch that both changed is merged field by field; where a field differs, ours is kept, with a note.
+
+    Parameters
+    ----------
+    base : Document
+        The version from which both sides started, from `read_document` or `Document.from_bytes`.
+    ours, theirs : Document
+        The two edited versions.
+    marks : int
+        Number of characters of a conflict mark.
+
+    Returns
+    -------
+    Merge
+        The merged `text`, and `conflicts`, `notes` and `faults`; `is_clean` says that nothing is left to decide.
 
     Raises
     ------
     ModelError
-        If the text of one of them cannot be cut into blocks.
+        If the text of one of them cannot be split into blocks.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.vensim import Document
+    >>> def version(a, b):
+    ...     return Document.from_bytes(f"a = {a} ~~|{chr(10)}b = {b} ~~|".encode(), "model.mdl")
+    >>> merge = sd.merge_documents(version(1, 2), version(3, 2), version(1, 4))
+    >>> print(merge.text)
+    a = 3 ~~|
+    b = 4 ~~|
+    >>> sd.merge_documents(version(1, 2), version(3, 2), version(5, 2)).conflicts
+    ('a',)
     """
     if faults := base.faults + ours.faults + theirs.faults:
         raise ModelError(faults)
-    end = line_end(ours)
+    end = usual_line_end(ours)
     base, theirs = _with_ends(base, end), _with_ends(theirs, end)
     notes: list[str] = []
-    body, conflicts = _body(_side(base), _side(ours), _side(theirs), end, marks, notes)
-    tail, clashes = merged_tail(base, ours, theirs, notes, marks)
+    body, conflicts = _merge_bodies(_side(base), _side(ours), _side(theirs), end, marks, notes)
+    tail, clashes = merge_tails(base, ours, theirs, notes, marks)
     text = body + tail
     conflicts += clashes
     faults = () if conflicts else tuple(_new_faults(text, ours, theirs))
@@ -91,7 +118,6 @@ def merge_documents(base: Document, ours: Document, theirs: Document, *, marks: 
 
 
 def _with_ends(document: Document, end: str) -> Document:
-    """The same document with another line end."""
     text = with_line_ends(document.text, end)
     return document if text == document.text else Document(document.path, text, document.encoding)
 
@@ -102,107 +128,101 @@ def _side(document: Document) -> _Side:
     side = _Side(document, document.text[: parts[0].segment.start if parts else tail_start(document)])
     seen: Counter[tuple[object, ...]] = Counter()
     for part, following in zip(parts, starts, strict=False):
-        what = (part.kind, part.scope, part.key if part.kind != "text" else whole_text(document, part), part.subscripts)
-        gap = document.text[part.segment.end : following]
-        side.items[(*what, seen[what])] = _Item(document, part, whole_text(document, part), gap)
-        seen[what] += 1
+        text = whole_text(document, part)
+        identity = (part.kind, part.scope, part.key if part.kind != "text" else text, part.subscripts)
+        blank = document.text[part.segment.end : following]
+        side.items[(*identity, seen[identity])] = _Item(document, part, text, blank)
+        seen[identity] += 1
     return side
 
 
-def _body(base: _Side, ours: _Side, theirs: _Side, end: str, marks: int, notes: list[str]) -> tuple[str, list[str]]:
-    """The equations, and the names of those that clash."""
+def _merge_bodies(
+    base: _Side, ours: _Side, theirs: _Side, end: str, marks: int, notes: list[str]
+) -> tuple[str, list[str]]:
+    """Return the merged equations, and the names of those that conflict."""
     chosen: dict[Id, _Item] = {}
     conflicts: list[str] = []
-    for each in dict.fromkeys([*ours.items, *theirs.items]):
-        was, mine, other = (side.items.get(each) for side in (base, ours, theirs))
-        taken, clash = merged_value(was, mine, other, same=_same_item)
+    for item in dict.fromkeys([*ours.items, *theirs.items]):
+        was, mine, other = (side.items.get(item) for side in (base, ours, theirs))
+        taken, clash = merge_value(was, mine, other, same=_same_text)
         if clash:
-            taken, clash = merged_value(was, mine, other, same=_same_form)
+            taken, clash = merge_value(was, mine, other, same=_same_form)
         if clash:
-            conflicts.append(_name(each, mine or other))
-            chosen[each] = _conflict(mine, other, conflicts[-1], end, marks)
+            conflicts.append(_name(item, mine or other))
+            chosen[item] = _conflict(mine, other, conflicts[-1], end, marks)
         elif taken is not None:
-            chosen[each] = taken
+            chosen[item] = taken
             if was and mine and other:
-                chosen[each] = replace(taken, gap=merged_value(was.gap, mine.gap, other.gap)[0])
+                chosen[item] = replace(taken, blank=merge_value(was.blank, mine.blank, other.blank)[0])
     moved = [
-        each
-        for each in chosen
-        if base.group(each) == ours.group(each) and theirs.group(each) not in (base.group(each), None)
+        item
+        for item in chosen
+        if base.group(item) == ours.group(item) and theirs.group(item) not in (base.group(item), None)
     ]
-    order = merged_order(
-        list(base.items),
-        list(ours.items),
-        list(theirs.items),
-        chosen,
-        begins=lambda each: each[0] == "group",
-        moved=moved,
-    )
-    notes += _regrouped(order, chosen, base, ours, theirs)
-    start, _ = merged_value(base.start, ours.start, theirs.start)
-    body = start + "".join(_joined(order, chosen, end))
-    tailed = any(tail_start(side.document) < len(side.document.text) for side in (ours, theirs))
-    return body if body.endswith(end) or not tailed else body + end, conflicts
+    orders = list(base.items), list(ours.items), list(theirs.items)
+    order = merge_order(*orders, chosen, begins=lambda item: item[0] == "group", moved=moved)
+    notes += _group_notes(order, chosen, base, ours, theirs)
+    start, _ = merge_value(base.start, ours.start, theirs.start)
+    body = start + "".join(_join(order, chosen, end))
+    has_tail = any(tail_start(side.document) < len(side.document.text) for side in (ours, theirs))
+    return body if body.endswith(end) or not has_tail else body + end, conflicts
 
 
-def _same_form(one: _Item | None, other: _Item | None) -> bool:
-    """Whether two versions of a part differ in layout at most."""
-    return _form(one) == _form(other)
-
-
-def _form(item: _Item | None) -> str | None:
-    return part_text(item.document, item.part, "\n") if item else None
-
-
-def _same_item(one: _Item | None, other: _Item | None) -> bool:
+def _same_text(one: _Item | None, other: _Item | None) -> bool:
     return (one and one.text) == (other and other.text)
 
 
-def _name(each: Id, item: _Item | None) -> str:
-    """What a part is called in messages."""
-    kind, scope, _, subscripts, _ = each
-    name = item.part.name if item else each[2]
+def _same_form(one: _Item | None, other: _Item | None) -> bool:
+    """Whether two versions of a part differ at most in layout."""
+    forms = [part_text(item.document, item.part, "\n") if item else None for item in (one, other)]
+    return forms[0] == forms[1]
+
+
+def _name(identity: Id, item: _Item | None) -> str:
+    """Return the name of a part for messages."""
+    kind, scope, key, subscripts, _ = identity
+    name = item.part.name if item else key
     inside = f"[{','.join(subscripts)}]" if subscripts else ""
     before = f"{kind} " if kind in ("group", "macro") else f"{scope}: " if scope else ""
     return f"{before}{name}{inside}"
 
 
 def _conflict(ours: _Item | None, theirs: _Item | None, name: str, end: str, marks: int) -> _Item:
-    """What both sides have, between git's marks."""
+    """Return both versions of a part between git's marks."""
     item = ours or theirs
     assert item is not None  # noqa: S101 - one side has it
-    mine, other = (f"{each.text}{end}" if each else "" for each in (ours, theirs))
+    mine, other = (f"{side.text}{end}" if side else "" for side in (ours, theirs))
     text = f"{'<' * marks} ours: {name}{end}{mine}{'=' * marks}{end}{other}{'>' * marks} theirs: {name}"
-    return _Item(item.document, item.part, text, item.gap, alone=True)
+    return _Item(item.document, item.part, text, item.blank, alone=True)
 
 
-def _joined(order: Sequence[Id], chosen: Mapping[Id, _Item], end: str) -> Iterator[str]:
-    """The texts with the blanks behind them; what must begin a line has an empty line before it."""
-    for each, following in zip_longest(order, order[1:]):
-        item, after = chosen[each], chosen.get(following) if following else None
+def _join(order: Sequence[Id], chosen: Mapping[Id, _Item], end: str) -> Iterator[str]:
+    """Return the texts with the blanks after them, with an empty line around what must begin a line."""
+    for identity, following in zip_longest(order, order[1:]):
+        item, after = chosen[identity], chosen.get(following) if following else None
         yield item.text
         apart = after is not None and (item.alone or after.alone or after.part.kind == "group")
-        yield item.gap if end in item.gap or not apart else end * 2
+        yield item.blank if end in item.blank or not apart else end * 2
 
 
-def _regrouped(
+def _group_notes(
     order: Sequence[Id], chosen: Mapping[Id, _Item], base: _Side, ours: _Side, theirs: _Side
 ) -> Iterator[str]:
-    """What is to be told of blocks that stand in another group than the sides put them into."""
+    """Note the blocks that are in another group than the sides put them into."""
     group = ""
-    for each in order:
-        if each[0] == "group":
-            group = chosen[each].part.name
-        if each[0] != "block":
+    for item in order:
+        if item[0] == "group":
+            group = chosen[item].part.name
+        if item[0] != "block":
             continue
-        was, mine, other = (side.group(each) for side in (base, ours, theirs))
+        was, mine, other = (side.group(item) for side in (base, ours, theirs))
         wanted = other if mine in (was, None) and other is not None else mine
         if wanted is not None and wanted != group:
-            yield f"'{chosen[each].part.name}' stands in group '{group}' now, not in '{wanted}'"
+            yield f"'{chosen[item].part.name}' is in group '{group}' now, not in '{wanted}'"
 
 
 def _new_faults(text: str, ours: Document, theirs: Document) -> Iterator[Fault]:
-    """What is wrong with the merged model and with neither side."""
+    """Return the faults of the merged model that neither side has."""
     known = {fault.what for side in (ours, theirs) for fault in model_of(side)[1]}
     _, faults = model_of(Document(ours.path, text, ours.encoding))
     yield from (fault for fault in dict.fromkeys(faults) if fault.what not in known)

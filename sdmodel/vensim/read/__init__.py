@@ -1,1 +1,1 @@
-"""From the text of a model file to a Model."""
+"""Reading models: text to segments, statements, and the elements of a model."""

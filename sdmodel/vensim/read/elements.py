@@ -1,10 +1,10 @@
-"""The statements of a model as elements: their equations, what kind they are, and which ranges they span."""
+"""Builds elements from statements: their equations, their kind and the ranges they span."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from sympy import Add, Expr, Indexed, Mul, S, Symbol
@@ -16,61 +16,77 @@ from ...model import (
     Equation,
     Kind,
     Numbers,
-    Range,
     Table,
     VensimFunction,
-    display,
+    display_name,
     key,
-    referred,
+    split_reference,
     unknown_function,
 )
 from ..document import Document
-from .fields import comment_of, one_line, units_of
 from .ranges import spanned
 from .statements import Statement
+from .syntax import comment_of, one_line, units_of
 from .translation import Names, Scope, read_expression
 
 _CALLED = re.compile(r"\s*([A-Za-z][\w ]*)\(")
 _REFUSED = frozenset(map(key, REFUSED))
 
 
-@dataclass(slots=True)
-class _Draft:
-    """An element while its equations are gathered."""
-
-    name: str
-    equations: list[Equation] = field(default_factory=list)
-    units: str = ""
-    range: Range | None = None
-    comment: str = ""
-    group: str = ""
-    supplementary: bool = False
-    fixed: bool = False
-
-
 def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Element]:
-    """The elements that statements define, by key in the order of the file; those that macros become stand last."""
-    drafts: dict[str, _Draft] = {}
+    """Return the elements that statements define, by key in file order; those that macro calls create come last."""
+    grouped: dict[str, list[Statement]] = {}
+    equations: dict[str, list[Equation]] = {}
     for statement in statements:
-        draft = drafts.setdefault(statement.key, _Draft(display(statement.name)))
-        draft.equations.append(equation_of(statement, Scope(names, statement.offset, statement.subscripts)))
-        _describe(draft, statement, names.document)
+        scope = Scope(names, statement.offset, statement.subscripts)
+        grouped.setdefault(statement.key, []).append(statement)
+        equations.setdefault(statement.key, []).append(equation_of(statement, scope))
     labels = {label for subscript in names.subscripts.values() for label in subscript.keys}
-    elements = {name: _element(draft, names, labels) for name, draft in drafts.items()}
-    for made in names.made:
-        elements.setdefault(made.key, made)
+    elements: dict[str, Element] = {}
+    for name, own in grouped.items():
+        shown = display_name(own[0].name)
+        dimensions = tuple(_dimensions(shown, equations[name], names, labels))
+        elements[name] = element_of(shown, own, equations[name], dimensions, names.document)
+    for element in names.hidden:
+        elements.setdefault(element.key, element)
     return _with_flows(elements)
 
 
+def element_of(
+    name: str,
+    statements: Sequence[Statement],
+    equations: Sequence[Equation],
+    dimensions: tuple[str, ...],
+    document: Document,
+    *,
+    hidden: bool = False,
+) -> Element:
+    """Return the element that statements define; units, range, comment and group come from the first that has one."""
+    segments = [statement.segment for statement in statements]
+    units = [units_of(document.slice(segment.units)) for segment in segments]
+    return Element(
+        name=name,
+        kind=kind_of(equations),
+        equations=tuple(equations),
+        dimensions=dimensions,
+        units=next((text for text, _ in units if text), ""),
+        range=next((limits for _, limits in units if limits), None),
+        comment=next(filter(None, (comment_of(document.slice(segment.comment)) for segment in segments)), ""),
+        group=next((statement.group for statement in statements if statement.group), ""),
+        supplementary=any(segment.supplementary.end > segment.supplementary.start for segment in segments),
+        fixed=any(statement.kind == "fixed" for statement in statements),
+        hidden=hidden,
+    )
+
+
 def equation_of(statement: Statement, scope: Scope) -> Equation:
-    """The equation of one statement; a data variable is refused by name."""
+    """Return the equation of one statement; a data variable is a fault."""
     document = scope.names.document
     expression: Expr = S.Zero
     if statement.kind == "data":
-        scope.fault(statement.name, f"'{display(statement.name)}' is a data variable{_why(statement)}")
+        scope.fault(statement.name, f"'{display_name(statement.name)}' is a data variable{_remedy(statement)}")
     else:
-        body = statement.body[1]
-        expression = read_expression(body, scope, statement.name)
+        expression = read_expression(statement.body[1], scope, statement.name)
     return Equation(
         expression=expression,
         subscripts=statement.subscripts,
@@ -82,56 +98,29 @@ def equation_of(statement: Statement, scope: Scope) -> Equation:
     )
 
 
-def _why(statement: Statement) -> str:
-    """What to do about a data variable: its numbers come from a function that reads files, or from nowhere."""
+def _remedy(statement: Statement) -> str:
+    """Say what to do about a data variable; a function that reads files has its own message."""
     called = _CALLED.match(str(statement.body[-1])) if statement.body else None
     if called is not None and key(called[1]) in _REFUSED:
         return f": {unknown_function(called[1])}"
     return ", which is not supported; use a lookup of Time"
 
 
-def _describe(draft: _Draft, statement: Statement, document: Document) -> None:
-    """What the first block that says so tells of an element."""
-    segment = statement.segment
-    units, limits = units_of(document.slice(segment.units))
-    draft.units = draft.units or units
-    draft.range = draft.range or limits
-    draft.comment = draft.comment or comment_of(document.slice(segment.comment))
-    draft.group = draft.group or statement.group
-    draft.supplementary |= segment.supplementary.end > segment.supplementary.start
-    draft.fixed |= statement.kind == "fixed"
-
-
-def _element(draft: _Draft, names: Names, labels: set[str]) -> Element:
-    return Element(
-        name=draft.name,
-        kind=kind_of(draft.equations),
-        equations=tuple(draft.equations),
-        dimensions=tuple(_dimensions(draft, names, labels)),
-        units=draft.units,
-        range=draft.range,
-        comment=draft.comment,
-        group=draft.group,
-        supplementary=draft.supplementary,
-        fixed=draft.fixed,
-    )
-
-
-def _dimensions(draft: _Draft, names: Names, labels: set[str]) -> Iterator[str]:
-    """The range at each position of the left-hand side, found over all equations of an element."""
-    first = draft.equations[0]
-    fitting = [each for each in draft.equations if len(each.subscripts) == len(first.subscripts)]
+def _dimensions(name: str, equations: Sequence[Equation], names: Names, labels: set[str]) -> Iterator[str]:
+    """Yield the range at each position of the left-hand side, over all equations of an element."""
+    first = equations[0]
+    fitting = [equation for equation in equations if len(equation.subscripts) == len(first.subscripts)]
     for position in range(len(first.subscripts)):
         named = [equation.subscripts[position] for equation in fitting]
         found = spanned(named, names.subscripts)
-        if found is None and all(name in names.subscripts or name in labels for name in named):
-            what = f"no subscript range holds all of {', '.join(map(repr, dict.fromkeys(named)))}; declare one"
-            names.doubts.append(Fault(first.place, f"'{draft.name}': {what}"))
+        if found is None and all(label in names.subscripts or label in labels for label in named):
+            what = f"no subscript range contains all of {', '.join(map(repr, dict.fromkeys(named)))}; declare one"
+            names.doubts.append(Fault(first.place, f"'{name}': {what}"))
         yield found or named[0]
 
 
 def kind_of(equations: Sequence[Equation]) -> Kind:
-    """What an element is by the form of its equations; a flow is told from an auxiliary by the stocks alone."""
+    """Return the kind that the form of the equations shows; which auxiliaries are flows depends on the stocks."""
     expressions = [equation.expression for equation in equations]
     if any(is_integral(expression) for expression in expressions):
         return "stock"
@@ -143,14 +132,14 @@ def kind_of(equations: Sequence[Equation]) -> Kind:
 
 
 def is_integral(expression: Expr) -> bool:
-    """Whether an expression is INTEG as a whole."""
+    """Whether an expression is one call of INTEG."""
     return isinstance(expression, VensimFunction) and expression.name == "INTEG"
 
 
 def _with_flows(elements: dict[str, Element]) -> dict[str, Element]:
-    """The same elements, with each auxiliary that some stock's net flow adds or subtracts called a flow."""
+    """Return the elements with `flow` as the kind of every auxiliary that a stock's net flow adds or subtracts."""
     flowing = {
-        referred(term)[0]
+        split_reference(term)[0]
         for element in elements.values()
         for equation in element.equations
         if is_integral(equation.expression)
@@ -163,7 +152,7 @@ def _with_flows(elements: dict[str, Element]) -> dict[str, Element]:
 
 
 def _terms(rate: Expr) -> Iterator[Expr]:
-    """The references that a rate adds or subtracts."""
+    """Yield the references that a rate adds or subtracts."""
     if isinstance(rate, Symbol | Indexed):
         yield rate
     elif isinstance(rate, Add) or (isinstance(rate, Mul) and len(rate.args) == 2 and rate.args[0] == S.NegativeOne):  # noqa: PLR2004 - a sign and its operand

@@ -1,4 +1,4 @@
-"""One equation's text to its parse tree, or to what is wrong with it."""
+"""Parses the text of one equation into a tree, or says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 from .segments import Problem
 
 Node = Any
-"""A tree or a token of lark's; which of them stands where is the grammar's to say, beyond what types can."""
+"""A lark tree or token; the grammar, not the type, says which one is where."""
 
 DEPTH = 100
-"""How deep parentheses and functions may nest: far more than people write, far less than would exhaust the stack."""
+"""Maximum nesting of parentheses and functions: far more than people write, far less than would exhaust the stack."""
 
 _NESTING = re.compile(r"[()]")
 _STACKING = re.compile(r"[-+^]|:NOT:", re.IGNORECASE)
@@ -25,7 +25,7 @@ _TOO_DEEP = f"the equation nests more than {DEPTH} levels deep; split it into se
 
 
 class SyntaxProblemError(Exception):
-    """The first thing in an equation's text that cannot be read; the caller turns it into a fault of the file."""
+    """The first syntax problem of an equation; the caller turns it into a fault of the file."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.what)
@@ -39,7 +39,7 @@ def _parser() -> Lark:
 
 
 def parse(text: str) -> Node:
-    """The parse tree of a main field whose comments are blanked out; offsets count from its beginning."""
+    """Return the parse tree of a main field whose comments are blanked; offsets count from its start."""
     if text.count("(") > DEPTH:
         _check_parentheses(text)
     try:
@@ -73,7 +73,7 @@ def _first_offset(tree: Node) -> int:
 
 
 def _problem(error: UnexpectedInput, text: str) -> Problem:
-    """Where reading stopped and what a person would say of it."""
+    """Return where parsing stopped, and why, in words for a modeller."""
     length = len(text.rstrip())
     ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
     offset = length if ended or error.pos_in_stream is None else error.pos_in_stream
@@ -97,7 +97,7 @@ def _broken_off(text: str, expected: set[str]) -> str:
     if "NUMBER" not in expected and text.count("[") > text.count("]"):
         return "a '[' is not closed; add ']'"
     before = text.split()
-    return f"the equation breaks off{f' after {before[-1]!r}' if before else ''}; complete it"
+    return f"the equation is incomplete{f' after {before[-1]!r}' if before else ''}; complete it"
 
 
 def _misplaced(word: str, before: str, expected: set[str]) -> str:
@@ -113,4 +113,4 @@ def _misplaced(word: str, before: str, expected: set[str]) -> str:
         return f"an operator is missing before '{word}'; add one, or put a name with odd characters in quotes"
     if before.count("(") > before.count(")") and word in {";", "|", "~"}:
         return f"a '(' is not closed before '{word}'; add ')'"
-    return f"'{word}' cannot stand here; remove it, or put a name with odd characters in quotes"
+    return f"'{word}' is not allowed here; remove it, or put a name with odd characters in quotes"

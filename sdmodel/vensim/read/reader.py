@@ -1,41 +1,75 @@
-"""A model from the text of an `.mdl` file; every fault of the file is told at once."""
+"""Reads a whole model from an `.mdl` file, or a single formula; reports every fault of a file in one error."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from types import MappingProxyType
 
-from ...errors import Fault, ModelError
-from ...files import decoded
-from ...model import Model, faults_of
+from lark import Token
+from sympy import Expr, S
+
+from ...errors import Fault, ModelError, ScenarioError
+from ...files import decode_text
+from ...model import ARRAY_FUNCTIONS, Model, Numbers, Table, VensimFunction, find_faults, is_reduction, walk
 from ..document import Document, read_bytes
 from .elements import elements_of
-from .fields import integrator_of, synonyms_of
+from .grammar import SyntaxProblemError, parse
 from .macros import expand
 from .ranges import subscripts_of
-from .statements import ELEMENTS, RANGES, read_statements
-from .translation import Names
+from .segments import blank_comments
+from .statements import ELEMENT_KINDS, RANGE_KINDS, read_statements
+from .syntax import integrator_of, synonyms_of
+from .translation import Names, Scope, read_expression
+
+_LEFT = "formula="
 
 
 def read_model(path: str | os.PathLike[str]) -> Model:
-    """The model in a file.
+    r"""Read a model from a Vensim `.mdl` file.
+
+    Parameters
+    ----------
+    path : str or path
+        The file, as Vensim saves it in text form, in UTF-8 or Latin-1.
+
+    Returns
+    -------
+    Model
+        The model's variables with their equations, units, ranges, comments and groups, and its subscript ranges.
+        `model["price"]` is a variable; case, spaces and underscores in names do not matter.
 
     Raises
     ------
     ModelError
-        With every fault of the file, in its order.
+        If the file cannot be read as a model; the error lists every fault of the file, in file order.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sdmodel import read_model
+    >>> from sdmodel.testing import model_text
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "tank.mdl")
+    ...     _ = path.write_text(model_text("Water = INTEG(-leak, 100)\nleak = 0.1 * Water"))
+    ...     model = read_model(path)
+    >>> [(variable.name, variable.kind) for variable in model if variable.group == ""]
+    [('Water', 'stock'), ('leak', 'flow')]
+    >>> model["leak"].equations[0].text
+    '0.1 * Water'
     """
     return model_from_text(read_bytes(path), os.fspath(path))
 
 
 def model_from_text(text: str | bytes, path: str = "model.mdl") -> Model:
-    """The model that a text holds, with `path` as the place that its faults name.
+    """Return the model in a text; its faults name `path` as their file.
 
     Raises
     ------
     ModelError
-        With every fault of the text, in its order.
+        If the text is not a model; the error lists every fault, in the order of the text.
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     model, faults = model_of(Document.from_bytes(data, path))
@@ -45,13 +79,14 @@ def model_from_text(text: str | bytes, path: str = "model.mdl") -> Model:
 
 
 def model_of(document: Document) -> tuple[Model, list[Fault]]:
-    """What a document says as a model, as far as it can be read, and all that is wrong with it.
+    """Return the model of a document, as far as it can be read, and all faults.
 
-    Whether names fit together is only asked of a text that is sound, since a block that cannot be read hides names.
+    Undefined names and the like are reported only if every block can be read, since an unreadable block hides names.
     """
     found = read_statements(document)
-    ranges, faults = subscripts_of(document, [each for each in found.model if each.kind in RANGES], found.unread)
-    defining = [each for each in found.model if each.kind in ELEMENTS]
+    declaring = [statement for statement in found.model if statement.kind in RANGE_KINDS]
+    ranges, range_faults = subscripts_of(document, declaring, found.unread)
+    defining = [statement for statement in found.model if statement.kind in ELEMENT_KINDS]
     names = Names(document, {each.key for each in defining} | found.unread, ranges, found.macros, expand)
     elements = elements_of(defining, names)
     settings = [document.text[each.start : each.end] for each in document.segments if each.kind == "setting"]
@@ -62,8 +97,68 @@ def model_of(document: Document) -> tuple[Model, list[Fault]]:
         groups=tuple(found.groups),
         synonyms=synonyms_of(settings),
         integrator=integrator_of(settings),
-        text=decoded(bytes(document)),
+        text=decode_text(bytes(document)),
         sha256=hashlib.sha256(bytes(document)).hexdigest(),
     )
-    faults = [*found.faults, *faults, *names.faults]
-    return model, faults if found.faults else [*faults, *names.doubts, *faults_of(model)]
+    faults = [*found.faults, *range_faults, *names.faults]
+    return model, faults if found.faults else [*faults, *names.doubts, *find_faults(model)]
+
+
+def read_formula(text: str, where: str = "formula") -> Expr:
+    """Read one formula over variables, such as a condition on the results of a run.
+
+    Parameters
+    ----------
+    text : str
+        An expression in Vensim's language. It may use arithmetic, comparisons, `:AND:`, `MIN` and other functions
+        that depend on nothing but their arguments.
+    where : str
+        The name of the source in error messages, such as the option that the formula comes from.
+
+    Returns
+    -------
+    sympy.Expr
+        The expression; its symbols are the keys of variables (lower case, with underscores).
+
+    Raises
+    ------
+    ScenarioError
+        If the text is not an expression, or uses a function that needs a model (`INTEG`, `DELAY1`, `SUM`).
+
+    Examples
+    --------
+    >>> from sdmodel import read_formula
+    >>> formula = read_formula("Installed Power / 2 > 100 :AND: Time >= 2030")
+    >>> sorted(str(symbol) for symbol in formula.free_symbols)
+    ['installed_power', 'time']
+    >>> read_formula("SMOOTH(price, 3)")
+    Traceback (most recent call last):
+    sdmodel.errors.ScenarioError: formula: 'SMOOTH(price, 3)': SMOOTH needs a model; add an auxiliary that uses it to the model, and name that
+    """
+    plain = blank_comments(" ".join(text.split()))
+    if not plain.strip():
+        raise ScenarioError([Fault(where, "the formula is empty; write one such as 'Stock > 5'")])
+    try:
+        tree = parse(_LEFT + plain)
+    except SyntaxProblemError as error:
+        raise ScenarioError([Fault(where, f"'{plain}': {error.problem.what}")]) from None
+    left, _, *bodies = tree.children
+    name = left if isinstance(left, Token) else left.children[0]
+    names = Names(Document(where, plain, "utf-8"), set(), MappingProxyType({}), MappingProxyType({}), lambda *_: S.Zero)
+    expressions = [read_expression(body, Scope(names, -len(_LEFT)), name) for body in bodies]
+    problems = [fault.what for fault in names.faults]
+    if tree.data != "assignment" or len(expressions) != 1:
+        problems.append("this is not an expression; write one such as 'Stock > 5'")
+    problems += [problem for expression in expressions for problem in _unusable(expression)]
+    if problems:
+        raise ScenarioError(dict.fromkeys(Fault(where, f"'{plain}': {problem}") for problem in problems))
+    return expressions[0]
+
+
+def _unusable(expression: Expr) -> Iterator[str]:
+    """Yield what a formula uses although it needs more than its arguments."""
+    for part in walk(expression):
+        if isinstance(part, Table | Numbers):
+            yield "a formula cannot have a table or a list of numbers; use names and single numbers"
+        elif is_reduction(part) or (isinstance(part, VensimFunction) and part.name not in ARRAY_FUNCTIONS):
+            yield f"{part.name} needs a model; add an auxiliary that uses it to the model, and name that"

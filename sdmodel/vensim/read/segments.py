@@ -1,4 +1,4 @@
-"""Cuts the text of a model into segments: every character belongs to exactly one, in the order of the file."""
+"""Splits the text of a model into segments: every character belongs to exactly one, in file order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 
 class Span(NamedTuple):
-    """A stretch of the text, from `start` up to but without `end`."""
+    """A range of offsets in the text: `start` included, `end` excluded."""
 
     start: int
     end: int
@@ -44,7 +44,7 @@ _NOTHING = Span(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of the text and what it is; a block and a group have fields, empty spans where one is left out."""
+    """A part of the text and its kind; blocks and groups have fields, empty spans if one is missing."""
 
     kind: Kind
     start: int
@@ -56,14 +56,14 @@ class Segment:
 
 
 class Problem(NamedTuple):
-    """What is wrong at an offset of the text."""
+    """A syntax problem at an offset of the text."""
 
     offset: int
     what: str
 
 
-def cut(text: str) -> tuple[list[Segment], list[Problem]]:
-    """The segments of a model's text, and what keeps it from being cut as its author meant it."""
+def split_segments(text: str) -> tuple[list[Segment], list[Problem]]:
+    """Return the segments of a model's text and the problems found while splitting it."""
     tail = _TAIL.search(text)
     end = tail.start() if tail else len(text)
     scan = _Scan(text, end)
@@ -71,23 +71,22 @@ def cut(text: str) -> tuple[list[Segment], list[Problem]]:
     return segments, scan.problems
 
 
-def blanked(text: str) -> str:
-    """The same text with comments in braces and line continuations turned into blanks, so that offsets stay."""
+def blank_comments(text: str) -> str:
+    """Return the text with comments in braces and line continuations replaced by spaces, so that offsets stay valid."""
     if "{" not in text and "\\" not in text:
         return text
     pieces, position = [], 0
     while found := _BLANKABLE.search(text, position):
         start = found.start()
         end = _blankable_end(text, found)
-        pieces.append(text[position:start])
-        pieces.append(_blank_out(text[start:end]))
+        pieces += [text[position:start], _blank_out(text[start:end])]
         position = end
     pieces.append(text[position:])
     return "".join(pieces)
 
 
 def _blankable_end(text: str, found: re.Match[str]) -> int:
-    """Where a quoted name, a comment or a continuation ends; one that is not closed takes the rest of its line or text."""
+    """Return the end of a quoted name, comment or continuation; an unclosed one extends to the end of its line or text."""
     if found.group() == "{":
         closing = _closing(text, found.start(), len(text))
         return len(text) if closing < 0 else closing
@@ -104,7 +103,7 @@ def _blank_out(piece: str) -> str:
 
 
 def _closing(text: str, start: int, end: int) -> int:
-    """The offset behind the brace that closes the one at `start`, or -1."""
+    """Return the offset after the brace that closes the one at `start`, or -1."""
     depth = 0
     for brace in _BRACE.finditer(text, start, end):
         depth += 1 if brace.group() == "{" else -1
@@ -114,7 +113,7 @@ def _closing(text: str, start: int, end: int) -> int:
 
 
 class _Scan:
-    """One pass over the equations of a text, up to where its sketch begins."""
+    """One pass over the equations of a text, up to the start of its sketch."""
 
     def __init__(self, text: str, end: int) -> None:
         self.text, self.end = text, end
@@ -145,11 +144,11 @@ class _Scan:
         return None
 
     def _block(self, start: int) -> Segment:
-        """A block of fields divided by `~` and ended by `|`."""
+        """Read a block: fields separated by `~`, ended by `|`."""
         text = self.text
         group = text.startswith("***", start)
         main = Span(start, self._stop(start) if group else self._main_end(start))
-        closing = self._bar(main.end)
+        closing = text.find("|", main.end, self.end)
         header = None if group else _HEADER.search(text, main.end, self.end if closing < 0 else closing)
         if closing < 0 or header:
             return self._unended(start, header.start() if header else self.end)
@@ -163,37 +162,32 @@ class _Scan:
         return Segment("group" if group else "block", start, closing + 1, main, units, comment, supplementary)
 
     def _comment(self, start: int, closing: int) -> tuple[Span, Span]:
-        """The comment, and the mark that says that nothing need use the element."""
+        """Return the comment and the `:SUPPLEMENTARY` mark, which says that nothing needs to use the variable."""
         divider = self.text.find("~", start, closing)
         if divider < 0:
             return Span(start, closing), Span(closing, closing)
         if not _SUPPLEMENTARY.match(self.text, divider + 1, closing) or "~" in self.text[divider + 1 : closing]:
-            self.problems.append(
-                Problem(divider, "a block has only an equation, units and a comment; end the one before with '|'")
-            )
+            what = "a block has only an equation, units and a comment; end the one before with '|'"
+            self.problems.append(Problem(divider, what))
         return Span(start, divider), Span(divider + 1, closing)
 
     def _unended(self, start: int, end: int) -> Segment:
-        rest = blanked(self.text[start:end])
+        rest = blank_comments(self.text[start:end])
         if not rest.strip():
             return Segment("blank", start, end)
         first = " ".join(rest.split(maxsplit=8)[:8])
-        self.problems.append(
-            Problem(
-                start, f"what begins with '{first[:40]}' is not ended by '|'; add it, or mend a file that is cut off"
-            )
+        what = (
+            f"the block that begins with '{first[:40]}' is not ended by '|'; add it, or restore a file that is cut off"
         )
+        self.problems.append(Problem(start, what))
         return Segment("broken", start, end)
 
     def _stop(self, start: int) -> int:
         found = _FIELD_STOP.search(self.text, start, self.end)
         return found.start() if found else self.end
 
-    def _bar(self, start: int) -> int:
-        return self.text.find("|", start, self.end)
-
     def _main_end(self, position: int) -> int:
-        """Where the first field ends: at a `~` or `|` that is neither quoted nor in braces."""
+        """Return the end of the first field: the next `~` or `|` that is neither quoted nor in braces."""
         while found := _STOP.search(self.text, position, self.end):
             mark, start = found.group(), found.start()
             if mark in "~|":
@@ -221,7 +215,7 @@ class _Scan:
 
 
 def _tail(text: str, start: int) -> Iterator[Segment]:
-    """The lines of the sketch, the graphs and the settings, one segment each."""
+    """Yield the lines of the sketch, the graphs and the settings, one segment each."""
     region: Kind = "record"
     for found in _LINE.finditer(text, start):
         line = found.group()

@@ -1,4 +1,4 @@
-"""The blocks of a document as statements: parsed, with their groups, and those of a macro set apart."""
+"""Parses the blocks of a document into statements, with their groups; the statements of macros are separate."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from dataclasses import dataclass, field
 from lark import Token
 
 from ...errors import Fault
-from ...model import Group, display, key
+from ...model import Group, display_name, key
 from ..document import Document
-from .fields import comment_of, group_of
 from .grammar import Node, SyntaxProblemError, parse
-from .heads import left_name
-from .segments import Segment, blanked
+from .segments import Segment, blank_comments
+from .syntax import comment_of, group_of, left_name
+from .tokens import label_keys
 
 _HEADER = re.compile(r":MACRO:\s*(?P<name>[^(]*)\((?P<inputs>[^:)]*)(?::(?P<outputs>[^)]*))?\)", re.IGNORECASE)
 
-
-ELEMENTS = frozenset({"assignment", "fixed", "lookup", "data"})
+ELEMENT_KINDS = frozenset({"assignment", "fixed", "lookup", "data"})
 """Kinds of statements that define elements."""
-RANGES = frozenset({"range", "alias"})
+
+RANGE_KINDS = frozenset({"range", "alias"})
 """Kinds of statements that declare subscript ranges."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One parsed block: what it is, what it defines, and where; `body` is the tree of its right-hand side.
+    """One parsed block: its kind, the name it defines and its place; `body` is the tree of its right-hand side.
 
-    `offset` is where the block's main field begins in the document, `right` where its right-hand side does.
+    `offset` is the start of the block's main field in the document, `right` the start of its right-hand side.
     """
 
     kind: str
@@ -44,13 +44,13 @@ class Statement:
 
     @property
     def key(self) -> str:
-        """The key of what the statement defines."""
+        """The key of the name that the statement defines."""
         return key(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Macro:
-    """A macro of the file: its inputs and further outputs by key, and the statements between its marks."""
+    """A macro of the file: its inputs and additional outputs by key, and the statements inside it."""
 
     name: str
     inputs: tuple[str, ...]
@@ -60,9 +60,9 @@ class Macro:
 
 @dataclass(slots=True)
 class Statements:
-    """Everything that a document states; `faults` are its syntax faults, those of its segments included.
+    """All statements of a document; `faults` are its syntax faults, including those of its segments.
 
-    `unread` are the names that blocks define which cannot be read.
+    `unread` are the keys that unreadable blocks define.
     """
 
     model: list[Statement] = field(default_factory=list)
@@ -73,64 +73,58 @@ class Statements:
 
 
 def read_statements(document: Document) -> Statements:
-    """The statements of a document in order, and every syntax fault in it."""
+    """Return the statements of a document in order, and every syntax fault in it."""
     found = Statements(faults=list(document.faults))
     header: Segment | None = None
     inside: list[Statement] = []
     for segment in document.segments:
         if segment.kind == "group":
-            found.groups.append(
-                Group(group_of(document.slice(segment.main)), comment_of(document.slice(segment.comment)))
-            )
+            group = group_of(document.slice(segment.main))
+            found.groups.append(Group(group, comment_of(document.slice(segment.comment))))
         elif segment.kind == "block":
             group = found.groups[-1].name if found.groups else ""
             statement = _statement(document, segment, group, found)
             if statement is not None:
                 (found.model if header is None else inside).append(statement)
         elif segment.kind == "broken":
-            found.unread.add(key(left_name(blanked(document.text[segment.start : segment.end]))))
+            found.unread.add(key(left_name(blank_comments(document.text[segment.start : segment.end]))))
         elif segment.kind in {"macro", "macro end"}:
             header = _macro(document, segment, header, inside, found)
             inside = []
     if header is not None:
-        found.faults.append(Fault(document.place(header.start), "the macro is not ended; add ':END OF MACRO:'"))
+        found.faults.append(Fault(document.place(header.start), "the macro does not end; add ':END OF MACRO:'"))
     return found
 
 
 def _macro(
     document: Document, mark: Segment, header: Segment | None, inside: list[Statement], found: Statements
 ) -> Segment | None:
-    """Closes the macro that a mark ends, and tells which one it begins."""
+    """Close the macro that a mark ends, and return the mark if it opens another one."""
     if (mark.kind == "macro") is (header is not None):
-        what = "the macro before is not ended; add" if header else "no macro is open here; remove"
+        what = "the macro before this does not end; add" if header else "no macro is open here; remove"
         found.faults.append(Fault(document.place(mark.start), f"{what} ':END OF MACRO:'"))
-    for each in inside:
-        if each.kind in RANGES:
-            what = f"'{display(each.name)}' is a subscript range, which a macro cannot declare; declare it outside"
-            found.faults.append(Fault(document.place(each.segment.start), what))
+    for statement in inside:
+        if statement.kind in RANGE_KINDS:
+            what = f"'{display_name(statement.name)}' is a subscript range; declare it outside of the macro"
+            found.faults.append(Fault(document.place(statement.segment.start), what))
     if header is not None:
         parts = _HEADER.match(document.text, header.start, header.end)
         if parts is not None:
-            own = tuple(each for each in inside if each.kind in ELEMENTS)
-            macro = Macro(display(parts["name"]), _keys(parts["inputs"]), _keys(parts["outputs"]), own)
+            own = tuple(statement for statement in inside if statement.kind in ELEMENT_KINDS)
+            macro = Macro(display_name(parts["name"]), label_keys(parts["inputs"]), label_keys(parts["outputs"]), own)
             found.macros[key(macro.name)] = macro
     return mark if mark.kind == "macro" else None
 
 
-def _keys(names: str | None) -> tuple[str, ...]:
-    return tuple(key(name) for name in (names or "").split(",") if name.strip())
-
-
 def _statement(document: Document, segment: Segment, group: str, found: Statements) -> Statement | None:
-    main = blanked(document.slice(segment.main))
+    main = blank_comments(document.slice(segment.main))
     offset = segment.main.start
     if document.is_broken(segment):
         found.unread.add(key(left_name(main)))
         return None
     if not main.strip():
-        found.faults.append(
-            Fault(document.place(segment.start), "the block has no equation; write one or remove its '~' and '|'")
-        )
+        what = "the block has no equation; write one or remove its '~' and '|'"
+        found.faults.append(Fault(document.place(segment.start), what))
         return None
     try:
         tree = parse(main)
@@ -155,12 +149,12 @@ def _left(tree: Node) -> tuple[Token, tuple[str, ...], tuple[tuple[str, ...], ..
         if part.data == "subscripts":
             subscripts = tuple(subscript_keys(part))
         else:
-            exceptions = tuple(tuple(subscript_keys(each)) for each in part.children)
+            exceptions = tuple(tuple(subscript_keys(brackets)) for brackets in part.children)
     return name, subscripts, exceptions
 
 
 def subscript_keys(tree: Node) -> list[str]:
-    """The keys between a pair of brackets; `!` stays with the range that it marks."""
+    """Return the keys between a pair of brackets; `!` stays with the range that it marks."""
     found: list[str] = []
     for token in tree.children:
         if token.type == "BANG":

@@ -1,9 +1,8 @@
-"""A parse tree to the algebra of the model; what cannot be said in it becomes a fault, and reading goes on."""
+"""Translates parse trees into the algebra of the model; what has no translation becomes a fault, and reading goes on."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,38 +20,38 @@ from ...model import (
     Subscript,
     Table,
     add,
-    display,
+    display_name,
     inverse,
     key,
+    make_reference,
     multiply,
     negate,
     number,
     power,
-    refer,
     unknown_function,
 )
 from ..document import Document
 from .grammar import Node
 from .statements import Macro, subscript_keys
+from .tokens import numbers_in
 
-_SIGNED = re.compile(r"(?:[-+]\s*)?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _ROWS: Mapping[str, FunctionRow] = {key(name): row for name, row in FUNCTIONS.items()}
 _REFUSED = frozenset(map(key, REFUSED))
 _GUESSES = 20
-"""Unknown functions of a file for which another is suggested: each is held against the whole table."""
-_CHAIN = 20
-"""Comparisons in a row, which nest when they are read: far more than mean anything."""
+"""Number of unknown functions for which a similar one is suggested: each search goes through the whole table."""
+_MOST_COMPARISONS = 20
+"""Maximum number of comparisons in a row, which nest when they are read."""
 _DEPTH = 150
-"""How deep an expression may nest: what works on it goes a few calls down for each level."""
+"""Maximum nesting of an expression: code that works on it recurses a few calls per level."""
 _NO_TABLE = Table(())
-"""Stands for a table that cannot be read, so that its name still counts as a lookup's."""
+"""Replaces a table that cannot be read, so that its name still counts as a lookup."""
 
 
 @dataclass(slots=True)
 class Names:
-    """What all equations of a model share: what it defines, and the hidden elements that its macros become.
+    """What all equations of a model share: the names it defines, and the hidden elements that macro calls create.
 
-    `doubts` are faults only if every block of the document could be read.
+    `doubts` are faults only if every block of the document can be read.
     """
 
     document: Document
@@ -62,15 +61,15 @@ class Names:
     expand: Callable[[Macro, Token, Sequence[Expr], Sequence[Token], Scope], Expr]
     faults: list[Fault] = field(default_factory=list)
     doubts: list[Fault] = field(default_factory=list)
-    made: list[Element] = field(default_factory=list)
+    hidden: list[Element] = field(default_factory=list)
     expansions: int = 0
 
 
 @dataclass(slots=True)
 class Scope:
-    """Where one equation stands: its offset in the document, and, inside a macro, what its own names mean.
+    """The surroundings of one equation: its offset in the document and, inside a macro, the meaning of the macro's names.
 
-    `places` collects where each key is first mentioned, `parts` where each part of the expression first begins.
+    `places` collects the first mention of each key, `parts` the first position of each part of the expression.
     """
 
     names: Names
@@ -82,40 +81,40 @@ class Scope:
     parts: dict[Expr, Place] = field(default_factory=dict)
 
     def place(self, token: Token) -> Place:
-        """Line and column of a token."""
+        """Return the line and column of a token."""
         return self.names.document.place(self.offset + (token.start_pos or 0))
 
     def mention(self, name: str, token: Token) -> None:
-        """Notes where a key is first mentioned."""
+        """Record the first mention of a key."""
         if name not in self.places:
             self.places[name] = self.place(token)
 
     def locate(self, part: Expr, node: Node) -> None:
-        """Notes where a part of the expression first begins."""
+        """Record the first position of a part of the expression."""
         if part not in self.parts:
             while not isinstance(node, Token):
                 node = node.children[0]
             self.parts[part] = self.place(node)
 
     def fault(self, token: Token, what: str) -> Expr:
-        """Notes a fault; zero stands for what cannot be read, so that the rest of the equation is checked too."""
+        """Record a fault and return zero in place of the unreadable part, so that the rest is checked too."""
         self.names.faults.append(Fault(self.place(token), what))
         return S.Zero
 
 
 def read_expression(node: Node, scope: Scope, name: Token) -> Expr:
-    """The expression of the equation of a name, unless it nests too deep to work on."""
+    """Return the expression of the equation that defines `name`; one that nests too deep is a fault."""
     expression = translate(node, scope)
     level = [expression]
     for _ in range(_DEPTH):
-        level = [part for each in level for part in each.args if part.args]
+        level = [part for parent in level for part in parent.args if part.args]
         if not level:
             return expression
-    return scope.fault(name, f"the equation of '{display(name)}' nests too deep; split it into several")
+    return scope.fault(name, f"the equation of '{display_name(name)}' nests too deep; split it into several")
 
 
 def translate(node: Node, scope: Scope) -> Expr:
-    """The expression that a parse tree means, in the author's form."""
+    """Return the expression of a parse tree, in the author's form."""
     expression = _NODES[node.data](node, scope)
     if expression.args:
         scope.locate(expression, node)
@@ -126,21 +125,17 @@ def _number(node: Node, scope: Scope) -> Expr:
     token = node.children[0]
     value = float(token)
     if math.isinf(value):
-        return scope.fault(token, f"{token} is larger than any number here; write at most 1e308")
+        return scope.fault(token, f"{token} is too large; write at most 1e308")
     return number(value)
 
 
 def _numbers(node: Node, scope: Scope) -> Expr:
     token = node.children[0]
     text = token[token.index("(") + 1 :] if token.type == "TABBED" else token
-    values = _values(text)
+    values = numbers_in(text)
     if not values or not all(map(math.isfinite, values)):
-        return scope.fault(token, "these are no numbers for an array; write one for each element")
+        return scope.fault(token, "an array needs finite numbers; write one for each cell")
     return Numbers(values)
-
-
-def _values(text: str) -> list[float]:
-    return [float("".join(part.split())) for part in _SIGNED.findall(text)]
 
 
 def _missing(node: Node, scope: Scope) -> Expr:
@@ -149,7 +144,7 @@ def _missing(node: Node, scope: Scope) -> Expr:
 
 def _string(node: Node, scope: Scope) -> Expr:
     token = node.children[0]
-    return scope.fault(token, f"{token} is a text, not a number; only functions that read files take one")
+    return scope.fault(token, f"{token} is text, not a number; only functions that read files take text")
 
 
 def _name(node: Node, scope: Scope) -> Expr:
@@ -158,41 +153,31 @@ def _name(node: Node, scope: Scope) -> Expr:
 
 
 def mention(token: Token, subscripts: Sequence[str], brackets: Node | None, scope: Scope) -> Expr:
-    """A reference to an element, or inside a macro to what stands for the name there."""
+    """Return a reference to an element or, inside a macro, the expression that replaces the name."""
     name = key(token)
     if scope.own is not None:
         if name in scope.own:
-            own = scope.own[name]
-            return (
-                scope.fault(token, f"'{display(token)}' has no subscripts in a macro; leave them out")
-                if brackets
-                else own
-            )
+            if brackets:
+                return scope.fault(token, f"'{display_name(token)}' has no subscripts in a macro; leave them out")
+            return scope.own[name]
         if name.endswith("$"):
             name = key(name[:-1])
     scope.mention(name, token)
     if brackets is not None:
         for label, where in zip(subscripts, (t for t in brackets.children if t.type != "BANG"), strict=True):
             scope.mention(label.rstrip("!"), where)
-    return refer(name, *subscripts)
+    return make_reference(name, *subscripts)
 
 
-def _sum(node: Node, scope: Scope) -> Expr:
+def _chain(node: Node, scope: Scope) -> Expr:
+    """Join the terms of a sum or the factors of a product; `-` negates its operand, `/` inverts it."""
+    join, plain, opposite = _CHAINS[node.data]
     first, *rest = node.children
-    terms = [translate(first, scope)]
+    parts = [translate(first, scope)]
     for operator, operand in zip(rest[::2], rest[1::2], strict=True):
-        term = translate(operand, scope)
-        terms.append(term if operator.type == "PLUS" else negate(term))
-    return add(*terms)
-
-
-def _product(node: Node, scope: Scope) -> Expr:
-    first, *rest = node.children
-    factors = [translate(first, scope)]
-    for operator, operand in zip(rest[::2], rest[1::2], strict=True):
-        factor = translate(operand, scope)
-        factors.append(factor if operator.type == "TIMES" else inverse(factor))
-    return multiply(*factors)
+        part = translate(operand, scope)
+        parts.append(part if operator.type == plain else opposite(part))
+    return join(*parts)
 
 
 def _power(node: Node, scope: Scope) -> Expr:
@@ -211,10 +196,10 @@ def _negation(node: Node, scope: Scope) -> Expr:
 
 
 def _comparison(node: Node, scope: Scope) -> Expr:
-    """Comparisons from left to right, each of the truth so far."""
+    """Compare from left to right: each operator compares the result so far."""
     first, *rest = node.children
-    if len(rest) > 2 * _CHAIN:
-        return scope.fault(rest[0], f"more than {_CHAIN} comparisons stand in a row; join them with :AND:")
+    if len(rest) > 2 * _MOST_COMPARISONS:
+        return scope.fault(rest[0], f"more than {_MOST_COMPARISONS} comparisons in a row; join them with :AND:")
     value = translate(first, scope)
     for operator, operand in zip(rest[::2], rest[1::2], strict=True):
         value = FUNCTIONS[operator].build(value, translate(operand, scope))
@@ -222,9 +207,9 @@ def _comparison(node: Node, scope: Scope) -> Expr:
 
 
 def _logic(node: Node, scope: Scope) -> Expr:
-    """Conditions joined by one operator, two and two, so that many of them do not nest deep; the order means nothing."""
+    """Join conditions pairwise, so that many of them do not nest deep; their order has no meaning."""
     build = FUNCTIONS[node.children[1].upper()].build
-    values = [translate(each, scope) for each in node.children[::2]]
+    values = [translate(condition, scope) for condition in node.children[::2]]
     while len(values) > 1:
         pairs = [build(left, right) for left, right in zip(values[::2], values[1::2], strict=False)]
         values = [*pairs, *values[2 * len(pairs) :]]
@@ -232,13 +217,13 @@ def _logic(node: Node, scope: Scope) -> Expr:
 
 
 def table(node: Node, scope: Scope) -> Expr:
-    """The points of a lookup; the old form lists all x before all y."""
+    """Return the points of a lookup; the old form lists all x before all y."""
     limits: tuple[tuple[float, float], tuple[float, float]] | None = None
     points: list[tuple[float, float]] = []
     for token in node.children:
-        values = _values(token)
+        values = numbers_in(token)
         if not all(map(math.isfinite, values)):
-            scope.fault(token, "a table takes finite numbers; write at most 1e308")
+            scope.fault(token, "a table needs finite numbers; write at most 1e308")
             return _NO_TABLE
         if token.type == "LIMITS":
             if len(values) < 4 or len(values) % 2:  # noqa: PLR2004 - two corners
@@ -248,7 +233,7 @@ def table(node: Node, scope: Scope) -> Expr:
         elif token.type == "POINTS":
             points = list(zip(values[::2], values[1::2], strict=True))
         elif len(values) % 2:
-            scope.fault(token, "the table has an odd count of numbers; list every x and then every y")
+            scope.fault(token, "the table has an odd number of values; list every x and then every y")
         else:
             half = len(values) // 2
             points = list(zip(values[:half], values[half:], strict=True))
@@ -261,7 +246,7 @@ def _with_lookup(node: Node, scope: Scope) -> Expr:
 
 
 def _call(node: Node, scope: Scope) -> Expr:
-    """A call of a function, a macro or a lookup, whichever the name means."""
+    """Translate a call of a function, a macro or a lookup, whichever has the name."""
     token, *rest = node.children
     brackets = next((part for part in rest if part.data == "subscripts"), None)
     outputs = next((part for part in rest if part.data == "outputs"), None)
@@ -270,19 +255,18 @@ def _call(node: Node, scope: Scope) -> Expr:
     own = scope.own is not None and name in scope.own and name not in scope.names.macros
     if brackets is None and not own:
         if name in scope.names.macros:
-            results = [] if outputs is None else [each for each in outputs.children if each.type == "NAME"]
-            return scope.names.expand(
-                scope.names.macros[name], token, [translate(each, scope) for each in arguments], results, scope
-            )
+            results = [] if outputs is None else [part for part in outputs.children if part.type == "NAME"]
+            values = [translate(argument, scope) for argument in arguments]
+            return scope.names.expand(scope.names.macros[name], token, values, results, scope)
         if outputs is None and name in _ROWS:
             return _function(_ROWS[name], token, arguments, scope)
     if own or name in scope.names.defined or name.endswith("$"):
         return _lookup(token, brackets, arguments, scope)
-    scope.fault(token, unknown_function(display(token), guess=len(scope.names.faults) < _GUESSES))
+    scope.fault(token, unknown_function(display_name(token), guess=len(scope.names.faults) < _GUESSES))
     if name in _REFUSED:
         return _NO_TABLE if name.endswith("lookups") else S.Zero
-    for each in arguments:
-        translate(each, scope)
+    for argument in arguments:  # only for the faults in it
+        translate(argument, scope)
     return S.Zero
 
 
@@ -297,20 +281,24 @@ def _function(row: FunctionRow, token: Token, arguments: Sequence[Node], scope: 
 def _lookup(token: Token, brackets: Node | None, arguments: Sequence[Node], scope: Scope) -> Expr:
     values = [translate(argument, scope) for argument in arguments]
     if len(values) != 1:
-        what = f"the lookup '{display(token)}' takes one argument, not {len(values)}; write '{display(token)}(x)'"
+        what = f"the lookup '{display_name(token)}' takes one argument, not {len(values)}; write '{display_name(token)}(x)'"
         return scope.fault(token, what)
     points = mention(token, [] if brackets is None else subscript_keys(brackets), brackets, scope)
     return FUNCTIONS["LOOKUP"].build(points, values[0])
 
 
+_CHAINS: Mapping[str, tuple[Callable[..., Expr], str, Callable[[Expr], Expr]]] = {
+    "sum": (add, "PLUS", negate),
+    "product": (multiply, "TIMES", inverse),
+}
 _NODES: Mapping[str, Callable[[Node, Scope], Expr]] = {
     "number": _number,
     "numbers": _numbers,
     "missing": _missing,
     "string": _string,
     "name": _name,
-    "sum": _sum,
-    "product": _product,
+    "sum": _chain,
+    "product": _chain,
     "power": _power,
     "signed": _sign,
     "negation": _negation,
@@ -321,4 +309,4 @@ _NODES: Mapping[str, Callable[[Node, Scope], Expr]] = {
     "with_lookup": _with_lookup,
     "call": _call,
 }
-"""How each kind of node is read, by its name in the grammar."""
+"""The translation of each kind of node, by its name in the grammar."""

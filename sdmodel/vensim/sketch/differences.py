@@ -1,4 +1,4 @@
-"""What differs between the sketches of two documents: views, and how many words and arrows."""
+"""Differences between the sketches of two documents: views, and the numbers of words and arrows that differ."""
 
 from __future__ import annotations
 
@@ -6,49 +6,49 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from ..document import Document
-from .sheets import ARROW, NAME, NUMBER, POSITION, VARIABLE, Record, Sheet, sheets_by_name
+from .records import ARROW, NAME, NUMBER, POSITION, VARIABLE, Record, ViewText, split_fields, views_by_name
 
 
 def sketch_differences(old: Document, new: Document, names: Mapping[str, str]) -> Iterator[tuple[str, str, str, str]]:
-    """What differs between the views of two sketches, as (kind, view, old, new); `names` are new names by old ones.
+    """Return the differences between two sketches as (kind, view, old, new); `names` are new names by old ones.
 
     A view that only one of them has is of the kind `view`; what differs inside a view is counted, kind `sketch`.
     """
-    before, after = sheets_by_name(old), sheets_by_name(new)
-    for name, sheet in before.items():
+    before, after = views_by_name(old), views_by_name(new)
+    for name, view in before.items():
         if name not in after:
-            yield "view", sheet.name, _size(sheet), ""
-    for name, sheet in after.items():
+            yield "view", view.name, _size(view), ""
+    for name, view in after.items():
         if name not in before:
-            yield "view", sheet.name, "", _size(sheet)
-        elif told := _told(before[name], sheet, names):
-            yield "sketch", sheet.name, "", told
+            yield "view", view.name, "", _size(view)
+        elif changes := _changes(before[name], view, names):
+            yield "sketch", view.name, "", changes
     if set(before) == set(after) and list(before) != list(after):
-        yield "sketch", "", ", ".join(each.name for each in before.values()), "views in another order"
+        yield "sketch", "", ", ".join(view.name for view in before.values()), "views in another order"
 
 
-def _size(sheet: Sheet) -> str:
-    arrows = sum(record.kind == ARROW for record in sheet.records)
-    return ", ".join(_counted({"word": len(sheet.records) - arrows, "arrow": arrows}, ""))
+def _size(view: ViewText) -> str:
+    arrows = sum(record.kind == ARROW for record in view.records)
+    return ", ".join(_counted({"word": len(view.records) - arrows, "arrow": arrows}, ""))
 
 
-def _told(old: Sheet, new: Sheet, names: Mapping[str, str]) -> str:
-    """What differs inside a view, in words: how many words and arrows are moved, changed, added, removed."""
+def _changes(old: ViewText, new: ViewText, names: Mapping[str, str]) -> str:
+    """Describe the differences inside a view: how many words and arrows were moved, changed, added, removed."""
     words: Counter[str] = Counter()
     arrows: Counter[str] = Counter()
-    before, after = _matched(old, new, names)
-    for one, other in before:
-        counts = arrows if one.kind == ARROW else words
-        counts[_change(one, other, names)] += 1
-    for sign, rest in after.items():
-        for record in rest:
-            (arrows if record.kind == ARROW else words)[sign] += 1
-    told = [
-        part
-        for how in ("moved", "changed", "added", "removed")
-        for part in _counted({"word": words[how], "arrow": arrows[how]}, f" {how}")
+    pairs, rest = _matched(old, new, names)
+    for before, after in pairs:
+        (arrows if before.kind == ARROW else words)[_change(before, after, names)] += 1
+    for change, records in rest.items():
+        for record in records:
+            (arrows if record.kind == ARROW else words)[change] += 1
+    found = [
+        text
+        for change in ("moved", "changed", "added", "removed")
+        for text in _counted({"word": words[change], "arrow": arrows[change]}, f" {change}")
     ]
-    return ", ".join([*told, *(["its style changed"] if old.head.split() != new.head.split() else [])])
+    styles = ["".join(record.text for record in view.head).split() for view in (old, new)]
+    return ", ".join([*found, *(["its style changed"] if styles[0] != styles[1] else [])])
 
 
 def _counted(counts: Mapping[str, int], what: str) -> Iterator[str]:
@@ -58,38 +58,40 @@ def _counted(counts: Mapping[str, int], what: str) -> Iterator[str]:
 
 
 def _matched(
-    old: Sheet, new: Sheet, names: Mapping[str, str]
+    old: ViewText, new: ViewText, names: Mapping[str, str]
 ) -> tuple[list[tuple[Record, Record]], dict[str, list[Record]]]:
-    """Records that are the same thing, by number and what they stand for, else by what they stand for; and the rest."""
+    """Return pairs of records that show the same thing, if possible under the same number, and the other records."""
     left = {record.number: record for record in new.records}
     pairs: list[tuple[Record, Record]] = []
     rest: list[Record] = []
     for record in old.records:
         other = left.get(record.number)
-        if other is not None and _stands_for(other, {}) == _stands_for(record, names):
+        if other is not None and _identity(other, {}) == _identity(record, names):
             pairs.append((record, left.pop(record.number)))
         else:
             rest.append(record)
-    gone = []
+    removed = []
     for record in rest:
-        wanted = _stands_for(record, names)
-        alike = [number for number, each in left.items() if each.kind == VARIABLE and _stands_for(each, {}) == wanted]
-        if alike:
-            pairs.append((record, left.pop(alike[0])))
+        wanted = _identity(record, names)
+        same = [n for n, other in left.items() if other.kind == VARIABLE and _identity(other, {}) == wanted]
+        if same:
+            pairs.append((record, left.pop(same[0])))
         else:
-            gone.append(record)
-    return pairs, {"removed": gone, "added": list(left.values())}
+            removed.append(record)
+    return pairs, {"removed": removed, "added": list(left.values())}
 
 
-def _stands_for(record: Record, names: Mapping[str, str]) -> tuple[int, str]:
-    """What kind of thing a record is, and for a variable which."""
+def _identity(record: Record, names: Mapping[str, str]) -> tuple[int, str]:
+    """Return the kind of a record, and the variable of a word."""
     return record.kind, names.get(record.variable, record.variable)
 
 
 def _change(old: Record, new: Record, names: Mapping[str, str]) -> str:
-    """How two records of one thing differ; `same` where only the number or the spelling does."""
-    before, after = ([field.strip() for field in record.fields] for record in (old, new))
-    if _stands_for(old, names)[1]:
+    """Classify the difference of two records of one thing; `same` where only the number or the spelling differs."""
+    before, after = ([field.strip() for field in split_fields(record.text)] for record in (old, new))
+    if not old.kind:
+        return "same" if before == after else "changed"
+    if _identity(old, names)[1]:
         before[NAME] = after[NAME]
     before[NUMBER] = after[NUMBER]
     if before == after:

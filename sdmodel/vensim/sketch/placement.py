@@ -1,4 +1,4 @@
-"""Room in a view: where a new word fits without lying on what is there, and how a new flow runs to its stocks."""
+"""Free places in a view: for a new word, and for the valve and pipes of a new flow."""
 
 from __future__ import annotations
 
@@ -9,49 +9,51 @@ from itertools import pairwise, product
 
 from ...model import View
 
-_GAP = 4
-"""So much is left free around a word."""
+_FREE = 4
+"""Units left free around a word."""
 _EDGE = 5
+"""Units left free at the edges of a view."""
 _STEP, _REACH, _FARTHEST = 20, 240, 40_000
+"""Step and first reach of the search for a free place, and the reach at which it ends."""
 _PIPE = 3
 _VALVE_LONG, _VALVE_HIGH = 6, 8
 _CLOUD = (10, 8)
 _LENGTHS = (75, 95, 120, 60)
-"""From the edge of a stock to the valve, and as far again to the cloud, in the order in which they are tried."""
-_UNFIT = 1000
-"""More crossings than any flow has."""
+"""Distances from a stock to the valve and from the valve to the cloud, in the order in which they are tried."""
+_BLOCKED = 1000
+"""Crossings of a route with words on other words; more than any route has."""
 _OFFSETS = (0, *(sign * distance for distance in range(40, 801, 40) for sign in (1, -1)))
-"""How far aside of its stock a flow may run."""
+"""Distances between a flow and the middle of its stock, in the order in which they are tried."""
 _SHIFTS = (0, 0.5)
-"""How far from the middle of its stock a flow that comes from aside may end, as a share of half of the stock."""
+"""Ends of a flow that bends towards its stock: the middle of the stock, or halfway to its corner."""
 
 Point = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle: its middle and half of its width and height, in the units of its view."""
+    """A rectangle: its middle and half its width and height, in the units of its view."""
 
     x: int
     y: int
     half_width: int
     half_height: int
 
-    def meets(self, other: Box, gap: int = _GAP) -> bool:
-        """Whether less than a gap lies between two boxes."""
+    def meets(self, other: Box, distance: int = _FREE) -> bool:
+        """Whether two boxes are closer than a distance."""
         return (
-            abs(self.x - other.x) < self.half_width + other.half_width + gap
-            and abs(self.y - other.y) < self.half_height + other.half_height + gap
+            abs(self.x - other.x) < self.half_width + other.half_width + distance
+            and abs(self.y - other.y) < self.half_height + other.half_height + distance
         )
 
     def holds(self, point: Point) -> bool:
-        """Whether a point lies in the box."""
+        """Whether a point is in the box."""
         return abs(point[0] - self.x) <= self.half_width and abs(point[1] - self.y) <= self.half_height
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A flow: its valve, on a pipe that runs up or down if it is upright, its label, and where its pipes bend and end."""
+    """A flow: its valve, its label, and the bends and ends of its two pipes; an upright valve is on a vertical pipe."""
 
     valve: Box
     label: Box
@@ -61,7 +63,7 @@ class Route:
 
     @property
     def pipes(self) -> list[Box]:
-        """Its pipes, piece by piece, up to the edges of what they join."""
+        """The pieces of the pipes, up to the edges of what they join."""
         start = _middle(self.valve)
         return [
             piece
@@ -72,7 +74,7 @@ class Route:
 
 @dataclass
 class Plane:
-    """What lies in a view: boxes of words by their numbers, influences from point to point, and pieces of pipes."""
+    """The contents of a view: boxes of words by their numbers, influences as lines, and pieces of pipes."""
 
     boxes: dict[int, Box]
     lines: list[tuple[Point, ...]]
@@ -80,7 +82,7 @@ class Plane:
 
     @classmethod
     def of(cls, view: View) -> Plane:
-        """The words of a view, and its arrows as lines through their points."""
+        """Return the contents of a view."""
         boxes = {word.number: Box(word.x, word.y, word.half_width, word.half_height) for word in view.words}
         lines = [
             (arrow.pipe, (_middle(boxes[arrow.source]), *arrow.points, _middle(boxes[arrow.target])))
@@ -91,29 +93,37 @@ class Plane:
         return cls(boxes, [line for is_pipe, line in lines if not is_pipe], pipes)
 
     def is_free(self, box: Box) -> bool:
-        """Whether a box lies on no word and no pipe, and inside of the view."""
+        """Whether a box is inside the view and off all words and pipes."""
         inside = box.x >= box.half_width + _EDGE and box.y >= box.half_height + _EDGE
         return inside and not any(box.meets(other) for other in (*self.boxes.values(), *self.pipes))
 
     def is_open(self, pipe: Box, joined: Sequence[Box]) -> bool:
-        """Whether a piece of a pipe runs over no word but what it joins, and along no other pipe."""
+        """Whether a piece of a pipe crosses no word except those that it joins, and runs along no other pipe."""
         words = (box for box in self.boxes.values() if box not in joined)
-        along = (each for each in self.pipes if (each.half_width > _PIPE) is (pipe.half_width > _PIPE))
-        return min(pipe.x, pipe.y) > 0 and not any(pipe.meets(each, 0) for each in (*words, *along))
+        along = (other for other in self.pipes if (other.half_width > _PIPE) is (pipe.half_width > _PIPE))
+        return min(pipe.x, pipe.y) > 0 and not any(pipe.meets(other, 0) for other in (*words, *along))
 
     def spot(self, near: Point, half_width: int, half_height: int, causes: Sequence[int] = ()) -> Box:
-        """Where a word fits: near a point, off other words, and if it can be off the lines, seen from its causes."""
+        """Return a place for a word near a point: off other words, and if possible off lines and in sight of its causes."""
         reach = _REACH
         while reach < _FARTHEST:
-            free = [box for box in _around(near, reach, half_width, half_height) if self.is_free(box)]
-            if free:
-                return min(free, key=lambda box: self._cost(box, near, causes))
+            boxes = _around(near, reach, half_width, half_height)
+            ranked = sorted((math.dist(_middle(box), near) / _STEP, number, box) for number, box in enumerate(boxes))
+            best: tuple[float, int, Box] | None = None
+            for distance, number, box in ranked:
+                if best and distance > best[0]:  # no later box can have a lower cost
+                    break
+                if self.is_free(box):
+                    found = self._cost(box, distance, causes), number, box
+                    best = min(best, found) if best else found
+            if best:
+                return best[2]
             reach *= 2
         below = max((box.y + box.half_height for box in self.boxes.values()), default=0)
-        return Box(half_width + _EDGE, below + half_height + 2 * _GAP, half_width, half_height)
+        return Box(half_width + _EDGE, below + half_height + 2 * _FREE, half_width, half_height)
 
-    def _cost(self, box: Box, near: Point, causes: Sequence[int]) -> float:
-        """How ill a box lies: far away, on lines, or with words between it and its causes."""
+    def _cost(self, box: Box, distance: float, causes: Sequence[int]) -> float:
+        """Rate a place: distance, lines through it, and words between it and its causes."""
         crossed = sum(any(box.holds(point) for point in _along(line)) for line in self.lines)
         hidden = sum(
             any(other.holds(point) for point in _along((_middle(self.boxes[cause]), _middle(box))))
@@ -121,18 +131,18 @@ class Plane:
             for number, other in self.boxes.items()
             if number != cause
         )
-        return math.dist(_middle(box), near) / _STEP + 8 * crossed + 6 * hidden
+        return distance + 8 * crossed + 6 * hidden
 
     def route(self, source: int | None, sink: int | None, label: tuple[int, int]) -> Route:
-        """How a flow runs from one stock to another, between a stock and a cloud, or, without stocks, between two clouds."""
+        """Return a route for a flow; a stock that is None is replaced by a cloud."""
         joined = [self.boxes[number] for number in (source, sink) if number is not None]
-        tried: Iterable[Route] = ()
+        candidates: Iterable[Route] = ()
         if len(joined) == 2:  # noqa: PLR2004 - both ends
-            tried = _between(joined[0], joined[1], label)
+            candidates = _between_stocks(joined[0], joined[1], label)
         elif joined:
-            tried = _beside(joined[0], label, out=source is not None)
-        best, fewest = self._apart(source, sink, label), _UNFIT
-        for route in tried:
+            candidates = _to_cloud(joined[0], label, out=source is not None)
+        best, fewest = self._anywhere(source, sink, label), _BLOCKED
+        for route in candidates:
             crossings = self._crossings(route, joined)
             if crossings < fewest:
                 best, fewest = route, crossings
@@ -140,8 +150,8 @@ class Plane:
                 break
         return best
 
-    def _apart(self, source: int | None, sink: int | None, label: tuple[int, int]) -> Route:
-        """A flow where there is room, however its pipes run."""
+    def _anywhere(self, source: int | None, sink: int | None, label: tuple[int, int]) -> Route:
+        """Return a route with its valve in a free place, whatever its pipes cross."""
         box = self.spot(self.centre, _LENGTHS[0] + label[0], _CLOUD[1] + 2 * label[1])
         left, right = (
             Box(box.x + way * _LENGTHS[0], box.y, *_CLOUD) if end is None else self.boxes[end]
@@ -150,15 +160,15 @@ class Plane:
         return _run(left, right, box.x, box.y, label)
 
     def _crossings(self, route: Route, joined: Sequence[Box]) -> int:
-        """How many pieces of a flow's pipes run over words or along other pipes; its own words must lie free."""
+        """Count the pieces of a route's pipes that cross words or run along other pipes; its own words must be free."""
         words = [route.valve, route.label, *(end for end in route.ends if end not in joined)]
         if not all(map(self.is_free, words)):
-            return _UNFIT
+            return _BLOCKED
         return sum(not self.is_open(pipe, joined) for pipe in route.pipes)
 
     @property
     def centre(self) -> Point:
-        """The middle of what is there."""
+        """The middle of the words."""
         if not self.boxes:
             return 200, 200
         xs, ys = [box.x for box in self.boxes.values()], [box.y for box in self.boxes.values()]
@@ -170,7 +180,6 @@ def _middle(box: Box) -> Point:
 
 
 def _around(near: Point, reach: int, half_width: int, half_height: int) -> Iterator[Box]:
-    """Places on a grid around a point."""
     steps = range(-reach, reach + 1, max(_STEP, reach // 12))
     for down in steps:
         for right in steps:
@@ -178,7 +187,7 @@ def _around(near: Point, reach: int, half_width: int, half_height: int) -> Itera
 
 
 def _along(line: Sequence[Point]) -> Iterator[Point]:
-    """Points on a line, close enough for no word to slip between them."""
+    """Return points on a line, closer together than the size of a word."""
     for (x0, y0), (x1, y1) in pairwise(line):
         count = max(1, int(math.dist((x0, y0), (x1, y1)) // 10))
         for n in range(count + 1):
@@ -186,7 +195,7 @@ def _along(line: Sequence[Point]) -> Iterator[Point]:
 
 
 def _pieces(line: Sequence[Point]) -> Iterator[Box]:
-    """The pieces of a pipe as boxes; one that runs along neither axis as many small ones."""
+    """Return the pieces of a pipe as boxes; a slanted piece becomes many small ones."""
     for start, end in pairwise(line):
         (x0, y0), (x1, y1) = start, end
         if min(abs(x1 - x0), abs(y1 - y0)) > _PIPE:
@@ -197,15 +206,15 @@ def _pieces(line: Sequence[Point]) -> Iterator[Box]:
 
 
 def _edge(bend: Point, end: Box) -> Point:
-    """Where a pipe from its bend meets the edge of what it joins."""
+    """Return the point at which a pipe from its bend meets the edge of what it joins."""
     x, y = bend
     if abs(x - end.x) <= end.half_width:
         return x, end.y + (end.half_height if y > end.y else -end.half_height)
     return end.x + (end.half_width if x > end.x else -end.half_width), y
 
 
-def _between(source: Box, sink: Box, label: tuple[int, int]) -> Iterator[Route]:
-    """Flows from one stock to another: straight where they can, then farther and farther aside."""
+def _between_stocks(source: Box, sink: Box, label: tuple[int, int]) -> Iterator[Route]:
+    """Return routes from one stock to another: straight ones first, then ones farther and farther aside."""
     upright = abs(sink.x - source.x) < source.half_width + sink.half_width + 2 * _VALVE_LONG
     for offset in _OFFSETS:
         for turned in (upright, not upright):
@@ -216,8 +225,8 @@ def _between(source: Box, sink: Box, label: tuple[int, int]) -> Iterator[Route]:
                     yield _run(first, second, across, base.y + offset, label, shift=shift, upright=turned)
 
 
-def _beside(stock: Box, label: tuple[int, int], *, out: bool) -> Iterator[Route]:
-    """Flows between a stock and a cloud: to the right or from the left, and where there is no room elsewhere."""
+def _to_cloud(stock: Box, label: tuple[int, int], *, out: bool) -> Iterator[Route]:
+    """Return routes between a stock and a cloud: to the right or from the left first, then elsewhere."""
     ways = (1, -1) if out else (-1, 1)
     for offset, length, upright, way, shift in product(_OFFSETS, _LENGTHS, (False, True), ways, _SHIFTS):
         base = _flip(stock) if upright else stock
@@ -230,9 +239,9 @@ def _beside(stock: Box, label: tuple[int, int], *, out: bool) -> Iterator[Route]
 def _run(
     source: Box, sink: Box, across: int, level: int, label: tuple[int, int], *, shift: float = 0, upright: bool = False
 ) -> Route:
-    """A flow that runs along x at a level; an upright one is turned at the end.
+    """Return a route along x at a level; an upright one is turned at the end.
 
-    Where it runs over or under an end, it bends there, so much aside of the middle as the shift says.
+    A pipe that passes above or below its end bends towards it, `shift` half widths from the middle of the end.
     """
     valve = Box(across, level, _VALVE_LONG, _VALVE_HIGH)
     width, height = label
@@ -245,7 +254,7 @@ def _run(
 
 
 def _bend(end: Box, across: int, level: int, shift: float) -> Point:
-    """Where a pipe turns towards its end; of a straight one, the middle between the valve and the edge of the end."""
+    """Return the point at which a pipe bends towards its end; for a straight pipe, its middle."""
     way = 1 if across > end.x else -1
     if abs(level - end.y) < end.half_height:
         return (end.x + way * end.half_width + across) // 2, level
@@ -257,7 +266,7 @@ def _flip(box: Box) -> Box:
 
 
 def _turned(route: Route) -> Route:
-    """A flow along y, made of one along x: all but its label is turned."""
+    """Return a route along y from one along x; its label is not turned."""
     (x0, y0), (x1, y1) = route.bends
     ends = _flip(route.ends[0]), _flip(route.ends[1])
     return replace(route, valve=_flip(route.valve), bends=((y0, x0), (y1, x1)), ends=ends)

@@ -1,0 +1,49 @@
+"""Settings of the documentation site; `nox -s docs` builds it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import sdmodel
+
+project = "sdmodel"
+author = "the sdmodel authors"
+version = release = sdmodel.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_click",
+    "command_pages",
+]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+exclude_patterns = ["_build"]
+default_role = "code"
+smartquotes = False  # options begin with two hyphens
+suppress_warnings = ["myst.xref_missing"]  # files outside docs/ that included texts link to; tests check these links
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+autosummary_generate = True
+autodoc_typehints = "none"  # numpydoc sections state the types in words
+numpydoc_show_class_members = True
+numpydoc_class_members_toctree = False
+
+html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_title = f"sdmodel {release}"
+html_theme_options = {
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_toc_level": 2,
+}
+html_sidebars = {
+    page: [] for page in ("index", "tutorial", "commands", "model", "glossary", "contributing", "changelog")
+}

@@ -1,0 +1,46 @@
+"""Checks, each in an environment of its own: `nox` runs tests, lint and docs; `nox -s NAME` runs one."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.sessions = ["tests", "lint", "docs"]
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments after `--` go to pytest."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, types, layers and spelling."""
+    session.install("-e", ".[test]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports", "--no-cache")
+    session.run("codespell")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site; a warning is an error."""
+    session.install("-e", ".[docs,report,calibrate,sensitivity]")
+    session.run("python", "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure speed and memory, and write the results to docs/performance.md."""
+    session.install("-e", ".[bench]")
+    session.run("python", "benchmarks/report.py")
+
+
+@nox.session
+def nightly(session: nox.Session) -> None:
+    """Run the tests that take minutes."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", "-m", "nightly", *session.posargs)

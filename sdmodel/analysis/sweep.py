@@ -1,0 +1,225 @@
+"""Sweeps: runs over a grid of lever values, once or for every member of an ensemble."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..dataset import BASE, DATE, MEMBER, TIME
+from ..ensemble import design_record
+from ..errors import AnalysisError
+from ..model import Cell, Integrator, Model, cell_name, identifiers
+from ..scenario import Design, Scenario, cell_values, constant_cells, split_name
+from ..simulation import Progress, RunWarning, ScenarioLike, load_scenario, memory_bytes, simulate
+
+_SAME = 1e-9
+"""Relative difference up to which two values count as equal."""
+_LISTED = 4
+
+Values = Sequence[Any] | NDArray[Any] | xr.DataArray
+
+
+@dataclass(frozen=True)
+class _Lever:
+    """A lever of a sweep: its cells, its dimension, its values in its own units, and its value without the sweep.
+
+    `base` is None if its cells differ without the sweep.
+    """
+
+    name: str
+    dim: str
+    cells: tuple[Cell, ...]
+    values: NDArray[np.float64]
+    base: float | None
+    units: str
+
+    @property
+    def array(self) -> xr.DataArray:
+        """The values along the lever's dimension."""
+        attributes = {"long_name": self.name, "units": self.units}
+        coordinate = xr.Variable((self.dim,), self.values, attributes)
+        return xr.DataArray(self.values, {self.dim: coordinate}, (self.dim,))
+
+    @property
+    def change(self) -> str:
+        """The line of the run's record that describes the lever."""
+        count, ends = len(self.values), f"{self.values[0]:g} to {self.values[-1]:g}"
+        few = ", ".join(f"{value:g}" for value in self.values)
+        return f"{self.name} = over {few if count <= _LISTED else f'{ends}, {count} values'}"
+
+
+def sweep_levers(
+    model: Model,
+    levers: Mapping[str, Values],
+    *,
+    scenario: ScenarioLike | None = None,
+    integrator: Integrator | None = None,
+    save: Iterable[str] | None = None,
+    design: Design | None = None,
+    base: bool = True,
+    memory: str | float | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    r"""Run a model for all combinations of lever values.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    levers : mapping of str to sequence of float
+        Constants, `name` or `name[label]` for one cell, with their values in their own units.
+    scenario : Scenario, path, or sequence of these, optional
+        Changes that apply to all runs.
+    integrator : {"euler", "rk4"}, optional
+        The integration method; the model's own by default.
+    save : iterable of str, optional
+        Variables to keep; all by default. Levers and sampled constants are always kept.
+    design : Design, optional
+        An ensemble: every member is run with every combination. A lever is swept even if the design samples it.
+    base : bool, default True
+        Whether each lever also takes its own value, that of the model with `scenario`.
+    memory : str or float, optional
+        Limit for the result, such as "4GiB".
+    threads : int, optional
+        Number of threads; all processors by default.
+    progress : callable, optional
+        Called with the number of runs done and their total.
+
+    Returns
+    -------
+    Dataset
+        Variables have the dimensions time, subscripts, one for each lever (its values in ascending order; the attribute
+        `base` is its own value), and `member` with a design.
+
+    Raises
+    ------
+    ScenarioError
+        If a lever is not a constant of the model.
+    AnalysisError
+        If there are no levers or values, a constant is swept twice, or the result is larger than `memory`.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("Stock = INTEG(rate, 0)\nrate = 2")
+    >>> runs = sd.sweep_levers(model, {"rate": [1, 3]})
+    >>> runs["rate"].values.tolist(), runs["stock"].isel(time=-1).values.tolist()
+    ([1.0, 2.0, 3.0], [10.0, 20.0, 30.0])
+    """
+    changes = load_scenario(scenario)
+    swept = _levers(model, levers, changes, base=base)
+    cells = {cell for lever in swept for cell in lever.cells}
+    sampled = _sampled(model, design, cells)
+    options: dict[str, Any] = {"scenario": changes, "integrator": integrator, "threads": threads}
+    options["save"] = _saved(model, save, [*cells, *(design.cells if design else ())])
+    _check_size(model, math.prod([*(len(lever.values) for lever in swept), *sampled.sizes.values()]), options, memory)
+    constants: dict[str, Any] = {lever.name: lever.array for lever in swept}
+    constants |= {str(name): values for name, values in sampled.items()}
+    run = simulate(model, constants, memory=memory, progress=progress, **options)
+    for lever in swept:
+        run[lever.dim].attrs.update({} if lever.base is None else {BASE: lever.base})
+    others = (line for line in str(run.attrs["changes"]).splitlines() if " = over " not in line)
+    run.attrs["changes"] = "\n".join([*others, *(lever.change for lever in swept)])
+    return run.assign_attrs(design_record(design) if design else {})
+
+
+def _levers(model: Model, levers: Mapping[str, Values], scenario: Scenario, *, base: bool) -> list[_Lever]:
+    """Return the levers with their dimensions and values."""
+    if not levers:
+        message = "the sweep: has no levers; name at least one, with its values"
+        raise AnalysisError(message)
+    cells = {name: tuple(constant_cells(model, *split_name(name), where="levers")) for name in levers}
+    seen: dict[Cell, str] = {}
+    for name, lever_cells in cells.items():
+        again = next((cell for cell in lever_cells if cell in seen), None)
+        if again is not None:
+            message = f"'{name}': '{cell_name(model, again)}' is swept by '{seen[again]}' already; keep one of the two"
+            raise AnalysisError(message)
+        seen |= dict.fromkeys(lever_cells, name)
+    dims = _dims(model, cells)
+    return [_lever(model, name, dims[name], cells[name], levers[name], scenario, base=base) for name in levers]
+
+
+def _lever(
+    model: Model, name: str, dim: str, cells: tuple[Cell, ...], given: Values, scenario: Scenario, *, base: bool
+) -> _Lever:
+    """Sort the values of a lever; with `base`, add its own value. A value that nearly equals its own is replaced by it."""
+    values = _numbers(name, given)
+    element = model.elements[cells[0].key]
+    own_values = set(cell_values(model, cells, scenario).values())
+    base_value = own_values.pop() if len(own_values) == 1 else None
+    if base_value is not None:
+        near = np.abs(values - base_value) <= _SAME * max(abs(base_value), float(np.abs(values).max()))
+        values = np.concatenate([values[~near], [base_value] if base or near.any() else []])
+    full_name = cell_name(model, cells[0]) if split_name(name)[1] and len(cells) == 1 else element.name
+    return _Lever(full_name, dim, cells, np.unique(values), base_value, element.units)
+
+
+def _numbers(name: str, values: Values) -> NDArray[np.float64]:
+    try:
+        numbers = np.atleast_1d(np.asarray(values, dtype=float))
+    except (TypeError, ValueError):
+        numbers = np.empty(0)
+    if numbers.ndim > 1 or not numbers.size or not np.isfinite(numbers).all():
+        message = f"'{name}': the values are {values!r:.60}; give a sequence of numbers"
+        raise AnalysisError(message)
+    return numbers
+
+
+def _dims(model: Model, cells: Mapping[str, Sequence[Cell]]) -> dict[str, str]:
+    """Name the dimension of each lever as the constant in a run, or with labels if the lever is a part of a constant."""
+    dims: dict[str, str] = {}
+    wanted: dict[str, str] = {}
+    for name, lever_cells in cells.items():
+        key = lever_cells[0].key
+        if not lever_cells[0].labels and model.identifiers[key] not in (DATE, MEMBER):
+            dims[name] = model.identifiers[key]
+        else:
+            wanted[name] = "_".join([key, *(lever_cells[0].labels if len(lever_cells) == 1 else ("values",))])
+    names = identifiers((TIME, DATE, MEMBER, *model.elements, *model.subscripts, *wanted.values()))
+    return dims | {name: names[identifier] for name, identifier in wanted.items()}
+
+
+def _sampled(model: Model, design: Design | None, swept: set[Cell]) -> xr.Dataset:
+    """Return the constants that a design samples and no lever sets, along `member`."""
+    if design is None:
+        return xr.Dataset()
+    both = [name for cell, name in zip(design.cells, design.names, strict=True) if cell in swept]
+    if len(both) == len(design.cells):
+        message = "the sweep: the design samples only swept levers; sample another constant, or leave out the design"
+        raise AnalysisError(message)
+    if both:
+        names = ", ".join(f"'{name}'" for name in both)
+        warnings.warn(f"{names}: swept, so not sampled for each member", RunWarning, stacklevel=3)
+    return design.dataset().drop_vars(both)
+
+
+def _saved(model: Model, save: Iterable[str] | None, cells: Iterable[Cell]) -> list[str] | None:
+    """Return the variables to save: the requested ones, and the constants in which runs differ."""
+    if save is None:
+        return None
+    requested = [save] if isinstance(save, str) else list(save)
+    return [*requested, *dict.fromkeys(model.identifiers[cell.key] for cell in cells)]
+
+
+def _check_size(model: Model, runs: int, options: Mapping[str, Any], memory: str | float | None) -> None:
+    """Check that all runs fit, by the size of one, which takes no time."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RunWarning)
+        one = simulate(model, **options)
+    size = runs * sum(variable.nbytes for variable in one.data_vars.values() if TIME in variable.dims)
+    if memory is not None and size > memory_bytes(memory):
+        message = (
+            f"the sweep: {runs:,} runs take {size / 2**30:.3g} GiB, more than {memory}; "
+            "use fewer values or members, save fewer variables, or allow more memory"
+        )
+        raise AnalysisError(message)

@@ -1,0 +1,201 @@
+"""The model being checked, with the facts and runs that several rules need, each computed once."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from sympy import Expr
+
+from ..errors import SdmodelError, SimulationError
+from ..model import (
+    RUN_SETTINGS,
+    Binding,
+    Cell,
+    Element,
+    Equation,
+    Integrator,
+    Model,
+    Plan,
+    SubscriptFault,
+    UnitReport,
+    check_units,
+    evaluate_arrays,
+    key,
+    plan,
+    position,
+    references_in,
+    resolve,
+    split_name,
+    split_reference,
+)
+from ..scenario import Scenario, constant_values, merge_scenarios, with_constants, with_tables
+from ..vensim import Document, read_savelist, read_scenario
+
+ScenarioLike = Scenario | str | Path | Sequence[Scenario | str | Path]
+"""One scenario or several in order, as objects or as files."""
+
+_NOT_FINITE = re.compile(r"'(?P<name>.+?)(?:\[[^\]]*\])?' is not finite from time (?P<time>\S+);")
+
+
+def with_scenario(model: Model, scenario: ScenarioLike) -> Model:
+    """Return the model with the changes of a scenario written into it."""
+    several = [scenario] if isinstance(scenario, Scenario | str | Path) else list(scenario)
+    if not several:
+        return model
+    changes = merge_scenarios([item if isinstance(item, Scenario) else read_scenario(item) for item in several])
+    return with_constants(with_tables(model, changes), constant_values(model, changes))
+
+
+def run_quietly(
+    model: Model,
+    constants: Mapping[str, Any] | None = None,
+    *,
+    integrator: Integrator | None = None,
+    save: Iterable[str] | None = None,
+) -> xr.Dataset:
+    """Run a model without its warnings, which become findings; the simulator is imported only where it is needed."""
+    from ..simulation import RunWarning, simulate
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RunWarning)
+        return simulate(model, constants, integrator=integrator, save=save)
+
+
+def constant_name(model: Model, cell: Cell) -> str:
+    """Return the name by which a constant's cell is set in a run, in quotes since it may contain any character."""
+    name = model.elements[cell.key].name.replace('"', '\\"')
+    labels = ", ".join(model.labels.get(label, label) for label in cell.labels)
+    return f'"{name}"[{labels}]' if labels else f'"{name}"'
+
+
+def first_not_finite(run: xr.Dataset) -> tuple[str, float] | None:
+    """Return the name of the first variable of a run that is not finite, with the time, or None if all are finite."""
+    match = _NOT_FINITE.search(str(run.attrs.get("not_finite", "")))
+    return (match["name"], float(match["time"])) if match else None
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedModel:
+    """A model that can be read, with any scenario already written into it, and its text."""
+
+    model: Model
+
+    @cached_property
+    def document(self) -> Document:
+        """The text of the model, split into segments."""
+        return Document.from_bytes(self.model.text.encode("utf-8", "surrogatepass"), self.model.path)
+
+    @cached_property
+    def elements(self) -> tuple[Element, ...]:
+        """The elements in the model file, without the settings of the run."""
+        settings = set(map(key, RUN_SETTINGS))
+        return tuple(element for element in self.model if not element.hidden and element.key not in settings)
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The keys of these elements."""
+        return frozenset(element.key for element in self.elements)
+
+    @property
+    def equations(self) -> Iterator[tuple[Element, Equation, Expr]]:
+        """Every equation of these elements, with its expression."""
+        return ((element, own, own.expression) for element in self.elements for own in element.equations)
+
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """The keys of elements that another element reads."""
+        return frozenset(
+            split_reference(part)[0]
+            for element in self.model
+            for equation in element.equations
+            for part in references_in(equation.expression)
+            if split_reference(part)[0] != element.key
+        )
+
+    @cached_property
+    def headlines(self) -> frozenset[str]:
+        """The keys of the variables in the save list next to the model; none if the list cannot be read."""
+        path = Path(self.model.path).with_suffix(".lst")
+        with contextlib.suppress(SdmodelError, OSError, ValueError):
+            if path.is_file():
+                return frozenset(key(split_name(name)[0]) for name in read_savelist(path))
+        return frozenset()
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The order of computation, including the hidden stocks of delays."""
+        return plan(self.model)
+
+    @cached_property
+    def units(self) -> UnitReport:
+        """The mismatches of units, and the units inferred for elements without units."""
+        return check_units(self.model)
+
+    @cached_property
+    def time_step(self) -> float:
+        """TIME STEP in the model's unit of time; NaN if it is computed."""
+        return self.plan.constants.get(Cell("time_step"), float("nan"))
+
+    @property
+    def integrator(self) -> Integrator:
+        """The integration method of the model."""
+        return self.model.integrator
+
+    @cached_property
+    def requested_run(self) -> xr.Dataset:
+        """The run with the model's own SAVEPER, without its variables: its times and attributes."""
+        return run_quietly(self.model, save=["TIME STEP"])
+
+    @cached_property
+    def base_run(self) -> xr.Dataset:
+        """The run of the unchanged model, saved at every step if that is not too much."""
+        _ = self.requested_run  # SAVEPER may be invalid, which the run saved at every step would hide
+        try:
+            return run_quietly(self.model, self.every_step)
+        except SimulationError:
+            return run_quietly(self.model)
+
+    @cached_property
+    def every_step(self) -> dict[str, float]:
+        """The constants to set so that every step is saved."""
+        return {"SAVEPER": self.time_step} if Cell("saveper") in self.plan.constants else {}
+
+    def values(self, run: xr.Dataset, name: str) -> NDArray[np.float64]:
+        """Return the values of an element, by its key: shape (times or 1, labels of its dimensions, members)."""
+        variable = run.variables[self.model.identifiers[name]]  # a DataArray would collect coordinates, which is slow
+        values = np.asarray(variable.values, dtype=float)
+        return values if "time" in variable.dims else values[np.newaxis]
+
+    def cell_values(self, run: xr.Dataset, cell: Cell) -> NDArray[np.float64]:
+        """Return the values of one cell in a run of one member, shape (times or 1,), in its own units."""
+        element = self.model.elements[cell.key]
+        values = self.values(run, cell.key)
+        for dimension, label in zip(element.dimensions, cell.labels, strict=True):
+            values = values[:, self.model.subscripts[dimension].positions[label]]
+        return values
+
+    def evaluate(self, run: xr.Dataset, expression: Expr, binding: Binding) -> NDArray[np.float64] | None:
+        """Evaluate an expression over a run, shape (times or 1,) or (); None if it needs more than arithmetic."""
+        subscripts = self.model.subscripts
+
+        def read(name: str, labels: tuple[str, ...]) -> NDArray[np.float64]:
+            if name == "time":
+                return np.asarray(run["time"].values, dtype=float)
+            if not labels and (name in subscripts or name in binding):
+                return np.asarray(position(subscripts, name, binding))
+            return self.cell_values(run, Cell(name, tuple(resolve(subscripts, label, binding) for label in labels)))
+
+        try:
+            return evaluate_arrays(expression, read)
+        except (KeyError, SubscriptFault):  # a function with memory, a sum over labels, a hidden element
+            return None

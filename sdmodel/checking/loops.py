@@ -1,0 +1,142 @@
+"""Feedback loops and causal paths of a model in its run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..model import CausalPath, Cell, Links, Model, Plan, causal_paths, find_links, plan, stock_loops
+from .checked_model import ScenarioLike, run_quietly, with_scenario
+
+_LINKS: WeakKeyDictionary[Model, Links] = WeakKeyDictionary()
+
+
+def find_loops(
+    model: Model, through: str | Sequence[str] = (), *, scenario: ScenarioLike = (), limit: int = 1
+) -> tuple[CausalPath, ...]:
+    r"""Find the shortest feedback loop through some variables, and others of the same length.
+
+    The model is run. The polarity of a loop is that of the product of the partial derivatives along it, at each saved time
+    of the run.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    through : str or sequence of str, optional
+        Variables that the loop passes, in this order: `name`, or `name[label]` where only that label counts. By default,
+        the shortest loop through each stock is returned.
+    scenario : Scenario, str, Path or a sequence of these, optional
+        One or several scenarios, or their files, to run the model with.
+    limit : int, default 1
+        Maximum number of loops; loops that act at more times come first.
+
+    Returns
+    -------
+    tuple[CausalPath, ...]
+        The loops, each with its variables, links and polarity.
+
+    Raises
+    ------
+    LoopError
+        If a variable is not in the model or does not change, or no loop passes all of them.
+    ScenarioError
+        If the scenario cannot be read, or changes what the model does not allow.
+    SimulationError
+        If the model cannot be run.
+
+    Examples
+    --------
+    >>> from sdmodel import find_loops
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("People = INTEG(births - deaths, 100)\nbirths = People*0.03\ndeaths = People*0.02")
+    >>> (loop,) = find_loops(model, ["People", "births"])
+    >>> loop.variables, loop.polarity
+    (('People', 'births'), 'R')
+    """
+    links = _links(model, scenario)
+    names = [through] if isinstance(through, str) else list(through)
+    return causal_paths(links, names, closed=True, limit=limit) if names else tuple(stock_loops(links))
+
+
+def find_paths(
+    model: Model, through: str | Sequence[str], *, scenario: ScenarioLike = (), limit: int = 1
+) -> tuple[CausalPath, ...]:
+    r"""Find the shortest causal path from one variable to another, and others of the same length.
+
+    Parameters
+    ----------
+    model : Model
+        The model, which is run.
+    through : sequence of str
+        The first and the last variable of the path, with any variables that it passes between them, in this order.
+    scenario : Scenario, str, Path or a sequence of these, optional
+        One or several scenarios, or their files, to run the model with.
+    limit : int, default 1
+        Maximum number of paths; paths that act at more times come first.
+
+    Returns
+    -------
+    tuple[CausalPath, ...]
+        The paths, each with its variables, links and polarity: the sign of the effect of its first variable on its last.
+
+    Raises
+    ------
+    LoopError
+        If a variable is not in the model or does not change, or no path passes all of them.
+    ScenarioError
+        If the scenario cannot be read, or changes what the model does not allow.
+    SimulationError
+        If the model cannot be run.
+
+    Examples
+    --------
+    >>> from sdmodel import find_paths
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("People = INTEG(births - deaths, 100)\nbirths = People*0.03\ndeaths = People*0.02")
+    >>> (path,) = find_paths(model, ["deaths", "births"])
+    >>> path.variables, path.polarity
+    (('deaths', 'People', 'births'), '-')
+    """
+    names = [through] if isinstance(through, str) else list(through)
+    return causal_paths(_links(model, scenario), names, closed=False, limit=limit)
+
+
+def _links(model: Model, scenario: ScenarioLike) -> Links:
+    """Return the links of a model in its run; those of the unchanged model are computed once."""
+    changed = with_scenario(model, scenario)
+    if changed not in _LINKS:
+        _LINKS[changed] = _run_links(changed)
+    return _LINKS[changed]
+
+
+def _run_links(model: Model) -> Links:
+    computed = plan(model)
+    elements = {name: replace(element, hidden=False) for name, element in computed.model.elements.items()}
+    shown = replace(computed.model, elements=MappingProxyType(elements))
+    run = run_quietly(shown)
+    return find_links(computed, np.asarray(run["time"].values, dtype=float), _values(shown, computed, run))
+
+
+def _values(model: Model, computed: Plan, run: xr.Dataset) -> Mapping[Cell, NDArray[np.float64]]:
+    """Return the values of every computed cell at the saved times."""
+    count = run.sizes["time"]
+    found: dict[Cell, NDArray[np.float64]] = {}
+    for assignment in (*computed.start, *computed.step):
+        cell = assignment.cell
+        element = model.elements[cell.key]
+        variable = run.variables[model.identifiers[cell.key]]
+        places = tuple(
+            model.subscripts[dimension].positions[label]
+            for dimension, label in zip(element.dimensions, cell.labels, strict=True)
+        )
+        where: Any = (..., *places)  # a variable that changes has a time axis before these
+        found[cell] = np.broadcast_to(np.asarray(variable.values, dtype=float)[where], (count,))
+    return found

@@ -1,0 +1,132 @@
+"""Contributions of levers: to the joint effect of several, as weights of the runs of their subsets, and in sweeps one by one.
+
+The run of subset k moves lever i where bit i of k is set; v(S) is any number of the run of subset S. Each measure is a
+weighted sum of v over all subsets, so that the same weights serve every variable, time and member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import factorial
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..dataset import MEMBER, base_positions, lever_dims
+from ..errors import DatasetError
+
+Numbers = NDArray[np.float64]
+Measure = Literal["alone", "shapley", "last"]
+
+MEASURES: tuple[Measure, ...] = ("alone", "shapley", "last")
+"""The effect of a lever moved first, its mean over all orders, and its effect moved last."""
+
+LEVER = "lever"
+"""The dimension of a ranking of levers."""
+
+
+def measure_weights(count: int) -> Numbers:
+    """Return the weights of all measures, shape (measures, levers, 2^levers).
+
+    The Shapley value is the sum over S without i of |S|! (n - |S| - 1)! / n! (v(S + i) - v(S)) (Shapley, 1953, "A value for
+    n-person games"). Over all levers it adds up to v(all) - v(none); the other measures need not.
+    """
+    codes = np.arange(1 << count)
+    sizes = np.bitwise_count(codes).astype(int)
+    orders = np.array([factorial(size) * factorial(count - size - 1) / factorial(count) for size in range(count)])
+    weights = np.zeros((len(MEASURES), count, len(codes)))
+    for lever in range(count):
+        bit = 1 << lever
+        without = codes[codes & bit == 0]
+        weights[0, lever, [bit, 0]] = 1.0, -1.0
+        weights[1, lever, without | bit] = orders[sizes[without]]
+        weights[1, lever, without] = -orders[sizes[without]]
+        weights[2, lever, [-1, len(codes) - 1 - bit]] = 1.0, -1.0
+    return weights
+
+
+def interaction_weights(count: int) -> Numbers:
+    """Return the weights of the pairwise Shapley interaction index, shape (levers, levers, 2^levers), zero on the diagonal.
+
+    The index is the sum over S without i and j of |S|! (n - |S| - 2)! / (n - 1)! (v(S + i + j) - v(S + i) - v(S + j) + v(S)):
+    positive where two levers together do more than the sum of both. Source: Grabisch and Roubens (1999), Int. J. Game
+    Theory 28.
+    """
+    codes = np.arange(1 << count)
+    sizes = np.bitwise_count(codes).astype(int)
+    orders = np.array(
+        [factorial(size) * factorial(count - size - 2) / factorial(count - 1) for size in range(count - 1)]
+    )
+    weights = np.zeros((count, count, len(codes)))
+    for one in range(count):
+        for other in range(one):
+            first, second = 1 << one, 1 << other
+            without = codes[codes & (first | second) == 0]
+            share = orders[sizes[without]]
+            pair = weights[one, other]
+            pair[without | first | second], pair[without] = share, share
+            pair[without | first], pair[without | second] = -share, -share
+            weights[other, one] = pair
+    return weights
+
+
+def largest_contributors(contributions: Numbers) -> Numbers:
+    """Mark the lever with the largest contribution, whatever its sign, by 1 and the others by 0, shape (levers, ...).
+
+    Levers with equal contributions share the 1. All are 0 where all contributions are zero, NaN where one is not finite.
+    """
+    sizes = np.abs(contributions)
+    most = sizes.max(axis=0)
+    first = (sizes == most) & (most > 0)
+    return np.asarray(np.where(np.isfinite(most), first / np.maximum(first.sum(axis=0), 1), np.nan), dtype=float)
+
+
+def differences_from_base(values: xr.DataArray) -> xr.DataArray:
+    """Return the differences of a sweep's values from those at the levers' own values, in their units and dimensions.
+
+    Raises
+    ------
+    DatasetError
+        If the sweep has no lever's own value.
+    """
+    positions = base_positions(values)
+    if not positions:
+        name = values.attrs.get("long_name", values.name)
+        message = f"'{name}': no lever was run at its own value; sweep it with its base"
+        raise DatasetError(message)
+    return (values - values.isel(positions, drop=True)).assign_attrs(values.attrs)
+
+
+def outcome_ranges(outcomes: Mapping[str, xr.DataArray]) -> xr.DataArray:
+    """Return how far each lever alone moves an outcome, its largest minus its smallest value, dims lever and the rest.
+
+    `outcomes` are those of sweeps of one lever each, by its name; values that are not finite are left out.
+
+    Raises
+    ------
+    DatasetError
+        If one is not the outcome of a sweep.
+    """
+    found = []
+    for name, values in outcomes.items():
+        dims = lever_dims(values)
+        if not dims:
+            message = f"'{name}': is not swept; give the outcome of a sweep"
+            raise DatasetError(message)
+        finite = values.where(np.isfinite(values))
+        found.append((finite.max(dims) - finite.min(dims)).expand_dims({LEVER: [name]}))
+    return xr.concat(found, LEVER, coords="minimal", compat="override")
+
+
+def share_with_largest_range(ranges: xr.DataArray, *, over: str = MEMBER) -> xr.DataArray:
+    """Return the share of members in which each lever moves the outcome most, dims lever and the rest but members.
+
+    Levers that move it equally far share a member. A member without any effect, or with a range that is not a number, does
+    not count.
+    """
+    counted = ranges.notnull().all(LEVER) & (ranges.max(LEVER) > 0)
+    first = (ranges == ranges.max(LEVER)) & counted
+    shares = first / first.sum(LEVER).where(counted)
+    return shares.mean(over, skipna=True) if over in ranges.dims else shares

@@ -1,0 +1,143 @@
+"""The layout file beside a model: which variables of a run share a panel, and how the panel is scaled."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, cast, get_args
+
+from ..errors import Fault, LayoutError, Place
+from ..files import read_text
+from ..model import key, nearest
+
+Scale = Literal["", "linear", "log"]
+
+_SUFFIX = ".figure.csv"
+_COLUMNS = ("panel", "model", "label", "scale")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel: the labels of its lines, which may be empty, by the name of the variable, and its scale if one is chosen."""
+
+    title: str
+    lines: Mapping[str, str]
+    scale: Scale = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The panels of a figure in order; `marks` are labels of constants that are times, marked in every panel."""
+
+    panels: tuple[Panel, ...]
+    marks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    panel: str
+    model: str
+    label: str
+    scale: str
+    place: Place
+
+
+def find_layout(model_path: str | os.PathLike[str]) -> Path | None:
+    """Return the layout file of a model, `MODEL.figure.csv` beside `MODEL.mdl`, or None if there is none."""
+    path = Path(model_path).with_suffix(_SUFFIX)
+    return path if path.is_file() else None
+
+
+def read_layout(path: str | os.PathLike[str]) -> Layout:
+    """Read the layout of a figure from a comma-separated file.
+
+    The first line names the columns. Each further line has the title of a `panel`, the name of a variable of the `model`,
+    which may end in `[label]`, and optionally the `label` of its line and the `scale` of the panel, `linear` or `log`. Lines
+    with the same title share a panel. A line without a title names a constant that is a time; it is marked in every panel.
+    Lines that begin with `#` are comments.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    Layout
+        The panels and the marked times.
+
+    Raises
+    ------
+    PageError
+        With every line that cannot be read, or contradicts one before it.
+    """
+    name = os.fspath(path)
+    faults: list[Fault] = []
+    rows = list(_rows(name, read_text(path, error=LayoutError, wanted="a .csv file"), faults))
+    panels: dict[str, list[_Row]] = {}
+    for row in rows:
+        panels.setdefault(row.panel, []).append(row)
+    marks = {row.model: row.label or row.model for row in panels.pop("", [])}
+    found = tuple(_panel(title, group, faults) for title, group in panels.items())
+    if not found and not faults:
+        faults.append(Fault(name, "describes no panel; write a line with panel and model for each line to plot"))
+    if faults:
+        raise LayoutError(faults)
+    return Layout(found, MappingProxyType(marks))
+
+
+def _rows(name: str, text: str, faults: list[Fault]) -> Iterator[_Row]:
+    """Yield the rows below the header."""
+    lines = _entries(name, text, faults)
+    place, names = next(lines, (Place(name, 1), []))
+    header = list(map(key, names))
+    lacking = [column for column in _COLUMNS[:2] if column not in header]
+    if lacking:
+        problem = f"there is no column '{lacking[0]}'; let the first line name {', '.join(_COLUMNS)}"
+        faults.append(Fault(place, problem))
+        return
+    for place, entries in lines:
+        if len(entries) > len(header):
+            problem = f"this line has {len(entries)} entries but the header names {len(header)}"
+            faults.append(Fault(place, f"{problem}; put an entry with commas in quotes"))
+            continue
+        row = dict.fromkeys(header, "") | dict(zip(header, entries, strict=False))
+        if row["model"]:
+            yield _Row(row["panel"], row["model"], row.get("label", ""), row.get("scale", ""), place)
+        else:
+            faults.append(Fault(place, "the line names no variable; write one in the column 'model'"))
+
+
+def _entries(name: str, text: str, faults: list[Fault]) -> Iterator[tuple[Place, list[str]]]:
+    """Yield the entries of each line, without surrounding blanks, comments and empty lines."""
+    reader = csv.reader(text.splitlines(keepends=True))
+    try:
+        for line in reader:
+            entries = [entry.strip() for entry in line]
+            if any(entries) and not entries[0].startswith("#"):
+                yield Place(name, reader.line_num), entries
+    except csv.Error as cause:
+        problem = f"cannot be read ({cause}); write short entries with commas between"
+        faults.append(Fault(Place(name, reader.line_num), problem))
+
+
+def _panel(title: str, rows: list[_Row], faults: list[Fault]) -> Panel:
+    lines: dict[str, str] = {}
+    scale = ""
+    for row in rows:
+        if row.model in lines:
+            faults.append(Fault(row.place, f"'{row.model}' is in the panel '{title}' already; keep one of the lines"))
+        if row.scale and row.scale not in get_args(Scale):
+            close = nearest(row.scale, ["linear", "log"])
+            cure = f"did you mean '{close}'?" if close else "write linear or log"
+            faults.append(Fault(row.place, f"'{row.scale:.40}' is not a scale; {cure}"))
+        elif row.scale and scale not in ("", row.scale):
+            faults.append(Fault(row.place, f"the panel '{title}' is {scale} in a line above; write the same"))
+        else:
+            scale = row.scale or scale
+        lines[row.model] = row.label
+    return Panel(title, MappingProxyType(lines), cast("Scale", scale))

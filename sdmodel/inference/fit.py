@@ -1,0 +1,222 @@
+"""How well a run or an ensemble agrees with observations: measures for each series, and data for figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..comparison import AGREEMENT, band, band_coverage, band_width, crps, crps_skill
+from ..dataset import DATE, PROBABILITY, TIME, dates_of, member_dims
+from ..errors import Fault, ObservationError
+from .likelihood import by_series, evaluate_series, log_likelihood, predictive_draws
+from .series import Series
+
+BANDS = (0.5, 0.9)
+FEW = 5
+"""With fewer observations, correlation, shares of the error and skill mean nothing and are not a number."""
+
+_NEED_SEVERAL = ("r2", "um", "us", "uc")
+_DRAWS = 2000
+"""Least number of predictive draws, so that their bands hold for a small ensemble too."""
+_NUMBERS = 2**22
+"""Numbers (32 MiB) that a panel is made from; of a larger ensemble every second, third... member is used."""
+_MARGIN = 0.1
+"""Share of the observed time span that a panel shows on either side of it."""
+
+
+@dataclass(frozen=True)
+class BandFit:
+    """Share of the observations inside the central band of a `probability`: `coverage` for the members, `predictive_coverage`
+    for draws with errors. `width` and `predictive_width` are the mean widths of these bands, in units of the series.
+    """
+
+    probability: float
+    coverage: float
+    width: float
+    predictive_coverage: float
+    predictive_width: float
+
+
+@dataclass(frozen=True)
+class SeriesFit:
+    """One series: the measures of agreement of a run, or of an ensemble's median, and scores of the ensemble's spread.
+
+    `crps` and `predictive_crps`, in units of the series, are means over observations, of the members and of draws with
+    errors; `skill` is that of the draws. For a single run, which has no spread, they are not a number.
+    """
+
+    name: str
+    units: str
+    error: str
+    size: float
+    count: int
+    measures: Mapping[str, float]
+    bands: tuple[BandFit, ...] = ()
+    crps: float = math.nan
+    predictive_crps: float = math.nan
+    skill: float = math.nan
+
+
+@dataclass(frozen=True)
+class FitTable:
+    """One row per series, the number of members used, and the number left out because they are not finite.
+
+    `log_likelihood` is that of all observations for the best member.
+    """
+
+    rows: tuple[SeriesFit, ...]
+    members: int
+    not_finite: int = 0
+    log_likelihood: float = field(default=math.nan)
+
+
+def fit_run(run: xr.Dataset, series: Sequence[Series], *, bands: Sequence[float] = BANDS, seed: int = 0) -> FitTable:
+    r"""Measure how well a run, or the median and spread of an ensemble, agrees with observed series.
+
+    Parameters
+    ----------
+    run : Dataset
+        A run or an ensemble, in memory or opened lazily.
+    series : sequence of Series
+        What `read_series` returns.
+    bands : sequence of float, default (0.5, 0.9)
+        Probabilities, between 0 and 1, of the central bands whose coverage is measured.
+    seed : int, default 0
+        Seed of the random errors that are added to the members.
+
+    Returns
+    -------
+    FitTable
+        `rows` has one `SeriesFit` per series: `measures` by name, such as `mape` in per cent or `rmse` in units of the
+        series; for an ensemble also bands and CRPS. A member that is not finite at some observation is left out.
+
+    Raises
+    ------
+    ObservationError
+        If the run lacks a variable that a series needs, ends before the last observation, or has no finite member.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sdmodel as sd
+    >>> from sdmodel.errors import Place
+    >>> from sdmodel.inference import ErrorModel, Series
+    >>> from sdmodel.testing import tiny_model
+    >>> run = sd.simulate(tiny_model("Stock = INTEG(rate, 0)\nrate = 2"))
+    >>> times, values, error = np.array([1.0, 2.0]), np.array([2.5, 4.5]), ErrorModel("absolute", 0.5)
+    >>> seen = Series("seen", sd.read_formula("Stock"), "Stock", times, values, error, "kg", Place("example", 1))
+    >>> sd.fit_run(run, [seen]).rows[0].measures["mae"]
+    0.5
+    """
+    modelled = evaluate_series(series, run)
+    finite = np.isfinite(modelled).all(axis=0)
+    if not finite.any():
+        at = np.flatnonzero(~np.isfinite(modelled).any(axis=1)) if modelled.size else np.empty(0, dtype=int)
+        raise ObservationError([_nowhere_finite(series, int(at[0]) if at.size else 0)])
+    modelled = modelled if finite.all() else modelled[:, finite]
+    best = float(log_likelihood(series, modelled).max())
+    rows = [_row(item, part, bands, seed + place) for place, (item, part) in enumerate(by_series(series, modelled))]
+    return FitTable(tuple(rows), modelled.shape[1], int(np.sum(~finite)), best)
+
+
+def _nowhere_finite(series: Sequence[Series], row: int) -> Fault:
+    for item in series:
+        if row < item.times.size:
+            break
+        row -= item.times.size
+    what = f"the run's value of '{item.name}' is not finite at {item.times[row]:.7g}"
+    return Fault(item.place, f"{what}; run the model with a smaller TIME STEP, or other constants")
+
+
+def _row(series: Series, modelled: NDArray[np.float64], bands: Sequence[float], seed: int) -> SeriesFit:
+    """Measure one series; `modelled` has the shape (observations, members)."""
+    middle, observed = np.median(modelled, axis=1), series.values
+    few = observed.size < FEW
+    measures = {
+        name: math.nan if few and name in _NEED_SEVERAL else measure(middle, observed)
+        for name, measure in AGREEMENT.items()
+    }
+    row = SeriesFit(
+        series.name, series.units, series.error.kind, series.error.size, observed.size, MappingProxyType(measures)
+    )
+    members = modelled.shape[1]
+    if members == 1:
+        return row
+    draws = predictive_draws([series], np.repeat(modelled, math.ceil(_DRAWS / members), axis=1), seed)
+    scores = crps(draws, observed)
+    return replace(
+        row,
+        bands=tuple(
+            BandFit(
+                probability,
+                band_coverage(modelled, observed, probability),
+                band_width(modelled, probability),
+                band_coverage(draws, observed, probability),
+                band_width(draws, probability),
+            )
+            for probability in bands
+        ),
+        crps=float(np.mean(crps(modelled, observed))),
+        predictive_crps=float(np.mean(scores)),
+        skill=math.nan if few else crps_skill(scores, observed),
+    )
+
+
+def fit_panels(run: xr.Dataset, series: Sequence[Series], *, bands: Sequence[float] = BANDS) -> dict[str, xr.Dataset]:
+    """Return the data of a figure for each series, in its units: the run around the observed times, and the observations.
+
+    Raises
+    ------
+    ObservationError
+        If the run lacks a variable that a series needs, or ends before the last observation.
+    """
+    saved = np.asarray(run[TIME].values, dtype=float)
+    first, last = min(float(item.times[0]) for item in series), max(float(item.times[-1]) for item in series)
+    margin = _MARGIN * (last - first or saved[-1] - saved[0])
+    shown = saved[(saved >= first - margin) & (saved <= last + margin)]
+    part = _thinned(run, len(shown))
+    time = xr.Variable((TIME,), dates_of(shown) if DATE in run.coords else shown, run[TIME].attrs)
+    return {
+        item.name: _panel(item, time, evaluate_series([replace(item, times=shown)], part), bands) for item in series
+    }
+
+
+def _thinned(run: xr.Dataset, times: int) -> xr.Dataset:
+    """Select evenly spaced members, so that the data of one series stay small."""
+    dims = member_dims(run)
+    if len(dims) != 1:
+        return run
+    step = math.ceil(run.sizes[dims[0]] * times / _NUMBERS)
+    return run if step <= 1 else run.isel({dims[0]: slice(None, None, step)})
+
+
+def _panel(series: Series, time: xr.Variable, modelled: NDArray[np.float64], bands: Sequence[float]) -> xr.Dataset:
+    """Return one series in the form that `plot_fit` takes; a single run has no bands."""
+    many = modelled.shape[1] > 1
+    modelled = modelled[:, np.isfinite(modelled).all(axis=0)] if many else modelled
+    probabilities = sorted(bands) if many else []
+    edges = np.array([band(modelled, probability) for probability in probabilities])
+    edges = edges.reshape(len(probabilities), 2, len(modelled))
+    spread, observed, units = series.deviations, series.values, {"units": series.units}
+    if series.error.kind == "log":
+        least, most = observed / np.exp(spread), observed * np.exp(spread)
+    else:
+        least, most = observed - spread, observed + spread
+    at = dates_of(series.times) if time.dtype.kind == "M" else series.times
+    return xr.Dataset(
+        {
+            "middle": ((TIME,), np.median(modelled, axis=1), units),
+            "low": ((PROBABILITY, TIME), edges[:, 0], units),
+            "high": ((PROBABILITY, TIME), edges[:, 1], units),
+            "observed": (("observation",), observed, units),
+            "least": (("observation",), least, units),
+            "most": (("observation",), most, units),
+        },
+        {TIME: time, PROBABILITY: probabilities, "at": (("observation",), at)},
+    )

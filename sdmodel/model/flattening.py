@@ -1,0 +1,163 @@
+"""The same model without subscripts: every cell becomes a variable, and every sum over a range is written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from sympy import Expr, Indexed, Symbol
+
+from ..errors import Fault, ModelError
+from .algebra import NA, TIME, Numbers, Table, make_reference, number, rebuild, split_reference
+from .names import display_name, key
+from .records import Element, Model
+from .subscripts import (  # fmt: skip
+    Binding,
+    Cell,
+    SubscriptFault,
+    bindings,
+    counts_labels,
+    inner_bindings,
+    is_reduction,
+    labels_of,
+    position,
+    reduction_ranges,
+    resolve,
+)
+
+_MOST = 20_000
+"""Maximum number of cells of a model that is written out."""
+
+
+@dataclass(frozen=True, eq=False)
+class FlatModel:
+    """A model without subscripts.
+
+    `names` maps each cell of the original model to the name of its variable; `renamed` lists the names that got a number
+    because something else has the plain name.
+    """
+
+    model: Model
+    names: Mapping[Cell, str]
+    renamed: tuple[str, ...]
+
+
+def without_subscripts(model: Model) -> FlatModel:
+    r"""Return the same model without subscripts: every cell becomes a variable of its own.
+
+    The variable of `price[chat]` is called `price chat`; a number is added if something else has that name. Each variable
+    has the units, range, comment and group of its element, and reductions such as `SUM` are written out term by term.
+
+    Parameters
+    ----------
+    model : Model
+        A model, with or without subscripts.
+
+    Returns
+    -------
+    FlatModel
+        `model`, the model without subscripts; `names`, the name of each cell's variable; and `renamed`, the names that
+        got a number.
+
+    Raises
+    ------
+    ModelError
+        If a range has no label in an equation, or the model has more than 20,000 cells.
+
+    Examples
+    --------
+    >>> from sdmodel import without_subscripts
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("region: North, South\nsales[region] = 2, 3\ntotal = SUM(sales[region!])")
+    >>> flat = without_subscripts(model)
+    >>> [element.name for element in flat.model][:3]
+    ['sales North', 'sales South', 'total']
+    """
+    names, renamed = _names(model)
+    writer = _Writer(model, {cell: key(name) for cell, name in names.items()})
+    elements: dict[str, Element] = {}
+    for element in model:
+        for equation in element.equations:
+            for index, (labels, binding) in enumerate(bindings(model.subscripts, equation)):
+                name = names[Cell(element.key, labels)]
+                try:
+                    expression = writer.at(equation.expression, index, binding)
+                except SubscriptFault as fault:
+                    raise ModelError([Fault(equation.place, str(fault))]) from None
+                alone = replace(equation, expression=expression, subscripts=(), exceptions=())
+                elements[key(name)] = replace(element, name=name, equations=(alone,), dimensions=(), hidden=False)
+    flat = replace(model, elements=MappingProxyType(elements), subscripts=MappingProxyType({}))
+    return FlatModel(flat, MappingProxyType(names), renamed)
+
+
+def _names(model: Model) -> tuple[dict[Cell, str], tuple[str, ...]]:
+    """Return the name of each cell's variable, and the names that had to be changed."""
+    cells = [
+        Cell(element.key, labels)
+        for element in model
+        for equation in element.equations
+        for labels, _ in bindings(model.subscripts, equation)
+    ]
+    if len(cells) > _MOST:
+        message = f"the model has {len(cells):,} cells, too many to write out; at most {_MOST:,}"
+        raise ModelError([Fault(model.path, message)])
+    taken = {element.key for element in model if not element.dimensions} | {"time"}
+    names: dict[Cell, str] = {}
+    renamed: list[str] = []
+    for cell in dict.fromkeys(cells):
+        element = model.elements[cell.key]
+        labels = (model.labels.get(label, label) for label in cell.labels)
+        plain = " ".join(map(display_name, (element.name, *labels)))
+        name, count = plain, 1
+        while cell.labels and key(name) in taken:
+            count += 1
+            name = f"{plain} {count}"
+        taken.add(key(name))
+        names[cell] = name
+        if name != plain:
+            renamed.append(name)
+    return names, tuple(renamed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Writer:
+    """Writes an expression for one cell; `keys` are the keys of the variables that replace cells."""
+
+    model: Model
+    keys: Mapping[Cell, str]
+
+    def at(self, expression: Expr, index: int, binding: Binding) -> Expr:
+        """Return the expression of an equation for its index-th cell."""
+        if isinstance(expression, Numbers):
+            return number(expression.at(index))
+        return expression if isinstance(expression, Table) else self.part(expression, binding)
+
+    def part(self, expression: Expr, binding: Binding) -> Expr:
+        """Return a part of an equation with its ranges replaced by the labels that they stand for."""
+        if isinstance(expression, Symbol | Indexed):
+            return self.reference(expression, binding)
+        if is_reduction(expression):
+            return self.reduction(expression, binding)
+        if counts_labels(expression):
+            return number(len(labels_of(self.model.subscripts, split_reference(expression.args[0])[0])))
+        if not expression.args or isinstance(expression, Table):
+            return expression
+        parts = [self.part(argument, binding) for argument in expression.args]
+        same = all(new is old for new, old in zip(parts, expression.args, strict=True))
+        return expression if same else rebuild(expression, parts)
+
+    def reference(self, expression: Expr, binding: Binding) -> Expr:
+        """Return the variable of a cell; a range by itself is the number of its label."""
+        name, indices = split_reference(expression)
+        if not indices and (name in self.model.elements or name == TIME.name):
+            return expression
+        if not indices:
+            return number(position(self.model.subscripts, name, binding))
+        cell = Cell(name, tuple(resolve(self.model.subscripts, index, binding) for index in indices))
+        return make_reference(self.keys[cell]) if cell in self.keys else number(NA)
+
+    def reduction(self, expression: Expr, binding: Binding) -> Expr:
+        """Return a SUM or other reduction term by term."""
+        bound = inner_bindings(self.model.subscripts, reduction_ranges(expression), binding)
+        return expression.row.written_out([self.part(expression.args[0], inner) for inner in bound])

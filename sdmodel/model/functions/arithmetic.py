@@ -1,0 +1,212 @@
+"""Arithmetic: functions that depend only on their arguments."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from sympy import Expr, S
+
+from ..algebra import add, divide, inverse, multiply, negate
+from .logic import GREATER, GREATER_OR_EQUAL, IF_THEN_ELSE, LESS_OR_EQUAL, constant_almost_everywhere
+from .row import Absent, Emitter, FunctionRow
+
+NEXT_TO_ZERO = 1e-6
+"""Below this size a divisor counts as zero in ZIDZ and XIDZ (Vensim reference manual, XIDZ)."""
+
+_FROM_SYMPY = Absent("SymPy has the function and differentiates it")
+
+
+def _elementary(name: str, meaning: str, code: str, arrays: np.ufunc, algebra: type[sp.Function]) -> FunctionRow:
+    """A function of the C library that SymPy has too, built without evaluation."""
+    return FunctionRow(
+        f"{name}(x)",
+        meaning,
+        "1 -> 1",
+        evaluate=getattr(math, code),
+        arrays=arrays,
+        emit=lambda f, x: f.call(code, x),
+        derivative=_FROM_SYMPY,
+        algebra=lambda x: algebra(x, evaluate=False),
+    )
+
+
+def _sign(x: Expr) -> Sequence[Expr]:
+    return (IF_THEN_ELSE.build(GREATER_OR_EQUAL.build(x, S.Zero), S.One, S.NegativeOne),)
+
+
+def _extreme(
+    name: str, meaning: str, sign: str, evaluate: Callable[..., float], arrays: np.ufunc, first: FunctionRow
+) -> FunctionRow:
+    """The function MIN or MAX: `sign` and `first` decide whether the first argument is the result."""
+
+    def derivatives(x1: Expr, x2: Expr) -> Sequence[Expr]:
+        chosen = first.build(x1, x2)
+        return chosen, add(S.One, negate(chosen))
+
+    return FunctionRow(
+        f"{name}(x1, x2)",
+        meaning,
+        "u, u -> u",
+        evaluate=lambda x1, x2: evaluate(x2, x1),  # if either is nan, the second, as in the code
+        arrays=arrays,
+        emit=lambda f, x1, x2: f.choose(f.compare(sign, x1, x2), x1, x2),
+        derivative=derivatives,
+        latex=rf"\{name.lower()}\left({{0}}, {{1}}\right)",
+    )
+
+
+def _logarithm_derivatives(x: Expr, base: Expr) -> Sequence[Expr]:
+    log_x, log_base = sp.log(x, evaluate=False), sp.log(base, evaluate=False)
+    return inverse(multiply(x, log_base)), negate(divide(log_x, multiply(base, multiply(log_base, log_base))))
+
+
+def _power_derivatives(base: Expr, exponent: Expr) -> Sequence[Expr]:
+    value = sp.Pow(base, exponent, evaluate=False)
+    return (
+        multiply(exponent, sp.Pow(base, add(exponent, S.NegativeOne), evaluate=False)),
+        multiply(value, sp.log(base, evaluate=False)),
+    )
+
+
+def _emit_quantum(f: Emitter, x: str, quantum: str) -> str:
+    cut = f.binary("*", quantum, f.call("trunc", f.binary("/", x, quantum)))
+    return f.choose(f.compare("<=", quantum, f.constant(0.0)), x, cut)
+
+
+def _quantum_derivatives(x: Expr, quantum: Expr) -> Sequence[Expr]:
+    whole = LESS_OR_EQUAL.build(quantum, S.Zero)
+    return whole, IF_THEN_ELSE.build(whole, S.Zero, INTEGER.build(divide(x, quantum)))
+
+
+def _guarded_quotient(dividend: float, divisor: float, otherwise: float = 0.0) -> float:
+    return otherwise if abs(divisor) < NEXT_TO_ZERO else dividend / divisor
+
+
+def _guarded_quotient_of_arrays(dividend: Any, divisor: Any, otherwise: Any = 0.0) -> Any:
+    return np.where(np.abs(divisor) < NEXT_TO_ZERO, otherwise, dividend / divisor)
+
+
+def _emit_guarded_quotient(f: Emitter, dividend: str, divisor: str, otherwise: str = "") -> str:
+    tiny = f.compare("<", f.call("fabs", divisor), f.constant(NEXT_TO_ZERO))
+    return f.choose(tiny, otherwise or f.constant(0.0), f.binary("/", dividend, divisor))
+
+
+def _guarded_quotient_derivatives(dividend: Expr, divisor: Expr, *otherwise: Expr) -> Sequence[Expr]:
+    slopes = (ZIDZ.build(S.One, divisor), negate(ZIDZ.build(dividend, multiply(divisor, divisor))))
+    if not otherwise:
+        return slopes
+    usable = GREATER.build(ABS.build(divisor), sp.Float(NEXT_TO_ZERO))
+    return *slopes, add(S.One, negate(usable))
+
+
+ABS = FunctionRow(
+    "ABS(x)",
+    "the absolute value of x",
+    "u -> u",
+    evaluate=abs,
+    arrays=np.abs,
+    emit=lambda f, x: f.call("fabs", x),
+    derivative=_sign,
+    latex=r"\left|{0}\right|",
+)
+MIN = _extreme("MIN", "the smaller of two", "<", min, np.minimum, LESS_OR_EQUAL)
+MAX = _extreme("MAX", "the larger of two", ">", max, np.maximum, GREATER_OR_EQUAL)
+INTEGER = FunctionRow(
+    "INTEGER(x)",
+    "x without its decimals, rounded towards zero",
+    "u -> u",
+    evaluate=math.trunc,
+    arrays=np.trunc,
+    emit=lambda f, x: f.call("trunc", x),
+    derivative=constant_almost_everywhere,
+)
+ZIDZ = FunctionRow(
+    "ZIDZ(dividend, divisor)",
+    "the quotient, or 0 where the divisor is smaller than 1e-6",
+    "u, v -> u/v",
+    evaluate=_guarded_quotient,
+    arrays=_guarded_quotient_of_arrays,
+    emit=_emit_guarded_quotient,
+    derivative=_guarded_quotient_derivatives,
+)
+
+ROWS = (
+    ABS,
+    MIN,
+    MAX,
+    _elementary("EXP", "e to the power x", "exp", np.exp, sp.exp),
+    _elementary("LN", "the natural logarithm of x", "log", np.log, sp.log),
+    FunctionRow(
+        "LOG(x, base)",
+        "the logarithm of x to a base",
+        "1, 1 -> 1",
+        evaluate=lambda x, base: math.log(x) / math.log(base),
+        arrays=lambda x, base: np.log(x) / np.log(base),
+        emit=lambda f, x, base: f.binary("/", f.call("log", x), f.call("log", base)),
+        derivative=_logarithm_derivatives,
+        latex=r"\log_{{{1}}}\left({0}\right)",
+    ),
+    FunctionRow(
+        "SQRT(x)",
+        "the square root of x",
+        "u -> u^0.5",
+        evaluate=math.sqrt,
+        arrays=np.sqrt,
+        emit=lambda f, x: f.call("sqrt", x),
+        derivative=_FROM_SYMPY,
+        algebra=lambda x: sp.Pow(x, S.Half, evaluate=False),
+    ),
+    FunctionRow(
+        "POWER(base, exponent)",
+        "base to the power exponent",
+        "u, 1 -> *",
+        evaluate=math.pow,
+        arrays=np.power,
+        emit=lambda f, base, exponent: f.call("pow", base, exponent),
+        derivative=_power_derivatives,
+        latex="{{{0}}}^{{{1}}}",
+    ),
+    _elementary("SIN", "the sine of x radians", "sin", np.sin, sp.sin),
+    _elementary("COS", "the cosine of x radians", "cos", np.cos, sp.cos),
+    _elementary("TAN", "the tangent of x radians", "tan", np.tan, sp.tan),
+    _elementary("ARCSIN", "the angle in radians with the sine x", "asin", np.arcsin, sp.asin),
+    _elementary("ARCCOS", "the angle in radians with the cosine x", "acos", np.arccos, sp.acos),
+    _elementary("ARCTAN", "the angle in radians with the tangent x", "atan", np.arctan, sp.atan),
+    _elementary("SINH", "the hyperbolic sine of x", "sinh", np.sinh, sp.sinh),
+    _elementary("COSH", "the hyperbolic cosine of x", "cosh", np.cosh, sp.cosh),
+    _elementary("TANH", "the hyperbolic tangent of x", "tanh", np.tanh, sp.tanh),
+    INTEGER,
+    FunctionRow(
+        "MODULO(x, base)",
+        "the remainder of a division, with the sign of x",
+        "u, u -> u",
+        evaluate=math.fmod,
+        arrays=np.fmod,
+        emit=lambda f, x, base: f.binary("%", x, base),
+        derivative=lambda x, base: (S.One, negate(INTEGER.build(divide(x, base)))),
+        latex=r"{0} \bmod {1}",
+    ),
+    FunctionRow(
+        "QUANTUM(x, quantum)",
+        "x rounded towards zero to a multiple of quantum",
+        "u, u -> u",
+        evaluate=lambda x, quantum: x if quantum <= 0 else quantum * math.trunc(x / quantum),
+        arrays=lambda x, quantum: np.where(quantum <= 0, x, quantum * np.trunc(x / quantum)),
+        emit=_emit_quantum,
+        derivative=_quantum_derivatives,
+    ),
+    ZIDZ,
+    FunctionRow(
+        "XIDZ(dividend, divisor, otherwise)",
+        "the quotient, or otherwise where the divisor is smaller than 1e-6",
+        "u, v, u/v -> u/v",
+        evaluate=_guarded_quotient,
+        arrays=_guarded_quotient_of_arrays,
+        emit=_emit_guarded_quotient,
+        derivative=_guarded_quotient_derivatives,
+    ),
+)

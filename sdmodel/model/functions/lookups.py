@@ -1,0 +1,75 @@
+"""Lookups: the first argument is a table, or the name of one."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from sympy import Expr, S
+
+from ..algebra import Table
+from .logic import constant_almost_everywhere
+from .row import Absent, FunctionRow
+
+
+def look_up(way: str, table: Table, x: float) -> float:
+    """The value of a table at x, by one of the ways: `between`, `extrapolate`, `forward` or `backward`."""
+    points = sorted(table.points, key=lambda point: point[0])
+    xs, ys = [p[0] for p in points], [p[1] for p in points]
+    if way == "forward":
+        return ys[min(bisect_left(xs, x), len(xs) - 1)]
+    if way == "backward":
+        return ys[max(bisect_right(xs, x) - 1, 0)]
+    if len(xs) == 1:
+        return ys[0]
+    within = way == "between"
+    x = min(max(x, xs[0]), xs[-1]) if within else x
+    left = min(max(bisect_right(xs, x) - 1, 0), len(xs) - (1 if within else 2))
+    width = xs[left + 1] - xs[left] if left + 1 < len(xs) else 0.0
+    return ys[left] + (x - xs[left]) * ((ys[left + 1] - ys[left]) / width if width else 0.0)
+
+
+def _slope(way: str) -> Callable[[Expr, Expr], Sequence[Expr]]:
+    """The slope of the line that x lies on; beyond the ends it is 0, except where a lookup extrapolates."""
+
+    def derivatives(table: Expr, x: Expr) -> Sequence[Expr]:
+        if not isinstance(table, Table):
+            message = "the slope of a lookup follows from its points; put the table in the place of its name"
+            raise NotImplementedError(message)
+        points = sorted(table.points, key=lambda point: point[0])
+        slopes = [
+            (left, (above - below) / (right - left) if right > left else 0.0)
+            for (left, below), (right, above) in pairwise(points)
+        ]
+        if way == "between" or not slopes:
+            slopes = [(math.nextafter(points[0][0], -math.inf), 0.0), *slopes, (points[-1][0], 0.0)]
+        return S.Zero, BACKWARD.build(Table(slopes), x)
+
+    return derivatives
+
+
+def _lookup(
+    name: str, way: str, meaning: str, derivative: Callable[[Expr, Expr], Sequence[Expr]] | None = None
+) -> FunctionRow:
+    return FunctionRow(
+        f"{name}(table, x)",
+        meaning,
+        "v, u -> v",
+        kinds=("table", "number"),
+        evaluate=lambda table, x: look_up(way, table, x),
+        arrays=Absent("a formula over arrays has no lookups"),
+        emit=lambda f, table, x: f.look_up(way, table, x),
+        derivative=derivative or constant_almost_everywhere,
+    )
+
+
+BACKWARD = _lookup("LOOKUP BACKWARD", "backward", "the table's last point at or before x")
+
+ROWS = (
+    _lookup("LOOKUP", "between", "the table at x: lines between the points, level beyond the ends", _slope("between")),
+    _lookup("LOOKUP EXTRAPOLATE", "extrapolate", "as a lookup, with the end lines extended", _slope("extrapolate")),
+    _lookup("LOOKUP FORWARD", "forward", "the table's next point at or after x"),
+    BACKWARD,
+)

@@ -1,0 +1,239 @@
+"""Functions with a memory: stocks and other states, and SMOOTH, DELAY, TREND and FORECAST, which expand into stocks.
+
+The expansions are those of the Vensim reference manual: an order-n delay is a chain of n stocks, each emptied in 1/n of the delay
+time. Derivatives are those of the value during a run, after the start; a stock's follow from its rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sympy import Expr, Integer, S, Symbol
+
+from ..algebra import add, divide, multiply, negate
+from .arithmetic import ABS, ZIDZ
+from .logic import IF_THEN_ELSE
+from .row import Absent, Expander, FunctionRow, Memory
+
+_TIME_STEP = Symbol("time_step")
+_NO_STEPS = Absent("a formula over arrays has no time steps")
+_CARRIED = Absent("the loop over time steps carries the value from step to step")
+_EXPANDED = Absent("it is expanded into stocks before it is compiled")
+
+
+def _state(
+    signature: str,
+    meaning: str,
+    units: str,
+    memory: Memory,
+    derivative: Callable[..., Sequence[Expr]],
+    *,
+    at_start: int,
+) -> FunctionRow:
+    return FunctionRow(
+        signature,
+        meaning,
+        units,
+        arrays=_NO_STEPS,
+        emit=_CARRIED,
+        derivative=derivative,
+        at_start=at_start,
+        memory=memory,
+    )
+
+
+def _expanded(signature: str, meaning: str, units: str, expand: Callable[..., Expr], *, at_start: int) -> FunctionRow:
+    return FunctionRow(
+        signature,
+        meaning,
+        units,
+        arrays=_NO_STEPS,
+        emit=_EXPANDED,
+        derivative=_EXPANDED,
+        at_start=at_start,
+        expand=expand,
+    )
+
+
+def _stage(model: Expander, delay_time: Expr, order: int) -> Expr:
+    """The time of one of the stages of a delay."""
+    return model.auxiliary(divide(delay_time, Integer(order))) if order > 1 else delay_time
+
+
+def _smooth(order: int) -> Callable[..., Expr]:
+    """An exponential average of an order, 0 for that of the call; without an initial value it starts at its input."""
+
+    def expand(model: Expander, value: Expr, delay_time: Expr, initial: Expr | None = None, *_order: Expr) -> Expr:
+        stages, start = order or model.order, value if initial is None else initial
+        stage = _stage(model, delay_time, stages)
+        for _ in range(stages):
+            inflow = value
+            value = model.stock(lambda level, i=inflow: divide(add(i, negate(level)), stage), start)  # type: ignore[misc]
+        return value
+
+    return expand
+
+
+def _delay(order: int) -> Callable[..., Expr]:
+    """A material delay of an order; without an initial outflow it starts in equilibrium with its input."""
+
+    def expand(model: Expander, value: Expr, delay_time: Expr, initial: Expr | None = None) -> Expr:
+        return _chain(model, value, value if initial is None else initial, [_stage(model, delay_time, order)] * order)
+
+    return expand
+
+
+def _delay_n(model: Expander, value: Expr, delay_time: Expr, initial: Expr, _: Expr) -> Expr:
+    """A delay in which each stage sees a change of the delay time one time step after the stage before; the last at least one.
+
+    The Vensim manual says that the output depends on earlier delay times; Vensim's output of a second-order delay shows that each
+    stage lags one step behind the one before.
+    """
+    order = model.order
+    stages = [_stage(model, delay_time, order)]
+    if model.is_constant(delay_time):
+        return _chain(model, value, initial, stages * order)
+    while len(stages) < max(order, 2):
+        stages.append(model.auxiliary(DELAY_FIXED.build(stages[-1], _TIME_STEP, stages[-1])))
+    return _chain(model, value, initial, stages[-order:])
+
+
+def _chain(model: Expander, value: Expr, initial: Expr, stages: Sequence[Expr]) -> Expr:
+    """The outflow of the last of a chain of stocks, each emptied in the time of its stage."""
+    for stage in stages:
+        inflow = value
+        level = model.stock(
+            lambda level, i=inflow, s=stage: add(i, negate(divide(level, s))),  # type: ignore[misc]
+            multiply(initial, stage),
+        )
+        value = divide(level, stage)
+    return value
+
+
+def _trend(model: Expander, value: Expr, average_time: Expr, initial: Expr) -> Expr:
+    value = model.auxiliary(value)
+    start = divide(value, add(S.One, multiply(initial, average_time)))
+    average = model.stock(lambda level: divide(add(value, negate(level)), average_time), start)
+    return ZIDZ.build(add(value, negate(average)), multiply(average_time, ABS.build(average)))
+
+
+def _forecast(model: Expander, value: Expr, average_time: Expr, horizon: Expr) -> Expr:
+    value = model.auxiliary(value)
+    average = model.stock(lambda level: divide(add(value, negate(level)), average_time), value)
+    trend = ZIDZ.build(add(value, negate(average)), multiply(average_time, average))
+    return multiply(value, add(S.One, multiply(trend, horizon)))
+
+
+INTEG = _state(
+    "INTEG(rate, initial)",
+    "a stock: the initial value plus all that has flowed in since",
+    "u/t, u -> u",
+    Memory("stock", (1,), ()),
+    Absent("a stock's derivatives are those of its rate"),
+    at_start=1,
+)
+DELAY_FIXED = _state(
+    "DELAY FIXED(input, delay time, initial)",
+    "input as it was one delay time ago, to the time step",
+    "u, t, u -> u",
+    Memory("delay", (1, 2), ()),
+    lambda *_: (S.One, S.NaN, S.Zero),  # by the earlier input; by the delay time it depends on what has happened since
+    at_start=2,
+)
+
+ROWS = (
+    INTEG,
+    _state(
+        "INITIAL(x)",
+        "the value x has at the start",
+        "u -> u",
+        Memory("start", (0,), ()),
+        lambda _: (S.Zero,),
+        at_start=0,
+    ),
+    _state(
+        "ACTIVE INITIAL(active, initial)",
+        "active, with another value while the start is computed",
+        "u, u -> u",
+        Memory("nothing", (1,), (0,)),
+        lambda *_: (S.One, S.Zero),
+        at_start=1,
+    ),
+    _state(
+        "REINITIAL(x)",
+        "the value x has at the start",
+        "u -> u",
+        Memory("start", (0,), ()),
+        lambda _: (S.Zero,),
+        at_start=0,
+    ),
+    _state(
+        "SAMPLE IF TRUE(condition, input, initial)",
+        "input where the condition is true, else its last such value",
+        "1, u, u -> u",
+        Memory("sample", (0, 1, 2), (0, 1)),
+        lambda condition, *_: (S.Zero, IF_THEN_ELSE.build(condition, S.One, S.Zero), S.Zero),
+        at_start=2,
+    ),
+    DELAY_FIXED,
+    _expanded("SMOOTH(input, delay time)", "first-order exponential average", "u, t -> u", _smooth(1), at_start=0),
+    _expanded(
+        "SMOOTHI(input, delay time, initial)",
+        "first-order exponential average from an initial value",
+        "u, t, u -> u",
+        _smooth(1),
+        at_start=2,
+    ),
+    _expanded("SMOOTH3(input, delay time)", "third-order exponential average", "u, t -> u", _smooth(3), at_start=0),
+    _expanded(
+        "SMOOTH3I(input, delay time, initial)",
+        "third-order exponential average from an initial value",
+        "u, t, u -> u",
+        _smooth(3),
+        at_start=2,
+    ),
+    _expanded(
+        "SMOOTH N(input, delay time, initial, order)",
+        "exponential average of a given order",
+        "u, t, u, 1 -> u",
+        _smooth(0),
+        at_start=2,
+    ),
+    _expanded("DELAY1(input, delay time)", "first-order material delay", "u, t -> u", _delay(1), at_start=0),
+    _expanded(
+        "DELAY1I(input, delay time, initial)",
+        "first-order material delay from an initial outflow",
+        "u, t, u -> u",
+        _delay(1),
+        at_start=2,
+    ),
+    _expanded("DELAY3(input, delay time)", "third-order material delay", "u, t -> u", _delay(3), at_start=0),
+    _expanded(
+        "DELAY3I(input, delay time, initial)",
+        "third-order material delay from an initial outflow",
+        "u, t, u -> u",
+        _delay(3),
+        at_start=2,
+    ),
+    _expanded(
+        "DELAY N(input, delay time, initial, order)",
+        "material delay of a given order",
+        "u, t, u, 1 -> u",
+        _delay_n,
+        at_start=2,
+    ),
+    _expanded(
+        "TREND(input, average time, initial trend)",
+        "fractional growth per unit of time",
+        "u, t, 1/t -> 1/t",
+        _trend,
+        at_start=2,
+    ),
+    _expanded(
+        "FORECAST(input, average time, horizon)",
+        "input extrapolated over the horizon by its trend",
+        "u, t, t -> u",
+        _forecast,
+        at_start=0,
+    ),
+)

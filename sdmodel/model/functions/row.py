@@ -1,0 +1,215 @@
+"""One row per Vensim function: everything the program knows about the function, checked when the row is made.
+
+Most pieces of a row are plain functions of the arguments' values: `evaluate` takes numbers, `arrays` takes NumPy arrays,
+`emit` takes registers and writes code, `derivative` takes expressions. `kinds` lists the arguments that are not numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Literal, Protocol
+
+from sympy import Expr
+
+from ..algebra import Table, VensimFunction
+
+Kind = Literal["number", "condition", "branch", "table", "range", "terms"]
+"""What a function receives for an argument.
+
+A `condition` is a truth value; NumPy evaluation receives its number, so that nan stays nan. A `branch` is a number that scalar
+evaluation computes only when the function calls it. A `table` is the points of a lookup, a `range` the number of its labels.
+`terms` run over subscript ranges marked with `!`: scalar evaluation receives the list of them; emitted code adds one term at a
+time to the result so far.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A piece that a function does not have, and why; a call raises NotImplementedError with the reason."""
+
+    reason: str
+
+    def __call__(self, *_: Any) -> Any:
+        """Refuse to be called."""
+        raise NotImplementedError(self.reason)
+
+
+_FORGOTTEN = Absent("")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time at which an expression is evaluated, as functions of time see it.
+
+    STEP, PULSE and RAMP see the time at which the step begins, so that they are constant over a step of Runge-Kutta. They compare
+    it half a step late or early, so that rounding cannot decide (Vensim reference manual).
+    """
+
+    begun: float
+    dt: float
+
+    @property
+    def late(self) -> float:
+        """Half a time step after the step begins."""
+        return self.begun + self.dt / 2
+
+    @property
+    def early(self) -> float:
+        """Half a time step before the step begins."""
+        return self.begun - self.dt / 2
+
+
+class Emitter(Protocol):
+    """What a back end offers to `emit`: each method writes an instruction and returns the register with its result.
+
+    Registers are strings that only the back end understands. `begun`, `late`, `early` and `dt` are those of `Moment`.
+    """
+
+    begun: str
+    late: str
+    early: str
+    dt: str
+
+    def constant(self, value: float) -> str:
+        """A number known when the code is written."""
+
+    def binary(self, sign: str, left: str, right: str) -> str:
+        """Arithmetic on two numbers: `+`, `-`, `*`, `/`, or `%`, the remainder with the sign of the dividend."""
+
+    def compare(self, sign: str, left: str, right: str) -> str:
+        """The truth value of a comparison: `=`, `<>`, `<`, `<=`, `>`, `>=`; with nan only `<>` is true."""
+
+    def logic(self, word: str, left: str, right: str) -> str:
+        """The truth value of `and` or `or`."""
+
+    def invert(self, truth: str) -> str:
+        """The opposite of a truth value."""
+
+    def choose(self, condition: str, then: str, otherwise: str) -> str:
+        """One of two numbers, by a truth value."""
+
+    def call(self, name: str, *arguments: str) -> str:
+        """A function of the C library: `exp`, `log`, `pow`, `floor`, `trunc`, `fabs`, `sin` ..."""
+
+    def look_up(self, way: str, table: Table, x: str) -> str:
+        """The value of a table at x, in one of the ways of `lookups.py`."""
+
+
+class Expander(Protocol):
+    """What `expand` may add to a model: hidden elements that serve one call of a function."""
+
+    @property
+    def order(self) -> int:
+        """The order of the delay, which the last argument of the call gives: its value at the start."""
+
+    def stock(self, rate: Callable[[Expr], Expr], initial: Expr) -> Expr:
+        """A hidden stock; `rate` makes its rate from a reference to the stock itself."""
+
+    def auxiliary(self, expression: Expr) -> Expr:
+        """A hidden auxiliary, so that a value used twice is computed once; a plain reference or number stays as it is."""
+
+    def is_constant(self, expression: Expr) -> bool:
+        """Whether an expression is arithmetic on numbers and constants, so that it cannot change during a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a function carries from step to step, and which arguments its value reads when (by index).
+
+    `kept` names the way the program keeps it: a `stock` is integrated, a `delay` has a history of inputs, a `sample` holds its last
+    value, `start` means computed once, `nothing` that only the initial value differs. Without arguments to read at a step the value is
+    known before the step is computed.
+    """
+
+    kept: Literal["stock", "delay", "sample", "start", "nothing"]
+    reads_at_start: tuple[int, ...]
+    reads_at_step: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionRow:
+    """One Vensim function, in the pieces below.
+
+    `evaluate`, `arrays`, `emit` and `derivative` are required; give `Absent(reason)` where a function has no such piece.
+
+    Raises
+    ------
+    ValueError
+        If a piece is missing without a reason, or pieces do not fit each other.
+    """
+
+    signature: str  # name and arguments as in the Vensim manual: "LOG(x, base)"
+    meaning: str  # what the function returns, as a phrase
+    units: (
+        str  # "argument, argument -> result": `u`, `v` any units, `t` the unit of time, `1` dimensionless, `*` anything
+    )
+    _: KW_ONLY
+    evaluate: Callable[..., float] = _FORGOTTEN  # from Python floats; with `reads_time`, a `Moment` comes first
+    arrays: Callable[..., Any] = _FORGOTTEN  # from NumPy arrays
+    emit: Callable[..., str] = _FORGOTTEN  # writes code: from an `Emitter` and registers to the register of the result
+    derivative: Callable[..., Sequence[Expr]] = _FORGOTTEN  # the partial derivatives, from the arguments as expressions
+    kinds: tuple[Kind, ...] = ()  # what each argument is; numbers unless given
+    latex: str = ""  # a format with {0}, {1} ... for the arguments; unless given, the name in upright letters
+    algebra: Callable[..., Expr] | None = None  # makes the expression where SymPy has the function
+    gives_truth: bool = False  # whether `emit` returns a truth value rather than a number
+    reads_time: bool = False  # whether the value also depends on time
+    at_start: int | None = (
+        None  # the argument that the function equals at the start of a run; then `evaluate` is optional
+    )
+    memory: Memory | None = None  # for a function with a state of its own
+    expand: Callable[..., Expr] | None = None  # from an `Expander` and the arguments to stocks and auxiliaries
+    written_out: Callable[[Sequence[Expr]], Expr] = (
+        _FORGOTTEN  # for a function over `terms`: from a list of expressions
+    )
+    name: str = field(init=False)
+    arguments: tuple[str, ...] = field(init=False)
+    build: Callable[..., Expr] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Fill in what follows from the rest, and check that the row is complete."""
+        make = object.__setattr__
+        name, _, arguments = self.signature.removesuffix(")").partition("(")
+        make(self, "name", name)
+        make(self, "arguments", tuple(arguments.split(", ")))
+        make(self, "kinds", self.kinds or ("number",) * len(self.arguments))
+        make(self, "build", self.algebra or _class_of(self))
+        if self.at_start is not None and self.evaluate == _FORGOTTEN:
+            make(self, "evaluate", Absent("computed by the run; at the start it equals one of its arguments"))
+        for problem in _problems(self):
+            message = f"function {self.name or '(without a name)'}: {problem}"
+            raise ValueError(message)
+
+
+def _class_of(row: FunctionRow) -> type[VensimFunction]:
+    """The class of the expressions that call a function which SymPy lacks."""
+    title = "".join(word.capitalize() for word in row.name.split())
+    return type(title, (VensimFunction,), {"name": row.name, "row": row})
+
+
+def _problems(row: FunctionRow) -> list[str]:
+    """What is wrong with a row, each with what to do."""
+    count = len(row.arguments)
+    takes, _, result = row.units.partition(" -> ")
+    found = [
+        f"'{piece}' is missing; give it, or Absent(reason)"
+        for piece in ("evaluate", "arrays", "emit", "derivative")
+        if getattr(row, piece) == _FORGOTTEN
+    ]
+    if not (row.name and all(row.arguments) and row.meaning):
+        found.append("a name, an argument or the meaning is empty; give it")
+    if not result or len(takes.split(",")) != count:
+        found.append(f"'units' is '{row.units}'; give one unit for each of {count} arguments, ' -> ' and a result")
+    if len(row.kinds) != count:
+        found.append(f"'kinds' has {len(row.kinds)} entries; give one for each of {count} arguments")
+    if "terms" in row.kinds and row.written_out == _FORGOTTEN:
+        found.append("'written_out' is missing; a function over terms needs it")
+    if (row.memory or row.expand) and row.at_start is None:
+        found.append("'at_start' is missing; give the index of the argument that the function equals at the start")
+    try:
+        row.latex.format(*row.arguments)
+    except (IndexError, KeyError, ValueError) as error:
+        found.append(
+            f"'latex' does not fit the arguments ({error!r}); use {{0}} to {{{count - 1}}}, double other braces"
+        )
+    return found

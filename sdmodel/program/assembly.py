@@ -1,0 +1,275 @@
+"""A whole model as one module of LLVM assembly: the start, a step, and the loops around them.
+
+The row of each Vensim function says how it becomes instructions (`emit`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
+
+from ..errors import Fault, ModelError
+from ..model import (
+    NEXT_TO_ZERO,
+    TIME,
+    Assignment,
+    Binding,
+    Cell,
+    Emitter,
+    FunctionRow,
+    Table,
+    VensimFunction,
+    cell_name,
+    inner_bindings,
+    labels_of,
+    position,
+    reduction_ranges,
+    resolve,
+    row_of,
+    split_reference,
+)
+from .driver import driver_text
+from .ir import Function, Mathematics
+from .layout import Layout
+from .tables import Tables
+
+_LINES = 1000
+"""A function gets about this many instructions, so that the time to compile grows with the model and not with its square."""
+
+_TERMS = 64
+"""A SUM of more terms than this is cut into functions of as many terms."""
+
+_PARAMETERS = "ptr noalias %ws, double %t, double %s, double %h"
+_ARGUMENTS = "ptr %ws, double %t, double %s, double %h"
+"""What every function that works on a block of members takes: workspace, time, beginning of the step, its length."""
+
+
+@dataclass
+class _Writer(Function):
+    """A function under construction that writes expressions of the model: an `Emitter` for the table of functions.
+
+    `known` holds the registers of cells that the function has computed or loaded already; `outlined` are functions that it calls.
+    """
+
+    layout: Layout = field(kw_only=True)
+    tables: Tables = field(kw_only=True)
+    known: dict[Cell, str] = field(default_factory=dict)
+    outlined: list[str] = field(default_factory=list)
+
+    begun, late, early, dt = "%begun", "%late", "%early", "%dt"
+
+    def __post_init__(self) -> None:
+        """Write the registers for time: `Moment` in the table of functions says what they mean."""
+        for register, value in (("now", "%t"), ("begun", "%s"), ("dt", "%h")):
+            self.lines.append(f"  %{register} = fadd {self.number} {self.spread(value)}, {self.constant(-0.0)}")
+        half = self.binary("*", "%dt", self.constant(0.5))
+        self.lines.append(f"  %late = fadd {self.number} %begun, {half}")
+        self.lines.append(f"  %early = fsub {self.number} %begun, {half}")
+
+    def define(self, cell: Cell, value: str) -> None:
+        """Set the value of a cell, here and in the workspace."""
+        self.known[cell] = value
+        self.store(value, self.layout.row[cell])
+
+    def write(self, expression: Expr, binding: Binding) -> str:
+        """Write an expression, and return the register of its value."""
+        if expression.is_Number:
+            return self.constant(float(expression))
+        if isinstance(expression, Symbol | Indexed):
+            return self._reference(expression, binding)
+        if isinstance(expression, Add):
+            return self._sum(expression, binding)
+        if isinstance(expression, Mul):
+            return self._product(expression, binding)
+        if isinstance(expression, Pow):
+            return self._power(expression.base, expression.exp, binding)
+        row = row_of(expression)
+        if "terms" in row.kinds:
+            return self._reduce(row, expression, binding)
+        value = self._call(row, expression, binding)
+        return self.choose(value, self.constant(1.0), self.constant(0.0)) if row.gives_truth else value
+
+    def truth(self, expression: Expr, binding: Binding) -> str:
+        """Write a condition, and return the register of its truth value; any number but 0 is true."""
+        if isinstance(expression, VensimFunction) and expression.row.gives_truth:
+            return self._call(expression.row, expression, binding)
+        return self.compare("<>", self.write(expression, binding), self.constant(0.0))
+
+    def look_up(self, way: str, table: Table, x: str) -> str:
+        """Write the value of a table at x."""
+        return self.tables.write(self, way, table, x)
+
+    def _reference(self, expression: Expr, binding: Binding) -> str:
+        name, indices = split_reference(expression)
+        model = self.layout.plan.model
+        cell = Cell(name, tuple(resolve(model.subscripts, index, binding) for index in indices))
+        if cell == TIME:
+            return "%now"
+        if cell in self.layout.row:
+            if cell not in self.known:
+                self.known[cell] = self.load(self.layout.row[cell])
+            return self.known[cell]
+        if indices or name in model.elements:
+            message = f"'{cell_name(model, cell)}' has no equation; define it"
+            raise ModelError([Fault(model.elements[name].place, message)])
+        return self.constant(position(model.subscripts, name, binding))
+
+    def _sum(self, expression: Expr, binding: Binding) -> str:
+        first, *rest = expression.args
+        total = self.write(first, binding)
+        for term in rest:
+            if isinstance(term, Mul) and len(term.args) == 2 and term.args[0] is S.NegativeOne:  # noqa: PLR2004
+                total = self.binary("-", total, self.write(term.args[1], binding))
+            else:
+                total = self.binary("+", total, self.write(term, binding))
+        return total
+
+    def _product(self, expression: Expr, binding: Binding) -> str:
+        first, *rest = expression.args
+        if first is S.NegativeOne and len(rest) == 1 and not _divides(rest[0]):
+            return self.negative(self.write(rest[0], binding))
+        total = self.write(first, binding)
+        for factor in rest:
+            if _divides(factor):
+                total = self.binary("/", total, self.write(factor.base, binding))
+            else:
+                total = self.binary("*", total, self.write(factor, binding))
+        return total
+
+    def _power(self, base: Expr, exponent: Expr, binding: Binding) -> str:
+        value = self.write(base, binding)
+        if exponent is S.NegativeOne:
+            return self.binary("/", self.constant(1.0), value)
+        if exponent is S.Half:
+            return self.call("sqrt", value)
+        if exponent.is_Number and float(exponent) == 2:  # noqa: PLR2004 - exact, and the most common power
+            return self.binary("*", value, value)
+        return self.call("pow", value, self.write(exponent, binding))
+
+    def _call(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
+        arguments: list[Any] = []
+        for kind, part in zip(row.kinds, call.args, strict=True):
+            if kind == "condition":
+                arguments.append(self.truth(part, binding))
+            elif kind == "table":
+                arguments.append(self._table(part, binding))
+            elif kind == "range":
+                labels = labels_of(self.layout.plan.model.subscripts, split_reference(part)[0].rstrip("!"))
+                arguments.append(float(len(labels)))
+            else:
+                arguments.append(self.write(part, binding))
+        emitter: Emitter = self
+        return row.emit(emitter, *arguments)
+
+    def _table(self, expression: Expr, binding: Binding) -> Table:
+        if isinstance(expression, Table):
+            return expression
+        name, indices = split_reference(expression)
+        subscripts = self.layout.plan.model.subscripts
+        return self.layout.plan.tables[Cell(name, tuple(resolve(subscripts, index, binding) for index in indices))]
+
+    def _reduce(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
+        first, *rest = inner_bindings(self.layout.plan.model.subscripts, reduction_ranges(call), binding)
+        total = self.write(call.args[0], first)
+        if len(rest) <= _TERMS:
+            return self._accumulate(row, call, rest, total)
+        for begin in range(0, len(rest), _TERMS):
+            total = self._outline(row, call, rest[begin : begin + _TERMS], total)
+        return total
+
+    def _accumulate(self, row: FunctionRow, call: Expr, bindings: Iterable[Binding], total: str) -> str:
+        for binding in bindings:
+            total = row.emit(self, total, self.write(call.args[0], binding))
+        return total
+
+    def _outline(self, row: FunctionRow, call: Expr, bindings: Iterable[Binding], total: str) -> str:
+        """Write some terms of a SUM as a function of their own, which takes the total so far and returns the new one."""
+        inner = _Writer(self.width, layout=self.layout, tables=self.tables)
+        result = inner._accumulate(row, call, bindings, "%total")
+        name = f"part_{self.tables.part()}"
+        head = f"internal {self.number} @{name}({_PARAMETERS}, {self.number} %total) nounwind noinline"
+        self.outlined += [*inner.outlined, inner.text(head, f"ret {self.number} {result}")]
+        return self.put(f"call {self.number} @{name}({_ARGUMENTS}, {self.number} {total})")
+
+
+def _divides(factor: Expr) -> bool:
+    return isinstance(factor, Pow) and factor.exp is S.NegativeOne
+
+
+_Job = Callable[[_Writer], None]
+
+
+def module_text(layout: Layout, width: int, mathematics: Mathematics) -> str:
+    """The assembly of a model for blocks of `width` members."""
+    tables = Tables(width)
+    start = _function("start", _start_jobs(layout), layout, tables)
+    step = _function("step", _step_jobs(layout), layout, tables)
+    return "\n".join([start, step, tables.text(), driver_text(layout, width), mathematics.text(width)])
+
+
+def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables) -> str:
+    """The jobs in order, cut into functions that one function calls in turn."""
+    parts = [_Writer(tables.width, layout=layout, tables=tables)]
+    for job in jobs:
+        if len(parts[-1].lines) > _LINES:
+            parts.append(_Writer(tables.width, layout=layout, tables=tables))
+        job(parts[-1])
+    texts = []
+    for index, part in enumerate(parts):
+        texts += [*part.outlined, part.text(f"internal void @{name}_{index}({_PARAMETERS}) nounwind noinline")]
+    whole = Function(tables.width)
+    whole.lines += [f"  call void @{name}_{index}({_ARGUMENTS})" for index in range(len(parts))]
+    return "\n".join([*texts, whole.text(f"internal void @{name}({_PARAMETERS}) nounwind")])
+
+
+def _start_jobs(layout: Layout) -> Iterator[_Job]:
+    """The start: every cell that is computed once, and the initial value of what has a memory."""
+    for assignment in layout.plan.start:
+        yield lambda writer, a=assignment: writer.define(a.cell, _start_value(writer, a))  # type: ignore[misc]
+
+
+def _start_value(writer: _Writer, assignment: Assignment) -> str:
+    if assignment.memory is None:
+        return writer.write(assignment.expression, assignment.binding)
+    arguments = assignment.expression.args
+    if assignment.memory.kept == "delay":
+        writer.store(_delay_steps(writer, arguments[1], assignment.binding), writer.layout.delay_steps[assignment.cell])
+    value = writer.write(arguments[assignment.expression.row.at_start], assignment.binding)
+    if assignment.memory.kept == "sample":
+        writer.store(value, writer.layout.held[assignment.cell])
+        return _sample(writer, assignment)
+    return value
+
+
+def _delay_steps(writer: _Writer, time: Expr, binding: Binding) -> str:
+    """The length of a DELAY FIXED in time steps: at least one, and half a step counts as one (Vensim's output files)."""
+    steps = writer.binary("/", writer.write(time, binding), writer.dt)
+    rounded = writer.call("floor", writer.binary("+", steps, writer.constant(0.5 + NEXT_TO_ZERO)))
+    return writer.choose(writer.compare(">", rounded, writer.constant(1.0)), rounded, writer.constant(1.0))
+
+
+def _sample(writer: _Writer, assignment: Assignment) -> str:
+    condition, source, _ = assignment.expression.args
+    held = writer.load(writer.layout.held[assignment.cell])
+    chosen = writer.truth(condition, assignment.binding)
+    return writer.choose(chosen, writer.write(source, assignment.binding), held)
+
+
+def _step_jobs(layout: Layout) -> Iterator[_Job]:
+    """A step: every cell that varies, then the inputs of stocks and delays."""
+    for assignment in layout.plan.step:
+        yield lambda writer, a=assignment: writer.define(a.cell, _step_value(writer, a))  # type: ignore[misc]
+    inputs = [(stock, layout.rate_row(index)) for index, stock in enumerate(layout.plan.stocks)]
+    inputs += [(delay, layout.delay_input[delay.cell]) for delay in layout.plan.delays]
+    for assignment, row in inputs:
+        yield lambda writer, a=assignment, r=row: writer.store(writer.write(a.expression.args[0], a.binding), r)  # type: ignore[misc]
+
+
+def _step_value(writer: _Writer, assignment: Assignment) -> str:
+    if assignment.memory and assignment.memory.kept == "sample":
+        return _sample(writer, assignment)
+    expression = assignment.expression.args[0] if assignment.memory else assignment.expression
+    return writer.write(expression, assignment.binding)

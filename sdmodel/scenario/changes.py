@@ -1,0 +1,225 @@
+"""Scenarios: named changes to a model's constants and lookups, and the cells that a change affects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from types import MappingProxyType
+
+from ..errors import Fault, Place, ScenarioError
+from ..model import NOWHERE, Cell, Element, Equation, Model, Numbers, Table, bindings, key, labels_of, nearest
+
+_PART = re.compile(r'"(?:[^"\\]|\\.)*"|.', re.DOTALL)
+"""A quoted text with any brackets and commas in it, or a single character."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a change file: new values for a constant, in its own units, or a new table for a lookup.
+
+    `values` holds one number for all cells that `subscripts` select, or one number per cell, row by row.
+    """
+
+    name: str
+    subscripts: tuple[str, ...] = ()
+    values: tuple[float, ...] = ()
+    table: Table | None = None
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A change file: its name (the file's, without the ending), its changes, its comment, and its text."""
+
+    name: str
+    changes: tuple[Change, ...] = ()
+    comment: str = ""
+    text: str = ""
+
+
+def merge_scenarios(scenarios: Sequence[Scenario]) -> Scenario:
+    """Merge scenarios into one that applies them in order; the last change to a constant wins, as in Vensim."""
+    return Scenario(
+        name="+".join(scenario.name for scenario in scenarios),
+        changes=tuple(change for scenario in scenarios for change in scenario.changes),
+        comment=" ".join(scenario.comment for scenario in scenarios if scenario.comment),
+        text="\n".join(scenario.text.rstrip("\n") for scenario in scenarios if scenario.text),
+    )
+
+
+def split_name(text: str) -> tuple[str, tuple[str, ...]]:
+    """Split `name[label,label]` into the name and its labels; brackets and commas inside quotes belong to the names."""
+    parts = _PART.findall(text.strip())
+    if "[" not in parts or parts[-1] != "]":
+        return text.strip(), ()
+    bracket = len(parts) - 1 - parts[::-1].index("[")
+    labels = [""]
+    for part in parts[bracket + 1 : -1]:
+        if part == ",":
+            labels.append("")
+        else:
+            labels[-1] += part
+    return "".join(parts[:bracket]).strip(), tuple(label.strip() for label in labels)
+
+
+def constant_cells(model: Model, name: str, subscripts: Iterable[str] = (), *, where: Place | str = "") -> list[Cell]:
+    """Return the cells of a constant that a name with subscripts selects, row by row; all of them without subscripts.
+
+    Raises
+    ------
+    ScenarioError
+        If the model has no such constant, or the subscripts select nothing in it.
+    """
+    element = model.elements.get(key(name))
+    wrong = _why_not_constant(model, name, element)
+    if wrong or element is None:
+        raise ScenarioError([Fault(where, wrong)])
+    defined = [
+        Cell(element.key, labels)
+        for equation in element.equations
+        for labels, _ in bindings(model.subscripts, equation)
+    ]
+    names = [key(subscript) for subscript in subscripts]
+    if not names:
+        return defined
+    if len(names) != len(element.dimensions):
+        what = f"'{element.name}' has {len(element.dimensions)} subscripts, not {len(names)}; write one label for each"
+        raise ScenarioError([Fault(where, what)])
+    selected = [Cell(element.key, labels) for labels in product(*(labels_of(model.subscripts, name) for name in names))]
+    known = set(defined)
+    missing = next((cell for cell in selected if cell not in known), None)
+    if missing is not None:
+        what = f"'{element.name}' has no cell [{', '.join(missing.labels)}]; `sdmodel levers` lists the constants"
+        raise ScenarioError([Fault(where, what)])
+    return selected
+
+
+def _why_not_constant(model: Model, name: str, element: Element | None) -> str:
+    """Return why a scenario cannot set a name, or an empty text if it can."""
+    if element is None or element.hidden:
+        constants = [other.name for other in model if other.kind == "constant" and not other.hidden]
+        close = nearest(name, constants)
+        cure = f"did you mean '{close}'?" if close else "`sdmodel levers` lists the constants"
+        return f"'{name}' is not in the model; {cure}"
+    if element.kind == "lookup":
+        return f"'{element.name}' is a lookup; give it points: {element.name}((0,0),(1,1))"
+    if element.kind != "constant":
+        article = "an" if element.kind == "auxiliary" else "a"
+        return f"'{element.name}' is {article} {element.kind}, not a constant; change its equation in the model"
+    if element.fixed:
+        return f"'{element.name}' is unchangeable (==); write = in the model to let scenarios set it"
+    return ""
+
+
+def constant_values(model: Model, scenario: Scenario) -> dict[Cell, float]:
+    """Return the constants that a scenario sets, each in its own units; the last change to a constant wins.
+
+    Raises
+    ------
+    ScenarioError
+        With every change that the model does not allow.
+    """
+    values: dict[Cell, float] = {}
+    faults: list[Fault] = []
+    for change in scenario.changes:
+        if change.table is not None:
+            continue
+        try:
+            cells = constant_cells(model, change.name, change.subscripts, where=change.place)
+        except ScenarioError as error:
+            faults += error.faults
+            continue
+        if len(change.values) not in {1, len(cells)}:
+            what = f"'{change.name}' has {len(cells)} cells but {len(change.values)} numbers; give one per cell, or one for all"
+            faults.append(Fault(change.place, what))
+            continue
+        numbers = change.values * len(cells) if len(change.values) == 1 else change.values
+        values |= dict(zip(cells, numbers, strict=True))
+    if faults:
+        raise ScenarioError(faults)
+    return values
+
+
+def cell_values(model: Model, cells: Iterable[Cell], scenario: Scenario | None = None) -> dict[Cell, float]:
+    """Return the values of cells of constants, each in its own units: the scenario's, or else the model's."""
+    known: dict[Cell, float] = {}
+    requested = list(cells)
+    for name in dict.fromkeys(cell.key for cell in requested):
+        for equation in model.elements[name].equations:
+            numbers = _numbers(equation)
+            bound = (Cell(name, labels) for labels, _ in bindings(model.subscripts, equation))
+            known |= {cell: numbers.at(index) for index, cell in enumerate(bound)}
+    known |= constant_values(model, scenario) if scenario else {}
+    return {cell: known[cell] for cell in requested}
+
+
+def _numbers(equation: Equation) -> Numbers:
+    """The numbers of a constant's equation, one per cell."""
+    expression = equation.expression
+    return expression if isinstance(expression, Numbers) else Numbers([float(expression)])
+
+
+def with_constants(model: Model, values: Mapping[Cell, float]) -> Model:
+    """Return the model with other values written into its constants, each in its own units."""
+    elements = dict(model.elements)
+    for name in {cell.key for cell in values}:
+        equations = []
+        for equation in elements[name].equations:
+            old = _numbers(equation)
+            cells = (Cell(name, labels) for labels, _ in bindings(model.subscripts, equation))
+            new = Numbers([values.get(cell, old.at(index)) for index, cell in enumerate(cells)])
+            equations.append(replace(equation, expression=new))
+        elements[name] = replace(elements[name], equations=tuple(equations))
+    return replace(model, elements=MappingProxyType(elements))
+
+
+def with_tables(model: Model, scenario: Scenario) -> Model:
+    """Return the model with the lookups that a scenario replaces; the same model if it replaces none.
+
+    Raises
+    ------
+    ScenarioError
+        If the scenario gives points to something that is not a lookup of the model.
+    """
+    elements = dict(model.elements)
+    faults: list[Fault] = []
+    for change in scenario.changes:
+        if change.table is None:
+            continue
+        element = elements.get(key(change.name))
+        if element is None or element.kind != "lookup":
+            lookups = [other.name for other in model if other.kind == "lookup"]
+            close = nearest(change.name, lookups)
+            others = "see the lookups in the model" if lookups else "it has none"
+            cure = f"did you mean '{close}'?" if close else others
+            faults.append(Fault(change.place, f"'{change.name}' is not a lookup of the model; {cure}"))
+            continue
+        elements[element.key] = _with_table(model, element, change, faults)
+    if faults:
+        raise ScenarioError(faults)
+    return replace(model, elements=MappingProxyType(elements)) if elements != dict(model.elements) else model
+
+
+def _with_table(model: Model, element: Element, change: Change, faults: list[Fault]) -> Element:
+    subscripts = tuple(key(subscript) for subscript in change.subscripts)
+    covered = [_covers(model, subscripts, equation.subscripts) for equation in element.equations]
+    if not any(covered):
+        what = f"'{change.name}' has no equation for these subscripts; write them as the model does"
+        faults.append(Fault(change.place, what))
+    equations = tuple(
+        replace(equation, expression=change.table) if covers else equation
+        for equation, covers in zip(element.equations, covered, strict=True)
+    )
+    return replace(element, equations=equations)
+
+
+def _covers(model: Model, selected: tuple[str, ...], subscripts: tuple[str, ...]) -> bool:
+    """Whether a selection of subscripts contains everything that an equation defines."""
+    if not selected:
+        return True
+    return len(selected) == len(subscripts) and all(
+        set(labels_of(model.subscripts, own)) <= set(labels_of(model.subscripts, other))
+        for own, other in zip(subscripts, selected, strict=True)
+    )

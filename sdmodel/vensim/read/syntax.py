@@ -1,0 +1,127 @@
+"""The fields of a block: the head of its equation, units with a range, comment, group; and the settings behind the sketch."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ...model import Integrator, Range, display_name, key, split_name
+from .segments import QUOTED, Span
+from .tokens import LINE_END, split_labels
+
+_SUBSCRIPTS = rf"\[(?:{QUOTED}|[^\"\]])*+\]"
+_HEAD = re.compile(
+    rf"\s*+(?P<name>{QUOTED}\s*+|[^\"\[(=:<]++)(?P<subscripts>{_SUBSCRIPTS}\s*+)?"
+    rf"(?::EXCEPT:\s*+(?:{_SUBSCRIPTS}[\s,]*+)+)?"
+    r"(?::[A-Z][A-Z ]*:\s*+)*?(?P<operator>==|=|:=|:IS:|<->|:|\(|$)",
+    re.IGNORECASE,
+)
+_CONTINUATION = re.compile(r"\\[ \t]*(?:\r\n?|\n)[ \t]*")
+_RANGE = re.compile(r"^(.*?)\[([^\[\]]*)\]\s*$", re.DOTALL)
+_GROUP = re.compile(r"\*+\s*\.?([^\r\n*]*)")
+_RUNGE_KUTTA = {"1", "3", "4", "5"}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The left-hand side of an equation: its name as written, its subscripts, and the span of its operator in the field.
+
+    The opening parenthesis of a lookup belongs to the right-hand side, so a lookup's operator is empty.
+    """
+
+    name: str
+    subscripts: tuple[str, ...]
+    operator: Span
+    sign: str
+
+    @property
+    def key(self) -> str:
+        """The key of what the equation defines."""
+        return key(self.name)
+
+    @property
+    def subscript_keys(self) -> tuple[str, ...]:
+        """The keys of the subscripts."""
+        return tuple(map(key, self.subscripts))
+
+
+@lru_cache(maxsize=1 << 14)  # an edit leaves most heads of a document unchanged
+def head_of(main: str) -> Head:
+    """Return the head of an equation without comments; a text that has no operator is all name."""
+    found = _HEAD.match(main)
+    if found is None:
+        return Head(" ".join(main.split()), (), Span(0, 0), "")
+    start, sign = found.start("operator"), found["operator"].strip("(")
+    inside = (found["subscripts"] or "").strip()[1:-1]
+    return Head(found["name"], split_labels(inside), Span(start, start + len(sign)), sign or found["operator"])
+
+
+def left_name(main: str) -> str:
+    """Return the name that an equation without comments defines."""
+    return head_of(main).name
+
+
+def parse_name(text: str) -> Head:
+    """Return the head that a user means by `name` or `name[label, label]`, with or without quotes."""
+    name, labels = split_name(text)
+    return Head(display_name(name), tuple(display_name(label) for label in labels if label), Span(0, 0), "")
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line: continuations joined, white space as single spaces."""
+    return " ".join(_CONTINUATION.sub("", text).split())
+
+
+def comment_of(field: str) -> str:
+    """Return the comment in a field: continuations joined, the author's own line breaks kept."""
+    lines = (" ".join(line.split()) for line in LINE_END.split(_CONTINUATION.sub("", field)))
+    return "\n".join(lines).strip()
+
+
+def units_of(field: str) -> tuple[str, Range | None]:
+    """Return the units as written and the range in brackets after them; other brackets belong to the units."""
+    text = one_line(field)
+    found = _RANGE.match(text)
+    if found is None:
+        return text, None
+    try:
+        bounds = [_bound(part) for part in found[2].split(",")]
+    except ValueError:
+        return text, None
+    if len(bounds) > 3:  # noqa: PLR2004 - a range has a minimum, a maximum and a step
+        return text, None
+    return found[1].strip(), Range(*bounds)
+
+
+def _bound(text: str) -> float | None:
+    text = text.strip()
+    value = math.nan if text in {"", "?"} else float(text)
+    return value if math.isfinite(value) else None
+
+
+def group_of(header: str) -> str:
+    """Return the name in a group's header, without the leading dot."""
+    found = _GROUP.match(header)
+    return " ".join(found[1].split()) if found else ""
+
+
+def synonyms_of(settings: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the groups of equivalent units, one per line that starts with `22:`."""
+    rows = (line[3:].split(",") for line in settings if line.startswith("22:"))
+    return tuple(tuple(name.strip() for name in row if name.strip()) for row in rows)
+
+
+def integrator_of(settings: Iterable[str]) -> Integrator:
+    """Return the method that line `15:` selects; without that line it is `euler`.
+
+    Vensim has Euler (0, 2), fourth-order Runge-Kutta (1 with fixed, 5 with automatic steps) and second order (3, 4). All
+    Runge-Kutta methods run as fourth order at the model's TIME STEP, which is closer to the true solution than any of them.
+    """
+    for line in settings:
+        if line.startswith("15:"):
+            parts = [part.strip() for part in line[3:].split(",")]
+            return "rk4" if len(parts) > 3 and parts[3] in _RUNGE_KUTTA else "euler"  # noqa: PLR2004 - the fourth place
+    return "euler"

@@ -1,0 +1,158 @@
+"""Writes a whole model file from a model and its views, as Vensim lays it out; reading it gives the same model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ..model import (  # fmt: skip
+    Element,
+    Equation,
+    Model,
+    Numbers,
+    Range,
+    Subscript,
+    Table,
+    View,
+    equation_source,
+    labels_of,
+    number_text,
+    quote_name,
+    table_text,
+)
+from .sketch.views import sketch_text
+
+_WIDTH = 80
+_STARS = "*" * 56
+_METHODS = {"euler": 0, "rk4": 5}
+_BREAKS = frozenset({", ", "; ", "),", " + ", " - ", "*"})
+"""A long equation may continue on a new line after these."""
+_PIECES = re.compile(r'"(?:[^"\\]|\\.)*"|[,;] |\),(?! )| [-+] |.', re.DOTALL)
+_FORBIDDEN = re.compile(r"[|~\x00-\x09\x0b-\x1f\x7f]+")
+_TAIL = ("19:100,0", "27:0,", "34:0,", "4:Time")
+
+
+def mdl_text(model: Model, views: Sequence[View] = ()) -> str:
+    r"""Write a model as the text of a Vensim `.mdl` file.
+
+    Equations come from the model's algebra, so their layout may differ from the file that the model was read from.
+    The variables that macro calls create are written like others; mappings of subscript ranges are not written.
+
+    Parameters
+    ----------
+    model : Model
+        The model to write.
+    views : sequence of View
+        The views of its sketch, in order; without any, the file has an empty sketch.
+
+    Returns
+    -------
+    str
+        The text of a file that `read_model` reads as the same model.
+
+    Examples
+    --------
+    >>> from sdmodel import mdl_text
+    >>> from sdmodel.testing import tiny_model
+    >>> text = mdl_text(tiny_model("Water = INTEG(-leak, 100)\nleak = 0.1*Water"))
+    >>> text.splitlines()[2:4]
+    ['Water =', '\tINTEG(-leak, 100)']
+    """
+    parts = ["{UTF-8}", *map(_range, model.subscripts.values())]
+    names = [group.name for group in model.groups]
+    comments = {group.name: group.comment for group in reversed(model.groups)}
+    for name in dict.fromkeys(["", *names, *(element.group for element in model)]):
+        members = [element for element in model if element.group == name]
+        if name and (members or name in names):
+            parts.append(f"{_STARS}\n\t.{name}\n{_STARS}~\n\t\t{_comment(comments.get(name, ''))}\n\t|")
+        parts += [block for element in members for block in _blocks(model, element)]
+    return "\n\n".join(parts) + "\n\n" + sketch_text(views) + "\n".join([*_settings(model), ""])
+
+
+def _settings(model: Model) -> Iterator[str]:
+    """Yield the lines after the sketch: the mark with its DEL, equivalent units, the integrator, the time range."""
+    yield ":L\x7f<%^E!@"
+    yield "9:Current"
+    yield from (f"22:{','.join(names)}" for names in model.synonyms)
+    yield f"15:0,0,0,{_METHODS[model.integrator]},0,0"
+    yield from _TAIL
+
+
+def _range(subscript: Subscript) -> str:
+    labels = ", ".join(map(quote_name, subscript.labels))
+    return f"{quote_name(subscript.name)}:\n\t{_folded(labels)}\n\t~\t\n\t~\t{_comment(subscript.comment)}\n\t|"
+
+
+def _blocks(model: Model, element: Element) -> Iterator[str]:
+    """Yield the blocks of an element, one per equation; the first has units, comment and mark."""
+    for place, equation in enumerate(element.equations):
+        first = place == 0
+        units = (element.units + _bounds(element.range)).strip() if first else ""
+        comment = _comment(element.comment) if first else ""
+        tail = "\n\t~\t:SUPPLEMENTARY" if first and element.supplementary else ""
+        yield f"{_equation(model, element, equation)}\n\t~\t{units}\n\t~\t{comment}{tail}\n\t|"
+
+
+def _equation(model: Model, element: Element, equation: Equation) -> str:
+    """Return both sides of an equation, on several lines if it is long."""
+    left = quote_name(element.name) + _brackets(model, equation.subscripts)
+    if equation.exceptions:
+        left += f" :EXCEPT: {', '.join(_brackets(model, names) for names in equation.exceptions)}"
+    expression = equation.expression
+    if isinstance(expression, Table):
+        return f"{left}(\n\t{_folded(table_text(expression))})"
+    right = _array(model, equation) if isinstance(expression, Numbers) else equation_source(model, expression)
+    return f"{left} {'==' if element.fixed else '='}\n\t{_folded(right)}"
+
+
+def _brackets(model: Model, names: Sequence[str]) -> str:
+    """Return the subscripts of a left-hand side in the author's spelling."""
+    ranges, labels = model.subscripts, model.labels
+    shown = (ranges[name].name if name in ranges else labels.get(name, name) for name in names)
+    return f"[{','.join(map(quote_name, shown))}]" if names else ""
+
+
+def _array(model: Model, equation: Equation) -> str:
+    """Return the numbers of an array, row by row if it has several ranges."""
+    values = [number_text(value) for value in equation.expression.values]
+    sizes = [len(labels_of(model.subscripts, name)) for name in equation.subscripts]
+    ranges = [size for size in sizes if size > 1]
+    if len(ranges) < 2 or len(values) == 1:  # noqa: PLR2004 - a table
+        return ", ".join(values)
+    across = ranges[-1]
+    rows = (", ".join(values[at : at + across]) for at in range(0, len(values), across))
+    return "; ".join(rows) + ";"
+
+
+def _bounds(limits: Range | None) -> str:
+    """Return a range in brackets, with `?` for a missing bound."""
+    if limits is None:
+        return ""
+    numbers = [limits.minimum, limits.maximum, *([limits.step] if limits.step is not None else [])]
+    return f" [{','.join('?' if number is None else number_text(number) for number in numbers)}]"
+
+
+def _comment(text: str) -> str:
+    """Return a comment without characters that would end it, folded to the line width."""
+    return "\n\t\t".join(_folded(line, blanks=True) for line in _FORBIDDEN.sub(" ", text).splitlines())
+
+
+def _folded(text: str, *, blanks: bool = False) -> str:
+    """Fold a long text with continuations after commas and operators, or at blanks."""
+    lines = [""]
+    for chunk in re.findall(r"\S+\s*", text) if blanks else _chunks(text):
+        if lines[-1] and len(lines[-1]) + len(chunk.rstrip()) > _WIDTH:
+            lines.append("")
+        lines[-1] += chunk
+    return "\\\n\t\t".join(lines)
+
+
+def _chunks(text: str) -> Iterator[str]:
+    """Yield the parts of an equation that stay on one line, such as names in quotes."""
+    chunk = ""
+    for piece in _PIECES.findall(text):
+        chunk += piece
+        if piece in _BREAKS:
+            yield chunk
+            chunk = ""
+    yield chunk

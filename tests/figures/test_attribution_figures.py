@@ -1,0 +1,86 @@
+"""Wedges and bars of contributions, checked as data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from sdmodel.errors import FigureError
+from sdmodel.figures import Contributions, plot_contributions, plot_wedges
+
+TIMES = np.arange(2020.0, 2024.0)
+
+
+def contributions(shares, *, title="Ghost", spread=None):
+    """What levers of names a, b, ... contribute, shape (times, levers), to a variable that was 10."""
+    values = np.asarray(shares, dtype=float)
+    times = TIMES[: len(values)]
+    levers = [chr(97 + place) for place in range(values.shape[1])]
+    array = xr.DataArray(values, {"time": times, "lever": levers}, ("time", "lever"))
+    base = xr.DataArray(np.full(len(times), 10.0), {"time": times}, ("time",))
+    return Contributions(title, "GW", base, base + values.sum(axis=1), array, alone=array, last=array, spread=spread)
+
+
+def visible(figure):
+    return [axes for axes in figure.axes if axes.get_visible()]
+
+
+def test_wedges_stack_up_to_the_total():
+    """Positive contributions above zero, negative ones below; the black line is the sum."""
+    figure = plot_wedges([contributions([[1, 2, -4]] * 4)])
+    lines, wedges = visible(figure)
+    tops = [
+        wedge.get_paths()[0].vertices[:, 1].max()
+        for wedge in wedges.collections
+        if wedge.get_paths()[0].vertices[:, 1].max() > 0
+    ]
+    assert max(tops) == pytest.approx(3)
+    bottoms = [wedge.get_paths()[0].vertices[:, 1].min() for wedge in wedges.collections]
+    assert min(bottoms) == pytest.approx(-4)
+    (total,) = (line for line in wedges.lines if line.get_label() == "all")
+    np.testing.assert_allclose(total.get_ydata(), -1)
+    np.testing.assert_allclose(lines.lines[0].get_ydata(), 10)
+    np.testing.assert_allclose(lines.lines[1].get_ydata(), 9)
+
+
+def test_lever_has_the_same_colour_in_all_panels():
+    figure = plot_wedges([contributions([[1, 2]] * 4), contributions([[5, -2]] * 4, title="Revenue")])
+    legend = {
+        text.get_text(): handle.get_color()
+        for text, handle in zip(figure.legends[0].get_texts(), figure.legends[0].get_lines(), strict=True)
+    }
+    assert {"a", "b"} <= set(legend)
+    assert legend["a"] != legend["b"]
+
+
+def test_small_levers_are_added_up():
+    """Seven colours are the most one can tell apart; the sum is complete."""
+    shares = np.tile(np.arange(1.0, 11.0), (4, 1))
+    figure = plot_wedges([contributions(shares)])
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "the rest" in names
+    assert {name for name in names if len(name) == 1 and name.strip()} == set("efghij")
+    wedges = visible(figure)[1]
+    assert max(wedge.get_paths()[0].vertices[:, 1].max() for wedge in wedges.collections) == pytest.approx(
+        shares[0].sum()
+    )
+
+
+def test_bars_are_ordered_by_size_and_end_with_the_total():
+    """The largest contribution is on top, whatever its sign."""
+    spread = xr.DataArray([[[0.5, -4]], [[1, -3]], [[1.5, -2]]], {"probability": [0.05, 0.5, 0.95], "lever": ["a", "b"]}, ("probability", "time", "lever"))  # fmt: skip
+    figure = plot_contributions([contributions([[1, -3]], spread=spread)], when="2028", origin=["Model x"])
+    (axes,) = visible(figure)
+    assert axes.get_title(loc="left") == "Ghost, 2028"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a", "all together"]
+    assert [bar.get_width() for bar in axes.patches] == [-3, 1, -2]
+    reaches = [line.get_xdata() for line in axes.lines if line.get_linestyle() == "-" and len(line.get_xdata()) == 2]
+    assert any(np.allclose(ends, [-4, -2]) for ends in reaches)
+    assert axes.get_xlabel() == "GW"
+
+
+@pytest.mark.parametrize("count", [0, 7])
+def test_wrong_number_of_variables_is_refused(count):
+    with pytest.raises(FigureError, match="choose 1 to 6 with --on"):
+        plot_wedges([contributions([[1.0]])] * count)

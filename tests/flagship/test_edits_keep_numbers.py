@@ -1,0 +1,70 @@
+"""Twenty edits without effect on the numbers give the same numbers in sdmodel and in Simlin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_compute import MODEL
+
+import sdmodel as sd
+from sdmodel.vensim import OpenDocument
+
+
+@pytest.fixture(scope="module")
+def edited() -> OpenDocument:
+    """The model after twenty edits that leave its numbers alone."""
+    opened = sd.open_document(MODEL)
+    opened[
+        "price elasticity"
+    ].comment = "How demand answers to price, in logarithms; see the report on prices for more of it."
+    opened["Chips On Order"].comment = "Ordered and not yet\nshipped."
+    opened["Fab Capacity"].units = "GW/year"
+    opened["ordering"].units = "GigaWatt/Year"
+    opened["price elasticity"].range = (0.1, 2, 0.05)
+    opened["scarcity switch"].range = None
+    opened["order coverage"].range = (0, None)
+    opened["fab increment"].group = "Moved"
+    opened["price elasticity"].equation = "1.10"
+    opened["fab growth limit"].equation = f"({opened['fab growth limit'].equation})"
+    opened.add("unused ratio", "ordering/Fab Capacity + 0*Time", units="dmnl", comment="Unused.")
+    opened.add("unused constant", "3", group="Moved", range=(0, 5))
+    opened.add("unused effect", "[(0,0)-(2,2)],(0,0),(1,1),(2,1.5)")
+    opened.add("Unused Stock", "5", kind="stock", units="GW")
+    opened.add("unused flow", "Unused Stock/unused constant", source="Unused Stock", sink="", units="GW/Year")
+    opened.rename("ordering", "orders, placed")
+    opened.rename("orders, placed", "ordering")
+    opened.rename("chat", "talk")
+    opened.rename("talk", "chat")
+    opened.remove("unused ratio")
+    assert opened.document.edits == 20
+    opened.check()
+    return opened
+
+
+@pytest.mark.slow
+def test_edits_keep_our_numbers(edited: OpenDocument):
+    """To the last bit."""
+    before = sd.simulate(sd.read_model(MODEL))
+    after = sd.simulate(edited.model)
+    assert all(np.array_equal(before[name], after[name]) for name in before.data_vars)
+
+
+@pytest.mark.slow
+def test_edits_keep_simlins_numbers(edited: OpenDocument, tmp_path: Path):
+    """Another reader of the format accepts the edited file."""
+    simlin = pytest.importorskip("simlin", reason="pysimlin has no wheel for this platform")
+    file = tmp_path / "edited.mdl"
+    edited.save(file)
+
+    def run(path: Path) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = simlin.load(str(path)).run(analyze_loops=False).results
+        return found
+
+    before, after = run(MODEL), run(file)
+    assert len(set(before)) > 300
+    for name in before:
+        assert np.allclose(before[name], after[name], rtol=1e-12, atol=0, equal_nan=True), name
