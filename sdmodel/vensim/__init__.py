@@ -26,7 +26,6 @@ __all__ = [
     "OpenDocument",
     "Points",
     "compare_documents",
-    "text_for_diff",
     "format_document",
     "mdl_text",
     "merge_documents",
@@ -45,7 +44,6 @@ __all__ = [
     "read_savelist",
     "read_scenario",
     "read_sketch",
-    "unformatted_parts",
     "samples_text",
     "sampling_of_ranges",
     "sampling_text",
@@ -53,4 +51,6 @@ __all__ = [
     "scenario_text",
     "sketch_from_text",
     "split_statement",
+    "text_for_diff",
+    "unformatted_parts",
 ]
