@@ -62,7 +62,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .vensim import read_scenario as read_scenario
     from .vensim import read_sketch as read_sketch
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _NAMES = {
     "analysis": "attribute_levers compare_members compare_runs find_sensitivities sweep_levers",

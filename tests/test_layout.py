@@ -72,8 +72,8 @@ def test_no_public_name_is_also_the_name_of_a_module():
 
 def test_the_module_map_names_every_stage_and_no_other():
     """A map that lacks a stage, or shows one that is gone, misleads."""
-    readme = (PROJECT / "README.md").read_text("utf-8")
-    section = readme.split("## Where things are", 1)[1].split("\n## ", 1)[0]
+    text = (PROJECT / "CONTRIBUTING.md").read_text("utf-8")
+    section = text.split("## Where things are", 1)[1].split("\n## ", 1)[0]
     rows = [line for line in section.splitlines() if line.startswith("| `sdmodel/")]
     named = [row.split("`")[1].removeprefix("sdmodel/").removesuffix(".py").rstrip("/") for row in rows]
     assert sorted(named) == _stages()

@@ -197,5 +197,9 @@ class CheckedModel:
 
         try:
             return evaluate_arrays(expression, read)
-        except (KeyError, NotImplementedError, SubscriptFault):  # a function with memory, a sum over labels, a hidden element
+        except (
+            KeyError,
+            NotImplementedError,
+            SubscriptFault,
+        ):  # a function with memory, a sum over labels, a hidden element
             return None

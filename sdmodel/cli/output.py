@@ -105,7 +105,8 @@ def take_over(command: Callable[..., Any], wrapper: Callable[..., Any]) -> None:
 
 def wants_table() -> bool:
     """Whether the running command prints tables, not JSON or CSV."""
-    options = click.get_current_context().params
+    context = click.get_current_context(silent=True)
+    options = context.params if context else {}
     return not options.get("as_json") and options.get("output_format", "table") == "table"
 
 
@@ -158,6 +159,9 @@ def _print_table(table: Table) -> None:
     """Print a table within the width of a line; where its columns do not fit side by side, in several blocks."""
     width = line_width()
     rows = [list(row) for row in table.rows]
+    if any(len(row) != len(table.columns) for row in rows):  # equal headings would move the numbers below them
+        message = f"{len(table.columns)} headings for rows of {max(map(len, rows))} cells"
+        raise ValueError(message)
     texts = {name: [name, *(row[place] for row in rows)] for place, name in enumerate(table.columns)}
     least = {name: _least_width(kind, texts[name]) for name, kind in table.columns.items()}
     dropped: list[str] = []
@@ -229,6 +233,8 @@ def _final_widths(least: Mapping[str, int], texts: Mapping[str, Sequence[str]], 
 
 def line_width() -> int:
     """The number of characters on a line: of the terminal, else COLUMNS, else wide enough for every table."""
+    if not wants_table():  # numbers for programs do not depend on a terminal
+        return _WIDE
     if sys.stdout.isatty():
         return Console().width
     given = os.environ.get("COLUMNS", "")
@@ -275,30 +281,33 @@ def _main_list(record: Any, name: str) -> list[Mapping[str, Any]]:
 
 
 def _csv_lines(item: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A record as flat lines: one for each number of its longest series and for each of its nested records."""
+    """A record as flat lines: one for each number of its longest series and for each of its nested records.
+
+    Only the first list of records is nested; others are in JSON alone.
+    """
     fields = dict(_flat(item, ""))
-    nested = next((name for name, value in fields.items() if _is_list(value) and _is_list_of_records(value)), None)
-    series = {name: value for name, value in fields.items() if _is_list(value) and name != nested}
+    nested = [name for name, value in fields.items() if _is_list(value) and _is_list_of_records(value)]
+    series = {name: value for name, value in fields.items() if _is_list(value) and _is_series(value)}
     length = max((len(value) for value in series.values()), default=1)
     lines = []
     for place in range(length):
         line = {}
         for name, value in fields.items():
-            if name in series and len(value) == length > 1:
+            if name in series and len(value) == length:
                 line[name.removesuffix("s")] = value[place]
-            elif name in series:
+            elif _is_list(value) and name not in nested:
                 line[name] = "; ".join(map(str, value))
-            elif name != nested:
+            elif name not in nested:
                 line[name] = value
         lines.append(line)
-    if nested is None:
+    if not nested:
         return lines
-    inner = [line for record in fields[nested] for line in _csv_lines(record)]
+    inner = [line for record in fields[nested[0]] for line in _csv_lines(record)]
     return [
-        outer | {(f"{nested}.{name}" if name in outer else name): value for name, value in line.items()}
+        outer | {(f"{nested[0]}.{name}" if name in outer else name): value for name, value in line.items()}
         for outer in lines
         for line in inner
-    ] or lines
+    ]
 
 
 def _flat(item: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
@@ -311,6 +320,10 @@ def _flat(item: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple)
+
+
+def _is_series(value: Sequence[Any]) -> bool:
+    return bool(value) and all(number is None or isinstance(number, int | float) for number in value)
 
 
 def _is_list_of_records(value: Sequence[Any]) -> bool:

@@ -42,6 +42,12 @@ def _wide_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
 
 
+@pytest.fixture(scope="session")
+def tea_text() -> str:
+    """The text of a small model, a cup of tea."""
+    return TEA
+
+
 @pytest.fixture
 def tea(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with one model, a cup of tea, as the working directory."""

@@ -22,6 +22,7 @@ from sdmodel.vensim import read_model, read_sampling, read_scenario
 ROOM, COOLING = 64.0, 3.5
 FREE = ("--free", "room temperature", "--free", "cooling time=1:8")
 SHORT = ("--posterior", "--steps", "150", "--samples", "50")
+VERY_SHORT = ("--posterior", "--steps", "20", "--samples", "10")
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_json_is_the_record_that_is_stored(observed: Path, sdmodel):
 
 def test_printed_command_reproduces_the_numbers(observed: Path, sdmodel):
     """It stores under another name, because nothing is overwritten; another seed gives other samples."""
-    done = sdmodel("calibrate", *FREE, *SHORT, "--seed", "7", "--name", "first")
+    done = sdmodel("calibrate", *FREE, *VERY_SHORT, "--seed", "7", "--name", "first")
     line = next(line for line in done.stdout.splitlines() if line.startswith("repeat with: "))
     words = shlex.split(line.removeprefix("repeat with: sdmodel "))
     assert sdmodel(*words).exit_code == 0
@@ -80,7 +81,7 @@ def test_printed_command_reproduces_the_numbers(observed: Path, sdmodel):
     assert files["first.tab"] == files["ai_compute-calibrated.tab"]
     first, again = (json.loads(files[f"{name}.json"])["constants"] for name in ("first", "ai_compute-calibrated"))
     assert first == again
-    other = sdmodel("calibrate", *FREE, *SHORT, "--seed", "8", "--name", "other")
+    other = sdmodel("calibrate", *FREE, *VERY_SHORT, "--seed", "8", "--name", "other")
     assert other.exit_code == 0
     assert _files(observed)["other.tab"] != files["first.tab"]
 
@@ -234,7 +235,7 @@ def test_resume_refuses_an_edited_model_or_edited_data(observed: Path, sdmodel):
     assert "was made with another model; " in done.stderr
 
 
-def test_killed_posterior_resumes_without_a_trace(observed: Path):
+def test_killed_posterior_resumes_without_a_trace(observed: Path, sdmodel):
     """The process is killed twice: right after its first checkpoint, and again after a resume."""
     command = [sys.executable, "-m", "sdmodel", "calibrate", *FREE, "--posterior", "--name", "p"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
@@ -254,10 +255,9 @@ def test_killed_posterior_resumes_without_a_trace(observed: Path):
     assert not list((observed / "runs").glob("p.json"))
     with np.load(chain) as stored:
         steps = len(stored["points"]) + 25
-    ended = subprocess.run([*command, "--steps", str(steps), "--resume"], env=environment, cwd=observed, check=False)
-    assert ended.returncode == 0
-    whole = [word if word != "p" else "whole" for word in command]
-    subprocess.run([*whole, "--steps", str(steps)], env=environment, cwd=observed, check=True)
+    words = ("calibrate", *FREE, "--steps", str(steps), "--name")
+    assert sdmodel(*words, "p", "--resume").exit_code == 0
+    assert sdmodel(*words, "whole", "--posterior").exit_code == 0
     files = _files(observed)
     assert files["p.tab"] == files["whole.tab"]
 
@@ -268,19 +268,19 @@ def test_files_are_not_overwritten_without_force(observed: Path, sdmodel, ending
     (observed / "runs").mkdir()
     path = observed / "runs" / f"a{ending}"
     path.write_text("mine")
-    done = sdmodel("calibrate", *FREE, *SHORT, "--name", "a")
+    done = sdmodel("calibrate", *FREE, *VERY_SHORT, "--name", "a")
     assert done.exit_code == 1
     assert done.stderr.startswith(f"runs/a{ending}: exists already; ")
     assert path.read_text() == "mine"
-    assert sdmodel("calibrate", *FREE, *SHORT, "--name", "a", "--force").exit_code == 0
+    assert sdmodel("calibrate", *FREE, *VERY_SHORT, "--name", "a", "--force").exit_code == 0
     assert path.read_bytes() != b"mine"
 
 
 def test_printed_command_has_the_actual_number_of_steps(observed: Path, sdmodel):
     """Resuming with fewer steps than are stored keeps the stored ones."""
-    sdmodel("calibrate", *FREE, *SHORT, "--name", "long")
+    sdmodel("calibrate", *FREE, *VERY_SHORT, "--name", "long")
     done = sdmodel("calibrate", *FREE, "--resume", "--steps", "10", "--name", "long")
-    assert "--posterior --steps 150 --seed 1" in done.stdout.splitlines()[-1]
+    assert "--posterior --steps 20 --seed 1" in done.stdout.splitlines()[-1]
 
 
 def test_default_names_are_numbered(observed: Path, sdmodel):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
-from click.testing import Result
+from click.testing import CliRunner, Result
 
+from sdmodel.cli import main
 from sdmodel.simulation import simulate
 from sdmodel.store import open_run, save_run
 from sdmodel.vensim import read_model
@@ -19,14 +22,29 @@ from sdmodel.vensim import read_model
 Command = Callable[..., Result]
 
 
+@pytest.fixture(scope="module")
+def stored_cups(tmp_path_factory: pytest.TempPathFactory, tea_text: str) -> Path:
+    """The stored runs of `cups`."""
+    folder = tmp_path_factory.mktemp("cups")
+    model = folder / "models" / "ai_compute.mdl"
+    (model.parent / "scenarios").mkdir(parents=True)
+    model.write_text(tea_text, "utf-8")
+    model.with_suffix(".lst").write_text("Tea Temperature\n")
+    (model.parent / "scenarios" / "cold.cin").write_text("{A cold room.}\nroom temperature = 50\n", "utf-8")
+    cold, mug = ("-c", "models/scenarios/cold.cin"), ("--name", "mug", "--set", "cooling time = 5")
+    with contextlib.chdir(folder):
+        for words in (("--name", "base"), cold, mug):
+            assert CliRunner().invoke(main, ["run", *words]).exit_code == 0
+    return folder
+
+
 @pytest.fixture
-def cups(tea: Path, sdmodel: Command) -> Path:
+def cups(stored_cups: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three stored runs: the base, a cold room, and another cup."""
-    (tea / "models" / "ai_compute.lst").write_text("Tea Temperature\n")
-    sdmodel("run", "--name", "base")
-    sdmodel("run", "-c", "models/scenarios/cold.cin")
-    sdmodel("run", "--name", "mug", "--set", "cooling time = 5")
-    return tea
+    folder = tmp_path / "cups"
+    shutil.copytree(stored_cups, folder)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def _json(result: Result) -> dict:

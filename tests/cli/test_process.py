@@ -83,28 +83,36 @@ def test_full_disk_behind_stdout_is_one_line(words: list[str], tea: Path, enviro
 
 
 @pytest.mark.parametrize(("width", "shown"), [(80, {"run", "hash", "by", "changes"}), (150, {"hash", "made", "model"})])
-def test_tables_on_a_terminal_have_whole_words(width: int, shown: set[str], tea: Path, environment: dict[str, str]):
+def test_tables_on_a_terminal_have_whole_words(
+    width: int, shown: set[str], tea: Path, environment: dict[str, str], sdmodel
+):
     """Lines break between words; a narrow terminal shows fewer columns and says which are missing."""
-    change = ["--set", "room temperature = 65", "--set", "cooling time = 1.25"]
-    subprocess.run([*COMMAND, "run", *change], env=environment, cwd=tea, check=True, capture_output=True)
-    for command in ("runs", "levers"):
-        printed = _on_a_terminal([*COMMAND, command], width, environment, tea)
-        assert max(map(len, printed.splitlines())) <= width
-        words = set(printed.split())
-        assert words >= (
-            shown | {"temperature", "ai_compute"} if command == "runs" else {"judgement:", "warm", "thermometer."}
-        )
-    assert ("not shown for lack of width" in _on_a_terminal([*COMMAND, "runs"], width, environment, tea)) == (
-        width == 80
-    )
+    change = ("--set", "room temperature = 65", "--set", "cooling time = 1.25")
+    assert sdmodel("run", *change).exit_code == 0
+    runs, levers = _on_a_terminal(["runs", "levers"], width, environment, tea)
+    assert max(map(len, (*runs.splitlines(), *levers.splitlines()))) <= width
+    assert set(runs.split()) >= shown | {"temperature", "ai_compute"}
+    assert set(levers.split()) >= {"judgement:", "warm", "thermometer."}
+    assert ("not shown for lack of width" in runs) == (width == 80)
 
 
-def _on_a_terminal(command: list[str], width: int, environment: dict[str, str], folder: Path) -> str:
-    """What a command prints on a terminal of this width."""
+def _on_a_terminal(commands: list[str], width: int, environment: dict[str, str], folder: Path) -> list[str]:
+    """What each command prints on a terminal of this width, all in one process."""
+    code = f"""
+from sdmodel.cli import main
+for command in {commands}:
+    try:
+        main([command])
+    except SystemExit as end:
+        assert not end.code
+    print("\\f", flush=True)
+"""
     master, terminal = os.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     plain = {name: value for name, value in environment.items() if name != "COLUMNS"} | {"TERM": "xterm"}
-    process = subprocess.Popen(command, env=plain, cwd=folder, stdin=terminal, stdout=terminal, stderr=terminal)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=plain, cwd=folder, stdin=terminal, stdout=terminal, stderr=terminal
+    )
     os.close(terminal)
     printed = b""
     with contextlib.suppress(OSError):  # the end of a terminal
@@ -112,7 +120,7 @@ def _on_a_terminal(command: list[str], width: int, environment: dict[str, str], 
             printed += chunk
     os.close(master)
     assert process.wait(timeout=30) == 0
-    return re.sub(r"\x1b\[[0-9;]*m", "", printed.decode())
+    return re.sub(r"\x1b\[[0-9;]*m", "", printed.decode()).split("\f")[: len(commands)]
 
 
 def test_interrupted_command_exits_with_130_and_stores_nothing(tea: Path, environment: dict[str, str]):

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from click.testing import CliRunner
+
+from sdmodel.cli import main
 
 
-@pytest.fixture
-def stored(tea, sdmodel):
-    """A base run, a run in a cold room, and the attribution of its lever."""
-    assert sdmodel("run", "--name", "base").exit_code == 0
-    assert sdmodel("run", "-c", "models/scenarios/cold.cin").exit_code == 0
-    assert sdmodel("attribute", "-c", "models/scenarios/cold.cin").exit_code == 0
-    return tea
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory, tea_text):
+    """A base run, a run in a cold room, and the attribution of its lever, in the working directory."""
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "models").mkdir()
+    (folder / "models" / "ai_compute.mdl").write_text(tea_text, "utf-8")
+    (folder / "cold.cin").write_text("{A cold room.}\nroom temperature = 50\n", "utf-8")
+    with contextlib.chdir(folder):
+        for words in (("run", "--name", "base"), ("run", "-c", "cold.cin"), ("attribute", "-c", "cold.cin")):
+            assert CliRunner().invoke(main, words).exit_code == 0
+        yield folder
 
 
 def test_page_is_written_beside_the_runs(stored, sdmodel):

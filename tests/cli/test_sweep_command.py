@@ -167,3 +167,11 @@ def test_maps_need_a_sweep(tea: Path, sdmodel):
         done.stderr
         == "--at and --over plot maps of a sweep over two levers or more; leave them out, or name one such run\n"
     )
+
+
+def test_close_values_of_a_lever_have_columns_of_their_own(tea: Path, sdmodel):
+    """Headings have enough digits to differ, so every value has its column."""
+    across = "room temperature=70.0000001,70.0000002,80"
+    done = sdmodel("sweep", "--lever", "cooling time=1,5", "--lever", across, "--at", "2032", "--name", "a")
+    (line,) = re.findall(r"^ 1 .*", done.stdout, re.MULTILINE)
+    assert [float(cell) for cell in line.split()] == pytest.approx([1, 70, 70, 70, 80], rel=1e-6)

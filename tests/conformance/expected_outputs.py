@@ -110,7 +110,7 @@ def differences(run: xr.Dataset, expected: Expected) -> list[str]:
         return ["times {}, expected {}".format(*spans)]
     found = []
     for column in expected.columns:
-        values = _values(run, *column.parts)
+        values = _values(run, *column.key_and_labels)
         worst = "not in the run" if values is None else _worst(column, times, values)
         if worst:
             found.append(f"{column.title}: {worst}")
@@ -121,9 +121,8 @@ def _worst(column: Column, times: NDArray[np.float64], values: NDArray[np.float6
     """The largest difference of one column, if printing and single precision do not explain it."""
     expected = column.values
     if np.isfinite(expected[:1]).all() and np.isnan(expected[1:]).all():
-        expected = np.where(
-            _is_missing(values), expected, expected[0]
-        )  # Vensim prints a constant in the first row only
+        # Vensim prints a constant in the first row only
+        expected = np.where(_is_missing(values), expected, expected[0])
     empty = np.isnan(expected)
     near_zero = NEAR_ZERO * np.nanmax(np.abs(expected), initial=0.0)
     tolerance = np.maximum(np.maximum(RELATIVE * np.abs(expected), column.rounding), near_zero)

@@ -238,7 +238,7 @@ def _labels(lever: xr.DataArray, room: int = _ROWS) -> Iterator[tuple[int, str]]
     """The places of a lever that are shown, with their values; its own value is marked."""
     own = base_positions(lever).get(str(lever.name))
     for at in _shown_places(lever, room):
-        yield at, f"{float(lever.values[at]):.6g}{' (base)' if at == own else ''}"
+        yield at, f"{float(lever.values[at]):.15g}{' (base)' if at == own else ''}"
 
 
 @dataclass(frozen=True)
