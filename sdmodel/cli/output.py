@@ -29,7 +29,7 @@ _WIDE = 240
 """Characters of a line where stdout is not a terminal and COLUMNS is not set."""
 _LONG_WORD = 30
 """A column of names is as wide as its longest word, up to this."""
-_SENTENCE = 30
+_SENTENCE = 24
 """The least width of a column of sentences."""
 _BETWEEN = 3
 """Blanks between columns, with the border."""
@@ -156,7 +156,7 @@ def stored_safely(path: Path) -> Iterator[None]:
 
 
 def _print_table(table: Table) -> None:
-    """Print a table within the width of a line; where its columns do not fit side by side, in several blocks."""
+    """Print a table within the width of a line; if its columns do not fit even without the spare ones, in several blocks."""
     width = line_width()
     rows = [list(row) for row in table.rows]
     if any(len(row) != len(table.columns) for row in rows):  # equal headings would move the numbers below them
@@ -165,11 +165,12 @@ def _print_table(table: Table) -> None:
     texts = {name: [name, *(row[place] for row in rows)] for place, name in enumerate(table.columns)}
     least = {name: _least_width(kind, texts[name]) for name, kind in table.columns.items()}
     dropped: list[str] = []
-    for name in table.spare:
-        if _total(least) <= width:
-            break
-        dropped.append(name)
-        del least[name]
+    if _total({name: size for name, size in least.items() if name not in table.spare}) <= width:
+        for name in table.spare:
+            if _total(least) <= width:
+                break
+            dropped.append(name)
+            del least[name]
     for block in _blocks(least, table.columns, width):
         _print_block(table.columns, texts, {name: least[name] for name in block}, width)
     if dropped:
@@ -229,6 +230,12 @@ def _final_widths(least: Mapping[str, int], texts: Mapping[str, Sequence[str]], 
         widths[name] = width + more
         spare -= more
     return widths
+
+
+def columns_beside(names: Sequence[str], units: Sequence[str], *, width: int, least: int, most: int) -> int:
+    """The number of columns of a width that fit on a line beside names and units."""
+    longest = min(_LONG_WORD, max(map(cell_len, names), default=0)) + max(map(cell_len, units), default=0)
+    return max(least, min(most, (line_width() - longest - 2 * _BETWEEN) // width))
 
 
 def line_width() -> int:

@@ -107,7 +107,7 @@ def _lines(difference: Difference, title: str, width: int) -> Iterator[str]:
         yield f"{head}  {new or 'only blanks, line breaks or spelling'}".rstrip()
     elif difference.kind in ("added", "removed") or (difference.kind == "view" and not (old and new)):
         yield from _one_sided(head, "-" if old else "+", old or new)
-    elif len(old) + len(new) <= _SHORT and "\n" not in old + new:
+    elif len(old) + len(new) <= min(_SHORT, line_width() - len(head) - 6) and "\n" not in old + new:
         yield f"{head}  {old or '(none)'} -> {new or '(none)'}"
     else:
         yield head.rstrip()
@@ -116,7 +116,7 @@ def _lines(difference: Difference, title: str, width: int) -> Iterator[str]:
 
 
 def _one_sided(head: str, sign: str, text: str) -> Iterator[str]:
-    if len(text) <= _SHORT and "\n" not in text:
+    if len(text) <= min(_SHORT, line_width() - len(head) - 4) and "\n" not in text:
         yield f"{head}  {sign} {text}".rstrip()
         return
     yield head.rstrip()

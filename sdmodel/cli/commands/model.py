@@ -37,7 +37,7 @@ def levers(model: str | None) -> Result:
     def parts() -> Iterator[Part]:
         for kind in dict.fromkeys(lever.kind for lever in found):
             rows = [_lever_row(lever) for lever in found if lever.kind == kind]
-            yield Table({kind: "fold"} | _LEVER_COLUMNS, rows, spare=("range", "units"))
+            yield Table({kind: "fold"} | _LEVER_COLUMNS, rows, spare=("units", "range"))
         if not found:
             note(f"{path}: has no group of levers, and no constants with a range")
 

@@ -42,7 +42,7 @@ _COLUMNS = {
     "run": "fold", "made": "left", "model": "fold", "hash": "left", "scenario": "fold", "changes": "fold",
     "by": "left", "members": "right",
 }  # fmt: skip
-_SPARE = ("made", "members", "model", "by", "hash")
+_SPARE = ("hash", "made", "members", "by", "model")
 _FIRST_ATTRIBUTES = (
     "model", "model_sha256", "scenario_name", "scenario", "changes", "integrator", "engine", "time_step", "saveper",
 )  # fmt: skip
@@ -220,7 +220,10 @@ def _record(path: Path, run: xr.Dataset) -> dict[str, Any]:
 
 
 def _record_table(path: Path, record: dict[str, Any]) -> Table:
-    rows = [[name, "\n".join(map(str.rstrip, str(value).splitlines()))] for name, value in record["attributes"].items()]
+    rows = [
+        [name, str(value)[:12] if name.endswith("_sha256") else "\n".join(map(str.rstrip, str(value).splitlines()))]
+        for name, value in record["attributes"].items()
+    ]
     return Table({"": "left", path.stem: "fold"}, rows)
 
 

@@ -55,7 +55,7 @@ def ensembles_result(runs: Mapping[str, xr.Dataset], paths: Mapping[str, Path], 
         raise AnalysisError(message)
     names, times = requested_names(options, runs), shared_times(runs)
     check_comparable(names, times)
-    places = few_times(times)
+    places = few_times(times, runs[next(iter(runs))], names)
     at = options.at or tuple(map(float, times[places[1:] if places.size > 1 else places]))
     first, *others = runs
     changes = changes_between(runs)

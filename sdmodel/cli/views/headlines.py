@@ -19,13 +19,13 @@ from ...model import key
 from ...numerals import format_number
 from ...vensim import read_savelist
 from ..locations import save_list_of
-from ..output import Table, line_width, note
+from ..output import Table, columns_beside, note
 from ..requests import HEADLINES
 
 _STOCKS = 12
 _LABELS = 12
 _COLUMNS = 12
-_NAME_WIDTH, _COLUMN_WIDTH = 46, 9
+_COLUMN_WIDTH = 10
 _SUGGESTED = 5
 
 
@@ -74,7 +74,10 @@ def _listed(run: xr.Dataset) -> Sequence[str]:
 
 def headline_lines(run: xr.Dataset, names: Sequence[str], *, quiet: bool = False) -> list[Line]:
     """Variables at round times, label by label; over members, the median. Notes what is left out unless `quiet`."""
-    columns = max(3, min(_COLUMNS, (line_width() - _NAME_WIDTH) // _COLUMN_WIDTH))
+    found = [find_variable(run, name) for name in names]
+    full_names = [name for variable in found for name, _ in labelled(variable)]
+    units = [str(variable.attrs.get("units", "")) for variable in found]
+    columns = columns_beside(full_names, units, width=_COLUMN_WIDTH, least=3, most=_COLUMNS)
     part = run.isel({TIME: round_times(run[TIME].values, columns)})
     variables = [find_variable(part, name) for name in names]
     longer = [name for name, variable in zip(names, variables, strict=True) if _label_count(variable) > _LABELS]

@@ -15,12 +15,13 @@ from ...dataset import MEMBER, PROBABILITY, TIME, find_variable
 from ...numerals import format_number
 from ...store import load_into_memory
 from ...vensim import read_formula
-from ..output import Table, line_width, note
-from .headlines import labelled_with_note, round_times
+from ..output import Table, columns_beside, note
+from .headlines import labelled, labelled_with_note, round_times
 
 MEDIAN = 0.5
 
-_NAME_WIDTH, _COLUMN_WIDTH, _COLUMNS = 44, 17, 6
+_COLUMN_WIDTH, _COLUMNS = 17, 6
+_BAND_ROW = "  90 % of members"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def spreads_of(
 ) -> list[Spread]:
     """Quantiles of variables, label by label, at the stored times nearest to `at`, else at a few round times."""
     times = np.asarray(run[TIME].values, dtype=float)
-    places = np.unique([int(np.abs(times - time).argmin()) for time in at]) if at else few_times(times)
+    places = np.unique([int(np.abs(times - time).argmin()) for time in at]) if at else few_times(times, run, names)
     part = run.isel({TIME: places})
     return spreads_in(quantiles(part, names, levels_of(bands)).assign_coords({TIME: part[TIME]}))
 
@@ -119,9 +120,12 @@ def share_tables(shares: Sequence[Share]) -> Iterator[Table]:
             note(f"'{share.statement}': {members} have no number at some time and are not counted")
 
 
-def few_times(times: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Positions of a few round times; each column needs room for a band."""
-    return round_times(times, max(2, min(_COLUMNS, (line_width() - _NAME_WIDTH) // _COLUMN_WIDTH)))
+def few_times(times: NDArray[np.float64], run: xr.Dataset, names: Sequence[str]) -> NDArray[np.intp]:
+    """Positions of a few round times; each column needs room for a band, beside the names of variables and their units."""
+    variables = [find_variable(run, name) for name in names]
+    rows = [_BAND_ROW, *(full_name for variable in variables for full_name, _ in labelled(variable))]
+    units = [str(variable.attrs.get("units", "")) for variable in variables]
+    return round_times(times, columns_beside(rows, units, width=_COLUMN_WIDTH, least=2, most=_COLUMNS))
 
 
 def _spreads(variable: xr.DataArray, times: xr.DataArray) -> Iterator[Spread]:
@@ -139,7 +143,10 @@ def _shares(statement: str, share: xr.DataArray, members: int) -> Iterator[Share
     named = share.rename(None).assign_attrs(long_name=statement)
     for name, part in labelled_with_note(named):
         chosen = part.to_dataset(name="share")
-        chosen = chosen.isel({TIME: few_times(part[TIME].values)}) if TIME in part.dims else chosen
+        columns = columns_beside(
+            [name], [" at some time at all times"], width=_COLUMN_WIDTH // 2, least=2, most=_COLUMNS
+        )
+        chosen = chosen.isel({TIME: round_times(part[TIME].values, columns)}) if TIME in part.dims else chosen
         times = chosen[TIME].values if TIME in chosen.dims else np.empty(0)
         yield Share(
             name,

@@ -36,6 +36,8 @@ LEVELS = (0.05, MEDIAN, 0.95)
 _FIRST_WIDTH, _HEADING_WIDTH = 24, 15
 _SCREEN, _ROWS, _TABLE_HEAD = 45, 40, 6
 """Lines of a screen, rows of a table at most, and lines above them."""
+_VALUES_ACROSS = 8
+"""Values of the second lever shown at least, in several blocks if necessary."""
 _PANELS, _MAPS = 21, 6
 """Panels, or maps, of a figure at most."""
 
@@ -201,7 +203,8 @@ def _matrix(values: xr.DataArray, title: str, units: str, *, band: bool) -> Iter
     rows = [(label, [_cell_text(cell, units, band=band) for cell in cells[at]]) for at, label in _labels(down)]
     labels = [label for _, label in _labels(across, across.size)]
     width = max(len(text) for row in (labels, *(row for _, row in rows)) for text in row)
-    room = max(2, (line_width() - _FIRST_WIDTH - len(_title(down))) // (width + 3))
+    first = max(len(text) for text in (_title(down), *(label for label, _ in rows)))
+    room = max(_VALUES_ACROSS, (line_width() - first - 3) // (width + 3))
     chosen = _shown_places(across, room)
     left_out = f", {len(chosen)} of {len(labels)} values" if len(chosen) < len(labels) else ""
     yield f"{title}{held}\nacross: {_title(across)}{left_out}"
