@@ -78,7 +78,6 @@ def note_outside(model: Model, factors: Sequence[Factor]) -> None:
 
 
 def _named(model: Model, texts: Sequence[str]) -> Sampling:
-    """The constants given by name, uniform between their bounds."""
     variations: list[Variation] = []
     faults: list[Fault] = []
     for text in texts:
@@ -115,7 +114,6 @@ def _variation(model: Model, text: str) -> Variation:
 
 
 def _grouped(model: Model, groups: Sequence[str]) -> Sampling:
-    """The constants of some groups that have a range."""
     variations = [variation for group in groups for variation in _variations_of_group(model, group)]
     if not variations:
         names = " or ".join(groups)

@@ -91,6 +91,5 @@ def _project_root() -> Path | None:
 
 
 def _relative(path: Path) -> Path:
-    """The path from the working directory, if it is inside."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

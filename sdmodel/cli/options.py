@@ -95,7 +95,6 @@ def option_group(parameter: str, build: Callable[..., Any], *options: Decorator)
 
 
 def _option_names(options: Sequence[Decorator]) -> list[str]:
-    """The parameters that options pass to a command."""
 
     def probe() -> None: ...
 

@@ -155,7 +155,6 @@ def names_in(model: Model, statements: Sequence[str]) -> list[str]:
 
 
 def _check_labels(model: Model, names: Sequence[str]) -> None:
-    """Check the labels of requested variables."""
     faults: list[Fault] = []
     for text in names:
         name, _, inside = text.strip().rpartition("[")

@@ -120,7 +120,6 @@ def attribute(
 
 
 def _read_groups(groups: Sequence[str]) -> dict[str, list[str]]:
-    """The levers of each group, by its name."""
     found: dict[str, list[str]] = {}
     for text in groups:
         name, equals, levers = text.partition("=")

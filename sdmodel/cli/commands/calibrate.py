@@ -212,7 +212,6 @@ def _free_stem(store: StoreOptions, model: Path, *, resume: bool) -> Path:
 
 
 def _check_options(options: PosteriorOptions, draws: _DrawOptions) -> None:
-    """Check that the options go together."""
     if not options.sample and (draws.beyond is not None or draws.equal or draws.ensemble is not None):
         message = "--beyond, --equal and --ensemble are about draws of the posterior; add --posterior"
         raise click.UsageError(message)
@@ -304,7 +303,6 @@ def _repeated_words(context: click.Context) -> list[str]:
 
 
 def _words_of(parameter: click.Parameter, value: Any) -> list[str]:
-    """An option with its value, as typed."""
     if isinstance(parameter, click.Argument):
         return [str(value)]
     option = max(parameter.opts, key=len)

@@ -139,7 +139,6 @@ def _check_comparable(runs: Mapping[str, xr.Dataset]) -> None:
 
 
 def _write_changes(path: Path, runs: Mapping[str, xr.Dataset], *, force: bool) -> None:
-    """Write the change file that turns the first run into the second."""
     if len(runs) != _TWO or any(member_dims(run) for run in runs.values()):
         message = f"{path}: a change file turns one single run into another; name two such runs"
         raise AnalysisError(message)

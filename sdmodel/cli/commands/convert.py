@@ -85,7 +85,6 @@ def convert(
 
 
 def _write_model(source: str | None, target: Path, *, force: bool) -> None:
-    """Write an XMILE model as a Vensim model."""
     if source is None or Path(source).suffix.lower() not in XMILE_ENDINGS:
         vensim = source is None or source.endswith(".mdl")
         cure = "`sdmodel expand` writes a Vensim model without subscripts" if vensim else "name a model"
@@ -106,7 +105,6 @@ def _read_xmile(source: Path) -> Model:
 
 
 def _run_model(source: str | None, run_from: RunOptions) -> xr.Dataset:
-    """Run a model for its numbers only."""
     if source is None or Path(source).suffix.lower() == ".mdl":
         return make_run(replace(run_from, model=source).request())
     from ...simulation import simulate
@@ -119,7 +117,6 @@ def _run_model(source: str | None, run_from: RunOptions) -> xr.Dataset:
 
 
 def _one_member(run: xr.Dataset, member: int) -> xr.Dataset:
-    """One member of an ensemble, as a single run."""
     from ...dataset import MEMBER, member_dims
 
     dims = member_dims(run)

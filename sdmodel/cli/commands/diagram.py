@@ -158,7 +158,6 @@ def _targets(stem: str, views: Sequence[View], output: str | None) -> list[Path]
 
 
 def _view_list(sketch: Sketch) -> Result:
-    """What each view shows."""
     rows = [_view_record(view) for view in sketch.views]
 
     def parts() -> Iterator[Part]:
@@ -171,7 +170,6 @@ def _view_list(sketch: Sketch) -> Result:
 
 
 def _view_record(view: View) -> dict[str, str | int]:
-    """The number of visible things of each kind in a view."""
     words = [word for word in view.words if not word.hidden]
     variables = [word for word in words if word.kind == "variable"]
     return {
@@ -261,7 +259,6 @@ def _change_shades(
 
 
 def _ends(values: NDArray[np.float64]) -> list[float]:
-    """The smallest and largest number of an array, or its only one."""
     return [float(values.min()), float(values.max())] if values.size > 1 else [float(values[0])]
 
 

@@ -261,7 +261,6 @@ def _group(document: OpenDocument, name: str, group: str) -> UndoCommands:
 
 
 def _limits(given: Sequence[str]) -> Range:
-    """Read a range."""
     bounds = []
     for text in given:
         try:
@@ -272,7 +271,6 @@ def _limits(given: Sequence[str]) -> Range:
 
 
 def _bounds(limits: Range) -> list[str]:
-    """A range as it is typed."""
     bounds = [limits.minimum, limits.maximum, *([] if limits.step is None else [limits.step])]
     return [_OPEN if bound is None else repr(bound).removesuffix(".0") for bound in bounds]
 
@@ -324,7 +322,6 @@ def fmt(context: click.Context, *, model: str | None, check: bool, show_diff: bo
 
 
 def _line_diff(document: Document, text: str) -> Iterator[str]:
-    """The lines that a new text changes, as a unified diff."""
     before, after = ([f"{line}\n" for line in re.split(r"\r\n?|\n", version)] for version in (document.text, text))
     return difflib.unified_diff(before, after, document.path, f"{document.path} (formatted)")
 

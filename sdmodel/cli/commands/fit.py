@@ -96,7 +96,6 @@ def _plot(
 
 
 def _fit_table(table: FitTable) -> Iterator[Part]:
-    """A line for each series."""
     many = bool(table.rows and table.rows[0].bands)
     columns = {"series": "fold", "units": "fold", "error": "left", "n": "right"}
     columns |= dict.fromkeys(("MAPE %", "RMSE", "MAE", "bias", "R2", "Um", "Us", "Uc"), "right")
@@ -128,7 +127,6 @@ def _two_decimals(value: float) -> str:
 
 
 def _fit_record(table: FitTable) -> dict[str, Any]:
-    """All numbers, with the measures of a series as fields of its record."""
     rows = [
         {
             **{name: getattr(row, name) for name in ("name", "units", "error", "size", "count")},

@@ -207,7 +207,6 @@ def settings() -> dict[str, str]:
 
 
 def _repository() -> Path:
-    """The top folder of the repository."""
     found = run_git("rev-parse", "--show-toplevel")
     if found.returncode:
         raise ModelError([Fault(str(Path.cwd()), "is not in a git repository with files; go to one, or `git init`")])
@@ -250,7 +249,6 @@ def _uninstall(top: Path) -> None:
 
 
 def _check_program(top: Path) -> None:
-    """Check that git can call this program from the repository."""
     command = [sys.executable, "-P", "-m", "sdmodel", "--version"]
     if subprocess.run(command, cwd=top, capture_output=True, check=False).returncode:  # noqa: S603 - this very program
         what = "does not find sdmodel outside its checkout; install it (python -m pip install -e .) and try again"

@@ -123,7 +123,6 @@ def check(
 
 
 def _finding_parts(found: Sequence[Finding], only: Sequence[str]) -> Iterator[Part]:
-    """The findings as a table, with their counts below."""
     if found:
         columns = {"level": "left", "place": "fold", "rule": "left", "message": "text"}
         yield Table(columns, list(_finding_rows(found, only)))
@@ -164,7 +163,6 @@ def _rules_result() -> Result:
 
 
 def _finding_record(finding: Finding) -> dict[str, Any]:
-    """A finding with its place as one text and in parts."""
     from ...errors import Place
 
     place = finding.place
@@ -244,7 +242,6 @@ def loops(*, through: tuple[str, ...], is_open: bool, limit: int, run_from: RunO
 
 
 def _path_parts(path: CausalPath) -> Iterator[Part]:
-    """A loop or a path link by link, and its polarity."""
     columns = {"cause": "fold", "link": "left", "effect": "fold", "without effect": "right"}
     yield Table(columns, [_link_row(link) for link in path.links])
     polarity = (_LOOP_POLARITY if path.closed else _PATH_POLARITY)[path.polarity]
@@ -260,7 +257,6 @@ def _link_row(link: Link) -> list[str]:
 
 
 def _time_shares(path: CausalPath) -> Iterator[str]:
-    """The share of time with each polarity, and when it changes."""
     names = ("R", "B") if path.closed else ("+", "-")
     for name, share in zip((*names, "no effect", "unknown"), path.shares, strict=True):
         if share:
@@ -272,7 +268,6 @@ def _time_shares(path: CausalPath) -> Iterator[str]:
 
 
 def _loop_list(found: Sequence[CausalPath]) -> Table:
-    """One line for each loop."""
     columns = {"stock": "fold", "polarity": "left", "links": "right", "acts": "right", "loop": "text"}
     rows = [
         [

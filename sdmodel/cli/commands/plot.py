@@ -104,7 +104,6 @@ def _plot_attribution(
     *,
     force: bool,
 ) -> None:
-    """Plot the wedges of an attribution, which fill a figure."""
     if len(runs) > 1:
         message = f"run '{attributions[0]}': is an attribution, whose wedges fill a figure; plot it alone"
         raise FigureError(message)
@@ -172,7 +171,6 @@ def report(
 
 
 def _sweep_figures(runs: Mapping[str, xr.Dataset], names: Sequence[str], moments: Sequence[float]) -> dict[str, Figure]:
-    """The figures of sweeps, by heading; for two levers or more, a map at the first date."""
     found = {}
     for run_name, run in runs.items():
         levers = lever_dims(run)
@@ -186,7 +184,6 @@ def _sweep_figures(runs: Mapping[str, xr.Dataset], names: Sequence[str], moments
 
 
 def _check_known(name: str, runs: Mapping[str, xr.Dataset]) -> None:
-    """Check that some run has a variable."""
     errors = []
     for run_name, run in runs.items():
         try:

@@ -68,7 +68,6 @@ def run(
 
 
 def _watch(run_from: RunOptions, store: StoreOptions, path: Path | None, *, plot: bool) -> None:
-    """Run, and again whenever a file is saved."""
     if not wants_table():
         message = "--watch prints tables; leave out --format"
         raise click.UsageError(message)

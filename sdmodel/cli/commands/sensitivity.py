@@ -173,7 +173,6 @@ def _outcomes(request: RunRequest, model: Model, when: OutcomeOptions) -> tuple[
 
 @contextlib.contextmanager
 def _run_count(name: str) -> Iterator[Progress]:
-    """Note the number of runs, and show how they progress."""
     with progress_bar(f"running {name}", "runs") as bar:
 
         def update(done: int, total: int) -> None:
@@ -186,7 +185,6 @@ def _run_count(name: str) -> Iterator[Progress]:
 
 
 def _write(found: xr.Dataset, targets: Sequence[Path], *, force: bool) -> None:
-    """Write the numbers and the figure, each in the format of its file name."""
     for target in targets:
         kind = target.suffix.lower()
         if kind in _FIGURES:

@@ -306,7 +306,6 @@ def _some_members(stored: xr.Dataset, members: int) -> xr.Dataset:
 
 
 def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = None) -> xr.Dataset:
-    """Run what the record of a stored run describes."""
     record = stored.attrs
     content = encode_text(str(record.get("model_text", "")), str(record["model_sha256"]))
     if content is None:
@@ -333,7 +332,6 @@ def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = No
 
 
 def _varying_constants(stored: xr.Dataset) -> dict[str, Any]:
-    """The constants that differ between members."""
     variables = [stored[name] for name in stored.variables]
     return {long_name(item): item for item in variables if item.attrs.get("kind") == "constant" and member_dims(item)}
 

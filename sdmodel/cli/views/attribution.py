@@ -94,7 +94,6 @@ def _over_time(part: VariableAttribution) -> Table:
 
 
 def _all_measures(part: VariableAttribution, outcome: Outcome, when: str) -> Table:
-    """All measures at one time."""
     columns = {f"{part.name} at {when}": "fold"}
     columns |= dict.fromkeys(("alone", "Shapley", "last", "of the whole"), "right")
     if part.standard_error is not None:
@@ -127,7 +126,6 @@ def _measure_cells(part: VariableAttribution, outcome: Outcome, name: str, total
 
 
 def _strongest_pairs(part: VariableAttribution, outcome: Outcome, when: str) -> Iterator[Table]:
-    """The pairs of levers with the strongest interaction."""
     if part.interaction is None or part.interaction.sizes[LEVER] < 2:  # noqa: PLR2004 - a pair
         return
     total = abs(float(outcome_of(part.scenario - part.baseline, outcome)))
@@ -148,7 +146,6 @@ def _pairs(part: VariableAttribution, outcome: Outcome) -> list[tuple[str, str, 
 
 
 def _summary(found: xr.Dataset, names: Sequence[str], outcome: Outcome) -> Table:
-    """One line per variable: the effect of the scenario, and the levers that contribute most."""
     columns = {f"at {format_time(outcome, found)}": "fold", "units": "fold", "baseline": "right", "scenario": "right",
                "difference": "right", "largest contributions": "text"}  # fmt: skip
     rows = []
@@ -166,7 +163,6 @@ def _summary(found: xr.Dataset, names: Sequence[str], outcome: Outcome) -> Table
 
 
 def _band(quantiles: xr.DataArray) -> str:
-    """The ends of the middle 90 % of members."""
     ends = quantiles.transpose(PROBABILITY).values
     return f"{format_signed(float(ends[0]))} – {format_signed(float(ends[-1]))}"
 
@@ -235,7 +231,6 @@ def plot_attribution_to(
 
 
 def _origin(found: xr.Dataset) -> list[str]:
-    """The origin of the numbers, as lines below a figure."""
     record = found.attrs
     levers = {name: "; ".join(lines) for name, lines in json.loads(str(record["levers"])).items()}
     changes = ", ".join(

@@ -55,7 +55,6 @@ def _constant_cells(found: Calibration, place: int) -> list[str]:
 
 
 def _marginals(posterior: Posterior) -> Table:
-    """What the data leave of each constant's prior, and whether draws crowd at a bound."""
     columns = {"constant": "fold", "sd left": "right", "data": "left", "near lower": "right", "near upper": "right"}
     columns |= {"crowded": "left", "R-hat": "right", "ESS bulk": "right", "ESS tail": "right"}
     rows = [

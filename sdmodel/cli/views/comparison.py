@@ -225,7 +225,6 @@ def runs_result(
 
 
 def _runs_parts(found: Comparison, beyond: Sequence[LargestDifference], options: CompareOptions) -> Iterator[Part]:
-    """Constants, headline variables and largest differences."""
     yield from change_parts(found.changes, found.runs)
     moved = list(_first_labels([standing for standing in found.snapshots if _moves(standing)]))
     if moved:
@@ -257,7 +256,6 @@ def _moves(standing: Snapshot) -> bool:
 
 
 def _standing_rows(standing: Snapshot, runs: Sequence[str]) -> Iterator[list[str]]:
-    """The values of the first run, then those of each other run with the differences."""
     units = standing.units
     yield [standing.name, units, runs[0], *(_value(value, units) for value in standing.values[0])]
     short = len(runs) - 1 > _MANY_RUNS
@@ -352,7 +350,6 @@ def _standing_record(standing: Snapshot, runs: Sequence[str]) -> dict[str, Any]:
 def _plot_runs(
     runs: Mapping[str, xr.Dataset], paths: Mapping[str, Path], names: Sequence[str], options: CompareOptions
 ) -> list[Path]:
-    """Plot the runs over time, and the differences of the others from the first."""
     if options.figures is None:
         return []
     from .run_figures import plot_runs_to

@@ -97,7 +97,6 @@ def _rows(effects: Sequence[Effect]) -> Iterator[list[str]]:
 
 
 def _share(effect: Effect) -> str:
-    """The difference in per cent."""
     if not effect.differs or math.isnan(effect.percent):
         return "" if effect.differs else "same"
     return f"{effect.percent:+.3g} %" if abs(effect.percent) >= _LEAST_PERCENT else f"under {_LEAST_PERCENT} %"
@@ -118,7 +117,6 @@ def _run(version: Version) -> xr.Dataset | None:
 
 
 def _old_name(name: str, names: Mapping[str, str]) -> str:
-    """The old name of a headline variable, with its label."""
     plain, bracket, label = name.partition("[")
     return f"{names.get(key(plain), plain)}{bracket}{label}"
 

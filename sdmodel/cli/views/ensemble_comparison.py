@@ -116,7 +116,6 @@ def _parts(
 
 
 def _rows(run: PairedRun, spread: Spread, bands: Sequence[float]) -> Iterator[list[str]]:
-    """The median and bands of a difference, and the shares of members above and below zero."""
     yield from spread_rows(spread, bands)
     shares = zip(run.above[spread.name], run.below[spread.name], strict=True)
     yield ["  above | below zero", "", *(_sides(above, below) for above, below in shares)]
@@ -159,7 +158,6 @@ def _record(
 def _plot(
     runs: Mapping[str, xr.Dataset], paired: Sequence[str], names: Sequence[str], options: CompareOptions
 ) -> list[Path]:
-    """Plot the runs with their bands, and the differences where members are pairs."""
     if options.figures is None:
         return []
     target = options.figures[0]

@@ -136,7 +136,6 @@ def _evenly_spaced(times: NDArray[np.float64], count: int) -> NDArray[np.intp] |
 
 
 def _is_round(step: float) -> bool:
-    """Whether a step is one, two or five times a power of ten."""
     return f"{step:.6e}".partition("e")[0].rstrip("0").rstrip(".") in ("1", "2", "5")
 
 

@@ -228,6 +228,5 @@ def plot_members_to(
 
 
 def _some_members(run: xr.Dataset, names: Sequence[str], count: int) -> xr.Dataset:
-    """Evenly spaced members of some variables."""
     chosen = np.unique(np.linspace(0, run.sizes[MEMBER] - 1, count).astype(int))
     return run[list(dict.fromkeys(find_variable(run, name).name for name in names))].isel({MEMBER: chosen})

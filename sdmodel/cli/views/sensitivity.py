@@ -54,7 +54,6 @@ def sensitivity_parts(found: xr.Dataset) -> Iterator[Part]:
 
 
 def _outcome(part: xr.Dataset) -> dict[str, Any]:
-    """One outcome with its constants by rank."""
     ranked = part.isel(parameter=np.argsort(part["rank"].values))
     outcome = {
         "outcome": str(part["outcome"].values),
@@ -75,7 +74,6 @@ def _outcome(part: xr.Dataset) -> dict[str, Any]:
 
 
 def _pairs(part: xr.Dataset) -> list[dict[str, Any]]:
-    """The pairs of constants, the largest interaction first."""
     names = part["parameter"].values
     pairs = [
         {"names": [str(names[one]), str(names[two])], "S2": float(share), "S2_conf": float(part["S2_conf"][one, two])}
@@ -127,7 +125,6 @@ def _remark(importance: float, least: float) -> str:
 
 
 def _outcome_parts(outcome: Mapping[str, Any], method: str) -> Iterator[Part]:
-    """The table of an outcome, below its value at the baseline."""
     units = outcome["units"]
     base = f"{_amount(outcome['base'], units)} {units}".strip()
     yield f"{outcome['outcome']}: {base} at the baseline"
@@ -143,7 +140,6 @@ def _outcome_parts(outcome: Mapping[str, Any], method: str) -> Iterator[Part]:
 
 
 def _whole_variance(outcome: Mapping[str, Any]) -> Iterator[str]:
-    """The results of Sobol's method for all constants together, and for pairs."""
     units, alone = outcome["units"], sum(row["S1"] for row in outcome["constants"])
     mean, deviation = (f"{_amount(outcome[name], units)} {units}".strip() for name in ("mean", "sd"))
     rest = "" if math.isnan(alone) else f"; the constants alone account for {alone:.0%} of its variance"

@@ -152,7 +152,6 @@ def sweep_parts(run: xr.Dataset, outcomes: Sequence[SweepOutcome]) -> Iterator[P
 
 
 def _table_of_outcomes(lever: xr.DataArray, outcomes: Sequence[SweepOutcome]) -> Table:
-    """One lever: its values down, outcomes across."""
     columns = {_title(lever): "left"} | {_heading(outcome): "right" for outcome in outcomes}
     rows = [
         [label, *(format_number(float(outcome.values[at]), outcome.units) for outcome in outcomes)]
@@ -162,7 +161,6 @@ def _table_of_outcomes(lever: xr.DataArray, outcomes: Sequence[SweepOutcome]) ->
 
 
 def _heading(outcome: SweepOutcome) -> str:
-    """The heading of a narrow column."""
     lines = textwrap.wrap(f"{outcome.name} {outcome.outcome}", _HEADING_WIDTH, break_long_words=False)
     return "\n".join(filter(None, [*lines, outcome.units]))
 
@@ -213,7 +211,6 @@ def _matrix(values: xr.DataArray, title: str, units: str, *, band: bool) -> Iter
 
 
 def _cell_text(cell: NDArray[np.float64], units: str, *, band: bool) -> str:
-    """A number, the median of members, or their band."""
     if cell.size == 1:
         return format_number(float(cell[0]), units)
     low, middle, high = map(float, cell)
@@ -286,7 +283,6 @@ def _ranking(outcome: str, parts: Mapping[str, tuple[str, xr.DataArray]]) -> Ran
 
 
 def _lever_range(lever: str, outcome: xr.DataArray) -> dict[str, Any]:
-    """The ends of a lever's values, and of the outcome over them."""
     dim = lever_dims(outcome)[0]
     middle = outcome.median(MEMBER) if MEMBER in outcome.dims else outcome
     values, units = outcome[dim].values, outcome[dim].attrs.get("units", "")
