@@ -41,6 +41,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def nightly(session: nox.Session) -> None:
-    """Run the tests that take minutes."""
+    """Run the tests that take minutes, and all others with every argument and result type checked."""
     session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs, env={"SDMODEL_CHECK_TYPES": "1"})
     session.run("python", "-m", "pytest", "-m", "nightly", *session.posargs)

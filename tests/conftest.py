@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
+import sys
 import typing
 from pathlib import Path
 
@@ -17,47 +19,36 @@ settings.load_profile("untimed")
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--check-types", action="store_true", help="Check all arguments and results with beartype (slow).")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--check-types"):
-        _check_types()
-
-
 def _check_types() -> None:
     """Let beartype check all functions of the package, whole numbers being valid for any number.
 
-    Assignments are left out, since tables keyed by SymPy's classes cannot be checked. Types that modules import only for
-    type checkers are imported as well, after all other packages, whose own such imports would fail.
+    Assignments are left out, since tables keyed by SymPy's classes cannot be checked. The package is imported twice: at
+    first to load the packages that it uses, then to load the types that its modules import only for type checkers.
     """
     from beartype import BeartypeConf
     from beartype.claw import beartype_package
 
-    for name in (
-        "arviz_stats",
-        "dask",
-        "emcee",
-        "llvmlite",
-        "matplotlib.figure",
-        "pandas",
-        "pysd",
-        "SALib",
-        "sympy",
-        "xarray",
-        "zarr",
-    ):
-        importlib.import_module(name)
+    _import_all()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sdmodel"]:
+        del sys.modules[name]
     beartype_package("sdmodel", conf=BeartypeConf(claw_is_pep526=False, is_pep484_tower=True))
+    importlib.import_module("sdmodel")  # its own imports for type checkers are of everything
     typing.TYPE_CHECKING = True
     try:
-        package = importlib.import_module("sdmodel")
-        for module in pkgutil.walk_packages(package.__path__, "sdmodel."):
-            if not module.name.endswith("__main__"):
-                importlib.import_module(module.name)
+        _import_all()
     finally:
         typing.TYPE_CHECKING = False
+
+
+def _import_all() -> None:
+    package = importlib.import_module("sdmodel")
+    for module in pkgutil.walk_packages(package.__path__, "sdmodel."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
+if os.environ.get("SDMODEL_CHECK_TYPES"):  # before any other conftest imports the package
+    _check_types()
 
 
 @pytest.fixture(scope="session")
