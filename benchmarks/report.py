@@ -38,7 +38,7 @@ def run_benchmarks() -> dict[str, Any]:
     """Run the benchmarks and return the results of pytest-benchmark."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "results.json")
-        command = [sys.executable, "-m", "pytest", "benchmarks", "-q", f"--benchmark-json={file}"]
+        command = [sys.executable, "-m", "pytest", "benchmarks", "-n", "0", "-q", f"--benchmark-json={file}"]
         subprocess.run(command, cwd=PROJECT, check=True)
         return json.loads(file.read_text("utf-8"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import functools
 import itertools
 import platform
@@ -17,9 +18,18 @@ from sympy import Expr
 
 from . import __version__
 from .errors import DatasetError
-from .model import Element, Model, display_name, evaluate_arrays, key, nearest, references_in, split_reference
+from .model import (
+    Element,
+    Model,
+    display_name,
+    evaluate_arrays,
+    key,
+    nearest,
+    references_in,
+    split_name,
+    split_reference,
+)
 from .numerals import YEAR_UNITS
-from .scenario import split_name
 
 TIME = "time"
 DATE = "date"
@@ -53,39 +63,43 @@ def make_run(
     """Make the dataset of a run from `values` by element key, shape (time, labels of each dimension, members).
 
     Constants have no time axis. `dims` are the member dimensions with their coordinates. A value without them holds for all
-    members; a constant keeps only those along which it varies.
-
-    Raises
-    ------
-    DatasetError
-        If a member dimension has the name of something else in the run.
+    members; a constant keeps only those along which it varies. Raises DatasetError if a member dimension has the name of
+    something else in the run.
     """
-    members = {name: _member_coordinate(name, labels) for name, labels in (dims or {}).items()}
+    members = {
+        name: xr.Variable((name,), np.asarray(labels), getattr(labels, "attrs", {}))
+        for name, labels in (dims or {}).items()
+    }
     elements = [model.elements[name] for name in values]
     ranges = model.range_identifiers
     _check_names(members, (TIME, DATE, *ranges.values()))
-    named = {model.identifiers[element.key]: element for element in elements}
-    variables = {
-        name: _variable(name, element, values[element.key], ranges, members) for name, element in named.items()
-    }
+    variables = {}
+    for element in elements:
+        name = model.identifiers[element.key]
+        variables[name] = _variable(name, element, values[element.key], ranges, members)
     _check_names(members, [name for name, variable in variables.items() if variable.dims != (name,)])
-    time_attributes = {"long_name": "Time", "units": _time_units(model)}
-    coordinates: dict[str, Any] = {TIME: ((TIME,), np.asarray(times, dtype=float), time_attributes)}
-    coordinates |= _label_coordinates(model, elements, ranges)
+    times = np.asarray(times, dtype=float)
+    units = model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
+    coordinates: dict[str, Any] = {TIME: ((TIME,), times, {"long_name": "Time", "units": units})}
+    used = {
+        name: model.subscripts[dimension]
+        for element in elements
+        for name, dimension in zip(_dimension_names(element, ranges), element.dimensions, strict=True)
+    }
+    for name, subscript in used.items():
+        labels = np.array([display_name(label) for label in subscript.labels], dtype=str)
+        coordinates[name] = ((name,), labels, {"long_name": display_name(subscript.name), "kind": "subscript"})
     coordinates |= {name: labels for name, labels in members.items() if name not in variables}
-    dates = _dates(model, times)
-    if dates is not None and DATE not in variables:
-        coordinates[DATE] = ((TIME,), dates, {"long_name": "Date"})
+    dated = key(units) in YEAR_UNITS and np.all((times >= _DATED[0]) & (times <= _DATED[1]))
+    if dated and DATE not in variables:
+        coordinates[DATE] = ((TIME,), dates_of(times), {"long_name": "Date"})
     return xr.Dataset(variables, coordinates, _provenance(model, values) | dict(attributes or {}))
 
 
 def check_run(dataset: xr.Dataset, name: str) -> None:
     """Check that a dataset is a run; `name` is what the error calls it.
 
-    Raises
-    ------
-    DatasetError
-        If it lacks time, or one of the attributes in `PROVENANCE`.
+    Raises DatasetError if it lacks time, or one of the attributes in `PROVENANCE`.
     """
     if not isinstance(dataset, xr.Dataset):
         message = f"{name}: is not a run of a model but a {type(dataset).__name__}; give what `simulate` returns"
@@ -101,16 +115,25 @@ def check_run(dataset: xr.Dataset, name: str) -> None:
 def find_variable(run: xr.Dataset, name: str) -> xr.DataArray:
     """Find a variable by its name in any spelling that Vensim accepts; `name[label]` selects one of its labels.
 
-    Raises
-    ------
-    DatasetError
-        If the run has no such variable or label; the message suggests the nearest one.
+    Raises DatasetError if the run has no such variable or label; the message suggests the nearest one.
     """
-    known = _known_names(run)
+    coordinates = set(run.coords)
+    names = {  # of bare variables: `run[name]` takes long, since it makes an array with all coordinates
+        str(name): str(variable.attrs.get("long_name", name))
+        for name, variable in run.variables.items()
+        if name not in coordinates or variable.attrs.get("kind", "subscript") != "subscript"
+    }
+    known = {key(name): name for name in names} | {key(spelling): name for name, spelling in names.items()}
     whole, labels = split_name(name)
-    if key(name) in known or not whole or not labels:
-        return run[_known(run, known, name)]
-    return _at_labels(run[_known(run, known, whole)], labels)
+    if key(name) in known or not whole:
+        whole, labels = name, ()
+    if key(whole) not in known:
+        close = nearest(whole, [*known.values(), *(names[identifier] for identifier in known.values())])
+        cure = f"did you mean '{close}'?" if close else "`sdmodel show RUN` lists what it holds"
+        message = f"'{display_name(whole)}' is not in the run; {cure}"
+        raise DatasetError(message)
+    variable = run[known[key(whole)]]
+    return _at_labels(variable, labels) if labels else variable
 
 
 def has_variable(run: xr.Dataset, name: str) -> bool:
@@ -125,34 +148,21 @@ def has_variable(run: xr.Dataset, name: str) -> bool:
 def evaluate_formula(run: xr.Dataset, expression: Expr) -> xr.DataArray:
     """Evaluate a formula over the variables of a run and `Time`; the result has the dimensions of these.
 
-    Raises
-    ------
-    DatasetError
-        If the run lacks a variable of the formula.
+    Raises DatasetError if the run lacks a variable of the formula.
     """
     names = list(dict.fromkeys(map(split_reference, references_in(expression))))
-    arrays = [_mentioned(run, *name) for name in names]
-    broadcast = xr.broadcast(*arrays)
+    spelled = [f"{name}[{','.join(subscripts)}]" if subscripts else name for name, subscripts in names]
+    broadcast = xr.broadcast(*(run[TIME] if name == TIME else find_variable(run, name) for name in spelled))
     values = dict(zip(names, (array.values for array in broadcast), strict=True))
     result = evaluate_arrays(expression, lambda name, subscripts: values[name, subscripts])
     frame = broadcast[0] if broadcast else xr.DataArray(0.0)
     return xr.DataArray(result, frame.coords, frame.dims)
 
 
-def _mentioned(run: xr.Dataset, name: str, subscripts: tuple[str, ...]) -> xr.DataArray:
-    """The array that a name in a formula stands for."""
-    if name == TIME and not subscripts:
-        return run[TIME]
-    return find_variable(run, f"{name}[{','.join(subscripts)}]" if subscripts else name)
-
-
 def find_variables(run: xr.Dataset, names: Iterable[str]) -> dict[str, xr.DataArray]:
     """Find several variables, by their names in the model; the error lists every name that is missing.
 
-    Raises
-    ------
-    DatasetError
-        If the run lacks some of them.
+    Raises DatasetError if the run lacks some of them.
     """
     found: dict[str, xr.DataArray] = {}
     faults: list[str] = []
@@ -199,9 +209,7 @@ def with_labels(name: str, labels: Sequence[str]) -> str:
 
 def lever_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
     """Return the dimensions of levers, in order: member dimensions whose coordinate has the name of a constant."""
-    arrays = (
-        [variable] if isinstance(variable, xr.DataArray) else sorted(variable.values(), key=lambda array: -array.ndim)
-    )
+    arrays = [variable] if isinstance(variable, xr.DataArray) else sorted(variable.values(), key=lambda own: -own.ndim)
     ordered = dict.fromkeys(dim for array in arrays for dim in member_dims(array))  # a dataset's own order is arbitrary
     return tuple(dim for dim in ordered if dim in variable.coords and "long_name" in variable[dim].attrs)
 
@@ -248,8 +256,7 @@ def decimal_year(date: datetime) -> float:
     """Convert a date to a decimal year; `dates_of` converts it back."""
     moment = date.replace(tzinfo=UTC)
     first = datetime(moment.year, 1, 1, tzinfo=UTC)
-    days = 366 if moment.year % 4 == 0 and (moment.year % 100 != 0 or moment.year % 400 == 0) else 365
-    return moment.year + (moment - first).total_seconds() / (86400 * days)
+    return moment.year + (moment - first).total_seconds() / (86400 * (365 + calendar.isleap(moment.year)))
 
 
 def _is_subscript(variable: xr.DataArray | xr.Dataset, dim: Hashable) -> bool:
@@ -258,11 +265,9 @@ def _is_subscript(variable: xr.DataArray | xr.Dataset, dim: Hashable) -> bool:
 
 def _dimension_names(element: Element, ranges: Mapping[str, str]) -> tuple[str, ...]:
     """The dimensions of an element; a repeated range gets a number, since an array may not have a dimension twice."""
-    names: list[str] = []
-    for dimension in element.dimensions:
-        count = 1 + sum(other == dimension for other in element.dimensions[: len(names)])
-        names.append(ranges[dimension] if count == 1 else f"{ranges[dimension]}_{count}")
-    return tuple(names)
+    counts = (element.dimensions[: axis + 1].count(own) for axis, own in enumerate(element.dimensions))
+    pairs = zip(element.dimensions, counts, strict=True)
+    return tuple(ranges[dimension] if count == 1 else f"{ranges[dimension]}_{count}" for dimension, count in pairs)
 
 
 def _variable(
@@ -276,16 +281,7 @@ def _variable(
     if array.ndim != len(names):
         message = f"'{element.name}' has shape {array.shape}; it must have the dimensions {', '.join(names) or 'none'}"
         raise DatasetError(message)
-    variable = xr.Variable(names, array, _attributes(element))
-    for dim in members if constant and len(names) > len(own) else ():
-        first = variable.isel({dim: 0})
-        variable = first if dim != name and bool((variable == first).all()) else variable
-    return variable
-
-
-def _attributes(element: Element) -> dict[str, str | float]:
-    """The attributes of a variable, from the model."""
-    described: dict[str, str | float] = {
+    attributes: dict[str, str | float] = {
         "long_name": display_name(element.name),
         "units": element.units,
         "comment": element.comment,
@@ -295,30 +291,12 @@ def _attributes(element: Element) -> dict[str, str | float]:
     }
     if element.range is not None:
         bounds = {"minimum": element.range.minimum, "maximum": element.range.maximum}
-        described |= {name: bound for name, bound in bounds.items() if bound is not None}
-    return described
-
-
-def _member_coordinate(name: str, labels: Any) -> xr.Variable:
-    attributes = labels.attrs if isinstance(labels, xr.DataArray | xr.Variable) else {}
-    return xr.Variable((name,), np.asarray(labels), attributes)
-
-
-def _label_coordinates(model: Model, elements: Iterable[Element], ranges: Mapping[str, str]) -> dict[str, xr.Variable]:
-    """The coordinates of the subscript ranges that elements have as dimensions."""
-    used = {
-        name: model.subscripts[dimension]
-        for element in elements
-        for name, dimension in zip(_dimension_names(element, ranges), element.dimensions, strict=True)
-    }
-    return {
-        name: xr.Variable(
-            (name,),
-            np.array([display_name(label) for label in subscript.labels], dtype=str),
-            {"long_name": display_name(subscript.name), "kind": "subscript"},
-        )
-        for name, subscript in used.items()
-    }
+        attributes |= {name: bound for name, bound in bounds.items() if bound is not None}
+    variable = xr.Variable(names, array, attributes)
+    for dim in members if constant and len(names) > len(own) else ():
+        first = variable.isel({dim: 0})
+        variable = first if dim != name and bool((variable == first).all()) else variable
+    return variable
 
 
 def _check_names(members: Iterable[str], others: Collection[str]) -> None:
@@ -331,18 +309,6 @@ def _check_names(members: Iterable[str], others: Collection[str]) -> None:
         if dim in others:
             message = f"dimension '{dim}': the run has something else with that name; rename the dimension"
             raise DatasetError(message)
-
-
-def _time_units(model: Model) -> str:
-    return model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
-
-
-def _dates(model: Model, times: NDArray[np.float64]) -> NDArray[Any] | None:
-    """The dates of the times, if the model counts in years and nanoseconds can express them."""
-    low, high = _DATED
-    if key(_time_units(model)) not in YEAR_UNITS or not np.all((times >= low) & (times <= high)):
-        return None
-    return dates_of(np.asarray(times, dtype=float))
 
 
 def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | float]:
@@ -358,10 +324,8 @@ def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | floa
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
     }
-    for name in ("time_step", "saveper"):
-        if name in values and np.ndim(values[name]) == 0:
-            found[name] = float(values[name])
-    return found
+    steps = (name for name in ("time_step", "saveper") if name in values and np.ndim(values[name]) == 0)
+    return found | {name: float(values[name]) for name in steps}
 
 
 @functools.cache
@@ -374,29 +338,6 @@ def _versions() -> str:
         except metadata.PackageNotFoundError:
             continue
     return ", ".join(found)
-
-
-def _known_names(run: xr.Dataset) -> dict[str, str]:
-    """The variables by the key of each name they go by: the identifier, and the name in the model, which has precedence.
-
-    `run.variables` gives bare variables; `run[name]` would take long, since it makes an array with all coordinates.
-    """
-    coordinates = set(run.coords)
-    found = {
-        str(name): str(variable.attrs.get("long_name", name))
-        for name, variable in run.variables.items()
-        if name not in coordinates or variable.attrs.get("kind", "subscript") != "subscript"
-    }
-    return {key(name): name for name in found} | {key(spelling): name for name, spelling in found.items()}
-
-
-def _known(run: xr.Dataset, known: Mapping[str, str], name: str) -> str:
-    if key(name) in known:
-        return known[key(name)]
-    close = nearest(name, [*known.values(), *(long_name(run[identifier]) for identifier in known.values())])
-    cure = f"did you mean '{close}'?" if close else "`sdmodel show RUN` lists what it holds"
-    message = f"'{display_name(name)}' is not in the run; {cure}"
-    raise DatasetError(message)
 
 
 def _at_labels(variable: xr.DataArray, labels: Collection[str]) -> xr.DataArray:

@@ -40,15 +40,14 @@ class FaultsError(SdmodelError):
     """Several faults reported together, in the order of the file; `faults` holds all of them."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(faults, key=_order))
+        self.faults = tuple(
+            sorted(
+                faults, key=lambda fault: fault.where if isinstance(fault.where, Place) else Place(fault.where, 0, 0)
+            )
+        )
         rest = len(self.faults) - _MAX_LISTED
         lines = [*map(str, self.faults[:_MAX_LISTED]), *([f"and {rest:,} more faults"] if rest > 0 else [])]
         super().__init__("\n".join(lines))
-
-
-def _order(fault: Fault) -> tuple[str, int, int]:
-    where = fault.where
-    return (where.path, where.line, where.column) if isinstance(where, Place) else (where, 0, 0)
 
 
 class ModelError(FaultsError):

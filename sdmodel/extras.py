@@ -11,10 +11,7 @@ from .errors import SdmodelError
 def load_extra(name: str, *, extra: str, task: str, error: type[SdmodelError]) -> ModuleType:
     """Import a module that belongs to an extra of this package and that `task` needs.
 
-    Raises
-    ------
-    SdmodelError
-        Of the class `error`, if the module is not installed; the message says how to install it.
+    Raises `error` if the module is not installed; the message says how to install it.
     """
     try:
         return importlib.import_module(name)

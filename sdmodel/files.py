@@ -25,17 +25,12 @@ _MAKER = re.compile(rf"-(\d+)-[^-]*{re.escape(_PART)}$")
 def write_file(path: Path, content: bytes | memoryview, *, force: bool, error: type[SdmodelError]) -> None:
     """Write a file that others see complete or, if anything fails, not at all; only `force` replaces an existing one.
 
-    Raises
-    ------
-    SdmodelError
-        Of the class `error`, if the file exists and `force` is not given, or if it cannot be written.
+    Raises `error` if the file exists and `force` is not given, or if it cannot be written.
     """
     try:
         if os.path.lexists(path) and not force:
             raise error(already_exists(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(path)
-        descriptor, name = tempfile.mkstemp(prefix=_prefix(path), suffix=_PART, dir=path.parent)
+        descriptor, name = tempfile.mkstemp(prefix=_prepare(path), suffix=_PART, dir=path.parent)
     except (OSError, ValueError) as cause:
         raise error(_unwritable(path, cause)) from cause
     try:
@@ -60,9 +55,7 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 
     It has the permissions of any other new folder.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_stale(path)
-    made = Path(tempfile.mkdtemp(prefix=_prefix(path), suffix=_PART, dir=path.parent))
+    made = Path(tempfile.mkdtemp(prefix=_prepare(path), suffix=_PART, dir=path.parent))
     try:
         made.chmod(0o777 & ~_umask())
         yield made
@@ -75,17 +68,17 @@ def already_exists(path: Path) -> str:
     return f"{path}: exists already; choose another name or force it to be replaced"
 
 
-def _prefix(path: Path) -> str:
-    """The start of a temporary file's name: the final name and the process that makes it."""
-    return f".{path.name}-{os.getpid()}-"
+def _prepare(path: Path) -> str:
+    """Make the parent folder, remove what killed processes have left in it, and return the start of a temporary name.
 
-
-def _remove_stale(path: Path) -> None:
-    """Remove the temporary files and folders that killed processes have left."""
+    This is the final name and the process that makes the file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     for part in path.parent.glob(f".{glob.escape(path.name)}-*{_PART}"):
         with contextlib.suppress(OSError):  # another process may remove it too
             if _is_stale(part):
                 shutil.rmtree(part) if part.is_dir() else part.unlink()
+    return f".{path.name}-{os.getpid()}-"
 
 
 def _is_stale(part: Path) -> bool:
@@ -108,12 +101,10 @@ def _put_in_place(made: Path, path: Path, *, force: bool) -> None:
         return
     try:
         os.link(made, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links
-        if path.exists():
-            raise FileExistsError from None
-        made.replace(path)
+    except OSError as cause:
+        if path.exists() or isinstance(cause, FileExistsError):
+            raise FileExistsError from cause
+        made.replace(path)  # a file system without links
 
 
 def _umask() -> int:
@@ -154,10 +145,7 @@ def is_plain_file(path: Path) -> bool:
 def read_bytes(path: str | os.PathLike[str], *, error: type[FaultsError], wanted: str = "a file") -> bytes:
     """Read the bytes of a file; `wanted` is what the error asks for if the path is a folder.
 
-    Raises
-    ------
-    FaultsError
-        Of the class `error`, if the file does not exist or cannot be read.
+    Raises `error` if the file does not exist or cannot be read.
     """
     try:
         return Path(path).read_bytes()
@@ -174,10 +162,7 @@ def read_bytes(path: str | os.PathLike[str], *, error: type[FaultsError], wanted
 def read_text(path: str | os.PathLike[str], *, error: type[FaultsError], wanted: str = "a file") -> str:
     """Read the text of a file in UTF-8 or Latin-1, without a byte order mark.
 
-    Raises
-    ------
-    FaultsError
-        Of the class `error`, if the file cannot be read or is not text.
+    Raises `error` if the file cannot be read or is not text.
     """
     content = read_bytes(path, error=error, wanted=wanted)
     if b"\x00" in content:

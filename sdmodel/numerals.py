@@ -28,5 +28,4 @@ def format_exact(value: float) -> str:
 
 def format_signed(value: float, units: str = "") -> str:
     """Format a difference like `format_number`, with a plus sign if it is positive."""
-    text = format_number(value, units)
-    return f"+{text}" if value > 0 else text
+    return f"{'+' if value > 0 else ''}{format_number(value, units)}"

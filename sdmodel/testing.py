@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import random
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from .model import Model
+from .model import RUN_SETTINGS, Model
 from .vensim import model_from_text
 
 _SKETCH = r"""\\\---/// Sketch information - do not modify anything except names
@@ -38,21 +39,14 @@ def model_text(
     blocks = textwrap.dedent(equations).strip()
     if "|" not in blocks:
         blocks = "\n\n".join(block_text(line) for line in blocks.replace("\n ", " ").splitlines() if line.strip())
-    control = (
-        ("INITIAL TIME", f"{initial}"),
-        ("FINAL TIME", f"{final}"),
-        ("TIME STEP", f"{step}"),
-        ("SAVEPER", "TIME STEP" if saveper is None else f"{saveper}"),
-    )
+    control = zip(RUN_SETTINGS, (initial, final, step, "TIME STEP" if saveper is None else saveper), strict=True)
     stars = "*" * 56
-    parts = (
-        "{UTF-8}",
-        blocks,
-        f"{stars}\n\t.Control\n{stars}~\n\t\tSimulation control.\n\t|",
-        *(block_text(f"{name} = {value}", units="Year") for name, value in control),
-        _SKETCH,
+    group = f"{stars}\n\t.Control\n{stars}~\n\t\tSimulation control.\n\t|"
+    settings = (block_text(f"{name} = {value}", units="Year") for name, value in control)
+    return (
+        "\n\n".join(("{UTF-8}", blocks, group, *settings, _SKETCH))
+        + f":L\x7f<%^E!@\n15:0,0,0,{_METHODS[integrator]},0,0\n"
     )
-    return "\n\n".join(parts) + f":L\x7f<%^E!@\n15:0,0,0,{_METHODS[integrator]},0,0\n"
 
 
 def block_text(equation: str, *, units: str = "", comment: str = "") -> str:
@@ -60,18 +54,9 @@ def block_text(equation: str, *, units: str = "", comment: str = "") -> str:
     return f"{equation}\n\t~\t{units}\n\t~\t{comment}\n\t|"
 
 
-def tiny_model(
-    equations: str,
-    *,
-    initial: float = 0,
-    final: float = 10,
-    step: float = 1,
-    saveper: float | None = None,
-    integrator: str = "euler",
-) -> Model:
-    """Return a model with some equations, written as for `model_text`."""
-    text = model_text(equations, initial=initial, final=final, step=step, saveper=saveper, integrator=integrator)
-    return model_from_text(text, "tiny.mdl")
+def tiny_model(equations: str, **settings: Any) -> Model:
+    """Return a model with some equations, written as for `model_text`, which also takes the other arguments."""
+    return model_from_text(model_text(equations, **settings), "tiny.mdl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +94,8 @@ def benchmark_text(*, elements: int = 250, lookups: int = 55, stocks: int = 40) 
 
     `elements` counts everything with an equation, including the four of the control block. `stocks` counts every level,
     including those inside smooths (one) and third-order delays (three). Each stock has bounded inflows and a lifetime much
-    longer than a step, so that every value stays finite. The same arguments give the same text.
-
-    Raises
-    ------
-    ValueError
-        If there are too few elements for the lookups and stocks.
+    longer than a step, so that every value stays finite. The same arguments give the same text. Raises ValueError if there
+    are too few elements for the lookups and stocks.
     """
     lags = stocks // 10
     written = stocks - 4 * lags
@@ -126,19 +107,15 @@ def benchmark_text(*, elements: int = 250, lookups: int = 55, stocks: int = 40) 
     made = [
         _Stock(n + 1, _fraction(sampler.uniform(50, 500)), _fraction(sampler.uniform(8, 60))) for n in range(written)
     ]
-    names = _names(sampler, {"effect": lookups, "mix": mixes, "delayed": lags, "smoothed": lags})
+    counts = {"effect": lookups, "mix": mixes, "delayed": lags, "smoothed": lags}
+    names = [f"{kind} {n + 1}" for kind, count in counts.items() for n in range(count)]
+    names.sort(key=lambda _: sampler.random())  # each may depend on those before it
     blocks: list[str] = []
     for position, name in enumerate(names):
-        blocks += _auxiliary(sampler, name, _operands(sampler, made, names[:position]))
+        blocks += _auxiliary(sampler, name, made, names[:position])
     for stock in made:
         blocks += _stock_with_flows(sampler, stock, made, [name for name in names if name.startswith("effect")])
     return model_text("\n\n".join(blocks), initial=1900, final=2100, step=0.5)
-
-
-def _names(sampler: random.Random, counts: dict[str, int]) -> list[str]:
-    """The auxiliaries in a random order; each may depend on those before it."""
-    names = [f"{kind} {n + 1}" for kind, count in counts.items() for n in range(count)]
-    return sorted(names, key=lambda _: sampler.random())
 
 
 def _fraction(value: float) -> float:
@@ -146,19 +123,22 @@ def _fraction(value: float) -> float:
     return round(value // 0.1 * 0.1 + 0.05, 2)
 
 
-def _operands(sampler: random.Random, stocks: Sequence[_Stock], names: Sequence[str]) -> tuple[str, str]:
-    """Two different numbers around 1: a stock divided by its initial level, and an auxiliary before this one."""
+def _auxiliary(sampler: random.Random, name: str, stocks: list[_Stock], names: list[str]) -> list[str]:
+    """The equations of one auxiliary: an effect with its table, a lag, or a mix of two numbers.
+
+    It depends on two numbers around 1: a stock divided by its initial level, and an auxiliary before this one.
+    """
+    kind, number = name.split()
     first = stocks[int(sampler.random() * len(stocks))].ratio
     known = [stock.ratio for stock in stocks if stock.ratio != first] * (not names) + list(names)
-    return first, known[int(sampler.random() * len(known))] if known else "1.1"
-
-
-def _auxiliary(sampler: random.Random, name: str, operands: tuple[str, str]) -> list[str]:
-    """The equations of one auxiliary: an effect with its table, a lag, or a mix of two numbers."""
-    kind, number = name.split()
-    first, second = operands
+    second = known[int(sampler.random() * len(known))] if known else "1.1"
     if kind == "effect":
-        table = block_text(f"effect {number} table({_points(sampler)})", units="Dmnl")
+        # five to twelve points of a rising or falling effect, which is 1 where its cause is 1
+        count = 5 + int(sampler.random() * 8)
+        slope = sampler.uniform(0.15, 0.45) * (1 if sampler.random() < 0.5 else -1)  # noqa: PLR2004 - equally likely
+        xs = [round(2.5 * n / (count - 1), 3) for n in range(count)]
+        points = ", ".join(f"({x:g},{1 + slope * (x - 1) / (0.5 + abs(x - 1)):.4f})" for x in xs)
+        table = block_text(f"effect {number} table({points})", units="Dmnl")
         argument = first if sampler.random() < 0.5 else second  # noqa: PLR2004 - equally likely
         return [table, block_text(f"{name} = effect {number} table({argument})", units="Dmnl")]
     if kind == "mix":
@@ -167,17 +147,7 @@ def _auxiliary(sampler: random.Random, name: str, operands: tuple[str, str]) -> 
     return [block_text(f"{name} = {lag}({first}, {_fraction(sampler.uniform(6, 24))})", units="Dmnl")]
 
 
-def _points(sampler: random.Random) -> str:
-    """Five to twelve points of a rising or falling effect, which is 1 where its cause is 1."""
-    count = 5 + int(sampler.random() * 8)
-    slope = sampler.uniform(0.15, 0.45) * (1 if sampler.random() < 0.5 else -1)  # noqa: PLR2004 - equally likely
-    xs = [round(2.5 * n / (count - 1), 3) for n in range(count)]
-    return ", ".join(f"({x:g},{1 + slope * (x - 1) / (0.5 + abs(x - 1)):.4f})" for x in xs)
-
-
-def _stock_with_flows(
-    sampler: random.Random, stock: _Stock, stocks: Sequence[_Stock], effects: Sequence[str]
-) -> list[str]:
+def _stock_with_flows(sampler: random.Random, stock: _Stock, stocks: list[_Stock], effects: list[str]) -> list[str]:
     """A stock with its lifetime, outflow, and inflow, which depends on the stock, another stock's outflow, or neither."""
     number, start, lifetime = stock.number, stock.start, stock.lifetime
     one, two, three = (effects[int(sampler.random() * len(effects))] for _ in range(3))

@@ -1,17 +1,18 @@
 """Analyses of many runs: attribution to levers, sensitivity to constants, sweeps, and comparisons of stored runs."""
 
-from .attribution import PAIRS, attribute_levers
-from .contributions import (
+from .attribution import (
     ANALYSIS,
     ATTRIBUTION,
+    EXACT,
     LEVER,
     MEASURE,
     OTHER,
+    PAIRS,
     VariableAttribution,
+    attribute_levers,
     attributed_variables,
     contributions_to,
 )
-from .experiment import Factor, Response, factors_of, responses_of
 from .run_comparison import (
     Changes,
     Comparison,
@@ -22,8 +23,7 @@ from .run_comparison import (
     compare_runs,
     model_of_run,
 )
-from .sensitivity import IMPORTANCE, find_sensitivities
-from .shapley import EXACT
+from .sensitivity import IMPORTANCE, Factor, Response, factors_of, find_sensitivities, responses_of
 from .sweep import sweep_levers
 
 __all__ = [

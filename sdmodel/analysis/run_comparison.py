@@ -31,7 +31,7 @@ from ..comparison import (
 from ..dataset import MEMBER, TIME, check_run, make_run, member_dims
 from ..errors import AnalysisError, ScenarioError, SdmodelError, StoreError
 from ..files import encode_text
-from ..model import NA, Cell, Element, Model, Numbers, Table, bindings, display_name, labels_of
+from ..model import NA, Cell, Model, Table, display_name, labels_of, plan
 from ..scenario import Change, Scenario, constant_values, merge_scenarios, with_tables
 from ..vensim import model_from_text, read_change, scenario_from_text, scenario_text
 
@@ -135,9 +135,8 @@ def compare_runs(
         if left_out:
             count = "1 variable is" if len(left_out) == 1 else f"{len(left_out)} variables are"
             names = _listed([f"'{variable}'" for variable in left_out])
-            remarks.append(
-                f"{count} not compared, missing in {first} or {name}, or with other subscripts there: {names}"
-            )
+            what = f"missing in {first} or {name}, or with other subscripts there"
+            remarks.append(f"{count} not compared, {what}: {names}")
     last = min(float(run[TIME].values[-1]) for run in runs.values())
     snapshots = take_snapshots(runs, on if headlines is None else headlines, [last] if at is None else at)
     differences.sort(key=lambda difference: difference.order)
@@ -206,7 +205,6 @@ def _check_several(runs: Mapping[str, xr.Dataset]) -> None:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """List the first names."""
     return ", ".join(names[:_LISTED]) + (" and others" if len(names) > _LISTED else "")
 
 
@@ -263,20 +261,17 @@ def model_of_run(run: xr.Dataset, name: str) -> Model:
     if content is None:
         message = f"{name}: its record does not contain the text of its model; run {record['model']} again"
         raise StoreError(message)
-    return _model(content, str(record["model"]))
+    return _cached_model(content, str(record["model"]))
 
 
-@functools.lru_cache(maxsize=2)  # runs that are compared usually share a model
-def _model(content: bytes, path: str) -> Model:
-    return model_from_text(content, path)
+_cached_model = functools.lru_cache(maxsize=2)(model_from_text)  # runs that are compared usually share a model
 
 
 def _recorded_changes(run: xr.Dataset) -> Scenario:
     """Return what a run changed, from its record: its scenario, then what else was set to numbers or tables."""
     lines = [line for line in str(run.attrs.get("changes", "")).splitlines() if line.strip() and not _OVER.match(line)]
-    return merge_scenarios(
-        [scenario_from_text(str(run.attrs.get("scenario", ""))), Scenario("", tuple(map(_change, lines)))]
-    )
+    scenario = scenario_from_text(str(run.attrs.get("scenario", "")))
+    return merge_scenarios([scenario, Scenario("", tuple(map(_change, lines)))])
 
 
 def _change(line: str) -> Change:
@@ -296,17 +291,16 @@ def _with_recorded_constants(run: xr.Dataset, name: str) -> xr.Dataset:
     model = model_of_run(run, name)
     lines = filter(None, map(_OVER.match, str(run.attrs.get("changes", "")).splitlines()))
     varied = {model[line["name"]].key for line in lines if line["name"] in model}
-    missing = [
-        element
-        for element in model
-        if element.kind == "constant"
-        and model.identifiers[element.key] not in run.variables
-        and element.key not in varied
-    ]
+    constants = (element for element in model if element.kind == "constant" and element.key not in varied)
+    missing = [element for element in constants if model.identifiers[element.key] not in run.variables]
     if not missing:
         return run
-    changed = constant_values(model, _recorded_changes(run))
-    values = {element.key: _constant_values(model, element, changed) for element in missing}
+    known = {**plan(model).constants, **constant_values(model, _recorded_changes(run))}
+    values = {}
+    for element in missing:
+        axes = [labels_of(model.subscripts, dimension) for dimension in element.dimensions]
+        numbers = np.array([known.get(Cell(element.key, labels), np.nan) for labels in product(*axes)])
+        values[element.key] = np.where(numbers <= NA, np.nan, numbers).reshape([len(axis) for axis in axes])
     return run.assign(make_run(model, run[TIME].values, values).data_vars)
 
 
@@ -325,23 +319,9 @@ def _differing_lookups(runs: Mapping[str, xr.Dataset]) -> list[LookupDifference]
 
 
 def _tables(model: Model, scenario: Scenario) -> dict[tuple[str, tuple[str, ...]], Table]:
-    """Return the tables of a model with a scenario, by name and subscripts."""
     return {
         (display_name(element.name), equation.subscripts): equation.expression
         for element in with_tables(model, scenario)
         for equation in element.equations
         if element.kind == "lookup" and isinstance(equation.expression, Table)
     }
-
-
-def _constant_values(model: Model, element: Element, changed: Mapping[Cell, float]) -> np.ndarray:
-    """Return the values of a constant, shape (labels of each dimension); NaN where no equation defines one."""
-    axes = [labels_of(model.subscripts, dimension) for dimension in element.dimensions]
-    defined: dict[Cell, float] = {}
-    for equation in element.equations:
-        given = equation.expression
-        for index, (labels, _) in enumerate(bindings(model.subscripts, equation)):
-            defined[Cell(element.key, labels)] = given.at(index) if isinstance(given, Numbers) else float(given)
-    cells = [Cell(element.key, labels) for labels in product(*axes)]
-    numbers = np.array([changed.get(cell, defined.get(cell, np.nan)) for cell in cells])
-    return np.where(numbers <= NA, np.nan, numbers).reshape([len(axis) for axis in axes])

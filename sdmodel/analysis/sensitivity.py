@@ -1,9 +1,14 @@
-"""Sensitivity analysis: how much constants matter to outcomes, moved one at a time, along trajectories, or all together."""
+"""Sensitivity analysis: how much constants matter to outcomes, moved one at a time, along trajectories, or all together.
+
+A tornado moves one factor after the other between its ends. Morris's elementary effects and Sobol's indices come from SALib.
+"""
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -12,23 +17,33 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..comparison import Outcome
-from ..errors import AnalysisError
-from ..model import Integrator, Model
-from ..scenario import Sampling
-from ..simulation import Progress, ScenarioLike, load_scenario
+from ..errors import AnalysisError, Fault, ScenarioError
+from ..extras import load_extra
+from ..model import Cell, Integrator, Model, cell_name, key, labels_of, nearest, plan, split_name
+from ..scenario import Distribution, Sampling, Scenario, Steps, constant_values, sampled_cells
+from ..simulation import PreparedSimulation, Progress, ScenarioLike, load_scenario, prepare_simulation
 from ..vensim import sampling_of_ranges
-from .experiment import Experiment, Factor, Response, factors_of, make_experiment, responses_of
-from .methods import Layout, Measures, Settings, morris, sobol, tornado
 
 OutcomeLike = Outcome | float | int | str
 """An outcome, a date, or the name of a statistic over time."""
+_Measures = Mapping[str, NDArray[Any]]
+"""Numbers by name: of shape (factors,), (factors, factors) for pairs, or () for all factors together."""
 
-_METHODS: Mapping[str, Callable[[Sequence[Factor], NDArray[np.float64], Settings], Layout]] = MappingProxyType(
-    {"tornado": tornado, "morris": morris, "sobol": sobol}
-)
 IMPORTANCE: Mapping[str, str] = MappingProxyType({"tornado": "swing", "morris": "mu_star", "sobol": "ST"})
 """The measure of each method by which constants are ranked."""
 
+_PLACES = np.linspace(0.0, 1.0, 5)
+"""Places between its ends at which a tornado tries a constant: a peak inside is not visible at the ends."""
+_ROUNDING, _CONSTANT = 1e-9, 1e-12
+"""Share of an outcome by which it may turn back, and share by which it may vary in all, because of rounding."""
+_LARGEST = 50_000_000
+"""Largest number of values in the points of a method: 400 MB."""
+_TAIL = 0.05
+"""Share of a distribution beyond each end, unless it is uniform and ends there."""
+_BYTES = 2**26
+"""Memory for the results of members that are computed together."""
+_LEAST, _MOST = 256, 16_384
+"""Number of members that are computed together: enough for all processors, few enough to show progress."""
 _LOST = 0.1
 """Largest share of trajectories or samples that may be lost; with more, the rest says little about the whole."""
 
@@ -115,22 +130,32 @@ def find_sensitivities(
     >>> found["swing"].values.tolist(), found["rank"].values.tolist()
     ([[20.0, 60.0]], [[2, 1]])
     """
-    if method not in _METHODS:
-        message = f"method is {method!r}; it must be one of {', '.join(_METHODS)}"
+    if method not in IMPORTANCE:
+        message = f"method is {method!r}; it must be one of {', '.join(IMPORTANCE)}"
         raise AnalysisError(message)
     sampling = sampling or sampling_of_ranges(model)
     changes = load_scenario(scenario)
     factors = factors_of(model, sampling, changes)
     requested = [outcomes] if isinstance(outcomes, OutcomeLike) else outcomes
-    responses = responses_of(model, [names] if isinstance(names, str) else names, list(map(_outcome, requested)))
+    measured = [
+        one if isinstance(one, Outcome) else Outcome(one) if isinstance(one, str) else Outcome(at=float(one))
+        for one in requested
+    ]
+    responses = responses_of(model, [names] if isinstance(names, str) else names, measured)
     experiment = make_experiment(model, factors, responses, scenario=changes, integrator=integrator)
     start = (sampling.seed if seed is None else seed) or secrets.randbelow(2**31 - 1) + 1
-    settings = Settings(start, trajectories, levels, samples, second_order)
-    layout = _METHODS[method](factors, experiment.base, settings)
+    settings: dict[str, int] = {}
+    if method == "tornado":
+        layout = _tornado(factors, experiment.base)
+    elif method == "morris":
+        layout = _morris(factors, trajectories, levels, start)
+        settings = {"trajectories": trajectories, "levels": levels, "seed": start}
+    else:
+        layout = _sobol(factors, samples, start, pairs=second_order)
+        settings = {"samples": samples, "seed": start}
     answers = experiment.run(np.vstack([layout.points, experiment.base]), progress=progress)
     measures = [_measures(layout, answers[:-1, place], response) for place, response in enumerate(responses)]
     found = _dataset(experiment, measures, answers, IMPORTANCE[method])
-    used = {"morris": ("trajectories", "levels", "seed"), "sobol": ("samples", "seed")}.get(method, ())
     record: dict[str, Any] = {
         "model": model.path,
         "model_sha256": model.sha256,
@@ -141,32 +166,25 @@ def find_sensitivities(
         "importance": IMPORTANCE[method],
         "runs": len(answers),
     }
-    return found.assign_attrs(record | {name: getattr(settings, name) for name in used})
+    return found.assign_attrs(record | settings)
 
 
-def _outcome(requested: OutcomeLike) -> Outcome:
-    if isinstance(requested, Outcome):
-        return requested
-    return Outcome(requested) if isinstance(requested, str) else Outcome(at=float(requested))
-
-
-def _measures(layout: Layout, answers: NDArray[np.float64], response: Response) -> Measures:
+def _measures(layout: _Layout, answers: NDArray[np.float64], response: Response) -> _Measures:
     """Compute the measures of one response, without the groups in which an outcome is missing."""
     groups: NDArray[np.bool_] = np.isfinite(answers.reshape(-1, layout.together).sum(axis=1))
     lost = np.count_nonzero(~groups)
     if layout.together > 1 and lost > _LOST * groups.size:
-        message = (
-            f"'{response}' is not finite in {np.count_nonzero(np.isnan(answers)):,} of {answers.size:,} runs, so that {lost:,} of "
-            f"{groups.size:,} groups of runs are lost, too many to rank constants; narrow the ranges of the constants, or "
-            "make TIME STEP smaller"
-        )
+        broken = f"{np.count_nonzero(np.isnan(answers)):,} of {answers.size:,} runs"
+        effect = f"so that {lost:,} of {groups.size:,} groups of runs are lost, too many to rank constants"
+        cure = "narrow the ranges of the constants, or make TIME STEP smaller"
+        message = f"'{response}' is not finite in {broken}, {effect}; {cure}"
         raise AnalysisError(message)
     kept = np.repeat(groups, layout.together)
     return layout.measure(answers[kept], kept)
 
 
 def _dataset(
-    experiment: Experiment, measures: Sequence[Measures], answers: NDArray[np.float64], importance: str
+    experiment: Experiment, measures: Sequence[_Measures], answers: NDArray[np.float64], importance: str
 ) -> xr.Dataset:
     """Label the measures of all responses by factor, with ranks; the last of the answers is the base."""
     names = [factor.name for factor in experiment.factors]
@@ -195,3 +213,319 @@ def _dataset(
         base=("outcome", answers[-1]),
         not_finite=("outcome", np.isnan(answers).sum(axis=0)),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """Points of shape (runs, factors), in the units of each factor.
+
+    `together` successive points form a group: if one of them has no outcome, the whole group is left out; a method with
+    groups of 1 leaves out single points. `measure` computes measures from the outcomes and the flags, shape (runs,), of the
+    runs that they come from.
+    """
+
+    points: NDArray[np.float64]
+    together: int
+    measure: Callable[[NDArray[np.float64], NDArray[np.bool_]], _Measures]
+
+
+def _tornado(factors: Sequence[Factor], base: NDArray[np.float64]) -> _Layout:
+    """Move each factor to five places from its low end to its high end, evenly by probability, others at the base."""
+    points = np.tile(base, (len(factors) * _PLACES.size, 1))
+    for place, factor in enumerate(factors):
+        points[place * _PLACES.size : (place + 1) * _PLACES.size, place] = factor.between(_PLACES)
+    return _Layout(points, 1, _tornado_measures)
+
+
+def _tornado_measures(answers: NDArray[np.float64], kept: NDArray[np.bool_]) -> _Measures:
+    """`low` and `high` are the outcomes at the ends, `least` and `most` the finite extremes, `swing` their difference.
+
+    A swing that rounding explains is 0. `bent` says whether the outcome goes both up and down between the ends.
+    """
+    outcomes = np.full(kept.size, np.nan)
+    outcomes[kept] = answers
+    rows = outcomes.reshape(-1, _PLACES.size)
+    least, most = np.fmin.reduce(rows, axis=1), np.fmax.reduce(rows, axis=1)
+    swing = np.where(np.isfinite(rows).sum(axis=1) > 1, most - least, np.nan)
+    swing[swing <= _CONSTANT * np.fmax(np.abs(least), np.abs(most))] = 0.0
+    bent = []
+    for row in rows:
+        finite = row[np.isfinite(row)]
+        steps, small = np.diff(finite), _ROUNDING * np.abs(finite).max(initial=0.0)
+        bent.append(bool((steps > small).any() and (steps < -small).any()))
+    return {
+        "low": rows[:, 0],
+        "high": rows[:, -1],
+        "least": least,
+        "most": most,
+        "swing": swing,
+        "bent": np.array(bent),
+    }
+
+
+def _morris(factors: Sequence[Factor], count: int, levels: int, seed: int) -> _Layout:
+    """Sample trajectories on which one factor after the other takes a step (Morris, Technometrics 33, 1991).
+
+    `mu`, `mu_star` and `sigma` are the mean of the effects, of their sizes (Campolongo et al., Environmental Modelling &
+    Software 22, 2007) and their standard deviation, in units of the outcome for the whole way between the ends of a factor;
+    `mu_star_conf` is half of the 95 % interval.
+    """
+    if count < 2:  # noqa: PLR2004 - a deviation needs two
+        message = f"trajectories: {count} is too few; give at least 2, better 20"
+        raise AnalysisError(message)
+    if levels < 2 or levels % 2:  # noqa: PLR2004 - a step is half of them
+        message = f"levels: {levels} is not an even number; Morris's method needs one, such as 4"
+        raise AnalysisError(message)
+    group = len(factors) + 1
+    _check_size(count * group, factors, f"fewer trajectories than {count:,}")
+    sampler, analyzer, problem = _salib("morris", factors)
+    shares = sampler.sample(problem, count, num_levels=levels, seed=seed)
+    points = np.column_stack([factor.between(shares[:, place]) for place, factor in enumerate(factors)])
+
+    def measure(answers: NDArray[np.float64], kept: NDArray[np.bool_]) -> _Measures:
+        found = analyzer.analyze(problem, shares[kept], answers, num_levels=levels, seed=seed)
+        return {name: np.asarray(found[name], dtype=float) for name in ("mu", "mu_star", "mu_star_conf", "sigma")}
+
+    return _Layout(points, group, measure)
+
+
+def _sobol(factors: Sequence[Factor], count: int, seed: int, *, pairs: bool) -> _Layout:
+    """Sample Sobol's sequence in Saltelli's scheme (Computer Physics Communications 181, 2010) from whole distributions.
+
+    `S1` is the share of the outcome's variance due to a factor alone, `ST` includes its interactions with others, `S2` is
+    the share of a pair beyond its single shares; each `_conf` is half of the 95 % interval. `mean` and `sd` are those of the
+    outcome. An outcome that does not vary has no shares.
+    """
+    if count < 2 or count & (count - 1):  # noqa: PLR2004 - the first power that has a variance
+        near = 1 << max(2, count.bit_length())
+        cure = f"give {near // 2:,} or {near:,}"
+        message = f"samples: {count:,} is not a power of two, which Sobol's sequence needs; {cure}"
+        raise AnalysisError(message)
+    group = (2 if pairs else 1) * len(factors) + 2
+    _check_size(count * group, factors, f"fewer samples than {count:,}")
+    sampler, analyzer, problem = _salib("sobol", factors)
+    shares = sampler.sample(problem, count, calc_second_order=pairs, seed=seed)
+    points = np.column_stack([factor.quantile(shares[:, place]) for place, factor in enumerate(factors)])
+
+    def measure(answers: NDArray[np.float64], kept: NDArray[np.bool_]) -> _Measures:
+        independent = np.concatenate([answers[::group], answers[group - 1 :: group]])
+        measures: dict[str, Any] = {"mean": np.array(independent.mean()), "sd": np.array(independent.std())}
+        names = ("S1", "S1_conf", "ST", "ST_conf", *(("S2", "S2_conf") if pairs else ()))
+        if np.ptp(answers) <= _CONSTANT * np.abs(answers).max():
+            shape = {True: (len(factors), len(factors)), False: (len(factors),)}
+            return measures | {name: np.full(shape[name.startswith("S2")], np.nan) for name in names}
+        found = analyzer.analyze(problem, answers, calc_second_order=pairs, seed=seed)
+        return measures | {name: np.asarray(found[name], dtype=float) for name in names}
+
+    return _Layout(points, group, measure)
+
+
+def _salib(name: str, factors: Sequence[Factor]) -> tuple[Any, Any, dict[str, Any]]:
+    """Load SALib's sampler and analyzer of a method, and describe the factors as shares of their distributions."""
+    names = [factor.name for factor in factors]
+    sampler, analyzer = (
+        load_extra(f"SALib.{part}.{name}", extra="sensitivity", task="the method", error=AnalysisError)
+        for part in ("sample", "analyze")
+    )
+    return sampler, analyzer, {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
+
+
+def _check_size(runs: int, factors: Sequence[Factor], cure: str) -> None:
+    if runs * len(factors) > _LARGEST:
+        message = f"{runs:,} runs of {len(factors)} constants are too many; ask for {cure}, or vary fewer constants"
+        raise AnalysisError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A constant, or one cell of it, with the value that it has in the model and the law that it varies by, in its units."""
+
+    name: str
+    cell: Cell
+    units: str
+    value: float
+    law: Distribution | Steps
+
+    def quantile(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values below which those shares of the distribution lie; steps are equally likely."""
+        if isinstance(self.law, Distribution):
+            return self.law.quantile(shares)
+        places = np.floor(np.asarray(shares) * self.law.count).astype(int)
+        return self.law.values[np.minimum(places, self.law.count - 1)]
+
+    def between(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values at shares from 0 to 1 of the way from the low end to the high end, by probability.
+
+        The ends are the bounds of a uniform distribution and of steps, otherwise the 5 % and 95 % quantiles.
+        """
+        even = isinstance(self.law, Steps) or self.law.name == "RANDOM_UNIFORM"
+        return self.quantile(shares if even else _TAIL + (1 - 2 * _TAIL) * np.asarray(shares))
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and the largest possible value."""
+        if isinstance(self.law, Distribution):
+            return self.law.minimum, self.law.maximum
+        return float(self.law.values[0]), float(self.law.values[-1])
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The low end and the high end."""
+        low, high = self.between(np.array([0.0, 1.0]))
+        return float(low), float(high)
+
+
+def factors_of(model: Model, sampling: Sampling, scenario: Scenario) -> tuple[Factor, ...]:
+    """Return the constants that a sensitivity file varies, cell by cell, with their values under a scenario.
+
+    Raises
+    ------
+    AnalysisError
+        If the constants come from a file of samples, which has no distributions.
+    ScenarioError
+        If a line does not suit the model, or there is none; every such line is listed.
+    """
+    if sampling.method == "file":
+        where = sampling.path or "sampling"
+        cure = "write a line such as 'constant = RANDOM_UNIFORM(min,max)' for each constant, and another method"
+        message = f"{where}: a file of samples has no distributions; {cure}"
+        raise AnalysisError(message)
+    known = dict(plan(model).constants) | constant_values(model, scenario)
+    laws = ((column.cell, column.distribution) for column in sampled_cells(model, sampling))
+    return tuple(
+        Factor(cell_name(model, cell), cell, model.elements[cell.key].units, float(known[cell]), law)
+        for cell, law in laws
+        if law is not None  # only columns of a file of samples have none
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The outcome of one cell: `variable` is its name in the model, `units` are those of the outcome."""
+
+    cell: Cell
+    outcome: Outcome
+    variable: str
+    units: str
+
+    def __str__(self) -> str:
+        between = " " if self.outcome.at is not None else ", "
+        return f"{self.variable}{between}{self.outcome}"
+
+
+def responses_of(model: Model, names: Iterable[str], outcomes: Sequence[Outcome]) -> tuple[Response, ...]:
+    """Return every outcome of every named variable (`name` or `name[label]`), without repetitions.
+
+    Raises
+    ------
+    AnalysisError
+        If there is no name or no outcome.
+    ScenarioError
+        If a name is not a variable of the model, or means several numbers at a time; every such name is listed.
+    """
+    cells: list[Cell] = []
+    faults: list[Fault] = []
+    for name in names:
+        found = _response_cell(model, name)
+        if isinstance(found, Cell):
+            cells.append(found)
+        else:
+            faults.append(Fault("--on", found))
+    if faults:
+        raise ScenarioError(dict.fromkeys(faults))
+    if not cells or not outcomes:
+        message = 'no outcome is requested; name a variable with --on "name", and a date or a statistic'
+        raise AnalysisError(message)
+    time_units = model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
+    return tuple(
+        Response(cell, outcome, cell_name(model, cell), outcome.units(model.elements[cell.key].units, time_units))
+        for cell in dict.fromkeys(cells)
+        for outcome in dict.fromkeys(outcomes)
+    )
+
+
+def _response_cell(model: Model, text: str) -> Cell | str:
+    """Return the cell that a name means, or what is wrong with the name."""
+    name, subscripts = split_name(text) if key(text) not in model.elements else (text, ())
+    element = model.elements.get(key(name))
+    if element is None or element.hidden:
+        names = [known.name for known in model if not known.hidden and known.kind not in ("lookup", "constant")]
+        close = nearest(name, names)
+        return f"'{name}' is not in the model; " + (f"did you mean '{close}'?" if close else "name a variable of it")
+    if element.kind in ("constant", "lookup"):
+        return f"'{element.name}' is a {element.kind}, which does not vary; name a variable that depends on constants"
+    known = [labels_of(model.subscripts, dimension) for dimension in element.dimensions]
+    labels = tuple(map(key, subscripts))
+    if len(labels) == len(known) and all(label in axis for label, axis in zip(labels, known, strict=True)):
+        cell = Cell(element.key, labels)
+        defined = any(cell == step.cell for step in (*plan(model).start, *plan(model).step))
+        return cell if defined else f"'{cell_name(model, cell)}' has no equation; name a label that has one"
+    if not known:
+        return f"'{element.name}' has no subscripts; write its name alone"
+    if len(labels) != len(known):
+        example = cell_name(model, Cell(element.key, tuple(axis[0] for axis in known)))
+        count = math.prod(map(len, known))
+        return f"'{element.name}' is {count} numbers at a time; name one of them, such as '{example}'"
+    wrong, axis = next((label, axis) for label, axis in zip(labels, known, strict=True) if label not in axis)
+    close = nearest(wrong, axis)
+    cure = f"did you mean '{close}'?" if close else f"it has {', '.join(axis)}"
+    return f"'{element.name}' has no label '{wrong}'; {cure}"
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """Factors, responses, and the simulation between them; `rows` locates each response among the simulation's results."""
+
+    factors: tuple[Factor, ...]
+    responses: tuple[Response, ...]
+    simulation: PreparedSimulation
+    rows: tuple[int, ...]
+
+    @property
+    def base(self) -> NDArray[np.float64]:
+        """The factors' values in the model, shape (factors,), in the units of each."""
+        return np.array([factor.value for factor in self.factors])
+
+    def run(
+        self, points: NDArray[np.float64], *, progress: Progress | None = None, together: int | None = None
+    ) -> NDArray[np.float64]:
+        """Return the outcomes, shape (members, responses), for factors of shape (members, factors), each in its units.
+
+        They do not depend on how many members are computed `together`. Values that are not finite become NaN. `progress` is
+        also called before the first member.
+        """
+        times = self.simulation.times
+        member_bytes = 8 * len(times) * (1 + max(self.rows))
+        size = together or int(np.clip(_BYTES // member_bytes, _LEAST, _MOST))
+        answers = np.empty((len(points), len(self.responses)))
+        if progress:
+            progress(0, len(points))
+        for first in range(0, len(points), size):
+            part = slice(first, first + size)
+            values = self.simulation.values(points[part])
+            with np.errstate(all="ignore"):
+                for place, (response, row) in enumerate(zip(self.responses, self.rows, strict=True)):
+                    answers[part, place] = response.outcome.of(times, values[:, row])
+            if progress:
+                progress(min(first + size, len(points)), len(points))
+        answers[~np.isfinite(answers)] = np.nan
+        return answers
+
+
+def make_experiment(
+    model: Model,
+    factors: Sequence[Factor],
+    responses: Sequence[Response],
+    *,
+    scenario: ScenarioLike | None = None,
+    integrator: Integrator | None = None,
+) -> Experiment:
+    """Prepare the simulation; where all responses are at dates, it ends at the last of them."""
+    kept = list(dict.fromkeys(response.cell for response in responses))
+    last = max(np.inf if response.outcome.at is None else response.outcome.at for response in responses)
+    ranges = {  # the model's own value need not lie within the bounds
+        factor.cell: (min(factor.bounds[0], factor.value), max(factor.bounds[1], factor.value)) for factor in factors
+    }
+    simulation = prepare_simulation(model, ranges, kept, scenario=scenario, integrator=integrator, until=last)
+    rows = tuple(kept.index(response.cell) for response in responses)
+    return Experiment(tuple(factors), tuple(responses), simulation, rows)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ..dataset import BASE, DATE, MEMBER, TIME
 from ..ensemble import design_record
 from ..errors import AnalysisError
-from ..model import Cell, Integrator, Model, cell_name, identifiers
-from ..scenario import Design, Scenario, cell_values, constant_cells, split_name
+from ..model import Cell, Integrator, Model, cell_name, identifiers, split_name
+from ..scenario import Design, Scenario, cell_values, constant_cells
 from ..simulation import Progress, RunWarning, ScenarioLike, load_scenario, memory_bytes, simulate
 
 _SAME = 1e-9
@@ -42,9 +42,7 @@ class _Lever:
 
     @property
     def array(self) -> xr.DataArray:
-        """The values along the lever's dimension."""
-        attributes = {"long_name": self.name, "units": self.units}
-        coordinate = xr.Variable((self.dim,), self.values, attributes)
+        coordinate = xr.Variable((self.dim,), self.values, {"long_name": self.name, "units": self.units})
         return xr.DataArray(self.values, {self.dim: coordinate}, (self.dim,))
 
     @property
@@ -120,7 +118,9 @@ def sweep_levers(
     cells = {cell for lever in swept for cell in lever.cells}
     sampled = _sampled(model, design, cells)
     options: dict[str, Any] = {"scenario": changes, "integrator": integrator, "threads": threads}
-    options["save"] = _saved(model, save, [*cells, *(design.cells if design else ())])
+    if save is not None:
+        varied = dict.fromkeys(model.identifiers[cell.key] for cell in (*cells, *(design.cells if design else ())))
+        options["save"] = [*([save] if isinstance(save, str) else save), *varied]
     _check_size(model, math.prod([*(len(lever.values) for lever in swept), *sampled.sizes.values()]), options, memory)
     constants: dict[str, Any] = {lever.name: lever.array for lever in swept}
     constants |= {str(name): values for name, values in sampled.items()}
@@ -133,7 +133,7 @@ def sweep_levers(
 
 
 def _levers(model: Model, levers: Mapping[str, Values], scenario: Scenario, *, base: bool) -> list[_Lever]:
-    """Return the levers with their dimensions and values."""
+    """Return the levers with their dimensions and sorted values; with `base`, also their own values."""
     if not levers:
         message = "the sweep: has no levers; name at least one, with its values"
         raise AnalysisError(message)
@@ -146,22 +146,18 @@ def _levers(model: Model, levers: Mapping[str, Values], scenario: Scenario, *, b
             raise AnalysisError(message)
         seen |= dict.fromkeys(lever_cells, name)
     dims = _dims(model, cells)
-    return [_lever(model, name, dims[name], cells[name], levers[name], scenario, base=base) for name in levers]
-
-
-def _lever(
-    model: Model, name: str, dim: str, cells: tuple[Cell, ...], given: Values, scenario: Scenario, *, base: bool
-) -> _Lever:
-    """Sort the values of a lever; with `base`, add its own value. A value that nearly equals its own is replaced by it."""
-    values = _numbers(name, given)
-    element = model.elements[cells[0].key]
-    own_values = set(cell_values(model, cells, scenario).values())
-    base_value = own_values.pop() if len(own_values) == 1 else None
-    if base_value is not None:
-        near = np.abs(values - base_value) <= _SAME * max(abs(base_value), float(np.abs(values).max()))
-        values = np.concatenate([values[~near], [base_value] if base or near.any() else []])
-    full_name = cell_name(model, cells[0]) if split_name(name)[1] and len(cells) == 1 else element.name
-    return _Lever(full_name, dim, cells, np.unique(values), base_value, element.units)
+    made = []
+    for name, lever_cells in cells.items():
+        values = _numbers(name, levers[name])
+        own_values = set(cell_values(model, lever_cells, scenario).values())
+        own = own_values.pop() if len(own_values) == 1 else None
+        if own is not None:  # a value that nearly equals it is replaced by it
+            near = np.abs(values - own) <= _SAME * max(abs(own), float(np.abs(values).max()))
+            values = np.concatenate([values[~near], [own] if base or near.any() else []])
+        element = model.elements[lever_cells[0].key]
+        full_name = cell_name(model, lever_cells[0]) if split_name(name)[1] and len(lever_cells) == 1 else element.name
+        made.append(_Lever(full_name, dims[name], lever_cells, np.unique(values), own, element.units))
+    return made
 
 
 def _numbers(name: str, values: Values) -> NDArray[np.float64]:
@@ -178,15 +174,15 @@ def _numbers(name: str, values: Values) -> NDArray[np.float64]:
 def _dims(model: Model, cells: Mapping[str, Sequence[Cell]]) -> dict[str, str]:
     """Name the dimension of each lever as the constant in a run, or with labels if the lever is a part of a constant."""
     dims: dict[str, str] = {}
-    wanted: dict[str, str] = {}
+    others: dict[str, str] = {}
     for name, lever_cells in cells.items():
         key = lever_cells[0].key
         if not lever_cells[0].labels and model.identifiers[key] not in (DATE, MEMBER):
             dims[name] = model.identifiers[key]
         else:
-            wanted[name] = "_".join([key, *(lever_cells[0].labels if len(lever_cells) == 1 else ("values",))])
-    names = identifiers((TIME, DATE, MEMBER, *model.elements, *model.subscripts, *wanted.values()))
-    return dims | {name: names[identifier] for name, identifier in wanted.items()}
+            others[name] = "_".join([key, *(lever_cells[0].labels if len(lever_cells) == 1 else ("values",))])
+    names = identifiers((TIME, DATE, MEMBER, *model.elements, *model.subscripts, *others.values()))
+    return dims | {name: names[identifier] for name, identifier in others.items()}
 
 
 def _sampled(model: Model, design: Design | None, swept: set[Cell]) -> xr.Dataset:
@@ -203,14 +199,6 @@ def _sampled(model: Model, design: Design | None, swept: set[Cell]) -> xr.Datase
     return design.dataset().drop_vars(both)
 
 
-def _saved(model: Model, save: Iterable[str] | None, cells: Iterable[Cell]) -> list[str] | None:
-    """Return the variables to save: the requested ones, and the constants in which runs differ."""
-    if save is None:
-        return None
-    requested = [save] if isinstance(save, str) else list(save)
-    return [*requested, *dict.fromkeys(model.identifiers[cell.key] for cell in cells)]
-
-
 def _check_size(model: Model, runs: int, options: Mapping[str, Any], memory: str | float | None) -> None:
     """Check that all runs fit, by the size of one, which takes no time."""
     with warnings.catch_warnings():
@@ -218,8 +206,6 @@ def _check_size(model: Model, runs: int, options: Mapping[str, Any], memory: str
         one = simulate(model, **options)
     size = runs * sum(variable.nbytes for variable in one.data_vars.values() if TIME in variable.dims)
     if memory is not None and size > memory_bytes(memory):
-        message = (
-            f"the sweep: {runs:,} runs take {size / 2**30:.3g} GiB, more than {memory}; "
-            "use fewer values or members, save fewer variables, or allow more memory"
-        )
+        cure = "use fewer values or members, save fewer variables, or allow more memory"
+        message = f"the sweep: {runs:,} runs take {size / 2**30:.3g} GiB, more than {memory}; {cure}"
         raise AnalysisError(message)

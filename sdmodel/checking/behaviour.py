@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 from sympy import Expr
 
-from ..model import Binding, Cell, Element, Table, VensimFunction, bindings, cell_name, resolve, split_reference, walk
+from ..model import Binding, Cell, Table, VensimFunction, bindings, cell_name, resolve, split_reference, walk
 from .checked_model import CheckedModel, first_not_finite, run_quietly
 from .findings import Finding
 
@@ -47,35 +46,24 @@ def find_outside_range(checked: CheckedModel) -> Iterator[Finding]:
             what = f"the range of '{element.name}' goes from {low:g} down to {high:g}; exchange them"
             yield Finding("warning", "range", element.place, element.name, what)
             continue
-        values = _unchanged_values(checked, element)
-        if low is not None and (values < low).any():
-            yield _outside(checked, element, values < low, low, "below its minimum")
-        if high is not None and (values > high).any():
-            yield _outside(checked, element, values > high, high, "above its maximum")
-
-
-def _outside(checked: CheckedModel, element: Element, outside: NDArray[np.bool_], limit: float, where: str) -> Finding:
-    """Report the first time at which a value passes a bound, and the value that is farthest from it."""
-    values = _unchanged_values(checked, element)
-    first = int(outside.reshape(len(outside), -1).any(axis=1).argmax())
-    distance = np.where(outside, np.abs(values - limit), -1.0)
-    farthest = float(values.flat[int(distance.argmax())])
-    start = float(values[first][outside[first]].flat[0])
-    numbers = {"value": start, "bound": limit, "farthest": farthest}
-    when = ""
-    if len(values) > 1:
-        time = float(checked.base_run["time"].values[first])
-        numbers["time"] = time
-        when = f" at {time:g}" + (f" and {farthest:g} at its farthest" if farthest != start else "")
-    what = f"'{element.name}' is {start:g}{when}, {where} {limit:g}; correct the range or what drives it"
-    return Finding("warning", "range", element.place, element.name, what, numbers)
-
-
-def _unchanged_values(checked: CheckedModel, element: Element) -> NDArray[np.float64]:
-    """Return the values of an element in the run; constants come from the model, since the run changes SAVEPER."""
-    if element.kind != "constant":
-        return checked.values(checked.base_run, element.key)
-    return np.array([[value for cell, value in checked.plan.constants.items() if cell.key == element.key]])
+        if element.kind == "constant":  # from the model, since the run changes SAVEPER
+            values = np.array([[value for cell, value in checked.plan.constants.items() if cell.key == element.key]])
+        else:
+            values = checked.values(checked.base_run, element.key)
+        for limit, passes, where in ((low, np.less, "below its minimum"), (high, np.greater, "above its maximum")):
+            if limit is None or not (outside := passes(values, limit)).any():
+                continue
+            first = int(outside.reshape(len(outside), -1).any(axis=1).argmax())
+            distance = np.where(outside, np.abs(values - limit), -1.0)
+            farthest = float(values.flat[int(distance.argmax())])
+            start = float(values[first][outside[first]].flat[0])
+            numbers = {"value": start, "bound": limit, "farthest": farthest}
+            when = ""
+            if len(values) > 1:
+                numbers["time"] = float(checked.base_run["time"].values[first])
+                when = f" at {numbers['time']:g}" + (f" and {farthest:g} at its farthest" if farthest != start else "")
+            what = f"'{element.name}' is {start:g}{when}, {where} {limit:g}; correct the range or what drives it"
+            yield Finding("warning", "range", element.place, element.name, what, numbers)
 
 
 def find_lost_flows(checked: CheckedModel) -> Iterator[Finding]:
@@ -86,7 +74,7 @@ def find_lost_flows(checked: CheckedModel) -> Iterator[Finding]:
     step = float(checked.base_run.attrs["time_step"])
     if "not_finite" in checked.base_run.attrs or checked.base_run.attrs["saveper"] != step:
         return
-    euler = checked.integrator == "euler"
+    euler = checked.model.integrator == "euler"
     run = checked.base_run if euler else run_quietly(checked.model, checked.every_step, integrator="euler")
     reported: set[str] = set()
     for stock in checked.plan.stocks:
@@ -101,8 +89,7 @@ def find_lost_flows(checked: CheckedModel) -> Iterator[Finding]:
         moved = float(np.abs(rate).sum()) * step
         if lost > _LOST * moved:
             reported.add(stock.cell.key)
-            element = checked.model.elements[stock.cell.key]
-            name = cell_name(checked.model, stock.cell)
+            element, name = checked.model.elements[stock.cell.key], cell_name(checked.model, stock.cell)
             amount = f"{lost:g} {element.units}".rstrip()
             what = f"'{name}' changes by {amount} more or less than its flows, which come to {moved:g}"
             cure = "it is so large that they are lost in rounding; measure it in larger units, or from another zero"
@@ -119,10 +106,9 @@ def find_table_ends(checked: CheckedModel) -> Iterator[Finding]:
             passed = [ends for binding in bound if (ends := _passed_ends(checked, call, binding)) is not None]
             if passed:
                 low, high, first, last = max(passed, key=lambda ends: max(ends[2] - ends[0], ends[1] - ends[3]))
-                what = (
-                    f"'{element.name}' looks up from {low:g} to {high:g}, but the table goes from {first:g} to {last:g} "
-                    "and is level beyond; extend the table, or bound its input on purpose"
-                )
+                where = f"looks up from {low:g} to {high:g}, but the table goes from {first:g} to {last:g}"
+                cure = "extend the table, or bound its input on purpose"
+                what = f"'{element.name}' {where} and is level beyond; {cure}"
                 numbers = {"low": low, "high": high, "first": first, "last": last}
                 yield Finding("advice", "table-end", equation.place, element.name, what, numbers)
 

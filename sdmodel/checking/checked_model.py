@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,14 +14,13 @@ import xarray as xr
 from numpy.typing import NDArray
 from sympy import Expr
 
-from ..errors import SdmodelError, SimulationError
+from ..errors import SimulationError
 from ..model import (
     RUN_SETTINGS,
     Binding,
     Cell,
     Element,
     Equation,
-    Integrator,
     Model,
     Plan,
     SubscriptFault,
@@ -35,47 +32,27 @@ from ..model import (
     position,
     references_in,
     resolve,
-    split_name,
     split_reference,
 )
-from ..scenario import Scenario, constant_values, merge_scenarios, with_constants, with_tables
-from ..vensim import Document, read_savelist, read_scenario
-
-ScenarioLike = Scenario | str | Path | Sequence[Scenario | str | Path]
-"""One scenario or several in order, as objects or as files."""
+from ..scenario import constant_values, with_constants, with_tables
+from ..vensim import ScenarioLike, load_scenario
 
 _NOT_FINITE = re.compile(r"'(?P<name>.+?)(?:\[[^\]]*\])?' is not finite from time (?P<time>\S+);")
 
 
 def with_scenario(model: Model, scenario: ScenarioLike) -> Model:
     """Return the model with the changes of a scenario written into it."""
-    several = [scenario] if isinstance(scenario, Scenario | str | Path) else list(scenario)
-    if not several:
-        return model
-    changes = merge_scenarios([item if isinstance(item, Scenario) else read_scenario(item) for item in several])
-    return with_constants(with_tables(model, changes), constant_values(model, changes))
+    loaded = load_scenario(scenario)
+    return with_constants(with_tables(model, loaded), constant_values(model, loaded)) if loaded.changes else model
 
 
-def run_quietly(
-    model: Model,
-    constants: Mapping[str, Any] | None = None,
-    *,
-    integrator: Integrator | None = None,
-    save: Iterable[str] | None = None,
-) -> xr.Dataset:
+def run_quietly(model: Model, constants: Mapping[str, Any] | None = None, **options: Any) -> xr.Dataset:
     """Run a model without its warnings, which become findings; the simulator is imported only where it is needed."""
     from ..simulation import RunWarning, simulate
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RunWarning)
-        return simulate(model, constants, integrator=integrator, save=save)
-
-
-def constant_name(model: Model, cell: Cell) -> str:
-    """Return the name by which a constant's cell is set in a run, in quotes since it may contain any character."""
-    name = model.elements[cell.key].name.replace('"', '\\"')
-    labels = ", ".join(model.labels.get(label, label) for label in cell.labels)
-    return f'"{name}"[{labels}]' if labels else f'"{name}"'
+        return simulate(model, constants, **options)
 
 
 def first_not_finite(run: xr.Dataset) -> tuple[str, float] | None:
@@ -86,14 +63,9 @@ def first_not_finite(run: xr.Dataset) -> tuple[str, float] | None:
 
 @dataclass(frozen=True, eq=False)
 class CheckedModel:
-    """A model that can be read, with any scenario already written into it, and its text."""
+    """A model that can be read, with any scenario already written into it."""
 
     model: Model
-
-    @cached_property
-    def document(self) -> Document:
-        """The text of the model, split into segments."""
-        return Document.from_bytes(self.model.text.encode("utf-8", "surrogatepass"), self.model.path)
 
     @cached_property
     def elements(self) -> tuple[Element, ...]:
@@ -114,22 +86,9 @@ class CheckedModel:
     @cached_property
     def used(self) -> frozenset[str]:
         """The keys of elements that another element reads."""
-        return frozenset(
-            split_reference(part)[0]
-            for element in self.model
-            for equation in element.equations
-            for part in references_in(equation.expression)
-            if split_reference(part)[0] != element.key
-        )
-
-    @cached_property
-    def headlines(self) -> frozenset[str]:
-        """The keys of the variables in the save list next to the model; none if the list cannot be read."""
-        path = Path(self.model.path).with_suffix(".lst")
-        with contextlib.suppress(SdmodelError, OSError, ValueError):
-            if path.is_file():
-                return frozenset(key(split_name(name)[0]) for name in read_savelist(path))
-        return frozenset()
+        found = ((element, references_in(own.expression)) for element in self.model for own in element.equations)
+        names = ((element.key, split_reference(part)[0]) for element, parts in found for part in parts)
+        return frozenset(name for user, name in names if name != user)
 
     @cached_property
     def plan(self) -> Plan:
@@ -145,11 +104,6 @@ class CheckedModel:
     def time_step(self) -> float:
         """TIME STEP in the model's unit of time; NaN if it is computed."""
         return self.plan.constants.get(Cell("time_step"), float("nan"))
-
-    @property
-    def integrator(self) -> Integrator:
-        """The integration method of the model."""
-        return self.model.integrator
 
     @cached_property
     def requested_run(self) -> xr.Dataset:
@@ -197,9 +151,5 @@ class CheckedModel:
 
         try:
             return evaluate_arrays(expression, read)
-        except (
-            KeyError,
-            NotImplementedError,
-            SubscriptFault,
-        ):  # a function with memory, a sum over labels, a hidden element
+        except (KeyError, NotImplementedError, SubscriptFault):  # a hidden element, a function with memory, a sum
             return None

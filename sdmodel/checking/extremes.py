@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from sympy import Indexed, Symbol
 
 from ..errors import ModelError, SdmodelError, SimulationError
-from ..model import Cell, Element, signed_terms, split_reference
-from .checked_model import CheckedModel, constant_name, first_not_finite, run_quietly
-from .findings import Finding, Level
+from ..model import Cell, Element, Model, signed_terms, split_reference
+from .checked_model import CheckedModel, first_not_finite, run_quietly
+from .findings import Finding
 
 _SIGNED_UNITS = re.compile(
     r"[$€£¥°]|\b(?:usd|eur|dollars?|euros?|pounds?|money|currency|cash|degrees?|deg|celsius|fahrenheit|kelvin|[cfk])\b",
@@ -66,20 +66,8 @@ Case = Sequence[Setting]
 class Cases:
     """The cases to try: single settings, then pairs; `possible` is the number of all possible cases."""
 
-    tried: tuple[tuple[Setting, ...], ...]
+    tried: tuple[Case, ...]
     possible: int
-
-    def columns(self, first: int, last: int, base: Mapping[Cell, float]) -> dict[Cell, NDArray[np.float64]]:
-        """Return the values over some cases of each constant that one of them changes; `base` holds all other values."""
-        part = self.tried[first:last]
-        columns: dict[Cell, NDArray[np.float64]] = {}
-        for member, case in enumerate(part):
-            for setting in case:
-                for cell, value in setting.values.items():
-                    if cell not in columns:
-                        columns[cell] = np.full(len(part), base[cell])
-                    columns[cell][member] = value
-        return columns
 
 
 @dataclass
@@ -104,10 +92,11 @@ def find_extremes(checked: CheckedModel) -> Iterator[Finding]:
         found = list(_try_cases(checked, cases))
     except _NO_RUN:
         varied = {setting.constant.key: setting.constant for case in cases.tried for setting in case}
-        unfit = dict(_unfit_constants(checked, list(varied.values())))
-        yield from (_untried(checked, constant, why) for constant, why in unfit.values())
+        unfit = list(_unfit_constants(checked, list(varied.values())))
+        yield from (_untried(checked, constant, why) for constant, why in unfit)
         try:
-            found = list(_try_cases(checked, extreme_cases(checked, steps, unfit)))
+            rest = extreme_cases(checked, steps, without=[constant.key for constant, _ in unfit])
+            found = list(_try_cases(checked, rest))
         except _NO_RUN as error:  # two constants together prevent a run
             found = [_untried(checked, None, error)]
     yield from found
@@ -119,28 +108,19 @@ def extreme_cases(checked: CheckedModel, steps: int, without: Collection[str] = 
     If there are too many, some are chosen at random, always the same ones. The constants with the keys `without` are not
     varied.
     """
-    constants = [element for element in checked.elements if _varies(element) and element.key not in without]
+    ranged = [element for element in checked.elements if element.kind == "constant" and element.range is not None]
+    constants = [element for element in ranged if not element.fixed and element.key not in without]
     settings = [_settings(checked, constant) for constant in constants]
     singles = [setting for own in settings for setting in own.values()]
     ends = [setting for own in settings for name, setting in own.items() if name in _ENDS]
     counts = [sum(name in _ENDS for name in own) for own in settings]
     pairs = (sum(counts) ** 2 - sum(count**2 for count in counts)) // 2
-    stages = 4 if checked.integrator == "rk4" else 1
+    stages = 4 if checked.model.integrator == "rk4" else 1
     affordable = int(_WORK / (max(1, len(checked.plan.step) + len(checked.plan.stocks)) * max(1, steps) * stages))
-    alone = _sample(singles, max(_FEWEST_CASES, affordable))
-    together = _pairs(ends, pairs, max(_FEWEST_CASES, affordable - len(alone)))
-    return Cases((*((setting,) for setting in alone), *together), len(singles) + pairs)
-
-
-def _varies(element: Element) -> bool:
-    return element.kind == "constant" and element.range is not None and not element.fixed
-
-
-def _sample(settings: Case, most: int) -> Case:
-    """Return at most that many of the settings, in their order."""
-    if len(settings) <= most:
-        return settings
-    return [settings[place] for place in sorted(random.Random(_SEED).sample(range(len(settings)), most))]
+    count = min(len(singles), max(_FEWEST_CASES, affordable))
+    alone = sorted(random.Random(_SEED).sample(range(len(singles)), count))
+    together = _pairs(ends, pairs, max(_FEWEST_CASES, affordable - count))
+    return Cases((*((singles[place],) for place in alone), *together), len(singles) + pairs)
 
 
 def _pairs(ends: Case, possible: int, most: int) -> list[tuple[Setting, Setting]]:
@@ -177,8 +157,7 @@ def _settings(checked: CheckedModel, constant: Element) -> dict[str, Setting]:
     return found
 
 
-def is_inside(case: Case) -> bool:
-    """Whether the ranges of the model allow a case."""
+def _is_inside(case: Case) -> bool:
     return all(setting.inside for setting in case)
 
 
@@ -193,27 +172,22 @@ def _try_cases(checked: CheckedModel, cases: Cases) -> Iterator[Finding]:
     for trouble in negative.values():
         run = run_quietly(checked.model, {**checked.every_step, **_constants(checked, _simplest(cases, trouble)[1])})
         cure = _drain(checked, run, trouble.element) or "let what drains it end with it"
-        yield _finding(cases, trouble, "negative", (len(trouble.when), "turns negative", cure))
+        yield _finding(cases, trouble, "negative", len(trouble.when), "turns negative", cure)
     if len(cases.tried) < cases.possible:
-        what = (
-            f"{len(cases.tried)} of {cases.possible} extreme cases were tried, chosen at random; "
-            "remove the ranges of constants that do not vary, to try more of the rest"
-        )
+        cure = "remove the ranges of constants that do not vary, to try more of the rest"
+        what = f"{len(cases.tried)} of {cases.possible} extreme cases were tried, chosen at random; {cure}"
         yield Finding("advice", "extreme", checked.model.path, "", what)
 
 
-def _unfit_constants(
-    checked: CheckedModel, constants: Sequence[Element]
-) -> Iterator[tuple[str, tuple[Element, SdmodelError]]]:
-    """Yield the constants that prevent a run, such as the order of a delay, by key and with the error; by bisection."""
-    settings = (setting for constant in constants for setting in _settings(checked, constant).values())
-    cases = Cases(tuple((setting,) for setting in settings), 0)
+def _unfit_constants(checked: CheckedModel, constants: Sequence[Element]) -> Iterator[tuple[Element, SdmodelError]]:
+    """Yield the constants that prevent a run, such as the order of a delay, with the error; by bisection."""
+    cases = [(setting,) for constant in constants for setting in _settings(checked, constant).values()]
     try:
-        _run_block(checked, cases, range(len(cases.tried)), checked.elements[:1])
+        _run_block(checked, cases, checked.elements[:1])
     except _NO_RUN as error:
         middle = len(constants) // 2
         if middle == 0:
-            yield constants[0].key, (constants[0], error)
+            yield constants[0], error
         else:
             yield from _unfit_constants(checked, constants[:middle])
             yield from _unfit_constants(checked, constants[middle:])
@@ -237,45 +211,44 @@ def _run_cases(checked: CheckedModel, cases: Cases) -> tuple[list[int], dict[str
     broken: list[int] = []
     negative: dict[str, _Trouble] = {}
     for first in range(0, len(cases.tried), size):
-        run = _run_block(checked, cases, range(first, min(first + size, len(cases.tried))), saved)
+        run = _run_block(checked, cases.tried[first : first + size], saved)
         finite = np.ones(run.sizes["member"], dtype=bool)
         for element in saved:
-            finite &= _is_finite(checked, run, element)
+            values, base = checked.values(run, element.key), checked.values(checked.base_run, element.key)
+            values = values.reshape(len(values), -1, values.shape[-1])
+            defined = np.isfinite(base).reshape(len(base), -1).all(axis=0)  # cells without an equation do not count
+            finite &= np.isfinite(values[:, defined]).all(axis=(0, 1))
+            if element in guarded:
+                below = np.any(values < -_NEXT_TO_ZERO * float(np.abs(base).max()), axis=1)
+                for member in np.flatnonzero(below.any(axis=0)):
+                    time = float(run["time"].values[int(below[:, member].argmax())])
+                    negative.setdefault(element.key, _Trouble(element)).when[first + int(member)] = time
         broken += [first + int(member) for member in np.flatnonzero(~finite)]
-        for element in guarded:
-            for member, time in _below_zero(checked, run, element):
-                negative.setdefault(element.key, _Trouble(element)).when[first + member] = time
     return broken, negative
 
 
-def _run_block(checked: CheckedModel, cases: Cases, which: range, saved: Sequence[Element]) -> xr.Dataset:
+def _run_block(checked: CheckedModel, cases: Sequence[Case], saved: Sequence[Element]) -> xr.Dataset:
     """Run some cases as members, saved with the model's own SAVEPER."""
-    columns = cases.columns(which.start, which.stop, checked.plan.constants)
-    constants = {constant_name(checked.model, cell): column for cell, column in columns.items()}
+    columns: dict[Cell, NDArray[np.float64]] = {}
+    for member, case in enumerate(cases):
+        for cell, value in (changed for setting in case for changed in setting.values.items()):
+            if cell not in columns:
+                columns[cell] = np.full(len(cases), checked.plan.constants[cell])
+            columns[cell][member] = value
+    constants = {_constant_name(checked.model, cell): column for cell, column in columns.items()}
     return run_quietly(checked.model, constants, save=[element.name for element in saved])
-
-
-def _is_finite(checked: CheckedModel, run: xr.Dataset, element: Element) -> NDArray[np.bool_]:
-    """Return whether an element stays finite in each member; cells without an equation do not count."""
-    values = checked.values(run, element.key)
-    flat = values.reshape(len(values), -1, values.shape[-1])
-    defined = np.isfinite(checked.values(checked.base_run, element.key)).reshape(-1, flat.shape[1]).all(axis=0)
-    return np.asarray(np.isfinite(flat[:, defined]).all(axis=(0, 1)))
-
-
-def _below_zero(checked: CheckedModel, run: xr.Dataset, element: Element) -> Iterator[tuple[int, float]]:
-    """Yield the members in which a stock turns negative, each with the first time."""
-    values = checked.values(run, element.key)
-    values = values.reshape(len(values), -1, values.shape[-1])
-    slack = _NEXT_TO_ZERO * float(np.abs(checked.values(checked.base_run, element.key)).max())
-    below = np.any(values < -slack, axis=1)
-    for member in np.flatnonzero(below.any(axis=0)):
-        yield int(member), float(run["time"].values[int(below[:, member].argmax())])
 
 
 def _constants(checked: CheckedModel, case: Case) -> dict[str, float]:
     """Return the constants that set one case."""
-    return {constant_name(checked.model, cell): value for item in case for cell, value in item.values.items()}
+    return {_constant_name(checked.model, cell): value for item in case for cell, value in item.values.items()}
+
+
+def _constant_name(model: Model, cell: Cell) -> str:
+    """Return the name by which a constant's cell is set in a run, in quotes since it may contain any character."""
+    name = model.elements[cell.key].name.replace('"', '\\"')
+    labels = ", ".join(model.labels.get(label, label) for label in cell.labels)
+    return f'"{name}"[{labels}]' if labels else f'"{name}"'
 
 
 def _cannot_be_negative(checked: CheckedModel, stock: Element) -> bool:
@@ -288,18 +261,12 @@ def _cannot_be_negative(checked: CheckedModel, stock: Element) -> bool:
     if stock.range is not None and stock.range.minimum is not None:
         return stock.range.minimum >= 0
     flows = _flows_of(stock)
-    if _has_signed_units(stock) or flows is None or all(sign > 0 for _, sign in flows):
+    if _SIGNED_UNITS.search(stock.units) or flows is None or all(sign > 0 for _, sign in flows):
         return False
-    elements = checked.model.elements
-    names = [name for name, _ in flows]
+    names, elements = [name for name, _ in flows], checked.model.elements
     if any(name not in elements or elements[name].hidden for name in names):
         return False
     return not any((checked.values(checked.base_run, name) < 0).any() for name in (stock.key, *names))
-
-
-def _has_signed_units(stock: Element) -> bool:
-    """Whether the units of a stock are those of something that can be negative."""
-    return bool(_SIGNED_UNITS.search(stock.units))
 
 
 def _flows_of(stock: Element) -> tuple[tuple[str, int], ...] | None:
@@ -312,7 +279,7 @@ def _flows_of(stock: Element) -> tuple[tuple[str, int], ...] | None:
 
 def _drain(checked: CheckedModel, run: xr.Dataset, stock: Element) -> str:
     """Return what to do about the largest outflow at the step that takes a stock below zero, or an empty string."""
-    if _has_signed_units(stock):  # what can be negative need not be limited by what there is of it
+    if _SIGNED_UNITS.search(stock.units):  # what can be negative need not be limited by what there is of it
         return "correct what drives it, or its range"
     values = checked.values(run, stock.key)
     values = values.reshape(len(values), -1)
@@ -321,17 +288,17 @@ def _drain(checked: CheckedModel, run: xr.Dataset, stock: Element) -> str:
         return ""
     at = int(below.any(axis=1).argmax())
     label = int(below[at].argmax())
-    outflows = {}
+    outflows = []
     for name in (name for name, sign in _flows_of(stock) or () if sign < 0 and name in checked.model.elements):
         flow = checked.values(run, name)
         flow = flow.reshape(len(flow), -1)
         if flow.shape[1] == values.shape[1]:
-            outflows[name] = np.broadcast_to(flow, values.shape)[at - 1 : at + 1, label]
+            before, after = np.broadcast_to(flow, values.shape)[at - 1 : at + 1, label]
+            outflows.append((float(before), float(after), checked.model.elements[name].name))
     if not outflows:
         return ""
-    largest = max(outflows, key=lambda name: float(outflows[name][0]))
-    name = checked.model.elements[largest].name
-    how = "goes on when it is empty" if outflows[largest][1] > 0 else "takes more than there is within a step"
+    _, after, name = max(outflows, key=lambda outflow: outflow[0])
+    how = "goes on when it is empty" if after > 0 else "takes more than there is within a step"
     return f"'{name}' {how}; bound it, as in MIN({name}, {stock.name}/TIME STEP)"
 
 
@@ -339,7 +306,7 @@ def _not_finite(checked: CheckedModel, cases: Cases, broken: Sequence[int]) -> I
     """Report what breaks first in the broken cases, by variable; a pair counts for the constant that breaks alone."""
     alone = {id(cases.tried[n][0]): n for n in broken if len(cases.tried[n]) == 1}
     root = {n: next((alone[id(item)] for item in cases.tried[n] if id(item) in alone), n) for n in broken}
-    roots = sorted(dict.fromkeys(root.values()), key=lambda n: (not is_inside(cases.tried[n]), n))
+    roots = sorted(dict.fromkeys(root.values()), key=lambda n: (not _is_inside(cases.tried[n]), n))
     troubles: dict[str, _Trouble] = {}
     names: dict[int, str] = {}
     for n in roots[:_RERUNS]:
@@ -347,45 +314,37 @@ def _not_finite(checked: CheckedModel, cases: Cases, broken: Sequence[int]) -> I
         if found is not None and found[0] in checked.model:
             names[n], time = found
             troubles.setdefault(names[n], _Trouble(checked.model[names[n]])).when[n] = time
-    beyond = []
+    beyond: list[tuple[Case, Element]] = []
     for name, trouble in troubles.items():
-        if is_inside(_simplest(cases, trouble)[1]):
+        case = _simplest(cases, trouble)[1]
+        if _is_inside(case):
             count = sum(names.get(n) == name for n in root.values())
             cure = "guard what divides by it or grows without bound, or narrow the range"
-            yield _finding(cases, trouble, "extreme", (count, "is not finite", cure))
+            yield _finding(cases, trouble, "extreme", count, "is not finite", cure)
         else:
-            beyond.append(trouble)
-    if beyond:
-        yield _beyond(cases, beyond)
-
-
-def _beyond(cases: Cases, troubles: Sequence[_Trouble]) -> Finding:
-    """Return one finding for everything that breaks only outside of ranges: most often a time that is zero."""
-    firsts = [(_simplest(cases, trouble)[1], trouble.element) for trouble in troubles]
-    parts = [f"{describe_case(case)} (then '{element.name}' is not finite)" for case, element in firsts[:_LISTED]]
-    others = f" and {len(firsts) - _LISTED} more" if len(firsts) > _LISTED else ""
-    what = f"beyond the ranges of constants the run breaks: {', '.join(parts)}{others}; the ranges exclude these values"
-    constant = firsts[0][0][0].constant
-    numbers = {"cases": float(len(firsts)), "tried": float(len(cases.tried))}
-    return Finding("advice", "extreme", constant.place, constant.name, what, numbers)
+            beyond.append((case, trouble.element))
+    if beyond:  # one finding for everything that breaks only outside of ranges: most often a time that is zero
+        parts = [f"{describe_case(case)} (then '{element.name}' is not finite)" for case, element in beyond[:_LISTED]]
+        others = f" and {len(beyond) - _LISTED} more" if len(beyond) > _LISTED else ""
+        broken_by = f"{', '.join(parts)}{others}"
+        what = f"beyond the ranges of constants the run breaks: {broken_by}; the ranges exclude these values"
+        constant = beyond[0][0][0].constant
+        numbers = {"cases": float(len(beyond)), "tried": float(len(cases.tried))}
+        yield Finding("advice", "extreme", constant.place, constant.name, what, numbers)
 
 
 def _simplest(cases: Cases, trouble: _Trouble) -> tuple[int, Case]:
     """Return the simplest case with a trouble: one that the ranges allow, and one constant rather than two."""
-    n = min(trouble.when, key=lambda n: (not is_inside(cases.tried[n]), n))
+    n = min(trouble.when, key=lambda n: (not _is_inside(cases.tried[n]), n))
     return n, cases.tried[n]
 
 
-def _finding(cases: Cases, trouble: _Trouble, rule: str, what: tuple[int, str, str]) -> Finding:
+def _finding(cases: Cases, trouble: _Trouble, rule: str, count: int, event: str, cure: str) -> Finding:
     """Report what happens to one variable: the number of cases, the first of them, and what to do."""
-    count, event, cure = what
     n, case = _simplest(cases, trouble)
-    element, inside = trouble.element, is_inside(case)
-    level: Level = "warning" if inside else "advice"
+    element, inside = trouble.element, _is_inside(case)
     beyond = "" if inside else ", beyond its range," if len(case) == 1 else ", beyond their ranges,"
-    many = f"{count} of {len(cases.tried)} extreme cases"
-    text = (
-        f"'{element.name}' {event} in {many}, first with {describe_case(case)}{beyond} at {trouble.when[n]:g}; {cure}"
-    )
+    first = f"first with {describe_case(case)}{beyond} at {trouble.when[n]:g}"
+    text = f"'{element.name}' {event} in {count} of {len(cases.tried)} extreme cases, {first}; {cure}"
     numbers = {"cases": float(count), "tried": float(len(cases.tried)), "time": trouble.when[n]}
-    return Finding(level, rule, element.place, element.name, text, numbers)
+    return Finding("warning" if inside else "advice", rule, element.place, element.name, text, numbers)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from ..errors import Fault, ModelError, Place
+from ..errors import ModelError, Place
 
 Level = Literal["error", "warning", "advice"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "advice")
@@ -44,23 +44,17 @@ class Finding:
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings by level, then by place, without duplicates."""
-    found = {(finding.level, finding.rule, str(finding.place), finding.message): finding for finding in findings}
-    return tuple(sorted(found.values(), key=_order))
-
-
-def _order(finding: Finding) -> tuple[int, str, int, int, str, str]:
-    place = finding.place
-    where = (place.path, place.line, place.column) if isinstance(place, Place) else (place, 0, 0)
-    return LEVELS.index(finding.level), *where, finding.rule, finding.message
+    found: dict[tuple[int, str, int, int, str, str], Finding] = {}
+    for finding in findings:
+        place = finding.place if isinstance(finding.place, Place) else Place(finding.place, 0, 0)
+        where = (place.path, place.line, place.column)
+        found[LEVELS.index(finding.level), *where, finding.rule, finding.message] = finding
+    return tuple(found[order] for order in sorted(found))
 
 
 def fault_findings(error: ModelError) -> Iterator[Finding]:
     """Yield a finding, always an error, for every fault of a model that cannot be read."""
     for fault in error.faults:
         name = fault.what[1:].partition("'")[0] if fault.what.startswith("'") else ""
-        yield Finding("error", _rule(fault), fault.where, name, fault.what)
-
-
-def _rule(fault: Fault) -> str:
-    rules = (rule for rule, parts in _FAULT_RULES.items() if any(part in fault.what for part in parts))
-    return next(rules, "syntax")
+        rules = (rule for rule, parts in _FAULT_RULES.items() if any(part in fault.what for part in parts))
+        yield Finding("error", next(rules, "syntax"), fault.where, name, fault.what)

@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import product
-from types import MappingProxyType
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from sympy import Expr, Indexed, Mul, Pow, S, Symbol
 
-from ..model import Cell, Element, VensimFunction, cell_name, key, references_in, split_reference, walk
+from ..model import Cell, VensimFunction, cell_name, key, references_in, split_reference, walk
 from .checked_model import CheckedModel, run_quietly
 from .findings import Finding, Level
 
 _TOLERATED = 0.01
 """The largest harmless difference, relative to a stock's largest size."""
-_STAGES: Mapping[str, int] = MappingProxyType(
-    {
-        **dict.fromkeys(("SMOOTH", "SMOOTHI", "DELAY1", "DELAY1I", "TREND", "FORECAST"), 1),
-        **dict.fromkeys(("SMOOTH3", "SMOOTH3I", "DELAY3", "DELAY3I"), 3),
-    }
-)
+_STAGES = {
+    **dict.fromkeys(("SMOOTH", "SMOOTHI", "DELAY1", "DELAY1I", "TREND", "FORECAST"), 1),
+    **dict.fromkeys(("SMOOTH3", "SMOOTH3I", "DELAY3", "DELAY3I"), 3),
+}
 """The number of stages into which a function splits its delay time, its second argument."""
 _FEWEST_STEPS = 2.0
 """Minimum number of steps per stage: Euler's method oscillates below two (Sterman 2000, appendix A)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Difference:
-    """The largest difference of a stock between two runs, relative to its largest size, with the cell and the time."""
-
-    name: str
-    size: float
-    time: float
 
 
 def find_step_error(checked: CheckedModel) -> Iterator[Finding]:
@@ -45,29 +32,26 @@ def find_step_error(checked: CheckedModel) -> Iterator[Finding]:
         return
     step = checked.time_step
     halved = run_quietly(checked.model, {"TIME STEP": step / 2, **checked.every_step})
-    differences = _differences(checked, checked.base_run, halved)
-    if differences:
-        cure = "halve TIME STEP until it no longer matters"
-        text = f"with half the TIME STEP of {step:g} {_describe(checked, differences)}; {cure}{_fixed_delays(checked)}"
-        yield _finding(checked, "warning", "time-step", text, differences)
+    cells = (delay.cell for delay in checked.plan.delays)
+    names = list(dict.fromkeys(cell_name(checked.model, cell).partition("#")[0] for cell in cells))
+    rounded = f"; DELAY FIXED in {', '.join(map(repr, names[:3]))} is cut to whole steps" if names else ""
+    cure = f"halve TIME STEP until it no longer matters{rounded}"
+    yield from _compare(checked, halved, "warning", "time-step", f"with half the TIME STEP of {step:g}", cure)
 
 
 def find_method_error(checked: CheckedModel) -> Iterator[Finding]:
     """Find stocks that move by more than 1 % between Euler's method and fourth-order Runge-Kutta."""
     if not _can_vary(checked):
         return
-    own = checked.integrator
-    other = run_quietly(checked.model, checked.every_step, integrator="rk4" if own == "euler" else "euler")
-    differences = _differences(checked, checked.base_run, other)
-    if not differences:
-        return
-    step, moves = f"{checked.time_step:g}", _describe(checked, differences)
-    if own == "euler":
-        text = f"by Runge-Kutta at TIME STEP {step} {moves}; shorten TIME STEP, or set the model to RK4"
-        yield _finding(checked, "warning", "method", text, differences)
+    step = f"{checked.time_step:g}"
+    if checked.model.integrator == "euler":
+        other = run_quietly(checked.model, checked.every_step, integrator="rk4")
+        cure = "shorten TIME STEP, or set the model to RK4"
+        yield from _compare(checked, other, "warning", "method", f"by Runge-Kutta at TIME STEP {step}", cure)
     else:
-        text = f"by Euler's method at TIME STEP {step} {moves}; keep Runge-Kutta, or shorten TIME STEP"
-        yield _finding(checked, "advice", "method", text, differences)
+        other = run_quietly(checked.model, checked.every_step, integrator="euler")
+        cure = "keep Runge-Kutta, or shorten TIME STEP"
+        yield from _compare(checked, other, "advice", "method", f"by Euler's method at TIME STEP {step}", cure)
 
 
 def _can_vary(checked: CheckedModel) -> bool:
@@ -77,20 +61,29 @@ def _can_vary(checked: CheckedModel) -> bool:
     return finite and setting.kind == "constant" and not setting.fixed and math.isfinite(checked.time_step)
 
 
-def _differences(checked: CheckedModel, run: xr.Dataset, other: xr.Dataset) -> list[_Difference]:
-    """Return the stocks that differ by too much at the times that both runs have, the worst first."""
-    times = run["time"].values
+def _compare(
+    checked: CheckedModel, other: xr.Dataset, level: Level, rule: str, change: str, cure: str
+) -> Iterator[Finding]:
+    """Report the stock that another run moves most, at the times that both runs have, if that is too much."""
+    times = checked.base_run["time"].values
     _, ours, theirs = np.intersect1d(np.round(times, 9), np.round(other["time"].values, 9), return_indices=True)
-    found = []
-    for stock in _stocks(checked):
-        one, two = checked.values(run, stock.key)[ours], checked.values(other, stock.key)[theirs]
+    stocks = [element for element in checked.elements if element.kind == "stock"]
+    found: list[tuple[float, str, float]] = []
+    for stock in stocks:
+        one, two = checked.values(checked.base_run, stock.key)[ours], checked.values(other, stock.key)[theirs]
         sizes = _relative(one, two).reshape(len(one), -1)
         at, index = np.unravel_index(int(sizes.argmax()), sizes.shape)
         if sizes[at, index] > _TOLERATED:
             labels = [*product(*(checked.model.subscripts[name].keys for name in stock.dimensions))][index]
             name = cell_name(checked.model, Cell(stock.key, labels))
-            found.append(_Difference(name, float(sizes[at, index]), float(times[ours[at]])))
-    return sorted(found, key=lambda difference: -difference.size)
+            found.append((float(sizes[at, index]), name, float(times[ours[at]])))
+    if found:
+        size, name, time = max(found, key=lambda difference: difference[0])
+        others = f" ({len(found)} of {len(stocks)} stocks move by more than 1 %)" if len(stocks) > 1 else ""
+        moves = f"moves by {100 * size:.3g} % of its peak" if math.isfinite(size) else "is not finite"
+        text = f"{change} '{name}' {moves} at {time:g}{others}; {cure}"
+        numbers = {"difference": size, "time": time, "stocks": float(len(found))}
+        yield Finding(level, rule, checked.model["TIME STEP"].place, name, text, numbers)
 
 
 def _relative(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -101,37 +94,15 @@ def _relative(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.
     return np.where(np.isfinite(one) & ~finite, np.inf, difference / peak if peak else difference)
 
 
-def _stocks(checked: CheckedModel) -> list[Element]:
-    return [element for element in checked.elements if element.kind == "stock"]
-
-
-def _describe(checked: CheckedModel, differences: Sequence[_Difference]) -> str:
-    worst, stocks = differences[0], len(_stocks(checked))
-    others = f" ({len(differences)} of {stocks} stocks move by more than 1 %)" if stocks > 1 else ""
-    moves = f"moves by {100 * worst.size:.3g} % of its peak" if math.isfinite(worst.size) else "is not finite"
-    return f"'{worst.name}' {moves} at {worst.time:g}{others}"
-
-
-def _fixed_delays(checked: CheckedModel) -> str:
-    """Name the delays that are rounded to whole steps, which move with TIME STEP whatever the method."""
-    cells = (delay.cell for delay in checked.plan.delays)
-    names = list(dict.fromkeys(cell_name(checked.model, cell).partition("#")[0] for cell in cells))
-    return f"; DELAY FIXED in {', '.join(map(repr, names[:3]))} is cut to whole steps" if names else ""
-
-
-def _finding(checked: CheckedModel, level: Level, rule: str, text: str, differences: Sequence[_Difference]) -> Finding:
-    worst = differences[0]
-    numbers = {"difference": worst.size, "time": worst.time, "stocks": float(len(differences))}
-    return Finding(level, rule, checked.model["TIME STEP"].place, worst.name, text, numbers)
-
-
 def find_short_delays(checked: CheckedModel) -> Iterator[Finding]:
     """Find delays and drains of stocks whose time constant is shorter than two steps per stage."""
     step = checked.time_step
     if not math.isfinite(step) or step <= 0:
         return
     for element, equation, expression in checked.equations:
-        for time, stages in [*_delays(expression), *_drains(checked, expression)]:
+        calls = (part for part in walk(expression) if isinstance(part, VensimFunction) and part.name in _STAGES)
+        delays = [(call.args[1], _STAGES[call.name]) for call in calls]
+        for time, stages in [*delays, *_drains(checked, expression)]:
             value = _shortest(checked, time)
             if value / stages >= _FEWEST_STEPS * step * (1 - 1e-9):
                 continue
@@ -144,27 +115,15 @@ def find_short_delays(checked: CheckedModel) -> Iterator[Finding]:
             yield Finding("warning", "time-constant", equation.place, element.name, f"{what}; {cure}", numbers)
 
 
-def _delays(expression: Expr) -> Iterator[tuple[Expr, int]]:
-    """Yield the delay times of functions with hidden stocks, and the number of stages of each."""
-    for part in walk(expression):
-        if isinstance(part, VensimFunction) and part.name in _STAGES:
-            yield part.args[1], _STAGES[part.name]
-
-
 def _drains(checked: CheckedModel, expression: Expr) -> Iterator[tuple[Expr, int]]:
     """Yield the constants, in the model's unit of time, by which a product with a stock is divided."""
-    for part in walk(expression):
-        if not isinstance(part, Mul):
-            continue
+    elements = checked.model.elements
+    for part in (part for part in walk(expression) if isinstance(part, Mul)):
         divisors = [factor.base for factor in part.args if isinstance(factor, Pow) and factor.exp is S.NegativeOne]
         rest = [factor for factor in part.args if not (isinstance(factor, Pow) and factor.exp is S.NegativeOne)]
-        if any(_is_stock(checked, name) for factor in rest for name in references_in(factor)):
+        names = (split_reference(name)[0] for factor in rest for name in references_in(factor))
+        if any(name in elements and elements[name].kind == "stock" for name in names):
             yield from ((divisor, 1) for divisor in divisors if _is_time(checked, divisor))
-
-
-def _is_stock(checked: CheckedModel, name: Expr) -> bool:
-    element = checked.model.elements.get(split_reference(name)[0])
-    return element is not None and element.kind == "stock"
 
 
 def _is_time(checked: CheckedModel, divisor: Expr) -> bool:

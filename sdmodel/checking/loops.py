@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import xarray as xr
-from numpy.typing import NDArray
 
-from ..model import CausalPath, Cell, Links, Model, Plan, causal_paths, find_links, plan, stock_loops
-from .checked_model import ScenarioLike, run_quietly, with_scenario
+from ..model import CausalPath, Links, Model, causal_paths, find_links, plan, stock_loops
+from ..vensim import ScenarioLike
+from .checked_model import CheckedModel, run_quietly, with_scenario
 
 _LINKS: WeakKeyDictionary[Model, Links] = WeakKeyDictionary()
 
@@ -113,30 +111,12 @@ def _links(model: Model, scenario: ScenarioLike) -> Links:
     """Return the links of a model in its run; those of the unchanged model are computed once."""
     changed = with_scenario(model, scenario)
     if changed not in _LINKS:
-        _LINKS[changed] = _run_links(changed)
+        computed = plan(changed)
+        elements = {name: replace(element, hidden=False) for name, element in computed.model.elements.items()}
+        shown = CheckedModel(replace(computed.model, elements=MappingProxyType(elements)))
+        run = run_quietly(shown.model)
+        times = np.asarray(run["time"].values, dtype=float)
+        cells = [assignment.cell for assignment in (*computed.start, *computed.step)]
+        values = {cell: np.broadcast_to(shown.cell_values(run, cell), times.shape) for cell in cells}
+        _LINKS[changed] = find_links(computed, times, values)
     return _LINKS[changed]
-
-
-def _run_links(model: Model) -> Links:
-    computed = plan(model)
-    elements = {name: replace(element, hidden=False) for name, element in computed.model.elements.items()}
-    shown = replace(computed.model, elements=MappingProxyType(elements))
-    run = run_quietly(shown)
-    return find_links(computed, np.asarray(run["time"].values, dtype=float), _values(shown, computed, run))
-
-
-def _values(model: Model, computed: Plan, run: xr.Dataset) -> Mapping[Cell, NDArray[np.float64]]:
-    """Return the values of every computed cell at the saved times."""
-    count = run.sizes["time"]
-    found: dict[Cell, NDArray[np.float64]] = {}
-    for assignment in (*computed.start, *computed.step):
-        cell = assignment.cell
-        element = model.elements[cell.key]
-        variable = run.variables[model.identifiers[cell.key]]
-        places = tuple(
-            model.subscripts[dimension].positions[label]
-            for dimension, label in zip(element.dimensions, cell.labels, strict=True)
-        )
-        where: Any = (..., *places)  # a variable that changes has a time axis before these
-        found[cell] = np.broadcast_to(np.asarray(variable.values, dtype=float)[where], (count,))
-    return found

@@ -7,23 +7,27 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ..errors import CheckError, ModelError, Place, SimulationError
+from ..errors import CheckError, ModelError, SimulationError
 from ..model import RUN_SETTINGS, Model, nearest
-from ..vensim import read_model
+from ..vensim import ScenarioLike, read_model
 from .behaviour import find_lost_flows, find_not_finite, find_outside_range, find_remarks, find_table_ends
-from .checked_model import CheckedModel, ScenarioLike, with_scenario
-from .documentation import find_hidden, find_uncommented, find_unitless, find_unsourced, find_unused
-from .equations import (
-    find_ambiguous,
-    find_buried,
-    find_many_causes,
-    find_points_outside_graph,
-    find_turning_tables,
-    find_unit_mismatches,
-)
+from .checked_model import CheckedModel, with_scenario
 from .extremes import find_extremes
 from .findings import LEVELS, Finding, Level, fault_findings, ordered
 from .integration import find_method_error, find_short_delays, find_step_error
+from .notation import (
+    find_ambiguous,
+    find_buried,
+    find_hidden,
+    find_many_causes,
+    find_points_outside_graph,
+    find_turning_tables,
+    find_uncommented,
+    find_unit_mismatches,
+    find_unitless,
+    find_unsourced,
+    find_unused,
+)
 
 Find = Callable[[CheckedModel], Iterable[Finding]]
 _RUN = "run"
@@ -131,25 +135,21 @@ def check_model(
     ...     print(finding.level, finding.rule, finding.message)
     warning unused 'spare' is used by nothing; use it, delete it, or mark it :SUPPLEMENTARY
     """
-    rules = _chosen_rules(only, skip)
-    try:
-        checked = CheckedModel(with_scenario(model if isinstance(model, Model) else read_model(model), scenario))
-    except ModelError as error:
-        return ordered(fault_findings(error))
-    wanted = {rule.name for rule in rules} | {_RUN}
-    levels = LEVELS[: LEVELS.index(level) + 1]
-    found = ordered(finding for finding in _findings(checked, rules, static=static) if finding.rule in wanted)
-    return tuple(finding for finding in found if finding.level in levels)
-
-
-def _chosen_rules(only: Collection[str], skip: Collection[str]) -> list[Rule]:
     for name in (*only, *skip):
         if name not in RULES:
             close = nearest(name, RULES)
             cure = f"did you mean '{close}'?" if close else f"the rules are {', '.join(RULES)}"
             message = f"'{name}' is not a rule; {cure}"
             raise CheckError(message)
-    return [rule for rule in RULES.values() if (not only or rule.name in only) and rule.name not in skip]
+    rules = [rule for rule in RULES.values() if (not only or rule.name in only) and rule.name not in skip]
+    try:
+        checked = CheckedModel(with_scenario(model if isinstance(model, Model) else read_model(model), scenario))
+    except ModelError as error:
+        return ordered(fault_findings(error))
+    names = {rule.name for rule in rules} | {_RUN}
+    levels = LEVELS[: LEVELS.index(level) + 1]
+    found = ordered(finding for finding in _findings(checked, rules, static=static) if finding.rule in names)
+    return tuple(finding for finding in found if finding.level in levels)
 
 
 def _findings(checked: CheckedModel, rules: Sequence[Rule], *, static: bool) -> Iterator[Finding]:
@@ -162,13 +162,9 @@ def _findings(checked: CheckedModel, rules: Sequence[Rule], *, static: bool) -> 
         if dynamic:
             checked.base_run  # noqa: B018 - run here, so that what keeps the model from running is reported once
     except SimulationError as error:
-        yield Finding("error", _RUN, _setting_place(checked, str(error)), "", str(error))
+        model, message = checked.model, str(error)  # which may begin with the name of a setting
+        places = [model[name].place for name in RUN_SETTINGS if message.startswith(name) and name in model]
+        yield Finding("error", _RUN, places[0] if places else model.path, "", message)
         return
     for find in dynamic:
         yield from find(checked)
-
-
-def _setting_place(checked: CheckedModel, message: str) -> Place | str:
-    """Return the place of the setting with which a message begins, else the file."""
-    settings = (name for name in RUN_SETTINGS if message.startswith(name) and name in checked.model)
-    return next((checked.model[name].place for name in settings), checked.model.path)

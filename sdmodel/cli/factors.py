@@ -10,8 +10,8 @@ import click
 
 from ..analysis import Factor
 from ..errors import Fault, ScenarioError
-from ..model import Model, key
-from ..scenario import Distribution, Sampling, Variation, constant_cells, split_name
+from ..model import Model, key, split_name
+from ..scenario import Distribution, Sampling, Variation, constant_cells
 from ..vensim import read_sampling, sampling_of_ranges
 from .options import Decorator, option_group
 from .output import note

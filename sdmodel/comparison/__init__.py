@@ -27,22 +27,20 @@ from .contributions import (
 )
 from .differences import (
     ConstantDifference,
+    GroupRow,
     LargestDifference,
     Snapshot,
     ValueRange,
     common_times,
     differing_constants,
+    group_by_lever,
+    group_rows,
     interpolate,
     largest_differences,
     metadata_differences,
     run_differences,
-    take_snapshots,
-)
-from .groups import (
-    GroupRow,
-    group_by_lever,
-    group_rows,
     separate_runs,
+    take_snapshots,
 )
 from .members import LEFT_OUT, PairedDifferences, are_paired, paired_differences, quantiles, share_where
 from .outcomes import STATISTICS, Outcome, Position, outcome_of, position_of, relative_changes

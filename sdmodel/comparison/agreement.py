@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Numbers = NDArray[np.float64]
+from .differences import Numbers
 
 _EQUAL = 1e-12
 """A standard deviation below this share of the largest number is rounding error."""
@@ -83,18 +81,16 @@ def _moments(simulated: Numbers, observed: Numbers) -> tuple[float, float, float
     return bias, first, second, apart
 
 
-AGREEMENT: Mapping[str, Callable[[Numbers, Numbers], float]] = MappingProxyType(
-    {
-        "mape": mean_absolute_percentage_error,
-        "rmse": root_mean_square_error,
-        "mae": mean_absolute_error,
-        "bias": mean_error,
-        "r2": squared_correlation,
-        "um": lambda simulated, observed: theil_shares(simulated, observed).bias,
-        "us": lambda simulated, observed: theil_shares(simulated, observed).variation,
-        "uc": lambda simulated, observed: theil_shares(simulated, observed).covariation,
-    }
-)
+AGREEMENT: Mapping[str, Callable[[Numbers, Numbers], float]] = {
+    "mape": mean_absolute_percentage_error,
+    "rmse": root_mean_square_error,
+    "mae": mean_absolute_error,
+    "bias": mean_error,
+    "r2": squared_correlation,
+    "um": lambda simulated, observed: theil_shares(simulated, observed).bias,
+    "us": lambda simulated, observed: theil_shares(simulated, observed).variation,
+    "uc": lambda simulated, observed: theil_shares(simulated, observed).covariation,
+}
 """Measures of agreement by their names in reports: functions of simulated and observed numbers, shape (n,)."""
 
 

@@ -12,17 +12,14 @@ from typing import Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from ..dataset import MEMBER, base_positions, lever_dims
 from ..errors import DatasetError
+from .differences import Numbers
 
-Numbers = NDArray[np.float64]
 Measure = Literal["alone", "shapley", "last"]
-
 MEASURES: tuple[Measure, ...] = ("alone", "shapley", "last")
 """The effect of a lever moved first, its mean over all orders, and its effect moved last."""
-
 LEVER = "lever"
 """The dimension of a ranking of levers."""
 
@@ -56,9 +53,8 @@ def interaction_weights(count: int) -> Numbers:
     """
     codes = np.arange(1 << count)
     sizes = np.bitwise_count(codes).astype(int)
-    orders = np.array(
-        [factorial(size) * factorial(count - size - 2) / factorial(count - 1) for size in range(count - 1)]
-    )
+    others = count - 1
+    orders = np.array([factorial(size) * factorial(others - size - 1) / factorial(others) for size in range(others)])
     weights = np.zeros((count, count, len(codes)))
     for one in range(count):
         for other in range(one):
@@ -86,10 +82,7 @@ def largest_contributors(contributions: Numbers) -> Numbers:
 def differences_from_base(values: xr.DataArray) -> xr.DataArray:
     """Return the differences of a sweep's values from those at the levers' own values, in their units and dimensions.
 
-    Raises
-    ------
-    DatasetError
-        If the sweep has no lever's own value.
+    Raises DatasetError if the sweep has no lever's own value.
     """
     positions = base_positions(values)
     if not positions:
@@ -102,12 +95,8 @@ def differences_from_base(values: xr.DataArray) -> xr.DataArray:
 def outcome_ranges(outcomes: Mapping[str, xr.DataArray]) -> xr.DataArray:
     """Return how far each lever alone moves an outcome, its largest minus its smallest value, dims lever and the rest.
 
-    `outcomes` are those of sweeps of one lever each, by its name; values that are not finite are left out.
-
-    Raises
-    ------
-    DatasetError
-        If one is not the outcome of a sweep.
+    `outcomes` are those of sweeps of one lever each, by its name; values that are not finite are left out. Raises
+    DatasetError if one is not the outcome of a sweep.
     """
     found = []
     for name, values in outcomes.items():

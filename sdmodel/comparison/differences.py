@@ -1,22 +1,22 @@
-"""Differences between runs: aligned variables, constants that differ, values at dates, largest differences, other metadata."""
+"""Differences between runs: aligned variables, constants that differ, values at dates, largest differences, groups of runs."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import TIME, find_variable, labels_along, long_name, member_dims, subscript_dims, with_labels
-from ..model import REQUIRED_SETTINGS, key
+from ..dataset import MEMBER, TIME, find_variable, labels_along, long_name, member_dims, subscript_dims, with_labels
+from ..errors import DatasetError
+from ..model import RUN_SETTINGS, key
 
 Numbers = NDArray[np.float64]
-
 ValueRange = tuple[float, float]
 """The smallest and the largest value of a constant over the members of a run; equal where it does not vary."""
 
@@ -24,7 +24,7 @@ _SAME_TIME = 1e-6
 """Tolerance, as a share of a step, for two times that are meant to be equal."""
 _ROUNDING = 1e-14
 """The rounding error of a sum that should be zero, as a share of the largest number with the same units."""
-_SETTINGS = frozenset(map(key, (*REQUIRED_SETTINGS, "SAVEPER")))
+_SETTINGS = frozenset(map(key, RUN_SETTINGS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,26 +136,21 @@ def pairs_of(before: xr.Dataset, after: xr.Dataset) -> tuple[list[Pair], list[st
 
     The others are in one run only, or have different subscripts. Constants and time settings are in neither list.
     """
-    runs = (before, after)
-    names = [_names_by_key(run) for run in runs]
-    moving = (
-        name for run, own in zip(runs, names, strict=True) for name in own if TIME in run.variables[own[name]].dims
-    )
+    runs = [  # with the names of their bare variables, since arrays take long to make
+        (run, {key(str(run.variables[name].attrs.get("long_name", name))): name for name in run.data_vars})
+        for run in (before, after)
+    ]
+    moving = (name for run, own in runs for name in own if TIME in run.variables[own[name]].dims)
     pairs: list[Pair] = []
     others: list[str] = []
     for name in dict.fromkeys(name for name in moving if name not in _SETTINGS):
-        known = [run[own[name]] for run, own in zip(runs, names, strict=True) if name in own]
+        known = [run[own[name]] for run, own in runs if name in own]
         pair = pair_of(*known) if len(known) == len(runs) else None
         if pair is None:
             others.append(long_name(known[0]))
         else:
             pairs.append(pair)
     return pairs, others
-
-
-def _names_by_key(run: xr.Dataset) -> dict[str, Any]:
-    """The variables of a run by the key of their name in the model; bare variables, since arrays take long to make."""
-    return {key(str(run.variables[name].attrs.get("long_name", name))): name for name in run.data_vars}
 
 
 def common_times(before: xr.Dataset, after: xr.Dataset) -> Numbers:
@@ -175,25 +170,25 @@ def time_frame(run: xr.Dataset, times: Numbers) -> xr.Dataset:
     return xr.Dataset(coords=own).isel({TIME: stored})
 
 
-def interpolate(times: Numbers, values: NDArray[Any], wanted: Numbers) -> Numbers:
-    """Interpolate values, shape (times, ...), linearly at times within the first and the last, shape (wanted, ...).
+def interpolate(times: Numbers, values: NDArray[Any], at: Numbers) -> Numbers:
+    """Interpolate values, shape (times, ...), linearly at times within the first and the last, shape (at, ...).
 
     At a stored time the stored value counts alone, even if its neighbours are not finite.
     """
     numbers = np.asarray(values, dtype=float)
-    before, after, share = _brackets(times, wanted)
+    before, after, share = _brackets(times, at)
     return _between(numbers[before], numbers[after], share)
 
 
-def values_at(variable: xr.DataArray, wanted: Numbers, dims: Sequence[str]) -> Numbers:
+def values_at(variable: xr.DataArray, at: Numbers, dims: Sequence[str]) -> Numbers:
     """Return a variable at some times, its other dimensions in the order of `dims`; a constant is the same at all times.
 
     Of a stored ensemble only the values around these times are read.
     """
     if TIME not in variable.dims:
         constant = np.asarray(variable.transpose(*dims).values, dtype=float)
-        return np.broadcast_to(constant, (len(wanted), *constant.shape))
-    before, after, share = _brackets(np.asarray(variable[TIME].values, dtype=float), wanted)
+        return np.broadcast_to(constant, (len(at), *constant.shape))
+    before, after, share = _brackets(np.asarray(variable[TIME].values, dtype=float), at)
     between = (share > 0) & (share < 1)
     needed = np.unique(np.concatenate([np.where(share < 1, before, after), after[between]]))
     part = np.asarray(variable.isel({TIME: needed}).transpose(TIME, *dims).values, dtype=float)
@@ -203,17 +198,17 @@ def values_at(variable: xr.DataArray, wanted: Numbers, dims: Sequence[str]) -> N
     return _between(part[low], part[high], share)
 
 
-def _brackets(times: Numbers, wanted: Numbers) -> tuple[NDArray[np.intp], NDArray[np.intp], Numbers]:
-    """The positions of the stored times around each wanted one, and its share of the way between them, 0 to 1."""
-    after = np.clip(np.searchsorted(times, wanted), min(1, len(times) - 1), len(times) - 1)
+def _brackets(times: Numbers, at: Numbers) -> tuple[NDArray[np.intp], NDArray[np.intp], Numbers]:
+    """The positions of the stored times around each requested one, and its share of the way between them, 0 to 1."""
+    after = np.clip(np.searchsorted(times, at), min(1, len(times) - 1), len(times) - 1)
     before = np.maximum(after - 1, 0)
     length = np.where(after > before, times[after] - times[before], 1.0)
-    share = np.clip((wanted - times[before]) / length, 0.0, 1.0) * (after > before)
+    share = np.clip((at - times[before]) / length, 0.0, 1.0) * (after > before)
     return before, after, np.where(share < _SAME_TIME, 0.0, np.where(share > 1 - _SAME_TIME, 1.0, share))
 
 
 def _between(low: Numbers, high: Numbers, share: Numbers) -> Numbers:
-    """Interpolate between two arrays, shape (wanted, ...); exactly at shares 0 and 1 and between equal values."""
+    """Interpolate between two arrays, shape (at, ...); exactly at shares 0 and 1 and between equal values."""
     share = share.reshape(-1, *(1,) * (low.ndim - 1))
     with np.errstate(invalid="ignore", over="ignore"):
         between = low + share * (high - low)
@@ -227,33 +222,23 @@ def differing_constants(runs: Mapping[str, xr.Dataset]) -> list[ConstantDifferen
     for name in dict.fromkeys(name for own in cells for name in own):
         given = [own.get(name) for own in cells]
         known = [cell for cell in given if cell is not None]
-        if len(known) == len(given) and all(_equal(cell.values, known[0].values) for cell in known):
+        constant, labels, units, first = known[0]
+        if len(known) == len(given) and all(_equal(values, first) for *_, values in known):
             continue
-        ranges = (None if cell is None else (float(cell.values.min()), float(cell.values.max())) for cell in given)
-        found.append(ConstantDifference(known[0].constant, known[0].labels, known[0].units, tuple(ranges)))
+        ranges = (None if cell is None else (float(cell[-1].min()), float(cell[-1].max())) for cell in given)
+        found.append(ConstantDifference(constant, labels, units, tuple(ranges)))
     return found
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _ConstantCell:
-    """A cell of a constant, with one value or one per member."""
-
-    constant: str
-    labels: tuple[str, ...]
-    units: str
-    values: Numbers
-
-
-def _constant_cells(run: xr.Dataset) -> Iterator[tuple[str, _ConstantCell]]:
-    """The constants of a run label by label, by the key of name and labels."""
+def _constant_cells(run: xr.Dataset) -> Iterator[tuple[str, tuple[str, tuple[str, ...], str, Numbers]]]:
+    """The constants of a run label by label, by the key of name and labels: name, labels, units, and one or all values."""
     kinds = {name: run.variables[name].attrs.get("kind") for name in run.data_vars}
     for variable in (run[name] for name, kind in kinds.items() if kind == "constant"):
         dims = subscript_dims(variable)
         values = variable.transpose(*dims, *member_dims(variable)).values
         name, units = long_name(variable), str(variable.attrs.get("units", ""))
         for place, labels in labels_along(variable, dims):
-            cell = _ConstantCell(name, labels, units, np.asarray(values[place], dtype=float))
-            yield key(with_labels(name, labels)), cell
+            yield key(with_labels(name, labels)), (name, labels, units, np.asarray(values[place], dtype=float))
 
 
 def _equal(first: Numbers, second: Numbers) -> bool:
@@ -268,12 +253,8 @@ def largest_differences(
     """Find the largest difference of every moving variable of two single runs, label by label, the largest share first.
 
     The runs are compared at the stored times of the first within those of the second, which is interpolated linearly. Also
-    return the names of variables and labels that are not in both runs. `names` restricts the variables.
-
-    Raises
-    ------
-    DatasetError
-        If a run lacks one of the names.
+    return the names of variables and labels that are not in both runs. `names` restricts the variables. Raises DatasetError
+    if a run lacks one of the names.
     """
     times = common_times(before, after)
     if names:
@@ -284,32 +265,25 @@ def largest_differences(
     else:
         pairs, others = pairs_of(before, after)
     others += [with_labels(pair.name, [label]) for pair in pairs for label in pair.labels_left_out]
+    sizes: dict[str, float] = {}  # the largest absolute value over time among all variables with the same units
+    for name in before.data_vars:
+        variable = before.variables[name]
+        units = str(variable.attrs.get("units", ""))
+        if units and TIME in variable.dims:
+            sizes[units] = max(sizes.get(units, 0.0), _size(variable.values))
     found: list[LargestDifference] = []
-    if times.size:
-        sizes = _sizes_by_units(before)
-        for pair in pairs:
-            found += _largest_by_label(pair, times, run, _ROUNDING * sizes.get(pair.units, 0.0))
+    for pair in pairs if times.size else ():
+        dims = subscript_dims(pair.before)
+        first, second = (np.moveaxis(values_at(array, times, dims), 0, -1) for array in (pair.before, pair.after))
+        for place, labels in labels_along(pair.before, dims):
+            largest = _largest(times, first[place], second[place], _ROUNDING * sizes.get(pair.units, 0.0))
+            found.append(LargestDifference(with_labels(pair.name, labels), pair.name, run, pair.units, *largest))
     return sorted(found, key=lambda difference: difference.order), others
 
 
-def _sizes_by_units(run: xr.Dataset) -> dict[str, float]:
-    """The largest absolute value over time among all variables with the same units."""
-    found: dict[str, float] = {}
-    for name in run.data_vars:
-        variable = run.variables[name]
-        units = str(variable.attrs.get("units", ""))
-        if units and TIME in variable.dims:
-            values = np.abs(variable.values)
-            found[units] = max(found.get(units, 0.0), float(values[np.isfinite(values)].max(initial=0.0)))
-    return found
-
-
-def _largest_by_label(pair: Pair, times: Numbers, run: str, rounding: float) -> Iterator[LargestDifference]:
-    dims = subscript_dims(pair.before)
-    before, after = (np.moveaxis(values_at(variable, times, dims), 0, -1) for variable in (pair.before, pair.after))
-    for place, labels in labels_along(pair.before, dims):
-        found = _largest(times, before[place], after[place], rounding)
-        yield LargestDifference(with_labels(pair.name, labels), pair.name, run, pair.units, *found)
+def _size(values: Numbers) -> float:
+    """The largest absolute value that is finite."""
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
 
 def _largest(
@@ -323,9 +297,9 @@ def _largest(
         distance = np.where(equal | ~counted, 0.0, np.abs(after - before))
     place = int(distance.argmax())
     absolute = float(distance[place])
-    size, other = (float(np.abs(series[np.isfinite(series)]).max(initial=0.0)) for series in (before, after))
+    size = _size(before)
     relative = absolute / size if size else np.inf if absolute else 0.0
-    relative = relative if max(size, other) > rounding else 0.0
+    relative = relative if max(size, _size(after)) > rounding else 0.0
     since = float(without[0]) if without.size else float("nan")
     at, first, second = float(times[place]), float(before[place]), float(after[place])
     return absolute, relative, at, first, second, without.size, since
@@ -334,10 +308,7 @@ def _largest(
 def run_differences(before: xr.Dataset, after: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
     """Return variables of a run minus those of a baseline at their common times, dims time and labels.
 
-    Raises
-    ------
-    DatasetError
-        If a run lacks one of the names.
+    Raises DatasetError if a run lacks one of the names.
     """
     times = common_times(before, after)
     found = {}
@@ -354,10 +325,7 @@ def run_differences(before: xr.Dataset, after: xr.Dataset, names: Sequence[str])
 def take_snapshots(runs: Mapping[str, xr.Dataset], names: Sequence[str], at: Sequence[float]) -> list[Snapshot]:
     """Return the values of variables at some times in each run, for the labels that all runs share.
 
-    Raises
-    ------
-    DatasetError
-        If a run lacks one of the names.
+    Raises DatasetError if a run lacks one of the names.
     """
     found: list[Snapshot] = []
     for name in names:
@@ -366,18 +334,15 @@ def take_snapshots(runs: Mapping[str, xr.Dataset], names: Sequence[str], at: Seq
         for variable in variables:
             pair = None if common is None else pair_of(common, variable)
             common = None if pair is None else pair.before
-        if common is not None:
-            found += _snapshots(common, [pair_of(common, variable) for variable in variables], tuple(at))
+        if common is None:
+            continue
+        dims, units = subscript_dims(common), str(common.attrs.get("units", ""))
+        pairs = (pair_of(common, variable) for variable in variables)
+        rows = [_inside(pair.after, np.array(at, dtype=float), dims) for pair in pairs if pair is not None]
+        for place, labels in labels_along(common, dims):
+            values = tuple(tuple(map(float, np.moveaxis(row, 0, -1)[place])) for row in rows)
+            found.append(Snapshot(with_labels(long_name(common), labels), units, tuple(at), values))
     return found
-
-
-def _snapshots(first: xr.DataArray, pairs: Sequence[Pair | None], at: tuple[float, ...]) -> Iterator[Snapshot]:
-    """The snapshots of one variable, label by label."""
-    dims = subscript_dims(first)
-    rows = [_inside(pair.after, np.array(at, dtype=float), dims) for pair in pairs if pair is not None]
-    for place, labels in labels_along(first, dims):
-        values = tuple(tuple(map(float, np.moveaxis(row, 0, -1)[place])) for row in rows)
-        yield Snapshot(with_labels(long_name(first), labels), str(first.attrs.get("units", "")), at, values)
 
 
 def _inside(variable: xr.DataArray, at: Numbers, dims: Sequence[str]) -> Numbers:
@@ -392,51 +357,116 @@ def _inside(variable: xr.DataArray, at: Numbers, dims: Sequence[str]) -> Numbers
     return found
 
 
-_Describe = Callable[[xr.Dataset], str]
-
-
-def _model(run: xr.Dataset) -> str:
-    return f"{Path(str(run.attrs['model'])).name} ({str(run.attrs['model_sha256'])[:8]})"
-
-
-def _time_step(run: xr.Dataset) -> str:
-    return f"{float(run.attrs['time_step']):.10g}" if "time_step" in run.attrs else ""
-
-
 def _times(run: xr.Dataset) -> str:
     times = np.asarray(run[TIME].values, dtype=float)
     every = f" every {np.diff(times).mean():.6g}" if len(times) > 1 else ""
     return f"{times[0]:.10g} to {times[-1]:.10g}{every} {run[TIME].attrs.get('units', '')}".strip()
 
 
-def _attribute(name: str) -> _Describe:
-    return lambda run: str(run.attrs[name])
-
-
-_ASPECTS: Mapping[str, tuple[_Describe, _Describe, str]] = MappingProxyType(
-    {
-        "model": (_attribute("model_sha256"), _model, "their equations may differ, not only constants"),
-        "stored times": (_times, _times, "the others are interpolated at the times of the first that they cover"),
-        "time step": (_time_step, _time_step, "part of the differences comes from the integration"),
-        "integrator": (
-            _attribute("integrator"),
-            _attribute("integrator"),
-            "part of the differences comes from the integration",
-        ),
-        "engine": (_attribute("engine"), _attribute("engine"), "part of the differences comes from the engine"),
-    }
-)
-"""What runs may differ in besides constants: how to compare it, how to describe it, and what it means for a comparison."""
+_ASPECTS: Mapping[str, tuple[Callable[[xr.Dataset], str], str]] = {
+    "model": (lambda run: str(run.attrs["model_sha256"]), "their equations may differ, not only constants"),
+    "stored times": (_times, "the others are interpolated at the times of the first that they cover"),
+    "time step": (
+        lambda run: f"{float(run.attrs['time_step']):.10g}" if "time_step" in run.attrs else "",
+        "part of the differences comes from the integration",
+    ),
+    "integrator": (lambda run: str(run.attrs["integrator"]), "part of the differences comes from the integration"),
+    "engine": (lambda run: str(run.attrs["engine"]), "part of the differences comes from the engine"),
+}
+"""What runs may differ in besides constants: how to describe it, and what it means for a comparison."""
 
 
 def metadata_differences(runs: Mapping[str, xr.Dataset]) -> list[str]:
     """List what runs differ in besides their constants, one sentence each, with the value of each run."""
     found = []
-    for aspect, (identify, describe, meaning) in _ASPECTS.items():
+    for aspect, (describe, meaning) in _ASPECTS.items():
         known: dict[str, list[str]] = {}
         for name, run in runs.items():
-            known.setdefault(identify(run), []).append(name)
+            known.setdefault(describe(run), []).append(name)
+        texts = {value: value or "unknown" for value in known}
+        if aspect == "model":  # the name of the file, and the start of the hash
+            files = {value: Path(str(runs[names[0]].attrs["model"])).name for value, names in known.items()}
+            texts = {value: f"{file} ({value[:8]})" for value, file in files.items()}
         if len(known) > 1:
-            values = (f"{describe(runs[names[0]]) or 'unknown'} in {', '.join(names)}" for names in known.values())
+            values = (f"{texts[value]} in {', '.join(names)}" for value, names in known.items())
             found.append(f"the {aspect} differ{'' if aspect.endswith('s') else 's'}: {'; '.join(values)}; {meaning}")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A variable, or one label of it, over the runs in which a lever has one value: mean, least and most at each time."""
+
+    name: str
+    units: str
+    lever: float
+    runs: tuple[str, ...]
+    times: tuple[float, ...]
+    mean: tuple[float, ...]
+    least: tuple[float, ...]
+    most: tuple[float, ...]
+
+
+def separate_runs(runs: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Split runs with dimensions of levers into single runs, named `name[value,value]`; single runs stay as they are.
+
+    Raises DatasetError if one is an ensemble: its members have no value of a lever in common.
+    """
+    found: dict[str, xr.Dataset] = {}
+    for name, run in runs.items():
+        if MEMBER in run.dims:
+            message = f"run '{name}': is an ensemble, which has no single value of a lever; compare it without --by"
+            raise DatasetError(message)
+        dims = member_dims(run)
+        if not dims:
+            found[name] = run
+            continue
+        for place in itertools.product(*(range(run.sizes[dim]) for dim in dims)):
+            point = run.isel(dict(zip(dims, place, strict=True)))
+            levers = [dim for dim in dims if dim in point.coords and "long_name" in point[dim].attrs]
+            point = point.reset_coords(levers)  # a lever is a constant of each run
+            for dim in levers:
+                point[dim].attrs["kind"] = "constant"
+            labels = (f"{run[dim].values[at]:.6g}" for dim, at in zip(dims, place, strict=True))
+            found[f"{name}[{','.join(labels)}]"] = point
+    return found
+
+
+def group_by_lever(runs: Mapping[str, xr.Dataset], lever: str) -> dict[float, dict[str, xr.Dataset]]:
+    """Group single runs by the value of a constant, the smallest first.
+
+    Raises DatasetError if a run lacks the constant, or it is not a single number.
+    """
+    groups: dict[float, dict[str, xr.Dataset]] = {}
+    for name, run in runs.items():
+        try:
+            variable = find_variable(run, lever)
+        except DatasetError as fault:
+            message = f"run '{name}': {fault}"
+            raise DatasetError(message) from fault
+        if variable.dims:
+            dims = ", ".join(map(str, variable.dims))
+            message = f"--by: '{long_name(variable)}' is not a single number but varies along {dims}; name a constant, or name[label]"
+            raise DatasetError(message)
+        value = float(f"{float(variable):.12g}")  # rounded, so that equal numbers from different sources agree
+        groups.setdefault(value, {})[name] = run
+    return dict(sorted(groups.items()))
+
+
+def group_rows(
+    groups: Mapping[float, Mapping[str, xr.Dataset]], names: Sequence[str], at: Sequence[float]
+) -> list[GroupRow]:
+    """Return the range of variables in each group at some times, label by label, in their units.
+
+    Raises DatasetError if a run lacks one of the variables.
+    """
+    every = {name: run for group in groups.values() for name, run in group.items()}
+    places = {name: place for place, name in enumerate(every)}
+    rows = []
+    for snapshot in take_snapshots(every, names, at):
+        values = np.array(snapshot.values)
+        for lever, group in groups.items():
+            part = values[[places[name] for name in group]]
+            statistics = (tuple(map(float, reduce(part, axis=0))) for reduce in (np.mean, np.min, np.max))
+            rows.append(GroupRow(snapshot.name, snapshot.units, lever, tuple(group), snapshot.times, *statistics))
+    return rows

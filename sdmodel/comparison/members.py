@@ -34,7 +34,7 @@ LEFT_OUT = "members_left_out"
 """The attribute of quantiles with the largest number of members left out at one time."""
 
 _READ_BYTES = 2**28
-"""Bytes of a variable to read at a time. Each piece reads all files of the variable, so large pieces are faster."""
+"""Bytes of a variable to read at a time. Each piece reads all files of the variable: large pieces are faster."""
 _SORTED_BYTES = 2**24
 """Bytes of a variable to copy and sort at a time."""
 _DIFFERENCE_BYTES = 2**26
@@ -138,16 +138,23 @@ def share_where(run: xr.Dataset, expression: Expr, *, over: str = MEMBER) -> xr.
             values = evaluate_formula(part, expression)
         if over not in values.dims:
             values = values.expand_dims({over: part.sizes[over]})
-        found = _counts(values, over)
+        known = values.notnull()
+        true = known & (values != 0)
+        times = [TIME] if TIME in values.dims else []
+        throughout = known.all(times)
+        found = {
+            "true": true.sum(over),
+            "counted": known.sum(over),
+            "ever": (true.any(times) & throughout).sum(over),
+            "always": (true.all(times) & throughout).sum(over),
+            "throughout": throughout.sum(over),
+        }
         sums = {name: sums[name] + count if sums else count for name, count in found.items()}
     share = sums["true"] / sums["counted"].where(sums["counted"] > 0)
     whole = sums["throughout"].where(sums["throughout"] > 0)
-    return share.assign_coords(
-        counted=sums["counted"],
-        ever=sums["ever"] / whole,
-        always=sums["always"] / whole,
-        throughout=sums["throughout"],
-    ).rename("share")
+    shares = {"ever": sums["ever"] / whole, "always": sums["always"] / whole}
+    coords = {"counted": sums["counted"], **shares, "throughout": sums["throughout"]}
+    return share.assign_coords(coords).rename("share")
 
 
 @contextlib.contextmanager
@@ -159,21 +166,6 @@ def _reading(what: str) -> Iterator[None]:
         reason = " ".join(str(cause).split())
         message = f"{what}: cannot be read, the files of the ensemble are damaged ({reason}); make it again"
         raise DatasetError(message) from cause
-
-
-def _counts(values: xr.DataArray, over: str) -> dict[str, xr.DataArray]:
-    """The number of members in which a condition is true and has a number: at each time, ever and always."""
-    known = values.notnull()
-    true = known & (values != 0)
-    times = [TIME] if TIME in values.dims else []
-    throughout = known.all(times)
-    return {
-        "true": true.sum(over),
-        "counted": known.sum(over),
-        "ever": (true.any(times) & throughout).sum(over),
-        "always": (true.all(times) & throughout).sum(over),
-        "throughout": throughout.sum(over),
-    }
 
 
 def _quantiles_of(variable: xr.DataArray, levels: xr.Variable, over: str) -> xr.DataArray:
@@ -243,14 +235,15 @@ def are_paired(before: xr.Dataset, after: xr.Dataset) -> bool:
     if any(digests):
         return digests[0] == digests[1]
     first, second = (
-        {str(name) for name, array in run.data_vars.items() if _is_sampled(array)} for run in (before, after)
+        {
+            name
+            for name, array in run.data_vars.items()
+            if array.attrs.get("kind") == "constant" and MEMBER in array.dims
+        }
+        for run in (before, after)
     )
     same_size = before.sizes[MEMBER] == after.sizes[MEMBER]
     return same_size and first == second and all(before[name].equals(after[name]) for name in first)
-
-
-def _is_sampled(variable: xr.DataArray) -> bool:
-    return variable.attrs.get("kind") == "constant" and MEMBER in variable.dims
 
 
 def paired_differences(
@@ -264,18 +257,20 @@ def paired_differences(
     """Compute the quantiles over members of `after` minus `before`, member by member, and the shares above and below zero.
 
     Either may be a single run, which is compared with every member. If one ensemble has fewer stored members, only the
-    members of both count. `at` are the times; by default the stored times of `before` within those of `after`. The ensembles
-    are read piece by piece.
-
-    Raises
-    ------
-    DatasetError
-        If a run lacks one of the variables, a probability is not between 0 and 1, or a time is not in both runs.
+    members of both count. `at` are the times; by default the stored times of `before` within those of `after`. The
+    ensembles are read piece by piece. Raises DatasetError if a run lacks one of the variables, a probability is not between
+    0 and 1, or a time is not in both runs.
     """
     check_probabilities(probabilities)
     members = min((run.sizes[MEMBER] for run in (before, after) if MEMBER in run.dims), default=1)
     first, second = (run.isel({MEMBER: slice(members)}) if MEMBER in run.dims else run for run in (before, after))
-    times = common_times(first, second) if at is None else _checked_times(first, second, at)
+    times = common_times(first, second) if at is None else np.sort(np.asarray(at, dtype=float))
+    start = max(float(run[TIME].values[0]) for run in (first, second))
+    end = min(float(run[TIME].values[-1]) for run in (first, second))
+    outside = times[(times < start) | (times > end)]
+    if outside.size and at is not None:
+        message = f"differences: {outside[0]:.10g} is outside the times of both runs, {start:.10g} to {end:.10g}"
+        raise DatasetError(message)
     quantiles, above, below = (time_frame(first, times).assign_attrs(after.attrs) for _ in range(3))
     for name in [names] if isinstance(names, str) else names:
         pair = pair_of(find_variable(first, name), find_variable(second, name))
@@ -285,28 +280,30 @@ def paired_differences(
     return PairedDifferences(quantiles, above, below, members)
 
 
-def _checked_times(before: xr.Dataset, after: xr.Dataset, at: Sequence[float]) -> Numbers:
-    """The requested times in order, all of them within both runs."""
-    times = np.sort(np.asarray(at, dtype=float))
-    first = max(float(run[TIME].values[0]) for run in (before, after))
-    last = min(float(run[TIME].values[-1]) for run in (before, after))
-    outside = times[(times < first) | (times > last)]
-    if outside.size:
-        message = f"differences: {outside[0]:.10g} is outside the times of both runs, {first:.10g} to {last:.10g}"
-        raise DatasetError(message)
-    return times
-
-
 def _pair_statistics(
     pair: Pair, times: Numbers, members: int, probabilities: Sequence[float]
 ) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
-    """The quantiles of the difference of one variable, and the shares of members with a positive and a negative one."""
+    """The quantiles of the difference of one variable, and the shares of members with a positive and a negative one.
+
+    The differences are computed for some times after the other.
+    """
     dims = subscript_dims(pair.before)
     levels, left_out = np.asarray(probabilities, dtype=float), 0
     pieces: list[Numbers] = []
     above: list[Numbers] = []
     below: list[Numbers] = []
-    for values in _difference_pieces(pair, times, dims, members):
+    row = 8 * members * int(np.prod([pair.before.sizes[dim] for dim in dims], dtype=int))
+    step = max(1, _DIFFERENCE_BYTES // max(1, row))
+    for part in (times[start : start + step] for start in range(0, len(times), step)):
+        with _reading(f"'{pair.name}'"):
+            first, second = (
+                values_at(array if MEMBER in array.dims else array.expand_dims(MEMBER), part, [*dims, MEMBER])
+                for array in (pair.before, pair.after)
+            )
+        values = np.empty((len(part), *first.shape[1:-1], members))
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.subtract(second, first, out=values)
+        values[~np.isfinite(values)] = np.nan
         known = np.isfinite(values).sum(axis=-1)
         for found, side in ((above, values > 0), (below, values < 0)):
             found.append(np.where(known, side.sum(axis=-1) / np.maximum(known, 1), np.nan))
@@ -321,24 +318,3 @@ def _pair_statistics(
     shares = attributes | {"units": "Dmnl"}
     more, less = (xr.DataArray(np.concatenate(side), coords, (TIME, *dims), attrs=shares) for side in (above, below))
     return quantiles, more, less
-
-
-def _difference_pieces(pair: Pair, times: Numbers, dims: Sequence[str], members: int) -> Iterator[Numbers]:
-    """The differences, some times after the other, shape (times, labels, members), finite or NaN."""
-    row = 8 * members * int(np.prod([pair.before.sizes[dim] for dim in dims], dtype=int))
-    step = max(1, _DIFFERENCE_BYTES // max(1, row))
-    for start in range(0, len(times), step):
-        part = times[start : start + step]
-        with _reading(f"'{pair.name}'"):
-            first, second = (_over_members(variable, part, dims) for variable in (pair.before, pair.after))
-        difference = np.empty((len(part), *first.shape[1:-1], members))
-        with np.errstate(invalid="ignore", over="ignore"):
-            np.subtract(second, first, out=difference)
-        difference[~np.isfinite(difference)] = np.nan
-        yield difference
-
-
-def _over_members(variable: xr.DataArray, times: Numbers, dims: Sequence[str]) -> Numbers:
-    """A variable at some times with members as the last dimension, of size one if it has none."""
-    spread = variable if MEMBER in variable.dims else variable.expand_dims(MEMBER)
-    return values_at(spread, times, [*dims, MEMBER])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 import xarray as xr
@@ -33,22 +32,19 @@ def _time_of(pick: Callable[..., NDArray[np.intp]]) -> Callable[[Numbers, Number
     return time_of
 
 
-STATISTICS: Mapping[str, Callable[[Numbers, Numbers], Numbers]] = MappingProxyType(
-    {
-        "last": lambda _, values: values[-1],
-        "min": lambda _, values: values.min(axis=0),
-        "max": lambda _, values: values.max(axis=0),
-        "mean": lambda times, values: values[0] if len(times) == 1 else _total(times, values) / (times[-1] - times[0]),
-        "total": _total,
-        "time of min": _time_of(np.argmin),
-        "time of max": _time_of(np.argmax),
-    }
-)
+STATISTICS: Mapping[str, Callable[[Numbers, Numbers], Numbers]] = {
+    "last": lambda _, values: values[-1],
+    "min": lambda _, values: values.min(axis=0),
+    "max": lambda _, values: values.max(axis=0),
+    "mean": lambda times, values: values[0] if len(times) == 1 else _total(times, values) / (times[-1] - times[0]),
+    "total": _total,
+    "time of min": _time_of(np.argmin),
+    "time of max": _time_of(np.argmax),
+}
 """Functions of times, shape (times,), and values, shape (times, ...), to numbers of the remaining shape.
 
 `mean` and `total` are integrals by the trapezoidal rule, so that unevenly spaced times count by their length.
 """
-_TIMED, _INTEGRATED = frozenset({"time of min", "time of max"}), frozenset({"total"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +79,16 @@ class Outcome:
 
     def units(self, units: str, time_units: str) -> str:
         """Return the units of the outcome of a variable with these units."""
-        if self.at is None and self.statistic in _TIMED:
+        if self.at is None and self.statistic.startswith("time of"):
             return time_units
-        if self.at is None and self.statistic in _INTEGRATED:
-            return "*".join(filter(None, (units, time_units)))
-        return units
+        integrated = self.at is None and self.statistic == "total"
+        return "*".join(filter(None, (units, time_units))) if integrated else units
 
 
 def outcome_of(variable: xr.DataArray, outcome: Outcome) -> xr.DataArray:
     """Compute the outcome of a variable of a run, over all its dimensions but time; a constant is its own outcome.
 
-    Raises
-    ------
-    DatasetError
-        If the time is outside the run, or the statistic does not exist.
+    Raises DatasetError if the time is outside the run, or the statistic does not exist.
     """
     if TIME not in variable.dims:
         return variable
@@ -126,33 +118,25 @@ class Position:
 
 def position_of(variable: xr.DataArray, at: Outcome) -> Position:
     """Return where a variable stands at a date within its own range over time."""
-    values = _flat(outcome_of(variable, at))
-    if TIME not in variable.dims:
-        return Position(values, np.nan)
-    course = variable.transpose(TIME, ...).values.reshape(variable.sizes[TIME], -1)
-    low, high = course.min(axis=0), course.max(axis=0)
-    moving = high > low
-    if not moving.any():
-        return Position(values, np.nan)
-    places = (values[moving] - low[moving]) / (high[moving] - low[moving])
-    return Position(values, float(np.mean(places)))
+    values, place = _flat(outcome_of(variable, at)), np.nan
+    if TIME in variable.dims:
+        course = variable.transpose(TIME, ...).values.reshape(variable.sizes[TIME], -1)
+        low, high = course.min(axis=0), course.max(axis=0)
+        moving = high > low
+        if moving.any():
+            place = float(np.mean((values[moving] - low[moving]) / (high[moving] - low[moving])))
+    return Position(values, place)
 
 
 def relative_changes(before: xr.DataArray, after: xr.DataArray, at: Outcome) -> Numbers:
     """Return the change of each cell of a variable at a date between two runs, as a share of its size in the first.
 
-    A change from zero is infinite.
-
-    Raises
-    ------
-    DatasetError
-        If the two have different numbers of cells.
+    A change from zero is infinite. Raises DatasetError if the two have different numbers of cells.
     """
     then, now = _flat(outcome_of(before, at)), _flat(outcome_of(after, at))
     if then.shape != now.shape:
-        message = (
-            f"'{before.name}' has {then.size} cells in one run and {now.size} in the other; give runs of one model"
-        )
+        sizes = f"{then.size} cells in one run and {now.size} in the other"
+        message = f"'{before.name}' has {sizes}; give runs of one model"
         raise DatasetError(message)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(now == then, 0.0, (now - then) / np.abs(then))

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from ..dataset import DIGEST, MEMBER
 from ..errors import EnsembleError
@@ -59,27 +57,19 @@ class _RunRequest:
     def simulate(self, first: int, last: int, progress: Progress | None = None) -> xr.Dataset:
         """Simulate some members; a single one is simulated twice, since the code for one member rounds differently."""
         constants = self.design.dataset(first, last)
-        self._note_outside(np.array([variable.values for variable in constants.data_vars.values()]))
+        for cell, name in zip(self.design.cells, self.design.names, strict=True):
+            values = constants[name].values
+            if range_violation(self.model.elements[cell.key], float(values.min()), float(values.max())):
+                self.outside.add(name)
         alone = constants.sizes[MEMBER] == 1
         if alone:
             constants = constants.isel({MEMBER: [0, 0]})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotFiniteWarning)
             warnings.simplefilter("ignore", RunWarning)
-            run = simulate(self.model, constants, progress=progress, **self.options)
+            report = None if progress is None else lambda done, _: progress(first + done, self.design.count)
+            run = simulate(self.model, constants, progress=report, **self.options)
         return run.isel({MEMBER: [0]}) if alone else run
-
-    def _note_outside(self, values: NDArray[np.float64]) -> None:
-        for cell, name, row in zip(self.design.cells, self.design.names, values, strict=True):
-            if range_violation(self.model.elements[cell.key], float(row.min()), float(row.max())):
-                self.outside.add(name)
-
-    def with_tables(self) -> _RunRequest:
-        """The same request with the scenario's lookups in the model, which is then compiled only once for all slabs."""
-        scenario = self.options["scenario"]
-        model = with_tables(self.model, scenario)
-        rest = replace(scenario, changes=tuple(change for change in scenario.changes if change.table is None))
-        return replace(self, model=model, options={**self.options, "scenario": rest})
 
 
 def run_ensemble(
@@ -154,38 +144,30 @@ def run_ensemble(
     ...     run["stock"].dims, run.sizes["member"]
     (('time', 'member'), 50)
     """
-    target = Path(path)
-    request = _RunRequest(model, design, _options(model, design, scenario, integrator, save, threads))
+    target, changes = Path(path), load_scenario(scenario)
+    sampled = list(dict.fromkeys(model.identifiers[cell.key] for cell in design.cells))
+    names = None if save is None else [*([save] if isinstance(save, str) else save), *sampled]
+    options = {"scenario": changes, "integrator": integrator, "save": names, "threads": threads}
+    request = _RunRequest(model, design, options)
     template = request.simulate(0, min(2, design.count))
     template.attrs = _attributes(template, model, design) | dict(attributes or {})
     slab = _slab_members(template, design.count, memory_bytes(memory))
     if not (resume and is_ensemble(target)):
-        create_ensemble(_with_members(template, model, design), target, count=design.count, force=force)
+        equal = [name for name in sampled if name in template and MEMBER not in template[name].dims]
+        spread = {name: template[name].expand_dims({MEMBER: template.sizes[MEMBER]}, -1) for name in equal}
+        create_ensemble(template.assign(spread), target, count=design.count, force=force)
     with open_for_append(target) as ensemble:
         _check_same(template, design.count, target)  # of a new one too: another process may have taken its name
-        _stream(request.with_tables(), ensemble, slab, progress)
+        # with the lookups in the model, it is compiled only once for all slabs
+        rest = replace(changes, changes=tuple(change for change in changes.changes if change.table is None))
+        request = replace(request, model=with_tables(model, changes), options=options | {"scenario": rest})
+        _stream(request, ensemble, slab, progress)
     outside = ", ".join(f"'{name}'" for name in sorted(request.outside))
     remark = f"some members have values outside the range of {outside}" if outside else ""
     for text in (str(template.attrs.get("remarks", "")), remark):
         if text:
             warnings.warn(text, RunWarning, stacklevel=2)
     return target
-
-
-def _options(
-    model: Model,
-    design: Design,
-    scenario: ScenarioLike | None,
-    integrator: Integrator | None,
-    save: Iterable[str] | None,
-    threads: int | None,
-) -> dict[str, Any]:
-    """The options of `simulate` for every slab; the sampled constants are always saved."""
-    names = None
-    if save is not None:
-        given = [save] if isinstance(save, str) else list(save)
-        names = [*given, *dict.fromkeys(model.identifiers[cell.key] for cell in design.cells)]
-    return {"scenario": load_scenario(scenario), "integrator": integrator, "save": names, "threads": threads}
 
 
 def design_record(design: Design) -> dict[str, Any]:
@@ -214,13 +196,6 @@ def _slab_members(template: xr.Dataset, count: int, memory: int) -> int:
     return block * max(1, min(memory // _SLABS_IN_MEMORY, _SLAB_BYTES) // (block * size))
 
 
-def _with_members(template: xr.Dataset, model: Model, design: Design) -> xr.Dataset:
-    """The template with all sampled constants along members, even if its few members agree in them."""
-    sampled = {model.identifiers[cell.key] for cell in design.cells}
-    equal = [name for name in sampled if name in template and MEMBER not in template[name].dims]
-    return template.assign({name: template[name].expand_dims({MEMBER: template.sizes[MEMBER]}, -1) for name in equal})
-
-
 def _check_same(template: xr.Dataset, count: int, path: Path) -> None:
     """Check that the stored ensemble was begun with the same settings."""
     stored = ensemble_record(path)[0]
@@ -241,15 +216,10 @@ def _stream(request: _RunRequest, ensemble: Ensemble, slab: int, progress: Progr
     with ThreadPoolExecutor(1, thread_name_prefix="store") as pool:  # on an error it finishes the block being written
         pending: Future[None] | None = None
         for first in range(ensemble.done, count, slab):
-            run = request.simulate(first, min(first + slab, count), _shifted(progress, first, count))
+            run = request.simulate(first, min(first + slab, count), progress)
             if pending is not None:
                 pending.result()
             pending = pool.submit(add_members, ensemble, run)
             del run
         if pending is not None:
             pending.result()
-
-
-def _shifted(progress: Progress | None, first: int, count: int) -> Progress | None:
-    """Report the progress of a slab as progress of the whole."""
-    return None if progress is None else lambda done, _: progress(first + done, count)

@@ -1,9 +1,8 @@
 """Figures of stored numbers: functions that return a matplotlib `Figure` and compute no results of their own."""
 
 from .attribution import Contributions, plot_contributions, plot_wedges
-from .bands import plot_bands, plot_differences
+from .bands import plot_bands, plot_differences, plot_fit
 from .diagram import ShadedValue, Shading, find_view, plot_diagram
-from .fit import plot_fit
 from .layout import Layout, Panel, Scale, find_layout, read_layout
 from .output import render_figure, save_figure
 from .runs import Observed, plot_runs

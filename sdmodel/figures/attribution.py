@@ -16,25 +16,29 @@ from numpy.typing import NDArray
 
 from ..dataset import DATE, TIME
 from ..errors import FigureError
-from .panels import add_frame, arrange_legend, make_panels, wrap
-from .style import COLOURS, DARK, GREY, GRID, NORMAL, format_time_axis, format_y_axis, style_panel
+from .panels import (
+    COLOURS,
+    DARK,
+    GREY,
+    GRID,
+    NORMAL,
+    add_frame,
+    format_time_axis,
+    format_y_axis,
+    make_panels,
+    style_panel,
+    wrap,
+)
 
 _MOST_VARIABLES, _COLUMNS = 6, 3
 _REST = "the rest"
-_HEIGHT, _FOOT_LINE = 1.9, 0.11
-"""Inches: the height of a panel, and of a line below all of them."""
-_LEGEND_LINE, _LEGEND_SAMPLE, _PAGE_LINE = 118, 8, 150
-"""Letters on a line of the legend, those as wide as the swatch beside a name, and letters on a line of the page."""
+_HEIGHT, _FOOT_LINE, _PAGE_LINE = 1.9, 0.11, 150
+"""Inches: the height of a panel, and of a line below all of them; and letters on a line of the page."""
+_LEGEND: dict[str, Any] = {"letters": 118, "sample": 8, "columnspacing": 1.4, "handlelength": 1.4}
 _SWATCH = 6.0
-_RING: dict[str, Any] = {
-    "color": DARK,
-    "linestyle": "",
-    "marker": "o",
-    "markerfacecolor": "white",
-    "markersize": 4,
-    "zorder": 4,
-}
-_DIAMOND: dict[str, Any] = {"color": DARK, "linestyle": "", "marker": "D", "markersize": 3, "zorder": 4}
+_MARK: dict[str, Any] = {"color": DARK, "linestyle": "", "zorder": 4}
+_RING = _MARK | {"marker": "o", "markerfacecolor": "white", "markersize": 4}
+_DIAMOND = _MARK | {"marker": "D", "markersize": 3}
 _BASELINE: dict[str, Any] = {"color": GREY, "linestyle": (0, (4, 1.5)), "linewidth": 1.4}
 _BAR, _ROW, _NAME_LINE = 0.62, 0.21, 30
 """The share of a row that its bar fills, the height of a row in inches, and the letters on a line of a lever's name."""
@@ -93,26 +97,22 @@ def plot_wedges(
     FigureError
         If there is no variable, or there are more than six.
     """
-    _check_count(variables)
     colours = _lever_colours(variables)
     columns = min(len(variables), _COLUMNS)
     foot = [line for text in origin for line in wrap(text, _PAGE_LINE)]
+    dated = all(DATE in variable.baseline.coords for variable in variables)
     blocks = -(-len(variables) // columns)
     figure, places = make_panels(2 * blocks * columns, columns, _HEIGHT, 0.6 + _FOOT_LINE * len(foot))
-    dated = all(DATE in variable.baseline.coords for variable in variables)
     grid = np.asarray(places).reshape(2 * blocks, columns)
-    for index in range(blocks * columns):
-        above, below = grid[2 * (index // columns) : 2 * (index // columns) + 2, index % columns]
-        if index >= len(variables):
-            above.set_visible(False)
-            below.set_visible(False)
-            continue
-        _draw_lines(above, variables[index], columns, dated=dated)
-        _draw_wedges(below, variables[index], colours, columns, dated=dated)
+    pairs = [pair for block in range(blocks) for pair in grid[2 * block : 2 * block + 2].T]
+    for (above, below), variable in zip(pairs, variables, strict=False):
+        _draw_wedges(above, below, variable, colours, columns, dated=dated)
+    for spare in np.ravel(pairs[len(variables) :]):
+        spare.set_visible(False)
     figure.align_ylabels(list(grid.ravel()))
     lines = [Line2D([], [], label=names[0], **_BASELINE), Line2D([], [], color=DARK, linewidth=1.3, label=names[1])]
     swatches = [Line2D([], [], color=colour, linewidth=_SWATCH, label=name) for name, colour in colours.items()]
-    _add_frame(figure, title, [lines, swatches], foot)
+    add_frame(figure, title, [lines, swatches], foot, **_LEGEND)
     return figure
 
 
@@ -149,9 +149,8 @@ def plot_contributions(
     FigureError
         If there is no variable, or there are more than six.
     """
-    _check_count(variables)
-    columns = min(len(variables), _COLUMNS)
     colours = _lever_colours(variables)
+    columns = min(len(variables), _COLUMNS)
     rows = max(len(_by_colour(variable, colours)) for variable in variables) + 1
     foot = [line for text in origin for line in wrap(text, _PAGE_LINE)]
     figure, places = make_panels(len(variables), columns, 0.75 + _ROW * rows, 0.55 + _FOOT_LINE * len(foot))
@@ -164,79 +163,58 @@ def plot_contributions(
     ]
     if any(variable.spread is not None for variable in variables):
         handles.append(Line2D([], [], color=DARK, linewidth=0.9, label="90 % of members"))
-    _add_frame(figure, title, [handles], foot)
+    add_frame(figure, title, [handles], foot, **_LEGEND)
     return figure
-
-
-def _add_frame(figure: Figure, title: str | None, handles: Sequence[Sequence[Line2D]], foot: Sequence[str]) -> None:
-    ordered, columns = arrange_legend(handles, _LEGEND_LINE, _LEGEND_SAMPLE)
-    add_frame(figure, title, ordered, foot, columns=columns, columnspacing=1.4, handlelength=1.4)
-
-
-def _check_count(variables: Sequence[Contributions]) -> None:
-    if not 0 < len(variables) <= _MOST_VARIABLES:
-        message = f"the figure: has {len(variables)} variables; choose 1 to {_MOST_VARIABLES} with --on"
-        raise FigureError(message)
 
 
 def _lever_colours(variables: Sequence[Contributions]) -> dict[str, str]:
     """Return a colour for each lever that is plotted separately, in the order of the scenario, and grey for the rest."""
+    if not 0 < len(variables) <= _MOST_VARIABLES:
+        message = f"the figure: has {len(variables)} variables; choose 1 to {_MOST_VARIABLES} with --on"
+        raise FigureError(message)
     levers = list(map(str, variables[0].shares["lever"].values))
     if len(levers) <= len(COLOURS):
         return dict(zip(levers, COLOURS, strict=False))
     weights = np.zeros(len(levers))
     for variable in variables:
-        sizes = np.nan_to_num(np.abs(_shares(variable))).sum(axis=0)
+        sizes = np.nan_to_num(np.abs(variable.shares.transpose(TIME, "lever").values)).sum(axis=0)
         weights += sizes / (sizes.sum() or 1.0)
     largest = sorted(np.argsort(-weights, kind="stable")[: len(COLOURS) - 1])
     found = {levers[index]: colour for index, colour in zip(largest, COLOURS, strict=False)}
     return found | {_REST: "#AAAAAA"}
 
 
-def _shares(variable: Contributions) -> NDArray[np.float64]:
-    """Return what levers contribute, shape (times, levers)."""
-    return np.asarray(variable.shares.transpose(TIME, "lever").values, dtype=float)
-
-
 def _by_colour(variable: Contributions, colours: Mapping[str, str]) -> dict[str, NDArray[np.float64]]:
     """Return contributions over time by lever; those of levers without a colour of their own are added up."""
-    values = _shares(variable)
+    values = np.asarray(variable.shares.transpose(TIME, "lever").values, dtype=float)
     levers = list(map(str, variable.shares["lever"].values))
     found = {name: values[:, levers.index(name)] for name in colours if name in levers}
     rest = [index for index, name in enumerate(levers) if name not in colours]
     return found | ({_REST: values[:, rest].sum(axis=1)} if rest else {})
 
 
-def _times(variable: Contributions, *, dated: bool) -> NDArray[Any]:
-    return np.asarray(variable.baseline.coords[DATE if dated else TIME].values)
-
-
-def _draw_lines(axes: Axes, variable: Contributions, columns: int, *, dated: bool) -> None:
-    """Plot the variable without and with all levers."""
-    times = _times(variable, dated=dated)
-    style_panel(axes, variable.title, variable.units, columns)
-    axes.plot(times, variable.baseline.values, **_BASELINE)
-    axes.plot(times, variable.scenario.values, color=DARK, linewidth=1.3)
-    format_y_axis(axes, variable.units, np.concatenate([variable.baseline.values, variable.scenario.values]))
-    axes.margins(x=0)
-    format_time_axis(axes, variable.baseline[TIME].attrs.get("units"), dated=dated)
-
-
-def _draw_wedges(axes: Axes, variable: Contributions, colours: Mapping[str, str], columns: int, *, dated: bool) -> None:
-    """Stack what each lever adds above zero and what each takes away below, and plot the effect of all."""
-    times, parts = _times(variable, dated=dated), _by_colour(variable, colours)
-    style_panel(axes, "difference by lever", variable.units, columns)
-    above, below = np.zeros(len(times)), np.zeros(len(times))
+def _draw_wedges(
+    above: Axes, below: Axes, variable: Contributions, colours: Mapping[str, str], columns: int, *, dated: bool
+) -> None:
+    """Plot the variable without and with all levers and, below, stack what levers add above zero and take away below."""
+    times = np.asarray(variable.baseline.coords[DATE if dated else TIME].values)
+    baseline, scenario, parts = variable.baseline.values, variable.scenario.values, _by_colour(variable, colours)
+    above.plot(times, baseline, **_BASELINE)
+    above.plot(times, scenario, color=DARK, linewidth=1.3)
+    top, bottom = np.zeros(len(times)), np.zeros(len(times))
     for name in sorted(parts, key=lambda name: -float(np.nansum(np.abs(parts[name])))):
         adds, takes = np.clip(parts[name], 0, None), np.clip(parts[name], None, 0)
-        for start, end in ((above, above + adds), (below, below + takes)):
-            axes.fill_between(times, start, end, color=colours[name], linewidth=0, label=name)
-        above, below = above + adds, below + takes
-    axes.plot(times, variable.scenario.values - variable.baseline.values, color="black", linewidth=1.1, label="all")
-    axes.axhline(0, color=GREY, linewidth=0.6)
-    format_y_axis(axes, variable.units, np.concatenate([above, below]))
-    axes.margins(x=0)
-    format_time_axis(axes, variable.baseline[TIME].attrs.get("units"), dated=dated)
+        for start, end in ((top, top + adds), (bottom, bottom + takes)):
+            below.fill_between(times, start, end, color=colours[name], linewidth=0, label=name)
+        top, bottom = top + adds, bottom + takes
+    below.plot(times, scenario - baseline, color="black", linewidth=1.1, label="all")
+    below.axhline(0, color=GREY, linewidth=0.6)
+    panels = ((above, variable.title, (baseline, scenario)), (below, "difference by lever", (top, bottom)))
+    for axes, title, values in panels:
+        style_panel(axes, title, variable.units, columns)
+        format_y_axis(axes, variable.units, np.concatenate(values))
+        axes.margins(x=0)
+        format_time_axis(axes, variable.baseline[TIME].attrs.get("units"), dated=dated)
 
 
 def _draw_bars(axes: Axes, variable: Contributions, colours: Mapping[str, str], when: str, columns: int) -> None:
@@ -248,8 +226,14 @@ def _draw_bars(axes: Axes, variable: Contributions, colours: Mapping[str, str], 
     widths = [*(parts[name] for name in ordered), total]
     axes.barh(rows, widths, height=_BAR, color=[*(colours[name] for name in ordered), DARK])
     for row, name in zip(rows, ordered, strict=False):
-        if name != _REST:
-            _draw_marks(axes, variable, name, float(row))
+        if name == _REST:
+            continue
+        for values, style in ((variable.alone, _RING), (variable.last, _DIAMOND)):
+            if values is not None:
+                axes.plot(float(values.sel(lever=name).values.ravel()[0]), row, **style)
+        if variable.spread is not None:  # the range of members
+            ends = variable.spread.sel(lever=name).values.ravel()
+            axes.plot([ends[0], ends[-1]], [row, row], color=DARK, linewidth=0.9, zorder=3)
     axes.axvline(0, color=GREY, linewidth=0.6)
     labels = [textwrap.fill(name, _NAME_LINE) for name in ordered]
     axes.set_yticks(rows, [*labels, "all together"], fontsize=NORMAL - 0.5)
@@ -257,13 +241,3 @@ def _draw_bars(axes: Axes, variable: Contributions, colours: Mapping[str, str], 
     axes.grid(axis="x", color=GRID, linewidth=0.5)
     axes.set_xlabel(variable.units.replace("_", " "), fontsize=NORMAL, color=GREY)
     axes.locator_params(axis="x", nbins=5)
-
-
-def _draw_marks(axes: Axes, variable: Contributions, name: str, row: float) -> None:
-    """Mark the effects of a lever alone and after all others, and the range of members."""
-    for values, style in ((variable.alone, _RING), (variable.last, _DIAMOND)):
-        if values is not None:
-            axes.plot(float(values.sel(lever=name).values.ravel()[0]), row, **style)
-    if variable.spread is not None:
-        ends = variable.spread.sel(lever=name).values.ravel()
-        axes.plot([ends[0], ends[-1]], [row, row], color=DARK, linewidth=0.9, zorder=3)

@@ -1,4 +1,4 @@
-"""Ensembles over time, and differences from a baseline: one panel per variable with its median and bands of members."""
+"""Bands over time: ensembles, their differences from a baseline, and a model against observations, a panel per variable."""
 
 from __future__ import annotations
 
@@ -16,38 +16,37 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from ..dataset import DATE, PROBABILITY, TIME, find_variable, long_name
+from ..dataset import DATE, PROBABILITY, TIME, find_variable, labels_along, long_name, subscript_dims
+from ..errors import FigureError
 from .panels import (
-    add_frame,
-    add_note,
-    cells,
-    check_runs,
-    choose_evenly,
-    column_count,
-    describe_models,
-    make_panels,
-    over_time,
-    wrap,
-)
-from .style import (
     COLOURS,
     DASHES,
     GREY,
     SMALL,
+    add_frame,
+    add_note,
+    check_runs,
+    choose_evenly,
+    describe_changes,
+    describe_models,
     format_time_axis,
     format_y_axis,
+    make_grid,
+    over_time,
     set_logarithmic,
     style_panel,
+    wrap,
 )
 
-_MEDIAN = 0.5
-_NEAR = 1e-9
+_MEDIAN, _NEAR = 0.5, 1e-9
 _FAINT, _STRONG = 0.16, 0.34
 """The opacity of the widest band and of the narrowest."""
 _MOST_LABELS = 4
-"""At most this many labels, each with its bands, can be told apart in a panel."""
+"""At most this many labels, each with its bands, can be distinguished in a panel."""
 _LABEL_LINE, _PAGE_LINE = 24, 145
 """Letters on a line of a label in the legend, and on a line of the page."""
+_FIT_OPACITIES = (0.15, 0.25, 0.35, 0.45)
+_MODEL, _POINTS = COLOURS[0], COLOURS[1]
 
 
 @dataclass(frozen=True)
@@ -103,18 +102,30 @@ def plot_bands(
         If a run lacks one of the variables.
     """
     check_runs(runs, names)
-    columns = column_count(len(names))
-    figure, panels = make_panels(len(names), columns, {1: 3.9, 2: 2.5, 3: 1.95}[columns], 0.75)
+    figure, panels, columns = make_grid(len(names), (3.9, 2.5, 1.95, 1.95), 0.75)
     dated = all(DATE in run.coords for run in runs.values())
     for axes, name in zip(panels, names, strict=True):
-        _draw_panel(axes, runs, name, spaghetti or {}, columns, dated=dated, logarithmic=logarithmic)
+        _draw_variable(axes, runs, name, spaghetti or {}, columns, dated=dated, logarithmic=logarithmic)
     figure.align_ylabels(panels)
-    handles = _handles(runs, with_members=bool(spaghetti))
+    handles: list[Any] = []
+    for (name, run), colour in zip(runs.items(), COLOURS, strict=False):
+        prefix = f"{name}: " if len(runs) > 1 else ""
+        levels = run[PROBABILITY].values if PROBABILITY in run.dims else np.array([_MEDIAN])
+        label = f"{prefix}median" if levels.size > 1 else name
+        handles.append(Line2D([], [], color=colour, linewidth=1.5, label=label))
+        bands = find_bands(levels)
+        for rank, (low, high) in reversed(list(enumerate(bands))):
+            share = 100 * (levels[high] - levels[low])
+            # a band lies on the wider ones, so its sample has the opacity of all of them together
+            clear = math.prod(1 - _opacity(outer, len(bands)) for outer in range(rank + 1))
+            handles.append(Patch(facecolor=colour, alpha=1 - clear, linewidth=0, label=f"{share:.4g} % of members"))
+    if spaghetti:
+        handles.append(Line2D([], [], color=COLOURS[0], linewidth=0.5, alpha=0.6, label="single members"))
     origin = describe_models(runs)
     for name, run in runs.items():
-        text = "; ".join(filter(None, (_describe_changes(run), _describe_members(run)))) or "no changes"
+        text = "; ".join(filter(None, (*describe_changes(run), _describe_members(run)))) or "no changes"
         origin += wrap(f"{name}: {text}", _PAGE_LINE)
-    add_frame(figure, title, handles, origin, columns=min(len(handles), 4), columnspacing=1.6, handlelength=1.8)
+    add_frame(figure, title, [handles], origin, columns=min(len(handles), 4), columnspacing=1.6, handlelength=1.8)
     return figure
 
 
@@ -167,68 +178,51 @@ def plot_differences(
     return plot_bands(runs, names, title=title or f"Difference from {baseline}")
 
 
-def _draw_panel(
-    axes: Axes,
-    runs: Mapping[str, xr.Dataset],
-    name: str,
-    spaghetti: Mapping[str, xr.Dataset],
-    columns: int,
-    *,
-    dated: bool,
-    logarithmic: bool,
-) -> None:
-    """Plot one variable of all runs, all bands below all lines."""
-    first = next(iter(runs.values()))
-    variable = find_variable(first, name)
-    fans = [
-        fan
-        for run, colour in zip(runs, COLOURS, strict=False)
-        for fan in _fans(runs[run], name, spaghetti.get(run), colour, dated=dated)
-    ]
-    all_labels = list(dict.fromkeys(fan.label for fan in fans))
-    labels = choose_evenly(all_labels, _MOST_LABELS)
-    alone = len(runs) == 1
-    fans = [_styled(fan, labels, alone=alone) for fan in fans if fan.label in labels]
-    units = str(variable.attrs.get("units", ""))
-    style_panel(axes, long_name(variable), units, columns)
-    for fan in fans:
-        _draw_fan(axes, fan)
-    values = np.concatenate([part.ravel() for fan in fans for part in (fan.values, fan.members) if part is not None])
-    if logarithmic and np.nanmin(values, initial=np.inf) >= 0 and np.nanmax(values, initial=0) > 0:
-        set_logarithmic(axes, values[values > 0])
-    else:
-        format_y_axis(axes, units, values)
-    axes.margins(x=0)
-    format_time_axis(axes, first[TIME].attrs.get("units"), dated=dated)
-    if len(labels) > 1:
-        _add_label_legend(axes, labels, alone=alone)
-    if len(labels) < len(all_labels):
-        add_note(axes, f"{len(labels)} of {len(all_labels)} labels; choose others by name[label]")
+def plot_fit(panels: Mapping[str, xr.Dataset], *, title: str | None = None, origin: str = "") -> Figure:
+    """Plot a model against series of observations as small multiples, one panel per series, in its units.
 
+    Parameters
+    ----------
+    panels : mapping of str to xarray.Dataset
+        The panel of each series: the model's `middle` over `time`, the edges of its bands, `low` and `high`, over
+        `probability` and `time`; the points `observed` and the ends of their bars, `least` and `most`, over `observation`,
+        with their times as the coordinate `at`.
+    title : str, optional
+        The title of the figure.
+    origin : str, optional
+        A line below the panels.
 
-def _fans(run: xr.Dataset, name: str, members: xr.Dataset | None, colour: str, *, dated: bool) -> Iterator[_Fan]:
-    """Yield a fan per cell of a variable; a single run is its own median."""
-    variable = _with_levels(run, name)
-    lines = None if members is None else _with_levels(members, name)
-    times = variable.coords[DATE if dated else TIME].values
-    levels = variable.coords[PROBABILITY].values
-    for labels, at in cells(variable):
-        values = variable.isel(at).transpose(PROBABILITY, TIME).values
-        single = None if lines is None else lines.isel(at).transpose(TIME, ...).values.reshape(len(times), -1)
-        yield _Fan(", ".join(labels), colour, times, levels, np.asarray(values, dtype=float), single)
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
-
-def _with_levels(run: xr.Dataset, name: str) -> xr.DataArray:
-    variable = over_time(run, find_variable(run, name))
-    return variable if PROBABILITY in variable.dims else variable.expand_dims({PROBABILITY: [_MEDIAN]})
-
-
-def _styled(fan: _Fan, labels: Sequence[str], *, alone: bool) -> _Fan:
-    """Give a label its colour if there is a single run, else its dashes, since colours are runs."""
-    index = labels.index(fan.label)
-    if len(labels) == 1:
-        return fan
-    return replace(fan, colour=COLOURS[index]) if alone else replace(fan, dashes=DASHES[index])
+    Raises
+    ------
+    FigureError
+        If there is nothing to plot.
+    """
+    if not panels:
+        message = "the figure: has no series; name a file that maps at least one"
+        raise FigureError(message)
+    figure, places, columns = make_grid(len(panels), (3.9, 2.4, 1.85, 1.85), 0.7)
+    for axes, (name, panel) in zip(places, panels.items(), strict=True):
+        _draw_fit(axes, name, panel, columns)
+    figure.align_ylabels(places)
+    bands = sorted(next(iter(panels.values()))[PROBABILITY].values, reverse=True)  # the widest first
+    opacities = 1 - np.cumprod([1 - opacity for opacity in _FIT_OPACITIES])  # narrow bands lie on wide ones
+    handles = [
+        Line2D([], [], color=_MODEL, linewidth=1.3, label="median" if bands else "model"),
+        *(
+            Patch(color=_MODEL, alpha=float(opacity), linewidth=0, label=f"{100 * band:g} % of members")
+            for band, opacity in zip(bands, opacities, strict=False)
+        ),
+        Line2D(
+            [], [], color=_POINTS, marker="o", markersize=3.2, linewidth=0.8, label="observed, with one standard deviation",
+        ),
+    ]  # fmt: skip
+    add_frame(figure, title, [handles], [origin] if origin else [], columns=5)
+    return figure
 
 
 def find_bands(levels: NDArray[np.float64]) -> list[tuple[int, int]]:
@@ -241,19 +235,78 @@ def find_bands(levels: NDArray[np.float64]) -> list[tuple[int, int]]:
     return found
 
 
+def _draw_variable(
+    axes: Axes,
+    runs: Mapping[str, xr.Dataset],
+    name: str,
+    spaghetti: Mapping[str, xr.Dataset],
+    columns: int,
+    *,
+    dated: bool,
+    logarithmic: bool,
+) -> None:
+    """Plot one variable of all runs, all bands below all lines; with a single run, colours are labels, else dashes are."""
+    first, alone = next(iter(runs.values())), len(runs) == 1
+    variable = find_variable(first, name)
+    fans = [
+        fan
+        for run, colour in zip(runs, COLOURS, strict=False)
+        for fan in _fans(runs[run], name, spaghetti.get(run), colour, dated=dated)
+    ]
+    all_labels = list(dict.fromkeys(fan.label for fan in fans))
+    labels = choose_evenly(all_labels, _MOST_LABELS)
+    fans = [fan for fan in fans if fan.label in labels]
+    if len(labels) > 1:
+        looks: Any = [{"colour": colour} for colour in COLOURS] if alone else [{"dashes": dashes} for dashes in DASHES]
+        fans = [replace(fan, **looks[labels.index(fan.label)]) for fan in fans]
+    units = str(variable.attrs.get("units", ""))
+    style_panel(axes, long_name(variable), units, columns)
+    for fan in fans:
+        _draw_fan(axes, fan)
+    values = np.concatenate([part.ravel() for fan in fans for part in (fan.values, fan.members) if part is not None])
+    if logarithmic and np.nanmin(values, initial=np.inf) >= 0 and np.nanmax(values, initial=0) > 0:
+        set_logarithmic(axes, values[values > 0], label=False)
+    else:
+        format_y_axis(axes, units, values)
+    axes.margins(x=0)
+    format_time_axis(axes, first[TIME].attrs.get("units"), dated=dated)
+    if len(labels) > 1:
+        handles = []
+        for label, colour, dashes in zip(labels, COLOURS, DASHES, strict=False):
+            style: Any = {"color": colour} if alone else {"color": GREY, "linestyle": dashes}
+            handles.append(Line2D([], [], linewidth=1.5, label=textwrap.fill(label, _LABEL_LINE), **style))
+        axes.legend(  # beside the panel, where it hides no line
+            handles=handles, fontsize=SMALL, handlelength=1.8, labelspacing=0.25, borderpad=0.2, frameon=False,
+            loc="upper left", bbox_to_anchor=(1.0, 1.0),
+        )  # fmt: skip
+    if len(labels) < len(all_labels):
+        add_note(axes, f"{len(labels)} of {len(all_labels)} labels; choose others by name[label]")
+
+
+def _fans(run: xr.Dataset, name: str, members: xr.Dataset | None, colour: str, *, dated: bool) -> Iterator[_Fan]:
+    """Yield a fan per cell of a variable; a single run is its own median."""
+    variable = over_time(run, find_variable(run, name))
+    if PROBABILITY not in variable.dims:
+        variable = variable.expand_dims({PROBABILITY: [_MEDIAN]})
+    dims = subscript_dims(variable)
+    times = variable.coords[DATE if dated else TIME].values
+    values = np.asarray(variable.transpose(*dims, PROBABILITY, TIME).values, dtype=float)
+    lines = None if members is None else over_time(members, find_variable(members, name)).transpose(*dims, TIME, ...)
+    for place, labels in labels_along(variable, dims):
+        single = None if lines is None else lines.values[place].reshape(len(times), -1)
+        yield _Fan(", ".join(labels), colour, times, variable[PROBABILITY].values, values[place], single)
+
+
 def _draw_fan(axes: Axes, fan: _Fan) -> None:
-    """Plot bands, a few members, and the median on top."""
     bands = find_bands(fan.levels)
     for rank, (low, high) in enumerate(bands):
-        axes.fill_between(
-            fan.times, fan.values[low], fan.values[high], color=fan.colour, alpha=_opacity(rank, len(bands)), linewidth=0
-        )  # fmt: skip
+        style: Any = {"color": fan.colour, "alpha": _opacity(rank, len(bands)), "linewidth": 0}
+        axes.fill_between(fan.times, fan.values[low], fan.values[high], **style)
     if fan.members is not None:
         axes.plot(fan.times, fan.members, color=fan.colour, linewidth=0.35, alpha=0.45)
+    median: Any = {"linestyle": fan.dashes, "color": fan.colour, "linewidth": 1.5, "solid_capstyle": "butt"}
     for index in np.flatnonzero(np.abs(fan.levels - _MEDIAN) < _NEAR):
-        axes.plot(
-            fan.times, fan.values[index], linestyle=fan.dashes, color=fan.colour, linewidth=1.5, solid_capstyle="butt"
-        )
+        axes.plot(fan.times, fan.values[index], **median)
 
 
 def _opacity(rank: int, count: int) -> float:
@@ -261,50 +314,32 @@ def _opacity(rank: int, count: int) -> float:
     return _FAINT + (_STRONG - _FAINT) * rank / max(1, count - 1)
 
 
-def _add_label_legend(axes: Axes, labels: Sequence[str], *, alone: bool) -> None:
-    """Add a legend of labels beside the panel, where it hides no line."""
-    handles = []
-    for label, colour, dashes in zip(labels, COLOURS, DASHES, strict=False):
-        style: Any = {"color": colour} if alone else {"color": GREY, "linestyle": dashes}
-        handles.append(Line2D([], [], linewidth=1.5, label=textwrap.fill(label, _LABEL_LINE), **style))
-    axes.legend(
-        handles=handles, fontsize=SMALL, handlelength=1.8, labelspacing=0.25, borderpad=0.2, frameon=False,
-        loc="upper left", bbox_to_anchor=(1.0, 1.0),
-    )  # fmt: skip
-
-
-def _handles(runs: Mapping[str, xr.Dataset], *, with_members: bool) -> list[Any]:
-    """Return what lines and bands mean."""
-    handles: list[Any] = []
-    for (name, run), colour in zip(runs.items(), COLOURS, strict=False):
-        prefix = f"{name}: " if len(runs) > 1 else ""
-        levels = run[PROBABILITY].values if PROBABILITY in run.dims else np.array([_MEDIAN])
-        label = f"{prefix}median" if levels.size > 1 else name
-        handles.append(Line2D([], [], color=colour, linewidth=1.5, label=label))
-        bands = find_bands(levels)
-        for rank, (low, high) in reversed(list(enumerate(bands))):
-            share = 100 * (levels[high] - levels[low])
-            # a band lies on the wider ones, so its sample has the opacity of all of them together
-            clear = math.prod(1 - _opacity(outer, len(bands)) for outer in range(rank + 1))
-            handles.append(Patch(facecolor=colour, alpha=1 - clear, linewidth=0, label=f"{share:.4g} % of members"))
-    if with_members:
-        handles.append(Line2D([], [], color=COLOURS[0], linewidth=0.5, alpha=0.6, label="single members"))
-    return handles
-
-
-def _describe_changes(run: xr.Dataset) -> str:
-    """Describe the scenario of a run and its other changes, without those that differ between members."""
-    changes = (line for line in str(run.attrs.get("changes", "")).splitlines() if "= over " not in line)
-    return "; ".join(filter(None, (str(run.attrs.get("scenario_name", "")), *changes)))
-
-
 def _describe_members(run: xr.Dataset) -> str:
     """Describe the number of members, how they were sampled, and how many are not finite."""
     attributes = run.attrs
     if "members_done" not in attributes:
         return ""
-    done, wanted, broken = (int(attributes.get(f"members_{name}", 0)) for name in ("done", "wanted", "not_finite"))
-    count = f"{done:,} members" if done == wanted else f"{done:,} of {wanted:,} members"
+    done, requested, broken = (int(attributes.get(f"members_{name}", 0)) for name in ("done", "wanted", "not_finite"))
+    count = f"{done:,} members" if done == requested else f"{done:,} of {requested:,} members"
     method = f"{attributes['design_method']}, seed {attributes.get('seed')}" if "design_method" in attributes else ""
     left_out = f"{broken:,} of them not finite, left out from then on" if broken else ""
     return ", ".join(filter(None, (count, method, left_out)))
+
+
+def _draw_fit(axes: Axes, name: str, panel: xr.Dataset, columns: int) -> None:
+    """Plot one series, bands lowest and points on top."""
+    units, times = str(panel["observed"].attrs.get("units", "")), panel["time"].values
+    style_panel(axes, name, units, columns)
+    for band, opacity in zip(sorted(panel[PROBABILITY].values, reverse=True), _FIT_OPACITIES, strict=False):
+        edges = panel.sel(probability=band)
+        axes.fill_between(times, edges["low"].values, edges["high"].values, color=_MODEL, alpha=opacity, linewidth=0)
+    axes.plot(times, panel["middle"].values, color=_MODEL, linewidth=1.3)
+    observed = panel["observed"].values
+    bars = np.abs(np.array([panel["least"].values, panel["most"].values]) - observed)
+    axes.errorbar(
+        panel["at"].values, observed, bars, fmt="o", color=_POINTS, markersize=3.2, elinewidth=0.8, capsize=1.5,
+        capthick=0.8, zorder=3,
+    )  # fmt: skip
+    format_y_axis(axes, units, np.concatenate([np.ravel(values.values) for values in panel.data_vars.values()]))
+    axes.margins(x=0.03)
+    format_time_axis(axes, panel["time"].attrs.get("units"), dated=times.dtype.kind == "M")

@@ -16,8 +16,9 @@ from ..model import key, nearest
 
 Scale = Literal["", "linear", "log"]
 
-_SUFFIX = ".figure.csv"
 _COLUMNS = ("panel", "model", "label", "scale")
+
+_Row = tuple[Place, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,9 @@ class Layout:
     marks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    panel: str
-    model: str
-    label: str
-    scale: str
-    place: Place
-
-
 def find_layout(model_path: str | os.PathLike[str]) -> Path | None:
     """Return the layout file of a model, `MODEL.figure.csv` beside `MODEL.mdl`, or None if there is none."""
-    path = Path(model_path).with_suffix(_SUFFIX)
+    path = Path(model_path).with_suffix(".figure.csv")
     return path if path.is_file() else None
 
 
@@ -72,17 +64,16 @@ def read_layout(path: str | os.PathLike[str]) -> Layout:
 
     Raises
     ------
-    PageError
+    LayoutError
         With every line that cannot be read, or contradicts one before it.
     """
     name = os.fspath(path)
     faults: list[Fault] = []
-    rows = list(_rows(name, read_text(path, error=LayoutError, wanted="a .csv file"), faults))
     panels: dict[str, list[_Row]] = {}
-    for row in rows:
-        panels.setdefault(row.panel, []).append(row)
-    marks = {row.model: row.label or row.model for row in panels.pop("", [])}
-    found = tuple(_panel(title, group, faults) for title, group in panels.items())
+    for place, row in _rows(name, read_text(path, error=LayoutError, wanted="a .csv file"), faults):
+        panels.setdefault(row["panel"], []).append((place, row))
+    marks = {row["model"]: row["label"] or row["model"] for _, row in panels.pop("", [])}
+    found = tuple(_panel(title, rows, faults) for title, rows in panels.items())
     if not found and not faults:
         faults.append(Fault(name, "describes no panel; write a line with panel and model for each line to plot"))
     if faults:
@@ -91,23 +82,21 @@ def read_layout(path: str | os.PathLike[str]) -> Layout:
 
 
 def _rows(name: str, text: str, faults: list[Fault]) -> Iterator[_Row]:
-    """Yield the rows below the header."""
     lines = _entries(name, text, faults)
     place, names = next(lines, (Place(name, 1), []))
     header = list(map(key, names))
     lacking = [column for column in _COLUMNS[:2] if column not in header]
     if lacking:
-        problem = f"there is no column '{lacking[0]}'; let the first line name {', '.join(_COLUMNS)}"
-        faults.append(Fault(place, problem))
+        faults.append(Fault(place, f"there is no column '{lacking[0]}'; let the first line name {', '.join(_COLUMNS)}"))
         return
     for place, entries in lines:
         if len(entries) > len(header):
             problem = f"this line has {len(entries)} entries but the header names {len(header)}"
             faults.append(Fault(place, f"{problem}; put an entry with commas in quotes"))
             continue
-        row = dict.fromkeys(header, "") | dict(zip(header, entries, strict=False))
+        row = dict.fromkeys((*_COLUMNS, *header), "") | dict(zip(header, entries, strict=False))
         if row["model"]:
-            yield _Row(row["panel"], row["model"], row.get("label", ""), row.get("scale", ""), place)
+            yield place, row
         else:
             faults.append(Fault(place, "the line names no variable; write one in the column 'model'"))
 
@@ -121,23 +110,24 @@ def _entries(name: str, text: str, faults: list[Fault]) -> Iterator[tuple[Place,
             if any(entries) and not entries[0].startswith("#"):
                 yield Place(name, reader.line_num), entries
     except csv.Error as cause:
-        problem = f"cannot be read ({cause}); write short entries with commas between"
-        faults.append(Fault(Place(name, reader.line_num), problem))
+        place = Place(name, reader.line_num)
+        faults.append(Fault(place, f"cannot be read ({cause}); write short entries with commas between"))
 
 
 def _panel(title: str, rows: list[_Row], faults: list[Fault]) -> Panel:
     lines: dict[str, str] = {}
     scale = ""
-    for row in rows:
-        if row.model in lines:
-            faults.append(Fault(row.place, f"'{row.model}' is in the panel '{title}' already; keep one of the lines"))
-        if row.scale and row.scale not in get_args(Scale):
-            close = nearest(row.scale, ["linear", "log"])
+    for place, row in rows:
+        name, chosen = row["model"], row["scale"]
+        if name in lines:
+            faults.append(Fault(place, f"'{name}' is in the panel '{title}' already; keep one of the lines"))
+        if chosen and chosen not in get_args(Scale):
+            close = nearest(chosen, ["linear", "log"])
             cure = f"did you mean '{close}'?" if close else "write linear or log"
-            faults.append(Fault(row.place, f"'{row.scale:.40}' is not a scale; {cure}"))
-        elif row.scale and scale not in ("", row.scale):
-            faults.append(Fault(row.place, f"the panel '{title}' is {scale} in a line above; write the same"))
+            faults.append(Fault(place, f"'{chosen:.40}' is not a scale; {cure}"))
+        elif chosen and scale not in ("", chosen):
+            faults.append(Fault(place, f"the panel '{title}' is {scale} in a line above; write the same"))
         else:
-            scale = row.scale or scale
-        lines[row.model] = row.label
+            scale = chosen or scale
+        lines[name] = row["label"]
     return Panel(title, MappingProxyType(lines), cast("Scale", scale))

@@ -15,7 +15,7 @@ from ..errors import FigureError
 from ..files import write_file
 
 _METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-"""The metadata that each format leaves out, so that the same figure gives the same file."""
+"""The metadata that a format leaves out, so that the same figure gives the same file."""
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, force: bool = False) -> Path:
@@ -54,8 +54,7 @@ def render_figure(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
     with rc_context({"svg.hashsalt": "sdmodel"}):
         figure.savefig(buffer, format=kind, dpi=200, metadata=_METADATA[kind])
-    for text in figure.findobj(
-        Text
-    ):  # each keeps the renderer, up to 140 MB of pixels, until a full garbage collection
+    # a text keeps the renderer, up to 140 MB of pixels, until a full garbage collection
+    for text in figure.findobj(Text):
         cast("Any", text)._renderer = None  # noqa: SLF001
     return buffer.getvalue()

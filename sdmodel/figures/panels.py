@@ -1,11 +1,11 @@
-"""What figures share: a grid of panels, legends, notes, the title above and the origin of the numbers below."""
+"""What figures share: colours and font sizes, a grid of panels with quiet axes, legends, and the origin of the numbers."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,48 @@ import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from ..dataset import DATE, TIME, subscript_dims
+from ..dataset import DATE, TIME
 from ..errors import FigureError
-from .style import COLOURS, GREY, LARGE, NORMAL, SMALL
 
-_WIDTH = 7.2
-"""Inches: the width of the text of a page in most journals."""
-_SPACE = 0.06
-"""The share of a panel's width between panels: the last year of one stays apart from the first year of the next."""
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""The palette of Okabe and Ito (2008) for all kinds of colour vision, clearest on white first, without the yellow."""
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
+GREY, DARK, GRID = "#555555", "#222222", "#DDDDDD"
+SMALL, NORMAL, LARGE = 6.5, 7.5, 9.5
+"""Font sizes in points."""
+
+_WIDTH, _SPACE = 7.2, 0.06
+"""Inches: the width of the text of a page in most journals; and the share of a panel's width between panels."""
+_MANY_PANELS = 9
+_TITLE_LETTERS, _LABEL_LETTERS, _POWER_LETTERS = 84, 26, 8
+"""Letters that fit a title as wide as the page and a line beside an axis; and those of a power of ten that are not printed."""
+_LEGEND_LINE = 9.0
+"""Points: the height of a line of the legend above a panel."""
+_PLAIN, _PLAIN_LOGARITHMIC = (1e-2, 1e5), (0.999e-3, 0.999e5)
+"""Numbers in this range are written without a power of ten, on a linear axis and on a logarithmic one."""
+_FEW_DECADES, _DEEPEST = 3, 1e6
+"""A longer logarithmic axis shows powers of ten only; the deepest spans this factor."""
+_UNITS = {"dmnl": "dimensionless"}
+_STEPS = [1, 2, 2.5, 5, 10]
+
+
+def make_grid(count: int, heights: Sequence[float], margin: float) -> tuple[Figure, NDArray[Any], int]:
+    """Make a figure with panels in as few columns as fill the page, since large panels are easier to read.
+
+    The heights in inches are those of a panel in one, two and three columns, and of one of more than nine panels. Also
+    returns the number of columns.
+    """
+    columns = 1 if count == 1 else 2 if count in (2, 4) else 3
+    height = heights[3 if count > _MANY_PANELS else columns - 1]
+    return *make_panels(count, columns, height, margin), columns
 
 
 def make_panels(count: int, columns: int, height: float, margin: float) -> tuple[Figure, NDArray[Any]]:
@@ -40,19 +69,44 @@ def make_panels(count: int, columns: int, height: float, margin: float) -> tuple
     return figure, panels[:count]
 
 
-def column_count(panels: int) -> int:
-    """Return the number of columns for panels: as few as fill the page, since large panels are easier to read."""
-    return 1 if panels == 1 else 2 if panels in (2, 4) else 3
-
-
 def check_runs(runs: Sized, names: Sized) -> None:
     """Raise an error if there is nothing to plot, or more runs than there are colours."""
     if not runs or not names:
         message = "the figure: has no runs or no variables; name at least one of each"
         raise FigureError(message)
     if len(runs) > len(COLOURS):
-        message = f"the figure: {len(runs)} runs are too many to tell apart; plot at most {len(COLOURS)}"
+        message = f"the figure: {len(runs)} runs are too many to distinguish; plot at most {len(COLOURS)}"
         raise FigureError(message)
+
+
+def add_frame(
+    figure: Figure,
+    title: str | None,
+    groups: Sequence[Sequence[Artist]],
+    origin: Sequence[str],
+    *,
+    columns: int | None = None,
+    letters: int = 124,
+    sample: int = 7,
+    **spacing: float,
+) -> None:
+    """Add the title and the legend above the panels, and the origin of the numbers below them.
+
+    Without a number of columns, each group of the legend begins a new line; as many columns are used as fit the line's
+    letters, `sample` of them for each line sample.
+    """
+    handles = list(itertools.chain(*groups))
+    if columns is None:
+        handles, columns = arrange_legend(groups, letters, sample)
+    if handles:
+        figure.legend(
+            handles=handles, loc="outside upper left", ncols=columns, fontsize=NORMAL, frameon=False, title=title,
+            alignment="left", title_fontproperties={"size": LARGE, "weight": "bold"}, borderaxespad=0.3, **spacing,
+        )  # fmt: skip
+    elif title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=LARGE, fontweight="bold")
+    if origin:
+        figure.supxlabel("\n".join(origin), x=0.01, ha="left", fontsize=SMALL - 0.5, color=GREY, linespacing=1.3)
 
 
 def arrange_legend(groups: Sequence[Sequence[Artist]], width: int, sample: int) -> tuple[list[Artist], int]:
@@ -71,25 +125,119 @@ def arrange_legend(groups: Sequence[Sequence[Artist]], width: int, sample: int) 
     return [handle or blank for column in columns for handle in column], len(columns)
 
 
-def add_frame(
-    figure: Figure,
-    title: str | None,
-    handles: Sequence[Any],
-    origin: Sequence[str],
-    *,
-    columns: int,
-    **spacing: float,
-) -> None:
-    """Add the title and the legend above the panels, and the origin of the numbers below them."""
-    if handles:
-        figure.legend(
-            handles=handles, loc="outside upper left", ncols=columns, fontsize=NORMAL, frameon=False, title=title,
-            alignment="left", title_fontproperties={"size": LARGE, "weight": "bold"}, borderaxespad=0.3, **spacing,
-        )  # fmt: skip
-    elif title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=LARGE, fontweight="bold")
-    if origin:
-        figure.supxlabel("\n".join(origin), x=0.01, ha="left", fontsize=SMALL - 0.5, color=GREY, linespacing=1.3)
+def style_panel(axes: Axes, title: str, units: str, columns: int, *, legend_lines: int = 0) -> None:
+    """Set the title and units of a panel, one of `columns` in a row, draw quiet axes and leave room for a legend above."""
+    title, pad = _wrap_words(title, _TITLE_LETTERS // columns), 5 + _LEGEND_LINE * legend_lines
+    axes.set_title(title, loc="left", fontsize=NORMAL + 0.5, fontweight="bold", pad=pad)
+    _label_y_axis(axes, units)
+    style_ticks(axes)
+    axes.grid(axis="y", color=GRID, linewidth=0.5)
+    axes.set_axisbelow(True)
+    for name, spine in axes.spines.items():
+        spine.set_visible(name in ("left", "bottom"))
+        spine.set_linewidth(0.6)
+        spine.set_color("#999999")
+
+
+def style_ticks(axes: Axes) -> None:
+    """Draw small grey ticks."""
+    axes.tick_params(labelsize=NORMAL - 0.5, length=2.5, width=0.6, color=GREY, labelcolor=GREY)
+
+
+def format_y_axis(axes: Axes, units: str, values: NDArray[np.float64]) -> None:
+    """Keep the numbers of the y axis short: a power of a thousand moves into the label; small positive values start at 0."""
+    finite = values[np.isfinite(values)]
+    power = _format_ticks(axes.yaxis, values)
+    if power:
+        _label_y_axis(axes, with_power(units, power), spare=_POWER_LETTERS)
+    if finite.size and finite.min() >= 0:
+        largest = float(finite.max())
+        level = finite.min() == largest
+        axes.set_ylim(
+            bottom=0 if level or finite.min() <= largest / 2 else None, top=1.5 * largest or 1 if level else None
+        )
+
+
+def format_x_axis(axes: Axes, units: str, values: NDArray[np.float64], *, prefix: str = "") -> None:
+    """Keep the numbers of the x axis short and label it with its units; a power of a thousand moves into the label."""
+    label = with_power(_UNITS.get(units, units.replace("_", " ")), _format_ticks(axes.xaxis, values))
+    axes.set_xlabel(", ".join(filter(None, (prefix, label))), fontsize=NORMAL, color=GREY)
+
+
+def _format_ticks(axis: Axis, values: NDArray[np.float64]) -> int:
+    """Write few numbers along an axis without their shared power of ten, and return that power."""
+    power = shared_power(values)
+    axis.set_major_locator(MaxNLocator(5, steps=_STEPS))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: format_number(value / 10.0**power, 10)))
+    return power
+
+
+def shared_power(values: NDArray[np.float64]) -> int:
+    """Return the power of ten, a multiple of three, to take out of long numbers; 0 if they are short."""
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+    return 0 if largest == 0 or _PLAIN[0] <= largest < _PLAIN[1] else 3 * math.floor(math.log10(largest) / 3)
+
+
+def with_power(units: str, power: int) -> str:
+    """Return units with a power of ten before them."""
+    return f"$10^{{{power}}}$ {units}".strip() if power else units
+
+
+def format_number(value: float, digits: int = 6) -> str:
+    """Return a number with a typographic minus sign."""
+    return f"{value:.{digits}g}".replace("-", "\u2212")
+
+
+def format_units(units: str) -> str:
+    """Return units as a figure writes them."""
+    return _UNITS.get(units.casefold(), units.replace("_", " "))
+
+
+def set_logarithmic(axes: Axes, positive: NDArray[np.float64], *, lowest: float = math.inf, label: bool = True) -> None:
+    """Make the y axis logarithmic over `positive` values, at most six decades deep unless `lowest` lies deeper.
+
+    Numbers between powers of ten are marked on short axes. The label of the axis says that its scale is logarithmic.
+    """
+    axes.set_yscale("log")
+    high = 1.2 * float(positive.max())
+    low = min(max(float(positive.min()), 1.2 * high / _DEEPEST), lowest) / 1.2
+    axes.set_ylim(low, high)
+    decades = math.log10(high / low)
+    powers = LogLocator(10, subs=(1.0,) if decades > _FEW_DECADES else (1.0, 2.0, 5.0), numticks=8)
+    axes.yaxis.set_major_locator(powers if decades > 1 else MaxNLocator(5, steps=_STEPS))
+    axes.yaxis.set_major_formatter(FuncFormatter(_format_logarithmic))
+    axes.yaxis.set_minor_locator(NullLocator())
+    if label:
+        units = axes.get_ylabel()
+        separator = "" if not units else ", " if len(units) < _LABEL_LETTERS - len("log scale") else ",\n"
+        axes.set_ylabel(f"{units}{separator}log scale")
+
+
+def _format_logarithmic(value: float, _position: object = None) -> str:
+    if _PLAIN_LOGARITHMIC[0] <= value < _PLAIN_LOGARITHMIC[1]:
+        return f"{value:g}"
+    mantissa, _, exponent = f"{value:.0e}".partition("e")
+    factor = "" if mantissa == "1" else rf"{mantissa}\times "
+    return f"${factor}10^{{{int(exponent)}}}$"
+
+
+def format_time_axis(axes: Axes, units: object, *, dated: bool) -> None:
+    """Format the x axis as dates, months and days where a run is short, or label it with the units of time."""
+    if not dated:
+        axes.set_xlabel(str(units or "Time"), fontsize=NORMAL, color=GREY)
+        return
+    locator = AutoDateLocator(minticks=3, maxticks=6)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.get_offset_text().set_fontsize(NORMAL - 0.5)
+
+
+def _label_y_axis(axes: Axes, units: str, spare: int = 0) -> None:
+    axes.set_ylabel(_wrap_words(format_units(units), _LABEL_LETTERS + spare), fontsize=NORMAL, color=GREY)
+
+
+def _wrap_words(text: str, width: int) -> str:
+    return textwrap.fill(" ".join(text.split()), width, break_long_words=False, break_on_hyphens=False)
 
 
 def add_note(axes: Axes, text: str) -> None:
@@ -108,20 +256,18 @@ def describe_models(runs: Mapping[str, xr.Dataset]) -> list[str]:
     return [f"Model {Path(model).name}, sha256 {sha256[:12]}" for model, sha256 in sorted(models)]
 
 
+def describe_changes(run: xr.Dataset) -> list[str]:
+    """Return the scenario of a run and its other changes, without those that differ between members."""
+    changes = (line for line in str(run.attrs.get("changes", "")).splitlines() if "= over " not in line)
+    return [text for text in (str(run.attrs.get("scenario_name", "")), *changes) if text]
+
+
 def over_time(run: xr.Dataset, variable: xr.DataArray) -> xr.DataArray:
     """Return a variable of a run over time; a constant is the same at all times."""
     if TIME in variable.dims:
         return variable
     level = variable.expand_dims({TIME: run[TIME]})
     return level.assign_coords({DATE: run[DATE]}) if DATE in run.coords else level
-
-
-def cells(variable: xr.DataArray) -> Iterator[tuple[tuple[str, ...], dict[str, int]]]:
-    """Yield the labels of each cell of a variable, and the positions along its subscripts that select the cell."""
-    dims = subscript_dims(variable)
-    for positions in itertools.product(*(range(variable.sizes[dim]) for dim in dims)):
-        chosen = dict(zip(dims, positions, strict=True))
-        yield tuple(str(variable.coords[dim].values[at]) for dim, at in chosen.items()), chosen
 
 
 def choose_evenly(labels: Sequence[str], most: int) -> list[str]:

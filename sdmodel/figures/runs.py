@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import textwrap
 from calendar import month_name
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,52 +18,52 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from ..dataset import DATE, TIME, dates_of, find_variable, find_variables, long_name, member_dims, subscript_dims
+from ..dataset import (
+    DATE,
+    TIME,
+    dates_of,
+    find_variable,
+    find_variables,
+    has_variable,
+    labels_along,
+    long_name,
+    member_dims,
+    subscript_dims,
+    with_labels,
+)
 from ..errors import DatasetError, FigureError
 from ..model import key
 from .layout import Panel, Scale
 from .panels import (
-    add_frame,
-    add_note,
-    arrange_legend,
-    cells,
-    check_runs,
-    choose_evenly,
-    column_count,
-    describe_models,
-    make_panels,
-    over_time,
-    wrap,
-)
-from .style import (
     COLOURS,
     DARK,
     DASHES,
     GREY,
     SMALL,
+    add_frame,
+    add_note,
+    arrange_legend,
+    check_runs,
+    choose_evenly,
+    describe_models,
     format_time_axis,
     format_y_axis,
-    label_logarithmic,
+    make_grid,
+    over_time,
     set_logarithmic,
     style_panel,
+    wrap,
 )
 
-_HEIGHTS = {1: 3.9, 2: 2.4, 3: 1.85}
-"""Inches: the height of a panel, by the number of columns."""
-_MANY_PANELS, _LOW = 9, 1.6
-"""More panels than these are lower, so that five rows fit a page."""
+_HEIGHTS = (3.9, 2.4, 1.85, 1.6)
+"""Inches: the height of a panel in one, two and three columns, and of one of many panels, so that five rows fit a page."""
 _HEAD, _FOOT_LINE = 0.45, 0.11
 """Inches: the height of title and legend, and of a line below the panels."""
 _CHANGES, _PAGE_LINE = 240, 160
 """Letters that describe the changes of a run, and letters on a line of the page."""
-_LEGEND_LINE, _LEGEND_SAMPLE = 124, 7
-"""Letters on a line of the legend of the page, and those as wide as the sample of a line."""
-_PANEL_LINE, _PANEL_SAMPLE = 100, 5
-"""The same for the legends of panels, on a line as wide as all panels in a row."""
-_LABEL = 48
-"""The longest label in the legend of a panel."""
-_THIN_MEMBERS = 20
-"""At most this many members are plotted as lines, more of them as bands."""
+_PANEL_LINE, _PANEL_SAMPLE, _LABEL = 100, 5, 48
+"""Letters on a line of the legend that is as wide as all panels in a row, those as wide as a sample, and the longest label."""
+_THIN_MEMBERS = 20  # more members are plotted as bands
 _BANDS = ((0.05, 0.95, 0.15), (0.25, 0.75, 0.25))
 _WIDEST, _THINNEST = 2.0, 0.9
 """Points: the first run is the widest line, the last lies on top and is the thinnest, so that equal runs all show."""
@@ -70,8 +71,7 @@ _FAR_APART = 1e3
 """Positive numbers with a larger ratio get a logarithmic scale."""
 _BEYOND, _CLIPPED = 4.0, 1.25
 """A run that exceeds all others by the first factor leaves the panel; the axis then ends at the second factor times them."""
-_MARK: dict[str, Any] = {"color": GREY, "linewidth": 0.7}
-_DOTS = (0, (2, 2))
+_MARK: dict[str, Any] = {"color": GREY, "linewidth": 0.7, "linestyle": (0, (2, 2))}
 _MARKERS = ("o", "s", "^", "D")
 _POINTS: dict[str, Any] = {"color": DARK, "markersize": 2.9, "markeredgewidth": 0.5}
 _COMMENT = re.compile(r"\{([^}]*)\}")
@@ -121,7 +121,7 @@ class _Contents:
     traces: tuple[_Trace, ...]
     all_labels: tuple[str, ...]
     labels: tuple[str, ...]
-    common: frozenset[str]
+    common: tuple[str, ...]
     observed: tuple[Observed, ...]
     scale: Scale
     subscripts: str
@@ -174,32 +174,34 @@ def plot_runs(
     check_runs(runs, names)
     panels = _requested_panels(runs, names)
     dated = all(DATE in run.coords for run in runs.values())
-    within = _within(runs, observed)
+    start = min(float(run[TIME].values[0]) for run in runs.values())
+    end = max(float(run[TIME].values[-1]) for run in runs.values())
+    within = [series for series in observed if np.any((series.times >= start) & (series.times <= end))]
     contents = [_panel_contents(panel, runs, within, dated=dated) for panel in panels]
-    shown = dict.fromkeys(series for content in contents for series in content.observed)
-    origin = [*_origin(runs), *wrap(_source_line(list(shown)), _PAGE_LINE)]
-    columns = column_count(len(contents))
-    height = _LOW if len(contents) > _MANY_PANELS else _HEIGHTS[columns]
-    figure, places = make_panels(len(contents), columns, height, _HEAD + _FOOT_LINE * len(origin))
+    origin = _origin(runs)
+    by_sources: dict[tuple[str, ...], list[str]] = {}
+    for plotted in dict.fromkeys(series for content in contents for series in content.observed):
+        by_sources.setdefault(plotted.sources, []).append(plotted.name)
+    if by_sources:
+        parts = [f"{', '.join(series)}: {', '.join(by) or 'no source named'}" for by, series in by_sources.items()]
+        origin += wrap(f"Observed: {'; '.join(parts)}", _PAGE_LINE)
+    figure, places, columns = make_grid(len(contents), _HEIGHTS, _HEAD + _FOOT_LINE * len(origin))
     times = _mark_times(runs, marks or {})
     for axes, content in zip(places, contents, strict=True):
         _draw_panel(axes, content, list(runs), columns, dated=dated, logarithmic=logarithmic)
         for at in (at for marked in times.values() for at in (dates_of(marked) if dated else marked)):
-            axes.axvline(at, linestyle=_DOTS, zorder=0.5, **_MARK)
+            axes.axvline(at, zorder=0.5, **_MARK)
     figure.align_ylabels(places)
-    handles, legend_columns = arrange_legend(
-        _page_handles(list(runs), contents, times, dated=dated), _LEGEND_LINE, _LEGEND_SAMPLE
-    )
-    add_frame(figure, title, handles, origin, columns=legend_columns, columnspacing=1.4)
+    add_frame(figure, title, _page_handles(list(runs), contents, times, dated=dated), origin, columnspacing=1.4)
     return figure
 
 
 def _requested_panels(runs: Mapping[str, xr.Dataset], names: Sequence[str | Panel]) -> list[Panel]:
     """Return the requested panels without repetitions; a run that lacks a variable is named in the error."""
-    wanted = [name for item in names for name in ([item] if isinstance(item, str) else item.lines)]
+    needed = [name for item in names for name in ([item] if isinstance(item, str) else item.lines)]
     for run_name, run in runs.items():
         try:
-            find_variables(run, wanted)
+            find_variables(run, needed)
         except DatasetError as fault:
             message = "\n".join(f"run '{run_name}': {line}" for line in str(fault).splitlines())
             raise DatasetError(message) from fault
@@ -213,23 +215,13 @@ def _requested_panels(runs: Mapping[str, xr.Dataset], names: Sequence[str | Pane
     return list(found.values())
 
 
-def _within(runs: Mapping[str, xr.Dataset], observed: Sequence[Observed]) -> list[Observed]:
-    """Return the series with a point between the start and the end of the runs."""
-    start = min(float(run[TIME].values[0]) for run in runs.values())
-    end = max(float(run[TIME].values[-1]) for run in runs.values())
-    return [series for series in observed if np.any((series.times >= start) & (series.times <= end))]
-
-
 def _mark_times(runs: Mapping[str, xr.Dataset], marks: Mapping[str, str]) -> dict[str, NDArray[np.float64]]:
     """Return the times for each label; a run may lack the constant, and a time outside the run is left out."""
     found: dict[str, NDArray[np.float64]] = {}
     for name, label in marks.items():
         times = set[float]()
         for run in runs.values():
-            try:
-                values = np.unique(find_variable(run, name).values)
-            except DatasetError:
-                continue
+            values = find_variable(run, name).values.ravel() if has_variable(run, name) else ()
             times |= {float(value) for value in values if run[TIME].values[0] < value < run[TIME].values[-1]}
         if times:
             found[label] = np.array(sorted(times))
@@ -247,63 +239,60 @@ def _panel_contents(
     ]
     first = variables[0][2]
     title = panel.title or long_name(first)
-    if several:
-        _check_units(title, [variable for *_, variable in variables])
+    names_by_unit = {str(array.attrs.get("units", "")): long_name(array) for *_, array in reversed(variables)}
+    if several and len(names_by_unit) > 1:
+        differing = ", ".join(f"'{name}' is in '{unit}'" for unit, name in reversed(names_by_unit.items()))
+        message = f"panel '{title}': {differing}; give each unit a panel of its own"
+        raise FigureError(message)
     traces = [trace for index, line, one in variables for trace in _traces(index, one, line, dated=dated)]
     all_labels = tuple(dict.fromkeys(trace.label for trace in traces))
     labels = tuple(choose_evenly(all_labels, len(COLOURS) if len(runs) == 1 else len(DASHES)))
     shown = tuple(trace for trace in traces if trace.label in labels)
-    known = (series for cell in dict.fromkeys(trace.cell for trace in shown) for series in observed if series.is_about(cell))  # fmt: skip
-    common = frozenset(_common_labels(shown, len(runs))) if several else frozenset[str]()
+    plotted_cells = dict.fromkeys(trace.cell for trace in shown)
+    known = (series for cell in plotted_cells for series in observed if series.is_about(cell))
+    common = []
+    for label in labels if several and len(runs) > 1 else ():
+        a, *others = (trace for trace in shown if trace.label == label)
+        same = (np.array_equal(a.times, b.times) and np.array_equal(a.values, b.values, equal_nan=True) for b in others)
+        common += [label] if len(others) == len(runs) - 1 and all(same) else []
     subscripts = " and ".join(long_name(first.coords[dim]) for dim in subscript_dims(first))
     units, time_units = (str(array.attrs.get("units", "")) for array in (first, first.coords[TIME]))
-    return _Contents(title, units, time_units, shown, all_labels, labels, common, tuple(known), panel.scale, subscripts)
-
-
-def _check_units(title: str, variables: Sequence[xr.DataArray]) -> None:
-    units = {str(variable.attrs.get("units", "")): long_name(variable) for variable in reversed(variables)}
-    if len(units) > 1:
-        differing = ", ".join(f"'{name}' is in '{unit}'" for unit, name in reversed(units.items()))
-        message = f"panel '{title}': {differing}; give each unit a panel of its own"
-        raise FigureError(message)
+    plotted = (shown, all_labels, labels, tuple(common), tuple(known))
+    return _Contents(title, units, time_units, *plotted, panel.scale, subscripts)
 
 
 def _traces(run: int, variable: xr.DataArray, line: str, *, dated: bool) -> Iterator[_Trace]:
     """Yield a trace per cell of a variable; its label begins with the name of the line."""
-    ordered = variable.transpose(TIME, *subscript_dims(variable), *member_dims(variable))
+    dims = subscript_dims(variable)
+    values = np.asarray(variable.transpose(*dims, TIME, *member_dims(variable)).values, dtype=float)
+    finite = np.where(np.isfinite(values), values, np.nan)
     times = variable.coords[DATE if dated else TIME].values
-    for labels, at in cells(variable):
-        values = np.asarray(ordered.isel(at).values, dtype=float).reshape(len(times), -1)
-        cell = f"{long_name(variable)}[{','.join(labels)}]" if labels else long_name(variable)
+    for place, labels in labels_along(variable, dims):
         label = ", ".join(filter(None, (line, *labels)))
-        yield _Trace(run, cell, label, times, np.where(np.isfinite(values), values, np.nan))
-
-
-def _common_labels(traces: Iterable[_Trace], runs: int) -> Iterator[str]:
-    """Yield the labels with the same values in all of several runs."""
-    by_label: dict[str, list[_Trace]] = {}
-    for trace in traces:
-        by_label.setdefault(trace.label, []).append(trace)
-    for label, (first, *others) in by_label.items():
-        same = all(
-            np.array_equal(other.times, first.times) and np.array_equal(other.values, first.values, equal_nan=True)
-            for other in others
-        )
-        if same and len(others) == runs - 1 > 0:
-            yield label
+        yield _Trace(run, with_labels(long_name(variable), labels), label, times, finite[place].reshape(len(times), -1))
 
 
 def _draw_panel(
     axes: Axes, contents: _Contents, runs: Sequence[str], columns: int, *, dated: bool, logarithmic: bool
 ) -> None:
-    handles = _panel_handles(contents, len(runs))
+    handles = []
+    for index, label in enumerate(contents.labels if len(contents.labels) > 1 else ()):
+        style: Any = {"color": COLOURS[index]} if len(runs) == 1 else {"color": GREY, "linestyle": DASHES[index]}
+        handles.append(Line2D([], [], linewidth=1.3, label=textwrap.shorten(label, _LABEL, placeholder=" …"), **style))
+    for index, series in enumerate(contents.observed if len(contents.observed) > 1 else ()):
+        handles.append(_point_handle(series.name, index, _point_colour(series, contents, len(runs))))
     ordered, legend_columns = arrange_legend([handles], _PANEL_LINE // columns, _PANEL_SAMPLE)
     style_panel(axes, contents.title, contents.units, columns, legend_lines=len(ordered) // max(1, legend_columns))
     for trace in contents.traces:
         if trace.label not in contents.common or trace.run == 0:
-            _draw_trace(axes, trace, _line_style(trace, contents, len(runs)))
-    for index, series in enumerate(contents.observed):
-        _draw_points(axes, series, index, _point_colour(series, contents, len(runs)), dated=dated)
+            _draw_trace(axes, trace, contents, len(runs))
+    for series, marker in zip(contents.observed, itertools.cycle(_MARKERS), strict=False):
+        axes.errorbar(
+            dates_of(series.times) if dated else series.times, series.values,
+            np.array([series.values - series.low, series.high - series.values]), fmt=marker,
+            markerfacecolor=_point_colour(series, contents, len(runs)), ecolor=DARK, elinewidth=0.7, capsize=1.2, capthick=0.7,
+            zorder=4, markeredgecolor=DARK, **_POINTS,
+        )  # fmt: skip
     times = np.concatenate([trace.times for trace in contents.traces])
     axes.set_xlim(times.min(), times.max())
     _set_scale(axes, contents, runs, logarithmic=logarithmic)
@@ -319,23 +308,22 @@ def _draw_panel(
         add_note(axes, textwrap.fill(f"{count}; choose others by name[label]", _LABEL))
 
 
-def _line_style(trace: _Trace, contents: _Contents, runs: int) -> dict[str, Any]:
-    """Return the style of a line: colours are labels with a single run; else colours are runs and dashes are labels."""
-    index = contents.labels.index(trace.label)
-    if runs == 1:
-        return {"color": COLOURS[index]}
-    if trace.label in contents.common:
-        return {"color": GREY, "linestyle": DASHES[index], "linewidth": _THINNEST}
-    return {"color": COLOURS[trace.run], "linestyle": DASHES[index], "linewidth": _line_width(trace.run, runs)}
-
-
 def _line_width(run: int, runs: int) -> float:
-    """Return a width in points; each run is thinner than those below it."""
     return _WIDEST - (_WIDEST - _THINNEST) * run / max(1, runs - 1)
 
 
-def _draw_trace(axes: Axes, trace: _Trace, style: dict[str, Any]) -> None:
-    """Plot a line, several thin lines, or a median with bands."""
+def _draw_trace(axes: Axes, trace: _Trace, contents: _Contents, runs: int) -> None:
+    """Plot a line, several thin lines, or a median with bands.
+
+    Colours are labels with a single run; else colours are runs and dashes are labels.
+    """
+    index = contents.labels.index(trace.label)
+    if runs == 1:
+        style: dict[str, Any] = {"color": COLOURS[index]}
+    elif trace.label in contents.common:
+        style = {"color": GREY, "linestyle": DASHES[index], "linewidth": _THINNEST}
+    else:
+        style = {"color": COLOURS[trace.run], "linestyle": DASHES[index], "linewidth": _line_width(trace.run, runs)}
     members = trace.values.shape[1]
     if members <= _THIN_MEMBERS:
         thin = {} if members == 1 else {"linewidth": 0.6, "alpha": 0.6}
@@ -347,15 +335,6 @@ def _draw_trace(axes: Axes, trace: _Trace, style: dict[str, Any]) -> None:
     axes.plot(trace.times, np.nanmedian(trace.values, axis=1), **(style | {"linewidth": 1.3}))
 
 
-def _draw_points(axes: Axes, series: Observed, index: int, colour: str, *, dated: bool) -> None:
-    times = dates_of(series.times) if dated else series.times
-    bars = np.array([series.values - series.low, series.high - series.values])
-    axes.errorbar(
-        times, series.values, bars, fmt=_MARKERS[index % len(_MARKERS)], markerfacecolor=colour, ecolor=DARK, elinewidth=0.7,
-        capsize=1.2, capthick=0.7, zorder=4, markeredgecolor=DARK, **_POINTS,
-    )  # fmt: skip
-
-
 def _point_colour(series: Observed, contents: _Contents, runs: int) -> str:
     """Return the colour of points: that of their line if colours are labels."""
     label = next(trace.label for trace in contents.traces if series.is_about(trace.cell))
@@ -363,29 +342,23 @@ def _point_colour(series: Observed, contents: _Contents, runs: int) -> str:
 
 
 def _set_scale(axes: Axes, contents: _Contents, runs: Sequence[str], *, logarithmic: bool) -> None:
-    """Make the axis logarithmic if that is requested or the numbers are far apart, and none of them is negative."""
+    """Make the axis logarithmic if that is requested or the numbers are far apart, and none of them is negative.
+
+    On a linear axis, a run far above all others leaves the panel, so that the others can be seen; a note says how high it goes.
+    """
     points = [end for series in contents.observed for end in (series.low, series.high)]
     values = np.concatenate([*(trace.values.ravel() for trace in contents.traces), *points])
     finite = values[np.isfinite(values)]
     positive = finite[finite > 0]
     far = 0 < positive.size == finite.size and float(positive.max()) > _FAR_APART * float(positive.min())
-    wanted = logarithmic or contents.scale == "log" or (far and not contents.scale)
-    if wanted and positive.size and float(finite.min()) >= 0:
+    logarithmic = logarithmic or contents.scale == "log" or (far and not contents.scale)
+    if logarithmic and positive.size and float(finite.min()) >= 0:
         set_logarithmic(axes, positive, lowest=min((float(end.min()) for end in points), default=np.inf))
-        label_logarithmic(axes)
-    else:
-        format_y_axis(axes, contents.units, values)
-        _clip(axes, contents, runs)
-
-
-def _clip(axes: Axes, contents: _Contents, runs: Sequence[str]) -> None:
-    """Let a run far above all others leave the panel, so that the others can be seen, and note how high it goes."""
-    tops = np.array(
-        [
-            max(float(np.nanmax(trace.values, initial=-np.inf)) for trace in contents.traces if trace.run == run)
-            for run in range(len(runs))
-        ]
-    )
+        return
+    format_y_axis(axes, contents.units, values)
+    tops = np.full(len(runs), -np.inf)
+    for trace in contents.traces:
+        tops[trace.run] = np.nanmax(trace.values, initial=tops[trace.run])
     top = int(tops.argmax())
     observed = [float(series.high.max()) for series in contents.observed]
     others = max([*np.delete(tops, top), *observed], default=0.0)
@@ -398,20 +371,6 @@ def _clip(axes: Axes, contents: _Contents, runs: Sequence[str]) -> None:
         )  # fmt: skip
 
 
-def _panel_handles(contents: _Contents, runs: int) -> list[Line2D]:
-    """Return the legend of a panel: labels if there are several, and series if there are several."""
-    handles = []
-    for index, label in enumerate(contents.labels if len(contents.labels) > 1 else ()):
-        style: Any = {"color": COLOURS[index]} if runs == 1 else {"color": GREY, "linestyle": DASHES[index]}
-        handles.append(Line2D([], [], linewidth=1.3, label=textwrap.shorten(label, _LABEL, placeholder=" …"), **style))
-    if len(contents.observed) > 1:
-        handles += [
-            _point_handle(series.name, index, _point_colour(series, contents, runs))
-            for index, series in enumerate(contents.observed)
-        ]
-    return handles
-
-
 def _point_handle(label: str, index: int = 0, colour: str = DARK) -> Line2D:
     marker = _MARKERS[index % len(_MARKERS)]
     return Line2D([], [], linestyle="", marker=marker, markerfacecolor=colour, label=label, **_POINTS)
@@ -421,43 +380,27 @@ def _page_handles(
     runs: Sequence[str], contents: Sequence[_Contents], times: Mapping[str, NDArray[np.float64]], *, dated: bool
 ) -> list[list[Line2D]]:
     """Return the legend of the page: runs if there are several; on a new line, observations and marked times."""
-    lines = [
-        Line2D([], [], color=COLOURS[index], linewidth=_line_width(index, len(runs)), label=name)
-        for index, name in enumerate(runs)
-        if len(runs) > 1
-    ]
+    lines = []
+    for index, name in enumerate(runs if len(runs) > 1 else ()):
+        lines.append(Line2D([], [], color=COLOURS[index], linewidth=_line_width(index, len(runs)), label=name))
     if any(content.common for content in contents):
         lines.append(Line2D([], [], color=GREY, linewidth=1.1, label="same in all runs"))
     signs = []
     if any(content.observed for content in contents):
         signs.append(_point_handle("observed, with one standard deviation"))
     for label, marked in times.items():
-        dates = ", ".join(map(_format_month, dates_of(marked)) if dated else map("{:g}".format, marked))
-        signs.append(Line2D([], [], linestyle=_DOTS, label=f"{label}: {dates}", **_MARK))
+        days = dates_of(marked).astype("datetime64[D]").tolist() if dated else []
+        dates = [f"{month_name[day.month]} {day.year}" for day in days] or [f"{time:g}" for time in marked]
+        signs.append(Line2D([], [], label=f"{label}: {', '.join(dates)}", **_MARK))
     return [lines, signs]
-
-
-def _format_month(date: np.datetime64) -> str:
-    year, month = str(date.astype("datetime64[M]")).split("-")
-    return f"{month_name[int(month)]} {year}"
-
-
-def _source_line(observed: Sequence[Observed]) -> str:
-    """Name the sources of the observations, series with the same sources together."""
-    by_sources: dict[tuple[str, ...], list[str]] = {}
-    for series in observed:
-        by_sources.setdefault(series.sources, []).append(series.name)
-    parts = [f"{', '.join(names)}: {', '.join(sources) or 'no source named'}" for sources, names in by_sources.items()]
-    return f"Observed: {'; '.join(parts)}" if parts else ""
 
 
 def _origin(runs: Mapping[str, xr.Dataset]) -> list[str]:
     """Describe the models and, for each run, its scenario and changes; engines only where they differ."""
     lines = describe_models(runs)
-    methods = {
-        name: ", ".join(filter(None, (str(run.attrs.get(attribute, "")) for attribute in ("engine", "integrator"))))
-        for name, run in runs.items()
-    }
+    methods = {}
+    for name, run in runs.items():
+        methods[name] = ", ".join(str(run.attrs[kind]) for kind in ("engine", "integrator") if run.attrs.get(kind))
     differ = len(set(methods.values())) > 1
     for name, run in runs.items():
         members = math.prod(run.sizes[dim] for dim in member_dims(run))
@@ -471,21 +414,17 @@ def _describe_changes(name: str, run: xr.Dataset) -> str:
     """Describe the changes of a run: the scenario's name, unless it is the run's, and what the scenario says or does."""
     scenario, text = (str(run.attrs.get(attribute, "")) for attribute in ("scenario_name", "scenario"))
     settings = "; ".join(" ".join(line.split()) for line in _COMMENT.sub("", text).splitlines() if line.strip())
-    # a combination of scenarios is not described by the comment of the first
-    comment = "" if "+" in scenario else _first_sentence(text, scenario or name)
+    # the first sentence of the comment that begins a scenario; that of the first does not describe a combination of several
+    match = None if "+" in scenario else _COMMENT.match(text.lstrip())
+    comment = " ".join(match[1].split()).partition(". ")[0].rstrip(".") if match else ""
+    title, colon, rest = comment.partition(":")
+    if colon and _normalise(title) == _normalise(scenario or name):
+        comment = rest.strip()
     own = _normalise(scenario) == _normalise(name)
     ways = (comment, settings) if own else (": ".join(filter(None, (scenario, comment))), scenario or settings)
     texts = ["; ".join(filter(None, (way, *str(run.attrs.get("changes", "")).splitlines()))) for way in ways]
     fitting = next((text for text in texts if text and len(text) <= _CHANGES), texts[-1]) or "no changes"
     return fitting if len(fitting) <= _CHANGES else f"{fitting[:_CHANGES]}…"
-
-
-def _first_sentence(scenario: str, name: str) -> str:
-    """Return the first sentence of the comment that begins a scenario, without the scenario's name before it."""
-    comment = _COMMENT.match(scenario.lstrip())
-    sentence = " ".join(comment[1].split()).partition(". ")[0].rstrip(".") if comment else ""
-    title, colon, rest = sentence.partition(":")
-    return rest.strip() if colon and _normalise(title) == _normalise(name) else sentence
 
 
 def _normalise(name: str) -> str:

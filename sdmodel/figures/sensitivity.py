@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,18 +17,22 @@ from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from ..errors import FigureError
-from .panels import add_frame, add_note, describe_models, make_panels, wrap
-from .style import (
+from .panels import (
     COLOURS,
     DARK,
     GREY,
     GRID,
     NORMAL,
     SMALL,
+    add_frame,
+    add_note,
+    describe_models,
     format_number,
     format_x_axis,
     format_y_axis,
+    make_panels,
     style_panel,
+    wrap,
 )
 from .text import Font, fit_text
 
@@ -52,7 +56,7 @@ _DOT, _MARGIN = 2.5, 1.0
 
 
 def plot_tornado(found: xr.Dataset, *, title: str | None = None) -> Figure:
-    """Plot a tornado: bars from the base outcome to the outcomes at the two ends of each constant, the largest swing on top.
+    """Plot a tornado: bars from the base outcome to the outcomes at the two ends of each constant, the widest on top.
 
     At the tips stand the values of the constant. A thin line shows outcomes between the ends that exceed both.
 
@@ -78,7 +82,7 @@ def plot_tornado(found: xr.Dataset, *, title: str | None = None) -> Figure:
         Patch(color=_HIGH, label="at the high end"),
         Line2D([], [], color=DARK, linewidth=0.8, label="base value"),
     ]
-    if any(bool(_first(_ranked(found, index))["bent"].any()) for index in range(found.sizes.get("outcome", 0))):
+    if any(bool(_ranked(found, index)["bent"][:_MOST].any()) for index in range(found.sizes.get("outcome", 0))):
         handles.append(Line2D([], [], color=GREY, linewidth=1.0, label="range between the ends"))
     return _plot(found, _draw_tornado, handles, title)
 
@@ -134,17 +138,16 @@ def plot_morris(found: xr.Dataset, *, title: str | None = None) -> Figure:
     FigureError
         If there is nothing to plot.
     """
+    point: Any = {"color": _LOW, "marker": "o", "markersize": 3.5, "linewidth": 0.5}
     handles = [
-        Line2D(
-            [], [], color=_LOW, marker="o", markersize=3.5, linewidth=0.5, label="a constant, with its 95 % interval"
-        ),
+        Line2D([], [], label="a constant, with its 95 % interval", **point),
         Line2D([], [], label="sigma / mu*: up to 0.1 almost linear, up to 1 almost monotonic", **_GUIDE),
     ]
     figure = _plot(found, _draw_morris, handles, title, height=3.9)
     for index, axes in enumerate(figure.axes):
-        shown = _first(_ranked(found, index))
+        shown = _ranked(found, index).isel(parameter=slice(_MOST))
         names = list(map(str, shown["parameter"].values))
-        _label_points(axes, names, shown["mu_star"].values, shown["sigma"].values)
+        _label_points(figure, axes, names, np.column_stack([shown["mu_star"].values, shown["sigma"].values]))
     return figure
 
 
@@ -165,40 +168,36 @@ def _plot(
         ranked = _ranked(found, index)
         style_panel(axes, str(ranked["outcome"].values), "", 1)
         draw(axes, ranked)
-    add_frame(figure, title, handles, _origin(found), columns=4, columnspacing=1.4)
+    attributes = found.attrs
+    settings = (f"{attributes[name]:,} {name}" for name in ("trajectories", "levels", "samples") if name in attributes)
+    seed = (f"seed {attributes['seed']}",) if "seed" in attributes else ()
+    changes = (str(attributes.get("scenario_name", "")), *str(attributes.get("changes", "")).splitlines())
+    method = ", ".join((str(attributes.get("method", "")), *settings, f"{attributes.get('runs', 0):,} runs", *seed))
+    origin = [*describe_models({"": found}), *wrap("; ".join((method, *filter(None, changes))), _PAGE_LINE)]
+    add_frame(figure, title, [handles], origin, columns=4, columnspacing=1.4)
     return figure
 
 
+def _ranked(found: xr.Dataset, outcome: int) -> xr.Dataset:
+    part = found.isel(outcome=outcome)
+    return part.isel(parameter=np.argsort(part["rank"].values))
+
+
 def _draw_tornado(axes: Axes, ranked: xr.Dataset) -> None:
-    shown = _first(ranked)
-    low, high, least, most = (shown[name].values for name in ("low", "high", "least", "most"))
+    """Plot bars from the base, with the values of the constant at their tips; see `plot_tornado`."""
+    shown = ranked.isel(parameter=slice(_MOST))
     base = float(ranked["base"])
-    known = np.array([*low, *high, *least, *most, base])
+    reached = [shown[name].values for name in ("low", "high", "least", "most")]
+    known = np.array([*np.concatenate(reached), base])
     known = known[np.isfinite(known)]
     start = base if np.isfinite(base) else float(known.mean()) if known.size else 0.0
-    for row in range(len(low)):
-        ends = [(low[row], _LOW), (high[row], _HIGH)]
-        for end, colour in sorted(ends, key=lambda item: -abs(item[0] - start)):  # the shorter bar lies on the longer
-            axes.barh(row, end - start, left=start, height=0.66, color=colour, linewidth=0)
-        if shown["bent"].values[row]:
-            axes.plot([least[row], most[row]], [row, row], color=GREY, linewidth=1.0)
-    if np.isfinite(base):
-        axes.axvline(base, color=DARK, linewidth=0.8)
-    span = float(np.ptp(known)) if known.size else 0.0
-    if span:  # room for a number beside each tip
-        axes.set_xlim(float(known.min()) - 0.1 * span, float(known.max()) + 0.1 * span)
-    else:
-        axes.set_xlim(start - (abs(start) or 1.0), start + (abs(start) or 1.0))
-    _label_tips(axes, shown, start)
-    _label_rows(axes, shown, units=True)
-    format_x_axis(axes, str(ranked["outcome_units"].values), known)
-    _note_rest(axes, ranked, "swings by at most {:.3g}", "swing")
-
-
-def _label_tips(axes: Axes, shown: xr.Dataset, start: float) -> None:
-    """Write the values of each constant at the tips of its bars; if both point one way, the shorter's on the other side."""
-    columns = (shown[name].values for name in ("low", "high", "least", "most", "bent", "low_value", "high_value"))
+    columns = (*reached, *(shown[name].values for name in ("bent", "low_value", "high_value")))
     for row, (low, high, least, most, bent, low_value, high_value) in enumerate(zip(*columns, strict=True)):
+        for end, colour in sorted([(low, _LOW), (high, _HIGH)], key=lambda bar: -abs(bar[0] - start)):
+            axes.barh(row, end - start, left=start, height=0.66, color=colour, linewidth=0)  # the shorter on the longer
+        if bent:
+            axes.plot([least, most], [row, row], color=GREY, linewidth=1.0)
+        # if both bars point one way, the value of the shorter is on the other side
         tips = sorted((low, high, *((least, most) if bent else ())))
         labels = [(low_value, _LOW), (high_value, _HIGH)]
         ends = (min(tips[0], start), max(tips[-1], start))
@@ -208,10 +207,18 @@ def _label_tips(axes: Axes, shown: xr.Dataset, start: float) -> None:
                     format_number(value, 4), (end, row), (3 * side, 0), textcoords="offset points",
                     ha="right" if side < 0 else "left", va="center", fontsize=SMALL - 0.5, color=colour,
                 )  # fmt: skip
+    if np.isfinite(base):
+        axes.axvline(base, color=DARK, linewidth=0.8)
+    span = float(np.ptp(known)) if known.size else 0.0
+    left, right, room = (known.min(), known.max(), 0.1 * span) if span else (start, start, abs(start) or 1.0)
+    axes.set_xlim(float(left) - room, float(right) + room)  # room for a number beside each tip
+    _label_rows(axes, shown, units=True)
+    format_x_axis(axes, str(ranked["outcome_units"].values), known)
+    _note_rest(axes, ranked, "swings by at most {:.3g}", "swing")
 
 
 def _draw_sobol(axes: Axes, ranked: xr.Dataset) -> None:
-    shown = _first(ranked)
+    shown = ranked.isel(parameter=slice(_MOST))
     rows = np.arange(shown.sizes["parameter"])
     reached = []
     for name, colour, shift in (("ST", _LOW, -0.2), ("S1", _HIGH, 0.2)):
@@ -225,9 +232,8 @@ def _draw_sobol(axes: Axes, ranked: xr.Dataset) -> None:
     _label_rows(axes, shown)
     known = np.concatenate(reached)
     if not np.isfinite(known).any():
-        axes.text(
-            0.5, 0.5, "the outcome does not vary", transform=axes.transAxes, ha="center", fontsize=NORMAL, color=GREY
-        )
+        style: Any = {"ha": "center", "fontsize": NORMAL, "color": GREY}
+        axes.text(0.5, 0.5, "the outcome does not vary", transform=axes.transAxes, **style)
         axes.set_xlim(0, 1)
     format_x_axis(axes, "", known, prefix="share of the variance")
     _note_rest(axes, ranked, "has a share of at most {:.2g}", "ST")
@@ -255,23 +261,12 @@ def _draw_morris(axes: Axes, ranked: xr.Dataset) -> None:
         add_note(axes, f"the first {_MOST} of {ranked.sizes['parameter']} constants are labelled")
 
 
-def _ranked(found: xr.Dataset, outcome: int) -> xr.Dataset:
-    """Return one outcome with its constants in order of rank."""
-    part = found.isel(outcome=outcome)
-    return part.isel(parameter=np.argsort(part["rank"].values))
-
-
-def _first(ranked: xr.Dataset) -> xr.Dataset:
-    """Return the constants that matter most, as many as fit a panel."""
-    return ranked.isel(parameter=slice(_MOST))
-
-
 def _label_rows(axes: Axes, shown: xr.Dataset, *, units: bool = False) -> None:
     """Write the names of constants beside their bars, the first on top, with their units on request."""
     names = []
     for name, own in zip(shown["parameter"].values, shown["parameter_units"].values, strict=True):
         label = f"{name} ({str(own).replace('_', ' ')})" if units and str(own).lower() not in _NO_UNITS else str(name)
-        names.append("\n".join(textwrap.wrap(label, _NAME_LINE)))
+        names.append(textwrap.fill(label, _NAME_LINE))
     axes.set_yticks(range(len(names)), names, fontsize=NORMAL - 0.5, color=DARK)
     for tick in axes.get_yticklabels():
         tick.set_parse_math(False)
@@ -284,67 +279,39 @@ def _label_rows(axes: Axes, shown: xr.Dataset, *, units: bool = False) -> None:
 def _note_rest(axes: Axes, ranked: xr.Dataset, what: str, measure: str) -> None:
     """Note the largest measure among the constants that are not in the panel."""
     rest = ranked[measure].values[_MOST:]
-    rest = rest[np.isfinite(rest)]
-    if rest.size:
+    if np.isfinite(rest).any():
         count = f"{_MOST} of {ranked.sizes['parameter']} constants"
-        add_note(axes, f"{count}; each of the others {what.format(rest.max())}")
+        add_note(axes, f"{count}; each of the others {what.format(rest[np.isfinite(rest)].max())}")
 
 
-def _origin(found: xr.Dataset) -> list[str]:
-    """Describe the model, the method, the number of runs, the scenario and its changes."""
-    attributes = found.attrs
-    settings = (f"{attributes[name]:,} {name}" for name in ("trajectories", "levels", "samples") if name in attributes)
-    seed = (f"seed {attributes['seed']}",) if "seed" in attributes else ()
-    changes = (str(attributes.get("scenario_name", "")), *str(attributes.get("changes", "")).splitlines())
-    method = ", ".join((str(attributes.get("method", "")), *settings, f"{attributes.get('runs', 0):,} runs", *seed))
-    return [*describe_models({"": found}), *wrap("; ".join((method, *filter(None, changes))), _PAGE_LINE)]
-
-
-def _label_points(axes: Axes, names: Sequence[str], xs: NDArray[np.float64], ys: NDArray[np.float64]) -> None:
+def _label_points(figure: Figure, axes: Axes, names: Sequence[str], places: NDArray[np.float64]) -> None:
     """Write each name beside its point, without overlaps and inside the panel; later names without room are left out.
 
     Everything else must be drawn before, since it decides the position of the panel.
     """
-    figure = axes.get_figure(root=True)
-    if figure is None:
-        return
     figure.draw_without_rendering()
     points = 72 / figure.dpi
     low, high = np.asarray(axes.get_window_extent().get_points()) * points
-    dots = axes.transData.transform(np.column_stack([xs, ys])) * points
+    dots = axes.transData.transform(places) * points
     taken = [Bbox([dot - _DOT, dot + _DOT]) for dot in dots]
     for index, (name, dot) in enumerate(zip(names, dots, strict=True)):
         label = fit_text(name, Font(SMALL), np.inf, np.inf, shrink=False)
+        half = np.array([label.half_width, label.half_height]) + _MARGIN
+        shifts = [np.array(direction) * (half + distance) for distance in _DISTANCES for direction in _DIRECTIONS]
+        boxes = [(shift, Bbox([dot + shift - half, dot + shift + half])) for shift in shifts]
         free = [
             (shift, box)
-            for shift, box in _candidates(dot, label.half_width, label.half_height)
+            for shift, box in boxes
             if np.all(box.min >= low) and np.all(box.max <= high) and not box.count_overlaps(taken)
         ]
-        nearest = [
-            place for place in free if _distances(place[1], dots).argmin() == index
-        ]  # else it reads as another's
+        # a name that is nearer to another point reads as that point's
+        outside = (np.maximum(np.maximum(box.min - dots, dots - box.max), 0.0) for _, box in free)
+        nearest = [place for place, apart in zip(free, outside, strict=True) if np.hypot(*apart.T).argmin() == index]
         for shift, box in (nearest or free)[:1]:
             taken.append(box)
             note = axes.annotate(
-                name, (float(xs[index]), float(ys[index])), tuple(shift), textcoords="offset points", ha="center", va="center",
+                name, (float(places[index, 0]), float(places[index, 1])), tuple(shift), textcoords="offset points", ha="center", va="center",
                 fontsize=SMALL, color=DARK, parse_math=False, path_effects=[withStroke(linewidth=1.5, foreground="white")],
                 arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2},
             )  # fmt: skip
             note.set_in_layout(False)
-
-
-def _distances(box: Bbox, dots: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the distances of points, shape (points, 2), from a box."""
-    outside = np.maximum(np.maximum(box.min - dots, dots - box.max), 0.0)
-    return np.hypot(outside[:, 0], outside[:, 1])
-
-
-def _candidates(
-    dot: NDArray[np.float64], half_width: float, half_height: float
-) -> Iterator[tuple[NDArray[np.float64], Bbox]]:
-    """Yield places for a name around its point, the nearest first: the shift of its middle, and its box."""
-    half = np.array([half_width, half_height]) + _MARGIN
-    for distance in _DISTANCES:
-        for direction in _DIRECTIONS:
-            shift = np.array(direction) * (half + distance)
-            yield shift, Bbox([dot + shift - half, dot + shift + half])

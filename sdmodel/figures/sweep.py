@@ -26,36 +26,35 @@ from ..dataset import (
     find_variable,
     find_variables,
     held_positions,
+    labels_along,
     lever_dims,
     long_name,
+    subscript_dims,
+    with_labels,
 )
 from ..errors import FigureError
 from .bands import find_bands
 from .panels import (
-    add_frame,
-    arrange_legend,
-    cells,
-    choose_evenly,
-    column_count,
-    describe_models,
-    make_panels,
-    over_time,
-    wrap,
-)
-from .style import (
     GREY,
     NORMAL,
     SMALL,
+    add_frame,
+    choose_evenly,
+    describe_changes,
+    describe_models,
     format_number,
     format_time_axis,
     format_units,
     format_y_axis,
-    label_logarithmic,
+    make_grid,
+    make_panels,
+    over_time,
     set_logarithmic,
     shared_power,
     style_panel,
     style_ticks,
     with_power,
+    wrap,
 )
 
 _FAR_APART = 30.0
@@ -63,25 +62,20 @@ _FAR_APART = 30.0
 _COLOURS = (0.1, 0.9)
 """The part of viridis for lines: below, they would be as dark as the base; above, too pale on white."""
 _BASE: Mapping[str, Any] = {"color": "black", "linewidth": 1.5}
-_HEIGHTS, _HEAD = {1: 3.9, 2: 2.5, 3: 1.9}, 1.0
-"""Inches: the height of a panel by the number of columns, and of what stands above and below all panels."""
-_MANY_PANELS, _LOW = 9, 1.6
-"""More panels than these are lower."""
+_HEAD, _MAP_HEAD = 1.0, 0.75
+"""Inches: the height of what stands above and below all panels."""
 _TICKS = 24
 """Values of a lever that fit beside the colours."""
 _MOST_LABELS = 4
 """At most this many labels of a variable get a panel each."""
-_MEDIAN = 0.5
-_MAP_HEIGHTS, _MAP_HEAD = {1: 4.4, 2: 3.1}, 0.75
+_MAP_HEIGHTS = {1: 4.4, 2: 3.1}
 _CELLS = {1: 20, 2: 8}
 """Cells in a row that can hold readable numbers, by the number of columns of maps; a column holds twice as many."""
-_DIGITS, _LONG = 3, 1000.0
-_LIGHT = 0.5
+_DIGITS, _LONG, _LIGHT = 3, 1000.0, 0.5
 _RING: Mapping[str, Any] = {
     "marker": "o", "markersize": 9, "markerfacecolor": "none", "markeredgecolor": "black", "markeredgewidth": 1.3, "linestyle": "",
 }  # fmt: skip
-_LEGEND_LINE, _LEGEND_SAMPLE, _PAGE_LINE = 124, 7, 145
-"""Letters on a line of the legend, those as wide as the sample of a line, and letters on a line of the page."""
+_PAGE_LINE = 145
 
 
 @dataclass(frozen=True)
@@ -146,22 +140,41 @@ def plot_sweep(
         message = "the figure: has no variables; name at least one"
         raise FigureError(message)
     find_variables(run, names)
-    dim = _choose_lever(run, lever)
+    dims = lever_dims(run)
+    if not dims or lever not in (None, *dims):
+        cure = f"it has {', '.join(dims)}" if dims else "plot a run of `sdmodel sweep`"
+        message = f"the figure: the run has no lever{f' {lever!r}' if lever and dims else ''}; {cure}"
+        raise FigureError(message)
+    dim = lever or dims[0]
     part, held = _slice_at_base(run, [dim])
     scale = _colour_scale(part[dim])
     panels = [panel for name in names for panel in _panels(over_time(part, find_variable(part, name)))]
-    columns = column_count(len(panels))
-    height = _LOW if len(panels) > _MANY_PANELS else _HEIGHTS[columns]
-    figure, places = make_panels(len(panels), columns, height, _HEAD)
+    figure, places, columns = make_grid(len(panels), (3.9, 2.5, 1.9, 1.6), _HEAD)
     dated = DATE in part.coords
     for axes, (name, values) in zip(places, panels, strict=True):
         style_panel(axes, name, str(values.attrs.get("units", "")), columns)
-        _draw_lines(axes, values, scale, dated=dated)
-        _set_scale(axes, values, logarithmic=logarithmic)
+        _draw_lines(axes, values, scale, dated=dated, logarithmic=logarithmic)
         format_time_axis(axes, part[TIME].attrs.get("units"), dated=dated)
     figure.align_ylabels(places)
-    _add_colour_bar(figure, list(places), scale)
-    _add_frame(figure, title, _handles(part, scale), run, held)
+    bar = figure.colorbar(
+        ScalarMappable(scale.norm, scale.colours), ax=list(places), location="right", aspect=35, fraction=0.04, pad=0.015,
+        shrink=min(1.0, 3.9 / (figure.get_figheight() - _HEAD)), anchor=(0.0, 1.0),
+    )  # fmt: skip
+    _style_colour_bar(bar, _describe_lever(scale.lever))
+    _set_lever_ticks(bar.ax.yaxis, scale.lever, _TICKS)
+    handles: list[Any] = []
+    if scale.base is not None:
+        bar.ax.axhline(float(scale.lever[scale.base]), color="black", linewidth=1.5)
+        handles.append(Line2D([], [], label=f"base: {_describe_value(scale.lever, scale.base)}", **_BASE))
+    if PROBABILITY in part.dims:
+        levels = part[PROBABILITY].values
+        handles.append(Line2D([], [], color=GREY, linewidth=1.1, label="medians of members"))
+        for low, high in find_bands(levels)[:1]:
+            share = f"{100 * (levels[high] - levels[low]):.4g} % of members"
+            for position in scale.ends:
+                label = f"{share} at {format_number(float(scale.lever[position]))}"
+                handles.append(Patch(facecolor=scale.colour(position), alpha=0.35, linewidth=0, label=label))
+    _add_frame(figure, title, handles, run, held)
     return figure
 
 
@@ -206,15 +219,6 @@ def plot_heat_map(outcomes: xr.Dataset, *, levers: Sequence[str] | None = None, 
     return figure
 
 
-def _choose_lever(run: xr.Dataset, lever: str | None) -> str:
-    dims = lever_dims(run)
-    if not dims or lever not in (None, *dims):
-        cure = f"it has {', '.join(dims)}" if dims else "plot a run of `sdmodel sweep`"
-        message = f"the figure: the run has no lever{f' {lever!r}' if lever and dims else ''}; {cure}"
-        raise FigureError(message)
-    return lever or dims[0]
-
-
 def _slice_at_base(run: xr.Dataset, shown: Sequence[str]) -> tuple[xr.Dataset, list[str]]:
     """Return a run at the own (or middle) values of the levers that are not shown, and a description of these values."""
     positions = held_positions(run, shown)
@@ -253,15 +257,16 @@ def _colour_scale(lever: xr.DataArray) -> _ColourScale:
 
 def _panels(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield the title and the values of a panel per label; of many labels, some from the first to the last."""
-    labels = {", ".join(labels): at for labels, at in cells(variable)}
-    chosen = choose_evenly(list(labels), _MOST_LABELS)
+    dims = subscript_dims(variable)
+    places = {", ".join(labels): place for place, labels in labels_along(variable, dims)}
+    chosen = choose_evenly(list(places), _MOST_LABELS)
     for label in chosen:
-        count = f" ({_MOST_LABELS} of {len(labels)} labels)" if len(chosen) < len(labels) and label == chosen[0] else ""
-        name = f"{long_name(variable)}[{label}]{count}" if label else long_name(variable)
-        yield name, variable.isel(labels[label])
+        count = f" ({_MOST_LABELS} of {len(places)} labels)" if len(chosen) < len(places) and label == chosen[0] else ""
+        name = with_labels(long_name(variable), [label] if label else []) + count
+        yield name, variable.isel(dict(zip(dims, places[label], strict=True)))
 
 
-def _draw_lines(axes: Axes, values: xr.DataArray, scale: _ColourScale, *, dated: bool) -> None:
+def _draw_lines(axes: Axes, values: xr.DataArray, scale: _ColourScale, *, dated: bool, logarithmic: bool) -> None:
     """Plot a line per value of the lever, its own on top, and bands below all lines."""
     times = values[DATE if dated else TIME].values
     dim = str(scale.lever.name)
@@ -269,43 +274,26 @@ def _draw_lines(axes: Axes, values: xr.DataArray, scale: _ColourScale, *, dated:
     if PROBABILITY in lines.dims:
         for position in scale.ends:
             levels = lines.isel({dim: position}).transpose(PROBABILITY, TIME)
+            style: Any = {"color": scale.colour(position), "alpha": 0.2, "linewidth": 0}
             for low, high in find_bands(lines[PROBABILITY].values)[:1]:
-                axes.fill_between(
-                    times, levels[low].values, levels[high].values, color=scale.colour(position), alpha=0.2, linewidth=0
-                )
-        lines = lines.sel({PROBABILITY: _MEDIAN}, method="nearest")
+                axes.fill_between(times, levels[low].values, levels[high].values, **style)
+        lines = lines.sel({PROBABILITY: 0.5}, method="nearest")
     for position in range(scale.lever.size):
         is_base = position == scale.base
-        style: Any = {**_BASE, "zorder": 4} if is_base else {"color": scale.colour(position), "linewidth": 1.1}
+        style = {**_BASE, "zorder": 4} if is_base else {"color": scale.colour(position), "linewidth": 1.1}
         marker: Any = {"marker": "o"} if times.size == 1 else {}
         axes.plot(times, lines.isel({dim: position}).transpose(TIME).values, solid_capstyle="butt", **style, **marker)
     axes.margins(x=0)
-
-
-def _set_scale(axes: Axes, values: xr.DataArray, *, logarithmic: bool) -> None:
     numbers = np.asarray(values.values, dtype=float).ravel()
     finite = numbers[np.isfinite(numbers)]
     if logarithmic and finite.size and finite.min() >= 0 and finite.max() > 0:
         set_logarithmic(axes, finite[finite > 0])
-        label_logarithmic(axes)
     else:
         format_y_axis(axes, str(values.attrs.get("units", "")), numbers)
 
 
-def _add_colour_bar(figure: Figure, panels: list[Axes], scale: _ColourScale) -> None:
-    """Add the meaning of colours, with the lever's name and units; its own value is marked black."""
-    bar = figure.colorbar(
-        ScalarMappable(scale.norm, scale.colours), ax=panels, location="right", aspect=35, fraction=0.04, pad=0.015,
-        shrink=min(1.0, 3.9 / (figure.get_figheight() - _HEAD)), anchor=(0.0, 1.0),
-    )  # fmt: skip
-    bar.set_label(_describe_lever(scale.lever), fontsize=NORMAL, color=GREY)
-    _set_lever_ticks(bar.ax.yaxis, scale.lever, _TICKS)
-    _style_colour_bar(bar)
-    if scale.base is not None:
-        bar.ax.axhline(float(scale.lever[scale.base]), color="black", linewidth=1.5)
-
-
-def _style_colour_bar(bar: Any) -> None:
+def _style_colour_bar(bar: Any, label: str) -> None:
+    bar.set_label(label, fontsize=NORMAL, color=GREY)
     style_ticks(bar.ax)
     bar.outline.set_visible(False)
 
@@ -325,24 +313,8 @@ def _set_lever_ticks(axis: Any, lever: xr.DataArray, room: float) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: format_number(float(f"{value:.{digits}g}"))))
 
 
-def _handles(run: xr.Dataset, scale: _ColourScale) -> list[Any]:
-    """Return what the black line and the bands mean."""
-    handles: list[Any] = []
-    if scale.base is not None:
-        handles.append(Line2D([], [], label=f"base: {_describe_value(scale.lever, scale.base)}", **_BASE))
-    if PROBABILITY in run.dims:
-        levels = run[PROBABILITY].values
-        handles.append(Line2D([], [], color=GREY, linewidth=1.1, label="medians of members"))
-        for low, high in find_bands(levels)[:1]:
-            share = f"{100 * (levels[high] - levels[low]):.4g} % of members"
-            for position in scale.ends:
-                label = f"{share} at {format_number(float(scale.lever[position]))}"
-                handles.append(Patch(facecolor=scale.colour(position), alpha=0.35, linewidth=0, label=label))
-    return handles
-
-
 def _draw_map(figure: Figure, axes: Axes, values: xr.DataArray, columns: int) -> None:
-    """Plot one outcome, the first lever along x and the second along y."""
+    """Plot one outcome with numbers in its cells and a frame around the base, or with contours and a ring."""
     across, along = (values[dim] for dim in values.dims)
     style_panel(axes, f"{long_name(values)} {values.attrs.get('outcome', '')}".strip(), "", columns)
     axes.grid(visible=False)
@@ -352,12 +324,29 @@ def _draw_map(figure: Figure, axes: Axes, values: xr.DataArray, columns: int) ->
     edges = (_cell_edges(lever, even=written) for lever in (across, along))
     mesh = axes.pcolormesh(*edges, numbers, cmap="viridis", rasterized=True)
     bar = figure.colorbar(mesh, ax=axes, aspect=25, pad=0.02)
-    bar.set_label(with_power(format_units(str(values.attrs.get("units", ""))), power), fontsize=NORMAL, color=GREY)
-    _style_colour_bar(bar)
+    _style_colour_bar(bar, with_power(format_units(str(values.attrs.get("units", ""))), power))
+    base = base_positions(values)
     if written:
-        _write_numbers(axes, values, numbers, mesh)
+        for axis, lever in ((axes.xaxis, across), (axes.yaxis, along)):
+            axis.set_ticks(range(lever.size), [format_number(float(value)) for value in lever])
+        for (row, column), value in np.ndenumerate(numbers.filled(np.nan)):
+            colour = _contrasting(mesh, value)
+            axes.text(column, row, cell_text(value), ha="center", va="center", fontsize=SMALL, color=colour)
+        if len(base) == len(values.dims):
+            left, bottom = (base[str(dim)] - 0.5 for dim in values.dims)
+            axes.add_patch(Rectangle((left, bottom), 1, 1, fill=False, edgecolor="black", linewidth=1.8, zorder=3))
     else:
-        _draw_contours(axes, values, numbers, mesh, columns)
+        axes.set_xscale("log" if _is_logarithmic(across) else "linear")
+        axes.set_yscale("log" if _is_logarithmic(along) else "linear")
+        _set_lever_ticks(axes.xaxis, across, _CELLS[columns])
+        _set_lever_ticks(axes.yaxis, along, _CELLS[columns])
+        if min(numbers.shape) > 1 and numbers.count() and numbers.min() < numbers.max():
+            levels = MaxNLocator(8).tick_values(float(numbers.min()), float(numbers.max()))
+            colours = [_contrasting(mesh, level) for level in levels]
+            lines = axes.contour(across.values, along.values, numbers, levels, colors=colours, linewidths=0.7)
+            axes.clabel(lines, fontsize=SMALL, fmt=lambda value: f"{value:.3g}")
+        if len(base) == len(values.dims):
+            axes.plot(*(float(values[dim][base[str(dim)]]) for dim in values.dims), **_RING)
     axes.set_xlabel(_describe_lever(across), fontsize=NORMAL, color=GREY)
     axes.set_ylabel(_describe_lever(along), fontsize=NORMAL, color=GREY)
 
@@ -376,57 +365,23 @@ def _cell_edges(lever: xr.DataArray, *, even: bool) -> NDArray[np.float64]:
     return np.exp(found) if _is_logarithmic(lever) and not even else found
 
 
-def _write_numbers(axes: Axes, values: xr.DataArray, numbers: Any, mesh: Any) -> None:
-    """Write the numbers of cells, dark on light colours and light on dark ones, and frame the base."""
-    for axis, dim in zip((axes.xaxis, axes.yaxis), values.dims, strict=True):
-        axis.set_ticks(range(values.sizes[dim]), [format_number(float(value)) for value in values[dim]])
-    for (row, column), value in np.ndenumerate(numbers.filled(np.nan)):
-        axes.text(
-            column, row, cell_text(value), ha="center", va="center", fontsize=SMALL, color=_contrasting(mesh, value)
-        )
-    base = base_positions(values)
-    if len(base) == len(values.dims):
-        left, bottom = (base[str(dim)] - 0.5 for dim in values.dims)
-        axes.add_patch(Rectangle((left, bottom), 1, 1, fill=False, edgecolor="black", linewidth=1.8, zorder=3))
-
-
 def cell_text(value: float) -> str:
     """Return the number in a cell, or nothing if it is not finite; a year keeps its last digit."""
     digits = _DIGITS if abs(value) < _LONG else _DIGITS + 2
     return format_number(float(f"{value:.{digits}g}")) if np.isfinite(value) else ""
 
 
-def _draw_contours(axes: Axes, values: xr.DataArray, numbers: Any, mesh: Any, columns: int) -> None:
-    """Plot contours over the scales of the levers, and a ring around the base."""
-    across, along = (values[dim] for dim in values.dims)
-    axes.set_xscale("log" if _is_logarithmic(across) else "linear")
-    axes.set_yscale("log" if _is_logarithmic(along) else "linear")
-    _set_lever_ticks(axes.xaxis, across, _CELLS[columns])
-    _set_lever_ticks(axes.yaxis, along, _CELLS[columns])
-    if min(numbers.shape) > 1 and numbers.count() and numbers.min() < numbers.max():
-        levels = MaxNLocator(8).tick_values(float(numbers.min()), float(numbers.max()))
-        colours = [_contrasting(mesh, level) for level in levels]
-        lines = axes.contour(across.values, along.values, numbers, levels, colors=colours, linewidths=0.7)
-        axes.clabel(lines, fontsize=SMALL, fmt=lambda value: f"{value:.3g}")
-    base = base_positions(values)
-    if len(base) == len(values.dims):
-        axes.plot(*(float(values[dim][base[str(dim)]]) for dim in values.dims), **_RING)
-
-
 def _contrasting(mesh: Any, value: float) -> str:
-    """Return black or white, whichever is readable on the colour of a value."""
     red, green, blue, _ = mesh.cmap(mesh.norm(value))
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > _LIGHT else "white"
 
 
 def _add_frame(figure: Figure, title: str | None, handles: Sequence[Any], run: xr.Dataset, held: Sequence[str]) -> None:
     """Add title, legend and origin: model, scenario and changes, members, and the values at which other levers are held."""
-    changes = (line for line in str(run.attrs.get("changes", "")).splitlines() if " = over " not in line)
-    parts = [str(run.attrs.get("scenario_name", "")), *changes]
+    parts = describe_changes(run)
     if "design_method" in run.attrs:
         method, seed = run.attrs["design_method"], run.attrs.get("seed")
         parts.append(f"{run.attrs.get('members', '')} members sampled by {method}, seed {seed}".strip())
     parts += [f"held constant: {', '.join(held)}"] if held else []
     origin = [*describe_models({"": run}), *wrap("; ".join(filter(None, parts)) or "no other changes", _PAGE_LINE)]
-    ordered, columns = arrange_legend([handles], _LEGEND_LINE, _LEGEND_SAMPLE)
-    add_frame(figure, title, ordered, origin, columns=columns, columnspacing=1.6)
+    add_frame(figure, title, [handles], origin, columnspacing=1.6)

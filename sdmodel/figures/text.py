@@ -109,6 +109,5 @@ def _families() -> tuple[str, ...]:
 
 @cache
 def _characters() -> frozenset[int]:
-    """Return the code points of all characters that the fonts have."""
     paths = (findfont(FontProperties(family=name)) for name in _families())
     return frozenset(code for path in paths for code in get_font(path).get_charmap() if chr(code).isprintable())

@@ -1,15 +1,32 @@
 """A model compared with data: observations and their errors, how well a run fits, calibration and posterior."""
 
 from .calibration import SEED, STARTS, STEPS, Agreement, Calibration, calibrate_model, fingerprints, sample_posterior
-from .diagnostics import Marginal, Posterior
-from .fit import BandFit, FitTable, SeriesFit, fit_panels, fit_run
+from .fit import BandFit, FitTable, SeriesFit, error_bars, fit_panels, fit_run
 from .likelihood import evaluate_series, log_likelihood, predictive_draws, residuals, split_series
-from .members import Equality, ExtraConstants, ensemble_samples, extra_constants
 from .observations import Observations, RawSeries, join_observations, read_observations
 from .optimum import Direction, Identification, Optimum, Search, close_pairs, leading_constants
 from .parameters import DEFAULT_GROUP, Parameter, free_constants, unused_priors
-from .posterior import Chain, default_walkers, load_calibrate_module, posterior_draws, read_chain, write_chain
-from .results import CHAIN, calibration_record, check_can_write, correlations, write_results
+from .posterior import (
+    Chain,
+    Marginal,
+    Posterior,
+    default_walkers,
+    load_calibrate_module,
+    posterior_draws,
+    read_chain,
+    write_chain,
+)
+from .results import (
+    CHAIN,
+    Equality,
+    ExtraConstants,
+    calibration_record,
+    check_can_write,
+    correlations,
+    ensemble_samples,
+    extra_constants,
+    write_results,
+)
 from .series import ErrorKind, ErrorModel, Series, find_series_file, join_series, read_series, series_from_payoff
 
 __all__ = [
@@ -45,6 +62,7 @@ __all__ = [
     "correlations",
     "default_walkers",
     "ensemble_samples",
+    "error_bars",
     "evaluate_series",
     "extra_constants",
     "find_series_file",

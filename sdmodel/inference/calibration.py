@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from ..errors import CalibrationError
 from ..model import Integrator, Model
 from ..scenario import Scenario
-from .diagnostics import Posterior, judge
-from .likelihood import by_series, standardised
+from .likelihood import Problem, by_series, make_problem, modelled_at, standardised
 from .optimum import Evaluations, Identification, Search, find_best, identify
 from .parameters import Parameter
-from .posterior import Chain, Checkpoint, Progress, sample, starting_points
-from .problem import Problem, make_problem, modelled_at
+from .posterior import Chain, Checkpoint, Posterior, judge, sample, starting_points
 from .series import Series
 
 STARTS = 64
@@ -137,7 +135,7 @@ def sample_posterior(
     walkers: int,
     chain: Chain | None = None,
     checkpoint: Checkpoint | None = None,
-    progress: Progress | None = None,
+    progress: Evaluations | None = None,
 ) -> Calibration:
     """Return the calibration with its posterior, from `steps` steps of `walkers` walkers, including those of `chain`.
 
@@ -150,9 +148,8 @@ def sample_posterior(
     """
     least = max(4, 2 * len(calibration.parameters))
     if walkers < least or walkers % 2:
-        message = (
-            f"the number of walkers is {walkers}; give an even number, at least {least} (twice the number of constants)"
-        )
+        cure = f"give an even number, at least {least} (twice the number of constants)"
+        message = f"the number of walkers is {walkers}; {cure}"
         raise CalibrationError(message)
     if steps < 1:
         message = f"the number of steps is {steps}; give at least 1"
@@ -167,20 +164,15 @@ def sample_posterior(
 def fingerprints(calibration: Calibration, walkers: int) -> dict[str, str]:
     """Return what a chain depends on, as hashes or texts by name: another model, series or setting gives another chain."""
     series = calibration.problem.series
-    free = (
-        (parameter.name, parameter.low, parameter.high, parameter.initial, parameter.prior)
-        for parameter in calibration.parameters
-    )
+    free = ((one.name, one.low, one.high, one.initial, one.prior) for one in calibration.parameters)
+    changes = ((one.name, one.subscripts, one.values, one.table) for one in calibration.scenario.changes)
     numbers = (part.tobytes() for item in series for part in (item.times, item.values))
     texts = ((item.name, str(item.model), *astuple(item.error)) for item in series)
     return {
         "model": calibration.model.sha256 or _digest([calibration.model.text]),
         "set of series": _digest([*map(repr, texts), *(part.hex() for part in numbers)]),
         "set of free constants, bounds or priors": _digest(map(repr, free)),
-        "scenario": _digest(
-            repr((change.name, change.subscripts, change.values, change.table))
-            for change in calibration.scenario.changes
-        ),
+        "scenario": _digest(map(repr, changes)),
         "integrator": calibration.integrator,
         "number of starts": str(calibration.search.starts),
         "number of walkers": str(walkers),
@@ -198,12 +190,11 @@ def _agreements(problem: Problem, best: NDArray[np.float64]) -> list[Agreement]:
     modelled = modelled_at(problem, np.array([initial, best]))
     errors = standardised(problem.series, modelled)
     agreements = []
-    for (item, values), (_, sds) in zip(
-        by_series(problem.series, modelled), by_series(problem.series, errors), strict=True
-    ):
+    pairs = zip(by_series(problem.series, modelled), by_series(problem.series, errors), strict=True)
+    for (item, values), (_, sds) in pairs:
         with np.errstate(invalid="ignore", over="ignore"):
-            rmse = np.sqrt(np.mean((values - item.values[:, np.newaxis]) ** 2, axis=0))
-            deviations = np.sqrt(np.mean(sds**2, axis=0))
-        pairs = (float(rmse[0]), float(rmse[1])), (float(deviations[0]), float(deviations[1]))
-        agreements.append(Agreement(item.name, item.units, len(item.values), *pairs))
+            before, after = np.sqrt(np.mean((values - item.values[:, np.newaxis]) ** 2, axis=0)).tolist()
+            sd_before, sd_after = np.sqrt(np.mean(sds**2, axis=0)).tolist()
+        rmse, deviations = (before, after), (sd_before, sd_after)
+        agreements.append(Agreement(item.name, item.units, len(item.values), rmse, deviations))
     return agreements

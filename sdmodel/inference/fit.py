@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -73,7 +73,7 @@ class FitTable:
     rows: tuple[SeriesFit, ...]
     members: int
     not_finite: int = 0
-    log_likelihood: float = field(default=math.nan)
+    log_likelihood: float = math.nan
 
 
 def fit_run(run: xr.Dataset, series: Sequence[Series], *, bands: Sequence[float] = BANDS, seed: int = 0) -> FitTable:
@@ -117,21 +117,15 @@ def fit_run(run: xr.Dataset, series: Sequence[Series], *, bands: Sequence[float]
     modelled = evaluate_series(series, run)
     finite = np.isfinite(modelled).all(axis=0)
     if not finite.any():
-        at = np.flatnonzero(~np.isfinite(modelled).any(axis=1)) if modelled.size else np.empty(0, dtype=int)
-        raise ObservationError([_nowhere_finite(series, int(at[0]) if at.size else 0)])
+        observations = [(item, time) for item in series for time in item.times]
+        item, time = observations[int(np.isfinite(modelled).any(axis=1).argmin())]  # the first that no member reaches
+        what = f"the run's value of '{item.name}' is not finite at {time:.7g}"
+        cure = "run the model with a smaller TIME STEP, or other constants"
+        raise ObservationError([Fault(item.place, f"{what}; {cure}")])
     modelled = modelled if finite.all() else modelled[:, finite]
     best = float(log_likelihood(series, modelled).max())
     rows = [_row(item, part, bands, seed + place) for place, (item, part) in enumerate(by_series(series, modelled))]
     return FitTable(tuple(rows), modelled.shape[1], int(np.sum(~finite)), best)
-
-
-def _nowhere_finite(series: Sequence[Series], row: int) -> Fault:
-    for item in series:
-        if row < item.times.size:
-            break
-        row -= item.times.size
-    what = f"the run's value of '{item.name}' is not finite at {item.times[row]:.7g}"
-    return Fault(item.place, f"{what}; run the model with a smaller TIME STEP, or other constants")
 
 
 def _row(series: Series, modelled: NDArray[np.float64], bands: Sequence[float], seed: int) -> SeriesFit:
@@ -142,10 +136,8 @@ def _row(series: Series, modelled: NDArray[np.float64], bands: Sequence[float], 
         name: math.nan if few and name in _NEED_SEVERAL else measure(middle, observed)
         for name, measure in AGREEMENT.items()
     }
-    row = SeriesFit(
-        series.name, series.units, series.error.kind, series.error.size, observed.size, MappingProxyType(measures)
-    )
-    members = modelled.shape[1]
+    error, members = series.error, modelled.shape[1]
+    row = SeriesFit(series.name, series.units, error.kind, error.size, observed.size, MappingProxyType(measures))
     if members == 1:
         return row
     draws = predictive_draws([series], np.repeat(modelled, math.ceil(_DRAWS / members), axis=1), seed)
@@ -180,20 +172,23 @@ def fit_panels(run: xr.Dataset, series: Sequence[Series], *, bands: Sequence[flo
     first, last = min(float(item.times[0]) for item in series), max(float(item.times[-1]) for item in series)
     margin = _MARGIN * (last - first or saved[-1] - saved[0])
     shown = saved[(saved >= first - margin) & (saved <= last + margin)]
-    part = _thinned(run, len(shown))
+    dims = member_dims(run)
+    step = math.ceil(run.sizes[dims[0]] * len(shown) / _NUMBERS) if len(dims) == 1 else 1
+    part = run.isel({dims[0]: slice(None, None, step)}) if step > 1 else run
     time = xr.Variable((TIME,), dates_of(shown) if DATE in run.coords else shown, run[TIME].attrs)
     return {
         item.name: _panel(item, time, evaluate_series([replace(item, times=shown)], part), bands) for item in series
     }
 
 
-def _thinned(run: xr.Dataset, times: int) -> xr.Dataset:
-    """Select evenly spaced members, so that the data of one series stay small."""
-    dims = member_dims(run)
-    if len(dims) != 1:
-        return run
-    step = math.ceil(run.sizes[dims[0]] * times / _NUMBERS)
-    return run if step <= 1 else run.isel({dims[0]: slice(None, None, step)})
+def error_bars(series: Series) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ends of the observations' error bars, one standard deviation below and above, in units of the series."""
+    observed, deviations = series.values, series.deviations
+    if series.error.kind != "log":
+        return observed - deviations, observed + deviations
+    with np.errstate(over="ignore"):
+        factors = np.exp(deviations)
+        return observed / factors, observed * factors
 
 
 def _panel(series: Series, time: xr.Variable, modelled: NDArray[np.float64], bands: Sequence[float]) -> xr.Dataset:
@@ -203,18 +198,14 @@ def _panel(series: Series, time: xr.Variable, modelled: NDArray[np.float64], ban
     probabilities = sorted(bands) if many else []
     edges = np.array([band(modelled, probability) for probability in probabilities])
     edges = edges.reshape(len(probabilities), 2, len(modelled))
-    spread, observed, units = series.deviations, series.values, {"units": series.units}
-    if series.error.kind == "log":
-        least, most = observed / np.exp(spread), observed * np.exp(spread)
-    else:
-        least, most = observed - spread, observed + spread
+    units, (least, most) = {"units": series.units}, error_bars(series)
     at = dates_of(series.times) if time.dtype.kind == "M" else series.times
     return xr.Dataset(
         {
             "middle": ((TIME,), np.median(modelled, axis=1), units),
             "low": ((PROBABILITY, TIME), edges[:, 0], units),
             "high": ((PROBABILITY, TIME), edges[:, 1], units),
-            "observed": (("observation",), observed, units),
+            "observed": (("observation",), series.values, units),
             "least": (("observation",), least, units),
             "most": (("observation",), most, units),
         },

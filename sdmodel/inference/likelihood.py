@@ -1,9 +1,10 @@
-"""What a run says at the times of observations, and how probable the observations are given the run."""
+"""What a run says at the times of observations, and how probable the observations are given the run or its constants."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -11,10 +12,14 @@ from numpy.typing import NDArray
 
 from ..comparison import interpolate
 from ..dataset import TIME, evaluate_formula, find_variable, member_blocks, member_dims
-from ..errors import DatasetError, Fault, ObservationError
-from ..model import references_in, split_reference
+from ..errors import CalibrationError, DatasetError, Fault, ObservationError
+from ..model import Cell, Integrator, Model, evaluate_arrays, key, plan, references_in, split_reference
+from ..simulation import PreparedSimulation, ScenarioLike, prepare_simulation
+from .parameters import Parameter
 from .series import Series, error_memory
 
+PENALTY = 1e4
+"""The standardised residual of every observation where a simulation fails: finite, so that a search turns back."""
 _NUMBERS = 2**23
 """Numbers of a run that are read at a time: 64 MiB."""
 _ROUNDING = 1e-9
@@ -33,14 +38,26 @@ def evaluate_series(series: Sequence[Series], run: xr.Dataset) -> NDArray[np.flo
     """
     names = _variables(series, run)
     saved = np.asarray(run[TIME].values, dtype=float)
-    _check_times(series, saved)
+    faults = []
+    for item in series:
+        outside = item.times[(item.times < saved[0] - _ROUNDING) | (item.times > saved[-1] + _ROUNDING)]
+        if outside.size:
+            what = f"{outside.size} of the observations of '{item.name}' lie outside the run, the first at {outside[0]:.7g}"
+            cure = f"run the model over more than {saved[0]:.7g} to {saved[-1]:.7g}, or bound them with since and until"
+            faults.append(Fault(item.place, f"{what}; {cure}"))
+    if faults:
+        raise ObservationError(faults)
     after = np.searchsorted(saved, np.concatenate([item.times for item in series]))
     needed = np.unique(np.clip(np.concatenate([after - 1, after]), 0, len(saved) - 1))
     part = run[[*names, TIME]].isel({TIME: needed})  # with its times, since a constant has none of its own
-    values = np.empty((sum(item.times.size for item in series), _member_count(part)))
-    for first, last, block in _member_blocks(part, len(saved)):
+    dims = member_dims(part)
+    members = math.prod(part.sizes[dim] for dim in dims)
+    values = np.empty((sum(item.times.size for item in series), members))
+    blocks = [(0, members, part)] if len(dims) != 1 else member_blocks(part, dims[0], _block_size(part, len(saved)))
+    for first, last, block in blocks:
+        loaded = block.load()
         for item, rows in by_series(series, values):
-            rows[:, first:last] = interpolate(saved[needed], _over_members(block, item), item.times)
+            rows[:, first:last] = interpolate(saved[needed], _over_members(loaded, item), item.times)
     return values
 
 
@@ -76,35 +93,12 @@ def _variables(series: Sequence[Series], run: xr.Dataset) -> list[Hashable]:
     return list(variables)
 
 
-def _check_times(series: Sequence[Series], saved: NDArray[np.float64]) -> None:
-    faults = []
-    for item in series:
-        outside = item.times[(item.times < saved[0] - _ROUNDING) | (item.times > saved[-1] + _ROUNDING)]
-        if outside.size:
-            what = f"{outside.size} of the observations of '{item.name}' lie outside the run, the first at {outside[0]:.7g}"
-            cure = f"run the model over more than {saved[0]:.7g} to {saved[-1]:.7g}, or bound them with since and until"
-            faults.append(Fault(item.place, f"{what}; {cure}"))
-    if faults:
-        raise ObservationError(faults)
-
-
-def _member_count(part: xr.Dataset) -> int:
-    return math.prod(part.sizes[dim] for dim in member_dims(part))
-
-
-def _member_blocks(part: xr.Dataset, times: int) -> Iterator[tuple[int, int, xr.Dataset]]:
-    """Yield members in whole blocks of a store, loaded into memory, with the numbers of the first and the end."""
-    dims = member_dims(part)
-    count = _member_count(part)
-    if len(dims) != 1:
-        yield 0, count, part.load()
-        return
-    row = sum(
-        variable.size // variable.sizes[dims[0]] for variable in part.data_vars.values() if dims[0] in variable.dims
-    )
-    numbers = row // max(1, part.sizes[TIME]) * times  # a store reads all times of a block together
-    for first, last, block in member_blocks(part, dims[0], max(1, _NUMBERS // max(1, numbers))):
-        yield first, last, block.load()
+def _block_size(part: xr.Dataset, times: int) -> int:
+    """Return the number of members to read together; a store reads all times of a block together."""
+    (dim,) = member_dims(part)
+    variables = [variable for variable in part.data_vars.values() if dim in variable.dims]
+    numbers = sum(variable.size // variable.sizes[dim] for variable in variables) // max(1, part.sizes[TIME]) * times
+    return max(1, _NUMBERS // max(1, numbers))
 
 
 def _over_members(block: xr.Dataset, series: Series) -> NDArray[np.float64]:
@@ -189,3 +183,133 @@ def by_series(series: Sequence[Series], rows: NDArray[np.float64]) -> Iterator[t
     for item in series:
         yield item, rows[row : row + item.times.size]
         row += item.times.size
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Free constants, series, and the simulation that connects them.
+
+    `rows` locates each cell among the simulation's results; `peaks` are the largest logarithms of the prior densities.
+    """
+
+    parameters: tuple[Parameter, ...]
+    series: tuple[Series, ...]
+    simulation: PreparedSimulation
+    rows: Mapping[Cell, int]
+    peaks: tuple[float, ...]
+
+    @property
+    def observations(self) -> int:
+        """The number of observations in all series."""
+        return sum(len(series.values) for series in self.series)
+
+
+def make_problem(
+    model: Model,
+    series: Sequence[Series],
+    parameters: Sequence[Parameter],
+    *,
+    scenario: ScenarioLike | None = None,
+    integrator: Integrator | None = None,
+) -> Problem:
+    """Prepare the simulation of a model for comparison with series at any values of its free constants."""
+    if not sum(len(item.values) for item in series):
+        message = "there are no observations to compare the model with; name series and dates within the run"
+        raise CalibrationError(message)
+    references = dict.fromkeys(reference for item in series for reference in references_in(item.model))
+    names = [(name, labels) for name, labels in map(split_reference, references) if name != TIME]
+    cells = dict.fromkeys(Cell(key(name), tuple(labels)) for name, labels in names)
+    for cell in cells:
+        _check_known(model, cell)
+    ranges = {parameter.cell: (parameter.low, parameter.high) for parameter in parameters}
+    last = max(float(item.times.max()) for item in series if item.times.size)
+    simulation = prepare_simulation(model, ranges, list(cells), scenario=scenario, integrator=integrator, until=last)
+    saved = simulation.times
+    slack = 1e-9 * max(1.0, float(np.abs(saved).max()))
+    times = np.concatenate([item.times for item in series])
+    outside = times[(times < saved[0] - slack) | (times > saved[-1] + slack)]
+    if outside.size:
+        message = f"an observation at {outside[0]:g} lies outside the run, {saved[0]:g} to {saved[-1]:g}; leave it out"
+        raise CalibrationError(message)
+    rows = {cell: row for row, cell in enumerate(cells)}
+    return Problem(tuple(parameters), tuple(series), simulation, rows, tuple(map(_peak, parameters)))
+
+
+def modelled_at(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the model's values at every observation, in its units: shape (observations of all series, members).
+
+    `points` has shape (members, parameters), in the units of each constant. Values between saved times are interpolated
+    linearly. This is `evaluate_series` for a run without labels, which cost more than a simulation.
+    """
+    values = problem.simulation.values(points)
+    times = problem.simulation.times
+
+    def read(name: str, labels: tuple[str, ...]) -> NDArray[np.float64]:
+        return times[:, np.newaxis] if name == TIME else values[:, problem.rows[Cell(name, labels)]]
+
+    shape = (len(times), len(points))
+    parts = (np.broadcast_to(evaluate_arrays(item.model, read), shape) for item in problem.series)
+    return np.concatenate([
+        interpolate(times, part, item.times) for item, part in zip(problem.series, parts, strict=True)
+    ])  # fmt: skip
+
+
+def log_posterior(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithm of prior times likelihood, shape (members,); one call simulates all members.
+
+    It is minus infinity outside the bounds, where nothing is simulated, and where a simulation fails.
+    """
+    densities = [parameter.log_density(points[:, place]) for place, parameter in enumerate(problem.parameters)]
+    density = np.sum(densities, axis=0)
+    inside = np.isfinite(density)
+    if inside.any():
+        density[inside] += log_likelihood(problem.series, modelled_at(problem, points[inside]))
+    return np.where(np.isnan(density), -np.inf, density)
+
+
+def residuals_at(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return standardised residuals of data and priors, shape (observations + parameters, members).
+
+    Half the sum of their squares is minus the logarithm of the posterior, up to a constant; they are not finite where a
+    simulation fails. The term of a prior of density p is sqrt(2 ln(max p / p)); that of a uniform prior is 0.
+    """
+    of_data = residuals(problem.series, modelled_at(problem, points))
+    of_priors = np.zeros((len(problem.parameters), len(points)))
+    for place, parameter in enumerate(problem.parameters):
+        if parameter.prior is not None:
+            below_peak = problem.peaks[place] - parameter.log_density(points[:, place])
+            of_priors[place] = np.sqrt(2 * np.clip(below_peak, 0, PENALTY**2))
+    return np.concatenate([of_data, of_priors])
+
+
+def penalised(found: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Replace all residuals of a failed member by the penalty; also return which members failed."""
+    failed = np.asarray(~np.isfinite(found).all(axis=0))
+    return np.where(failed, PENALTY, found), failed
+
+
+def _check_known(model: Model, cell: Cell) -> None:
+    """Check that a cell is one number at each time."""
+    element = model.elements.get(cell.key)
+    if element is None or element.kind == "lookup":
+        message = f"'{cell.key}' is not a variable of the model; correct the formula of the series"
+        raise CalibrationError(message)
+    cells = (step.cell for step in (*plan(model).start, *plan(model).step, *plan(model).stocks))
+    if cell not in plan(model).constants and cell not in set(cells):
+        labels = f"[{', '.join(cell.labels)}]" if cell.labels else "without labels"
+        message = f"'{element.name}' {labels} is not one number; name one of its labels in the formula of the series"
+        raise CalibrationError(message)
+
+
+def _peak(parameter: Parameter) -> float:
+    """Return the largest logarithm of the prior density within the bounds, on a grid that is refined around its peak."""
+    if parameter.prior is None:
+        return 0.0
+    grid = np.linspace(parameter.low, parameter.high, 1001)
+    for _ in range(3):
+        density = parameter.log_density(grid)
+        density[~np.isfinite(density)] = -np.inf
+        best = int(density.argmax())
+        ends = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+        grid = np.linspace(*ends, 1001)
+    return float(density.max())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from ..dataset import decimal_year
 from ..errors import Fault, ObservationError, Place
 from ..files import read_text
-from ..model import NA, display_name, key, nearest
-from ..scenario import split_name
+from ..model import NA, display_name, key, nearest, split_name
 from ..vensim import read_data
 
 _ENTRY = re.compile(
@@ -47,14 +46,8 @@ class Entry:
 
 Row = Mapping[str, Entry]
 """The entries of one line by column name; every column is present, an entry may be empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Time:
-    """A time in a file: a number in the model's unit of time, or a date, converted to a decimal year."""
-
-    value: float
-    is_date: bool
+_Point = tuple[float, float, Row]
+"""The time and the value of an observation, and the line that they come from."""
 
 
 def read_rows(
@@ -73,10 +66,14 @@ def read_rows(
         for mark, plural in _OTHER_SEPARATORS.items():
             if len(header) == 1 and mark in lines[0][0].text:
                 raise ObservationError([Fault(place, f"entries are separated by {plural}; use commas")])
-        raise ObservationError([Fault(place, _missing_column(column, header, columns)) for column in missing])
+        close = {column: nearest(column, header) for column in missing}
+        guesses = {column: f" (is it '{name}'?)" if name else "" for column, name in close.items()}
+        cure = f"the first line must name {', '.join(columns)}"
+        faults = [Fault(place, f"there is no column '{column}'{guess}; {cure}") for column, guess in guesses.items()]
+        raise ObservationError(faults)
     positions = {column: header.index(column) for column in (*columns, *optional) if column in header}
     rows: list[Row] = []
-    faults: list[Fault] = []
+    faults = []
     for line in lines[1:]:
         faults += [Fault(entry.place, _OPEN_QUOTE) for entry in line if not entry.closed]
         if len(line) > len(header):
@@ -87,32 +84,34 @@ def read_rows(
     return rows, faults
 
 
-def _missing_column(name: str, header: Sequence[str], columns: Iterable[str]) -> str:
-    close = nearest(name, header)
-    guess = f" (is it '{close}'?)" if close else ""
-    return f"there is no column '{name}'{guess}; the first line must name {', '.join(columns)}"
-
-
-def number_of(entry: Entry) -> float | Fault:
-    """Return the number in an entry, or the fault."""
+def number_of(entry: Entry, faults: list[Fault]) -> float:
+    """Return the number in an entry; if there is none, append the fault and return NaN."""
     if not _NUMBER.fullmatch(entry.text):
-        return Fault(entry.place, f"'{entry.text:.40}' is not a number; write one such as 0.45 or 2e9")
+        faults.append(Fault(entry.place, f"'{entry.text:.40}' is not a number; write one such as 0.45 or 2e9"))
+        return math.nan
     value = float(entry.text)
-    return value if math.isfinite(value) else Fault(entry.place, f"{entry.text:.40} is too large; write at most 1e308")
+    if math.isfinite(value):
+        return value
+    faults.append(Fault(entry.place, f"{entry.text:.40} is too large; write at most 1e308"))
+    return math.nan
 
 
-def time_of(entry: Entry) -> Time | Fault:
-    """Return the time in an entry, a date as a decimal year or a number in the model's unit of time, or the fault."""
+def time_of(entry: Entry, faults: list[Fault]) -> float:
+    """Return the time in an entry, a date as a decimal year or a number in the model's unit of time; NaN with a fault."""
     if _NUMBER.fullmatch(entry.text):
-        value = number_of(entry)
-        return value if isinstance(value, Fault) else Time(value, is_date=False)
-    if _DATE.fullmatch(entry.text):
-        try:
-            return Time(decimal_year(datetime.fromisoformat(entry.text)), is_date=True)
-        except ValueError as cause:
-            return Fault(entry.place, f"the date {entry.text} does not exist ({cause}); write year-month-day")
+        return number_of(entry, faults)
     what = f"'{entry.text:.40}' is not a date; write one such as 2025-06-30, or a number such as 2025.5"
-    return Fault(entry.place, what)
+    if _is_date(entry):
+        try:
+            return decimal_year(datetime.fromisoformat(entry.text))
+        except ValueError as cause:
+            what = f"the date {entry.text} does not exist ({cause}); write year-month-day"
+    faults.append(Fault(entry.place, what))
+    return math.nan
+
+
+def _is_date(entry: Entry) -> bool:
+    return _DATE.fullmatch(entry.text) is not None
 
 
 def _lines(text: str, name: str) -> Iterator[list[Entry]]:
@@ -219,22 +218,29 @@ def read_observations(path: str | os.PathLike[str]) -> Observations:
     ([2024.0, 2025.0], [100.0, 400.0], 'million')
     """
     if _is_exported(path):
-        return Observations(os.fspath(path), MappingProxyType(_exported(path)))
+        found = {}
+        for points in read_data(path).values():
+            known = points.values != NA
+            places = (points.place,) * int(known.sum())
+            name = display_name(points.name)
+            times, values = points.times[known], points.values[known]
+            found[series_key(name)] = RawSeries(name, times, values, "", places, dated=False)
+        return Observations(os.fspath(path), MappingProxyType(found))
     rows, faults = read_rows(path, ("series", "date", "value"), ("unit", "source"))
     series: dict[str, list[_Point]] = {}
     for row in rows:
         if not row["value"].text:
             continue
-        point = _point(row)
-        if isinstance(point, list):
-            faults += point
-        else:
-            series.setdefault(series_key(point.series), []).append(point)
-    faults += [fault for points in series.values() for fault in _mixed(points)]
+        before, title = len(faults), row["series"]
+        time, value = time_of(row["date"], faults), number_of(row["value"], faults)
+        if not title.text:
+            faults.append(Fault(title.place, "the series has no name; write one in the column 'series'"))
+        if len(faults) == before:
+            series.setdefault(series_key(title.text), []).append((time, value, row))
+    faults += [fault for points in series.values() for fault in _mixed([row for *_, row in points])]
     if not series and not faults:
-        faults.append(
-            Fault(os.fspath(path), "has no observations; write one line with series, date and value for each")
-        )
+        what = "has no observations; write one line with series, date and value for each"
+        faults.append(Fault(os.fspath(path), what))
     if faults:
         raise ObservationError(faults)
     return Observations(os.fspath(path), MappingProxyType({name: _raw(points) for name, points in series.items()}))
@@ -258,68 +264,22 @@ def _is_exported(path: str | os.PathLike[str]) -> bool:
         return False  # reading the file reports what is wrong
 
 
-def _exported(path: str | os.PathLike[str]) -> dict[str, RawSeries]:
-    """Read a file in one of Vensim's formats, without its missing values."""
-    found = {}
-    for points in read_data(path).values():
-        known = points.values != NA
-        places = (points.place,) * int(known.sum())
-        name = display_name(points.name)
-        found[series_key(name)] = RawSeries(name, points.times[known], points.values[known], "", places, dated=False)
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Point:
-    """One row of a file."""
-
-    series: str
-    time: float
-    dated: bool
-    value: float
-    units: str
-    place: Place
-    date_place: Place
-    source: str
-
-
-def _point(row: Row) -> _Point | list[Fault]:
-    """Return the observation in a row, or its faults."""
-    time, value = time_of(row["date"]), number_of(row["value"])
-    faults = [found for found in (time, value) if isinstance(found, Fault)]
-    if not row["series"].text:
-        faults.append(Fault(row["series"].place, "the series has no name; write one in the column 'series'"))
-    if faults or isinstance(time, Fault) or isinstance(value, Fault):
-        return faults
-    places = row["value"].place, row["date"].place
-    return _Point(row["series"].text, time.value, time.is_date, value, row["unit"].text, *places, row["source"].text)
-
-
-def _mixed(points: list[_Point]) -> list[Fault]:
+def _mixed(rows: list[Row]) -> Iterator[Fault]:
     """Report where a series changes its unit, or mixes dates and numbers."""
-    first = points[0]
-    faults = [
-        Fault(
-            point.place,
-            f"'{first.series}' has the unit '{first.units}' above and '{point.units}' here; make it two series",
-        )
-        for point in points
-        if point.units != first.units
-    ]
-    what = f"'{first.series}' mixes dates and numbers as times; use one kind"
-    return [*faults, *(Fault(point.date_place, what) for point in points if point.dated != first.dated)]
+    name, unit, date = (rows[0][column] for column in ("series", "unit", "date"))
+    for row in rows:
+        if row["unit"].text != unit.text:
+            what = f"'{name.text}' has the unit '{unit.text}' above and '{row['unit'].text}' here; make it two series"
+            yield Fault(row["value"].place, what)
+    for row in rows:
+        if _is_date(row["date"]) != _is_date(date):
+            yield Fault(row["date"].place, f"'{name.text}' mixes dates and numbers as times; use one kind")
 
 
 def _raw(points: list[_Point]) -> RawSeries:
     """Sort the points of one series by time; duplicate times stay, since only the user of the series can judge them."""
-    ordered = sorted(points, key=lambda point: point.time)
-    first = points[0]
-    return RawSeries(
-        first.series,
-        np.array([point.time for point in ordered]),
-        np.array([point.value for point in ordered]),
-        first.units,
-        tuple(point.place for point in ordered),
-        first.dated,
-        tuple(point.source for point in ordered),
-    )
+    first = points[0][2]
+    times, values, rows = zip(*sorted(points, key=lambda point: point[0]), strict=True)
+    places, sources = tuple(row["value"].place for row in rows), tuple(row["source"].text for row in rows)
+    name, unit, dated = first["series"].text, first["unit"].text, _is_date(first["date"])
+    return RawSeries(name, np.array(times), np.array(values), unit, places, dated, sources)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CalibrationError
+from .likelihood import PENALTY, Problem, penalised, residuals_at
 from .parameters import Parameter, real_points, unit_points
-from .problem import PENALTY, Problem, penalised, residuals_at
 
 FOLLOWED = 8
 """Number of starts, the best ones, that are followed downhill."""
@@ -124,9 +124,12 @@ def find_best(
     around = differences(best.shares)
     residual = evaluate(around)
     slopes = jacobian(around, residual)
+    gradient = slopes.T @ residual[:, 0]
+    low, high = (best.shares < _AT_BOUND) & (gradient > 0), (best.shares > 1 - _AT_BOUND) & (gradient < 0)
+    binding = tuple("low" if below else "high" if above else "" for below, above in zip(low, high, strict=True))
     return Search(
         best, tuple(ends), tuple(_distinct(ends)), before, len(shares), count["points"], count["failed"],
-        slopes, _binding(best.shares, slopes.T @ residual[:, 0]),
+        slopes, binding,
     )  # fmt: skip
 
 
@@ -182,20 +185,8 @@ def _distinct(ends: list[Optimum]) -> list[Optimum]:
     return distinct
 
 
-def _binding(shares: NDArray[np.float64], gradient: NDArray[np.float64]) -> tuple[str, ...]:
-    """Say on which bound each constant lies if the fit would improve beyond it."""
-    low = (shares < _AT_BOUND) & (gradient > 0)
-    high = (shares > 1 - _AT_BOUND) & (gradient < 0)
-    return tuple("low" if below else "high" if above else "" for below, above in zip(low, high, strict=True))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Request:
-    """Points that a search waits for, and the queue for the answer."""
-
-    place: int
-    points: NDArray[np.float64]
-    answers: SimpleQueue[Any]
+_Points = tuple[int, NDArray[np.float64]]
+"""The place of a search, and the points that it waits for."""
 
 
 def minimise_together(evaluate: Evaluate, starts: NDArray[np.float64], *, rounds: int = 100) -> list[Ending]:
@@ -205,20 +196,19 @@ def minimise_together(evaluate: Evaluate, starts: NDArray[np.float64], *, rounds
     Each search has a thread, which only waits or does algebra. Requests are answered when all running searches have made
     one, in their order, so that results are reproducible. `rounds` limits the steps of each search.
     """
-    inbox: SimpleQueue[_Request | None] = SimpleQueue()
+    inbox: SimpleQueue[_Points | None] = SimpleQueue()
     queues: list[SimpleQueue[Any]] = [SimpleQueue() for _ in starts]
     with ThreadPoolExecutor(max(1, len(starts))) as pool:
         try:
             futures = [
-                pool.submit(_search, place, start, inbox, answers, rounds)
-                for place, (start, answers) in enumerate(zip(starts, queues, strict=True))
+                pool.submit(_search, place, start, inbox, queues[place], rounds) for place, start in enumerate(starts)
             ]
             for future in futures:
                 future.add_done_callback(lambda _: inbox.put(None))  # however it ends
-            _answer_all(evaluate, inbox, len(starts))
+            _answer_all(evaluate, inbox, queues)
         except BaseException as fault:  # every waiting thread must receive the fault, or it would wait for ever
-            for answers in queues:
-                answers.put(fault)
+            for queue in queues:
+                queue.put(fault)
             raise
         return [future.result() for future in futures]
 
@@ -250,13 +240,12 @@ def jacobian(points: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray
 
 
 def _search(
-    place: int, start: NDArray[np.float64], inbox: SimpleQueue[_Request | None], answers: SimpleQueue[Any], rounds: int
+    place: int, start: NDArray[np.float64], inbox: SimpleQueue[_Points | None], answers: SimpleQueue[Any], rounds: int
 ) -> Ending:
-    """Run one search, which requests its residuals."""
     from scipy.optimize import least_squares
 
     def request(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        inbox.put(_Request(place, points, answers))
+        inbox.put((place, points))
         answer = answers.get()
         if isinstance(answer, BaseException):
             raise answer
@@ -267,31 +256,29 @@ def _search(
         np.clip(start, _STEP, 1 - _STEP),
         jac=lambda shares: jacobian(differences(shares), request(differences(shares))),
         bounds=(0, 1),
-        ftol=_TOLERANCE,
-        xtol=_TOLERANCE,
-        gtol=_TOLERANCE,
         max_nfev=rounds,
+        **dict.fromkeys(("ftol", "xtol", "gtol"), _TOLERANCE),
     )
     return Ending(np.clip(found.x, 0, 1), float(found.cost), int(found.nfev), found.status > 0)
 
 
-def _answer_all(evaluate: Evaluate, inbox: SimpleQueue[_Request | None], running: int) -> None:
+def _answer_all(evaluate: Evaluate, inbox: SimpleQueue[_Points | None], queues: Sequence[SimpleQueue[Any]]) -> None:
     """Answer the requests of all running searches until none runs."""
-    waiting: dict[int, _Request] = {}
+    running = len(queues)
+    waiting: dict[int, NDArray[np.float64]] = {}
     while running:
         request = inbox.get()
         if request is None:
             running -= 1
         else:
-            waiting[request.place] = request
+            place, points = request
+            waiting[place] = points
         if waiting and len(waiting) == running:
-            requests = [waiting[place] for place in sorted(waiting)]
-            waiting.clear()
-            parts = [request.points for request in requests]
-            found = evaluate(np.concatenate(parts))
+            places = sorted(waiting)
+            parts = [waiting.pop(place) for place in places]
             ends = np.cumsum([len(part) for part in parts])[:-1]
-            for request, answer in zip(requests, np.split(found, ends, axis=1), strict=True):
-                request.answers.put(answer)
+            for place, answer in zip(places, np.split(evaluate(np.concatenate(parts)), ends, axis=1), strict=True):
+                queues[place].put(answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,24 +324,22 @@ def identify(parameters: Sequence[Parameter], search: Search) -> Identification:
     """
     count = len(parameters)
     spreads = np.array([parameter.spread() for parameter in parameters])
-    steps = np.array(
-        [_per_share(parameter, value) for parameter, value in zip(parameters, search.best.values, strict=True)]
-    )
-    of_data = search.slopes[: len(search.slopes) - count] * (spreads / steps)
+    per_share = [
+        value * float(np.log(one.high / one.low)) if one.logarithmic else one.high - one.low
+        for one, value in zip(parameters, search.best.values, strict=True)
+    ]
+    of_data = search.slopes[: len(search.slopes) - count] * (spreads / np.array(per_share))
     _, strengths, directions = np.linalg.svd(of_data, full_matrices=True)
     strengths = np.concatenate([strengths, np.zeros(count - len(strengths))])
     left = 1 / (1 + strengths**2)
     spread_left = (directions.T * left) @ directions
+    signs = (1 if direction[np.abs(direction).argmax()] > 0 else -1 for direction in directions)
     found = tuple(
-        Direction(float(strength), float(part), tuple(map(float, _oriented(direction))))
-        for strength, part, direction in zip(strengths, left, directions, strict=True)
+        Direction(float(strength), float(part), tuple(map(float, sign * direction)))
+        for strength, part, sign, direction in zip(strengths, left, signs, directions, strict=True)
     )
-    return Identification(
-        found,
-        float(np.sum(1 - left)),
-        tuple(map(float, 1 - np.diag(spread_left))),
-        spread_left * np.outer(spreads, spreads),
-    )
+    gains = tuple(map(float, 1 - np.diag(spread_left)))
+    return Identification(found, float(np.sum(1 - left)), gains, spread_left * np.outer(spreads, spreads))
 
 
 def leading_constants(direction: Direction, names: Sequence[str]) -> list[tuple[str, float]]:
@@ -370,14 +355,3 @@ def close_pairs(correlations: NDArray[np.float64], names: Sequence[str]) -> list
         for one, other in combinations(range(len(names)), 2)
         if abs(correlations[one, other]) > _CLOSE
     ]
-
-
-def _per_share(parameter: Parameter, value: float) -> float:
-    """Return the derivative of a constant's value with respect to its share of the way between the bounds."""
-    width = parameter.high - parameter.low
-    return value * float(np.log(parameter.high / parameter.low)) if parameter.logarithmic else width
-
-
-def _oriented(direction: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the direction or its opposite, so that its largest component is positive."""
-    return direction if direction[np.abs(direction).argmax()] > 0 else -direction

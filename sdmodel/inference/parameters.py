@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CalibrationError, Fault, Place, ScenarioError
-from ..model import Cell, Model, cell_name, key, plan, references_in, split_reference
-from ..scenario import Distribution, FreeConstant, Sampling, Scenario, constant_cells, constant_values, split_name
+from ..model import Cell, Model, cell_name, key, plan, references_in, split_name, split_reference
+from ..scenario import Distribution, FreeConstant, Sampling, Scenario, constant_cells, constant_values
 
 DEFAULT_GROUP = "Uncertainties"
 """The group of a model whose constants are free unless the user names others."""
@@ -74,16 +74,8 @@ class Parameter:
         return (np.asarray(values) - self.low) / (self.high - self.low)
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """A constant that the user frees, with the bounds and the start that the user gives."""
-
-    where: Place | str
-    name: str
-    subscripts: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
-    initial: float | None = None
+_Request = tuple[Place | str, FreeConstant]
+"""A constant that the user frees, and where the user does so: a place in a file, or an option."""
 
 
 def free_constants(
@@ -109,27 +101,32 @@ def free_constants(
         If a constant is unknown, unchangeable, without bounds, or outside its bounds; every such constant is listed.
     """
     priors = _priors(model, prior)
-    requests = _requests(texts, listed) or [_Request(_OPTION, cell.key, cell.labels) for cell in priors]
+    typed: list[_Request] = [(_OPTION, _parse(text)) for text in texts]
+    named = {_cell(free) for _, free in typed}
+    requests = typed + [(free.place, free) for free in listed if _cell(free) not in named]
+    requests = requests or [(_OPTION, FreeConstant(cell.key, cell.labels)) for cell in priors]
     if not requests:
-        requests = [_Request(_OPTION, element) for element in _default(model, moving)]
+        relevant = causes(model, moving)
+        group = (one for one in model if key(one.group) == key(DEFAULT_GROUP) and one.key in relevant)
+        constants = (one for one in group if one.kind == "constant" and not one.fixed)
+        ranged = (one for one in constants if one.range and None not in (one.range.minimum, one.range.maximum))
+        requests = [(_OPTION, FreeConstant(one.key)) for one in ranged]
     if not requests:
-        message = (
-            f'no constant is free; name some with {_OPTION} "name=low:high", or give constants of the group '
-            f"{DEFAULT_GROUP} a range [low,high] in the model"
-        )
+        cure = f"or give constants of the group {DEFAULT_GROUP} a range [low,high] in the model"
+        message = f'no constant is free; name some with {_OPTION} "name=low:high", {cure}'
         raise CalibrationError(message)
     known = dict(plan(model).constants) | constant_values(model, scenario or Scenario(""))
     parameters: dict[Cell, Parameter] = {}
     faults: list[Fault] = []
-    for request in requests:
+    for where, free in requests:
         try:
-            cells = constant_cells(model, request.name, request.subscripts, where=request.where)
-            made = [_parameter(model, request, cell, known, priors.get(cell)) for cell in cells]
+            cells = constant_cells(model, free.name, free.subscripts, where=where)
+            made = [_parameter(model, (where, free), cell, known, priors.get(cell)) for cell in cells]
         except ScenarioError as error:
             faults += error.faults
             continue
         repeated = (parameter for parameter in made if parameter.cell in parameters)
-        faults += [Fault(request.where, f"'{parameter.name}' is named twice; name it once") for parameter in repeated]
+        faults += [Fault(where, f"'{parameter.name}' is named twice; name it once") for parameter in repeated]
         parameters |= {parameter.cell: parameter for parameter in made}
     if faults:
         raise ScenarioError(dict.fromkeys(faults))
@@ -152,53 +149,32 @@ def causes(model: Model, names: Iterable[str]) -> set[str]:
     waiting = [name for name in names if name in model.elements]
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
-        found.add(name)
-        for equation in model.elements[name].equations:
-            mentioned = {split_reference(reference)[0] for reference in references_in(equation.expression)}
+        if name not in found:
+            found.add(name)
+            references = (references_in(equation.expression) for equation in model.elements[name].equations)
+            mentioned = {split_reference(reference)[0] for used in references for reference in used}
             waiting += [other for other in mentioned if other in model.elements]
     return found
 
 
-def _default(model: Model, moving: Iterable[str]) -> list[str]:
-    """Return the constants of the default group that have a complete range and on which a variable of `moving` depends."""
-    relevant = causes(model, moving)
-    return [
-        element.key
-        for element in model
-        if key(element.group) == key(DEFAULT_GROUP) and element.kind == "constant" and not element.fixed
-        and element.range and None not in (element.range.minimum, element.range.maximum) and element.key in relevant
-    ]  # fmt: skip
+def _cell(free: FreeConstant) -> Cell:
+    return Cell(key(free.name), tuple(map(key, free.subscripts)))
 
 
-def _requests(texts: Sequence[str], listed: Sequence[FreeConstant]) -> list[_Request]:
-    """Combine the command line and an optimisation file; the command line takes precedence for a constant in both."""
-    typed = [_typed(text) for text in texts]
-    named = {(key(request.name), tuple(map(key, request.subscripts))) for request in typed}
-    from_file = [
-        _Request(free.place, free.name, free.subscripts, free.low, free.high, free.initial)
-        for free in listed
-        if (key(free.name), tuple(map(key, free.subscripts))) not in named
-    ]
-    return [*typed, *from_file]
-
-
-def _typed(text: str) -> _Request:
+def _parse(text: str) -> FreeConstant:
     """Parse `name`, `name=low:high` or `name[label]=low:high`."""
     match = _BOUNDS.fullmatch(text)
-    name, low, high = text, None, None
     if match and match["low"] is not None:
-        name = match["name"]
         try:
             low, high = float(match["low"]), float(match["high"])
         except ValueError:
             message = f"'{text}' has bounds that are not numbers; write \"name=low:high\""
             raise ScenarioError([Fault(_OPTION, message)]) from None
-    elif "=" in _QUOTED.sub("", name):
+        return FreeConstant(*split_name(match["name"]), low=low, high=high)
+    if "=" in _QUOTED.sub("", text):
         message = f"'{text.strip()}' has no bounds; write \"{text.partition('=')[0].strip()}=low:high\""
         raise ScenarioError([Fault(_OPTION, message)])
-    return _Request(_OPTION, *split_name(name), low, high)
+    return FreeConstant(*split_name(text))
 
 
 def _priors(model: Model, prior: Sampling | None) -> dict[Cell, tuple[Distribution, Place]]:
@@ -242,43 +218,31 @@ def _is_density(distribution: Distribution) -> bool:
 
 
 def _parameter(
-    model: Model,
-    request: _Request,
-    cell: Cell,
-    known: Mapping[Cell, float],
-    prior: tuple[Distribution, Place] | None,
+    model: Model, request: _Request, cell: Cell, known: Mapping[Cell, float], prior: tuple[Distribution, Place] | None
 ) -> Parameter:
-    name = cell_name(model, cell)
-    low, high = _bounds(model, request, cell, prior)
+    """Check a free constant. Its bounds are the user's, else those of the prior, else the model's; a prior narrows them."""
+    where, free = request
+    name, element = cell_name(model, cell), model.elements[cell.key]
+    ends = prior[0] if prior else element.range
+    low = free.low if free.low is not None or ends is None else ends.minimum
+    high = free.high if free.high is not None or ends is None else ends.maximum
+    if low is None or high is None:
+        what = f"'{name}' has no range [low,high] in the model; write {_OPTION} \"{name}=low:high\""
+        raise ScenarioError([Fault(where, what)])
+    if prior and low < high:
+        low, high = max(low, prior[0].minimum), min(high, prior[0].maximum)
     if not math.isfinite(high - low):
         what = f"'{name}' has bounds that are not finite, or too far apart; write smaller numbers"
-        raise ScenarioError([Fault(request.where, what)])
+        raise ScenarioError([Fault(where, what)])
     if low >= high:
         what = f"'{name}' has the bounds {low:g} to {high:g}; write the lower one first, then a higher one"
-        raise ScenarioError([Fault(request.where, what)])
-    initial = float(known.get(cell, math.nan)) if request.initial is None else request.initial
+        raise ScenarioError([Fault(where, what)])
+    initial = float(known.get(cell, math.nan)) if free.initial is None else free.initial
     if not low <= initial <= high:
         what = f"'{name}' starts at {initial:g}, outside its bounds {low:g} to {high:g}; widen them, or start it inside"
-        raise ScenarioError([Fault(request.where, what)])
-    made = Parameter(name, cell, model.elements[cell.key].units, low, high, initial, prior and prior[0])
-    if made.prior and not np.isfinite(made.log_density(np.linspace(low, high, 101))).any():
-        where = prior[1] if prior else request.where
-        what = f"the prior of '{name}' is zero between {low:g} and {high:g}; change the prior or the bounds"
         raise ScenarioError([Fault(where, what)])
-    return replace(made, prior=None) if made.prior and made.prior.name == "RANDOM_UNIFORM" else made
-
-
-def _bounds(
-    model: Model, request: _Request, cell: Cell, prior: tuple[Distribution, Place] | None
-) -> tuple[float, float]:
-    """Return the bounds that the user gives, else those of the prior, else the model's range; a prior narrows them."""
-    ends = prior[0] if prior else model.elements[cell.key].range
-    low = request.low if request.low is not None or ends is None else ends.minimum
-    high = request.high if request.high is not None or ends is None else ends.maximum
-    if low is None or high is None:
-        name = cell_name(model, cell)
-        what = f"'{name}' has no range [low,high] in the model; write {_OPTION} \"{name}=low:high\""
-        raise ScenarioError([Fault(request.where, what)])
-    if prior and low < high:
-        return max(low, prior[0].minimum), min(high, prior[0].maximum)
-    return low, high
+    made = Parameter(name, cell, element.units, low, high, initial, prior and prior[0])
+    if prior and not np.isfinite(made.log_density(np.linspace(low, high, 101))).any():
+        what = f"the prior of '{name}' is zero between {low:g} and {high:g}; change the prior or the bounds"
+        raise ScenarioError([Fault(prior[1], what)])
+    return replace(made, prior=None) if prior and prior[0].name == "RANDOM_UNIFORM" else made

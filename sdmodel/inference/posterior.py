@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,10 +24,23 @@ from numpy.typing import NDArray
 from ..errors import CalibrationError
 from ..extras import load_extra
 from ..files import write_file
-from .likelihood import log_likelihood
-from .optimum import Identification, Search
+from .likelihood import Problem, log_likelihood, log_posterior, modelled_at
+from .optimum import Evaluations, Identification, Search
 from .parameters import Parameter
-from .problem import Problem, log_posterior, modelled_at
+
+RHAT = 1.05
+EFFECTIVE = 400
+"""A chain counts as converged up to this R-hat and from this effective sample size, in bulk and tails, of every constant."""
+
+IDENTIFIED = 0.5
+"""Largest share of the prior standard deviation that the data leave of an identified constant."""
+NOT_IDENTIFIED = 0.9
+"""Smallest share that they leave of a constant about which they say nothing."""
+AT_BOUND = 0.05
+"""Share of draws in the hundredth of the range next to a bound from which a constant counts as being at the bound."""
+_EDGE = 0.01
+_BURN = 5
+"""Autocorrelation times that are left out at the start."""
 
 _STATE_WORDS = 624
 """Words in the state of a Mersenne twister."""
@@ -82,7 +96,6 @@ class Chain:
 
 
 Checkpoint = Callable[[Chain], None]
-Progress = Callable[[int], None]
 
 
 def write_chain(path: Path, chain: Chain, fingerprints: Mapping[str, str], *, force: bool) -> None:
@@ -134,14 +147,14 @@ def read_chain(path: Path, fingerprints: Mapping[str, str]) -> Chain:
 
 
 def _checked_chain(parts: Mapping[str, NDArray[Any]], generator: str) -> Chain:
-    points, heights, words, dice = (parts[name] for name in ("points", "heights", "words", "dice"))
+    points, heights, words, state = (parts[name] for name in ("points", "heights", "words", "dice"))
     steps, walkers, count = points.shape  # another number of dimensions raises ValueError
-    fits = heights.shape == (steps, walkers) and words.shape == (_STATE_WORDS,) and dice.shape == (3,)
+    fits = heights.shape == (steps, walkers) and words.shape == (_STATE_WORDS,) and state.shape == (3,)
     fits = fits and parts["latent"].shape in {(walkers, count), (0, 0)}
     if not fits or not steps or not np.isfinite(points).all():
         message = "the parts do not fit"
         raise ValueError(message)
-    return Chain(points, heights, (generator, words, int(dice[0]), int(dice[1]), float(dice[2])), parts["latent"])
+    return Chain(points, heights, (generator, words, int(state[0]), int(state[1]), float(state[2])), parts["latent"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +242,7 @@ def sample(
     seed: int,
     *,
     checkpoint: Checkpoint | None = None,
-    progress: Progress | None = None,
+    progress: Evaluations | None = None,
 ) -> Chain:
     """Walk through the posterior density until `steps` are made, from points of shape (walkers, parameters), or from a
     chain, exactly as if it had never stopped.
@@ -257,49 +270,33 @@ def sample(
     points = np.empty((max(steps, before.steps), *before.points.shape[1:]))
     densities = np.empty(points.shape[:2])
     points[: before.steps], densities[: before.steps] = before.points, before.log_densities
-    random_state, latent = before.random_state, before.latent
-    for place, step in _steps(problem, scales, points, state, before.steps, steps):
-        points[place], densities[place] = values_at(scales, step.coords), step.log_prob
-        random_state, latent = step.random_state, step.coords.copy()
-        if progress:
-            progress(len(latent))
-        if checkpoint:
-            checkpoint(Chain(points[: place + 1], densities[: place + 1], random_state, latent))
-    return Chain(points, densities, random_state, latent)
-
-
-def _steps(
-    problem: Problem, scales: Sequence[Scale], points: NDArray[np.float64], state: Any, done: int, steps: int
-) -> Iterator[tuple[int, Any]]:
-    """Yield every step from `done` on. The moves depend on the steps before alone, which `points` holds."""
-    emcee = load_calibrate_module("emcee")
-    density = partial(latent_log_posterior, problem, scales)
-    while done < steps:
+    density, chain = partial(latent_log_posterior, problem, scales), before
+    while chain.steps < steps:
         stage = _FIRST_ESTIMATE
-        while 2 * stage <= done:
+        while 2 * stage <= chain.steps:
             stage *= 2
-        estimated, until = (True, 2 * stage) if done >= stage else (False, stage)
+        estimated, until = (True, 2 * stage) if chain.steps >= stage else (False, stage)
         moves = _crank_nicolson_moves(scales, points[stage // 2 : stage]) if estimated else []
         share = _DIFFERENCES if estimated else 1 - _JUMP
-        sampler = emcee.EnsembleSampler(
-            *points.shape[1:],
-            density,
-            vectorize=True,
-            moves=[
-                (emcee.moves.DEMove(), (1 - _VARIED) * share),
-                (emcee.moves.DEMove(sigma=0.5), _VARIED * share),
-                (emcee.moves.DEMove(gamma0=1.0), _JUMP),
-                *((move, (1 - _JUMP - share) / len(moves)) for move in moves),
-            ],
-        )
+        weighted = [
+            (emcee.moves.DEMove(), (1 - _VARIED) * share),
+            (emcee.moves.DEMove(sigma=0.5), _VARIED * share),
+            (emcee.moves.DEMove(gamma0=1.0), _JUMP),
+            *((move, (1 - _JUMP - share) / len(moves)) for move in moves),
+        ]
+        sampler = emcee.EnsembleSampler(*points.shape[1:], density, vectorize=True, moves=weighted)
         sampler.log_prob_fn = density  # emcee's wrapper prints whatever ends the walk
-        count = min(until, steps) - done
-        for place, step in enumerate(
-            sampler.sample(state, iterations=count, store=False, skip_initial_state_check=True)
-        ):
+        count = min(until, steps) - chain.steps
+        walk = sampler.sample(state, iterations=count, store=False, skip_initial_state_check=True)
+        for place, step in enumerate(walk, chain.steps):
             state = step
-            yield done + place, step
-        done += count
+            points[place], densities[place] = values_at(scales, step.coords), step.log_prob
+            chain = Chain(points[: place + 1], densities[: place + 1], step.random_state, step.coords.copy())
+            if progress:
+                progress(points.shape[1])
+            if checkpoint:
+                checkpoint(chain)
+    return chain
 
 
 def _crank_nicolson_moves(scales: Sequence[Scale], points: NDArray[np.float64]) -> list[Any]:
@@ -345,9 +342,8 @@ def starting_points(
         missing[missing] = ~np.isfinite(log_posterior(problem, points[missing]))
         if not missing.any():
             return points
-    message = (
-        "the posterior density is zero nearly everywhere around the best point; narrow the bounds, or widen the errors"
-    )
+    cure = "narrow the bounds, or widen the errors"
+    message = f"the posterior density is zero nearly everywhere around the best point; {cure}"
     raise CalibrationError(message)
 
 
@@ -367,3 +363,119 @@ def load_calibrate_module(name: str) -> ModuleType:
         If the extra is not installed; the message says how to install it.
     """
     return load_extra(name, extra="calibrate", task="a posterior", error=CalibrationError)
+
+
+@dataclass(frozen=True, slots=True)
+class Marginal:
+    """The posterior of one constant, in its units: mean, standard deviation, median and 90 % interval, with diagnostics.
+
+    `gain` is the share of the prior variance that the data remove, `contraction` the standard deviation as a share of the
+    prior's. `near_low` and `near_high` are the shares of draws within a hundredth of the range next to each bound.
+    """
+
+    name: str
+    mean: float
+    sd: float
+    low: float
+    median: float
+    high: float
+    gain: float
+    rhat: float
+    ess_bulk: float
+    ess_tail: float
+    contraction: float
+    near_low: float
+    near_high: float
+
+    @property
+    def identified(self) -> bool:
+        """Whether the data leave at most half of the prior standard deviation."""
+        return self.contraction <= IDENTIFIED
+
+    @property
+    def not_identified(self) -> bool:
+        """Whether the data leave nearly all of the prior standard deviation."""
+        return self.contraction >= NOT_IDENTIFIED
+
+    @property
+    def at_bound(self) -> bool:
+        """Whether many draws lie close to a bound."""
+        return max(self.near_low, self.near_high) >= AT_BOUND
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """A chain with its diagnostics: `burn` steps are left out at the start; the autocorrelation time is in steps.
+
+    `doubts` says what speaks against the chain; it is empty if it has converged. `correlations` has shape (parameters,
+    parameters).
+    """
+
+    chain: Chain
+    marginals: tuple[Marginal, ...]
+    correlations: NDArray[np.float64]
+    burn: int
+    autocorrelation_time: float
+    doubts: tuple[str, ...]
+
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """The steps after the ones left out, shape (steps, walkers, parameters)."""
+        return self.chain.points[self.burn :]
+
+
+def judge(chain: Chain, parameters: Sequence[Parameter]) -> Posterior:
+    """Summarise a chain for each constant, and judge whether it has converged.
+
+    Five autocorrelation times are left out at the start, at least a tenth and at most half of the chain (Goodman and Weare
+    2010, Comm. App. Math. Comp. Sci. 5:65-80). Each walker counts as a chain for the rank-normalised split R-hat and the
+    effective sample size (Vehtari et al. 2021, Bayesian Analysis 16:667-718). Walkers are many and short: R-hat is about the
+    root of 1 + 2 t/n for an autocorrelation time t and n steps used, so 1.05 requires about twenty times t. Since walkers
+    move by each other's positions, none of this can reveal a mode that no walker has visited.
+    """
+    memory = _autocorrelation_time(chain.points)
+    burn = int(min(chain.steps // 2, max(chain.steps // 10, np.ceil(_BURN * memory))))
+    points = chain.points[burn:]
+    marginals = tuple(_marginal(parameter, points[:, :, place].T) for place, parameter in enumerate(parameters))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        flat = points.reshape(-1, len(parameters))
+        correlations = np.nan_to_num(np.atleast_2d(np.corrcoef(flat, rowvar=False)))
+    return Posterior(chain, marginals, correlations, burn, memory, _doubts(marginals, chain))
+
+
+def _autocorrelation_time(points: NDArray[np.float64]) -> float:
+    """Return the longest integrated autocorrelation time of the constants, in steps."""
+    half = points[len(points) // 2 :]
+    if len(half) < 2 or (half == half[:1]).all(axis=0).any():  # noqa: PLR2004 - too short, or a walker that never moves
+        return float(len(points))
+    return float(np.max(load_calibrate_module("emcee.autocorr").integrated_time(half, tol=0, quiet=True)))
+
+
+def _marginal(parameter: Parameter, values: NDArray[np.float64]) -> Marginal:
+    """Summarise one constant from values of shape (walkers, steps)."""
+    statistics = load_calibrate_module("arviz_stats.base").array_stats
+    low, median, high = (float(value) for value in np.quantile(values, (0.05, 0.5, 0.95)))
+    rhat, bulk, tail = math.inf, 0.0, 0.0
+    if values.shape[1] >= 4 and np.ptp(values) > 0:  # noqa: PLR2004 - each half of a chain needs two draws
+        axes = {"chain_axis": 0, "draw_axis": 1}
+        rhat, bulk = float(statistics.rhat(values, **axes)), float(statistics.ess(values, method="bulk", **axes))
+        tail = float(statistics.ess(values, method="tail", prob=(0.05, 0.95), **axes))
+    mean, sd, prior_sd = float(values.mean()), float(values.std()), parameter.spread()
+    gain = 1 - float(values.var()) / prior_sd**2
+    edge = _EDGE * (parameter.high - parameter.low)
+    near = float(np.mean(values <= parameter.low + edge)), float(np.mean(values >= parameter.high - edge))
+    return Marginal(parameter.name, mean, sd, low, median, high, gain, rhat, bulk, tail, sd / prior_sd, *near)
+
+
+def _doubts(marginals: Sequence[Marginal], chain: Chain) -> tuple[str, ...]:
+    worst = max(marginals, key=lambda marginal: marginal.rhat)
+    fewest = min(marginals, key=lambda marginal: min(marginal.ess_bulk, marginal.ess_tail))
+    least = min(fewest.ess_bulk, fewest.ess_tail)
+    doubts = []
+    if not worst.rhat <= RHAT:
+        doubts.append(f"R-hat of '{worst.name}' is {worst.rhat:.3f}, above {RHAT}")
+    if not least >= EFFECTIVE:
+        doubts.append(f"'{fewest.name}' has {least:.0f} effective draws, below {EFFECTIVE}")
+    if chain.acceptance < 0.01:  # noqa: PLR2004 - one step in a hundred
+        doubts.append(f"only {chain.acceptance:.1%} of the proposals were accepted")
+    return tuple(doubts)

@@ -20,7 +20,6 @@ from sympy import Expr
 from ..errors import Fault, ObservationError, Place, ScenarioError
 from ..model import (
     Cell,
-    Element,
     Model,
     display_name,
     evaluate_arrays,
@@ -88,11 +87,9 @@ class Series:
         wrong = np.flatnonzero(np.diff(self.times) <= 0)
         if wrong.size and self.error.correlation > 0:
             at = self.times[wrong[0] + 1]
-            what = (
-                f"'{self.name}' has correlated errors and a repeated or earlier time at {at:.7g}; keep one value per time, "
-                "in order, or leave its correlation empty"
-            )
-            raise ObservationError([Fault(self.place, what)])
+            what = f"'{self.name}' has correlated errors and a repeated or earlier time at {at:.7g}"
+            cure = "keep one value per time, in order, or leave its correlation empty"
+            raise ObservationError([Fault(self.place, f"{what}; {cure}")])
 
     @property
     def deviations(self) -> NDArray[np.float64]:
@@ -197,40 +194,70 @@ def _series_of_rows(
     """Make the series of rows with the columns of a mapping file; append what is wrong with them to `faults`."""
     parts: dict[str, list[_Part]] = {}
     for row in rows:
-        line = _line(row, observations, model, faults)
-        part = None if line is None else _paired(line, observations, model, faults)
+        part = _read_row(row, observations, model, faults)
         if part is not None:
-            parts.setdefault(key(part.series.name), []).append(part)
+            parts.setdefault(key(part[0].name), []).append(part)
     return tuple(_united(part, faults) for part in parts.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """One parsed row: formulas, error model, and the times between which it holds."""
-
-    row: Row
-    model: Expr
-    data: Expr
-    error: ErrorModel
-    since: float
-    until: float
+_Part = tuple[Series, NDArray[np.float64]]
+"""The series of one row, and all times of the observations that it draws on."""
 
 
-def _line(row: Row, observations: Observations, model: Model, faults: list[Fault]) -> _Line | None:
-    """Parse a row; return None if any of it is wrong."""
+def _read_row(row: Row, observations: Observations, model: Model, faults: list[Fault]) -> _Part | None:
+    """Parse a row and make its series from the observations; return None if either is wrong."""
     before = len(faults)
-    if not row["name"].text:
-        faults.append(Fault(row["name"].place, "the series has no name; write one in the column 'name'"))
+    title, data = row["name"], row["data"]
+    if not title.text:
+        faults.append(Fault(title.place, "the series has no name; write one in the column 'name'"))
     over_model = _formula(row["model"], lambda name, labels: _wrong_element(name, labels, model), faults)
-    over_data = _formula(row["data"], lambda name, labels: _wrong_data(name, labels, observations), faults)
-    error = _error_model(row["error"], row["size"], faults)
-    correlation = _correlation(row["correlation"], faults)
-    since, until = _bound(row["since"], -math.inf, faults), _bound(row["until"], math.inf, faults)
+    over_data = _formula(data, lambda name, labels: _wrong_data(name, labels, observations), faults)
+    error = _error_model(row, faults)
+    since, until = (
+        time_of(row[column], faults) if row[column].text else default
+        for column, default in (("since", -math.inf), ("until", math.inf))
+    )
     if since > until:
         faults.append(Fault(row["until"].place, "until is before since; swap them"))
     if len(faults) > before or over_model is None or over_data is None or error is None:
         return None
-    return _Line(row, over_model, over_data, replace(error, correlation=correlation), since, until)
+    names = (series_key(*split_reference(reference)) for reference in references_in(over_data))
+    raw = {name: observations.series[name] for name in names}
+    dated = next((one.name for one in raw.values() if one.dated), None)
+    time_units = model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
+    if dated is not None and time_units.lower() not in YEAR_UNITS:
+        what = f"'{dated}' has dates, but the model counts time in '{time_units}'; write numbers in that unit instead"
+        faults.append(Fault(data.place, what))
+    faults += _duplicated(raw.values(), since, until)
+    all_times = np.unique(np.concatenate([one.times for one in raw.values()]))
+    inside = all_times[(all_times >= since) & (all_times <= until)]
+    shared = inside[np.all([np.isin(inside, one.times) for one in raw.values()], axis=0)]
+    if not shared.size and len(faults) == before:
+        between = "".join(f" {word} {row[word].text}" for word in ("since", "until") if row[word].text)
+        what = f"'{data.text:.80}' has no value at any time that its series share{between}"
+        faults.append(Fault(data.place, f"{what}; change since and until, or leave a series out"))
+    if len(faults) > before:
+        return None
+    used = {name: one.values[np.isin(one.times, shared)] for name, one in raw.items()}
+    values = evaluate_arrays(over_data, lambda name, labels: used[series_key(name, labels)])
+    values = np.broadcast_to(values, shared.shape)
+    only = next(iter(raw.values())) if _is_single(over_data) else None
+    faults += _unsuitable(row, error.kind, only, shared, values)
+    element = model.elements.get(split_reference(over_model)[0]) if _is_single(over_model) else None
+    units = (element.units if element else "") or (only.units if only else "")
+    without = {f"without a value of '{one.name}'": len(np.setdiff1d(inside, one.times)) for one in raw.values()}
+    unused = {"outside since and until": len(all_times) - len(inside)} | without
+    sourced = (zip(one.times, one.sources, strict=False) for one in raw.values())  # a file may have no sources
+    sources = dict.fromkeys(source for pairs in sourced for time, source in pairs if source and time in shared)
+    series = Series(
+        title.text, over_model, row["model"].text, shared, values, error, units, title.place, row["note"].text,
+        tuple(f"{count} {why}" for why, count in unused.items() if count), tuple(sources),
+    )  # fmt: skip
+    return series, all_times
+
+
+def _is_single(formula: Expr) -> bool:
+    return bool(formula.is_Symbol or formula.is_Indexed)
 
 
 def _formula(entry: Entry, fault_in: Callable[[str, tuple[str, ...]], str], faults: list[Fault]) -> Expr | None:
@@ -268,11 +295,6 @@ def _wrong_element(name: str, subscripts: tuple[str, ...], model: Model) -> str:
         return f"'{name.replace('_', ' ')}' is not in the model; {cure}"
     if element.kind == "lookup":
         return f"'{display_name(element.name)}' is a lookup; name a variable that uses it"
-    return _wrong_labels(element, subscripts, model)
-
-
-def _wrong_labels(element: Element, subscripts: tuple[str, ...], model: Model) -> str:
-    """A series is one number at each time, so each subscript must be one label."""
     name = display_name(element.name)
     if len(subscripts) != len(element.dimensions):
         ranges = ", ".join(display_name(model.subscripts[dimension].name) for dimension in element.dimensions)
@@ -280,163 +302,66 @@ def _wrong_labels(element: Element, subscripts: tuple[str, ...], model: Model) -
             return f"'{name}' has no subscripts; leave the brackets out"
         return f"'{name}' has the subscripts {ranges}; write one label for each: {name}[label]"
     for dimension, label in zip(element.dimensions, subscripts, strict=True):
-        known = {
-            known_label: display_name(model.labels[known_label])
-            for known_label in labels_of(model.subscripts, dimension)
-        }
+        known = labels_of(model.subscripts, dimension)
         if key(label) not in known:
-            close = nearest(label, known.values())
-            cure = f"did you mean '{close}'?" if close else f"it has {', '.join(known.values())}"
+            names = [display_name(model.labels[other]) for other in known]
+            close = nearest(label, names)
+            cure = f"did you mean '{close}'?" if close else f"it has {', '.join(names)}"
             return f"'{name}' has no label '{label}'; {cure}"
     return ""
 
 
-def _error_model(kind: Entry, size: Entry, faults: list[Fault]) -> ErrorModel | None:
-    """Parse the error model of a row; a share may be written in per cent."""
-    known = get_args(ErrorKind)
-    word = kind.text.lower()
+def _error_model(row: Row, faults: list[Fault]) -> ErrorModel | None:
+    """Parse the error model of a row; a share may be written in per cent, an empty correlation time means 0."""
+    kind, size, correlation = (row[column] for column in ("error", "size", "correlation"))
+    known, word = get_args(ErrorKind), kind.text.lower()
     share = _PERCENT.search(size.text) is not None
-    value = number_of(replace(size, text=_PERCENT.sub("", size.text)))
     if word not in known:
         close = nearest(word, known)
         cure = f"did you mean '{close}'?" if close else f"write one of {', '.join(known)}"
         faults.append(Fault(kind.place, f"'{kind.text:.40}' is not an error model; {cure}"))
     elif share and word == "absolute":
         faults.append(Fault(size.place, "an absolute error is in the units of the series; write it without %"))
-    if isinstance(value, Fault):
-        faults.append(value)
-    elif value <= 0:
+    value = number_of(replace(size, text=_PERCENT.sub("", size.text)), faults)
+    if value <= 0:
         faults.append(Fault(size.place, f"the size of an error is {size.text}; write a number above zero"))
-    elif word in known:
-        return ErrorModel(cast("ErrorKind", word), value / 100 if share else value)
-    return None
-
-
-def _correlation(entry: Entry, faults: list[Fault]) -> float:
-    """Parse a correlation time; an empty entry means 0."""
-    if not entry.text:
-        return 0.0
-    value = number_of(entry)
-    if isinstance(value, float) and value > 0:
-        return value
-    what = f"the correlation time of the errors is {entry.text:.40}"
-    cure = "write a number above zero in the model's unit of time, or leave it empty for independent errors"
-    faults.append(value if isinstance(value, Fault) else Fault(entry.place, f"{what}; {cure}"))
-    return 0.0
-
-
-def _bound(entry: Entry, default: float, faults: list[Fault]) -> float:
-    if not entry.text:
-        return default
-    time = time_of(entry)
-    if isinstance(time, Fault):
-        faults.append(time)
-        return default
-    return time.value
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """The series of one row, and all times of the observations that it draws on."""
-
-    series: Series
-    all_times: NDArray[np.float64]
-
-
-def _paired(line: _Line, observations: Observations, model: Model, faults: list[Fault]) -> _Part | None:
-    """Make the series of one row from the observations, or return None if they do not allow it."""
-    entry = line.row["data"]
-    names = dict.fromkeys(series_key(*split_reference(reference)) for reference in references_in(line.data))
-    raw = {name: observations.series[name] for name in names}
-    wrong = [*_misdated(entry, raw.values(), model), *_duplicated(line, raw.values())]
-    all_times = np.unique(np.concatenate([one.times for one in raw.values()]))
-    inside = all_times[(all_times >= line.since) & (all_times <= line.until)]
-    shared = inside[np.all([np.isin(inside, one.times) for one in raw.values()], axis=0)]
-    if not shared.size and not wrong:
-        since, until = line.row["since"].text, line.row["until"].text
-        between = (f" since {since}" if since else "") + (f" until {until}" if until else "")
-        what = f"'{entry.text:.80}' has no value at any time that its series share{between}"
-        wrong = [Fault(entry.place, f"{what}; change since and until, or leave a series out")]
-    if wrong:
-        faults += wrong
+    memory = number_of(correlation, faults) if correlation.text else 0.0
+    if memory <= 0 and correlation.text:
+        what = f"the correlation time of the errors is {correlation.text:.40}"
+        cure = "write a number above zero in the model's unit of time, or leave it empty for independent errors"
+        faults.append(Fault(correlation.place, f"{what}; {cure}"))
+    if word not in known:
         return None
-    used = {name: one.values[np.isin(one.times, shared)] for name, one in raw.items()}
-    values = np.broadcast_to(
-        evaluate_arrays(line.data, lambda name, labels: used[series_key(name, labels)]), shared.shape
-    )
-    faults += _unsuitable(line, raw, shared, values)
-    units = _model_units(line.model, model) or (next(iter(raw.values())).units if _is_single(line.data) else "")
-    name, text, note = (line.row[column] for column in ("name", "model", "note"))
-    sources = (
-        one.sources[at] for one in raw.values() for at in np.flatnonzero(np.isin(one.times, shared)) if one.sources
-    )
-    series = Series(
-        name.text, line.model, text.text, shared, values, line.error, units, name.place, note.text,
-        tuple(_left_out(raw.values(), all_times, inside)), tuple(dict.fromkeys(filter(None, sources))),
-    )  # fmt: skip
-    return _Part(series, all_times)
+    return ErrorModel(cast("ErrorKind", word), value / 100 if share else value, memory)
 
 
-def _is_single(expression: Expr) -> bool:
-    """Whether a formula is a single name."""
-    return bool(expression.is_Symbol or expression.is_Indexed)
-
-
-def _model_units(expression: Expr, model: Model) -> str:
-    """Return the units of a formula that is a single variable; those of a longer one are not derived."""
-    element = model.elements.get(split_reference(expression)[0]) if _is_single(expression) else None
-    return element.units if element is not None else ""
-
-
-def _misdated(entry: Entry, raw: Iterable[RawSeries], model: Model) -> list[Fault]:
-    """Dates mean nothing to a model that does not count in years."""
-    units = model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
-    dated = next((series for series in raw if series.dated), None)
-    if dated is None or units.lower() in YEAR_UNITS:
-        return []
-    what = f"'{dated.name}' has dates, but the model counts time in '{units}'; write numbers in that unit instead"
-    return [Fault(entry.place, what)]
-
-
-def _duplicated(line: _Line, raw: Iterable[RawSeries]) -> Iterator[Fault]:
+def _duplicated(raw: Iterable[RawSeries], since: float, until: float) -> Iterator[Fault]:
     """Report two values of one series at the same time."""
     for series in raw:
-        used = (series.times >= line.since) & (series.times <= line.until)
+        used = (series.times >= since) & (series.times <= until)
         for at in np.flatnonzero(used[1:] & (np.diff(series.times) == 0)) + 1:
             what = f"'{series.name}' has another value at this time, {series.values[at - 1]:g}; keep one of them"
             yield Fault(series.places[at], what)
 
 
 def _unsuitable(
-    line: _Line, raw: Mapping[str, RawSeries], times: NDArray[np.float64], values: NDArray[np.float64]
+    row: Row, kind: str, only: RawSeries | None, times: NDArray[np.float64], values: NDArray[np.float64]
 ) -> Iterator[Fault]:
     """Report observations that do not suit the error model of their series."""
-    only = next(iter(raw.values())) if _is_single(line.data) else None
     for time, value in zip(times, values, strict=True):
-        kind = line.error.kind
         if not math.isfinite(value):
             what = "is not finite; exclude that time with since and until"
         elif (kind == "log" and value <= 0) or (kind == "relative" and value == 0):
             what = f"is {value:g}, which does not suit a {kind} error; use an absolute error, or exclude that time"
         else:
             continue
-        place = line.row["data"].place if only is None else only.places[int(np.searchsorted(only.times, time))]
-        yield Fault(place, f"'{line.row['name'].text}' at {time:.7g} {what}")
-
-
-def _left_out(raw: Iterable[RawSeries], all_times: NDArray[np.float64], inside: NDArray[np.float64]) -> Iterator[str]:
-    """Say how many times are not used, and why."""
-    if len(inside) < len(all_times):
-        yield f"{len(all_times) - len(inside)} outside since and until"
-    for series in raw:
-        missing = len(np.setdiff1d(inside, series.times))
-        if missing:
-            yield f"{missing} without a value of '{series.name}'"
+        place = row["data"].place if only is None else only.places[int(np.searchsorted(only.times, time))]
+        yield Fault(place, f"'{row['name'].text}' at {time:.7g} {what}")
 
 
 def _united(parts: Sequence[_Part], faults: list[Fault]) -> Series:
     """Unite the rows of one name into one series."""
-    series = [part.series for part in parts]
+    series = [part for part, _ in parts]
     first = series[0]
     if len(series) == 1:
         return first
@@ -450,7 +375,7 @@ def _united(parts: Sequence[_Part], faults: list[Fault]) -> Series:
     for at in np.flatnonzero(np.diff(times[order]) == 0) + 1:
         what = f"'{first.name}' has another value at {times[order[at]]:.7g} from a line above"
         faults.append(Fault(series[lines[order[at]]].place, f"{what}; separate its lines with since and until"))
-    unused = np.setdiff1d(np.concatenate([part.all_times for part in parts]), times).size
+    unused = np.setdiff1d(np.concatenate([all_times for _, all_times in parts]), times).size
     left_out = (f"{unused} outside all its lines, or without a value of every series",) if unused else ()
     values = np.concatenate([part.values for part in series])
     sources = tuple(dict.fromkeys(source for part in series for source in part.sources))
@@ -477,38 +402,27 @@ def series_from_payoff(payoff: Payoff, observations: Observations, model: Model)
 
 
 def _payoff_row(term: PayoffTerm, model: Model, faults: list[Fault]) -> Row | None:
-    """Write a payoff term as a row of a mapping file."""
+    """Write a payoff term, whose weight may be a formula over constants of the model, as a row of a mapping file."""
     if term.kind not in _PAYOFF_ERRORS:
-        known = ", ".join(f"*{kind}" for kind in _PAYOFF_ERRORS)
-        cure = (
-            f"write one of {known}, or a series file"
-            if term.kind.startswith("C")
-            else "calibration needs data; remove it"
-        )
+        known = f"write one of {', '.join(f'*{kind}' for kind in _PAYOFF_ERRORS)}, or a series file"
+        cure = known if term.kind.startswith("C") else "calibration needs data; remove it"
         faults.append(Fault(term.place, f"*{term.kind} is not a sum of squares over data; {cure}"))
         return None
-    weight = _weight(term, model)
-    if isinstance(weight, Fault):
-        faults.append(weight)
-        return None
-    kind, power = _PAYOFF_ERRORS[term.kind]
-    constants = plan(model).constants
-    ends = {name: repr(constants[Cell(time)]) for name, time in (("since", "initial_time"), ("until", "final_time"))}
-    texts = {"name": term.model, "model": term.model, "data": term.data, "error": kind, "size": repr(weight**power)}
-    return {name: Entry(text, term.place) for name, text in (texts | ends | {"note": "", "correlation": ""}).items()}
-
-
-def _weight(term: PayoffTerm, model: Model) -> float | Fault:
-    """Evaluate a weight, which may be a formula over constants of the model."""
     constants = plan(model).constants
     try:
         expression = read_formula(term.weight, str(term.place))
-        value = float(evaluate_arrays(expression, lambda name, labels: constants[Cell(name, labels)]))
+        weight = float(evaluate_arrays(expression, lambda name, labels: constants[Cell(name, labels)]))
     except ScenarioError as error:
-        return Fault(term.place, error.faults[0].what)
+        faults.append(Fault(term.place, error.faults[0].what))
+        return None
     except KeyError as missing:
-        what = f"the weight '{term.weight}' depends on '{missing.args[0].key}', which is not a constant; write a number"
-        return Fault(term.place, what)
-    if math.isfinite(value) and value > 0:
-        return value
-    return Fault(term.place, f"the weight '{term.weight}' is {value:g}; write a number above 0")
+        what = f"depends on '{missing.args[0].key}', which is not a constant; write a number"
+        faults.append(Fault(term.place, f"the weight '{term.weight}' {what}"))
+        return None
+    if not (math.isfinite(weight) and weight > 0):
+        faults.append(Fault(term.place, f"the weight '{term.weight}' is {weight:g}; write a number above 0"))
+        return None
+    kind, power = _PAYOFF_ERRORS[term.kind]
+    ends = {name: repr(constants[Cell(time)]) for name, time in (("since", "initial_time"), ("until", "final_time"))}
+    texts = {"name": term.model, "model": term.model, "data": term.data, "error": kind, "size": repr(weight**power)}
+    return {name: Entry(text, term.place) for name, text in (texts | ends | {"note": "", "correlation": ""}).items()}

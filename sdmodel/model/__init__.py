@@ -13,15 +13,16 @@ from .algebra import (
     negate,
     number,
     power,
+    product_factors,
     references_in,
+    signed_terms,
     split_reference,
     transform,
     walk,
 )
-from .arrays import ReadArray, evaluate_arrays
 from .diagram.layout import lay_out
 from .diagram.views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
-from .evaluation import Start, evaluate
+from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import delay_orders, expand
 from .faults import find_faults
 from .feedback.links import Link, Links, find_links
@@ -32,7 +33,7 @@ from .functions.refused import REFUSED, unknown_function
 from .functions.row import Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .names import display_name, identifiers, key, nearest, split_name
-from .order import TIME, Assignment, Plan, cell_name, plan
+from .order import Assignment, Plan, cell_name, plan
 from .records import (
     NOWHERE,
     REQUIRED_SETTINGS,
@@ -48,6 +49,7 @@ from .records import (
     SubscriptMapping,
 )
 from .subscripts import (
+    TIME,
     Binding,
     Cell,
     SubscriptFault,
@@ -60,9 +62,8 @@ from .subscripts import (
     reduction_ranges,
     resolve,
 )
-from .text import equation_source, equation_text, number_text, quote_name, signed_terms, table_text
-from .units.checking import UnitReport, check_units
-from .units.inference import UnitMismatch
+from .text import equation_source, equation_text, number_text, quote_name, table_text
+from .units.checking import UnitMismatch, UnitReport, check_units
 
 __all__ = [
     "ARRAY_FUNCTIONS", "FUNCTIONS", "LOOKUPS", "NA", "NEXT_TO_ZERO", "NOWHERE", "REDUCTIONS", "REFUSED",
@@ -73,7 +74,7 @@ __all__ = [
     "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "delay_orders", "display_name", "divide",
     "equation_source", "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links",
     "identifiers", "inner_bindings", "inverse", "is_reduction", "key", "labels_of", "lay_out", "make_reference",
-    "multiply", "nearest", "negate", "number", "number_text", "plan", "position", "power", "quote_name",
+    "multiply", "nearest", "negate", "number", "number_text", "plan", "position", "power", "product_factors", "quote_name",
     "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_name", "split_reference", "stock_loops",
     "table_text", "transform", "unknown_function", "walk", "without_subscripts",
 ]  # fmt: skip

@@ -16,8 +16,6 @@ from sympy.core.expr import AtomicExpr
 NA = -(2.0**109)
 """Vensim's missing value `:NA:`, a finite number that takes part in arithmetic (C-LEARN's saved runs show it)."""
 
-TIME = Symbol("time")
-
 
 class VensimFunction(Expr):
     """A call of a function that SymPy does not have, left as written; each function has a class of its own."""
@@ -94,11 +92,10 @@ class Numbers(AtomicExpr):
     def _hashable_content(self) -> tuple[object, ...]:
         return (self.values,)
 
-    def _sympystr(self, _: Any) -> str:
+    def _sympystr(self, *_: Any) -> str:
         return ", ".join(f"{value:g}" for value in self.values)
 
-    def _latex(self, *_: Any) -> str:
-        return ", ".join(f"{value:g}" for value in self.values)
+    _latex = _sympystr
 
 
 def number(value: float) -> Expr:
@@ -108,9 +105,7 @@ def number(value: float) -> Expr:
 
 def make_reference(name: str, *subscripts: str) -> Expr:
     """A reference to an element by its key, with the keys of its subscripts."""
-    if not subscripts:
-        return Symbol(name)
-    return Indexed(IndexedBase(Symbol(name)), *map(Symbol, subscripts))
+    return Indexed(IndexedBase(Symbol(name)), *map(Symbol, subscripts)) if subscripts else Symbol(name)
 
 
 def split_reference(expression: Expr) -> tuple[str, tuple[str, ...]]:
@@ -136,13 +131,36 @@ def multiply(*factors: Expr) -> Expr:
 
 
 def inverse(operand: Expr) -> Expr:
-    """`1 / operand` as a factor: the exact power -1 means a division, and nothing else does."""
+    """`1 / operand` as a factor: only the exact power -1 means a division."""
     return Pow(operand, S.NegativeOne, evaluate=False)
 
 
 def divide(dividend: Expr, divisor: Expr) -> Expr:
     """`dividend / divisor`, as written."""
     return multiply(dividend, inverse(divisor))
+
+
+def product_factors(product: Mul) -> Iterator[tuple[Expr, bool]]:
+    """Each factor of a product and False, or each divisor and True."""
+    return ((factor.base, True) if divides(factor) else (factor, False) for factor in product.args)
+
+
+def divides(factor: Expr) -> bool:
+    """Whether a factor of a product is a divisor."""
+    return isinstance(factor, Pow) and factor.exp is S.NegativeOne
+
+
+def unsigned(term: Expr) -> Expr:
+    """A term without its minus sign, or the term itself if it has none."""
+    signed = isinstance(term, Mul) and len(term.args) == 2 and term.args[0] is S.NegativeOne  # noqa: PLR2004 - a sign and its operand
+    return term.args[1] if signed else term
+
+
+def signed_terms(expression: Expr) -> Iterator[tuple[Expr, int]]:
+    """The terms of a sum (or the expression itself) without their minus signs, each with its sign, 1 or -1."""
+    for term in expression.args if isinstance(expression, Add) else (expression,):
+        bare = unsigned(term)
+        yield bare, 1 if bare is term else -1
 
 
 def power(base: Expr, exponent: Expr) -> Expr:

@@ -1,7 +1,8 @@
-"""The value of an expression, computed one number at a time.
+"""The value of an expression: one number at a time, or for whole arrays at the same time.
 
-Slow and plain on purpose: it settles what must be known before anything is compiled (the order of a DELAY N), and gives tests a
-second computation of every operation to compare with the machine code.
+Scalar evaluation is slow and plain on purpose: it settles what must be known before anything is compiled (the order of a
+DELAY N), and gives tests a second computation of every operation to compare with the machine code. Evaluation over arrays serves
+statements about runs and sums of observed series.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from functools import partial, reduce
 from operator import add
 from typing import Any
 
-from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
+import numpy as np
+from numpy.typing import NDArray
+from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
 
-from .algebra import Numbers, Table, VensimFunction, split_reference, transform
+from .algebra import Numbers, Table, VensimFunction, product_factors, split_reference, transform
 from .functions.row import Kind, Moment
 from .functions.table import row_of
 from .records import Equation, Model, Subscript
 from .subscripts import (
+    TIME,
     Binding,
     Cell,
     bindings,
@@ -33,6 +37,8 @@ from .subscripts import (
 
 Read = Callable[[Cell], "float | Table"]
 """Returns the value of a cell, or the table of a lookup."""
+ReadArray = Callable[[str, tuple[str, ...]], Any]
+"""Returns the values of a name, by its key and the keys of its subscripts, as an array or a number."""
 
 _NO_TABLE = Table([(0.0, math.nan)])
 
@@ -52,34 +58,26 @@ class _Evaluation:
         if expression.is_Number:
             return float(expression)
         if isinstance(expression, Symbol | Indexed):
-            return self.reference(expression)
+            name, indices = split_reference(expression)
+            if not indices and (name.rstrip("!") in self.subscripts or name in self.binding):
+                return position(self.subscripts, name, self.binding)
+            found = self.cell(expression)
+            return math.nan if isinstance(found, Table) else found
         if isinstance(expression, Add):
             return reduce(add, map(self.number, expression.args))
         if isinstance(expression, Mul):
-            return self.product(expression)
+            total = 1.0
+            for factor, divides in product_factors(expression):
+                value = self.number(factor)
+                total = quotient(total, value) if divides else total * value
+            return total
         if isinstance(expression, Pow):
             return _guarded(math.pow, self.number(expression.base), self.number(expression.exp))
         return self.call(expression)
 
-    def reference(self, expression: Expr) -> float:
-        name, indices = split_reference(expression)
-        if not indices and (name.rstrip("!") in self.subscripts or name in self.binding):
-            return position(self.subscripts, name, self.binding)
-        found = self.cell(expression)
-        return math.nan if isinstance(found, Table) else found
-
     def cell(self, expression: Expr) -> float | Table:
         name, indices = split_reference(expression)
         return self.read(Cell(name, tuple(resolve(self.subscripts, index, self.binding) for index in indices)))
-
-    def product(self, expression: Expr) -> float:
-        total = 1.0
-        for index, factor in enumerate(expression.args):
-            if isinstance(factor, Pow) and factor.exp is S.NegativeOne:
-                total = quotient(total, self.number(factor.base))
-            else:
-                total = self.number(factor) if index == 0 else total * self.number(factor)
-        return total
 
     def call(self, expression: Expr) -> float:
         row = row_of(expression)
@@ -127,6 +125,33 @@ def _guarded(function: Callable[..., float], *arguments: Any) -> float:
         return math.nan
 
 
+def evaluate_arrays(expression: Expr, read: ReadArray) -> NDArray[np.float64]:
+    """The values of a formula, in its own units; the shape is that to which everything it reads broadcasts.
+
+    True is 1 and false is 0, as in Vensim; a comparison of a number that is not finite is nan.
+    """
+    with np.errstate(all="ignore"):
+        return np.asarray(_values(expression, read), dtype=float)
+
+
+def _values(expression: Expr, read: ReadArray) -> NDArray[np.float64] | np.float64:
+    if expression.is_Number:
+        return np.float64(expression)
+    if isinstance(expression, Symbol | Indexed):
+        return np.asarray(read(*split_reference(expression)), dtype=float)
+    if isinstance(expression, Mul):
+        total: NDArray[np.float64] | np.float64 = np.float64(1)
+        for factor, divides in product_factors(expression):
+            total = total / _values(factor, read) if divides else total * _values(factor, read)
+        return total
+    values = [_values(argument, read) for argument in expression.args]
+    if isinstance(expression, Add):
+        return np.sum(np.stack(np.broadcast_arrays(*values)), axis=0) if len(values) > 2 else values[0] + values[1]  # noqa: PLR2004 - pairs need no stack
+    if isinstance(expression, Pow):
+        return np.power(values[0], values[1])
+    return row_of(expression).arrays(*values)
+
+
 @dataclass
 class Start:
     """The values of a model at its initial time, computed when they are read; `given` replaces constants.
@@ -148,47 +173,35 @@ class Start:
         waiting = {} if root in self.known else {root: self._needs(root)}
         while waiting:
             current, needs = next(reversed(waiting.items()))
-            following = next((cell for cell in needs if cell not in self.known), None) or self._settle(current)
+            following = next((cell for cell in needs if cell not in self.known), None)
             if following is None:
-                waiting.popitem()
-            elif following in waiting:
+                try:
+                    self.known[current] = self.given[current] if current in self.given else self._compute(current)
+                    waiting.popitem()
+                    continue
+                except _UnknownError as unknown:
+                    (following,) = unknown.args
+            if following in waiting:
                 self.known[following] = math.nan
             else:
                 waiting[following] = self._needs(following)
         return self.known[root]
 
-    def _settle(self, cell: Cell) -> Cell | None:
-        """Compute a cell, or return the cell that must be known first."""
-        try:
-            self.known[cell] = self.given[cell] if cell in self.given else self._compute(cell)
-        except _UnknownError as unknown:
-            return unknown.cell
-        return None
-
-    def _get(self, cell: Cell) -> float | Table:
-        named = _at_start(cell)
-        if named not in self.known:
-            raise _UnknownError(named)
-        return self.known[named]
-
     def _needs(self, cell: Cell) -> Iterator[Cell]:
         """What a cell reads at the start in any case; what it reads on a condition is found while it is computed."""
         found = None if cell in self.given else self._equation(cell)
-        if found is None or isinstance(found[0].expression, Table | Numbers):
-            return
-        equation, _, binding = found
-        expression = transform(equation.expression, _read_in_any_case)
-        for needed in cells_in(self.model.subscripts, expression, binding):
-            if needed.key in self.model.elements or needed.key == "time":
-                yield _at_start(needed)
+        if found is not None and not isinstance(found[0].expression, Table | Numbers):
+            expression = transform(found[0].expression, _read_in_any_case)
+            for needed in cells_in(self.model.subscripts, expression, found[2]):
+                if needed.key in self.model.elements or needed == TIME:
+                    yield _at_start(needed)
 
     def _equation(self, cell: Cell) -> tuple[Equation, int, Binding] | None:
         """The equation of a cell, the place of the cell in it, and the label that each range means there."""
-        element = self.model.elements.get(cell.key)
-        if element is not None and cell.key not in self.cells:
+        if cell.key in self.model.elements and cell.key not in self.cells:
             self.cells[cell.key] = {
                 labels: (equation, index, binding)
-                for equation in element.equations
+                for equation in self.model.elements[cell.key].equations
                 for index, (labels, binding) in enumerate(bindings(self.model.subscripts, equation))
             }
         return self.cells.get(cell.key, {}).get(cell.labels)
@@ -199,24 +212,25 @@ class Start:
             return math.nan
         equation, index, binding = found
         expression = equation.expression
-        if isinstance(expression, Table):
-            return expression
-        if isinstance(expression, Numbers):
-            return expression.at(index)
-        return evaluate(self.model.subscripts, expression, binding, self._get)
+        if isinstance(expression, Table | Numbers):
+            return expression if isinstance(expression, Table) else expression.at(index)
+
+        def get(needed: Cell) -> float | Table:
+            named = _at_start(needed)
+            if named not in self.known:
+                raise _UnknownError(named)
+            return self.known[named]
+
+        return evaluate(self.model.subscripts, expression, binding, get)
 
 
 class _UnknownError(Exception):
-    """A cell is read before its value is known."""
-
-    def __init__(self, cell: Cell) -> None:
-        super().__init__(cell)
-        self.cell = cell
+    """A cell, the only argument, is read before its value is known."""
 
 
 def _at_start(cell: Cell) -> Cell:
     """The cell that another equals at the start: Time is INITIAL TIME then."""
-    return Cell("initial_time") if cell.key == "time" else cell
+    return Cell("initial_time") if cell == TIME else cell
 
 
 def _read_in_any_case(part: Expr) -> Expr | None:

@@ -7,8 +7,9 @@ element that they serve.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from types import MappingProxyType
 
 from sympy import Expr
@@ -26,46 +27,35 @@ _NEXT_TO_WHOLE = 1e-6
 
 
 @dataclass
-class _Expansion:
-    """What all equations of a model share: its values at the start, and the number of hidden cells so far."""
+class _Builder:
+    """Expands a model equation by equation; `elements` are those so far, `cells` the number of cells of the hidden ones."""
 
     model: Model
     start: Start
+    elements: dict[str, Element] = field(default_factory=dict)
     cells: int = 0
+    element: Element = field(init=False)
+    equation: Equation = field(init=False)
+    serials: Iterator[int] = field(init=False)
 
-
-@dataclass
-class _Builder:
-    """Makes the hidden elements of one equation."""
-
-    expansion: _Expansion
-    element: Element
-    equation: Equation
-    serials: Iterator[int]
-    made: list[Element] = field(default_factory=list)
-
-    @property
-    def model(self) -> Model:
-        return self.expansion.model
-
-    def expand(self) -> Equation:
+    def expand(self, element: Element, equation: Equation) -> Equation:
         """The equation without the calls that became elements."""
-        whole = self.equation.expression
+        self.element, self.equation = element, equation
+        whole = equation.expression
         if isinstance(whole, Table | Numbers) or not whole.args:
-            return self.equation
-
-        def change(part: Expr) -> Expr | None:
-            return self._replacement(part) if isinstance(part, VensimFunction) else None
-
+            return equation
         if isinstance(whole, VensimFunction) and whole.row.memory:
-            arguments = [transform(argument, change) for argument in whole.args]
+            arguments = [transform(argument, self._replacement) for argument in whole.args]
             same = all(new is old for new, old in zip(arguments, whole.args, strict=True))
-            return self.equation if same else replace(self.equation, expression=whole.func(*arguments))
-        expression = transform(whole, change)
-        return self.equation if expression is whole else replace(self.equation, expression=expression)
+            expression = whole if same else whole.func(*arguments)
+        else:
+            expression = transform(whole, self._replacement)
+        return equation if expression is whole else replace(equation, expression=expression)
 
-    def _replacement(self, call: VensimFunction) -> Expr | None:
-        """What replaces a call inside an equation, or None if it stays."""
+    def _replacement(self, call: Expr) -> Expr | None:
+        """What replaces a part of an equation, or None if it stays."""
+        if not isinstance(call, VensimFunction):
+            return None
         if is_reduction(call):
             return self._share(call)
         if call.row.memory:
@@ -79,17 +69,17 @@ class _Builder:
         It has the subscripts of the equation, and those of a SUM around the call.
         """
         extra = reduction_ranges(call)
-        subscripts = (*self.equation.subscripts, *extra)
-        name = f"{self.element.key}#{next(self.serials)}"
+        name, subscripts = f"{self.element.key}#{next(self.serials)}", (*self.equation.subscripts, *extra)
         reference = make_reference(name, *subscripts)
-        self._keep(name, kind, build(reference), subscripts, [(*cell, *extra) for cell in self.equation.exceptions])
+        self._keep(
+            name, kind, build(reference), subscripts, tuple((*cell, *extra) for cell in self.equation.exceptions)
+        )
         return reference
 
     def _share(self, reduction: Expr) -> Expr | None:
         """A SUM that is the same for many cells of the equation as an element of its own, computed once per distinct value."""
-        used = {
-            name for part in references_in(reduction) for name in (split_reference(part)[0], *split_reference(part)[1])
-        } - set(reduction_ranges(reduction))
+        read = map(split_reference, references_in(reduction))
+        used = {name for own, indices in read for name in (own, *indices)} - set(reduction_ranges(reduction))
         ranges = [name for name in self.equation.subscripts if name in self.model.subscripts]
         if self.equation.exceptions:  # what is read for an excepted cell may not exist
             return None
@@ -108,35 +98,37 @@ class _Builder:
         kind: Kind,
         expression: Expr,
         subscripts: tuple[str, ...],
-        exceptions: Sequence[tuple[str, ...]],
+        exceptions: tuple[tuple[str, ...], ...],
     ) -> None:
-        self.expansion.cells += count_cells(self.model.subscripts, subscripts)
-        if self.expansion.cells > MOST_HIDDEN:
+        self.cells += count_cells(self.model.subscripts, subscripts)
+        if self.cells > MOST_HIDDEN:
             what = f"the delays and smooths come to more than {MOST_HIDDEN:,} hidden stocks with '{self.element.name}'"
             raise ModelError([Fault(self.equation.place, f"{what}; lower their order, or use DELAY FIXED")])
-        equation = replace(self.equation, expression=expression, subscripts=subscripts, exceptions=tuple(exceptions))
+        equation = replace(self.equation, expression=expression, subscripts=subscripts, exceptions=exceptions)
         dimensions = tuple(subscript.rstrip("!") for subscript in subscripts)
-        self.made.append(Element(name, kind, (equation,), dimensions, group=self.element.group, hidden=True))
+        hidden = Element(name, kind, (equation,), dimensions, group=self.element.group, hidden=True)
+        self.elements[hidden.key] = hidden
 
-    def order(self, call: Expr) -> int:
-        """The order of a delay: the value of its expression at the start, where Vensim fixes it.
 
-        Vensim lowers it until no stage is shorter than a time step; for an array, the shortest delay decides.
-        """
-        subscripts, read = self.model.subscripts, self.expansion.start.read
-        _, time, _, expression = call.args
-        step = read(Cell("time_step"))
-        lowest = float("inf")
-        cells = (cell for _, cell in bindings(subscripts, self.equation))
-        for binding in (inner for cell in cells for inner in inner_bindings(subscripts, reduction_ranges(call), cell)):
-            order, delay = (evaluate(subscripts, part, binding, read) for part in (expression, time))
-            if not (1 <= order < _LARGEST_ORDER and abs(order - round(order)) <= _NEXT_TO_WHOLE):
-                what = f"the order of '{self.element.name}' is {order:g} at the start; it must be a whole number from 1 to 999"
-                raise ModelError([Fault(self.equation.place, what)])
-            if isinstance(step, float) and step > 0 and delay >= 0:
-                order = min(order, max(1.0, math.floor(delay / step)))
-            lowest = min(lowest, order)
-        return round(lowest) if lowest < _LARGEST_ORDER else 1
+def _order(start: Start, element: Element, equation: Equation, call: Expr) -> int:
+    """The order of a delay: the value of its expression at the start, where Vensim fixes it.
+
+    Vensim lowers it until no stage is shorter than a time step; for an array, the shortest delay decides.
+    """
+    subscripts = start.model.subscripts
+    _, time, _, expression = call.args
+    step = start.read(Cell("time_step"))
+    lowest = math.inf
+    cells = (cell for _, cell in bindings(subscripts, equation))
+    for binding in (inner for cell in cells for inner in inner_bindings(subscripts, reduction_ranges(call), cell)):
+        order, delay = (evaluate(subscripts, part, binding, start.read) for part in (expression, time))
+        if not (1 <= order < _LARGEST_ORDER and abs(order - round(order)) <= _NEXT_TO_WHOLE):
+            what = f"the order of '{element.name}' is {order:g} at the start; it must be a whole number from 1 to 999"
+            raise ModelError([Fault(equation.place, what)])
+        if isinstance(step, float) and step > 0 and delay >= 0:
+            order = min(order, max(1.0, math.floor(delay / step)))
+        lowest = min(lowest, order)
+    return round(lowest) if lowest < _LARGEST_ORDER else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +140,7 @@ class _Call:
 
     @property
     def order(self) -> int:
-        return self.builder.order(self.call)
+        return _order(self.builder.start, self.builder.element, self.builder.equation, self.call)
 
     def stock(self, rate: Callable[[Expr], Expr], initial: Expr) -> Expr:
         return self.builder.add("stock", self.call, lambda level: INTEG.build(rate(level), initial))
@@ -172,18 +164,13 @@ def expand(model: Model) -> Model:
     ModelError
         If the order of a DELAY N or SMOOTH N is not a whole number from 1 up at the start, or too much would be added.
     """
-    expansion = _Expansion(model, Start(model))
-    elements: dict[str, Element] = {}
+    builder = _Builder(model, Start(model))
     for element in model:
-        serials = (n for n in range(1, 1_000_000) if f"{element.key}#{n}" not in model.elements)
-        equations = []
-        for equation in element.equations:
-            builder = _Builder(expansion, element, equation, serials)
-            equations.append(builder.expand())
-            elements |= {made.key: made for made in builder.made}
+        builder.serials = (n for n in count(1) if f"{element.key}#{n}" not in model.elements)
+        equations = tuple(builder.expand(element, equation) for equation in element.equations)
         changed = any(new is not old for new, old in zip(equations, element.equations, strict=True))
-        elements[element.key] = replace(element, equations=tuple(equations)) if changed else element
-    return replace(model, elements=MappingProxyType(elements))
+        builder.elements[element.key] = replace(element, equations=equations) if changed else element
+    return replace(model, elements=MappingProxyType(builder.elements))
 
 
 def delay_orders(model: Model, given: Mapping[Cell, float] | None = None) -> tuple[int, ...]:
@@ -194,9 +181,9 @@ def delay_orders(model: Model, given: Mapping[Cell, float] | None = None) -> tup
     ModelError
         If an order is not a whole number from 1 up at the start.
     """
-    expansion = _Expansion(model, Start(model, given or {}))
+    start = Start(model, given or {})
     return tuple(
-        _Builder(expansion, element, equation, iter(())).order(part)
+        _order(start, element, equation, part)
         for element in model
         for equation in element.equations
         for part in walk(equation.expression)

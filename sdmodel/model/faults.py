@@ -15,10 +15,11 @@ from .algebra import Numbers, Table, VensimFunction, split_reference, walk
 from .functions.refused import unknown_function
 from .functions.table import LOOKUPS
 from .names import Suggestions, key
-from .order import TIME, cell_name, plan
+from .order import cell_name, plan
 from .records import REQUIRED_SETTINGS, Element, Equation, Model
 from .subscripts import (
     MOST_CELLS,
+    TIME,
     Cell,
     SubscriptFault,
     bindings,
@@ -82,10 +83,6 @@ def _uses(expression: Expr, role: Role = "number") -> Iterator[tuple[Expr, Role]
         yield from _uses(argument, "number" if index else first)
 
 
-def _left_side(equation: Equation) -> tuple[str, ...]:
-    return (*equation.subscripts, *(name for exception in equation.exceptions for name in exception))
-
-
 def _as_written(equation: Equation, name: str) -> str:
     """Return an undefined name as written in the model, found by its key in the text of the equation."""
     text = " ".join(equation.text.split())
@@ -134,7 +131,7 @@ class _Search:
     def double_definitions(self, element: Element) -> Iterator[Fault]:
         seen: dict[tuple[str, ...], Place] = {}
         for equation in element.equations:
-            if not self.ranges_and_labels.issuperset(_left_side(equation)):
+            if self.unknown_names(equation):
                 continue
             for labels, _ in bindings(self.model.subscripts, equation):
                 if labels in seen:
@@ -144,8 +141,12 @@ class _Search:
                     break
                 seen[labels] = equation.place
 
+    def unknown_names(self, equation: Equation) -> list[str]:
+        left_side = itertools.chain(equation.subscripts, *equation.exceptions)
+        return [name for name in left_side if name not in self.ranges_and_labels]
+
     def bad_left_side(self, element: Element, equation: Equation) -> Iterator[Fault]:
-        unknown = [name for name in _left_side(equation) if name not in self.ranges_and_labels]
+        unknown = self.unknown_names(equation)
         yield from (self.unknown_subscript(name, equation.place) for name in unknown)
         count = len(element.equations[0].subscripts)
         if len(equation.subscripts) != count:

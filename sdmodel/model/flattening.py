@@ -6,25 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Expr
 
 from ..errors import Fault, ModelError
-from .algebra import NA, TIME, Numbers, Table, make_reference, number, rebuild, split_reference
+from .algebra import NA, Numbers, make_reference, number
 from .names import display_name, key
 from .records import Element, Model
-from .subscripts import (  # fmt: skip
-    Binding,
-    Cell,
-    SubscriptFault,
-    bindings,
-    counts_labels,
-    inner_bindings,
-    is_reduction,
-    labels_of,
-    position,
-    reduction_ranges,
-    resolve,
-)
+from .subscripts import TIME, Cell, SubscriptFault, bindings, write_out
 
 _MOST = 20_000
 """Maximum number of cells of a model that is written out."""
@@ -75,14 +63,21 @@ def without_subscripts(model: Model) -> FlatModel:
     ['sales North', 'sales South', 'total']
     """
     names, renamed = _names(model)
-    writer = _Writer(model, {cell: key(name) for cell, name in names.items()})
+
+    def variable(cell: Cell) -> Expr:
+        if not cell.labels:
+            return make_reference(cell.key)
+        return make_reference(key(names[cell])) if cell in names else number(NA)
+
     elements: dict[str, Element] = {}
     for element in model:
         for equation in element.equations:
+            whole = equation.expression
             for index, (labels, binding) in enumerate(bindings(model.subscripts, equation)):
                 name = names[Cell(element.key, labels)]
                 try:
-                    expression = writer.at(equation.expression, index, binding)
+                    is_list = isinstance(whole, Numbers)
+                    expression = number(whole.at(index)) if is_list else write_out(model, whole, binding, variable)
                 except SubscriptFault as fault:
                     raise ModelError([Fault(equation.place, str(fault))]) from None
                 alone = replace(equation, expression=expression, subscripts=(), exceptions=())
@@ -102,7 +97,7 @@ def _names(model: Model) -> tuple[dict[Cell, str], tuple[str, ...]]:
     if len(cells) > _MOST:
         message = f"the model has {len(cells):,} cells, too many to write out; at most {_MOST:,}"
         raise ModelError([Fault(model.path, message)])
-    taken = {element.key for element in model if not element.dimensions} | {"time"}
+    taken = {element.key for element in model if not element.dimensions} | {TIME.key}
     names: dict[Cell, str] = {}
     renamed: list[str] = []
     for cell in dict.fromkeys(cells):
@@ -118,46 +113,3 @@ def _names(model: Model) -> tuple[dict[Cell, str], tuple[str, ...]]:
         if name != plain:
             renamed.append(name)
     return names, tuple(renamed)
-
-
-@dataclass(frozen=True, eq=False)
-class _Writer:
-    """Writes an expression for one cell; `keys` are the keys of the variables that replace cells."""
-
-    model: Model
-    keys: Mapping[Cell, str]
-
-    def at(self, expression: Expr, index: int, binding: Binding) -> Expr:
-        """Return the expression of an equation for its index-th cell."""
-        if isinstance(expression, Numbers):
-            return number(expression.at(index))
-        return expression if isinstance(expression, Table) else self.part(expression, binding)
-
-    def part(self, expression: Expr, binding: Binding) -> Expr:
-        """Return a part of an equation with its ranges replaced by the labels that they stand for."""
-        if isinstance(expression, Symbol | Indexed):
-            return self.reference(expression, binding)
-        if is_reduction(expression):
-            return self.reduction(expression, binding)
-        if counts_labels(expression):
-            return number(len(labels_of(self.model.subscripts, split_reference(expression.args[0])[0])))
-        if not expression.args or isinstance(expression, Table):
-            return expression
-        parts = [self.part(argument, binding) for argument in expression.args]
-        same = all(new is old for new, old in zip(parts, expression.args, strict=True))
-        return expression if same else rebuild(expression, parts)
-
-    def reference(self, expression: Expr, binding: Binding) -> Expr:
-        """Return the variable of a cell; a range by itself is the number of its label."""
-        name, indices = split_reference(expression)
-        if not indices and (name in self.model.elements or name == TIME.name):
-            return expression
-        if not indices:
-            return number(position(self.model.subscripts, name, binding))
-        cell = Cell(name, tuple(resolve(self.model.subscripts, index, binding) for index in indices))
-        return make_reference(self.keys[cell]) if cell in self.keys else number(NA)
-
-    def reduction(self, expression: Expr, binding: Binding) -> Expr:
-        """Return a SUM or other reduction term by term."""
-        bound = inner_bindings(self.model.subscripts, reduction_ranges(expression), binding)
-        return expression.row.written_out([self.part(expression.args[0], inner) for inner in bound])

@@ -67,7 +67,7 @@ def identifiers(keys: Iterable[str]) -> dict[str, str]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that a misspelt name most likely means, in its own spelling, or None."""
+    """Return the known name that a mistyped name most likely means, in its own spelling, or None."""
     spelling = {key(candidate): candidate for candidate in known}
     close = difflib.get_close_matches(key(name), spelling, n=1, cutoff=0.6)
     return spelling[close[0]] if close else None
@@ -75,7 +75,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 @dataclass(slots=True)
 class Suggestions:
-    """Suggestions for the first few misspelt names of a model: each one is compared with every name there is."""
+    """Suggestions for the first few mistyped names of a model: each one is compared with every name there is."""
 
     left: int = 20
 

@@ -6,7 +6,7 @@ computed at every step, where the stocks are known. What depends on constants al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -14,15 +14,12 @@ from weakref import WeakKeyDictionary
 
 from sympy import Expr
 
-from ..errors import Fault, ModelError, Place
+from ..errors import Fault, ModelError
 from .algebra import Numbers, Table, VensimFunction
 from .expansion import expand
 from .functions.row import Memory
-from .records import Element, Equation, Model
-from .subscripts import Binding, Cell, SubscriptFault, bindings, cells_in, too_many_terms
-
-TIME = Cell("time")
-"""Time as a cell."""
+from .records import Model
+from .subscripts import TIME, Binding, Cell, SubscriptFault, bindings, cells_in, too_many_terms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +32,7 @@ class Assignment:
 
     @property
     def state(self) -> str:
-        """The name of the function with memory that the expression calls, or an empty string."""
+        """The name of the function with a memory that the expression calls, or an empty string."""
         return self.expression.name if self.memory else ""
 
     @property
@@ -62,30 +59,20 @@ class Plan:
     start: tuple[Assignment, ...]
     step: tuple[Assignment, ...]
 
-    def _with_memory(self, kind: str) -> tuple[Assignment, ...]:
-        return tuple(own for own in self.start if own.memory and own.memory.kept == kind)
-
     @cached_property
     def stocks(self) -> tuple[Assignment, ...]:
         """Every stock, including hidden ones."""
-        return self._with_memory("stock")
+        return tuple(own for own in self.start if own.memory and own.memory.kept == "stock")
 
     @cached_property
     def delays(self) -> tuple[Assignment, ...]:
         """Every DELAY FIXED."""
-        return self._with_memory("delay")
+        return tuple(own for own in self.start if own.memory and own.memory.kept == "delay")
 
     @cached_property
     def samples(self) -> tuple[Assignment, ...]:
         """Every SAMPLE IF TRUE."""
-        return self._with_memory("sample")
-
-
-def assignments(model: Model, element: Element) -> Iterator[tuple[Equation, int, Assignment]]:
-    """Yield every cell of an element with its equation and its position in the equation."""
-    for equation in element.equations:
-        for index, (labels, binding) in enumerate(bindings(model.subscripts, equation)):
-            yield equation, index, Assignment(Cell(element.key, labels), equation.expression, binding)
+        return tuple(own for own in self.start if own.memory and own.memory.kept == "sample")
 
 
 def plan(model: Model) -> Plan:
@@ -113,127 +100,95 @@ def _make_plan(model: Model) -> Plan:
     tables: dict[Cell, Table] = {}
     computed: dict[Cell, Assignment] = {}
     for element in expanded:
-        for equation, index, assignment in assignments(expanded, element):
-            cell, expression = assignment.cell, assignment.expression
-            if isinstance(expression, Table):
-                tables[cell] = expression
-            elif isinstance(expression, Numbers):
-                constants[cell] = _value_at(expression, index, equation, element)
-            elif element.kind == "constant":
-                constants[cell] = float(expression)
-            else:
-                computed[cell] = assignment
-    graph = _Graph(expanded, computed)
-    fixed = _fixed_cells(graph)
-    step_cells = [cell for cell, own in computed.items() if cell not in fixed and not own.carries()]
-    step = graph.sort(step_cells, graph.at_step, lambda cell: cell in fixed)
-    roots = [cell for cell, own in computed.items() if cell in fixed or (own.memory and own.memory.kept != "nothing")]
-    start = graph.sort(roots, graph.at_start, lambda _: False)
-    return Plan(
-        expanded,
-        MappingProxyType(constants),
-        MappingProxyType(tables),
-        tuple(computed[cell] for cell in start),
-        tuple(computed[cell] for cell in step),
-    )
-
-
-def _value_at(numbers: Numbers, index: int, equation: Equation, element: Element) -> float:
-    if index >= len(numbers.values) > 1:
-        message = f"'{element.name}' has more labels than numbers; give one number for each label"
-        raise ModelError([Fault(equation.place, message)])
-    return numbers.at(index)
-
-
-@dataclass(frozen=True, eq=False)
-class _Graph:
-    """The computed cells that each computed cell reads, at the start and at a step."""
-
-    model: Model
-    computed: Mapping[Cell, Assignment]
-
-    def at_start(self, cell: Cell) -> Sequence[Cell]:
-        return self._start[cell]
-
-    def at_step(self, cell: Cell) -> Sequence[Cell]:
-        return self._step[cell]
-
-    @cached_property
-    def _start(self) -> dict[Cell, list[Cell]]:
-        return {
-            cell: self._reads(own, own.memory.reads_at_start if own.memory else None)
-            for cell, own in self.computed.items()
-        }
-
-    @cached_property
-    def _step(self) -> dict[Cell, list[Cell]]:
-        return {
-            cell: self._reads(own, own.memory.reads_at_step) if own.memory else self._start[cell]
-            for cell, own in self.computed.items()
-        }
-
-    def _reads(self, assignment: Assignment, which: tuple[int, ...] | None) -> list[Cell]:
-        """Return the computed cells that an expression reads, or those that some of its arguments read."""
-        expression = assignment.expression
-        arguments = [expression] if which is None else [expression.args[index] for index in which]
-        found: dict[Cell, None] = {}
-        try:
-            for argument in arguments:
-                found.update(dict.fromkeys(cells_in(self.model.subscripts, argument, assignment.binding)))
-        except SubscriptFault as fault:
-            raise ModelError([Fault(self._place(assignment.cell), str(fault))]) from None
-        return [cell for cell in found if cell in self.computed or cell == TIME]
-
-    def _place(self, cell: Cell) -> Place:
-        return self.model.elements[cell.key].place
-
-    def sort(
-        self, roots: Iterable[Cell], reads: Callable[[Cell], Sequence[Cell]], known: Callable[[Cell], bool]
-    ) -> list[Cell]:
-        """Sort the roots and everything they read that is not yet known, each after what it reads.
-
-        A depth-first search without recursion, since chains of equations may be long.
-        """
-        done: dict[Cell, None] = {}
-        active: dict[Cell, Iterator[Cell]] = {}
-        for root in roots:
-            if root in done:
-                continue
-            active[root] = iter(reads(root))
-            while active:
-                cell, pending = next(reversed(active.items()))
-                following = next(
-                    (c for c in pending if c not in done and c != TIME and self._pending(c, reads, known)), None
-                )
-                if following is None:
-                    active.popitem()
-                    done[cell] = None
-                elif following in active:
-                    raise ModelError([self._cycle([*active][[*active].index(following) :])])
+        for equation in element.equations:
+            expression = equation.expression
+            for index, (labels, binding) in enumerate(bindings(expanded.subscripts, equation)):
+                cell = Cell(element.key, labels)
+                if isinstance(expression, Table):
+                    tables[cell] = expression
+                elif isinstance(expression, Numbers):
+                    if index >= len(expression.values) > 1:
+                        message = f"'{element.name}' has more labels than numbers; give one number for each label"
+                        raise ModelError([Fault(equation.place, message)])
+                    constants[cell] = expression.at(index)
+                elif element.kind == "constant":
+                    constants[cell] = float(expression)
                 else:
-                    active[following] = iter(reads(following))
-        return list(done)
-
-    def _pending(self, cell: Cell, reads: Callable[[Cell], Sequence[Cell]], known: Callable[[Cell], bool]) -> bool:
-        return not (reads == self.at_step and self.computed[cell].carries()) and not known(cell)
-
-    def _cycle(self, cells: Sequence[Cell]) -> Fault:
-        names = [cell_name(self.model, cell) for cell in (*cells, cells[0])]
-        # the search reached each cell from the one before it, which therefore reads it
-        message = f"simultaneous equations: {' <- '.join(names)}; put a stock or a delay into the loop"
-        return Fault(self._place(cells[0]), message)
+                    computed[cell] = Assignment(cell, expression, binding)
+    return Plan(expanded, MappingProxyType(constants), MappingProxyType(tables), *_orders(expanded, computed))
 
 
-def _fixed_cells(graph: _Graph) -> set[Cell]:
+def _orders(model: Model, computed: Mapping[Cell, Assignment]) -> tuple[tuple[Assignment, ...], tuple[Assignment, ...]]:
+    """Return what to compute at the start and at each step, in order."""
+    at_start: dict[Cell, list[Cell]] = {}
+    at_step: dict[Cell, list[Cell]] = {}
+    for cell, own in computed.items():
+        at_start[cell] = _reads(model, own, own.memory.reads_at_start if own.memory else None, computed)
+        at_step[cell] = _reads(model, own, own.memory.reads_at_step, computed) if own.memory else at_start[cell]
+    fixed = _fixed_cells(computed, at_step)
+    carried = {cell for cell, own in computed.items() if own.carries()}
+    step = _sort(model, [cell for cell in computed if cell not in fixed | carried], at_step, fixed | carried)
+    roots = [cell for cell, own in computed.items() if cell in fixed or (own.memory and own.memory.kept != "nothing")]
+    start = _sort(model, roots, at_start, ())
+    return tuple(computed[cell] for cell in start), tuple(computed[cell] for cell in step)
+
+
+def _reads(
+    model: Model, assignment: Assignment, which: tuple[int, ...] | None, computed: Container[Cell]
+) -> list[Cell]:
+    """Return the computed cells, and Time, that an expression reads, or those that some of its arguments read."""
+    expression = assignment.expression
+    found: dict[Cell, None] = {}
+    try:
+        for argument in [expression] if which is None else [expression.args[index] for index in which]:
+            found.update(dict.fromkeys(cells_in(model.subscripts, argument, assignment.binding)))
+    except SubscriptFault as fault:
+        raise ModelError([Fault(model.elements[assignment.cell.key].place, str(fault))]) from None
+    return [cell for cell in found if cell in computed or cell == TIME]
+
+
+def _sort(
+    model: Model, roots: Iterable[Cell], reads: Mapping[Cell, Iterable[Cell]], known: Container[Cell]
+) -> list[Cell]:
+    """Sort the roots and everything they read that is not yet known, each after what it reads.
+
+    A depth-first search without recursion, since chains of equations may be long.
+    """
+    done: dict[Cell, None] = {}
+    active: dict[Cell, Iterator[Cell]] = {}
+    for root in roots:
+        if root in done:
+            continue
+        active[root] = iter(reads[root])
+        while active:
+            cell, pending = next(reversed(active.items()))
+            following = next(
+                (other for other in pending if other not in done and other != TIME and other not in known), None
+            )
+            if following is None:
+                active.popitem()
+                done[cell] = None
+            elif following in active:
+                # the search reached each cell from the one before it, which therefore reads it
+                cycle = [*active][[*active].index(following) :]
+                names = " <- ".join(cell_name(model, cell) for cell in (*cycle, following))
+                message = f"simultaneous equations: {names}; put a stock or a delay into the loop"
+                raise ModelError([Fault(model.elements[following.key].place, message)])
+            else:
+                active[following] = iter(reads[following])
+    return list(done)
+
+
+def _fixed_cells(computed: Mapping[Cell, Assignment], at_step: Mapping[Cell, Iterable[Cell]]) -> set[Cell]:
     """Return the cells that never change: they read only constants and other such cells, or are fixed at the start."""
     varies: set[Cell] = {TIME}
     readers: dict[Cell, list[Cell]] = {}
-    for cell, assignment in graph.computed.items():
+    for cell, assignment in computed.items():
         if assignment.memory and assignment.memory.kept == "start":
             continue
         if assignment.memory or _depends_on_time(assignment.expression):
             varies.add(cell)
-        for read in graph.at_step(cell):
+        for read in at_step[cell]:
             readers.setdefault(read, []).append(cell)
     waiting = list(varies)
     while waiting:
@@ -241,19 +196,17 @@ def _fixed_cells(graph: _Graph) -> set[Cell]:
             if reader not in varies:
                 varies.add(reader)
                 waiting.append(reader)
-    return {cell for cell in graph.computed if cell not in varies}
+    return {cell for cell in computed if cell not in varies}
 
 
 def _depends_on_time(expression: Expr) -> bool:
-    if isinstance(expression, VensimFunction) and expression.row.reads_time:
-        return True
-    return any(_depends_on_time(argument) for argument in expression.args)
+    own = isinstance(expression, VensimFunction) and expression.row.reads_time
+    return own or any(map(_depends_on_time, expression.args))
 
 
 def cell_name(model: Model, cell: Cell) -> str:
     """Return the name of a cell in the spelling of the model: `name[label, label]`, without quotes."""
     element = model.elements.get(cell.key)
     name = element.name if element else cell.key
-    if not cell.labels:
-        return name
-    return f"{name}[{', '.join(model.labels.get(label, label) for label in cell.labels)}]"
+    labels = ", ".join(model.labels.get(label, label) for label in cell.labels)
+    return f"{name}[{labels}]" if labels else name

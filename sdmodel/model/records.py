@@ -48,7 +48,7 @@ class SubscriptMapping:
 
 @dataclass(frozen=True)
 class Subscript:
-    """A subscript range: an ordered list of labels, spelt as in the model."""
+    """A subscript range: an ordered list of labels, in the spelling of the model."""
 
     name: str
     labels: tuple[str, ...]

@@ -7,16 +7,16 @@ a model that is too large is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
 from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault
-from .algebra import VensimFunction, split_reference
+from .algebra import VensimFunction, number, rebuild, split_reference
 from .functions.table import REDUCTIONS
-from .records import Element, Equation, Model, Subscript
+from .records import Equation, Model, Subscript
 
 MOST_CELLS = 1_000_000
 """Maximum number of cells of all elements of a model."""
@@ -36,6 +36,10 @@ class Cell(NamedTuple):
     labels: tuple[str, ...] = ()
 
 
+TIME = Cell("time")
+"""Time as a cell."""
+
+
 class SubscriptFault(Exception):  # noqa: N818 - caught inside the stage and reported as a fault with its place
     """A subscript that does not name a cell."""
 
@@ -50,13 +54,12 @@ def bindings(
     subscripts: Mapping[str, Subscript], equation: Equation
 ) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
     """Yield the labels of each cell that an equation defines, row by row, with the label of each range there."""
-    axes = [labels_of(subscripts, name) for name in equation.subscripts]
-    excluded = {
-        cell
-        for exception in equation.exceptions
-        for cell in product(*(labels_of(subscripts, name) for name in exception))
-    }
-    for labels in product(*axes):
+
+    def cells(names: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        return product(*(labels_of(subscripts, name) for name in names))
+
+    excluded = {labels for exception in equation.exceptions for labels in cells(exception)}
+    for labels in cells(equation.subscripts):
         if labels not in excluded:
             yield labels, dict(zip(equation.subscripts, labels, strict=True))
 
@@ -89,18 +92,18 @@ def unclaimed_message(name: str) -> str:
     return f"'{name}' is outside of SUM, PROD, VMIN and VMAX; write ! only inside of them"
 
 
-def _mapped(subscripts: Mapping[str, Subscript], wanted: Subscript, bound: str, label: str) -> str | None:
-    """Return the label of `wanted` for `label` of the bound range, by a mapping in either direction."""
-    for mapping in wanted.mappings:
+def _mapped(subscripts: Mapping[str, Subscript], unbound: Subscript, bound: str, label: str) -> str | None:
+    """Return the label of the unbound range for a label of the bound one, by a mapping in either direction."""
+    for mapping in unbound.mappings:
         target = labels_of(subscripts, mapping.target)
         if label in target:
-            for own, others in zip(wanted.keys, mapping.labels or [(other,) for other in target], strict=True):
+            for own, others in zip(unbound.keys, mapping.labels or [(other,) for other in target], strict=True):
                 if label in others:
                     return own
     source = subscripts.get(bound.rstrip("!"))
     for mapping in source.mappings if source else ():
         target = labels_of(subscripts, mapping.target)
-        if source is not None and set(wanted.keys) <= set(target) and label in source.positions:
+        if source is not None and set(unbound.keys) <= set(target) and label in source.positions:
             others = (mapping.labels or [(other,) for other in target])[source.positions[label]]
             return others[0] if others else None
     return None
@@ -114,16 +117,14 @@ def reduction_ranges(call: Expr) -> tuple[str, ...]:
 def unclaimed_ranges(expression: Expr) -> tuple[str, ...]:
     """Return the indices with `!` in an expression that no reduction in it claims."""
     found: dict[str, None] = {}
-    _collect_unclaimed(expression, found)
+    waiting = [expression]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Indexed | Symbol):
+            found.update(dict.fromkeys(name for name in split_reference(part)[1] if name.endswith("!")))
+        elif not is_reduction(part):
+            waiting += reversed(part.args)
     return tuple(found)
-
-
-def _collect_unclaimed(expression: Expr, found: dict[str, None]) -> None:
-    if isinstance(expression, Indexed | Symbol):
-        found.update(dict.fromkeys(name for name in split_reference(expression)[1] if name.endswith("!")))
-    elif not is_reduction(expression):
-        for argument in expression.args:
-            _collect_unclaimed(argument, found)
 
 
 def is_reduction(expression: Expr) -> bool:
@@ -170,6 +171,23 @@ def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Bin
             yield from cells_in(subscripts, argument, binding)
 
 
+def write_out(model: Model, expression: Expr, binding: Binding, read: Callable[[Cell], Expr]) -> Expr:
+    """Return an expression for one cell: `read` replaces the cells in it, numbers replace ranges, terms replace reductions."""
+    if isinstance(expression, Symbol | Indexed):
+        name, indices = split_reference(expression)
+        if not indices and name not in model.elements and name != TIME.key:
+            return number(position(model.subscripts, name, binding))
+        return read(Cell(name, tuple(resolve(model.subscripts, index, binding) for index in indices)))
+    if is_reduction(expression):
+        bound = inner_bindings(model.subscripts, reduction_ranges(expression), binding)
+        return expression.row.written_out([write_out(model, expression.args[0], inner, read) for inner in bound])
+    if counts_labels(expression):
+        return number(len(labels_of(model.subscripts, split_reference(expression.args[0])[0])))
+    parts = [write_out(model, argument, binding, read) for argument in expression.args]
+    same = all(new is old for new, old in zip(parts, expression.args, strict=True))
+    return expression if same else rebuild(expression, parts)
+
+
 def position(subscripts: Mapping[str, Subscript], name: str, binding: Binding) -> float:
     """Return a range or a label as a number: the position of its label, from 1, in the largest range that lists it."""
     label = resolve(subscripts, name, binding)
@@ -195,7 +213,7 @@ def count_terms(subscripts: Mapping[str, Subscript], expression: Expr) -> int:
 def too_many_cells(model: Model) -> Iterator[Fault]:
     """Yield a fault at the element with which a model exceeds the maximum number of cells."""
     total = 0
-    for element, equation in _equations(model):
+    for element, equation in ((owner, own) for owner in model for own in owner.equations):
         total += count_cells(model.subscripts, equation.subscripts)
         if total > MOST_CELLS:
             what = f"the model has more than {MOST_CELLS:,} cells with '{element.name}'"
@@ -206,14 +224,11 @@ def too_many_cells(model: Model) -> Iterator[Fault]:
 def too_many_terms(model: Model) -> Iterator[Fault]:
     """Yield a fault at the equation with which a model becomes too large to compile."""
     total = 0
-    for element, equation in _equations(model):
-        cells = count_cells(model.subscripts, equation.subscripts)
-        total += cells * count_terms(model.subscripts, equation.expression) if equation.expression.args else 0
+    for element, equation in ((owner, own) for owner in model for own in owner.equations):
+        if equation.expression.args:
+            cells = count_cells(model.subscripts, equation.subscripts)
+            total += cells * count_terms(model.subscripts, equation.expression)
         if total > MOST_TERMS:
             what = f"the equations have more than {MOST_TERMS:,} terms with '{element.name.split('#')[0]}'"
             yield Fault(equation.place, f"{what}; sum over shorter ranges, or in steps")
             return
-
-
-def _equations(model: Model) -> Iterator[tuple[Element, Equation]]:
-    return ((element, equation) for element in model for equation in element.equations)

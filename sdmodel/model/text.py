@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
 
-from .algebra import NA, Numbers, Table, VensimFunction, split_reference
+from .algebra import NA, Numbers, Table, VensimFunction, divides, product_factors, split_reference, unsigned
 from .functions.table import row_of
 from .records import Model
 
@@ -108,35 +108,14 @@ def _sum(expression: Expr, style: _Style) -> tuple[str, int]:
     return text, _SUM
 
 
-def unsigned(term: Expr) -> Expr:
-    """Return a term without its minus sign, or the term itself if it has none."""
-    signed = isinstance(term, Mul) and len(term.args) == 2 and term.args[0] is S.NegativeOne  # noqa: PLR2004 - a sign and its operand
-    return term.args[1] if signed else term
-
-
-def signed_terms(expression: Expr) -> Iterator[tuple[Expr, int]]:
-    """Yield the terms of a sum (or the expression itself) without their minus signs, each with its sign, 1 or -1."""
-    for term in expression.args if isinstance(expression, Add) else (expression,):
-        bare = unsigned(term)
-        yield bare, 1 if bare is term else -1
-
-
 def _product(expression: Expr, style: _Style) -> tuple[str, int]:
     if unsigned(expression) is not expression and not divides(unsigned(expression)):
         return f"-{_text(unsigned(expression), style, _ATOM if style.complete else _SIGN)}", _SIGN
     text = ""
-    for factor in expression.args:
-        if divides(factor):
-            text = f"{text or '1'}/{_text(factor.args[0], style, _SIGN)}"
-        else:
-            part = _text(factor, style, _SIGN if text else _PRODUCT)
-            text = f"{text}*{part}" if text else part
+    for factor, below in product_factors(expression):
+        part = _text(factor, style, _SIGN if text or below else _PRODUCT)
+        text = f"{text or '1'}/{part}" if below else f"{text}*{part}" if text else part
     return text, _PRODUCT
-
-
-def divides(factor: Expr) -> bool:
-    """Whether a factor of a product is a divisor."""
-    return isinstance(factor, Pow) and factor.args[1] is S.NegativeOne
 
 
 def _power(expression: Expr, style: _Style) -> tuple[str, int]:
@@ -148,8 +127,8 @@ def _power(expression: Expr, style: _Style) -> tuple[str, int]:
     return f"{_text(base, style, _ATOM)}^{_text(exponent, style, _ATOM if style.complete else _SIGN)}", _POWER
 
 
-def _own_call(expression: Expr, style: _Style) -> tuple[str, int]:
-    name, arguments = expression.name, expression.args
+def _call(expression: Expr, style: _Style) -> tuple[str, int]:
+    name, arguments = row_of(expression).name, expression.args
     if name in _PRECEDENCE:
         own = _PRECEDENCE[name]
         around = _ATOM if style.complete and own <= _PRECEDENCE[":NOT:"] else own + (own > _PRECEDENCE[":NOT:"])
@@ -160,28 +139,11 @@ def _own_call(expression: Expr, style: _Style) -> tuple[str, int]:
         return f"WITH LOOKUP({_text(arguments[1], style, 0)}, {points})", _ATOM
     if name == "LOOKUP":
         return f"{_text(arguments[0], style, _ATOM)}({_text(arguments[1], style, 0)})", _ATOM
-    return _call(name, arguments, style), _ATOM
-
-
-def _sympy_call(expression: Expr, style: _Style) -> tuple[str, int]:
-    return _call(row_of(expression).name, expression.args, style), _ATOM
-
-
-def _call(name: str, arguments: Sequence[Expr], style: _Style) -> str:
-    return f"{name}({', '.join(_text(argument, style, 0) for argument in arguments)})"
+    return f"{name}({', '.join(_text(argument, style, 0) for argument in arguments)})", _ATOM
 
 
 _WRITERS: Mapping[type[Expr], Callable[[Expr, _Style], tuple[str, int]]] = MappingProxyType(
-    {
-        Symbol: _name,
-        Indexed: _name,
-        Add: _sum,
-        Mul: _product,
-        Pow: _power,
-        Table: _table,
-        Numbers: _numbers,
-        VensimFunction: _own_call,
-        Function: _sympy_call,
-    }
+    {Symbol: _name, Indexed: _name, Add: _sum, Mul: _product, Pow: _power, Table: _table, Numbers: _numbers}
+    | {VensimFunction: _call, Function: _call}
 )
-"""The writer of item kind of expression; it returns the text and its precedence."""
+"""The writer of each kind of expression; it returns the text and its precedence."""

@@ -5,8 +5,9 @@ The row of each Vensim function says how it becomes instructions (`emit`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any
 
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
@@ -26,9 +27,11 @@ from ..model import (
     inner_bindings,
     labels_of,
     position,
+    product_factors,
     reduction_ranges,
     resolve,
     row_of,
+    signed_terms,
     split_reference,
 )
 from .driver import driver_text
@@ -99,44 +102,38 @@ class _Writer(Function):
         return self.compare("<>", self.write(expression, binding), self.constant(0.0))
 
     def look_up(self, way: str, table: Table, x: str) -> str:
-        """Write the value of a table at x."""
         return self.tables.write(self, way, table, x)
 
+    def _cell(self, reference: Expr, binding: Binding) -> Cell:
+        name, indices = split_reference(reference)
+        return Cell(name, tuple(resolve(self.layout.plan.model.subscripts, index, binding) for index in indices))
+
     def _reference(self, expression: Expr, binding: Binding) -> str:
-        name, indices = split_reference(expression)
-        model = self.layout.plan.model
-        cell = Cell(name, tuple(resolve(model.subscripts, index, binding) for index in indices))
+        cell, model = self._cell(expression, binding), self.layout.plan.model
         if cell == TIME:
             return "%now"
         if cell in self.layout.row:
             if cell not in self.known:
                 self.known[cell] = self.load(self.layout.row[cell])
             return self.known[cell]
-        if indices or name in model.elements:
+        if cell.labels or cell.key in model.elements:
             message = f"'{cell_name(model, cell)}' has no equation; define it"
-            raise ModelError([Fault(model.elements[name].place, message)])
-        return self.constant(position(model.subscripts, name, binding))
+            raise ModelError([Fault(model.elements[cell.key].place, message)])
+        return self.constant(position(model.subscripts, cell.key, binding))
 
     def _sum(self, expression: Expr, binding: Binding) -> str:
-        first, *rest = expression.args
-        total = self.write(first, binding)
-        for term in rest:
-            if isinstance(term, Mul) and len(term.args) == 2 and term.args[0] is S.NegativeOne:  # noqa: PLR2004
-                total = self.binary("-", total, self.write(term.args[1], binding))
-            else:
-                total = self.binary("+", total, self.write(term, binding))
+        total = self.write(expression.args[0], binding)
+        for term, sign in islice(signed_terms(expression), 1, None):
+            total = self.binary("+" if sign > 0 else "-", total, self.write(term, binding))
         return total
 
     def _product(self, expression: Expr, binding: Binding) -> str:
-        first, *rest = expression.args
-        if first is S.NegativeOne and len(rest) == 1 and not _divides(rest[0]):
-            return self.negative(self.write(rest[0], binding))
-        total = self.write(first, binding)
-        for factor in rest:
-            if _divides(factor):
-                total = self.binary("/", total, self.write(factor.base, binding))
-            else:
-                total = self.binary("*", total, self.write(factor, binding))
+        (first, _), *rest = product_factors(expression)
+        if first is S.NegativeOne and len(rest) == 1 and not rest[0][1]:
+            return self.negative(self.write(rest[0][0], binding))
+        total = self.write(expression.args[0], binding)
+        for factor, divides in rest:
+            total = self.binary("/" if divides else "*", total, self.write(factor, binding))
         return total
 
     def _power(self, base: Expr, exponent: Expr, binding: Binding) -> str:
@@ -155,7 +152,9 @@ class _Writer(Function):
             if kind == "condition":
                 arguments.append(self.truth(part, binding))
             elif kind == "table":
-                arguments.append(self._table(part, binding))
+                arguments.append(
+                    part if isinstance(part, Table) else self.layout.plan.tables[self._cell(part, binding)]
+                )
             elif kind == "range":
                 labels = labels_of(self.layout.plan.model.subscripts, split_reference(part)[0].rstrip("!"))
                 arguments.append(float(len(labels)))
@@ -163,13 +162,6 @@ class _Writer(Function):
                 arguments.append(self.write(part, binding))
         emitter: Emitter = self
         return row.emit(emitter, *arguments)
-
-    def _table(self, expression: Expr, binding: Binding) -> Table:
-        if isinstance(expression, Table):
-            return expression
-        name, indices = split_reference(expression)
-        subscripts = self.layout.plan.model.subscripts
-        return self.layout.plan.tables[Cell(name, tuple(resolve(subscripts, index, binding) for index in indices))]
 
     def _reduce(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
         first, *rest = inner_bindings(self.layout.plan.model.subscripts, reduction_ranges(call), binding)
@@ -189,28 +181,50 @@ class _Writer(Function):
         """Write some terms of a SUM as a function of their own, which takes the total so far and returns the new one."""
         inner = _Writer(self.width, layout=self.layout, tables=self.tables)
         result = inner._accumulate(row, call, bindings, "%total")
-        name = f"part_{self.tables.part()}"
+        name = f"part_{next(self.tables.parts)}"
         head = f"internal {self.number} @{name}({_PARAMETERS}, {self.number} %total) nounwind noinline"
         self.outlined += [*inner.outlined, inner.text(head, f"ret {self.number} {result}")]
         return self.put(f"call {self.number} @{name}({_ARGUMENTS}, {self.number} {total})")
 
+    def start_value(self, assignment: Assignment) -> str:
+        """Write the value of a cell that is computed once, or the initial value of one with a memory."""
+        cell, expression, binding = assignment.cell, assignment.expression, assignment.binding
+        if assignment.memory is None:
+            return self.write(expression, binding)
+        if assignment.memory.kept == "delay":
+            # The length in time steps: at least one, and half a step counts as one (Vensim's output files).
+            steps = self.binary("/", self.write(expression.args[1], binding), self.dt)
+            rounded = self.call("floor", self.binary("+", steps, self.constant(0.5 + NEXT_TO_ZERO)))
+            steps = self.choose(self.compare(">", rounded, self.constant(1.0)), rounded, self.constant(1.0))
+            self.store(steps, self.layout.delay_steps[cell])
+        value = self.write(expression.args[expression.row.at_start], binding)
+        if assignment.memory.kept == "sample":
+            self.store(value, self.layout.held[cell])
+            return self.step_value(assignment)
+        return value
 
-def _divides(factor: Expr) -> bool:
-    return isinstance(factor, Pow) and factor.exp is S.NegativeOne
-
-
-_Job = Callable[[_Writer], None]
+    def step_value(self, assignment: Assignment) -> str:
+        expression, binding = assignment.expression, assignment.binding
+        if assignment.memory and assignment.memory.kept == "sample":
+            held = self.load(self.layout.held[assignment.cell])
+            chosen = self.truth(expression.args[0], binding)
+            return self.choose(chosen, self.write(expression.args[1], binding), held)
+        return self.write(expression.args[0] if assignment.memory else expression, binding)
 
 
 def module_text(layout: Layout, width: int, mathematics: Mathematics) -> str:
     """The assembly of a model for blocks of `width` members."""
-    tables = Tables(width)
-    start = _function("start", _start_jobs(layout), layout, tables)
-    step = _function("step", _step_jobs(layout), layout, tables)
-    return "\n".join([start, step, tables.text(), driver_text(layout, width), mathematics.text(width)])
+    tables, plan = Tables(width), layout.plan
+    start = (lambda f, a=own: f.define(a.cell, f.start_value(a)) for own in plan.start)
+    step = (lambda f, a=own: f.define(a.cell, f.step_value(a)) for own in plan.step)
+    inputs = [(stock, layout.rate_row(index)) for index, stock in enumerate(plan.stocks)]
+    inputs += [(delay, layout.delay_input[delay.cell]) for delay in plan.delays]
+    rates = (lambda f, a=own, r=row: f.store(f.write(a.expression.args[0], a.binding), r) for own, row in inputs)
+    texts = [_function("start", start, layout, tables), _function("step", chain(step, rates), layout, tables)]
+    return "\n".join([*texts, tables.text(), driver_text(layout, width), mathematics.text(width)])
 
 
-def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables) -> str:
+def _function(name: str, jobs: Iterable[Callable[[_Writer], None]], layout: Layout, tables: Tables) -> str:
     """The jobs in order, cut into functions that one function calls in turn."""
     parts = [_Writer(tables.width, layout=layout, tables=tables)]
     for job in jobs:
@@ -223,53 +237,3 @@ def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables) -
     whole = Function(tables.width)
     whole.lines += [f"  call void @{name}_{index}({_ARGUMENTS})" for index in range(len(parts))]
     return "\n".join([*texts, whole.text(f"internal void @{name}({_PARAMETERS}) nounwind")])
-
-
-def _start_jobs(layout: Layout) -> Iterator[_Job]:
-    """The start: every cell that is computed once, and the initial value of what has a memory."""
-    for assignment in layout.plan.start:
-        yield lambda writer, a=assignment: writer.define(a.cell, _start_value(writer, a))  # type: ignore[misc]
-
-
-def _start_value(writer: _Writer, assignment: Assignment) -> str:
-    if assignment.memory is None:
-        return writer.write(assignment.expression, assignment.binding)
-    arguments = assignment.expression.args
-    if assignment.memory.kept == "delay":
-        writer.store(_delay_steps(writer, arguments[1], assignment.binding), writer.layout.delay_steps[assignment.cell])
-    value = writer.write(arguments[assignment.expression.row.at_start], assignment.binding)
-    if assignment.memory.kept == "sample":
-        writer.store(value, writer.layout.held[assignment.cell])
-        return _sample(writer, assignment)
-    return value
-
-
-def _delay_steps(writer: _Writer, time: Expr, binding: Binding) -> str:
-    """The length of a DELAY FIXED in time steps: at least one, and half a step counts as one (Vensim's output files)."""
-    steps = writer.binary("/", writer.write(time, binding), writer.dt)
-    rounded = writer.call("floor", writer.binary("+", steps, writer.constant(0.5 + NEXT_TO_ZERO)))
-    return writer.choose(writer.compare(">", rounded, writer.constant(1.0)), rounded, writer.constant(1.0))
-
-
-def _sample(writer: _Writer, assignment: Assignment) -> str:
-    condition, source, _ = assignment.expression.args
-    held = writer.load(writer.layout.held[assignment.cell])
-    chosen = writer.truth(condition, assignment.binding)
-    return writer.choose(chosen, writer.write(source, assignment.binding), held)
-
-
-def _step_jobs(layout: Layout) -> Iterator[_Job]:
-    """A step: every cell that varies, then the inputs of stocks and delays."""
-    for assignment in layout.plan.step:
-        yield lambda writer, a=assignment: writer.define(a.cell, _step_value(writer, a))  # type: ignore[misc]
-    inputs = [(stock, layout.rate_row(index)) for index, stock in enumerate(layout.plan.stocks)]
-    inputs += [(delay, layout.delay_input[delay.cell]) for delay in layout.plan.delays]
-    for assignment, row in inputs:
-        yield lambda writer, a=assignment, r=row: writer.store(writer.write(a.expression.args[0], a.binding), r)  # type: ignore[misc]
-
-
-def _step_value(writer: _Writer, assignment: Assignment) -> str:
-    if assignment.memory and assignment.memory.kept == "sample":
-        return _sample(writer, assignment)
-    expression = assignment.expression.args[0] if assignment.memory else assignment.expression
-    return writer.write(expression, assignment.binding)

@@ -53,23 +53,17 @@ class Program:
     def grid(self, element: Element) -> Grid:
         """Where the cells of an element are in the workspace."""
         if element.key not in self._grids:
-            self._grids[element.key] = _grid(self.layout, element)
+            row, subscripts = self.layout.row, self.layout.plan.model.subscripts
+            axes = [labels_of(subscripts, dimension) for dimension in element.dimensions]
+            cells = tuple(Cell(element.key, labels) for labels in product(*axes))
+            undefined = tuple(index for index, cell in enumerate(cells) if cell not in row)
+            rows = tuple(row.get(cell, 0) for cell in cells)
+            self._grids[element.key] = Grid(tuple(map(len, axes)), cells, rows, undefined)
         return self._grids[element.key]
 
     def row(self, cell: Cell) -> int:
         """The row of a cell in the workspace."""
         return self.layout.row[cell]
-
-
-def _grid(layout: Layout, element: Element) -> Grid:
-    axes = [labels_of(layout.plan.model.subscripts, dimension) for dimension in element.dimensions]
-    cells = tuple(Cell(element.key, labels) for labels in product(*axes))
-    return Grid(
-        tuple(map(len, axes)),
-        cells,
-        tuple(layout.row.get(cell, 0) for cell in cells),
-        tuple(index for index, cell in enumerate(cells) if cell not in layout.row),
-    )
 
 
 _PROGRAMS: WeakKeyDictionary[Model, Program] = WeakKeyDictionary()

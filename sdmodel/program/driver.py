@@ -11,8 +11,7 @@ from string import Template
 from .ir import Function, numbers, splat
 from .layout import Arguments, Layout
 
-_LOOPS = Template(
-    """
+_LOOPS = Template("""
 ; stocks := base + factor * rates, for every stock; returns whether one is not finite
 define internal $B @advance(ptr noalias %ws, i64 %from, double %factor) nounwind {
 entry:
@@ -90,11 +89,9 @@ each:
 done:
   ret void
 }
-"""
-)
+""")
 
-_MEMORY = Template(
-    """
+_MEMORY = Template("""
 ; each DELAY FIXED takes the input of its number of steps ago, where there was one
 define internal void @recall(ptr noalias %ws, ptr noalias %history, i64 %k) nounwind {
 entry:
@@ -194,12 +191,10 @@ hold:
 done:
   ret void
 }
-"""
-)
+""")
 
 
-_RUN = Template(
-    """
+_RUN = Template("""
 define internal void @blocks($parameters) nounwind noinline {
 entry:
   %half = fmul double %time_step, 5.0e-1
@@ -333,8 +328,7 @@ block_done:
   %block2 = add i64 %block, 1
   br label %blocks
 }
-"""
-)
+""")
 
 NEVER = -1.0
 """The value in `broken` for a member with stocks that stay finite."""
@@ -357,28 +351,14 @@ def driver_text(layout: Layout, width: int) -> str:
         "sums": 3 * layout.stocks * width,
         "inputs": len(layout.inputs),
         "first_input": layout.first_input,
+        "delays": len(layout.delay_input),
+        "line": len(layout.delay_input) * width,
+        "samples": len(layout.held),
         "spread_factor": _spread("factors", "%factor", width),
         "spread_weight": _spread("weights", "%weight", width),
         "spread_constant": _spread("c_all", "%c_one", width),
         "spread_k": _spread("k_all", "%k_real", width),
     }
-    loops = _LOOPS.substitute(sizes)
-    return "\n".join([loops, _RUN.substitute(sizes), _entry_text(), _memory_text(layout, width)])
-
-
-def _spread(name: str, scalar: str, width: int) -> str:
-    """The same number for every member, in a register of a given name."""
-    if width == 1:
-        return f"%{name} = fadd double {scalar}, {splat(-0.0, 1)}"
-    wide = numbers(width)
-    return (
-        f"%{name}_1 = insertelement {wide} poison, double {scalar}, i64 0\n"
-        f"  %{name} = shufflevector {wide} %{name}_1, {wide} poison, <{width} x i32> zeroinitializer"
-    )
-
-
-def _memory_text(layout: Layout, width: int) -> str:
-    """The functions `@recall` and `@remember`, which the loop over time steps calls before and after each step."""
     rows = {
         "delay_rows": [layout.row[cell] for cell in layout.delay_input],
         "input_rows": list(layout.delay_input.values()),
@@ -390,13 +370,19 @@ def _memory_text(layout: Layout, width: int) -> str:
         f"@{name} = private unnamed_addr constant [{len(where)} x i64] [{', '.join(f'i64 {row * width}' for row in where)}]"
         for name, where in rows.items()
     ]
-    sizes = {
-        "W": width,
-        "delays": len(layout.delay_input),
-        "line": len(layout.delay_input) * width,
-        "samples": len(layout.held),
-    }
-    return "\n".join([*lists, _MEMORY.substitute(sizes)])
+    loops, run, memory = (text.substitute(sizes) for text in (_LOOPS, _RUN, _MEMORY))
+    return "\n".join([loops, run, _entry_text(), *lists, memory])
+
+
+def _spread(name: str, scalar: str, width: int) -> str:
+    """The same number for every member, in a register of a given name."""
+    if width == 1:
+        return f"%{name} = fadd double {scalar}, {splat(-0.0, 1)}"
+    wide = numbers(width)
+    return (
+        f"%{name}_1 = insertelement {wide} poison, double {scalar}, i64 0\n"
+        f"  %{name} = shufflevector {wide} %{name}_1, {wide} poison, <{width} x i32> zeroinitializer"
+    )
 
 
 def _entry_text() -> str:

@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 LIBM: Mapping[str, int] = MappingProxyType(
-    dict.fromkeys(("exp", "log"), 1)
-    | {"pow": 2}
+    {"exp": 1, "log": 1, "pow": 2}
     | dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"), 1)
 )
 """Functions of the C library, with the number of arguments of each."""
 
-_INTRINSICS = ("fabs", "floor", "trunc", "sqrt")
-"""Functions that the processor has itself; all are exact."""
+_INTRINSICS = MappingProxyType(dict.fromkeys(("fabs", "floor", "trunc", "sqrt"), 1))
+"""Functions that the processor has itself, with the number of arguments of each; all are exact."""
 
 _BINARY = MappingProxyType({"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv", "%": "frem"})
 _COMPARISONS = MappingProxyType({"=": "oeq", "<>": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"})
@@ -134,47 +133,29 @@ def splat(value: float, width: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mathematics:
-    """The vector library of this machine: how many members it takes at once, and its name for each function."""
+    """The vector library of this machine: how many members it takes at a time, and its name for each function."""
 
     lanes: int
     vector: Mapping[str, str]
 
     def text(self, width: int) -> str:
         """Definitions of every elementary function for rows of `width` members."""
-        parts = [_intrinsic(name, width) for name in _INTRINSICS]
-        for name, count in LIBM.items():
-            vectorised = width == self.lanes and name in self.vector
-            parts.append(self._vector(name, count) if vectorised else _by_member(name, count, width))
-        return "\n".join(parts)
+        return "\n".join(self._definition(name, count, width) for name, count in (_INTRINSICS | LIBM).items())
 
-    def _vector(self, name: str, count: int) -> str:
-        f = Function(self.lanes)
-        symbol = self.vector[name]
-        declared = f"declare {f.number} @{symbol}({', '.join([f.number] * count)}) nounwind memory(none)"
-        arguments = ", ".join(f"{f.number} %a{index}" for index in range(count))
-        return f"{declared}\n{_define(f, name, count, f.put(f'call {f.number} @{symbol}({arguments})'))}"
-
-
-def _define(f: Function, name: str, count: int, result: str) -> str:
-    parameters = ", ".join(f"{f.number} %a{index}" for index in range(count))
-    head = f"internal {f.number} @m_{name}({parameters}) alwaysinline nounwind"
-    return f.text(head, f"ret {f.number} {result}")
-
-
-def _intrinsic(name: str, width: int) -> str:
-    f = Function(width)
-    suffix = "f64" if width == 1 else f"v{width}f64"
-    result = f.put(f"call {f.number} @llvm.{name}.{suffix}({f.number} %a0)")
-    return f"declare {f.number} @llvm.{name}.{suffix}({f.number})\n{_define(f, name, 1, result)}"
-
-
-def _by_member(name: str, count: int, width: int) -> str:
-    """The function of the C library for each member in turn."""
-    declared = f"declare double @{name}({', '.join(['double'] * count)}) nounwind memory(none)"
-    f = Function(width)
-    values = [f"%a{index}" for index in range(count)]
-    if width == 1:
-        result = f.put(f"call double @{name}({', '.join(f'double {value}' for value in values)})")
-    else:
-        result = f.call_by_member(name, *values)
-    return f"{declared}\n{_define(f, name, count, result)}"
+    def _definition(self, name: str, count: int, width: int) -> str:
+        """An intrinsic function, that of the vector library, or that of the C library for each member in turn."""
+        f = Function(width)
+        arguments = [f"%a{index}" for index in range(count)]
+        if name in _INTRINSICS:
+            symbol, kind, attributes = f"llvm.{name}.{'f64' if width == 1 else f'v{width}f64'}", f.number, ""
+        elif width == self.lanes and name in self.vector:
+            symbol, kind, attributes = self.vector[name], f.number, " nounwind memory(none)"
+        else:
+            symbol, kind, attributes = name, "double", " nounwind memory(none)"
+        if kind == f.number:
+            result = f.put(f"call {kind} @{symbol}({', '.join(f'{kind} {argument}' for argument in arguments)})")
+        else:
+            result = f.call_by_member(name, *arguments)
+        head = f"internal {f.number} @m_{name}({', '.join(f'{f.number} {argument}' for argument in arguments)})"
+        declared = f"declare {kind} @{symbol}({', '.join([kind] * count)}){attributes}"
+        return f"{declared}\n{f.text(f'{head} alwaysinline nounwind', f'ret {f.number} {result}')}"

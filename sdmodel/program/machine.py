@@ -44,20 +44,17 @@ def host() -> Host:
     except RuntimeError:  # the processor is newer than LLVM
         features = llvm.FeatureMap()
     letter, width = next(((a, w) for name, a, w in _VECTOR_ABI if features.get(name)), ("", 2))
-    return Host(
-        llvm.get_host_cpu_name(), features.flatten(), width, Mathematics(width, _vector_functions(letter, width))
-    )
+    mathematics = Mathematics(width, _vector_functions(letter, width))
+    return Host(llvm.get_host_cpu_name(), features.flatten(), width, mathematics)
 
 
 def _vector_functions(letter: str, width: int) -> MappingProxyType[str, str]:
     """The names of functions in the vector library, by those in the C library; empty where the library is not found."""
-    if not letter:
-        return MappingProxyType({})
+    names = {name: f"_ZGV{letter}N{width}{'v' * count}_{name}" for name, count in LIBM.items() if letter}
     try:
         llvm.load_library_permanently(_VECTOR_LIBRARY)
     except RuntimeError:
-        return MappingProxyType({})
-    names = {name: f"_ZGV{letter}N{width}{'v' * count}_{name}" for name, count in LIBM.items()}
+        names = {}
     return MappingProxyType({name: symbol for name, symbol in names.items() if llvm.address_of_symbol(symbol)})
 
 
@@ -70,25 +67,22 @@ class Code:
 
 
 def assemble(text: str, *, alone: bool) -> Code:
-    """Compile a module of assembly; code for one member alone is optimised more."""
+    """Compile a module of assembly.
+
+    Elementary functions are inlined, and in code for one member alone lookups too; vector code gains nothing from more.
+    """
     this = host()
     module = llvm.parse_assembly(text)
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=this.cpu, features=this.features, opt=2, jit=True, codemodel="jitdefault"
     )
-    _optimise(module, machine, alone=alone, size=len(text))
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+    if alone and len(text) < _WORTHWHILE:
+        passes = builder.getModulePassManager()
+    else:
+        passes = llvm.create_new_module_pass_manager()
+        passes.add_always_inliner_pass()
+    passes.run(module, builder)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
-    run = _KERNEL(engine.get_function_address("run"))
-    return Code(run, engine)
-
-
-def _optimise(module: Any, machine: Any, *, alone: bool, size: int) -> None:
-    """Inline elementary functions, and in scalar code lookups too; vector code gains nothing from more than that."""
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
-    if alone and size < _WORTHWHILE:
-        builder.getModulePassManager().run(module, builder)
-        return
-    passes = llvm.create_new_module_pass_manager()
-    passes.add_always_inliner_pass()
-    passes.run(module, builder)
+    return Code(_KERNEL(engine.get_function_address("run")), engine)

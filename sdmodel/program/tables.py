@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from string import Template
 
 from ..model import Table
@@ -14,31 +16,26 @@ UNROLLED = 24
 
 @dataclass
 class Tables:
-    """The tables, lookup functions and numbered parts that a module needs so far."""
+    """The tables and lookup functions that a module needs so far, and the numbers of its next parts."""
 
     width: int
     stored: dict[Table, int] = field(default_factory=dict)
     functions: dict[tuple[str, int], str] = field(default_factory=dict)
-    parts: int = 0
-
-    def part(self) -> int:
-        """A number for a new part of the module."""
-        self.parts += 1
-        return self.parts
+    parts: Iterator[int] = field(default_factory=lambda: count(1))
 
     def write(self, function: Function, way: str, table: Table, x: str) -> str:
         """Write the value of a table at x, for each member."""
         index = self.stored.setdefault(table, len(self.stored))
-        count = len(table.points)
-        if count == 1:
+        points = len(table.points)
+        if points == 1:
             return function.constant(table.points[0][1])
-        called = self.functions.setdefault((way, count), f"look_{way}_{count}")
+        called = self.functions.setdefault((way, points), f"look_{way}_{points}")
         return function.put(f"call {function.number} @{called}({function.number} {x}, ptr @table_{index})")
 
     def text(self) -> str:
         """The tables and the functions that look up in them."""
         tables = [_stored(index, table) for table, index in self.stored.items()]
-        functions = [_lookup(self.width, name, way, count) for (way, count), name in self.functions.items()]
+        functions = [_lookup(self.width, name, way, points) for (way, points), name in self.functions.items()]
         return "\n".join([*tables, *functions])
 
 
@@ -51,71 +48,55 @@ def _stored(index: int, table: Table) -> str:
     return f"@table_{index} = private unnamed_addr constant [{3 * len(points)} x double] [{values}], align 64"
 
 
-def _lookup(width: int, name: str, way: str, count: int) -> str:
-    if width > 1 and count > UNROLLED:
-        return _by_member(width, name) + _scan(f"{name}_one", way, count)
-    return _scan(name, way, count) if width == 1 else _compare_all(width, name, way, count)
-
-
-def _by_member(width: int, name: str) -> str:
-    """A lookup for each member in turn."""
+def _lookup(width: int, name: str, way: str, points: int) -> str:
+    if width == 1:
+        return _scan(name, way, points)
     f = Function(width)
-    result = f.call_by_member(f"{name}_one", "%x", rest=", ptr %p")
-    return f.text(f"internal {f.number} @{name}({f.number} %x, ptr %p) nounwind", f"ret {f.number} {result}")
+    by_member = points > UNROLLED
+    result = f.call_by_member(f"{name}_one", "%x", rest=", ptr %p") if by_member else _compare_all(f, way, points)
+    text = f.text(f"internal {f.number} @{name}({f.number} %x, ptr %p) nounwind", f"ret {f.number} {result}")
+    return text + (_scan(f"{name}_one", way, points) if by_member else "")
 
 
-def _point(f: Function, row: str, count: int, index: int) -> str:
+def _point(f: Function, row: str, points: int, index: int) -> str:
     """The x, y or slope of a point, for every member."""
-    offset = {"x": 0, "y": count, "slope": 2 * count}[row] + index
+    offset = {"x": 0, "y": points, "slope": 2 * points}[row] + index
     where = f.put(f"getelementptr inbounds double, ptr %p, i64 {offset}")
     return f.spread(f.put(f"load double, ptr {where}"))
 
 
-def _compare_all(width: int, name: str, way: str, count: int) -> str:
+def _compare_all(f: Function, way: str, points: int) -> str:
     """Compare every point with x; the last that is not beyond x stays chosen."""
-    f = Function(width)
     x = "%x"
+    if way in {"forward", "backward"}:
+        result = _point(f, "y", points, 0)
+        for index in range(1, points):
+            edge = _point(f, "x", points, index if way == "backward" else index - 1)
+            beyond = f.compare(">=" if way == "backward" else ">", x, edge)
+            result = f.choose(beyond, _point(f, "y", points, index), result)
+        return result
     if way == "between":
-        low, high = _point(f, "x", count, 0), _point(f, "x", count, count - 1)
+        low, high = _point(f, "x", points, 0), _point(f, "x", points, points - 1)
         x = f.choose(f.compare("<", x, low), low, x)
         x = f.choose(f.compare(">", x, high), high, x)
-    result = _segments(f, way, count, x) if way in {"between", "extrapolate"} else _nearest(f, way, count, x)
-    return f.text(f"internal {f.number} @{name}({f.number} %x, ptr %p) nounwind", f"ret {f.number} {result}")
-
-
-def _segments(f: Function, way: str, count: int, x: str) -> str:
-    last = count - 1 if way == "extrapolate" else count
-    x0, y0, slope = (_point(f, row, count, 0) for row in ("x", "y", "slope"))
-    for index in range(1, last):
-        px, py, ps = (_point(f, row, count, index) for row in ("x", "y", "slope"))
+    x0, y0, slope = (_point(f, row, points, 0) for row in ("x", "y", "slope"))
+    for index in range(1, points - 1 if way == "extrapolate" else points):
+        px, py, ps = (_point(f, row, points, index) for row in ("x", "y", "slope"))
         beyond = f.compare(">=", x, px)
         x0, y0, slope = (f.choose(beyond, p, c) for p, c in ((px, x0), (py, y0), (ps, slope)))
     return f.binary("+", y0, f.binary("*", f.binary("-", x, x0), slope))
 
 
-def _nearest(f: Function, way: str, count: int, x: str) -> str:
-    result = _point(f, "y", count, 0)
-    for index in range(1, count):
-        edge = _point(f, "x", count, index if way == "backward" else index - 1)
-        beyond = f.compare(">=" if way == "backward" else ">", x, edge)
-        result = f.choose(beyond, _point(f, "y", count, index), result)
-    return result
-
-
-def _scan(name: str, way: str, count: int) -> str:
+def _scan(name: str, way: str, points: int) -> str:
     """The lookup of one member: a search that halves the table each time, then the same arithmetic."""
-    clamped = way == "between"
-    if way in {"forward", "backward"}:
-        body = _SEGMENT_END
-        search = _search(count, "oge" if way == "backward" else "ogt", 0 if way == "backward" else -1)
-    else:
-        body = _SEGMENT.substitute(count=count)
-        search = _search(count if clamped else count - 1, "oge", 0)
-    head = _CLAMPED.substitute(last=count - 1) if clamped else "  %xc = fadd double %x, 0x8000000000000000"
+    body = _POINT if way in {"forward", "backward"} else _SEGMENT.substitute(count=points)
+    edge = ("ogt", -1) if way == "forward" else ("oge", 0)
+    search = _search(points - 1 if way == "extrapolate" else points, edge)
+    head = _CLAMPED.substitute(last=points - 1) if way == "between" else "  %xc = fadd double %x, 0x8000000000000000"
     return f"""define internal double @{name}(double %x, ptr %p) nounwind {{
 entry:
 {head}
-  %ys = getelementptr inbounds double, ptr %p, i64 {count}
+  %ys = getelementptr inbounds double, ptr %p, i64 {points}
 {search}
 {body}
 }}
@@ -131,7 +112,7 @@ _CLAMPED = Template("""\
   %above = fcmp ogt double %xa, %x_last
   %xc = select i1 %above, double %x_last, double %xa""")
 
-_SEGMENT_END = """\
+_POINT = """\
   %py = getelementptr inbounds double, ptr %ys, i64 %lo
   %y = load double, ptr %py
   ret double %y"""
@@ -149,16 +130,16 @@ _SEGMENT = Template("""\
   ret double %y""")
 
 
-def _search(last: int, sign: str, shift: int) -> str:
-    """Find `%lo`, the last index below `last` with an edge that x has reached; the edge is `shift` points from its index.
+def _search(last: int, edge: tuple[str, int]) -> str:
+    """Find `%lo`, the last index below `last` with an edge that x has reached, by a comparison with a point.
 
-    A short table becomes a tree of comparisons with branches that the processor learns to predict; a long one becomes a loop.
+    `edge` is the sign of the comparison, and the distance of the point from the index. A short table becomes a tree of comparisons with branches that the processor learns to predict; a long one becomes a loop.
     """
     if last > UNROLLED:
-        return _LOOP.substitute(last=last, sign=sign, shift=shift)
+        return _LOOP.substitute(last=last, sign=edge[0], shift=edge[1])
     lines = [f"  br label %n0_{last}"]
     leaves: list[tuple[int, str]] = []
-    _branch(lines, leaves, 0, last, (sign, shift))
+    _branch(lines, leaves, 0, last, edge)
     return "\n".join([*lines, "at:", f"  %lo = phi i64 {', '.join(f'[ {low}, %{label} ]' for low, label in leaves)}"])
 
 

@@ -26,12 +26,11 @@ from numpy.typing import ArrayLike, NDArray
 from ..dataset import make_run
 from ..errors import ReferenceEngineError
 from ..model import RUN_SETTINGS, Element, Integrator, Model, display_name, key, nearest, split_name
-from ..scenario import Change, Scenario, merge_scenarios
-from ..vensim import read_model, read_scenario
+from ..scenario import Change
+from ..vensim import ScenarioLike, load_scenario, read_model
 
 _DATA_ENDINGS = frozenset({".xls", ".xlsx", ".csv", ".tab", ".dat", ".txt"})
 _DATA_LIMIT = 32 * 1024 * 1024
-_TIME = "time"
 _SETTINGS = frozenset(map(key, RUN_SETTINGS))
 _PREFIX = "sdmodel-pysd-"
 _COPY_PATH = re.compile(rf"[^\s'\"]*{_PREFIX}[^\s/'\"]*/(?:model/)?")
@@ -68,7 +67,7 @@ class PysdModel:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[PysdModel]:
+def _open_model(path: Path) -> Iterator[PysdModel]:
     """Open a copy of the file with PySD for the duration of the context; the folder of the file stays untouched."""
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -76,7 +75,7 @@ def opened(path: Path) -> Iterator[PysdModel]:
 
         copy = _copy_model(path, Path(folder))
         remarks: list[str] = []
-        with pysd_errors(path):
+        with _pysd_errors(path):
             engine = pysd.read_vensim(str(copy))
         yield PysdModel(path, engine, _variables(engine), remarks)
         own = [str(warning.message) for warning in caught if isinstance(warning.message, UserWarning)]
@@ -84,7 +83,7 @@ def opened(path: Path) -> Iterator[PysdModel]:
 
 
 @contextmanager
-def pysd_errors(path: Path) -> Iterator[None]:
+def _pysd_errors(path: Path) -> Iterator[None]:
     """Report any error of PySD in one line."""
     try:
         yield
@@ -95,7 +94,7 @@ def pysd_errors(path: Path) -> Iterator[None]:
 
 
 def _on_one_line(text: str) -> str:
-    """Return the start of a message without the path of our temporary copy; its first line alone is often only a name."""
+    """Return the start of a message of PySD, without the path of our temporary copy."""
     return textwrap.shorten(_COPY_PATH.sub("", text), 240, placeholder=" ...").rstrip(" .;:")
 
 
@@ -119,24 +118,29 @@ def _copy_model(path: Path, folder: Path) -> Path:
 
 
 def _variables(engine: Any) -> dict[str, Variable]:
-    table = engine.doc.astype(object).where(engine.doc.notna(), None)
+    columns = engine.doc.astype(object).where(engine.doc.notna(), None)[["Real Name", "Py Name", "Subscripts", "Type"]]
     found = (
-        Variable(
-            name=display_name(row["Real Name"]),
-            python=row["Py Name"],
-            ranges=tuple(row["Subscripts"] or ()),
-            kind=row["Type"] or "",
-        )
-        for row in table.to_dict("records")
+        Variable(display_name(name), python, tuple(ranges or ()), kind or "")
+        for name, python, ranges, kind in columns.itertuples(index=False)
     )
-    return {key(variable.name): variable for variable in found if variable.python != _TIME}
+    return {key(variable.name): variable for variable in found if variable.python != "time"}
 
 
-def apply_changes(model: PysdModel, changes: Sequence[Change]) -> None:
-    """Set constants and lookups to other numbers, each in its own units."""
+def _apply_changes(model: PysdModel, changes: Sequence[Change]) -> None:
+    """Set constants and lookups to other numbers, in their own units."""
+    import pandas as pd
+
     for change in changes:
         variable = model.variable(change.name)
-        new = _lookup(model, variable, change) if change.table is not None else _constant(model, variable, change)
+        if change.table is None:
+            new: object = _constant(model, variable, change)
+        elif variable.kind == "Lookup" and not variable.ranges:
+            xs, ys = zip(*change.table.points, strict=True)
+            new = pd.Series(data=ys, index=xs)
+        else:
+            cure = "change a lookup without subscripts"
+            message = f"{model.path}: PySD cannot change '{variable.name}' as a table; {cure}"
+            raise ReferenceEngineError(message)
         if variable.python in _SETTINGS:
             model.engine.time.set_control_vars(**{variable.python: new})
             continue
@@ -145,65 +149,47 @@ def apply_changes(model: PysdModel, changes: Sequence[Change]) -> None:
             model.engine.set_components({variable.python: new})
 
 
-def _lookup(model: PysdModel, variable: Variable, wanted: Change) -> object:
-    if variable.kind != "Lookup" or variable.ranges or wanted.table is None:
-        message = f"{model.path}: PySD cannot change '{variable.name}' as a table; change a lookup without subscripts"
-        raise ReferenceEngineError(message)
-    import pandas as pd
-
-    xs, ys = zip(*wanted.table.points, strict=True)
-    return pd.Series(data=ys, index=xs)
-
-
-def _constant(model: PysdModel, variable: Variable, wanted: Change) -> float | xr.DataArray:
+def _constant(model: PysdModel, variable: Variable, change: Change) -> float | xr.DataArray:
     """Return the whole constant, an array over its ranges if it has any, with the given numbers put in."""
     if variable.kind != "Constant":
         message = f"{model.path}: '{variable.name}' is not a constant; name one of the model's constants"
         raise ReferenceEngineError(message)
     ranges = [list(model.engine.subscripts[name]) for name in variable.ranges]
-    if wanted.subscripts and len(wanted.subscripts) != len(ranges):
-        counts = f"{len(ranges)} subscripts, not {len(wanted.subscripts)}"
+    if change.subscripts and len(change.subscripts) != len(ranges):
+        counts = f"{len(ranges)} subscripts, not {len(change.subscripts)}"
         message = f"{model.path}: '{variable.name}' has {counts}; correct them"
         raise ReferenceEngineError(message)
-    names = wanted.subscripts or variable.ranges
+    names = change.subscripts or variable.ranges
     places = [_positions(model, name, labels) for name, labels in zip(names, ranges, strict=True)]
-    values, size = np.array(wanted.values, dtype=np.float64), math.prod(map(len, places))
+    values, size = np.array(change.values, dtype=np.float64), math.prod(map(len, places))
     if values.size not in (1, size):
         takes = "1 number" if size == 1 else f"1 or {size} numbers"
         message = f"{model.path}: '{variable.name}' takes {takes}, not {values.size}; correct them"
         raise ReferenceEngineError(message)
     whole = np.array(model.engine[variable.python], dtype=np.float64)
     whole[np.ix_(*places)] = values.reshape(list(map(len, places))) if values.size > 1 else values[0]
-    return (
-        xr.DataArray(whole, dict(zip(variable.ranges, ranges, strict=True)), variable.ranges)
-        if ranges
-        else float(whole)
-    )
+    if not ranges:
+        return float(whole)
+    return xr.DataArray(whole, dict(zip(variable.ranges, ranges, strict=True)), variable.ranges)
 
 
 def _positions(model: PysdModel, name: str, labels: Sequence[str]) -> list[int]:
     """Return the positions of a label, or of the labels of a range, among the labels of one dimension."""
     own = [key(label) for label in labels]
     ranges = {key(known): [key(label) for label in members] for known, members in model.engine.subscripts.items()}
-    wanted = ranges.get(key(name), [key(name)])
-    if not set(wanted) <= set(own):
-        message = (
-            f"{model.path}: '{name}' is neither one of {', '.join(labels)} nor a range of them; correct the subscript"
-        )
+    chosen = ranges.get(key(name), [key(name)])
+    if not set(chosen) <= set(own):
+        known = f"one of {', '.join(labels)} nor a range of them"
+        message = f"{model.path}: '{name}' is neither {known}; correct the subscript"
         raise ReferenceEngineError(message)
-    return [own.index(label) for label in wanted]
-
-
-def start(model: PysdModel) -> None:
-    """Set all states to their initial values, as floats.
-
-    PySD stores a state as integers if it begins with whole numbers, and a smooth then loses the decimals of its first step.
-    """
-    model.engine.initialize()
-    _float_states(model.engine)
+    return [own.index(label) for label in chosen]
 
 
 def _float_states(engine: Any) -> None:
+    """Store all states as floats; PySD stores one that begins with whole numbers as integers.
+
+    A smooth then loses the decimals of its first step.
+    """
     for stateful in engine._stateful_elements.values():  # noqa: SLF001 - the states have no public name
         if hasattr(stateful, "_stateful_elements"):
             _float_states(stateful)
@@ -213,8 +199,6 @@ def _float_states(engine: Any) -> None:
 
 PYSD_NOTE = "PySD executes what the model file says as Python; use it for files you trust"
 """The warning that is printed before PySD runs."""
-
-ScenarioLike = Scenario | str | Path | Sequence[Scenario | str | Path]
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,18 +236,20 @@ def simulate_with_pysd(
         If PySD cannot read or run the model, or another method than Euler's is requested.
     """
     model = read_model(path)
-    wanted = integrator or model.integrator
-    if wanted != "euler":
+    method = integrator or model.integrator
+    if method != "euler":
         cure = "use the native engine, or ask for Euler with `--integrator euler`"
-        message = f"{path}: PySD integrates with Euler only, not {wanted}; {cure}"
+        message = f"{path}: PySD integrates with Euler only, not {method}; {cure}"
         raise ReferenceEngineError(message)
-    merged = _scenario(scenario)
-    changes = (*merged.changes, *_changes(constants or {}))
+    merged = load_scenario(scenario)
+    arrays = ((name, np.asarray(value, dtype=np.float64)) for name, value in (constants or {}).items())
+    constant_changes = (Change(*split_name(name), tuple(array.ravel().tolist())) for name, array in arrays)
+    changes = (*merged.changes, *constant_changes)
     record = record_with_pysd(path, changes, save=save)
     values = {name: _align(model, model.elements[name], record) for name in record.arrays if name in model.elements}
     attributes = {
         "engine": "pysd",
-        "integrator": wanted,
+        "integrator": method,
         "scenario": merged.text,
         "changes": "\n".join(map(_line, changes)),
         "remarks": "\n".join(record.remarks),
@@ -285,31 +271,21 @@ def record_with_pysd(
     ReferenceError
         If PySD cannot read, change or run the model.
     """
-    with opened(Path(path)) as model:
-        saved = _saved_variables(model, save)
-        apply_changes(model, changes)
+    with _open_model(Path(path)) as model:
+        keys = [*model.variables] if save is None else [key(model.variable(name).name) for name in save]
+        known = {name: model.variables[name] for name in keys}
+        saved = {name: variable for name, variable in known.items() if not model.engine.get_args(variable.python)}
+        _apply_changes(model, changes)
         names = [variable.python for variable in saved.values()]
-        with pysd_errors(model.path):
-            start(model)
+        with _pysd_errors(model.path):
+            model.engine.initialize()
+            _float_states(model.engine)
             table = model.engine.run(return_columns=names, initial_condition="current", flatten_output=False)
         times = _times(model, table)
-        labels = {name: _labels(model, variable) for name, variable in saved.items()}
+        subscripts = model.engine.subscripts
+        labels = {own: tuple(tuple(subscripts[name]) for name in found.ranges) for own, found in saved.items()}
         values = {name: _stack(table[variable.python], labels[name]) for name, variable in saved.items()}
     return PysdRecord(times, values, labels, tuple(model.remarks))
-
-
-def _changes(constants: Mapping[str, ArrayLike]) -> tuple[Change, ...]:
-    """Return named numbers as changes; `name[label, label]` names a part of a constant."""
-    found = []
-    for name, value in constants.items():
-        values = tuple(map(float, np.asarray(value, dtype=np.float64).ravel()))
-        found.append(Change(*split_name(name), values))
-    return tuple(found)
-
-
-def _scenario(scenario: ScenarioLike | None) -> Scenario:
-    several = [] if scenario is None else [scenario] if isinstance(scenario, Scenario | str | Path) else scenario
-    return merge_scenarios([item if isinstance(item, Scenario) else read_scenario(item) for item in several])
 
 
 def _line(change: Change) -> str:
@@ -317,12 +293,6 @@ def _line(change: Change) -> str:
     part = f"[{','.join(change.subscripts)}]" if change.subscripts else ""
     value = ", ".join(map(repr, change.values)) if change.table is None else str(change.table)
     return f"{change.name}{part} = {value}"
-
-
-def _saved_variables(model: PysdModel, save: Sequence[str] | None) -> dict[str, Variable]:
-    """Return the elements to save, by key; a lookup has no value of its own."""
-    wanted = [*model.variables] if save is None else [key(model.variable(name).name) for name in save]
-    return {own: model.variables[own] for own in wanted if not model.engine.get_args(model.variables[own].python)}
 
 
 def _times(model: PysdModel, table: Any) -> NDArray[np.float64]:
@@ -333,10 +303,6 @@ def _times(model: PysdModel, table: Any) -> NDArray[np.float64]:
     initial, step = float(model.engine["initial_time"]), float(model.engine["time_step"])
     counts: NDArray[np.float64] = np.rint((times - initial) / step)
     return initial + counts * step
-
-
-def _labels(model: PysdModel, variable: Variable) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(model.engine.subscripts[name]) for name in variable.ranges)
 
 
 def _stack(column: Any, labels: tuple[tuple[str, ...], ...]) -> NDArray[np.float64]:

@@ -10,11 +10,11 @@ import math
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from sympy import Expr, S
@@ -27,8 +27,6 @@ from ..model import (
     Element,
     Equation,
     Group,
-    Integrator,
-    Kind,
     Model,
     Numbers,
     Range,
@@ -72,8 +70,8 @@ class UnsupportedError(Exception):
 class Context:
     """The names of a model by key: ranges, tables with their interpolation, all elements, and the ranges of arrays.
 
-    `added` holds elements that were added because Vensim needs a name for them, `notes` the changes on the way. `name` and
-    `subscripts` are those of the element whose equation is being translated.
+    `added` holds elements that were added because Vensim needs a name for them, `notes` the changes on the way, `faults`
+    what is not supported. `name` and `subscripts` are those of the element whose equation is being translated.
     """
 
     ranges: dict[str, Subscript]
@@ -82,32 +80,24 @@ class Context:
     arrays: Mapping[str, tuple[str, ...]]
     added: list[Element] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
     name: str = ""
     subscripts: tuple[str, ...] = ()
 
-    def begin(self, name: str, subscripts: tuple[str, ...]) -> None:
-        """Set the element whose equation is translated next."""
-        self.name, self.subscripts = name, subscripts
+
+def _refuse(part: str, verb: str = "is") -> NoReturn:
+    message = f"{part} {verb} not supported"
+    raise UnsupportedError(message)
 
 
 def expression_of(context: Context, tree: Any) -> Expr:
     """Translate a syntax tree of PySD to an expression."""
     if isinstance(tree, int | float | np.number):
-        return _number(float(tree))
+        return number(float(tree)) if math.isfinite(tree) else _refuse(f"the number {float(tree)}")
     if isinstance(tree, np.ndarray):
         return Numbers(tree.ravel().tolist())
     kind = type(tree).__name__.removesuffix("Structure")
-    if kind not in _TREES:
-        message = f"{kind} is not supported"
-        raise UnsupportedError(message)
-    return _TREES[kind](context, tree)
-
-
-def _number(value: float) -> Expr:
-    if not math.isfinite(value):
-        message = f"the number {value} is not supported"
-        raise UnsupportedError(message)
-    return number(value)
+    return _TREES[kind](context, tree) if kind in _TREES else _refuse(kind)
 
 
 def _reference(context: Context, tree: Any) -> Expr:
@@ -117,8 +107,7 @@ def _reference(context: Context, tree: Any) -> Expr:
     if name not in context.names and name in _TIMES:
         return make_reference(_TIMES[name])
     if any(subscript in ("*", "_") for subscript in subscripts):
-        message = f"'{tree.reference}[*]' is not supported"
-        raise UnsupportedError(message)
+        _refuse(f"'{tree.reference}[*]'")
     if not subscripts and len(context.arrays.get(name, ())) == len(context.subscripts):
         subscripts = context.subscripts  # within an array, the name of another array alone means the same cell
     return make_reference(name, *subscripts)
@@ -172,10 +161,7 @@ def _inline(context: Context, tree: Any) -> Expr:
 
 
 def _look_up(how: str, table: Expr, x: Expr) -> Expr:
-    if how not in _LOOKUPS:
-        message = f"a table read by '{how}' is not supported"
-        raise UnsupportedError(message)
-    return FUNCTIONS[_LOOKUPS[how]].build(table, x)
+    return FUNCTIONS[_LOOKUPS[how]].build(table, x) if how in _LOOKUPS else _refuse(f"a table read by '{how}'")
 
 
 def _stock(context: Context, tree: Any) -> Expr:
@@ -203,13 +189,14 @@ def _lag(plain: Mapping[float, str], general: str) -> Callable[[Context, Any], E
 
 def _forecast(context: Context, tree: Any) -> Expr:
     if tree.initial_trend != 0:
-        message = "FORCST with an initial trend is not supported"
-        raise UnsupportedError(message)
-    return _built("FORECAST", context, (tree.input, tree.average_time, tree.horizon))
+        _refuse("FORCST with an initial trend")
+    return _function("FORECAST", "input", "average_time", "horizon")(context, tree)
 
 
-def _built(name: str, context: Context, arguments: Sequence[Any]) -> Expr:
-    return FUNCTIONS[name].build(*(expression_of(context, argument) for argument in arguments))
+def _function(name: str, *arguments: str) -> Callable[[Context, Any], Expr]:
+    """Return the translator to a function of the parts of a structure that have these names."""
+    build = FUNCTIONS[name].build
+    return lambda context, tree: build(*(expression_of(context, getattr(tree, argument)) for argument in arguments))
 
 
 def _call(context: Context, tree: Any) -> Expr:
@@ -226,8 +213,7 @@ def _call(context: Context, tree: Any) -> Expr:
         return _CALLS[name](*(expression_of(context, argument) for argument in arguments))
     row = _ROWS.get(name)
     if row is None or len(row.arguments) != len(arguments):
-        message = f"the function {name.upper()} with {len(arguments)} arguments is not supported"
-        raise UnsupportedError(message)
+        _refuse(f"the function {name.upper()} with {len(arguments)} arguments")
     return row.build(*(expression_of(context, argument) for argument in arguments))
 
 
@@ -235,69 +221,46 @@ def _whole(context: Context, tree: Any) -> Expr:
     """Translate an array to a reference over all of its ranges, as the argument of a reduction in Vensim."""
     ranges = context.arrays.get(key(getattr(tree, "reference", "")), ())
     if not ranges or tree.subscripts or not set(ranges) <= set(context.ranges):
-        message = "a function over anything but a whole array is not supported"
-        raise UnsupportedError(message)
+        _refuse("a function over anything but a whole array")
     return make_reference(key(tree.reference), *(f"{name}!" for name in ranges))
 
 
-def _pulse(start: Expr, magnitude: Expr) -> Expr:
-    """Translate XMILE's pulse, which delivers its magnitude within one step."""
-    return multiply(magnitude, inverse(_TIME_STEP), FUNCTIONS["PULSE"].build(start, S.Zero))
-
-
-def _pulses(start: Expr, interval: Expr, magnitude: Expr) -> Expr:
-    train = FUNCTIONS["PULSE TRAIN"].build(start, S.Zero, interval, make_reference("final_time"))
-    return multiply(magnitude, inverse(_TIME_STEP), train)
-
-
-def _log(x: Expr) -> Expr:
-    return FUNCTIONS["LOG"].build(x, number(10))
+def _pulse(magnitude: Expr, name: str, *arguments: Expr) -> Expr:
+    """Translate XMILE's pulses, which deliver their magnitude within one step."""
+    return multiply(magnitude, inverse(_TIME_STEP), FUNCTIONS[name].build(*arguments))
 
 
 _ROWS = {key(name): row for name, row in FUNCTIONS.items()}
 _REDUCTIONS = {"vmin_xmile": "VMIN", "vmax_xmile": "VMAX", "sum": "SUM", "prod": "PROD"}
-_CALLS: Mapping[str, Callable[..., Expr]] = MappingProxyType(
-    {
-        "pi": lambda: number(math.pi),
-        "log10": _log,
-        "xpulse": _pulse,
-        "xpulse_train": _pulses,
-        "xramp": lambda slope, start: FUNCTIONS["RAMP"].build(slope, start, make_reference("final_time")),
-    }
-)
+_END = make_reference("final_time")
+_CALLS: dict[str, Callable[..., Expr]] = {
+    "pi": lambda: number(math.pi),
+    "log10": lambda x: FUNCTIONS["LOG"].build(x, number(10)),
+    "xpulse": lambda start, magnitude: _pulse(magnitude, "PULSE", start, S.Zero),
+    "xpulse_train": lambda start, interval, magnitude: _pulse(magnitude, "PULSE TRAIN", start, S.Zero, interval, _END),
+    "xramp": lambda slope, start: FUNCTIONS["RAMP"].build(slope, start, _END),
+}
 """Functions that XMILE has under another name, or with other arguments."""
 
-_TREES: Mapping[str, Callable[[Context, Any], Expr]] = MappingProxyType(
-    {
-        "Reference": _reference,
-        "Arithmetic": _arithmetic,
-        "Logic": _logic,
-        "Call": _call,
-        "Lookups": _table,
-        "InlineLookups": _inline,
-        "Integ": _stock,
-        "Initial": lambda context, tree: _built("INITIAL", context, (tree.initial,)),
-        "Game": lambda context, tree: _built("GAME", context, (tree.expression,)),
-        "Delay": _lag({1: "DELAY1I", 3: "DELAY3I"}, "DELAY N"),
-        "DelayN": _lag({}, "DELAY N"),
-        "Smooth": _lag({1: "SMOOTHI", 3: "SMOOTH3I"}, "SMOOTH N"),
-        "SmoothN": _lag({}, "SMOOTH N"),
-        "DelayFixed": lambda context, tree: _built("DELAY FIXED", context, (tree.input, tree.delay_time, tree.initial)),
-        "Trend": lambda context, tree: _built("TREND", context, (tree.input, tree.average_time, tree.initial_trend)),
-        "Forecast": _forecast,
-    }
-)
+_TREES: dict[str, Callable[[Context, Any], Expr]] = {
+    "Reference": _reference,
+    "Arithmetic": _arithmetic,
+    "Logic": _logic,
+    "Call": _call,
+    "Lookups": _table,
+    "InlineLookups": _inline,
+    "Integ": _stock,
+    "Initial": _function("INITIAL", "initial"),
+    "Game": _function("GAME", "expression"),
+    "Delay": _lag({1: "DELAY1I", 3: "DELAY3I"}, "DELAY N"),
+    "DelayN": _lag({}, "DELAY N"),
+    "Smooth": _lag({1: "SMOOTHI", 3: "SMOOTH3I"}, "SMOOTH N"),
+    "SmoothN": _lag({}, "SMOOTH N"),
+    "DelayFixed": _function("DELAY FIXED", "input", "delay_time", "initial"),
+    "Trend": _function("TREND", "input", "average_time", "initial_trend"),
+    "Forecast": _forecast,
+}
 """The translator of each of PySD's structures."""
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A model under construction, with the faults found so far."""
-
-    path: str
-    context: Context
-    elements: dict[str, Element] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
 
 
 def read_xmile(path: str | Path) -> tuple[Model, tuple[str, ...]]:
@@ -338,21 +301,20 @@ def read_xmile(path: str | Path) -> tuple[Model, tuple[str, ...]]:
     if faults := [Fault(str(source), what) for what in _refused(text)]:
         raise ModelError(faults)
     section = _parse(source, content)
-    draft = _Draft(str(source), _context(section))
-    for element in section.elements:
-        _take(draft, element)
-    if draft.faults:
-        raise ModelError(dict.fromkeys(draft.faults))
+    context = _context(section)
+    elements = {element.key: element for element in [_element(context, found) for found in section.elements]}
+    if context.faults:
+        raise ModelError([Fault(str(source), what) for what in dict.fromkeys(context.faults)])
+    method = _METHODS.search(text)  # which PySD does not read
     translated = Model(
         path=str(source),
-        elements=MappingProxyType(draft.elements | {element.key: element for element in draft.context.added}),
-        subscripts=MappingProxyType(draft.context.ranges),
+        elements=MappingProxyType(elements | {element.key: element for element in context.added}),
+        subscripts=MappingProxyType(context.ranges),
         groups=(Group(_CONTROL, "Simulation control."),),
-        integrator=_integrator(text),
+        integrator="rk4" if method and method[1].lower().startswith("rk") else "euler",
     )
-    return model_from_text(mdl_text(translated, lay_out(translated)), str(source.with_suffix(".mdl"))), tuple(
-        draft.context.notes
-    )
+    written = mdl_text(translated, lay_out(translated))
+    return model_from_text(written, str(source.with_suffix(".mdl"))), tuple(context.notes)
 
 
 def _refused(text: str) -> Iterator[str]:
@@ -379,7 +341,8 @@ def _parse(path: Path, content: bytes) -> Any:
             return file.get_abstract_model().sections[0]
         except Exception as fault:
             text = " ".join(str(fault).split())[:200].replace(str(copy), path.name) or "it gives no reason"
-            message = f"{path}: PySD cannot read the model: {type(fault).__name__}: {text}; convert it in the program that made it"
+            text = f"{type(fault).__name__}: {text}; convert it in the program that made it"
+            message = f"{path}: PySD cannot read the model: {text}"
             raise ReferenceEngineError(message) from fault
 
 
@@ -401,49 +364,27 @@ def _name(element: Any) -> str:
     return " ".join(str(element.name).replace("\\n", " ").split())
 
 
-def _take(draft: _Draft, element: Any) -> None:
-    """Add one element with its equations to the draft, or the faults in it."""
+def _element(context: Context, element: Any) -> Element:
+    """Return one element with its equations; what is not supported in them is added to the faults."""
     name = _name(element)
     equations: list[Equation] = []
     for component in element.components:
-        subscripts = tuple(map(key, component.subscripts[0]))
-        draft.context.begin(name, subscripts)
+        context.name, context.subscripts = name, tuple(map(key, component.subscripts[0]))
         try:
-            equations += _equations(draft.context, component, subscripts)
+            if component.subscripts[1]:
+                _refuse("exceptions of an array", "are")
+            equations.append(Equation(expression_of(context, component.ast), context.subscripts))
         except UnsupportedError as unsupported:
-            what = f"'{name}': {unsupported}; write it in another way, or convert the model in the program that made it"
-            draft.faults.append(Fault(draft.path, what))
+            cure = "write it in another way, or convert the model in the program that made it"
+            context.faults.append(f"'{name}': {unsupported}; {cure}")
+    low, high = (None if limit is None or not math.isfinite(limit) else float(limit) for limit in element.limits[:2])
     control = name.upper() in RUN_SETTINGS
-    draft.elements[key(name)] = Element(
+    return Element(
         name=name.upper() if control else name,
-        kind=_kind(element),
+        kind="lookup" if _is_table(element) else "auxiliary",
         equations=tuple(equations),
         units=element.units or "",
-        range=_limits(element.limits),
+        range=None if low is None and high is None else Range(low, high),
         comment=element.documentation or "",
         group=_CONTROL if control else "",
     )
-
-
-def _kind(element: Any) -> Kind:
-    return "lookup" if _is_table(element) else "auxiliary"
-
-
-def _equations(context: Context, component: Any, subscripts: tuple[str, ...]) -> Iterator[Equation]:
-    """Yield the equation of one component."""
-    if component.subscripts[1]:
-        message = "exceptions of an array are not supported"
-        raise UnsupportedError(message)
-    yield Equation(expression_of(context, component.ast), subscripts)
-
-
-def _limits(limits: Sequence[float | None]) -> Range | None:
-    """Return the range of an element, if it has one."""
-    low, high = (None if limit is None or not math.isfinite(limit) else float(limit) for limit in limits[:2])
-    return None if low is None and high is None else Range(low, high)
-
-
-def _integrator(text: str) -> Integrator:
-    """Return Runge-Kutta if the file asks for it; PySD does not read the method."""
-    found = _METHODS.search(text)
-    return "rk4" if found and found[1].lower().startswith("rk") else "euler"

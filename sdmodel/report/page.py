@@ -13,8 +13,6 @@ from ..errors import ReportError
 from ..extras import load_extra
 from ..figures import render_figure
 
-_TEMPLATE = "page.html"
-
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
@@ -45,6 +43,11 @@ class Image:
     figure: Figure
     alt: str
 
+    @property
+    def source(self) -> str:
+        """The figure as a data URL."""
+        return f"data:image/svg+xml;base64,{base64.b64encode(render_figure(self.figure, 'svg')).decode('ascii')}"
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -73,20 +76,8 @@ def render_html(report: Report) -> str:
         If Jinja2 is not installed.
     """
     jinja2 = load_extra("jinja2", extra="report", task="a report", error=ReportError)
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    source = resources.files(__package__).joinpath(_TEMPLATE).read_text("utf-8")
-    contents = [
-        (section, [(type(part).__name__, _encoded(part)) for part in section.parts]) for section in report.sections
-    ]
-    text: str = environment.from_string(source).render(report=report, contents=contents)
+    options: dict[str, Any] = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, **options)
+    source = resources.files(__package__).joinpath("page.html").read_text("utf-8")
+    text: str = environment.from_string(source).render(report=report)
     return text
-
-
-def _encoded(part: Paragraph | Table | Image) -> Any:
-    """Return what the template shows of a part; an image as a data URL."""
-    if not isinstance(part, Image):
-        return part
-    encoded = base64.b64encode(render_figure(part.figure, "svg")).decode("ascii")
-    return {"source": f"data:image/svg+xml;base64,{encoded}", "alt": part.alt}

@@ -1,30 +1,58 @@
-"""Building a report from stored runs, and writing it as one file."""
+"""Building a report from stored runs, section by section, and writing it as one file."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ..analysis import ANALYSIS, ATTRIBUTION, compare_runs
-from ..dataset import MEMBER, TIME, check_run, member_dims
-from ..errors import ReportError
-from ..files import write_file
-from .page import Image, Report, Section, render_html
-from .sections import (
-    attribution_section,
-    choose_headlines,
-    difference_section,
-    ensemble_section,
-    headline_section,
-    lever_section,
-    provenance_section,
+from ..analysis import (
+    ANALYSIS,
+    ATTRIBUTION,
+    LEVER,
+    Comparison,
+    VariableAttribution,
+    attributed_variables,
+    compare_runs,
+    contributions_to,
+    model_of_run,
 )
+from ..comparison import MEASURES, Outcome, outcome_of, quantiles, take_snapshots
+from ..dataset import (
+    MEMBER,
+    PROBABILITY,
+    TIME,
+    check_run,
+    has_variable,
+    labels_along,
+    long_name,
+    member_dims,
+    subscript_dims,
+    with_labels,
+)
+from ..errors import ReportError, SdmodelError
+from ..figures import Contributions, plot_bands, plot_runs, plot_wedges
+from ..files import write_file
+from ..numerals import format_exact, format_number, format_signed
+from ..scenario import find_levers
+from .page import Image, Paragraph, Report, Section, Table, render_html
 
-_SUFFIXES = frozenset({".html", ".htm"})
+_MOST_DIFFERENCES, _MOST_PANELS, _MOST_ATTRIBUTED = 15, 12, 3
+_LEVELS = (0.05, 0.5, 0.95)
+_LONG_ATTRIBUTES = frozenset({"model_text", "headlines", "levers"})
+_KINDS = {
+    "policy lever": "Policy levers",
+    "uncertainty": "Uncertainties",
+    "switch": "Switches",
+    "constant": "Constants with a range",
+}
+
+Runs = Mapping[str, xr.Dataset]
 
 
 def write_report(
@@ -90,7 +118,7 @@ def write_report(
     ('report.html', True)
     """
     target = Path(path)
-    if target.suffix.lower() not in _SUFFIXES:
+    if target.suffix.lower() not in (".html", ".htm"):
         message = f"{target}: is not a name for a page; let it end in .html"
         raise ReportError(message)
     if not runs:
@@ -124,19 +152,220 @@ def build_report(
     times = list(at) or list(dict.fromkeys((float(stored[len(stored) // 2]), float(stored[-1]))))
     sections: list[Section] = []
     if single:
-        sections.append(headline_section(single, choose_headlines(single, on), times, picture))
+        sections.append(_headline_section(single, _choose_headlines(single, on), times, picture))
     found = compare_runs(single, headlines=()) if len(single) > 1 else None
     if found:
-        sections.append(difference_section(single, found))
+        sections.append(_difference_section(single, found))
     for name, run in ensembles.items():
-        sections.append(ensemble_section(name, run, choose_headlines({name: run}, on), times))
-    sections += [attribution_section(name, run, on) for name, run in attributions.items()]
+        sections.append(_ensemble_section(name, run, _choose_headlines({name: run}, on), times))
+    sections += [_attribution_section(name, run, on) for name, run in attributions.items()]
     sections += [Section(heading, (Image(figure, heading),)) for heading, figure in (further or {}).items()]
-    levers = lever_section(single, found) if single else None
+    levers = _lever_section(single, found) if single else None
     sections += [levers] if levers else []
-    sections += [provenance_section(name, run) for name, run in runs.items()]
+    sections += [_provenance_section(name, run) for name, run in runs.items()]
     model = Path(str(first.attrs["model"])).name
     days = sorted(str(run.attrs["created"])[:10] for run in runs.values())
     period = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
     subtitle = f"Model {model}, sha256 {str(first.attrs['model_sha256'])[:12]}; runs made {period}."
     return Report(title or " · ".join(runs), subtitle, tuple(sections))
+
+
+def _choose_headlines(runs: Runs, names: Sequence[str]) -> list[str]:
+    """Return those of the named variables that all runs have; without any, headlines of the first run, stocks or others."""
+    first = next(iter(runs.values()))
+    listed = str(first.attrs.get("headlines", "")).splitlines()
+    moving = [long_name(variable) for variable in first.data_vars.values() if TIME in variable.dims]
+    stocks = [long_name(variable) for variable in first.data_vars.values() if variable.attrs.get("kind") == "stock"]
+    for candidates in (names, listed, stocks[:_MOST_PANELS], moving[:_MOST_PANELS]):
+        found = [name for name in candidates if all(has_variable(run, name) for run in runs.values())]
+        if found:
+            return found
+    message = f"the runs {', '.join(runs)} have no variable in common; report on each separately"
+    raise ReportError(message)
+
+
+def _headline_section(runs: Runs, names: Sequence[str], at: Sequence[float], picture: Figure | None) -> Section:
+    """Show the headline variables of all runs over time, and side by side at some times."""
+    figure = picture or plot_runs(runs, list(names)[:_MOST_PANELS])
+    parts: list[Image | Table] = [Image(figure, f"{', '.join(names)} over time in {', '.join(runs)}")]
+    first, *others = runs
+    columns = ("", "units", first, *(column for name in others for column in (name, f"vs {first}")))
+    for time in at:
+        rows = []
+        for cell in take_snapshots(runs, names, [time]):
+            row = [cell.name, cell.units, format_number(cell.values[0][0], cell.units)]
+            for run in range(1, len(runs)):
+                row += [format_number(cell.values[run][0], cell.units), _format_percent(*cell.per_cent(run))]
+            rows.append(tuple(row))
+        parts.append(Table(columns, tuple(rows), words=2, caption=f"At {time:.10g}"))
+    return Section("Headlines", tuple(parts))
+
+
+def _format_percent(share: float) -> str:
+    """Return a difference in percent with its sign and three digits; nothing if it is not finite."""
+    if not np.isfinite(share):
+        return ""
+    if share == 0:
+        return "0"
+    decimals = int(np.clip(2 - np.floor(np.log10(abs(share))), 0, 3))
+    return f"{share:+,.{decimals}f} %".replace("-", "\N{MINUS SIGN}")
+
+
+def _difference_section(runs: Runs, found: Comparison) -> Section:
+    """Show the constants and lookups that differ between the runs, and the largest differences of variables."""
+    changes = found.changes
+    parts: list[Paragraph | Table] = [Paragraph(f"{remark}.") for remark in changes.remarks]
+    if changes.constants:
+        rows = tuple((one.name, one.units, *map(_format_range, one.values)) for one in changes.constants)
+        parts.append(Table(("constant", "units", *runs), rows, words=2, caption="Constants that differ"))
+    for lookup in changes.lookups:
+        tables = "\n".join(f"{name}: {table}" for name, table in zip(runs, lookup.tables, strict=True))
+        parts += [Paragraph(f"The lookup '{lookup.name}' differs:"), Paragraph(tables, code=True)]
+    if not changes.constants and not changes.lookups:
+        parts.append(Paragraph("All constants and lookups are the same."))
+    moved = [cell for cell in found.differences if cell.absolute > 0 or cell.without_number]
+    if moved:
+        differences = []
+        for cell in moved[:_MOST_DIFFERENCES]:
+            change = cell.after - cell.before
+            values = (format_number(value, cell.units) for value in (cell.before, cell.after, change))
+            share = _format_percent(100 * float(np.copysign(cell.relative, change)))
+            differences.append((cell.name, cell.run, cell.units, f"{cell.at:.10g}", *values, share))
+        caption = f"Largest differences from {next(iter(runs))}, as a share of the variable's largest size there"
+        if len(moved) > _MOST_DIFFERENCES:
+            caption += f": the first {_MOST_DIFFERENCES} of {len(moved)}"
+        columns = ("variable", "run", "units", "at", "before", "after", "difference", "share")
+        parts.append(Table(columns, tuple(differences), words=3, caption=caption))
+    return Section("What differs", tuple(parts))
+
+
+def _format_range(extent: tuple[float, float] | None) -> str:
+    """Return a value, or the smallest and the largest; nothing if there is none."""
+    if extent is None:
+        return ""
+    low, high = map(format_exact, extent)
+    return low if low == high else f"{low} to {high}"
+
+
+def _lever_section(runs: Runs, found: Comparison | None) -> Section | None:
+    """List the levers of the first run's model, those that differ highlighted; None if the run has no model text."""
+    first = next(iter(runs))
+    try:
+        levers = find_levers(model_of_run(runs[first], f"run '{first}'"))
+    except SdmodelError:
+        return None
+    differing = {constant.constant: constant for constant in found.changes.constants} if found else {}
+    tables = []
+    for kind, title in _KINDS.items():
+        rows, highlighted = list[tuple[str, ...]](), set[int]()
+        for lever in (lever for lever in levers if lever.kind == kind):
+            ends = ("any" if end is None else format_exact(end) for end in (lever.minimum, lever.maximum))
+            in_runs = ""
+            if lever.name in differing:
+                highlighted.add(len(rows))
+                values = zip(runs, differing[lever.name].values, strict=True)
+                in_runs = "; ".join(f"{run}: {_format_range(extent)}" for run, extent in values)
+            value = _format_range((min(lever.values), max(lever.values)))
+            rows.append((lever.name, lever.meaning, in_runs, value, " to ".join(ends), lever.units))
+        if rows:
+            columns = (title, "meaning and source", "in these runs", "in the model", "range", "units")
+            tables.append(Table(columns, tuple(rows), words=3, strong=frozenset(highlighted)))
+    return Section("What can be changed", tuple(tables), folded=True) if tables else None
+
+
+def _ensemble_section(name: str, run: xr.Dataset, names: Sequence[str], at: Sequence[float]) -> Section:
+    """Show the median and the middle 90 % of the members of an ensemble, over time and at some times."""
+    found = quantiles(run, names, _LEVELS)
+    part = found.interp({TIME: list(at)})
+    rows = []
+    for variable in part.data_vars.values():
+        units = str(variable.attrs.get("units", ""))
+        dims = subscript_dims(variable)
+        for place, labels in labels_along(variable, dims):
+            spreads = []
+            for numbers in variable.transpose(*dims, TIME, PROBABILITY).values[place]:
+                low, median, high = (format_number(number, units) for number in numbers)
+                spreads.append(f"{median} ({low} – {high})")
+            rows.append((with_labels(long_name(variable), labels), units, *spreads))
+    columns = ("", "units", *(f"{time:.10g}" for time in at))
+    caption = f"{run.sizes[MEMBER]:,} members: the median, and the range of the middle 90 %"
+    figure = plot_bands({name: found}, list(names)[:_MOST_PANELS])
+    method, seed = (run.attrs.get(attribute, "unknown") for attribute in ("design_method", "seed"))
+    parts = (
+        Image(figure, f"median and bands of {', '.join(names)} over time"),
+        Table(columns, tuple(rows), words=2, caption=caption),
+        Paragraph(f"Sampling method: {method!s}, seed {seed}."),
+    )
+    return Section(f"Ensemble {name}", parts)
+
+
+def _attribution_section(name: str, found: xr.Dataset, names: Sequence[str]) -> Section:
+    """Show what each lever contributes to the first variables: those that are named, if the attribution has them."""
+    known = attributed_variables(found)
+    variables = [variable for variable in names if variable in known] or known
+    attributions = [contributions_to(found, variable) for variable in variables]
+    moved = (
+        part for part in attributions if np.nanmax(np.abs((part.scenario - part.baseline).values), initial=0.0) > 0
+    )
+    shown = [part for part in moved if not subscript_dims(part.baseline)][:_MOST_ATTRIBUTED]
+    baseline, scenario = (str(found.attrs.get(f"{end}_name", "")) or end for end in ("baseline", "scenario"))
+    levers = json.loads(str(found.attrs["levers"]))
+    members = int(found.attrs["members"])
+    averaged = f"; means of {members:,} members, each run with and without each lever" if members > 1 else ""
+    introduction = (
+        f"Contribution of each lever of {scenario}: when it is changed alone, on average over all orders of changing the levers "
+        f"(Shapley value; these add up to the total difference), and when it is changed last. "
+        f"{found.attrs['runs']:,} runs, {found.attrs['method']}{averaged}."
+    )
+    changes = "\n".join(line for lines in levers.values() for line in lines)
+    parts: list[Paragraph | Table | Image] = [Paragraph(introduction), Paragraph(changes, code=True)]
+    if shown:
+        contributions = []
+        for part in shown:
+            shares = part.contributions.sel(measure="shapley")
+            contributions.append(Contributions(part.name, part.units, part.baseline, part.scenario, shares))
+        figure = plot_wedges(contributions, names=(baseline, scenario))
+        alt = f"contributions of {', '.join(levers)} to {', '.join(part.name for part in shown)} over time"
+        parts += [Image(figure, alt), *(_contribution_table(part) for part in shown)]
+    else:
+        parts.append(Paragraph("The levers do not change any of the variables."))
+    return Section(f"Levers of {name}", tuple(parts))
+
+
+def _contribution_table(part: VariableAttribution) -> Table:
+    """Return all measures at the time of the largest difference."""
+    differences = np.nan_to_num(np.abs((part.scenario - part.baseline).values))
+    at = float(part.baseline[TIME].values[int(differences.argmax())])
+    outcome = Outcome(at=at)
+    contributions = outcome_of(part.contributions, outcome)
+    total = float(outcome_of(part.scenario - part.baseline, outcome))
+    spread = None if part.spread is None else outcome_of(part.spread, outcome)
+    ranks = None if part.ranks_first is None else outcome_of(part.ranks_first, outcome)
+    order = np.argsort(-np.abs(contributions.sel(measure="shapley").values), kind="stable")
+    rows = []
+    for lever in map(str, contributions[LEVER].values[order]):
+        values = [float(contributions.sel({"measure": measure, LEVER: lever})) for measure in MEASURES]
+        row = [lever, *map(format_signed, values), f"{100 * values[1] / total:.3g} %" if total else ""]
+        if spread is not None and ranks is not None:
+            low, *_, high = map(float, spread.sel({LEVER: lever}).values)
+            row += [f"{format_signed(low)} – {format_signed(high)}", f"{100 * float(ranks.sel({LEVER: lever})):.3g} %"]
+        rows.append(tuple(row))
+    more = ("90 % of members", "ranks first") if spread is not None else ()
+    sums = [float(contributions.sel(measure=measure).sum()) for measure in MEASURES]
+    whole = "100 %" if total else ""
+    rows.append(("sum (of Shapley values: the total)", *map(format_signed, sums), whole, *("" for _ in more)))
+    columns = ("lever", "alone", "Shapley", "last", "share of total", *more)
+    caption = f"{part.name}, {part.units}, at {at:.10g}, where the difference is greatest"
+    return Table(columns, tuple(rows), caption=caption, strong=frozenset({len(rows) - 1}))
+
+
+def _provenance_section(name: str, run: xr.Dataset) -> Section:
+    """Show the record of a run, and the texts of its scenario, baseline, design and changes."""
+    record = {name: value for name, value in run.attrs.items() if name not in _LONG_ATTRIBUTES and str(value) != ""}
+    record["model"] = Path(str(run.attrs["model"])).name
+    texts = {key: str(record.pop(key)) for key in ("scenario", "baseline", "design", "changes") if key in record}
+    rows = tuple((attribute.replace("_", " "), str(value)) for attribute, value in record.items())
+    parts: list[Paragraph | Table] = [Table(("", ""), rows, words=2)]
+    for heading, text in texts.items():
+        parts += [Paragraph(f"{heading.capitalize()}:"), Paragraph(text.strip(), code=True)]
+    return Section(f"Where {name} comes from", tuple(parts), folded=True)

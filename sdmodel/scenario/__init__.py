@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from .changes import (
     Change,
+    FreeConstant,
+    Optimisation,
+    Payoff,
+    PayoffTerm,
     Scenario,
     cell_values,
     constant_cells,
     constant_values,
     merge_scenarios,
-    split_name,
     with_constants,
     with_tables,
 )
-from .designs import Design, make_design
+from .designs import (
+    DEFAULT_SEED,
+    DEFAULT_SIMULATIONS,
+    Design,
+    SampledCell,
+    Samples,
+    Sampling,
+    SamplingMethod,
+    Variation,
+    make_design,
+    sampled_cells,
+)
 from .distributions import DISTRIBUTIONS, Distribution, Steps, distribution_fault, distribution_syntax
 from .levers import (
     Grid,
@@ -26,23 +40,12 @@ from .levers import (
     nested_subsets,
     range_violation,
 )
-from .optimisation import FreeConstant, Optimisation, Payoff, PayoffTerm
-from .sampling import (
-    DEFAULT_SEED,
-    DEFAULT_SIMULATIONS,
-    SampledCell,
-    Samples,
-    Sampling,
-    SamplingMethod,
-    Variation,
-    sampled_cells,
-)
 
 __all__ = [
     "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "Change", "Design", "Distribution", "FreeConstant",
     "Grid", "Lever", "Optimisation", "Payoff", "PayoffTerm", "SampledCell", "Samples", "Sampling", "SamplingMethod",
     "Scenario", "Steps", "Subsets", "Variation", "all_subsets", "antithetic_orders", "cell_values",
     "constant_cells", "constant_values", "distribution_fault", "distribution_syntax", "find_levers", "grid_values",
-    "make_design", "merge_scenarios", "nested_subsets", "range_violation", "sampled_cells", "split_name",
+    "make_design", "merge_scenarios", "nested_subsets", "range_violation", "sampled_cells",
     "with_constants", "with_tables",
 ]  # fmt: skip

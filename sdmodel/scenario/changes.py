@@ -1,18 +1,14 @@
-"""Scenarios: named changes to a model's constants and lookups, and the cells that a change affects."""
+"""Scenarios: named changes to a model's constants and lookups, the cells they affect, and the input of Vensim's optimiser."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from types import MappingProxyType
 
 from ..errors import Fault, Place, ScenarioError
 from ..model import NOWHERE, Cell, Element, Equation, Model, Numbers, Table, bindings, key, labels_of, nearest
-
-_PART = re.compile(r'"(?:[^"\\]|\\.)*"|.', re.DOTALL)
-"""A quoted text with any brackets and commas in it, or a single character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +35,51 @@ class Scenario:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class FreeConstant:
+    """A constant that a search may change, with its bounds and initial value in its own units; None where not given.
+
+    `tolerance` is the text after the bar, as written.
+    """
+
+    name: str
+    subscripts: tuple[str, ...] = ()
+    low: float | None = None
+    initial: float | None = None
+    high: float | None = None
+    tolerance: str = ""
+    place: Place = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """A `.voc` file: the constants to search over, and its settings as written, by name in capitals."""
+
+    free: tuple[FreeConstant, ...]
+    settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class PayoffTerm:
+    """One element of a payoff: the formulas for the model, the data (empty for a policy) and the weight, and its kind.
+
+    `kind` is Vensim's code in capitals without the star, such as C, CG, CGL, P, PF or RI.
+    """
+
+    model: str
+    data: str
+    weight: str
+    kind: str
+    place: Place = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Payoff:
+    """A `.vpd` file: its terms, in order."""
+
+    terms: tuple[PayoffTerm, ...]
+
+
 def merge_scenarios(scenarios: Sequence[Scenario]) -> Scenario:
     """Merge scenarios into one that applies them in order; the last change to a constant wins, as in Vensim."""
     return Scenario(
@@ -49,38 +90,16 @@ def merge_scenarios(scenarios: Sequence[Scenario]) -> Scenario:
     )
 
 
-def split_name(text: str) -> tuple[str, tuple[str, ...]]:
-    """Split `name[label,label]` into the name and its labels; brackets and commas inside quotes belong to the names."""
-    parts = _PART.findall(text.strip())
-    if "[" not in parts or parts[-1] != "]":
-        return text.strip(), ()
-    bracket = len(parts) - 1 - parts[::-1].index("[")
-    labels = [""]
-    for part in parts[bracket + 1 : -1]:
-        if part == ",":
-            labels.append("")
-        else:
-            labels[-1] += part
-    return "".join(parts[:bracket]).strip(), tuple(label.strip() for label in labels)
-
-
 def constant_cells(model: Model, name: str, subscripts: Iterable[str] = (), *, where: Place | str = "") -> list[Cell]:
     """Return the cells of a constant that a name with subscripts selects, row by row; all of them without subscripts.
 
-    Raises
-    ------
-    ScenarioError
-        If the model has no such constant, or the subscripts select nothing in it.
+    Raises ScenarioError if the model has no such constant, or the subscripts select nothing in it.
     """
     element = model.elements.get(key(name))
     wrong = _why_not_constant(model, name, element)
     if wrong or element is None:
         raise ScenarioError([Fault(where, wrong)])
-    defined = [
-        Cell(element.key, labels)
-        for equation in element.equations
-        for labels, _ in bindings(model.subscripts, equation)
-    ]
+    defined = [cell for equation in element.equations for cell in _cells(model, element.key, equation)]
     names = [key(subscript) for subscript in subscripts]
     if not names:
         return defined
@@ -94,6 +113,10 @@ def constant_cells(model: Model, name: str, subscripts: Iterable[str] = (), *, w
         what = f"'{element.name}' has no cell [{', '.join(missing.labels)}]; `sdmodel levers` lists the constants"
         raise ScenarioError([Fault(where, what)])
     return selected
+
+
+def _cells(model: Model, name: str, equation: Equation) -> list[Cell]:
+    return [Cell(name, labels) for labels, _ in bindings(model.subscripts, equation)]
 
 
 def _why_not_constant(model: Model, name: str, element: Element | None) -> str:
@@ -116,10 +139,7 @@ def _why_not_constant(model: Model, name: str, element: Element | None) -> str:
 def constant_values(model: Model, scenario: Scenario) -> dict[Cell, float]:
     """Return the constants that a scenario sets, each in its own units; the last change to a constant wins.
 
-    Raises
-    ------
-    ScenarioError
-        With every change that the model does not allow.
+    Raises ScenarioError with every change that the model does not allow.
     """
     values: dict[Cell, float] = {}
     faults: list[Fault] = []
@@ -135,8 +155,7 @@ def constant_values(model: Model, scenario: Scenario) -> dict[Cell, float]:
             what = f"'{change.name}' has {len(cells)} cells but {len(change.values)} numbers; give one per cell, or one for all"
             faults.append(Fault(change.place, what))
             continue
-        numbers = change.values * len(cells) if len(change.values) == 1 else change.values
-        values |= dict(zip(cells, numbers, strict=True))
+        values |= dict(zip(cells, change.values * (len(cells) // len(change.values)), strict=True))
     if faults:
         raise ScenarioError(faults)
     return values
@@ -148,15 +167,14 @@ def cell_values(model: Model, cells: Iterable[Cell], scenario: Scenario | None =
     requested = list(cells)
     for name in dict.fromkeys(cell.key for cell in requested):
         for equation in model.elements[name].equations:
-            numbers = _numbers(equation)
-            bound = (Cell(name, labels) for labels, _ in bindings(model.subscripts, equation))
-            known |= {cell: numbers.at(index) for index, cell in enumerate(bound)}
+            numbers = numbers_of(equation)
+            known |= {cell: numbers.at(index) for index, cell in enumerate(_cells(model, name, equation))}
     known |= constant_values(model, scenario) if scenario else {}
     return {cell: known[cell] for cell in requested}
 
 
-def _numbers(equation: Equation) -> Numbers:
-    """The numbers of a constant's equation, one per cell."""
+def numbers_of(equation: Equation) -> Numbers:
+    """Return the numbers of a constant's equation."""
     expression = equation.expression
     return expression if isinstance(expression, Numbers) else Numbers([float(expression)])
 
@@ -167,8 +185,7 @@ def with_constants(model: Model, values: Mapping[Cell, float]) -> Model:
     for name in {cell.key for cell in values}:
         equations = []
         for equation in elements[name].equations:
-            old = _numbers(equation)
-            cells = (Cell(name, labels) for labels, _ in bindings(model.subscripts, equation))
+            old, cells = numbers_of(equation), _cells(model, name, equation)
             new = Numbers([values.get(cell, old.at(index)) for index, cell in enumerate(cells)])
             equations.append(replace(equation, expression=new))
         elements[name] = replace(elements[name], equations=tuple(equations))
@@ -178,10 +195,7 @@ def with_constants(model: Model, values: Mapping[Cell, float]) -> Model:
 def with_tables(model: Model, scenario: Scenario) -> Model:
     """Return the model with the lookups that a scenario replaces; the same model if it replaces none.
 
-    Raises
-    ------
-    ScenarioError
-        If the scenario gives points to something that is not a lookup of the model.
+    Raises ScenarioError if the scenario gives points to something that is not a lookup of the model.
     """
     elements = dict(model.elements)
     faults: list[Fault] = []
@@ -196,30 +210,23 @@ def with_tables(model: Model, scenario: Scenario) -> Model:
             cure = f"did you mean '{close}'?" if close else others
             faults.append(Fault(change.place, f"'{change.name}' is not a lookup of the model; {cure}"))
             continue
-        elements[element.key] = _with_table(model, element, change, faults)
+        covered = [_covers(model, change.subscripts, equation) for equation in element.equations]
+        if not any(covered):
+            what = f"'{change.name}' has no equation for these subscripts; write them as the model does"
+            faults.append(Fault(change.place, what))
+        pairs = zip(element.equations, covered, strict=True)
+        equations = (replace(equation, expression=change.table) if covers else equation for equation, covers in pairs)
+        elements[element.key] = replace(element, equations=tuple(equations))
     if faults:
         raise ScenarioError(faults)
     return replace(model, elements=MappingProxyType(elements)) if elements != dict(model.elements) else model
 
 
-def _with_table(model: Model, element: Element, change: Change, faults: list[Fault]) -> Element:
-    subscripts = tuple(key(subscript) for subscript in change.subscripts)
-    covered = [_covers(model, subscripts, equation.subscripts) for equation in element.equations]
-    if not any(covered):
-        what = f"'{change.name}' has no equation for these subscripts; write them as the model does"
-        faults.append(Fault(change.place, what))
-    equations = tuple(
-        replace(equation, expression=change.table) if covers else equation
-        for equation, covers in zip(element.equations, covered, strict=True)
-    )
-    return replace(element, equations=equations)
-
-
-def _covers(model: Model, selected: tuple[str, ...], subscripts: tuple[str, ...]) -> bool:
+def _covers(model: Model, selected: tuple[str, ...], equation: Equation) -> bool:
     """Whether a selection of subscripts contains everything that an equation defines."""
     if not selected:
         return True
-    return len(selected) == len(subscripts) and all(
-        set(labels_of(model.subscripts, own)) <= set(labels_of(model.subscripts, other))
-        for own, other in zip(subscripts, selected, strict=True)
+    return len(selected) == len(equation.subscripts) and all(
+        set(labels_of(model.subscripts, own)) <= set(labels_of(model.subscripts, key(other)))
+        for own, other in zip(equation.subscripts, selected, strict=True)
     )

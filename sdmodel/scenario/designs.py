@@ -1,4 +1,6 @@
-"""Designs: the sampled constants of an ensemble's members, computed in slices that give the same numbers in any size.
+"""Designs: the sampled constants of an ensemble's members, from a `.vsc` file and a file of samples.
+
+They are computed in slices that give the same numbers in any size.
 
 Each cell of a constant has its own random stream: a counter (Philox: Salmon et al., SC11, 2011) keyed by the seed and the
 cell. A value depends on the number of its member alone, and adding another constant to the design changes nothing.
@@ -9,23 +11,28 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Fault, ScenarioError
-from ..model import Cell, Model, cell_name
-from .changes import Scenario, cell_values
-from .distributions import Distribution, Steps
-from .sampling import SampledCell, Sampling, SamplingMethod, cells_in_file, sampled_cells
+from ..errors import Fault, Place, ScenarioError
+from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, split_name
+from .changes import Scenario, cell_values, constant_cells
+from .distributions import Distribution, Steps, distribution_fault
 
 if TYPE_CHECKING:  # xarray takes too long to load for commands that only read a model
     import xarray
 
+SamplingMethod = Literal["univariate", "multivariate", "latin hypercube", "grid", "file"]
+
+DEFAULT_SIMULATIONS = 200
+"""Vensim's number of simulations where a file gives none (manual, "Sensitivity Control")."""
+DEFAULT_SEED = 1234
+"""Vensim's seed where a file gives none."""
 _MAX_MEMBERS = 10_000_000
 _MAX_RANKS = 250_000_000
 """Ranks that a Latin hypercube holds in memory, four bytes each."""
@@ -35,6 +42,145 @@ _VERSION = "1"
 
 Slice = Callable[[int, int], NDArray[np.float64]]
 """Computes the members from the first up to but without the last, shape (cells, members)."""
+
+
+@dataclass(frozen=True)
+class Variation:
+    """One line of a `.vsc` file: a constant, or cells of it, and the distribution or steps its values come from."""
+
+    name: str
+    subscripts: tuple[str, ...]
+    distribution: Distribution | Steps
+    place: Place = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """A file of samples: the names of its columns and their numbers, shape (samples, names), NaN for empty fields.
+
+    `places` are the positions of the names in the file.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+    path: str = ""
+    places: tuple[Place, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Samples)
+            and self.names == other.names
+            and np.array_equal(self.values, other.values, equal_nan=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """A whole `.vsc` file: its first line, its variations, and the samples that the method "file" uses.
+
+    `count` is the number of simulations (per constant if univariate; the number of divisions of each constant if a grid).
+    `seed` 0 requests a fresh seed. `file` is the name of the file of samples as written, `rest` the remaining fields of the
+    first line.
+    """
+
+    method: SamplingMethod
+    count: int = DEFAULT_SIMULATIONS
+    seed: int = DEFAULT_SEED
+    variations: tuple[Variation, ...] = ()
+    samples: Samples | None = None
+    file: str = ""
+    rest: tuple[str, ...] = ()
+    path: str = field(default="", compare=False)
+    text: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SampledCell:
+    """One cell that a design varies: its distribution or steps, or else the column of the samples that it takes."""
+
+    cell: Cell
+    distribution: Distribution | Steps | None
+    place: Place | str
+    source: int = 0
+
+    def quantile(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values of the distribution at numbers from [0, 1)."""
+        return cast("Distribution", self.distribution).quantile(shares)
+
+
+def sampled_cells(model: Model, sampling: Sampling) -> tuple[SampledCell, ...]:
+    """Return the cells that the lines of a `.vsc` file vary, in the order of the file.
+
+    Raises ScenarioError with every line that the model does not allow, or if nothing is varied.
+    """
+    faults: list[Fault] = []
+    found: list[SampledCell] = []
+    for variation in sampling.variations:
+        where: Place | str = variation.place if variation.place.path else "design"
+        distribution = _with_points(model, variation.distribution, where, faults)
+        wrong = distribution_fault(distribution)
+        if wrong:
+            faults.append(Fault(where, f"'{variation.name}': {wrong}"))
+        cells = _cells(model, variation.name, variation.subscripts, where, faults)
+        found += [SampledCell(cell, distribution, where) for cell in cells]
+    if not sampling.variations:
+        what = "nothing is varied; write a line such as 'constant = RANDOM_UNIFORM(min,max)'"
+        faults.append(Fault(sampling.path or "design", what))
+    return _checked(model, found, faults)
+
+
+def cells_in_file(model: Model, sampling: Sampling) -> tuple[SampledCell, ...]:
+    """Return the cells that the columns of a file of samples set, in the order of the file."""
+    samples = sampling.samples
+    if samples is None:
+        what = "method F names no file of samples; write its name in the fourth place of the first line"
+        raise ScenarioError([Fault(sampling.path or "design", what)])
+    faults: list[Fault] = []
+    found: list[SampledCell] = []
+    for column, text in enumerate(samples.names):
+        where: Place | str = samples.places[column] if samples.places else samples.path or "samples"
+        found += [SampledCell(cell, None, where, column) for cell in _cells(model, *split_name(text), where, faults)]
+    return _checked(model, found, faults)
+
+
+def _checked(model: Model, found: list[SampledCell], faults: list[Fault]) -> tuple[SampledCell, ...]:
+    """The cells, once there are no faults and no cell occurs twice."""
+    first: dict[Cell, SampledCell] = {}
+    for sampled in found:
+        known = first.setdefault(sampled.cell, sampled)
+        if known is not sampled:
+            what = f"'{cell_name(model, sampled.cell)}' is varied twice, first at {known.place}; keep one of the two"
+            faults.append(Fault(sampled.place, what))
+    if faults:
+        raise ScenarioError(dict.fromkeys(faults))
+    return tuple(found)
+
+
+def _cells(model: Model, name: str, subscripts: Iterable[str], where: Place | str, faults: list[Fault]) -> list[Cell]:
+    try:
+        return constant_cells(model, name, subscripts, where=where)
+    except ScenarioError as error:
+        faults += error.faults
+        return []
+
+
+def _with_points(
+    model: Model, distribution: Distribution | Steps, where: Place | str, faults: list[Fault]
+) -> Distribution | Steps:
+    """The distribution with the points of the lookup that it names."""
+    if isinstance(distribution, Steps) or distribution.name != "RANDOM_LOOKUP" or distribution.points:
+        return distribution
+    element = model.elements.get(key(distribution.lookup))
+    table = element.equations[0].expression if element and len(element.equations) == 1 else None
+    if isinstance(table, Table) and element is not None and not element.dimensions:
+        return replace(distribution, points=table.points)
+    lookups = [other.name for other in model if other.kind == "lookup" and not other.dimensions]
+    close = nearest(distribution.lookup, lookups)
+    cure = f"did you mean '{close}'?" if close else "name one without subscripts"
+    faults.append(Fault(where, f"'{distribution.lookup}' is not a lookup of the model; {cure}"))
+    return distribution
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,19 +276,22 @@ def make_design(
     columns = cells_in_file(model, sampling) if file else sampled_cells(model, sampling)
     if count is None and not file:
         count = sampling.count
-    if count is not None and count < 1:
-        what = f"the number of simulations is {count}; give at least 1"
-        raise ScenarioError([Fault(sampling.path or "design", what)])
     known = cell_values(model, (column.cell for column in columns), scenario)
     base = np.array([[known[column.cell]] for column in columns], dtype=float)
     setup = _Setup(sampling, columns, count, seed, base)
+    if count is not None and count < 1:
+        raise ScenarioError(setup.faults(f"the number of simulations is {count}; give at least 1"))
     members, draw = _METHODS[sampling.method](setup)
     if not 1 <= members <= _MAX_MEMBERS:
-        what = f"the design has {members:,} members; it takes from 1 to {_MAX_MEMBERS:,}"
-        raise ScenarioError([Fault(setup.where, what)])
+        raise ScenarioError(setup.faults(f"the design has {members:,} members; it takes from 1 to {_MAX_MEMBERS:,}"))
     cells = tuple(column.cell for column in columns)
     names = tuple(_cell_name(model, cell) for cell in cells)
-    return Design(cells, names, members, seed, sampling.method, sampling.text, _digest(setup, members), draw)
+    own = base.tolist() if sampling.method in {"univariate", "file"} else []
+    rows = [[column.cell.key, column.cell.labels, repr(column.distribution)] for column in columns]
+    digest = hashlib.sha256(json.dumps([_VERSION, sampling.method, members, count, seed, rows, own]).encode())
+    if file:
+        digest.update(np.ascontiguousarray(cast("Samples", sampling.samples).values[:members]).tobytes())
+    return Design(cells, names, members, seed, sampling.method, sampling.text, digest.hexdigest(), draw)
 
 
 @dataclass(frozen=True)
@@ -155,17 +304,16 @@ class _Setup:
     seed: int
     base: NDArray[np.float64]
 
-    @property
-    def where(self) -> str:
-        """What errors of the whole design name."""
-        return self.sampling.path or "design"
+    def faults(self, what: str) -> list[Fault]:
+        """One fault of the whole design."""
+        return [Fault(self.sampling.path or "design", what)]
 
     def bits(self, column: SampledCell, purpose: str, first: int, last: int) -> NDArray[np.uint64]:
         """Raw numbers of a cell's stream for some members, shape (members,); each step of the counter gives four."""
         text = json.dumps([self.seed, purpose, column.cell.key, column.cell.labels])
-        key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
+        stream = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
         skipped = first % 4
-        return np.random.Philox(key=key, counter=first // 4).random_raw(last - first + skipped)[skipped:]
+        return np.random.Philox(key=stream, counter=first // 4).random_raw(last - first + skipped)[skipped:]
 
     def uniform(self, column: SampledCell, first: int, last: int) -> NDArray[np.float64]:
         """Numbers from [0, 1) of a cell's stream, shape (members,)."""
@@ -173,10 +321,8 @@ class _Setup:
 
     def lengths(self) -> list[int]:
         """The number of values of each cell where cells are varied one by one or in a grid."""
-        return [
-            column.distribution.count if isinstance(column.distribution, Steps) else self.count or 0
-            for column in self.columns
-        ]
+        given = (column.distribution for column in self.columns)
+        return [steps.count if isinstance(steps, Steps) else self.count or 0 for steps in given]
 
     def rows(self, row: Callable[[int, SampledCell], NDArray[np.float64]], members: int) -> NDArray[np.float64]:
         """One row per cell, shape (cells, members)."""
@@ -186,14 +332,6 @@ class _Setup:
         return values
 
 
-def _quantile(column: SampledCell, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The values of a cell's distribution at numbers from [0, 1)."""
-    if not isinstance(column.distribution, Distribution):
-        message = "steps have no distribution"
-        raise TypeError(message)
-    return column.distribution.quantile(shares)
-
-
 def _multivariate(setup: _Setup) -> tuple[int, Slice]:
     """All constants sampled together; if all of them have steps, all combinations of these."""
     if all(isinstance(column.distribution, Steps) for column in setup.columns):
@@ -201,7 +339,7 @@ def _multivariate(setup: _Setup) -> tuple[int, Slice]:
     _refuse_steps(setup)
 
     def draw(first: int, last: int) -> NDArray[np.float64]:
-        return setup.rows(lambda _, column: _quantile(column, setup.uniform(column, first, last)), last - first)
+        return setup.rows(lambda _, column: column.quantile(setup.uniform(column, first, last)), last - first)
 
     return setup.count or 0, draw
 
@@ -223,16 +361,14 @@ def _hypercube(setup: _Setup) -> tuple[int, Slice]:
     _refuse_steps(setup)
     if count > _MAX_MEMBERS or count * len(setup.columns) > _MAX_RANKS:
         size = f"{count:,} members and {len(setup.columns)} constants"
-        what = f"a Latin hypercube of {size} is too large; choose method M"
-        raise ScenarioError([Fault(setup.where, what)])
-    ranks = [
-        np.argsort(setup.bits(column, "rank", 0, count), kind="stable").astype(np.uint32) for column in setup.columns
-    ]
+        raise ScenarioError(setup.faults(f"a Latin hypercube of {size} is too large; choose method M"))
+    streams = (setup.bits(column, "rank", 0, count) for column in setup.columns)
+    ranks = [np.argsort(stream, kind="stable").astype(np.uint32) for stream in streams]
 
     def draw(first: int, last: int) -> NDArray[np.float64]:
         def row(index: int, column: SampledCell) -> NDArray[np.float64]:
             shares = (ranks[index][first:last] + setup.uniform(column, first, last)) / count
-            return _quantile(column, np.minimum(shares, _BELOW_ONE))
+            return column.quantile(np.minimum(shares, _BELOW_ONE))
 
         return setup.rows(row, last - first)
 
@@ -247,12 +383,12 @@ def _grid(setup: _Setup) -> tuple[int, Slice]:
     sizes = setup.lengths()
     members = prod(sizes)
     if members > _MAX_MEMBERS:
-        what = f"a grid of {' x '.join(map(str, sizes))} has {members:,.0f} members; give fewer divisions or constants"
-        raise ScenarioError([Fault(setup.where, what)])
+        grid = f"a grid of {' x '.join(map(str, sizes))}"
+        raise ScenarioError(setup.faults(f"{grid} has {members:,.0f} members; give fewer divisions or constants"))
     points = [
         column.distribution.values
         if isinstance(column.distribution, Steps)
-        else _quantile(column, (np.arange(size) + 0.5) / size)
+        else column.quantile((np.arange(size) + 0.5) / size)
         for column, size in zip(setup.columns, sizes, strict=True)
     ]
 
@@ -276,7 +412,7 @@ def _univariate(setup: _Setup) -> tuple[int, Slice]:
                 values[index, start - first : stop - first] = (
                     column.distribution.values[own[0] : own[1]]
                     if isinstance(column.distribution, Steps)
-                    else _quantile(column, setup.uniform(column, *own))
+                    else column.quantile(setup.uniform(column, *own))
                 )
         return values
 
@@ -284,31 +420,25 @@ def _univariate(setup: _Setup) -> tuple[int, Slice]:
 
 
 def _from_file(setup: _Setup) -> tuple[int, Slice]:
-    """The rows of a file of samples; an empty field repeats the number above (manual, "Sensitivity Control")."""
-    samples = setup.sampling.samples
-    if samples is None:
-        what = "method F names no file of samples; write its name in the fourth place of the first line"
-        raise ScenarioError([Fault(setup.where, what)])
-    rows = len(samples.values)
+    """The rows of a file of samples; an empty field repeats the number above (manual, "Sensitivity Control").
+
+    In the first row an empty field is the constant's own value.
+    """
+    samples = cast("Samples", setup.sampling.samples).values
+    rows = len(samples)
     count = rows if setup.count is None else setup.count
     if count > rows:
-        what = f"the file of samples has {rows:,} rows, not {count:,}; ask for no more"
-        raise ScenarioError([Fault(setup.where, what)])
-    values = samples.values[:count].T
+        raise ScenarioError(setup.faults(f"the file of samples has {rows:,} rows, not {count:,}; ask for no more"))
+    values = samples[:count].T
     if np.isnan(values).any():
-        values = _filled(values, setup)
+        values = values.copy()
+        for column, base in zip(setup.columns, setup.base[:, 0], strict=True):
+            if np.isnan(values[column.source, 0]):
+                values[column.source, 0] = base
+        known = np.where(np.isnan(values), 0, np.arange(count))
+        values = np.take_along_axis(values, np.maximum.accumulate(known, axis=1), axis=1)
     sources = [column.source for column in setup.columns]
     return count, lambda first, last: np.ascontiguousarray(values[sources, first:last])
-
-
-def _filled(values: NDArray[np.float64], setup: _Setup) -> NDArray[np.float64]:
-    """The columns of samples with empty fields filled by the number before, or the base value in the first row."""
-    found = values.copy()
-    for column, base in zip(setup.columns, setup.base[:, 0], strict=True):
-        if np.isnan(found[column.source, 0]):
-            found[column.source, 0] = base
-    known = np.where(np.isnan(found), 0, np.arange(found.shape[1]))
-    return np.take_along_axis(found, np.maximum.accumulate(known, axis=1), axis=1)
 
 
 _METHODS: dict[SamplingMethod, Callable[[_Setup], tuple[int, Slice]]] = {
@@ -326,14 +456,3 @@ def _cell_name(model: Model, cell: Cell) -> str:
     if set(name) & set('[],"='):
         name = '"' + name.replace('"', '\\"') + '"'
     return f"{name}[{','.join(model.labels.get(label, label) for label in labels)}]" if labels else name
-
-
-def _digest(setup: _Setup, members: int) -> str:
-    """A hash of everything that decides the numbers of a design."""
-    columns = [[column.cell.key, column.cell.labels, repr(column.distribution)] for column in setup.columns]
-    base = setup.base.tolist() if setup.sampling.method in {"univariate", "file"} else []
-    text = json.dumps([_VERSION, setup.sampling.method, members, setup.count, setup.seed, columns, base])
-    digest = hashlib.sha256(text.encode())
-    if setup.sampling.samples is not None and setup.sampling.method == "file":
-        digest.update(np.ascontiguousarray(setup.sampling.samples.values[:members]).tobytes())
-    return digest.hexdigest()

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Fault, ScenarioError
-from ..model import Element, Model, Numbers, Range, key
-from .changes import constant_cells
+from ..model import Element, Model, Range, key
+from .changes import constant_cells, numbers_of
 
 _GROUPS = {"policy_levers": "policy lever", "uncertainties": "uncertainty", "switches": "switch"}
 _CLOCK = frozenset({"initial_time", "final_time", "time_step", "saveper"})
-
 _DEFAULT_COUNT, _MAX_COUNT = 11, 10_000
 """The number of values where neither the user nor the model gives one, and the largest number allowed."""
 _ROUNDING = 1e-9
@@ -68,24 +66,13 @@ def find_levers(model: Model) -> tuple[Lever, ...]:
     """
     grouped = [(element, kind) for group, kind in _GROUPS.items() for element in model if key(element.group) == group]
     ranged = [(element, "constant") for element in model if element.range is not None and element.key not in _CLOCK]
-    return tuple(
-        _lever(element, kind)
-        for element, kind in grouped or ranged
-        if element.kind == "constant" and not element.fixed and not element.hidden
-    )
-
-
-def _lever(element: Element, kind: str) -> Lever:
-    bounds = element.range or Range()
-    meaning = " ".join(element.comment.split())
-    values = tuple(_values(element))
-    return Lever(element.name, kind, values, bounds.minimum, bounds.maximum, bounds.step, element.units, meaning)
-
-
-def _values(element: Element) -> Iterator[float]:
-    for equation in element.equations:
-        expression = equation.expression
-        yield from expression.values if isinstance(expression, Numbers) else [float(expression)]
+    found = []
+    for element, kind in grouped or ranged:
+        if element.kind == "constant" and not element.fixed and not element.hidden:
+            own, meaning = element.range or Range(), " ".join(element.comment.split())
+            values = tuple(value for equation in element.equations for value in numbers_of(equation).values)
+            found.append(Lever(element.name, kind, values, own.minimum, own.maximum, own.step, element.units, meaning))
+    return tuple(found)
 
 
 def range_violation(element: Element, low: float, high: float) -> tuple[float, str] | None:
@@ -122,10 +109,8 @@ class Grid:
 def grid_values(model: Model, grid: Grid) -> tuple[float, ...]:
     """Return the values that a lever takes in a sweep, in its own units, rounded to 12 digits where they are computed.
 
-    Raises
-    ------
-    ScenarioError
-        If the lever is not a constant of the model, its bounds are reversed, or the number of values is below 2 or too large.
+    Raises ScenarioError if the lever is not a constant of the model, its bounds are reversed, or the number of values is
+    below 2 or too large.
     """
     cells = constant_cells(model, grid.name, grid.subscripts, where=grid.where)
     if grid.values:
@@ -191,7 +176,4 @@ def antithetic_orders(count: int, pairs: int, seed: int) -> NDArray[np.intp]:
 
 def nested_subsets(order: NDArray[np.intp]) -> Subsets:
     """Return the subsets that arise when levers are moved in an order, shape (levers + 1, levers): from none to all."""
-    count = len(order)
-    place = np.empty(count, dtype=np.intp)
-    place[order] = np.arange(count)
-    return np.arange(count + 1)[:, None] > place
+    return np.arange(len(order) + 1)[:, None] > np.argsort(order)

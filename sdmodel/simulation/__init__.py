@@ -1,13 +1,14 @@
 """Simulation of compiled models: runs, ensembles in memory, and prepared simulations."""
 
 from .execution import Progress
-from .prepared import PreparedSimulation, prepare_simulation
 from .simulation import (
     NotFiniteWarning,
+    PreparedSimulation,
     RunWarning,
     ScenarioLike,
     load_scenario,
     memory_bytes,
+    prepare_simulation,
     simulate,
 )
 

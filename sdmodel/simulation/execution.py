@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,6 @@ from ..program import Arguments, Program, host
 from .inputs import Inputs
 from .timing import Timing
 
-_ALIGNMENT = 64
 _BATCH = 1024
 """Members that a thread takes at a time: enough to hide the cost of scheduling, few enough to show progress."""
 
@@ -63,89 +62,69 @@ def bytes_needed(job: Job, count: int, threads: int) -> int:
     return result + threads * (workspace + inputs) + 8 * padded(count)
 
 
-def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: Progress | None = None) -> Outcome:
-    """Compute every member; the numbers do not depend on how the work is split."""
-    count = inputs.count
-    values = np.empty((job.timing.lines, len(job.rows), padded(count)))
-    broken = np.empty(padded(count))
-    moments = job.timing.moments
-    batches = [(first, min(first + _BATCH, count)) for first in range(0, count, _BATCH)]
-    job.program.code(1 if count == 1 else host().width)
-
-    def compute(batch: tuple[int, int]) -> int:
-        _compute(job, inputs, batch, moments, values, broken)
-        return batch[1] - batch[0]
-
-    if len(batches) == 1:
-        done = compute(batches[0])
-        if progress:
-            progress(done, count)
-    else:
-        _run_threads(compute, batches, min(threads or available_threads(), len(batches)), count, progress)
-    return Outcome(values[..., :count], broken[:count].astype(np.int64))
-
-
 def available_threads() -> int:
     """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run_threads(
-    compute: Callable[[tuple[int, int]], int],
-    batches: Sequence[tuple[int, int]],
-    threads: int,
-    count: int,
-    progress: Progress | None,
-) -> None:
-    done = 0
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for future in as_completed([pool.submit(compute, batch) for batch in batches]):
-                done += future.result()
-                if progress:
-                    progress(done, count)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: Progress | None = None) -> Outcome:
+    """Compute every member; the numbers do not depend on how the work is split."""
+    count = inputs.count
+    width = 1 if count == 1 else host().width
+    code = job.program.code(width)
+    values = np.empty((job.timing.lines, len(job.rows), padded(count)))
+    broken = np.empty(padded(count))
+    moments = job.timing.moments
 
+    def compute(first: int) -> int:
+        last = min(first + _BATCH, count)
+        blocks = -(-(last - first) // width)
+        columns = np.empty((0, blocks * width))
+        if inputs.varied:  # the last member is repeated to fill the last register
+            own = inputs.columns(first, last)
+            filling = np.repeat(own[:, -1:], blocks * width - (last - first), axis=1)
+            columns = np.ascontiguousarray(np.concatenate([own, filling], axis=1))
+        workspace = np.empty(job.program.layout.rows * width + 8)
+        workspace = workspace[-_address(workspace) % 64 // 8 :]  # aligned for vector registers
+        history = np.empty((job.timing.steps + 1) * len(job.program.layout.delay_input) * width)
+        arguments = Arguments(
+            workspace=_address(workspace),
+            given=_address(job.given),
+            varied=len(job.varied_rows),
+            varied_rows=_address(job.varied_rows),
+            varied_values=_address(columns),
+            value_stride=columns.shape[1],
+            results=_address(values) + 8 * first,
+            result_stride=values.shape[2],
+            saved=len(job.rows),
+            saved_rows=_address(job.rows),
+            times=_address(moments),
+            steps=job.timing.steps,
+            every=job.timing.every,
+            time_step=job.timing.time_step,
+            runge_kutta_4=job.runge_kutta,
+            first=0,
+            last=blocks,
+            history=_address(history),
+            broken=_address(broken) + 8 * first,
+        )
+        code.run(arguments)
+        return last - first
 
-def _compute(
-    job: Job,
-    inputs: Inputs,
-    batch: tuple[int, int],
-    moments: NDArray[np.float64],
-    values: NDArray[np.float64],
-    broken: NDArray[np.float64],
-) -> None:
-    first, last = batch
-    width = 1 if inputs.count == 1 else host().width
-    blocks = -(-(last - first) // width)
-    columns = _columns(inputs, first, last, blocks * width)
-    layout = job.program.layout
-    workspace = _aligned(layout.rows * width)
-    history = np.empty((job.timing.steps + 1) * len(layout.delay_input) * width)
-    arguments = Arguments(
-        workspace=_address(workspace),
-        given=_address(job.given),
-        varied=len(job.varied_rows),
-        varied_rows=_address(job.varied_rows),
-        varied_values=_address(columns),
-        value_stride=columns.shape[1],
-        results=_address(values) + 8 * first,
-        result_stride=values.shape[2],
-        saved=len(job.rows),
-        saved_rows=_address(job.rows),
-        times=_address(moments),
-        steps=job.timing.steps,
-        every=job.timing.every,
-        time_step=job.timing.time_step,
-        runge_kutta_4=job.runge_kutta,
-        first=0,
-        last=blocks,
-        history=_address(history),
-        broken=_address(broken) + 8 * first,
-    )
-    job.program.code(width).run(arguments)
+    report = progress or (lambda _, __: None)
+    if count <= _BATCH:
+        report(compute(0), count)
+    else:
+        done, batches = 0, range(0, count, _BATCH)
+        with ThreadPoolExecutor(min(threads or available_threads(), len(batches))) as pool:
+            try:
+                for future in as_completed([pool.submit(compute, first) for first in batches]):
+                    done += future.result()
+                    report(done, count)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return Outcome(values[..., :count], broken[:count].astype(np.int64))
 
 
 def _address(array: NDArray[Any]) -> int:
@@ -154,19 +133,3 @@ def _address(array: NDArray[Any]) -> int:
     Several times as fast as `array.ctypes`, which matters where a whole run takes some microseconds.
     """
     return ctypes.addressof(ctypes.c_char.from_buffer(array.data)) if array.size else 0
-
-
-def _columns(inputs: Inputs, first: int, last: int, size: int) -> NDArray[np.float64]:
-    """The varied constants of a batch; the last member is repeated to fill the last register."""
-    if not inputs.varied:
-        return np.empty((0, size))
-    columns = inputs.columns(first, last)
-    filling = np.repeat(columns[:, -1:], size - (last - first), axis=1)
-    return np.ascontiguousarray(np.concatenate([columns, filling], axis=1))
-
-
-def _aligned(size: int) -> NDArray[np.float64]:
-    """Uninitialised memory, aligned for vector registers."""
-    memory = np.empty(size + _ALIGNMENT // 8)
-    offset = (-_address(memory) % _ALIGNMENT) // 8
-    return memory[offset : offset + size]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from ..dataset import MEMBER
 from ..errors import Fault, ScenarioError
-from ..model import Cell, Model, key, labels_of
-from ..scenario import constant_cells, split_name
+from ..model import Cell, Model, key, labels_of, split_name
+from ..scenario import constant_cells
 
 _WHERE = "constants"
 
@@ -55,8 +55,8 @@ def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants 
     inputs = Inputs(dict(fixed))
     given = constants.data_vars if isinstance(constants, xr.Dataset) else constants or {}
     if not isinstance(given, Mapping):
-        message = f"{type(constants).__name__} cannot hold constants; give a mapping of names to values"
-        raise ScenarioError([Fault(_WHERE, message)])
+        what = f"{type(constants).__name__} cannot hold constants; give a mapping of names to values"
+        raise ScenarioError([Fault(_WHERE, what)])
     faults: list[Fault] = []
     for name, value in given.items():
         try:
@@ -65,68 +65,63 @@ def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants 
             faults += error.faults
     if faults:
         raise ScenarioError(faults)
-    _label_by_values(model, inputs)
-    return inputs
-
-
-def _label_by_values(model: Model, inputs: Inputs) -> None:
-    """Label a dimension by the values of the only constant that varies along it."""
-    for dim, owners in inputs.owners.items():
+    for dim, owners in inputs.owners.items():  # a dimension has the values of the only constant that varies along it
         users = [cell for cell, value in inputs.varied.items() if dim in value.dims]
         cell, array = owners[-1]
         if users == [cell] and dim != MEMBER:
             element = model.elements[cell.key]
             attributes = {"long_name": element.name, "units": element.units}
             inputs.members[dim] = xr.DataArray(array.values, dims=dim, attrs=attributes)
+    return inputs
 
 
 def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:
     name, subscripts = split_name(name)
-    name = _model_name(model, name)
+    if key(name) not in model.elements:  # it may be the Python identifier of a variable
+        name = {identifier: own for own, identifier in model.identifiers.items()}.get(name, name)
     cells = constant_cells(model, name, subscripts, where=_WHERE)
     array = _labelled(name, value)
-    for cell, part in zip(cells, _parts(model, name, cells, array, subscripts), strict=True):
-        _set(inputs, name, cell, part)
+    for cell, part in zip(cells, _parts(model, name, cells, array, whole=not subscripts), strict=True):
+        inputs.fixed.pop(cell, None)
+        inputs.varied.pop(cell, None)
+        for dim in map(str, part.dims):
+            if not inputs.members.setdefault(dim, part[dim]).variable.equals(part[dim].variable):
+                what = f"'{name}' has other values of '{dim}' than the constants before it; use the same, or another dimension"
+                raise ScenarioError([Fault(_WHERE, what)])
+        if part.dims:
+            inputs.varied[cell] = part
+        else:
+            inputs.fixed[cell] = float(part)
     dims = [str(dim) for dim in array.dims]
     if len(cells) == len(dims) == 1 and dims[0] not in array.coords:
         inputs.owners.setdefault(dims[0], []).append((cells[0], array))
 
 
-def _model_name(model: Model, name: str) -> str:
-    """The name in the model, for a name that may be the Python identifier of a variable."""
-    if key(name) in model.elements:
-        return name
-    return {identifier: own for own, identifier in model.identifiers.items()}.get(name, name)
-
-
 def _labelled(name: str, value: Any) -> xr.DataArray:
     """A value as an array with named dimensions; the dimension of a plain sequence is `member`."""
     plain = value if isinstance(value, xr.DataArray) else np.asarray(value)
+    dims: Any = plain.dims if isinstance(plain, xr.DataArray) else (MEMBER,) * plain.ndim
+    wrong = ""
     if plain.dtype.kind not in "biuf":
-        message = f"'{name}' is given {value!r}; give a number, a sequence of numbers or a labelled array"
-        raise ScenarioError([Fault(_WHERE, message)])
-    if plain.ndim > 1 and not isinstance(plain, xr.DataArray):
-        message = f"'{name}' is given {plain.ndim} dimensions without names; give an xarray.DataArray"
-        raise ScenarioError([Fault(_WHERE, message)])
-    if not np.isfinite(plain).all():
-        raise ScenarioError([Fault(_WHERE, f"'{name}' is given a value that is not finite; give numbers")])
-    if not plain.size:
-        raise ScenarioError([Fault(_WHERE, f"'{name}' is given no values; give at least one")])
-    array = plain if isinstance(plain, xr.DataArray) else xr.DataArray(plain, dims=(MEMBER,) * plain.ndim)
-    if not all(isinstance(dim, str) for dim in array.dims):
-        raise ScenarioError(
-            [Fault(_WHERE, f"'{name}' has a dimension with a name that is not a text; give it another")]
-        )
-    return array.astype(float)
+        wrong = f"is given {value!r}; give a number, a sequence of numbers or a labelled array"
+    elif plain.ndim > 1 and not isinstance(plain, xr.DataArray):
+        wrong = f"is given {plain.ndim} dimensions without names; give an xarray.DataArray"
+    elif not np.isfinite(plain).all():
+        wrong = "is given a value that is not finite; give numbers"
+    elif not plain.size:
+        wrong = "is given no values; give at least one"
+    elif not all(isinstance(dim, str) for dim in dims):
+        wrong = "has a dimension with a name that is not a text; give it another"
+    if wrong:
+        raise ScenarioError([Fault(_WHERE, f"'{name}' {wrong}")])
+    return (plain if isinstance(plain, xr.DataArray) else xr.DataArray(plain, dims=dims)).astype(float)
 
 
-def _parts(
-    model: Model, name: str, cells: Sequence[Cell], array: xr.DataArray, subscripts: Sequence[str]
-) -> list[xr.DataArray]:
+def _parts(model: Model, name: str, cells: Sequence[Cell], array: xr.DataArray, *, whole: bool) -> list[xr.DataArray]:
     """The part of an array for each cell: where its dimensions are the element's ranges, at the labels of the cell."""
     element = model.elements[cells[0].key]
     places: dict[str, tuple[int, dict[str, int]]] = {}
-    for axis, range_ in enumerate(element.dimensions if not subscripts else ()):
+    for axis, range_ in enumerate(element.dimensions if whole else ()):
         own = {key(range_), model.range_identifiers.get(range_, range_)}
         dim = next((name for name in array.dims if str(name) in own or key(str(name)) in own), None)
         if dim is not None:
@@ -136,10 +131,9 @@ def _parts(
     parts = []
     for cell in cells:
         labels = [(cell.labels[axis], known) for axis, known in places.values()]
-        missing = next((label for label, known in labels if label not in known), None)
-        if missing is not None:
-            what = f"'{name}' is given no value for '{missing}'; give one for every label"
-            raise ScenarioError([Fault(_WHERE, what)])
+        absent = next((label for label, known in labels if label not in known), None)
+        if absent is not None:
+            raise ScenarioError([Fault(_WHERE, f"'{name}' is given no value for '{absent}'; give one for every label")])
         index = tuple(known[label] for label, known in labels)
         parts.append(xr.DataArray(inner.values[index], coords, rest) if places else array)
     return parts
@@ -151,20 +145,3 @@ def _places(model: Model, range_: str, array: xr.DataArray, dim: str) -> dict[st
         return {key(str(label)): place for place, label in enumerate(array[dim].values)}
     labels = labels_of(model.subscripts, range_)
     return {label: place for place, label in enumerate(labels)} if len(labels) == array.sizes[dim] else {}
-
-
-def _set(inputs: Inputs, name: str, cell: Cell, value: xr.DataArray) -> None:
-    inputs.fixed.pop(cell, None)
-    inputs.varied.pop(cell, None)
-    if not value.dims:
-        inputs.fixed[cell] = float(value)
-        return
-    for dim in map(str, value.dims):
-        coordinate = value[dim]
-        known = inputs.members.setdefault(dim, coordinate)
-        if not known.variable.equals(coordinate.variable):
-            what = (
-                f"'{name}' has other values of '{dim}' than the constants before it; use the same, or another dimension"
-            )
-            raise ScenarioError([Fault(_WHERE, what)])
-    inputs.varied[cell] = value

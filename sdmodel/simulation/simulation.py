@@ -1,12 +1,16 @@
-"""Simulation: one function runs everything; a single run is an ensemble of one member without member dimensions."""
+"""Simulation: one function makes runs, and another prepares simulations that are run many times.
+
+A single run is an ensemble of one member without member dimensions.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,23 +19,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import make_run
+from ..dataset import MEMBER, make_run
 from ..errors import SimulationError
-from ..model import NA, Cell, Element, Integrator, Model, cell_name, delay_orders, key, nearest
+from ..model import NA, Cell, Element, Integrator, Model, cell_name, delay_orders, key, nearest, split_name
 from ..program import Program, compile_model
-from ..scenario import (
-    Scenario,
-    constant_values,
-    merge_scenarios,
-    range_violation,
-    split_name,
-    with_constants,
-    with_tables,
-)
+from ..scenario import Scenario, constant_values, merge_scenarios, range_violation, with_constants, with_tables
 from ..vensim import read_scenario
 from .execution import Job, Outcome, Progress, available_threads, bytes_needed, execute
 from .inputs import Constants, Inputs, read_inputs
-from .timing import Timing, timing_of
+from .timing import SAME_TIME, Timing, timing_of
 
 _SIZE = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?i?B?)\s*", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -112,15 +108,16 @@ def simulate(
     >>> run["stock"].dims, run["stock"].isel(time=-1).values.round(2).tolist()
     (('time', 'member'), [100.0, 144.0])
     """
-    check_options(model, integrator, threads)
+    _check_options(model, integrator, threads)
     changes = load_scenario(scenario)
     model = with_tables(model, changes)
     inputs = read_inputs(model, constant_values(model, changes), constants)
-    program = compile_model(with_orders(model, inputs))
+    program = compile_model(_with_orders(model, inputs))
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
     saved = _saved_elements(model, save)
     moving = [element for element in saved if element.kind != "constant"]
-    job = _job(program, timing, inputs, moving, (integrator or model.integrator) == "rk4")
+    rows = [row for element in moving for row in program.grid(element).rows]
+    job = _job(program, timing, inputs, rows, integrator or model.integrator)
     _check_memory(bytes_needed(job, inputs.count, threads or available_threads()), memory)
     outcome = execute(job, inputs, threads=threads, progress=progress)
     not_finite = _describe_not_finite(job, inputs, outcome)
@@ -133,10 +130,9 @@ def simulate(
         "time_step": timing.time_step,
         "saveper": timing.time_step * timing.every,
     }
-    attributes |= {} if seed is None else {"seed": seed}
-    attributes |= {"not_finite": not_finite} if not_finite else {}
     remarks = "\n".join(filter(None, [timing.remark, *_range_remarks(model, inputs)]))
-    attributes |= {"remarks": remarks} if remarks else {}
+    optional = {"seed": seed, "not_finite": not_finite or None, "remarks": remarks or None}
+    attributes |= {name: value for name, value in optional.items() if value is not None}
     run = make_run(model, timing.saved, values, dims=inputs.members, attributes=attributes)
     for text, kind in ((remarks, RunWarning), (not_finite, NotFiniteWarning)):
         if text:
@@ -148,7 +144,7 @@ _ORDERS: WeakKeyDictionary[Model, tuple[int, ...]] = WeakKeyDictionary()
 """The delay orders of models with their own constants."""
 
 
-def with_orders(model: Model, inputs: Inputs) -> Model:
+def _with_orders(model: Model, inputs: Inputs) -> Model:
     """Return the model to compile: the order of a DELAY N is part of its structure, and constants may decide it."""
     if model not in _ORDERS:
         _ORDERS[model] = delay_orders(model)
@@ -164,7 +160,7 @@ def with_orders(model: Model, inputs: Inputs) -> Model:
     return model if low == _ORDERS[model] else with_constants(model, inputs.fixed)
 
 
-def check_options(model: Model, integrator: str | None, threads: int | None) -> None:
+def _check_options(model: Model, integrator: str | None, threads: int | None) -> None:
     """Check the type of the model and the options of a simulation."""
     if not isinstance(model, Model):
         message = f"{type(model).__name__} is not a model; read one with read_model"
@@ -203,26 +199,18 @@ def _saved_elements(model: Model, save: Iterable[str] | None) -> list[Element]:
             faults.append(f"save: '{name}' is not in the model; {cure}")
         else:
             found[element.key] = element
-    if faults or not found:
-        message = (
-            "\n".join(faults) or "save: the list is empty; name the variables to save, or leave it out to save all"
-        )
-        raise SimulationError(message)
+    if not faults and not found:
+        faults.append("save: the list is empty; name the variables to save, or leave it out to save all")
+    if faults:
+        raise SimulationError("\n".join(faults))
     return list(found.values())
 
 
-def _job(program: Program, timing: Timing, inputs: Inputs, saved: Sequence[Element], runge_kutta: bool) -> Job:  # noqa: FBT001
-    layout = program.layout
-    rows = [row for element in saved for row in program.grid(element).rows]
-    given = dict(layout.plan.constants) | inputs.fixed
-    return Job(
-        program,
-        timing,
-        np.array(rows, dtype=np.int64),
-        runge_kutta,
-        np.array([given[cell] for cell in layout.inputs], dtype=float),
-        np.array([layout.row[cell] for cell in inputs.varied], dtype=np.int64),
-    )
+def _job(program: Program, timing: Timing, inputs: Inputs, rows: Sequence[int], integrator: Integrator) -> Job:
+    known = dict(program.layout.plan.constants) | inputs.fixed
+    given = np.array([known[cell] for cell in program.layout.inputs], dtype=float)
+    varied_rows = np.array([program.row(cell) for cell in inputs.varied], dtype=np.int64)
+    return Job(program, timing, np.array(rows, dtype=np.int64), integrator == "rk4", given, varied_rows)
 
 
 def _values(
@@ -231,7 +219,7 @@ def _values(
     """The part of the outcome that belongs to each element, shape (times, labels, members)."""
     values = {}
     first = 0
-    _blank_missing(program.layout.plan.model, outcome.values)
+    _blank_missing(program, outcome.values)
     for element in saved:
         grid = program.grid(element)
         for index in grid.undefined:
@@ -244,43 +232,37 @@ def _values(
 
 def _constants(program: Program, saved: Sequence[Element], inputs: Inputs) -> dict[str, NDArray[np.float64]]:
     """The constants of a run, with member dimensions where they vary."""
-    plan = program.layout.plan
+    given = dict(program.layout.plan.constants) | inputs.fixed
     frame = xr.DataArray(np.empty(inputs.shape), coords=inputs.members, dims=list(inputs.members))
     values = {}
     for element in saved:
         if element.kind != "constant":
             continue
         grid = program.grid(element)
-        parts: list[Any] = [inputs.fixed.get(cell, plan.constants.get(cell, np.nan)) for cell in grid.cells]
-        if any(cell in inputs.varied for cell in grid.cells):
-            for index, cell in enumerate(grid.cells):
-                parts[index] = (
-                    inputs.varied[cell].broadcast_like(frame).transpose(*inputs.members).values
-                    if cell in inputs.varied
-                    else np.full(inputs.shape, parts[index])
-                )
-            values[element.key] = np.array(parts).reshape(*grid.shape, *inputs.shape)
-        else:
-            values[element.key] = np.array(parts, dtype=float).reshape(grid.shape)
-        _blank_missing(plan.model, values[element.key])
+        shape = inputs.shape if any(cell in inputs.varied for cell in grid.cells) else ()
+        parts = [
+            inputs.varied[cell].broadcast_like(frame).transpose(*inputs.members).values
+            if cell in inputs.varied
+            else np.full(shape, given.get(cell, np.nan), dtype=float)
+            for cell in grid.cells
+        ]
+        values[element.key] = np.array(parts).reshape((*grid.shape, *shape))
+        _blank_missing(program, values[element.key])
     return values
 
 
-def _blank_missing(model: Model, values: NDArray[np.float64]) -> None:
+def _blank_missing(program: Program, values: NDArray[np.float64]) -> None:
     """Replace Vensim's missing value, and sums with it, by NaN if the model uses it."""
-    if model.mentions_missing:
+    if program.layout.plan.model.mentions_missing:
         values[values <= NA] = np.nan
 
 
 def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
     """The changes of a run beyond the text of its scenario, as lines of a change file."""
     known = constant_values(model, scenario) if scenario.text else {}
-    lines = [
-        f"{cell_name(model, cell)} = {value!r}" for cell, value in inputs.fixed.items() if known.get(cell) != value
-    ]
-    lines += [
-        f"{cell_name(model, cell)} = over {', '.join(map(str, value.dims))}" for cell, value in inputs.varied.items()
-    ]
+    fixed = {cell: repr(value) for cell, value in inputs.fixed.items() if known.get(cell) != value}
+    varied = {cell: f"over {', '.join(map(str, value.dims))}" for cell, value in inputs.varied.items()}
+    lines = [f"{cell_name(model, cell)} = {text}" for cell, text in (*fixed.items(), *varied.items())]
     tables = [] if scenario.text else [change for change in scenario.changes if change.table is not None]
     return "\n".join([*lines, *(f"{change.name}{change.table}" for change in tables)])
 
@@ -289,16 +271,18 @@ def _range_remarks(model: Model, inputs: Inputs) -> list[str]:
     """One sentence per constant that is set to a value outside its range in the model."""
     ends = {cell: (value, value) for cell, value in inputs.fixed.items()}
     ends |= {cell: (float(value.values.min()), float(value.values.max())) for cell, value in inputs.varied.items()}
-    remarks = []
-    for cell, (low, high) in ends.items():
-        violation = range_violation(model.elements[cell.key], low, high)
-        if violation:
-            remarks.append(f"'{cell_name(model, cell)}' is set to {violation[0]:g}, outside its range: {violation[1]}")
-    return remarks
+    found = ((cell, range_violation(model.elements[cell.key], *both)) for cell, both in ends.items())
+    return [
+        f"'{cell_name(model, cell)}' is set to {out[0]:g}, outside its range: {out[1]}" for cell, out in found if out
+    ]
 
 
 def _check_memory(needed: int, memory: str | float | None) -> None:
-    allowed = _machine_memory() // 2 if memory is None else memory_bytes(memory)
+    try:
+        half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (ValueError, OSError, AttributeError):  # unknown on this system
+        half = 4 * 2**30
+    allowed = half if memory is None else memory_bytes(memory)
     if needed > allowed:
         message = (
             f"the run takes {needed / 2**30:.2g} GiB of memory, more than {allowed / 2**30:.2g} GiB; "
@@ -307,20 +291,10 @@ def _check_memory(needed: int, memory: str | float | None) -> None:
         raise SimulationError(message)
 
 
-def _machine_memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):  # unknown on this system
-        return 8 * 2**30
-
-
 def memory_bytes(size: str | float) -> int:
     """Convert a size such as "1GiB" or "500MB" to bytes.
 
-    Raises
-    ------
-    SimulationError
-        If the text is not a size.
+    Raises SimulationError if the text is not a size.
     """
     match = _SIZE.fullmatch(str(size))
     if match is None:
@@ -331,19 +305,20 @@ def memory_bytes(size: str | float) -> int:
     return round(float(match["number"]) * base ** _UNITS[unit.rstrip("ib")])
 
 
-def _describe_not_finite(job: Job, inputs: Inputs, outcome: Outcome) -> str:
-    """Describe what is not finite, one line per member, and blank the values after a stock has failed.
-
-    An auxiliary that is not finite for a while harms nothing else and stays as it is.
-    """
-    doubtful = np.flatnonzero(outcome.broken >= 0)
-    for member in doubtful:
+def _blank_after_failure(job: Job, outcome: Outcome) -> NDArray[np.intp]:
+    """Blank the values of members after a stock has failed, and return these members."""
+    failed = np.flatnonzero(outcome.broken >= 0)
+    for member in failed:
         outcome.values[-(-outcome.broken[member] // job.timing.every) :, :, member] = np.nan
+    return failed
+
+
+def _describe_not_finite(job: Job, inputs: Inputs, outcome: Outcome) -> str:
+    """Describe what is not finite, one line per member; an auxiliary that is not finite for a while harms nothing else."""
+    doubtful = _blank_after_failure(job, outcome)
     with np.errstate(invalid="ignore", over="ignore"):
         if not doubtful.size and not np.isfinite(outcome.values.sum()):
             doubtful = np.flatnonzero(~np.isfinite(outcome.values).all(axis=(0, 1)))
-    if not doubtful.size:
-        return ""
     lines = [_first_failure(job, inputs, outcome, int(member)) for member in doubtful[:_MAX_LISTED]]
     if doubtful.size > _MAX_LISTED:
         lines.append(f"and {doubtful.size - _MAX_LISTED} more of {inputs.count} members are not finite")
@@ -351,7 +326,10 @@ def _describe_not_finite(job: Job, inputs: Inputs, outcome: Outcome) -> str:
 
 
 def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> str:
-    """Describe the first cell of a member that is not finite: simulate it again up to the suspect steps, saving all cells."""
+    """Describe the first cell of a member that is not finite: simulate it again up to the suspect steps, saving all cells.
+
+    These are the start, and the step at which a stock or a saved value first fails, with the step before.
+    """
     given = job.given.copy()
     if inputs.varied:
         given[job.varied_rows - job.program.layout.first_input] = inputs.columns(member, member + 1)[:, 0]
@@ -360,32 +338,74 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
     rows = np.array([job.program.row(cell) for cell in cells], dtype=np.int64)
     alone = replace(job, given=given, rows=rows, varied_rows=np.empty(0, dtype=np.int64))
     prefix = "" if inputs.count == 1 else f"member {member}: "
-    for step in _suspect_steps(job, outcome, member):
+    broken = int(outcome.broken[member])
+    if broken < 0:
+        broken = int(np.isfinite(outcome.values[:, :, member]).all(axis=1).argmin()) * job.timing.every
+    for step in sorted({0, max(broken - 1, 0), broken}):
         timing = Timing(job.timing.initial, job.timing.time_step, step, max(step, 1))
         finite = np.isfinite(execute(replace(alone, timing=timing), Inputs()).values[-1, :, 0])
         if not finite.all():
             cell = cells[int(finite.argmin())]
-            name = cell_name(plan.model, _visible(job, cell))
-            return f"{prefix}'{name}' is not finite from time {timing.saved[-1]:g}; {_cure(job, cell)}"
+            hidden = plan.model.elements[cell.key].hidden  # made for a cell of the model
+            shown = Cell(cell.key.split("#", maxsplit=1)[0], cell.labels) if hidden else cell
+            cure = "look for a division by zero or a number that grows without bound"
+            if any(cell == stock.cell for stock in plan.stocks):
+                within = ", or there is a division by zero within the step" if job.runge_kutta else ""
+                cure = f"a smaller TIME STEP may help{within}"
+            return f"{prefix}'{cell_name(plan.model, shown)}' is not finite from time {timing.saved[-1]:g}; {cure}"
     return f"{prefix}some values are not finite"
 
 
-def _suspect_steps(job: Job, outcome: Outcome, member: int) -> list[int]:
-    """The start, and the step at which a stock or a saved value first fails, with the step before."""
-    broken = int(outcome.broken[member])
-    if broken < 0:
-        broken = int(np.isfinite(outcome.values[:, :, member]).all(axis=1).argmin()) * job.timing.every
-    return sorted({0, max(broken - 1, 0), broken})
+@dataclass(frozen=True, eq=False)
+class PreparedSimulation:
+    """A prepared simulation: its saved `times`, in the model's unit, and the constants that it takes, `varied`."""
+
+    times: NDArray[np.float64]
+    varied: tuple[Cell, ...]
+    _job: Job
+
+    def values(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Simulate constants, shape (members, varied cells); the result has shape (saved times, saved cells, members).
+
+        Values are NaN from the time at which a stock of the member stops being finite. They equal those of `simulate`,
+        whichever members are computed together. A single member is computed twice, since the code for one member rounds
+        differently.
+        """
+        count = len(points)
+        columns = np.asarray(points, dtype=float).T
+        columns = np.repeat(columns, 2, axis=1) if count == 1 else columns
+        varied = {cell: xr.DataArray(column, dims=MEMBER) for cell, column in zip(self.varied, columns, strict=True)}
+        members = xr.DataArray(np.empty(columns.shape[1]), dims=MEMBER)
+        outcome = execute(self._job, Inputs(varied=varied, members={MEMBER: members}))
+        _blank_after_failure(self._job, outcome)
+        _blank_missing(self._job.program, outcome.values)
+        return outcome.values[..., :count]
 
 
-def _cure(job: Job, cell: Cell) -> str:
-    if any(cell == stock.cell for stock in job.program.layout.plan.stocks):
-        within = ", or there is a division by zero within the step" if job.runge_kutta else ""
-        return f"a smaller TIME STEP may help{within}"
-    return "look for a division by zero or a number that grows without bound"
+def prepare_simulation(
+    model: Model,
+    ranges: Mapping[Cell, tuple[float, float]],
+    saved: Sequence[Cell],
+    *,
+    scenario: ScenarioLike | None = None,
+    integrator: Integrator | None = None,
+    until: float = math.inf,
+) -> PreparedSimulation:
+    """Prepare a simulation in which constants vary within `ranges` and the cells `saved` are returned, without labels.
 
-
-def _visible(job: Job, cell: Cell) -> Cell:
-    """The cell, or the cell of the model for which a hidden one was made."""
-    hidden = job.program.layout.plan.model.elements[cell.key].hidden
-    return Cell(cell.key.split("#", maxsplit=1)[0], cell.labels) if hidden else cell
+    It is compiled once and run many times, for searches and samplers. It ends at the first saved time from `until` on, or
+    at FINAL TIME, which equations still see unchanged. Raises ScenarioError if the scenario sets something that is not a
+    constant of the model, and SimulationError if the time settings are wrong, or depend on a constant that varies.
+    """
+    _check_options(model, integrator, None)
+    changes = load_scenario(scenario)
+    model = with_tables(model, changes)
+    inputs = Inputs({cell: value for cell, value in constant_values(model, changes).items() if cell not in ranges})
+    inputs.varied |= {cell: xr.DataArray(np.array(ends), dims=MEMBER) for cell, ends in ranges.items()}
+    program = compile_model(_with_orders(model, inputs))
+    timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
+    if until >= timing.initial:
+        lines = int(np.searchsorted(timing.saved, until - SAME_TIME * timing.time_step))
+        timing = replace(timing, steps=min(timing.steps, lines * timing.every))
+    job = _job(program, timing, inputs, [program.row(cell) for cell in saved], integrator or model.integrator)
+    return PreparedSimulation(timing.saved, tuple(ranges), job)

@@ -11,17 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SimulationError
-from ..model import REQUIRED_SETTINGS, Cell, Plan, Start, Table
+from ..model import RUN_SETTINGS, Cell, Plan, Start, Table, key
 
-_NAMES = {
-    "initial_time": REQUIRED_SETTINGS[0],
-    "final_time": REQUIRED_SETTINGS[1],
-    "time_step": REQUIRED_SETTINGS[2],
-    "saveper": "SAVEPER",
-}
-_WHOLE = 1e-6
-"""Tolerance, in steps, for a number of steps that is meant to be whole."""
-
+_NAMES = {key(name): name for name in RUN_SETTINGS}
+SAME_TIME = 1e-6
+"""Tolerance, in steps, for a number of steps that is meant to be whole, or for two times that are meant to be equal."""
 _MAX_STEPS = 1e9
 
 
@@ -58,7 +52,7 @@ class Timing:
 def _moments(timing: Timing) -> NDArray[np.float64]:
     halves = np.arange(2 * timing.steps + 1, dtype=float)
     per_unit = round(1 / timing.time_step)
-    whole = per_unit and abs(per_unit * timing.time_step - 1) < _WHOLE**2  # a step of 0.1 then hits 0.3 itself
+    whole = per_unit and abs(per_unit * timing.time_step - 1) < SAME_TIME**2  # a step of 0.1 then hits 0.3 itself
     return timing.initial + (halves / (2 * per_unit) if whole else halves * (timing.time_step / 2))
 
 
@@ -84,7 +78,7 @@ def timing_of(plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, obj
         name = plan.model.elements[differs.key].name
         message = f"'{name}' decides the times of a run and must be the same for all members; make one run per value"
         raise SimulationError(message)
-    return _timing(values["initial_time"], values["final_time"], values["time_step"], values["saveper"])
+    return _timing(*(values[name] for name in _NAMES))
 
 
 def _timing(initial: float, final: float, time_step: float, saveper: float) -> Timing:
@@ -99,12 +93,12 @@ def _timing(initial: float, final: float, time_step: float, saveper: float) -> T
         message = f"TIME STEP is {time_step:g}, which gives over a billion steps; make it larger"
         raise SimulationError(message)
     every = round(min(saveper / time_step, _MAX_STEPS))
-    if every < 1 or abs(saveper / time_step - every) > _WHOLE * max(1, every):
+    if every < 1 or abs(saveper / time_step - every) > SAME_TIME * max(1, every):
         message = f"SAVEPER is {saveper:g}; it must be a whole multiple of TIME STEP, {time_step:g}; {max(every, 1) * time_step:g} would do"
         raise SimulationError(message)
-    whole = math.floor(steps + _WHOLE)
+    whole = math.floor(steps + SAME_TIME)
     last = initial + whole // every * every * time_step
     remark = ""
-    if final - last > _WHOLE * time_step:
+    if final - last > SAME_TIME * time_step:
         remark = f"FINAL TIME, {final:g}, is not saved: the last saved time is {last:g}; choose a TIME STEP and SAVEPER that divide"
     return Timing(initial, time_step, whole, every, remark)

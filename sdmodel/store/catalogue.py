@@ -14,9 +14,8 @@ from ..dataset import MEMBER, PROVENANCE, TIME
 from ..errors import Fault, StoreError
 from ..files import is_plain_file
 from ..model import nearest
-from .encoding import ORDER, UNREADABLE
 from .ensembles import ENSEMBLE_SUFFIX, ensemble_record, is_ensemble, open_ensemble
-from .netcdf import SUFFIX, checked_path, open_netcdf
+from .netcdf import ORDER, SUFFIX, UNREADABLE, checked_path, open_netcdf
 
 _LONG = frozenset({"model_text", ORDER})
 """Attributes that are too long for a catalogue."""
@@ -54,16 +53,13 @@ class Catalogue:
 def list_runs(folder: str | os.PathLike[str]) -> Catalogue:
     """List the runs of a folder, and what cannot be read; a folder that does not exist has none.
 
-    Raises
-    ------
-    StoreError
-        If the folder is a file.
+    Raises StoreError if the folder is a file.
     """
     check_folder(folder)
     found = [_entry(path) for path in _files(folder)]
-    runs = [entry for entry in found if isinstance(entry, StoredRun)]
-    runs.sort(key=lambda run: (run.attributes["created"], run.name))
-    return Catalogue(tuple(runs), tuple(entry for entry in found if isinstance(entry, Fault)))
+    runs = (entry for entry in found if isinstance(entry, StoredRun))
+    ordered = sorted(runs, key=lambda run: (run.attributes["created"], run.name))
+    return Catalogue(tuple(ordered), tuple(entry for entry in found if isinstance(entry, Fault)))
 
 
 def open_run(path: str | os.PathLike[str]) -> xr.Dataset:
@@ -103,29 +99,22 @@ def open_run(path: str | os.PathLike[str]) -> xr.Dataset:
 def check_folder(folder: str | os.PathLike[str]) -> None:
     """Check that runs can be stored in a folder, which need not exist yet.
 
-    Raises
-    ------
-    StoreError
-        If it is something else, or inside something else.
+    Raises StoreError if it is something else, or inside something else.
     """
-    place = Path(folder)
-    fault = _folder_fault(place)
-    if fault:
-        message = f"{str(place)!r:.80}: cannot hold runs ({fault}); name a folder"
-        raise StoreError(message)
-
-
-def _folder_fault(folder: Path) -> str:
-    """Why a folder does not exist and cannot be made, or an empty text: the nearest existing path must be a folder."""
-    for path in (folder, *folder.absolute().parents):
+    place, fault = Path(folder), ""
+    for path in (place, *place.absolute().parents):
         try:
             os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError) as cause:
-            return str(getattr(cause, "strerror", cause))
-        return "" if path.is_dir() else f"{path} is not a folder"
-    return ""
+            fault = str(getattr(cause, "strerror", cause))
+        else:
+            fault = "" if path.is_dir() else f"{path} is not a folder"
+        break
+    if fault:
+        message = f"{str(place)!r:.80}: cannot hold runs ({fault}); name a folder"
+        raise StoreError(message)
 
 
 def _files(folder: str | os.PathLike[str]) -> list[Path]:
@@ -135,21 +124,19 @@ def _files(folder: str | os.PathLike[str]) -> list[Path]:
 def find_run(name: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
     """Find the file of a run, given its path or its name in the folder.
 
-    Raises
-    ------
-    StoreError
-        If there is no such run; the message suggests the nearest name.
+    Raises StoreError if there is no such run; the message suggests the nearest name.
     """
     direct = Path(name)
     if _is_run(direct):
         return direct
-    paths = _paths(str(name), folder)
+    text = str(name)  # without an ending, it may be a run or an ensemble
+    paths = [] if text.endswith(ENSEMBLE_SUFFIX) else [run_path(text, folder)]
+    paths += [] if text.endswith(SUFFIX) else [ensemble_path(text, folder)]
     check_folder(folder)
     found = [path for path in paths if _is_run(path)]
     if len(found) > 1:
-        message = (
-            f"run '{name}': a run and an ensemble have this name; write {' or '.join(path.name for path in found)}"
-        )
+        both = " or ".join(path.name for path in found)
+        message = f"run '{name}': a run and an ensemble have this name; write {both}"
         raise StoreError(message)
     if found:
         return found[0]
@@ -158,7 +145,7 @@ def find_run(name: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Pa
         message = f"{taken}: {_NOT_A_FILE if taken.suffix == SUFFIX else _NOT_AN_ENSEMBLE}"
         raise StoreError(message)
     known = [path.stem for path in _files(folder) if _is_run(path)]
-    close = nearest(str(name).removesuffix(SUFFIX).removesuffix(ENSEMBLE_SUFFIX), known)
+    close = nearest(text.removesuffix(SUFFIX).removesuffix(ENSEMBLE_SUFFIX), known)
     cure = f"did you mean '{close}'?" if close else "`sdmodel runs` lists the stored runs"
     message = f"run '{name}': is not in {Path(folder)}; {cure}"
     raise StoreError(message)
@@ -169,21 +156,11 @@ def _is_run(path: Path) -> bool:
     return (path.suffix == SUFFIX and is_plain_file(path)) or is_ensemble(path)
 
 
-def _paths(name: str, folder: str | os.PathLike[str]) -> list[Path]:
-    """The paths that a name may stand for; without an ending it may be a run or an ensemble."""
-    if name.endswith(ENSEMBLE_SUFFIX):
-        return [ensemble_path(name, folder)]
-    run = run_path(name, folder)
-    return [run] if name.endswith(SUFFIX) else [run, ensemble_path(name, folder)]
-
-
 def run_path(name: str, folder: str | os.PathLike[str]) -> Path:
     """Return the file of the run with that name, whether or not it exists.
 
-    Raises
-    ------
-    StoreError
-        If the name is empty, too long or hidden, has blanks at its ends, or characters with a special meaning.
+    Raises StoreError if the name is empty, too long or hidden, has blanks at its ends, or characters with a special
+    meaning.
     """
     return Path(folder) / f"{_stem(name.removesuffix(SUFFIX), name)}{SUFFIX}"
 
@@ -191,10 +168,7 @@ def run_path(name: str, folder: str | os.PathLike[str]) -> Path:
 def ensemble_path(name: str, folder: str | os.PathLike[str]) -> Path:
     """Return the folder of the ensemble with that name, whether or not it exists.
 
-    Raises
-    ------
-    StoreError
-        If the name cannot be one, as for a run.
+    Raises StoreError if the name cannot be one, as for a run.
     """
     return Path(folder) / f"{_stem(name.removesuffix(ENSEMBLE_SUFFIX), name)}{ENSEMBLE_SUFFIX}"
 
@@ -219,7 +193,8 @@ def _entry(path: Path) -> StoredRun | Fault:
         with Dataset(path) as file:
             attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name not in _LONG}
             dims = {name: dimension.size for name, dimension in file.dimensions.items()}
-            members = {name: size for name, size in dims.items() if name != TIME and not _is_subscript(file, name)}
+            kinds = {name: getattr(variable, "kind", "") for name, variable in file.variables.items()}
+            members = {name: size for name, size in dims.items() if name != TIME and kinds.get(name) != "subscript"}
             timed = TIME in file.variables and file.variables[TIME].dimensions == (TIME,)
     except UNREADABLE:
         return Fault(str(path), "cannot be read as a run, it is damaged or of another kind; make it again or remove it")
@@ -239,7 +214,3 @@ def _ensemble_entry(path: Path) -> StoredRun | Fault:
         return Fault(str(path), _NOT_A_RUN)
     attributes = {name: str(value) for name, value in record.items() if name not in _LONG}
     return StoredRun(path.stem, path, attributes, dims, {MEMBER: dims[MEMBER]})
-
-
-def _is_subscript(file: Dataset, name: str) -> bool:
-    return name in file.variables and getattr(file.variables[name], "kind", "") == "subscript"

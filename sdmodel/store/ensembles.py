@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ..dataset import BLOCK, MEMBER, check_run
 from ..errors import DatasetError, StoreError
 from ..files import temporary_folder
-from .encoding import (
+from .netcdf import (
     ENCODINGS,
     ORDER,
     UNREADABLE,
@@ -52,19 +52,16 @@ _WRITE_ALL: Mapping[str, Any] = {"write_empty_chunks": True}
 _CODEC: Mapping[str, Any] = {"cname": "lz4", "clevel": 1, "shuffle": "shuffle", "typesize": 8}
 """The fastest of the codecs measured on an ensemble; faster even than no codec, since it leaves less to write."""
 
-Identity = tuple[int, int]
-"""Device and inode number of a folder, which stay the same whatever its name is."""
-
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
     """A stored ensemble, open for appending; no other process can append to it meanwhile.
 
-    `folder` identifies the folder, even if another one takes its name.
+    `folder` is the device and inode number of the folder, which stay the same if another one takes its name.
     """
 
     path: Path
-    folder: Identity | None
+    folder: tuple[int, int] | None
     group: Any
     arrays: Mapping[str, Any]
     block: int
@@ -74,11 +71,6 @@ class Ensemble:
     def done(self) -> int:
         """The number of stored members."""
         return int(self.group.attrs[DONE])
-
-    @property
-    def broken(self) -> int:
-        """The number of stored members with values that are not finite."""
-        return int(self.group.attrs[BROKEN])
 
 
 def members_per_block(template: xr.Dataset, count: int) -> int:
@@ -99,37 +91,31 @@ def members_per_block(template: xr.Dataset, count: int) -> int:
 def create_ensemble(template: xr.Dataset, path: Path, *, count: int, force: bool = False) -> None:
     """Make the folder of an ensemble of `count` members, none of them stored yet, complete or not at all.
 
-    `template` is a run of a few members; it has the variables that each member will have.
-
-    Raises
-    ------
-    StoreError
-        If the folder exists and `force` is not given, another process is appending to it, or it cannot be written.
-    DatasetError
-        If the template is not a run.
+    `template` is a run of a few members; it has the variables that each member will have. Raises StoreError if the folder
+    exists and `force` is not given, another process is appending to it, or it cannot be written, and DatasetError if the
+    template is not a run.
     """
     check_run(template, str(path))
     check_attributes(template, path)
+    exists = f"{path}: exists already; choose another name, continue with --resume, or force it to be replaced"
     if os.path.lexists(path) and not force:
-        raise StoreError(_already_exists(path))
+        raise StoreError(exists)
     try:
         with temporary_folder(path) as made:
             _write_structure(template, made, count)
-            _put_in_place(made, path, force=force)
-    except FileExistsError as cause:
-        raise StoreError(_already_exists(path) if os.path.lexists(path) else _unwritable(path, cause)) from cause
+            put_in_place(made, path, force=force)
     except (OSError, ValueError) as cause:
-        raise StoreError(_unwritable(path, cause)) from cause
+        reason = getattr(cause, "strerror", None) or cause
+        unwritable = f"{path}: cannot be written ({reason}); choose another folder or make room there"
+        taken = isinstance(cause, FileExistsError) and os.path.lexists(path)
+        raise StoreError(exists if taken else unwritable) from cause
 
 
 @contextlib.contextmanager
 def open_for_append(path: Path) -> Iterator[Ensemble]:
     """Open a stored ensemble to append members; first remove the incomplete chunks that a killed process has left.
 
-    Raises
-    ------
-    StoreError
-        If it cannot be read, files of it are missing, or another process is appending to it.
+    Raises StoreError if it cannot be read, files of it are missing, or another process is appending to it.
     """
     import zarr
 
@@ -154,13 +140,14 @@ def open_for_append(path: Path) -> Iterator[Ensemble]:
 def add_members(ensemble: Ensemble, run: xr.Dataset) -> None:
     """Store the next members, block by block; each block is recorded once it is complete.
 
-    Raises
-    ------
-    StoreError
-        If the disk is full or fails, while the blocks before stay, or if another process has removed or replaced the folder.
+    Raises StoreError if the disk is full or fails, while the blocks before stay, or if another process has removed or
+    replaced the folder.
     """
     first, size = ensemble.done, run.sizes[MEMBER]
-    values = {name: _values(run, name, _dims(array)) for name, array in ensemble.arrays.items()}
+    values: dict[str, NDArray[Any]] = {}
+    for name, array in ensemble.arrays.items():  # what is the same for all members is repeated
+        variable = run[name] if MEMBER in run[name].dims else run[name].expand_dims({MEMBER: size})
+        values[name] = variable.transpose(*_dims(array)).values
     if (size % ensemble.block and first + size != ensemble.count) or first + size > ensemble.count:
         message = f"{ensemble.path}: {size} members do not fill its blocks of {ensemble.block}; add whole blocks"
         raise StoreError(message)
@@ -170,7 +157,8 @@ def add_members(ensemble: Ensemble, run: xr.Dataset) -> None:
             message = f"{ensemble.path}: was removed or replaced by another process; choose another name, or --force"
             raise StoreError(message)
         try:
-            _add_block(ensemble, {name: array[..., part] for name, array in values.items()}, first + start)
+            block = {name: array[..., part] for name, array in values.items()}
+            _add_block(ensemble, block, first + start, first + part.stop)
         except OSError as cause:
             message = (
                 f"{ensemble.path}: cannot be written ({cause.strerror or cause}); {first + start:,} of "
@@ -206,10 +194,7 @@ def open_ensemble(path: Path) -> xr.Dataset:
 def load_into_memory(run: xr.Dataset, name: str) -> xr.Dataset:
     """Read a part of an open ensemble into memory; `name` is what the error calls it.
 
-    Raises
-    ------
-    StoreError
-        If its files are damaged, which shows only when they are read.
+    Raises StoreError if its files are damaged, which shows only when they are read.
     """
     try:
         return run.load()
@@ -221,12 +206,8 @@ def load_into_memory(run: xr.Dataset, name: str) -> xr.Dataset:
 def ensemble_record(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     """Read the attributes of a stored ensemble and the sizes of its dimensions; `member` counts the finished members.
 
-    Only the JSON records are read, not the numbers, and without loading Zarr.
-
-    Raises
-    ------
-    StoreError
-        If the folder is not an ensemble.
+    Only the JSON records are read, not the numbers, and without loading Zarr. Raises StoreError if the folder is not an
+    ensemble.
     """
     try:
         record = json.loads((path / _RECORD).read_bytes())
@@ -254,12 +235,19 @@ def is_ensemble(path: Path) -> bool:
 def _check_chunks(path: Path, done: int) -> None:
     """Check that no file of the finished members is missing; Zarr would read NaN instead.
 
-    Every chunk is written, whatever it holds, so a missing file is a lost one.
+    Every chunk is written, whatever it holds, so a missing file is a lost one. An array has one file per block of members, or
+    a single one.
     """
     missing: list[str] = []
     for record in sorted(path.glob(f"*/{_RECORD}")):
-        array = json.loads(record.read_bytes())
-        missing += [f"{record.parent.name}/{chunk}" for chunk in _missing_chunks(record.parent, array, done)]
+        folder, array = record.parent, json.loads(record.read_bytes())
+        dims = len(array["shape"])
+        blocked = dims and folder.name != MEMBER and array["dimension_names"][-1] == MEMBER
+        blocks = -(-done // array["chunk_grid"]["configuration"]["chunk_shape"][-1]) if blocked else 1
+        place = folder.joinpath("c", *["0"] * (dims - 1)) if dims else folder
+        there = {file.name for file in place.iterdir()} if place.is_dir() else set()
+        chunks = map(str, range(blocks)) if dims else ["c"]
+        missing += [(place / chunk).relative_to(path).as_posix() for chunk in chunks if chunk not in there]
     if missing:
         what = f"{len(missing):,} of its files are missing, the first is {missing[0]}"
         what = what if len(missing) > 1 else f"its file {missing[0]} is missing"
@@ -267,111 +255,72 @@ def _check_chunks(path: Path, done: int) -> None:
         raise StoreError(message)
 
 
-def _missing_chunks(folder: Path, array: Mapping[str, Any], done: int) -> list[str]:
-    """The missing files of one array, which has one file per block of members, or a single one."""
-    dims = len(array["shape"])
-    if not dims:
-        return [] if (folder / "c").is_file() else ["c"]
-    blocked = folder.name != MEMBER and array["dimension_names"][-1] == MEMBER
-    place = "/".join(["c", *["0"] * (dims - 1)])
-    blocks = -(-done // array["chunk_grid"]["configuration"]["chunk_shape"][-1]) if blocked else 1
-    there = {file.name for file in (folder / place).iterdir()} if (folder / place).is_dir() else set()
-    return [f"{place}/{block}" for block in range(blocks) if str(block) not in there]
-
-
 def _dims(array: Any) -> tuple[str, ...]:
     return tuple(array.metadata.dimension_names or ())
 
 
-def _values(run: xr.Dataset, name: str, dims: tuple[str, ...]) -> NDArray[Any]:
-    """The values of a variable with members last; one that is the same for all members is repeated."""
-    variable = run[name]
-    if MEMBER not in variable.dims:
-        variable = variable.expand_dims({MEMBER: run.sizes[MEMBER]})
-    values: NDArray[Any] = variable.transpose(*dims).values
-    return values
-
-
-def _add_block(ensemble: Ensemble, values: Mapping[str, NDArray[Any]], first: int) -> None:
-    broken = np.zeros(1, dtype=bool)
-    last = first
+def _add_block(ensemble: Ensemble, values: Mapping[str, NDArray[Any]], first: int, last: int) -> None:
+    broken = np.zeros(last - first, dtype=bool)
     for name, block in values.items():
-        last = first + block.shape[-1]
         ensemble.arrays[name][..., first:last] = block
         with np.errstate(invalid="ignore", over="ignore"):
-            finite = np.isfinite(block.sum())  # several times as fast as testing each number
-        if not finite:
-            broken = broken | ~np.isfinite(block).reshape(-1, block.shape[-1]).all(axis=0)
+            total = block.sum()
+        if not np.isfinite(total):  # several times as fast as testing each number
+            broken |= ~np.isfinite(block).reshape(-1, last - first).all(axis=0)
     # in one call: attributes that are set one by one are written one by one, and a process may end in between
-    record: dict[str, Any] = {DONE: last, BROKEN: ensemble.broken + int(broken.sum())}
-    listed = [
-        *str(ensemble.group.attrs.get(FIRST, "")).split(),
-        *map(str, first + np.flatnonzero(broken)[:_MAX_LISTED]),
-    ]
+    record: dict[str, Any] = {DONE: last, BROKEN: int(ensemble.group.attrs[BROKEN]) + int(broken.sum())}
+    new = map(str, first + np.flatnonzero(broken)[:_MAX_LISTED])
+    listed = [*str(ensemble.group.attrs.get(FIRST, "")).split(), *new]
     ensemble.group.update_attributes(record | ({FIRST: " ".join(listed[:_MAX_LISTED])} if listed else {}))
 
 
 def _write_structure(template: xr.Dataset, folder: Path, count: int) -> None:
-    """Write everything of an ensemble but its members."""
+    """Write everything of an ensemble but its members; the arrays that differ between them get chunks with a checksum."""
     import zarr
+    from zarr.codecs import BloscCodec, Crc32cCodec
 
     block = members_per_block(template, count)
     auxiliary = auxiliary_coordinates(template)
     progress = {ORDER: "\n".join(map(str, template.data_vars)), DONE: 0, WANTED: count, BROKEN: 0, BLOCK: block}
     attributes = _json_attributes(template.attrs) | progress | coordinates_attribute(auxiliary, template.dims)
-    group = zarr.create_group(folder, zarr_format=_FORMAT, attributes=attributes)
-    for name, variable in template.variables.items():
-        further = {} if name in template.coords else coordinates_attribute(auxiliary, variable.dims)
-        if name == MEMBER:
-            _write_whole(group, MEMBER, xr.Variable((MEMBER,), np.arange(count), variable.attrs), {})
-        elif MEMBER in variable.dims:
-            _define_blocks(group, str(name), variable, count, block, further)
+    group: Any = zarr.create_group(folder, zarr_format=_FORMAT, attributes=attributes)
+    numbers = xr.Variable((MEMBER,), np.arange(count), template[MEMBER].attrs if MEMBER in template.coords else {})
+    for name, variable in (dict(template.variables) | {MEMBER: numbers}).items():
+        plain = name == MEMBER or name in template.coords
+        own = _json_attributes(variable.attrs)
+        further = {} if plain else coordinates_attribute(auxiliary, variable.dims)
+        if name != MEMBER and MEMBER in variable.dims:
+            dims = [*(dim for dim in variable.dims if dim != MEMBER), MEMBER]
+            shape = [variable.sizes[dim] for dim in dims[:-1]]
+            group.create_array(
+                str(name),
+                shape=(*shape, count),
+                chunks=(*(max(1, size) for size in shape), block),
+                dtype=variable.dtype,
+                compressors=[BloscCodec(**_CODEC), Crc32cCodec()],
+                fill_value=np.nan if variable.dtype.kind == "f" else 0,
+                dimension_names=dims,
+                attributes=own | further,
+            )
         else:
-            _write_whole(group, str(name), variable, further)
-    if MEMBER not in template.variables:
-        _write_whole(group, MEMBER, xr.Variable((MEMBER,), np.arange(count)), {})
-
-
-def _define_blocks(
-    group: Any, name: str, variable: xr.Variable, count: int, block: int, further: dict[str, str]
-) -> None:
-    """Define the array of a variable that differs between members, in chunks with a checksum."""
-    from zarr.codecs import BloscCodec, Crc32cCodec
-
-    dims = [*(dim for dim in variable.dims if dim != MEMBER), MEMBER]
-    shape = [variable.sizes[dim] for dim in dims[:-1]]
-    group.create_array(
-        name,
-        shape=(*shape, count),
-        chunks=(*(max(1, size) for size in shape), block),
-        dtype=variable.dtype,
-        compressors=[BloscCodec(**_CODEC), Crc32cCodec()],
-        fill_value=np.nan if variable.dtype.kind == "f" else 0,
-        dimension_names=dims,
-        attributes=_json_attributes(variable.attrs) | further,
-    )
-
-
-def _write_whole(group: Any, name: str, variable: xr.Variable, further: dict[str, str]) -> None:
-    """Write a variable that is the same for all members."""
-    encode, dtype, attributes = ENCODINGS[variable.dtype.kind]
-    array = group.create_array(
-        name,
-        shape=variable.shape,
-        chunks=tuple(max(1, size) for size in variable.shape),
-        dtype=dtype or variable.dtype,
-        config={**_WRITE_ALL},
-        dimension_names=variable.dims,
-        attributes=_json_attributes(variable.attrs) | attributes | further,
-    )
-    array[...] = encode(variable.values)
+            encode, dtype, attributes = ENCODINGS[variable.dtype.kind]
+            array = group.create_array(
+                str(name),
+                shape=variable.shape,
+                chunks=tuple(max(1, size) for size in variable.shape),
+                dtype=dtype or variable.dtype,
+                config={**_WRITE_ALL},
+                dimension_names=variable.dims,
+                attributes=own | attributes | further,
+            )
+            array[...] = encode(variable.values)
 
 
 def _json_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): value.tolist() if hasattr(value, "tolist") else value for name, value in attributes.items()}
 
 
-def _put_in_place(made: Path, path: Path, *, force: bool) -> None:
+def put_in_place(made: Path, path: Path, *, force: bool) -> None:
     """Give the finished folder its name; what has it already is renamed first and removed afterwards."""
     if not os.path.lexists(path):
         made.rename(path)
@@ -388,8 +337,8 @@ def _put_in_place(made: Path, path: Path, *, force: bool) -> None:
         aside.unlink()
 
 
-def _identity(path: Path) -> Identity | None:
-    """Which folder has a name now, or None."""
+def _identity(path: Path) -> tuple[int, int] | None:
+    """The device and inode number of the folder that has a name now, or None."""
     try:
         status = path.stat()
     except OSError:
@@ -426,13 +375,5 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _already_exists(path: Path) -> str:
-    return f"{path}: exists already; choose another name, continue with --resume, or force it to be replaced"
-
-
 def _unreadable(path: Path) -> str:
     return f"{path}: cannot be read as an ensemble, it is damaged or of another kind; make it again or remove it"
-
-
-def _unwritable(path: Path, cause: OSError | ValueError) -> str:
-    return f"{path}: cannot be written ({getattr(cause, 'strerror', None) or cause}); choose another folder or make room there"

@@ -6,11 +6,9 @@ import csv
 import io
 import itertools
 import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import xarray as xr
@@ -20,13 +18,14 @@ from ..dataset import TIME, check_run, find_variable, find_variables, long_name,
 from ..errors import StoreError
 from ..files import already_exists, temporary_folder, write_file
 from ..model import NA, number_text, quote_name
-from .encoding import UNREADABLE
-from .ensembles import load_into_memory
-from .netcdf import checked_path, save_run
+from .ensembles import load_into_memory, put_in_place
+from .netcdf import UNREADABLE, checked_path, save_run
 
 MAX_COLUMNS_OF_MEMBERS = 50
 """The most members that a table shows side by side."""
-_TABLES = frozenset({".csv", ".tab"})
+EXPORT_ENDINGS = (".csv", ".tab", ".dat", ".nc", ".zarr")
+"""The endings of the files to which a run can be exported."""
+_DELIMITERS = {".csv": ",", ".tab": "\t"}
 _MISSING = NA / 4
 """Values below this are Vensim's missing value, not numbers."""
 
@@ -41,24 +40,8 @@ class _Column:
     units: str
 
 
-@dataclass(frozen=True, eq=False)
-class _Export:
-    """A run, its target, the names of its variables as given, and the options."""
-
-    run: xr.Dataset
-    target: Path
-    names: tuple[str, ...]
-    long: bool
-    force: bool
-
-
 def export_run(
-    run: xr.Dataset,
-    path: str | os.PathLike[str],
-    *,
-    names: Sequence[str] = (),
-    long: bool = False,
-    force: bool = False,
+    run: xr.Dataset, path: str | os.PathLike[str], *, names: Sequence[str] = (), long: bool = False, force: bool = False
 ) -> Path:
     r"""Write the numbers of a run, with all their digits, to a file for another program.
 
@@ -108,37 +91,40 @@ def export_run(
     """
     target = checked_path(path)
     check_run(run, str(target))
-    write = _WRITERS.get(target.suffix.lower())
-    if write is None:
+    ending = target.suffix.lower()
+    if ending not in EXPORT_ENDINGS:
         message = f"{target}: the supported endings are {', '.join(EXPORT_ENDINGS)}; choose one of them"
         raise StoreError(message)
     if names:
         chosen = {str(variable.name) for variable in find_variables(run, names).values()}
         run = run.drop_vars([name for name in run.data_vars if name not in chosen])
-    _check_members(run, target, long=long)
+    _check_members(run, target, ending, long=long)
     run = load_into_memory(run, str(target))
-    write(_Export(run, target, tuple(names), long=long, force=force))
+    if ending == ".nc":
+        save_run(run, target, force=force)
+    elif ending == ".zarr":
+        _write_zarr(run, target, force=force)
+    else:
+        text = io.StringIO()
+        if ending == ".dat":
+            text.write(_dat_text(run, names))
+        else:
+            rows = _long_rows(run, names) if long else _wide_rows(run, names)
+            csv.writer(text, delimiter=_DELIMITERS[ending], lineterminator="\n").writerows(rows)
+        write_file(target, text.getvalue().encode(), force=force, error=StoreError)
     return target
 
 
-def _check_members(run: xr.Dataset, target: Path, *, long: bool) -> None:
+def _check_members(run: xr.Dataset, target: Path, ending: str, *, long: bool) -> None:
     """Check that a text file can hold the members of a run."""
-    count, ending = int(np.prod([run.sizes[dim] for dim in member_dims(run)], dtype=int)), target.suffix.lower()
+    count = int(np.prod([run.sizes[dim] for dim in member_dims(run)], dtype=int))
     cure = "write .nc or .zarr, or one member with --member"
     if ending == ".dat" and count > 1:
         message = f"{target}: Vensim's .dat holds one run, not {count:,} members; {cure}"
         raise StoreError(message)
-    if ending in _TABLES and not long and count > MAX_COLUMNS_OF_MEMBERS:
+    if ending in _DELIMITERS and not long and count > MAX_COLUMNS_OF_MEMBERS:
         message = f"{target}: {count:,} members are too many columns; {cure}, or a line for each number with --long"
         raise StoreError(message)
-
-
-def _write_table(export: _Export) -> None:
-    rows = _long_rows(export.run, export.names) if export.long else _wide_rows(export.run, export.names)
-    text = io.StringIO()
-    delimiter = "," if export.target.suffix.lower() == ".csv" else "\t"
-    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
-    write_file(export.target, text.getvalue().encode(), force=export.force, error=StoreError)
 
 
 def _wide_rows(run: xr.Dataset, names: Sequence[str]) -> Iterator[list[str]]:
@@ -162,51 +148,35 @@ def _long_rows(run: xr.Dataset, names: Sequence[str]) -> Iterator[list[str]]:
             yield [*start, time, _format(value), column.units]
 
 
-def _write_dat(export: _Export) -> None:
-    """Write the name of each cell and below it one line per time (manual, "DAT Format")."""
-    times = [number_text(time) for time in export.run[TIME].values]
+def _dat_text(run: xr.Dataset, names: Sequence[str]) -> str:
+    """The name of each cell and below it one line per time (manual, "DAT Format")."""
+    times = [number_text(time) for time in run[TIME].values]
     lines: list[str] = []
-    for column in _columns(export.run, export.names):
+    for column in _columns(run, names):
         values = [_format(value) for value in column.values.ravel()]
         pairs = [f"{time}\t{value}" for time, value in zip(times, values, strict=False) if value]
         lines += [column.name, *pairs] if pairs else []
-    write_file(export.target, ("\n".join(lines) + "\n").encode(), force=export.force, error=StoreError)
+    return "\n".join(lines) + "\n"
 
 
-def _write_netcdf(export: _Export) -> None:
-    save_run(export.run, export.target, force=export.force)
-
-
-def _write_zarr(export: _Export) -> None:
+def _write_zarr(run: xr.Dataset, target: Path, *, force: bool) -> None:
     """Write a Zarr folder that `xarray.open_zarr` opens, complete or not at all."""
-    target = export.target
-    if os.path.lexists(target) and not export.force:
+    if os.path.lexists(target) and not force:
         raise StoreError(already_exists(target))
     texts = {
         name: (coordinate.dims, coordinate.values.astype(object), coordinate.attrs)
-        for name, coordinate in export.run.coords.items()
+        for name, coordinate in run.coords.items()
         if coordinate.dtype.kind == "U"
     }
     try:
         with temporary_folder(target) as made:
-            run = export.run.assign_coords(texts).drop_encoding()
-            run.to_zarr(made, mode="w", zarr_format=3, consolidated=False)
-            if target.is_dir() and not target.is_symlink():
-                shutil.rmtree(target)
-            elif os.path.lexists(target):
-                target.unlink()
-            made.rename(target)
+            plain = run.assign_coords(texts).drop_encoding()
+            plain.to_zarr(made, mode="w", zarr_format=3, consolidated=False)
+            put_in_place(made, target, force=force)
     except UNREADABLE as cause:
         reason = getattr(cause, "strerror", None) or cause
         message = f"{target}: cannot be written ({reason}); choose another folder or name"
         raise StoreError(message) from cause
-
-
-_WRITERS: Mapping[str, Callable[[_Export], None]] = MappingProxyType(
-    {".csv": _write_table, ".tab": _write_table, ".dat": _write_dat, ".nc": _write_netcdf, ".zarr": _write_zarr}
-)
-EXPORT_ENDINGS = tuple(_WRITERS)
-"""The endings of the files to which a run can be exported."""
 
 
 def _columns(run: xr.Dataset, names: Sequence[str]) -> Iterator[_Column]:

@@ -1,32 +1,37 @@
-"""A run as a netCDF file, which xarray and any other reader of netCDF-4 can open."""
+"""A run as a netCDF file, which xarray and any other reader of netCDF-4 can open; dates, texts and Booleans in files."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import unicodedata
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from netCDF4 import Dataset
 
-from ..dataset import check_run
+from ..dataset import DATE, check_run
 from ..errors import DatasetError, StoreError
 from ..files import is_plain_file, write_file
-from .encoding import (
-    ENCODINGS,
-    ORDER,
-    UNREADABLE,
-    auxiliary_coordinates,
-    check_attributes,
-    coordinates_attribute,
-    decode,
-)
 
 SUFFIX = ".nc"
-_SUPERBLOCKS, _WIDTH = (2, 3), 8
+ORDER = "variable_order"
+"""The attribute of a file that keeps the order of the variables, which file formats lose."""
+UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError, UnicodeError)
+"""What readers of files raise on one that is damaged or of another kind."""
+
+_EPOCH = "seconds since 1970-01-01"
+
+ENCODINGS: Mapping[str, tuple[Callable[[Any], Any], Any, dict[str, str]]] = {
+    **dict.fromkeys("fiu", (np.asarray, None, {})),
+    "b": (lambda values: values.astype("i1"), "i1", {"dtype": "bool"}),
+    "M": (lambda values: values.astype("datetime64[s]").astype("int64"), "i8", {"units": _EPOCH}),
+    "U": (lambda values: values.astype(object), str, {}),
+}
+"""For each kind of NumPy array: the conversion, the stored type (None: its own), and the attributes that readers need."""
 
 
 def save_run(run: xr.Dataset, path: str | os.PathLike[str], *, force: bool = False) -> Path:
@@ -74,28 +79,27 @@ def save_run(run: xr.Dataset, path: str | os.PathLike[str], *, force: bool = Fal
     except UNREADABLE as cause:
         message = f"{target}: a netCDF file cannot hold this run ({cause}); give its variables plain names and numbers"
         raise StoreError(message) from cause
-    write_file(target, content[: _length(content)], force=force, error=StoreError)
+    # Without the spare room at the end, so that a truncated file is noticed: the superblock of HDF5, versions 2 and 3, has
+    # the length of the file (HDF5 file format specification, level 0A).
+    known = content[8] in (2, 3) and content[9] == 8  # noqa: PLR2004 - the version, and the bytes of an address
+    length = int.from_bytes(content[28:36], "little") if known else len(content)
+    write_file(target, content[:length], force=force, error=StoreError)
     return target
 
 
 def save_new_run(run: xr.Dataset, folder: str | os.PathLike[str], name: str) -> Path:
     """Save a run under a name that is free in the folder: the name itself, or with `-2`, `-3` and so on.
 
-    Raises
-    ------
-    StoreError
-        If the file cannot be written.
+    Raises StoreError if the file cannot be written.
     """
-    for count in itertools.count(1):
-        path = Path(folder) / f"{name}{'' if count == 1 else f'-{count}'}{SUFFIX}"
-        if os.path.lexists(path):
-            continue
-        try:
-            return save_run(run, path)
-        except StoreError:
-            if not os.path.lexists(path):  # otherwise another process has just taken the name
-                raise
-    raise AssertionError  # the count has no end
+    paths = (Path(folder) / f"{name}{'' if count == 1 else f'-{count}'}{SUFFIX}" for count in itertools.count(1))
+    path = next(path for path in paths if not os.path.lexists(path))
+    try:
+        return save_run(run, path)
+    except StoreError:
+        if not os.path.lexists(path):
+            raise
+    return save_new_run(run, folder, name)  # another process has just taken the name
 
 
 def open_netcdf(source: Path) -> xr.Dataset:
@@ -122,21 +126,16 @@ def checked_path(path: object) -> Path:
     raise StoreError(message)
 
 
-def _length(content: memoryview) -> int:
-    """The length of a file made in memory, without the spare room at its end, so that a truncated file is noticed.
-
-    The superblock of HDF5, versions 2 and 3, has it (HDF5 file format specification, level 0A).
-    """
-    version, width = content[8], content[9]
-    return int.from_bytes(content[28:36], "little") if version in _SUPERBLOCKS and width == _WIDTH else len(content)
-
-
 def _content(run: xr.Dataset) -> memoryview:
-    """The bytes of a netCDF file, with checksums on arrays of numbers.
+    """The bytes of a netCDF file, with checksums on arrays of numbers, and without fill values, so that NaN stays NaN.
 
     Written with netCDF4, all definitions before all numbers: for a model with a thousand elements three times as fast as
     with xarray, and the file is half as large.
     """
+    other = next((name for name, variable in run.variables.items() if variable.dtype.kind not in ENCODINGS), None)
+    if other is not None:
+        message = f"'{other}' holds neither numbers nor texts"
+        raise TypeError(message)
     file = Dataset("run", "w", format="NETCDF4", memory=1)
     try:
         auxiliary = auxiliary_coordinates(run)
@@ -147,8 +146,20 @@ def _content(run: xr.Dataset) -> memoryview:
         coordinates = set(run.coords)
         defined = []
         for name, variable in run.variables.items():
+            kind = variable.dtype.kind
+            _, dtype, attributes = ENCODINGS[kind]
+            stored = file.createVariable(
+                _stored_name(name),
+                # a Zarr folder states the byte order even where it is the native one
+                dtype or variable.dtype.newbyteorder("="),
+                tuple(map(_stored_name, variable.dims)),
+                fill_value=None if kind == "U" else False,
+                fletcher32=bool(variable.ndim and variable.size and kind != "U"),
+            )
+            stored.set_auto_maskandscale(False)
             further = {} if name in coordinates else coordinates_attribute(auxiliary, variable.dims)
-            defined.append((_define(file, _stored_name(name), variable, further), variable))
+            stored.setncatts(variable.attrs | attributes | further)
+            defined.append((stored, variable))
         for stored, variable in defined:
             stored[...] = ENCODINGS[variable.dtype.kind][0](variable.values)
     except BaseException:
@@ -167,21 +178,42 @@ def _stored_name(name: Hashable) -> str:
     return text
 
 
-def _define(file: Dataset, name: str, variable: xr.Variable, further: dict[str, str]) -> Any:
-    """Define a variable in a file, without a fill value, so that NaN stays NaN."""
-    kind = variable.dtype.kind
-    if kind not in ENCODINGS:
-        message = f"'{name}' holds neither numbers nor texts"
-        raise TypeError(message)
-    _, dtype, attributes = ENCODINGS[kind]
-    stored = file.createVariable(
-        name,
-        dtype
-        or variable.dtype.newbyteorder("="),  # a Zarr folder states the byte order even where it is the native one
-        tuple(map(_stored_name, variable.dims)),
-        fill_value=None if kind == "U" else False,
-        fletcher32=bool(variable.ndim and variable.size and kind != "U"),
-    )
-    stored.set_auto_maskandscale(False)
-    stored.setncatts(variable.attrs | attributes | further)
-    return stored
+def check_attributes(run: xr.Dataset, target: Path) -> None:
+    """Check that attributes are texts, numbers or lists of them; other readers do not know other Python objects."""
+    holders = {"the run": run.attrs} | {f"'{name}'": variable.attrs for name, variable in run.variables.items()}
+    for holder, attributes in holders.items():
+        for name, value in attributes.items():
+            if not isinstance(name, str) or np.asarray(value).dtype.kind not in "Ufiu" or np.ndim(value) > 1:
+                text = " ".join(repr(value).split())
+                message = f"{target}: attribute {name!r} of {holder} is {text:.60}; make it a text or a number"
+                raise StoreError(message)
+
+
+def auxiliary_coordinates(run: xr.Dataset) -> dict[str, set[Hashable]]:
+    """Return the coordinates that are not dimensions, with the dimensions of each."""
+    return {str(name): set(coordinate.dims) for name, coordinate in run.coords.items() if name not in run.dims}
+
+
+def coordinates_attribute(auxiliary: Mapping[str, set[Hashable]], dims: Iterable[Hashable]) -> dict[str, str]:
+    """Return the attribute of the CF conventions that lists the auxiliary coordinates of a variable with these dimensions."""
+    own = set(dims)
+    names = [name for name, needed in auxiliary.items() if needed.issubset(own)]
+    return {"coordinates": " ".join(names)} if names else {}
+
+
+def decode(stored: xr.Dataset) -> xr.Dataset:
+    """Make a run from a file's content: restore the order of variables, dates, text labels and plain numbers."""
+    plain = stored.drop_encoding()
+    order = str(plain.attrs.pop(ORDER, "\n".join(map(str, plain.data_vars)))).splitlines()
+    others = {name: variable for name, variable in plain.variables.items() if name not in order}
+    run = xr.Dataset({name: plain.variables[name] for name in order}, others, plain.attrs)
+    if DATE in run.coords and run[DATE].attrs.get("units") == _EPOCH:
+        dates = run[DATE].values.astype("datetime64[s]").astype("datetime64[ns]")
+        attributes = {name: value for name, value in run[DATE].attrs.items() if name not in ("units", "calendar")}
+        run = run.assign_coords({DATE: (run[DATE].dims, dates, attributes)})
+    for name in [name for name, coordinate in run.coords.items() if coordinate.dtype.kind in "OT"]:
+        texts = np.array(run[name].values.tolist(), dtype=str)
+        run = run.assign_coords({name: (run[name].dims, texts, run[name].attrs)})
+    for attributes in (run.attrs, *(variable.attrs for variable in run.variables.values())):
+        attributes.update({name: value.item() for name, value in attributes.items() if isinstance(value, np.generic)})
+    return run

@@ -5,12 +5,18 @@ from __future__ import annotations
 from .document import Document, read_document
 from .edit.editor import OpenDocument, open_document, split_statement
 from .files.data import Points, read_data
-from .files.levers import read_grid
 from .files.lines import read_savelist
 from .files.optimisation import read_optimisation, read_payoff
-from .files.samples import read_samples, samples_text
-from .files.scenarios import read_change, read_scenario, scenario_from_text, scenario_text
-from .files.sensitivity import read_sampling, sampling_of_ranges, sampling_text
+from .files.scenarios import (
+    ScenarioLike,
+    load_scenario,
+    read_change,
+    read_grid,
+    read_scenario,
+    scenario_from_text,
+    scenario_text,
+)
+from .files.sensitivity import read_samples, read_sampling, samples_text, sampling_of_ranges, sampling_text
 from .merge.comparison import Difference, DifferenceKind, compare_documents
 from .merge.formatting import format_document, text_for_diff, unformatted_parts
 from .merge.merging import Merge, merge_documents
@@ -19,38 +25,10 @@ from .sketch.views import read_sketch, sketch_from_text
 from .writer import mdl_text
 
 __all__ = [
-    "Difference",
-    "DifferenceKind",
-    "Document",
-    "Merge",
-    "OpenDocument",
-    "Points",
-    "compare_documents",
-    "format_document",
-    "mdl_text",
-    "merge_documents",
-    "model_from_text",
-    "open_document",
-    "read_change",
-    "read_data",
-    "read_document",
-    "read_formula",
-    "read_grid",
-    "read_model",
-    "read_optimisation",
-    "read_payoff",
-    "read_samples",
-    "read_sampling",
-    "read_savelist",
-    "read_scenario",
-    "read_sketch",
-    "samples_text",
-    "sampling_of_ranges",
-    "sampling_text",
-    "scenario_from_text",
-    "scenario_text",
-    "sketch_from_text",
-    "split_statement",
-    "text_for_diff",
-    "unformatted_parts",
-]
+    "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "compare_documents",
+    "format_document", "load_scenario", "mdl_text", "merge_documents", "model_from_text", "open_document", "read_change",
+    "read_data", "read_document", "read_formula", "read_grid", "read_model", "read_optimisation", "read_payoff",
+    "read_samples", "read_sampling", "read_savelist", "read_scenario", "read_sketch", "samples_text",
+    "sampling_of_ranges", "sampling_text", "scenario_from_text", "scenario_text", "sketch_from_text",
+    "split_statement", "text_for_diff", "unformatted_parts",
+]  # fmt: skip

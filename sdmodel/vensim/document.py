@@ -11,11 +11,9 @@ from functools import cached_property
 from .. import files
 from ..errors import Fault, ModelError, Place
 from ..model import display_name, key, nearest
-from .edit.edits import Edit, apply_edits
-from .edit.layout import grouped_segments
+from .edit.layout import Edit, apply_edits, grouped_segments
 from .read.segments import Problem, Segment, Span, blank_comments, split_segments
-from .read.syntax import Head, head_of, parse_name
-from .read.tokens import LINE_END
+from .read.syntax import LINE_END, Head, head_of, parse_name
 
 _NOT_A_FIELD = "the new text is not one field; leave out '|', '~' and quotes or braces that are not closed"
 
@@ -52,9 +50,9 @@ class Document:
         self.segments: tuple[Segment, ...] = tuple(segments)
         self.problems: tuple[Problem, ...] = tuple(problems)
         self.blocks: tuple[Segment, ...] = tuple(segment for segment in segments if segment.kind == "block")
+        self._broken = sorted(problem.offset for problem in problems)
         for derived in ("_lines", "_names"):
             self.__dict__.pop(derived, None)
-        self._broken = sorted(problem.offset for problem in problems)
 
     def __bytes__(self) -> bytes:
         return self.text.encode(self.encoding)
@@ -70,19 +68,18 @@ class Document:
         ModelError
             If no block defines it.
         """
-        wanted = parse_name(name)
-        if key(name) in self._names:  # the name itself may have brackets
-            wanted = Head(display_name(name), (), Span(0, 0), "")
-        found = self._names.get(wanted.key, [])
+        # the name itself may have brackets
+        sought = Head(display_name(name), ()) if key(name) in self._names else parse_name(name)
+        found = self._names.get(sought.key, [])
         if not found:
-            close = nearest(wanted.name, [head.name for heads in self._names.values() for head, _ in heads])
+            close = nearest(sought.name, [head.name for heads in self._names.values() for head, _ in heads])
             cure = f"did you mean '{display_name(close)}'?" if close else "use a name that the model defines"
-            raise ModelError([Fault(self.path, f"'{wanted.name}' is not defined; {cure}")])
-        fitting = [segment for head, segment in found if head.subscript_keys == wanted.subscript_keys]
-        if wanted.subscripts and not fitting:
+            raise ModelError([Fault(self.path, f"'{sought.name}' is not defined; {cure}")])
+        fitting = [segment for head, segment in found if head.subscript_keys == sought.subscript_keys]
+        if sought.subscripts and not fitting:
             heads = " or ".join(self.left(segment) for _, segment in found[:3])
             raise ModelError([Fault(self.path, f"no block defines '{display_name(name)}'; use {heads}")])
-        return tuple(fitting if wanted.subscripts else [segment for _, segment in found])
+        return tuple(fitting if sought.subscripts else [segment for _, segment in found])
 
     def head(self, segment: Segment) -> Head:
         """Return the head of a block."""
@@ -151,10 +148,11 @@ class Document:
         before, kinds, problems = self.text, self._kinds(), len(self.problems)
         text, back = apply_edits(before, todo)
         where = self.place(todo[0].span.start)
-        lacking = next((lack for edit in todo if (lack := _unencodable(edit.text, self.encoding))), "")
-        if lacking:
-            what = f"the file's encoding, {self.encoding}, has no '{lacking}'; use other characters"
-            raise ModelError([Fault(where, what)])
+        try:
+            text.encode(self.encoding)
+        except UnicodeEncodeError as error:
+            what = f"the file's encoding, {self.encoding}, has no '{text[error.start]}'; use other characters"
+            raise ModelError([Fault(where, what)]) from None
         self._read(text)
         kinds += Counter(block=blocks, group=groups)
         if self._kinds() != kinds or len(self.problems) > problems:
@@ -164,8 +162,7 @@ class Document:
 
     def _kinds(self) -> Counter[str]:
         """Count the segments of each kind that an edit of a field must not change."""
-        counted = Counter(segment.kind for segment in self.segments if segment.kind not in ("blank", "record"))
-        return Counter({str(kind): count for kind, count in counted.items()})
+        return Counter(str(segment.kind) for segment in self.segments if segment.kind not in ("blank", "record"))
 
     @property
     def edits(self) -> int:
@@ -209,12 +206,3 @@ def read_document(path: str | os.PathLike[str]) -> Document:
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return the bytes of a model file; a file that cannot be read is a `ModelError`."""
     return files.read_bytes(path, error=ModelError, wanted="the .mdl file")
-
-
-def _unencodable(text: str, encoding: str) -> str:
-    """Return the first character that an encoding does not have, or an empty text."""
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError as error:
-        return text[error.start]
-    return ""

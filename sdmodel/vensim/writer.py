@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ..model import (  # fmt: skip
+from ..model import (
     Element,
     Equation,
     Model,
     Numbers,
     Range,
-    Subscript,
     Table,
     View,
     equation_source,
@@ -58,29 +57,19 @@ def mdl_text(model: Model, views: Sequence[View] = ()) -> str:
     >>> text.splitlines()[2:4]
     ['Water =', '\tINTEG(-leak, 100)']
     """
-    parts = ["{UTF-8}", *map(_range, model.subscripts.values())]
+    parts = ["{UTF-8}"]
+    for subscript in model.subscripts.values():
+        labels = _folded(", ".join(map(quote_name, subscript.labels)))
+        parts.append(f"{quote_name(subscript.name)}:\n\t{labels}\n\t~\t\n\t~\t{_comment(subscript.comment)}\n\t|")
     names = [group.name for group in model.groups]
     comments = {group.name: group.comment for group in reversed(model.groups)}
     for name in dict.fromkeys(["", *names, *(element.group for element in model)]):
-        members = [element for element in model if element.group == name]
-        if name and (members or name in names):
+        if name:
             parts.append(f"{_STARS}\n\t.{name}\n{_STARS}~\n\t\t{_comment(comments.get(name, ''))}\n\t|")
-        parts += [block for element in members for block in _blocks(model, element)]
-    return "\n\n".join(parts) + "\n\n" + sketch_text(views) + "\n".join([*_settings(model), ""])
-
-
-def _settings(model: Model) -> Iterator[str]:
-    """Yield the lines after the sketch: the mark with its DEL, equivalent units, the integrator, the time range."""
-    yield ":L\x7f<%^E!@"
-    yield "9:Current"
-    yield from (f"22:{','.join(names)}" for names in model.synonyms)
-    yield f"15:0,0,0,{_METHODS[model.integrator]},0,0"
-    yield from _TAIL
-
-
-def _range(subscript: Subscript) -> str:
-    labels = ", ".join(map(quote_name, subscript.labels))
-    return f"{quote_name(subscript.name)}:\n\t{_folded(labels)}\n\t~\t\n\t~\t{_comment(subscript.comment)}\n\t|"
+        parts += [block for element in model if element.group == name for block in _blocks(model, element)]
+    synonyms = [f"22:{','.join(names)}" for names in model.synonyms]
+    settings = [":L\x7f<%^E!@", "9:Current", *synonyms, f"15:0,0,0,{_METHODS[model.integrator]},0,0", *_TAIL, ""]
+    return "\n\n".join(parts) + "\n\n" + sketch_text(views) + "\n".join(settings)
 
 
 def _blocks(model: Model, element: Element) -> Iterator[str]:
@@ -90,19 +79,16 @@ def _blocks(model: Model, element: Element) -> Iterator[str]:
         units = (element.units + _bounds(element.range)).strip() if first else ""
         comment = _comment(element.comment) if first else ""
         tail = "\n\t~\t:SUPPLEMENTARY" if first and element.supplementary else ""
-        yield f"{_equation(model, element, equation)}\n\t~\t{units}\n\t~\t{comment}{tail}\n\t|"
-
-
-def _equation(model: Model, element: Element, equation: Equation) -> str:
-    """Return both sides of an equation, on several lines if it is long."""
-    left = quote_name(element.name) + _brackets(model, equation.subscripts)
-    if equation.exceptions:
-        left += f" :EXCEPT: {', '.join(_brackets(model, names) for names in equation.exceptions)}"
-    expression = equation.expression
-    if isinstance(expression, Table):
-        return f"{left}(\n\t{_folded(table_text(expression))})"
-    right = _array(model, equation) if isinstance(expression, Numbers) else equation_source(model, expression)
-    return f"{left} {'==' if element.fixed else '='}\n\t{_folded(right)}"
+        left = quote_name(element.name) + _brackets(model, equation.subscripts)
+        if equation.exceptions:
+            left += f" :EXCEPT: {', '.join(_brackets(model, names) for names in equation.exceptions)}"
+        expression = equation.expression
+        if isinstance(expression, Table):
+            both = f"{left}(\n\t{_folded(table_text(expression))})"
+        else:
+            right = _array(model, equation) if isinstance(expression, Numbers) else equation_source(model, expression)
+            both = f"{left} {'==' if element.fixed else '='}\n\t{_folded(right)}"
+        yield f"{both}\n\t~\t{units}\n\t~\t{comment}{tail}\n\t|"
 
 
 def _brackets(model: Model, names: Sequence[str]) -> str:
@@ -116,11 +102,10 @@ def _array(model: Model, equation: Equation) -> str:
     """Return the numbers of an array, row by row if it has several ranges."""
     values = [number_text(value) for value in equation.expression.values]
     sizes = [len(labels_of(model.subscripts, name)) for name in equation.subscripts]
-    ranges = [size for size in sizes if size > 1]
-    if len(ranges) < 2 or len(values) == 1:  # noqa: PLR2004 - a table
+    _, *across = [size for size in sizes if size > 1] or [1]
+    if not across or len(values) == 1:
         return ", ".join(values)
-    across = ranges[-1]
-    rows = (", ".join(values[at : at + across]) for at in range(0, len(values), across))
+    rows = (", ".join(values[at : at + across[-1]]) for at in range(0, len(values), across[-1]))
     return "; ".join(rows) + ";"
 
 
@@ -138,21 +123,14 @@ def _comment(text: str) -> str:
 
 
 def _folded(text: str, *, blanks: bool = False) -> str:
-    """Fold a long text with continuations after commas and operators, or at blanks."""
+    """Fold a long text with continuations at blanks, or after commas and operators outside of names in quotes."""
+    chunks = re.findall(r"\S+\s*", text) if blanks else [""]
+    for piece in () if blanks else _PIECES.findall(text):
+        chunks[-1] += piece
+        chunks += [""] * (piece in _BREAKS)
     lines = [""]
-    for chunk in re.findall(r"\S+\s*", text) if blanks else _chunks(text):
+    for chunk in chunks:
         if lines[-1] and len(lines[-1]) + len(chunk.rstrip()) > _WIDTH:
             lines.append("")
         lines[-1] += chunk
     return "\\\n\t\t".join(lines)
-
-
-def _chunks(text: str) -> Iterator[str]:
-    """Yield the parts of an equation that stay on one line, such as names in quotes."""
-    chunk = ""
-    for piece in _PIECES.findall(text):
-        chunk += piece
-        if piece in _BREAKS:
-            yield chunk
-            chunk = ""
-    yield chunk

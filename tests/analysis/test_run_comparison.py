@@ -43,12 +43,17 @@ def test_a_comparison_has_changes_values_and_differences():
     ]
     assert found.changes.remarks == found.remarks == ()
     assert found.snapshots[0].per_cent(1) == pytest.approx((100,))
-    assert {gap.name for gap in found.differences if gap.exceeds()} == {"Stock[high]", "Stock[low]"}
-    assert {(gap.run, gap.at, gap.relative) for gap in found.differences if gap.exceeds()} == {("fast", 10, 1)}
-    assert not [gap for gap in found.differences if gap.run == "same" and gap.exceeds()]
+    assert {difference.name for difference in found.differences if difference.exceeds()} == {
+        "Stock[high]",
+        "Stock[low]",
+    }
+    assert {
+        (difference.run, difference.at, difference.relative) for difference in found.differences if difference.exceeds()
+    } == {("fast", 10, 1)}
+    assert not [difference for difference in found.differences if difference.run == "same" and difference.exceeds()]
     assert len(found.differences) == 4
     few = compare_runs(runs, on=["Stock[high]"])
-    assert {gap.name for gap in few.differences} == {"Stock[high]"}
+    assert {difference.name for difference in few.differences} == {"Stock[high]"}
     assert [(snapshot.name, snapshot.times) for snapshot in few.snapshots] == [("Stock[high]", (10,))]
 
 
@@ -105,7 +110,7 @@ def test_runs_of_two_models_are_compared_in_shared_variables():
     """Remarks say that the models differ, and which variables are left out."""
     other = tiny_model("Stock = INTEG(speed, 0)\nspeed = 3\nextra = 2*speed\nlevel = INTEG(1, 1)\n", final=5)
     found = compare_runs({"a": simulate(other), "b": simulate(tiny_model("Stock = INTEG(speed, 1)\nspeed = 3\n"))})
-    assert [(gap.name, gap.absolute) for gap in found.differences] == [("Stock", 1)]
+    assert [(difference.name, difference.absolute) for difference in found.differences] == [("Stock", 1)]
     assert "the model differs" in found.changes.remarks[0]
     assert found.remarks == (
         "2 variables are not compared, missing in a or b, or with other subscripts there: 'extra', 'level'",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import sdmodel as sd
 from sdmodel.analysis import IMPORTANCE, factors_of, responses_of
-from sdmodel.analysis.experiment import make_experiment
+from sdmodel.analysis.sensitivity import make_experiment
 from sdmodel.comparison import Outcome
 from sdmodel.errors import AnalysisError, DatasetError, ScenarioError
 from sdmodel.model import Model
@@ -201,8 +201,8 @@ def test_one_constant_and_one_time_are_enough():
         found = sd.find_sensitivities(still, "x", method=method, sampling=_uniform(a=(0, 4)), samples=64).isel(
             outcome=0
         )
-        wanted = {"tornado": 4, "morris": 4, "sobol": 1}[method]
-        assert float(found[IMPORTANCE[method]][0]) == pytest.approx(wanted, rel=0.05)
+        expected = {"tornado": 4, "morris": 4, "sobol": 1}[method]
+        assert float(found[IMPORTANCE[method]][0]) == pytest.approx(expected, rel=0.05)
 
 
 def test_an_outcome_that_does_not_vary_has_no_effects():
@@ -280,6 +280,12 @@ def test_the_attributes_record_method_and_settings():
     """And the model."""
     model: Model = SUM
     found = sd.find_sensitivities(model, "y", method="morris", sampling=_uniform(a=(0, 1)), trajectories=3, seed=5)
-    wanted = {"model": model.path, "model_sha256": model.sha256, "method": "morris", "importance": "mu_star", "runs": 7}
-    wanted |= {"trajectories": 3, "levels": 4, "seed": 5}
-    assert wanted.items() <= found.attrs.items()
+    expected = {
+        "model": model.path,
+        "model_sha256": model.sha256,
+        "method": "morris",
+        "importance": "mu_star",
+        "runs": 7,
+    }
+    expected |= {"trajectories": 3, "levels": 4, "seed": 5}
+    assert expected.items() <= found.attrs.items()

@@ -55,7 +55,7 @@ def test_lever_has_the_same_colour_in_all_panels():
 
 
 def test_small_levers_are_added_up():
-    """Seven colours are the most one can tell apart; the sum is complete."""
+    """Seven colours are the most one can distinguish; the sum is complete."""
     shares = np.tile(np.arange(1.0, 11.0), (4, 1))
     figure = plot_wedges([contributions(shares)])
     names = [text.get_text() for text in figure.legends[0].get_texts()]

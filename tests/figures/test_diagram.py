@@ -17,7 +17,7 @@ from matplotlib.patches import Ellipse, Rectangle
 from sdmodel.errors import FigureError
 from sdmodel.figures import plot_diagram
 from sdmodel.figures.diagram.arrows import place_lines, place_signs
-from sdmodel.figures.diagram.geometry import Region, arc, arrow_head, between, line_length, polyline
+from sdmodel.figures.diagram.geometry import Region, arc, arrow_head, between, distances_along, polyline
 from sdmodel.figures.diagram.words import place_words
 from sdmodel.figures.text import Font, drawable, fit_text
 from sdmodel.model import Arrow, Lettering, Sketch, View, Word
@@ -232,7 +232,7 @@ def test_arrows_of_public_models_end_at_their_targets(name: str):
         parts = (*target.parts, *(words[target.partner].parts if target.partner is not None else ()))
         assert any(part.grown(2).contains(line.points[-1:]).any() for part in parts)
         base = arrow_head(line.points, 8, 3)[1:].mean(axis=0)
-        assert not any(part.contains(base[None]).any() for part in parts) or line_length(line.points) < 8
+        assert not any(part.contains(base[None]).any() for part in parts) or distances_along(line.points)[-1] < 8
 
 
 @given(a=places, b=places, c=places)

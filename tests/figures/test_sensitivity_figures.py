@@ -15,7 +15,7 @@ from matplotlib.text import Annotation, Text
 
 from sdmodel.errors import FigureError
 from sdmodel.figures import plot_morris, plot_sobol, plot_tornado
-from sdmodel.figures.style import COLOURS
+from sdmodel.figures.panels import COLOURS
 
 ATTRS = {"model": "models/a.mdl", "model_sha256": "0123456789abcdef", "runs": 41, "seed": 7, "scenario_name": "cold"}
 

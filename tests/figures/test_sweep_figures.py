@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from sdmodel.dataset import dates_of
 from sdmodel.errors import DatasetError, FigureError
 from sdmodel.figures import plot_heat_map, plot_sweep
-from sdmodel.figures.style import shared_power
+from sdmodel.figures.panels import shared_power
 from sdmodel.figures.sweep import cell_text
 
 YEARS = np.linspace(2022, 2032, 11)

@@ -25,9 +25,9 @@ from sdmodel.inference import (
     leading_constants,
     log_likelihood,
 )
+from sdmodel.inference.likelihood import PENALTY, log_posterior, make_problem, modelled_at, penalised, residuals_at
 from sdmodel.inference.optimum import Ending, _settled, differences, jacobian, latin_hypercube, minimise_together
 from sdmodel.inference.parameters import real_points
-from sdmodel.inference.problem import PENALTY, log_posterior, make_problem, modelled_at, penalised, residuals_at
 from sdmodel.model import Model
 from sdmodel.scenario import Distribution, Sampling, Variation
 from sdmodel.simulation import simulate

@@ -23,8 +23,7 @@ from sdmodel.inference import (
     read_series,
     residuals,
 )
-from sdmodel.inference.likelihood import standardised
-from sdmodel.inference.problem import log_posterior, residuals_at
+from sdmodel.inference.likelihood import log_posterior, residuals_at, standardised
 from sdmodel.testing import tiny_model
 from sdmodel.vensim import read_formula
 
@@ -113,8 +112,8 @@ def test_independent_errors_follow_the_plain_formulas_exactly(points, seed):
     constant = 0.0 - (float(np.sum(np.log(scale))) + 0.5 * np.log(2 * np.pi) * plain.times.size)
     assert np.array_equal(log_likelihood([plain], modelled), constant - 0.5 * np.sum(errors * errors, axis=0))
     spread = plain.deviations[:, np.newaxis] * np.random.default_rng(seed).standard_normal(modelled.shape)
-    drawn = modelled * np.exp(spread) if plain.error.kind == "log" else modelled + spread
-    assert np.array_equal(predictive_draws([plain], modelled, seed), drawn)
+    draws = modelled * np.exp(spread) if plain.error.kind == "log" else modelled + spread
+    assert np.array_equal(predictive_draws([plain], modelled, seed), draws)
 
 
 @settings(max_examples=20, deadline=None)
@@ -123,9 +122,9 @@ def test_draws_have_the_correlation_of_their_errors(points, seed):
     """And each has one standard deviation."""
     series = correlated(points)
     modelled = np.repeat(series.values[:, np.newaxis], 8000, axis=1)
-    drawn = predictive_draws([series], modelled, seed)
-    assume(np.all(drawn > 0) or series.error.kind != "log")
-    noise = np.log(drawn / modelled) if series.error.kind == "log" else drawn - modelled
+    draws = predictive_draws([series], modelled, seed)
+    assume(np.all(draws > 0) or series.error.kind != "log")
+    noise = np.log(draws / modelled) if series.error.kind == "log" else draws - modelled
     errors = noise / series.deviations[:, np.newaxis]
     distances = np.abs(series.times[:, np.newaxis] - series.times)
     assert np.cov(errors).reshape(distances.shape) == pytest.approx(

@@ -20,6 +20,7 @@ from sdmodel.errors import ObservationError, Place
 from sdmodel.inference import (
     ErrorModel,
     Series,
+    error_bars,
     evaluate_series,
     fit_panels,
     fit_run,
@@ -148,11 +149,11 @@ def test_predictive_draws_have_the_spread_of_the_error_model(kind: str):
     """Their standardised distance from the model is standard normal (Kolmogorov-Smirnov test); a seed repeats them."""
     series = [_series("a", [0, 1], [5, 20], kind, 0.2), _series("b", [2], [3], "absolute", 7)]
     modelled = np.tile([[4.0], [25.0], [0.0]], (1, 4000))
-    drawn = predictive_draws(series, modelled, 3)
-    assert np.array_equal(drawn, predictive_draws(series, modelled, 3))
-    assert not np.array_equal(drawn, predictive_draws(series, modelled, 4))
-    errors = np.log(drawn[:2] / modelled[:2]) if kind == "log" else drawn[:2] - modelled[:2]
-    scaled = [*(errors / series[0].deviations[:, None]), drawn[2] / 7]
+    draws = predictive_draws(series, modelled, 3)
+    assert np.array_equal(draws, predictive_draws(series, modelled, 3))
+    assert not np.array_equal(draws, predictive_draws(series, modelled, 4))
+    errors = np.log(draws[:2] / modelled[:2]) if kind == "log" else draws[:2] - modelled[:2]
+    scaled = [*(errors / series[0].deviations[:, None]), draws[2] / 7]
     assert all(stats.kstest(row, "norm").pvalue > 1e-3 for row in scaled)
 
 
@@ -259,6 +260,16 @@ def test_panels_of_large_errors_give_no_warning():
     """One standard deviation of a relative error of a large number is not an exponent."""
     panel = fit_panels(simulate(GROWTH), [_series("Stock", [2, 6], [90_000, 80_000], "relative", 0.5)])["Stock"]
     assert panel.least.values.tolist() == [45_000, 40_000]
+
+
+def test_error_bars_span_one_standard_deviation_either_way():
+    """Of logarithms for a log error, where even an absurd size gives no warning."""
+    low, high = error_bars(_series("Stock", [2], [90_000], "absolute", 1000))
+    assert (low.tolist(), high.tolist()) == ([89_000], [91_000])
+    low, high = error_bars(_series("Stock", [2, 3], [8, 6], "log", math.log(2)))
+    assert (low, high) == (pytest.approx([4, 3]), pytest.approx([16, 12]))
+    low, high = error_bars(_series("Stock", [2], [8], "log", 1000))
+    assert (low.tolist(), high.tolist()) == ([0], [math.inf])
 
 
 def test_a_large_ensemble_is_thinned_for_a_figure(monkeypatch: pytest.MonkeyPatch):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from sdmodel.errors import Place
 from sdmodel.inference import ErrorModel, Parameter, Series
+from sdmodel.inference.likelihood import log_posterior, make_problem
 from sdmodel.inference.posterior import latent_log_posterior, latent_of, scales_of, values_at
-from sdmodel.inference.problem import log_posterior, make_problem
 from sdmodel.model import Cell
 from sdmodel.scenario import Distribution
 from sdmodel.testing import tiny_model

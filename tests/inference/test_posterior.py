@@ -27,8 +27,7 @@ from sdmodel.inference import (
     sample_posterior,
     write_chain,
 )
-from sdmodel.inference.diagnostics import judge
-from sdmodel.inference.posterior import sample, starting_points
+from sdmodel.inference.posterior import judge, sample, starting_points
 from sdmodel.scenario import Distribution, Sampling, Variation
 from sdmodel.testing import tiny_model
 from sdmodel.vensim import read_formula

@@ -29,7 +29,7 @@ from sdmodel.model import (
     unknown_function,
 )
 from sdmodel.model.functions.lookups import look_up
-from sdmodel.model.units.signatures import read_rule
+from sdmodel.model.units.dimensions import read_rule
 from sdmodel.simulation import NotFiniteWarning, simulate
 from sdmodel.testing import tiny_model
 

@@ -71,3 +71,10 @@ def test_delay_is_one_link():
     """The stocks inside a SMOOTH3 are not in the model file: the input acts on the output."""
     link = _link("x = INTEG(1, 0)\ny = 5 - SMOOTH3(x, 4)", "x", "y")
     assert (link.cause, link.effect, link.polarity) == ("x", "y", "-")
+
+
+def test_labels_that_are_numbers_in_an_equation_have_known_derivatives():
+    """A label by itself is its position in its range, as in the compiled model."""
+    text = "region: North, South\nx[region] = INTEG(IF THEN ELSE(region = South, 1, -1)*x[region]*South, 1)"
+    (loop,) = sd.find_loops(tiny_model(text), ["x"])
+    assert (loop.links[0].raising, loop.links[0].lowering, loop.links[0].unknown) == (0.5, 0.5, 0)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdmodel.model import FUNCTIONS, check_units
-from sdmodel.model.units.signatures import read_rule
+from sdmodel.model.units.dimensions import read_rule
 from sdmodel.testing import block_text, model_text
 from sdmodel.vensim import model_from_text
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sdmodel.errors import Place, ScenarioError
-from sdmodel.model import Cell, Table
-from sdmodel.scenario import Change, Scenario, constant_values, merge_scenarios, split_name, with_tables
+from sdmodel.model import Cell, Table, split_name
+from sdmodel.scenario import Change, Scenario, constant_values, merge_scenarios, with_tables
 from sdmodel.simulation import simulate
 from sdmodel.testing import tiny_model
 

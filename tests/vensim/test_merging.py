@@ -48,7 +48,7 @@ EDITS = {
     "the integrator": ("15:0,0,0,0", "15:0,0,0,1"),
 }
 TOGETHER = {"one label": "new in the middle", "the header": "behind the header"}
-"""Edits whose texts overlap, which are tried apart."""
+"""Edits with overlapping texts, which are tried apart."""
 
 
 def _document(text: str) -> Document:
@@ -73,9 +73,8 @@ def _merge(base: str, ours: str, theirs: str) -> Merge:
 def test_independent_edits_are_combined(names, data):
     """Any edits, divided between two people in any way: the merged text is the one with all of them, to the byte."""
     sides = data.draw(st.lists(st.booleans(), min_size=len(names), max_size=len(names)))
-    ours, theirs = (
-        [name for name, side in zip(names, sides, strict=True) if side is wanted] for wanted in (True, False)
-    )
+    ours = [name for name, is_ours in zip(names, sides, strict=True) if is_ours]
+    theirs = [name for name in names if name not in ours]
     merge = _merge(BASE, _edited(*ours), _edited(*theirs))
     assert merge.conflicts == ()
     assert merge.notes == ()

@@ -78,6 +78,24 @@ def test_places_in_both_versions_are_reported():
 
 
 @pytest.mark.parametrize(
+    ("lines", "change"),
+    [
+        ("remark\n1,2\n", ""),
+        ("1,2\n  remark \n", ""),
+        ("remark\n1,3\n", "1 word changed"),
+        ("note, long\n1,2\n", "1 word changed"),
+        ("remark\n", "1 word removed"),
+        ("remark\nremark\n1,2\n", "1 word added"),
+    ],
+)
+def test_lines_of_a_view_that_are_not_records_are_compared_by_their_text(lines: str, change: str):
+    """Lines with too few fields to be a word: unchanged, in another order, changed, removed, given twice."""
+    old, new = (_document(BASE.replace(WORDS, WORDS + extra)) for extra in ("remark\n1,2\n", lines))
+    found = [(difference.kind, difference.name, difference.new) for difference in compare_documents(old, new)]
+    assert found == ([("sketch", "View 1", change)] if change else [])
+
+
+@pytest.mark.parametrize(
     ("old", "new"),
     [
         ("(Tea - room)/time constant", "(TEA-Room) / \\\n\t\tTime_Constant"),

@@ -13,7 +13,7 @@ from sdmodel.errors import ModelError
 from sdmodel.model import FUNCTIONS, Group, Range, Subscript, SubscriptMapping, add, key, make_reference, multiply
 from sdmodel.testing import model_text, tiny_model
 from sdmodel.vensim import model_from_text, read_model
-from sdmodel.vensim.read import macros
+from sdmodel.vensim.read import elements
 
 HOSTILE = [
     "__import__('os').system('x')",
@@ -287,10 +287,10 @@ def test_macros_that_cannot_be_expanded_are_faults(text, words):
         model_from_text(model_text(text))
 
 
-@pytest.mark.parametrize("most", [200, pytest.param(macros.MOST_CALLS, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("most", [200, pytest.param(elements.MOST_CALLS, marks=pytest.mark.nightly)])
 def test_endless_macro_calls_are_a_fault(monkeypatch, most):
     """Each macro calls the previous one twice: a short file has a trillion calls."""
-    monkeypatch.setattr(macros, "MOST_CALLS", most)
+    monkeypatch.setattr(elements, "MOST_CALLS", most)
     levels = [":MACRO: M0(a)\nM0 = a ~~|\n:END OF MACRO:\n"]
     levels += [f":MACRO: M{n}(a)\nM{n} = M{n - 1}(a) + M{n - 1}(a) ~~|\n:END OF MACRO:\n" for n in range(1, 40)]
     with pytest.raises(ModelError, match=f"more than {most:,} macro calls"):

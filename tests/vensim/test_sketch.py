@@ -13,9 +13,8 @@ from sdmodel.errors import ModelError, Place
 from sdmodel.model import Arrow, Lettering, View, Word
 from sdmodel.testing import model_text
 from sdmodel.vensim import read_document, read_sketch, sketch_from_text
-from sdmodel.vensim.sketch.placement import Box, Plane
-from sdmodel.vensim.sketch.records import Record, split_fields, view_texts
-from sdmodel.vensim.sketch.views import arrow_line, arrow_of, word_line, word_of
+from sdmodel.vensim.sketch.additions import Box, Plane
+from sdmodel.vensim.sketch.views import Record, arrow_line, arrow_of, split_fields, view_texts, word_line, word_of
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "test-models"
 MODELS = sorted(path.relative_to(SHARED).as_posix() for path in SHARED.rglob("*.mdl"))

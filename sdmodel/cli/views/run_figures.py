@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
 from ...dataset import find_variable, has_variable, long_name
 from ...errors import SdmodelError
 from ...figures import Layout, Observed, Panel, find_layout, plot_runs, read_layout, save_figure
-from ...inference import Series
+from ...inference import Series, error_bars
 from ...model import references_in, split_reference
 from ..observations import series_of_run, stored_model_file
 from ..output import note
@@ -86,9 +85,4 @@ def _points(series: Series, run: xr.Dataset) -> Observed | None:
     if not has_variable(run, full_name):
         return None
     variable = long_name(find_variable(run, full_name))
-    observed, deviation = series.values, series.deviations
-    if series.error.kind == "log":
-        ends = (observed / np.exp(deviation), observed * np.exp(deviation))
-    else:
-        ends = (observed - deviation, observed + deviation)
-    return Observed(series.name, variable, series.times, observed, *ends, series.sources)
+    return Observed(series.name, variable, series.times, series.values, *error_bars(series), series.sources)

@@ -47,14 +47,11 @@ def place_lines(view: View, words: Mapping[int, PlacedWord]) -> list[Line]:
         if arrow.hidden or arrow.source not in words or arrow.target not in words:
             continue
         source, target = words[arrow.source], words[arrow.target]
-        if arrow.pipe:  # a pipe runs on below its valve, and below a cloud unless its head shows there
-            ends: tuple[tuple[Region, ...], ...] = (
-                (),
-                () if target.word.kind == "cloud" and not arrow.head else target.parts,
-            )
-        else:
-            ends = (_parts(source, words), _parts(target, words))
-        points = between(_course(arrow, source, target), *ends)
+        start = () if arrow.pipe else _parts(source, words)
+        end = target.parts if arrow.pipe else _parts(target, words)
+        if arrow.pipe and target.word.kind == "cloud" and not arrow.head:
+            end = ()  # a pipe runs on below its valve, and below a cloud unless its head shows there
+        points = between(_course(arrow, source, target), start, end)
         if points is not None:
             found.append(Line(arrow, points))
     return found
@@ -66,30 +63,17 @@ def _parts(placed: PlacedWord, words: Mapping[int, PlacedWord]) -> tuple[Region,
 
 
 def _course(arrow: Arrow, source: PlacedWord, target: PlacedWord) -> Points:
-    """Return the line from the centre of one word to the centre of the other."""
-    start, end = (source.word.x, source.word.y), (target.word.x, target.word.y)
+    start: tuple[float, float] = (source.word.x, source.word.y)
+    end: tuple[float, float] = (target.word.x, target.word.y)
     if arrow.form == "arc":
         return arc(start, arrow.points[0], end)
     if arrow.form == "straight":
         return polyline([start, end])
-    return polyline([start, *arrow.points, _pipe_end(arrow.points[-1], target.region) if arrow.pipe else end])
-
-
-def _pipe_end(last: tuple[int, int], region: Region) -> tuple[float, float]:
-    """Return where a pipe leads from its last corner: straight on if the stock is there, else to its centre."""
-    if abs(last[1] - region.y) <= region.half_height:
-        return region.x, last[1]
-    if abs(last[0] - region.x) <= region.half_width:
-        return last[0], region.y
-    return region.x, region.y
-
-
-def draw_line(axes: Axes, line: Line, view: View, unit: float, sign: tuple[float, float] | None) -> None:
-    """Draw one line, with its sign at the given place; a unit of the view is `unit` points."""
-    if line.arrow.pipe:
-        _draw_pipe(axes, line, view, unit)
-    else:
-        _draw_influence(axes, line, view, unit, sign)
+    if arrow.pipe:  # straight on from the last corner if the stock is there, else to its centre
+        (x, y), region = arrow.points[-1], target.region
+        level = abs(y - region.y) <= region.half_height
+        end = (region.x, y) if level else (x if abs(x - region.x) <= region.half_width else region.x, region.y)
+    return polyline([start, *arrow.points, end])
 
 
 def _draw_pipe(axes: Axes, line: Line, view: View, unit: float) -> None:
@@ -109,8 +93,14 @@ def _draw_pipe(axes: Axes, line: Line, view: View, unit: float) -> None:
         )  # fmt: skip
 
 
-def _draw_influence(axes: Axes, line: Line, view: View, unit: float, sign: tuple[float, float] | None) -> None:
-    """Draw a thin line with a filled head, a sign beside the head, and bars across the middle if there is a delay."""
+def draw_line(axes: Axes, line: Line, view: View, unit: float, sign: tuple[float, float] | None) -> None:
+    """Draw a pipe, or a thin line with a filled head, its sign at the given place, and bars across the middle for a delay.
+
+    A unit of the view is `unit` points.
+    """
+    if line.arrow.pipe:
+        _draw_pipe(axes, line, view, unit)
+        return
     arrow, screen = line.arrow, view.density / 96
     colour = _colour(arrow, view)
     width = (_THIN + 0.25 * min(arrow.thickness, 16)) * screen * unit
@@ -120,8 +110,14 @@ def _draw_influence(axes: Axes, line: Line, view: View, unit: float, sign: tuple
     size = screen * (1 + 0.1 * min(arrow.thickness, 16))
     corners = arrow_head(line.points, _HEAD * size, _HEAD_HALF * size)
     axes.add_patch(Polygon(corners, closed=True, color=colour, linewidth=0, zorder=_LINE_LEVEL, gid=f"{name}-head"))
-    if arrow.delayed:
-        for bar in _delay_bars(line.points, screen):
+    if arrow.delayed:  # two short lines across the middle
+        middle = len(line.points) // 2
+        forward = line.points[min(middle + 1, len(line.points) - 1)] - line.points[max(middle - 1, 0)]
+        forward = forward / max(float(np.hypot(*forward)), 1e-9)
+        aside = _BAR * screen * np.array([-forward[1], forward[0]])
+        for side in (-1, 1):
+            centre = line.points[middle] + side * _BARS_APART / 2 * screen * forward
+            bar = np.array([centre - aside, centre + aside])
             axes.add_patch(_stroke(bar, colour, 1.5 * width, _LINE_LEVEL, f"{name}-delay"))
     if sign:
         axes.text(
@@ -146,16 +142,6 @@ def _colour(arrow: Arrow, view: View) -> str:
     return hexadecimal(view.arrow_colour) if view.arrow_colour not in (None, _VENSIM_BLUE) else _ARROWS
 
 
-def _delay_bars(points: Points, screen: float) -> list[Points]:
-    """Return two short lines across the middle of a line."""
-    middle = len(points) // 2
-    forward = points[min(middle + 1, len(points) - 1)] - points[max(middle - 1, 0)]
-    forward = forward / max(float(np.hypot(*forward)), 1e-9)
-    aside = _BAR * screen * np.array([-forward[1], forward[0]])
-    centres = (points[middle] + side * _BARS_APART / 2 * screen * forward for side in (-1, 1))
-    return [np.array([centre - aside, centre + aside]) for centre in centres]
-
-
 def place_signs(lines: Sequence[Line], words: Iterable[PlacedWord], view: View) -> dict[int, tuple[float, float]]:
     """Return the place of the sign of each arrow, by the arrow's number: beside its head, clear of everything else if possible.
 
@@ -168,7 +154,11 @@ def place_signs(lines: Sequence[Line], words: Iterable[PlacedWord], view: View) 
         if line.arrow.polarity and not line.arrow.pipe:
             others = [other.points[::_THINNING] for other in lines if other is not line]
             places = _sign_places(line.points, screen)
-            clearances = [_clearance(place, taken, others) for place in places]
+            clearances = []  # distances from the nearest other line; 0 inside a taken region
+            for place in places:
+                covered = any(bool(region.contains(place[None])[0]) for region in taken)
+                distances = (float(np.hypot(*(points - place).T).min()) for points in others)
+                clearances.append(0.0 if covered else min(distances, default=math.inf))
             enough = (index for index, clearance in enumerate(clearances) if clearance >= _CLEAR * screen)
             x, y = places[next(enough, int(np.argmax(clearances)))]
             taken.append(Region(x, y, 2 * _HALF_SIGN * screen, 2 * _HALF_SIGN * screen))
@@ -186,10 +176,3 @@ def _sign_places(points: Points, screen: float) -> list[Points]:
         outer = normal if normal @ bulge >= 0 else -normal
         places += [before + side * _ASIDE * screen * outer for side in (1, -1)]
     return places
-
-
-def _clearance(place: Points, taken: Iterable[Region], others: Iterable[Points]) -> float:
-    """Return the distance from a place to the nearest other line; 0 inside a taken region."""
-    if any(bool(region.contains(place[None])[0]) for region in taken):
-        return 0.0
-    return min((float(np.hypot(*(points - place).T).min()) for points in others), default=math.inf)

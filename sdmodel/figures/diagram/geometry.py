@@ -42,7 +42,7 @@ class Region:
 def polyline(corners: Sequence[tuple[float, float]]) -> Points:
     """Return closely spaced points along straight lines from corner to corner, shape (points, 2)."""
     ends = np.array(corners, dtype=float)
-    along = _distances(ends)
+    along = distances_along(ends)
     at = np.unique(np.concatenate([np.linspace(0, along[-1], _point_count(along[-1])), along]))
     return np.column_stack([np.interp(at, along, ends[:, axis]) for axis in (0, 1)])
 
@@ -60,38 +60,26 @@ def arc(start: tuple[float, float], through: tuple[float, float], end: tuple[flo
     elif abs(doubled) < _FLAT * base * base:
         return polyline([start, end])
     else:
-        centre = _centre(a, b, c, doubled)
-        turn = _turn(a - centre, b - centre, c - centre)
+        # the centre is where the perpendicular bisectors of two chords intersect; `doubled` is twice the triangle's area
+        to_b, to_c = b - a, c - a
+        squares = np.array([to_b @ to_b, to_c @ to_c])
+        offset = np.array([to_c[1] * squares[0] - to_b[1] * squares[1], to_b[0] * squares[1] - to_c[0] * squares[0]])
+        centre = a + offset / (2 * doubled)
+        angle_a, angle_b, angle_c = (math.atan2(*(point - centre)[::-1]) for point in (a, b, c))
+        half, whole = (angle_b - angle_a) % (2 * math.pi), (angle_c - angle_a) % (2 * math.pi)
+        turn = whole if half <= whole else whole - 2 * math.pi
     first = math.atan2(*(a - centre)[::-1])
     radius = float(np.hypot(*(a - centre)))
     angles = first + np.linspace(0, turn, _point_count(radius * abs(turn)))
     return centre + radius * np.column_stack([np.cos(angles), np.sin(angles)])
 
 
-def _centre(a: Points, b: Points, c: Points, doubled: float) -> Points:
-    """Return the centre of the circle through three points; `doubled` is twice the area of their triangle.
-
-    It is the intersection of the perpendicular bisectors of two chords.
-    """
-    to_b, to_c = b - a, c - a
-    squares = np.array([to_b @ to_b, to_c @ to_c])
-    offset = np.array([to_c[1] * squares[0] - to_b[1] * squares[1], to_b[0] * squares[1] - to_c[0] * squares[0]])
-    return np.asarray(a + offset / (2 * doubled))
-
-
-def _turn(a: Points, b: Points, c: Points) -> float:
-    """Return the angle from the first direction through the second to the third, with its sign."""
-    first, second, third = (math.atan2(direction[1], direction[0]) for direction in (a, b, c))
-    half, whole = (second - first) % (2 * math.pi), (third - first) % (2 * math.pi)
-    return whole if half <= whole else whole - 2 * math.pi
-
-
 def _point_count(length: float) -> int:
     return int(min(max(length, _FEWEST), _MOST))
 
 
-def _distances(points: Points) -> Points:
-    """Return the distance of each point from the first, along the line."""
+def distances_along(points: Points) -> Points:
+    """Return the distances of points from the first, along the line."""
     return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
 
 
@@ -111,15 +99,10 @@ def between(points: Points, source: Sequence[Region], target: Sequence[Region]) 
     return part if len(part) > 1 else None
 
 
-def line_length(points: Points) -> float:
-    """Return the length of a line."""
-    return float(np.hypot(*np.diff(points, axis=0).T).sum())
-
-
 def shortened(points: Points, by: float) -> Points:
     """Return a line without its last stretch; at least one point is left."""
-    rest = line_length(points) - _distances(points)
-    return points[: max(1, int((rest >= by).sum()))]
+    along = distances_along(points)
+    return points[: max(1, int((along[-1] - along >= by).sum()))]
 
 
 def point_before_end(points: Points, by: float) -> tuple[Points, Points]:

@@ -1,31 +1,57 @@
-"""A view of a model's sketch as a figure: stocks, flows with valves and clouds, influences, shadow variables, comments."""
+"""A view of a model's sketch as a figure: stocks, flows, influences and comments, with values of runs behind their names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from ...errors import FigureError
 from ...model import Sketch, View, key, nearest
-from ..style import GREY
+from ..panels import DARK, GREY
 from ..text import Font, drawable, fit_text
 from .arrows import Line, draw_line, place_lines, place_signs
-from .shading import Shading, colour_of, draw_number, draw_scale, meaning_lines
-from .words import KIND_COLOURS, SHADOW, PlacedWord, draw_word, place_words
+from .words import KIND_COLOURS, SHADOW, WORD_LEVEL, PlacedWord, draw_word, is_boxed, place_words
 
-_MARGIN = 0.2
-"""Inches around the drawing."""
+_MARGIN, _FOOT_LINE = 0.2, 0.15
 _SMALLEST, _LARGEST = 5.0, 30.0
 """Inches: the smallest width of a page, and its largest width and height."""
-_FOOT_LINE = 0.15
 _INCH = 72.0
-_SMALL = 7.0
+_SMALL = Font(7.0)
 _MOST_NAMES = 6
+_MAPS = {"value": ("YlGnBu", 0.03, 0.45), "change": ("RdBu", 0.26, 0.74)}
+"""Colours from low to high values, and for decreases and increases around white; light enough for dark text on them."""
+_CONSTANT = "#EFEFEF"
+_NUMBER_SIZE, _BELOW_BOX = 0.8, 2.0
+"""The font size of numbers divided by that of names, and the distance of a number from the box above."""
+_SCALE_FONT, _SCALE, _STEPS = Font(6.5), (1.5, 0.11), 64
+"""The font of the colour scale, its width and height in inches, and its number of colours."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShadedValue:
+    """The value of one variable: its position on the colour scale, 0 to 1 or None if it is constant, and the text below."""
+
+    position: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Shading:
+    """The values of runs in a diagram, by the key of the variable, with the colours, their meaning and the ends of the scale."""
+
+    colours: Literal["value", "change"]
+    meaning: str
+    ends: tuple[str, str]
+    by_key: Mapping[str, ShadedValue] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def plot_diagram(sketch: Sketch, view: View | str | None = None, *, shading: Shading | None = None) -> Figure:
@@ -71,18 +97,19 @@ def plot_diagram(sketch: Sketch, view: View | str | None = None, *, shading: Sha
         message = f"{sketch.path}: view '{chosen.name}' is empty; draw its variables in Vensim, or choose another view"
         raise FigureError(message)
     lines = place_lines(chosen, words)
-    figure, axes, unit = _make_page(_extent(words.values(), lines), chosen.density, shading)
+    figure, axes, unit = _make_page(words.values(), lines, chosen.density, shading)
     signs = place_signs(lines, words.values(), chosen)
     for line in lines:
         draw_line(axes, line, chosen, unit, signs.get(line.arrow.number))
     for placed in words.values():
         value = shading.by_key.get(key(placed.word.text)) if shading and placed.word.kind == "variable" else None
-        draw_word(axes, placed, unit, colour_of(shading, value) if shading and value else None)
+        draw_word(axes, placed, unit, _colour_of(shading, value) if shading and value else None)
         if value:
-            draw_number(axes, placed, value, unit)
+            _draw_number(axes, placed, value, unit)
     if shading:
-        draw_scale(figure, shading, _MARGIN, 2 * _FOOT_LINE + 0.08, _FOOT_LINE)
-    _write_foot(figure, _origin(sketch, chosen), _legend(words.values(), lines))
+        _draw_scale(figure, shading, _MARGIN, 2 * _FOOT_LINE + 0.08, _FOOT_LINE)
+    origin = f"Model {Path(sketch.path).name}, sha256 {sketch.sha256[:12]}, view {chosen.name}"
+    _write_foot(figure, origin, words.values(), lines)
     return figure
 
 
@@ -96,45 +123,34 @@ def find_view(sketch: Sketch, name: str | None) -> View:
     """
     names = [view.name for view in sketch.views]
     if not names:
-        message = (
-            f"{sketch.path}: has no sketch, so there is nothing to plot; open it in Vensim, draw a view and save it"
-        )
+        problem = "has no sketch, so there is nothing to plot; open it in Vensim, draw a view and save it"
+        message = f"{sketch.path}: {problem}"
         raise FigureError(message)
-    if name is None:
-        if len(names) == 1:
-            return sketch.views[0]
-        message = f"{sketch.path}: has {len(names)} views; choose one of {_list_names(names)}"
+    listed = ", ".join(f"'{name}'" for name in names[:_MOST_NAMES]) + (" or others" if len(names) > _MOST_NAMES else "")
+    if name is None and len(names) > 1:
+        message = f"{sketch.path}: has {len(names)} views; choose one of {listed}"
         raise FigureError(message)
-    found = sketch.find(name)
+    found = sketch.views[0] if name is None else sketch.find(name)
     if found is None:
-        close = nearest(name, names)
-        cure = f"did you mean '{close}'?" if close else f"choose one of {_list_names(names)}"
+        close = nearest(str(name), names)
+        cure = f"did you mean '{close}'?" if close else f"choose one of {listed}"
         message = f"{sketch.path}: has no view '{name}'; {cure}"
         raise FigureError(message)
     return found
 
 
-def _list_names(names: Sequence[str]) -> str:
-    listed = ", ".join(f"'{name}'" for name in names[:_MOST_NAMES])
-    return listed if len(names) <= _MOST_NAMES else f"{listed} or others"
-
-
-def _extent(words: Iterable[PlacedWord], lines: Iterable[Line]) -> NDArray[np.float64]:
-    """Return left, top, right and bottom of the drawing in the units of the view."""
-    edges = [(w.region.x, w.region.y, w.region.half_width, w.region.half_height) for w in words]
-    x, y, across, along = np.array(edges, dtype=float).T
-    corners = [np.stack([x - across, y - along]).T, np.stack([x + across, y + along]).T]
-    points = np.concatenate([*corners, *(line.points for line in lines)])
-    return np.concatenate([points.min(axis=0), points.max(axis=0)])
-
-
-def _make_page(extent: NDArray[np.float64], density: int, shading: Shading | None) -> tuple[Figure, Axes, float]:
+def _make_page(
+    words: Iterable[PlacedWord], lines: Iterable[Line], density: int, shading: Shading | None
+) -> tuple[Figure, Axes, float]:
     """Return a page with room for the drawing and the lines below, and the number of points in a unit of the view."""
-    left, top, right, bottom = extent
+    regions = [placed.region for placed in words]
+    corners = [(r.x + side * r.half_width, r.y + side * r.half_height) for r in regions for side in (-1, 1)]
+    points = np.concatenate([np.array(corners, dtype=float), *(line.points for line in lines)])
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     inches = np.array([right - left, bottom - top]) / density + 2 * _MARGIN
     scale = min(1.0, *(_LARGEST / inches))
     width = max(_SMALLEST, scale * inches[0])
-    room = (2 + (1 + len(meaning_lines(shading, width)) if shading else 0)) * _FOOT_LINE + 0.1
+    room = (2 + (1 + len(_meaning_lines(shading, width)) if shading else 0)) * _FOOT_LINE + 0.1
     height = scale * inches[1] + room
     figure = Figure(figsize=(width, height), facecolor="white")
     axes = figure.add_axes((0, room / height, 1, 1 - room / height))
@@ -146,33 +162,63 @@ def _make_page(extent: NDArray[np.float64], density: int, shading: Shading | Non
     return figure, axes, _INCH / units
 
 
-def _origin(sketch: Sketch, view: View) -> str:
-    text = f"Model {Path(sketch.path).name}, sha256 {sketch.sha256[:12]}, view {view.name}"
-    return drawable(" ".join(text.split()))
-
-
-def _legend(words: Iterable[PlacedWord], lines: Iterable[Line]) -> list[tuple[str, str]]:
-    """Return the meaning of the kinds of text and lines in the drawing, each with its colour."""
-    placed = list(words)
-    kinds = {word.kind for word in placed if not word.word.shadow}
-    found: list[tuple[str, str]] = [(kind, colour) for kind, colour in KIND_COLOURS.items() if kind in kinds]
-    if any(word.word.shadow for word in placed):
-        found.append(("<shadow variable>", SHADOW))
+def _write_foot(figure: Figure, origin: str, words: Iterable[PlacedWord], lines: Iterable[Line]) -> None:
+    """Write two lines at the left below the drawing: the kinds of text and lines with their colours, and the origin."""
+    kinds = {placed.kind for placed in words if not placed.word.shadow}
+    legend: list[tuple[str, str]] = [(kind, colour) for kind, colour in KIND_COLOURS.items() if kind in kinds]
+    if any(placed.word.shadow for placed in words):
+        legend.append(("<shadow variable>", SHADOW))
     if any(line.arrow.initial for line in lines):
-        found.append(("dashed: initial value only", SHADOW))
-    return found
-
-
-def _write_foot(figure: Figure, origin: str, legend: Sequence[tuple[str, str]]) -> None:
-    """Write the legend and the origin on two lines at the left below the drawing."""
+        legend.append(("dashed: initial value only", SHADOW))
     width, height = figure.get_size_inches()
+    style: Any = {"va": "bottom", "parse_math": False}
     across, row = _MARGIN, _FOOT_LINE + 0.05
     for text, colour in legend:
-        font = Font(_SMALL, italic=text in KIND_COLOURS)
-        figure.text(
-            across / width, row / height, text, color=colour, va="bottom", parse_math=False, **font.properties(1)
-        )
+        font = replace(_SMALL, italic=text in KIND_COLOURS)
+        figure.text(across / width, row / height, text, color=colour, **style, **font.properties(1))
         across += 2 * fit_text(text, font, width * _INCH, 0, shrink=False).half_width / _INCH + 0.15
-    figure.text(
-        _MARGIN / width, 0.05 / height, origin, color=GREY, va="bottom", parse_math=False, **Font(_SMALL).properties(1)
-    )
+    text = drawable(" ".join(origin.split()))
+    figure.text(_MARGIN / width, 0.05 / height, text, color=GREY, **style, **_SMALL.properties(1))
+
+
+def _colour_of(shading: Shading, value: ShadedValue) -> str:
+    if value.position is None:
+        return _CONSTANT
+    if not 0 <= value.position <= 1:
+        message = f"the diagram: {value.position} is not a position on its colour scale; give one from 0 to 1"
+        raise FigureError(message)
+    name, low, high = _MAPS[shading.colours]
+    return to_hex(colormaps[name](low + value.position * (high - low)))
+
+
+def _draw_number(axes: Axes, placed: PlacedWord, value: ShadedValue, unit: float) -> None:
+    """Write the text of a variable below its name or box."""
+    font = Font(_NUMBER_SIZE * placed.label.font.size)
+    y = placed.region.y + placed.region.half_height + (_BELOW_BOX if is_boxed(placed.word, placed.kind) else 0)
+    axes.text(
+        placed.word.x, y, value.text, ha="center", va="top", color=DARK, parse_math=False, zorder=WORD_LEVEL + 2,
+        gid=f"number-{placed.word.number}", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8},
+        **font.properties(unit),
+    )  # fmt: skip
+
+
+def _meaning_lines(shading: Shading, width: float) -> list[str]:
+    """Return the meaning of the colours in lines that fit a page of some width in inches."""
+    return fit_text(shading.meaning, _SCALE_FONT, (width - 0.4) * _INCH, 0, shrink=False).text.split("\n")
+
+
+def _draw_scale(figure: Figure, shading: Shading, left: float, bottom: float, row: float) -> None:
+    """Draw the colour scale and its meaning above it; positions are inches from the lower left corner."""
+    width, height = figure.get_size_inches()
+    across, along = _SCALE
+    name, low, high = _MAPS[shading.colours]
+    style: dict[str, Any] = {"color": GREY, "va": "bottom", "parse_math": False, **_SCALE_FONT.properties(1)}
+    figure.text(left / width, bottom / height, shading.ends[0], **style)
+    label = fit_text(shading.ends[0], _SCALE_FONT, width * _INCH, 0, shrink=False)
+    start = left + 2 * label.half_width / _INCH + 0.06
+    figure.text((start + across + 0.06) / width, bottom / height, shading.ends[1], **style)
+    axes = figure.add_axes((start / width, bottom / height, across / width, along / height), label="scale")
+    axes.imshow(np.linspace(low, high, _STEPS)[None], cmap=name, vmin=0, vmax=1, aspect="auto")
+    axes.set_axis_off()
+    for count, line in enumerate(reversed(_meaning_lines(shading, width)), 1):
+        figure.text(left / width, (bottom + count * row) / height, line, **style)

@@ -1,4 +1,4 @@
-"""The words of a diagram: where each stands, how large it is, and how its kind is drawn."""
+"""The words of a diagram: where a word is, how large it is, and how its kind is drawn."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ _SIZE, _NARROW_SIZE = 0.85, 0.76
 _NARROW = ("times", "garamond", "georgia", "serif", "narrow")
 _ROOM, _GAP = 1.08, 2.5
 """Lines of text may be longer than their place by this factor; arrows stop this many units before text."""
-_BUMPS = 9
+_BUMPS, _INSIDE = 9, 0.94
 _CONTROLS = frozenset({"control", "picture"})
-_INSIDE = 0.94
 _LINE, _BORDER = 1.1, 1.4
 """The width of thin lines and of the borders of boxes, in screen units."""
 
@@ -78,17 +77,16 @@ def _place(word: Word, view: View, kinds: Mapping[str, Kind]) -> PlacedWord:
         is_round = word.kind == "cloud" or (boxed and word.shape == "round")
         region = Region(word.x, word.y, word.half_width, word.half_height, is_round)
         return PlacedWord(word, kind, label, region, (region,))
-    gap = _GAP * view.density / 96
-    region = Region(word.x, word.y, label.half_width, label.half_height).grown(gap)
-    return PlacedWord(word, kind, label, region, tuple(_line_regions(word, label, gap)))
+    margin = _GAP * view.density / 96
+    region = Region(word.x, word.y, label.half_width, label.half_height).grown(margin)
+    return PlacedWord(word, kind, label, region, tuple(_line_regions(word, label, margin)))
 
 
-def _line_regions(word: Word, label: FittedText, gap: float) -> Iterator[Region]:
-    """Yield the regions of the lines of a text, each with a gap around it."""
+def _line_regions(word: Word, label: FittedText, margin: float) -> Iterator[Region]:
     height = LINE_HEIGHT * label.font.size
     for index, width in enumerate(label.widths):
         middle = word.y - label.half_height + (index + 0.5) * height
-        yield Region(word.x, middle, width / 2, height / 2).grown(gap)
+        yield Region(word.x, middle, width / 2, height / 2).grown(margin)
 
 
 def is_boxed(word: Word, kind: Kind | None) -> bool:
@@ -112,52 +110,33 @@ def hexadecimal(colour: Colour) -> str:
     return "#{:02X}{:02X}{:02X}".format(*colour)
 
 
-def _text_colour(placed: PlacedWord) -> str:
-    """Return the colour of a word's text: the sketch's unless it is black, else that of the kind."""
-    word = placed.word
-    if word.shadow:
-        return SHADOW
-    if word.lettering.colour and any(word.lettering.colour):
-        return hexadecimal(word.lettering.colour)
-    return KIND_COLOURS.get(placed.kind or "", INK)
-
-
 def draw_word(axes: Axes, placed: PlacedWord, unit: float, background: str | None = None) -> None:
     """Draw one word, with a background colour if one is given; a unit of the view is `unit` points."""
     word = placed.word
+    gid = f"{word.kind}-{word.number}"
     if word.kind in _SYMBOLS:
         patch = _SYMBOLS[word.kind](placed.region)
-        patch.set(facecolor="white", edgecolor=INK, linewidth=_LINE * unit, zorder=WORD_LEVEL + 0.5, gid=_gid(word))
+        patch.set(facecolor="white", edgecolor=INK, linewidth=_LINE * unit, zorder=WORD_LEVEL + 0.5, gid=gid)
         axes.add_patch(patch)
         return
-    for patch in _backgrounds(placed, unit, background):
-        axes.add_patch(patch)
+    fill = background or (hexadecimal(word.fill) if word.fill else "white")
+    if is_boxed(word, placed.kind):
+        edge = hexadecimal(word.border) if word.border and word.kind == "comment" else SHADOW if word.shadow else INK
+        border: Any = {"linewidth": _BORDER * unit, "linestyle": "--" if word.kind in _CONTROLS else "-"}
+        axes.add_patch(_filled(placed.region, facecolor=fill, edgecolor=edge, gid=f"{gid}-box", **border))
+    else:  # lines seem to run behind the word
+        for part in (placed.region,) if background or word.fill else _line_regions(word, placed.label, 0):
+            axes.add_patch(_filled(part, facecolor=fill, edgecolor="none", gid=f"{gid}-ground"))
     if placed.label.text:
-        colour = INK if background and word.shadow else _text_colour(placed)
+        colour = KIND_COLOURS.get(placed.kind or "", INK)
+        if word.shadow:
+            colour = INK if background else SHADOW
+        elif word.lettering.colour and any(word.lettering.colour):  # the sketch's colour, unless it is black
+            colour = hexadecimal(word.lettering.colour)
         axes.text(
             word.x, word.y, placed.label.text, ha="center", va="center", multialignment="center", color=colour, parse_math=False,
-            linespacing=1.15, zorder=WORD_LEVEL + 1, gid=_gid(word), **placed.label.font.properties(unit),
+            linespacing=1.15, zorder=WORD_LEVEL + 1, gid=gid, **placed.label.font.properties(unit),
         )  # fmt: skip
-
-
-def _gid(word: Word) -> str:
-    """Return the identifier of a word inside a drawing."""
-    return f"{word.kind}-{word.number}"
-
-
-def _backgrounds(placed: PlacedWord, unit: float, colour: str | None) -> Iterator[Patch]:
-    """Yield a box with its border or, without one, white regions that lines seem to run behind."""
-    word = placed.word
-    fill = colour or (hexadecimal(word.fill) if word.fill else "white")
-    if not is_boxed(word, placed.kind):
-        for part in (placed.region,) if colour or word.fill else _line_regions(word, placed.label, 0):
-            yield _filled(part, facecolor=fill, edgecolor="none", gid=f"{_gid(word)}-ground")
-        return
-    edge = hexadecimal(word.border) if word.border and word.kind == "comment" else SHADOW if word.shadow else INK
-    dashes = "--" if word.kind in _CONTROLS else "-"
-    yield _filled(
-        placed.region, facecolor=fill, edgecolor=edge, linewidth=_BORDER * unit, linestyle=dashes, gid=f"{_gid(word)}-box"
-    )  # fmt: skip
 
 
 def _filled(region: Region, **style: Any) -> Patch:

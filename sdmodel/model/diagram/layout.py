@@ -14,10 +14,9 @@ from itertools import count
 
 from sympy import Expr, Indexed, Symbol
 
-from ..algebra import VensimFunction, references_in, split_reference
+from ..algebra import VensimFunction, references_in, signed_terms, split_reference
 from ..names import display_name, key
 from ..records import RUN_SETTINGS, Element, Model
-from ..text import signed_terms
 from .placement import Spot, place_words
 from .views import Arrow, View, Word
 
@@ -57,11 +56,6 @@ class Structure:
     flows: tuple[Flow, ...]
     influences: tuple[Influence, ...]
 
-    @property
-    def flowing(self) -> frozenset[str]:
-        """The elements that are flows."""
-        return frozenset(flow.name for flow in self.flows)
-
 
 def structure_of(model: Model, members: Sequence[str]) -> Structure:
     """Return the structure of some elements, given by their keys."""
@@ -69,7 +63,8 @@ def structure_of(model: Model, members: Sequence[str]) -> Structure:
     stocks = tuple(name for name in members if model.elements[name].kind == "stock")
     ends: dict[str, dict[bool, str]] = {}
     for stock in stocks:
-        for name, gains in _terms_of(model.elements[stock]):
+        rates = [own.expression.args[0] for own in model.elements[stock].equations if _is_stock(own.expression)]
+        for name, gains in (found for rate in rates for found in _references(rate, 1)):
             if name in inside and name not in stocks:
                 ends.setdefault(name, {}).setdefault(gains, stock)
     flows = tuple(Flow(name, found.get(False), found.get(True)) for name, found in ends.items())
@@ -82,14 +77,8 @@ def structure_of(model: Model, members: Sequence[str]) -> Structure:
     return Structure(stocks, flows, tuple(Influence(*pair, initial) for pair, initial in found.items()))
 
 
-def _terms_of(stock: Element) -> Iterator[tuple[str, bool]]:
-    """Yield the references that a stock's rates add (True) or subtract."""
-    for equation in stock.equations:
-        if isinstance(equation.expression, VensimFunction) and equation.expression.name == "INTEG":
-            yield from _references(equation.expression.args[0], 1)
-
-
 def _references(rate: Expr, sign: int) -> Iterator[tuple[str, bool]]:
+    """Yield the references that a rate adds (True) or subtracts."""
     for term, own in signed_terms(rate):
         if isinstance(term, Symbol | Indexed):
             yield split_reference(term)[0], sign * own > 0
@@ -99,13 +88,13 @@ def _references(rate: Expr, sign: int) -> Iterator[tuple[str, bool]]:
 
 def _causes(element: Element) -> Iterator[tuple[str, bool]]:
     """Yield the keys of what an element reads, and whether only its initial value depends on it."""
-    for equation in element.equations:
-        whole = equation.expression
-        if isinstance(whole, VensimFunction) and whole.name == "INTEG":
-            yield from ((split_reference(part)[0], False) for part in references_in(whole.args[0]))
-            yield from ((split_reference(part)[0], True) for part in references_in(whole.args[1]))
-        else:
-            yield from ((split_reference(part)[0], False) for part in references_in(whole))
+    for whole in (equation.expression for equation in element.equations):
+        for place, part in enumerate(whole.args if _is_stock(whole) else (whole,)):
+            yield from ((split_reference(reference)[0], place > 0) for reference in references_in(part))
+
+
+def _is_stock(expression: Expr) -> bool:
+    return isinstance(expression, VensimFunction) and expression.name == "INTEG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,32 +121,32 @@ class Skeleton:
     taken: set[Spot] = field(default_factory=set)
     corners: set[Spot] = field(default_factory=set)
 
-    def take(self, *spots: Spot) -> None:
-        """Occupy some places."""
-        self.taken.update(spots)
-
-    def is_free(self, *spots: Spot) -> bool:
-        """Whether these places are not occupied."""
-        return not self.taken & set(spots)
-
 
 def skeleton_of(structure: Structure, gap: int) -> Skeleton:
-    """Place stocks and flows on the grid, each chain of stocks in a row of its own, `gap` rows apart."""
+    """Place stocks and flows on the grid: each chain of stocks in a row of its own, `gap` rows apart.
+
+    The stocks of a chain are two columns apart with valves between them; other flows are around them.
+    """
     skeleton = Skeleton()
     row = 0
     for chain in _chains(structure):
         own = [flow for flow in structure.flows if {flow.source, flow.target} & set(chain)]
         above = sum(1 for flow in own if flow.source is None or flow.target is None) > 2 * len(chain)
         row += gap + (1 if above else 0)
-        _place_chain(skeleton, chain, own, row)
+        skeleton.stocks |= {stock: (2 * place + 2, row) for place, stock in enumerate(chain)}
+        skeleton.taken.update(skeleton.stocks[stock] for stock in chain)
+        for flow in sorted(own, key=lambda flow: flow.source is None or flow.target is None):
+            if flow.source and flow.target:
+                _place_between(skeleton, flow)
+            else:
+                _place_outside(skeleton, flow, chain)
         row = max(at for _, at in skeleton.taken)
     return skeleton
 
 
 def _chains(structure: Structure) -> list[list[str]]:
     """Return the chains of stocks that flows connect, the longest first; sources stand before what they fill."""
-    after: dict[str, list[str]] = {stock: [] for stock in structure.stocks}
-    before: dict[str, list[str]] = {stock: [] for stock in structure.stocks}
+    after, before = ({stock: list[str]() for stock in structure.stocks} for _ in range(2))
     for flow in structure.flows:
         if flow.source and flow.target and flow.source != flow.target:
             after[flow.source].append(flow.target)
@@ -179,32 +168,20 @@ def _chains(structure: Structure) -> list[list[str]]:
     return sorted(chains, key=lambda chain: -len(chain))
 
 
-def _place_chain(skeleton: Skeleton, chain: Sequence[str], flows: Sequence[Flow], row: int) -> None:
-    """Place a chain in a row: stocks two columns apart with valves between them, other flows around."""
-    for place, stock in enumerate(chain):
-        skeleton.stocks[stock] = (2 * place + 2, row)
-        skeleton.take(skeleton.stocks[stock])
-    for flow in sorted(flows, key=lambda flow: flow.source is None or flow.target is None):
-        if flow.source and flow.target:
-            _place_between(skeleton, flow)
-        else:
-            _place_outside(skeleton, flow, chain)
-
-
 def _place_between(skeleton: Skeleton, flow: Flow) -> None:
     """Place a flow from stock to stock: straight between neighbours, else along a row above or below them."""
     (left, row), (right, _) = (skeleton.stocks[str(flow.source)], skeleton.stocks[str(flow.target)])
     middle = (left + right) // 2
-    if abs(left - right) == 2 and skeleton.is_free((middle, row)):  # noqa: PLR2004 - neighbours
-        skeleton.take((middle, row))
+    if abs(left - right) == 2 and (middle, row) not in skeleton.taken:  # noqa: PLR2004 - neighbours
+        skeleton.taken.add((middle, row))
         skeleton.pipes.append(Pipe(flow, (middle, row)))
         return
     low, high = sorted((left, right))
     for away in count(1):
         for side in (-away, away):
-            spots = [(column, row + side) for column in range(low, high + 1)]
-            if skeleton.is_free(*spots):
-                skeleton.take(*spots)
+            spots = {(column, row + side) for column in range(low, high + 1)}
+            if skeleton.taken.isdisjoint(spots):
+                skeleton.taken |= spots
                 skeleton.pipes.append(Pipe(flow, ((low + high) // 2, row + side), shift=12))
                 return
 
@@ -218,14 +195,12 @@ def _place_outside(skeleton: Skeleton, flow: Flow, chain: Sequence[str]) -> None
         sideways = not upright and valve[1] == row
         if sideways and not (first if valve[0] < column else last):
             continue
-        corner = (column, valve[1])  # where the pipe turns; pipes may share it
-        if skeleton.is_free(valve, cloud, *(((column + 1, valve[1]),) if upright else ())) and (
-            upright or sideways or skeleton.is_free(corner) or corner in skeleton.corners
-        ):
-            skeleton.take(valve, cloud, *(((column + 1, valve[1]),) if upright else ()))  # the name of an upright flow
-            if not (upright or sideways):
-                skeleton.take(corner)
-                skeleton.corners.add(corner)
+        beside = {(column + 1, valve[1])} if upright else set()  # the name of an upright flow
+        spots = {valve, cloud} | beside
+        corners = set() if upright or sideways else {(column, valve[1])}  # where the pipe turns; pipes may share it
+        if skeleton.taken.isdisjoint(spots | corners - skeleton.corners):
+            skeleton.taken |= spots | corners
+            skeleton.corners |= corners
             skeleton.pipes.append(Pipe(flow, valve, (cloud,), upright, shift))
             return
 
@@ -289,9 +264,7 @@ def _with_constants(model: Model, names: Sequence[str]) -> list[str]:
     causes: dict[str, list[str]] = {}
     for influence in structure_of(model, names).influences:
         causes.setdefault(influence.effect, []).append(influence.cause)
-    ordered = [
-        other for name in moving for other in (name, *(cause for cause in causes.get(name, ()) if cause in still))
-    ]
+    ordered = [other for name in moving for other in (name, *(own for own in causes.get(name, ()) if own in still))]
     return list(dict.fromkeys([*ordered, *names]))
 
 
@@ -300,38 +273,37 @@ def _parts(group: str, names: Sequence[str]) -> Iterator[tuple[str, Sequence[str
     parts = math.ceil(len(names) / MOST)
     size = math.ceil(len(names) / parts)
     for part in range(parts):
-        title = group if parts == 1 else f"{group} {part + 1}"
-        yield title, names[part * size : (part + 1) * size]
+        yield group if parts == 1 else f"{group} {part + 1}", names[part * size : (part + 1) * size]
 
 
 def _view(model: Model, title: str, members: Sequence[str]) -> View:
-    """Return a view of some elements."""
     structure = structure_of(model, members)
     pairs = [(influence.cause, influence.effect) for influence in structure.influences]
     outside = dict.fromkeys(cause for cause, _ in pairs if cause not in members)
     shadows = [_SHADOW + name for name in outside]
-    free = [name for name in members if name not in structure.stocks and name not in structure.flowing] + shadows
+    flowing = [flow.name for flow in structure.flows]
+    free = [*(name for name in members if name not in {*structure.stocks, *flowing}), *shadows]
     chains = max(1, len(structure.stocks))
     skeleton = skeleton_of(structure, 2 + round(len(free) / (4 * chains)))
     fixed = dict(skeleton.stocks) | {pipe.flow.name: pipe.valve for pipe in skeleton.pipes}
     fixed |= {f"{_CLOUD_PREFIX}{spot}": spot for pipe in skeleton.pipes for spot in pipe.clouds}
     lines = [(_SHADOW + cause if cause in outside else cause, effect) for cause, effect in pairs]
     lines = [line for line in lines if set(line) <= {*fixed, *free}]
-    cell = _cell(model, structure, [*members, *outside])
+    cell = _cell(model, flowing, [*members, *outside])
     spots = place_words(fixed, free, lines, _free_spots(skeleton, len(free)), cell)
     return _finish(_Page(model, cell), title, skeleton, spots, structure)
 
 
-def _cell(model: Model, structure: Structure, names: Sequence[str]) -> Spot:
+def _cell(model: Model, flowing: Sequence[str], names: Sequence[str]) -> Spot:
     """Return the distance between places at which the longest names fit, including those below valves."""
     sizes = {name: _size(f"<{display_name(model.elements[name].name)}>") for name in names if name in model.elements}
-    hanging = max((sizes[name][1] for name in structure.flowing), default=0)
+    hanging = max((sizes[name][1] for name in flowing), default=0)
     tallest = max(along for _, along in [*sizes.values(), _STOCK])
     widest = max(across for across, _ in [*sizes.values(), _STOCK])
     return max(_CELL[0], 2 * widest + 12), max(_CELL[1], 2 * tallest + 6, 2 * hanging + tallest + 10)
 
 
-def _free_spots(skeleton: Skeleton, wanted: int) -> list[Spot]:
+def _free_spots(skeleton: Skeleton, number: int) -> list[Spot]:
     """Return places around the skeleton: at least one and a half times as many as there are words to place."""
     taken = skeleton.taken or {(0, 0)}
     columns, rows = [spot[0] for spot in taken], [spot[1] for spot in taken]
@@ -340,7 +312,7 @@ def _free_spots(skeleton: Skeleton, wanted: int) -> list[Spot]:
         across = range(min(columns) - margin, max(columns) + margin + 1)
         along = range(min(rows) - 2 * margin, max(rows) + 2 * margin + 1)
         found = [(column, row) for row in along for column in across if (column, row) not in skeleton.taken]
-        if len(found) >= 1.5 * wanted + 4:
+        if len(found) >= 1.5 * number + 4:
             return sorted(found, key=lambda spot: (spot in below, spot))
     raise AssertionError  # never reached: the margin grows without end
 
@@ -358,13 +330,16 @@ class _Page:
     by_name: dict[str, Word] = field(default_factory=dict)
 
     def unit(self, spot: Spot) -> tuple[int, int]:
-        """Return the coordinates of a place in units of the view."""
+        """Return the coordinates of a place, in units of the view."""
         return _EDGE + (spot[0] - self.corner[0]) * self.cell[0], _EDGE + (spot[1] - self.corner[1]) * self.cell[1]
 
     def add(self, name: str, word: Word) -> None:
-        """Add a word to the view under a name."""
         self.words.append(word)
         self.by_name[name] = word
+
+    def text(self, name: str) -> str:
+        elements = self.model.elements
+        return display_name(elements[name].name) if name in elements else "Time"
 
 
 def _finish(page: _Page, title: str, skeleton: Skeleton, spots: dict[str, Spot], structure: Structure) -> View:
@@ -372,15 +347,13 @@ def _finish(page: _Page, title: str, skeleton: Skeleton, spots: dict[str, Spot],
     every = [*skeleton.stocks.values(), *skeleton.taken, *spots.values()]
     page.corner = (min(spot[0] for spot in every), min(spot[1] for spot in every))
     for name, spot in skeleton.stocks.items():
-        x, y = page.unit(spot)
-        page.add(
-            name,
-            Word(next(page.numbers), "variable", display_name(page.model.elements[name].name), x, y, *_STOCK, "box"),
-        )
+        page.add(name, Word(next(page.numbers), "variable", page.text(name), *page.unit(spot), *_STOCK, "box"))
     for pipe in skeleton.pipes:
         _add_pipe(page, pipe)
     for name, spot in spots.items():
-        page.add(name, _plain(page.model, name, next(page.numbers), *page.unit(spot)))
+        text, shadow = page.text(name.removeprefix(_SHADOW)), name.startswith(_SHADOW)
+        size = _size(f"<{text}>" if shadow else text)
+        page.add(name, Word(next(page.numbers), "variable", text, *page.unit(spot), *size, "clear", shadow=shadow))
     for influence in structure.influences:
         cause = page.by_name.get(influence.cause) or page.by_name.get(_SHADOW + influence.cause)
         effect = page.by_name.get(influence.effect)
@@ -389,40 +362,25 @@ def _finish(page: _Page, title: str, skeleton: Skeleton, spots: dict[str, Spot],
     return View(title, tuple(page.words), tuple(page.arrows))
 
 
-def _plain(model: Model, name: str, number: int, x: int, y: int) -> Word:
-    """Return the word of an auxiliary, a constant, a lookup or a shadow variable."""
-    bare = name.removeprefix(_SHADOW)
-    text = display_name(model.elements[bare].name) if bare in model.elements else "Time"
-    shadow = name.startswith(_SHADOW)
-    across, along = _size(f"<{text}>" if shadow else text)
-    return Word(number, "variable", text, x, y, across, along, "clear", shadow=shadow)
-
-
 def _size(text: str) -> tuple[int, int]:
     """Return half the width and half the height of a text that is broken into lines."""
     longest = max((len(word) for word in text.split()), default=1)
     lines = max(1, math.ceil(_LETTER * len(text) / _WIDEST))
-    if lines > 1:
-        across = min(_WIDEST, math.ceil(_LETTER * max(longest, len(text) / lines + 3)))
-    else:
-        across = math.ceil(_LETTER * len(text)) + 4
-    return max(20, across), _LINE * lines + 3
+    broken = min(_WIDEST, math.ceil(_LETTER * max(longest, len(text) / lines + 3)))
+    return max(20, broken if lines > 1 else math.ceil(_LETTER * len(text)) + 4), _LINE * lines + 3
 
 
 def _add_pipe(page: _Page, pipe: Pipe) -> None:
     """Add a flow to the view: its clouds, its valve with the two halves of the pipe, and its name."""
-    clouds = []
-    for spot in pipe.clouds:
-        x, y = page.unit(spot)
-        clouds.append(Word(next(page.numbers), "cloud", "", x, y, *_CLOUD))
+    clouds = [Word(next(page.numbers), "cloud", "", *page.unit(spot), *_CLOUD) for spot in pipe.clouds]
     x, y = page.unit(pipe.valve)
-    across, along = _VALVE[::-1] if pipe.upright else _VALVE
-    valve = Word(next(page.numbers), "valve", "", x, y, across, along, attached=True, upright=pipe.upright)
+    size = _VALVE[::-1] if pipe.upright else _VALVE
+    valve = Word(next(page.numbers), "valve", "", x, y, *size, attached=True, upright=pipe.upright)
     for stock, head in ((pipe.flow.target, True), (pipe.flow.source, False)):
         end = page.by_name[stock] if stock else clouds[0]
         points = _corners(pipe, valve, end)
         page.arrows.append(Arrow(next(page.numbers), valve.number, end.number, "path", points, pipe=True, head=head))
-    text = display_name(page.model.elements[pipe.flow.name].name)
+    text = page.text(pipe.flow.name)
     across, along = _size(text)
     x, y = (x + 14 + across, y) if pipe.upright else (x, y + 8 + along)
     page.words += [*clouds, valve]
@@ -441,16 +399,13 @@ def _corners(pipe: Pipe, valve: Word, end: Word) -> tuple[tuple[int, int], ...]:
 def _arrow(number: int, cause: Word, effect: Word, influence: Influence, structure: Structure) -> Arrow:
     """Return a straight arrow, or an arc that avoids a pipe or the arrow back."""
     back = Influence(influence.effect, influence.cause) in structure.influences
-    piped = any(
-        flow.name == influence.effect and influence.cause in (flow.source, flow.target) for flow in structure.flows
-    )
+    ends = {flow.name: (flow.source, flow.target) for flow in structure.flows}
+    piped = influence.cause in ends.get(influence.effect, ())
     if not (back or piped):
         return Arrow(number, cause.number, effect.number, initial=influence.initial)
     away = (0.24 if piped else 0.14) * math.hypot(effect.x - cause.x, effect.y - cause.y)
     angle = math.atan2(effect.y - cause.y, effect.x - cause.x) + math.pi / 2
     down = 1 if math.sin(angle) >= 0 or not piped else -1
-    x, y = (
-        (cause.x + effect.x) / 2 + down * away * math.cos(angle),
-        (cause.y + effect.y) / 2 + down * away * math.sin(angle),
-    )
+    x = (cause.x + effect.x) / 2 + down * away * math.cos(angle)
+    y = (cause.y + effect.y) / 2 + down * away * math.sin(angle)
     return Arrow(number, cause.number, effect.number, "arc", ((round(x), round(y)),), initial=influence.initial)

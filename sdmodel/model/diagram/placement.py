@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,42 +28,40 @@ Points = NDArray[np.float64]
 
 @dataclass(eq=False)
 class _Board:
-    """Words by number with their coordinates, and the lines between them."""
+    """Words by number with their places on the grid and coordinates, and the lines between them."""
 
-    places: Points
+    spots: list[Spot]
     lines: NDArray[np.intp]
-    reach: float
-    touching: list[NDArray[np.intp]] = field(default_factory=list)
-    elsewhere: list[NDArray[np.intp]] = field(default_factory=list)
+    cell: Spot
 
     def __post_init__(self) -> None:
-        ends_here = [(self.lines == word).any(axis=1) for word in range(len(self.places))]
+        ends_here = [(self.lines == word).any(axis=1) for word in range(len(self.spots))]
         self.touching = [np.flatnonzero(mask) for mask in ends_here]
         self.elsewhere = [np.flatnonzero(~mask) for mask in ends_here]
+        self.places: Points = np.array(self.spots, dtype=float).reshape(-1, 2) * self.cell
+        self.reach = _NEAR * self.cell[1]
+
+    def put(self, word: int, spot: Spot) -> None:
+        self.spots[word] = spot
+        self.places[word] = (spot[0] * self.cell[0], spot[1] * self.cell[1])
 
     def cost(self, words: Sequence[int]) -> float:
         """Return the cost of the lines at some words, and of other lines that pass over these words."""
-        near = self.touching[words[0]]
-        if len(words) > 1:
-            near = np.union1d(near, self.touching[words[1]])
+        near = reduce(np.union1d, (self.touching[word] for word in words))
         return self._lines_cost(near) + sum(self._under(word) for word in words)
 
     def _lines_cost(self, which: NDArray[np.intp]) -> float:
         if not len(which):
             return 0.0
         starts, ends = self.places[self.lines[which, 0]], self.places[self.lines[which, 1]]
-        total = float(np.hypot(*(ends - starts).T).sum())
         over = self._passes(starts, ends, self.places)
-        over[np.arange(len(which)), self.lines[which, 0]] = False
-        over[np.arange(len(which)), self.lines[which, 1]] = False
-        return total + _OVER * float(over.sum()) + _CROSSING * self._crossings(which, starts, ends)
+        over[np.arange(len(which))[:, None], self.lines[which]] = False
+        crossings = self._crossings(which, starts, ends)
+        return float(np.hypot(*(ends - starts).T).sum()) + _OVER * float(over.sum()) + _CROSSING * crossings
 
     def _under(self, word: int) -> float:
         """Return the cost of other lines that pass over a word."""
-        others = self.elsewhere[word]
-        if not len(others):
-            return 0.0
-        starts, ends = self.places[self.lines[others, 0]], self.places[self.lines[others, 1]]
+        starts, ends = (self.places[self.lines[self.elsewhere[word], end]] for end in (0, 1))
         return _OVER * float(self._passes(starts, ends, self.places[word : word + 1]).sum())
 
     def _passes(self, starts: Points, ends: Points, spots: Points) -> NDArray[np.bool_]:
@@ -90,16 +89,12 @@ def _side(a: Points, b: Points, c: Points) -> Points:
 
 
 def place_words(
-    fixed: Mapping[str, Spot],
-    free: Sequence[str],
-    lines: Sequence[tuple[str, str]],
-    spots: Sequence[Spot],
-    cell: tuple[int, int],
+    fixed: Mapping[str, Spot], free: Sequence[str], lines: Sequence[tuple[str, str]], spots: Sequence[Spot], cell: Spot
 ) -> dict[str, Spot]:
     """Return a place for each free word, so that the lines between words are short, seldom cross and avoid other words."""
     names = [*fixed, *free]
     number = {name: place for place, name in enumerate(names)}
-    open_spots = list(spots)
+    spare = list(spots)
     at: dict[str, Spot] = dict(fixed)
     neighbours: dict[str, list[str]] = {name: [] for name in names}
     for cause, effect in lines:
@@ -107,14 +102,12 @@ def place_words(
         neighbours[effect].append(cause)
     for name in _in_turn(fixed, free, neighbours):
         known = [at[other] for other in neighbours[name] if other in at] or [*at.values()] or [(0, 0)]
-        best = min(open_spots, key=lambda spot: (sum(_distance(spot, other, cell) for other in known), spot))
-        at[name] = best
-        open_spots.remove(best)
-    places = np.array([_unit(at[name], cell) for name in names], dtype=float).reshape(len(names), 2)
+        at[name] = min(spare, key=lambda spot: (sum(_distance(spot, other, cell) for other in known), spot))
+        spare.remove(at[name])
     pairs = np.array([(number[a], number[b]) for a, b in lines], dtype=int).reshape(-1, 2)
-    board = _Board(places, pairs, _NEAR * cell[1])
-    _anneal(board, at, [number[name] for name in free], names, open_spots, cell)
-    return {name: at[name] for name in free}
+    board = _Board([at[name] for name in names], pairs, cell)
+    _anneal(board, [number[name] for name in free], spare)
+    return {name: board.spots[number[name]] for name in free}
 
 
 def _in_turn(fixed: Mapping[str, Spot], free: Sequence[str], neighbours: Mapping[str, list[str]]) -> list[str]:
@@ -128,17 +121,10 @@ def _in_turn(fixed: Mapping[str, Spot], free: Sequence[str], neighbours: Mapping
     return order
 
 
-def _anneal(
-    board: _Board,
-    at: dict[str, Spot],
-    free: Sequence[int],
-    names: Sequence[str],
-    spare: list[Spot],
-    cell: tuple[int, int],
-) -> None:
+def _anneal(board: _Board, free: Sequence[int], spare: list[Spot]) -> None:
     """Move and swap words; while the temperature is high, accept moves for the worse too."""
     generator = random.Random(_SEED)
-    rounds = min(_ROUNDS * len(free), _EFFORT // (len(names) + len(board.lines)))
+    rounds = min(_ROUNDS * len(free), _EFFORT // (len(board.spots) + len(board.lines)))
     for step in range(rounds):
         heat = _HOT * (_COLD / _HOT) ** (step / rounds)
         word = generator.choice(free)
@@ -147,30 +133,18 @@ def _anneal(
             continue
         words = [word] if other is None else [word, other]
         target = generator.randrange(len(spare)) if other is None else 0
-        spot = spare[target] if other is None else at[names[other]]
-        before, old = board.cost(words), at[names[word]]
-        _put(board, at, names, word, spot, cell)
-        if other is not None:
-            _put(board, at, names, other, old, cell)
+        old = [board.spots[moved] for moved in words]
+        new = [spare[target]] if other is None else old[::-1]
+        before = board.cost(words)
+        for moved, spot in zip(words, new, strict=True):
+            board.put(moved, spot)
         change = board.cost(words) - before
         if change > 0 and generator.random() >= math.exp(-change / heat):
-            _put(board, at, names, word, old, cell)
-            if other is not None:
-                _put(board, at, names, other, spot, cell)
+            for moved, spot in zip(words, old, strict=True):
+                board.put(moved, spot)
         elif other is None:
-            spare[target] = old
+            spare[target] = old[0]
 
 
-def _put(
-    board: _Board, at: dict[str, Spot], names: Sequence[str], word: int, spot: Spot, cell: tuple[int, int]
-) -> None:
-    at[names[word]] = spot
-    board.places[word] = _unit(spot, cell)
-
-
-def _unit(spot: Spot, cell: tuple[int, int]) -> tuple[float, float]:
-    return spot[0] * cell[0], spot[1] * cell[1]
-
-
-def _distance(one: Spot, other: Spot, cell: tuple[int, int]) -> float:
+def _distance(one: Spot, other: Spot, cell: Spot) -> float:
     return math.hypot((one[0] - other[0]) * cell[0], (one[1] - other[1]) * cell[1])

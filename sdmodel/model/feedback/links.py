@@ -1,21 +1,35 @@
-"""Links: which cell of a model acts on which other cell during a run, and in which direction."""
+"""Links: which cell of a model acts on which other cell during a run, and in which direction.
+
+The direction is the sign of a partial derivative, which SymPy finds, at every time of the run.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from sympy import Expr, Float, Mul, S, Symbol
 
-from ..order import Plan
-from ..subscripts import Cell
-from .derivatives import Readings, Series, derivatives
+from ..algebra import VensimFunction, multiply, transform
+from ..evaluation import evaluate, evaluate_arrays
+from ..functions.table import ARRAY_FUNCTIONS
+from ..order import Assignment, Plan
+from ..subscripts import TIME, Cell, write_out
 
+Series = NDArray[np.float64]
+"""One number per time of a run."""
 Pairs = Mapping[Cell, Mapping[Cell, Series]]
 """The derivative of each effect with respect to each cause, by cause and then effect."""
+
+_TIME_STEP = Cell("time_step")
+_NEGLIGIBLE = 1e-12
+"""A derivative smaller than this share of its largest value over time is rounding."""
+_MARK = "\0"
+"""The names of the symbols made here begin with it; no other name does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +109,105 @@ def shares(signs: NDArray[np.float64]) -> tuple[float, float, float, float]:
 def find_links(plan: Plan, times: Series, values: Mapping[Cell, Series]) -> Links:
     """Find every link between cells that change during a run, from the values of all computed cells at its times."""
     moving = {assignment.cell: assignment for assignment in (*plan.stocks, *plan.delays, *plan.step)}
-    readings = Readings(plan, times, values)
+    run = _Run(plan, times, values)
     effects: dict[Cell, dict[Cell, Series]] = {cell: {} for cell in moving}
     for cell, assignment in moving.items():
-        for cause, derivative in derivatives(readings, assignment, moving):
+        for cause, derivative in run.derivatives(assignment, moving):
             effects[cause][cell] = derivative
     return Links(plan, times, effects)
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """A run of a plan: its times, the values of every computed cell at them, and the derivatives of expressions so far."""
+
+    plan: Plan
+    times: Series
+    values: Mapping[Cell, Series]
+    known: dict[tuple[Expr, int], Expr] = field(default_factory=dict, repr=False)
+
+    def derivatives(self, assignment: Assignment, causes: Container[Cell]) -> Iterator[tuple[Cell, Series]]:
+        """Yield the partial derivative of a cell by each cell that it reads among `causes`, at every time.
+
+        The unit is that of the cell divided by that of the cause; for a stock the derivative is that of its rate, per unit of
+        time. A derivative that cannot be known is nan, one that is only rounding is zero. Symbols are numbered, so that cells
+        of one equation have equal expressions, and share their derivatives.
+        """
+        cells: dict[Cell, Symbol] = {}
+
+        def read(cell: Cell) -> Expr:
+            return self.plan.tables.get(cell) or cells.setdefault(cell, _symbol(len(cells)))
+
+        driver = assignment.expression.args[0] if assignment.state == "INTEG" else assignment.expression
+        expression = write_out(self.plan.model, driver, assignment.binding, read)
+        for place, cause in enumerate(cells):
+            if cause in causes:
+                known = (expression, place)
+                if known not in self.known:
+                    try:
+                        self.known[known] = transform(expression.diff(_symbol(place)), _plain)
+                    except NotImplementedError:
+                        self.known[known] = S.NaN
+                values = self.series(self.known[known], tuple(cells))
+                largest = np.max(np.abs(values[np.isfinite(values)]), initial=0.0)
+                yield cause, np.where(np.abs(values) <= _NEGLIGIBLE * largest, 0.0, values)
+
+    def read(self, cell: Cell) -> Series | np.float64:
+        """The values of a cell; nan for one that the run lacks."""
+        if cell == TIME:
+            return self.times
+        return self.values.get(cell, np.float64(self.plan.constants.get(cell, np.nan)))
+
+    def series(self, expression: Expr, cells: Sequence[Cell]) -> Series:
+        """The values of an expression in numbered symbols of cells, at every time of the run.
+
+        Tables and functions of time are evaluated time by time, everything else for all times together.
+        """
+        values = {f"{_MARK}{place}": self.read(cell) for place, cell in enumerate(cells)}
+        values |= {cell.key: self.read(cell) for cell in (TIME, _TIME_STEP)}  # functions of time read these
+
+        def change(part: Expr) -> Expr | None:
+            if not isinstance(part, VensimFunction) or part.name in ARRAY_FUNCTIONS:
+                return None
+            made = _symbol(len(values))
+            values[made.name] = _time_by_time(part, values, len(self.times))
+            return made
+
+        plain = transform(expression, change)
+        found = evaluate_arrays(plain, lambda name, _: values[name])
+        return np.broadcast_to(found, self.times.shape).astype(float)
+
+
+def _symbol(place: int) -> Symbol:
+    return Symbol(f"{_MARK}{place}")
+
+
+def _plain(part: Expr) -> Expr | None:
+    """A replacement for a part that SymPy introduced and numbers lack, or that would make a branch not taken infinite."""
+    if isinstance(part, Mul):
+        return _switched(part)
+    if part.args or not part.is_number:
+        return None
+    if not part.is_extended_real:
+        return S.NaN
+    return None if part.is_Number else Float(part)
+
+
+def _switched(product: Mul) -> Expr | None:
+    """A product with a switch between 1 and 0 as a choice, so that the branch not taken may be infinite."""
+    for place, factor in enumerate(product.args):
+        if isinstance(factor, VensimFunction) and factor.name == "IF THEN ELSE":
+            condition, then, otherwise = factor.args
+            rest = product.args[:place] + product.args[place + 1 :]
+            chosen = rest[0] if len(rest) == 1 else multiply(*rest)
+            if (then, otherwise) == (S.One, S.Zero):
+                return factor.func(condition, chosen, S.Zero)
+            if (then, otherwise) == (S.Zero, S.One):
+                return factor.func(condition, S.Zero, chosen)
+    return None
+
+
+def _time_by_time(call: Expr, values: Mapping[str, Series | np.float64], count: int) -> Series:
+    rows = {name: np.broadcast_to(value, (count,)).tolist() for name, value in values.items()}
+    found = [evaluate({}, call, {}, lambda cell, at=at: rows[cell.key][at]) for at in range(count)]  # type: ignore[misc]
+    return np.array(found, dtype=np.float64)

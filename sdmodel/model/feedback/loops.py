@@ -7,8 +7,10 @@ variables with subscripts the sum of these products over all cells that the loop
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import heapq
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -18,16 +20,14 @@ from ...errors import LoopError
 from ..names import display_name, key, nearest, split_name
 from ..records import Element
 from ..subscripts import Cell, labels_of
-from .derivatives import Series
-from .links import Link, Links, Pairs, polarity_of, shares
-from .paths import Route, Stop, shortest_routes
+from .links import Link, Links, Pairs, Series, polarity_of, shares
 
-_Used = dict[tuple[Cell, Cell], Series]
-"""The derivatives of the pairs of cells that a loop passes."""
 _ROUNDING = 1e-12
 """A sum over cells that is a smaller fraction of its terms is zero but for rounding."""
 _COMPARED = 16
 """Maximum number of equally short paths that are compared by how often they act."""
+_MOST_ROUTES = 200
+"""Maximum number of equally short paths per search: with subscripts there may be one per combination of labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,18 @@ def causal_paths(links: Links, way_points: Sequence[str], *, closed: bool, limit
         If a way point is not a variable that changes, or no path passes all way points.
     """
     stops = [_stop(links, way_point) for way_point in way_points]
-    _check(links, stops, closed=closed)
+    if len(stops) < (1 if closed else 2):
+        message = "way points: too few; name at least " + ("one" if closed else "two: where the path begins and ends")
+        raise LoopError(message)
+    for place, stop in enumerate(stops):
+        if any(other.cells & stop.cells for other in stops[:place]):
+            message = f"way point '{_stop_name(links, stop.name)}': is named twice; a loop passes each variable once"
+            raise LoopError(message)
     first = min(range(len(stops)), key=lambda place: len(stops[place].cells)) if closed else 0
     turned = [*stops[first:], *stops[:first]]
     paths: list[CausalPath] = []
     for graphs in (lambda: (links.active,), lambda: links.phases, lambda: (links.effects,)):
-        routes = shortest_routes(links, graphs(), turned, closed=closed)
+        routes = _shortest_routes(links, graphs(), turned, closed=closed)
         found = [_path(links, stops, route, closed=closed) for route in routes[:_COMPARED]]
         paths = paths or found
         if any(path.polarity != "0" for path in found):
@@ -111,19 +117,17 @@ def causal_paths(links: Links, way_points: Sequence[str], *, closed: bool, limit
     return tuple(sorted(paths, key=lambda path: path.shares[2] + path.shares[3])[:limit])
 
 
-def _check(links: Links, stops: Sequence[Stop], *, closed: bool) -> None:
-    """Raise an error if there are too few way points, or one is named twice."""
-    if len(stops) < (1 if closed else 2):
-        message = "way points: too few; name at least " + ("one" if closed else "two: where the path begins and ends")
-        raise LoopError(message)
-    for place, stop in enumerate(stops):
-        if any(other.cells & stop.cells for other in stops[:place]):
-            message = f"way point '{_stop_name(links, stop.name)}': is named twice; a loop passes each variable once"
-            raise LoopError(message)
+def stock_loops(links: Links) -> Iterator[CausalPath]:
+    """Yield the shortest loop through each stock that is in one, in the order of the file."""
+    for element in links.plan.model:
+        if element.kind == "stock" and not element.hidden:
+            try:
+                yield from causal_paths(links, [element.name], closed=True, limit=1)
+            except LoopError:
+                continue
 
 
-def _stop(links: Links, written: str) -> Stop:
-    """Return the stop of a way point."""
+def _stop(links: Links, written: str) -> _Stop:
     model = links.plan.model
     name, labels = (written, ()) if written in model else split_name(written)
     element = model.elements.get(key(name))
@@ -133,53 +137,38 @@ def _stop(links: Links, written: str) -> Stop:
         message = f"way point '{written}': is not in the model; {cure}"
         raise LoopError(message)
     allowed = _labels(links, element, written, labels) if labels else ()
-    cells = frozenset(
-        cell
-        for cell in _cells(links, element)
-        if all(label in choice for label, choice in zip(cell.labels, allowed, strict=False))
-    )
+    every = [cell for cell in links.effects if cell.key == element.key]
+    cells = frozenset(cell for cell in every if all(map(frozenset.__contains__, allowed, cell.labels)))
     if not cells:
-        message = (
-            f"way point '{written}': does not change during a run, so no loop passes it; name a variable that changes"
-        )
+        what = "does not change during a run, so no loop passes it; name a variable that changes"
+        message = f"way point '{written}': {what}"
         raise LoopError(message)
-    if len(cells) == len(_cells(links, element)):
-        return Stop(element.key, cells)
-    return Stop(f"{element.key}[{', '.join(_label(links, label) for label in labels)}]", cells)
+    if len(cells) == len(every):
+        return _Stop(element.key, cells)
+    ranges = {name: own.name for name, own in model.subscripts.items()}
+    spelling = (ranges.get(key(label)) or model.labels[key(label)] for label in labels)
+    return _Stop(f"{element.key}[{', '.join(spelling)}]", cells)
 
 
 def _labels(links: Links, element: Element, written: str, labels: Sequence[str]) -> tuple[frozenset[str], ...]:
     """Return the labels that a way point allows along each dimension; a range stands for all of its labels."""
     model = links.plan.model
-    wanted = list(map(key, labels))
-    if len(wanted) != len(element.dimensions):
-        message = (
-            f"way point '{written}': '{display_name(element.name)}' has {len(element.dimensions)} subscripts; "
-            f"give a label for each, or no label"
-        )
+    keys = list(map(key, labels))
+    if len(keys) != len(element.dimensions):
+        what = f"'{display_name(element.name)}' has {len(element.dimensions)} subscripts"
+        message = f"way point '{written}': {what}; give a label for each, or no label"
         raise LoopError(message)
-    for label, dimension in zip(wanted, element.dimensions, strict=True):
+    for label, dimension in zip(keys, element.dimensions, strict=True):
         known = model.subscripts[dimension]
         if label not in model.subscripts and label not in known.positions:
             close = nearest(label, known.labels)
             cure = f"did you mean '{close}'?" if close else f"one of {', '.join(known.labels)}"
             message = f"way point '{written}': '{display_name(element.name)}' has no label '{label}'; {cure}"
             raise LoopError(message)
-    return tuple(frozenset(labels_of(model.subscripts, label)) for label in wanted)
+    return tuple(frozenset(labels_of(model.subscripts, label)) for label in keys)
 
 
-def _label(links: Links, name: str) -> str:
-    """Return the spelling of a label or a range in the model."""
-    model = links.plan.model
-    return model.subscripts[key(name)].name if key(name) in model.subscripts else model.labels[key(name)]
-
-
-def _cells(links: Links, element: Element) -> list[Cell]:
-    """Return the cells of an element that change during a run."""
-    return [cell for cell in links.effects if cell.key == element.key]
-
-
-def _why_none(links: Links, stops: Sequence[Stop], *, closed: bool) -> str:
+def _why_none(links: Links, stops: Sequence[_Stop], *, closed: bool) -> str:
     """Return the message about the two way points without a path, or about a path that would cross itself."""
     for start, end in pairwise([*stops, stops[0]] if closed else stops):
         if not _reaches(links, start, end):
@@ -190,7 +179,7 @@ def _why_none(links: Links, stops: Sequence[Stop], *, closed: bool) -> str:
     return f"no path through {names} in that order that passes each variable once; name fewer, or another order"
 
 
-def _reaches(links: Links, start: Stop, end: Stop) -> bool:
+def _reaches(links: Links, start: _Stop, end: _Stop) -> bool:
     waiting = [effect for cell in start.cells for effect in links.effects[cell]]
     seen = set(waiting)
     while waiting:
@@ -200,25 +189,28 @@ def _reaches(links: Links, start: Stop, end: Stop) -> bool:
     return bool(seen & end.cells)
 
 
-def _path(links: Links, stops: Sequence[Stop], route: Route, *, closed: bool) -> CausalPath:
+def _path(links: Links, stops: Sequence[_Stop], route: _Route, *, closed: bool) -> CausalPath:
     """Return the path of a route: its links, without those inside delays, from the first way point, and its signs."""
     names = route
     if closed:  # begin with the first way point
-        start = route.index(stops[0].name)
-        names = (*route[start:-1], *route[:start], stops[0].name)
+        first = route.index(stops[0].name)
+        names = (*route[first:-1], *route[:first], stops[0].name)
     parts = {stop.name: stop.cells for stop in stops}
-    cells = [parts.get(name) or frozenset(_cells(links, links.plan.model.elements[name])) for name in names]
+    cells = [parts.get(name) or frozenset(cell for cell in links.effects if cell.key == name) for name in names]
     shown = [place for place, found in enumerate(cells) if not links.is_hidden(next(iter(found)))]
-    legs = [_leg(links, cells[start : end + 1]) for start, end in pairwise(shown)]
-    used: list[_Used] = [{} for _ in legs]
+    legs: list[Pairs] = []  # the derivatives between shown variables, through the hidden elements on the way
+    for start, end in pairwise(shown):
+        leg: dict[Cell, dict[Cell, Series]] = {cell: {cell: np.ones(len(links.times))} for cell in sorted(cells[start])}
+        for following in cells[start + 1 : end + 1]:
+            leg = {cause: _onward(links.effects, found, following) for cause, found in leg.items()}
+        legs.append(leg)
+    used: list[dict[tuple[Cell, Cell], Series]] = [{} for _ in legs]
     total = np.zeros((2, len(links.times)))
     for cell in sorted(cells[0]):
         total += _walk(legs, {cell: np.ones(len(links.times))}, used, closed=closed)
     shown_names = [_stop_name(links, names[place]) for place in shown]
-    found = tuple(
-        Link(cause, effect, *shares(np.sign(list(pairs.values()))))
-        for (cause, effect), pairs in zip(pairwise(shown_names), used, strict=True)
-    )
+    signs_used = [shares(np.sign(list(pairs.values()))) for pairs in used]
+    found = tuple(Link(*ends, *own) for ends, own in zip(pairwise(shown_names), signs_used, strict=True))
     product = np.where(np.abs(total[0]) <= _ROUNDING * total[1], 0.0, total[0])
     signs = tuple(map(float, np.sign(product)))
     variables = tuple(shown_names[:-1] if closed else shown_names)
@@ -227,18 +219,9 @@ def _path(links: Links, stops: Sequence[Stop], route: Route, *, closed: bool) ->
 
 def _stop_name(links: Links, name: str) -> str:
     """Return the name of a stop in the spelling of the model."""
-    element, bracket, labels = name.partition("[")
-    if name in links.plan.model.elements:
-        element, bracket, labels = name, "", ""
-    return display_name(links.plan.model.elements[element].name) + bracket + labels
-
-
-def _leg(links: Links, cells: Sequence[frozenset[Cell]]) -> Pairs:
-    """Return the derivatives from one shown variable to the next, through the hidden elements between them."""
-    result: dict[Cell, dict[Cell, Series]] = {cell: {cell: np.ones(len(links.times))} for cell in sorted(cells[0])}
-    for following in cells[1:]:
-        result = {start: _onward(links.effects, found, following) for start, found in result.items()}
-    return result
+    elements = links.plan.model.elements
+    element, bracket, labels = (name, "", "") if name in elements else name.partition("[")
+    return display_name(elements[element].name) + bracket + labels
 
 
 def _onward(
@@ -254,7 +237,9 @@ def _onward(
     return arrived
 
 
-def _walk(legs: Sequence[Pairs], start: dict[Cell, Series], used: list[_Used], *, closed: bool) -> NDArray[np.float64]:
+def _walk(
+    legs: Sequence[Pairs], start: dict[Cell, Series], used: list[dict[tuple[Cell, Cell], Series]], *, closed: bool
+) -> NDArray[np.float64]:
     """Return the product along the legs from one cell, summed over all ways to the end, and that of absolute values.
 
     The end of a loop is the cell itself. The result has shape (2, times). The derivatives of the pairs of cells that such
@@ -265,31 +250,117 @@ def _walk(legs: Sequence[Pairs], start: dict[Cell, Series], used: list[_Used], *
         signed.append(_onward(leg, signed[-1]))
         sizes = _onward({cause: {e: np.abs(d) for e, d in found.items()} for cause, found in leg.items()}, sizes)
     ends = start.keys() & signed[-1].keys() if closed else set(signed[-1])
-    _note_used(legs, signed, ends, used)
+    passed: set[Cell] = set(ends)
+    for leg, causes, noted in zip(reversed(legs), reversed(signed[:-1]), reversed(used), strict=True):
+        links = ((cause, effect, derivative) for cause in causes for effect, derivative in leg.get(cause, {}).items())
+        pairs = {(cause, effect): derivative for cause, effect, derivative in links if effect in passed}
+        noted.update(pairs)
+        passed = {cause for cause, _ in pairs}
     zero = np.zeros_like(next(iter(start.values())))
     return np.array([sum((found[end] for end in ends), zero) for found in (signed[-1], sizes)])
 
 
-def _note_used(
-    legs: Sequence[Pairs], reached: Sequence[Mapping[Cell, Series]], ends: set[Cell], used: list[_Used]
-) -> None:
-    """Collect the derivatives on the ways to the ends, from the last leg backwards."""
-    for leg, causes, noted in zip(reversed(legs), reversed(reached[:-1]), reversed(used), strict=True):
-        pairs = {
-            (cause, effect): derivative
-            for cause in causes
-            for effect, derivative in leg.get(cause, {}).items()
-            if effect in ends
-        }
-        noted.update(pairs)
-        ends = {cause for cause, _ in pairs}
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """A variable on a path with all of its cells that may be passed; `name` distinguishes parts of one variable."""
+
+    name: str
+    cells: frozenset[Cell]
 
 
-def stock_loops(links: Links) -> Iterator[CausalPath]:
-    """Yield the shortest loop through each stock that is in one, in the order of the file."""
-    for element in links.plan.model:
-        if element.kind == "stock" and not element.hidden:
-            try:
-                yield from causal_paths(links, [element.name], closed=True, limit=1)
-            except LoopError:
+_Route = tuple[str, ...]
+"""The names of the stops on a path and the keys of the elements between them, including hidden ones."""
+
+_State = tuple[int, Cell]
+
+
+@dataclass(eq=False)
+class _Search:
+    """A search from one cell: the distance of each state (number of stops passed, cell), and the states before it."""
+
+    links: Links
+    pairs: Pairs
+    stops: Sequence[_Stop]
+    names: Mapping[Cell, str]
+    distance: dict[_State, int] = field(default_factory=dict)
+    before: dict[_State, list[_State]] = field(default_factory=dict)
+    passed: dict[_State, frozenset[str]] = field(default_factory=dict)
+
+    def name(self, cell: Cell) -> str:
+        return self.names.get(cell, cell.key)
+
+    def following(self, state: _State) -> Iterator[_State]:
+        """Yield the states one link further: at the next stop, or between stops."""
+        reached, cell = state
+        for effect in self.pairs[cell]:
+            if effect in self.stops[reached].cells:
+                yield reached + 1, effect
+            elif effect not in self.names:
+                yield reached, effect
+
+    def run(self, start: Cell) -> list[_State]:
+        """Return the ends of the shortest paths; links into hidden elements have no length."""
+        first = (0, start)
+        self.distance[first], self.passed[first] = 0, frozenset({self.name(start)})
+        serial = itertools.count()
+        waiting: list[tuple[int, int, _State]] = [(0, next(serial), first)]
+        ends: list[_State] = []
+        while waiting:
+            cost, _, state = heapq.heappop(waiting)
+            if cost > self.distance[state] or (ends and cost > self.distance[ends[0]]):
                 continue
+            if state[0] == len(self.stops):
+                ends += [] if state in ends else [state]
+                continue
+            for following in self.following(state):
+                if self.improve(state, following):
+                    heapq.heappush(waiting, (self.distance[following], next(serial), following))
+        return ends
+
+    def improve(self, state: _State, following: _State) -> bool:
+        """Record another path to a state; return whether it is shorter than those known."""
+        name = self.name(following[1])
+        home = following[0] == len(self.stops) and following[1] in self.stops[-1].cells
+        if name in self.passed[state] and not home:
+            return False
+        cost = self.distance[state] + (0 if self.links.is_hidden(following[1]) else 1)
+        known = self.distance.get(following)
+        if known is not None and cost >= known:
+            if cost == known and state not in self.before[following]:
+                self.before[following].append(state)
+            return False
+        self.distance[following], self.before[following] = cost, [state]
+        self.passed[following] = self.passed[state] | {name}
+        return True
+
+    def routes(self, end: _State) -> Iterator[_Route]:
+        """Yield the names along every shortest path to an end, without repeats except at the end of a closed path."""
+        waiting: list[tuple[_State, _Route]] = [(end, (self.name(end[1]),))]
+        while waiting:
+            state, names = waiting.pop()
+            if state not in self.before:
+                yield names
+            for previous in reversed(self.before.get(state, [])):
+                name = self.name(previous[1])
+                closes = previous not in self.before and name == names[-1]
+                if name not in names or closes:
+                    waiting.append((previous, (name, *names)))
+
+
+def _shortest_routes(
+    links: Links, graphs: Iterable[Pairs], stops: Sequence[_Stop], *, closed: bool
+) -> tuple[_Route, ...]:
+    """Return the shortest paths in any of some graphs from the first stop to the last, or back to the first.
+
+    The result is empty if there is no path. No path passes a variable twice.
+    """
+    found: dict[_Route, int] = {}
+    for pairs, start in itertools.product(graphs, sorted(stops[0].cells)):
+        home = _Stop(stops[0].name, frozenset({start}))
+        ahead = [*stops[1:], home] if closed else stops[1:]
+        search = _Search(links, pairs, ahead, {cell: stop.name for stop in ahead for cell in stop.cells})
+        for end in search.run(start):
+            for route in itertools.islice(search.routes(end), _MOST_ROUTES):
+                found.setdefault(route, search.distance[end])
+    least = min(found.values(), default=0)
+    return tuple(route for route, cost in found.items() if cost == least)

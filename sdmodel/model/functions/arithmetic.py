@@ -34,10 +34,6 @@ def _elementary(name: str, meaning: str, code: str, arrays: np.ufunc, algebra: t
     )
 
 
-def _sign(x: Expr) -> Sequence[Expr]:
-    return (IF_THEN_ELSE.build(GREATER_OR_EQUAL.build(x, S.Zero), S.One, S.NegativeOne),)
-
-
 def _extreme(
     name: str, meaning: str, sign: str, evaluate: Callable[..., float], arrays: np.ufunc, first: FunctionRow
 ) -> FunctionRow:
@@ -65,11 +61,8 @@ def _logarithm_derivatives(x: Expr, base: Expr) -> Sequence[Expr]:
 
 
 def _power_derivatives(base: Expr, exponent: Expr) -> Sequence[Expr]:
-    value = sp.Pow(base, exponent, evaluate=False)
-    return (
-        multiply(exponent, sp.Pow(base, add(exponent, S.NegativeOne), evaluate=False)),
-        multiply(value, sp.log(base, evaluate=False)),
-    )
+    value, lower = (sp.Pow(base, order, evaluate=False) for order in (exponent, add(exponent, S.NegativeOne)))
+    return multiply(exponent, lower), multiply(value, sp.log(base, evaluate=False))
 
 
 def _emit_quantum(f: Emitter, x: str, quantum: str) -> str:
@@ -82,56 +75,46 @@ def _quantum_derivatives(x: Expr, quantum: Expr) -> Sequence[Expr]:
     return whole, IF_THEN_ELSE.build(whole, S.Zero, INTEGER.build(divide(x, quantum)))
 
 
-def _guarded_quotient(dividend: float, divisor: float, otherwise: float = 0.0) -> float:
-    return otherwise if abs(divisor) < NEXT_TO_ZERO else dividend / divisor
+def _guarded_quotient(signature: str, meaning: str, units: str) -> FunctionRow:
+    """A quotient, or where the divisor counts as zero the last argument or 0."""
+
+    def evaluate(dividend: float, divisor: float, otherwise: float = 0.0) -> float:
+        return otherwise if abs(divisor) < NEXT_TO_ZERO else dividend / divisor
+
+    def arrays(dividend: Any, divisor: Any, otherwise: Any = 0.0) -> Any:
+        return np.where(np.abs(divisor) < NEXT_TO_ZERO, otherwise, dividend / divisor)
+
+    def emit(f: Emitter, dividend: str, divisor: str, otherwise: str = "") -> str:
+        tiny = f.compare("<", f.call("fabs", divisor), f.constant(NEXT_TO_ZERO))
+        return f.choose(tiny, otherwise or f.constant(0.0), f.binary("/", dividend, divisor))
+
+    def derivative(dividend: Expr, divisor: Expr, *otherwise: Expr) -> Sequence[Expr]:
+        slopes = (ZIDZ.build(S.One, divisor), negate(ZIDZ.build(dividend, multiply(divisor, divisor))))
+        if not otherwise:
+            return slopes
+        usable = GREATER.build(ABS.build(divisor), sp.Float(NEXT_TO_ZERO))
+        return *slopes, add(S.One, negate(usable))
+
+    return FunctionRow(signature, meaning, units, evaluate=evaluate, arrays=arrays, emit=emit, derivative=derivative)
 
 
-def _guarded_quotient_of_arrays(dividend: Any, divisor: Any, otherwise: Any = 0.0) -> Any:
-    return np.where(np.abs(divisor) < NEXT_TO_ZERO, otherwise, dividend / divisor)
-
-
-def _emit_guarded_quotient(f: Emitter, dividend: str, divisor: str, otherwise: str = "") -> str:
-    tiny = f.compare("<", f.call("fabs", divisor), f.constant(NEXT_TO_ZERO))
-    return f.choose(tiny, otherwise or f.constant(0.0), f.binary("/", dividend, divisor))
-
-
-def _guarded_quotient_derivatives(dividend: Expr, divisor: Expr, *otherwise: Expr) -> Sequence[Expr]:
-    slopes = (ZIDZ.build(S.One, divisor), negate(ZIDZ.build(dividend, multiply(divisor, divisor))))
-    if not otherwise:
-        return slopes
-    usable = GREATER.build(ABS.build(divisor), sp.Float(NEXT_TO_ZERO))
-    return *slopes, add(S.One, negate(usable))
-
-
+# A row per function: what it is, how it is computed, how it is differentiated and shown
+# fmt: off
 ABS = FunctionRow(
-    "ABS(x)",
-    "the absolute value of x",
-    "u -> u",
-    evaluate=abs,
-    arrays=np.abs,
-    emit=lambda f, x: f.call("fabs", x),
-    derivative=_sign,
+    "ABS(x)", "the absolute value of x", "u -> u",
+    evaluate=abs, arrays=np.abs, emit=lambda f, x: f.call("fabs", x),
+    derivative=lambda x: (IF_THEN_ELSE.build(GREATER_OR_EQUAL.build(x, S.Zero), S.One, S.NegativeOne),),
     latex=r"\left|{0}\right|",
 )
 MIN = _extreme("MIN", "the smaller of two", "<", min, np.minimum, LESS_OR_EQUAL)
 MAX = _extreme("MAX", "the larger of two", ">", max, np.maximum, GREATER_OR_EQUAL)
 INTEGER = FunctionRow(
-    "INTEGER(x)",
-    "x without its decimals, rounded towards zero",
-    "u -> u",
-    evaluate=math.trunc,
-    arrays=np.trunc,
-    emit=lambda f, x: f.call("trunc", x),
+    "INTEGER(x)", "x without its decimals, rounded towards zero", "u -> u",
+    evaluate=math.trunc, arrays=np.trunc, emit=lambda f, x: f.call("trunc", x),
     derivative=constant_almost_everywhere,
 )
-ZIDZ = FunctionRow(
-    "ZIDZ(dividend, divisor)",
-    "the quotient, or 0 where the divisor is smaller than 1e-6",
-    "u, v -> u/v",
-    evaluate=_guarded_quotient,
-    arrays=_guarded_quotient_of_arrays,
-    emit=_emit_guarded_quotient,
-    derivative=_guarded_quotient_derivatives,
+ZIDZ = _guarded_quotient(
+    "ZIDZ(dividend, divisor)", "the quotient, or 0 where the divisor is smaller than 1e-6", "u, v -> u/v"
 )
 
 ROWS = (
@@ -141,34 +124,20 @@ ROWS = (
     _elementary("EXP", "e to the power x", "exp", np.exp, sp.exp),
     _elementary("LN", "the natural logarithm of x", "log", np.log, sp.log),
     FunctionRow(
-        "LOG(x, base)",
-        "the logarithm of x to a base",
-        "1, 1 -> 1",
-        evaluate=lambda x, base: math.log(x) / math.log(base),
-        arrays=lambda x, base: np.log(x) / np.log(base),
+        "LOG(x, base)", "the logarithm of x to a base", "1, 1 -> 1",
+        evaluate=lambda x, base: math.log(x) / math.log(base), arrays=lambda x, base: np.log(x) / np.log(base),
         emit=lambda f, x, base: f.binary("/", f.call("log", x), f.call("log", base)),
-        derivative=_logarithm_derivatives,
-        latex=r"\log_{{{1}}}\left({0}\right)",
+        derivative=_logarithm_derivatives, latex=r"\log_{{{1}}}\left({0}\right)",
     ),
     FunctionRow(
-        "SQRT(x)",
-        "the square root of x",
-        "u -> u^0.5",
-        evaluate=math.sqrt,
-        arrays=np.sqrt,
-        emit=lambda f, x: f.call("sqrt", x),
-        derivative=_FROM_SYMPY,
-        algebra=lambda x: sp.Pow(x, S.Half, evaluate=False),
+        "SQRT(x)", "the square root of x", "u -> u^0.5",
+        evaluate=math.sqrt, arrays=np.sqrt, emit=lambda f, x: f.call("sqrt", x),
+        derivative=_FROM_SYMPY, algebra=lambda x: sp.Pow(x, S.Half, evaluate=False),
     ),
     FunctionRow(
-        "POWER(base, exponent)",
-        "base to the power exponent",
-        "u, 1 -> *",
-        evaluate=math.pow,
-        arrays=np.power,
-        emit=lambda f, base, exponent: f.call("pow", base, exponent),
-        derivative=_power_derivatives,
-        latex="{{{0}}}^{{{1}}}",
+        "POWER(base, exponent)", "base to the power exponent", "u, 1 -> *",
+        evaluate=math.pow, arrays=np.power, emit=lambda f, base, exponent: f.call("pow", base, exponent),
+        derivative=_power_derivatives, latex="{{{0}}}^{{{1}}}",
     ),
     _elementary("SIN", "the sine of x radians", "sin", np.sin, sp.sin),
     _elementary("COS", "the cosine of x radians", "cos", np.cos, sp.cos),
@@ -181,32 +150,21 @@ ROWS = (
     _elementary("TANH", "the hyperbolic tangent of x", "tanh", np.tanh, sp.tanh),
     INTEGER,
     FunctionRow(
-        "MODULO(x, base)",
-        "the remainder of a division, with the sign of x",
-        "u, u -> u",
-        evaluate=math.fmod,
-        arrays=np.fmod,
-        emit=lambda f, x, base: f.binary("%", x, base),
-        derivative=lambda x, base: (S.One, negate(INTEGER.build(divide(x, base)))),
-        latex=r"{0} \bmod {1}",
+        "MODULO(x, base)", "the remainder of a division, with the sign of x", "u, u -> u",
+        evaluate=math.fmod, arrays=np.fmod, emit=lambda f, x, base: f.binary("%", x, base),
+        derivative=lambda x, base: (S.One, negate(INTEGER.build(divide(x, base)))), latex=r"{0} \bmod {1}",
     ),
     FunctionRow(
-        "QUANTUM(x, quantum)",
-        "x rounded towards zero to a multiple of quantum",
-        "u, u -> u",
+        "QUANTUM(x, quantum)", "x rounded towards zero to a multiple of quantum", "u, u -> u",
         evaluate=lambda x, quantum: x if quantum <= 0 else quantum * math.trunc(x / quantum),
-        arrays=lambda x, quantum: np.where(quantum <= 0, x, quantum * np.trunc(x / quantum)),
-        emit=_emit_quantum,
+        arrays=lambda x, quantum: np.where(quantum <= 0, x, quantum * np.trunc(x / quantum)), emit=_emit_quantum,
         derivative=_quantum_derivatives,
     ),
     ZIDZ,
-    FunctionRow(
+    _guarded_quotient(
         "XIDZ(dividend, divisor, otherwise)",
         "the quotient, or otherwise where the divisor is smaller than 1e-6",
         "u, v, u/v -> u/v",
-        evaluate=_guarded_quotient,
-        arrays=_guarded_quotient_of_arrays,
-        emit=_emit_guarded_quotient,
-        derivative=_guarded_quotient_derivatives,
     ),
 )
+# fmt: on

@@ -6,22 +6,15 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from sympy import Expr, S
+from sympy import Expr, S, Symbol
 
-from ..algebra import TIME, multiply, negate
+from ..algebra import multiply, negate
 from .arithmetic import MAX, MIN, NEXT_TO_ZERO
 from .logic import GREATER, constant_almost_everywhere
 from .row import Absent, Emitter, FunctionRow, Moment
 
+_TIME = Symbol("time")
 _NO_TIME_STEP = Absent("a formula over arrays has no time step")
-
-
-def _emit_step(f: Emitter, height: str, start: str) -> str:
-    return f.choose(f.compare(">", f.late, start), height, f.constant(0.0))
-
-
-def _step_derivatives(height: Expr, start: Expr) -> Sequence[Expr]:
-    return STEP.build(S.One, start), S.Zero
 
 
 def _ramp(at: Moment, slope: float, start: float, end: float) -> float:
@@ -35,7 +28,7 @@ def _emit_ramp(f: Emitter, slope: str, start: str, end: str) -> str:
 
 
 def _ramp_derivatives(slope: Expr, start: Expr, end: Expr) -> Sequence[Expr]:
-    begun, ended = GREATER.build(TIME, start), GREATER.build(TIME, end)
+    begun, ended = GREATER.build(_TIME, start), GREATER.build(_TIME, end)
     return RAMP.build(S.One, start, end), negate(multiply(slope, begun)), multiply(slope, begun, ended)
 
 
@@ -69,58 +62,39 @@ def _emit_pulse_train(f: Emitter, start: str, width: str, interval: str, end: st
     return _emit_all(f, f.compare(">=", since, f.constant(0.0)), shown, f.compare("<", f.early, end))
 
 
-STEP = FunctionRow(
-    "STEP(height, start)",
-    "0, and height from start on",
-    "u, t -> u",
-    evaluate=lambda at, height, start: height if at.late > start else 0.0,
-    arrays=_NO_TIME_STEP,
-    emit=_emit_step,
-    derivative=_step_derivatives,
-    reads_time=True,
+# A row per function: what it is, how it is computed, how it is differentiated and shown
+# fmt: off
+STEP: FunctionRow = FunctionRow(
+    "STEP(height, start)", "0, and height from start on", "u, t -> u",
+    evaluate=lambda at, height, start: height if at.late > start else 0.0, arrays=_NO_TIME_STEP,
+    emit=lambda f, height, start: f.choose(f.compare(">", f.late, start), height, f.constant(0.0)),
+    derivative=lambda _, start: (STEP.build(S.One, start), S.Zero), reads_time=True,
 )
 RAMP = FunctionRow(
-    "RAMP(slope, start, end)",
-    "0 until start, then a rise by slope per unit of time until end",
-    "u/t, t, t -> u",
-    evaluate=_ramp,
-    arrays=_NO_TIME_STEP,
-    emit=_emit_ramp,
-    derivative=_ramp_derivatives,
-    reads_time=True,
+    "RAMP(slope, start, end)", "0 until start, then a rise by slope per unit of time until end", "u/t, t, t -> u",
+    evaluate=_ramp, arrays=_NO_TIME_STEP, emit=_emit_ramp,
+    derivative=_ramp_derivatives, reads_time=True,
 )
 
 ROWS = (
     STEP,
     RAMP,
     FunctionRow(
-        "PULSE(start, width)",
-        "1 from start on for width; a width of 0 means one time step",
-        "t, t -> 1",
-        evaluate=lambda at, start, width: float(start < at.late < start + (width or at.dt)),
-        arrays=_NO_TIME_STEP,
+        "PULSE(start, width)", "1 from start on for width; a width of 0 means one time step", "t, t -> 1",
+        evaluate=lambda at, start, width: float(start < at.late < start + (width or at.dt)), arrays=_NO_TIME_STEP,
         emit=_emit_pulse,
-        derivative=constant_almost_everywhere,
-        reads_time=True,
+        derivative=constant_almost_everywhere, reads_time=True,
     ),
     FunctionRow(
         "PULSE TRAIN(start, width, interval, end)",
-        "pulses of width, at least one time step, every interval from start to end",
-        "t, t, t, t -> 1",
-        evaluate=_pulse_train,
-        arrays=_NO_TIME_STEP,
-        emit=_emit_pulse_train,
-        derivative=constant_almost_everywhere,
-        reads_time=True,
+        "pulses of width, at least one time step, every interval from start to end", "t, t, t, t -> 1",
+        evaluate=_pulse_train, arrays=_NO_TIME_STEP, emit=_emit_pulse_train,
+        derivative=constant_almost_everywhere, reads_time=True,
     ),
     FunctionRow(
-        "GAME(x)",
-        "x; in a game, what the player sets",
-        "u -> u",
-        evaluate=lambda x: x,
-        arrays=np.asarray,
-        emit=lambda _, x: x,
-        derivative=lambda _: (S.One,),
-        latex="{0}",
+        "GAME(x)", "x; in a game, what the player sets", "u -> u",
+        evaluate=lambda x: x, arrays=np.asarray, emit=lambda _, x: x,
+        derivative=lambda _: (S.One,), latex="{0}",
     ),
 )
+# fmt: on

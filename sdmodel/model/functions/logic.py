@@ -60,19 +60,17 @@ def _choice_derivatives(condition: Expr, *_: Expr) -> Sequence[Expr]:
     return S.Zero, IF_THEN_ELSE.build(condition, S.One, S.Zero), IF_THEN_ELSE.build(condition, S.Zero, S.One)
 
 
+# A row per function: what it is, how it is computed, how it is differentiated and shown
+# fmt: off
 LESS_OR_EQUAL = _comparison("<=", r"\leq", "1 where the left side is not larger", operator.le, np.less_equal)
 GREATER = _comparison(">", ">", "1 where the left side is larger", operator.gt, np.greater)
 GREATER_OR_EQUAL = _comparison(">=", r"\geq", "1 where the left side is not smaller", operator.ge, np.greater_equal)
 IF_THEN_ELSE = FunctionRow(
-    "IF THEN ELSE(condition, then, otherwise)",
-    "one of two values; only the chosen one matters",
-    "1, u, u -> u",
+    "IF THEN ELSE(condition, then, otherwise)", "one of two values; only the chosen one matters", "1, u, u -> u",
     kinds=("condition", "branch", "branch"),
-    evaluate=lambda condition, then, otherwise: then() if condition else otherwise(),
-    arrays=_choose,
+    evaluate=lambda condition, then, otherwise: then() if condition else otherwise(), arrays=_choose,
     emit=lambda f, condition, then, otherwise: f.choose(condition, then, otherwise),
-    derivative=_choice_derivatives,
-    latex=r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
+    derivative=_choice_derivatives, latex=r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
 )
 
 ROWS = (
@@ -85,16 +83,11 @@ ROWS = (
     _logic("and", "1 where both are true", operator.and_, np.logical_and, r"{0} \land {1}"),
     _logic("or", "1 where one is true", operator.or_, np.logical_or, r"{0} \lor {1}"),
     FunctionRow(
-        ":NOT:(condition)",
-        "1 where the condition is 0",
-        "1 -> 1",
-        kinds=("condition",),
-        evaluate=lambda condition: float(not condition),
-        arrays=_nan_stays(np.logical_not),
+        ":NOT:(condition)", "1 where the condition is 0", "1 -> 1",
+        kinds=("condition",), evaluate=lambda condition: float(not condition), arrays=_nan_stays(np.logical_not),
         emit=lambda f, condition: f.invert(condition),
-        derivative=constant_almost_everywhere,
-        latex=r"\lnot {0}",
-        gives_truth=True,
+        derivative=constant_almost_everywhere, latex=r"\lnot {0}", gives_truth=True,
     ),
     IF_THEN_ELSE,
 )
+# fmt: on

@@ -39,10 +39,8 @@ def _slope(way: str) -> Callable[[Expr, Expr], Sequence[Expr]]:
             message = "the slope of a lookup follows from its points; put the table in the place of its name"
             raise NotImplementedError(message)
         points = sorted(table.points, key=lambda point: point[0])
-        slopes = [
-            (left, (above - below) / (right - left) if right > left else 0.0)
-            for (left, below), (right, above) in pairwise(points)
-        ]
+        pairs = [(*left, *right) for left, right in pairwise(points)]
+        slopes = [(x0, (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0) for x0, y0, x1, y1 in pairs]
         if way == "between" or not slopes:
             slopes = [(math.nextafter(points[0][0], -math.inf), 0.0), *slopes, (points[-1][0], 0.0)]
         return S.Zero, BACKWARD.build(Table(slopes), x)

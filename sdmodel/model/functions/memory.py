@@ -7,6 +7,7 @@ time. Derivatives are those of the value during a run, after the start; a stock'
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sympy import Expr, Integer, S, Symbol
 
@@ -21,38 +22,21 @@ _CARRIED = Absent("the loop over time steps carries the value from step to step"
 _EXPANDED = Absent("it is expanded into stocks before it is compiled")
 
 
+def _row(signature: str, meaning: str, units: str, **pieces: Any) -> FunctionRow:
+    """A row; at the start the function equals its initial value, or without one its first argument."""
+    arguments = signature.partition("(")[2].split(", ")
+    at_start = next((index for index, argument in enumerate(arguments) if argument.startswith("initial")), 0)
+    return FunctionRow(signature, meaning, units, arrays=_NO_STEPS, at_start=at_start, **pieces)
+
+
 def _state(
-    signature: str,
-    meaning: str,
-    units: str,
-    memory: Memory,
-    derivative: Callable[..., Sequence[Expr]],
-    *,
-    at_start: int,
+    signature: str, meaning: str, units: str, memory: Memory, derivative: Callable[..., Sequence[Expr]]
 ) -> FunctionRow:
-    return FunctionRow(
-        signature,
-        meaning,
-        units,
-        arrays=_NO_STEPS,
-        emit=_CARRIED,
-        derivative=derivative,
-        at_start=at_start,
-        memory=memory,
-    )
+    return _row(signature, meaning, units, emit=_CARRIED, derivative=derivative, memory=memory)
 
 
-def _expanded(signature: str, meaning: str, units: str, expand: Callable[..., Expr], *, at_start: int) -> FunctionRow:
-    return FunctionRow(
-        signature,
-        meaning,
-        units,
-        arrays=_NO_STEPS,
-        emit=_EXPANDED,
-        derivative=_EXPANDED,
-        at_start=at_start,
-        expand=expand,
-    )
+def _expanded(signature: str, meaning: str, units: str, expand: Callable[..., Expr]) -> FunctionRow:
+    return _row(signature, meaning, units, emit=_EXPANDED, derivative=_EXPANDED, expand=expand)
 
 
 def _stage(model: Expander, delay_time: Expr, order: int) -> Expr:
@@ -101,12 +85,11 @@ def _delay_n(model: Expander, value: Expr, delay_time: Expr, initial: Expr, _: E
 def _chain(model: Expander, value: Expr, initial: Expr, stages: Sequence[Expr]) -> Expr:
     """The outflow of the last of a chain of stocks, each emptied in the time of its stage."""
     for stage in stages:
-        inflow = value
-        level = model.stock(
-            lambda level, i=inflow, s=stage: add(i, negate(divide(level, s))),  # type: ignore[misc]
-            multiply(initial, stage),
-        )
-        value = divide(level, stage)
+
+        def rate(level: Expr, inflow: Expr = value, stage: Expr = stage) -> Expr:
+            return add(inflow, negate(divide(level, stage)))
+
+        value = divide(model.stock(rate, multiply(initial, stage)), stage)
     return value
 
 
@@ -124,116 +107,42 @@ def _forecast(model: Expander, value: Expr, average_time: Expr, horizon: Expr) -
     return multiply(value, add(S.One, multiply(trend, horizon)))
 
 
+# fmt: off
 INTEG = _state(
-    "INTEG(rate, initial)",
-    "a stock: the initial value plus all that has flowed in since",
-    "u/t, u -> u",
-    Memory("stock", (1,), ()),
-    Absent("a stock's derivatives are those of its rate"),
-    at_start=1,
+    "INTEG(rate, initial)", "a stock: the initial value plus all that has flowed in since", "u/t, u -> u",
+    Memory("stock", (1,), ()), Absent("a stock's derivatives are those of its rate"),
 )
 DELAY_FIXED = _state(
-    "DELAY FIXED(input, delay time, initial)",
-    "input as it was one delay time ago, to the time step",
-    "u, t, u -> u",
+    "DELAY FIXED(input, delay time, initial)", "input as it was one delay time ago, to the time step", "u, t, u -> u",
     Memory("delay", (1, 2), ()),
     lambda *_: (S.One, S.NaN, S.Zero),  # by the earlier input; by the delay time it depends on what has happened since
-    at_start=2,
 )
 
 ROWS = (
     INTEG,
+    _state("INITIAL(x)", "the value x has at the start", "u -> u", Memory("start", (0,), ()), lambda _: (S.Zero,)),
     _state(
-        "INITIAL(x)",
-        "the value x has at the start",
-        "u -> u",
-        Memory("start", (0,), ()),
-        lambda _: (S.Zero,),
-        at_start=0,
+        "ACTIVE INITIAL(active, initial)", "active, with another value while the start is computed", "u, u -> u",
+        Memory("nothing", (1,), (0,)), lambda *_: (S.One, S.Zero),
     ),
+    _state("REINITIAL(x)", "the value x has at the start", "u -> u", Memory("start", (0,), ()), lambda _: (S.Zero,)),
     _state(
-        "ACTIVE INITIAL(active, initial)",
-        "active, with another value while the start is computed",
-        "u, u -> u",
-        Memory("nothing", (1,), (0,)),
-        lambda *_: (S.One, S.Zero),
-        at_start=1,
-    ),
-    _state(
-        "REINITIAL(x)",
-        "the value x has at the start",
-        "u -> u",
-        Memory("start", (0,), ()),
-        lambda _: (S.Zero,),
-        at_start=0,
-    ),
-    _state(
-        "SAMPLE IF TRUE(condition, input, initial)",
-        "input where the condition is true, else its last such value",
-        "1, u, u -> u",
-        Memory("sample", (0, 1, 2), (0, 1)),
+        "SAMPLE IF TRUE(condition, input, initial)", "input where the condition is true, else its last such value",
+        "1, u, u -> u", Memory("sample", (0, 1, 2), (0, 1)),
         lambda condition, *_: (S.Zero, IF_THEN_ELSE.build(condition, S.One, S.Zero), S.Zero),
-        at_start=2,
     ),
     DELAY_FIXED,
-    _expanded("SMOOTH(input, delay time)", "first-order exponential average", "u, t -> u", _smooth(1), at_start=0),
-    _expanded(
-        "SMOOTHI(input, delay time, initial)",
-        "first-order exponential average from an initial value",
-        "u, t, u -> u",
-        _smooth(1),
-        at_start=2,
-    ),
-    _expanded("SMOOTH3(input, delay time)", "third-order exponential average", "u, t -> u", _smooth(3), at_start=0),
-    _expanded(
-        "SMOOTH3I(input, delay time, initial)",
-        "third-order exponential average from an initial value",
-        "u, t, u -> u",
-        _smooth(3),
-        at_start=2,
-    ),
-    _expanded(
-        "SMOOTH N(input, delay time, initial, order)",
-        "exponential average of a given order",
-        "u, t, u, 1 -> u",
-        _smooth(0),
-        at_start=2,
-    ),
-    _expanded("DELAY1(input, delay time)", "first-order material delay", "u, t -> u", _delay(1), at_start=0),
-    _expanded(
-        "DELAY1I(input, delay time, initial)",
-        "first-order material delay from an initial outflow",
-        "u, t, u -> u",
-        _delay(1),
-        at_start=2,
-    ),
-    _expanded("DELAY3(input, delay time)", "third-order material delay", "u, t -> u", _delay(3), at_start=0),
-    _expanded(
-        "DELAY3I(input, delay time, initial)",
-        "third-order material delay from an initial outflow",
-        "u, t, u -> u",
-        _delay(3),
-        at_start=2,
-    ),
-    _expanded(
-        "DELAY N(input, delay time, initial, order)",
-        "material delay of a given order",
-        "u, t, u, 1 -> u",
-        _delay_n,
-        at_start=2,
-    ),
-    _expanded(
-        "TREND(input, average time, initial trend)",
-        "fractional growth per unit of time",
-        "u, t, 1/t -> 1/t",
-        _trend,
-        at_start=2,
-    ),
-    _expanded(
-        "FORECAST(input, average time, horizon)",
-        "input extrapolated over the horizon by its trend",
-        "u, t, t -> u",
-        _forecast,
-        at_start=0,
-    ),
+    _expanded("SMOOTH(input, delay time)", "first-order exponential average", "u, t -> u", _smooth(1)),
+    _expanded("SMOOTHI(input, delay time, initial)", "first-order exponential average from an initial value", "u, t, u -> u", _smooth(1)),
+    _expanded("SMOOTH3(input, delay time)", "third-order exponential average", "u, t -> u", _smooth(3)),
+    _expanded("SMOOTH3I(input, delay time, initial)", "third-order exponential average from an initial value", "u, t, u -> u", _smooth(3)),
+    _expanded("SMOOTH N(input, delay time, initial, order)", "exponential average of a given order", "u, t, u, 1 -> u", _smooth(0)),
+    _expanded("DELAY1(input, delay time)", "first-order material delay", "u, t -> u", _delay(1)),
+    _expanded("DELAY1I(input, delay time, initial)", "first-order material delay from an initial outflow", "u, t, u -> u", _delay(1)),
+    _expanded("DELAY3(input, delay time)", "third-order material delay", "u, t -> u", _delay(3)),
+    _expanded("DELAY3I(input, delay time, initial)", "third-order material delay from an initial outflow", "u, t, u -> u", _delay(3)),
+    _expanded("DELAY N(input, delay time, initial, order)", "material delay of a given order", "u, t, u, 1 -> u", _delay_n),
+    _expanded("TREND(input, average time, initial trend)", "fractional growth per unit of time", "u, t, 1/t -> 1/t", _trend),
+    _expanded("FORECAST(input, average time, horizon)", "input extrapolated over the horizon by its trend", "u, t, t -> u", _forecast),
 )
+# fmt: on

@@ -47,44 +47,30 @@ def _in_halves(row: FunctionRow) -> Callable[[Sequence[Expr]], Expr]:
     return build
 
 
+# fmt: off
 ROWS = (
     _reduction(
-        "SUM",
-        "the sum over the marked ranges",
-        partial(reduce, operator.add),
-        lambda f, total, term: f.binary("+", total, term),
-        lambda terms: add(*terms),
+        "SUM", "the sum over the marked ranges",
+        partial(reduce, operator.add), lambda f, total, term: f.binary("+", total, term), lambda terms: add(*terms),
     ),
     _reduction(
-        "PROD",
-        "the product over the marked ranges",
-        partial(reduce, operator.mul),
-        lambda f, total, term: f.binary("*", total, term),
-        lambda terms: multiply(*terms),
-        "1 -> 1",
+        "PROD", "the product over the marked ranges",
+        partial(reduce, operator.mul), lambda f, total, term: f.binary("*", total, term),
+        lambda terms: multiply(*terms), "1 -> 1",
     ),
     _reduction(
-        "VMIN",
-        "the smallest value over the marked ranges",
-        min,
-        lambda f, smallest, term: MIN.emit(f, term, smallest),
-        _in_halves(MIN),
+        "VMIN", "the smallest value over the marked ranges",
+        min, lambda f, smallest, term: MIN.emit(f, term, smallest), _in_halves(MIN),
     ),
     _reduction(
-        "VMAX",
-        "the largest value over the marked ranges",
-        max,
-        lambda f, largest, term: MAX.emit(f, term, largest),
-        _in_halves(MAX),
+        "VMAX", "the largest value over the marked ranges",
+        max, lambda f, largest, term: MAX.emit(f, term, largest), _in_halves(MAX),
     ),
     FunctionRow(
-        "ELMCOUNT(range)",
-        "the number of labels of a range",
-        "* -> 1",
-        kinds=("range",),
-        evaluate=lambda count: count,
-        arrays=Absent("a formula over arrays has no subscript ranges"),
+        "ELMCOUNT(range)", "the number of labels of a range", "* -> 1",
+        kinds=("range",), evaluate=lambda count: count, arrays=Absent("a formula over arrays has no subscript ranges"),
         emit=lambda f, count: f.constant(count),
         derivative=Absent("a range is not a number"),
     ),
 )
+# fmt: on

@@ -141,9 +141,7 @@ class FunctionRow:
 
     signature: str  # name and arguments as in the Vensim manual: "LOG(x, base)"
     meaning: str  # what the function returns, as a phrase
-    units: (
-        str  # "argument, argument -> result": `u`, `v` any units, `t` the unit of time, `1` dimensionless, `*` anything
-    )
+    units: str  # "argument, argument -> result": `u`, `v` any units, `t` that of time, `1` dimensionless, `*` anything
     _: KW_ONLY
     evaluate: Callable[..., float] = _FORGOTTEN  # from Python floats; with `reads_time`, a `Moment` comes first
     arrays: Callable[..., Any] = _FORGOTTEN  # from NumPy arrays
@@ -154,14 +152,10 @@ class FunctionRow:
     algebra: Callable[..., Expr] | None = None  # makes the expression where SymPy has the function
     gives_truth: bool = False  # whether `emit` returns a truth value rather than a number
     reads_time: bool = False  # whether the value also depends on time
-    at_start: int | None = (
-        None  # the argument that the function equals at the start of a run; then `evaluate` is optional
-    )
+    at_start: int | None = None  # the argument that it equals at the start of a run; then `evaluate` is optional
     memory: Memory | None = None  # for a function with a state of its own
     expand: Callable[..., Expr] | None = None  # from an `Expander` and the arguments to stocks and auxiliaries
-    written_out: Callable[[Sequence[Expr]], Expr] = (
-        _FORGOTTEN  # for a function over `terms`: from a list of expressions
-    )
+    written_out: Callable[[Sequence[Expr]], Expr] = _FORGOTTEN  # for a function over `terms`: from all of them
     name: str = field(init=False)
     arguments: tuple[str, ...] = field(init=False)
     build: Callable[..., Expr] = field(init=False)
@@ -173,7 +167,8 @@ class FunctionRow:
         make(self, "name", name)
         make(self, "arguments", tuple(arguments.split(", ")))
         make(self, "kinds", self.kinds or ("number",) * len(self.arguments))
-        make(self, "build", self.algebra or _class_of(self))
+        title = "".join(word.capitalize() for word in name.split())
+        make(self, "build", self.algebra or type(title, (VensimFunction,), {"name": name, "row": self}))
         if self.at_start is not None and self.evaluate == _FORGOTTEN:
             make(self, "evaluate", Absent("computed by the run; at the start it equals one of its arguments"))
         for problem in _problems(self):
@@ -181,21 +176,12 @@ class FunctionRow:
             raise ValueError(message)
 
 
-def _class_of(row: FunctionRow) -> type[VensimFunction]:
-    """The class of the expressions that call a function which SymPy lacks."""
-    title = "".join(word.capitalize() for word in row.name.split())
-    return type(title, (VensimFunction,), {"name": row.name, "row": row})
-
-
 def _problems(row: FunctionRow) -> list[str]:
     """What is wrong with a row, each with what to do."""
     count = len(row.arguments)
     takes, _, result = row.units.partition(" -> ")
-    found = [
-        f"'{piece}' is missing; give it, or Absent(reason)"
-        for piece in ("evaluate", "arrays", "emit", "derivative")
-        if getattr(row, piece) == _FORGOTTEN
-    ]
+    missing = [name for name in ("evaluate", "arrays", "emit", "derivative") if getattr(row, name) == _FORGOTTEN]
+    found = [f"'{name}' is missing; give it, or Absent(reason)" for name in missing]
     if not (row.name and all(row.arguments) and row.meaning):
         found.append("a name, an argument or the meaning is empty; give it")
     if not result or len(takes.split(",")) != count:
@@ -209,7 +195,6 @@ def _problems(row: FunctionRow) -> list[str]:
     try:
         row.latex.format(*row.arguments)
     except (IndexError, KeyError, ValueError) as error:
-        found.append(
-            f"'latex' does not fit the arguments ({error!r}); use {{0}} to {{{count - 1}}}, double other braces"
-        )
+        what = f"'latex' does not fit the arguments ({error!r})"
+        found.append(f"{what}; use {{0}} to {{{count - 1}}}, double other braces")
     return found

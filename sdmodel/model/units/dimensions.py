@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from types import MappingProxyType
 
 from ..names import display_name, key
@@ -39,14 +40,8 @@ class UnitSyntaxError(Exception):
 
 def combine(left: Form, right: Form, exponent: Rational = 1) -> dict[str | int, Rational]:
     """Return `left * right^exponent`."""
-    product = dict(left)
-    for name, own in right.items():
-        power = product.get(name, 0) + own * exponent
-        if power:
-            product[name] = power
-        else:
-            product.pop(name, None)
-    return product
+    product = {name: left.get(name, 0) + right.get(name, 0) * exponent for name in {**left, **right}}
+    return {name: power for name, power in product.items() if power}
 
 
 def raised(unit: Form, exponent: Rational) -> dict[str | int, Rational]:
@@ -77,17 +72,14 @@ class _Reader:
     at: int = 0
 
     def token(self) -> str:
-        """Return the next token without reading it; an empty string at the end."""
         found = _TOKEN.match(self.text, self.at)
         return found[1] if found else self.text[self.at : self.at + 1]
 
     def skip(self) -> None:
-        """Read the next token."""
         found = _TOKEN.match(self.text, self.at)
         self.at = found.end() if found else self.at + 1
 
     def product(self, depth: int) -> dict[str, Rational]:
-        """Read names that are multiplied and divided, from left to right."""
         unit = self.power(depth)
         while self.token() in {"*", "/"}:
             sign = 1 if self.token() == "*" else -1
@@ -109,7 +101,6 @@ class _Reader:
         return unit
 
     def atom(self, depth: int) -> dict[str, Rational]:
-        """Read one name, or a product in parentheses."""
         token = self.token()
         if token == "(" and depth < _DEPTH:  # noqa: S105 - a parenthesis
             self.skip()
@@ -124,6 +115,32 @@ class _Reader:
         self.skip()
         name = key(token)
         return {} if name == "1" else {name: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The units of a function's arguments and result, in letters that represent units; None where any unit is right."""
+
+    patterns: tuple[Form | None, ...]
+    result: Form | None
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The letters for which a call determines units, in the order of the arguments."""
+        found = (letter for pattern in self.patterns for letter in pattern or ())
+        return tuple(dict.fromkeys(str(letter) for letter in found if letter != "t"))
+
+
+@cache
+def read_rule(text: str) -> Rule:
+    """Read the `units` of a row of the table of functions."""
+    arguments, _, result = text.partition(" -> ")
+    parts = [part.strip() for part in (*arguments.split(","), result)]
+    patterns: list[Form | None] = [
+        None if part == "*" else {letter: own for letter, own in parse_units(part).items()}  # noqa: C416 - keys of another type
+        for part in parts
+    ]
+    return Rule(tuple(patterns[:-1]), patterns[-1])
 
 
 def _misplaced(token: str, text: str) -> str:

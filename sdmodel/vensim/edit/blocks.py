@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from typing import Literal
 
 from ...errors import Fault, ModelError, Place
@@ -12,10 +11,8 @@ from ...model import Range, display_name, number_text
 from ..document import Document
 from ..read.grammar import SyntaxProblemError, parse
 from ..read.segments import Segment, Span, blank_comments
-from ..read.syntax import one_line, units_of
-from ..read.tokens import LINE_END
-from .edits import Edit
-from .layout import line_end, move_blocks
+from ..read.syntax import LINE_END, one_line, units_of
+from .layout import Edit, fill_lines, line_end, move_blocks
 
 _DIVIDER = re.compile(r"[|~]")
 _WIDTH = 80
@@ -84,7 +81,7 @@ class Block:
         units = check_units(text, self.place)
         if units != self.units:
             owner = self._owner("units")
-            self._set(owner, "units", _replace_units(self.document.slice(owner.units), units))
+            self._set(owner, "units", units_field(self.document.slice(owner.units), units=units))
 
     @property
     def range(self) -> Range | None:
@@ -96,7 +93,7 @@ class Block:
         found = check_range(limits, self.place)
         if found != self.range:
             owner = self._owner("range")
-            self._set(owner, "units", replace_range(self.document.slice(owner.units), found))
+            self._set(owner, "units", units_field(self.document.slice(owner.units), limits=range_text(found)))
 
     @property
     def comment(self) -> str:
@@ -118,9 +115,9 @@ class Block:
     @group.setter
     def group(self, name: str) -> None:
         document = self.document
-        wanted = check_group(name, self.place)
-        edits = move_blocks(document.text, document.segments, self.segments, wanted)
-        document.change(edits, groups=int(bool(edits) and document.lacks_group(wanted)))
+        group = check_group(name, self.place)
+        edits = move_blocks(document.text, document.segments, self.segments, group)
+        document.change(edits, groups=int(bool(edits) and document.lacks_group(group)))
 
     @property
     def supplementary(self) -> bool:
@@ -129,51 +126,32 @@ class Block:
 
     def _owner(self, field: str) -> Segment:
         """Return the first block that has a field, or else the last block."""
-        has_field = _HAS_FIELD[field]
-        return next((segment for segment in self.segments if has_field(self.document, segment)), self.segments[-1])
+        for segment in self.segments:
+            units, limits = units_of(self.document.slice(segment.units))
+            if {"units": units, "range": limits, "comment": self.document.slice(segment.comment).strip()}[field]:
+                return segment
+        return self.segments[-1]
 
-    def _set(self, owner: Segment, field: Literal["units", "comment"], content: str) -> None:
-        self.document.change(_set_field(self.document.text, owner, field, content))
-
-
-_HAS_FIELD: dict[str, Callable[[Document, Segment], object]] = {
-    "units": lambda document, segment: units_of(document.slice(segment.units))[0],
-    "range": lambda document, segment: units_of(document.slice(segment.units))[1],
-    "comment": lambda document, segment: document.slice(segment.comment).strip(),
-}
-
-
-def _set_field(text: str, segment: Segment, field: Literal["units", "comment"], content: str) -> list[Edit]:
-    """Return the edits that set a field of a block: the blanks around it stay, and a missing field is added."""
-    span: Span = getattr(segment, field)
-    if text[span.start - 1] != "~":
-        return _add_field(text, segment, field, content) if content else []
-    raw = text[span.start : span.end]
-    if raw.strip():
-        start = span.start + len(raw) - len(raw.lstrip())
-        return [Edit(Span(start, start + len(raw.strip())), content)]
-    broken = LINE_END.search(raw)
-    if broken:
-        lead = span.start + broken.start()
-        return [Edit(Span(lead, lead), content if broken.start() else f"\t{content}")]
-    end = line_end(text, segment)
-    return [Edit(span, f"\t{content}{end}\t" if _has_several_lines(text, segment) else f" {content} ")]
-
-
-def _add_field(text: str, segment: Segment, field: Literal["units", "comment"], content: str) -> list[Edit]:
-    """Add a field that a block lacks before the bar that ends the block, for a comment with empty units before it."""
-    end = line_end(text, segment)
-    before, after = ("\t", f"{end}\t") if _has_several_lines(text, segment) else (" ", " ")
-    bar = segment.end - 1
-    new = f"~{before}{content}{after}"
-    if field == "comment" and text[segment.units.start - 1] != "~":
-        new = f"~{before}{after.removeprefix(' ')}{new}"
-    lead = "" if text[bar - 1].isspace() else after
-    return [Edit(Span(bar, bar), lead + new)]
-
-
-def _has_several_lines(text: str, segment: Segment) -> bool:
-    return LINE_END.search(text, segment.start, segment.end) is not None
+    def _set(self, segment: Segment, field: Literal["units", "comment"], content: str) -> None:
+        """Set a field of a block: the blanks around it stay, and a missing field is added."""
+        text, span = self.document.text, getattr(segment, field)
+        raw, end = text[span.start : span.end], line_end(text, segment)
+        before, after = ("\t", f"{end}\t") if LINE_END.search(text, segment.start, segment.end) else (" ", " ")
+        broken = LINE_END.search(raw)
+        edit = Edit(span, f"{before}{content}{after}")
+        if text[span.start - 1] != "~":  # missing: it goes before the bar that ends the block
+            new = f"~{before}{content}{after}"
+            if field == "comment" and text[segment.units.start - 1] != "~":
+                new = f"~{before}{after.removeprefix(' ')}{new}"
+            bar = segment.end - 1
+            edit = Edit(Span(bar, bar), new if text[bar - 1].isspace() else after + new)
+        elif raw.strip():
+            start = span.start + len(raw) - len(raw.lstrip())
+            edit = Edit(Span(start, start + len(raw.strip())), content)
+        elif broken:
+            lead = span.start + broken.start()
+            edit = Edit(Span(lead, lead), content if broken.start() else f"\t{content}")
+        self.document.change([edit])
 
 
 def check_text(text: str, what: str, place: Place | str) -> str:
@@ -197,14 +175,7 @@ def comment_text(text: str, end: str) -> str:
         return text
     if "\n" in text:
         return text.replace("\n", end)
-    lines, line = [], ""
-    for word in text.split(" "):
-        if line and len(line) + len(word) + 1 > _WIDTH:
-            lines.append(f"{line} \\")
-            line = word
-        else:
-            line = f"{line} {word}" if line else word
-    return f"{end}\t\t".join([*lines, line])
+    return fill_lines(text.split(" "), end, indent="", width=_WIDTH)
 
 
 def check_group(name: str, place: Place | str) -> str:
@@ -225,42 +196,31 @@ def check_units(text: str, place: Place | str) -> str:
 
 def check_range(limits: Range | tuple[float | None, ...] | None, place: Place | str) -> Range | None:
     """Return limits as a range: a minimum, a maximum and perhaps a step, None for an open side."""
+    if limits is None:
+        return None
+    if not isinstance(limits, Range):
+        if len(limits) not in (2, 3):
+            what = f"a range has a minimum, a maximum and perhaps a step, not {len(limits)} numbers"
+            raise ModelError([Fault(place, what)])
+        limits = Range(*limits)
+    low, high, step = limits.minimum, limits.maximum, limits.step
     wrong = ""
-    found = limits if isinstance(limits, Range) else None
-    if limits is not None and not isinstance(limits, Range):
-        if len(limits) in (2, 3):
-            found = Range(*limits)
-        else:
-            wrong = f"a range has a minimum, a maximum and perhaps a step, not {len(limits)} numbers"
-    wrong = wrong or (_range_fault(found) if found else "")
+    if not all(math.isfinite(bound) for bound in (low, high, step) if bound is not None):
+        wrong = "a range needs finite numbers; leave a side open with '?'"
+    elif low is not None and high is not None and low > high:
+        wrong = f"the minimum {number_text(low)} is above the maximum {number_text(high)}; give the smaller one first"
+    elif step is not None and step < 0:
+        wrong = f"the step {number_text(step)} is below 0; give a positive number"
     if wrong:
         raise ModelError([Fault(place, wrong)])
-    return found
+    return limits
 
 
-def _range_fault(limits: Range) -> str:
-    numbers = [bound for bound in (limits.minimum, limits.maximum, limits.step) if bound is not None]
-    if not all(map(math.isfinite, numbers)):
-        return "a range needs finite numbers; leave a side open with '?'"
-    if limits.minimum is not None and limits.maximum is not None and limits.minimum > limits.maximum:
-        return f"the minimum {number_text(limits.minimum)} is above the maximum {number_text(limits.maximum)}; give the smaller one first"
-    if limits.step is not None and limits.step < 0:
-        return f"the step {number_text(limits.step)} is below 0; give a positive number"
-    return ""
-
-
-def _replace_units(field: str, units: str) -> str:
-    """Return a field of units with other units and the same range."""
-    stripped = field.strip()
-    brackets = stripped[stripped.rindex("[") :] if units_of(field)[1] is not None else ""
-    return f"{units} {brackets}".strip()
-
-
-def replace_range(field: str, limits: Range | None) -> str:
-    """Return a field of units with another range and the same units."""
-    stripped = field.strip()
-    units = stripped[: stripped.rindex("[")] if units_of(field)[1] is not None else stripped
-    return f"{units.rstrip()} {range_text(limits)}".strip()
+def units_field(field: str, *, units: str | None = None, limits: str | None = None) -> str:
+    """Return a field of units with other units or with another range; what is None stays as it is."""
+    field = field.strip()
+    start = field.rindex("[") if units_of(field)[1] is not None else len(field)
+    return f"{field[:start].rstrip() if units is None else units} {field[start:] if limits is None else limits}".strip()
 
 
 def range_text(limits: Range | None) -> str:

@@ -7,18 +7,17 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from ...errors import Fault, ModelError, SdmodelError
-from ...files import decode_text, write_file
+from ...errors import Fault, ModelError
+from ...files import decode_text
 from ...model import Kind, Model, Range, display_name
 from ..document import Document, read_document
 from ..read.reader import model_of
 from ..read.segments import blank_comments
 from ..read.syntax import head_of, parse_name
-from .additions import Addition, add_element
 from .blocks import Block
-from .companions import find_companions, rename_in_file, rewrite_together
-from .removals import remove_element
-from .renaming import Renaming, plan_renaming, rename_in_document
+from .companions import find_companions, rename_in_file, rewrite_together, write_model
+from .elements import Addition, add_element, remove_element
+from .names import Renaming, plan_renaming, rename_in_document
 
 
 class OpenDocument:
@@ -128,14 +127,14 @@ class OpenDocument:
             does not exist; nothing changes then.
         """
         addition = Addition(name, equation, kind, units, comment, range, group, view, source, sink)
-        found = add_element(self.document, self.model, addition)
-        self.document.change(found.edits, blocks=1, groups=found.groups)
+        edits, groups, shown_in = add_element(self.document, self.model, addition)
+        self.document.change(edits, blocks=1, groups=groups)
         element = self.model.elements.get(parse_name(name).key)
         if element is None or (kind not in (None, "flow") and element.kind != kind):
             self.undo()
             actual = f"would be of kind {element.kind}, not {kind}" if element else "could not be read"
             raise ModelError([Fault(self.path, f"'{display_name(name)}' {actual}; write its equation for that kind")])
-        return found.view
+        return shown_in
 
     def rename(self, old: str, new: str, *, everywhere: bool = False) -> None:
         """Rename a variable, a subscript range or a label in the whole file; comments stay as they are.
@@ -218,9 +217,13 @@ class OpenDocument:
 
     def difference(self) -> str:
         """Return what saving changes, as a unified diff of the model and of the files next to it."""
-        found = [_difference(self.path, self._saved, bytes(self))]
-        found += [_difference(_short_path(path), path.read_bytes(), data) for path, data in self.companions.items()]
-        return "".join(found)
+        files = [(self.path, self._saved, bytes(self))]
+        files += [(_short_path(path), path.read_bytes(), data) for path, data in self.companions.items()]
+        lines: list[str] = []
+        for name, *contents in files:
+            old, new = (decode_text(data).splitlines(keepends=True) for data in contents)
+            lines += difflib.unified_diff(old, new, name, name)
+        return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
     def save(self, path: str | os.PathLike[str] | None = None, *, force: bool = False) -> list[str]:
         """Save the changes if the model is sound, all of them or nothing, and return the names of the written files.
@@ -247,10 +250,10 @@ class OpenDocument:
         self.check()
         target = Path(self.path if path is None else path)
         if target.resolve() != Path(self.path).resolve():
-            _write(target, bytes(self), force=force)
+            write_model(target, bytes(self), force=force)
             return [os.fspath(target)]
         if not target.is_file():
-            _write(target.resolve(), bytes(self), force=False)
+            write_model(target.resolve(), bytes(self), force=False)
         elif target.read_bytes() != self._saved:
             what = "the file has changed since it was opened; open it again and repeat the edits"
             raise ModelError([Fault(self.path, what)])
@@ -316,19 +319,6 @@ def split_statement(text: str) -> tuple[str, str]:
         what = "this is not an equation; write 'name = equation', a name with odd characters in quotes"
         raise ModelError([Fault(f"'{' '.join(text.split())}'", what)])
     return name, equation
-
-
-def _write(path: Path, data: bytes, *, force: bool) -> None:
-    try:
-        write_file(path, data, force=force, error=SdmodelError)
-    except SdmodelError as error:
-        raise ModelError([Fault("", str(error))]) from error
-
-
-def _difference(name: str, before: bytes, after: bytes) -> str:
-    old, new = (decode_text(data).splitlines(keepends=True) for data in (before, after))
-    lines = difflib.unified_diff(old, new, name, name)
-    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
 def _short_path(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The layout of a model file: groups of blocks, places for new blocks, and the author's way of writing a block."""
+"""Edits of a text, and the layout of a model file: groups, places for new blocks, the author's way of writing a block."""
 
 from __future__ import annotations
 
@@ -10,13 +10,42 @@ from itertools import pairwise
 
 from ...model import key
 from ..read.segments import Segment, Span, blank_comments
-from ..read.syntax import group_of, head_of
-from ..read.tokens import LINE_END
-from .edits import Edit
+from ..read.syntax import LINE_END, group_of, head_of
 
 _STARS = "*" * 56
-_CONTROL = "control"
+_WIDTH = 78
+"""Characters of a line before Vensim continues an equation on the next."""
 _NUMBER = re.compile(r"\s*[-+\d.][-+.\deE\s,;]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A span of a text and its new text; an empty span inserts, an empty text removes."""
+
+    span: Span
+    text: str
+
+
+def apply_edits(text: str, edits: Iterable[Edit]) -> tuple[str, list[Edit]]:
+    """Return the text after all edits, which have spans of the text before, and the edits that undo them.
+
+    Edits at one place keep their order. They must not overlap.
+    """
+    pieces: list[str] = []
+    back: list[Edit] = []
+    position = moved = 0
+    for edit in sorted(edits, key=lambda edit: edit.span):
+        span, new = edit.span, edit.text
+        if span.start < position:
+            message = f"edits overlap at offset {span.start}"
+            raise ValueError(message)
+        pieces += [text[position : span.start], new]
+        start = span.start + moved
+        back.append(Edit(Span(start, start + len(new)), text[span.start : span.end]))
+        moved += len(new) - (span.end - span.start)
+        position = span.end
+    pieces.append(text[position:])
+    return "".join(pieces), back
 
 
 def line_end(text: str, segment: Segment | None = None) -> str:
@@ -24,6 +53,19 @@ def line_end(text: str, segment: Segment | None = None) -> str:
     inside = LINE_END.search(text, segment.start, segment.end) if segment else None
     found = inside or LINE_END.search(text)
     return found.group() if found else "\n"
+
+
+def fill_lines(words: Sequence[str], end: str, *, indent: str = "\t", width: int = _WIDTH) -> str:
+    """Write words on as many lines as they need, continued as Vensim does; `end` is the line end."""
+    lines: list[str] = []
+    line = ""
+    for word in words:
+        if line and len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return indent + f" \\{end}\t\t".join([*lines, line])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +91,7 @@ def grouped_segments(text: str, segments: Iterable[Segment]) -> Iterator[Grouped
 
 def is_control(group: str) -> bool:
     """Whether a group is the one in which Vensim keeps the times of a run."""
-    return key(group).lstrip(".") == _CONTROL
+    return key(group).lstrip(".") == "control"
 
 
 def insert_block(text: str, segments: Sequence[Segment], block: str, group: str) -> list[Edit]:
@@ -61,7 +103,7 @@ def insert_block(text: str, segments: Sequence[Segment], block: str, group: str)
     inside = [item.segment for item in grouped if key(item.group) == key(group)]
     blank = _usual_blank(text, segments)
     if inside:
-        return [_insert_after(inside[-1], blank + block)]
+        return [Edit(Span(inside[-1].end, inside[-1].end), blank + block)]
     end = line_end(text)
     new = f"{_STARS}{end}\t.{group}{end}{_STARS}~{end}\t|{blank}{block}" if group else block
     control = next((item.segment for item in grouped if item.segment.kind == "group" and is_control(item.group)), None)
@@ -70,14 +112,10 @@ def insert_block(text: str, segments: Sequence[Segment], block: str, group: str)
         after = text[before.start : before.end] if before.kind == "blank" and before.start else blank
         return [Edit(Span(control.start, control.start), new + after)]
     if grouped:
-        return [_insert_after(grouped[-1].segment, blank + new)]
-    first = next((segment for segment in segments if segment.kind not in ("encoding", "blank")), None)
-    start = first.start if first else len(text)
+        last = grouped[-1].segment.end
+        return [Edit(Span(last, last), blank + new)]
+    start = next((segment.start for segment in segments if segment.kind not in ("encoding", "blank")), len(text))
     return [Edit(Span(start, start), new + blank)]
-
-
-def _insert_after(segment: Segment, text: str) -> Edit:
-    return Edit(Span(segment.end, segment.end), text)
 
 
 def _usual_blank(text: str, segments: Sequence[Segment]) -> str:
@@ -131,47 +169,30 @@ class Layout:
 
     def block(self, left: str, right: str, units: str, comment: str) -> str:
         """Return an equation as a block; the right-hand side of a lookup begins with its parenthesis."""
-        if right.startswith("("):
-            main = f"{left}{right}"
-        else:
-            after = self.after_number if _NUMBER.match(right) else self.after
-            main = f"{left}{self.before}={after}{right}"
+        after = self.after_number if _NUMBER.match(right) else self.after
+        sign = "" if right.startswith("(") else f"{self.before}={after}"
         fields = "".join(f"~{self.lead}{field}{self.ending}" for field in (units, comment))
-        return f"{main}{self.ending}{fields}|"
+        return f"{left}{sign}{right}{self.ending}{fields}|"
 
 
 def layout_of(text: str, segments: Sequence[Segment]) -> Layout:
     """Return the layout of most blocks of a file, or Vensim's own where there are none to go by."""
-    end = line_end(text)
     counts: dict[str, Counter[str]] = {name: Counter() for name in Layout.__slots__}
     for item in grouped_segments(text, segments):
-        if item.segment.kind == "block" and not item.in_macro and not is_control(item.group):
-            _count_blanks(text, item.segment, counts)
+        segment = item.segment
+        main = text[segment.main.start : segment.main.end]
+        head = head_of(blank_comments(main))
+        if segment.kind != "block" or item.in_macro or is_control(item.group) or head.sign != "=":
+            continue
+        left, right = main[: head.operator.start], main[head.operator.end :]
+        counts["before"][left[len(left.rstrip()) :]] += 1
+        counts["after_number" if _NUMBER.match(right) else "after"][right[: len(right) - len(right.lstrip())]] += 1
+        units = text[segment.units.start : segment.units.end]
+        if units.strip():
+            counts["ending"][main[len(main.rstrip()) :]] += 1
+            counts["lead"][units[: len(units) - len(units.lstrip())]] += 1
     counts["after"] = counts["after"] or counts["after_number"]
-    usual = {
-        "before": "",
-        "after": f"{end}\t",
-        "after_number": _most(counts["after"], f"{end}\t"),
-        "ending": f"{end}\t",
-        "lead": "\t",
-    }
-    return Layout(**{name: _most(counts[name], usual[name]) for name in usual})
-
-
-def _most(counts: Counter[str], usual: str) -> str:
-    return counts.most_common(1)[0][0] if counts else usual
-
-
-def _count_blanks(text: str, segment: Segment, counts: dict[str, Counter[str]]) -> None:
-    main = text[segment.main.start : segment.main.end]
-    head = head_of(blank_comments(main))
-    if head.sign != "=":
-        return
-    left, right = main[: head.operator.start], main[head.operator.end :]
-    counts["before"][left[len(left.rstrip()) :]] += 1
-    after = right[: len(right) - len(right.lstrip())]
-    counts["after_number" if _NUMBER.match(right) else "after"][after] += 1
-    units = text[segment.units.start : segment.units.end]
-    if units.strip():
-        counts["ending"][main[len(main.rstrip()) :]] += 1
-        counts["lead"][units[: len(units) - len(units.lstrip())]] += 1
+    counts["after_number"] = counts["after_number"] or counts["after"]
+    own = {"before": "", "lead": "\t"}
+    usual = {name: own.get(name, f"{line_end(text)}\t") for name in counts}
+    return Layout(**{name: max(found, key=found.__getitem__, default=usual[name]) for name, found in counts.items()})

@@ -1,4 +1,4 @@
-"""Names in texts: where they are used, and which new names are allowed."""
+"""Names in texts: where they are used, which new names are allowed, and renaming everywhere in a model file."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ...errors import Fault, ModelError
-from ...model import FUNCTIONS, REFUSED, Model, display_name, key, quote_name
+from ...model import FUNCTIONS, REFUSED, Model, display_name, key, nearest, quote_name
 from ..document import Document
 from ..read.segments import QUOTED, Span, blank_comments
 from ..read.statements import read_statements
-from ..read.syntax import parse_name
-from ..read.tokens import quote_cell
-from .edits import Edit
+from ..read.syntax import parse_name, quote_cell
+from ..sketch.views import view_texts
+from .layout import Edit, grouped_segments
 
 CLOCK = ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")
 """Vensim's names for the times of a run."""
@@ -34,6 +34,11 @@ _IN_LINES = re.compile(
     rf"(?P<name>{QUOTED}|(?![-+]?[\d.]+(?:[eE][-+]?\d+)?\s*(?:$|[\[\](){{}}=<>,;:|~!]))[^\s{_MARKS}][^\r\n{_MARKS}]*){_TOKENS}",
     re.MULTILINE,
 )
+_LINES = {
+    "graph": re.compile(rf"(?P<before>:(?:VAR|X-AXIS|Y-AXIS)\s+)(?P<name>{QUOTED}|[^\r\n\[|]*)", re.IGNORECASE),
+    "setting": re.compile(rf"(?P<before>[456]:)(?P<name>{QUOTED}|[^\r\n\[]*)"),
+}
+"""Lines below the sketch that hold a name; settings 4, 5 and 6 are the selections of Vensim's workbench."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +64,19 @@ def find_names(text: str, *, start: int = 0, plain: bool = False) -> Iterator[Me
             yield Mention(key(name), Span(start + found.start(), start + found.start() + len(name)), depth > 0)
 
 
-def replace_names(mentions: Iterable[Mention], old: str, new: str, *, is_label: bool) -> list[Edit]:
-    """Return the edits that write a new name for a key: a variable's outside of brackets, a label's everywhere."""
-    return [Edit(found.span, new) for found in mentions if found.key == old and (is_label or not found.bracketed)]
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """An old key and a new name; a label is also used in brackets, a variable is not."""
+
+    old: str
+    new: str
+    is_label: bool
+
+
+def replace_names(mentions: Iterable[Mention], change: Renaming) -> list[Edit]:
+    """Return the edits that rename in a text."""
+    found = (mention for mention in mentions if change.is_label or not mention.bracketed)
+    return [Edit(mention.span, change.new) for mention in found if mention.key == change.old]
 
 
 def label_keys(model: Model) -> frozenset[str]:
@@ -72,32 +87,92 @@ def label_keys(model: Model) -> frozenset[str]:
 def new_head(text: str, document: Document, model: Model, *, old: str = "") -> str:
     """Return a new name with its subscripts, in quotes where it needs them; `old` is the key that it replaces."""
     head = parse_name(text)
-    wrong = _refusal(head.name, document, model, old)
+    name, odd, wrong, owner = head.key, _REFUSED.search(head.name), "", ""
+    if not head.name.strip() or name == "_":
+        wrong = "a name needs letters; write some"
+    elif odd:
+        mark = f"'{odd[0]}'" if odd[0].isprintable() else "a line break or tab"
+        wrong = f"a name cannot hold {mark}, which separates fields of the file; leave it out"
+    elif name in _RESERVED:
+        wrong = "this is a reserved word of Vensim; choose another name"
+    elif name == old:
+        pass  # only its spelling changes
+    elif name in document:
+        owner = f"at {document.place(document.find(quote_name(name))[0].start)}"
+    elif name in label_keys(model):
+        owner = "by a label of a subscript range"
+    elif name in read_statements(document).macros:
+        owner = "by a macro"
+    if owner:
+        wrong = f"this name is taken {owner}; choose another name"
     if wrong:
         raise ModelError([Fault(document.path, f"'{display_name(text)}': {wrong}")])
     return quote_cell(head.name, head.subscripts)
 
 
-def _refusal(name: str, document: Document, model: Model, old: str) -> str:
-    wanted = key(name)
-    odd = _REFUSED.search(name)
-    if not name.strip() or wanted == "_":
-        return "a name needs letters; write some"
-    if odd:
-        mark = f"'{odd[0]}'" if odd[0].isprintable() else "a line break or tab"
-        return f"a name cannot hold {mark}, which separates fields of the file; leave it out"
-    if wanted in _RESERVED:
-        return "this is a reserved word of Vensim; choose another name"
-    if wanted == old:
-        return ""
-    owner = _owner(wanted, document, model)
-    return f"this name is taken {owner}; choose another name" if owner else ""
+def plan_renaming(document: Document, model: Model, old: str, new: str) -> Renaming:
+    """Check that a name can be replaced by another one."""
+    labels = label_keys(model)
+    name = key(parse_name(old).name)
+    wrong = ""
+    if name in map(key, (*CLOCK, NOW)):
+        wrong = "Vensim needs this name; keep it"
+    elif parse_name(old).subscripts or parse_name(new).subscripts:
+        wrong = "a name is renamed with all of its subscripts; leave out the subscripts"
+    elif name in labels and name not in document:
+        wrong = _numbered_label(document, name)
+    elif name not in document:
+        close = nearest(old, [element.name for element in model] + sorted(labels))
+        cure = f"did you mean '{close}'?" if close else "see the names that the model defines"
+        wrong = f"is not defined; {cure}"
+    if wrong:
+        raise ModelError([Fault(document.path, f"'{display_name(old)}': {wrong}")])
+    return Renaming(name, new_head(new, document, model, old=name), name in labels or name in model.subscripts)
 
 
-def _owner(wanted: str, document: Document, model: Model) -> str:
-    """Describe what has a name already."""
-    if wanted in document:
-        return f"at {document.place(document.find(quote_name(wanted))[0].start)}"
-    if wanted in label_keys(model):
-        return "by a label of a subscript range"
-    return "by a macro" if wanted in read_statements(document).macros else ""
+def _numbered_label(document: Document, label: str) -> str:
+    """Refuse a label of a numbered row such as `(a1-a9)`, of which only the ends are written."""
+    for block in document.blocks:
+        main = blank_comments(document.slice(block.main))
+        if document.head(block).sign == ":" and any(found.key == label for found in find_names(main)):
+            row = re.search(r"\([^():,]*-[^():,]*\)", main)
+            if row is None or all(found.key != label for found in find_names(row[0])):
+                return ""
+    return "is one of a numbered row of labels; list the labels one by one first"
+
+
+def rename_in_document(document: Document, change: Renaming) -> list[Edit]:
+    """Return the edits that rename in equations, the sketch, graphs and settings."""
+    edits: list[Edit] = []
+    for segment in document.segments:
+        text = document.text[segment.start : segment.end]
+        if segment.kind == "broken" and any(found.key == change.old for found in find_names(text)):
+            what = "this part cannot be read, and it uses the name; mend it first"
+            raise ModelError([Fault(document.place(segment.start), what)])
+        pattern = _LINES.get(segment.kind)
+        line = pattern.match(document.text, segment.start, segment.end) if pattern else None
+        if line and key(line["name"]) == change.old:
+            edits.append(_rename_span(document, Span(*line.span("name")), change))
+    for view in view_texts(document):
+        names = (record.name for record in view.records if record.name and record.shown == change.old)
+        edits += [_rename_span(document, name, change) for name in names]
+    return [*edits, *_in_equations(document, change)]
+
+
+def _rename_span(document: Document, span: Span, change: Renaming) -> Edit:
+    """Return the edit that writes the new name and leaves the blanks after the old one."""
+    return Edit(Span(span.start, span.start + len(document.slice(span).rstrip())), change.new)
+
+
+def _in_equations(document: Document, change: Renaming) -> Iterator[Edit]:
+    # macros use the model's names with a dollar after them
+    in_macros = Renaming(f"{change.old}$", f"{change.new}$", change.is_label)
+    for grouped in grouped_segments(document.text, document.segments):
+        segment = grouped.segment
+        if segment.kind == "block":
+            names = find_names(document.slice(segment.main), start=segment.main.start)
+            found = replace_names(names, in_macros if grouped.in_macro else change)
+            if found and grouped.in_macro and change.new.startswith('"'):
+                what = f"the macro uses '{in_macros.old}', and a name in quotes cannot have the dollar"
+                raise ModelError([Fault(document.place(found[0].span.start), f"{what}; choose a plain one")])
+            yield from found

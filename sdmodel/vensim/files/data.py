@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import chain, repeat, takewhile, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...errors import Fault, ObservationError, Place, ScenarioError
 from ...model import NOWHERE, display_name, key
 from ..read.segments import QUOTED
-from ..read.tokens import LINE_END, NUMBER, parse_number
+from ..read.syntax import LINE_END, NUMBER, parse_number
 from .lines import read_text
 
 _PAIR = re.compile(rf"\s*+(?P<time>{NUMBER})[\s,]++(?P<value>{NUMBER})(?=[\s,]|$)")
@@ -55,11 +55,11 @@ class _Reading:
     series: dict[str, _Series] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
-    def named(self, name: str, place: Place) -> _Series:
+    def named(self, name: str, line: int, column: int = 1) -> _Series:
         """Return the series of that name, a new one if necessary: Vensim joins the parts of a series."""
         shown = " ".join(name.split())
         shown = display_name(shown) if _QUOTED.fullmatch(shown) else shown
-        return self.series.setdefault(key(shown), _Series(shown, place))
+        return self.series.setdefault(key(shown), _Series(shown, Place(self.path, line, column)))
 
     def fault(self, line: int, what: str) -> None:
         self.faults.append(Fault(Place(self.path, line), what))
@@ -90,8 +90,14 @@ def read_data(path: str | os.PathLike[str]) -> Mapping[str, Points]:
     except ScenarioError as error:
         raise ObservationError(error.faults) from error
     reading = _Reading(os.fspath(path))
+    lines = LINE_END.split(text)
+    first = next((line for line in lines if line.strip()), "")
+    mark = "," if Path(path).suffix.lower() == ".csv" and "\t" not in first else "\t"
     try:
-        _read(reading, text)
+        if _TIME.match(first) and mark in first:
+            _read_table(reading, list(csv.reader(lines, delimiter=mark)))
+        else:
+            _read_lines(reading, lines, mark)
     except csv.Error as error:
         what = f"the file is not a table or a list of values ({error}); close its quotes, or export it again"
         reading.faults.append(Fault(reading.path, what))
@@ -100,24 +106,12 @@ def read_data(path: str | os.PathLike[str]) -> Mapping[str, Points]:
         reading.faults.append(Fault(reading.path, what))
     if reading.faults:
         raise ObservationError(reading.faults)
-    return {series.name: _points(series) for series in reading.series.values()}
-
-
-def _read(reading: _Reading, text: str) -> None:
-    """Read the series of a text in the layout that its first line shows."""
-    lines = LINE_END.split(text)
-    first = next((line for line in lines if line.strip()), "")
-    mark = "," if Path(reading.path).suffix.lower() == ".csv" and "\t" not in first else "\t"
-    if _TIME.match(first) and mark in first:
-        _read_table(reading, list(csv.reader(lines, delimiter=mark)))
-    else:
-        _read_lines(reading, lines, mark)
-
-
-def _points(series: _Series) -> Points:
-    times = sorted(series.values)
-    values = [series.values[time] for time in times]
-    return Points(series.name, np.array(times, float), np.array(values, float), series.place)
+    points = {}
+    for series in reading.series.values():
+        times = sorted(series.values)
+        values = np.array([series.values[time] for time in times], float)
+        points[series.name] = Points(series.name, np.array(times, float), values, series.place)
+    return points
 
 
 def _read_lines(reading: _Reading, lines: Sequence[str], mark: str) -> None:
@@ -129,26 +123,21 @@ def _read_lines(reading: _Reading, lines: Sequence[str], mark: str) -> None:
         pair = _PAIR.match(line)
         if listed:
             name, time, value = listed
-            reading.named(name, Place(reading.path, number)).values[time] = value
+            reading.named(name, number).values[time] = value
         elif pair and current is None:
             reading.fault(number, "there is no name above this time and value; write the name of their series there")
         elif pair and current is not None:
             current.values[parse_number(pair["time"])] = parse_number(pair["value"])
+        elif (header := _HEADER.match(line)) and not _NUMBER.match(line):
+            current = reading.named(header["name"], number, header.start("name") + 1)
         else:
-            current = _headed(reading, number, line)
-
-
-def _headed(reading: _Reading, number: int, line: str) -> _Series | None:
-    """Return the series that a line names."""
-    header = _HEADER.match(line)
-    if header is None or _NUMBER.match(line):
-        reading.fault(number, "this is neither a name nor a time and a value; write 'time value', or quote an odd name")
-        return None
-    return reading.named(header["name"], Place(reading.path, number, header.start("name") + 1))
+            current = None
+            what = "this is neither a name nor a time and a value; write 'time value', or quote an odd name"
+            reading.fault(number, what)
 
 
 def _listed(line: str, mark: str) -> tuple[str, float, float] | None:
-    """Return the name, time and value of a line that has all three; the texts at its start are the name and its labels."""
+    """Return the name, time and value of a line that has all three; labels, if any, follow the name."""
     parts = [part.strip() for part in next(csv.reader([line], delimiter=mark), []) if part.strip()]
     texts = list(takewhile(lambda part: not _NUMBER.match(part), parts))
     numbers = parts[len(texts) :]
@@ -171,15 +160,14 @@ def _read_table(reading: _Reading, rows: list[list[str]]) -> None:
     if all(_NUMBER.match(cell) for cell in header[1:] if cell.strip()):
         times = header[1:]
         for number, (name, *values) in numbered[1:]:
-            series = reading.named(name, Place(reading.path, number))
-            for column, cell in enumerate(values):
-                reading.add(series, number, times[column] if column < len(times) else "", cell)
+            series = reading.named(name, number)
+            for time, cell in zip_longest(times, values, fillvalue=""):
+                reading.add(series, number, time, cell)
         return
-    columns = [reading.named(name, Place(reading.path, start)) if name.strip() else None for name in header[1:]]
+    columns = [reading.named(name, start) if name.strip() else None for name in header[1:]]
     for number, (time, *values) in numbered[1:]:
-        for column, cell in enumerate(values):
-            owner = columns[column] if column < len(columns) else None
-            if owner is not None:
-                reading.add(owner, number, time, cell)
+        for column, cell in zip(chain(columns, repeat(None)), values):  # noqa: B905 - the first has no end
+            if column is not None:
+                reading.add(column, number, time, cell)
             elif cell.strip():
                 reading.fault(number, f"the value '{cell}' has no name above it; give its column one")

@@ -10,7 +10,7 @@ from typing import TypeVar
 from ... import files
 from ...errors import Fault, Place, ScenarioError
 from ..read.segments import QUOTED, blank_comments
-from ..read.tokens import LINE_END
+from ..read.syntax import LINE_END
 
 T = TypeVar("T")
 

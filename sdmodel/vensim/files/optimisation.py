@@ -12,7 +12,7 @@ from ...errors import Fault, Place
 from ...model import display_name, key
 from ...scenario import FreeConstant, Optimisation, Payoff, PayoffTerm
 from ..read.segments import QUOTED, blank_comments
-from ..read.tokens import BOUND, NAME, parse_number, split_labels
+from ..read.syntax import BOUND, NAME, parse_number, split_labels
 from .lines import content_lines, read_text, without_faults
 
 _FREE = re.compile(
@@ -24,8 +24,7 @@ _COMMENT = re.compile(r"\s*:COM\b", re.IGNORECASE)
 _TOLERANCES = frozenset({"FRAC", "ABS"})
 _KIND = re.compile(r"\s*\*\s*(?P<kind>[A-Za-z]+)\s*$")
 _WORDS = {"CALIBRATION": "C", "POLICY": "P"}
-_CALIBRATION = re.compile(r"C(?:[LX]?[GKORYHBPD]?|[GKORYHBPD][LX])")
-_POLICY = re.compile(r"[PR][LX]?[FI]?")
+_CODE = re.compile(r"C(?:[LX]?[GKORYHBPD]?|[GKORYHBPD][LX])|[PR][LX]?[FI]?")
 _MARK = re.compile(rf"{QUOTED}|[\"\[\]()|/]")
 
 
@@ -40,30 +39,24 @@ def read_optimisation(path: str | os.PathLike[str]) -> Optimisation:
     settings: dict[str, str] = {}
     name = os.fspath(path)
     found = _constants(content_lines(blank_comments(read_text(path)), name), settings)
-    free = without_faults(
-        found, name, "the file has no constants to search; write a line such as '0 <= constant = 1 <= 2'"
-    )
-    return Optimisation(free, MappingProxyType(settings))
+    empty = "the file has no constants to search; write a line such as '0 <= constant = 1 <= 2'"
+    return Optimisation(without_faults(found, name, empty), MappingProxyType(settings))
 
 
 def _constants(lines: Iterable[tuple[str, Place]], settings: dict[str, str]) -> Iterator[FreeConstant | Fault]:
     """Yield the constants to search; add the settings between them to `settings`."""
     known: dict[tuple[str, tuple[str, ...]], int] = {}
     for line, place in lines:
-        setting = _SETTING.match(line)
         if _COMMENT.match(line):
             continue
-        if setting:
+        if setting := _SETTING.match(line):
             settings[setting["name"].upper()] = setting["value"] or ""
             continue
         found = _free(line, place)
         if isinstance(found, FreeConstant):
-            cell = (key(found.name), tuple(map(key, found.subscripts)))
-            if cell in known:
-                yield Fault(
-                    place, f"'{found.name}' is searched twice, first on line {known[cell]}; keep one of the two"
-                )
-            known.setdefault(cell, place.line)
+            first = known.setdefault((key(found.name), tuple(map(key, found.subscripts))), place.line)
+            if first != place.line:
+                yield Fault(place, f"'{found.name}' is searched twice, first on line {first}; keep one of the two")
         yield found
 
 
@@ -99,9 +92,8 @@ def read_payoff(path: str | os.PathLike[str]) -> Payoff:
     """
     name = os.fspath(path)
     found = _terms(content_lines(blank_comments(read_text(path)), name))
-    return Payoff(
-        without_faults(found, name, "the payoff has no terms; write '*C' and below it 'variable|data/weight'")
-    )
+    empty = "the payoff has no terms; write '*C' and below it 'variable|data/weight'"
+    return Payoff(without_faults(found, name, empty))
 
 
 def _terms(lines: Iterable[tuple[str, Place]]) -> Iterator[PayoffTerm | Fault]:
@@ -111,25 +103,23 @@ def _terms(lines: Iterable[tuple[str, Place]]) -> Iterator[PayoffTerm | Fault]:
         if header is None:
             yield _term(line, kind, place)
             continue
-        kind = _kind(header["kind"].upper())
-        if not kind:
-            yield Fault(
-                place, f"'*{header['kind']}' is not a kind of payoff; write *C for calibration or *P for policy"
-            )
+        kind = header["kind"].upper()
+        kind = _WORDS.get(kind, kind)
+        if not _CODE.fullmatch(kind):
+            what = f"'*{header['kind']}' is not a kind of payoff; write *C for calibration or *P for policy"
+            yield Fault(place, what)
             kind = "?"  # the terms below it are not faults
-
-
-def _kind(written: str) -> str:
-    """Return the code of a kind, or an empty text if Vensim has no such kind."""
-    code = _WORDS.get(written, written)
-    return code if _CALIBRATION.fullmatch(code) or _POLICY.fullmatch(code) else ""
 
 
 def _term(line: str, kind: str, place: Place) -> PayoffTerm | Fault:
     """Return one term, split at the first bar and the last slash outside of names and brackets."""
-    marks = _marks(line)
-    if marks is None:
-        return Fault(place, "a quote is not closed; put quotes on both sides of an odd name")
+    depth, marks = 0, []
+    for found in _MARK.finditer(line):
+        if found[0] == '"':
+            return Fault(place, "a quote is not closed; put quotes on both sides of an odd name")
+        depth += (found[0] in "([") - (found[0] in ")]")
+        if depth == 0 and found[0] in "|/":
+            marks.append((found.start(), found[0]))
     bar = next((at for at, mark in marks if mark == "|"), None)
     slash = next((at for at, mark in reversed(marks) if mark == "/" and (bar is None or at > bar)), None)
     whole, weight = (line, "1") if slash is None else (line[:slash], line[slash + 1 :])
@@ -144,15 +134,3 @@ def _term(line: str, kind: str, place: Place) -> PayoffTerm | Fault:
     elif kind[0] in "PR" and data.strip():
         what = "a policy term has no data; write 'variable/weight', or *C above it"
     return Fault(place, what) if what else PayoffTerm(model.strip(), data.strip(), weight.strip(), kind, place)
-
-
-def _marks(line: str) -> list[tuple[int, str]] | None:
-    """Return the bars and slashes outside of names and brackets, with offsets; None if a quote is not closed."""
-    depth, found = 0, []
-    for mark in _MARK.finditer(line):
-        if mark[0] == '"':
-            return None
-        depth += (mark[0] in "([") - (mark[0] in ")]")
-        if depth == 0 and mark[0] in "|/":
-            found.append((mark.start(), mark[0]))
-    return found

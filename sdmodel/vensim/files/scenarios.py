@@ -1,4 +1,7 @@
-"""Changes to a model as text: Vensim's `.cin` files, results of its optimiser, and `name=value` on a command line."""
+"""Changes to a model as text: Vensim's `.cin` files, results of its optimiser, and `name=value` on a command line.
+
+On a command line, the values of a lever are `name=lo:hi:n`, `name=lo:hi:n:log`, `name=a,b,c`, `name=lo:hi` or `name`.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from pathlib import Path
 
 from ...errors import Fault, Place, ScenarioError
 from ...model import Table, display_name, number_text, table_text
-from ...scenario import Change, Scenario
+from ...scenario import Change, Grid, Scenario, merge_scenarios
 from ..read.segments import QUOTED, blank_comments
-from ..read.tokens import BOUND, LINE_END, NAME, NUMBER, label_keys, numbers_in, quote_cell
+from ..read.syntax import BOUND, LINE_END, NAME, NUMBER, label_keys, numbers_in, parse_number, quote_cell, split_labels
 from .lines import read_text, without_faults
 
 _HEAD = rf"\s*+\*?\s*+{NAME}"
@@ -28,6 +31,19 @@ _LEADING = re.compile(rf"(?:{BOUND}<=)?{_HEAD}(?:=|\()\s*+")
 _SKIPPED = re.compile(r"\s*(?::|$)|[^=(]*:IS:", re.IGNORECASE)
 _BRACKET = re.compile(rf"{QUOTED}|[()\[\]]")
 _COMMENT = re.compile(r"\s*\{([^{}]*)\}")
+_LEVER = re.compile(rf"{NAME}(?:=(?P<values>.*))?$", re.DOTALL)
+_FORMS = "'name=low:high:count', 'name=value,value' or 'name' for the range in the model"
+_DIGITS = 9
+"""Digits of a count that are read; a longer count is too large anyway."""
+
+ScenarioLike = Scenario | str | Path | Sequence[Scenario | str | Path]
+"""One scenario or several in order, as objects or as files."""
+
+
+def load_scenario(scenario: ScenarioLike | None) -> Scenario:
+    """Merge scenarios, given as objects or as files to read, into one; the last change to a constant wins."""
+    several = [scenario] if isinstance(scenario, Scenario | str | Path) else scenario or ()
+    return merge_scenarios([item if isinstance(item, Scenario) else read_scenario(item) for item in several])
 
 
 def read_scenario(path: str | os.PathLike[str]) -> Scenario:
@@ -79,7 +95,12 @@ def scenario_from_text(text: str, name: str = "scenario.cin") -> Scenario:
     if text.count("{") != text.count("}"):
         raise ScenarioError([Fault(name, "a comment in braces is not closed; add '}'")])
     changes = without_faults(_change(line, Place(name, number)) for number, line in _joined_lines(blank_comments(text)))
-    return Scenario(name=Path(name).stem, changes=changes, comment=_leading_comment(text), text=text)
+    position, comments = 0, []
+    while found := _COMMENT.match(text, position):
+        comments.append(" ".join(found[1].split()))
+        position = found.end()
+    comment = " ".join(part for part in comments if part and part.upper() != "UTF-8")
+    return Scenario(name=Path(name).stem, changes=changes, comment=comment, text=text)
 
 
 def read_change(text: str, where: str = "--set") -> Change:
@@ -98,7 +119,8 @@ def _joined_lines(text: str) -> Iterator[tuple[int, str]]:
     pending: list[str] = []
     start = depth = 0
     for number, line in enumerate(LINE_END.split(text), 1):
-        if pending and not _continues(pending[-1], depth, line):
+        comma = pending and (pending[-1].rstrip().endswith((",", "=", "<=")) or line.lstrip().startswith((",", ")")))
+        if pending and depth <= 0 and not (comma and line.strip()):
             yield start, "\n".join(pending)
             pending = []
         if pending or not _SKIPPED.match(line):
@@ -107,12 +129,6 @@ def _joined_lines(text: str) -> Iterator[tuple[int, str]]:
             depth += sum(1 if mark in "([" else -1 for mark in _BRACKET.findall(line) if len(mark) == 1)
     if pending:
         yield start, "\n".join(pending)
-
-
-def _continues(before: str, depth: int, line: str) -> bool:
-    if depth > 0 or not line.strip():
-        return depth > 0
-    return before.rstrip().endswith((",", "=", "<=")) or line.lstrip().startswith((",", ")"))
 
 
 def _change(text: str, place: Place) -> Change | Fault:
@@ -154,27 +170,20 @@ def _misread(text: str, place: Place) -> Fault:
     return Fault(Place(place.path, place.line + before, column), what)
 
 
-def _leading_comment(text: str) -> str:
-    """Return the text of the comments in braces before the first change."""
-    position, found = 0, []
-    while comment := _COMMENT.match(text, position):
-        found.append(" ".join(comment[1].split()))
-        position = comment.end()
-    return " ".join(part for part in found if part and part.upper() != "UTF-8")
-
-
 def scenario_text(changes: Sequence[Change], *, comment: str = "", notes: Sequence[str] = ()) -> str:
     """Return the text of a `.cin` file with a comment at the top and an optional note in braces after each change.
 
     `notes` has one text per change, empty for a change without a note; leave it out for no notes at all. Reading the
     file gives the same changes, to the last digit.
     """
-    lines = [
-        _change_text(change) + _braced(note, "  ")
-        for change, note in zip(changes, notes or [""] * len(changes), strict=True)
-    ]
-    head = [_braced(comment)] if comment.strip() else []
-    return "\n".join(["{UTF-8}", *head, *lines]) + "\n"
+    lines = ["{UTF-8}"]
+    if comment.strip():
+        lines.append(_braced(comment))
+    for change, note in zip(changes, notes or [""] * len(changes), strict=True):
+        values = f" = {', '.join(map(number_text, change.values))}"
+        right = values if change.table is None else f"({table_text(change.table)})"
+        lines.append(f"{quote_cell(change.name, change.subscripts)}{right}{_braced(note, '  ')}")
+    return "\n".join(lines) + "\n"
 
 
 def _braced(text: str, before: str = "") -> str:
@@ -183,8 +192,51 @@ def _braced(text: str, before: str = "") -> str:
     return f"{before}{{{words}}}" if words else ""
 
 
-def _change_text(change: Change) -> str:
-    name = quote_cell(change.name, change.subscripts)
-    if change.table is not None:
-        return f"{name}({table_text(change.table)})"
-    return f"{name} = {', '.join(map(number_text, change.values))}"
+def read_grid(text: str, where: str = "--lever") -> Grid:
+    """Read a lever and its values; faults name `where` as their source.
+
+    Raises
+    ------
+    ScenarioError
+        If the text is not a lever with values.
+    """
+    found = _LEVER.match(text)
+    if found is None or not found["name"].strip():
+        raise ScenarioError([Fault(where, f"{text!r} is not a lever; write {_FORMS}")])
+    name, subscripts = display_name(found["name"]), split_labels(found["subscripts"])
+    if found["values"] is None:
+        return Grid(name, subscripts, where=where)
+    wrong = f"'{name}' has no values; write {_FORMS}"
+    if found["values"].strip():
+        try:
+            return _grid(name, subscripts, found["values"], where)
+        except ValueError as error:
+            wrong = f"'{name}={found['values'].strip()}': {error}; write {_FORMS}"
+    raise ScenarioError([Fault(where, wrong)])
+
+
+def _grid(name: str, subscripts: tuple[str, ...], text: str, where: str) -> Grid:
+    """Return the grid that the text after the equals sign describes."""
+    if ":" not in text:
+        values = tuple(_number(part) for part in text.split(","))
+        return Grid(name, subscripts, values, where=where)
+    parts = [part.strip() for part in text.split(":")]
+    logarithmic = parts[-1].lower() == "log"
+    low, *others = parts[:-1] if logarithmic else parts
+    if not 1 <= len(others) <= 2:  # noqa: PLR2004 - the other bound, and a count
+        message = "colons separate two bounds, a count and 'log'"
+        raise ValueError(message)
+    high, count = others[0], others[1] if others[1:] else None
+    if count is not None and not count.isdecimal():
+        message = f"{count!r} is not a number of values"
+        raise ValueError(message)
+    number = None if count is None else int(count[:_DIGITS])
+    return Grid(name, subscripts, (), _number(low), _number(high), number, logarithmic, where)
+
+
+def _number(text: str) -> float:
+    value = parse_number(text)
+    if not math.isfinite(value):
+        message = f"{text.strip()} is too large"
+        raise ValueError(message)
+    return value

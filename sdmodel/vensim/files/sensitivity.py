@@ -1,14 +1,17 @@
-"""Vensim's sensitivity control files (`.vsc`), which say how to sample an ensemble (manual, "Sensitivity Control")."""
+"""Vensim's sensitivity control files (`.vsc`) and files of samples (`.tab`), as in its manual, "Sensitivity Control"."""
 
 from __future__ import annotations
 
 import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import Fault, Place, ScenarioError
 from ...files import is_plain_file
@@ -18,6 +21,7 @@ from ...scenario import (
     DEFAULT_SIMULATIONS,
     DISTRIBUTIONS,
     Distribution,
+    Samples,
     Sampling,
     SamplingMethod,
     Steps,
@@ -27,14 +31,13 @@ from ...scenario import (
     distribution_syntax,
 )
 from ..read.segments import QUOTED, blank_comments
-from ..read.tokens import NAME, parse_number, quote_cell, split_labels
+from ..read.syntax import NAME, parse_number, quote_cell, split_labels
 from .lines import content_lines, read_text
-from .samples import read_samples
 
 _LETTERS: dict[str, SamplingMethod] = {"UMLGF"[index]: method for index, method in enumerate(get_args(SamplingMethod))}
 _LINE = re.compile(rf"\s*+{NAME}=\s*+(?P<law>[^(=]*?)\s*+\((?P<arguments>(?:{QUOTED}|[^()\"])*+)\)\s*+$")
 _LEADING = re.compile(rf"\s*+{NAME}=\s*+")
-_COMMA = re.compile(rf"{QUOTED}|(,)")
+_ARGUMENT = re.compile(rf"(?:^|,)\s*+((?:{QUOTED}|[^,\"])*+)")
 _KNOWN = (*DISTRIBUTIONS, "VECTOR")
 _CORRELATED = "put correlated constants in a file of samples, with method F"
 _REFUSED = {
@@ -44,6 +47,75 @@ _REFUSED = {
     "MULTIVARIATE_NORMAL": _CORRELATED,
 }
 """Distributions that Vensim does not have, or that one line cannot define, and what to write instead."""
+_FAULTS = 20
+"""Maximum number of faults that are reported; a file with more is not a file of samples."""
+
+
+def read_samples(path: str | os.PathLike[str]) -> Samples:
+    """Return the names in the first row of a tab-delimited file and the numbers below them; an empty cell is NaN.
+
+    Raises
+    ------
+    ScenarioError
+        If there are no names or no rows, or with the rows that have too few or too many cells or other text.
+    """
+    name = os.fspath(path)
+    lines = list(content_lines(read_text(path), name))
+    if len(lines) < 2:  # noqa: PLR2004 - names and a sample
+        what = "the file has no samples; write names in the first row and numbers below, separated by tabs"
+        raise ScenarioError([Fault(name, what)])
+    header, first = lines[0]
+    names = header.split("\t")
+    starts = np.cumsum([1, *(len(column) + 1 for column in names)])
+    places = tuple(Place(name, first.line, int(start)) for start in starts[: len(names)])
+    nameless = [place for place, column in zip(places, names, strict=True) if not column.strip()]
+    faults = [Fault(place, "a column has no name; give it one, or remove it") for place in nameless]
+    values = np.empty((len(lines) - 1, len(names)))
+    for row, (line, place) in enumerate(lines[1:]):
+        found = _row(line, len(names), Place(name, place.line))
+        if isinstance(found, Fault):
+            faults.append(found)
+            if len(faults) >= _FAULTS:
+                break
+        else:
+            values[row] = found
+    if faults:
+        raise ScenarioError(faults)
+    return Samples(tuple(column.strip() for column in names), values, name, places)
+
+
+def _row(line: str, width: int, place: Place) -> list[float] | Fault:
+    """Return the numbers of one row, or what is wrong with it at which column."""
+    parts = line.split("\t")
+    if len(parts) != width:
+        what = f"the number of cells, {len(parts)}, is not the number of names, {width}; write one cell per name"
+        return Fault(place, what)
+    numbers, column = [], 1
+    for part in parts:
+        try:
+            value = parse_number(part) if part.strip() else math.nan
+        except ValueError as error:
+            return Fault(Place(place.path, place.line, column), f"{error}; write numbers with a decimal point")
+        if math.isinf(value):
+            return Fault(Place(place.path, place.line, column), "a number is too large; write at most 1e308")
+        numbers.append(value)
+        column += len(part) + 1
+    return numbers
+
+
+def samples_text(names: Sequence[str], values: NDArray[np.float64]) -> str:
+    """Return a file of samples from names and values, shape (samples, names); reading it gives the same.
+
+    Raises
+    ------
+    ScenarioError
+        If a sample has no number at all: its line would be blank, and readers skip blank lines.
+    """
+    empty = np.flatnonzero(np.isnan(values).all(axis=1))
+    if empty.size:
+        raise ScenarioError([Fault("samples", f"sample {empty[0] + 1} has no numbers; leave it out")])
+    rows = ("\t".join("" if math.isnan(value) else number_text(value) for value in row) for row in values.tolist())
+    return "\n".join(["\t".join(names), *rows]) + "\n"
 
 
 def read_sampling(path: str | os.PathLike[str]) -> Sampling:
@@ -109,10 +181,8 @@ def _first_line(line: str, place: Place, faults: list[Fault]) -> Sampling:
     fields = [field.strip() for field in line.split(",")]
     columns = [1, *(index + 2 for index, mark in enumerate(line) if mark == ",")]
     if "=" in line or len(fields) < 2:  # noqa: PLR2004 - a number and a method
-        what = (
-            "the first line must give the method; write 'simulations,method,seed,file,warnings', such as 200,L,1234,,0"
-        )
-        faults.append(Fault(place, what))
+        cure = "write 'simulations,method,seed,file,warnings', such as 200,L,1234,,0"
+        faults.append(Fault(place, f"the first line must give the method; {cure}"))
         return Sampling("multivariate")
     number, letter, start, file, *rest = [*fields, *[""] * (4 - len(fields))]
     method = _LETTERS.get(letter.upper()[:1])
@@ -139,13 +209,11 @@ def _first_line(line: str, place: Place, faults: list[Fault]) -> Sampling:
 
 def _whole(text: str, default: int) -> int | None:
     """Return a whole number, the default for an empty text, or None for anything else."""
-    if not text:
-        return default
     try:
-        value = parse_number(text)
+        value = parse_number(text) if text else float(default)
     except ValueError:
         return None
-    return int(value) if math.isfinite(value) and value == int(value) else None
+    return int(value) if value.is_integer() else None
 
 
 def _variation(line: str, place: Place) -> Variation | Fault:
@@ -157,40 +225,26 @@ def _variation(line: str, place: Place) -> Variation | Fault:
     start = Place(place.path, place.line, found.start("name") + len(found["name"]) - len(found["name"].lstrip()) + 1)
     law = key(found["law"]).upper()
     at = Place(place.path, place.line, found.start("law") + 1)
+    if law in _REFUSED:
+        return Fault(at, f"{law} is not supported; {_REFUSED[law]}")
     if law not in _KNOWN:
-        return Fault(at, _unknown(law, found["law"]))
-    parts = _arguments(found["arguments"], found.start("arguments") + 1)
-    lookup = display_name(parts.pop(2)[0]) if law == "RANDOM_LOOKUP" and len(parts) > 2 else ""  # noqa: PLR2004 - after the bounds
+        close = nearest(law, _KNOWN)
+        cure = f"did you mean {distribution_syntax(close)}?" if close else f"write one of {', '.join(_KNOWN)}"
+        return Fault(at, f"'{' '.join(found['law'].split())}' is not a distribution; {cure}")
+    parts = list(_ARGUMENT.finditer(found["arguments"]))
+    lookup = display_name(parts.pop(2)[1]) if law == "RANDOM_LOOKUP" and len(parts) > 2 else ""  # noqa: PLR2004 - after the bounds
     numbers: list[float] = []
-    for part, column in parts:
+    for part in parts:
         try:
-            numbers.append(parse_number(part))
+            numbers.append(parse_number(part[1]))
         except ValueError as error:
-            return Fault(
-                Place(place.path, place.line, column), f"{error}; write {distribution_syntax(law)} with numbers"
-            )
+            where = Place(place.path, place.line, found.start("arguments") + part.start(1) + 1)
+            return Fault(where, f"{error}; write {distribution_syntax(law)} with numbers")
     if law == "VECTOR" and len(numbers) != 3:  # noqa: PLR2004 - bounds and increment
         return Fault(at, f"VECTOR has {len(numbers)} numbers; write {distribution_syntax('VECTOR')}")
     distribution = Steps(*numbers) if law == "VECTOR" else Distribution(law, tuple(numbers), lookup)
     wrong = distribution_fault(distribution)
     return Fault(at, wrong) if wrong else Variation(name, split_labels(found["subscripts"]), distribution, start)
-
-
-def _arguments(text: str, column: int) -> list[tuple[str, int]]:
-    """Split a text at the commas outside of quotes; return each part with its column."""
-    ends = [mark.start() for mark in _COMMA.finditer(text) if mark[1]]
-    spans = zip([0, *(end + 1 for end in ends)], [*ends, len(text)], strict=True)
-    parts = [(text[start:end], start) for start, end in spans]
-    return [(part, column + start + len(part) - len(part.lstrip())) for part, start in parts]
-
-
-def _unknown(law: str, written: str) -> str:
-    """Say what to write instead of an unknown distribution."""
-    if law in _REFUSED:
-        return f"{law} is not supported; {_REFUSED[law]}"
-    close = nearest(law, _KNOWN)
-    cure = f"did you mean {distribution_syntax(close)}?" if close else f"write one of {', '.join(_KNOWN)}"
-    return f"'{' '.join(written.split())}' is not a distribution; {cure}"
 
 
 def _misread(line: str, place: Place) -> Fault:
@@ -209,17 +263,16 @@ def sampling_text(sampling: Sampling) -> str:
     """Return the text of a `.vsc` file; reading it gives the same sampling."""
     letter = next(letter for letter, method in _LETTERS.items() if method == sampling.method)
     fields = (str(sampling.count), letter, str(sampling.seed), sampling.file, *sampling.rest)
-    return "\n".join([",".join(fields), *map(_line, sampling.variations)]) + "\n"
-
-
-def _line(variation: Variation) -> str:
-    law = variation.distribution
-    if isinstance(law, Steps):
-        name, arguments = "VECTOR", list(map(number_text, (law.minimum, law.maximum, law.increment)))
-    else:
-        name, arguments = law.name, list(map(number_text, law.arguments))
-        arguments[2:2] = [quote_name(law.lookup)] if law.lookup else []
-    return f"{quote_cell(variation.name, variation.subscripts)}={name}({','.join(arguments)})"
+    lines = [",".join(fields)]
+    for variation in sampling.variations:
+        law = variation.distribution
+        if isinstance(law, Steps):
+            name, arguments = "VECTOR", [*map(number_text, (law.minimum, law.maximum, law.increment))]
+        else:
+            name, arguments = law.name, [*map(number_text, law.arguments)]
+            arguments[2:2] = [quote_name(law.lookup)] if law.lookup else []
+        lines.append(f"{quote_cell(variation.name, variation.subscripts)}={name}({','.join(arguments)})")
+    return "\n".join(lines) + "\n"
 
 
 def sampling_of_ranges(

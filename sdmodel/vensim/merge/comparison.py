@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 from ...errors import ModelError, Place
 from ..document import Document
 from ..edit.blocks import range_text
 from ..read.syntax import comment_of, one_line
-from ..sketch.differences import sketch_differences
-from .parts import Meaning, Part, rename_in_meaning, right_text, whole_text
-from .settings import settings_differences
-from .variables import Key, Variable, Variables, find_renames, names_in_scope, variables_of
+from .parts import (
+    Key,
+    Meaning,
+    Part,
+    Variable,
+    Variables,
+    find_renames,
+    names_in_scope,
+    rename_in_meaning,
+    right_text,
+    variables_of,
+)
+from .tails import settings_differences, sketch_differences
 
 DifferenceKind = Literal[
     "added", "removed", "renamed", "equation", "subscripts", "units", "range", "comment", "group", "supplementary",
@@ -86,43 +96,38 @@ def _position(difference: Difference) -> tuple[int, int]:
 def _variables(before: Variables, after: Variables, pairs: Mapping[Key, Key], *, layout: bool) -> Iterator[Difference]:
     for key, variable in before.by_key.items():
         if key not in after.by_key and key not in pairs:
-            yield Difference("removed", variable.name, _summary(variable), "", variable.place)
+            yield Difference("removed", variable.name, _summary(variable), "", variable.first.place)
     origins = {new: old for old, new in pairs.items()}
     for key, variable in after.by_key.items():
         old = before.by_key.get(origins.get(key, key))
         if old is None:
-            yield Difference("added", variable.name, "", _summary(variable), None, variable.place)
+            yield Difference("added", variable.name, "", _summary(variable), None, variable.first.place)
             continue
         found = list(_compare(old, variable, pairs))
-        if not found and layout and _texts(old) != _texts(variable):
-            found = [Difference("layout", variable.name, "", "", old.place, variable.place)]
+        texts = [[part.text.strip() for part in side.parts] for side in (old, variable)]
+        if not found and layout and texts[0] != texts[1]:
+            found = [Difference("layout", variable.name, "", "", old.first.place, variable.first.place)]
         yield from found
 
 
 def _summary(variable: Variable) -> str:
     """Return the equations of a variable, one per line, and its units."""
-    equations = "\n".join(
-        " ".join([*([_left(part)] if part.subscripts else []), right_text(variable.document, part)])
-        for part in variable.parts
-    )
+    lefts = (f"{_left(part)} " if part.subscripts else "" for part in variable.parts)
+    equations = "\n".join(left + right_text(part) for left, part in zip(lefts, variable.parts, strict=True))
     return f"{equations} ~ {variable.units}" if variable.units else equations
 
 
-def _texts(variable: Variable) -> list[str]:
-    return [whole_text(variable.document, part).strip() for part in variable.parts]
-
-
 def _compare(old: Variable, new: Variable, pairs: Mapping[Key, Key]) -> Iterator[Difference]:
-    places = old.place, new.place
+    places = old.first.place, new.first.place
     if old.key != new.key:
         yield Difference("renamed", new.name, old.name, new.name, *places)
-    yield from _equations(old, new, names_in_scope(pairs, old.scope))
+    yield from _equations(old, new, names_in_scope(pairs, old.first.scope))
     no_yes = "no", "yes"
     fields: tuple[tuple[DifferenceKind, str, str, bool], ...] = (
         ("units", old.units, new.units, old.plain_units != new.plain_units),
         ("range", range_text(old.range), range_text(new.range), old.range != new.range),
         ("comment", old.comment, new.comment, old.comment.split() != new.comment.split()),
-        ("group", old.group, new.group, old.group != new.group),
+        ("group", old.first.group, new.first.group, old.first.group != new.first.group),
         ("supplementary", no_yes[old.supplementary], no_yes[new.supplementary], old.supplementary != new.supplementary),
     )
     for kind, was, now, differs in fields:
@@ -135,18 +140,16 @@ def _equations(old: Variable, new: Variable, names: Mapping[str, str]) -> Iterat
     was = _by_subscripts(old, names)
     now = _by_subscripts(new, {})
     for left in [left for left in now if left in was]:
-        yield from _bodies(old, new, was.pop(left), now.pop(left))
-    for (before, one), (after, other) in zip(was.values(), now.values(), strict=False):
-        places = _place(old, before), _place(new, after)
-        yield Difference("subscripts", new.name, _left(before), _left(after), *places)
-        yield from _bodies(old, new, (before, one), (after, other))
-    both = min(len(was), len(now))
-    for part, _ in list(was.values())[both:]:
-        text = right_text(old.document, part)
-        yield Difference("removed", _subscripted(new.name, part), text, "", _place(old, part))
-    for part, _ in list(now.values())[both:]:
-        text = right_text(new.document, part)
-        yield Difference("added", _subscripted(new.name, part), "", text, None, _place(new, part))
+        yield from _bodies(new.name, was.pop(left), now.pop(left))
+    for one, other in zip_longest(was.values(), now.values()):
+        if one is None:
+            yield Difference("added", _subscripted(new.name, other[0]), "", right_text(other[0]), None, other[0].place)
+        elif other is None:
+            yield Difference("removed", _subscripted(new.name, one[0]), right_text(one[0]), "", one[0].place)
+        else:
+            before, after = one[0], other[0]
+            yield Difference("subscripts", new.name, _left(before), _left(after), before.place, after.place)
+            yield from _bodies(new.name, one, other)
 
 
 _Block = tuple[Part, Meaning]
@@ -157,21 +160,16 @@ def _by_subscripts(variable: Variable, names: Mapping[str, str]) -> dict[tuple[o
     found: dict[tuple[object, ...], _Block] = {}
     for part, meaning in zip(variable.parts, variable.meanings, strict=True):
         left, body = rename_in_meaning(meaning, names) if names else meaning
-        number = sum(other[0] == left for other in found)
+        number = sum(same == left for same, _ in found)
         found[left, number] = (part, body)
     return found
 
 
-def _bodies(old: Variable, new: Variable, was: _Block, now: _Block) -> Iterator[Difference]:
-    if was[1] != now[1]:
-        texts = right_text(old.document, was[0]), right_text(new.document, now[0])
-        kind: DifferenceKind = "subscripts" if was[0].is_range and now[0].is_range else "equation"
-        name = _subscripted(new.name, now[0])
-        yield Difference(kind, name, *texts, _place(old, was[0]), _place(new, now[0]))
-
-
-def _place(variable: Variable, part: Part) -> Place:
-    return variable.document.place(part.segment.start)
+def _bodies(name: str, was: _Block, now: _Block) -> Iterator[Difference]:
+    (old, before), (new, after) = was, now
+    if before != after:
+        kind: DifferenceKind = "subscripts" if old.is_range and new.is_range else "equation"
+        yield Difference(kind, _subscripted(name, new), right_text(old), right_text(new), old.place, new.place)
 
 
 def _left(part: Part) -> str:
@@ -182,43 +180,31 @@ def _subscripted(name: str, part: Part) -> str:
     return f"{name}{_left(part)}" if part.subscripts else name
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """The header of a group or a macro: its name and text, the text without layout, and its place."""
-
-    name: str
-    text: str
-    plain: str
-    place: Place
-
-
 def _headers(before: Variables, after: Variables) -> Iterator[Difference]:
-    """Compare the headers of groups and macros."""
-    was, now = _headers_of(before), _headers_of(after)
+    """Compare the headers of groups and macros, the first of each name."""
+    was: dict[tuple[str, str], Part] = {}
+    now: dict[tuple[str, str], Part] = {}
+    for found, variables in ((was, before), (now, after)):
+        for part in variables.others:
+            if part.kind in ("group", "macro"):
+                found.setdefault((part.kind, part.key), part)
     for key in dict.fromkeys([*was, *now]):
         old, new = was.get(key), now.get(key)
-        if old is None and new is not None:
-            yield Difference("added", new.name, "", new.text, None, new.place)
-        elif old is not None and new is None:
-            yield Difference("removed", old.name, old.text, "", old.place)
-        elif old is not None and new is not None and old.plain != new.plain:
-            kind: DifferenceKind = "comment" if key[0] == "group" else "equation"
-            yield Difference(kind, new.name, old.text, new.text, old.place, new.place)
-
-
-def _headers_of(variables: Variables) -> dict[tuple[str, str], _Header]:
-    """Return the first header of each group and of each macro."""
-    document = variables.document
-    found: dict[tuple[str, str], _Header] = {}
-    for part in variables.others:
-        if part.kind == "group":
-            text = comment_of(document.slice(part.segment.comment))
-            plain = " ".join(text.split())
-        elif part.kind == "macro":
-            text = one_line(whole_text(document, part))
-            plain = "".join(text.split()).lower()
-        else:
+        (text, plain), (new_text, new_plain) = _header_text(old), _header_text(new)
+        if old and new and plain == new_plain:
             continue
-        header = _Header(f"{part.kind} {part.name}", text, plain, document.place(part.segment.start))
-        found.setdefault((part.kind, part.key), header)
-    return found
+        changed: DifferenceKind = "comment" if key[0] == "group" else "equation"
+        kind: DifferenceKind = "added" if old is None else "removed" if new is None else changed
+        name = f"{key[0]} {(new or was[key]).name}"
+        yield Difference(kind, name, text, new_text, old.place if old else None, new.place if new else None)
+
+
+def _header_text(part: Part | None) -> tuple[str, str]:
+    """Return the text of a header, and the same text without layout."""
+    if part is None:
+        return "", ""
+    if part.kind == "group":
+        text = comment_of(part.document.slice(part.segment.comment))
+        return text, " ".join(text.split())
+    text = one_line(part.text)
+    return text, "".join(text.split()).lower()

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from ...errors import ModelError, Place
 from ...model import key
 from ..document import Document
+from ..edit.layout import fill_lines
 from ..read.grammar import SyntaxProblemError, parse
 from ..read.segments import Segment, blank_comments, split_segments
-from ..read.syntax import comment_of, group_of, one_line, units_of
-from ..read.tokens import LINE_END
-from ..sketch.records import view_texts
-from .parts import Part, body_meaning, meaning_of, parts_of, tail_start, whole_text
-from .tokens import Line, comments_in, fill_lines, join_names, split_lines, with_line_ends
+from ..read.statements import Statement
+from ..read.syntax import LINE_END, comment_of, group_of, one_line, units_of
+from ..sketch.views import view_texts
+from .parts import Part, body_meaning, meaning_of, parts_of, tail_start, text_of_kind
+from .tokens import Line, comments_in, join_names, split_lines, with_line_ends
 
 _STARS = "*" * 56
 
@@ -24,7 +25,7 @@ def format_document(document: Document, *, by_group: bool = False) -> str:
     """Write a model in canonical form; sketch and settings stay as they are, to the byte.
 
     Each block is the name with its operator, the expression on the next line, then units, comment and mark on lines of their
-    own, as Vensim writes them. The author's line breaks stay; lines that were only continued are filled anew.
+    own, as Vensim writes them. The author's line breaks stay; lines that were only continued are filled again.
 
     Parameters
     ----------
@@ -60,9 +61,10 @@ def format_document(document: Document, *, by_group: bool = False) -> str:
         raise ModelError(document.faults)
     end = usual_line_end(document)
     parts = parts_of(document)
-    texts = [part_text(document, part, end) for part in (_grouped(document, parts) if by_group else parts)]
-    head = "".join(_encoding(document, end))
+    texts = [part_text(part, end) for part in (_grouped(parts) if by_group else parts)]
     tail = document.text[tail_start(document) :]
+    head = text_of_kind(document, "encoding").strip()
+    head += end if "{" in head else ""
     body = (end * 2).join(texts)
     return head + body + ((end * 2 if tail else end) if texts else "") + tail
 
@@ -80,22 +82,19 @@ def text_for_diff(document: Document) -> str:
     """
     text, tail = format_document(document), len(document.text) - tail_start(document)
     equations = text[: len(text) - tail]
-    lines = [f"*{view.name}: {len(view.records)} lines, {_hash(view.text)}" for view in view_texts(document)]
+    lines: list[str] = []
+    for view in view_texts(document):
+        content = hashlib.sha256(with_line_ends(view.text, "\n").encode("utf-8", "replace")).hexdigest()[:12]
+        lines.append(f"*{view.name}: {len(view.records)} lines, {content}")
     others = ("graph", "setting")
     rest = [document.text[line.start : line.end].rstrip("\r\n") for line in document.segments if line.kind in others]
     return with_line_ends(equations, "\n") + "".join(f"{line}\n" for line in [*lines, *rest])
 
 
-def _hash(text: str) -> str:
-    return hashlib.sha256(with_line_ends(text, "\n").encode("utf-8", "replace")).hexdigest()[:12]
-
-
 def unformatted_parts(document: Document) -> list[tuple[str, Place]]:
     """Return the names and places of the parts that are not in canonical form, in the order of the file."""
     end = usual_line_end(document)
-    parts = parts_of(document)
-    changed = ((part, part_text(document, part, end) != whole_text(document, part)) for part in parts)
-    return [(part.name, document.place(part.segment.start)) for part, differs in changed if differs]
+    return [(part.name, part.place) for part in parts_of(document) if part_text(part, end) != part.text]
 
 
 def usual_line_end(document: Document) -> str:
@@ -104,37 +103,27 @@ def usual_line_end(document: Document) -> str:
     return max(("\n", "\r\n", "\r"), key=lambda end: ends[end])
 
 
-def _encoding(document: Document, end: str) -> Iterator[str]:
-    for segment in document.segments[:1]:
-        if segment.kind == "encoding":
-            text = document.text[segment.start : segment.end].strip()
-            yield text + end if "{" in text else text
-
-
-def part_text(document: Document, part: Part, end: str) -> str:
+def part_text(part: Part, end: str) -> str:
     """Return a part in canonical form, or as it is where that form would change its meaning."""
-    whole = whole_text(document, part)
     if part.kind == "block" and part.statement is not None:
-        text = _block(document, part, end)
-        return text if _same_block(document, part, text) else whole
+        text = _block(part, part.statement, end)
+        return text if _same_block(part, text) else part.text
     if part.kind == "group":
-        text = _group(document, part, end)
-        return text if _same_group(document, part, text) else whole
-    return with_line_ends(whole.strip(), end)
+        text = _group(part, end)
+        return text if _same_group(part, text) else part.text
+    return with_line_ends(part.text.strip(), end)
 
 
-def _block(document: Document, part: Part, end: str) -> str:
-    segment, statement = part.segment, part.statement
-    assert statement is not None  # noqa: S101 - the caller checks it
-    units, comment = one_line(document.slice(segment.units)), document.slice(segment.comment)
-    right = statement.right + (
-        document.text[statement.right : statement.right + 1] == "(" and statement.kind == "lookup"
-    )
+def _block(part: Part, statement: Statement, end: str) -> str:
+    document, segment = part.document, part.segment
+    right = statement.right
+    if statement.kind == "lookup" and document.text[right : right + 1] == "(":
+        right += 1
     lines = [
         *_left(document.text[segment.main.start : right], end),
         *_right(document.text[right : segment.main.end], end),
-        f"\t~\t{units}",
-        _comment(comment, end, "\t~\t"),
+        f"\t~\t{one_line(document.slice(segment.units))}",
+        _comment(document.slice(segment.comment), end, "\t~\t"),
     ]
     if mark := one_line(document.slice(segment.supplementary)):
         lines.append(f"\t~\t{mark}")
@@ -174,10 +163,9 @@ def _comment(text: str, end: str, first: str) -> str:
     )
 
 
-def _group(document: Document, part: Part, end: str) -> str:
-    segment = part.segment
-    dot = "." if "." in document.slice(segment.main).replace("*", "").lstrip()[:1] else ""
-    comment = document.slice(segment.comment)
+def _group(part: Part, end: str) -> str:
+    dot = "." if part.document.slice(part.segment.main).replace("*", "").lstrip().startswith(".") else ""
+    comment = part.document.slice(part.segment.comment)
     lines = [_comment(comment, end, "\t\t")] if comment.strip() else []
     return end.join([_STARS, f"\t{dot}{part.name}", f"{_STARS}~", *lines, "\t|"])
 
@@ -188,9 +176,9 @@ def _only_segment(text: str, kind: str) -> Segment | None:
     return segments[0] if not problems and len(segments) == 1 and segments[0].kind == kind else None
 
 
-def _same_block(document: Document, part: Part, text: str) -> bool:
+def _same_block(part: Part, text: str) -> bool:
     """Whether a block's new text has the meaning of the old one, comments included."""
-    old, new = part.segment, _only_segment(text, "block")
+    document, old, new = part.document, part.segment, _only_segment(text, "block")
     if new is None:
         return False
     main, before = text[new.main.start : new.main.end], document.slice(old.main)
@@ -205,53 +193,44 @@ def _same_block(document: Document, part: Part, text: str) -> bool:
         tree = parse(blank_comments(main))
     except SyntaxProblemError:
         return False
-    return body_meaning(str(tree.data), tree.children[1:]) == meaning_of(document, part)
+    return body_meaning(str(tree.data), tree.children[1:]) == meaning_of(part)
 
 
-def _same_group(document: Document, part: Part, text: str) -> bool:
-    old, new = part.segment, _only_segment(text, "group")
+def _same_group(part: Part, text: str) -> bool:
+    new = _only_segment(text, "group")
     if new is None:
         return False
     name, comment = text[new.main.start : new.main.end], text[new.comment.start : new.comment.end]
-    return group_of(name) == part.name and comment_of(comment) == comment_of(document.slice(old.comment))
+    return group_of(name) == part.name and comment_of(comment) == comment_of(part.document.slice(part.segment.comment))
 
 
-def _grouped(document: Document, parts: Iterable[Part]) -> Iterator[Part]:
-    """Return the parts with those of each group together: macros, then blocks without a group, then group by group."""
-    macros: list[Part] = []
+def _grouped(parts: Iterable[Part]) -> Iterator[Part]:
+    """Return the parts with those of each group together: macros, then blocks without a group, then group by group.
+
+    A group's section begins with the first header of its name; a header with another comment begins a section of its own.
+    """
     sections: dict[str, list[Part]] = {"": []}
     comments: dict[str, str] = {}
     section, inside = "", False
     for part in parts:
         inside = inside or part.kind == "macro"
         if inside:
-            macros.append(part)
+            yield part
         elif part.kind == "group":
-            section = _section(part.name, comment_of(document.slice(part.segment.comment)), comments)
+            section, comment = part.name, comment_of(part.document.slice(part.segment.comment))
+            while section in comments and comment not in ("", comments[section]):
+                section += "\n"
+            comments.setdefault(section, comment)
             sections.setdefault(section, [part])
         else:
             sections[section].append(part)
         inside = inside and part.kind != "macro end"
-    yield from macros
     for members in sections.values():
-        yield from _sorted(members)
+        yield from sorted(members, key=_position)
 
 
-def _section(name: str, comment: str, comments: dict[str, str]) -> str:
-    """Return the key of a header's section: that of the first header of its name, unless their comments differ."""
-    while name in comments and comment not in ("", comments[name]):
-        name += "\n"
-    comments.setdefault(name, comment)
-    return name
-
-
-def _sorted(section: Sequence[Part]) -> list[Part]:
-    """Sort a section: header, subscript ranges in their order, variables by name, other text."""
-    headers = [part for part in section if part.kind == "group"]
-    rest = [part for part in section if part.kind != "group"]
-
-    def position(part: Part) -> tuple[bool, bool, str]:
-        is_text = part.kind == "text"
-        return is_text, not part.is_range, "" if part.is_range or is_text else key(part.name)
-
-    return [*headers, *sorted(rest, key=position)]
+def _position(part: Part) -> tuple[bool, bool, bool, str]:
+    """Return what sorts a section: header, subscript ranges in their order, variables by name, other text."""
+    is_text, is_header = part.kind == "text", part.kind == "group"
+    has_name = not (is_header or is_text or part.is_range)
+    return not is_header, is_text, not part.is_range, key(part.name) if has_name else ""

@@ -11,16 +11,13 @@ from ...errors import Fault, ModelError
 from ..document import Document
 from ..read.reader import model_of
 from .formatting import part_text, usual_line_end
-from .parts import Part, parts_of, tail_start, whole_text
-from .sketches import merge_tails
+from .parts import Part, parts_of, tail_start
+from .tails import merge_tails
 from .three_way import merge_order, merge_value
 from .tokens import with_line_ends
 
 Id = tuple[str, str, str, tuple[str, ...], int]
 """The identity of a part: kind, macro, name, left-hand subscripts, and its number among the parts that agree in these."""
-
-MARKS = 7
-"""Characters of a conflict mark, as in git."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,6 @@ class Merge:
 class _Item:
     """A part of one version: its text, the blanks after it, and whether it needs lines of its own."""
 
-    document: Document
     part: Part
     text: str
     blank: str
@@ -65,7 +61,7 @@ class _Side:
         return self.items[item].part.group if item in self.items else None
 
 
-def merge_documents(base: Document, ours: Document, theirs: Document, *, marks: int = MARKS) -> Merge:
+def merge_documents(base: Document, ours: Document, theirs: Document, *, marks: int = 7) -> Merge:
     """Merge two edited versions of a model with their common base: blocks, groups, views and their records, settings.
 
     A block that one side changed is taken from that side; changes of layout do not count. A block that both sides changed
@@ -79,7 +75,7 @@ def merge_documents(base: Document, ours: Document, theirs: Document, *, marks: 
     ours, theirs : Document
         The two edited versions.
     marks : int
-        Number of characters of a conflict mark.
+        Number of characters of a conflict mark; git's have 7.
 
     Returns
     -------
@@ -104,8 +100,8 @@ def merge_documents(base: Document, ours: Document, theirs: Document, *, marks: 
     >>> sd.merge_documents(version(1, 2), version(3, 2), version(5, 2)).conflicts
     ('a',)
     """
-    if faults := base.faults + ours.faults + theirs.faults:
-        raise ModelError(faults)
+    if problems := base.faults + ours.faults + theirs.faults:
+        raise ModelError(problems)
     end = usual_line_end(ours)
     base, theirs = _with_ends(base, end), _with_ends(theirs, end)
     notes: list[str] = []
@@ -113,8 +109,12 @@ def merge_documents(base: Document, ours: Document, theirs: Document, *, marks: 
     tail, clashes = merge_tails(base, ours, theirs, notes, marks)
     text = body + tail
     conflicts += clashes
-    faults = () if conflicts else tuple(_new_faults(text, ours, theirs))
-    return Merge(text, tuple(conflicts), tuple(dict.fromkeys(notes)), faults)
+    faults: list[Fault] = []
+    if not conflicts:
+        known = {fault.what for side in (ours, theirs) for fault in model_of(side)[1]}
+        found = dict.fromkeys(model_of(Document(ours.path, text, ours.encoding))[1])
+        faults = [fault for fault in found if fault.what not in known]
+    return Merge(text, tuple(conflicts), tuple(dict.fromkeys(notes)), tuple(faults))
 
 
 def _with_ends(document: Document, end: str) -> Document:
@@ -128,10 +128,8 @@ def _side(document: Document) -> _Side:
     side = _Side(document, document.text[: parts[0].segment.start if parts else tail_start(document)])
     seen: Counter[tuple[object, ...]] = Counter()
     for part, following in zip(parts, starts, strict=False):
-        text = whole_text(document, part)
-        identity = (part.kind, part.scope, part.key if part.kind != "text" else text, part.subscripts)
-        blank = document.text[part.segment.end : following]
-        side.items[(*identity, seen[identity])] = _Item(document, part, text, blank)
+        identity = (part.kind, part.scope, part.key if part.kind != "text" else part.text, part.subscripts)
+        side.items[(*identity, seen[identity])] = _Item(part, part.text, document.text[part.segment.end : following])
         seen[identity] += 1
     return side
 
@@ -148,8 +146,8 @@ def _merge_bodies(
         if clash:
             taken, clash = merge_value(was, mine, other, same=_same_form)
         if clash:
-            conflicts.append(_name(item, mine or other))
-            chosen[item] = _conflict(mine, other, conflicts[-1], end, marks)
+            name, chosen[item] = _conflict(item, mine, other, end, marks)
+            conflicts.append(name)
         elif taken is not None:
             chosen[item] = taken
             if was and mine and other:
@@ -174,26 +172,20 @@ def _same_text(one: _Item | None, other: _Item | None) -> bool:
 
 def _same_form(one: _Item | None, other: _Item | None) -> bool:
     """Whether two versions of a part differ at most in layout."""
-    forms = [part_text(item.document, item.part, "\n") if item else None for item in (one, other)]
-    return forms[0] == forms[1]
+    return (one and part_text(one.part, "\n")) == (other and part_text(other.part, "\n"))
 
 
-def _name(identity: Id, item: _Item | None) -> str:
-    """Return the name of a part for messages."""
-    kind, scope, key, subscripts, _ = identity
-    name = item.part.name if item else key
-    inside = f"[{','.join(subscripts)}]" if subscripts else ""
-    before = f"{kind} " if kind in ("group", "macro") else f"{scope}: " if scope else ""
-    return f"{before}{name}{inside}"
-
-
-def _conflict(ours: _Item | None, theirs: _Item | None, name: str, end: str, marks: int) -> _Item:
-    """Return both versions of a part between git's marks."""
+def _conflict(identity: Id, ours: _Item | None, theirs: _Item | None, end: str, marks: int) -> tuple[str, _Item]:
+    """Return the name of a part, and both versions of it between git's marks."""
     item = ours or theirs
     assert item is not None  # noqa: S101 - one side has it
+    kind, scope, _, subscripts, _ = identity
+    inside = f"[{','.join(subscripts)}]" if subscripts else ""
+    before = f"{kind} " if kind in ("group", "macro") else f"{scope}: " if scope else ""
+    name = f"{before}{item.part.name}{inside}"
     mine, other = (f"{side.text}{end}" if side else "" for side in (ours, theirs))
     text = f"{'<' * marks} ours: {name}{end}{mine}{'=' * marks}{end}{other}{'>' * marks} theirs: {name}"
-    return _Item(item.document, item.part, text, item.blank, alone=True)
+    return name, _Item(item.part, text, item.blank, alone=True)
 
 
 def _join(order: Sequence[Id], chosen: Mapping[Id, _Item], end: str) -> Iterator[str]:
@@ -216,13 +208,6 @@ def _group_notes(
         if item[0] != "block":
             continue
         was, mine, other = (side.group(item) for side in (base, ours, theirs))
-        wanted = other if mine in (was, None) and other is not None else mine
-        if wanted is not None and wanted != group:
-            yield f"'{chosen[item].part.name}' is in group '{group}' now, not in '{wanted}'"
-
-
-def _new_faults(text: str, ours: Document, theirs: Document) -> Iterator[Fault]:
-    """Return the faults of the merged model that neither side has."""
-    known = {fault.what for side in (ours, theirs) for fault in model_of(side)[1]}
-    _, faults = model_of(Document(ours.path, text, ours.encoding))
-    yield from (fault for fault in dict.fromkeys(faults) if fault.what not in known)
+        intended = other if mine in (was, None) and other is not None else mine
+        if intended is not None and intended != group:
+            yield f"'{chosen[item].part.name}' is in group '{group}' now, not in '{intended}'"

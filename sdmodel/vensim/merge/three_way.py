@@ -42,7 +42,9 @@ def merge_order(
     An item that only the other side has follows its predecessor there. An item that `begins` a section does not take in
     what the first side added to the section before it. The other side places the items in `moved`.
     """
-    first, second = (theirs, ours) if _common(ours, base, theirs) == _common(base, ours, theirs) else (ours, theirs)
+    common = set(base) & set(ours) & set(theirs)
+    unchanged = [item for item in ours if item in common] == [item for item in base if item in common]
+    first, second = (theirs, ours) if unchanged else (ours, theirs)
     again = set(moved) if first is ours else set()
     order = [item for item in first if item in present and item not in again]
     known = set(second)
@@ -60,8 +62,3 @@ def merge_order(
         position += 1
         positions = {placed: number for number, placed in enumerate(order)}
     return order
-
-
-def _common(order: Sequence[Id], *others: Sequence[Id]) -> list[Id]:
-    known = [set(other) for other in others]
-    return [item for item in order if all(item in items for items in known)]

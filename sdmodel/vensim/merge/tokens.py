@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..read.segments import QUOTED
-from ..read.tokens import LINE_END
-
-WIDTH = 78
-"""Characters of a line before Vensim continues it on the next."""
+from ..read.syntax import LINE_END
 
 _CONTINUATION = r"\\[ \t]*(?:\r\n?|\n)"
 _TOKEN = re.compile(
@@ -21,29 +18,26 @@ _TOKEN = re.compile(
 )
 _BRACE = re.compile(r"[{}]")
 _IN_QUOTES = re.compile(rf"[ \t]*{_CONTINUATION}[ \t]*")
+_NAME_MARKS = "_$'.&%#@?:"
 _TAB = 4
 """Blanks that count as one tab in an indentation."""
 
 
-class Token(NamedTuple):
-    """A token and its kind: `comment`, `quoted`, `string`, `rows`, `blank`, `break` or `text`."""
+def split_tokens(text: str) -> Iterator[tuple[str, str]]:
+    """Split an equation's text into tokens, which joined are the text again.
 
-    kind: str
-    text: str
-
-
-def split_tokens(text: str) -> Iterator[Token]:
-    """Split an equation's text into tokens; joined, they are the text."""
+    The kind before a token is `comment`, `quoted`, `string`, `rows`, `blank`, `break` or `text`.
+    """
     position = 0
     while position < len(text):
         if text[position] == "{":
             end = _comment_end(text, position)
-            yield Token("comment", text[position:end])
+            yield "comment", text[position:end]
         else:
             found = _TOKEN.match(text, position)
             assert found is not None  # noqa: S101 - the pattern matches any character
             end = found.end()
-            yield Token(found.lastgroup or "", found.group())
+            yield found.lastgroup or "", found.group()
         position = end
 
 
@@ -59,7 +53,7 @@ def _comment_end(text: str, start: int) -> int:
 
 def comments_in(text: str) -> list[str]:
     """Return the comments in braces, each on one line."""
-    return [" ".join(token.text.split()) for token in split_tokens(text) if token.kind == "comment"]
+    return [" ".join(token.split()) for kind, token in split_tokens(text) if kind == "comment"]
 
 
 class Line(NamedTuple):
@@ -93,32 +87,15 @@ def split_lines(text: str) -> list[Line]:
     return [line for line in lines if line.words]
 
 
-def fill_lines(words: list[str], end: str, *, indent: str = "\t", more: str = "\t\t") -> str:
-    """Write words on as many lines as they need, continued as Vensim does; `end` is the line end."""
-    lines: list[str] = []
-    line = ""
-    for word in words:
-        if line and len(line) + 1 + len(word) > WIDTH:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}" if line else word
-    return indent + f" \\{end}{more}".join([*lines, line])
-
-
 def join_names(words: list[str]) -> list[str]:
     """Return the same words with those of one name joined, so that no line ends inside a name."""
     found: list[str] = []
     for word in words:
-        if found and _in_name(found[-1][-1]) and _in_name(word[0]):
+        if found and all(mark.isalnum() or mark in _NAME_MARKS for mark in (found[-1][-1], word[0])):
             found[-1] += f" {word}"
         else:
             found.append(word)
     return found
-
-
-def _in_name(character: str) -> bool:
-    return character.isalnum() or character in "_$'.&%#@?:"
 
 
 def with_line_ends(text: str, end: str) -> str:

@@ -1,4 +1,4 @@
-"""Builds elements from statements: their equations, their kind and the ranges they span."""
+"""Builds elements from statements and, in place of macro calls, hidden elements with the macro's equations."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from lark import Token
 from sympy import Add, Expr, Indexed, Mul, S, Symbol
 
 from ...errors import Fault
@@ -20,12 +21,13 @@ from ...model import (
     VensimFunction,
     display_name,
     key,
+    make_reference,
     split_reference,
     unknown_function,
 )
 from ..document import Document
 from .ranges import spanned
-from .statements import Statement
+from .statements import Macro, Statement
 from .syntax import comment_of, one_line, units_of
 from .translation import Names, Scope, read_expression
 
@@ -49,7 +51,17 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
         elements[name] = element_of(shown, own, equations[name], dimensions, names.document)
     for element in names.hidden:
         elements.setdefault(element.key, element)
-    return _with_flows(elements)
+    flows = {
+        split_reference(term)[0]
+        for element in elements.values()
+        for equation in element.equations
+        if _is_integral(equation.expression)
+        for term in _terms(equation.expression.args[0])
+    }
+    for name in flows & elements.keys():
+        if elements[name].kind == "auxiliary":
+            elements[name] = replace(elements[name], kind="flow")
+    return elements
 
 
 def element_of(
@@ -66,7 +78,7 @@ def element_of(
     units = [units_of(document.slice(segment.units)) for segment in segments]
     return Element(
         name=name,
-        kind=kind_of(equations),
+        kind=_kind([equation.expression for equation in equations]),
         equations=tuple(equations),
         dimensions=dimensions,
         units=next((text for text, _ in units if text), ""),
@@ -82,9 +94,12 @@ def element_of(
 def equation_of(statement: Statement, scope: Scope) -> Equation:
     """Return the equation of one statement; a data variable is a fault."""
     document = scope.names.document
-    expression: Expr = S.Zero
     if statement.kind == "data":
-        scope.fault(statement.name, f"'{display_name(statement.name)}' is a data variable{_remedy(statement)}")
+        called = _CALLED.match(str(statement.body[-1])) if statement.body else None
+        remedy = ", which is not supported; use a lookup of Time"
+        if called is not None and key(called[1]) in _REFUSED:  # a function that reads files has its own message
+            remedy = f": {unknown_function(called[1])}"
+        expression = scope.fault(statement.name, f"'{display_name(statement.name)}' is a data variable{remedy}")
     else:
         expression = read_expression(statement.body[1], scope, statement.name)
     return Equation(
@@ -96,14 +111,6 @@ def equation_of(statement: Statement, scope: Scope) -> Equation:
         places=MappingProxyType(scope.places),
         parts=MappingProxyType(scope.parts),
     )
-
-
-def _remedy(statement: Statement) -> str:
-    """Say what to do about a data variable; a function that reads files has its own message."""
-    called = _CALLED.match(str(statement.body[-1])) if statement.body else None
-    if called is not None and key(called[1]) in _REFUSED:
-        return f": {unknown_function(called[1])}"
-    return ", which is not supported; use a lookup of Time"
 
 
 def _dimensions(name: str, equations: Sequence[Equation], names: Names, labels: set[str]) -> Iterator[str]:
@@ -119,10 +126,9 @@ def _dimensions(name: str, equations: Sequence[Equation], names: Names, labels: 
         yield found or named[0]
 
 
-def kind_of(equations: Sequence[Equation]) -> Kind:
+def _kind(expressions: Sequence[Expr]) -> Kind:
     """Return the kind that the form of the equations shows; which auxiliaries are flows depends on the stocks."""
-    expressions = [equation.expression for equation in equations]
-    if any(is_integral(expression) for expression in expressions):
+    if any(map(_is_integral, expressions)):
         return "stock"
     if all(isinstance(expression, Table) for expression in expressions):
         return "lookup"
@@ -131,24 +137,8 @@ def kind_of(equations: Sequence[Equation]) -> Kind:
     return "auxiliary"
 
 
-def is_integral(expression: Expr) -> bool:
-    """Whether an expression is one call of INTEG."""
+def _is_integral(expression: Expr) -> bool:
     return isinstance(expression, VensimFunction) and expression.name == "INTEG"
-
-
-def _with_flows(elements: dict[str, Element]) -> dict[str, Element]:
-    """Return the elements with `flow` as the kind of every auxiliary that a stock's net flow adds or subtracts."""
-    flowing = {
-        split_reference(term)[0]
-        for element in elements.values()
-        for equation in element.equations
-        if is_integral(equation.expression)
-        for term in _terms(equation.expression.args[0])
-    }
-    return {
-        name: replace(element, kind="flow") if element.kind == "auxiliary" and name in flowing else element
-        for name, element in elements.items()
-    }
 
 
 def _terms(rate: Expr) -> Iterator[Expr]:
@@ -158,3 +148,69 @@ def _terms(rate: Expr) -> Iterator[Expr]:
     elif isinstance(rate, Add) or (isinstance(rate, Mul) and len(rate.args) == 2 and rate.args[0] == S.NegativeOne):  # noqa: PLR2004 - a sign and its operand
         for part in rate.args:
             yield from _terms(part)
+
+
+MOST_CALLS = 10_000
+"""Maximum number of macro calls in a file, including calls inside macros."""
+
+
+def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Sequence[Token], scope: Scope) -> Expr:
+    """Return the value of one call; add the elements that it creates to the model's names."""
+    names = scope.names
+    if wrong := _misuse(macro, arguments, results, scope):
+        return scope.fault(token, wrong)
+    names.expansions += 1
+    ranges = tuple(name for name in scope.subscripts if name in names.subscripts)
+    by_name: dict[str, list[Statement]] = {}
+    for statement in macro.statements:
+        by_name.setdefault(statement.key, []).append(statement)
+    hidden: dict[str, str] = {}
+    for name in by_name:
+        count = names.expansions
+        while key(f"{macro.name} {count} {name}") in names.defined:
+            count += 1
+        hidden[name] = f"{macro.name} {count} {name.replace('_', ' ')}"
+        names.defined.add(key(hidden[name]))
+    own = dict(zip(macro.inputs, arguments, strict=True))
+    own |= {name: make_reference(key(new_name), *ranges) for name, new_name in hidden.items()}
+    for name, statements in by_name.items():
+        names.hidden.append(_element(hidden[name], statements, ranges, replace(scope, own=own), key(macro.name)))
+    for result, output in zip(results, macro.outputs, strict=True):
+        shown, value = display_name(result), own[output]
+        equation = Equation(value, ranges, text=shown, place=scope.place(result))
+        kind: Kind = "auxiliary" if value is not S.Zero else "constant"
+        names.hidden.append(Element(shown, kind, (equation,), ranges))
+    return own[key(macro.name)]
+
+
+def _misuse(macro: Macro, arguments: Sequence[Expr], results: Sequence[Token], scope: Scope) -> str:
+    """Return why a call cannot be expanded, or an empty text."""
+    defined = {statement.key for statement in macro.statements}
+    if len(arguments) != len(macro.inputs) or len(results) != len(macro.outputs):
+        inputs = ", ".join(macro.inputs)
+        outputs = f" : {', '.join(macro.outputs)}" if macro.outputs else ""
+        return f"the macro has different arguments; write {macro.name}({inputs}{outputs})"
+    if key(macro.name) in scope.open_macros:
+        return f"the macro '{macro.name}' calls itself; remove that call"
+    if scope.names.expansions >= MOST_CALLS:
+        return f"the model has more than {MOST_CALLS:,} macro calls, including those inside macros; use fewer"
+    missing = [name for name in (key(macro.name), *macro.outputs) if name not in defined]
+    if missing:
+        return f"the macro '{macro.name}' does not define '{missing[0]}'; add its equation to the macro"
+    if any(symbol.name.endswith("!") for argument in arguments for symbol in argument.atoms(Symbol)):
+        cure = "put the call in an equation of its own"
+        return f"the macro '{macro.name}' cannot run over a range marked with '!'; {cure}"
+    return ""
+
+
+def _element(name: str, statements: Sequence[Statement], ranges: tuple[str, ...], caller: Scope, macro: str) -> Element:
+    """Return one element of an expanded macro, with the ranges of the equation that calls it."""
+    names = caller.names
+    equations = []
+    for statement in statements:
+        if statement.subscripts:
+            what = f"'{display_name(statement.name)}' has subscripts in a macro; remove them, the call's apply"
+            names.faults.append(Fault(names.document.place(statement.offset), what))
+        scope = Scope(names, statement.offset, ranges, caller.own, (*caller.open_macros, macro))
+        equations.append(replace(equation_of(statement, scope), subscripts=ranges))
+    return element_of(name, statements, equations, ranges, names.document, hidden=True)

@@ -25,7 +25,7 @@ _TOO_DEEP = f"the equation nests more than {DEPTH} levels deep; split it into se
 
 
 class SyntaxProblemError(Exception):
-    """The first syntax problem of an equation; the caller turns it into a fault of the file."""
+    """The first syntax problem of an equation."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.what)
@@ -40,64 +40,44 @@ def _parser() -> Lark:
 
 def parse(text: str) -> Node:
     """Return the parse tree of a main field whose comments are blanked; offsets count from its start."""
-    if text.count("(") > DEPTH:
-        _check_parentheses(text)
+    depth = 0
+    for mark in _NESTING.finditer(text) if text.count("(") > DEPTH else ():
+        depth += 1 if mark.group() == "(" else -1
+        if depth > DEPTH:
+            raise SyntaxProblemError(Problem(mark.start(), _TOO_DEEP))
     try:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
         raise SyntaxProblemError(_problem(error, text)) from None
     if len(text) > DEPTH and (text.count("(") > DEPTH or len(_STACKING.findall(text)) > DEPTH):
-        _check_depth(tree)
+        level = [tree]
+        for _ in range(DEPTH):
+            level = [child for node in level for child in node.children if isinstance(child, Tree)]
+        if level:
+            tokens = level[0].scan_values(lambda value: isinstance(value, Token))
+            raise SyntaxProblemError(Problem(next((token.start_pos or 0 for token in tokens), 0), _TOO_DEEP))
     return tree
-
-
-def _check_parentheses(text: str) -> None:
-    depth = 0
-    for mark in _NESTING.finditer(text):
-        depth += 1 if mark.group() == "(" else -1
-        if depth > DEPTH:
-            raise SyntaxProblemError(Problem(mark.start(), _TOO_DEEP))
-
-
-def _check_depth(tree: Node) -> None:
-    level = [tree]
-    for _ in range(DEPTH):
-        level = [child for node in level for child in node.children if isinstance(child, Tree)]
-    if level:
-        raise SyntaxProblemError(Problem(_first_offset(level[0]), _TOO_DEEP))
-
-
-def _first_offset(tree: Node) -> int:
-    tokens = tree.scan_values(lambda value: isinstance(value, Token))
-    return next((token.start_pos or 0 for token in tokens), 0)
 
 
 def _problem(error: UnexpectedInput, text: str) -> Problem:
     """Return where parsing stopped, and why, in words for a modeller."""
     length = len(text.rstrip())
-    ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
-    offset = length if ended or error.pos_in_stream is None else error.pos_in_stream
-    expected = _expected(error)
-    if offset >= length:
-        return Problem(length, _broken_off(text, expected))
-    found = _WORD.match(text, offset)
-    word = " ".join(found.group().split()) if found else text[offset]
-    return Problem(offset, _misplaced(word, text[:offset], expected))
-
-
-def _expected(error: UnexpectedInput) -> set[str]:
+    expected: set[str] = set()
+    offset = length if error.pos_in_stream is None else error.pos_in_stream
     if isinstance(error, UnexpectedToken):
-        return set(error.accepts or error.expected)
-    return set(error.allowed or ()) if isinstance(error, UnexpectedCharacters) else set()
-
-
-def _broken_off(text: str, expected: set[str]) -> str:
-    if "NUMBER" not in expected and text.count("(") > text.count(")"):
-        return "a '(' is not closed; add ')'"
-    if "NUMBER" not in expected and text.count("[") > text.count("]"):
-        return "a '[' is not closed; add ']'"
+        expected = set(error.accepts or error.expected)
+        offset = length if error.token.type == "$END" else offset
+    elif isinstance(error, UnexpectedCharacters):
+        expected = set(error.allowed or ())
+    if offset < length:
+        found = _WORD.match(text, offset)
+        word = " ".join(found.group().split()) if found else text[offset]
+        return Problem(offset, _misplaced(word, text[:offset], expected))
+    for opening, closing in ("()", "[]"):
+        if "NUMBER" not in expected and text.count(opening) > text.count(closing):
+            return Problem(length, f"a '{opening}' is not closed; add '{closing}'")
     before = text.split()
-    return f"the equation is incomplete{f' after {before[-1]!r}' if before else ''}; complete it"
+    return Problem(length, f"the equation is incomplete{f' after {before[-1]!r}' if before else ''}; complete it")
 
 
 def _misplaced(word: str, before: str, expected: set[str]) -> str:

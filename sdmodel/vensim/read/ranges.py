@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lark import Token, Tree
@@ -35,16 +35,15 @@ def subscripts_of(
         if statement.key in declarations.statements:
             declarations.fault(statement, f"the range '{display_name(statement.name)}' is declared twice; remove one")
         declarations.statements.setdefault(statement.key, statement)
-    found = {
-        name: Subscript(
-            name=display_name(statement.name),
-            labels=declarations.labels(name),
-            mappings=tuple(declarations.mappings(statement)),
-            comment=comment_of(document.slice(statement.segment.comment)),
-            place=document.place(statement.segment.start),
-        )
-        for name, statement in declarations.statements.items()
-    }
+    found: dict[str, Subscript] = {}
+    for name, statement in declarations.statements.items():
+        labels = declarations.labels(name)
+        lists = [] if statement.kind == "alias" else [part for part in statement.body if isinstance(part, Tree)]
+        trees = [tree for part in lists if part.data == "mappings" for tree in part.children]
+        mappings = tuple(declarations.mapping(tree, statement) for tree in trees)
+        comment = comment_of(document.slice(statement.segment.comment))
+        place = document.place(statement.segment.start)
+        found[name] = Subscript(display_name(statement.name), labels, mappings, comment, place)
     return found, declarations.faults
 
 
@@ -113,13 +112,7 @@ class _Declarations:
             return ()
         return tuple(f"{parts[0][1]}{number:0{len(start)}d}" for number in range(int(start), int(end) + 1))
 
-    def mappings(self, statement: Statement) -> Iterator[SubscriptMapping]:
-        """Yield the mappings of a range to others."""
-        for part in () if statement.kind == "alias" else statement.body:
-            if isinstance(part, Tree) and part.data == "mappings":
-                yield from (self._mapping(mapping, statement) for mapping in part.children)
-
-    def _mapping(self, tree: Node, statement: Statement) -> SubscriptMapping:
+    def mapping(self, tree: Node, statement: Statement) -> SubscriptMapping:
         """Return one mapping; a list of targets pairs item by item, and a range in it label by label."""
         target, *rest = tree.children
         if key(target) not in self.statements and key(target) not in self.unread:

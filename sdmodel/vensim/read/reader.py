@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from types import MappingProxyType
 
 from lark import Token
@@ -14,9 +13,8 @@ from ...errors import Fault, ModelError, ScenarioError
 from ...files import decode_text
 from ...model import ARRAY_FUNCTIONS, Model, Numbers, Table, VensimFunction, find_faults, is_reduction, walk
 from ..document import Document, read_bytes
-from .elements import elements_of
+from .elements import elements_of, expand
 from .grammar import SyntaxProblemError, parse
-from .macros import expand
 from .ranges import subscripts_of
 from .segments import blank_comments
 from .statements import ELEMENT_KINDS, RANGE_KINDS, read_statements
@@ -79,17 +77,17 @@ def model_from_text(text: str | bytes, path: str = "model.mdl") -> Model:
 
 
 def model_of(document: Document) -> tuple[Model, list[Fault]]:
-    """Return the model of a document, as far as it can be read, and all faults.
-
-    Undefined names and the like are reported only if every block can be read, since an unreadable block hides names.
+    """Return the model of a document, as far as it can be read, and all faults: those of undefined names and the like
+    only if every block can be read, since an unreadable block hides names.
     """
     found = read_statements(document)
     declaring = [statement for statement in found.model if statement.kind in RANGE_KINDS]
     ranges, range_faults = subscripts_of(document, declaring, found.unread)
     defining = [statement for statement in found.model if statement.kind in ELEMENT_KINDS]
-    names = Names(document, {each.key for each in defining} | found.unread, ranges, found.macros, expand)
+    keys = {statement.key for statement in defining}
+    names = Names(document, keys | found.unread, ranges, found.macros, expand)
     elements = elements_of(defining, names)
-    settings = [document.text[each.start : each.end] for each in document.segments if each.kind == "setting"]
+    settings = [document.text[part.start : part.end] for part in document.segments if part.kind == "setting"]
     model = Model(
         path=document.path,
         elements=MappingProxyType(elements),
@@ -149,16 +147,11 @@ def read_formula(text: str, where: str = "formula") -> Expr:
     problems = [fault.what for fault in names.faults]
     if tree.data != "assignment" or len(expressions) != 1:
         problems.append("this is not an expression; write one such as 'Stock > 5'")
-    problems += [problem for expression in expressions for problem in _unusable(expression)]
+    for part in (part for expression in expressions for part in walk(expression)):
+        if isinstance(part, Table | Numbers):
+            problems.append("a formula cannot have a table or a list of numbers; use names and single numbers")
+        elif is_reduction(part) or (isinstance(part, VensimFunction) and part.name not in ARRAY_FUNCTIONS):
+            problems.append(f"{part.name} needs a model; add an auxiliary that uses it to the model, and name that")
     if problems:
         raise ScenarioError(dict.fromkeys(Fault(where, f"'{plain}': {problem}") for problem in problems))
     return expressions[0]
-
-
-def _unusable(expression: Expr) -> Iterator[str]:
-    """Yield what a formula uses although it needs more than its arguments."""
-    for part in walk(expression):
-        if isinstance(part, Table | Numbers):
-            yield "a formula cannot have a table or a list of numbers; use names and single numbers"
-        elif is_reduction(part) or (isinstance(part, VensimFunction) and part.name not in ARRAY_FUNCTIONS):
-            yield f"{part.name} needs a model; add an auxiliary that uses it to the model, and name that"

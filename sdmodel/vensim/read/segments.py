@@ -39,7 +39,7 @@ class Span(NamedTuple):
     end: int
 
 
-_NOTHING = Span(0, 0)
+NOTHING = Span(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,10 @@ class Segment:
     kind: Kind
     start: int
     end: int
-    main: Span = _NOTHING
-    units: Span = _NOTHING
-    comment: Span = _NOTHING
-    supplementary: Span = _NOTHING
+    main: Span = NOTHING
+    units: Span = NOTHING
+    comment: Span = NOTHING
+    supplementary: Span = NOTHING
 
 
 class Problem(NamedTuple):
@@ -65,10 +65,8 @@ class Problem(NamedTuple):
 def split_segments(text: str) -> tuple[list[Segment], list[Problem]]:
     """Return the segments of a model's text and the problems found while splitting it."""
     tail = _TAIL.search(text)
-    end = tail.start() if tail else len(text)
-    scan = _Scan(text, end)
-    segments = [*scan.segments(), *_tail(text, end)]
-    return segments, scan.problems
+    scan = _Scan(text, tail.start() if tail else len(text))
+    return [*scan.segments(), *_tail(text, scan.end)], scan.problems
 
 
 def blank_comments(text: str) -> str:
@@ -77,29 +75,20 @@ def blank_comments(text: str) -> str:
         return text
     pieces, position = [], 0
     while found := _BLANKABLE.search(text, position):
-        start = found.start()
-        end = _blankable_end(text, found)
-        pieces += [text[position:start], _blank_out(text[start:end])]
+        start, end = found.span()
+        pieces.append(text[position:start])
+        if found.group() == '"':  # an unclosed name extends to the end of its line
+            whole = _QUOTED.match(text, start) or _LINE.match(text, start)
+            end = whole.end() if whole else len(text)
+            pieces.append(_CONTINUATION.sub(lambda mark: " " * len(mark.group()), text[start:end]))
+        else:
+            if found.group() == "{":  # an unclosed comment extends to the end of the text
+                closing = _closing(text, start, len(text))
+                end = len(text) if closing < 0 else closing
+            pieces.append(_VISIBLE.sub(" ", text[start:end]))
         position = end
     pieces.append(text[position:])
     return "".join(pieces)
-
-
-def _blankable_end(text: str, found: re.Match[str]) -> int:
-    """Return the end of a quoted name, comment or continuation; an unclosed one extends to the end of its line or text."""
-    if found.group() == "{":
-        closing = _closing(text, found.start(), len(text))
-        return len(text) if closing < 0 else closing
-    if found.group() == '"':
-        whole = _QUOTED.match(text, found.start()) or _LINE.match(text, found.start())
-        return whole.end() if whole else len(text)
-    return found.end()
-
-
-def _blank_out(piece: str) -> str:
-    if piece[0] == '"':
-        return _CONTINUATION.sub(lambda found: " " * len(found.group()), piece)
-    return _VISIBLE.sub(" ", piece)
 
 
 def _closing(text: str, start: int, end: int) -> int:
@@ -129,19 +118,16 @@ class _Scan:
             start = _BLANKS.match(self.text, position, self.end).end()  # type: ignore[union-attr] # always matches
             if start > position:
                 yield Segment("blank", position, start)
-            if start < self.end:
-                segment = self._macro(start) or self._block(start)
-                yield segment
-                start = segment.end
             position = start
-
-    def _macro(self, start: int) -> Segment | None:
-        if self.text[start] != ":":
-            return None
-        for kind, pattern in (("macro", _MACRO), ("macro end", _MACRO_END)):
-            if found := pattern.match(self.text, start, self.end):
-                return Segment(kind, start, found.end())  # type: ignore[arg-type]
-        return None
+            if start < self.end:
+                if found := _MACRO.match(self.text, start, self.end):
+                    segment = Segment("macro", start, found.end())
+                elif found := _MACRO_END.match(self.text, start, self.end):
+                    segment = Segment("macro end", start, found.end())
+                else:
+                    segment = self._block(start)
+                yield segment
+                position = segment.end
 
     def _block(self, start: int) -> Segment:
         """Read a block: fields separated by `~`, ended by `|`."""
@@ -175,10 +161,8 @@ class _Scan:
         rest = blank_comments(self.text[start:end])
         if not rest.strip():
             return Segment("blank", start, end)
-        first = " ".join(rest.split(maxsplit=8)[:8])
-        what = (
-            f"the block that begins with '{first[:40]}' is not ended by '|'; add it, or restore a file that is cut off"
-        )
+        first = " ".join(rest.split(maxsplit=8)[:8])[:40]
+        what = f"the block that begins with '{first}' is not ended by '|'; add it, or restore a file that is cut off"
         self.problems.append(Problem(start, what))
         return Segment("broken", start, end)
 

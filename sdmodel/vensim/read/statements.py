@@ -13,16 +13,12 @@ from ...model import Group, display_name, key
 from ..document import Document
 from .grammar import Node, SyntaxProblemError, parse
 from .segments import Segment, blank_comments
-from .syntax import comment_of, group_of, left_name
-from .tokens import label_keys
+from .syntax import comment_of, group_of, head_of, label_keys
 
 _HEADER = re.compile(r":MACRO:\s*(?P<name>[^(]*)\((?P<inputs>[^:)]*)(?::(?P<outputs>[^)]*))?\)", re.IGNORECASE)
 
 ELEMENT_KINDS = frozenset({"assignment", "fixed", "lookup", "data"})
-"""Kinds of statements that define elements."""
-
 RANGE_KINDS = frozenset({"range", "alias"})
-"""Kinds of statements that declare subscript ranges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +78,11 @@ def read_statements(document: Document) -> Statements:
             group = group_of(document.slice(segment.main))
             found.groups.append(Group(group, comment_of(document.slice(segment.comment))))
         elif segment.kind == "block":
-            group = found.groups[-1].name if found.groups else ""
-            statement = _statement(document, segment, group, found)
+            statement = _statement(document, segment, found)
             if statement is not None:
                 (found.model if header is None else inside).append(statement)
         elif segment.kind == "broken":
-            found.unread.add(key(left_name(blank_comments(document.text[segment.start : segment.end]))))
+            found.unread.add(head_of(blank_comments(document.text[segment.start : segment.end])).key)
         elif segment.kind in {"macro", "macro end"}:
             header = _macro(document, segment, header, inside, found)
             inside = []
@@ -116,11 +111,11 @@ def _macro(
     return mark if mark.kind == "macro" else None
 
 
-def _statement(document: Document, segment: Segment, group: str, found: Statements) -> Statement | None:
+def _statement(document: Document, segment: Segment, found: Statements) -> Statement | None:
     main = blank_comments(document.slice(segment.main))
     offset = segment.main.start
     if document.is_broken(segment):
-        found.unread.add(key(left_name(main)))
+        found.unread.add(head_of(main).key)
         return None
     if not main.strip():
         what = "the block has no equation; write one or remove its '~' and '|'"
@@ -129,28 +124,26 @@ def _statement(document: Document, segment: Segment, group: str, found: Statemen
     try:
         tree = parse(main)
     except SyntaxProblemError as error:
-        found.unread.add(key(left_name(main)))
+        found.unread.add(head_of(main).key)
         found.faults.append(Fault(document.place(offset + error.problem.offset), error.problem.what))
         return None
     first, *rest = tree.children
-    name, subscripts, exceptions = (first, (), ()) if isinstance(first, Token) else _left(first)
+    name: Token
+    brackets: list[Node]
+    name, *brackets = [first] if isinstance(first, Token) else first.children
+    subscripts: tuple[str, ...] = ()
+    exceptions: tuple[tuple[str, ...], ...] = ()
+    for part in brackets:
+        if part.data == "subscripts":
+            subscripts = tuple(subscript_keys(part))
+        else:
+            exceptions = tuple(tuple(subscript_keys(exception)) for exception in part.children)
     right = segment.main.end
     if rest and isinstance(rest[0], Token):
         operator = rest[0]
         right = offset + ((operator.start_pos if operator.type == "OPEN" else operator.end_pos) or 0)
+    group = found.groups[-1].name if found.groups else ""
     return Statement(str(tree.data), name, subscripts, exceptions, rest, offset, right, segment, group)
-
-
-def _left(tree: Node) -> tuple[Token, tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    name, *rest = tree.children
-    subscripts: tuple[str, ...] = ()
-    exceptions: tuple[tuple[str, ...], ...] = ()
-    for part in rest:
-        if part.data == "subscripts":
-            subscripts = tuple(subscript_keys(part))
-        else:
-            exceptions = tuple(tuple(subscript_keys(brackets)) for brackets in part.children)
-    return name, subscripts, exceptions
 
 
 def subscript_keys(tree: Node) -> list[str]:

@@ -1,16 +1,55 @@
-"""The fields of a block: the head of its equation, units with a range, comment, group; and the settings behind the sketch."""
+"""Names, labels and numbers as Vensim's files write them and as users type them: how to split, read and quote them."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ...model import Integrator, Range, display_name, key, split_name
-from .segments import QUOTED, Span
-from .tokens import LINE_END, split_labels
+from ...model import Integrator, Range, display_name, key, quote_name, split_name
+from .segments import NOTHING, QUOTED, Span
+
+LINE_END = re.compile(r"\r\n?|\n")
+NUMBER = r"[-+]?\s*+(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?"
+BOUND = rf"\s*+{NUMBER}\s*+"
+"""A number on the outer side of `<=`, as in `low <= name = value <= high`."""
+_BARE = r"[^\"\[\](){}=<>,;:|~!]++"
+_LABEL = rf"(?:\s*+{QUOTED}\s*+|{_BARE})"
+NAME = rf"(?P<name>\s*+{QUOTED}\s*+|{_BARE})(?:\[(?P<subscripts>{_LABEL}(?:,{_LABEL})*+)\]\s*+)?"
+"""`name` or `name[label, label]`, as groups `name` and `subscripts`."""
+_LABELS = re.compile(_LABEL)
+_NUMBERS = re.compile(NUMBER)
+
+
+def split_labels(subscripts: str | None) -> tuple[str, ...]:
+    """Return the labels between a pair of brackets as written, without quotes; a comma inside quotes splits nothing."""
+    return tuple(display_name(label) for label in _LABELS.findall(subscripts or ""))
+
+
+def label_keys(subscripts: str | None) -> tuple[str, ...]:
+    """Return the keys of the names in a list that is separated by commas."""
+    return tuple(key(label) for label in _LABELS.findall(subscripts or "") if label.strip())
+
+
+def quote_cell(name: str, subscripts: Sequence[str] = ()) -> str:
+    """Return `name[label,label]` as a file needs it, with quotes where they are required."""
+    return f"{quote_name(name)}[{','.join(map(quote_name, subscripts))}]" if subscripts else quote_name(name)
+
+
+def parse_number(text: str) -> float:
+    """Return the number that a whole text is; raise `ValueError` if it is not one."""
+    if not re.fullmatch(rf"\s*+{NUMBER}\s*+", text):
+        message = f"'{' '.join(text.split()):.40}' is not a number"
+        raise ValueError(message)
+    return float("".join(text.split()))
+
+
+def numbers_in(text: str) -> list[float]:
+    """Return all numbers in a text, whatever separates them."""
+    return [float("".join(part.split())) for part in _NUMBERS.findall(text)]
+
 
 _SUBSCRIPTS = rf"\[(?:{QUOTED}|[^\"\]])*+\]"
 _HEAD = re.compile(
@@ -34,8 +73,8 @@ class Head:
 
     name: str
     subscripts: tuple[str, ...]
-    operator: Span
-    sign: str
+    operator: Span = NOTHING
+    sign: str = ""
 
     @property
     def key(self) -> str:
@@ -53,7 +92,7 @@ def head_of(main: str) -> Head:
     """Return the head of an equation without comments; a text that has no operator is all name."""
     found = _HEAD.match(main)
     if found is None:
-        return Head(" ".join(main.split()), (), Span(0, 0), "")
+        return Head(" ".join(main.split()), ())
     start, sign = found.start("operator"), found["operator"].strip("(")
     inside = (found["subscripts"] or "").strip()[1:-1]
     return Head(found["name"], split_labels(inside), Span(start, start + len(sign)), sign or found["operator"])
@@ -67,7 +106,7 @@ def left_name(main: str) -> str:
 def parse_name(text: str) -> Head:
     """Return the head that a user means by `name` or `name[label, label]`, with or without quotes."""
     name, labels = split_name(text)
-    return Head(display_name(name), tuple(display_name(label) for label in labels if label), Span(0, 0), "")
+    return Head(display_name(name), tuple(display_name(label) for label in labels if label))
 
 
 def one_line(text: str) -> str:
@@ -88,18 +127,12 @@ def units_of(field: str) -> tuple[str, Range | None]:
     if found is None:
         return text, None
     try:
-        bounds = [_bound(part) for part in found[2].split(",")]
+        bounds = [math.nan if part.strip() in {"", "?"} else float(part) for part in found[2].split(",")]
     except ValueError:
         return text, None
     if len(bounds) > 3:  # noqa: PLR2004 - a range has a minimum, a maximum and a step
         return text, None
-    return found[1].strip(), Range(*bounds)
-
-
-def _bound(text: str) -> float | None:
-    text = text.strip()
-    value = math.nan if text in {"", "?"} else float(text)
-    return value if math.isfinite(value) else None
+    return found[1].strip(), Range(*(bound if math.isfinite(bound) else None for bound in bounds))
 
 
 def group_of(header: str) -> str:

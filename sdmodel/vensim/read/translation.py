@@ -33,7 +33,7 @@ from ...model import (
 from ..document import Document
 from .grammar import Node
 from .statements import Macro, subscript_keys
-from .tokens import numbers_in
+from .syntax import numbers_in
 
 _ROWS: Mapping[str, FunctionRow] = {key(name): row for name, row in FUNCTIONS.items()}
 _REFUSED = frozenset(map(key, REFUSED))
@@ -138,21 +138,17 @@ def _numbers(node: Node, scope: Scope) -> Expr:
     return Numbers(values)
 
 
-def _missing(node: Node, scope: Scope) -> Expr:
-    return number(NA)
-
-
 def _string(node: Node, scope: Scope) -> Expr:
     token = node.children[0]
     return scope.fault(token, f"{token} is text, not a number; only functions that read files take text")
 
 
 def _name(node: Node, scope: Scope) -> Expr:
-    token, *rest = node.children
-    return mention(token, subscript_keys(rest[0]) if rest else [], rest[0] if rest else None, scope)
+    token, *brackets = node.children
+    return _reference(token, brackets, scope)
 
 
-def mention(token: Token, subscripts: Sequence[str], brackets: Node | None, scope: Scope) -> Expr:
+def _reference(token: Token, brackets: Sequence[Node], scope: Scope) -> Expr:
     """Return a reference to an element or, inside a macro, the expression that replaces the name."""
     name = key(token)
     if scope.own is not None:
@@ -163,10 +159,9 @@ def mention(token: Token, subscripts: Sequence[str], brackets: Node | None, scop
         if name.endswith("$"):
             name = key(name[:-1])
     scope.mention(name, token)
-    if brackets is not None:
-        for label, where in zip(subscripts, (t for t in brackets.children if t.type != "BANG"), strict=True):
-            scope.mention(label.rstrip("!"), where)
-    return make_reference(name, *subscripts)
+    for label in (part for subscripts in brackets for part in subscripts.children if part.type != "BANG"):
+        scope.mention(key(label), label)
+    return make_reference(name, *(label for subscripts in brackets for label in subscript_keys(subscripts)))
 
 
 def _chain(node: Node, scope: Scope) -> Expr:
@@ -180,19 +175,10 @@ def _chain(node: Node, scope: Scope) -> Expr:
     return join(*parts)
 
 
-def _power(node: Node, scope: Scope) -> Expr:
-    base, exponent = node.children
-    return power(translate(base, scope), translate(exponent, scope))
-
-
 def _sign(node: Node, scope: Scope) -> Expr:
     sign, operand = node.children
     value = translate(operand, scope)
     return negate(value) if sign.type == "MINUS" else value
-
-
-def _negation(node: Node, scope: Scope) -> Expr:
-    return FUNCTIONS[":NOT:"].build(translate(node.children[1], scope))
 
 
 def _comparison(node: Node, scope: Scope) -> Expr:
@@ -216,10 +202,9 @@ def _logic(node: Node, scope: Scope) -> Expr:
     return values[0]
 
 
-def table(node: Node, scope: Scope) -> Expr:
+def _table(node: Node, scope: Scope) -> Expr:
     """Return the points of a lookup; the old form lists all x before all y."""
-    limits: tuple[tuple[float, float], tuple[float, float]] | None = None
-    points: list[tuple[float, float]] = []
+    limits, points = None, []
     for token in node.children:
         values = numbers_in(token)
         if not all(map(math.isfinite, values)):
@@ -242,49 +227,44 @@ def table(node: Node, scope: Scope) -> Expr:
 
 def _with_lookup(node: Node, scope: Scope) -> Expr:
     _, x, points = node.children
-    return FUNCTIONS["LOOKUP"].build(table(points, scope), translate(x, scope))
+    return FUNCTIONS["LOOKUP"].build(_table(points, scope), translate(x, scope))
 
 
 def _call(node: Node, scope: Scope) -> Expr:
     """Translate a call of a function, a macro or a lookup, whichever has the name."""
     token, *rest = node.children
-    brackets = next((part for part in rest if part.data == "subscripts"), None)
-    outputs = next((part for part in rest if part.data == "outputs"), None)
+    brackets = [part for part in rest if part.data == "subscripts"]
+    outputs = [part for part in rest if part.data == "outputs"]
     arguments = [part for part in rest if part.data not in {"subscripts", "outputs"}]
-    name = key(token)
-    own = scope.own is not None and name in scope.own and name not in scope.names.macros
-    if brackets is None and not own:
-        if name in scope.names.macros:
-            results = [] if outputs is None else [part for part in outputs.children if part.type == "NAME"]
-            values = [translate(argument, scope) for argument in arguments]
-            return scope.names.expand(scope.names.macros[name], token, values, results, scope)
-        if outputs is None and name in _ROWS:
-            return _function(_ROWS[name], token, arguments, scope)
-    if own or name in scope.names.defined or name.endswith("$"):
-        return _lookup(token, brackets, arguments, scope)
-    scope.fault(token, unknown_function(display_name(token), guess=len(scope.names.faults) < _GUESSES))
-    if name in _REFUSED:
-        return _NO_TABLE if name.endswith("lookups") else S.Zero
-    for argument in arguments:  # only for the faults in it
-        translate(argument, scope)
-    return S.Zero
+    name, macros = key(token), scope.names.macros
+    own = scope.own is not None and name in scope.own and name not in macros
+    known = own or name in scope.names.defined or name.endswith("$")
+    called = not brackets and not own and (name in macros or (name in _ROWS and not outputs))
+    if not called and not known:
+        scope.fault(token, unknown_function(display_name(token), guess=len(scope.names.faults) < _GUESSES))
+        if name in _REFUSED:
+            return _NO_TABLE if name.endswith("lookups") else S.Zero
+    values = [translate(argument, scope) for argument in arguments]  # even if only for the faults in them
+    if called and name in macros:
+        results = [part for output in outputs for part in output.children if part.type == "NAME"]
+        return scope.names.expand(macros[name], token, values, results, scope)
+    if called:
+        return _call_function(_ROWS[name], token, values, scope)
+    return _look_up(token, brackets, values, scope) if known else S.Zero
 
 
-def _function(row: FunctionRow, token: Token, arguments: Sequence[Node], scope: Scope) -> Expr:
-    values = [translate(argument, scope) for argument in arguments]
+def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope: Scope) -> Expr:
     if len(values) != len(row.arguments):
-        wanted = f"{len(row.arguments)} argument{'s' * (len(row.arguments) != 1)}"
-        return scope.fault(token, f"{row.name} takes {wanted}, not {len(values)}; write {row.signature}")
+        count = f"{len(row.arguments)} argument{'s' * (len(row.arguments) != 1)}"
+        return scope.fault(token, f"{row.name} takes {count}, not {len(values)}; write {row.signature}")
     return row.build(*values)
 
 
-def _lookup(token: Token, brackets: Node | None, arguments: Sequence[Node], scope: Scope) -> Expr:
-    values = [translate(argument, scope) for argument in arguments]
+def _look_up(token: Token, brackets: Sequence[Node], values: Sequence[Expr], scope: Scope) -> Expr:
     if len(values) != 1:
-        what = f"the lookup '{display_name(token)}' takes one argument, not {len(values)}; write '{display_name(token)}(x)'"
-        return scope.fault(token, what)
-    points = mention(token, [] if brackets is None else subscript_keys(brackets), brackets, scope)
-    return FUNCTIONS["LOOKUP"].build(points, values[0])
+        name = display_name(token)
+        return scope.fault(token, f"the lookup '{name}' takes one argument, not {len(values)}; write '{name}(x)'")
+    return FUNCTIONS["LOOKUP"].build(_reference(token, brackets, scope), values[0])
 
 
 _CHAINS: Mapping[str, tuple[Callable[..., Expr], str, Callable[[Expr], Expr]]] = {
@@ -294,18 +274,18 @@ _CHAINS: Mapping[str, tuple[Callable[..., Expr], str, Callable[[Expr], Expr]]] =
 _NODES: Mapping[str, Callable[[Node, Scope], Expr]] = {
     "number": _number,
     "numbers": _numbers,
-    "missing": _missing,
+    "missing": lambda _, __: number(NA),
     "string": _string,
     "name": _name,
     "sum": _chain,
     "product": _chain,
-    "power": _power,
+    "power": lambda node, scope: power(*(translate(operand, scope) for operand in node.children)),
     "signed": _sign,
-    "negation": _negation,
+    "negation": lambda node, scope: FUNCTIONS[":NOT:"].build(translate(node.children[1], scope)),
     "and": _logic,
     "or": _logic,
     "comparison": _comparison,
-    "table": table,
+    "table": _table,
     "with_lookup": _with_lookup,
     "call": _call,
 }

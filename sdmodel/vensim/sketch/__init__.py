@@ -1,1 +1,1 @@
-"""The sketch at the end of a model file: reading its records, adding to them, comparing and writing them."""
+"""The sketch at the end of a model file: reading its records, adding to them and writing them."""

@@ -1,6 +1,7 @@
-"""The views of a sketch read from their records, and written as the lines that Vensim opens.
+"""The sketch of a model file: its lines as records, the views read from them, and the lines that Vensim opens.
 
-Vensim's manual describes the lines in "Sketch Information" (ref_sketch_format.html) and "Objects" (24305.html).
+A record keeps every character, and its fields can be read by their places. Vensim's manual describes the lines in "Sketch
+Information" (ref_sketch_format.html) and "Objects" (24305.html).
 """
 
 from __future__ import annotations
@@ -8,34 +9,43 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
-from typing import Literal
 
 from ...errors import Fault, ModelError, Place
-from ...model import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind, display_name, quote_name
+from ...model import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind, display_name, key, quote_name
 from ..document import Document, read_bytes
 from ..read.reader import model_of
-from .records import (
-    ARROW,
-    ATTACHED,
-    CLOUD,
-    COMMENT,
-    CONTROL,
-    OWN,
-    TEXT_BELOW,
-    VALVE,
-    VARIABLE,
-    VIEW_START,
-    Record,
-    ViewText,
-    view_texts,
-)
+from ..read.segments import QUOTED, Span
+from ..read.syntax import LINE_END
 
+ARROW, VARIABLE, VALVE, COMMENT = 1, 10, 11, 12
+"""Kinds of records."""
+NUMBER, NAME, POSITION = 1, 2, slice(3, 5)
+"""Places of the fields of a word."""
+SOURCE, TARGET = 2, 3
+"""Places of the numbers of the two words that an arrow joins."""
+ATTACHED = 32
+"""The bit of a word's shape that marks a flow's name below its valve."""
+OWN, TEXT_BELOW, CONTROL = 1, 4, 8
+"""Bits of a word: it is not a shadow variable, its text is on the line below, it is an input or output control."""
+CLOUD = "48"
+"""The text of a cloud or valve."""
+VIEW_START = ("\\\\\\---///", "\\\\---///")
+"""Beginnings of the line with which a view starts."""
+
+ViewId = tuple[str, int]
+"""The name of a view, and its number among the views of that name."""
+
+_WORDS = frozenset({VARIABLE, VALVE, COMMENT, 30, 31})
+_SHAPE, _BITS = 7, 8
+_FIELD = re.compile(rf"{QUOTED}(?=,|\Z)|[^,]*")
+_WHOLE = re.compile(r"-?\d{1,9}")
 _KIND = re.compile(r"\d{1,9}(?=,)")
 _STYLE = re.compile(r"(?:[^,]*,){2}(?P<look>.*\|)(?P<across>\d{1,4}),(?P<down>\d{1,4}),")
-_WHOLE = re.compile(r"-?\d{1,9}")
 _COLOUR = re.compile(r"(\d{1,3})-(\d{1,3})-(\d{1,3})")
 _POINT = re.compile(r"\((-?\d{1,9}),(-?\d{1,9})\)\|")
 _POINTS = re.compile(r"(\d{1,9})\|((?:\(-?\d{1,9},-?\d{1,9}\)\|)*)")
@@ -62,7 +72,7 @@ _BORDER, _TEXT, _FILL, _SIZE, _MARKS, _FACE = 1, 2, 4, 8, 16, 32
 _BRIGHTEST, _LARGEST = 255, 200.0
 _LIMIT = 1_000_000
 """The largest coordinate; no sketch reaches farther."""
-_DENSITIES, _DENSITY = (36, 600), 96
+_DENSITIES, _DENSITY = range(36, 601), 96
 """Units per inch that screens can have, and the usual number."""
 
 _HEAD = (
@@ -73,9 +83,181 @@ _END = "///---\\\\\\"
 _WRITTEN_STYLE = "$192-192-192,0,Arial|10||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|{0},{0},100,0"
 _WRITTEN_KINDS: dict[WordKind, int] = {"variable": VARIABLE, "valve": VALVE, "cloud": COMMENT}
 _NAME_LENGTH = 30
-"""Characters of a view's name."""
 GREY = (128, 128, 128)
 """The colour of shadow variables."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of a sketch, with the line below it if that is its text, and its offset in the document."""
+
+    text: str
+    start: int = 0
+
+    @cached_property
+    def line(self) -> str:
+        """The first line, without its line end."""
+        return LINE_END.split(self.text, 1)[0]
+
+    @property
+    def below(self) -> str:
+        """The line below that belongs to the record, without its line end; empty if there is none."""
+        return self.text[self._below :].rstrip("\r\n")
+
+    @property
+    def _below(self) -> int:
+        found = LINE_END.search(self.text)
+        return found.end() if found else len(self.text)
+
+    @property
+    def span(self) -> Span:
+        """The place of the record in the document."""
+        return Span(self.start, self.start + len(self.text))
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of the first line; a quoted name is one field."""
+        return split_fields(self.line)
+
+    @cached_property
+    def kind(self) -> int:
+        """The kind of a word or arrow; 0 for a line that is neither."""
+        fields = self.fields
+        if len(fields) <= NAME or not fields[0].isdecimal() or whole_number(fields[NUMBER]) is None:
+            return 0
+        return whole_number(fields[0]) or 0
+
+    @property
+    def number(self) -> int:
+        """The number by which arrows refer to a record; 0 for a line without one."""
+        return (whole_number(self.fields[NUMBER]) or 0) if self.kind else 0
+
+    @property
+    def is_word(self) -> bool:
+        """Whether the record is an object other than an arrow."""
+        return self.kind in _WORDS
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The numbers of the two words that an arrow joins; empty for anything else."""
+        found = [whole_number(field) for field in self.fields[SOURCE : TARGET + 1]] if self.kind == ARROW else []
+        numbers = tuple(number for number in found if number is not None)
+        return numbers if len(numbers) > 1 else ()
+
+    @property
+    def variable(self) -> str:
+        """The key of the variable that a word shows; empty for anything else."""
+        return key(self.fields[NAME]) if self.kind == VARIABLE else ""
+
+    @property
+    def name(self) -> Span | None:
+        """The place in the document of the variable's name in a word or a control."""
+        if self.variable:
+            start = sum(len(field) + 1 for field in self.fields[:NAME])
+            return Span(self.start + start, self.start + start + len(self.fields[NAME]))
+        if self.kind == COMMENT and self._has_bits(_BITS, CONTROL):
+            name, *others = split_fields(self.below)
+            if others:
+                return Span(self.start + self._below, self.start + self._below + len(name))
+        return None
+
+    @property
+    def shown(self) -> str:
+        """The key of the variable that a word or a control shows; empty for anything else."""
+        return key(self.text[self.name.start - self.start : self.name.end - self.start]) if self.name else ""
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether the record is the cloud at the end of a flow."""
+        return self.kind == COMMENT and self.fields[NAME] == CLOUD and not self._has_bits(_BITS, TEXT_BELOW | CONTROL)
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether the record is a flow's name that belongs to its valve."""
+        return self.is_word and self._has_bits(_SHAPE, ATTACHED)
+
+    @property
+    def is_shadow(self) -> bool:
+        """Whether the record is a shadow variable."""
+        return self.kind == VARIABLE and not self._has_bits(_BITS, OWN)
+
+    @property
+    def has_text_below(self) -> bool:
+        """Whether the text of a comment is on the line below."""
+        return self.kind == COMMENT and self._has_bits(_BITS, TEXT_BELOW)
+
+    def _has_bits(self, place: int, bits: int) -> bool:
+        return place < len(self.fields) and bool((whole_number(self.fields[place]) or 0) & bits)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewText:
+    """One view in the file: the lines at its head, and its records in order."""
+
+    head: tuple[Record, ...]
+    records: tuple[Record, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the view, empty without one."""
+        return next((record.text[1:].strip() for record in self.head if record.text.startswith("*")), "")
+
+    @property
+    def text(self) -> str:
+        """The whole view."""
+        return "".join(record.text for record in (*self.head, *self.records))
+
+    @property
+    def span(self) -> Span:
+        """The place of the view in the document."""
+        return Span(self.head[0].start, (*self.head, *self.records)[-1].span.end)
+
+
+def split_fields(text: str) -> tuple[str, ...]:
+    """Split a text at its commas, except those inside a quoted name."""
+    if '"' not in text:
+        return tuple(text.split(","))
+    found, position = [], 0
+    while position <= len(text):
+        match = _FIELD.match(text, position)
+        assert match is not None  # noqa: S101 - the pattern also matches nothing
+        found.append(match.group())
+        position = match.end() + 1
+    return tuple(found)
+
+
+def whole_number(field: str) -> int | None:
+    """Return the whole number in a field, None if there is no such number."""
+    text = field.strip()
+    return int(text) if _WHOLE.fullmatch(text) else None
+
+
+def view_texts(document: Document) -> Iterator[ViewText]:
+    """Return the views of a document in order, with every character."""
+    segments = (segment for segment in document.segments if segment.kind in ("view", "record"))
+    head: list[Record] = []
+    records: list[Record] = []
+    for segment in segments:
+        record = Record(document.text[segment.start : segment.end], segment.start)
+        if record.text.startswith(VIEW_START):
+            if head:
+                yield ViewText(tuple(head), tuple(records))
+            head, records = [record], []
+        elif not records and record.text.startswith(("V300", "*", "$")):
+            head.append(record)
+        else:
+            below = next(segments, None) if record.has_text_below else None
+            records.append(Record(document.text[segment.start : below.end], segment.start) if below else record)
+    if head:
+        yield ViewText(tuple(head), tuple(records))
+
+
+def views_by_name(document: Document) -> dict[ViewId, ViewText]:
+    """Return the views of a document by name; views of one name are numbered."""
+    found: dict[ViewId, ViewText] = {}
+    for view in view_texts(document):
+        found[view.name, sum(name == view.name for name, _ in found)] = view
+    return found
 
 
 class BadRecordError(Exception):
@@ -145,97 +327,63 @@ def sketch_from_text(text: str | bytes, path: str = "model.mdl") -> Sketch:
 def views_of(document: Document) -> tuple[View, ...]:
     """Return the views of a document, or raise a ModelError with every line that cannot be read."""
     faults: list[Fault] = []
-    builders = [_Builder.of(document, text, faults) for text in view_texts(document)]
+    views: list[View] = []
+    for text in view_texts(document):
+        view = _read_view(document, text, f"View {len(views) + 1}", faults)
+        if view is not None:  # other programs leave views without contents
+            views.append(view)
     if faults:
         raise ModelError(faults)
-    filled = (view for view in builders if view.name or view.style or view.taken)  # others are left by other programs
-    return tuple(builder.view(number) for number, builder in enumerate(filled, 1))
+    return tuple(views)
 
 
-@dataclass
-class _Builder:
-    """A view while its lines are read."""
-
-    place: Place
-    name: str = ""
-    style: str = ""
-    words: list[Word] = field(default_factory=list)
-    arrows: list[Arrow] = field(default_factory=list)
-    taken: set[int] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, document: Document, text: ViewText, faults: list[Fault]) -> _Builder:
-        """Read the lines of a view, and add what is wrong in them to the faults."""
-        builder = cls(document.place(text.span.start))
-        for record in (*text.head, *text.records):
-            if record.line.startswith(VIEW_START):
-                continue
+def _read_view(document: Document, text: ViewText, usual_name: str, faults: list[Fault]) -> View | None:
+    """Read a view, None without contents, and add what is wrong in its lines to the faults."""
+    name = style = ""
+    contents: dict[int, Word | Arrow] = {}
+    for record in (*text.head, *text.records):
+        line = record.line
+        if line.startswith("*") and not name:
+            name = line[1:].strip()
+        elif line.startswith("$") and not style:
+            style = line
+        elif line.strip() and not line.startswith((*VIEW_START, "V300")):
             place = document.place(record.start)
             try:
-                builder.take(record, place)
+                found = _read_object(record, place)
             except BadRecordError as bad:
                 faults.append(Fault(Place(place.path, place.line, bad.column), bad.what))
-        return builder
-
-    def take(self, record: Record, place: Place) -> None:
-        """Add what one line says."""
-        line = record.line
-        if line.startswith("*") and not self.name:
-            self.name = line[1:].strip()
-        elif line.startswith("$") and not self.style:
-            self.style = line
-        elif line.strip() and not _is_version(line):
-            self._add(record, place)
-
-    def _add(self, record: Record, place: Place) -> None:
-        found = _KIND.match(record.line)
-        if found is None:
-            what = f"'{record.line[:30]}' is not a line of a sketch; remove it, or save the model in Vensim again"
-            raise BadRecordError(what)
-        number: int
-        if int(found[0]) == ARROW:
-            self.arrows.append(arrow_of(record, place))
-            number = self.arrows[-1].number
-        else:
-            self.words.append(word_of(record, place))
-            number = self.words[-1].number
-        if number in self.taken:
-            what = f"the number {number} is given twice in view '{self.name}'; give one of the two a free number"
-            raise BadRecordError(what)
-        self.taken.add(number)
-
-    def view(self, number: int) -> View:
-        """Return the view; what its line of style does not say is as usual."""
-        look, density = _style(self.style)
-        return View(
-            name=self.name or f"View {number}",
-            words=tuple(self.words),
-            arrows=tuple(self.arrows),
-            lettering=lettering_of("|".join(look[:4])),
-            arrow_colour=colour_of(look[5]) if len(look) > 5 else None,  # noqa: PLR2004 - the sixth part
-            density=density,
-            place=self.place,
-        )
+                continue
+            if contents.setdefault(found.number, found) is not found:
+                what = f"the number {found.number} is given twice in view '{name}'; give one of the two a free number"
+                faults.append(Fault(place, what))
+    if not (name or style or contents):
+        return None
+    parts = _STYLE.match(style)
+    look = parts["look"].split("|") if parts else []  # face, points, marks; colours of text, shapes and arrows
+    density = int(parts["across"]) if parts else _DENSITY
+    return View(
+        name=name or usual_name,
+        words=tuple(item for item in contents.values() if isinstance(item, Word)),
+        arrows=tuple(item for item in contents.values() if isinstance(item, Arrow)),
+        lettering=lettering_of("|".join(look[:4])),
+        arrow_colour=colour_of(look[5]) if len(look) > 5 else None,  # noqa: PLR2004 - the sixth part
+        density=density if density in _DENSITIES else _DENSITY,
+        place=document.place(text.span.start),
+    )
 
 
-def _is_version(line: str) -> bool:
-    """Whether a line states the version of the format; there is one since Vensim's third version."""
-    if not line.startswith("V"):
-        return False
-    if line.startswith("V300"):
-        return True
-    version = line[:10].split(maxsplit=1)[0]
-    what = f"'{version}' is not a known version of the sketch format; save the model as Vensim does, with V300"
-    raise BadRecordError(what)
-
-
-def _style(line: str) -> tuple[list[str], int]:
-    """Split a line of style into face, points, marks, and colours of text, shapes and arrows; with units per inch."""
-    found = _STYLE.match(line)
+def _read_object(record: Record, place: Place) -> Word | Arrow:
+    line = record.line
+    found = _KIND.match(line)
+    if line.startswith("V"):
+        version = line[:10].split(maxsplit=1)[0]
+        what = f"'{version}' is not a known version of the sketch format; save the model as Vensim does, with V300"
+        raise BadRecordError(what)
     if found is None:
-        return [], _DENSITY
-    density = int(found["across"])
-    return found["look"].split("|"), density if _DENSITIES[0] <= density <= _DENSITIES[1] else _DENSITY
+        what = f"'{line[:30]}' is not a line of a sketch; remove it, or save the model in Vensim again"
+        raise BadRecordError(what)
+    return arrow_of(record, place) if int(found[0]) == ARROW else word_of(record, place)
 
 
 def word_of(record: Record, place: Place) -> Word:
@@ -247,10 +395,13 @@ def word_of(record: Record, place: Place) -> Word:
         raise BadRecordError(what)
     (number,) = _numbers(fields, 1, ("number",))
     x, y, half_width, half_height, shape, bits, hidden, own, *_ = _numbers(fields, _WORD_START, _WORD_NUMBERS)
-    text = record.below if kind == "comment" and bits & TEXT_BELOW else display_name(fields[2])
-    if kind == "comment":
-        kind, text = _comment(text, bits)
-    border, fill, lettering, *_ = [*fields[_LOOK:], "", "", ""]
+    text = record.below if record.has_text_below else display_name(fields[NAME])
+    if kind == "comment" and bits & CONTROL:
+        kind, text = "control", text.partition(",")[0]
+    elif kind == "comment" and text in (CLOUD, "0") and not bits & TEXT_BELOW:
+        kind, text = "cloud" if text == CLOUD else "comment", ""
+    border, fill, look, *_ = [*fields[_LOOK:], "", "", ""]
+    lettering = lettering_of(look)
     return Word(
         number=number,
         kind=kind,
@@ -264,20 +415,16 @@ def word_of(record: Record, place: Place) -> Word:
         attached=bool(shape & ATTACHED),
         upright=kind == "valve" and bool(shape & _UPRIGHT),
         hidden=hidden != 0,
-        lettering=_own_lettering(lettering, own),
+        lettering=Lettering(
+            face=lettering.face if own & _FACE else "",
+            points=lettering.points if own & _SIZE else None,
+            marks=lettering.marks if own & _MARKS else "",
+            colour=lettering.colour if own & _TEXT else None,
+        ),
         border=colour_of(border) if own & _BORDER else None,
         fill=colour_of(fill) if own & _FILL else None,
         place=place,
     )
-
-
-def _comment(text: str, bits: int) -> tuple[WordKind, str]:
-    """Distinguish clouds, controls and comments."""
-    if bits & CONTROL:
-        return "control", text.partition(",")[0]
-    if text == CLOUD and not bits & TEXT_BELOW:
-        return "cloud", ""
-    return "comment", "" if text == "0" and not bits & TEXT_BELOW else text
 
 
 def arrow_of(record: Record, place: Place) -> Arrow:
@@ -292,11 +439,12 @@ def arrow_of(record: Record, place: Place) -> Arrow:
         raise BadRecordError(what, len(record.line) - len(last) + 1)
     pipe = thickness > _PIPE
     placed = tuple((_limited(int(x)), _limited(int(y))) for x, y in points if (x, y) != ("0", "0"))
+    straight = not placed or (shape == 0 and len(placed) == 1)  # a straight arrow's single point is only its handle
     return Arrow(
         number=number,
         source=source,
         target=target,
-        form=_form(shape, len(placed), pipe=pipe),
+        form="straight" if straight else "arc" if shape == _ARC and len(placed) == 1 and not pipe else "path",
         points=placed,
         pipe=pipe,
         head=not pipe or shape != _BACKWARDS,
@@ -308,13 +456,6 @@ def arrow_of(record: Record, place: Place) -> Arrow:
         colour=colour_of(fields[_ARROW_COLOUR]) if own & _BORDER else None,
         place=place,
     )
-
-
-def _form(shape: int, points: int, *, pipe: bool) -> Literal["straight", "arc", "path"]:
-    """Return the form of an arrow; the single point of a straight one is only its handle."""
-    if points == 0 or (shape == 0 and points == 1):
-        return "straight"
-    return "arc" if shape == _ARC and points == 1 and not pipe else "path"
 
 
 def colour_of(text: str) -> Colour | None:
@@ -333,29 +474,18 @@ def lettering_of(text: str) -> Lettering:
     return Lettering(face.strip(), float(min(size, _LARGEST)) or None, marks.upper(), colour_of(colour))
 
 
-def _own_lettering(text: str, own: int) -> Lettering:
-    """Return the parts of a word's lettering that its bits declare as its own."""
-    found = lettering_of(text)
-    return Lettering(
-        face=found.face if own & _FACE else "",
-        points=found.points if own & _SIZE else None,
-        marks=found.marks if own & _MARKS else "",
-        colour=found.colour if own & _TEXT else None,
-    )
-
-
 def _numbers(fields: Sequence[str], first: int, names: tuple[str, ...]) -> list[int]:
     """Return the whole numbers in fields from a place on, or raise with the name and the column of the first bad one."""
     found = []
     for place, name in enumerate(names, first):
         column = sum(len(text) + 1 for text in fields[:place])
-        if place >= len(fields):
-            what = f"the {name} is missing; write a whole number, or save the model in Vensim again"
-            raise BadRecordError(what, column)
-        if not _WHOLE.fullmatch(fields[place].strip()):
-            what = f"the {name} is '{fields[place][:20]}'; write a whole number, or save the model in Vensim again"
-            raise BadRecordError(what, column + 1)
-        found.append(_limited(int(fields[place].strip()), column + 1))
+        is_there = place < len(fields)
+        number = whole_number(fields[place]) if is_there else None
+        if number is None:
+            wrong = f"'{fields[place][:20]}'" if is_there else "missing"
+            what = f"the {name} is {wrong}; write a whole number, or save the model in Vensim again"
+            raise BadRecordError(what, column + is_there)
+        found.append(_limited(number, column + 1))
     return found
 
 
@@ -368,22 +498,17 @@ def _limited(value: int, column: int = 1) -> int:
 
 def sketch_text(views: Sequence[View]) -> str:
     """Write a whole sketch with its end; without views an empty one, so that Vensim has a page to draw on."""
-    lines = [line for view in views or (View("View 1"),) for line in _view_lines(view)]
+    lines: list[str] = []
+    for view in views or (View("View 1"),):
+        lines += [*_HEAD, f"*{view.name[:_NAME_LENGTH]}", _WRITTEN_STYLE.format(view.density)]
+        pipes: defaultdict[int, list[Arrow]] = defaultdict(list)
+        for arrow in view.arrows:
+            if arrow.pipe:
+                pipes[arrow.source].append(arrow)
+        for word in view.words:  # a valve follows its pipes, and its name follows the valve
+            lines += [*map(arrow_line, pipes.pop(word.number, [])), word_line(word)]
+        lines += [arrow_line(arrow) for arrow in view.arrows if not arrow.pipe]
     return "\n".join([*lines, _END, ""])
-
-
-def _view_lines(view: View) -> Iterator[str]:
-    yield from _HEAD
-    yield f"*{view.name[:_NAME_LENGTH]}"
-    yield _WRITTEN_STYLE.format(view.density)
-    pipes: dict[int, list[Arrow]] = {}
-    for arrow in view.arrows:
-        if arrow.pipe:
-            pipes.setdefault(arrow.source, []).append(arrow)
-    for word in view.words:  # a valve follows its pipes, and its name follows the valve
-        yield from map(arrow_line, pipes.pop(word.number, []))
-        yield word_line(word)
-    yield from (arrow_line(arrow) for arrow in view.arrows if not arrow.pipe)
 
 
 def word_line(word: Word, *, name: str = "", valve_text: int = 1) -> str:

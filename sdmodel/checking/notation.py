@@ -1,23 +1,103 @@
-"""Rules about equations: how they are written, whether their units fit, how many causes they have, and their tables."""
+"""Rules about the text of a model: its documentation, how equations are written, units, causes and tables."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise, takewhile
+from pathlib import Path
 
 from sympy import Expr, Indexed, Pow, S, Symbol
 
-from ..model import NA, Table, VensimFunction, references_in, split_reference, walk
+from ..errors import SdmodelError
+from ..model import NA, Table, VensimFunction, key, references_in, split_name, split_reference, walk
+from ..vensim import Document, read_savelist
 from .checked_model import CheckedModel
 from .findings import Finding
+
+_WORDS = (
+    "source", "judgement", "judgment", "assumed", "assumption", "estimat", "guess", "calibrat", "fitted", "measur", "observed", "observation",
+    "data", "survey", "census", "statistic", "report", "publish", "literature", "paper", "according to", "based on",
+    "taken from", "derived", "definition", "convention", "conversion", "arbitrary", "hypothetical", "illustrat", "expert",
+    "experiment", "et al", "table", "ibid", "p.", "pp.",
+)  # fmt: skip
+"""Beginnings of words that say where a number comes from, including assumptions."""
+_SOURCE = re.compile(
+    rf"\b(?i:{'|'.join(map(re.escape, _WORDS))})"
+    r"|https?://|www\.|\bdoi\b"  # an address
+    r"|^[^\s:.;][^:.;]{1,60}:\s"  # a comment that begins with a name and a colon
+    r"|\b[A-Z][\w'-]+,? \(?(?:1[89]|20)\d\d\b"  # an author and a year
+    r"|\b[A-Za-z0-9]+_\w+\b",  # the name of a series
+    re.MULTILINE,
+)
+_SHOWN = re.compile(r'10,\d+,(?P<name>"(?:[^"\\]|\\.)*"|[^,\r\n]*),')
+"""The record of a variable in a sketch."""
+
+
+def find_uncommented(checked: CheckedModel) -> Iterator[Finding]:
+    """Find elements without a comment."""
+    for element in checked.elements:
+        if not element.comment:
+            what = f"'{element.name}' has no comment; say what it means"
+            yield Finding("advice", "comment", element.place, element.name, what)
+
+
+def find_unsourced(checked: CheckedModel) -> Iterator[Finding]:
+    """Find constants and lookups whose comment does not say where their numbers come from.
+
+    A comment names a source if it has an address, an author with a year, the name of a series (`like_this`), a name and a
+    colon at its start, or a word such as source, judgement, assumed, estimated, fitted, measured, reported, definition.
+    """
+    for element in checked.elements:
+        if element.kind in {"constant", "lookup"} and element.comment and not _SOURCE.search(element.comment):
+            what = f"the comment of '{element.name}' names no source; say where the number comes from, or 'judgement'"
+            yield Finding("advice", "source", element.place, element.name, what)
+
+
+def find_unitless(checked: CheckedModel) -> Iterator[Finding]:
+    """Find elements without units, and the units that follow from the equations."""
+    for element in checked.elements:
+        if not element.units:
+            inferred = checked.units.inferred.get(element.key)
+            cure = f"its equations give it {inferred}" if inferred else "give them, or 'Dmnl' for a pure number"
+            yield Finding("advice", "no-units", element.place, element.name, f"'{element.name}' has no units; {cure}")
+
+
+def find_unused(checked: CheckedModel) -> Iterator[Finding]:
+    """Find elements that no other element reads, as Vensim's model check does.
+
+    Elements marked `:SUPPLEMENTARY` or in the save list of headline variables are not reported.
+    """
+    used = set(checked.used)
+    path = Path(checked.model.path).with_suffix(".lst")
+    with contextlib.suppress(SdmodelError, OSError, ValueError):  # without a list there are no headline variables
+        if path.is_file():
+            used |= {key(split_name(name)[0]) for name in read_savelist(path)}
+    for element in checked.elements:
+        if element.key not in used and not element.supplementary:
+            what = f"'{element.name}' is used by nothing; use it, delete it, or mark it :SUPPLEMENTARY"
+            yield Finding("warning", "unused", element.place, element.name, what)
+
+
+def find_hidden(checked: CheckedModel) -> Iterator[Finding]:
+    """Find elements that are in no view of the sketch, if the model has a sketch with variables."""
+    document = Document.from_bytes(checked.model.text.encode("utf-8", "surrogatepass"), checked.model.path)
+    records = (_SHOWN.match(document.text, part.start) for part in document.segments if part.kind == "record")
+    shown = {key(record["name"]) for record in records if record}
+    for element in checked.elements if shown else ():
+        if element.key not in shown:
+            what = f"'{element.name}' is in no view; add it to the view where it belongs"
+            yield Finding("advice", "no-view", element.place, element.name, what)
+
 
 _MOST_CAUSES = 7
 _STRUCTURAL = frozenset({-2.0, -1.0, 0.0, 1.0, 2.0})
 _STRUCTURAL_EXPONENTS = _STRUCTURAL | {-0.5, 0.5}
 _ORDERED = frozenset({"DELAY N", "SMOOTH N"})
 _COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
-_OPERATORS = _COMPARISONS | {"+", "-", "*", "/", "^", ":AND:", ":OR:", ":NOT:", ","}
+_JOINTS = frozenset({":AND:", ":OR:", ","})
+_OPERATORS = _COMPARISONS | _JOINTS | {"+", "-", "*", "/", "^", ":NOT:"}
 _COMMENT = re.compile(r"\{[^{}]*\}")
 _TOKEN = re.compile(
     r'"(?:[^"\\]|\\.)*"|:[A-Za-z ]+:|<=|>=|<>|[-+*/^(),<>=\[\]]|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[^\W\d](?:[\w $\'.&%#]*[\w$\'.&%#])?'
@@ -86,27 +166,23 @@ def _grouped(text: str) -> _Group:
 
 
 def _ambiguities(group: _Group) -> Iterator[str]:
+    signs: list[str] = []  # the operators in order, with one empty string for each operand between them
     for part in group:
         if not isinstance(part, str):
             yield from _ambiguities(part)
-    signs = _signs(group)
-    yield from _powers(signs)
-    if any(a == ":NOT:" and set(_until_logic(signs[n + 1 :])) & _COMPARISONS for n, a in enumerate(signs)):
-        yield "':NOT:' before a comparison"
-    for part in _split(signs):
-        if ":AND:" in part and ":OR:" in part:
-            yield "':AND:' and ':OR:' side by side"
-
-
-def _signs(group: _Group) -> list[str]:
-    """Return the operators of a group in order, with one empty string for each operand between them."""
-    signs: list[str] = []
-    for part in group:
         if isinstance(part, str) and part in _OPERATORS:
             signs.append(part)
         elif not signs or signs[-1]:
             signs.append("")  # a name with its brackets and arguments is one operand
-    return signs
+    yield from _powers(signs)
+    conditions = (
+        takewhile(lambda sign: sign not in _JOINTS, signs[n:]) for n, a in enumerate(signs, 1) if a == ":NOT:"
+    )
+    if any(not _COMPARISONS.isdisjoint(condition) for condition in conditions):
+        yield "':NOT:' before a comparison"
+    for comma, argument in groupby(signs, ",".__eq__):
+        if not comma and {":AND:", ":OR:"} <= set(argument):
+            yield "':AND:' and ':OR:' side by side"
 
 
 def _powers(signs: Sequence[str]) -> Iterator[str]:
@@ -118,22 +194,6 @@ def _powers(signs: Sequence[str]) -> Iterator[str]:
         between = signs[n + 1 : following]
         if following < len(signs) and between.count("") == 1 and not between[-1]:
             yield "a power of a power"
-
-
-def _until_logic(signs: Sequence[str]) -> Iterator[str]:
-    for sign in signs:
-        if sign in {":AND:", ":OR:", ","}:
-            return
-        yield sign
-
-
-def _split(signs: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield the arguments of a call."""
-    first = 0
-    for n, sign in enumerate([*signs, ","]):
-        if sign == ",":
-            yield signs[first:n]
-            first = n + 1
 
 
 def find_unit_mismatches(checked: CheckedModel) -> Iterator[Finding]:
@@ -159,47 +219,29 @@ def find_turning_tables(checked: CheckedModel) -> Iterator[Finding]:
 
     A table over time is a time series, which may turn.
     """
-    series = _time_series(checked)
+    series: set[str] = set()
+    tables = []
     for element, equation, expression in checked.equations:
         for part in walk(expression):
-            if isinstance(part, Table) and element.key not in series and _turns([y for _, y in part.points]):
-                what = (
-                    f"the table of '{element.name}' both rises and falls; check its points, or say why in the comment"
-                )
-                yield Finding("advice", "table-turns", equation.place, element.name, what)
-
-
-def _time_series(checked: CheckedModel) -> set[str]:
-    """Return the keys of lookups that are read at Time, and of elements whose equation reads its own table at Time."""
-    found: set[str] = set()
-    for element, _, expression in checked.equations:
-        for part in walk(expression):
             if getattr(part, "name", "").startswith("LOOKUP") and "time" in map(str, part.args[1].free_symbols):
-                found.add(element.key)
-                if isinstance(part.args[0], Symbol | Indexed):
-                    found.add(split_reference(part.args[0])[0])
-    return found
-
-
-def _turns(values: Sequence[float]) -> bool:
-    steps = [after - before for before, after in pairwise(values)]
-    return any(step > 0 for step in steps) and any(step < 0 for step in steps)
+                series.add(element.key)
+                series |= {split_reference(name)[0] for name in part.args[:1] if isinstance(name, Symbol | Indexed)}
+            elif isinstance(part, Table):
+                tables.append((element, equation, [after[1] - before[1] for before, after in pairwise(part.points)]))
+    for element, equation, steps in tables:
+        if element.key not in series and min(steps, default=0) < 0 < max(steps, default=0):
+            what = f"the table of '{element.name}' both rises and falls; check its points, or say why in the comment"
+            yield Finding("advice", "table-turns", equation.place, element.name, what)
 
 
 def find_points_outside_graph(checked: CheckedModel) -> Iterator[Finding]:
     """Find tables with points outside of the graph that is set up for them."""
     for element, equation, expression in checked.equations:
         for part in walk(expression):
-            if isinstance(part, Table) and _is_outside(part):
+            if not isinstance(part, Table) or part.limits is None:
+                continue
+            (left, bottom), (right, top) = part.limits
+            inside = all(left <= x <= right and bottom <= y <= top for x, y in part.points)
+            if left < right and bottom < top and not inside:  # corners that are all equal do not make a graph
                 what = f"the table of '{element.name}' has points outside of its graph; widen the graph or correct them"
                 yield Finding("advice", "table-graph", equation.place, element.name, what)
-
-
-def _is_outside(table: Table) -> bool:
-    """Whether a point lies outside of the graph; corners that are all equal do not make a graph."""
-    if table.limits is None:
-        return False
-    (left, bottom), (right, top) = table.limits
-    if left >= right or bottom >= top:
-        return False
-    return any(not (left <= x <= right and bottom <= y <= top) for x, y in table.points)

@@ -1,11 +1,13 @@
-"""Adding an element to a model file: its block, its word in the sketch, and the equations of the stocks that a flow joins."""
+"""Adding and removing an element of a model file: its blocks, what shows it in the sketch, and the stocks that a flow joins."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 
 from ...errors import Fault, ModelError
@@ -13,18 +15,19 @@ from ...model import Kind, Model, Range, display_name, key
 from ..document import Document
 from ..read.grammar import SyntaxProblemError, parse
 from ..read.segments import Segment, Span, blank_comments
-from ..read.syntax import head_of, parse_name
+from ..read.syntax import Head, head_of, parse_name
 from ..sketch.additions import NewElement, draw_element
-from .blocks import check_group, check_range, check_text, check_units, comment_text, replace_range
-from .edits import Edit
-from .layout import insert_block, is_control, layout_of, line_end
-from .names import NOW, find_names, new_head
+from ..sketch.views import ARROW, VALVE, view_texts
+from .blocks import check_group, check_range, check_text, check_units, comment_text, range_text, units_field
+from .layout import Edit, grouped_segments, insert_block, is_control, layout_of, line_end, remove_blocks
+from .names import CLOCK, NOW, find_names, new_head
 
 _INTEGRAL = re.compile(r"\s*INTEG\s*\(", re.IGNORECASE)
 _MARKS = re.compile(r'"(?:[^"\\]|\\[\s\S])*"|\'[^\']*\'|[()\[\],]')
 _LOOSE = frozenset({"or", "and", "negation", "comparison"})
 """Operators that bind less than a sum."""
 _ZERO = re.compile(r"0*\.?0*")
+_LISTED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +46,21 @@ class Addition:
     sink: str
 
 
-@dataclass(frozen=True, slots=True)
-class AdditionEdits:
-    """The edits that add an element, the number of new groups, and the view that shows it (empty without a sketch)."""
-
-    edits: list[Edit]
-    groups: int
-    view: str
-
-
-def add_element(document: Document, model: Model, addition: Addition) -> AdditionEdits:
-    """Return the edits that add an element to a document."""
+def add_element(document: Document, model: Model, addition: Addition) -> tuple[list[Edit], int, str]:
+    """Return the edits that add an element, the number of new groups, and the view that shows it, empty without a sketch."""
     left = new_head(addition.name, document, model)
     right = _right_side(document, left, addition)
     head = head_of(left)
-    stocks = {sign: _stock(document, model, name) for sign, name in _ends(document, addition) if name}
+    stocks = _stocks(document, model, addition)
     causes = MappingProxyType(dict(_causes(model, right, head.key)))
     group = _group(document, model, addition, [*causes, *stocks.values()])
     layout = layout_of(document.text, document.segments)
-    limits = check_range(addition.range, document.path)
-    units = replace_range(check_units(addition.units, document.path), limits)
+    limits = range_text(check_range(addition.range, document.path))
+    units = units_field(check_units(addition.units, document.path), limits=limits)
     comment = comment_text(check_text(addition.comment, "a comment", document.path), line_end(document.text))
-    block = layout.block(left, right, units, comment)
-    edits = insert_block(document.text, document.segments, block, group)
-    subscripted = bool(head.subscripts)
+    edits = insert_block(document.text, document.segments, layout.block(left, right, units, comment), group)
     for sign, stock in stocks.items():
-        edits += _change_stock(document, stock, head.name, sign, subscripted=subscripted)
+        edits += _change_stock(document, stock, head, sign)
     kind: Kind = "stock" if _INTEGRAL.match(right) else addition.kind or "auxiliary"
     element = NewElement(
         name=head.name.strip(),
@@ -79,11 +71,11 @@ def add_element(document: Document, model: Model, addition: Addition) -> Additio
         companions=frozenset(element.key for element in model if key(element.group) == key(group)),
     )
     in_sketch, view = draw_element(document, element, addition.view)
-    return AdditionEdits([*edits, *in_sketch], int(document.lacks_group(group)), view)
+    return [*edits, *in_sketch], int(document.lacks_group(group)), view
 
 
-def _ends(document: Document, addition: Addition) -> Iterator[tuple[str, str]]:
-    """Return the stocks of a flow, by the sign with which it enters them."""
+def _stocks(document: Document, model: Model, addition: Addition) -> dict[str, str]:
+    """Return the keys of the stocks of a flow, by the sign with which it enters them."""
     name, source, sink = addition.name, addition.source, addition.sink
     what = ""
     if addition.kind == "flow" and not (source or sink):
@@ -94,16 +86,26 @@ def _ends(document: Document, addition: Addition) -> Iterator[tuple[str, str]]:
         what = f"a flow from '{display_name(source)}' to itself has no effect; name another stock"
     if what:
         raise ModelError([Fault(document.path, what)])
-    yield "-", source
-    yield "+", sink
+    found: dict[str, str] = {}
+    for sign, stock in (("-", source), ("+", sink)):
+        if stock:
+            head = parse_name(stock)
+            place = document.place(document.find(head.name)[0].start)
+            if head.key not in model.elements or model.elements[head.key].kind != "stock":
+                raise ModelError([Fault(place, f"'{display_name(stock)}' is not a stock; name one")])
+            found[sign] = head.key
+    return found
 
 
 def _right_side(document: Document, left: str, addition: Addition) -> str:
     """Return the right-hand side as files have it: a lookup in parentheses, a stock as an integral with a rate of 0."""
     text = addition.equation.strip()
     for lookup in (text, f"({text})"):
-        if addition.kind in (None, "lookup") and lookup.startswith("(") and _is_lookup(left + lookup):
-            return lookup
+        if addition.kind in (None, "lookup") and lookup.startswith("("):
+            with suppress(SyntaxProblemError):
+                tree = parse(blank_comments(left + lookup))
+                if tree.data == "lookup" and tree.children[-1].data == "table":
+                    return lookup
     if addition.kind == "stock" and not _INTEGRAL.match(text):
         text = f"INTEG(0, {text})"
     name = display_name(addition.name)
@@ -116,23 +118,6 @@ def _right_side(document: Document, left: str, addition: Addition) -> str:
     if tree.data != "assignment" or not text:
         raise ModelError([Fault(document.path, f"'{name}': this is not an equation; write an expression")])
     return text
-
-
-def _is_lookup(text: str) -> bool:
-    try:
-        tree = parse(blank_comments(text))
-    except SyntaxProblemError:
-        return False
-    return bool(tree.data == "lookup" and tree.children[-1].data == "table")
-
-
-def _stock(document: Document, model: Model, name: str) -> str:
-    """Return the key of a stock."""
-    segment = document.find(parse_name(name).name)[0]
-    found = parse_name(name).key
-    if found not in model.elements or model.elements[found].kind != "stock":
-        raise ModelError([Fault(document.place(segment.start), f"'{display_name(name)}' is not a stock; name one")])
-    return found
 
 
 def _causes(model: Model, right: str, own: str) -> Iterator[tuple[str, tuple[str, bool]]]:
@@ -175,30 +160,66 @@ def _first_argument(right: str) -> Span:
     return Span(start, len(text))
 
 
-def _change_stock(document: Document, stock: str, flow: str, sign: str, *, subscripted: bool) -> Iterator[Edit]:
+def _change_stock(document: Document, stock: str, flow: Head, sign: str) -> Iterator[Edit]:
     """Add a flow to the net flow of a stock, or subtract it, in each block of the stock."""
     for segment in document.find(stock):
         right = document.right_side(segment)
-        text = document.slice(right)
+        text, left = document.slice(right), document.left(segment)
         if not _INTEGRAL.match(text):
             what = f"'{display_name(stock)}' is not a plain INTEG; write the flow into its equation by hand"
             raise ModelError([Fault(document.place(segment.start), what)])
-        name = flow.strip() + (_subscripts(document, segment) if subscripted else "")
-        yield _change_rate(text, right.start, name, sign)
+        inside = left[left.index("[") : left.index("]") + 1] if flow.subscripts and "[" in left else ""
+        name = flow.name.strip() + inside
+        rate = _first_argument(text)
+        before = text[rate.start : rate.end]
+        span = Span(right.start + rate.start, right.start + rate.end)
+        if _ZERO.fullmatch(before):
+            yield Edit(span, name if sign == "+" else f"-{name}")
+        elif parse(blank_comments(f"rate={before}")).children[-1].data in _LOOSE:
+            yield Edit(span, f"({before}) {sign} {name}")
+        else:
+            yield Edit(Span(span.end, span.end), f" {sign} {name}")
 
 
-def _subscripts(document: Document, segment: Segment) -> str:
-    found = document.left(segment)
-    return found[found.index("[") : found.index("]") + 1] if "[" in found else ""
+def remove_element(document: Document, name: str) -> list[Edit]:
+    """Return the edits that remove all blocks that define a name, and what shows it in the sketch."""
+    head = parse_name(name)
+    blocks = document.find(head.name)
+    if head.key in map(key, CLOCK):
+        raise ModelError([Fault(document.path, f"'{head.name}': every model needs it; keep it")])
+    if head.subscripts:
+        what = f"'{display_name(name)}': an element is removed with all of its blocks; leave out the subscripts"
+        raise ModelError([Fault(document.path, what)])
+    users = list(dict.fromkeys(_users(document, head.key, blocks)))
+    if users:
+        listed = ", ".join(f"'{user}'" for user in users[:_LISTED])
+        more = f" and {len(users) - _LISTED} more" * (len(users) > _LISTED)
+        what = f"'{head.name}' is used by {listed}{more}; change those first"
+        raise ModelError([Fault(document.place(blocks[0].start), what)])
+    return [*remove_blocks(document.segments, blocks), *_remove_from_sketch(document, head.key)]
 
 
-def _change_rate(text: str, offset: int, flow: str, sign: str) -> Edit:
-    """Return the edit that adds a flow to the first argument of an integral that begins at an offset of the document."""
-    rate = _first_argument(text)
-    before = text[rate.start : rate.end]
-    span = Span(offset + rate.start, offset + rate.end)
-    if _ZERO.fullmatch(before):
-        return Edit(span, flow if sign == "+" else f"-{flow}")
-    if parse(blank_comments(f"rate={before}")).children[-1].data in _LOOSE:
-        return Edit(span, f"({before}) {sign} {flow}")
-    return Edit(Span(span.end, span.end), f" {sign} {flow}")
+def _users(document: Document, removed: str, blocks: Sequence[Segment]) -> Iterator[str]:
+    """Return the names of the elements that use a key, except in its own blocks."""
+    for grouped in grouped_segments(document.text, document.segments):
+        segment = grouped.segment
+        if segment.kind == "block" and segment not in blocks:
+            used = f"{removed}$" if grouped.in_macro else removed
+            if any(found.key == used for found in find_names(document.slice(segment.main))):
+                yield display_name(document.head(segment).name)
+
+
+def _remove_from_sketch(document: Document, removed: str) -> Iterator[Edit]:
+    """Remove a variable's words, their arrows, its valve with pipes, and the clouds and shadows that only it needed."""
+    for view in view_texts(document):
+        words = [record for record in view.records if record.is_word]
+        arrows = [record for record in view.records if record.ends]
+        gone = {word.number for word in words if word.shown == removed}
+        for valve, name in pairwise(record for record in view.records if record.is_word or record.kind == ARROW):
+            if valve.kind == VALVE and name.is_attached and name.shown == removed:  # the name follows its valve
+                gone.add(valve.number)
+        cut = [arrow for arrow in arrows if gone.intersection(arrow.ends)]
+        joined = {number for arrow in arrows if arrow not in cut for number in arrow.ends}
+        loose = {number for arrow in cut for number in arrow.ends} - joined
+        gone |= {word.number for word in words if (word.is_cloud or word.is_shadow) and word.number in loose}
+        yield from (Edit(record.span, "") for record in (*cut, *(word for word in words if word.number in gone)))
