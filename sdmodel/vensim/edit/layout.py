@@ -10,7 +10,8 @@ from itertools import pairwise
 
 from ...model import key
 from ..read.segments import Segment, Span, blank_comments
-from ..read.syntax import LINE_END, group_of, head_of
+from ..read.syntax import group_of, head_of
+from ..read.tokens import LINE_END
 
 _STARS = "*" * 56
 _WIDTH = 78

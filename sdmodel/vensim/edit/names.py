@@ -11,7 +11,8 @@ from ...model import FUNCTIONS, REFUSED, Model, display_name, key, nearest, quot
 from ..document import Document
 from ..read.segments import QUOTED, Span, blank_comments
 from ..read.statements import read_statements
-from ..read.syntax import parse_name, quote_cell
+from ..read.syntax import parse_name
+from ..read.tokens import quote_cell
 from ..sketch.views import view_texts
 from .layout import Edit, grouped_segments
 
