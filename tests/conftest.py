@@ -47,6 +47,8 @@ def _import_all() -> None:
             importlib.import_module(module.name)
 
 
+os.environ.pop("COLUMNS", None)  # tables are as wide as they are, whatever runs the tests
+
 if os.environ.get("SDMODEL_CHECK_TYPES"):  # before any other conftest imports the package
     _check_types()
 

@@ -374,7 +374,7 @@ def busy(task: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def progress_bar(task: str, unit: str = "members") -> Iterator[ProgressCallback | None]:
-    """A function to call with the number done and the total, which draws a bar on stderr; None where that is no terminal."""
+    """A function to call with the number done and the total, which draws a bar on stderr; None if stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return

@@ -126,7 +126,7 @@ def _order(start: Start, element: Element, equation: Equation, call: Expr) -> in
             what = f"the order of '{element.name}' is {order:g} at the start; it must be a whole number from 1 to 999"
             raise ModelError([Fault(equation.place, what)])
         if isinstance(step, float) and step > 0 and delay >= 0:
-            order = min(order, max(1.0, math.floor(delay / step)))
+            order = min(order, max(1.0, math.floor(min(delay / step, _LARGEST_ORDER))))
         lowest = min(lowest, order)
     return round(lowest) if lowest < _LARGEST_ORDER else 1
 

@@ -105,7 +105,7 @@ def test_block_moves_to_another_group(tea: Path, sdmodel):
     ("words", "code", "message"),
     [
         (["set", "room temperture = 1"], 1, "did you mean 'room temperature'?"),
-        (["set", "room temperature = 1 +"], 1, f"{MODEL}:8:1: the equation breaks off"),
+        (["set", "room temperature = 1 +"], 1, f"{MODEL}:8:1: the equation is incomplete"),
         (["set", "room temperature = nothing"], 1, f"{MODEL}:8:20: 'nothing' is not defined"),
         (["set", "room temperature"], 1, "write 'name = equation'"),
         (["add", "room temperature = 1"], 1, f"is taken at {MODEL}:8:1"),

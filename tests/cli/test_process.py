@@ -82,7 +82,7 @@ def test_full_disk_behind_stdout_is_one_line(words: list[str], tea: Path, enviro
         assert (tea / "runs" / "ai_compute.nc").is_file()
 
 
-@pytest.mark.parametrize(("width", "shown"), [(80, {"run", "hash", "by", "changes"}), (150, {"hash", "made", "model"})])
+@pytest.mark.parametrize(("width", "shown"), [(80, {"run", "by", "changes"}), (150, {"hash", "made", "model"})])
 def test_tables_on_a_terminal_have_whole_words(
     width: int, shown: set[str], tea: Path, environment: dict[str, str], sdmodel
 ):

@@ -166,7 +166,7 @@ def change_records(changes: Changes, runs: Sequence[str]) -> list[dict[str, Any]
 
 
 def changes_result(runs: Mapping[str, xr.Dataset]) -> Result:
-    """The constants and lookups that differ, and nothing else."""
+    """Only the constants and lookups that differ."""
     changes = changes_between(runs)
     for text in changes.remarks:
         note(text)

@@ -20,7 +20,7 @@ from .headlines import labelled, labelled_with_note, round_times
 
 MEDIAN = 0.5
 
-_COLUMN_WIDTH, _COLUMNS = 17, 6
+_COLUMN_WIDTH, _COLUMNS = 21, 6
 _BAND_ROW = "  90 % of members"
 
 

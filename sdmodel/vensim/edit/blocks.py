@@ -11,8 +11,7 @@ from ...model import Range, display_name, number_text
 from ..document import Document
 from ..read.grammar import SyntaxProblemError, parse
 from ..read.segments import Segment, Span, blank_comments
-from ..read.syntax import one_line, units_of
-from ..read.tokens import LINE_END
+from ..read.syntax import LINE_END, one_line, units_of
 from .layout import Edit, fill_lines, line_end, move_blocks
 
 _DIVIDER = re.compile(r"[|~]")

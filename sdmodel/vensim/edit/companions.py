@@ -14,7 +14,7 @@ from ...errors import Fault, ModelError, SdmodelError
 from ...files import decode_text, read_bytes, write_file
 from ...model import key
 from ..read.segments import Span
-from ..read.tokens import LINE_END
+from ..read.syntax import LINE_END
 from .layout import Edit, apply_edits
 from .names import Renaming, find_names, replace_names
 

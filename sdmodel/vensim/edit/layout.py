@@ -10,8 +10,7 @@ from itertools import pairwise
 
 from ...model import key
 from ..read.segments import Segment, Span, blank_comments
-from ..read.syntax import group_of, head_of
-from ..read.tokens import LINE_END
+from ..read.syntax import LINE_END, group_of, head_of
 
 _STARS = "*" * 56
 _WIDTH = 78

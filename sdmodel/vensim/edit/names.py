@@ -11,8 +11,7 @@ from ...model import FUNCTIONS, REFUSED, Model, display_name, key, nearest, quot
 from ..document import Document
 from ..read.segments import QUOTED, Span, blank_comments
 from ..read.statements import read_statements
-from ..read.syntax import parse_name
-from ..read.tokens import quote_cell
+from ..read.syntax import parse_name, quote_cell
 from ..sketch.views import view_texts
 from .layout import Edit, grouped_segments
 
@@ -148,7 +147,7 @@ def rename_in_document(document: Document, change: Renaming) -> list[Edit]:
     for segment in document.segments:
         text = document.text[segment.start : segment.end]
         if segment.kind == "broken" and any(found.key == change.old for found in find_names(text)):
-            what = "this part cannot be read, and it uses the name; mend it first"
+            what = "this part cannot be read, and it uses the name; correct it first"
             raise ModelError([Fault(document.place(segment.start), what)])
         pattern = _LINES.get(segment.kind)
         line = pattern.match(document.text, segment.start, segment.end) if pattern else None

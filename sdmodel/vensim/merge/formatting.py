@@ -13,8 +13,7 @@ from ..edit.layout import fill_lines
 from ..read.grammar import SyntaxProblemError, parse
 from ..read.segments import Segment, blank_comments, split_segments
 from ..read.statements import Statement
-from ..read.syntax import comment_of, group_of, one_line, units_of
-from ..read.tokens import LINE_END
+from ..read.syntax import LINE_END, comment_of, group_of, one_line, units_of
 from ..sketch.views import view_texts
 from .parts import Part, body_meaning, meaning_of, parts_of, tail_start, text_of_kind
 from .tokens import Line, comments_in, join_names, split_lines, with_line_ends

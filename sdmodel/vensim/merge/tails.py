@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from ..document import Document
-from ..read.syntax import integrator_of
-from ..read.tokens import LINE_END
+from ..read.syntax import LINE_END, integrator_of
 from ..sketch.views import (
     ARROW,
     NAME,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..read.segments import QUOTED
-from ..read.tokens import LINE_END
+from ..read.syntax import LINE_END
 
 _CONTINUATION = r"\\[ \t]*(?:\r\n?|\n)"
 _TOKEN = re.compile(

@@ -20,7 +20,7 @@ from ...model import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKi
 from ..document import Document, read_bytes
 from ..read.reader import model_of
 from ..read.segments import QUOTED, Span
-from ..read.tokens import LINE_END
+from ..read.syntax import LINE_END
 
 ARROW, VARIABLE, VALVE, COMMENT = 1, 10, 11, 12
 """Kinds of records."""
