@@ -330,7 +330,6 @@ def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | floa
 
 @functools.cache
 def _versions() -> str:
-    """The versions of the packages on which the numbers may depend."""
     found = [f"sdmodel {__version__}", f"python {platform.python_version()}"]
     for name in ("numpy", "llvmlite", "sympy", "xarray"):
         try:

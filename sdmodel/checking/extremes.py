@@ -240,7 +240,6 @@ def _run_block(checked: CheckedModel, cases: Sequence[Case], saved: Sequence[Ele
 
 
 def _constants(checked: CheckedModel, case: Case) -> dict[str, float]:
-    """Return the constants that set one case."""
     return {_constant_name(checked.model, cell): value for item in case for cell, value in item.values.items()}
 
 

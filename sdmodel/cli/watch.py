@@ -114,7 +114,6 @@ def refresh(task: Watch) -> bool:
 
 
 def _plot(task: Watch, run: xr.Dataset, path: Path) -> None:
-    """Plot last, since it takes longest."""
     if task.plot is None:
         return
     start = time.perf_counter()

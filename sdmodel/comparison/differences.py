@@ -282,7 +282,6 @@ def largest_differences(
 
 
 def _size(values: Numbers) -> float:
-    """The largest absolute value that is finite."""
     return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
 

@@ -87,11 +87,6 @@ def plot_wedges(
     origin : sequence of str, optional
         Lines below the panels.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure.
-
     Raises
     ------
     FigureError
@@ -117,11 +112,7 @@ def plot_wedges(
 
 
 def plot_contributions(
-    variables: Sequence[Contributions],
-    *,
-    when: str,
-    title: str | None = None,
-    origin: Sequence[str] = (),
+    variables: Sequence[Contributions], *, when: str, title: str | None = None, origin: Sequence[str] = ()
 ) -> Figure:
     """Plot a bar per lever for each variable, at one time: the lever's share of the difference, the largest on top.
 
@@ -138,11 +129,6 @@ def plot_contributions(
         The title of the figure.
     origin : sequence of str, optional
         Lines below the panels.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure.
 
     Raises
     ------

@@ -89,11 +89,6 @@ def plot_bands(
     logarithmic : bool, default False
         Use a logarithmic y axis in every panel without negative values.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure.
-
     Raises
     ------
     FigureError
@@ -154,11 +149,6 @@ def plot_differences(
     title : str, optional
         The title of the figure.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure.
-
     Raises
     ------
     FigureError
@@ -191,16 +181,6 @@ def plot_fit(panels: Mapping[str, xr.Dataset], *, title: str | None = None, orig
         The title of the figure.
     origin : str, optional
         A line below the panels.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure.
-
-    Raises
-    ------
-    FigureError
-        If there is nothing to plot.
     """
     if not panels:
         message = "the figure: has no series; name a file that maps at least one"
@@ -327,7 +307,6 @@ def _describe_members(run: xr.Dataset) -> str:
 
 
 def _draw_fit(axes: Axes, name: str, panel: xr.Dataset, columns: int) -> None:
-    """Plot one series, bands lowest and points on top."""
     units, times = str(panel["observed"].attrs.get("units", "")), panel["time"].values
     style_panel(axes, name, units, columns)
     for band, opacity in zip(sorted(panel[PROBABILITY].values, reverse=True), _FIT_OPACITIES, strict=False):

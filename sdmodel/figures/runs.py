@@ -159,11 +159,6 @@ def plot_runs(
     logarithmic : bool, default False
         Use a logarithmic y axis in every panel without negative values.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure.
-
     Raises
     ------
     FigureError

@@ -66,16 +66,6 @@ def plot_tornado(found: xr.Dataset, *, title: str | None = None) -> Figure:
         A tornado of `sdmodel.find_sensitivities`, one panel per outcome.
     title : str, optional
         The title of the figure.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure.
-
-    Raises
-    ------
-    FigureError
-        If there is nothing to plot.
     """
     handles: list[Any] = [
         Patch(color=_LOW, label="at the low end"),
@@ -96,16 +86,6 @@ def plot_sobol(found: xr.Dataset, *, title: str | None = None) -> Figure:
         Sobol's indices of `sdmodel.find_sensitivities`, one panel per outcome.
     title : str, optional
         The title of the figure.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure.
-
-    Raises
-    ------
-    FigureError
-        If there is nothing to plot.
     """
     handles = [
         Patch(color=_LOW, label="ST: total, with interactions"),
@@ -127,16 +107,6 @@ def plot_morris(found: xr.Dataset, *, title: str | None = None) -> Figure:
         Elementary effects of `sdmodel.find_sensitivities`, one panel per outcome.
     title : str, optional
         The title of the figure.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure.
-
-    Raises
-    ------
-    FigureError
-        If there is nothing to plot.
     """
     point: Any = {"color": _LOW, "marker": "o", "markersize": 3.5, "linewidth": 0.5}
     handles = [
@@ -158,7 +128,6 @@ def _plot(
     title: str | None,
     height: float | None = None,
 ) -> Figure:
-    """Make a figure with a panel per outcome, one below the other."""
     if not found.sizes.get("outcome") or not found.sizes.get("parameter"):
         message = "the figure: has no outcome or no constant; request at least one of each"
         raise FigureError(message)

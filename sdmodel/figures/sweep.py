@@ -124,11 +124,6 @@ def plot_sweep(
     logarithmic : bool, default False
         Use a logarithmic y axis in every panel without negative values.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure.
-
     Raises
     ------
     FigureError
@@ -192,11 +187,6 @@ def plot_heat_map(outcomes: xr.Dataset, *, levers: Sequence[str] | None = None, 
         The dimensions of the levers along x and y; by default the first two.
     title : str, optional
         The title of the figure.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure.
 
     Raises
     ------

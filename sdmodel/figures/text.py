@@ -102,7 +102,6 @@ def drawable(text: str) -> str:
 
 @cache
 def _families() -> tuple[str, ...]:
-    """Return the installed fonts, in order of preference."""
     installed = set(fontManager.get_font_names())
     return (_FAMILY, *(name for name in _FALLBACKS if name in installed))
 

@@ -289,7 +289,6 @@ def penalised(found: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
 
 
 def _check_known(model: Model, cell: Cell) -> None:
-    """Check that a cell is one number at each time."""
     element = model.elements.get(cell.key)
     if element is None or element.kind == "lookup":
         message = f"'{cell.key}' is not a variable of the model; correct the formula of the series"

@@ -263,7 +263,6 @@ def _search(
 
 
 def _answer_all(evaluate: Evaluate, inbox: SimpleQueue[_Points | None], queues: Sequence[SimpleQueue[Any]]) -> None:
-    """Answer the requests of all running searches until none runs."""
     running = len(queues)
     waiting: dict[int, NDArray[np.float64]] = {}
     while running:

@@ -162,7 +162,6 @@ def _cell(free: FreeConstant) -> Cell:
 
 
 def _parse(text: str) -> FreeConstant:
-    """Parse `name`, `name=low:high` or `name[label]=low:high`."""
     match = _BOUNDS.fullmatch(text)
     if match and match["low"] is not None:
         try:

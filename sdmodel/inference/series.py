@@ -336,7 +336,6 @@ def _error_model(row: Row, faults: list[Fault]) -> ErrorModel | None:
 
 
 def _duplicated(raw: Iterable[RawSeries], since: float, until: float) -> Iterator[Fault]:
-    """Report two values of one series at the same time."""
     for series in raw:
         used = (series.times >= since) & (series.times <= until)
         for at in np.flatnonzero(used[1:] & (np.diff(series.times) == 0)) + 1:
@@ -360,7 +359,6 @@ def _unsuitable(
 
 
 def _united(parts: Sequence[_Part], faults: list[Fault]) -> Series:
-    """Unite the rows of one name into one series."""
     series = [part for part, _ in parts]
     first = series[0]
     if len(series) == 1:

@@ -84,7 +84,6 @@ def _open_model(path: Path) -> Iterator[PysdModel]:
 
 @contextmanager
 def _pysd_errors(path: Path) -> Iterator[None]:
-    """Report any error of PySD in one line."""
     try:
         yield
     except Exception as fault:
@@ -289,7 +288,6 @@ def record_with_pysd(
 
 
 def _line(change: Change) -> str:
-    """Return a change as a line of a change file."""
     part = f"[{','.join(change.subscripts)}]" if change.subscripts else ""
     value = ", ".join(map(repr, change.values)) if change.table is None else str(change.table)
     return f"{change.name}{part} = {value}"

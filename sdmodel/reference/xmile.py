@@ -141,7 +141,6 @@ def _logic(context: Context, tree: Any) -> Expr:
 
 
 def _table(context: Context, tree: Any) -> Expr:
-    """Translate the points of a table and the corners of its graph."""
     points = list(zip(map(float, tree.x), map(float, tree.y), strict=True))
     (left, right), (low, high) = tree.x_limits, tree.y_limits
     return Table(points, ((float(left), float(low)), (float(right), float(high))))
@@ -175,7 +174,6 @@ def _stock(context: Context, tree: Any) -> Expr:
 
 
 def _lag(plain: Mapping[float, str], general: str) -> Callable[[Context, Any], Expr]:
-    """Return the translator of delays or smooths, by their order."""
 
     def build(context: Context, tree: Any) -> Expr:
         time = tree.delay_time if hasattr(tree, "delay_time") else tree.smooth_time
@@ -200,7 +198,6 @@ def _function(name: str, *arguments: str) -> Callable[[Context, Any], Expr]:
 
 
 def _call(context: Context, tree: Any) -> Expr:
-    """Translate a call of a function, or of a table by its name."""
     name, arguments = key(tree.function.reference), tree.arguments
     if name in context.tables:
         (x,) = (expression_of(context, argument) for argument in arguments)

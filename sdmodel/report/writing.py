@@ -333,7 +333,6 @@ def _attribution_section(name: str, found: xr.Dataset, names: Sequence[str]) -> 
 
 
 def _contribution_table(part: VariableAttribution) -> Table:
-    """Return all measures at the time of the largest difference."""
     differences = np.nan_to_num(np.abs((part.scenario - part.baseline).values))
     at = float(part.baseline[TIME].values[int(differences.argmax())])
     outcome = Outcome(at=at)

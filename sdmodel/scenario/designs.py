@@ -169,7 +169,6 @@ def _cells(model: Model, name: str, subscripts: Iterable[str], where: Place | st
 def _with_points(
     model: Model, distribution: Distribution | Steps, where: Place | str, faults: list[Fault]
 ) -> Distribution | Steps:
-    """The distribution with the points of the lookup that it names."""
     if isinstance(distribution, Steps) or distribution.name != "RANDOM_LOOKUP" or distribution.points:
         return distribution
     element = model.elements.get(key(distribution.lookup))
@@ -400,7 +399,6 @@ def _grid(setup: _Setup) -> tuple[int, Slice]:
 
 
 def _univariate(setup: _Setup) -> tuple[int, Slice]:
-    """One constant after the other, the rest at their own values."""
     starts = np.concatenate(([0], np.cumsum(setup.lengths())))
 
     def draw(first: int, last: int) -> NDArray[np.float64]:

@@ -117,7 +117,6 @@ BETA = Continuous(
 
 
 def _weibull_scale(shape: float) -> float:
-    """The scale that makes the mean one."""
     return float(np.exp(-_special().gammaln(1 + 1 / shape)))
 
 
@@ -386,7 +385,6 @@ def _located(distribution: Distribution) -> tuple[Any, tuple[float, ...], float,
 
 
 def _listed(distribution: Distribution) -> _Form:
-    """The whole numbers between the bounds with their probabilities."""
     standard, parameters, shift, stretch = _located(distribution)
     bounds = distribution.arguments[:2]
     mean, spread = standard.moments(*parameters)

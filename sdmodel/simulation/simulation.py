@@ -161,7 +161,6 @@ def _with_orders(model: Model, inputs: Inputs) -> Model:
 
 
 def _check_options(model: Model, integrator: str | None, threads: int | None) -> None:
-    """Check the type of the model and the options of a simulation."""
     if not isinstance(model, Model):
         message = f"{type(model).__name__} is not a model; read one with read_model"
         raise SimulationError(message)

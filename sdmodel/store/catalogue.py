@@ -174,7 +174,6 @@ def ensemble_path(name: str, folder: str | os.PathLike[str]) -> Path:
 
 
 def _stem(stem: str, name: str) -> str:
-    """The checked name of a file without its ending."""
     plain = stem.isprintable() and stem == stem.strip() and not _SPECIAL & set(stem)
     if not stem or not plain or stem.startswith(".") or len(os.fsencode(stem)) > _MAX_NAME:
         cure = f"choose another, of at most {_MAX_NAME} letters, digits, - and _, without folder or leading dot"

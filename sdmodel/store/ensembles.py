@@ -23,15 +23,7 @@ from numpy.typing import NDArray
 from ..dataset import BLOCK, MEMBER, check_run
 from ..errors import DatasetError, StoreError
 from ..files import temporary_folder
-from .netcdf import (
-    ENCODINGS,
-    ORDER,
-    UNREADABLE,
-    auxiliary_coordinates,
-    check_attributes,
-    coordinates_attribute,
-    decode,
-)
+from .netcdf import ENCODINGS, ORDER, UNREADABLE, auxiliary_coordinates, check_attributes, coordinates_attribute, decode
 
 ENSEMBLE_SUFFIX = ".zarr"
 DONE, WANTED, BROKEN = "members_done", "members_wanted", "members_not_finite"

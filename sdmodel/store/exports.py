@@ -116,7 +116,6 @@ def export_run(
 
 
 def _check_members(run: xr.Dataset, target: Path, ending: str, *, long: bool) -> None:
-    """Check that a text file can hold the members of a run."""
     count = int(np.prod([run.sizes[dim] for dim in member_dims(run)], dtype=int))
     cure = "write .nc or .zarr, or one member with --member"
     if ending == ".dat" and count > 1:

@@ -110,7 +110,6 @@ def _array(model: Model, equation: Equation) -> str:
 
 
 def _bounds(limits: Range | None) -> str:
-    """Return a range in brackets, with `?` for a missing bound."""
     if limits is None:
         return ""
     numbers = [limits.minimum, limits.maximum, *([limits.step] if limits.step is not None else [])]

@@ -168,12 +168,7 @@ def calibrate(
     if sample:
         found = run_posterior(found, options)
     command = _repeating_command(context, found)
-    settings = {
-        "command": command,
-        "observations": list(data.observations),
-        "starts": starts,
-        "samples": draws.samples,
-    }
+    settings = {"command": command, "observations": list(data.observations), "starts": starts, "samples": draws.samples}
     files = write_results(
         found, stem, samples=draws.samples, force=store.force or draws.resume, settings=settings, beyond=beyond,
         ensemble=ensemble, replace=store.force,
@@ -194,7 +189,6 @@ def calibrate(
 
 
 def _free_stem(store: StoreOptions, model: Path, *, resume: bool) -> Path:
-    """The path of the files, without their endings."""
     name, folder = store.name, store.folder
     check_folder(folder)
     if name is not None:

@@ -102,7 +102,6 @@ def diagram(
 
 
 def _with_views(sketch: Sketch, path: Path) -> Sketch:
-    """The sketch; if it is empty, with a new layout."""
     if any(view.words for view in sketch.views):
         return sketch
     note(f"{path}: has no sketch, so its diagram gets a new layout")

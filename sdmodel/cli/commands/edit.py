@@ -196,30 +196,31 @@ def _remove(document: OpenDocument, name: str) -> UndoCommands:
     return [["add", statement, *limits, *(word for option, text in fields if text for word in (option, text))]]
 
 
-@click.command("units", short_help="Set units.", epilog='Example: sdmodel edit units "price elasticity" dmnl')
-@click.argument("name")
-@click.argument("units")
-@_editing
-def _units(document: OpenDocument, name: str, units: str) -> UndoCommands:
-    """Set the units of an element; its range stays."""
-    before = document[name].units
-    document[name].units = units
-    return [["units", name, before]]
+def _field_command(field: str, value: str, short_help: str, example: str, text: str) -> click.Command:
+    """A subcommand that sets one field of an element."""
+
+    def change(document: OpenDocument, **given: str) -> UndoCommands:
+        block = document[given["name"]]
+        before = getattr(block, field)
+        setattr(block, field, given[value])
+        return [[field, given["name"], before]]
+
+    change.__doc__ = text
+    arguments = click.argument("name")(click.argument(value)(_editing(change)))
+    return click.command(field, short_help=short_help, epilog=f"Example: sdmodel edit {field} {example}")(arguments)
 
 
-@click.command(
-    "comment",
-    short_help="Set a comment.",
-    epilog='Example: sdmodel edit comment "price elasticity" "Demand per price, in logarithms."',
-)
-@click.argument("name")
-@click.argument("text")
-@_editing
-def _comment(document: OpenDocument, name: str, text: str) -> UndoCommands:
-    """Set the comment of an element; a long one is wrapped as Vensim wraps it."""
-    before = document[name].comment
-    document[name].comment = text
-    return [["comment", name, before]]
+_FIELDS = (
+    _field_command("units", "units", "Set units.", '"price elasticity" dmnl', "Set the units of an element; its range stays."),
+    _field_command(
+        "comment", "text", "Set a comment.", '"price elasticity" "Demand per price, in logarithms."',
+        "Set the comment of an element; a long one is wrapped as Vensim wraps it.",
+    ),
+    _field_command(
+        "group", "group", "Move to another group.", '"price elasticity" Uncertainties',
+        "Move an element to the end of a group; a new group is created if there is none of that name.",
+    ),
+)  # fmt: skip
 
 
 @click.command(
@@ -247,19 +248,6 @@ def _range(
     return [["range", name, *(_bounds(before) if before else ["--none"])]]
 
 
-@click.command(
-    "group", short_help="Move to another group.", epilog='Example: sdmodel edit group "price elasticity" Uncertainties'
-)
-@click.argument("name")
-@click.argument("group")
-@_editing
-def _group(document: OpenDocument, name: str, group: str) -> UndoCommands:
-    """Move an element to the end of a group; a new group is created if there is none of that name."""
-    before = document[name].group
-    document[name].group = group
-    return [["group", name, before]]
-
-
 def _limits(given: Sequence[str]) -> Range:
     bounds = []
     for text in given:
@@ -275,7 +263,7 @@ def _bounds(limits: Range) -> list[str]:
     return [_OPEN if bound is None else repr(bound).removesuffix(".0") for bound in bounds]
 
 
-for _subcommand in (_set, _add, _rename, _remove, _units, _comment, _range, _group):
+for _subcommand in (_set, _add, _rename, _remove, *_FIELDS, _range):
     edit.add_command(_subcommand)
 
 

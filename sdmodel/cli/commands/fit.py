@@ -34,14 +34,7 @@ from ..output import Part, Result, Table, busy, note, output_options
 @force_option
 @output_options
 def fit(
-    *,
-    run: str,
-    data: DataOptions,
-    bands: tuple[float, ...],
-    seed: int,
-    plot: bool,
-    folder: str | None,
-    force: bool,
+    *, run: str, data: DataOptions, bands: tuple[float, ...], seed: int, plot: bool, folder: str | None, force: bool
 ) -> Result:
     """Show how well a stored run agrees with observations, series by series; for an ensemble, its median and its members.
 
@@ -67,10 +60,7 @@ def fit(
         note(f"run '{path.stem}': {table.not_finite} members are not finite at some observation and are left out")
     files = {"run": path.stem, "path": str(path), "figure": str(figure) if plot else None}
     return Result(
-        lambda: _fit_record(table) | files,
-        lambda: _fit_table(table),
-        "series",
-        figures=[figure] if plot else [],
+        lambda: _fit_record(table) | files, lambda: _fit_table(table), "series", figures=[figure] if plot else []
     )
 
 

@@ -47,8 +47,7 @@ _OPTIONS = {
 
 
 @click.command(
-    "sensitivity",
-    epilog='Example: sdmodel sensitivity --on "revenue per GW" --at 2028 --method tornado --plot',
+    "sensitivity", epilog='Example: sdmodel sensitivity --on "revenue per GW" --at 2028 --method tornado --plot'
 )
 @run_options(on_option("The variable whose outcome is analysed; may be repeated"))
 @outcome_options(statistics=True)

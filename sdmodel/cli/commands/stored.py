@@ -191,10 +191,7 @@ def _single_run(path: Path, stored: xr.Dataset, statements: Sequence[str]) -> Re
             yield Table(columns, [[line.name, kinds[line.name], line.units, *_ends(line)] for line in others])
 
     def whole() -> dict[str, Any]:
-        found = record | {
-            "headlines": [vars(line) for line in lines],
-            "variables": [vars(line) for line in variables],
-        }
+        found = record | {"headlines": [vars(line) for line in lines], "variables": [vars(line) for line in variables]}
         found |= {"levers": levers} if levers else {}
         return found | ({"shares": [vars(share) for share in shares]} if statements else {})
 

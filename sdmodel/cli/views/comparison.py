@@ -102,10 +102,7 @@ def shared_times(runs: Mapping[str, xr.Dataset]) -> NDArray[np.float64]:
 
 
 def plot_differences_to(
-    runs: Mapping[str, xr.Dataset],
-    differences: Mapping[str, xr.Dataset],
-    names: Sequence[str],
-    options: CompareOptions,
+    runs: Mapping[str, xr.Dataset], differences: Mapping[str, xr.Dataset], names: Sequence[str], options: CompareOptions
 ) -> list[Path]:
     """Plot the differences of runs from the first, for the variables that differ; returns the file, if there is one."""
     from ...figures import plot_differences, save_figure
@@ -308,7 +305,6 @@ def _largest_parts(found: Comparison, beyond: Sequence[LargestDifference], optio
 
 
 def _one_per_variable(gaps: Iterable[LargestDifference]) -> Iterator[LargestDifference]:
-    """The first difference of each variable and run."""
     seen = set()
     for gap in gaps:
         if (gap.variable, gap.run) not in seen:
@@ -425,7 +421,6 @@ def _group_cell(mean: float, least: float, most: float, units: str) -> str:
 def _plot_groups(
     groups: Mapping[float, Mapping[str, xr.Dataset]], lever: str, names: Sequence[str], options: CompareOptions
 ) -> list[Path]:
-    """Plot one line per value, the mean of its runs."""
     if options.figures is None:
         return []
     from ...figures import plot_runs, save_figure
@@ -441,7 +436,6 @@ def _plot_groups(
 
 
 def _mean(group: Mapping[str, xr.Dataset], names: Sequence[str]) -> xr.Dataset:
-    """The mean of runs over time; its record says what it is."""
     runs = [run[[find_variable(run, name).name for name in names]] for run in group.values()]
     if len(runs) == 1:
         changes, mean = next(iter(group)), runs[0]

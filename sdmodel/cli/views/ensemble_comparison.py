@@ -83,7 +83,6 @@ def ensembles_result(runs: Mapping[str, xr.Dataset], paths: Mapping[str, Path], 
 def _paired_run(
     before: xr.Dataset, after: xr.Dataset, name: str, requested: tuple[Sequence[str], Sequence[float], CompareOptions]
 ) -> PairedRun:
-    """The differences of one run from the first at a few times."""
     names, at, options = requested
     found = paired_differences(before, after, names, levels_of(options.bands), at=at)
     spreads = tuple(spreads_in(found.quantiles))

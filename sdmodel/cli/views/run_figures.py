@@ -33,11 +33,7 @@ def plot_runs_to(
 
 
 def figure_of(
-    runs: Mapping[Path, xr.Dataset],
-    *,
-    names: Sequence[str] = (),
-    title: str | None = None,
-    logarithmic: bool = False,
+    runs: Mapping[Path, xr.Dataset], *, names: Sequence[str] = (), title: str | None = None, logarithmic: bool = False
 ) -> Figure:
     """The figure of runs, by their files: of named variables, else the page beside the first run's model, else headlines."""
     opened = {path.stem: run for path, run in runs.items()}

@@ -370,7 +370,6 @@ def _maps(run: xr.Dataset, names: Sequence[str], outcomes: Sequence[Outcome]) ->
 
 
 def _median(values: xr.DataArray) -> xr.DataArray:
-    """The median of members, with a remark in its attributes."""
     if MEMBER not in values.dims:
         return values
     outcome = f"{values.attrs.get('outcome', '')}, median of members"

@@ -192,7 +192,6 @@ def _colour_of(shading: Shading, value: ShadedValue) -> str:
 
 
 def _draw_number(axes: Axes, placed: PlacedWord, value: ShadedValue, unit: float) -> None:
-    """Write the text of a variable below its name or box."""
     font = Font(_NUMBER_SIZE * placed.label.font.size)
     y = placed.region.y + placed.region.half_height + (_BELOW_BOX if is_boxed(placed.word, placed.kind) else 0)
     axes.text(

@@ -343,7 +343,6 @@ class _Page:
 
 
 def _finish(page: _Page, title: str, skeleton: Skeleton, spots: dict[str, Spot], structure: Structure) -> View:
-    """Return the view with all words and arrows at their places."""
     every = [*skeleton.stocks.values(), *skeleton.taken, *spots.values()]
     page.corner = (min(spot[0] for spot in every), min(spot[1] for spot in every))
     for name, spot in skeleton.stocks.items():

@@ -46,7 +46,6 @@ def _count_models(folder: Path) -> int:
 
 
 def _samples_file(path: Path) -> Iterator[Path]:
-    """Return the file of samples that a sensitivity file names."""
     match decode_text(path.read_bytes()).partition("\n")[0].split(","):
         case [_, method, _, file, *_] if method.strip().upper().startswith("F"):
             yield path.parent / file.strip().strip('"')
@@ -83,7 +82,6 @@ def rewrite_together(contents: Mapping[Path, bytes]) -> None:
 
 
 def _rewrite(path: Path, content: bytes) -> None:
-    """Give a file other bytes and keep its permissions."""
     mode = path.stat().st_mode
     if not mode & _WRITABLE:
         raise ModelError([Fault(str(path), "the file is read-only; allow writing, or name another file with -o")])

@@ -132,7 +132,6 @@ def _joined_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _change(text: str, place: Place) -> Change | Fault:
-    """Return one change, or what is wrong with it at which column."""
     found = _VALUES.match(text) or _TABLE.match(text)
     if found is None:
         return _misread(text, place)
@@ -216,7 +215,6 @@ def read_grid(text: str, where: str = "--lever") -> Grid:
 
 
 def _grid(name: str, subscripts: tuple[str, ...], text: str, where: str) -> Grid:
-    """Return the grid that the text after the equals sign describes."""
     if ":" not in text:
         values = tuple(_number(part) for part in text.split(","))
         return Grid(name, subscripts, values, where=where)

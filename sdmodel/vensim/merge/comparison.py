@@ -200,7 +200,6 @@ def _headers(before: Variables, after: Variables) -> Iterator[Difference]:
 
 
 def _header_text(part: Part | None) -> tuple[str, str]:
-    """Return the text of a header, and the same text without layout."""
     if part is None:
         return "", ""
     if part.kind == "group":
