@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,14 +9,13 @@ import click
 
 from ..analysis import Factor
 from ..errors import Fault, ScenarioError
-from ..model import Model, key, split_name
+from ..model import Model
 from ..scenario import Distribution, Sampling, Variation, constant_cells
-from ..vensim import read_sampling, sampling_of_ranges
+from ..vensim import read_bounds, read_sampling, sampling_of_ranges
 from .options import Decorator, option_group
 from .output import note
 
 _OPTION = "--free"
-_BOUNDS = re.compile(r"(?P<name>.*)=(?P<low>[^=:]*):?(?P<high>[^=:]*)", re.DOTALL)
 _GROUPS = {"levers": ("Policy levers",), "uncertainties": ("Uncertainties",), "all": ("Policy levers", "Uncertainties")}
 
 
@@ -92,15 +90,10 @@ def _named(model: Model, texts: Sequence[str]) -> Sampling:
 
 def _variation(model: Model, text: str) -> Variation:
     """Read `name`, `name=low:high` or `name[label]=low:high`."""
-    match = _BOUNDS.fullmatch(text) if key(text) not in model.elements else None
-    name, subscripts = split_name(match["name"] if match else text)
+    name, subscripts, bounds = read_bounds(text, _OPTION)
     element = model.elements[constant_cells(model, name, subscripts, where=_OPTION)[0].key]
     declared = element.range
-    try:
-        ends = [float(match[end]) for end in ("low", "high")] if match else []
-    except ValueError:
-        what = f"'{text}' has bounds that are not numbers; write \"{name}=low:high\""
-        raise ScenarioError([Fault(_OPTION, what)]) from None
+    ends = list(bounds or ())
     if not ends and declared is not None:
         ends = [end for end in (declared.minimum, declared.maximum) if end is not None]
     if len(ends) < 2:  # noqa: PLR2004 - a range has two ends

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CalibrationError, Fault, Place, ScenarioError
-from ..model import Cell, Model, cell_name, key, plan, references_in, split_name, split_reference
+from ..model import Cell, Model, cell_name, key, plan, references_in, split_reference
 from ..scenario import Distribution, FreeConstant, Sampling, Scenario, constant_cells, constant_values
+from ..vensim import read_bounds
 
 DEFAULT_GROUP = "Uncertainties"
 """The group of a model whose constants are free unless the user names others."""
 
 _OPTION = "--free"
-_BOUNDS = re.compile(r"(?P<name>.*?)(?:=(?P<low>[^=:]*):(?P<high>[^=:]*))?", re.DOTALL)
-_QUOTED = re.compile(r'"[^"]*"')
 _LOGARITHMIC = 100.0
 """Positive bounds with at least this ratio are searched on a logarithmic scale."""
 
@@ -162,18 +160,9 @@ def _cell(free: FreeConstant) -> Cell:
 
 
 def _parse(text: str) -> FreeConstant:
-    match = _BOUNDS.fullmatch(text)
-    if match and match["low"] is not None:
-        try:
-            low, high = float(match["low"]), float(match["high"])
-        except ValueError:
-            message = f"'{text}' has bounds that are not numbers; write \"name=low:high\""
-            raise ScenarioError([Fault(_OPTION, message)]) from None
-        return FreeConstant(*split_name(match["name"]), low=low, high=high)
-    if "=" in _QUOTED.sub("", text):
-        message = f"'{text.strip()}' has no bounds; write \"{text.partition('=')[0].strip()}=low:high\""
-        raise ScenarioError([Fault(_OPTION, message)])
-    return FreeConstant(*split_name(text))
+    name, labels, bounds = read_bounds(text, _OPTION)
+    low, high = bounds or (None, None)
+    return FreeConstant(name, labels, low=low, high=high)
 
 
 def _priors(model: Model, prior: Sampling | None) -> dict[Cell, tuple[Distribution, Place]]:

@@ -149,7 +149,7 @@ FAULTS = [
     (("--free", "cooling time"), 'no range [low,high] in the model; write --free "cooling time=low:high"'),
     (("--free", "cooling time=4:1"), "--free: 'cooling time' goes from 4 to 1; write a lower bound, then a higher one"),
     (("--free", "cooling time=one:4"), 'has bounds that are not numbers; write "cooling time=low:high"'),
-    (("--free", "cooling time=3"), 'has bounds that are not numbers; write "cooling time=low:high"'),
+    (("--free", "cooling time=3"), 'has no bounds; write "cooling time=low:high"'),
     (("--free", "cooling time=1:4", "--free", "cooling time=2:3"), "'cooling time' is varied twice"),
     (("-e", "reversed.vsc"), "reversed.vsc:2:14: the minimum 4 is not below the maximum 1; write RANDOM_UNIFORM(min,max)"),
     (("-e", "nothing.vsc"), "nothing.vsc: nothing is varied; write a line such as"),

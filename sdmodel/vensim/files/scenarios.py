@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...errors import Fault, Place, ScenarioError
-from ...model import Table, display_name, number_text, table_text
+from ...model import Table, display_name, number_text, split_name, table_text
 from ...scenario import Change, Grid, Scenario, merge_scenarios
 from ..read.segments import QUOTED, blank_comments
 from ..read.syntax import BOUND, LINE_END, NAME, NUMBER, label_keys, numbers_in, parse_number, quote_cell, split_labels
@@ -32,6 +32,7 @@ _SKIPPED = re.compile(r"\s*(?::|$)|[^=(]*:IS:", re.IGNORECASE)
 _BRACKET = re.compile(rf"{QUOTED}|[()\[\]]")
 _COMMENT = re.compile(r"\s*\{([^{}]*)\}")
 _LEVER = re.compile(rf"{NAME}(?:=(?P<values>.*))?$", re.DOTALL)
+_BOUNDED = re.compile(r'(?P<name>(?:[^"=]|"[^"]*")*)(?:=(?P<bounds>.*))?', re.DOTALL)
 _FORMS = "'name=low:high:count', 'name=value,value' or 'name' for the range in the model"
 _DIGITS = 9
 """Digits of a count that are read; a longer count is too large anyway."""
@@ -212,6 +213,20 @@ def read_grid(text: str, where: str = "--lever") -> Grid:
         except ValueError as error:
             wrong = f"'{name}={found['values'].strip()}': {error}; write {_FORMS}"
     raise ScenarioError([Fault(where, wrong)])
+
+
+def read_bounds(text: str, where: str) -> tuple[str, tuple[str, ...], tuple[float, float] | None]:
+    """Read `name`, `name=low:high` or `name[label]=low:high`: the name, its labels, and the bounds if there are any."""
+    match = _BOUNDED.fullmatch(text)
+    if match is None or match["bounds"] is None:
+        return (*split_name(text), None)
+    low, colon, high = match["bounds"].partition(":")
+    try:
+        return (*split_name(match["name"]), (float(low), float(high)))
+    except ValueError:
+        wrong = "has bounds that are not numbers" if colon else "has no bounds"
+        cure = f'write "{match["name"].strip()}=low:high"'
+        raise ScenarioError([Fault(where, f"'{text.strip()}' {wrong}; {cure}")]) from None
 
 
 def _grid(name: str, subscripts: tuple[str, ...], text: str, where: str) -> Grid:
