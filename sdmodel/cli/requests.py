@@ -166,7 +166,6 @@ def _check_labels(model: Model, names: Sequence[str]) -> None:
 
 
 def _label_faults(model: Model, name: str, labels: Sequence[str], where: str) -> Iterator[Fault]:
-    """A fault for every given label that the element does not have."""
     element = model.elements[name]
     if labels and len(labels) != len(element.dimensions):
         message = f"'{element.name}' has {len(element.dimensions)} subscripts, not {len(labels)}; give as many labels"

@@ -184,7 +184,6 @@ def _members_done(path: Path) -> int:
 
 @contextlib.contextmanager
 def _note_if_interrupted(path: Path, count: int) -> Iterator[None]:
-    """Say how to continue an ensemble that the user interrupts."""
     try:
         yield
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,6 +60,8 @@ def _lever_row(lever: Lever) -> list[str]:
 
 _ADVICE_SHOWN = 3
 """Findings shown of a rule that only advises, unless it is requested with --only."""
+_LONGEST_PLACE = 30
+"""Longer places are shown without the folder of the file."""
 _LEVELS: tuple[Level, ...] = ("error", "warning", "advice")
 
 
@@ -142,7 +145,9 @@ def _finding_rows(found: Sequence[Finding], only: Sequence[str]) -> Iterator[lis
         rest = counts[kind] - _ADVICE_SHOWN
         whole = finding.level != "advice" or finding.rule in only or rest <= 1
         if whole or seen[kind] <= _ADVICE_SHOWN:
-            yield [finding.level, str(finding.place), finding.rule, finding.message]
+            place = str(finding.place)
+            short = place if len(place) <= _LONGEST_PLACE else Path(place).name
+            yield [finding.level, short, finding.rule, finding.message]
         elif seen[kind] == counts[kind]:
             yield [finding.level, "", finding.rule, f"and {rest} more; --only {finding.rule} shows them all"]
 

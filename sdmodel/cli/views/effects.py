@@ -103,7 +103,6 @@ def _share(effect: Effect) -> str:
 
 
 def _run(version: Version) -> xr.Dataset | None:
-    """The run of a model; None, with a note, if it does not run."""
     from ...simulation import simulate
 
     try:
@@ -129,7 +128,6 @@ def _headlines(old: Version, new: Version, run: xr.Dataset) -> list[str]:
 
 
 def _shared_places(old: NDArray[np.float64], new: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The positions in each run of a few round times that both have."""
     times, before, after = np.intersect1d(np.round(old, 9), np.round(new, 9), return_indices=True)
     chosen = round_times(times, _DATES) if len(times) else np.zeros(0, np.intp)
     return before[chosen], after[chosen]
