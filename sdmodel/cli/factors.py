@@ -10,7 +10,7 @@ import click
 from ..analysis import Factor
 from ..errors import Fault, ScenarioError
 from ..model import Model
-from ..scenario import Distribution, Sampling, Variation, constant_cells
+from ..scenario import Distribution, Sampling, Variation, constant_cells, range_violation
 from ..vensim import read_bounds, read_sampling, sampling_of_ranges
 from .options import Decorator, option_group
 from .output import note
@@ -65,12 +65,9 @@ def note_outside(model: Model, factors: Sequence[Factor]) -> None:
     """Note which constants leave the range declared in the model, or do not include their current value."""
     for factor in factors:
         low, high = factor.bounds
-        declared = model.elements[factor.cell.key].range
-        least = -float("inf") if declared is None or declared.minimum is None else declared.minimum
-        most = float("inf") if declared is None or declared.maximum is None else declared.maximum
-        if low < least or high > most:
-            end, limit = (low, f"below {least:g}") if low < least else (high, f"above {most:g}")
-            note(f"'{factor.name}' goes to {end:g}, outside its range in the model: {limit}")
+        outside = range_violation(model.elements[factor.cell.key], low, high)
+        if outside:
+            note(f"'{factor.name}' goes to {outside[0]:g}, outside its range in the model: {outside[1]}")
         if not low <= factor.value <= high:
             note(f"'{factor.name}' is {factor.value:g} at the baseline, which is not between {low:g} and {high:g}")
 
