@@ -171,13 +171,13 @@ def _print_table(table: Table) -> None:
                 break
             dropped.append(name)
             del least[name]
-    for block in _blocks(least, table.columns, width):
+    for block in _blocks(least, width):
         _print_block(table.columns, texts, {name: least[name] for name in block}, width)
     if dropped:
         note(f"not shown for lack of width: {', '.join(dropped)}")
 
 
-def _blocks(least: Mapping[str, int], kinds: Mapping[str, str], width: int) -> list[list[str]]:
+def _blocks(least: Mapping[str, int], width: int) -> list[list[str]]:
     """The columns of each block: all in one if they fit, else the first column again before as many others as fit."""
     names = list(least)
     if _total(least) <= width or len(names) < 3:  # noqa: PLR2004 - two columns cannot be split further

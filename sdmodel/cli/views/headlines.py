@@ -74,18 +74,23 @@ def _listed(run: xr.Dataset) -> Sequence[str]:
 
 def headline_lines(run: xr.Dataset, names: Sequence[str], *, quiet: bool = False) -> list[Line]:
     """Variables at round times, label by label; over members, the median. Notes what is left out unless `quiet`."""
-    found = [find_variable(run, name) for name in names]
-    full_names = [name for variable in found for name, _ in labelled(variable)]
-    units = [str(variable.attrs.get("units", "")) for variable in found]
-    columns = columns_beside(full_names, units, width=_COLUMN_WIDTH, least=3, most=_COLUMNS)
-    part = run.isel({TIME: round_times(run[TIME].values, columns)})
-    variables = [find_variable(part, name) for name in names]
-    longer = [name for name, variable in zip(names, variables, strict=True) if _label_count(variable) > _LABELS]
+    variables = [find_variable(run, name) for name in names]
+    columns = columns_for(variables, width=_COLUMN_WIDTH, least=3, most=_COLUMNS)
+    places = round_times(run[TIME].values, columns)
+    longer = [long_name(variable) for variable in variables if _label_count(variable) > _LABELS]
     if longer and not quiet:
         others = f" and of {len(longer) - 1} more" if len(longer) > 1 else ""
-        name = long_name(find_variable(part, longer[0]))
-        note(f"the first {_LABELS} labels of '{name}'{others} are shown; `plot --on 'name[label]'` shows others")
-    return [line for variable in variables for line in _lines(variable, part[TIME])]
+        note(f"the first {_LABELS} labels of '{longer[0]}'{others} are shown; `plot --on 'name[label]'` shows others")
+    times = run[TIME].isel({TIME: places})
+    parts = (variable.isel({TIME: places}) if TIME in variable.dims else variable for variable in variables)
+    return [line for part in parts for line in _lines(part, times)]
+
+
+def columns_for(variables: Sequence[xr.DataArray], *others: str, width: int, least: int, most: int) -> int:
+    """The number of columns of a width that fit beside the names and units of variables, and beside `others`."""
+    names = [name for variable in variables for name, _ in labelled(variable)]
+    units = [str(variable.attrs.get("units", "")) for variable in variables]
+    return columns_beside([*names, *others], units, width=width, least=least, most=most)
 
 
 def _label_count(variable: xr.DataArray) -> int:

@@ -16,7 +16,7 @@ from ...numerals import format_number
 from ...store import load_into_memory
 from ...vensim import read_formula
 from ..output import Table, columns_beside, note
-from .headlines import labelled, labelled_with_note, round_times
+from .headlines import columns_for, labelled_with_note, round_times
 
 MEDIAN = 0.5
 
@@ -123,9 +123,7 @@ def share_tables(shares: Sequence[Share]) -> Iterator[Table]:
 def few_times(times: NDArray[np.float64], run: xr.Dataset, names: Sequence[str]) -> NDArray[np.intp]:
     """Positions of a few round times; each column needs room for a band, beside the names of variables and their units."""
     variables = [find_variable(run, name) for name in names]
-    rows = [_BAND_ROW, *(full_name for variable in variables for full_name, _ in labelled(variable))]
-    units = [str(variable.attrs.get("units", "")) for variable in variables]
-    return round_times(times, columns_beside(rows, units, width=_COLUMN_WIDTH, least=2, most=_COLUMNS))
+    return round_times(times, columns_for(variables, _BAND_ROW, width=_COLUMN_WIDTH, least=2, most=_COLUMNS))
 
 
 def _spreads(variable: xr.DataArray, times: xr.DataArray) -> Iterator[Spread]:
