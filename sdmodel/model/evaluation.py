@@ -8,17 +8,17 @@ statements about runs and sums of observed series.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial, reduce
-from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
 
-from .algebra import Numbers, Table, VensimFunction, product_factors, split_reference, transform
+from .algebra import Numbers, Table, VensimFunction, add, product_factors, split_reference, transform
 from .functions.row import Kind, Moment
 from .functions.table import row_of
 from .records import Equation, Model, Subscript
@@ -64,7 +64,7 @@ class _Evaluation:
             found = self.cell(expression)
             return math.nan if isinstance(found, Table) else found
         if isinstance(expression, Add):
-            return reduce(add, map(self.number, expression.args))
+            return reduce(operator.add, map(self.number, expression.args))
         if isinstance(expression, Mul):
             total = 1.0
             for factor, divides in product_factors(expression):
@@ -72,7 +72,10 @@ class _Evaluation:
                 total = quotient(total, value) if divides else total * value
             return total
         if isinstance(expression, Pow):
-            return _guarded(math.pow, self.number(expression.base), self.number(expression.exp))
+            base, exponent = self.number(expression.base), self.number(expression.exp)
+            if exponent == -1:
+                return quotient(1.0, base)
+            return _guarded(math.pow, base, exponent) if math.isfinite(base) and math.isfinite(exponent) else math.nan
         return self.call(expression)
 
     def cell(self, expression: Expr) -> float | Table:
@@ -83,18 +86,24 @@ class _Evaluation:
         row = row_of(expression)
         if row.at_start is not None:
             return self.number(expression.args[row.at_start])
-        arguments = map(self.argument, row.kinds, expression.args)
-        if not row.reads_time:
-            return _guarded(row.evaluate, *arguments)
-        time, step = (self.number(Symbol(name)) for name in ("time", "time_step"))
-        return _guarded(row.evaluate, Moment(time, step), *arguments)
+        try:
+            arguments = list(map(self.argument, row.kinds, expression.args))
+        except _NotFiniteError:
+            return math.nan
+        if row.reads_time:
+            time, step = (self.number(Symbol(name)) for name in ("time", "time_step"))
+            arguments.insert(0, Moment(time, step))
+        return _guarded(row.evaluate, *arguments)
 
     def argument(self, kind: Kind, expression: Expr) -> Any:
         match kind:
             case "number":
                 return self.number(expression)
-            case "condition":
-                return self.number(expression) != 0
+            case "finite" | "condition":
+                value = self.number(expression)
+                if not math.isfinite(value):
+                    raise _NotFiniteError
+                return value if kind == "finite" else value != 0
             case "branch":
                 return partial(self.number, expression)
             case "table":
@@ -104,7 +113,14 @@ class _Evaluation:
                 return float(len(labels_of(self.subscripts, split_reference(expression)[0].rstrip("!"))))
             case "terms":
                 inner = inner_bindings(self.subscripts, unclaimed_ranges(expression), self.binding)
-                return [evaluate(self.subscripts, expression, binding, self.read) for binding in inner]
+                terms = [evaluate(self.subscripts, expression, binding, self.read) for binding in inner]
+                if not all(map(math.isfinite, terms)):
+                    raise _NotFiniteError
+                return terms
+
+
+class _NotFiniteError(Exception):
+    """An argument that must be finite is not."""
 
 
 def quotient(dividend: float, divisor: float) -> float:
@@ -128,7 +144,7 @@ def _guarded(function: Callable[..., float], *arguments: Any) -> float:
 def evaluate_arrays(expression: Expr, read: ReadArray) -> NDArray[np.float64]:
     """The values of a formula, in its own units; the shape is that to which everything it reads broadcasts.
 
-    True is 1 and false is 0, as in Vensim; a comparison of a number that is not finite is nan.
+    True is 1 and false is 0, as in Vensim. As in a run, a test of a number that is not finite gives nan.
     """
     with np.errstate(all="ignore"):
         return np.asarray(_values(expression, read), dtype=float)
@@ -148,8 +164,10 @@ def _values(expression: Expr, read: ReadArray) -> NDArray[np.float64] | np.float
     if isinstance(expression, Add):
         return np.sum(np.stack(np.broadcast_arrays(*values)), axis=0) if len(values) > 2 else values[0] + values[1]  # noqa: PLR2004 - pairs need no stack
     if isinstance(expression, Pow):
-        return np.power(values[0], values[1])
-    return row_of(expression).arrays(*values)
+        return np.power(values[0], values[1]) - sum(value - value for value in values)
+    row = row_of(expression)
+    strict = [value for kind, value in zip(row.kinds, values, strict=True) if kind in {"finite", "condition"}]
+    return row.arrays(*values) - sum(value - value for value in strict)  # nan where one is not finite
 
 
 @dataclass
@@ -238,5 +256,6 @@ def _read_in_any_case(part: Expr) -> Expr | None:
     if not isinstance(part, VensimFunction):
         return None
     if "branch" in part.row.kinds:
-        return part.args[0]
+        certain = [argument for kind, argument in zip(part.row.kinds, part.args, strict=True) if kind != "branch"]
+        return certain[0] if len(certain) == 1 else add(*certain)
     return None if part.row.at_start is None else part.args[part.row.at_start]

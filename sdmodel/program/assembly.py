@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import chain, islice
 from typing import Any
 
@@ -45,6 +46,9 @@ _LINES = 1000
 _TERMS = 64
 """A SUM of more terms than this is cut into functions of as many terms."""
 
+_CLOCK = frozenset(("%now", "%begun", "%late", "%early", "%dt"))
+"""The registers for time, which is always finite."""
+
 _PARAMETERS = "ptr noalias %ws, double %t, double %s, double %h"
 _ARGUMENTS = "ptr %ws, double %t, double %s, double %h"
 """What every function that works on a block of members takes: workspace, time, beginning of the step, its length."""
@@ -54,12 +58,16 @@ _ARGUMENTS = "ptr %ws, double %t, double %s, double %h"
 class _Writer(Function):
     """A function under construction that writes expressions of the model: an `Emitter` for the table of functions.
 
+    A number that is not finite decides nothing. Its `zero` is 0, or nan if it is not finite; the result of what could hide it (a
+    comparison, a lookup) is united with that zero. `zeros` holds the zeros of registers, also of truth values; None stands for 0.
+
     `known` holds the registers of cells that the function has computed or loaded already; `outlined` are functions that it calls.
     """
 
     layout: Layout = field(kw_only=True)
     tables: Tables = field(kw_only=True)
     known: dict[Cell, str] = field(default_factory=dict)
+    zeros: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(_CLOCK))
     outlined: list[str] = field(default_factory=list)
 
     begun, late, early, dt = "%begun", "%late", "%early", "%dt"
@@ -93,13 +101,40 @@ class _Writer(Function):
         if "terms" in row.kinds:
             return self._reduce(row, expression, binding)
         value = self._call(row, expression, binding)
-        return self.choose(value, self.constant(1.0), self.constant(0.0)) if row.gives_truth else value
+        if not row.gives_truth:
+            return value
+        zero = self.zeros.get(value)
+        return self._with_zero(self._strict(self.choose(value, self.constant(1.0), self.constant(0.0)), zero), zero)
 
     def truth(self, expression: Expr, binding: Binding) -> str:
         """Write a condition, and return the register of its truth value; any number but 0 is true."""
         if isinstance(expression, VensimFunction) and expression.row.gives_truth:
             return self._call(expression.row, expression, binding)
-        return self.compare("<>", self.write(expression, binding), self.constant(0.0))
+        value = self.write(expression, binding)
+        truth = self.compare("<>", value, self.constant(0.0))
+        return self._with_zero(truth, self._zero(value))
+
+    def _zero(self, value: str) -> str | None:
+        """Write 0, or nan where a number is not finite; None for one that is always finite."""
+        if not value.startswith("%"):  # a literal
+            return None
+        if value not in self.zeros:
+            self.zeros[value] = self.binary("-", value, value)
+        return self.zeros[value]
+
+    def strict(self, value: str, *arguments: str) -> str:
+        return self._strict(value, *map(self._zero, arguments))
+
+    def _strict(self, value: str, *zeros: str | None) -> str:
+        """Write a number that is nan where a zero is."""
+        found = dict.fromkeys(filter(None, zeros))
+        return self.union(value, reduce(self.union, found)) if found else value
+
+    def _with_zero(self, value: str, *zeros: str | None) -> str:
+        """Let a truth value, or a number that is finite where its arguments are, carry the zeros of the arguments."""
+        found = dict.fromkeys(filter(None, zeros))
+        self.zeros[value] = reduce(self.union, found) if found else None
+        return value
 
     def look_up(self, way: str, table: Table, x: str) -> str:
         return self.tables.write(self, way, table, x)
@@ -115,6 +150,8 @@ class _Writer(Function):
         if cell in self.layout.row:
             if cell not in self.known:
                 self.known[cell] = self.load(self.layout.row[cell])
+                if cell in self.layout.plan.constants:  # the simulator refuses constants that are not finite
+                    self.zeros[self.known[cell]] = None
             return self.known[cell]
         if cell.labels or cell.key in model.elements:
             message = f"'{cell_name(model, cell)}' has no equation; define it"
@@ -144,13 +181,16 @@ class _Writer(Function):
             return self.call("sqrt", value)
         if exponent.is_Number and float(exponent) == 2:  # noqa: PLR2004 - exact, and the most common power
             return self.binary("*", value, value)
-        return self.call("pow", value, self.write(exponent, binding))
+        power = self.write(exponent, binding)
+        return self.strict(self.call("pow", value, power), value, power)
 
     def _call(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
         arguments: list[Any] = []
+        zeros = []
         for kind, part in zip(row.kinds, call.args, strict=True):
             if kind == "condition":
                 arguments.append(self.truth(part, binding))
+                zeros.append(self.zeros.get(arguments[-1]))
             elif kind == "table":
                 arguments.append(
                     part if isinstance(part, Table) else self.layout.plan.tables[self._cell(part, binding)]
@@ -160,8 +200,14 @@ class _Writer(Function):
                 arguments.append(float(len(labels)))
             else:
                 arguments.append(self.write(part, binding))
+                if kind == "finite":
+                    zeros.append(self._zero(arguments[-1]))
         emitter: Emitter = self
-        return row.emit(emitter, *arguments)
+        result = row.emit(emitter, *arguments)
+        if row.gives_truth:
+            return self._with_zero(result, *zeros)
+        result = self._strict(result, *zeros)
+        return self._with_zero(result, *zeros) if row.stays_finite else result
 
     def _reduce(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
         first, *rest = inner_bindings(self.layout.plan.model.subscripts, reduction_ranges(call), binding)
@@ -195,8 +241,10 @@ class _Writer(Function):
             # The length in time steps: at least one, and half a step counts as one (Vensim's output files).
             steps = self.binary("/", self.write(expression.args[1], binding), self.dt)
             rounded = self.call("floor", self.binary("+", steps, self.constant(0.5 + NEXT_TO_ZERO)))
-            steps = self.choose(self.compare(">", rounded, self.constant(1.0)), rounded, self.constant(1.0))
-            self.store(steps, self.layout.delay_steps[cell])
+            length = self.choose(self.compare(">", rounded, self.constant(1.0)), rounded, self.constant(1.0))
+            self.store(self.strict(length, steps), self.layout.delay_steps[cell])
+            initial = self.write(expression.args[expression.row.at_start], binding)
+            return self.strict(initial, steps)
         value = self.write(expression.args[expression.row.at_start], binding)
         if assignment.memory.kept == "sample":
             self.store(value, self.layout.held[cell])
@@ -208,7 +256,8 @@ class _Writer(Function):
         if assignment.memory and assignment.memory.kept == "sample":
             held = self.load(self.layout.held[assignment.cell])
             chosen = self.truth(expression.args[0], binding)
-            return self.choose(chosen, self.write(expression.args[1], binding), held)
+            value = self.choose(chosen, self.write(expression.args[1], binding), held)
+            return self._strict(value, self.zeros.get(chosen))
         return self.write(expression.args[0] if assignment.memory else expression, binding)
 
 

@@ -70,6 +70,12 @@ class Function:
         """Write `+`, `-`, `*`, `/` or `%` of two numbers."""
         return self.put(f"{_BINARY[sign]} {self.number} {left}, {right}")
 
+    def union(self, left: str, right: str) -> str:
+        """Write the bits that are set in either of two numbers: with zero the other number, with nan nan."""
+        whole = "i64" if self.width == 1 else f"<{self.width} x i64>"
+        bits = [self.put(f"bitcast {self.number} {value} to {whole}") for value in (left, right)]
+        return self.put(f"bitcast {whole} {self.put(f'or {whole} {bits[0]}, {bits[1]}')} to {self.number}")
+
     def negative(self, value: str) -> str:
         """Write the negative of a number."""
         return self.put(f"fneg {self.number} {value}")

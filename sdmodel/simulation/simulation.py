@@ -31,6 +31,8 @@ from .timing import SAME_TIME, Timing, timing_of
 
 _SIZE = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?i?B?)\s*", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_MAX_SEARCHED = 2**25
+"""The most numbers that the search for the first value that is not finite saves."""
 _MAX_LISTED = 3
 """The most members that a warning names; the rest are counted."""
 
@@ -305,10 +307,14 @@ def memory_bytes(size: str | float) -> int:
 
 
 def _blank_after_failure(job: Job, outcome: Outcome) -> NDArray[np.intp]:
-    """Blank the values of members after a stock has failed, and return these members."""
+    """Blank what is not finite after a stock of a member has failed, and return these members.
+
+    Other values stay: a number that is not finite never gives one that is, so they do not depend on the stock.
+    """
     failed = np.flatnonzero(outcome.broken >= 0)
     for member in failed:
-        outcome.values[-(-outcome.broken[member] // job.timing.every) :, :, member] = np.nan
+        after = outcome.values[-(-outcome.broken[member] // job.timing.every) :, :, member]
+        after[~np.isfinite(after)] = np.nan
     return failed
 
 
@@ -325,9 +331,9 @@ def _describe_not_finite(job: Job, inputs: Inputs, outcome: Outcome) -> str:
 
 
 def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> str:
-    """Describe the first cell of a member that is not finite: simulate it again up to the suspect steps, saving all cells.
+    """Describe the first cell of a member that is not finite: simulate it again, saving all cells at all steps.
 
-    These are the start, and the step at which a stock or a saved value first fails, with the step before.
+    If they need too much memory, only at the start, at the step at which a stock or a saved value first fails, and at the one before.
     """
     given = job.given.copy()
     if inputs.varied:
@@ -340,18 +346,20 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
     broken = int(outcome.broken[member])
     if broken < 0:
         broken = int(np.isfinite(outcome.values[:, :, member]).all(axis=1).argmin()) * job.timing.every
-    for step in sorted({0, max(broken - 1, 0), broken}):
-        timing = Timing(job.timing.initial, job.timing.time_step, step, max(step, 1))
-        finite = np.isfinite(execute(replace(alone, timing=timing), Inputs()).values[-1, :, 0])
+    whole = Timing(job.timing.initial, job.timing.time_step, broken, 1)
+    suspects = [replace(whole, steps=step, every=max(step, 1)) for step in sorted({0, max(broken - 1, 0), broken})]
+    for timing in [whole] if whole.lines * len(rows) <= _MAX_SEARCHED else suspects:
+        finite = np.isfinite(execute(replace(alone, timing=timing), Inputs()).values[..., 0])
         if not finite.all():
-            cell = cells[int(finite.argmin())]
+            line = int(finite.all(axis=1).argmin())
+            cell = cells[int(finite[line].argmin())]
             hidden = plan.model.elements[cell.key].hidden  # made for a cell of the model
             shown = Cell(cell.key.split("#", maxsplit=1)[0], cell.labels) if hidden else cell
             cure = "look for a division by zero or a number that grows without bound"
             if any(cell == stock.cell for stock in plan.stocks):
                 within = ", or there is a division by zero within the step" if job.runge_kutta else ""
                 cure = f"a smaller TIME STEP may help{within}"
-            return f"{prefix}'{cell_name(plan.model, shown)}' is not finite from time {timing.saved[-1]:g}; {cure}"
+            return f"{prefix}'{cell_name(plan.model, shown)}' is not finite from time {timing.saved[line]:g}; {cure}"
     return f"{prefix}some values are not finite"
 
 
@@ -366,7 +374,7 @@ class PreparedSimulation:
     def values(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Simulate constants, shape (members, varied cells); the result has shape (saved times, saved cells, members).
 
-        Values are NaN from the time at which a stock of the member stops being finite. They equal those of `simulate`,
+        What depends on a stock that stops being finite is NaN from then on. The values equal those of `simulate`,
         whichever members are computed together. A single member is computed twice, since the code for one member rounds
         differently.
         """

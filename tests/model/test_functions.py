@@ -129,7 +129,8 @@ def test_every_function_gives_the_value_of_the_manual(name, manual_values):
 _NAMES = ("a0", "a1", "a2", "a3")
 _TABLE = Table([(-3, 1), (0, 2), (0.5, -1), (2, 4)])
 _CONTROL = MappingProxyType({"initial_time": 1.0, "time_step": 0.25})
-_AROUND_ROWS = "d: A, B, C\nv[A] = a0\nv[B] = a1\nv[C] = a2\n" + "\n".join(f"{name} = 1" for name in _NAMES)
+_AROUND_ROWS = "d: A, B, C\nv[A] = a0\nv[B] = a1\nv[C] = a2\n"
+_CONSTANTS = "\n".join(f"{name} = 1" for name in _NAMES)
 _NUDGE = 1e-6
 
 
@@ -152,10 +153,10 @@ def _call(row: FunctionRow) -> sp.Expr:
     return row.build(*arguments)
 
 
-def _model_of(rows: list[FunctionRow]) -> Model:
+def _model_of(rows: list[FunctionRow], arguments: str = _CONSTANTS) -> Model:
     """A model with a variable `y0`, `y1` ... for each row, which calls it."""
     equations = "\n".join(f"y{index} = a0 + a1" for index, _ in enumerate(rows))
-    model = tiny_model(f"{_AROUND_ROWS}\n{equations}", initial=1, final=1, step=0.25)
+    model = tiny_model(f"{_AROUND_ROWS}\n{arguments}\n{equations}", initial=1, final=1, step=0.25)
     elements = dict(model.elements)
     for index, row in enumerate(rows):
         element = elements[f"y{index}"]
@@ -165,11 +166,15 @@ def _model_of(rows: list[FunctionRow]) -> Model:
 
 def _compiled(rows: list[FunctionRow]) -> list[np.ndarray]:
     """The value of each row at each point, as machine code computes it for an ensemble."""
-    varied = {name: [point[name] for point in _POINTS] for name in _NAMES}
+    return _compute(rows, _model_of(rows), {name: [point[name] for point in _POINTS] for name in _NAMES})
+
+
+def _compute(rows: list[FunctionRow], model: Model, varied: dict[str, list[float]]) -> list[np.ndarray]:
     with warnings.catch_warnings():  # outside a function's domain the value is nan
         warnings.simplefilter("ignore", NotFiniteWarning)
-        run = simulate(_model_of(rows), varied)
-    return [np.broadcast_to(run[f"y{index}"].isel(time=0).values, len(_POINTS)) for index, _ in enumerate(rows)]
+        run = simulate(model, varied)
+    count = len(next(iter(varied.values())))
+    return [np.broadcast_to(run[f"y{index}"].isel(time=0).values, count) for index, _ in enumerate(rows)]
 
 
 def _same(found: float, expected: float, rel: float = 1e-12) -> bool:
@@ -247,6 +252,78 @@ def test_the_pieces_of_every_row_agree(name, compiled):
     check_row(FUNCTIONS[name], compiled[name])
 
 
+_NOT_FINITE = [
+    {name: value if name == odd else 2.5 for name in _NAMES}
+    for odd in _NAMES
+    for value in (math.nan, math.inf, -math.inf)
+]
+"""Points at which one argument is not finite."""
+
+
+@pytest.fixture(scope="module")
+def compiled_from_not_finite():
+    """The values of all rows where one argument is not finite, from one model: the argument is divided by zero."""
+    varied = {
+        f"n{name}": [0.0 if math.isnan(p[name]) else min(max(p[name], -1), 2.5) for p in _NOT_FINITE] for name in _NAMES
+    }
+    varied |= {f"z{name}": [1.0 if math.isfinite(point[name]) else 0.0 for point in _NOT_FINITE] for name in _NAMES}
+    quotients = "\n".join(f"{name} = n{name} / z{name}\nn{name} = 1\nz{name} = 1" for name in _NAMES)
+    rows = list(FUNCTIONS.values())
+    return dict(zip(FUNCTIONS, _compute(rows, _model_of(rows, quotients), varied), strict=True))
+
+
+@pytest.mark.parametrize("name", [name for name, row in FUNCTIONS.items() if row.at_start is None])
+def test_no_function_hides_a_number_that_is_not_finite(name, compiled_from_not_finite):
+    """In Python, NumPy and machine code; an unused branch is harmless, and only a division by an infinite number gives 0."""
+    row, call, model = FUNCTIONS[name], _call(FUNCTIONS[name]), _model_of([])
+    kinds = ("number",) * 3 if row.kinds == ("terms",) else row.kinds
+    expected = []
+    for point, found in zip(_NOT_FINITE, compiled_from_not_finite[name], strict=True):
+        given = {Cell(argument): value for argument, value in point.items()}
+        expected.append(evaluate(model.subscripts, call, {}, Start(model, given).read))
+        assert _same(found, expected[-1]), point
+        odd = next(index for index, argument in enumerate(_NAMES) if not math.isfinite(point[argument]))
+        if kinds[odd : odd + 1] and kinds[odd] in {"number", "finite", "condition"}:
+            divides = row.arguments[odd : odd + 1] == ("divisor",) and not math.isnan(point[_NAMES[odd]])
+            assert found == 0 if divides else not math.isfinite(found), point
+    if not isinstance(row.arrays, Absent):
+        found = evaluate_arrays(call, lambda name, _: np.array([point[name] for point in _NOT_FINITE]))
+        assert all(map(_same, np.broadcast_to(found, len(_NOT_FINITE)), expected))
+
+
+def _calls_with_a_bad_argument(*, times: bool) -> list[str]:
+    """Calls of every function with a memory in which one argument is not finite, and is needed."""
+    calls = [
+        "ACTIVE INITIAL(bad, 2)",
+        "SAMPLE IF TRUE(bad, 2, 2)",
+        "SAMPLE IF TRUE(1, bad, 2)",
+        "SAMPLE IF TRUE(0, 2, bad)",
+    ]
+    for name, row in FUNCTIONS.items():
+        if row.at_start is None or name in {"ACTIVE INITIAL", "SAMPLE IF TRUE"}:
+            continue
+        for index, argument in enumerate(row.arguments):
+            if argument == "order" or (argument.endswith((" time", " trend")) and not times):
+                continue
+            values = ["2"] * len(row.arguments)
+            values[index] = "bad"
+            calls.append(f"{name}({', '.join(values)})")
+    return calls
+
+
+@pytest.mark.parametrize("integrator", ["euler", "rk4"])
+@pytest.mark.parametrize("bad", ["0/zero", "1/zero", "-1/zero"])
+def test_no_memory_hides_a_number_that_is_not_finite(bad, integrator):
+    """A rate, an input, a delay time or an initial value reaches the value of the function; a delay may last for ever."""
+    calls = _calls_with_a_bad_argument(times=bad == "0/zero")
+    equations = [f"y{index} = {call}" for index, call in enumerate(calls)]
+    model = tiny_model("\n".join([f"bad = {bad}", "zero = 0", "good = SMOOTH3(2, 2)", *equations]), final=6)
+    with pytest.warns(NotFiniteWarning, match="'bad' is not finite from time 0"):
+        run = simulate(model, integrator=integrator)
+    assert [call for index, call in enumerate(calls) if np.isfinite(run[f"y{index}"][1:]).all()] == []
+    assert run["good"].values.tolist() == [2.0] * 7  # what does not depend on it stays
+
+
 class _Interpreter:
     """A second back end for the table: its registers are Python numbers instead of text."""
 
@@ -277,6 +354,9 @@ class _Interpreter:
     def call(self, name, *arguments):
         names = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "pow": "power"}
         return getattr(np, names.get(name, name))(*arguments)
+
+    def strict(self, value, *arguments):
+        return value if np.isfinite(arguments).all() else np.nan
 
     def look_up(self, way, table, x):
         return look_up(way, table, float(x))

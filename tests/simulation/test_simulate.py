@@ -187,6 +187,55 @@ def test_an_auxiliary_may_be_infinite_for_a_while():
     assert run.y.values[2] == 0.5
 
 
+def test_only_what_depends_on_a_failed_stock_is_blank():
+    """Everything else keeps its value after a stock has failed."""
+    model = tiny_model("""
+        Broken = INTEG(Broken * Broken, 10)
+        uses = MIN(Broken, 5)
+        Whole = INTEG(1, 0)
+        sees = IF THEN ELSE(Broken > 3, Whole, 0)
+        ignores = IF THEN ELSE(Time >= 0, Whole, Broken)
+    """, final=20)  # fmt: skip
+    with pytest.warns(NotFiniteWarning, match="'Broken' is not finite from time"):
+        run = simulate(model)
+    assert run["whole"].values.tolist() == run["ignores"].values.tolist() == list(range(21))
+    failed = np.isnan(run["broken"].values)
+    assert failed.sum() > 5
+    for name in ("uses", "sees"):
+        assert np.isnan(run[name].values).tolist() == failed.tolist()
+
+
+@pytest.mark.parametrize("saveper", [1, 5])
+def test_the_message_names_what_broke_first(saveper):
+    """The first operation is far from what shows it: in a delay, between saved times, in a variable that is not saved."""
+    model = tiny_model(
+        "cause = IF THEN ELSE(Time = 3, LN(-1), 1)\nlate = DELAY FIXED(cause, 4, 1)\ns = INTEG(late, 0)",
+        final=20,
+        saveper=saveper,
+    )
+    with pytest.warns(
+        NotFiniteWarning, match="'cause' is not finite from time 3; look for a division by zero"
+    ) as caught:
+        run = simulate(model, save=["s"])
+    assert len(caught) == 1
+    assert np.isfinite(run["s"].values).tolist() == [time < 8 for time in run.time.values]
+
+
+def test_the_members_of_an_ensemble_hide_nothing_either():
+    """Members run side by side in vectors: the member that divides by zero is named, the others are right."""
+    model = tiny_model(
+        "k = 1\na = MAX(1 / k, 0.25)\ns = INTEG(IF THEN ELSE(1 / k > 0, 1, 2), 0)\nd = LOOKUP BACKWARD(f, 1/k)\nf((0,1),(1,2))"
+    )
+    with pytest.warns(NotFiniteWarning, match="member 3: 'a' is not finite from time 0"):
+        run = simulate(model, {"k": [1.0, 2.0, -1.0, 0.0, 4.0]})
+    assert np.isnan(run["a"].values[-1]).tolist() == [False, False, False, True, False]
+    assert run["a"].values[-1, :3].tolist() == [1, 0.5, 0.25]
+    assert run["s"].values[-1, [0, 2]].tolist() == [10, 20]
+    assert np.isnan(run["s"].values[1:, 3]).all()
+    assert run["d"].values[-1, [0, 1]].tolist() == [2, 1]
+    assert np.isnan(run["d"].values[:, 3]).all()
+
+
 def test_progress_is_reported_up_to_the_last_member():
     """The caller gets a report of each batch."""
     heard = []

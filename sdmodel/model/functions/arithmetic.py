@@ -12,7 +12,7 @@ from sympy import Expr, S
 
 from ..algebra import add, divide, inverse, multiply, negate
 from .logic import GREATER, GREATER_OR_EQUAL, IF_THEN_ELSE, LESS_OR_EQUAL, constant_almost_everywhere
-from .row import Absent, Emitter, FunctionRow
+from .row import Absent, Emitter, FunctionRow, Kind
 
 NEXT_TO_ZERO = 1e-6
 """Below this size a divisor counts as zero in ZIDZ and XIDZ (Vensim reference manual, XIDZ)."""
@@ -20,12 +20,15 @@ NEXT_TO_ZERO = 1e-6
 _FROM_SYMPY = Absent("SymPy has the function and differentiates it")
 
 
-def _elementary(name: str, meaning: str, code: str, arrays: np.ufunc, algebra: type[sp.Function]) -> FunctionRow:
+def _elementary(
+    name: str, meaning: str, code: str, arrays: np.ufunc, algebra: type[sp.Function], kind: Kind = "number"
+) -> FunctionRow:
     """A function of the C library that SymPy has too, built without evaluation."""
     return FunctionRow(
         f"{name}(x)",
         meaning,
         "1 -> 1",
+        kinds=(kind,),
         evaluate=getattr(math, code),
         arrays=arrays,
         emit=lambda f, x: f.call(code, x),
@@ -47,11 +50,13 @@ def _extreme(
         f"{name}(x1, x2)",
         meaning,
         "u, u -> u",
-        evaluate=lambda x1, x2: evaluate(x2, x1),  # if either is nan, the second, as in the code
+        kinds=("finite", "finite"),
+        evaluate=lambda x1, x2: evaluate(x2, x1),  # of 0 and -0 the second, as in the code
         arrays=arrays,
         emit=lambda f, x1, x2: f.choose(f.compare(sign, x1, x2), x1, x2),
         derivative=derivatives,
         latex=rf"\{name.lower()}\left({{0}}, {{1}}\right)",
+        stays_finite=True,
     )
 
 
@@ -78,8 +83,8 @@ def _quantum_derivatives(x: Expr, quantum: Expr) -> Sequence[Expr]:
 def _guarded_quotient(signature: str, meaning: str, units: str) -> FunctionRow:
     """A quotient, or where the divisor counts as zero the last argument or 0."""
 
-    def evaluate(dividend: float, divisor: float, otherwise: float = 0.0) -> float:
-        return otherwise if abs(divisor) < NEXT_TO_ZERO else dividend / divisor
+    def evaluate(dividend: float, divisor: float, otherwise: Callable[[], float] = float) -> float:
+        return otherwise() if abs(divisor) < NEXT_TO_ZERO else dividend / divisor
 
     def arrays(dividend: Any, divisor: Any, otherwise: Any = 0.0) -> Any:
         return np.where(np.abs(divisor) < NEXT_TO_ZERO, otherwise, dividend / divisor)
@@ -95,7 +100,17 @@ def _guarded_quotient(signature: str, meaning: str, units: str) -> FunctionRow:
         usable = GREATER.build(ABS.build(divisor), sp.Float(NEXT_TO_ZERO))
         return *slopes, add(S.One, negate(usable))
 
-    return FunctionRow(signature, meaning, units, evaluate=evaluate, arrays=arrays, emit=emit, derivative=derivative)
+    kinds: tuple[Kind, ...] = ("number", "number", "branch")
+    return FunctionRow(
+        signature,
+        meaning,
+        units,
+        kinds=kinds[: signature.count(",") + 1],
+        evaluate=evaluate,
+        arrays=arrays,
+        emit=emit,
+        derivative=derivative,
+    )
 
 
 # A row per function: what it is, how it is computed, how it is differentiated and shown
@@ -121,10 +136,10 @@ ROWS = (
     ABS,
     MIN,
     MAX,
-    _elementary("EXP", "e to the power x", "exp", np.exp, sp.exp),
+    _elementary("EXP", "e to the power x", "exp", np.exp, sp.exp, "finite"),
     _elementary("LN", "the natural logarithm of x", "log", np.log, sp.log),
     FunctionRow(
-        "LOG(x, base)", "the logarithm of x to a base", "1, 1 -> 1",
+        "LOG(x, base)", "the logarithm of x to a base", "1, 1 -> 1", kinds=("number", "finite"),
         evaluate=lambda x, base: math.log(x) / math.log(base), arrays=lambda x, base: np.log(x) / np.log(base),
         emit=lambda f, x, base: f.binary("/", f.call("log", x), f.call("log", base)),
         derivative=_logarithm_derivatives, latex=r"\log_{{{1}}}\left({0}\right)",
@@ -135,7 +150,7 @@ ROWS = (
         derivative=_FROM_SYMPY, algebra=lambda x: sp.Pow(x, S.Half, evaluate=False),
     ),
     FunctionRow(
-        "POWER(base, exponent)", "base to the power exponent", "u, 1 -> *",
+        "POWER(base, exponent)", "base to the power exponent", "u, 1 -> *", kinds=("finite", "finite"),
         evaluate=math.pow, arrays=np.power, emit=lambda f, base, exponent: f.call("pow", base, exponent),
         derivative=_power_derivatives, latex="{{{0}}}^{{{1}}}",
     ),
@@ -144,18 +159,18 @@ ROWS = (
     _elementary("TAN", "the tangent of x radians", "tan", np.tan, sp.tan),
     _elementary("ARCSIN", "the angle in radians with the sine x", "asin", np.arcsin, sp.asin),
     _elementary("ARCCOS", "the angle in radians with the cosine x", "acos", np.arccos, sp.acos),
-    _elementary("ARCTAN", "the angle in radians with the tangent x", "atan", np.arctan, sp.atan),
+    _elementary("ARCTAN", "the angle in radians with the tangent x", "atan", np.arctan, sp.atan, "finite"),
     _elementary("SINH", "the hyperbolic sine of x", "sinh", np.sinh, sp.sinh),
     _elementary("COSH", "the hyperbolic cosine of x", "cosh", np.cosh, sp.cosh),
-    _elementary("TANH", "the hyperbolic tangent of x", "tanh", np.tanh, sp.tanh),
+    _elementary("TANH", "the hyperbolic tangent of x", "tanh", np.tanh, sp.tanh, "finite"),
     INTEGER,
     FunctionRow(
-        "MODULO(x, base)", "the remainder of a division, with the sign of x", "u, u -> u",
+        "MODULO(x, base)", "the remainder of a division, with the sign of x", "u, u -> u", kinds=("number", "finite"),
         evaluate=math.fmod, arrays=np.fmod, emit=lambda f, x, base: f.binary("%", x, base),
         derivative=lambda x, base: (S.One, negate(INTEGER.build(divide(x, base)))), latex=r"{0} \bmod {1}",
     ),
     FunctionRow(
-        "QUANTUM(x, quantum)", "x rounded towards zero to a multiple of quantum", "u, u -> u",
+        "QUANTUM(x, quantum)", "x rounded towards zero to a multiple of quantum", "u, u -> u", kinds=("number", "finite"),
         evaluate=lambda x, quantum: x if quantum <= 0 else quantum * math.trunc(x / quantum),
         arrays=lambda x, quantum: np.where(quantum <= 0, x, quantum * np.trunc(x / quantum)), emit=_emit_quantum,
         derivative=_quantum_derivatives,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from sympy import Expr, S, Symbol
@@ -17,8 +17,8 @@ _TIME = Symbol("time")
 _NO_TIME_STEP = Absent("a formula over arrays has no time step")
 
 
-def _ramp(at: Moment, slope: float, start: float, end: float) -> float:
-    return slope * (min(at.begun, end) - start) if at.begun > start else 0.0
+def _ramp(at: Moment, slope: Callable[[], float], start: float, end: float) -> float:
+    return slope() * (min(at.begun, end) - start) if at.begun > start else 0.0
 
 
 def _emit_ramp(f: Emitter, slope: str, start: str, end: str) -> str:
@@ -59,19 +59,21 @@ def _emit_pulse_train(f: Emitter, start: str, width: str, interval: str, end: st
     whole = f.binary("*", interval, f.call("floor", f.binary("/", since, interval)))
     lasting = MAX.emit(f, width, f.dt)
     shown = f.compare("<", f.binary("-", since, whole), lasting)
-    return _emit_all(f, f.compare(">=", since, f.constant(0.0)), shown, f.compare("<", f.early, end))
+    pulse = _emit_all(f, f.compare(">=", since, f.constant(0.0)), shown, f.compare("<", f.early, end))
+    return f.strict(pulse, whole)
 
 
 # A row per function: what it is, how it is computed, how it is differentiated and shown
 # fmt: off
 STEP: FunctionRow = FunctionRow(
-    "STEP(height, start)", "0, and height from start on", "u, t -> u",
-    evaluate=lambda at, height, start: height if at.late > start else 0.0, arrays=_NO_TIME_STEP,
+    "STEP(height, start)", "0, and height from start on", "u, t -> u", kinds=("branch", "finite"),
+    evaluate=lambda at, height, start: height() if at.late > start else 0.0, arrays=_NO_TIME_STEP,
     emit=lambda f, height, start: f.choose(f.compare(">", f.late, start), height, f.constant(0.0)),
     derivative=lambda _, start: (STEP.build(S.One, start), S.Zero), reads_time=True,
 )
 RAMP = FunctionRow(
     "RAMP(slope, start, end)", "0 until start, then a rise by slope per unit of time until end", "u/t, t, t -> u",
+    kinds=("branch", "finite", "finite"),
     evaluate=_ramp, arrays=_NO_TIME_STEP, emit=_emit_ramp,
     derivative=_ramp_derivatives, reads_time=True,
 )
@@ -80,16 +82,16 @@ ROWS = (
     STEP,
     RAMP,
     FunctionRow(
-        "PULSE(start, width)", "1 from start on for width; a width of 0 means one time step", "t, t -> 1",
+        "PULSE(start, width)", "1 from start on for width; a width of 0 means one time step", "t, t -> 1", kinds=("finite",) * 2,
         evaluate=lambda at, start, width: float(start < at.late < start + (width or at.dt)), arrays=_NO_TIME_STEP,
         emit=_emit_pulse,
-        derivative=constant_almost_everywhere, reads_time=True,
+        derivative=constant_almost_everywhere, reads_time=True, stays_finite=True,
     ),
     FunctionRow(
         "PULSE TRAIN(start, width, interval, end)",
-        "pulses of width, at least one time step, every interval from start to end", "t, t, t, t -> 1",
+        "pulses of width, at least one time step, every interval from start to end", "t, t, t, t -> 1", kinds=("finite",) * 4,
         evaluate=_pulse_train, arrays=_NO_TIME_STEP, emit=_emit_pulse_train,
-        derivative=constant_almost_everywhere, reads_time=True,
+        derivative=constant_almost_everywhere, reads_time=True, stays_finite=True,
     ),
     FunctionRow(
         "GAME(x)", "x; in a game, what the player sets", "u -> u",

@@ -1,4 +1,4 @@
-"""Comparison and logic: true is 1, false is 0, and any number but 0 counts as true."""
+"""Comparison and logic: true is 1, false is 0, and any finite number but 0 counts as true."""
 
 from __future__ import annotations
 
@@ -17,18 +17,14 @@ def constant_almost_everywhere(*arguments: Expr) -> Sequence[Expr]:
     return (S.Zero,) * len(arguments)
 
 
-def _nan_stays(test: Callable[..., Any]) -> Callable[..., Any]:
-    """A test over arrays that is neither true nor false, but nan, where a value it tests is not finite."""
-    return lambda *values: test(*values) + 0.0 * sum(values)
-
-
 def _comparison(sign: str, latex: str, meaning: str, compare: Callable[..., Any], arrays: np.ufunc) -> FunctionRow:
     return FunctionRow(
         f"{sign}(left, right)",
         meaning,
         "u, u -> 1",
+        kinds=("finite", "finite"),
         evaluate=lambda left, right: float(compare(left, right)),
-        arrays=_nan_stays(arrays),
+        arrays=arrays,
         emit=lambda f, left, right: f.compare(sign, left, right),
         derivative=constant_almost_everywhere,
         latex=rf"\left({{0}} {latex} {{1}}\right)",
@@ -44,16 +40,12 @@ def _logic(word: str, meaning: str, test: Callable[..., bool], arrays: np.ufunc,
         "1, 1 -> 1",
         kinds=("condition", "condition"),
         evaluate=lambda left, right: float(test(left, right)),
-        arrays=_nan_stays(arrays),
+        arrays=arrays,
         emit=lambda f, left, right: f.logic(word, left, right),
         derivative=constant_almost_everywhere,
         latex=latex,
         gives_truth=True,
     )
-
-
-def _choose(condition: Any, then: Any, otherwise: Any) -> Any:
-    return np.where(np.isnan(condition), np.nan, np.where(condition != 0, then, otherwise))
 
 
 def _choice_derivatives(condition: Expr, *_: Expr) -> Sequence[Expr]:
@@ -68,7 +60,7 @@ GREATER_OR_EQUAL = _comparison(">=", r"\geq", "1 where the left side is not smal
 IF_THEN_ELSE = FunctionRow(
     "IF THEN ELSE(condition, then, otherwise)", "one of two values; only the chosen one matters", "1, u, u -> u",
     kinds=("condition", "branch", "branch"),
-    evaluate=lambda condition, then, otherwise: then() if condition else otherwise(), arrays=_choose,
+    evaluate=lambda condition, then, otherwise: then() if condition else otherwise(), arrays=np.where,
     emit=lambda f, condition, then, otherwise: f.choose(condition, then, otherwise),
     derivative=_choice_derivatives, latex=r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
 )
@@ -84,7 +76,7 @@ ROWS = (
     _logic("or", "1 where one is true", operator.or_, np.logical_or, r"{0} \lor {1}"),
     FunctionRow(
         ":NOT:(condition)", "1 where the condition is 0", "1 -> 1",
-        kinds=("condition",), evaluate=lambda condition: float(not condition), arrays=_nan_stays(np.logical_not),
+        kinds=("condition",), evaluate=lambda condition: float(not condition), arrays=np.logical_not,
         emit=lambda f, condition: f.invert(condition),
         derivative=constant_almost_everywhere, latex=r"\lnot {0}", gives_truth=True,
     ),

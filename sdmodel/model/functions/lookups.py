@@ -55,11 +55,12 @@ def _lookup(
         f"{name}(table, x)",
         meaning,
         "v, u -> v",
-        kinds=("table", "number"),
+        kinds=("table", "finite"),
         evaluate=lambda table, x: look_up(way, table, x),
         arrays=Absent("a formula over arrays has no lookups"),
         emit=lambda f, table, x: f.look_up(way, table, x),
         derivative=derivative or constant_almost_everywhere,
+        stays_finite=way != "extrapolate",
     )
 
 

@@ -47,6 +47,11 @@ def _in_halves(row: FunctionRow) -> Callable[[Sequence[Expr]], Expr]:
     return build
 
 
+def _emit_extreme(row: FunctionRow) -> Callable[[Emitter, str, str], str]:
+    """One more term of VMIN or VMAX."""
+    return lambda f, so_far, term: f.strict(row.emit(f, term, so_far), term, so_far)
+
+
 # fmt: off
 ROWS = (
     _reduction(
@@ -60,11 +65,11 @@ ROWS = (
     ),
     _reduction(
         "VMIN", "the smallest value over the marked ranges",
-        min, lambda f, smallest, term: MIN.emit(f, term, smallest), _in_halves(MIN),
+        min, _emit_extreme(MIN), _in_halves(MIN),
     ),
     _reduction(
         "VMAX", "the largest value over the marked ranges",
-        max, lambda f, largest, term: MAX.emit(f, term, largest), _in_halves(MAX),
+        max, _emit_extreme(MAX), _in_halves(MAX),
     ),
     FunctionRow(
         "ELMCOUNT(range)", "the number of labels of a range", "* -> 1",

@@ -14,11 +14,14 @@ from sympy import Expr
 
 from ..algebra import Table, VensimFunction
 
-Kind = Literal["number", "condition", "branch", "table", "range", "terms"]
+Kind = Literal["number", "finite", "condition", "branch", "table", "range", "terms"]
 """What a function receives for an argument.
 
-A `condition` is a truth value; NumPy evaluation receives its number, so that nan stays nan. A `branch` is a number that scalar
-evaluation computes only when the function calls it. A `table` is the points of a lookup, a `range` the number of its labels.
+A `number` that is not finite gives a result that is not finite by the arithmetic of the function itself (only a division by an
+infinite number gives 0). Where that could hide it, as in a comparison, the argument is `finite`: every back end gives nan for a
+number that is not. A `condition` is a
+truth value (NumPy evaluation receives its number), and nan where what it tests is not finite. A `branch` is a number that
+matters only if it is chosen; scalar evaluation computes it only when the function calls it. A `table` is the points of a lookup, a `range` the number of its labels.
 `terms` run over subscript ranges marked with `!`: scalar evaluation receives the list of them; emitted code adds one term at a
 time to the result so far.
 """
@@ -78,7 +81,7 @@ class Emitter(Protocol):
         """Arithmetic on two numbers: `+`, `-`, `*`, `/`, or `%`, the remainder with the sign of the dividend."""
 
     def compare(self, sign: str, left: str, right: str) -> str:
-        """The truth value of a comparison: `=`, `<>`, `<`, `<=`, `>`, `>=`; with nan only `<>` is true."""
+        """The truth value of a comparison of finite numbers: `=`, `<>`, `<`, `<=`, `>`, `>=`."""
 
     def logic(self, word: str, left: str, right: str) -> str:
         """The truth value of `and` or `or`."""
@@ -88,6 +91,9 @@ class Emitter(Protocol):
 
     def choose(self, condition: str, then: str, otherwise: str) -> str:
         """One of two numbers, by a truth value."""
+
+    def strict(self, value: str, *arguments: str) -> str:
+        """The value, or nan where one of the arguments is not finite."""
 
     def call(self, name: str, *arguments: str) -> str:
         """A function of the C library: `exp`, `log`, `pow`, `floor`, `trunc`, `fabs`, `sin` ..."""
@@ -151,6 +157,7 @@ class FunctionRow:
     latex: str = ""  # a format with {0}, {1} ... for the arguments; unless given, the name in upright letters
     algebra: Callable[..., Expr] | None = None  # makes the expression where SymPy has the function
     gives_truth: bool = False  # whether `emit` returns a truth value rather than a number
+    stays_finite: bool = False  # whether it is finite where its arguments are
     reads_time: bool = False  # whether the value also depends on time
     at_start: int | None = None  # the argument that it equals at the start of a run; then `evaluate` is optional
     memory: Memory | None = None  # for a function with a state of its own
