@@ -1,5 +1,15 @@
 """A model compared with data: observations and their errors, how well a run fits, calibration and posterior."""
 
+from .backtest import (
+    BACKTEST,
+    HORIZONS,
+    SAMPLES,
+    Score,
+    backtest_model,
+    model_errors,
+    published_by,
+    score_backtest,
+)
 from .calibration import SEED, STARTS, STEPS, Agreement, Calibration, calibrate_model, fingerprints, sample_posterior
 from .fit import BandFit, FitTable, SeriesFit, error_bars, fit_panels, fit_run
 from .likelihood import evaluate_series, log_likelihood, predictive_draws, residuals, split_series
@@ -30,8 +40,11 @@ from .results import (
 from .series import ErrorKind, ErrorModel, Series, find_series_file, join_series, read_series, series_from_payoff
 
 __all__ = [
+    "BACKTEST",
     "CHAIN",
     "DEFAULT_GROUP",
+    "HORIZONS",
+    "SAMPLES",
     "SEED",
     "STARTS",
     "STEPS",
@@ -52,9 +65,11 @@ __all__ = [
     "Parameter",
     "Posterior",
     "RawSeries",
+    "Score",
     "Search",
     "Series",
     "SeriesFit",
+    "backtest_model",
     "calibrate_model",
     "calibration_record",
     "check_can_write",
@@ -75,13 +90,16 @@ __all__ = [
     "leading_constants",
     "load_calibrate_module",
     "log_likelihood",
+    "model_errors",
     "posterior_draws",
     "predictive_draws",
+    "published_by",
     "read_chain",
     "read_observations",
     "read_series",
     "residuals",
     "sample_posterior",
+    "score_backtest",
     "series_from_payoff",
     "split_series",
     "unused_priors",

@@ -135,7 +135,7 @@ def test_values_that_do_not_suit_the_error_model_are_reported(read, line: str, m
 def test_rows_of_one_name_must_agree_and_not_overlap(read):
     """Another error model and a common time are faults."""
     found = read("a,Chips Sold,gpu,log,1\na,Chips Sold,tpu,log,2\n")
-    assert "3:1: 'a' has another model or error in line 2" in found[0]
+    assert "3:1: 'a' has another model, error or lag in line 2" in found[0]
     assert ["another value at 2022" in found[1], "another value at 2023" in found[2]] == [True, True]
 
 
