@@ -13,7 +13,7 @@ from .backtest import (
 from .calibration import SEED, STARTS, STEPS, Agreement, Calibration, calibrate_model, fingerprints, sample_posterior
 from .fit import BandFit, FitTable, SeriesFit, error_bars, fit_panels, fit_run
 from .likelihood import evaluate_series, log_likelihood, predictive_draws, residuals, split_series
-from .observations import Observations, RawSeries, join_observations, read_observations
+from .observations import Observations, RawSeries, join_observations, parse_time, read_observations
 from .optimum import Direction, Identification, Optimum, Search, close_pairs, leading_constants
 from .parameters import DEFAULT_GROUP, Parameter, free_constants, unused_priors
 from .posterior import (
@@ -37,7 +37,16 @@ from .results import (
     extra_constants,
     write_results,
 )
-from .series import ErrorKind, ErrorModel, Series, find_series_file, join_series, read_series, series_from_payoff
+from .series import (
+    ErrorKind,
+    ErrorModel,
+    Series,
+    find_series_file,
+    join_series,
+    read_series,
+    series_between,
+    series_from_payoff,
+)
 
 __all__ = [
     "BACKTEST",
@@ -91,6 +100,7 @@ __all__ = [
     "load_calibrate_module",
     "log_likelihood",
     "model_errors",
+    "parse_time",
     "posterior_draws",
     "predictive_draws",
     "published_by",
@@ -100,6 +110,7 @@ __all__ = [
     "residuals",
     "sample_posterior",
     "score_backtest",
+    "series_between",
     "series_from_payoff",
     "split_series",
     "unused_priors",

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -284,17 +285,25 @@ def _score(series: str, horizon: str, group: Sequence[_Forecast], errors: dict[i
     scores = [float(crps(one.draws[np.newaxis], np.array([one.observed]))[0]) for one in group]
     misses = np.array([one.miss for one in group])
     known = [one for one in group if math.isfinite(one.persistence)]
-    benchmark = [
+    persistence, trend = (
         float(np.mean([abs(one.observed - getattr(one, name)) for one in known])) if known else math.nan
         for name in ("persistence", "trend")
-    ]
-    plain = [_within(one, 0.0) for one in group]
-    wide = [_within(one, errors[id(one)]) for one in group]
-    pit = np.mean([np.mean(one.draws < value) for one, value in zip(group, observed, strict=True)])
+    )
+    plain = np.mean([_within(one, 0.0) for one in group], axis=0)
+    wide = np.mean([_within(one, errors[id(one)]) for one in group], axis=0)
     return Score(
-        series, horizon, len(group), float(np.mean(scores)), *benchmark, float(misses.mean()),
-        float(np.sqrt(np.mean(misses**2))), tuple(np.mean(plain, axis=0)), tuple(np.mean(wide, axis=0)), float(pit),
-    )  # fmt: skip
+        series=series,
+        horizon=horizon,
+        count=len(group),
+        log_crps=float(np.mean(scores)),
+        persistence=persistence,
+        trend=trend,
+        bias=float(misses.mean()),
+        rms=float(np.sqrt(np.mean(misses**2))),
+        coverage=tuple(plain.tolist()),
+        coverage_with_error=tuple(wide.tolist()),
+        pit=float(np.mean([np.mean(one.draws < value) for one, value in zip(group, observed, strict=True)])),
+    )
 
 
 def _within(forecast: _Forecast, variance: float) -> list[bool]:
@@ -374,7 +383,7 @@ def _empty(
         "published": np.concatenate([item.times + item.lag for item in series]),
         "observed": np.concatenate([item.values for item in series]),
     }
-    variables = {name: ((OBSERVATION,), values) for name, values in by_observation.items()}
+    variables: dict[str, Any] = {name: ((OBSERVATION,), values) for name, values in by_observation.items()}
     variables["units"] = ((SERIES,), np.array([item.units for item in series], dtype=str))
     variables["draws"] = ((CUT, OBSERVATION, DRAW), np.full((len(cuts), count, samples), np.nan))
     shape = (len(cuts), len(series), len(_LEVELS), len(grid))

@@ -142,6 +142,27 @@ def join_series(files: Sequence[tuple[Series, ...]]) -> tuple[Series, ...]:
     return tuple(known.values())
 
 
+def series_between(series: Sequence[Series], since: float, until: float) -> tuple[Series, ...]:
+    """Return the series with their observations between two times, both included; those without any are left out.
+
+    Raises
+    ------
+    ObservationError
+        If no series has an observation between them.
+    """
+    found = []
+    for item in series:
+        used = (item.times >= since) & (item.times <= until)
+        if used.any():
+            unused = f"{int((~used).sum())} outside --since and --until"
+            left_out = item.left_out if used.all() else (*item.left_out, unused)
+            found.append(replace(item, times=item.times[used], values=item.values[used], left_out=left_out))
+    if not found and series:
+        what = f"no series has an observation between {since:.7g} and {until:.7g}; choose other times"
+        raise ObservationError([Fault("--since, --until", what)])
+    return tuple(found)
+
+
 def read_series(path: str | os.PathLike[str], observations: Observations, model: Model) -> tuple[Series, ...]:
     r"""Read a mapping file, which pairs formulas over a model with observations.
 

@@ -14,11 +14,13 @@ from ...analysis import ANALYSIS, ATTRIBUTION, attributed_variables
 from ...comparison import Outcome
 from ...dataset import MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
 from ...errors import DatasetError, FigureError, ReportError
+from ...inference import BACKTEST
 from ...store import find_run, is_ensemble, open_run
 from ..locations import check_not_there, runs_folder
 from ..options import OutcomeOptions, bands_option, force_option, on_option, outcome_options, runs_option
 from ..output import busy
 from ..views.attribution import moment_of, plot_attribution_to
+from ..views.backtest import plot_backtest_to
 from ..views.headlines import check_name, headline_names, shared_headlines
 from ..views.members import note_broken, note_unfinished, plot_members_to
 from ..views.run_figures import figure_of, plot_runs_to
@@ -76,7 +78,9 @@ def plot(
     if outcomes and not (sweep and len(lever_dims(only)) > 1):
         message = "--at and --over plot maps of a sweep over two levers or more; leave them out, or name one such run"
         raise FigureError(message)
-    if attributions:
+    if only.attrs.get(ANALYSIS) == BACKTEST:
+        plot_backtest_to(only, target, title=title or paths[0].stem, names=names, force=force)
+    elif attributions:
         _plot_attribution(opened, attributions, names, target, title, force=force)
     elif sweep:
         shown = names or headline_names(only)
