@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..comparison import crps
-from ..dataset import TIME, make_run
+from ..dataset import DATE, TIME, make_run
 from ..errors import CalibrationError, Fault, ObservationError
 from ..model import Integrator, Model
 from ..scenario import Scenario
@@ -236,6 +236,26 @@ def horizon_groups(horizons: Sequence[float]) -> Iterator[tuple[str, float, floa
         yield f"{high:g}", low, high
         low = high
     yield f"> {low:g}", low, math.inf
+
+
+def backtest_panels(found: xr.Dataset, names: Sequence[str] = ()) -> dict[str, xr.Dataset]:
+    """Return the data of a figure for each series, or for those named: the forecast of each cut over time, and what came."""
+    dated = DATE in found.coords
+    panels = {}
+    of_series = found["observed_series"].values.astype(str)
+    for place, name in enumerate(map(str, found["series"].values)):
+        if names and name not in names:
+            continue
+        own = of_series == name
+        path = found["path"].isel(series=place)
+        low, middle, high = (path.sel(level=level, method="nearest", drop=True) for level in (0.05, 0.5, 0.95))
+        observed = (("observation",), found["observed"].values[own], {"units": str(found["units"].values[place])})
+        panels[name] = xr.Dataset(
+            {"low": low, "middle": middle, "high": high, "observed": observed},
+            {"at": (("observation",), found["at"].values[own])},
+            {"dated": int(dated)},
+        ).drop_vars([DATE, "series"], errors="ignore")
+    return panels
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,8 +61,8 @@ def plot(
     The page beside the model (`ai_compute.figure.csv`) says which variables share a panel; without one, every headline
     variable has its own. Observations beside the model are points over the lines. Ensembles are shown as medians and bands
     of the headline variables, with single runs as lines over them; a sweep as lines coloured by the value of its first
-    lever, or with --at or --over as a map of its first two; an attribution as wedges. RUN is the name of a stored run or
-    the path of its file.
+    lever, or with --at or --over as a map of its first two; an attribution as wedges; a back-test as forecasts from each
+    cut. RUN is the name of a stored run or the path of its file.
     """
     place = runs_folder(folder)
     paths = list({path.stem: path for path in (find_run(run, place) for run in runs)}.values())
@@ -148,7 +148,7 @@ def report(
     folder: str | None,
     force: bool,
 ) -> None:
-    """Write one HTML page about stored runs, ensembles, sweeps and attributions; it needs no network and no other file.
+    """Write one HTML page about stored runs, ensembles, sweeps, attributions and back-tests; it needs no network and no other file.
 
     The page shows headline variables at dates and over time with observations, differences between the runs, bands of
     ensembles, contributions of levers, the levers of the model, and the record of every run. The first run is the baseline.

@@ -10,10 +10,9 @@ from typing import Any
 
 import xarray as xr
 
-from ...dataset import DATE
 from ...errors import CalibrationError
 from ...files import write_file
-from ...inference import HORIZONS, Score, model_errors, score_backtest
+from ...inference import HORIZONS, Score, backtest_panels, model_errors, score_backtest
 from ..output import Part, Table, note
 
 _ALL = "all"
@@ -95,23 +94,4 @@ def backtest_figure(found: xr.Dataset, *, title: str, names: Sequence[str] = ())
     from ...figures import plot_backtest
 
     model = f"Model {Path(str(found.attrs['model'])).name}, sha256 {str(found.attrs['model_sha256'])[:12]}"
-    return plot_backtest(_panels(found, names), title=title, origin=[model])
-
-
-def _panels(found: xr.Dataset, names: Sequence[str]) -> dict[str, xr.Dataset]:
-    dated = DATE in found.coords
-    panels = {}
-    of_series = found["observed_series"].values.astype(str)
-    for place, name in enumerate(map(str, found["series"].values)):
-        if names and name not in names:
-            continue
-        own = of_series == name
-        path = found["path"].isel(series=place)
-        low, middle, high = (path.sel(level=level, method="nearest", drop=True) for level in (0.05, 0.5, 0.95))
-        observed = (("observation",), found["observed"].values[own], {"units": str(found["units"].values[place])})
-        panels[name] = xr.Dataset(
-            {"low": low, "middle": middle, "high": high, "observed": observed},
-            {"at": (("observation",), found["at"].values[own])},
-            {"dated": int(dated)},
-        ).drop_vars([DATE, "series"], errors="ignore")
-    return panels
+    return plot_backtest(backtest_panels(found, names), title=title, origin=[model])
