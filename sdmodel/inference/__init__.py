@@ -16,7 +16,7 @@ from .fit import BandFit, FitTable, SeriesFit, error_bars, fit_panels, fit_run
 from .likelihood import evaluate_series, log_likelihood, predictive_draws, residuals, split_series
 from .observations import Observations, RawSeries, join_observations, parse_time, read_observations
 from .optimum import Direction, Identification, Optimum, Search, close_pairs, leading_constants
-from .parameters import DEFAULT_GROUP, Parameter, free_constants, unused_priors
+from .parameters import DEFAULT_GROUP, Equality, Parameter, free_constants, unused_priors
 from .posterior import (
     Chain,
     Marginal,
@@ -29,7 +29,6 @@ from .posterior import (
 )
 from .results import (
     CHAIN,
-    Equality,
     ExtraConstants,
     calibration_record,
     check_can_write,

@@ -12,14 +12,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..comparison import crps
+from ..comparison import crps, naive_forecasts
 from ..dataset import DATE, TIME, make_run
 from ..errors import CalibrationError, Fault, ObservationError
 from ..model import Integrator, Model
 from ..scenario import Scenario
 from .calibration import SEED, calibrate_model, sample_posterior
 from .likelihood import by_series, make_problem, modelled_at, predictive_draws
-from .parameters import Parameter
+from .parameters import Equality, Parameter
 from .posterior import default_walkers, posterior_draws
 from .series import Series
 
@@ -86,6 +86,7 @@ def backtest_model(
     walkers: int | None = None,
     samples: int = SAMPLES,
     seed: int = SEED,
+    equal: Sequence[Equality] = (),
     known: xr.Dataset | None = None,
     checkpoint: Callable[[xr.Dataset], None] | None = None,
     progress: CutProgress | None = None,
@@ -113,6 +114,8 @@ def backtest_model(
         Number of posterior draws of each forecast.
     seed : int, default 1
         Seed of everything random.
+    equal : sequence of Equality, optional
+        Constants that have the values of free ones.
     known : Dataset, optional
         An unfinished back-test of the same model, series and settings; its cuts are kept.
     checkpoint : callable, optional
@@ -156,9 +159,9 @@ def backtest_model(
     dates = sorted(set(map(float, cuts)))
     _check(series, dates)
     given = scenario or Scenario("")
-    whole = make_problem(model, series, parameters, scenario=given, integrator=integrator)
+    whole = make_problem(model, series, parameters, scenario=given, integrator=integrator, equal=equal)
     grid = whole.simulation.times
-    settings = (dates, starts, steps, walkers, samples, seed, given.text, integrator or model.integrator)
+    settings = (dates, starts, steps, walkers, samples, seed, given.changes, equal, integrator or model.integrator)
     digest = _digest(model, series, parameters, settings)
     found = _empty(model, series, dates, grid, samples, {"backtest_digest": digest})
     done: set[float] = set()
@@ -177,7 +180,15 @@ def backtest_model(
 
         past = [part for item in series if (part := published_by(item, cut)) is not None]
         calibration = calibrate_model(
-            model, past, parameters, scenario=given, integrator=integrator, starts=starts, seed=seed, progress=report
+            model,
+            past,
+            parameters,
+            scenario=given,
+            integrator=integrator,
+            starts=starts,
+            seed=seed,
+            equal=equal,
+            progress=report,
         )
         calibration = sample_posterior(
             calibration, steps=steps, walkers=walkers or default_walkers(len(parameters)), progress=report
@@ -284,19 +295,10 @@ def _forecasts(found: xr.Dataset) -> list[_Forecast]:
         for row in np.flatnonzero(np.isfinite(draws).any(axis=1)):
             own = draws[row][np.isfinite(draws[row])]
             past = np.flatnonzero((names == names[row]) & (published <= cut))
-            logs = np.log(observed[past])
-            last = float(logs[-1]) if past.size else math.nan
-            trend = last
-            if past.size > 1 and at[past[-1]] > at[past[-2]]:
-                slope = (logs[-1] - logs[-2]) / (at[past[-1]] - at[past[-2]])
-                trend = float(last + slope * (at[row] - at[past[-1]]))
-            floor = _FLOOR * observed[row]
-            forecasts.append(
-                _Forecast(
-                    str(names[row]), cut, float(at[row] - cut), float(np.log(observed[row])),
-                    np.sort(np.log(np.maximum(own, floor))), last, trend,
-                )
-            )  # fmt: skip
+            naive = naive_forecasts(at[past], observed[past], float(at[row]))
+            logs = np.sort(np.log(np.maximum(own, _FLOOR * observed[row])))
+            name, horizon = str(names[row]), float(at[row] - cut)
+            forecasts.append(_Forecast(name, cut, horizon, float(np.log(observed[row])), logs, *naive))
     return forecasts
 
 

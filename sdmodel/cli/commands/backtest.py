@@ -10,7 +10,7 @@ import click
 import xarray as xr
 
 from ...errors import CalibrationError
-from ...inference import HORIZONS, SAMPLES, SEED, backtest_model, load_calibrate_module, parse_time
+from ...inference import HORIZONS, SAMPLES, SEED, backtest_model, extra_constants, load_calibrate_module, parse_time
 from ...store import open_run, run_path, save_new_run, save_run
 from ..freedom import FreedomOptions, freedom_options
 from ..locations import check_not_there, load_model
@@ -37,6 +37,12 @@ _STARTS, _STEPS = 16, 1000
     "--horizon", "horizons", multiple=True, type=click.FloatRange(0, min_open=True), default=HORIZONS, show_default=True,
     help="Score forecasts up to this far ahead together, in the model's unit of time; may be repeated.",
 )  # fmt: skip
+@click.option(
+    "--equal",
+    multiple=True,
+    metavar='"NAME=FREE NAME"',
+    help="Give a constant the value of a free one; may be repeated.",
+)
 @click.option("--starts", type=click.IntRange(1), default=_STARTS, show_default=True, help="Starts of each search.")
 @click.option("--steps", type=click.IntRange(1), default=_STEPS, show_default=True, help="Steps of each walker.")
 @click.option("--walkers", type=int, help="Number of walkers (default: four per constant, at least 32).")
@@ -54,6 +60,7 @@ def backtest(
     data: DataOptions,
     freedom: FreedomOptions,
     horizons: tuple[float, ...],
+    equal: tuple[str, ...],
     starts: int,
     steps: int,
     walkers: int | None,
@@ -82,6 +89,7 @@ def backtest(
     model = load_model(request.model)
     series = data.series(model, request.model)
     constants = freedom.constants(model, request.scenario, series)
+    ties = extra_constants(model, constants, equalities=equal).equal
     default_name = f"{request.model.stem}-backtest"
     record = record_of(request, model)
 
@@ -101,7 +109,7 @@ def backtest(
 
         found = backtest_model(
             model, series, constants, dates, scenario=request.scenario, integrator=request.integrator, starts=starts,
-            steps=steps, walkers=walkers, samples=samples, seed=seed, known=known, checkpoint=keep, progress=update,
+            steps=steps, walkers=walkers, samples=samples, seed=seed, equal=ties, known=known, checkpoint=keep, progress=update,
         ).assign_attrs(record)  # fmt: skip
     if path is None:
         raise AssertionError

@@ -90,7 +90,7 @@ class _DrawOptions:
         "--equal",
         multiple=True,
         metavar='"NAME=FREE NAME"',
-        help="In each draw, set a constant to the value of a free one; may be repeated.",
+        help="Give a constant the value of a free one, in the search and in each draw; may be repeated.",
     ),
     click.option(
         "--ensemble",
@@ -138,7 +138,14 @@ def calibrate(
     beyond = _constants_beyond(model, constants, draws)
     with memory_errors_reported(), busy(f"searching {path.stem}"):
         found = calibrate_model(
-            model, series, constants, scenario=request.scenario, integrator=request.integrator, starts=starts, seed=seed
+            model,
+            series,
+            constants,
+            scenario=request.scenario,
+            integrator=request.integrator,
+            starts=starts,
+            seed=seed,
+            equal=beyond.equal,
         )
     if sample:
         found = run_posterior(found, options)
@@ -181,8 +188,8 @@ def _free_stem(store: StoreOptions, model: Path, *, resume: bool) -> Path:
 
 
 def _check_options(options: PosteriorOptions, draws: _DrawOptions) -> None:
-    if not options.sample and (draws.beyond is not None or draws.equal or draws.ensemble is not None):
-        message = "--beyond, --equal and --ensemble are about draws of the posterior; add --posterior"
+    if not options.sample and (draws.beyond is not None or draws.ensemble is not None):
+        message = "--beyond and --ensemble are about draws of the posterior; add --posterior"
         raise click.UsageError(message)
     if options.ensemble is not None and options.ensemble.suffix.lower() != ".vsc":
         message = f"--ensemble writes a sensitivity file; {str(options.ensemble)!r:.60} must end in .vsc"

@@ -43,7 +43,8 @@ def fit(
     errors of the model; R2 is the squared correlation; Um, Us and Uc are Theil's shares of the mean square error, due to
     unequal means, unequal variation and unequal covariation. They need five observations. For an ensemble, the table also
     has the share of observations inside its bands (in brackets: inside bands of members with random errors added) and CRPS, a
-    mean error that takes the spread into account.
+    mean error that takes the spread into account. `log CRPS` is that of natural logarithms, to compare with the errors of the
+    observation before (`last`) and of the line through the two before (`trend`); PIT is the mean share of members below.
     """
     path = find_run(run, runs_folder(folder))
     figure = path.with_name(f"{path.stem}-fit.png")
@@ -89,11 +90,13 @@ def _fit_table(table: FitTable) -> Iterator[Part]:
     many = bool(table.rows and table.rows[0].bands)
     columns = {"series": "fold", "units": "fold", "error": "left", "n": "right"}
     columns |= dict.fromkeys(("MAPE %", "RMSE", "MAE", "bias", "R2", "Um", "Us", "Uc"), "right")
+    columns |= {"log CRPS": "right", "last": "right", "trend": "right"}
     if many:
+        columns |= {"PIT": "right"}
         columns |= {f"in {100 * band.probability:g} %": "right" for band in table.rows[0].bands}
         columns |= {"CRPS": "right", "skill": "right"}
         note(f"errors are those of the median of {table.members} members; in brackets, of members with random errors")
-    yield Table(columns, [_cells(row) for row in table.rows], spare=("error", "MAE", "skill", "units"))
+    yield Table(columns, [_cells(row) for row in table.rows], spare=("error", "MAE", "skill", "units", "PIT"))
 
 
 def _cells(row: SeriesFit) -> list[str]:
@@ -102,7 +105,9 @@ def _cells(row: SeriesFit) -> list[str]:
     cells = [row.name, row.units, f"{row.error} {size}", str(row.count)]
     cells += [_three_digits(measures[name]) for name in ("mape", "rmse", "mae", "bias")]
     cells += [_two_decimals(measures[name]) for name in ("r2", "um", "us", "uc")]
+    cells += [_two_decimals(value) for value in (row.log_crps, row.persistence, row.trend)]
     if row.bands:
+        cells += [_two_decimals(row.pit)]
         cells += [f"{_two_decimals(band.coverage)} ({_two_decimals(band.predictive_coverage)})" for band in row.bands]
         cells += [f"{_three_digits(row.crps)} ({_three_digits(row.predictive_crps)})", _two_decimals(row.skill)]
     return cells
@@ -122,7 +127,10 @@ def _fit_record(table: FitTable) -> dict[str, Any]:
             **{name: getattr(row, name) for name in ("name", "units", "error", "size", "count")},
             **row.measures,
             "bands": [asdict(band) for band in row.bands],
-            **{name: getattr(row, name) for name in ("crps", "predictive_crps", "skill")},
+            **{
+                name: getattr(row, name)
+                for name in ("crps", "predictive_crps", "skill", "log_crps", "persistence", "trend", "pit")
+            },
         }
         for row in table.rows
     ]
