@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sdmodel.errors import ObservationError
-from sdmodel.inference import find_series_file, read_observations, read_series
+from sdmodel.inference import Series, find_series_file, read_observations, read_series
 from sdmodel.model import Model
 from sdmodel.testing import tiny_model
 from sdmodel.vensim import model_from_text, read_model
@@ -217,3 +217,26 @@ def test_sources_are_optional(tmp_path: Path):
     """Without the column, there are none."""
     (series,) = _sourced(tmp_path, "one,x,a,absolute,1,,\n", "series,date,value\na,1,1\n")
     assert series.sources == ()
+
+
+def test_dates_that_differ_are_joined_within_a_tolerance(tmp_path: Path, model: Model):
+    """The dates of the first series count, each value is used once, and the nearest wins."""
+    data = "series,date,value,unit\na,2023.0,1,GW\na,2024.0,2,GW\na,2025.0,4,GW\nb,2023.1,10,GW\nb,2023.95,20,GW\nb,2025.4,40,GW\n"
+    (tmp_path / "d.csv").write_text(data, "utf-8")
+    known = read_observations(tmp_path / "d.csv")
+
+    def reading(within: str) -> Series:
+        path = tmp_path / "m.series.csv"
+        path.write_text(f"name,model,data,error,size,within,lag\nsum,Chips Sold,a + b,log,0.1,{within},0.5\n", "utf-8")
+        (series,) = read_series(path, known, model)
+        return series
+
+    assert reading("0.2").times.tolist() == [2023, 2024]
+    assert reading("0.2").values.tolist() == [11, 22]
+    assert reading("0.5").values.tolist() == [11, 22, 44]
+    assert reading("0.06").values.tolist() == [22]
+    assert reading("0.2").lag == 0.5
+    with pytest.raises(ObservationError, match="no value at any time that its series share"):
+        reading("0.01")
+    with pytest.raises(ObservationError, match="-1 is below zero; write a time span"):
+        reading("-1")
