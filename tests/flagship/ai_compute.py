@@ -17,16 +17,11 @@ OBSERVATIONS = FOLDER / "data" / "observations.csv"
 HISTORY_MATCHED = FOLDER / "ensembles" / "history-matched.vsc"
 UNCERTAINTIES = FOLDER / "ensembles" / "uncertainties.vsc"
 SCENARIOS = sorted(path.stem for path in (FOLDER / "scenarios").glob("*.cin"))
-VARIANTS = sorted((FOLDER / "variants").glob("*.cin"))
 HEADLINES = [line.strip() for line in (FOLDER / "ai_compute.lst").read_text("utf-8").splitlines() if line.strip()]
 
 POLICY_START = 2025.75
 WHOLE_RUN = "Acts on the whole run"
 """A comment that declares an uncertainty as acting on the past too; it is sampled with constants that keep the fit."""
-
-OTHERWISE = 25.0
-CLOSE = {"weekly users": 10.0, "chips sold": 10.0}
-"""The largest mean absolute percentage error of a series; `OTHERWISE` for all others."""
 
 
 def scenario_path(name: str) -> Path:
@@ -43,6 +38,11 @@ def at(run: xr.Dataset, name: str, time: float) -> float:
     """The value of a variable of a single run, linear between saved times."""
     found = of(run, name)
     return float(np.interp(time, run["time"].to_numpy(), found.to_numpy()))
+
+
+def change(run: xr.Dataset, other: xr.Dataset, name: str, time: float) -> float:
+    """The relative change of a variable from one run to another."""
+    return at(other, name, time) / at(run, name, time) - 1
 
 
 def peak(run: xr.Dataset, name: str) -> float:
