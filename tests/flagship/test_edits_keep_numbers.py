@@ -29,8 +29,8 @@ def edited() -> OpenDocument:
     opened["scarcity switch"].range = None
     opened["order coverage"].range = (0, None)
     opened["fab increment"].group = "Moved"
-    opened["price elasticity"].equation = "1.10"
-    opened["fab growth limit"].equation = f"({opened['fab growth limit'].equation})"
+    opened["price elasticity"].equation = f"{opened['price elasticity'].equation}0"
+    opened["spending limit"].equation = f"({opened['spending limit'].equation})"
     opened.add("unused ratio", "ordering/Fab Capacity + 0*Time", units="dmnl", comment="Unused.")
     opened.add("unused constant", "3", group="Moved", range=(0, 5))
     opened.add("unused effect", "[(0,0)-(2,2)],(0,0),(1,1),(2,1.5)")
@@ -38,8 +38,8 @@ def edited() -> OpenDocument:
     opened.add("unused flow", "Unused Stock/unused constant", source="Unused Stock", sink="", units="GW/Year")
     opened.rename("ordering", "orders, placed")
     opened.rename("orders, placed", "ordering")
-    opened.rename("chat", "talk")
-    opened.rename("talk", "chat")
+    opened.rename("consumer", "person")
+    opened.rename("person", "consumer")
     opened.remove("unused ratio")
     assert opened.document.edits == 20
     opened.check()
