@@ -1,7 +1,7 @@
 """Calibrates ai_compute.mdl: `python models/calibrate.py` repeats the whole calibration, with the same numbers.
 
 base      constants of the base run, found by the search and written into the model
-variants  the same with other judgements of what nobody has measured: change files that fit the past equally well
+backtest  forecasts from four past dates, scored; the model error by series and horizon
 ensemble  members that all fit the past: posterior draws, with samples of constants that act only in the future
 tables    the tables of README.md
 """
@@ -9,7 +9,6 @@ tables    the tables of README.md
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import shlex
 import shutil
@@ -22,80 +21,58 @@ from tables import update_tables
 
 import sdmodel as sd
 from sdmodel.cli import main as sdmodel
-from sdmodel.errors import SdmodelError
-from sdmodel.files import write_file
 from sdmodel.model import key
 from sdmodel.scenario import Change
-from sdmodel.vensim import Document, scenario_text
+from sdmodel.vensim import Document
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE / "ai_compute.mdl"
 RUNS = HERE.parent / "runs"
-JUDGEMENT = HERE / "data" / "judgement.csv"
+PRIORS = HERE / "ensembles" / "history-matched-priors.vsc"
 SEED = "1"
-STEPS = 48000
+STEPS = 8000
+CUTS = ("2024-12-31", "2025-03-31", "2025-06-30", "2025-09-30")
 DIGITS = 4
-FOLLOWING = ("premium markup", "internal share", "fab increment", "software efficiency growth")
-"""Levers and uncertainties that have the value of their historical twin."""
-EQUAL = ("premium markup", "internal share", "penetration ceiling[chat]")
-"""Those for which nothing suggests a jump at the policy start date: in each member the same before and after it."""
-VARIANTS: Mapping[str, Mapping[str, float]] = {
-    "less-ghost": {"judgement_ghost_compute": 3.0, "judgement_ai_sites_completed": 9.0},
-    "more-ghost": {"judgement_ghost_compute": 9.0, "judgement_ai_sites_completed": 5.0},
-}
 
 
 def calibrate_base() -> None:
     """Write the best constants into the model."""
     document, model = sd.open_document(MODEL), sd.read_model(MODEL)
-    for change in _best("base-calibration", JUDGEMENT):
+    for change in _best("base-calibration"):
         _write(document, model, change)
     document.save()
 
 
-def calibrate_variants() -> None:
-    """Write a change file for each variant of the judgement."""
-    for name, values in VARIANTS.items():
-        judged = RUNS / f"{name}.csv"
-        with JUDGEMENT.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        with judged.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows({**row, "value": values.get(row["series"], row["value"])} for row in rows)
-        found = _best(name, judged)
-        judgement = " and ".join(
-            f"{value:g} for {series.removeprefix('judgement_').replace('_', ' ')}" for series, value in values.items()
-        )
-        comment = f"A variant that fits the past as base does, calibrated with another judgement: {judgement}."
-        text = scenario_text(found, comment=comment)
-        write_file(HERE / "variants" / f"{name}.cin", text.encode(), force=True, error=SdmodelError)
+def backtest(steps: int) -> None:
+    """Forecast from past dates, and write the model error by series and horizon."""
+    cuts = [word for cut in CUTS for word in ("--cut", cut)]
+    _sdmodel(
+        "backtest", MODEL, *_data_options(), "--prior", PRIORS, *cuts, "--starts", "8", "--steps", str(steps), "--seed", SEED,
+        "--error", MODEL.with_suffix(".error.csv"), "--name", "ai_compute-backtest", "--runs", RUNS, "--force",
+    )  # fmt: skip
 
 
 def calibrate_ensemble(steps: int, *, resume: bool) -> None:
     """Write posterior draws as an ensemble, and the record of the calibration."""
     name = "history-matched"
     _sdmodel(
-        "calibrate", MODEL, *_data_options(JUDGEMENT), "--prior", HERE / "ensembles" / f"{name}-priors.vsc", "--posterior",
-        "--steps", str(steps), "--beyond", HERE / "ensembles" / "later.vsc", *_equal_options(), "--seed", SEED,
-        "--ensemble", HERE / "ensembles" / f"{name}.vsc", "--name", name, "--runs", RUNS,
-        "--force", *(["--resume"] if resume else []),
+        "calibrate", MODEL, *_data_options(), "--prior", PRIORS, "--posterior", "--starts", "16", "--steps", str(steps),
+        "--beyond", HERE / "ensembles" / "later.vsc", "--seed", SEED, "--ensemble", HERE / "ensembles" / f"{name}.vsc",
+        "--name", name, "--runs", RUNS, "--force", *(["--resume"] if resume else []),
     )  # fmt: skip
     shutil.copyfile(RUNS / f"{name}.json", HERE / "ensembles" / f"{name}.json")
 
 
-def _best(name: str, judged: Path) -> list[Change]:
-    """Return the best values of the free constants, rounded, and of the constants that follow them."""
+def _best(name: str) -> list[Change]:
+    """Return the best values of the free constants, rounded."""
     _sdmodel(
-        "calibrate", MODEL, *_data_options(judged), "--prior", HERE / "ensembles" / "calibration-priors.vsc", "--seed", SEED,
-        "--name", name, "--runs", RUNS, "--force",
+        "calibrate", MODEL, *_data_options(), "--prior", PRIORS, "--starts", "16", "--seed", SEED, "--name", name,
+        "--runs", RUNS, "--force",
     )  # fmt: skip
-    free = [
+    return [
         replace(change, values=tuple(float(f"{value:.{DIGITS}g}") for value in change.values))
         for change in sd.read_scenario(RUNS / f"{name}.cin").changes
     ]
-    by_name = {change.name: change for change in free}
-    return free + [replace(by_name[f"historical {name}"], name=name) for name in FOLLOWING]
 
 
 def _write(document: Document, model: sd.Model, change: Change) -> None:
@@ -110,13 +87,8 @@ def _write(document: Document, model: sd.Model, change: Change) -> None:
     entry.equation = text
 
 
-def _data_options(judged: Path) -> list[str | Path]:
-    return ["-d", HERE / "data" / "observations.csv", "-d", judged, "--series", MODEL.with_suffix(".series.csv"),
-            "--series", MODEL.with_suffix(".judgement.csv")]  # fmt: skip
-
-
-def _equal_options() -> list[str]:
-    return [word for name in EQUAL for word in ("--equal", f"{name}=historical {name}")]
+def _data_options() -> list[str | Path]:
+    return ["-d", HERE / "data" / "observations.csv", "--series", MODEL.with_suffix(".series.csv")]
 
 
 def _sdmodel(*arguments: str | Path) -> None:
@@ -133,7 +105,7 @@ def _sdmodel(*arguments: str | Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the given parts of the calibration, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="base, variants, ensemble or tables (default: all)")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="base, backtest, ensemble or tables (default: all)")
     parser.add_argument("--steps", type=int, default=STEPS, help="steps of each walker of the posterior")
     parser.add_argument("--resume", action="store_true", help="continue a posterior that was interrupted")
     options = parser.parse_args(arguments)
@@ -149,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "base": lambda _: calibrate_base(),
-    "variants": lambda _: calibrate_variants(),
+    "backtest": lambda options: backtest(options.steps // 8),
     "ensemble": lambda options: calibrate_ensemble(options.steps, resume=options.resume),
     "tables": lambda _: update_tables(),
 }

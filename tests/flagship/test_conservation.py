@@ -80,7 +80,10 @@ def test_installed_compute_never_exceeds_powered_sites(run):
 def test_use_never_exceeds_its_ceilings(run):
     """Tokens per task, users and agents stay below what no price and no time can exceed."""
     assert float((run["tokens_per_task"] / run["tokens_ceiling"]).max()) <= 1
-    assert float((run["active_users"] - run["reachable_users"] * np.maximum(1, run["penetration_multiplier"])).max()) <= 1e-6
+    assert (
+        float((run["active_users"] - run["reachable_users"] * np.maximum(1, run["penetration_multiplier"])).max())
+        <= 1e-6
+    )
     assert float(run["agent_share"].max()) <= 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from ai_compute import POLICY_START, at, change, of, since
@@ -96,5 +98,5 @@ def test_no_zig_zags(base, headline):
     values = np.log(of(since(base, POLICY_START + 0.5), headline).to_numpy())
     steps = np.diff(values)
     turns = np.flatnonzero(np.sign(steps[1:]) != np.sign(steps[:-1])) + 1
-    short = [(a, b) for a, b in zip(turns, turns[1:]) if b - a < 16]
+    short = [(a, b) for a, b in itertools.pairwise(turns) if b - a < 16]
     assert all(abs(values[b] - values[a]) <= 0.06 for a, b in short)

@@ -59,7 +59,10 @@ LOOPS = {
     "grid queue": ("B", "Sites Awaiting Power, connection wait, on site power share, powering on site"),
     "imitation, then penetration": ("mixed", "Active Users, adopting"),
     "rivals spread, then saturate": ("mixed", "First Mover Share"),
-    "depreciation": ("B", f"Book Value, depreciation, {SENTIMENT}, {ORDERS}, possible shipments, shipping, vendor revenue, capex"),
+    "depreciation": (
+        "B",
+        f"Book Value, depreciation, {SENTIMENT}, {ORDERS}, possible shipments, shipping, vendor revenue, capex",
+    ),
     "budget ceiling": ("B", "reallocating, Budget"),
     "debt": ("B", "Debt, debt headroom, borrowing"),
     "cash": ("B", "Cash, paying out"),
