@@ -37,11 +37,14 @@ def test_scarcity_raises_revenue_per_gw(changed, base):
 
 
 def test_elasticity_moves_demand_below_its_ceiling(changed):
-    """At a given price, use in 2030 differs by more than a factor of 1.5 between 0.6 and 1.4; never above the ceiling."""
-    inelastic, elastic = (changed({"price elasticity": value}) for value in (0.6, 1.4))
-    for run in (inelastic, elastic):
+    """From 0.6 to 1.4 it doubles what is asked for in 2030, and what is served where neither compute nor budgets bind."""
+    values = (0.6, 1.4)
+    base = [changed({"price elasticity": value}) for value in values]
+    free = [changed({"price elasticity": value, "scarcity switch": 0, "budget switch": 0}) for value in values]
+    for run in (*base, *free):
         assert float((run["tokens_per_task"] / run["tokens_ceiling"]).max()) < 1
-    assert at(elastic, "tokens per task", 2030) > 1.5 * at(inelastic, "tokens per task", 2030)
+    assert at(base[1], "token demand", 2030) > 2 * at(base[0], "token demand", 2030)
+    assert at(free[1], "token volume total", 2030) > 2 * at(free[0], "token volume total", 2030)
 
 
 def test_open_models_take_volume_before_dollars(changed, base):
