@@ -1,4 +1,4 @@
-"""Test 8: variants show what history leaves open, and every member of the ensemble fits history."""
+"""Every member of the ensemble fits history, and the ensemble covers what it should."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from ai_compute import CLOSE, HISTORY_MATCHED, OTHERWISE, POLICY_START, VARIANTS, at, since
+from ai_compute import HISTORY_MATCHED, at
 from scipy import stats
 
 import sdmodel as sd
@@ -15,12 +15,8 @@ from sdmodel.inference import evaluate_series, residuals
 from sdmodel.model import key
 
 END_OF_2026 = 2027.0
-COMPARED = ["total ghost compute", "Annual Revenue"]
-
-
-@pytest.fixture(scope="module")
-def variant_runs(model) -> dict[str, xr.Dataset]:
-    return {path.stem: sd.simulate(model, scenario=path) for path in VARIANTS}
+COMPARED = ["total ghost compute", "Annual Revenue", "capex"]
+BOUNDED = ["Log Margin", "Perceived Pressure", "Cheap Share", "Investor Sentiment", "First Mover Share"]
 
 
 @pytest.fixture(scope="module")
@@ -28,40 +24,12 @@ def members(model, observed) -> xr.Dataset:
     """The history-matched ensemble, with the observed variables."""
     design = sd.make_design(model, sd.read_sampling(HISTORY_MATCHED))
     observed_keys = {str(symbol) for series in observed for symbol in series.model.free_symbols}
-    save = [element.name for element in model if element.key in observed_keys and element.kind != "constant"]
-    return sd.simulate(model, design.dataset(), save=[*save, *COMPARED])
-
-
-@pytest.mark.parametrize("path", VARIANTS, ids=lambda path: path.stem)
-def test_variant_fits_history_as_well_as_base(variant_runs, observed, path):
-    """The same limits: 10 % for chips sold and weekly users, 25 % for each other series."""
-    rows = sd.fit_run(variant_runs[path.stem], observed).rows
-    assert not {row.name: row.measures["mape"] for row in rows if row.measures["mape"] > CLOSE.get(row.name, OTHERWISE)}
-
-
-def test_variants_that_fit_alike_differ_in_ghost_compute(variant_runs, base):
-    """At the end of 2026 the largest is half as much again as the smallest."""
-    ghosts = [at(run, "total ghost compute", END_OF_2026) for run in (base, *variant_runs.values())]
-    assert len(ghosts) >= 3
-    assert max(ghosts) > 1.5 * min(ghosts)
-
-
-def test_history_does_not_identify_elasticity_which_decides_2030(changed):
-    """The past is the same to the last bit; revenue of 2030 differs by more than a factor of two."""
-    run = changed({"price elasticity": [0.5, 0.8, 1.1, 1.4, 1.8]})
-    past = since(run, 2022, float(np.nextafter(POLICY_START, 0)))
-    assert all(
-        bool((variable == variable.isel(member=0)).all())
-        for variable in past.data_vars.values()
-        if "time" in variable.dims
-    )
-    revenue = run["annual_revenue"].sel(time=2030)
-    assert float(revenue.max()) > 2 * float(revenue.min())
-    assert bool((revenue.diff("member") > 0).all())
+    save = [element.name for element in model if element.key in observed_keys]
+    return sd.simulate(model, design.dataset(), save=[*dict.fromkeys([*save, *COMPARED, *BOUNDED, "largest ratio"])])
 
 
 def test_every_member_fits_history(members, observed):
-    """No sum of squared standardised errors exceeds the minimum by more than the free constants explain (99.9 %)."""
+    """No sum of squared standardised errors exceeds the least by more than the free constants explain (99.9 %)."""
     squares = (residuals(observed, evaluate_series(observed, members)) ** 2).sum(axis=0)
     free = len(json.loads(HISTORY_MATCHED.with_suffix(".json").read_text("utf-8"))["constants"])
     assert members.sizes["member"] == 1000
@@ -69,15 +37,24 @@ def test_every_member_fits_history(members, observed):
 
 
 def test_predictive_band_covers_the_stated_share(members, observed):
-    """85 to 97 % of the observations, rounded to whole per cent, lie in the predictive 90 % band."""
+    """80 to 99 % of the observations lie in the predictive 90 % band; they shaped it, so it may cover more than 90 %."""
     rows = sd.fit_run(members, observed, bands=(0.9,)).rows
     inside = sum(row.count * row.bands[0].predictive_coverage for row in rows) / sum(row.count for row in rows)
-    assert 0.85 <= round(inside, 2) <= 0.97
+    assert 0.80 <= round(inside, 2) <= 0.99
 
 
 @pytest.mark.parametrize("name", COMPARED)
-def test_ensemble_includes_base_and_variants(members, variant_runs, base, name):
-    """At the end of 2026 they lie within the range of the members."""
+def test_ensemble_includes_base(members, base, name):
+    """At the end of 2026 base lies within the range of the members."""
     found = members[key(name)].sel(time=END_OF_2026)
-    for run in (base, *variant_runs.values()):
-        assert float(found.min()) < at(run, name, END_OF_2026) < float(found.max())
+    assert float(found.min()) < at(base, name, END_OF_2026) < float(found.max())
+
+
+@pytest.mark.parametrize("name", ["Perceived Pressure", "Investor Sentiment", "Log Margin"])
+def test_no_stock_rests_on_a_bound(members, name):
+    """From 2026 to 2030 at most a tenth of the members keep it on its highest value for more than a year."""
+    highest = {"Perceived Pressure": 10, "Investor Sentiment": np.inf, "Log Margin": np.log(10)}[name]
+    values = members[key(name)].sel(time=slice(2026, 2030))
+    at_bound = (values > 0.995 * highest).sum("time")
+    rest = [dim for dim in at_bound.dims if dim != "member"]
+    assert float(((at_bound > 16).any(rest) if rest else at_bound > 16).mean()) <= 0.1
