@@ -177,7 +177,7 @@ def _merge_settings(base: str, ours: str, theirs: str, *, notes: list[str], mark
         chosen |= {(code, number): line for number, line in enumerate(lines)}
     order = merge_order(_ids(base), _ids(ours), _ids(theirs), chosen)
     order += [line for line in chosen if line not in order]
-    end = "\r\n" if "\r\n" in ours else "\n"
+    end = found[0] if (found := LINE_END.search(ours)) else "\n"
     return "".join(with_line_ends(f"{chosen[line]}\n", end) for line in order), conflicts
 
 

@@ -30,7 +30,7 @@ def read_model(path: str | os.PathLike[str]) -> Model:
     Parameters
     ----------
     path : str or path
-        The file, as Vensim saves it in text form, in UTF-8 or Latin-1.
+        The file, as Vensim saves it in text form, in UTF-8, UTF-16 or Latin-1.
 
     Returns
     -------
@@ -98,6 +98,8 @@ def model_of(document: Document) -> tuple[Model, list[Fault]]:
         text=decode_text(bytes(document)),
         sha256=hashlib.sha256(bytes(document)).hexdigest(),
     )
+    if document.has_conflicts:  # whatever else is wrong comes from two versions of the same lines
+        return model, list(document.faults)
     faults = [*found.faults, *range_faults, *names.faults]
     return model, faults if found.faults else [*faults, *names.doubts, *find_faults(model)]
 
