@@ -206,7 +206,7 @@ class _Writer(Function):
     def step_value(self, assignment: Assignment) -> str:
         expression, binding = assignment.expression, assignment.binding
         if assignment.memory and assignment.memory.kept == "sample":
-            held = self.load(self.layout.held[assignment.cell])
+            held = self.known[assignment.cell] = self.load(self.layout.held[assignment.cell])
             chosen = self.truth(expression.args[0], binding)
             return self.choose(chosen, self.write(expression.args[1], binding), held)
         return self.write(expression.args[0] if assignment.memory else expression, binding)

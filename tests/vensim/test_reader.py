@@ -278,7 +278,6 @@ def test_hidden_elements_have_new_names():
             ":MACRO: M(a)\nM <-> d ~~|\n:END OF MACRO:\nx = M(1) ~~|",
             "a subscript range; declare it outside of the macro",
         ),
-        (f"{MACRO}d: a, b ~~|\ny[d] = 1 ~~|\nfactor = 1 ~~|\nx = SUM(LAG(y[d!], 1)) ~~|", "cannot run over"),
     ],
 )
 def test_macros_that_cannot_be_expanded_are_faults(text, words):

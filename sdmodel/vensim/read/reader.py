@@ -144,7 +144,7 @@ def read_formula(text: str, where: str = "formula") -> Expr:
         raise ScenarioError([Fault(where, f"'{plain}': {error.problem.what}")]) from None
     left, _, *bodies = tree.children
     name = left if isinstance(left, Token) else left.children[0]
-    names = Names(Document(where, plain, "utf-8"), set(), MappingProxyType({}), MappingProxyType({}), lambda *_: S.Zero)
+    names = Names(Document(where, plain, "utf-8"), set(), {}, MappingProxyType({}), lambda *_: S.Zero)
     expressions = [read_expression(body, Scope(names, -len(_LEFT)), name) for body in bodies]
     problems = [fault.what for fault in names.faults]
     if tree.data != "assignment" or len(expressions) != 1:

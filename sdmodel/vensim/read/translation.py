@@ -56,7 +56,7 @@ class Names:
 
     document: Document
     defined: set[str]
-    subscripts: Mapping[str, Subscript]
+    subscripts: dict[str, Subscript]
     macros: Mapping[str, Macro]
     expand: Callable[[Macro, Token, Sequence[Expr], Sequence[Token], Scope], Expr]
     faults: list[Fault] = field(default_factory=list)
