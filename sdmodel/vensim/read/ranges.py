@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 
 from lark import Token, Tree
 
@@ -137,7 +136,9 @@ class _Declarations:
         matched: dict[str, tuple[str, ...]] = {}
         for labels, targets in zip(own, others, strict=True):
             one_by_one = len(labels) > 1 and len(labels) == len(targets)
-            for label, goals in zip(labels, [(goal,) for goal in targets] if one_by_one else repeat(targets)):
+            for label, goals in zip(
+                labels, [(goal,) for goal in targets] if one_by_one else [targets] * len(labels), strict=True
+            ):
                 matched[key(label)] = (*matched.get(key(label), ()), *goals)
         return SubscriptMapping(key(target), tuple(matched.values()))
 

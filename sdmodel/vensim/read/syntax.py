@@ -15,11 +15,11 @@ from .segments import NOTHING, QUOTED, Span
 NUMBER = r"[-+]?\s*+(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?"
 BOUND = rf"\s*+{NUMBER}\s*+"
 """A number on the outer side of `<=`, as in `low <= name = value <= high`."""
-_BARE = r"[^\"\[\](){}=<>,;:|~!]++"
-_LABEL = rf"(?:\s*+{QUOTED}\s*+|{_BARE})"
-NAME = rf"(?P<name>\s*+{QUOTED}\s*+|{_BARE})(?:\[(?P<subscripts>{_LABEL}(?:,{_LABEL})*+)\]\s*+)?"
+BARE = r"[^\"\[\](){}=<>,;:|~!]++"
+LABEL = rf"(?:\s*+{QUOTED}\s*+|{BARE})"
+NAME = rf"(?P<name>\s*+{QUOTED}\s*+|{BARE})(?:\[(?P<subscripts>{LABEL}(?:,{LABEL})*+)\]\s*+)?"
 """`name` or `name[label, label]`, as groups `name` and `subscripts`."""
-_LABELS = re.compile(_LABEL)
+_LABELS = re.compile(LABEL)
 _NUMBERS = re.compile(NUMBER)
 
 
