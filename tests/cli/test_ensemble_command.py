@@ -93,13 +93,13 @@ def test_noise_seed_is_sampled_without_effect(cup: Path, sdmodel: Command, named
     assert (done.exit_code, note in done.stderr) == (0, True), done.output
     stored = open_run("runs/cup.zarr")
     assert [stored["cooling_time"].values.tolist(), stored["room_temperature"].values.tolist()] == [[1, 2], [60, 60]]
-    lines = SAMPLING.splitlines(keepends=True)
+    lines, found = SAMPLING.splitlines(keepends=True), []
     for text in (SAMPLING, "".join([*lines[:2], f"{named}=RANDOM_UNIFORM(1,1000)\n", *lines[2:]])):
         (cup / "other.vsc").write_text(text, "utf-8")
         done = sdmodel("ensemble", "-e", "other.vsc", "--name", "other", "--force", "--json")
         assert (note.replace("cup", "other") in done.stderr) is (text != SAMPLING)
-        found = [open_run("runs/other.zarr")["cooling_time"].values.tolist(), *(found if text != SAMPLING else [])]
-    assert found[0] == found[-1]
+        found.append(open_run("runs/other.zarr")["cooling_time"].values.tolist())
+    assert found[0] == found[1]
     (cup / "s.tab").write_text(f"{named}\n1\n2\n", "utf-8")
     assert "s.tab: nothing is varied; write a column" in sdmodel("ensemble", "-e", "cup.vsc", "--force").stderr
 
