@@ -17,6 +17,7 @@ from sdmodel.testing import model_text
 from sdmodel.vensim import (
     Document,
     OpenDocument,
+    compare_documents,
     format_document,
     merge_documents,
     model_from_text,
@@ -89,6 +90,8 @@ MODEL = model_text(
     "10,7,room,469,304,49,8,8,3,0,0,0,0,0,0\n"
     "10,8,cooling time,408,120,49,8,8,3,0,0,0,0,0,0\n"
     "1,9,8,6,0,0,0,0,0,64,0,-1--1--1,,1|(408,160)|\n"
+    "12,10,0,300,40,80,16,8,4,0,8,-1,0,0,0\n"
+    "A text, below its record.\n"
     "///---\\\\\\\n",
 )
 
@@ -138,6 +141,7 @@ def test_standard_layout_and_merge_keep_line_ends_and_encoding(form):
     ours, theirs = MODEL.replace("\t70", "\t71"), MODEL.replace("180)", "90)")
     merge = merge_documents(document(MODEL), document(ours), document(theirs))
     assert merge.is_clean
+    assert all(found.kind != "sketch" for found in compare_documents(document(MODEL), document(MODEL, "lf")))
     assert merge.text.encode(document(MODEL).encoding) == FORMS[form](
         MODEL.replace("\t70", "\t71").replace("180)", "90)")
     )
@@ -232,6 +236,8 @@ def test_conflict_anywhere_in_a_model_is_loud_and_not_edited():
             model_from_text(broken)
         with pytest.raises(ModelError, match="git left two versions here"):
             OpenDocument.from_bytes(broken.encode(), "m.mdl")
+        with pytest.raises(ModelError, match="git left two versions here"):
+            sketch_from_text(broken)
     half = model_text("a = 1").replace("a = 1", "a = 1\n>>>>>>> theirs")
     with pytest.raises(ModelError, match="git left two versions here"):
         model_from_text(half)

@@ -127,7 +127,8 @@ def _identity(record: Record, names: Mapping[str, str]) -> tuple[int, str]:
 
 def _change(old: Record, new: Record) -> str:
     """Classify the difference of two records of one thing; `same` where only the number or the spelling differs."""
-    before, after = ([field.strip() for field in split_fields(record.text)] for record in (old, new))
+    texts = (with_line_ends(record.text, "\n") for record in (old, new))
+    before, after = ([field.strip() for field in split_fields(text)] for text in texts)
     if old.kind:  # a line of another kind may have fewer fields
         before[NUMBER] = after[NUMBER]
     if old.variable:
