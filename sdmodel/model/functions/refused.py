@@ -68,6 +68,6 @@ def unknown_function(name: str, *, guess: bool = True) -> str:
         return "TABBED ARRAY takes only numbers, with blanks between them; leave out commas and names"
     close = nearest(upper, (*FUNCTIONS, *REFUSED)) if guess else None
     cure = f"did you mean {close}?" if close else "define it or correct the name"
-    if close in REFUSED:
+    if close and close in REFUSED:
         cure = f"{close}, if you mean that, is not supported: {REFUSED[close]}"
     return f"'{name}' is neither a function nor a lookup; {cure}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -191,7 +191,7 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
     return make_reference(key(hidden[key(macro.name)]), *outside, *copies)
 
 
-def _copy_range(name: str, taken: Container[str], names: Names) -> str:
+def _copy_range(name: str, taken: Iterable[str], names: Names) -> str:
     """Return a copy of a range that is not taken: what a macro computes inside a SUM has a value for each of its labels."""
     found = names.subscripts[name]
     labels = {label for subscript in names.subscripts.values() for label in subscript.keys}

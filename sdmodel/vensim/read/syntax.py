@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ...files import LINE_END
+from ... import files
 from ...model import Integrator, Range, display_name, key, quote_name, split_name
 from .segments import NOTHING, QUOTED, Span
 
+LINE_END = files.LINE_END
 NUMBER = r"[-+]?\s*+(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?"
 BOUND = rf"\s*+{NUMBER}\s*+"
 """A number on the outer side of `<=`, as in `low <= name = value <= high`."""
