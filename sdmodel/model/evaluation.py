@@ -61,6 +61,8 @@ class _Evaluation:
             name, indices = split_reference(expression)
             if not indices and (name.rstrip("!") in self.subscripts or name in self.binding):
                 return position(self.subscripts, name, self.binding)
+            if name in self.subscripts:
+                return position(self.subscripts, indices[0], self.binding)
             found = self.cell(expression)
             return math.nan if isinstance(found, Table) else found
         if isinstance(expression, Add):

@@ -203,6 +203,9 @@ class _Search:
         name, indices = split_reference(part)
         place = equation.places.get(name, equation.place)
         element = self.model.elements.get(name)
+        numbered = name in self.model.subscripts and indices == (f"{name}!",)
+        if element is None and indices and not numbered and (name == TIME.key or name in self.ranges_and_labels):
+            return Fault(place, f"'{_as_written(equation, name)}' has no subscripts; leave them out")
         if element is None:
             return self.undefined(equation, name, place, called=called)
         if called and element.kind != "lookup":
@@ -246,7 +249,7 @@ class _Search:
         """Return the first cell without an equation that a reference reads."""
         subscripts = self.model.subscripts
         names = indices or ((name,) if name in subscripts else ())
-        if not names or self.surely_defined(equation, name, indices):
+        if not names or (indices and name in subscripts) or self.surely_defined(equation, name, indices):
             return None
         if indices and name not in self.defined:
             equations = self.model.elements[name].equations

@@ -116,6 +116,8 @@ class _Writer(Function):
             if cell not in self.known:
                 self.known[cell] = self.load(self.layout.row[cell])
             return self.known[cell]
+        if cell.key in model.subscripts and cell.labels:
+            return self.constant(position(model.subscripts, cell.labels[0], binding))
         if cell.labels or cell.key in model.elements:
             message = f"'{cell_name(model, cell)}' has no equation; define it"
             raise ModelError([Fault(model.elements[cell.key].place, message)])

@@ -52,6 +52,9 @@ PAIRS = {
     "SUM(HALF(v[P!]))": "SUM(v[P!]/2)",
     "SUM(HALF(g[R!,S!]))": "SUM(g[R!,S!]/2)",
     "SUM(HALF(1))": None,
+    "SUM(HALF(P! * v[R!]))": "SUM(P! * v[R!]/2)",
+    "SUM(P!)": "3",
+    "SUM(IF THEN ELSE(R! < 2.5, R! * v[R!], 0))": "1*1 + 2*3",
     "SUM(v[R!] * HALF(3))": "SUM(v[R!] * 1.5)",
     "SUM(AVERAGE(w[R!], 2))": "SUM(SMOOTH3(w[R!], 2))",
     "SUM(LARGEST(v[R!] * SIN(Time)))": "SUM(by hand[R!])",
@@ -66,6 +69,7 @@ SUBSCRIPTED = {
     "SUM(HALF(v[R!] * v[R]))": "SUM(v[R!]/2 * v[R])",
     "SUM(HALF(u[S!] * v[R] + u[S]))": "SUM((u[S!] * v[R] + u[S])/2)",
     "SUM(HALF(SUM(g[R!,S!]) * v[R!] + v[R]))": "SUM((SUM(g[R!,S!]) * v[R!] + v[R])/2)",
+    "SUM(IF THEN ELSE(R! < R, v[R!], 0))": "IF THEN ELSE(R = 1, 0, IF THEN ELSE(R = 2, 1, 4))",
     "SUM(HALF(v[R]) + v[R!])": "3*v[R]/2 + SUM(v[R!])",
 }
 HELPERS = r"""

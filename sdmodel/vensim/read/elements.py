@@ -206,6 +206,8 @@ def _with_copies(expression: Expr, copies: Mapping[str, str]) -> Expr:
     """Return an expression with copies in place of the ranges marked with `!` that no reduction in it claims."""
     if isinstance(expression, Indexed):
         name, indices = split_reference(expression)
+        if indices == (f"{name}!",) and indices[0] in copies:  # the number of a label
+            return make_reference(copies[indices[0]])
         return make_reference(name, *(copies.get(index, index) for index in indices))
     if not copies or not expression.args or is_reduction(expression):
         return expression

@@ -164,6 +164,13 @@ def _reference(token: Token, brackets: Sequence[Node], scope: Scope) -> Expr:
     return make_reference(name, *(label for subscripts in brackets for label in subscript_keys(subscripts)))
 
 
+def _marked(node: Node, scope: Scope) -> Expr:
+    """Return the number of each label of a range that a SUM runs over: `R!` reads as `R[R!]`."""
+    token = node.children[0]
+    scope.mention(key(token), token)
+    return make_reference(key(token), f"{key(token)}!")
+
+
 def _chain(node: Node, scope: Scope) -> Expr:
     """Join the terms of a sum or the factors of a product; `-` negates its operand, `/` inverts it."""
     join, plain, opposite = _CHAINS[node.data]
@@ -277,6 +284,7 @@ _NODES: Mapping[str, Callable[[Node, Scope], Expr]] = {
     "missing": lambda _, __: number(NA),
     "string": _string,
     "name": _name,
+    "marked": _marked,
     "sum": _chain,
     "product": _chain,
     "power": lambda node, scope: power(*(translate(operand, scope) for operand in node.children)),
