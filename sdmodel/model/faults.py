@@ -203,10 +203,10 @@ class _Search:
         name, indices = split_reference(part)
         place = equation.places.get(name, equation.place)
         element = self.model.elements.get(name)
-        numbered = name in self.model.subscripts and indices == (f"{name}!",)
-        if element is None and indices and not numbered and (name == TIME.key or name in self.ranges_and_labels):
-            return Fault(place, f"'{_as_written(equation, name)}' has no subscripts; leave them out")
         if element is None:
+            is_number = name in self.model.subscripts and indices == (f"{name}!",)
+            if indices and not is_number and (name == TIME.key or name in self.ranges_and_labels):
+                return Fault(place, f"'{_as_written(equation, name)}' has no subscripts; leave them out")
             return self.undefined(equation, name, place, called=called)
         if called and element.kind != "lookup":
             return Fault(place, f"'{element.name}' is not a lookup; write * for a product")

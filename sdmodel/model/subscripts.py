@@ -175,10 +175,8 @@ def write_out(model: Model, expression: Expr, binding: Binding, read: Callable[[
     """Return an expression for one cell: `read` replaces the cells in it, numbers replace ranges, terms replace reductions."""
     if isinstance(expression, Symbol | Indexed):
         name, indices = split_reference(expression)
-        if not indices and name not in model.elements and name != TIME.key:
-            return number(position(model.subscripts, name, binding))
-        if name in model.subscripts:
-            return number(position(model.subscripts, indices[0], binding))
+        if name in model.subscripts or (not indices and name not in model.elements and name != TIME.key):
+            return number(position(model.subscripts, (indices or (name,))[0], binding))
         return read(Cell(name, tuple(resolve(model.subscripts, index, binding) for index in indices)))
     if is_reduction(expression):
         bound = inner_bindings(model.subscripts, reduction_ranges(expression), binding)

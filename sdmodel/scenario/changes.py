@@ -171,9 +171,9 @@ def constant_values(model: Model, scenario: Scenario) -> dict[Cell, float]:
     for change in scenario.changes:
         if change.table is not None:
             continue
-        cut = change.exceptions
         try:
-            cells = constant_cells(model, change.name, change.subscripts, exceptions=cut, where=change.place)
+            where, left_out = change.place, change.exceptions
+            cells = constant_cells(model, change.name, change.subscripts, exceptions=left_out, where=where)
         except ScenarioError as error:
             faults += error.faults
             continue

@@ -191,12 +191,16 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
     return make_reference(key(hidden[key(macro.name)]), *outside, *copies)
 
 
-def _copy_range(name: str, taken: Iterable[str], names: Names) -> str:
+def _copy_range(name: str, taken: Sequence[str], names: Names) -> str:
     """Return a copy of a range that is not taken: what a macro computes inside a SUM has a value for each of its labels."""
     found = names.subscripts[name]
-    labels = {label for subscript in names.subscripts.values() for label in subscript.keys}
     copy = replace(found, name=f"{found.name} in macros", comment=f"A copy of {found.name} for calls of macros.")
-    while (new := key(copy.name)) in {*names.defined, *labels, *taken} or names.subscripts.get(new, copy) != copy:
+    while (
+        (new := key(copy.name)) in names.defined
+        or new in taken
+        or names.subscripts.get(new, copy) != copy
+        or any(new in subscript.positions for subscript in names.subscripts.values())
+    ):
         copy = replace(copy, name=f"{copy.name} again")
     names.subscripts[new] = copy
     return new

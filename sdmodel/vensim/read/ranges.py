@@ -136,9 +136,8 @@ class _Declarations:
         matched: dict[str, tuple[str, ...]] = {}
         for labels, targets in zip(own, others, strict=True):
             one_by_one = len(labels) > 1 and len(labels) == len(targets)
-            for label, goals in zip(
-                labels, [(goal,) for goal in targets] if one_by_one else [targets] * len(labels), strict=True
-            ):
+            goals_of = [(goal,) for goal in targets] if one_by_one else [targets] * len(labels)
+            for label, goals in zip(labels, goals_of, strict=True):
                 matched[key(label)] = (*matched.get(key(label), ()), *goals)
         return SubscriptMapping(key(target), tuple(matched.values()))
 
