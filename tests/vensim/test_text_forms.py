@@ -21,6 +21,7 @@ from sdmodel.vensim import (
     format_document,
     merge_documents,
     model_from_text,
+    open_document,
     read_data,
     read_optimisation,
     read_payoff,
@@ -258,3 +259,32 @@ def test_series_of_observations_in_utf_16_need_no_other_spelling(tmp_path):
         FORMS["utf-16-be"]("Time," + ",".join(f"Größe {number}" for number in range(2000)) + "\n0" + ",1" * 2000)
     )
     assert len(sd.read_observations(path).series) == 2000
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_renaming_keeps_the_form_of_the_files_beside_a_model(form, tmp_path):
+    """The first name of a file follows a byte order mark directly."""
+    made = FORMS[form]
+    files = {
+        "m.mdl": MODEL,
+        "m.cin": "room = 5\n{room}\nTea[room] = 2\n",
+        "m.lst": "room\nTea\n",
+        "m.vsc": "9,F,1,room.tab,0\nroom = RANDOM_UNIFORM(1,2)\n",
+        "room.tab": "room\tTea\n1\t2\n",
+        "m.series.csv": "model,name\nroom * 2,room\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_bytes(made(text))
+    document = open_document(tmp_path / "m.mdl")
+    document.rename("room", "hall temperature", everywhere=True)
+    assert len(document.save()) == len(files)
+    expected = {
+        "m.cin": "hall temperature = 5\n{room}\nTea[room] = 2\n",
+        "m.lst": "hall temperature\nTea\n",
+        "m.vsc": "9,F,1,room.tab,0\nhall temperature = RANDOM_UNIFORM(1,2)\n",
+        "room.tab": "hall temperature\tTea\n1\t2\n",
+        "m.series.csv": "model,name\nhall temperature * 2,room\n",
+    }
+    assert {name: (tmp_path / name).read_bytes() for name in expected} == {
+        name: made(text) for name, text in expected.items()
+    }

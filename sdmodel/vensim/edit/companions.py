@@ -55,13 +55,14 @@ def rename_in_file(path: Path, changes: Iterable[Renaming]) -> bytes | None:
     """Return what a file holds after renamings in turn; None if they do not change it."""
     data = read_bytes(path, error=ModelError)
     text, encoding = decode(data)
-    new = text
+    mark = "\ufeff" * text.startswith("\ufeff")
+    new = text = text.removeprefix(mark)
     for change in changes:
         new = apply_edits(new, (_rule(path) or _in_heading)(new, change))[0]
     try:
-        return new.encode(encoding) if new != text else None
+        return (mark + new).encode(encoding) if new != text else None
     except UnicodeEncodeError as cause:
-        what = f"the file's encoding, {encoding}, lacks '{new[cause.start]}'; write the new name in other characters"
+        what = f"the file's encoding, {encoding}, lacks '{(mark + new)[cause.start]}'; write the new name in other characters"
         raise ModelError([Fault(str(path), what)]) from cause
 
 
