@@ -22,9 +22,11 @@ CONFLICT = "git left two versions here; keep one, and delete the lines that begi
 """What is wrong with a file that a merge with conflicts wrote."""
 
 _PART = ".part"
+_MARK = 7
+"""Characters of a conflict mark of git."""
 _STALE = 3600.0
 """Seconds after which a temporary file that nobody has written to is left over."""
-_CONFLICT = re.compile(r"(?<![^\r\n])(?:<{7,}|>{7,})(?: [^\r\n]*)?(?![^\r\n])")
+_CONFLICT = re.compile(r"(?<![^\r\n])(<{7,}|>{7,})(?: [^\r\n]*)?(?![^\r\n])")
 _MAKER = re.compile(rf"-(\d+)-[^-]*{re.escape(_PART)}$")
 
 
@@ -147,14 +149,18 @@ def encode_text(text: str, sha256: str) -> bytes | None:
 
 
 def conflicts_in(text: str) -> list[int]:
-    """Return the offsets at which git marks the beginning of two versions of the same lines, or an end without one."""
+    """Return the offsets at which git marks the beginning of two versions of the same lines, or an end without one.
+
+    Marks have 7 characters; longer ones, which git can be made to write, count only as pairs, since some are ornaments.
+    """
+    marks = [*_CONFLICT.finditer(text)] if "<<<<<<<" in text or ">>>>>>>" in text else []
+    sizes = [{len(mark[1]) for mark in marks if mark[1][0] == sign} for sign in "<>"]
     found: list[int] = []
     is_open = False
-    if "<<<<<<<" in text or ">>>>>>>" in text:
-        for mark in _CONFLICT.finditer(text):
-            begins = mark.group().startswith("<")
-            if begins or not is_open:
-                found.append(mark.start())
+    for mark in marks:
+        begins = mark[1][0] == "<"
+        if len(mark[1]) == _MARK or len(mark[1]) in sizes[0] & sizes[1]:
+            found += [] if is_open and not begins else [mark.start()]
             is_open = begins
     return found
 

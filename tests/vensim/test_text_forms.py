@@ -242,7 +242,10 @@ def test_conflict_anywhere_in_a_model_is_loud_and_not_edited():
     half = model_text("a = 1").replace("a = 1", "a = 1\n>>>>>>> theirs")
     with pytest.raises(ModelError, match="git left two versions here"):
         model_from_text(half)
-    assert len(model_from_text(model_text("a = 1").replace("~\t\n\t|", "~\t\n=======\nnot >>>>>>> a mark\n\t|"))) == 5
+    ornaments = "=======\nnot >>>>>>> a mark\n>>>>>>>>> Sector\n<<<<<<<<<<<<<<<<\n>>>>>>>x"
+    assert len(model_from_text(model_text("a = 1").replace("~\t\n\t|", f"~\t\n{ornaments}\n\t|"))) == 5
+    with pytest.raises(ModelError, match="git left two versions here"):
+        model_from_text(model_text("a = 1").replace("a = 1", "<<<<<<<<<<\na = 1\n==========\na = 2\n>>>>>>>>>> other"))
 
 
 def test_text_and_encoding_of_bytes_are_found_and_made_again():
