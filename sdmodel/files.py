@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import glob
@@ -14,11 +15,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import Fault, FaultsError, SdmodelError
+from .errors import Fault, FaultsError, Place, SdmodelError
+
+LINE_END = re.compile(r"\r\n?|\n")
+CONFLICT = "git left two versions here; keep one, and delete the lines that begin with <<<<<<<, ======= and >>>>>>>"
+"""What is wrong with a file that a merge with conflicts wrote."""
 
 _PART = ".part"
+_MARK = 7
+"""Characters of a conflict mark of git."""
 _STALE = 3600.0
 """Seconds after which a temporary file that nobody has written to is left over."""
+_CONFLICT = re.compile(r"(?<![^\r\n])(<{7,}|>{7,})(?: [^\r\n]*)?(?![^\r\n])")
 _MAKER = re.compile(rf"-(\d+)-[^-]*{re.escape(_PART)}$")
 
 
@@ -120,18 +128,41 @@ def _unwritable(path: Path, cause: OSError | ValueError) -> str:
     return f"{path}: cannot be written ({cause.strerror or cause}); choose another folder or make room there"
 
 
+def decode(content: bytes) -> tuple[str, str]:
+    """Return a text and its encoding: UTF-16 by its byte order mark, which stays in the text, or UTF-8, else Latin-1."""
+    for encoding in ({codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(content[:2]), "utf-8"):
+        with contextlib.suppress(UnicodeDecodeError):
+            if encoding:
+                return content.decode(encoding), encoding
+    return content.decode("latin-1"), "latin-1"  # older files of Vensim, whatever encoding they claim
+
+
 def decode_text(content: bytes) -> str:
     """Decode the bytes of a model; `encode_text` makes the same bytes from the text."""
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+    return decode(content)[0]
 
 
 def encode_text(text: str, sha256: str) -> bytes | None:
     """Return the bytes of a model that have that hash, or None if the text does not give them."""
-    contents = (text.encode("utf-8"), text.encode("latin-1", errors="replace"))
+    contents = (text.encode(encoding, "replace") for encoding in ("utf-8", "latin-1", "utf-16-le", "utf-16-be"))
     return next((content for content in contents if hashlib.sha256(content).hexdigest() == sha256), None)
+
+
+def conflicts_in(text: str) -> list[int]:
+    """Return the offsets at which git marks the beginning of two versions of the same lines, or an end without one.
+
+    Marks have 7 characters; longer ones, which git can be made to write, count only as pairs, since some are ornaments.
+    """
+    marks = [*_CONFLICT.finditer(text)] if "<<<<<<<" in text or ">>>>>>>" in text else []
+    sizes = [{len(mark[1]) for mark in marks if mark[1][0] == sign} for sign in "<>"]
+    found: list[int] = []
+    is_open = False
+    for mark in marks:
+        begins = mark[1][0] == "<"
+        if len(mark[1]) == _MARK or len(mark[1]) in sizes[0] & sizes[1]:
+            found += [] if is_open and not begins else [mark.start()]
+            is_open = begins
+    return found
 
 
 def is_plain_file(path: Path) -> bool:
@@ -160,11 +191,14 @@ def read_bytes(path: str | os.PathLike[str], *, error: type[FaultsError], wanted
 
 
 def read_text(path: str | os.PathLike[str], *, error: type[FaultsError], wanted: str = "a file") -> str:
-    """Read the text of a file in UTF-8 or Latin-1, without a byte order mark.
+    """Read the text of a file in UTF-8, UTF-16 or Latin-1, without a byte order mark.
 
-    Raises `error` if the file cannot be read or is not text.
+    Raises `error` if the file cannot be read, is not text, or has conflicts that git left.
     """
-    content = read_bytes(path, error=error, wanted=wanted)
-    if b"\x00" in content:
-        raise error([Fault(os.fspath(path), f"this is not text; name {wanted} that is")])
-    return decode_text(content).removeprefix("\ufeff")
+    text = decode_text(read_bytes(path, error=error, wanted=wanted)).removeprefix("\ufeff")
+    name = os.fspath(path)
+    if "\x00" in text:
+        raise error([Fault(name, f"this is not text; name {wanted} that is, best in UTF-8")])
+    if conflicts := conflicts_in(text):
+        raise error([Fault(Place(name, 1 + len(LINE_END.findall(text, 0, at))), CONFLICT) for at in conflicts])
+    return text

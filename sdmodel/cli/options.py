@@ -12,7 +12,7 @@ import click
 
 from ..errors import DatasetError, StoreError
 from ..model import Integrator, Model
-from ..scenario import Design, Sampling, Scenario, make_design
+from ..scenario import Design, Sampling, Scenario, is_noise_seed, make_design
 from ..vensim import read_sampling, read_savelist, read_scenario, sampling_of_ranges
 from .locations import check_not_there, model_path, runs_folder, scenario_path
 from .output import note, take_over
@@ -186,7 +186,13 @@ class SamplingOptions:
     def sampling(self, model: Model) -> Sampling:
         """The sampling of the file, else of the ranges in the group Uncertainties, with a note."""
         if self.file:
-            return read_sampling(self.file)
+            sampling = read_sampling(self.file)
+            names = [variation.name for variation in sampling.variations]
+            if any(
+                is_noise_seed(model, name) for name in (*names, *(sampling.samples.names if sampling.samples else ()))
+            ):
+                note(f"{self.file}: NOISE SEED has no effect, since the model has no random functions")
+            return sampling
         sampling = sampling_of_ranges(model)
         count = len(sampling.variations)
         what = "1 constant is sampled" if count == 1 else f"{count} constants are sampled"

@@ -165,7 +165,9 @@ def fingerprints(calibration: Calibration, walkers: int) -> dict[str, str]:
     """Return what a chain depends on, as hashes or texts by name: another model, series or setting gives another chain."""
     series = calibration.problem.series
     free = ((one.name, one.low, one.high, one.initial, one.prior) for one in calibration.parameters)
-    changes = ((one.name, one.subscripts, one.values, one.table) for one in calibration.scenario.changes)
+    changes = (
+        (one.name, one.subscripts, one.values, one.table, *one.exceptions) for one in calibration.scenario.changes
+    )
     numbers = (part.tobytes() for item in series for part in (item.times, item.values))
     texts = ((item.name, str(item.model), *astuple(item.error)) for item in series)
     return {

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..dataset import decimal_year
 from ..errors import Fault, ObservationError, Place
-from ..files import read_text
+from ..files import LINE_END, decode_text, read_text
 from ..model import NA, display_name, key, nearest, split_name
 from ..vensim import read_data
 
@@ -24,12 +24,10 @@ _ENTRY = re.compile(
     r'[ \t]*+(?:"(?P<quoted>(?:[^"]|"")*+)"[ \t]*+(?=[,\r\n]|\Z)|(?P<bare>[^,\r\n]*+))(?P<end>,|\r\n|\r|\n|\Z)'
 )
 _COMMENT = re.compile(r"[ \t]*+#[^\r\n]*+(?:\r\n|\r|\n|\Z)")
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 _NUMBER = re.compile(r"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?", re.ASCII)
-_EXPORTED = re.compile(rb"(?:\xef\xbb\xbf)?\s*\"?\s*time\b", re.IGNORECASE)
-_FIRST_LINE_BYTES = 4096
+_EXPORTED = re.compile(r"\ufeff?\s*\"?\s*time\b", re.IGNORECASE)
 
 _OPEN_QUOTE = 'a quote is not closed, or text follows it; write " around the whole entry and "" for a quote inside it'
 _TOO_MANY = "this line has {} entries but the header names {}; put an entry that contains commas in quotes"
@@ -129,7 +127,7 @@ def _lines(text: str, name: str) -> Iterator[list[Entry]]:
             closed = match["quoted"] is not None or not inside.startswith('"')
             entries.append(Entry(inside, Place(name, number, position - start + at + 1), closed))
         position = match.end()
-        ends = [end.end() for end in _LINE_END.finditer(text, match.start(), position)]
+        ends = [end.end() for end in LINE_END.finditer(text, match.start(), position)]
         number, start = number + len(ends), ends[-1] if ends else start
         if comment is None and match["end"] != ",":
             if any(entry.text for entry in entries):
@@ -258,8 +256,7 @@ def _is_exported(path: str | os.PathLike[str]) -> bool:
     if Path(path).suffix.lower() != ".csv":
         return True
     try:
-        with Path(path).open("rb") as file:
-            return _EXPORTED.match(file.readline(_FIRST_LINE_BYTES)) is not None
+        return _EXPORTED.match(decode_text(Path(path).read_bytes())) is not None
     except (OSError, ValueError):
         return False  # reading the file reports what is wrong
 

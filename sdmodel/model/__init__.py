@@ -14,6 +14,7 @@ from .algebra import (
     number,
     power,
     product_factors,
+    rebuild,
     references_in,
     signed_terms,
     split_reference,
@@ -61,6 +62,7 @@ from .subscripts import (
     position,
     reduction_ranges,
     resolve,
+    unclaimed_ranges,
 )
 from .text import equation_source, equation_text, number_text, quote_name, table_text
 from .units.checking import UnitMismatch, UnitReport, check_units
@@ -75,6 +77,6 @@ __all__ = [
     "equation_source", "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links",
     "identifiers", "inner_bindings", "inverse", "is_reduction", "key", "labels_of", "lay_out", "make_reference",
     "multiply", "nearest", "negate", "number", "number_text", "plan", "position", "power", "product_factors", "quote_name",
-    "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_name", "split_reference", "stock_loops",
-    "table_text", "transform", "unknown_function", "walk", "without_subscripts",
+    "rebuild", "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_name", "split_reference", "stock_loops",
+    "table_text", "transform", "unclaimed_ranges", "unknown_function", "walk", "without_subscripts",
 ]  # fmt: skip

@@ -59,8 +59,8 @@ class _Evaluation:
             return float(expression)
         if isinstance(expression, Symbol | Indexed):
             name, indices = split_reference(expression)
-            if not indices and (name.rstrip("!") in self.subscripts or name in self.binding):
-                return position(self.subscripts, name, self.binding)
+            if name in self.subscripts or (not indices and name in self.binding):
+                return position(self.subscripts, (indices or (name,))[0], self.binding)
             found = self.cell(expression)
             return math.nan if isinstance(found, Table) else found
         if isinstance(expression, Add):

@@ -49,7 +49,7 @@ def find_faults(model: Model) -> tuple[Fault, ...]:
         for equation in element.equations:
             faults += search.bad_left_side(element, equation)
             faults += search.bad_references(equation)
-            faults += _bad_marks(equation)
+            faults += search.bad_marks(equation)
     faults += large
     if not faults:
         faults += search.undefined_cells()
@@ -59,16 +59,6 @@ def find_faults(model: Model) -> tuple[Fault, ...]:
         except ModelError as error:
             faults += error.faults
     return tuple(faults)
-
-
-def _bad_marks(equation: Equation) -> Iterator[Fault]:
-    """Report ranges marked with `!` outside of a reduction, and reductions without a marked range."""
-    for name in unclaimed_ranges(equation.expression):
-        yield Fault(equation.places.get(name.rstrip("!"), equation.place), unclaimed_message(name))
-    for part in walk(equation.expression):
-        if is_reduction(part) and not reduction_ranges(part):
-            what = f"{part.name} does not run over a range; mark one with !, as in {part.name}(x[range!])"
-            yield Fault(equation.place, what)
 
 
 def _uses(expression: Expr, role: Role = "number") -> Iterator[tuple[Expr, Role]]:
@@ -145,6 +135,26 @@ class _Search:
         left_side = itertools.chain(equation.subscripts, *equation.exceptions)
         return [name for name in left_side if name not in self.ranges_and_labels]
 
+    def bad_marks(self, equation: Equation) -> Iterator[Fault]:
+        """Report ranges marked with `!` outside of a reduction, and reductions without a range, or with an unclear one."""
+        for name in unclaimed_ranges(equation.expression):
+            yield Fault(equation.places.get(name.rstrip("!"), equation.place), unclaimed_message(name))
+        for part in filter(is_reduction, walk(equation.expression)):
+            ranges = [name.rstrip("!") for name in reduction_ranges(part)]
+            if not ranges:
+                what = f"{part.name} does not run over a range; mark one with !, as in {part.name}(x[range!])"
+                yield Fault(equation.place, what)
+            yield from (self.unclear_count(equation, name, part.name) for name in ranges if self.repeated(name))
+
+    def repeated(self, name: str) -> str:
+        return self.model.subscripts[name].repeated if name in self.model.subscripts else ""
+
+    def unclear_count(self, equation: Equation, name: str, function: str) -> Fault:
+        """Report a function that may or may not count a label twice."""
+        what = f"the range '{self.model.subscripts[name].name}' lists '{self.repeated(name)}' twice"
+        cure = f"{function} needs a range that lists each label once"
+        return Fault(equation.places.get(name, equation.place), f"{what}; {cure}")
+
     def bad_left_side(self, element: Element, equation: Equation) -> Iterator[Fault]:
         unknown = self.unknown_names(equation)
         yield from (self.unknown_subscript(name, equation.place) for name in unknown)
@@ -179,6 +189,8 @@ class _Search:
                 if not isinstance(part, Symbol) or name not in self.model.subscripts:
                     what = f"ELMCOUNT counts the labels of a range, and '{_as_written(equation, name)}' is not a range"
                     fault = Fault(equation.places.get(name, equation.place), f"{what}; name a range")
+                elif self.repeated(name):
+                    fault = self.unclear_count(equation, name, "ELMCOUNT")
             elif isinstance(part, Symbol | Indexed):
                 fault = self.bad_reference(equation, part, called=role == "lookup")
             elif not isinstance(part, Table):
@@ -192,6 +204,9 @@ class _Search:
         place = equation.places.get(name, equation.place)
         element = self.model.elements.get(name)
         if element is None:
+            is_number = name in self.model.subscripts and indices == (f"{name}!",)
+            if indices and not is_number and (name == TIME.key or name in self.ranges_and_labels):
+                return Fault(place, f"'{_as_written(equation, name)}' has no subscripts; leave them out")
             return self.undefined(equation, name, place, called=called)
         if called and element.kind != "lookup":
             return Fault(place, f"'{element.name}' is not a lookup; write * for a product")
@@ -234,7 +249,7 @@ class _Search:
         """Return the first cell without an equation that a reference reads."""
         subscripts = self.model.subscripts
         names = indices or ((name,) if name in subscripts else ())
-        if not names or self.surely_defined(equation, name, indices):
+        if not names or (indices and name in subscripts) or self.surely_defined(equation, name, indices):
             return None
         if indices and name not in self.defined:
             equations = self.model.elements[name].equations

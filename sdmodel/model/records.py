@@ -48,13 +48,17 @@ class SubscriptMapping:
 
 @dataclass(frozen=True)
 class Subscript:
-    """A subscript range: an ordered list of labels, in the spelling of the model."""
+    """A subscript range: an ordered list of labels, in the spelling of the model.
+
+    `repeated` is a label that the model lists twice, so that several labels of another range map to it; `labels` has it once.
+    """
 
     name: str
     labels: tuple[str, ...]
     mappings: tuple[SubscriptMapping, ...] = ()
     comment: str = ""
     place: Place = NOWHERE
+    repeated: str = ""
 
     @cached_property
     def keys(self) -> tuple[str, ...]:

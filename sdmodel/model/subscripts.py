@@ -149,7 +149,7 @@ def inner_bindings(
 def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Binding) -> Iterator[Cell]:
     """Yield every cell that an expression reads under a binding, including each label of a reduction and repeats.
 
-    A range by its name alone is the number of a label and reads no cell.
+    A range by its name alone, or marked as `range[range!]`, is the number of a label and reads no cell.
 
     Raises
     ------
@@ -158,8 +158,8 @@ def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Bin
     """
     if isinstance(expression, Indexed | Symbol):
         name, indices = split_reference(expression)
-        if not indices and name in subscripts:
-            resolve(subscripts, name, binding)
+        if name in subscripts:
+            resolve(subscripts, (indices or (name,))[0], binding)
             return
         yield Cell(name, tuple(resolve(subscripts, index, binding) for index in indices))
     elif is_reduction(expression):
@@ -175,8 +175,8 @@ def write_out(model: Model, expression: Expr, binding: Binding, read: Callable[[
     """Return an expression for one cell: `read` replaces the cells in it, numbers replace ranges, terms replace reductions."""
     if isinstance(expression, Symbol | Indexed):
         name, indices = split_reference(expression)
-        if not indices and name not in model.elements and name != TIME.key:
-            return number(position(model.subscripts, name, binding))
+        if name in model.subscripts or (not indices and name not in model.elements and name != TIME.key):
+            return number(position(model.subscripts, (indices or (name,))[0], binding))
         return read(Cell(name, tuple(resolve(model.subscripts, index, binding) for index in indices)))
     if is_reduction(expression):
         bound = inner_bindings(model.subscripts, reduction_ranges(expression), binding)

@@ -83,6 +83,8 @@ def _numbers(expression: Expr, style: _Style) -> tuple[str, int]:
 
 def _name(expression: Expr, style: _Style) -> tuple[str, int]:
     name, subscripts = split_reference(expression)
+    if subscripts and name in style.model.subscripts:  # the number of each label of a marked range
+        return _label(subscripts[0], style), _ATOM
     element = style.model.elements.get(name)
     text = quote_name(element.name) if element is not None else _label(name, style)
     return (f"{text}[{','.join(_label(subscript, style) for subscript in subscripts)}]" if subscripts else text), _ATOM

@@ -153,6 +153,8 @@ class _Writer(Function):
                 if cell in self.layout.plan.constants:  # the simulator refuses constants that are not finite
                     self.zeros[self.known[cell]] = None
             return self.known[cell]
+        if cell.key in model.subscripts and cell.labels:
+            return self.constant(position(model.subscripts, cell.labels[0], binding))
         if cell.labels or cell.key in model.elements:
             message = f"'{cell_name(model, cell)}' has no equation; define it"
             raise ModelError([Fault(model.elements[cell.key].place, message)])
@@ -254,7 +256,7 @@ class _Writer(Function):
     def step_value(self, assignment: Assignment) -> str:
         expression, binding = assignment.expression, assignment.binding
         if assignment.memory and assignment.memory.kept == "sample":
-            held = self.load(self.layout.held[assignment.cell])
+            held = self.known[assignment.cell] = self.load(self.layout.held[assignment.cell])
             chosen = self.truth(expression.args[0], binding)
             value = self.choose(chosen, self.write(expression.args[1], binding), held)
             return self._strict(value, self.zeros.get(chosen))

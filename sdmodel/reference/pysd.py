@@ -153,6 +153,9 @@ def _constant(model: PysdModel, variable: Variable, change: Change) -> float | x
     if variable.kind != "Constant":
         message = f"{model.path}: '{variable.name}' is not a constant; name one of the model's constants"
         raise ReferenceEngineError(message)
+    if change.exceptions:
+        message = f"{model.path}: '{variable.name}' is changed with :EXCEPT:; for PySD, write one line for each label"
+        raise ReferenceEngineError(message)
     ranges = [list(model.engine.subscripts[name]) for name in variable.ranges]
     if change.subscripts and len(change.subscripts) != len(ranges):
         counts = f"{len(ranges)} subscripts, not {len(change.subscripts)}"

@@ -117,7 +117,8 @@ def sampled_cells(model: Model, sampling: Sampling) -> tuple[SampledCell, ...]:
     """
     faults: list[Fault] = []
     found: list[SampledCell] = []
-    for variation in sampling.variations:
+    varied = [variation for variation in sampling.variations if not is_noise_seed(model, variation.name)]
+    for variation in varied:
         where: Place | str = variation.place if variation.place.path else "design"
         distribution = _with_points(model, variation.distribution, where, faults)
         wrong = distribution_fault(distribution)
@@ -125,7 +126,7 @@ def sampled_cells(model: Model, sampling: Sampling) -> tuple[SampledCell, ...]:
             faults.append(Fault(where, f"'{variation.name}': {wrong}"))
         cells = _cells(model, variation.name, variation.subscripts, where, faults)
         found += [SampledCell(cell, distribution, where) for cell in cells]
-    if not sampling.variations:
+    if not varied:
         what = "nothing is varied; write a line such as 'constant = RANDOM_UNIFORM(min,max)'"
         faults.append(Fault(sampling.path or "design", what))
     return _checked(model, found, faults)
@@ -141,8 +142,17 @@ def cells_in_file(model: Model, sampling: Sampling) -> tuple[SampledCell, ...]:
     found: list[SampledCell] = []
     for column, text in enumerate(samples.names):
         where: Place | str = samples.places[column] if samples.places else samples.path or "samples"
+        if is_noise_seed(model, text):
+            continue
         found += [SampledCell(cell, None, where, column) for cell in _cells(model, *split_name(text), where, faults)]
+    if not found and not faults:
+        faults.append(Fault(samples.path or "samples", "nothing is varied; write a column with the name of a constant"))
     return _checked(model, found, faults)
+
+
+def is_noise_seed(model: Model, name: str) -> bool:
+    """Whether a name is Vensim's seed of random functions, which the model lacks: it may be sampled, without effect."""
+    return key(name) == "noise_seed" and name not in model
 
 
 def _checked(model: Model, found: list[SampledCell], faults: list[Fault]) -> tuple[SampledCell, ...]:

@@ -37,18 +37,19 @@ class Document:
         """
         if not data.strip():
             raise ModelError([Fault(path, "the file is empty; save the model into it again")])
-        if b"\x00" in data:
-            raise ModelError([Fault(path, "this is not text; in Vensim, save the model as .mdl text, not as binary")])
-        try:
-            return cls(path, data.decode(), "utf-8")
-        except UnicodeDecodeError:  # older files of Vensim, whatever encoding they claim
-            return cls(path, data.decode("latin-1"), "latin-1")
+        text, encoding = files.decode(data)
+        if "\x00" in text:
+            what = "this is not text; in Vensim, save the model as .mdl text in UTF-8, not as binary"
+            raise ModelError([Fault(path, what)])
+        return cls(path, text, encoding)
 
     def _read(self, text: str) -> None:
         self.text = text
         segments, problems = split_segments(text)
         self.segments: tuple[Segment, ...] = tuple(segments)
-        self.problems: tuple[Problem, ...] = tuple(problems)
+        conflicts = files.conflicts_in(text)
+        self.has_conflicts = bool(conflicts)
+        self.problems = tuple(Problem(offset, files.CONFLICT) for offset in conflicts) or tuple(problems)
         self.blocks: tuple[Segment, ...] = tuple(segment for segment in segments if segment.kind == "block")
         self._broken = sorted(problem.offset for problem in problems)
         for derived in ("_lines", "_names"):

@@ -11,7 +11,7 @@ from stat import S_IMODE
 from types import MappingProxyType
 
 from ...errors import Fault, ModelError, SdmodelError
-from ...files import decode_text, read_bytes, write_file
+from ...files import decode, decode_text, read_bytes, write_file
 from ...model import key
 from ..read.segments import Span
 from ..read.syntax import LINE_END
@@ -46,7 +46,7 @@ def _count_models(folder: Path) -> int:
 
 
 def _samples_file(path: Path) -> Iterator[Path]:
-    match decode_text(path.read_bytes()).partition("\n")[0].split(","):
+    match LINE_END.split(decode_text(path.read_bytes()), 1)[0].split(","):
         case [_, method, _, file, *_] if method.strip().upper().startswith("F"):
             yield path.parent / file.strip().strip('"')
 
@@ -54,15 +54,15 @@ def _samples_file(path: Path) -> Iterator[Path]:
 def rename_in_file(path: Path, changes: Iterable[Renaming]) -> bytes | None:
     """Return what a file holds after renamings in turn; None if they do not change it."""
     data = read_bytes(path, error=ModelError)
-    text = decode_text(data)
-    new = text
+    text, encoding = decode(data)
+    mark = "\ufeff" * text.startswith("\ufeff")
+    new = text = text.removeprefix(mark)
     for change in changes:
         new = apply_edits(new, (_rule(path) or _in_heading)(new, change))[0]
-    encoding = "utf-8" if text.encode("utf-8", "replace") == data else "latin-1"
     try:
-        return new.encode(encoding) if new != text else None
+        return (mark + new).encode(encoding) if new != text else None
     except UnicodeEncodeError as cause:
-        what = f"the file's encoding, {encoding}, lacks '{new[cause.start]}'; write the new name in other characters"
+        what = f"the file's encoding, {encoding}, lacks '{(mark + new)[cause.start]}'; write the new name in other characters"
         raise ModelError([Fault(str(path), what)]) from cause
 
 

@@ -27,6 +27,8 @@ class OpenDocument:
     """
 
     def __init__(self, document: Document) -> None:
+        if document.has_conflicts:
+            raise ModelError(document.faults)
         self.document = document
         self._saved = bytes(document)
         self._known: Counter[str] | None = None
@@ -40,7 +42,7 @@ class OpenDocument:
         Raises
         ------
         ModelError
-            If the bytes are empty or not text.
+            If the bytes are empty or not text, or git left conflicts in it.
         """
         return cls(Document.from_bytes(data, path))
 

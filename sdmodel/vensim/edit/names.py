@@ -31,8 +31,7 @@ _TOKENS = (
 )
 _IN_EQUATIONS = re.compile(rf"(?P<name>{QUOTED}|(?:[^\W\d]|[^\x00-\x7f]){_LETTER}*(?:\s+{_LETTER}+)*){_TOKENS}")
 _IN_LINES = re.compile(
-    rf"(?P<name>{QUOTED}|(?![-+]?[\d.]+(?:[eE][-+]?\d+)?\s*(?:$|[\[\](){{}}=<>,;:|~!]))[^\s{_MARKS}][^\r\n{_MARKS}]*){_TOKENS}",
-    re.MULTILINE,
+    rf"(?P<name>{QUOTED}|(?![-+]?[\d.]+(?:[eE][-+]?\d+)?\s*(?:(?![^\r\n])|[\[\](){{}}=<>,;:|~!]))[^\s{_MARKS}][^\r\n{_MARKS}]*){_TOKENS}"
 )
 _LINES = {
     "graph": re.compile(rf"(?P<before>:(?:VAR|X-AXIS|Y-AXIS)\s+)(?P<name>{QUOTED}|[^\r\n\[|]*)", re.IGNORECASE),

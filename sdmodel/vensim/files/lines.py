@@ -18,7 +18,7 @@ _NAME = re.compile(rf"\s*+(?:{QUOTED}\s*+|[^\"\[\]=|~]++)(?:\[(?:{QUOTED}|[^\"\[
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Return the text of a small file that accompanies a model, in UTF-8 or Latin-1."""
+    """Return the text of a small file that accompanies a model, in UTF-8, UTF-16 or Latin-1."""
     return files.read_text(path, error=ScenarioError)
 
 

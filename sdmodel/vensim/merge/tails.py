@@ -127,7 +127,8 @@ def _identity(record: Record, names: Mapping[str, str]) -> tuple[int, str]:
 
 def _change(old: Record, new: Record) -> str:
     """Classify the difference of two records of one thing; `same` where only the number or the spelling differs."""
-    before, after = ([field.strip() for field in split_fields(record.text)] for record in (old, new))
+    texts = (with_line_ends(record.text, "\n") for record in (old, new))
+    before, after = ([field.strip() for field in split_fields(text)] for text in texts)
     if old.kind:  # a line of another kind may have fewer fields
         before[NUMBER] = after[NUMBER]
     if old.variable:
@@ -177,7 +178,7 @@ def _merge_settings(base: str, ours: str, theirs: str, *, notes: list[str], mark
         chosen |= {(code, number): line for number, line in enumerate(lines)}
     order = merge_order(_ids(base), _ids(ours), _ids(theirs), chosen)
     order += [line for line in chosen if line not in order]
-    end = "\r\n" if "\r\n" in ours else "\n"
+    end = found[0] if (found := LINE_END.search(ours)) else "\n"
     return "".join(with_line_ends(f"{chosen[line]}\n", end) for line in order), conflicts
 
 

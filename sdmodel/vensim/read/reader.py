@@ -30,7 +30,7 @@ def read_model(path: str | os.PathLike[str]) -> Model:
     Parameters
     ----------
     path : str or path
-        The file, as Vensim saves it in text form, in UTF-8 or Latin-1.
+        The file, as Vensim saves it in text form, in UTF-8, UTF-16 or Latin-1.
 
     Returns
     -------
@@ -98,6 +98,8 @@ def model_of(document: Document) -> tuple[Model, list[Fault]]:
         text=decode_text(bytes(document)),
         sha256=hashlib.sha256(bytes(document)).hexdigest(),
     )
+    if document.has_conflicts:  # whatever else is wrong comes from two versions of the same lines
+        return model, list(document.faults)
     faults = [*found.faults, *range_faults, *names.faults]
     return model, faults if found.faults else [*faults, *names.doubts, *find_faults(model)]
 
@@ -142,7 +144,7 @@ def read_formula(text: str, where: str = "formula") -> Expr:
         raise ScenarioError([Fault(where, f"'{plain}': {error.problem.what}")]) from None
     left, _, *bodies = tree.children
     name = left if isinstance(left, Token) else left.children[0]
-    names = Names(Document(where, plain, "utf-8"), set(), MappingProxyType({}), MappingProxyType({}), lambda *_: S.Zero)
+    names = Names(Document(where, plain, "utf-8"), set(), {}, MappingProxyType({}), lambda *_: S.Zero)
     expressions = [read_expression(body, Scope(names, -len(_LEFT)), name) for body in bodies]
     problems = [fault.what for fault in names.faults]
     if tree.data != "assignment" or len(expressions) != 1:

@@ -8,18 +8,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ... import files
 from ...model import Integrator, Range, display_name, key, quote_name, split_name
 from .segments import NOTHING, QUOTED, Span
 
-LINE_END = re.compile(r"\r\n?|\n")
+LINE_END = files.LINE_END
 NUMBER = r"[-+]?\s*+(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?"
 BOUND = rf"\s*+{NUMBER}\s*+"
 """A number on the outer side of `<=`, as in `low <= name = value <= high`."""
-_BARE = r"[^\"\[\](){}=<>,;:|~!]++"
-_LABEL = rf"(?:\s*+{QUOTED}\s*+|{_BARE})"
-NAME = rf"(?P<name>\s*+{QUOTED}\s*+|{_BARE})(?:\[(?P<subscripts>{_LABEL}(?:,{_LABEL})*+)\]\s*+)?"
+BARE = r"[^\"\[\](){}=<>,;:|~!]++"
+LABEL = rf"(?:\s*+{QUOTED}\s*+|{BARE})"
+NAME = rf"(?P<name>\s*+{QUOTED}\s*+|{BARE})(?:\[(?P<subscripts>{LABEL}(?:,{LABEL})*+)\]\s*+)?"
 """`name` or `name[label, label]`, as groups `name` and `subscripts`."""
-_LABELS = re.compile(_LABEL)
+_LABELS = re.compile(LABEL)
 _NUMBERS = re.compile(NUMBER)
 
 

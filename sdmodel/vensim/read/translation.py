@@ -56,7 +56,7 @@ class Names:
 
     document: Document
     defined: set[str]
-    subscripts: Mapping[str, Subscript]
+    subscripts: dict[str, Subscript]
     macros: Mapping[str, Macro]
     expand: Callable[[Macro, Token, Sequence[Expr], Sequence[Token], Scope], Expr]
     faults: list[Fault] = field(default_factory=list)
@@ -162,6 +162,13 @@ def _reference(token: Token, brackets: Sequence[Node], scope: Scope) -> Expr:
     for label in (part for subscripts in brackets for part in subscripts.children if part.type != "BANG"):
         scope.mention(key(label), label)
     return make_reference(name, *(label for subscripts in brackets for label in subscript_keys(subscripts)))
+
+
+def _marked(node: Node, scope: Scope) -> Expr:
+    """Return the number of each label of a range that a SUM runs over: `R!` reads as `R[R!]`."""
+    token = node.children[0]
+    scope.mention(key(token), token)
+    return make_reference(key(token), f"{key(token)}!")
 
 
 def _chain(node: Node, scope: Scope) -> Expr:
@@ -277,6 +284,7 @@ _NODES: Mapping[str, Callable[[Node, Scope], Expr]] = {
     "missing": lambda _, __: number(NA),
     "string": _string,
     "name": _name,
+    "marked": _marked,
     "sum": _chain,
     "product": _chain,
     "power": lambda node, scope: power(*(translate(operand, scope) for operand in node.children)),
