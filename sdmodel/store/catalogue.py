@@ -14,11 +14,10 @@ from ..dataset import MEMBER, PROVENANCE, TIME
 from ..errors import Fault, StoreError
 from ..files import is_plain_file
 from ..model import nearest
+from .checksums import read_seal
 from .ensembles import ENSEMBLE_SUFFIX, ensemble_record, is_ensemble, open_ensemble
-from .netcdf import ORDER, SUFFIX, UNREADABLE, checked_path, open_netcdf
+from .netcdf import LONG, SUFFIX, UNREADABLE, checked_path, open_netcdf, read_record
 
-_LONG = frozenset({"model_text", ORDER})
-"""Attributes that are too long for a catalogue."""
 _MAX_NAME = 200
 """Bytes of a name: file systems allow 255, and a temporary file needs some more than the name."""
 _SPECIAL = frozenset('/\\*?"<>|:')
@@ -189,17 +188,15 @@ def _entry(path: Path) -> StoredRun | Fault:
     if not is_plain_file(path):  # opening a pipe would wait forever
         return Fault(str(path), _NOT_A_FILE)
     try:
-        with Dataset(path) as file:
-            attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name not in _LONG}
-            dims = {name: dimension.size for name, dimension in file.dimensions.items()}
-            kinds = {name: getattr(variable, "kind", "") for name, variable in file.variables.items()}
-            members = {name: size for name, size in dims.items() if name != TIME and kinds.get(name) != "subscript"}
-            timed = TIME in file.variables and file.variables[TIME].dimensions == (TIME,)
+        record = read_seal(path, whole=False)
+        if record is None:
+            with Dataset(path) as file:
+                record = read_record(file)
     except UNREADABLE:
         return Fault(str(path), "cannot be read as a run, it is damaged or of another kind; make it again or remove it")
-    if not timed or not all(name in attributes for name in PROVENANCE):
+    if not record["timed"] or not all(name in record["attributes"] for name in PROVENANCE):
         return Fault(str(path), _NOT_A_RUN)
-    return StoredRun(path.stem, path, attributes, dims, members)
+    return StoredRun(path.stem, path, record["attributes"], record["dims"], record["members"])
 
 
 def _ensemble_entry(path: Path) -> StoredRun | Fault:
@@ -211,5 +208,5 @@ def _ensemble_entry(path: Path) -> StoredRun | Fault:
         return Fault(str(path), str(fault).removeprefix(f"{path}: "))
     if TIME not in dims or not all(name in record for name in PROVENANCE):
         return Fault(str(path), _NOT_A_RUN)
-    attributes = {name: str(value) for name, value in record.items() if name not in _LONG}
+    attributes = {name: str(value) for name, value in record.items() if name not in LONG}
     return StoredRun(path.stem, path, attributes, dims, {MEMBER: dims[MEMBER]})
