@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-CHECKSUM = "checksum"
-"""The name of a checksum in a JSON document."""
+CHECKSUM = "document_sha256"
+"""The attribute with the checksum of a JSON document."""
+_CONTENT = "content_sha256"
 
 _MARK = b"sdmodel\n"
 _END = 64 + 16 + len(_MARK)
@@ -37,7 +38,7 @@ def seal(content: bytes | memoryview, record: Mapping[str, Any]) -> bytes:
     The record is what the catalogue shows: a list of runs then needs no netCDF library, which is slow for models with many
     variables and may wait forever for a damaged file.
     """
-    text = json.dumps({**record, CHECKSUM: hashlib.sha256(content).hexdigest()}).encode()
+    text = json.dumps({**record, _CONTENT: hashlib.sha256(content).hexdigest()}).encode()
     return b"".join((content, text, f"{hashlib.sha256(text).hexdigest()}{len(text):016x}".encode(), _MARK))
 
 
@@ -67,7 +68,7 @@ def read_seal(path: Path, *, whole: bool) -> dict[str, Any] | None:
             file.seek(0)
             for left in range(length, 0, -_CHUNK):
                 digest.update(file.read(min(left, _CHUNK)))
-            if digest.hexdigest() != record[CHECKSUM]:
+            if digest.hexdigest() != record[_CONTENT]:
                 raise ValueError(_CHANGED)
     return record
 

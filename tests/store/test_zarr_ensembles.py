@@ -28,6 +28,7 @@ from sdmodel.store import (
     open_run,
     save_run,
 )
+from sdmodel.store.ensembles import seal_documents
 
 ATTRIBUTES = {
     "model": "tea.mdl", "model_sha256": "0" * 64, "model_text": "é{UTF-8}", "integrator": "rk4", "engine": "native",
@@ -128,6 +129,7 @@ def shrink(path: Path, block: int) -> None:
     content = json.loads(record.read_text("utf-8"))
     content["attributes"]["members_in_a_block"] = block
     record.write_text(json.dumps(content), "utf-8")
+    seal_documents(path)
 
 
 def _bytes(path: Path) -> dict[str, bytes]:
