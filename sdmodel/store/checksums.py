@@ -75,5 +75,9 @@ def read_seal(path: Path, *, whole: bool) -> dict[str, Any] | None:
 
 def json_checksum(attributes: Mapping[str, Any], others: Any) -> str:
     """Return the checksum of attributes, without the one that holds it, and of something else with them."""
-    own = {name: value for name, value in attributes.items() if name != CHECKSUM}
-    return hashlib.sha256(json.dumps([own, others], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([unsealed(attributes), others], sort_keys=True).encode()).hexdigest()
+
+
+def unsealed(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes without the one that holds their checksum."""
+    return {name: value for name, value in attributes.items() if name != CHECKSUM}

@@ -20,11 +20,13 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from ..dataset import BLOCK, MEMBER, check_run
 from ..errors import DatasetError, StoreError
 from ..files import temporary_folder
-from .checksums import CHECKSUM, json_checksum
+from .checksums import CHECKSUM, json_checksum, unsealed
 from .netcdf import ENCODINGS, ORDER, UNREADABLE, auxiliary_coordinates, check_attributes, coordinates_attribute, decode
 
 ENSEMBLE_SUFFIX = ".zarr"
@@ -67,6 +69,26 @@ class Ensemble:
     def done(self) -> int:
         """The number of stored members."""
         return int(self.group.attrs[DONE])
+
+
+class _StoredArray(BackendArray):
+    """An array that is read from the disk where its values are needed; damage, found only then, is reported with its place."""
+
+    def __init__(self, array: Any, path: Path) -> None:
+        self._array, self._path, self.shape, self.dtype = array, path, array.shape, array.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, place: tuple[Any, ...]) -> Any:
+        try:
+            return self._array.oindex[place]
+        except IndexError:
+            raise
+        except UNREADABLE as cause:
+            reason = getattr(cause, "strerror", None) or "it is damaged"
+            message = f"{self._path}: cannot be read, {reason}; make the ensemble again"
+            raise StoreError(message) from cause
 
 
 def members_per_block(template: xr.Dataset, count: int) -> int:
@@ -165,20 +187,22 @@ def add_members(ensemble: Ensemble, run: xr.Dataset) -> None:
 
 def open_ensemble(path: Path) -> xr.Dataset:
     """Open the finished members of a stored ensemble; values are read from the disk only when they are needed."""
+    import zarr
+
     try:
         attributes, documents = _documents(path)
         _check_chunks(path, documents, done := int(attributes[DONE]))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Zarr warns about files that another process is writing
-            stored = xr.open_dataset(
-                path, engine="zarr", consolidated=False, zarr_format=_FORMAT, chunks=None, decode_times=False,
-                mask_and_scale=False, cache=False,
-            )  # fmt: skip
+            group = zarr.open_group(path, mode="r", zarr_format=_FORMAT, use_consolidated=False)
+            arrays = dict[str, Any](group.arrays())
+        variables = {
+            name: (_dims(array), indexing.LazilyIndexedArray(_StoredArray(array, path / name)), unsealed(array.attrs))
+            for name, array in arrays.items()
+        }
+        stored = xr.Dataset(variables, attrs=unsealed(attributes))
+        stored = xr.decode_cf(stored, mask_and_scale=False, decode_times=False)
         check_run(stored, str(path))
-        for holder in (stored, *stored.variables.values()):
-            holder.attrs.pop(CHECKSUM, None)
-        for coordinate in stored.coords.values():
-            coordinate.load()
         run = decode(stored)
     except DatasetError as fault:
         raise StoreError(str(fault)) from fault
@@ -188,18 +212,6 @@ def open_ensemble(path: Path) -> xr.Dataset:
         message = f"{path}: no member is stored yet; continue with --resume, or make it again with --force"
         raise StoreError(message)
     return run if done == run.sizes[MEMBER] else run.isel({MEMBER: slice(0, done)})
-
-
-def load_into_memory(run: xr.Dataset, name: str) -> xr.Dataset:
-    """Read a part of an open ensemble into memory; `name` is what the error calls it.
-
-    Raises StoreError if its files are damaged, which shows only when they are read.
-    """
-    try:
-        return run.load()
-    except UNREADABLE as cause:
-        message = f"{name}: its files are damaged ({' '.join(str(cause).split())}); make it again with --force"
-        raise StoreError(message) from cause
 
 
 def ensemble_record(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
@@ -218,7 +230,7 @@ def ensemble_record(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         dims |= {MEMBER: int(attributes[DONE])}
     except UNREADABLE as cause:
         raise StoreError(_unreadable(path)) from cause
-    return {name: value for name, value in attributes.items() if name != CHECKSUM}, dims
+    return unsealed(attributes), dims
 
 
 def is_ensemble(path: Path) -> bool:

@@ -376,7 +376,9 @@ def test_any_table_fits_eighty_columns_with_whole_words(table: Table):
 def test_rows_of_one_line_are_printed_as_rich_prints_them(table: Table, wide: str):
     """A last row with a line break leaves the table to Rich."""
     rows = [*table.rows, [wide] * len(table.columns)]
-    quick, rich = (_printed(Table(table.columns, [*rows, *more]), 1000) for more in ([], [["a\na"] * len(table.columns)]))
+    quick, rich = (
+        _printed(Table(table.columns, [*rows, *more]), 1000) for more in ([], [["a\na"] * len(table.columns)])
+    )
     assert rich.startswith(quick.rstrip())
 
 
