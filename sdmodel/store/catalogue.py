@@ -18,6 +18,8 @@ from .checksums import read_seal
 from .ensembles import ENSEMBLE_SUFFIX, ensemble_record, is_ensemble, open_ensemble
 from .netcdf import LONG, SUFFIX, UNREADABLE, checked_path, open_netcdf, read_record
 
+_COMPARED = 2**27
+"""Bytes of runs whose contents a list compares with their checksums, which takes a tenth of a second; the rest when opened."""
 _MAX_NAME = 200
 """Bytes of a name: file systems allow 255, and a temporary file needs some more than the name."""
 _SPECIAL = frozenset('/\\*?"<>|:')
@@ -55,7 +57,10 @@ def list_runs(folder: str | os.PathLike[str]) -> Catalogue:
     Raises StoreError if the folder is a file.
     """
     check_folder(folder)
-    found = [_entry(path) for path in _files(folder)]
+    found, room = [], _COMPARED
+    for path in _files(folder):
+        room -= path.stat().st_size if is_plain_file(path) else 0
+        found.append(_entry(path, whole=room >= 0))
     runs = (entry for entry in found if isinstance(entry, StoredRun))
     ordered = sorted(runs, key=lambda run: (run.attributes["created"], run.name))
     return Catalogue(tuple(ordered), tuple(entry for entry in found if isinstance(entry, Fault)))
@@ -181,14 +186,14 @@ def _stem(stem: str, name: str) -> str:
     return stem
 
 
-def _entry(path: Path) -> StoredRun | Fault:
-    """The entry of one file or folder in the catalogue, or what is wrong with it."""
+def _entry(path: Path, *, whole: bool) -> StoredRun | Fault:
+    """The entry of one file or folder in the catalogue, or what is wrong with it, in all of it or in its record."""
     if path.suffix == ENSEMBLE_SUFFIX:
         return _ensemble_entry(path)
     if not is_plain_file(path):  # opening a pipe would wait forever
         return Fault(str(path), _NOT_A_FILE)
     try:
-        record = read_seal(path, whole=False)
+        record = read_seal(path, whole=whole)
         if record is None:
             with Dataset(path) as file:
                 record = read_record(file)

@@ -16,8 +16,6 @@ _MARK = b"sdmodel\n"
 _END = 64 + 16 + len(_MARK)
 """Bytes at the end of a file: the checksum of the record, its length, and a mark."""
 _HEAD = 48
-_SMALL = 2**17
-"""Files up to this size, in bytes, are checked whole even where only their record is wanted: that takes no longer."""
 _CHUNK = 2**20
 _CHANGED = "the file differs from what was written"
 
@@ -45,8 +43,8 @@ def seal(content: bytes | memoryview, record: Mapping[str, Any]) -> bytes:
 def read_seal(path: Path, *, whole: bool) -> dict[str, Any] | None:
     """Read the record at the end of a netCDF file, or None if it has none: an older file, or one of another program.
 
-    `whole` also compares the content with its checksum; that of a small file is always compared. Raises ValueError if the
-    file differs from what was written, and OSError if it cannot be read.
+    `whole` also compares the content with its checksum. Raises ValueError if the file differs from what was written, and
+    OSError if it cannot be read.
     """
     with path.open("rb") as file:
         size = file.seek(0, 2)
@@ -63,7 +61,7 @@ def read_seal(path: Path, *, whole: bool) -> dict[str, Any] | None:
         if hashlib.sha256(text).hexdigest().encode() != end[:64]:
             raise ValueError(_CHANGED)
         record: dict[str, Any] = json.loads(text)
-        if whole or size <= _SMALL:
+        if whole:
             digest = hashlib.sha256()
             file.seek(0)
             for left in range(length, 0, -_CHUNK):
