@@ -37,7 +37,7 @@ def seal(content: bytes | memoryview, record: Mapping[str, Any]) -> bytes:
     variables and may wait forever for a damaged file.
     """
     text = json.dumps({**record, _CONTENT: hashlib.sha256(content).hexdigest()}).encode()
-    return b"".join((content, text, f"{hashlib.sha256(text).hexdigest()}{len(text):016x}".encode(), _MARK))
+    return b"".join((content, text, _end_of(text)))
 
 
 def read_seal(path: Path, *, whole: bool) -> dict[str, Any] | None:
@@ -58,7 +58,7 @@ def read_seal(path: Path, *, whole: bool) -> dict[str, Any] | None:
         length = size - len(end) - int(end[64:80], 16)
         file.seek(length)
         text = file.read()[: -len(end)]
-        if hashlib.sha256(text).hexdigest().encode() != end[:64]:
+        if end != _end_of(text):
             raise ValueError(_CHANGED)
         record: dict[str, Any] = json.loads(text)
         if whole:
@@ -69,6 +69,10 @@ def read_seal(path: Path, *, whole: bool) -> dict[str, Any] | None:
             if digest.hexdigest() != record[_CONTENT]:
                 raise ValueError(_CHANGED)
     return record
+
+
+def _end_of(text: bytes) -> bytes:
+    return f"{hashlib.sha256(text).hexdigest()}{len(text):016x}".encode() + _MARK
 
 
 def json_checksum(attributes: Mapping[str, Any], others: Any) -> str:
