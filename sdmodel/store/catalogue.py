@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,11 +60,13 @@ def list_runs(folder: str | os.PathLike[str]) -> Catalogue:
     check_folder(folder)
     found, room = [], _COMPARED
     for path in _files(folder):
-        room -= path.stat().st_size if is_plain_file(path) else 0
+        with contextlib.suppress(OSError):
+            room -= path.stat().st_size
         found.append(_entry(path, whole=room >= 0))
     runs = (entry for entry in found if isinstance(entry, StoredRun))
     ordered = sorted(runs, key=lambda run: (run.attributes["created"], run.name))
-    return Catalogue(tuple(ordered), tuple(entry for entry in found if isinstance(entry, Fault)))
+    faults = (entry for entry in found if isinstance(entry, Fault) and os.path.lexists(str(entry.where)))
+    return Catalogue(tuple(ordered), tuple(faults))  # without what another process has removed meanwhile
 
 
 def open_run(path: str | os.PathLike[str]) -> xr.Dataset:
