@@ -45,9 +45,8 @@ _COMMANDS = {
 """The module and the short help of each command; git calls those without one."""
 _DONE, _ERROR, _INTERRUPTED = 0, 1, 130
 
-atexit.register(
-    gc.freeze
-)  # else Python looks for garbage among all modules as it ends, a quarter of the time of a start
+# Otherwise Python looks for garbage among all modules as it ends, which takes a quarter of the time of a start.
+atexit.register(gc.freeze)
 
 
 class _Commands(click.Group):
