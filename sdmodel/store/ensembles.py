@@ -206,7 +206,7 @@ def open_ensemble(path: Path) -> xr.Dataset:
         run = decode(stored)
     except DatasetError as fault:
         raise StoreError(str(fault)) from fault
-    except UNREADABLE as cause:
+    except (*UNREADABLE, MemoryError) as cause:
         raise StoreError(_unreadable(path)) from cause
     if not done:
         message = f"{path}: no member is stored yet; continue with --resume, or make it again with --force"
@@ -287,9 +287,13 @@ def _check_chunks(path: Path, documents: Mapping[str, Any], done: int) -> None:
     """
     missing: list[str] = []
     for name, array in documents.items():
-        folder, dims = path / name, len(array["shape"])
-        blocked = dims and name != MEMBER and array["dimension_names"][-1] == MEMBER
-        blocks = -(-done // array["chunk_grid"]["configuration"]["chunk_shape"][-1]) if blocked else 1
+        folder, shape, dims = path / name, array["shape"], len(array["shape"])
+        chunk = array["chunk_grid"]["configuration"]["chunk_shape"]
+        blocked = bool(dims and name != MEMBER and array["dimension_names"][-1] == MEMBER)
+        whole = dims - blocked
+        if [max(1, size) for size in shape[:whole]] != chunk[:whole] or (blocked and done > shape[-1]):
+            raise StoreError(_unreadable(path))  # wrong sizes, without a checksum, could take any time and memory
+        blocks = -(-done // chunk[-1]) if blocked else 1
         place = folder.joinpath("c", *["0"] * (dims - 1)) if dims else folder
         there = {file.name for file in place.iterdir()} if place.is_dir() else set()
         chunks = map(str, range(blocks)) if dims else ["c"]

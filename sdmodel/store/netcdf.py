@@ -23,7 +23,7 @@ ORDER = "variable_order"
 """The attribute of a file that keeps the order of the variables, which file formats lose."""
 LONG = frozenset({"model_text", ORDER})
 """Attributes that are too long for a catalogue."""
-UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError, UnicodeError)
+UNREADABLE = (OSError, RuntimeError, ValueError, ArithmeticError, KeyError, IndexError, TypeError, AttributeError)
 """What readers of files raise on one that is damaged or of another kind."""
 
 _EPOCH = "seconds since 1970-01-01"

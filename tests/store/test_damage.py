@@ -132,14 +132,18 @@ def _documents(path: Path) -> list[Path]:
     return [path / "zarr.json", *sorted(path.glob("*/zarr.json"))]
 
 
-def test_ensembles_without_checksums_are_read_and_continued_as_before(tmp_path: Path) -> None:
-    """None of their documents has a checksum."""
-    run, path = _run(20), tmp_path / "a.zarr"
-    create_ensemble(run.isel(member=[0, 1]), path, count=20)
+def _remove_checksums(path: Path) -> None:
     for file in _documents(path):
         document = json.loads(file.read_bytes())
         del document["attributes"]["document_sha256"]
         file.write_text(json.dumps(document), "utf-8")
+
+
+def test_ensembles_without_checksums_are_read_and_continued_as_before(tmp_path: Path) -> None:
+    """None of their documents has a checksum."""
+    run, path = _run(20), tmp_path / "a.zarr"
+    create_ensemble(run.isel(member=[0, 1]), path, count=20)
+    _remove_checksums(path)
     with open_for_append(path) as ensemble:
         add_members(ensemble, run)
     assert "document_sha256" not in (path / "zarr.json").read_text("utf-8")
@@ -171,3 +175,23 @@ def test_a_lost_array_is_damage(tmp_path: Path) -> None:
             open_run(path)
         (path / file).write_bytes(content)
     assert open_run(path).sizes["member"] == 4
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("tier", '"shape": [2]', '"shape": [9999999999]'), ("tier", '"chunk_shape": [2]', '"chunk_shape": [0]'),
+        ("delay", '"chunk_shape": [12', '"chunk_shape": [0'), ("sampled", '"chunk_shape": [32]', '"chunk_shape": [0]'),
+        (".", '"members_done": 20', '"members_done": 99999999999'),
+    ],
+)  # fmt: skip
+def test_wrong_sizes_without_a_checksum_are_reported_at_once(tmp_path: Path, file: str, old: str, new: str) -> None:
+    """Zarr would divide by zero, or take memory for them."""
+    path = _ensemble(tmp_path / "a.zarr", _run(20))
+    _remove_checksums(path)
+    document = path / file / "zarr.json"
+    text = document.read_text("utf-8")
+    assert old in text
+    document.write_text(text.replace(old, new), "utf-8")
+    with pytest.raises(StoreError, match=r"a\.zarr: cannot be read as an ensemble, it is damaged"):
+        open_run(path)
