@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import os
 import sys
@@ -42,6 +44,9 @@ _COMMANDS = {
 }
 """The module and the short help of each command; git calls those without one."""
 _DONE, _ERROR, _INTERRUPTED = 0, 1, 130
+
+# Otherwise Python looks for garbage among all modules as it ends, which takes a quarter of the time of a start.
+atexit.register(gc.freeze)
 
 
 class _Commands(click.Group):

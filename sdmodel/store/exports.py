@@ -18,7 +18,7 @@ from ..dataset import TIME, check_run, find_variable, find_variables, long_name,
 from ..errors import StoreError
 from ..files import already_exists, temporary_folder, write_file
 from ..model import NA, number_text, quote_name
-from .ensembles import load_into_memory, put_in_place
+from .ensembles import put_in_place
 from .netcdf import UNREADABLE, checked_path, save_run
 
 MAX_COLUMNS_OF_MEMBERS = 50
@@ -99,7 +99,7 @@ def export_run(
         chosen = {str(variable.name) for variable in find_variables(run, names).values()}
         run = run.drop_vars([name for name in run.data_vars if name not in chosen])
     _check_members(run, target, ending, long=long)
-    run = load_into_memory(run, str(target))
+    run = run.load()
     if ending == ".nc":
         save_run(run, target, force=force)
     elif ending == ".zarr":

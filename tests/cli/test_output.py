@@ -371,6 +371,17 @@ def test_any_table_fits_eighty_columns_with_whole_words(table: Table):
     assert {word for word in text.split() if set(word) != {"─"}} == words
 
 
+@settings(max_examples=40)
+@given(tables(), st.text(alphabet="aé漢e\u0301 \u200b", min_size=1, max_size=5))
+def test_rows_of_one_line_are_printed_as_rich_prints_them(table: Table, wide: str):
+    """A last row with a line break leaves the table to Rich."""
+    rows = [*table.rows, [wide] * len(table.columns)]
+    quick, rich = (
+        _printed(Table(table.columns, [*rows, *more]), 1000) for more in ([], [["a\na"] * len(table.columns)])
+    )
+    assert rich.startswith(quick.rstrip())
+
+
 def test_further_blocks_repeat_the_first_column():
     """A table with too many columns continues below, in the order of its columns."""
     names = [f"column{n:02}" for n in range(20)]
