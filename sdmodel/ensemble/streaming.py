@@ -101,7 +101,7 @@ def run_ensemble(
         The folder to write, usually with the ending `.zarr`.
     scenario : Scenario, path or sequence of them, optional
         Changes to the constants that the design leaves alone, and to lookups.
-    integrator : {"euler", "rk4"}, optional
+    integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         Integration method; the model's own by default.
     save : iterable of str, optional
         Names of the variables to save, besides the sampled constants; all by default.

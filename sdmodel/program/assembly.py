@@ -191,21 +191,21 @@ class _Writer(Function):
         cell, expression, binding = assignment.cell, assignment.expression, assignment.binding
         if assignment.memory is None:
             return self.write(expression, binding)
-        if assignment.memory.kept == "delay":
+        if assignment.keeps("delay"):
             # The length in time steps: at least one, and half a step counts as one (Vensim's output files).
             steps = self.binary("/", self.write(expression.args[1], binding), self.dt)
             rounded = self.call("floor", self.binary("+", steps, self.constant(0.5 + NEXT_TO_ZERO)))
             steps = self.choose(self.compare(">", rounded, self.constant(1.0)), rounded, self.constant(1.0))
             self.store(steps, self.layout.delay_steps[cell])
         value = self.write(expression.args[expression.row.at_start], binding)
-        if assignment.memory.kept == "sample":
+        if assignment.keeps("sample"):
             self.store(value, self.layout.held[cell])
             return self.step_value(assignment)
         return value
 
     def step_value(self, assignment: Assignment) -> str:
         expression, binding = assignment.expression, assignment.binding
-        if assignment.memory and assignment.memory.kept == "sample":
+        if assignment.keeps("sample"):
             held = self.load(self.layout.held[assignment.cell])
             chosen = self.truth(expression.args[0], binding)
             return self.choose(chosen, self.write(expression.args[1], binding), held)
