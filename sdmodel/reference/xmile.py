@@ -27,6 +27,7 @@ from ..model import (
     Element,
     Equation,
     Group,
+    Integrator,
     Model,
     Numbers,
     Range,

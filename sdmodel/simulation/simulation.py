@@ -156,15 +156,28 @@ def simulate(
         "time_step": timing.time_step,
         "saveper": timing.time_step * timing.every,
     }
-    own = [timing.remark, *order_remarks, *_accuracy_remarks(job, outcome, inputs), *_range_remarks(model, inputs)]
+    inexact = _accuracy_remarks(job, outcome, inputs)
+    chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
+    own = [timing.remark, chosen, *order_remarks, *inexact, *_range_remarks(model, inputs)]
     remarks = "\n".join(filter(None, own))
-    optional = {"seed": seed, "not_finite": not_finite or None, "remarks": remarks or None}
+    optional = {
+        "seed": seed,
+        "not_finite": not_finite or None,
+        "remarks": remarks or None,
+        "inexact": len(inexact) or None,
+    }
     attributes |= {name: value for name, value in optional.items() if value is not None}
     run = make_run(model, timing.saved, values, dims=inputs.members, attributes=attributes)
     for text, kind in ((remarks, RunWarning), (not_finite, NotFiniteWarning)):
         if text:
             warnings.warn(text, kind, stacklevel=2)
     return run
+
+
+_CHOICE = (
+    "the settings ask for Runge-Kutta of second order, with a number that Vensim's manual does not explain; "
+    "it is run as {}; choose with --integrator rk2 or rk2-auto"
+)
 
 
 _ORDERS: WeakKeyDictionary[Model, tuple[DelayOrder, ...]] = WeakKeyDictionary()
