@@ -140,13 +140,11 @@ def simulate(
         timing = job.timing
     _check_job(job, inputs, threads, memory)
     outcome = execute(job, inputs, threads=threads, progress=progress)
-    late = None if ends is None else timing.saved_steps[:, np.newaxis, np.newaxis] > ends
-    if late is not None:  # what a member does after its own end is not reported
-        np.copyto(outcome.values, 0.0, where=late)
-        outcome.broken[outcome.broken > ends] = outcome.inexact[outcome.inexact >= ends] = int(NEVER)
+    if ends is not None:  # what a member does after its own end is not reported
+        _set_after_end(outcome, timing, ends, 0.0)
     not_finite = _describe_not_finite(job, inputs, outcome)
-    if late is not None:
-        np.copyto(outcome.values, np.nan, where=late)
+    if ends is not None:
+        _set_after_end(outcome, timing, ends, math.nan)
     values = _values(program, moving, outcome, inputs) | _constants(program, saved, inputs)
     attributes: dict[str, Any] = {
         "scenario": changes.text,
@@ -392,6 +390,13 @@ def _range_remarks(model: Model, inputs: Inputs) -> list[str]:
     return [
         f"'{cell_name(model, cell)}' is set to {out[0]:g}, outside its range: {out[1]}" for cell, out in found if out
     ]
+
+
+def _set_after_end(outcome: Outcome, timing: Timing, ends: NDArray[np.int64], value: float) -> None:
+    """Replace the values of each member after its last step, and forget what fails there."""
+    np.copyto(outcome.values, value, where=timing.saved_steps[:, np.newaxis, np.newaxis] > ends)
+    for when in (outcome.broken, outcome.inexact):
+        when[when > ends] = int(NEVER)
 
 
 def _check_job(job: Job, inputs: Inputs, threads: int | None, memory: str | float | None) -> None:

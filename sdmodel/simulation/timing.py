@@ -116,9 +116,9 @@ def _timing(initial: float, final: float, time_step: float, saveper: float) -> T
     if steps > _MAX_STEPS:
         message = f"TIME STEP is {time_step:g}, which gives over a billion steps; make it larger"
         raise SimulationError(message)
-    every = min(saveper / time_step, _MAX_STEPS)
-    if not every > 0:
-        message = f"SAVEPER is {saveper:g}; it must be above 0"
+    every = saveper / time_step
+    if not 0 < every <= _MAX_STEPS:
+        message = f"SAVEPER is {saveper:g}; it must be above 0, and at most a billion times TIME STEP, {time_step:g}"
         raise SimulationError(message)
     nearest = max(1.0, round(every))
     beside = abs(every - nearest) > SAME_TIME * nearest

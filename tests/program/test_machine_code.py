@@ -116,7 +116,7 @@ def test_powers_are_as_accurate_as_the_c_library():
     assert np.allclose(values, np.float_power(base, exponent).ravel(), rtol=1e-12)
 
 
-@pytest.mark.parametrize(("integrator", "order"), [("euler", 1), ("rk4", 4)])
+@pytest.mark.parametrize(("integrator", "order"), [("euler", 1), ("diff", 1), ("rk2", 2), ("rk4", 4)])
 def test_an_integrator_has_its_theoretical_order(integrator, order):
     """Halving the step divides the error by 2 to the power of the order (a harmonic oscillator over one period)."""
     errors = []
