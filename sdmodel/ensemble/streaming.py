@@ -154,7 +154,7 @@ def run_ensemble(
     names = None if save is None else [*([save] if isinstance(save, str) else save), *sampled]
     options = {"scenario": changes, "integrator": integrator, "save": names, "threads": threads}
     request = _RunRequest(model, design, options)
-    if any(assignment.cell.key == "final_time" for assignment in plan(model).step):
+    if "final_time" in plan(model).moving:
         message = "FINAL TIME changes during the run, so that members may end at different times; make it a constant"
         raise EnsembleError(message)
     template = request.simulate(0, min(2, design.count))

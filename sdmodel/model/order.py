@@ -59,6 +59,11 @@ class Plan:
     step: tuple[Assignment, ...]
 
     @cached_property
+    def moving(self) -> frozenset[str]:
+        """The keys of the elements that are computed at each step."""
+        return frozenset(own.cell.key for own in self.step)
+
+    @cached_property
     def stocks(self) -> tuple[Assignment, ...]:
         """Every stock, including hidden ones; those that are held within a step come last."""
         found = [own for own in self.start if own.keeps("stock")]

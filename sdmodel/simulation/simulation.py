@@ -42,7 +42,7 @@ from ..scenario import Scenario, constant_values, merge_scenarios, range_violati
 from ..vensim import read_scenario
 from .execution import Job, Outcome, Progress, available_threads, bytes_needed, execute
 from .inputs import Constants, Inputs, read_inputs
-from .timing import FINAL_TIME, SAME_TIME, Timing, end_moves, timing_of
+from .timing import FINAL_TIME, SAME_TIME, Timing, timing_of
 
 _SIZE = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?i?B?)\s*", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -135,7 +135,7 @@ def simulate(
     rows = [row for element in moving for row in program.grid(element).rows]
     job = _job(program, timing, inputs, rows, integrator or model.integrator)
     ends = None
-    if end_moves(program.layout.plan):
+    if FINAL_TIME.key in program.layout.plan.moving:
         job, ends = _find_ends(job, inputs, lambda job: _check_job(job, inputs, threads, memory))
         timing = job.timing
     _check_job(job, inputs, threads, memory)

@@ -69,11 +69,6 @@ def _moments(timing: Timing) -> NDArray[np.float64]:
     return timing.initial + (halves / (2 * per_unit) if whole else halves * (timing.time_step / 2))
 
 
-def end_moves(plan: Plan) -> bool:
-    """Whether FINAL TIME changes during a run."""
-    return any(assignment.cell == FINAL_TIME for assignment in plan.step)
-
-
 def timing_of(
     plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, object], *, moving_end: bool = False
 ) -> Timing:
@@ -81,9 +76,8 @@ def timing_of(
 
     With `moving_end`, FINAL TIME may change during the run.
     """
-    moving = {assignment.cell.key for assignment in plan.step}
     for name in ("time_step", "saveper", "initial_time", "final_time"):  # SAVEPER often equals TIME STEP
-        if name in moving and not (moving_end and name == "final_time"):
+        if name in plan.moving and not (moving_end and name == "final_time"):
             message = f"{_NAMES[name]} changes during the run, which is not supported here; make it a constant"
             raise SimulationError(message)
     start = Start(plan.model, given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 
@@ -43,6 +44,9 @@ ARRAYS = {
         w[k] = 1, 2
         x[r] = SUM(DELAY N(w[k!]*Time, 8, 0, ord[r,k!]))""",
 }
+
+
+MEMORY = re.compile(r"SMOOTH|DELAY|TREND|FORECAST|SAMPLE IF TRUE", re.IGNORECASE)
 
 
 def expected(kind: str, values, delay, initial: float, order: int, step: float) -> list[float]:
@@ -103,7 +107,9 @@ def both(model: Model, integrator: str) -> None:
         if element.kind == "lookup" or element.hidden:
             continue
         one = whole[model.identifiers[cell.key]]
-        at = [model.subscripts[dim].positions[label] for dim, label in zip(element.dimensions, cell.labels, strict=True)]
+        at = [
+            model.subscripts[dim].positions[label] for dim, label in zip(element.dimensions, cell.labels, strict=True)
+        ]
         one = one.values[(slice(None), *at)] if "time" in one.dims else one.values[tuple(at)]
         other = written[names[flat.model[name].key]].values
         assert np.allclose(one, other, rtol=1e-12, atol=1e-12, equal_nan=True), cell
@@ -117,12 +123,12 @@ def test_an_array_equals_its_cells_written_out(name, integrator):
 
 
 def test_public_array_models_equal_their_cells_written_out(shared: Path):
-    """Every model with subscripts that can be run, by Euler's method and by Runge-Kutta."""
+    """Every model with subscripts and delays that can be run, by Euler's method and by Runge-Kutta."""
     compared = 0
     for file in sorted([*(shared / "test-models").rglob("*.mdl"), *(shared / "cases").glob("[0-9]*/*.mdl")]):
         try:
             model = read_model(file)
-            if not model.subscripts or len(model) > 100:
+            if not model.subscripts or len(model) > 100 or not MEMORY.search(model.text):
                 continue
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -132,7 +138,7 @@ def test_public_array_models_equal_their_cells_written_out(shared: Path):
         for integrator in ("euler", "rk4"):
             both(model, integrator)
         compared += 1
-    assert compared > 40
+    assert compared > 10
 
 
 def test_an_order_that_is_lowered_or_rounded_is_reported():
@@ -140,10 +146,11 @@ def test_an_order_that_is_lowered_or_rounded_is_reported():
     equations = "r: a, b\ntau[r] = 2, 9\nx[r] = DELAY N(Time, tau[r], 0, 3)"
     with pytest.warns(RunWarning) as reported:
         run = simulate(tiny_model(equations))
-    assert [str(one.message) for one in reported] == [
+    message = (
         "the delay time of 'x[a]' is 2 at the start, less than 3 time steps of 1 for its order; "
         "the order is lowered to 2; a TIME STEP of at most 0.666667 keeps it"
-    ]
+    )
+    assert [str(one.message) for one in reported] == [message]
     assert np.array_equal(run.x[:, 1], simulate(tiny_model("x = DELAY N(Time, 9, 0, 3)")).x)
     with pytest.warns(RunWarning, match="the order of 'y' is 2.6 at the start, not a whole number; it is rounded to 3"):
         rounded = simulate(tiny_model("y = SMOOTH N(Time, 6, 0, 2.6)"))

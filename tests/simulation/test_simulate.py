@@ -128,7 +128,10 @@ def test_values_are_saved_at_the_step_nearest_to_each_saveper(saveper, step, tim
 def test_a_value_that_fails_is_blank_from_its_step_on_beside_the_grid():
     """Saved lines and steps are kept apart where the two have no common multiple."""
     model = tiny_model("level = INTEG(1/(5 - Time), 0)", saveper=1.4)
-    with pytest.warns(RunWarning, match="nearest"), pytest.warns(NotFiniteWarning, match="'level' is not finite from time 6"):
+    with (
+        pytest.warns(RunWarning, match="nearest"),
+        pytest.warns(NotFiniteWarning, match="'level' is not finite from time 6"),
+    ):
         run = simulate(model)
     assert run.time.values.tolist() == [0, 1, 3, 4, 6, 7, 8, 10]
     assert np.isfinite(run.level.values).tolist() == [True] * 4 + [False] * 4
