@@ -212,8 +212,8 @@ class _Writer(Function):
         return self.write(expression.args[0] if assignment.memory else expression, binding)
 
 
-def module_text(layout: Layout, width: int, mathematics: Mathematics) -> str:
-    """The assembly of a model for blocks of `width` members."""
+def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptive: bool = False) -> str:
+    """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
     tables, plan = Tables(width), layout.plan
     start = (lambda f, a=own: f.define(a.cell, f.start_value(a)) for own in plan.start)
     step = (lambda f, a=own: f.define(a.cell, f.step_value(a)) for own in plan.step)
@@ -221,7 +221,7 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics) -> str:
     inputs += [(delay, layout.delay_input[delay.cell]) for delay in plan.delays]
     rates = (lambda f, a=own, r=row: f.store(f.write(a.expression.args[0], a.binding), r) for own, row in inputs)
     texts = [_function("start", start, layout, tables), _function("step", chain(step, rates), layout, tables)]
-    return "\n".join([*texts, tables.text(), driver_text(layout, width), mathematics.text(width)])
+    return "\n".join([*texts, tables.text(), driver_text(layout, width, adaptive=adaptive), mathematics.text(width)])
 
 
 def _function(name: str, jobs: Iterable[Callable[[_Writer], None]], layout: Layout, tables: Tables) -> str:

@@ -11,15 +11,15 @@ from string import Template
 from .ir import Function, numbers, splat
 from .layout import Arguments, Layout
 
-_LOOPS = Template("""
-; stocks := base + factor * rates, from one stock up to another; returns whether one is not finite
-define internal $B @advance(ptr noalias %ws, i64 %from, double %factor, i64 %first, i64 %last) nounwind {
+_STOCKS = Template("""
+; stocks := base + factor * rates, for the free or the held stocks; returns whether one is not finite
+define internal $B @advance_$which(ptr noalias %ws, i64 %from, double %factor) nounwind {
 entry:
   $spread_factor
-  %empty = icmp uge i64 %first, %last
+  %empty = icmp uge i64 $first, $last
   br i1 %empty, label %done, label %each
 each:
-  %i = phi i64 [ %first, %entry ], [ %i2, %each ]
+  %i = phi i64 [ $first, %entry ], [ %i2, %each ]
   %b = phi $B [ $false, %entry ], [ %b2, %each ]
   %at = mul i64 %i, $W
   %ps = getelementptr inbounds double, ptr %ws, i64 %at
@@ -36,13 +36,36 @@ each:
   %odd = fcmp uno $T %z, $zero
   %b2 = or $B %b, %odd
   %i2 = add i64 %i, 1
-  %more = icmp ult i64 %i2, %last
+  %more = icmp ult i64 %i2, $last
   br i1 %more, label %each, label %done
 done:
   %result = phi $B [ $false, %entry ], [ %b2, %each ]
   ret $B %result
 }
 
+; copies the rows of the free or the held stocks from one place to another
+define internal void @copy_$which(ptr noalias %ws, i64 %from, i64 %to) nounwind {
+entry:
+  %empty = icmp uge i64 $first, $last
+  br i1 %empty, label %done, label %each
+each:
+  %i = phi i64 [ $first, %entry ], [ %i2, %each ]
+  %at = mul i64 %i, $W
+  %off_f = add i64 %at, %from
+  %pf = getelementptr inbounds double, ptr %ws, i64 %off_f
+  %off_t = add i64 %at, %to
+  %pt = getelementptr inbounds double, ptr %ws, i64 %off_t
+  %value = load $T, ptr %pf, align $A
+  store $T %value, ptr %pt, align $A
+  %i2 = add i64 %i, 1
+  %more = icmp ult i64 %i2, $last
+  br i1 %more, label %each, label %done
+done:
+  ret void
+}
+""")
+
+_STEP = Template("""
 ; sums := old + weight * rates, for the stocks that are not held, where old is the rates' own row when weight is 1 (the first stage of Runge-Kutta)
 define internal void @gather(ptr noalias %ws, double %weight, i1 %first) nounwind {
 entry:
@@ -69,57 +92,36 @@ done:
   ret void
 }
 
-; copies the rows from one stock up to another from one place to another
-define internal void @copy(ptr noalias %ws, i64 %from, i64 %to, i64 %first, i64 %last) nounwind {
-entry:
-  %empty = icmp uge i64 %first, %last
-  br i1 %empty, label %done, label %each
-each:
-  %i = phi i64 [ %first, %entry ], [ %i2, %each ]
-  %at = mul i64 %i, $W
-  %off_f = add i64 %at, %from
-  %pf = getelementptr inbounds double, ptr %ws, i64 %off_f
-  %off_t = add i64 %at, %to
-  %pt = getelementptr inbounds double, ptr %ws, i64 %off_t
-  %value = load $T, ptr %pf, align $A
-  store $T %value, ptr %pt, align $A
-  %i2 = add i64 %i, 1
-  %more = icmp ult i64 %i2, %last
-  br i1 %more, label %each, label %done
-done:
-  ret void
-}
-
 ; one step of Runge-Kutta, of order 2 (the midpoint rule) or 4, with the rates at its beginning known; held stocks stay
 ; %tm and %te are its middle and end, %s and %h the beginning and length of the time step that it belongs to
 define internal $B @runge_kutta(ptr noalias %ws, i64 %order, double %length, double %tm, double %te, double %s, double %h) nounwind {
 entry:
   %half = fmul double %length, 5.0e-1
-  call void @copy(ptr %ws, i64 0, i64 $base, i64 0, i64 $free)
-  %second = icmp eq i64 %order, 2
-  br i1 %second, label %two, label %four
-two:
-  %b = call $B @advance(ptr %ws, i64 $base, double %half, i64 0, i64 $free)
-  call void @step(ptr %ws, double %tm, double %s, double %h)
-  %bad_2 = call $B @advance(ptr %ws, i64 $base, double %length, i64 0, i64 $free)
-  ret $B %bad_2
-four:
-  %sixth = fdiv double %length, 6.0
   call void @gather(ptr %ws, double 1.0, i1 true)
-  %b1 = call $B @advance(ptr %ws, i64 $base, double %half, i64 0, i64 $free)
+  call void @copy_free(ptr %ws, i64 0, i64 $base)
+  %b1 = call $B @advance_free(ptr %ws, i64 $base, double %half)
+  call void @step(ptr %ws, double %tm, double %s, double %h)
+  %second = icmp eq i64 %order, 2
+  br i1 %second, label %last, label %fourth
+fourth:
+  %sixth = fdiv double %length, 6.0
+  call void @gather(ptr %ws, double 2.0, i1 false)
+  %b2 = call $B @advance_free(ptr %ws, i64 $base, double %half)
   call void @step(ptr %ws, double %tm, double %s, double %h)
   call void @gather(ptr %ws, double 2.0, i1 false)
-  %b2 = call $B @advance(ptr %ws, i64 $base, double %half, i64 0, i64 $free)
-  call void @step(ptr %ws, double %tm, double %s, double %h)
-  call void @gather(ptr %ws, double 2.0, i1 false)
-  %b3 = call $B @advance(ptr %ws, i64 $base, double %length, i64 0, i64 $free)
+  %b3 = call $B @advance_free(ptr %ws, i64 $base, double %length)
   call void @step(ptr %ws, double %te, double %s, double %h)
   call void @gather(ptr %ws, double 1.0, i1 false)
-  call void @copy(ptr %ws, i64 $sums, i64 $rates, i64 0, i64 $free)
-  %bad_4 = call $B @advance(ptr %ws, i64 $base, double %sixth, i64 0, i64 $free)
-  ret $B %bad_4
+  call void @copy_free(ptr %ws, i64 $sums, i64 $rates)
+  br label %last
+last:
+  %factor = phi double [ %length, %entry ], [ %sixth, %fourth ]
+  %bad = call $B @advance_free(ptr %ws, i64 $base, double %factor)
+  ret $B %bad
 }
+""")
 
+_ADAPTIVE = Template("""
 ; takes the stocks as the result of a time step where the one before, with steps twice as long, was not accepted (%open);
 ; returns where the two differ by more than both tolerances, and where a result is not finite
 define internal { $B, $B } @judge(ptr noalias %ws, $B %open, double %absolute, double %relative) nounwind {
@@ -171,14 +173,14 @@ done:
 ; each member takes the first result that is close enough, so that its numbers do not depend on the members beside it
 define internal { $B, $B } @adapt(ptr noalias %ws, i64 %order, double %s, double %h, double %absolute, double %relative) nounwind {
 entry:
-  call void @copy(ptr %ws, i64 0, i64 $origin, i64 0, i64 $free)
+  call void @copy_free(ptr %ws, i64 0, i64 $origin)
   br label %attempt
 attempt:
   %parts = phi i64 [ 1, %entry ], [ %parts2, %again ]
   %open = phi $B [ $true, %entry ], [ %open2, %again ]
   %parts_real = sitofp i64 %parts to double
   %length = fdiv double %h, %parts_real
-  call void @copy(ptr %ws, i64 $origin, i64 0, i64 0, i64 $free)
+  call void @copy_free(ptr %ws, i64 $origin, i64 0)
   br label %part
 part:
   %j = phi i64 [ 0, %attempt ], [ %j2, %part ]
@@ -211,6 +213,12 @@ finish:
   %pair = insertvalue { $B, $B } poison, $B %open2, 0
   %both = insertvalue { $B, $B } %pair, $B %bad, 1
   ret { $B, $B } %both
+}
+""")
+
+_NOT_ADAPTIVE = Template("""
+define internal { $B, $B } @adapt(ptr %ws, i64 %order, double %s, double %h, double %absolute, double %relative) nounwind {
+  unreachable
 }
 """)
 
@@ -424,11 +432,13 @@ integrate:
   %at_once = icmp eq i64 %order, 1
   br i1 %at_once, label %euler, label %hold
 euler:
-  %bad_e = call $B @advance(ptr %workspace, i64 0, double %time_step, i64 0, i64 $stocks)
+  %bad_ef = call $B @advance_free(ptr %workspace, i64 0, double %time_step)
+  %bad_eh = call $B @advance_held(ptr %workspace, i64 0, double %time_step)
+  %bad_e = or $B %bad_ef, %bad_eh
   br label %stepped
 ; held stocks move by their rates at the beginning of the step, after it
 hold:
-  call void @copy(ptr %workspace, i64 $rates, i64 $base, i64 $free, i64 $stocks)
+  call void @copy_held(ptr %workspace, i64 $rates, i64 $base)
   %is_adaptive = icmp ne i64 %adaptive, 0
   br i1 %is_adaptive, label %adapted, label %runge_kutta
 runge_kutta:
@@ -448,8 +458,8 @@ adapted:
 release:
   %bad_f = phi $B [ %bad_r, %runge_kutta ], [ %bad_a, %adapted ]
   %coarse_f = phi $B [ $false, %runge_kutta ], [ %coarse_a, %adapted ]
-  call void @copy(ptr %workspace, i64 $base, i64 $rates, i64 $free, i64 $stocks)
-  %bad_h = call $B @advance(ptr %workspace, i64 0, double %time_step, i64 $free, i64 $stocks)
+  call void @copy_held(ptr %workspace, i64 $base, i64 $rates)
+  %bad_h = call $B @advance_held(ptr %workspace, i64 0, double %time_step)
   %bad_s = or $B %bad_f, %bad_h
   br label %stepped
 stepped:
@@ -473,8 +483,8 @@ MOST_PARTS = 1024
 """The most parts into which an integrator with automatic steps cuts a time step."""
 
 
-def driver_text(layout: Layout, width: int) -> str:
-    """The loops around `@start` and `@step` for blocks of `width` members."""
+def driver_text(layout: Layout, width: int, *, adaptive: bool) -> str:
+    """The loops around `@start` and `@step` for blocks of `width` members; `adaptive` to have automatic steps too."""
     sizes = {
         "parameters": ", ".join(f"{kind} %{name}" for name, kind in Arguments.types("ptr noalias").items()),
         "T": numbers(width),
@@ -516,8 +526,13 @@ def driver_text(layout: Layout, width: int) -> str:
         f"@{name} = private unnamed_addr constant [{len(where)} x i64] [{', '.join(f'i64 {row * width}' for row in where)}]"
         for name, where in rows.items()
     ]
-    loops, run, memory = (text.substitute(sizes) for text in (_LOOPS, _RUN, _MEMORY))
-    return "\n".join([loops, run, _entry_text(), *lists, memory])
+    free, held = (
+        _STOCKS.substitute(sizes, which=which, first=first, last=last)
+        for which, first, last in (("free", 0, sizes["free"]), ("held", sizes["free"], layout.stocks))
+    )
+    parts = (_STEP, _ADAPTIVE if adaptive else _NOT_ADAPTIVE, _RUN, _MEMORY)
+    step, adapt, run, memory = (text.substitute(sizes) for text in parts)
+    return "\n".join([free, held, step, adapt, run, _entry_text(), *lists, memory])
 
 
 def _spread(name: str, scalar: str, width: int) -> str:

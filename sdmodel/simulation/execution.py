@@ -80,7 +80,8 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
     """Compute every member; the numbers do not depend on how the work is split."""
     count = inputs.count
     width = 1 if count == 1 else host().width
-    code = job.program.code(width)
+    adaptive = job.integrator.endswith("-auto")
+    code = job.program.code(width, adaptive=adaptive)
     values = np.empty((job.timing.lines, len(job.rows), padded(count)))
     broken, inexact = np.empty(padded(count)), np.empty(padded(count))
     order = {"euler": 1, "diff": 1, "rk2": 2, "rk4": 4}[job.integrator.removesuffix("-auto")]
@@ -113,7 +114,7 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
             every=job.timing.every,
             time_step=job.timing.time_step,
             order=order,
-            adaptive=job.integrator.endswith("-auto"),
+            adaptive=adaptive,
             absolute=job.tolerances[0],
             relative=job.tolerances[1],
             first=0,

@@ -121,8 +121,8 @@ def test_an_integrator_has_its_theoretical_order(integrator, order):
     """Halving the step divides the error by 2 to the power of the order (a harmonic oscillator over one period)."""
     errors = []
     for step in (1 / 16, 1 / 32, 1 / 64):
-        model = tiny_model("x = INTEG(v, 1)\nv = INTEG(-x, 0)", final=6, step=step, integrator=integrator)
-        errors.append(abs(float(simulate(model).x[-1]) - math.cos(6)))
+        model = tiny_model("x = INTEG(v, 1)\nv = INTEG(-x, 0)", final=6, step=step)
+        errors.append(abs(float(simulate(model, integrator=integrator).x[-1]) - math.cos(6)))
     rates = np.log2(np.array(errors[:-1]) / errors[1:])
     assert rates == pytest.approx([order, order], abs=0.2)
 
