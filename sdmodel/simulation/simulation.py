@@ -289,8 +289,8 @@ def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:
     return [f"{what}; make TIME STEP smaller, or RELATIVE TOLERANCE and ABSOLUTE TOLERANCE larger"]
 
 
-_MOST_GROWTH = 10_000_000
-"""The most steps for which FINAL TIME may stay ahead of Time."""
+_MOST_GROWTH = 1_000_000
+"""The most steps that a FINAL TIME which changes may add to a run."""
 
 
 def _find_ends(job: Job, inputs: Inputs, check: Callable[[Job], None]) -> tuple[Job, NDArray[np.int64]]:
@@ -313,11 +313,11 @@ def _find_ends(job: Job, inputs: Inputs, check: Callable[[Job], None]) -> tuple[
         if not math.isfinite(longest):
             message = f"FINAL TIME becomes {longest}; it must be a number"
             raise SimulationError(message)
-        if steps >= _MOST_GROWTH:
+        if steps >= job.timing.steps + _MOST_GROWTH:
             message = f"FINAL TIME is still ahead of Time after {steps:,} steps; make it a number that a run reaches"
             raise SimulationError(message)
         needed = math.ceil((longest - timing.initial) / timing.time_step - SAME_TIME)
-        steps = min(max(needed, 2 * steps, steps + 1), max(_MOST_GROWTH, steps + 1))
+        steps = min(max(needed, 2 * steps, steps + 1), job.timing.steps + _MOST_GROWTH)
     ends = reached.argmax(axis=0).astype(np.int64)
     last = replace(job.timing, steps=int(ends.max()), remark="")
     remark = f"FINAL TIME changes during the run, which ends at {last.moments[-1]:g}"

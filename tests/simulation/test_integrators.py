@@ -178,7 +178,7 @@ def test_members_end_at_their_own_times():
 def test_an_end_that_never_comes_is_an_error(monkeypatch):
     """A model can be slow, never endless."""
     monkeypatch.setattr("sdmodel.simulation.simulation._MOST_GROWTH", 5000)
-    with pytest.raises(SimulationError, match="still ahead of Time after 5,000 steps"):
+    with pytest.raises(SimulationError, match="still ahead of Time after 5,001 steps"):
         simulate(_moving("Time + 1"), {"stop": 1e9})
     with pytest.raises(SimulationError, match="FINAL TIME becomes inf"):
         simulate(_moving("1/(1 - s)"))
