@@ -325,7 +325,8 @@ def _find_ends(job: Job, inputs: Inputs, check: Callable[[Job], None]) -> tuple[
         remark += f"; the first members end at {last.moments[2 * ends.min()]:g}, and have no values after their end"
     unsaved = last.moments[-1] - last.saved[-1] > SAME_TIME * last.time_step
     remark += f"; the last saved time is {last.saved[-1]:g}" if unsaved else ""
-    return replace(job, timing=replace(last, remark=remark)), ends
+    kept = [line for line in job.timing.remark.splitlines() if line.startswith("SAVEPER")]
+    return replace(job, timing=replace(last, remark="\n".join([*kept, remark]))), ends
 
 
 def _values(

@@ -158,6 +158,8 @@ def test_a_run_ends_when_final_time_is_reached():
     with pytest.warns(RunWarning, match="which ends at 2.5; the last saved time is 2"):
         run = simulate(_moving(step=0.5, saveper=1), {"rate": 1})
     assert run.time.values.tolist() == [0, 1, 2]
+    with pytest.warns(RunWarning, match=r"(?s)SAVEPER, 1.5, is not a multiple.*which ends at 3"):
+        assert simulate(_moving(saveper=1.5)).time.values.tolist() == [0, 2, 3]
 
 
 def test_a_run_goes_on_while_final_time_moves_away():

@@ -48,26 +48,16 @@ def _smooth(order: int) -> Callable[..., Expr]:
     """An exponential average of an order; without an initial value it starts at its input."""
 
     def expand(model: Expander, value: Expr, delay_time: Expr, initial: Expr | None = None) -> Expr:
-        start = value if initial is None else initial
-        return _averages(model, value, start, _stage(model, delay_time, Integer(order)), order, held=False)[-1]
+        stages = [_stage(model, delay_time, Integer(order))] * order
+        return _chain(model, value, value if initial is None else initial, stages, material=False)[-1]
 
     return expand
 
 
 def _smooth_n(model: Expander, value: Expr, delay_time: Expr, initial: Expr, _: Expr) -> Expr:
     order, orders = model.order()
-    values = _averages(model, value, initial, _stage(model, delay_time, order), orders[-1], held=True)
-    return _last(order, orders, values)
-
-
-def _averages(model: Expander, value: Expr, initial: Expr, stage: Expr, count: int, *, held: bool) -> list[Expr]:
-    """A chain of stocks, each of which follows the one before."""
-    values: list[Expr] = []
-    for _ in range(count):
-        inflow = values[-1] if values else value
-        rate = lambda level, i=inflow: divide(add(i, negate(level)), stage)  # noqa: E731 - it has one use
-        values.append(model.stock(rate, initial, held=held))
-    return values
+    stages = [_stage(model, delay_time, order)] * orders[-1]
+    return _last(order, orders, _chain(model, value, initial, stages, material=False, held=True))
 
 
 def _last(order: Expr, orders: Sequence[int], values: Sequence[Expr]) -> Expr:
@@ -83,7 +73,7 @@ def _delay(order: int) -> Callable[..., Expr]:
 
     def expand(model: Expander, value: Expr, delay_time: Expr, initial: Expr | None = None) -> Expr:
         stages = [_stage(model, delay_time, Integer(order))] * order
-        return _outflows(model, value, value if initial is None else initial, stages, held=False)[-1]
+        return _chain(model, value, value if initial is None else initial, stages)[-1]
 
     return expand
 
@@ -97,23 +87,28 @@ def _delay_n(model: Expander, value: Expr, delay_time: Expr, initial: Expr, _: E
     order, orders = model.order()
     stages = [_stage(model, delay_time, order)]
     if model.is_constant(delay_time):
-        return _last(order, orders, _outflows(model, value, initial, stages * orders[-1], held=True))
+        return _last(order, orders, _chain(model, value, initial, stages * orders[-1], held=True))
     while len(stages) < max(orders[-1], 2):
         stages.append(model.auxiliary(DELAY_FIXED.build(stages[-1], _TIME_STEP, stages[-1])))
-    alone = _outflows(model, value, initial, stages[1:2], held=True) if orders[0] == 1 else []
-    longer = _outflows(model, value, initial, stages, held=True) if orders[-1] > 1 else []
+    alone = _chain(model, value, initial, stages[1:2], held=True) if orders[0] == 1 else []
+    longer = _chain(model, value, initial, stages, held=True) if orders[-1] > 1 else []
     return _last(order, orders, alone + longer[len(alone) :])
 
 
-def _outflows(model: Expander, value: Expr, initial: Expr, stages: Sequence[Expr], *, held: bool) -> list[Expr]:
-    """The outflows of a chain of stocks, each emptied in the time of its stage."""
+def _chain(
+    model: Expander, value: Expr, initial: Expr, stages: Sequence[Expr], *, material: bool = True, held: bool = False
+) -> list[Expr]:
+    """The outputs of a chain of stocks: each is emptied in the time of its stage if `material`, else it follows the one before."""
     values: list[Expr] = []
     for stage in stages:
 
         def rate(level: Expr, inflow: Expr = values[-1] if values else value, stage: Expr = stage) -> Expr:
-            return add(inflow, negate(divide(level, stage)))
+            if material:
+                return add(inflow, negate(divide(level, stage)))
+            return divide(add(inflow, negate(level)), stage)
 
-        values.append(divide(model.stock(rate, multiply(initial, stage), held=held), stage))
+        level = model.stock(rate, multiply(initial, stage) if material else initial, held=held)
+        values.append(divide(level, stage) if material else level)
     return values
 
 
