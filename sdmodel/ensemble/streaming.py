@@ -186,7 +186,7 @@ def design_record(design: Design) -> dict[str, Any]:
 
 def _attributes(template: xr.Dataset, model: Model, design: Design) -> dict[str, Any]:
     """The attributes of the ensemble: those of a few members, with the design, without what holds for these few alone."""
-    sampled = tuple(f"'{cell_name(model, cell)}' is set to " for cell in design.cells)
+    sampled = ("member ", *(f"'{cell_name(model, cell)}' is set to " for cell in design.cells))
     remarks = [line for line in str(template.attrs.get("remarks", "")).splitlines() if not line.startswith(sampled)]
     own = {name: value for name, value in template.attrs.items() if name not in ("not_finite", "remarks")}
     changes = [line for line in str(own["changes"]).splitlines() if not line.endswith(f" = over {MEMBER}")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sdmodel.ensemble import run_ensemble
 from sdmodel.errors import EnsembleError, ModelError, ScenarioError, SimulationError
 from sdmodel.model import INTEGRATORS, Cell
 from sdmodel.scenario import Distribution, Sampling, Variation, make_design
@@ -130,6 +131,18 @@ def test_tolerances_that_cannot_be_met_are_reported():
         simulate(tiny_model(f"{DECAY}\nABSOLUTE TOLERANCE = 1", integrator="rk4-auto"), {"absolute tolerance": [1, 2]})
 
 
+def test_an_ensemble_that_misses_the_tolerances_says_so_once(tmp_path):
+    """Its blocks are simulated without warnings, and its remarks name no member of the first block."""
+    model = tiny_model("s = INTEG(SIN(w*Time)*w, 0)\nw = 1", integrator="rk4-auto", final=2)
+    fast = Variation("w", (), Distribution("RANDOM_UNIFORM", (0.5e6, 1.5e6)))
+    design = make_design(model, Sampling("multivariate", variations=(fast,)), count=20)
+    with pytest.warns(RunWarning) as reported:
+        run_ensemble(model, design, tmp_path / "a.zarr")
+    assert [str(one.message) for one in reported] == [
+        "some members do not meet the tolerances of rk4-auto; make TIME STEP smaller"
+    ]
+
+
 def test_automatic_steps_blank_a_stock_that_is_not_finite():
     """The others of the block go on."""
     model = tiny_model("s = INTEG(s^p, 1)\np = 1", final=3, integrator="rk4-auto")
@@ -188,8 +201,6 @@ def test_an_end_that_never_comes_is_an_error(monkeypatch):
 
 def test_what_needs_common_times_refuses_an_end_that_changes(tmp_path):
     """A prepared simulation and a stored ensemble have one time axis for all members."""
-    from sdmodel.ensemble import run_ensemble
-
     model = _moving()
     with pytest.raises(SimulationError, match="FINAL TIME changes during the run"):
         prepare_simulation(model, {Cell("rate"): (0, 1)}, [Cell("s")])
