@@ -156,7 +156,8 @@ def _order(start: Start, element: Element, equation: Equation, call: Expr, bindi
     if isinstance(step, float) and step > 0 and delay >= 0 and delay / step < used - _NEXT_TO_WHOLE:
         asked, used = used, max(1, math.floor(delay / step + _NEXT_TO_WHOLE))
         what = f"the delay time of {name} is {delay:g} at the start, less than {asked} time steps of {step:g} for its order"
-        remark = f"{what}; the order is lowered to {used}; a TIME STEP of at most {delay / asked:g} keeps it"
+        cure = f"a TIME STEP of at most {delay / asked:g} keeps it" if delay > 0 else "make the delay time longer"
+        remark = f"{what}; the order is lowered to {used}; {cure}"
     return DelayOrder(used, remark)
 
 

@@ -12,7 +12,7 @@ import pytest
 from sdmodel.checking import find_loops
 from sdmodel.errors import SdmodelError
 from sdmodel.model import INTEGRATORS, Model, without_subscripts
-from sdmodel.simulation import RunWarning, simulate
+from sdmodel.simulation import NotFiniteWarning, RunWarning, simulate
 from sdmodel.testing import tiny_model
 from sdmodel.vensim import mdl_text, model_from_text, read_model
 
@@ -171,6 +171,8 @@ def test_an_order_that_is_lowered_or_rounded_is_reported():
     assert np.array_equal(rounded.y, simulate(tiny_model("y = SMOOTH N(Time, 6, 0, 3)")).y)
     with pytest.warns(RunWarning, match="of 'y' is 0.4 at the start, less than 2 time steps .* lowered to 1"):
         simulate(tiny_model("y = SMOOTH N(Time, 0.4, 0, 2)"))
+    with pytest.warns(RunWarning, match="lowered to 1; make the delay time longer"), pytest.warns(NotFiniteWarning):
+        simulate(tiny_model("y = SMOOTH N(Time, 0, 0, 2)"))
     with pytest.warns(RunWarning, match="and 2 more orders"):
         simulate(tiny_model("r: (l1-l5)\ny[r] = SMOOTH N(Time, 0.4, 0, 2)"))
 
