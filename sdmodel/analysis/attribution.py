@@ -123,7 +123,7 @@ def attribute_levers(
         Levers that count as one, under the name of the group.
     design : Design, optional
         An ensemble: results are then means over its members, each run with and without each lever.
-    integrator : {"euler", "rk4"}, optional
+    integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         The integration method; the model's own by default.
     pairs : int, optional
         Number of pairs of opposite orders to sample. By default all subsets are run for up to 14 levers, and 500 pairs are

@@ -84,7 +84,7 @@ def find_sensitivities(
         uniformly over their ranges. A constant with subscripts varies cell by cell.
     scenario : Scenario, path, or sequence of these, optional
         Changes that apply to all runs.
-    integrator : {"euler", "rk4"}, optional
+    integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         The integration method; the model's own by default.
     seed : int, optional
         Seed of `morris` and `sobol`; that of `sampling` by default, and 0 means a random one.

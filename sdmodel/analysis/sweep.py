@@ -76,7 +76,7 @@ def sweep_levers(
         Constants, `name` or `name[label]` for one cell, with their values in their own units.
     scenario : Scenario, path, or sequence of these, optional
         Changes that apply to all runs.
-    integrator : {"euler", "rk4"}, optional
+    integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         The integration method; the model's own by default.
     save : iterable of str, optional
         Variables to keep; all by default. Levers and sampled constants are always kept.

@@ -47,12 +47,16 @@ def with_scenario(model: Model, scenario: ScenarioLike) -> Model:
 
 
 def run_quietly(model: Model, constants: Mapping[str, Any] | None = None, **options: Any) -> xr.Dataset:
-    """Run a model without its warnings, which become findings; the simulator is imported only where it is needed."""
+    """Run a model without its warnings, which become findings; the simulator is imported only where it is needed.
+
+    Diff, which shows auxiliaries of an earlier time beside stocks, runs as Euler: rules compare values of one time.
+    """
     from ..simulation import RunWarning, simulate
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RunWarning)
-        return simulate(model, constants, **options)
+        own = "euler" if model.integrator == "diff" else model.integrator
+        return simulate(model, constants, **{"integrator": own} | options)
 
 
 def first_not_finite(run: xr.Dataset) -> tuple[str, float] | None:

@@ -115,7 +115,8 @@ def extreme_cases(checked: CheckedModel, steps: int, without: Collection[str] = 
     ends = [setting for own in settings for name, setting in own.items() if name in _ENDS]
     counts = [sum(name in _ENDS for name in own) for own in settings]
     pairs = (sum(counts) ** 2 - sum(count**2 for count in counts)) // 2
-    stages = 4 if checked.model.integrator == "rk4" else 1
+    integrator = checked.model.integrator
+    stages = 4 if integrator == "rk4" else 20 if integrator.endswith("-auto") else 2 if integrator == "rk2" else 1
     affordable = int(_WORK / (max(1, len(checked.plan.step) + len(checked.plan.stocks)) * max(1, steps) * stages))
     count = min(len(singles), max(_FEWEST_CASES, affordable))
     alone = sorted(random.Random(_SEED).sample(range(len(singles)), count))

@@ -44,7 +44,7 @@ def find_method_error(checked: CheckedModel) -> Iterator[Finding]:
     if not _can_vary(checked):
         return
     step = f"{checked.time_step:g}"
-    if checked.model.integrator == "euler":
+    if checked.model.integrator in ("euler", "diff"):
         other = run_quietly(checked.model, checked.every_step, integrator="rk4")
         cure = "shorten TIME STEP, or set the model to RK4"
         yield from _compare(checked, other, "warning", "method", f"by Runge-Kutta at TIME STEP {step}", cure)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DatasetError, StoreError
-from ..model import Integrator, Model
+from ..model import INTEGRATORS, Integrator, Model
 from ..scenario import Design, Sampling, Scenario, is_noise_seed, make_design
 from ..vensim import read_sampling, read_savelist, read_scenario, sampling_of_ranges
 from .locations import check_not_there, model_path, runs_folder, scenario_path
@@ -40,7 +40,7 @@ changes_option = click.option(
 )
 integrator_option = click.option(
     "--integrator",
-    type=click.Choice(["euler", "rk4"]),
+    type=click.Choice(INTEGRATORS),
     help="The integrator (default: the one in the model's settings).",
 )
 engine_option = click.option(

@@ -79,7 +79,7 @@ def calibrate_model(
         them from texts such as `"rate=1:4"`.
     scenario : Scenario, optional
         Changes of other constants under which the model is calibrated.
-    integrator : {"euler", "rk4"}, optional
+    integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         The integration method; the model's own by default.
     starts : int, default 64
         Number of starting points, spread over the bounds, in addition to the model's own values.

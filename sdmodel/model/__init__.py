@@ -24,7 +24,7 @@ from .algebra import (
 from .diagram.layout import lay_out
 from .diagram.views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
-from .expansion import delay_orders, expand
+from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
 from .feedback.links import Link, Links, find_links
 from .feedback.loops import CausalPath, causal_paths, stock_loops
@@ -36,6 +36,7 @@ from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, ro
 from .names import display_name, identifiers, key, nearest, split_name
 from .order import Assignment, Plan, cell_name, plan
 from .records import (
+    INTEGRATORS,
     NOWHERE,
     REQUIRED_SETTINGS,
     RUN_SETTINGS,
@@ -68,9 +69,9 @@ from .text import equation_source, equation_text, number_text, quote_name, table
 from .units.checking import UnitMismatch, UnitReport, check_units
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "FUNCTIONS", "LOOKUPS", "NA", "NEXT_TO_ZERO", "NOWHERE", "REDUCTIONS", "REFUSED",
+    "ARRAY_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "NA", "NEXT_TO_ZERO", "NOWHERE", "REDUCTIONS", "REFUSED",
     "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour",
-    "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links",
+    "DelayOrder",    "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links",
     "Model", "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word", "WordKind", "add",
     "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "delay_orders", "display_name", "divide",

@@ -31,14 +31,13 @@ class Assignment:
     binding: Binding
 
     @property
-    def state(self) -> str:
-        """The name of the function with a memory that the expression calls, or an empty string."""
-        return self.expression.name if self.memory else ""
-
-    @property
     def memory(self) -> Memory | None:
         """How that function carries its value from step to step."""
         return self.expression.row.memory if isinstance(self.expression, VensimFunction) else None
+
+    def keeps(self, kind: str) -> bool:
+        """Whether it carries its value in one of the ways of `Memory.kept`."""
+        return self.memory is not None and self.memory.kept == kind
 
     def carries(self) -> bool:
         """Whether its value at a step is known before the step is computed."""
@@ -60,19 +59,25 @@ class Plan:
     step: tuple[Assignment, ...]
 
     @cached_property
+    def moving(self) -> frozenset[str]:
+        """The keys of the elements that are computed at each step."""
+        return frozenset(own.cell.key for own in self.step)
+
+    @cached_property
     def stocks(self) -> tuple[Assignment, ...]:
-        """Every stock, including hidden ones."""
-        return tuple(own for own in self.start if own.memory and own.memory.kept == "stock")
+        """Every stock, including hidden ones; those that are held within a step come last."""
+        found = [own for own in self.start if own.keeps("stock")]
+        return tuple(sorted(found, key=lambda own: own.memory is not None and own.memory.held))
 
     @cached_property
     def delays(self) -> tuple[Assignment, ...]:
         """Every DELAY FIXED."""
-        return tuple(own for own in self.start if own.memory and own.memory.kept == "delay")
+        return tuple(own for own in self.start if own.keeps("delay"))
 
     @cached_property
     def samples(self) -> tuple[Assignment, ...]:
         """Every SAMPLE IF TRUE."""
-        return tuple(own for own in self.start if own.memory and own.memory.kept == "sample")
+        return tuple(own for own in self.start if own.keeps("sample"))
 
 
 def plan(model: Model) -> Plan:
@@ -188,7 +193,7 @@ def _fixed_cells(computed: Mapping[Cell, Assignment], at_step: Mapping[Cell, Ite
     varies: set[Cell] = {TIME}
     readers: dict[Cell, list[Cell]] = {}
     for cell, assignment in computed.items():
-        if assignment.memory and assignment.memory.kept == "start":
+        if assignment.keeps("start"):
             continue
         if assignment.memory or _depends_on_time(assignment.expression):
             varies.add(cell)

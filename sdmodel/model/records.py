@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 from sympy import Expr
 
@@ -15,7 +15,10 @@ from .algebra import NA, walk
 from .names import identifiers, key
 
 Kind = Literal["stock", "flow", "auxiliary", "constant", "lookup"]
-Integrator = Literal["euler", "rk4"]
+Integrator = Literal["euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"]
+"""Euler's method; the same, with auxiliaries saved one saved time late; Runge-Kutta of second and fourth order, with steps of
+TIME STEP or with automatic steps."""
+INTEGRATORS: tuple[Integrator, ...] = get_args(Integrator)
 
 NOWHERE = Place("", 1)
 RUN_SETTINGS = ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")
@@ -149,7 +152,7 @@ class Model:
         The groups of the file with their comments.
     synonyms : tuple[tuple[str, ...], ...]
         Names of units that mean the same, one tuple per list in the file.
-    integrator : {"euler", "rk4"}
+    integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}
         The integration method that the model's settings ask for.
     text : str
         The whole text of the file, so that a stored run can be repeated from its own record.

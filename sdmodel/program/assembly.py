@@ -239,7 +239,7 @@ class _Writer(Function):
         cell, expression, binding = assignment.cell, assignment.expression, assignment.binding
         if assignment.memory is None:
             return self.write(expression, binding)
-        if assignment.memory.kept == "delay":
+        if assignment.keeps("delay"):
             # The length in time steps: at least one, and half a step counts as one (Vensim's output files).
             steps = self.binary("/", self.write(expression.args[1], binding), self.dt)
             rounded = self.call("floor", self.binary("+", steps, self.constant(0.5 + NEXT_TO_ZERO)))
@@ -248,14 +248,14 @@ class _Writer(Function):
             initial = self.write(expression.args[expression.row.at_start], binding)
             return self.strict(initial, steps)
         value = self.write(expression.args[expression.row.at_start], binding)
-        if assignment.memory.kept == "sample":
+        if assignment.keeps("sample"):
             self.store(value, self.layout.held[cell])
             return self.step_value(assignment)
         return value
 
     def step_value(self, assignment: Assignment) -> str:
         expression, binding = assignment.expression, assignment.binding
-        if assignment.memory and assignment.memory.kept == "sample":
+        if assignment.keeps("sample"):
             held = self.known[assignment.cell] = self.load(self.layout.held[assignment.cell])
             chosen = self.truth(expression.args[0], binding)
             value = self.choose(chosen, self.write(expression.args[1], binding), held)
@@ -263,8 +263,8 @@ class _Writer(Function):
         return self.write(expression.args[0] if assignment.memory else expression, binding)
 
 
-def module_text(layout: Layout, width: int, mathematics: Mathematics) -> str:
-    """The assembly of a model for blocks of `width` members."""
+def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptive: bool = False) -> str:
+    """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
     tables, plan = Tables(width), layout.plan
     start = (lambda f, a=own: f.define(a.cell, f.start_value(a)) for own in plan.start)
     step = (lambda f, a=own: f.define(a.cell, f.step_value(a)) for own in plan.step)
@@ -272,7 +272,7 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics) -> str:
     inputs += [(delay, layout.delay_input[delay.cell]) for delay in plan.delays]
     rates = (lambda f, a=own, r=row: f.store(f.write(a.expression.args[0], a.binding), r) for own, row in inputs)
     texts = [_function("start", start, layout, tables), _function("step", chain(step, rates), layout, tables)]
-    return "\n".join([*texts, tables.text(), driver_text(layout, width), mathematics.text(width)])
+    return "\n".join([*texts, tables.text(), driver_text(layout, width, adaptive=adaptive), mathematics.text(width)])
 
 
 def _function(name: str, jobs: Iterable[Callable[[_Writer], None]], layout: Layout, tables: Tables) -> str:

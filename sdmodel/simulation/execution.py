@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model import Integrator
 from ..program import Arguments, Program, host
 from .inputs import Inputs
 from .timing import Timing
@@ -25,25 +26,33 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to compute and what to save: `rows` of the workspace at every saved time."""
+    """What to compute and what to save: `rows` of the workspace at every saved time.
+
+    `lagged` marks the rows whose value at the saved time before is saved instead. `tolerances` are the absolute and relative
+    error that an integrator with automatic steps allows.
+    """
 
     program: Program
     timing: Timing
     rows: NDArray[np.int64]
-    runge_kutta: bool
+    integrator: Integrator
     given: NDArray[np.float64]
     varied_rows: NDArray[np.int64]
+    lagged: NDArray[np.bool_] | None = None
+    tolerances: tuple[float, float] = (0.001, 0.001)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The saved values, shape (saved times, rows, members), and for each member the step at which its stocks stop being finite.
 
-    `broken` is -1 for a member that stays finite.
+    `broken` is -1 for a member that stays finite. `inexact` is the step after which a member first misses the tolerances of an
+    integrator with automatic steps, or -1.
     """
 
     values: NDArray[np.float64]
     broken: NDArray[np.int64]
+    inexact: NDArray[np.int64]
 
 
 def padded(count: int) -> int:
@@ -59,7 +68,7 @@ def bytes_needed(job: Job, count: int, threads: int) -> int:
     layout = job.program.layout
     workspace = 8 * width * (layout.rows + (job.timing.steps + 1) * len(layout.delay_input))
     inputs = 8 * min(_BATCH, padded(count)) * len(job.varied_rows)
-    return result + threads * (workspace + inputs) + 8 * padded(count)
+    return result + threads * (workspace + inputs) + 16 * padded(count)
 
 
 def available_threads() -> int:
@@ -71,9 +80,11 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
     """Compute every member; the numbers do not depend on how the work is split."""
     count = inputs.count
     width = 1 if count == 1 else host().width
-    code = job.program.code(width)
+    adaptive = job.integrator.endswith("-auto")
+    code = job.program.code(width, adaptive=adaptive)
     values = np.empty((job.timing.lines, len(job.rows), padded(count)))
-    broken = np.empty(padded(count))
+    broken, inexact = np.empty(padded(count)), np.empty(padded(count))
+    order = {"euler": 1, "diff": 1, "rk2": 2, "rk4": 4}[job.integrator.removesuffix("-auto")]
     moments = job.timing.moments
 
     def compute(first: int) -> int:
@@ -102,11 +113,15 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
             steps=job.timing.steps,
             every=job.timing.every,
             time_step=job.timing.time_step,
-            runge_kutta_4=job.runge_kutta,
+            order=order,
+            adaptive=adaptive,
+            absolute=job.tolerances[0],
+            relative=job.tolerances[1],
             first=0,
             last=blocks,
             history=_address(history),
             broken=_address(broken) + 8 * first,
+            inexact=_address(inexact) + 8 * first,
         )
         code.run(arguments)
         return last - first
@@ -124,7 +139,10 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    return Outcome(values[..., :count], broken[:count].astype(np.int64))
+    if job.lagged is not None and job.lagged.any():
+        for line in range(len(values) - 1, 0, -1):
+            values[line, job.lagged] = values[line - 1, job.lagged]
+    return Outcome(values[..., :count], broken[:count].astype(np.int64), inexact[:count].astype(np.int64))
 
 
 def _address(array: NDArray[Any]) -> int:

@@ -19,11 +19,12 @@ from ..model import (
     quote_name,
     table_text,
 )
+from .read.syntax import METHODS
 from .sketch.views import sketch_text
 
 _WIDTH = 80
 _STARS = "*" * 56
-_METHODS = {"euler": 0, "rk4": 5}
+_METHODS = {integrator: code for code, integrator in METHODS.items()}
 _BREAKS = frozenset({", ", "; ", "),", " + ", " - ", "*"})
 """A long equation may continue on a new line after these."""
 _PIECES = re.compile(r'"(?:[^"\\]|\\.)*"|[,;] |\),(?! )| [-+] |.', re.DOTALL)

@@ -62,7 +62,7 @@ CASES = {
     "d: A, B, A -> e\ne: P, Q\nv[d] = 1": "3 labels cannot map to 2; list one for each",
     '"" = 1': "a name in quotes is empty; write it between them",
     'x = " " + 1': "a name in quotes is empty; write it between them",
-    "x = DELAY N(Time, 6, 0, 2.5)": "the order of 'x' is 2.5 at the start; it must be a whole number",
+    "x = DELAY N(Time, 6, 0, 0.4)": "the order of 'x' is 0.4 at the start; it must be a whole number",
     "d: (k1-k10)\nv[d,d,d,d,d,d,d] = 1": "more than 1,000,000 cells with 'v'; give it fewer subscripts",
     "d: (k1-k100000)\nx = 1\nv[d,d,d,d] = x": "more than 1,000,000 cells with 'v'",
     "d: (k1-k3000)\ne: (m1-m3000)\nv[d] = 1\nw[e] = 1\nx = SUM(v[d!] * w[e!])": "more than 3,000,000 terms with 'x'; sum over",

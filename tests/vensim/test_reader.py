@@ -97,10 +97,11 @@ def test_strings_and_reality_checks_are_skipped():
 
 
 @pytest.mark.parametrize(
-    ("code", "integrator"), [(0, "euler"), (2, "euler"), (1, "rk4"), (5, "rk4"), (3, "rk4"), (4, "rk4")]
+    ("code", "integrator"),
+    [(0, "euler"), (1, "rk4-auto"), (2, "diff"), (3, "rk2-auto"), (4, "rk2"), (5, "rk4"), ("", "euler")],
 )
 def test_settings_choose_the_integrator(code, integrator):
-    """Second order runs as fourth, which is more accurate."""
+    """Every number has its own; a place that is empty is that of Euler."""
     assert model_from_text(WHOLE.replace("15:0,0,0,5", f"15:0,0,0,{code}")).integrator == integrator
 
 

@@ -138,7 +138,7 @@ class _Run:
         def read(cell: Cell) -> Expr:
             return self.plan.tables.get(cell) or cells.setdefault(cell, _symbol(len(cells)))
 
-        driver = assignment.expression.args[0] if assignment.state == "INTEG" else assignment.expression
+        driver = assignment.expression.args[0] if assignment.keeps("stock") else assignment.expression
         expression = write_out(self.plan.model, driver, assignment.binding, read)
         for place, cause in enumerate(cells):
             if cause in causes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from ..document import Document
-from ..read.syntax import LINE_END, integrator_of
+from ..read.syntax import LINE_END, METHODS, integration_method
 from ..sketch.views import (
     ARROW,
     NAME,
@@ -145,8 +145,9 @@ def settings_differences(old: Document, new: Document) -> Iterator[tuple[str, st
     before, after = (_by_code(text_of_kind(document, "setting")) for document in (old, new))
     for code in dict.fromkeys([*before, *after]):
         was, now = before.get(code, []), after.get(code, [])
-        if code == _INTEGRATOR and integrator_of(was) != integrator_of(now):
-            yield _subject(code), integrator_of(was), integrator_of(now)
+        one, other = map(integration_method, (was, now))
+        if code == _INTEGRATOR and one != other:
+            yield _subject(code), METHODS.get(one, one), METHODS.get(other, other)
             continue
         only = Counter(was) - Counter(now), Counter(now) - Counter(was)
         if any(only):

@@ -18,7 +18,7 @@ from .grammar import SyntaxProblemError, parse
 from .ranges import subscripts_of
 from .segments import blank_comments
 from .statements import ELEMENT_KINDS, RANGE_KINDS, read_statements
-from .syntax import integrator_of, synonyms_of
+from .syntax import METHODS, integration_method, synonyms_of
 from .translation import Names, Scope, read_expression
 
 _LEFT = "formula="
@@ -88,19 +88,30 @@ def model_of(document: Document) -> tuple[Model, list[Fault]]:
     names = Names(document, keys | found.unread, ranges, found.macros, expand)
     elements = elements_of(defining, names)
     settings = [document.text[part.start : part.end] for part in document.segments if part.kind == "setting"]
+    method = integration_method(settings)
     model = Model(
         path=document.path,
         elements=MappingProxyType(elements),
         subscripts=MappingProxyType(ranges),
         groups=tuple(found.groups),
         synonyms=synonyms_of(settings),
-        integrator=integrator_of(settings),
+        integrator=METHODS.get(method, "euler"),
         text=decode_text(bytes(document)),
         sha256=hashlib.sha256(bytes(document)).hexdigest(),
     )
     if document.has_conflicts:  # whatever else is wrong comes from two versions of the same lines
         return model, list(document.faults)
     faults = [*found.faults, *range_faults, *names.faults]
+    if method not in METHODS:
+        where = next(
+            part.start
+            for part in document.segments
+            if part.kind == "setting" and document.text.startswith("15:", part.start)
+        )
+        what = (
+            f"the settings ask for integrator number {method:.40}, which is unknown; use one from 0 (Euler) to 5 (RK4)"
+        )
+        faults.append(Fault(document.place(where), what))
     return model, faults if found.faults else [*faults, *names.doubts, *find_faults(model)]
 
 

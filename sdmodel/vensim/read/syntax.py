@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from ... import files
 from ...model import Integrator, Range, display_name, key, quote_name, split_name
@@ -62,7 +63,10 @@ _HEAD = re.compile(
 _CONTINUATION = re.compile(r"\\[ \t]*(?:\r\n?|\n)[ \t]*")
 _RANGE = re.compile(r"^(.*?)\[([^\[\]]*)\]\s*$", re.DOTALL)
 _GROUP = re.compile(r"\*+\s*\.?([^\r\n*]*)")
-_RUNGE_KUTTA = {"1", "3", "4", "5"}
+METHODS: Mapping[str, Integrator] = MappingProxyType(
+    {"0": "euler", "1": "rk4-auto", "2": "diff", "3": "rk2-auto", "4": "rk2", "5": "rk4"}
+)
+"""The integrator of each number in the settings. No page lists them: of both Runge-Kutta pairs, the lower number is taken as automatic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +152,10 @@ def synonyms_of(settings: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(name.strip() for name in row if name.strip()) for row in rows)
 
 
-def integrator_of(settings: Iterable[str]) -> Integrator:
-    """Return the method that line `15:` selects; without that line it is `euler`.
-
-    Vensim has Euler (0, 2), fourth-order Runge-Kutta (1 with fixed, 5 with automatic steps) and second order (3, 4). All
-    Runge-Kutta methods run as fourth order at the model's TIME STEP, which is closer to the true solution than any of them.
-    """
+def integration_method(settings: Iterable[str]) -> str:
+    """Return the number of the integrator, a key of `METHODS`, that line `15:` selects; without that line it is 0."""
     for line in settings:
         if line.startswith("15:"):
             parts = [part.strip() for part in line[3:].split(",")]
-            return "rk4" if len(parts) > 3 and parts[3] in _RUNGE_KUTTA else "euler"  # noqa: PLR2004 - the fourth place
-    return "euler"
+            return (parts[3] if len(parts) > 3 else "") or "0"  # noqa: PLR2004 - the fourth place
+    return "0"
