@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..errors import Fault, ScenarioError
-from ..model import Integrator, Model, key, labels_of, nearest, references_in, split_reference
+from ..model import Integrator, Model, key, labels_of, nearest, references_in, split_name, split_reference
 from ..scenario import Scenario, merge_scenarios
 from ..vensim import read_change, read_formula, read_savelist
 from .locations import load_model, save_list_of
@@ -79,7 +79,7 @@ def record_of(request: RunRequest, model: Model) -> dict[str, str]:
     }
     path = save_list_of(request.model)
     listed: Sequence[str] = read_savelist(path) if path else ()
-    missing = [name for name in listed if name.partition("[")[0] not in model]
+    missing = [name for name in listed if split_name(name, model.elements)[0] not in model]
     if missing:
         note(f"{path}: the model has no {', '.join(missing)}; correct the save list")
     return record | {HEADLINES: "\n".join(name for name in listed if name not in missing)}
@@ -129,7 +129,7 @@ def names_to_save(request: RunRequest, model: Model) -> tuple[str, ...]:
         _check_labels(model, request.save)
         return request.save
     path = save_list_of(request.model)
-    listed = tuple(name for name in read_savelist(path) if name.partition("[")[0] in model) if path else ()
+    listed = tuple(name for name in read_savelist(path) if split_name(name, model.elements)[0] in model) if path else ()
     stocks = tuple(element.name for element in model if element.kind == "stock" and not element.hidden)
     if not listed and len(stocks) > _STOCKS:
         note(f"the first {_STOCKS} of {len(stocks)} stocks are stored; choose variables with --on or --save")
@@ -157,10 +157,9 @@ def names_in(model: Model, statements: Sequence[str]) -> list[str]:
 def _check_labels(model: Model, names: Sequence[str]) -> None:
     faults: list[Fault] = []
     for text in names:
-        name, _, inside = text.strip().rpartition("[")
-        if inside.endswith("]") and name in model:
-            labels = [key(label) for label in inside.removesuffix("]").split(",")]
-            faults += _label_faults(model, key(name), labels, "--on")
+        name, labels = split_name(text, model.elements)
+        if labels and name in model:
+            faults += _label_faults(model, key(name), tuple(map(key, labels)), "--on")
     if faults:
         raise ScenarioError(faults)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..dataset import decimal_year
 from ..errors import Fault, ObservationError, Place
 from ..files import read_text
-from ..model import NA, display_name, key, nearest, split_name
+from ..model import NA, display_name, join_name, key, nearest, split_name
 from ..vensim import read_data
 
 _ENTRY = re.compile(
@@ -249,8 +249,7 @@ def read_observations(path: str | os.PathLike[str]) -> Observations:
 def series_key(name: str, subscripts: Sequence[str] = ()) -> str:
     """Return the form under which two spellings of a series' name, labels in brackets included, are the same."""
     base, labels = split_name(name)
-    labels = (*subscripts, *labels)
-    return f"{key(base)}[{','.join(map(key, labels))}]" if labels else key(base)
+    return join_name(key(base), tuple(map(key, (*subscripts, *labels))))
 
 
 def _is_exported(path: str | os.PathLike[str]) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Fault, Place, ScenarioError
-from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, split_name
+from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, quoted_cell, split_name
 from .changes import Scenario, cell_values, constant_cells
 from .distributions import Distribution, Steps, distribution_fault
 
@@ -141,7 +141,10 @@ def cells_in_file(model: Model, sampling: Sampling) -> tuple[SampledCell, ...]:
     found: list[SampledCell] = []
     for column, text in enumerate(samples.names):
         where: Place | str = samples.places[column] if samples.places else samples.path or "samples"
-        found += [SampledCell(cell, None, where, column) for cell in _cells(model, *split_name(text), where, faults)]
+        found += [
+            SampledCell(cell, None, where, column)
+            for cell in _cells(model, *split_name(text, model.elements), where, faults)
+        ]
     return _checked(model, found, faults)
 
 
@@ -284,7 +287,7 @@ def make_design(
     if not 1 <= members <= _MAX_MEMBERS:
         raise ScenarioError(setup.faults(f"the design has {members:,} members; it takes from 1 to {_MAX_MEMBERS:,}"))
     cells = tuple(column.cell for column in columns)
-    names = tuple(_cell_name(model, cell) for cell in cells)
+    names = tuple(quoted_cell(model, cell) for cell in cells)
     own = base.tolist() if sampling.method in {"univariate", "file"} else []
     rows = [[column.cell.key, column.cell.labels, repr(column.distribution)] for column in columns]
     digest = hashlib.sha256(json.dumps([_VERSION, sampling.method, members, count, seed, rows, own]).encode())
@@ -446,11 +449,3 @@ _METHODS: dict[SamplingMethod, Callable[[_Setup], tuple[int, Slice]]] = {
     "grid": _grid,
     "file": _from_file,
 }
-
-
-def _cell_name(model: Model, cell: Cell) -> str:
-    """The name of a cell as a user writes it, quoted where it contains brackets, commas or quotes."""
-    name, *labels = cell_name(model, Cell(cell.key)), *cell.labels
-    if set(name) & set('[],"='):
-        name = '"' + name.replace('"', '\\"') + '"'
-    return f"{name}[{','.join(model.labels.get(label, label) for label in labels)}]" if labels else name

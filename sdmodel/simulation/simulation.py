@@ -21,7 +21,20 @@ from numpy.typing import NDArray
 
 from ..dataset import MEMBER, make_run
 from ..errors import SimulationError
-from ..model import NA, Cell, Element, Integrator, Model, cell_name, delay_orders, key, nearest, split_name
+from ..model import (
+    NA,
+    Cell,
+    Element,
+    Integrator,
+    Model,
+    cell_name,
+    delay_orders,
+    key,
+    nearest,
+    quote_name,
+    quoted_cell,
+    split_name,
+)
 from ..program import Program, compile_model
 from ..scenario import Scenario, constant_values, merge_scenarios, range_violation, with_constants, with_tables
 from ..vensim import read_scenario
@@ -261,9 +274,9 @@ def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
     known = constant_values(model, scenario) if scenario.text else {}
     fixed = {cell: repr(value) for cell, value in inputs.fixed.items() if known.get(cell) != value}
     varied = {cell: f"over {', '.join(map(str, value.dims))}" for cell, value in inputs.varied.items()}
-    lines = [f"{cell_name(model, cell)} = {text}" for cell, text in (*fixed.items(), *varied.items())]
+    lines = [f"{quoted_cell(model, cell)} = {text}" for cell, text in (*fixed.items(), *varied.items())]
     tables = [] if scenario.text else [change for change in scenario.changes if change.table is not None]
-    return "\n".join([*lines, *(f"{change.name}{change.table}" for change in tables)])
+    return "\n".join([*lines, *(f"{quote_name(change.name, change.subscripts)}{change.table}" for change in tables)])
 
 
 def _range_remarks(model: Model, inputs: Inputs) -> list[str]:

@@ -95,7 +95,7 @@ def _brackets(model: Model, names: Sequence[str]) -> str:
     """Return the subscripts of a left-hand side in the author's spelling."""
     ranges, labels = model.subscripts, model.labels
     shown = (ranges[name].name if name in ranges else labels.get(name, name) for name in names)
-    return f"[{','.join(map(quote_name, shown))}]" if names else ""
+    return quote_name("x", tuple(shown))[1:]
 
 
 def _array(model: Model, equation: Equation) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import Fault, ObservationError, Place, ScenarioError
-from ...model import NOWHERE, display_name, key
+from ...model import NOWHERE, display_name, join_name, key
 from ..read.segments import QUOTED
 from ..read.syntax import LINE_END, NUMBER, parse_number
 from .lines import read_text
@@ -143,8 +143,7 @@ def _listed(line: str, mark: str) -> tuple[str, float, float] | None:
     numbers = parts[len(texts) :]
     if not texts or len(numbers) < 2 or not all(map(_NUMBER.match, numbers[:2])):  # noqa: PLR2004 - time and value
         return None
-    name = f"{texts[0]}[{','.join(texts[1:])}]" if len(texts) > 1 else texts[0]
-    return name, parse_number(numbers[0]), parse_number(numbers[1])
+    return join_name(display_name(texts[0]), tuple(texts[1:])), parse_number(numbers[0]), parse_number(numbers[1])
 
 
 def _is_heading(line: str, mark: str) -> bool:

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...errors import Fault, Place, ScenarioError
-from ...model import Table, display_name, number_text, split_name, table_text
+from ...model import Table, display_name, number_text, quote_name, split_name, table_text
 from ...scenario import Change, Grid, Scenario, merge_scenarios
 from ..read.segments import QUOTED, blank_comments
-from ..read.syntax import BOUND, LINE_END, NAME, NUMBER, label_keys, numbers_in, parse_number, quote_cell, split_labels
+from ..read.syntax import BOUND, LINE_END, NAME, NUMBER, label_keys, numbers_in, parse_number, split_labels
 from .lines import read_text, without_faults
 
 _HEAD = rf"\s*+\*?\s*+{NAME}"
@@ -182,7 +182,7 @@ def scenario_text(changes: Sequence[Change], *, comment: str = "", notes: Sequen
     for change, note in zip(changes, notes or [""] * len(changes), strict=True):
         values = f" = {', '.join(map(number_text, change.values))}"
         right = values if change.table is None else f"({table_text(change.table)})"
-        lines.append(f"{quote_cell(change.name, change.subscripts)}{right}{_braced(note, '  ')}")
+        lines.append(f"{quote_name(change.name, change.subscripts)}{right}{_braced(note, '  ')}")
     return "\n".join(lines) + "\n"
 
 

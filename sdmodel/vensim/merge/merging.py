@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from ...errors import Fault, ModelError
+from ...model import join_name
 from ..document import Document
 from ..read.reader import model_of
 from .formatting import part_text, usual_line_end
@@ -180,9 +181,8 @@ def _conflict(identity: Id, ours: _Item | None, theirs: _Item | None, end: str, 
     item = ours or theirs
     assert item is not None  # noqa: S101 - one side has it
     kind, scope, _, subscripts, _ = identity
-    inside = f"[{','.join(subscripts)}]" if subscripts else ""
     before = f"{kind} " if kind in ("group", "macro") else f"{scope}: " if scope else ""
-    name = f"{before}{item.part.name}{inside}"
+    name = f"{before}{join_name(item.part.name, subscripts)}"
     mine, other = (f"{side.text}{end}" if side else "" for side in (ours, theirs))
     text = f"{'<' * marks} ours: {name}{end}{mine}{'=' * marks}{end}{other}{'>' * marks} theirs: {name}"
     return name, _Item(item.part, text, item.blank, alone=True)
