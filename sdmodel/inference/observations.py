@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..dataset import decimal_year
 from ..errors import Fault, ObservationError, Place
 from ..files import read_text
-from ..model import NA, display_name, join_name, key, nearest, split_name
+from ..model import NA, join_name, key, nearest, split_name
 from ..vensim import read_data
 
 _ENTRY = re.compile(
@@ -222,7 +222,7 @@ def read_observations(path: str | os.PathLike[str]) -> Observations:
         for points in read_data(path).values():
             known = points.values != NA
             places = (points.place,) * int(known.sum())
-            name = display_name(points.name)
+            name = points.name
             times, values = points.times[known], points.values[known]
             found[series_key(name)] = RawSeries(name, times, values, "", places, dated=False)
         return Observations(os.fspath(path), MappingProxyType(found))

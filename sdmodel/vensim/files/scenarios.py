@@ -32,7 +32,7 @@ _SKIPPED = re.compile(r"\s*(?::|$)|[^=(]*:IS:", re.IGNORECASE)
 _BRACKET = re.compile(rf"{QUOTED}|[()\[\]]")
 _COMMENT = re.compile(r"\s*\{([^{}]*)\}")
 _LEVER = re.compile(rf"{NAME}(?:=(?P<values>.*))?$", re.DOTALL)
-_BOUNDED = re.compile(r'(?P<name>(?:[^"=]|"[^"]*")*)(?:=(?P<bounds>.*))?', re.DOTALL)
+_BOUNDED = re.compile(rf'(?P<name>(?:[^"=]|{QUOTED})*)(?:=(?P<bounds>.*))?', re.DOTALL)
 _FORMS = "'name=low:high:count', 'name=value,value' or 'name' for the range in the model"
 _DIGITS = 9
 """Digits of a count that are read; a longer count is too large anyway."""
