@@ -1,6 +1,7 @@
 """A model as records and algebra: its elements and equations, what they mean, and the order in which they are computed."""
 
 from .algebra import (
+    MARK,
     NA,
     Numbers,
     Table,
@@ -66,7 +67,7 @@ from .text import equation_source, equation_text, number_text, quote_name, table
 from .units.checking import UnitMismatch, UnitReport, check_units
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "FUNCTIONS", "LOOKUPS", "NA", "NEXT_TO_ZERO", "NOWHERE", "REDUCTIONS", "REFUSED",
+    "ARRAY_FUNCTIONS", "FUNCTIONS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOWHERE", "REDUCTIONS", "REFUSED",
     "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour",
     "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links",
     "Model", "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Start", "Subscript", "SubscriptFault",

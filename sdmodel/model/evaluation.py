@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
 
-from .algebra import Numbers, Table, VensimFunction, product_factors, split_reference, transform
+from .algebra import MARK, Numbers, Table, VensimFunction, product_factors, split_reference, transform
 from .functions.row import Kind, Moment
 from .functions.table import row_of
 from .records import Equation, Model, Subscript
@@ -59,7 +59,7 @@ class _Evaluation:
             return float(expression)
         if isinstance(expression, Symbol | Indexed):
             name, indices = split_reference(expression)
-            if not indices and (name.rstrip("!") in self.subscripts or name in self.binding):
+            if not indices and (name.removesuffix(MARK) in self.subscripts or name in self.binding):
                 return position(self.subscripts, name, self.binding)
             found = self.cell(expression)
             return math.nan if isinstance(found, Table) else found
@@ -101,7 +101,7 @@ class _Evaluation:
                 table = expression if isinstance(expression, Table) else self.cell(expression)
                 return table if isinstance(table, Table) else _NO_TABLE
             case "range":
-                return float(len(labels_of(self.subscripts, split_reference(expression)[0].rstrip("!"))))
+                return float(len(labels_of(self.subscripts, split_reference(expression)[0].removesuffix(MARK))))
             case "terms":
                 inner = inner_bindings(self.subscripts, unclaimed_ranges(expression), self.binding)
                 return [evaluate(self.subscripts, expression, binding, self.read) for binding in inner]

@@ -15,7 +15,17 @@ from types import MappingProxyType
 from sympy import Expr
 
 from ..errors import Fault, ModelError
-from .algebra import Numbers, Table, VensimFunction, make_reference, references_in, split_reference, transform, walk
+from .algebra import (
+    MARK,
+    Numbers,
+    Table,
+    VensimFunction,
+    make_reference,
+    references_in,
+    split_reference,
+    transform,
+    walk,
+)
 from .evaluation import Start, evaluate
 from .functions.memory import INTEG
 from .functions.row import Expander
@@ -83,7 +93,7 @@ class _Builder:
         ranges = [name for name in self.equation.subscripts if name in self.model.subscripts]
         if self.equation.exceptions:  # what is read for an excepted cell may not exist
             return None
-        if any(name.endswith("!") or (name in self.model.subscripts and name not in ranges) for name in used):
+        if any(name.endswith(MARK) or (name in self.model.subscripts and name not in ranges) for name in used):
             return None
         kept = tuple(name for name in ranges if name in used)
         if len(kept) == len(ranges):
@@ -105,7 +115,7 @@ class _Builder:
             what = f"the delays and smooths come to more than {MOST_HIDDEN:,} hidden stocks with '{self.element.name}'"
             raise ModelError([Fault(self.equation.place, f"{what}; lower their order, or use DELAY FIXED")])
         equation = replace(self.equation, expression=expression, subscripts=subscripts, exceptions=exceptions)
-        dimensions = tuple(subscript.rstrip("!") for subscript in subscripts)
+        dimensions = tuple(subscript.removesuffix(MARK) for subscript in subscripts)
         hidden = Element(name, kind, (equation,), dimensions, group=self.element.group, hidden=True)
         self.elements[hidden.key] = hidden
 

@@ -11,7 +11,7 @@ from typing import Literal
 from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault, ModelError, Place
-from .algebra import Numbers, Table, VensimFunction, split_reference, walk
+from .algebra import MARK, Numbers, Table, VensimFunction, split_reference, walk
 from .functions.refused import unknown_function
 from .functions.table import LOOKUPS
 from .names import Suggestions, key
@@ -64,7 +64,7 @@ def find_faults(model: Model) -> tuple[Fault, ...]:
 def _bad_marks(equation: Equation) -> Iterator[Fault]:
     """Report ranges marked with `!` outside of a reduction, and reductions without a marked range."""
     for name in unclaimed_ranges(equation.expression):
-        yield Fault(equation.places.get(name.rstrip("!"), equation.place), unclaimed_message(name))
+        yield Fault(equation.places.get(name.removesuffix(MARK), equation.place), unclaimed_message(name))
     for part in walk(equation.expression):
         if is_reduction(part) and not reduction_ranges(part):
             what = f"{part.name} does not run over a range; mark one with !, as in {part.name}(x[range!])"
@@ -201,7 +201,7 @@ class _Search:
         if len(indices) != count:
             return Fault(place, f"'{element.name}' has {count} subscripts but {len(indices)} here; write {count}")
         for index in indices:
-            if index.rstrip("!") not in self.model.subscripts and index not in self.model.labels:
+            if index.removesuffix(MARK) not in self.model.subscripts and index not in self.model.labels:
                 return self.unknown_subscript(index, equation.places.get(index, place))
         return None
 
@@ -239,7 +239,7 @@ class _Search:
         if indices and name not in self.defined:
             equations = self.model.elements[name].equations
             self.defined[name] = {labels for own in equations for labels, _ in bindings(subscripts, own)}
-        marks = tuple(dict.fromkeys(index for index in names if index.endswith("!")))
+        marks = tuple(dict.fromkeys(index for index in names if index.endswith(MARK)))
         for _, binding in bindings(subscripts, equation):
             for inner in inner_bindings(subscripts, marks, binding):
                 labels = tuple(resolve(subscripts, index, inner) for index in names)
@@ -254,7 +254,7 @@ class _Search:
             return False
         subscripts = self.model.subscripts
         for index, own in zip(indices, element.equations[0].subscripts, strict=True):
-            if index not in equation.subscripts and index not in self.model.labels and not index.endswith("!"):
+            if index not in equation.subscripts and index not in self.model.labels and not index.endswith(MARK):
                 return False
             if index != own:
                 holds = subscripts[own].positions if own in subscripts else {own: 0}

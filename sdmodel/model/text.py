@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
 
-from .algebra import NA, Numbers, Table, VensimFunction, divides, product_factors, split_reference, unsigned
+from .algebra import MARK, NA, Numbers, Table, VensimFunction, divides, product_factors, split_reference, unsigned
 from .functions.table import FUNCTIONS, row_of
 from .names import in_quotes, key
 from .records import Model
@@ -105,8 +105,8 @@ def _name(expression: Expr, style: _Style) -> tuple[str, int]:
 
 def _label(name: str, style: _Style) -> str:
     """Return a range or a label in the spelling of the model, and Time in Vensim's spelling."""
-    mark = "!" if name.endswith("!") else ""
-    bare = name.removesuffix("!")
+    mark = "!" if name.endswith(MARK) else ""
+    bare = name.removesuffix(MARK)
     found = style.model.subscripts.get(bare)
     spelling = found.name if found is not None else style.model.labels.get(bare, "Time" if bare == "time" else bare)
     return quote_name(spelling) + mark

@@ -12,6 +12,7 @@ from sympy import Add, Expr, Indexed, Mul, S, Symbol
 
 from ...errors import Fault
 from ...model import (
+    MARK,
     REFUSED,
     Element,
     Equation,
@@ -197,7 +198,7 @@ def _misuse(macro: Macro, arguments: Sequence[Expr], results: Sequence[Token], s
     missing = [name for name in (key(macro.name), *macro.outputs) if name not in defined]
     if missing:
         return f"the macro '{macro.name}' does not define '{missing[0]}'; add its equation to the macro"
-    if any(symbol.name.endswith("!") for argument in arguments for symbol in argument.atoms(Symbol)):
+    if any(symbol.name.endswith(MARK) for argument in arguments for symbol in argument.atoms(Symbol)):
         cure = "put the call in an equation of its own"
         return f"the macro '{macro.name}' cannot run over a range marked with '!'; {cure}"
     return ""
