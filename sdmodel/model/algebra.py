@@ -201,7 +201,7 @@ class Packed:
 def _unpack(kind: Any, *arguments: Expr) -> Expr:
     if isinstance(kind, str):  # the class of a function of Vensim has no name in a module
         return next(function for function in VensimFunction.__subclasses__() if function.name == kind)(*arguments)
-    return kind(*arguments, evaluate=False) if kind else arguments[0]  # type: ignore[no-any-return]
+    return kind(*arguments, evaluate=False) if kind else arguments[0]
 
 
 def transform(expression: Expr, change: Callable[[Expr], Expr | None]) -> Expr:

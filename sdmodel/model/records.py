@@ -26,12 +26,12 @@ REQUIRED_SETTINGS = RUN_SETTINGS[:3]
 _TIME = "time"
 
 
-def _read_only(items: Mapping[Any, Any]) -> Mapping[Any, Any]:
+def _read_only(items: Mapping[Any, Any]) -> MappingProxyType[Any, Any]:
     return MappingProxyType(items)
 
 
 # models are sent to other processes and copied, and their read-only tables with them
-copyreg.pickle(MappingProxyType, lambda view: (_read_only, (dict(view),)))  # type: ignore[arg-type]
+copyreg.pickle(MappingProxyType, lambda view: (_read_only, (dict(view),)))
 
 
 @dataclass(frozen=True, slots=True)
