@@ -13,7 +13,6 @@ from matplotlib.text import Text
 
 from ..errors import FigureError
 from ..files import write_file
-from .text import PLAIN
 
 _METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 """The metadata that a format leaves out, so that the same figure gives the same file."""
@@ -53,7 +52,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, force: bool = F
 def render_figure(figure: Figure, kind: str) -> bytes:
     """Return a figure as the bytes of a `png` (200 dots per inch), `svg` or `pdf` file; the same figure gives the same bytes."""
     buffer = io.BytesIO()
-    with rc_context({"svg.hashsalt": "sdmodel", **PLAIN}):
+    with rc_context({"svg.hashsalt": "sdmodel"}):
         figure.savefig(buffer, format=kind, dpi=200, metadata=_METADATA[kind])
     # a text keeps the renderer, up to 140 MB of pixels, until a full garbage collection
     for text in figure.findobj(Text):

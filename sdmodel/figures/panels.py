@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..dataset import DATE, TIME
 from ..errors import FigureError
+from .text import PlainFigure
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ def make_grid(count: int, heights: Sequence[float], margin: float) -> tuple[Figu
 def make_panels(count: int, columns: int, height: float, margin: float) -> tuple[Figure, NDArray[Any]]:
     """Make a figure with `count` empty panels in `columns` columns, each `height` inches high, and a margin in inches."""
     rows = math.ceil(count / columns)
-    figure = Figure(
+    figure = PlainFigure(
         figsize=(_WIDTH, height * rows + margin), layout=ConstrainedLayoutEngine(wspace=_SPACE), facecolor="white"
     )
     panels = figure.subplots(rows, columns, squeeze=False).ravel()

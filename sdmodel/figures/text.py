@@ -45,6 +45,15 @@ def plain_text(plot: Callable[P, Figure]) -> Callable[P, Figure]:
     return plot_plainly
 
 
+class PlainFigure(Figure):
+    """A figure that draws as it is what matplotlib writes only while it draws: the numbers along the axes."""
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the figure."""
+        with rc_context(dict(PLAIN)):
+            super().draw(renderer)
+
+
 @dataclass(frozen=True, slots=True)
 class Font:
     """A font of some size, in the unit of the drawing."""

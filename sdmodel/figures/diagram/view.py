@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from ...errors import FigureError
 from ...model import Sketch, View, key, nearest
 from ..panels import DARK, GREY
-from ..text import Font, drawable, fit_text, plain_text
+from ..text import Font, PlainFigure, drawable, fit_text, plain_text
 from .arrows import Line, draw_line, place_lines, place_signs
 from .words import KIND_COLOURS, SHADOW, WORD_LEVEL, PlacedWord, draw_word, is_boxed, place_words
 
@@ -153,7 +153,7 @@ def _make_page(
     width = max(_SMALLEST, scale * inches[0])
     room = (2 + (1 + len(_meaning_lines(shading, width)) if shading else 0)) * _FOOT_LINE + 0.1
     height = scale * inches[1] + room
-    figure = Figure(figsize=(width, height), facecolor="white")
+    figure = PlainFigure(figsize=(width, height), facecolor="white")
     axes = figure.add_axes((0, room / height, 1, 1 - room / height))
     units = density / scale  # per inch
     across, along = width * units, (height - room) * units
