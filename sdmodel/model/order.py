@@ -218,5 +218,7 @@ def quoted_cell(model: Model, cell: Cell) -> str:
 
 def _spelling(model: Model, cell: Cell) -> tuple[str, tuple[str, ...]]:
     element = model.elements.get(cell.key)
+    if element is not None and element.hidden:  # made for a cell of the model, unless a macro made it
+        element = model.elements.get(cell.key.rpartition("#")[0], element)
     labels = tuple(model.labels.get(label, label) for label in cell.labels)
     return element.name if element else cell.key, labels

@@ -358,13 +358,11 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
         finite = np.isfinite(execute(replace(alone, timing=timing), Inputs()).values[-1, :, 0])
         if not finite.all():
             cell = cells[int(finite.argmin())]
-            hidden = plan.model.elements[cell.key].hidden  # made for a cell of the model
-            shown = Cell(cell.key.split("#", maxsplit=1)[0], cell.labels) if hidden else cell
             cure = "look for a division by zero or a number that grows without bound"
             if any(cell == stock.cell for stock in plan.stocks):
                 within = ", or there is a division by zero within the step" if job.runge_kutta else ""
                 cure = f"a smaller TIME STEP may help{within}"
-            return f"{prefix}'{cell_name(plan.model, shown)}' is not finite from time {timing.saved[-1]:g}; {cure}"
+            return f"{prefix}'{cell_name(plan.model, cell)}' is not finite from time {timing.saved[-1]:g}; {cure}"
     return f"{prefix}some values are not finite"
 
 
