@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ HEADLINES = "headlines"
 NOT_FINITE = "not_finite"
 """The attribute of a run that says where it stops being finite."""
 
-_NOT_IN_FILE_NAMES = re.compile(r"[^\w .+()=,@-]+")
+_IN_FILE_NAMES = " .+()=,@-"
 _LONGEST_NAME = 120
 """Bytes of a default name, to which a number may be added."""
 _STOCKS = 12
@@ -92,7 +91,10 @@ def integrator_of(run: xr.Dataset) -> Integrator:
 
 def plain_name(name: str, *, longest: int = _LONGEST_NAME, default: str = "run") -> str:
     """A name for a file: without unusual characters, and short enough to be numbered."""
-    plain = _NOT_IN_FILE_NAMES.sub("-", name).strip(" .-") or default
+    letters = (
+        (mark if mark.isalnum() or f"v{mark}".isidentifier() or mark in _IN_FILE_NAMES else "\n") for mark in name
+    )
+    plain = "-".join(filter(None, "".join(letters).split("\n"))).strip(" .-") or default
     return plain.encode()[:longest].decode(errors="ignore")
 
 

@@ -25,12 +25,13 @@ from sdmodel import (
     without_subscripts,
 )
 from sdmodel.analysis import compare_runs, sweep_levers
-from sdmodel.checking import find_loops
+from sdmodel.checking import check_model, find_loops
 from sdmodel.dataset import find_variable, long_name
 from sdmodel.errors import ModelError
 from sdmodel.model import Model, join_name, key, quote_name, quoted_cell, split_name
 from sdmodel.scenario import Change, Distribution, Sampling, Variation, grid_values, make_design
 from sdmodel.vensim import (
+    Document,
     read_bounds,
     read_change,
     read_data,
@@ -348,3 +349,32 @@ def test_a_text_instead_of_a_path(given: str):
     ) as caught:
         read_model(given)
     assert "a = 1" not in str(caught.value)
+
+
+INDIC = "\u0926\u0930\u093f 5\u093f = 2 ~~|\n\u0909\u092a\u094d\u092f\u094b\u0917 = \u0926\u0930\u093f 5\u093f*\u0926\u0930\u093f 5\u093f ~~|\n"
+
+
+def test_vowel_signs_belong_to_names_without_quotes():
+    """Names of scripts with combining signs are whole in equations, layouts, findings, suggestions and data sets."""
+    name = "\u0926\u0930\u093f 5\u093f"
+    model = model_from_text(INDIC + CONTROL)
+    assert names_of(model)[0] == name
+    assert mdl_text(model).count(f"{name} =") == 1
+    assert name in format_document(Document.from_bytes((INDIC + CONTROL).encode(), "model.mdl"))
+    assert not [finding for finding in check_model(model) if finding.rule == "buried-number"]
+    run = simulate(model)
+    assert name.replace(" ", "_") in run
+    assert float(run[name.replace(" ", "_")]) == 2
+    with pytest.raises(ModelError, match=f"did you mean '{name}'"):
+        model_from_text(INDIC.replace("= \u0926\u0930\u093f 5\u093f*", "= \u0926\u0930\u093f 6\u093f*") + CONTROL)
+    with pytest.raises(ModelError, match=f"before '{name.split(maxsplit=1)[0]}'"):
+        model_from_text(f"a = 1 {name} ~~|\n" + CONTROL)
+
+
+def test_a_hidden_cell_has_the_name_of_its_variable():
+    """A name with a number sign is not cut there."""
+    text = '"cost #2" = SMOOTH(1/MAX(0, 2 - Time), 1) ~~|\ns = INTEG("cost #2", 0) ~~|\n' + CONTROL.replace(
+        "= 2", "= 4"
+    )
+    with pytest.warns(UserWarning, match="'cost #2' is not finite from time 3"):
+        simulate(model_from_text(text))
