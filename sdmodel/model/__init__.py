@@ -1,7 +1,6 @@
 """A model as records and algebra: its elements and equations, what they mean, and the order in which they are computed."""
 
 from .algebra import (
-    MARK,
     NA,
     Numbers,
     Table,
@@ -33,7 +32,7 @@ from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.refused import REFUSED, unknown_function
 from .functions.row import Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
-from .names import display_name, identifiers, join_name, key, nearest, split_list, split_name
+from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
 from .order import Assignment, Plan, cell_name, plan, quoted_cell
 from .records import (
     NOWHERE,

@@ -16,9 +16,6 @@ from sympy.core.expr import AtomicExpr
 NA = -(2.0**109)
 """Vensim's missing value `:NA:`, a finite number that takes part in arithmetic (C-LEARN's saved runs show it)."""
 
-MARK = " !"
-"""The end of the key of a range over which SUM or a similar function runs; the key of a name has no blank."""
-
 
 class VensimFunction(Expr):
     """A call of a function that SymPy does not have, left as written; each function has a class of its own."""

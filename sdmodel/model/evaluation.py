@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
 
-from .algebra import MARK, Numbers, Table, VensimFunction, product_factors, split_reference, transform
+from .algebra import Numbers, Table, VensimFunction, product_factors, split_reference, transform
 from .functions.row import Kind, Moment
 from .functions.table import row_of
+from .names import MARK
 from .records import Equation, Model, Subscript
 from .subscripts import (
     TIME,

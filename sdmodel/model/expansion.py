@@ -15,20 +15,11 @@ from types import MappingProxyType
 from sympy import Expr
 
 from ..errors import Fault, ModelError
-from .algebra import (
-    MARK,
-    Numbers,
-    Table,
-    VensimFunction,
-    make_reference,
-    references_in,
-    split_reference,
-    transform,
-    walk,
-)
+from .algebra import Numbers, Table, VensimFunction, make_reference, references_in, split_reference, transform, walk
 from .evaluation import Start, evaluate
 from .functions.memory import INTEG
 from .functions.row import Expander
+from .names import MARK
 from .records import Element, Equation, Kind, Model
 from .subscripts import MOST_HIDDEN, Cell, bindings, count_cells, inner_bindings, is_reduction, reduction_ranges
 

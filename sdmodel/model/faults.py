@@ -11,10 +11,10 @@ from typing import Literal
 from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault, ModelError, Place
-from .algebra import MARK, Numbers, Table, VensimFunction, split_reference, walk
+from .algebra import Numbers, Table, VensimFunction, split_reference, walk
 from .functions.refused import unknown_function
 from .functions.table import LOOKUPS
-from .names import Suggestions, key
+from .names import MARK, Suggestions, key
 from .order import cell_name, plan
 from .records import REQUIRED_SETTINGS, Element, Equation, Model
 from .subscripts import (

@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
+MARK = " !"
+"""The end of the key of a range over which SUM or a similar function runs; the key of a name has no blank."""
 _BLANKS = re.compile(r"[\s_]+")
 _NAME_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^"\[\],]+|.', re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault
-from .algebra import MARK, VensimFunction, number, rebuild, split_reference
+from .algebra import VensimFunction, number, rebuild, split_reference
 from .functions.table import REDUCTIONS
+from .names import MARK
 from .records import Equation, Model, Subscript
 
 MOST_CELLS = 1_000_000

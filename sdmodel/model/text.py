@@ -11,9 +11,9 @@ from types import MappingProxyType
 
 from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
 
-from .algebra import MARK, NA, Numbers, Table, VensimFunction, divides, product_factors, split_reference, unsigned
+from .algebra import NA, Numbers, Table, VensimFunction, divides, product_factors, split_reference, unsigned
 from .functions.table import FUNCTIONS, row_of
-from .names import in_quotes, key
+from .names import MARK, in_quotes, key
 from .records import Model
 
 _PLAIN = re.compile(r"[a-z](?:[\w $']*[\w$'])?", re.ASCII | re.IGNORECASE)

@@ -35,7 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def invoke(*options: str) -> str:
         done = CliRunner().invoke(main, list(options))
         assert done.exit_code == 0, done.output
-        return done.output
+        return done.stdout
 
     return invoke
 
