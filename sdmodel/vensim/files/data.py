@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import Fault, ObservationError, Place, ScenarioError
-from ...model import NOWHERE, display_name, join_name, key, split_name
+from ...model import NOWHERE, display_name, join_name, key
 from ..read.segments import QUOTED
 from ..read.syntax import LINE_END, NUMBER, parse_number
 from .lines import read_text
@@ -24,6 +24,7 @@ _NUMBER = re.compile(rf"\s*+{NUMBER}\s*+$")
 _HEADER = re.compile(
     rf"\s*+(?P<name>(?:{QUOTED}|[^\"\[\]</\t]++)(?:\[(?:{QUOTED}|[^\"\[\]])*+\])?)\s*+(?:<[^<>]*>)?\s*+(?:/.*)?$"
 )
+_QUOTED = re.compile(QUOTED)
 _TIME = re.compile(r"\"?\s*time\b", re.IGNORECASE)
 
 
@@ -56,7 +57,8 @@ class _Reading:
 
     def named(self, name: str, line: int, column: int = 1) -> _Series:
         """Return the series of that name, a new one if necessary: Vensim joins the parts of a series."""
-        shown = join_name(*split_name(name))
+        shown = " ".join(name.split())
+        shown = join_name(display_name(shown)) if _QUOTED.fullmatch(shown) else shown
         return self.series.setdefault(key(shown), _Series(shown, Place(self.path, line, column)))
 
     def fault(self, line: int, what: str) -> None:
