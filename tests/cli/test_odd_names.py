@@ -82,3 +82,23 @@ def test_loops_and_expanding(run):
     run("expand", "m.mdl", "-o", "flat.mdl")
     assert '"s] x, y"' in Path("flat.mdl").read_text()
     assert "s] x, y" in run("run", "flat.mdl", "--name", "flat")
+
+
+def test_renaming_and_undoing(run):
+    """Names and labels are renamed in the files beside the model, in quotes where they need them; the undo is printed."""
+    Path("c.cin").write_text(f'"a[b]" = 1\n{LEVER} = 0.3\n')
+    Path("m.lst").write_text(f'{CELL}\n"a[b]"\n')
+    Path("s.tab").write_text(f'{LEVER}\t"a[b]"\n0.2\t1\n')
+    files = [Path("m.mdl"), Path("c.cin"), Path("m.lst"), Path("s.tab")]
+    Path("s.vsc").write_text("1,F,1,s.tab,0\n")
+    before = [path.read_bytes() for path in files]
+    for old, new in (('"a[b]"', "new, one"), ('"x, y"', "x; y"), ('"k, l"', "plain")):
+        run("edit", "m.mdl", "rename", old, new)
+    assert Path("c.cin").read_text() == '"new, one" = 1\nplain["x; y"] = 0.3\n'
+    assert Path("m.lst").read_text() == '"s]"["x; y"]\n"new, one"\n'
+    assert Path("s.tab").read_text() == 'plain["x; y"]\t"new, one"\n0.2\t1\n'
+    for old, new in (("plain", "k, l"), ('"x; y"', "x, y"), ('"new, one"', '"a[b]"')):
+        run("edit", "m.mdl", "rename", old, new)
+    assert [path.read_bytes() for path in files] == before
+    done = CliRunner().invoke(main, ["edit", "m.mdl", "rename", '"a[b]"', "other"])
+    assert """rename other '"a[b]"'""" in done.output
