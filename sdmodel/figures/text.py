@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, wraps
 from types import MappingProxyType
 from typing import Any, ParamSpec
 
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParams
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.textpath import TextToPath
@@ -39,18 +40,23 @@ def plain_text(plot: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @wraps(plot)
     def plot_plainly(*arguments: P.args, **options: P.kwargs) -> Figure:
-        with rc_context(dict(PLAIN)):
+        fonts = {"font.family": [*rcParams["font.family"], *_families()]}
+        with rc_context({**PLAIN, **fonts}):
             return plot(*arguments, **options)
 
     return plot_plainly
 
 
 class PlainFigure(Figure):
-    """A figure that draws as it is what matplotlib writes only while it draws: the numbers along the axes."""
+    """A figure that draws as it is what matplotlib writes only while it draws: the numbers along the axes.
+
+    A character that no font has is a box, as in a diagram, without a warning.
+    """
 
     def draw(self, renderer: Any) -> None:
         """Draw the figure."""
-        with rc_context(dict(PLAIN)):
+        with rc_context(dict(PLAIN)), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
             super().draw(renderer)
 
 

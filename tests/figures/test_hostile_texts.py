@@ -183,6 +183,15 @@ def test_texts_are_drawn_as_they_are(plot: Callable[..., Figure]):
     assert not any(r"\mathdefault" in text or r"\times" in text for text in _shown(figure))
 
 
+def test_characters_that_no_font_has_are_drawn_as_boxes():
+    """Names of any script, and characters that cannot be printed, are plotted without a warning."""
+    for name in ("\u0928\u093f \u0926\u0930", "\u4ef7\u683c", "\U0001f600", "a\x1b[31m", "\u202eabc"):
+        model = model_from_text(TEXT.replace(f'"{STOCK}"', f'"{name}"'))
+        figure = plot_runs({name: simulate(model)}, [name], title=name)
+        assert render_figure(figure, "png").startswith(b"\x89PNG")
+        assert name in _shown(figure)
+
+
 def test_the_report_escapes_what_html_would_read(tmp_path: Path):
     """Names and titles are text, not elements of the page."""
     page = write_report(_runs(), tmp_path / "report.html", on=[*NAMES, OTHER], title="<i>title</i>").read_text()
