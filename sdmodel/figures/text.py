@@ -40,7 +40,7 @@ def plain_text(plot: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @wraps(plot)
     def plot_plainly(*arguments: P.args, **options: P.kwargs) -> Figure:
-        fonts = {"font.family": [*rcParams["font.family"], *_families()]}
+        fonts: dict[Any, Any] = {"font.family": [*rcParams["font.family"], *_families()]}
         with rc_context({**PLAIN, **fonts}):
             return plot(*arguments, **options)
 
