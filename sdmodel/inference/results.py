@@ -320,7 +320,7 @@ def ensemble_samples(
     parts = [values, values[:, [places[equality.source] for equality in extra.equal]]]
     if extra.sampled:
         design = _hypercube(model, extra, len(values), seed)
-        names += [quoted_cell(model, cell) for cell in design.cells]
+        names += design.names
         parts.append(design.values(0, design.count).T)
     return names, np.concatenate(parts, axis=1)
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Fault, Place, ScenarioError
-from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, split_name
+from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, quoted_cell, split_name
 from .changes import Scenario, cell_values, constant_cells
 from .distributions import Distribution, Steps, distribution_fault
 
@@ -287,7 +287,7 @@ def make_design(
     if not 1 <= members <= _MAX_MEMBERS:
         raise ScenarioError(setup.faults(f"the design has {members:,} members; it takes from 1 to {_MAX_MEMBERS:,}"))
     cells = tuple(column.cell for column in columns)
-    names = tuple(cell_name(model, cell) for cell in cells)
+    names = tuple(quoted_cell(model, cell) for cell in cells)
     own = base.tolist() if sampling.method in {"univariate", "file"} else []
     rows = [[column.cell.key, column.cell.labels, repr(column.distribution)] for column in columns]
     digest = hashlib.sha256(json.dumps([_VERSION, sampling.method, members, count, seed, rows, own]).encode())
