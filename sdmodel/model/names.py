@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
-MARK = " !"
-"""The end of the key of a range over which SUM or a similar function runs; the key of a name has no blank."""
+MARK = "!"
+"""The end of the key of a range over which SUM or a similar function runs; no key of a name ends with it."""
 _BLANKS = re.compile(r"[\s_]+")
 _NAME_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^"\[\],]+|.', re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -20,7 +20,8 @@ _LONGEST = 120
 
 def key(name: str) -> str:
     """Return the form of a name in which two spellings of it are equal; quotes are only delimiters."""
-    return _BLANKS.sub("_", _unquote(name.strip())).strip("_").lower() or "_"
+    found = _BLANKS.sub("_", _unquote(name.strip())).strip("_").lower() or "_"
+    return f"{found}_" if found.endswith(MARK) else found
 
 
 def display_name(name: str) -> str:

@@ -90,7 +90,7 @@ def resolve(subscripts: Mapping[str, Subscript], name: str, binding: Binding) ->
 
 def unclaimed_message(name: str) -> str:
     """Return the message about a range that is marked with `!` outside of a reduction."""
-    return f"'{name.replace(MARK, '!')}' is outside of SUM, PROD, VMIN and VMAX; write ! only inside of them"
+    return f"'{name}' is outside of SUM, PROD, VMIN and VMAX; write ! only inside of them"
 
 
 def _mapped(subscripts: Mapping[str, Subscript], unbound: Subscript, bound: str, label: str) -> str | None:
