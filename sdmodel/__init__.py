@@ -55,6 +55,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .vensim import format_document as format_document
     from .vensim import mdl_text as mdl_text
     from .vensim import merge_documents as merge_documents
+    from .vensim import model_from_text as model_from_text
     from .vensim import open_document as open_document
     from .vensim import read_formula as read_formula
     from .vensim import read_model as read_model
@@ -80,8 +81,8 @@ _NAMES = {
     "scenario": "find_levers make_design",
     "simulation": "simulate",
     "store": "export_run open_run save_run",
-    "vensim": "compare_documents format_document mdl_text merge_documents open_document read_formula read_model "
-    "read_sampling read_scenario read_sketch",
+    "vensim": "compare_documents format_document mdl_text merge_documents model_from_text open_document read_formula "
+    "read_model read_sampling read_scenario read_sketch",
 }
 """The public names by stage."""
 _STAGES = {name: stage for stage, names in _NAMES.items() for name in names.split()}

@@ -446,7 +446,7 @@ def responses_of(model: Model, names: Iterable[str], outcomes: Sequence[Outcome]
 
 def _response_cell(model: Model, text: str) -> Cell | str:
     """Return the cell that a name means, or what is wrong with the name."""
-    name, subscripts = split_name(text) if key(text) not in model.elements else (text, ())
+    name, subscripts = split_name(text, model.elements)
     element = model.elements.get(key(name))
     if element is None or element.hidden:
         names = [known.name for known in model if not known.hidden and known.kind not in ("lookup", "constant")]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..comparison import interpolate
 from ..dataset import TIME, evaluate_formula, find_variable, member_blocks, member_dims
 from ..errors import CalibrationError, DatasetError, Fault, ObservationError
-from ..model import Cell, Integrator, Model, evaluate_arrays, key, plan, references_in, split_reference
+from ..model import Cell, Integrator, Model, evaluate_arrays, join_name, key, plan, references_in, split_reference
 from ..simulation import PreparedSimulation, ScenarioLike, prepare_simulation
 from .parameters import Parameter
 from .series import Series, error_memory
@@ -83,9 +83,8 @@ def _variables(series: Sequence[Series], run: xr.Dataset) -> list[Hashable]:
         for name, subscripts in dict.fromkeys(map(split_reference, references_in(item.model))):
             if name == TIME:
                 continue
-            full_name = f"{name}[{','.join(subscripts)}]" if subscripts else name
             try:
-                variables[find_variable(run, full_name.replace("_", " ")).name] = None
+                variables[find_variable(run, join_name(name, subscripts).replace("_", " ")).name] = None
             except DatasetError as fault:
                 faults.append(Fault(item.place, f"'{item.name}': {fault}"))
     if faults:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..dataset import decimal_year
 from ..errors import Fault, ObservationError, Place
 from ..files import LINE_END, decode_text, read_text
-from ..model import NA, display_name, key, nearest, split_name
+from ..model import NA, join_name, key, nearest, split_name
 from ..vensim import read_data
 
 _ENTRY = re.compile(
@@ -220,7 +220,7 @@ def read_observations(path: str | os.PathLike[str]) -> Observations:
         for points in read_data(path).values():
             known = points.values != NA
             places = (points.place,) * int(known.sum())
-            name = display_name(points.name)
+            name = points.name
             times, values = points.times[known], points.values[known]
             found[series_key(name)] = RawSeries(name, times, values, "", places, dated=False)
         return Observations(os.fspath(path), MappingProxyType(found))
@@ -247,8 +247,7 @@ def read_observations(path: str | os.PathLike[str]) -> Observations:
 def series_key(name: str, subscripts: Sequence[str] = ()) -> str:
     """Return the form under which two spellings of a series' name, labels in brackets included, are the same."""
     base, labels = split_name(name)
-    labels = (*subscripts, *labels)
-    return f"{key(base)}[{','.join(map(key, labels))}]" if labels else key(base)
+    return join_name(key(base), tuple(map(key, (*subscripts, *labels))))
 
 
 def _is_exported(path: str | os.PathLike[str]) -> bool:

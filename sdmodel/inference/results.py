@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..errors import CalibrationError, Fault, ScenarioError
 from ..files import write_file
-from ..model import Cell, Model, cell_name, split_name
+from ..model import Cell, Model, cell_name, quoted_cell, split_name
 from ..scenario import Change, Design, Distribution, Sampling, SamplingMethod, Variation, constant_cells, make_design
 from ..vensim import samples_text, sampling_text, scenario_text
 from .calibration import Calibration
@@ -315,8 +315,8 @@ def ensemble_samples(
     """
     values = posterior_draws(posterior.chain, posterior.burn, count)
     places = {parameter.cell: place for place, parameter in enumerate(parameters)}
-    names = [_column_name(model, parameter.cell) for parameter in parameters]
-    names += [_column_name(model, equality.cell) for equality in extra.equal]
+    names = [quoted_cell(model, parameter.cell) for parameter in parameters]
+    names += [quoted_cell(model, equality.cell) for equality in extra.equal]
     parts = [values, values[:, [places[equality.source] for equality in extra.equal]]]
     if extra.sampled:
         design = _hypercube(model, extra, len(values), seed)
@@ -367,7 +367,7 @@ def _pairs(model: Model, text: str) -> list[tuple[Cell, Cell]]:
     faults: list[Fault] = []
     for side in match.groups():
         try:
-            sides.append(constant_cells(model, *split_name(side), where=_EQUAL))
+            sides.append(constant_cells(model, *split_name(side, model.elements), where=_EQUAL))
         except ScenarioError as error:
             faults += error.faults
     if faults:
@@ -379,11 +379,3 @@ def _pairs(model: Model, text: str) -> list[tuple[Cell, Cell]]:
         what = f"'{text:.60}' has different labels on the left and on the right; write labels on both sides"
         raise ScenarioError([Fault(_EQUAL, what)])
     return list(zip(left, right, strict=True))
-
-
-def _column_name(model: Model, cell: Cell) -> str:
-    """Write a constant as in the first row of a file of samples: quoted if its name contains special characters."""
-    name, labels = cell_name(model, Cell(cell.key)), [model.labels.get(label, label) for label in cell.labels]
-    if set(name) & set('[],="'):
-        name = '"' + name.replace('"', '\\"') + '"'
-    return f"{name}[{','.join(labels)}]" if labels else name

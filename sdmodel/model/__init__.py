@@ -33,8 +33,8 @@ from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.refused import REFUSED, unknown_function
 from .functions.row import Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
-from .names import display_name, identifiers, key, nearest, split_name
-from .order import Assignment, Plan, cell_name, plan
+from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
+from .order import Assignment, Plan, cell_name, plan, quoted_cell
 from .records import (
     INTEGRATORS,
     NOWHERE,
@@ -69,15 +69,15 @@ from .text import equation_source, equation_text, number_text, quote_name, table
 from .units.checking import UnitMismatch, UnitReport, check_units
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "NA", "NEXT_TO_ZERO", "NOWHERE", "REDUCTIONS", "REFUSED",
+    "ARRAY_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOWHERE", "REDUCTIONS", "REFUSED",
     "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour",
     "DelayOrder",    "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links",
     "Model", "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word", "WordKind", "add",
     "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "delay_orders", "display_name", "divide",
     "equation_source", "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links",
-    "identifiers", "inner_bindings", "inverse", "is_reduction", "key", "labels_of", "lay_out", "make_reference",
-    "multiply", "nearest", "negate", "number", "number_text", "plan", "position", "power", "product_factors", "quote_name",
-    "rebuild", "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_name", "split_reference", "stock_loops",
-    "table_text", "transform", "unclaimed_ranges", "unknown_function", "walk", "without_subscripts",
+    "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "labels_of", "lay_out", "make_reference",
+    "multiply", "nearest", "negate", "number", "number_text", "plan", "position", "power", "product_factors", "quote_name", "quoted_cell",
+    "rebuild", "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_list", "split_name", "split_reference",
+    "stock_loops", "table_text", "transform", "unclaimed_ranges", "unknown_function", "walk", "without_subscripts",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
 from .algebra import Numbers, Table, VensimFunction, add, product_factors, split_reference, transform
 from .functions.row import Kind, Moment
 from .functions.table import row_of
+from .names import MARK
 from .records import Equation, Model, Subscript
 from .subscripts import (
     TIME,
@@ -110,7 +111,7 @@ class _Evaluation:
                 table = expression if isinstance(expression, Table) else self.cell(expression)
                 return table if isinstance(table, Table) else _NO_TABLE
             case "range":
-                return float(len(labels_of(self.subscripts, split_reference(expression)[0].rstrip("!"))))
+                return float(len(labels_of(self.subscripts, split_reference(expression)[0].removesuffix(MARK))))
             case "terms":
                 inner = inner_bindings(self.subscripts, unclaimed_ranges(expression), self.binding)
                 terms = [evaluate(self.subscripts, expression, binding, self.read) for binding in inner]

@@ -19,6 +19,7 @@ from .algebra import Numbers, Table, VensimFunction, make_reference, references_
 from .evaluation import Start, evaluate
 from .functions.memory import HELD_STOCK, INTEG
 from .functions.row import Expander
+from .names import MARK
 from .records import Element, Equation, Kind, Model
 from .subscripts import (
     MOST_HIDDEN,
@@ -92,7 +93,7 @@ class _Builder:
         ranges = [name for name in self.equation.subscripts if name in self.model.subscripts]
         if self.equation.exceptions:  # what is read for an excepted cell may not exist
             return None
-        if any(name.endswith("!") or (name in self.model.subscripts and name not in ranges) for name in used):
+        if any(name.endswith(MARK) or (name in self.model.subscripts and name not in ranges) for name in used):
             return None
         kept = tuple(name for name in ranges if name in used)
         if len(kept) == len(ranges):
@@ -114,7 +115,7 @@ class _Builder:
             what = f"the delays and smooths come to more than {MOST_HIDDEN:,} hidden stocks with '{self.element.name}'"
             raise ModelError([Fault(self.equation.place, f"{what}; lower their order, or use DELAY FIXED")])
         equation = replace(self.equation, expression=expression, subscripts=subscripts, exceptions=exceptions)
-        dimensions = tuple(subscript.rstrip("!") for subscript in subscripts)
+        dimensions = tuple(subscript.removesuffix(MARK) for subscript in subscripts)
         hidden = Element(name, kind, (equation,), dimensions, group=self.element.group, hidden=True)
         self.elements[hidden.key] = hidden
 
@@ -146,7 +147,7 @@ def _order(start: Start, element: Element, equation: Equation, call: Expr, bindi
     if not 1 <= used < _LARGEST_ORDER:
         what = f"the order of '{element.name}' is {order:g} at the start; it must be a whole number from 1 to 999"
         raise ModelError([Fault(equation.place, what)])
-    own = (label for name, label in binding.items() if not name.endswith("!"))
+    own = (label for name, label in binding.items() if not name.endswith(MARK))
     cell = ", ".join(start.model.labels.get(label, label) for label in own)
     name = f"'{element.name}[{cell}]'" if cell else f"'{element.name}'"
     remark = ""

@@ -14,7 +14,7 @@ from ..errors import Fault, ModelError, Place
 from .algebra import Numbers, Table, VensimFunction, split_reference, walk
 from .functions.refused import unknown_function
 from .functions.table import LOOKUPS
-from .names import Suggestions, key
+from .names import MARK, Suggestions, key
 from .order import cell_name, plan
 from .records import REQUIRED_SETTINGS, Element, Equation, Model
 from .subscripts import (
@@ -138,9 +138,9 @@ class _Search:
     def bad_marks(self, equation: Equation) -> Iterator[Fault]:
         """Report ranges marked with `!` outside of a reduction, and reductions without a range, or with an unclear one."""
         for name in unclaimed_ranges(equation.expression):
-            yield Fault(equation.places.get(name.rstrip("!"), equation.place), unclaimed_message(name))
+            yield Fault(equation.places.get(name.removesuffix(MARK), equation.place), unclaimed_message(name))
         for part in filter(is_reduction, walk(equation.expression)):
-            ranges = [name.rstrip("!") for name in reduction_ranges(part)]
+            ranges = [name.removesuffix(MARK) for name in reduction_ranges(part)]
             if not ranges:
                 what = f"{part.name} does not run over a range; mark one with !, as in {part.name}(x[range!])"
                 yield Fault(equation.place, what)
@@ -216,7 +216,7 @@ class _Search:
         if len(indices) != count:
             return Fault(place, f"'{element.name}' has {count} subscripts but {len(indices)} here; write {count}")
         for index in indices:
-            if index.rstrip("!") not in self.model.subscripts and index not in self.model.labels:
+            if index.removesuffix(MARK) not in self.model.subscripts and index not in self.model.labels:
                 return self.unknown_subscript(index, equation.places.get(index, place))
         return None
 
@@ -254,7 +254,7 @@ class _Search:
         if indices and name not in self.defined:
             equations = self.model.elements[name].equations
             self.defined[name] = {labels for own in equations for labels, _ in bindings(subscripts, own)}
-        marks = tuple(dict.fromkeys(index for index in names if index.endswith("!")))
+        marks = tuple(dict.fromkeys(index for index in names if index.endswith(MARK)))
         for _, binding in bindings(subscripts, equation):
             for inner in inner_bindings(subscripts, marks, binding):
                 labels = tuple(resolve(subscripts, index, inner) for index in names)
@@ -269,7 +269,7 @@ class _Search:
             return False
         subscripts = self.model.subscripts
         for index, own in zip(indices, element.equations[0].subscripts, strict=True):
-            if index not in equation.subscripts and index not in self.model.labels and not index.endswith("!"):
+            if index not in equation.subscripts and index not in self.model.labels and not index.endswith(MARK):
                 return False
             if index != own:
                 holds = subscripts[own].positions if own in subscripts else {own: 0}

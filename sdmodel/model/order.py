@@ -18,8 +18,10 @@ from ..errors import Fault, ModelError
 from .algebra import Numbers, Table, VensimFunction
 from .expansion import expand
 from .functions.row import Memory
+from .names import join_name
 from .records import Model
 from .subscripts import TIME, Binding, Cell, SubscriptFault, bindings, cells_in, too_many_terms
+from .text import quote_name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,8 +216,18 @@ def _depends_on_time(expression: Expr) -> bool:
 
 
 def cell_name(model: Model, cell: Cell) -> str:
-    """Return the name of a cell in the spelling of the model: `name[label, label]`, without quotes."""
+    """Return the name of a cell in the spelling of the model: `name[label,label]`, without quotes that nobody needs."""
+    return join_name(*_spelling(model, cell))
+
+
+def quoted_cell(model: Model, cell: Cell) -> str:
+    """Return the name of a cell as a file needs it: `name[label,label]`, in quotes what Vensim would not read without."""
+    return quote_name(*_spelling(model, cell))
+
+
+def _spelling(model: Model, cell: Cell) -> tuple[str, tuple[str, ...]]:
     element = model.elements.get(cell.key)
-    name = element.name if element else cell.key
-    labels = ", ".join(model.labels.get(label, label) for label in cell.labels)
-    return f"{name}[{labels}]" if labels else name
+    if element is not None and element.hidden:  # made for a cell of the model, unless a macro made it
+        element = model.elements.get(cell.key.rpartition("#")[0], element)
+    labels = tuple(model.labels.get(label, label) for label in cell.labels)
+    return element.name if element else cell.key, labels

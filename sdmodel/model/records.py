@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from sympy import Expr
 
 from ..errors import Place
-from .algebra import NA, walk
+from .algebra import NA, Packed, walk
 from .names import identifiers, key
 
 Kind = Literal["stock", "flow", "auxiliary", "constant", "lookup"]
@@ -26,6 +27,14 @@ RUN_SETTINGS = ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")
 REQUIRED_SETTINGS = RUN_SETTINGS[:3]
 """The elements without which a model cannot run."""
 _TIME = "time"
+
+
+def _read_only(items: Mapping[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(items)
+
+
+# models are sent to other processes and copied, and their read-only tables with them
+copyreg.pickle(MappingProxyType, lambda view: (_read_only, (dict(view),)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,13 @@ class Equation:
     place: Place = NOWHERE
     places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
     parts: Mapping[Expr, Place] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return the fields with expressions packed, so that a copy has them in the same form."""
+        known: dict[Expr, Packed] = {}
+        parts = {Packed(part, known): place for part, place in self.parts.items()}
+        own = (self.subscripts, self.exceptions, self.text, self.place, self.places, MappingProxyType(parts))
+        return Equation, (Packed(self.expression, known), *own)
 
 
 @dataclass(frozen=True)

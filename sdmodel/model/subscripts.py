@@ -16,6 +16,7 @@ from sympy import Expr, Indexed, Symbol
 from ..errors import Fault
 from .algebra import VensimFunction, number, rebuild, split_reference
 from .functions.table import REDUCTIONS
+from .names import MARK
 from .records import Equation, Model, Subscript
 
 MOST_CELLS = 1_000_000
@@ -46,7 +47,7 @@ class SubscriptFault(Exception):  # noqa: N818 - caught inside the stage and rep
 
 def labels_of(subscripts: Mapping[str, Subscript], name: str) -> tuple[str, ...]:
     """Return the labels of a range, or the label itself; all as keys."""
-    found = subscripts.get(name.rstrip("!"))
+    found = subscripts.get(name.removesuffix(MARK))
     return (name,) if found is None else found.keys
 
 
@@ -76,7 +77,7 @@ def resolve(subscripts: Mapping[str, Subscript], name: str, binding: Binding) ->
         return binding[name]
     found = subscripts.get(name)
     if found is None:
-        if name.endswith("!"):
+        if name.endswith(MARK):
             raise SubscriptFault(unclaimed_message(name))
         return name
     for bound, label in binding.items():
@@ -100,7 +101,7 @@ def _mapped(subscripts: Mapping[str, Subscript], unbound: Subscript, bound: str,
             for own, others in zip(unbound.keys, mapping.labels or [(other,) for other in target], strict=True):
                 if label in others:
                     return own
-    source = subscripts.get(bound.rstrip("!"))
+    source = subscripts.get(bound.removesuffix(MARK))
     for mapping in source.mappings if source else ():
         target = labels_of(subscripts, mapping.target)
         if source is not None and set(unbound.keys) <= set(target) and label in source.positions:
@@ -121,7 +122,7 @@ def unclaimed_ranges(expression: Expr) -> tuple[str, ...]:
     while waiting:
         part = waiting.pop()
         if isinstance(part, Indexed | Symbol):
-            found.update(dict.fromkeys(name for name in split_reference(part)[1] if name.endswith("!")))
+            found.update(dict.fromkeys(name for name in split_reference(part)[1] if name.endswith(MARK)))
         elif not is_reduction(part):
             waiting += reversed(part.args)
     return tuple(found)
@@ -141,7 +142,7 @@ def inner_bindings(
     subscripts: Mapping[str, Subscript], names: Sequence[str], binding: Binding
 ) -> Iterator[dict[str, str]]:
     """Yield the bindings inside a reduction: the outer one, with each marked range at each of its labels."""
-    axes = [labels_of(subscripts, name.rstrip("!")) for name in names]
+    axes = [labels_of(subscripts, name.removesuffix(MARK)) for name in names]
     for labels in product(*axes):
         yield {**binding, **dict(zip(names, labels, strict=True))}
 
@@ -229,6 +230,6 @@ def too_many_terms(model: Model) -> Iterator[Fault]:
             cells = count_cells(model.subscripts, equation.subscripts)
             total += cells * count_terms(model.subscripts, equation.expression)
         if total > MOST_TERMS:
-            what = f"the equations have more than {MOST_TERMS:,} terms with '{element.name.split('#')[0]}'"
+            what = f"the equations have more than {MOST_TERMS:,} terms with '{element.name.rpartition('#')[0] if element.hidden else element.name}'"
             yield Fault(equation.place, f"{what}; sum over shorter ranges, or in steps")
             return

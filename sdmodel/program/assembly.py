@@ -15,6 +15,7 @@ from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
 from ..errors import Fault, ModelError
 from ..model import (
+    MARK,
     NEXT_TO_ZERO,
     TIME,
     Assignment,
@@ -198,7 +199,7 @@ class _Writer(Function):
                     part if isinstance(part, Table) else self.layout.plan.tables[self._cell(part, binding)]
                 )
             elif kind == "range":
-                labels = labels_of(self.layout.plan.model.subscripts, split_reference(part)[0].rstrip("!"))
+                labels = labels_of(self.layout.plan.model.subscripts, split_reference(part)[0].removesuffix(MARK))
                 arguments.append(float(len(labels)))
             else:
                 arguments.append(self.write(part, binding))

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..dataset import make_run
 from ..errors import ReferenceEngineError
-from ..model import RUN_SETTINGS, Element, Integrator, Model, display_name, key, nearest, split_name
+from ..model import RUN_SETTINGS, Element, Integrator, Model, display_name, key, nearest, quote_name, split_name
 from ..scenario import Change
 from ..vensim import ScenarioLike, load_scenario, read_model
 
@@ -291,9 +291,8 @@ def record_with_pysd(
 
 
 def _line(change: Change) -> str:
-    part = f"[{','.join(change.subscripts)}]" if change.subscripts else ""
     value = ", ".join(map(repr, change.values)) if change.table is None else str(change.table)
-    return f"{change.name}{part} = {value}"
+    return f"{quote_name(change.name, change.subscripts)} = {value}"
 
 
 def _times(model: PysdModel, table: Any) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ from ..errors import Fault, ModelError, ReferenceEngineError
 from ..files import read_bytes
 from ..model import (
     FUNCTIONS,
+    MARK,
     RUN_SETTINGS,
     Element,
     Equation,
@@ -221,7 +222,7 @@ def _whole(context: Context, tree: Any) -> Expr:
     ranges = context.arrays.get(key(getattr(tree, "reference", "")), ())
     if not ranges or tree.subscripts or not set(ranges) <= set(context.ranges):
         _refuse("a function over anything but a whole array")
-    return make_reference(key(tree.reference), *(f"{name}!" for name in ranges))
+    return make_reference(key(tree.reference), *(f"{name}{MARK}" for name in ranges))
 
 
 def _pulse(magnitude: Expr, name: str, *arguments: Expr) -> Expr:

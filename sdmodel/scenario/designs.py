@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Fault, Place, ScenarioError
-from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, split_name
+from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, quoted_cell, split_name
 from .changes import Scenario, cell_values, constant_cells
 from .distributions import Distribution, Steps, distribution_fault
 
@@ -144,7 +144,10 @@ def cells_in_file(model: Model, sampling: Sampling) -> tuple[SampledCell, ...]:
         where: Place | str = samples.places[column] if samples.places else samples.path or "samples"
         if is_noise_seed(model, text):
             continue
-        found += [SampledCell(cell, None, where, column) for cell in _cells(model, *split_name(text), where, faults)]
+        found += [
+            SampledCell(cell, None, where, column)
+            for cell in _cells(model, *split_name(text, model.elements), where, faults)
+        ]
     if not found and not faults:
         faults.append(Fault(samples.path or "samples", "nothing is varied; write a column with the name of a constant"))
     return _checked(model, found, faults)
@@ -294,7 +297,7 @@ def make_design(
     if not 1 <= members <= _MAX_MEMBERS:
         raise ScenarioError(setup.faults(f"the design has {members:,} members; it takes from 1 to {_MAX_MEMBERS:,}"))
     cells = tuple(column.cell for column in columns)
-    names = tuple(_cell_name(model, cell) for cell in cells)
+    names = tuple(quoted_cell(model, cell) for cell in cells)
     own = base.tolist() if sampling.method in {"univariate", "file"} else []
     rows = [[column.cell.key, column.cell.labels, repr(column.distribution)] for column in columns]
     digest = hashlib.sha256(json.dumps([_VERSION, sampling.method, members, count, seed, rows, own]).encode())
@@ -456,11 +459,3 @@ _METHODS: dict[SamplingMethod, Callable[[_Setup], tuple[int, Slice]]] = {
     "grid": _grid,
     "file": _from_file,
 }
-
-
-def _cell_name(model: Model, cell: Cell) -> str:
-    """The name of a cell as a user writes it, quoted where it contains brackets, commas or quotes."""
-    name, *labels = cell_name(model, Cell(cell.key)), *cell.labels
-    if set(name) & set('[],"='):
-        name = '"' + name.replace('"', '\\"') + '"'
-    return f"{name}[{','.join(model.labels.get(label, label) for label in labels)}]" if labels else name

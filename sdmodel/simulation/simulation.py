@@ -35,6 +35,8 @@ from ..model import (
     delay_orders,
     key,
     nearest,
+    quote_name,
+    quoted_cell,
     split_name,
 )
 from ..program import MOST_PARTS, NEVER, Program, compile_model
@@ -380,9 +382,9 @@ def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
     known = constant_values(model, scenario) if scenario.text else {}
     fixed = {cell: repr(value) for cell, value in inputs.fixed.items() if known.get(cell) != value}
     varied = {cell: f"over {', '.join(map(str, value.dims))}" for cell, value in inputs.varied.items()}
-    lines = [f"{cell_name(model, cell)} = {text}" for cell, text in (*fixed.items(), *varied.items())]
+    lines = [f"{quoted_cell(model, cell)} = {text}" for cell, text in (*fixed.items(), *varied.items())]
     tables = [] if scenario.text else [change for change in scenario.changes if change.table is not None]
-    return "\n".join([*lines, *(f"{change.name}{change.table}" for change in tables)])
+    return "\n".join([*lines, *(f"{quote_name(change.name, change.subscripts)}{change.table}" for change in tables)])
 
 
 def _range_remarks(model: Model, inputs: Inputs) -> list[str]:
@@ -482,13 +484,11 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
         if not finite.all():
             line = int(finite.all(axis=1).argmin())
             cell = cells[int(finite[line].argmin())]
-            hidden = plan.model.elements[cell.key].hidden  # made for a cell of the model
-            shown = Cell(cell.key.split("#", maxsplit=1)[0], cell.labels) if hidden else cell
             cure = "look for a division by zero or a number that grows without bound"
             if any(cell == stock.cell for stock in plan.stocks):
                 within = ", or there is a division by zero within the step" if job.integrator.startswith("rk") else ""
                 cure = f"a smaller TIME STEP may help{within}"
-            return f"{prefix}'{cell_name(plan.model, shown)}' is not finite from time {timing.saved[line]:g}; {cure}"
+            return f"{prefix}'{cell_name(plan.model, cell)}' is not finite from time {timing.saved[line]:g}; {cure}"
     return f"{prefix}some values are not finite"
 
 

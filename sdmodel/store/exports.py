@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..dataset import TIME, check_run, find_variable, find_variables, long_name, member_dims, subscript_dims
 from ..errors import StoreError
 from ..files import already_exists, temporary_folder, write_file
-from ..model import NA, number_text, quote_name
+from ..model import NA, number_text, quote_name, split_name
 from .ensembles import put_in_place
 from .netcdf import UNREADABLE, checked_path, save_run
 
@@ -184,15 +184,14 @@ def _columns(run: xr.Dataset, names: Sequence[str]) -> Iterator[_Column]:
     for variable in variables:
         whole = run[variable.name]
         dims, members = subscript_dims(variable), member_dims(variable)
-        units, name = str(variable.attrs.get("units", "")), quote_name(long_name(whole))
+        units, name = str(variable.attrs.get("units", "")), split_name(long_name(whole))[0]
         sizes = [variable.sizes[dim] for dim in (*dims, *members)]
         values = variable.transpose(*dims, *members, ...).values
         for place in itertools.product(*map(range, sizes)):
             at = dict(zip((*dims, *members), place, strict=True))
-            labels = [quote_name(_label(variable, dim, at.get(dim))) for dim in subscript_dims(whole)]
+            labels = [_label(variable, dim, at.get(dim)) for dim in subscript_dims(whole)]
             member = " ".join(f"{dim}={_label(variable, dim, at[dim])}" for dim in members)
-            inside = f"[{','.join(labels)}]" if labels else ""
-            yield _Column(name + inside, member, np.asarray(values[place], dtype=float), units)
+            yield _Column(quote_name(name, labels), member, np.asarray(values[place], dtype=float), units)
 
 
 def _label(variable: xr.DataArray, dim: str, at: int | None) -> str:

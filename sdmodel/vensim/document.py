@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Protocol
 
 from .. import files
 from ..errors import Fault, ModelError, Place
@@ -16,6 +17,14 @@ from .read.segments import Problem, Segment, Span, blank_comments, split_segment
 from .read.syntax import LINE_END, Head, head_of, parse_name
 
 _NOT_A_FIELD = "the new text is not one field; leave out '|', '~' and quotes or braces that are not closed"
+
+
+class AnyDocument(Protocol):
+    """What `open_document` and `read_document` return: something with the text of a model file."""
+
+    @property
+    def document(self) -> Document:
+        """The text, split into segments."""
 
 
 class Document:
@@ -54,6 +63,11 @@ class Document:
         self._broken = sorted(problem.offset for problem in problems)
         for derived in ("_lines", "_names"):
             self.__dict__.pop(derived, None)
+
+    @property
+    def document(self) -> Document:
+        """Itself, since functions of documents also take what `open_document` returns."""
+        return self
 
     def __bytes__(self) -> bytes:
         return self.text.encode(self.encoding)
@@ -206,4 +220,7 @@ def read_document(path: str | os.PathLike[str]) -> Document:
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return the bytes of a model file; a file that cannot be read is a `ModelError`."""
+    if isinstance(path, bytes) or "\n" in os.fspath(path):
+        what = "this is the text of a model, not the path of its file; read it with `model_from_text`"
+        raise ModelError([Fault("read_model", what)])
     return files.read_bytes(path, error=ModelError, wanted="the .mdl file")

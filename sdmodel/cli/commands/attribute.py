@@ -9,6 +9,7 @@ import click
 
 from ...analysis import EXACT, PAIRS, attribute_levers, attributed_variables
 from ...errors import AnalysisError
+from ...model import split_list
 from ...scenario import merge_scenarios
 from ...simulation import RunWarning, simulate
 from ...vensim import read_scenario
@@ -123,7 +124,7 @@ def _read_groups(groups: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for text in groups:
         name, equals, levers = text.partition("=")
-        names = [lever.strip() for lever in levers.split(",") if lever.strip()]
+        names = list(filter(None, split_list(levers)))
         if not (equals and name.strip() and names):
             message = f'--group: {text!r} is not a group; write "NAME=LEVER,LEVER"'
             raise AnalysisError(message)

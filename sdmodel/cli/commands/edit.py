@@ -13,7 +13,7 @@ import click
 
 from ...errors import Fault, ModelError
 from ...files import write_file
-from ...model import Kind, Range
+from ...model import Kind, Range, join_name
 from ...vensim import (
     Document,
     OpenDocument,
@@ -172,7 +172,7 @@ def _rename(document: OpenDocument, old: str, new: str, *, model_only: bool) -> 
     These files are change files, sensitivity files with their samples, save lists, payoffs, optimisation files, observed
     series and figures, in the model's folder and its subfolders; if a folder has several models, those of its name.
     """
-    spelling = document[old].name if old in document else old
+    spelling = join_name(document[old].name) if old in document else old
     document.rename(old, new, everywhere=not model_only)
     return [["rename", new, spelling, *["--model-only"] * model_only]]
 

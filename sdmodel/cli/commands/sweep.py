@@ -15,7 +15,7 @@ from ...analysis import sweep_levers
 from ...comparison import Outcome
 from ...dataset import TIME
 from ...errors import Fault, ScenarioError
-from ...model import Model
+from ...model import Model, join_name
 from ...scenario import grid_values
 from ...simulation import simulate
 from ...vensim import read_grid
@@ -137,7 +137,7 @@ def _lever_values(model: Model, levers: Sequence[str]) -> dict[str, tuple[float,
         except ScenarioError as error:
             faults += error.faults
             continue
-        name = model[grid.name].name + (f"[{','.join(grid.subscripts)}]" if grid.subscripts else "")
+        name = join_name(model[grid.name].name, grid.subscripts)
         if name in found:
             faults.append(Fault(grid.where, f"'{name}' is given twice; give all of its values together"))
         found[name] = values

@@ -11,7 +11,7 @@ from ...model import FUNCTIONS, REFUSED, Model, display_name, key, nearest, quot
 from ..document import Document
 from ..read.segments import QUOTED, Span, blank_comments
 from ..read.statements import read_statements
-from ..read.syntax import parse_name, quote_cell
+from ..read.syntax import parse_name
 from ..sketch.views import view_texts
 from .layout import Edit, grouped_segments
 
@@ -106,7 +106,7 @@ def new_head(text: str, document: Document, model: Model, *, old: str = "") -> s
         wrong = f"this name is taken {owner}; choose another name"
     if wrong:
         raise ModelError([Fault(document.path, f"'{display_name(text)}': {wrong}")])
-    return quote_cell(head.name, head.subscripts)
+    return quote_name(head.name, head.subscripts)
 
 
 def plan_renaming(document: Document, model: Model, old: str, new: str) -> Renaming:

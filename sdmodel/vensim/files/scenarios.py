@@ -25,7 +25,6 @@ from ..read.syntax import (
     label_keys,
     numbers_in,
     parse_number,
-    quote_cell,
     split_labels,
 )
 from .lines import read_text, without_faults
@@ -51,7 +50,7 @@ _LABELS = re.compile(rf"\[(?:{QUOTED}|[^\"\]])*+\]")
 _BRACKET = re.compile(rf"{QUOTED}|[()\[\]]")
 _COMMENT = re.compile(r"\s*\{([^{}]*)\}")
 _LEVER = re.compile(rf"{NAME}(?:=(?P<values>.*))?$", re.DOTALL)
-_BOUNDED = re.compile(r'(?P<name>(?:[^"=]|"[^"]*")*)(?:=(?P<bounds>.*))?', re.DOTALL)
+_BOUNDED = re.compile(rf'(?P<name>(?:[^"=]|{QUOTED})*)(?:=(?P<bounds>.*))?', re.DOTALL)
 _FORMS = "'name=low:high:count', 'name=value,value' or 'name' for the range in the model"
 _DIGITS = 9
 """Digits of a count that are read; a longer count is too large anyway."""
@@ -205,7 +204,7 @@ def scenario_text(changes: Sequence[Change], *, comment: str = "", notes: Sequen
         values = f" = {', '.join(map(number_text, change.values))}"
         right = values if change.table is None else f"({table_text(change.table)})"
         excepted = ",".join(f"[{','.join(map(quote_name, labels))}]" for labels in change.exceptions)
-        left = quote_cell(change.name, change.subscripts) + f" :EXCEPT: {excepted}" * bool(excepted)
+        left = quote_name(change.name, change.subscripts) + f" :EXCEPT: {excepted}" * bool(excepted)
         lines.append(f"{left}{right}{_braced(note, '  ')}")
     return "\n".join(lines) + "\n"
 

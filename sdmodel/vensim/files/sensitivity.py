@@ -31,7 +31,7 @@ from ...scenario import (
     distribution_syntax,
 )
 from ..read.segments import QUOTED, blank_comments
-from ..read.syntax import NAME, parse_number, quote_cell, split_labels
+from ..read.syntax import NAME, parse_number, split_labels
 from .lines import content_lines, read_text
 
 _LETTERS: dict[str, SamplingMethod] = {"UMLGF"[index]: method for index, method in enumerate(get_args(SamplingMethod))}
@@ -275,7 +275,7 @@ def sampling_text(sampling: Sampling) -> str:
         else:
             name, arguments = law.name, [*map(number_text, law.arguments)]
             arguments[2:2] = [quote_name(law.lookup)] if law.lookup else []
-        lines.append(f"{quote_cell(variation.name, variation.subscripts)}={name}({','.join(arguments)})")
+        lines.append(f"{quote_name(variation.name, variation.subscripts)}={name}({','.join(arguments)})")
     return "\n".join(lines) + "\n"
 
 

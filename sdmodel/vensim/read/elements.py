@@ -12,6 +12,7 @@ from sympy import Add, Expr, Indexed, Mul, S, Symbol
 
 from ...errors import Fault
 from ...model import (
+    MARK,
     REFUSED,
     Element,
     Equation,
@@ -167,7 +168,7 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
     copies: dict[str, str] = {}
     for mark in (mark for argument in arguments for mark in unclaimed_ranges(argument)):
         if mark not in copies:
-            copies[mark] = _copy_range(mark.rstrip("!"), (*outside, *copies.values()), names)
+            copies[mark] = _copy_range(mark.removesuffix(MARK), (*outside, *copies.values()), names)
     ranges = (*outside, *copies.values())
     by_name: dict[str, list[Statement]] = {}
     for statement in macro.statements:
@@ -232,7 +233,7 @@ def _misuse(macro: Macro, arguments: Sequence[Expr], results: Sequence[Token], s
     missing = [name for name in (key(macro.name), *macro.outputs) if name not in defined]
     if missing:
         return f"the macro '{macro.name}' does not define '{missing[0]}'; add its equation to the macro"
-    marks = [mark.rstrip("!") for argument in arguments for mark in unclaimed_ranges(argument)]
+    marks = [mark.removesuffix(MARK) for argument in arguments for mark in unclaimed_ranges(argument)]
     if marks and results:
         return f"the macro '{macro.name}' has several results and a range marked with '!'; call it in its own equation"
     unknown = next((mark for mark in marks if mark not in scope.names.subscripts), "")

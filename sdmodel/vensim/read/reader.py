@@ -62,12 +62,31 @@ def read_model(path: str | os.PathLike[str]) -> Model:
 
 
 def model_from_text(text: str | bytes, path: str = "model.mdl") -> Model:
-    """Return the model in a text; its faults name `path` as their file.
+    r"""Read a model from the text of a Vensim `.mdl` file.
+
+    Parameters
+    ----------
+    text : str or bytes
+        The text, or the bytes of the file.
+    path : str
+        The name that faults give as their file.
+
+    Returns
+    -------
+    Model
+        The model, as `read_model` returns it.
 
     Raises
     ------
     ModelError
         If the text is not a model; the error lists every fault, in the order of the text.
+
+    Examples
+    --------
+    >>> from sdmodel import model_from_text
+    >>> model = model_from_text("{UTF-8}\nx = 1 ~ m ~ |\nTIME STEP = 1 ~~| INITIAL TIME = 0 ~~| FINAL TIME = 1 ~~|")
+    >>> model["x"].units
+    'm'
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     model, faults = model_of(Document.from_bytes(data, path))

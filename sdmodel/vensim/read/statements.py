@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from lark import Token
 
 from ...errors import Fault
-from ...model import Group, display_name, key
+from ...model import MARK, Group, display_name, key
 from ..document import Document
 from .grammar import Node, SyntaxProblemError, parse
 from .segments import QUOTED, Segment, blank_comments
@@ -154,7 +154,7 @@ def subscript_keys(tree: Node) -> list[str]:
     found: list[str] = []
     for token in tree.children:
         if token.type == "BANG":
-            found[-1] += "!"
+            found[-1] += MARK
         else:
             found.append(key(token))
     return found

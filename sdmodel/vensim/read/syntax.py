@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
 from ... import files
-from ...model import Integrator, Range, display_name, key, quote_name, split_name
+from ...model import Integrator, Range, display_name, key, split_name
 from .segments import NOTHING, QUOTED, Span
 
 LINE_END = files.LINE_END
@@ -33,11 +33,6 @@ def split_labels(subscripts: str | None) -> tuple[str, ...]:
 def label_keys(subscripts: str | None) -> tuple[str, ...]:
     """Return the keys of the names in a list that is separated by commas."""
     return tuple(key(label) for label in _LABELS.findall(subscripts or "") if label.strip())
-
-
-def quote_cell(name: str, subscripts: Sequence[str] = ()) -> str:
-    """Return `name[label,label]` as a file needs it, with quotes where they are required."""
-    return f"{quote_name(name)}[{','.join(map(quote_name, subscripts))}]" if subscripts else quote_name(name)
 
 
 def parse_number(text: str) -> float:
@@ -111,7 +106,7 @@ def left_name(main: str) -> str:
 def parse_name(text: str) -> Head:
     """Return the head that a user means by `name` or `name[label, label]`, with or without quotes."""
     name, labels = split_name(text)
-    return Head(display_name(name), tuple(display_name(label) for label in labels if label))
+    return Head(name, tuple(filter(None, labels)))
 
 
 def one_line(text: str) -> str:
