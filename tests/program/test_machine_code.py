@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import math
+import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from sdmodel.model import FUNCTIONS, Cell, Start, Table, evaluate, plan
 from sdmodel.model.functions.lookups import look_up
 from sdmodel.program import Arguments, compile_model, host
 from sdmodel.program.assembly import module_text
+from sdmodel.program.machine import assemble
 from sdmodel.simulation import simulate
 from sdmodel.testing import benchmark_text, tiny_model
 from sdmodel.vensim import model_from_text
@@ -237,3 +241,21 @@ def test_hidden_stocks_start_where_vensim_starts_them():
     run = simulate(tiny_model("x = 3\ny = SMOOTH(x, 2) + DELAY1(x, 2)"))
     assert isinstance(run, xr.Dataset)
     assert set(run.y.values.tolist()) == {6.0}
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory of the process from Linux")
+def test_memory_of_compiled_models_is_given_back():
+    """A session that compiles model after model does not grow: less than 25 KiB a model stay, where 80 KiB would be a leak."""
+    text = module_text(compile_model(tiny_model("x = INTEG(RAMP(Time, 1, 2), 0)")).layout, 1, host().mathematics)
+
+    def kibibytes() -> float:
+        gc.collect()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1024
+
+    def compile_models(count: int) -> float:
+        for _ in range(count):
+            assemble(text, alone=True)
+        return kibibytes()
+
+    warm = compile_models(20)
+    assert compile_models(40) - warm < 40 * 25
