@@ -51,7 +51,7 @@ class Timing:
 @lru_cache(maxsize=16)
 def _moments(timing: Timing) -> NDArray[np.float64]:
     halves = np.arange(2 * timing.steps + 1, dtype=float)
-    per_unit = round(1 / timing.time_step)
+    per_unit = round(min(1 / timing.time_step, _MAX_STEPS))
     whole = per_unit and abs(per_unit * timing.time_step - 1) < SAME_TIME**2  # a step of 0.1 then hits 0.3 itself
     return timing.initial + (halves / (2 * per_unit) if whole else halves * (timing.time_step / 2))
 
