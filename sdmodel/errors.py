@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _MAX_LISTED = 200
 """The most faults that one message lists; a file with more usually repeats one fault in every line."""
@@ -90,6 +95,31 @@ class LoopError(SdmodelError):
 
 class SimulationError(SdmodelError):
     """A run cannot be made, or stopped early."""
+
+
+class OutOfMemoryError(SimulationError, MemoryError):
+    """Work needs more memory than is free, or than the limit that the user sets."""
+
+
+def reports_memory(work: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Make a function report lack of memory as an OutOfMemoryError, in one line."""
+
+    @wraps(work)
+    def reporting(*args: _P.args, **options: _P.kwargs) -> _T:
+        try:
+            return work(*args, **options)
+        except SdmodelError:
+            raise
+        except MemoryError as cause:
+            raise OutOfMemoryError(out_of_memory(cause)) from cause
+
+    return reporting
+
+
+def out_of_memory(cause: MemoryError) -> str:
+    """Return the message about a lack of memory that came up during the work."""
+    detail = f" ({cause})" if str(cause) else ""
+    return f"there is not enough memory{detail}; use fewer members, variables or times, or close other programs"
 
 
 class DatasetError(SdmodelError):

@@ -161,10 +161,12 @@ def log_likelihood(series: Sequence[Series], modelled: NDArray[np.float64]) -> N
     return np.where(np.isfinite(density), density, -np.inf)
 
 
-def predictive_draws(series: Sequence[Series], modelled: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+def predictive_draws(
+    series: Sequence[Series], modelled: NDArray[np.float64], seed: int | np.random.Generator
+) -> NDArray[np.float64]:
     """Return simulated observations, modelled values with random errors, one per member, shape (observations, members).
 
-    The errors are those of `series`, correlated where these are, from a random stream seeded with `seed`.
+    The errors are those of `series`, correlated where these are, from a random stream, or one that `seed` starts.
     """
     noise = np.random.default_rng(seed).standard_normal(modelled.shape)
     parts = []

@@ -15,7 +15,7 @@ from ..errors import Fault, StoreError
 from ..files import is_plain_file
 from ..model import nearest
 from .ensembles import ENSEMBLE_SUFFIX, ensemble_record, is_ensemble, open_ensemble
-from .netcdf import ORDER, SUFFIX, UNREADABLE, checked_path, open_netcdf
+from .netcdf import DAMAGED, ORDER, SUFFIX, UNREADABLE, check_ends, checked_path, open_netcdf
 
 _LONG = frozenset({"model_text", ORDER})
 """Attributes that are too long for a catalogue."""
@@ -189,6 +189,7 @@ def _entry(path: Path) -> StoredRun | Fault:
     if not is_plain_file(path):  # opening a pipe would wait forever
         return Fault(str(path), _NOT_A_FILE)
     try:
+        check_ends(path)
         with Dataset(path) as file:
             attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name not in _LONG}
             dims = {name: dimension.size for name, dimension in file.dimensions.items()}
@@ -196,7 +197,7 @@ def _entry(path: Path) -> StoredRun | Fault:
             members = {name: size for name, size in dims.items() if name != TIME and kinds.get(name) != "subscript"}
             timed = TIME in file.variables and file.variables[TIME].dimensions == (TIME,)
     except UNREADABLE:
-        return Fault(str(path), "cannot be read as a run, it is damaged or of another kind; make it again or remove it")
+        return Fault(str(path), DAMAGED)
     if not timed or not all(name in attributes for name in PROVENANCE):
         return Fault(str(path), _NOT_A_RUN)
     return StoredRun(path.stem, path, attributes, dims, members)

@@ -123,7 +123,9 @@ def check_size(expression: Expr, scope: Scope, token: Token) -> Expr:
         parts = sum(len(parent.args) for parent in level)
         if parts and names.parts + parts > _MOST_PARTS:
             first, names.parts = names.parts <= _MOST_PARTS, _MOST_PARTS + 1
-            what = f"the equations have more than {_MOST_PARTS:,} terms, since macros repeat the terms of their arguments"
+            what = (
+                f"the equations have more than {_MOST_PARTS:,} terms, since macros repeat the terms of their arguments"
+            )
             cure = "make each argument that is an expression a variable of its own"
             return scope.fault(token, f"{what}; {cure}") if first else S.Zero
         names.parts += parts
