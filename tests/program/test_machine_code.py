@@ -234,6 +234,19 @@ def test_large_models_are_cut_into_functions():
     assert float(run.x0[-1]) == 1010
 
 
+@pytest.mark.parametrize("sign", "+*")
+def test_long_sums_are_cut_into_functions(sign: str):
+    """The assembly of a sum of thousands of terms has no function that grows with it, alone and with other members."""
+    model = tiny_model(f"a = Time + k\nb = 1\nk = 0\nx = a - ({sign.join(["b / (a + 1)"] * 3000)})")
+    for width in (1, host().width):
+        text = module_text(compile_model(model).layout, width, host().mathematics)
+        assert max(part.count("\n") for part in text.split("\ndefine ")) < 6000
+    run = simulate(model, {"k": [0.0, 1.0]})
+    shares = 1 / (run["a"].values + 1)
+    product = np.cumprod(np.broadcast_to(shares, (3000, *shares.shape)), axis=0)[-1]
+    assert np.allclose(run["x"], run["a"].values - (3000 * shares if sign == "+" else product))
+
+
 def test_hidden_stocks_start_where_vensim_starts_them():
     """A smooth starts at its input, a delay in equilibrium."""
     found = plan(tiny_model("x = 3\ny = SMOOTH(x, 2) + DELAY1(x, 2)"))
