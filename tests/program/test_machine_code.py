@@ -237,7 +237,7 @@ def test_large_models_are_cut_into_functions():
 @pytest.mark.parametrize("sign", "+*")
 def test_long_sums_are_cut_into_functions(sign: str):
     """The assembly of a sum of thousands of terms has no function that grows with it, alone and with other members."""
-    model = tiny_model(f"a = Time + k\nb = 1\nk = 0\nx = a - ({sign.join(["b / (a + 1)"] * 3000)})")
+    model = tiny_model(f"a = Time + k\nb = 1\nk = 0\nx = a - ({sign.join(['b / (a + 1)'] * 3000)})")
     for width in (1, host().width):
         text = module_text(compile_model(model).layout, width, host().mathematics)
         assert max(part.count("\n") for part in text.split("\ndefine ")) < 6000
