@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..comparison import AGREEMENT, band, band_coverage, band_width, crps, crps_skill
 from ..dataset import DATE, PROBABILITY, TIME, dates_of, member_dims
-from ..errors import Fault, ObservationError
+from ..errors import Fault, ObservationError, reports_memory
 from .likelihood import by_series, evaluate_series, log_likelihood, predictive_draws
 from .series import Series
 
@@ -76,6 +76,7 @@ class FitTable:
     log_likelihood: float = math.nan
 
 
+@reports_memory
 def fit_run(run: xr.Dataset, series: Sequence[Series], *, bands: Sequence[float] = BANDS, seed: int = 0) -> FitTable:
     r"""Measure how well a run, or the median and spread of an ensemble, agrees with observed series.
 
