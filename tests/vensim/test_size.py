@@ -134,7 +134,7 @@ def test_work_on_long_equations_grows_with_their_length(sign: str):
 def test_suggestions_of_many_names_cost_little():
     """A mistyped name is compared letter by letter with few of many names, and the right one is among them."""
     names = [f"price of product {n} in region {n % 7}" for n in range(8_000)]
-    assert nearest("pric of prodct 7345 in region 2", names) == "price of product 7345 in region 2"
+    assert nearest("price for product 7345 in region 2", names) == "price of product 7345 in region 2"
     assert nearest("Grid Dely", [*names, "Grid Delay"]) == "Grid Delay"
     assert nearest("quite another word", names[:100]) is None
     assert _calls(lambda: nearest("pric of product 77 in region 0", names)) < 200_000
