@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .errors import LoopError as LoopError
     from .errors import ModelError as ModelError
     from .errors import ObservationError as ObservationError
+    from .errors import OutOfMemoryError as OutOfMemoryError
     from .errors import ReferenceEngineError as ReferenceEngineError
     from .errors import ReportError as ReportError
     from .errors import ScenarioError as ScenarioError
@@ -71,7 +72,7 @@ _NAMES = {
     "comparison": "quantiles share_where",
     "ensemble": "run_ensemble",
     "errors": "AnalysisError CalibrationError CheckError DatasetError EnsembleError FaultsError FigureError LayoutError "
-    "LoopError ModelError ObservationError ReferenceEngineError ReportError ScenarioError SdmodelError SimulationError "
+    "LoopError ModelError ObservationError OutOfMemoryError ReferenceEngineError ReportError ScenarioError SdmodelError SimulationError "
     "StoreError",
     "figures": "plot_diagram",
     "inference": "calibrate_model fit_run read_observations read_series",

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
-from ..errors import SdmodelError
+from ..errors import SdmodelError, out_of_memory
 
 _COMMANDS = {
     "run": ("run", "Run a model once and store the run."),
@@ -81,6 +81,9 @@ def _exit_code(work: Callable[[], object]) -> int:
         sys.stdout.flush()
     except SdmodelError as error:
         click.echo(str(error), err=True)
+        return _ERROR
+    except MemoryError as cause:
+        click.echo(out_of_memory(cause), err=True)
         return _ERROR
     except click.ClickException as error:
         error.show()

@@ -14,7 +14,7 @@ from typing import Any
 import xarray as xr
 
 from ..dataset import DIGEST, MEMBER
-from ..errors import EnsembleError
+from ..errors import EnsembleError, reports_memory
 from ..model import Integrator, Model, cell_name, plan
 from ..scenario import Design, range_violation, with_tables
 from ..simulation import NotFiniteWarning, Progress, RunWarning, ScenarioLike, load_scenario, memory_bytes, simulate
@@ -77,6 +77,7 @@ class _RunRequest:
         return run.isel({MEMBER: [0]}) if alone else run
 
 
+@reports_memory
 def run_ensemble(
     model: Model,
     design: Design,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from sympy import Expr, Indexed, Symbol
@@ -75,10 +75,16 @@ def _uses(expression: Expr, role: Role = "number") -> Iterator[tuple[Expr, Role]
 
 def _as_written(equation: Equation, name: str) -> str:
     """Return an undefined name as written in the model, found by its key in the text of the equation."""
-    text = " ".join(equation.text.split())
-    start = key(text).find(name)
-    found = start >= 0 and len(key(text)) == len(text)
+    text, keys = _searchable(equation.text)
+    start = keys.find(name)
+    found = start >= 0 and len(keys) == len(text)
     return text[start : start + len(name)] if found else name.replace("_", " ")
+
+
+@lru_cache(maxsize=1)  # an equation may have thousands of undefined names
+def _searchable(text: str) -> tuple[str, str]:
+    plain = " ".join(text.split())
+    return plain, key(plain)
 
 
 @dataclass(eq=False)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import heapq
+import itertools
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 MARK = "!"
 """The end of the key of a range over which SUM or a similar function runs; no key of a name ends with it."""
@@ -16,6 +20,10 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _MARKS = frozenset('"[],')
 _LONGEST = 120
 """Maximum number of letters of an identifier: netCDF variables on disk have names of at most 255 bytes."""
+
+
+_LIKELY, _MOST_SHARED = 60, 20_000
+"""The most names that a mistyped name is compared with letter by letter, and of pairs of letters that choose these."""
 
 
 def key(name: str) -> str:
@@ -100,9 +108,33 @@ def identifiers(keys: Iterable[str]) -> dict[str, str]:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that a mistyped name most likely means, in its own spelling, or None."""
-    spelling = {key(candidate): candidate for candidate in known}
-    close = difflib.get_close_matches(key(name), spelling, n=1, cutoff=0.6)
+    sought, (spelling, holders) = key(name), _index(tuple(known))
+    likely: Iterable[str] = spelling
+    if len(spelling) > _LIKELY:  # a comparison letter by letter takes long: only of names that share the most pairs
+        shared: Counter[str] = Counter()
+        for pair in sorted(_pairs(sought) & holders.keys(), key=lambda pair: (len(holders[pair]), pair)):
+            shared.update(holders[pair])
+            if shared.total() > _MOST_SHARED:
+                break
+        likely = heapq.nlargest(_LIKELY, shared, key=lambda other: (shared[other] / (len(sought) + len(other)), other))
+    close = difflib.get_close_matches(sought, likely, n=1, cutoff=0.6)
     return spelling[close[0]] if close else None
+
+
+@lru_cache(maxsize=4)  # many names of a file may be mistyped
+def _index(known: tuple[str, ...]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The spelling of each key, and the keys that have each pair of letters."""
+    spelling = {key(candidate): candidate for candidate in known}
+    holders: dict[str, list[str]] = {}
+    for candidate in spelling:
+        for pair in _pairs(candidate):
+            holders.setdefault(pair, []).append(candidate)
+    return spelling, holders
+
+
+def _pairs(name: str) -> set[str]:
+    """The pairs of neighbouring letters of a name, with its ends."""
+    return {first + second for first, second in itertools.pairwise(f" {name} ")}
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from sympy import Expr
 
-from ..errors import Fault, ModelError
+from ..errors import Fault, ModelError, list_some
 from .algebra import Numbers, Table, VensimFunction
 from .expansion import expand
 from .functions.row import Memory
@@ -138,7 +138,8 @@ def _orders(model: Model, computed: Mapping[Cell, Assignment]) -> tuple[tuple[As
             at_step[cell] = [other for other in at_step[cell] if other != cell]
     fixed = _fixed_cells(computed, at_step)
     carried = {cell for cell, own in computed.items() if own.carries()}
-    step = _sort(model, [cell for cell in computed if cell not in fixed | carried], at_step, fixed | carried)
+    known = fixed | carried
+    step = _sort(model, [cell for cell in computed if cell not in known], at_step, known)
     roots = [cell for cell, own in computed.items() if cell in fixed or (own.memory and own.memory.kept != "nothing")]
     start = _sort(model, roots, at_start, ())
     return tuple(computed[cell] for cell in start), tuple(computed[cell] for cell in step)
@@ -182,7 +183,7 @@ def _sort(
             elif following in active:
                 # the search reached each cell from the one before it, which therefore reads it
                 cycle = [*active][[*active].index(following) :]
-                names = " <- ".join(cell_name(model, cell) for cell in (*cycle, following))
+                names = list_some([cell_name(model, cell) for cell in (*cycle, following)], join=" <- ")
                 message = f"simultaneous equations: {names}; put a stock or a delay into the loop"
                 raise ModelError([Fault(model.elements[following.key].place, message)])
             else:

@@ -5,11 +5,11 @@ The row of each Vensim function says how it becomes instructions (`emit`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
@@ -45,7 +45,9 @@ _LINES = 1000
 """A function gets about this many instructions, so that the time to compile grows with the model and not with its square."""
 
 _TERMS = 64
-"""A SUM of more terms than this is cut into functions of as many terms."""
+"""A SUM of more terms than this is cut into functions of as many terms; a sum or product that is written out at `_LINES`."""
+
+_Item = TypeVar("_Item")
 
 _CLOCK = frozenset(("%now", "%begun", "%late", "%early", "%dt"))
 """The registers for time, which is always finite."""
@@ -162,19 +164,21 @@ class _Writer(Function):
         return self.constant(position(model.subscripts, cell.key, binding))
 
     def _sum(self, expression: Expr, binding: Binding) -> str:
-        total = self.write(expression.args[0], binding)
-        for term, sign in islice(signed_terms(expression), 1, None):
-            total = self.binary("+" if sign > 0 else "-", total, self.write(term, binding))
-        return total
+        def add(writer: _Writer, total: str, term: tuple[Expr, int]) -> str:
+            return writer.binary("+" if term[1] > 0 else "-", total, writer.write(term[0], binding))
+
+        rest = list(islice(signed_terms(expression), 1, None))
+        return self._accumulate(rest, self.write(expression.args[0], binding), add, _LINES)
 
     def _product(self, expression: Expr, binding: Binding) -> str:
         (first, _), *rest = product_factors(expression)
         if first is S.NegativeOne and len(rest) == 1 and not rest[0][1]:
             return self.negative(self.write(rest[0][0], binding))
-        total = self.write(expression.args[0], binding)
-        for factor, divides in rest:
-            total = self.binary("/" if divides else "*", total, self.write(factor, binding))
-        return total
+
+        def multiply(writer: _Writer, total: str, factor: tuple[Expr, bool]) -> str:
+            return writer.binary("/" if factor[1] else "*", total, writer.write(factor[0], binding))
+
+        return self._accumulate(rest, self.write(expression.args[0], binding), multiply, _LINES)
 
     def _power(self, base: Expr, exponent: Expr, binding: Binding) -> str:
         value = self.write(base, binding)
@@ -213,27 +217,28 @@ class _Writer(Function):
         return self._with_zero(result, *zeros) if row.stays_finite else result
 
     def _reduce(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
+        def reduce(writer: _Writer, total: str, inner: Binding) -> str:
+            return row.emit(writer, total, writer.write(call.args[0], inner))
+
         first, *rest = inner_bindings(self.layout.plan.model.subscripts, reduction_ranges(call), binding)
-        total = self.write(call.args[0], first)
-        if len(rest) <= _TERMS:
-            return self._accumulate(row, call, rest, total)
-        for begin in range(0, len(rest), _TERMS):
-            total = self._outline(row, call, rest[begin : begin + _TERMS], total)
-        return total
+        return self._accumulate(rest, self.write(call.args[0], first), reduce, _TERMS)
 
-    def _accumulate(self, row: FunctionRow, call: Expr, bindings: Iterable[Binding], total: str) -> str:
-        for binding in bindings:
-            total = row.emit(self, total, self.write(call.args[0], binding))
+    def _accumulate(
+        self, items: Sequence[_Item], total: str, add: Callable[[_Writer, str, _Item], str], most: int
+    ) -> str:
+        """Add items to a total; more than `most` are cut into functions, which take the total and return the new one."""
+        if len(items) <= most:
+            for item in items:
+                total = add(self, total, item)
+            return total
+        for begin in range(0, len(items), most):
+            inner = _Writer(self.width, layout=self.layout, tables=self.tables)
+            result = inner._accumulate(items[begin : begin + most], "%total", add, most)
+            name = f"part_{next(self.tables.parts)}"
+            head = f"internal {self.number} @{name}({_PARAMETERS}, {self.number} %total) nounwind noinline"
+            self.outlined += [*inner.outlined, inner.text(head, f"ret {self.number} {result}")]
+            total = self.put(f"call {self.number} @{name}({_ARGUMENTS}, {self.number} {total})")
         return total
-
-    def _outline(self, row: FunctionRow, call: Expr, bindings: Iterable[Binding], total: str) -> str:
-        """Write some terms of a SUM as a function of their own, which takes the total so far and returns the new one."""
-        inner = _Writer(self.width, layout=self.layout, tables=self.tables)
-        result = inner._accumulate(row, call, bindings, "%total")
-        name = f"part_{next(self.tables.parts)}"
-        head = f"internal {self.number} @{name}({_PARAMETERS}, {self.number} %total) nounwind noinline"
-        self.outlined += [*inner.outlined, inner.text(head, f"ret {self.number} {result}")]
-        return self.put(f"call {self.number} @{name}({_ARGUMENTS}, {self.number} {total})")
 
     def start_value(self, assignment: Assignment) -> str:
         """Write the value of a cell that is computed once, or the initial value of one with a memory."""

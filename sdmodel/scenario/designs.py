@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Fault, Place, ScenarioError
+from ..errors import Fault, Place, ScenarioError, reports_memory
 from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, quoted_cell, split_name
 from .changes import Scenario, cell_values, constant_cells
 from .distributions import Distribution, Steps, distribution_fault
@@ -229,6 +229,7 @@ class Design:
         return xarray.Dataset(variables, {"member": np.arange(first, last)})
 
 
+@reports_memory
 def make_design(
     model: Model,
     sampling: Sampling,

@@ -20,6 +20,9 @@ from .timing import Timing
 _BATCH = 1024
 """Members that a thread takes at a time: enough to hide the cost of scheduling, few enough to show progress."""
 
+_CODE = 2048
+"""About the number of bytes that the compiler takes for a cell, tables included."""
+
 Progress = Callable[[int, int], None]
 """Called with the number of members that are done, and of all members."""
 
@@ -60,15 +63,23 @@ def padded(count: int) -> int:
     return 1 if count == 1 else -(-count // host().width) * host().width
 
 
-def bytes_needed(job: Job, count: int, threads: int) -> int:
-    """The peak memory of a job, results included."""
-    lines = job.timing.lines
-    result = 8 * lines * len(job.rows) * padded(count) + 16 * job.timing.steps
-    width = host().width if count > 1 else 1
-    layout = job.program.layout
-    workspace = 8 * width * (layout.rows + (job.timing.steps + 1) * len(layout.delay_input))
-    inputs = 8 * min(_BATCH, padded(count)) * len(job.varied_rows)
-    return result + threads * (workspace + inputs) + 16 * padded(count)
+def bytes_needed(job: Job, count: int, threads: int) -> dict[str, int]:
+    """The peak memory of the parts of a job, results included, by what makes each of them smaller.
+
+    A result is looked through for values that are not finite, which takes an eighth of it.
+    """
+    members, steps, layout = padded(count), job.timing.steps, job.program.layout
+    width, batch = (1, 1) if count == 1 else (host().width, min(_BATCH, members))
+    threads = min(threads, -(-members // _BATCH))
+    return {
+        "save fewer variables, make SAVEPER longer, or run fewer members at a time": 9
+        * (job.timing.lines * len(job.rows) + 2)
+        * members,
+        "make TIME STEP longer or FINAL TIME earlier": 16 * (steps + 1) + 8 * job.timing.lines,
+        "use a longer TIME STEP or fewer DELAY FIXED": 8 * threads * width * (steps + 1) * len(layout.delay_input),
+        "use fewer subscripts or threads": 8 * threads * (width * layout.rows + 3 * batch * len(job.varied_rows))
+        + _CODE * layout.rows,
+    }
 
 
 def available_threads() -> int:

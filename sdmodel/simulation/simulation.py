@@ -6,8 +6,6 @@ A single run is an ensemble of one member without member dimensions.
 from __future__ import annotations
 
 import math
-import os
-import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..dataset import MEMBER, make_run
-from ..errors import SimulationError
+from ..errors import SimulationError, reports_memory
 from ..model import (
     INTEGRATORS,
     NA,
@@ -44,10 +42,9 @@ from ..scenario import Scenario, constant_values, merge_scenarios, range_violati
 from ..vensim import read_scenario
 from .execution import Job, Outcome, Progress, available_threads, bytes_needed, execute
 from .inputs import Constants, Inputs, read_inputs
+from .memory import check_memory
 from .timing import FINAL_TIME, SAME_TIME, Timing, timing_of
 
-_SIZE = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?i?B?)\s*", re.IGNORECASE)
-_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _MAX_SEARCHED = 2**25
 """The most numbers that the search for the first value that is not finite saves."""
 _MAX_LISTED = 3
@@ -64,6 +61,7 @@ class NotFiniteWarning(RunWarning):
     """Some values of a run are not finite."""
 
 
+@reports_memory
 def simulate(
     model: Model,
     constants: Constants | None = None,
@@ -94,7 +92,8 @@ def simulate(
     save : iterable of str, optional
         Names of the variables to save; all by default.
     memory : str or float, optional
-        Memory limit, such as "1GiB" or a number of bytes; half of the machine's memory by default.
+        Memory limit, such as "1GiB" or a number of bytes; by default 80% of what is free on the machine, or in its
+        container.
     threads : int, optional
         Number of threads; all processors by default. The numbers do not depend on it.
     progress : callable, optional
@@ -114,7 +113,8 @@ def simulate(
     ScenarioError
         If something is set that is not a constant of the model.
     SimulationError
-        If the time settings are wrong, `save` names no variable of the model, or the run needs more than `memory`.
+        If the time settings are wrong, `save` names no variable of the model, or the run needs more than `memory`
+        (OutOfMemoryError).
 
     Examples
     --------
@@ -140,9 +140,9 @@ def simulate(
     job = _job(program, timing, inputs, rows, integrator or model.integrator)
     ends = None
     if FINAL_TIME.key in program.layout.plan.moving:
-        job, ends = _find_ends(job, inputs, lambda job: _check_job(job, inputs, threads, memory))
+        job, ends = _find_ends(job, inputs, lambda job: _check_memory(job, inputs.count, threads, memory))
         timing = job.timing
-    _check_job(job, inputs, threads, memory)
+    _check_memory(job, inputs.count, threads, memory)
     outcome = execute(job, inputs, threads=threads, progress=progress)
     if ends is not None:  # what a member does after its own end is not reported
         _set_after_end(outcome, timing, ends, 0.0)
@@ -404,36 +404,10 @@ def _set_after_end(outcome: Outcome, timing: Timing, ends: NDArray[np.int64], va
         when[when > ends] = int(NEVER)
 
 
-def _check_job(job: Job, inputs: Inputs, threads: int | None, memory: str | float | None) -> None:
-    _check_memory(bytes_needed(job, inputs.count, threads or available_threads()), memory)
-
-
-def _check_memory(needed: int, memory: str | float | None) -> None:
-    try:
-        half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    except (ValueError, OSError, AttributeError):  # unknown on this system
-        half = 4 * 2**30
-    allowed = half if memory is None else memory_bytes(memory)
-    if needed > allowed:
-        message = (
-            f"the run takes {needed / 2**30:.2g} GiB of memory, more than {allowed / 2**30:.2g} GiB; "
-            "save fewer variables, make SAVEPER longer, or run fewer members at a time"
-        )
-        raise SimulationError(message)
-
-
-def memory_bytes(size: str | float) -> int:
-    """Convert a size such as "1GiB" or "500MB" to bytes.
-
-    Raises SimulationError if the text is not a size.
-    """
-    match = _SIZE.fullmatch(str(size))
-    if match is None:
-        message = f"memory is '{size}'; write a size like '1GiB' or '500MB'"
-        raise SimulationError(message)
-    unit = match["unit"].lower()
-    base = 1024 if "i" in unit else 1000
-    return round(float(match["number"]) * base ** _UNITS[unit.rstrip("ib")])
+def _check_memory(job: Job, count: int, threads: int | None, memory: str | float | None) -> None:
+    """Check that a job fits into memory; the cure is that of its largest part."""
+    needed = bytes_needed(job, count, threads or available_threads())
+    check_memory(sum(needed.values()), memory, "the run", max(needed, key=lambda cure: needed[cure]))
 
 
 def _blank_after_failure(job: Job, outcome: Outcome) -> NDArray[np.intp]:
@@ -500,6 +474,7 @@ class PreparedSimulation:
     varied: tuple[Cell, ...]
     _job: Job
 
+    @reports_memory
     def values(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Simulate constants, shape (members, varied cells); the result has shape (saved times, saved cells, members).
 
@@ -512,6 +487,7 @@ class PreparedSimulation:
         columns = np.repeat(columns, 2, axis=1) if count == 1 else columns
         varied = {cell: xr.DataArray(column, dims=MEMBER) for cell, column in zip(self.varied, columns, strict=True)}
         members = xr.DataArray(np.empty(columns.shape[1]), dims=MEMBER)
+        _check_memory(self._job, columns.shape[1], None, None)
         outcome = execute(self._job, Inputs(varied=varied, members={MEMBER: members}))
         _blank_after_failure(self._job, outcome)
         _blank_missing(self._job.program, outcome.values)

@@ -19,6 +19,8 @@ _NAMES = {key(name): name for name in RUN_SETTINGS}
 SAME_TIME = 1e-6
 """Tolerance, in steps, for a number of steps that is meant to be whole, or for two times that are meant to be equal."""
 _MAX_STEPS = 1e9
+_MOST_KEPT = 2**20
+"""The most steps whose times are kept for the next run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Timing:
     @property
     def moments(self) -> NDArray[np.float64]:
         """The times of every step and of the middle of every step, shape (2 * steps + 1,); shared, so do not change them."""
-        return _moments(self)
+        return _moments(self) if self.steps < _MOST_KEPT else _moments.__wrapped__(self)
 
     @property
     def lines(self) -> int:
@@ -53,7 +55,7 @@ class Timing:
     @property
     def saved(self) -> NDArray[np.float64]:
         """The saved times."""
-        return self.moments[2 * self.saved_steps]
+        return _times(self, self.saved_steps.astype(float) * 2)
 
 
 def _saved_step(line: Any, every: float) -> Any:
@@ -63,10 +65,19 @@ def _saved_step(line: Any, every: float) -> Any:
 
 @lru_cache(maxsize=16)
 def _moments(timing: Timing) -> NDArray[np.float64]:
-    halves = np.arange(2 * timing.steps + 1, dtype=float)
-    per_unit = round(1 / timing.time_step)
+    return _times(timing, np.arange(2 * timing.steps + 1, dtype=float))
+
+
+def _times(timing: Timing, halves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The times after numbers of half steps, which are overwritten."""
+    per_unit = round(min(1 / timing.time_step, _MAX_STEPS))
     whole = per_unit and abs(per_unit * timing.time_step - 1) < SAME_TIME**2  # a step of 0.1 then hits 0.3 itself
-    return timing.initial + (halves / (2 * per_unit) if whole else halves * (timing.time_step / 2))
+    if whole:
+        halves /= 2 * per_unit
+    else:
+        halves *= timing.time_step / 2
+    halves += timing.initial
+    return halves
 
 
 def timing_of(

@@ -17,7 +17,7 @@ from ..files import is_plain_file
 from ..model import nearest
 from .checksums import read_seal
 from .ensembles import ENSEMBLE_SUFFIX, ensemble_record, is_ensemble, open_ensemble
-from .netcdf import LONG, SUFFIX, UNREADABLE, checked_path, open_netcdf, read_record
+from .netcdf import DAMAGED, LONG, SUFFIX, UNREADABLE, check_ends, checked_path, open_netcdf, read_record
 
 _COMPARED = 2**27
 """Bytes of runs whose contents a list compares with their checksums, which takes a tenth of a second; the rest when opened."""
@@ -198,10 +198,11 @@ def _entry(path: Path, *, whole: bool) -> StoredRun | Fault:
     try:
         record = read_seal(path, whole=whole)
         if record is None:
+            check_ends(path)
             with Dataset(path) as file:
                 record = read_record(file)
     except UNREADABLE:
-        return Fault(str(path), "cannot be read as a run, it is damaged or of another kind; make it again or remove it")
+        return Fault(str(path), DAMAGED)
     if not record["timed"] or not all(name in record["attributes"] for name in PROVENANCE):
         return Fault(str(path), _NOT_A_RUN)
     return StoredRun(path.stem, path, record["attributes"], record["dims"], record["members"])

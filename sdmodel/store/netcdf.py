@@ -26,6 +26,10 @@ LONG = frozenset({"model_text", ORDER})
 UNREADABLE = (OSError, RuntimeError, ValueError, ArithmeticError, KeyError, IndexError, TypeError, AttributeError)
 """What readers of files raise on one that is damaged or of another kind."""
 
+DAMAGED = "cannot be read as a run, it is damaged or of another kind; make it again or remove it"
+
+_HEAP = b"GCOL\x01\0\0\0"
+"""The beginning of a global heap in a file."""
 _EPOCH = "seconds since 1970-01-01"
 
 ENCODINGS: Mapping[str, tuple[Callable[[Any], Any], Any, dict[str, str]]] = {
@@ -107,15 +111,38 @@ def open_netcdf(source: Path) -> xr.Dataset:
         message = f"{source}: there is no such run; `sdmodel runs` lists the stored runs"
         raise StoreError(message)
     try:
-        read_seal(source, whole=True)
+        if read_seal(source, whole=True) is None:
+            check_ends(source)
         with xr.open_dataset(source, engine="netcdf4", decode_times=False) as stored:
             check_run(stored, str(source))
             return decode(stored.load())
     except DatasetError as fault:
         raise StoreError(str(fault)) from fault
     except UNREADABLE as cause:
-        message = f"{source}: cannot be read as a run, it is damaged or of another kind; make it again or remove it"
+        message = f"{source}: {DAMAGED}"
         raise StoreError(message) from cause
+
+
+def check_ends(path: Path) -> None:
+    """Check that the netCDF library will not read a damaged file forever, stepping through a heap by sizes that lead nowhere.
+
+    A global heap of HDF5 has a header of 16 bytes, then objects: a header of 16 bytes with a size, and that many bytes,
+    rounded up to 8. Object 0 is the free room at the end, whose size includes its header. There is no checksum (HDF5 file
+    format specification, level 1F). Raises ValueError.
+    """
+    content = path.read_bytes()
+    at = content.find(_HEAP)
+    while at >= 0:
+        end = min(at + int.from_bytes(content[at + 8 : at + 16], "little"), len(content))
+        place = at + 16
+        while place + 16 <= end:
+            size = int.from_bytes(content[place + 8 : place + 16], "little")
+            step = 16 + (size + 7) // 8 * 8 if content[place : place + 2] != b"\0\0" else size
+            if step % 2**64 == 0:
+                message = "a heap without an end"
+                raise ValueError(message)
+            place += step
+        at = content.find(_HEAP, at + 1)
 
 
 def checked_path(path: object) -> Path:

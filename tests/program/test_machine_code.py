@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import math
+import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from sdmodel.model import FUNCTIONS, Cell, Start, Table, evaluate, plan
 from sdmodel.model.functions.lookups import look_up
 from sdmodel.program import Arguments, compile_model, host
 from sdmodel.program.assembly import module_text
+from sdmodel.program.machine import assemble
 from sdmodel.simulation import simulate
 from sdmodel.testing import benchmark_text, tiny_model
 from sdmodel.vensim import model_from_text
@@ -230,6 +234,19 @@ def test_large_models_are_cut_into_functions():
     assert float(run.x0[-1]) == 1010
 
 
+@pytest.mark.parametrize("sign", "+*")
+def test_long_sums_are_cut_into_functions(sign: str):
+    """The assembly of a sum of thousands of terms has no function that grows with it, alone and with other members."""
+    model = tiny_model(f"a = Time + k\nb = 1\nk = 0\nx = a - ({sign.join(['b / (a + 1)'] * 3000)})")
+    for width in (1, host().width):
+        text = module_text(compile_model(model).layout, width, host().mathematics)
+        assert max(part.count("\n") for part in text.split("\ndefine ")) < 6000
+    run = simulate(model, {"k": [0.0, 1.0]})
+    shares = 1 / (run["a"].values + 1)
+    product = np.cumprod(np.broadcast_to(shares, (3000, *shares.shape)), axis=0)[-1]
+    assert np.allclose(run["x"], run["a"].values - (3000 * shares if sign == "+" else product))
+
+
 def test_hidden_stocks_start_where_vensim_starts_them():
     """A smooth starts at its input, a delay in equilibrium."""
     found = plan(tiny_model("x = 3\ny = SMOOTH(x, 2) + DELAY1(x, 2)"))
@@ -237,3 +254,21 @@ def test_hidden_stocks_start_where_vensim_starts_them():
     run = simulate(tiny_model("x = 3\ny = SMOOTH(x, 2) + DELAY1(x, 2)"))
     assert isinstance(run, xr.Dataset)
     assert set(run.y.values.tolist()) == {6.0}
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory of the process from Linux")
+def test_memory_of_compiled_models_is_given_back():
+    """A session that compiles model after model does not grow: less than 25 KiB a model stay, where 80 KiB would be a leak."""
+    text = module_text(compile_model(tiny_model("x = INTEG(RAMP(Time, 1, 2), 0)")).layout, 1, host().mathematics)
+
+    def kibibytes() -> float:
+        gc.collect()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1024
+
+    def compile_models(count: int) -> float:
+        for _ in range(count):
+            assemble(text, alone=True)
+        return kibibytes()
+
+    warm = compile_models(20)
+    assert compile_models(40) - warm < 40 * 25

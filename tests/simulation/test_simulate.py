@@ -187,7 +187,7 @@ def test_unknown_names_to_save_are_refused():
 
 def test_a_result_larger_than_memory_is_refused():
     """The message says what to do; memory stays within the limit."""
-    with pytest.raises(SimulationError, match=r"more than .* GiB; save fewer variables"):
+    with pytest.raises(SimulationError, match=r"above the limit of .*; save fewer variables"):
         simulate(tiny_model(GROWTH), {"rate": np.zeros(100_000)}, memory="1MiB")
     with pytest.raises(SimulationError, match="write a size like"):
         simulate(tiny_model(GROWTH), memory="plenty")

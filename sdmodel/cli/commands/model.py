@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...errors import shorten
 from ...numerals import format_exact
 from ...scenario import Lever, find_levers
 from ...vensim import read_scenario
@@ -147,7 +148,7 @@ def _finding_rows(found: Sequence[Finding], only: Sequence[str]) -> Iterator[lis
         if whole or seen[kind] <= _ADVICE_SHOWN:
             place = str(finding.place)
             short = place if len(place) <= _LONGEST_PLACE else Path(place).name
-            yield [finding.level, short, finding.rule, finding.message]
+            yield [finding.level, short, finding.rule, shorten(finding.message)]
         elif seen[kind] == counts[kind]:
             yield [finding.level, "", finding.rule, f"and {rest} more; --only {finding.rule} shows them all"]
 

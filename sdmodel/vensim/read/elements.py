@@ -33,7 +33,7 @@ from ..document import Document
 from .ranges import spanned
 from .statements import Macro, Statement
 from .syntax import comment_of, one_line, units_of
-from .translation import Names, Scope, read_expression
+from .translation import Names, Scope, check_size, read_expression
 
 _CALLED = re.compile(r"\s*([A-Za-z][\w ]*)\(")
 _REFUSED = frozenset(map(key, REFUSED))
@@ -161,6 +161,7 @@ MOST_CALLS = 10_000
 def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Sequence[Token], scope: Scope) -> Expr:
     """Return the value of one call; add the elements that it creates to the model's names."""
     names = scope.names
+    arguments = [check_size(argument, scope, token) for argument in arguments]
     if wrong := _misuse(macro, arguments, results, scope):
         return scope.fault(token, wrong)
     names.expansions += 1
