@@ -41,7 +41,7 @@ _GUESSES = 20
 """Number of unknown functions for which a similar one is suggested: each search goes through the whole table."""
 _MOST_COMPARISONS = 20
 """Maximum number of comparisons in a row, which nest when they are read."""
-_MOST_PARTS = 3_000_000
+_MOST_PARTS = 1_000_000
 """Maximum number of parts of all expressions and arguments of macros: an argument is repeated wherever a macro uses it."""
 _DEPTH = 150
 """Maximum nesting of an expression: code that works on it recurses a few calls per level."""
