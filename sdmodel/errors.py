@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Self
 
 _MAX_LISTED = 200
 """The most faults that one message lists; a file with more usually repeats one fault in every line."""
@@ -36,6 +37,10 @@ class SdmodelError(Exception):
     """An error that the user can correct; the parent of all errors that sdmodel raises on purpose."""
 
 
+Complaint = Callable[[str], SdmodelError]
+"""What makes an error from its message: the class of the error, or `from_text` of a class whose errors hold faults."""
+
+
 class FaultsError(SdmodelError):
     """Several faults reported together, in the order of the file; `faults` holds all of them."""
 
@@ -48,6 +53,11 @@ class FaultsError(SdmodelError):
         rest = len(self.faults) - _MAX_LISTED
         lines = [*map(str, self.faults[:_MAX_LISTED]), *([f"and {rest:,} more faults"] if rest > 0 else [])]
         super().__init__("\n".join(lines))
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Return the error with one fault, whose place is in the text."""
+        return cls([Fault("", text)])
 
 
 class ModelError(FaultsError):

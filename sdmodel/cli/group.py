@@ -14,6 +14,7 @@ from .. import __version__
 from ..errors import SdmodelError
 
 _COMMANDS = {
+    "new": ("new", "Copy the model that comes with sdmodel."),
     "run": ("run", "Run a model once and store the run."),
     "runs": ("stored", "List the stored runs."),
     "show": ("stored", "Show a stored run in full."),

@@ -174,19 +174,19 @@ def test_a_killed_process_leaves_no_run(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
-    """If the process is gone or the file is older than an hour; a living process keeps its file."""
+    """If the process is gone or the file is older than an hour, whatever was written; a living process keeps its file."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     (tmp_path / f".a.nc-{gone.pid}-abc.part").write_text("a part")
-    old = tmp_path / f".a.nc-{os.getpid()}-old.part"
+    old = tmp_path / f".a.nc-{os.getppid()}-old.part"
     old.write_text("a part")
     os.utime(old, (0, 0))
-    for name in (f".a.nc-{os.getpid()}-new.part", f".b.nc-{gone.pid}-abc.part"):
+    mine, other = f".b.nc-{os.getpid()}-abc.part", f".b.nc-{gone.pid}-abc.part"  # nothing else of this process is in use
+    living = [f".a.nc-{os.getppid()}-new.part", f".b.nc-00000000-{gone.pid}-abc.part", ".b.nc-theirs.part"]
+    for name in (mine, other, *living):
         (tmp_path / name).write_text("of others")
     save_run(_run(), tmp_path / "a.nc")
-    assert sorted(file.name for file in tmp_path.iterdir()) == [
-        f".a.nc-{os.getpid()}-new.part", f".b.nc-{gone.pid}-abc.part", "a.nc",
-    ]  # fmt: skip
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([*living, "a.nc"])
 
 
 def test_a_run_written_by_xarray_can_be_opened(tmp_path: Path) -> None:

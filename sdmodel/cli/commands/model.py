@@ -109,7 +109,7 @@ def check(
     if list_rules:
         return _rules_result()
     path = model_path(model)
-    changes = [read_scenario(scenario_path(scenario)) for scenario in scenarios]
+    changes = [read_scenario(scenario_path(scenario, path)) for scenario in scenarios]
     with busy(f"checking {path.name}"):
         found = check_model(path, scenario=changes, only=only, skip=skip, static=static)
     shown = [finding for finding in found if _LEVELS.index(finding.level) <= _LEVELS.index(level)]
