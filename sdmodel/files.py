@@ -152,6 +152,9 @@ def recover(folder: Path, *, error: Complaint) -> list[Path]:
                 with lock_folder(folder, patience=_PATIENCE):
                     record = json.loads(entry.read_bytes())
                     old = {folder / name: (_decoded(text), digest) for name, (text, digest) in record.items()}
+                    for place in {path.parent for path in old}:
+                        for leftover in _leftovers(place):
+                            _clear(*leftover)
                     restored += _restore(old, error)
                     entry.unlink()
             except (OSError, ValueError) as cause:

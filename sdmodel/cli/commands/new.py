@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 from pathlib import Path
 
 import click
@@ -41,6 +40,7 @@ def _copy_files(source: Path, target: Path) -> int:
     files = [path for path in sorted(source.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     for path in files:
         place = target / path.relative_to(source)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, place)
+        if not place.parent.is_dir():
+            place.parent.mkdir(parents=True)
+        place.write_bytes(path.read_bytes())
     return len(files)
