@@ -94,11 +94,10 @@ def place_folder(
 def replace_files(changes: Mapping[Path, tuple[bytes | None, bytes]], *, error: Complaint) -> None:
     """Replace the old content of files by new content, in all of them or in none; None stands for a file yet to be made.
 
-    If the process is killed, `recover` undoes what was done. Raises `error` if a file is inside an installed package, is
+    They are in the folder of the first or in folders inside it. If the process is killed, `recover` undoes what was done. Raises `error` if a file is inside an installed package, is
     read-only, no longer has its old content, or cannot be written.
     """
-    files = {path.resolve() if path.is_symlink() else path: (old, new) for path, (old, new) in changes.items()}
-    first = next(iter(files))
+    files, first = dict(changes), next(iter(changes))
     for path in files:
         if is_installed(path):
             raise error(unwritable(path, PermissionError()))
@@ -150,20 +149,18 @@ def recover(folder: Path, *, error: Complaint) -> list[Path]:
         with contextlib.suppress(FileNotFoundError):  # another process has just undone it
             try:
                 with lock_folder(folder, patience=_PATIENCE):
-                    record = json.loads(entry.read_bytes())
-                    old = {folder / name: (_decoded(text), digest) for name, (text, digest) in record.items()}
+                    old = _undo_content(entry)
                     for place in {path.parent for path in old}:
                         for leftover in _leftovers(place):
                             _clear(*leftover)
                     restored += _restore(old, error)
                     entry.unlink()
-            except (OSError, ValueError) as cause:
-                if isinstance(cause, FileNotFoundError):
-                    raise
+            except FileNotFoundError:
+                raise
+            except (OSError, ValueError, TypeError, AttributeError) as cause:
                 reason = getattr(cause, "strerror", None) or cause
-                message = (
-                    f"{entry}: a change that was interrupted cannot be undone ({reason}); make room, or allow writing"
-                )
+                cure = "make room, or restore the files by hand and remove this record"
+                message = f"{entry}: a change that was interrupted cannot be undone ({reason}); {cure}"
                 raise error(message) from cause
     return restored
 
@@ -176,8 +173,16 @@ def _undo_record(folder: Path, files: Mapping[Path, tuple[bytes | None, bytes]])
     }).encode()  # fmt: skip
 
 
-def _decoded(text: str | None) -> bytes | None:
-    return None if text is None else base64.b64decode(text)
+def _undo_content(path: Path) -> dict[Path, tuple[bytes | None, str]]:
+    """What a record restores; it may come from elsewhere, so nothing outside its folder."""
+    found = {}
+    for name, (text, digest) in json.loads(path.read_bytes()).items():
+        file = path.parent / name
+        if not file.parent.resolve().is_relative_to(path.parent.resolve()):
+            message = f"{name} is in another folder"
+            raise ValueError(message)
+        found[file] = (None if text is None else base64.b64decode(text, validate=True), digest)
+    return found
 
 
 def _digest(content: bytes) -> str:

@@ -103,7 +103,10 @@ def write_results(
         if os.path.lexists(path) and not allowed:
             raise CalibrationError(already_exists(path))
         changes[path] = (_content(path), text.encode())
-    replace_files(changes, error=CalibrationError)
+    for folder in dict.fromkeys(path.parent for path in (control, *files)):  # the record with what is beside it, last
+        replace_files(
+            {path: change for path, change in changes.items() if path.parent == folder}, error=CalibrationError
+        )
     chain = _with_ending(stem, CHAIN)
     return [*files, *([chain] if posterior is not None and chain.exists() else [])]
 

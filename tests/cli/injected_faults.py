@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from click.testing import CliRunner
 
@@ -66,7 +66,7 @@ class Injector:
         os.fsync = counted_fsync
 
     def _is_ours(self, path: Any) -> bool:
-        return isinstance(path, (str, os.PathLike)) and os.path.abspath(path).startswith(self.folder)
+        return isinstance(path, (str, os.PathLike)) and str(Path.cwd() / path).startswith(self.folder)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event not in _PATHS or self.inside:
@@ -82,7 +82,11 @@ class Injector:
         with self.lock:
             number = len(self.calls)
             self.calls.append(f"{name} {path.removeprefix(self.folder)}")
-            if self.at is None or number < self.at or (number > self.at and (self.how != FULL or name not in _NEED_ROOM)):
+            if (
+                self.at is None
+                or number < self.at
+                or (number > self.at and (self.how != FULL or name not in _NEED_ROOM))
+            ):
                 return
             self.inside = True
             partly()
@@ -102,7 +106,7 @@ class _File:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
-    def __enter__(self) -> _File:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -168,7 +172,7 @@ def run_forked(words: Sequence[str], folder: Path, at: int | None = None, how: s
 def _run(words: Sequence[str], folder: Path, at: int | None, how: str) -> Outcome:
     dataset.datetime = results.datetime = _Clock
     os.chdir(folder)
-    injector = Injector(os.path.abspath(folder) + os.sep, at, how)
+    injector = Injector(f"{folder}{os.sep}", at, how)
     injector.install()
     result = CliRunner().invoke(main, list(words))
     injector.inside = True

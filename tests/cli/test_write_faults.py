@@ -46,7 +46,9 @@ CASES = {
     "ensemble -n 2": Case("ensemble -e cup.vsc -n 2 --seed 9 --name many --force"),
     "sweep": Case("sweep --lever 'room temperature=60,70' --name grid --force"),
     "attribute": Case("attribute -c cold --name parts --plot --force"),
-    "sensitivity": Case("sensitivity --at 2030 --on 'Tea Temperature' --free 'cooling time=1:4' -o s.csv -o s.json --force"),
+    "sensitivity": Case(
+        "sensitivity --at 2030 --on 'Tea Temperature' --free 'cooling time=1:4' -o s.csv -o s.json --force"
+    ),
     "calibrate": Case("calibrate --free 'cooling time=1:5' --starts 1 --name best --force"),
     "calibrate --posterior": Case(
         "calibrate --free 'cooling time=1:5' --starts 1 --name best --posterior --steps 60 --samples 10 --force"
@@ -95,9 +97,21 @@ def template(tmp_path_factory: pytest.TempPathFactory, tea_text: str) -> Path:
         "base.mdl": tea_text, "ours.mdl": tea_text.replace("2.5", "3"), "theirs.mdl": tea_text.replace(" = 70", " = 71"),
         ".gitattributes": "*.nc binary\n*.mdl diff=sdmodel merge=sdmodel\n",
     }  # fmt: skip
-    old = ("runs/grid.nc", "runs/parts.nc", "runs/parts.png", "runs/parts-bars.png", "runs/base.png", "runs/base-fit.png")
+    old = (
+        "runs/grid.nc",
+        "runs/parts.nc",
+        "runs/parts.png",
+        "runs/parts-bars.png",
+        "runs/base.png",
+        "runs/base-fit.png",
+    )
     old += ("s.csv", "s.json", "base.svg", "base.csv", "base.nc", "plain.mdl", "page.html", "change.cin", "other.mdl")
-    old += ("runs/base+cold.png", "runs/base+cold.differences.png", "base.zarr/zarr.json", "diagrams/ai_compute-View-1.png")
+    old += (
+        "runs/base+cold.png",
+        "runs/base+cold.differences.png",
+        "base.zarr/zarr.json",
+        "diagrams/ai_compute-View-1.png",
+    )
     old += tuple(f"runs/best{ending}" for ending in (".cin", ".json", ".tab", ".vsc", ".chain.npz"))
     for name, text in names.items() | dict.fromkeys(old, "old").items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -162,7 +176,10 @@ class _Trials:
         self.check_files(_visible(_tree(copy)), done, how, call)
         done = run_forked(self.case.next_words, copy)
         now = _tree(copy)
-        assert now == self.after or (self.case.again == "levers" and now == self.before), (call, _differing(now, self.after))
+        assert now == self.after or (self.case.again == "levers" and now == self.before), (
+            call,
+            _differing(now, self.after),
+        )
         assert not done.trace, (call, done)
         assert done.code == 0 or self.name == "new", (call, done)
         shutil.rmtree(copy)

@@ -293,7 +293,7 @@ def fmt(context: click.Context, *, model: str | None, check: bool, show_diff: bo
     changed = unformatted_parts(document)
     differs = text != document.text
     if differs and not dry_run:
-        replace_files({path: (bytes(document), text.encode(document.encoding))}, error=ModelError.from_text)
+        replace_files({path.resolve(): (bytes(document), text.encode(document.encoding))}, error=ModelError.from_text)
 
     def parts() -> Iterator[Part]:
         if show_diff and differs:

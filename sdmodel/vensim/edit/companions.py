@@ -30,20 +30,31 @@ def find_companions(model: str | os.PathLike[str]) -> list[Path]:
     These are the files of its name; if the folder has no other model, all files there and in its folders.
     """
     path = Path(model).resolve()
-    if _count_models(path.parent) > 1:
-        return sorted(file for file in path.parent.glob(f"{path.stem}.*") if _rule(file) is not None)
-    inside = (entry for entry in sorted(path.parent.iterdir()) if entry.is_dir() and not _count_models(entry))
-    found = [entry for folder in (path.parent, *inside) for entry in sorted(folder.iterdir()) if entry.is_file()]
+    beside = _entries(path.parent)
+    if _count_models(beside) > 1:
+        own = (file for file in beside if file.name.startswith(f"{path.stem}."))
+        return [file for file in own if _rule(file) is not None]
+    folders = [beside, *(_entries(entry) for entry in beside if entry.is_dir())]
+    inside = (folder for folder in folders if folder is beside or not _count_models(folder))
+    found = [entry for folder in inside for entry in folder if entry.is_file()]
     samples = {sample for file in found if file.suffix.lower() == ".vsc" for sample in _samples_file(file)}
     return [file for file in found if _rule(file) is not None or file in samples]
 
 
-def _count_models(folder: Path) -> int:
-    return sum(entry.suffix.lower() == ".mdl" for entry in folder.iterdir())
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder; nothing if it may not be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _count_models(entries: Iterable[Path]) -> int:
+    return sum(entry.suffix.lower() == ".mdl" for entry in entries)
 
 
 def _samples_file(path: Path) -> Iterator[Path]:
-    match decode_text(path.read_bytes()).partition("\n")[0].split(","):
+    match decode_text(read_bytes(path, error=ModelError)).partition("\n")[0].split(","):
         case [_, method, _, file, *_] if method.strip().upper().startswith("F"):
             yield path.parent / file.strip().strip('"')
 

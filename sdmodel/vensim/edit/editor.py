@@ -248,17 +248,14 @@ class OpenDocument:
             If an edit has caused a fault, the file was changed since it was opened, or a file cannot be written.
         """
         self.check()
-        target = Path(self.path if path is None else path)
-        if target.resolve() != Path(self.path).resolve():
+        target, own = Path(self.path if path is None else path), Path(self.path).resolve()
+        if target.resolve() != own:
             write_file(target, bytes(self), force=force, error=ModelError.from_text)
             return [os.fspath(target)]
-        old = self._saved if os.path.lexists(target) else None
-        changes = {target: (old, bytes(self)), **self.companions}
+        changes = {own: (self._saved if os.path.lexists(own) else None, bytes(self)), **self.companions}
         replace_files(changes, error=ModelError.from_text)
         self._saved, self._known, self._renamings = bytes(self), None, []
-        return [
-            self.path if file == target else _short_path(file) for file, (old, new) in changes.items() if old != new
-        ]
+        return [self.path if file == own else _short_path(file) for file, (old, new) in changes.items() if old != new]
 
 
 def open_document(path: str | os.PathLike[str]) -> OpenDocument:
