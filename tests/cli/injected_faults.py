@@ -47,6 +47,7 @@ class Injector:
     calls: list[str] = field(default_factory=list)
     lock: Any = field(default_factory=threading.RLock)
     inside: bool = False
+    opened: str = ""
 
     def install(self) -> None:
         """From now on, for the rest of the process."""
@@ -56,10 +57,12 @@ class Injector:
         def counted_open(file: Any, mode: str = "r", *rest: Any, **named: Any) -> Any:
             opened = plain_open(file, mode, *rest, **named)
             writes = not isinstance(file, int) and set(mode) & set("wxa+")
+            if writes:
+                self.opened = str(file)
             return _File(opened, self, str(file)) if writes and self._is_ours(file) else opened
 
         def counted_fsync(descriptor: int) -> None:
-            self.call("fsync", "a file")
+            self.call("fsync", self.opened)
             plain_fsync(descriptor)
 
         io.open = counted_open  # what pathlib calls

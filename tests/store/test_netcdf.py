@@ -181,7 +181,7 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
     old = tmp_path / f".a.nc-{os.getppid()}-old.part"
     old.write_text("a part")
     os.utime(old, (0, 0))
-    mine, other = f".b.nc-{os.getpid()}-abc.part", f".b.nc-{gone.pid}-abc.part"  # nothing else of this process is in use
+    mine, other = f".b.nc-{os.getpid()}-abc.part", f".b.nc-{gone.pid}-abc.part"  # this process uses nothing now
     living = [f".a.nc-{os.getppid()}-new.part", f".b.nc-00000000-{gone.pid}-abc.part", ".b.nc-theirs.part"]
     for name in (mine, other, *living):
         (tmp_path / name).write_text("of others")
