@@ -117,7 +117,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, tea_text: str) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
     subprocess.run(["git", "init", "-q", "--template="], cwd=folder, check=True)
-    for words in ("run --name base", "run -c cold", "ensemble -e cup.vsc -n 4 --name many"):
+    for words in ("run --name base", "run -c models/scenarios/cold.cin", "ensemble -e cup.vsc -n 4 --name many"):
         done = run_forked(words.split(), folder)
         assert done.code == 0, done
     return folder
