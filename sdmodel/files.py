@@ -25,7 +25,9 @@ from .errors import Complaint, Fault, FaultsError, SdmodelError
 
 _PART, _OLD, _UNDO = ".part", ".old", ".undo"
 _HOST = f"{zlib.crc32(os.uname().nodename.encode()):08x}" if os.name == "posix" else "0" * 8
-_HIDDEN = re.compile(r"(?s)\.(?P<name>.+?)(-(?P<host>[0-9a-f]{8}))?-(?P<process>\d+)-\w+(?P<ending>\.(part|old|undo))")
+_HIDDEN = re.compile(
+    r"(?s)\.(?P<name>.+)-(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}(?P<ending>\.(part|old|undo))"
+)
 _IN_USE: set[str] = set()
 """The hidden names that this process uses."""
 _STALE = 3600.0
@@ -300,7 +302,7 @@ def _is_stale(path: Path, found: re.Match[str]) -> bool:
         return False
     process = int(found["process"])
     try:
-        if os.name == "posix" and (found["host"] or _HOST) == _HOST:
+        if os.name == "posix" and found["host"] == _HOST:
             if process == os.getpid():
                 return True
             with contextlib.suppress(PermissionError, OverflowError):

@@ -112,13 +112,13 @@ def test_an_interrupted_change_is_undone_but_not_what_was_edited_since(tmp_path)
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"a": 5}', '{"a": ["!", "x"]}'])
 def test_a_damaged_undo_record_is_one_line(tmp_path, content):
     """It names the file; nothing else is touched."""
-    record = tmp_path / f".m.mdl-{os.getpid()}-abc.undo"
+    record = tmp_path / f".m.mdl-{files._HOST}-{os.getpid()}-0123abcd.undo"
     record.write_text(content)
     (tmp_path / "a").write_text("mine")
     if content == "{}":
         assert recover(tmp_path, error=ModelError.from_text) == []
     else:
-        with pytest.raises(ModelError, match=r"abc\.undo: a change that was interrupted cannot be undone \(.*\); .*$"):
+        with pytest.raises(ModelError, match=r"abcd\.undo: a change that was interrupted cannot be undone \(.*\); .*$"):
             recover(tmp_path, error=ModelError.from_text)
     assert (tmp_path / "a").read_text() == "mine"
 
@@ -131,7 +131,7 @@ def test_an_undo_record_of_a_stranger_changes_nothing_elsewhere(tmp_path, name):
     (folder / "link").symlink_to(tmp_path)
     victim.write_text("mine")
     digest = hashlib.sha256(b"mine").hexdigest()
-    (folder / ".m.mdl-999999999-abc.undo").write_text(json.dumps({name: ["ZXZpbA==", digest]}))
+    (folder / f".m.mdl-{files._HOST}-{os.getpid()}-0123abcd.undo").write_text(json.dumps({name: ["ZXZpbA==", digest]}))
     with pytest.raises(ModelError, match="is in another folder"):
         recover(folder, error=ModelError.from_text)
     assert victim.read_text() == "mine"
@@ -158,8 +158,8 @@ def test_an_interruption_by_the_user_undoes_the_files_before(tmp_path, monkeypat
 def test_a_folder_that_was_put_aside_comes_back(tmp_path):
     """A process was killed between the two renames of a replacement; if the new one has the name, the old one goes."""
     for name in ("a.zarr", "b.zarr"):
-        (tmp_path / f".{name}-{os.getpid()}-abc.old").mkdir()
-        (tmp_path / f".{name}-{os.getpid()}-abc.old" / "file").write_text("old")
+        (tmp_path / f".{name}-{files._HOST}-{os.getpid()}-0123abcd.old").mkdir()
+        (tmp_path / f".{name}-{files._HOST}-{os.getpid()}-0123abcd.old" / "file").write_text("old")
     (tmp_path / "b.zarr").mkdir()
     recover(tmp_path, error=ModelError.from_text)
     assert sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*")) == [
