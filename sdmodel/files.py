@@ -96,8 +96,8 @@ def place_folder(
 def replace_files(changes: Mapping[Path, tuple[bytes | None, bytes]], *, error: Complaint) -> None:
     """Replace the old content of files by new content, in all of them or in none; None stands for a file yet to be made.
 
-    They are in the folder of the first or in folders inside it. If the process is killed, `recover` undoes what was done. Raises `error` if a file is inside an installed package, is
-    read-only, no longer has its old content, or cannot be written.
+    They are in the folder of the first or in folders inside it. If the process is killed, `recover` undoes what was done.
+    Raises `error` if a file is inside an installed package, is read-only, no longer has its old content, or cannot be written.
     """
     files, first = dict(changes), next(iter(changes))
     for path in files:
