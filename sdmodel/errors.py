@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -59,6 +59,10 @@ class SdmodelError(Exception):
         return "\n".join(shorten(line, _MAX_LINE) for line in super().__str__().split("\n"))
 
 
+Complaint = Callable[[str], SdmodelError]
+"""What makes an error from its message: the class of the error, or `from_text` of a class whose errors hold faults."""
+
+
 class FaultsError(SdmodelError):
     """Several faults reported together, in the order of the file; `faults` holds all of them."""
 
@@ -71,6 +75,11 @@ class FaultsError(SdmodelError):
         rest = len(self.faults) - _MAX_LISTED
         lines = [*map(str, self.faults[:_MAX_LISTED]), *([f"and {rest:,} more faults"] if rest > 0 else [])]
         super().__init__("\n".join(lines))
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Return the error with one fault, whose place is in the text."""
+        return cls([Fault("", text)])
 
 
 class ModelError(FaultsError):

@@ -16,6 +16,7 @@ from .. import __version__
 from ..errors import SdmodelError, out_of_memory
 
 _COMMANDS = {
+    "new": ("model", "Copy the model that comes with sdmodel."),
     "run": ("run", "Run a model once and store the run."),
     "runs": ("stored", "List the stored runs."),
     "show": ("stored", "Show a stored run in full."),
@@ -122,6 +123,6 @@ def main() -> None:
     """Run system dynamics models written for Vensim, and store every run.
 
     MODEL is a .mdl file. Without it, models/ai_compute.mdl is used, from the working directory or the nearest folder above
-    that has it, else the copy installed with the package. Runs are stored in the folder `runs` beside that `models` folder,
-    or in the working directory if there is none; --runs names another.
+    that has it, else the one installed with the package; `sdmodel new` makes a copy of that to edit. Runs are stored in the
+    folder `runs` beside that `models` folder, or in the working directory if there is none; --runs names another.
     """

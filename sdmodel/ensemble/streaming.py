@@ -120,7 +120,7 @@ def run_ensemble(
     resume : bool, default False
         Continue an unfinished ensemble; does nothing if it is complete.
     force : bool, default False
-        Replace an existing ensemble.
+        Replace an existing ensemble, once the first block of members of the new one is stored.
     attributes : mapping, optional
         Further attributes of the ensemble.
 
@@ -161,15 +161,18 @@ def run_ensemble(
     template = request.simulate(0, min(2, design.count))
     template.attrs = _attributes(template, model, design) | dict(attributes or {})
     slab = _slab_members(template, design.count, memory_bytes(memory))
+    # with the lookups in the model, it is compiled only once for all slabs
+    rest = replace(changes, changes=tuple(change for change in changes.changes if change.table is None))
+    request = replace(request, model=with_tables(model, changes), options=options | {"scenario": rest})
     if not (resume and is_ensemble(target)):
         equal = [name for name in sampled if name in template and MEMBER not in template[name].dims]
         spread = {name: template[name].expand_dims({MEMBER: template.sizes[MEMBER]}, -1) for name in equal}
-        create_ensemble(template.assign(spread), target, count=design.count, force=force)
+        # an old ensemble is only replaced by one that can be resumed
+        first = request.simulate(0, min(slab, design.count), progress) if force and os.path.lexists(target) else None
+        create_ensemble(template.assign(spread), target, count=design.count, force=force, first=first)
+        del first
     with open_for_append(target) as ensemble:
         _check_same(template, design.count, target)  # of a new one too: another process may have taken its name
-        # with the lookups in the model, it is compiled only once for all slabs
-        rest = replace(changes, changes=tuple(change for change in changes.changes if change.table is None))
-        request = replace(request, model=with_tables(model, changes), options=options | {"scenario": rest})
         _stream(request, ensemble, slab, progress)
     outside = ", ".join(f"'{name}'" for name in sorted(request.outside))
     remark = f"some members have values outside the range of {outside}" if outside else ""

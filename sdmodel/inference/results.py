@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CalibrationError, Fault, ScenarioError
-from ..files import write_file
+from ..files import already_exists, replace_files, unwritable
 from ..model import Cell, Model, cell_name, quoted_cell, split_name
 from ..scenario import Change, Design, Distribution, Sampling, SamplingMethod, Variation, constant_cells, make_design
 from ..vensim import samples_text, sampling_text, scenario_text
@@ -97,11 +97,27 @@ def write_results(
     record = calibration_record(calibration, beyond)
     record |= {"settings": dict(settings), "ensemble": str(control) if posterior else None}
     files[_with_ending(stem, RECORD)] = json.dumps(_json_value(record), indent=2, allow_nan=False) + "\n"
+    changes: dict[Path, tuple[bytes | None, bytes]] = {}
     for path, text in files.items():
         allowed = force if path.parent == stem.parent and path.name.startswith(f"{stem.name}.") else replace
-        write_file(path, text.encode(), force=allowed, error=CalibrationError)
+        if os.path.lexists(path) and not allowed:
+            raise CalibrationError(already_exists(path))
+        changes[path] = (_content(path), text.encode())
+    for folder in dict.fromkeys(path.parent for path in (control, *files)):  # the record with what is beside it, last
+        replace_files(
+            {path: change for path, change in changes.items() if path.parent == folder}, error=CalibrationError
+        )
     chain = _with_ending(stem, CHAIN)
     return [*files, *([chain] if posterior is not None and chain.exists() else [])]
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as cause:
+        raise CalibrationError(unwritable(path, cause)) from cause
 
 
 def calibration_record(calibration: Calibration, beyond: ExtraConstants | None = None) -> dict[str, Any]:

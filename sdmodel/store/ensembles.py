@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from xarray.core import indexing
 
 from ..dataset import BLOCK, MEMBER, check_run
 from ..errors import DatasetError, StoreError
-from ..files import temporary_folder
+from ..files import lock_folder, place_folder, temporary_folder, unwritable
 from .checksums import CHECKSUM, json_checksum, unsealed
 from .netcdf import ENCODINGS, ORDER, UNREADABLE, auxiliary_coordinates, check_attributes, coordinates_attribute, decode
 
@@ -106,8 +105,10 @@ def members_per_block(template: xr.Dataset, count: int) -> int:
     return min(whole, 1 << max(0, count - 1).bit_length())
 
 
-def create_ensemble(template: xr.Dataset, path: Path, *, count: int, force: bool = False) -> None:
-    """Make the folder of an ensemble of `count` members, none of them stored yet, complete or not at all.
+def create_ensemble(
+    template: xr.Dataset, path: Path, *, count: int, force: bool = False, first: xr.Dataset | None = None
+) -> None:
+    """Make the folder of an ensemble of `count` members, complete or not at all; only the members `first` are stored yet.
 
     `template` is a run of a few members; it has the variables that each member will have. Raises StoreError if the folder
     exists and `force` is not given, another process is appending to it, or it cannot be written, and DatasetError if the
@@ -121,12 +122,13 @@ def create_ensemble(template: xr.Dataset, path: Path, *, count: int, force: bool
     try:
         with temporary_folder(path) as made:
             _write_structure(template, made, count)
+            if first is not None:
+                with open_for_append(made) as ensemble:
+                    add_members(ensemble, first)
             put_in_place(made, path, force=force)
     except (OSError, ValueError) as cause:
-        reason = getattr(cause, "strerror", None) or cause
-        unwritable = f"{path}: cannot be written ({reason}); choose another folder or make room there"
         taken = isinstance(cause, FileExistsError) and os.path.lexists(path)
-        raise StoreError(exists if taken else unwritable) from cause
+        raise StoreError(exists if taken else unwritable(path, cause)) from cause
 
 
 @contextlib.contextmanager
@@ -376,20 +378,8 @@ def _json_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def put_in_place(made: Path, path: Path, *, force: bool) -> None:
-    """Give the finished folder its name; what has it already is renamed first and removed afterwards."""
-    if not os.path.lexists(path):
-        made.rename(path)
-        return
-    if not force:
-        raise FileExistsError
-    aside = made.with_name(f"{made.stem}x{made.suffix}")
-    with _locked(path) if is_ensemble(path) else contextlib.nullcontext():
-        path.rename(aside)
-        made.rename(path)
-    if aside.is_dir() and not aside.is_symlink():
-        shutil.rmtree(aside)
-    else:
-        aside.unlink()
+    """Give the finished folder its name; an ensemble to which another process adds members is not replaced."""
+    place_folder(made, path, force=force, lock=_locked(path) if is_ensemble(path) else None)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -403,31 +393,20 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Keep other processes from appending to a folder; the system releases the lock of a process that ends."""
-    try:
-        import fcntl
-    except ImportError:  # a system without such locks
-        yield
-        return
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError as cause:
-        message = f"{path}: cannot be opened ({cause.strerror}); make it again or remove it"
-        raise StoreError(message) from cause
-    try:
-        with contextlib.suppress(OSError):  # a file system without locks
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as cause:
+    """Keep other processes from appending to a folder, or replacing it."""
+    with contextlib.ExitStack() as stack:
+        before = _identity(path)
+        try:
+            stack.enter_context(lock_folder(path))
+        except OSError as cause:
+            message = f"{path}: cannot be opened ({cause.strerror}); make it again or remove it"
+            if isinstance(cause, BlockingIOError):
                 message = f"{path}: another process is adding members to it; wait for it to end"
-                raise StoreError(message) from cause
-        held = os.fstat(descriptor)
-        if _identity(path) != (held.st_dev, held.st_ino):
+            raise StoreError(message) from cause
+        if _identity(path) != before:
             message = f"{path}: another process has just replaced it; try again"
             raise StoreError(message)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _unreadable(path: Path) -> str:

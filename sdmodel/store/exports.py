@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..dataset import TIME, check_run, find_variable, find_variables, long_name, member_dims, subscript_dims
 from ..errors import StoreError
-from ..files import already_exists, temporary_folder, write_file
+from ..files import already_exists, temporary_folder, unwritable, write_file
 from ..model import NA, number_text, quote_name, split_name
 from .ensembles import put_in_place
 from .netcdf import UNREADABLE, checked_path, save_run
@@ -173,9 +173,7 @@ def _write_zarr(run: xr.Dataset, target: Path, *, force: bool) -> None:
             plain.to_zarr(made, mode="w", zarr_format=3, consolidated=False)
             put_in_place(made, target, force=force)
     except UNREADABLE as cause:
-        reason = getattr(cause, "strerror", None) or cause
-        message = f"{target}: cannot be written ({reason}); choose another folder or name"
-        raise StoreError(message) from cause
+        raise StoreError(unwritable(target, cause)) from cause
 
 
 def _columns(run: xr.Dataset, names: Sequence[str]) -> Iterator[_Column]:

@@ -74,7 +74,7 @@ def attribute(
     and the results are means over members, the middle 90 % of members, and the share of members in which a lever ranks first.
     """
     request = run_from.request()
-    baseline = merge_scenarios([read_scenario(scenario_path(path)) for path in baselines])
+    baseline = merge_scenarios([read_scenario(scenario_path(path, request.model)) for path in baselines])
     levers_by_group = _read_groups(groups)
     default_name = f"{request.default_name}-levers"
     name = store.name or default_name

@@ -38,7 +38,7 @@ from ...model import Model, references_in, split_reference
 from ...scenario import Scenario
 from ...store import check_folder
 from ...vensim import read_optimisation, read_payoff, read_sampling
-from ..locations import load_model
+from ..locations import load_model, sampling_path
 from ..observations import DataOptions, choose_series, data_options
 from ..options import RunOptions, StoreOptions, option_group, run_options, store_options
 from ..output import Part, Result, busy, note, output_options
@@ -246,7 +246,7 @@ def _free_constants(
     if control is not None and control.settings:
         note(f"{freedom.optimisation}: settings of Vensim's optimiser are ignored: {', '.join(control.settings)}")
     moving = {split_reference(reference)[0] for one in series for reference in references_in(one.model)}
-    prior = read_sampling(freedom.prior) if freedom.prior else None
+    prior = read_sampling(sampling_path(freedom.prior, Path(model.path))) if freedom.prior else None
     listed = control.free if control else ()
     found = free_constants(model, freedom.free, listed=listed, prior=prior, scenario=scenario, moving=moving)
     unused = unused_priors(model, prior, found) if prior else []
@@ -260,7 +260,9 @@ def _free_constants(
 def _constants_beyond(model: Model, free: Sequence[Parameter], draws: _DrawOptions) -> ExtraConstants:
     """What draws hold besides the free constants; notes name those of the file that are free."""
     file = draws.beyond
-    found = extra_constants(model, free, read_sampling(file) if file else None, draws.equal)
+    found = extra_constants(
+        model, free, read_sampling(sampling_path(file, Path(model.path))) if file else None, draws.equal
+    )
     if found.left_to_posterior:
         note(f"{file}: these are free, so the posterior draws them: {', '.join(found.left_to_posterior)}")
     return found

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import click
 
 from ...errors import Fault, ModelError
-from ...files import write_file
+from ...files import replace_files
 from ...model import Kind, Range, join_name
 from ...vensim import (
     Document,
@@ -293,7 +293,7 @@ def fmt(context: click.Context, *, model: str | None, check: bool, show_diff: bo
     changed = unformatted_parts(document)
     differs = text != document.text
     if differs and not dry_run:
-        write_file(path.resolve(), text.encode(document.encoding), force=True, error=ModelError)
+        replace_files({path.resolve(): (bytes(document), text.encode(document.encoding))}, error=ModelError.from_text)
 
     def parts() -> Iterator[Part]:
         if show_diff and differs:
