@@ -82,7 +82,7 @@ SAVED = "stock\ninflow[north]\n\nTotal Cases\n"
 OBSERVATIONS = '# a comment\nseries,date,value,unit,source\ncases,7,400,Person,a\ncases,2025-06-30,,,\ndeaths,14.5,1e3,Person,"b, c"\n'
 SERIES = (
     "name,model,data,error,size,since,until,correlation\ncases,Total Cases,reported_cases,relative,5%,10,,\n"
-    "beds,beds needed/2,reported_cases*2,log,0.1,,150,3\nbalance,MAX(beds needed;0),reported_cases,absolute,7,,,\n"
+    'beds,beds needed/2,reported_cases*2,log,0.1,,150,3\nbalance,"MAX(beds needed, 0)",reported_cases,absolute,7,,,\n'
 )
 PAGE = "# panels\npanel,model,label,scale\nBeds,beds needed,,\nCases,Infectious[children],children,log\n,policy start,from here,\n"
 FORMULAS = 'SUM(stock[region!])*2^-3/MAX(a, IF THEN ELSE(b > 1 :OR: :NOT: c, 0, "d e"[x]))'
@@ -172,7 +172,7 @@ def readers(folder: Path) -> tuple[Reader, ...]:
         "figure": (of_file(".figure.csv", read_layout), PAGE),
         "formula": (of_text(read_formula), FORMULAS),
         "change": (of_text(read_change), "x[a,b]=1,2,3"),
-        "lever": (of_text(read_grid), "rate=0:1:0.25"),
+        "lever": (of_text(read_grid), "rate=0:1:5"),
     }
     found = [Reader(name, read, tuple(seed.encode() for seed in seeds)) for name, (read, *seeds) in text.items()]
     found.append(Reader("netCDF", of_file(".nc", loaded), (run.read_bytes(),), binary=True))
@@ -359,9 +359,12 @@ class Trial:
             self.process.join(2)
             self.process.kill()
             self.process.join()
+            self.process = None
 
     def problem(self, reader: Reader, data: bytes) -> str:
         """As the function of this name, and also whether the process ends or takes too long."""
+        if self.process is None:
+            self._start()
         assert self.pipe is not None  # noqa: S101 - it is started
         try:
             self.pipe.send((reader.name, data))
@@ -371,7 +374,6 @@ class Trial:
         except (EOFError, ConnectionError):
             found = "ends the process"
         self._stop()
-        self._start()
         return found
 
 
