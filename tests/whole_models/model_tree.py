@@ -62,12 +62,13 @@ class Equation:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The times of a run, as the file shows them, and the integrator."""
+    """The times of a run, as the file shows them, the integrator, and how many steps lie between saved times."""
 
     initial: str
     final: str
     step: str
     rk4: bool
+    every: int = 1
 
 
 @dataclass(slots=True)
@@ -119,7 +120,7 @@ class Writer:
         control = {
             "FINAL TIME": settings.final,
             "INITIAL TIME": settings.initial,
-            "SAVEPER": "TIME STEP",
+            "SAVEPER": "TIME STEP" if settings.every == 1 else f"{settings.every}*TIME STEP",
             "TIME STEP": settings.step,
         }
         blocks += equations + [f"{name} = {value}\n\t~\tMonth\n\t~\t\n\t|" for name, value in control.items()]
@@ -176,7 +177,11 @@ class Writer:
     def call(self, node: Call) -> tuple[int, str]:
         """How tightly a call binds, and its text."""
         name, parts = node.name, node.parts
-        blank = self.chance.choice(("", " "))
+        blank = (
+            self.chance.choice(("", " "))
+            if self.chance.random() < 0.95
+            else self.chance.choice((" {why} ", " \\\n\t\t"))
+        )
         if name in INFIX:
             own = INFIX[name]
             # comparisons do not chain, powers group to the right, and a sign may follow an operator

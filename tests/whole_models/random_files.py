@@ -94,8 +94,13 @@ def cell_values(run: xr.Dataset, array: xr.DataArray, labels: tuple[str, ...], m
 def right_values(file: File, constants: dict[str, float] | None = None) -> tuple[Values, Values, Values]:
     """What the interpreter makes of a file: as it is, and with the last digits of functions moved up and down."""
     cells = {(name, ()): value for name, value in (constants or {}).items()}
-    first, second, third = (Run(file.whole, file.times, cells, nudge).run() for nudge in (0.0, 1.0, -2.0))
+    first, second, third = (saved(Run(file.whole, file.times, cells, nudge)) for nudge in (0.0, 1.0, -2.0))
     return first, second, third
+
+
+def saved(run: Run) -> Values:
+    """The values of a run at the saved times."""
+    return {cell: values[:: run.settings.every] for cell, values in run.run().items()}
 
 
 @dataclass(slots=True)

@@ -21,9 +21,10 @@ def settings(chance: random.Random) -> Settings:
     """Times and an integrator; TIME STEP has an exact binary value, or divides 1 in decimals."""
     step = chance.choice(("1", "0.5", "0.25", "0.125", "0.1", "0.2", "2"))
     initial = chance.choice(("0", "1990", "-3", "0.5", "2000"))
-    count = chance.randint(12, 24)
+    every = chance.choice((1, 1, 2, 3))
+    count = chance.randint(12, 24) // every * every
     final = float(initial) + count * float(step)
-    return Settings(initial, f"{final:.10g}", step, chance.random() < 0.4)
+    return Settings(initial, f"{final:.10g}", step, chance.random() < 0.4, every)
 
 
 def call(name: str, *parts: Node) -> Call:

@@ -10,7 +10,7 @@ import interpreter
 import pytest
 from interpreter import EXACT, ROUNDED, Run
 from model_tree import Call, walk
-from random_files import check, differences, make_file, package_values
+from random_files import check, differences, make_file, package_values, saved
 from random_models import models, settings
 
 from sdmodel.model import FUNCTIONS
@@ -22,18 +22,18 @@ NOT_A_NUMBER_SPREADS = False
 """Whether a number that is not a number spreads through MIN, MAX, comparisons, conditions, lookups and delays."""
 
 
-@pytest.mark.parametrize("seed", [2, 5, 6])
+@pytest.mark.parametrize("seed", [3, 7, 10])
 def test_models_agree_with_the_interpreter(seed):
     """Few models of every kind, by Euler and Runge-Kutta, one run and three members."""
     counts: Counter[str] = Counter()
-    assert check(make_file(seed, 7), counts, members=seed == 6) == []
+    assert check(make_file(seed, 7), counts, members=seed == 10) == []
     assert counts["models"] >= 6
     assert counts["rounding decides"] < counts["numbers"] / 100
 
 
 def test_both_integrators_are_tested():
     """The files above use both."""
-    assert {make_file(seed, 1).times.rk4 for seed in (2, 5, 6)} == {False, True}
+    assert {make_file(seed, 1).times.rk4 for seed in (3, 7, 10)} == {False, True}
 
 
 @pytest.mark.nightly
@@ -80,18 +80,18 @@ def test_every_function_occurs_in_the_nightly_models():
 @pytest.fixture(scope="module")
 def one_file():
     """A file and what the package makes of it."""
-    file = make_file(5, 7)
+    file = make_file(7, 7)
     return file, package_values(file)[0]
 
 
-@pytest.mark.parametrize("name", ["+", "*", "/", "MAX", "MODULO", "INTEGER", "<=", ":AND:", "ABS", "TANH", "^"])
+@pytest.mark.parametrize("name", ["+", "*", "/", "MAX", "MODULO", "INTEGER", "<=", ":NOT:", "ABS", "TANH", "^"])
 def test_a_wrong_function_is_noticed(name, one_file, monkeypatch):
     """The comparison is not blind: the same models differ where the interpreter computes another number."""
     file, found = one_file
     table = EXACT if name in EXACT else ROUNDED
     right = table[name]
     monkeypatch.setitem(table, name, lambda *values: right(*values) + 1e-6)
-    wrong = Run(file.whole, file.times).run()
+    wrong = saved(Run(file.whole, file.times))
     assert list(differences(file, found, (wrong, wrong, wrong), Counter()))
 
 
@@ -106,5 +106,5 @@ def test_a_wrong_rule_is_noticed(rule, one_file, monkeypatch):
         "Run.stage": lambda run, halves: stage(run, min(halves, 2 * run.count + 1)),
     }
     monkeypatch.setattr(f"interpreter.{rule}", wrong_rules[rule])
-    wrong = Run(file.whole, file.times).run()
+    wrong = saved(Run(file.whole, file.times))
     assert list(differences(file, found, (wrong, wrong, wrong), Counter()))
