@@ -50,6 +50,7 @@ TARGETS = (
             "tests/program/test_machine_code.py",
             "tests/whole_models",
             "tests/model/test_derivatives.py",
+            "tests/model/test_function_edges.py",
             "tests/model/test_expansion.py",
         ),
     ),
