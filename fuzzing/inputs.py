@@ -1,7 +1,8 @@
 """The readers of files, valid inputs of each, and random changes of them: `python fuzzing/inputs.py 1000` tries a thousand.
 
 Whatever the bytes, a reader returns or raises an error of sdmodel that names the file; it never raises another error, ends the
-process, or takes longer than ten seconds. The readers run in a process of their own, which is ended if it takes longer.
+process, or takes longer than ten seconds. Some readers also use what they read: they simulate a model, or draw a sketch. All run in
+a process of their own, which is ended if it takes longer.
 """
 
 from __future__ import annotations
@@ -84,6 +85,9 @@ SERIES = (
     "name,model,data,error,size,since,until,correlation\ncases,Total Cases,reported_cases,relative,5%,10,,\n"
     'beds,beds needed/2,reported_cases*2,log,0.1,,150,3\nbalance,"MAX(beds needed, 0)",reported_cases,absolute,7,,,\n'
 )
+SCENARIO = "distancing = 0.4\nvaccination rate=0.01\npolicy start = 20\n"
+PRIOR = "100,L,1,,0\ninfectivity=RANDOM_UNIFORM(0.02,0.05)\nillness duration=RANDOM_NORMAL(4,10,6,0.5)\n"
+BOUNDS = "0.01<=infectivity=0.03<=0.05\n4<=illness duration<=10\n"
 PAGE = "# panels\npanel,model,label,scale\nBeds,beds needed,,\nCases,Infectious[children],children,log\n,policy start,from here,\n"
 FORMULAS = 'SUM(stock[region!])*2^-3/MAX(a, IF THEN ELSE(b > 1 :OR: :NOT: c, 0, "d e"[x]))'
 
@@ -100,8 +104,11 @@ class Reader:
 
 def readers(folder: Path) -> tuple[Reader, ...]:
     """Return all readers; what they read is written to files in a folder."""
-    from sdmodel.figures import read_layout
-    from sdmodel.inference import read_observations, read_series
+    from sdmodel.checking import check_model
+    from sdmodel.figures import plot_diagram, read_layout, render_figure
+    from sdmodel.inference import free_constants, read_observations, read_series
+    from sdmodel.scenario import make_design
+    from sdmodel.simulation import simulate
     from sdmodel.store import load_into_memory, open_run
     from sdmodel.vensim import (
         Document,
@@ -149,6 +156,14 @@ def readers(folder: Path) -> tuple[Reader, ...]:
         with open_run(path) as run:
             return load_into_memory(run, str(path))
 
+    def drawn(data: bytes) -> None:
+        sketch = sketch_from_text(data, "fuzzed.mdl")
+        for view in sketch.views[:1]:
+            render_figure(plot_diagram(sketch, view), "svg")
+
+    def simulated(data: bytes) -> object:
+        return simulate(model_from_text(data, "fuzzed.mdl"), memory="200MB", threads=1)
+
     run, parts = _stored(folder)
     text = {
         "document": (lossless, MODEL, (EXAMPLES / "epidemic.mdl").read_text("utf-8")),
@@ -171,6 +186,15 @@ def readers(folder: Path) -> tuple[Reader, ...]:
         "series": (of_file(".series.csv", lambda path: read_series(path, observed, model)), SERIES),
         "figure": (of_file(".figure.csv", read_layout), PAGE),
         "formula": (of_text(read_formula), FORMULAS),
+        "simulated model": (simulated, MODEL),
+        "checked model": (of_file(".mdl", lambda path: check_model(path, static=True)), MODEL),
+        "drawn sketch": (drawn, MODEL),
+        "scenario of a model": (of_file(".run.cin", lambda path: simulate(model, scenario=path)), SCENARIO),
+        "design of a model": (of_file(".run.vsc", lambda path: make_design(model, read_sampling(path))), PRIOR),
+        "search in a model": (
+            of_file(".run.voc", lambda path: free_constants(model, listed=read_optimisation(path).free)),
+            BOUNDS,
+        ),
         "change": (of_text(read_change), "x[a,b]=1,2,3"),
         "lever": (of_text(read_grid), "rate=0:1:5"),
     }
