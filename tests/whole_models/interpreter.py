@@ -1,7 +1,8 @@
 """Runs a whole model from its tree in plain floats, straight from Vensim's manual; nothing of the package is used.
 
-A value is computed when it is asked for and remembered for the stage of the integrator, so there is no order of equations. A number
-that is not a number spreads to everything that uses it; the branch that IF THEN ELSE does not take stays unread.
+A value is computed when it is asked for and remembered for the stage of the integrator, so there is no order of equations. What is
+not finite decides nothing: a function that could hide it gives nan. What is not used, such as the other branch of IF THEN ELSE,
+stays unread.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ EXACT: dict[str, Callable[..., float]] = {
     "INTEGER": whole,
     "MODULO": math.fmod,
     "QUANTUM": quantum,
-    "ZIDZ": lambda x, y: 0.0 if abs(y) < SLACK else x / y,
+    "ZIDZ": lambda x, y: 0.0 if abs(y) < SLACK else x / y,  # the dividend is then not used
     "XIDZ": lambda x, y, z: z if abs(y) < SLACK else x / y,
     "GAME": lambda x: x,
 }
@@ -123,16 +124,30 @@ REDUCTIONS: dict[str, Callable[[float, float], float]] = {
 }
 
 
-def guarded(function: Callable[..., float], values: tuple[float, ...]) -> float:
-    """A function of numbers: not a number if one of them is not, or where the function is not defined."""
-    if any(map(math.isnan, values)):
+STRICT: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(
+        ("=", "<>", "<", "<=", ">", ">=", ":AND:", ":OR:", "MIN", "MAX", "VMIN", "VMAX", "POWER", "^"), (0, 1)
+    ),
+    **dict.fromkeys((":NOT:", "EXP", "ARCTAN", "TANH"), (0,)),
+    **dict.fromkeys(("LOG", "MODULO", "QUANTUM"), (1,)),
+    **dict.fromkeys(("PULSE", "PULSE TRAIN"), (0, 1, 2, 3)),
+    "STEP": (1,),
+    "RAMP": (1, 2),
+}
+"""The arguments of functions that would hide a number that is not finite; the result is then nan. Only a division by an infinite
+number may give a finite one, 0."""
+
+
+def guarded(name: str, function: Callable[..., float], values: tuple[float, ...]) -> float:
+    """A function of numbers: nan where an argument that must be finite is not, or where the function is not defined."""
+    if not all(math.isfinite(value) for place, value in enumerate(values) if place in STRICT.get(name, ())):
         return math.nan
     try:
         return function(*values)
     except ValueError:
         return math.nan
     except OverflowError:  # of EXP, COSH and SINH, of which the last is negative for a negative number
-        return math.copysign(math.inf, values[0]) if function is math.sinh else math.inf
+        return math.copysign(math.inf, values[0]) if name == "SINH" else math.inf
 
 
 @dataclass(slots=True)
@@ -283,7 +298,7 @@ class Run:
             self.first(call.parts[0], binding)
         elif call.name == "DELAY FIXED":
             lag = parts[1]() / self.step
-            self.lags[key] = lag if math.isnan(lag) else max(1.0, float(math.floor(lag + 0.5 + SLACK)))
+            self.lags[key] = max(1.0, float(math.floor(lag + 0.5 + SLACK))) if math.isfinite(lag) else math.nan
             self.held[key], self.inputs[key] = parts[2](), []
         elif call.name == "SAMPLE IF TRUE":
             self.held[key] = parts[2]()
@@ -330,7 +345,7 @@ class Run:
         self.prepare(key)
         if call.name == "SAMPLE IF TRUE":
             chosen = self.value(call.parts[0], binding)
-            if math.isnan(chosen):
+            if not math.isfinite(chosen):
                 return math.nan
             return self.value(call.parts[1], binding) if chosen else self.held[key]
         if call.name == "DELAY FIXED":
@@ -342,8 +357,8 @@ class Run:
         if call.name in {"TREND", "FORECAST"}:
             value, time = (self.value(part, binding) for part in call.parts[:2])
             if call.name == "TREND":
-                return guarded(EXACT["ZIDZ"], (value - last, time * abs(last)))
-            growth = guarded(EXACT["ZIDZ"], (value - last, time * last))
+                return EXACT["ZIDZ"](*(value - last, time * abs(last)))
+            growth = EXACT["ZIDZ"](*(value - last, time * last))
             return value * (1 + growth * self.value(call.parts[2], binding))
         if call.name.startswith("DELAY"):
             return divide(last, self.value(call.parts[1], binding) / self.order(call))
@@ -385,9 +400,11 @@ class Run:
                 return self.cell(self.named(node, binding))
             case Call():
                 if node.name in EXACT:
-                    return guarded(EXACT[node.name], tuple(self.value(part, binding) for part in node.parts))
+                    return guarded(node.name, EXACT[node.name], tuple(self.value(part, binding) for part in node.parts))
                 if node.name in ROUNDED:
-                    result = guarded(ROUNDED[node.name], tuple(self.value(part, binding) for part in node.parts))
+                    result = guarded(
+                        node.name, ROUNDED[node.name], tuple(self.value(part, binding) for part in node.parts)
+                    )
                     return result * (1 + self.nudge * ROUNDING)
                 return self.special(node, binding)
         raise TypeError(node)
@@ -399,26 +416,28 @@ class Run:
             return self.state(call, binding)
         if name in REDUCTIONS:
             values = [self.value(parts[0], place) for place in self.inner(call, binding)]
-            total = values[0]
+            total = (
+                values[0] if len(values) > 1 or name in {"SUM", "PROD"} else guarded(name, EXACT["+"], (values[0], 0.0))
+            )
             for value in values[1:]:
-                total = guarded(REDUCTIONS[name], (total, value))
+                total = guarded(name, REDUCTIONS[name], (total, value))
             return total
         if name == "IF THEN ELSE":
             chosen = self.value(parts[0], binding)
-            return math.nan if math.isnan(chosen) else self.value(parts[1 if chosen else 2], binding)
+            return self.value(parts[1 if chosen else 2], binding) if math.isfinite(chosen) else math.nan
         if name.startswith("LOOKUP"):
             table = parts[0]
             if isinstance(table, Ref):
                 table = self.cells[self.named(table, binding)][0].node
             x = self.value(parts[1], binding)
-            return math.nan if math.isnan(x) else look_up(name, table, x)
+            return look_up(name, table, x) if math.isfinite(x) else math.nan
         if name == "ELMCOUNT":
             return float(len(self.model.ranges[parts[0].name]))
         if name == "ACTIVE INITIAL":
             return self.value(parts[1 if self.starting else 0], binding)
         if name in {"INITIAL", "REINITIAL"}:
             return self.first(parts[0], binding)
-        return guarded(self.of_time(name), tuple(self.value(part, binding) for part in parts))
+        return guarded(name, self.of_time(name), tuple(self.value(part, binding) for part in parts))
 
     def first(self, node: Node, binding: Binding) -> float:
         """The value at the start, which is remembered."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import xarray as xr
-from interpreter import MEMORIES, Cell, Run
-from model_tree import Call, Equation, Number, Ref, Settings, Whole, Writer, walk
+from interpreter import Cell, Run
+from model_tree import Call, Equation, Number, Settings, Whole, Writer
 from random_models import models, settings
 
 from sdmodel.simulation import simulate
@@ -23,9 +23,6 @@ NEAR_ZERO = 1e-11
 """The allowed difference of numbers near zero: the rounding errors of numbers around one."""
 AMPLIFIED = 1e3
 """The allowed difference as a multiple of what one last digit of a library's function changes."""
-
-STOCKS = MEMORIES - {"DELAY FIXED", "SAMPLE IF TRUE"}
-"""Functions that are a stock, or contain some."""
 
 Values = dict[Cell, list[float]]
 
@@ -123,13 +120,12 @@ def differences(
     """The cells that differ by more than rounding explains; `counts` counts numbers, and those where rounding decides."""
     writer = Writer(random.Random(0))
     cells = Run(file.whole, file.times).cells
-    loose = after_failure(file, right[0])
     for cell, values in found.items():
         for step, value in enumerate(values):
             exact, *others = (part[cell][step] for part in right)
             counts["numbers"] += 1
             counts["not finite"] += not math.isfinite(exact)
-            if same(value, exact) or (math.isnan(value) and step >= loose.get(cell, math.inf)):
+            if same(value, exact):
                 continue
             if any(not same(other, exact) for other in others):
                 counts["rounding decides"] += 1
@@ -145,32 +141,10 @@ def differences(
 
 
 def same(one: float, other: float) -> bool:
-    if math.isnan(one) or math.isnan(other):
-        return math.isnan(one) and math.isnan(other)
+    """Whether two numbers agree; which number that is not finite it is, is not promised."""
+    if not math.isfinite(one) or not math.isfinite(other):
+        return math.isfinite(one) == math.isfinite(other)
     return one == other or abs(one - other) <= max(AGREED * abs(other), NEAR_ZERO)
-
-
-def after_failure(file: File, right: Values) -> dict[Cell, int]:
-    """For each cell, the step from which it may be blank: it depends on a stock that is no longer finite."""
-    cells = Run(file.whole, file.times).cells
-    reads: dict[str, set[str]] = {}
-    failed: dict[str, int] = {}
-    for name, labels in cells:
-        equation = cells[name, labels][0]
-        nodes = list(walk(equation.node)) if equation.node is not None else []
-        reads.setdefault(name, set()).update(part.name for part in nodes if isinstance(part, Ref))
-        if any(isinstance(part, Call) and part.name in STOCKS for part in nodes) and (name, labels) in right:
-            bad = next((k for k, value in enumerate(right[name, labels]) if not math.isfinite(value)), None)
-            if bad is not None:
-                failed[name] = min(bad, failed.get(name, bad))
-    changed = True
-    while changed:
-        changed = False
-        for name, names in reads.items():
-            first = min((failed[read] for read in names if read in failed), default=None)
-            if first is not None and first < failed.get(name, first + 1):
-                failed[name], changed = first, True
-    return {cell: failed[cell[0]] for cell in cells if cell[0] in failed}
 
 
 def check(file: File, counts: Counter[str], *, members: bool) -> list[str]:
