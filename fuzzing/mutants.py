@@ -114,6 +114,8 @@ EQUIVALENT: dict[str, str] = {
         "only how many members are read together differs, not what is counted"
     ),
     "store/ensembles.py, is_ensemble: return False -> return None": "callers ask only whether the answer is true",
+    "scenario/distributions.py, the module: -np.inf -> (np.inf)": "a uniform density is never asked for outside its bounds: "
+    "`Distribution.log_density` has left out what lies there",
     "inference/likelihood.py, _peak: 1 -> 2": "the grid is refined in a slightly wider window around the peak, which it still holds",
 }
 """Mutants that no test can notice, as `name` prints them, and why."""
