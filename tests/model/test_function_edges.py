@@ -13,7 +13,7 @@ from sdmodel.model import FUNCTIONS, Cell, Start, evaluate
 from sdmodel.simulation import simulate
 from sdmodel.testing import tiny_model
 
-EDGES = (0.0, 1e-6, -1e-6, 0.5, 1.0, -1.0, 2.0)
+EDGES = (0.0, 1e-6, -1e-6, 0.5, 0.6, 1.0, -1.0, 2.0)
 ARGUMENTS = ("a", "b", "c", "d")
 POINTS = [*product(EDGES, EDGES, (1.0,), (3.0,)), *((1.0, 2.0, *rest) for rest in product(EDGES, EDGES))]
 CALLS = {
