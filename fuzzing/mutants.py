@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -322,13 +322,23 @@ def survives(mutant: Mutant, tests: Sequence[str], copy: Path) -> bool:
     source = path.read_text("utf-8")
     path.write_text(mutant.apply(source), "utf-8")
     try:
-        return all(_passes(test, copy) for test in tests)
+        return _pass(_files_of(tests, Path(mutant.module).stem, copy), copy)
     finally:
         path.write_text(source, "utf-8")
 
 
-def _passes(test: str, copy: Path) -> bool:
-    command = [sys.executable, "-P", "-B", "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", test]
+def _files_of(tests: Sequence[str], stem: str, copy: Path) -> list[str]:
+    """The files of tests, those first that are named after the module."""
+    files = dict.fromkeys(
+        str(file.relative_to(copy))
+        for test in tests
+        for file in ([copy / test] if test.endswith(".py") else sorted((copy / test).glob("test_*.py")))
+    )
+    return sorted(files, key=lambda file: stem not in file)
+
+
+def _pass(tests: Sequence[str], copy: Path) -> bool:
+    command = [sys.executable, "-P", "-B", "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "PYTHONPATH": str(copy)}
     try:
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, timeout=TIMEOUT, check=False)
@@ -353,7 +363,8 @@ def run(chosen: Sequence[tuple[Mutant, tuple[str, ...]]], *, workers: int = 1) -
             finally:
                 copies.put(copy)
 
-        for mutant, survived, seconds in pool.map(check, chosen):
+        for done in as_completed([pool.submit(check, job) for job in chosen]):
+            mutant, survived, seconds = done.result()
             verdict = "survives" if survived else "noticed"
             print(f"{verdict:8} {seconds:5.0f} s  line {mutant.line}: {mutant.name}", flush=True)
             survivors += [mutant] if survived else []
