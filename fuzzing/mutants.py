@@ -80,6 +80,7 @@ TARGETS = (
             "tests/inference/test_series.py",
             "tests/inference/test_fit.py",
             "tests/inference/test_posterior.py",
+            "tests/cli/test_fit_command.py",
         ),
     ),
     Target(("store",), 6, ("tests/store", "tests/cli/test_stored_commands.py", "tests/ensemble")),

@@ -24,6 +24,7 @@ from sdmodel.inference import (
     free_constants,
     leading_constants,
     log_likelihood,
+    split_series,
 )
 from sdmodel.inference.likelihood import (
     PENALTY,
@@ -416,3 +417,14 @@ def test_the_peak_of_a_prior_is_found_between_the_points_of_a_grid(sd, mean):
     prior = Distribution("RANDOM_NORMAL", (-10.0, 10.0, mean, sd))
     parameter = Parameter("base", Cell("base"), "", -10.0, 10.0, 0.0, prior)
     assert _peak(parameter) == pytest.approx(float(prior.log_density(np.array([mean]))[0]), abs=1e-6)
+
+
+def test_series_are_split_by_what_a_run_contains():
+    """A run that saved only some variables is compared with the series of these; the faults name the others."""
+    run = simulate(LINE, save=["y"])
+    absolute = ErrorModel("absolute", 1.0)
+    inside, outside = (series_of(text, np.ones(5), absolute) for text in ("y*2", "y + Stock"))
+    held, faults = split_series([inside, outside], run)
+    assert held == (inside,)
+    assert [str(fault.where) for fault in faults] == ["series.csv:2:1"]
+    assert "'y + Stock': 'stock' is not in the run" in faults[0].what
