@@ -15,6 +15,7 @@ from sdmodel.model import FUNCTIONS, Cell, Start, Table, evaluate, plan
 from sdmodel.model.functions.lookups import look_up
 from sdmodel.program import Arguments, compile_model, host, machine
 from sdmodel.program.assembly import module_text
+from sdmodel.program.ir import Mathematics
 from sdmodel.simulation import simulate
 from sdmodel.testing import benchmark_text, tiny_model
 from sdmodel.vensim import model_from_text
@@ -189,6 +190,16 @@ def test_a_pulse_of_a_train_lasts_at_least_one_step(width):
     on = [t for begin in (1, 4, 7) for t in ((begin, begin + 0.5) if width > 0.75 else (begin,))]
     assert run.time.values[run.p.values == 1].tolist() == on
     assert run.q.values.tolist() == run.p.values.tolist()
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
+def test_a_vector_function_takes_whole_registers_only(width):
+    """Any other number of members, and a function that the vector library lacks, goes to the C library one by one."""
+    text = Mathematics(4, {"exp": "vector_exp"}).text(width)
+    assert ("@vector_exp(<4 x double>" in text) == (width == 4)
+    assert "@vector_exp(double" not in text
+    assert text.count("call double @exp(") == (0 if width == 4 else width)
+    assert text.count("call double @log(") == width
 
 
 def test_a_register_of_a_vector_function_holds_as_many_doubles_as_its_letter_says():
