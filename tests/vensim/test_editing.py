@@ -10,6 +10,7 @@ from sdmodel.errors import ModelError
 from sdmodel.model import Range, key
 from sdmodel.testing import model_text
 from sdmodel.vensim import OpenDocument, model_from_text, open_document, sketch_from_text, split_statement
+from sdmodel.vensim.edit.elements import _causes
 from sdmodel.vensim.edit.layout import fill_lines
 
 TEXT = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="|~{}[]\\"), min_size=1, max_size=120)
@@ -240,6 +241,14 @@ def test_a_new_element_without_causes_joins_those_without_a_group_first(loose):
     opened = _open(model_text(("loose = 1 ~ ~ |\n\n" if loose else "") + text))
     opened.add("fresh", "3")
     assert opened["fresh"].group == ("" if loose else "Prices")
+
+
+def test_a_cause_of_an_initial_value_alone_is_marked():
+    """Its arrow is dashed; a cause of the rate too, and every cause of another equation, has a plain one."""
+    model = _open(model_text("a = 1\nb = 2\nc = 3")).model
+    causes = {name: alone for name, (_, alone) in _causes(model, "INTEG(a + c - s, b*c + Time)", "s")}
+    assert causes == {"a": False, "b": True, "c": False, "time": False}
+    assert dict(_causes(model, "a + b", "s")) == {"a": ("a", False), "b": ("b", False)}
 
 
 def test_a_line_is_filled_up_to_its_width():
