@@ -47,6 +47,11 @@ class Fault:
     where: Place | str
     what: str
 
+    def __post_init__(self) -> None:
+        """Keep the fault on one line: what is quoted from a file may hold line breaks and control characters."""
+        shown = "".join(sign if sign.isprintable() else " " for sign in self.what)
+        object.__setattr__(self, "what", shown)
+
     def __str__(self) -> str:
         what = shorten(self.what)
         return f"{self.where}: {what}" if str(self.where) else what

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from sdmodel.model import FUNCTIONS, Cell, Start, Table, evaluate, plan
 from sdmodel.model.functions.lookups import look_up
-from sdmodel.program import Arguments, compile_model, host
+from sdmodel.program import Arguments, compile_model, host, machine
 from sdmodel.program.assembly import module_text
+from sdmodel.program.ir import Mathematics
 from sdmodel.program.machine import assemble
 from sdmodel.simulation import simulate
 from sdmodel.testing import benchmark_text, tiny_model
@@ -131,6 +132,16 @@ def test_an_integrator_has_its_theoretical_order(integrator, order):
     assert rates == pytest.approx([order, order], abs=0.2)
 
 
+@pytest.mark.parametrize("power", range(4))
+@pytest.mark.parametrize("step", [0.1, 0.5, 2])
+def test_runge_kutta_integrates_powers_of_time_exactly(power, step):
+    """It weighs both ends and the middle of a step as Simpson's rule does, which has no error up to the third power."""
+    text = f"x = INTEG(Time^{power}, 0)" if power else "x = INTEG(1 + 0*Time, 0)"
+    run = simulate(tiny_model(text, initial=-2, final=4, step=step, integrator="rk4"))
+    exact = (run.time.values ** (power + 1) - (-2.0) ** (power + 1)) / (power + 1)
+    assert np.allclose(run.x, exact, rtol=1e-13, atol=1e-13)
+
+
 def test_test_inputs_are_constant_during_a_step_of_runge_kutta():
     """STEP, PULSE and RAMP change only at time steps, as the Vensim manual says, so a step falls exactly."""
     model = tiny_model("s = INTEG(STEP(1, 2) + PULSE(4, 1) + RAMP(1, 6, 8), 0)", integrator="rk4")
@@ -174,6 +185,31 @@ def test_pulses_between_time_steps_have_equal_lengths():
     assert "1, 1" not in str(on)
     run = simulate(tiny_model("x = PULSE TRAIN(0.5, 1, 2, 20)"))
     assert run.x.values[:6].tolist() == [1, 0, 1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("width", [0, 0.1, 0.5, 0.6, 0.8, 1])
+def test_a_pulse_of_a_train_lasts_at_least_one_step(width):
+    """The duration of the manual; a longer one ends at the step whose middle it does not reach."""
+    run = simulate(tiny_model(f"p = PULSE TRAIN(1, {width}, 3, 9)\nw = {width}\nq = PULSE TRAIN(1, w, 3, 9)", step=0.5))
+    on = [t for begin in (1, 4, 7) for t in ((begin, begin + 0.5) if width > 0.75 else (begin,))]
+    assert run.time.values[run.p.values == 1].tolist() == on
+    assert run.q.values.tolist() == run.p.values.tolist()
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
+def test_a_vector_function_takes_whole_registers_only(width):
+    """Any other number of members, and a function that the vector library lacks, goes to the C library one by one."""
+    text = Mathematics(4, {"exp": "vector_exp"}).text(width)
+    assert ("@vector_exp(<4 x double>" in text) == (width == 4)
+    assert "@vector_exp(double" not in text
+    assert text.count("call double @exp(") == (0 if width == 4 else width)
+    assert text.count("call double @log(") == width
+
+
+def test_a_register_of_a_vector_function_holds_as_many_doubles_as_its_letter_says():
+    """The letters of the vector function ABI stand for registers of 128, 256 and 512 bits."""
+    bits = {"b": 128, "d": 256, "e": 512}
+    assert {letter: 64 * width for _, letter, width in machine._VECTOR_ABI} == bits
 
 
 def test_a_missing_value_is_a_finite_number():

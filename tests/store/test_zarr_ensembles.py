@@ -55,7 +55,7 @@ def _members(count: int, seed: int = 1) -> xr.Dataset:
         },
         {
             "time": ("time", years, {"units": "Year"}),
-            "member": np.arange(count),
+            "member": ("member", np.arange(count), {"long_name": "Member"}),
             "date": (
                 "time",
                 np.array("2024-01-01", dtype="datetime64[ns]") + np.arange(TIMES).astype("m8[D]"),

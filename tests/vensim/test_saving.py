@@ -132,7 +132,7 @@ def test_an_undo_record_of_a_stranger_changes_nothing_elsewhere(tmp_path, name):
     victim.write_text("mine")
     digest = hashlib.sha256(b"mine").hexdigest()
     (folder / f".m.mdl-{files._HOST}-{os.getpid()}-0123abcd.undo").write_text(json.dumps({name: ["ZXZpbA==", digest]}))
-    with pytest.raises(ModelError, match="is in another folder"):
+    with pytest.raises(ModelError, match="another folder"):
         recover(folder, error=ModelError.from_text)
     assert victim.read_text() == "mine"
 

@@ -156,7 +156,8 @@ class OpenDocument:
         new_faults = [fault for fault in after if fault.what not in {old.what for old in before}]
         if len(after) != len(before):
             self.undo()
-            raise ModelError(new_faults)
+            used = f"'{new}' is used in the model already, where it is not defined; define it, or choose another name"
+            raise ModelError(new_faults or [Fault(self.path, used)])
         self._known = known + Counter(fault.what for fault in new_faults)  # old faults that have the new name
         if everywhere:
             self._renamings.append((self.document.edits, change))
