@@ -125,7 +125,7 @@ class RunOptions:
         save = (*self.names, *listed) if self.names or self.savelist else None
         model = model_path(self.model)
         scenarios = tuple(read_scenario(scenario_path(path, model)) for path in self.scenarios)
-        return RunRequest(model, scenarios, self.changes, self.integrator, self.engine, save)
+        return RunRequest(model, scenarios, self.changes, self.integrator, self.engine, save, self.savelist)
 
 
 def run_options(*others: Decorator) -> Decorator:

@@ -42,6 +42,14 @@ class RunRequest:
     integrator: Integrator | None = None
     engine: Engine = "native"
     save: tuple[str, ...] | None = None
+    savelist: str | None = None
+
+    def load_model(self) -> Model:
+        """The model; an error if the save list names something that it does not have."""
+        model = load_model(self.model)
+        if self.savelist:
+            read_savelist(self.savelist, model)
+        return model
 
     @property
     def scenario(self) -> Scenario:
@@ -61,7 +69,7 @@ def make_run(
 
     `constants` vary over members; `model` is the model of the request, if it is read already.
     """
-    model = model or load_model(request.model)
+    model = model or request.load_model()
     with warnings_as_notes() as silent, busy(f"running {request.model.name}"):
         run = _simulate(request, model, constants)
         silent.append(run.attrs.get(NOT_FINITE, ""))

@@ -13,7 +13,7 @@ from ...model import split_list
 from ...scenario import merge_scenarios
 from ...simulation import RunWarning, simulate
 from ...vensim import read_scenario
-from ..locations import check_not_there, load_model, scenario_path
+from ..locations import check_not_there, scenario_path
 from ..options import (
     OutcomeOptions,
     RunOptions,
@@ -81,7 +81,7 @@ def attribute(
     path = store.path()
     targets = [store.folder / f"{name}.png", store.folder / f"{name}-bars.png"] if plot else []
     check_not_there(targets, force=store.force)
-    model = load_model(request.model)
+    model = request.load_model()
     listed = names_to_save(request, model)
     requested = when.outcomes(simulate(model, scenario=baseline, save=["TIME STEP"])) if when.dates else ()
     if sampling.file is None and sampling.count is not None:

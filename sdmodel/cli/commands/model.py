@@ -233,7 +233,7 @@ def loops(*, through: tuple[str, ...], is_open: bool, limit: int, run_from: RunO
         message = "--path needs its variables: --through NAME"
         raise click.UsageError(message)
     request = run_from.request()
-    model = load_model(request.model)
+    model = request.load_model()
     with busy(f"finding loops of {request.model.name}"):
         find = find_paths if is_open else find_loops
         found = find(model, through, scenario=request.scenario, limit=limit)

@@ -19,7 +19,6 @@ from ...model import Model, join_name
 from ...scenario import grid_values
 from ...simulation import simulate
 from ...vensim import read_grid
-from ..locations import load_model
 from ..options import (
     OutcomeOptions,
     RunOptions,
@@ -91,7 +90,7 @@ def sweep(
     bands of the outcomes, and of the differences that a lever makes, are printed.
     """
     request = run_from.request()
-    model = load_model(request.model)
+    model = request.load_model()
     values = _lever_values(model, levers)
     request = replace(request, save=names_to_save(request, model))
     names = request.save or ()
