@@ -36,10 +36,12 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .errors import SimulationError as SimulationError
     from .errors import StoreError as StoreError
     from .figures import plot_diagram as plot_diagram
+    from .inference import backtest_model as backtest_model
     from .inference import calibrate_model as calibrate_model
     from .inference import fit_run as fit_run
     from .inference import read_observations as read_observations
     from .inference import read_series as read_series
+    from .inference import score_backtest as score_backtest
     from .model import CausalPath as CausalPath
     from .model import Model as Model
     from .model import lay_out as lay_out
@@ -75,7 +77,7 @@ _NAMES = {
     "LoopError ModelError ObservationError OutOfMemoryError ReferenceEngineError ReportError ScenarioError SdmodelError SimulationError "
     "StoreError",
     "figures": "plot_diagram",
-    "inference": "calibrate_model fit_run read_observations read_series",
+    "inference": "backtest_model calibrate_model fit_run read_observations read_series score_backtest",
     "model": "CausalPath Model lay_out without_subscripts",
     "reference": "read_xmile",
     "report": "write_report",

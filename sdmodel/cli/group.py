@@ -32,6 +32,7 @@ _COMMANDS = {
     "sensitivity": ("sensitivity", "Rank constants by their effect on an outcome."),
     "fit": ("fit", "Compare a stored run with observations."),
     "calibrate": ("calibrate", "Find the constants that agree best with data."),
+    "backtest": ("fit", "Forecast from past dates and score what came."),
     "diff": ("git", "Compare two models or revisions by variable."),
     "fmt": ("edit", "Write a model's text in a standard layout."),
     "git-install": ("git", "Let git compare and merge models by variable."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,16 @@ import xarray as xr
 
 from ..analysis import model_of_run
 from ..errors import Fault, ObservationError
-from ..inference import Series, find_series_file, join_observations, join_series, read_observations, read_series
+from ..inference import (
+    Series,
+    find_series_file,
+    join_observations,
+    join_series,
+    parse_time,
+    read_observations,
+    read_series,
+    series_between,
+)
 from ..model import Model, key, nearest
 from .locations import model_path
 from .options import Decorator, option_group
@@ -27,6 +37,8 @@ class DataOptions:
     observations: tuple[str, ...]
     mapping: tuple[str, ...]
     names: tuple[str, ...]
+    since: str | None = None
+    until: str | None = None
 
     def series(self, model: Model, path: Path) -> tuple[Series, ...]:
         """The series for a model, whose file is `path`; notes say which observations are not used."""
@@ -40,6 +52,16 @@ class DataOptions:
             raise ObservationError([Fault(str(path), what)])
         known = join_observations([read_observations(file) for file in data])
         found = choose_series(join_series([read_series(file, known, model) for file in mapping]), self.names)
+        return self.between(found)
+
+    def between(self, chosen: Sequence[Series]) -> tuple[Series, ...]:
+        """The series between --since and --until; notes say which observations are not used."""
+        since = -math.inf if self.since is None else parse_time(self.since, "--since")
+        until = math.inf if self.until is None else parse_time(self.until, "--until")
+        found = series_between(chosen, since, until)
+        for series in chosen:
+            if series.name not in {one.name for one in found}:
+                note(f"'{series.name}': left out, since it has no observation between --since and --until")
         for series in found:
             for left_out in series.left_out:
                 note(f"'{series.name}': observations used: {series.times.size}; not used: {left_out}")
@@ -47,7 +69,7 @@ class DataOptions:
 
 
 def data_options() -> Decorator:
-    """-d, --series and --on as `data`: DataOptions."""
+    """-d, --series, --on, --since and --until as `data`: DataOptions."""
     return option_group(
         "data",
         DataOptions,
@@ -56,7 +78,7 @@ def data_options() -> Decorator:
             "observations",
             multiple=True,
             metavar="FILE",
-            help="Observations; may be repeated (default: data/observations.csv beside the model).",
+            help="Observations; may be repeated, and a file may continue the series of another (default: data/observations.csv beside the model).",
         ),
         click.option(
             "--series",
@@ -66,6 +88,8 @@ def data_options() -> Decorator:
             help="Which observations belong to which variable, and with what error; may be repeated (default: MODEL.series.csv beside the model).",
         ),
         click.option("--on", "names", multiple=True, metavar="SERIES", help="Use only this series; may be repeated."),
+        click.option("--since", metavar="TIME", help="Use observations from this date or time on."),
+        click.option("--until", metavar="TIME", help="Use observations up to this date or time."),
     )
 
 

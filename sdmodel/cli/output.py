@@ -166,7 +166,7 @@ def _print_table(table: Table) -> None:
     least = {name: _least_width(kind, texts[name]) for name, kind in table.columns.items()}
     dropped: list[str] = []
     if _total({name: size for name, size in least.items() if name not in table.spare}) <= width:
-        for name in table.spare:
+        for name in filter(least.__contains__, table.spare):
             if _total(least) <= width:
                 break
             dropped.append(name)

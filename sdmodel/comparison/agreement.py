@@ -94,6 +94,9 @@ AGREEMENT: Mapping[str, Callable[[Numbers, Numbers], float]] = {
 """Measures of agreement by their names in reports: functions of simulated and observed numbers, shape (n,)."""
 
 
+_LOG_FLOOR = 1e-6
+
+
 def band(sample: Numbers, probability: float) -> tuple[Numbers, Numbers]:
     """Return the limits of the central interval that holds a probability, shape (n,) each, of a sample (n, members)."""
     edges = [np.quantile(row, (0.5 - probability / 2, 0.5 + probability / 2)) for row in sample]
@@ -126,6 +129,30 @@ def crps(sample: Numbers, observed: Numbers) -> Numbers:
         for row, value in zip(sample, observed, strict=True)
     ]
     return np.array(scores, dtype=float)
+
+
+def log_crps(sample: Numbers, observed: Numbers) -> Numbers:
+    """Return the CRPS of natural logarithms, per observation; NaN where an observation is not above zero.
+
+    A member at or below zero counts as a millionth of the observation, so that it costs much, but not everything.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logs = np.log(np.maximum(sample, _LOG_FLOOR * observed[:, np.newaxis]))
+        return np.where(observed > 0, crps(logs, np.log(observed)), np.nan)
+
+
+def naive_forecasts(times: Numbers, values: Numbers, at: float) -> tuple[float, float]:
+    """Return the logarithms that the last of some values, and the line through the logarithms of the last two, give at a time.
+
+    Both are NaN without values, and equal with only one.
+    """
+    if not values.size or values[-1] <= 0:
+        return float("nan"), float("nan")
+    last = float(np.log(values[-1]))
+    if values.size == 1 or values[-2] <= 0 or times[-1] <= times[-2]:
+        return last, last
+    slope = (last - float(np.log(values[-2]))) / float(times[-1] - times[-2])
+    return last, last + slope * float(at - times[-1])
 
 
 def crps_skill(scores: Numbers, observed: Numbers) -> float:

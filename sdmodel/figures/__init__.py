@@ -1,6 +1,7 @@
 """Figures of stored numbers: functions that return a matplotlib `Figure` and compute no results of their own."""
 
 from .attribution import Contributions, plot_contributions, plot_wedges
+from .backtest import plot_backtest
 from .bands import plot_bands, plot_differences, plot_fit
 from .diagram import ShadedValue, Shading, find_view, plot_diagram
 from .layout import Layout, Panel, Scale, find_layout, read_layout
@@ -19,6 +20,7 @@ __all__ = [
     "Shading",
     "find_layout",
     "find_view",
+    "plot_backtest",
     "plot_bands",
     "plot_contributions",
     "plot_diagram",

@@ -1,11 +1,22 @@
 """A model compared with data: observations and their errors, how well a run fits, calibration and posterior."""
 
+from .backtest import (
+    BACKTEST,
+    HORIZONS,
+    SAMPLES,
+    Score,
+    backtest_model,
+    backtest_panels,
+    model_errors,
+    published_by,
+    score_backtest,
+)
 from .calibration import SEED, STARTS, STEPS, Agreement, Calibration, calibrate_model, fingerprints, sample_posterior
 from .fit import BandFit, FitTable, SeriesFit, error_bars, fit_panels, fit_run
 from .likelihood import evaluate_series, log_likelihood, predictive_draws, residuals, split_series
-from .observations import Observations, RawSeries, join_observations, read_observations
+from .observations import Observations, RawSeries, join_observations, parse_time, read_observations
 from .optimum import Direction, Identification, Optimum, Search, close_pairs, leading_constants
-from .parameters import DEFAULT_GROUP, Parameter, free_constants, unused_priors
+from .parameters import DEFAULT_GROUP, Equality, Parameter, free_constants, unused_priors
 from .posterior import (
     Chain,
     Marginal,
@@ -18,7 +29,6 @@ from .posterior import (
 )
 from .results import (
     CHAIN,
-    Equality,
     ExtraConstants,
     calibration_record,
     check_can_write,
@@ -27,11 +37,23 @@ from .results import (
     extra_constants,
     write_results,
 )
-from .series import ErrorKind, ErrorModel, Series, find_series_file, join_series, read_series, series_from_payoff
+from .series import (
+    ErrorKind,
+    ErrorModel,
+    Series,
+    find_series_file,
+    join_series,
+    read_series,
+    series_between,
+    series_from_payoff,
+)
 
 __all__ = [
+    "BACKTEST",
     "CHAIN",
     "DEFAULT_GROUP",
+    "HORIZONS",
+    "SAMPLES",
     "SEED",
     "STARTS",
     "STEPS",
@@ -52,9 +74,12 @@ __all__ = [
     "Parameter",
     "Posterior",
     "RawSeries",
+    "Score",
     "Search",
     "Series",
     "SeriesFit",
+    "backtest_model",
+    "backtest_panels",
     "calibrate_model",
     "calibration_record",
     "check_can_write",
@@ -75,13 +100,18 @@ __all__ = [
     "leading_constants",
     "load_calibrate_module",
     "log_likelihood",
+    "model_errors",
+    "parse_time",
     "posterior_draws",
     "predictive_draws",
+    "published_by",
     "read_chain",
     "read_observations",
     "read_series",
     "residuals",
     "sample_posterior",
+    "score_backtest",
+    "series_between",
     "series_from_payoff",
     "split_series",
     "unused_priors",

@@ -14,7 +14,7 @@ from ..model import Integrator, Model
 from ..scenario import Scenario
 from .likelihood import Problem, by_series, make_problem, modelled_at, standardised
 from .optimum import Evaluations, Identification, Search, find_best, identify
-from .parameters import Parameter
+from .parameters import Equality, Parameter
 from .posterior import Chain, Checkpoint, Posterior, judge, sample, starting_points
 from .series import Series
 
@@ -64,6 +64,7 @@ def calibrate_model(
     integrator: Integrator | None = None,
     starts: int = STARTS,
     seed: int = SEED,
+    equal: Sequence[Equality] = (),
     progress: Evaluations | None = None,
 ) -> Calibration:
     r"""Find the values of free constants that agree best with observed series, and what the data say about them.
@@ -85,6 +86,8 @@ def calibrate_model(
         Number of starting points, spread over the bounds, in addition to the model's own values.
     seed : int, default 1
         Seed of everything random, from 0 to 2^32 - 1. The same seed gives the same numbers.
+    equal : sequence of Equality, optional
+        Constants that have the values of free ones, in the search and in every draw.
     progress : callable, optional
         Called with the number of points simulated since the last call.
 
@@ -120,7 +123,7 @@ def calibrate_model(
         message = f"the number of starts is {starts}; give at least 1"
         raise CalibrationError(message)
     given = scenario or Scenario("")
-    problem = make_problem(model, series, parameters, scenario=given, integrator=integrator)
+    problem = make_problem(model, series, parameters, scenario=given, integrator=integrator, equal=equal)
     search = find_best(problem, starts=starts, seed=seed, progress=progress)
     return Calibration(
         model, problem, given, integrator or model.integrator, seed, search,
@@ -173,7 +176,7 @@ def fingerprints(calibration: Calibration, walkers: int) -> dict[str, str]:
     return {
         "model": calibration.model.sha256 or _digest([calibration.model.text]),
         "set of series": _digest([*map(repr, texts), *(part.hex() for part in numbers)]),
-        "set of free constants, bounds or priors": _digest(map(repr, free)),
+        "set of free constants, bounds or priors": _digest(map(repr, (*free, *calibration.problem.equal))),
         "scenario": _digest(map(repr, changes)),
         "integrator": calibration.integrator,
         "number of starts": str(calibration.search.starts),

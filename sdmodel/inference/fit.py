@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..comparison import AGREEMENT, band, band_coverage, band_width, crps, crps_skill
+from ..comparison import AGREEMENT, band, band_coverage, band_width, crps, crps_skill, log_crps, naive_forecasts
 from ..dataset import DATE, PROBABILITY, TIME, dates_of, member_dims
 from ..errors import Fault, ObservationError, reports_memory
 from .likelihood import by_series, evaluate_series, log_likelihood, predictive_draws
@@ -49,6 +49,10 @@ class SeriesFit:
 
     `crps` and `predictive_crps`, in units of the series, are means over observations, of the members and of draws with
     errors; `skill` is that of the draws. For a single run, which has no spread, they are not a number.
+
+    `log_crps` is the mean CRPS of natural logarithms, of the draws or of a single run; `persistence` and `trend` are those of
+    the observation before and of the line through the two before it, from the third observation on. `pit` is the mean share
+    of draws below an observation; 0.5 is unbiased.
     """
 
     name: str
@@ -61,6 +65,10 @@ class SeriesFit:
     crps: float = math.nan
     predictive_crps: float = math.nan
     skill: float = math.nan
+    log_crps: float = math.nan
+    persistence: float = math.nan
+    trend: float = math.nan
+    pit: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -138,10 +146,14 @@ def _row(series: Series, modelled: NDArray[np.float64], bands: Sequence[float], 
         for name, measure in AGREEMENT.items()
     }
     error, members = series.error, modelled.shape[1]
-    row = SeriesFit(series.name, series.units, error.kind, error.size, observed.size, MappingProxyType(measures))
+    persistence, trend = _naive_scores(series)
+    row = SeriesFit(
+        series.name, series.units, error.kind, error.size, observed.size, MappingProxyType(measures),
+        persistence=persistence, trend=trend,
+    )  # fmt: skip
     if members == 1:
-        return row
-    scores, predictive = _score_draws(series, modelled, bands, seed)
+        return replace(row, log_crps=float(np.mean(log_crps(modelled, observed))))
+    (scores, logarithmic, below), predictive = _score_draws(series, modelled, bands, seed)
     return replace(
         row,
         bands=tuple(
@@ -156,16 +168,19 @@ def _row(series: Series, modelled: NDArray[np.float64], bands: Sequence[float], 
         crps=float(np.mean(crps(modelled, observed))),
         predictive_crps=float(np.mean(scores)),
         skill=math.nan if few else crps_skill(scores, observed),
+        log_crps=float(np.mean(logarithmic)),
+        pit=float(np.mean(below)),
     )
 
 
 def _score_draws(
     series: Series, modelled: NDArray[np.float64], bands: Sequence[float], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the CRPS of the draws at each observation, and the coverage and mean width of each of their bands.
+    """Return the scores of the draws at each observation, shape (3, n), and the coverage and mean width of their bands.
 
-    The draws are made for some observations at a time. Errors are correlated within such a block only, which no measure
-    sees: each of them looks at one observation at a time.
+    The scores are CRPS, CRPS of logarithms, and the share of draws below the observation. The draws are made for some
+    observations at a time. Errors are correlated within such a block only, which no measure sees: each of them looks at one
+    observation at a time.
     """
     repeats, generator = math.ceil(_DRAWS / modelled.shape[1]), np.random.default_rng(seed)
     rows = max(1, _NUMBERS // (modelled.shape[1] * repeats))
@@ -174,10 +189,21 @@ def _score_draws(
         span = slice(first, first + rows)
         part = replace(series, times=series.times[span], values=series.values[span])
         draws = predictive_draws([part], np.repeat(modelled[span], repeats, axis=1), generator)
-        scores.append(crps(draws, part.values))
+        below = np.mean(draws < part.values[:, np.newaxis], axis=1)
+        scores.append(np.array([crps(draws, part.values), log_crps(draws, part.values), below]))
         found = [(band_coverage(draws, part.values, share), band_width(draws, share)) for share in bands]
         measures += np.array(found).reshape(-1, 2) * (len(draws) / len(modelled))
-    return np.concatenate(scores), measures
+    return np.concatenate(scores, axis=1), measures
+
+
+def _naive_scores(series: Series) -> tuple[float, float]:
+    """The mean absolute logarithmic errors of the last value and of the last trend, from the third observation on."""
+    times, values = series.times, series.values
+    if values.size <= 2 or (values <= 0).any():  # noqa: PLR2004 - a trend needs two values
+        return math.nan, math.nan
+    naive = [naive_forecasts(times[:at], values[:at], times[at]) for at in range(2, values.size)]
+    persistence, trend = np.mean(np.abs(np.array(naive) - np.log(values[2:, np.newaxis])), axis=0).tolist()
+    return persistence, trend
 
 
 def fit_panels(run: xr.Dataset, series: Sequence[Series], *, bands: Sequence[float] = BANDS) -> dict[str, xr.Dataset]:

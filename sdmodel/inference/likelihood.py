@@ -15,7 +15,7 @@ from ..dataset import TIME, evaluate_formula, find_variable, member_blocks, memb
 from ..errors import CalibrationError, DatasetError, Fault, ObservationError
 from ..model import Cell, Integrator, Model, evaluate_arrays, join_name, key, plan, references_in, split_reference
 from ..simulation import PreparedSimulation, ScenarioLike, check_memory, prepare_simulation
-from .parameters import Parameter
+from .parameters import Equality, Parameter
 from .series import Series, error_memory
 
 PENALTY = 1e4
@@ -195,7 +195,8 @@ def by_series(series: Sequence[Series], rows: NDArray[np.float64]) -> Iterator[t
 class Problem:
     """Free constants, series, and the simulation that connects them.
 
-    `rows` locates each cell among the simulation's results; `peaks` are the largest logarithms of the prior densities.
+    `rows` locates each cell among the simulation's results; `peaks` are the largest logarithms of the prior densities. The
+    constants of `equal` have the values of free ones; `columns` are the parameters that the simulated constants take.
     """
 
     parameters: tuple[Parameter, ...]
@@ -203,6 +204,8 @@ class Problem:
     simulation: PreparedSimulation
     rows: Mapping[Cell, int]
     peaks: tuple[float, ...]
+    equal: tuple[Equality, ...] = ()
+    columns: tuple[int, ...] = ()
 
     @property
     def observations(self) -> int:
@@ -217,6 +220,7 @@ def make_problem(
     *,
     scenario: ScenarioLike | None = None,
     integrator: Integrator | None = None,
+    equal: Sequence[Equality] = (),
 ) -> Problem:
     """Prepare the simulation of a model for comparison with series at any values of its free constants."""
     if not sum(len(item.values) for item in series):
@@ -228,6 +232,8 @@ def make_problem(
     for cell in cells:
         _check_known(model, cell)
     ranges = {parameter.cell: (parameter.low, parameter.high) for parameter in parameters}
+    columns = [*range(len(parameters)), *(list(ranges).index(equality.source) for equality in equal)]
+    ranges |= {equality.cell: ranges[equality.source] for equality in equal}
     last = max(float(item.times.max()) for item in series if item.times.size)
     simulation = prepare_simulation(model, ranges, list(cells), scenario=scenario, integrator=integrator, until=last)
     saved = simulation.times
@@ -238,7 +244,8 @@ def make_problem(
         message = f"an observation at {outside[0]:g} lies outside the run, {saved[0]:g} to {saved[-1]:g}; leave it out"
         raise CalibrationError(message)
     rows = {cell: row for row, cell in enumerate(cells)}
-    return Problem(tuple(parameters), tuple(series), simulation, rows, tuple(map(_peak, parameters)))
+    peaks = tuple(map(_peak, parameters))
+    return Problem(tuple(parameters), tuple(series), simulation, rows, peaks, tuple(equal), tuple(columns))
 
 
 def modelled_at(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -247,7 +254,7 @@ def modelled_at(problem: Problem, points: NDArray[np.float64]) -> NDArray[np.flo
     `points` has shape (members, parameters), in the units of each constant. Values between saved times are interpolated
     linearly. This is `evaluate_series` for a run without labels, which cost more than a simulation.
     """
-    values = problem.simulation.values(points)
+    values = problem.simulation.values(points[:, problem.columns])
     times = problem.simulation.times
 
     def read(name: str, labels: tuple[str, ...]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -108,6 +108,21 @@ def time_of(entry: Entry, faults: list[Fault]) -> float:
     return math.nan
 
 
+def parse_time(text: str, where: str) -> float:
+    """Return the time that a text gives, a date as a decimal year or a number in the model's unit of time.
+
+    Raises
+    ------
+    ObservationError
+        If the text is neither; `where` is the place that the error names.
+    """
+    faults: list[Fault] = []
+    value = time_of(Entry(text.strip(), Place(where, 1)), faults)
+    if faults:
+        raise ObservationError([Fault(where, fault.what) for fault in faults])
+    return value
+
+
 def _is_date(entry: Entry) -> bool:
     return _DATE.fullmatch(entry.text) is not None
 
@@ -163,24 +178,47 @@ class Observations:
 
 
 def join_observations(tables: Sequence[Observations]) -> Observations:
-    """Return the series of several files together.
+    """Return the series of several files together; a later file may continue a series of an earlier one.
 
     Raises
     ------
     ObservationError
-        If two files contain a series of the same name.
+        If two files contain a value of the same series at the same time, or give it in different units or kinds of times.
     """
     joined: dict[str, RawSeries] = {}
-    faults = []
+    faults: list[Fault] = []
     for table in tables:
         for name, series in table.series.items():
-            if name in joined:
-                what = f"'{series.name}' is in {joined[name].places[0].path} too; keep it in one file"
-                faults.append(Fault(series.places[0], what))
-            joined.setdefault(name, series)
+            joined[name] = _continued(joined[name], series, faults) if name in joined else series
     if faults:
         raise ObservationError(faults)
     return Observations(", ".join(table.path for table in tables), MappingProxyType(joined))
+
+
+def _continued(first: RawSeries, second: RawSeries, faults: list[Fault]) -> RawSeries:
+    """Return a series with the values that another file adds to it; append what does not fit to `faults`."""
+    other = first.places[0].path
+    if first.units and second.units and first.units != second.units:
+        what = f"'{second.name}' has the unit '{second.units}' here and '{first.units}' in {other}; use one unit"
+        faults.append(Fault(second.places[0], what))
+    if first.dated != second.dated:
+        kinds = ("dates", "numbers") if second.dated else ("numbers", "dates")
+        what = f"'{second.name}' has {kinds[0]} as times here and {kinds[1]} in {other}; use one kind"
+        faults.append(Fault(second.places[0], what))
+    for place, time in zip(second.places, second.times, strict=True):
+        if time in first.times:
+            faults.append(Fault(place, f"'{second.name}' has a value at this time in {other} too; keep one of them"))
+    order = np.argsort(np.concatenate([first.times, second.times]), kind="stable")
+    times, values = (
+        np.concatenate(pair)[order] for pair in ((first.times, second.times), (first.values, second.values))
+    )
+    places = first.places + second.places
+    padded = [one.sources or ("",) * one.times.size for one in (first, second)]
+    sources = (*padded[0], *padded[1]) if first.sources or second.sources else ()
+    return replace(
+        first, times=times, values=values, units=first.units or second.units,
+        places=tuple(places[at] for at in order), sources=tuple(sources[at] for at in order) if sources else (),
+    )  # fmt: skip
 
 
 def read_observations(path: str | os.PathLike[str]) -> Observations:

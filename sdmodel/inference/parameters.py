@@ -23,6 +23,14 @@ _LOGARITHMIC = 100.0
 
 
 @dataclass(frozen=True, slots=True)
+class Equality:
+    """A constant that has the value of a free one in every member."""
+
+    cell: Cell
+    source: Cell
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A constant that may vary between `low` and `high` from `initial`, all in its own units; no prior means uniform."""
 

@@ -27,7 +27,7 @@ from ..scenario import Change, Design, Distribution, Sampling, SamplingMethod, V
 from ..vensim import samples_text, sampling_text, scenario_text
 from .calibration import Calibration
 from .optimum import close_pairs, leading_constants
-from .parameters import Parameter
+from .parameters import Equality, Parameter
 from .posterior import Posterior, posterior_draws
 
 CHAIN = ".chain.npz"
@@ -178,7 +178,8 @@ def _with_ending(stem: Path, ending: str) -> Path:
 
 def _change_text(calibration: Calibration, name: str) -> str:
     """Write the best point as changes, each with its value before, its bounds, and whether one binds."""
-    changes, notes, search = [], [], calibration.search
+    changes = list(calibration.scenario.changes)
+    notes, search = ["given"] * len(changes), calibration.search
     for parameter, value, bound in zip(
         calibration.parameters, search.best.values.tolist(), search.binding, strict=True
     ):
@@ -186,11 +187,16 @@ def _change_text(calibration: Calibration, name: str) -> str:
         changes.append(Change(calibration.model.elements[parameter.cell.key].name, parameter.cell.labels, (value,)))
         note = f"{parameter.units}; before {parameter.initial:g}; from {parameter.low:g} to {parameter.high:g}"
         notes.append(note + (binds if bound else ""))
+    for equality in calibration.problem.equal:
+        place = [parameter.cell for parameter in calibration.parameters].index(equality.source)
+        name_of_cell = calibration.model.elements[equality.cell.key].name
+        changes.append(Change(name_of_cell, equality.cell.labels, (float(search.best.values[place]),)))
+        notes.append(f"equal to {cell_name(calibration.model, equality.source)}")
     about = ", ".join(series.name for series in calibration.problem.series)
     costs = f"minus log posterior {search.best.cost:.6g}, before {search.before:.6g}"
     comment = (
         f"Calibration {name} of {calibration.model.path} on {about}: {calibration.problem.observations} observations, "
-        f"{costs}. Apply it after the scenario that it was made under, if any."
+        f"{costs}."
     )
     return scenario_text(changes, comment=comment, notes=notes)
 
@@ -253,14 +259,6 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class Equality:
-    """A constant that has the value of a free one in every member."""
-
-    cell: Cell
-    source: Cell
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,9 @@ ErrorKind = Literal["absolute", "relative", "log"]
 _SUFFIX = ".series.csv"
 _TIME = "time"
 _COLUMNS = ("name", "model", "data", "error", "size")
-_OPTIONAL = ("note", "since", "until", "correlation")
+_OPTIONAL = ("note", "since", "until", "correlation", "lag", "within")
+SAME = 1e-9
+"""Tolerance for two dates that are meant to be the same."""
 _PERCENT = re.compile(r"\s*%$")
 _PAYOFF_ERRORS: Mapping[str, tuple[str, float]] = {"C": ("absolute", -1), "CL": ("log", -1), "CK": ("absolute", 0.5)}
 """The error model of each kind of payoff term, and the power of its weight that is one standard deviation (manual,
@@ -68,7 +70,8 @@ class ErrorModel:
 class Series:
     """A formula over a model and its observations: `values` at model times `times`, shape (n,), both in `units`.
 
-    `left_out` says which observations are not used, and why; `sources` names who published those that are.
+    `left_out` says which observations are not used, and why; `sources` names who published those that are. `lag` is the time
+    from the date of an observation to its publication, in the model's unit.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Series:
     note: str = ""
     left_out: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    lag: float = 0.0
 
     def __post_init__(self) -> None:
         """Check that correlated errors have increasing times."""
@@ -139,6 +143,27 @@ def join_series(files: Sequence[tuple[Series, ...]]) -> tuple[Series, ...]:
     return tuple(known.values())
 
 
+def series_between(series: Sequence[Series], since: float, until: float) -> tuple[Series, ...]:
+    """Return the series with their observations between two times, both included; those without any are left out.
+
+    Raises
+    ------
+    ObservationError
+        If no series has an observation between them.
+    """
+    found = []
+    for item in series:
+        used = (item.times >= since) & (item.times <= until)
+        if used.any():
+            unused = f"{int((~used).sum())} outside --since and --until"
+            left_out = item.left_out if used.all() else (*item.left_out, unused)
+            found.append(replace(item, times=item.times[used], values=item.values[used], left_out=left_out))
+    if not found and series:
+        what = f"no series has an observation between {since:.7g} and {until:.7g}; choose other times"
+        raise ObservationError([Fault("--since, --until", what)])
+    return tuple(found)
+
+
 def read_series(path: str | os.PathLike[str], observations: Observations, model: Model) -> tuple[Series, ...]:
     r"""Read a mapping file, which pairs formulas over a model with observations.
 
@@ -147,11 +172,14 @@ def read_series(path: str | os.PathLike[str], observations: Observations, model:
     path : str or path
         A `.csv` file with the columns `name`, `model` (a formula over the model), `data` (a formula over the observed
         series), `error` (`absolute`, `relative` or `log`) and `size` (one standard deviation; `10%` for a share), and
-        optionally `note`, `since`, `until` and `correlation`. `since` and `until` bound the times that are used, both
-        included. `correlation` is the time, in the model's unit, over which errors persist: those of two points dt apart
+        optionally `note`, `since`, `until`, `correlation`, `lag` and `within`. `since` and `until` bound the times that are
+        used, both included. `lag` is the time from the date of an observation to its publication, which back-tests respect.
+        Within a span of `within`, the dates of the series in a formula count as the same: those of the first. All spans are
+        in the model's unit of time. `correlation` is the time, in the model's unit, over which errors persist: those of two points dt apart
         have the correlation exp(-dt/correlation); without it errors are independent.
     observations : Observations
-        What `read_observations` returns. A formula over several series holds at the times at which all have a value.
+        What `read_observations` returns. A formula over several series holds at the times at which all have a value (see
+        `within`).
     model : Model
         The model that the formulas refer to.
 
@@ -218,6 +246,7 @@ def _read_row(row: Row, observations: Observations, model: Model, faults: list[F
         time_of(row[column], faults) if row[column].text else default
         for column, default in (("since", -math.inf), ("until", math.inf))
     )
+    lag, within = (_duration(row[column], faults) for column in ("lag", "within"))
     if since > until:
         faults.append(Fault(row["until"].place, "until is before since; swap them"))
     if len(faults) > before or over_model is None or over_data is None or error is None:
@@ -232,29 +261,79 @@ def _read_row(row: Row, observations: Observations, model: Model, faults: list[F
     faults += _duplicated(raw.values(), since, until)
     all_times = np.unique(np.concatenate([one.times for one in raw.values()]))
     inside = all_times[(all_times >= since) & (all_times <= until)]
-    shared = inside[np.all([np.isin(inside, one.times) for one in raw.values()], axis=0)]
+    joined = _joined(raw, inside, within)
+    shared = next(iter(joined.values()))[0]
     if not shared.size and len(faults) == before:
         between = "".join(f" {word} {row[word].text}" for word in ("since", "until") if row[word].text)
         what = f"'{data.text:.80}' has no value at any time that its series share{between}"
         faults.append(Fault(data.place, f"{what}; change since and until, or leave a series out"))
     if len(faults) > before:
         return None
-    used = {name: one.values[np.isin(one.times, shared)] for name, one in raw.items()}
-    values = evaluate_arrays(over_data, lambda name, labels: used[series_key(name, labels)])
+    values = evaluate_arrays(over_data, lambda name, labels: joined[series_key(name, labels)][1])
     values = np.broadcast_to(values, shared.shape)
     only = next(iter(raw.values())) if _is_single(over_data) else None
     faults += _unsuitable(row, error.kind, only, shared, values)
     element = model.elements.get(split_reference(over_model)[0]) if _is_single(over_model) else None
     units = (element.units if element else "") or (only.units if only else "")
-    without = {f"without a value of '{one.name}'": len(np.setdiff1d(inside, one.times)) for one in raw.values()}
-    unused = {"outside since and until": len(all_times) - len(inside)} | without
     sourced = (zip(one.times, one.sources, strict=False) for one in raw.values())  # a file may have no sources
     sources = dict.fromkeys(source for pairs in sourced for time, source in pairs if source and time in shared)
     series = Series(
         title.text, over_model, row["model"].text, shared, values, error, units, title.place, row["note"].text,
-        tuple(f"{count} {why}" for why, count in unused.items() if count), tuple(sources),
+        _left_out(raw, all_times, inside, shared, within), tuple(sources), lag,
     )  # fmt: skip
     return series, all_times
+
+
+def _joined(
+    raw: Mapping[str, RawSeries], inside: NDArray[np.float64], within: float
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the times at which a formula has a value and the values of each of its series there, shape (n,) each.
+
+    The dates of the first series count. Each other series contributes its value nearest to a date, at most `within` away and
+    used once.
+    """
+    first, *others = raw.values()
+    times = first.times[np.isin(first.times, inside)]
+    nearest_places = {}
+    for other in others:
+        usable = np.flatnonzero(np.isin(other.times, inside))
+        if not usable.size:
+            return {name: (np.empty(0), np.empty(0)) for name in raw}
+        distances = np.abs(other.times[usable][np.newaxis] - times[:, np.newaxis])
+        places = distances.argmin(axis=1) if times.size else np.empty(0, dtype=int)
+        close = distances.min(axis=1, initial=math.inf) <= within + SAME
+        mutual = distances.argmin(axis=0)[places] == np.arange(times.size) if times.size else close
+        nearest_places[other.name] = (usable[places], close & mutual)
+    kept = np.all([np.ones(times.size, dtype=bool), *(good for _, good in nearest_places.values())], axis=0)
+    values = {first.name: first.values[np.isin(first.times, inside)][kept]}
+    values |= {other.name: other.values[nearest_places[other.name][0][kept]] for other in others}
+    return {name: (times[kept], values[one.name]) for name, one in raw.items()}
+
+
+def _left_out(
+    raw: Mapping[str, RawSeries],
+    all_times: NDArray[np.float64],
+    inside: NDArray[np.float64],
+    shared: NDArray[np.float64],
+    within: float,
+) -> tuple[str, ...]:
+    """Say how many dates of the series in a formula are not used, and why."""
+    others = np.setdiff1d(inside, shared)
+    unused = {"outside since and until": all_times.size - inside.size}
+    for one in raw.values():
+        near = np.abs(one.times[np.newaxis] - others[:, np.newaxis]).min(axis=1, initial=math.inf) <= within + SAME
+        unused[f"without a value of '{one.name}'"] = int(others.size - near.sum())
+    return tuple(f"{count} {why}" for why, count in unused.items() if count)
+
+
+def _duration(entry: Entry, faults: list[Fault]) -> float:
+    """Return a time span in the model's unit; an empty entry is 0."""
+    value = number_of(entry, faults) if entry.text else 0.0
+    if value < 0:
+        faults.append(
+            Fault(entry.place, f"{entry.text} is below zero; write a time span in the model's unit, or nothing")
+        )
+    return value
 
 
 def _is_single(formula: Expr) -> bool:
@@ -365,8 +444,8 @@ def _united(parts: Sequence[_Part], faults: list[Fault]) -> Series:
     if len(series) == 1:
         return first
     for other in series[1:]:
-        if other.model != first.model or other.error != first.error:
-            what = f"'{first.name}' has another model or error in line {first.place.line}"
+        if other.model != first.model or other.error != first.error or other.lag != first.lag:
+            what = f"'{first.name}' has another model, error or lag in line {first.place.line}"
             faults.append(Fault(other.place, f"{what}; write the same in both, or give this one another name"))
     times = np.concatenate([part.times for part in series])
     lines = np.concatenate([np.full(part.times.size, place) for place, part in enumerate(series)])
@@ -424,4 +503,7 @@ def _payoff_row(term: PayoffTerm, model: Model, faults: list[Fault]) -> Row | No
     kind, power = _PAYOFF_ERRORS[term.kind]
     ends = {name: repr(constants[Cell(time)]) for name, time in (("since", "initial_time"), ("until", "final_time"))}
     texts = {"name": term.model, "model": term.model, "data": term.data, "error": kind, "size": repr(weight**power)}
-    return {name: Entry(text, term.place) for name, text in (texts | ends | {"note": "", "correlation": ""}).items()}
+    return {
+        name: Entry(text, term.place)
+        for name, text in (texts | ends | {"note": "", "correlation": "", "lag": "", "within": ""}).items()
+    }

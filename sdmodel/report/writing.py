@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,8 +37,9 @@ from ..dataset import (
     with_labels,
 )
 from ..errors import ReportError, SdmodelError
-from ..figures import Contributions, plot_bands, plot_runs, plot_wedges
+from ..figures import Contributions, plot_backtest, plot_bands, plot_runs, plot_wedges
 from ..files import write_file
+from ..inference import BACKTEST, backtest_panels, score_backtest
 from ..numerals import format_exact, format_number, format_signed
 from ..scenario import find_levers
 from .page import Image, Paragraph, Report, Section, Table, render_html
@@ -159,6 +161,7 @@ def build_report(
     for name, run in ensembles.items():
         sections.append(_ensemble_section(name, run, _choose_headlines({name: run}, on), times))
     sections += [_attribution_section(name, run, on) for name, run in attributions.items()]
+    sections += [_backtest_section(name, run) for name, run in runs.items() if run.attrs.get(ANALYSIS) == BACKTEST]
     sections += [Section(heading, (Image(figure, heading),)) for heading, figure in (further or {}).items()]
     levers = _lever_section(single, found) if single else None
     sections += [levers] if levers else []
@@ -330,6 +333,41 @@ def _attribution_section(name: str, found: xr.Dataset, names: Sequence[str]) -> 
     else:
         parts.append(Paragraph("The levers do not change any of the variables."))
     return Section(f"Levers of {name}", tuple(parts))
+
+
+def _backtest_section(name: str, found: xr.Dataset) -> Section:
+    """Show the forecasts from each cut, and their scores beside those of the last value and of the last trend."""
+    cuts = ", ".join(f"{cut:.6g}" for cut in found["cut"].values)
+    introduction = (
+        f"At each cut ({cuts}) the model was calibrated on what had been published, and forecast what was observed later. Scores "
+        "are mean absolute errors of natural logarithms: 0.10 is about 10 %."
+    )
+    columns = (
+        "series",
+        "up to",
+        "forecasts",
+        "log CRPS",
+        "last value",
+        "last trend",
+        "bias",
+        "in 90 %",
+        "with model error",
+    )
+    rows = [
+        (
+            score.series, score.horizon, str(score.count),
+            *("" if math.isnan(value) else f"{value:.2f}" for value in (score.log_crps, score.persistence, score.trend)),
+            f"{score.bias:+.2f}", f"{score.coverage[-1]:.0%}", f"{score.coverage_with_error[-1]:.0%}",
+        )
+        for score in score_backtest(found)
+    ]  # fmt: skip
+    figure = plot_backtest(backtest_panels(found))
+    parts = (
+        Paragraph(introduction),
+        Image(figure, "forecasts of each series from each cut, and the observations"),
+        Table(columns, tuple(rows), words=2, caption="Scores by series and horizon"),
+    )
+    return Section(f"Back-test {name}", parts)
 
 
 def _contribution_table(part: VariableAttribution) -> Table:

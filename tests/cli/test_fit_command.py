@@ -49,12 +49,12 @@ def test_run_is_compared_with_observations_beside_its_model(measured: Path, sdmo
         "units",
         "error",
         "n",
-        *["MAPE", "%", "RMSE", "MAE", "bias", "R2", "Um", "Us", "Uc"],
+        *["MAPE", "%", "RMSE", "MAE", "bias", "R2", "Um", "Us", "Uc", "log", "CRPS", "last", "trend"],
     ]
     assert tea.split()[:5] == ["tea", "°F", "absolute", "1", "8"]
-    assert tea.split()[6:] == ["1", "1", "-1", "1.00", "1.00", "0.00", "0.00"]
+    assert tea.split()[6:13] == ["1", "1", "-1", "1.00", "1.00", "0.00", "0.00"]
     assert late.split()[:5] == ["late", "°F", "log", "0.1", "1"]
-    assert len(late.split()) == 9
+    assert len(late.split()) == 10
     assert done.stderr == "'late': observations used: 1; not used: 7 outside since and until\n"
 
 

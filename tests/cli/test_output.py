@@ -87,6 +87,27 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
         ("calibrate", "--free", "cooling time=1:8", "--runs", "new", "--name", "new", "--force"),
         "constants",
     ),
+    "backtest": (
+        (
+            "backtest",
+            "--cut",
+            "2024",
+            "--free",
+            "cooling time=1:8",
+            "--starts",
+            "1",
+            "--steps",
+            "20",
+            "--samples",
+            "20",
+            "--runs",
+            "new",
+            "--name",
+            "new",
+            "--force",
+        ),
+        "scores",
+    ),
     "fit": (("fit", "base"), "series"),
     "fit of members": (("fit", "many"), "series"),
     "runs": (("runs", "--runs", "runs"), ""),
@@ -408,3 +429,11 @@ def test_spare_columns_are_left_out_with_a_note(capsys):
     printed = capsys.readouterr()
     assert printed.err == "not shown for lack of width: column 3\n"
     assert "column 4" in printed.out
+
+
+def test_spare_columns_that_a_table_lacks_are_no_obstacle(capsys, monkeypatch):
+    """A table may name spare columns that only some of its forms have; on a narrow line those that are there go first."""
+    monkeypatch.setenv("COLUMNS", "30")
+    table = Table({"a": "right", "b": "right", "c": "right"}, [["1" * 12, "2" * 12, "3" * 12]], spare=("missing", "b"))
+    print_part(table)
+    assert capsys.readouterr().out.split()[:2] == ["a", "c"]

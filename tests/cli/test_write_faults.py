@@ -55,6 +55,9 @@ CASES = {
     "calibrate --posterior": Case(
         "calibrate --free 'cooling time=1:5' --starts 1 --name best --posterior --steps 60 --samples 10 --force"
     ),
+    "backtest": Case(
+        "backtest --cut 2025 --free 'cooling time=1:5' --starts 1 --steps 20 --samples 5 --name bt --plot --error e.csv --force"
+    ),
     "fit": Case("fit base --plot --force"),
     "compare": Case("compare base cold --cin change.cin --plot --force"),
     "plot": Case("plot base -o base.svg --force"),

@@ -28,6 +28,7 @@ from sdmodel.cli.views.attribution import parts_of
 from sdmodel.figures import (
     Contributions,
     Observed,
+    plot_backtest,
     plot_bands,
     plot_contributions,
     plot_diagram,
@@ -99,6 +100,20 @@ def _fit() -> Figure:
     return plot_fit({STOCK: panel}, title=RUNS[0], origin=RUNS[1])
 
 
+def _backtest() -> Figure:
+    panel = xr.Dataset(
+        {
+            **{
+                part: (("cut", "time"), [[1.0, value]])
+                for part, value in (("low", 1.0), ("middle", 2.0), ("high", 3.0))
+            },
+            "observed": ("observation", [1.0, 2.0], {"units": UNITS}),
+        },
+        {"cut": [0.0], "time": ("time", [0.0, 1.0], {"units": "$y$"}), "at": ("observation", [0.5, 1.0])},
+    )
+    return plot_backtest({STOCK: panel}, title=RUNS[0], origin=[RUNS[1]])
+
+
 def _differences() -> Figure:
     runs = _runs()
     before = runs.pop(RUNS[0])
@@ -132,6 +147,7 @@ FIGURES: dict[Callable[..., Figure], tuple[Callable[[], Figure], tuple[str, ...]
     plot_bands: (lambda: plot_bands(_runs(), NAMES, title=RUNS[0]), (STOCK, HEBREW, *RUNS, UNITS, "_north", "$s$, t")),
     plot_differences: (_differences, (STOCK, HEBREW, f"{RUNS[0]} (zero)", UNITS)),
     plot_fit: (_fit, (STOCK, UNITS, *RUNS[:2])),
+    plot_backtest: (_backtest, (STOCK, UNITS, *RUNS[:2])),
     plot_tornado: (
         lambda: plot_tornado(_sensitivities("tornado"), title=RUNS[0]),
         (STOCK, RATE, HIDDEN, UNITS, RUNS[0]),

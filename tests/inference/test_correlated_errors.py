@@ -180,7 +180,7 @@ def test_a_mapping_has_correlation_times(read):
         ("a,Chips Sold,gpu,log,1,long,,\n", "m.series.csv:2:24: 'long' is not a number; "),
         (
             "a,Chips Sold,gpu,log,1,2,,2021\na,Chips Sold,gpu,log,1,3,2022,\n",
-            "m.series.csv:3:1: 'a' has another model or error in line 2; ",
+            "m.series.csv:3:1: 'a' has another model, error or lag in line 2; ",
         ),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sdmodel.errors import ObservationError
-from sdmodel.inference import find_series_file, read_observations, read_series
+from sdmodel.inference import Series, find_series_file, read_observations, read_series
 from sdmodel.model import Model
 from sdmodel.testing import tiny_model
 from sdmodel.vensim import model_from_text, read_model
@@ -135,7 +135,7 @@ def test_values_that_do_not_suit_the_error_model_are_reported(read, line: str, m
 def test_rows_of_one_name_must_agree_and_not_overlap(read):
     """Another error model and a common time are faults."""
     found = read("a,Chips Sold,gpu,log,1\na,Chips Sold,tpu,log,2\n")
-    assert "3:1: 'a' has another model or error in line 2" in found[0]
+    assert "3:1: 'a' has another model, error or lag in line 2" in found[0]
     assert ["another value at 2022" in found[1], "another value at 2023" in found[2]] == [True, True]
 
 
@@ -217,3 +217,26 @@ def test_sources_are_optional(tmp_path: Path):
     """Without the column, there are none."""
     (series,) = _sourced(tmp_path, "one,x,a,absolute,1,,\n", "series,date,value\na,1,1\n")
     assert series.sources == ()
+
+
+def test_dates_that_differ_are_joined_within_a_tolerance(tmp_path: Path, model: Model):
+    """The dates of the first series count, each value is used once, and the nearest wins."""
+    data = "series,date,value,unit\na,2023.0,1,GW\na,2024.0,2,GW\na,2025.0,4,GW\nb,2023.1,10,GW\nb,2023.95,20,GW\nb,2025.4,40,GW\n"
+    (tmp_path / "d.csv").write_text(data, "utf-8")
+    known = read_observations(tmp_path / "d.csv")
+
+    def reading(within: str) -> Series:
+        path = tmp_path / "m.series.csv"
+        path.write_text(f"name,model,data,error,size,within,lag\nsum,Chips Sold,a + b,log,0.1,{within},0.5\n", "utf-8")
+        (series,) = read_series(path, known, model)
+        return series
+
+    assert reading("0.2").times.tolist() == [2023, 2024]
+    assert reading("0.2").values.tolist() == [11, 22]
+    assert reading("0.5").values.tolist() == [11, 22, 44]
+    assert reading("0.06").values.tolist() == [22]
+    assert reading("0.2").lag == 0.5
+    with pytest.raises(ObservationError, match="no value at any time that its series share"):
+        reading("0.01")
+    with pytest.raises(ObservationError, match="-1 is below zero; write a time span"):
+        reading("-1")

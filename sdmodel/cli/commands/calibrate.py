@@ -26,18 +26,16 @@ from ...inference import (
     calibration_record,
     check_can_write,
     extra_constants,
-    free_constants,
     join_observations,
     load_calibrate_module,
     read_observations,
     series_from_payoff,
-    unused_priors,
     write_results,
 )
-from ...model import Model, references_in, split_reference
-from ...scenario import Scenario
+from ...model import Model
 from ...store import check_folder
-from ...vensim import read_optimisation, read_payoff, read_sampling
+from ...vensim import read_payoff, read_sampling
+from ..freedom import FreedomOptions, freedom_options
 from ..locations import load_model, sampling_path
 from ..observations import DataOptions, choose_series, data_options
 from ..options import RunOptions, StoreOptions, option_group, run_options, store_options
@@ -49,16 +47,6 @@ _SAMPLES = 1000
 _NOT_REPEATED = frozenset(
     {"as_json", "output_format", "force", "resume", "name", "seed", "sample", "steps", "ensemble"}
 )
-
-
-@dataclass(frozen=True)
-class _FreeOptions:
-    """Which constants are free, and their priors."""
-
-    payoff: str | None
-    free: tuple[str, ...]
-    optimisation: str | None
-    prior: str | None
 
 
 @dataclass(frozen=True)
@@ -81,22 +69,8 @@ class _DrawOptions:
 )
 @run_options()
 @data_options()
-@option_group(
-    "freedom",
-    _FreeOptions,
-    click.option("--payoff", metavar="FILE.vpd", help="A Vensim payoff definition instead of the series file."),
-    click.option(
-        "--free",
-        multiple=True,
-        metavar='"NAME[=LO:HI]"',
-        help="A constant to calibrate, within its range in the model unless bounds are given; may be repeated (default: "
-        "those with a prior, else those of the group Uncertainties that a series depends on).",
-    ),
-    click.option(
-        "--free-from", "optimisation", metavar="FILE.voc", help="Calibrate the constants of a Vensim optimisation file."
-    ),
-    click.option("--prior", metavar="FILE.vsc", help="Prior distributions, in a sensitivity file (default: uniform)."),
-)
+@click.option("--payoff", metavar="FILE.vpd", help="A Vensim payoff definition instead of the series file.")
+@freedom_options()
 @click.option("--starts", type=int, default=STARTS, show_default=True, help="Number of points where the search starts.")
 @option_group(
     "draws",
@@ -116,7 +90,7 @@ class _DrawOptions:
         "--equal",
         multiple=True,
         metavar='"NAME=FREE NAME"',
-        help="In each draw, set a constant to the value of a free one; may be repeated.",
+        help="Give a constant the value of a free one, in the search and in each draw; may be repeated.",
     ),
     click.option(
         "--ensemble",
@@ -134,7 +108,8 @@ def calibrate(
     *,
     run_from: RunOptions,
     data: DataOptions,
-    freedom: _FreeOptions,
+    payoff: str | None,
+    freedom: FreedomOptions,
     starts: int,
     draws: _DrawOptions,
     seed: int,
@@ -158,12 +133,19 @@ def calibrate(
     _check_options(options, draws)
     _check_possible(options)
     model = load_model(path)
-    series = _series(model, path, data, freedom.payoff)
-    constants = _free_constants(model, freedom, request.scenario, series)
+    series = _series(model, path, data, payoff)
+    constants = freedom.constants(model, request.scenario, series)
     beyond = _constants_beyond(model, constants, draws)
     with memory_errors_reported(), busy(f"searching {path.stem}"):
         found = calibrate_model(
-            model, series, constants, scenario=request.scenario, integrator=request.integrator, starts=starts, seed=seed
+            model,
+            series,
+            constants,
+            scenario=request.scenario,
+            integrator=request.integrator,
+            starts=starts,
+            seed=seed,
+            equal=beyond.equal,
         )
     if sample:
         found = run_posterior(found, options)
@@ -206,8 +188,8 @@ def _free_stem(store: StoreOptions, model: Path, *, resume: bool) -> Path:
 
 
 def _check_options(options: PosteriorOptions, draws: _DrawOptions) -> None:
-    if not options.sample and (draws.beyond is not None or draws.equal or draws.ensemble is not None):
-        message = "--beyond, --equal and --ensemble are about draws of the posterior; add --posterior"
+    if not options.sample and (draws.beyond is not None or draws.ensemble is not None):
+        message = "--beyond and --ensemble are about draws of the posterior; add --posterior"
         raise click.UsageError(message)
     if options.ensemble is not None and options.ensemble.suffix.lower() != ".vsc":
         message = f"--ensemble writes a sensitivity file; {str(options.ensemble)!r:.60} must end in .vsc"
@@ -235,26 +217,7 @@ def _series(model: Model, path: Path, data: DataOptions, payoff: str | None) -> 
         message = "--payoff replaces --series, and needs observations: -d FILE"
         raise click.UsageError(message)
     known = join_observations([read_observations(file) for file in data.observations])
-    return choose_series(series_from_payoff(read_payoff(payoff), known, model), data.names)
-
-
-def _free_constants(
-    model: Model, freedom: _FreeOptions, scenario: Scenario, series: Sequence[Series]
-) -> tuple[Parameter, ...]:
-    """The constants that are free; noted where the user does not name them."""
-    control = read_optimisation(freedom.optimisation) if freedom.optimisation else None
-    if control is not None and control.settings:
-        note(f"{freedom.optimisation}: settings of Vensim's optimiser are ignored: {', '.join(control.settings)}")
-    moving = {split_reference(reference)[0] for one in series for reference in references_in(one.model)}
-    prior = read_sampling(sampling_path(freedom.prior, Path(model.path))) if freedom.prior else None
-    listed = control.free if control else ()
-    found = free_constants(model, freedom.free, listed=listed, prior=prior, scenario=scenario, moving=moving)
-    unused = unused_priors(model, prior, found) if prior else []
-    if unused:
-        note(f"{freedom.prior}: priors of constants that are not free are not used: {', '.join(unused)}")
-    if not freedom.free and control is None:
-        note(f"free by default: {', '.join(constant.name for constant in found)}")
-    return found
+    return data.between(choose_series(series_from_payoff(read_payoff(payoff), known, model), data.names))
 
 
 def _constants_beyond(model: Model, free: Sequence[Parameter], draws: _DrawOptions) -> ExtraConstants:

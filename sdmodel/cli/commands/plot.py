@@ -14,11 +14,13 @@ from ...analysis import ANALYSIS, ATTRIBUTION, attributed_variables
 from ...comparison import Outcome
 from ...dataset import MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
 from ...errors import DatasetError, FigureError, ReportError
+from ...inference import BACKTEST
 from ...store import find_run, is_ensemble, open_run
 from ..locations import check_not_there, runs_folder
 from ..options import OutcomeOptions, bands_option, force_option, on_option, outcome_options, runs_option
 from ..output import busy
 from ..views.attribution import moment_of, plot_attribution_to
+from ..views.backtest import plot_backtest_to
 from ..views.headlines import check_name, headline_names, shared_headlines
 from ..views.members import note_broken, note_unfinished, plot_members_to
 from ..views.run_figures import figure_of, plot_runs_to
@@ -59,8 +61,8 @@ def plot(
     The page beside the model (`ai_compute.figure.csv`) says which variables share a panel; without one, every headline
     variable has its own. Observations beside the model are points over the lines. Ensembles are shown as medians and bands
     of the headline variables, with single runs as lines over them; a sweep as lines coloured by the value of its first
-    lever, or with --at or --over as a map of its first two; an attribution as wedges. RUN is the name of a stored run or
-    the path of its file.
+    lever, or with --at or --over as a map of its first two; an attribution as wedges; a back-test as forecasts from each
+    cut. RUN is the name of a stored run or the path of its file.
     """
     place = runs_folder(folder)
     paths = list({path.stem: path for path in (find_run(run, place) for run in runs)}.values())
@@ -76,7 +78,9 @@ def plot(
     if outcomes and not (sweep and len(lever_dims(only)) > 1):
         message = "--at and --over plot maps of a sweep over two levers or more; leave them out, or name one such run"
         raise FigureError(message)
-    if attributions:
+    if only.attrs.get(ANALYSIS) == BACKTEST:
+        plot_backtest_to(only, target, title=title or paths[0].stem, names=names, force=force)
+    elif attributions:
         _plot_attribution(opened, attributions, names, target, title, force=force)
     elif sweep:
         shown = names or headline_names(only)
@@ -144,7 +148,7 @@ def report(
     folder: str | None,
     force: bool,
 ) -> None:
-    """Write one HTML page about stored runs, ensembles, sweeps and attributions; it needs no network and no other file.
+    """Write one HTML page about stored runs, ensembles, sweeps, attributions and back-tests; it needs no network and no other file.
 
     The page shows headline variables at dates and over time with observations, differences between the runs, bands of
     ensembles, contributions of levers, the levers of the model, and the record of every run. The first run is the baseline.

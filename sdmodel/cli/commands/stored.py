@@ -18,6 +18,7 @@ from ...analysis import ANALYSIS, ATTRIBUTION, attributed_variables
 from ...dataset import MEMBER, TIME, base_positions, find_variable, long_name, member_dims
 from ...errors import StoreError
 from ...files import encode_text
+from ...inference import BACKTEST
 from ...numerals import format_exact, format_number
 from ...store import StoredRun, find_run, is_ensemble, list_runs, open_run
 from ...vensim import read_scenario
@@ -26,6 +27,7 @@ from ..options import bands_option, runs_option, where_option
 from ..output import Part, Result, Table, busy, note, output_options
 from ..requests import HEADLINES, Engine, RunRequest, integrator_of, make_run
 from ..views.attribution import attribution_parts, attribution_record, moment_of
+from ..views.backtest import backtest_parts, backtest_record
 from ..views.headlines import Line, headline_lines, headline_names, headline_tables
 from ..views.members import (
     constant_tables,
@@ -126,6 +128,14 @@ def show(run: str, statements: tuple[str, ...], bands: tuple[float, ...], folder
     stored = open_run(path)
     if stored.attrs.get(ANALYSIS) == ATTRIBUTION:
         return _attribution(path, stored)
+    if stored.attrs.get(ANALYSIS) == BACKTEST:
+        record = _record(path, stored)
+
+        def parts() -> Iterator[Part]:
+            yield _record_table(path, record)
+            yield from backtest_parts(stored)
+
+        return Result(lambda: record | backtest_record(stored), parts, "scores")
     if is_ensemble(path):
         return _ensemble(path, stored, statements, bands)
     return _single_run(path, stored, statements)

@@ -1,0 +1,97 @@
+"""A back-test as tables, a record and a figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from ...errors import CalibrationError
+from ...files import write_file
+from ...inference import HORIZONS, Score, backtest_panels, model_errors, score_backtest
+from ..output import Part, Table, note
+
+_ALL = "all"
+
+
+def backtest_parts(found: xr.Dataset, horizons: Sequence[float] = HORIZONS) -> Iterator[Part]:
+    """The scores by series, then by horizon; notes say what the numbers are."""
+    scores = score_backtest(found, horizons=horizons)
+    note(
+        "mean absolute errors of natural logarithms: 0.10 is about 10 %; log CRPS also scores the spread of a forecast"
+    )
+    yield _table("series", [score for score in scores if score.horizon == _ALL], lambda score: score.series)
+    whole = [score for score in scores if score.series == "all series" and score.horizon != _ALL]
+    yield _table("horizon", whole, lambda score: score.horizon)
+    yield _verdict(scores)
+    doubtful = [f"{cut:.7g}" for cut, doubts in zip(found["cut"].values, found["doubts"].values, strict=True) if doubts]
+    if doubtful:
+        note(f"the posterior has not converged at {', '.join(doubtful)}; more --steps would help")
+    missing = [f"{cut:.7g}" for cut, done in zip(found["cut"].values, found["done"].values, strict=True) if not done]
+    if missing:
+        note(f"the cuts at {', '.join(missing)} have not been run; continue with --resume")
+
+
+def _table(first: str, scores: Sequence[Score], label: Any) -> Table:
+    columns = {first: "fold", "n": "right", "log CRPS": "right", "persistence": "right", "trend": "right"}
+    columns |= {"bias": "right", "in 50 %": "right", "in 90 %": "right", "with error": "right", "PIT": "right"}
+    return Table(columns, [_cells(label(score), score) for score in scores], spare=("PIT", "in 50 %"))
+
+
+def _cells(label: str, score: Score) -> list[str]:
+    numbers = (score.log_crps, score.persistence, score.trend)
+    cells = [label, str(score.count), *("" if math.isnan(number) else f"{number:.2f}" for number in numbers)]
+    cells += [f"{score.bias:+.2f}", f"{score.coverage[0]:.0%}", f"{score.coverage[1]:.0%}"]
+    return [*cells, f"{score.coverage_with_error[1]:.0%}", f"{score.pit:.2f}"]
+
+
+def _verdict(scores: Sequence[Score]) -> str:
+    """One sentence: whether the model forecasts better than the last value and the last trend."""
+    whole = scores[-1]
+    rivals = {"the last value": whole.persistence, "the trend of the last two values": whole.trend}
+    parts = []
+    for name, score in rivals.items():
+        if math.isnan(score):
+            continue
+        word = "better" if whole.log_crps < score else "worse"
+        parts.append(f"{word} than {name} ({whole.log_crps:.2f} against {score:.2f})")
+    compared = f" {' and '.join(parts)}" if parts else ""
+    return f"{whole.count} forecasts:{compared or f' log CRPS {whole.log_crps:.2f}'}"
+
+
+def backtest_record(found: xr.Dataset, horizons: Sequence[float] = HORIZONS) -> dict[str, Any]:
+    """The scores for programs."""
+    scores = [asdict(score) for score in score_backtest(found, horizons=horizons)]
+    return {"cuts": found["cut"].values.tolist(), "done": found["done"].values.astype(bool).tolist(), "scores": scores}
+
+
+def write_errors(found: xr.Dataset, target: Path, horizons: Sequence[float] = HORIZONS, *, force: bool) -> Path:
+    """Write the RMS logarithmic error of the forecasts by series and horizon as a CSV file."""
+    lines = ["# Root mean square of ln(observed / forecast median) by series and horizon, from a back-test.",
+             "series,horizon up to,forecasts,error"]  # fmt: skip
+    for name, horizon, count, error in model_errors(found, horizons=horizons):
+        quoted = '"' + name.replace('"', '""') + '"' if set(name) & set(',"\n') else name
+        lines.append(f"{quoted},{'' if math.isinf(horizon) else f'{horizon:g}'},{count},{error:.4g}")
+    write_file(target, ("\n".join(lines) + "\n").encode(), force=force, error=CalibrationError)
+    return target
+
+
+def plot_backtest_to(
+    found: xr.Dataset, target: Path, *, title: str, names: Sequence[str] = (), force: bool = False
+) -> Path:
+    """Plot the forecasts of every cut and what came."""
+    from ...figures import save_figure
+
+    return save_figure(backtest_figure(found, title=title, names=names), target, force=force)
+
+
+def backtest_figure(found: xr.Dataset, *, title: str, names: Sequence[str] = ()) -> Any:
+    """The figure of a back-test, of all series or of those named."""
+    from ...figures import plot_backtest
+
+    model = f"Model {Path(str(found.attrs['model'])).name}, sha256 {str(found.attrs['model_sha256'])[:12]}"
+    return plot_backtest(backtest_panels(found, names), title=title, origin=[model])

@@ -1,0 +1,431 @@
+"""Back-tests: calibrate a model on what was published at a past date, forecast, and compare with what came."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..comparison import crps, naive_forecasts
+from ..dataset import DATE, TIME, make_run
+from ..errors import CalibrationError, Fault, ObservationError
+from ..model import Integrator, Model
+from ..scenario import Scenario
+from .calibration import SEED, calibrate_model, sample_posterior
+from .likelihood import by_series, make_problem, modelled_at, predictive_draws
+from .parameters import Equality, Parameter
+from .posterior import default_walkers, posterior_draws
+from .series import Series
+
+BACKTEST = "backtest"
+"""The value of the attribute `analysis` of a back-test."""
+CUT, OBSERVATION, DRAW, SERIES, LEVEL = "cut", "observation", "draw", "series", "level"
+"""Dimensions: the dates of the cuts, the observations of all series, the draws, the series, and quantile levels of paths."""
+HORIZONS = (0.25, 0.5, 1.0)
+"""Upper ends of the horizons that are scored together, in the model's unit of time; what lies beyond is one more group."""
+STEPS = 1000
+SAMPLES = 400
+WIDTHS = (0.5, 0.9)
+"""Probabilities of the central bands whose coverage is reported."""
+
+_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+_FLOOR = 1e-6
+"""Share of an observation below which a forecast has no logarithm worth comparing."""
+
+Numbers = NDArray[np.float64]
+CutProgress = Callable[[int, int, int], None]
+"""Called with the number of the cut, the number of cuts, and the points simulated since the last call."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """The scores of the forecasts of one group: a series at a horizon, or several together.
+
+    `log_crps`, `persistence` and `trend` are mean absolute differences of natural logarithms: of the whole forecast, of the
+    last published value, and of the line through the last two. `bias` is the mean logarithm of observation over median, and
+    `rms` its root mean square. `coverage` and `coverage_with_error` give the shares of observations inside the bands of
+    `WIDTHS`, the latter of bands widened by the model error of the other cuts. `pit` is the mean share of draws below what
+    came: 0.5 is unbiased.
+    """
+
+    series: str
+    horizon: str
+    count: int
+    log_crps: float
+    persistence: float
+    trend: float
+    bias: float
+    rms: float
+    coverage: tuple[float, ...]
+    coverage_with_error: tuple[float, ...]
+    pit: float
+
+
+def published_by(series: Series, cut: float) -> Series | None:
+    """Return the observations of a series that were published by a date; None if there were none."""
+    known = series.times + series.lag <= cut
+    return replace(series, times=series.times[known], values=series.values[known]) if known.any() else None
+
+
+def backtest_model(
+    model: Model,
+    series: Sequence[Series],
+    parameters: Sequence[Parameter],
+    cuts: Sequence[float],
+    *,
+    scenario: Scenario | None = None,
+    integrator: Integrator | None = None,
+    starts: int = 16,
+    steps: int = STEPS,
+    walkers: int | None = None,
+    samples: int = SAMPLES,
+    seed: int = SEED,
+    equal: Sequence[Equality] = (),
+    known: xr.Dataset | None = None,
+    checkpoint: Callable[[xr.Dataset], None] | None = None,
+    progress: CutProgress | None = None,
+) -> xr.Dataset:
+    r"""Calibrate a model on what was published by each of several dates, and forecast what was published later.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    series : sequence of Series
+        What `read_series` returns. The `lag` of a series is the time from the date of an observation to its publication, in
+        the model's unit of time.
+    parameters : sequence of Parameter
+        The free constants with bounds and priors, the same for every cut.
+    cuts : sequence of float
+        The dates, in the model's unit of time.
+    scenario : Scenario, optional
+        Changes of other constants under which the model is calibrated and forecasts.
+    integrator : {"euler", "rk4"}, optional
+        The integration method; the model's own by default.
+    starts, steps, walkers : int, optional
+        The search and the sampling of each posterior, as in `calibrate_model` and `sample_posterior`.
+    samples : int, default 400
+        Number of posterior draws of each forecast.
+    seed : int, default 1
+        Seed of everything random.
+    equal : sequence of Equality, optional
+        Constants that have the values of free ones.
+    known : Dataset, optional
+        An unfinished back-test of the same model, series and settings; its cuts are kept.
+    checkpoint : callable, optional
+        Called with the back-test so far after each cut.
+    progress : callable, optional
+        Called with the number of the cut, the number of cuts and the number of points simulated since the last call.
+
+    Returns
+    -------
+    Dataset
+        `draws` (cut, observation, draw) are forecasts of each observation with its error, NaN where it was known; `path`
+        (cut, series, level, time) are quantiles of the series over time, without errors. Coordinates name the series, the
+        time and the observed value of each observation. `score_backtest` computes the scores.
+
+    Raises
+    ------
+    CalibrationError
+        If there are no cuts, a cut has no observations before or after it, or `known` belongs to another back-test.
+    ObservationError
+        If an observation is not above zero, so that forecasts have no logarithm to compare.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sdmodel as sd
+    >>> from sdmodel.errors import Place
+    >>> from sdmodel.inference import ErrorModel, Series, backtest_model, free_constants, score_backtest
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("Stock = INTEG(Stock*rate, 1)\nrate = 0.2")
+    >>> times = np.arange(1.0, 7)
+    >>> seen = Series(
+    ...     "seen", sd.read_formula("Stock"), "Stock", times, 1.1**times, ErrorModel("log", 0.1), "kg", Place("example", 1)
+    ... )
+    >>> free = free_constants(model, ["rate=0:0.5"])
+    >>> found = backtest_model(model, [seen], free, [3, 4], starts=2, steps=60, samples=100)
+    >>> found["draws"].dims, found["draws"].shape
+    (('cut', 'observation', 'draw'), (2, 6, 100))
+    >>> score_backtest(found)[-1].log_crps < score_backtest(found)[-1].persistence
+    True
+    """
+    dates = sorted(set(map(float, cuts)))
+    _check(series, dates)
+    given = scenario or Scenario("")
+    whole = make_problem(model, series, parameters, scenario=given, integrator=integrator, equal=equal)
+    grid = whole.simulation.times
+    settings = (dates, starts, steps, walkers, samples, seed, given.changes, equal, integrator or model.integrator)
+    digest = _digest(model, series, parameters, settings)
+    found = _empty(model, series, dates, grid, samples, {"backtest_digest": digest})
+    done: set[float] = set()
+    if known is not None:
+        if known.attrs.get("backtest_digest") != digest:
+            message = "the stored back-test has another model, other data or other settings; start again with --force"
+            raise CalibrationError(message)
+        found, done = known.load().copy(deep=True), set(known["cut"].values[known["done"].values.astype(bool)].tolist())
+    for place, cut in enumerate(dates):
+        if cut in done:
+            continue
+
+        def report(points: int, place: int = place) -> None:
+            if progress:
+                progress(place + 1, len(dates), points)
+
+        past = [part for item in series if (part := published_by(item, cut)) is not None]
+        calibration = calibrate_model(
+            model,
+            past,
+            parameters,
+            scenario=given,
+            integrator=integrator,
+            starts=starts,
+            seed=seed,
+            equal=equal,
+            progress=report,
+        )
+        calibration = sample_posterior(
+            calibration, steps=steps, walkers=walkers or default_walkers(len(parameters)), progress=report
+        )
+        if calibration.posterior is None:
+            raise AssertionError
+        points = posterior_draws(calibration.posterior.chain, calibration.posterior.burn, samples)
+        modelled = modelled_at(whole, points)
+        draws = predictive_draws(whole.series, modelled, seed + place)
+        later = np.concatenate([item.times + item.lag > cut for item in series])
+        found["draws"][place, :, : draws.shape[1]] = np.where(later[:, np.newaxis], draws, np.nan)
+        lines = modelled_at(replace(whole, series=tuple(_on_grid(item, grid) for item in series)), points)
+        for row, (_, values) in enumerate(by_series([_on_grid(item, grid) for item in series], lines)):
+            found["path"][place, row] = np.nanquantile(values, _LEVELS, axis=1)
+        found["doubts"][place] = len(calibration.posterior.doubts)
+        found["done"][place] = 1
+        if checkpoint:
+            checkpoint(found)
+    return found
+
+
+def score_backtest(found: xr.Dataset, *, horizons: Sequence[float] = HORIZONS) -> list[Score]:
+    """Score a back-test: each series at each horizon, each series, then all together, which is the last."""
+    forecasts = _forecasts(found)
+    groups: list[tuple[str, str, list[_Forecast]]] = []
+    for name in _names(found):
+        own = [forecast for forecast in forecasts if forecast.series == name]
+        for label, low, high in horizon_groups(horizons):
+            groups.append((name, label, [one for one in own if low < one.horizon <= high]))
+        groups.append((name, "all", own))
+    groups += [
+        ("all series", label, [one for one in forecasts if low < one.horizon <= high])
+        for label, low, high in horizon_groups(horizons)
+    ]
+    groups.append(("all series", "all", forecasts))
+    errors = {id(one): _model_error(one, forecasts, horizons) for one in forecasts}
+    return [_score(name, label, group, errors) for name, label, group in groups if group]
+
+
+def model_errors(found: xr.Dataset, *, horizons: Sequence[float] = HORIZONS) -> list[tuple[str, float, int, float]]:
+    """Return the root mean square of ln(observation / median) by series and horizon: series, horizon, count, error."""
+    forecasts = _forecasts(found)
+    rows = []
+    for name in _names(found):
+        for _, low, high in horizon_groups(horizons):
+            own = [one.miss for one in forecasts if one.series == name and low < one.horizon <= high]
+            if own:
+                rows.append((name, high, len(own), float(np.sqrt(np.mean(np.square(own))))))
+    return rows
+
+
+def horizon_groups(horizons: Sequence[float]) -> Iterator[tuple[str, float, float]]:
+    """Yield the label and the ends of each group of horizons; a forecast belongs to the group whose end it does not pass."""
+    low = 0.0
+    for high in horizons:
+        yield f"{high:g}", low, high
+        low = high
+    yield f"> {low:g}", low, math.inf
+
+
+def backtest_panels(found: xr.Dataset, names: Sequence[str] = ()) -> dict[str, xr.Dataset]:
+    """Return the data of a figure for each series, or for those named: the forecast of each cut over time, and what came."""
+    dated = DATE in found.coords
+    panels = {}
+    of_series = found["observed_series"].values.astype(str)
+    for place, name in enumerate(map(str, found["series"].values)):
+        if names and name not in names:
+            continue
+        own = of_series == name
+        path = found["path"].isel(series=place)
+        low, middle, high = (path.sel(level=level, method="nearest", drop=True) for level in (0.05, 0.5, 0.95))
+        observed = (("observation",), found["observed"].values[own], {"units": str(found["units"].values[place])})
+        panels[name] = xr.Dataset(
+            {"low": low, "middle": middle, "high": high, "observed": observed},
+            {"at": (("observation",), found["at"].values[own])},
+            {"dated": int(dated)},
+        ).drop_vars([DATE, "series"], errors="ignore")
+    return panels
+
+
+@dataclass(frozen=True, eq=False)
+class _Forecast:
+    """One forecast of one observation, in natural logarithms: `draws` are sorted."""
+
+    series: str
+    cut: float
+    horizon: float
+    observed: float
+    draws: Numbers
+    persistence: float
+    trend: float
+
+    @property
+    def miss(self) -> float:
+        return self.observed - float(np.median(self.draws))
+
+
+def _forecasts(found: xr.Dataset) -> list[_Forecast]:
+    at, observed = found["at"].values, found["observed"].values
+    names, published = found["observed_series"].values.astype(str), found["published"].values
+    forecasts = []
+    for place, cut in enumerate(found[CUT].values.tolist()):
+        draws = found["draws"].values[place]
+        for row in np.flatnonzero(np.isfinite(draws).any(axis=1)):
+            own = draws[row][np.isfinite(draws[row])]
+            past = np.flatnonzero((names == names[row]) & (published <= cut))
+            naive = naive_forecasts(at[past], observed[past], float(at[row]))
+            logs = np.sort(np.log(np.maximum(own, _FLOOR * observed[row])))
+            name, horizon = str(names[row]), float(at[row] - cut)
+            forecasts.append(_Forecast(name, cut, horizon, float(np.log(observed[row])), logs, *naive))
+    return forecasts
+
+
+def _score(series: str, horizon: str, group: Sequence[_Forecast], errors: dict[int, float]) -> Score:
+    observed = np.array([one.observed for one in group])
+    scores = [float(crps(one.draws[np.newaxis], np.array([one.observed]))[0]) for one in group]
+    misses = np.array([one.miss for one in group])
+    known = [one for one in group if math.isfinite(one.persistence)]
+    persistence, trend = (
+        float(np.mean([abs(one.observed - getattr(one, name)) for one in known])) if known else math.nan
+        for name in ("persistence", "trend")
+    )
+    plain = np.mean([_within(one, 0.0) for one in group], axis=0)
+    wide = np.mean([_within(one, errors[id(one)]) for one in group], axis=0)
+    return Score(
+        series=series,
+        horizon=horizon,
+        count=len(group),
+        log_crps=float(np.mean(scores)),
+        persistence=persistence,
+        trend=trend,
+        bias=float(misses.mean()),
+        rms=float(np.sqrt(np.mean(misses**2))),
+        coverage=tuple(plain.tolist()),
+        coverage_with_error=tuple(wide.tolist()),
+        pit=float(np.mean([np.mean(one.draws < value) for one, value in zip(group, observed, strict=True)])),
+    )
+
+
+def _within(forecast: _Forecast, variance: float) -> list[bool]:
+    """Whether the observation lies in each band, of draws whose distance from the median is widened by a variance."""
+    middle = float(np.median(forecast.draws))
+    own = float(np.var(forecast.draws))
+    stretch = math.sqrt((own + variance) / own) if own > 0 else 1.0
+    inside = []
+    for width in WIDTHS:
+        low, high = np.quantile(forecast.draws, (0.5 - width / 2, 0.5 + width / 2))
+        inside.append(
+            bool(middle + stretch * (low - middle) <= forecast.observed <= middle + stretch * (high - middle))
+        )
+    return inside
+
+
+def _model_error(forecast: _Forecast, forecasts: Sequence[_Forecast], horizons: Sequence[float]) -> float:
+    """The variance that forecasts of other cuts lacked: of the same series and horizon, else of all series at the horizon."""
+    low, high = next((low, high) for _, low, high in horizon_groups(horizons) if forecast.horizon <= high)
+    others = [one for one in forecasts if one.cut != forecast.cut and low < one.horizon <= high]
+    own = [one for one in others if one.series == forecast.series] or others
+    if not own:
+        return 0.0
+    return max(0.0, float(np.mean([one.miss**2 - float(np.var(one.draws)) for one in own])))
+
+
+def _check(series: Sequence[Series], cuts: Sequence[float]) -> None:
+    if not cuts:
+        message = "there are no cuts; give at least one date with --cut"
+        raise CalibrationError(message)
+    faults = []
+    for item in series:
+        bad = item.times[item.values <= 0]
+        if bad.size:
+            what = f"'{item.name}' is not above zero at {bad[0]:.7g}, and scores compare logarithms"
+            faults.append(Fault(item.place, f"{what}; leave the series out, or exclude that time with since and until"))
+    if faults:
+        raise ObservationError(faults)
+    published = np.concatenate([item.times + item.lag for item in series]) if series else np.empty(0)
+    for cut in cuts:
+        if not (published <= cut).any() or not (published > cut).any():
+            side = "before" if not (published <= cut).any() else "after"
+            message = f"--cut {cut:.7g}: nothing was published {side} this date; choose another"
+            raise CalibrationError(message)
+
+
+def _on_grid(series: Series, grid: Numbers) -> Series:
+    """The series at the saved times of the run, to see its path."""
+    return replace(series, times=grid, values=np.ones_like(grid), error=replace(series.error, correlation=0.0))
+
+
+def _names(found: xr.Dataset) -> list[str]:
+    return [str(name) for name in found[SERIES].values]
+
+
+def _empty(
+    model: Model,
+    series: Sequence[Series],
+    cuts: Sequence[float],
+    grid: Numbers,
+    samples: int,
+    attributes: dict[str, str],
+) -> xr.Dataset:
+    """The dataset of a back-test before its first cut."""
+    run = make_run(model, grid, {}, attributes={"analysis": BACKTEST} | attributes)
+    units = model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
+    count = sum(item.times.size for item in series)
+    names = [item.name for item in series]
+    coordinates = {
+        CUT: ((CUT,), np.array(cuts), {"units": units, "long_name": "date of the cut"}),
+        SERIES: ((SERIES,), np.array(names, dtype=str)),
+        LEVEL: ((LEVEL,), np.array(_LEVELS)),
+    }
+    by_observation = {
+        "observed_series": np.repeat(np.array(names, dtype=str), [item.times.size for item in series]),
+        "at": np.concatenate([item.times for item in series]),
+        "published": np.concatenate([item.times + item.lag for item in series]),
+        "observed": np.concatenate([item.values for item in series]),
+    }
+    variables: dict[str, Any] = {name: ((OBSERVATION,), values) for name, values in by_observation.items()}
+    variables["units"] = ((SERIES,), np.array([item.units for item in series], dtype=str))
+    variables["draws"] = ((CUT, OBSERVATION, DRAW), np.full((len(cuts), count, samples), np.nan))
+    shape = (len(cuts), len(series), len(_LEVELS), len(grid))
+    variables["path"] = ((CUT, SERIES, LEVEL, TIME), np.full(shape, np.nan))
+    variables |= {name: ((CUT,), np.zeros(len(cuts))) for name in ("done", "doubts")}
+    return run.assign_coords(coordinates).assign(variables)
+
+
+def _digest(
+    model: Model, series: Sequence[Series], parameters: Sequence[Parameter], settings: tuple[object, ...]
+) -> str:
+    parts = [model.sha256 or hashlib.sha256(model.text.encode()).hexdigest(), repr(settings)]
+    for item in series:
+        parts += [
+            item.name,
+            str(item.model),
+            repr(item.error),
+            repr(item.lag),
+            item.times.tobytes().hex(),
+            item.values.tobytes().hex(),
+        ]
+    parts += [repr((one.name, one.low, one.high, one.initial, one.prior)) for one in parameters]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
