@@ -276,15 +276,15 @@ def test_other_programs_read_what_is_written(engine: str, tmp_path: Path):
 
 
 MAPPED = """land: us, cn, de, fr ~ ~ |
-bloc: west, east, far -> (land: eu, cn, us) ~ ~ |
+area: west, east, far -> (land: eu, cn, us) ~ ~ |
 eu: de, fr ~ ~ The union. |
-code: c1, c2, c3 -> (bloc: far, west, east), other ~~|
+code: c1, c2, c3 -> (area: far, west, east), other ~~|
 other: o1, o2, o3 ~~|
 twin <-> other ~~|
 pop[land] = 1, 2, 3, 4 ~ ~ |
-f[bloc] = 10, 20, 30 ~ ~ |
-g[land] = pop[land]*f[bloc] ~ ~ |
-h[bloc] = f[bloc] + k[code] ~~|
+f[area] = 10, 20, 30 ~ ~ |
+g[land] = pop[land]*f[area] ~ ~ |
+h[area] = f[area] + k[code] ~~|
 k[code] = 1, 2, 3 ~~|
 some[land] :EXCEPT: [us], [eu] = 5 ~ kg [0,?,1] ~ Some. ~ :SUPPLEMENTARY |
 some[us] == 1 ~~|
@@ -312,13 +312,13 @@ def test_mappings_and_the_rest_of_a_declaration_are_written():
 
 def test_a_mapping_that_no_range_can_say_is_refused():
     """Labels that no range lists together cannot stand in one place of a mapping."""
-    text = MAPPED.replace("h[bloc] = f[bloc] + k[code] ~~|\n", "").replace(
+    text = MAPPED.replace("h[area] = f[area] + k[code] ~~|\n", "").replace(
         "some[land] :EXCEPT: [us], [eu] = 5", "some[land] = 5"
     )
     model = model_from_text(text.replace("some[us] == 1 ~~|\nsome[eu] = 2 ~~|\n", "") + CONTROL)
     subscripts = {name: found for name, found in model.subscripts.items() if name != "eu"}
     object.__setattr__(model, "subscripts", subscripts)
-    with pytest.raises(ModelError, match="'west' of 'bloc' maps to labels that no range lists together; declare"):
+    with pytest.raises(ModelError, match="'west' of 'area' maps to labels that no range lists together; declare"):
         mdl_text(model)
 
 
