@@ -175,7 +175,7 @@ def _job(model: sd.Model, members: int) -> tuple[Job, Inputs]:
     given = program.given
     rows = np.array(program.grid(model[OUTCOME]).rows, dtype=np.int64)
     varied = np.array([program.row(cell) for cell in inputs.varied], dtype=np.int64)
-    return Job(program, timing, rows, runge_kutta=False, given=given, varied_rows=varied), inputs
+    return Job(program, timing, rows, integrator="euler", given=given, varied_rows=varied), inputs
 
 
 def _simlin_member(sim: Any, value: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The time of a cold `python -m sdmodel run`, its share of imports, and the memory of an ensemble.
+"""The time of a cold `python -m sdmodel run` and `runs`, the share of imports, and the memory of an ensemble.
 
 Each is measured in a new process.
 """
@@ -6,6 +6,7 @@ Each is measured in a new process.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,15 @@ class TestColdStart:
     def test_imports(self, benchmark, folder):
         _python(folder, "-c", _LOADED)
         benchmark.pedantic(_python, (folder, "-c", _IMPORT), rounds=5, warmup_rounds=1)
+
+    def test_runs(self, benchmark, folder):
+        _python(folder, "-m", "sdmodel", "run", "large.mdl", "--name", "0")
+        for number in range(1, 2000):
+            shutil.copy(folder / "runs" / "0.nc", folder / "runs" / f"{number}.nc")
+        listed = benchmark.pedantic(
+            _python, (folder, "-m", "sdmodel", "runs", "--format", "csv"), rounds=5, warmup_rounds=1
+        )
+        assert len(listed.splitlines()) == 2001
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the peak memory of a process")

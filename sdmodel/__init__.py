@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .errors import LoopError as LoopError
     from .errors import ModelError as ModelError
     from .errors import ObservationError as ObservationError
+    from .errors import OutOfMemoryError as OutOfMemoryError
     from .errors import ReferenceEngineError as ReferenceEngineError
     from .errors import ReportError as ReportError
     from .errors import ScenarioError as ScenarioError
@@ -35,10 +36,12 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .errors import SimulationError as SimulationError
     from .errors import StoreError as StoreError
     from .figures import plot_diagram as plot_diagram
+    from .inference import backtest_model as backtest_model
     from .inference import calibrate_model as calibrate_model
     from .inference import fit_run as fit_run
     from .inference import read_observations as read_observations
     from .inference import read_series as read_series
+    from .inference import score_backtest as score_backtest
     from .model import CausalPath as CausalPath
     from .model import Model as Model
     from .model import lay_out as lay_out
@@ -55,6 +58,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .vensim import format_document as format_document
     from .vensim import mdl_text as mdl_text
     from .vensim import merge_documents as merge_documents
+    from .vensim import model_from_text as model_from_text
     from .vensim import open_document as open_document
     from .vensim import read_formula as read_formula
     from .vensim import read_model as read_model
@@ -70,18 +74,18 @@ _NAMES = {
     "comparison": "quantiles share_where",
     "ensemble": "run_ensemble",
     "errors": "AnalysisError CalibrationError CheckError DatasetError EnsembleError FaultsError FigureError LayoutError "
-    "LoopError ModelError ObservationError ReferenceEngineError ReportError ScenarioError SdmodelError SimulationError "
+    "LoopError ModelError ObservationError OutOfMemoryError ReferenceEngineError ReportError ScenarioError SdmodelError SimulationError "
     "StoreError",
     "figures": "plot_diagram",
-    "inference": "calibrate_model fit_run read_observations read_series",
+    "inference": "backtest_model calibrate_model fit_run read_observations read_series score_backtest",
     "model": "CausalPath Model lay_out without_subscripts",
     "reference": "read_xmile",
     "report": "write_report",
     "scenario": "find_levers make_design",
     "simulation": "simulate",
     "store": "export_run open_run save_run",
-    "vensim": "compare_documents format_document mdl_text merge_documents open_document read_formula read_model "
-    "read_sampling read_scenario read_sketch",
+    "vensim": "compare_documents format_document mdl_text merge_documents model_from_text open_document read_formula "
+    "read_model read_sampling read_scenario read_sketch",
 }
 """The public names by stage."""
 _STAGES = {name: stage for stage, names in _NAMES.items() for name in names.split()}

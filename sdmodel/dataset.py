@@ -23,6 +23,7 @@ from .model import (
     Model,
     display_name,
     evaluate_arrays,
+    join_name,
     key,
     nearest,
     references_in,
@@ -124,9 +125,7 @@ def find_variable(run: xr.Dataset, name: str) -> xr.DataArray:
         if name not in coordinates or variable.attrs.get("kind", "subscript") != "subscript"
     }
     known = {key(name): name for name in names} | {key(spelling): name for name, spelling in names.items()}
-    whole, labels = split_name(name)
-    if key(name) in known or not whole:
-        whole, labels = name, ()
+    whole, labels = split_name(name, known)
     if key(whole) not in known:
         close = nearest(whole, [*known.values(), *(names[identifier] for identifier in known.values())])
         cure = f"did you mean '{close}'?" if close else "`sdmodel show RUN` lists what it holds"
@@ -151,7 +150,7 @@ def evaluate_formula(run: xr.Dataset, expression: Expr) -> xr.DataArray:
     Raises DatasetError if the run lacks a variable of the formula.
     """
     names = list(dict.fromkeys(map(split_reference, references_in(expression))))
-    spelled = [f"{name}[{','.join(subscripts)}]" if subscripts else name for name, subscripts in names]
+    spelled = [join_name(*name) for name in names]
     broadcast = xr.broadcast(*(run[TIME] if name == TIME else find_variable(run, name) for name in spelled))
     values = dict(zip(names, (array.values for array in broadcast), strict=True))
     result = evaluate_arrays(expression, lambda name, subscripts: values[name, subscripts])
@@ -203,8 +202,8 @@ def with_labels(name: str, labels: Sequence[str]) -> str:
     """Return a name with labels, after those that it has already."""
     if not labels:
         return name
-    inside = ",".join(labels)
-    return f"{name.removesuffix(']')},{inside}]" if name.endswith("]") else f"{name}[{inside}]"
+    whole, others = split_name(name)
+    return join_name(whole, (*others, *labels))
 
 
 def lever_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
@@ -282,7 +281,7 @@ def _variable(
         message = f"'{element.name}' has shape {array.shape}; it must have the dimensions {', '.join(names) or 'none'}"
         raise DatasetError(message)
     attributes: dict[str, str | float] = {
-        "long_name": display_name(element.name),
+        "long_name": join_name(display_name(element.name)),
         "units": element.units,
         "comment": element.comment,
         "equation": "; ".join(" ".join(equation.text.split()) for equation in element.equations),
@@ -357,5 +356,5 @@ def _at_labels(variable: xr.DataArray, labels: Collection[str]) -> xr.DataArray:
             message = f"'{long_name(variable)}' has no label '{label}'; {cure}"
             raise DatasetError(message)
     part = variable.isel(chosen)
-    inside = ",".join(str(variable.coords[dim].values[place]) for dim, place in chosen.items())
-    return part.assign_attrs(long_name=f"{long_name(variable)}[{inside}]") if inside else part
+    names = [str(variable.coords[dim].values[place]) for dim, place in chosen.items()]
+    return part.assign_attrs(long_name=with_labels(long_name(variable), names)) if names else part

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec, Self, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _MAX_LISTED = 200
 """The most faults that one message lists; a file with more usually repeats one fault in every line."""
+_MAX_WHAT, _MAX_LINE, _MAX_END = 240, 400, 80
+"""The most characters of what is wrong with what to do, and of a line; and of the end that is kept of a longer one."""
+_MAX_ITEMS = 8
+
+
+def shorten(text: str, most: int = _MAX_WHAT) -> str:
+    """Return a line of a message that is not too long to read: the middle of a longer one is left out."""
+    return text if len(text) <= most else f"{text[: _MAX_WHAT - _MAX_END]} ... {text[-_MAX_END:]}"
+
+
+def list_some(items: Sequence[str], *, join: str = ", ") -> str:
+    """Return a list for a message: of many items the first ones and the last, and how many there are between them."""
+    rest = len(items) - _MAX_ITEMS
+    return join.join([*items[: _MAX_ITEMS - 1], f"({rest:,} more)", items[-1]] if rest > 1 else items)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,12 +47,25 @@ class Fault:
     where: Place | str
     what: str
 
+    def __post_init__(self) -> None:
+        """Keep the fault on one line: what is quoted from a file may hold line breaks and control characters."""
+        shown = "".join(sign if sign.isprintable() else " " for sign in self.what)
+        object.__setattr__(self, "what", shown)
+
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" if str(self.where) else self.what
+        what = shorten(self.what)
+        return f"{self.where}: {what}" if str(self.where) else what
 
 
 class SdmodelError(Exception):
     """An error that the user can correct; the parent of all errors that sdmodel raises on purpose."""
+
+    def __str__(self) -> str:
+        return "\n".join(shorten(line, _MAX_LINE) for line in super().__str__().split("\n"))
+
+
+Complaint = Callable[[str], SdmodelError]
+"""What makes an error from its message: the class of the error, or `from_text` of a class whose errors hold faults."""
 
 
 class FaultsError(SdmodelError):
@@ -48,6 +80,11 @@ class FaultsError(SdmodelError):
         rest = len(self.faults) - _MAX_LISTED
         lines = [*map(str, self.faults[:_MAX_LISTED]), *([f"and {rest:,} more faults"] if rest > 0 else [])]
         super().__init__("\n".join(lines))
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Return the error with one fault, whose place is in the text."""
+        return cls([Fault("", text)])
 
 
 class ModelError(FaultsError):
@@ -72,6 +109,31 @@ class LoopError(SdmodelError):
 
 class SimulationError(SdmodelError):
     """A run cannot be made, or stopped early."""
+
+
+class OutOfMemoryError(SimulationError, MemoryError):
+    """Work needs more memory than is free, or than the limit that the user sets."""
+
+
+def reports_memory(work: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Make a function report lack of memory as an OutOfMemoryError, in one line."""
+
+    @wraps(work)
+    def reporting(*args: _P.args, **options: _P.kwargs) -> _T:
+        try:
+            return work(*args, **options)
+        except SdmodelError:
+            raise
+        except MemoryError as cause:
+            raise OutOfMemoryError(out_of_memory(cause)) from cause
+
+    return reporting
+
+
+def out_of_memory(cause: MemoryError) -> str:
+    """Return the message about a lack of memory that came up during the work."""
+    detail = f" ({cause})" if str(cause) else ""
+    return f"there is not enough memory{detail}; use fewer members, variables or times, or close other programs"
 
 
 class DatasetError(SdmodelError):

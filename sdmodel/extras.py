@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from .errors import SdmodelError
+from .errors import Complaint
 
 
-def load_extra(name: str, *, extra: str, task: str, error: type[SdmodelError]) -> ModuleType:
+def load_extra(name: str, *, extra: str, task: str, error: Complaint) -> ModuleType:
     """Import a module that belongs to an extra of this package and that `task` needs.
 
     Raises `error` if the module is not installed; the message says how to install it.

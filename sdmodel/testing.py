@@ -20,7 +20,7 @@ V300  Do not put anything below this section - it will be ignored
 $192-192-192,0,Times New Roman|12||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|72,72,100,0
 ///---\\\
 """
-_METHODS = {"euler": 0, "rk4": 5}
+_METHODS = {"euler": 0, "rk4-auto": 1, "diff": 2, "rk2-auto": 3, "rk2": 4, "rk4": 5}
 
 
 def model_text(

@@ -23,11 +23,13 @@ from ..model import (
     Integrator,
     Model,
     bindings,
-    cell_name,
     display_name,
+    join_name,
     key,
     labels_of,
     nearest,
+    quote_name,
+    quoted_cell,
     split_name,
 )
 from ..scenario import (
@@ -123,7 +125,7 @@ def attribute_levers(
         Levers that count as one, under the name of the group.
     design : Design, optional
         An ensemble: results are then means over its members, each run with and without each lever.
-    integrator : {"euler", "rk4"}, optional
+    integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         The integration method; the model's own by default.
     pairs : int, optional
         Number of pairs of opposite orders to sample. By default all subsets are run for up to 14 levers, and 500 pairs are
@@ -230,8 +232,7 @@ def contributions_to(dataset: xr.Dataset, name: str) -> VariableAttribution:
 
     def companion(suffix: str) -> xr.DataArray | None:
         name = f"{found.name}_{suffix}"
-        full_name = f"{name}[{','.join(labels)}]" if labels else name
-        return find_variable(dataset, full_name) if name in dataset else None
+        return find_variable(dataset, join_name(name, labels)) if name in dataset else None
 
     baseline, scenario = companion(BASELINE), companion(SCENARIO)
     if baseline is None or scenario is None:
@@ -247,8 +248,8 @@ def attributed_variables(dataset: xr.Dataset) -> list[str]:
 
 
 def _change_lines(model: Model, lever: _Lever) -> list[str]:
-    values = [f"{cell_name(model, cell)} = {value:.10g}" for cell, value in lever.values.items()]
-    return [*values, *(f"{change.name}{change.table}" for change in lever.tables)]
+    values = [f"{quoted_cell(model, cell)} = {value:.10g}" for cell, value in lever.values.items()]
+    return [*values, *(f"{quote_name(change.name, change.subscripts)}{change.table}" for change in lever.tables)]
 
 
 def _runs_per_member(count: int, pairs: int | None) -> int:

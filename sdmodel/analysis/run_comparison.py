@@ -31,14 +31,14 @@ from ..comparison import (
 from ..dataset import MEMBER, TIME, check_run, make_run, member_dims
 from ..errors import AnalysisError, ScenarioError, SdmodelError, StoreError
 from ..files import encode_text
-from ..model import NA, Cell, Model, Table, display_name, labels_of, plan
+from ..model import NA, Cell, Model, Table, display_name, key, labels_of, plan, split_name
 from ..scenario import Change, Scenario, constant_values, merge_scenarios, with_tables
 from ..vensim import model_from_text, read_change, scenario_from_text, scenario_text
 
 _LISTED = 4
 """Names that are listed where there are more."""
-_OVER = re.compile(r"\s*(?P<name>[^\[=]+?)\s*(?:\[.*\])?\s*= over ")
-"""The line of a record for a constant that varies over members."""
+_OVER = " = over "
+"""Marks the line of a record for a constant that varies over members; its dimensions follow."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ _cached_model = functools.lru_cache(maxsize=2)(model_from_text)  # runs that are
 
 def _recorded_changes(run: xr.Dataset) -> Scenario:
     """Return what a run changed, from its record: its scenario, then what else was set to numbers or tables."""
-    lines = [line for line in str(run.attrs.get("changes", "")).splitlines() if line.strip() and not _OVER.match(line)]
+    lines = [line for line in str(run.attrs.get("changes", "")).splitlines() if line.strip() and _OVER not in line]
     scenario = scenario_from_text(str(run.attrs.get("scenario", "")))
     return merge_scenarios([scenario, Scenario("", tuple(map(_change, lines)))])
 
@@ -289,8 +289,8 @@ def _with_recorded_constants(run: xr.Dataset, name: str) -> xr.Dataset:
     Constants that vary over members and were not stored stay missing.
     """
     model = model_of_run(run, name)
-    lines = filter(None, map(_OVER.match, str(run.attrs.get("changes", "")).splitlines()))
-    varied = {model[line["name"]].key for line in lines if line["name"] in model}
+    lines = (line.rpartition(_OVER)[0] for line in str(run.attrs.get("changes", "")).splitlines())
+    varied = {key(split_name(line, model.elements)[0]) for line in lines if line}
     constants = (element for element in model if element.kind == "constant" and element.key not in varied)
     missing = [element for element in constants if model.identifiers[element.key] not in run.variables]
     if not missing:

@@ -84,7 +84,7 @@ def find_sensitivities(
         uniformly over their ranges. A constant with subscripts varies cell by cell.
     scenario : Scenario, path, or sequence of these, optional
         Changes that apply to all runs.
-    integrator : {"euler", "rk4"}, optional
+    integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         The integration method; the model's own by default.
     seed : int, optional
         Seed of `morris` and `sobol`; that of `sampling` by default, and 0 means a random one.
@@ -446,7 +446,7 @@ def responses_of(model: Model, names: Iterable[str], outcomes: Sequence[Outcome]
 
 def _response_cell(model: Model, text: str) -> Cell | str:
     """Return the cell that a name means, or what is wrong with the name."""
-    name, subscripts = split_name(text) if key(text) not in model.elements else (text, ())
+    name, subscripts = split_name(text, model.elements)
     element = model.elements.get(key(name))
     if element is None or element.hidden:
         names = [known.name for known in model if not known.hidden and known.kind not in ("lookup", "constant")]

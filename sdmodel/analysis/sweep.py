@@ -76,7 +76,7 @@ def sweep_levers(
         Constants, `name` or `name[label]` for one cell, with their values in their own units.
     scenario : Scenario, path, or sequence of these, optional
         Changes that apply to all runs.
-    integrator : {"euler", "rk4"}, optional
+    integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         The integration method; the model's own by default.
     save : iterable of str, optional
         Variables to keep; all by default. Levers and sampled constants are always kept.
@@ -137,7 +137,7 @@ def _levers(model: Model, levers: Mapping[str, Values], scenario: Scenario, *, b
     if not levers:
         message = "the sweep: has no levers; name at least one, with its values"
         raise AnalysisError(message)
-    cells = {name: tuple(constant_cells(model, *split_name(name), where="levers")) for name in levers}
+    cells = {name: tuple(constant_cells(model, *split_name(name, model.elements), where="levers")) for name in levers}
     seen: dict[Cell, str] = {}
     for name, lever_cells in cells.items():
         again = next((cell for cell in lever_cells if cell in seen), None)
@@ -155,7 +155,11 @@ def _levers(model: Model, levers: Mapping[str, Values], scenario: Scenario, *, b
             near = np.abs(values - own) <= _SAME * max(abs(own), float(np.abs(values).max()))
             values = np.concatenate([values[~near], [own] if base or near.any() else []])
         element = model.elements[lever_cells[0].key]
-        full_name = cell_name(model, lever_cells[0]) if split_name(name)[1] and len(lever_cells) == 1 else element.name
+        full_name = (
+            cell_name(model, lever_cells[0])
+            if split_name(name, model.elements)[1] and len(lever_cells) == 1
+            else element.name
+        )
         made.append(_Lever(full_name, dims[name], lever_cells, np.unique(values), own, element.units))
     return made
 

@@ -74,7 +74,7 @@ def find_lost_flows(checked: CheckedModel) -> Iterator[Finding]:
     step = float(checked.base_run.attrs["time_step"])
     if "not_finite" in checked.base_run.attrs or checked.base_run.attrs["saveper"] != step:
         return
-    euler = checked.model.integrator == "euler"
+    euler = checked.model.integrator in ("euler", "diff")
     run = checked.base_run if euler else run_quietly(checked.model, checked.every_step, integrator="euler")
     reported: set[str] = set()
     for stock in checked.plan.stocks:

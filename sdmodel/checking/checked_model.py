@@ -32,12 +32,13 @@ from ..model import (
     position,
     references_in,
     resolve,
+    split_name,
     split_reference,
 )
 from ..scenario import constant_values, with_constants, with_tables
 from ..vensim import ScenarioLike, load_scenario
 
-_NOT_FINITE = re.compile(r"'(?P<name>.+?)(?:\[[^\]]*\])?' is not finite from time (?P<time>\S+);")
+_NOT_FINITE = re.compile(r"'(?P<name>.+?)' is not finite from time (?P<time>\S+);")
 
 
 def with_scenario(model: Model, scenario: ScenarioLike) -> Model:
@@ -47,18 +48,22 @@ def with_scenario(model: Model, scenario: ScenarioLike) -> Model:
 
 
 def run_quietly(model: Model, constants: Mapping[str, Any] | None = None, **options: Any) -> xr.Dataset:
-    """Run a model without its warnings, which become findings; the simulator is imported only where it is needed."""
+    """Run a model without its warnings, which become findings; the simulator is imported only where it is needed.
+
+    Diff, which shows auxiliaries of an earlier time beside stocks, runs as Euler: rules compare values of one time.
+    """
     from ..simulation import RunWarning, simulate
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RunWarning)
-        return simulate(model, constants, **options)
+        own = "euler" if model.integrator == "diff" else model.integrator
+        return simulate(model, constants, **{"integrator": own} | options)
 
 
 def first_not_finite(run: xr.Dataset) -> tuple[str, float] | None:
     """Return the name of the first variable of a run that is not finite, with the time, or None if all are finite."""
     match = _NOT_FINITE.search(str(run.attrs.get("not_finite", "")))
-    return (match["name"], float(match["time"])) if match else None
+    return (split_name(match["name"])[0], float(match["time"])) if match else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sympy import Indexed, Symbol
 
 from ..errors import ModelError, SdmodelError, SimulationError
-from ..model import Cell, Element, Model, signed_terms, split_reference
+from ..model import Cell, Element, quoted_cell, signed_terms, split_reference
 from .checked_model import CheckedModel, first_not_finite, run_quietly
 from .findings import Finding
 
@@ -115,7 +115,8 @@ def extreme_cases(checked: CheckedModel, steps: int, without: Collection[str] = 
     ends = [setting for own in settings for name, setting in own.items() if name in _ENDS]
     counts = [sum(name in _ENDS for name in own) for own in settings]
     pairs = (sum(counts) ** 2 - sum(count**2 for count in counts)) // 2
-    stages = 4 if checked.model.integrator == "rk4" else 1
+    integrator = checked.model.integrator
+    stages = 4 if integrator == "rk4" else 20 if integrator.endswith("-auto") else 2 if integrator == "rk2" else 1
     affordable = int(_WORK / (max(1, len(checked.plan.step) + len(checked.plan.stocks)) * max(1, steps) * stages))
     count = min(len(singles), max(_FEWEST_CASES, affordable))
     alone = sorted(random.Random(_SEED).sample(range(len(singles)), count))
@@ -235,19 +236,12 @@ def _run_block(checked: CheckedModel, cases: Sequence[Case], saved: Sequence[Ele
             if cell not in columns:
                 columns[cell] = np.full(len(cases), checked.plan.constants[cell])
             columns[cell][member] = value
-    constants = {_constant_name(checked.model, cell): column for cell, column in columns.items()}
+    constants = {quoted_cell(checked.model, cell): column for cell, column in columns.items()}
     return run_quietly(checked.model, constants, save=[element.name for element in saved])
 
 
 def _constants(checked: CheckedModel, case: Case) -> dict[str, float]:
-    return {_constant_name(checked.model, cell): value for item in case for cell, value in item.values.items()}
-
-
-def _constant_name(model: Model, cell: Cell) -> str:
-    """Return the name by which a constant's cell is set in a run, in quotes since it may contain any character."""
-    name = model.elements[cell.key].name.replace('"', '\\"')
-    labels = ", ".join(model.labels.get(label, label) for label in cell.labels)
-    return f'"{name}"[{labels}]' if labels else f'"{name}"'
+    return {quoted_cell(checked.model, cell): value for item in case for cell, value in item.values.items()}
 
 
 def _cannot_be_negative(checked: CheckedModel, stock: Element) -> bool:

@@ -33,7 +33,7 @@ def find_step_error(checked: CheckedModel) -> Iterator[Finding]:
     step = checked.time_step
     halved = run_quietly(checked.model, {"TIME STEP": step / 2, **checked.every_step})
     cells = (delay.cell for delay in checked.plan.delays)
-    names = list(dict.fromkeys(cell_name(checked.model, cell).partition("#")[0] for cell in cells))
+    names = list(dict.fromkeys(cell_name(checked.plan.model, cell) for cell in cells))
     rounded = f"; DELAY FIXED in {', '.join(map(repr, names[:3]))} is cut to whole steps" if names else ""
     cure = f"halve TIME STEP until it no longer matters{rounded}"
     yield from _compare(checked, halved, "warning", "time-step", f"with half the TIME STEP of {step:g}", cure)
@@ -44,7 +44,7 @@ def find_method_error(checked: CheckedModel) -> Iterator[Finding]:
     if not _can_vary(checked):
         return
     step = f"{checked.time_step:g}"
-    if checked.model.integrator == "euler":
+    if checked.model.integrator in ("euler", "diff"):
         other = run_quietly(checked.model, checked.every_step, integrator="rk4")
         cure = "shorten TIME STEP, or set the model to RK4"
         yield from _compare(checked, other, "warning", "method", f"by Runge-Kutta at TIME STEP {step}", cure)

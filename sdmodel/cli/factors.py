@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -12,6 +13,7 @@ from ..errors import Fault, ScenarioError
 from ..model import Model
 from ..scenario import Distribution, Sampling, Variation, constant_cells, range_violation
 from ..vensim import read_bounds, read_sampling, sampling_of_ranges
+from .locations import sampling_path
 from .options import Decorator, option_group
 from .output import note
 
@@ -33,7 +35,7 @@ class FactorOptions:
             message = f"-e, {_OPTION} and --group each choose what varies; give one of them"
             raise click.UsageError(message)
         if self.file is not None:
-            return read_sampling(self.file)
+            return read_sampling(sampling_path(self.file, Path(model.path)))
         return _named(model, self.free) if self.free else _grouped(model, _GROUPS[self.group or "uncertainties"])
 
 

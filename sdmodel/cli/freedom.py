@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -11,6 +12,7 @@ from ..inference import Parameter, Series, free_constants, unused_priors
 from ..model import Model, references_in, split_reference
 from ..scenario import Scenario
 from ..vensim import read_optimisation, read_sampling
+from .locations import sampling_path
 from .options import Decorator, option_group
 from .output import note
 
@@ -29,7 +31,7 @@ class FreedomOptions:
         if control is not None and control.settings:
             note(f"{self.optimisation}: settings of Vensim's optimiser are ignored: {', '.join(control.settings)}")
         moving = {split_reference(reference)[0] for one in series for reference in references_in(one.model)}
-        prior = read_sampling(self.prior) if self.prior else None
+        prior = read_sampling(sampling_path(self.prior, Path(model.path))) if self.prior else None
         listed = control.free if control else ()
         found = free_constants(model, self.free, listed=listed, prior=prior, scenario=scenario, moving=moving)
         unused = unused_priors(model, prior, found) if prior else []

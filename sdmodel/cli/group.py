@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import os
 import sys
@@ -11,9 +13,10 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
-from ..errors import SdmodelError
+from ..errors import SdmodelError, out_of_memory
 
 _COMMANDS = {
+    "new": ("model", "Copy the model that comes with sdmodel."),
     "run": ("run", "Run a model once and store the run."),
     "runs": ("stored", "List the stored runs."),
     "show": ("stored", "Show a stored run in full."),
@@ -29,7 +32,7 @@ _COMMANDS = {
     "sensitivity": ("sensitivity", "Rank constants by their effect on an outcome."),
     "fit": ("fit", "Compare a stored run with observations."),
     "calibrate": ("calibrate", "Find the constants that agree best with data."),
-    "backtest": ("backtest", "Forecast from past dates and score what came."),
+    "backtest": ("fit", "Forecast from past dates and score what came."),
     "diff": ("git", "Compare two models or revisions by variable."),
     "fmt": ("edit", "Write a model's text in a standard layout."),
     "git-install": ("git", "Let git compare and merge models by variable."),
@@ -43,6 +46,9 @@ _COMMANDS = {
 }
 """The module and the short help of each command; git calls those without one."""
 _DONE, _ERROR, _INTERRUPTED = 0, 1, 130
+
+# Otherwise Python looks for garbage among all modules as it ends, which takes a quarter of the time of a start.
+atexit.register(gc.freeze)
 
 
 class _Commands(click.Group):
@@ -77,6 +83,9 @@ def _exit_code(work: Callable[[], object]) -> int:
         sys.stdout.flush()
     except SdmodelError as error:
         click.echo(str(error), err=True)
+        return _ERROR
+    except MemoryError as cause:
+        click.echo(out_of_memory(cause), err=True)
         return _ERROR
     except click.ClickException as error:
         error.show()
@@ -115,6 +124,6 @@ def main() -> None:
     """Run system dynamics models written for Vensim, and store every run.
 
     MODEL is a .mdl file. Without it, models/ai_compute.mdl is used, from the working directory or the nearest folder above
-    that has it, else the copy installed with the package. Runs are stored in the folder `runs` beside that `models` folder,
-    or in the working directory if there is none; --runs names another.
+    that has it, else the one installed with the package; `sdmodel new` makes a copy of that to edit. Runs are stored in the
+    folder `runs` beside that `models` folder, or in the working directory if there is none; --runs names another.
     """

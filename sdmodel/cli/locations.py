@@ -7,36 +7,72 @@ from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
-from ..errors import Fault, FigureError, ModelError, ScenarioError, SdmodelError
-from ..model import Model
+import click
+
+from ..errors import Complaint, Fault, FigureError, ModelError, ScenarioError, StoreError
+from ..files import is_plain_file, recover
+from ..model import Model, nearest
 from ..vensim import read_model
 
 _MODEL = Path("models", "ai_compute.mdl")
-_SCENARIOS = Path("models", "scenarios")
 _RUNS = "runs"
 _MODEL_ENDINGS = frozenset({".mdl", ".txt", ""})
 """What names of models end in; a pipe has no ending."""
+_SHOWN = 8
 
 
 def model_path(given: str | None) -> Path:
-    """The given model, or the project's, or the one installed with the package."""
+    """The given model, or the project's, or the one installed with the package; interrupted changes to it are undone."""
+    path = _model_path(given)
+    _recover(path.resolve().parent, ModelError.from_text)
+    return path
+
+
+def _model_path(given: str | None) -> Path:
     if given is not None:
-        _check_exists(given, _MODEL.parent, ".mdl", ModelError)
+        found = None if os.path.lexists(given) else _in_project(given, _MODEL.parent, ".mdl")
+        if found:
+            raise ModelError([Fault(given, f"there is no such file; did you mean {found}?")])
         return Path(given)
     root = _project_root()
-    if root is not None:
-        return _relative(root / _MODEL)
+    return installed_models() / _MODEL.name if root is None else _relative(root / _MODEL)
+
+
+def installed_models() -> Path:
+    """The folder of the model that comes with the package."""
     package = Path(str(resources.files("sdmodel")))
     for home in (package, package.parent):  # a wheel holds the model inside the package, a checkout beside it
         if (home / _MODEL).is_file():
-            return home / _MODEL
+            return home / _MODEL.parent
     raise ModelError([Fault(str(_MODEL), "not found here or in any folder above; name a model")])
 
 
-def scenario_path(given: str) -> Path:
-    """The given change file; a scenario of the project named without its folder is suggested."""
-    _check_exists(given, _SCENARIOS, ".cin", ScenarioError)
-    return Path(given)
+def scenario_path(given: str, model: Path) -> Path:
+    """The given change file, with or without its ending; a bare name is also looked for beside the model."""
+    return _file_of(model, given, "scenarios", ".cin")
+
+
+def sampling_path(given: str, model: Path) -> Path:
+    """The given sensitivity file, with or without its ending; a bare name is also looked for beside the model."""
+    return _file_of(model, given, "ensembles", ".vsc")
+
+
+def _file_of(model: Path, given: str, folder: str, suffix: str) -> Path:
+    path = Path(given)
+    if os.path.lexists(given) and not path.is_dir():
+        return path
+    places = (model.parent, model.parent / folder) if path.name == given else (path.parent,)
+    stem = path.name.removesuffix(suffix)
+    for place in places:
+        if is_plain_file(place / f"{stem}{suffix}"):
+            return place / f"{stem}{suffix}"
+    known = sorted({file.stem for place in places for file in place.glob(f"*{suffix}")})
+    close, cure = nearest(stem, known), "check the path"
+    if near := _in_project(given, _MODEL.parent / folder, suffix) or (close and path.parent / close):
+        cure = f"did you mean {near}?"
+    elif known:
+        cure = f"choose from {', '.join(known[:_SHOWN])}{' ...' if len(known) > _SHOWN else ''}"
+    raise ScenarioError([Fault(given, f"there is no such file; {cure}")])
 
 
 def load_model(path: Path) -> Model:
@@ -51,11 +87,17 @@ def load_model(path: Path) -> Model:
 
 
 def runs_folder(given: str | None) -> Path:
-    """The given folder of runs, or the project's, or `runs` in the working directory."""
-    if given is not None:
-        return Path(given)
-    root = _project_root()
-    return Path(_RUNS) if root is None else _relative(root / _RUNS)
+    """The given folder of runs, or the project's, or `runs` in the working directory; interrupted work in it is undone."""
+    root = _project_root() if given is None else None
+    folder = Path(given or _RUNS) if root is None else _relative(root / _RUNS)
+    _recover(folder, StoreError)
+    return folder
+
+
+def _recover(folder: Path, error: Complaint) -> None:
+    """Undo what processes that were killed have left half done."""
+    for path in recover(folder, error=error):
+        click.echo(f"{_relative(path)}: has its old content again, since changing it was interrupted", err=True)
 
 
 def save_list_of(model: Path) -> Path | None:
@@ -65,7 +107,7 @@ def save_list_of(model: Path) -> Path | None:
 
 
 def check_not_there(
-    paths: Iterable[Path], *, force: bool, cure: str = "name another with -o", error: type[SdmodelError] = FigureError
+    paths: Iterable[Path], *, force: bool, cure: str = "name another with -o", error: Complaint = FigureError
 ) -> None:
     """Refuse to overwrite files, before any work is done."""
     for path in paths:
@@ -74,14 +116,11 @@ def check_not_there(
             raise error(message)
 
 
-def _check_exists(given: str, folder: Path, suffix: str, error: type[ModelError | ScenarioError]) -> None:
-    """If there is no such file, suggest the project's file of that name."""
+def _in_project(given: str, folder: Path, suffix: str) -> Path | None:
+    """The file of that name in a folder of the project, if there is one."""
     root = _project_root()
-    if root is None or os.path.lexists(given):
-        return
-    path = root / folder / (Path(given).name.removesuffix(suffix) + suffix)
-    if path.is_file():
-        raise error([Fault(given, f"there is no such file; did you mean {_relative(path)}?")])
+    path = None if root is None else root / folder / (Path(given).name.removesuffix(suffix) + suffix)
+    return _relative(path) if path and is_plain_file(path) else None
 
 
 def _project_root() -> Path | None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DatasetError, StoreError
-from ..model import Integrator, Model
-from ..scenario import Design, Sampling, Scenario, make_design
+from ..model import INTEGRATORS, Integrator, Model
+from ..scenario import Design, Sampling, Scenario, is_noise_seed, make_design
 from ..vensim import read_sampling, read_savelist, read_scenario, sampling_of_ranges
-from .locations import check_not_there, model_path, runs_folder, scenario_path
+from .locations import check_not_there, model_path, runs_folder, sampling_path, scenario_path
 from .output import note, take_over
 from .requests import Engine, RunRequest
 
@@ -33,14 +33,18 @@ runs_option = click.option(
 )
 force_option = click.option("--force", is_flag=True, help="Replace files that exist.")
 scenarios_option = click.option(
-    "-c", "scenarios", multiple=True, metavar="FILE.cin", help="A change file; may be repeated, the last one wins."
+    "-c",
+    "scenarios",
+    multiple=True,
+    metavar="FILE.cin",
+    help="A change file, or the name of a scenario of the model; may be repeated, the last one wins.",
 )
 changes_option = click.option(
     "--set", "changes", multiple=True, metavar='"NAME=VALUE"', help="Change a constant, after the change files."
 )
 integrator_option = click.option(
     "--integrator",
-    type=click.Choice(["euler", "rk4"]),
+    type=click.Choice(INTEGRATORS),
     help="The integrator (default: the one in the model's settings).",
 )
 engine_option = click.option(
@@ -119,8 +123,9 @@ class RunOptions:
         """The request for this run; reads the change files and the save list."""
         listed = read_savelist(self.savelist) if self.savelist else ()
         save = (*self.names, *listed) if self.names or self.savelist else None
-        scenarios = tuple(read_scenario(scenario_path(path)) for path in self.scenarios)
-        return RunRequest(model_path(self.model), scenarios, self.changes, self.integrator, self.engine, save)
+        model = model_path(self.model)
+        scenarios = tuple(read_scenario(scenario_path(path, model)) for path in self.scenarios)
+        return RunRequest(model, scenarios, self.changes, self.integrator, self.engine, save, self.savelist)
 
 
 def run_options(*others: Decorator) -> Decorator:
@@ -186,7 +191,13 @@ class SamplingOptions:
     def sampling(self, model: Model) -> Sampling:
         """The sampling of the file, else of the ranges in the group Uncertainties, with a note."""
         if self.file:
-            return read_sampling(self.file)
+            sampling = read_sampling(sampling_path(self.file, Path(model.path)))
+            names = [variation.name for variation in sampling.variations]
+            if any(
+                is_noise_seed(model, name) for name in (*names, *(sampling.samples.names if sampling.samples else ()))
+            ):
+                note(f"{self.file}: NOISE SEED has no effect, since the model has no random functions")
+            return sampling
         sampling = sampling_of_ranges(model)
         count = len(sampling.variations)
         what = "1 constant is sampled" if count == 1 else f"{count} constants are sampled"

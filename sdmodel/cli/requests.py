@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..errors import Fault, ScenarioError
-from ..model import Integrator, Model, key, labels_of, nearest, references_in, split_reference
+from ..model import Integrator, Model, key, labels_of, nearest, references_in, split_name, split_reference
 from ..scenario import Scenario, merge_scenarios
 from ..vensim import read_change, read_formula, read_savelist
 from .locations import load_model, save_list_of
@@ -27,7 +26,7 @@ HEADLINES = "headlines"
 NOT_FINITE = "not_finite"
 """The attribute of a run that says where it stops being finite."""
 
-_NOT_IN_FILE_NAMES = re.compile(r"[^\w .+()=,@-]+")
+_IN_FILE_NAMES = " .+()=,@-"
 _LONGEST_NAME = 120
 """Bytes of a default name, to which a number may be added."""
 _STOCKS = 12
@@ -43,6 +42,14 @@ class RunRequest:
     integrator: Integrator | None = None
     engine: Engine = "native"
     save: tuple[str, ...] | None = None
+    savelist: str | None = None
+
+    def load_model(self) -> Model:
+        """The model; an error if the save list names something that it does not have."""
+        model = load_model(self.model)
+        if self.savelist:
+            read_savelist(self.savelist, model)
+        return model
 
     @property
     def scenario(self) -> Scenario:
@@ -62,7 +69,7 @@ def make_run(
 
     `constants` vary over members; `model` is the model of the request, if it is read already.
     """
-    model = model or load_model(request.model)
+    model = model or request.load_model()
     with warnings_as_notes() as silent, busy(f"running {request.model.name}"):
         run = _simulate(request, model, constants)
         silent.append(run.attrs.get(NOT_FINITE, ""))
@@ -79,7 +86,7 @@ def record_of(request: RunRequest, model: Model) -> dict[str, str]:
     }
     path = save_list_of(request.model)
     listed: Sequence[str] = read_savelist(path) if path else ()
-    missing = [name for name in listed if name.partition("[")[0] not in model]
+    missing = [name for name in listed if split_name(name, model.elements)[0] not in model]
     if missing:
         note(f"{path}: the model has no {', '.join(missing)}; correct the save list")
     return record | {HEADLINES: "\n".join(name for name in listed if name not in missing)}
@@ -92,7 +99,10 @@ def integrator_of(run: xr.Dataset) -> Integrator:
 
 def plain_name(name: str, *, longest: int = _LONGEST_NAME, default: str = "run") -> str:
     """A name for a file: without unusual characters, and short enough to be numbered."""
-    plain = _NOT_IN_FILE_NAMES.sub("-", name).strip(" .-") or default
+    letters = (
+        (mark if mark.isalnum() or f"v{mark}".isidentifier() or mark in _IN_FILE_NAMES else "\n") for mark in name
+    )
+    plain = "-".join(filter(None, "".join(letters).split("\n"))).strip(" .-") or default
     return plain.encode()[:longest].decode(errors="ignore")
 
 
@@ -129,7 +139,7 @@ def names_to_save(request: RunRequest, model: Model) -> tuple[str, ...]:
         _check_labels(model, request.save)
         return request.save
     path = save_list_of(request.model)
-    listed = tuple(name for name in read_savelist(path) if name.partition("[")[0] in model) if path else ()
+    listed = tuple(name for name in read_savelist(path) if split_name(name, model.elements)[0] in model) if path else ()
     stocks = tuple(element.name for element in model if element.kind == "stock" and not element.hidden)
     if not listed and len(stocks) > _STOCKS:
         note(f"the first {_STOCKS} of {len(stocks)} stocks are stored; choose variables with --on or --save")
@@ -157,10 +167,9 @@ def names_in(model: Model, statements: Sequence[str]) -> list[str]:
 def _check_labels(model: Model, names: Sequence[str]) -> None:
     faults: list[Fault] = []
     for text in names:
-        name, _, inside = text.strip().rpartition("[")
-        if inside.endswith("]") and name in model:
-            labels = [key(label) for label in inside.removesuffix("]").split(",")]
-            faults += _label_faults(model, key(name), labels, "--on")
+        name, labels = split_name(text, model.elements)
+        if labels and name in model:
+            faults += _label_faults(model, key(name), tuple(map(key, labels)), "--on")
     if faults:
         raise ScenarioError(faults)
 

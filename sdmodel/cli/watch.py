@@ -12,7 +12,7 @@ import click
 import numpy as np
 import xarray as xr
 
-from ..dataset import long_name, member_dims, subscript_dims
+from ..dataset import long_name, member_dims, subscript_dims, with_labels
 from ..errors import SdmodelError
 from ..numerals import format_number
 from ..store import save_new_run, save_run
@@ -152,9 +152,14 @@ def _constant_row(before: xr.Dataset, run: xr.Dataset, name: str) -> list[str] |
     if not len(places):
         return None
     at = tuple(places[0])
-    labels = ",".join(str(now.coords[dim].values[place]) for dim, place in zip(subscript_dims(now), at, strict=True))
-    full_name = f"{long_name(now)}[{labels}]" if labels else long_name(now)
-    return _row(full_name, str(now.attrs.get("units", "")), "", float(then.values[at]), float(now.values[at]))
+    labels = [str(now.coords[dim].values[place]) for dim, place in zip(subscript_dims(now), at, strict=True)]
+    return _row(
+        with_labels(long_name(now), labels),
+        str(now.attrs.get("units", "")),
+        "",
+        float(then.values[at]),
+        float(now.values[at]),
+    )
 
 
 def _row(name: str, units: str, time: str, before: float, now: float) -> list[str]:

@@ -6,8 +6,7 @@ Values that are not finite are left out and counted.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,8 +133,7 @@ def share_where(run: xr.Dataset, expression: Expr, *, over: str = MEMBER) -> xr.
         run = run.expand_dims({over: 1})
     sums: Mapping[str, xr.DataArray] = {}
     for _, _, part in member_blocks(run, over, 1 if BLOCK in run.attrs else _MEMBERS):
-        with _reading("members"):
-            values = evaluate_formula(part, expression)
+        values = evaluate_formula(part, expression)
         if over not in values.dims:
             values = values.expand_dims({over: part.sizes[over]})
         known = values.notnull()
@@ -157,17 +155,6 @@ def share_where(run: xr.Dataset, expression: Expr, *, over: str = MEMBER) -> xr.
     return share.assign_coords(coords).rename("share")
 
 
-@contextlib.contextmanager
-def _reading(what: str) -> Iterator[None]:
-    """Report damaged files of an ensemble, which show only when they are read."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as cause:
-        reason = " ".join(str(cause).split())
-        message = f"{what}: cannot be read, the files of the ensemble are damaged ({reason}); make it again"
-        raise DatasetError(message) from cause
-
-
 def _quantiles_of(variable: xr.DataArray, levels: xr.Variable, over: str) -> xr.DataArray:
     """The quantiles of one variable; one that is the same for all members is its own quantile."""
     attributes = dict(variable.attrs)
@@ -183,8 +170,7 @@ def _quantiles_of(variable: xr.DataArray, levels: xr.Variable, over: str) -> xr.
     pieces, left_out = [], 0
     for start in starts:
         part = ordered.isel({TIME: slice(start, start + step)}) if timed else ordered
-        with _reading(f"'{long_name(variable)}'"):
-            values = part.values
+        values = part.values
         for few in np.array_split(values, max(1, values.nbytes // _SORTED_BYTES)) if timed else [values]:
             found, lacking = _sorted_quantiles(np.array(few, dtype=float), levels.values)
             pieces.append(found)
@@ -295,11 +281,10 @@ def _pair_statistics(
     row = 8 * members * int(np.prod([pair.before.sizes[dim] for dim in dims], dtype=int))
     step = max(1, _DIFFERENCE_BYTES // max(1, row))
     for part in (times[start : start + step] for start in range(0, len(times), step)):
-        with _reading(f"'{pair.name}'"):
-            first, second = (
-                values_at(array if MEMBER in array.dims else array.expand_dims(MEMBER), part, [*dims, MEMBER])
-                for array in (pair.before, pair.after)
-            )
+        first, second = (
+            values_at(array if MEMBER in array.dims else array.expand_dims(MEMBER), part, [*dims, MEMBER])
+            for array in (pair.before, pair.after)
+        )
         values = np.empty((len(part), *first.shape[1:-1], members))
         with np.errstate(invalid="ignore", over="ignore"):
             np.subtract(second, first, out=values)

@@ -14,8 +14,8 @@ from typing import Any
 import xarray as xr
 
 from ..dataset import DIGEST, MEMBER
-from ..errors import EnsembleError
-from ..model import Integrator, Model, cell_name
+from ..errors import EnsembleError, reports_memory
+from ..model import Integrator, Model, cell_name, plan
 from ..scenario import Design, range_violation, with_tables
 from ..simulation import NotFiniteWarning, Progress, RunWarning, ScenarioLike, load_scenario, memory_bytes, simulate
 from ..store import (
@@ -47,12 +47,16 @@ _FIXED: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class _RunRequest:
-    """Everything that is needed to simulate members; `outside` collects the constants that leave their ranges."""
+    """Everything that is needed to simulate members.
+
+    `outside` collects the constants that leave their ranges, `inexact` the integrator that missed its tolerances, if any.
+    """
 
     model: Model
     design: Design
     options: Mapping[str, Any]
     outside: set[str] = field(default_factory=set)
+    inexact: set[str] = field(default_factory=set)
 
     def simulate(self, first: int, last: int, progress: Progress | None = None) -> xr.Dataset:
         """Simulate some members; a single one is simulated twice, since the code for one member rounds differently."""
@@ -69,9 +73,11 @@ class _RunRequest:
             warnings.simplefilter("ignore", RunWarning)
             report = None if progress is None else lambda done, _: progress(first + done, self.design.count)
             run = simulate(self.model, constants, progress=report, **self.options)
+        self.inexact.update([str(run.attrs["integrator"])] if run.attrs.pop("inexact", None) else [])
         return run.isel({MEMBER: [0]}) if alone else run
 
 
+@reports_memory
 def run_ensemble(
     model: Model,
     design: Design,
@@ -101,7 +107,7 @@ def run_ensemble(
         The folder to write, usually with the ending `.zarr`.
     scenario : Scenario, path or sequence of them, optional
         Changes to the constants that the design leaves alone, and to lookups.
-    integrator : {"euler", "rk4"}, optional
+    integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         Integration method; the model's own by default.
     save : iterable of str, optional
         Names of the variables to save, besides the sampled constants; all by default.
@@ -114,7 +120,7 @@ def run_ensemble(
     resume : bool, default False
         Continue an unfinished ensemble; does nothing if it is complete.
     force : bool, default False
-        Replace an existing ensemble.
+        Replace an existing ensemble, once the first block of members of the new one is stored.
     attributes : mapping, optional
         Further attributes of the ensemble.
 
@@ -149,22 +155,29 @@ def run_ensemble(
     names = None if save is None else [*([save] if isinstance(save, str) else save), *sampled]
     options = {"scenario": changes, "integrator": integrator, "save": names, "threads": threads}
     request = _RunRequest(model, design, options)
+    if "final_time" in plan(model).moving:
+        message = "FINAL TIME changes during the run, so that members may end at different times; make it a constant"
+        raise EnsembleError(message)
     template = request.simulate(0, min(2, design.count))
     template.attrs = _attributes(template, model, design) | dict(attributes or {})
     slab = _slab_members(template, design.count, memory_bytes(memory))
+    # with the lookups in the model, it is compiled only once for all slabs
+    rest = replace(changes, changes=tuple(change for change in changes.changes if change.table is None))
+    request = replace(request, model=with_tables(model, changes), options=options | {"scenario": rest})
     if not (resume and is_ensemble(target)):
         equal = [name for name in sampled if name in template and MEMBER not in template[name].dims]
         spread = {name: template[name].expand_dims({MEMBER: template.sizes[MEMBER]}, -1) for name in equal}
-        create_ensemble(template.assign(spread), target, count=design.count, force=force)
+        # an old ensemble is only replaced by one that can be resumed
+        first = request.simulate(0, min(slab, design.count), progress) if force and os.path.lexists(target) else None
+        create_ensemble(template.assign(spread), target, count=design.count, force=force, first=first)
+        del first
     with open_for_append(target) as ensemble:
         _check_same(template, design.count, target)  # of a new one too: another process may have taken its name
-        # with the lookups in the model, it is compiled only once for all slabs
-        rest = replace(changes, changes=tuple(change for change in changes.changes if change.table is None))
-        request = replace(request, model=with_tables(model, changes), options=options | {"scenario": rest})
         _stream(request, ensemble, slab, progress)
     outside = ", ".join(f"'{name}'" for name in sorted(request.outside))
     remark = f"some members have values outside the range of {outside}" if outside else ""
-    for text in (str(template.attrs.get("remarks", "")), remark):
+    inexact = [f"some members do not meet the tolerances of {name}; make TIME STEP smaller" for name in request.inexact]
+    for text in (str(template.attrs.get("remarks", "")), remark, *inexact):
         if text:
             warnings.warn(text, RunWarning, stacklevel=2)
     return target
@@ -177,7 +190,7 @@ def design_record(design: Design) -> dict[str, Any]:
 
 def _attributes(template: xr.Dataset, model: Model, design: Design) -> dict[str, Any]:
     """The attributes of the ensemble: those of a few members, with the design, without what holds for these few alone."""
-    sampled = tuple(f"'{cell_name(model, cell)}' is set to " for cell in design.cells)
+    sampled = ("member ", *(f"'{cell_name(model, cell)}' is set to " for cell in design.cells))
     remarks = [line for line in str(template.attrs.get("remarks", "")).splitlines() if not line.startswith(sampled)]
     own = {name: value for name, value in template.attrs.items() if name not in ("not_finite", "remarks")}
     changes = [line for line in str(own["changes"]).splitlines() if not line.endswith(f" = over {MEMBER}")]

@@ -29,6 +29,7 @@ from .panels import (
     style_panel,
     wrap,
 )
+from .text import plain_text
 
 _MOST_VARIABLES, _COLUMNS = 6, 3
 _REST = "the rest"
@@ -63,6 +64,7 @@ class Contributions:
     spread: xr.DataArray | None = None
 
 
+@plain_text
 def plot_wedges(
     variables: Sequence[Contributions],
     *,
@@ -111,6 +113,7 @@ def plot_wedges(
     return figure
 
 
+@plain_text
 def plot_contributions(
     variables: Sequence[Contributions], *, when: str, title: str | None = None, origin: Sequence[str] = ()
 ) -> Figure:

@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 from ..dataset import TIME, dates_of
 from ..errors import FigureError
 from .panels import COLOURS, DARK, add_frame, format_time_axis, format_y_axis, make_grid, set_logarithmic, style_panel
+from .text import plain_text
 
 _WIDE = 20.0
 """A panel whose values span at least this factor has a logarithmic axis."""
@@ -22,6 +23,7 @@ _BAND, _BEFORE = 0.18, 0.35
 """Opacity of the bands, and the share of the panel's time span that is shown before the first cut."""
 
 
+@plain_text
 def plot_backtest(panels: Mapping[str, xr.Dataset], *, title: str | None = None, origin: Sequence[str] = ()) -> Figure:
     """Plot the forecasts of each cut over the observations as small multiples, one panel per series, in its units.
 

@@ -24,6 +24,7 @@ from .panels import (
     GREY,
     SMALL,
     add_frame,
+    add_legend,
     add_note,
     check_runs,
     choose_evenly,
@@ -37,6 +38,7 @@ from .panels import (
     style_panel,
     wrap,
 )
+from .text import plain_text
 
 _MEDIAN, _NEAR = 0.5, 1e-9
 _FAINT, _STRONG = 0.16, 0.34
@@ -62,6 +64,7 @@ class _Fan:
     dashes: Any = "-"
 
 
+@plain_text
 def plot_bands(
     runs: Mapping[str, xr.Dataset],
     names: Sequence[str],
@@ -124,6 +127,7 @@ def plot_bands(
     return figure
 
 
+@plain_text
 def plot_differences(
     baseline: str,
     before: xr.Dataset,
@@ -168,6 +172,7 @@ def plot_differences(
     return plot_bands(runs, names, title=title or f"Difference from {baseline}")
 
 
+@plain_text
 def plot_fit(panels: Mapping[str, xr.Dataset], *, title: str | None = None, origin: str = "") -> Figure:
     """Plot a model against series of observations as small multiples, one panel per series, in its units.
 
@@ -255,8 +260,8 @@ def _draw_variable(
         for label, colour, dashes in zip(labels, COLOURS, DASHES, strict=False):
             style: Any = {"color": colour} if alone else {"color": GREY, "linestyle": dashes}
             handles.append(Line2D([], [], linewidth=1.5, label=textwrap.fill(label, _LABEL_LINE), **style))
-        axes.legend(  # beside the panel, where it hides no line
-            handles=handles, fontsize=SMALL, handlelength=1.8, labelspacing=0.25, borderpad=0.2, frameon=False,
+        add_legend(  # beside the panel, where it hides no line
+            axes, handles, fontsize=SMALL, handlelength=1.8, labelspacing=0.25, borderpad=0.2, frameon=False,
             loc="upper left", bbox_to_anchor=(1.0, 1.0),
         )  # fmt: skip
     if len(labels) < len(all_labels):

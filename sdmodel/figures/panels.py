@@ -7,7 +7,7 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -23,6 +23,9 @@ from numpy.typing import NDArray
 
 from ..dataset import DATE, TIME
 from ..errors import FigureError
+from .text import PlainFigure
+
+T = TypeVar("T")
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """The palette of Okabe and Ito (2008) for all kinds of colour vision, clearest on white first, without the yellow."""
@@ -43,6 +46,7 @@ _PLAIN, _PLAIN_LOGARITHMIC = (1e-2, 1e5), (0.999e-3, 0.999e5)
 _FEW_DECADES, _DEEPEST = 3, 1e6
 """A longer logarithmic axis shows powers of ten only; the deepest spans this factor."""
 _UNITS = {"dmnl": "dimensionless"}
+_RAISED = str.maketrans("-0123456789", "\u207b\u2070\xb9\xb2\xb3\u2074\u2075\u2076\u2077\u2078\u2079")
 _STEPS = [1, 2, 2.5, 5, 10]
 
 
@@ -60,7 +64,7 @@ def make_grid(count: int, heights: Sequence[float], margin: float) -> tuple[Figu
 def make_panels(count: int, columns: int, height: float, margin: float) -> tuple[Figure, NDArray[Any]]:
     """Make a figure with `count` empty panels in `columns` columns, each `height` inches high, and a margin in inches."""
     rows = math.ceil(count / columns)
-    figure = Figure(
+    figure = PlainFigure(
         figsize=(_WIDTH, height * rows + margin), layout=ConstrainedLayoutEngine(wspace=_SPACE), facecolor="white"
     )
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -99,14 +103,22 @@ def add_frame(
     if columns is None:
         handles, columns = arrange_legend(groups, letters, sample)
     if handles:
-        figure.legend(
-            handles=handles, loc="outside upper left", ncols=columns, fontsize=NORMAL, frameon=False, title=title,
+        add_legend(
+            figure, handles, loc="outside upper left", ncols=columns, fontsize=NORMAL, frameon=False, title=title,
             alignment="left", title_fontproperties={"size": LARGE, "weight": "bold"}, borderaxespad=0.3, **spacing,
         )  # fmt: skip
     elif title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=LARGE, fontweight="bold")
     if origin:
         figure.supxlabel("\n".join(origin), x=0.01, ha="left", fontsize=SMALL - 0.5, color=GREY, linespacing=1.3)
+
+
+def add_legend(owner: Figure | Axes, handles: Sequence[Artist], **style: Any) -> None:
+    """Draw a legend with all handles: matplotlib alone leaves out those whose name begins with an underscore."""
+    names = [str(handle.get_label()) for handle in handles]
+    legend = owner.legend(handles=handles, labels=[str(place) for place in range(len(names))], **style)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(name)
 
 
 def arrange_legend(groups: Sequence[Sequence[Artist]], width: int, sample: int) -> tuple[list[Artist], int]:
@@ -180,7 +192,11 @@ def shared_power(values: NDArray[np.float64]) -> int:
 
 def with_power(units: str, power: int) -> str:
     """Return units with a power of ten before them."""
-    return f"$10^{{{power}}}$ {units}".strip() if power else units
+    return f"{_power_of_ten(power)} {units}".strip() if power else units
+
+
+def _power_of_ten(power: int) -> str:
+    return f"10{str(power).translate(_RAISED)}"
 
 
 def format_number(value: float, digits: int = 6) -> str:
@@ -217,8 +233,7 @@ def _format_logarithmic(value: float, _position: object = None) -> str:
     if _PLAIN_LOGARITHMIC[0] <= value < _PLAIN_LOGARITHMIC[1]:
         return f"{value:g}"
     mantissa, _, exponent = f"{value:.0e}".partition("e")
-    factor = "" if mantissa == "1" else rf"{mantissa}\times "
-    return f"${factor}10^{{{int(exponent)}}}$"
+    return ("" if mantissa == "1" else f"{mantissa}\u00d7") + _power_of_ten(int(exponent))
 
 
 def format_time_axis(axes: Axes, units: object, *, dated: bool) -> None:
@@ -270,7 +285,7 @@ def over_time(run: xr.Dataset, variable: xr.DataArray) -> xr.DataArray:
     return level.assign_coords({DATE: run[DATE]}) if DATE in run.coords else level
 
 
-def choose_evenly(labels: Sequence[str], most: int) -> list[str]:
+def choose_evenly(labels: Sequence[T], most: int) -> list[T]:
     """Return at most `most` labels, evenly spaced from the first to the last."""
     if len(labels) <= most:
         return list(labels)

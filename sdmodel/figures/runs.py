@@ -41,6 +41,7 @@ from .panels import (
     GREY,
     SMALL,
     add_frame,
+    add_legend,
     add_note,
     arrange_legend,
     check_runs,
@@ -54,6 +55,7 @@ from .panels import (
     style_panel,
     wrap,
 )
+from .text import plain_text
 
 _HEIGHTS = (3.9, 2.4, 1.85, 1.6)
 """Inches: the height of a panel in one, two and three columns, and of one of many panels, so that five rows fit a page."""
@@ -127,6 +129,7 @@ class _Contents:
     subscripts: str
 
 
+@plain_text
 def plot_runs(
     runs: Mapping[str, xr.Dataset],
     names: Sequence[str | Panel],
@@ -293,8 +296,8 @@ def _draw_panel(
     _set_scale(axes, contents, runs, logarithmic=logarithmic)
     format_time_axis(axes, contents.time_units, dated=dated)
     if handles:
-        axes.legend(
-            handles=ordered, fontsize=SMALL, ncols=legend_columns, loc="lower left", bbox_to_anchor=(-0.013 * columns, 1.0), frameon=False,
+        add_legend(
+            axes, ordered, fontsize=SMALL, ncols=legend_columns, loc="lower left", bbox_to_anchor=(-0.013 * columns, 1.0), frameon=False,
             borderaxespad=0.1, borderpad=0.1, handlelength=1.2 if len(runs) == 1 else 1.8, handletextpad=0.5,
             columnspacing=0.9, labelspacing=0.25,
         )  # fmt: skip

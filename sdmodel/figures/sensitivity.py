@@ -34,7 +34,7 @@ from .panels import (
     style_panel,
     wrap,
 )
-from .text import Font, fit_text
+from .text import Font, fit_text, plain_text
 
 _MOST = 15
 """The number of constants in a panel; the rest matter less than all of these."""
@@ -55,6 +55,7 @@ _DOT, _MARGIN = 2.5, 1.0
 """Points: half the size of a point, and the margin around a name."""
 
 
+@plain_text
 def plot_tornado(found: xr.Dataset, *, title: str | None = None) -> Figure:
     """Plot a tornado: bars from the base outcome to the outcomes at the two ends of each constant, the widest on top.
 
@@ -77,6 +78,7 @@ def plot_tornado(found: xr.Dataset, *, title: str | None = None) -> Figure:
     return _plot(found, _draw_tornado, handles, title)
 
 
+@plain_text
 def plot_sobol(found: xr.Dataset, *, title: str | None = None) -> Figure:
     """Plot Sobol's indices: two bars per constant, its share of the variance alone and in total, with 95 % intervals.
 
@@ -95,6 +97,7 @@ def plot_sobol(found: xr.Dataset, *, title: str | None = None) -> Figure:
     return _plot(found, _draw_sobol, handles, title)
 
 
+@plain_text
 def plot_morris(found: xr.Dataset, *, title: str | None = None) -> Figure:
     """Plot Morris's elementary effects: a point per constant, its mean absolute effect mu* against the deviation sigma.
 
@@ -237,8 +240,6 @@ def _label_rows(axes: Axes, shown: xr.Dataset, *, units: bool = False) -> None:
         label = f"{name} ({str(own).replace('_', ' ')})" if units and str(own).lower() not in _NO_UNITS else str(name)
         names.append(textwrap.fill(label, _NAME_LINE))
     axes.set_yticks(range(len(names)), names, fontsize=NORMAL - 0.5, color=DARK)
-    for tick in axes.get_yticklabels():
-        tick.set_parse_math(False)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
@@ -280,7 +281,7 @@ def _label_points(figure: Figure, axes: Axes, names: Sequence[str], places: NDAr
             taken.append(box)
             note = axes.annotate(
                 name, (float(places[index, 0]), float(places[index, 1])), tuple(shift), textcoords="offset points", ha="center", va="center",
-                fontsize=SMALL, color=DARK, parse_math=False, path_effects=[withStroke(linewidth=1.5, foreground="white")],
+                fontsize=SMALL, color=DARK, path_effects=[withStroke(linewidth=1.5, foreground="white")],
                 arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2},
             )  # fmt: skip
             note.set_in_layout(False)

@@ -56,6 +56,7 @@ from .panels import (
     with_power,
     wrap,
 )
+from .text import plain_text
 
 _FAR_APART = 30.0
 """A lever with positive values gets a logarithmic scale from this ratio on."""
@@ -97,6 +98,7 @@ class _ColourScale:
         return [position for position in sorted({0, self.lever.size - 1}) if position != self.base]
 
 
+@plain_text
 def plot_sweep(
     run: xr.Dataset,
     names: Sequence[str],
@@ -173,6 +175,7 @@ def plot_sweep(
     return figure
 
 
+@plain_text
 def plot_heat_map(outcomes: xr.Dataset, *, levers: Sequence[str] | None = None, title: str | None = None) -> Figure:
     """Plot outcomes over two levers as heat maps, one per outcome, coloured by the outcome, in its units.
 
@@ -248,12 +251,13 @@ def _colour_scale(lever: xr.DataArray) -> _ColourScale:
 def _panels(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield the title and the values of a panel per label; of many labels, some from the first to the last."""
     dims = subscript_dims(variable)
-    places = {", ".join(labels): place for place, labels in labels_along(variable, dims)}
-    chosen = choose_evenly(list(places), _MOST_LABELS)
-    for label in chosen:
-        count = f" ({_MOST_LABELS} of {len(places)} labels)" if len(chosen) < len(places) and label == chosen[0] else ""
-        name = with_labels(long_name(variable), [label] if label else []) + count
-        yield name, variable.isel(dict(zip(dims, places[label], strict=True)))
+    places = list(labels_along(variable, dims))
+    chosen = choose_evenly(places, _MOST_LABELS)
+    for place, labels in chosen:
+        count = (
+            f" ({_MOST_LABELS} of {len(places)} labels)" if len(chosen) < len(places) and place == chosen[0][0] else ""
+        )
+        yield with_labels(long_name(variable), labels) + count, variable.isel(dict(zip(dims, place, strict=True)))
 
 
 def _draw_lines(axes: Axes, values: xr.DataArray, scale: _ColourScale, *, dated: bool, logarithmic: bool) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
-from typing import Any
+from functools import cache, lru_cache, wraps
+from types import MappingProxyType
+from typing import Any, ParamSpec
 
+from matplotlib import rc_context, rcParams
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.textpath import TextToPath
+
+P = ParamSpec("P")
 
 LINE_HEIGHT = 1.25
 """The height of a line divided by the font size."""
@@ -19,9 +26,38 @@ _FALLBACKS = (
     "Arial Unicode MS", "Noto Sans",
 )  # fmt: skip
 """Fonts for other scripts, used where they are installed."""
+PLAIN: Mapping[Any, Any] = MappingProxyType(
+    {"text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False}
+)
+"""Settings of matplotlib under which a text is drawn as it is: names and units may hold dollars and backslashes."""
 _LONGEST = 2000
 _SHRINKING = (0.92, 0.85, 0.78, 0.7)
 _UNKNOWN = "\u25a1"
+
+
+def plain_text(plot: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Make a function draw all texts of its figure as they are, and none as mathematics."""
+
+    @wraps(plot)
+    def plot_plainly(*arguments: P.args, **options: P.kwargs) -> Figure:
+        fonts: dict[Any, Any] = {"font.family": [*rcParams["font.family"], *_families()]}
+        with rc_context({**PLAIN, **fonts}):
+            return plot(*arguments, **options)
+
+    return plot_plainly
+
+
+class PlainFigure(Figure):
+    """A figure that draws as it is what matplotlib writes only while it draws: the numbers along the axes.
+
+    A character that no font has is a box, as in a diagram, without a warning.
+    """
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the figure."""
+        with rc_context(dict(PLAIN)), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+            super().draw(renderer)
 
 
 @dataclass(frozen=True, slots=True)

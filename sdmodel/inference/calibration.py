@@ -80,7 +80,7 @@ def calibrate_model(
         them from texts such as `"rate=1:4"`.
     scenario : Scenario, optional
         Changes of other constants under which the model is calibrated.
-    integrator : {"euler", "rk4"}, optional
+    integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         The integration method; the model's own by default.
     starts : int, default 64
         Number of starting points, spread over the bounds, in addition to the model's own values.
@@ -168,7 +168,9 @@ def fingerprints(calibration: Calibration, walkers: int) -> dict[str, str]:
     """Return what a chain depends on, as hashes or texts by name: another model, series or setting gives another chain."""
     series = calibration.problem.series
     free = ((one.name, one.low, one.high, one.initial, one.prior) for one in calibration.parameters)
-    changes = ((one.name, one.subscripts, one.values, one.table) for one in calibration.scenario.changes)
+    changes = (
+        (one.name, one.subscripts, one.values, one.table, *one.exceptions) for one in calibration.scenario.changes
+    )
     numbers = (part.tobytes() for item in series for part in (item.times, item.values))
     texts = ((item.name, str(item.model), *astuple(item.error)) for item in series)
     return {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..comparison import AGREEMENT, band, band_coverage, band_width, crps, crps_skill, log_crps, naive_forecasts
 from ..dataset import DATE, PROBABILITY, TIME, dates_of, member_dims
-from ..errors import Fault, ObservationError
+from ..errors import Fault, ObservationError, reports_memory
 from .likelihood import by_series, evaluate_series, log_likelihood, predictive_draws
 from .series import Series
 
@@ -84,6 +84,7 @@ class FitTable:
     log_likelihood: float = math.nan
 
 
+@reports_memory
 def fit_run(run: xr.Dataset, series: Sequence[Series], *, bands: Sequence[float] = BANDS, seed: int = 0) -> FitTable:
     r"""Measure how well a run, or the median and spread of an ensemble, agrees with observed series.
 
@@ -152,8 +153,7 @@ def _row(series: Series, modelled: NDArray[np.float64], bands: Sequence[float], 
     )  # fmt: skip
     if members == 1:
         return replace(row, log_crps=float(np.mean(log_crps(modelled, observed))))
-    draws = predictive_draws([series], np.repeat(modelled, math.ceil(_DRAWS / members), axis=1), seed)
-    scores = crps(draws, observed)
+    (scores, logarithmic, below), predictive = _score_draws(series, modelled, bands, seed)
     return replace(
         row,
         bands=tuple(
@@ -161,17 +161,39 @@ def _row(series: Series, modelled: NDArray[np.float64], bands: Sequence[float], 
                 probability,
                 band_coverage(modelled, observed, probability),
                 band_width(modelled, probability),
-                band_coverage(draws, observed, probability),
-                band_width(draws, probability),
+                *map(float, of_draws),
             )
-            for probability in bands
+            for probability, of_draws in zip(bands, predictive, strict=True)
         ),
         crps=float(np.mean(crps(modelled, observed))),
         predictive_crps=float(np.mean(scores)),
         skill=math.nan if few else crps_skill(scores, observed),
-        log_crps=float(np.mean(log_crps(draws, observed))),
-        pit=float(np.mean(draws < observed[:, np.newaxis])),
+        log_crps=float(np.mean(logarithmic)),
+        pit=float(np.mean(below)),
     )
+
+
+def _score_draws(
+    series: Series, modelled: NDArray[np.float64], bands: Sequence[float], seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the scores of the draws at each observation, shape (3, n), and the coverage and mean width of their bands.
+
+    The scores are CRPS, CRPS of logarithms, and the share of draws below the observation. The draws are made for some
+    observations at a time. Errors are correlated within such a block only, which no measure sees: each of them looks at one
+    observation at a time.
+    """
+    repeats, generator = math.ceil(_DRAWS / modelled.shape[1]), np.random.default_rng(seed)
+    rows = max(1, _NUMBERS // (modelled.shape[1] * repeats))
+    scores, measures = [], np.zeros((len(bands), 2))
+    for first in range(0, len(modelled), rows):
+        span = slice(first, first + rows)
+        part = replace(series, times=series.times[span], values=series.values[span])
+        draws = predictive_draws([part], np.repeat(modelled[span], repeats, axis=1), generator)
+        below = np.mean(draws < part.values[:, np.newaxis], axis=1)
+        scores.append(np.array([crps(draws, part.values), log_crps(draws, part.values), below]))
+        found = [(band_coverage(draws, part.values, share), band_width(draws, share)) for share in bands]
+        measures += np.array(found).reshape(-1, 2) * (len(draws) / len(modelled))
+    return np.concatenate(scores, axis=1), measures
 
 
 def _naive_scores(series: Series) -> tuple[float, float]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..comparison import interpolate
 from ..dataset import TIME, evaluate_formula, find_variable, member_blocks, member_dims
 from ..errors import CalibrationError, DatasetError, Fault, ObservationError
-from ..model import Cell, Integrator, Model, evaluate_arrays, key, plan, references_in, split_reference
-from ..simulation import PreparedSimulation, ScenarioLike, prepare_simulation
+from ..model import Cell, Integrator, Model, evaluate_arrays, join_name, key, plan, references_in, split_reference
+from ..simulation import PreparedSimulation, ScenarioLike, check_memory, prepare_simulation
 from .parameters import Equality, Parameter
 from .series import Series, error_memory
 
@@ -52,12 +52,17 @@ def evaluate_series(series: Sequence[Series], run: xr.Dataset) -> NDArray[np.flo
     part = run[[*names, TIME]].isel({TIME: needed})  # with its times, since a constant has none of its own
     dims = member_dims(part)
     members = math.prod(part.sizes[dim] for dim in dims)
-    values = np.empty((sum(item.times.size for item in series), members))
+    rows = sum(item.times.size for item in series)
+    cure = "use fewer members or observations"
+    check_memory(
+        4 * 8 * rows * members, None, f"the comparison of {members:,} members with {rows:,} observations", cure
+    )
+    values = np.empty((rows, members))
     blocks = [(0, members, part)] if len(dims) != 1 else member_blocks(part, dims[0], _block_size(part, len(saved)))
     for first, last, block in blocks:
         loaded = block.load()
-        for item, rows in by_series(series, values):
-            rows[:, first:last] = interpolate(saved[needed], _over_members(loaded, item), item.times)
+        for item, own in by_series(series, values):
+            own[:, first:last] = interpolate(saved[needed], _over_members(loaded, item), item.times)
     return values
 
 
@@ -83,9 +88,8 @@ def _variables(series: Sequence[Series], run: xr.Dataset) -> list[Hashable]:
         for name, subscripts in dict.fromkeys(map(split_reference, references_in(item.model))):
             if name == TIME:
                 continue
-            full_name = f"{name}[{','.join(subscripts)}]" if subscripts else name
             try:
-                variables[find_variable(run, full_name.replace("_", " ")).name] = None
+                variables[find_variable(run, join_name(name, subscripts).replace("_", " ")).name] = None
             except DatasetError as fault:
                 faults.append(Fault(item.place, f"'{item.name}': {fault}"))
     if faults:
@@ -161,10 +165,12 @@ def log_likelihood(series: Sequence[Series], modelled: NDArray[np.float64]) -> N
     return np.where(np.isfinite(density), density, -np.inf)
 
 
-def predictive_draws(series: Sequence[Series], modelled: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+def predictive_draws(
+    series: Sequence[Series], modelled: NDArray[np.float64], seed: int | np.random.Generator
+) -> NDArray[np.float64]:
     """Return simulated observations, modelled values with random errors, one per member, shape (observations, members).
 
-    The errors are those of `series`, correlated where these are, from a random stream seeded with `seed`.
+    The errors are those of `series`, correlated where these are, from a random stream, or one that `seed` starts.
     """
     noise = np.random.default_rng(seed).standard_normal(modelled.shape)
     parts = []

@@ -16,20 +16,18 @@ from numpy.typing import NDArray
 
 from ..dataset import decimal_year
 from ..errors import Fault, ObservationError, Place
-from ..files import read_text
-from ..model import NA, display_name, key, nearest, split_name
+from ..files import LINE_END, decode_text, read_text
+from ..model import NA, join_name, key, nearest, split_name
 from ..vensim import read_data
 
 _ENTRY = re.compile(
     r'[ \t]*+(?:"(?P<quoted>(?:[^"]|"")*+)"[ \t]*+(?=[,\r\n]|\Z)|(?P<bare>[^,\r\n]*+))(?P<end>,|\r\n|\r|\n|\Z)'
 )
 _COMMENT = re.compile(r"[ \t]*+#[^\r\n]*+(?:\r\n|\r|\n|\Z)")
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 _NUMBER = re.compile(r"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?", re.ASCII)
-_EXPORTED = re.compile(rb"(?:\xef\xbb\xbf)?\s*\"?\s*time\b", re.IGNORECASE)
-_FIRST_LINE_BYTES = 4096
+_EXPORTED = re.compile(r"\ufeff?\s*\"?\s*time\b", re.IGNORECASE)
 
 _OPEN_QUOTE = 'a quote is not closed, or text follows it; write " around the whole entry and "" for a quote inside it'
 _TOO_MANY = "this line has {} entries but the header names {}; put an entry that contains commas in quotes"
@@ -144,7 +142,7 @@ def _lines(text: str, name: str) -> Iterator[list[Entry]]:
             closed = match["quoted"] is not None or not inside.startswith('"')
             entries.append(Entry(inside, Place(name, number, position - start + at + 1), closed))
         position = match.end()
-        ends = [end.end() for end in _LINE_END.finditer(text, match.start(), position)]
+        ends = [end.end() for end in LINE_END.finditer(text, match.start(), position)]
         number, start = number + len(ends), ends[-1] if ends else start
         if comment is None and match["end"] != ",":
             if any(entry.text for entry in entries):
@@ -260,7 +258,7 @@ def read_observations(path: str | os.PathLike[str]) -> Observations:
         for points in read_data(path).values():
             known = points.values != NA
             places = (points.place,) * int(known.sum())
-            name = display_name(points.name)
+            name = points.name
             times, values = points.times[known], points.values[known]
             found[series_key(name)] = RawSeries(name, times, values, "", places, dated=False)
         return Observations(os.fspath(path), MappingProxyType(found))
@@ -287,8 +285,7 @@ def read_observations(path: str | os.PathLike[str]) -> Observations:
 def series_key(name: str, subscripts: Sequence[str] = ()) -> str:
     """Return the form under which two spellings of a series' name, labels in brackets included, are the same."""
     base, labels = split_name(name)
-    labels = (*subscripts, *labels)
-    return f"{key(base)}[{','.join(map(key, labels))}]" if labels else key(base)
+    return join_name(key(base), tuple(map(key, (*subscripts, *labels))))
 
 
 def _is_exported(path: str | os.PathLike[str]) -> bool:
@@ -296,8 +293,7 @@ def _is_exported(path: str | os.PathLike[str]) -> bool:
     if Path(path).suffix.lower() != ".csv":
         return True
     try:
-        with Path(path).open("rb") as file:
-            return _EXPORTED.match(file.readline(_FIRST_LINE_BYTES)) is not None
+        return _EXPORTED.match(decode_text(Path(path).read_bytes())) is not None
     except (OSError, ValueError):
         return False  # reading the file reports what is wrong
 

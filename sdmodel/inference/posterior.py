@@ -136,7 +136,7 @@ def read_chain(path: Path, fingerprints: Mapping[str, str]) -> Chain:
     except FileNotFoundError:
         message = f"{path}: there is no calibration to resume; leave out --resume"
         raise CalibrationError(message) from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as cause:
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as cause:
         message = f"{path}: is not the state of a calibration ({type(cause).__name__}); start again with --force"
         raise CalibrationError(message) from cause
     differing = [name for name, mark in fingerprints.items() if marks.get(name) != mark]

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CalibrationError, Fault, ScenarioError
-from ..files import write_file
-from ..model import Cell, Model, cell_name, split_name
+from ..files import already_exists, replace_files, unwritable
+from ..model import Cell, Model, cell_name, quoted_cell, split_name
 from ..scenario import Change, Design, Distribution, Sampling, SamplingMethod, Variation, constant_cells, make_design
 from ..vensim import samples_text, sampling_text, scenario_text
 from .calibration import Calibration
@@ -97,11 +97,27 @@ def write_results(
     record = calibration_record(calibration, beyond)
     record |= {"settings": dict(settings), "ensemble": str(control) if posterior else None}
     files[_with_ending(stem, RECORD)] = json.dumps(_json_value(record), indent=2, allow_nan=False) + "\n"
+    changes: dict[Path, tuple[bytes | None, bytes]] = {}
     for path, text in files.items():
         allowed = force if path.parent == stem.parent and path.name.startswith(f"{stem.name}.") else replace
-        write_file(path, text.encode(), force=allowed, error=CalibrationError)
+        if os.path.lexists(path) and not allowed:
+            raise CalibrationError(already_exists(path))
+        changes[path] = (_content(path), text.encode())
+    for folder in dict.fromkeys(path.parent for path in (control, *files)):  # the record with what is beside it, last
+        replace_files(
+            {path: change for path, change in changes.items() if path.parent == folder}, error=CalibrationError
+        )
     chain = _with_ending(stem, CHAIN)
     return [*files, *([chain] if posterior is not None and chain.exists() else [])]
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as cause:
+        raise CalibrationError(unwritable(path, cause)) from cause
 
 
 def calibration_record(calibration: Calibration, beyond: ExtraConstants | None = None) -> dict[str, Any]:
@@ -313,8 +329,8 @@ def ensemble_samples(
     """
     values = posterior_draws(posterior.chain, posterior.burn, count)
     places = {parameter.cell: place for place, parameter in enumerate(parameters)}
-    names = [_column_name(model, parameter.cell) for parameter in parameters]
-    names += [_column_name(model, equality.cell) for equality in extra.equal]
+    names = [quoted_cell(model, parameter.cell) for parameter in parameters]
+    names += [quoted_cell(model, equality.cell) for equality in extra.equal]
     parts = [values, values[:, [places[equality.source] for equality in extra.equal]]]
     if extra.sampled:
         design = _hypercube(model, extra, len(values), seed)
@@ -365,7 +381,7 @@ def _pairs(model: Model, text: str) -> list[tuple[Cell, Cell]]:
     faults: list[Fault] = []
     for side in match.groups():
         try:
-            sides.append(constant_cells(model, *split_name(side), where=_EQUAL))
+            sides.append(constant_cells(model, *split_name(side, model.elements), where=_EQUAL))
         except ScenarioError as error:
             faults += error.faults
     if faults:
@@ -377,11 +393,3 @@ def _pairs(model: Model, text: str) -> list[tuple[Cell, Cell]]:
         what = f"'{text:.60}' has different labels on the left and on the right; write labels on both sides"
         raise ScenarioError([Fault(_EQUAL, what)])
     return list(zip(left, right, strict=True))
-
-
-def _column_name(model: Model, cell: Cell) -> str:
-    """Write a constant as in the first row of a file of samples: quoted if its name contains special characters."""
-    name, labels = cell_name(model, Cell(cell.key)), [model.labels.get(label, label) for label in cell.labels]
-    if set(name) & set('[],="'):
-        name = '"' + name.replace('"', '\\"') + '"'
-    return f"{name}[{','.join(labels)}]" if labels else name

@@ -23,6 +23,7 @@ from ..model import (
     Model,
     display_name,
     evaluate_arrays,
+    join_name,
     key,
     labels_of,
     nearest,
@@ -357,7 +358,7 @@ def _formula(entry: Entry, fault_in: Callable[[str, tuple[str, ...]], str], faul
 def _wrong_data(name: str, subscripts: tuple[str, ...], observations: Observations) -> str:
     if series_key(name, subscripts) in observations.series:
         return ""
-    shown = f"{name}[{','.join(subscripts)}]" if subscripts else name
+    shown = join_name(name, subscripts)
     close = nearest(shown, [series.name for series in observations.series.values()])
     cure = f"did you mean '{close}'?" if close else "use a name from that file"
     return f"'{shown}' is not a series of {observations.path}; {cure}"

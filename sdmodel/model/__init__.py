@@ -14,6 +14,7 @@ from .algebra import (
     number,
     power,
     product_factors,
+    rebuild,
     references_in,
     signed_terms,
     split_reference,
@@ -23,7 +24,7 @@ from .algebra import (
 from .diagram.layout import lay_out
 from .diagram.views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
-from .expansion import delay_orders, expand
+from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
 from .feedback.links import Link, Links, find_links
 from .feedback.loops import CausalPath, causal_paths, stock_loops
@@ -32,9 +33,10 @@ from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.refused import REFUSED, unknown_function
 from .functions.row import Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
-from .names import display_name, identifiers, key, nearest, split_name
-from .order import Assignment, Plan, cell_name, plan
+from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
+from .order import Assignment, Plan, cell_name, plan, quoted_cell
 from .records import (
+    INTEGRATORS,
     NOWHERE,
     REQUIRED_SETTINGS,
     RUN_SETTINGS,
@@ -61,20 +63,21 @@ from .subscripts import (
     position,
     reduction_ranges,
     resolve,
+    unclaimed_ranges,
 )
 from .text import equation_source, equation_text, number_text, quote_name, table_text
 from .units.checking import UnitMismatch, UnitReport, check_units
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "FUNCTIONS", "LOOKUPS", "NA", "NEXT_TO_ZERO", "NOWHERE", "REDUCTIONS", "REFUSED",
+    "ARRAY_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOWHERE", "REDUCTIONS", "REFUSED",
     "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour",
-    "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links",
+    "DelayOrder",    "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links",
     "Model", "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word", "WordKind", "add",
     "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "delay_orders", "display_name", "divide",
     "equation_source", "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links",
-    "identifiers", "inner_bindings", "inverse", "is_reduction", "key", "labels_of", "lay_out", "make_reference",
-    "multiply", "nearest", "negate", "number", "number_text", "plan", "position", "power", "product_factors", "quote_name",
-    "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_name", "split_reference", "stock_loops",
-    "table_text", "transform", "unknown_function", "walk", "without_subscripts",
+    "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "labels_of", "lay_out", "make_reference",
+    "multiply", "nearest", "negate", "number", "number_text", "plan", "position", "power", "product_factors", "quote_name", "quoted_cell",
+    "rebuild", "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_list", "split_name", "split_reference",
+    "stock_loops", "table_text", "transform", "unclaimed_ranges", "unknown_function", "walk", "without_subscripts",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 Everything is built unevaluated, so that an expression keeps the form that it has in the file. An element without
 subscripts is a `Symbol` of its key, one with subscripts an `Indexed` whose indices are symbols: keys of ranges or labels, or
-of a range with `!` where SUM or a similar function runs over it. Truth is a number: a comparison is 1 or 0.
+of a range with `MARK` where SUM or a similar function runs over it. Truth is a number: a comparison is 1 or 0.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ class Table(AtomicExpr):
     def _hashable_content(self) -> tuple[object, ...]:
         return (self.points, self.limits)
 
+    __getnewargs__ = _hashable_content
+
     def _sympystr(self, _: Any) -> str:
         return f"({', '.join(f'({x:g},{y:g})' for x, y in self.points)})"
 
@@ -91,6 +93,8 @@ class Numbers(AtomicExpr):
 
     def _hashable_content(self) -> tuple[object, ...]:
         return (self.values,)
+
+    __getnewargs__ = _hashable_content
 
     def _sympystr(self, *_: Any) -> str:
         return ", ".join(f"{value:g}" for value in self.values)
@@ -174,6 +178,27 @@ def rebuild(expression: Expr, arguments: Sequence[Expr]) -> Expr:
     if isinstance(expression, Add | Mul | Pow | Function):
         return type(expression)(*arguments, evaluate=False)
     return expression.func(*arguments)
+
+
+class Packed:
+    """An expression on its way to a copy or another process: SymPy alone would evaluate it there and lose its form."""
+
+    def __init__(self, expression: Expr, known: dict[Expr, Packed]) -> None:
+        self.expression, self.known = expression, known
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to build the expression again; parts that occur twice are packed once."""
+        whole = self.expression
+        if not whole.args or isinstance(whole, Indexed):
+            return _unpack, (None, whole)
+        kind = whole.name if isinstance(whole, VensimFunction) else type(whole)
+        return _unpack, (kind, *(self.known.setdefault(part, Packed(part, self.known)) for part in whole.args))
+
+
+def _unpack(kind: Any, *arguments: Expr) -> Expr:
+    if isinstance(kind, str):  # the class of a function of Vensim has no name in a module
+        return next(function for function in VensimFunction.__subclasses__() if function.name == kind)(*arguments)
+    return kind(*arguments, evaluate=False) if kind else arguments[0]
 
 
 def transform(expression: Expr, change: Callable[[Expr], Expr | None]) -> Expr:

@@ -21,6 +21,7 @@ from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
 from .algebra import Numbers, Table, VensimFunction, add, product_factors, split_reference, transform
 from .functions.row import Kind, Moment
 from .functions.table import row_of
+from .names import MARK
 from .records import Equation, Model, Subscript
 from .subscripts import (
     TIME,
@@ -59,8 +60,8 @@ class _Evaluation:
             return float(expression)
         if isinstance(expression, Symbol | Indexed):
             name, indices = split_reference(expression)
-            if not indices and (name.rstrip("!") in self.subscripts or name in self.binding):
-                return position(self.subscripts, name, self.binding)
+            if name in self.subscripts or (not indices and name in self.binding):
+                return position(self.subscripts, (indices or (name,))[0], self.binding)
             found = self.cell(expression)
             return math.nan if isinstance(found, Table) else found
         if isinstance(expression, Add):
@@ -110,7 +111,7 @@ class _Evaluation:
                 table = expression if isinstance(expression, Table) else self.cell(expression)
                 return table if isinstance(table, Table) else _NO_TABLE
             case "range":
-                return float(len(labels_of(self.subscripts, split_reference(expression)[0].rstrip("!"))))
+                return float(len(labels_of(self.subscripts, split_reference(expression)[0].removesuffix(MARK))))
             case "terms":
                 inner = inner_bindings(self.subscripts, unclaimed_ranges(expression), self.binding)
                 terms = [evaluate(self.subscripts, expression, binding, self.read) for binding in inner]

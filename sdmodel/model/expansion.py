@@ -12,15 +12,25 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from types import MappingProxyType
 
-from sympy import Expr
+from sympy import Expr, Integer
 
 from ..errors import Fault, ModelError
 from .algebra import Numbers, Table, VensimFunction, make_reference, references_in, split_reference, transform, walk
 from .evaluation import Start, evaluate
-from .functions.memory import INTEG
+from .functions.memory import HELD_STOCK, INTEG
 from .functions.row import Expander
+from .names import MARK
 from .records import Element, Equation, Kind, Model
-from .subscripts import MOST_HIDDEN, Cell, bindings, count_cells, inner_bindings, is_reduction, reduction_ranges
+from .subscripts import (
+    MOST_HIDDEN,
+    Binding,
+    Cell,
+    bindings,
+    count_cells,
+    inner_bindings,
+    is_reduction,
+    reduction_ranges,
+)
 
 _LARGEST_ORDER = 1000
 _NEXT_TO_WHOLE = 1e-6
@@ -83,7 +93,7 @@ class _Builder:
         ranges = [name for name in self.equation.subscripts if name in self.model.subscripts]
         if self.equation.exceptions:  # what is read for an excepted cell may not exist
             return None
-        if any(name.endswith("!") or (name in self.model.subscripts and name not in ranges) for name in used):
+        if any(name.endswith(MARK) or (name in self.model.subscripts and name not in ranges) for name in used):
             return None
         kept = tuple(name for name in ranges if name in used)
         if len(kept) == len(ranges):
@@ -105,30 +115,51 @@ class _Builder:
             what = f"the delays and smooths come to more than {MOST_HIDDEN:,} hidden stocks with '{self.element.name}'"
             raise ModelError([Fault(self.equation.place, f"{what}; lower their order, or use DELAY FIXED")])
         equation = replace(self.equation, expression=expression, subscripts=subscripts, exceptions=exceptions)
-        dimensions = tuple(subscript.rstrip("!") for subscript in subscripts)
+        dimensions = tuple(subscript.removesuffix(MARK) for subscript in subscripts)
         hidden = Element(name, kind, (equation,), dimensions, group=self.element.group, hidden=True)
         self.elements[hidden.key] = hidden
 
 
-def _order(start: Start, element: Element, equation: Equation, call: Expr) -> int:
-    """The order of a delay: the value of its expression at the start, where Vensim fixes it.
+@dataclass(frozen=True, slots=True)
+class DelayOrder:
+    """The order of a DELAY N or SMOOTH N in one cell, and a warning if it is not the one that the model asks for."""
 
-    Vensim lowers it until no stage is shorter than a time step; for an array, the shortest delay decides.
+    order: int
+    remark: str = field(default="", compare=False)
+
+
+def _orders(start: Start, element: Element, equation: Equation, call: Expr) -> list[DelayOrder]:
+    """The order of a delay in every cell of its equation, and for every label of a SUM around it.
+
+    It is the value of its expression at the start, where Vensim fixes it, rounded; Vensim lowers it until no stage is shorter
+    than a time step.
     """
     subscripts = start.model.subscripts
+    cells = (binding for _, binding in bindings(subscripts, equation))
+    inner = (inner for cell in cells for inner in inner_bindings(subscripts, reduction_ranges(call), cell))
+    return [_order(start, element, equation, call, binding) for binding in inner]
+
+
+def _order(start: Start, element: Element, equation: Equation, call: Expr, binding: Binding) -> DelayOrder:
     _, time, _, expression = call.args
+    order, delay = (evaluate(start.model.subscripts, part, binding, start.read) for part in (expression, time))
+    used = math.floor(order + 0.5) if math.isfinite(order) else 0
+    if not 1 <= used < _LARGEST_ORDER:
+        what = f"the order of '{element.name}' is {order:g} at the start; it must be a whole number from 1 to 999"
+        raise ModelError([Fault(equation.place, what)])
+    own = (label for name, label in binding.items() if not name.endswith(MARK))
+    cell = ", ".join(start.model.labels.get(label, label) for label in own)
+    name = f"'{element.name}[{cell}]'" if cell else f"'{element.name}'"
+    remark = ""
+    if abs(order - used) > _NEXT_TO_WHOLE:
+        remark = f"the order of {name} is {order:g} at the start, not a whole number; it is rounded to {used}"
     step = start.read(Cell("time_step"))
-    lowest = math.inf
-    cells = (cell for _, cell in bindings(subscripts, equation))
-    for binding in (inner for cell in cells for inner in inner_bindings(subscripts, reduction_ranges(call), cell)):
-        order, delay = (evaluate(subscripts, part, binding, start.read) for part in (expression, time))
-        if not (1 <= order < _LARGEST_ORDER and abs(order - round(order)) <= _NEXT_TO_WHOLE):
-            what = f"the order of '{element.name}' is {order:g} at the start; it must be a whole number from 1 to 999"
-            raise ModelError([Fault(equation.place, what)])
-        if isinstance(step, float) and step > 0 and delay >= 0:
-            order = min(order, max(1.0, math.floor(min(delay / step, _LARGEST_ORDER))))
-        lowest = min(lowest, order)
-    return round(lowest) if lowest < _LARGEST_ORDER else 1
+    if isinstance(step, float) and step > 0 and delay >= 0 and delay / step < used - _NEXT_TO_WHOLE:
+        asked, used = used, max(1, math.floor(delay / step + _NEXT_TO_WHOLE))
+        what = f"the delay time of {name} is {delay:g} at the start, less than {asked} time steps of {step:g} for its order"
+        cure = f"a TIME STEP of at most {delay / asked:g} keeps it" if delay > 0 else "make the delay time longer"
+        remark = f"{what}; the order is lowered to {used}; {cure}"
+    return DelayOrder(used, remark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +169,17 @@ class _Call:
     builder: _Builder
     call: Expr
 
-    @property
-    def order(self) -> int:
-        return _order(self.builder.start, self.builder.element, self.builder.equation, self.call)
+    def order(self) -> tuple[Expr, tuple[int, ...]]:
+        builder = self.builder
+        found = [one.order for one in _orders(builder.start, builder.element, builder.equation, self.call)]
+        different = tuple(sorted(set(found)))
+        if len(different) > 1:
+            return builder.add("constant", self.call, lambda _: Numbers(found)), different
+        return Integer(different[0] if different else 1), different or (1,)
 
-    def stock(self, rate: Callable[[Expr], Expr], initial: Expr) -> Expr:
-        return self.builder.add("stock", self.call, lambda level: INTEG.build(rate(level), initial))
+    def stock(self, rate: Callable[[Expr], Expr], initial: Expr, *, held: bool = False) -> Expr:
+        row = HELD_STOCK if held else INTEG
+        return self.builder.add("stock", self.call, lambda level: row.build(rate(level), initial))
 
     def auxiliary(self, expression: Expr) -> Expr:
         return expression if not expression.args else self.builder.add("auxiliary", self.call, lambda _: expression)
@@ -173,19 +209,20 @@ def expand(model: Model) -> Model:
     return replace(model, elements=MappingProxyType(builder.elements))
 
 
-def delay_orders(model: Model, given: Mapping[Cell, float] | None = None) -> tuple[int, ...]:
-    """The order of every DELAY N and SMOOTH N, in the order of the file; `given` replaces constants.
+def delay_orders(model: Model, given: Mapping[Cell, float] | None = None) -> tuple[DelayOrder, ...]:
+    """The order of every DELAY N and SMOOTH N in every cell, in the order of the file; `given` replaces constants.
 
     Raises
     ------
     ModelError
-        If an order is not a whole number from 1 up at the start.
+        If an order is not a number from 1 up at the start.
     """
     start = Start(model, given or {})
     return tuple(
-        _order(start, element, equation, part)
+        order
         for element in model
         for equation in element.equations
         for part in walk(equation.expression)
         if isinstance(part, VensimFunction) and "order" in part.row.arguments
+        for order in _orders(start, element, equation, part)
     )

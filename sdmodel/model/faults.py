@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from sympy import Expr, Indexed, Symbol
@@ -14,7 +14,7 @@ from ..errors import Fault, ModelError, Place
 from .algebra import Numbers, Table, VensimFunction, split_reference, walk
 from .functions.refused import unknown_function
 from .functions.table import LOOKUPS
-from .names import Suggestions, key
+from .names import MARK, Suggestions, key
 from .order import cell_name, plan
 from .records import REQUIRED_SETTINGS, Element, Equation, Model
 from .subscripts import (
@@ -49,7 +49,7 @@ def find_faults(model: Model) -> tuple[Fault, ...]:
         for equation in element.equations:
             faults += search.bad_left_side(element, equation)
             faults += search.bad_references(equation)
-            faults += _bad_marks(equation)
+            faults += search.bad_marks(equation)
     faults += large
     if not faults:
         faults += search.undefined_cells()
@@ -59,16 +59,6 @@ def find_faults(model: Model) -> tuple[Fault, ...]:
         except ModelError as error:
             faults += error.faults
     return tuple(faults)
-
-
-def _bad_marks(equation: Equation) -> Iterator[Fault]:
-    """Report ranges marked with `!` outside of a reduction, and reductions without a marked range."""
-    for name in unclaimed_ranges(equation.expression):
-        yield Fault(equation.places.get(name.rstrip("!"), equation.place), unclaimed_message(name))
-    for part in walk(equation.expression):
-        if is_reduction(part) and not reduction_ranges(part):
-            what = f"{part.name} does not run over a range; mark one with !, as in {part.name}(x[range!])"
-            yield Fault(equation.place, what)
 
 
 def _uses(expression: Expr, role: Role = "number") -> Iterator[tuple[Expr, Role]]:
@@ -85,10 +75,16 @@ def _uses(expression: Expr, role: Role = "number") -> Iterator[tuple[Expr, Role]
 
 def _as_written(equation: Equation, name: str) -> str:
     """Return an undefined name as written in the model, found by its key in the text of the equation."""
-    text = " ".join(equation.text.split())
-    start = key(text).find(name)
-    found = start >= 0 and len(key(text)) == len(text)
+    text, keys = _searchable(equation.text)
+    start = keys.find(name)
+    found = start >= 0 and len(keys) == len(text)
     return text[start : start + len(name)] if found else name.replace("_", " ")
+
+
+@lru_cache(maxsize=1)  # an equation may have thousands of undefined names
+def _searchable(text: str) -> tuple[str, str]:
+    plain = " ".join(text.split())
+    return plain, key(plain)
 
 
 @dataclass(eq=False)
@@ -145,6 +141,26 @@ class _Search:
         left_side = itertools.chain(equation.subscripts, *equation.exceptions)
         return [name for name in left_side if name not in self.ranges_and_labels]
 
+    def bad_marks(self, equation: Equation) -> Iterator[Fault]:
+        """Report ranges marked with `!` outside of a reduction, and reductions without a range, or with an unclear one."""
+        for name in unclaimed_ranges(equation.expression):
+            yield Fault(equation.places.get(name.removesuffix(MARK), equation.place), unclaimed_message(name))
+        for part in filter(is_reduction, walk(equation.expression)):
+            ranges = [name.removesuffix(MARK) for name in reduction_ranges(part)]
+            if not ranges:
+                what = f"{part.name} does not run over a range; mark one with !, as in {part.name}(x[range!])"
+                yield Fault(equation.place, what)
+            yield from (self.unclear_count(equation, name, part.name) for name in ranges if self.repeated(name))
+
+    def repeated(self, name: str) -> str:
+        return self.model.subscripts[name].repeated if name in self.model.subscripts else ""
+
+    def unclear_count(self, equation: Equation, name: str, function: str) -> Fault:
+        """Report a function that may or may not count a label twice."""
+        what = f"the range '{self.model.subscripts[name].name}' lists '{self.repeated(name)}' twice"
+        cure = f"{function} needs a range that lists each label once"
+        return Fault(equation.places.get(name, equation.place), f"{what}; {cure}")
+
     def bad_left_side(self, element: Element, equation: Equation) -> Iterator[Fault]:
         unknown = self.unknown_names(equation)
         yield from (self.unknown_subscript(name, equation.place) for name in unknown)
@@ -179,6 +195,8 @@ class _Search:
                 if not isinstance(part, Symbol) or name not in self.model.subscripts:
                     what = f"ELMCOUNT counts the labels of a range, and '{_as_written(equation, name)}' is not a range"
                     fault = Fault(equation.places.get(name, equation.place), f"{what}; name a range")
+                elif self.repeated(name):
+                    fault = self.unclear_count(equation, name, "ELMCOUNT")
             elif isinstance(part, Symbol | Indexed):
                 fault = self.bad_reference(equation, part, called=role == "lookup")
             elif not isinstance(part, Table):
@@ -192,6 +210,9 @@ class _Search:
         place = equation.places.get(name, equation.place)
         element = self.model.elements.get(name)
         if element is None:
+            is_number = name in self.model.subscripts and indices == (f"{name}!",)
+            if indices and not is_number and (name == TIME.key or name in self.ranges_and_labels):
+                return Fault(place, f"'{_as_written(equation, name)}' has no subscripts; leave them out")
             return self.undefined(equation, name, place, called=called)
         if called and element.kind != "lookup":
             return Fault(place, f"'{element.name}' is not a lookup; write * for a product")
@@ -201,7 +222,7 @@ class _Search:
         if len(indices) != count:
             return Fault(place, f"'{element.name}' has {count} subscripts but {len(indices)} here; write {count}")
         for index in indices:
-            if index.rstrip("!") not in self.model.subscripts and index not in self.model.labels:
+            if index.removesuffix(MARK) not in self.model.subscripts and index not in self.model.labels:
                 return self.unknown_subscript(index, equation.places.get(index, place))
         return None
 
@@ -234,12 +255,12 @@ class _Search:
         """Return the first cell without an equation that a reference reads."""
         subscripts = self.model.subscripts
         names = indices or ((name,) if name in subscripts else ())
-        if not names or self.surely_defined(equation, name, indices):
+        if not names or (indices and name in subscripts) or self.surely_defined(equation, name, indices):
             return None
         if indices and name not in self.defined:
             equations = self.model.elements[name].equations
             self.defined[name] = {labels for own in equations for labels, _ in bindings(subscripts, own)}
-        marks = tuple(dict.fromkeys(index for index in names if index.endswith("!")))
+        marks = tuple(dict.fromkeys(index for index in names if index.endswith(MARK)))
         for _, binding in bindings(subscripts, equation):
             for inner in inner_bindings(subscripts, marks, binding):
                 labels = tuple(resolve(subscripts, index, inner) for index in names)
@@ -254,7 +275,7 @@ class _Search:
             return False
         subscripts = self.model.subscripts
         for index, own in zip(indices, element.equations[0].subscripts, strict=True):
-            if index not in equation.subscripts and index not in self.model.labels and not index.endswith("!"):
+            if index not in equation.subscripts and index not in self.model.labels and not index.endswith(MARK):
                 return False
             if index != own:
                 holds = subscripts[own].positions if own in subscripts else {own: 0}

@@ -14,12 +14,14 @@ from weakref import WeakKeyDictionary
 
 from sympy import Expr
 
-from ..errors import Fault, ModelError
+from ..errors import Fault, ModelError, list_some
 from .algebra import Numbers, Table, VensimFunction
 from .expansion import expand
 from .functions.row import Memory
+from .names import join_name
 from .records import Model
 from .subscripts import TIME, Binding, Cell, SubscriptFault, bindings, cells_in, too_many_terms
+from .text import quote_name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,14 +33,13 @@ class Assignment:
     binding: Binding
 
     @property
-    def state(self) -> str:
-        """The name of the function with a memory that the expression calls, or an empty string."""
-        return self.expression.name if self.memory else ""
-
-    @property
     def memory(self) -> Memory | None:
         """How that function carries its value from step to step."""
         return self.expression.row.memory if isinstance(self.expression, VensimFunction) else None
+
+    def keeps(self, kind: str) -> bool:
+        """Whether it carries its value in one of the ways of `Memory.kept`."""
+        return self.memory is not None and self.memory.kept == kind
 
     def carries(self) -> bool:
         """Whether its value at a step is known before the step is computed."""
@@ -60,19 +61,25 @@ class Plan:
     step: tuple[Assignment, ...]
 
     @cached_property
+    def moving(self) -> frozenset[str]:
+        """The keys of the elements that are computed at each step."""
+        return frozenset(own.cell.key for own in self.step)
+
+    @cached_property
     def stocks(self) -> tuple[Assignment, ...]:
-        """Every stock, including hidden ones."""
-        return tuple(own for own in self.start if own.memory and own.memory.kept == "stock")
+        """Every stock, including hidden ones; those that are held within a step come last."""
+        found = [own for own in self.start if own.keeps("stock")]
+        return tuple(sorted(found, key=lambda own: own.memory is not None and own.memory.held))
 
     @cached_property
     def delays(self) -> tuple[Assignment, ...]:
         """Every DELAY FIXED."""
-        return tuple(own for own in self.start if own.memory and own.memory.kept == "delay")
+        return tuple(own for own in self.start if own.keeps("delay"))
 
     @cached_property
     def samples(self) -> tuple[Assignment, ...]:
         """Every SAMPLE IF TRUE."""
-        return tuple(own for own in self.start if own.memory and own.memory.kept == "sample")
+        return tuple(own for own in self.start if own.keeps("sample"))
 
 
 def plan(model: Model) -> Plan:
@@ -125,9 +132,14 @@ def _orders(model: Model, computed: Mapping[Cell, Assignment]) -> tuple[tuple[As
     for cell, own in computed.items():
         at_start[cell] = _reads(model, own, own.memory.reads_at_start if own.memory else None, computed)
         at_step[cell] = _reads(model, own, own.memory.reads_at_step, computed) if own.memory else at_start[cell]
+        if own.memory and own.memory.kept == "sample":  # it may read what it holds itself, first its initial value
+            begins = _reads(model, own, (own.expression.row.at_start,), computed)
+            at_start[cell] = [other for other in at_start[cell] if other != cell or cell in begins]
+            at_step[cell] = [other for other in at_step[cell] if other != cell]
     fixed = _fixed_cells(computed, at_step)
     carried = {cell for cell, own in computed.items() if own.carries()}
-    step = _sort(model, [cell for cell in computed if cell not in fixed | carried], at_step, fixed | carried)
+    known = fixed | carried
+    step = _sort(model, [cell for cell in computed if cell not in known], at_step, known)
     roots = [cell for cell, own in computed.items() if cell in fixed or (own.memory and own.memory.kept != "nothing")]
     start = _sort(model, roots, at_start, ())
     return tuple(computed[cell] for cell in start), tuple(computed[cell] for cell in step)
@@ -171,7 +183,7 @@ def _sort(
             elif following in active:
                 # the search reached each cell from the one before it, which therefore reads it
                 cycle = [*active][[*active].index(following) :]
-                names = " <- ".join(cell_name(model, cell) for cell in (*cycle, following))
+                names = list_some([cell_name(model, cell) for cell in (*cycle, following)], join=" <- ")
                 message = f"simultaneous equations: {names}; put a stock or a delay into the loop"
                 raise ModelError([Fault(model.elements[following.key].place, message)])
             else:
@@ -184,7 +196,7 @@ def _fixed_cells(computed: Mapping[Cell, Assignment], at_step: Mapping[Cell, Ite
     varies: set[Cell] = {TIME}
     readers: dict[Cell, list[Cell]] = {}
     for cell, assignment in computed.items():
-        if assignment.memory and assignment.memory.kept == "start":
+        if assignment.keeps("start"):
             continue
         if assignment.memory or _depends_on_time(assignment.expression):
             varies.add(cell)
@@ -205,8 +217,18 @@ def _depends_on_time(expression: Expr) -> bool:
 
 
 def cell_name(model: Model, cell: Cell) -> str:
-    """Return the name of a cell in the spelling of the model: `name[label, label]`, without quotes."""
+    """Return the name of a cell in the spelling of the model: `name[label,label]`, without quotes that nobody needs."""
+    return join_name(*_spelling(model, cell))
+
+
+def quoted_cell(model: Model, cell: Cell) -> str:
+    """Return the name of a cell as a file needs it: `name[label,label]`, in quotes what Vensim would not read without."""
+    return quote_name(*_spelling(model, cell))
+
+
+def _spelling(model: Model, cell: Cell) -> tuple[str, tuple[str, ...]]:
     element = model.elements.get(cell.key)
-    name = element.name if element else cell.key
-    labels = ", ".join(model.labels.get(label, label) for label in cell.labels)
-    return f"{name}[{labels}]" if labels else name
+    if element is not None and element.hidden:  # made for a cell of the model, unless a macro made it
+        element = model.elements.get(cell.key.rpartition("#")[0], element)
+    labels = tuple(model.labels.get(label, label) for label in cell.labels)
+    return element.name if element else cell.key, labels

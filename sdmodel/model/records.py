@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from sympy import Expr
 
 from ..errors import Place
-from .algebra import NA, walk
+from .algebra import NA, Packed, walk
 from .names import identifiers, key
 
 Kind = Literal["stock", "flow", "auxiliary", "constant", "lookup"]
-Integrator = Literal["euler", "rk4"]
+Integrator = Literal["euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"]
+"""Euler's method; the same, with auxiliaries saved one saved time late; Runge-Kutta of second and fourth order, with steps of
+TIME STEP or with automatic steps."""
+INTEGRATORS: tuple[Integrator, ...] = get_args(Integrator)
 
 NOWHERE = Place("", 1)
 RUN_SETTINGS = ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")
@@ -23,6 +27,14 @@ RUN_SETTINGS = ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")
 REQUIRED_SETTINGS = RUN_SETTINGS[:3]
 """The elements without which a model cannot run."""
 _TIME = "time"
+
+
+def _read_only(items: Mapping[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(items)
+
+
+# models are sent to other processes and copied, and their read-only tables with them
+copyreg.pickle(MappingProxyType, lambda view: (_read_only, (dict(view),)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +60,17 @@ class SubscriptMapping:
 
 @dataclass(frozen=True)
 class Subscript:
-    """A subscript range: an ordered list of labels, in the spelling of the model."""
+    """A subscript range: an ordered list of labels, in the spelling of the model.
+
+    `repeated` is a label that the model lists twice, so that several labels of another range map to it; `labels` has it once.
+    """
 
     name: str
     labels: tuple[str, ...]
     mappings: tuple[SubscriptMapping, ...] = ()
     comment: str = ""
     place: Place = NOWHERE
+    repeated: str = ""
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -83,6 +99,13 @@ class Equation:
     place: Place = NOWHERE
     places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
     parts: Mapping[Expr, Place] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return the fields with expressions packed, so that a copy has them in the same form."""
+        known: dict[Expr, Packed] = {}
+        parts = {Packed(part, known): place for part, place in self.parts.items()}
+        own = (self.subscripts, self.exceptions, self.text, self.place, self.places, MappingProxyType(parts))
+        return Equation, (Packed(self.expression, known), *own)
 
 
 @dataclass(frozen=True)
@@ -145,7 +168,7 @@ class Model:
         The groups of the file with their comments.
     synonyms : tuple[tuple[str, ...], ...]
         Names of units that mean the same, one tuple per list in the file.
-    integrator : {"euler", "rk4"}
+    integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}
         The integration method that the model's settings ask for.
     text : str
         The whole text of the file, so that a stored run can be repeated from its own record.

@@ -16,6 +16,7 @@ from sympy import Expr, Indexed, Symbol
 from ..errors import Fault
 from .algebra import VensimFunction, number, rebuild, split_reference
 from .functions.table import REDUCTIONS
+from .names import MARK
 from .records import Equation, Model, Subscript
 
 MOST_CELLS = 1_000_000
@@ -46,7 +47,7 @@ class SubscriptFault(Exception):  # noqa: N818 - caught inside the stage and rep
 
 def labels_of(subscripts: Mapping[str, Subscript], name: str) -> tuple[str, ...]:
     """Return the labels of a range, or the label itself; all as keys."""
-    found = subscripts.get(name.rstrip("!"))
+    found = subscripts.get(name.removesuffix(MARK))
     return (name,) if found is None else found.keys
 
 
@@ -76,7 +77,7 @@ def resolve(subscripts: Mapping[str, Subscript], name: str, binding: Binding) ->
         return binding[name]
     found = subscripts.get(name)
     if found is None:
-        if name.endswith("!"):
+        if name.endswith(MARK):
             raise SubscriptFault(unclaimed_message(name))
         return name
     for bound, label in binding.items():
@@ -100,7 +101,7 @@ def _mapped(subscripts: Mapping[str, Subscript], unbound: Subscript, bound: str,
             for own, others in zip(unbound.keys, mapping.labels or [(other,) for other in target], strict=True):
                 if label in others:
                     return own
-    source = subscripts.get(bound.rstrip("!"))
+    source = subscripts.get(bound.removesuffix(MARK))
     for mapping in source.mappings if source else ():
         target = labels_of(subscripts, mapping.target)
         if source is not None and set(unbound.keys) <= set(target) and label in source.positions:
@@ -121,7 +122,7 @@ def unclaimed_ranges(expression: Expr) -> tuple[str, ...]:
     while waiting:
         part = waiting.pop()
         if isinstance(part, Indexed | Symbol):
-            found.update(dict.fromkeys(name for name in split_reference(part)[1] if name.endswith("!")))
+            found.update(dict.fromkeys(name for name in split_reference(part)[1] if name.endswith(MARK)))
         elif not is_reduction(part):
             waiting += reversed(part.args)
     return tuple(found)
@@ -141,7 +142,7 @@ def inner_bindings(
     subscripts: Mapping[str, Subscript], names: Sequence[str], binding: Binding
 ) -> Iterator[dict[str, str]]:
     """Yield the bindings inside a reduction: the outer one, with each marked range at each of its labels."""
-    axes = [labels_of(subscripts, name.rstrip("!")) for name in names]
+    axes = [labels_of(subscripts, name.removesuffix(MARK)) for name in names]
     for labels in product(*axes):
         yield {**binding, **dict(zip(names, labels, strict=True))}
 
@@ -149,7 +150,7 @@ def inner_bindings(
 def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Binding) -> Iterator[Cell]:
     """Yield every cell that an expression reads under a binding, including each label of a reduction and repeats.
 
-    A range by its name alone is the number of a label and reads no cell.
+    A range by its name alone, or marked as `range[range!]`, is the number of a label and reads no cell.
 
     Raises
     ------
@@ -158,8 +159,8 @@ def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Bin
     """
     if isinstance(expression, Indexed | Symbol):
         name, indices = split_reference(expression)
-        if not indices and name in subscripts:
-            resolve(subscripts, name, binding)
+        if name in subscripts:
+            resolve(subscripts, (indices or (name,))[0], binding)
             return
         yield Cell(name, tuple(resolve(subscripts, index, binding) for index in indices))
     elif is_reduction(expression):
@@ -175,8 +176,8 @@ def write_out(model: Model, expression: Expr, binding: Binding, read: Callable[[
     """Return an expression for one cell: `read` replaces the cells in it, numbers replace ranges, terms replace reductions."""
     if isinstance(expression, Symbol | Indexed):
         name, indices = split_reference(expression)
-        if not indices and name not in model.elements and name != TIME.key:
-            return number(position(model.subscripts, name, binding))
+        if name in model.subscripts or (not indices and name not in model.elements and name != TIME.key):
+            return number(position(model.subscripts, (indices or (name,))[0], binding))
         return read(Cell(name, tuple(resolve(model.subscripts, index, binding) for index in indices)))
     if is_reduction(expression):
         bound = inner_bindings(model.subscripts, reduction_ranges(expression), binding)
@@ -229,6 +230,6 @@ def too_many_terms(model: Model) -> Iterator[Fault]:
             cells = count_cells(model.subscripts, equation.subscripts)
             total += cells * count_terms(model.subscripts, equation.expression)
         if total > MOST_TERMS:
-            what = f"the equations have more than {MOST_TERMS:,} terms with '{element.name.split('#')[0]}'"
+            what = f"the equations have more than {MOST_TERMS:,} terms with '{element.name.rpartition('#')[0] if element.hidden else element.name}'"
             yield Fault(equation.place, f"{what}; sum over shorter ranges, or in steps")
             return

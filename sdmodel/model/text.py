@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
 
 from .algebra import NA, Numbers, Table, VensimFunction, divides, product_factors, split_reference, unsigned
-from .functions.table import row_of
+from .functions.table import FUNCTIONS, row_of
+from .names import MARK, in_quotes, key
 from .records import Model
 
-_PLAIN = re.compile(r"[^\W\d](?:[\w $']*[\w$'])?")
+_PLAIN = re.compile(r"[a-z](?:[\w $']*[\w$'])?", re.ASCII | re.IGNORECASE)
+_KINDS = {"L": "a", "M": "0"}
+"""What letters and vowel signs of other scripts count as in a name without quotes; other characters need quotes."""
+_CALLED = frozenset(map(key, (*FUNCTIONS, "WITH LOOKUP", "TABBED ARRAY")))
+"""Names that call a function unless they are in quotes."""
 _PRECEDENCE: Mapping[str, int] = MappingProxyType(
     {":OR:": 1, ":AND:": 2, ":NOT:": 3, **dict.fromkeys(("=", "<>", "<", "<=", ">", ">="), 4)}
 )
@@ -47,9 +54,17 @@ def number_text(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
-def quote_name(name: str) -> str:
-    """Return a name as written in an equation: in quotes if it contains characters that mean something else there."""
-    return name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '\\"') + '"'
+def quote_name(name: str, labels: Sequence[str] = ()) -> str:
+    """Return `name` or `name[label,label]` as a file needs it: in quotes what Vensim would not read as a name without."""
+    text = name if _is_plain(name) else in_quotes(name)
+    return f"{text}[{','.join(map(quote_name, labels))}]" if labels else text
+
+
+@lru_cache(maxsize=1 << 14)
+def _is_plain(name: str) -> bool:
+    """Whether a name needs no quotes: it starts with a letter, has no operators or other signs, and calls no function."""
+    letters = "".join(mark if mark.isascii() else _KINDS.get(unicodedata.category(mark)[0], "?") for mark in name)
+    return _PLAIN.fullmatch(letters) is not None and key(name) not in _CALLED
 
 
 def _text(expression: Expr, style: _Style, precedence: int) -> str:
@@ -83,6 +98,8 @@ def _numbers(expression: Expr, style: _Style) -> tuple[str, int]:
 
 def _name(expression: Expr, style: _Style) -> tuple[str, int]:
     name, subscripts = split_reference(expression)
+    if subscripts and name in style.model.subscripts:  # the number of each label of a marked range
+        return _label(subscripts[0], style), _ATOM
     element = style.model.elements.get(name)
     text = quote_name(element.name) if element is not None else _label(name, style)
     return (f"{text}[{','.join(_label(subscript, style) for subscript in subscripts)}]" if subscripts else text), _ATOM
@@ -90,8 +107,8 @@ def _name(expression: Expr, style: _Style) -> tuple[str, int]:
 
 def _label(name: str, style: _Style) -> str:
     """Return a range or a label in the spelling of the model, and Time in Vensim's spelling."""
-    mark = "!" if name.endswith("!") else ""
-    bare = name.removesuffix("!")
+    mark = "!" if name.endswith(MARK) else ""
+    bare = name.removesuffix(MARK)
     found = style.model.subscripts.get(bare)
     spelling = found.name if found is not None else style.model.labels.get(bare, "Time" if bare == "time" else bare)
     return quote_name(spelling) + mark

@@ -5,16 +5,17 @@ The row of each Vensim function says how it becomes instructions (`emit`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
 from ..errors import Fault, ModelError
 from ..model import (
+    MARK,
     NEXT_TO_ZERO,
     TIME,
     Assignment,
@@ -44,7 +45,9 @@ _LINES = 1000
 """A function gets about this many instructions, so that the time to compile grows with the model and not with its square."""
 
 _TERMS = 64
-"""A SUM of more terms than this is cut into functions of as many terms."""
+"""A SUM of more terms than this is cut into functions of as many terms; a sum or product that is written out at `_LINES`."""
+
+_Item = TypeVar("_Item")
 
 _CLOCK = frozenset(("%now", "%begun", "%late", "%early", "%dt"))
 """The registers for time, which is always finite."""
@@ -153,25 +156,29 @@ class _Writer(Function):
                 if cell in self.layout.plan.constants:  # the simulator refuses constants that are not finite
                     self.zeros[self.known[cell]] = None
             return self.known[cell]
+        if cell.key in model.subscripts and cell.labels:
+            return self.constant(position(model.subscripts, cell.labels[0], binding))
         if cell.labels or cell.key in model.elements:
             message = f"'{cell_name(model, cell)}' has no equation; define it"
             raise ModelError([Fault(model.elements[cell.key].place, message)])
         return self.constant(position(model.subscripts, cell.key, binding))
 
     def _sum(self, expression: Expr, binding: Binding) -> str:
-        total = self.write(expression.args[0], binding)
-        for term, sign in islice(signed_terms(expression), 1, None):
-            total = self.binary("+" if sign > 0 else "-", total, self.write(term, binding))
-        return total
+        def add(writer: _Writer, total: str, term: tuple[Expr, int]) -> str:
+            return writer.binary("+" if term[1] > 0 else "-", total, writer.write(term[0], binding))
+
+        rest = list(islice(signed_terms(expression), 1, None))
+        return self._accumulate(rest, self.write(expression.args[0], binding), add, _LINES)
 
     def _product(self, expression: Expr, binding: Binding) -> str:
         (first, _), *rest = product_factors(expression)
         if first is S.NegativeOne and len(rest) == 1 and not rest[0][1]:
             return self.negative(self.write(rest[0][0], binding))
-        total = self.write(expression.args[0], binding)
-        for factor, divides in rest:
-            total = self.binary("/" if divides else "*", total, self.write(factor, binding))
-        return total
+
+        def multiply(writer: _Writer, total: str, factor: tuple[Expr, bool]) -> str:
+            return writer.binary("/" if factor[1] else "*", total, writer.write(factor[0], binding))
+
+        return self._accumulate(rest, self.write(expression.args[0], binding), multiply, _LINES)
 
     def _power(self, base: Expr, exponent: Expr, binding: Binding) -> str:
         value = self.write(base, binding)
@@ -196,7 +203,7 @@ class _Writer(Function):
                     part if isinstance(part, Table) else self.layout.plan.tables[self._cell(part, binding)]
                 )
             elif kind == "range":
-                labels = labels_of(self.layout.plan.model.subscripts, split_reference(part)[0].rstrip("!"))
+                labels = labels_of(self.layout.plan.model.subscripts, split_reference(part)[0].removesuffix(MARK))
                 arguments.append(float(len(labels)))
             else:
                 arguments.append(self.write(part, binding))
@@ -210,34 +217,35 @@ class _Writer(Function):
         return self._with_zero(result, *zeros) if row.stays_finite else result
 
     def _reduce(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
+        def reduce(writer: _Writer, total: str, inner: Binding) -> str:
+            return row.emit(writer, total, writer.write(call.args[0], inner))
+
         first, *rest = inner_bindings(self.layout.plan.model.subscripts, reduction_ranges(call), binding)
-        total = self.write(call.args[0], first)
-        if len(rest) <= _TERMS:
-            return self._accumulate(row, call, rest, total)
-        for begin in range(0, len(rest), _TERMS):
-            total = self._outline(row, call, rest[begin : begin + _TERMS], total)
-        return total
+        return self._accumulate(rest, self.write(call.args[0], first), reduce, _TERMS)
 
-    def _accumulate(self, row: FunctionRow, call: Expr, bindings: Iterable[Binding], total: str) -> str:
-        for binding in bindings:
-            total = row.emit(self, total, self.write(call.args[0], binding))
+    def _accumulate(
+        self, items: Sequence[_Item], total: str, add: Callable[[_Writer, str, _Item], str], most: int
+    ) -> str:
+        """Add items to a total; more than `most` are cut into functions, which take the total and return the new one."""
+        if len(items) <= most:
+            for item in items:
+                total = add(self, total, item)
+            return total
+        for begin in range(0, len(items), most):
+            inner = _Writer(self.width, layout=self.layout, tables=self.tables)
+            result = inner._accumulate(items[begin : begin + most], "%total", add, most)
+            name = f"part_{next(self.tables.parts)}"
+            head = f"internal {self.number} @{name}({_PARAMETERS}, {self.number} %total) nounwind noinline"
+            self.outlined += [*inner.outlined, inner.text(head, f"ret {self.number} {result}")]
+            total = self.put(f"call {self.number} @{name}({_ARGUMENTS}, {self.number} {total})")
         return total
-
-    def _outline(self, row: FunctionRow, call: Expr, bindings: Iterable[Binding], total: str) -> str:
-        """Write some terms of a SUM as a function of their own, which takes the total so far and returns the new one."""
-        inner = _Writer(self.width, layout=self.layout, tables=self.tables)
-        result = inner._accumulate(row, call, bindings, "%total")
-        name = f"part_{next(self.tables.parts)}"
-        head = f"internal {self.number} @{name}({_PARAMETERS}, {self.number} %total) nounwind noinline"
-        self.outlined += [*inner.outlined, inner.text(head, f"ret {self.number} {result}")]
-        return self.put(f"call {self.number} @{name}({_ARGUMENTS}, {self.number} {total})")
 
     def start_value(self, assignment: Assignment) -> str:
         """Write the value of a cell that is computed once, or the initial value of one with a memory."""
         cell, expression, binding = assignment.cell, assignment.expression, assignment.binding
         if assignment.memory is None:
             return self.write(expression, binding)
-        if assignment.memory.kept == "delay":
+        if assignment.keeps("delay"):
             # The length in time steps: at least one, and half a step counts as one (Vensim's output files).
             steps = self.binary("/", self.write(expression.args[1], binding), self.dt)
             rounded = self.call("floor", self.binary("+", steps, self.constant(0.5 + NEXT_TO_ZERO)))
@@ -246,23 +254,23 @@ class _Writer(Function):
             initial = self.write(expression.args[expression.row.at_start], binding)
             return self.strict(initial, steps)
         value = self.write(expression.args[expression.row.at_start], binding)
-        if assignment.memory.kept == "sample":
+        if assignment.keeps("sample"):
             self.store(value, self.layout.held[cell])
             return self.step_value(assignment)
         return value
 
     def step_value(self, assignment: Assignment) -> str:
         expression, binding = assignment.expression, assignment.binding
-        if assignment.memory and assignment.memory.kept == "sample":
-            held = self.load(self.layout.held[assignment.cell])
+        if assignment.keeps("sample"):
+            held = self.known[assignment.cell] = self.load(self.layout.held[assignment.cell])
             chosen = self.truth(expression.args[0], binding)
             value = self.choose(chosen, self.write(expression.args[1], binding), held)
             return self._strict(value, self.zeros.get(chosen))
         return self.write(expression.args[0] if assignment.memory else expression, binding)
 
 
-def module_text(layout: Layout, width: int, mathematics: Mathematics) -> str:
-    """The assembly of a model for blocks of `width` members."""
+def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptive: bool = False) -> str:
+    """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
     tables, plan = Tables(width), layout.plan
     start = (lambda f, a=own: f.define(a.cell, f.start_value(a)) for own in plan.start)
     step = (lambda f, a=own: f.define(a.cell, f.step_value(a)) for own in plan.step)
@@ -270,7 +278,7 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics) -> str:
     inputs += [(delay, layout.delay_input[delay.cell]) for delay in plan.delays]
     rates = (lambda f, a=own, r=row: f.store(f.write(a.expression.args[0], a.binding), r) for own, row in inputs)
     texts = [_function("start", start, layout, tables), _function("step", chain(step, rates), layout, tables)]
-    return "\n".join([*texts, tables.text(), driver_text(layout, width), mathematics.text(width)])
+    return "\n".join([*texts, tables.text(), driver_text(layout, width, adaptive=adaptive), mathematics.text(width)])
 
 
 def _function(name: str, jobs: Iterable[Callable[[_Writer], None]], layout: Layout, tables: Tables) -> str:

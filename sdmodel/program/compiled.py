@@ -35,7 +35,7 @@ class Program:
 
     layout: Layout
     _grids: dict[str, Grid] = field(default_factory=dict)
-    _codes: dict[int, Code] = field(default_factory=dict)
+    _codes: dict[tuple[int, bool], Code] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -43,12 +43,13 @@ class Program:
         """The values of the constants in the model file, shape (constants,), each in its own units."""
         return np.fromiter(self.layout.plan.constants.values(), float)
 
-    def code(self, width: int) -> Code:
-        """Machine code for blocks of `width` members, compiled at the first call."""
+    def code(self, width: int, *, adaptive: bool = False) -> Code:
+        """Machine code for blocks of `width` members, compiled at the first call; `adaptive` to have automatic steps too."""
         with self._lock:
-            if width not in self._codes:
-                self._codes[width] = assemble(module_text(self.layout, width, host().mathematics), alone=width == 1)
-            return self._codes[width]
+            if (width, adaptive) not in self._codes:
+                text = module_text(self.layout, width, host().mathematics, adaptive=adaptive)
+                self._codes[width, adaptive] = assemble(text, alone=width == 1)
+            return self._codes[width, adaptive]
 
     def grid(self, element: Element) -> Grid:
         """Where the cells of an element are in the workspace."""

@@ -11,15 +11,15 @@ from string import Template
 from .ir import Function, numbers, splat
 from .layout import Arguments, Layout
 
-_LOOPS = Template("""
-; stocks := base + factor * rates, for every stock; returns whether one is not finite
-define internal $B @advance(ptr noalias %ws, i64 %from, double %factor) nounwind {
+_STOCKS = Template("""
+; stocks := base + factor * rates, for the free or the held stocks; returns whether one is not finite
+define internal $B @advance_$which(ptr noalias %ws, i64 %from, double %factor) nounwind {
 entry:
   $spread_factor
-  %empty = icmp eq i64 $stocks, 0
+  %empty = icmp uge i64 $first, $last
   br i1 %empty, label %done, label %each
 each:
-  %i = phi i64 [ 0, %entry ], [ %i2, %each ]
+  %i = phi i64 [ $first, %entry ], [ %i2, %each ]
   %b = phi $B [ $false, %entry ], [ %b2, %each ]
   %at = mul i64 %i, $W
   %ps = getelementptr inbounds double, ptr %ws, i64 %at
@@ -36,18 +36,41 @@ each:
   %odd = fcmp uno $T %z, $zero
   %b2 = or $B %b, %odd
   %i2 = add i64 %i, 1
-  %more = icmp ult i64 %i2, $stocks
+  %more = icmp ult i64 %i2, $last
   br i1 %more, label %each, label %done
 done:
   %result = phi $B [ $false, %entry ], [ %b2, %each ]
   ret $B %result
 }
 
-; sums := old + weight * rates, where old is the rates' own row when weight is 1 (the first stage of Runge-Kutta)
+; copies the rows of the free or the held stocks from one place to another
+define internal void @copy_$which(ptr noalias %ws, i64 %from, i64 %to) nounwind {
+entry:
+  %empty = icmp uge i64 $first, $last
+  br i1 %empty, label %done, label %each
+each:
+  %i = phi i64 [ $first, %entry ], [ %i2, %each ]
+  %at = mul i64 %i, $W
+  %off_f = add i64 %at, %from
+  %pf = getelementptr inbounds double, ptr %ws, i64 %off_f
+  %off_t = add i64 %at, %to
+  %pt = getelementptr inbounds double, ptr %ws, i64 %off_t
+  %value = load $T, ptr %pf, align $A
+  store $T %value, ptr %pt, align $A
+  %i2 = add i64 %i, 1
+  %more = icmp ult i64 %i2, $last
+  br i1 %more, label %each, label %done
+done:
+  ret void
+}
+""")
+
+_STEP = Template("""
+; sums := old + weight * rates, for the stocks that are not held, where old is the rates' own row when weight is 1 (the first stage of Runge-Kutta)
 define internal void @gather(ptr noalias %ws, double %weight, i1 %first) nounwind {
 entry:
   $spread_weight
-  %empty = icmp eq i64 $stocks, 0
+  %empty = icmp eq i64 $free, 0
   br i1 %empty, label %done, label %each
 each:
   %i = phi i64 [ 0, %entry ], [ %i2, %each ]
@@ -63,31 +86,139 @@ each:
   %sum = select i1 %first, $T %rate, $T %new
   store $T %sum, ptr %psum, align $A
   %i2 = add i64 %i, 1
-  %more = icmp ult i64 %i2, $stocks
+  %more = icmp ult i64 %i2, $free
   br i1 %more, label %each, label %done
 done:
   ret void
 }
 
-; copies the rows of all stocks from one place to another
-define internal void @copy(ptr noalias %ws, i64 %from, i64 %to) nounwind {
+; one step of Runge-Kutta, of order 2 (the midpoint rule) or 4, with the rates at its beginning known; held stocks stay
+; %tm and %te are its middle and end, %s and %h the beginning and length of the time step that it belongs to
+define internal $B @runge_kutta(ptr noalias %ws, i64 %order, double %length, double %tm, double %te, double %s, double %h) nounwind {
 entry:
-  %empty = icmp eq i64 $stocks, 0
+  %half = fmul double %length, 5.0e-1
+  call void @gather(ptr %ws, double 1.0, i1 true)
+  call void @copy_free(ptr %ws, i64 0, i64 $base)
+  %b1 = call $B @advance_free(ptr %ws, i64 $base, double %half)
+  call void @step(ptr %ws, double %tm, double %s, double %h)
+  %second = icmp eq i64 %order, 2
+  br i1 %second, label %last, label %fourth
+fourth:
+  %sixth = fdiv double %length, 6.0
+  call void @gather(ptr %ws, double 2.0, i1 false)
+  %b2 = call $B @advance_free(ptr %ws, i64 $base, double %half)
+  call void @step(ptr %ws, double %tm, double %s, double %h)
+  call void @gather(ptr %ws, double 2.0, i1 false)
+  %b3 = call $B @advance_free(ptr %ws, i64 $base, double %length)
+  call void @step(ptr %ws, double %te, double %s, double %h)
+  call void @gather(ptr %ws, double 1.0, i1 false)
+  call void @copy_free(ptr %ws, i64 $sums, i64 $rates)
+  br label %last
+last:
+  %factor = phi double [ %length, %entry ], [ %sixth, %fourth ]
+  %bad = call $B @advance_free(ptr %ws, i64 $base, double %factor)
+  ret $B %bad
+}
+""")
+
+_ADAPTIVE = Template("""
+; takes the stocks as the result of a time step where the one before, with steps twice as long, was not accepted (%open);
+; returns where the two differ by more than both tolerances, and where a result is not finite
+define internal { $B, $B } @judge(ptr noalias %ws, $B %open, double %absolute, double %relative) nounwind {
+entry:
+  $spread_absolute
+  $spread_relative
+  %empty = icmp eq i64 $free, 0
   br i1 %empty, label %done, label %each
 each:
   %i = phi i64 [ 0, %entry ], [ %i2, %each ]
+  %apart = phi $B [ $false, %entry ], [ %apart2, %each ]
+  %b = phi $B [ $false, %entry ], [ %b2, %each ]
   %at = mul i64 %i, $W
-  %off_f = add i64 %at, %from
-  %pf = getelementptr inbounds double, ptr %ws, i64 %off_f
-  %off_t = add i64 %at, %to
-  %pt = getelementptr inbounds double, ptr %ws, i64 %off_t
-  %value = load $T, ptr %pf, align $A
-  store $T %value, ptr %pt, align $A
+  %ps = getelementptr inbounds double, ptr %ws, i64 %at
+  %off_o = add i64 %at, $origin
+  %po = getelementptr inbounds double, ptr %ws, i64 %off_o
+  %off_l = add i64 %at, $accepted
+  %pl = getelementptr inbounds double, ptr %ws, i64 %off_l
+  %new = load $T, ptr %ps, align $A
+  %origin = load $T, ptr %po, align $A
+  %old = load $T, ptr %pl, align $A
+  %result = select $B %open, $T %new, $T %old
+  store $T %result, ptr %ps, align $A
+  store $T %result, ptr %pl, align $A
+  %change = fsub $T %new, %old
+  %error = call $T @m_fabs($T %change)
+  %size = call $T @m_fabs($T %origin)
+  %share = fmul $T %relatives, %size
+  %less = fcmp olt $T %share, %absolutes
+  %tolerated = select $B %less, $T %absolutes, $T %share
+  %far = fcmp ogt $T %error, %tolerated
+  %apart2 = or $B %apart, %far
+  %z = fsub $T %result, %result
+  %odd = fcmp uno $T %z, $zero
+  %b2 = or $B %b, %odd
   %i2 = add i64 %i, 1
-  %more = icmp ult i64 %i2, $stocks
+  %more = icmp ult i64 %i2, $free
   br i1 %more, label %each, label %done
 done:
-  ret void
+  %all_apart = phi $B [ $false, %entry ], [ %apart2, %each ]
+  %bad = phi $B [ $false, %entry ], [ %b2, %each ]
+  %still = and $B %open, %all_apart
+  %pair = insertvalue { $B, $B } poison, $B %still, 0
+  %both = insertvalue { $B, $B } %pair, $B %bad, 1
+  ret { $B, $B } %both
+}
+
+; a time step of Runge-Kutta in 1, 2, 4 ... equal parts, until halving them no longer moves a stock by more than both tolerances
+; each member takes the first result that is close enough, so that its numbers do not depend on the members beside it
+define internal { $B, $B } @adapt(ptr noalias %ws, i64 %order, double %s, double %h, double %absolute, double %relative) nounwind {
+entry:
+  call void @copy_free(ptr %ws, i64 0, i64 $origin)
+  br label %attempt
+attempt:
+  %parts = phi i64 [ 1, %entry ], [ %parts2, %again ]
+  %open = phi $B [ $true, %entry ], [ %open2, %again ]
+  %parts_real = sitofp i64 %parts to double
+  %length = fdiv double %h, %parts_real
+  call void @copy_free(ptr %ws, i64 $origin, i64 0)
+  br label %part
+part:
+  %j = phi i64 [ 0, %attempt ], [ %j2, %part ]
+  %j_real = sitofp i64 %j to double
+  %since = fmul double %j_real, %length
+  %tb = fadd double %s, %since
+  %to_middle = fmul double %length, 5.0e-1
+  %tm = fadd double %tb, %to_middle
+  %te = fadd double %tb, %length
+  call void @step(ptr %ws, double %tb, double %s, double %h)
+  %b = call $B @runge_kutta(ptr %ws, i64 %order, double %length, double %tm, double %te, double %s, double %h)
+  %j2 = add i64 %j, 1
+  %j_more = icmp ult i64 %j2, %parts
+  br i1 %j_more, label %part, label %compare
+compare:
+  %found = call { $B, $B } @judge(ptr %ws, $B %open, double %absolute, double %relative)
+  %still = extractvalue { $B, $B } %found, 0
+  %bad = extractvalue { $B, $B } %found, 1
+  %single = icmp eq i64 %parts, 1
+  %open2 = select i1 %single, $B $true, $B %still
+  %bits = bitcast $B %open2 to i$W
+  %some = icmp ne i$W %bits, 0
+  %can = icmp ult i64 %parts, $most_parts
+  %go_on = and i1 %some, %can
+  br i1 %go_on, label %again, label %finish
+again:
+  %parts2 = shl i64 %parts, 1
+  br label %attempt
+finish:
+  %pair = insertvalue { $B, $B } poison, $B %open2, 0
+  %both = insertvalue { $B, $B } %pair, $B %bad, 1
+  ret { $B, $B } %both
+}
+""")
+
+_NOT_ADAPTIVE = Template("""
+define internal { $B, $B } @adapt(ptr %ws, i64 %order, double %s, double %h, double %absolute, double %relative) nounwind {
+  unreachable
 }
 """)
 
@@ -197,8 +328,6 @@ done:
 _RUN = Template("""
 define internal void @blocks($parameters) nounwind noinline {
 entry:
-  %half = fmul double %time_step, 5.0e-1
-  %sixth = fdiv double %time_step, 6.0
   br label %blocks
 blocks:
   %block = phi i64 [ %first, %entry ], [ %block2, %block_done ]
@@ -249,19 +378,27 @@ stepping:
   %k = phi i64 [ 0, %begin ], [ %k2, %stepped ]
   %line = phi i64 [ 0, %begin ], [ %line2, %stepped ]
   %bad = phi $B [ $false, %begin ], [ %bad2, %stepped ]
+  %coarse = phi $B [ $false, %begin ], [ %coarse2, %stepped ]
+  %rough = phi $T [ $never, %begin ], [ %rough2, %stepped ]
   %since = phi $T [ $never, %begin ], [ %since2, %stepped ]
   %k_real = sitofp i64 %k to double
   $spread_k
   %is_new = fcmp oeq $T %since, $never
   %found = and $B %bad, %is_new
   %since2 = select $B %found, $T %k_all, $T %since
+  %is_fine = fcmp oeq $T %rough, $never
+  %found_rough = and $B %coarse, %is_fine
+  %rough2 = select $B %found_rough, $T %k_all, $T %rough
   %k_twice = shl i64 %k, 1
   %pt = getelementptr inbounds double, ptr %times, i64 %k_twice
   %t = load double, ptr %pt
   call void @recall(ptr %workspace, ptr %history, i64 %k)
   call void @step(ptr %workspace, double %t, double %t, double %time_step)
-  %off = urem i64 %k, %every
-  %save_now = icmp eq i64 %off, 0
+  %line_real = sitofp i64 %line to double
+  %due_real = fmul double %line_real, %every
+  %due_near = fadd double %due_real, 5.0e-1
+  %due = fptosi double %due_near to i64
+  %save_now = icmp eq i64 %due, %k
   br i1 %save_now, label %saving, label %saved_all
 saving:
   %o_line = mul i64 %line, %saved
@@ -292,11 +429,18 @@ saved_all:
   br i1 %k_more, label %integrate, label %block_done
 integrate:
   call void @remember(ptr %workspace, ptr %history, i64 %k)
-  %slow = icmp ne i64 %runge_kutta_4, 0
-  br i1 %slow, label %runge_kutta, label %euler
+  %at_once = icmp eq i64 %order, 1
+  br i1 %at_once, label %euler, label %hold
 euler:
-  %bad_e = call $B @advance(ptr %workspace, i64 0, double %time_step)
+  %bad_ef = call $B @advance_free(ptr %workspace, i64 0, double %time_step)
+  %bad_eh = call $B @advance_held(ptr %workspace, i64 0, double %time_step)
+  %bad_e = or $B %bad_ef, %bad_eh
   br label %stepped
+; held stocks move by their rates at the beginning of the step, after it
+hold:
+  call void @copy_held(ptr %workspace, i64 $rates, i64 $base)
+  %is_adaptive = icmp ne i64 %adaptive, 0
+  br i1 %is_adaptive, label %adapted, label %runge_kutta
 runge_kutta:
   %k_mid = or i64 %k_twice, 1
   %ptm = getelementptr inbounds double, ptr %times, i64 %k_mid
@@ -304,38 +448,43 @@ runge_kutta:
   %k_end = add i64 %k_twice, 2
   %pte = getelementptr inbounds double, ptr %times, i64 %k_end
   %te = load double, ptr %pte
-  call void @gather(ptr %workspace, double 1.0, i1 true)
-  call void @copy(ptr %workspace, i64 0, i64 $base)
-  %b1 = call $B @advance(ptr %workspace, i64 $base, double %half)
-  call void @step(ptr %workspace, double %tm, double %t, double %time_step)
-  call void @gather(ptr %workspace, double 2.0, i1 false)
-  %b2 = call $B @advance(ptr %workspace, i64 $base, double %half)
-  call void @step(ptr %workspace, double %tm, double %t, double %time_step)
-  call void @gather(ptr %workspace, double 2.0, i1 false)
-  %b3 = call $B @advance(ptr %workspace, i64 $base, double %time_step)
-  call void @step(ptr %workspace, double %te, double %t, double %time_step)
-  call void @gather(ptr %workspace, double 1.0, i1 false)
-  call void @copy(ptr %workspace, i64 $sums, i64 $rates)
-  %bad_r = call $B @advance(ptr %workspace, i64 $base, double %sixth)
+  %bad_r = call $B @runge_kutta(ptr %workspace, i64 %order, double %time_step, double %tm, double %te, double %t, double %time_step)
+  br label %release
+adapted:
+  %result_a = call { $B, $B } @adapt(ptr %workspace, i64 %order, double %t, double %time_step, double %absolute, double %relative)
+  %coarse_a = extractvalue { $B, $B } %result_a, 0
+  %bad_a = extractvalue { $B, $B } %result_a, 1
+  br label %release
+release:
+  %bad_f = phi $B [ %bad_r, %runge_kutta ], [ %bad_a, %adapted ]
+  %coarse_f = phi $B [ $false, %runge_kutta ], [ %coarse_a, %adapted ]
+  call void @copy_held(ptr %workspace, i64 $base, i64 $rates)
+  %bad_h = call $B @advance_held(ptr %workspace, i64 0, double %time_step)
+  %bad_s = or $B %bad_f, %bad_h
   br label %stepped
 stepped:
-  %bad2 = phi $B [ %bad_e, %euler ], [ %bad_r, %runge_kutta ]
+  %bad2 = phi $B [ %bad_e, %euler ], [ %bad_s, %release ]
+  %coarse2 = phi $B [ $false, %euler ], [ %coarse_f, %release ]
   %k2 = add i64 %k, 1
   br label %stepping
 block_done:
   %pb = getelementptr inbounds double, ptr %broken, i64 %member
   store $T %since2, ptr %pb, align 8
+  %pq = getelementptr inbounds double, ptr %inexact, i64 %member
+  store $T %rough2, ptr %pq, align 8
   %block2 = add i64 %block, 1
   br label %blocks
 }
 """)
 
 NEVER = -1.0
-"""The value in `broken` for a member with stocks that stay finite."""
+"""The value in `broken` for a member with stocks that stay finite, and in `inexact` for one that is as exact as requested."""
+MOST_PARTS = 1024
+"""The most parts into which an integrator with automatic steps cuts a time step."""
 
 
-def driver_text(layout: Layout, width: int) -> str:
-    """The loops around `@start` and `@step` for blocks of `width` members."""
+def driver_text(layout: Layout, width: int, *, adaptive: bool) -> str:
+    """The loops around `@start` and `@step` for blocks of `width` members; `adaptive` to have automatic steps too."""
     sizes = {
         "parameters": ", ".join(f"{kind} %{name}" for name, kind in Arguments.types("ptr noalias").items()),
         "T": numbers(width),
@@ -344,11 +493,16 @@ def driver_text(layout: Layout, width: int) -> str:
         "A": 8 * width,
         "zero": splat(0.0, width),
         "false": "false" if width == 1 else "zeroinitializer",
+        "true": "true" if width == 1 else "splat (i1 true)",
         "never": splat(NEVER, width),
         "stocks": layout.stocks,
         "rates": layout.stocks * width,
         "base": 2 * layout.stocks * width,
         "sums": 3 * layout.stocks * width,
+        "origin": 4 * layout.stocks * width,
+        "accepted": 5 * layout.stocks * width,
+        "free": layout.stocks - layout.held_stocks,
+        "most_parts": MOST_PARTS,
         "inputs": len(layout.inputs),
         "first_input": layout.first_input,
         "delays": len(layout.delay_input),
@@ -356,6 +510,8 @@ def driver_text(layout: Layout, width: int) -> str:
         "samples": len(layout.held),
         "spread_factor": _spread("factors", "%factor", width),
         "spread_weight": _spread("weights", "%weight", width),
+        "spread_absolute": _spread("absolutes", "%absolute", width),
+        "spread_relative": _spread("relatives", "%relative", width),
         "spread_constant": _spread("c_all", "%c_one", width),
         "spread_k": _spread("k_all", "%k_real", width),
     }
@@ -370,8 +526,13 @@ def driver_text(layout: Layout, width: int) -> str:
         f"@{name} = private unnamed_addr constant [{len(where)} x i64] [{', '.join(f'i64 {row * width}' for row in where)}]"
         for name, where in rows.items()
     ]
-    loops, run, memory = (text.substitute(sizes) for text in (_LOOPS, _RUN, _MEMORY))
-    return "\n".join([loops, run, _entry_text(), *lists, memory])
+    free, held = (
+        _STOCKS.substitute(sizes, which=which, first=first, last=last)
+        for which, first, last in (("free", 0, sizes["free"]), ("held", sizes["free"], layout.stocks))
+    )
+    parts = (_STEP, _ADAPTIVE if adaptive else _NOT_ADAPTIVE, _RUN, _MEMORY)
+    step, adapt, run, memory = (text.substitute(sizes) for text in parts)
+    return "\n".join([free, held, step, adapt, run, _entry_text(), *lists, memory])
 
 
 def _spread(name: str, scalar: str, width: int) -> str:

@@ -14,8 +14,8 @@ from ..model import Cell, Plan
 class Layout:
     """The rows of the workspace of a block of members.
 
-    Stocks come first, then as many rows each for their rates and for the two sums of Runge-Kutta; then constants, then all other
-    cells. A DELAY FIXED has two more rows, for its input and for its length in steps; a SAMPLE IF TRUE one more, for its held value.
+    Stocks come first, the held ones last among them; then as many rows each for their rates, for the two sums of Runge-Kutta, and
+    for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. A DELAY FIXED has two more rows, for its input and for its length in steps; a SAMPLE IF TRUE one more, for its held value.
     """
 
     plan: Plan
@@ -32,6 +32,11 @@ class Layout:
         """The number of stocks."""
         return len(self.plan.stocks)
 
+    @property
+    def held_stocks(self) -> int:
+        """The number of stocks that keep their value within a time step, the last ones."""
+        return sum(stock.memory is not None and stock.memory.held for stock in self.plan.stocks)
+
     def rate_row(self, index: int) -> int:
         """The row of the rate of the stock in row `index`."""
         return self.stocks + index
@@ -41,7 +46,7 @@ def lay_out(plan: Plan) -> Layout:
     """Give every cell of a plan a row."""
     stocks = [stock.cell for stock in plan.stocks]
     inputs = tuple(plan.constants)
-    first_input = 4 * len(stocks)
+    first_input = 6 * len(stocks)
     row = {cell: index for index, cell in enumerate(stocks)}
     row |= {cell: first_input + index for index, cell in enumerate(inputs)}
     following = first_input + len(inputs)
@@ -76,13 +81,17 @@ class Arguments(ctypes.Structure):
         ("saved_rows", ctypes.c_void_p),
         ("times", ctypes.c_void_p),  # beginning and middle of every step, and the end
         ("steps", ctypes.c_int64),
-        ("every", ctypes.c_int64),  # the number of steps between saved times
+        ("every", ctypes.c_double),  # the number of steps between saved times; each is saved at the nearest step
         ("time_step", ctypes.c_double),
-        ("runge_kutta_4", ctypes.c_int64),  # 0 for Euler
+        ("order", ctypes.c_int64),  # of the integrator: 1 for Euler, 2 or 4 for Runge-Kutta
+        ("adaptive", ctypes.c_int64),  # 1 if Runge-Kutta cuts time steps into parts until both tolerances are met
+        ("absolute", ctypes.c_double),
+        ("relative", ctypes.c_double),
         ("first", ctypes.c_int64),  # block
         ("last", ctypes.c_int64),  # block, not included
         ("history", ctypes.c_void_p),  # of one thread: inputs of fixed delays at every step
         ("broken", ctypes.c_void_p),  # one number per member: the step at which a stock stops being finite, or NEVER
+        ("inexact", ctypes.c_void_p),  # one number per member: the first step that misses the tolerances, or NEVER
     )
 
     @classmethod

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import llvmlite.binding as llvm
+from llvmlite.binding.newpassmanagers import NewPassManager
 
 from .ir import LIBM, Mathematics
 from .layout import Arguments
@@ -72,7 +73,10 @@ def assemble(text: str, *, alone: bool) -> Code:
     Elementary functions are inlined, and in code for one member alone lookups too; vector code gains nothing from more.
     """
     this = host()
-    module = llvm.parse_assembly(text)
+    context = (
+        llvm.create_context()
+    )  # a module leaves types and metadata behind in its context: the global one would grow
+    module = llvm.parse_assembly(text, context)
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=this.cpu, features=this.features, opt=2, jit=True, codemodel="jitdefault"
     )
@@ -83,6 +87,9 @@ def assemble(text: str, *, alone: bool) -> Code:
         passes = llvm.create_new_module_pass_manager()
         passes.add_always_inliner_pass()
     passes.run(module, builder)
+    NewPassManager._dispose(passes)  # noqa: SLF001 - the class inherits a method of that name that does nothing
+    passes.detach()
     engine = llvm.create_mcjit_compiler(module, machine)
+    engine.context = context  # the engine frees the module, and needs the context of the module for it
     engine.finalize_object()
     return Code(_KERNEL(engine.get_function_address("run")), engine)

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..dataset import make_run
 from ..errors import ReferenceEngineError
-from ..model import RUN_SETTINGS, Element, Integrator, Model, display_name, key, nearest, split_name
+from ..model import RUN_SETTINGS, Element, Integrator, Model, display_name, key, nearest, quote_name, split_name
 from ..scenario import Change
 from ..vensim import ScenarioLike, load_scenario, read_model
 
@@ -152,6 +152,9 @@ def _constant(model: PysdModel, variable: Variable, change: Change) -> float | x
     """Return the whole constant, an array over its ranges if it has any, with the given numbers put in."""
     if variable.kind != "Constant":
         message = f"{model.path}: '{variable.name}' is not a constant; name one of the model's constants"
+        raise ReferenceEngineError(message)
+    if change.exceptions:
+        message = f"{model.path}: '{variable.name}' is changed with :EXCEPT:; for PySD, write one line for each label"
         raise ReferenceEngineError(message)
     ranges = [list(model.engine.subscripts[name]) for name in variable.ranges]
     if change.subscripts and len(change.subscripts) != len(ranges):
@@ -288,9 +291,8 @@ def record_with_pysd(
 
 
 def _line(change: Change) -> str:
-    part = f"[{','.join(change.subscripts)}]" if change.subscripts else ""
     value = ", ".join(map(repr, change.values)) if change.table is None else str(change.table)
-    return f"{change.name}{part} = {value}"
+    return f"{quote_name(change.name, change.subscripts)} = {value}"
 
 
 def _times(model: PysdModel, table: Any) -> NDArray[np.float64]:

@@ -23,10 +23,12 @@ from ..errors import Fault, ModelError, ReferenceEngineError
 from ..files import read_bytes
 from ..model import (
     FUNCTIONS,
+    MARK,
     RUN_SETTINGS,
     Element,
     Equation,
     Group,
+    Integrator,
     Model,
     Numbers,
     Range,
@@ -49,6 +51,7 @@ XMILE_ENDINGS = frozenset({".xmile", ".stmx", ".xml", ".itmx"})
 """The endings of file names of models in XMILE."""
 
 _METHODS = re.compile(r"<sim_specs[^>]*\bmethod\s*=\s*[\"']([^\"']*)", re.IGNORECASE)
+_INTEGRATORS: Mapping[str, Integrator] = {"euler": "euler", "rk2": "rk2", "rk4": "rk4", "rk45": "rk4-auto"}
 _UNSUPPORTED = re.compile(r"<(module|macro|conveyor|queue|oven)\b")
 _EQUATION = re.compile(r"<eqn>(.*?)</eqn>", re.DOTALL | re.IGNORECASE)
 _SIGNED_POWER = re.compile(
@@ -219,7 +222,7 @@ def _whole(context: Context, tree: Any) -> Expr:
     ranges = context.arrays.get(key(getattr(tree, "reference", "")), ())
     if not ranges or tree.subscripts or not set(ranges) <= set(context.ranges):
         _refuse("a function over anything but a whole array")
-    return make_reference(key(tree.reference), *(f"{name}!" for name in ranges))
+    return make_reference(key(tree.reference), *(f"{name}{MARK}" for name in ranges))
 
 
 def _pulse(magnitude: Expr, name: str, *arguments: Expr) -> Expr:
@@ -302,13 +305,18 @@ def read_xmile(path: str | Path) -> tuple[Model, tuple[str, ...]]:
     elements = {element.key: element for element in [_element(context, found) for found in section.elements]}
     if context.faults:
         raise ModelError([Fault(str(source), what) for what in dict.fromkeys(context.faults)])
-    method = _METHODS.search(text)  # which PySD does not read
+    found = _METHODS.search(text)  # which PySD does not read
+    method = found[1].lower() if found else "euler"
+    if method not in _INTEGRATORS:
+        context.notes.append(
+            f"the method '{found[1] if found else method}' is not known here; choose an integrator, since the model asks for Euler now"
+        )
     translated = Model(
         path=str(source),
         elements=MappingProxyType(elements | {element.key: element for element in context.added}),
         subscripts=MappingProxyType(context.ranges),
         groups=(Group(_CONTROL, "Simulation control."),),
-        integrator="rk4" if method and method[1].lower().startswith("rk") else "euler",
+        integrator=_INTEGRATORS.get(method, "euler"),
     )
     written = mdl_text(translated, lay_out(translated))
     return model_from_text(written, str(source.with_suffix(".mdl"))), tuple(context.notes)

@@ -25,6 +25,7 @@ from .designs import (
     Sampling,
     SamplingMethod,
     Variation,
+    is_noise_seed,
     make_design,
     sampled_cells,
 )
@@ -46,6 +47,6 @@ __all__ = [
     "Grid", "Lever", "Optimisation", "Payoff", "PayoffTerm", "SampledCell", "Samples", "Sampling", "SamplingMethod",
     "Scenario", "Steps", "Subsets", "Variation", "all_subsets", "antithetic_orders", "cell_values",
     "constant_cells", "constant_values", "distribution_fault", "distribution_syntax", "find_levers", "grid_values",
-    "make_design", "merge_scenarios", "nested_subsets", "range_violation", "sampled_cells",
+    "is_noise_seed", "make_design", "merge_scenarios", "nested_subsets", "range_violation", "sampled_cells",
     "with_constants", "with_tables",
 ]  # fmt: skip

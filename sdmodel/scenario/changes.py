@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from ..model import NOWHERE, Cell, Element, Equation, Model, Numbers, Table, bin
 class Change:
     """One line of a change file: new values for a constant, in its own units, or a new table for a lookup.
 
-    `values` holds one number for all cells that `subscripts` select, or one number per cell, row by row.
+    `values` holds one number for all cells that `subscripts` select and `exceptions` leave, or one per cell, row by row.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Change:
     values: tuple[float, ...] = ()
     table: Table | None = None
     place: Place = NOWHERE
+    exceptions: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +91,38 @@ def merge_scenarios(scenarios: Sequence[Scenario]) -> Scenario:
     )
 
 
-def constant_cells(model: Model, name: str, subscripts: Iterable[str] = (), *, where: Place | str = "") -> list[Cell]:
+def constant_cells(
+    model: Model,
+    name: str,
+    subscripts: Iterable[str] = (),
+    *,
+    exceptions: Iterable[Sequence[str]] = (),
+    where: Place | str = "",
+) -> list[Cell]:
     """Return the cells of a constant that a name with subscripts selects, row by row; all of them without subscripts.
 
-    Raises ScenarioError if the model has no such constant, or the subscripts select nothing in it.
+    Raises ScenarioError if the model has no such constant, or the subscripts without the exceptions select nothing in it.
     """
     element = model.elements.get(key(name))
     wrong = _why_not_constant(model, name, element)
     if wrong or element is None:
         raise ScenarioError([Fault(where, wrong)])
+    return _without(model, element, subscripts, exceptions, where)
+
+
+def _without(
+    model: Model, element: Element, subscripts: Iterable[str], exceptions: Iterable[Sequence[str]], where: Place | str
+) -> list[Cell]:
+    """Return the cells of an element that subscripts select and exceptions leave, row by row."""
+    left_out = {cell for labels in exceptions for cell in _select(model, element, labels, where)}
+    cells = [cell for cell in _select(model, element, subscripts, where) if cell not in left_out]
+    if left_out and not cells:
+        raise ScenarioError([Fault(where, f"'{element.name}': :EXCEPT: leaves nothing to change; remove it")])
+    return cells
+
+
+def _select(model: Model, element: Element, subscripts: Iterable[str], where: Place | str) -> list[Cell]:
+    """Return the cells of an element that subscripts select, row by row; all of them without subscripts."""
     defined = [cell for equation in element.equations for cell in _cells(model, element.key, equation)]
     names = [key(subscript) for subscript in subscripts]
     if not names:
@@ -110,7 +134,8 @@ def constant_cells(model: Model, name: str, subscripts: Iterable[str] = (), *, w
     known = set(defined)
     missing = next((cell for cell in selected if cell not in known), None)
     if missing is not None:
-        what = f"'{element.name}' has no cell [{', '.join(missing.labels)}]; `sdmodel levers` lists the constants"
+        cure = "write labels as in the model" if element.kind == "lookup" else "`sdmodel levers` lists the constants"
+        what = f"'{element.name}' has no cell [{', '.join(missing.labels)}]; {cure}"
         raise ScenarioError([Fault(where, what)])
     return selected
 
@@ -147,7 +172,8 @@ def constant_values(model: Model, scenario: Scenario) -> dict[Cell, float]:
         if change.table is not None:
             continue
         try:
-            cells = constant_cells(model, change.name, change.subscripts, where=change.place)
+            where, left_out = change.place, change.exceptions
+            cells = constant_cells(model, change.name, change.subscripts, exceptions=left_out, where=where)
         except ScenarioError as error:
             faults += error.faults
             continue
@@ -210,23 +236,25 @@ def with_tables(model: Model, scenario: Scenario) -> Model:
             cure = f"did you mean '{close}'?" if close else others
             faults.append(Fault(change.place, f"'{change.name}' is not a lookup of the model; {cure}"))
             continue
-        covered = [_covers(model, change.subscripts, equation) for equation in element.equations]
-        if not any(covered):
-            what = f"'{change.name}' has no equation for these subscripts; write them as the model does"
-            faults.append(Fault(change.place, what))
-        pairs = zip(element.equations, covered, strict=True)
-        equations = (replace(equation, expression=change.table) if covers else equation for equation, covers in pairs)
+        try:
+            cells = _without(model, element, change.subscripts, change.exceptions, change.place)
+        except ScenarioError as error:
+            faults += error.faults
+            continue
+        equations = (part for own in element.equations for part in _with_table(model, own, cells, change.table))
         elements[element.key] = replace(element, equations=tuple(equations))
     if faults:
         raise ScenarioError(faults)
     return replace(model, elements=MappingProxyType(elements)) if elements != dict(model.elements) else model
 
 
-def _covers(model: Model, selected: tuple[str, ...], equation: Equation) -> bool:
-    """Whether a selection of subscripts contains everything that an equation defines."""
-    if not selected:
-        return True
-    return len(selected) == len(equation.subscripts) and all(
-        set(labels_of(model.subscripts, own)) <= set(labels_of(model.subscripts, key(other)))
-        for own, other in zip(equation.subscripts, selected, strict=True)
-    )
+def _with_table(model: Model, equation: Equation, cells: Iterable[Cell], table: Table) -> Iterator[Equation]:
+    """Yield an equation of a lookup with another table; where only some of its cells change, one equation for each."""
+    changed = {cell.labels for cell in cells}
+    defined = [labels for labels, _ in bindings(model.subscripts, equation)]
+    found = [labels for labels in defined if labels in changed]
+    if len(found) == len(defined):
+        yield replace(equation, expression=table)
+        return
+    yield replace(equation, exceptions=(*equation.exceptions, *found)) if found else equation
+    yield from (replace(equation, subscripts=labels, exceptions=(), expression=table) for labels in found)

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Fault, Place, ScenarioError
-from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, split_name
+from ..errors import Fault, Place, ScenarioError, reports_memory
+from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, quoted_cell, split_name
 from .changes import Scenario, cell_values, constant_cells
 from .distributions import Distribution, Steps, distribution_fault
 
@@ -117,7 +117,8 @@ def sampled_cells(model: Model, sampling: Sampling) -> tuple[SampledCell, ...]:
     """
     faults: list[Fault] = []
     found: list[SampledCell] = []
-    for variation in sampling.variations:
+    varied = [variation for variation in sampling.variations if not is_noise_seed(model, variation.name)]
+    for variation in varied:
         where: Place | str = variation.place if variation.place.path else "design"
         distribution = _with_points(model, variation.distribution, where, faults)
         wrong = distribution_fault(distribution)
@@ -125,7 +126,7 @@ def sampled_cells(model: Model, sampling: Sampling) -> tuple[SampledCell, ...]:
             faults.append(Fault(where, f"'{variation.name}': {wrong}"))
         cells = _cells(model, variation.name, variation.subscripts, where, faults)
         found += [SampledCell(cell, distribution, where) for cell in cells]
-    if not sampling.variations:
+    if not varied:
         what = "nothing is varied; write a line such as 'constant = RANDOM_UNIFORM(min,max)'"
         faults.append(Fault(sampling.path or "design", what))
     return _checked(model, found, faults)
@@ -141,8 +142,20 @@ def cells_in_file(model: Model, sampling: Sampling) -> tuple[SampledCell, ...]:
     found: list[SampledCell] = []
     for column, text in enumerate(samples.names):
         where: Place | str = samples.places[column] if samples.places else samples.path or "samples"
-        found += [SampledCell(cell, None, where, column) for cell in _cells(model, *split_name(text), where, faults)]
+        if is_noise_seed(model, text):
+            continue
+        found += [
+            SampledCell(cell, None, where, column)
+            for cell in _cells(model, *split_name(text, model.elements), where, faults)
+        ]
+    if not found and not faults:
+        faults.append(Fault(samples.path or "samples", "nothing is varied; write a column with the name of a constant"))
     return _checked(model, found, faults)
+
+
+def is_noise_seed(model: Model, name: str) -> bool:
+    """Whether a name is Vensim's seed of random functions, which the model lacks: it may be sampled, without effect."""
+    return key(name) == "noise_seed" and name not in model
 
 
 def _checked(model: Model, found: list[SampledCell], faults: list[Fault]) -> tuple[SampledCell, ...]:
@@ -216,6 +229,7 @@ class Design:
         return xarray.Dataset(variables, {"member": np.arange(first, last)})
 
 
+@reports_memory
 def make_design(
     model: Model,
     sampling: Sampling,
@@ -284,7 +298,7 @@ def make_design(
     if not 1 <= members <= _MAX_MEMBERS:
         raise ScenarioError(setup.faults(f"the design has {members:,} members; it takes from 1 to {_MAX_MEMBERS:,}"))
     cells = tuple(column.cell for column in columns)
-    names = tuple(_cell_name(model, cell) for cell in cells)
+    names = tuple(quoted_cell(model, cell) for cell in cells)
     own = base.tolist() if sampling.method in {"univariate", "file"} else []
     rows = [[column.cell.key, column.cell.labels, repr(column.distribution)] for column in columns]
     digest = hashlib.sha256(json.dumps([_VERSION, sampling.method, members, count, seed, rows, own]).encode())
@@ -446,11 +460,3 @@ _METHODS: dict[SamplingMethod, Callable[[_Setup], tuple[int, Slice]]] = {
     "grid": _grid,
     "file": _from_file,
 }
-
-
-def _cell_name(model: Model, cell: Cell) -> str:
-    """The name of a cell as a user writes it, quoted where it contains brackets, commas or quotes."""
-    name, *labels = cell_name(model, Cell(cell.key)), *cell.labels
-    if set(name) & set('[],"='):
-        name = '"' + name.replace('"', '\\"') + '"'
-    return f"{name}[{','.join(model.labels.get(label, label) for label in labels)}]" if labels else name

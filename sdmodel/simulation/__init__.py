@@ -1,18 +1,18 @@
 """Simulation of compiled models: runs, ensembles in memory, and prepared simulations."""
 
 from .execution import Progress
+from .memory import check_memory, memory_bytes
 from .simulation import (
     NotFiniteWarning,
     PreparedSimulation,
     RunWarning,
     ScenarioLike,
     load_scenario,
-    memory_bytes,
     prepare_simulation,
     simulate,
 )
 
 __all__ = [
-    "NotFiniteWarning", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "load_scenario",
-    "memory_bytes", "prepare_simulation", "simulate",
+    "NotFiniteWarning", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "check_memory",
+    "load_scenario", "memory_bytes", "prepare_simulation", "simulate",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model import Integrator
 from ..program import Arguments, Program, host
 from .inputs import Inputs
 from .timing import Timing
@@ -19,31 +20,42 @@ from .timing import Timing
 _BATCH = 1024
 """Members that a thread takes at a time: enough to hide the cost of scheduling, few enough to show progress."""
 
+_CODE = 2048
+"""About the number of bytes that the compiler takes for a cell, tables included."""
+
 Progress = Callable[[int, int], None]
 """Called with the number of members that are done, and of all members."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to compute and what to save: `rows` of the workspace at every saved time."""
+    """What to compute and what to save: `rows` of the workspace at every saved time.
+
+    `lagged` marks the rows whose value at the saved time before is saved instead. `tolerances` are the absolute and relative
+    error that an integrator with automatic steps allows.
+    """
 
     program: Program
     timing: Timing
     rows: NDArray[np.int64]
-    runge_kutta: bool
+    integrator: Integrator
     given: NDArray[np.float64]
     varied_rows: NDArray[np.int64]
+    lagged: NDArray[np.bool_] | None = None
+    tolerances: tuple[float, float] = (0.001, 0.001)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The saved values, shape (saved times, rows, members), and for each member the step at which its stocks stop being finite.
 
-    `broken` is -1 for a member that stays finite.
+    `broken` is -1 for a member that stays finite. `inexact` is the step after which a member first misses the tolerances of an
+    integrator with automatic steps, or -1.
     """
 
     values: NDArray[np.float64]
     broken: NDArray[np.int64]
+    inexact: NDArray[np.int64]
 
 
 def padded(count: int) -> int:
@@ -51,15 +63,23 @@ def padded(count: int) -> int:
     return 1 if count == 1 else -(-count // host().width) * host().width
 
 
-def bytes_needed(job: Job, count: int, threads: int) -> int:
-    """The peak memory of a job, results included."""
-    lines = job.timing.lines
-    result = 8 * lines * len(job.rows) * padded(count) + 16 * job.timing.steps
-    width = host().width if count > 1 else 1
-    layout = job.program.layout
-    workspace = 8 * width * (layout.rows + (job.timing.steps + 1) * len(layout.delay_input))
-    inputs = 8 * min(_BATCH, padded(count)) * len(job.varied_rows)
-    return result + threads * (workspace + inputs) + 8 * padded(count)
+def bytes_needed(job: Job, count: int, threads: int) -> dict[str, int]:
+    """The peak memory of the parts of a job, results included, by what makes each of them smaller.
+
+    A result is looked through for values that are not finite, which takes an eighth of it.
+    """
+    members, steps, layout = padded(count), job.timing.steps, job.program.layout
+    width, batch = (1, 1) if count == 1 else (host().width, min(_BATCH, members))
+    threads = min(threads, -(-members // _BATCH))
+    return {
+        "save fewer variables, make SAVEPER longer, or run fewer members at a time": 9
+        * (job.timing.lines * len(job.rows) + 2)
+        * members,
+        "make TIME STEP longer or FINAL TIME earlier": 16 * (steps + 1) + 8 * job.timing.lines,
+        "use a longer TIME STEP or fewer DELAY FIXED": 8 * threads * width * (steps + 1) * len(layout.delay_input),
+        "use fewer subscripts or threads": 8 * threads * (width * layout.rows + 3 * batch * len(job.varied_rows))
+        + _CODE * layout.rows,
+    }
 
 
 def available_threads() -> int:
@@ -71,9 +91,11 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
     """Compute every member; the numbers do not depend on how the work is split."""
     count = inputs.count
     width = 1 if count == 1 else host().width
-    code = job.program.code(width)
+    adaptive = job.integrator.endswith("-auto")
+    code = job.program.code(width, adaptive=adaptive)
     values = np.empty((job.timing.lines, len(job.rows), padded(count)))
-    broken = np.empty(padded(count))
+    broken, inexact = np.empty(padded(count)), np.empty(padded(count))
+    order = {"euler": 1, "diff": 1, "rk2": 2, "rk4": 4}[job.integrator.removesuffix("-auto")]
     moments = job.timing.moments
 
     def compute(first: int) -> int:
@@ -102,11 +124,15 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
             steps=job.timing.steps,
             every=job.timing.every,
             time_step=job.timing.time_step,
-            runge_kutta_4=job.runge_kutta,
+            order=order,
+            adaptive=adaptive,
+            absolute=job.tolerances[0],
+            relative=job.tolerances[1],
             first=0,
             last=blocks,
             history=_address(history),
             broken=_address(broken) + 8 * first,
+            inexact=_address(inexact) + 8 * first,
         )
         code.run(arguments)
         return last - first
@@ -124,7 +150,10 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    return Outcome(values[..., :count], broken[:count].astype(np.int64))
+    if job.lagged is not None and job.lagged.any():
+        for line in range(len(values) - 1, 0, -1):
+            values[line, job.lagged] = values[line - 1, job.lagged]
+    return Outcome(values[..., :count], broken[:count].astype(np.int64), inexact[:count].astype(np.int64))
 
 
 def _address(array: NDArray[Any]) -> int:

@@ -76,7 +76,7 @@ def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants 
 
 
 def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:
-    name, subscripts = split_name(name)
+    name, subscripts = split_name(name, model.elements)
     if key(name) not in model.elements:  # it may be the Python identifier of a variable
         name = {identifier: own for own, identifier in model.identifiers.items()}.get(name, name)
     cells = constant_cells(model, name, subscripts, where=_WHERE)

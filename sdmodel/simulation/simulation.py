@@ -6,10 +6,8 @@ A single run is an ensemble of one member without member dimensions.
 from __future__ import annotations
 
 import math
-import os
-import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,17 +18,33 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..dataset import MEMBER, make_run
-from ..errors import SimulationError
-from ..model import NA, Cell, Element, Integrator, Model, cell_name, delay_orders, key, nearest, split_name
-from ..program import Program, compile_model
+from ..errors import SimulationError, reports_memory
+from ..model import (
+    INTEGRATORS,
+    NA,
+    Cell,
+    DelayOrder,
+    Element,
+    Integrator,
+    Model,
+    Plan,
+    Start,
+    cell_name,
+    delay_orders,
+    key,
+    nearest,
+    quote_name,
+    quoted_cell,
+    split_name,
+)
+from ..program import MOST_PARTS, NEVER, Program, compile_model
 from ..scenario import Scenario, constant_values, merge_scenarios, range_violation, with_constants, with_tables
 from ..vensim import read_scenario
 from .execution import Job, Outcome, Progress, available_threads, bytes_needed, execute
 from .inputs import Constants, Inputs, read_inputs
-from .timing import SAME_TIME, Timing, timing_of
+from .memory import check_memory
+from .timing import FINAL_TIME, SAME_TIME, Timing, timing_of
 
-_SIZE = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?i?B?)\s*", re.IGNORECASE)
-_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _MAX_SEARCHED = 2**25
 """The most numbers that the search for the first value that is not finite saves."""
 _MAX_LISTED = 3
@@ -47,6 +61,7 @@ class NotFiniteWarning(RunWarning):
     """Some values of a run are not finite."""
 
 
+@reports_memory
 def simulate(
     model: Model,
     constants: Constants | None = None,
@@ -72,12 +87,13 @@ def simulate(
         `scenario`.
     scenario : Scenario, path or sequence of them, optional
         Changes to constants and lookups, as records or `.cin` files; the last one wins.
-    integrator : {"euler", "rk4"}, optional
+    integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         Integration method; the model's own by default.
     save : iterable of str, optional
         Names of the variables to save; all by default.
     memory : str or float, optional
-        Memory limit, such as "1GiB" or a number of bytes; half of the machine's memory by default.
+        Memory limit, such as "1GiB" or a number of bytes; by default 80% of what is free on the machine, or in its
+        container.
     threads : int, optional
         Number of threads; all processors by default. The numbers do not depend on it.
     progress : callable, optional
@@ -97,7 +113,8 @@ def simulate(
     ScenarioError
         If something is set that is not a constant of the model.
     SimulationError
-        If the time settings are wrong, `save` names no variable of the model, or the run needs more than `memory`.
+        If the time settings are wrong, `save` names no variable of the model, or the run needs more than `memory`
+        (OutOfMemoryError).
 
     Examples
     --------
@@ -114,26 +131,43 @@ def simulate(
     changes = load_scenario(scenario)
     model = with_tables(model, changes)
     inputs = read_inputs(model, constant_values(model, changes), constants)
-    program = compile_model(_with_orders(model, inputs))
-    timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
+    compiled, order_remarks = _with_orders(model, inputs)
+    program = compile_model(compiled)
+    timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, moving_end=True)
     saved = _saved_elements(model, save)
     moving = [element for element in saved if element.kind != "constant"]
     rows = [row for element in moving for row in program.grid(element).rows]
     job = _job(program, timing, inputs, rows, integrator or model.integrator)
-    _check_memory(bytes_needed(job, inputs.count, threads or available_threads()), memory)
+    ends = None
+    if FINAL_TIME.key in program.layout.plan.moving:
+        job, ends = _find_ends(job, inputs, lambda job: _check_memory(job, inputs.count, threads, memory))
+        timing = job.timing
+    _check_memory(job, inputs.count, threads, memory)
     outcome = execute(job, inputs, threads=threads, progress=progress)
+    if ends is not None:  # what a member does after its own end is not reported
+        _set_after_end(outcome, timing, ends, 0.0)
     not_finite = _describe_not_finite(job, inputs, outcome)
+    if ends is not None:
+        _set_after_end(outcome, timing, ends, math.nan)
     values = _values(program, moving, outcome, inputs) | _constants(program, saved, inputs)
     attributes: dict[str, Any] = {
         "scenario": changes.text,
         "changes": _changes(model, inputs, changes),
         "scenario_name": changes.name,
-        "integrator": "rk4" if job.runge_kutta else "euler",
+        "integrator": job.integrator,
         "time_step": timing.time_step,
         "saveper": timing.time_step * timing.every,
     }
-    remarks = "\n".join(filter(None, [timing.remark, *_range_remarks(model, inputs)]))
-    optional = {"seed": seed, "not_finite": not_finite or None, "remarks": remarks or None}
+    inexact = _accuracy_remarks(job, outcome, inputs)
+    chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
+    own = [timing.remark, chosen, *order_remarks, *inexact, *_range_remarks(model, inputs)]
+    remarks = "\n".join(filter(None, own))
+    optional = {
+        "seed": seed,
+        "not_finite": not_finite or None,
+        "remarks": remarks or None,
+        "inexact": len(inexact) or None,
+    }
     attributes |= {name: value for name, value in optional.items() if value is not None}
     run = make_run(model, timing.saved, values, dims=inputs.members, attributes=attributes)
     for text, kind in ((remarks, RunWarning), (not_finite, NotFiniteWarning)):
@@ -142,16 +176,22 @@ def simulate(
     return run
 
 
-_ORDERS: WeakKeyDictionary[Model, tuple[int, ...]] = WeakKeyDictionary()
+_CHOICE = (
+    "the settings ask for Runge-Kutta of second order, with a number that Vensim's manual does not explain; "
+    "it is run as {}; choose with --integrator rk2 or rk2-auto"
+)
+
+
+_ORDERS: WeakKeyDictionary[Model, tuple[DelayOrder, ...]] = WeakKeyDictionary()
 """The delay orders of models with their own constants."""
 
 
-def _with_orders(model: Model, inputs: Inputs) -> Model:
-    """Return the model to compile: the order of a DELAY N is part of its structure, and constants may decide it."""
+def _with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
+    """Return the model to compile, and warnings: the order of a DELAY N is part of its structure, and constants may decide it."""
     if model not in _ORDERS:
         _ORDERS[model] = delay_orders(model)
     if not _ORDERS[model]:
-        return model
+        return model, []
     low, high = (
         delay_orders(model, inputs.fixed | {cell: float(end(value)) for cell, value in inputs.varied.items()})
         for end in (np.min, np.max)
@@ -159,15 +199,18 @@ def _with_orders(model: Model, inputs: Inputs) -> Model:
     if low != high:
         message = "the members have a DELAY N or SMOOTH N of different orders; make one run for each order"
         raise SimulationError(message)
-    return model if low == _ORDERS[model] else with_constants(model, inputs.fixed)
+    remarks = list(dict.fromkeys(found.remark for found in (*low, *high) if found.remark))
+    if len(remarks) > _MAX_LISTED:
+        remarks[_MAX_LISTED:] = [f"and {len(remarks) - _MAX_LISTED} more orders of delays are changed like this"]
+    return model if low == _ORDERS[model] else with_constants(model, inputs.fixed), remarks
 
 
 def _check_options(model: Model, integrator: str | None, threads: int | None) -> None:
     if not isinstance(model, Model):
         message = f"{type(model).__name__} is not a model; read one with read_model"
         raise SimulationError(message)
-    if integrator not in {None, "euler", "rk4"}:
-        message = f"integrator is {integrator!r}; it must be 'euler' or 'rk4'"
+    if integrator not in {None, *INTEGRATORS}:
+        message = f"integrator is {integrator!r}; it must be one of {', '.join(INTEGRATORS)}"
         raise SimulationError(message)
     if threads is not None and (not isinstance(threads, int) or threads < 1):
         message = f"threads is {threads!r}; it must be a whole number, at least 1"
@@ -211,7 +254,83 @@ def _job(program: Program, timing: Timing, inputs: Inputs, rows: Sequence[int], 
     known = dict(program.layout.plan.constants) | inputs.fixed
     given = np.array([known[cell] for cell in program.layout.inputs], dtype=float)
     varied_rows = np.array([program.row(cell) for cell in inputs.varied], dtype=np.int64)
-    return Job(program, timing, np.array(rows, dtype=np.int64), integrator == "rk4", given, varied_rows)
+    where = np.array(rows, dtype=np.int64)
+    lagged = ~np.isin(where, _levels(program)) if integrator == "diff" else None
+    tolerances = _tolerances(program.layout.plan, inputs) if integrator.endswith("-auto") else (0.0, 0.0)
+    return Job(program, timing, where, integrator, given, varied_rows, lagged, tolerances)
+
+
+def _levels(program: Program) -> list[int]:
+    """The rows of what is known before a step is computed: Diff saves all else as it was at the saved time before."""
+    plan = program.layout.plan
+    known = [*plan.stocks, *plan.delays, *plan.samples]
+    constant = [own.cell for own in plan.start if own not in {*plan.step, *known}]
+    return [program.row(cell) for cell in (*program.layout.inputs, *constant, *(own.cell for own in known))]
+
+
+def _tolerances(plan: Plan, inputs: Inputs) -> tuple[float, float]:
+    """The absolute and relative error that the model allows for each stock in a time step; Vensim's default is 0.001."""
+    found = []
+    for name in ("ABSOLUTE TOLERANCE", "RELATIVE TOLERANCE"):
+        cell = Cell(key(name))
+        value = Start(plan.model, inputs.fixed).read(cell) if cell.key in plan.model.elements else 0.001
+        if not isinstance(value, float) or not value > 0 or cell in inputs.varied:
+            message = f"{name} is {'varied between members' if cell in inputs.varied else value}; it must be one number above 0"
+            raise SimulationError(message)
+        found.append(value)
+    return found[0], found[1]
+
+
+def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:
+    """A warning if an integrator with automatic steps cannot meet its tolerances."""
+    missed = np.flatnonzero((outcome.inexact >= 0) & ((outcome.broken < 0) | (outcome.inexact < outcome.broken)))
+    if not missed.size:
+        return []
+    time = job.timing.moments[2 * max(int(outcome.inexact[missed[0]]) - 1, 0)]
+    which = f"member {missed[0]}: " if inputs.count > 1 else ""
+    more = f" (and {missed.size - 1} more members)" if missed.size > 1 else ""
+    what = f"{which}{MOST_PARTS} parts of a time step do not meet the tolerances of {job.integrator} from time {time:g}{more}"
+    return [f"{what}; make TIME STEP smaller, or RELATIVE TOLERANCE and ABSOLUTE TOLERANCE larger"]
+
+
+_MOST_GROWTH = 1_000_000
+"""The most steps that a FINAL TIME which changes may add to a run."""
+
+
+def _find_ends(job: Job, inputs: Inputs, check: Callable[[Job], None]) -> tuple[Job, NDArray[np.int64]]:
+    """Find the step at which each member reaches a FINAL TIME that changes, and the job up to the last of them.
+
+    A first run computes FINAL TIME at every step, for ever longer until every member has reached it.
+    """
+    rows = np.array([job.program.row(FINAL_TIME)], dtype=np.int64)
+    steps = job.timing.steps
+    while True:
+        timing = replace(job.timing, steps=steps, every=1.0, remark="")
+        search = replace(job, timing=timing, rows=rows, lagged=None)
+        check(search)
+        final = execute(search, inputs).values[:, 0, :]
+        reached = timing.moments[::2, np.newaxis] >= final - SAME_TIME * timing.time_step
+        if reached.any(axis=0).all():
+            break
+        going = final[-1, ~reached.any(axis=0)]
+        longest = float(going.max())
+        if not math.isfinite(longest):
+            message = f"FINAL TIME becomes {longest}; it must be a number"
+            raise SimulationError(message)
+        if steps >= job.timing.steps + _MOST_GROWTH:
+            message = f"FINAL TIME is still ahead of Time after {steps:,} steps; make it a number that a run reaches"
+            raise SimulationError(message)
+        needed = math.ceil((longest - timing.initial) / timing.time_step - SAME_TIME)
+        steps = min(max(needed, 2 * steps, steps + 1), job.timing.steps + _MOST_GROWTH)
+    ends = reached.argmax(axis=0).astype(np.int64)
+    last = replace(job.timing, steps=int(ends.max()), remark="")
+    remark = f"FINAL TIME changes during the run, which ends at {last.moments[-1]:g}"
+    if ends.min() != ends.max():
+        remark += f"; the first members end at {last.moments[2 * ends.min()]:g}, and have no values after their end"
+    unsaved = last.moments[-1] - last.saved[-1] > SAME_TIME * last.time_step
+    remark += f"; the last saved time is {last.saved[-1]:g}" if unsaved else ""
+    kept = [line for line in job.timing.remark.splitlines() if line.startswith("SAVEPER")]
+    return replace(job, timing=replace(last, remark="\n".join([*kept, remark]))), ends
 
 
 def _values(
@@ -263,9 +382,9 @@ def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
     known = constant_values(model, scenario) if scenario.text else {}
     fixed = {cell: repr(value) for cell, value in inputs.fixed.items() if known.get(cell) != value}
     varied = {cell: f"over {', '.join(map(str, value.dims))}" for cell, value in inputs.varied.items()}
-    lines = [f"{cell_name(model, cell)} = {text}" for cell, text in (*fixed.items(), *varied.items())]
+    lines = [f"{quoted_cell(model, cell)} = {text}" for cell, text in (*fixed.items(), *varied.items())]
     tables = [] if scenario.text else [change for change in scenario.changes if change.table is not None]
-    return "\n".join([*lines, *(f"{change.name}{change.table}" for change in tables)])
+    return "\n".join([*lines, *(f"{quote_name(change.name, change.subscripts)}{change.table}" for change in tables)])
 
 
 def _range_remarks(model: Model, inputs: Inputs) -> list[str]:
@@ -278,32 +397,17 @@ def _range_remarks(model: Model, inputs: Inputs) -> list[str]:
     ]
 
 
-def _check_memory(needed: int, memory: str | float | None) -> None:
-    try:
-        half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    except (ValueError, OSError, AttributeError):  # unknown on this system
-        half = 4 * 2**30
-    allowed = half if memory is None else memory_bytes(memory)
-    if needed > allowed:
-        message = (
-            f"the run takes {needed / 2**30:.2g} GiB of memory, more than {allowed / 2**30:.2g} GiB; "
-            "save fewer variables, make SAVEPER longer, or run fewer members at a time"
-        )
-        raise SimulationError(message)
+def _set_after_end(outcome: Outcome, timing: Timing, ends: NDArray[np.int64], value: float) -> None:
+    """Replace the values of each member after its last step, and forget what fails there."""
+    np.copyto(outcome.values, value, where=timing.saved_steps[:, np.newaxis, np.newaxis] > ends)
+    for when in (outcome.broken, outcome.inexact):
+        when[when > ends] = int(NEVER)
 
 
-def memory_bytes(size: str | float) -> int:
-    """Convert a size such as "1GiB" or "500MB" to bytes.
-
-    Raises SimulationError if the text is not a size.
-    """
-    match = _SIZE.fullmatch(str(size))
-    if match is None:
-        message = f"memory is '{size}'; write a size like '1GiB' or '500MB'"
-        raise SimulationError(message)
-    unit = match["unit"].lower()
-    base = 1024 if "i" in unit else 1000
-    return round(float(match["number"]) * base ** _UNITS[unit.rstrip("ib")])
+def _check_memory(job: Job, count: int, threads: int | None, memory: str | float | None) -> None:
+    """Check that a job fits into memory; the cure is that of its largest part."""
+    needed = bytes_needed(job, count, threads or available_threads())
+    check_memory(sum(needed.values()), memory, "the run", max(needed, key=lambda cure: needed[cure]))
 
 
 def _blank_after_failure(job: Job, outcome: Outcome) -> NDArray[np.intp]:
@@ -313,8 +417,8 @@ def _blank_after_failure(job: Job, outcome: Outcome) -> NDArray[np.intp]:
     """
     failed = np.flatnonzero(outcome.broken >= 0)
     for member in failed:
-        after = outcome.values[-(-outcome.broken[member] // job.timing.every) :, :, member]
-        after[~np.isfinite(after)] = np.nan
+        values = outcome.values[:, :, member]
+        values[(job.timing.saved_steps >= outcome.broken[member])[:, np.newaxis] & ~np.isfinite(values)] = np.nan
     return failed
 
 
@@ -341,11 +445,12 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
     plan = job.program.layout.plan
     cells = list(dict.fromkeys(assignment.cell for assignment in (*plan.start, *plan.step)))
     rows = np.array([job.program.row(cell) for cell in cells], dtype=np.int64)
-    alone = replace(job, given=given, rows=rows, varied_rows=np.empty(0, dtype=np.int64))
+    alone = replace(job, given=given, rows=rows, varied_rows=np.empty(0, dtype=np.int64), lagged=None)
     prefix = "" if inputs.count == 1 else f"member {member}: "
     broken = int(outcome.broken[member])
     if broken < 0:
-        broken = int(np.isfinite(outcome.values[:, :, member]).all(axis=1).argmin()) * job.timing.every
+        line = int(np.isfinite(outcome.values[:, :, member]).all(axis=1).argmin())
+        broken = int(job.timing.saved_steps[line])
     whole = Timing(job.timing.initial, job.timing.time_step, broken, 1)
     suspects = [replace(whole, steps=step, every=max(step, 1)) for step in sorted({0, max(broken - 1, 0), broken})]
     for timing in [whole] if whole.lines * len(rows) <= _MAX_SEARCHED else suspects:
@@ -353,13 +458,11 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
         if not finite.all():
             line = int(finite.all(axis=1).argmin())
             cell = cells[int(finite[line].argmin())]
-            hidden = plan.model.elements[cell.key].hidden  # made for a cell of the model
-            shown = Cell(cell.key.split("#", maxsplit=1)[0], cell.labels) if hidden else cell
             cure = "look for a division by zero or a number that grows without bound"
             if any(cell == stock.cell for stock in plan.stocks):
-                within = ", or there is a division by zero within the step" if job.runge_kutta else ""
+                within = ", or there is a division by zero within the step" if job.integrator.startswith("rk") else ""
                 cure = f"a smaller TIME STEP may help{within}"
-            return f"{prefix}'{cell_name(plan.model, shown)}' is not finite from time {timing.saved[line]:g}; {cure}"
+            return f"{prefix}'{cell_name(plan.model, cell)}' is not finite from time {timing.saved[line]:g}; {cure}"
     return f"{prefix}some values are not finite"
 
 
@@ -371,6 +474,7 @@ class PreparedSimulation:
     varied: tuple[Cell, ...]
     _job: Job
 
+    @reports_memory
     def values(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Simulate constants, shape (members, varied cells); the result has shape (saved times, saved cells, members).
 
@@ -383,6 +487,7 @@ class PreparedSimulation:
         columns = np.repeat(columns, 2, axis=1) if count == 1 else columns
         varied = {cell: xr.DataArray(column, dims=MEMBER) for cell, column in zip(self.varied, columns, strict=True)}
         members = xr.DataArray(np.empty(columns.shape[1]), dims=MEMBER)
+        _check_memory(self._job, columns.shape[1], None, None)
         outcome = execute(self._job, Inputs(varied=varied, members={MEMBER: members}))
         _blank_after_failure(self._job, outcome)
         _blank_missing(self._job.program, outcome.values)
@@ -409,10 +514,10 @@ def prepare_simulation(
     model = with_tables(model, changes)
     inputs = Inputs({cell: value for cell, value in constant_values(model, changes).items() if cell not in ranges})
     inputs.varied |= {cell: xr.DataArray(np.array(ends), dims=MEMBER) for cell, ends in ranges.items()}
-    program = compile_model(_with_orders(model, inputs))
+    program = compile_model(_with_orders(model, inputs)[0])
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
     if until >= timing.initial:
         lines = int(np.searchsorted(timing.saved, until - SAME_TIME * timing.time_step))
-        timing = replace(timing, steps=min(timing.steps, lines * timing.every))
+        timing = replace(timing, steps=int(timing.saved_steps[min(lines, timing.lines - 1)]))
     job = _job(program, timing, inputs, [program.row(cell) for cell in saved], integrator or model.integrator)
     return PreparedSimulation(timing.saved, tuple(ranges), job)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,55 +14,83 @@ from numpy.typing import NDArray
 from ..errors import SimulationError
 from ..model import RUN_SETTINGS, Cell, Plan, Start, Table, key
 
+FINAL_TIME = Cell("final_time")
 _NAMES = {key(name): name for name in RUN_SETTINGS}
 SAME_TIME = 1e-6
 """Tolerance, in steps, for a number of steps that is meant to be whole, or for two times that are meant to be equal."""
 _MAX_STEPS = 1e9
+_MOST_KEPT = 2**20
+"""The most steps whose times are kept for the next run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
     """The time settings of a run, in the model's unit of time; `every` is the number of steps between saved times.
 
-    `remark` is a warning for the user, or empty.
+    It need not be whole: values are saved at the nearest step. `remark` is a warning for the user, or empty.
     """
 
     initial: float
     time_step: float
     steps: int
-    every: int
+    every: float
     remark: str = ""
 
     @property
     def moments(self) -> NDArray[np.float64]:
         """The times of every step and of the middle of every step, shape (2 * steps + 1,); shared, so do not change them."""
-        return _moments(self)
+        return _moments(self) if self.steps < _MOST_KEPT else _moments.__wrapped__(self)
 
     @property
     def lines(self) -> int:
         """The number of saved times."""
-        return self.steps // self.every + 1
+        most = int(self.steps / self.every) + 2
+        return most - next(late for late in range(3) if _saved_step(most - late - 1, self.every) <= self.steps)
+
+    @property
+    def saved_steps(self) -> NDArray[np.int64]:
+        """The steps at which values are saved."""
+        return np.asarray(_saved_step(np.arange(self.lines), self.every), dtype=np.int64)
 
     @property
     def saved(self) -> NDArray[np.float64]:
         """The saved times."""
-        return self.moments[:: 2 * self.every].copy()
+        return _times(self, self.saved_steps.astype(float) * 2)
+
+
+def _saved_step(line: Any, every: float) -> Any:
+    """The step at which a line of results is saved, computed as in the driver of the machine code."""
+    return np.floor(line * every + 0.5)
 
 
 @lru_cache(maxsize=16)
 def _moments(timing: Timing) -> NDArray[np.float64]:
-    halves = np.arange(2 * timing.steps + 1, dtype=float)
-    per_unit = round(1 / timing.time_step)
+    return _times(timing, np.arange(2 * timing.steps + 1, dtype=float))
+
+
+def _times(timing: Timing, halves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The times after numbers of half steps, which are overwritten."""
+    per_unit = round(min(1 / timing.time_step, _MAX_STEPS))
     whole = per_unit and abs(per_unit * timing.time_step - 1) < SAME_TIME**2  # a step of 0.1 then hits 0.3 itself
-    return timing.initial + (halves / (2 * per_unit) if whole else halves * (timing.time_step / 2))
+    if whole:
+        halves /= 2 * per_unit
+    else:
+        halves *= timing.time_step / 2
+    halves += timing.initial
+    return halves
 
 
-def timing_of(plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, object]) -> Timing:
-    """Read the settings of a run from the model's equations at the start; `given` replaces constants."""
-    moving = {assignment.cell.key for assignment in plan.step} & set(_NAMES)
-    if moving:
-        message = f"{_NAMES[min(moving)]} changes during the run, which is not supported; make it a constant"
-        raise SimulationError(message)
+def timing_of(
+    plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, object], *, moving_end: bool = False
+) -> Timing:
+    """Read the settings of a run from the model's equations at the start; `given` replaces constants.
+
+    With `moving_end`, FINAL TIME may change during the run.
+    """
+    for name in ("time_step", "saveper", "initial_time", "final_time"):  # SAVEPER often equals TIME STEP
+        if name in plan.moving and not (moving_end and name == "final_time"):
+            message = f"{_NAMES[name]} changes during the run, which is not supported here; make it a constant"
+            raise SimulationError(message)
     start = Start(plan.model, given)
     values: dict[str, float] = {}
     for name, setting in _NAMES.items():
@@ -92,13 +121,18 @@ def _timing(initial: float, final: float, time_step: float, saveper: float) -> T
     if steps > _MAX_STEPS:
         message = f"TIME STEP is {time_step:g}, which gives over a billion steps; make it larger"
         raise SimulationError(message)
-    every = round(min(saveper / time_step, _MAX_STEPS))
-    if every < 1 or abs(saveper / time_step - every) > SAME_TIME * max(1, every):
-        message = f"SAVEPER is {saveper:g}; it must be a whole multiple of TIME STEP, {time_step:g}; {max(every, 1) * time_step:g} would do"
+    every = saveper / time_step
+    if not 0 < every <= _MAX_STEPS:
+        message = f"SAVEPER is {saveper:g}; it must be above 0, and at most a billion times TIME STEP, {time_step:g}"
         raise SimulationError(message)
-    whole = math.floor(steps + SAME_TIME)
-    last = initial + whole // every * every * time_step
-    remark = ""
+    nearest = max(1.0, round(every))
+    beside = abs(every - nearest) > SAME_TIME * nearest
+    remarks = [
+        f"SAVEPER, {saveper:g}, is not a multiple of TIME STEP, {time_step:g}: values are saved at the nearest step"
+    ]
+    timing = Timing(initial, time_step, math.floor(steps + SAME_TIME), max(1.0, round(every, 9)) if beside else nearest)
+    last = initial + float(_saved_step(timing.lines - 1, timing.every)) * time_step
     if final - last > SAME_TIME * time_step:
-        remark = f"FINAL TIME, {final:g}, is not saved: the last saved time is {last:g}; choose a TIME STEP and SAVEPER that divide"
-    return Timing(initial, time_step, whole, every, remark)
+        what = f"FINAL TIME, {final:g}, is not saved: the last saved time is {last:g}"
+        remarks.append(f"{what}; choose a TIME STEP and SAVEPER that divide")
+    return replace(timing, remark="\n".join(remarks if beside else remarks[1:]))

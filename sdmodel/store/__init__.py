@@ -7,7 +7,6 @@ from .ensembles import (
     create_ensemble,
     ensemble_record,
     is_ensemble,
-    load_into_memory,
     members_per_block,
     open_for_append,
 )
@@ -16,6 +15,6 @@ from .netcdf import save_new_run, save_run
 
 __all__ = [
     "EXPORT_ENDINGS", "Catalogue", "Ensemble", "StoredRun", "add_members", "check_folder", "create_ensemble",
-    "ensemble_path", "ensemble_record", "export_run", "find_run", "is_ensemble", "list_runs", "load_into_memory",
+    "ensemble_path", "ensemble_record", "export_run", "find_run", "is_ensemble", "list_runs",
     "members_per_block", "open_for_append", "open_run", "run_path", "save_new_run", "save_run",
 ]  # fmt: skip

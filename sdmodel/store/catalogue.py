@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ from ..dataset import MEMBER, PROVENANCE, TIME
 from ..errors import Fault, StoreError
 from ..files import is_plain_file
 from ..model import nearest
+from .checksums import read_seal
 from .ensembles import ENSEMBLE_SUFFIX, ensemble_record, is_ensemble, open_ensemble
-from .netcdf import ORDER, SUFFIX, UNREADABLE, checked_path, open_netcdf
+from .netcdf import DAMAGED, LONG, SUFFIX, UNREADABLE, check_ends, checked_path, open_netcdf, read_record
 
-_LONG = frozenset({"model_text", ORDER})
-"""Attributes that are too long for a catalogue."""
+_COMPARED = 2**27
+"""Bytes of runs whose contents a list compares with their checksums, which takes a tenth of a second; the rest when opened."""
 _MAX_NAME = 200
 """Bytes of a name: file systems allow 255, and a temporary file needs some more than the name."""
 _SPECIAL = frozenset('/\\*?"<>|:')
@@ -56,10 +58,15 @@ def list_runs(folder: str | os.PathLike[str]) -> Catalogue:
     Raises StoreError if the folder is a file.
     """
     check_folder(folder)
-    found = [_entry(path) for path in _files(folder)]
+    found, room = [], _COMPARED
+    for path in _files(folder):
+        with contextlib.suppress(OSError):
+            room -= path.stat().st_size
+        found.append(_entry(path, whole=room >= 0))
     runs = (entry for entry in found if isinstance(entry, StoredRun))
     ordered = sorted(runs, key=lambda run: (run.attributes["created"], run.name))
-    return Catalogue(tuple(ordered), tuple(entry for entry in found if isinstance(entry, Fault)))
+    faults = (entry for entry in found if isinstance(entry, Fault) and os.path.lexists(str(entry.where)))
+    return Catalogue(tuple(ordered), tuple(faults))  # without what another process has removed meanwhile
 
 
 def open_run(path: str | os.PathLike[str]) -> xr.Dataset:
@@ -182,24 +189,23 @@ def _stem(stem: str, name: str) -> str:
     return stem
 
 
-def _entry(path: Path) -> StoredRun | Fault:
-    """The entry of one file or folder in the catalogue, or what is wrong with it."""
+def _entry(path: Path, *, whole: bool) -> StoredRun | Fault:
+    """The entry of one file or folder in the catalogue, or what is wrong with it, in all of it or in its record."""
     if path.suffix == ENSEMBLE_SUFFIX:
         return _ensemble_entry(path)
     if not is_plain_file(path):  # opening a pipe would wait forever
         return Fault(str(path), _NOT_A_FILE)
     try:
-        with Dataset(path) as file:
-            attributes = {name: str(file.getncattr(name)) for name in file.ncattrs() if name not in _LONG}
-            dims = {name: dimension.size for name, dimension in file.dimensions.items()}
-            kinds = {name: getattr(variable, "kind", "") for name, variable in file.variables.items()}
-            members = {name: size for name, size in dims.items() if name != TIME and kinds.get(name) != "subscript"}
-            timed = TIME in file.variables and file.variables[TIME].dimensions == (TIME,)
+        record = read_seal(path, whole=whole)
+        if record is None:
+            check_ends(path)
+            with Dataset(path) as file:
+                record = read_record(file)
     except UNREADABLE:
-        return Fault(str(path), "cannot be read as a run, it is damaged or of another kind; make it again or remove it")
-    if not timed or not all(name in attributes for name in PROVENANCE):
+        return Fault(str(path), DAMAGED)
+    if not record["timed"] or not all(name in record["attributes"] for name in PROVENANCE):
         return Fault(str(path), _NOT_A_RUN)
-    return StoredRun(path.stem, path, attributes, dims, members)
+    return StoredRun(path.stem, path, record["attributes"], record["dims"], record["members"])
 
 
 def _ensemble_entry(path: Path) -> StoredRun | Fault:
@@ -211,5 +217,5 @@ def _ensemble_entry(path: Path) -> StoredRun | Fault:
         return Fault(str(path), str(fault).removeprefix(f"{path}: "))
     if TIME not in dims or not all(name in record for name in PROVENANCE):
         return Fault(str(path), _NOT_A_RUN)
-    attributes = {name: str(value) for name, value in record.items() if name not in _LONG}
+    attributes = {name: str(value) for name, value in record.items() if name not in LONG}
     return StoredRun(path.stem, path, attributes, dims, {MEMBER: dims[MEMBER]})

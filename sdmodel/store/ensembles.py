@@ -2,6 +2,7 @@
 
 Each variable is stored in chunks of all times and labels by one block of members. Zarr gives a chunk its name only when it
 is complete, and the record of the number of members is written after the chunks of a block: what is recorded exists.
+Every chunk ends with a checksum; every JSON document holds one of itself, and that of the folder covers those of its arrays.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,10 +19,13 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from ..dataset import BLOCK, MEMBER, check_run
 from ..errors import DatasetError, StoreError
-from ..files import temporary_folder
+from ..files import lock_folder, place_folder, temporary_folder, unwritable
+from .checksums import CHECKSUM, json_checksum, unsealed
 from .netcdf import ENCODINGS, ORDER, UNREADABLE, auxiliary_coordinates, check_attributes, coordinates_attribute, decode
 
 ENSEMBLE_SUFFIX = ".zarr"
@@ -49,13 +52,15 @@ _CODEC: Mapping[str, Any] = {"cname": "lz4", "clevel": 1, "shuffle": "shuffle", 
 class Ensemble:
     """A stored ensemble, open for appending; no other process can append to it meanwhile.
 
-    `folder` is the device and inode number of the folder, which stay the same if another one takes its name.
+    `folder` is the device and inode number of the folder, which stay the same if another one takes its name. `checksums`
+    are those of the documents of its arrays; an ensemble of an older version has none.
     """
 
     path: Path
     folder: tuple[int, int] | None
     group: Any
     arrays: Mapping[str, Any]
+    checksums: Mapping[str, str]
     block: int
     count: int
 
@@ -63,6 +68,26 @@ class Ensemble:
     def done(self) -> int:
         """The number of stored members."""
         return int(self.group.attrs[DONE])
+
+
+class _StoredArray(BackendArray):
+    """An array that is read from the disk where its values are needed; damage, found only then, is reported with its place."""
+
+    def __init__(self, array: Any, path: Path) -> None:
+        self._array, self._path, self.shape, self.dtype = array, path, array.shape, array.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, place: tuple[Any, ...]) -> Any:
+        try:
+            return self._array.oindex[place]
+        except IndexError:
+            raise
+        except UNREADABLE as cause:
+            reason = getattr(cause, "strerror", None) or "it is damaged"
+            message = f"{self._path}: cannot be read, {reason}; make the ensemble again"
+            raise StoreError(message) from cause
 
 
 def members_per_block(template: xr.Dataset, count: int) -> int:
@@ -80,8 +105,10 @@ def members_per_block(template: xr.Dataset, count: int) -> int:
     return min(whole, 1 << max(0, count - 1).bit_length())
 
 
-def create_ensemble(template: xr.Dataset, path: Path, *, count: int, force: bool = False) -> None:
-    """Make the folder of an ensemble of `count` members, none of them stored yet, complete or not at all.
+def create_ensemble(
+    template: xr.Dataset, path: Path, *, count: int, force: bool = False, first: xr.Dataset | None = None
+) -> None:
+    """Make the folder of an ensemble of `count` members, complete or not at all; only the members `first` are stored yet.
 
     `template` is a run of a few members; it has the variables that each member will have. Raises StoreError if the folder
     exists and `force` is not given, another process is appending to it, or it cannot be written, and DatasetError if the
@@ -95,12 +122,13 @@ def create_ensemble(template: xr.Dataset, path: Path, *, count: int, force: bool
     try:
         with temporary_folder(path) as made:
             _write_structure(template, made, count)
+            if first is not None:
+                with open_for_append(made) as ensemble:
+                    add_members(ensemble, first)
             put_in_place(made, path, force=force)
     except (OSError, ValueError) as cause:
-        reason = getattr(cause, "strerror", None) or cause
-        unwritable = f"{path}: cannot be written ({reason}); choose another folder or make room there"
         taken = isinstance(cause, FileExistsError) and os.path.lexists(path)
-        raise StoreError(exists if taken else unwritable) from cause
+        raise StoreError(exists if taken else unwritable(path, cause)) from cause
 
 
 @contextlib.contextmanager
@@ -121,12 +149,12 @@ def open_for_append(path: Path) -> Iterator[Ensemble]:
                 for name, array in dict[str, Any](group.arrays()).items()
                 if MEMBER in _dims(array) and name != MEMBER
             }
-            record: Mapping[str, Any] = group.attrs.asdict()
+            record, documents = _documents(path)
             block, count = int(record[BLOCK]), int(record[WANTED])
-            _check_chunks(path, int(record[DONE]))
+            _check_chunks(path, documents, int(record[DONE]))
         except UNREADABLE as cause:
             raise StoreError(_unreadable(path)) from cause
-        yield Ensemble(path, _identity(path), group, arrays, block, count)
+        yield Ensemble(path, _identity(path), group, arrays, _checksums(documents), block, count)
 
 
 def add_members(ensemble: Ensemble, run: xr.Dataset) -> None:
@@ -161,38 +189,31 @@ def add_members(ensemble: Ensemble, run: xr.Dataset) -> None:
 
 def open_ensemble(path: Path) -> xr.Dataset:
     """Open the finished members of a stored ensemble; values are read from the disk only when they are needed."""
-    ensemble_record(path)
+    import zarr
+
     try:
+        attributes, documents = _documents(path)
+        _check_chunks(path, documents, done := int(attributes[DONE]))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Zarr warns about files that another process is writing
-            stored = xr.open_dataset(
-                path, engine="zarr", consolidated=False, zarr_format=_FORMAT, chunks=None, decode_times=False,
-                mask_and_scale=False, cache=False,
-            )  # fmt: skip
+            group = zarr.open_group(path, mode="r", zarr_format=_FORMAT, use_consolidated=False)
+            arrays = dict[str, Any](group.arrays())
+        variables = {
+            name: (_dims(array), indexing.LazilyIndexedArray(_StoredArray(array, path / name)), unsealed(array.attrs))
+            for name, array in arrays.items()
+        }
+        stored = xr.Dataset(variables, attrs=unsealed(attributes))
+        stored = xr.decode_cf(stored, mask_and_scale=False, decode_times=False)
         check_run(stored, str(path))
         run = decode(stored)
-        done = int(run.attrs[DONE])
-        _check_chunks(path, done)
     except DatasetError as fault:
         raise StoreError(str(fault)) from fault
-    except UNREADABLE as cause:
+    except (*UNREADABLE, MemoryError) as cause:
         raise StoreError(_unreadable(path)) from cause
     if not done:
         message = f"{path}: no member is stored yet; continue with --resume, or make it again with --force"
         raise StoreError(message)
     return run if done == run.sizes[MEMBER] else run.isel({MEMBER: slice(0, done)})
-
-
-def load_into_memory(run: xr.Dataset, name: str) -> xr.Dataset:
-    """Read a part of an open ensemble into memory; `name` is what the error calls it.
-
-    Raises StoreError if its files are damaged, which shows only when they are read.
-    """
-    try:
-        return run.load()
-    except UNREADABLE as cause:
-        message = f"{name}: its files are damaged ({' '.join(str(cause).split())}); make it again with --force"
-        raise StoreError(message) from cause
 
 
 def ensemble_record(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
@@ -202,18 +223,16 @@ def ensemble_record(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     ensemble.
     """
     try:
-        record = json.loads((path / _RECORD).read_bytes())
-        attributes = record["attributes"] if record["zarr_format"] == _FORMAT else {}
-        arrays = [json.loads(file.read_bytes()) for file in path.glob(f"*/{_RECORD}")]
+        attributes, documents = _documents(path)
         dims = {
             dim: int(size)
-            for array in arrays
-            for dim, size in zip(array.get("dimension_names") or (), array["shape"], strict=True)
+            for document in documents.values()
+            for dim, size in zip(document.get("dimension_names") or (), document["shape"], strict=True)
         }
         dims |= {MEMBER: int(attributes[DONE])}
     except UNREADABLE as cause:
         raise StoreError(_unreadable(path)) from cause
-    return attributes, dims
+    return unsealed(attributes), dims
 
 
 def is_ensemble(path: Path) -> bool:
@@ -224,18 +243,59 @@ def is_ensemble(path: Path) -> bool:
         return False
 
 
-def _check_chunks(path: Path, done: int) -> None:
+def _documents(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the attributes of an ensemble and the JSON documents of its arrays, and compare them with their checksums.
+
+    Those of an older version have none; but if one document has a checksum, all must.
+    """
+    group = json.loads((path / _RECORD).read_bytes())
+    attributes: dict[str, Any] = group["attributes"] if group["zarr_format"] == _FORMAT else {}
+    documents = {file.parent.name: json.loads(file.read_bytes()) for file in sorted(path.glob(f"*/{_RECORD}"))}
+    found = _checksums(documents)
+    if CHECKSUM in attributes or any(found.values()):
+        damaged = [f"{name}/{_RECORD}" for name, document in documents.items() if found[name] != _checksum(document)]
+        damaged += [_RECORD] if attributes.get(CHECKSUM) != json_checksum(attributes, found) else []
+        if damaged:
+            message = f"{path}: its file {damaged[0]} differs from what was written; make it again or remove it"
+            raise StoreError(message)
+    return attributes, documents
+
+
+def _checksums(documents: Mapping[str, Any]) -> dict[str, str]:
+    return {name: document.get("attributes", {}).get(CHECKSUM, "") for name, document in documents.items()}
+
+
+def _checksum(document: Mapping[str, Any]) -> str:
+    return json_checksum(document["attributes"], {name: document[name] for name in document if name != "attributes"})
+
+
+def seal_documents(folder: Path) -> None:
+    """Add checksums to the JSON documents of a new ensemble."""
+    files = {file.parent.name: file for file in sorted(folder.glob(f"*/{_RECORD}"))}
+    documents = {name: json.loads(file.read_bytes()) for name, file in files.items()}
+    for name, document in documents.items():
+        document["attributes"][CHECKSUM] = _checksum(document)
+        files[name].write_text(json.dumps(document, indent=2), "utf-8")
+    group = json.loads((folder / _RECORD).read_bytes())
+    group["attributes"][CHECKSUM] = json_checksum(group["attributes"], _checksums(documents))
+    (folder / _RECORD).write_text(json.dumps(group, indent=2), "utf-8")
+
+
+def _check_chunks(path: Path, documents: Mapping[str, Any], done: int) -> None:
     """Check that no file of the finished members is missing; Zarr would read NaN instead.
 
     Every chunk is written, whatever it holds, so a missing file is a lost one. An array has one file per block of members, or
     a single one.
     """
     missing: list[str] = []
-    for record in sorted(path.glob(f"*/{_RECORD}")):
-        folder, array = record.parent, json.loads(record.read_bytes())
-        dims = len(array["shape"])
-        blocked = dims and folder.name != MEMBER and array["dimension_names"][-1] == MEMBER
-        blocks = -(-done // array["chunk_grid"]["configuration"]["chunk_shape"][-1]) if blocked else 1
+    for name, array in documents.items():
+        folder, shape, dims = path / name, array["shape"], len(array["shape"])
+        chunk = array["chunk_grid"]["configuration"]["chunk_shape"]
+        blocked = bool(dims and name != MEMBER and array["dimension_names"][-1] == MEMBER)
+        whole = dims - blocked
+        if [max(1, size) for size in shape[:whole]] != chunk[:whole] or (blocked and done > shape[-1]):
+            raise StoreError(_unreadable(path))  # wrong sizes, without a checksum, could take any time and memory
+        blocks = -(-done // chunk[-1]) if blocked else 1
         place = folder.joinpath("c", *["0"] * (dims - 1)) if dims else folder
         there = {file.name for file in place.iterdir()} if place.is_dir() else set()
         chunks = map(str, range(blocks)) if dims else ["c"]
@@ -263,11 +323,14 @@ def _add_block(ensemble: Ensemble, values: Mapping[str, NDArray[Any]], first: in
     record: dict[str, Any] = {DONE: last, BROKEN: int(ensemble.group.attrs[BROKEN]) + int(broken.sum())}
     new = map(str, first + np.flatnonzero(broken)[:_MAX_LISTED])
     listed = [*str(ensemble.group.attrs.get(FIRST, "")).split(), *new]
-    ensemble.group.update_attributes(record | ({FIRST: " ".join(listed[:_MAX_LISTED])} if listed else {}))
+    record |= {FIRST: " ".join(listed[:_MAX_LISTED])} if listed else {}
+    if any(ensemble.checksums.values()):
+        record[CHECKSUM] = json_checksum(ensemble.group.attrs.asdict() | record, ensemble.checksums)
+    ensemble.group.update_attributes(record)
 
 
 def _write_structure(template: xr.Dataset, folder: Path, count: int) -> None:
-    """Write everything of an ensemble but its members; the arrays that differ between them get chunks with a checksum."""
+    """Write everything of an ensemble but its members."""
     import zarr
     from zarr.codecs import BloscCodec, Crc32cCodec
 
@@ -301,11 +364,13 @@ def _write_structure(template: xr.Dataset, folder: Path, count: int) -> None:
                 shape=variable.shape,
                 chunks=tuple(max(1, size) for size in variable.shape),
                 dtype=dtype or variable.dtype,
+                compressors=[Crc32cCodec()],
                 config={**_WRITE_ALL},
                 dimension_names=variable.dims,
                 attributes=own | attributes | further,
             )
             array[...] = encode(variable.values)
+    seal_documents(folder)
 
 
 def _json_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
@@ -313,20 +378,8 @@ def _json_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def put_in_place(made: Path, path: Path, *, force: bool) -> None:
-    """Give the finished folder its name; what has it already is renamed first and removed afterwards."""
-    if not os.path.lexists(path):
-        made.rename(path)
-        return
-    if not force:
-        raise FileExistsError
-    aside = made.with_name(f"{made.stem}x{made.suffix}")
-    with _locked(path) if is_ensemble(path) else contextlib.nullcontext():
-        path.rename(aside)
-        made.rename(path)
-    if aside.is_dir() and not aside.is_symlink():
-        shutil.rmtree(aside)
-    else:
-        aside.unlink()
+    """Give the finished folder its name; an ensemble to which another process adds members is not replaced."""
+    place_folder(made, path, force=force, lock=_locked(path) if is_ensemble(path) else None)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -340,31 +393,20 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Keep other processes from appending to a folder; the system releases the lock of a process that ends."""
-    try:
-        import fcntl
-    except ImportError:  # a system without such locks
-        yield
-        return
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError as cause:
-        message = f"{path}: cannot be opened ({cause.strerror}); make it again or remove it"
-        raise StoreError(message) from cause
-    try:
-        with contextlib.suppress(OSError):  # a file system without locks
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as cause:
+    """Keep other processes from appending to a folder, or replacing it."""
+    with contextlib.ExitStack() as stack:
+        before = _identity(path)
+        try:
+            stack.enter_context(lock_folder(path))
+        except OSError as cause:
+            message = f"{path}: cannot be opened ({cause.strerror}); make it again or remove it"
+            if isinstance(cause, BlockingIOError):
                 message = f"{path}: another process is adding members to it; wait for it to end"
-                raise StoreError(message) from cause
-        held = os.fstat(descriptor)
-        if _identity(path) != (held.st_dev, held.st_ino):
+            raise StoreError(message) from cause
+        if _identity(path) != before:
             message = f"{path}: another process has just replaced it; try again"
             raise StoreError(message)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _unreadable(path: Path) -> str:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from ..dataset import TIME, check_run, find_variable, find_variables, long_name, member_dims, subscript_dims
 from ..errors import StoreError
-from ..files import already_exists, temporary_folder, write_file
-from ..model import NA, number_text, quote_name
-from .ensembles import load_into_memory, put_in_place
+from ..files import already_exists, temporary_folder, unwritable, write_file
+from ..model import NA, number_text, quote_name, split_name
+from .ensembles import put_in_place
 from .netcdf import UNREADABLE, checked_path, save_run
 
 MAX_COLUMNS_OF_MEMBERS = 50
@@ -99,7 +99,7 @@ def export_run(
         chosen = {str(variable.name) for variable in find_variables(run, names).values()}
         run = run.drop_vars([name for name in run.data_vars if name not in chosen])
     _check_members(run, target, ending, long=long)
-    run = load_into_memory(run, str(target))
+    run = run.load()
     if ending == ".nc":
         save_run(run, target, force=force)
     elif ending == ".zarr":
@@ -173,9 +173,7 @@ def _write_zarr(run: xr.Dataset, target: Path, *, force: bool) -> None:
             plain.to_zarr(made, mode="w", zarr_format=3, consolidated=False)
             put_in_place(made, target, force=force)
     except UNREADABLE as cause:
-        reason = getattr(cause, "strerror", None) or cause
-        message = f"{target}: cannot be written ({reason}); choose another folder or name"
-        raise StoreError(message) from cause
+        raise StoreError(unwritable(target, cause)) from cause
 
 
 def _columns(run: xr.Dataset, names: Sequence[str]) -> Iterator[_Column]:
@@ -184,15 +182,14 @@ def _columns(run: xr.Dataset, names: Sequence[str]) -> Iterator[_Column]:
     for variable in variables:
         whole = run[variable.name]
         dims, members = subscript_dims(variable), member_dims(variable)
-        units, name = str(variable.attrs.get("units", "")), quote_name(long_name(whole))
+        units, name = str(variable.attrs.get("units", "")), split_name(long_name(whole))[0]
         sizes = [variable.sizes[dim] for dim in (*dims, *members)]
         values = variable.transpose(*dims, *members, ...).values
         for place in itertools.product(*map(range, sizes)):
             at = dict(zip((*dims, *members), place, strict=True))
-            labels = [quote_name(_label(variable, dim, at.get(dim))) for dim in subscript_dims(whole)]
+            labels = [_label(variable, dim, at.get(dim)) for dim in subscript_dims(whole)]
             member = " ".join(f"{dim}={_label(variable, dim, at[dim])}" for dim in members)
-            inside = f"[{','.join(labels)}]" if labels else ""
-            yield _Column(name + inside, member, np.asarray(values[place], dtype=float), units)
+            yield _Column(quote_name(name, labels), member, np.asarray(values[place], dtype=float), units)
 
 
 def _label(variable: xr.DataArray, dim: str, at: int | None) -> str:

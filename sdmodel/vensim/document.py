@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Protocol
 
 from .. import files
 from ..errors import Fault, ModelError, Place
@@ -16,6 +17,14 @@ from .read.segments import Problem, Segment, Span, blank_comments, split_segment
 from .read.syntax import LINE_END, Head, head_of, parse_name
 
 _NOT_A_FIELD = "the new text is not one field; leave out '|', '~' and quotes or braces that are not closed"
+
+
+class AnyDocument(Protocol):
+    """What `open_document` and `read_document` return: something with the text of a model file."""
+
+    @property
+    def document(self) -> Document:
+        """The text, split into segments."""
 
 
 class Document:
@@ -37,22 +46,28 @@ class Document:
         """
         if not data.strip():
             raise ModelError([Fault(path, "the file is empty; save the model into it again")])
-        if b"\x00" in data:
-            raise ModelError([Fault(path, "this is not text; in Vensim, save the model as .mdl text, not as binary")])
-        try:
-            return cls(path, data.decode(), "utf-8")
-        except UnicodeDecodeError:  # older files of Vensim, whatever encoding they claim
-            return cls(path, data.decode("latin-1"), "latin-1")
+        text, encoding = files.decode(data)
+        if "\x00" in text:
+            what = "this is not text; in Vensim, save the model as .mdl text in UTF-8, not as binary"
+            raise ModelError([Fault(path, what)])
+        return cls(path, text, encoding)
 
     def _read(self, text: str) -> None:
         self.text = text
         segments, problems = split_segments(text)
         self.segments: tuple[Segment, ...] = tuple(segments)
-        self.problems: tuple[Problem, ...] = tuple(problems)
+        conflicts = files.conflicts_in(text)
+        self.has_conflicts = bool(conflicts)
+        self.problems = tuple(Problem(offset, files.CONFLICT) for offset in conflicts) or tuple(problems)
         self.blocks: tuple[Segment, ...] = tuple(segment for segment in segments if segment.kind == "block")
         self._broken = sorted(problem.offset for problem in problems)
         for derived in ("_lines", "_names"):
             self.__dict__.pop(derived, None)
+
+    @property
+    def document(self) -> Document:
+        """Itself, since functions of documents also take what `open_document` returns."""
+        return self
 
     def __bytes__(self) -> bytes:
         return self.text.encode(self.encoding)
@@ -205,4 +220,7 @@ def read_document(path: str | os.PathLike[str]) -> Document:
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return the bytes of a model file; a file that cannot be read is a `ModelError`."""
+    if isinstance(path, bytes) or "\n" in os.fspath(path):
+        what = "this is the text of a model, not the path of its file; read it with `model_from_text`"
+        raise ModelError([Fault("read_model", what)])
     return files.read_bytes(path, error=ModelError, wanted="the .mdl file")

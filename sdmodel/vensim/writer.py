@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from ..errors import Fault, ModelError
 from ..model import (
     Element,
     Equation,
     Model,
     Numbers,
     Range,
+    Subscript,
+    SubscriptMapping,
     Table,
     View,
     equation_source,
@@ -19,11 +22,12 @@ from ..model import (
     quote_name,
     table_text,
 )
+from .read.syntax import METHODS
 from .sketch.views import sketch_text
 
 _WIDTH = 80
 _STARS = "*" * 56
-_METHODS = {"euler": 0, "rk4": 5}
+_METHODS = {integrator: code for code, integrator in METHODS.items()}
 _BREAKS = frozenset({", ", "; ", "),", " + ", " - ", "*"})
 """A long equation may continue on a new line after these."""
 _PIECES = re.compile(r'"(?:[^"\\]|\\.)*"|[,;] |\),(?! )| [-+] |.', re.DOTALL)
@@ -35,7 +39,8 @@ def mdl_text(model: Model, views: Sequence[View] = ()) -> str:
     r"""Write a model as the text of a Vensim `.mdl` file.
 
     Equations come from the model's algebra, so their layout may differ from the file that the model was read from.
-    The variables that macro calls create are written like others; mappings of subscript ranges are not written.
+    The variables that macro calls create are written like others, a range that is an alias of another one with its labels.
+    Comments lose `|`, `~` and characters that no file can hold.
 
     Parameters
     ----------
@@ -49,6 +54,11 @@ def mdl_text(model: Model, views: Sequence[View] = ()) -> str:
     str
         The text of a file that `read_model` reads as the same model.
 
+    Raises
+    ------
+    ModelError
+        If a label is mapped to several labels that no range lists together.
+
     Examples
     --------
     >>> from sdmodel import mdl_text
@@ -59,13 +69,15 @@ def mdl_text(model: Model, views: Sequence[View] = ()) -> str:
     """
     parts = ["{UTF-8}"]
     for subscript in model.subscripts.values():
-        labels = _folded(", ".join(map(quote_name, subscript.labels)))
-        parts.append(f"{quote_name(subscript.name)}:\n\t{labels}\n\t~\t\n\t~\t{_comment(subscript.comment)}\n\t|")
+        labels = ", ".join(map(quote_name, subscript.labels))
+        mapped = ", ".join(_mapping(model, subscript, mapping) for mapping in subscript.mappings)
+        text = _folded(f"{labels} -> {mapped}" if mapped else labels)
+        parts.append(f"{quote_name(subscript.name)}:\n\t{text}\n\t~\t\n\t~\t{_comment(subscript.comment)}|")
     names = [group.name for group in model.groups]
     comments = {group.name: group.comment for group in reversed(model.groups)}
     for name in dict.fromkeys(["", *names, *(element.group for element in model)]):
         if name:
-            parts.append(f"{_STARS}\n\t.{name}\n{_STARS}~\n\t\t{_comment(comments.get(name, ''))}\n\t|")
+            parts.append(f"{_STARS}\n\t.{name}\n{_STARS}~\n\t\t{_comment(comments.get(name, ''))}|")
         parts += [block for element in model if element.group == name for block in _blocks(model, element)]
     synonyms = [f"22:{','.join(names)}" for names in model.synonyms]
     settings = [":L\x7f<%^E!@", "9:Current", *synonyms, f"15:0,0,0,{_METHODS[model.integrator]},0,0", *_TAIL, ""]
@@ -77,8 +89,8 @@ def _blocks(model: Model, element: Element) -> Iterator[str]:
     for place, equation in enumerate(element.equations):
         first = place == 0
         units = (element.units + _bounds(element.range)).strip() if first else ""
-        comment = _comment(element.comment) if first else ""
-        tail = "\n\t~\t:SUPPLEMENTARY" if first and element.supplementary else ""
+        comment = _comment(element.comment if first else "")
+        tail = "~\t:SUPPLEMENTARY\n\t" if first and element.supplementary else ""
         left = quote_name(element.name) + _brackets(model, equation.subscripts)
         if equation.exceptions:
             left += f" :EXCEPT: {', '.join(_brackets(model, names) for names in equation.exceptions)}"
@@ -88,14 +100,29 @@ def _blocks(model: Model, element: Element) -> Iterator[str]:
         else:
             right = _array(model, equation) if isinstance(expression, Numbers) else equation_source(model, expression)
             both = f"{left} {'==' if element.fixed else '='}\n\t{_folded(right)}"
-        yield f"{both}\n\t~\t{units}\n\t~\t{comment}{tail}\n\t|"
+        yield f"{both}\n\t~\t{units}\n\t~\t{comment}{tail}|"
+
+
+def _mapping(model: Model, subscript: Subscript, mapping: SubscriptMapping) -> str:
+    """Return what follows the arrow: the target alone, or with an item for each label, a range for several at once."""
+    ranges = {found.keys: found.name for found in model.subscripts.values()}
+    items = [
+        quote_name(mapping.target if mapping.target not in model.subscripts else model.subscripts[mapping.target].name)
+    ]
+    for label, targets in zip(subscript.labels, mapping.labels, strict=False):
+        name = model.labels.get(targets[0]) if len(targets) == 1 else ranges.get(targets)
+        if name is None:
+            what = f"'{label}' of '{subscript.name}' maps to labels that no range lists together; declare such a range"
+            raise ModelError([Fault(subscript.place, what)])
+        items.append(quote_name(name))
+    return f"({items[0]}: {', '.join(items[1:])})" if mapping.labels else items[0]
 
 
 def _brackets(model: Model, names: Sequence[str]) -> str:
     """Return the subscripts of a left-hand side in the author's spelling."""
     ranges, labels = model.subscripts, model.labels
     shown = (ranges[name].name if name in ranges else labels.get(name, name) for name in names)
-    return f"[{','.join(map(quote_name, shown))}]" if names else ""
+    return quote_name("x", tuple(shown))[1:]
 
 
 def _array(model: Model, equation: Equation) -> str:
@@ -117,8 +144,11 @@ def _bounds(limits: Range | None) -> str:
 
 
 def _comment(text: str) -> str:
-    """Return a comment without characters that would end it, folded to the line width."""
-    return "\n\t\t".join(_folded(line, blanks=True) for line in _FORBIDDEN.sub(" ", text).splitlines())
+    """Return a comment without characters that would end it, folded to the line width, and the start of a line after it."""
+    folded = "\n\t\t".join(_folded(line, blanks=True) for line in _FORBIDDEN.sub(" ", text).splitlines())
+    return (
+        f"{folded} " if folded.endswith("\\") else f"{folded}\n\t"
+    )  # a backslash before a line break is a continuation
 
 
 def _folded(text: str, *, blanks: bool = False) -> str:

@@ -24,7 +24,7 @@ BROKEN = {
     "doubly-defined": (with_block("full stock = 50 ~ Widget ~ judgement: more. |"), "full stock = 50", "full stock"),
     "simultaneous": (with_changes(("normal inflow = 10", "normal inflow = inflow")), "inflow = normal", ""),
     "unsupported": (with_changes(("flow = 10", "flow = RANDOM UNIFORM(0, 1, 2)")), "normal inflow = ", ""),
-    "run": (with_changes(("SAVEPER = 0.25", "SAVEPER = 0.3")), "SAVEPER = ", ""),
+    "run": (with_changes(("SAVEPER = 0.25", "SAVEPER = 0")), "SAVEPER = ", ""),
     "units": (with_changes(("= Stock/residence time", "= Stock*residence time")), "outflow = ", "outflow"),
     "unused": (with_block("spare = 1 ~ Dmnl ~ judgement: one. |"), "spare = ", "spare"),
     "time-constant": (with_changes(("residence time = 4", "residence time = 0.1")), "outflow = ", "outflow"),

@@ -34,7 +34,7 @@ BAD_NAMES = ("../a", "x" * 300, "a\0b", "a\nb", "a\x1bb", "a*", " ", "", " a", "
         (["plot", "nothing"], "run 'nothing': is not in runs; "),
         (["levers", "nowhere.mdl"], r"nowhere\.mdl: .*; "),
         (["levers", "ai_compute.mdl"], r"^ai_compute\.mdl: .*; did you mean models/ai_compute\.mdl\?$"),
-        (["run", "-c", "cold"], r"^cold: .*; did you mean models/scenarios/cold\.cin\?$"),
+        (["run", "-c", "cld"], r"^cld: .*; did you mean cold\?$"),
         (["levers", "notes.md"], r"^notes\.md: not a Vensim model: .*; name a \.mdl file$"),
     ],
 )

@@ -83,6 +83,27 @@ def test_constants_both_set_and_sampled_are_reported(cup: Path, sdmodel: Command
         assert "sampled for each" not in sdmodel("ensemble", "-e", "other.vsc", *change).stderr
 
 
+@pytest.mark.parametrize("named", ["NOISE SEED", "noise_seed", "Noise  Seed"])
+def test_noise_seed_is_sampled_without_effect(cup: Path, sdmodel: Command, named: str):
+    """The manual's example samples it; a model without random functions gives the same numbers with and without it."""
+    note = "cup.vsc: NOISE SEED has no effect, since the model has no random functions"
+    (cup / "cup.vsc").write_text("9,F,1,s.tab,0\n", "utf-8")
+    (cup / "s.tab").write_text(f"cooling time\t{named}\troom temperature\n1\t1\t60\n2\t7\t\n", "utf-8")
+    done = sdmodel("ensemble", "-e", "cup.vsc", "--force")
+    assert (done.exit_code, note in done.stderr) == (0, True), done.output
+    stored = open_run("runs/cup.zarr")
+    assert [stored["cooling_time"].values.tolist(), stored["room_temperature"].values.tolist()] == [[1, 2], [60, 60]]
+    lines, found = SAMPLING.splitlines(keepends=True), []
+    for text in (SAMPLING, "".join([*lines[:2], f"{named}=RANDOM_UNIFORM(1,1000)\n", *lines[2:]])):
+        (cup / "other.vsc").write_text(text, "utf-8")
+        done = sdmodel("ensemble", "-e", "other.vsc", "--name", "other", "--force", "--json")
+        assert (note.replace("cup", "other") in done.stderr) is (text != SAMPLING)
+        found.append(open_run("runs/other.zarr")["cooling_time"].values.tolist())
+    assert found[0] == found[1]
+    (cup / "s.tab").write_text(f"{named}\n1\n2\n", "utf-8")
+    assert "s.tab: nothing is varied; write a column" in sdmodel("ensemble", "-e", "cup.vsc", "--force").stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ MODEL = Path("model with blanks.mdl")
 
 
 def _git(*words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(["git", *words], check=False, capture_output=True, text=True)
+    done = subprocess.run(["git", *words], check=False, capture_output=True, text=True, errors="surrogateescape")
     assert code is None or done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -137,6 +138,67 @@ def test_remove_restores_the_configuration_exactly(tmp_path, monkeypatch, sdmode
         assert sdmodel("git-install", "--uninstall").exit_code == 0
     assert (tmp_path / ".git" / "config").read_bytes() == config
     assert (attributes.read_bytes().decode() if attributes.exists() else None) == before
+
+
+HOSTILE = ("-x.mdl", "'it's' \"$(touch x)\" `touch x`; touch x.mdl", "new\nline 模型.mdl", "%A %P \\.mdl")
+MORE = (
+    "--marks.mdl", "--.mdl", " a b .mdl", "it's.mdl", 'quo"te.mdl', "$(touch x).mdl", "`touch x`.mdl", "a;touch x.mdl", "*.mdl",
+    "~.mdl", "#.mdl", "a/-x.mdl", "%O.mdl", "back\\slash.mdl", "ünïcode.mdl", os.fsdecode(b"latin\xff.mdl"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [HOSTILE, pytest.param(MORE, marks=pytest.mark.nightly)], ids=["few", "more"])
+def test_models_with_hostile_names_lose_neither_side(repository, names):
+    """No name is taken for an option, a pattern, a part of the driver's command or a command of the shell.
+
+    Both sides change `b`, which is a conflict; theirs also changes `c`, which is merged.
+    """
+
+    def commit(*replacements: tuple[str, str]) -> None:
+        text = TEXT
+        for old, new in replacements:
+            text = text.replace(old, new)
+        for name in names:
+            Path(name).parent.mkdir(exist_ok=True)
+            Path(name).write_text(text, "utf-8")
+        _git("add", "-A")
+        _git("commit", "-m", "all")
+
+    commit()
+    _git("branch", "-f", "theirs")
+    Path(names[0]).write_text(TEXT.replace("b = 2", "b = 7"), "utf-8")
+    assert "+\t7" in _git("diff").stdout.splitlines()  # git shows the file of the working directory by its name
+    commit(("b = 2", "b = 4"))
+    _git("checkout", "theirs")
+    commit(("b = 2", "b = 5"), ("c = 3", "c = 6"))
+    _git("checkout", "-")
+    done = _git("merge", "theirs", "-m", "both", code=1)
+    named = [line for line in (done.stdout + done.stderr).splitlines() if ": conflict in 'b', which both sides" in line]
+    assert len(named) == len(names)
+    for name in names:
+        text = Path(name).read_text("utf-8")
+        conflict = text[text.index("<<<<<<<") : text.index(">>>>>>>")]
+        assert ("b = 5" in conflict, "b = 4" in conflict, "c = 6" in text) == (True, True, True), name
+    assert {path.name for path in repository.iterdir()} == {
+        ".git", ".gitattributes", MODEL.name, *(name.partition("/")[0] for name in names),
+    }  # fmt: skip
+
+
+def test_a_merge_that_cannot_be_written_stops(tmp_path, monkeypatch, sdmodel):
+    """The exit code is one that git does not take for a conflict, which would be settled with only our side in the file."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "site-packages"  # where nothing may be written, not even by root
+    folder.mkdir()
+    for name, text in {
+        "base": TEXT,
+        "ours": TEXT.replace("b = 2", "b = 4"),
+        "theirs": TEXT.replace("c = 3", "c = 6"),
+    }.items():
+        (folder / name).write_text(text, "utf-8")
+    done = sdmodel("merge-file", *(f"site-packages/{name}" for name in ("base", "ours", "theirs")))
+    assert done.exit_code == 255
+    assert done.stderr.startswith("site-packages/ours: is part of an installed package; ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_outside_a_repository_the_error_has_a_cure(tmp_path, monkeypatch, sdmodel):

@@ -87,6 +87,27 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
         ("calibrate", "--free", "cooling time=1:8", "--runs", "new", "--name", "new", "--force"),
         "constants",
     ),
+    "backtest": (
+        (
+            "backtest",
+            "--cut",
+            "2024",
+            "--free",
+            "cooling time=1:8",
+            "--starts",
+            "1",
+            "--steps",
+            "20",
+            "--samples",
+            "20",
+            "--runs",
+            "new",
+            "--name",
+            "new",
+            "--force",
+        ),
+        "scores",
+    ),
     "fit": (("fit", "base"), "series"),
     "fit of members": (("fit", "many"), "series"),
     "runs": (("runs", "--runs", "runs"), ""),
@@ -137,7 +158,7 @@ LONG_NAMES: dict[str, tuple[str, ...]] = {
 }
 """Commands on a model whose names, units, numbers and addresses are long."""
 
-WITHOUT_TABLES = {"plot", "report", "convert", "expand", "edit", "git-install"}
+WITHOUT_TABLES = {"plot", "report", "convert", "expand", "edit", "git-install", "new"}
 
 
 @pytest.fixture(scope="module")
@@ -371,6 +392,17 @@ def test_any_table_fits_eighty_columns_with_whole_words(table: Table):
     assert {word for word in text.split() if set(word) != {"─"}} == words
 
 
+@settings(max_examples=40)
+@given(tables(), st.text(alphabet="aé漢e\u0301 \u200b", min_size=1, max_size=5))
+def test_rows_of_one_line_are_printed_as_rich_prints_them(table: Table, wide: str):
+    """A last row with a line break leaves the table to Rich."""
+    rows = [*table.rows, [wide] * len(table.columns)]
+    quick, rich = (
+        _printed(Table(table.columns, [*rows, *more]), 1000) for more in ([], [["a\na"] * len(table.columns)])
+    )
+    assert rich.startswith(quick.rstrip())
+
+
 def test_further_blocks_repeat_the_first_column():
     """A table with too many columns continues below, in the order of its columns."""
     names = [f"column{n:02}" for n in range(20)]
@@ -397,3 +429,11 @@ def test_spare_columns_are_left_out_with_a_note(capsys):
     printed = capsys.readouterr()
     assert printed.err == "not shown for lack of width: column 3\n"
     assert "column 4" in printed.out
+
+
+def test_spare_columns_that_a_table_lacks_are_no_obstacle(capsys, monkeypatch):
+    """A table may name spare columns that only some of its forms have; on a narrow line those that are there go first."""
+    monkeypatch.setenv("COLUMNS", "30")
+    table = Table({"a": "right", "b": "right", "c": "right"}, [["1" * 12, "2" * 12, "3" * 12]], spare=("missing", "b"))
+    print_part(table)
+    assert capsys.readouterr().out.split()[:2] == ["a", "c"]

@@ -61,6 +61,10 @@ def test_save_list_beside_the_model_names_the_headlines(tea: Path, sdmodel):
 
 def test_save_limits_the_stored_variables(tea: Path, sdmodel):
     """Only the variables in the list are stored."""
+    (tea / "wrong.lst").write_text("Tea Temperature\nTea Temperatures\n")
+    done = sdmodel("run", "--save", "wrong.lst")
+    assert done.exit_code == 1
+    assert done.stderr == "wrong.lst:2:1: 'Tea Temperatures' is not in the model; did you mean 'Tea Temperature'?\n"
     (tea / "few.lst").write_text("Tea Temperature\n")
     assert sdmodel("run", "--save", "few.lst").exit_code == 0
     assert list(open_run(tea / "runs" / "ai_compute.nc").data_vars) == ["tea_temperature"]

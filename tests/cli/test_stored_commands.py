@@ -92,3 +92,33 @@ def test_run_stored_from_python_has_the_headlines_of_its_model(tea: Path, sdmode
     save_run(simulate(read_model("models/ai_compute.mdl")), "runs/own.nc")
     shown = json.loads(sdmodel("show", "own", "--json").stdout)
     assert [line["name"] for line in shown["headlines"]] == ["heat loss"]
+
+
+def test_damage_to_any_stored_kind_is_one_line_for_every_command(tea: Path, sdmodel):
+    """Of a run, a sweep, an attribution and an ensemble: every command that reads it names the file, and writes nothing."""
+    (tea / "tea.vsc").write_text("4,L,1,1,m.vdf,0\ncooling time=RANDOM_UNIFORM(1,3)\n", "utf-8")
+    for words in (
+        ("run", "--name", "run"), ("sweep", "--lever", "room temperature=50,90", "--name", "sweep"),
+        ("attribute", "-c", "models/scenarios/cold.cin", "--name", "attribution"),
+        ("ensemble", "-e", "tea.vsc", "--name", "ensemble"), ("run", "--name", "base"),
+    ):  # fmt: skip
+        assert sdmodel(*words).exit_code == 0, words
+    commands = (("show",), ("rerun",), ("compare", "base"), ("plot", "-o", "a.png"), ("report", "-o", "a.html"), ("convert", "-o", "a.nc"))  # fmt: skip
+    files = [Path("runs", f"{kind}.nc") for kind in ("run", "sweep", "attribution")]
+    files += [file for file in Path("runs/ensemble.zarr").rglob("*") if file.is_file()]
+    for file in files:
+        name, content = file.parts[1], file.read_bytes()
+        damaged = bytearray(content)
+        damaged[len(content) // 2] ^= 4
+        file.write_bytes(damaged)
+        for command, *options in commands:
+            done = sdmodel(command, name, *options)
+            unread = "/c/" in str(file) and done.exit_code == 0  # a chunk that this command does not need
+            assert unread or (done.exit_code == 1 and name in done.stderr.splitlines()[-1]), (file, command)
+            assert unread or not done.stdout, (file, command)
+            for written in ("a.png", "a.html", "a.nc"):
+                assert unread or not Path(written).exists()
+                Path(written).unlink(missing_ok=True)
+        listed = sdmodel("runs")
+        assert "/c/" in str(file) or f"runs/{name}: " in listed.stderr
+        file.write_bytes(content)

@@ -110,6 +110,20 @@ def test_rounding_is_not_a_difference():
     ]
 
 
+@pytest.mark.parametrize(("before", "after", "relative"), [(0.0, 5.0, np.inf), (5.0, 0.0, 1.0), (0.0, 1e-13, 0.0)])
+def test_only_two_sizes_within_rounding_are_equal(before, after, relative):
+    """A variable that is zero in one run alone differs; the largest number with the same units is 100."""
+    first, second = (
+        _run(np.full(6, 100.0), units="GW").assign(
+            other=("time", np.full(6, value), {"long_name": "Other", "units": "GW"})
+        )
+        for value in (before, after)
+    )
+    (difference,) = [found for found in largest_differences(first, second)[0] if found.name == "Other"]
+    assert difference.absolute == abs(after - before)
+    assert difference.relative == relative
+
+
 @settings(deadline=None)
 @given(st.integers(1, 12), st.integers(1, 12), st.floats(-50, 50), st.floats(-50, 50))
 def test_straight_lines_are_equal_on_any_time_axis(first: int, second: int, slope: float, start: float):

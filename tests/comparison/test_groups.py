@@ -41,6 +41,15 @@ def test_every_point_of_a_grid_is_a_run_with_its_constants(dim: str, save: list[
     grid = simulate(MODEL, {"rate": rates, "speed": speeds}, save=save)
     singles = separate_runs({"grid": grid, "base": simulate(MODEL)})
     assert list(singles) == [f"grid[{rate},{speed}]" for rate in (1, 2) for speed in (1, 5, 7)] + ["base"]
+    names = [
+        {
+            variable.attrs.get("long_name")
+            for variable in one.variables.values()
+            if variable.attrs.get("kind") == "constant"
+        }
+        for one in singles.values()
+    ]
+    assert all({"rate", "speed"} <= constants for constants in names)
     groups = group_by_lever(singles, "rate")
     assert [len(group) for group in groups.values()] == [3, 4]
     assert {constant.name for constant in differing_constants(singles)} >= {"rate", "speed"}

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from sdmodel.comparison import LEFT_OUT, quantiles, share_where
 from sdmodel.comparison import members as members_module
 from sdmodel.dataset import PROBABILITY
-from sdmodel.errors import DatasetError
+from sdmodel.errors import DatasetError, StoreError
 from sdmodel.store import add_members, create_ensemble, open_for_append, open_run
 from sdmodel.vensim import read_formula
 
@@ -168,6 +168,6 @@ def test_damaged_members_are_reported_in_one_line(tmp_path: Path, work: Callable
     content = bytearray(chunk.read_bytes())
     content[40] ^= 1
     chunk.write_bytes(content)
-    with pytest.raises(DatasetError, match="cannot be read, the files of the ensemble are damaged") as caught:
+    with pytest.raises(StoreError, match=r"a\.zarr/stock: cannot be read, it is damaged; make") as caught:
         work(open_run(tmp_path / "a.zarr"))
     assert "\n" not in str(caught.value)

@@ -95,6 +95,9 @@ def test_members_are_paired_by_their_design():
     assert are_paired(ensembles[0], ensembles[1])
     assert not are_paired(ensembles[0], ensembles[2])
     assert not are_paired(ensembles[0], plain)
+    assert are_paired(plain, _ensemble(values + 1))  # results may differ,
+    levers = [ensembles[0].assign(lever=((), value, {"kind": "constant"})) for value in (1.0, 2.0)]
+    assert are_paired(*levers)  # and so may a constant that all members share
     assert paired_differences(plain, plain.isel(member=[0, 1]), "stock", [0.5]).members == 2
 
 

@@ -51,7 +51,7 @@ def test_each_variable_has_a_panel_with_name_and_units():
     """The title is the name in the model; thousands of millions move into the label."""
     panels = _panels(plot_runs({"base": _run()}, ["annual revenue", "price", "grid delay"]))
     assert [axes.get_title(loc="left") for axes in panels] == ["Annual Revenue", "Price", "grid delay"]
-    assert [axes.get_ylabel() for axes in panels] == ["$10^{9}$ USD/Year", "USD", "Year"]
+    assert [axes.get_ylabel() for axes in panels] == ["10\u2079 USD/Year", "USD", "Year"]
 
 
 def test_lines_are_the_numbers_of_the_run():

@@ -181,7 +181,7 @@ def test_cells_show_short_numbers_and_the_bar_their_power(value: float):
     panel, bar = plot_heat_map(_outcomes() * 0 + value).axes
     power = shared_power(np.array([value]))
     assert {text.get_text() for text in panel.texts} == {cell_text(value / 10.0**power)}
-    assert ("10^" in bar.get_ylabel()) == (power != 0)
+    assert bar.get_ylabel().startswith("10") == (power != 0)
 
 
 def test_values_that_are_not_finite_have_no_number():

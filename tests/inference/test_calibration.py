@@ -24,11 +24,20 @@ from sdmodel.inference import (
     free_constants,
     leading_constants,
     log_likelihood,
+    split_series,
 )
-from sdmodel.inference.likelihood import PENALTY, log_posterior, make_problem, modelled_at, penalised, residuals_at
+from sdmodel.inference.likelihood import (
+    PENALTY,
+    _peak,
+    log_posterior,
+    make_problem,
+    modelled_at,
+    penalised,
+    residuals_at,
+)
 from sdmodel.inference.optimum import Ending, _settled, differences, jacobian, latin_hypercube, minimise_together
-from sdmodel.inference.parameters import real_points
-from sdmodel.model import Model
+from sdmodel.inference.parameters import Parameter, real_points
+from sdmodel.model import Cell, Model
 from sdmodel.scenario import Distribution, Sampling, Variation
 from sdmodel.simulation import simulate
 from sdmodel.testing import tiny_model
@@ -399,3 +408,23 @@ def test_the_simulation_ends_at_the_last_observation():
     whole = make_problem(model, [series, series_of("y", [1.0], ErrorModel("absolute", 1), [final])], parameters)
     assert whole.simulation.times[-1] == final
     assert np.array_equal(modelled_at(whole, points)[:2], modelled_at(problem, points))
+
+
+@pytest.mark.parametrize("sd", [0.01, 1.0, 30.0])
+@pytest.mark.parametrize("mean", [-7.123456, 0.0, 9.9999])
+def test_the_peak_of_a_prior_is_found_between_the_points_of_a_grid(sd, mean):
+    """The residual of a prior is zero at its peak, however narrow it is; a wrong peak would shift all residuals."""
+    prior = Distribution("RANDOM_NORMAL", (-10.0, 10.0, mean, sd))
+    parameter = Parameter("base", Cell("base"), "", -10.0, 10.0, 0.0, prior)
+    assert _peak(parameter) == pytest.approx(float(prior.log_density(np.array([mean]))[0]), abs=1e-6)
+
+
+def test_series_are_split_by_what_a_run_contains():
+    """A run that saved only some variables is compared with the series of these; the faults name the others."""
+    run = simulate(LINE, save=["y"])
+    absolute = ErrorModel("absolute", 1.0)
+    inside, outside = (series_of(text, np.ones(5), absolute) for text in ("y*2", "y + Stock"))
+    held, faults = split_series([inside, outside], run)
+    assert held == (inside,)
+    assert [str(fault.where) for fault in faults] == ["series.csv:2:1"]
+    assert "'y + Stock': 'stock' is not in the run" in faults[0].what

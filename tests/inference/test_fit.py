@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -205,6 +206,32 @@ def test_predictive_bands_have_their_nominal_coverage():
         error = 4 * math.sqrt(nominal * (1 - nominal) / 300)
         assert np.mean([row.bands[place].predictive_coverage for row in rows]) == pytest.approx(nominal, abs=error)
         assert np.mean([row.bands[place].coverage for row in rows]) < nominal - 0.1
+
+
+def test_draws_are_made_for_some_observations_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    """The measures are those of all draws at once; the memory is that of a block, not of 2,000 draws an observation."""
+    run = simulate(tiny_model("Stock = INTEG(rate, 0)\nrate = 2"), {"rate": [1.0, 1.5, 2.0, 2.5]})
+    times = np.linspace(0.5, 9.5, 97)
+    error = ErrorModel("absolute", 0.5)
+    series = Series("seen", read_formula("Stock"), "Stock", times, 2 * times + 0.1, error, "kg", Place("example", 1))
+    whole = fit_run(run, [series]).rows[0]
+    monkeypatch.setattr("sdmodel.inference.fit._NUMBERS", 10_000)
+    largest = 0
+
+    def draw(*arguments: Any) -> np.ndarray:
+        nonlocal largest
+        found = predictive_draws(*arguments)
+        largest = max(largest, found.size)
+        return found
+
+    monkeypatch.setattr("sdmodel.inference.fit.predictive_draws", draw)
+    parts = fit_run(run, [series]).rows[0]
+    assert largest <= 10_000
+    assert parts.predictive_crps == pytest.approx(whole.predictive_crps, rel=1e-12)
+    assert parts.skill == pytest.approx(whole.skill, rel=1e-12)
+    for one, other in zip(parts.bands, whole.bands, strict=True):
+        assert one.predictive_coverage == pytest.approx(other.predictive_coverage, rel=1e-12)
+        assert one.predictive_width == pytest.approx(other.predictive_width, rel=1e-12)
 
 
 def test_members_that_are_not_finite_are_counted_and_left_out():

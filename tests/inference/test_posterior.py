@@ -290,6 +290,22 @@ def test_files_that_are_not_chains_are_reported(tmp_path):
         read_chain(path, MARKS)
 
 
+def test_a_flipped_bit_in_a_chain_is_reported_or_changes_nothing(tmp_path):
+    """In the numbers, and in what the archive says about them."""
+    path = tmp_path / "x.chain.npz"
+    write_chain(path, _chain(), MARKS, force=False)
+    content, whole = path.read_bytes(), read_chain(path, MARKS)
+    for place in [*range(0, len(content), 50), *range(content.index(b"PK\1\2"), len(content))]:
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1 :])
+        try:
+            found = read_chain(path, MARKS)
+        except CalibrationError:
+            continue
+        assert np.array_equal(found.points, whole.points)
+        assert np.array_equal(found.random_state[1], whole.random_state[1])
+        assert found.random_state[2:] == whole.random_state[2:]
+
+
 def test_draws_are_spread_over_the_steps_after_burn_in():
     """As many as requested, or all there are."""
     points = np.arange(40.0).reshape(10, 4, 1)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from sdmodel.errors import ModelError
 from sdmodel.model import (
     FUNCTIONS,
     REFUSED,
@@ -458,10 +459,61 @@ def test_an_absent_piece_gives_its_reason():
 @pytest.mark.parametrize("name", REFUSED)
 def test_every_refused_function_is_named_with_an_alternative(name):
     """A function of Vensim that does not run here is refused by name, with what to use instead."""
-    message = unknown_function(name.lower())
-    assert name in message
-    assert "; " in message
+    for written in (name, name.lower(), name.replace(" ", "_"), f" {name.replace(' ', '  ')}"):
+        assert unknown_function(written) == f"{name} is not supported; {REFUSED[name]}"
     assert name not in FUNCTIONS
+    with pytest.raises(ModelError, match=f"{name} is not supported; ") as caught:
+        tiny_model(f"x = {name}(1, 2)")
+    assert len(caught.value.faults) == 1
+
+
+MANUAL = """
+A FUNCTION OF, ABS, ACTIVE INITIAL, ALLOCATE AVAILABLE, ALLOCATE BY PRIORITY, ALLOC P, ARCCOS, ARCSIN, ARCTAN, COS, COSH, CUMULATE,
+CUMULATEF, DELAY BATCH, DELAY CONVEYOR, DELAY FIXED, DELAY INFORMATION, DELAY MATERIAL, DELAY N, DELAY PROFILE, DELAY1, DELAY1I,
+DELAY3, DELAY3I, DEMAND AT PRICE, DEPRECIATE BY SCHEDULE, DEPRECIATE STRAIGHTLINE, ELMCOUNT, EXP, FIND MARKET PRICE, FIND ZERO,
+FORECAST, GAME, GAMMA LN, GET 123 CONSTANTS, GET 123 DATA, GET 123 LOOKUPS, GET DATA AT TIME, GET DATA BETWEEN TIMES,
+GET DATA FIRST TIME, GET DATA LAST TIME, GET DATA MAX, GET DATA MEAN, GET DATA MIN, GET DATA STDV, GET DATA TOTAL POINTS,
+GET DIRECT CONSTANTS, GET DIRECT DATA, GET DIRECT LOOKUPS, GET DIRECT SUBSCRIPT, GET ODBC CONSTANTS, GET ODBC DATA, GET TIME VALUE,
+GET VDF CONSTANTS, GET VDF DATA, GET VDF LOOKUPS, GET XLS CONSTANTS, GET XLS DATA, GET XLS LOOKUPS, GET XLS SUBSCRIPT, IF THEN ELSE,
+INITIAL, INTEG, INTEGER, INTERNAL RATE OF RETURN, INVERT MATRIX, LN, LOG, LOOKUP AREA, LOOKUP BACKWARD, LOOKUP EXTRAPOLATE,
+LOOKUP FORWARD, LOOKUP INVERT, LOOKUP SLOPE, MARKETP, MAX, MESSAGE, MIN, MODULO, NPV, NPVE, POWER, PROD, PULSE, PULSE TRAIN, QUANTUM,
+QUEUE AGE AVERAGE, QUEUE AGE IN RANGE, QUEUE AGE OLDEST, QUEUE ATTRIB AVERAGE, QUEUE ATTRIB IN RANGE, QUEUE ATTRIB MAX,
+QUEUE ATTRIB MIN, QUEUE ATTRIB QUANTITY, QUEUE FIFO, QUEUE FIFO ATTRIB, RAMP, RAMP FROM TO, RANDOM 0 1, RANDOM BETA, RANDOM BINOMIAL,
+RANDOM EXPONENTIAL, RANDOM GAMMA, RANDOM LOOKUP, RANDOM NEGATIVE BINOMIAL, RANDOM NORMAL, RANDOM PINK NOISE, RANDOM POISSON,
+RANDOM TRIANGULAR, RANDOM UNIFORM, RANDOM WEIBULL, RC COMPARE, RC COMPARE CHECK, RC DECAY, RC DECAY CHECK, RC GROW, RC GROW CHECK,
+RC RAMP, RC RAMP CHECK, RC STEP, RC STEP CHECK, REINITIAL, SAMPLE IF TRUE, SAMPLE UNTIL, SHIFT IF TRUE, SIMULTANEOUS, SIN, SINH, SINTEG,
+SMOOTH, SMOOTH N, SMOOTH3, SMOOTH3I, SMOOTHI, SQRT, SSHAPE, STEP, SUM, SUPPLY AT PRICE, TAN, TANH, TIME BASE, TIME SHIFT, TREND,
+VECTOR ELM MAP, VECTOR LOOKUP, VECTOR RANK, VECTOR REORDER, VECTOR SELECT, VECTOR SORT ORDER, VMAX, VMIN, XIDZ, ZIDZ
+"""
+"""The functions of the Vensim manual (Reference Guide, "Summary List of Functions", and the pages of its groups)."""
+
+
+def test_every_function_of_the_manual_runs_or_is_refused_by_name():
+    names = {" ".join(name.split()) for name in MANUAL.split(",")}
+    assert names <= {*FUNCTIONS, *REFUSED}, names - {*FUNCTIONS, *REFUSED}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("SINTEGS", "SINTEG, if you mean that, is not supported: use INTEG with MIN and MAX in its rate"),
+        ("random norma", "RANDOM NORMAL, if you mean that, is not supported: vary a constant over an ensemble"),
+        ("QUEUE AGE", "QUEUE AGE OLDEST, if you mean that, is not supported"),
+        ("STP", "did you mean STEP?"),
+        ("SMOTH3", "did you mean SMOOTH3?"),
+        ("Zweck", "define it or correct the name"),
+    ],
+)
+def test_suggestion_is_never_another_function_than_the_nearest_one(name, words):
+    assert unknown_function(name).startswith(f"'{name}' is neither a function nor a lookup; {words}")
+
+
+@pytest.mark.parametrize("numbers", ["1, 2", "", "a b", "1 2 x"])
+def test_tabbed_array_without_an_array_says_how_to_write_it(numbers):
+    with pytest.raises(
+        ModelError, match="TABBED ARRAY takes only numbers, with blanks between|an array needs|operator"
+    ):
+        tiny_model(f"x = TABBED ARRAY({numbers})")
 
 
 def test_a_table_keeps_its_points_in_the_order_of_the_file():

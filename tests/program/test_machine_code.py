@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import math
+import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +16,10 @@ from hypothesis import strategies as st
 
 from sdmodel.model import FUNCTIONS, Cell, Start, Table, evaluate, plan
 from sdmodel.model.functions.lookups import look_up
-from sdmodel.program import Arguments, compile_model, host
+from sdmodel.program import Arguments, compile_model, host, machine
 from sdmodel.program.assembly import module_text
+from sdmodel.program.ir import Mathematics
+from sdmodel.program.machine import assemble
 from sdmodel.simulation import simulate
 from sdmodel.testing import benchmark_text, tiny_model
 from sdmodel.vensim import model_from_text
@@ -116,15 +121,25 @@ def test_powers_are_as_accurate_as_the_c_library():
     assert np.allclose(values, np.float_power(base, exponent).ravel(), rtol=1e-12)
 
 
-@pytest.mark.parametrize(("integrator", "order"), [("euler", 1), ("rk4", 4)])
+@pytest.mark.parametrize(("integrator", "order"), [("euler", 1), ("diff", 1), ("rk2", 2), ("rk4", 4)])
 def test_an_integrator_has_its_theoretical_order(integrator, order):
     """Halving the step divides the error by 2 to the power of the order (a harmonic oscillator over one period)."""
     errors = []
     for step in (1 / 16, 1 / 32, 1 / 64):
-        model = tiny_model("x = INTEG(v, 1)\nv = INTEG(-x, 0)", final=6, step=step, integrator=integrator)
-        errors.append(abs(float(simulate(model).x[-1]) - math.cos(6)))
+        model = tiny_model("x = INTEG(v, 1)\nv = INTEG(-x, 0)", final=6, step=step)
+        errors.append(abs(float(simulate(model, integrator=integrator).x[-1]) - math.cos(6)))
     rates = np.log2(np.array(errors[:-1]) / errors[1:])
     assert rates == pytest.approx([order, order], abs=0.2)
+
+
+@pytest.mark.parametrize("power", range(4))
+@pytest.mark.parametrize("step", [0.1, 0.5, 2])
+def test_runge_kutta_integrates_powers_of_time_exactly(power, step):
+    """It weighs both ends and the middle of a step as Simpson's rule does, which has no error up to the third power."""
+    text = f"x = INTEG(Time^{power}, 0)" if power else "x = INTEG(1 + 0*Time, 0)"
+    run = simulate(tiny_model(text, initial=-2, final=4, step=step, integrator="rk4"))
+    exact = (run.time.values ** (power + 1) - (-2.0) ** (power + 1)) / (power + 1)
+    assert np.allclose(run.x, exact, rtol=1e-13, atol=1e-13)
 
 
 def test_test_inputs_are_constant_during_a_step_of_runge_kutta():
@@ -170,6 +185,31 @@ def test_pulses_between_time_steps_have_equal_lengths():
     assert "1, 1" not in str(on)
     run = simulate(tiny_model("x = PULSE TRAIN(0.5, 1, 2, 20)"))
     assert run.x.values[:6].tolist() == [1, 0, 1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("width", [0, 0.1, 0.5, 0.6, 0.8, 1])
+def test_a_pulse_of_a_train_lasts_at_least_one_step(width):
+    """The duration of the manual; a longer one ends at the step whose middle it does not reach."""
+    run = simulate(tiny_model(f"p = PULSE TRAIN(1, {width}, 3, 9)\nw = {width}\nq = PULSE TRAIN(1, w, 3, 9)", step=0.5))
+    on = [t for begin in (1, 4, 7) for t in ((begin, begin + 0.5) if width > 0.75 else (begin,))]
+    assert run.time.values[run.p.values == 1].tolist() == on
+    assert run.q.values.tolist() == run.p.values.tolist()
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
+def test_a_vector_function_takes_whole_registers_only(width):
+    """Any other number of members, and a function that the vector library lacks, goes to the C library one by one."""
+    text = Mathematics(4, {"exp": "vector_exp"}).text(width)
+    assert ("@vector_exp(<4 x double>" in text) == (width == 4)
+    assert "@vector_exp(double" not in text
+    assert text.count("call double @exp(") == (0 if width == 4 else width)
+    assert text.count("call double @log(") == width
+
+
+def test_a_register_of_a_vector_function_holds_as_many_doubles_as_its_letter_says():
+    """The letters of the vector function ABI stand for registers of 128, 256 and 512 bits."""
+    bits = {"b": 128, "d": 256, "e": 512}
+    assert {letter: 64 * width for _, letter, width in machine._VECTOR_ABI} == bits
 
 
 def test_a_missing_value_is_a_finite_number():
@@ -230,6 +270,19 @@ def test_large_models_are_cut_into_functions():
     assert float(run.x0[-1]) == 1010
 
 
+@pytest.mark.parametrize("sign", "+*")
+def test_long_sums_are_cut_into_functions(sign: str):
+    """The assembly of a sum of thousands of terms has no function that grows with it, alone and with other members."""
+    model = tiny_model(f"a = Time + k\nb = 1\nk = 0\nx = a - ({sign.join(['b / (a + 1)'] * 3000)})")
+    for width in (1, host().width):
+        text = module_text(compile_model(model).layout, width, host().mathematics)
+        assert max(part.count("\n") for part in text.split("\ndefine ")) < 6000
+    run = simulate(model, {"k": [0.0, 1.0]})
+    shares = 1 / (run["a"].values + 1)
+    product = np.cumprod(np.broadcast_to(shares, (3000, *shares.shape)), axis=0)[-1]
+    assert np.allclose(run["x"], run["a"].values - (3000 * shares if sign == "+" else product))
+
+
 def test_hidden_stocks_start_where_vensim_starts_them():
     """A smooth starts at its input, a delay in equilibrium."""
     found = plan(tiny_model("x = 3\ny = SMOOTH(x, 2) + DELAY1(x, 2)"))
@@ -237,3 +290,21 @@ def test_hidden_stocks_start_where_vensim_starts_them():
     run = simulate(tiny_model("x = 3\ny = SMOOTH(x, 2) + DELAY1(x, 2)"))
     assert isinstance(run, xr.Dataset)
     assert set(run.y.values.tolist()) == {6.0}
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory of the process from Linux")
+def test_memory_of_compiled_models_is_given_back():
+    """A session that compiles model after model does not grow: less than 25 KiB a model stay, where 80 KiB would be a leak."""
+    text = module_text(compile_model(tiny_model("x = INTEG(RAMP(Time, 1, 2), 0)")).layout, 1, host().mathematics)
+
+    def kibibytes() -> float:
+        gc.collect()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1024
+
+    def compile_models(count: int) -> float:
+        for _ in range(count):
+            assemble(text, alone=True)
+        return kibibytes()
+
+    warm = compile_models(20)
+    assert compile_models(40) - warm < 40 * 25

@@ -247,7 +247,7 @@ REFUSED = {
     "no such label": (replace(X, subscripts=("East",)), "'x' has no cell [east]"),
     "no such lookup": (
         replace(K, distribution=Distribution("RANDOM_LOOKUP", (0.0, 1.0, 0.0, 1.0), "g")),
-        "'g' is not a lookup of the model; ",
+        "'g' is not a lookup of the model; name one without subscripts",
     ),
     "no values": (
         replace(K, distribution=Distribution("RANDOM_UNIFORM", (1.0, 0.0))),
@@ -272,6 +272,15 @@ def test_forbidden_lines_are_reported_with_their_place(case):
         make_design(MODEL, sampling)
     assert str(caught.value).startswith(f"e.vsc:4:2: {message}")
     assert "; " in str(caught.value)
+
+
+def test_a_misspelt_lookup_is_guessed():
+    """The nearest name is the remedy."""
+    model = tiny_model("k = 1\ngrowth table((0,1),(2,1))\ny = growth table(k)")
+    density = Distribution("RANDOM_LOOKUP", (0.0, 1.0, 0.0, 1.0), "growth tabel")
+    sampling = replace(SAMPLING, variations=(Variation("k", (), density, place=PLACE),))
+    with pytest.raises(ScenarioError, match="'growth tabel' is not a lookup of the model; did you mean 'growth table'"):
+        make_design(model, sampling)
 
 
 IMPOSSIBLE = {

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import xarray as xr
 
 from sdmodel.errors import StoreError
+from sdmodel.simulation import simulate
 from sdmodel.store import check_folder, find_run, list_runs, open_run, run_path, save_run
+from sdmodel.testing import tiny_model
 
 
 def _save(path: Path, created: str) -> Path:
@@ -94,3 +98,28 @@ def test_a_name_cannot_leave_its_folder(tmp_path: Path, name: str) -> None:
     """A name is not a path."""
     with pytest.raises(StoreError, match="choose another"):
         run_path(name, tmp_path)
+
+
+def test_a_damaged_file_that_its_library_reads_forever_is_reported(tmp_path: Path) -> None:
+    """The free room at the end of a heap of texts has lost its size; another process reads it, and is stopped if it hangs."""
+    good = save_run(simulate(tiny_model("level = INTEG(1, 0)", final=2)), tmp_path / "good.nc")
+    content = bytearray(good.read_bytes())
+    place = content.index(b"GCOL\x01\0\0\0") + 16
+    while content[place : place + 2] != b"\0\0":
+        place += 16 + (int.from_bytes(content[place + 8 : place + 16], "little") + 7) // 8 * 8
+    content[place + 8 : place + 16] = bytes(8)
+    (tmp_path / "bad.nc").write_bytes(content)
+    code = """
+import sys, sdmodel
+from sdmodel.store import list_runs
+found = list_runs(sys.argv[1])
+print([run.name for run in found.runs], *found.faults)
+try:
+    sdmodel.open_run(sys.argv[1] + "/bad.nc")
+except sdmodel.StoreError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
+    assert lines[0].startswith(f"['good'] {tmp_path}/bad.nc: cannot be read as a run, it is damaged")
+    assert lines[1].startswith(f"{tmp_path}/bad.nc: cannot be read as a run, it is damaged")

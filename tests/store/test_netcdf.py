@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from sdmodel import files
 from sdmodel.errors import DatasetError, StoreError
 from sdmodel.store import open_run, save_new_run, save_run
 
@@ -174,19 +175,24 @@ def test_a_killed_process_leaves_no_run(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
-    """If the process is gone or the file is older than an hour; a living process keeps its file."""
+    """If the process is gone or the file is older than an hour, whatever was written; a living process keeps its file."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    (tmp_path / f".a.nc-{gone.pid}-abc.part").write_text("a part")
-    old = tmp_path / f".a.nc-{os.getpid()}-old.part"
-    old.write_text("a part")
+    start, end = f".a.nc-{files._HOST}", "0123abcd.part"
+    old = tmp_path / f"{start}-{os.getppid()}-{end}"
+    stale = [
+        f"{start}-{gone.pid}-{end}",
+        f".b.nc-{files._HOST}-{gone.pid}-{end}",
+        f"{start}-{os.getpid()}-{end}",
+        old.name,
+    ]
+    living = [f".c.nc-{files._HOST}-{os.getppid()}-{end}", f".a.nc-00000000-{gone.pid}-{end}"]
+    living += [f".notes-{gone.pid}-draft.old", ".2024-05-05.part", f".a.nc-{gone.pid}-{end}"]  # the user's
+    for name in (*stale, *living):
+        (tmp_path / name).write_text("a part")
     os.utime(old, (0, 0))
-    for name in (f".a.nc-{os.getpid()}-new.part", f".b.nc-{gone.pid}-abc.part"):
-        (tmp_path / name).write_text("of others")
     save_run(_run(), tmp_path / "a.nc")
-    assert sorted(file.name for file in tmp_path.iterdir()) == [
-        f".a.nc-{os.getpid()}-new.part", f".b.nc-{gone.pid}-abc.part", "a.nc",
-    ]  # fmt: skip
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([*living, "a.nc"])
 
 
 def test_a_run_written_by_xarray_can_be_opened(tmp_path: Path) -> None:

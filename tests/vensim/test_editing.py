@@ -10,6 +10,8 @@ from sdmodel.errors import ModelError
 from sdmodel.model import Range, key
 from sdmodel.testing import model_text
 from sdmodel.vensim import OpenDocument, model_from_text, open_document, sketch_from_text, split_statement
+from sdmodel.vensim.edit.elements import _causes
+from sdmodel.vensim.edit.layout import fill_lines
 
 TEXT = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="|~{}[]\\"), min_size=1, max_size=120)
 
@@ -215,6 +217,44 @@ def test_impossible_renamings_are_refused(old, new, words):
     with pytest.raises(ModelError, match=words):
         opened.rename(old, new)
     assert bytes(opened) == TEA.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "old"), [("a = missing + 1\nb = 2", "b"), ("d: x, y\na[d] = 1\nb = a[x] + missing", "x")]
+)
+def test_a_name_that_is_used_and_not_defined_is_not_given_to_another_element(text, old):
+    """What read the missing name would read something else."""
+    before = model_text(text)
+    opened = _open(before)
+    with pytest.raises(
+        ModelError, match="^m.mdl: 'missing' is used in the model already, where it is not defined; define it"
+    ):
+        opened.rename(old, "missing")
+    assert bytes(opened) == before.encode()
+
+
+@pytest.mark.parametrize("loose", [True, False])
+def test_a_new_element_without_causes_joins_those_without_a_group_first(loose):
+    """Before any group header, unless all elements are in groups."""
+    stars = "*" * 56
+    text = f"{stars}\n\t.Prices\n{stars}~\n\t\t\n\t|\n\nprice = 2 ~ ~ |"
+    opened = _open(model_text(("loose = 1 ~ ~ |\n\n" if loose else "") + text))
+    opened.add("fresh", "3")
+    assert opened["fresh"].group == ("" if loose else "Prices")
+
+
+def test_a_cause_of_an_initial_value_alone_is_marked():
+    """Its arrow is dashed; a cause of the rate too, and every cause of another equation, has a plain one."""
+    model = _open(model_text("a = 1\nb = 2\nc = 3")).model
+    causes = {name: alone for name, (_, alone) in _causes(model, "INTEG(a + c - s, b*c + Time)", "s")}
+    assert causes == {"a": False, "b": True, "c": False, "time": False}
+    assert dict(_causes(model, "a + b", "s")) == {"a": ("a", False), "b": ("b", False)}
+
+
+def test_a_line_is_filled_up_to_its_width():
+    """One character more makes a new line."""
+    assert fill_lines(["abc", "de"], "\n", indent="", width=6) == "abc de"
+    assert fill_lines(["abc", "def"], "\n", indent="", width=6) == "abc \\\n\t\tdef"
 
 
 def test_renaming_there_and_back_restores_the_file():

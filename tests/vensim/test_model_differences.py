@@ -55,7 +55,7 @@ EDITS = {
     "comment": ([("{checked}", "{unsure}")], ("room", "Warm.\n{checked}", "Warm.\n{unsure}")),
     "group": ([("room = 70", "*****\n\t.G\n*****~\n|room = 70")], ("room", "", "G")),
     "supplementary": ([("From a thermometer.", "From a thermometer.~:SUPPLEMENTARY")], ("time constant", "no", "yes")),
-    "settings": ([("15:0,0,0,0", "15:0,0,0,1")], ("integrator", "euler", "rk4")),
+    "settings": ([("15:0,0,0,0", "15:0,0,0,5")], ("integrator", "euler", "rk4")),
     "view": ([("*View 1", "*Kitchen")], ("View 1", "3 words, 1 arrow", "")),
     "sketch": ([("Tea,300,200", "Tea,310,200")], ("View 1", "", "1 word moved")),
     "layout": ([("r1, r2~~|", "r1,r2~\n~|")], ("R", "", "")),

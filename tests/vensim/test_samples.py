@@ -80,3 +80,15 @@ def test_at_most_twenty_faults_are_reported(path):
     with pytest.raises(ScenarioError) as caught:
         read_samples(path)
     assert len(caught.value.faults) == 20
+
+
+def test_samples_between_commas_are_refused_in_one_line(path):
+    for header in ("a,b", '"a,b",c', "a[A,B],b"):
+        path.write_text(f"{header}\n1,2\n3,4\n", "utf-8")
+        with pytest.raises(
+            ScenarioError, match=r"s\.tab:1:1: names are separated by commas; separate names and"
+        ) as caught:
+            read_samples(path)
+        assert len(caught.value.faults) == 1
+    path.write_text('"a,b"\n1\n', "utf-8")
+    assert read_samples(path).names == ('"a,b"',)

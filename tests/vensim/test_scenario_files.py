@@ -44,6 +44,81 @@ def test_scenario_files_are_read(tmp_path):
     assert (adjusted.name, adjusted.values) == ("ADJ", (3,))
 
 
+@pytest.mark.parametrize(
+    ("line", "name", "subscripts", "exceptions", "values"),
+    [
+        ("0.0<= NORM FRAC BIRTH[CHINA] = .015 <= .1 FRAC", "NORM FRAC BIRTH", ("china",), (), (0.015,)),
+        ("-1<=x=1e-3<=+2|FRAC=0.1", "x", (), (), (0.001,)),
+        ("0 <= x = 1 <= 2 | abs = .5", "x", (), (), (1,)),
+        ("x = 1 <= 2 ABS", "x", (), (), (1,)),
+        ("lowest price <= price = 4 <= highest price", "price", (), (), (4,)),
+        ("g[f, y] = TABBED ARRAY(\n1\t-2\n 3 +4e1\n)", "g", ("f", "y"), (), (1, -2, 3, 40)),
+        ("g = tabbed array( 7 )", "g", (), (), (7,)),
+        ("g[f,y] :EXCEPT: [A,old] = 5", "g", ("f", "y"), (("a", "old"),), (5,)),
+        ('g[f,y]:except:["A, b",old] , [B,y]=1,2;3,4;', "g", ("f", "y"), (("a,_b", "old"), ("b", "y")), (1, 2, 3, 4)),
+        ("g[f]:EXCEPT: [A] = TABBED ARRAY(1\n2)", "g", ("f",), (("a",),), (1, 2)),
+    ],
+)
+def test_changes_may_have_the_forms_of_models_and_of_optimisation_files(
+    tmp_path, line, name, subscripts, exceptions, values
+):
+    (change,) = _scenario(tmp_path, f"{line}\n").changes
+    found = (change.name, change.subscripts, change.exceptions, change.values)
+    assert found == (name, subscripts, exceptions, values)
+    again = _scenario(tmp_path, scenario_text([change])).changes[0]
+    assert (again.name, again.subscripts, again.exceptions, again.values) == found
+
+
+FUNDS = """
+f: A, B, C
+sub: A, B
+y: young, old
+g[f,y] = 1, 2; 3, 4; 5, 6;
+n[f] = 1, 2, 3
+t[f]((0,0),(10,10))
+one((0,0),(10,10))
+h[f,y] = g[f,y] + 0*n[f]
+r[f] = t[f](5)
+s = one(5) + SUM(n[f!])
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "expected"),
+    [
+        ("g[f,y] :EXCEPT: [A,old],[sub,young] = 9", "h", [[1, 2], [3, 9], [9, 9]]),
+        ("g[f,y] :EXCEPT: [A,y] = 7,8,9,10", "h", [[1, 2], [7, 8], [9, 10]]),
+        ("g[f,y] = TABBED ARRAY(7 8\n9 10\n11 12)", "h", [[7, 8], [9, 10], [11, 12]]),
+        ("0 <= g[B,y] = 7 <= 8 FRAC", "h", [[1, 2], [7, 7], [5, 6]]),
+        ("t[B]((0,0),(10,20))", "r", [5, 10, 5]),
+        ("t[sub]((0,0),(10,20))", "r", [10, 10, 5]),
+        ("t[f] :EXCEPT: [sub] ((0,0),(10,20))", "r", [5, 5, 10]),
+        ("t((0,0),(10,20))\nt[A]((0,0),(10,30))\nt[f]:EXCEPT:[A],[C]((0,0),(10,40))", "r", [15, 20, 10]),
+        ("one((0,0),(10,20))", "s", 16),
+    ],
+)
+def test_changes_reach_the_cells_that_they_name_and_no_others(tmp_path, lines, name, expected):
+    run = simulate(tiny_model(FUNDS), scenario=_scenario(tmp_path, lines))
+    assert run[name].values[0].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("g[f,y] :EXCEPT: [f,y] = 9", "'g': :EXCEPT: leaves nothing to change; remove it"),
+        ("g[f,y] :EXCEPT: [A] = 9", "'g' has 2 subscripts, not 1; write one label for each"),
+        ("g[f,y] :EXCEPT: [A,D] = 9", r"'g' has no cell \[a, d\]"),
+        ("g[f,y] :EXCEPT: [A,old] = 1,2,3", "'g' has 5 cells but 3 numbers; give one per cell, or one for all"),
+        ("t[D]((0,0),(10,20))", r"'t' has no cell \[d\]; write labels as in the model"),
+        ("t[f,y]((0,0),(10,20))", "'t' has 1 subscripts, not 2"),
+        ("g[f,y] = TABBED ARRAY(1 2 3)", "'g' has 6 cells but 3 numbers"),
+    ],
+)
+def test_changes_that_reach_nothing_are_faults(tmp_path, line, words):
+    with pytest.raises(ScenarioError, match=rf"fast power\.cin:2:1: {words}"):
+        simulate(tiny_model(FUNDS), scenario=_scenario(tmp_path, f"\n{line}\n"))
+
+
 def test_scenarios_keep_their_text(tmp_path):
     """A stored run can show the changes in it."""
     text = "a = 1\nb = 2\n"
@@ -60,6 +135,10 @@ def test_scenarios_keep_their_text(tmp_path):
         ("f((1,2),(3))", "2:3", "takes only numbers"),
         ("a = 1e999", "2:1", "too large"),
         ("f(1,2,3)", "2:1", "odd number of values"),
+        ("x[d] :EXCEPT: [a = 1", "2:1", "write 'name = value'"),
+        ("x[d] = TABBED ARRAY(1, 2)", "2:8", "takes only numbers"),
+        ("0 <= x = 1 <= 2 FRACTION", "2:10", "takes only numbers"),
+        ("0 <= x <= 2", "2:1", "write 'name = value'"),
     ],
 )
 def test_faults_have_a_place(tmp_path, line, where, words):

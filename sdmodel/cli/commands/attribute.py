@@ -9,10 +9,11 @@ import click
 
 from ...analysis import EXACT, PAIRS, attribute_levers, attributed_variables
 from ...errors import AnalysisError
+from ...model import split_list
 from ...scenario import merge_scenarios
 from ...simulation import RunWarning, simulate
 from ...vensim import read_scenario
-from ..locations import check_not_there, load_model, scenario_path
+from ..locations import check_not_there, scenario_path
 from ..options import (
     OutcomeOptions,
     RunOptions,
@@ -73,14 +74,14 @@ def attribute(
     and the results are means over members, the middle 90 % of members, and the share of members in which a lever ranks first.
     """
     request = run_from.request()
-    baseline = merge_scenarios([read_scenario(scenario_path(path)) for path in baselines])
+    baseline = merge_scenarios([read_scenario(scenario_path(path, request.model)) for path in baselines])
     levers_by_group = _read_groups(groups)
     default_name = f"{request.default_name}-levers"
     name = store.name or default_name
     path = store.path()
     targets = [store.folder / f"{name}.png", store.folder / f"{name}-bars.png"] if plot else []
     check_not_there(targets, force=store.force)
-    model = load_model(request.model)
+    model = request.load_model()
     listed = names_to_save(request, model)
     requested = when.outcomes(simulate(model, scenario=baseline, save=["TIME STEP"])) if when.dates else ()
     if sampling.file is None and sampling.count is not None:
@@ -123,7 +124,7 @@ def _read_groups(groups: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for text in groups:
         name, equals, levers = text.partition("=")
-        names = [lever.strip() for lever in levers.split(",") if lever.strip()]
+        names = list(filter(None, split_list(levers)))
         if not (equals and name.strip() and names):
             message = f'--group: {text!r} is not a group; write "NAME=LEVER,LEVER"'
             raise AnalysisError(message)

@@ -36,7 +36,7 @@ from ...model import Model
 from ...store import check_folder
 from ...vensim import read_payoff, read_sampling
 from ..freedom import FreedomOptions, freedom_options
-from ..locations import load_model
+from ..locations import load_model, sampling_path
 from ..observations import DataOptions, choose_series, data_options
 from ..options import RunOptions, StoreOptions, option_group, run_options, store_options
 from ..output import Part, Result, busy, note, output_options
@@ -223,7 +223,9 @@ def _series(model: Model, path: Path, data: DataOptions, payoff: str | None) -> 
 def _constants_beyond(model: Model, free: Sequence[Parameter], draws: _DrawOptions) -> ExtraConstants:
     """What draws hold besides the free constants; notes name those of the file that are free."""
     file = draws.beyond
-    found = extra_constants(model, free, read_sampling(file) if file else None, draws.equal)
+    found = extra_constants(
+        model, free, read_sampling(sampling_path(file, Path(model.path))) if file else None, draws.equal
+    )
     if found.left_to_posterior:
         note(f"{file}: these are free, so the posterior draws them: {', '.join(found.left_to_posterior)}")
     return found

@@ -110,7 +110,7 @@ def _run_model(source: str | None, run_from: RunOptions) -> xr.Dataset:
     from ...simulation import simulate
 
     model = _read_xmile(Path(source))
-    scenarios = tuple(read_scenario(scenario_path(path)) for path in run_from.scenarios)
+    scenarios = tuple(read_scenario(scenario_path(path, Path(source))) for path in run_from.scenarios)
     request = RunRequest(Path(source), scenarios, run_from.changes, run_from.integrator)
     with busy(f"running {source}"):
         return simulate(model, scenario=request.scenario, integrator=request.integrator)

@@ -12,8 +12,8 @@ from typing import Any, get_args
 import click
 
 from ...errors import Fault, ModelError
-from ...files import write_file
-from ...model import Kind, Range
+from ...files import replace_files
+from ...model import Kind, Range, join_name
 from ...vensim import (
     Document,
     OpenDocument,
@@ -172,7 +172,7 @@ def _rename(document: OpenDocument, old: str, new: str, *, model_only: bool) -> 
     These files are change files, sensitivity files with their samples, save lists, payoffs, optimisation files, observed
     series and figures, in the model's folder and its subfolders; if a folder has several models, those of its name.
     """
-    spelling = document[old].name if old in document else old
+    spelling = join_name(document[old].name) if old in document else old
     document.rename(old, new, everywhere=not model_only)
     return [["rename", new, spelling, *["--model-only"] * model_only]]
 
@@ -293,7 +293,7 @@ def fmt(context: click.Context, *, model: str | None, check: bool, show_diff: bo
     changed = unformatted_parts(document)
     differs = text != document.text
     if differs and not dry_run:
-        write_file(path.resolve(), text.encode(document.encoding), force=True, error=ModelError)
+        replace_files({path.resolve(): (bytes(document), text.encode(document.encoding))}, error=ModelError.from_text)
 
     def parts() -> Iterator[Part]:
         if show_diff and differs:

@@ -18,7 +18,7 @@ from ...errors import StoreError
 from ...model import Model, cell_name
 from ...scenario import Design, Scenario, constant_values, make_design
 from ...store import check_folder, ensemble_path, ensemble_record, is_ensemble, open_run, run_path
-from ..locations import check_not_there, load_model
+from ..locations import check_not_there
 from ..options import (
     RunOptions,
     SamplingOptions,
@@ -77,7 +77,7 @@ def ensemble(
     figure = path.with_name(f"{path.stem}.png")
     if plot:
         check_not_there([figure], force=replacing, cure="choose another --name", error=StoreError)
-    model = load_model(request.model)
+    model = request.load_model()
     names = names_to_save(request, model)
     design = _design(request, model, sampling, path if resume else None)
     had = _members_done(path) if resume else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import Fault, ModelError, Place
-from ...files import read_bytes, write_file
+from ...files import read_bytes, replace_files, unwritable, write_file
 from ...model import key
 from ...vensim import Difference, Document, Merge, compare_documents, merge_documents, text_for_diff
 from ..output import Part, Result, line_width, note, output_options
@@ -199,10 +200,10 @@ def settings() -> dict[str, str]:
     """The settings in git's configuration; -P keeps Python from running a package `sdmodel` inside the repository."""
     program = f"{shlex.quote(sys.executable.replace(chr(92), '/'))} -P -m sdmodel"
     return {
-        "diff.sdmodel.textconv": f"{program} git-text",
+        "diff.sdmodel.textconv": f"{program} git-text --",  # what follows is a file, whatever its name starts with
         "diff.sdmodel.xfuncname": _NAME_LINE,
         "merge.sdmodel.name": "models by variable",
-        "merge.sdmodel.driver": f"{program} merge-file %O %A %B %P --marks %L",
+        "merge.sdmodel.driver": f"{program} merge-file --marks %L -- %O %A %B %P",
     }
 
 
@@ -210,7 +211,7 @@ def _repository() -> Path:
     found = run_git("rev-parse", "--show-toplevel")
     if found.returncode:
         raise ModelError([Fault(str(Path.cwd()), "is not in a git repository with files; go to one, or `git init`")])
-    return Path(found.stdout.decode().rstrip("\r\n"))
+    return Path(os.fsdecode(found.stdout).removesuffix("\n").removesuffix("\r"))
 
 
 def _install(top: Path) -> None:
@@ -219,13 +220,14 @@ def _install(top: Path) -> None:
         _git("config", "--local", name, value)
         click.echo(f".git/config: {name} = {value}")
     path = top / _ATTRIBUTES
-    text = _attributes(path)
+    old = _attributes(path)
+    text = _text(old)
     if LINE in text.splitlines():
         click.echo(f"{_ATTRIBUTES}: has '{LINE}' already")
         return
     line_break = "" if text.endswith(("\n", "\r")) or not text else "\n"
     end = "" if line_break else "\n"  # the last line ends as before, so that the change can be undone
-    _write(path, f"{text}{line_break}{LINE}{end}")
+    _write(path, old, f"{text}{line_break}{LINE}{end}")
     click.echo(f"{_ATTRIBUTES}: '{LINE}' added; commit it for everyone who runs this command")
 
 
@@ -235,16 +237,20 @@ def _uninstall(top: Path) -> None:
             _git("config", "--local", "--remove-section", section)
             click.echo(f".git/config: [{section.replace('.', ' ')}] removed")
     path = top / _ATTRIBUTES
-    text = _attributes(path)
+    old = _attributes(path)
+    text = _text(old)
     if LINE not in text.splitlines():
         click.echo(f"{_ATTRIBUTES}: has no line for sdmodel")
         return
     rest = "".join(line for line in text.splitlines(keepends=True) if line.rstrip("\r\n") != LINE)
     rest = rest if text.endswith(("\n", "\r")) else rest.rstrip("\r\n")
     if rest:
-        _write(path, rest)
+        _write(path, old, rest)
     else:
-        path.unlink()
+        try:
+            path.unlink()
+        except OSError as cause:
+            raise ModelError.from_text(unwritable(path, cause)) from cause
     click.echo(f"{_ATTRIBUTES}: '{LINE}' removed" + ("" if rest else ", and the file, which is empty now"))
 
 
@@ -262,15 +268,19 @@ def _git(*words: str) -> None:
         raise ModelError([Fault(".git/config", what)])
 
 
-def _attributes(path: Path) -> str:
+def _attributes(path: Path) -> bytes | None:
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape") if path.exists() else ""
+        return path.read_bytes() if path.exists() else None
     except OSError as cause:
         raise ModelError([Fault(str(path), f"cannot be read ({cause.strerror}); check its permissions")]) from cause
 
 
-def _write(path: Path, text: str) -> None:
-    write_file(path, text.encode("utf-8", "surrogateescape"), force=True, error=ModelError)
+def _text(content: bytes | None) -> str:
+    return (content or b"").decode("utf-8", "surrogateescape")
+
+
+def _write(path: Path, old: bytes | None, text: str) -> None:
+    replace_files({path: (old, text.encode("utf-8", "surrogateescape"))}, error=ModelError.from_text)
 
 
 # The commands that git calls
@@ -290,6 +300,7 @@ def git_text(path: str) -> None:
 
 
 _MARKS = 7
+_FAILED = 255
 _UTF8 = "utf-8"
 
 
@@ -303,15 +314,21 @@ _UTF8 = "utf-8"
 def merge_file(context: click.Context, base: str, ours: str, theirs: str, path: str | None, *, marks: int) -> None:
     """Merge the changes of OURS and THEIRS to BASE into OURS, variable by variable; PATH is the name in messages.
 
-    The exit code is 1 if there is a conflict: a variable that both sides changed is between git's marks in OURS.
+    The exit code is 1 if there is a conflict: a variable that both sides changed is between git's marks in OURS. It is 255 if
+    OURS cannot be written, so that git does not take it for a merge.
     """
     name = path or ours
+    name = name if name.isprintable() else repr(name)
     try:
         documents = [_document(file, name) for file in (base, ours, theirs)]
         merge = merge_documents(*documents, marks=marks)
     except ModelError as error:
         context.exit(_merge_by_lines(base, ours, theirs, name, error, marks))
-    write_file(Path(ours), _encoded(merge, documents[1]), force=True, error=ModelError)
+    try:
+        write_file(Path(ours), _encoded(merge, documents[1]), force=True, error=ModelError.from_text)
+    except ModelError as error:
+        note(str(error))
+        context.exit(_FAILED)
     for text in merge.notes:
         note(f"{name}: {text}")
     for variable in merge.conflicts:
@@ -339,5 +356,7 @@ def _merge_by_lines(base: str, ours: str, theirs: str, name: str, error: ModelEr
     """Let git merge by lines if a version is not a readable model; returns 1 if lines conflict."""
     note(f"{name}: is merged by lines: {error.faults[0].what}")
     labels = ("-L", "ours", "-L", "base", "-L", "theirs")
-    done = run_git("merge-file", f"--marker-size={marks}", *labels, ours, base, theirs)
+    done = run_git("merge-file", f"--marker-size={marks}", *labels, "--", ours, base, theirs)
+    if done.returncode == _FAILED:
+        note(f"{name}: git cannot merge it ({done.stderr.decode(errors='replace').strip()}); the file is ours")
     return min(done.returncode, 1)

@@ -1,7 +1,9 @@
-"""`sdmodel levers`, `check` and `loops`: what a model lets you change, what is wrong with it, and its feedback loops."""
+"""`sdmodel levers`, `check`, `loops`: what a model lets you change, what is wrong with it, its loops; `new`: a copy of one."""
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...errors import ModelError, shorten
+from ...files import place_folder, temporary_folder, unwritable
 from ...numerals import format_exact
 from ...scenario import Lever, find_levers
 from ...vensim import read_scenario
-from ..locations import load_model, model_path, scenario_path
+from ..locations import installed_models, load_model, model_path, scenario_path
 from ..options import RunOptions, changes_option, model_argument, option_group, scenarios_option
 from ..output import Part, Result, Table, busy, note, output_options
 
@@ -109,7 +113,7 @@ def check(
     if list_rules:
         return _rules_result()
     path = model_path(model)
-    changes = [read_scenario(scenario_path(scenario)) for scenario in scenarios]
+    changes = [read_scenario(scenario_path(scenario, path)) for scenario in scenarios]
     with busy(f"checking {path.name}"):
         found = check_model(path, scenario=changes, only=only, skip=skip, static=static)
     shown = [finding for finding in found if _LEVELS.index(finding.level) <= _LEVELS.index(level)]
@@ -147,7 +151,7 @@ def _finding_rows(found: Sequence[Finding], only: Sequence[str]) -> Iterator[lis
         if whole or seen[kind] <= _ADVICE_SHOWN:
             place = str(finding.place)
             short = place if len(place) <= _LONGEST_PLACE else Path(place).name
-            yield [finding.level, short, finding.rule, finding.message]
+            yield [finding.level, short, finding.rule, shorten(finding.message)]
         elif seen[kind] == counts[kind]:
             yield [finding.level, "", finding.rule, f"and {rest} more; --only {finding.rule} shows them all"]
 
@@ -229,7 +233,7 @@ def loops(*, through: tuple[str, ...], is_open: bool, limit: int, run_from: RunO
         message = "--path needs its variables: --through NAME"
         raise click.UsageError(message)
     request = run_from.request()
-    model = load_model(request.model)
+    model = request.load_model()
     with busy(f"finding loops of {request.model.name}"):
         find = find_paths if is_open else find_loops
         found = find(model, through, scenario=request.scenario, limit=limit)
@@ -306,3 +310,39 @@ def _path_record(path: CausalPath) -> dict[str, Any]:
         "changes": [{"time": time, "polarity": name} for time, name in path.changes],
         "links": [{field: getattr(link, field) for field in fields} for link in path.links],
     }
+
+
+# new
+
+
+@click.command("new", epilog="Example: sdmodel new my-model")
+@click.argument("folder")
+def new(folder: str) -> None:
+    """Copy the model that comes with sdmodel into FOLDER, with its scenarios, ensembles, lists and data.
+
+    The files are in `FOLDER/models`, which must not exist. Commands that run in FOLDER then use this copy and store runs in
+    `FOLDER/runs`; the copy can be edited, the model in the installed package cannot.
+    """
+    source, target = installed_models(), Path(folder, "models")
+    made = target if os.path.lexists(folder) else Path(folder)  # a new folder appears with all that is in it
+    try:
+        with temporary_folder(made) as copy:
+            count = _copy_files(source, copy / target.relative_to(made))
+            place_folder(copy, made, force=False)
+    except (OSError, ValueError) as cause:
+        taken = f"{made}: exists already; choose another folder"
+        raise ModelError.from_text(taken if os.path.lexists(made) else unwritable(made, cause)) from cause
+    enter = [] if Path(folder).resolve() == Path.cwd() else [f"cd {shlex.quote(folder)}"]
+    steps = [*enter, "sdmodel levers", "sdmodel run -c power-first", 'sdmodel edit set "price elasticity = 0.9"']
+    click.echo("\n  ".join([f"{target}: {count} files copied; continue with", *steps]))
+
+
+def _copy_files(source: Path, target: Path) -> int:
+    """Copy the files of a folder, whose permissions stay behind: installed files may be read-only."""
+    files = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
+    files = [path for path in files if "__pycache__" not in path.parts]
+    for path in files:
+        if not (target / path).parent.is_dir():
+            (target / path).parent.mkdir(parents=True)
+        (target / path).write_bytes((source / path).read_bytes())
+    return len(files)

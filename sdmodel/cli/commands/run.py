@@ -73,8 +73,9 @@ def _watch(run_from: RunOptions, store: StoreOptions, path: Path | None, *, plot
         raise click.UsageError(message)
     from ..watch import Watch, saved_files, watch
 
-    others = [*map(scenario_path, run_from.scenarios), *map(Path, [run_from.savelist] if run_from.savelist else [])]
-    files = _files(model_path(run_from.model), others)
+    model = model_path(run_from.model)
+    others = [scenario_path(path, model) for path in run_from.scenarios]
+    files = _files(model, [*others, *map(Path, [run_from.savelist] if run_from.savelist else [])])
     plotter = (lambda made, where: _plot(made, where, force=True)) if plot else None
     watch(Watch(run_from.request, store.folder, path, store.force, plotter), saved_files(files))
 

@@ -21,7 +21,7 @@ from ...model import Model
 from ...simulation import Progress
 from ...store import check_folder
 from ..factors import FactorOptions, factor_options, note_outside
-from ..locations import check_not_there, load_model, runs_folder
+from ..locations import check_not_there, runs_folder
 from ..options import (
     OutcomeOptions,
     RunOptions,
@@ -106,7 +106,7 @@ def sensitivity(
     given = _given_settings(method, settings)
     request = run_from.request()
     targets = _targets(outputs, request, method, runs_folder(folder) if plot else None, force=force)
-    model = load_model(request.model)
+    model = request.load_model()
     sampling = factors.sampling(model)
     note_outside(model, factors_of(model, sampling, request.scenario))
     with _run_count(request.model.name) as progress:

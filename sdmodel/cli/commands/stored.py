@@ -20,7 +20,7 @@ from ...errors import StoreError
 from ...files import encode_text
 from ...inference import BACKTEST
 from ...numerals import format_exact, format_number
-from ...store import StoredRun, find_run, is_ensemble, list_runs, load_into_memory, open_run
+from ...store import StoredRun, find_run, is_ensemble, list_runs, open_run
 from ...vensim import read_scenario
 from ..locations import runs_folder
 from ..options import bands_option, runs_option, where_option
@@ -276,7 +276,7 @@ def rerun(run: str, members: int, folder: str | None) -> Result:
         raise StoreError(message)
     many = is_ensemble(path)
     count = stored.sizes[MEMBER] if many else 0
-    stored = load_into_memory(_some_members(stored, members), str(path)) if many else stored
+    stored = _some_members(stored, members).load() if many else stored
     repeated = _repeat(path, stored, save=tuple(map(str, stored.data_vars)) if many else None)
     largest = _largest_difference(stored, repeated)
     if largest is not None:

@@ -15,11 +15,10 @@ from ...analysis import sweep_levers
 from ...comparison import Outcome
 from ...dataset import TIME
 from ...errors import Fault, ScenarioError
-from ...model import Model
+from ...model import Model, join_name
 from ...scenario import grid_values
 from ...simulation import simulate
 from ...vensim import read_grid
-from ..locations import load_model
 from ..options import (
     OutcomeOptions,
     RunOptions,
@@ -91,7 +90,7 @@ def sweep(
     bands of the outcomes, and of the differences that a lever makes, are printed.
     """
     request = run_from.request()
-    model = load_model(request.model)
+    model = request.load_model()
     values = _lever_values(model, levers)
     request = replace(request, save=names_to_save(request, model))
     names = request.save or ()
@@ -137,7 +136,7 @@ def _lever_values(model: Model, levers: Sequence[str]) -> dict[str, tuple[float,
         except ScenarioError as error:
             faults += error.faults
             continue
-        name = model[grid.name].name + (f"[{','.join(grid.subscripts)}]" if grid.subscripts else "")
+        name = join_name(model[grid.name].name, grid.subscripts)
         if name in found:
             faults.append(Fault(grid.where, f"'{name}' is given twice; give all of its values together"))
         found[name] = values

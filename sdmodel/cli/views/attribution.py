@@ -12,7 +12,7 @@ import xarray as xr
 
 from ...analysis import LEVER, OTHER, VariableAttribution, contributions_to
 from ...comparison import MEASURES, Outcome, outcome_of
-from ...dataset import PROBABILITY, TIME, subscript_dims
+from ...dataset import PROBABILITY, TIME, subscript_dims, with_labels
 from ...numerals import format_number, format_signed
 from ..output import Part, Table, note
 from .headlines import round_times
@@ -31,8 +31,8 @@ def parts_of(found: xr.Dataset, names: Sequence[str]) -> list[VariableAttributio
         whole = contributions_to(found, name)
         dims = subscript_dims(whole.baseline)
         stacked = whole.baseline.isel({TIME: 0}).stack(cell=dims)["cell"].values.tolist() if dims else [()]
-        cells = (",".join(map(str, cell)) for cell in stacked)
-        parts += [contributions_to(found, f"{whole.name}[{labels}]" if labels else name) for labels in cells]
+        cells = (tuple(map(str, cell)) for cell in stacked)
+        parts += [contributions_to(found, with_labels(whole.name, cell) if cell else name) for cell in cells]
     return parts
 
 

@@ -28,7 +28,7 @@ from ...comparison import (
 from ...dataset import MEMBER, TIME, find_variable, has_variable
 from ...errors import AnalysisError
 from ...model import Table as Lookup
-from ...model import key
+from ...model import join_name, key, split_name
 from ...numerals import format_exact, format_number
 from ..output import Part, Result, Table, busy, line_width, note
 from .headlines import headline_names, round_times
@@ -131,7 +131,7 @@ def change_parts(changes: Changes, runs: Sequence[str], *, whole: bool = False) 
     Constants that some run lacks, because its model is another, come last.
     """
     ordered = sorted(changes.constants, key=lambda constant: None in constant.values)
-    rows = [[_lookup_name(item.name, item.subscripts), "", *map(_lookup, item.tables)] for item in changes.lookups]
+    rows = [[join_name(item.name, item.subscripts), "", *map(_lookup, item.tables)] for item in changes.lookups]
     rows += [[item.name, item.units, *(_extent(value, item.units) for value in item.values)] for item in ordered]
     shown = rows if whole or len(rows) <= _MOST_CONSTANTS + 1 else rows[:_MOST_CONSTANTS]
     if rows:
@@ -154,7 +154,7 @@ def change_records(changes: Changes, runs: Sequence[str]) -> list[dict[str, Any]
     ]
     lookups = [
         {
-            "name": _lookup_name(item.name, item.subscripts),
+            "name": join_name(item.name, item.subscripts),
             "tables": {run: table and list(table.points) for run, table in zip(runs, item.tables, strict=True)},
         }
         for item in changes.lookups
@@ -183,10 +183,6 @@ def _extent_record(extent: ValueRange | None) -> float | list[float] | None:
     if extent is None:
         return None
     return list(extent) if extent[0] < extent[1] else extent[0]
-
-
-def _lookup_name(name: str, subscripts: Sequence[str]) -> str:
-    return f"{name}[{','.join(subscripts)}]" if subscripts else name
 
 
 def _lookup(table: Lookup | None) -> str:
@@ -235,7 +231,7 @@ def _first_labels(standings: Sequence[Snapshot]) -> Iterator[Snapshot]:
     """The first labels of each variable, with a note if there are more."""
     counts: Counter[str] = Counter()
     for standing in standings:
-        variable = standing.name.partition("[")[0]
+        variable = split_name(standing.name)[0]
         counts[variable] += 1
         if counts[variable] <= _LABELS:
             yield standing

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...dataset import TIME, has_variable
 from ...errors import SdmodelError
-from ...model import key
+from ...model import join_name, key, split_name
 from ...numerals import format_number
 from ...vensim import model_from_text, read_savelist
 from ..locations import save_list_of
@@ -116,8 +116,8 @@ def _run(version: Version) -> xr.Dataset | None:
 
 
 def _old_name(name: str, names: Mapping[str, str]) -> str:
-    plain, bracket, label = name.partition("[")
-    return f"{names.get(key(plain), plain)}{bracket}{label}"
+    plain, labels = split_name(name)
+    return join_name(names.get(key(plain), plain), labels)
 
 
 def _headlines(old: Version, new: Version, run: xr.Dataset) -> list[str]:
@@ -139,12 +139,8 @@ def _effects(
     for old_name, name in pairs:
         if name in missing:
             continue
-        old = {_label(line.name): line for line in headline_lines(before, [old_name], quiet=True)}
+        old = {split_name(line.name)[1]: line for line in headline_lines(before, [old_name], quiet=True)}
         for line in headline_lines(after, [name], quiet=True):
-            if partner := old.get(_label(line.name)):
+            if partner := old.get(split_name(line.name)[1]):
                 for time, one, other in zip(line.times, partner.values, line.values, strict=True):
                     yield Effect(line.name, line.units, time, one, other)
-
-
-def _label(name: str) -> str:
-    return name.partition("[")[2]

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...dataset import TIME, find_variable, has_variable, long_name, member_dims, subscript_dims
+from ...dataset import TIME, find_variable, has_variable, long_name, member_dims, subscript_dims, with_labels
 from ...errors import DatasetError, SdmodelError
 from ...model import key
 from ...numerals import format_number
@@ -171,9 +171,8 @@ def labelled(variable: xr.DataArray, *, most: int = _LABELS) -> Iterator[tuple[s
     dims = subscript_dims(variable)
     places = itertools.islice(itertools.product(*(range(variable.sizes[dim]) for dim in dims)), most)
     for place in places:
-        labels = ",".join(str(variable.coords[dim].values[at]) for dim, at in zip(dims, place, strict=True))
-        name = f"{long_name(variable)}[{labels}]" if labels else long_name(variable)
-        yield name, variable.isel(dict(zip(dims, place, strict=True)))
+        labels = [str(variable.coords[dim].values[at]) for dim, at in zip(dims, place, strict=True)]
+        yield with_labels(long_name(variable), labels), variable.isel(dict(zip(dims, place, strict=True)))
 
 
 def labelled_with_note(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:

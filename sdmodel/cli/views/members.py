@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ...comparison import LEFT_OUT, quantiles, share_where
 from ...dataset import MEMBER, PROBABILITY, TIME, find_variable
 from ...numerals import format_number
-from ...store import load_into_memory
 from ...vensim import read_formula
 from ..output import Table, columns_beside, note
 from .headlines import columns_for, labelled_with_note, round_times
@@ -216,11 +215,7 @@ def plot_members_to(
 
     ensembles = {name: run for name, run in runs.items() if MEMBER in run.dims}
     lines = {name: quantiles(run, names, levels_of(bands)) if name in ensembles else run for name, run in runs.items()}
-    thin = {
-        name: load_into_memory(_some_members(run, names, spaghetti), f"run '{name}'")
-        for name, run in ensembles.items()
-        if spaghetti
-    }
+    thin = {name: _some_members(run, names, spaghetti).load() for name, run in ensembles.items() if spaghetti}
     figure = plot_bands(lines, names, spaghetti=thin if spaghetti else None, title=title, logarithmic=logarithmic)
     return save_figure(figure, path, force=force)
 

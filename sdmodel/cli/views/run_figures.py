@@ -13,7 +13,7 @@ from ...dataset import find_variable, has_variable, long_name
 from ...errors import SdmodelError
 from ...figures import Layout, Observed, Panel, find_layout, plot_runs, read_layout, save_figure
 from ...inference import Series, error_bars
-from ...model import references_in, split_reference
+from ...model import join_name, references_in, split_reference
 from ..observations import series_of_run, stored_model_file
 from ..output import note
 from .headlines import shared_headlines
@@ -77,7 +77,7 @@ def _points(series: Series, run: xr.Dataset) -> Observed | None:
     if not (formula.is_Symbol or formula.is_Indexed):
         return None
     name, labels = split_reference(next(iter(references_in(formula))))
-    full_name = f"{name}[{','.join(labels)}]" if labels else name
+    full_name = join_name(name, labels)
     if not has_variable(run, full_name):
         return None
     variable = long_name(find_variable(run, full_name))

@@ -121,7 +121,7 @@ def draw_line(axes: Axes, line: Line, view: View, unit: float, sign: tuple[float
             axes.add_patch(_stroke(bar, colour, 1.5 * width, _LINE_LEVEL, f"{name}-delay"))
     if sign:
         axes.text(
-            sign[0], sign[1], arrow.polarity.replace("-", "\u2212"), ha="center", va="center", color=colour, parse_math=False,
+            sign[0], sign[1], arrow.polarity.replace("-", "\u2212"), ha="center", va="center", color=colour,
             size=_SIGN * screen * unit, weight="bold", zorder=_SIGN_LEVEL, gid=f"{name}-sign",
         )  # fmt: skip
 

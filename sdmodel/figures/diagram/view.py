@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from ...errors import FigureError
 from ...model import Sketch, View, key, nearest
 from ..panels import DARK, GREY
-from ..text import Font, drawable, fit_text
+from ..text import Font, PlainFigure, drawable, fit_text, plain_text
 from .arrows import Line, draw_line, place_lines, place_signs
 from .words import KIND_COLOURS, SHADOW, WORD_LEVEL, PlacedWord, draw_word, is_boxed, place_words
 
@@ -54,6 +54,7 @@ class Shading:
     by_key: Mapping[str, ShadedValue] = field(default_factory=lambda: MappingProxyType({}))
 
 
+@plain_text
 def plot_diagram(sketch: Sketch, view: View | str | None = None, *, shading: Shading | None = None) -> Figure:
     r"""Draw the stock-and-flow diagram of one view of a sketch, in the size of the sketch.
 
@@ -152,7 +153,7 @@ def _make_page(
     width = max(_SMALLEST, scale * inches[0])
     room = (2 + (1 + len(_meaning_lines(shading, width)) if shading else 0)) * _FOOT_LINE + 0.1
     height = scale * inches[1] + room
-    figure = Figure(figsize=(width, height), facecolor="white")
+    figure = PlainFigure(figsize=(width, height), facecolor="white")
     axes = figure.add_axes((0, room / height, 1, 1 - room / height))
     units = density / scale  # per inch
     across, along = width * units, (height - room) * units
@@ -171,7 +172,7 @@ def _write_foot(figure: Figure, origin: str, words: Iterable[PlacedWord], lines:
     if any(line.arrow.initial for line in lines):
         legend.append(("dashed: initial value only", SHADOW))
     width, height = figure.get_size_inches()
-    style: Any = {"va": "bottom", "parse_math": False}
+    style: Any = {"va": "bottom"}
     across, row = _MARGIN, _FOOT_LINE + 0.05
     for text, colour in legend:
         font = replace(_SMALL, italic=text in KIND_COLOURS)
@@ -195,7 +196,7 @@ def _draw_number(axes: Axes, placed: PlacedWord, value: ShadedValue, unit: float
     font = Font(_NUMBER_SIZE * placed.label.font.size)
     y = placed.region.y + placed.region.half_height + (_BELOW_BOX if is_boxed(placed.word, placed.kind) else 0)
     axes.text(
-        placed.word.x, y, value.text, ha="center", va="top", color=DARK, parse_math=False, zorder=WORD_LEVEL + 2,
+        placed.word.x, y, value.text, ha="center", va="top", color=DARK, zorder=WORD_LEVEL + 2,
         gid=f"number-{placed.word.number}", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8},
         **font.properties(unit),
     )  # fmt: skip
@@ -211,7 +212,7 @@ def _draw_scale(figure: Figure, shading: Shading, left: float, bottom: float, ro
     width, height = figure.get_size_inches()
     across, along = _SCALE
     name, low, high = _MAPS[shading.colours]
-    style: dict[str, Any] = {"color": GREY, "va": "bottom", "parse_math": False, **_SCALE_FONT.properties(1)}
+    style: dict[str, Any] = {"color": GREY, "va": "bottom", **_SCALE_FONT.properties(1)}
     figure.text(left / width, bottom / height, shading.ends[0], **style)
     label = fit_text(shading.ends[0], _SCALE_FONT, width * _INCH, 0, shrink=False)
     start = left + 2 * label.half_width / _INCH + 0.06

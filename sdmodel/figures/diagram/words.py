@@ -134,7 +134,7 @@ def draw_word(axes: Axes, placed: PlacedWord, unit: float, background: str | Non
         elif word.lettering.colour and any(word.lettering.colour):  # the sketch's colour, unless it is black
             colour = hexadecimal(word.lettering.colour)
         axes.text(
-            word.x, word.y, placed.label.text, ha="center", va="center", multialignment="center", color=colour, parse_math=False,
+            word.x, word.y, placed.label.text, ha="center", va="center", multialignment="center", color=colour,
             linespacing=1.15, zorder=WORD_LEVEL + 1, gid=gid, **placed.label.font.properties(unit),
         )  # fmt: skip
 

@@ -22,6 +22,8 @@ from .views import Arrow, View, Word
 
 MOST = 60
 """Maximum number of variables of a view that is still readable."""
+_MOST_VIEWS = 20
+"""The words of more views than this are placed with fewer moves each, so that all views take about the same time."""
 _CELL = (150, 62)
 """Minimum distance between grid places, across and along, in units of a view."""
 _EDGE = 100
@@ -250,11 +252,9 @@ def lay_out(model: Model) -> tuple[View, ...]:
     groups: dict[str, list[str]] = {}
     for name in members:
         groups.setdefault(model.elements[name].group or "Model", []).append(name)
-    return tuple(
-        _view(model, title, part)
-        for group, names in groups.items()
-        for title, part in _parts(group, _with_constants(model, names))
-    )
+    parts = [part for group, names in groups.items() for part in _parts(group, _with_constants(model, names))]
+    effort = min(1.0, _MOST_VIEWS / len(parts))
+    return tuple(_view(model, title, names, effort) for title, names in parts)
 
 
 def _with_constants(model: Model, names: Sequence[str]) -> list[str]:
@@ -276,7 +276,7 @@ def _parts(group: str, names: Sequence[str]) -> Iterator[tuple[str, Sequence[str
         yield group if parts == 1 else f"{group} {part + 1}", names[part * size : (part + 1) * size]
 
 
-def _view(model: Model, title: str, members: Sequence[str]) -> View:
+def _view(model: Model, title: str, members: Sequence[str], effort: float = 1.0) -> View:
     structure = structure_of(model, members)
     pairs = [(influence.cause, influence.effect) for influence in structure.influences]
     outside = dict.fromkeys(cause for cause, _ in pairs if cause not in members)
@@ -290,7 +290,7 @@ def _view(model: Model, title: str, members: Sequence[str]) -> View:
     lines = [(_SHADOW + cause if cause in outside else cause, effect) for cause, effect in pairs]
     lines = [line for line in lines if set(line) <= {*fixed, *free}]
     cell = _cell(model, flowing, [*members, *outside])
-    spots = place_words(fixed, free, lines, _free_spots(skeleton, len(free)), cell)
+    spots = place_words(fixed, free, lines, _free_spots(skeleton, len(free)), cell, effort)
     return _finish(_Page(model, cell), title, skeleton, spots, structure)
 
 

@@ -89,9 +89,17 @@ def _side(a: Points, b: Points, c: Points) -> Points:
 
 
 def place_words(
-    fixed: Mapping[str, Spot], free: Sequence[str], lines: Sequence[tuple[str, str]], spots: Sequence[Spot], cell: Spot
+    fixed: Mapping[str, Spot],
+    free: Sequence[str],
+    lines: Sequence[tuple[str, str]],
+    spots: Sequence[Spot],
+    cell: Spot,
+    effort: float = 1.0,
 ) -> dict[str, Spot]:
-    """Return a place for each free word, so that the lines between words are short, seldom cross and avoid other words."""
+    """Return a place for each free word, so that the lines between words are short, seldom cross and avoid other words.
+
+    `effort` is the part of the usual number of moves to try.
+    """
     names = [*fixed, *free]
     number = {name: place for place, name in enumerate(names)}
     spare = list(spots)
@@ -106,7 +114,7 @@ def place_words(
         spare.remove(at[name])
     pairs = np.array([(number[a], number[b]) for a, b in lines], dtype=int).reshape(-1, 2)
     board = _Board([at[name] for name in names], pairs, cell)
-    _anneal(board, [number[name] for name in free], spare)
+    _anneal(board, [number[name] for name in free], spare, effort)
     return {name: board.spots[number[name]] for name in free}
 
 
@@ -121,10 +129,10 @@ def _in_turn(fixed: Mapping[str, Spot], free: Sequence[str], neighbours: Mapping
     return order
 
 
-def _anneal(board: _Board, free: Sequence[int], spare: list[Spot]) -> None:
+def _anneal(board: _Board, free: Sequence[int], spare: list[Spot], effort: float) -> None:
     """Move and swap words; while the temperature is high, accept moves for the worse too."""
     generator = random.Random(_SEED)
-    rounds = min(_ROUNDS * len(free), _EFFORT // (len(board.spots) + len(board.lines)))
+    rounds = round(effort * min(_ROUNDS * len(free), _EFFORT // (len(board.spots) + len(board.lines))))
     for step in range(rounds):
         heat = _HOT * (_COLD / _HOT) ** (step / rounds)
         word = generator.choice(free)

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from sympy import Expr, Float, Mul, S, Symbol
+from sympy import Add, Basic, Expr, Float, Mul, S, Symbol
 
 from ..algebra import VensimFunction, multiply, transform
 from ..evaluation import evaluate, evaluate_arrays
@@ -138,14 +138,19 @@ class _Run:
         def read(cell: Cell) -> Expr:
             return self.plan.tables.get(cell) or cells.setdefault(cell, _symbol(len(cells)))
 
-        driver = assignment.expression.args[0] if assignment.state == "INTEG" else assignment.expression
+        driver = assignment.expression.args[0] if assignment.keeps("stock") else assignment.expression
         expression = write_out(self.plan.model, driver, assignment.binding, read)
+        terms: dict[Basic, list[Expr]] = {}  # of a long sum, each cause is in few terms
+        for term in expression.args if isinstance(expression, Add) else (expression,):
+            for symbol in term.free_symbols:
+                terms.setdefault(symbol, []).append(term)
         for place, cause in enumerate(cells):
             if cause in causes:
                 known = (expression, place)
                 if known not in self.known:
                     try:
-                        self.known[known] = transform(expression.diff(_symbol(place)), _plain)
+                        parts = [term.diff(_symbol(place)) for term in terms.get(_symbol(place), ())]
+                        self.known[known] = transform(Add(*parts), _plain)
                     except NotImplementedError:
                         self.known[known] = S.NaN
                 values = self.series(self.known[known], tuple(cells))
@@ -163,13 +168,14 @@ class _Run:
 
         Tables and functions of time are evaluated time by time, everything else for all times together.
         """
-        values = {f"{_MARK}{place}": self.read(cell) for place, cell in enumerate(cells)}
+        marked = (symbol.name for symbol in expression.free_symbols if symbol.name.startswith(_MARK))
+        values = {name: self.read(cells[int(name.removeprefix(_MARK))]) for name in marked}
         values |= {cell.key: self.read(cell) for cell in (TIME, _TIME_STEP)}  # functions of time read these
 
         def change(part: Expr) -> Expr | None:
             if not isinstance(part, VensimFunction) or part.name in ARRAY_FUNCTIONS:
                 return None
-            made = _symbol(len(values))
+            made = _symbol(len(cells) + len(values))
             values[made.name] = _time_by_time(part, values, len(self.times))
             return made
 

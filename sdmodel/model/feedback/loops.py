@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import LoopError
-from ..names import display_name, key, nearest, split_name
+from ..names import display_name, join_name, key, nearest, split_name
 from ..records import Element
 from ..subscripts import Cell, labels_of
 from .links import Link, Links, Pairs, Series, polarity_of, shares
@@ -129,7 +129,7 @@ def stock_loops(links: Links) -> Iterator[CausalPath]:
 
 def _stop(links: Links, written: str) -> _Stop:
     model = links.plan.model
-    name, labels = (written, ()) if written in model else split_name(written)
+    name, labels = split_name(written, model.elements)
     element = model.elements.get(key(name))
     if element is None or element.hidden:
         close = nearest(name, [element.name for element in model if not element.hidden])
@@ -147,7 +147,7 @@ def _stop(links: Links, written: str) -> _Stop:
         return _Stop(element.key, cells)
     ranges = {name: own.name for name, own in model.subscripts.items()}
     spelling = (ranges.get(key(label)) or model.labels[key(label)] for label in labels)
-    return _Stop(f"{element.key}[{', '.join(spelling)}]", cells)
+    return _Stop(join_name(element.key, tuple(spelling)), cells)
 
 
 def _labels(links: Links, element: Element, written: str, labels: Sequence[str]) -> tuple[frozenset[str], ...]:
@@ -220,8 +220,8 @@ def _path(links: Links, stops: Sequence[_Stop], route: _Route, *, closed: bool) 
 def _stop_name(links: Links, name: str) -> str:
     """Return the name of a stop in the spelling of the model."""
     elements = links.plan.model.elements
-    element, bracket, labels = (name, "", "") if name in elements else name.partition("[")
-    return display_name(elements[element].name) + bracket + labels
+    element, labels = split_name(name, elements)
+    return join_name(display_name(elements[key(element)].name), labels)
 
 
 def _onward(

@@ -100,7 +100,7 @@ def _guarded_quotient(signature: str, meaning: str, units: str) -> FunctionRow:
         usable = GREATER.build(ABS.build(divisor), sp.Float(NEXT_TO_ZERO))
         return *slopes, add(S.One, negate(usable))
 
-    kinds: tuple[Kind, ...] = ("number", "number", "branch")
+    kinds: tuple[Kind, ...] = ("finite", "number", "branch")
     return FunctionRow(
         signature,
         meaning,

@@ -13,7 +13,7 @@ from sympy import Expr, Integer, S, Symbol
 
 from ..algebra import add, divide, multiply, negate
 from .arithmetic import ABS, ZIDZ
-from .logic import IF_THEN_ELSE
+from .logic import GREATER_OR_EQUAL, IF_THEN_ELSE
 from .row import Absent, Expander, FunctionRow, Memory
 
 _TIME_STEP = Symbol("time_step")
@@ -39,30 +39,41 @@ def _expanded(signature: str, meaning: str, units: str, expand: Callable[..., Ex
     return _row(signature, meaning, units, emit=_EXPANDED, derivative=_EXPANDED, expand=expand)
 
 
-def _stage(model: Expander, delay_time: Expr, order: int) -> Expr:
+def _stage(model: Expander, delay_time: Expr, order: Expr) -> Expr:
     """The time of one of the stages of a delay."""
-    return model.auxiliary(divide(delay_time, Integer(order))) if order > 1 else delay_time
+    return delay_time if order == 1 else model.auxiliary(divide(delay_time, order))
 
 
 def _smooth(order: int) -> Callable[..., Expr]:
-    """An exponential average of an order, 0 for that of the call; without an initial value it starts at its input."""
+    """An exponential average of an order; without an initial value it starts at its input."""
 
-    def expand(model: Expander, value: Expr, delay_time: Expr, initial: Expr | None = None, *_order: Expr) -> Expr:
-        stages, start = order or model.order, value if initial is None else initial
-        stage = _stage(model, delay_time, stages)
-        for _ in range(stages):
-            inflow = value
-            value = model.stock(lambda level, i=inflow: divide(add(i, negate(level)), stage), start)  # type: ignore[misc]
-        return value
+    def expand(model: Expander, value: Expr, delay_time: Expr, initial: Expr | None = None) -> Expr:
+        stages = [_stage(model, delay_time, Integer(order))] * order
+        return _chain(model, value, value if initial is None else initial, stages, material=False)[-1]
 
     return expand
+
+
+def _smooth_n(model: Expander, value: Expr, delay_time: Expr, initial: Expr, _: Expr) -> Expr:
+    order, orders = model.order()
+    stages = [_stage(model, delay_time, order)] * orders[-1]
+    return _last(order, orders, _chain(model, value, initial, stages, material=False, held=True))
+
+
+def _last(order: Expr, orders: Sequence[int], values: Sequence[Expr]) -> Expr:
+    """The value of the last stage of a delay: in each cell that of its own order, since all cells have as many stages."""
+    chosen = values[orders[0] - 1]
+    for number in orders[1:]:
+        chosen = IF_THEN_ELSE.build(GREATER_OR_EQUAL.build(order, Integer(number)), values[number - 1], chosen)
+    return chosen
 
 
 def _delay(order: int) -> Callable[..., Expr]:
     """A material delay of an order; without an initial outflow it starts in equilibrium with its input."""
 
     def expand(model: Expander, value: Expr, delay_time: Expr, initial: Expr | None = None) -> Expr:
-        return _chain(model, value, value if initial is None else initial, [_stage(model, delay_time, order)] * order)
+        stages = [_stage(model, delay_time, Integer(order))] * order
+        return _chain(model, value, value if initial is None else initial, stages)[-1]
 
     return expand
 
@@ -73,24 +84,32 @@ def _delay_n(model: Expander, value: Expr, delay_time: Expr, initial: Expr, _: E
     The Vensim manual says that the output depends on earlier delay times; Vensim's output of a second-order delay shows that each
     stage lags one step behind the one before.
     """
-    order = model.order
+    order, orders = model.order()
     stages = [_stage(model, delay_time, order)]
     if model.is_constant(delay_time):
-        return _chain(model, value, initial, stages * order)
-    while len(stages) < max(order, 2):
+        return _last(order, orders, _chain(model, value, initial, stages * orders[-1], held=True))
+    while len(stages) < max(orders[-1], 2):
         stages.append(model.auxiliary(DELAY_FIXED.build(stages[-1], _TIME_STEP, stages[-1])))
-    return _chain(model, value, initial, stages[-order:])
+    alone = _chain(model, value, initial, stages[1:2], held=True) if orders[0] == 1 else []
+    longer = _chain(model, value, initial, stages, held=True) if orders[-1] > 1 else []
+    return _last(order, orders, alone + longer[len(alone) :])
 
 
-def _chain(model: Expander, value: Expr, initial: Expr, stages: Sequence[Expr]) -> Expr:
-    """The outflow of the last of a chain of stocks, each emptied in the time of its stage."""
+def _chain(
+    model: Expander, value: Expr, initial: Expr, stages: Sequence[Expr], *, material: bool = True, held: bool = False
+) -> list[Expr]:
+    """The outputs of a chain of stocks: each is emptied in the time of its stage if `material`, else it follows the one before."""
+    values: list[Expr] = []
     for stage in stages:
 
-        def rate(level: Expr, inflow: Expr = value, stage: Expr = stage) -> Expr:
-            return add(inflow, negate(divide(level, stage)))
+        def rate(level: Expr, inflow: Expr = values[-1] if values else value, stage: Expr = stage) -> Expr:
+            if material:
+                return add(inflow, negate(divide(level, stage)))
+            return divide(add(inflow, negate(level)), stage)
 
-        value = divide(model.stock(rate, multiply(initial, stage)), stage)
-    return value
+        level = model.stock(rate, multiply(initial, stage) if material else initial, held=held)
+        values.append(divide(level, stage) if material else level)
+    return values
 
 
 def _trend(model: Expander, value: Expr, average_time: Expr, initial: Expr) -> Expr:
@@ -111,6 +130,10 @@ def _forecast(model: Expander, value: Expr, average_time: Expr, horizon: Expr) -
 INTEG = _state(
     "INTEG(rate, initial)", "a stock: the initial value plus all that has flowed in since", "u/t, u -> u",
     Memory("stock", (1,), ()), Absent("a stock's derivatives are those of its rate"),
+)
+HELD_STOCK = _state(
+    "HELD STOCK(rate, initial)", "a stage of SMOOTH N or DELAY N: it moves at the end of a time step only, as by Euler's method",
+    "u/t, u -> u", Memory("stock", (1,), (), held=True), Absent("a stock's derivatives are those of its rate"),
 )
 DELAY_FIXED = _state(
     "DELAY FIXED(input, delay time, initial)", "input as it was one delay time ago, to the time step", "u, t, u -> u",
@@ -136,7 +159,7 @@ ROWS = (
     _expanded("SMOOTHI(input, delay time, initial)", "first-order exponential average from an initial value", "u, t, u -> u", _smooth(1)),
     _expanded("SMOOTH3(input, delay time)", "third-order exponential average", "u, t -> u", _smooth(3)),
     _expanded("SMOOTH3I(input, delay time, initial)", "third-order exponential average from an initial value", "u, t, u -> u", _smooth(3)),
-    _expanded("SMOOTH N(input, delay time, initial, order)", "exponential average of a given order", "u, t, u, 1 -> u", _smooth(0)),
+    _expanded("SMOOTH N(input, delay time, initial, order)", "exponential average of a given order", "u, t, u, 1 -> u", _smooth_n),
     _expanded("DELAY1(input, delay time)", "first-order material delay", "u, t -> u", _delay(1)),
     _expanded("DELAY1I(input, delay time, initial)", "first-order material delay from an initial outflow", "u, t, u -> u", _delay(1)),
     _expanded("DELAY3(input, delay time)", "third-order material delay", "u, t -> u", _delay(3)),

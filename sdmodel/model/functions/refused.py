@@ -16,7 +16,8 @@ _INSTEAD = {
     ),
     "use a lookup of Time": (
         "GET DATA AT TIME, GET DATA BETWEEN TIMES, GET DATA FIRST TIME, GET DATA LAST TIME, GET DATA MEAN, GET DATA MIN, "
-        "GET DATA MAX, GET DATA STDV, GET DATA TOTAL POINTS, TIME SHIFT, GET TIME VALUE, TIME BASE, VECTOR LOOKUP"
+        "GET DATA MAX, GET DATA STDV, GET DATA TOTAL POINTS, TIME SHIFT, GET TIME VALUE, TIME BASE, VECTOR LOOKUP, "
+        "CUMULATE, CUMULATEF"
     ),
     "vary a constant over an ensemble": (
         "RANDOM 0 1, RANDOM UNIFORM, RANDOM NORMAL, RANDOM EXPONENTIAL, RANDOM POISSON, RANDOM BETA, RANDOM BINOMIAL, "
@@ -29,11 +30,22 @@ _INSTEAD = {
     "use SUM with IF THEN ELSE": "VECTOR SELECT, VECTOR ELM MAP",
     "count with SUM and IF THEN ELSE": "VECTOR SORT ORDER, VECTOR RANK, VECTOR REORDER",
     "share with ratios, MIN and SUM": (
-        "ALLOCATE AVAILABLE, ALLOCATE BY PRIORITY, FIND MARKET PRICE, DEMAND AT PRICE, SUPPLY AT PRICE"
+        "ALLOCATE AVAILABLE, ALLOCATE BY PRIORITY, ALLOC P, MARKETP, FIND MARKET PRICE, DEMAND AT PRICE, SUPPLY AT PRICE"
     ),
-    "use INTEG": "NPV, INTERNAL RATE OF RETURN, DEPRECIATE STRAIGHTLINE, DEPRECIATE BY SCHEDULE",
+    "use INTEG with MIN and MAX in its rate": "SINTEG",
+    "use INTEG": "NPV, NPVE, INTERNAL RATE OF RETURN, DEPRECIATE STRAIGHTLINE, DEPRECIATE BY SCHEDULE",
     "put a stock into the loop": "INVERT MATRIX, FIND ZERO, SIMULTANEOUS",
-    "use INTEGER, LN or a lookup": "GAMMA LN, ROUND",
+    "use a lookup": "GAMMA LN",
+    "use INTEGER(x + 0.5)": "ROUND",
+    "use SAMPLE IF TRUE": "SAMPLE UNTIL",
+    "use INTEG and DELAY FIXED": (
+        "QUEUE FIFO, QUEUE FIFO ATTRIB, QUEUE AGE AVERAGE, QUEUE AGE IN RANGE, QUEUE AGE OLDEST, QUEUE ATTRIB AVERAGE, "
+        "QUEUE ATTRIB IN RANGE, QUEUE ATTRIB MAX, QUEUE ATTRIB MIN, QUEUE ATTRIB QUANTITY"
+    ),
+    "write it only in Reality Checks, which are skipped": (
+        "RC COMPARE, RC COMPARE CHECK, RC DECAY, RC DECAY CHECK, RC GROW, RC GROW CHECK, RC RAMP, RC RAMP CHECK, "
+        "RC STEP, RC STEP CHECK"
+    ),
     "complete the equation": "A FUNCTION OF",
     "leave it out": "MESSAGE",
 }
@@ -45,11 +57,17 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 
 
 def unknown_function(name: str, *, guess: bool = True) -> str:
-    """The message for a function that does not run: that Vensim has it, or else, with `guess`, the most similar name."""
+    """The message for a function that does not run: that Vensim has it, or else, with `guess`, the most similar name.
+
+    A name that is most similar to a function that does not run either is never taken for one that does.
+    """
     upper = " ".join(name.upper().replace("_", " ").split())
     if upper in REFUSED:
         return f"{upper} is not supported; {REFUSED[upper]}"
-    close = nearest(upper, FUNCTIONS) if guess else None
-    return f"'{name}' is neither a function nor a lookup; " + (
-        f"did you mean {close}?" if close else "define it or correct the name"
-    )
+    if upper == "TABBED ARRAY":
+        return "TABBED ARRAY takes only numbers, with blanks between them; leave out commas and names"
+    close = nearest(upper, (*FUNCTIONS, *REFUSED)) if guess else None
+    cure = f"did you mean {close}?" if close else "define it or correct the name"
+    if close and close in REFUSED:
+        cure = f"{close}, if you mean that, is not supported: {REFUSED[close]}"
+    return f"'{name}' is neither a function nor a lookup; {cure}"

@@ -105,12 +105,11 @@ class Emitter(Protocol):
 class Expander(Protocol):
     """What `expand` may add to a model: hidden elements that serve one call of a function."""
 
-    @property
-    def order(self) -> int:
-        """The order of the delay, which the last argument of the call gives: its value at the start."""
+    def order(self) -> tuple[Expr, tuple[int, ...]]:
+        """The order of the delay in each cell, which the last argument of the call gives, and all different orders, sorted."""
 
-    def stock(self, rate: Callable[[Expr], Expr], initial: Expr) -> Expr:
-        """A hidden stock; `rate` makes its rate from a reference to the stock itself."""
+    def stock(self, rate: Callable[[Expr], Expr], initial: Expr, *, held: bool = False) -> Expr:
+        """A hidden stock; `rate` makes its rate from a reference to the stock itself; `held` as in `Memory`."""
 
     def auxiliary(self, expression: Expr) -> Expr:
         """A hidden auxiliary, so that a value used twice is computed once; a plain reference or number stays as it is."""
@@ -125,12 +124,13 @@ class Memory:
 
     `kept` names the way the program keeps it: a `stock` is integrated, a `delay` has a history of inputs, a `sample` holds its last
     value, `start` means computed once, `nothing` that only the initial value differs. Without arguments to read at a step the value is
-    known before the step is computed.
+    known before the step is computed. A `held` stock keeps its value within a time step, whatever the integrator.
     """
 
     kept: Literal["stock", "delay", "sample", "start", "nothing"]
     reads_at_start: tuple[int, ...]
     reads_at_step: tuple[int, ...]
+    held: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -202,12 +202,18 @@ class _Unknowns:
         return self._resolve(unit, self.solved)
 
     def _resolve(self, unit: Form, among: Container[int]) -> Form:
-        while True:
-            name = next((part for part in unit if isinstance(part, int) and part in among), None)
-            if name is None:
-                return unit
-            rest = {other: own for other, own in unit.items() if other != name}
-            unit = combine(rest, self.solved[name], unit[name])
+        waiting = [name for name in unit if isinstance(name, int) and name in among]
+        found = dict(unit)
+        while waiting:
+            name = waiting.pop()
+            power = found.pop(name, 0)  # nothing if it has cancelled, or was waiting twice
+            for other, own in self.solved[name].items() if power else ():
+                found[other] = found.get(other, 0) + own * power
+                if not found[other]:
+                    del found[other]
+                elif isinstance(other, int) and other in among:
+                    waiting.append(other)
+        return found
 
     def equate(self, left: Form, right: Form, place: Place) -> bool:
         """Set two units equal; return False, and change nothing, if they cannot be equal."""

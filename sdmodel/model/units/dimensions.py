@@ -40,8 +40,12 @@ class UnitSyntaxError(Exception):
 
 def combine(left: Form, right: Form, exponent: Rational = 1) -> dict[str | int, Rational]:
     """Return `left * right^exponent`."""
-    product = {name: left.get(name, 0) + right.get(name, 0) * exponent for name in {**left, **right}}
-    return {name: power for name, power in product.items() if power}
+    product = dict(left)
+    for name, power in right.items():  # a product of many units is made factor by factor
+        product[name] = product.get(name, 0) + power * exponent
+        if not product[name]:
+            del product[name]
+    return product
 
 
 def raised(unit: Form, exponent: Rational) -> dict[str | int, Rational]:

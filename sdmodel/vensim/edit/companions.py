@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
-from stat import S_IMODE
 from types import MappingProxyType
 
-from ...errors import Fault, ModelError, SdmodelError
-from ...files import decode_text, read_bytes, write_file
+from ...errors import Fault, ModelError
+from ...files import decode, decode_text, read_bytes
 from ...model import key
 from ..read.segments import Span
 from ..read.syntax import LINE_END
 from .layout import Edit, apply_edits
 from .names import Renaming, find_names, replace_names
 
-_WRITABLE = 0o222
 _CELL = re.compile(r'(?P<cell>[ \t]*"(?:[^"]|"")*"[ \t]*|[^,\r\n]*)(?P<end>,|\r\n?|\n|\Z)')
 _LINE = re.compile(r"[^\r\n]+")
 _REMARK = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?:\r\n?|\n|\Z)")
@@ -33,68 +30,48 @@ def find_companions(model: str | os.PathLike[str]) -> list[Path]:
     These are the files of its name; if the folder has no other model, all files there and in its folders.
     """
     path = Path(model).resolve()
-    if _count_models(path.parent) > 1:
-        return sorted(file for file in path.parent.glob(f"{path.stem}.*") if _rule(file) is not None)
-    inside = (entry for entry in sorted(path.parent.iterdir()) if entry.is_dir() and not _count_models(entry))
-    found = [entry for folder in (path.parent, *inside) for entry in sorted(folder.iterdir()) if entry.is_file()]
+    beside = _entries(path.parent)
+    if _count_models(beside) > 1:
+        own = (file for file in beside if file.name.startswith(f"{path.stem}."))
+        return [file for file in own if _rule(file) is not None]
+    folders = [beside, *(_entries(entry) for entry in beside if entry.is_dir())]
+    inside = (folder for folder in folders if folder is beside or not _count_models(folder))
+    found = [entry for folder in inside for entry in folder if entry.is_file()]
     samples = {sample for file in found if file.suffix.lower() == ".vsc" for sample in _samples_file(file)}
     return [file for file in found if _rule(file) is not None or file in samples]
 
 
-def _count_models(folder: Path) -> int:
-    return sum(entry.suffix.lower() == ".mdl" for entry in folder.iterdir())
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder; nothing if it may not be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _count_models(entries: Iterable[Path]) -> int:
+    return sum(entry.suffix.lower() == ".mdl" for entry in entries)
 
 
 def _samples_file(path: Path) -> Iterator[Path]:
-    match decode_text(path.read_bytes()).partition("\n")[0].split(","):
+    match LINE_END.split(decode_text(read_bytes(path, error=ModelError)), 1)[0].split(","):
         case [_, method, _, file, *_] if method.strip().upper().startswith("F"):
             yield path.parent / file.strip().strip('"')
 
 
-def rename_in_file(path: Path, changes: Iterable[Renaming]) -> bytes | None:
-    """Return what a file holds after renamings in turn; None if they do not change it."""
+def rename_in_file(path: Path, changes: Iterable[Renaming]) -> tuple[bytes, bytes]:
+    """Return what a file holds before and after renamings in turn."""
     data = read_bytes(path, error=ModelError)
-    text = decode_text(data)
-    new = text
+    text, encoding = decode(data)
+    mark = "\ufeff" * text.startswith("\ufeff")
+    new = text = text.removeprefix(mark)
     for change in changes:
         new = apply_edits(new, (_rule(path) or _in_heading)(new, change))[0]
-    encoding = "utf-8" if text.encode("utf-8", "replace") == data else "latin-1"
     try:
-        return new.encode(encoding) if new != text else None
+        return data, (mark + new).encode(encoding) if new != text else data
     except UnicodeEncodeError as cause:
-        what = f"the file's encoding, {encoding}, lacks '{new[cause.start]}'; write the new name in other characters"
+        what = f"the file's encoding, {encoding}, lacks '{(mark + new)[cause.start]}'; write the new name in other characters"
         raise ModelError([Fault(str(path), what)]) from cause
-
-
-def rewrite_together(contents: Mapping[Path, bytes]) -> None:
-    """Write files that exist; if one cannot be written, those before it get their old bytes back."""
-    before: dict[Path, bytes] = {}
-    try:
-        for path, content in contents.items():
-            old = read_bytes(path, error=ModelError)
-            _rewrite(path, content)
-            before[path] = old
-    except ModelError:
-        for path, content in before.items():
-            with suppress(ModelError):
-                _rewrite(path, content)
-        raise
-
-
-def _rewrite(path: Path, content: bytes) -> None:
-    mode = path.stat().st_mode
-    if not mode & _WRITABLE:
-        raise ModelError([Fault(str(path), "the file is read-only; allow writing, or name another file with -o")])
-    write_model(path, content, force=True)
-    path.chmod(S_IMODE(mode))
-
-
-def write_model(path: Path, content: bytes, *, force: bool) -> None:
-    """Write a model or a file next to it; a file that cannot be written is a `ModelError`."""
-    try:
-        write_file(path, content, force=force, error=SdmodelError)
-    except SdmodelError as error:
-        raise ModelError([Fault("", str(error))]) from error
 
 
 _Rule = Callable[[str, Renaming], Iterable[Edit]]

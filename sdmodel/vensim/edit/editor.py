@@ -8,14 +8,14 @@ from collections import Counter
 from pathlib import Path
 
 from ...errors import Fault, ModelError
-from ...files import decode_text
+from ...files import decode_text, replace_files, write_file
 from ...model import Kind, Model, Range, display_name
 from ..document import Document, read_document
 from ..read.reader import model_of
 from ..read.segments import blank_comments
 from ..read.syntax import head_of, parse_name
 from .blocks import Block
-from .companions import find_companions, rename_in_file, rewrite_together, write_model
+from .companions import find_companions, rename_in_file
 from .elements import Addition, add_element, remove_element
 from .names import Renaming, plan_renaming, rename_in_document
 
@@ -27,6 +27,8 @@ class OpenDocument:
     """
 
     def __init__(self, document: Document) -> None:
+        if document.has_conflicts:
+            raise ModelError(document.faults)
         self.document = document
         self._saved = bytes(document)
         self._known: Counter[str] | None = None
@@ -40,7 +42,7 @@ class OpenDocument:
         Raises
         ------
         ModelError
-            If the bytes are empty or not text.
+            If the bytes are empty or not text, or git left conflicts in it.
         """
         return cls(Document.from_bytes(data, path))
 
@@ -154,7 +156,8 @@ class OpenDocument:
         new_faults = [fault for fault in after if fault.what not in {old.what for old in before}]
         if len(after) != len(before):
             self.undo()
-            raise ModelError(new_faults)
+            used = f"'{new}' is used in the model already, where it is not defined; define it, or choose another name"
+            raise ModelError(new_faults or [Fault(self.path, used)])
         self._known = known + Counter(fault.what for fault in new_faults)  # old faults that have the new name
         if everywhere:
             self._renamings.append((self.document.edits, change))
@@ -203,8 +206,8 @@ class OpenDocument:
             raise ModelError(new_faults)
 
     @property
-    def companions(self) -> dict[Path, bytes]:
-        """The new bytes of the files next to the model that a renaming changes.
+    def companions(self) -> dict[Path, tuple[bytes, bytes]]:
+        """The old and the new bytes of the files next to the model that a renaming changes.
 
         Raises
         ------
@@ -213,12 +216,12 @@ class OpenDocument:
         """
         changes = [change for _, change in self._renamings]
         found = {path: rename_in_file(path, changes) for path in (find_companions(self.path) if changes else [])}
-        return {path: data for path, data in found.items() if data is not None}
+        return {path: (old, new) for path, (old, new) in found.items() if old != new}
 
     def difference(self) -> str:
         """Return what saving changes, as a unified diff of the model and of the files next to it."""
         files = [(self.path, self._saved, bytes(self))]
-        files += [(_short_path(path), path.read_bytes(), data) for path, data in self.companions.items()]
+        files += [(_short_path(path), *contents) for path, contents in self.companions.items()]
         lines: list[str] = []
         for name, *contents in files:
             old, new = (decode_text(data).splitlines(keepends=True) for data in contents)
@@ -248,19 +251,14 @@ class OpenDocument:
             If an edit has caused a fault, the file was changed since it was opened, or a file cannot be written.
         """
         self.check()
-        target = Path(self.path if path is None else path)
-        if target.resolve() != Path(self.path).resolve():
-            write_model(target, bytes(self), force=force)
+        target, own = Path(self.path if path is None else path), Path(self.path).resolve()
+        if target.resolve() != own:
+            write_file(target, bytes(self), force=force, error=ModelError.from_text)
             return [os.fspath(target)]
-        if not target.is_file():
-            write_model(target.resolve(), bytes(self), force=False)
-        elif target.read_bytes() != self._saved:
-            what = "the file has changed since it was opened; open it again and repeat the edits"
-            raise ModelError([Fault(self.path, what)])
-        contents = self.companions if bytes(self) == self._saved else {target.resolve(): bytes(self)} | self.companions
-        rewrite_together(contents)
+        changes = {own: (self._saved if os.path.lexists(own) else None, bytes(self)), **self.companions}
+        replace_files(changes, error=ModelError.from_text)
         self._saved, self._known, self._renamings = bytes(self), None, []
-        return [self.path if file == target.resolve() else _short_path(file) for file in contents]
+        return [self.path if file == own else _short_path(file) for file, (old, new) in changes.items() if old != new]
 
 
 def open_document(path: str | os.PathLike[str]) -> OpenDocument:

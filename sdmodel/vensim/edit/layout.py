@@ -123,7 +123,7 @@ def _usual_blank(text: str, segments: Sequence[Segment]) -> str:
     found = Counter(
         text[blank.start : blank.end]
         for blank, behind in pairwise(segments)
-        if blank.kind == "blank" and behind.kind == "block" and "\n" in text[blank.start : blank.end]
+        if blank.kind == "blank" and behind.kind == "block" and LINE_END.search(text, blank.start, blank.end)
     )
     return found.most_common(1)[0][0] if found else line_end(text) * 2
 

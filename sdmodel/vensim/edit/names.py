@@ -11,7 +11,7 @@ from ...model import FUNCTIONS, REFUSED, Model, display_name, key, nearest, quot
 from ..document import Document
 from ..read.segments import QUOTED, Span, blank_comments
 from ..read.statements import read_statements
-from ..read.syntax import parse_name, quote_cell
+from ..read.syntax import parse_name
 from ..sketch.views import view_texts
 from .layout import Edit, grouped_segments
 
@@ -31,8 +31,7 @@ _TOKENS = (
 )
 _IN_EQUATIONS = re.compile(rf"(?P<name>{QUOTED}|(?:[^\W\d]|[^\x00-\x7f]){_LETTER}*(?:\s+{_LETTER}+)*){_TOKENS}")
 _IN_LINES = re.compile(
-    rf"(?P<name>{QUOTED}|(?![-+]?[\d.]+(?:[eE][-+]?\d+)?\s*(?:$|[\[\](){{}}=<>,;:|~!]))[^\s{_MARKS}][^\r\n{_MARKS}]*){_TOKENS}",
-    re.MULTILINE,
+    rf"(?P<name>{QUOTED}|(?![-+]?[\d.]+(?:[eE][-+]?\d+)?\s*(?:(?![^\r\n])|[\[\](){{}}=<>,;:|~!]))[^\s{_MARKS}][^\r\n{_MARKS}]*){_TOKENS}"
 )
 _LINES = {
     "graph": re.compile(rf"(?P<before>:(?:VAR|X-AXIS|Y-AXIS)\s+)(?P<name>{QUOTED}|[^\r\n\[|]*)", re.IGNORECASE),
@@ -107,7 +106,7 @@ def new_head(text: str, document: Document, model: Model, *, old: str = "") -> s
         wrong = f"this name is taken {owner}; choose another name"
     if wrong:
         raise ModelError([Fault(document.path, f"'{display_name(text)}': {wrong}")])
-    return quote_cell(head.name, head.subscripts)
+    return quote_name(head.name, head.subscripts)
 
 
 def plan_renaming(document: Document, model: Model, old: str, new: str) -> Renaming:

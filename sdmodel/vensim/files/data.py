@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import Fault, ObservationError, Place, ScenarioError
-from ...model import NOWHERE, display_name, key
+from ...model import NOWHERE, display_name, join_name, key
 from ..read.segments import QUOTED
 from ..read.syntax import LINE_END, NUMBER, parse_number
 from .lines import read_text
@@ -58,7 +58,7 @@ class _Reading:
     def named(self, name: str, line: int, column: int = 1) -> _Series:
         """Return the series of that name, a new one if necessary: Vensim joins the parts of a series."""
         shown = " ".join(name.split())
-        shown = display_name(shown) if _QUOTED.fullmatch(shown) else shown
+        shown = join_name(display_name(shown)) if _QUOTED.fullmatch(shown) else shown
         return self.series.setdefault(key(shown), _Series(shown, Place(self.path, line, column)))
 
     def fault(self, line: int, what: str) -> None:
@@ -143,8 +143,7 @@ def _listed(line: str, mark: str) -> tuple[str, float, float] | None:
     numbers = parts[len(texts) :]
     if not texts or len(numbers) < 2 or not all(map(_NUMBER.match, numbers[:2])):  # noqa: PLR2004 - time and value
         return None
-    name = f"{texts[0]}[{','.join(texts[1:])}]" if len(texts) > 1 else texts[0]
-    return name, parse_number(numbers[0]), parse_number(numbers[1])
+    return join_name(display_name(texts[0]), tuple(texts[1:])), parse_number(numbers[0]), parse_number(numbers[1])
 
 
 def _is_heading(line: str, mark: str) -> bool:

@@ -12,27 +12,45 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...errors import Fault, Place, ScenarioError
-from ...model import Table, display_name, number_text, split_name, table_text
+from ...model import Table, display_name, number_text, quote_name, split_name, table_text
 from ...scenario import Change, Grid, Scenario, merge_scenarios
 from ..read.segments import QUOTED, blank_comments
-from ..read.syntax import BOUND, LINE_END, NAME, NUMBER, label_keys, numbers_in, parse_number, quote_cell, split_labels
+from ..read.syntax import (
+    BARE,
+    BOUND,
+    LABEL,
+    LINE_END,
+    NAME,
+    NUMBER,
+    label_keys,
+    numbers_in,
+    parse_number,
+    split_labels,
+)
 from .lines import read_text, without_faults
 
-_HEAD = rf"\s*+\*?\s*+{NAME}"
+_EXCEPTION = rf"\s*+\[{LABEL}(?:,{LABEL})*+\]\s*+"
+_HEAD = rf"\s*+\*?\s*+{NAME}(?i::EXCEPT:(?P<exceptions>{_EXCEPTION}(?:,{_EXCEPTION})*+))?"
+_LIMIT = rf"(?:{BOUND}|(?!\s*+[-+.\d]){BARE})"
+"""What a value is searched between: a number, or in Vensim the name of a constant."""
+_TOLERANCE = rf"(?:\|?\s*+(?i:FRAC|ABS)\s*+(?:=\s*+{NUMBER}\s*+)?)?"
+"""The end of a line of an optimisation file, which Vensim reads in change files too (manual, "Constant Input Files")."""
 _POINT = rf"\(\s*+{NUMBER}\s*+,\s*+{NUMBER}\s*+\)"
 _VALUES = re.compile(
-    rf"(?:{BOUND}<=)?{_HEAD}=\s*+(?P<values>{NUMBER}(?:\s*+[,;]\s*+{NUMBER})*)\s*+(?:;\s*+)?(?:<={BOUND})?$"
+    rf"(?:{_LIMIT}<=)?{_HEAD}=\s*+(?P<values>{NUMBER}(?:\s*+[,;]\s*+{NUMBER})*+)\s*+(?:;\s*+)?(?:<={_LIMIT})?{_TOLERANCE}$"
 )
 _TABLE = re.compile(
     rf"{_HEAD}\(\s*+(?P<limits>\[[-+.,()\deE\s]*+\]\s*+,?\s*+)?"
     rf"(?P<points>{_POINT}(?:\s*+,\s*+{_POINT})*|{NUMBER}(?:\s*+,\s*+{NUMBER})+)\s*+\)\s*+$"
 )
-_LEADING = re.compile(rf"(?:{BOUND}<=)?{_HEAD}(?:=|\()\s*+")
+_TABBED = re.compile(rf"{_HEAD}=\s*+(?i:TABBED[\s_]++ARRAY)\s*+\((?P<values>\s*+{NUMBER}(?:\s++{NUMBER})*+)\s*+\)\s*+$")
+_LEADING = re.compile(rf"(?:{_LIMIT}<=)?{_HEAD}(?:=|\()\s*+")
 _SKIPPED = re.compile(r"\s*(?::|$)|[^=(]*:IS:", re.IGNORECASE)
+_LABELS = re.compile(rf"\[(?:{QUOTED}|[^\"\]])*+\]")
 _BRACKET = re.compile(rf"{QUOTED}|[()\[\]]")
 _COMMENT = re.compile(r"\s*\{([^{}]*)\}")
 _LEVER = re.compile(rf"{NAME}(?:=(?P<values>.*))?$", re.DOTALL)
-_BOUNDED = re.compile(r'(?P<name>(?:[^"=]|"[^"]*")*)(?:=(?P<bounds>.*))?', re.DOTALL)
+_BOUNDED = re.compile(rf'(?P<name>(?:[^"=]|{QUOTED})*)(?:=(?P<bounds>.*))?', re.DOTALL)
 _FORMS = "'name=low:high:count', 'name=value,value' or 'name' for the range in the model"
 _DIGITS = 9
 """Digits of a count that are read; a longer count is too large anyway."""
@@ -54,7 +72,8 @@ def read_scenario(path: str | os.PathLike[str]) -> Scenario:
     ----------
     path : str or path
         A file with one change per line: `name = value`, `name[label] = value, value` for an array, or
-        `name((x,y),(x,y))` for a lookup. Values are in the variable's units; comments are in braces.
+        `name((x,y),(x,y))` for a lookup; also `TABBED ARRAY` and `:EXCEPT:`, as in a model, and the lines of optimisation
+        files, whose bounds are ignored. Values are in the variable's units; comments are in braces.
 
     Returns
     -------
@@ -133,25 +152,27 @@ def _joined_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _change(text: str, place: Place) -> Change | Fault:
-    found = _VALUES.match(text) or _TABLE.match(text)
+    found = _VALUES.match(text) or _TABBED.match(text) or _TABLE.match(text)
     if found is None:
         return _misread(text, place)
     name = display_name(found["name"])
     subscripts = label_keys(found["subscripts"])
+    exceptions = tuple(label_keys(labels[1:-1]) for labels in _LABELS.findall(found["exceptions"] or ""))
     groups = found.groupdict()
     start = Place(place.path, place.line, found.start("name") + 1)
     numbers = numbers_in(groups.get("values") or groups["points"])
     if not all(map(math.isfinite, numbers)):
         return Fault(start, "a number is too large; write at most 1e308")
     if "values" in groups:
-        return Change(name, subscripts, tuple(numbers), place=start)
+        return Change(name, subscripts, tuple(numbers), place=start, exceptions=exceptions)
     if len(numbers) % 2:
         return Fault(start, "the table has an odd number of values; list every x and then every y")
     half = len(numbers) // 2
     xs, ys = (numbers[::2], numbers[1::2]) if "(" in found["points"] else (numbers[:half], numbers[half:])
     corners = numbers_in(found["limits"] or "")
     limits = ((corners[0], corners[1]), (corners[2], corners[3])) if len(corners) >= 4 else None  # noqa: PLR2004
-    return Change(name, subscripts, table=Table(list(zip(xs, ys, strict=True)), limits), place=start)
+    table = Table(list(zip(xs, ys, strict=True)), limits)
+    return Change(name, subscripts, table=table, place=start, exceptions=exceptions)
 
 
 def _misread(text: str, place: Place) -> Fault:
@@ -182,7 +203,9 @@ def scenario_text(changes: Sequence[Change], *, comment: str = "", notes: Sequen
     for change, note in zip(changes, notes or [""] * len(changes), strict=True):
         values = f" = {', '.join(map(number_text, change.values))}"
         right = values if change.table is None else f"({table_text(change.table)})"
-        lines.append(f"{quote_cell(change.name, change.subscripts)}{right}{_braced(note, '  ')}")
+        excepted = ",".join(f"[{','.join(map(quote_name, labels))}]" for labels in change.exceptions)
+        left = quote_name(change.name, change.subscripts) + f" :EXCEPT: {excepted}" * bool(excepted)
+        lines.append(f"{left}{right}{_braced(note, '  ')}")
     return "\n".join(lines) + "\n"
 
 

@@ -31,12 +31,14 @@ from ...scenario import (
     distribution_syntax,
 )
 from ..read.segments import QUOTED, blank_comments
-from ..read.syntax import NAME, parse_number, quote_cell, split_labels
+from ..read.syntax import NAME, parse_number, split_labels
 from .lines import content_lines, read_text
 
 _LETTERS: dict[str, SamplingMethod] = {"UMLGF"[index]: method for index, method in enumerate(get_args(SamplingMethod))}
 _LINE = re.compile(rf"\s*+{NAME}=\s*+(?P<law>[^(=]*?)\s*+\((?P<arguments>(?:{QUOTED}|[^()\"])*+)\)\s*+$")
 _LEADING = re.compile(rf"\s*+{NAME}=\s*+")
+_NAMED = re.compile(rf"{QUOTED}|\[[^\]]*\]")
+"""What may hold commas in a name: quotes, and labels in brackets."""
 _ARGUMENT = re.compile(rf"(?:^|,)\s*+((?:{QUOTED}|[^,\"])*+)")
 _KNOWN = (*DISTRIBUTIONS, "VECTOR")
 _CORRELATED = "put correlated constants in a file of samples, with method F"
@@ -66,6 +68,8 @@ def read_samples(path: str | os.PathLike[str]) -> Samples:
         raise ScenarioError([Fault(name, what)])
     header, first = lines[0]
     names = header.split("\t")
+    if len(names) == 1 and "," in _NAMED.sub("", header):
+        raise ScenarioError([Fault(first, "names are separated by commas; separate names and numbers by tabs")])
     starts = np.cumsum([1, *(len(column) + 1 for column in names)])
     places = tuple(Place(name, first.line, int(start)) for start in starts[: len(names)])
     nameless = [place for place, column in zip(places, names, strict=True) if not column.strip()]
@@ -271,7 +275,7 @@ def sampling_text(sampling: Sampling) -> str:
         else:
             name, arguments = law.name, [*map(number_text, law.arguments)]
             arguments[2:2] = [quote_name(law.lookup)] if law.lookup else []
-        lines.append(f"{quote_cell(variation.name, variation.subscripts)}={name}({','.join(arguments)})")
+        lines.append(f"{quote_name(variation.name, variation.subscripts)}={name}({','.join(arguments)})")
     return "\n".join(lines) + "\n"
 
 

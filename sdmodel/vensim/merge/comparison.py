@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Literal
 
 from ...errors import ModelError, Place
-from ..document import Document
+from ..document import AnyDocument
 from ..edit.blocks import range_text
 from ..read.syntax import comment_of, one_line
 from .parts import (
@@ -43,7 +43,7 @@ class Difference:
     new_place: Place | None = None
 
 
-def compare_documents(old: Document, new: Document, *, layout: bool = False) -> tuple[Difference, ...]:
+def compare_documents(old: AnyDocument, new: AnyDocument, *, layout: bool = False) -> tuple[Difference, ...]:
     """Compare two versions of a model by meaning.
 
     Equations are compared as they are read: blanks, line breaks, and the spelling of names and numbers do not count.
@@ -52,8 +52,8 @@ def compare_documents(old: Document, new: Document, *, layout: bool = False) -> 
 
     Parameters
     ----------
-    old, new : Document
-        The two versions, from `read_document` or `Document.from_bytes`.
+    old, new : Document or OpenDocument
+        The two versions, from `open_document`, or from `Document.from_bytes`.
     layout : bool
         Also report variables that differ only in blanks, line breaks and spelling.
 
@@ -76,6 +76,7 @@ def compare_documents(old: Document, new: Document, *, layout: bool = False) -> 
     >>> [(found.kind, found.name, found.old, found.new) for found in sd.compare_documents(old, new)]
     [('units', 'a', 'm', 'km'), ('equation', 'b', '2*a', '3*a'), ('added', 'c', '', '4')]
     """
+    old, new = old.document, new.document
     if faults := old.faults + new.faults:
         raise ModelError(faults)
     before, after = variables_of(old), variables_of(new)

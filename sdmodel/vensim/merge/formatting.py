@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from ...errors import ModelError, Place
 from ...model import key
-from ..document import Document
+from ..document import AnyDocument, Document
 from ..edit.layout import fill_lines
 from ..read.grammar import SyntaxProblemError, parse
 from ..read.segments import Segment, blank_comments, split_segments
@@ -21,7 +21,7 @@ from .tokens import Line, comments_in, join_names, split_lines, with_line_ends
 _STARS = "*" * 56
 
 
-def format_document(document: Document, *, by_group: bool = False) -> str:
+def format_document(document: AnyDocument, *, by_group: bool = False) -> str:
     """Write a model in canonical form; sketch and settings stay as they are, to the byte.
 
     Each block is the name with its operator, the expression on the next line, then units, comment and mark on lines of their
@@ -29,8 +29,8 @@ def format_document(document: Document, *, by_group: bool = False) -> str:
 
     Parameters
     ----------
-    document : Document
-        The model, from `read_document` or `Document.from_bytes`.
+    document : Document or OpenDocument
+        The model, from `open_document`, or from `Document.from_bytes`.
     by_group : bool
         Also bring the blocks of each group together under its first header, subscript ranges first and then by name, as
         Vensim saves them.
@@ -57,6 +57,7 @@ def format_document(document: Document, *, by_group: bool = False) -> str:
       ~ Length.
       |
     """
+    document = document.document
     if document.problems:
         raise ModelError(document.faults)
     end = usual_line_end(document)

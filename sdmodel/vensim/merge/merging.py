@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from ...errors import Fault, ModelError
-from ..document import Document
+from ...model import join_name
+from ..document import AnyDocument, Document
 from ..read.reader import model_of
 from .formatting import part_text, usual_line_end
 from .parts import Part, parts_of, tail_start
@@ -61,7 +62,7 @@ class _Side:
         return self.items[item].part.group if item in self.items else None
 
 
-def merge_documents(base: Document, ours: Document, theirs: Document, *, marks: int = 7) -> Merge:
+def merge_documents(base: AnyDocument, ours: AnyDocument, theirs: AnyDocument, *, marks: int = 7) -> Merge:
     """Merge two edited versions of a model with their common base: blocks, groups, views and their records, settings.
 
     A block that one side changed is taken from that side; changes of layout do not count. A block that both sides changed
@@ -70,9 +71,9 @@ def merge_documents(base: Document, ours: Document, theirs: Document, *, marks: 
 
     Parameters
     ----------
-    base : Document
-        The version from which both sides started, from `read_document` or `Document.from_bytes`.
-    ours, theirs : Document
+    base : Document or OpenDocument
+        The version from which both sides started, from `open_document`, or from `Document.from_bytes`.
+    ours, theirs : Document or OpenDocument
         The two edited versions.
     marks : int
         Number of characters of a conflict mark; git's have 7.
@@ -100,6 +101,7 @@ def merge_documents(base: Document, ours: Document, theirs: Document, *, marks: 
     >>> sd.merge_documents(version(1, 2), version(3, 2), version(5, 2)).conflicts
     ('a',)
     """
+    base, ours, theirs = base.document, ours.document, theirs.document
     if problems := base.faults + ours.faults + theirs.faults:
         raise ModelError(problems)
     end = usual_line_end(ours)
@@ -180,9 +182,8 @@ def _conflict(identity: Id, ours: _Item | None, theirs: _Item | None, end: str, 
     item = ours or theirs
     assert item is not None  # noqa: S101 - one side has it
     kind, scope, _, subscripts, _ = identity
-    inside = f"[{','.join(subscripts)}]" if subscripts else ""
     before = f"{kind} " if kind in ("group", "macro") else f"{scope}: " if scope else ""
-    name = f"{before}{item.part.name}{inside}"
+    name = f"{before}{join_name(item.part.name, subscripts)}"
     mine, other = (f"{side.text}{end}" if side else "" for side in (ours, theirs))
     text = f"{'<' * marks} ours: {name}{end}{mine}{'=' * marks}{end}{other}{'>' * marks} theirs: {name}"
     return name, _Item(item.part, text, item.blank, alone=True)

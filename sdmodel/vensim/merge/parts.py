@@ -17,7 +17,7 @@ from ..document import Document
 from ..read.grammar import Node
 from ..read.segments import Kind as SegmentKind
 from ..read.segments import Segment, blank_comments
-from ..read.statements import Statement, read_statements
+from ..read.statements import MACRO_HEAD, Statement, read_statements
 from ..read.syntax import comment_of, group_of, left_name, one_line, units_of
 from .tokens import comments_in
 
@@ -29,7 +29,6 @@ Key = tuple[str, str]
 
 _KINDS: dict[str, PartKind] = {"group": "group", "macro": "macro", "macro end": "macro end", "block": "block"}
 _TAIL = frozenset({"view", "record", "sketch end", "graph", "marker", "setting"})
-_MACRO = re.compile(r":MACRO:\s*([^(]*)", re.IGNORECASE)
 _FIGURE = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|[^\s\d.]")
 _ROWS = frozenset({"NUMBERS", "POINTS", "LIMITS", "TABBED"})
 _VERBATIM = frozenset({"STRING", "REST"})
@@ -96,8 +95,8 @@ def parts_of(document: Document) -> tuple[Part, ...]:
         if kind == "group":
             name = group = group_of(document.slice(segment.main))
         elif kind == "macro":
-            macro = _MACRO.match(text)
-            name = display_name(macro[1]) if macro else ""
+            macro = MACRO_HEAD.match(blank_comments(text))
+            name = display_name(macro["name"]) if macro else ""
             scope = key(name)
         elif kind == "block" or segment.kind == "broken":
             name = display_name(left_name(blank_comments(document.slice(segment.main) or text)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from ..document import Document
-from ..read.syntax import LINE_END, integrator_of
+from ..read.syntax import LINE_END, METHODS, integration_method
 from ..sketch.views import (
     ARROW,
     NAME,
@@ -127,7 +127,8 @@ def _identity(record: Record, names: Mapping[str, str]) -> tuple[int, str]:
 
 def _change(old: Record, new: Record) -> str:
     """Classify the difference of two records of one thing; `same` where only the number or the spelling differs."""
-    before, after = ([field.strip() for field in split_fields(record.text)] for record in (old, new))
+    texts = (with_line_ends(record.text, "\n") for record in (old, new))
+    before, after = ([field.strip() for field in split_fields(text)] for text in texts)
     if old.kind:  # a line of another kind may have fewer fields
         before[NUMBER] = after[NUMBER]
     if old.variable:
@@ -144,8 +145,9 @@ def settings_differences(old: Document, new: Document) -> Iterator[tuple[str, st
     before, after = (_by_code(text_of_kind(document, "setting")) for document in (old, new))
     for code in dict.fromkeys([*before, *after]):
         was, now = before.get(code, []), after.get(code, [])
-        if code == _INTEGRATOR and integrator_of(was) != integrator_of(now):
-            yield _subject(code), integrator_of(was), integrator_of(now)
+        one, other = map(integration_method, (was, now))
+        if code == _INTEGRATOR and one != other:
+            yield _subject(code), METHODS.get(one, one), METHODS.get(other, other)
             continue
         only = Counter(was) - Counter(now), Counter(now) - Counter(was)
         if any(only):
@@ -177,7 +179,7 @@ def _merge_settings(base: str, ours: str, theirs: str, *, notes: list[str], mark
         chosen |= {(code, number): line for number, line in enumerate(lines)}
     order = merge_order(_ids(base), _ids(ours), _ids(theirs), chosen)
     order += [line for line in chosen if line not in order]
-    end = "\r\n" if "\r\n" in ours else "\n"
+    end = found[0] if (found := LINE_END.search(ours)) else "\n"
     return "".join(with_line_ends(f"{chosen[line]}\n", end) for line in order), conflicts
 
 

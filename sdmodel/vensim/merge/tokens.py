@@ -11,9 +11,9 @@ from ..read.syntax import LINE_END
 
 _CONTINUATION = r"\\[ \t]*(?:\r\n?|\n)"
 _TOKEN = re.compile(
-    rf"(?P<quoted>{QUOTED})|(?P<string>(?<![\w$'.&%#@?])'[^']*')"
+    rf"(?P<quoted>{QUOTED})|(?P<string>(?<![\w$'.&%#@?\x80-\U0010ffff])'[^']*')"
     rf"|(?P<rows>\bTABBED[\s_]+ARRAY\s*\([^)]*\))"
-    rf"|(?P<blank>{_CONTINUATION}|[^\S\r\n]+)|(?P<break>\r\n?|\n)|(?P<text>[\w.$&%#@?]+|[-+*/^=<>(),;:!\[\]]+|.)",
+    rf"|(?P<blank>{_CONTINUATION}|[^\S\r\n]+)|(?P<break>\r\n?|\n)|(?P<text>(?:[\w.$&%#@?]|[^\x00-\x7f\s])+|[-+*/^=<>(),;:!\[\]]+|.)",
     re.IGNORECASE | re.DOTALL,
 )
 _BRACE = re.compile(r"[{}]")
@@ -91,7 +91,9 @@ def join_names(words: list[str]) -> list[str]:
     """Return the same words with those of one name joined, so that no line ends inside a name."""
     found: list[str] = []
     for word in words:
-        if found and all(mark.isalnum() or mark in _NAME_MARKS for mark in (found[-1][-1], word[0])):
+        if found and all(
+            mark.isalnum() or mark in _NAME_MARKS or not mark.isascii() for mark in (found[-1][-1], word[0])
+        ):
             found[-1] += f" {word}"
         else:
             found.append(word)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -12,6 +12,7 @@ from sympy import Add, Expr, Indexed, Mul, S, Symbol
 
 from ...errors import Fault
 from ...model import (
+    MARK,
     REFUSED,
     Element,
     Equation,
@@ -20,16 +21,19 @@ from ...model import (
     Table,
     VensimFunction,
     display_name,
+    is_reduction,
     key,
     make_reference,
+    rebuild,
     split_reference,
+    unclaimed_ranges,
     unknown_function,
 )
 from ..document import Document
 from .ranges import spanned
 from .statements import Macro, Statement
 from .syntax import comment_of, one_line, units_of
-from .translation import Names, Scope, read_expression
+from .translation import Names, Scope, check_size, read_expression
 
 _CALLED = re.compile(r"\s*([A-Za-z][\w ]*)\(")
 _REFUSED = frozenset(map(key, REFUSED))
@@ -157,10 +161,16 @@ MOST_CALLS = 10_000
 def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Sequence[Token], scope: Scope) -> Expr:
     """Return the value of one call; add the elements that it creates to the model's names."""
     names = scope.names
+    arguments = [check_size(argument, scope, token) for argument in arguments]
     if wrong := _misuse(macro, arguments, results, scope):
         return scope.fault(token, wrong)
     names.expansions += 1
-    ranges = tuple(name for name in scope.subscripts if name in names.subscripts)
+    outside = tuple(name for name in scope.subscripts if name in names.subscripts)
+    copies: dict[str, str] = {}
+    for mark in (mark for argument in arguments for mark in unclaimed_ranges(argument)):
+        if mark not in copies:
+            copies[mark] = _copy_range(mark.removesuffix(MARK), (*outside, *copies.values()), names)
+    ranges = (*outside, *copies.values())
     by_name: dict[str, list[Statement]] = {}
     for statement in macro.statements:
         by_name.setdefault(statement.key, []).append(statement)
@@ -171,7 +181,7 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
             count += 1
         hidden[name] = f"{macro.name} {count} {name.replace('_', ' ')}"
         names.defined.add(key(hidden[name]))
-    own = dict(zip(macro.inputs, arguments, strict=True))
+    own = {name: _with_copies(value, copies) for name, value in zip(macro.inputs, arguments, strict=True)}
     own |= {name: make_reference(key(new_name), *ranges) for name, new_name in hidden.items()}
     for name, statements in by_name.items():
         names.hidden.append(_element(hidden[name], statements, ranges, replace(scope, own=own), key(macro.name)))
@@ -180,7 +190,34 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
         equation = Equation(value, ranges, text=shown, place=scope.place(result))
         kind: Kind = "auxiliary" if value is not S.Zero else "constant"
         names.hidden.append(Element(shown, kind, (equation,), ranges))
-    return own[key(macro.name)]
+    return make_reference(key(hidden[key(macro.name)]), *outside, *copies)
+
+
+def _copy_range(name: str, taken: Sequence[str], names: Names) -> str:
+    """Return a copy of a range that is not taken: what a macro computes inside a SUM has a value for each of its labels."""
+    found = names.subscripts[name]
+    copy = replace(found, name=f"{found.name} in macros", comment=f"A copy of {found.name} for calls of macros.")
+    while (
+        (new := key(copy.name)) in names.defined
+        or new in taken
+        or names.subscripts.get(new, copy) != copy
+        or any(new in subscript.positions for subscript in names.subscripts.values())
+    ):
+        copy = replace(copy, name=f"{copy.name} again")
+    names.subscripts[new] = copy
+    return new
+
+
+def _with_copies(expression: Expr, copies: Mapping[str, str]) -> Expr:
+    """Return an expression with copies in place of the ranges marked with `!` that no reduction in it claims."""
+    if isinstance(expression, Indexed):
+        name, indices = split_reference(expression)
+        if indices == (f"{name}!",) and indices[0] in copies:  # the number of a label
+            return make_reference(copies[indices[0]])
+        return make_reference(name, *(copies.get(index, index) for index in indices))
+    if not copies or not expression.args or is_reduction(expression):
+        return expression
+    return rebuild(expression, [_with_copies(argument, copies) for argument in expression.args])
 
 
 def _misuse(macro: Macro, arguments: Sequence[Expr], results: Sequence[Token], scope: Scope) -> str:
@@ -197,9 +234,12 @@ def _misuse(macro: Macro, arguments: Sequence[Expr], results: Sequence[Token], s
     missing = [name for name in (key(macro.name), *macro.outputs) if name not in defined]
     if missing:
         return f"the macro '{macro.name}' does not define '{missing[0]}'; add its equation to the macro"
-    if any(symbol.name.endswith("!") for argument in arguments for symbol in argument.atoms(Symbol)):
-        cure = "put the call in an equation of its own"
-        return f"the macro '{macro.name}' cannot run over a range marked with '!'; {cure}"
+    marks = [mark.removesuffix(MARK) for argument in arguments for mark in unclaimed_ranges(argument)]
+    if marks and results:
+        return f"the macro '{macro.name}' has several results and a range marked with '!'; call it in its own equation"
+    unknown = next((mark for mark in marks if mark not in scope.names.subscripts), "")
+    if unknown:
+        return f"'{unknown}' is not a subscript range; declare it or correct the name"
     return ""
 
 

@@ -20,7 +20,7 @@ DEPTH = 100
 
 _NESTING = re.compile(r"[()]")
 _STACKING = re.compile(r"[-+^]|:NOT:", re.IGNORECASE)
-_WORD = re.compile(r"\"[^\"]*\"?|[\w.$']+|:[\w ]*:|\S")
+_WORD = re.compile(r"\"[^\"]*\"?|(?:[\w.$']|[^\x00-\x7f\s])+|:[\w ]*:|\S")
 _TOO_DEEP = f"the equation nests more than {DEPTH} levels deep; split it into several"
 
 
@@ -89,7 +89,7 @@ def _misplaced(word: str, before: str, expected: set[str]) -> str:
         return "')' closes nothing; remove it or add '('"
     if "NAME" in expected and word[0] in "*/^,;)]=<>:":
         return f"something is missing before '{word}'; write a name or a number there"
-    if expected & {"TIMES", "$END"} and (word[0].isalnum() or word[0] in '"(._'):
+    if expected & {"TIMES", "$END"} and (word[0].isalnum() or not word[0].isascii() or word[0] in '"(._'):
         return f"an operator is missing before '{word}'; add one, or put a name with odd characters in quotes"
     if before.count("(") > before.count(")") and word in {";", "|", "~"}:
         return f"a '(' is not closed before '{word}'; add ')'"

@@ -43,7 +43,8 @@ def subscripts_of(
         mappings = tuple(declarations.mapping(tree, statement) for tree in trees)
         comment = comment_of(document.slice(statement.segment.comment))
         place = document.place(statement.segment.start)
-        found[name] = Subscript(display_name(statement.name), labels, mappings, comment, place)
+        repeated = declarations.repeated.get(name, "")
+        found[name] = Subscript(display_name(statement.name), labels, mappings, comment, place, repeated)
     return found, declarations.faults
 
 
@@ -55,6 +56,7 @@ class _Declarations:
     unread: Container[str]
     statements: dict[str, Statement] = field(default_factory=dict)
     done: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    repeated: dict[str, str] = field(default_factory=dict)
     open: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
@@ -77,7 +79,7 @@ class _Declarations:
             found = self._expanded(item, statement)
             again = next((label for label in found if key(label) in labels), None)
             if again is not None and not (isinstance(item, Token) and key(item) in self.statements):
-                self.fault(statement, f"the range '{display_name(statement.name)}' lists '{again}' twice; remove one")
+                self.repeated.setdefault(name, again)
             for label in found:
                 labels.setdefault(key(label), label)
         self.open.pop()
@@ -118,21 +120,26 @@ class _Declarations:
         if key(target) not in self.statements and key(target) not in self.unread:
             what = f"'{display_name(target)}' is not a range to map to; declare it or correct the name"
             self.fault(statement, what, target)
-        if not rest:
+        repeats = statement.key in self.repeated and key(target) in self.statements
+        if not rest and not repeats:
             return SubscriptMapping(key(target))
         own: list[tuple[str, ...]] = [self._expanded(item, statement) for item in _items(statement)]
-        others = [tuple(map(key, self._expanded(item, statement))) for item in rest[1:]]
+        others = [tuple(map(key, self._expanded(item, statement))) for item in rest[1:] or [target]]
+        if not rest:  # a label that is listed twice maps to both labels at its positions
+            others = [(label,) for labels in others for label in labels]
         if len(own) != len(others):
             flat: list[tuple[str, ...]] = [(label,) for labels in own for label in labels]
             own = flat if len(flat) == len(others) else own
         if len(own) != len(others):
             self.fault(statement, f"{len(own)} labels cannot map to {len(others)}; list one for each", target)
             return SubscriptMapping(key(target))
-        matched: list[tuple[str, ...]] = []
+        matched: dict[str, tuple[str, ...]] = {}
         for labels, targets in zip(own, others, strict=True):
             one_by_one = len(labels) > 1 and len(labels) == len(targets)
-            matched += [(label,) for label in targets] if one_by_one else [targets] * len(labels)
-        return SubscriptMapping(key(target), tuple(matched))
+            goals_of = [(goal,) for goal in targets] if one_by_one else [targets] * len(labels)
+            for label, goals in zip(labels, goals_of, strict=True):
+                matched[key(label)] = (*matched.get(key(label), ()), *goals)
+        return SubscriptMapping(key(target), tuple(matched.values()))
 
 
 def _items(statement: Statement) -> list[Node]:

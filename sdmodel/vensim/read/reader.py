@@ -18,7 +18,7 @@ from .grammar import SyntaxProblemError, parse
 from .ranges import subscripts_of
 from .segments import blank_comments
 from .statements import ELEMENT_KINDS, RANGE_KINDS, read_statements
-from .syntax import integrator_of, synonyms_of
+from .syntax import METHODS, integration_method, synonyms_of
 from .translation import Names, Scope, read_expression
 
 _LEFT = "formula="
@@ -30,7 +30,7 @@ def read_model(path: str | os.PathLike[str]) -> Model:
     Parameters
     ----------
     path : str or path
-        The file, as Vensim saves it in text form, in UTF-8 or Latin-1.
+        The file, as Vensim saves it in text form, in UTF-8, UTF-16 or Latin-1.
 
     Returns
     -------
@@ -62,12 +62,31 @@ def read_model(path: str | os.PathLike[str]) -> Model:
 
 
 def model_from_text(text: str | bytes, path: str = "model.mdl") -> Model:
-    """Return the model in a text; its faults name `path` as their file.
+    r"""Read a model from the text of a Vensim `.mdl` file.
+
+    Parameters
+    ----------
+    text : str or bytes
+        The text, or the bytes of the file.
+    path : str
+        The name that faults give as their file.
+
+    Returns
+    -------
+    Model
+        The model, as `read_model` returns it.
 
     Raises
     ------
     ModelError
         If the text is not a model; the error lists every fault, in the order of the text.
+
+    Examples
+    --------
+    >>> from sdmodel import model_from_text
+    >>> model = model_from_text("{UTF-8}\nx = 1 ~ m ~ |\nTIME STEP = 1 ~~| INITIAL TIME = 0 ~~| FINAL TIME = 1 ~~|")
+    >>> model["x"].units
+    'm'
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     model, faults = model_of(Document.from_bytes(data, path))
@@ -88,17 +107,30 @@ def model_of(document: Document) -> tuple[Model, list[Fault]]:
     names = Names(document, keys | found.unread, ranges, found.macros, expand)
     elements = elements_of(defining, names)
     settings = [document.text[part.start : part.end] for part in document.segments if part.kind == "setting"]
+    method = integration_method(settings)
     model = Model(
         path=document.path,
         elements=MappingProxyType(elements),
         subscripts=MappingProxyType(ranges),
         groups=tuple(found.groups),
         synonyms=synonyms_of(settings),
-        integrator=integrator_of(settings),
+        integrator=METHODS.get(method, "euler"),
         text=decode_text(bytes(document)),
         sha256=hashlib.sha256(bytes(document)).hexdigest(),
     )
+    if document.has_conflicts:  # whatever else is wrong comes from two versions of the same lines
+        return model, list(document.faults)
     faults = [*found.faults, *range_faults, *names.faults]
+    if method not in METHODS:
+        where = next(
+            part.start
+            for part in document.segments
+            if part.kind == "setting" and document.text.startswith("15:", part.start)
+        )
+        what = (
+            f"the settings ask for integrator number {method:.40}, which is unknown; use one from 0 (Euler) to 5 (RK4)"
+        )
+        faults.append(Fault(document.place(where), what))
     return model, faults if found.faults else [*faults, *names.doubts, *find_faults(model)]
 
 
@@ -142,7 +174,7 @@ def read_formula(text: str, where: str = "formula") -> Expr:
         raise ScenarioError([Fault(where, f"'{plain}': {error.problem.what}")]) from None
     left, _, *bodies = tree.children
     name = left if isinstance(left, Token) else left.children[0]
-    names = Names(Document(where, plain, "utf-8"), set(), MappingProxyType({}), MappingProxyType({}), lambda *_: S.Zero)
+    names = Names(Document(where, plain, "utf-8"), set(), {}, MappingProxyType({}), lambda *_: S.Zero)
     expressions = [read_expression(body, Scope(names, -len(_LEFT)), name) for body in bodies]
     problems = [fault.what for fault in names.faults]
     if tree.data != "assignment" or len(expressions) != 1:

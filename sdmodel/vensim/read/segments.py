@@ -14,12 +14,12 @@ Kind = Literal[
 
 QUOTED = r'"(?:[^"\\\r\n]|\\(?:\r\n?|[\s\S]))*"'
 
-_ENCODING = re.compile(r"\ufeff?\s*\{UTF-8\}[ \t]*(?:\r\n?|\n)?|\ufeff", re.IGNORECASE)
-_TAIL = re.compile(r"^(?:\\{2,3}---///|///---\\|:L\x7f?<%\^E!@)", re.MULTILINE)
+_ENCODING = re.compile(r"\ufeff?\s*\{UTF-(?:8|16)\}[ \t]*(?:\r\n?|\n)?|\ufeff", re.IGNORECASE)
+_TAIL = re.compile(r"(?<![^\r\n])(?:\\{2,3}---///|///---\\|:L\x7f?<%\^E!@)")
 _BLANKS = re.compile(r"\s*")
-_MACRO = re.compile(r":MACRO:[^(|~]*\([^)|~]*\)", re.IGNORECASE)
+_MACRO = re.compile(rf":MACRO:(?:{QUOTED}|[^\"(|~])*\((?:{QUOTED}|\{{[^{{}}]*\}}|[^\"{{)|~])*\)", re.IGNORECASE)
 _MACRO_END = re.compile(r":END\s+OF\s+MACRO:", re.IGNORECASE)
-_HEADER = re.compile(r"^\*{4}", re.MULTILINE)
+_HEADER = re.compile(r"(?<![^\r\n])\*{4}")
 _STOP = re.compile(r'["{}~|]')
 _FIELD_STOP = re.compile(r"[~|]")
 _LINE_STOP = re.compile(r"[~|\r\n]")

@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from lark import Token
 
 from ...errors import Fault
-from ...model import Group, display_name, key
+from ...model import MARK, Group, display_name, key
 from ..document import Document
 from .grammar import Node, SyntaxProblemError, parse
-from .segments import Segment, blank_comments
+from .segments import QUOTED, Segment, blank_comments
 from .syntax import comment_of, group_of, head_of, label_keys
 
-_HEADER = re.compile(r":MACRO:\s*(?P<name>[^(]*)\((?P<inputs>[^:)]*)(?::(?P<outputs>[^)]*))?\)", re.IGNORECASE)
+_NAMES = rf"(?:{QUOTED}|[^\":)])*"
+MACRO_HEAD = re.compile(
+    rf":MACRO:\s*(?P<name>(?:{QUOTED}|[^\"(])*)\((?P<inputs>{_NAMES})(?::(?P<outputs>{_NAMES}))?\)", re.IGNORECASE
+)
 
 ELEMENT_KINDS = frozenset({"assignment", "fixed", "lookup", "data"})
 RANGE_KINDS = frozenset({"range", "alias"})
@@ -103,7 +106,7 @@ def _macro(
             what = f"'{display_name(statement.name)}' is a subscript range; declare it outside of the macro"
             found.faults.append(Fault(document.place(statement.segment.start), what))
     if header is not None:
-        parts = _HEADER.match(document.text, header.start, header.end)
+        parts = MACRO_HEAD.match(blank_comments(document.text[header.start : header.end]))
         if parts is not None:
             own = tuple(statement for statement in inside if statement.kind in ELEMENT_KINDS)
             macro = Macro(display_name(parts["name"]), label_keys(parts["inputs"]), label_keys(parts["outputs"]), own)
@@ -151,7 +154,7 @@ def subscript_keys(tree: Node) -> list[str]:
     found: list[str] = []
     for token in tree.children:
         if token.type == "BANG":
-            found[-1] += "!"
+            found[-1] += MARK
         else:
             found.append(key(token))
     return found

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
-from ...model import Integrator, Range, display_name, key, quote_name, split_name
+from ... import files
+from ...model import Integrator, Range, display_name, key, split_name
 from .segments import NOTHING, QUOTED, Span
 
-LINE_END = re.compile(r"\r\n?|\n")
+LINE_END = files.LINE_END
 NUMBER = r"[-+]?\s*+(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?"
 BOUND = rf"\s*+{NUMBER}\s*+"
 """A number on the outer side of `<=`, as in `low <= name = value <= high`."""
-_BARE = r"[^\"\[\](){}=<>,;:|~!]++"
-_LABEL = rf"(?:\s*+{QUOTED}\s*+|{_BARE})"
-NAME = rf"(?P<name>\s*+{QUOTED}\s*+|{_BARE})(?:\[(?P<subscripts>{_LABEL}(?:,{_LABEL})*+)\]\s*+)?"
+BARE = r"[^\"\[\](){}=<>,;:|~!]++"
+LABEL = rf"(?:\s*+{QUOTED}\s*+|{BARE})"
+NAME = rf"(?P<name>\s*+{QUOTED}\s*+|{BARE})(?:\[(?P<subscripts>{LABEL}(?:,{LABEL})*+)\]\s*+)?"
 """`name` or `name[label, label]`, as groups `name` and `subscripts`."""
-_LABELS = re.compile(_LABEL)
+_LABELS = re.compile(LABEL)
 _NUMBERS = re.compile(NUMBER)
 
 
@@ -31,11 +33,6 @@ def split_labels(subscripts: str | None) -> tuple[str, ...]:
 def label_keys(subscripts: str | None) -> tuple[str, ...]:
     """Return the keys of the names in a list that is separated by commas."""
     return tuple(key(label) for label in _LABELS.findall(subscripts or "") if label.strip())
-
-
-def quote_cell(name: str, subscripts: Sequence[str] = ()) -> str:
-    """Return `name[label,label]` as a file needs it, with quotes where they are required."""
-    return f"{quote_name(name)}[{','.join(map(quote_name, subscripts))}]" if subscripts else quote_name(name)
 
 
 def parse_number(text: str) -> float:
@@ -61,7 +58,10 @@ _HEAD = re.compile(
 _CONTINUATION = re.compile(r"\\[ \t]*(?:\r\n?|\n)[ \t]*")
 _RANGE = re.compile(r"^(.*?)\[([^\[\]]*)\]\s*$", re.DOTALL)
 _GROUP = re.compile(r"\*+\s*\.?([^\r\n*]*)")
-_RUNGE_KUTTA = {"1", "3", "4", "5"}
+METHODS: Mapping[str, Integrator] = MappingProxyType(
+    {"0": "euler", "1": "rk4-auto", "2": "diff", "3": "rk2-auto", "4": "rk2", "5": "rk4"}
+)
+"""The integrator of each number in the settings. No page lists them: of both Runge-Kutta pairs, the lower number is taken as automatic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def left_name(main: str) -> str:
 def parse_name(text: str) -> Head:
     """Return the head that a user means by `name` or `name[label, label]`, with or without quotes."""
     name, labels = split_name(text)
-    return Head(display_name(name), tuple(display_name(label) for label in labels if label))
+    return Head(name, tuple(filter(None, labels)))
 
 
 def one_line(text: str) -> str:
@@ -147,14 +147,10 @@ def synonyms_of(settings: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(name.strip() for name in row if name.strip()) for row in rows)
 
 
-def integrator_of(settings: Iterable[str]) -> Integrator:
-    """Return the method that line `15:` selects; without that line it is `euler`.
-
-    Vensim has Euler (0, 2), fourth-order Runge-Kutta (1 with fixed, 5 with automatic steps) and second order (3, 4). All
-    Runge-Kutta methods run as fourth order at the model's TIME STEP, which is closer to the true solution than any of them.
-    """
+def integration_method(settings: Iterable[str]) -> str:
+    """Return the number of the integrator, a key of `METHODS`, that line `15:` selects; without that line it is 0."""
     for line in settings:
         if line.startswith("15:"):
             parts = [part.strip() for part in line[3:].split(",")]
-            return "rk4" if len(parts) > 3 and parts[3] in _RUNGE_KUTTA else "euler"  # noqa: PLR2004 - the fourth place
-    return "euler"
+            return (parts[3] if len(parts) > 3 else "") or "0"  # noqa: PLR2004 - the fourth place
+    return "0"

@@ -41,8 +41,11 @@ _GUESSES = 20
 """Number of unknown functions for which a similar one is suggested: each search goes through the whole table."""
 _MOST_COMPARISONS = 20
 """Maximum number of comparisons in a row, which nest when they are read."""
+_MOST_PARTS = 1_000_000
+"""Maximum number of parts of all expressions and arguments of macros: an argument is repeated wherever a macro uses it."""
 _DEPTH = 150
 """Maximum nesting of an expression: code that works on it recurses a few calls per level."""
+_TOO_DEEP = "the equation of '{}' nests too deep; split it into several"
 _NO_TABLE = Table(())
 """Replaces a table that cannot be read, so that its name still counts as a lookup."""
 
@@ -51,18 +54,19 @@ _NO_TABLE = Table(())
 class Names:
     """What all equations of a model share: the names it defines, and the hidden elements that macro calls create.
 
-    `doubts` are faults only if every block of the document can be read.
+    `doubts` are faults only if every block of the document can be read; `parts` counts the parts of all expressions.
     """
 
     document: Document
     defined: set[str]
-    subscripts: Mapping[str, Subscript]
+    subscripts: dict[str, Subscript]
     macros: Mapping[str, Macro]
     expand: Callable[[Macro, Token, Sequence[Expr], Sequence[Token], Scope], Expr]
     faults: list[Fault] = field(default_factory=list)
     doubts: list[Fault] = field(default_factory=list)
     hidden: list[Element] = field(default_factory=list)
     expansions: int = 0
+    parts: int = 0
 
 
 @dataclass(slots=True)
@@ -103,14 +107,32 @@ class Scope:
 
 
 def read_expression(node: Node, scope: Scope, name: Token) -> Expr:
-    """Return the expression of the equation that defines `name`; one that nests too deep is a fault."""
-    expression = translate(node, scope)
-    level = [expression]
+    """Return the expression of the equation that defines `name`; one that nests too deep or is too long is a fault."""
+    try:
+        return check_size(translate(node, scope), scope, name)
+    except RecursionError:  # macros that call macros
+        if scope.open_macros:
+            raise
+        return scope.fault(name, _TOO_DEEP.format(display_name(name)))
+
+
+def check_size(expression: Expr, scope: Scope, token: Token) -> Expr:
+    """Return an expression at a token, or zero if it nests too deep, or macros have multiplied it, which is a fault."""
+    names, level = scope.names, [expression]
     for _ in range(_DEPTH):
+        parts = sum(len(parent.args) for parent in level)
+        if parts and names.parts + parts > _MOST_PARTS:
+            first, names.parts = names.parts <= _MOST_PARTS, _MOST_PARTS + 1
+            what = (
+                f"the equations have more than {_MOST_PARTS:,} terms, since macros repeat the terms of their arguments"
+            )
+            cure = "make each argument that is an expression a variable of its own"
+            return scope.fault(token, f"{what}; {cure}") if first else S.Zero
+        names.parts += parts
         level = [part for parent in level for part in parent.args if part.args]
         if not level:
             return expression
-    return scope.fault(name, f"the equation of '{display_name(name)}' nests too deep; split it into several")
+    return scope.fault(token, _TOO_DEEP.format(display_name(token)))
 
 
 def translate(node: Node, scope: Scope) -> Expr:
@@ -162,6 +184,13 @@ def _reference(token: Token, brackets: Sequence[Node], scope: Scope) -> Expr:
     for label in (part for subscripts in brackets for part in subscripts.children if part.type != "BANG"):
         scope.mention(key(label), label)
     return make_reference(name, *(label for subscripts in brackets for label in subscript_keys(subscripts)))
+
+
+def _marked(node: Node, scope: Scope) -> Expr:
+    """Return the number of each label of a range that a SUM runs over: `R!` reads as `R[R!]`."""
+    token = node.children[0]
+    scope.mention(key(token), token)
+    return make_reference(key(token), f"{key(token)}!")
 
 
 def _chain(node: Node, scope: Scope) -> Expr:
@@ -277,6 +306,7 @@ _NODES: Mapping[str, Callable[[Node, Scope], Expr]] = {
     "missing": lambda _, __: number(NA),
     "string": _string,
     "name": _name,
+    "marked": _marked,
     "sum": _chain,
     "product": _chain,
     "power": lambda node, scope: power(*(translate(operand, scope) for operand in node.children)),

@@ -314,10 +314,12 @@ def sketch_from_text(text: str | bytes, path: str = "model.mdl") -> Sketch:
     Raises
     ------
     ModelError
-        With every line of the sketch that cannot be read, in the order of the text.
+        With every line of the sketch that cannot be read, in the order of the text; with conflicts that git left.
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     document = Document.from_bytes(data, path)
+    if document.has_conflicts:
+        raise ModelError(document.faults)
     views = views_of(document)
     model, _ = model_of(document)
     kinds = MappingProxyType({element.key: element.kind for element in model if not element.hidden})

@@ -1,0 +1,106 @@
+"""Whole random models give the numbers of an interpreter that shares no code with the package."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+
+import interpreter
+import pytest
+from interpreter import EXACT, ROUNDED, Run
+from model_tree import Call, walk
+from random_files import check, differences, make_file, package_values, saved
+from random_models import models, settings
+
+from sdmodel.model import FUNCTIONS
+
+NIGHTLY = range(1000, 1021)
+"""The files of the nightly test, of 25 models each."""
+
+
+@pytest.mark.parametrize("seed", [3, 7, 10])
+def test_models_agree_with_the_interpreter(seed):
+    """Few models of every kind, by Euler and Runge-Kutta, one run and three members."""
+    counts: Counter[str] = Counter()
+    assert check(make_file(seed, 7), counts, members=seed == 10) == []
+    assert counts["models"] >= 6
+    assert counts["rounding decides"] < counts["numbers"] / 100
+
+
+def test_both_integrators_are_tested():
+    """The files above use both."""
+    assert {make_file(seed, 1).times.rk4 for seed in (3, 7, 10)} == {False, True}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", NIGHTLY)
+def test_many_models_agree_with_the_interpreter(seed):
+    """500 models, one run and three members of each."""
+    counts: Counter[str] = Counter()
+    assert check(make_file(seed, 25), counts, members=True) == []
+    assert counts["models"] >= 22
+    assert counts["rounding decides"] < counts["numbers"] / 100
+
+
+@pytest.mark.parametrize(
+    ("seed", "count"),
+    [(3, 4), (4, 4), *(pytest.param(seed, 10, marks=pytest.mark.nightly) for seed in range(2000, 2010))],
+)
+def test_models_with_special_values_agree(seed, count):
+    """Zeros of both signs, the smallest and largest numbers, and functions outside their domain."""
+    counts: Counter[str] = Counter()
+    assert check(make_file(seed, count, special=True), counts, members=False) == []
+    assert counts["not finite"] > 0
+
+
+def test_models_with_special_values_hold_what_they_are_made_for():
+    """The interpreter finds numbers that are not finite in them, at first in few cells."""
+    file = make_file(4, 4, special=True)
+    values = [value for line in Run(file.whole, file.times).run().values() for value in line]
+    assert any(map(math.isnan, values))
+    assert sum(map(math.isfinite, values)) > len(values) / 4
+
+
+def test_every_function_occurs_in_the_nightly_models():
+    """A function that the package gains needs a place in the generator and the interpreter."""
+    names = set()
+    for seed in NIGHTLY:
+        chance = random.Random(seed)
+        for whole in models(chance, 25, settings(chance)):
+            nodes = [part for equation in whole.equations if equation.node for part in walk(equation.node)]
+            names |= {part.name for part in nodes if isinstance(part, Call)}
+    assert set(FUNCTIONS) <= names
+
+
+@pytest.fixture(scope="module")
+def one_file():
+    """A file and what the package makes of it."""
+    file = make_file(7, 7)
+    return file, package_values(file)[0]
+
+
+@pytest.mark.parametrize("name", ["+", "*", "/", "MAX", "MODULO", "INTEGER", "<=", ":NOT:", "ABS", "TANH", "^"])
+def test_a_wrong_function_is_noticed(name, one_file, monkeypatch):
+    """The comparison is not blind: the same models differ where the interpreter computes another number."""
+    file, found = one_file
+    table = EXACT if name in EXACT else ROUNDED
+    right = table[name]
+    monkeypatch.setitem(table, name, lambda *values: right(*values) + 1e-6)
+    wrong = saved(Run(file.whole, file.times))
+    assert list(differences(file, found, (wrong, wrong, wrong), Counter()))
+
+
+@pytest.mark.parametrize("rule", ["look_up", "Run.rise", "Run.stage"])
+def test_a_wrong_rule_is_noticed(rule, one_file, monkeypatch):
+    """The same for lookups, for test inputs, and for the time of the last stage of Runge-Kutta."""
+    file, found = one_file
+    look_up, stage = interpreter.look_up, Run.stage
+    wrong_rules = {
+        "look_up": lambda *arguments: look_up(*arguments) + 1e-6,
+        "Run.rise": lambda _, height, __: height,
+        "Run.stage": lambda run, halves: stage(run, min(halves, 2 * run.count + 1)),
+    }
+    monkeypatch.setattr(f"interpreter.{rule}", wrong_rules[rule])
+    wrong = saved(Run(file.whole, file.times))
+    assert list(differences(file, found, (wrong, wrong, wrong), Counter()))
