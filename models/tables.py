@@ -1,16 +1,21 @@
-"""The tables of README.md, made from the model, its scenarios and its ensembles: `python models/tables.py` updates them.
+"""The tables and findings of README.md, made from the model, its scenarios, ensembles and back-tests.
 
-A table is between the lines `<!-- table: NAME -->` and `<!-- end -->`.
+`python models/tables.py` updates them. A table is between the lines `<!-- table: NAME -->` and `<!-- end -->`.
+`--scores RUN.nc` first stores the scores of a back-test in backtests/version-2.csv.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import functools
+import io
 import json
+import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +25,95 @@ import xarray as xr
 import sdmodel as sd
 from sdmodel.errors import SdmodelError
 from sdmodel.files import write_file
+from sdmodel.inference import evaluate_series, residuals
 from sdmodel.model import key, references_in, split_reference
 from sdmodel.vensim import read_savelist
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE / "ai_compute.mdl"
 README = HERE / "README.md"
-SCENARIOS = ("base", "essay", "naive", "agi", "power-first", "funding-stop", "cheap-wins", "chip-glut", "slow-cadence")
-VARIANTS = ("less-ghost", "more-ghost")
+BACKTESTS = HERE / "backtests"
+SCENARIOS = (
+    "base", "essay", "naive", "agi", "agents-everywhere", "power-first", "cheap-wins", "slow-cadence", "chip-glut",
+    "vendor-financing-stops", "funding-stop",
+)  # fmt: skip
+HEADLINES = (
+    "total ghost compute", "excess ghost compute", "installed compute total", "token volume total", "list price",
+    "Annual Revenue", "revenue per GW", "capex", "Cumulative Write Off",
+)  # fmt: skip
+NO_NEW_SITES = {"site construction time multiplier": 1e9, "on site power multiplier": 0, "retrofit multiplier": 0}
+SWITCHED = {"budget switch": 0, "scarcity switch": 0}
+EQUATIONS = (
+    ("Chips wait for powered sites", "installing", 0),
+    ("The grid is a queue", "connecting", 0),
+    ("Waiting brings on-site power", "on site power share", 0),
+    ("Use has a ceiling", "tokens per task", 0),
+    ("Scarce compute goes to the highest payer", "served fraction", 0),
+    ("Margins follow competition and scarcity", "indicated log margin", 0),
+    ("Budgets move slowly", "reallocating", 0),
+    ("Metered revenue", "metered revenue", 0),
+    ("Buyers extrapolate", "Desired Compute", 0),
+    ("Money is what was earned, lent or invested", "spending limit", 0),
+)
+"""The equations that carry the result: a title, a variable, and which of its equations."""
+CONCLUSIONS: Mapping[str, tuple[tuple[str, Mapping[str, float], str, float], ...]] = {
+    "Ghost compute waits for buildings first": (
+        ("sites are built in eight months", {"site construction time multiplier": 0.4}, "total ghost compute", 2028),
+        (
+            "grid connections come four times as fast",
+            {"grid connection time multiplier": 0.25},
+            "total ghost compute",
+            2028,
+        ),
+        (
+            "four times as many sites bring their own power",
+            {"on site power multiplier": 4},
+            "total ghost compute",
+            2028,
+        ),
+        ("chips run two weeks after delivery", {"installation lag": 0.04}, "total ghost compute", 2028),
+        ("chips run six months after delivery", {"installation lag": 0.5}, "total ghost compute", 2028),
+        ("1.6 GW of facility for a GW of chips", {"facility power per chip TDP": 1.6}, "total ghost compute", 2028),
+    ),
+    "Compute limits revenue": (
+        ("no new sites from October 2025", NO_NEW_SITES, "Annual Revenue", 2030),
+        ("compute limits nothing", {"scarcity switch": 0}, "Annual Revenue", 2030),
+    ),
+    "Budgets decide the size of revenue": (
+        ("budgets limit nothing", {"budget switch": 0}, "Annual Revenue", 2030),
+        ("neither budgets nor compute limit", SWITCHED, "Annual Revenue", 2030),
+        ("budgets move a third as fast", {"reallocation multiplier": 0.3}, "Annual Revenue", 2030),
+        ("budgets move three times as fast", {"reallocation multiplier": 3}, "Annual Revenue", 2030),
+        ("agents reach half as far", {"agent ceiling multiplier": 0.5}, "Annual Revenue", 2030),
+        ("nobody new from October 2025", {"penetration multiplier": 0.05}, "Annual Revenue", 2030),
+        ("elasticity 0.6", {"price elasticity": 0.6}, "Annual Revenue", 2030),
+        ("elasticity 1.4", {"price elasticity": 1.4}, "Annual Revenue", 2030),
+    ),
+    "Open models take volume, not dollars": (
+        ("open models catch up at once: volume", {"open model lag multiplier": 0.02}, "mean cheap share", 2027),
+        ("open models catch up at once: revenue", {"open model lag multiplier": 0.02}, "Annual Revenue", 2027),
+    ),
+    "Lenders and hurdles decide capital spending": (
+        ("no new debt", {"debt limit multiplier": 0}, "capex", 2028),
+        ("a hurdle rate of 40 % a year", {"hurdle rate": 0.4}, "capex", 2028),
+        ("vendors lend nothing", {"vendor financing share": 0}, "capex", 2028),
+    ),
+}
+"""What each conclusion rests on: what is changed, the constants, and the headline that shows it at a date."""
+FORECASTS = (
+    ("capital spending of hyperscalers, 2027", ("hyperscaler_capex_forecast",), 1, "billion USD", "hyperscaler capex", 2027.5,
+     "five firms; ours are four"),
+    ("AI data centres, end of 2030", ("datacentre_capacity_world", "ai_share_of_datacentre_workload"), 0.01, "GW",
+     "installed compute total", 2031, "capacity times AI's share of workload; with China"),
+    ("all data centres, mean of 2030", ("datacentre_electricity_world",), 1 / 8.76, "GW", "installed compute total", 2030.5,
+     "mean power from TWh; AI or not; with China"),
+    ("price of tokens, 2030", ("price_goldman_2030",), 1, "USD per million", "list price", 2030.5, "which tokens is not stated"),
+    ("revenue that the build-out needs, 2030", ("required_revenue_bain_2030",), 1, "billion USD", "Annual Revenue", 2030.5,
+     "a need, not a prediction"),
+    ("revenue for a return of 10 %", ("required_revenue_jpmorgan",), 1, "billion USD", "Annual Revenue", 2030.5,
+     "a need, not a prediction"),
+)  # fmt: skip
+"""Forecasts of others: words, series whose product is the value, scale, units, our variable, its time, what differs."""
 _BLOCK = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _COMMENT = re.compile(r"(?P<source>.*?); low (?P<low>\S+), high (?P<high>\S+?)\. (?P<meaning>.*)")
 WIDE, EDGE = 0.9, 0.05
@@ -66,7 +152,7 @@ def _value(element: Any) -> str:
 def scenarios_table() -> str:
     """Show the main headlines of each scenario."""
     head = ("scenario", "ghost 2027, total / excess", "highest ghost (when)", "installed 2030", "revenue 2027", "revenue 2030",
-            "revenue per GW 2030", "capex 2030", "written off by 2032")  # fmt: skip
+            "revenue per GW 2030", "capex 2030", "written off by 2030")  # fmt: skip
     rows = []
     for name, run in _runs(SCENARIOS, "scenarios"):
         ghost = run["total_ghost_compute"]
@@ -81,28 +167,7 @@ def scenarios_table() -> str:
                 f"{_at(run, 'Annual Revenue', 2030):,.0f}",
                 f"{_at(run, 'revenue per GW', 2030):.1f}",
                 f"{_at(run, 'capex', 2030):,.0f}",
-                f"{_at(run, 'Cumulative Write Off', 2032):.0f} GW",
-            )
-        )
-    return _table(head, rows)
-
-
-def variants_table() -> str:
-    """Show how well each variant fits the past, and what it says about the future, compared with base."""
-    head = ("constants", "MAPE chips sold, users, worst other", "ghost September 2025", "ghost 2027, total / excess", "revenue 2027",
-            "revenue 2030")  # fmt: skip
-    rows = []
-    for name, run in [*_runs(("base",), "scenarios"), *_runs(VARIANTS, "variants")]:
-        errors = {row.name: row.measures["mape"] for row in sd.fit_run(run, _series()).rows}
-        others = max(value for series, value in errors.items() if series not in {"chips sold", "weekly users"})
-        rows.append(
-            (
-                name,
-                f"{errors['chips sold']:.1f} %, {errors['weekly users']:.1f} %, {others:.0f} %",
-                f"{_at(run, 'total ghost compute', 2025.75):.1f} GW",
-                _ghost(run, 2027),
-                f"{_at(run, 'Annual Revenue', 2027):.0f}",
-                f"{_at(run, 'Annual Revenue', 2030):.0f}",
+                f"{_at(run, 'Cumulative Write Off', 2030):.0f} GW",
             )
         )
     return _table(head, rows)
@@ -111,22 +176,26 @@ def variants_table() -> str:
 def fit_table() -> str:
     """Show how far base is from the observations, by series."""
     (_, run), *_ = _runs(("base",), "scenarios")
+    found = np.ravel(residuals(_series(), evaluate_series(_series(), run)))
+    ends = np.cumsum([len(one.times) for one in _series()])
     rows = []
-    for row in sd.fit_run(run, _series()).rows:
+    for row, errors in zip(sd.fit_run(run, _series()).rows, np.split(found, ends[:-1]), strict=True):
         few = np.isnan(row.measures["r2"])
         shares = "too few" if few else " / ".join(f"{row.measures[share]:.2f}" for share in ("um", "us", "uc"))
-        r2 = "too few" if few else f"{row.measures['r2']:.3f}"
-        rows.append((row.name, str(row.count), f"{row.measures['mape']:.1f} %", shares, r2))
-    return _table(("series", "observations", "MAPE", "Theil bias / spread / covariation", "R2"), rows)
+        rows.append(
+            (row.name, str(row.count), f"{row.measures['mape']:.1f} %", f"{np.sqrt(np.mean(errors**2)):.2f}", shares)
+        )
+    return _table(
+        ("series", "observations", "MAPE", "RMS in standard deviations", "Theil bias / spread / covariation"), rows
+    )
 
 
 def history_matched_table() -> str:
     """Show what the members that all fit the past say about the future: median and central 90 %."""
     run = _history_matched()
-    dates = (2026, 2027, 2028, 2030, 2032)
+    dates = (2026, 2027, 2028, 2029, 2030)
     rows = []
-    for name in ("total ghost compute", "excess ghost compute", "installed compute total", "token volume total", "list price",
-                 "Annual Revenue", "revenue per GW", "capex", "Cumulative Write Off"):  # fmt: skip
+    for name in HEADLINES:
         cells = [np.quantile(_values(run, name, date), (0.05, 0.5, 0.95)) for date in dates]
         units = run[key(name)].attrs["units"]
         rows.append((name, units, *(f"{mid:,.3g} ({low:,.3g} – {high:,.3g})" for low, mid, high in cells)))
@@ -177,10 +246,164 @@ def identification_table() -> str:
     )
 
 
+def equations_list() -> str:
+    """List the equations that carry the result, as the model has them."""
+    lines = []
+    for number, (title, name, place) in enumerate(EQUATIONS, start=1):
+        element = _model().elements[key(name)]
+        equation = element.equations[place]
+        labels = f"[{','.join(equation.subscripts)}]" if equation.subscripts else ""
+        lines.append(
+            f"{number}. **{title}.** {' '.join(element.comment.split())}\n   `{element.name}{labels} = {equation.text}`\n"
+        )
+    return "".join(lines)
+
+
+def levers_table() -> str:
+    """Show how far each lever, uncertainty and switch moves three headlines, at the ends of its plausible range."""
+    shown = (("total ghost compute", 2028), ("Annual Revenue", 2030), ("capex", 2028))
+    base, rows = _changed(()), []
+    for group in ("Policy levers", "Uncertainties", "Switches"):
+        for element in _model().elements.values():
+            if element.group != group or element.kind != "constant":
+                continue
+            *_, low, high, _, _ = _constant_row(element.name, "", element.units, element.comment)
+            ends = [float(low), float(high)]
+            runs = [_changed(((element.name, end),)) for end in ends]
+            cells = [
+                " / ".join(f"{_at(run, name, date) / _at(base, name, date) - 1:+.0%}" for run in runs)
+                for name, date in shown
+            ]
+            rows.append((f"`{element.name}`", f"{ends[0]:g} / {ends[1]:g}", *cells))
+    return _table(("lever", "low / high", "ghost 2028", "revenue 2030", "capex 2028"), rows)
+
+
+def conclusions_table() -> str:
+    """Show what moves each conclusion, with the headline in base and changed."""
+    base, rows = _changed(()), []
+    for conclusion, changes in CONCLUSIONS.items():
+        for words, constants, name, date in changes:
+            values = [_at(run, name, date) for run in (base, _changed(tuple(constants.items())))]
+            if _model().elements[key(name)].units == "dmnl":
+                cells = [f"{value:.0%}" for value in values]
+            else:
+                cells = [f"{value:,.0f}" for value in values]
+            rows.append((conclusion, words, f"{name}, {date}", *cells))
+    return _table(("conclusion", "if", "headline", "base", "changed"), rows)
+
+
+def findings_list() -> str:
+    """State the main results in words, with numbers from the runs."""
+    base, power = _changed(()), _run(HERE / "scenarios" / "power-first.cin")
+    built = _changed((("site construction time multiplier", 0.4),))
+    grid = _changed((("grid connection time multiplier", 0.25),))
+    bands = _history_matched()
+    ghost, revenue = "total ghost compute", "Annual Revenue"
+
+    def band(name: str, date: float, digits: int = 0) -> str:
+        low, mid, high = np.quantile(_values(bands, name, date), (0.05, 0.5, 0.95))
+        return f"{mid:,.{digits}f} ({low:,.{digits}f} to {high:,.{digits}f})"
+
+    hurdle = _values(bands, "revenue per GW", 2030) > _values(bands, "hurdle revenue per GW", 2030)
+    return "".join(
+        f"* {line}\n"
+        for line in (
+            (
+                f"**Ghost compute.** Base has {_at(base, ghost, 2026):.0f} GW at the start of 2026, {_at(base, ghost, 2028):.0f} "
+                f"at the start of 2028 and {_at(base, ghost, 2030):.0f} at the start of 2030; by then "
+                f"{_at(base, 'Cumulative Write Off', 2030):.0f} GW are written off. The members that fit the past say "
+                f"{band(ghost, 2028)} GW for 2028."
+            ),
+            (
+                f"**What shrinks it.** Building sites in eight months leaves {_at(built, ghost, 2028):.0f} GW in 2028, grid "
+                f"connections four times as fast leave {_at(grid, ghost, 2028):.0f}, and both together with more on-site power "
+                f"{_at(power, ghost, 2028):.0f}."
+            ),
+            (
+                f"**Revenue.** Base has {_at(base, revenue, 2027):,.0f} billion USD a year at the start of 2027 and "
+                f"{_at(base, revenue, 2030):,.0f} at the start of 2030; the members say {band(revenue, 2027)} and "
+                f"{band(revenue, 2030)}."
+            ),
+            (
+                f"**Does it pay?** A GW earns {_at(base, 'revenue per GW', 2030):.1f} billion USD in 2030 in base, where the "
+                f"hurdle is {_at(base, 'hurdle revenue per GW', 2030):.1f}. It earns more than the hurdle in "
+                f"{float(np.mean(hurdle)):.0%} of the members."
+            ),
+            (
+                f"**The essay's sum.** Revenue at the end of 2026 is {_at(base, 'share of essay sum', 2027):.0%} of the essay's "
+                f"{_at(base, 'naive revenue', 2027):,.0f} billion USD in base, and "
+                f"{band('share of essay sum', 2027, 2)} of it in the members."
+            ),
+        )
+    )
+
+
+def backtest_table() -> str:
+    """Show the scores of both versions, by series and by horizon."""
+    versions = [
+        {(row["series"], row["horizon"]): row for row in _rows(BACKTESTS / f"version-{version}.csv")}
+        for version in (1, 2)
+    ]
+    rows = []
+    for series, horizon in dict.fromkeys([*versions[0], *versions[1]]):
+        if horizon == "all" or series == "all series":
+            name = (
+                series
+                if horizon == "all"
+                else f"all, {'more than ' if '>' in horizon else 'up to '}{horizon.strip('> ')} years"
+            )
+            rows.append(
+                (name, *(cell for version in versions for cell in _score_cells(version.get((series, horizon)))))
+            )
+    rows.sort(key=lambda row: row[0].startswith("all"))
+    columns = ("n", "log CRPS", "persistence", "trend", "bias", "in 90 %")
+    return _table(("series", *(f"{column}, v{version}" for version in (1, 2) for column in columns)), rows)
+
+
+def _score_cells(row: Mapping[str, str] | None) -> tuple[str, ...]:
+    if row is None:
+        return ("",) * 6
+    numbers = [float(row[name]) for name in ("log_crps", "persistence", "trend")]
+    scores = ["" if np.isnan(number) else f"{number:.2f}" for number in numbers]
+    return (row["count"], *scores, f"{float(row['bias']):+.2f}", f"{float(row['in_90']):.0%}")
+
+
+def forecasts_table() -> str:
+    """Show what others predict beside base and the members."""
+    (_, base), *_ = _runs(("base",), "scenarios")
+    given, rows = {row["series"]: row for row in _rows(HERE / "data" / "forecasts.csv")}, []
+    for words, parts, scale, units, name, date, note in FORECASTS:
+        value = scale * math.prod(float(given[part]["value"]) for part in parts)
+        low, mid, high = np.quantile(_values(_history_matched(), name, date), (0.05, 0.5, 0.95))
+        rows.append(
+            (words, given[parts[0]]["source"], f"{value:,.3g} {units}", f"{name}, {date:g}",
+             f"{_at(base, name, date):,.3g}", f"{mid:,.3g} ({low:,.3g} – {high:,.3g})", note)
+        )  # fmt: skip
+    return _table(("forecast", "by", "value", "our variable", "base", "members", "what differs"), rows)
+
+
+def store_scores(backtest: Path, path: Path = BACKTESTS / "version-2.csv") -> None:
+    """Write the scores of a back-test."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("series", "horizon", "count", "log_crps", "persistence", "trend", "bias", "rms", "in_50", "in_90",
+                     "in_90_with_error", "pit"))  # fmt: skip
+    for score in sd.score_backtest(sd.open_run(backtest)):
+        numbers = (score.log_crps, score.persistence, score.trend, score.bias, score.rms, *score.coverage,
+                   score.coverage_with_error[1], score.pit)  # fmt: skip
+        writer.writerow((score.series, score.horizon, score.count, *(f"{number:.4g}" for number in numbers)))
+    write_file(path, text.getvalue().encode(), force=True, error=SdmodelError)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "scenarios": scenarios_table,
+    "equations": equations_list,
+    "findings": findings_list,
+    "conclusions": conclusions_table,
+    "lever-effects": levers_table,
+    "backtest": backtest_table,
+    "forecasts": forecasts_table,
     "fit": fit_table,
-    "variants": variants_table,
     "history-matched": history_matched_table,
     "coverage": coverage_table,
     "identification": identification_table,
@@ -205,6 +428,19 @@ def _run(scenario: Path) -> xr.Dataset:
 
 
 @functools.cache
+def _changed(constants: tuple[tuple[str, float], ...]) -> xr.Dataset:
+    """Return a run of base with some constants changed, also beyond their ranges."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sd.simulation.RunWarning)
+        return sd.simulate(_model(), dict(constants))
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@functools.cache
 def _model() -> sd.Model:
     return sd.read_model(MODEL)
 
@@ -221,7 +457,11 @@ def _history_matched() -> xr.Dataset:
     """Run all members, with the variables that the tables and the observations need."""
     design = sd.make_design(_model(), sd.read_sampling(HERE / "ensembles" / "history-matched.vsc"))
     observed = {split_reference(part)[0] for one in _series() for part in references_in(one.model)}
-    return sd.simulate(_model(), design.dataset(), save=[*read_savelist(MODEL.with_suffix(".lst")), *sorted(observed)])
+    return sd.simulate(
+        _model(),
+        design.dataset(),
+        save=[*read_savelist(MODEL.with_suffix(".lst")), *sorted(observed), "hyperscaler capex"],
+    )
 
 
 def _at(run: xr.Dataset, name: str, date: float) -> float:
@@ -251,7 +491,13 @@ def main() -> int:
     """Update the tables; with --check only report whether they are current."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a table is not current")
-    if not parser.parse_args().check:
+    parser.add_argument(
+        "--scores", type=Path, metavar="RUN.nc", help="a stored back-test whose scores become version 2's"
+    )
+    options = parser.parse_args()
+    if options.scores:
+        store_scores(options.scores)
+    if not options.check:
         update_tables()
         return 0
     text = README.read_text(encoding="utf-8")
