@@ -13,16 +13,16 @@ from sdmodel.vensim import read_change, sampling_of_ranges
 MODELS = Path(__file__).resolve().parents[1] / "models"
 SAVED = ("total ghost compute", "Annual Revenue")
 TEN = (
-    "grid connection time = 1",
-    "site construction time = 0.7",
-    "on site power share = 0.4",
-    "retrofit share = 0.2",
-    "supply line weight = 1",
-    "debt limit = 2",
+    "grid connection time multiplier = 0.25",
+    "site construction time multiplier = 0.4",
+    "on site power multiplier = 4",
+    "retrofit multiplier = 2.5",
+    "supply line weight multiplier = 2",
+    "debt limit multiplier = 2",
     "hurdle rate = 0.05",
-    "premium markup = 2.5",
-    "free share of tokens = 0.2",
-    "labour reallocation speed = 0.05",
+    "markup multiplier = 1.5",
+    "free share multiplier = 0.5",
+    "reallocation multiplier = 3",
 )
 
 
