@@ -23,7 +23,7 @@ import sdmodel as sd
 from sdmodel.cli import main as sdmodel
 from sdmodel.model import key
 from sdmodel.scenario import Change
-from sdmodel.vensim import Document
+from sdmodel.vensim import OpenDocument
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE / "ai_compute.mdl"
@@ -75,7 +75,7 @@ def _best(name: str) -> list[Change]:
     ]
 
 
-def _write(document: Document, model: sd.Model, change: Change) -> None:
+def _write(document: OpenDocument, model: sd.Model, change: Change) -> None:
     """Write a value into the model's text, for a subscripted constant into its place in the list."""
     entry, (value,) = document[change.name], change.values
     text = f"{value:.{DIGITS}g}"
