@@ -199,7 +199,7 @@ def history_matched_table() -> str:
     for name in HEADLINES:
         cells = [np.quantile(_values(run, name, date), (0.05, 0.5, 0.95)) for date in dates]
         units = run[key(name)].attrs["units"]
-        rows.append((name, units, *(f"{mid:,.3g} ({low:,.3g} – {high:,.3g})" for low, mid, high in cells)))
+        rows.append((name, units, *(f"{_number(mid)} ({_number(low)} – {_number(high)})" for low, mid, high in cells)))
     return _table(("headline", "units", *map(str, dates)), rows)
 
 
@@ -377,10 +377,39 @@ def forecasts_table() -> str:
         value = scale * math.prod(float(given[part]["value"]) for part in parts)
         low, mid, high = np.quantile(_values(_history_matched(), name, date), (0.05, 0.5, 0.95))
         rows.append(
-            (words, given[parts[0]]["source"], f"{value:,.3g} {units}", f"{name}, {date:g}",
-             f"{_at(base, name, date):,.3g}", f"{mid:,.3g} ({low:,.3g} – {high:,.3g})", note)
+            (words, given[parts[0]]["source"], f"{_number(value)} {units}", f"{name}, {date:g}",
+             _number(_at(base, name, date)), f"{_number(mid)} ({_number(low)} – {_number(high)})", note)
         )  # fmt: skip
     return _table(("forecast", "by", "value", "our variable", "base", "members", "what differs"), rows)
+
+
+def draw_forecasts(path: Path) -> None:
+    """Draw what others predict over the bands of the members."""
+    from matplotlib.figure import Figure
+
+    given = {row["series"]: row for row in _rows(HERE / "data" / "forecasts.csv")}
+    names = list(dict.fromkeys(forecast[4] for forecast in FORECASTS))
+    figure = Figure(figsize=(9.6, 6.4), layout="constrained")
+    for axes, name in zip(figure.subplots(2, 2).flat, names, strict=True):
+        times = np.arange(2024, 2031.01, 0.25)
+        levels = np.array(
+            [np.quantile(_values(_history_matched(), name, time), (0.05, 0.25, 0.5, 0.75, 0.95)) for time in times]
+        )
+        axes.fill_between(times, levels[:, 0], levels[:, 4], color="C0", alpha=0.2, lw=0, label="90 % of members")
+        axes.fill_between(times, levels[:, 1], levels[:, 3], color="C0", alpha=0.3, lw=0, label="50 %")
+        axes.plot(times, levels[:, 2], color="C0", label="median")
+        others = (forecast for forecast in FORECASTS if forecast[4] == name)
+        for marker, (words, parts, scale, _, _, date, _) in zip("osD^", others, strict=False):
+            value = scale * math.prod(float(given[part]["value"]) for part in parts)
+            by = given[parts[0]]["source"].split(" via ")[0]
+            axes.plot(date, value, marker, color="C1" if marker == "o" else "C3", label=f"{words} ({by})")
+        axes.set_title(f"{name}, {_model().elements[key(name)].units.replace('_', ' ')}", loc="left", fontsize=9)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
+        axes.legend(fontsize=6.5, frameon=False, loc="best")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
 def store_scores(backtest: Path, path: Path = BACKTESTS / "version-2.csv") -> None:
@@ -477,6 +506,11 @@ def _ghost(run: xr.Dataset, date: float) -> str:
     return f"{_at(run, 'total ghost compute', date):.1f} / {_at(run, 'excess ghost compute', date):.1f} GW"
 
 
+def _number(value: float) -> str:
+    """Three digits, and whole numbers from a hundred on."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Write a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
@@ -495,7 +529,12 @@ def main() -> int:
     parser.add_argument(
         "--scores", type=Path, metavar="RUN.nc", help="a stored back-test whose scores become version 2's"
     )
+    parser.add_argument(
+        "--picture", type=Path, metavar="FILE.png", help="also draw the forecasts of others over our bands"
+    )
     options = parser.parse_args()
+    if options.picture:
+        draw_forecasts(options.picture)
     if options.scores:
         store_scores(options.scores)
     if not options.check:
