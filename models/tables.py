@@ -237,13 +237,19 @@ def identification_table() -> str:
         edge = ", ".join(f"{posterior[side]:.0%} at the {word} bound" for side, word in (("near_low", "lower"), ("near_high", "upper"))
                          if posterior[side] > EDGE)  # fmt: skip
         rows.append(
-            (constant["name"], f"{posterior['median']:.3g} ({low:.3g} – {high:.3g})", constant["units"],
+            (constant["name"], f"{_number(posterior['median'])} ({_number(low)} – {_number(high)})", constant["units"],
              f"{constant['low']:g} – {constant['high']:g}", f"{posterior['contraction']:.0%}", edge, f"{posterior['rhat']:.2f}")
         )  # fmt: skip
     rows.sort(key=lambda row: float(row[4].rstrip("%")))
-    return _table(
-        ("constant", "median (90 %)", "units", "bounds", "prior spread that is left", "bounds that bind", "R-hat"),
-        rows,
+    largest = max(constant["posterior"]["rhat"] for constant in record["constants"])
+    ending = f"\nThe largest R-hat is {largest:.2f}; walkers that agree have 1.05 or less.\n"
+    return (
+        ending
+        + "\n"
+        + _table(
+            ("constant", "median (90 %)", "units", "bounds", "prior spread that is left", "bounds that bind", "R-hat"),
+            rows,
+        )
     )
 
 
@@ -341,32 +347,31 @@ def findings_list() -> str:
 
 def backtest_table() -> str:
     """Show the scores of both versions, by series and by horizon."""
-    versions = [
+    first, second = (
         {(row["series"], row["horizon"]): row for row in _rows(BACKTESTS / f"version-{version}.csv")}
         for version in (1, 2)
-    ]
+    )
     rows = []
-    for series, horizon in dict.fromkeys([*versions[0], *versions[1]]):
-        if horizon == "all" or series == "all series":
-            name = (
-                series
-                if horizon == "all"
-                else f"all, {'more than ' if '>' in horizon else 'up to '}{horizon.strip('> ')} years"
-            )
-            rows.append(
-                (name, *(cell for version in versions for cell in _score_cells(version.get((series, horizon)))))
-            )
-    rows.sort(key=lambda row: row[0].startswith("all"))
-    columns = ("n", "log CRPS", "persistence", "trend", "bias", "in 90 %")
-    return _table(("series", *(f"{column}, v{version}" for version in (1, 2) for column in columns)), rows)
+    for series, horizon in dict.fromkeys([*second, *first]):
+        found = [version.get((series, horizon)) for version in (first, second)]
+        if series == "all series" and horizon != "all":
+            name = f"all, more than {horizon[2:]} ahead" if horizon.startswith(">") else f"all, up to {horizon} ahead"
+        elif horizon == "all":
+            name = series
+        else:
+            continue
+        naive = [_score(found[1], column) for column in ("persistence", "trend")]
+        both = [" / ".join(_score(row, column) for row in found) for column in ("count", "log_crps", "bias", "in_90")]
+        rows.append((name, both[0], both[1], *naive, *both[2:]))
+    return _table(("series", "forecasts", "log CRPS", "last value", "trend", "bias", "in 90 %"), rows)
 
 
-def _score_cells(row: Mapping[str, str] | None) -> tuple[str, ...]:
-    if row is None:
-        return ("",) * 6
-    numbers = [float(row[name]) for name in ("log_crps", "persistence", "trend")]
-    scores = ["" if np.isnan(number) else f"{number:.2f}" for number in numbers]
-    return (row["count"], *scores, f"{float(row['bias']):+.2f}", f"{float(row['in_90']):.0%}")
+def _score(row: Mapping[str, str] | None, column: str) -> str:
+    """Write one score of a back-test; empty where there is none."""
+    if row is None or row[column] == "nan":
+        return "–"
+    style = {"count": ".0f", "bias": "+.2f", "in_90": ".0%"}.get(column, ".2f")
+    return f"{float(row[column]):{style}}"
 
 
 def forecasts_table() -> str:
@@ -389,14 +394,16 @@ def draw_forecasts(path: Path) -> None:
 
     given = {row["series"]: row for row in _rows(HERE / "data" / "forecasts.csv")}
     names = list(dict.fromkeys(forecast[4] for forecast in FORECASTS))
-    figure = Figure(figsize=(9.6, 6.4), layout="constrained")
+    figure = Figure(figsize=(9.6, 7.6), layout="constrained")
     for axes, name in zip(figure.subplots(2, 2).flat, names, strict=True):
         times = np.arange(2024, 2031.01, 0.25)
         levels = np.array(
             [np.quantile(_values(_history_matched(), name, time), (0.05, 0.25, 0.5, 0.75, 0.95)) for time in times]
         )
-        axes.fill_between(times, levels[:, 0], levels[:, 4], color="C0", alpha=0.2, lw=0, label="90 % of members")
-        axes.fill_between(times, levels[:, 1], levels[:, 3], color="C0", alpha=0.3, lw=0, label="50 %")
+        axes.fill_between(
+            times, levels[:, 0], levels[:, 4], color="C0", alpha=0.2, lw=0, label="90 and 50 % of members"
+        )
+        axes.fill_between(times, levels[:, 1], levels[:, 3], color="C0", alpha=0.3, lw=0)
         axes.plot(times, levels[:, 2], color="C0", label="median")
         others = (forecast for forecast in FORECASTS if forecast[4] == name)
         for marker, (words, parts, scale, _, _, date, _) in zip("osD^", others, strict=False):
@@ -407,7 +414,7 @@ def draw_forecasts(path: Path) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")
-        axes.legend(fontsize=6.5, frameon=False, loc="best")
+        axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.08))
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
