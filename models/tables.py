@@ -346,24 +346,33 @@ def findings_list() -> str:
 
 
 def backtest_table() -> str:
-    """Show the scores of both versions, by series and by horizon."""
-    first, second = (
-        {(row["series"], row["horizon"]): row for row in _rows(BACKTESTS / f"version-{version}.csv")}
-        for version in (1, 2)
-    )
+    """Show the scores of both versions, and of version 2 with priors like those of version 1."""
+    found = [
+        {(row["series"], row["horizon"]): row for row in _rows(BACKTESTS / f"{name}.csv")}
+        for name in ("version-1", "version-2", "version-2-centred-priors")
+    ]
     rows = []
-    for series, horizon in dict.fromkeys([*second, *first]):
-        found = [version.get((series, horizon)) for version in (first, second)]
+    for series, horizon in dict.fromkeys([*found[1], *found[0]]):
         if series == "all series" and horizon != "all":
             name = f"all, more than {horizon[2:]} ahead" if horizon.startswith(">") else f"all, up to {horizon} ahead"
         elif horizon == "all":
             name = series
         else:
             continue
-        naive = [_score(found[1], column) for column in ("persistence", "trend")]
-        both = [" / ".join(_score(row, column) for row in found) for column in ("count", "log_crps", "bias", "in_90")]
-        rows.append((name, both[0], both[1], *naive, *both[2:]))
+        scores = [version.get((series, horizon)) for version in found]
+        naive = [_score(scores[1], column) for column in ("persistence", "trend")]
+        both = [" / ".join(_score(row, column) for row in scores) for column in ("log_crps", "bias", "in_90")]
+        rows.append((name, " / ".join(_score(row, "count") for row in scores[:2]), both[0], *naive, *both[1:]))
+    shared = [series for series, horizon in found[0] if horizon == "all" and series != "all series"]
+    means = [_mean_score([version[series, "all"] for series in shared]) for version in found]
+    count = f"{sum(int(found[0][series, 'all']['count']) for series in shared)}"
+    rows.append(("series that all have", count, " / ".join(f"{mean:.2f}" for mean in means), "", "", "", ""))
     return _table(("series", "forecasts", "log CRPS", "last value", "trend", "bias", "in 90 %"), rows)
+
+
+def _mean_score(rows: Sequence[Mapping[str, str]]) -> float:
+    """The mean log CRPS of all forecasts of several series."""
+    return float(np.average([float(row["log_crps"]) for row in rows], weights=[int(row["count"]) for row in rows]))
 
 
 def _score(row: Mapping[str, str] | None, column: str) -> str:
@@ -419,7 +428,7 @@ def draw_forecasts(path: Path) -> None:
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
-def store_scores(backtest: Path, path: Path = BACKTESTS / "version-2.csv") -> None:
+def store_scores(backtest: Path, name: str = "version-2") -> None:
     """Write the scores of a back-test."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -429,7 +438,7 @@ def store_scores(backtest: Path, path: Path = BACKTESTS / "version-2.csv") -> No
         numbers = (score.log_crps, score.persistence, score.trend, score.bias, score.rms, *score.coverage,
                    score.coverage_with_error[1], score.pit)  # fmt: skip
         writer.writerow((score.series, score.horizon, score.count, *(f"{number:.4g}" for number in numbers)))
-    write_file(path, text.getvalue().encode(), force=True, error=SdmodelError)
+    write_file(BACKTESTS / f"{name}.csv", text.getvalue().encode(), force=True, error=SdmodelError)
 
 
 TABLES: dict[str, Callable[[], str]] = {

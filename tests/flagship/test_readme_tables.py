@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import re
 import sys
@@ -57,3 +58,24 @@ def test_table_equals_the_model(tables: ModuleType, name: str):
     table = tables.TABLES[name]()
     assert NUMBER.sub("#", table) == NUMBER.sub("#", WRITTEN[name])
     assert numbers(table) == pytest.approx(numbers(WRITTEN[name]), rel=0.02, abs=0.11)
+
+
+def test_scores_and_model_errors_are_of_one_backtest():
+    """The root mean square errors of version 2's scores are those of the error file, by series and horizon."""
+    with (FOLDER / "ai_compute.error.csv").open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        errors = {(row["series"], row["horizon up to"] or "> 1"): float(row["error"]) for row in rows}
+    with (FOLDER / "backtests" / "version-2.csv").open(encoding="utf-8", newline="") as file:
+        scores = {(row["series"], row["horizon"]): float(row["rms"]) for row in csv.DictReader(file)}
+    assert errors
+    assert {place: scores[place] for place in errors} == pytest.approx(errors, rel=0.01)
+
+
+def test_backtest_beats_both_naive_forecasts():
+    """Over all series of version 2, and over users, price and the revenue of two firms."""
+    with (FOLDER / "backtests" / "version-2.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["series"]: row for row in csv.DictReader(file) if row["horizon"] == "all"}
+    for series in ("all series", "weekly users", "list price", "two firms"):
+        row = rows[series]
+        assert float(row["log_crps"]) < min(float(row["persistence"]), float(row["trend"])), series
+    assert 0.8 <= float(rows["all series"]["in_90_with_error"]) <= 0.97
