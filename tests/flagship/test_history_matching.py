@@ -37,10 +37,10 @@ def test_every_member_fits_history(members, observed):
 
 
 def test_predictive_band_covers_the_stated_share(members, observed):
-    """80 to 99 % of the observations lie in the predictive 90 % band; they shaped it, so it may cover more than 90 %."""
+    """At least 85 % of the observations lie in the predictive 90 % band; they shaped it, so it covers more than 90 %."""
     rows = sd.fit_run(members, observed, bands=(0.9,)).rows
     inside = sum(row.count * row.bands[0].predictive_coverage for row in rows) / sum(row.count for row in rows)
-    assert 0.80 <= round(inside, 2) <= 0.99
+    assert inside >= 0.85
 
 
 @pytest.mark.parametrize("name", COMPARED)
