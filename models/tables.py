@@ -84,7 +84,7 @@ CONCLUSIONS: Mapping[str, tuple[tuple[str, Mapping[str, float], str, float], ...
         ("neither budgets nor compute limit", SWITCHED, "Annual Revenue", 2030),
         ("budgets move a third as fast", {"reallocation multiplier": 0.3}, "Annual Revenue", 2030),
         ("budgets move three times as fast", {"reallocation multiplier": 3}, "Annual Revenue", 2030),
-        ("sellers keep half of their margins", {"markup multiplier": 0.5}, "Annual Revenue", 2030),
+        ("prices over cost are halved", {"markup multiplier": 0.5}, "Annual Revenue", 2030),
         ("agents reach half as far", {"agent ceiling multiplier": 0.5}, "Annual Revenue", 2030),
         ("nobody new from October 2025", {"penetration multiplier": 0.05}, "Annual Revenue", 2030),
         ("elasticity 0.6", {"price elasticity": 0.6}, "Annual Revenue", 2030),
