@@ -50,14 +50,12 @@ def test_the_file_is_read_as_it_was_written(tmp_path: Path):
 def test_faults_in_the_file_have_places(tmp_path: Path):
     """Every line that is wrong is listed."""
     path = tmp_path / "m.error.csv"
-    path.write_text(
-        "series,model,last,horizon,forecasts,error\na,Stock,2025,x,3,0.1\nb,Stock,2025,1,3,-1\n", "utf-8"
-    )
+    path.write_text("series,model,last,horizon,forecasts,error\na,Stock,2025,x,3,0.1\nb,Stock,2025,1,3,-1\n", "utf-8")
     with pytest.raises(ObservationError) as error:
         read_errors(path)
     faults = [str(fault).removeprefix(f"{path}:") for fault in error.value.faults]
     assert faults[0].startswith("2:14: 'x' is not a number")
-    assert faults[1].startswith("3:16: the error is -1")
+    assert faults[1].startswith("3:18: the error is -1")
 
 
 def test_bands_widen_by_the_error_at_each_horizon(found: xr.Dataset):
