@@ -115,8 +115,6 @@ EQUIVALENT: dict[str, str] = {
         "only how many members are read together differs, not what is counted"
     ),
     "store/ensembles.py, is_ensemble: return False -> return None": "callers ask only whether the answer is true",
-    "program/assembly.py, _Writer.define: self.known[cell] = value -> pass": "the value is loaded from where it was just stored, "
-    "which LLVM removes again",
     "scenario/distributions.py, the module: -np.inf -> (np.inf)": "a uniform density is never asked for outside its bounds: "
     "`Distribution.log_density` has left out what lies there",
     "inference/likelihood.py, _peak: 1 -> 2": "the grid is refined in a slightly wider window around the peak, which it still holds",

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from ..dataset import DATE, PROBABILITY, TIME, find_variable, labels_along, long_name, subscript_dims
+from ..dataset import DATE, MODEL_ERROR, PROBABILITY, TIME, find_variable, labels_along, long_name, subscript_dims
 from ..errors import FigureError
 from .panels import (
     COLOURS,
@@ -123,6 +123,12 @@ def plot_bands(
     for name, run in runs.items():
         text = "; ".join(filter(None, (*describe_changes(run), _describe_members(run)))) or "no changes"
         origin += wrap(f"{name}: {text}", _PAGE_LINE)
+        wide = [variable for variable in run.data_vars.values() if MODEL_ERROR in variable.attrs]
+        if wide:
+            names_of_wide = ", ".join(map(long_name, wide))
+            origin += wrap(
+                f"bands of {names_of_wide} include the model error of {wide[0].attrs[MODEL_ERROR]}", _PAGE_LINE
+            )
     add_frame(figure, title, [handles], origin, columns=min(len(handles), 4), columnspacing=1.6, handlelength=1.8)
     return figure
 

@@ -14,6 +14,7 @@ from .backtest import (
 from .calibration import SEED, STARTS, STEPS, Agreement, Calibration, calibrate_model, fingerprints, sample_posterior
 from .fit import BandFit, FitTable, SeriesFit, error_bars, fit_panels, fit_run
 from .likelihood import evaluate_series, log_likelihood, predictive_draws, residuals, split_series
+from .model_error import ModelError, errors_text, find_errors_file, read_errors, widen_bands
 from .observations import Observations, RawSeries, join_observations, parse_time, read_observations
 from .optimum import Direction, Identification, Optimum, Search, close_pairs, leading_constants
 from .parameters import DEFAULT_GROUP, Equality, Parameter, free_constants, unused_priors
@@ -69,6 +70,7 @@ __all__ = [
     "FitTable",
     "Identification",
     "Marginal",
+    "ModelError",
     "Observations",
     "Optimum",
     "Parameter",
@@ -88,8 +90,10 @@ __all__ = [
     "default_walkers",
     "ensemble_samples",
     "error_bars",
+    "errors_text",
     "evaluate_series",
     "extra_constants",
+    "find_errors_file",
     "find_series_file",
     "fingerprints",
     "fit_panels",
@@ -106,6 +110,7 @@ __all__ = [
     "predictive_draws",
     "published_by",
     "read_chain",
+    "read_errors",
     "read_observations",
     "read_series",
     "residuals",
@@ -115,6 +120,7 @@ __all__ = [
     "series_from_payoff",
     "split_series",
     "unused_priors",
+    "widen_bands",
     "write_chain",
     "write_results",
 ]

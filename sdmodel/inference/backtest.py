@@ -19,6 +19,7 @@ from ..model import Integrator, Model
 from ..scenario import Scenario
 from .calibration import SEED, calibrate_model, sample_posterior
 from .likelihood import by_series, make_problem, modelled_at, predictive_draws
+from .model_error import ModelError
 from .parameters import Equality, Parameter
 from .posterior import default_walkers, posterior_draws
 from .series import Series
@@ -228,15 +229,17 @@ def score_backtest(found: xr.Dataset, *, horizons: Sequence[float] = HORIZONS) -
     return [_score(name, label, group, errors) for name, label, group in groups if group]
 
 
-def model_errors(found: xr.Dataset, *, horizons: Sequence[float] = HORIZONS) -> list[tuple[str, float, int, float]]:
-    """Return the root mean square of ln(observation / median) by series and horizon: series, horizon, count, error."""
+def model_errors(found: xr.Dataset, *, horizons: Sequence[float] = HORIZONS) -> list[ModelError]:
+    """Return the root mean square of ln(observation / median) by series and horizon."""
     forecasts = _forecasts(found)
     rows = []
-    for name in _names(found):
+    for place, name in enumerate(_names(found)):
+        last = float(found["at"].values[found["observed_series"].values.astype(str) == name].max())
         for _, low, high in horizon_groups(horizons):
             own = [one.miss for one in forecasts if one.series == name and low < one.horizon <= high]
             if own:
-                rows.append((name, high, len(own), float(np.sqrt(np.mean(np.square(own))))))
+                error = float(np.sqrt(np.mean(np.square(own))))
+                rows.append(ModelError(name, str(found["formula"].values[place]), last, high, len(own), error))
     return rows
 
 
@@ -407,6 +410,7 @@ def _empty(
     }
     variables: dict[str, Any] = {name: ((OBSERVATION,), values) for name, values in by_observation.items()}
     variables["units"] = ((SERIES,), np.array([item.units for item in series], dtype=str))
+    variables["formula"] = ((SERIES,), np.array([item.model_text for item in series], dtype=str))
     variables["draws"] = ((CUT, OBSERVATION, DRAW), np.full((len(cuts), count, samples), np.nan))
     shape = (len(cuts), len(series), len(_LEVELS), len(grid))
     variables["path"] = ((CUT, SERIES, LEVEL, TIME), np.full(shape, np.nan))

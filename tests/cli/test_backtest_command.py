@@ -49,8 +49,12 @@ def test_backtest_prints_scores_and_other_commands_know_the_result(observed: Pat
     assert "10 forecasts: better than the last value" in done.stdout
     assert (observed / "runs" / "bt.png").stat().st_size > 5000
     errors = Path("e.csv").read_text("utf-8").splitlines()
-    assert errors[1] == "series,horizon up to,forecasts,error"
-    assert [line.split(",")[:3] for line in errors[2:]] == [["tea", "1", "2"], ["tea", "3", "4"], ["tea", "", "4"]]
+    assert errors[1] == "series,model,last,horizon,forecasts,error"
+    assert [line.split(",")[1:5] for line in errors[2:]] == [
+        ["Tea Temperature", "2030.5", "1", "2"],
+        ["Tea Temperature", "2030.5", "3", "4"],
+        ["Tea Temperature", "2030.5", "", "4"],
+    ]
     shown = sdmodel("show", "bt")
     assert shown.exit_code == 0, shown.output
     assert "10 forecasts: better than the last value" in shown.stdout
@@ -111,3 +115,22 @@ def test_fit_uses_observations_since_and_until(observed: Path, sdmodel):
     assert row["count"] == 3
     assert row["log_crps"] > 0
     assert "6 outside --since and --until" in done.stderr
+
+
+def test_bands_include_the_model_error_beside_the_model(observed: Path, sdmodel):
+    """Tables and figures of ensembles say so, and the bands are wider after the last observation."""
+    Path("cup.vsc").write_text("50,L,7,,0\ncooling time = RANDOM_UNIFORM(3,4)\n", "utf-8")
+    words = ("ensemble", "-e", "cup.vsc", "--on", "Tea Temperature", "--name", "many", "--force", "--json")
+
+    def bands():
+        done = sdmodel(*words)
+        assert done.exit_code == 0, done.output
+        (found,) = json.loads(done.stdout)["headlines"]
+        return found, done.stderr
+
+    before, _ = bands()
+    assert sdmodel("backtest", *CUTS, *DATA, *SHORT, "--error", "models/ai_compute.error.csv").exit_code == 0
+    after, noted = bands()
+    assert "bands of Tea Temperature include the model error of ai_compute.error.csv" in noted
+    assert before != after
+    assert sdmodel("show", "many", "--json").exit_code == 0

@@ -405,3 +405,21 @@ def test_missing_extra_is_reported_before_any_work(observed: Path, sdmodel, monk
     assert done.stderr == 'a posterior needs emcee, which is not installed; pip install "sdmodel[calibrate]"\n'
     assert not (observed / "runs").exists()
     assert sdmodel("calibrate", *FREE).exit_code == 0
+
+
+def test_the_change_file_contains_what_the_calibration_was_made_under(observed: Path, sdmodel):
+    """Changes of files and of --set, and constants that equal free ones, are in it: it gives the run that was fitted."""
+    words = ("--free", "cooling time=1:8", "--equal", "twin=cooling time", "-c", "cold", "--set", "FINAL TIME = 2033")
+    path = Path("models/ai_compute.mdl")
+    text = path.read_text("utf-8").replace("/cooling time", "/(cooling time + twin)*2")
+    path.write_text(text.replace("cooling time = 2.5", "twin = 1 ~ Year ~ judgement. |\ncooling time = 2.5"), "utf-8")
+    done = sdmodel("calibrate", *words, "--name", "best")
+    assert done.exit_code == 0, done.output
+    found = {change.name: change.values for change in read_scenario("runs/best.cin").changes}
+    assert found["room temperature"] == (50,)
+    assert found["FINAL TIME"] == (2033,)
+    assert found["twin"] == found["cooling time"]
+    record = json.loads(Path("runs/best.json").read_text("utf-8"))
+    assert sdmodel("run", "-c", "runs/best.cin", "--name", "fitted").exit_code == 0
+    (row,) = json.loads(sdmodel("fit", "fitted", "--json").stdout)["series"]
+    assert row["rmse"] == pytest.approx(record["series"][0]["rmse_best"], rel=1e-9)

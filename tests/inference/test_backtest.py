@@ -99,8 +99,9 @@ def test_model_error_comes_from_the_other_cuts(found: xr.Dataset):
     assert scores[-1].coverage[1] < 0.3
     assert scores[-1].coverage_with_error[1] > 0.8
     (row,) = model_errors(off, horizons=(20,))
-    assert row[:3] == ("seen", 20, scores[-1].count)
-    assert row[3] == pytest.approx(math.log(1.6), abs=0.1)
+    assert (row.series, row.formula, row.last, row.horizon) == ("seen", "Stock", 10.5, 20)
+    assert row.count == scores[-1].count
+    assert row.error == pytest.approx(math.log(1.6), abs=0.1)
     alone = off.isel(cut=[0])
     assert score_backtest(alone)[-1].coverage_with_error == score_backtest(alone)[-1].coverage
 

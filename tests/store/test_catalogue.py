@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import xarray as xr
 from sdmodel.errors import StoreError
 from sdmodel.simulation import simulate
 from sdmodel.store import check_folder, find_run, list_runs, open_run, run_path, save_run
+from sdmodel.store.netcdf import check_ends
 from sdmodel.testing import tiny_model
 
 
@@ -123,3 +125,16 @@ except sdmodel.StoreError as error:
     lines = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
     assert lines[0].startswith(f"['good'] {tmp_path}/bad.nc: cannot be read as a run, it is damaged")
     assert lines[1].startswith(f"{tmp_path}/bad.nc: cannot be read as a run, it is damaged")
+
+
+@pytest.mark.parametrize(
+    ("size", "object_number", "endless"), [(0, 0, True), (2**64 - 16, 1, True), (32, 1, False), (48, 0, False)]
+)
+def test_a_heap_that_leads_nowhere_is_noticed(tmp_path: Path, size: int, object_number: int, endless: bool):  # noqa: FBT001
+    """Steps of nothing, also by a size that a processor of 64 bits wraps to nothing, would never end."""
+    heap = b"GCOL\x01\0\0\0" + (64).to_bytes(8, "little")
+    object_ = object_number.to_bytes(2, "little") + bytes(6) + size.to_bytes(8, "little")
+    path = tmp_path / "a.nc"
+    path.write_bytes((heap + object_).ljust(64, b"\xff"))
+    with pytest.raises(ValueError, match="a heap without an end") if endless else contextlib.nullcontext():
+        check_ends(path)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from ...errors import CalibrationError
 from ...files import write_file
-from ...inference import HORIZONS, Score, backtest_panels, model_errors, score_backtest
+from ...inference import HORIZONS, Score, backtest_panels, errors_text, model_errors, score_backtest
 from ..output import Part, Table, note
 
 _ALL = "all"
@@ -71,12 +71,8 @@ def backtest_record(found: xr.Dataset, horizons: Sequence[float] = HORIZONS) -> 
 
 def write_errors(found: xr.Dataset, target: Path, horizons: Sequence[float] = HORIZONS, *, force: bool) -> Path:
     """Write the RMS logarithmic error of the forecasts by series and horizon as a CSV file."""
-    lines = ["# Root mean square of ln(observed / forecast median) by series and horizon, from a back-test.",
-             "series,horizon up to,forecasts,error"]  # fmt: skip
-    for name, horizon, count, error in model_errors(found, horizons=horizons):
-        quoted = '"' + name.replace('"', '""') + '"' if set(name) & set(',"\n') else name
-        lines.append(f"{quoted},{'' if math.isinf(horizon) else f'{horizon:g}'},{count},{error:.4g}")
-    write_file(target, ("\n".join(lines) + "\n").encode(), force=force, error=CalibrationError)
+    text = errors_text(model_errors(found, horizons=horizons))
+    write_file(target, text.encode(), force=force, error=CalibrationError)
     return target
 
 

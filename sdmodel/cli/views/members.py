@@ -11,9 +11,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...comparison import LEFT_OUT, quantiles, share_where
-from ...dataset import MEMBER, PROBABILITY, TIME, find_variable
+from ...dataset import MEMBER, MODEL_ERROR, PROBABILITY, TIME, find_variable, long_name
+from ...inference import find_errors_file, read_errors, widen_bands
 from ...numerals import format_number
 from ...vensim import read_formula
+from ..observations import stored_model_file
 from ..output import Table, columns_beside, note
 from .headlines import columns_for, labelled_with_note, round_times
 
@@ -61,7 +63,20 @@ def spreads_of(
     times = np.asarray(run[TIME].values, dtype=float)
     places = np.unique([int(np.abs(times - time).argmin()) for time in at]) if at else few_times(times, run, names)
     part = run.isel({TIME: places})
-    return spreads_in(quantiles(part, names, levels_of(bands)).assign_coords({TIME: part[TIME]}))
+    found = bands_of(part, names, bands).assign_coords({TIME: part[TIME]})
+    widened = [variable for variable in found.data_vars.values() if MODEL_ERROR in variable.attrs]
+    if widened:
+        note(
+            f"bands of {', '.join(map(long_name, widened))} include the model error of {widened[0].attrs[MODEL_ERROR]}"
+        )
+    return spreads_in(found)
+
+
+def bands_of(run: xr.Dataset, names: Sequence[str], bands: Sequence[float]) -> xr.Dataset:
+    """The median and the ends of bands over time, with the model error of a back-test where a file beside the model has it."""
+    found = quantiles(run, names, levels_of(bands))
+    file = find_errors_file(stored_model_file(run)) if "model" in run.attrs else None
+    return found if file is None else widen_bands(found, read_errors(file), file.name)
 
 
 def spreads_in(found: xr.Dataset) -> list[Spread]:
@@ -214,7 +229,7 @@ def plot_members_to(
     from ...figures import plot_bands, save_figure
 
     ensembles = {name: run for name, run in runs.items() if MEMBER in run.dims}
-    lines = {name: quantiles(run, names, levels_of(bands)) if name in ensembles else run for name, run in runs.items()}
+    lines = {name: bands_of(run, names, bands) if name in ensembles else run for name, run in runs.items()}
     thin = {name: _some_members(run, names, spaghetti).load() for name, run in ensembles.items() if spaghetti}
     figure = plot_bands(lines, names, spaghetti=thin if spaghetti else None, title=title, logarithmic=logarithmic)
     return save_figure(figure, path, force=force)
