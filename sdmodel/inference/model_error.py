@@ -119,9 +119,12 @@ def _widened(variable: xr.DataArray, errors: Sequence[ModelError]) -> xr.DataArr
     levels, times = np.asarray(variable[PROBABILITY].values), np.asarray(variable[TIME].values, dtype=float)
     middle = int(np.abs(levels - 0.5).argmin())
     wide = variable.transpose(..., PROBABILITY, TIME).copy(deep=True)
-    for series in dict.fromkeys(one.series for one in errors):
+    latest = {}  # several series may be about the same number: the one that was observed last counts
+    for one in sorted(errors, key=lambda one: one.last):
+        latest[tuple((_place(one, variable) or {}).items())] = one.series
+    for items, series in latest.items():
+        place = dict(items)
         own = sorted((one for one in errors if one.series == series), key=lambda one: one.horizon)
-        place = _place(own[0], variable) or {}
         size = _error_at(own, times - own[0].last)
         part = wide.isel(place).values
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -76,6 +76,13 @@ def test_bands_widen_by_the_error_at_each_horizon(found: xr.Dataset):
     assert MODEL_ERROR not in wide["other"].attrs
 
 
+def test_of_two_series_about_one_variable_the_later_counts(found: xr.Dataset):
+    """Their errors are not added up."""
+    older = ModelError("sales of a year", "Stock", 1.0, math.inf, 9, 2.0)
+    both, alone = (widen_bands(found, errors, "m.error.csv") for errors in ((older, *ERRORS), ERRORS))
+    np.testing.assert_array_equal(both["Stock"], alone["Stock"])
+
+
 def test_an_error_of_one_label_widens_that_label_alone(found: xr.Dataset):
     """A series of an array is about one of its labels."""
     wide = widen_bands(found, ERRORS, "m.error.csv")
