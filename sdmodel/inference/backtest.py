@@ -255,6 +255,10 @@ def horizon_groups(horizons: Sequence[float]) -> Iterator[tuple[str, float, floa
 def backtest_panels(found: xr.Dataset, names: Sequence[str] = ()) -> dict[str, xr.Dataset]:
     """Return the data of a figure for each series, or for those named: the forecast of each cut over time, and what came."""
     dated = DATE in found.coords
+    unknown = [name for name in names if name not in _names(found)]
+    if unknown:
+        message = f"'{unknown[0]}' is not a series of the back-test; it has {', '.join(_names(found))}"
+        raise CalibrationError(message)
     panels = {}
     of_series = found["observed_series"].values.astype(str)
     for place, name in enumerate(map(str, found["series"].values)):

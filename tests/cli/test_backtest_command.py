@@ -61,7 +61,15 @@ def test_backtest_prints_scores_and_other_commands_know_the_result(observed: Pat
     record = json.loads(sdmodel("show", "bt", "--json").stdout)
     assert record["cuts"] == pytest.approx([2025, 2027.5], abs=0.01)
     assert record["scores"][-1]["count"] == 10
+    assert 0 <= record["scores"][-1]["in_90"] <= record["scores"][-1]["in_90_with_error"] <= 1
+    table = sdmodel("show", "bt", "--format", "csv").stdout.splitlines()
+    assert len(table) == 1 + len(record["scores"])
     assert sdmodel("plot", "bt", "-o", "again.png").exit_code == 0
+    assert sdmodel("plot", "bt", "--on", "tea", "-o", "one.png").exit_code == 0
+    assert (
+        "'cup' is not a series of the back-test; it has tea"
+        in sdmodel("plot", "bt", "--on", "cup", "-o", "c.png").stderr
+    )
     assert sdmodel("report", "bt", "-o", "page.html").exit_code == 0
     page = Path("page.html").read_text("utf-8")
     assert "Back-test bt" in page

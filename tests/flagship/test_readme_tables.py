@@ -64,7 +64,7 @@ def test_scores_and_model_errors_are_of_one_backtest():
     """The root mean square errors of version 2's scores are those of the error file, by series and horizon."""
     with (FOLDER / "ai_compute.error.csv").open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        errors = {(row["series"], row["horizon up to"] or "> 1"): float(row["error"]) for row in rows}
+        errors = {(row["series"], row["horizon"] or "> 1"): float(row["error"]) for row in rows}
     with (FOLDER / "backtests" / "version-2.csv").open(encoding="utf-8", newline="") as file:
         scores = {(row["series"], row["horizon"]): float(row["rms"]) for row in csv.DictReader(file)}
     assert errors

@@ -69,16 +69,18 @@ def plot(
     opened = {path.stem: open_run(path) for path in paths}
     target = Path(output) if output else place / f"{'+'.join(opened)}.png"
     check_not_there([target], force=force)
-    for name in names:
-        check_name(name, opened)
     only = opened[paths[0].stem]
+    backtest = only.attrs.get(ANALYSIS) == BACKTEST
+    for name in names:
+        if not backtest:  # it names series, which need not be variables
+            check_name(name, opened)
     attributions = [name for name, run in opened.items() if run.attrs.get(ANALYSIS) == ATTRIBUTION]
     sweep = len(opened) == 1 and not attributions and bool(lever_dims(only))
     outcomes = when.outcomes(only)
     if outcomes and not (sweep and len(lever_dims(only)) > 1):
         message = "--at and --over plot maps of a sweep over two levers or more; leave them out, or name one such run"
         raise FigureError(message)
-    if only.attrs.get(ANALYSIS) == BACKTEST:
+    if backtest:
         plot_backtest_to(only, target, title=title or paths[0].stem, names=names, force=force)
     elif attributions:
         _plot_attribution(opened, attributions, names, target, title, force=force)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from ...errors import CalibrationError
 from ...files import write_file
-from ...inference import HORIZONS, Score, backtest_panels, errors_text, model_errors, score_backtest
+from ...inference import HORIZONS, WIDTHS, Score, backtest_panels, errors_text, model_errors, score_backtest
 from ..output import Part, Table, note
 
 _ALL = "all"
@@ -65,7 +65,12 @@ def _verdict(scores: Sequence[Score]) -> str:
 
 def backtest_record(found: xr.Dataset, horizons: Sequence[float] = HORIZONS) -> dict[str, Any]:
     """The scores for programs."""
-    scores = [asdict(score) for score in score_backtest(found, horizons=horizons)]
+    scores = []
+    for score in score_backtest(found, horizons=horizons):
+        row = asdict(score)
+        for name, suffix in (("coverage", ""), ("coverage_with_error", "_with_error")):
+            row |= {f"in_{100 * width:g}{suffix}": share for width, share in zip(WIDTHS, row.pop(name), strict=True)}
+        scores.append(row)
     return {"cuts": found["cut"].values.tolist(), "done": found["done"].values.astype(bool).tolist(), "scores": scores}
 
 
