@@ -12,14 +12,19 @@ _T = TypeVar("_T")
 
 _MAX_LISTED = 200
 """The most faults that one message lists; a file with more usually repeats one fault in every line."""
-_MAX_WHAT, _MAX_LINE, _MAX_END = 240, 400, 80
-"""The most characters of what is wrong with what to do, and of a line; and of the end that is kept of a longer one."""
+_MAX_WHAT, _MAX_LINE, _MAX_END, _MAX_CURE = 240, 400, 80, 160
+"""The most characters of what is wrong with what to do, and of a line; and the end that is kept of a longer one: as many
+characters, or all of what to do up to the last number."""
 _MAX_ITEMS = 8
 
 
 def shorten(text: str, most: int = _MAX_WHAT) -> str:
-    """Return a line of a message that is not too long to read: the middle of a longer one is left out."""
-    return text if len(text) <= most else f"{text[: _MAX_WHAT - _MAX_END]} ... {text[-_MAX_END:]}"
+    """Return a line of a message that is not too long to read: the middle of a longer one is left out, what to do stays."""
+    if len(text) <= most:
+        return text
+    cure = len(text.rpartition("; ")[2]) + len("; ")
+    end = cure if _MAX_END < cure <= _MAX_CURE else _MAX_END
+    return f"{text[: _MAX_WHAT - end]} ... {text[-end:]}"
 
 
 def list_some(items: Sequence[str], *, join: str = ", ") -> str:

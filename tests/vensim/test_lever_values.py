@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sdmodel.errors import ScenarioError
@@ -39,6 +39,7 @@ def test_labels_quotes_and_bare_names_are_read():
 
 
 @given(st.text(max_size=40))
+@example("0" * 19 + "\x1f" * 6 + "{" + "\U00018d09" * 10)  # so long when it is escaped that the message is cut
 def test_any_text_is_a_grid_or_a_fault(text: str):
     """No input ends in a traceback, and every fault shows the correct form."""
     refused = ""
