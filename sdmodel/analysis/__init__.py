@@ -1,7 +1,6 @@
 """Analyses of many runs: attribution to levers, sensitivity to constants, sweeps, and comparisons of stored runs."""
 
 from .attribution import (
-    ANALYSIS,
     ATTRIBUTION,
     EXACT,
     LEVER,
@@ -27,7 +26,6 @@ from .sensitivity import IMPORTANCE, Factor, Response, factors_of, find_sensitiv
 from .sweep import sweep_levers
 
 __all__ = [
-    "ANALYSIS",
     "ATTRIBUTION",
     "EXACT",
     "IMPORTANCE",

@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..comparison import MEASURES, interaction_weights, largest_contributors, measure_weights, quantiles
-from ..dataset import MEMBER, TIME, find_variable, long_name, make_run
+from ..dataset import ANALYSIS, MEMBER, TIME, find_variable, long_name, make_run
 from ..errors import AnalysisError, DatasetError
 from ..model import (
     Cell,
@@ -62,8 +62,8 @@ ERROR, SPREAD, DIFFERENCE, RANK = "standard_error", "spread", "difference_spread
 """Suffixes of the variables that accompany each variable: its values without and with all levers, the interaction of pairs,
 the standard error of sampled Shapley values, and over members the quantiles of Shapley values, the quantiles of the whole
 difference, and the share of members in which a lever contributes most."""
-ANALYSIS, ATTRIBUTION = "analysis", "attribution"
-"""The attribute that says which analysis a dataset is, and its value for an attribution."""
+ATTRIBUTION = "attribution"
+"""The value of the attribute `analysis` of an attribution."""
 
 Numbers = NDArray[np.float64]
 

@@ -132,13 +132,17 @@ def crps(sample: Numbers, observed: Numbers) -> Numbers:
 
 
 def log_crps(sample: Numbers, observed: Numbers) -> Numbers:
-    """Return the CRPS of natural logarithms, per observation; NaN where an observation is not above zero.
+    """Return the CRPS of natural logarithms, per observation; NaN where an observation is not above zero."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(observed > 0, crps(logarithms(sample, observed), np.log(observed)), np.nan)
+
+
+def logarithms(sample: Numbers, observed: Numbers) -> Numbers:
+    """Return the natural logarithms of a sample, shape (n, members), that is compared with observations above zero.
 
     A member at or below zero counts as a millionth of the observation, so that it costs much, but not everything.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        logs = np.log(np.maximum(sample, _LOG_FLOOR * observed[:, np.newaxis]))
-        return np.where(observed > 0, crps(logs, np.log(observed)), np.nan)
+    return np.log(np.maximum(sample, _LOG_FLOOR * observed[:, np.newaxis]))
 
 
 def naive_forecasts(times: Numbers, values: Numbers, at: float) -> tuple[float, float]:

@@ -2,6 +2,8 @@
 
 from .backtest import (
     BACKTEST,
+    CUT_STARTS,
+    CUT_STEPS,
     HORIZONS,
     SAMPLES,
     WIDTHS,
@@ -15,7 +17,7 @@ from .backtest import (
 from .calibration import SEED, STARTS, STEPS, Agreement, Calibration, calibrate_model, fingerprints, sample_posterior
 from .fit import BandFit, FitTable, SeriesFit, error_bars, fit_panels, fit_run
 from .likelihood import evaluate_series, log_likelihood, predictive_draws, residuals, split_series
-from .model_error import ModelError, errors_text, find_errors_file, read_errors, widen_bands
+from .model_error import MeasuredError, errors_text, find_errors_file, quantiles_with_error, read_errors, widen_bands
 from .observations import Observations, RawSeries, join_observations, parse_time, read_observations
 from .optimum import Direction, Identification, Optimum, Search, close_pairs, leading_constants
 from .parameters import DEFAULT_GROUP, Equality, Parameter, free_constants, unused_priors
@@ -53,6 +55,8 @@ from .series import (
 __all__ = [
     "BACKTEST",
     "CHAIN",
+    "CUT_STARTS",
+    "CUT_STEPS",
     "DEFAULT_GROUP",
     "HORIZONS",
     "SAMPLES",
@@ -72,7 +76,7 @@ __all__ = [
     "FitTable",
     "Identification",
     "Marginal",
-    "ModelError",
+    "MeasuredError",
     "Observations",
     "Optimum",
     "Parameter",
@@ -111,6 +115,7 @@ __all__ = [
     "posterior_draws",
     "predictive_draws",
     "published_by",
+    "quantiles_with_error",
     "read_chain",
     "read_errors",
     "read_observations",

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..comparison import crps, naive_forecasts
-from ..dataset import DATE, TIME, make_run
+from ..comparison import crps, logarithms, naive_forecasts
+from ..dataset import ANALYSIS, DATE, TIME, make_run
 from ..errors import CalibrationError, Fault, ObservationError
 from ..model import Integrator, Model
 from ..scenario import Scenario
-from .calibration import SEED, calibrate_model, sample_posterior
+from .calibration import SEED, calibrate_model, digest_of, problem_fingerprints, sample_posterior
 from .likelihood import by_series, make_problem, modelled_at, predictive_draws
-from .model_error import ModelError
+from .model_error import MeasuredError
 from .parameters import Equality, Parameter
 from .posterior import default_walkers, posterior_draws
 from .series import Series
@@ -30,14 +30,13 @@ CUT, OBSERVATION, DRAW, SERIES, LEVEL = "cut", "observation", "draw", "series", 
 """Dimensions: the dates of the cuts, the observations of all series, the draws, the series, and quantile levels of paths."""
 HORIZONS = (0.25, 0.5, 1.0)
 """Upper ends of the horizons that are scored together, in the model's unit of time; what lies beyond is one more group."""
-STEPS = 1000
-SAMPLES = 400
+CUT_STARTS, CUT_STEPS, SAMPLES = 16, 1000, 400
+"""Starts of the search and steps of each walker at a cut, and draws of each forecast."""
 WIDTHS = (0.5, 0.9)
 """Probabilities of the central bands whose coverage is reported."""
 
 _LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
-_FLOOR = 1e-6
-"""Share of an observation below which a forecast has no logarithm worth comparing."""
+_ALL_SERIES = "all series"
 
 Numbers = NDArray[np.float64]
 CutProgress = Callable[[int, int, int], None]
@@ -82,8 +81,8 @@ def backtest_model(
     *,
     scenario: Scenario | None = None,
     integrator: Integrator | None = None,
-    starts: int = 16,
-    steps: int = STEPS,
+    starts: int = CUT_STARTS,
+    steps: int = CUT_STEPS,
     walkers: int | None = None,
     samples: int = SAMPLES,
     seed: int = SEED,
@@ -162,8 +161,10 @@ def backtest_model(
     given = scenario or Scenario("")
     whole = make_problem(model, series, parameters, scenario=given, integrator=integrator, equal=equal)
     grid = whole.simulation.times
-    settings = (dates, starts, steps, walkers, samples, seed, given.changes, equal, integrator or model.integrator)
-    digest = _digest(model, series, parameters, settings)
+    both = replace(whole, series=(*whole.series, *(_on_grid(item, grid) for item in series)))
+    known_by = problem_fingerprints(model, whole, given, integrator or model.integrator)
+    settings = (dates, [item.lag for item in series], starts, steps, walkers, samples, seed)
+    digest = digest_of([*known_by.values(), repr(settings)])
     found = _empty(model, series, dates, grid, samples, {"backtest_digest": digest})
     done: set[float] = set()
     if known is not None:
@@ -197,12 +198,11 @@ def backtest_model(
         if calibration.posterior is None:
             raise AssertionError
         points = posterior_draws(calibration.posterior.chain, calibration.posterior.burn, samples)
-        modelled = modelled_at(whole, points)
-        draws = predictive_draws(whole.series, modelled, seed + place)
+        parts = [values for _, values in by_series(both.series, modelled_at(both, points))]
+        draws = predictive_draws(whole.series, np.concatenate(parts[: len(series)]), seed + place)
         later = np.concatenate([item.times + item.lag > cut for item in series])
         found["draws"][place, :, : draws.shape[1]] = np.where(later[:, np.newaxis], draws, np.nan)
-        lines = modelled_at(replace(whole, series=tuple(_on_grid(item, grid) for item in series)), points)
-        for row, (_, values) in enumerate(by_series([_on_grid(item, grid) for item in series], lines)):
+        for row, values in enumerate(parts[len(series) :]):
             found["path"][place, row] = np.nanquantile(values, _LEVELS, axis=1)
         found["doubts"][place] = len(calibration.posterior.doubts)
         found["done"][place] = 1
@@ -214,42 +214,26 @@ def backtest_model(
 def score_backtest(found: xr.Dataset, *, horizons: Sequence[float] = HORIZONS) -> list[Score]:
     """Score a back-test: each series at each horizon, each series, then all together, which is the last."""
     forecasts = _forecasts(found)
-    groups: list[tuple[str, str, list[_Forecast]]] = []
-    for name in _names(found):
-        own = [forecast for forecast in forecasts if forecast.series == name]
-        for label, low, high in horizon_groups(horizons):
-            groups.append((name, label, [one for one in own if low < one.horizon <= high]))
-        groups.append((name, "all", own))
-    groups += [
-        ("all series", label, [one for one in forecasts if low < one.horizon <= high])
-        for label, low, high in horizon_groups(horizons)
-    ]
-    groups.append(("all series", "all", forecasts))
     errors = {id(one): _model_error(one, forecasts, horizons) for one in forecasts}
-    return [_score(name, label, group, errors) for name, label, group in groups if group]
+    scores = []
+    for name in (*_names(found), _ALL_SERIES):
+        own = [one for one in forecasts if name in (one.series, _ALL_SERIES)]
+        groups = [(label, group) for label, _, group in _by_horizon(own, horizons)]
+        scores += [_score(name, label, group, errors) for label, group in (*groups, ("all", own)) if group]
+    return scores
 
 
-def model_errors(found: xr.Dataset, *, horizons: Sequence[float] = HORIZONS) -> list[ModelError]:
+def model_errors(found: xr.Dataset, *, horizons: Sequence[float] = HORIZONS) -> list[MeasuredError]:
     """Return the root mean square of ln(observation / median) by series and horizon."""
     forecasts = _forecasts(found)
     rows = []
     for place, name in enumerate(_names(found)):
         last = float(found["at"].values[found["observed_series"].values.astype(str) == name].max())
-        for _, low, high in horizon_groups(horizons):
-            own = [one.miss for one in forecasts if one.series == name and low < one.horizon <= high]
+        for _, high, own in _by_horizon([one for one in forecasts if one.series == name], horizons):
             if own:
-                error = float(np.sqrt(np.mean(np.square(own))))
-                rows.append(ModelError(name, str(found["formula"].values[place]), last, high, len(own), error))
+                error = math.sqrt(np.mean([one.miss**2 for one in own]))
+                rows.append(MeasuredError(name, str(found["formula"].values[place]), last, high, len(own), error))
     return rows
-
-
-def horizon_groups(horizons: Sequence[float]) -> Iterator[tuple[str, float, float]]:
-    """Yield the label and the ends of each group of horizons; a forecast belongs to the group whose end it does not pass."""
-    low = 0.0
-    for high in horizons:
-        yield f"{high:g}", low, high
-        low = high
-    yield f"> {low:g}", low, math.inf
 
 
 def backtest_panels(found: xr.Dataset, names: Sequence[str] = ()) -> dict[str, xr.Dataset]:
@@ -261,7 +245,7 @@ def backtest_panels(found: xr.Dataset, names: Sequence[str] = ()) -> dict[str, x
         raise CalibrationError(message)
     panels = {}
     of_series = found["observed_series"].values.astype(str)
-    for place, name in enumerate(map(str, found["series"].values)):
+    for place, name in enumerate(_names(found)):
         if names and name not in names:
             continue
         own = of_series == name
@@ -278,19 +262,21 @@ def backtest_panels(found: xr.Dataset, names: Sequence[str] = ()) -> dict[str, x
 
 @dataclass(frozen=True, eq=False)
 class _Forecast:
-    """One forecast of one observation, in natural logarithms: `draws` are sorted."""
+    """One forecast of one observation, in natural logarithms: `miss` is the observation minus the median of the draws."""
 
     series: str
     cut: float
     horizon: float
     observed: float
     draws: Numbers
+    median: float
+    variance: float
     persistence: float
     trend: float
 
     @property
     def miss(self) -> float:
-        return self.observed - float(np.median(self.draws))
+        return self.observed - self.median
 
 
 def _forecasts(found: xr.Dataset) -> list[_Forecast]:
@@ -303,14 +289,24 @@ def _forecasts(found: xr.Dataset) -> list[_Forecast]:
             own = draws[row][np.isfinite(draws[row])]
             past = np.flatnonzero((names == names[row]) & (published <= cut))
             naive = naive_forecasts(at[past], observed[past], float(at[row]))
-            logs = np.sort(np.log(np.maximum(own, _FLOOR * observed[row])))
+            (logs,) = np.sort(logarithms(own[np.newaxis], observed[row : row + 1]))
+            spread = float(np.median(logs)), float(np.var(logs))
             name, horizon = str(names[row]), float(at[row] - cut)
-            forecasts.append(_Forecast(name, cut, horizon, float(np.log(observed[row])), logs, *naive))
+            forecasts.append(_Forecast(name, cut, horizon, float(np.log(observed[row])), logs, *spread, *naive))
     return forecasts
 
 
+def _by_horizon(
+    forecasts: Sequence[_Forecast], horizons: Sequence[float]
+) -> Iterator[tuple[str, float, list[_Forecast]]]:
+    """Yield the label, the end and the forecasts of each group: a forecast belongs to the first whose end it does not pass."""
+    ends = [0.0, *horizons, math.inf]
+    for low, high in pairwise(ends):
+        label = f"> {low:g}" if math.isinf(high) else f"{high:g}"
+        yield label, high, [one for one in forecasts if low < one.horizon <= high]
+
+
 def _score(series: str, horizon: str, group: Sequence[_Forecast], errors: dict[int, float]) -> Score:
-    observed = np.array([one.observed for one in group])
     scores = [float(crps(one.draws[np.newaxis], np.array([one.observed]))[0]) for one in group]
     misses = np.array([one.miss for one in group])
     known = [one for one in group if math.isfinite(one.persistence)]
@@ -331,14 +327,13 @@ def _score(series: str, horizon: str, group: Sequence[_Forecast], errors: dict[i
         rms=float(np.sqrt(np.mean(misses**2))),
         coverage=tuple(plain.tolist()),
         coverage_with_error=tuple(wide.tolist()),
-        pit=float(np.mean([np.mean(one.draws < value) for one, value in zip(group, observed, strict=True)])),
+        pit=float(np.mean([np.mean(one.draws < one.observed) for one in group])),
     )
 
 
 def _within(forecast: _Forecast, variance: float) -> list[bool]:
     """Whether the observation lies in each band, of draws whose distance from the median is widened by a variance."""
-    middle = float(np.median(forecast.draws))
-    own = float(np.var(forecast.draws))
+    middle, own = forecast.median, forecast.variance
     stretch = math.sqrt((own + variance) / own) if own > 0 else 1.0
     inside = []
     for width in WIDTHS:
@@ -351,12 +346,11 @@ def _within(forecast: _Forecast, variance: float) -> list[bool]:
 
 def _model_error(forecast: _Forecast, forecasts: Sequence[_Forecast], horizons: Sequence[float]) -> float:
     """The variance that forecasts of other cuts lacked: of the same series and horizon, else of all series at the horizon."""
-    low, high = next((low, high) for _, low, high in horizon_groups(horizons) if forecast.horizon <= high)
-    others = [one for one in forecasts if one.cut != forecast.cut and low < one.horizon <= high]
-    own = [one for one in others if one.series == forecast.series] or others
-    if not own:
-        return 0.0
-    return max(0.0, float(np.mean([one.miss**2 - float(np.var(one.draws)) for one in own])))
+    end = next(end for end in (*horizons, math.inf) if forecast.horizon <= end)
+    others = [one for one in forecasts if one.cut != forecast.cut]
+    alike = next(group for _, high, group in _by_horizon(others, horizons) if high == end)
+    own = [one for one in alike if one.series == forecast.series] or alike
+    return max(0.0, float(np.mean([one.miss**2 - one.variance for one in own]))) if own else 0.0
 
 
 def _check(series: Sequence[Series], cuts: Sequence[float]) -> None:
@@ -397,7 +391,7 @@ def _empty(
     attributes: dict[str, str],
 ) -> xr.Dataset:
     """The dataset of a back-test before its first cut."""
-    run = make_run(model, grid, {}, attributes={"analysis": BACKTEST} | attributes)
+    run = make_run(model, grid, {}, attributes={ANALYSIS: BACKTEST} | attributes)
     units = model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
     count = sum(item.times.size for item in series)
     names = [item.name for item in series]
@@ -420,20 +414,3 @@ def _empty(
     variables["path"] = ((CUT, SERIES, LEVEL, TIME), np.full(shape, np.nan))
     variables |= {name: ((CUT,), np.zeros(len(cuts))) for name in ("done", "doubts")}
     return run.assign_coords(coordinates).assign(variables)
-
-
-def _digest(
-    model: Model, series: Sequence[Series], parameters: Sequence[Parameter], settings: tuple[object, ...]
-) -> str:
-    parts = [model.sha256 or hashlib.sha256(model.text.encode()).hexdigest(), repr(settings)]
-    for item in series:
-        parts += [
-            item.name,
-            str(item.model),
-            repr(item.error),
-            repr(item.lag),
-            item.times.tobytes().hex(),
-            item.values.tobytes().hex(),
-        ]
-    parts += [repr((one.name, one.low, one.high, one.initial, one.prior)) for one in parameters]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

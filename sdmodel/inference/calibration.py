@@ -166,26 +166,32 @@ def sample_posterior(
 
 def fingerprints(calibration: Calibration, walkers: int) -> dict[str, str]:
     """Return what a chain depends on, as hashes or texts by name: another model, series or setting gives another chain."""
-    series = calibration.problem.series
-    free = ((one.name, one.low, one.high, one.initial, one.prior) for one in calibration.parameters)
-    changes = (
-        (one.name, one.subscripts, one.values, one.table, *one.exceptions) for one in calibration.scenario.changes
-    )
-    numbers = (part.tobytes() for item in series for part in (item.times, item.values))
-    texts = ((item.name, str(item.model), *astuple(item.error)) for item in series)
-    return {
-        "model": calibration.model.sha256 or _digest([calibration.model.text]),
-        "set of series": _digest([*map(repr, texts), *(part.hex() for part in numbers)]),
-        "set of free constants, bounds or priors": _digest(map(repr, (*free, *calibration.problem.equal))),
-        "scenario": _digest(map(repr, changes)),
-        "integrator": calibration.integrator,
+    return problem_fingerprints(
+        calibration.model, calibration.problem, calibration.scenario, calibration.integrator
+    ) | {
         "number of starts": str(calibration.search.starts),
         "number of walkers": str(walkers),
         "seed": str(calibration.seed),
     }
 
 
-def _digest(parts: Iterable[str]) -> str:
+def problem_fingerprints(model: Model, problem: Problem, scenario: Scenario, integrator: Integrator) -> dict[str, str]:
+    """Return what the posterior density depends on, as hashes or texts by name."""
+    free = ((one.name, one.low, one.high, one.initial, one.prior) for one in problem.parameters)
+    changes = ((one.name, one.subscripts, one.values, one.table, *one.exceptions) for one in scenario.changes)
+    numbers = (part.tobytes() for item in problem.series for part in (item.times, item.values))
+    texts = ((item.name, str(item.model), *astuple(item.error)) for item in problem.series)
+    return {
+        "model": model.sha256 or digest_of([model.text]),
+        "set of series": digest_of([*map(repr, texts), *(part.hex() for part in numbers)]),
+        "set of free constants, bounds or priors": digest_of(map(repr, (*free, *problem.equal))),
+        "scenario": digest_of(map(repr, changes)),
+        "integrator": integrator,
+    }
+
+
+def digest_of(parts: Iterable[str]) -> str:
+    """Return the hash of texts in order."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from ..comparison import quantiles
 from ..dataset import MODEL_ERROR, PROBABILITY, TIME, labels_along, long_name, subscript_dims
 from ..errors import Fault, ObservationError
 from ..model import key, split_name, split_reference
@@ -26,7 +27,7 @@ _COLUMNS = ("series", "model", "last", "horizon", "forecasts", "error")
 
 
 @dataclass(frozen=True, slots=True)
-class ModelError:
+class MeasuredError:
     """The root mean square logarithmic error of forecasts of one series up to a horizon, infinite for the last group.
 
     `formula` is the series over the model, `last` the date of its last observation, in the model's unit of time.
@@ -46,7 +47,7 @@ def find_errors_file(model_path: str | os.PathLike[str]) -> Path | None:
     return path if path.is_file() else None
 
 
-def errors_text(errors: Sequence[ModelError]) -> str:
+def errors_text(errors: Sequence[MeasuredError]) -> str:
     """Return the text of the file of errors."""
     target = io.StringIO()
     target.write(
@@ -60,7 +61,7 @@ def errors_text(errors: Sequence[ModelError]) -> str:
     return target.getvalue()
 
 
-def read_errors(path: str | os.PathLike[str]) -> tuple[ModelError, ...]:
+def read_errors(path: str | os.PathLike[str]) -> tuple[MeasuredError, ...]:
     """Read the file of errors.
 
     Raises
@@ -76,7 +77,7 @@ def read_errors(path: str | os.PathLike[str]) -> tuple[ModelError, ...]:
         if error < 0:
             faults.append(Fault(row["error"].place, f"the error is {error:g}; write a number of at least 0"))
         found.append(
-            ModelError(
+            MeasuredError(
                 row["series"].text, row["model"].text, last, horizon, 0 if math.isnan(count) else int(count), error
             )
         )
@@ -85,27 +86,49 @@ def read_errors(path: str | os.PathLike[str]) -> tuple[ModelError, ...]:
     return tuple(found)
 
 
-def widen_bands(found: xr.Dataset, errors: Sequence[ModelError], file: str) -> xr.Dataset:
+def quantiles_with_error(
+    run: xr.Dataset, names: Sequence[str], probabilities: Sequence[float], model_path: str | os.PathLike[str]
+) -> xr.Dataset:
+    """Return quantiles over the members of an ensemble, with the model error that a file beside the model has.
+
+    Raises
+    ------
+    DatasetError
+        If the run lacks one of the variables.
+    ObservationError
+        If the file cannot be read.
+    """
+    found, file = quantiles(run, names, probabilities), find_errors_file(model_path)
+    return widen_bands(found, read_errors(file), file.name) if file else found
+
+
+def widen_bands(found: xr.Dataset, errors: Sequence[MeasuredError], file: str) -> xr.Dataset:
     """Return quantiles of variables over time in which forecasts include the model error, where it is known.
 
     After the last observation of a series, a quantile at p lies further from the median m on a logarithmic scale: the
     distance becomes the root of (ln q - ln m)^2 + (z e)^2, with z the normal quantile of p and e the error at that horizon.
     Only variables that are themselves a series have a known error. They get the attribute `model_error`.
     """
+    latest: dict[
+        tuple[str, tuple[str, ...]], str
+    ] = {}  # of several series about one number the one observed last counts
+    for one in sorted({one.series: one for one in errors}.values(), key=lambda one: one.last):
+        formula = read_formula(one.formula, one.series)
+        if formula.is_Symbol or formula.is_Indexed:
+            latest[split_reference(formula)] = one.series
     changed = {}
     for name, variable in found.data_vars.items():
-        own = [one for one in errors if _place(one, variable) is not None]
-        if own and PROBABILITY in variable.dims and TIME in variable.dims:
-            changed[name] = _widened(variable, own).assign_attrs({MODEL_ERROR: file})
+        if PROBABILITY not in variable.dims or TIME not in variable.dims:
+            continue
+        places = {series: _place(variable, *reference) for reference, series in latest.items()}
+        known = {series: place for series, place in places.items() if place is not None}
+        if known:
+            changed[name] = _widened(variable, known, errors).assign_attrs({MODEL_ERROR: file})
     return found.assign(changed)
 
 
-def _place(error: ModelError, variable: xr.DataArray) -> dict[str, int] | None:
-    """The labels of a variable whose error is known, as positions by dimension; None if the series is another."""
-    expression = read_formula(error.formula, error.series)
-    if not (expression.is_Symbol or expression.is_Indexed):
-        return None
-    name, labels = split_reference(expression)
+def _place(variable: xr.DataArray, name: str, labels: tuple[str, ...]) -> dict[str, int] | None:
+    """The labels of a reference in a variable, as positions by dimension; None if it refers to something else."""
     bare, own = split_name(long_name(variable))
     if key(bare) != name:
         return None
@@ -115,15 +138,14 @@ def _place(error: ModelError, variable: xr.DataArray) -> dict[str, int] | None:
     return next((dict(zip(dims, place, strict=True)) for place in found), None)
 
 
-def _widened(variable: xr.DataArray, errors: Sequence[ModelError]) -> xr.DataArray:
+def _widened(
+    variable: xr.DataArray, places: Mapping[str, dict[str, int]], errors: Sequence[MeasuredError]
+) -> xr.DataArray:
+    """The variable with the error of each series at its place."""
     levels, times = np.asarray(variable[PROBABILITY].values), np.asarray(variable[TIME].values, dtype=float)
     middle = int(np.abs(levels - 0.5).argmin())
     wide = variable.transpose(..., PROBABILITY, TIME).copy(deep=True)
-    latest = {}  # several series may be about the same number: the one that was observed last counts
-    for one in sorted(errors, key=lambda one: one.last):
-        latest[tuple((_place(one, variable) or {}).items())] = one.series
-    for items, series in latest.items():
-        place = dict(items)
+    for series, place in places.items():
         own = sorted((one for one in errors if one.series == series), key=lambda one: one.horizon)
         size = _error_at(own, times - own[0].last)
         part = wide.isel(place).values
@@ -132,12 +154,11 @@ def _widened(variable: xr.DataArray, errors: Sequence[ModelError]) -> xr.DataArr
             centre = logs[middle]
             far = np.sqrt((logs - centre) ** 2 + (ndtri(levels)[:, np.newaxis] * size) ** 2)
             moved = np.exp(centre + np.sign(levels - 0.5)[:, np.newaxis] * far)
-        usable = np.isfinite(moved) & (size > 0)
-        wide[place] = np.where(usable, moved, part)
+        wide[place] = np.where(np.isfinite(moved) & (size > 0), moved, part)
     return wide.transpose(*variable.dims)
 
 
-def _error_at(errors: Sequence[ModelError], horizons: NDArray[np.float64]) -> NDArray[np.float64]:
+def _error_at(errors: Sequence[MeasuredError], horizons: NDArray[np.float64]) -> NDArray[np.float64]:
     """The error at each horizon: that of the group that it belongs to, the last one beyond, and none before the forecast."""
     ends = np.array([one.horizon for one in errors])
     sizes = np.array([one.error for one in errors])

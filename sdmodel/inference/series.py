@@ -42,7 +42,7 @@ _SUFFIX = ".series.csv"
 _TIME = "time"
 _COLUMNS = ("name", "model", "data", "error", "size")
 _OPTIONAL = ("note", "since", "until", "correlation", "lag", "within")
-SAME = 1e-9
+_SAME = 1e-9
 """Tolerance for two dates that are meant to be the same."""
 _PERCENT = re.compile(r"\s*%$")
 _PAYOFF_ERRORS: Mapping[str, tuple[str, float]] = {"C": ("absolute", -1), "CL": ("log", -1), "CK": ("absolute", 0.5)}
@@ -261,15 +261,14 @@ def _read_row(row: Row, observations: Observations, model: Model, faults: list[F
     faults += _duplicated(raw.values(), since, until)
     all_times = np.unique(np.concatenate([one.times for one in raw.values()]))
     inside = all_times[(all_times >= since) & (all_times <= until)]
-    joined = _joined(raw, inside, within)
-    shared = next(iter(joined.values()))[0]
+    shared, joined = _joined(raw, inside, within)
     if not shared.size and len(faults) == before:
         between = "".join(f" {word} {row[word].text}" for word in ("since", "until") if row[word].text)
         what = f"'{data.text:.80}' has no value at any time that its series share{between}"
         faults.append(Fault(data.place, f"{what}; change since and until, or leave a series out"))
     if len(faults) > before:
         return None
-    values = evaluate_arrays(over_data, lambda name, labels: joined[series_key(name, labels)][1])
+    values = evaluate_arrays(over_data, lambda name, labels: joined[series_key(name, labels)])
     values = np.broadcast_to(values, shared.shape)
     only = next(iter(raw.values())) if _is_single(over_data) else None
     faults += _unsuitable(row, error.kind, only, shared, values)
@@ -286,28 +285,32 @@ def _read_row(row: Row, observations: Observations, model: Model, faults: list[F
 
 def _joined(
     raw: Mapping[str, RawSeries], inside: NDArray[np.float64], within: float
-) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Return the times at which a formula has a value and the values of each of its series there, shape (n,) each.
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Return the times at which a formula has a value, shape (n,), and the values of each of its series there, by key.
 
     The dates of the first series count. Each other series contributes its value nearest to a date, at most `within` away and
     used once.
     """
-    first, *others = raw.values()
-    times = first.times[np.isin(first.times, inside)]
-    nearest_places = {}
-    for other in others:
-        usable = np.flatnonzero(np.isin(other.times, inside))
-        if not usable.size:
-            return {name: (np.empty(0), np.empty(0)) for name in raw}
-        distances = np.abs(other.times[usable][np.newaxis] - times[:, np.newaxis])
-        places = distances.argmin(axis=1) if times.size else np.empty(0, dtype=int)
-        close = distances.min(axis=1, initial=math.inf) <= within + SAME
-        mutual = distances.argmin(axis=0)[places] == np.arange(times.size) if times.size else close
-        nearest_places[other.name] = (usable[places], close & mutual)
-    kept = np.all([np.ones(times.size, dtype=bool), *(good for _, good in nearest_places.values())], axis=0)
-    values = {first.name: first.values[np.isin(first.times, inside)][kept]}
-    values |= {other.name: other.values[nearest_places[other.name][0][kept]] for other in others}
-    return {name: (times[kept], values[one.name]) for name, one in raw.items()}
+    times = next(iter(raw.values())).times
+    times = times[np.isin(times, inside)]
+    kept, places = np.ones(times.size, dtype=bool), {}
+    for name, one in raw.items():
+        usable = np.flatnonzero(np.isin(one.times, inside))
+        if not (usable.size and times.size):
+            return np.empty(0), {other: np.empty(0) for other in raw}
+        own = one.times[usable]
+        closest = _nearest_places(own, times)
+        used_once = _nearest_places(times, own)[closest] == np.arange(times.size)
+        kept &= (np.abs(own[closest] - times) <= within + _SAME) & used_once
+        places[name] = usable[closest]
+    return times[kept], {name: one.values[places[name][kept]] for name, one in raw.items()}
+
+
+def _nearest_places(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return where the nearest of some times, in order, is to each of others; of two as near the earlier one."""
+    after = np.minimum(np.searchsorted(times, at), times.size - 1)
+    before = np.maximum(after - 1, 0)
+    return np.where(np.abs(at - times[before]) <= np.abs(times[after] - at), before, after)
 
 
 def _left_out(
@@ -321,7 +324,7 @@ def _left_out(
     others = np.setdiff1d(inside, shared)
     unused = {"outside since and until": all_times.size - inside.size}
     for one in raw.values():
-        near = np.abs(one.times[np.newaxis] - others[:, np.newaxis]).min(axis=1, initial=math.inf) <= within + SAME
+        near = np.abs(one.times[_nearest_places(one.times, others)] - others) <= within + _SAME
         unused[f"without a value of '{one.name}'"] = int(others.size - near.sum())
     return tuple(f"{count} {why}" for why, count in unused.items() if count)
 

@@ -13,7 +13,6 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..analysis import (
-    ANALYSIS,
     ATTRIBUTION,
     LEVER,
     Comparison,
@@ -23,8 +22,9 @@ from ..analysis import (
     contributions_to,
     model_of_run,
 )
-from ..comparison import MEASURES, Outcome, outcome_of, quantiles, take_snapshots
+from ..comparison import MEASURES, Outcome, outcome_of, take_snapshots
 from ..dataset import (
+    ANALYSIS,
     MEMBER,
     PROBABILITY,
     TIME,
@@ -39,7 +39,7 @@ from ..dataset import (
 from ..errors import ReportError, SdmodelError
 from ..figures import Contributions, plot_backtest, plot_bands, plot_runs, plot_wedges
 from ..files import write_file
-from ..inference import BACKTEST, backtest_panels, find_errors_file, read_errors, score_backtest, widen_bands
+from ..inference import BACKTEST, backtest_panels, quantiles_with_error, score_backtest
 from ..numerals import format_exact, format_number, format_signed
 from ..scenario import find_levers
 from .page import Image, Paragraph, Report, Section, Table, render_html
@@ -278,9 +278,7 @@ def _lever_section(runs: Runs, found: Comparison | None) -> Section | None:
 
 def _ensemble_section(name: str, run: xr.Dataset, names: Sequence[str], at: Sequence[float]) -> Section:
     """Show the median and the middle 90 % of the members of an ensemble, over time and at some times."""
-    found = quantiles(run, names, _LEVELS)
-    file = find_errors_file(str(run.attrs["model"]))
-    found = widen_bands(found, read_errors(file), file.name) if file else found
+    found = quantiles_with_error(run, names, _LEVELS, str(run.attrs["model"]))
     part = found.interp({TIME: list(at)})
     rows = []
     for variable in part.data_vars.values():

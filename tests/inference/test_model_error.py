@@ -13,16 +13,16 @@ from scipy.stats import norm
 from sdmodel.comparison import quantiles
 from sdmodel.dataset import MODEL_ERROR
 from sdmodel.errors import ObservationError
-from sdmodel.inference import ModelError, errors_text, find_errors_file, read_errors, widen_bands
+from sdmodel.inference import MeasuredError, errors_text, find_errors_file, read_errors, widen_bands
 from sdmodel.simulation import simulate
 from sdmodel.testing import tiny_model
 
 ERRORS = (
-    ModelError("sales, world", "Stock", 2.0, 0.5, 4, 0.3),
-    ModelError("sales, world", "Stock", 2.0, 1.0, 3, 0.2),
-    ModelError("sales, world", "Stock", 2.0, math.inf, 2, 0.4),
-    ModelError("both", "Stock*2", 2.0, 1.0, 2, 5.0),
-    ModelError("north", "By Region[north]", 1.0, 1.0, 2, 0.5),
+    MeasuredError("sales, world", "Stock", 2.0, 0.5, 4, 0.3),
+    MeasuredError("sales, world", "Stock", 2.0, 1.0, 3, 0.2),
+    MeasuredError("sales, world", "Stock", 2.0, math.inf, 2, 0.4),
+    MeasuredError("both", "Stock*2", 2.0, 1.0, 2, 5.0),
+    MeasuredError("north", "By Region[north]", 1.0, 1.0, 2, 0.5),
 )
 LEVELS = [0.05, 0.25, 0.5, 0.75, 0.95]
 
@@ -78,7 +78,7 @@ def test_bands_widen_by_the_error_at_each_horizon(found: xr.Dataset):
 
 def test_of_two_series_about_one_variable_the_later_counts(found: xr.Dataset):
     """Their errors are not added up."""
-    older = ModelError("sales of a year", "Stock", 1.0, math.inf, 9, 2.0)
+    older = MeasuredError("sales of a year", "Stock", 1.0, math.inf, 9, 2.0)
     both, alone = (widen_bands(found, errors, "m.error.csv") for errors in ((older, *ERRORS), ERRORS))
     np.testing.assert_array_equal(both["Stock"], alone["Stock"])
 

@@ -14,6 +14,8 @@ import xarray as xr
 from ...analysis import model_of_run
 from ...errors import CalibrationError, ObservationError
 from ...inference import (
+    CUT_STARTS,
+    CUT_STEPS,
     HORIZONS,
     SAMPLES,
     SEED,
@@ -38,8 +40,6 @@ from ..output import Part, Result, Table, busy, note, output_options, progress_b
 from ..posterior import memory_errors_reported
 from ..requests import record_of
 from ..views.backtest import backtest_parts, backtest_record, plot_backtest_to, write_errors
-
-_STARTS, _STEPS = 16, 1000
 
 
 @click.command("fit", epilog="Example: sdmodel fit base --plot")
@@ -180,8 +180,8 @@ def _fit_record(table: FitTable) -> dict[str, Any]:
     metavar='"NAME=FREE NAME"',
     help="Give a constant the value of a free one; may be repeated.",
 )
-@click.option("--starts", type=click.IntRange(1), default=_STARTS, show_default=True, help="Starts of each search.")
-@click.option("--steps", type=click.IntRange(1), default=_STEPS, show_default=True, help="Steps of each walker.")
+@click.option("--starts", type=click.IntRange(1), default=CUT_STARTS, show_default=True, help="Starts of each search.")
+@click.option("--steps", type=click.IntRange(1), default=CUT_STEPS, show_default=True, help="Steps of each walker.")
 @click.option("--walkers", type=int, help="Number of walkers (default: four per constant, at least 32).")
 @click.option("--samples", type=click.IntRange(2), default=SAMPLES, show_default=True, help="Draws of each forecast.")
 @click.option("--seed", type=int, default=SEED, show_default=True, help="Random seed of all sampling.")

@@ -10,9 +10,9 @@ import click
 import numpy as np
 import xarray as xr
 
-from ...analysis import ANALYSIS, ATTRIBUTION, attributed_variables
+from ...analysis import ATTRIBUTION, attributed_variables
 from ...comparison import Outcome
-from ...dataset import MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
+from ...dataset import ANALYSIS, MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
 from ...errors import DatasetError, FigureError, ReportError
 from ...inference import BACKTEST
 from ...store import find_run, is_ensemble, open_run

@@ -14,8 +14,8 @@ import click
 import numpy as np
 import xarray as xr
 
-from ...analysis import ANALYSIS, ATTRIBUTION, attributed_variables
-from ...dataset import MEMBER, TIME, base_positions, find_variable, long_name, member_dims
+from ...analysis import ATTRIBUTION, attributed_variables
+from ...dataset import ANALYSIS, MEMBER, TIME, base_positions, find_variable, long_name, member_dims
 from ...errors import StoreError
 from ...files import encode_text
 from ...inference import BACKTEST
@@ -100,8 +100,8 @@ def _catalogue_row(stored: StoredRun) -> list[str]:
 
 def _members(stored: StoredRun) -> str:
     """The number of members, and of how many if an ensemble is unfinished; for an analysis, its kind."""
-    if "analysis" in stored.attributes:
-        return stored.attributes["analysis"]
+    if ANALYSIS in stored.attributes:
+        return stored.attributes[ANALYSIS]
     if not stored.members:
         return ""
     count = math.prod(stored.members.values())

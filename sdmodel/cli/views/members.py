@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...comparison import LEFT_OUT, quantiles, share_where
+from ...comparison import LEFT_OUT, share_where
 from ...dataset import MEMBER, MODEL_ERROR, PROBABILITY, TIME, find_variable, long_name
-from ...inference import find_errors_file, read_errors, widen_bands
+from ...inference import quantiles_with_error
 from ...numerals import format_number
 from ...vensim import read_formula
 from ..observations import stored_model_file
@@ -74,9 +74,7 @@ def spreads_of(
 
 def bands_of(run: xr.Dataset, names: Sequence[str], bands: Sequence[float]) -> xr.Dataset:
     """The median and the ends of bands over time, with the model error of a back-test where a file beside the model has it."""
-    found = quantiles(run, names, levels_of(bands))
-    file = find_errors_file(stored_model_file(run)) if "model" in run.attrs else None
-    return found if file is None else widen_bands(found, read_errors(file), file.name)
+    return quantiles_with_error(run, names, levels_of(bands), stored_model_file(run))
 
 
 def spreads_in(found: xr.Dataset) -> list[Spread]:
