@@ -13,8 +13,8 @@ _T = TypeVar("_T")
 _MAX_LISTED = 200
 """The most faults that one message lists; a file with more usually repeats one fault in every line."""
 _MAX_WHAT, _MAX_LINE, _MAX_END, _MAX_CURE = 240, 400, 80, 160
-"""The most characters of what is wrong with what to do, and of a line; and the end that is kept of a longer one: as many
-characters, or all of what to do up to the last number."""
+"""The most characters of what is wrong with what to do, and of a line; of the end that is kept of a longer one; and of what to
+do, which is that end if it fits."""
 _MAX_ITEMS = 8
 
 

@@ -116,7 +116,7 @@ def extreme_cases(checked: CheckedModel, steps: int, without: Collection[str] = 
     counts = [sum(name in _ENDS for name in own) for own in settings]
     pairs = (sum(counts) ** 2 - sum(count**2 for count in counts)) // 2
     integrator = checked.model.integrator
-    stages = 4 if integrator == "rk4" else 20 if integrator.endswith("-auto") else 2 if integrator == "rk2" else 1
+    stages = 20 if integrator.endswith("-auto") else {"rk2": 2, "rk4": 4}.get(integrator, 1)
     affordable = int(_WORK / (max(1, len(checked.plan.step) + len(checked.plan.stocks)) * max(1, steps) * stages))
     count = min(len(singles), max(_FEWEST_CASES, affordable))
     alone = sorted(random.Random(_SEED).sample(range(len(singles)), count))

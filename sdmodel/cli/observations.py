@@ -59,8 +59,9 @@ class DataOptions:
         since = -math.inf if self.since is None else parse_time(self.since, "--since")
         until = math.inf if self.until is None else parse_time(self.until, "--until")
         found = series_between(chosen, since, until)
+        used = {one.name for one in found}
         for series in chosen:
-            if series.name not in {one.name for one in found}:
+            if series.name not in used:
                 note(f"'{series.name}': left out, since it has no observation between --since and --until")
         for series in found:
             for left_out in series.left_out:

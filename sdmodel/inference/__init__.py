@@ -1,6 +1,8 @@
 """A model compared with data: observations and their errors, how well a run fits, calibration and posterior."""
 
 from .backtest import (
+    ALL_HORIZONS,
+    ALL_SERIES,
     BACKTEST,
     CUT_STARTS,
     CUT_STEPS,
@@ -53,6 +55,8 @@ from .series import (
 )
 
 __all__ = [
+    "ALL_HORIZONS",
+    "ALL_SERIES",
     "BACKTEST",
     "CHAIN",
     "CUT_STARTS",

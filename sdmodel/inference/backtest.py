@@ -36,7 +36,8 @@ WIDTHS = (0.5, 0.9)
 """Probabilities of the central bands whose coverage is reported."""
 
 _LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
-_ALL_SERIES = "all series"
+ALL_SERIES, ALL_HORIZONS = "all series", "all"
+"""Names of the groups with all series, and with all horizons."""
 
 Numbers = NDArray[np.float64]
 CutProgress = Callable[[int, int, int], None]
@@ -216,10 +217,10 @@ def score_backtest(found: xr.Dataset, *, horizons: Sequence[float] = HORIZONS) -
     forecasts = _forecasts(found)
     errors = {id(one): _model_error(one, forecasts, horizons) for one in forecasts}
     scores = []
-    for name in (*_names(found), _ALL_SERIES):
-        own = [one for one in forecasts if name in (one.series, _ALL_SERIES)]
+    for name in (*_names(found), ALL_SERIES):
+        own = [one for one in forecasts if name in (one.series, ALL_SERIES)]
         groups = [(label, group) for label, _, group in _by_horizon(own, horizons)]
-        scores += [_score(name, label, group, errors) for label, group in (*groups, ("all", own)) if group]
+        scores += [_score(name, label, group, errors) for label, group in (*groups, (ALL_HORIZONS, own)) if group]
     return scores
 
 

@@ -71,7 +71,7 @@ from .units.checking import UnitMismatch, UnitReport, check_units
 __all__ = [
     "ARRAY_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOWHERE", "REDUCTIONS", "REFUSED",
     "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour",
-    "DelayOrder",    "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links",
+    "DelayOrder", "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links",
     "Model", "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word", "WordKind", "add",
     "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "delay_orders", "display_name", "divide",

@@ -132,7 +132,7 @@ def _orders(model: Model, computed: Mapping[Cell, Assignment]) -> tuple[tuple[As
     for cell, own in computed.items():
         at_start[cell] = _reads(model, own, own.memory.reads_at_start if own.memory else None, computed)
         at_step[cell] = _reads(model, own, own.memory.reads_at_step, computed) if own.memory else at_start[cell]
-        if own.memory and own.memory.kept == "sample":  # it may read what it holds itself, first its initial value
+        if own.keeps("sample"):  # it may read what it holds itself, first its initial value
             begins = _reads(model, own, (own.expression.row.at_start,), computed)
             at_start[cell] = [other for other in at_start[cell] if other != cell or cell in begins]
             at_step[cell] = [other for other in at_step[cell] if other != cell]
@@ -228,7 +228,5 @@ def quoted_cell(model: Model, cell: Cell) -> str:
 
 def _spelling(model: Model, cell: Cell) -> tuple[str, tuple[str, ...]]:
     element = model.elements.get(cell.key)
-    if element is not None and element.hidden:  # made for a cell of the model, unless a macro made it
-        element = model.elements.get(cell.key.rpartition("#")[0], element)
     labels = tuple(model.labels.get(label, label) for label in cell.labels)
-    return element.name if element else cell.key, labels
+    return model.owner_of(element).name if element else cell.key, labels

@@ -203,6 +203,10 @@ class Model:
         """Return the element of that name in any spelling."""
         return self.elements[key(name)]
 
+    def owner_of(self, element: Element) -> Element:
+        """The element that a hidden one was made for, `name#number`; the element itself if it is not hidden, or a macro's."""
+        return self.elements.get(element.key.rpartition("#")[0], element) if element.hidden else element
+
     def __contains__(self, name: str) -> bool:
         return key(name) in self.elements
 

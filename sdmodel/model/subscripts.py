@@ -230,6 +230,6 @@ def too_many_terms(model: Model) -> Iterator[Fault]:
             cells = count_cells(model.subscripts, equation.subscripts)
             total += cells * count_terms(model.subscripts, equation.expression)
         if total > MOST_TERMS:
-            what = f"the equations have more than {MOST_TERMS:,} terms with '{element.name.rpartition('#')[0] if element.hidden else element.name}'"
+            what = f"the equations have more than {MOST_TERMS:,} terms with '{model.owner_of(element).name}'"
             yield Fault(equation.place, f"{what}; sum over shorter ranges, or in steps")
             return

@@ -75,7 +75,7 @@ def assemble(text: str, *, alone: bool) -> Code:
     this = host()
     context = (
         llvm.create_context()
-    )  # a module leaves types and metadata behind in its context: the global one would grow
+    )  # of its own: a module leaves types and metadata behind, and the global one would grow
     module = llvm.parse_assembly(text, context)
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=this.cpu, features=this.features, opt=2, jit=True, codemodel="jitdefault"

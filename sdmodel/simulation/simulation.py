@@ -264,7 +264,8 @@ def _levels(program: Program) -> list[int]:
     """The rows of what is known before a step is computed: Diff saves all else as it was at the saved time before."""
     plan = program.layout.plan
     known = [*plan.stocks, *plan.delays, *plan.samples]
-    constant = [own.cell for own in plan.start if own not in {*plan.step, *known}]
+    changing = {*plan.step, *known}
+    constant = [own.cell for own in plan.start if own not in changing]
     return [program.row(cell) for cell in (*program.layout.inputs, *constant, *(own.cell for own in known))]
 
 
@@ -413,7 +414,7 @@ def _check_memory(job: Job, count: int, threads: int | None, memory: str | float
 def _blank_after_failure(job: Job, outcome: Outcome) -> NDArray[np.intp]:
     """Blank what is not finite after a stock of a member has failed, and return these members.
 
-    Other values stay: a number that is not finite never gives one that is, so they do not depend on the stock.
+    Other values stay: a number that is not finite decides nothing, so that no comparison or lookup of the stock hides in them.
     """
     failed = np.flatnonzero(outcome.broken >= 0)
     for member in failed:

@@ -12,10 +12,18 @@ import xarray as xr
 
 from ...errors import CalibrationError
 from ...files import write_file
-from ...inference import HORIZONS, WIDTHS, Score, backtest_panels, errors_text, model_errors, score_backtest
+from ...inference import (
+    ALL_HORIZONS,
+    ALL_SERIES,
+    HORIZONS,
+    WIDTHS,
+    Score,
+    backtest_panels,
+    errors_text,
+    model_errors,
+    score_backtest,
+)
 from ..output import Part, Table, note
-
-_ALL = "all"
 
 
 def backtest_parts(found: xr.Dataset, horizons: Sequence[float] = HORIZONS) -> Iterator[Part]:
@@ -24,8 +32,8 @@ def backtest_parts(found: xr.Dataset, horizons: Sequence[float] = HORIZONS) -> I
     note(
         "mean absolute errors of natural logarithms: 0.10 is about 10 %; log CRPS also scores the spread of a forecast"
     )
-    yield _table("series", [score for score in scores if score.horizon == _ALL], lambda score: score.series)
-    whole = [score for score in scores if score.series == "all series" and score.horizon != _ALL]
+    yield _table("series", [score for score in scores if score.horizon == ALL_HORIZONS], lambda score: score.series)
+    whole = [score for score in scores if score.series == ALL_SERIES and score.horizon != ALL_HORIZONS]
     yield _table("horizon", whole, lambda score: score.horizon)
     yield _verdict(scores)
     doubtful = [f"{cut:.7g}" for cut, doubts in zip(found["cut"].values, found["doubts"].values, strict=True) if doubts]
