@@ -32,6 +32,7 @@ from sdmodel.vensim import read_savelist
 HERE = Path(__file__).resolve().parent
 MODEL = HERE / "ai_compute.mdl"
 README = HERE / "README.md"
+RANGES = MODEL.with_suffix(".vsc")
 BACKTESTS = HERE / "backtests"
 SCENARIOS = (
     "base", "essay", "naive", "agi", "agents-everywhere", "power-first", "cheap-wins", "slow-cadence", "chip-glut",
@@ -118,6 +119,13 @@ FORECASTS = (
 _BLOCK = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _COMMENT = re.compile(r"(?P<source>.*?); low (?P<low>\S+), high (?P<high>\S+?)\. (?P<meaning>.*)")
 WIDE, EDGE = 0.9, 0.05
+SPREAD = 0.6, 1.5
+"""How far a label of a subscripted constant varies, relative to its own value."""
+UNRANGED = (
+    "Control", "Switches", "Essay ledger", "generations behind", "launch date", "revenue conversion", "reference date",
+    "funding stop date",
+)  # fmt: skip
+"""Groups and constants that are not uncertain: settings, switches, the essay's own sum, definitions, public records."""
 
 
 def constants_table() -> str:
@@ -441,6 +449,31 @@ def store_scores(backtest: Path, name: str = "version-2") -> None:
     write_file(BACKTESTS / f"{name}.csv", text.getvalue().encode(), force=True, error=SdmodelError)
 
 
+def plausible_ranges() -> str:
+    """Return the plausible range of every uncertain constant and lever, as the text of `ai_compute.vsc`.
+
+    Lows and highs are those of the comments, with the value of the model as the mode. A label of a subscripted constant
+    varies between `SPREAD` of its own value, within the low and high of all labels. What acts only in the future has the
+    distributions of `ensembles/later.vsc`.
+    """
+    later = (HERE / "ensembles" / "later.vsc").read_text(encoding="utf-8").splitlines()[1:]
+    model, lines = _model(), ["1000,L,1,,0", *later]
+    known = {line.partition("=")[0] for line in later}
+    for element in model.elements.values():
+        if element.kind != "constant" or {element.group, element.name} & known.union(UNRANGED):
+            continue
+        *_, low, high, _, _ = _constant_row(element.name, "", element.units, element.comment)
+        ends = float(low), float(high)
+        labels = model.subscripts[element.dimensions[0]].labels if element.dimensions else ("",)
+        values = [float(value) for value in _value(element).split(",")]
+        for label, value in zip(labels, values, strict=True):
+            below, above = (max(ends[0], SPREAD[0] * value), min(ends[1], SPREAD[1] * value)) if label else ends
+            if below < above and below <= value <= above:
+                numbers = ",".join(f"{number:.6g}" for number in (below, above, below, value, above))
+                lines.append(f"{element.name}{f'[{label}]' if label else ''}=RANDOM_TRIANGULAR({numbers})")
+    return "\n".join([*lines, ""])
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "scenarios": scenarios_table,
     "equations": equations_list,
@@ -534,7 +567,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def update_tables() -> None:
-    """Make all tables again and write them."""
+    """Make all tables and the plausible ranges again, and write them."""
+    write_file(RANGES, plausible_ranges().encode(), force=True, error=SdmodelError)
     write_file(README, with_current_tables(README.read_text(encoding="utf-8")).encode(), force=True, error=SdmodelError)
 
 
@@ -557,8 +591,8 @@ def main() -> int:
         update_tables()
         return 0
     text = README.read_text(encoding="utf-8")
-    same = with_current_tables(text) == text
-    sys.stdout.write("the tables are current\n" if same else "a table is not current; run python models/tables.py\n")
+    same = with_current_tables(text) == text and plausible_ranges() == RANGES.read_text(encoding="utf-8")
+    sys.stdout.write("the tables are current\n" if same else "a table or ai_compute.vsc is not current; run python models/tables.py\n")
     return int(not same)
 
 

@@ -36,7 +36,7 @@ def test_the_copy_is_complete_and_becomes_the_model_of_its_folder(tmp_path, monk
     assert {
         "ai_compute.mdl",
         "scenarios/power-first.cin",
-        "ensembles/uncertainties.vsc",
+        "ai_compute.vsc",
         "ai_compute.lst",
     } <= copied.keys()
     assert [path.name for path in tmp_path.iterdir()] == ["my models"]

@@ -15,7 +15,7 @@ README = FOLDER / "README.md"
 SERIES = FOLDER / "ai_compute.series.csv"
 OBSERVATIONS = FOLDER / "data" / "observations.csv"
 HISTORY_MATCHED = FOLDER / "ensembles" / "history-matched.vsc"
-UNCERTAINTIES = FOLDER / "ensembles" / "uncertainties.vsc"
+RANGES = FOLDER / "ai_compute.vsc"
 SCENARIOS = sorted(path.stem for path in (FOLDER / "scenarios").glob("*.cin"))
 HEADLINES = [line.strip() for line in (FOLDER / "ai_compute.lst").read_text("utf-8").splitlines() if line.strip()]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from ai_compute import SCENARIOS, UNCERTAINTIES, of
+from ai_compute import SCENARIOS, RANGES, of
 
 import sdmodel as sd
 
@@ -40,7 +40,7 @@ FLOWS = {
 @pytest.fixture(scope="module")
 def members(model) -> xr.Dataset:
     """Members sampled from all uncertainties."""
-    design = sd.make_design(model, sd.read_sampling(UNCERTAINTIES), count=MEMBERS)
+    design = sd.make_design(model, sd.read_sampling(RANGES), count=MEMBERS)
     return sd.simulate(model, design.dataset())
 
 
