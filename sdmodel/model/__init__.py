@@ -21,6 +21,18 @@ from .algebra import (
     transform,
     walk,
 )
+from .data import (
+    NO_POINTS,
+    NOW,
+    data_reference,
+    data_value,
+    data_variables,
+    has_points,
+    missing_data,
+    points_in,
+    points_name,
+    with_points,
+)
 from .diagram.layout import lay_out
 from .diagram.views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
@@ -30,7 +42,7 @@ from .feedback.links import Link, Links, find_links
 from .feedback.loops import CausalPath, causal_paths, stock_loops
 from .flattening import FlatModel, without_subscripts
 from .functions.arithmetic import NEXT_TO_ZERO
-from .functions.refused import REFUSED, unknown_function
+from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
 from .functions.row import Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
@@ -47,6 +59,7 @@ from .records import (
     Kind,
     Model,
     Range,
+    Source,
     Subscript,
     SubscriptMapping,
 )
@@ -69,15 +82,18 @@ from .text import equation_source, equation_text, number_text, quote_name, table
 from .units.checking import UnitMismatch, UnitReport, check_units
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOWHERE", "REDUCTIONS", "REFUSED",
-    "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour",
-    "DelayOrder", "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links",
-    "Model", "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Start", "Subscript", "SubscriptFault",
+    "ARRAY_FUNCTIONS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
+    "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "WHOLE_EQUATIONS",
+    "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
+    "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
+    "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word", "WordKind", "add",
-    "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "delay_orders", "display_name", "divide",
-    "equation_source", "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links",
-    "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "labels_of", "lay_out", "make_reference",
-    "multiply", "nearest", "negate", "number", "number_text", "plan", "position", "power", "product_factors", "quote_name", "quoted_cell",
-    "rebuild", "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_list", "split_name", "split_reference",
-    "stock_loops", "table_text", "transform", "unclaimed_ranges", "unknown_function", "walk", "without_subscripts",
+    "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "data_reference", "data_value",
+    "data_variables", "delay_orders", "display_name", "divide", "equation_source", "equation_text", "evaluate",
+    "evaluate_arrays", "expand", "find_faults", "find_links", "has_points", "identifiers", "inner_bindings",
+    "inverse", "is_reduction", "join_name", "key", "labels_of", "lay_out", "make_reference", "missing_data",
+    "multiply", "nearest", "negate", "number", "number_text", "plan", "points_in", "points_name", "position", "power",
+    "product_factors", "quote_name", "quoted_cell", "rebuild", "reduction_ranges", "references_in", "resolve",
+    "row_of", "signed_terms", "split_list", "split_name", "split_reference", "stock_loops", "table_text", "transform",
+    "unclaimed_ranges", "unknown_function", "walk", "with_points", "without_subscripts",
 ]  # fmt: skip

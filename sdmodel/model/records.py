@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from sympy import Expr
 
 from ..errors import Place
-from .algebra import NA, Packed, walk
+from .algebra import NA, Packed, VensimFunction, walk
 from .names import identifiers, key
 
 Kind = Literal["stock", "flow", "auxiliary", "constant", "lookup"]
@@ -141,6 +141,14 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A file that a model has data from: its path, relative to the folder of the model, and the SHA-256 hash of its bytes."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """A group of the model file: its name without the leading dot, and its comment."""
 
@@ -174,6 +182,8 @@ class Model:
         The whole text of the file, so that a stored run can be repeated from its own record.
     sha256 : str
         The SHA-256 hash of the bytes of the file.
+    sources : tuple[Source, ...]
+        The files that its data, constants, lookups and labels come from.
 
     Examples
     --------
@@ -195,6 +205,7 @@ class Model:
     integrator: Integrator = "euler"
     text: str = ""
     sha256: str = ""
+    sources: tuple[Source, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Model {self.path}: {len(self)} elements>"
@@ -226,9 +237,13 @@ class Model:
 
     @cached_property
     def mentions_missing(self) -> bool:
-        """Whether an equation contains `:NA:`."""
+        """Whether an equation contains `:NA:`, or a function that can give it."""
         equations = (equation for element in self for equation in element.equations)
-        return any(part == NA for equation in equations for part in walk(equation.expression) if part.is_Float)
+        return any(
+            part == NA if part.is_Float else isinstance(part, VensimFunction) and part.row.gives_missing
+            for equation in equations
+            for part in walk(equation.expression)
+        )
 
     @cached_property
     def range_identifiers(self) -> Mapping[str, str]:

@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import Cell, Element, Model, labels_of, plan
+from ..errors import ModelError
+from ..model import Cell, Element, Model, labels_of, missing_data, plan
 from .assembly import module_text
 from .layout import Layout, lay_out
 from .machine import Code, assemble, host
@@ -76,8 +77,10 @@ def compile_model(model: Model) -> Program:
     Raises
     ------
     ModelError
-        If elements depend on each other at one moment.
+        If elements depend on each other at one moment, or a data variable has no data.
     """
     if model not in _PROGRAMS:
+        if faults := [*missing_data(model)]:
+            raise ModelError(faults)
         _PROGRAMS[model] = Program(lay_out(plan(model)))
     return _PROGRAMS[model]

@@ -9,16 +9,11 @@ from ..names import nearest
 from .table import FUNCTIONS
 
 _INSTEAD = {
-    "write the numbers into the model": (
-        "GET XLS DATA, GET DIRECT DATA, GET XLS CONSTANTS, GET DIRECT CONSTANTS, GET XLS LOOKUPS, GET DIRECT LOOKUPS, "
-        "GET XLS SUBSCRIPT, GET DIRECT SUBSCRIPT, GET VDF DATA, GET VDF CONSTANTS, GET VDF LOOKUPS, GET 123 DATA, "
-        "GET 123 CONSTANTS, GET 123 LOOKUPS, GET ODBC DATA, GET ODBC CONSTANTS"
+    "export it as text (.dat, .csv) or a workbook (.xlsx)": (
+        "GET VDF DATA, GET VDF CONSTANTS, GET VDF LOOKUPS, GET 123 DATA, GET 123 CONSTANTS, GET 123 LOOKUPS, GET ODBC DATA, "
+        "GET ODBC CONSTANTS"
     ),
-    "use a lookup of Time": (
-        "GET DATA AT TIME, GET DATA BETWEEN TIMES, GET DATA FIRST TIME, GET DATA LAST TIME, GET DATA MEAN, GET DATA MIN, "
-        "GET DATA MAX, GET DATA STDV, GET DATA TOTAL POINTS, TIME SHIFT, GET TIME VALUE, TIME BASE, VECTOR LOOKUP, "
-        "CUMULATE, CUMULATEF"
-    ),
+    "use a lookup of Time": "GET TIME VALUE, VECTOR LOOKUP, CUMULATE, CUMULATEF",
     "vary a constant over an ensemble": (
         "RANDOM 0 1, RANDOM UNIFORM, RANDOM NORMAL, RANDOM EXPONENTIAL, RANDOM POISSON, RANDOM BETA, RANDOM BINOMIAL, "
         "RANDOM GAMMA, RANDOM TRIANGULAR, RANDOM WEIBULL, RANDOM PINK NOISE, RANDOM LOOKUP, RANDOM NEGATIVE BINOMIAL"
@@ -56,6 +51,14 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 """What to use instead of each function of Vensim that does not run here, by its name."""
 
 
+FILE_FUNCTIONS = frozenset(
+    f"GET {source} {what}" for source in ("DIRECT", "XLS") for what in ("DATA", "CONSTANTS", "LOOKUPS", "SUBSCRIPT")
+)
+"""The functions that read from files, each of which must be a whole equation."""
+WHOLE_EQUATIONS = FILE_FUNCTIONS | {"TIME SHIFT", "TIME BASE"}
+"""Functions that stand alone on the right-hand side, so that they are no part of an expression."""
+
+
 def unknown_function(name: str, *, guess: bool = True) -> str:
     """The message for a function that does not run: that Vensim has it, or else, with `guess`, the most similar name.
 
@@ -64,6 +67,8 @@ def unknown_function(name: str, *, guess: bool = True) -> str:
     upper = " ".join(name.upper().replace("_", " ").split())
     if upper in REFUSED:
         return f"{upper} is not supported; {REFUSED[upper]}"
+    if upper in WHOLE_EQUATIONS:
+        return f"{upper} must be the whole right-hand side; give it a variable of its own"
     if upper == "TABBED ARRAY":
         return "TABBED ARRAY takes only numbers, with blanks between them; leave out commas and names"
     close = nearest(upper, (*FUNCTIONS, *REFUSED)) if guess else None

@@ -159,6 +159,7 @@ class FunctionRow:
     gives_truth: bool = False  # whether `emit` returns a truth value rather than a number
     stays_finite: bool = False  # whether it is finite where its arguments are
     reads_time: bool = False  # whether the value also depends on time
+    gives_missing: bool = False  # whether it can be `:NA:` where its arguments are not
     at_start: int | None = None  # the argument that it equals at the start of a run; then `evaluate` is optional
     memory: Memory | None = None  # for a function with a state of its own
     expand: Callable[..., Expr] | None = None  # from an `Expander` and the arguments to stocks and auxiliaries

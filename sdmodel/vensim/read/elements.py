@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -13,7 +12,6 @@ from sympy import Add, Expr, Indexed, Mul, S, Symbol
 from ...errors import Fault
 from ...model import (
     MARK,
-    REFUSED,
     Element,
     Equation,
     Kind,
@@ -24,19 +22,17 @@ from ...model import (
     is_reduction,
     key,
     make_reference,
+    points_name,
     rebuild,
     split_reference,
     unclaimed_ranges,
-    unknown_function,
 )
 from ..document import Document
+from .outside import outside_equations
 from .ranges import spanned
 from .statements import Macro, Statement
 from .syntax import comment_of, one_line, units_of
 from .translation import Names, Scope, check_size, read_expression
-
-_CALLED = re.compile(r"\s*([A-Za-z][\w ]*)\(")
-_REFUSED = frozenset(map(key, REFUSED))
 
 
 def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Element]:
@@ -46,13 +42,19 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
     for statement in statements:
         scope = Scope(names, statement.offset, statement.subscripts)
         grouped.setdefault(statement.key, []).append(statement)
-        equations.setdefault(statement.key, []).append(equation_of(statement, scope))
+        equations.setdefault(statement.key, []).extend(equations_of(statement, scope))
     labels = {label for subscript in names.subscripts.values() for label in subscript.keys}
     elements: dict[str, Element] = {}
     for name, own in grouped.items():
         shown = display_name(own[0].name)
-        dimensions = tuple(_dimensions(shown, equations[name], names, labels))
+        dimensions = tuple(_dimensions(shown, own, names, labels))
         elements[name] = element_of(shown, own, equations[name], dimensions, names.document)
+    for name, points in names.points.items():
+        owner = elements[name]
+        hidden = replace(
+            owner, name=points_name(owner.name), kind="lookup", equations=tuple(points), range=None, hidden=True
+        )
+        names.hidden.append(hidden)
     for element in names.hidden:
         elements.setdefault(element.key, element)
     flows = {
@@ -95,19 +97,11 @@ def element_of(
     )
 
 
-def equation_of(statement: Statement, scope: Scope) -> Equation:
-    """Return the equation of one statement; a data variable is a fault."""
+def equations_of(statement: Statement, scope: Scope) -> list[Equation]:
+    """Return the equation of one statement; one that reads lookups from a file has an equation for each cell."""
     document = scope.names.document
-    if statement.kind == "data":
-        called = _CALLED.match(str(statement.body[-1])) if statement.body else None
-        remedy = ", which is not supported; use a lookup of Time"
-        if called is not None and key(called[1]) in _REFUSED:  # a function that reads files has its own message
-            remedy = f": {unknown_function(called[1])}"
-        expression = scope.fault(statement.name, f"'{display_name(statement.name)}' is a data variable{remedy}")
-    else:
-        expression = read_expression(statement.body[1], scope, statement.name)
-    return Equation(
-        expression=expression,
+    equation = Equation(
+        expression=S.Zero,
         subscripts=statement.subscripts,
         exceptions=statement.exceptions,
         text=one_line(document.text[statement.right : statement.segment.main.end]),
@@ -115,18 +109,20 @@ def equation_of(statement: Statement, scope: Scope) -> Equation:
         places=MappingProxyType(scope.places),
         parts=MappingProxyType(scope.parts),
     )
+    found = outside_equations(statement, scope, equation)
+    return found or [replace(equation, expression=read_expression(statement.body[-1], scope, statement.name))]
 
 
-def _dimensions(name: str, equations: Sequence[Equation], names: Names, labels: set[str]) -> Iterator[str]:
+def _dimensions(name: str, statements: Sequence[Statement], names: Names, labels: set[str]) -> Iterator[str]:
     """Yield the range at each position of the left-hand side, over all equations of an element."""
-    first = equations[0]
-    fitting = [equation for equation in equations if len(equation.subscripts) == len(first.subscripts)]
+    first = statements[0]
+    fitting = [statement for statement in statements if len(statement.subscripts) == len(first.subscripts)]
     for position in range(len(first.subscripts)):
-        named = [equation.subscripts[position] for equation in fitting]
+        named = [statement.subscripts[position] for statement in fitting]
         found = spanned(named, names.subscripts)
         if found is None and all(label in names.subscripts or label in labels for label in named):
             what = f"no subscript range contains all of {', '.join(map(repr, dict.fromkeys(named)))}; declare one"
-            names.doubts.append(Fault(first.place, f"'{name}': {what}"))
+            names.doubts.append(Fault(names.document.place(first.segment.start), f"'{name}': {what}"))
         yield found or named[0]
 
 
@@ -252,5 +248,5 @@ def _element(name: str, statements: Sequence[Statement], ranges: tuple[str, ...]
             what = f"'{display_name(statement.name)}' has subscripts in a macro; remove them, the call's apply"
             names.faults.append(Fault(names.document.place(statement.offset), what))
         scope = Scope(names, statement.offset, ranges, caller.own, (*caller.open_macros, macro))
-        equations.append(replace(equation_of(statement, scope), subscripts=ranges))
+        equations += [replace(equation, subscripts=ranges) for equation in equations_of(statement, scope)]
     return element_of(name, statements, equations, ranges, names.document, hidden=True)

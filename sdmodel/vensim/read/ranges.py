@@ -11,7 +11,10 @@ from lark import Token, Tree
 from ...errors import Fault
 from ...model import Subscript, SubscriptMapping, display_name, key, unknown_function
 from ..document import Document
+from ..external.access import Access
+from ..external.tables import TableProblemError
 from .grammar import Node
+from .outside import file_function, labels_from
 from .statements import Statement
 from .syntax import comment_of
 
@@ -24,13 +27,13 @@ _GUESSES = 20
 
 
 def subscripts_of(
-    document: Document, statements: Iterable[Statement], unread: Container[str]
+    document: Document, statements: Iterable[Statement], unread: Container[str], access: Access
 ) -> tuple[dict[str, Subscript], list[Fault]]:
     """Return the ranges that a document declares, by key in file order, and the faults in them.
 
-    `unread` are the keys that unreadable blocks define; they may be ranges too.
+    `unread` are the keys that unreadable blocks define; they may be ranges too. `access` reads labels from files.
     """
-    declarations = _Declarations(document, unread)
+    declarations = _Declarations(document, unread, access)
     for statement in statements:
         if statement.key in declarations.statements:
             declarations.fault(statement, f"the range '{display_name(statement.name)}' is declared twice; remove one")
@@ -54,6 +57,7 @@ class _Declarations:
 
     document: Document
     unread: Container[str]
+    access: Access
     statements: dict[str, Statement] = field(default_factory=dict)
     done: dict[str, tuple[str, ...]] = field(default_factory=dict)
     repeated: dict[str, str] = field(default_factory=dict)
@@ -96,6 +100,12 @@ class _Declarations:
             return (display_name(item),)
         if item.data == "numbered":
             return self._numbered(item, statement)
+        if file_function(item):
+            try:
+                return labels_from(item, self.access)
+            except TableProblemError as problem:
+                self.fault(statement, str(problem), item.children[0])
+                return ()
         guess = len(self.faults) < _GUESSES
         self.fault(statement, unknown_function(display_name(item.children[0]), guess=guess), item.children[0])
         return ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from types import MappingProxyType
 
 from lark import Token
@@ -13,8 +14,11 @@ from ...errors import Fault, ModelError, ScenarioError
 from ...files import decode_text
 from ...model import ARRAY_FUNCTIONS, Model, Numbers, Table, VensimFunction, find_faults, is_reduction, walk
 from ..document import Document, read_bytes
+from ..external.access import Access
+from ..external.series import PathLike, with_data_files
 from .elements import elements_of, expand
 from .grammar import SyntaxProblemError, parse
+from .outside import is_data
 from .ranges import subscripts_of
 from .segments import blank_comments
 from .statements import ELEMENT_KINDS, RANGE_KINDS, read_statements
@@ -24,13 +28,20 @@ from .translation import Names, Scope, read_expression
 _LEFT = "formula="
 
 
-def read_model(path: str | os.PathLike[str]) -> Model:
+def read_model(
+    path: str | os.PathLike[str], *, data: PathLike | Iterable[PathLike] = (), allow_files: Iterable[PathLike] = ()
+) -> Model:
     r"""Read a model from a Vensim `.mdl` file.
 
     Parameters
     ----------
     path : str or path
         The file, as Vensim saves it in text form, in UTF-8, UTF-16 or Latin-1.
+    data : path or iterable of paths, optional
+        Files with time series for the model's data variables (`.dat`, `.csv`, `.tab`); of a series in several files, the last
+        one counts.
+    allow_files : iterable of paths, optional
+        Folders outside of the model's own that the model may read workbooks and tables from.
 
     Returns
     -------
@@ -41,7 +52,7 @@ def read_model(path: str | os.PathLike[str]) -> Model:
     Raises
     ------
     ModelError
-        If the file cannot be read as a model; the error lists every fault of the file, in file order.
+        If the file, or one that it reads data from, cannot be read; the error lists every fault of the file, in file order.
 
     Examples
     --------
@@ -58,10 +69,16 @@ def read_model(path: str | os.PathLike[str]) -> Model:
     >>> model["leak"].equations[0].text
     '0.1 * Water'
     """
-    return model_from_text(read_bytes(path), os.fspath(path))
+    return model_from_text(read_bytes(path), os.fspath(path), data=data, allow_files=allow_files)
 
 
-def model_from_text(text: str | bytes, path: str = "model.mdl") -> Model:
+def model_from_text(
+    text: str | bytes,
+    path: str = "model.mdl",
+    *,
+    data: PathLike | Iterable[PathLike] = (),
+    allow_files: Iterable[PathLike] = (),
+) -> Model:
     r"""Read a model from the text of a Vensim `.mdl` file.
 
     Parameters
@@ -69,7 +86,9 @@ def model_from_text(text: str | bytes, path: str = "model.mdl") -> Model:
     text : str or bytes
         The text, or the bytes of the file.
     path : str
-        The name that faults give as their file.
+        The name that faults give as their file. Workbooks and tables that the model reads are looked for beside it.
+    data, allow_files
+        As for `read_model`.
 
     Returns
     -------
@@ -88,25 +107,29 @@ def model_from_text(text: str | bytes, path: str = "model.mdl") -> Model:
     >>> model["x"].units
     'm'
     """
-    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    model, faults = model_of(Document.from_bytes(data, path))
+    content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    model, faults = model_of(Document.from_bytes(content, path), allow_files)
     if faults:
         raise ModelError(dict.fromkeys(faults))
-    return model
+    return with_data_files(model, [data] if isinstance(data, str | os.PathLike) else data)
 
 
-def model_of(document: Document) -> tuple[Model, list[Fault]]:
+def model_of(document: Document, allow_files: Iterable[PathLike] = ()) -> tuple[Model, list[Fault]]:
     """Return the model of a document, as far as it can be read, and all faults: those of undefined names and the like
     only if every block can be read, since an unreadable block hides names.
+
+    `allow_files` are folders that it may read data from, besides its own.
     """
+    settings = [document.text[part.start : part.end] for part in document.segments if part.kind == "setting"]
+    access = Access.of_model(document.path, allow_files, settings)
     found = read_statements(document)
     declaring = [statement for statement in found.model if statement.kind in RANGE_KINDS]
-    ranges, range_faults = subscripts_of(document, declaring, found.unread)
+    ranges, range_faults = subscripts_of(document, declaring, found.unread, access)
     defining = [statement for statement in found.model if statement.kind in ELEMENT_KINDS]
     keys = {statement.key for statement in defining}
-    names = Names(document, keys | found.unread, ranges, found.macros, expand)
+    names = Names(document, keys | found.unread, ranges, found.macros, expand, access=access)
+    names.data = frozenset(statement.key for statement in defining if is_data(statement))
     elements = elements_of(defining, names)
-    settings = [document.text[part.start : part.end] for part in document.segments if part.kind == "setting"]
     method = integration_method(settings)
     model = Model(
         path=document.path,
@@ -117,6 +140,7 @@ def model_of(document: Document) -> tuple[Model, list[Fault]]:
         integrator=METHODS.get(method, "euler"),
         text=decode_text(bytes(document)),
         sha256=hashlib.sha256(bytes(document)).hexdigest(),
+        sources=tuple(access.read.values()),
     )
     if document.has_conflicts:  # whatever else is wrong comes from two versions of the same lines
         return model, list(document.faults)

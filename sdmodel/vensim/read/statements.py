@@ -142,8 +142,9 @@ def _statement(document: Document, segment: Segment, found: Statements) -> State
         else:
             exceptions = tuple(tuple(subscript_keys(exception)) for exception in part.children)
     right = segment.main.end
-    if rest and isinstance(rest[0], Token):
-        operator = rest[0]
+    marks = [part for part in rest if isinstance(part, Token)]
+    if marks and (tree.data != "data" or marks[-1].type == "DEFINED"):
+        operator = marks[-1] if tree.data == "data" else marks[0]
         right = offset + ((operator.start_pos if operator.type == "OPEN" else operator.end_pos) or 0)
     group = found.groups[-1].name if found.groups else ""
     return Statement(str(tree.data), name, subscripts, exceptions, rest, offset, right, segment, group)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lark import Token
-from sympy import Expr, S
+from sympy import Expr, Indexed, S, Symbol
 
 from ...errors import Fault, Place
 from ...model import (
@@ -15,11 +16,13 @@ from ...model import (
     NA,
     REFUSED,
     Element,
+    Equation,
     FunctionRow,
     Numbers,
     Subscript,
     Table,
     add,
+    data_reference,
     display_name,
     inverse,
     key,
@@ -28,9 +31,11 @@ from ...model import (
     negate,
     number,
     power,
+    split_reference,
     unknown_function,
 )
 from ..document import Document
+from ..external.access import Access
 from .grammar import Node
 from .statements import Macro, subscript_keys
 from .syntax import numbers_in
@@ -54,7 +59,8 @@ _NO_TABLE = Table(())
 class Names:
     """What all equations of a model share: the names it defines, and the hidden elements that macro calls create.
 
-    `doubts` are faults only if every block of the document can be read; `parts` counts the parts of all expressions.
+    `doubts` are faults only if every block of the document can be read; `parts` counts the parts of all expressions. `data` are
+    the data variables by key, `points` the equations with their points, which are read through `access`.
     """
 
     document: Document
@@ -67,6 +73,9 @@ class Names:
     hidden: list[Element] = field(default_factory=list)
     expansions: int = 0
     parts: int = 0
+    access: Access = field(default_factory=lambda: Access(Path()))
+    data: frozenset[str] = frozenset()
+    points: dict[str, list[Equation]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -286,6 +295,12 @@ def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope
     if len(values) != len(row.arguments):
         count = f"{len(row.arguments)} argument{'s' * (len(row.arguments) != 1)}"
         return scope.fault(token, f"{row.name} takes {count}, not {len(values)}; write {row.signature}")
+    if row.arguments[0] == "data":
+        name, subscripts = split_reference(values[0]) if isinstance(values[0], Symbol | Indexed) else ("", ())
+        if name not in scope.names.data:
+            what = f"{row.name} reads a data variable that is declared without an equation or reads a file; name one"
+            return scope.fault(token, what)
+        values = [data_reference(name, *subscripts), *values[1:]]
     return row.build(*values)
 
 

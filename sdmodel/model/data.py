@@ -1,0 +1,95 @@
+"""Data variables: their points are a hidden lookup, and they look it up at Time in the way that their keyword says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from sympy import Expr, Symbol
+
+from ..errors import Fault
+from .algebra import Table, make_reference
+from .functions.data import AT_TIME
+from .functions.table import FUNCTIONS
+from .names import key
+from .records import Element, Model
+from .subscripts import Cell, bindings
+
+_POINTS = "#data"
+NO_POINTS = Table([(0.0, math.nan)])
+"""The points of a data variable before it has data."""
+_WAYS = {"": "LOOKUP", "INTERPOLATE": "LOOKUP", "LOOK FORWARD": "LOOKUP FORWARD", "HOLD BACKWARD": "LOOKUP BACKWARD"}
+
+
+def points_name(name: str) -> str:
+    """Return the name, or key, of the hidden lookup with the points of a data variable."""
+    return f"{name}{_POINTS}"
+
+
+def data_value(points: Expr, time: Expr, keyword: str) -> Expr:
+    """Return the value of a data variable at a time; `keyword` is `:INTERPOLATE:`, `:RAW:` and so on, or empty."""
+    word = " ".join(keyword.strip(": \t\r\n").upper().split())
+    return (AT_TIME if word == "RAW" else FUNCTIONS[_WAYS[word]]).build(points, time)
+
+
+def data_reference(name: str, *subscripts: str) -> Expr:
+    """Return a reference to the points of a data variable by its key."""
+    return make_reference(points_name(name), *subscripts)
+
+
+NOW = Symbol("time")
+
+
+def data_variables(model: Model) -> Iterator[tuple[Element, Element]]:
+    """Yield the data variables of a model, each with the hidden lookup that has its points."""
+    for element in model:
+        points = model.elements.get(points_name(element.key))
+        if points is not None and points.hidden:
+            yield element, points
+
+
+def points_in(model: Model, points: Element) -> dict[Cell, Table]:
+    """Return the points of a data variable by cell, the cell being one of the variable; some may be `NO_POINTS`."""
+    own = key(points.name).removesuffix(_POINTS)
+    return {
+        Cell(own, labels): equation.expression
+        for equation in points.equations
+        for labels, _ in bindings(model.subscripts, equation)
+    }
+
+
+def has_points(table: Table) -> bool:
+    """Whether a data variable has data."""
+    return not math.isnan(table.points[0][1])
+
+
+def with_points(model: Model, given: Mapping[Cell, Table]) -> Model:
+    """Return the model with points for cells of its data variables; cells of anything else are ignored."""
+    elements = dict(model.elements)
+    names = {cell.key for cell in given}
+    for element, points in data_variables(model):
+        if element.key in names:
+            known = points_in(model, points) | {cell: table for cell, table in given.items() if cell.key == element.key}
+            first = points.equations[0]
+            elements[points.key] = replace(
+                points,
+                equations=tuple(
+                    replace(first, expression=table, subscripts=cell.labels, exceptions=())
+                    for cell, table in known.items()
+                ),
+            )
+    return replace(model, elements=MappingProxyType(elements))
+
+
+def missing_data(model: Model) -> Iterator[Fault]:
+    """Yield a fault for each data variable that lacks data."""
+    for element, points in data_variables(model):
+        lacking = [cell for cell, table in points_in(model, points).items() if not has_points(table)]
+        if lacking:
+            labels = ", ".join(model.labels.get(label, label) for label in lacking[0].labels)
+            which = f"'{element.name}[{labels}]'" if labels else f"'{element.name}'"
+            more = f" (and {len(lacking) - 1} more of its cells)" if len(lacking) > 1 else ""
+            cure = "give a file that has it with --data FILE, or time courses in Python with data="
+            yield Fault(element.place, f"{which} is a data variable without data{more}; {cure}")

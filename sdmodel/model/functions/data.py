@@ -1,0 +1,186 @@
+"""Functions of data variables: the first argument is the points of one, as a lookup's table.
+
+A time matches that of a point if they are equal in single precision, in which Vensim stores times.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+
+from sympy import Expr
+
+from ..algebra import NA, Table
+from .arithmetic import ABS, MAX, MIN
+from .logic import constant_almost_everywhere
+from .lookups import look_up
+from .row import Absent, Emitter, FunctionRow
+
+_PRECISION = 1e-7
+_NO_ARRAYS = Absent("a formula over arrays has no data variables")
+
+
+def _slack(time: float) -> float:
+    return _PRECISION * (1 + abs(time))
+
+
+def _emit_slack(f: Emitter, time: str) -> str:
+    return f.binary("*", f.constant(_PRECISION), f.binary("+", f.constant(1.0), ABS.emit(f, time)))
+
+
+def _sorted(table: Table) -> list[tuple[float, float]]:
+    return sorted(table.points, key=lambda point: point[0])
+
+
+def _at(table: Table, time: float) -> float:
+    found = look_up("backward", Table([(x, x) for x, _ in table.points]), time + _slack(time))
+    return look_up("backward", table, time + _slack(time)) if abs(found - time) <= _slack(time) else NA
+
+
+def _emit_at(f: Emitter, table: Table, time: str) -> str:
+    slack = _emit_slack(f, time)
+    late = f.binary("+", time, slack)
+    found = f.look_up("backward", Table([(x, x) for x, _ in table.points]), late)
+    near = f.compare("<=", ABS.emit(f, f.binary("-", found, time)), slack)
+    return f.choose(near, f.look_up("backward", table, late), f.constant(NA))
+
+
+_WAYS = ((0.5, "forward"), (-0.5, "between"))
+"""The way of looking up above each mode; below all of them it is `backward`."""
+
+
+def _between(table: Table, time: float, mode: float) -> float:
+    points, slack = _sorted(table), _slack(time)
+    if time < points[0][0] - slack or time > points[-1][0] + slack:
+        return NA
+    return look_up(next((way for least, way in _WAYS if mode >= least), "backward"), table, time)
+
+
+def _emit_between(f: Emitter, table: Table, time: str, mode: str) -> str:
+    points, slack = _sorted(table), _emit_slack(f, time)
+    value = f.look_up("backward", table, time)
+    for least, way in reversed(_WAYS):
+        value = f.choose(f.compare(">=", mode, f.constant(least)), f.look_up(way, table, time), value)
+    late = f.compare("<=", f.constant(points[0][0]), f.binary("+", time, slack))
+    early = f.compare(">=", f.constant(points[-1][0]), f.binary("-", time, slack))
+    return f.choose(f.logic("and", late, early), value, f.constant(NA))
+
+
+def _within(table: Table, start: float, end: float) -> list[float]:
+    """The values of the points from one time to another."""
+    points = _sorted(table)
+    times = [time for time, _ in points]
+    return [y for _, y in points[bisect_left(times, start - _slack(start)) : bisect_right(times, end + _slack(end))]]
+
+
+def _emit_over(
+    f: Emitter, table: Table, start: str, end: str, first: float, add_point: Callable[[str, str], str]
+) -> str:
+    """Go through the points from one time to another: `add_point` makes the next result from the last and a value."""
+    begin, stop = f.binary("-", start, _emit_slack(f, start)), f.binary("+", end, _emit_slack(f, end))
+    result = f.constant(first)
+    for time, value in _sorted(table):
+        late, early = f.compare(">=", f.constant(time), begin), f.compare("<=", f.constant(time), stop)
+        result = f.choose(f.logic("and", late, early), add_point(result, f.constant(value)), result)
+    return result
+
+
+def _emit_count(f: Emitter, table: Table, start: str, end: str) -> str:
+    return _emit_over(f, table, start, end, 0.0, lambda total, _: f.binary("+", total, f.constant(1.0)))
+
+
+def _if_any(f: Emitter, count: str, value: str) -> str:
+    return f.choose(f.compare(">", count, f.constant(0.0)), value, f.constant(NA))
+
+
+def _emit_mean(f: Emitter, table: Table, start: str, end: str) -> str:
+    total = _emit_over(f, table, start, end, 0.0, lambda sum_, value: f.binary("+", sum_, value))
+    count = _emit_count(f, table, start, end)
+    return _if_any(f, count, f.binary("/", total, MAX.emit(f, count, f.constant(1.0))))
+
+
+def _emit_deviation(f: Emitter, table: Table, start: str, end: str) -> str:
+    mean, count = _emit_mean(f, table, start, end), _emit_count(f, table, start, end)
+
+    def square(total: str, value: str) -> str:
+        distance = f.binary("-", value, mean)
+        return f.binary("+", total, f.binary("*", distance, distance))
+
+    total = _emit_over(f, table, start, end, 0.0, square)
+    return _if_any(f, count, f.call("sqrt", f.binary("/", total, MAX.emit(f, count, f.constant(1.0)))))
+
+
+def _emit_extreme(largest: FunctionRow, first: float) -> Callable[..., str]:
+    def emit(f: Emitter, table: Table, start: str, end: str) -> str:
+        found = _emit_over(f, table, start, end, first, lambda best, value: largest.emit(f, best, value))
+        return _if_any(f, _emit_count(f, table, start, end), found)
+
+    return emit
+
+
+def _deviation(values: Sequence[float]) -> float:
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
+
+
+def _statistic(
+    name: str, meaning: str, of: Callable[[Sequence[float]], float], emit: Callable[..., str], *, empty: float = NA
+) -> FunctionRow:
+    def evaluate(table: Table, start: float, end: float) -> float:
+        values = _within(table, start, end)
+        return of(values) if values else empty
+
+    return FunctionRow(
+        f"GET DATA {name}(data, start, end)",
+        meaning,
+        f"v, t, t -> {'1' if empty == 0 else 'v'}",
+        kinds=("table", "finite", "finite"),
+        evaluate=evaluate,
+        arrays=_NO_ARRAYS,
+        emit=emit,
+        derivative=constant_almost_everywhere,
+        gives_missing=empty == NA,
+    )
+
+
+def _slope_between(table: Expr, time: Expr, mode: Expr) -> Sequence[Expr]:
+    message = "the slope of a data variable depends on the way between its points"
+    raise NotImplementedError(message)
+
+
+# fmt: off
+AT_TIME = FunctionRow(
+    "GET DATA AT TIME(data, time)", "the value of the data's point at a time; :NA: without one", "v, t -> v",
+    kinds=("table", "finite"), evaluate=_at, arrays=_NO_ARRAYS, emit=_emit_at,
+    derivative=constant_almost_everywhere, gives_missing=True,
+)
+
+ROWS = (
+    AT_TIME,
+    FunctionRow(
+        "GET DATA BETWEEN TIMES(data, time, mode)",
+        "the data at a time: interpolated (mode 0), from the next point (1) or the last one (-1); :NA: beyond the ends",
+        "v, t, 1 -> v", kinds=("table", "finite", "finite"), evaluate=_between, arrays=_NO_ARRAYS, emit=_emit_between,
+        derivative=_slope_between, gives_missing=True,
+    ),
+    FunctionRow(
+        "GET DATA FIRST TIME(data)", "the time of the data's first point", "v -> t", kinds=("table",),
+        evaluate=lambda table: _sorted(table)[0][0], arrays=_NO_ARRAYS, emit=lambda f, table: f.constant(_sorted(table)[0][0]),
+        derivative=constant_almost_everywhere, stays_finite=True,
+    ),
+    FunctionRow(
+        "GET DATA LAST TIME(data)", "the time of the data's last point", "v -> t", kinds=("table",),
+        evaluate=lambda table: _sorted(table)[-1][0], arrays=_NO_ARRAYS, emit=lambda f, table: f.constant(_sorted(table)[-1][0]),
+        derivative=constant_almost_everywhere, stays_finite=True,
+    ),
+    _statistic("MIN", "the smallest value of the data from start to end; :NA: without points", min, _emit_extreme(MIN, math.inf)),
+    _statistic("MAX", "the largest value of the data from start to end; :NA: without points", max, _emit_extreme(MAX, -math.inf)),
+    _statistic(
+        "MEAN", "the mean of the data's points from start to end; :NA: without points",
+        lambda values: math.fsum(values) / len(values), _emit_mean,
+    ),
+    _statistic("STDV", "the standard deviation of the data's points from start to end; :NA: without points", _deviation, _emit_deviation),
+    _statistic("TOTAL POINTS", "the number of the data's points from start to end", len, _emit_count, empty=0.0),
+)
+# fmt: on

@@ -1,0 +1,106 @@
+"""Which files a model may read: those in its own folder, and in folders that the user allows. What was read is recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...errors import ModelError
+from ...files import is_plain_file, read_bytes
+from ...model import Source, nearest
+from .tables import TableProblemError, Workbook, open_workbook
+
+_MOST_BYTES = 2**28
+"""Maximum size of a file."""
+
+
+@dataclass
+class Access:
+    """The files that a model may read: where it is, the folders that are allowed too, and what its `?tags` stand for.
+
+    `read` collects what was read, by path.
+    """
+
+    folder: Path
+    allowed: tuple[Path, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    read: dict[str, Source] = field(default_factory=dict)
+    _contents: dict[Path, bytes] = field(default_factory=dict)
+    _workbooks: dict[tuple[Path, str], Workbook] = field(default_factory=dict)
+
+    @classmethod
+    def of_model(cls, path: str, allowed: Iterable[str | os.PathLike[str]], settings: Iterable[str]) -> Access:
+        """The access of the model at a path, with the settings of its file."""
+        tags = {}
+        for line in settings:
+            tag, _, name = line.partition(":")[2].partition("=")
+            if line.startswith("30:") and name.strip():
+                tags[tag.strip().lstrip("?").casefold()] = name.strip()
+        return cls(Path(path).parent, tuple(map(Path, allowed)), tags)
+
+    def file_name(self, given: str) -> str:
+        """The name of a file as written, with the file that its `?tag` stands for; raises TableProblemError for an unknown tag."""
+        name = given.strip()
+        if name.startswith("?"):
+            tag = name[1:].casefold()
+            if tag not in self.tags:
+                known = nearest(name[1:], self.tags)
+                cure = f"did you mean '?{known}'?" if known else "add a line 30:?tag=file to the settings of the model"
+                message = f"the model's settings do not say which file this is; {cure}"
+                raise TableProblemError(message)
+            name = self.tags[tag]
+        return name.replace("\\", "/")
+
+    def workbook(self, name: str, delimiter: str) -> Workbook:
+        """The workbook or table in a file; raises TableProblemError if it may not or cannot be read."""
+        path = self.find(name)
+        if (path, delimiter) not in self._workbooks:
+            self._workbooks[path, delimiter] = open_workbook(self.content(path), delimiter)
+        return self._workbooks[path, delimiter]
+
+    def find(self, name: str) -> Path:
+        """The path of a file that the model may read."""
+        path = self.folder / name
+        try:
+            whole = path.resolve()
+            homes = [folder.resolve() for folder in (self.folder, *self.allowed)]
+        except (OSError, ValueError, RuntimeError) as error:
+            message = "this is not the path of a file; correct it"
+            raise TableProblemError(message) from error
+        if not any(whole.is_relative_to(home) for home in homes):
+            message = (
+                "the file is outside of the model's folder, so that it is not read; move it beside the model, "
+                "or allow its folder with --allow-files FOLDER"
+            )
+            raise TableProblemError(message)
+        if not is_plain_file(whole):
+            beside = [own.name for own in path.parent.iterdir()] if path.parent.is_dir() else []
+            close = nearest(path.name, beside)
+            cure = f"did you mean '{close}'?" if close else "put it beside the model"
+            message = f"there is no such file; {cure}"
+            raise TableProblemError(message)
+        return path
+
+    def content(self, path: Path) -> bytes:
+        """The bytes of a file, which is recorded as read."""
+        if path not in self._contents:
+            if path.stat().st_size > _MOST_BYTES:
+                message = f"the file is larger than {_MOST_BYTES >> 20} MiB; make it smaller"
+                raise TableProblemError(message)
+            try:
+                self._contents[path] = read_bytes(path, error=ModelError)
+            except ModelError as error:
+                raise TableProblemError(error.faults[0].what) from error
+            self.record(path, self._contents[path])
+        return self._contents[path]
+
+    def record(self, path: Path, content: bytes) -> None:
+        """Record that a file was read, with its path relative to the model where it has one."""
+        try:
+            shown = Path(os.path.relpath(path.resolve(), self.folder.resolve())).as_posix()
+        except ValueError:  # on another drive
+            shown = str(path.resolve())
+        self.read[shown] = Source(shown, hashlib.sha256(content).hexdigest())

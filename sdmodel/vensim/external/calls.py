@@ -1,0 +1,210 @@
+"""The functions that read files: GET DIRECT and GET XLS DATA, CONSTANTS, LOOKUPS and SUBSCRIPT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from ...model import Table
+from .access import Access
+from .tables import Area, Sheet, TableProblemError, Workbook, cell_position, column_number
+
+_T = TypeVar("_T")
+Points = list[tuple[float, float]]
+
+_ARGUMENTS = {
+    "DATA": ("file", "tab", "time row or column", "cell"),
+    "LOOKUPS": ("file", "tab", "row or column", "cell"),
+    "CONSTANTS": ("file", "tab", "cell"),
+    "SUBSCRIPT": ("file", "tab", "first cell", "last cell", "prefix"),
+}
+_MOST_COLUMN_LETTERS = 3
+
+
+def what_is_read(function: str) -> str:
+    """The last word of the name of a function that reads files: DATA, CONSTANTS, LOOKUPS or SUBSCRIPT."""
+    return function.upper().replace("_", " ").split()[-1]
+
+
+def signature(function: str) -> str:
+    """The function with its arguments, for a message."""
+    name = " ".join(function.upper().replace("_", " ").split())
+    return f"{name}({', '.join(repr(own) for own in _ARGUMENTS[what_is_read(function)])})"
+
+
+def takes(function: str, arguments: Sequence[str]) -> bool:
+    """Whether a function has the right number of arguments; the prefix of labels may be left out."""
+    count = len(_ARGUMENTS[what_is_read(function)])
+    return len(arguments) == count or (what_is_read(function) == "SUBSCRIPT" and len(arguments) == count - 1)
+
+
+def read_constants(access: Access, arguments: Sequence[str], sizes: Sequence[int]) -> list[float]:
+    """Return the numbers of an array constant, row by row; `sizes` are the numbers of labels of its ranges.
+
+    The last range runs across and the one before it down, or the other way round with `*` after the cell.
+    """
+    file, tab, cell = arguments
+
+    def read(workbook: Workbook, sheet: Sheet) -> list[float]:
+        transposed, name = cell.strip().endswith("*"), cell.strip().rstrip("*").strip()
+        if len(sizes) > 2:  # noqa: PLR2004 - a sheet is flat
+            message = "a sheet has only rows and columns; write one equation per label of the first range"
+            raise TableProblemError(message)
+        rows, columns = [1, 1, *sizes][-2:]
+        home, area = _area(workbook, sheet, name)
+        if area.bottom > area.top or area.right > area.left:
+            shape = (area.bottom - area.top + 1, area.right - area.left + 1)
+            wanted = (columns, rows) if transposed else (rows, columns)
+            if shape != wanted:
+                what = f"the area '{name}' has {shape[0]} rows and {shape[1]} columns, and the variable needs {wanted[0]} and {wanted[1]}"
+                cure = "correct the area, or add or remove the * after it, which exchanges rows and columns"
+                message = f"sheet '{home.title}': {what}; {cure}"
+                raise TableProblemError(message)
+        values = []
+        for row in range(rows):
+            for column in range(columns):
+                where = (area.top + column, area.left + row) if transposed else (area.top + row, area.left + column)
+                value = home.number(*where)
+                if value is None:
+                    message = f"{home.cell(*where)} is empty; write a number there"
+                    raise TableProblemError(message)
+                values.append(value)
+        return values
+
+    return _reading(access, file, tab, read)
+
+
+def read_series(access: Access, arguments: Sequence[str], count: int) -> list[Table]:
+    """Return the points of `count` cells, in the order of their labels, from neighbouring rows or columns."""
+    file, tab, axis, cell = arguments
+
+    def read(workbook: Workbook, sheet: Sheet) -> list[Table]:
+        home, area = _area(workbook, sheet, cell.strip())
+        named = workbook.named(axis.strip(), sheet.title)
+        text = axis.strip()
+        if named is not None:
+            times, where = named
+            across = where.is_row
+            length = max(where.bottom - where.top, where.right - where.left) + 1
+            first = (where.top, where.left)
+            long, wide = (
+                (area.right - area.left, area.bottom - area.top)
+                if across
+                else (area.bottom - area.top, area.right - area.left)
+            )
+            if cell_position(cell.strip()) is None and (long + 1, wide + 1) != (length, count):
+                what = f"the area '{cell.strip()}' does not fit the {length} values of '{text}' and {count} cells of the variable"
+                message = f"sheet '{home.title}': {what}; give areas of the same length"
+                raise TableProblemError(message)
+        elif text.isdigit() and int(text):
+            times, across, length, first = home, True, home.width - area.left, (int(text) - 1, area.left)
+        elif text.isalpha() and text.isascii() and len(text) <= _MOST_COLUMN_LETTERS:
+            times, across, length, first = home, False, len(home.rows) - area.top, (area.top, column_number(text))
+        else:
+            message = (
+                f"'{text}' is neither a row, a column nor an area that the workbook names; write one such as 1 or A"
+            )
+            raise TableProblemError(message)
+        return [
+            _points(
+                times,
+                first,
+                home,
+                (area.top + n, area.left) if across else (area.top, area.left + n),
+                length,
+                across=across,
+            )
+            for n in range(count)
+        ]
+
+    return _reading(access, file, tab, read)
+
+
+def _points(
+    times: Sheet, first: tuple[int, int], home: Sheet, start: tuple[int, int], length: int, *, across: bool
+) -> Table:
+    """Return one series; what has no number as its time is left out, as by Vensim, and so is an empty cell."""
+    down, right = (0, 1) if across else (1, 0)
+    found: dict[float, float] = {}
+    odd = None
+    for step in range(max(length, 0)):
+        time = times.value(first[0] + down * step, first[1] + right * step)
+        where = (start[0] + down * step, start[1] + right * step)
+        if isinstance(time, float):
+            value = home.number(*where)
+            if value is not None:
+                found[time] = value
+        elif odd is None and not isinstance(time, str) and time is not None and home.value(*where) is not None:
+            odd = f"{times.cell(first[0] + down * step, first[1] + right * step)} {time.what}"
+    if not found:
+        message = (
+            odd
+            or f"{home.cell(*start)}: no number stands there or after it with a time; check the cell and the row or column of times"
+        )
+        raise TableProblemError(message)
+    if odd is not None:
+        raise TableProblemError(odd)
+    return Table(sorted(found.items()))
+
+
+def read_labels(access: Access, arguments: Sequence[str]) -> list[str]:
+    """Return the labels of a range: across and then down from the first cell to the last, without empty cells.
+
+    Without a number in the last cell, its column or row alone limits them, and they end where the sheet does.
+    """
+    file, tab, first, last, *rest = arguments
+    prefix = rest[0] if rest else ""
+
+    def read(workbook: Workbook, sheet: Sheet) -> list[str]:
+        home, area = _area(workbook, sheet, first.strip())
+        end, text = cell_position(last.strip()), last.strip()
+        if end is None and text.isdigit():
+            end = int(text) - 1, home.width - 1
+        elif end is None and text.isalpha() and text.isascii() and len(text) <= _MOST_COLUMN_LETTERS:
+            end = len(home.rows) - 1, column_number(text)
+        elif end is None and not text:
+            end = len(home.rows) - 1, home.width - 1
+        if end is None:
+            other = _area(workbook, sheet, text)[1]
+            end = other.bottom, other.right
+        if area.bottom > area.top or area.right > area.left:
+            end = area.bottom, area.right
+        found = [
+            home.value(row, column) for row in range(area.top, end[0] + 1) for column in range(area.left, end[1] + 1)
+        ]
+        labels = [
+            f"{prefix}{own:g}" if isinstance(own, float) else f"{prefix}{own}"
+            for own in found
+            if isinstance(own, float | str)
+        ]
+        if not labels:
+            message = f"{home.cell(area.top, area.left)}: no label stands there or after it; correct the cells"
+            raise TableProblemError(message)
+        return labels
+
+    return _reading(access, file, tab, read)
+
+
+def _reading(access: Access, file: str, tab: str, read: Callable[[Workbook, Sheet], _T]) -> _T:
+    """Read from a file; its name precedes whatever is wrong."""
+    name = file.strip()
+    try:
+        name = access.file_name(file)
+        delimiter = tab if len(tab) == 1 else "," if name.lower().endswith(".csv") else "\t"
+        workbook = access.workbook(name, "\t" if tab.strip().lower() == "\\t" else delimiter)
+        return read(workbook, workbook.sheet(tab))
+    except TableProblemError as error:
+        message = f"'{name}': {error}" if not str(error).startswith("sheet") else f"'{name}', {error}"
+        raise TableProblemError(message) from None
+
+
+def _area(workbook: Workbook, sheet: Sheet, text: str) -> tuple[Sheet, Area]:
+    """Return the area that a cell begins or a name means."""
+    named = workbook.named(text, sheet.title)
+    if named is not None:
+        return named
+    found = cell_position(text)
+    if found is None:
+        message = f"'{text}' is neither a cell nor an area that the workbook names; write one such as B2"
+        raise TableProblemError(message)
+    return sheet, Area(*found, *found)

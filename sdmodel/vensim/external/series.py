@@ -1,0 +1,61 @@
+"""Time series from files for the data variables of a model."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from ...errors import Fault, ModelError, ObservationError
+from ...files import read_bytes
+from ...model import Cell, Model, Source, Table, data_variables, key, nearest, split_name, with_points
+from ..files.data import Points, read_data
+
+PathLike = str | os.PathLike[str]
+
+
+def with_data_files(model: Model, paths: Iterable[PathLike]) -> Model:
+    """Return a model with the time series of files for its data variables; of a series in several files, the last one counts.
+
+    Raises
+    ------
+    ModelError
+        If a file cannot be read, or has no series for the model.
+    """
+    sources = {source.path: source for source in model.sources}
+    variables = {element.key: element.name for element, _ in data_variables(model)}
+    for path in paths:
+        name = os.fspath(path)
+        try:
+            series = read_data(name)
+        except ObservationError as error:
+            raise ModelError(error.faults) from error
+        found = {_cell(own): own for own in series.values()}
+        known = {cell: own for cell, own in found.items() if cell.key in variables}
+        if not known:
+            close = next((near for cell in found if (near := nearest(cell.key, variables.values()))), None)
+            cure = f"did you mean '{close}'?" if close else "name a file for its data variables, or leave it out"
+            raise ModelError([Fault(name, f"no series of the file is a data variable of the model; {cure}")])
+        model = with_points(model, {cell: _table(own) for cell, own in known.items()})
+        shown = _relative(name, model.path)
+        sources[shown] = Source(shown, hashlib.sha256(read_bytes(name, error=ModelError)).hexdigest())
+    return replace(model, sources=tuple(sources.values()))
+
+
+def _cell(series: Points) -> Cell:
+    name, labels = split_name(series.name)
+    return Cell(key(name), tuple(map(key, labels)))
+
+
+def _table(series: Points) -> Table:
+    return Table(list(zip(series.times.tolist(), series.values.tolist(), strict=True)))
+
+
+def _relative(path: str, model: str) -> str:
+    """The path of a file relative to the folder of the model, if there is one."""
+    try:
+        return Path(os.path.relpath(Path(path).resolve(), Path(model).resolve().parent)).as_posix()
+    except ValueError:  # on another drive
+        return str(Path(path).resolve())

@@ -1,0 +1,167 @@
+"""Equations that read files, and data variables: their trees as calls, tables and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+from math import prod
+from typing import TypeVar
+
+from lark import Token, Tree
+from sympy import Expr, Indexed, Symbol
+
+from ...model import (
+    FILE_FUNCTIONS,
+    NO_POINTS,
+    NOW,
+    Equation,
+    Numbers,
+    add,
+    bindings,
+    data_reference,
+    data_value,
+    display_name,
+    key,
+    labels_of,
+    multiply,
+    number,
+    split_reference,
+)
+from ..external.access import Access
+from ..external.calls import read_constants, read_labels, read_series, signature, takes, what_is_read
+from ..external.tables import TableProblemError
+from .grammar import Node
+from .statements import Statement
+from .translation import Scope, read_expression, translate
+
+_T = TypeVar("_T")
+_FUNCTIONS = frozenset(map(key, FILE_FUNCTIONS))
+_SHIFT, _BASE = key("TIME SHIFT"), key("TIME BASE")
+
+
+def file_function(node: Node) -> str:
+    """Return the function that reads a file, if a tree is a call of one, or an empty text."""
+    name = str(node.children[0]) if isinstance(node, Tree) and node.data == "call" else ""
+    return name if key(name) in _FUNCTIONS else ""
+
+
+def is_data(statement: Statement) -> bool:
+    """Whether a statement defines a data variable with points of its own, from a file or given later."""
+    if statement.kind == "data" and not _has_right_side(statement):
+        return True
+    function = file_function(statement.body[-1]) if statement.body else ""
+    return bool(function) and what_is_read(function) == "DATA"
+
+
+def _has_right_side(statement: Statement) -> bool:
+    return any(isinstance(part, Token) and part.type == "DEFINED" for part in statement.body)
+
+
+def arguments_of(call: Node) -> list[str]:
+    """Return the texts that a call of a function that reads files is given; raises TableProblemError for anything else."""
+    name, *parts = call.children
+    texts = [str(part.children[0])[1:-1] for part in parts if part.data == "string"]
+    if len(texts) != len(parts) or not takes(name, texts):
+        message = f"the arguments are texts in single quotes; write {signature(name)}"
+        raise TableProblemError(message)
+    return texts
+
+
+def labels_from(call: Node, access: Access) -> tuple[str, ...]:
+    """Return the labels of GET DIRECT SUBSCRIPT, as a range lists them; raises TableProblemError if they cannot be read."""
+    if what_is_read(file_function(call)) != "SUBSCRIPT":
+        message = f"a range takes its labels from GET DIRECT SUBSCRIPT, not {display_name(call.children[0])}"
+        raise TableProblemError(message)
+    return tuple(map(display_name, read_labels(access, arguments_of(call))))
+
+
+def outside_equations(statement: Statement, scope: Scope, equation: Equation) -> list[Equation] | None:
+    """Return the equations of a statement that reads a file or defines a data variable, or None if it is another one.
+
+    `equation` is complete but for its expression. The points of a data variable are added to those of the scope's names.
+    """
+    right: Node = statement.body[-1] if statement.body else None
+    function = file_function(right)
+    if not function and statement.kind != "data":
+        return [replace(equation, expression=_time_base(right, scope))] if _calls(right, _BASE) else None
+    if scope.own is not None:
+        what = f"'{display_name(statement.name)}' has data in a macro; define it outside and pass it to the macro"
+        return [replace(equation, expression=scope.fault(statement.name, what))]
+    if not function and _has_right_side(statement):
+        return [replace(equation, expression=_other_data(right, statement, scope))]
+    what = what_is_read(function) if function else "DATA"
+    tables: list[Equation] = []
+    if what == "SUBSCRIPT":
+        scope.fault(
+            statement.name, f"{display_name(function)} gives the labels of a range; write range: {signature(function)}"
+        )
+    try:
+        if what == "CONSTANTS":
+            return [replace(equation, expression=_constants(right, scope, equation))]
+        if function:
+            tables = list(_tables(right, scope, equation))
+    except TableProblemError as problem:
+        scope.fault(right.children[0], str(problem))
+    if what != "DATA":
+        return tables or [replace(equation, expression=NO_POINTS if what == "LOOKUPS" else number(0.0))]
+    points = scope.names.points.setdefault(statement.key, [])
+    points += tables or [replace(equation, expression=NO_POINTS)]
+    reference = data_reference(statement.key, *equation.subscripts)
+    return [replace(equation, expression=data_value(reference, NOW, _keyword(statement)))]
+
+
+def _keyword(statement: Statement) -> str:
+    return next((part for part in statement.body if isinstance(part, Token) and part.type == "INTERPOLATION"), "")
+
+
+def _calls(node: Node, function: str) -> bool:
+    return isinstance(node, Tree) and node.data == "call" and key(str(node.children[0])) == function
+
+
+def _time_base(call: Node, scope: Scope) -> Expr:
+    """Return another unit of time, `TIME BASE(start, slope)`, as a sum."""
+    values = [translate(part, scope) for part in call.children[1:]]
+    if len(values) != 2:  # noqa: PLR2004 - its arguments
+        return scope.fault(call.children[0], "TIME BASE takes 2 arguments; write TIME BASE(start, slope)")
+    return add(values[0], multiply(values[1], NOW))
+
+
+def _other_data(right: Node, statement: Statement, scope: Scope) -> Expr:
+    """Return the value of data that is computed, shifted in time, or other data with a keyword of its own."""
+    call = _calls(right, _SHIFT)
+    if not call and right.data != "name":
+        return read_expression(right, scope, statement.name)
+    whole, *shift = [translate(part, scope) for part in right.children[1:]] if call else [translate(right, scope)]
+    name, subscripts = split_reference(whole) if isinstance(whole, Symbol | Indexed) else ("", ())
+    if name not in scope.names.data:
+        if not call:
+            return whole
+        what = "TIME SHIFT shifts a data variable that is declared without an equation or reads a file; name one"
+        return scope.fault(right.children[0], what)
+    if call and len(shift) != 1:
+        return scope.fault(right.children[0], "TIME SHIFT takes 2 arguments; write TIME SHIFT(data, shift)")
+    return data_value(data_reference(name, *subscripts), add(NOW, *shift) if shift else NOW, _keyword(statement))
+
+
+def _constants(call: Node, scope: Scope, equation: Equation) -> Expr:
+    ranges = [name for name in equation.subscripts if name in scope.names.subscripts]
+    sizes = [len(labels_of(scope.names.subscripts, name)) for name in ranges]
+    values = read_constants(scope.names.access, arguments_of(call), sizes)
+    return Numbers([value for _, value in _in_cells(scope, equation, values)]) if ranges else number(values[0])
+
+
+def _tables(call: Node, scope: Scope, equation: Equation) -> Iterator[Equation]:
+    """Yield one equation per cell, with its points."""
+    count = prod(len(labels_of(scope.names.subscripts, name)) for name in equation.subscripts)
+    tables = read_series(scope.names.access, arguments_of(call), count)
+    for labels, table in _in_cells(scope, equation, tables):
+        yield replace(equation, expression=table, subscripts=labels, exceptions=())
+
+
+def _in_cells(scope: Scope, equation: Equation, values: Sequence[_T]) -> Iterator[tuple[tuple[str, ...], _T]]:
+    """Yield the value of each cell of an equation; those that it excepts have a value in the file too."""
+    subscripts = scope.names.subscripts
+    kept = {labels for labels, _ in bindings(subscripts, equation)}
+    cells = product(*(labels_of(subscripts, name) for name in equation.subscripts))
+    return ((labels, value) for labels, value in zip(cells, values, strict=True) if labels in kept)
