@@ -51,6 +51,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .scenario import find_levers as find_levers
     from .scenario import make_design as make_design
     from .simulation import simulate as simulate
+    from .simulation import with_data as with_data
     from .store import export_run as export_run
     from .store import open_run as open_run
     from .store import save_run as save_run
@@ -82,7 +83,7 @@ _NAMES = {
     "reference": "read_xmile",
     "report": "write_report",
     "scenario": "find_levers make_design",
-    "simulation": "simulate",
+    "simulation": "simulate with_data",
     "store": "export_run open_run save_run",
     "vensim": "compare_documents format_document mdl_text merge_documents model_from_text open_document read_formula "
     "read_model read_sampling read_scenario read_sketch",

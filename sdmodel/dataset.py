@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import functools
 import itertools
+import json
 import platform
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,11 +22,14 @@ from .errors import DatasetError
 from .model import (
     Element,
     Model,
+    data_variables,
     display_name,
     evaluate_arrays,
+    has_points,
     join_name,
     key,
     nearest,
+    points_in,
     references_in,
     split_name,
     split_reference,
@@ -48,6 +52,12 @@ BASE = "base"
 """The attribute of a lever's dimension with the lever's value in the model, if it is among those along the dimension."""
 DIGEST = "design_sha256"
 """The attribute of an ensemble with a hash of everything that decides the constants of its members."""
+SOURCES = "sources"
+"""The attribute with the files that the data of a run comes from: a hash and a path in each line, `*` before time series."""
+POINTS = "points"
+"""The attribute with the points of data variables, of a run that was given some from Python."""
+GIVEN_DATA = "(given from Python)"
+"""The path of data that comes from no file."""
 PROVENANCE = ("model", "model_sha256", "integrator", "engine", "created")
 """Attributes that every run has."""
 
@@ -327,8 +337,24 @@ def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | floa
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
     }
+    if model.sources:
+        found[SOURCES] = "\n".join(f"{own.sha256} {'*' if own.is_series else ' '}{own.path}" for own in model.sources)
+    if any(source.path == GIVEN_DATA for source in model.sources):
+        found[POINTS] = given_points(model)
     steps = (name for name in ("time_step", "saveper") if name in values and np.ndim(values[name]) == 0)
     return found | {name: float(values[name]) for name in steps}
+
+
+def given_points(model: Model) -> str:
+    """The points of all data variables of a model as JSON: a list of key, labels and points for each cell."""
+    return json.dumps(
+        [
+            (cell.key, cell.labels, table.points)
+            for _, points in data_variables(model)
+            for cell, table in points_in(model, points).items()
+            if has_points(table)
+        ]
+    )
 
 
 @functools.cache

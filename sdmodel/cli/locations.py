@@ -76,14 +76,34 @@ def _file_of(model: Path, given: str, folder: str, suffix: str) -> Path:
 
 
 def load_model(path: Path) -> Model:
-    """Read a model; for a file that is not named like one, the first fault is enough."""
+    """Read a model, with the data that `--data` and `--allow-files` name.
+
+    For a file that is not named like a model, the first fault is enough.
+    """
+    context = click.get_current_context(silent=True)
+    given = (
+        {}
+        if context is None
+        else {name: context.meta.get(f"{__name__}.{name}", ()) for name in ("data", "allow_files")}
+    )
     try:
-        return read_model(path)
+        return read_model(path, **given)
     except ModelError as error:
         if path.suffix.lower() in _MODEL_ENDINGS or not path.is_file():
             raise
         first = error.faults[0].what.partition(";")[0]
         raise ModelError([Fault(str(path), f"not a Vensim model: {first}; name a .mdl file")]) from error
+
+
+def remember_files(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> None:
+    """Keep the value of an option for `load_model`, which many commands reach in their own ways."""
+    context.meta[f"{__name__}.{parameter.name}"] = value
+
+
+def data_files() -> list[Path]:
+    """The files that `--data` names."""
+    context = click.get_current_context(silent=True)
+    return [] if context is None else list(map(Path, context.meta.get(f"{__name__}.data", ())))
 
 
 def runs_folder(given: str | None) -> Path:

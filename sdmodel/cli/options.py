@@ -14,7 +14,7 @@ from ..errors import DatasetError, StoreError
 from ..model import INTEGRATORS, Integrator, Model
 from ..scenario import Design, Sampling, Scenario, is_noise_seed, make_design
 from ..vensim import read_sampling, read_savelist, read_scenario, sampling_of_ranges
-from .locations import check_not_there, model_path, runs_folder, sampling_path, scenario_path
+from .locations import check_not_there, model_path, remember_files, runs_folder, sampling_path, scenario_path
 from .output import note, take_over
 from .requests import Engine, RunRequest
 
@@ -27,7 +27,34 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-model_argument = click.argument("model", required=False, metavar="[MODEL]")
+plain_model_argument = click.argument("model", required=False, metavar="[MODEL]")
+_DATA = (
+    click.option(
+        "--data",
+        multiple=True,
+        metavar="FILE",
+        expose_value=False,
+        callback=remember_files,
+        help="Time series for the model's data variables (.dat, .csv, .tab); may be repeated, the last one wins.",
+    ),
+    click.option(
+        "--allow-files",
+        multiple=True,
+        metavar="FOLDER",
+        expose_value=False,
+        callback=remember_files,
+        help="A folder that the model may read files from, besides its own; may be repeated.",
+    ),
+)
+
+
+def model_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The model of a command, and the files that it may read data from."""
+    for option in (*reversed(_DATA), plain_model_argument):
+        command = option(command)
+    return command
+
+
 runs_option = click.option(
     "--runs", "folder", metavar="DIR", help="The folder of the runs (default: `runs` of the project)."
 )
@@ -104,7 +131,7 @@ def _option_names(options: Sequence[Decorator]) -> list[str]:
 
     for option in options:
         option(probe)
-    return [parameter.name for parameter in probe.__click_params__]  # type: ignore[attr-defined]
+    return [own.name for own in probe.__click_params__ if own.expose_value]  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,8 @@ class Source:
 
     path: str
     sha256: str
+    is_series: bool = False
+    """Whether it is a file of time series that the user or the settings of the model name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Simulation of compiled models: runs, ensembles in memory, and prepared simulations."""
 
+from .data import points_from, with_data
 from .execution import Progress
 from .memory import check_memory, memory_bytes
 from .simulation import (
@@ -14,5 +15,5 @@ from .simulation import (
 
 __all__ = [
     "NotFiniteWarning", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "check_memory",
-    "load_scenario", "memory_bytes", "prepare_simulation", "simulate",
+    "load_scenario", "memory_bytes", "points_from", "prepare_simulation", "simulate", "with_data",
 ]  # fmt: skip

@@ -81,7 +81,7 @@ def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:
         name = {identifier: own for own, identifier in model.identifiers.items()}.get(name, name)
     cells = constant_cells(model, name, subscripts, where=_WHERE)
     array = _labelled(name, value)
-    for cell, part in zip(cells, _parts(model, name, cells, array, whole=not subscripts), strict=True):
+    for cell, part in zip(cells, parts_of(model, name, cells, array, whole=not subscripts), strict=True):
         inputs.fixed.pop(cell, None)
         inputs.varied.pop(cell, None)
         for dim in map(str, part.dims):
@@ -117,7 +117,7 @@ def _labelled(name: str, value: Any) -> xr.DataArray:
     return (plain if isinstance(plain, xr.DataArray) else xr.DataArray(plain, dims=dims)).astype(float)
 
 
-def _parts(model: Model, name: str, cells: Sequence[Cell], array: xr.DataArray, *, whole: bool) -> list[xr.DataArray]:
+def parts_of(model: Model, name: str, cells: Sequence[Cell], array: xr.DataArray, *, whole: bool) -> list[xr.DataArray]:
     """The part of an array for each cell: where its dimensions are the element's ranges, at the labels of the cell."""
     element = model.elements[cells[0].key]
     places: dict[str, tuple[int, dict[str, int]]] = {}

@@ -40,6 +40,7 @@ from ..model import (
 from ..program import MOST_PARTS, NEVER, Program, compile_model
 from ..scenario import Scenario, constant_values, merge_scenarios, range_violation, with_constants, with_tables
 from ..vensim import read_scenario
+from .data import with_data
 from .execution import Job, Outcome, Progress, available_threads, bytes_needed, execute
 from .inputs import Constants, Inputs, read_inputs
 from .memory import check_memory
@@ -73,6 +74,7 @@ def simulate(
     threads: int | None = None,
     progress: Progress | None = None,
     seed: int | None = None,
+    data: Mapping[str, Any] | xr.Dataset | None = None,
 ) -> xr.Dataset:
     r"""Simulate a model, once or for many values of its constants.
 
@@ -100,6 +102,8 @@ def simulate(
         Called with the number of finished members and the number of all members.
     seed : int, optional
         Seed to record in the attributes of the run.
+    data : mapping, xarray.Dataset or pandas.DataFrame, optional
+        Time courses of data variables by name, as `with_data` takes them.
 
     Returns
     -------
@@ -111,7 +115,7 @@ def simulate(
     Raises
     ------
     ScenarioError
-        If something is set that is not a constant of the model.
+        If something is set that is not a constant of the model, or not a data variable in `data`.
     SimulationError
         If the time settings are wrong, `save` names no variable of the model, or the run needs more than `memory`
         (OutOfMemoryError).
@@ -129,7 +133,7 @@ def simulate(
     """
     _check_options(model, integrator, threads)
     changes = load_scenario(scenario)
-    model = with_tables(model, changes)
+    model = with_tables(model if data is None else with_data(model, data), changes)
     inputs = read_inputs(model, constant_values(model, changes), constants)
     compiled, order_remarks = _with_orders(model, inputs)
     program = compile_model(compiled)

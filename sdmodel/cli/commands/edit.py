@@ -24,7 +24,7 @@ from ...vensim import (
     unformatted_parts,
 )
 from ..locations import model_path
-from ..options import force_option, model_argument
+from ..options import force_option, plain_model_argument
 from ..output import Part, Result, busy, note, output_options
 
 _OPEN = "?"
@@ -271,7 +271,7 @@ for _subcommand in (_set, _add, _rename, _remove, *_FIELDS, _range):
 
 
 @click.command("fmt", epilog="Example: sdmodel fmt models/ai_compute.mdl --check")
-@model_argument
+@plain_model_argument
 @click.option("--check", is_flag=True, help="Write nothing; list what would change, and exit with 1 if anything would.")
 @click.option("--diff", "show_diff", is_flag=True, help="Write nothing; print the lines that would change.")
 @click.option("--by-group", is_flag=True, help="Bring the blocks of each group together: ranges, then by name.")

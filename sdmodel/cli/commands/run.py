@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...vensim import read_model
-from ..locations import model_path, scenario_path
+from ..locations import data_files, load_model, model_path, scenario_path
 from ..options import RunOptions, StoreOptions, engine_option, run_options, save_option, store_options
 from ..output import Result, note, output_options, stored_safely, wants_table
 from ..requests import NOT_FINITE, make_run
@@ -83,8 +82,8 @@ def _watch(run_from: RunOptions, store: StoreOptions, path: Path | None, *, plot
 def _files(model: Path, others: Sequence[Path]) -> list[Path]:
     """The files of a run, with the lists beside its model, which may not exist yet."""
     if not model.is_file():
-        read_model(model)  # raises the error of a missing file
-    return [model, *others, model.with_suffix(".lst"), model.with_suffix(".figure.csv")]
+        load_model(model)  # raises the error of a missing file
+    return [model, *others, *data_files(), model.with_suffix(".lst"), model.with_suffix(".figure.csv")]
 
 
 def _check_words(run_from: RunOptions, context: click.Context) -> None:

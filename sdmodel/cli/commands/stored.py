@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import tempfile
@@ -15,13 +16,26 @@ import numpy as np
 import xarray as xr
 
 from ...analysis import ATTRIBUTION, attributed_variables
-from ...dataset import ANALYSIS, MEMBER, TIME, base_positions, find_variable, long_name, member_dims
-from ...errors import StoreError
-from ...files import encode_text
+from ...dataset import (
+    ANALYSIS,
+    GIVEN_DATA,
+    MEMBER,
+    POINTS,
+    SOURCES,
+    TIME,
+    base_positions,
+    find_variable,
+    long_name,
+    member_dims,
+)
+from ...errors import ModelError, StoreError
+from ...files import encode_text, is_plain_file, read_bytes
 from ...inference import BACKTEST
+from ...model import Model, Source, with_points
 from ...numerals import format_exact, format_number
+from ...simulation import points_from
 from ...store import StoredRun, find_run, is_ensemble, list_runs, open_run
-from ...vensim import read_scenario
+from ...vensim import model_from_text, read_scenario
 from ..locations import runs_folder
 from ..options import bands_option, runs_option, where_option
 from ..output import Part, Result, Table, busy, note, output_options
@@ -48,7 +62,7 @@ _SPARE = ("hash", "made", "members", "by", "model")
 _FIRST_ATTRIBUTES = (
     "model", "model_sha256", "scenario_name", "scenario", "changes", "integrator", "engine", "time_step", "saveper",
 )  # fmt: skip
-_HIDDEN_ATTRIBUTES = frozenset({"model_text", HEADLINES})
+_HIDDEN_ATTRIBUTES = frozenset({"model_text", HEADLINES, POINTS})
 _FEW = 4
 """Up to this many variables of an attribution are shown in full."""
 _STRETCHES = 3
@@ -335,7 +349,29 @@ def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = No
             cast("Engine", str(record["engine"])),
             save,
         )
-        return make_run(request, _varying_constants(stored))
+        return make_run(request, _varying_constants(stored), model=_with_its_data(path, stored, content))
+
+
+def _with_its_data(path: Path, stored: xr.Dataset, content: bytes) -> Model | None:
+    """The model of a run with the data that it had; None if it had none. A file that has changed is an error."""
+    record = stored.attrs
+    home = Path(str(record["model"])).parent
+    lines = (line.partition(" ") for line in str(record.get(SOURCES, "")).splitlines())
+    sources = [Source(own[1:], sha256, is_series=own[0] == "*") for sha256, _, own in lines]
+    files = [own for own in sources if own.path != GIVEN_DATA]
+    for source in files:
+        # the path is not trusted: only a file that has the content of the run is read as data
+        content_now = read_bytes(home / source.path, error=ModelError) if is_plain_file(home / source.path) else b""
+        if hashlib.sha256(content_now).hexdigest() != source.sha256:
+            what = "has changed since" if content_now else "is missing"
+            message = f"run '{path.stem}': {home / source.path}, which it has data from, {what}; restore the file, or make the run again"
+            raise StoreError(message)
+    if not sources:
+        return None
+    series = [home / own.path for own in files if own.is_series]
+    folders = [(home / own.path).parent for own in files]
+    model = model_from_text(content, str(record["model"]), data=series, allow_files=folders)
+    return with_points(model, points_from(str(record[POINTS]))) if POINTS in record else model
 
 
 def _varying_constants(stored: xr.Dataset) -> dict[str, Any]:

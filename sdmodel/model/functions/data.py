@@ -9,12 +9,12 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
-from sympy import Expr
+from sympy import Expr, S
 
 from ..algebra import NA, Table
 from .arithmetic import ABS, MAX, MIN
-from .logic import constant_almost_everywhere
-from .lookups import look_up
+from .logic import IF_THEN_ELSE, LESS_OR_EQUAL, constant_almost_everywhere
+from .lookups import look_up, slope_of
 from .row import Absent, Emitter, FunctionRow
 
 _PRECISION = 1e-7
@@ -145,8 +145,10 @@ def _statistic(
 
 
 def _slope_between(table: Expr, time: Expr, mode: Expr) -> Sequence[Expr]:
-    message = "the slope of a data variable depends on the way between its points"
-    raise NotImplementedError(message)
+    """The slope between points where the mode is to interpolate; elsewhere the data is level."""
+    _, slope = slope_of("between")(table, time)
+    near_zero = LESS_OR_EQUAL.build(ABS.build(mode), S.Half)
+    return S.Zero, IF_THEN_ELSE.build(near_zero, slope, S.Zero), S.Zero
 
 
 # fmt: off

@@ -31,7 +31,7 @@ def look_up(way: str, table: Table, x: float) -> float:
     return ys[left] + (x - xs[left]) * ((ys[left + 1] - ys[left]) / width if width else 0.0)
 
 
-def _slope(way: str) -> Callable[[Expr, Expr], Sequence[Expr]]:
+def slope_of(way: str) -> Callable[[Expr, Expr], Sequence[Expr]]:
     """The slope of the line that x lies on; beyond the ends it is 0, except where a lookup extrapolates."""
 
     def derivatives(table: Expr, x: Expr) -> Sequence[Expr]:
@@ -67,8 +67,10 @@ def _lookup(
 BACKWARD = _lookup("LOOKUP BACKWARD", "backward", "the table's last point at or before x")
 
 ROWS = (
-    _lookup("LOOKUP", "between", "the table at x: lines between the points, level beyond the ends", _slope("between")),
-    _lookup("LOOKUP EXTRAPOLATE", "extrapolate", "as a lookup, with the end lines extended", _slope("extrapolate")),
+    _lookup(
+        "LOOKUP", "between", "the table at x: lines between the points, level beyond the ends", slope_of("between")
+    ),
+    _lookup("LOOKUP EXTRAPOLATE", "extrapolate", "as a lookup, with the end lines extended", slope_of("extrapolate")),
     _lookup("LOOKUP FORWARD", "forward", "the table's next point at or after x"),
     BACKWARD,
 )

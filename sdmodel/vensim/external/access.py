@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from ...files import is_plain_file, read_bytes
 from ...model import Source, nearest
 from .tables import TableProblemError, Workbook, open_workbook
 
+_SERIES = (".dat", ".csv", ".tab", ".txt")
 _MOST_BYTES = 2**28
 """Maximum size of a file."""
 
@@ -21,25 +23,38 @@ _MOST_BYTES = 2**28
 class Access:
     """The files that a model may read: where it is, the folders that are allowed too, and what its `?tags` stand for.
 
-    `read` collects what was read, by path.
+    `read` collects what was read, by path; `series` are the files of time series that the settings name.
     """
 
     folder: Path
     allowed: tuple[Path, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     read: dict[str, Source] = field(default_factory=dict)
+    series: tuple[str, ...] = ()
     _contents: dict[Path, bytes] = field(default_factory=dict)
     _workbooks: dict[tuple[Path, str], Workbook] = field(default_factory=dict)
 
     @classmethod
     def of_model(cls, path: str, allowed: Iterable[str | os.PathLike[str]], settings: Iterable[str]) -> Access:
         """The access of the model at a path, with the settings of its file."""
-        tags = {}
+        tags: dict[str, str] = {}
+        series: tuple[str, ...] = ()
         for line in settings:
             tag, _, name = line.partition(":")[2].partition("=")
             if line.startswith("30:") and name.strip():
                 tags[tag.strip().lstrip("?").casefold()] = name.strip()
-        return cls(Path(path).parent, tuple(map(Path, allowed)), tags)
+            if line.startswith("13:"):
+                series = tuple(filter(None, map(str.strip, line[3:].split(","))))
+        return cls(Path(path).parent, tuple(map(Path, allowed)), tags, series=series)
+
+    def series_files(self) -> list[Path]:
+        """The files of time series that the settings of the model name, as far as they may and can be read."""
+        found = []
+        for name in self.series:
+            if name.lower().endswith(_SERIES):
+                with contextlib.suppress(TableProblemError):  # often the place of a file on another computer
+                    found.append(self.find(name.replace("\\", "/")))
+        return found
 
     def file_name(self, given: str) -> str:
         """The name of a file as written, with the file that its `?tag` stands for; raises TableProblemError for an unknown tag."""

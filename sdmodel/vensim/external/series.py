@@ -16,8 +16,10 @@ from ..files.data import Points, read_data
 PathLike = str | os.PathLike[str]
 
 
-def with_data_files(model: Model, paths: Iterable[PathLike]) -> Model:
+def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool = True) -> Model:
     """Return a model with the time series of files for its data variables; of a series in several files, the last one counts.
+
+    With `required`, each file must have a series for the model.
 
     Raises
     ------
@@ -34,13 +36,15 @@ def with_data_files(model: Model, paths: Iterable[PathLike]) -> Model:
             raise ModelError(error.faults) from error
         found = {_cell(own): own for own in series.values()}
         known = {cell: own for cell, own in found.items() if cell.key in variables}
+        if not known and not required:
+            continue
         if not known:
             close = next((near for cell in found if (near := nearest(cell.key, variables.values()))), None)
             cure = f"did you mean '{close}'?" if close else "name a file for its data variables, or leave it out"
             raise ModelError([Fault(name, f"no series of the file is a data variable of the model; {cure}")])
         model = with_points(model, {cell: _table(own) for cell, own in known.items()})
         shown = _relative(name, model.path)
-        sources[shown] = Source(shown, hashlib.sha256(read_bytes(name, error=ModelError)).hexdigest())
+        sources[shown] = Source(shown, hashlib.sha256(read_bytes(name, error=ModelError)).hexdigest(), is_series=True)
     return replace(model, sources=tuple(sources.values()))
 
 

@@ -155,6 +155,11 @@ def model_of(document: Document, allow_files: Iterable[PathLike] = ()) -> tuple[
             f"the settings ask for integrator number {method:.40}, which is unknown; use one from 0 (Euler) to 5 (RK4)"
         )
         faults.append(Fault(document.place(where), what))
+    if not faults and names.data:
+        try:
+            model = with_data_files(model, access.series_files(), required=False)
+        except ModelError as error:
+            faults = list(error.faults)
     return model, faults if found.faults else [*faults, *names.doubts, *find_faults(model)]
 
 
