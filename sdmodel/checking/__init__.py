@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .findings import LEVELS, Finding, Level
+from .findings import LEVELS, Finding, Level, fault_findings, ordered
 from .loops import find_loops, find_paths
 from .rules import RULES, Rule, check_model
 
-__all__ = ["LEVELS", "RULES", "Finding", "Level", "Rule", "check_model", "find_loops", "find_paths"]
+__all__ = [
+    "LEVELS", "RULES", "Finding", "Level", "Rule", "check_model", "fault_findings", "find_loops", "find_paths", "ordered",
+]  # fmt: skip

@@ -92,8 +92,13 @@ class CheckedModel:
     def used(self) -> frozenset[str]:
         """The keys of elements that another element reads."""
         found = ((element, references_in(own.expression)) for element in self.model for own in element.equations)
-        names = ((element.key, split_reference(part)[0]) for element, parts in found for part in parts)
+        names = ((element.key, self._owner(split_reference(part)[0])) for element, parts in found for part in parts)
         return frozenset(name for user, name in names if name != user)
+
+    def _owner(self, name: str) -> str:
+        """The key of the element whose hidden part has a key, as the points of a data variable do; else the key itself."""
+        element = self.model.elements.get(name)
+        return self.model.owner_of(element).key if element else name
 
     @cached_property
     def plan(self) -> Plan:

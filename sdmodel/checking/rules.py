@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ..errors import CheckError, ModelError, SimulationError
-from ..model import RUN_SETTINGS, Model, nearest
+from ..model import RUN_SETTINGS, Model, missing_data, nearest
 from ..vensim import ScenarioLike, read_model
 from .behaviour import find_lost_flows, find_not_finite, find_outside_range, find_remarks, find_table_ends
 from .checked_model import CheckedModel, with_scenario
+from .data import find_missing_data, find_uncovered_times
 from .extremes import find_extremes
 from .findings import LEVELS, Finding, Level, fault_findings, ordered
 from .integration import find_method_error, find_short_delays, find_step_error
@@ -56,7 +57,9 @@ _ROWS = (
     Rule("simultaneous", "error", "No variable depends on itself at the same moment."),
     Rule("unsupported", "error", "Every function and kind of variable is supported."),
     Rule("run", "error", "The time settings of the model are valid.", find_remarks, dynamic=True),
-    # The text of the model
+    # Its data and its text
+    Rule("data", "error", "Every data variable has data.", find_missing_data),
+    Rule("data-times", "warning", "Data covers all times of the run.", find_uncovered_times),
     Rule("units", "error", "Units fit together in every equation.", find_unit_mismatches),
     Rule("unused", "warning", "Unused variables are :SUPPLEMENTARY or in the model's save list.", find_unused),
     Rule("time-constant", "warning", "A delay takes at least two time steps per stage.", find_short_delays),
@@ -158,6 +161,8 @@ def _findings(checked: CheckedModel, rules: Sequence[Rule], *, static: bool) -> 
     for find in (find for find, dynamic in finds.items() if not dynamic):
         yield from find(checked)
     dynamic = [find for find, dynamic in finds.items() if dynamic and not static]
+    if any(missing_data(checked.model)):
+        return  # it does not run, which the rule about data reports
     try:
         if dynamic:
             checked.base_run  # noqa: B018 - run here, so that what keeps the model from running is reported once

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +27,12 @@ BROKEN = {
     "simultaneous": (with_changes(("normal inflow = 10", "normal inflow = inflow")), "inflow = normal", ""),
     "unsupported": (with_changes(("flow = 10", "flow = RANDOM UNIFORM(0, 1, 2)")), "normal inflow = ", ""),
     "run": (with_changes(("SAVEPER = 0.25", "SAVEPER = 0")), "SAVEPER = ", ""),
+    "data": (with_block("spare ~ Widget ~ judgement: seen. ~ :SUPPLEMENTARY |"), "spare ~", "spare"),
+    "data-times": (
+        with_block("spare := GET DIRECT DATA('times.csv', ',', 'A', 'B1') ~ Widget ~ judgement: seen. ~ :SUPPLEMENTARY |"),
+        "spare :=",
+        "spare",
+    ),
     "units": (with_changes(("= Stock/residence time", "= Stock*residence time")), "outflow = ", "outflow"),
     "unused": (with_block("spare = 1 ~ Dmnl ~ judgement: one. |"), "spare = ", "spare"),
     "time-constant": (with_changes(("residence time = 4", "residence time = 0.1")), "outflow = ", "outflow"),
@@ -71,6 +79,15 @@ def _model(text: str) -> Model | None:
 def _all_findings(text: str) -> tuple[Finding, ...] | None:
     model = _model(text)
     return None if model is None else check_model(model)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _data_beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The file that a model reads data from, beside models that are only text."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "times.csv").write_text("1,5\n2,6\n", "utf-8")
+    with contextlib.chdir(folder):
+        yield
 
 
 def _check(text: str, folder: Path, **options: object) -> tuple[Finding, ...]:

@@ -154,3 +154,36 @@ def test_headline_times_are_round_and_fill_the_width(columns: int):
     assert len(shown) <= columns
     assert (shown[0], shown[-1]) == (2022, 2032)
     assert columns < 11 or set(shown) >= set(range(2022, 2033))
+
+
+def test_data_files_reach_the_model_and_are_recorded(tea: Path, sdmodel):
+    """`--data` and `--allow-files`; without them the run says what is missing. A changed file is noticed by `rerun`."""
+    model = tea / "models" / "ai_compute.mdl"
+    text = model.read_text("utf-8").replace("room temperature = 70", "room temperature :INTERPOLATE:")
+    model.write_text(
+        text.replace("cooling time = 2.5", "cooling time = GET DIRECT CONSTANTS('../numbers.csv', ',', 'B1')"), "utf-8"
+    )
+    (tea / "numbers.csv").write_text("cooling time,2\n", "utf-8")
+    (tea / "room.tab").write_text("Time\troom temperature\n2022\t60\n2032\t80\n", "utf-8")
+    refused = sdmodel("run", "--data", "room.tab")
+    assert refused.exit_code == 1
+    assert "'../numbers.csv': the file is outside of the model's folder" in refused.stderr
+    lacking = sdmodel("run", "--allow-files", ".")
+    assert lacking.exit_code == 1
+    assert lacking.stderr.count("\n") == 1
+    assert (
+        "'room temperature' is a data variable without data; give a file that has it with --data FILE" in lacking.stderr
+    )
+    given = ("--data", "room.tab", "--allow-files", ".")
+    assert sdmodel("run", *given, "--name", "warm").exit_code == 0
+    run = open_run(tea / "runs" / "warm.nc")
+    assert (float(run.room_temperature[-1]), float(run.cooling_time)) == (80, 2)
+    assert [line.split()[1] for line in run.attrs["sources"].splitlines()] == ["../numbers.csv", "*../room.tab"]
+    assert sdmodel("rerun", "warm").exit_code == 0
+    assert sdmodel("check", *given, "--level", "error", "--json").stdout.strip() == "[]"
+    (tea / "room.tab").write_text("Time\troom temperature\n2022\t61\n2032\t80\n", "utf-8")
+    changed = sdmodel("rerun", "warm")
+    assert changed.exit_code == 1
+    assert changed.stderr == (
+        "run 'warm': models/../room.tab, which it has data from, has changed since; restore the file, or make the run again\n"
+    )

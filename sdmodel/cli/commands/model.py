@@ -108,14 +108,17 @@ def check(
     An error keeps the model from running or makes its numbers meaningless; a warning casts doubt on its numbers; advice
     makes it easier to read and to trust. The exit code is 1 if there is an error.
     """
-    from ...checking import RULES, check_model
+    from ...checking import RULES, check_model, fault_findings, ordered
 
     if list_rules:
         return _rules_result()
     path = model_path(model)
     changes = [read_scenario(scenario_path(scenario, path)) for scenario in scenarios]
     with busy(f"checking {path.name}"):
-        found = check_model(path, scenario=changes, only=only, skip=skip, static=static)
+        try:
+            found = check_model(load_model(path), scenario=changes, only=only, skip=skip, static=static)
+        except ModelError as error:
+            found = ordered(fault_findings(error))
     shown = [finding for finding in found if _LEVELS.index(finding.level) <= _LEVELS.index(level)]
     if any(RULES[finding.rule].find is None for finding in found):
         note(f"{path}: cannot be read, so nothing else was checked; correct these errors and check again")

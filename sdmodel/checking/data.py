@@ -1,0 +1,45 @@
+"""Rules about data variables: each has data, from the start of the run to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from ..model import Cell, Start, Table, cell_name, data_variables, has_points, missing_data, points_in
+from .checked_model import CheckedModel
+from .findings import Finding
+
+_SHOWN = 5
+"""The most findings for one variable, which may have many cells."""
+
+
+def find_missing_data(checked: CheckedModel) -> Iterator[Finding]:
+    """Find data variables without data."""
+    for fault in missing_data(checked.model):
+        yield Finding("error", "data", fault.where, fault.what[1:].partition("'")[0], fault.what)
+
+
+def find_uncovered_times(checked: CheckedModel) -> Iterator[Finding]:
+    """Find data that begins after the run or ends before it: its first and last value stand in for what is missing."""
+    start = Start(checked.model)
+    first, last = (start.read(Cell(name)) for name in ("initial_time", "final_time"))
+    if isinstance(first, Table) or isinstance(last, Table):
+        return
+    for element, points in data_variables(checked.model):
+        tables = {cell: table for cell, table in points_in(checked.model, points).items() if has_points(table)}
+        found = (
+            gap for cell, table in tables.items() for gap in _gaps(cell_name(checked.model, cell), table, first, last)
+        )
+        for message in islice(found, _SHOWN):
+            yield Finding("warning", "data-times", element.place, element.name, message)
+
+
+def _gaps(name: str, table: Table, first: float, last: float) -> Iterator[str]:
+    """Yield what is missing at each end of the points of a cell."""
+    begins, ends = table.points[0][0], table.points[-1][0]
+    if begins > first:
+        what = f"the data of '{name}' begins at {begins:g}, after INITIAL TIME, {first:g}"
+        yield f"{what}; its first value is used until then; give earlier data"
+    if ends < last:
+        what = f"the data of '{name}' ends at {ends:g}, before FINAL TIME, {last:g}"
+        yield f"{what}; its last value is used from then on; give later data"

@@ -1,0 +1,308 @@
+"""Data from files: where it stands in them, which files a model may read, and what is said about bad ones."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+import xarray as xr
+from openpyxl.workbook.defined_name import DefinedName
+
+import sdmodel as sd
+from sdmodel.dataset import POINTS, SOURCES
+from sdmodel.errors import ModelError, ScenarioError, SimulationError
+from sdmodel.testing import model_text
+
+ROWS = [
+    ["time", 0, 1, 2, 3],
+    ["a", 10, 11, None, 13],
+    ["b", 20, 21, 22, 23],
+    ["labels", "North", "South", None, None],
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the same table as text and as a workbook."""
+    lines = [["" if cell is None else str(cell) for cell in row] for row in ROWS]
+    (tmp_path / "t.csv").write_text("\n".join(map(",".join, lines)), "utf-8")
+    (tmp_path / "t.tab").write_text("\n".join(map("\t".join, lines)), "utf-8")
+    (tmp_path / "semi.txt").write_text("\n".join(map(";".join, lines)), "utf-8")
+    book = openpyxl.Workbook()
+    book.active.title = "Table"
+    for row in ROWS:
+        book.active.append(row)
+    book.defined_names["times"] = DefinedName("times", attr_text="Table!$B$1:$E$1")
+    book.defined_names["bs"] = DefinedName("bs", attr_text="Table!$B$3:$E$3")
+    book.active.defined_names["first"] = DefinedName("first", attr_text="Table!$B$2:$C$3")
+    book.save(tmp_path / "t.xlsx")
+    return tmp_path
+
+
+def read(folder, equations, **options):
+    """The model with some equations in a folder."""
+    path = folder / "m.mdl"
+    path.write_text(model_text(equations, final=3), "utf-8")
+    return sd.read_model(path, **options)
+
+
+def run(folder, equations, **options):
+    return sd.simulate(read(folder, equations, **options))
+
+
+SOURCES_OF = ["'t.csv', ','", "'t.csv', ''", "'t.tab', ''", "'semi.txt', ';'", "'t.xlsx', 'Table'", "'t.xlsx', 'table'"]
+
+
+@pytest.mark.parametrize("source", SOURCES_OF)
+@pytest.mark.parametrize("kind", ["DIRECT", "XLS"])
+def test_data_constants_lookups_and_labels_of_every_kind_of_file(folder, source, kind):
+    """A table reads the same from text and from a workbook."""
+    found = run(
+        folder,
+        f"""
+        place: GET {kind} SUBSCRIPT({source}, 'B4', 'E4', 'at ')
+        row: r1, r2
+        d[place] := GET {kind} DATA({source}, '1', 'B2')
+        c[row, place] = GET {kind} CONSTANTS({source}, 'B2')
+        down[row, place] = GET {kind} CONSTANTS({source}, 'B2*')
+        one = GET {kind} CONSTANTS({source}, 'E3')
+        f[place](GET {kind} LOOKUPS({source}, '1', 'B2'))
+        g[place] = f[place](1.5)
+        """.replace("        ", ""),
+    )
+    assert found["place"].to_numpy().tolist() == ["at North", "at South"]
+    assert found["d"].to_numpy().tolist() == [[10, 20], [11, 21], [12, 22], [13, 23]]
+    assert found["c"].to_numpy().tolist() == [[10, 11], [20, 21]]
+    assert found["down"].to_numpy().tolist() == [[10, 20], [11, 21]]
+    assert found["one"] == 23
+    assert found["g"].isel(time=0).to_numpy().tolist() == [11.5, 21.5]
+
+
+def test_times_run_down_a_column(folder):
+    (folder / "down.csv").write_text("t,x,y\n0,1,5\n2,3,7\n", "utf-8")
+    found = run(folder, "p: A, B\nd[p] := GET DIRECT DATA('down.csv', ',', 'A', 'B2')")
+    assert found["d"].to_numpy().tolist() == [[1, 5], [2, 6], [3, 7], [3, 7]]
+
+
+def test_areas_that_a_workbook_names(folder):
+    """Of the whole workbook, or of one sheet."""
+    source = "'t.xlsx', 'Table'"
+    found = run(
+        folder,
+        f"d := GET XLS DATA({source}, 'times', 'bs')\nr: A, B\nq: E, F\nc[r, q] = GET XLS CONSTANTS({source}, 'first')",
+    )
+    assert found["d"].to_numpy().tolist() == [20, 21, 22, 23]
+    assert found["c"].to_numpy().tolist() == [[10, 11], [20, 21]]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "expected"),
+    [
+        ("", [2, 2, 3, 4, 6, 6, 6]),
+        (":INTERPOLATE:", [2, 2, 3, 4, 6, 6, 6]),
+        (":LOOK FORWARD:", [2, 2, 4, 4, 6, 6, 6]),
+        (":HOLD BACKWARD:", [2, 2, 2, 4, 6, 6, 6]),
+        (":RAW:", [np.nan, 2, np.nan, 4, 6, np.nan, np.nan]),
+    ],
+)
+def test_keywords_say_what_stands_between_and_beyond_the_points(folder, keyword, expected):
+    """Vensim's manual, "Data Equations": the nearest value beyond the ends, `:NA:` for raw data."""
+    (folder / "x.dat").write_text("x\n1\t2\n3\t4\n4\t6\n", "utf-8")
+    path = folder / "m.mdl"
+    path.write_text(model_text(f"x {keyword}\ny = x", final=6), "utf-8")
+    found = sd.simulate(sd.read_model(path, data=folder / "x.dat"))
+    for name in ("x", "y"):
+        np.testing.assert_array_equal(found[name].values, expected)
+
+
+def test_data_is_shifted_computed_and_read_with_another_keyword(folder):
+    (folder / "x.dat").write_text("x\n0\t0\n2\t4\n", "utf-8")
+    found = run(
+        folder,
+        "x\nlater := TIME SHIFT(x, k)\nk = 1\nahead :LOOK FORWARD: := x\nboth := x + later\nyear = TIME BASE(2000, 0.5)",
+        data=folder / "x.dat",
+    )
+    assert found["later"].to_numpy().tolist() == [2, 4, 4, 4]
+    assert found["ahead"].to_numpy().tolist() == [0, 4, 4, 4]
+    assert found["both"].to_numpy().tolist() == [2, 6, 8, 8]
+    assert found["year"].to_numpy().tolist() == [2000, 2000.5, 2001, 2001.5]
+
+
+def test_a_model_without_data_is_read_but_does_not_run(folder):
+    """One line per variable says what is missing and how to give it."""
+    model = read(folder, "p: A, B\nx[p]\ny = SUM(x[p!])")
+    with pytest.raises(
+        ModelError, match=r"m.mdl:\d+:1: 'x\[A\]' is a data variable without data \(and 1 more.*--data FILE"
+    ):
+        sd.simulate(model)
+
+
+def test_series_of_a_file_reach_their_cells_and_the_last_file_counts(folder):
+    (folder / "one.csv").write_text("Time,x[A],x[B],unknown\n0,1,2,9\n", "utf-8")
+    (folder / "two.dat").write_text("x[B]\n0\t7\n", "utf-8")
+    model = read(folder, "p: A, B\nx[p]", data=[folder / "one.csv", folder / "two.dat"])
+    assert sd.simulate(model)["x"].isel(time=0).to_numpy().tolist() == [1, 7]
+    assert [(own.path, own.is_series) for own in model.sources] == [("one.csv", True), ("two.dat", True)]
+    (folder / "other.dat").write_text("xx\n0\t7\n", "utf-8")
+    with pytest.raises(ModelError, match="other.dat: no series of the file is a data variable.*did you mean 'x'"):
+        read(folder, "x", data=folder / "other.dat")
+
+
+def test_settings_name_data_files_and_workbooks(folder):
+    (folder / "x.dat").write_text("x\n0\t5\n", "utf-8")
+    text = model_text("x\nd := GET XLS DATA('?Numbers', 'Table', '1', 'B3')", final=3)
+    text += "\n\\\\\\---/// Sketch\n///---\\\\\\\n:L\x7f<%^E!@\n13:C:\\other\\y.vdf,x.dat\n30:?numbers=t.xlsx\n"
+    (folder / "m.mdl").write_text(text, "utf-8")
+    found = sd.simulate(sd.read_model(folder / "m.mdl"))
+    assert found["x"].to_numpy().tolist() == [5, 5, 5, 5]
+    assert found["d"].to_numpy().tolist() == [20, 21, 22, 23]
+
+
+def test_only_files_of_the_models_folder_are_read_unless_allowed(tmp_path, folder):
+    """Not by a path with dots, not by an absolute one, not through a link."""
+    inner = folder / "inner"
+    inner.mkdir()
+    for name in ("../t.csv", str(folder / "t.csv"), "link.csv"):
+        if name == "link.csv":
+            (inner / name).symlink_to(folder / "t.csv")
+        equations = f"c = GET DIRECT CONSTANTS('{name}', ',', 'B2')"
+        with pytest.raises(ModelError, match="outside of the model's folder.*--allow-files FOLDER"):
+            read(inner, equations)
+        assert sd.simulate(read(inner, equations, allow_files=[folder]))["c"] == 10
+
+
+def book_with(folder, value):
+    book = openpyxl.Workbook()
+    book.active.append([0, 1])
+    book.active.append([5, value])
+    book.save(folder / "b.xlsx")
+
+
+DATA = "d := GET XLS DATA('b.xlsx', 'Sheet', '1', 'A2')"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("n/a", "'b.xlsx', sheet 'Sheet', cell B2 has the text 'n/a', not a number; write a number or leave it empty"),
+        (dt.date(2020, 1, 2), "cell B2 is a date or time .2020-01-02.*, not a number; write a number"),
+        (True, "cell B2 is TRUE, not a number; write 1 or 0"),
+        ("=A2*2", "cell B2 has a formula without a stored value; save the workbook in a spreadsheet program"),
+    ],
+)
+def test_bad_cells_are_one_line_with_file_sheet_and_cell(folder, value, message):
+    book_with(folder, value)
+    with pytest.raises(ModelError, match=message) as caught:
+        read(folder, DATA)
+    assert str(caught.value).count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("equation", "message"),
+    [
+        ("c = GET XLS CONSTANTS('tt.xlsx', 'Table', 'B2')", "'tt.xlsx': there is no such file; did you mean 't.xlsx'?"),
+        (
+            "c = GET XLS CONSTANTS('t.xlsx', 'Tabel', 'B2')",
+            "'t.xlsx': there is no sheet 'Tabel'; did you mean 'Table'?",
+        ),
+        ("c = GET XLS CONSTANTS('t.xlsx', 'Table', 'D2')", "sheet 'Table', cell D2 is empty; write a number there"),
+        ("c = GET XLS CONSTANTS('t.xlsx', 'Table', 'nowhere')", "'nowhere' is neither a cell nor an area"),
+        ("c = GET DIRECT CONSTANTS('t.csv', ',', 'A2')", "'t.csv': cell A2 has the text 'a', not a number"),
+        (
+            "c = GET XLS CONSTANTS('t.xlsx', 'Table', 'first')",
+            "the area 'first' has 2 rows and 2 columns, and the variable needs 1 and 1",
+        ),
+        (
+            "d := GET XLS DATA('t.xlsx', 'Table', 'times', 'first')",
+            "the area 'first' does not fit the 4 values of 'times'",
+        ),
+        ("d := GET XLS DATA('t.xlsx', 'Table', '9', 'B2')", "cell B2: no number stands there or after it with a time"),
+        ("d := GET XLS DATA('?tag', 'Table', '1', 'B2')", "'.tag': the model's settings do not say which file this is"),
+        ("d := GET XLS DATA('broken.xlsx', 'Table', '1', 'B2')", "'broken.xlsx': the workbook cannot be read"),
+        ("p: GET XLS SUBSCRIPT('t.xlsx', 'Table', 'B9', 'E9', '')", "cell B9: no label stands there"),
+        ("c = GET ODBC CONSTANTS('a', 'b')", "GET ODBC CONSTANTS is not supported"),
+        ("x = GET DATA MEAN(Time, 0, 1)", "GET DATA MEAN reads a data variable"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line_with_a_cure(folder, equation, message):
+    (folder / "broken.xlsx").write_bytes(b"PK\x03\x04 cut")
+    with pytest.raises(ModelError) as caught:
+        read(folder, equation)
+    assert message.replace(".tag", "?tag") in str(caught.value)
+    assert len(caught.value.faults) == 1
+
+
+def test_workbooks_larger_than_memory_are_refused(folder, monkeypatch):
+    from sdmodel.vensim.external import tables
+
+    monkeypatch.setattr(tables, "_MOST_BYTES", 100)
+    book_with(folder, 3)
+    with pytest.raises(ModelError, match="unpacks to .* GiB"):
+        read(folder, DATA)
+
+
+def test_excepted_cells_take_no_place_of_others(folder):
+    found = run(folder, "p: K, L, M\nc[p] :EXCEPT: [L] = GET DIRECT CONSTANTS('t.csv', ',', 'B3')\nc[L] = 0")
+    assert found["c"].to_numpy().tolist() == [20, 0, 22]
+
+
+def test_runs_record_what_they_read(folder):
+    """The path relative to the model, and the hash of the file."""
+    found = run(folder, "c = GET DIRECT CONSTANTS('t.csv', ',', 'B2')")
+    digest = hashlib.sha256((folder / "t.csv").read_bytes()).hexdigest()
+    assert found.attrs[SOURCES] == f"{digest}  t.csv"
+
+
+class TestTimeCoursesFromPython:
+    """`simulate(..., data=...)` and `with_data`."""
+
+    MODEL = "p: A, B\nx[p]\nz\ny[p] = x[p] + z"
+
+    def test_labelled_arrays_and_series(self, folder):
+        model = read(folder, self.MODEL)
+        x = xr.DataArray([[1.0, 3.0], [10.0, np.nan]], {"p": ["B", "A"], "time": [0, 2]})
+        found = sd.simulate(model, data={"x": x, "z": pd.Series([0.0, 100.0], index=[1, 2])})
+        assert found["y"].sel(p="B").to_numpy().tolist() == [1, 2, 103, 103]
+        assert found["y"].sel(p="A").to_numpy().tolist() == [10, 10, 110, 110]
+
+    def test_a_data_frame_has_a_column_per_cell(self, folder):
+        frame = pd.DataFrame({"x[A]": [1.0], "x[B]": [2.0], "z": [3.0]}, index=[0])
+        model = sd.with_data(read(folder, self.MODEL), frame)
+        assert sd.simulate(model)["y"].isel(time=0).to_numpy().tolist() == [4, 5]
+        assert (
+            sd.simulate(model).attrs[POINTS]
+            == '[["x", ["a"], [[0.0, 1.0]]], ["x", ["b"], [[0.0, 2.0]]], ["z", [], [[0.0, 3.0]]]]'
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "course", "message"),
+        [
+            ("zz", pd.Series([1.0]), "'zz' is not a data variable of the model; did you mean 'z'?"),
+            ("y", pd.Series([1.0]), "'y' is not a data variable"),
+            ("z", 3.0, "'z' is given float; give an xarray.DataArray"),
+            ("z", xr.DataArray([1.0], dims="member"), "'z' is given no times"),
+            ("z", pd.Series(["a"]), "not numbers over numbers of time"),
+            ("z", pd.Series([np.nan]), "only missing values"),
+            ("x[C]", pd.Series([1.0]), "'x' has no cell [c]"),
+            ("z", xr.DataArray([[1.0]], {"time": [0], "q": [1]}), "'z' is given the dimensions time, q"),
+        ],
+    )
+    def test_anything_else_is_refused(self, folder, name, course, message):
+        with pytest.raises(ScenarioError) as caught:
+            sd.simulate(read(folder, self.MODEL), data={name: course})
+        assert message in str(caught.value)
+
+    def test_ensembles_take_a_model_with_data(self, folder):
+        model = sd.with_data(read(folder, "z\ny = k*z\nk = 1"), {"z": pd.Series([1.0, 3.0], index=[0, 2])})
+        found = sd.simulate(model, {"k": [1.0, 2.0]})
+        assert found["y"].to_numpy().tolist() == [[1, 2], [2, 4], [3, 6], [3, 6]]
+
+
+def test_simulation_error_is_not_a_missing_file(folder):
+    """A model whose times are wrong says so, with or without data."""
+    with pytest.raises(SimulationError, match="FINAL TIME is -1"):
+        sd.simulate(read(folder, "z"), {"final time": -1}, data={"z": pd.Series([1.0])})
