@@ -16,6 +16,8 @@ import sdmodel as sd
 from sdmodel.dataset import POINTS, SOURCES
 from sdmodel.errors import ModelError, ScenarioError, SimulationError
 from sdmodel.testing import model_text
+from sdmodel.vensim.edit.companions import rename_in_file
+from sdmodel.vensim.edit.names import Renaming
 
 ROWS = [
     ["time", 0, 1, 2, 3],
@@ -306,3 +308,20 @@ def test_simulation_error_is_not_a_missing_file(folder):
     """A model whose times are wrong says so, with or without data."""
     with pytest.raises(SimulationError, match="FINAL TIME is -1"):
         sd.simulate(read(folder, "z"), {"final time": -1}, data={"z": pd.Series([1.0])})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("x.dat", "demand\n0\t1\n3\t7\ndemand share\n0\t5\n", "total demand\n0\t1\n3\t7\ndemand share\n0\t5\n"),
+        ("x.tab", "Time\tdemand\tprice\n0\t1\t3\n", "Time\ttotal demand\tprice\n0\t1\t3\n"),
+        ("x.csv", "Time,price,Demand\n0,1,3\n", "Time,price,total demand\n0,1,3\n"),
+        ("x.csv", 'Time,"demand[A,B]"\n0,1\n', 'Time,"demand[A,B]"\n0,1\n'),
+        ("x.csv", "name,demand\nprice,3\n", "name,demand\nprice,3\n"),
+    ],
+)
+def test_a_renamed_variable_keeps_its_series(tmp_path, name, text, expected):
+    """In the files of time series beside the model; other tables are left alone."""
+    (tmp_path / name).write_text(text, "utf-8")
+    _, after = rename_in_file(tmp_path / name, [Renaming("demand", "total demand", is_label=False)])
+    assert after.decode() == expected

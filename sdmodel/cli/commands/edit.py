@@ -169,7 +169,7 @@ def _add(document: OpenDocument, statement: str, limits: tuple[str, str] | None,
 def _rename(document: OpenDocument, old: str, new: str, *, model_only: bool) -> UndoCommands:
     """Rename a variable, a subscript range or a label: in equations, sketch, settings and the files beside the model.
 
-    These files are change files, sensitivity files with their samples, save lists, payoffs, optimisation files, observed
+    These files are change files, sensitivity files with their samples, save lists, payoffs, optimisation files, time series, observed
     series and figures, in the model's folder and its subfolders; if a folder has several models, those of its name.
     """
     spelling = join_name(document[old].name) if old in document else old

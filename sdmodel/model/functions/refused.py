@@ -56,7 +56,7 @@ FILE_FUNCTIONS = frozenset(
 )
 """The functions that read from files, each of which must be a whole equation."""
 WHOLE_EQUATIONS = FILE_FUNCTIONS | {"TIME SHIFT", "TIME BASE"}
-"""Functions that stand alone on the right-hand side, so that they are no part of an expression."""
+"""Functions that stand alone on the right-hand side, never inside an expression."""
 
 
 def unknown_function(name: str, *, guess: bool = True) -> str:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from ...errors import Fault, ModelError
 from ...files import decode, decode_text, read_bytes
 from ...model import key
+from ..files.data import TIME_HEADING
 from ..read.segments import Span
 from ..read.syntax import LINE_END
 from .layout import Edit, apply_edits
@@ -109,6 +110,11 @@ def _in_heading(text: str, change: Renaming) -> list[Edit]:
     return replace_names(names, change)
 
 
+def _in_table(text: str, change: Renaming) -> list[Edit]:
+    """Names at the heads of the columns of time series, in a table that begins with Time."""
+    return _in_heading(text, change) if TIME_HEADING.match(text) else []
+
+
 def _in_column(text: str, change: Renaming) -> Iterator[Edit]:
     """Formulas in the column `model` of a comma separated file; a cell that needed no quotes but had them keeps them."""
     rows = _rows(text)
@@ -156,8 +162,9 @@ def _unquoted(cell: str) -> str:
 
 
 _ENDINGS: Mapping[str, _Rule] = MappingProxyType(
-    dict.fromkeys((".cin", ".lst", ".voc"), _in_lines)
+    dict.fromkeys((".cin", ".lst", ".voc", ".dat"), _in_lines)
     | {".vsc": _in_sampling, ".vpd": _in_terms}
     | dict.fromkeys((".series.csv", ".judgement.csv", ".figure.csv"), _in_column)
+    | dict.fromkeys((".csv", ".tab"), _in_table)
 )
 """The files that can belong to a model, by the ending of their names, and how they use names."""

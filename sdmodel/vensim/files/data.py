@@ -25,7 +25,7 @@ _HEADER = re.compile(
     rf"\s*+(?P<name>(?:{QUOTED}|[^\"\[\]</\t]++)(?:\[(?:{QUOTED}|[^\"\[\]])*+\])?)\s*+(?:<[^<>]*>)?\s*+(?:/.*)?$"
 )
 _QUOTED = re.compile(QUOTED)
-_TIME = re.compile(r"\"?\s*time\b", re.IGNORECASE)
+TIME_HEADING = re.compile(r"\"?\s*time\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def read_data(path: str | os.PathLike[str]) -> Mapping[str, Points]:
     first = next((line for line in lines if line.strip()), "")
     mark = "," if Path(path).suffix.lower() == ".csv" and "\t" not in first else "\t"
     try:
-        if _TIME.match(first) and mark in first:
+        if TIME_HEADING.match(first) and mark in first:
             _read_table(reading, list(csv.reader(lines, delimiter=mark)))
         else:
             _read_lines(reading, lines, mark)
