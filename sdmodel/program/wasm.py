@@ -6,7 +6,7 @@ that fails first. Elementary functions are those of JavaScript's `Math`, which t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Template
 

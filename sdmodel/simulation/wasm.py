@@ -42,7 +42,7 @@ def compile_wasm(
     scenario: ScenarioLike | None = None,
     integrator: Integrator | None = None,
 ) -> WasmModule:
-    """Compile a model to a WebAssembly module, which runs in a browser and computes the numbers of `simulate`.
+    r"""Compile a model to a WebAssembly module, which runs in a browser and computes the numbers of `simulate`.
 
     The module imports nothing but functions of JavaScript's `Math`, so that
     `await WebAssembly.instantiate(code, {Math})` loads it. It exports its `memory`, which never grows, and two functions.
@@ -91,9 +91,9 @@ def compile_wasm(
     --------
     >>> import sdmodel as sd
     >>> from sdmodel.testing import tiny_model
-    >>> module = sd.compile_wasm(tiny_model("stock = INTEG(rate * stock, 100)\\nrate = 0.1", final=2), save=["stock"])
+    >>> module = sd.compile_wasm(tiny_model("stock = INTEG(rate * stock, 100)\nrate = 0.1", final=2), save=["stock"])
     >>> module.code[:4], module.description["imports"]
-    (b'\\x00asm', {'Math': []})
+    (b'\x00asm', {'Math': []})
     >>> [(record["cell"], record["value"]) for record in module.description["inputs"]]
     [('rate', 0.1)]
     """
