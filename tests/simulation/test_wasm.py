@@ -156,6 +156,16 @@ def test_a_missed_tolerance_is_reported():
     assert instance.status("inexact") == 3
 
 
+def test_remarks_are_those_of_a_run():
+    """What `simulate` warns of, as far as it does not depend on the inputs."""
+    model = tiny_model("x = DELAY N(Time, 3, 0, order)\norder = 2.2", final=10.5, integrator="rk2")
+    with pytest.warns(sd.simulation.RunWarning) as warned:
+        sd.simulate(model)
+    remarks = sd.compile_wasm(model).description["remarks"]
+    assert len(remarks) == 3
+    assert remarks == str(warned[0].message).splitlines()
+
+
 @pytest.fixture(scope="module")
 def remainder():
     return WasmInstance(sd.compile_wasm(tiny_model("x = 1\nbase = 1\ny = MODULO(x, base)", final=0), save=["y"]))
@@ -265,8 +275,11 @@ def test_what_a_page_cannot_hold_is_refused(monkeypatch):
         sd.compile_wasm("model.mdl")
     model = tiny_model("x = INTEG(1, 0)")
     monkeypatch.setattr(wasm, "_MOST_CODE", 100)
-    with pytest.raises(SimulationError, match="of code, above the .* of a page; use fewer subscripts"):
-        sd.compile_wasm(model)
+    for shortest in (wasm._SHORTEST, 10**9):  # judged by the assembly, then by the code
+        monkeypatch.setattr(wasm, "_SHORTEST", shortest)
+        with pytest.raises(SimulationError, match="of code, above the .* of a page; use fewer subscripts"):
+            sd.compile_wasm(model)
+    monkeypatch.setattr(wasm, "_MOST_CODE", 2**21)
     monkeypatch.setattr(machine, "_WASM", "nothing-unknown-unknown")
     with pytest.raises(SimulationError, match="llvmlite cannot emit WebAssembly"):
         sd.compile_wasm(model)
