@@ -274,12 +274,12 @@ def test_what_a_page_cannot_hold_is_refused(monkeypatch):
     with pytest.raises(SimulationError, match="is not a model"):
         sd.compile_wasm("model.mdl")
     model = tiny_model("x = INTEG(1, 0)")
-    monkeypatch.setattr(wasm, "_MOST_CODE", 100)
+    monkeypatch.setitem(wasm._LIMITS, "code", (100, "use fewer subscripts"))
     for shortest in (wasm._SHORTEST, 10**9):  # judged by the assembly, then by the code
         monkeypatch.setattr(wasm, "_SHORTEST", shortest)
         with pytest.raises(SimulationError, match="of code, above the .* of a page; use fewer subscripts"):
             sd.compile_wasm(model)
-    monkeypatch.setattr(wasm, "_MOST_CODE", 2**21)
+    monkeypatch.undo()
     monkeypatch.setattr(machine, "_WASM", "nothing-unknown-unknown")
     with pytest.raises(SimulationError, match="llvmlite cannot emit WebAssembly"):
         sd.compile_wasm(model)
