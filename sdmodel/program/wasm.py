@@ -156,7 +156,7 @@ def _surroundings(run: EmbeddedRun, cells: Sequence[int], group: int, *, missing
         "lines": run.lines,
         "saved": len(run.rows),
         "lagged": run.lagged,
-        "missing": literal(NA if missing else -np.inf),
+        "missing": literal(NA if missing else np.nan),
         "nan": literal(np.nan),
         "cells": len(cells),
         "group": group,
