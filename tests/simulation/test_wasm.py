@@ -107,6 +107,7 @@ FAILING = {
     "a variable is not finite at the start": "x = INTEG(y, 1)\ny = LN(Time - 2)",
     "an initial value is not finite": "x = INTEG(1, 1/zero)\nzero = 0\ny = 2*x",
     "a variable is minus infinity for a while": "y = -1/(Time - 4)^2\nz = INTEG(Time, 0)",
+    "a level inside a function grows without bound": "y = 2*x\nx = SMOOTH3I(Time, -1e-30, 1)",
     "one label fails": "side: left, right\nx[side] = INTEG(x[side]^rate[side], 2)\nrate[left] = 1\nrate[right] = 3\ny = Time",
     "two fail at one moment": "b = a + 1/(Time - 3)\na = 1/(3 - Time)\nx = INTEG(b, 0)\nw = x",
     "a delay passes it on": "x = DELAY FIXED(1/(Time - 2), 3, 0)\ny = INTEG(x, 0)",
