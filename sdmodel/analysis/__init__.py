@@ -22,7 +22,7 @@ from .run_comparison import (
     compare_runs,
     model_of_run,
 )
-from .sensitivity import IMPORTANCE, Factor, Response, factors_of, find_sensitivities, responses_of
+from .sensitivity import IMPORTANCE, Factor, Response, check_method_extra, factors_of, find_sensitivities, responses_of
 from .sweep import sweep_levers
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "attributed_variables",
     "change_text",
     "changes_between",
+    "check_method_extra",
     "compare_members",
     "compare_runs",
     "contributions_to",

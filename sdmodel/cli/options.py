@@ -13,7 +13,7 @@ import click
 from ..errors import DatasetError, StoreError
 from ..model import INTEGRATORS, Integrator, Model
 from ..scenario import Design, Sampling, Scenario, is_noise_seed, make_design
-from ..vensim import read_sampling, read_savelist, read_scenario, sampling_of_ranges
+from ..vensim import read_placed_names, read_sampling, read_scenario, sampling_of_ranges
 from .locations import check_not_there, model_path, runs_folder, sampling_path, scenario_path
 from .output import note, take_over
 from .requests import Engine, RunRequest
@@ -121,11 +121,11 @@ class RunOptions:
 
     def request(self) -> RunRequest:
         """The request for this run; reads the change files and the save list."""
-        listed = read_savelist(self.savelist) if self.savelist else ()
-        save = (*self.names, *listed) if self.names or self.savelist else None
+        listed = read_placed_names(self.savelist) if self.savelist else ()
+        save = (*self.names, *(name for name, _ in listed)) if self.names or self.savelist else None
         model = model_path(self.model)
         scenarios = tuple(read_scenario(scenario_path(path, model)) for path in self.scenarios)
-        return RunRequest(model, scenarios, self.changes, self.integrator, self.engine, save, self.savelist)
+        return RunRequest(model, scenarios, self.changes, self.integrator, self.engine, save, listed)
 
 
 def run_options(*others: Decorator) -> Decorator:

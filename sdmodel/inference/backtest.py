@@ -21,7 +21,7 @@ from .calibration import SEED, calibrate_model, digest_of, problem_fingerprints,
 from .likelihood import by_series, make_problem, modelled_at, predictive_draws
 from .model_error import MeasuredError
 from .parameters import Equality, Parameter
-from .posterior import default_walkers, posterior_draws
+from .posterior import check_posterior_extra, default_walkers, posterior_draws
 from .series import Series
 
 BACKTEST = "backtest"
@@ -157,6 +157,7 @@ def backtest_model(
     >>> score_backtest(found)[-1].log_crps < score_backtest(found)[-1].persistence
     True
     """
+    check_posterior_extra()
     dates = sorted(set(map(float, cuts)))
     _check(series, dates)
     given = scenario or Scenario("")

@@ -101,8 +101,7 @@ def write_report(
     Raises
     ------
     ReportError
-        If there are no runs, the name does not end in .html or .htm, the file exists and `force` is not given, or Jinja2 is
-        not installed.
+        If there are no runs, the name does not end in .html or .htm, or the file exists and `force` is not given.
     SdmodelError
         If a run lacks one of the variables, or a figure cannot be plotted.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -204,10 +203,3 @@ def test_impossible_reports_are_refused(runs, case, tmp_path, monkeypatch):
     with pytest.raises(error, match=message):
         write(runs)
     assert not list(tmp_path.iterdir())
-
-
-def test_missing_jinja_is_reported(report, monkeypatch):
-    """The message names the extra."""
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(ReportError, match=r'pip install "sdmodel\[report\]"'):
-        render_html(report)

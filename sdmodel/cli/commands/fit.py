@@ -23,10 +23,10 @@ from ...inference import (
     Series,
     SeriesFit,
     backtest_model,
+    check_posterior_extra,
     extra_constants,
     fit_panels,
     fit_run,
-    load_calibrate_module,
     parse_time,
     split_series,
 )
@@ -218,8 +218,7 @@ def backtest(
     """
     request = run_from.request()
     dates = [parse_time(text, "--cut") for text in cuts]
-    load_calibrate_module("emcee")
-    load_calibrate_module("arviz_stats")
+    check_posterior_extra()
     path, known = _stored(store, resume=resume)
     figures = [path.with_suffix(".png")] if plot and path else []
     check_not_there([*figures, *([Path(errors)] if errors else [])], force=store.force or resume, cure="move it away")

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import xarray as xr
 
-from ...analysis import factors_of, find_sensitivities, responses_of
+from ...analysis import check_method_extra, factors_of, find_sensitivities, responses_of
 from ...comparison import Outcome
 from ...dataset import TIME
 from ...errors import AnalysisError
@@ -103,6 +103,7 @@ def sensitivity(
     if not run_from.names:
         message = 'name the variable to analyse: --on "name"'
         raise click.UsageError(message)
+    check_method_extra(method)
     given = _given_settings(method, settings)
     request = run_from.request()
     targets = _targets(outputs, request, method, runs_folder(folder) if plot else None, force=force)
