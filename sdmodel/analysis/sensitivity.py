@@ -22,7 +22,7 @@ from ..extras import check_extra, load_extra
 from ..model import Cell, Integrator, Model, cell_name, key, labels_of, nearest, plan, split_name
 from ..scenario import Distribution, Sampling, Scenario, Steps, constant_values, sampled_cells
 from ..simulation import PreparedSimulation, Progress, ScenarioLike, load_scenario, prepare_simulation
-from ..vensim import sampling_of_ranges
+from ..vensim import default_sampling
 
 OutcomeLike = Outcome | float | int | str
 """An outcome, a date, or the name of a statistic over time."""
@@ -81,8 +81,8 @@ def find_sensitivities(
         95 % quantiles. `morris` moves one constant after the other along random trajectories between the ends. `sobol`
         samples all constants from their whole distributions.
     sampling : Sampling, optional
-        Which constants vary and how, as in a `.vsc` file. By default the constants of the group Uncertainties vary
-        uniformly over their ranges. A constant with subscripts varies cell by cell.
+        Which constants vary and how, as in a `.vsc` file. By default those of `default_sampling`. A constant with
+        subscripts varies cell by cell.
     scenario : Scenario, path, or sequence of these, optional
         Changes that apply to all runs.
     integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
@@ -135,7 +135,7 @@ def find_sensitivities(
         message = f"method is {method!r}; it must be one of {', '.join(IMPORTANCE)}"
         raise AnalysisError(message)
     check_method_extra(method)
-    sampling = sampling or sampling_of_ranges(model)
+    sampling = sampling or default_sampling(model)
     changes = load_scenario(scenario)
     factors = factors_of(model, sampling, changes)
     requested = [outcomes] if isinstance(outcomes, OutcomeLike) else outcomes

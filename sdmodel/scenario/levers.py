@@ -75,6 +75,11 @@ def find_levers(model: Model) -> tuple[Lever, ...]:
     return tuple(found)
 
 
+def is_policy_lever(element: Element) -> bool:
+    """Return whether an element is a constant that policy can change, so that its value is a choice and not chance."""
+    return element.kind == "constant" and _GROUPS.get(key(element.group)) == "policy lever"
+
+
 def range_violation(element: Element, low: float, high: float) -> tuple[float, str] | None:
     """Compare the smallest and largest value of a constant with its range in the model.
 

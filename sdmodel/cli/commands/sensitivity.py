@@ -92,9 +92,10 @@ def sensitivity(
 ) -> Result:
     """Rank constants by their effect on a variable at a date, or on a statistic of it over time.
 
-    The constants of the group Uncertainties vary, unless -e, --free or --group chooses others; one with subscripts varies
-    label by label. `tornado` moves each constant from its low end to its high end, with all others as in the scenario: the
-    ends of its range, or the 5 % and 95 % quantiles of another distribution. `morris` moves constants along random
+    Without -e, --free or --group, the constants in MODEL.vsc beside the model vary, except policy levers; without such a
+    file, those of the group Uncertainties, over their ranges. A constant with subscripts varies label by label. `tornado` moves each constant from its low end to its high end, with all others as in the scenario: the
+    ends of a range, or the 5 % and 95 % quantiles of another distribution. --group levers moves the policy levers between the
+    ends of their plausible ranges. `morris` moves constants along random
     trajectories between their ends: mu_star is the mean absolute effect of a constant on the outcome, sigma how much that
     effect varies. `sobol` samples all constants: S1 is the share of the outcome's variance due to a constant alone, ST the
     share due to it together with others. Both need SALib; ± is half of a 95 % interval. Nothing is stored without -o or
