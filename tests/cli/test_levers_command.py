@@ -41,7 +41,7 @@ def test_a_lever_takes_one_line(columns: str, sdmodel, monkeypatch):
     kinds = {lever.kind for lever in found}
     assert len(lines) == len(found) + 3 * len(kinds)
     whole = sdmodel("levers", "--long", str(MODEL)).stdout
-    assert "neutral at the industry return" in whole or columns == "60"
+    assert "industry return" in " ".join(whole.split())
 
 
 def test_a_named_lever_is_shown_in_full(tea: Path, sdmodel):

@@ -19,9 +19,10 @@ from ...model import Model, cell_name, split_name
 from ...numerals import format_exact
 from ...scenario import Lever, cell_values, constant_cells, find_levers, lever_of, plausible_ranges
 from ...vensim import plausible_sampling, read_scenario
-from ..locations import installed_models, load_model, model_path, scenario_path
+from ..locations import load_model, model_path, scenario_path
 from ..options import RunOptions, changes_option, model_argument, option_group, scenarios_option
 from ..output import Part, Result, Table, busy, note, output_options
+from ..project import installed_models
 
 if TYPE_CHECKING:
     from ...checking import Finding, Level
@@ -46,7 +47,8 @@ def levers(words: tuple[str, ...], *, in_full: bool) -> Result:
     all constants with a range. NAME shows all that is known of one lever, or of any constant: its value for each label, its
     range in the model, its plausible range in MODEL.vsc beside the model, and its whole comment.
     """
-    named_model = bool(words) and (Path(words[0]).suffix.lower() == ".mdl" or os.path.lexists(words[0]))
+    first = Path(words[0]) if words else Path()
+    named_model = first.suffix.lower() == ".mdl" or (first.exists() and not first.is_dir())
     path = model_path(words[0] if named_model else None)
     names = words[named_model:]
     model = load_model(path)
