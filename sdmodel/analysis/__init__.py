@@ -10,7 +10,9 @@ from .attribution import (
     VariableAttribution,
     attribute_levers,
     attributed_variables,
+    contribution_rows,
     contributions_to,
+    greatest_difference,
 )
 from .run_comparison import (
     Changes,
@@ -46,9 +48,11 @@ __all__ = [
     "check_method_extra",
     "compare_members",
     "compare_runs",
+    "contribution_rows",
     "contributions_to",
     "factors_of",
     "find_sensitivities",
+    "greatest_difference",
     "model_of_run",
     "responses_of",
     "sweep_levers",

@@ -8,6 +8,7 @@ from .backtest import (
     CUT_STEPS,
     HORIZONS,
     SAMPLES,
+    SCORE_HEADINGS,
     WIDTHS,
     Score,
     backtest_model,
@@ -15,6 +16,7 @@ from .backtest import (
     model_errors,
     published_by,
     score_backtest,
+    score_cells,
 )
 from .calibration import SEED, STARTS, STEPS, Agreement, Calibration, calibrate_model, fingerprints, sample_posterior
 from .fit import BandFit, FitTable, SeriesFit, error_bars, fit_panels, fit_run
@@ -64,6 +66,7 @@ __all__ = [
     "DEFAULT_GROUP",
     "HORIZONS",
     "SAMPLES",
+    "SCORE_HEADINGS",
     "SEED",
     "STARTS",
     "STEPS",
@@ -127,6 +130,7 @@ __all__ = [
     "residuals",
     "sample_posterior",
     "score_backtest",
+    "score_cells",
     "series_between",
     "series_from_payoff",
     "split_series",

@@ -213,6 +213,20 @@ def backtest_model(
     return found
 
 
+SCORE_HEADINGS = (
+    "n", "log CRPS", "persistence", "trend", "bias", "in 50 %", "in 90 %", "with error", "PIT"
+)  # fmt: skip
+"""The headings of `score_cells`."""
+
+
+def score_cells(score: Score) -> list[str]:
+    """Return the numbers of a score as text, under `SCORE_HEADINGS`; nothing for those that do not exist."""
+    numbers = (score.log_crps, score.persistence, score.trend)
+    cells = [str(score.count), *("" if math.isnan(number) else f"{number:.2f}" for number in numbers)]
+    cells += [f"{score.bias:+.2f}", *(f"{share:.0%}" for share in (*score.coverage[:2], score.coverage_with_error[1]))]
+    return [*cells, f"{score.pit:.2f}"]
+
+
 def score_backtest(found: xr.Dataset, *, horizons: Sequence[float] = HORIZONS) -> list[Score]:
     """Score a back-test: each series at each horizon, each series, then all together, which is the last."""
     forecasts = _forecasts(found)

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from sdmodel.cli.views.members import levels_of
+from sdmodel.comparison import levels_of
 from sdmodel.store import open_run
 
 Command = Callable[..., Result]
