@@ -116,7 +116,9 @@ def _fit_table(table: FitTable) -> Iterator[Part]:
         columns |= {f"in {100 * band.probability:g} %": "right" for band in table.rows[0].bands}
         columns |= {"CRPS": "right", "skill": "right"}
         note(f"errors are those of the median of {table.members} members; in brackets, of members with random errors")
-    yield Table(columns, [_cells(row) for row in table.rows], spare=("error", "MAE", "skill", "units", "PIT"))
+    yield Table(
+        columns, [_cells(row) for row in table.rows], spare=("error", "MAE", "skill", "units", "PIT", "Us", "Uc", "Um")
+    )
 
 
 def _cells(row: SeriesFit) -> list[str]:

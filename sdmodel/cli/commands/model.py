@@ -21,7 +21,7 @@ from ...scenario import Lever, cell_values, constant_cells, find_levers, lever_o
 from ...vensim import plausible_sampling, read_scenario
 from ..locations import load_model, model_path, scenario_path
 from ..options import RunOptions, changes_option, model_argument, option_group, scenarios_option
-from ..output import Part, Result, Table, busy, note, output_options
+from ..output import Part, Result, Table, busy, line_width, note, output_options
 from ..project import installed_models
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ def _lever_details(model: Model, names: Sequence[str]) -> Result:
 
 _ADVICE_SHOWN = 3
 """Findings shown of a rule that only advises, unless it is requested with --only."""
-_LONGEST_PLACE = 30
-"""Longer places are shown without the folder of the file."""
+_PLACE_SHARE = 4
+"""Places longer than this part of a line are shown without the folder of the file, so that the message stays beside them."""
 _LEVELS: tuple[Level, ...] = ("error", "warning", "advice")
 
 
@@ -212,7 +212,7 @@ def check(
 def _finding_parts(found: Sequence[Finding], only: Sequence[str]) -> Iterator[Part]:
     if found:
         columns = {"level": "left", "place": "fold", "rule": "left", "message": "text"}
-        yield Table(columns, list(_finding_rows(found, only)))
+        yield Table(columns, list(_finding_rows(found, only)), spare=("level",))
     counts = Counter(finding.level for finding in found)
     yield ", ".join(
         f"{counts[level]} {level if level == 'advice' or counts[level] == 1 else level + 's'}" for level in _LEVELS
@@ -230,7 +230,7 @@ def _finding_rows(found: Sequence[Finding], only: Sequence[str]) -> Iterator[lis
         whole = finding.level != "advice" or finding.rule in only or rest <= 1
         if whole or seen[kind] <= _ADVICE_SHOWN:
             place = str(finding.place)
-            short = place if len(place) <= _LONGEST_PLACE else Path(place).name
+            short = place if len(place) <= line_width() // _PLACE_SHARE else Path(place).name
             yield [finding.level, short, finding.rule, shorten(finding.message)]
         elif seen[kind] == counts[kind]:
             yield [finding.level, "", finding.rule, f"and {rest} more; --only {finding.rule} shows them all"]

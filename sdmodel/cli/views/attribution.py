@@ -21,10 +21,11 @@ from ...analysis import (
 from ...comparison import Outcome, outcome_of
 from ...dataset import PROBABILITY, TIME, subscript_dims, with_labels
 from ...numerals import format_number, format_signed
-from ..output import Part, Table, note
+from ..output import Part, Table, columns_beside, note
 from .headlines import round_times
 
-_COLUMNS = 6
+_COLUMNS, _WIDTH = 6, 12
+"""Times shown at most, and the width of the column of one."""
 _PAIRS = 5
 _LEAST_SHARE = 0.01
 """A pair of levers is listed if its interaction is at least this share of the whole difference."""
@@ -83,9 +84,12 @@ def _shapley(part: VariableAttribution) -> xr.DataArray:
 def _over_time(part: VariableAttribution) -> Table:
     """Shapley values at round times, between the variable without and with all levers."""
     times = part.baseline[TIME].values
-    places = round_times(times, _COLUMNS)
-    columns = {f"{part.name}, {part.units}" if part.units else part.name: "fold"}
-    columns |= {f"{times[place]:.10g}": "right" for place in places}
+    columns = columns_beside(
+        [part.name, *(f"  {name}" for name in _by_importance(part))], [], width=_WIDTH, least=3, most=_COLUMNS
+    )
+    places = round_times(times, columns)
+    headings = {f"{part.name}, {part.units}" if part.units else part.name: "fold"}
+    headings |= {f"{times[place]:.10g}": "right" for place in places}
 
     def row(name: str, values: xr.DataArray) -> list[str]:
         return [name, *(format_signed(float(values.isel({TIME: place}))) for place in places)]
@@ -95,7 +99,7 @@ def _over_time(part: VariableAttribution) -> Table:
 
     levers = [row(f"  {name}", _shapley(part).sel({LEVER: name})) for name in _by_importance(part)]
     whole = row("  all together", part.scenario - part.baseline)
-    return Table(columns, [level("baseline", part.baseline), *levers, whole, level("scenario", part.scenario)])
+    return Table(headings, [level("baseline", part.baseline), *levers, whole, level("scenario", part.scenario)])
 
 
 def _all_measures(part: VariableAttribution, outcome: Outcome, when: str) -> Table:

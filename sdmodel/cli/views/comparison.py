@@ -222,7 +222,8 @@ def _runs_parts(found: Comparison, beyond: Sequence[LargestDifference], options:
     if moved:
         columns = {"at": "fold", "units": "fold", "run": "fold"}
         columns |= {f"{time:.10g}": "right" for time in moved[0].times}
-        yield Table(columns, [row for standing in moved for row in _standing_rows(standing, found.runs)])
+        rows = [row for standing in moved for row in _standing_rows(standing, found.runs)]
+        yield Table(columns, rows, spare=("units",))
     yield from _largest_parts(found, beyond, options)
 
 
