@@ -159,7 +159,6 @@ def backtest_model(
     >>> score_backtest(found)[-1].log_crps < score_backtest(found)[-1].persistence
     True
     """
-    check_posterior_extra()
     dates = sorted(set(map(float, cuts)))
     _check(series, dates)
     given, others = scenario or Scenario(""), extra or ExtraConstants()
@@ -378,6 +377,7 @@ def _model_error(forecast: _Forecast, forecasts: Sequence[_Forecast], horizons: 
 
 
 def _check(series: Sequence[Series], cuts: Sequence[float]) -> None:
+    check_posterior_extra()
     if not cuts:
         message = "there are no cuts; give at least one date with --cut"
         raise CalibrationError(message)

@@ -23,11 +23,7 @@ from ...inference import (
     calibrate_model,
     calibration_record,
     check_can_write,
-<<<<<<< HEAD
     check_posterior_extra,
-    extra_constants,
-=======
->>>>>>> main
     join_observations,
     read_observations,
     series_from_payoff,
