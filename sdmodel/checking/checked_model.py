@@ -109,7 +109,11 @@ class CheckedModel:
     def headlines(self) -> tuple[str, ...]:
         """The names of the headline variables: those in the save list, else the stocks."""
         known = self.model.elements
-        listed = tuple(name for name in self.listed if split_name(name, known)[0] in self.model)
+        listed = tuple(
+            name
+            for name in self.listed
+            if (whole := split_name(name, known)[0]) in self.model and self.model[whole].kind != "lookup"
+        )
         return listed or tuple(element.name for element in self.elements if element.kind == "stock")
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,8 +68,11 @@ def _finding(checked: CheckedModel, name: str, base: xr.Dataset, run: xr.Dataset
     dims = subscript_dims(variable)
     members, values = variable.transpose(*dims, TIME, MEMBER).values, own.transpose(*dims, TIME).values
     shares: list[tuple[float, tuple[int, ...], str]] = []
-    low, high = np.nanquantile(members, _ENDS, axis=-1)
-    beyond = np.fmax(low - values, values - high) - _SLACK * np.fmax(np.abs(low), np.abs(high))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # at some times no member may be finite
+        low, high = np.nanquantile(members, _ENDS, axis=-1)
+    slack = _SLACK * np.fmax(np.abs(low), np.abs(high))
+    beyond = np.nan_to_num(np.fmax(low - values, values - high) - slack, nan=-np.inf)
     for place, labels in labels_along(variable, dims):
         shares.append(((beyond[place] > 0).mean(), place, with_labels(long_name(variable), labels)))
     share, place, title = max(shares)
@@ -82,7 +86,10 @@ def _finding(checked: CheckedModel, name: str, base: xr.Dataset, run: xr.Dataset
     where = (
         f"is {format_number(value, units)} at {time:.7g}, outside the 90 % band of {run.sizes[MEMBER]} members, {band}"
     )
-    cure = f"widen the ranges in {Path(checked.model.path).with_suffix('.vsc').name} around the model's own values, or correct these"
+    file = Path(checked.model.path).with_suffix(".vsc").name
+    cure = (
+        f"correct the ranges in {file} or the model's values, or sample constants that fit data (calibrate --posterior)"
+    )
     numbers = {"value": value, "low": least, "high": most, "time": time, "share": float(share)}
     element = checked.model[split_name(name, checked.model.elements)[0]]
     what = f"'{title}' {where} (for {100 * share:.0f} % of the run); {cure}"

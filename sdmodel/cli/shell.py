@@ -320,7 +320,7 @@ _BRACES = re.compile(r'("(?:[^"\\]|\\.)*")|\{[^{}]*\}', re.DOTALL)
 
 
 def names_in_text(text: str) -> dict[str, list[str]]:
-    """The variables, constants and levers in the text of a model, as far as they can be told without reading equations."""
+    """The variables, constants and levers in the text of a model, as far as they show without reading equations."""
     group, computed = "", set[str]()
     found: dict[str, dict[str, str]] = {"variables": {}, "constants": {}, "levers": {}}
     text = _LINE_BREAK.sub(" ", text)
