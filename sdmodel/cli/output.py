@@ -49,7 +49,8 @@ class Table:
     """Rows of text under headings.
 
     `columns` maps each heading to its kind: `left` and `right` are never broken, `fold` breaks between words, `text` holds
-    sentences, and of `cut` only as many first words are shown as fit on the line. On a narrow terminal the columns `spare` are left out, the first of them first.
+    sentences, and of `cut` only as many first words are shown as fit on the line. On a narrow terminal the columns `spare`
+    are left out, the first of them first.
     """
 
     columns: Mapping[str, str]
@@ -202,7 +203,7 @@ def _print_block(
     table = rich_table.Table(box=box.SIMPLE_HEAD, pad_edge=False)
     widths = _final_widths(least, texts, width - _total(least))
     texts = {
-        name: [_cut(text, widths[name] or 0) for text in texts[name]] if kinds[name] == "cut" else texts[name]
+        name: [_cut(text, widths[name] or least[name]) for text in texts[name]] if kinds[name] == "cut" else texts[name]
         for name in least
     }
     for name, column_width in widths.items():
@@ -239,7 +240,8 @@ def _cut(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return text
     words = textwrap.shorten(text, width, placeholder=" \N{HORIZONTAL ELLIPSIS}")
-    return words if len(words) > 1 else set_cell_size(text, width - 1) + words
+    fits = len(words) > 1 and cell_len(words) <= width  # letters of some scripts take two cells
+    return words if fits else f"{set_cell_size(text, width - 1)}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _least_width(kind: str, texts: Iterable[str]) -> int:
