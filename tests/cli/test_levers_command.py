@@ -24,7 +24,7 @@ def test_levers_lists_the_groups_of_levers(tea: Path, sdmodel):
     assert (room["values"], room["minimum"], room["maximum"], room["step"], room["units"]) == ([70], 40, 100, 5, "°F")
     assert room["meaning"] == "judgement: a warm room. Low 60, high 80."
     assert re.search(
-        r"uncertainty .*\n.*\n *cooling time +2.5 +Year +0.5 to any +From a ther", sdmodel("levers").stdout
+        r"uncertainty .*\n.*\n *cooling time +2.5 +Year +0.5 to any +From a ", sdmodel("levers").stdout
     )
 
 
@@ -57,7 +57,7 @@ def test_a_named_lever_is_shown_in_full(tea: Path, sdmodel):
     }  # fmt: skip
     found = json.loads(sdmodel("levers", "models/ai_compute.mdl", "room temperature", "--json").stdout)
     assert found[0]["cells"] == [{"name": "room temperature", "value": 70.0, "plausible": [60.0, 80.0]}]
-    wrong = sdmodel("levers", "room temperatur", "heat loss")
+    wrong = sdmodel("levers", "room temprature", "heat loss")
     assert wrong.exit_code == 1
     assert "did you mean 'room temperature'?" in wrong.stderr
     assert "'heat loss' is a flow, not a constant" in wrong.stderr
