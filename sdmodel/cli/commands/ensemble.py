@@ -68,8 +68,9 @@ def ensemble(
     """Run many members with sampled constants, store them as NAME.zarr while they run, and print quantiles.
 
     Without -e, MODEL.vsc beside the model says how constants are sampled, except its policy levers, which stay as they are;
-    without such a file, the constants of the group Uncertainties are sampled uniformly over their ranges. Stored are the variables of --on and --save (else the headline variables), those that --where mentions, and
-    the sampled constants. The numbers depend only on the files and the seed; --resume continues an interrupted ensemble.
+    without such a file, the constants of the group Uncertainties are sampled uniformly over their ranges. Stored are the
+    variables of --on and --save (else the headline variables), those that --where mentions, and the sampled constants. The
+    numbers depend only on the files and the seed; --resume continues an interrupted ensemble.
     """
     request = run_from.request()
     path = _free_place(request, sampling, store, resume=resume)

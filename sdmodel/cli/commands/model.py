@@ -29,14 +29,10 @@ if TYPE_CHECKING:
     from ...model import CausalPath, Link
 
 _LEVER_COLUMNS = {"value": "right", "range": "left", "units": "fold", "meaning": "text"}
-_SOURCE = re.compile(r"(?:(?![.?!] +[A-ZÀ-Þ]).)*?: .*?[.?!] +(?=[A-ZÀ-Þ])")
-"""The first sentence of a comment that begins with a source, such as "judgement: low 1, high 2."."""
+_SENTENCE_END = re.compile(r"[.?!] +(?=[A-ZÀ-Þ])")
 
 
-@click.command(
-    "levers",
-    epilog='Example: sdmodel levers models/ai_compute.mdl "hurdle rate"',
-)
+@click.command("levers", epilog='Example: sdmodel levers models/ai_compute.mdl "hurdle rate"')
 @click.argument("words", nargs=-1, metavar="[MODEL] [NAME]...")
 @click.option("--long", "in_full", is_flag=True, help="Print the whole meaning of each lever, with its sources.")
 @output_options
@@ -47,10 +43,10 @@ def levers(words: tuple[str, ...], *, in_full: bool) -> Result:
     all constants with a range. NAME shows all that is known of one lever, or of any constant: its value for each label, its
     range in the model, its plausible range in MODEL.vsc beside the model, and its whole comment.
     """
-    first = Path(words[0]) if words else Path()
-    named_model = first.suffix.lower() == ".mdl" or (first.exists() and not first.is_dir())
-    path = model_path(words[0] if named_model else None)
-    names = words[named_model:]
+    first, names = words[:1], words[1:]
+    if first and not (first[0].lower().endswith(".mdl") or (os.path.lexists(first[0]) and not Path(first[0]).is_dir())):
+        first, names = (), words
+    path = model_path(first[0] if first else None)
     model = load_model(path)
     if names:
         return _lever_details(model, names)
@@ -74,12 +70,9 @@ def levers(words: tuple[str, ...], *, in_full: bool) -> Result:
 def _lever_line(lever: Lever) -> list[str]:
     """A lever in one line; what the comment says of its source is left out, if it says more."""
     name, value, extent, units, meaning = _lever_row(lever)
-    return [name, value, units, extent, meaning[_source_end(meaning) :]]
-
-
-def _source_end(meaning: str) -> int:
-    source = _SOURCE.match(meaning)
-    return source.end() if source else 0
+    end = _SENTENCE_END.search(meaning)
+    is_source = end is not None and ": " in meaning[: end.start()]  # such as "judgement: low 1, high 2."
+    return [name, value, units, extent, meaning[end.end() :] if end and is_source else meaning]
 
 
 def _lever_row(lever: Lever) -> list[str]:
