@@ -23,9 +23,7 @@ def test_levers_lists_the_groups_of_levers(tea: Path, sdmodel):
     room = levers[0]
     assert (room["values"], room["minimum"], room["maximum"], room["step"], room["units"]) == ([70], 40, 100, 5, "°F")
     assert room["meaning"] == "judgement: a warm room. Low 60, high 80."
-    assert re.search(
-        r"uncertainty .*\n.*\n *cooling time +2.5 +Year +0.5 to any +From a ", sdmodel("levers").stdout
-    )
+    assert re.search(r"uncertainty .*\n.*\n *cooling time +2.5 +Year +0.5 to any +From a ", sdmodel("levers").stdout)
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "120"])
