@@ -14,6 +14,9 @@ from .attribution import (
     contributions_to,
     greatest_difference,
 )
+from .lever_ranges import Group
+from .ranking import OUTCOME, RANKING, Goal, rank_levers
+from .ranking_text import TextColumn, ranking_answers, ranking_columns
 from .run_comparison import (
     Changes,
     Comparison,
@@ -24,7 +27,16 @@ from .run_comparison import (
     compare_runs,
     model_of_run,
 )
-from .sensitivity import IMPORTANCE, Factor, Response, check_method_extra, factors_of, find_sensitivities, responses_of
+from .sensitivity import (
+    IMPORTANCE,
+    Factor,
+    Response,
+    check_method_extra,
+    factors_of,
+    find_sensitivities,
+    responses_of,
+    single_cell,
+)
 from .sweep import sweep_levers
 
 __all__ = [
@@ -34,12 +46,17 @@ __all__ = [
     "LEVER",
     "MEASURE",
     "OTHER",
+    "OUTCOME",
     "PAIRS",
+    "RANKING",
     "Changes",
     "Comparison",
     "Factor",
+    "Goal",
+    "Group",
     "LookupDifference",
     "Response",
+    "TextColumn",
     "VariableAttribution",
     "attribute_levers",
     "attributed_variables",
@@ -54,6 +71,10 @@ __all__ = [
     "find_sensitivities",
     "greatest_difference",
     "model_of_run",
+    "rank_levers",
+    "ranking_answers",
+    "ranking_columns",
     "responses_of",
+    "single_cell",
     "sweep_levers",
 ]
