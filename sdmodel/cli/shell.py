@@ -293,6 +293,7 @@ _FINDERS: Mapping[tuple[str, str], _Complete] = {
     ("FILE.vsc", "prior"): _finder(_samplings, other="file"),
     ("NAME", "names"): _finder(_variables),
     ("NAME", "through"): _finder(_variables),
+    ("NAME", "also"): _finder(_variables),
     ('"NAME=VALUE"', ""): _finder(_constants, kind="start"),
     ('"NAME=LO:HI:N"', ""): _finder(_levers),
     ('"NAME[=LO:HI]"', ""): _finder(_constants),

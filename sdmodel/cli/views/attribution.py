@@ -24,7 +24,7 @@ from ...numerals import format_number, format_signed
 from ..output import Part, Table, columns_beside, note
 from .headlines import round_times
 
-_COLUMNS, _WIDTH = 6, 12
+_COLUMNS, _WIDTH = 6, 10
 """Times shown at most, and the width of the column of one."""
 _PAIRS = 5
 _LEAST_SHARE = 0.01
