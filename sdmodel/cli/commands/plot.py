@@ -153,6 +153,7 @@ def _check_members(runs: Mapping[str, xr.Dataset]) -> None:
 @click.argument("runs", nargs=-1, required=True, metavar="RUN ...")
 @on_option("A variable to report (default: the headline variables of the first run)")
 @outcome_options()
+@bands_option
 @click.option("--title", metavar="TEXT", help="The title of the page (default: the names of the runs).")
 @click.option("-o", "output", metavar="FILE.html", help="The file of the page (default: beside the runs).")
 @runs_option
@@ -162,6 +163,7 @@ def report(
     runs: tuple[str, ...],
     names: tuple[str, ...],
     when: OutcomeOptions,
+    bands: tuple[float, ...],
     title: str | None,
     output: str | None,
     folder: str | None,
@@ -189,7 +191,9 @@ def report(
         single = {path: opened[name] for name, path in paths.items() if not member_dims(opened[name])}
         figure = figure_of(single, names=names) if single else None
         sweeps = _sweep_figures(opened, names, moments)
-        write_report(opened, target, on=names, at=moments, title=title, picture=figure, further=sweeps, force=force)
+        write_report(
+            opened, target, on=names, at=moments, bands=bands, title=title, picture=figure, further=sweeps, force=force
+        )
     click.echo(f"written to {target} ({int(np.ceil(target.stat().st_size / 1024)):,} KiB)")
 
 
