@@ -12,8 +12,9 @@ from .simulation import (
     prepare_simulation,
     simulate,
 )
+from .wasm import WasmModule, compile_wasm
 
 __all__ = [
-    "NotFiniteWarning", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "check_memory",
-    "load_scenario", "memory_bytes", "points_from", "prepare_simulation", "simulate", "with_data",
+    "NotFiniteWarning", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "WasmModule", "check_memory",
+    "compile_wasm", "load_scenario", "memory_bytes", "points_from", "prepare_simulation", "simulate", "with_data",
 ]  # fmt: skip
