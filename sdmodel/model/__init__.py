@@ -24,6 +24,7 @@ from .algebra import (
 from .data import (
     NO_POINTS,
     NOW,
+    data_keyword,
     data_reference,
     data_value,
     data_variables,
@@ -88,7 +89,7 @@ __all__ = [
     "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
     "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word", "WordKind", "add",
-    "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "data_reference", "data_value",
+    "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "data_keyword", "data_reference", "data_value",
     "data_variables", "delay_orders", "display_name", "divide", "equation_source", "equation_text", "evaluate",
     "evaluate_arrays", "expand", "find_faults", "find_links", "formula_units", "has_points", "identifiers",
     "inner_bindings", "inverse", "is_reduction", "join_name", "key", "labels_of", "lay_out", "make_reference",

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from sympy import Expr, Symbol
+from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault
-from .algebra import Table, make_reference
+from .algebra import Table, VensimFunction, make_reference, split_reference
 from .functions.data import AT_TIME
 from .functions.table import FUNCTIONS
 from .names import key
@@ -21,6 +21,11 @@ _POINTS = "#data"
 NO_POINTS = Table([(0.0, math.nan)])
 """The points of a data variable before it has data."""
 _WAYS = {"": "LOOKUP", "INTERPOLATE": "LOOKUP", "LOOK FORWARD": "LOOKUP FORWARD", "HOLD BACKWARD": "LOOKUP BACKWARD"}
+_KEYWORDS = {name: f":{word}:" for word, name in _WAYS.items() if word != "INTERPOLATE"} | {
+    "LOOKUP": "",
+    AT_TIME.name: ":RAW:",
+}
+"""The keyword of each function with which a data variable looks up its points."""
 
 
 def points_name(name: str) -> str:
@@ -32,6 +37,15 @@ def data_value(points: Expr, time: Expr, keyword: str) -> Expr:
     """Return the value of a data variable at a time; `keyword` is `:INTERPOLATE:`, `:RAW:` and so on, or empty."""
     word = " ".join(keyword.strip(": \t\r\n").upper().split())
     return (AT_TIME if word == "RAW" else FUNCTIONS[_WAYS[word]]).build(points, time)
+
+
+def data_keyword(expression: Expr) -> str | None:
+    """Return the keyword, or an empty text, with which an expression reads a data variable; None if it does not read one."""
+    if not isinstance(expression, VensimFunction) or expression.name not in _KEYWORDS:
+        return None
+    points = expression.args[0]
+    reads = isinstance(points, Symbol | Indexed) and split_reference(points)[0].endswith(_POINTS)
+    return _KEYWORDS[expression.name] if reads else None
 
 
 def data_reference(name: str, *subscripts: str) -> Expr:

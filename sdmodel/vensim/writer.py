@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 from ..errors import Fault, ModelError
 from ..model import (
@@ -16,6 +18,8 @@ from ..model import (
     SubscriptMapping,
     Table,
     View,
+    data_keyword,
+    data_variables,
     equation_source,
     labels_of,
     number_text,
@@ -40,7 +44,7 @@ def mdl_text(model: Model, views: Sequence[View] = ()) -> str:
 
     Equations come from the model's algebra, so their layout may differ from the file that the model was read from.
     The variables that macro calls create are written like others, a range that is an alias of another one with its labels.
-    Comments lose `|`, `~` and characters that no file can hold.
+    Data variables are written without their points, which come from the same files again. Comments lose `|`, `~` and characters that no file can hold.
 
     Parameters
     ----------
@@ -67,6 +71,8 @@ def mdl_text(model: Model, views: Sequence[View] = ()) -> str:
     >>> text.splitlines()[2:4]
     ['Water =', '\tINTEG(-leak, 100)']
     """
+    hidden = {points.key: replace(points, name=element.name) for element, points in data_variables(model)}
+    model = replace(model, elements=MappingProxyType({**model.elements, **hidden}))
     parts = ["{UTF-8}"]
     for subscript in model.subscripts.values():
         labels = ", ".join(map(quote_name, subscript.labels))
@@ -78,7 +84,12 @@ def mdl_text(model: Model, views: Sequence[View] = ()) -> str:
     for name in dict.fromkeys(["", *names, *(element.group for element in model)]):
         if name:
             parts.append(f"{_STARS}\n\t.{name}\n{_STARS}~\n\t\t{_comment(comments.get(name, ''))}|")
-        parts += [block for element in model if element.group == name for block in _blocks(model, element)]
+        parts += [
+            block
+            for element_key, element in model.elements.items()
+            if element.group == name and element_key not in hidden
+            for block in _blocks(model, element)
+        ]
     synonyms = [f"22:{','.join(names)}" for names in model.synonyms]
     settings = [":L\x7f<%^E!@", "9:Current", *synonyms, f"15:0,0,0,{_METHODS[model.integrator]},0,0", *_TAIL, ""]
     return "\n\n".join(parts) + "\n\n" + sketch_text(views) + "\n".join(settings)
@@ -95,7 +106,10 @@ def _blocks(model: Model, element: Element) -> Iterator[str]:
         if equation.exceptions:
             left += f" :EXCEPT: {', '.join(_brackets(model, names) for names in equation.exceptions)}"
         expression = equation.expression
-        if isinstance(expression, Table):
+        if (keyword := data_keyword(expression)) is not None:
+            words = (left, keyword, f":=\n\t{_folded(equation.text)}" if equation.text else "")
+            both = " ".join(filter(None, words))
+        elif isinstance(expression, Table):
             both = f"{left}(\n\t{_folded(table_text(expression))})"
         else:
             right = _array(model, equation) if isinstance(expression, Numbers) else equation_source(model, expression)

@@ -325,3 +325,18 @@ def test_a_renamed_variable_keeps_its_series(tmp_path, name, text, expected):
     (tmp_path / name).write_text(text, "utf-8")
     _, after = rename_in_file(tmp_path / name, [Renaming("demand", "total demand", is_label=False)])
     assert after.decode() == expected
+
+
+def test_a_written_model_reads_its_data_from_the_same_files(folder):
+    """Data variables are written with their keywords, without their points."""
+    (folder / "x.dat").write_text("x\n0\t5\n3\t8\n", "utf-8")
+    equations = """x :LOOK FORWARD:
+d :RAW: := GET XLS DATA('t.xlsx', 'Table', '1', 'B2')
+later :HOLD BACKWARD: := TIME SHIFT(x, 1)
+one = GET DATA AT TIME(x, 3)
+mean = 2 * GET DATA MEAN(d, 0, 3)
+c = GET XLS CONSTANTS('t.xlsx', 'Table', 'B3')"""
+    model = read(folder, equations, data=folder / "x.dat")
+    (folder / "again.mdl").write_text(sd.mdl_text(model), "utf-8")
+    again = sd.read_model(folder / "again.mdl", data=folder / "x.dat")
+    xr.testing.assert_equal(sd.simulate(again), sd.simulate(model))
