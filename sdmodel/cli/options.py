@@ -54,11 +54,16 @@ _DATA = (
 )
 
 
-def model_argument(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The model of a command, and the files that it may read data from."""
-    for option in (*reversed(_DATA), plain_model_argument):
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The files that the model of a command may read data from, for `load_model`."""
+    for option in reversed(_DATA):
         command = option(command)
     return command
+
+
+def model_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The model of a command, and the files that it may read data from."""
+    return plain_model_argument(data_options(command))
 
 
 runs_option = click.option(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ..errors import Fault, Place, ScenarioError
+from ..errors import Fault, Place, ReferenceEngineError, ScenarioError
 from ..model import Integrator, Model, key, labels_of, nearest, references_in, split_name, split_reference
 from ..scenario import Scenario, merge_scenarios
 from ..vensim import check_names, read_change, read_formula, read_savelist
@@ -125,6 +125,9 @@ def _simulate(request: RunRequest, model: Model, constants: Mapping[str, Any] | 
     if request.engine == "pysd":
         from ..reference import PYSD_NOTE, simulate_with_pysd
 
+        if any(source.is_series for source in model.sources):
+            message = f"{request.model}: PySD does not get the data of --data or of the model's settings; use the native engine"
+            raise ReferenceEngineError(message)
         note(PYSD_NOTE)
         return simulate_with_pysd(request.model, constants, scenario=scenario, integrator=integrator, save=save)
     from ..simulation import simulate

@@ -39,13 +39,14 @@ def data_value(points: Expr, time: Expr, keyword: str) -> Expr:
     return (AT_TIME if word == "RAW" else FUNCTIONS[_WAYS[word]]).build(points, time)
 
 
-def data_keyword(expression: Expr) -> str | None:
+def data_keyword(model: Model, expression: Expr) -> str | None:
     """Return the keyword, or an empty text, with which an expression reads a data variable; None if it does not read one."""
     if not isinstance(expression, VensimFunction) or expression.name not in _KEYWORDS:
         return None
     points = expression.args[0]
-    reads = isinstance(points, Symbol | Indexed) and split_reference(points)[0].endswith(_POINTS)
-    return _KEYWORDS[expression.name] if reads else None
+    name = split_reference(points)[0] if isinstance(points, Symbol | Indexed) else ""
+    hidden = name in model.elements and model.elements[name].hidden
+    return _KEYWORDS[expression.name] if hidden and name.endswith(_POINTS) else None
 
 
 def data_reference(name: str, *subscripts: str) -> Expr:

@@ -106,7 +106,7 @@ def _blocks(model: Model, element: Element) -> Iterator[str]:
         if equation.exceptions:
             left += f" :EXCEPT: {', '.join(_brackets(model, names) for names in equation.exceptions)}"
         expression = equation.expression
-        if (keyword := data_keyword(expression)) is not None:
+        if (keyword := data_keyword(model, expression)) is not None:
             words = (left, keyword, f":=\n\t{_folded(equation.text)}" if equation.text else "")
             both = " ".join(filter(None, words))
         elif isinstance(expression, Table):

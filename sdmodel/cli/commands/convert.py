@@ -10,7 +10,7 @@ import click
 
 from ...errors import Fault, ModelError, StoreError
 from ...files import write_file
-from ...model import Model, lay_out, without_subscripts
+from ...model import Model, lay_out, missing_data, without_subscripts
 from ...reference import PYSD_NOTE, XMILE_ENDINGS, read_xmile
 from ...store import EXPORT_ENDINGS, export_run, find_run, open_run
 from ...vensim import mdl_text, model_from_text, read_scenario
@@ -18,6 +18,7 @@ from ..locations import load_model, model_path, runs_folder, scenario_path
 from ..options import (
     RunOptions,
     changes_option,
+    data_options,
     force_option,
     integrator_option,
     model_argument,
@@ -44,6 +45,7 @@ _NAMES_SHOWN = 5
 @click.option("--long", is_flag=True, help="In tables, write one line per number instead of one column per cell.")
 @click.option("--member", type=click.IntRange(0), metavar="N", help="Write only this member of an ensemble.")
 @option_group("run_from", RunOptions, scenarios_option, changes_option, integrator_option)
+@data_options
 @runs_option
 @force_option
 def convert(
@@ -149,7 +151,10 @@ def expand(*, model: str | None, output: str, no_layout: bool, force: bool) -> N
         raise StoreError(message)
     path = model_path(model)
     with busy(f"writing {path.name} without subscripts"):
-        scalars = without_subscripts(load_model(path))
+        whole = load_model(path)
+        if faults := [*missing_data(whole)]:
+            raise ModelError(faults)
+        scalars = without_subscripts(whole)
         text = mdl_text(scalars.model, () if no_layout else lay_out(scalars.model))
         written = model_from_text(text, str(target))
         write_file(target, text.encode(), force=force, error=StoreError)
