@@ -23,6 +23,16 @@ _FAULT_RULES = {
         "has no equation",
     ),
     "unsupported": ("is not supported",),
+    "file": (
+        "': there is no such file",
+        "outside of the model's folder",
+        "there is no sheet",
+        ": cell ",
+        ", cell ",
+        "the workbook ",
+        "the area '",
+        "do not say which file",
+    ),
 }
 """The rule that a fault breaks, by parts of its message; any other fault breaks `syntax`."""
 

@@ -57,6 +57,7 @@ _ROWS = (
     Rule("doubly-defined", "error", "Nothing is defined twice."),
     Rule("simultaneous", "error", "No variable depends on itself at the same moment."),
     Rule("unsupported", "error", "Every function and kind of variable is supported."),
+    Rule("file", "error", "Every file that the model reads is there, and holds what the model needs."),
     Rule("run", "error", "The time settings of the model are valid.", find_remarks, dynamic=True),
     # Its data and its text
     Rule("data", "error", "Every data variable has data.", find_missing_data),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +24,7 @@ BROKEN = {
     "doubly-defined": (with_block("full stock = 50 ~ Widget ~ judgement: more. |"), "full stock = 50", "full stock"),
     "simultaneous": (with_changes(("normal inflow = 10", "normal inflow = inflow")), "inflow = normal", ""),
     "unsupported": (with_changes(("flow = 10", "flow = RANDOM UNIFORM(0, 1, 2)")), "normal inflow = ", ""),
+    "file": (with_changes(("flow = 10", "flow = GET DIRECT CONSTANTS('t.csv', ',', 'A1')")), "normal inflow = ", "t.csv"),
     "run": (with_changes(("SAVEPER = 0.25", "SAVEPER = 0")), "SAVEPER = ", ""),
     "data": (with_block("spare ~ Widget ~ judgement: seen. ~ :SUPPLEMENTARY |"), "spare ~", "spare"),
     "data-times": (
@@ -71,7 +70,9 @@ BROKEN = {
 def _model(text: str) -> Model | None:
     """Read a model once, so that its compiled program is reused; None if it cannot be read."""
     try:
-        return model_from_text(text, str(Path(__file__).with_name("tidy.mdl")))  # beside it is a sensitivity file
+        return model_from_text(
+            text, str(Path(__file__).with_name("tidy.mdl"))
+        )  # beside it are a sensitivity file and data
     except ModelError:
         return None
 
@@ -80,15 +81,6 @@ def _model(text: str) -> Model | None:
 def _all_findings(text: str) -> tuple[Finding, ...] | None:
     model = _model(text)
     return None if model is None else check_model(model)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _data_beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The file that a model reads data from, beside models that are only text."""
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "times.csv").write_text("1,5\n2,6\n", "utf-8")
-    with contextlib.chdir(folder):
-        yield
 
 
 def _check(text: str, folder: Path, **options: object) -> tuple[Finding, ...]:
