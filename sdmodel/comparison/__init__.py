@@ -43,6 +43,7 @@ from .differences import (
     metadata_differences,
     run_differences,
     separate_runs,
+    shown_as_ratios,
     take_snapshots,
 )
 from .members import LEFT_OUT, PairedDifferences, are_paired, paired_differences, quantiles, share_where
@@ -97,6 +98,7 @@ __all__ = [
     "separate_runs",
     "share_where",
     "share_with_largest_range",
+    "shown_as_ratios",
     "squared_correlation",
     "take_snapshots",
     "theil_shares",
