@@ -125,15 +125,14 @@ def plot_wedges(
         _draw_wedges(above, below, variable, colours, columns, caption, dated=dated)
         if beside:
             _draw_lever_bands(beside, variable, colours, dated=dated)
-        for axes in (above, below, *beside):
-            times = variable.baseline.coords[DATE if dated else TIME].values
-            mark_extrapolation(axes, extrapolation, times, dated=dated)
+    times = variables[0].baseline.coords[DATE if dated else TIME].values
+    mark_extrapolation(list(chain(*places)), extrapolation, times, dated=dated)
     figure.align_ylabels([axes for above, below, *_ in places for axes in (above, below)])
     lines = [Line2D([], [], label=names[0], **_BASELINE), Line2D([], [], color=DARK, linewidth=1.3, label=names[1])]
     swatches = [Line2D([], [], color=colour, linewidth=_SWATCH, label=name) for name, colour in colours.items()]
     signs = [Line2D([], [], color="black", linewidth=1.1, label=f"{_ALL}, mean of members")] if spread else []
     signs += [Line2D([], [], label="90 % of members", **_LIMIT)] if spread else []
-    add_frame(figure, title, [[*lines, *signs], swatches], foot, **_LEGEND)
+    add_frame(figure, title, [lines, signs, swatches], foot, **_LEGEND)
     return figure
 
 

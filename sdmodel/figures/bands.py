@@ -123,8 +123,9 @@ def plot_bands(
     dated = all(DATE in run.coords for run in runs.values())
     for axes, name in zip(panels, names, strict=True):
         scale: Scale = "log" if logarithmic else (scales or {}).get(name, "")
-        times = _draw_variable(axes, runs, name, spaghetti or {}, columns, scale, dated=dated)
-        mark_extrapolation(axes, extrapolation, times, dated=dated)
+        _draw_variable(axes, runs, name, spaghetti or {}, columns, scale, dated=dated)
+    times = np.concatenate([run[DATE if dated else TIME].values for run in runs.values()])
+    mark_extrapolation(list(panels), extrapolation, times, dated=dated)
     figure.align_ylabels(panels)
     groups: list[list[Any]] = []
     for (name, run), colour in zip(runs.items(), COLOURS, strict=False):
@@ -212,12 +213,13 @@ def plot_differences(
         ),
         baseline,
     )
-    where = ("ratio one" if len(ratios) == len(levels) else "zero, or ratio one") if ratios else "zero"
-    runs = {f"{baseline} ({where})": zero} | {f"{name} − {baseline}": run for name, run in shown.items()}
-    run, *others = differences
-    caption = f"{'Each run' if others else run} minus {baseline}"
-    if ratios:
-        caption = f"{'Each run' if others else run} {'divided by' if len(ratios) == len(levels) else 'minus, or divided by,'} {baseline}"
+    some, only = bool(ratios), len(ratios) == len(levels)
+    level = "one" if only else "zero, or ratio one" if some else "zero"
+    sign = "/" if only else "against" if some else "−"
+    runs = {f"{baseline} ({level})": zero} | {f"{name} {sign} {baseline}": run for name, run in shown.items()}
+    what = next(iter(differences)) if len(differences) == 1 else "Each run"
+    caption = f"{what} {'divided by' if only else 'minus'} {baseline}"
+    caption += ", or divided by it where the axis says ratio" if some and not only else ""
     return plot_bands(runs, names, title=title or caption, extrapolation=extrapolation)
 
 
@@ -284,11 +286,8 @@ def _draw_variable(
     scale: Scale,
     *,
     dated: bool,
-) -> NDArray[Any]:
-    """Plot one variable of all runs, all bands below all lines; with a single run, colours are labels, else dashes are.
-
-    Returns the times.
-    """
+) -> None:
+    """Plot one variable of all runs, all bands below all lines; with a single run, colours are labels, else dashes are."""
     first, alone = next(iter(runs.values())), len(runs) == 1
     variable = find_variable(first, name)
     fans = [
@@ -321,7 +320,6 @@ def _draw_variable(
         )  # fmt: skip
     if len(labels) < len(all_labels):
         add_note(axes, f"{len(labels)} of {len(all_labels)} labels; choose others by name[label]")
-    return np.concatenate([fan.times for fan in fans])
 
 
 def _fans(run: xr.Dataset, name: str, members: xr.Dataset | None, colour: str, *, dated: bool) -> Iterator[_Fan]:

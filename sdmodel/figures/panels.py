@@ -312,21 +312,36 @@ def name_ends(axes: Axes, lines: Sequence[tuple[str, float, str]]) -> bool:
     return True
 
 
-def mark_extrapolation(axes: Axes, start: float | None, times: NDArray[Any], *, dated: bool) -> None:
-    """Draw what is later than `start`, a model time, lighter and call it extrapolation; nothing if no time is later."""
+def mark_extrapolation(panels: Sequence[Axes], start: float | None, times: NDArray[Any], *, dated: bool) -> None:
+    """Draw what is later than `start`, a model time, lighter in some panels, and call it extrapolation in the first."""
     if start is None or not times.size:
         return
     first = dates_of(np.array([min(max(start, 1.0), 9999.0)]))[0] if dated else start
     if first >= times.max():
         return
     first = max(first, times.min())
-    axes.axvspan(
-        first, times.max(), facecolor="white", alpha=_VEIL, linewidth=0, zorder=_VEIL_LEVEL, gid="extrapolation"
-    )
-    axes.annotate(
-        "extrapolation", (1.0, 1.0), (-1, -2), xycoords="axes fraction", textcoords="offset points", rotation=90, ha="right",
-        va="top", fontsize=SMALL - 1, color=GREY, zorder=_VEIL_LEVEL + 1, path_effects=[withStroke(linewidth=1.5, foreground="white")],
+    for axes in panels:
+        style: dict[str, Any] = {"facecolor": "white", "linewidth": 0, "zorder": _VEIL_LEVEL}
+        axes.axvspan(first, times.max(), alpha=_VEIL, gid="extrapolation", **style)
+    low, high = _heights_after(panels[0], float(panels[0].convert_xunits(first)))
+    at = ("top", 1.0, -2.0) if 1 - high >= low else ("bottom", 0.0, 2.0)
+    panels[0].annotate(
+        "extrapolation", (1.0, at[1]), (-1, at[2]), xycoords="axes fraction", textcoords="offset points", rotation=90, ha="right",
+        va=at[0], fontsize=SMALL - 1, color=GREY, zorder=_VEIL_LEVEL + 1, path_effects=[withStroke(linewidth=1.5, foreground="white")],
     )  # fmt: skip
+
+
+def _heights_after(axes: Axes, start: float) -> tuple[float, float]:
+    """Return how low and how high lines and bands reach after a place on the x axis, as shares of the panel's height."""
+    shapes = [line.get_xydata() for line in axes.lines]
+    shapes += [path.vertices for area in axes.collections for path in area.get_paths()]
+    heights = [np.asarray(shape)[np.asarray(shape)[:, 0] >= start, 1] for shape in shapes if len(np.shape(shape)) > 1]
+    values = np.concatenate([np.empty(0), *heights])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled = axes.yaxis.get_transform().transform(np.concatenate([values, axes.get_ylim()]))
+    shares = (scaled[:-2] - scaled[-2]) / (scaled[-1] - scaled[-2])
+    inside = np.clip(shares[np.isfinite(shares)], 0, 1)
+    return float(inside.min(initial=1.0)), float(inside.max(initial=0.0))
 
 
 def _format_logarithmic(value: float, _position: object = None) -> str:
@@ -361,8 +376,8 @@ def add_note(axes: Axes, text: str) -> None:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Break a text into lines of at most `width` letters, indented after the first."""
-    return textwrap.wrap(text, width, subsequent_indent="    ")
+    """Break a text into lines of at most `width` letters, indented after the first; a web page breaks lines itself."""
+    return [text] if _NARROW.get() else textwrap.wrap(text, width, subsequent_indent="    ")
 
 
 def describe_models(runs: Mapping[str, xr.Dataset]) -> list[str]:

@@ -192,9 +192,11 @@ def plot_runs(
     named = []
     for axes, content in zip(places, contents, strict=True):
         shown = replace(content, scale="log") if logarithmic else content
-        named.append(_draw_panel(axes, shown, list(runs), columns, extrapolation, dated=dated))
+        named.append(_draw_panel(axes, shown, list(runs), columns, dated=dated))
         for at in (at for marked in times.values() for at in (dates_of(marked) if dated else marked)):
             axes.axvline(at, zorder=0.5, **_MARK)
+    shown_times = np.concatenate([run[DATE if dated else TIME].values for run in runs.values()])
+    mark_extrapolation(list(places), extrapolation, shown_times, dated=dated)
     figure.align_ylabels(places)
     in_legend = [] if all(named) else list(runs)
     add_frame(figure, title, _page_handles(in_legend, contents, times, dated=dated), origin, columnspacing=1.4)
@@ -277,9 +279,7 @@ def _traces(run: int, variable: xr.DataArray, line: str, *, dated: bool) -> Iter
         yield _Trace(run, with_labels(long_name(variable), labels), label, times, finite[place].reshape(len(times), -1))
 
 
-def _draw_panel(
-    axes: Axes, contents: _Contents, runs: Sequence[str], columns: int, extrapolation: float | None, *, dated: bool
-) -> bool:
+def _draw_panel(axes: Axes, contents: _Contents, runs: Sequence[str], columns: int, *, dated: bool) -> bool:
     """Draw a panel; True if it names all runs at the ends of their lines."""
     for trace in contents.traces:
         if trace.label not in contents.common or trace.run == 0:
@@ -304,7 +304,6 @@ def _draw_panel(
         axes, [(runs[trace.run], _last(trace), COLOURS[trace.run]) for trace in contents.traces]
     )
     set_title(axes, contents.title, columns, legend_lines=len(ordered) // max(1, legend_columns))
-    mark_extrapolation(axes, extrapolation, times, dated=dated)
     format_time_axis(axes, contents.time_units, dated=dated)
     if ordered:
         add_legend(

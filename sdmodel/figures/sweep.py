@@ -166,8 +166,8 @@ def plot_sweep(
         _draw_lines(axes, values, scale, dated=dated)
         numbers = np.asarray(values.values, dtype=float).ravel()
         scale_y_axis(axes, units, numbers, scale="log" if logarithmic else chosen)
-        mark_extrapolation(axes, extrapolation, values[DATE if dated else TIME].values, dated=dated)
         format_time_axis(axes, part[TIME].attrs.get("units"), dated=dated)
+    mark_extrapolation(list(places), extrapolation, part[DATE if dated else TIME].values, dated=dated)
     figure.align_ylabels(places)
     bar = figure.colorbar(
         ScalarMappable(scale.norm, scale.colours), ax=list(places), location="right", aspect=35, fraction=0.04, pad=0.015,
