@@ -146,7 +146,7 @@ def _plot(
     changes = (str(attributes.get("scenario_name", "")), *str(attributes.get("changes", "")).splitlines())
     method = ", ".join((str(attributes.get("method", "")), *settings, f"{attributes.get('runs', 0):,} runs", *seed))
     origin = [*describe_models({"": found}), *wrap("; ".join((method, *filter(None, changes))), _PAGE_LINE)]
-    add_frame(figure, title, [handles], origin, columns=4, columnspacing=1.4)
+    add_frame(figure, title, [handles], origin, columnspacing=1.4)
     return figure
 
 
@@ -209,6 +209,9 @@ def _draw_sobol(axes: Axes, ranked: xr.Dataset) -> None:
         axes.set_xlim(0, 1)
     format_x_axis(axes, "", known, prefix="share of the variance")
     _note_rest(axes, ranked, "has a share of at most {:.2g}", "ST")
+    doubt = str(ranked["doubt"].values) if "doubt" in ranked else ""
+    if doubt:
+        add_note(axes, f"Not credible: {doubt}. More samples are needed.")
 
 
 def _draw_morris(axes: Axes, ranked: xr.Dataset) -> None:
