@@ -82,7 +82,7 @@ def test_runs_are_colours_with_a_legend():
 
 def test_labels_are_colours_with_one_run_and_dashes_with_several():
     (alone,) = _panels(plot_runs({"base": _run()}, ["price"]))
-    assert _words(alone) == ["tier 0", "tier 1"]
+    assert [text.get_text() for text in alone.texts] == ["tier 0", "tier 1"]
     assert len({line.get_color() for line in alone.lines}) == 2
     (both,) = _panels(plot_runs({"base": _run(), "fast": _run(2)}, ["price"]))
     assert len({(line.get_color(), line.get_linestyle()) for line in both.lines}) == 4

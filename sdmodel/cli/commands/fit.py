@@ -249,8 +249,7 @@ def backtest(
     series = data.series(model, request.model)
     constants = freedom.constants(model, request.scenario, series)
     ties = extra_constants(model, constants, equalities=equal).equal
-    default_name = f"{request.model.stem}-backtest"
-    record = record_of(request, model)
+    default_name, record = f"{request.model.stem}-backtest", record_of(request, model)
 
     def keep(found: xr.Dataset) -> None:
         nonlocal path
@@ -275,8 +274,8 @@ def backtest(
     target = path
     with stored_safely(target):
         if plot:
-            figure, replacing = target.with_suffix(".png"), store.force or resume
-            figures = [plot_backtest_to(found, figure, title=target.stem, every=every, force=replacing)]
+            style: Any = {"title": target.stem, "every": every, "force": store.force or resume}
+            figures = [plot_backtest_to(found, target.with_suffix(".png"), **style)]
         if errors:
             write_errors(found, Path(errors), horizons, force=store.force or resume)
 

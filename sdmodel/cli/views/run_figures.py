@@ -21,21 +21,24 @@ from .headlines import shared_headlines
 from .panels import first_panels, layout_of
 
 
-def plot_runs_to(
+def plot_runs_to(runs: Mapping[Path, xr.Dataset], target: Path, *, force: bool = False, **options: Any) -> Path:
+    """Plot runs, by their files, to a file, with the options of `figure_of`."""
+    return save_figure(figure_of(runs, **options), target, force=force)
+
+
+def figure_of(
     runs: Mapping[Path, xr.Dataset],
-    target: Path,
     *,
     names: Sequence[str] = (),
     title: str | None = None,
     logarithmic: bool = False,
     every: bool = False,
-    force: bool = False,
-) -> Path:
-    """Plot runs, by their files, to a file: named variables, else the first six panels, or `every` one."""
+) -> Figure:
+    """The figure of runs, by their files: named variables, else the first six panels of their page, or `every` one."""
     panels, style = _page_of(runs, names)
     shown = first_panels(panels, every=every or bool(names))
     opened = {path.stem: run for path, run in runs.items()}
-    return save_figure(plot_runs(opened, shown, title=title, logarithmic=logarithmic, **style), target, force=force)
+    return plot_runs(opened, shown, title=title, logarithmic=logarithmic, **style)
 
 
 def figures_of(runs: Mapping[Path, xr.Dataset], *, names: Sequence[str] = ()) -> list[Figure]:
