@@ -43,7 +43,7 @@ ELSEWHERE = ("pip install", "-m pytest", "benchmarks/", "nox", "pre-commit")
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PICTURE = re.compile(r"\]\((?:[^)\s]*/)?images/gallery/([^)\s]+)\)")
-_GALLERY, _COLOURS = PROJECT / "docs" / "images" / "gallery", 128
+_GALLERY, _COLOURS = PROJECT / "docs" / "images" / "gallery", 256
 _SHELL = re.compile(r"[|<>;&$`*]")
 
 

@@ -26,7 +26,9 @@ from .panels import (
     NORMAL,
     SMALL,
     add_frame,
+    add_note,
     format_time_axis,
+    format_x_axis,
     format_y_axis,
     is_narrow,
     make_page,
@@ -47,7 +49,7 @@ _MARK: dict[str, Any] = {"color": DARK, "linestyle": "", "zorder": 4}
 _RING = _MARK | {"marker": "o", "markerfacecolor": "white", "markersize": 4}
 _DIAMOND = _MARK | {"marker": "D", "markersize": 3}
 _BASELINE: dict[str, Any] = {"color": GREY, "linestyle": (0, (4, 1.5)), "linewidth": 1.4}
-_ALL = "all together"
+_ALL, _TOTAL = "all together", "#8A8A8A"
 _LIMIT: dict[str, Any] = {"color": "black", "linewidth": 0.8, "linestyle": (0, (1, 1.2))}
 _OPACITY = 0.22
 """The opacity of a band; inner bands lie on outer ones."""
@@ -175,7 +177,12 @@ def _banded_page(count: int, colours: Mapping[str, str], margin: float) -> tuple
 
 @plain_text
 def plot_contributions(
-    variables: Sequence[Contributions], *, when: str, title: str | None = None, origin: Sequence[str] = ()
+    variables: Sequence[Contributions],
+    *,
+    when: str,
+    names: tuple[str, str] = ("baseline", "scenario"),
+    title: str | None = None,
+    origin: Sequence[str] = (),
 ) -> Figure:
     """Plot a bar per lever for each variable, at one time: the lever's share of the difference, the largest on top.
 
@@ -188,6 +195,8 @@ def plot_contributions(
         One to six variables, at a single time.
     when : str
         A description of that time.
+    names : tuple of two str, optional
+        The names of the baseline and the scenario.
     title : str, optional
         The title of the figure.
     origin : sequence of str, optional
@@ -204,7 +213,7 @@ def plot_contributions(
     foot = [line for text in origin for line in wrap(text, _PAGE_LINE)]
     figure, places = make_panels(len(variables), columns, 0.75 + _ROW * rows, 0.55 + _FOOT_LINE * len(foot))
     for axes, variable in zip(places, variables, strict=True):
-        _draw_bars(axes, variable, colours, when, columns)
+        _draw_bars(axes, variable, colours, when, columns, f"{names[1]} minus {names[0]}")
     handles = [
         Line2D([], [], color=GREY, linewidth=_SWATCH, label="share of the total (Shapley value)"),
         Line2D([], [], label="changed alone", **_RING),
@@ -322,14 +331,16 @@ def _draw_lever_bands(
         axes.tick_params(labelsize=SMALL - 0.5)
 
 
-def _draw_bars(axes: Axes, variable: Contributions, colours: Mapping[str, str], when: str, columns: int) -> None:
+def _draw_bars(
+    axes: Axes, variable: Contributions, colours: Mapping[str, str], when: str, columns: int, caption: str
+) -> None:
     parts = {name: float(values[0]) for name, values in _by_colour(variable, colours).items()}
     ordered = sorted(parts, key=lambda name: (name == _REST, -abs(parts[name])))
     total = float((variable.scenario - variable.baseline).values.ravel()[0])
     style_panel(axes, f"{variable.title}, {when}", "", columns)
     rows = -np.arange(len(ordered) + 1, dtype=float)
     widths = [*(parts[name] for name in ordered), total]
-    axes.barh(rows, widths, height=_BAR, color=[*(colours[name] for name in ordered), DARK])
+    axes.barh(rows, widths, height=_BAR, color=[*(colours[name] for name in ordered), _TOTAL])
     for row, name in zip(rows, ordered, strict=False):
         if name == _REST:
             continue
@@ -342,10 +353,11 @@ def _draw_bars(axes: Axes, variable: Contributions, colours: Mapping[str, str], 
     axes.axvline(0, color=GREY, linewidth=0.6)
     if variable.total_spread is not None:
         ends = variable.total_spread.values.ravel()
-        axes.plot([ends[0], ends[-1]], [rows[-1], rows[-1]], color=GREY, linewidth=0.9, zorder=3)
+        axes.plot([ends[0], ends[-1]], [rows[-1], rows[-1]], color=DARK, linewidth=0.9, zorder=3)
     labels = [textwrap.fill(name, _NAME_LINE) for name in ordered]
     axes.set_yticks(rows, [*labels, _ALL], fontsize=NORMAL - 0.5)
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", color=GRID, linewidth=0.5)
-    axes.set_xlabel(variable.units.replace("_", " "), fontsize=NORMAL, color=GREY)
-    axes.locator_params(axis="x", nbins=5)
+    reached = [np.asarray(line.get_xdata(), dtype=float).ravel() for line in axes.lines]
+    format_x_axis(axes, variable.units, np.concatenate([widths, *reached]))
+    add_note(axes, caption)

@@ -59,6 +59,10 @@ _MOST_LABELS = 4
 """At most this many labels, each with its bands, can be distinguished in a panel."""
 _LABEL_LINE, _PAGE_LINE = 24, 145
 """Letters on a line of a label in the legend, and on a line of the page."""
+_RATIO_WIDE = 5.0
+"""Ratios that span more than this factor have a logarithmic axis."""
+_BELOW_OBSERVED = 100.0
+"""A logarithmic axis reaches below the lowest observation by this factor at most, since models may start near zero."""
 _FIT_OPACITIES = (0.15, 0.25, 0.35, 0.45)
 _MODEL, _POINTS = COLOURS[0], COLOURS[1]
 
@@ -220,7 +224,17 @@ def plot_differences(
     what = next(iter(differences)) if len(differences) == 1 else "Each run"
     caption = f"{what} {'divided by' if only else 'minus'} {baseline}"
     caption += ", or divided by it where the axis says ratio" if some and not only else ""
-    return plot_bands(runs, names, title=title or caption, extrapolation=extrapolation)
+    scales = {name: _ratio_scale(list(shown.values()), name) for name in names}
+    return plot_bands(runs, names, title=title or caption, scales=scales, extrapolation=extrapolation)
+
+
+def _ratio_scale(runs: Sequence[xr.Dataset], name: str) -> Scale:
+    """Return the scale of the panel of a difference, or of a ratio: logarithmic if it spans a large factor."""
+    variables = [find_variable(run, name) for run in runs]
+    values = np.concatenate([np.append(np.ravel(variable.values), 1.0) for variable in variables])
+    finite = values[np.isfinite(values)]
+    wide = RATIO in variables[0].attrs and finite.min() > 0 and finite.max() > _RATIO_WIDE * finite.min()
+    return "log" if wide else "linear"
 
 
 def _with_ratio_units(run: xr.Dataset, baseline: str) -> xr.Dataset:
@@ -379,6 +393,7 @@ def _draw_fit(axes: Axes, name: str, panel: xr.Dataset, columns: int) -> None:
         capthick=0.8, zorder=3,
     )  # fmt: skip
     values = np.concatenate([np.ravel(values.values) for values in panel.data_vars.values()])
-    scale_y_axis(axes, units, values, scale=panel.attrs.get("scale", "linear"))
+    scale, floor = panel.attrs.get("scale", "linear"), float(panel["least"].min()) / _BELOW_OBSERVED
+    scale_y_axis(axes, units, values[values >= floor] if scale == "log" else values, scale=scale)
     axes.margins(x=0.03)
     format_time_axis(axes, panel["time"].attrs.get("units"), dated=times.dtype.kind == "M")

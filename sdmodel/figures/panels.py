@@ -253,7 +253,7 @@ def format_units(units: str) -> str:
     return _UNITS.get(units.casefold(), units.replace("_", " "))
 
 
-def set_logarithmic(axes: Axes, positive: NDArray[np.float64], *, lowest: float = math.inf, label: bool = True) -> None:
+def set_logarithmic(axes: Axes, positive: NDArray[np.float64], *, lowest: float = math.inf) -> None:
     """Make the y axis logarithmic over `positive` values, at most six decades deep unless `lowest` lies deeper.
 
     Numbers between powers of ten are marked on short axes. The label of the axis says that its scale is logarithmic.
@@ -267,10 +267,9 @@ def set_logarithmic(axes: Axes, positive: NDArray[np.float64], *, lowest: float 
     axes.yaxis.set_major_locator(powers if decades > 1 else MaxNLocator(5, steps=_STEPS))
     axes.yaxis.set_major_formatter(FuncFormatter(_format_logarithmic))
     axes.yaxis.set_minor_locator(NullLocator())
-    if label:
-        units = axes.get_ylabel()
-        separator = "" if not units else ", " if len(units) < _LABEL_LETTERS - len("log scale") else ",\n"
-        axes.set_ylabel(f"{units}{separator}log scale")
+    units = axes.get_ylabel()
+    separator = "" if not units else ", " if len(units) < _LABEL_LETTERS - len("log scale") else ",\n"
+    axes.set_ylabel(f"{units}{separator}log scale")
 
 
 def scale_y_axis(

@@ -48,7 +48,7 @@ _RATIOS = (0.1, 0.5, 1.0)
 Energy and Buildings 68, 2014)."""
 _GUIDE: dict[str, Any] = {"color": GREY, "linewidth": 0.7, "linestyle": (0, (3, 2))}
 _SIGMA = "sigma, standard deviation of effects"
-_DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+_DIRECTIONS = ((0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1), (1, 0), (-1, 0))
 _DISTANCES = (5.0, 10.0, 16.0, 24.0, 34.0)
 """Points between a name and its point; beyond the first distance a line connects them."""
 _DOT, _MARGIN = 2.5, 1.0
@@ -216,7 +216,8 @@ def _draw_sobol(axes: Axes, ranked: xr.Dataset) -> None:
 
 def _draw_morris(axes: Axes, ranked: xr.Dataset) -> None:
     effects, deviations = ranked["mu_star"].values, ranked["sigma"].values
-    right, top = 1.15 * float(effects.max()) or 1.0, 1.12 * float(deviations.max()) or 1.0
+    halves = ranked["mu_star_conf"].values
+    right, top = 1.05 * float((effects + np.nan_to_num(halves)).max()) or 1.0, 1.12 * float(deviations.max()) or 1.0
     for ratio in _RATIOS:
         end = min(right, top / ratio)
         axes.plot([0, end], [0, ratio * end], **_GUIDE)
@@ -224,7 +225,6 @@ def _draw_morris(axes: Axes, ranked: xr.Dataset) -> None:
             f"{ratio:g}", (0.95 * end, 0.95 * ratio * end), ha="center", va="center", fontsize=SMALL, color=GREY,
             bbox={"facecolor": "white", "linewidth": 0, "pad": 1},
         )  # fmt: skip
-    halves = ranked["mu_star_conf"].values
     axes.hlines(deviations, effects - halves, effects + halves, color=_LOW, linewidth=0.5, alpha=0.5)
     axes.plot(effects, deviations, "o", color=_LOW, markersize=3.5)
     format_x_axis(axes, str(ranked["outcome_units"].values), effects, prefix="mu*, mean absolute effect")

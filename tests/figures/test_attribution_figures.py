@@ -79,7 +79,7 @@ def test_bars_are_ordered_by_size_and_end_with_the_total():
     assert [bar.get_width() for bar in axes.patches] == [-3, 1, -2]
     reaches = [line.get_xdata() for line in axes.lines if line.get_linestyle() == "-" and len(line.get_xdata()) == 2]
     assert any(np.allclose(ends, [-4, -2]) for ends in reaches)
-    assert axes.get_xlabel() == "GW"
+    assert axes.get_xlabel() == "GW\nscenario minus baseline"
 
 
 def spread_of(shares):

@@ -226,7 +226,7 @@ def plot_attribution_to(
     wedges, bars = [_contributions(part, None) for part in shown], [_contributions(part, moment) for part in shown]
     figures = [
         plot_wedges(wedges, names=ends, title=title, extrapolation=layout_of(found).extrapolation, origin=origin),
-        plot_contributions(bars, when=format_time(moment, found), title=title, origin=origin),
+        plot_contributions(bars, when=format_time(moment, found), names=ends, title=title, origin=origin),
     ]
     return [save_figure(figure, target, force=force) for figure, target in zip(figures, targets, strict=False)]
 
