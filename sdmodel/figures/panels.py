@@ -289,26 +289,33 @@ def scale_y_axis(
         format_y_axis(axes, units, values)
 
 
-def name_ends(axes: Axes, lines: Sequence[tuple[str, float, str]]) -> bool:
-    """Write names beside the ends of lines, given by name, last value and colour; False if the ends lie too close.
+Ends = Sequence[tuple[str, float, str]]
+"""Lines of a panel by name, last value and colour."""
 
-    The limits and the scale of the y axis must be final.
-    """
-    known = [(name, value, colour) for name, value, colour in lines if np.isfinite(value)]
-    if not 1 < len(known) == len(lines) <= _MOST_ENDS or any(len(name) > _END_LETTERS for name, *_ in known):
+
+def ends_lie_apart(axes: Axes, lines: Ends) -> bool:
+    """Whether there is room to write the names of lines beside their ends; the limits and the scale must be final."""
+    if not 1 < len(lines) <= _MOST_ENDS or any(len(name) > _END_LETTERS for name, *_ in lines):
         return False
-    to_scale = axes.yaxis.get_transform().transform
-    low, high = to_scale(np.array(axes.get_ylim()))
-    heights = (to_scale(np.array([value for _, value, _ in known])) - low) / (high - low)
+    heights = np.sort(_end_heights(axes, lines))
     apart = _END_LINE / (72 * axes.get_position().height * float(axes.figure.get_figheight()))  # type: ignore[union-attr]
-    if np.diff(np.sort(heights)).min() < apart or heights.min() < 0 or heights.max() > 1:
-        return False
-    for (name, _, colour), height in zip(known, heights, strict=True):
+    return bool(np.isfinite(heights).all() and np.diff(heights).min() >= apart and heights[0] >= 0 and heights[-1] <= 1)
+
+
+def name_ends(axes: Axes, lines: Ends) -> None:
+    """Write the names of lines beside their ends."""
+    for (name, _, colour), height in zip(lines, _end_heights(axes, lines), strict=True):
         axes.annotate(
             name, (1.0, float(height)), (3, 0), xycoords="axes fraction", textcoords="offset points",
             va="center", fontsize=SMALL, color=colour, annotation_clip=False,
         )  # fmt: skip
-    return True
+
+
+def _end_heights(axes: Axes, lines: Ends) -> NDArray[np.float64]:
+    """Return the last values of lines as shares of the panel's height."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled = axes.yaxis.get_transform().transform(np.array([*(value for _, value, _ in lines), *axes.get_ylim()]))
+    return np.asarray((scaled[:-2] - scaled[-2]) / (scaled[-1] - scaled[-2]), dtype=float)
 
 
 def mark_extrapolation(panels: Sequence[Axes], start: float | None, times: NDArray[Any], *, dated: bool) -> None:

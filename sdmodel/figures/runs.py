@@ -48,6 +48,7 @@ from .panels import (
     check_runs,
     choose_evenly,
     describe_models,
+    ends_lie_apart,
     format_time_axis,
     make_grid,
     mark_extrapolation,
@@ -189,16 +190,22 @@ def plot_runs(
         origin += wrap(f"Observed: {'; '.join(parts)}", _PAGE_LINE)
     figure, places, columns = make_grid(len(contents), _HEIGHTS, _HEAD + _FOOT_LINE * len(origin))
     times = _mark_times(runs, marks or {})
-    named = []
+    ends = []
     for axes, content in zip(places, contents, strict=True):
         shown = replace(content, scale="log") if logarithmic else content
-        named.append(_draw_panel(axes, shown, list(runs), columns, dated=dated))
+        _draw_panel(axes, shown, len(runs), columns, dated=dated)
+        single = len(content.labels) == 1 and columns < _MANY_COLUMNS
+        lines = [(list(runs)[trace.run], _last(trace), COLOURS[trace.run]) for trace in content.traces if single]
+        ends.append((axes, lines))
         for at in (at for marked in times.values() for at in (dates_of(marked) if dated else marked)):
             axes.axvline(at, zorder=0.5, **_MARK)
     shown_times = np.concatenate([run[DATE if dated else TIME].values for run in runs.values()])
     mark_extrapolation(list(places), extrapolation, shown_times, dated=dated)
     figure.align_ylabels(places)
-    in_legend = [] if all(named) else list(runs)
+    named = all(ends_lie_apart(*pair) for pair in ends)  # else a legend names all runs
+    for pair in ends if named else ():
+        name_ends(*pair)
+    in_legend = [] if named else list(runs)
     add_frame(figure, title, _page_handles(in_legend, contents, times, dated=dated), origin, columnspacing=1.4)
     return figure
 
@@ -279,16 +286,15 @@ def _traces(run: int, variable: xr.DataArray, line: str, *, dated: bool) -> Iter
         yield _Trace(run, with_labels(long_name(variable), labels), label, times, finite[place].reshape(len(times), -1))
 
 
-def _draw_panel(axes: Axes, contents: _Contents, runs: Sequence[str], columns: int, *, dated: bool) -> bool:
-    """Draw a panel; True if it names all runs at the ends of their lines."""
+def _draw_panel(axes: Axes, contents: _Contents, runs: int, columns: int, *, dated: bool) -> None:
     for trace in contents.traces:
         if trace.label not in contents.common or trace.run == 0:
-            _draw_trace(axes, trace, contents, len(runs))
+            _draw_trace(axes, trace, contents, runs)
     for series, marker in zip(contents.observed, itertools.cycle(_MARKERS), strict=False):
         axes.errorbar(
             dates_of(series.times) if dated else series.times, series.values,
             np.array([series.values - series.low, series.high - series.values]), fmt=marker,
-            markerfacecolor=_point_colour(series, contents, len(runs)), ecolor=DARK, elinewidth=0.7, capsize=1.2, capthick=0.7,
+            markerfacecolor=_point_colour(series, contents, runs), ecolor=DARK, elinewidth=0.7, capsize=1.2, capthick=0.7,
             zorder=4, markeredgecolor=DARK, **_POINTS,
         )  # fmt: skip
     times = np.concatenate([trace.times for trace in contents.traces])
@@ -298,37 +304,28 @@ def _draw_panel(axes: Axes, contents: _Contents, runs: Sequence[str], columns: i
     style_panel(axes, contents.title, contents.units, columns)
     lowest = min((float(end.min()) for end in ends), default=np.inf)
     scale_y_axis(axes, contents.units, values, scale=contents.scale, lowest=lowest)
-    ordered, legend_columns = _panel_legend(axes, contents, len(runs), columns)
-    named = len(runs) > 1 == len(contents.labels) and columns < _MANY_COLUMNS
-    named = named and name_ends(
-        axes, [(runs[trace.run], _last(trace), COLOURS[trace.run]) for trace in contents.traces]
-    )
+    ordered, legend_columns = _panel_legend(axes, contents, runs, columns)
     set_title(axes, contents.title, columns, legend_lines=len(ordered) // max(1, legend_columns))
     format_time_axis(axes, contents.time_units, dated=dated)
     if ordered:
         add_legend(
             axes, ordered, fontsize=SMALL, ncols=legend_columns, loc="lower left", bbox_to_anchor=(-0.013 * columns, 1.0), frameon=False,
-            borderaxespad=0.1, borderpad=0.1, handlelength=1.2 if len(runs) == 1 else 1.8, handletextpad=0.5,
+            borderaxespad=0.1, borderpad=0.1, handlelength=1.2 if runs == 1 else 1.8, handletextpad=0.5,
             columnspacing=0.9, labelspacing=0.25,
         )  # fmt: skip
     if len(contents.labels) < len(contents.all_labels):
         count = f"{len(contents.labels)} of {len(contents.all_labels)} labels of {contents.subscripts}"
         add_note(axes, textwrap.fill(f"{count}; choose others by name[label]", _LABEL))
-    return named
 
 
 def _panel_legend(axes: Axes, contents: _Contents, runs: int, columns: int) -> tuple[list[Artist], int]:
     """Name lines at their ends where these lie apart; return the handles of the others and of series, and their columns."""
     handles = []
     lines = contents.labels if len(contents.labels) > 1 else ()
-    if (
-        runs > 1
-        or not lines
-        or not name_ends(
-            axes,
-            [(trace.label, _last(trace), COLOURS[contents.labels.index(trace.label)]) for trace in contents.traces],
-        )
-    ):
+    ends = [(trace.label, _last(trace), COLOURS[contents.labels.index(trace.label)]) for trace in contents.traces]
+    if runs == 1 and ends_lie_apart(axes, ends):
+        name_ends(axes, ends)
+    else:
         for index, label in enumerate(lines):
             style: Any = {"color": COLOURS[index]} if runs == 1 else {"color": GREY, "linestyle": DASHES[index]}
             name = textwrap.shorten(label, _LABEL, placeholder=" …")
