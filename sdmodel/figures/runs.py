@@ -70,7 +70,7 @@ _CHANGES, _PAGE_LINE = 240, 160
 _PANEL_LINE, _PANEL_SAMPLE, _LABEL = 100, 5, 48
 """Letters on a line of the legend that is as wide as all panels in a row, those as wide as a sample, and the longest label."""
 _MANY_COLUMNS = 3
-"""Panels in so many columns leave no room for the names of runs beside their lines."""
+"""From this number of columns on, panels have no room for the names of runs beside their lines."""
 _THIN_MEMBERS = 20  # more members are plotted as bands
 _BANDS = ((0.05, 0.95, 0.15), (0.25, 0.75, 0.25))
 _WIDEST, _THINNEST = 2.0, 0.9
