@@ -20,7 +20,6 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -333,7 +332,8 @@ def mark_extrapolation(panels: Sequence[Axes], start: float | None, times: NDArr
     at = ("top", 1.0, -2.0) if 1 - high >= low else ("bottom", 0.0, 2.0)
     panels[0].annotate(
         "extrapolation", (1.0, at[1]), (-1, at[2]), xycoords="axes fraction", textcoords="offset points", rotation=90, ha="right",
-        va=at[0], fontsize=SMALL - 1, color=GREY, zorder=_VEIL_LEVEL + 1, path_effects=[withStroke(linewidth=1.5, foreground="white")],
+        va=at[0], fontsize=SMALL - 1, color=GREY, zorder=_VEIL_LEVEL + 1,
+        bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.3},
     )  # fmt: skip
 
 
