@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .analysis import compare_members as compare_members
     from .analysis import compare_runs as compare_runs
     from .analysis import find_sensitivities as find_sensitivities
+    from .analysis import rank_levers as rank_levers
     from .analysis import sweep_levers as sweep_levers
     from .checking import check_model as check_model
     from .checking import find_loops as find_loops
@@ -50,6 +51,8 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .report import write_report as write_report
     from .scenario import find_levers as find_levers
     from .scenario import make_design as make_design
+    from .simulation import WasmModule as WasmModule
+    from .simulation import compile_wasm as compile_wasm
     from .simulation import simulate as simulate
     from .store import export_run as export_run
     from .store import open_run as open_run
@@ -69,7 +72,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
 __version__ = "0.2.0"
 
 _NAMES = {
-    "analysis": "attribute_levers compare_members compare_runs find_sensitivities sweep_levers",
+    "analysis": "attribute_levers compare_members compare_runs find_sensitivities rank_levers sweep_levers",
     "checking": "check_model find_loops find_paths",
     "comparison": "quantiles share_where",
     "ensemble": "run_ensemble",
@@ -82,7 +85,7 @@ _NAMES = {
     "reference": "read_xmile",
     "report": "write_report",
     "scenario": "find_levers make_design",
-    "simulation": "simulate",
+    "simulation": "WasmModule compile_wasm simulate",
     "store": "export_run open_run save_run",
     "vensim": "compare_documents format_document mdl_text merge_documents model_from_text open_document read_formula "
     "read_model read_sampling read_scenario read_sketch",

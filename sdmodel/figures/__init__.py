@@ -7,6 +7,7 @@ from .diagram import ShadedValue, Shading, find_view, plot_diagram
 from .layout import Layout, Panel, Scale, find_layout, layout_beside, read_layout
 from .output import render_figure, render_small_svg, save_figure
 from .panels import narrow_pages
+from .ranking import plot_ranking
 from .runs import Observed, plot_runs
 from .sensitivity import plot_morris, plot_sobol, plot_tornado
 from .sweep import plot_heat_map, plot_sweep
@@ -31,6 +32,7 @@ __all__ = [
     "plot_fit",
     "plot_heat_map",
     "plot_morris",
+    "plot_ranking",
     "plot_runs",
     "plot_sobol",
     "plot_sweep",

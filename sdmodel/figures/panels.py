@@ -136,7 +136,7 @@ def add_frame(
     Each group of the legend begins a new line; as many columns are used as fit the line's letters, `sample` of them for each
     line sample. A figure in a narrow column keeps the origin for the page around it.
     """
-    handles, columns = arrange_legend(groups, int(letters * page_width() / _WIDTH), sample)
+    handles, columns = arrange_legend(groups, int(letters * min(1.0, figure.get_figwidth() / _WIDTH)), sample)
     if isinstance(figure, PlainFigure):
         figure.origin = tuple(origin)
     if handles:

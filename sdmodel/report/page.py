@@ -64,8 +64,8 @@ class Image:
     @property
     def notes(self) -> list[str]:
         """Where the numbers come from, if the figures do not say it themselves."""
-        lines = [line for figure in self._list for line in getattr(figure, "origin", ())]
-        return [] if self.wide else list(dict.fromkeys(lines))
+        silent = (figure for figure in self._list if not figure.get_supxlabel())
+        return list(dict.fromkeys(line for figure in silent for line in getattr(figure, "origin", ())))
 
     @property
     def _list(self) -> list[Figure]:

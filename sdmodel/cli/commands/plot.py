@@ -10,7 +10,7 @@ import click
 import numpy as np
 import xarray as xr
 
-from ...analysis import ATTRIBUTION, attributed_variables
+from ...analysis import ATTRIBUTION, RANKING, attributed_variables
 from ...comparison import Outcome
 from ...dataset import ANALYSIS, MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
 from ...errors import DatasetError, FigureError, ReportError
@@ -31,6 +31,7 @@ from ..views.attribution import moment_of, plot_attribution_to
 from ..views.backtest import plot_backtest_to
 from ..views.headlines import check_name, headline_names, shared_headlines
 from ..views.members import note_broken, note_unfinished, plot_members_to
+from ..views.ranking import plot_ranking_to
 from ..views.run_figures import figures_of, plot_runs_to
 from ..views.sweep import plot_sweep_to, sweep_figure
 
@@ -69,10 +70,11 @@ def plot(
     """Plot stored runs over time, one panel per variable and one colour per run.
 
     The page beside the model (`ai_compute.figure.csv`) says which variables share a panel, which have logarithmic axes and
-    from when on values are extrapolation; without one, every headline variable has a panel. Observations beside the model are points over the lines. Ensembles are shown as medians and bands
-    of the headline variables, with single runs as lines over them; a sweep as lines coloured by the value of its first
-    lever, or with --at or --over as a map of its first two; an attribution as wedges; a back-test as forecasts from each
-    cut. RUN is the name of a stored run or the path of its file.
+    from when on values are extrapolation; without one, every headline variable has a panel. Observations beside the model are
+    points over the lines. Ensembles are shown as medians and bands of the headline variables, with single runs as lines over
+    them; a sweep as lines coloured by the value of its first lever, or with --at or --over as a map of its first two; an
+    attribution as wedges; a ranking as bars and trade-offs; a back-test as forecasts from each cut. RUN is the name of a
+    stored run or the path of its file.
     """
     place = runs_folder(folder)
     paths = list({path.stem: path for path in (find_run(run, place) for run in runs)}.values())
@@ -80,6 +82,13 @@ def plot(
     target = Path(output) if output else place / f"{'+'.join(opened)}.png"
     check_not_there([target], force=force)
     only = opened[paths[0].stem]
+    rankings = [name for name, run in opened.items() if run.attrs.get(ANALYSIS) == RANKING]
+    if rankings:
+        _plot_ranking(
+            opened, rankings[0], target, title, chosen=bool(names or when.dates or when.statistics), force=force
+        )
+        click.echo(f"plotted in {target}")
+        return
     backtest = only.attrs.get(ANALYSIS) == BACKTEST
     for name in names:
         if not backtest:  # it names series, which need not be variables
@@ -131,6 +140,15 @@ def _plot_attribution(
     plot_attribution_to(found, shown, moment_of(found, shown), [target], title=title or attributions[0], force=force)
 
 
+def _plot_ranking(
+    runs: Mapping[str, xr.Dataset], name: str, target: Path, title: str | None, *, chosen: bool, force: bool
+) -> None:
+    if len(runs) > 1 or chosen:
+        message = f"run '{name}': is a ranking, whose figure shows its own target and date; plot it alone, without --on and --at"
+        raise FigureError(message)
+    plot_ranking_to(runs[name], target, title=title or name, force=force)
+
+
 def _check_members(runs: Mapping[str, xr.Dataset]) -> None:
     """Check that all runs are ensembles or single runs; notes say which are incomplete."""
     for name, run in runs.items():
@@ -163,11 +181,11 @@ def report(
     folder: str | None,
     force: bool,
 ) -> None:
-    """Write one HTML page about stored runs, ensembles, sweeps, attributions and back-tests; it needs no network and no other file.
+    """Write one HTML page about stored runs and ensembles, sweeps, attributions, rankings and back-tests, in a single file.
 
     The page shows headline variables at dates and over time with observations, differences between the runs, bands of
-    ensembles, contributions of levers, the levers of the model, and the record of every run. The first run is the baseline.
-    RUN is the name of a stored run or the path of its file.
+    ensembles, rankings and contributions of levers, the levers of the model, and the record of every run. The first run is the
+    baseline. The page needs no network. RUN is the name of a stored run or the path of its file.
     """
     from ...figures import narrow_pages
     from ...report import write_report
