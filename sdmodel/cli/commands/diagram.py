@@ -72,8 +72,8 @@ def diagram(
 
     Stocks have boxes, flows are double lines with valves and clouds, and arrows are influences with their polarity.
     Constants and lookups have letters of their own; variables drawn elsewhere too are grey and in brackets. Without --view,
-    the views of a model with several are listed; with a folder as -o, every view is drawn. A model without a sketch gets a layout: one view, or one per group if it
-    has more than sixty variables.
+    the views of a model with several are listed; with a folder as -o, every view is drawn. A model without a sketch gets a
+    layout: one view, or one per group if it has more than sixty variables.
 
     With --run, each variable shows its value at a date below its name, coloured by its place within its own range over
     time. With a second --run it shows its change in per cent from the first run to the second; changes of rounding size have
