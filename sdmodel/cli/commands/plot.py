@@ -17,14 +17,22 @@ from ...errors import DatasetError, FigureError, ReportError
 from ...inference import BACKTEST
 from ...store import find_run, is_ensemble, open_run
 from ..locations import check_not_there, runs_folder
-from ..options import OutcomeOptions, bands_option, force_option, on_option, outcome_options, runs_option
+from ..options import (
+    OutcomeOptions,
+    all_panels_option,
+    bands_option,
+    force_option,
+    on_option,
+    outcome_options,
+    runs_option,
+)
 from ..output import busy
 from ..views.attribution import moment_of, plot_attribution_to
 from ..views.backtest import plot_backtest_to
 from ..views.headlines import check_name, headline_names, shared_headlines
 from ..views.members import note_broken, note_unfinished, plot_members_to
 from ..views.ranking import plot_ranking_to
-from ..views.run_figures import figure_of, plot_runs_to
+from ..views.run_figures import figures_of, plot_runs_to
 from ..views.sweep import plot_sweep_to, sweep_figure
 
 if TYPE_CHECKING:
@@ -41,6 +49,7 @@ if TYPE_CHECKING:
 @click.option(
     "--spaghetti", type=click.IntRange(0), default=0, metavar="N", help="Plot N members of an ensemble as thin lines."
 )
+@all_panels_option
 @click.option("--log", "logarithmic", is_flag=True, help="Use logarithmic axes where nothing is negative.")
 @runs_option
 @force_option
@@ -53,17 +62,19 @@ def plot(
     title: str | None,
     bands: tuple[float, ...],
     spaghetti: int,
+    every: bool,
     logarithmic: bool,
     folder: str | None,
     force: bool,
 ) -> None:
     """Plot stored runs over time, one panel per variable and one colour per run.
 
-    The page beside the model (`ai_compute.figure.csv`) says which variables share a panel; without one, every headline
-    variable has its own. Observations beside the model are points over the lines. Ensembles are shown as medians and bands
-    of the headline variables, with single runs as lines over them; a sweep as lines coloured by the value of its first
-    lever, or with --at or --over as a map of its first two; an attribution as wedges; a ranking as bars and trade-offs; a
-    back-test as forecasts from each cut. RUN is the name of a stored run or the path of its file.
+    The page beside the model (`ai_compute.figure.csv`) says which variables share a panel, which have logarithmic axes and
+    from when on values are extrapolation; without one, every headline variable has a panel. Observations beside the model are
+    points over the lines. Ensembles are shown as medians and bands of the headline variables, with single runs as lines over
+    them; a sweep as lines coloured by the value of its first lever, or with --at or --over as a map of its first two; an
+    attribution as wedges; a ranking as bars and trade-offs; a back-test as forecasts from each cut. RUN is the name of a
+    stored run or the path of its file.
     """
     place = runs_folder(folder)
     paths = list({path.stem: path for path in (find_run(run, place) for run in runs)}.values())
@@ -89,23 +100,26 @@ def plot(
         message = "--at and --over plot maps of a sweep over two levers or more; leave them out, or name one such run"
         raise FigureError(message)
     if backtest:
-        plot_backtest_to(only, target, title=title or paths[0].stem, names=names, force=force)
+        plot_backtest_to(only, target, title=title or paths[0].stem, names=names, every=every, force=force)
     elif attributions:
         _plot_attribution(opened, attributions, names, target, title, force=force)
     elif sweep:
         shown = names or headline_names(only)
-        plot_sweep_to(only, shown, target, outcomes=outcomes, title=title, logarithmic=logarithmic, force=force)
+        plot_sweep_to(
+            only, shown, target, outcomes=outcomes, title=title, logarithmic=logarithmic, every=every or bool(names),
+            force=force,
+        )  # fmt: skip
     elif any(is_ensemble(path) for path in paths):
         _check_members(opened)
         headlines = names or shared_headlines(list(opened.values()))
         with busy("reading the members"):
             plot_members_to(
                 opened, headlines, target, bands=bands, spaghetti=spaghetti, logarithmic=logarithmic, title=title,
-                force=force,
+                every=every or bool(names), force=force,
             )  # fmt: skip
     else:
         by_path = dict(zip(paths, opened.values(), strict=True))
-        plot_runs_to(by_path, target, names=names, title=title, logarithmic=logarithmic, force=force)
+        plot_runs_to(by_path, target, names=names, title=title, logarithmic=logarithmic, every=every, force=force)
     click.echo(f"plotted in {target}")
 
 
@@ -175,6 +189,7 @@ def report(
     ensembles, rankings and contributions of levers, the levers of the model, and the record of every run. The first run is the
     baseline. The page needs no network. RUN is the name of a stored run or the path of its file.
     """
+    from ...figures import narrow_pages
     from ...report import write_report
 
     place = runs_folder(folder)
@@ -189,16 +204,19 @@ def report(
     moments = [outcome.at for outcome in when.outcomes(next(iter(opened.values()))) if outcome.at is not None]
     with busy("writing the report"):
         single = {path: opened[name] for name, path in paths.items() if not member_dims(opened[name])}
-        figure = figure_of(single, names=names) if single else None
-        sweeps = _sweep_figures(opened, names, moments)
+        with narrow_pages():
+            figures = figures_of(single, names=names) if single else None
+            sweeps = _sweep_figures(opened, names, moments)
         write_report(
-            opened, target, on=names, at=moments, bands=bands, title=title, picture=figure, further=sweeps, force=force
+            opened, target, on=names, at=moments, bands=bands, title=title, picture=figures, further=sweeps, force=force
         )
     click.echo(f"written to {target} ({int(np.ceil(target.stat().st_size / 1024)):,} KiB)")
 
 
-def _sweep_figures(runs: Mapping[str, xr.Dataset], names: Sequence[str], moments: Sequence[float]) -> dict[str, Figure]:
-    found = {}
+def _sweep_figures(
+    runs: Mapping[str, xr.Dataset], names: Sequence[str], moments: Sequence[float]
+) -> dict[str, Figure | Sequence[Figure]]:
+    found: dict[str, Figure | Sequence[Figure]] = {}
     for run_name, run in runs.items():
         levers = lever_dims(run)
         if not levers or ANALYSIS in run.attrs:
@@ -206,7 +224,7 @@ def _sweep_figures(runs: Mapping[str, xr.Dataset], names: Sequence[str], moments
         shown = [name for name in names or headline_names(run) if has_variable(run, name)]
         outcomes = [Outcome(at=moments[0] if moments else float(run[TIME].values[-1]))] if len(levers) > 1 else []
         heading = f"Sweep {run_name}: {' and '.join(long_name(run[dim]) for dim in levers)}"
-        found[heading] = sweep_figure(run, shown, outcomes=outcomes)
+        found[heading] = [sweep_figure(run, [name], outcomes=outcomes) for name in shown]
     return found
 
 
