@@ -17,7 +17,15 @@ from .files.scenarios import (
     scenario_from_text,
     scenario_text,
 )
-from .files.sensitivity import read_samples, read_sampling, samples_text, sampling_of_ranges, sampling_text
+from .files.sensitivity import (
+    plausible_file,
+    plausible_sampling,
+    read_samples,
+    read_sampling,
+    samples_text,
+    sampling_of_ranges,
+    sampling_text,
+)
 from .merge.comparison import Difference, DifferenceKind, compare_documents
 from .merge.formatting import format_document, text_for_diff, unformatted_parts
 from .merge.merging import Merge, merge_documents
@@ -27,8 +35,9 @@ from .writer import mdl_text
 
 __all__ = [
     "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "compare_documents",
-    "format_document", "load_scenario", "mdl_text", "merge_documents", "model_from_text", "open_document", "read_bounds", "read_change",
-    "read_data", "read_document", "read_formula", "read_grid", "read_model", "read_optimisation", "read_payoff",
+    "format_document", "load_scenario", "mdl_text", "merge_documents", "model_from_text", "open_document",
+    "plausible_file", "plausible_sampling", "read_bounds", "read_change", "read_data", "read_document", "read_formula",
+    "read_grid", "read_model", "read_optimisation", "read_payoff",
     "read_samples", "read_sampling", "read_savelist", "read_scenario", "read_sketch", "samples_text",
     "sampling_of_ranges", "sampling_text", "scenario_from_text", "scenario_text", "sketch_from_text",
     "split_statement", "text_for_diff", "unformatted_parts",

@@ -10,10 +10,21 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sdmodel.errors import ScenarioError
-from sdmodel.scenario import DISTRIBUTIONS, Distribution, Sampling, Steps, Variation, distribution_fault, make_design
+from sdmodel.scenario import (
+    DISTRIBUTIONS,
+    Distribution,
+    Sampling,
+    Steps,
+    Variation,
+    distribution_fault,
+    make_design,
+    plausible_ranges,
+)
 from sdmodel.testing import block_text, model_text, tiny_model
 from sdmodel.vensim import (
     model_from_text,
+    plausible_sampling,
+    read_model,
     read_sampling,
     samples_text,
     sampling_of_ranges,
@@ -231,6 +242,25 @@ def test_uncertainties_of_the_flagship_can_be_sampled(project):
     for name, row in zip(design.names, values, strict=True):
         bounds = model[name.partition("[")[0]].range
         assert bounds.minimum <= row.min() < row.max() <= bounds.maximum
+
+
+def test_plausible_ranges_come_from_the_file_beside_the_model(folder):
+    """Bounds that a distribution reaches are the ends; where they are far out, 5 % and 95 % quantiles are."""
+    path = folder / "ranged.mdl"
+    path.write_text(RANGED, "utf-8")
+    model = read_model(path)
+    assert plausible_sampling(model) is None
+    lines = (
+        "low and high=RANDOM_TRIANGULAR(1,4,0,2,5)",
+        "other=RANDOM_NORMAL(-1000,1000,5,2)",
+        "with step=VECTOR(1,2.25,0.5)",
+    )
+    (folder / "ranged.vsc").write_text("\n".join(["9,L,1,,0", *lines]), "utf-8")
+    ranges = plausible_ranges(model, plausible_sampling(model))
+    ends = {cell.key: tuple(np.round(found, 4).tolist()) for cell, found in ranges.items()}
+    assert ends == {"low_and_high": (1.0, 4.0), "other": (1.7103, 8.2897), "with_step": (1.0, 2.0)}
+    (folder / "ranged.vsc").unlink()
+    assert plausible_ranges(model, Sampling("file")) == {}
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "a\0b"])

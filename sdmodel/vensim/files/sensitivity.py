@@ -180,6 +180,21 @@ def read_sampling(path: str | os.PathLike[str]) -> Sampling:
     return Sampling(first.method, first.count, first.seed, variations, samples, first.file, first.rest, name, text)
 
 
+def plausible_file(model: str | os.PathLike[str]) -> Path | None:
+    """Return the sensitivity file of a model's name beside it, which has the plausible ranges of its constants, if there is one."""
+    path = Path(model).with_suffix(".vsc")
+    return path if is_plain_file(path) else None
+
+
+def plausible_sampling(model: Model) -> Sampling | None:
+    """Read the sensitivity file beside a model: its constants with their plausible ranges and shapes; None without a file.
+
+    Raises ScenarioError like `read_sampling`.
+    """
+    path = plausible_file(model.path)
+    return None if path is None else read_sampling(path)
+
+
 def _first_line(line: str, place: Place, faults: list[Fault]) -> Sampling:
     """Return what the first line says: the number of simulations, the method, the seed and the file."""
     fields = [field.strip() for field in line.split(",")]
