@@ -3,7 +3,7 @@
 from .attribution import Contributions, plot_contributions, plot_wedges
 from .backtest import plot_backtest
 from .bands import plot_bands, plot_differences, plot_fit
-from .diagram import ShadedValue, Shading, find_view, plot_diagram
+from .diagram import PlacedView, ShadedValue, Shading, find_view, place_view, plot_diagram
 from .layout import Layout, Panel, Scale, find_layout, read_layout
 from .output import render_figure, save_figure
 from .runs import Observed, plot_runs
@@ -15,11 +15,13 @@ __all__ = [
     "Layout",
     "Observed",
     "Panel",
+    "PlacedView",
     "Scale",
     "ShadedValue",
     "Shading",
     "find_layout",
     "find_view",
+    "place_view",
     "plot_backtest",
     "plot_bands",
     "plot_contributions",

@@ -15,11 +15,11 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from ...errors import FigureError
-from ...model import Sketch, View, key, nearest
+from ...model import Kind, Sketch, View, key, nearest
 from ..panels import DARK, GREY
 from ..text import Font, PlainFigure, drawable, fit_text, plain_text
 from .arrows import Line, draw_line, place_lines, place_signs
-from .words import KIND_COLOURS, SHADOW, WORD_LEVEL, PlacedWord, draw_word, is_boxed, place_words
+from .words import KIND_COLOURS, SHADOW, WORD_LEVEL, PlacedWord, draw_word, place_words
 
 _MARGIN, _FOOT_LINE = 0.2, 0.15
 _SMALLEST, _LARGEST = 5.0, 30.0
@@ -52,6 +52,22 @@ class Shading:
     meaning: str
     ends: tuple[str, str]
     by_key: Mapping[str, ShadedValue] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedView:
+    """The visible words of a view by number, its visible arrows, and the places of their signs by the arrow's number."""
+
+    words: Mapping[int, PlacedWord]
+    lines: tuple[Line, ...]
+    signs: Mapping[int, tuple[float, float]]
+
+
+def place_view(view: View, kinds: Mapping[str, Kind]) -> PlacedView:
+    """Return where the words and lines of a view are, in its units; `kinds` are those of the variables by key."""
+    words = place_words(view, kinds)
+    lines = place_lines(view, words)
+    return PlacedView(words, tuple(lines), place_signs(lines, words.values(), view))
 
 
 @plain_text
@@ -93,15 +109,14 @@ def plot_diagram(sketch: Sketch, view: View | str | None = None, *, shading: Sha
     ['Tea', 'loss']
     """
     chosen = view if isinstance(view, View) else find_view(sketch, view)
-    words = place_words(chosen, sketch.kinds)
+    placed_view = place_view(chosen, sketch.kinds)
+    words, lines = placed_view.words, placed_view.lines
     if not words:
         message = f"{sketch.path}: view '{chosen.name}' is empty; draw its variables in Vensim, or choose another view"
         raise FigureError(message)
-    lines = place_lines(chosen, words)
     figure, axes, unit = _make_page(words.values(), lines, chosen.density, shading)
-    signs = place_signs(lines, words.values(), chosen)
     for line in lines:
-        draw_line(axes, line, chosen, unit, signs.get(line.arrow.number))
+        draw_line(axes, line, chosen, unit, placed_view.signs.get(line.arrow.number))
     for placed in words.values():
         value = shading.by_key.get(key(placed.word.text)) if shading and placed.word.kind == "variable" else None
         draw_word(axes, placed, unit, _colour_of(shading, value) if shading and value else None)
@@ -194,7 +209,7 @@ def _colour_of(shading: Shading, value: ShadedValue) -> str:
 
 def _draw_number(axes: Axes, placed: PlacedWord, value: ShadedValue, unit: float) -> None:
     font = Font(_NUMBER_SIZE * placed.label.font.size)
-    y = placed.region.y + placed.region.half_height + (_BELOW_BOX if is_boxed(placed.word, placed.kind) else 0)
+    y = placed.region.y + placed.region.half_height + (_BELOW_BOX if placed.boxed else 0)
     axes.text(
         placed.word.x, y, value.text, ha="center", va="top", color=DARK, zorder=WORD_LEVEL + 2,
         gid=f"number-{placed.word.number}", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8},
