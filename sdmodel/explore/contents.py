@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 _MOST_CELLS, _MOST_SLIDERS, _MOST_STOCKS, _MOST_LINES = 20_000, 300, 12, 8
 """A page with more numbers is slow to open and large to send; more sliders, headlines and lines cannot be read."""
+_MANY_CELLS = 8
+"""The sliders of a constant with more cells are a group of their own."""
 _COMMENT = re.compile(r"\{([^{}]*)\}")
 _GROUPS = {"policy lever": "Policy levers", "uncertainty": "Uncertainties", "switch": "Switches"}
 _STEPS = 100
@@ -130,7 +132,9 @@ def page_contents(model: Model, description: Mapping[str, Any], additions: Addit
         "scenarios": _scenarios(places, additions.scenarios),
         "panels": panels,
         "marks": marks,
-        "headlines": [_line(places, cell) for name in _headlines(places, additions.headlines) for cell in places.cells(name)],
+        "headlines": [
+            _line(places, cell) for name in _headlines(places, additions.headlines) for cell in places.cells(name)
+        ],
         "observations": _observations(places),
         "errors": _errors(places, additions.errors, description["time"]["saved"]),
         "runs": [_run(places, name, run) for name, run in (additions.runs or {}).items()],
@@ -141,7 +145,9 @@ def page_contents(model: Model, description: Mapping[str, Any], additions: Addit
 
 def _quoted(places: Places) -> dict[str, str]:
     """Return the names of inputs as a change file needs them, where they differ from those that people read."""
-    names = {place: (quoted_cell(places.model, cell), cell_name(places.model, cell)) for cell, place in places.inputs.items()}
+    names = {
+        place: (quoted_cell(places.model, cell), cell_name(places.model, cell)) for cell, place in places.inputs.items()
+    }
     return {str(place): quoted for place, (quoted, plain) in names.items() if quoted != plain}
 
 
@@ -194,7 +200,8 @@ def _panel_lines(places: Places, name: str, label: str) -> list[Record]:
     spelling = places.model.labels
     labels = (", ".join(display_name(spelling[own]) for own in cell.labels) for cell in chosen)
     return [
-        _line(places, cell, f"{label} {own}".strip() if label else own) for cell, own in zip(chosen, labels, strict=True)
+        _line(places, cell, f"{label} {own}".strip() if label else own)
+        for cell, own in zip(chosen, labels, strict=True)
     ]
 
 
@@ -249,12 +256,14 @@ def _levers(places: Places) -> list[Record]:
         element.name: "constant" for element in model if element.key in constants
     }
     plausible = _plausible(model)
-    found = []
+    found: list[Record] = []
     for name, kind in kinds.items():
         element = model[name]
-        for cell in places.cells(name):
-            if cell in places.inputs and len(found) < _MOST_SLIDERS:
-                group = _GROUPS.get(kind) or element.group or "Constants"
+        cells = [cell for cell in places.cells(name) if cell in places.inputs]
+        own = display_name(element.name) if len(cells) > _MANY_CELLS else element.group or "Constants"
+        for cell in cells:
+            if len(found) < _MOST_SLIDERS:
+                group = _GROUPS.get(kind) or own
                 found.append(_lever(places, element, cell, group, plausible.get(cell)))
     return found
 
@@ -269,9 +278,7 @@ def _plausible(model: Model) -> dict[Cell, tuple[float, float]]:
         return {}
 
 
-def _lever(
-    places: Places, element: Element, cell: Cell, group: str, plausible: tuple[float, float] | None
-) -> Record:
+def _lever(places: Places, element: Element, cell: Cell, group: str, plausible: tuple[float, float] | None) -> Record:
     own = element.range or Range()
     value = cell_values(places.model, [cell])[cell]
     low = own.minimum if own.minimum is not None else min(0.0, 2 * value)
@@ -375,7 +382,9 @@ def _run(places: Places, name: str, run: xr.Dataset) -> Record:
     """Return the series of a stored run, those that the page shows in panels and headlines."""
     check_run(run, name)
     if member_dims(run):
-        message = f"run '{name}': varies along {', '.join(member_dims(run))}; a page shows single runs, so name one of those"
+        message = (
+            f"run '{name}': varies along {', '.join(member_dims(run))}; a page shows single runs, so name one of those"
+        )
         raise ReportError(message)
     series: dict[str, list[float | None]] = {}
     for identifier in run.data_vars:
@@ -391,7 +400,9 @@ def _run(places: Places, name: str, run: xr.Dataset) -> Record:
                 series[str(places.outputs[cell])] = [_number(value) for value in array[place]]
     return {
         "name": name,
-        "about": "; ".join(filter(None, (str(run.attrs.get("scenario_name", "")), *str(run.attrs.get("changes", "")).splitlines()))),
+        "about": "; ".join(
+            filter(None, (str(run.attrs.get("scenario_name", "")), *str(run.attrs.get("changes", "")).splitlines()))
+        ),
         "sha256": str(run.attrs["model_sha256"]),
         "times": [float(time) for time in run[TIME].values],
         "series": series,
@@ -404,7 +415,9 @@ def _members(places: Places, design: Design | None) -> Record | None:
         return None
     fixed = [name for cell, name in zip(design.cells, design.names, strict=True) if cell not in places.inputs]
     if fixed:
-        message = f"the ensemble varies {', '.join(fixed[:3])}, which a page cannot change; leave it out of the .vsc file"
+        message = (
+            f"the ensemble varies {', '.join(fixed[:3])}, which a page cannot change; leave it out of the .vsc file"
+        )
         raise ReportError(message)
     return {
         "inputs": [places.inputs[cell] for cell in design.cells],

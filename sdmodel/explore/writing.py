@@ -125,7 +125,8 @@ def explorer_html(
     SdmodelError
         If a variable is not in the model, or the model cannot run.
     """
-    module = compile_wasm(model)
+    shown = [element.name for element in model if not element.hidden and element.kind != "lookup"]
+    module = compile_wasm(model, save=shown)
     contents = page_contents(model, module.description, Additions(on, scenarios, design, errors, runs))
     parts = {"contents": json.dumps(contents, ensure_ascii=False, allow_nan=False).encode(), "module": module.code}
     if design is not None:

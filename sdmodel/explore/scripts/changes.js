@@ -107,5 +107,11 @@ export function readAddress(text, names) {
   };
   const pinned = found.getAll("pin");
   const pin = (name) => (pinned.includes(name) ? read(name) : null);
-  return { model: found.get("m") ?? "", changes: read("c"), pins: { A: pin("A"), B: pin("B") }, fields: found, unknown };
+  return {
+    model: found.get("m") ?? "",
+    changes: read("c"),
+    pins: { A: pin("A"), B: pin("B") },
+    fields: found,
+    unknown,
+  };
 }

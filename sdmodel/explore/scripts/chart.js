@@ -13,7 +13,10 @@ const MOST_POINTS = 600;
  * style; `bands` are `{quantiles, look}`, `points` are `{rows: [time, value, low, high], look}`, `marks` are times.
  * Returns the scales, and the power of ten that the numbers on the axis lack.
  */
-export function drawChart(svg, { width, height, times, lines, bands = [], points = [], marks = [], logarithmic = false }) {
+export function drawChart(
+  svg,
+  { width, height, times, lines, bands = [], points = [], marks = [], logarithmic = false },
+) {
   const domain = verticalDomain(times.length, lines, bands, points, logarithmic);
   const log = logarithmic && domain[0] > 0;
   const x = makeScale(times[0], times.at(-1), MARGIN.left, width - MARGIN.right);
@@ -23,15 +26,21 @@ export function drawChart(svg, { width, height, times, lines, bands = [], points
   const parts = [...drawAxes(x, y, width, height, power)];
   for (const time of marks) {
     if (time >= times[0] && time <= times.at(-1)) {
-      parts.push(shape("line", { class: "mark", x1: x(time), x2: x(time), y1: MARGIN.top, y2: height - MARGIN.bottom }));
+      parts.push(
+        shape("line", { class: "mark", x1: x(time), x2: x(time), y1: MARGIN.top, y2: height - MARGIN.bottom }),
+      );
     }
   }
   for (const { quantiles, look } of bands) {
-    for (const [low, high] of [[0, 4], [1, 3]]) {
+    for (const [low, high] of [
+      [0, 4],
+      [1, 3],
+    ]) {
       parts.push(shape("path", { class: `band ${look}`, d: bandPath(quantiles, low, high, times, x, y) }));
     }
   }
-  for (const line of lines) parts.push(shape("path", { class: `line ${line.look}`, d: linePath(line.series, line.times ?? times, x, y) }));
+  for (const line of lines)
+    parts.push(shape("path", { class: `line ${line.look}`, d: linePath(line.series, line.times ?? times, x, y) }));
   for (const { rows, look } of points) parts.push(...rows.flatMap((row) => pointShapes(row, look, x, y)));
   const cursor = shape("g", { class: "cursor" });
   svg.replaceChildren(...parts, cursor);
@@ -47,7 +56,8 @@ function verticalDomain(count, lines, bands, points, logarithmic) {
     }
   };
   for (const { series } of lines) series.forEach(add);
-  for (const { quantiles } of bands) for (const level of [0, LEVELS.length - 1]) quantiles.subarray(level * count, (level + 1) * count).forEach(add);
+  for (const { quantiles } of bands)
+    for (const level of [0, LEVELS.length - 1]) quantiles.subarray(level * count, (level + 1) * count).forEach(add);
   for (const { rows } of points) for (const [, value, least, most] of rows) [value, least, most].forEach(add);
   if (logarithmic && Number.isFinite(low)) return [Math.max(low, high / DEEPEST) / 1.15, high * 1.15];
   return linearDomain(low, high);
@@ -58,11 +68,24 @@ function* drawAxes(x, y, width, height, power) {
   const values = y.logarithmic ? logTicks(y.low, y.high) : niceTicks(y.low, y.high, height < 150 ? 3 : 4);
   for (const value of values) {
     yield shape("line", { class: value === 0 ? "zero" : "grid", x1: left, x2: right, y1: y(value), y2: y(value) });
-    yield shape("text", { class: "tick", x: left - 5, y: y(value) + 3.5, "text-anchor": "end", text: tickText(value / 10 ** power) });
+    yield shape("text", {
+      class: "tick",
+      x: left - 5,
+      y: y(value) + 3.5,
+      "text-anchor": "end",
+      text: tickText(value / 10 ** power),
+    });
   }
   for (const time of niceTicks(x.low, x.high, Math.max(2, Math.floor(width / 90)))) {
     yield shape("line", { class: "grid", x1: x(time), x2: x(time), y1: bottom, y2: bottom + 3 });
-    yield shape("text", { class: "tick", x: x(time), y: bottom + 15, "text-anchor": "middle", text: tickText(time) });
+    const anchor = x(time) > width - 18 ? "end" : "middle";
+    yield shape("text", {
+      class: "tick",
+      x: anchor === "end" ? width - 2 : x(time),
+      y: bottom + 15,
+      "text-anchor": anchor,
+      text: tickText(time),
+    });
   }
 }
 

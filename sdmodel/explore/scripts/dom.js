@@ -37,7 +37,17 @@ export function download(name, text, type) {
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
 
-const COPIED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "fill-opacity", "font-size", "font-weight", "text-anchor"];
+const COPIED = [
+  "fill",
+  "stroke",
+  "stroke-width",
+  "stroke-dasharray",
+  "opacity",
+  "fill-opacity",
+  "font-size",
+  "font-weight",
+  "text-anchor",
+];
 
 /** The text of a picture as a file of its own: its looks come from the page's styles, and are written into it. */
 export function pictureText(svg, title, legend) {

@@ -2,7 +2,19 @@
 
 import { InputNames, readAddress, writeAddress } from "./changes.js";
 
-const DEFAULTS = { tab: "charts", diff: "", against: "base", on: "", at: "", view: "", variable: "", bands: "", dates: [], off: [], add: [] };
+const DEFAULTS = {
+  tab: "charts",
+  diff: "",
+  against: "base",
+  on: "",
+  at: "",
+  view: "",
+  variable: "",
+  bands: "",
+  dates: [],
+  off: [],
+  add: [],
+};
 const MOST_SUBSETS = 8;
 
 /** The state of the page, the base run, the current run, and those of the pins. */
@@ -120,7 +132,9 @@ export class Explorer {
 
   /** A panel with the numbers of one variable. */
   panelOf(variable) {
-    const lines = variable.outputs.slice(0, 8).map((output) => ({ output, label: this.outputs[output].labels.join(", ") }));
+    const lines = variable.outputs
+      .slice(0, 8)
+      .map((output) => ({ output, label: this.outputs[output].labels.join(", ") }));
     return { title: variable.name, scale: "", lines, added: variable.key };
   }
 
@@ -150,7 +164,8 @@ export class Explorer {
         `This link was made with another version of the model (${found.model}; this page has ${this.contents.model.sha256.slice(0, 12)}), so its numbers may differ.`,
       );
     }
-    if (found.unknown.length) this.notices.push(`The model of this page has no constant for: ${found.unknown.join("; ")}.`);
+    if (found.unknown.length)
+      this.notices.push(`The model of this page has no constant for: ${found.unknown.join("; ")}.`);
     for (const name of Object.keys(DEFAULTS)) {
       const values = found.fields.getAll(name);
       this.options[name] = Array.isArray(DEFAULTS[name]) ? values : (values[0] ?? DEFAULTS[name]);

@@ -15,7 +15,11 @@ export class Jobs {
     this.members = members;
     this.report = report;
     this.latest = {};
-    this.kinds = { members: (job) => this.runMembers(job), subsets: (job) => this.runSubsets(job), ranking: (job) => this.rank(job) };
+    this.kinds = {
+      members: (job) => this.runMembers(job),
+      subsets: (job) => this.runSubsets(job),
+      ranking: (job) => this.rank(job),
+    };
   }
 
   async start(job) {

@@ -4,13 +4,20 @@ import { element } from "./dom.js";
 import { formatExact, formatUnits } from "./text.js";
 
 const MANY = 12;
+const LONG = 40; // a longer group is closed at first
 
 /** Fill the panel of levers and keep it up to date. */
 export function showLevers(root, explorer) {
   const rows = explorer.contents.levers.map((lever) => leverRow(lever, explorer));
   const groups = [...new Set(explorer.contents.levers.map((lever) => lever.group))];
   const search = element("input", { type: "search", placeholder: "Find a lever", "aria-label": "Find a lever" });
-  const parts = groups.map((group) => groupPart(group, rows.filter((row) => row.lever.group === group), explorer));
+  const parts = groups.map((group) =>
+    groupPart(
+      group,
+      rows.filter((row) => row.lever.group === group),
+      explorer,
+    ),
+  );
   search.addEventListener("input", () => {
     const wanted = search.value.trim().toLowerCase();
     for (const row of rows) row.node.hidden = !row.name.toLowerCase().includes(wanted);
@@ -32,10 +39,13 @@ export function showLevers(root, explorer) {
 function groupPart(group, rows, explorer) {
   const count = element("span", { class: "count" });
   const reset = element("button", {
-    type: "button", class: "small", text: "Reset group",
-    onclick: () => explorer.setChanges([...explorer.changes].filter(([place]) => !rows.some((row) => row.lever.input === place))),
+    type: "button",
+    class: "small",
+    text: "Reset group",
+    onclick: () =>
+      explorer.setChanges([...explorer.changes].filter(([place]) => !rows.some((row) => row.lever.input === place))),
   });
-  const node = element("details", { class: "group", open: true }, [
+  const node = element("details", { class: "group", open: rows.length <= LONG }, [
     element("summary", {}, [element("h3", { text: group }), count]),
     ...rows.map((row) => row.node),
     reset,
@@ -55,25 +65,41 @@ function leverRow(lever, explorer) {
   const name = input.cell;
   const id = `lever-${lever.input}`;
   const units = formatUnits(input.units);
-  const about = element("p", { class: "about", id: `${id}-about`, hidden: true, text: variable.comment || "The model has no comment on it." });
+  const about = element("p", {
+    class: "about",
+    id: `${id}-about`,
+    hidden: true,
+    text: variable.comment || "The model has no comment on it.",
+  });
   const info = element("button", {
-    type: "button", class: "info", "aria-expanded": "false", "aria-controls": about.id, "aria-label": `About ${name}`, text: "i",
+    type: "button",
+    class: "info",
+    "aria-expanded": "false",
+    "aria-controls": about.id,
+    "aria-label": `About ${name}`,
+    text: "i",
     onclick: () => {
       about.hidden = !about.hidden;
       info.setAttribute("aria-expanded", String(!about.hidden));
     },
   });
   const reset = element("button", {
-    type: "button", class: "reset", "aria-label": `Reset ${name}`, title: `Back to ${formatExact(input.value)}`, text: "↺",
+    type: "button",
+    class: "reset",
+    "aria-label": `Reset ${name}`,
+    title: `Back to ${formatExact(input.value)}`,
+    text: "↺",
     onclick: () => explorer.setValue(lever.input, input.value),
   });
   const control = isSwitch(lever) ? switchControl(lever, name, explorer) : sliderControl(lever, name, explorer);
   const head = element("div", { class: "head", title: variable.comment || undefined }, [
-    element("label", { for: control.id, text: name }), info, reset,
+    element("label", { for: control.id, text: name }),
+    info,
+    reset,
   ]);
   const [low, high] = lever.range;
   const notes = [
-    `base ${formatExact(input.value)}${units ? ` ${units}` : ""}`,
+    `base ${formatExact(input.value)}${units && units !== "dimensionless" ? ` ${units}` : ""}`,
     lever.declared ? `range ${formatExact(low)} to ${formatExact(high)}` : "no range in the model",
   ];
   if (lever.plausible) notes.push(`plausible ${lever.plausible.map(formatExact).join(" to ")}`);
@@ -98,7 +124,10 @@ function isSwitch(lever) {
 function switchControl(lever, name, explorer) {
   const id = `lever-${lever.input}-switch`;
   const box = element("input", {
-    type: "checkbox", id, role: "switch", onchange: () => explorer.setValue(lever.input, box.checked ? 1 : 0),
+    type: "checkbox",
+    id,
+    role: "switch",
+    onchange: () => explorer.setValue(lever.input, box.checked ? 1 : 0),
   });
   const word = element("span", { "aria-hidden": "true" });
   const set = (value) => {
@@ -128,7 +157,8 @@ function sliderControl(lever, name, explorer) {
     explorer.setValue(lever.input, moved);
   });
   number.addEventListener("change", () => {
-    if (number.value.trim() !== "" && Number.isFinite(Number(number.value))) explorer.setValue(lever.input, Number(number.value));
+    if (number.value.trim() !== "" && Number.isFinite(Number(number.value)))
+      explorer.setValue(lever.input, Number(number.value));
     else number.value = formatExact(explorer.valueOf(lever.input));
   });
   const set = (value) => {

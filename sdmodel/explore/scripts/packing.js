@@ -11,6 +11,7 @@ export async function unpack(text) {
 export function unshuffle(bytes) {
   const count = bytes.length / 8;
   const found = new Uint8Array(bytes.length);
-  for (let at = 0; at < count; at++) for (let byte = 0; byte < 8; byte++) found[8 * at + byte] = bytes[byte * count + at];
+  for (let at = 0; at < count; at++)
+    for (let byte = 0; byte < 8; byte++) found[8 * at + byte] = bytes[byte * count + at];
   return new Float64Array(found.buffer);
 }

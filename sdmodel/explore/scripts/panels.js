@@ -6,7 +6,11 @@ import { LEVELS, valueAt, withModelError } from "./statistics.js";
 import { csvEntry, formatNumber, formatPercent, formatSigned, formatUnits } from "./text.js";
 
 const FAR_APART = 1e3; // positive numbers with a larger ratio get a logarithmic axis where the model asks for none
-const COLOURS = 8;
+
+/** The style of the line, bar or area in some place. */
+export function lookOf(place) {
+  return `c${place % 8}`;
+}
 
 /** A panel in the page: a chart that follows the explorer. */
 export class Panel {
@@ -14,6 +18,7 @@ export class Panel {
     this.explorer = explorer;
     this.panel = panel;
     this.height = height;
+    this.usualHeight = height;
     this.bands = new Map();
     this.svg = shape("svg", { class: "chart", role: "img", tabindex: 0 });
     this.title = element("h3", { text: panel.title });
@@ -28,8 +33,8 @@ export class Panel {
       element("button", { type: "button", class: "small", text, "aria-label": label, title: label, onclick }),
     );
     this.node = element("article", { class: "panel" }, [
-      element("header", {}, [this.title, this.units, element("span", { class: "actions" }, buttons)]),
-      this.legend,
+      element("header", {}, [this.title, element("span", { class: "actions" }, buttons)]),
+      element("div", { class: "values" }, [this.units, this.legend]),
       this.svg,
     ]);
     this.logarithmic = this.choosesLogarithm();
@@ -38,14 +43,20 @@ export class Panel {
 
   choosesLogarithm() {
     if (this.panel.scale) return this.panel.scale === "log";
-    const values = this.panel.lines.flatMap((line) => [...this.explorer.base.series(line.output)]).filter(Number.isFinite);
+    const values = this.panel.lines
+      .flatMap((line) => [...this.explorer.base.series(line.output)])
+      .filter(Number.isFinite);
     const least = values.reduce((low, value) => Math.min(low, value), Number.POSITIVE_INFINITY);
     return least > 0 && values.reduce((high, value) => Math.max(high, value), 0) / least > FAR_APART;
   }
 
   hide() {
     const { options } = this.explorer;
-    if (this.panel.added) this.explorer.setOption("add", options.add.filter((name) => name !== this.panel.added));
+    if (this.panel.added)
+      this.explorer.setOption(
+        "add",
+        options.add.filter((name) => name !== this.panel.added),
+      );
     else this.explorer.setOption("off", [...options.off, this.panel.title]);
   }
 
@@ -69,13 +80,18 @@ export class Panel {
     const found = [];
     const add = (run, style) => {
       panel.lines.forEach((line, at) => {
-        found.push({ series: this.shown(run.series(line.output), line.output), look: `${style} c${at % COLOURS}` });
+        found.push({ series: this.shown(run.series(line.output), line.output), look: `${style} ${lookOf(at)}` });
       });
     };
     for (const run of explorer.contents.runs) {
       panel.lines.forEach((line, at) => {
         const series = run.series[line.output];
-        if (series) found.push({ series: this.shown(series, line.output, run.times), times: run.times, look: `stored c${at % COLOURS}` });
+        if (series)
+          found.push({
+            series: this.shown(series, line.output, run.times),
+            times: run.times,
+            look: `stored ${lookOf(at)}`,
+          });
       });
     }
     if (!this.difference || explorer.reference !== explorer.base) add(explorer.base, "base");
@@ -87,7 +103,7 @@ export class Panel {
   observations() {
     if (this.difference) return [];
     return this.panel.lines.flatMap((line, at) =>
-      (this.explorer.observed.get(line.output) ?? []).map((series) => ({ rows: series.points, look: `c${at % COLOURS}` })),
+      (this.explorer.observed.get(line.output) ?? []).map((series) => ({ rows: series.points, look: lookOf(at) })),
     );
   }
 
@@ -95,7 +111,7 @@ export class Panel {
     if (this.difference || this.explorer.options.bands === "off") return [];
     return this.panel.lines.flatMap((line, at) => {
       const quantiles = this.bands.get(line.output);
-      return quantiles ? [{ quantiles, look: `c${at % COLOURS}` }] : [];
+      return quantiles ? [{ quantiles, look: lookOf(at) }] : [];
     });
   }
 
@@ -110,8 +126,14 @@ export class Panel {
     const width = Math.max(this.node.clientWidth - 18, 220);
     const marks = explorer.contents.marks.map((mark) => explorer.now.series(mark.output)[0]);
     this.chart = drawChart(this.svg, {
-      width, height: this.height, times: explorer.times, lines: this.lines(), bands: this.shownBands(), points: this.observations(),
-      marks, logarithmic: this.logarithmic && !this.difference,
+      width,
+      height: this.height,
+      times: explorer.times,
+      lines: this.lines(),
+      bands: this.shownBands(),
+      points: this.observations(),
+      marks,
+      logarithmic: this.logarithmic && !this.difference,
     });
     const units = formatUnits(explorer.unitsOf(this.panel.lines[0].output));
     const compared = this.difference === "percent" ? "%" : units;
@@ -124,20 +146,26 @@ export class Panel {
   drawCursor() {
     const { explorer } = this;
     const place = explorer.cursor ?? explorer.times.length - 1;
-    const look = (at) => `c${at % COLOURS}`;
-    const values = this.panel.lines.map((line, at) => ({ value: this.shown(explorer.now.series(line.output), line.output)[place], look: look(at) }));
+    const values = this.panel.lines.map((line, at) => ({
+      value: this.shown(explorer.now.series(line.output), line.output)[place],
+      look: lookOf(at),
+    }));
     if (this.chart) drawCursor(this.chart, explorer.cursor === null ? null : explorer.times[place], values);
     const entries = this.panel.lines.map((line, at) => {
       const units = explorer.unitsOf(line.output);
       const [now, before] = [explorer.now.series(line.output)[place], explorer.reference.series(line.output)[place]];
       const change = formatPercent(before, now);
       const changed = change && change !== "0 %" ? ` (${change})` : "";
-      return { label: line.label, text: `${formatNumber(now, units)}${changed}`, look: look(at) };
+      return { label: line.label, text: `${formatNumber(now, units)}${changed}`, look: lookOf(at) };
     });
     if (this.legend.childElementCount !== entries.length) {
       this.legend.replaceChildren(
         ...entries.map((entry) =>
-          element("li", {}, [element("span", { class: `swatch ${entry.look}` }), element("span", { class: "label", text: entry.label }), element("b")]),
+          element("li", {}, [
+            element("span", { class: `swatch ${entry.look}` }),
+            element("span", { class: "label", text: entry.label }),
+            element("b"),
+          ]),
         ),
       );
     }
@@ -145,7 +173,10 @@ export class Panel {
       this.legend.children[at].lastChild.textContent = entry.text;
     });
     const said = entries.map((entry) => `${entry.label} ${entry.text}`.trim()).join(", ");
-    this.svg.setAttribute("aria-label", `${this.panel.title} at ${formatNumber(explorer.times[place], "year")}: ${said}`);
+    this.svg.setAttribute(
+      "aria-label",
+      `${this.panel.title} at ${formatNumber(explorer.times[place], "year")}: ${said}`,
+    );
   }
 
   followPointer() {
@@ -164,7 +195,14 @@ export class Panel {
     svg.addEventListener("keydown", (event) => {
       const last = explorer.times.length - 1;
       const here = explorer.cursor ?? last;
-      const to = { ArrowLeft: here - 1, ArrowRight: here + 1, PageDown: here - 10, PageUp: here + 10, Home: 0, End: last }[event.key];
+      const to = {
+        ArrowLeft: here - 1,
+        ArrowRight: here + 1,
+        PageDown: here - 10,
+        PageUp: here + 10,
+        Home: 0,
+        End: last,
+      }[event.key];
       if (event.key === "Escape") explorer.moveCursor(null);
       if (to === undefined) return;
       event.preventDefault();
@@ -182,7 +220,15 @@ export class Panel {
   }
 
   downloadNumbers() {
-    download(`${this.panel.title}.csv`, numbersText(this.explorer, this.panel.lines.map((line) => line.output), this.bands), "text/csv");
+    download(
+      `${this.panel.title}.csv`,
+      numbersText(
+        this.explorer,
+        this.panel.lines.map((line) => line.output),
+        this.bands,
+      ),
+      "text/csv",
+    );
   }
 }
 
@@ -201,7 +247,8 @@ export function numbersText(explorer, outputs, bands = new Map()) {
   for (const output of outputs) {
     const name = explorer.nameOf(output);
     columns.push([name, explorer.now.series(output)], [`${name} (base)`, explorer.base.series(output)]);
-    for (const pin of ["A", "B"]) if (explorer.pinned[pin]) columns.push([`${name} (${pin})`, explorer.pinned[pin].series(output)]);
+    for (const pin of ["A", "B"])
+      if (explorer.pinned[pin]) columns.push([`${name} (${pin})`, explorer.pinned[pin].series(output)]);
     const quantiles = bands.get(output);
     if (quantiles) {
       const count = explorer.times.length;
@@ -210,7 +257,9 @@ export function numbersText(explorer, outputs, bands = new Map()) {
       });
     }
   }
-  const rows = explorer.times.map((_, place) => columns.map(([, series]) => (Number.isNaN(series[place]) ? "" : series[place])).join(","));
+  const rows = explorer.times.map((_, place) =>
+    columns.map(([, series]) => (Number.isNaN(series[place]) ? "" : series[place])).join(","),
+  );
   return `${[columns.map(([name]) => csvEntry(name)).join(","), ...rows].join("\n")}\n`;
 }
 

@@ -44,7 +44,10 @@ export function allSubsets(count) {
  */
 export function shapleyValues(results, count) {
   const size = results[0].length;
-  const weights = Array.from({ length: count }, (_, own) => (factorial(own) * factorial(count - own - 1)) / factorial(count));
+  const weights = Array.from(
+    { length: count },
+    (_, own) => (factorial(own) * factorial(count - own - 1)) / factorial(count),
+  );
   return Array.from({ length: count }, (_, lever) => {
     const found = new Float64Array(size);
     for (let code = 0; code < results.length; code++) {
