@@ -30,7 +30,7 @@ async function start() {
   window.addEventListener("hashchange", () => explorer.readAddress(location.hash));
   followDrops(explorer);
   document.documentElement.dataset.ready = "true";
-  window.explorer = explorer;
+  Object.assign(window, { explorer, views }); // for the console of the browser
 }
 
 /** A worker for members, and one for levers, so that neither waits for the other. */
@@ -101,7 +101,8 @@ class Views {
         next.button.focus();
       });
     }
-    byId("tabs").append(...this.tabs.map((tab) => tab.button), this.finder());
+    byId("tabs").append(...this.tabs.map((tab) => tab.button));
+    byId("tabbar").append(this.finder());
     byId("views").append(this.card.node, ...this.tabs.map((tab) => tab.panel));
   }
 

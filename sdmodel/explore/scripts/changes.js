@@ -1,6 +1,6 @@
 // Changes of constants as text: Vensim's change files (`.cin`) and the part of the address after `#`.
 
-import { formatExact, key } from "./text.js";
+import { key } from "./text.js";
 
 const NAME = String.raw`(?:"(?:[^"\\]|\\.)*"|[^"=\[\](){}]+)`;
 const LINE = new RegExp(String.raw`^\s*(${NAME})\s*(?:\[([^\]]*)\])?\s*=\s*([-+.\deE\s,;]+?)\s*;?\s*$`, "s");
@@ -74,7 +74,7 @@ export function writeChanges(changes, names, comment = "") {
 export function writeAddress(state, names, sha256) {
   const found = new URLSearchParams();
   const add = (field, changes) => {
-    for (const [place, value] of changes) found.append(field, `${names.inputs[place].cell}=${formatExact(value)}`);
+    for (const [place, value] of changes) found.append(field, `${names.inputs[place].cell}=${value}`);
   };
   found.set("m", sha256.slice(0, 12));
   add("c", state.changes);

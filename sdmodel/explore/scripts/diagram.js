@@ -303,7 +303,8 @@ export class VariableCard {
       return;
     }
     if (this.shown !== variable) this.fill(variable);
-    if (this.panel && (told.has("changes") || told.has("pins") || told.has("options"))) this.panel.draw();
+    if (this.panel && told.has("options")) this.panel.width = null;
+    this.panel?.draw();
   }
 
   fill(variable) {

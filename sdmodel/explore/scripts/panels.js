@@ -20,13 +20,13 @@ export class Panel {
     this.height = height;
     this.usualHeight = height;
     this.bands = new Map();
-    this.svg = shape("svg", { class: "chart", role: "img", tabindex: 0 });
+    this.svg = shape("svg", { class: "chart", role: "img", tabindex: 0, "aria-label": panel.title });
     this.title = element("h3", { text: panel.title });
     this.units = element("span", { class: "units" });
     this.legend = element("ul", { class: "legend" });
     const actions = [
-      ["SVG", `Download ${panel.title} as a picture`, () => this.downloadPicture()],
-      ["CSV", `Download the numbers of ${panel.title}`, () => this.downloadNumbers()],
+      ["SVG", `SVG of ${panel.title}`, () => this.downloadPicture()],
+      ["CSV", `CSV of ${panel.title}`, () => this.downloadNumbers()],
       ...(removable ? [["×", `Hide ${panel.title}`, () => this.hide()]] : []),
     ];
     const buttons = actions.map(([text, label, onclick]) =>
@@ -121,9 +121,15 @@ export class Panel {
     this.bands.set(output, sizes ? withModelError(quantiles, sizes) : quantiles);
   }
 
+  /** The width for the chart; asked for once, since the browser must lay out the page for it. */
+  measure() {
+    return Math.max(this.node.clientWidth - 18, 220);
+  }
+
   draw() {
     const { explorer } = this;
-    const width = Math.max(this.node.clientWidth - 18, 220);
+    this.width ??= this.measure();
+    const { width } = this;
     const marks = explorer.contents.marks.map((mark) => explorer.now.series(mark.output)[0]);
     this.chart = drawChart(this.svg, {
       width,

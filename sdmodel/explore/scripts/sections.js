@@ -19,6 +19,11 @@ export class Charts {
     this.bandNote = element("p", { class: "hint", role: "status" });
     this.progress = element("progress", { max: 1, value: 0, hidden: true, "aria-label": "Members that are done" });
     this.panels = [];
+    this.seen = new IntersectionObserver((entries) => this.follow(entries), { rootMargin: "200px" });
+    window.addEventListener("beforeprint", () => this.drawAll());
+    window.addEventListener("resize", () => {
+      for (const panel of this.panels) panel.width = null;
+    });
     this.quantiles = new Map();
     this.node.append(
       this.options,
@@ -37,7 +42,11 @@ export class Charts {
     this.panels = wanted.map(
       (panel) => this.panels.find((one) => one.panel.title === panel.title) ?? new Panel(explorer, panel),
     );
-    for (const panel of this.panels) panel.height = height ?? panel.usualHeight;
+    for (const panel of this.panels) {
+      panel.height = height ?? panel.usualHeight;
+      panel.width = null;
+      this.seen.observe(panel.node);
+    }
     for (const panel of this.panels) for (const [output, found] of this.quantiles) panel.setBands(output, found);
     this.grid.replaceChildren(...this.panels.map((panel) => panel.node));
     if (!this.panels.length)
@@ -129,11 +138,31 @@ export class Charts {
 
   draw() {
     if (!this.node.isConnected || this.node.closest("[hidden]")) return;
+    const near = this.panels.filter((panel) => panel.near);
+    for (const panel of near) panel.width ??= panel.measure();
+    for (const panel of this.panels) panel.stale = !panel.near;
+    for (const panel of near) panel.draw();
+  }
+
+  /** Draw panels that come into sight and have older contents. */
+  follow(entries) {
+    for (const { target, isIntersecting } of entries) {
+      const panel = this.panels.find((one) => one.node === target);
+      if (!panel) continue;
+      panel.near = isIntersecting;
+      if (isIntersecting && panel.stale !== false) {
+        panel.stale = false;
+        panel.draw();
+      }
+    }
+  }
+
+  drawAll() {
     for (const panel of this.panels) panel.draw();
   }
 
   moveCursor() {
-    for (const panel of this.panels) panel.drawCursor();
+    for (const panel of this.panels) if (panel.near) panel.drawCursor();
   }
 
   /** Take quantiles of members from the worker, or its progress. */
