@@ -5,7 +5,13 @@ import { stacked } from "../../sdmodel/explore/scripts/contributions.js";
 import { Jobs } from "../../sdmodel/explore/scripts/jobs.js";
 import { keyboardStep, onStep } from "../../sdmodel/explore/scripts/levers.js";
 import { unpack, unshuffle } from "../../sdmodel/explore/scripts/packing.js";
-import { allSubsets, quantilesOf, shapleyValues, valueAt, withModelError } from "../../sdmodel/explore/scripts/statistics.js";
+import {
+  allSubsets,
+  quantilesOf,
+  shapleyValues,
+  valueAt,
+  withModelError,
+} from "../../sdmodel/explore/scripts/statistics.js";
 
 /** A model with one output over two times: a*b + c, and twice that; inputs are 1, 2 and 3 in the base. */
 class Product {
@@ -34,7 +40,10 @@ test("quantiles are those of NumPy, without numbers that are missing", () => {
 });
 
 test("Shapley values add up to the total and split a product evenly", () => {
-  const levers = [[0, 4], [1, 6]];
+  const levers = [
+    [0, 4],
+    [1, 6],
+  ];
   const numbers = allSubsets(2).map((moved) => Float64Array.of((moved[0] ? 4 : 1) * (moved[1] ? 6 : 2)));
   const [first, second] = shapleyValues(numbers, levers.length).map((values) => values[0]);
   assert.deepEqual([first, second], [12, 10]);
@@ -50,11 +59,22 @@ test("the model error widens a band on a logarithmic scale and leaves the median
 });
 
 test("series are interpolated between saved times", () => {
-  assert.deepEqual([0, 0.5, 1, 3].map((time) => valueAt([0, 1, 2], [1, 3, 9], time)), [1, 2, 3, 9]);
+  assert.deepEqual(
+    [0, 0.5, 1, 3].map((time) => valueAt([0, 1, 2], [1, 3, 9], time)),
+    [1, 2, 3, 9],
+  );
 });
 
 test("subsets of levers give contributions that add up at every time", async () => {
-  const found = await results({ kind: "subsets", levers: [[0, 2], [1, 5], [2, 0]], outputs: [0] });
+  const found = await results({
+    kind: "subsets",
+    levers: [
+      [0, 2],
+      [1, 5],
+      [2, 0],
+    ],
+    outputs: [0],
+  });
   const sums = [0, 1].map((at) => found.shapley.reduce((sum, values) => sum + values[at], 0));
   assert.deepEqual([...found.total], [10 - 5, 20 - 10]);
   sums.forEach((sum, at) => {
@@ -75,22 +95,50 @@ test("a newer job replaces an older one of its kind", async () => {
   const found = [];
   const jobs = new Jobs(new Product(), null, (message) => found.push(message));
   const lever = { input: 0, ends: [0, 2] };
-  await Promise.all([1, 2].map((token) => jobs.start({ kind: "ranking", token, changes: [], levers: [lever], outputs: [0] })));
-  assert.deepEqual(found.map((message) => message.token), [2]);
-  assert.deepEqual(found[0].results.map((values) => values[0]), [3, 7]);
+  await Promise.all(
+    [1, 2].map((token) => jobs.start({ kind: "ranking", token, changes: [], levers: [lever], outputs: [0] })),
+  );
+  assert.deepEqual(
+    found.map((message) => message.token),
+    [2],
+  );
+  assert.deepEqual(
+    found[0].results.map((values) => values[0]),
+    [3, 7],
+  );
 });
 
 test("layers of a stack lie above zero or below it", () => {
-  const [first, second, third] = stacked([[2, -1], [3, -2], [-1, 4]], 2);
-  assert.deepEqual([[...first.high], [...second.high], [...third.low]], [[2, 0], [5, -1], [-1, 0]]);
+  const [first, second, third] = stacked(
+    [
+      [2, -1],
+      [3, -2],
+      [-1, 4],
+    ],
+    2,
+  );
+  assert.deepEqual(
+    [[...first.high], [...second.high], [...third.low]],
+    [
+      [2, 0],
+      [5, -1],
+      [-1, 0],
+    ],
+  );
   assert.deepEqual([...second.low], [2, -3]);
 });
 
 test("sliders move by steps of the model, and can reach the base value and both ends", () => {
   const lever = { input: 0, range: [0.3, 1.82], step: 0.05 };
   const explorer = { baseValue: () => 0.8594 };
-  assert.deepEqual([0.42, 0.86, 1.815].map((value) => onStep(lever, value, explorer)), [0.4, 0.8594, 1.82]);
-  assert.deepEqual(["ArrowRight", "PageDown", "Home", "End", "a"].map((name) => keyboardStep(name, lever, 0.5)), [0.55, 0.3, 0.3, 1.82, null]);
+  assert.deepEqual(
+    [0.42, 0.86, 1.815].map((value) => onStep(lever, value, explorer)),
+    [0.4, 0.8594, 1.82],
+  );
+  assert.deepEqual(
+    ["ArrowRight", "PageDown", "Home", "End", "a"].map((name) => keyboardStep(name, lever, 0.5)),
+    [0.55, 0.3, 0.3, 1.82, null],
+  );
 });
 
 test("parts of the page are unpacked to the last bit", async () => {

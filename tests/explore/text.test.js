@@ -4,7 +4,8 @@ import { linearDomain, logTicks, niceTicks, sharedPower, tickText } from "../../
 import { csvEntry, formatNumber, formatPercent, formatSigned, key } from "../../sdmodel/explore/scripts/text.js";
 
 test("names are equal without regard to case, blanks, underscores and quotes", () => {
-  for (const name of ["Ghost Compute", " ghost_compute ", '"ghost  compute"', "GHOST\n\tCOMPUTE"]) assert.equal(key(name), "ghost_compute");
+  for (const name of ["Ghost Compute", " ghost_compute ", '"ghost  compute"', "GHOST\n\tCOMPUTE"])
+    assert.equal(key(name), "ghost_compute");
   assert.equal(key("rush!"), "rush!_");
   assert.equal(key('"'), '"');
 });
@@ -17,7 +18,10 @@ test("numbers have four digits, thousands separators and a typographic minus", (
 });
 
 test("changes in percent have three digits, and none from zero", () => {
-  assert.deepEqual([formatPercent(2, 1), formatPercent(3, 4), formatPercent(1, 1), formatPercent(0, 1)], ["−50 %", "+33.3 %", "0 %", ""]);
+  assert.deepEqual(
+    [formatPercent(2, 1), formatPercent(3, 4), formatPercent(1, 1), formatPercent(0, 1)],
+    ["−50 %", "+33.3 %", "0 %", ""],
+  );
 });
 
 test("entries with commas, quotes and line breaks are quoted in CSV", () => {
