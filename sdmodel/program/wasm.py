@@ -6,7 +6,7 @@ that fails first. Elementary functions are those of JavaScript's `Math`, which t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Template
 
@@ -33,8 +33,10 @@ _MATHEMATICS = Mathematics(1, {name: _MODULE + name for name in LIBM})
 _SEARCHED = 2**17
 """About the most numbers that are saved at a time to find the first that is not finite."""
 _MOST_MEMORY = 2**28
-_MOST_CODE = 2**23
-"""Limits for a page: browsers on phones refuse larger memory, and take seconds to compile larger code."""
+_MOST_CODE = 2**21
+"""Limits for a page: browsers on phones refuse larger memory, and larger code takes long to load and to compile."""
+_SHORTEST = 16
+"""More characters of assembly than this never become a single byte of code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def emit_module(program: Program, run: EmbeddedRun) -> WasmProgram:
     }
     _check_size("memory", 8 * sum(counts.values()), _MOST_MEMORY)
     text = module_text(layout, 1, _MATHEMATICS, adaptive=run.adaptive)
+    _check_size("code", len(text) // _SHORTEST, _MOST_CODE)
     own = _surroundings(run, cells, group, missing=layout.plan.model.mentions_missing)
     declared = [f"@{name} = external global [{count} x double], align 8" for name, count in counts.items()]
     remainder = _REMAINDER if " frem " in text else ""
@@ -111,7 +114,7 @@ def _check_size(what: str, size: int, most: int) -> None:
             "memory": "save fewer variables, or make SAVEPER or TIME STEP longer",
             "code": "use fewer subscripts",
         }[what]
-        message = f"the WebAssembly module needs {size / 2**20:,.0f} MiB of {what}, above the {most / 2**20:g} MiB of a page; {cure}"
+        message = f"the WebAssembly module needs {size / 2**20:,.3g} MiB of {what}, above the {most / 2**20:g} MiB of a page; {cure}"
         raise SimulationError(message)
 
 

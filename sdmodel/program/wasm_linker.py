@@ -58,6 +58,8 @@ _UNDEFINED, _EXPLICIT_NAME = 0x10, 0x40
 """Flags of a symbol: the object lacks it; its name is written although the object lacks it."""
 _FUNCTION_INDEX, _MEMORY_ADDRESS, _SIGNED_MEMORY_ADDRESS, _TYPE_INDEX, _GLOBAL_INDEX = 0, 3, 4, 6, 7
 """The relocations in code without pointers to functions, all LEB128."""
+_MORE = 0x80
+"""The bit of a byte in LEB128 that says that more follow."""
 _I32_CONST, _END, _I32, _MUTABLE, _HAS_MAXIMUM = 0x41, 0x0B, 0x7F, 1, 1
 
 
@@ -131,9 +133,9 @@ class _Reader:
         value = bits = 0
         while True:
             (byte,) = self.take(1)
-            value |= (byte & 0x7F) << bits
+            value |= byte % _MORE << bits
             bits += 7
-            if byte < 0x80:
+            if not byte & _MORE:
                 return value, bits
 
     def content(self) -> bytes:
@@ -159,9 +161,8 @@ def _sections(emitted: bytes) -> tuple[dict[int, bytes], dict[str, bytes]]:
             custom[name] = inner.data[inner.at :]
         else:
             numbered[number] = body
-    unknown = [name for name in custom if name.startswith("reloc.") and name != "reloc.CODE"]
-    if unknown or _Section.ELEMENT in numbered:
-        message = f"the object has pointers in data or to functions: {unknown}"
+    if "reloc.DATA" in custom or _Section.ELEMENT in numbered:
+        message = "the object has pointers in data or to functions"
         raise ValueError(message)
     return numbered, custom
 
@@ -268,8 +269,8 @@ def _linked_code(body: bytes, relocations: Sequence[tuple[int, bytes]]) -> bytes
 def _unsigned(value: int) -> bytes:
     """A whole number from 0 up in LEB128."""
     found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
+    while value >= _MORE:
+        found.append(value % _MORE | _MORE)
         value >>= 7
     return bytes([*found, value])
 
@@ -277,10 +278,10 @@ def _unsigned(value: int) -> bytes:
 def _signed(value: int) -> bytes:
     """A whole number in signed LEB128, in which the highest bit of the last byte is the sign."""
     found = bytearray()
-    while not -0x40 <= value < 0x40:
-        found.append(value & 0x7F | 0x80)
+    while not -_MORE <= 2 * value < _MORE:
+        found.append(value % _MORE | _MORE)
         value >>= 7
-    return bytes([*found, value & 0x7F])
+    return bytes([*found, value % _MORE])
 
 
 def _name(text: str) -> bytes:

@@ -159,9 +159,8 @@ def simulate(
         "saveper": timing.time_step * timing.every,
     }
     inexact = _accuracy_remarks(job, outcome, inputs)
-    chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
-    own = [timing.remark, chosen, *order_remarks, *inexact, *_range_remarks(model, inputs)]
-    remarks = "\n".join(filter(None, own))
+    settled = remarks_on_settings(model, timing, integrator)
+    remarks = "\n".join([*settled, *order_remarks, *inexact, *_range_remarks(model, inputs)])
     optional = {
         "seed": seed,
         "not_finite": not_finite or None,
@@ -180,6 +179,12 @@ _CHOICE = (
     "the settings ask for Runge-Kutta of second order, with a number that Vensim's manual does not explain; "
     "it is run as {}; choose with --integrator rk2 or rk2-auto"
 )
+
+
+def remarks_on_settings(model: Model, timing: Timing, integrator: Integrator | None) -> list[str]:
+    """Warnings about the times of a run, and about the integrator if it is the model's own."""
+    chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
+    return [line for line in (*timing.remark.splitlines(), chosen) if line]
 
 
 _ORDERS: WeakKeyDictionary[Model, tuple[DelayOrder, ...]] = WeakKeyDictionary()

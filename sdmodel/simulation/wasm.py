@@ -14,7 +14,15 @@ from ..model import RUN_SETTINGS, Cell, Integrator, Model, Start, cell_name, del
 from ..program import EXPORTS, STATUS, EmbeddedRun, compile_model, emit_module
 from ..scenario import constant_cells, constant_values, with_tables
 from .inputs import read_inputs
-from .simulation import ScenarioLike, check_options, load_scenario, make_job, saved_elements, with_orders
+from .simulation import (
+    ScenarioLike,
+    check_options,
+    load_scenario,
+    make_job,
+    remarks_on_settings,
+    saved_elements,
+    with_orders,
+)
 from .timing import timing_of
 
 FORMAT = 1
@@ -42,7 +50,7 @@ def compile_wasm(
     scenario: ScenarioLike | None = None,
     integrator: Integrator | None = None,
 ) -> WasmModule:
-    """Compile a model to a WebAssembly module, which runs in a browser and computes the numbers of `simulate`.
+    r"""Compile a model to a WebAssembly module, which runs in a browser and computes the numbers of `simulate`.
 
     The module imports nothing but functions of JavaScript's `Math`, so that
     `await WebAssembly.instantiate(code, {Math})` loads it. It exports its `memory`, which never grows, and two functions.
@@ -77,7 +85,7 @@ def compile_wasm(
         - `outputs`: the same without `value`; at `offset` stands one 64-bit float per saved time, NaN where it is missing;
         - `status`: offsets of the step at which a stock first fails (`broken`) and of the first step that misses the
           tolerances (`inexact`), each -1 for none, and of the time of what `find_fault` finds (`fault_time`);
-        - `cells`: the names for `find_fault`.
+        - `cells`: the names for `find_fault`; `remarks`: what `simulate` warns of that does not depend on the inputs.
 
     Raises
     ------
@@ -91,9 +99,9 @@ def compile_wasm(
     --------
     >>> import sdmodel as sd
     >>> from sdmodel.testing import tiny_model
-    >>> module = sd.compile_wasm(tiny_model("stock = INTEG(rate * stock, 100)\\nrate = 0.1", final=2), save=["stock"])
+    >>> module = sd.compile_wasm(tiny_model("stock = INTEG(rate * stock, 100)\nrate = 0.1", final=2), save=["stock"])
     >>> module.code[:4], module.description["imports"]
-    (b'\\x00asm', {'Math': []})
+    (b'\x00asm', {'Math': []})
     >>> [(record["cell"], record["value"]) for record in module.description["inputs"]]
     [('rate', 0.1)]
     """
@@ -101,7 +109,8 @@ def compile_wasm(
     changes = load_scenario(scenario)
     model = with_tables(model, changes)
     given = read_inputs(model, constant_values(model, changes), None)
-    program = compile_model(with_orders(model, given)[0])
+    compiled, remarks = with_orders(model, given)
+    program = compile_model(compiled)
     layout = program.layout
     timing = timing_of(layout.plan, given.fixed, {})
     elements = [element for element in saved_elements(model, save) if save is not None or element.kind != "constant"]
@@ -146,6 +155,7 @@ def compile_wasm(
             _record(model, cell) | {"offset": place[cell], "value": value[cell]} for cell in chosen if cell in place
         ],
         "outputs": [_record(model, cell) | {"offset": series[cell]} for cell in cells],
+        "remarks": [*remarks_on_settings(model, timing, integrator), *remarks],
         "status": {name: wasm.status + 8 * index for index, name in enumerate(STATUS)},
         "cells": [cell_name(model, cell) for cell in layout.computed],
     }
