@@ -29,6 +29,8 @@ HERE = Path(__file__).resolve().parent
 MODEL = HERE / "ai_compute.mdl"
 RUNS = HERE.parent / "runs"
 PRIORS = HERE / "ensembles" / "history-matched-priors.vsc"
+BEYOND = HERE / "ensembles" / "beyond.vsc"
+"""Constants about which the past says nothing: members sample them, the posterior does not."""
 SEED = "1"
 STEPS = 8000
 CUTS = ("2024-12-31", "2025-03-31", "2025-06-30", "2025-09-30")
@@ -47,7 +49,7 @@ def backtest(steps: int) -> None:
     """Forecast from past dates, and write the model error by series and horizon."""
     cuts = [word for cut in CUTS for word in ("--cut", cut)]
     _sdmodel(
-        "backtest", MODEL, *_data_options(), "--prior", PRIORS, *cuts, "--starts", "8", "--steps", str(steps), "--seed", SEED,
+        "backtest", MODEL, *_data_options(), "--prior", PRIORS, "--beyond", BEYOND, *cuts, "--starts", "8", "--steps", str(steps), "--seed", SEED,
         "--error", MODEL.with_suffix(".error.csv"), "--name", "ai_compute-backtest", "--runs", RUNS, "--force",
     )  # fmt: skip
 
@@ -57,7 +59,7 @@ def calibrate_ensemble(steps: int, *, resume: bool) -> None:
     name = "history-matched"
     _sdmodel(
         "calibrate", MODEL, *_data_options(), "--prior", PRIORS, "--posterior", "--starts", "16", "--steps", str(steps),
-        "--beyond", HERE / "ensembles" / "later.vsc", "--seed", SEED, "--ensemble", HERE / "ensembles" / f"{name}.vsc",
+        "--beyond", BEYOND, "--seed", SEED, "--ensemble", HERE / "ensembles" / f"{name}.vsc",
         "--name", name, "--runs", RUNS, "--force", *(["--resume"] if resume else []),
     )  # fmt: skip
     shutil.copyfile(RUNS / f"{name}.json", HERE / "ensembles" / f"{name}.json")

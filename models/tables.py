@@ -121,6 +121,7 @@ _COMMENT = re.compile(r"(?P<source>.*?); low (?P<low>\S+), high (?P<high>\S+?)\.
 WIDE, EDGE = 0.9, 0.05
 SPREAD = 0.6, 1.5
 """How far a label of a subscripted constant varies, relative to its own value."""
+JUMP = ("jump size", "jump date")
 UNRANGED = (
     "Control", "Switches", "Essay ledger", "generations behind", "launch date", "revenue conversion", "reference date",
     "funding stop date",
@@ -453,14 +454,13 @@ def plausible_ranges() -> str:
     """Return the plausible range of every uncertain constant and lever, as the text of `ai_compute.vsc`.
 
     Lows and highs are those of the comments, with the value of the model as the mode. A label of a subscripted constant
-    varies between `SPREAD` of its own value, within the low and high of all labels. What acts only in the future has the
-    distributions of `ensembles/later.vsc`.
+    varies between `SPREAD` of its own value, within the low and high of all labels. A jump in capability comes, if at all,
+    as `ensembles/beyond.vsc` says.
     """
-    later = (HERE / "ensembles" / "later.vsc").read_text(encoding="utf-8").splitlines()[1:]
-    model, lines = _model(), ["1000,L,1,,0", *later]
-    known = {line.partition("=")[0] for line in later}
+    beyond = (HERE / "ensembles" / "beyond.vsc").read_text(encoding="utf-8").splitlines()
+    model, lines = _model(), ["1000,L,1,,0", *(line for line in beyond if line.startswith(JUMP))]
     for element in model.elements.values():
-        if element.kind != "constant" or {element.group, element.name} & known.union(UNRANGED):
+        if element.kind != "constant" or {element.group, element.name} & {*JUMP, *UNRANGED}:
             continue
         *_, low, high, _, _ = _constant_row(element.name, "", element.units, element.comment)
         ends = float(low), float(high)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ..inference import Parameter, Series, free_constants, unused_priors
+from ..inference import ExtraConstants, Parameter, Series, extra_constants, free_constants, unused_priors
 from ..model import Model, references_in, split_reference
 from ..scenario import Scenario
 from ..vensim import read_optimisation, read_sampling
@@ -40,6 +40,15 @@ class FreedomOptions:
         if not self.free and control is None:
             note(f"free by default: {', '.join(constant.name for constant in found)}")
         return found
+
+
+def constants_beyond(model: Model, free: Sequence[Parameter], file: str | None, equal: Sequence[str]) -> ExtraConstants:
+    """What members hold besides the free constants; notes name those of the sensitivity file that are free."""
+    sampling = read_sampling(sampling_path(file, Path(model.path))) if file else None
+    found = extra_constants(model, free, sampling, equal)
+    if found.left_to_posterior:
+        note(f"{file}: these are free, so the posterior draws them: {', '.join(found.left_to_posterior)}")
+    return found
 
 
 def freedom_options() -> Decorator:

@@ -20,8 +20,9 @@ from ..scenario import Scenario
 from .calibration import SEED, calibrate_model, digest_of, problem_fingerprints, sample_posterior
 from .likelihood import by_series, make_problem, modelled_at, predictive_draws
 from .model_error import MeasuredError
-from .parameters import Equality, Parameter
-from .posterior import default_walkers, posterior_draws
+from .parameters import Parameter
+from .posterior import default_walkers
+from .results import ExtraConstants, ensemble_samples
 from .series import Series
 
 BACKTEST = "backtest"
@@ -87,7 +88,7 @@ def backtest_model(
     walkers: int | None = None,
     samples: int = SAMPLES,
     seed: int = SEED,
-    equal: Sequence[Equality] = (),
+    extra: ExtraConstants | None = None,
     known: xr.Dataset | None = None,
     checkpoint: Callable[[xr.Dataset], None] | None = None,
     progress: CutProgress | None = None,
@@ -115,8 +116,9 @@ def backtest_model(
         Number of posterior draws of each forecast.
     seed : int, default 1
         Seed of everything random.
-    equal : sequence of Equality, optional
-        Constants that have the values of free ones.
+    extra : ExtraConstants, optional
+        Constants that have the values of free ones, and constants that the forecasts sample besides, such as those about
+        which past observations say nothing.
     known : Dataset, optional
         An unfinished back-test of the same model, series and settings; its cuts are kept.
     checkpoint : callable, optional
@@ -159,13 +161,14 @@ def backtest_model(
     """
     dates = sorted(set(map(float, cuts)))
     _check(series, dates)
-    given = scenario or Scenario("")
-    whole = make_problem(model, series, parameters, scenario=given, integrator=integrator, equal=equal)
+    given, others = scenario or Scenario(""), extra or ExtraConstants()
+    whole = make_problem(model, series, parameters, scenario=given, integrator=integrator, equal=others.equal)
     grid = whole.simulation.times
-    both = replace(whole, series=(*whole.series, *(_on_grid(item, grid) for item in series)))
+    seen = (*whole.series, *(_on_grid(item, grid) for item in series))
     known_by = problem_fingerprints(model, whole, given, integrator or model.integrator)
-    settings = (dates, [item.lag for item in series], starts, steps, walkers, samples, seed)
+    settings = (dates, [item.lag for item in series], starts, steps, walkers, samples, seed, others.text)
     digest = digest_of([*known_by.values(), repr(settings)])
+    cells = [*(one.cell for one in parameters), *(one.cell for one in others.equal), *others.sampled_cells]
     found = _empty(model, series, dates, grid, samples, {"backtest_digest": digest})
     done: set[float] = set()
     if known is not None:
@@ -190,7 +193,7 @@ def backtest_model(
             integrator=integrator,
             starts=starts,
             seed=seed,
-            equal=equal,
+            equal=others.equal,
             progress=report,
         )
         calibration = sample_posterior(
@@ -198,8 +201,13 @@ def backtest_model(
         )
         if calibration.posterior is None:
             raise AssertionError
-        points = posterior_draws(calibration.posterior.chain, calibration.posterior.burn, samples)
-        parts = [values for _, values in by_series(both.series, modelled_at(both, points))]
+        _, points = ensemble_samples(model, parameters, calibration.posterior, others, count=samples, seed=seed)
+        members = [
+            Parameter(cell.key, cell, "", float(values.min()), float(values.max()), float(values[0]))
+            for cell, values in zip(cells, points.T, strict=True)
+        ]
+        forecast = make_problem(model, seen, members, scenario=given, integrator=integrator)
+        parts = [values for _, values in by_series(seen, modelled_at(forecast, points))]
         draws = predictive_draws(whole.series, np.concatenate(parts[: len(series)]), seed + place)
         later = np.concatenate([item.times + item.lag > cut for item in series])
         found["draws"][place, :, : draws.shape[1]] = np.where(later[:, np.newaxis], draws, np.nan)

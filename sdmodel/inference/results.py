@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..errors import CalibrationError, Fault, ScenarioError
 from ..files import already_exists, replace_files, unwritable
-from ..model import Cell, Model, cell_name, quoted_cell, split_name
+from ..model import Cell, Model, cell_name, key, quoted_cell, split_name
 from ..scenario import Change, Design, Distribution, Sampling, SamplingMethod, Variation, constant_cells, make_design
 from ..vensim import samples_text, sampling_text, scenario_text
 from .calibration import Calibration
@@ -274,6 +274,11 @@ class ExtraConstants:
     left_to_posterior: tuple[str, ...] = ()
     path: str = ""
     text: str = ""
+
+    @property
+    def sampled_cells(self) -> list[Cell]:
+        """The cells that are sampled independently, in the order of the samples."""
+        return [Cell(key(variation.name), tuple(map(key, variation.subscripts))) for variation in self.sampled]
 
 
 def extra_constants(

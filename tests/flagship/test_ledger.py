@@ -7,7 +7,7 @@ import pytest
 from ai_compute import SCENARIOS, at, of
 
 END_OF_2026 = 2027.0
-LEDGER = ["naive tokens", "naive price", "naive revenue", "ledger ghost"]
+LEDGER = ["naive tokens", "naive revenue", "ledger ghost"]
 
 
 def test_naive_revenue_of_late_2026_equals_the_essay(base):

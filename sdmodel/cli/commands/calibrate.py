@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,10 @@ from ...inference import (
     STARTS,
     STEPS,
     Calibration,
-    ExtraConstants,
-    Parameter,
     Series,
     calibrate_model,
     calibration_record,
     check_can_write,
-    extra_constants,
     join_observations,
     load_calibrate_module,
     read_observations,
@@ -34,12 +31,12 @@ from ...inference import (
 )
 from ...model import Model
 from ...store import check_folder
-from ...vensim import read_payoff, read_sampling
-from ..freedom import FreedomOptions, freedom_options
-from ..locations import load_model, sampling_path
+from ...vensim import read_payoff
+from ..freedom import FreedomOptions, constants_beyond, freedom_options
+from ..locations import load_model
 from ..observations import DataOptions, choose_series, data_options
 from ..options import RunOptions, StoreOptions, option_group, run_options, store_options
-from ..output import Part, Result, busy, note, output_options
+from ..output import Part, Result, busy, output_options
 from ..posterior import PosteriorOptions, memory_errors_reported, run_posterior
 from ..views.calibration import calibration_parts
 
@@ -135,7 +132,7 @@ def calibrate(
     model = load_model(path)
     series = _series(model, path, data, payoff)
     constants = freedom.constants(model, request.scenario, series)
-    beyond = _constants_beyond(model, constants, draws)
+    beyond = constants_beyond(model, constants, draws.beyond, draws.equal)
     with memory_errors_reported(), busy(f"searching {path.stem}"):
         found = calibrate_model(
             model,
@@ -218,17 +215,6 @@ def _series(model: Model, path: Path, data: DataOptions, payoff: str | None) -> 
         raise click.UsageError(message)
     known = join_observations([read_observations(file) for file in data.observations])
     return data.between(choose_series(series_from_payoff(read_payoff(payoff), known, model), data.names))
-
-
-def _constants_beyond(model: Model, free: Sequence[Parameter], draws: _DrawOptions) -> ExtraConstants:
-    """What draws hold besides the free constants; notes name those of the file that are free."""
-    file = draws.beyond
-    found = extra_constants(
-        model, free, read_sampling(sampling_path(file, Path(model.path))) if file else None, draws.equal
-    )
-    if found.left_to_posterior:
-        note(f"{file}: these are free, so the posterior draws them: {', '.join(found.left_to_posterior)}")
-    return found
 
 
 def _continuing_command(context: click.Context, found: Calibration, options: PosteriorOptions) -> str:

@@ -23,7 +23,6 @@ from ...inference import (
     Series,
     SeriesFit,
     backtest_model,
-    extra_constants,
     fit_panels,
     fit_run,
     load_calibrate_module,
@@ -32,7 +31,7 @@ from ...inference import (
 )
 from ...numerals import format_number
 from ...store import find_run, open_run, run_path, save_new_run, save_run
-from ..freedom import FreedomOptions, freedom_options
+from ..freedom import FreedomOptions, constants_beyond, freedom_options
 from ..locations import check_not_there, load_model, runs_folder
 from ..observations import DataOptions, data_options, stored_model_file
 from ..options import RunOptions, StoreOptions, bands_option, force_option, run_options, runs_option, store_options
@@ -180,6 +179,11 @@ def _fit_record(table: FitTable) -> dict[str, Any]:
     metavar='"NAME=FREE NAME"',
     help="Give a constant the value of a free one; may be repeated.",
 )
+@click.option(
+    "--beyond",
+    metavar="FILE.vsc",
+    help="Sample these constants in the forecasts too, such as those about which the past says nothing.",
+)
 @click.option("--starts", type=click.IntRange(1), default=CUT_STARTS, show_default=True, help="Starts of each search.")
 @click.option("--steps", type=click.IntRange(1), default=CUT_STEPS, show_default=True, help="Steps of each walker.")
 @click.option("--walkers", type=int, help="Number of walkers (default: four per constant, at least 32).")
@@ -198,6 +202,7 @@ def backtest(
     freedom: FreedomOptions,
     horizons: tuple[float, ...],
     equal: tuple[str, ...],
+    beyond: str | None,
     starts: int,
     steps: int,
     walkers: int | None,
@@ -226,7 +231,7 @@ def backtest(
     model = load_model(request.model)
     series = data.series(model, request.model)
     constants = freedom.constants(model, request.scenario, series)
-    ties = extra_constants(model, constants, equalities=equal).equal
+    extra = constants_beyond(model, constants, beyond, equal)
     default_name = f"{request.model.stem}-backtest"
     record = record_of(request, model)
 
@@ -246,7 +251,7 @@ def backtest(
 
         found = backtest_model(
             model, series, constants, dates, scenario=request.scenario, integrator=request.integrator, starts=starts,
-            steps=steps, walkers=walkers, samples=samples, seed=seed, equal=ties, known=known, checkpoint=keep, progress=update,
+            steps=steps, walkers=walkers, samples=samples, seed=seed, extra=extra, known=known, checkpoint=keep, progress=update,
         ).assign_attrs(record)  # fmt: skip
     if path is None:
         raise AssertionError
