@@ -22,7 +22,7 @@ test("a change file comes back as it was written", () => {
     [3, 5],
   ]);
   const text = writeChanges(changes, names, "so {called}\nname");
-  assert.match(text, /^\{UTF-8\}\n\{so  called  name\}\nTax Rate = 0\.30000000000000004\n/);
+  assert.match(text, /^\{UTF-8\}\n\{so {2}called {2}name\}\nTax Rate = 0\.30000000000000004\n/);
   assert.deepEqual(readChanges(text, names), { changes, refused: [] });
 });
 
