@@ -10,6 +10,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,14 @@ _MOST_BYTES = 8_000_000
 """A larger page is too large to send; browsers are slow to open it."""
 _IMPORT = re.compile(r"^import \{[^}]*\} from \"\./(\w+)\.js\";\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|const|let|class)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ExplorerPage:
+    """The text of a page, and the scripts that it runs, as a content security policy names them."""
+
+    text: str
+    scripts: str
 
 
 def write_explorer(
@@ -102,12 +111,12 @@ def write_explorer(
     if os.path.lexists(target) and not force:
         message = f"{target}: exists already; name another with -o, or --force to replace it"
         raise ReportError(message)
-    text = explorer_html(model, on=on, scenarios=scenarios, design=design, errors=errors, runs=runs)
-    write_file(target, text.encode(), force=force, error=ReportError)
+    page = make_explorer(model, on=on, scenarios=scenarios, design=design, errors=errors, runs=runs)
+    write_file(target, page.text.encode(), force=force, error=ReportError)
     return target
 
 
-def explorer_html(
+def make_explorer(
     model: Model,
     *,
     on: Sequence[str] = (),
@@ -115,8 +124,8 @@ def explorer_html(
     design: Design | None = None,
     errors: Sequence[MeasuredError] = (),
     runs: Mapping[str, xr.Dataset] | None = None,
-) -> str:
-    """Return the text of the page that `write_explorer` writes.
+) -> ExplorerPage:
+    """Return the page that `write_explorer` writes.
 
     Raises
     ------
@@ -131,12 +140,12 @@ def explorer_html(
     parts = {"contents": json.dumps(contents, ensure_ascii=False, allow_nan=False).encode(), "module": module.code}
     if design is not None:
         parts["members"] = _shuffled(design.values(0, design.count).T)
-    text = _page(contents["model"]["name"], {name: _packed(part) for name, part in parts.items()})
-    if len(text) > _MOST_BYTES:
-        what = f"makes a page of {len(text) / 1e6:.0f} MB, more than the {_MOST_BYTES / 1e6:.0f} MB that can be shared"
+    page = _page(contents["model"]["name"], {name: _packed(part) for name, part in parts.items()})
+    if len(page.text) > _MOST_BYTES:
+        what = f"makes a page of {len(page.text) / 1e6:.0f} MB, more than the {_MOST_BYTES / 1e6:.0f} MB that can be shared"
         message = f"{model.path}: {what}; use fewer members, runs or subscripts"
         raise ReportError(message)
-    return text
+    return page
 
 
 def _shuffled(values: np.ndarray[Any, Any]) -> bytes:
@@ -149,13 +158,14 @@ def _packed(part: bytes) -> str:
     return base64.b64encode(zlib.compress(part, 9)).decode("ascii")
 
 
-def _page(title: str, parts: Mapping[str, str]) -> str:
+def _page(title: str, parts: Mapping[str, str]) -> ExplorerPage:
     """Return the whole document; only the scripts and styles with the right hashes may act, and nothing may be fetched."""
     script, worker, style = _bundle("app"), _bundle("worker"), _source("style.css")
+    scripts = f"'{_digest(script)}' 'wasm-unsafe-eval'"
     policy = "; ".join(
         (
             "default-src 'none'",
-            f"script-src '{_digest(script)}' 'wasm-unsafe-eval'",
+            f"script-src {scripts}",
             f"style-src '{_digest(style)}'",
             "worker-src blob:",
             "base-uri 'none'",
@@ -171,7 +181,8 @@ def _page(title: str, parts: Mapping[str, str]) -> str:
         "worker": _packed(worker.encode()),
         "script": script,
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: fields[found[1]], _source("page.html"))
+    text = re.sub(r"\{\{(\w+)\}\}", lambda found: fields[found[1]], _source("page.html"))
+    return ExplorerPage(text, scripts)
 
 
 def _digest(text: str) -> str:

@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ from ..files import write_file
 from ..inference import BACKTEST, backtest_panels, quantiles_with_error, score_backtest
 from ..numerals import format_exact, format_number, format_signed
 from ..scenario import find_levers
-from .page import Image, Paragraph, Report, Section, Table, render_html
+from .page import Frame, Image, Paragraph, Report, Section, Table, render_html
 
 _MOST_DIFFERENCES, _MOST_PANELS, _MOST_ATTRIBUTED = 15, 12, 3
 _LEVELS = (0.05, 0.5, 0.95)
@@ -66,6 +67,7 @@ def write_report(
     title: str | None = None,
     picture: Figure | None = None,
     further: Mapping[str, Figure] | None = None,
+    frame: Frame | None = None,
     force: bool = False,
 ) -> Path:
     r"""Write one self-contained HTML page about runs, ensembles and attributions.
@@ -90,6 +92,8 @@ def write_report(
         A figure in place of that of the headline variables.
     further : mapping of str to matplotlib.figure.Figure, optional
         More figures by their headings.
+    frame : Frame, optional
+        Another page to embed at the end, such as the explorer of the model.
     force : bool, default False
         Replace an existing file.
 
@@ -131,8 +135,8 @@ def write_report(
         raise ReportError(message)
     for name, run in runs.items():
         check_run(run, name)
-    text = render_html(build_report(runs, on=on, at=at, title=title, picture=picture, further=further))
-    write_file(target, text.encode(), force=force, error=ReportError)
+    report = build_report(runs, on=on, at=at, title=title, picture=picture, further=further)
+    write_file(target, render_html(replace(report, frame=frame)).encode(), force=force, error=ReportError)
     return target
 
 

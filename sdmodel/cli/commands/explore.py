@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +16,7 @@ from ...store import find_run, open_run
 from ...vensim import plausible_file, read_sampling
 from ..locations import check_not_there, load_model, model_path, runs_folder
 from ..options import SamplingOptions, force_option, model_argument, on_option, runs_option, sampling_options
-from ..output import Result, busy, output_options
+from ..output import busy
 from ..requests import warnings_as_notes
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 @click.option("-o", "output", metavar="FILE.html", help="The file of the page (default: MODEL.html here).")
 @runs_option
 @force_option
-@output_options
 def explore(
     *,
     model: str | None,
@@ -45,7 +44,7 @@ def explore(
     output: str | None,
     folder: str | None,
     force: bool,
-) -> Result:
+) -> None:
     """Write the model as one HTML file: open it on any computer or phone, move a lever, see what changes.
 
     The page holds the model itself and needs no network and no installation. It has a slider for each policy lever,
@@ -67,12 +66,7 @@ def explore(
         known = _errors(path, errors) if design or errors else ()
         stored = _stored(runs, folder)
         write_explorer(read, target, on=names, design=design, errors=known, runs=stored, force=force)
-    size = target.stat().st_size
-
-    def record() -> dict[str, Any]:
-        return {"path": str(target), "bytes": size, "members": design.count if design else 0, "runs": list(stored)}
-
-    return Result(record, lambda: [f"written to {target} ({-(-size // 1024):,} KiB)"], figures=[target])
+    click.echo(f"written to {target} ({-(-target.stat().st_size // 1024):,} KiB)")
 
 
 def _design(model: Model, options: SamplingOptions) -> Design | None:

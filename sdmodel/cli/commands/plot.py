@@ -10,7 +10,7 @@ import click
 import numpy as np
 import xarray as xr
 
-from ...analysis import ATTRIBUTION, attributed_variables
+from ...analysis import ATTRIBUTION, attributed_variables, model_of_run
 from ...comparison import Outcome
 from ...dataset import ANALYSIS, MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
 from ...errors import DatasetError, FigureError, ReportError
@@ -19,6 +19,7 @@ from ...store import find_run, is_ensemble, open_run
 from ..locations import check_not_there, runs_folder
 from ..options import OutcomeOptions, bands_option, force_option, on_option, outcome_options, runs_option
 from ..output import busy
+from ..requests import warnings_as_notes
 from ..views.attribution import moment_of, plot_attribution_to
 from ..views.backtest import plot_backtest_to
 from ..views.headlines import check_name, headline_names, shared_headlines
@@ -28,6 +29,8 @@ from ..views.sweep import plot_sweep_to, sweep_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ...report import Frame
 
 
 @click.command("plot", epilog="Example: sdmodel plot base power-first --on 'Ghost Compute Backlog' -o ghost.png")
@@ -137,6 +140,7 @@ def _check_members(runs: Mapping[str, xr.Dataset]) -> None:
 @on_option("A variable to report (default: the headline variables of the first run)")
 @outcome_options()
 @click.option("--title", metavar="TEXT", help="The title of the page (default: the names of the runs).")
+@click.option("--explore", "explored", is_flag=True, help="Embed the model itself, with sliders and live charts.")
 @click.option("-o", "output", metavar="FILE.html", help="The file of the page (default: beside the runs).")
 @runs_option
 @force_option
@@ -146,6 +150,7 @@ def report(
     names: tuple[str, ...],
     when: OutcomeOptions,
     title: str | None,
+    explored: bool,
     output: str | None,
     folder: str | None,
     force: bool,
@@ -154,6 +159,7 @@ def report(
 
     The page shows headline variables at dates and over time with observations, differences between the runs, bands of
     ensembles, contributions of levers, the levers of the model, and the record of every run. The first run is the baseline.
+    With --explore it ends with the page that `sdmodel explore` writes: the model of the first run, with the runs as lines.
     RUN is the name of a stored run or the path of its file.
     """
     from ...report import write_report
@@ -172,8 +178,23 @@ def report(
         single = {path: opened[name] for name, path in paths.items() if not member_dims(opened[name])}
         figure = figure_of(single, names=names) if single else None
         sweeps = _sweep_figures(opened, names, moments)
-        write_report(opened, target, on=names, at=moments, title=title, picture=figure, further=sweeps, force=force)
+        frame = _explorer(opened) if explored else None
+        write_report(
+            opened, target, on=names, at=moments, title=title, picture=figure, further=sweeps, frame=frame, force=force
+        )
     click.echo(f"written to {target} ({int(np.ceil(target.stat().st_size / 1024)):,} KiB)")
+
+
+def _explorer(runs: Mapping[str, xr.Dataset]) -> Frame:
+    """The page with the model of the first run itself, and the single runs as fixed lines."""
+    from ...explore import make_explorer
+    from ...report import Frame
+
+    name, first = next(iter(runs.items()))
+    single = {name: run for name, run in runs.items() if not member_dims(run) and ANALYSIS not in run.attrs}
+    with warnings_as_notes():
+        page = make_explorer(model_of_run(first, f"run '{name}'"), runs=single)
+    return Frame("Explore the model", page.text, page.scripts)
 
 
 def _sweep_figures(runs: Mapping[str, xr.Dataset], names: Sequence[str], moments: Sequence[float]) -> dict[str, Figure]:
