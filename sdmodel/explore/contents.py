@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,7 @@ from ..model import (
     Model,
     Range,
     Sketch,
+    View,
     cell_name,
     display_name,
     key,
@@ -44,7 +45,7 @@ from ..model import (
     split_reference,
 )
 from ..scenario import Design, Scenario, cell_values, constant_values, find_levers, plausible_ranges
-from ..vensim import plausible_sampling, read_savelist, read_scenario, sketch_from_text
+from ..vensim import Document, plausible_sampling, read_savelist, read_scenario, views_of
 from .diagrams import views_of_page
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 
 _MOST_CELLS, _MOST_SLIDERS, _MOST_STOCKS, _MOST_LINES = 20_000, 300, 12, 8
 """A page with more numbers is slow to open and large to send; more sliders, headlines and lines cannot be read."""
+_MOST_LAID_OUT = 100
+"""The layout of a larger model takes seconds."""
 _MANY_CELLS = 8
 """The sliders of a constant with more cells are a group of their own."""
 _COMMENT = re.compile(r"\{([^{}]*)\}")
@@ -116,7 +119,10 @@ def page_contents(model: Model, description: Mapping[str, Any], additions: Addit
         message = f"{model.path}: {what}; make the ranges of its subscripts shorter"
         raise ReportError(message)
     places = Places.of(model, description)
-    panels, marks = _panels(places, _headlines(places, additions.headlines))
+    names = _headlines(places, additions.headlines)
+    panels, marks = _panels(places, names)
+    headlines = [_line(places, cell) for name in names for cell in places.cells(name)]
+    shown = {line["output"] for line in (*headlines, *(line for panel in panels for line in panel["lines"]))}
     return {
         "model": {
             "name": Path(model.path).stem,
@@ -132,12 +138,10 @@ def page_contents(model: Model, description: Mapping[str, Any], additions: Addit
         "scenarios": _scenarios(places, additions.scenarios),
         "panels": panels,
         "marks": marks,
-        "headlines": [
-            _line(places, cell) for name in _headlines(places, additions.headlines) for cell in places.cells(name)
-        ],
+        "headlines": headlines,
         "observations": _observations(places),
         "errors": _errors(places, additions.errors, description["time"]["saved"]),
-        "runs": [_run(places, name, run) for name, run in (additions.runs or {}).items()],
+        "runs": [_run(places, name, run, shown) for name, run in (additions.runs or {}).items()],
         "members": _members(places, additions.design),
         "views": views_of_page(_sketch(model), places.variables),
     }
@@ -378,7 +382,7 @@ def _errors(places: Places, errors: Sequence[MeasuredError], times: Sequence[flo
     ]
 
 
-def _run(places: Places, name: str, run: xr.Dataset) -> Record:
+def _run(places: Places, name: str, run: xr.Dataset, shown: Collection[int]) -> Record:
     """Return the series of a stored run, those that the page shows in panels and headlines."""
     check_run(run, name)
     if member_dims(run):
@@ -396,7 +400,7 @@ def _run(places: Places, name: str, run: xr.Dataset) -> Record:
         owner = key(long_name(variable))
         for place, labels in labels_along(variable, dims):
             cell = Cell(owner, tuple(map(key, labels)))
-            if cell in places.outputs:
+            if places.outputs.get(cell) in shown:
                 series[str(places.outputs[cell])] = [_number(value) for value in array[place]]
     return {
         "name": name,
@@ -428,10 +432,13 @@ def _members(places: Places, design: Design | None) -> Record | None:
 
 
 def _sketch(model: Model) -> Sketch:
-    """Return the sketch of a model, laid out if it has none."""
+    """Return the sketch of a model; a small model without one is laid out."""
+    views: tuple[View, ...] = ()
     with contextlib.suppress(ModelError):  # a model that is not from a Vensim file
-        sketch = sketch_from_text(model.text, model.path)
-        if any(view.words for view in sketch.views):
-            return sketch
-    kinds = {element.key: element.kind for element in model if not element.hidden}
-    return Sketch(model.path, model.sha256, lay_out(model), kinds)
+        views = views_of(Document.from_bytes(model.text.encode("utf-8", "surrogatepass"), model.path))
+    shown = [element for element in model if not element.hidden]
+    if not any(view.words for view in views):
+        views = lay_out(model) if len(shown) <= _MOST_LAID_OUT else ()
+        if not views:
+            warnings.warn(f"{model.path}: has no sketch, so the page has no diagram", stacklevel=2)
+    return Sketch(model.path, model.sha256, views, {element.key: element.kind for element in shown})

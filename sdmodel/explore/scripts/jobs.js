@@ -3,7 +3,7 @@
 import { LEVELS, quantilesOf, shapleyValues } from "./statistics.js";
 
 const PART = 40; // milliseconds of work between two looks for newer work
-const FIRST_BANDS = 24; // bands are drawn after this many members, and at each doubling
+const FIRST_BANDS = 24; // bands are drawn after this many members, and each time there are four times as many
 
 /**
  * Runs jobs on one engine. A job has a `kind`; a newer one of the same kind replaces it. `report(message)` gets the
@@ -72,9 +72,9 @@ export class Jobs {
         const series = this.engine.outputs[output];
         for (let time = 0; time < times; time++) columns[(at * times + time) * count + member] = series[time];
       });
-      if (member + 1 === next && 2 * next < count) {
+      if (member + 1 === next && next < count) {
         this.report({ kind, token, done: next, count, outputs, bands: bandsOf(next) });
-        next *= 2;
+        next *= 4;
       }
     };
     if (await this.runAll({ kind, token }, count, changesOf, keep)) {
