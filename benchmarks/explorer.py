@@ -69,7 +69,7 @@ def main() -> None:
                 pages.append(sd.write_explorer(model, Path(folder, f"{count}.html"), design=design))
             rows.append(("its size with 300 members", _size(pages[1])))
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
-        page = _opened(browser, pages[-1])
+        page = _opened(browser, plain)
         drawn, ran = page.evaluate(SLIDER, MOVES)
         rows += [("a run", f"{ran:.2g} ms"), (f"slider to drawn charts, median of {MOVES}", f"{drawn:.3g} ms")]
         inputs = page.evaluate("explorer.contents.levers.slice(0, 5).map(({input, range}) => [input, range[1]])")
@@ -77,6 +77,7 @@ def main() -> None:
             ("Shapley values of five levers", f"{page.evaluate(JOB, {'kind': 'subsets', 'levers': inputs}):.3g} ms")
         )
         if len(pages) > 1:
+            page = _opened(browser, pages[-1])
             rows.append(
                 (
                     f"bands of {MEMBERS:,} members",
