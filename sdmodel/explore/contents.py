@@ -121,14 +121,13 @@ def page_contents(model: Model, description: Mapping[str, Any], additions: Addit
     places = Places.of(model, description)
     names = _headlines(places, additions.headlines)
     panels, marks = _panels(places, names)
-    headlines = [_line(places, cell) for name in names for cell in places.cells(name)]
+    headlines = [line for name in names for line in _panel_lines(places, name, "")]
     shown = {line["output"] for line in (*headlines, *(line for panel in panels for line in panel["lines"]))}
     return {
         "model": {
             "name": Path(model.path).stem,
             "file": Path(model.path).name,
             "sha256": model.sha256,
-            "about": " ".join((model.groups[0].comment if model.groups else "").split()),
         },
         "module": description,
         "quoted": _quoted(places),

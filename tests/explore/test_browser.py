@@ -70,8 +70,13 @@ def _slider(page: Any, name: str) -> Any:
 
 
 def _settle(page: Any) -> None:
-    """Wait until the page has drawn, and its address has followed."""
-    page.wait_for_timeout(250)
+    """Wait until the page has drawn."""
+    page.evaluate("() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))")
+
+
+def _follow(page: Any) -> None:
+    """Wait until what lags behind has followed: the address, and the start of work in the workers."""
+    page.wait_for_timeout(300)
 
 
 def _wait(page: Any, condition: str) -> None:
@@ -127,7 +132,7 @@ def test_link_round_trip(page_file: Path, open_page: Open):
     page.get_by_role("tab", name="Table").click()
     page.get_by_label("At", exact=True).fill("2026, 2028")
     page.get_by_label("At", exact=True).press("Enter")
-    _settle(page)
+    _follow(page)
     state = "JSON.stringify([[...explorer.changes], [...explorer.pins.A], explorer.pins.B, explorer.options])"
     address = page.evaluate("location.hash")
     again = open_page(page_file, address)
@@ -350,7 +355,7 @@ def test_accessibility(
     page.add_script_tag(path=str(AXE))
     for tab in tabs:
         page.get_by_role("tab", name=tab).click()
-        _settle(page)
+        _follow(page)
         found = page.evaluate("rules => axe.run(document, {resultTypes: ['violations'], ...rules})", rules)
         told = [(one["id"], [node["html"][:160] for node in one["nodes"]][:3]) for one in found["violations"]]
         assert not told, tab

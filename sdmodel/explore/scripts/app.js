@@ -130,7 +130,6 @@ class Views {
   /** On a phone, one chart stays above the levers. */
   focusPanel() {
     const { explorer } = this;
-    const root = byId("levers");
     const panels = explorer.contents.panels;
     if (!panels.length) return null;
     const holder = element("div", { class: "focus" });
@@ -150,7 +149,7 @@ class Views {
       );
       this.focus.draw();
     };
-    root.prepend(holder);
+    byId("levers-title").after(holder);
     show(panels[0].title);
     return this.focus;
   }

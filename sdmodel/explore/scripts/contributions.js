@@ -39,8 +39,10 @@ export class Contributions {
   update() {
     const { explorer } = this;
     this.showOptions();
-    const outputs = explorer.shownOutputs;
+    const outputs = [explorer.subject];
     const levers = [...explorer.changes];
+    if (!this.found?.outputs.includes(explorer.subject)) this.found = null;
+    if (!this.ranked?.outputs.includes(explorer.subject)) this.ranked = null;
     this.status.textContent = this.introduction(levers.length);
     if (levers.length && explorer.canAttribute) this.ask({ kind: "subsets", levers, outputs });
     else this.found = null;
@@ -266,8 +268,9 @@ function barPicture(rows, label) {
         shape("title", { text: row.name }),
       ]),
     );
-    row.ends.forEach((value, end) => {
-      if (!Number.isFinite(value) || value === 0) return;
+    const longestFirst = [...row.ends.entries()].sort(([, one], [, other]) => Math.abs(other) - Math.abs(one));
+    for (const [end, value] of longestFirst) {
+      if (!Number.isFinite(value) || value === 0) continue;
       const [from, to] = [x(0), x(value)];
       const look = row.look || (end ? "high" : "low");
       parts.push(
@@ -279,7 +282,7 @@ function barPicture(rows, label) {
           height: ROW - 8,
         }),
       );
-    });
+    }
   });
   return shape(
     "svg",

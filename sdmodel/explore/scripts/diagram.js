@@ -3,7 +3,7 @@
 import { dateChoice } from "./contributions.js";
 import { element, shape } from "./dom.js";
 import { Panel } from "./panels.js";
-import { select } from "./sections.js";
+import { referenceChoice, select } from "./sections.js";
 import { valueAt } from "./statistics.js";
 import { formatExact, formatNumber, formatPercent, formatUnits } from "./text.js";
 
@@ -44,6 +44,7 @@ export class Diagram {
         (name) => explorer.setOption("view", name),
       ),
       dateChoice(explorer),
+      referenceChoice(explorer),
       zoom("+", "Zoom in", () => this.zoom(1 / ZOOM)),
       zoom("−", "Zoom out", () => this.zoom(ZOOM)),
       zoom("Whole view", "Show the whole view", () => this.fit()),
@@ -75,7 +76,8 @@ export class Diagram {
       if (!found || !ground) return;
       const share = Math.min(Math.max(found.share / end, -1), 1) || 0;
       ground.style.fill = share > 0 ? "var(--up)" : "var(--down)";
-      ground.style.fillOpacity = String(0.75 * Math.abs(share));
+      ground.style.fillOpacity = String(0.65 * Math.abs(share));
+      node.classList.toggle("coloured", Math.abs(share) > 0.1);
       node.querySelector("title").textContent = `${found.name}: ${found.text}`;
     });
     this.scale.textContent = widest

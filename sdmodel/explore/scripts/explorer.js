@@ -15,6 +15,7 @@ const DEFAULTS = {
   off: [],
   add: [],
 };
+const DIFFERENCES = ["", "absolute", "percent"];
 const MOST_SUBSETS = 8;
 
 /** The state of the page, the base run, the current run, and those of the pins. */
@@ -170,6 +171,7 @@ export class Explorer {
       const values = found.fields.getAll(name);
       this.options[name] = Array.isArray(DEFAULTS[name]) ? values : (values[0] ?? DEFAULTS[name]);
     }
+    if (!DIFFERENCES.includes(this.options.diff)) this.options.diff = "";
     for (const pin of ["A", "B"]) this.setPin(pin, found.pins[pin]);
     this.setChanges(found.changes);
     this.tell("options");

@@ -3,6 +3,7 @@
 import { LEVELS, quantilesOf, shapleyValues } from "./statistics.js";
 
 const PART = 40; // milliseconds of work between two looks for newer work
+const MOST_NUMBERS = 2e7; // of all members together; further outputs get no bands
 const FIRST_BANDS = 24; // bands are drawn after this many members, and each time there are four times as many
 
 /**
@@ -45,9 +46,10 @@ export class Jobs {
   }
 
   /** Quantiles over the members; what the user changes has the user's value in every member. */
-  async runMembers({ kind, token, changes, outputs, count }) {
+  async runMembers({ kind, token, changes, outputs: wanted, count }) {
     const { inputs, values } = this.members;
     const times = this.engine.times;
+    const outputs = wanted.slice(0, Math.max(1, Math.floor(MOST_NUMBERS / (times * count))));
     const size = outputs.length * times;
     const columns = new Float64Array(size * count);
     const changesOf = (member) => {

@@ -25,7 +25,7 @@ export function showLevers(root, explorer) {
   });
   const nothing = element("p", { class: "hint", text: "This model has no constants to change." });
   root.append(
-    element("h2", { text: "Levers" }),
+    element("h2", { id: "levers-title", text: "Levers" }),
     ...(rows.length > MANY ? [search] : []),
     ...(rows.length ? parts.map((part) => part.node) : [nothing]),
   );

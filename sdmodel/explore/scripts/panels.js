@@ -94,8 +94,8 @@ export class Panel {
           });
       });
     }
-    if (!this.difference || explorer.reference !== explorer.base) add(explorer.base, "base");
-    for (const pin of ["A", "B"]) if (explorer.pinned[pin]) add(explorer.pinned[pin], `pin${pin}`);
+    const others = [[explorer.base, "base"], ...["A", "B"].map((pin) => [explorer.pinned[pin], `pin${pin}`])];
+    for (const [run, style] of others) if (run && !(this.difference && run === explorer.reference)) add(run, style);
     add(explorer.now, "now");
     return found;
   }

@@ -65,17 +65,7 @@ export class Charts {
       ["percent", "change in %"],
     ];
     const picker = select("Show", choices, options.diff, (value) => explorer.setOption("diff", value));
-    const runs = [
-      ["base", "base"],
-      ...["A", "B"].filter((pin) => explorer.pinned[pin]).map((pin) => [pin, `run ${pin}`]),
-    ];
-    const against = select(
-      "against",
-      runs,
-      runs.some(([name]) => name === options.against) ? options.against : "base",
-      (value) => explorer.setOption("against", value),
-    );
-    const parts = [picker, against];
+    const parts = [picker, referenceChoice(explorer)];
     if (explorer.members) {
       const box = element("input", {
         type: "checkbox",
@@ -196,6 +186,14 @@ export function select(label, choices, value, choose) {
 }
 select.count = 0;
 
+/** A choice of the run that others are compared with. */
+export function referenceChoice(explorer) {
+  const pins = ["A", "B"].filter((pin) => explorer.pinned[pin]);
+  const runs = [["base", "base"], ...pins.map((pin) => [pin, `run ${pin}`])];
+  const chosen = pins.includes(explorer.options.against) ? explorer.options.against : "base";
+  return select("against", runs, chosen, (value) => explorer.setOption("against", value));
+}
+
 /** The table of headlines at chosen dates, with the change against the base or a pinned run. */
 export class HeadlineTable {
   constructor(explorer) {
@@ -206,7 +204,12 @@ export class HeadlineTable {
       explorer.setOption("dates", found.slice(0, 6));
     });
     this.table = element("table", {});
-    const form = element("div", { class: "options" }, [element("label", { for: "dates", text: "At" }), this.dates]);
+    this.choice = element("span", {});
+    const form = element("div", { class: "options" }, [
+      element("label", { for: "dates", text: "At" }),
+      this.dates,
+      this.choice,
+    ]);
     this.node = element("div", {}, [
       form,
       element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Headlines at dates" }, [
@@ -229,6 +232,7 @@ export class HeadlineTable {
   update() {
     const { explorer, chosen } = this;
     if (document.activeElement !== this.dates) this.dates.value = chosen.map(formatExact).join(", ");
+    this.choice.replaceChildren(referenceChoice(explorer));
     const compared = explorer.referenceName;
     const head = element("tr", {}, [
       element("th", { scope: "col", text: "headline" }),
@@ -299,7 +303,6 @@ export function aboutPage(explorer) {
   const facts = [
     ["Model", model.file],
     ["SHA-256", model.sha256],
-    ["About", model.about],
     ["Made with", `sdmodel ${module.version}; the equations are compiled to WebAssembly and run in this page`],
     [
       "Times",
@@ -310,6 +313,7 @@ export function aboutPage(explorer) {
       `${explorer.contents.variables.length}, ${explorer.outputs.length.toLocaleString("en-US")} numbers at each of ${time.saved.length} times`,
     ],
   ];
+  if (module.remarks.length) facts.push(["Remarks", module.remarks.join("; ")]);
   if (members)
     facts.push([
       "Members",
