@@ -96,7 +96,7 @@ function linePath(series, times, x, y) {
   for (let at = 0; at < series.length; at++) {
     if (at % every && at !== series.length - 1) continue;
     const value = series[at];
-    if (value === null || !Number.isFinite(value) || (y.logarithmic && value <= 0)) {
+    if (value === null || !Number.isFinite(value) || (y.logarithmic && value < y.low)) {
       drawing = false;
       continue;
     }
@@ -144,7 +144,7 @@ export function drawCursor(chart, time, values) {
   }
   const at = chart.x(time);
   const dots = values
-    .filter(({ value }) => Number.isFinite(value) && (!chart.y.logarithmic || value > 0))
+    .filter(({ value }) => Number.isFinite(value) && (!chart.y.logarithmic || value >= chart.y.low))
     .map(({ value, look }) => shape("circle", { class: `dot ${look}`, cx: at, cy: clamped(chart.y(value)), r: 3 }));
   chart.cursor.replaceChildren(
     shape("line", { class: "crosshair", x1: at, x2: at, y1: MARGIN.top, y2: chart.height - MARGIN.bottom }),
