@@ -27,6 +27,7 @@ from sdmodel.errors import SdmodelError
 from sdmodel.files import write_file
 from sdmodel.inference import evaluate_series, residuals
 from sdmodel.model import key, references_in, split_reference
+from sdmodel.scenario import Design
 from sdmodel.vensim import read_savelist
 
 HERE = Path(__file__).resolve().parent
@@ -118,7 +119,11 @@ FORECASTS = (
 """Forecasts of others: words, series whose product is the value, scale, units, our variable, its time, what differs."""
 _BLOCK = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _COMMENT = re.compile(r"(?P<source>.*?); low (?P<low>\S+), high (?P<high>\S+?)\. (?P<meaning>.*)")
-WIDE, EDGE = 0.9, 0.05
+WIDE, EDGE, GOOD = 0.9, 0.05, 0.25
+VARIED = (
+    ("total ghost compute", 2028, "ghost compute 2028"), ("Annual Revenue", 2030, "revenue 2030"), ("capex", 2028, "capex 2028"),
+)  # fmt: skip
+"""Headlines, dates and words of the members that disagree most."""
 SPREAD = 0.6, 1.5
 """How far a label of a subscripted constant varies, relative to its own value."""
 JUMP = ("jump size", "jump date")
@@ -210,6 +215,31 @@ def history_matched_table() -> str:
         units = run[key(name)].attrs["units"]
         rows.append((name, units, *(f"{_number(mid)} ({_number(low)} – {_number(high)})" for low, mid, high in cells)))
     return _table(("headline", "units", *map(str, dates)), rows)
+
+
+def variants_table() -> str:
+    """Show members that fit the past about as well as any, and disagree most about each headline.
+
+    They are chosen from the quarter of the members with the least sum of squared residuals. The constants are those that
+    lie furthest from the median of all members, in standard deviations of the members.
+    """
+    run = _history_matched()
+    squares = np.sum(residuals(_series(), evaluate_series(_series(), run)) ** 2, axis=0)
+    good = np.flatnonzero(squares <= np.quantile(squares, GOOD))
+    design = _past_members()
+    values = design.values(0, design.count)
+    places = (values - np.median(values, axis=1, keepdims=True)) / values.std(axis=1, keepdims=True)
+    rows = []
+    for headline, date, words in VARIED:
+        own = _values(run, headline, date)[good]
+        for end, member in (("least", good[own.argmin()]), ("most", good[own.argmax()])):
+            told = np.abs(places[:, member]).argsort()[::-1][:3]
+            constants = "; ".join(f"{design.names[k]} {_number(values[k, member])}" for k in told)
+            found = [_number(float(_values(run, name, when)[member])) for name, when, _ in VARIED]
+            rows.append((f"{end} {words}", f"{squares[member]:.0f}", *found, constants))
+    return _table(
+        ("member with", "sum of squares", *(f"{words}" for *_, words in VARIED), "furthest from the median"), rows
+    )
 
 
 def coverage_table() -> str:
@@ -484,6 +514,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "forecasts": forecasts_table,
     "fit": fit_table,
     "history-matched": history_matched_table,
+    "variants": variants_table,
     "coverage": coverage_table,
     "identification": identification_table,
     "constants": constants_table,
@@ -531,14 +562,18 @@ def _series() -> tuple[Any, ...]:
     )
 
 
+def _past_members() -> Design:
+    """Read the constants of the members that fit the past."""
+    return sd.make_design(_model(), sd.read_sampling(HERE / "ensembles" / "history-matched.vsc"))
+
+
 @functools.cache
 def _history_matched() -> xr.Dataset:
     """Run all members, with the variables that the tables and the observations need."""
-    design = sd.make_design(_model(), sd.read_sampling(HERE / "ensembles" / "history-matched.vsc"))
     observed = {split_reference(part)[0] for one in _series() for part in references_in(one.model)}
     return sd.simulate(
         _model(),
-        design.dataset(),
+        _past_members().dataset(),
         save=[*read_savelist(MODEL.with_suffix(".lst")), *sorted(observed), "hyperscaler capex"],
     )
 
@@ -592,7 +627,11 @@ def main() -> int:
         return 0
     text = README.read_text(encoding="utf-8")
     same = with_current_tables(text) == text and plausible_ranges() == RANGES.read_text(encoding="utf-8")
-    sys.stdout.write("the tables are current\n" if same else "a table or ai_compute.vsc is not current; run python models/tables.py\n")
+    sys.stdout.write(
+        "the tables are current\n"
+        if same
+        else "a table or ai_compute.vsc is not current; run python models/tables.py\n"
+    )
     return int(not same)
 
 

@@ -32,9 +32,11 @@ _MATHEMATICS = Mathematics(1, {name: _MODULE + name for name in LIBM})
 """Names that LLVM does not know: some functions of the C library it would replace by others, which JavaScript lacks."""
 _SEARCHED = 2**17
 """About the most numbers that are saved at a time to find the first that is not finite."""
-_MOST_MEMORY = 2**28
-_MOST_CODE = 2**21
-"""Limits for a page: browsers on phones refuse larger memory, and larger code takes long to load and to compile."""
+_LIMITS = {
+    "memory": (2**28, "save fewer variables, or make SAVEPER or TIME STEP longer"),
+    "code": (2**21, "use fewer subscripts"),
+}
+"""The most bytes for a page, and what to do: browsers on phones refuse larger memory, and larger code takes long to load and to compile."""
 _SHORTEST = 16
 """More characters of assembly than this never become a single byte of code."""
 
@@ -94,27 +96,27 @@ def emit_module(program: Program, run: EmbeddedRun) -> WasmProgram:
         "outputs": saved * run.lines,
         "status": len(STATUS),
     }
-    _check_size("memory", 8 * sum(counts.values()), _MOST_MEMORY)
+    _check_size("memory", 8 * sum(counts.values()))
     text = module_text(layout, 1, _MATHEMATICS, adaptive=run.adaptive)
-    _check_size("code", len(text) // _SHORTEST, _MOST_CODE)
+    _check_size("code", len(text) // _SHORTEST)
     own = _surroundings(run, cells, group, missing=layout.plan.model.mentions_missing)
     declared = [f"@{name} = external global [{count} x double], align 8" for name, count in counts.items()]
     remainder = _REMAINDER if " frem " in text else ""
     emitted = emit_wasm("\n".join([text, *declared, own, remainder]), [*EXPORTS, "fmod"])
     linked = link(emitted, exports=EXPORTS, reserved={name: 8 * count for name, count in counts.items()})
-    _check_size("code", len(linked.code), _MOST_CODE)
+    _check_size("code", len(linked.code))
     places = linked.addresses
     imports = tuple(name.removeprefix(_MODULE) for name in linked.imports)
     return WasmProgram(linked.code, imports, linked.memory, places["given"], places["outputs"], places["status"])
 
 
-def _check_size(what: str, size: int, most: int) -> None:
+def _check_size(what: str, size: int) -> None:
+    most, cure = _LIMITS[what]
     if size > most:
-        cure = {
-            "memory": "save fewer variables, or make SAVEPER or TIME STEP longer",
-            "code": "use fewer subscripts",
-        }[what]
-        message = f"the WebAssembly module needs {size / 2**20:,.3g} MiB of {what}, above the {most / 2**20:g} MiB of a page; {cure}"
+        needed, allowed = size / 2**20, most / 2**20
+        message = (
+            f"the WebAssembly module needs {needed:,.3g} MiB of {what}, above the {allowed:g} MiB of a page; {cure}"
+        )
         raise SimulationError(message)
 
 
@@ -154,7 +156,7 @@ def _surroundings(run: EmbeddedRun, cells: Sequence[int], group: int, *, missing
         "lines": run.lines,
         "saved": len(run.rows),
         "lagged": run.lagged,
-        "missing": literal(NA if missing else -np.inf),
+        "missing": literal(NA if missing else np.nan),
         "nan": literal(np.nan),
         "cells": len(cells),
         "group": group,

@@ -24,7 +24,7 @@ PAGE = 2**16
 
 _HEADER = b"\0asm" + struct.pack("<I", 1)
 _STACK = 2**14
-"""Bytes for the stack: registers never spill to it, and no function of a model has an array of its own."""
+"""Bytes for the stack, which holds only results of functions that return two truth values."""
 _ALIGNED = 64
 """No data of a model has a larger alignment."""
 

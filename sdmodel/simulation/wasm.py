@@ -157,7 +157,7 @@ def compile_wasm(
         "outputs": [_record(model, cell) | {"offset": series[cell]} for cell in cells],
         "remarks": [*remarks_on_settings(model, timing, integrator), *remarks],
         "status": {name: wasm.status + 8 * index for index, name in enumerate(STATUS)},
-        "cells": [cell_name(model, cell) for cell in layout.computed],
+        "cells": [cell_name(layout.plan.model, cell) for cell in layout.computed],
     }
     return WasmModule(wasm.code, description)
 

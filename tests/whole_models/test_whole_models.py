@@ -43,9 +43,13 @@ def test_models_agree_as_webassembly(seed, special):
     file = make_file(seed, 4, special=special)
     model = model_from_text(file.text, "random.mdl")
     run, module = simulate(model), compile_wasm(model)
-    finite, series = WasmInstance(module).run()
+    instance = WasmInstance(module)
+    finite, series = instance.run()
     assert finite == ("not_finite" not in run.attrs)
     assert max(differences_from_run(module.description, series, run).values()) < 1e-12
+    if not finite:
+        cell, time = instance.find_fault()
+        assert run.attrs["not_finite"].startswith(f"'{cell}' is not finite from time {time:g}; ")
 
 
 @pytest.mark.nightly
