@@ -38,9 +38,12 @@ def open_page(browser: Any) -> Iterator[Opener]:
     requests: list[str] = []
     contexts = []
 
-    def opener(path: Path, address: str = "", *, size: tuple[int, int] = (1280, 900), **options: Any) -> Any:
+    def opener(
+        path: Path, address: str = "", *, size: tuple[int, int] = (1280, 900), before: str = "", **options: Any
+    ) -> Any:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
         contexts.append(context)
+        context.add_init_script(before)
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))

@@ -166,6 +166,13 @@ def test_bands_are_the_quantiles_of_the_members(flagship: Model, design: Any, pa
         assert np.abs(found - exact).max() <= 1e-9 * np.abs(exact).max()
 
 
+def test_bands_come_without_workers_too(page_file: Path, open_page: Open):
+    """A browser may refuse workers to a page that is a file; the page then does their work between two frames."""
+    page = open_page(page_file, "#rank=Switches&tab=contributions", before="delete window.Worker")
+    _wait(page, "views.contributions.ranked && views.charts.quantiles.size > 0 && views.charts.progress.hidden")
+    assert page.locator("#view-contributions tbody").first.locator("tr").count() == 4
+
+
 def test_contributions_add_up_to_the_total(flagship: Model, page_file: Path, open_page: Open):
     """Shapley values are those of the native attribution; every lever is ranked."""
     page = open_page(

@@ -169,9 +169,7 @@ class Views {
     this.card.update(told);
     if (current.name === "levers") this.focus?.draw();
     clearTimeout(this.timer);
-    this.changed = this.changed || told.has("changes");
     this.timer = setTimeout(() => this.follow(current), LATER);
-    this.lastDraw = performance.now();
   }
 
   /** What may lag behind the sliders: the address, contributions and bands. */

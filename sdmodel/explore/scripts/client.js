@@ -27,7 +27,8 @@ export class Client {
     return new Promise((resolve, reject) => {
       const worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
       worker.onerror = reject;
-      worker.onmessage = () => {
+      worker.onmessage = (answer) => {
+        if (!answer.data.ready) reject(new Error("the model cannot run in a worker"));
         worker.onmessage = ({ data }) => this.receive(data);
         this.send = (job) => worker.postMessage(job);
         resolve();

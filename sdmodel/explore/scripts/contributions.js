@@ -9,6 +9,7 @@ import { valueAt } from "./statistics.js";
 import { formatExact, formatNumber, formatSigned, formatUnits } from "./text.js";
 
 const ROW = 24;
+const MOST_RANKED = 60;
 
 /** The view of contributions and of the ranking; `ask` starts a job in the worker. */
 export class Contributions {
@@ -22,6 +23,7 @@ export class Contributions {
     this.wedgeTitle = element("h3", {});
     this.wedgeLegend = element("ul", { class: "legend" });
     this.ranking = element("div", {});
+    this.rank = element("div", { class: "options" });
     this.rankingStatus = element("p", { class: "hint", role: "status" });
     this.node = element("div", { class: "prose wide" }, [
       this.options,
@@ -30,6 +32,7 @@ export class Contributions {
       this.bars,
       element("article", { class: "panel" }, [element("header", {}, [this.wedgeTitle]), this.wedgeLegend, this.wedges]),
       element("h2", { text: "What each lever alone would do from here" }),
+      this.rank,
       this.rankingStatus,
       this.ranking,
     ]);
@@ -46,11 +49,7 @@ export class Contributions {
     this.status.textContent = this.introduction(levers.length);
     if (levers.length && explorer.canAttribute) this.ask({ kind: "subsets", levers, outputs });
     else this.found = null;
-    const policy = explorer.contents.levers.filter((lever) => lever.group === "Policy levers");
-    const ranked = (policy.length ? policy : explorer.contents.levers).map((lever) => ({
-      input: lever.input,
-      ends: lever.plausible ?? lever.range,
-    }));
+    const ranked = this.rankedLevers.map((lever) => ({ input: lever.input, ends: lever.plausible ?? lever.range }));
     this.rankingStatus.textContent = ranked.length
       ? "Running each lever at both ends of its plausible range, or else of its range …"
       : "This model has no levers.";
@@ -66,8 +65,23 @@ export class Contributions {
     return `Shapley values: the mean effect of each change over all orders of making the changes, from ${runs} runs. They add up to the total change from the base.`;
   }
 
+  /** The levers of the chosen group: policy levers if the model has some, else all, and at most so many. */
+  get rankedLevers() {
+    const { levers } = this.explorer.contents;
+    const own = levers.filter((lever) => lever.group === this.rankedGroup);
+    return (own.length ? own : levers).slice(0, MOST_RANKED);
+  }
+
+  get rankedGroup() {
+    return this.explorer.options.rank || "Policy levers";
+  }
+
   showOptions() {
     const { explorer } = this;
+    const groups = [...new Set(explorer.contents.levers.map((lever) => lever.group))];
+    const ranks = [...groups.map((group) => [group, group]), ["all", "all levers"]];
+    const chosen = groups.includes(this.rankedGroup) ? this.rankedGroup : "all";
+    this.rank.replaceChildren(select("Rank", ranks, chosen, (value) => explorer.setOption("rank", value)));
     const choices = explorer.shownOutputs.map((output) => [explorer.nameOf(output), explorer.nameOf(output)]);
     const subject = select("Of", choices, explorer.nameOf(explorer.subject), (value) =>
       explorer.setOption("on", value),
@@ -196,7 +210,7 @@ export class Contributions {
     this.rankingStatus.textContent = `${explorer.nameOf(explorer.subject)} at ${formatExact(explorer.date)} is ${formatNumber(here, units)} ${formatUnits(units)} now; its change with each lever alone at the ends of its plausible range, or else of its range.`;
     this.ranking.append(
       barPicture(
-        rows.map(({ name, values, lever }) => ({ name, ends: values, look: "", labels: lever.ends.map(formatExact) })),
+        rows.map(({ name, values }) => ({ name, ends: values, look: "" })),
         "Ranking of levers",
       ),
     );

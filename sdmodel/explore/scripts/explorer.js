@@ -7,6 +7,7 @@ const DEFAULTS = {
   diff: "",
   against: "base",
   on: "",
+  rank: "",
   at: "",
   view: "",
   variable: "",
@@ -42,7 +43,6 @@ export class Explorer {
     this.notices = [];
     this.listeners = [];
     this.waiting = false;
-    this.stale = false;
   }
 
   /** Call a function after each change, with what changed: `changes`, `pins`, `options`, `results`. */

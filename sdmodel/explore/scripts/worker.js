@@ -7,9 +7,9 @@ let jobs = null;
 
 self.onmessage = async ({ data }) => {
   if (data.code) {
-    const engine = await Engine.load(data.code, data.description);
-    jobs = new Jobs(engine, data.members, (message) => self.postMessage(message));
-    self.postMessage({ kind: "ready" });
+    const engine = await Engine.load(data.code, data.description).catch(() => null);
+    jobs = engine && new Jobs(engine, data.members, (message) => self.postMessage(message));
+    self.postMessage({ ready: engine !== null });
   } else {
     await jobs.start(data);
   }
