@@ -205,7 +205,7 @@ function wordShape(word, diagram) {
       y: y + (at - (word.text.length - 1) / 2) * line + 0.35 * word.size,
       "text-anchor": "middle",
       "font-size": word.size,
-      text,
+      text: `${text} `, // the blank separates lines for a screen reader
     };
     if (word.bold) properties["font-weight"] = "bold";
     parts.push(shape("text", properties));
