@@ -137,6 +137,20 @@ def test_what_fails_first_is_found_as_in_native_code(text, integrator, searched,
     assert np.array_equal(instance.run()[1], series, equal_nan=True)
 
 
+@pytest.mark.filterwarnings("ignore::sdmodel.simulation.RunWarning")
+def test_a_stock_that_nobody_saves_fails_too():
+    """A run is not finite if any stock is not; a saved value is blank from the step of the failure on, not before."""
+    text = "x = INTEG(IF THEN ELSE(Time > 1.99, 10^308 * 10, 0), 0)\ny = Time"
+    model = tiny_model(
+        text, step=0.2, saveper=0.7, final=2.8
+    )  # fails at step 11, where 0.7 is saved for the fourth time
+    for save in (["y"], ["x"]):
+        instance = WasmInstance(sd.compile_wasm(model, save=save))
+        finite, series = instance.run()
+        assert (finite, instance.status("broken"), instance.find_fault()) == (False, 11, ("x", 2.2))
+        assert max(differences_from_run(instance.description, series, sd.simulate(model, save=save)).values()) == 0
+
+
 def test_a_finite_run_has_no_fault(module):
     """A missing value is none, and the search leaves the results alone."""
     instance = WasmInstance(module)
@@ -235,7 +249,12 @@ def test_a_scenario_sets_the_base(everything):
     """Its constants are the values of inputs, its lookups part of the code, and its times those of the run."""
     scenario = scenario_from_text("share = 0.3\ncurve((0,0),(2,4))\nTIME STEP = 0.25\norder = 3")
     module = sd.compile_wasm(everything, scenario=scenario)
-    _, series = WasmInstance(module).run()
+    instance = WasmInstance(module)
+    values = {record["cell"]: record["value"] for record in module.description["inputs"]}
+    held = [float(instance._numbers(record["offset"])[0]) for record in module.description["inputs"]]
+    assert held == list(values.values())
+    assert values["share"] == 0.3
+    _, series = instance.run()
     run = sd.simulate(everything, scenario=scenario)
     assert max(differences_from_run(module.description, series, run).values()) < 1e-12
 
