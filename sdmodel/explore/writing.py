@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ReportError
-from ..files import write_file
+from ..files import page_path, write_file
 from ..inference import MeasuredError
 from ..model import Model
 from ..scenario import Design, Scenario
@@ -104,13 +104,7 @@ def write_explorer(
     ...     page.name, page.read_text("utf-8").startswith("<!doctype html>")
     ('level.html', True)
     """
-    target = Path(path)
-    if target.suffix.lower() not in (".html", ".htm"):
-        message = f"{target}: is not a name for a page; let it end in .html"
-        raise ReportError(message)
-    if os.path.lexists(target) and not force:
-        message = f"{target}: exists already; name another with -o, or --force to replace it"
-        raise ReportError(message)
+    target = page_path(path, force=force, error=ReportError)
     page = make_explorer(model, on=on, scenarios=scenarios, design=design, errors=errors, runs=runs)
     write_file(target, page.text.encode(), force=force, error=ReportError)
     return target

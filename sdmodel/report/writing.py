@@ -39,7 +39,7 @@ from ..dataset import (
 )
 from ..errors import ReportError, SdmodelError
 from ..figures import Contributions, plot_backtest, plot_bands, plot_runs, plot_wedges
-from ..files import write_file
+from ..files import page_path, write_file
 from ..inference import BACKTEST, backtest_panels, quantiles_with_error, score_backtest
 from ..numerals import format_exact, format_number, format_signed
 from ..scenario import find_levers
@@ -123,15 +123,9 @@ def write_report(
     ...     page.name, "<h2>What differs</h2>" in page.read_text("utf-8")
     ('report.html', True)
     """
-    target = Path(path)
-    if target.suffix.lower() not in (".html", ".htm"):
-        message = f"{target}: is not a name for a page; let it end in .html"
-        raise ReportError(message)
+    target = page_path(path, force=force, error=ReportError)
     if not runs:
         message = f"{target}: there are no runs to report on; name at least one"
-        raise ReportError(message)
-    if os.path.lexists(target) and not force:
-        message = f"{target}: exists already; name another with -o, or --force to replace it"
         raise ReportError(message)
     for name, run in runs.items():
         check_run(run, name)

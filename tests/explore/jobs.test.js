@@ -88,7 +88,7 @@ test("members are sampled except for what the user changed", async () => {
   const free = await results({ kind: "members", changes: [], outputs: [0], count: 3 }, members);
   assert.deepEqual([free.bands[4], free.finished], [5, true]); // the median of a*b + c at the first time
   const fixed = await results({ kind: "members", changes: [[0, 10]], outputs: [0], count: 3 }, members);
-  assert.deepEqual([fixed.bands[0], fixed.bands[8]], [13, 13]); // no spread is left
+  assert.deepEqual([fixed.bands[0], fixed.bands[8], fixed.broken], [13, 13, 0]); // no spread is left
 });
 
 test("a newer job replaces an older one of its kind", async () => {

@@ -29,12 +29,11 @@ export class Jobs {
     if (this.latest[job.kind] === job.token) await this.kinds[job.kind](job);
   }
 
-  /** Run several sets of changes, calling `keep(index)` after each; false if newer work came up. */
+  /** Run several sets of changes, calling `keep(index, bad)` after each; false if newer work came up. */
   async runAll(job, count, changesOf, keep) {
     let since = performance.now();
     for (let at = 0; at < count; at++) {
-      this.engine.run(changesOf(at));
-      await keep(at);
+      await keep(at, this.engine.run(changesOf(at)));
       if (performance.now() - since > PART) {
         this.report({ kind: job.kind, token: job.token, done: at + 1, count });
         await pause();
@@ -69,7 +68,9 @@ export class Jobs {
       }
       return bands;
     };
-    const keep = async (member) => {
+    let broken = 0;
+    const keep = async (member, bad) => {
+      if (bad) broken++;
       outputs.forEach((output, at) => {
         const series = this.engine.outputs[output];
         for (let time = 0; time < times; time++) columns[(at * times + time) * count + member] = series[time];
@@ -80,7 +81,7 @@ export class Jobs {
       }
     };
     if (await this.runAll({ kind, token }, count, changesOf, keep)) {
-      this.report({ kind, token, done: count, count, outputs, bands: bandsOf(count), finished: true });
+      this.report({ kind, token, done: count, count, outputs, bands: bandsOf(count), broken, finished: true });
     }
   }
 

@@ -156,12 +156,13 @@ export class Charts {
   }
 
   /** Take quantiles of members from the worker, or its progress. */
-  receiveBands({ done, count, outputs, bands, finished }) {
+  receiveBands({ done, count, outputs, bands, broken, finished }) {
     this.progress.hidden = Boolean(finished);
     this.progress.value = done / count;
     const known = this.explorer.errors.size ? "; dated forecasts include the model error" : "";
+    const lost = broken ? ` ${broken} members stop being finite; the bands are those of the others from there on.` : "";
     this.bandNote.textContent = finished
-      ? `Bands: the middle 50 % and 90 % of ${count.toLocaleString("en-US")} members${known}. A lever that you move has your value in every member.`
+      ? `Bands: the middle 50 % and 90 % of ${count.toLocaleString("en-US")} members${known}. A lever that you move has your value in every member.${lost}`
       : `${done} of ${count} members`;
     if (!bands) return;
     const size = bands.length / outputs.length;
