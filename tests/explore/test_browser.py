@@ -341,8 +341,10 @@ def test_phone(page_file: Path, open_page: Open):
     page = open_page(page_file, "#tab=levers", size=PHONE, has_touch=True)
     for tab in ("Levers", "Charts", "Table", "By lever", "Diagram", "About"):
         page.get_by_role("tab", name=tab).click()
-        _settle(page)
+        _follow(page)
         assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE[0], tab
+        out = "[...document.querySelectorAll('main, main p, main .panel, main svg')].filter((one) => one.offsetParent && one.getBoundingClientRect().right > innerWidth).length"
+        assert page.evaluate(out) == 0, tab
     page.get_by_role("tab", name="Levers").click()
     slider = _slider(page, "chip supply multiplier")
     slider.scroll_into_view_if_needed()

@@ -9,6 +9,7 @@ import { valueAt } from "./statistics.js";
 import { formatExact, formatNumber, formatSigned, formatUnits } from "./text.js";
 
 const ROW = 24;
+const LETTER = 7.2; // about the width of a letter
 const MOST_RANKED = 60;
 
 /** The view of contributions and of the ranking; `ask` starts a job in the worker. */
@@ -130,6 +131,7 @@ export class Contributions {
     const picture = barPicture(
       rows.map((row) => ({ name: row.name, ends: [0, row.shapley], look: row.look })),
       "Contributions",
+      this.node.clientWidth,
     );
     const share = (value) => (total ? `${((100 * value) / total).toFixed(0)} %` : "");
     const line = (name, values) =>
@@ -212,6 +214,7 @@ export class Contributions {
       barPicture(
         rows.map(({ name, values }) => ({ name, ends: values, look: "" })),
         "Ranking of levers",
+        this.node.clientWidth,
       ),
     );
     const head = ["lever", "low end", "change", "high end", "change"].map((text, column) =>
@@ -263,20 +266,21 @@ export function dateChoice(explorer) {
 }
 
 /** Horizontal bars from a shared zero: one from 0, or two from the ends of a range. */
-function barPicture(rows, label) {
-  const width = 640;
-  const [left, right] = [230, width - 20];
+function barPicture(rows, label, room) {
+  const width = Math.min(Math.max(room, 300), 760);
+  const [left, right] = [Math.min(0.4 * width, 230), width - 20];
+  const letters = Math.floor(left / LETTER);
   const values = rows.flatMap((row) => row.ends).filter(Number.isFinite);
   const [low, high] = linearDomain(Math.min(0, ...values), Math.max(0, ...values));
   const x = makeScale(low, high, left, right);
   const height = ROW * rows.length + 24;
-  const parts = niceTicks(low, high, 5).flatMap((value) => [
+  const parts = niceTicks(low, high, Math.floor(width / 130)).flatMap((value) => [
     shape("line", { class: value === 0 ? "zero" : "grid", x1: x(value), x2: x(value), y1: 0, y2: height - 20 }),
     shape("text", { class: "tick", x: x(value), y: height - 6, "text-anchor": "middle", text: tickText(value) }),
   ]);
   rows.forEach((row, at) => {
     const top = at * ROW + 4;
-    const name = row.name.length > 36 ? `${row.name.slice(0, 35)}…` : row.name;
+    const name = row.name.length > letters ? `${row.name.slice(0, letters - 1)}…` : row.name;
     parts.push(
       shape("text", { class: "name", x: left - 8, y: top + 12, "text-anchor": "end", text: name }, [
         shape("title", { text: row.name }),
