@@ -233,8 +233,8 @@ def variants_table() -> str:
     for headline, date, words in VARIED:
         own = _values(run, headline, date)[good]
         for end, member in (("least", good[own.argmin()]), ("most", good[own.argmax()])):
-            told = np.abs(places[:, member]).argsort()[::-1][:3]
-            constants = "; ".join(f"{design.names[k]} {_number(values[k, member])}" for k in told)
+            furthest = np.abs(places[:, member]).argsort()[::-1][:3]
+            constants = "; ".join(f"{design.names[k]} {_number(values[k, member])}" for k in furthest)
             found = [_number(float(_values(run, name, when)[member])) for name, when, _ in VARIED]
             rows.append((f"{end} {words}", f"{squares[member]:.0f}", *found, constants))
     return _table(

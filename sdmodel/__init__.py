@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .analysis import compare_members as compare_members
     from .analysis import compare_runs as compare_runs
     from .analysis import find_sensitivities as find_sensitivities
+    from .analysis import rank_levers as rank_levers
     from .analysis import sweep_levers as sweep_levers
     from .checking import check_model as check_model
     from .checking import find_loops as find_loops
@@ -72,7 +73,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
 __version__ = "0.2.0"
 
 _NAMES = {
-    "analysis": "attribute_levers compare_members compare_runs find_sensitivities sweep_levers",
+    "analysis": "attribute_levers compare_members compare_runs find_sensitivities rank_levers sweep_levers",
     "checking": "check_model find_loops find_paths",
     "comparison": "quantiles share_where",
     "ensemble": "run_ensemble",

@@ -12,6 +12,9 @@ from .attribution import (
     attributed_variables,
     contributions_to,
 )
+from .lever_ranges import Group
+from .ranking import OUTCOME, RANKING, Goal, rank_levers
+from .ranking_text import TextColumn, ranking_answers, ranking_columns
 from .run_comparison import (
     Changes,
     Comparison,
@@ -22,7 +25,7 @@ from .run_comparison import (
     compare_runs,
     model_of_run,
 )
-from .sensitivity import IMPORTANCE, Factor, Response, factors_of, find_sensitivities, responses_of
+from .sensitivity import IMPORTANCE, Factor, Response, factors_of, find_sensitivities, responses_of, single_cell
 from .sweep import sweep_levers
 
 __all__ = [
@@ -32,12 +35,17 @@ __all__ = [
     "LEVER",
     "MEASURE",
     "OTHER",
+    "OUTCOME",
     "PAIRS",
+    "RANKING",
     "Changes",
     "Comparison",
     "Factor",
+    "Goal",
+    "Group",
     "LookupDifference",
     "Response",
+    "TextColumn",
     "VariableAttribution",
     "attribute_levers",
     "attributed_variables",
@@ -49,6 +57,10 @@ __all__ = [
     "factors_of",
     "find_sensitivities",
     "model_of_run",
+    "rank_levers",
+    "ranking_answers",
+    "ranking_columns",
     "responses_of",
+    "single_cell",
     "sweep_levers",
 ]

@@ -413,8 +413,10 @@ class Response:
         return f"{self.variable}{between}{self.outcome}"
 
 
-def responses_of(model: Model, names: Iterable[str], outcomes: Sequence[Outcome]) -> tuple[Response, ...]:
-    """Return every outcome of every named variable (`name` or `name[label]`), without repetitions.
+def responses_of(
+    model: Model, names: Iterable[str], outcomes: Sequence[Outcome], *, where: str = "--on"
+) -> tuple[Response, ...]:
+    """Return every outcome of every named variable (`name` or `name[label]`), without repetitions; errors name `where`.
 
     Raises
     ------
@@ -426,11 +428,11 @@ def responses_of(model: Model, names: Iterable[str], outcomes: Sequence[Outcome]
     cells: list[Cell] = []
     faults: list[Fault] = []
     for name in names:
-        found = _response_cell(model, name)
+        found = single_cell(model, name)
         if isinstance(found, Cell):
             cells.append(found)
         else:
-            faults.append(Fault("--on", found))
+            faults.append(Fault(where, found))
     if faults:
         raise ScenarioError(dict.fromkeys(faults))
     if not cells or not outcomes:
@@ -444,21 +446,22 @@ def responses_of(model: Model, names: Iterable[str], outcomes: Sequence[Outcome]
     )
 
 
-def _response_cell(model: Model, text: str) -> Cell | str:
-    """Return the cell that a name means, or what is wrong with the name."""
+def single_cell(model: Model, text: str, *, constants: bool = False) -> Cell | str:
+    """Return the cell that a name means, or what is wrong with the name; `constants` says whether it may be a constant."""
     name, subscripts = split_name(text, model.elements)
     element = model.elements.get(key(name))
     if element is None or element.hidden:
         names = [known.name for known in model if not known.hidden and known.kind not in ("lookup", "constant")]
         close = nearest(name, names)
         return f"'{name}' is not in the model; " + (f"did you mean '{close}'?" if close else "name a variable of it")
-    if element.kind in ("constant", "lookup"):
+    if element.kind == "lookup" or (element.kind == "constant" and not constants):
         return f"'{element.name}' is a {element.kind}, which does not vary; name a variable that depends on constants"
     known = [labels_of(model.subscripts, dimension) for dimension in element.dimensions]
     labels = tuple(map(key, subscripts))
     if len(labels) == len(known) and all(label in axis for label, axis in zip(labels, known, strict=True)):
         cell = Cell(element.key, labels)
-        defined = any(cell == step.cell for step in (*plan(model).start, *plan(model).step))
+        order = plan(model)
+        defined = cell in order.constants or any(cell == step.cell for step in (*order.start, *order.step))
         return cell if defined else f"'{cell_name(model, cell)}' has no equation; name a label that has one"
     if not known:
         return f"'{element.name}' has no subscripts; write its name alone"

@@ -26,6 +26,7 @@ _COMMANDS = {
     "edit": ("edit", "Change a model file in place."),
     "check": ("model", "List the errors and doubts of a model."),
     "loops": ("model", "Find feedback loops and their polarity."),
+    "rank": ("attribute", "Rank levers by what each does to an outcome."),
     "attribute": ("attribute", "Find what each lever of a scenario contributes."),
     "sweep": ("sweep", "Run a grid over the values of levers."),
     "ensemble": ("ensemble", "Run many members with sampled constants."),

@@ -19,9 +19,7 @@ from .output import note, take_over
 from .requests import Engine, RunRequest
 
 if TYPE_CHECKING:
-    import numpy as np
     import xarray as xr
-    from numpy.typing import NDArray
 
     from ..comparison import Outcome
 
@@ -225,10 +223,8 @@ class OutcomeOptions:
     def outcomes(self, run: xr.Dataset) -> tuple[Outcome, ...]:
         """The requested outcomes of a run; dates must lie within it."""
         from ..comparison import Outcome
-        from ..dataset import DATE, TIME
 
-        times, dated = run[TIME].values, DATE in run.coords
-        moments = tuple(Outcome(at=_model_time(text, times, dated=dated)) for text in self.dates)
+        moments = tuple(Outcome(at=model_time(text, run)) for text in self.dates)
         return (*moments, *(Outcome(statistic) for statistic in self.statistics))
 
     def times(self, run: xr.Dataset) -> tuple[float, ...]:
@@ -252,18 +248,21 @@ def outcome_options(*, statistics: bool = False) -> Decorator:
     return option_group("when", OutcomeOptions, at_option, over_option)
 
 
-def _model_time(text: str, times: NDArray[np.float64], *, dated: bool) -> float:
+def model_time(text: str, run: xr.Dataset, option: str = "--at") -> float:
     """A date in the model's unit of time; it must lie within the run."""
+    from ..dataset import DATE, TIME
+
+    times, dated = run[TIME].values, DATE in run.coords
     value = _number(text)
     if value is None and dated:
         value = _day(text)
     if value is None:
         cure = "write a time of the model, or a day such as 2028-07-01" if dated else "write a time of the model"
-        message = f"--at: {text!r} is not a date; {cure}"
+        message = f"{option}: {text!r} is not a date; {cure}"
         raise DatasetError(message)
     first, last = float(times[0]), float(times[-1])
     if not first <= value <= last:
-        message = f"--at: {text} is outside the run; give a date from {first:.10g} to {last:.10g}"
+        message = f"{option}: {text} is outside the run; give a date from {first:.10g} to {last:.10g}"
         raise DatasetError(message)
     return value
 

@@ -6,6 +6,7 @@ from .bands import plot_bands, plot_differences, plot_fit
 from .diagram import PlacedView, ShadedValue, Shading, find_view, place_view, plot_diagram
 from .layout import Layout, Panel, Scale, find_layout, read_layout
 from .output import render_figure, save_figure
+from .ranking import plot_ranking
 from .runs import Observed, plot_runs
 from .sensitivity import plot_morris, plot_sobol, plot_tornado
 from .sweep import plot_heat_map, plot_sweep
@@ -30,6 +31,7 @@ __all__ = [
     "plot_fit",
     "plot_heat_map",
     "plot_morris",
+    "plot_ranking",
     "plot_runs",
     "plot_sobol",
     "plot_sweep",

@@ -12,11 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
-from matplotlib.transforms import Bbox
-from numpy.typing import NDArray
 
 from ..errors import FigureError
+from .labels import label_points
 from .panels import (
     COLOURS,
     DARK,
@@ -34,7 +32,7 @@ from .panels import (
     style_panel,
     wrap,
 )
-from .text import Font, fit_text, plain_text
+from .text import plain_text
 
 _MOST = 15
 """The number of constants in a panel; the rest matter less than all of these."""
@@ -48,11 +46,6 @@ _RATIOS = (0.1, 0.5, 1.0)
 Energy and Buildings 68, 2014)."""
 _GUIDE: dict[str, Any] = {"color": GREY, "linewidth": 0.7, "linestyle": (0, (3, 2))}
 _SIGMA = "sigma, standard deviation of effects"
-_DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-_DISTANCES = (5.0, 10.0, 16.0, 24.0, 34.0)
-"""Points between a name and its point; beyond the first distance a line connects them."""
-_DOT, _MARGIN = 2.5, 1.0
-"""Points: half the size of a point, and the margin around a name."""
 
 
 @plain_text
@@ -120,7 +113,7 @@ def plot_morris(found: xr.Dataset, *, title: str | None = None) -> Figure:
     for index, axes in enumerate(figure.axes):
         shown = _ranked(found, index).isel(parameter=slice(_MOST))
         names = list(map(str, shown["parameter"].values))
-        _label_points(figure, axes, names, np.column_stack([shown["mu_star"].values, shown["sigma"].values]))
+        label_points(figure, axes, names, np.column_stack([shown["mu_star"].values, shown["sigma"].values]))
     return figure
 
 
@@ -252,36 +245,3 @@ def _note_rest(axes: Axes, ranked: xr.Dataset, what: str, measure: str) -> None:
     if np.isfinite(rest).any():
         count = f"{_MOST} of {ranked.sizes['parameter']} constants"
         add_note(axes, f"{count}; each of the others {what.format(rest[np.isfinite(rest)].max())}")
-
-
-def _label_points(figure: Figure, axes: Axes, names: Sequence[str], places: NDArray[np.float64]) -> None:
-    """Write each name beside its point, without overlaps and inside the panel; later names without room are left out.
-
-    Everything else must be drawn before, since it decides the position of the panel.
-    """
-    figure.draw_without_rendering()
-    points = 72 / figure.dpi
-    low, high = np.asarray(axes.get_window_extent().get_points()) * points
-    dots = axes.transData.transform(places) * points
-    taken = [Bbox([dot - _DOT, dot + _DOT]) for dot in dots]
-    for index, (name, dot) in enumerate(zip(names, dots, strict=True)):
-        label = fit_text(name, Font(SMALL), np.inf, np.inf, shrink=False)
-        half = np.array([label.half_width, label.half_height]) + _MARGIN
-        shifts = [np.array(direction) * (half + distance) for distance in _DISTANCES for direction in _DIRECTIONS]
-        boxes = [(shift, Bbox([dot + shift - half, dot + shift + half])) for shift in shifts]
-        free = [
-            (shift, box)
-            for shift, box in boxes
-            if np.all(box.min >= low) and np.all(box.max <= high) and not box.count_overlaps(taken)
-        ]
-        # a name that is nearer to another point reads as that point's
-        outside = (np.maximum(np.maximum(box.min - dots, dots - box.max), 0.0) for _, box in free)
-        nearest = [place for place, apart in zip(free, outside, strict=True) if np.hypot(*apart.T).argmin() == index]
-        for shift, box in (nearest or free)[:1]:
-            taken.append(box)
-            note = axes.annotate(
-                name, (float(places[index, 0]), float(places[index, 1])), tuple(shift), textcoords="offset points", ha="center", va="center",
-                fontsize=SMALL, color=DARK, path_effects=[withStroke(linewidth=1.5, foreground="white")],
-                arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2},
-            )  # fmt: skip
-            note.set_in_layout(False)

@@ -16,12 +16,15 @@ from matplotlib.figure import Figure
 from ..analysis import (
     ATTRIBUTION,
     LEVER,
+    RANKING,
     Comparison,
     VariableAttribution,
     attributed_variables,
     compare_runs,
     contributions_to,
     model_of_run,
+    ranking_answers,
+    ranking_columns,
 )
 from ..comparison import MEASURES, Outcome, outcome_of, take_snapshots
 from ..dataset import (
@@ -38,7 +41,7 @@ from ..dataset import (
     with_labels,
 )
 from ..errors import ReportError, SdmodelError
-from ..figures import Contributions, plot_backtest, plot_bands, plot_runs, plot_wedges
+from ..figures import Contributions, plot_backtest, plot_bands, plot_ranking, plot_runs, plot_wedges
 from ..files import page_path, write_file
 from ..inference import BACKTEST, backtest_panels, quantiles_with_error, score_backtest
 from ..numerals import format_exact, format_number, format_signed
@@ -73,13 +76,13 @@ def write_report(
     r"""Write one self-contained HTML page about runs, ensembles and attributions.
 
     The page opens without a network. It shows headline variables over time and at some times, the differences between the
-    runs, the bands of ensembles, the contributions of levers, the levers of the model, and the provenance of every run.
+    runs, the bands of ensembles, rankings and contributions of levers, the levers of the model, and the provenance of every run.
 
     Parameters
     ----------
     runs : mapping of str to xarray.Dataset
-        Runs, ensembles and attributions by name, as `simulate`, `run_ensemble`, `attribute_levers` and `open_run` return
-        them. Differences are from the first run.
+        Runs, ensembles and analyses by name, as `simulate`, `run_ensemble`, `attribute_levers`, `rank_levers` and `open_run`
+        return them. Differences are from the first run.
     path : str or path
         The file to write; its name ends in `.html` or `.htm`.
     on : sequence of str, optional
@@ -158,6 +161,7 @@ def build_report(
         sections.append(_difference_section(single, found))
     for name, run in ensembles.items():
         sections.append(_ensemble_section(name, run, _choose_headlines({name: run}, on), times))
+    sections += [_ranking_section(name, run) for name, run in runs.items() if run.attrs.get(ANALYSIS) == RANKING]
     sections += [_attribution_section(name, run, on) for name, run in attributions.items()]
     sections += [_backtest_section(name, run) for name, run in runs.items() if run.attrs.get(ANALYSIS) == BACKTEST]
     sections += [Section(heading, (Image(figure, heading),)) for heading, figure in (further or {}).items()]
@@ -331,6 +335,28 @@ def _attribution_section(name: str, found: xr.Dataset, names: Sequence[str]) -> 
     else:
         parts.append(Paragraph("The levers do not change any of the variables."))
     return Section(f"Levers of {name}", tuple(parts))
+
+
+def _ranking_section(name: str, found: xr.Dataset) -> Section:
+    """Show what each lever does to the target at the better end of its range, how sure that is, and the trade-off."""
+    better = "smaller" if found.attrs["goal"] == "min" else "larger"
+    members = f", and in each of {found.attrs['members']:,} members" if found.attrs["members"] else ""
+    introduction = (
+        f"The effect of each lever alone at the end of its plausible range that makes the target {better}{members}; "
+        "per unit is the effect of a small step, per unit of the lever."
+    )
+    columns = ranking_columns(found)
+    headings = tuple(", ".join(filter(None, (column.heading, column.units))) for column in columns)
+    rows = tuple(zip(*(column.cells for column in columns), strict=True))
+    parts = (
+        Paragraph(introduction),
+        Image(
+            plot_ranking(found), f"effects of levers on {columns[0].heading}, and their trade-off with another outcome"
+        ),
+        Paragraph(" ".join(ranking_answers(found))),
+        Table(headings, rows, caption="Levers, the best first", strong=frozenset({len(rows) - 1})),
+    )
+    return Section(f"Ranking {name}", parts)
 
 
 def _backtest_section(name: str, found: xr.Dataset) -> Section:

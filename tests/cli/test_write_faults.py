@@ -47,6 +47,7 @@ CASES = {
     "ensemble --force": Case("ensemble -e cup.vsc -n 4 --seed 9 --name many --force"),
     "ensemble -n 2": Case("ensemble -e cup.vsc -n 2 --seed 9 --name many --force"),
     "sweep": Case("sweep --lever 'room temperature=60,70' --name grid --force"),
+    "rank": Case("rank --on 'Tea Temperature' --at 2025 --name ranks --plot --force"),
     "attribute": Case("attribute -c cold --name parts --plot --force"),
     "sensitivity": Case(
         "sensitivity --at 2030 --on 'Tea Temperature' --free 'cooling time=1:4' -o s.csv -o s.json --force"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 import numpy as np
 import xarray as xr
 
-from ...analysis import ATTRIBUTION, attributed_variables, model_of_run
+from ...analysis import ATTRIBUTION, RANKING, attributed_variables, model_of_run
 from ...comparison import Outcome
 from ...dataset import ANALYSIS, MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
 from ...errors import DatasetError, FigureError, ReportError
@@ -18,7 +19,7 @@ from ...inference import BACKTEST, MeasuredError, find_errors_file, read_errors
 from ...model import Model
 from ...scenario import Design, Scenario
 from ...store import find_run, is_ensemble, open_run
-from ...vensim import plausible_file, read_sampling
+from ...vensim import plausible_file
 from ..locations import check_not_there, load_model, model_path, runs_folder
 from ..options import (
     OutcomeOptions,
@@ -37,6 +38,7 @@ from ..views.attribution import moment_of, plot_attribution_to
 from ..views.backtest import plot_backtest_to
 from ..views.headlines import check_name, headline_names, shared_headlines
 from ..views.members import note_broken, note_unfinished, plot_members_to
+from ..views.ranking import plot_ranking_to
 from ..views.run_figures import figure_of, plot_runs_to
 from ..views.sweep import plot_sweep_to, sweep_figure
 
@@ -77,8 +79,8 @@ def plot(
     The page beside the model (`ai_compute.figure.csv`) says which variables share a panel; without one, every headline
     variable has its own. Observations beside the model are points over the lines. Ensembles are shown as medians and bands
     of the headline variables, with single runs as lines over them; a sweep as lines coloured by the value of its first
-    lever, or with --at or --over as a map of its first two; an attribution as wedges; a back-test as forecasts from each
-    cut. RUN is the name of a stored run or the path of its file.
+    lever, or with --at or --over as a map of its first two; an attribution as wedges; a ranking as bars and trade-offs; a
+    back-test as forecasts from each cut. RUN is the name of a stored run or the path of its file.
     """
     place = runs_folder(folder)
     paths = list({path.stem: path for path in (find_run(run, place) for run in runs)}.values())
@@ -86,6 +88,13 @@ def plot(
     target = Path(output) if output else place / f"{'+'.join(opened)}.png"
     check_not_there([target], force=force)
     only = opened[paths[0].stem]
+    rankings = [name for name, run in opened.items() if run.attrs.get(ANALYSIS) == RANKING]
+    if rankings:
+        _plot_ranking(
+            opened, rankings[0], target, title, chosen=bool(names or when.dates or when.statistics), force=force
+        )
+        click.echo(f"plotted in {target}")
+        return
     backtest = only.attrs.get(ANALYSIS) == BACKTEST
     for name in names:
         if not backtest:  # it names series, which need not be variables
@@ -134,6 +143,15 @@ def _plot_attribution(
     plot_attribution_to(found, shown, moment_of(found, shown), [target], title=title or attributions[0], force=force)
 
 
+def _plot_ranking(
+    runs: Mapping[str, xr.Dataset], name: str, target: Path, title: str | None, *, chosen: bool, force: bool
+) -> None:
+    if len(runs) > 1 or chosen:
+        message = f"run '{name}': is a ranking, whose figure shows its own target and date; plot it alone, without --on and --at"
+        raise FigureError(message)
+    plot_ranking_to(runs[name], target, title=title or name, force=force)
+
+
 def _check_members(runs: Mapping[str, xr.Dataset]) -> None:
     """Check that all runs are ensembles or single runs; notes say which are incomplete."""
     for name, run in runs.items():
@@ -168,12 +186,12 @@ def report(
     folder: str | None,
     force: bool,
 ) -> None:
-    """Write one HTML page about stored runs, ensembles, sweeps, attributions and back-tests; it needs no network and no other file.
+    """Write one HTML page about stored runs and ensembles, sweeps, attributions, rankings and back-tests, in a single file.
 
     The page shows headline variables at dates and over time with observations, differences between the runs, bands of
-    ensembles, contributions of levers, the levers of the model, and the record of every run. The first run is the baseline.
-    With --explore it ends with the page that `sdmodel explore` writes: the model of the first run, with the runs as lines.
-    RUN is the name of a stored run or the path of its file.
+    ensembles, rankings and contributions of levers, the levers of the model, and the record of every run. The first run is the
+    baseline. The page needs no network. With --explore it ends with the page that `sdmodel explore` writes: the model of
+    the first run, with the runs as lines. RUN is the name of a stored run or the path of its file.
     """
     from ...report import write_report
 
@@ -288,11 +306,7 @@ def _design(model: Model, options: SamplingOptions) -> Design | None:
     if not options.given:
         return None
     beside = None if options.file else plausible_file(model.path)
-    if beside is None:
-        return options.design(model, Scenario("", ()))
-    from ...scenario import make_design
-
-    return make_design(model, read_sampling(beside), count=options.count, seed=options.seed)
+    return (replace(options, file=str(beside)) if beside else options).design(model, Scenario("", ()))
 
 
 def _errors(path: Path, given: str | None) -> Sequence[MeasuredError]:
