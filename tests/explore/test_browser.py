@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,17 @@ def test_link_round_trip(page_file: Path, open_page: Open):
     assert "another version of the model" in notice
     assert "gone=1" in notice
     assert other.evaluate("[...explorer.changes.values()]") == [0.2]
+
+
+def test_link_of_the_guide(flagship: Model, page_file: Path, open_page: Open):
+    """It names constants of the model, and its run is the one that the guide describes."""
+    guide = (PROJECT / "docs" / "guides" / "explore.md").read_text("utf-8")
+    page = open_page(page_file, re.search(r"^#c=\S+$", guide, re.MULTILINE)[0])
+    _settle(page)
+    assert page.locator("#notices").inner_text() == ""
+    changes = {"site construction time multiplier": 0.5, "on site power multiplier": 3}
+    _assert_equal(_series(page), sd.simulate(flagship, changes))
+    assert page.evaluate("explorer.referenceName") == "pinned run A"
 
 
 def test_bands_are_the_quantiles_of_the_members(flagship: Model, design: Any, page_file: Path, open_page: Open):

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { linearDomain, logTicks, niceTicks, sharedPower, tickText } from "../../sdmodel/explore/scripts/axes.js";
+import {
+  linearDomain,
+  logTicks,
+  makeScale,
+  niceTicks,
+  sharedPower,
+  tickText,
+} from "../../sdmodel/explore/scripts/axes.js";
 import { csvEntry, formatNumber, formatPercent, formatSigned, key } from "../../sdmodel/explore/scripts/text.js";
 
 test("names are equal without regard to case, blanks, underscores and quotes", () => {
@@ -32,6 +39,7 @@ test("ticks are round and inside the axis", () => {
   assert.deepEqual(niceTicks(0, 10, 4), [0, 2.5, 5, 7.5, 10]);
   assert.deepEqual(niceTicks(2022, 2032, 2), [2025, 2030]);
   assert.deepEqual(logTicks(1, 1e5), [1, 10, 100, 1000, 1e4, 1e5]);
+  assert.deepEqual([niceTicks(3, 3, 4), niceTicks(0, 5e-324, 4), makeScale(2, 2, 10, 90)(2)], [[3], [0], 10]);
   assert.deepEqual(linearDomain(1, 10), [0, 10.36]);
   assert.deepEqual([sharedPower(2.5e7), sharedPower(50), tickText(1e7), tickText(-2)], [6, 0, "10⁷", "−2"]);
 });

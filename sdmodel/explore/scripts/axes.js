@@ -4,14 +4,14 @@
 export function makeScale(low, high, from, to, logarithmic = false) {
   const map = logarithmic ? Math.log : (value) => value;
   const [start, end] = [map(low), map(high)];
-  const factor = end > start ? (to - from) / (end - start) : 0;
-  const scale = (value) => from + (map(value) - start) * factor;
+  const factor = (to - from) / (end - start);
+  const scale = (value) => from + (Number.isFinite(factor) ? (map(value) - start) * factor : 0);
   return Object.assign(scale, { low, high, logarithmic });
 }
 
 /** Round numbers between two ends, about as many as asked for. */
 export function niceTicks(low, high, count) {
-  if (!(high > low)) return [low];
+  if (!(high - low > Number.MIN_VALUE / Number.EPSILON)) return [low];
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough * 0.999) ?? 10);

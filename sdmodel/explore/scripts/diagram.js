@@ -221,7 +221,7 @@ function wordShape(word, diagram) {
         role: "button",
         "aria-label": word.text.join(" "),
         onclick: choose,
-        onkeydown: (event) => event.key === "Enter" && choose(),
+        onkeydown: (event) => ["Enter", " "].includes(event.key) && choose(),
       }),
     },
     parts,
