@@ -96,7 +96,7 @@ def write_report(
     further : mapping of str to matplotlib.figure.Figure, optional
         More figures by their headings.
     frame : Frame, optional
-        Another page to embed at the end, such as the explorer of the model.
+        Another page to embed at the end (`sdmodel.report.Frame`), such as the explorer of the model.
     force : bool, default False
         Replace an existing file.
 

@@ -248,7 +248,10 @@ function showHeader(explorer) {
         "text/plain",
       ),
     ),
-    button("Open .cin", "Apply a Vensim change file; you can also drop it on the page", () => file.click()),
+    button("Open .cin", "Apply a Vensim change file; you can also drop it on the page", () => {
+      file.value = ""; // the same file may have changed
+      file.click();
+    }),
     button("Print", "Print the charts and the changes", () => window.print()),
     file,
   );

@@ -45,7 +45,7 @@ export class Explorer {
     this.waiting = false;
   }
 
-  /** Call a function after each change, with what changed: `changes`, `pins`, `options`, `results`. */
+  /** Call a function after each change, with what changed: `changes`, `pins`, `options`. */
   listen(listener) {
     this.listeners.push(listener);
   }
