@@ -65,7 +65,7 @@ def main() -> None:
         pages = [plain]
         if sampling.is_file():
             for count in (300, MEMBERS):
-                design = sd.make_design(model, sd.read_sampling(sampling), count=count)
+                design = sd.make_design(model, sd.default_sampling(model), count=count)
                 pages.append(sd.write_explorer(model, Path(folder, f"{count}.html"), design=design))
             rows.append(("its size with 300 members", _size(pages[1])))
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))

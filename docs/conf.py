@@ -54,7 +54,7 @@ def _write_explorer(app: object, error: Exception | None) -> None:
     """Write the explorer of the model beside the pages, for the guide that embeds it."""
     if error is None and app.builder.format == "html":  # type: ignore[attr-defined]
         model = sdmodel.read_model(Path(__file__).resolve().parents[1] / "models" / "ai_compute.mdl")
-        design = sdmodel.make_design(model, sdmodel.read_sampling(Path(model.path).with_suffix(".vsc")), count=300)
+        design = sdmodel.make_design(model, sdmodel.default_sampling(model), count=300)
         errors = read_errors(Path(model.path).with_suffix(".error.csv"))
         target = Path(app.outdir) / "guides" / "ai_compute.html"  # type: ignore[attr-defined]
         sdmodel.write_explorer(model, target, design=design, errors=errors, force=True)

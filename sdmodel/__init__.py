@@ -59,6 +59,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .store import open_run as open_run
     from .store import save_run as save_run
     from .vensim import compare_documents as compare_documents
+    from .vensim import default_sampling as default_sampling
     from .vensim import format_document as format_document
     from .vensim import mdl_text as mdl_text
     from .vensim import merge_documents as merge_documents
@@ -89,8 +90,8 @@ _NAMES = {
     "scenario": "find_levers make_design",
     "simulation": "WasmModule compile_wasm simulate",
     "store": "export_run open_run save_run",
-    "vensim": "compare_documents format_document mdl_text merge_documents model_from_text open_document read_formula "
-    "read_model read_sampling read_scenario read_sketch",
+    "vensim": "compare_documents default_sampling format_document mdl_text merge_documents model_from_text open_document "
+    "read_formula read_model read_sampling read_scenario read_sketch",
 }
 """The public names by stage."""
 _STAGES = {name: stage for stage, names in _NAMES.items() for name in names.split()}

@@ -10,7 +10,9 @@ from .attribution import (
     VariableAttribution,
     attribute_levers,
     attributed_variables,
+    contribution_rows,
     contributions_to,
+    greatest_difference,
 )
 from .lever_ranges import Group
 from .ranking import OUTCOME, RANKING, Goal, rank_levers
@@ -25,7 +27,16 @@ from .run_comparison import (
     compare_runs,
     model_of_run,
 )
-from .sensitivity import IMPORTANCE, Factor, Response, factors_of, find_sensitivities, responses_of, single_cell
+from .sensitivity import (
+    IMPORTANCE,
+    Factor,
+    Response,
+    check_method_extra,
+    factors_of,
+    find_sensitivities,
+    responses_of,
+    single_cell,
+)
 from .sweep import sweep_levers
 
 __all__ = [
@@ -51,11 +62,14 @@ __all__ = [
     "attributed_variables",
     "change_text",
     "changes_between",
+    "check_method_extra",
     "compare_members",
     "compare_runs",
+    "contribution_rows",
     "contributions_to",
     "factors_of",
     "find_sensitivities",
+    "greatest_difference",
     "model_of_run",
     "rank_levers",
     "ranking_answers",

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from ..comparison import Outcome
 from ..errors import AnalysisError, Fault, ScenarioError
-from ..extras import load_extra
+from ..extras import check_extra, load_extra
 from ..model import Cell, Integrator, Model, cell_name, key, labels_of, nearest, plan, split_name
 from ..scenario import Distribution, Sampling, Scenario, Steps, constant_values, sampled_cells
 from ..simulation import PreparedSimulation, Progress, ScenarioLike, load_scenario, prepare_simulation
-from ..vensim import sampling_of_ranges
+from ..vensim import default_sampling
 
 OutcomeLike = Outcome | float | int | str
 """An outcome, a date, or the name of a statistic over time."""
@@ -32,6 +32,7 @@ _Measures = Mapping[str, NDArray[Any]]
 IMPORTANCE: Mapping[str, str] = MappingProxyType({"tornado": "swing", "morris": "mu_star", "sobol": "ST"})
 """The measure of each method by which constants are ranked."""
 
+_EXTRA, _TASK = "sensitivity", "the method"
 _PLACES = np.linspace(0.0, 1.0, 5)
 """Places between its ends at which a tornado tries a constant: a peak inside is not visible at the ends."""
 _ROUNDING, _CONSTANT = 1e-9, 1e-12
@@ -80,8 +81,8 @@ def find_sensitivities(
         95 % quantiles. `morris` moves one constant after the other along random trajectories between the ends. `sobol`
         samples all constants from their whole distributions.
     sampling : Sampling, optional
-        Which constants vary and how, as in a `.vsc` file. By default the constants of the group Uncertainties vary
-        uniformly over their ranges. A constant with subscripts varies cell by cell.
+        Which constants vary and how, as in a `.vsc` file. By default those of `default_sampling`. A constant with
+        subscripts varies cell by cell.
     scenario : Scenario, path, or sequence of these, optional
         Changes that apply to all runs.
     integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
@@ -133,7 +134,8 @@ def find_sensitivities(
     if method not in IMPORTANCE:
         message = f"method is {method!r}; it must be one of {', '.join(IMPORTANCE)}"
         raise AnalysisError(message)
-    sampling = sampling or sampling_of_ranges(model)
+    check_method_extra(method)
+    sampling = sampling or default_sampling(model)
     changes = load_scenario(scenario)
     factors = factors_of(model, sampling, changes)
     requested = [outcomes] if isinstance(outcomes, OutcomeLike) else outcomes
@@ -167,6 +169,18 @@ def find_sensitivities(
         "runs": len(answers),
     }
     return found.assign_attrs(record | settings)
+
+
+def check_method_extra(method: str) -> None:
+    """Check before any work that the package that a method needs is installed.
+
+    Raises
+    ------
+    AnalysisError
+        If it is not installed; the message says how to install it.
+    """
+    if method != "tornado":
+        check_extra(_EXTRA, task=_TASK, error=AnalysisError)
 
 
 def _measures(layout: _Layout, answers: NDArray[np.float64], response: Response) -> _Measures:
@@ -324,7 +338,7 @@ def _salib(name: str, factors: Sequence[Factor]) -> tuple[Any, Any, dict[str, An
     """Load SALib's sampler and analyzer of a method, and describe the factors as shares of their distributions."""
     names = [factor.name for factor in factors]
     sampler, analyzer = (
-        load_extra(f"SALib.{part}.{name}", extra="sensitivity", task="the method", error=AnalysisError)
+        load_extra(f"SALib.{part}.{name}", extra=_EXTRA, task=_TASK, error=AnalysisError)
         for part in ("sample", "analyze")
     )
     return sampler, analyzer, {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}

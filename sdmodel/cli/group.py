@@ -43,6 +43,7 @@ _COMMANDS = {
     "convert": ("convert", "Convert runs to other formats, and XMILE to .mdl."),
     "expand": ("convert", "Write a model without subscripts, for Vensim PLE."),
     "diagram": ("diagram", "Draw the stock-and-flow diagrams of a model."),
+    "completion": (".shell", "Print the script that completes words in a shell."),
     "git-text": ("git", ""),
     "merge-file": ("git", ""),
 }
@@ -59,7 +60,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f".commands.{_COMMANDS[cmd_name][0]}", __package__)
+        module = importlib.import_module(f".{_COMMANDS[cmd_name][0]}", f"{__package__}.commands")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
@@ -74,6 +75,10 @@ class _Commands(click.Group):
             return _DONE
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
+        if os.environ.get("_SDMODEL_COMPLETE"):
+            from .shell import print_completions
+
+            sys.exit(_exit_code(lambda: print_completions(self)))
         extra["standalone_mode"] = False
         sys.exit(_exit_code(lambda: super(_Commands, self).main(args, prog_name, **extra)))
 

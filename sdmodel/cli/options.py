@@ -13,7 +13,15 @@ import click
 from ..errors import DatasetError, StoreError
 from ..model import INTEGRATORS, Integrator, Model
 from ..scenario import Design, Sampling, Scenario, is_noise_seed, make_design
-from ..vensim import read_sampling, read_savelist, read_scenario, sampling_of_ranges
+from ..vensim import (
+    plausible_file,
+    plausible_sampling,
+    read_placed_names,
+    read_sampling,
+    read_scenario,
+    sampling_of_ranges,
+    split_levers,
+)
 from .locations import check_not_there, model_path, runs_folder, sampling_path, scenario_path
 from .output import note, take_over
 from .requests import Engine, RunRequest
@@ -119,11 +127,11 @@ class RunOptions:
 
     def request(self) -> RunRequest:
         """The request for this run; reads the change files and the save list."""
-        listed = read_savelist(self.savelist) if self.savelist else ()
-        save = (*self.names, *listed) if self.names or self.savelist else None
+        listed = read_placed_names(self.savelist) if self.savelist else ()
+        save = (*self.names, *(name for name, _ in listed)) if self.names or self.savelist else None
         model = model_path(self.model)
         scenarios = tuple(read_scenario(scenario_path(path, model)) for path in self.scenarios)
-        return RunRequest(model, scenarios, self.changes, self.integrator, self.engine, save, self.savelist)
+        return RunRequest(model, scenarios, self.changes, self.integrator, self.engine, save, listed)
 
 
 def run_options(*others: Decorator) -> Decorator:
@@ -187,7 +195,7 @@ class SamplingOptions:
         return self.file is not None or self.count is not None or self.seed is not None
 
     def sampling(self, model: Model) -> Sampling:
-        """The sampling of the file, else of the ranges in the group Uncertainties, with a note."""
+        """The sampling of the file, else the default, with a note."""
         if self.file:
             sampling = read_sampling(sampling_path(self.file, Path(model.path)))
             names = [variation.name for variation in sampling.variations]
@@ -196,15 +204,37 @@ class SamplingOptions:
             ):
                 note(f"{self.file}: NOISE SEED has no effect, since the model has no random functions")
             return sampling
-        sampling = sampling_of_ranges(model)
-        count = len(sampling.variations)
-        what = "1 constant is sampled" if count == 1 else f"{count} constants are sampled"
-        note(f"{what} uniformly over the ranges in the group Uncertainties")
-        return sampling
+        return noted_default_sampling(model)
 
     def design(self, model: Model, scenario: Scenario) -> Design:
         """The design of the members."""
         return make_design(model, self.sampling(model), count=self.count, seed=self.seed, scenario=scenario)
+
+
+def noted_default_sampling(model: Model) -> Sampling:
+    """How constants vary where no file is named; a note says which, and where their distributions come from."""
+    uncertain, levers = split_levers(model, plausible_sampling(model))
+    if uncertain is None:
+        sampling = sampling_of_ranges(model)
+        note_ranges(model, sampling, "group Uncertainties")
+        return sampling
+    left = len(levers.variations) if levers else 0
+    stay = f"; {left} policy lever{'s stay as they are' if left > 1 else ' stays as it is'}" if left else ""
+    note(f"{_constants(uncertain)} from {uncertain.path}{stay}")
+    return uncertain
+
+
+def note_ranges(model: Model, sampling: Sampling, groups: str) -> None:
+    """Note which constants vary over their ranges in the model, and why."""
+    beside = Path(model.path).with_suffix(".vsc").name
+    lacking = f"there is no {beside} beside the model"
+    why = f"{beside} beside the model has policy levers only" if plausible_file(model.path) else lacking
+    note(f"{_constants(sampling)} sampled uniformly over the ranges in the {groups}, since {why}")
+
+
+def _constants(sampling: Sampling) -> str:
+    count = len(sampling.samples.names if sampling.samples else sampling.variations)
+    return f"{count} constant{'s' * (count != 1)}"
 
 
 def sampling_options(help_text: str) -> Decorator:

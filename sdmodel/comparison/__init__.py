@@ -45,13 +45,23 @@ from .differences import (
     separate_runs,
     take_snapshots,
 )
-from .members import LEFT_OUT, PairedDifferences, are_paired, paired_differences, quantiles, share_where
+from .members import (
+    LEFT_OUT,
+    MEDIAN,
+    PairedDifferences,
+    are_paired,
+    levels_of,
+    paired_differences,
+    quantiles,
+    share_where,
+)
 from .outcomes import STATISTICS, Outcome, Position, outcome_of, position_of, relative_changes
 
 __all__ = [
     "AGREEMENT",
     "LEFT_OUT",
     "MEASURES",
+    "MEDIAN",
     "STATISTICS",
     "ConstantDifference",
     "GroupRow",
@@ -78,6 +88,7 @@ __all__ = [
     "interpolate",
     "largest_contributors",
     "largest_differences",
+    "levels_of",
     "log_crps",
     "logarithms",
     "mean_absolute_error",

@@ -29,6 +29,7 @@ from ..dataset import (
 from ..errors import DatasetError
 from .differences import Numbers, Pair, common_times, pair_of, time_frame, values_at
 
+MEDIAN = 0.5
 LEFT_OUT = "members_left_out"
 """The attribute of quantiles with the largest number of members left out at one time."""
 
@@ -40,6 +41,12 @@ _DIFFERENCE_BYTES = 2**26
 """Bytes of differences to hold at a time."""
 _MEMBERS = 4096
 """Members to evaluate at a time if the run is not stored in blocks."""
+
+
+def levels_of(bands: Sequence[float]) -> list[float]:
+    """Return the probabilities at the ends of bands, given by the shares of members within them, and the median, in order."""
+    ends = (end for width in bands for end in (round((1 - width) / 2, 9), round((1 + width) / 2, 9)))
+    return sorted({MEDIAN, *ends})
 
 
 def quantiles(

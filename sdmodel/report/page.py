@@ -5,12 +5,9 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
 
 from matplotlib.figure import Figure
 
-from ..errors import ReportError
-from ..extras import load_extra
 from ..figures import render_figure
 
 
@@ -78,16 +75,12 @@ class Report:
 
 
 def render_html(report: Report) -> str:
-    """Return the page as HTML that contains its figures and refers to nothing else; all texts are escaped.
+    """Return the page as HTML that contains its figures and refers to nothing else; all texts are escaped."""
+    import jinja2
 
-    Raises
-    ------
-    ReportError
-        If Jinja2 is not installed.
-    """
-    jinja2 = load_extra("jinja2", extra="report", task="a report", error=ReportError)
-    options: dict[str, Any] = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, **options)
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     source = resources.files(__package__).joinpath("page.html").read_text("utf-8")
     text: str = environment.from_string(source).render(report=report)
     return text

@@ -82,7 +82,8 @@ CASES = {
 TOGETHER = frozenset({"calibrate", "edit rename", "edit set", "fmt", "new", "git-install", "git-install --uninstall"})
 """Commands that change all of their files or none."""
 QUICK = ("run", "run --force", "ensemble -n 2", "edit rename", "fmt", "merge-file", "new")
-READERS = {"runs", "show", "rerun", "levers", "check", "loops", "diff", "git-text"}
+READERS = {"runs", "show", "rerun", "levers", "check", "loops", "diff", "git-text", "completion"}
+"""Commands that write nothing, or only a cache that they can do without."""
 
 
 @pytest.fixture(scope="module", autouse=True)

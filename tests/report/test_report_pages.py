@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -104,7 +103,7 @@ def test_headlines_show_values_and_differences(runs):
     first, last = tables(section(report, "Headlines"))
     assert (first.caption, last.caption) == ("At 1", "At 4")
     before, after = (float(run["twice"].sel(time=4)) for run in single.values())
-    assert last.rows == (("twice", "", f"{before:.4g}", f"{after:.4g}", f"+{100 * (after / before - 1):.0f} %"),)
+    assert last.rows == (("twice", "", f"{before:.4g}", f"{after:.4g}", f"+{100 * (after / before - 1):.1f} %"),)
 
 
 def test_differences_list_constants_and_variables(report):
@@ -118,17 +117,34 @@ def test_contributions_add_up(report, runs):
     (stock, _) = tables(section(report, "Levers of levers"))
     part = contributions_to(runs["levers"], "Stock")
     total = float((part.scenario - part.baseline).isel(time=-1))
-    assert stock.caption.endswith("at 4, where the difference is greatest")
+    assert stock.caption == "Stock at 4"
     assert stock.rows[-1][2] == f"+{total:.4g}"
     assert stock.strong == {len(stock.rows) - 1}
 
 
-def test_ensemble_shows_median_and_middle_range(report, runs):
+def test_contributions_are_those_at_the_given_times(runs):
+    """A table for each, of each variable."""
+    report = build_report({"levers": runs["levers"]}, on=["Stock"], at=[1, 2.5])
+    found = tables(section(report, "Levers of levers"))
+    assert [table.caption for table in found] == ["Stock at 1", "Stock at 2.5"]
+    part = contributions_to(runs["levers"], "Stock")
+    for table, time in zip(found, (1, 2.5), strict=True):
+        assert table.rows[-1][2] == f"{float((part.scenario - part.baseline).sel(time=time)):+.4g}"
+
+
+def test_ensemble_shows_median_and_bands(report, runs):
+    """Those that commands print, or the given ones."""
     (found,) = tables(section(report, "Ensemble many"))
-    low, median, high = np.quantile(runs["many"]["stock"].sel(time=4), (0.05, 0.5, 0.95))
+    values = runs["many"]["stock"].sel(time=4)
+    low, median, high = np.quantile(values, (0.05, 0.5, 0.95))
     assert found.columns[-1] == "4"
     assert found.rows[0][:2] == ("Stock", "")
-    assert found.rows[0][-1] == f"{median:.4g} ({low:.4g} – {high:.4g})"
+    assert found.rows[0][-1] == f"{median:.4g}"
+    assert [row[0] for row in found.rows[:3]] == ["Stock", "50 % of members", "90 % of members"]
+    assert found.rows[2][-1] == f"{low:.4g} – {high:.4g}"
+    (other,) = tables(section(build_report({"many": runs["many"]}, on=["Stock"], bands=[0.8]), "Ensemble many"))
+    low, high = np.quantile(values, (0.1, 0.9))
+    assert [row[-1] for row in other.rows] == [f"{median:.4g}", f"{low:.4g} – {high:.4g}"]
 
 
 def test_every_run_has_a_folded_provenance(report, runs):
@@ -204,10 +220,3 @@ def test_impossible_reports_are_refused(runs, case, tmp_path, monkeypatch):
     with pytest.raises(error, match=message):
         write(runs)
     assert not list(tmp_path.iterdir())
-
-
-def test_missing_jinja_is_reported(report, monkeypatch):
-    """The message names the extra."""
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(ReportError, match=r'pip install "sdmodel\[report\]"'):
-        render_html(report)

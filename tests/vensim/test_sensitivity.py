@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from sdmodel.scenario import (
 )
 from sdmodel.testing import block_text, model_text, tiny_model
 from sdmodel.vensim import (
+    default_sampling,
     model_from_text,
     plausible_sampling,
     read_model,
@@ -29,6 +31,7 @@ from sdmodel.vensim import (
     samples_text,
     sampling_of_ranges,
     sampling_text,
+    split_levers,
 )
 
 
@@ -270,3 +273,52 @@ def test_impossible_file_names_of_samples_are_reported(tmp_path, name):
     path.write_text(f"9,F,1,{name},0\n", "utf-8")
     with pytest.raises(ScenarioError):
         read_sampling(path)
+
+
+GROUPED = """
+price = 1 ~ ~ |
+****
+\t.Policy levers
+****~
+\t|
+tax = 2 ~ Dmnl [0,9] ~ |
+****
+\t.Uncertainties
+****~
+\t|
+growth = 3 ~ Dmnl [1,5] ~ |
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (None, ["growth"]),
+        ("9,L,1\nprice=RANDOM_UNIFORM(0,2)\ntax=RANDOM_UNIFORM(0,2)\n", ["price"]),
+        ("9,L,1\ntax=RANDOM_UNIFORM(0,2)\n", ["growth"]),
+        ("9,L,1\n no such=RANDOM_UNIFORM(0,2)\ntax=RANDOM_UNIFORM(0,2)\n", ["no such"]),
+    ],
+)
+def test_default_sampling_is_that_of_the_file_beside_the_model(text: str | None, names: list[str], tmp_path: Path):
+    """Without policy levers; without lines for other constants, the ranges of the group Uncertainties."""
+    (tmp_path / "m.mdl").write_text(model_text(GROUPED), "utf-8")
+    if text is not None:
+        (tmp_path / "m.vsc").write_text(text, "utf-8")
+    model = read_model(tmp_path / "m.mdl")
+    found = default_sampling(model)
+    assert [variation.name for variation in found.variations] == names
+    assert read_sampling_of(found.text, tmp_path).variations == found.variations
+
+
+def read_sampling_of(text: str, folder: Path) -> Sampling:
+    (folder / "again.vsc").write_text(text, "utf-8")
+    return read_sampling(folder / "again.vsc")
+
+
+def test_a_file_of_samples_is_not_split(tmp_path: Path):
+    """Its columns belong together, those of levers too."""
+    (tmp_path / "m.mdl").write_text(model_text(GROUPED), "utf-8")
+    (tmp_path / "m.vsc").write_text("2,F,1,m.tab\n", "utf-8")
+    (tmp_path / "m.tab").write_text("price\ttax\n1\t2\n3\t4\n", "utf-8")
+    model = read_model(tmp_path / "m.mdl")
+    assert split_levers(model, plausible_sampling(model)) == (plausible_sampling(model), None)

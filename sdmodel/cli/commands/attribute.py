@@ -57,7 +57,7 @@ from ..views.ranking import other_outcomes, plot_ranking_to, ranking_parts, rank
     "--pairs", type=click.IntRange(2), metavar="N",
     help=f"Sample N pairs of opposite orders instead of running all subsets (default above {EXACT} levers: {PAIRS}).",
 )  # fmt: skip
-@sampling_options("Also attribute over the members of an ensemble, sampled by this file.")
+@sampling_options("Also attribute over the members of an ensemble, sampled by this file (with -n alone: by MODEL.vsc).")
 @store_options("its scenarios")
 @memory_option
 @click.option("--plot", is_flag=True, help="Plot wedges over time to NAME.png, and bars at the date to NAME-bars.png.")
@@ -78,8 +78,9 @@ def attribute(
 
     There are three measures: alone (the lever moved by itself), Shapley (its mean contribution over all orders in which the
     levers can be moved; these add up to the whole effect), and last (moved after all others). The interaction of two levers
-    is their joint effect beyond the sum of their separate effects. With -e, every member is run with and without each lever,
-    and the results are means over members, the middle 90 % of members, and the share of members in which a lever ranks first.
+    is their joint effect beyond the sum of their separate effects. With -e or -n, every member is run with and without each
+    lever, and the results are means over members, the middle 90 % of members, and the share of members in which a lever
+    ranks first.
     """
     request = run_from.request()
     baseline = merge_scenarios([read_scenario(scenario_path(path, request.model)) for path in baselines])
@@ -92,10 +93,8 @@ def attribute(
     model = request.load_model()
     listed = names_to_save(request, model)
     requested = when.outcomes(simulate(model, scenario=baseline, save=["TIME STEP"])) if when.dates else ()
-    if sampling.file is None and sampling.count is not None:
-        message = "-n is the number of members to sample; name the file that samples them with -e FILE.vsc"
-        raise AnalysisError(message)
-    design = sampling.design(model, baseline) if sampling.file else None
+    many = sampling.file is not None or sampling.count is not None  # --seed alone chooses the sampled orders
+    design = sampling.design(model, baseline) if many else None
     with warnings_as_notes(RunWarning), progress_bar(f"running {request.model.name}", "runs") as progress:
         found = attribute_levers(
             model,

@@ -39,7 +39,7 @@ from ..views.members import note_broken, plot_members_to, share_tables, shares_o
 
 
 @click.command("ensemble", epilog="Example: sdmodel ensemble -n 10000 --where 'Annual Revenue > 1000' --plot")
-@sampling_options("How constants are sampled (default: uniformly over their ranges).")
+@sampling_options("How constants are sampled (default: MODEL.vsc beside the model).")
 @run_options(on_option("A variable to store and print (default: the headline variables)"), save_option)
 @where_option
 @bands_option
@@ -67,9 +67,10 @@ def ensemble(
 ) -> Result:
     """Run many members with sampled constants, store them as NAME.zarr while they run, and print quantiles.
 
-    Without a .vsc file, the constants of the group Uncertainties are sampled uniformly over their ranges by a Latin
-    hypercube. Stored are the variables of --on and --save (else the headline variables), those that --where mentions, and
-    the sampled constants. The numbers depend only on the files and the seed; --resume continues an interrupted ensemble.
+    Without -e, MODEL.vsc beside the model says how constants are sampled, except its policy levers, which stay as they are;
+    without such a file, the constants of the group Uncertainties are sampled uniformly over their ranges. Stored are the
+    variables of --on and --save (else the headline variables), those that --where mentions, and the sampled constants. The
+    numbers depend only on the files and the seed; --resume continues an interrupted ensemble.
     """
     request = run_from.request()
     path = _free_place(request, sampling, store, resume=resume)

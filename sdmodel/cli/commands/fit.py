@@ -23,9 +23,9 @@ from ...inference import (
     Series,
     SeriesFit,
     backtest_model,
+    check_posterior_extra,
     fit_panels,
     fit_run,
-    load_calibrate_module,
     parse_time,
     split_series,
 )
@@ -115,7 +115,9 @@ def _fit_table(table: FitTable) -> Iterator[Part]:
         columns |= {f"in {100 * band.probability:g} %": "right" for band in table.rows[0].bands}
         columns |= {"CRPS": "right", "skill": "right"}
         note(f"errors are those of the median of {table.members} members; in brackets, of members with random errors")
-    yield Table(columns, [_cells(row) for row in table.rows], spare=("error", "MAE", "skill", "units", "PIT"))
+    yield Table(
+        columns, [_cells(row) for row in table.rows], spare=("error", "MAE", "skill", "units", "PIT", "Us", "Uc", "Um")
+    )
 
 
 def _cells(row: SeriesFit) -> list[str]:
@@ -223,8 +225,7 @@ def backtest(
     """
     request = run_from.request()
     dates = [parse_time(text, "--cut") for text in cuts]
-    load_calibrate_module("emcee")
-    load_calibrate_module("arviz_stats")
+    check_posterior_extra()
     path, known = _stored(store, resume=resume)
     figures = [path.with_suffix(".png")] if plot and path else []
     check_not_there([*figures, *([Path(errors)] if errors else [])], force=store.force or resume, cure="move it away")

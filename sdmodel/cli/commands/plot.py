@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +15,8 @@ from ...comparison import Outcome
 from ...dataset import ANALYSIS, MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
 from ...errors import DatasetError, FigureError, ReportError
 from ...inference import BACKTEST, MeasuredError, find_errors_file, read_errors
-from ...model import Model
-from ...scenario import Design, Scenario
+from ...scenario import Scenario
 from ...store import find_run, is_ensemble, open_run
-from ...vensim import plausible_file
 from ..locations import check_not_there, load_model, model_path, runs_folder
 from ..options import (
     OutcomeOptions,
@@ -170,6 +167,7 @@ def _check_members(runs: Mapping[str, xr.Dataset]) -> None:
 @click.argument("runs", nargs=-1, required=True, metavar="RUN ...")
 @on_option("A variable to report (default: the headline variables of the first run)")
 @outcome_options()
+@bands_option
 @click.option("--title", metavar="TEXT", help="The title of the page (default: the names of the runs).")
 @click.option("--explore", "explored", is_flag=True, help="Embed the model itself, with sliders and live charts.")
 @click.option("-o", "output", metavar="FILE.html", help="The file of the page (default: beside the runs).")
@@ -180,6 +178,7 @@ def report(
     runs: tuple[str, ...],
     names: tuple[str, ...],
     when: OutcomeOptions,
+    bands: tuple[float, ...],
     title: str | None,
     explored: bool,
     output: str | None,
@@ -211,7 +210,16 @@ def report(
         sweeps = _sweep_figures(opened, names, moments)
         frame = _explorer(opened) if explored else None
         write_report(
-            opened, target, on=names, at=moments, title=title, picture=figure, further=sweeps, frame=frame, force=force
+            opened,
+            target,
+            on=names,
+            at=moments,
+            bands=bands,
+            title=title,
+            picture=figure,
+            further=sweeps,
+            frame=frame,
+            force=force,
         )
     click.echo(f"written to {target} ({int(np.ceil(target.stat().st_size / 1024)):,} KiB)")
 
@@ -255,7 +263,7 @@ def _check_known(name: str, runs: Mapping[str, xr.Dataset]) -> None:
 # explore
 
 
-@click.command("explore", epilog="Example: sdmodel explore -e models/ai_compute.vsc -n 300 -o ai_compute.html")
+@click.command("explore", epilog="Example: sdmodel explore -n 300 -o ai_compute.html")
 @model_argument
 @on_option("A headline variable (default: those of the save list beside the model)")
 @sampling_options("Draw bands of the members that this file varies.")
@@ -285,7 +293,7 @@ def explore(
     change and draws their bands. Its address holds what you changed, so a link shows others the same.
 
     Files beside the model choose what it shows: MODEL.figure.csv the panels, MODEL.lst the headline variables, MODEL.vsc
-    the plausible ranges (and the members, if -n is given without -e).
+    the plausible ranges. With -n alone the members vary the uncertain constants as MODEL.vsc says.
     """
     from ...explore import write_explorer
 
@@ -294,19 +302,11 @@ def explore(
     check_not_there([target], force=force, error=ReportError)
     with warnings_as_notes(), busy(f"writing {target.name}"):
         read = load_model(path)
-        design = _design(read, sampling)
+        design = sampling.design(read, Scenario("", ())) if sampling.given else None
         known = _errors(path, errors) if design or errors else ()
         stored = _stored(runs, folder)
         write_explorer(read, target, on=names, design=design, errors=known, runs=stored, force=force)
     click.echo(f"written to {target} ({-(-target.stat().st_size // 1024):,} KiB)")
-
-
-def _design(model: Model, options: SamplingOptions) -> Design | None:
-    """The members, if any are asked for: of the named file, else of the one beside the model, else of the model's ranges."""
-    if not options.given:
-        return None
-    beside = None if options.file else plausible_file(model.path)
-    return (replace(options, file=str(beside)) if beside else options).design(model, Scenario("", ()))
 
 
 def _errors(path: Path, given: str | None) -> Sequence[MeasuredError]:

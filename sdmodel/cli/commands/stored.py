@@ -53,6 +53,8 @@ _HIDDEN_ATTRIBUTES = frozenset({"model_text", HEADLINES})
 _FEW = 4
 """Up to this many variables of an attribution are shown in full."""
 _STRETCHES = 3
+_LINES = 12
+"""Lines of a scenario or a design that `show` prints in its table."""
 _NOT_NUMBERS = re.compile(r"=\s*(?:over |\()")
 """Changes that are lookups or vary over members."""
 
@@ -241,10 +243,18 @@ def _record(path: Path, run: xr.Dataset) -> dict[str, Any]:
 
 def _record_table(path: Path, record: dict[str, Any]) -> Table:
     rows = [
-        [name, str(value)[:12] if name.endswith("_sha256") else "\n".join(map(str.rstrip, str(value).splitlines()))]
+        [name, str(value)[:12] if name.endswith("_sha256") else _first_lines(str(value))]
         for name, value in record["attributes"].items()
     ]
     return Table({"": "left", path.stem: "fold"}, rows)
+
+
+def _first_lines(text: str) -> str:
+    """The lines of a text; of many, the first, and how to see the rest."""
+    lines = [line.rstrip() for line in text.splitlines()]
+    if len(lines) > _LINES:
+        lines = [*lines[:_LINES], f"... and {len(lines) - _LINES} more lines; --json has all"]
+    return "\n".join(lines)
 
 
 def _ends(line: Line) -> list[str]:

@@ -61,7 +61,7 @@ LeverValues = Mapping[str, tuple[float, ...]]
 )
 @run_options(on_option("A variable to store and print (default: the headline variables)"), save_option)
 @outcome_options(statistics=True)
-@sampling_options("Also run every member of an ensemble, sampled by this file.")
+@sampling_options("Also run every member of an ensemble, sampled by this file (with -n alone: by MODEL.vsc).")
 @click.option(
     "--one-at-a-time", "apart", is_flag=True, help="Sweep each lever alone, as a run of its own, and rank them."
 )
@@ -86,8 +86,8 @@ def sweep(
 
     An outcome is a variable at a date (--at; the last date by default) or a statistic over time (--over). The levers' own
     values are run too, as the base of differences. With -e, -n or --seed, every combination is run for every member of an
-    ensemble (without -e sampled uniformly over the ranges of the uncertainties), so that members form pairs: medians and
-    bands of the outcomes, and of the differences that a lever makes, are printed.
+    ensemble (without -e sampled as `sdmodel ensemble` does), so that members form pairs: medians and bands of the outcomes,
+    and of the differences that a lever makes, are printed.
     """
     request = run_from.request()
     model = request.load_model()

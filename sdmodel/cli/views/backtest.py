@@ -16,12 +16,14 @@ from ...inference import (
     ALL_HORIZONS,
     ALL_SERIES,
     HORIZONS,
+    SCORE_HEADINGS,
     WIDTHS,
     Score,
     backtest_panels,
     errors_text,
     model_errors,
     score_backtest,
+    score_cells,
 )
 from ..output import Part, Table, note
 
@@ -45,16 +47,8 @@ def backtest_parts(found: xr.Dataset, horizons: Sequence[float] = HORIZONS) -> I
 
 
 def _table(first: str, scores: Sequence[Score], label: Any) -> Table:
-    columns = {first: "fold", "n": "right", "log CRPS": "right", "persistence": "right", "trend": "right"}
-    columns |= {"bias": "right", "in 50 %": "right", "in 90 %": "right", "with error": "right", "PIT": "right"}
-    return Table(columns, [_cells(label(score), score) for score in scores], spare=("PIT", "in 50 %"))
-
-
-def _cells(label: str, score: Score) -> list[str]:
-    numbers = (score.log_crps, score.persistence, score.trend)
-    cells = [label, str(score.count), *("" if math.isnan(number) else f"{number:.2f}" for number in numbers)]
-    cells += [f"{score.bias:+.2f}", f"{score.coverage[0]:.0%}", f"{score.coverage[1]:.0%}"]
-    return [*cells, f"{score.coverage_with_error[1]:.0%}", f"{score.pit:.2f}"]
+    columns = {first: "fold"} | dict.fromkeys(SCORE_HEADINGS, "right")
+    return Table(columns, [[label(score), *score_cells(score)] for score in scores], spare=("PIT", "in 50 %"))
 
 
 def _verdict(scores: Sequence[Score]) -> str:

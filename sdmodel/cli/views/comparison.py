@@ -29,7 +29,7 @@ from ...dataset import MEMBER, TIME, find_variable, has_variable
 from ...errors import AnalysisError
 from ...model import Table as Lookup
 from ...model import join_name, key, split_name
-from ...numerals import format_exact, format_number
+from ...numerals import format_exact, format_number, format_percent
 from ..output import Part, Result, Table, busy, line_width, note
 from .headlines import headline_names, round_times
 
@@ -39,7 +39,6 @@ _MOST_CONSTANTS = 30
 _MANY_RUNS = 2
 """With more other runs than this, a variable has one line per run, without the difference in units."""
 _LABELS = 12
-_NO_DECIMALS_FROM = 1000.0
 _GROUPED_HEADLINES = 4
 """Headline variables shown by default; each has a row for every value of the lever."""
 _MOST_VALUES = 7
@@ -223,7 +222,8 @@ def _runs_parts(found: Comparison, beyond: Sequence[LargestDifference], options:
     if moved:
         columns = {"at": "fold", "units": "fold", "run": "fold"}
         columns |= {f"{time:.10g}": "right" for time in moved[0].times}
-        yield Table(columns, [row for standing in moved for row in _standing_rows(standing, found.runs)])
+        rows = [row for standing in moved for row in _standing_rows(standing, found.runs)]
+        yield Table(columns, rows, spare=("units",))
     yield from _largest_parts(found, beyond, options)
 
 
@@ -254,7 +254,7 @@ def _standing_rows(standing: Snapshot, runs: Sequence[str]) -> Iterator[list[str
     short = len(runs) - 1 > _MANY_RUNS
     for place, run in enumerate(runs[1:], 1):
         values = [_value(value, units) for value in standing.values[place]]
-        shares = [_percent(share) for share in standing.per_cent(place)]
+        shares = [format_percent(share) for share in standing.per_cent(place)]
         if short:
             yield ["", "", run, *map(_with_share, values, shares)]
             continue
@@ -265,10 +265,6 @@ def _standing_rows(standing: Snapshot, runs: Sequence[str]) -> Iterator[list[str
 
 def _value(value: float, units: str) -> str:
     return "none" if math.isnan(value) else format_number(value, units)
-
-
-def _percent(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:+,.{0 if abs(value) >= _NO_DECIMALS_FROM else 1}f} %"
 
 
 def _with_share(value: str, share: str) -> str:
@@ -310,7 +306,7 @@ def _one_per_variable(gaps: Iterable[LargestDifference]) -> Iterator[LargestDiff
 
 def _gap_row(gap: LargestDifference, *, several: bool) -> list[str]:
     distance = gap.after - gap.before
-    share = "was 0" if math.isinf(gap.relative) else _percent(math.copysign(100 * gap.relative, distance))
+    share = "was 0" if math.isinf(gap.relative) else format_percent(math.copysign(100 * gap.relative, distance))
     values = (_value(value, gap.units) for value in (gap.before, gap.after))
     difference = with_sign(_value(distance, gap.units), distance)
     return [gap.name, gap.units, *([gap.run] if several else []), f"{gap.at:.10g}", *values, difference, share]

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ...analysis import Changes, changes_between
-from ...comparison import PairedDifferences, are_paired, paired_differences
+from ...comparison import MEDIAN, PairedDifferences, are_paired, levels_of, paired_differences
 from ...dataset import PROBABILITY
 from ...errors import AnalysisError
 from ..output import Part, Result, Table, busy, note
@@ -25,10 +25,8 @@ from .comparison import (
     shared_times,
 )
 from .members import (
-    MEDIAN,
     Spread,
     few_times,
-    levels_of,
     plot_members_to,
     spread_rows,
     spread_table,

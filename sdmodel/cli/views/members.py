@@ -10,16 +10,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...comparison import LEFT_OUT, share_where
+from ...comparison import LEFT_OUT, MEDIAN, levels_of, share_where
 from ...dataset import MEMBER, MODEL_ERROR, PROBABILITY, TIME, find_variable, long_name
 from ...inference import quantiles_with_error
-from ...numerals import format_number
+from ...numerals import format_band, format_number
 from ...vensim import read_formula
 from ..observations import stored_model_file
 from ..output import Table, columns_beside, note
 from .headlines import columns_for, labelled_with_note, round_times
-
-MEDIAN = 0.5
 
 _COLUMN_WIDTH, _COLUMNS = 21, 6
 _BAND_ROW = "  90 % of members"
@@ -48,12 +46,6 @@ class Share:
     always: float
     throughout: int
     members: int
-
-
-def levels_of(bands: Sequence[float]) -> list[float]:
-    """The probabilities at the ends of bands, and the median, in order."""
-    ends = (end for width in bands for end in (round((1 - width) / 2, 9), round((1 + width) / 2, 9)))
-    return sorted({MEDIAN, *ends})
 
 
 def spreads_of(
@@ -177,12 +169,6 @@ def spread_rows(spread: Spread, bands: Sequence[float]) -> Iterator[list[str]]:
         low, high = (spread.quantiles[round((1 + side * width) / 2, 9)] for side in (-1, 1))
         ends = zip(low, high, strict=True)
         yield [f"  {100 * width:.4g} % of members", "", *(format_band(a, b, spread.units) for a, b in ends)]
-
-
-def format_band(low: float, high: float, units: str) -> str:
-    """A band by its ends, or one number if they are printed the same."""
-    ends = format_number(low, units), format_number(high, units)
-    return ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"
 
 
 def _share_row(share: Share, columns: int) -> list[str]:

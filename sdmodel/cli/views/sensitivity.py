@@ -19,6 +19,8 @@ _MEASURES: Mapping[str, tuple[str, ...]] = {
 }
 """The measures of each method, by SALib's names where it is SALib's."""
 _PAIRS = 10
+_SHOWN = 40
+"""Constants in the table of an outcome at most."""
 _RECORD = ("model", "model_sha256", "scenario", "changes", "integrator", "method", "runs", "seed", "trajectories", "levels", "samples")  # fmt: skip
 
 
@@ -86,7 +88,11 @@ def _pairs(part: xr.Dataset) -> list[dict[str, Any]]:
 def _tornado(row: Mapping[str, Any], units: str) -> tuple[list[str], str]:
     cells = [_amount(row[name], units) for name in ("low", "high", "swing")]
     if row["bent"]:
-        return cells, f"bends, {_amount(row['least'], units)} to {_amount(row['most'], units)}"
+        ends = (row["low"], row["high"])
+        dip = [f"dip {_amount(row['least'], units)}"] if row["least"] < min(ends) else []
+        return cells, ", ".join(
+            [*dip, *([f"peak {_amount(row['most'], units)}"] if row["most"] > max(ends) else [])]
+        ) or "bends"
     return cells, _remark(row["swing"], row["swing"])
 
 
@@ -132,11 +138,13 @@ def _outcome_parts(outcome: Mapping[str, Any], method: str) -> Iterator[Part]:
     columns = {"constant": "fold", "low": "right", "now": "right", "high": "right", "units": "fold"}
     columns |= dict.fromkeys(headings, "right")
     rows = []
-    for row in outcome["constants"]:
+    for row in outcome["constants"][:_SHOWN]:
         ends = [_amount(row[name], row["units"]) for name in ("low_value", "value", "high_value")]
         cells, remark = cells_of(row, units)
         rows.append([row["name"], *ends, row["units"], *cells, remark])
     yield Table(columns | {"remark": "fold"}, rows, spare=("units", "now"))
+    if len(outcome["constants"]) > _SHOWN:
+        note(f"the first {_SHOWN} of {len(outcome['constants'])} constants are shown; --format csv has all")
 
 
 def _whole_variance(outcome: Mapping[str, Any]) -> Iterator[str]:

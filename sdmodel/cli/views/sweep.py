@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...comparison import (
     LEFT_OUT,
+    MEDIAN,
     Outcome,
     differences_from_base,
     outcome_of,
@@ -22,10 +23,9 @@ from ...comparison import (
     share_with_largest_range,
 )
 from ...dataset import BASE, MEMBER, PROBABILITY, base_positions, find_variable, held_positions, lever_dims, long_name
-from ...numerals import format_number
+from ...numerals import format_band, format_number
 from ..output import Part, Table, line_width, note
 from .headlines import labelled_with_note
-from .members import MEDIAN, format_band
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -347,7 +347,8 @@ def sweep_figure(
     from ...figures import plot_heat_map, plot_sweep
 
     if outcomes and len(lever_dims(run)) > 1:
-        return plot_heat_map(_maps(run, names, outcomes), title=title)
+        across = lever_dims(run)[1::-1]  # as in the table: the second lever across, the first along the other axis
+        return plot_heat_map(_maps(run, names, outcomes), levers=across, title=title)
     shown = names[:_PANELS]
     if len(shown) < len(names):
         note(f"the figure shows {len(shown)} of {len(names)} variables; --on chooses others")
