@@ -21,6 +21,7 @@ from ..locations import check_not_there, load_model, model_path, runs_folder
 from ..options import (
     OutcomeOptions,
     SamplingOptions,
+    all_panels_option,
     bands_option,
     force_option,
     model_argument,
@@ -36,7 +37,7 @@ from ..views.backtest import plot_backtest_to
 from ..views.headlines import check_name, headline_names, shared_headlines
 from ..views.members import note_broken, note_unfinished, plot_members_to
 from ..views.ranking import plot_ranking_to
-from ..views.run_figures import figure_of, plot_runs_to
+from ..views.run_figures import figures_of, plot_runs_to
 from ..views.sweep import plot_sweep_to, sweep_figure
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 @click.option(
     "--spaghetti", type=click.IntRange(0), default=0, metavar="N", help="Plot N members of an ensemble as thin lines."
 )
+@all_panels_option
 @click.option("--log", "logarithmic", is_flag=True, help="Use logarithmic axes where nothing is negative.")
 @runs_option
 @force_option
@@ -67,17 +69,19 @@ def plot(
     title: str | None,
     bands: tuple[float, ...],
     spaghetti: int,
+    every: bool,
     logarithmic: bool,
     folder: str | None,
     force: bool,
 ) -> None:
     """Plot stored runs over time, one panel per variable and one colour per run.
 
-    The page beside the model (`ai_compute.figure.csv`) says which variables share a panel; without one, every headline
-    variable has its own. Observations beside the model are points over the lines. Ensembles are shown as medians and bands
-    of the headline variables, with single runs as lines over them; a sweep as lines coloured by the value of its first
-    lever, or with --at or --over as a map of its first two; an attribution as wedges; a ranking as bars and trade-offs; a
-    back-test as forecasts from each cut. RUN is the name of a stored run or the path of its file.
+    The page beside the model (`ai_compute.figure.csv`) says which variables share a panel, which have logarithmic axes and
+    from when on values are extrapolation; without one, every headline variable has a panel. Observations beside the model are
+    points over the lines. Ensembles are shown as medians and bands of the headline variables, with single runs as lines over
+    them; a sweep as lines coloured by the value of its first lever, or with --at or --over as a map of its first two; an
+    attribution as wedges; a ranking as bars and trade-offs; a back-test as forecasts from each cut. RUN is the name of a
+    stored run or the path of its file.
     """
     place = runs_folder(folder)
     paths = list({path.stem: path for path in (find_run(run, place) for run in runs)}.values())
@@ -103,23 +107,26 @@ def plot(
         message = "--at and --over plot maps of a sweep over two levers or more; leave them out, or name one such run"
         raise FigureError(message)
     if backtest:
-        plot_backtest_to(only, target, title=title or paths[0].stem, names=names, force=force)
+        plot_backtest_to(only, target, title=title or paths[0].stem, names=names, every=every, force=force)
     elif attributions:
         _plot_attribution(opened, attributions, names, target, title, force=force)
     elif sweep:
         shown = names or headline_names(only)
-        plot_sweep_to(only, shown, target, outcomes=outcomes, title=title, logarithmic=logarithmic, force=force)
+        plot_sweep_to(
+            only, shown, target, outcomes=outcomes, title=title, logarithmic=logarithmic, every=every or bool(names),
+            force=force,
+        )  # fmt: skip
     elif any(is_ensemble(path) for path in paths):
         _check_members(opened)
         headlines = names or shared_headlines(list(opened.values()))
         with busy("reading the members"):
             plot_members_to(
                 opened, headlines, target, bands=bands, spaghetti=spaghetti, logarithmic=logarithmic, title=title,
-                force=force,
+                every=every or bool(names), force=force,
             )  # fmt: skip
     else:
         by_path = dict(zip(paths, opened.values(), strict=True))
-        plot_runs_to(by_path, target, names=names, title=title, logarithmic=logarithmic, force=force)
+        plot_runs_to(by_path, target, names=names, title=title, logarithmic=logarithmic, every=every, force=force)
     click.echo(f"plotted in {target}")
 
 
@@ -192,6 +199,7 @@ def report(
     baseline. The page needs no network. With --explore it ends with the page that `sdmodel explore` writes: the model of
     the first run, with the runs as lines. RUN is the name of a stored run or the path of its file.
     """
+    from ...figures import narrow_pages
     from ...report import write_report
 
     place = runs_folder(folder)
@@ -206,8 +214,9 @@ def report(
     moments = [outcome.at for outcome in when.outcomes(next(iter(opened.values()))) if outcome.at is not None]
     with busy("writing the report"):
         single = {path: opened[name] for name, path in paths.items() if not member_dims(opened[name])}
-        figure = figure_of(single, names=names) if single else None
-        sweeps = _sweep_figures(opened, names, moments)
+        with narrow_pages():
+            figures = figures_of(single, names=names) if single else None
+            sweeps = _sweep_figures(opened, names, moments)
         frame = _explorer(opened) if explored else None
         write_report(
             opened,
@@ -216,7 +225,7 @@ def report(
             at=moments,
             bands=bands,
             title=title,
-            picture=figure,
+            picture=figures,
             further=sweeps,
             frame=frame,
             force=force,
@@ -236,8 +245,10 @@ def _explorer(runs: Mapping[str, xr.Dataset]) -> Frame:
     return Frame("Explore the model", page.text, page.scripts)
 
 
-def _sweep_figures(runs: Mapping[str, xr.Dataset], names: Sequence[str], moments: Sequence[float]) -> dict[str, Figure]:
-    found = {}
+def _sweep_figures(
+    runs: Mapping[str, xr.Dataset], names: Sequence[str], moments: Sequence[float]
+) -> dict[str, Figure | Sequence[Figure]]:
+    found: dict[str, Figure | Sequence[Figure]] = {}
     for run_name, run in runs.items():
         levers = lever_dims(run)
         if not levers or ANALYSIS in run.attrs:
@@ -245,7 +256,7 @@ def _sweep_figures(runs: Mapping[str, xr.Dataset], names: Sequence[str], moments
         shown = [name for name in names or headline_names(run) if has_variable(run, name)]
         outcomes = [Outcome(at=moments[0] if moments else float(run[TIME].values[-1]))] if len(levers) > 1 else []
         heading = f"Sweep {run_name}: {' and '.join(long_name(run[dim]) for dim in levers)}"
-        found[heading] = sweep_figure(run, shown, outcomes=outcomes)
+        found[heading] = [sweep_figure(run, [name], outcomes=outcomes) for name in shown]
     return found
 
 
