@@ -193,7 +193,7 @@ LONG_NAMES: dict[str, tuple[str, ...]] = {
 }
 """Commands on a model whose names, units, numbers and addresses are long."""
 
-WITHOUT_TABLES = {"plot", "report", "convert", "expand", "edit", "git-install", "new", "completion"}
+WITHOUT_TABLES = {"plot", "report", "explore", "convert", "expand", "edit", "git-install", "new", "completion"}
 
 
 @pytest.fixture(scope="module")
