@@ -29,6 +29,8 @@ OutcomeLike = Outcome | float | int | str
 _Measures = Mapping[str, NDArray[Any]]
 """Numbers by name: of shape (factors,), (factors, factors) for pairs, or () for all factors together."""
 
+_RESAMPLES, _NORMAL = 200, 1.96
+"""Samples of a bootstrap, and standard deviations in half of a 95 % interval."""
 IMPORTANCE: Mapping[str, str] = MappingProxyType({"tornado": "swing", "morris": "mu_star", "sobol": "ST"})
 """The measure of each method by which constants are ranked."""
 
@@ -307,8 +309,9 @@ def _sobol(factors: Sequence[Factor], count: int, seed: int, *, pairs: bool) -> 
     """Sample Sobol's sequence in Saltelli's scheme (Computer Physics Communications 181, 2010) from whole distributions.
 
     `S1` is the share of the outcome's variance due to a factor alone, `ST` includes its interactions with others, `S2` is
-    the share of a pair beyond its single shares; each `_conf` is half of the 95 % interval. `mean` and `sd` are those of the
-    outcome. An outcome that does not vary has no shares.
+    the share of a pair beyond its single shares; each `_conf` is half of the 95 % interval. `S1_sum` is the share of all
+    factors alone, and `doubt` says why the shares are not credible, if they are not. `mean` and `sd` are those of the outcome.
+    An outcome that does not vary has no shares.
     """
     if count < 2 or count & (count - 1):  # noqa: PLR2004 - the first power that has a variance
         near = 1 << max(2, count.bit_length())
@@ -327,11 +330,41 @@ def _sobol(factors: Sequence[Factor], count: int, seed: int, *, pairs: bool) -> 
         names = ("S1", "S1_conf", "ST", "ST_conf", *(("S2", "S2_conf") if pairs else ()))
         if np.ptp(answers) <= _CONSTANT * np.abs(answers).max():
             shape = {True: (len(factors), len(factors)), False: (len(factors),)}
+            measures |= {"S1_sum": np.array(np.nan), "S1_sum_conf": np.array(np.nan), "doubt": np.array("")}
             return measures | {name: np.full(shape[name.startswith("S2")], np.nan) for name in names}
         found = analyzer.analyze(problem, answers, calc_second_order=pairs, seed=seed)
-        return measures | {name: np.asarray(found[name], dtype=float) for name in names}
+        whole = _sum_of_shares(answers.reshape(-1, group), len(factors), seed)
+        measures |= dict(zip(("S1_sum", "S1_sum_conf"), map(np.array, whole), strict=True))
+        measures |= {name: np.asarray(found[name], dtype=float) for name in names}
+        return measures | {"doubt": np.array(_doubt(measures))}
 
     return _Layout(points, group, measure)
+
+
+def _sum_of_shares(answers: NDArray[np.float64], factors: int, seed: int) -> tuple[float, float]:
+    """Return the sum of all S1 and half of its 95 % interval, by resampling groups, shape (groups, runs of a group).
+
+    The shares come from the same runs, so that the interval of their sum does not follow from their own intervals.
+    """
+    scaled = (answers - answers.mean()) / answers.std()
+    first, last = scaled[:, 0], scaled[:, -1]
+    terms = last * (scaled[:, 1 : 1 + factors] - first[:, np.newaxis]).sum(axis=1)
+    places = np.random.default_rng(seed).integers(len(terms), size=(len(terms), _RESAMPLES))
+    drawn = terms[places].mean(axis=0) / np.concatenate([first[places], last[places]]).var(axis=0)
+    return float(terms.mean() / np.concatenate([first, last]).var()), float(_NORMAL * np.nanstd(drawn, ddof=1))
+
+
+def _doubt(measures: Mapping[str, Any]) -> str:
+    """Say why the shares of all factors are not credible; empty if nothing speaks against them."""
+    total, half = float(measures["S1_sum"]), float(measures["S1_sum_conf"])
+    first = int(np.argmax(measures["ST"]))
+    if total - half > 1:
+        return f"the S1 add up to {total:.2f} \N{PLUS-MINUS SIGN} {half:.2f}, more than 1"
+    if total + half < 0:
+        return f"the S1 add up to {total:.2f} \N{PLUS-MINUS SIGN} {half:.2f}, less than 0"
+    if 2 * measures["ST_conf"][first] >= measures["ST"][first]:
+        return "the 95 % interval of the largest ST is wider than its value"
+    return "" if 2 * half < max(total, 1 - total) else "the 95 % interval of the sum of S1 is wider than its value"
 
 
 def _salib(name: str, factors: Sequence[Factor]) -> tuple[Any, Any, dict[str, Any]]:

@@ -69,6 +69,9 @@ def model_argument(command: Callable[..., Any]) -> Callable[..., Any]:
 runs_option = click.option(
     "--runs", "folder", metavar="DIR", help="The folder of the runs (default: `runs` of the project)."
 )
+all_panels_option = click.option(
+    "--all", "every", is_flag=True, help="Plot all panels (default: the first six, or those of --on)."
+)
 force_option = click.option("--force", is_flag=True, help="Replace files that exist.")
 scenarios_option = click.option(
     "-c",

@@ -43,6 +43,7 @@ from .differences import (
     metadata_differences,
     run_differences,
     separate_runs,
+    shown_as_ratios,
     take_snapshots,
 )
 from .members import (
@@ -108,6 +109,7 @@ __all__ = [
     "separate_runs",
     "share_where",
     "share_with_largest_range",
+    "shown_as_ratios",
     "squared_correlation",
     "take_snapshots",
     "theil_shares",

@@ -32,6 +32,7 @@ from .panels import (
     format_units,
     format_x_axis,
     format_y_axis,
+    is_narrow,
     make_panels,
     style_panel,
     wrap,
@@ -44,6 +45,8 @@ _ROW, _HEAD, _LOWEST, _WIDE = 0.21, 1.0, 3.4, 9.6
 """Inches: the height of a lever, of what stands above and below the bars, of the panels at least, and the width of the figure."""
 _BAR, _NAME_LINE, _PAGE_LINE, _LABEL_WIDTH = 0.62, 34, 190, 78.0
 """The share of a row that its bar fills, letters on a line, and the width of a label in points."""
+_AXIS_LINE = 30
+"""Letters on a line below a panel in a narrow column."""
 _OTHERS = "#AAAAAA"
 _POINT: dict[str, Any] = {"color": DARK, "marker": "o", "markersize": 5, "linewidth": 0}
 _NAMED = 0.02
@@ -81,11 +84,12 @@ def plot_ranking(found: xr.Dataset, *, title: str | None = None) -> Figure:
     shown = found.isel(lever=rows)
     traded = found.sizes["outcome"] > 1
     colours = _colours(shown)
-    columns = 2 if traded else 1
-    figure, panels = make_panels(columns, columns, max(_LOWEST, _HEAD + _ROW * len(rows)), 0.7)
-    if traded:
+    side_by_side = traded and not is_narrow()
+    height = max(_LOWEST, _HEAD + _ROW * len(rows))
+    figure, panels = make_panels(1 + traded, 1 + side_by_side, height, 0.7)
+    if side_by_side:
         figure.set_figwidth(_WIDE)
-    _draw_bars(panels[0], shown, colours, columns)
+    _draw_bars(panels[0], shown, colours, 4 if is_narrow() else 1 + traded)
     if levers > _MOST:
         add_note(panels[0], f"the first {_MOST} of {levers} levers")
     add_frame(figure, title, [_handles(shown)], _origin(found))
@@ -137,7 +141,9 @@ def _draw_bars(axes: Axes, shown: xr.Dataset, colours: Sequence[str], columns: i
     for row, effect, side in zip(rows, effects, shown["side"].values, strict=True):
         if side == "present" or np.isnan(effect):
             words = "no gain" if side == "present" else "not finite"
-            axes.annotate(words, (0, row), (3, 0), textcoords="offset points", va="center", fontsize=SMALL, color=GREY)
+            right = np.nansum(effects) > 0  # on the side of the bars, since the shares of members are at the right
+            style: Any = {"textcoords": "offset points", "va": "center", "fontsize": SMALL, "color": GREY}
+            axes.annotate(words, (0, row), (3 if right else -3, 0), ha="left" if right else "right", **style)
     axes.axvline(0, color=GREY, linewidth=0.6)
     axes.set_yticks(
         rows, [textwrap.fill(_describe(shown, place), _NAME_LINE) for place in range(len(rows))], fontsize=NORMAL - 0.5
@@ -180,7 +186,7 @@ def _draw_trade_off(figure: Figure, axes: Axes, shown: xr.Dataset, colours: Sequ
     ends = baseline + shown["effect"].transpose("lever", "outcome").values[:, :2]
     names, units = shown["outcome"].values[:2], shown["units"].values[:2]
     when = shown["when"].values[:2]
-    style_panel(axes, f"Trade-off with {names[1]} {when[1]}", str(units[1]), 2)
+    style_panel(axes, f"Trade-off with {names[1]} {when[1]}", str(units[1]), 3 if is_narrow() else 2)
     known = np.isfinite(ends).all(axis=1)
     far = _relative(shown).max(axis=1) >= _NAMED
     drawn = [int(place) for place in np.flatnonzero(known & far)]
@@ -196,6 +202,7 @@ def _draw_trade_off(figure: Figure, axes: Axes, shown: xr.Dataset, colours: Sequ
     room = _ROOM * np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
     smaller = "smaller" if shown.attrs.get("goal") == "min" else "larger"
     format_x_axis(axes, str(units[0]), reached[:, 0], prefix=f"{names[0]} {when[0]} ({smaller} is better)")
+    axes.set_xlabel("\n".join(textwrap.wrap(axes.get_xlabel(), _AXIS_LINE if is_narrow() else _PAGE_LINE)))
     format_y_axis(axes, str(units[1]), reached[:, 1])
     more = _MORE_ROOM / _ROOM * room[0]
     right = 2 * baseline[0] > low[0] + high[0]

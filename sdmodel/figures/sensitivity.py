@@ -45,6 +45,8 @@ _RATIOS = (0.1, 0.5, 1.0)
 """Ratios of sigma to mu* up to which an effect is almost linear, monotonic and almost monotonic (Garcia Sanchez et al.,
 Energy and Buildings 68, 2014)."""
 _GUIDE: dict[str, Any] = {"color": GREY, "linewidth": 0.7, "linestyle": (0, (3, 2))}
+_ON_INTERVAL = np.linspace(-1, 1, 41)
+"""Places along an interval, which names keep away from."""
 _SIGMA = "sigma, standard deviation of effects"
 
 
@@ -113,7 +115,10 @@ def plot_morris(found: xr.Dataset, *, title: str | None = None) -> Figure:
     for index, axes in enumerate(figure.axes):
         shown = _ranked(found, index).isel(parameter=slice(_MOST))
         names = list(map(str, shown["parameter"].values))
-        label_points(figure, axes, names, np.column_stack([shown["mu_star"].values, shown["sigma"].values]))
+        effects, deviations = shown["mu_star"].values, shown["sigma"].values
+        along = effects + _ON_INTERVAL[:, None] * np.nan_to_num(shown["mu_star_conf"].values)
+        intervals = np.column_stack([along.ravel(), np.tile(deviations, len(_ON_INTERVAL))])
+        label_points(figure, axes, names, np.column_stack([effects, deviations]), avoid=intervals)
     return figure
 
 
@@ -139,7 +144,7 @@ def _plot(
     changes = (str(attributes.get("scenario_name", "")), *str(attributes.get("changes", "")).splitlines())
     method = ", ".join((str(attributes.get("method", "")), *settings, f"{attributes.get('runs', 0):,} runs", *seed))
     origin = [*describe_models({"": found}), *wrap("; ".join((method, *filter(None, changes))), _PAGE_LINE)]
-    add_frame(figure, title, [handles], origin, columns=4, columnspacing=1.4)
+    add_frame(figure, title, [handles], origin, columnspacing=1.4)
     return figure
 
 
@@ -202,11 +207,15 @@ def _draw_sobol(axes: Axes, ranked: xr.Dataset) -> None:
         axes.set_xlim(0, 1)
     format_x_axis(axes, "", known, prefix="share of the variance")
     _note_rest(axes, ranked, "has a share of at most {:.2g}", "ST")
+    doubt = str(ranked["doubt"].values) if "doubt" in ranked else ""
+    if doubt:
+        add_note(axes, f"Not credible: {doubt}. More samples are needed.")
 
 
 def _draw_morris(axes: Axes, ranked: xr.Dataset) -> None:
     effects, deviations = ranked["mu_star"].values, ranked["sigma"].values
-    right, top = 1.15 * float(effects.max()) or 1.0, 1.12 * float(deviations.max()) or 1.0
+    halves = ranked["mu_star_conf"].values
+    right, top = 1.05 * float((effects + np.nan_to_num(halves)).max()) or 1.0, 1.12 * float(deviations.max()) or 1.0
     for ratio in _RATIOS:
         end = min(right, top / ratio)
         axes.plot([0, end], [0, ratio * end], **_GUIDE)
@@ -214,7 +223,6 @@ def _draw_morris(axes: Axes, ranked: xr.Dataset) -> None:
             f"{ratio:g}", (0.95 * end, 0.95 * ratio * end), ha="center", va="center", fontsize=SMALL, color=GREY,
             bbox={"facecolor": "white", "linewidth": 0, "pad": 1},
         )  # fmt: skip
-    halves = ranked["mu_star_conf"].values
     axes.hlines(deviations, effects - halves, effects + halves, color=_LOW, linewidth=0.5, alpha=0.5)
     axes.plot(effects, deviations, "o", color=_LOW, markersize=3.5)
     format_x_axis(axes, str(ranked["outcome_units"].values), effects, prefix="mu*, mean absolute effect")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,17 @@ from ..dataset import (
     with_labels,
 )
 from ..errors import ReportError, SdmodelError
-from ..figures import Contributions, plot_backtest, plot_bands, plot_ranking, plot_runs, plot_wedges
-from ..files import write_file
+from ..figures import (
+    Contributions,
+    layout_beside,
+    narrow_pages,
+    plot_backtest,
+    plot_bands,
+    plot_ranking,
+    plot_runs,
+    plot_wedges,
+)
+from ..files import page_path, write_file
 from ..inference import (
     BACKTEST,
     SCORE_HEADINGS,
@@ -52,7 +62,7 @@ from ..inference import (
 )
 from ..numerals import format_band, format_exact, format_number, format_percent
 from ..scenario import find_levers
-from .page import Image, Paragraph, Report, Section, Table, render_html
+from .page import Frame, Image, Paragraph, Report, Section, Table, render_html
 
 _MOST_DIFFERENCES, _MOST_PANELS, _MOST_ATTRIBUTED = 15, 12, 3
 BANDS = (0.5, 0.9)
@@ -76,8 +86,9 @@ def write_report(
     at: Sequence[float] = (),
     bands: Sequence[float] = BANDS,
     title: str | None = None,
-    picture: Figure | None = None,
-    further: Mapping[str, Figure] | None = None,
+    picture: Figure | Sequence[Figure] | None = None,
+    further: Mapping[str, Figure | Sequence[Figure]] | None = None,
+    frame: Frame | None = None,
     force: bool = False,
 ) -> Path:
     r"""Write one self-contained HTML page about runs, ensembles and attributions.
@@ -101,10 +112,12 @@ def write_report(
         Shares of the members of an ensemble that lie within each band.
     title : str, optional
         The title of the page; by default the names of the runs.
-    picture : matplotlib.figure.Figure, optional
-        A figure in place of that of the headline variables.
-    further : mapping of str to matplotlib.figure.Figure, optional
+    picture : matplotlib.figure.Figure or sequence of these, optional
+        A figure in place of those of the headline variables, or one for each panel.
+    further : mapping of str to matplotlib.figure.Figure or sequence of these, optional
         More figures by their headings.
+    frame : Frame, optional
+        Another page to embed at the end (`sdmodel.report.Frame`), such as the explorer of the model.
     force : bool, default False
         Replace an existing file.
 
@@ -133,20 +146,14 @@ def write_report(
     ...     page.name, "<h2>What differs</h2>" in page.read_text("utf-8")
     ('report.html', True)
     """
-    target = Path(path)
-    if target.suffix.lower() not in (".html", ".htm"):
-        message = f"{target}: is not a name for a page; let it end in .html"
-        raise ReportError(message)
+    target = page_path(path, force=force, error=ReportError)
     if not runs:
         message = f"{target}: there are no runs to report on; name at least one"
         raise ReportError(message)
-    if os.path.lexists(target) and not force:
-        message = f"{target}: exists already; name another with -o, or --force to replace it"
-        raise ReportError(message)
     for name, run in runs.items():
         check_run(run, name)
-    text = render_html(build_report(runs, on=on, at=at, bands=bands, title=title, picture=picture, further=further))
-    write_file(target, text.encode(), force=force, error=ReportError)
+    report = build_report(runs, on=on, at=at, bands=bands, title=title, picture=picture, further=further)
+    write_file(target, render_html(replace(report, frame=frame)).encode(), force=force, error=ReportError)
     return target
 
 
@@ -157,10 +164,23 @@ def build_report(
     at: Sequence[float] = (),
     bands: Sequence[float] = BANDS,
     title: str | None = None,
-    picture: Figure | None = None,
-    further: Mapping[str, Figure] | None = None,
+    picture: Figure | Sequence[Figure] | None = None,
+    further: Mapping[str, Figure | Sequence[Figure]] | None = None,
 ) -> Report:
     """Return the page that `write_report` writes, as records."""
+    with narrow_pages():
+        return _build_report(runs, on, at, bands, title, picture, further)
+
+
+def _build_report(
+    runs: Mapping[str, xr.Dataset],
+    on: Sequence[str],
+    at: Sequence[float],
+    bands: Sequence[float],
+    title: str | None,
+    picture: Figure | Sequence[Figure] | None,
+    further: Mapping[str, Figure | Sequence[Figure]] | None,
+) -> Report:
     attributions = {name: run for name, run in runs.items() if run.attrs.get(ANALYSIS) == ATTRIBUTION}
     ensembles = {name: run for name, run in runs.items() if member_dims(run) == (MEMBER,)}
     single = {name: run for name, run in runs.items() if not member_dims(run)}
@@ -203,11 +223,14 @@ def _choose_headlines(runs: Runs, names: Sequence[str]) -> list[str]:
     raise ReportError(message)
 
 
-def _headline_section(runs: Runs, names: Sequence[str], at: Sequence[float], picture: Figure | None) -> Section:
+def _headline_section(
+    runs: Runs, names: Sequence[str], at: Sequence[float], picture: Figure | Sequence[Figure] | None
+) -> Section:
     """Show the headline variables of all runs over time, and side by side at some times."""
-    figure = picture or plot_runs(runs, list(names)[:_MOST_PANELS])
-    parts: list[Image | Table] = [Image(figure, f"{', '.join(names)} over time in {', '.join(runs)}")]
     first, *others = runs
+    extrapolation = layout_beside(str(runs[first].attrs["model"])).extrapolation
+    figures = picture or [plot_runs(runs, [name], extrapolation=extrapolation) for name in names[:_MOST_PANELS]]
+    parts: list[Image | Table] = [Image(figures, f"{', '.join(names)} over time in {', '.join(runs)}")]
     columns = ("", "units", first, *(column for name in others for column in (name, f"vs {first}")))
     for time in at:
         rows = []
@@ -304,10 +327,14 @@ def _ensemble_section(
                 )
     columns = ("", "units", *(f"{time:.10g}" for time in at))
     caption = f"{run.sizes[MEMBER]:,} members: the median, and the bands that hold the middle members"
-    figure = plot_bands({name: found}, list(names)[:_MOST_PANELS])
+    page = layout_beside(str(run.attrs["model"]))
+    figures = [
+        plot_bands({name: found}, [one], scales={one: page.scale_of(one)}, extrapolation=page.extrapolation)
+        for one in names[:_MOST_PANELS]
+    ]
     method, seed = (run.attrs.get(attribute, "unknown") for attribute in ("design_method", "seed"))
     parts = (
-        Image(figure, f"median and bands of {', '.join(names)} over time"),
+        Image(figures, f"median and bands of {', '.join(names)} over time"),
         Table(columns, tuple(rows), words=2, caption=caption),
         Paragraph(f"Sampling method: {method!s}, seed {seed}."),
     )
@@ -339,13 +366,16 @@ def _attribution_section(name: str, found: xr.Dataset, names: Sequence[str], at:
     parts: list[Paragraph | Table | Image] = [Paragraph(introduction), Paragraph(changes, code=True)]
     if shown:
         outcomes = [Outcome(at=time) for time in at] or [greatest_difference(attributions[0])]
-        contributions = []
+        extrapolation = layout_beside(str(found.attrs["model"])).extrapolation
+        figures = []
         for part in shown:
-            shares = part.contributions.sel(measure="shapley")
-            contributions.append(Contributions(part.name, part.units, part.baseline, part.scenario, shares))
-        figure = plot_wedges(contributions, names=(baseline, scenario))
+            shares, bands = part.contributions.sel(measure="shapley"), (part.spread, part.difference_spread)
+            own = Contributions(
+                part.name, part.units, part.baseline, part.scenario, shares, spread=bands[0], total_spread=bands[1]
+            )
+            figures.append(plot_wedges([own], names=(baseline, scenario), extrapolation=extrapolation))
         alt = f"contributions of {', '.join(levers)} to {', '.join(part.name for part in shown)} over time"
-        parts += [Image(figure, alt), *(_contribution_table(part, outcome) for part in shown for outcome in outcomes)]
+        parts += [Image(figures, alt), *(_contribution_table(part, outcome) for part in shown for outcome in outcomes)]
     else:
         parts.append(Paragraph("The levers do not change any of the variables."))
     return Section(f"Levers of {name}", tuple(parts))
@@ -382,10 +412,10 @@ def _backtest_section(name: str, found: xr.Dataset) -> Section:
     )
     columns = ("series", "up to", *SCORE_HEADINGS)
     rows = [(score.series, score.horizon, *score_cells(score)) for score in score_backtest(found)]
-    figure = plot_backtest(backtest_panels(found))
+    figures = [plot_backtest({series: panel}) for series, panel in backtest_panels(found).items()]
     parts = (
         Paragraph(introduction),
-        Image(figure, "forecasts of each series from each cut, and the observations"),
+        Image(figures, "forecasts of each series from each cut, and the observations"),
         Table(columns, tuple(rows), words=2, caption="Scores by series and horizon"),
     )
     return Section(f"Back-test {name}", parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -91,7 +92,10 @@ def test_intervals_and_joint_effects_are_printed(cup: Path, sdmodel: Command):
     assert done.stderr.splitlines()[-1].startswith("'INITIAL TIME' decides the times of a run")
     sobol = sdmodel(*ASK, "-e", "cup.vsc", "--method", "sobol", "-n", "64", "--second-order", "--over", "min").stdout
     assert "standard deviation" in sobol
-    assert "the constants alone account for" in sobol
+    assert re.search(r"the constants alone account for (\d+ ± \d+|at least \d+) % of the variance", sobol)
+    few = sdmodel(*ASK, "-e", "cup.vsc", "--method", "sobol", "-n", "4").stdout
+    assert "these shares are not credible: " in few
+    assert "100 %" not in sobol + few
     assert "no interaction of two constants differs" in sobol
     unaffected = sdmodel("sensitivity", "--on", "tea temperature", "--at", "2022", *FREE).stdout
     assert unaffected.count("no effect") == 2

@@ -10,7 +10,7 @@ import pytest
 
 from sdmodel.analysis import attribute_levers, contributions_to
 from sdmodel.errors import DatasetError, ReportError
-from sdmodel.report import Paragraph, Report, Section, Table, build_report, render_html, write_report
+from sdmodel.report import Image, Paragraph, Report, Section, Table, build_report, render_html, write_report
 from sdmodel.scenario import Distribution, Sampling, Scenario, Variation, make_design
 from sdmodel.simulation import simulate
 from sdmodel.testing import tiny_model
@@ -171,6 +171,47 @@ def test_page_is_self_contained_and_has_no_script(page):
     assert not re.search(r"url\(|@import", page)
 
 
+def test_panels_are_small_images_of_their_own(runs):
+    """As wide as a phone, so that a browser stacks them; where the numbers come from stands below all of them."""
+    single = {name: runs[name] for name in ("base", "policy")}
+    (image,) = [part for part in section(build_report(single), "Headlines").parts if isinstance(part, Image)]
+    assert len(image.sources) == len(image.figures) == 1
+    assert all(figure.get_figwidth() < 4 for figure in image.figures)
+    assert not image.wide
+    assert any(note.startswith("policy: ") for note in image.notes)
+    assert not image.figures[0].get_supxlabel()
+
+
+def test_more_than_six_panels_are_folded(runs):
+    """With their number."""
+    figures = build_report(runs).sections[0].parts[0].figures
+    page = render_html(Report("T", "S", (Section("One", (Image(figures * 8, "x"),)),)))
+    assert "2 more panels" in page
+    assert page.count("<img") == 8
+    assert page.index("2 more panels") > page.index("panel 6") > 0
+
+
+def test_bands_of_levers_are_in_the_page(runs):
+    """An attribution over members has a panel for each lever, as the command plots."""
+    design = make_design(
+        MODEL, Sampling("latin hypercube", 5, 7, (Variation("c", (), Distribution("RANDOM_UNIFORM", (2.0, 8.0))),))
+    )
+    found = attribute_levers(
+        MODEL, Scenario("p", (read_change("a = 3"), read_change("b = 5"))), save=["Stock"], design=design
+    )
+    (image,) = [
+        part for part in section(build_report({"levers": found}), "Levers of levers").parts if isinstance(part, Image)
+    ]
+    (figure,) = image.figures
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "Stock",
+        "p minus baseline, by lever",
+        "a",
+        "b",
+        "all together",
+    ]
+
+
 def test_texts_of_runs_are_escaped(runs, tmp_path):
     """Names, comments and scenarios may contain anything."""
     hostile = "<script>alert(1)</script>"
@@ -179,7 +220,7 @@ def test_texts_of_runs_are_escaped(runs, tmp_path):
     page = read(write_report({hostile: run}, tmp_path / "r.html", on=["Stock"], title=hostile).read_text("utf-8"))
     assert {tag for tag, _ in page.tags} <= {
         "html", "head", "meta", "title", "style", "body", "header", "h1", "p", "nav", "a", "main", "section", "h2", "div", "table", "caption",
-        "thead", "tr", "th", "tbody", "td", "img", "details", "summary", "pre",
+        "thead", "tr", "th", "tbody", "td", "img", "figure", "figcaption", "span", "details", "summary", "pre",
     }  # fmt: skip
     assert any(hostile in text for text in page.texts)
     assert all("onerror" not in attrs for _, attrs in page.tags)

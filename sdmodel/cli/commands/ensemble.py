@@ -23,6 +23,7 @@ from ..options import (
     RunOptions,
     SamplingOptions,
     StoreOptions,
+    all_panels_option,
     bands_option,
     memory_option,
     on_option,
@@ -44,6 +45,7 @@ from ..views.members import note_broken, plot_members_to, share_tables, shares_o
 @where_option
 @bands_option
 @click.option("--plot", is_flag=True, help="Plot the bands to NAME.png beside the ensemble.")
+@all_panels_option
 @click.option("--spaghetti", type=click.IntRange(0), default=0, metavar="N", help="Also plot N members as thin lines.")
 @click.option("--log", "logarithmic", is_flag=True, help="Use logarithmic axes where nothing is negative.")
 @store_options("its files or its model")
@@ -58,6 +60,7 @@ def ensemble(
     statements: tuple[str, ...],
     bands: tuple[float, ...],
     plot: bool,
+    every: bool,
     spaghetti: int,
     logarithmic: bool,
     store: StoreOptions,
@@ -112,7 +115,7 @@ def ensemble(
             if plot:
                 plot_members_to(
                     {path.stem: run}, shown, figure, bands=bands, spaghetti=spaghetti, logarithmic=logarithmic,
-                    title=path.stem, force=replacing,
+                    title=path.stem, every=every or bool(run_from.names), force=replacing,
                 )  # fmt: skip
         note_broken(run)
 

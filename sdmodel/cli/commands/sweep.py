@@ -24,6 +24,7 @@ from ..options import (
     RunOptions,
     SamplingOptions,
     StoreOptions,
+    all_panels_option,
     free_path,
     memory_option,
     on_option,
@@ -67,6 +68,7 @@ LeverValues = Mapping[str, tuple[float, ...]]
 )
 @click.option("--no-base", is_flag=True, help="Do not add the levers' own values to the given ones.")
 @click.option("--plot", is_flag=True, help="Plot to NAME.png: lines by the lever's value, or maps of two levers.")
+@all_panels_option
 @store_options("its scenarios and levers")
 @memory_option
 @output_options
@@ -79,6 +81,7 @@ def sweep(
     apart: bool,
     no_base: bool,
     plot: bool,
+    every: bool,
     store: StoreOptions,
     memory: str,
 ) -> Result:
@@ -111,8 +114,8 @@ def sweep(
         made.append((path, run))
         if plot:
             with stored_safely(path):
-                figure = path.with_suffix(".png")
-                plot_sweep_to(run, names, figure, outcomes=outcomes, title=path.stem, force=store.force)
+                figure, whole = path.with_suffix(".png"), every or bool(run_from.names)
+                plot_sweep_to(run, names, figure, outcomes=outcomes, title=path.stem, every=whole, force=store.force)
                 figures.append(figure)
     with stored_safely(made[0][0]):
         return _result(made, names, outcomes, figures, apart=apart)

@@ -23,6 +23,7 @@ from ...dataset import PROBABILITY, TIME, subscript_dims, with_labels
 from ...numerals import format_number, format_signed
 from ..output import Part, Table, columns_beside, note
 from .headlines import round_times
+from .panels import layout_of
 
 _COLUMNS, _WIDTH = 6, 10
 """Times shown at most, and the width of the column of one."""
@@ -202,8 +203,8 @@ def plot_attribution_to(
         note(f"the first {len(shown)} of {len(parts)} variables are plotted; choose with --on")
     wedges, bars = [_contributions(part, None) for part in shown], [_contributions(part, moment) for part in shown]
     figures = [
-        plot_wedges(wedges, names=ends, title=title, origin=origin),
-        plot_contributions(bars, when=format_time(moment, found), title=title, origin=origin),
+        plot_wedges(wedges, names=ends, title=title, extrapolation=layout_of(found).extrapolation, origin=origin),
+        plot_contributions(bars, when=format_time(moment, found), names=ends, title=title, origin=origin),
     ]
     return [save_figure(figure, target, force=force) for figure, target in zip(figures, targets, strict=False)]
 
@@ -242,4 +243,5 @@ def _contributions(part: VariableAttribution, outcome: Outcome | None) -> Any:
         alone=shares.sel(measure="alone"),
         last=shares.sel(measure="last"),
         spread=None if part.spread is None else of(part.spread),
+        total_spread=None if part.difference_spread is None else of(part.difference_spread),
     )

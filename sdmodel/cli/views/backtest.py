@@ -26,6 +26,7 @@ from ...inference import (
     score_cells,
 )
 from ..output import Part, Table, note
+from .panels import first_panels
 
 
 def backtest_parts(found: xr.Dataset, horizons: Sequence[float] = HORIZONS) -> Iterator[Part]:
@@ -84,17 +85,19 @@ def write_errors(found: xr.Dataset, target: Path, horizons: Sequence[float] = HO
 
 
 def plot_backtest_to(
-    found: xr.Dataset, target: Path, *, title: str, names: Sequence[str] = (), force: bool = False
+    found: xr.Dataset, target: Path, *, title: str, names: Sequence[str] = (), every: bool = True, force: bool = False
 ) -> Path:
-    """Plot the forecasts of every cut and what came."""
+    """Plot the forecasts of every cut and what came, of named series, or of the first six or `every` one."""
     from ...figures import save_figure
 
-    return save_figure(backtest_figure(found, title=title, names=names), target, force=force)
+    return save_figure(backtest_figure(found, title=title, names=names, every=every), target, force=force)
 
 
-def backtest_figure(found: xr.Dataset, *, title: str, names: Sequence[str] = ()) -> Any:
+def backtest_figure(found: xr.Dataset, *, title: str, names: Sequence[str] = (), every: bool = True) -> Any:
     """The figure of a back-test, of all series or of those named."""
     from ...figures import plot_backtest
 
     model = f"Model {Path(str(found.attrs['model'])).name}, sha256 {str(found.attrs['model_sha256'])[:12]}"
-    return plot_backtest(backtest_panels(found, names), title=title, origin=[model])
+    panels = backtest_panels(found, names)
+    shown = first_panels(list(panels), every=every or bool(names))
+    return plot_backtest({name: panels[name] for name in shown}, title=title, origin=[model])

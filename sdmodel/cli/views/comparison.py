@@ -24,14 +24,16 @@ from ...comparison import (
     group_rows,
     run_differences,
     separate_runs,
+    shown_as_ratios,
 )
-from ...dataset import MEMBER, TIME, find_variable, has_variable
+from ...dataset import MEMBER, RATIO, TIME, find_variable, has_variable
 from ...errors import AnalysisError
 from ...model import Table as Lookup
 from ...model import join_name, key, split_name
 from ...numerals import format_exact, format_number, format_percent
 from ..output import Part, Result, Table, busy, line_width, note
 from .headlines import headline_names, round_times
+from .panels import first_panels, layout_of
 
 _NAME_WIDTH, _COLUMN_WIDTH, _COLUMNS = 50, 18, 5
 """Characters of names, units and runs, of a column of dates, and the number of those columns at most."""
@@ -50,7 +52,7 @@ _NAMED = 4
 class CompareOptions:
     """What to compare and how much to print: variables, times in the model's unit, thresholds, bands and figures.
 
-    `figures` are the files for the runs and for their differences.
+    `figures` are the files for the runs and for their differences, with `every` panel or the first six.
     """
 
     names: tuple[str, ...]
@@ -60,6 +62,7 @@ class CompareOptions:
     top: int
     bands: tuple[float, ...]
     figures: tuple[Path, Path] | None
+    every: bool
     force: bool
 
 
@@ -108,12 +111,19 @@ def plot_differences_to(
 
     first = next(iter(runs))
     known = [name for name in names if all(has_variable(run, name) for run in differences.values())]
-    moved = [name for name in known if any(bool((find_variable(run, name) != 0).any()) for run in differences.values())]
+    moved = [name for name in known if any(_moved(find_variable(run, name)) for run in differences.values())]
     if not moved or options.figures is None:
         note("no requested variable differs, so no differences are plotted")
         return []
-    figure = plot_differences(first, runs[first], differences, moved)
+    shown = first_panels(moved, every=options.every or bool(options.names))
+    extrapolation = layout_of(runs[first]).extrapolation
+    figure = plot_differences(first, runs[first], differences, shown, extrapolation=extrapolation)
     return [save_figure(figure, options.figures[1], force=options.force)]
+
+
+def _moved(difference: xr.DataArray) -> bool:
+    """Whether a difference is not always zero, or a ratio not always one."""
+    return bool((difference != (1 if RATIO in difference.attrs else 0)).any())
 
 
 def with_sign(text: str, value: float) -> str:
@@ -343,9 +353,11 @@ def _plot_runs(
     from .run_figures import plot_runs_to
 
     target = options.figures[0]
-    plot_runs_to({paths[name]: run for name, run in runs.items()}, target, names=options.names, force=options.force)
+    by_path = {paths[name]: run for name, run in runs.items()}
+    plot_runs_to(by_path, target, names=options.names, every=options.every, force=options.force)
     first, *others = runs
-    found = {name: run_differences(runs[first], runs[name], names) for name in others}
+    ratios = shown_as_ratios(runs[first], [runs[name] for name in others], names)
+    found = {name: run_differences(runs[first], runs[name], names, ratios=ratios) for name in others}
     found = {name: differences for name, differences in found.items() if differences.sizes[TIME]}
     return [target, *plot_differences_to(runs, found, names, options)]
 
@@ -423,7 +435,8 @@ def _plot_groups(
     values = [list(groups)[place] for place in places]
     lines = {f"{lever} = {format_exact(value)}": _mean(groups[value], names) for value in values}
     target = options.figures[0]
-    save_figure(plot_runs(lines, names), target, force=options.force)
+    extrapolation = layout_of(next(iter(lines.values()))).extrapolation
+    save_figure(plot_runs(lines, names, extrapolation=extrapolation), target, force=options.force)
     return [target]
 
 

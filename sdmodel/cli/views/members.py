@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -18,6 +19,7 @@ from ...vensim import read_formula
 from ..observations import stored_model_file
 from ..output import Table, columns_beside, note
 from .headlines import columns_for, labelled_with_note, round_times
+from .panels import first_panels, layout_of, scales_of
 
 _COLUMN_WIDTH, _COLUMNS = 21, 6
 _BAND_ROW = "  90 % of members"
@@ -207,15 +209,19 @@ def plot_members_to(
     spaghetti: int = 0,
     logarithmic: bool = False,
     title: str | None = None,
+    every: bool = True,
     force: bool = False,
 ) -> Path:
     """Plot bands of ensembles, with `spaghetti` members of each as thin lines, and lines of single runs."""
     from ...figures import plot_bands, save_figure
 
+    names = first_panels(names, every=every)
+    page = layout_of(next(iter(runs.values())))
+    style: Any = {"scales": scales_of(page, names), "extrapolation": page.extrapolation, "logarithmic": logarithmic}
     ensembles = {name: run for name, run in runs.items() if MEMBER in run.dims}
     lines = {name: bands_of(run, names, bands) if name in ensembles else run for name, run in runs.items()}
     thin = {name: _some_members(run, names, spaghetti).load() for name, run in ensembles.items() if spaghetti}
-    figure = plot_bands(lines, names, spaghetti=thin if spaghetti else None, title=title, logarithmic=logarithmic)
+    figure = plot_bands(lines, names, spaghetti=thin if spaghetti else None, title=title, **style)
     return save_figure(figure, path, force=force)
 
 

@@ -64,7 +64,8 @@ def _outcome(part: xr.Dataset) -> dict[str, Any]:
         "base": float(part["base"]),
         "not_finite": int(part["not_finite"]),
     }
-    outcome |= {name: float(part[name]) for name in ("mean", "sd") if name in part}
+    outcome |= {name: float(part[name]) for name in ("mean", "sd", "S1_sum", "S1_sum_conf") if name in part}
+    outcome |= {"doubt": str(part["doubt"].values)} if "doubt" in part else {}
     columns = ("value", "low_value", "high_value", *_MEASURES[part.attrs["method"]])
     names = zip(ranked["parameter"].values, ranked["parameter_units"].values, strict=True)
     rows = [
@@ -148,10 +149,15 @@ def _outcome_parts(outcome: Mapping[str, Any], method: str) -> Iterator[Part]:
 
 
 def _whole_variance(outcome: Mapping[str, Any]) -> Iterator[str]:
-    units, alone = outcome["units"], sum(row["S1"] for row in outcome["constants"])
+    units, alone, half = outcome["units"], outcome["S1_sum"], outcome["S1_sum_conf"]
     mean, deviation = (f"{_amount(outcome[name], units)} {units}".strip() for name in ("mean", "sd"))
-    rest = "" if math.isnan(alone) else f"; the constants alone account for {alone:.0%} of its variance"
-    yield f"mean {mean}, standard deviation {deviation}{rest}"
+    yield f"mean {mean}, standard deviation {deviation}"
+    if outcome["doubt"]:
+        yield f"these shares are not credible: {outcome['doubt']}; take more samples with -n"
+    elif alone + half < 1:
+        yield f"the constants alone account for {100 * alone:.0f} ± {100 * half:.0f} % of the variance"
+    elif not math.isnan(alone):
+        yield f"the constants alone account for at least {100 * (alone - half):.0f} % of the variance"
     pairs = [pair for pair in outcome.get("pairs", ()) if pair["S2"] > pair["S2_conf"]]
     for pair in pairs[:_PAIRS]:
         yield f"interaction of {' and '.join(pair['names'])}: S2 {pair['S2']:.3f} ± {pair['S2_conf']:.3f}"

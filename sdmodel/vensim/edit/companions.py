@@ -165,6 +165,6 @@ _ENDINGS: Mapping[str, _Rule] = MappingProxyType(
     dict.fromkeys((".cin", ".lst", ".voc", ".dat"), _in_lines)
     | {".vsc": _in_sampling, ".vpd": _in_terms}
     | dict.fromkeys((".series.csv", ".judgement.csv", ".figure.csv"), _in_column)
-    | dict.fromkeys((".csv", ".tab"), _in_table)
+    | {".csv": _in_table, ".tab": _in_heading}
 )
 """The files that can belong to a model, by the ending of their names, and how they use names."""
