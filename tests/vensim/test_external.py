@@ -247,6 +247,11 @@ def test_workbooks_larger_than_memory_are_refused(folder, monkeypatch):
         read(folder, DATA)
 
 
+def test_case_in_names_of_files_does_not_matter(folder):
+    """Models come from systems that do not tell it apart."""
+    assert run(folder, "c = GET DIRECT CONSTANTS('T.CSV', ',', 'B2')")["c"] == 10
+
+
 def test_excepted_cells_take_no_place_of_others(folder):
     found = run(folder, "p: K, L, M\nc[p] :EXCEPT: [L] = GET DIRECT CONSTANTS('t.csv', ',', 'B3')\nc[L] = 0")
     assert found["c"].to_numpy().tolist() == [20, 0, 22]

@@ -92,7 +92,10 @@ class Access:
             )
             raise TableProblemError(message)
         if not is_plain_file(whole):
-            beside = [own.name for own in path.parent.iterdir()] if path.parent.is_dir() else []
+            beside = sorted(own.name for own in path.parent.iterdir()) if path.parent.is_dir() else []
+            same = next((own for own in beside if own != path.name and own.casefold() == path.name.casefold()), None)
+            if same is not None and is_plain_file(path.with_name(same)):  # Vensim's systems do not tell case apart
+                return self.find(str(Path(name).with_name(same)))
             close = nearest(path.name, beside)
             cure = f"did you mean '{close}'?" if close else "put it beside the model"
             message = f"there is no such file; {cure}"
