@@ -39,7 +39,7 @@ def _gaps(name: str, table: Table, first: float, last: float) -> Iterator[str]:
     begins, ends = table.points[0][0], table.points[-1][0]
     if begins > first:
         what = f"the data of '{name}' begins at {begins:g}, after INITIAL TIME, {first:g}"
-        yield f"{what}; its first value is used until then; give earlier data"
+        yield f"{what}; its first value, or :NA: with :RAW:, is used until then; give earlier data"
     if ends < last:
         what = f"the data of '{name}' ends at {ends:g}, before FINAL TIME, {last:g}"
-        yield f"{what}; its last value is used from then on; give later data"
+        yield f"{what}; its last value, or :NA: with :RAW:, is used from then on; give later data"

@@ -17,6 +17,8 @@ from .names import key
 from .records import Element, Model
 from .subscripts import Cell, bindings
 
+NOW = Symbol("time")
+"""The current time, at which a data variable looks up its points."""
 _POINTS = "#data"
 NO_POINTS = Table([(0.0, math.nan)])
 """The points of a data variable before it has data."""
@@ -52,9 +54,6 @@ def data_keyword(model: Model, expression: Expr) -> str | None:
 def data_reference(name: str, *subscripts: str) -> Expr:
     """Return a reference to the points of a data variable by its key."""
     return make_reference(points_name(name), *subscripts)
-
-
-NOW = Symbol("time")
 
 
 def data_variables(model: Model) -> Iterator[tuple[Element, Element]]:

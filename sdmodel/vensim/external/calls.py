@@ -10,7 +10,6 @@ from .access import Access
 from .tables import Area, Sheet, TableProblemError, Workbook, cell_position, column_number
 
 _T = TypeVar("_T")
-Points = list[tuple[float, float]]
 
 _ARGUMENTS = {
     "DATA": ("file", "tab", "time row or column", "cell"),
