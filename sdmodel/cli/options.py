@@ -54,7 +54,7 @@ _DATA = (
 )
 
 
-def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def model_data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The files that the model of a command may read data from, for `load_model`."""
     for option in reversed(_DATA):
         command = option(command)
@@ -63,7 +63,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def model_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """The model of a command, and the files that it may read data from."""
-    return plain_model_argument(data_options(command))
+    return plain_model_argument(model_data_options(command))
 
 
 runs_option = click.option(

@@ -18,10 +18,10 @@ from ..locations import load_model, model_path, runs_folder, scenario_path
 from ..options import (
     RunOptions,
     changes_option,
-    data_options,
     force_option,
     integrator_option,
     model_argument,
+    model_data_options,
     on_option,
     option_group,
     runs_option,
@@ -45,7 +45,7 @@ _NAMES_SHOWN = 5
 @click.option("--long", is_flag=True, help="In tables, write one line per number instead of one column per cell.")
 @click.option("--member", type=click.IntRange(0), metavar="N", help="Write only this member of an ensemble.")
 @option_group("run_from", RunOptions, scenarios_option, changes_option, integrator_option)
-@data_options
+@model_data_options
 @runs_option
 @force_option
 def convert(

@@ -20,7 +20,7 @@ from ...numerals import format_exact
 from ...scenario import Lever, cell_values, constant_cells, find_levers, lever_of, plausible_ranges
 from ...vensim import plausible_sampling, read_scenario
 from ..locations import load_model, model_path, scenario_path
-from ..options import RunOptions, changes_option, data_options, model_argument, option_group, scenarios_option
+from ..options import RunOptions, changes_option, model_argument, model_data_options, option_group, scenarios_option
 from ..output import Part, Result, Table, busy, line_width, note, output_options
 from ..project import installed_models
 
@@ -35,7 +35,7 @@ _SENTENCE_END = re.compile(r"[.?!] +(?=[A-ZÀ-Þ])")
 @click.command("levers", epilog='Example: sdmodel levers models/ai_compute.mdl "hurdle rate"')
 @click.argument("words", nargs=-1, metavar="[MODEL] [NAME]...")
 @click.option("--long", "in_full", is_flag=True, help="Print the whole meaning of each lever, with its sources.")
-@data_options
+@model_data_options
 @output_options
 def levers(words: tuple[str, ...], *, in_full: bool) -> Result:
     """List the policy levers, uncertainties and switches of a model, one per line: value, units, range and meaning.
