@@ -13,7 +13,7 @@ import pysd
 import pytest
 
 import sdmodel as sd
-from sdmodel.program import compile_model
+from sdmodel.program import compile_program
 from sdmodel.simulation.execution import Job, execute
 from sdmodel.simulation.inputs import Inputs, read_inputs
 from sdmodel.simulation.timing import timing_of
@@ -60,7 +60,7 @@ class TestCompiling:
 
     def test_sdmodel(self, benchmark, path):
         def ready(model):
-            return compile_model(model).code(1)
+            return compile_program(model).code(1)
 
         benchmark.pedantic(ready, setup=lambda: ((sd.read_model(path),), {}), rounds=10, warmup_rounds=1)
 
@@ -170,7 +170,7 @@ def _job(model: sd.Model, members: int) -> tuple[Job, Inputs]:
     """Return what `simulate` passes to the engine for a number of members and one saved variable."""
     constants = {LEVER: _lifetimes(members)} if members > 1 else {}
     inputs = read_inputs(model, {}, constants)
-    program = compile_model(model)
+    program = compile_program(model)
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
     given = program.given
     rows = np.array(program.grid(model[OUTCOME]).rows, dtype=np.int64)

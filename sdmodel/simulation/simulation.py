@@ -37,7 +37,7 @@ from ..model import (
     quoted_cell,
     split_name,
 )
-from ..program import MOST_PARTS, NEVER, Program, compile_model
+from ..program import MOST_PARTS, NEVER, Program, compile_program
 from ..scenario import Scenario, constant_values, merge_scenarios, range_violation, with_constants, with_tables
 from ..vensim import read_scenario
 from .execution import Job, Outcome, Progress, available_threads, bytes_needed, execute
@@ -132,7 +132,7 @@ def simulate(
     model = with_tables(model, changes)
     inputs = read_inputs(model, constant_values(model, changes), constants)
     compiled, order_remarks = _with_orders(model, inputs)
-    program = compile_model(compiled)
+    program = compile_program(compiled)
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, moving_end=True)
     saved = _saved_elements(model, save)
     moving = [element for element in saved if element.kind != "constant"]
@@ -515,7 +515,7 @@ def prepare_simulation(
     model = with_tables(model, changes)
     inputs = Inputs({cell: value for cell, value in constant_values(model, changes).items() if cell not in ranges})
     inputs.varied |= {cell: xr.DataArray(np.array(ends), dims=MEMBER) for cell, ends in ranges.items()}
-    program = compile_model(_with_orders(model, inputs)[0])
+    program = compile_program(_with_orders(model, inputs)[0])
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
     if until >= timing.initial:
         lines = int(np.searchsorted(timing.saved, until - SAME_TIME * timing.time_step))
