@@ -1,18 +1,12 @@
 """Simulation of compiled models: runs, ensembles in memory, and prepared simulations."""
 
 from .execution import Progress
+from .jobs import ScenarioLike, load_scenario
 from .memory import check_memory, memory_bytes
-from .simulation import (
-    NotFiniteWarning,
-    PreparedSimulation,
-    RunWarning,
-    ScenarioLike,
-    load_scenario,
-    prepare_simulation,
-    simulate,
-)
+from .prepared import PreparedSimulation, compile_model, prepare_simulation
+from .simulation import NotFiniteWarning, RunWarning, simulate
 
 __all__ = [
-    "NotFiniteWarning", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "check_memory",
+    "NotFiniteWarning", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "check_memory", "compile_model",
     "load_scenario", "memory_bytes", "prepare_simulation", "simulate",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..model import Integrator
 from ..program import Arguments, Program, host
-from .inputs import Inputs
+from .inputs import Inputs, Points
 from .timing import Timing
 
 _BATCH = 1024
@@ -87,7 +87,9 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: Progress | None = None) -> Outcome:
+def execute(
+    job: Job, inputs: Inputs | Points, *, threads: int | None = None, progress: Progress | None = None
+) -> Outcome:
     """Compute every member; the numbers do not depend on how the work is split."""
     count = inputs.count
     width = 1 if count == 1 else host().width
@@ -102,7 +104,7 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
         last = min(first + _BATCH, count)
         blocks = -(-(last - first) // width)
         columns = np.empty((0, blocks * width))
-        if inputs.varied:  # the last member is repeated to fill the last register
+        if len(inputs.varied):  # the last member is repeated to fill the last register
             own = inputs.columns(first, last)
             filling = np.repeat(own[:, -1:], blocks * width - (last - first), axis=1)
             columns = np.ascontiguousarray(np.concatenate([own, filling], axis=1))

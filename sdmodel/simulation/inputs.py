@@ -50,6 +50,30 @@ class Inputs:
         return np.array(rows, dtype=float)
 
 
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Constants as plain numbers, shape (constants, members): what `Inputs` says about members, without labels."""
+
+    varied: NDArray[np.float64]
+
+    @property
+    def count(self) -> int:
+        """The number of members."""
+        return self.varied.shape[1]
+
+    def columns(self, first: int, last: int) -> NDArray[np.float64]:
+        """The constants of some members, shape (constants, members)."""
+        return self.varied[:, first:last]
+
+
+def named_cells(model: Model, name: str) -> tuple[str, tuple[str, ...], list[Cell]]:
+    """Find a constant by its name, `name[label]` or Python identifier; return its name and labels, and the cells they select."""
+    name, subscripts = split_name(name, model.elements)
+    if key(name) not in model.elements:  # it may be the Python identifier of a variable
+        name = {identifier: own for own, identifier in model.identifiers.items()}.get(name, name)
+    return name, subscripts, constant_cells(model, name, subscripts, where=_WHERE)
+
+
 def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants | None) -> Inputs:
     """Read the constants that a user gives by name; they override the values that a scenario has `fixed`."""
     inputs = Inputs(dict(fixed))
@@ -76,10 +100,7 @@ def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants 
 
 
 def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:
-    name, subscripts = split_name(name, model.elements)
-    if key(name) not in model.elements:  # it may be the Python identifier of a variable
-        name = {identifier: own for own, identifier in model.identifiers.items()}.get(name, name)
-    cells = constant_cells(model, name, subscripts, where=_WHERE)
+    name, subscripts, cells = named_cells(model, name)
     array = _labelled(name, value)
     for cell, part in zip(cells, _parts(model, name, cells, array, whole=not subscripts), strict=True):
         inputs.fixed.pop(cell, None)

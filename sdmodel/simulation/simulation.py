@@ -1,4 +1,4 @@
-"""Simulation: one function makes runs, and another prepares simulations that are run many times.
+"""Simulation: the function that makes runs.
 
 A single run is an ensemble of one member without member dimensions.
 """
@@ -7,50 +7,37 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import MEMBER, make_run
+from ..dataset import make_run
 from ..errors import SimulationError, reports_memory
-from ..model import (
-    INTEGRATORS,
-    NA,
-    Cell,
-    DelayOrder,
-    Element,
-    Integrator,
-    Model,
-    Plan,
-    Start,
-    cell_name,
-    delay_orders,
-    key,
-    nearest,
-    quote_name,
-    quoted_cell,
-    split_name,
-)
+from ..model import Element, Integrator, Model, cell_name, quote_name, quoted_cell
 from ..program import MOST_PARTS, NEVER, Program, compile_program
-from ..scenario import Scenario, constant_values, merge_scenarios, range_violation, with_constants, with_tables
-from ..vensim import read_scenario
-from .execution import Job, Outcome, Progress, available_threads, bytes_needed, execute
+from ..scenario import Scenario, constant_values, range_violation, with_tables
+from .execution import Job, Outcome, Progress, execute
 from .inputs import Constants, Inputs, read_inputs
-from .memory import check_memory
+from .jobs import (
+    MAX_LISTED,
+    ScenarioLike,
+    blank_after_failure,
+    blank_missing,
+    check_job_memory,
+    check_options,
+    load_scenario,
+    make_job,
+    saved_elements,
+    with_orders,
+)
 from .timing import FINAL_TIME, SAME_TIME, Timing, timing_of
 
 _MAX_SEARCHED = 2**25
 """The most numbers that the search for the first value that is not finite saves."""
-_MAX_LISTED = 3
-"""The most members that a warning names; the rest are counted."""
-
-ScenarioLike = Scenario | str | Path | Sequence[Scenario | str | Path]
 
 
 class RunWarning(UserWarning):
@@ -127,22 +114,22 @@ def simulate(
     >>> run["stock"].dims, run["stock"].isel(time=-1).values.round(2).tolist()
     (('time', 'member'), [100.0, 144.0])
     """
-    _check_options(model, integrator, threads)
+    check_options(model, integrator, threads)
     changes = load_scenario(scenario)
     model = with_tables(model, changes)
     inputs = read_inputs(model, constant_values(model, changes), constants)
-    compiled, order_remarks = _with_orders(model, inputs)
+    compiled, order_remarks = with_orders(model, inputs)
     program = compile_program(compiled)
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, moving_end=True)
-    saved = _saved_elements(model, save)
+    saved = saved_elements(model, save)
     moving = [element for element in saved if element.kind != "constant"]
     rows = [row for element in moving for row in program.grid(element).rows]
-    job = _job(program, timing, inputs, rows, integrator or model.integrator)
+    job = make_job(program, timing, inputs, rows, integrator or model.integrator)
     ends = None
     if FINAL_TIME.key in program.layout.plan.moving:
-        job, ends = _find_ends(job, inputs, lambda job: _check_memory(job, inputs.count, threads, memory))
+        job, ends = _find_ends(job, inputs, lambda job: check_job_memory(job, inputs.count, threads, memory))
         timing = job.timing
-    _check_memory(job, inputs.count, threads, memory)
+    check_job_memory(job, inputs.count, threads, memory)
     outcome = execute(job, inputs, threads=threads, progress=progress)
     if ends is not None:  # what a member does after its own end is not reported
         _set_after_end(outcome, timing, ends, 0.0)
@@ -180,106 +167,6 @@ _CHOICE = (
     "the settings ask for Runge-Kutta of second order, with a number that Vensim's manual does not explain; "
     "it is run as {}; choose with --integrator rk2 or rk2-auto"
 )
-
-
-_ORDERS: WeakKeyDictionary[Model, tuple[DelayOrder, ...]] = WeakKeyDictionary()
-"""The delay orders of models with their own constants."""
-
-
-def _with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
-    """Return the model to compile, and warnings: the order of a DELAY N is part of its structure, and constants may decide it."""
-    if model not in _ORDERS:
-        _ORDERS[model] = delay_orders(model)
-    if not _ORDERS[model]:
-        return model, []
-    low, high = (
-        delay_orders(model, inputs.fixed | {cell: float(end(value)) for cell, value in inputs.varied.items()})
-        for end in (np.min, np.max)
-    )
-    if low != high:
-        message = "the members have a DELAY N or SMOOTH N of different orders; make one run for each order"
-        raise SimulationError(message)
-    remarks = list(dict.fromkeys(found.remark for found in (*low, *high) if found.remark))
-    if len(remarks) > _MAX_LISTED:
-        remarks[_MAX_LISTED:] = [f"and {len(remarks) - _MAX_LISTED} more orders of delays are changed like this"]
-    return model if low == _ORDERS[model] else with_constants(model, inputs.fixed), remarks
-
-
-def _check_options(model: Model, integrator: str | None, threads: int | None) -> None:
-    if not isinstance(model, Model):
-        message = f"{type(model).__name__} is not a model; read one with read_model"
-        raise SimulationError(message)
-    if integrator not in {None, *INTEGRATORS}:
-        message = f"integrator is {integrator!r}; it must be one of {', '.join(INTEGRATORS)}"
-        raise SimulationError(message)
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        message = f"threads is {threads!r}; it must be a whole number, at least 1"
-        raise SimulationError(message)
-
-
-def load_scenario(scenario: ScenarioLike | None) -> Scenario:
-    """Merge scenarios, given as records or as files to read, into one; the last one wins."""
-    if scenario is None:
-        return Scenario("")
-    parts = [scenario] if isinstance(scenario, Scenario | str | Path) else list(scenario)
-    return merge_scenarios([part if isinstance(part, Scenario) else read_scenario(part) for part in parts])
-
-
-def _saved_elements(model: Model, save: Iterable[str] | None) -> list[Element]:
-    """The elements to save, in the order of `save`, or all in the order of the file."""
-    everything = [element for element in model if not element.hidden and element.kind != "lookup"]
-    if save is None:
-        return everything
-    known = {element.key: element for element in everything}
-    identifiers = {identifier: known[own] for own, identifier in model.identifiers.items() if own in known}
-    found: dict[str, Element] = {}
-    faults = []
-    for name in [save] if isinstance(save, str) else map(str, save):
-        bare = split_name(name)[0]
-        element = known.get(key(name)) or known.get(key(bare)) or identifiers.get(bare)
-        if element is None:
-            close = nearest(bare, [other.name for other in everything])
-            cure = f"did you mean '{close}'?" if close else "name elements of the model"
-            faults.append(f"save: '{name}' is not in the model; {cure}")
-        else:
-            found[element.key] = element
-    if not faults and not found:
-        faults.append("save: the list is empty; name the variables to save, or leave it out to save all")
-    if faults:
-        raise SimulationError("\n".join(faults))
-    return list(found.values())
-
-
-def _job(program: Program, timing: Timing, inputs: Inputs, rows: Sequence[int], integrator: Integrator) -> Job:
-    known = dict(program.layout.plan.constants) | inputs.fixed
-    given = np.array([known[cell] for cell in program.layout.inputs], dtype=float)
-    varied_rows = np.array([program.row(cell) for cell in inputs.varied], dtype=np.int64)
-    where = np.array(rows, dtype=np.int64)
-    lagged = ~np.isin(where, _levels(program)) if integrator == "diff" else None
-    tolerances = _tolerances(program.layout.plan, inputs) if integrator.endswith("-auto") else (0.0, 0.0)
-    return Job(program, timing, where, integrator, given, varied_rows, lagged, tolerances)
-
-
-def _levels(program: Program) -> list[int]:
-    """The rows of what is known before a step is computed: Diff saves all else as it was at the saved time before."""
-    plan = program.layout.plan
-    known = [*plan.stocks, *plan.delays, *plan.samples]
-    changing = {*plan.step, *known}
-    constant = [own.cell for own in plan.start if own not in changing]
-    return [program.row(cell) for cell in (*program.layout.inputs, *constant, *(own.cell for own in known))]
-
-
-def _tolerances(plan: Plan, inputs: Inputs) -> tuple[float, float]:
-    """The absolute and relative error that the model allows for each stock in a time step; Vensim's default is 0.001."""
-    found = []
-    for name in ("ABSOLUTE TOLERANCE", "RELATIVE TOLERANCE"):
-        cell = Cell(key(name))
-        value = Start(plan.model, inputs.fixed).read(cell) if cell.key in plan.model.elements else 0.001
-        if not isinstance(value, float) or not value > 0 or cell in inputs.varied:
-            message = f"{name} is {'varied between members' if cell in inputs.varied else value}; it must be one number above 0"
-            raise SimulationError(message)
-        found.append(value)
-    return found[0], found[1]
 
 
 def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:
@@ -340,7 +227,7 @@ def _values(
     """The part of the outcome that belongs to each element, shape (times, labels, members)."""
     values = {}
     first = 0
-    _blank_missing(program, outcome.values)
+    blank_missing(program, outcome.values)
     for element in saved:
         grid = program.grid(element)
         for index in grid.undefined:
@@ -368,14 +255,8 @@ def _constants(program: Program, saved: Sequence[Element], inputs: Inputs) -> di
             for cell in grid.cells
         ]
         values[element.key] = np.array(parts).reshape((*grid.shape, *shape))
-        _blank_missing(program, values[element.key])
+        blank_missing(program, values[element.key])
     return values
-
-
-def _blank_missing(program: Program, values: NDArray[np.float64]) -> None:
-    """Replace Vensim's missing value, and sums with it, by NaN if the model uses it."""
-    if program.layout.plan.model.mentions_missing:
-        values[values <= NA] = np.nan
 
 
 def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
@@ -405,33 +286,15 @@ def _set_after_end(outcome: Outcome, timing: Timing, ends: NDArray[np.int64], va
         when[when > ends] = int(NEVER)
 
 
-def _check_memory(job: Job, count: int, threads: int | None, memory: str | float | None) -> None:
-    """Check that a job fits into memory; the cure is that of its largest part."""
-    needed = bytes_needed(job, count, threads or available_threads())
-    check_memory(sum(needed.values()), memory, "the run", max(needed, key=lambda cure: needed[cure]))
-
-
-def _blank_after_failure(job: Job, outcome: Outcome) -> NDArray[np.intp]:
-    """Blank what is not finite after a stock of a member has failed, and return these members.
-
-    Other values stay: a number that is not finite decides nothing, so that no comparison or lookup of the stock hides in them.
-    """
-    failed = np.flatnonzero(outcome.broken >= 0)
-    for member in failed:
-        values = outcome.values[:, :, member]
-        values[(job.timing.saved_steps >= outcome.broken[member])[:, np.newaxis] & ~np.isfinite(values)] = np.nan
-    return failed
-
-
 def _describe_not_finite(job: Job, inputs: Inputs, outcome: Outcome) -> str:
     """Describe what is not finite, one line per member; an auxiliary that is not finite for a while harms nothing else."""
-    doubtful = _blank_after_failure(job, outcome)
+    doubtful = blank_after_failure(job, outcome)
     with np.errstate(invalid="ignore", over="ignore"):
         if not doubtful.size and not np.isfinite(outcome.values.sum()):
             doubtful = np.flatnonzero(~np.isfinite(outcome.values).all(axis=(0, 1)))
-    lines = [_first_failure(job, inputs, outcome, int(member)) for member in doubtful[:_MAX_LISTED]]
-    if doubtful.size > _MAX_LISTED:
-        lines.append(f"and {doubtful.size - _MAX_LISTED} more of {inputs.count} members are not finite")
+    lines = [_first_failure(job, inputs, outcome, int(member)) for member in doubtful[:MAX_LISTED]]
+    if doubtful.size > MAX_LISTED:
+        lines.append(f"and {doubtful.size - MAX_LISTED} more of {inputs.count} members are not finite")
     return "\n".join(lines)
 
 
@@ -465,60 +328,3 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
                 cure = f"a smaller TIME STEP may help{within}"
             return f"{prefix}'{cell_name(plan.model, cell)}' is not finite from time {timing.saved[line]:g}; {cure}"
     return f"{prefix}some values are not finite"
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedSimulation:
-    """A prepared simulation: its saved `times`, in the model's unit, and the constants that it takes, `varied`."""
-
-    times: NDArray[np.float64]
-    varied: tuple[Cell, ...]
-    _job: Job
-
-    @reports_memory
-    def values(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Simulate constants, shape (members, varied cells); the result has shape (saved times, saved cells, members).
-
-        What depends on a stock that stops being finite is NaN from then on. The values equal those of `simulate`,
-        whichever members are computed together. A single member is computed twice, since the code for one member rounds
-        differently.
-        """
-        count = len(points)
-        columns = np.asarray(points, dtype=float).T
-        columns = np.repeat(columns, 2, axis=1) if count == 1 else columns
-        varied = {cell: xr.DataArray(column, dims=MEMBER) for cell, column in zip(self.varied, columns, strict=True)}
-        members = xr.DataArray(np.empty(columns.shape[1]), dims=MEMBER)
-        _check_memory(self._job, columns.shape[1], None, None)
-        outcome = execute(self._job, Inputs(varied=varied, members={MEMBER: members}))
-        _blank_after_failure(self._job, outcome)
-        _blank_missing(self._job.program, outcome.values)
-        return outcome.values[..., :count]
-
-
-def prepare_simulation(
-    model: Model,
-    ranges: Mapping[Cell, tuple[float, float]],
-    saved: Sequence[Cell],
-    *,
-    scenario: ScenarioLike | None = None,
-    integrator: Integrator | None = None,
-    until: float = math.inf,
-) -> PreparedSimulation:
-    """Prepare a simulation in which constants vary within `ranges` and the cells `saved` are returned, without labels.
-
-    It is compiled once and run many times, for searches and samplers. It ends at the first saved time from `until` on, or
-    at FINAL TIME, which equations still see unchanged. Raises ScenarioError if the scenario sets something that is not a
-    constant of the model, and SimulationError if the time settings are wrong, or depend on a constant that varies.
-    """
-    _check_options(model, integrator, None)
-    changes = load_scenario(scenario)
-    model = with_tables(model, changes)
-    inputs = Inputs({cell: value for cell, value in constant_values(model, changes).items() if cell not in ranges})
-    inputs.varied |= {cell: xr.DataArray(np.array(ends), dims=MEMBER) for cell, ends in ranges.items()}
-    program = compile_program(_with_orders(model, inputs)[0])
-    timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
-    if until >= timing.initial:
-        lines = int(np.searchsorted(timing.saved, until - SAME_TIME * timing.time_step))
-        timing = replace(timing, steps=int(timing.saved_steps[min(lines, timing.lines - 1)]))
-    job = _job(program, timing, inputs, [program.row(cell) for cell in saved], integrator or model.integrator)
-    return PreparedSimulation(timing.saved, tuple(ranges), job)
