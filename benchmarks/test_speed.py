@@ -134,7 +134,7 @@ def test_light_calls(benchmark):
     """The time of a call of a compiled model against the time inside the machine code, both of the same calls."""
     run = sd.compile_model(sd.read_model(FLAGSHIP), save=["Annual Revenue"], constants=["price elasticity"])
     run([0.8])
-    program, spent = run._job.program, []
+    program, spent = run._job.program, []  # noqa: SLF001 - the code that the call runs
     code = program.code(1)
 
     def timed(arguments: Arguments) -> None:
@@ -142,7 +142,7 @@ def test_light_calls(benchmark):
         code.run(arguments)
         spent.append(time.perf_counter() - began)
 
-    program._codes[1, False] = replace(code, run=timed)
+    program._codes[1, False] = replace(code, run=timed)  # noqa: SLF001 - timed where it is called
     benchmark.pedantic(run, ([0.8],), rounds=300, warmup_rounds=20)
     calls = benchmark.stats.stats.data
     share = float(np.median(np.array(calls) / spent[-len(calls) :]))

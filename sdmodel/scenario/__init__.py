@@ -13,6 +13,7 @@ from .changes import (
     constant_cells,
     constant_values,
     merge_scenarios,
+    select_cells,
     with_constants,
     with_tables,
 )
@@ -47,6 +48,6 @@ __all__ = [
     "Grid", "Lever", "Optimisation", "Payoff", "PayoffTerm", "SampledCell", "Samples", "Sampling", "SamplingMethod",
     "Scenario", "Steps", "Subsets", "Variation", "all_subsets", "antithetic_orders", "cell_values",
     "constant_cells", "constant_values", "distribution_fault", "distribution_syntax", "find_levers", "grid_values",
-    "is_noise_seed", "make_design", "merge_scenarios", "nested_subsets", "range_violation", "sampled_cells",
+    "is_noise_seed", "make_design", "merge_scenarios", "nested_subsets", "range_violation", "sampled_cells", "select_cells",
     "with_constants", "with_tables",
 ]  # fmt: skip

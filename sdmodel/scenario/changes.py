@@ -114,15 +114,18 @@ def _without(
     model: Model, element: Element, subscripts: Iterable[str], exceptions: Iterable[Sequence[str]], where: Place | str
 ) -> list[Cell]:
     """Return the cells of an element that subscripts select and exceptions leave, row by row."""
-    left_out = {cell for labels in exceptions for cell in _select(model, element, labels, where)}
-    cells = [cell for cell in _select(model, element, subscripts, where) if cell not in left_out]
+    left_out = {cell for labels in exceptions for cell in select_cells(model, element, labels, where)}
+    cells = [cell for cell in select_cells(model, element, subscripts, where) if cell not in left_out]
     if left_out and not cells:
         raise ScenarioError([Fault(where, f"'{element.name}': :EXCEPT: leaves nothing to change; remove it")])
     return cells
 
 
-def _select(model: Model, element: Element, subscripts: Iterable[str], where: Place | str) -> list[Cell]:
-    """Return the cells of an element that subscripts select, row by row; all of them without subscripts."""
+def select_cells(model: Model, element: Element, subscripts: Iterable[str], where: Place | str) -> list[Cell]:
+    """Return the cells of an element that subscripts select, row by row; all of them without subscripts.
+
+    Raises ScenarioError if the element has not that many subscripts, or no such cell.
+    """
     defined = [cell for equation in element.equations for cell in _cells(model, element.key, equation)]
     names = [key(subscript) for subscript in subscripts]
     if not names:

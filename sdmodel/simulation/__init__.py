@@ -4,9 +4,11 @@ from .execution import Progress
 from .jobs import ScenarioLike, load_scenario
 from .memory import check_memory, memory_bytes
 from .prepared import PreparedSimulation, compile_model, prepare_simulation
+from .setup import Beginning
 from .simulation import NotFiniteWarning, RunWarning, simulate
+from .stepping import OpenSimulation, open_simulation
 
 __all__ = [
-    "NotFiniteWarning", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "check_memory", "compile_model",
-    "load_scenario", "memory_bytes", "prepare_simulation", "simulate",
+    "Beginning", "NotFiniteWarning", "OpenSimulation", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "check_memory", "compile_model",
+    "load_scenario", "memory_bytes", "open_simulation", "prepare_simulation", "simulate",
 ]  # fmt: skip

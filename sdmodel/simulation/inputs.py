@@ -101,8 +101,13 @@ def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants 
 
 def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:
     name, subscripts, cells = named_cells(model, name)
+    set_cells(model, inputs, name, cells, value, whole=not subscripts)
+
+
+def set_cells(model: Model, inputs: Inputs, name: str, cells: Sequence[Cell], value: Any, *, whole: bool) -> None:
+    """Set cells of a constant, or all of them if `whole`, to what a user gives for `name`."""
     array = _labelled(name, value)
-    for cell, part in zip(cells, _parts(model, name, cells, array, whole=not subscripts), strict=True):
+    for cell, part in zip(cells, _parts(model, name, cells, array, whole=whole), strict=True):
         inputs.fixed.pop(cell, None)
         inputs.varied.pop(cell, None)
         for dim in map(str, part.dims):

@@ -25,7 +25,7 @@ from ..model import (
     nearest,
     split_name,
 )
-from ..program import Program
+from ..program import Grid, Program
 from ..scenario import Scenario, merge_scenarios, with_constants
 from ..vensim import read_scenario
 from .execution import Job, Outcome, available_threads, bytes_needed
@@ -106,6 +106,24 @@ def saved_elements(model: Model, save: Iterable[str] | None) -> list[Element]:
     if faults:
         raise SimulationError("\n".join(faults))
     return list(found.values())
+
+
+def named_grid(program: Program, model: Model, name: str) -> Grid:
+    """Return the cells of a variable, or the one cell that labels select.
+
+    Raises SimulationError if the model has no such variable or cell.
+    """
+    (element,) = saved_elements(model, [name])
+    grid, labels = program.grid(element), split_name(name, model.elements)[1]
+    if not labels:
+        return grid
+    cell = Cell(element.key, tuple(map(key, labels)))
+    if cell not in grid.cells:
+        message = (
+            f"save: '{name}' is not in the model; give one label for each of its {len(element.dimensions)} subscripts"
+        )
+        raise SimulationError(message)
+    return Grid((), (cell,), (program.row(cell),), ())
 
 
 def make_job(program: Program, timing: Timing, inputs: Inputs, rows: Sequence[int], integrator: Integrator) -> Job:

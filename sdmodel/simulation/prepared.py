@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..dataset import MEMBER
 from ..errors import Fault, ScenarioError, SimulationError, reports_memory
-from ..model import Cell, Integrator, Model, Table, Unchanging, cell_name, delay_orders, key, split_name
+from ..model import Cell, Integrator, Model, Table, Unchanging, cell_name, delay_orders
 from ..program import Grid, Program, compile_program
 from ..scenario import Scenario, cell_values, constant_values, with_tables
 from .execution import Job, execute
@@ -27,7 +27,7 @@ from .jobs import (
     check_options,
     load_scenario,
     make_job,
-    saved_elements,
+    named_grid,
     with_orders,
 )
 from .timing import SAME_TIME, timing_of
@@ -214,7 +214,7 @@ def compile_model(
     grids: dict[str, Grid] = {}
 
     def rows(program: Program) -> list[int]:
-        grids.update({name: _grid(program, model, name) for name in wanted})
+        grids.update({name: named_grid(program, model, name) for name in wanted})
         return [row for grid in grids.values() for row in grid.rows]
 
     own = {cell: (value, value) for cell, value in cell_values(model, cells).items()}
@@ -226,21 +226,6 @@ def compile_model(
 
 def _listed(names: Iterable[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(map(str, names))
-
-
-def _grid(program: Program, model: Model, name: str) -> Grid:
-    """The cells of a variable, or the one cell that labels select."""
-    (element,) = saved_elements(model, [name])
-    grid, labels = program.grid(element), split_name(name, model.elements)[1]
-    if not labels:
-        return grid
-    cell = Cell(element.key, tuple(map(key, labels)))
-    if cell not in grid.cells:
-        message = (
-            f"save: '{name}' is not in the model; give one label for each of its {len(element.dimensions)} subscripts"
-        )
-        raise SimulationError(message)
-    return Grid((), (cell,), (program.row(cell),), ())
 
 
 def prepare_simulation(

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from ..dataset import make_run
 from ..errors import SimulationError, reports_memory
 from ..model import Element, Integrator, Model, cell_name, quote_name, quoted_cell
-from ..program import MOST_PARTS, NEVER, Program, compile_program
-from ..scenario import Scenario, constant_values, range_violation, with_tables
+from ..program import MOST_PARTS, NEVER, Program
+from ..scenario import Scenario, constant_values, range_violation
+from .continuation import EARLIER
 from .execution import Job, Outcome, Progress, execute
-from .inputs import Constants, Inputs, read_inputs
+from .inputs import Constants, Inputs
 from .jobs import (
     MAX_LISTED,
     ScenarioLike,
@@ -29,12 +30,11 @@ from .jobs import (
     blank_missing,
     check_job_memory,
     check_options,
-    load_scenario,
-    make_job,
     saved_elements,
-    with_orders,
 )
-from .timing import FINAL_TIME, SAME_TIME, Timing, timing_of
+from .setup import Beginning, set_up
+from .stocks import INITIAL, initial_record
+from .timing import FINAL_TIME, SAME_TIME, Timing
 
 _MAX_SEARCHED = 2**25
 """The most numbers that the search for the first value that is not finite saves."""
@@ -60,6 +60,8 @@ def simulate(
     threads: int | None = None,
     progress: Progress | None = None,
     seed: int | None = None,
+    start: Beginning | None = None,
+    at: float | None = None,
 ) -> xr.Dataset:
     r"""Simulate a model, once or for many values of its constants.
 
@@ -87,21 +89,30 @@ def simulate(
         Called with the number of finished members and the number of all members.
     seed : int, optional
         Seed to record in the attributes of the run.
+    start : xarray.Dataset or mapping, optional
+        A run to go on from, with its stocks, delays and other memories, and with its constants as far as `constants` and
+        `scenario` set no others. It is a run of one member; its model may differ in everything but the stocks and delays. Or a
+        mapping from names of stocks (`name` or `name[label]`) to initial values, given as for `constants`.
+    at : float, optional
+        The time of the run `start` at which to go on, in the model's unit. It is the end of a time step.
 
     Returns
     -------
     xarray.Dataset
         The saved variables in the model's units, with dimensions `time`, the subscript ranges, then the dimensions along
         which `constants` vary. Attributes of each variable: `units`, `long_name` (the name in the model), `comment`,
-        `equation` and `kind`.
+        `equation` and `kind`. A run that goes on from another has the saved times from `at` on, and with the same constants the
+        same numbers.
 
     Raises
     ------
     ScenarioError
-        If something is set that is not a constant of the model.
+        If something is set that is not a constant of the model, or in `start` not a stock.
+    DatasetError
+        If `start` is not a run of one member with a complete record.
     SimulationError
-        If the time settings are wrong, `save` names no variable of the model, or the run needs more than `memory`
-        (OutOfMemoryError).
+        If `at` is not the end of a time step of the run, the time settings are wrong, `save` names no variable of the model, or
+        the run needs more than `memory` (OutOfMemoryError).
 
     Examples
     --------
@@ -113,18 +124,18 @@ def simulate(
     >>> run = sd.simulate(model, {"rate": [0.0, 0.2]}, save=["stock"])
     >>> run["stock"].dims, run["stock"].isel(time=-1).values.round(2).tolist()
     (('time', 'member'), [100.0, 144.0])
+    >>> later = sd.simulate(model, {"rate": 0.5}, start=sd.simulate(model), at=1)
+    >>> later["stock"].values.round(2).tolist()
+    [110.0, 165.0]
     """
     check_options(model, integrator, threads)
-    changes = load_scenario(scenario)
-    model = with_tables(model, changes)
-    inputs = read_inputs(model, constant_values(model, changes), constants)
-    compiled, order_remarks = with_orders(model, inputs)
-    program = compile_program(compiled)
-    timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, moving_end=True)
+    setup = set_up(model, constants, scenario=scenario, start=start, at=at)
+    model, changes, inputs = setup.model, setup.changes, setup.inputs
+    program, timing, before = setup.program, setup.timing, setup.before
     saved = saved_elements(model, save)
     moving = [element for element in saved if element.kind != "constant"]
     rows = [row for element in moving for row in program.grid(element).rows]
-    job = make_job(program, timing, inputs, rows, integrator or model.integrator)
+    job = setup.job(rows, integrator)
     ends = None
     if FINAL_TIME.key in program.layout.plan.moving:
         job, ends = _find_ends(job, inputs, lambda job: check_job_memory(job, inputs.count, threads, memory))
@@ -137,30 +148,31 @@ def simulate(
     if ends is not None:
         _set_after_end(outcome, timing, ends, math.nan)
     values = _values(program, moving, outcome, inputs) | _constants(program, saved, inputs)
-    attributes: dict[str, Any] = {
-        "scenario": changes.text,
-        "changes": _changes(model, inputs, changes),
-        "scenario_name": changes.name,
-        "integrator": job.integrator,
-        "time_step": timing.time_step,
-        "saveper": timing.time_step * timing.every,
-    }
     inexact = _accuracy_remarks(job, outcome, inputs)
     chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
-    own = [timing.remark, chosen, *order_remarks, *inexact, *_range_remarks(model, inputs)]
-    remarks = "\n".join(filter(None, own))
-    optional = {
-        "seed": seed,
-        "not_finite": not_finite or None,
-        "remarks": remarks or None,
-        "inexact": len(inexact) or None,
-    }
-    attributes |= {name: value for name, value in optional.items() if value is not None}
+    remarks = "\n".join(filter(None, [timing.remark, chosen, *setup.remarks, *inexact, *_range_remarks(model, inputs)]))
+    attributes = _record(model, inputs, changes, job) | ({} if seed is None else {"seed": seed})
+    further = {"not_finite": not_finite, "remarks": remarks, "inexact": len(inexact), EARLIER: before and before.record}
+    attributes |= {name: value for name, value in further.items() if value}
     run = make_run(model, timing.saved, values, dims=inputs.members, attributes=attributes)
     for text, kind in ((remarks, RunWarning), (not_finite, NotFiniteWarning)):
         if text:
             warnings.warn(text, kind, stacklevel=2)
     return run
+
+
+def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job) -> dict[str, Any]:
+    """What a run keeps about its constants and its times."""
+    attributes = {
+        "scenario": changes.text,
+        "changes": _changes(model, inputs, changes),
+        "scenario_name": changes.name,
+        "integrator": job.integrator,
+        "time_step": job.timing.time_step,
+        "saveper": job.timing.time_step * job.timing.every,
+    }
+    initial = initial_record(model, inputs)
+    return attributes | ({INITIAL: initial} if initial else {})
 
 
 _CHOICE = (
@@ -197,7 +209,7 @@ def _find_ends(job: Job, inputs: Inputs, check: Callable[[Job], None]) -> tuple[
         search = replace(job, timing=timing, rows=rows, lagged=None)
         check(search)
         final = execute(search, inputs).values[:, 0, :]
-        reached = timing.moments[::2, np.newaxis] >= final - SAME_TIME * timing.time_step
+        reached = timing.moments[2 * timing.first :: 2, np.newaxis] >= final - SAME_TIME * timing.time_step
         if reached.any(axis=0).all():
             break
         going = final[-1, ~reached.any(axis=0)]
@@ -210,7 +222,7 @@ def _find_ends(job: Job, inputs: Inputs, check: Callable[[Job], None]) -> tuple[
             raise SimulationError(message)
         needed = math.ceil((longest - timing.initial) / timing.time_step - SAME_TIME)
         steps = min(max(needed, 2 * steps, steps + 1), job.timing.steps + _MOST_GROWTH)
-    ends = reached.argmax(axis=0).astype(np.int64)
+    ends = reached.argmax(axis=0).astype(np.int64) + job.timing.first
     last = replace(job.timing, steps=int(ends.max()), remark="")
     remark = f"FINAL TIME changes during the run, which ends at {last.moments[-1]:g}"
     if ends.min() != ends.max():
@@ -264,7 +276,8 @@ def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
     known = constant_values(model, scenario) if scenario.text else {}
     fixed = {cell: repr(value) for cell, value in inputs.fixed.items() if known.get(cell) != value}
     varied = {cell: f"over {', '.join(map(str, value.dims))}" for cell, value in inputs.varied.items()}
-    lines = [f"{quoted_cell(model, cell)} = {text}" for cell, text in (*fixed.items(), *varied.items())]
+    found = {cell: text for cell, text in (fixed | varied).items() if not model.elements[cell.key].hidden}
+    lines = [f"{quoted_cell(model, cell)} = {text}" for cell, text in found.items()]
     tables = [] if scenario.text else [change for change in scenario.changes if change.table is not None]
     return "\n".join([*lines, *(f"{quote_name(change.name, change.subscripts)}{change.table}" for change in tables)])
 
@@ -315,8 +328,11 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
     if broken < 0:
         line = int(np.isfinite(outcome.values[:, :, member]).all(axis=1).argmin())
         broken = int(job.timing.saved_steps[line])
-    whole = Timing(job.timing.initial, job.timing.time_step, broken, 1)
-    suspects = [replace(whole, steps=step, every=max(step, 1)) for step in sorted({0, max(broken - 1, 0), broken})]
+    first = job.timing.first
+    whole = replace(job.timing, steps=broken, every=1)
+    suspects = [
+        replace(whole, steps=step, every=max(step, 1)) for step in sorted({first, max(broken - 1, first), broken})
+    ]
     for timing in [whole] if whole.lines * len(rows) <= _MAX_SEARCHED else suspects:
         finite = np.isfinite(execute(replace(alone, timing=timing), Inputs()).values[..., 0])
         if not finite.all():
