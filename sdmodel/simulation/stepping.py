@@ -46,7 +46,7 @@ class OpenSimulation:
         self._job, self._state, self._locked = job, state, locked
 
     def __repr__(self) -> str:
-        return f"<Simulation of {self._model.path} at {self.time:.10g}>"
+        return f"<OpenSimulation of {self._model.path} at {self.time:.10g}>"
 
     def __copy__(self) -> OpenSimulation:
         return OpenSimulation(self._job, self._state, self._locked)
