@@ -1,5 +1,6 @@
 """Simulation of compiled models: runs, ensembles in memory, and prepared simulations."""
 
+from .continuation import EARLIER, recorded_beginning
 from .execution import Progress
 from .jobs import ScenarioLike, load_scenario
 from .memory import check_memory, memory_bytes
@@ -9,6 +10,6 @@ from .simulation import NotFiniteWarning, RunWarning, simulate
 from .stepping import OpenSimulation, open_simulation
 
 __all__ = [
-    "Beginning", "NotFiniteWarning", "OpenSimulation", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "check_memory", "compile_model",
-    "load_scenario", "memory_bytes", "open_simulation", "prepare_simulation", "simulate",
+    "EARLIER", "Beginning", "NotFiniteWarning", "OpenSimulation", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "check_memory", "compile_model",
+    "load_scenario", "memory_bytes", "open_simulation", "prepare_simulation", "recorded_beginning", "simulate",
 ]  # fmt: skip

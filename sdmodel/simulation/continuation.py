@@ -9,7 +9,7 @@ import json
 import math
 import re
 from dataclasses import asdict, dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -31,6 +31,7 @@ EARLIER = "earlier"
 """The attribute of a run that went on from another: the stretches before it, as JSON."""
 _OVER = re.compile(r"^(?P<name>.*?)\s*=\s*over ", re.DOTALL)
 """A line of a record about a constant that differs between members."""
+_DAMAGED = "start: the attribute '{}' of the run is damaged; make the run again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class _Stretch:
 
     until: float
     scenario: str
-    initial: str
+    changes: str
+    initial: dict[str, Any]
     integrator: str
 
 
@@ -53,7 +55,8 @@ class Continuation:
 
     def with_changes(self, further: Scenario) -> Scenario:
         """The changes of the run at that time, with further ones after them."""
-        own = replace(_scenario(self.stretches[-1]), name=self.name)
+        last = self.stretches[-1]
+        own = replace(_scenario(last), name=self.name, text=last.scenario)
         name = "+".join(filter(None, (own.name, further.name)))
         return replace(merge_scenarios([own, further]), name=name) if further.changes else own
 
@@ -84,7 +87,7 @@ class Continuation:
         """Repeat the run from its start to a step, the last or one before; return what a program knows there."""
         state, made = None, program
         for stretch in self.stretches:
-            scenario, initial = _scenario(stretch), json.loads(stretch.initial)
+            scenario, initial = _scenario(stretch), stretch.initial
             model = with_initial_values(with_tables(self.model, scenario), initial)
             inputs = Inputs(constant_values(model, scenario))
             read_initial_values(model, inputs, initial)
@@ -104,7 +107,7 @@ class Continuation:
 
 
 def _scenario(stretch: _Stretch) -> Scenario:
-    return scenario_from_text(stretch.scenario, "the record of the run.cin")
+    return scenario_from_text(f"{stretch.scenario}\n{stretch.changes}", "the record of the run.cin")
 
 
 def moved(state: State, source: Program, target: Program) -> State:
@@ -170,17 +173,51 @@ def continue_from(model: Model, run: xr.Dataset, at: float) -> Continuation:
         dim = member_dims(run)[0]
         message = f"{where}: the run has several members; choose one of them, such as run.isel({dim}=0)"
         raise DatasetError(message)
-    lines = [
-        str(record.get("scenario", "")),
-        *(_with_value(run, line) for line in str(record.get("changes", "")).splitlines()),
-    ]
-    own = _Stretch(math.inf, "\n".join(lines), str(record.get(INITIAL, "{}")), str(record["integrator"]))
+    changes = "\n".join(_with_value(run, line) for line in str(record.get("changes", "")).splitlines())
+    own = _Stretch(math.inf, str(record.get("scenario", "")), changes, _initial_values(run), str(record["integrator"]))
     stretches = []
-    for stretch in (*(_Stretch(**known) for known in json.loads(str(record.get(EARLIER, "[]")))), own):
+    for stretch in (*_earlier(run), own):
         stretches.append(replace(stretch, until=min(stretch.until, at)))
         if stretch.until > at:
             break
     return Continuation(model, tuple(stretches), str(record.get("scenario_name", "")))
+
+
+def recorded_beginning(run: xr.Dataset) -> tuple[xr.Dataset | dict[str, Any] | None, float | None]:
+    """Return what a run began with, as `simulate` takes it, `start` and `at`: the run holds that of the run before it, too.
+
+    Raises DatasetError if its record is damaged.
+    """
+    if EARLIER in run.attrs:
+        return run.isel(dict.fromkeys(member_dims(run), 0)), _earlier(run)[-1].until
+    return _initial_values(run) or None, None
+
+
+def _earlier(run: xr.Dataset) -> list[_Stretch]:
+    """The stretches before a run."""
+    found = _parsed(run, EARLIER, "[]")
+    try:
+        stretches = [_Stretch(**own) for own in found]
+        sound = all(math.isfinite(own.until) and isinstance(own.initial, dict) for own in stretches)
+    except TypeError:
+        sound = False
+    if not sound or (EARLIER in run.attrs and not found):
+        raise DatasetError(_DAMAGED.format(EARLIER))
+    return stretches
+
+
+def _initial_values(run: xr.Dataset) -> dict[str, Any]:
+    found = _parsed(run, INITIAL, "{}")
+    if not isinstance(found, dict):
+        raise DatasetError(_DAMAGED.format(INITIAL))
+    return found
+
+
+def _parsed(run: xr.Dataset, name: str, default: str) -> Any:
+    try:
+        return json.loads(str(run.attrs.get(name, default)))
+    except ValueError as cause:
+        raise DatasetError(_DAMAGED.format(name)) from cause
 
 
 def _with_value(run: xr.Dataset, line: str) -> str:

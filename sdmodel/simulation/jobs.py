@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SimulationError
+from ..errors import ScenarioError, SimulationError
 from ..model import (
     INTEGRATORS,
     NA,
@@ -27,7 +27,7 @@ from ..model import (
 )
 from ..program import Grid, Program
 from ..scenario import Scenario, merge_scenarios, with_constants
-from ..vensim import read_scenario
+from ..vensim import read_scenario, scenario_from_text
 from .execution import Job, Outcome, available_threads, bytes_needed
 from .inputs import Inputs
 from .memory import check_memory
@@ -81,6 +81,14 @@ def load_scenario(scenario: ScenarioLike | None) -> Scenario:
         return Scenario("")
     parts = [scenario] if isinstance(scenario, Scenario | str | Path) else list(scenario)
     return merge_scenarios([part if isinstance(part, Scenario) else read_scenario(part) for part in parts])
+
+
+def changes_in_text(scenario: Scenario) -> Scenario:
+    """Return the changes that the text of a scenario holds; a merged one may have others, from records without a text."""
+    try:
+        return scenario_from_text(scenario.text)
+    except ScenarioError:  # a text that was never that of a file
+        return Scenario("")
 
 
 def saved_elements(model: Model, save: Iterable[str] | None) -> list[Element]:

@@ -28,6 +28,7 @@ from .jobs import (
     ScenarioLike,
     blank_after_failure,
     blank_missing,
+    changes_in_text,
     check_job_memory,
     check_options,
     saved_elements,
@@ -273,13 +274,16 @@ def _constants(program: Program, saved: Sequence[Element], inputs: Inputs) -> di
 
 def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
     """The changes of a run beyond the text of its scenario, as lines of a change file."""
-    known = constant_values(model, scenario) if scenario.text else {}
+    written = changes_in_text(scenario)
+    known = constant_values(model, written)
     fixed = {cell: repr(value) for cell, value in inputs.fixed.items() if known.get(cell) != value}
     varied = {cell: f"over {', '.join(map(str, value.dims))}" for cell, value in inputs.varied.items()}
     found = {cell: text for cell, text in (fixed | varied).items() if not model.elements[cell.key].hidden}
     lines = [f"{quoted_cell(model, cell)} = {text}" for cell, text in found.items()]
-    tables = [] if scenario.text else [change for change in scenario.changes if change.table is not None]
-    return "\n".join([*lines, *(f"{quote_name(change.name, change.subscripts)}{change.table}" for change in tables)])
+    last = {(change.name, change.subscripts): change.table for change in written.changes}
+    tables = [change for change in scenario.changes if change.table is not None]
+    own = [change for change in tables if last.get((change.name, change.subscripts)) != change.table]
+    return "\n".join([*lines, *(f"{quote_name(change.name, change.subscripts)}{change.table}" for change in own)])
 
 
 def _range_remarks(model: Model, inputs: Inputs) -> list[str]:
