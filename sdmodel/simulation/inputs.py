@@ -12,9 +12,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..dataset import MEMBER
-from ..errors import Fault, ScenarioError
-from ..model import Cell, Model, key, labels_of, split_name
-from ..scenario import constant_cells
+from ..errors import Fault, Place, ScenarioError
+from ..model import Cell, Model, Table, key, labels_of, split_name
+from ..scenario import Change, constant_cells
 
 _WHERE = "constants"
 
@@ -97,6 +97,36 @@ def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants 
             attributes = {"long_name": element.name, "units": element.units}
             inputs.members[dim] = xr.DataArray(array.values, dims=dim, attrs=attributes)
     return inputs
+
+
+def split_lookups(model: Model, constants: Constants | None) -> tuple[Constants | None, tuple[Change, ...]]:
+    """Split what a user gives into constants and new tables for lookups, which are given as points (x, y).
+
+    Raises ScenarioError if a lookup is given something else.
+    """
+    if constants is None or isinstance(constants, xr.Dataset) or not isinstance(constants, Mapping):
+        return constants, ()
+    rest: dict[str, Any] = {}
+    tables: list[Change] = []
+    faults: list[Fault] = []
+    for name, value in constants.items():
+        whole, labels = split_name(str(name), model.elements)
+        element = model.elements.get(key(whole))
+        if element is None or element.kind != "lookup" or element.hidden:
+            rest[str(name)] = value
+            continue
+        try:
+            points = np.array(value, dtype=float)
+        except (TypeError, ValueError):
+            points = np.empty(0)
+        if points.ndim != 2 or points.shape[1:] != (2,) or not len(points) or not np.isfinite(points).all():  # noqa: PLR2004 - x and y
+            faults.append(Fault(_WHERE, f"'{element.name}' is a lookup; give it points: [(0, 0), (1, 1)]"))
+        else:
+            table = Table([(x, y) for x, y in points.tolist()])
+            tables.append(Change(element.name, labels, table=table, place=Place(_WHERE, 1)))
+    if faults:
+        raise ScenarioError(faults)
+    return rest, tuple(tables)
 
 
 def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..dataset import make_run
 from ..errors import SimulationError, reports_memory
-from ..model import Element, Integrator, Model, cell_name, quote_name, quoted_cell
+from ..model import Element, Integrator, Model, cell_name, quote_name, quoted_cell, table_text
 from ..program import MOST_PARTS, NEVER, Program
 from ..scenario import Scenario, constant_values, range_violation
 from .continuation import EARLIER
@@ -73,8 +73,8 @@ def simulate(
     constants : mapping or xarray.Dataset, optional
         Values of constants by name (`name` or `name[label]`), in the model's units. A number sets the constant for the whole
         run. A sequence gives one value per member of an ensemble. An `xarray.DataArray` adds its dimensions to the run;
-        arrays with different dimensions give every combination. A dataset over `member` is a design. These values override
-        `scenario`.
+        arrays with different dimensions give every combination. A dataset over `member` is a design. A lookup takes its points,
+        `[(0, 0), (1, 1)]`. These values override `scenario`.
     scenario : Scenario, path or sequence of them, optional
         Changes to constants and lookups, as records or `.cin` files; the last one wins.
     integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
@@ -281,9 +281,10 @@ def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
     found = {cell: text for cell, text in (fixed | varied).items() if not model.elements[cell.key].hidden}
     lines = [f"{quoted_cell(model, cell)} = {text}" for cell, text in found.items()]
     last = {(change.name, change.subscripts): change.table for change in written.changes}
-    tables = [change for change in scenario.changes if change.table is not None]
-    own = [change for change in tables if last.get((change.name, change.subscripts)) != change.table]
-    return "\n".join([*lines, *(f"{quote_name(change.name, change.subscripts)}{change.table}" for change in own)])
+    for change in scenario.changes:
+        if change.table is not None and last.get((change.name, change.subscripts)) != change.table:
+            lines.append(f"{quote_name(change.name, change.subscripts)}({table_text(change.table)})")
+    return "\n".join(lines)
 
 
 def _range_remarks(model: Model, inputs: Inputs) -> list[str]:
