@@ -84,7 +84,7 @@ class Payoff:
 def merge_scenarios(scenarios: Sequence[Scenario]) -> Scenario:
     """Merge scenarios into one that applies them in order; the last change to a constant wins, as in Vensim."""
     return Scenario(
-        name="+".join(scenario.name for scenario in scenarios),
+        name="+".join(scenario.name for scenario in scenarios if scenario.name),
         changes=tuple(change for scenario in scenarios for change in scenario.changes),
         comment=" ".join(scenario.comment for scenario in scenarios if scenario.comment),
         text="\n".join(scenario.text.rstrip("\n") for scenario in scenarios if scenario.text),

@@ -57,8 +57,7 @@ class Continuation:
         """The changes of the run at that time, with further ones after them."""
         last = self.stretches[-1]
         own = replace(_scenario(last), name=self.name, text=last.scenario)
-        name = "+".join(filter(None, (own.name, further.name)))
-        return replace(merge_scenarios([own, further]), name=name) if further.changes else own
+        return merge_scenarios([own, further]) if further.changes else own
 
     @property
     def integrator(self) -> Integrator:

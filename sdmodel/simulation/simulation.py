@@ -281,9 +281,11 @@ def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
     found = {cell: text for cell, text in (fixed | varied).items() if not model.elements[cell.key].hidden}
     lines = [f"{quoted_cell(model, cell)} = {text}" for cell, text in found.items()]
     last = {(change.name, change.subscripts): change.table for change in written.changes}
-    for change in scenario.changes:
-        if change.table is not None and last.get((change.name, change.subscripts)) != change.table:
-            lines.append(f"{quote_name(change.name, change.subscripts)}({table_text(change.table)})")
+    lines += [
+        f"{quote_name(own.name, own.subscripts)}({table_text(own.table)})"
+        for own in scenario.changes
+        if own.table is not None and last.get((own.name, own.subscripts)) != own.table
+    ]
     return "\n".join(lines)
 
 
