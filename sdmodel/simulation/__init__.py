@@ -1,8 +1,8 @@
 """Simulation of compiled models: runs, ensembles in memory, and prepared simulations."""
 
+from ..vensim import ScenarioLike, load_scenario
 from .continuation import EARLIER, recorded_beginning
 from .execution import Progress
-from .jobs import ScenarioLike, load_scenario
 from .memory import check_memory, memory_bytes
 from .prepared import PreparedSimulation, compile_model, prepare_simulation
 from .setup import Beginning

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import MEMBER
+from ..dataset import MEMBER, TIME
 from ..errors import Fault, Place, ScenarioError
 from ..model import Cell, Model, Table, key, labels_of, split_name
-from ..scenario import Change, constant_cells
+from ..scenario import Change, constant_cells, course_fault
+from ..vensim import read_change
 
 _WHERE = "constants"
 
@@ -99,34 +100,69 @@ def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants 
     return inputs
 
 
-def split_lookups(model: Model, constants: Constants | None) -> tuple[Constants | None, tuple[Change, ...]]:
-    """Split what a user gives into constants and new tables for lookups, which are given as points (x, y).
+def split_changes(model: Model, constants: Constants | None) -> tuple[Constants | None, tuple[Change, ...]]:
+    """Split what a user gives into numbers and other changes: points (x, y) of lookups, and time courses of constants.
 
-    Raises ScenarioError if a lookup is given something else.
+    Raises ScenarioError if a lookup is given something else, or a time course cannot be read.
     """
     if constants is None or isinstance(constants, xr.Dataset) or not isinstance(constants, Mapping):
         return constants, ()
     rest: dict[str, Any] = {}
-    tables: list[Change] = []
+    changes: list[Change] = []
     faults: list[Fault] = []
     for name, value in constants.items():
         whole, labels = split_name(str(name), model.elements)
         element = model.elements.get(key(whole))
-        if element is None or element.kind != "lookup" or element.hidden:
+        is_lookup = element is not None and element.kind == "lookup" and not element.hidden
+        if not (is_lookup or is_time_course(value)):
             rest[str(name)] = value
             continue
+        if not is_lookup:
+            whole, labels, _ = named_cells(model, str(name))
         try:
-            points = np.array(value, dtype=float)
-        except (TypeError, ValueError):
-            points = np.empty(0)
-        if points.ndim != 2 or points.shape[1:] != (2,) or not len(points) or not np.isfinite(points).all():  # noqa: PLR2004 - x and y
-            faults.append(Fault(_WHERE, f"'{element.name}' is a lookup; give it points: [(0, 0), (1, 1)]"))
-        else:
-            table = Table([(x, y) for x, y in points.tolist()])
-            tables.append(Change(element.name, labels, table=table, place=Place(_WHERE, 1)))
+            change = _new_table(whole, value) if is_lookup else _time_course(whole, value)
+            changes.append(replace(change, name=whole, subscripts=labels, place=Place(_WHERE, 1)))
+        except ScenarioError as error:
+            faults += error.faults
     if faults:
         raise ScenarioError(faults)
-    return rest, tuple(tables)
+    return rest, tuple(changes)
+
+
+def _new_table(name: str, value: Any) -> Change:
+    try:
+        points = np.array(value, dtype=float)
+    except (TypeError, ValueError):
+        points = np.empty(0)
+    if points.ndim != 2 or points.shape[1:] != (2,) or not len(points) or not np.isfinite(points).all():  # noqa: PLR2004 - x and y
+        raise ScenarioError([Fault(_WHERE, f"'{name}' is a lookup; give it points: [(0, 0), (1, 1)]")])
+    return Change(name, table=Table([(x, y) for x, y in points.tolist()]))
+
+
+def is_time_course(value: Any) -> bool:
+    """Whether a value is a text, an array along `time` or a series over times: one with an index of that name, or of fractions."""
+    if isinstance(value, str | xr.DataArray):
+        return isinstance(value, str) or TIME in value.dims
+    index = getattr(value, "index", None) if hasattr(value, "attrs") else None
+    return index is not None and (index.name == TIME or index.dtype.kind == "f")
+
+
+def _time_course(name: str, value: Any) -> Change:
+    if isinstance(value, str):
+        return read_change(f"x = {value}", _WHERE)
+    plain = value if isinstance(value, xr.DataArray) else xr.DataArray(value.to_numpy(), {TIME: value.index}, TIME)
+    course = value.attrs.get("interpolation", "steps")
+    points: list[tuple[float, float]] = []
+    if plain.dims != (TIME,) or TIME not in plain.coords or not plain.size or plain.dtype.kind not in "biuf":
+        wrong = "a time course has one number for each time, along 'time' alone"
+    elif course not in {"steps", "linear"}:
+        wrong = f"the interpolation is {course!r}; choose 'steps' or 'linear'"
+    else:
+        points = list(zip(plain[TIME].values.tolist(), plain.values.tolist(), strict=True))
+        wrong = course_fault(points)
+    if wrong:
+        raise ScenarioError([Fault(_WHERE, f"'{name}': {wrong}")])
+    return Change(name, table=Table(points), course=course)
 
 
 def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -26,8 +25,8 @@ from ..model import (
     split_name,
 )
 from ..program import Grid, Program
-from ..scenario import Scenario, merge_scenarios, with_constants
-from ..vensim import read_scenario, scenario_from_text
+from ..scenario import Scenario, with_constants
+from ..vensim import scenario_from_text
 from .execution import Job, Outcome, available_threads, bytes_needed
 from .inputs import Inputs
 from .memory import check_memory
@@ -35,9 +34,6 @@ from .timing import Timing
 
 MAX_LISTED = 3
 """The most members or delays that a warning names; the rest are counted."""
-
-ScenarioLike = Scenario | str | Path | Sequence[Scenario | str | Path]
-
 
 _ORDERS: WeakKeyDictionary[Model, tuple[DelayOrder, ...]] = WeakKeyDictionary()
 """The delay orders of models with their own constants."""
@@ -73,14 +69,6 @@ def check_options(model: Model, integrator: str | None, threads: int | None) -> 
     if threads is not None and (not isinstance(threads, int) or threads < 1):
         message = f"threads is {threads!r}; it must be a whole number, at least 1"
         raise SimulationError(message)
-
-
-def load_scenario(scenario: ScenarioLike | None) -> Scenario:
-    """Merge scenarios, given as records or as files to read, into one; the last one wins."""
-    if scenario is None:
-        return Scenario("")
-    parts = [scenario] if isinstance(scenario, Scenario | str | Path) else list(scenario)
-    return merge_scenarios([part if isinstance(part, Scenario) else read_scenario(part) for part in parts])
 
 
 def changes_in_text(scenario: Scenario) -> Scenario:

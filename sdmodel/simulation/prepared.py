@@ -17,15 +17,14 @@ from ..errors import Fault, ScenarioError, SimulationError, reports_memory
 from ..model import Cell, Integrator, Model, Table, Unchanging, cell_name, delay_orders
 from ..program import Grid, Program, compile_program
 from ..scenario import Scenario, cell_values, constant_values, with_tables
+from ..vensim import ScenarioLike, load_scenario
 from .execution import Job, execute
 from .inputs import Inputs, Points, named_cells
 from .jobs import (
-    ScenarioLike,
     blank_after_failure,
     blank_missing,
     check_job_memory,
     check_options,
-    load_scenario,
     make_job,
     named_grid,
     with_orders,

@@ -12,10 +12,11 @@ from ..errors import SimulationError
 from ..model import Integrator, Model
 from ..program import Program, compile_program
 from ..scenario import Scenario, constant_values, with_tables
+from ..vensim import ScenarioLike, load_scenario
 from .continuation import Continuation, continue_from, step_at
 from .execution import Job
-from .inputs import Constants, Inputs, read_inputs, split_lookups
-from .jobs import ScenarioLike, load_scenario, make_job, with_orders
+from .inputs import Constants, Inputs, read_inputs, split_changes
+from .jobs import make_job, with_orders
 from .stocks import read_initial_values, with_initial_values
 from .timing import Timing, timing_of
 
@@ -54,8 +55,8 @@ def set_up(
     initial, before = _beginning(model, start, at)
     changes = load_scenario(scenario)
     changes = before.with_changes(changes) if before else changes
-    constants, tables = split_lookups(model, constants)
-    changes = replace(changes, changes=(*changes.changes, *tables)) if tables else changes
+    constants, others = split_changes(model, constants)
+    changes = replace(changes, changes=(*changes.changes, *others)) if others else changes
     model = with_initial_values(with_tables(model, changes), initial)
     inputs = read_inputs(model, constant_values(model, changes), constants)
     read_initial_values(model, inputs, initial)

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 
 from ..dataset import make_run
 from ..errors import SimulationError, reports_memory
-from ..model import Element, Integrator, Model, cell_name, quote_name, quoted_cell, table_text
+from ..model import NOWHERE, Element, Integrator, Model, cell_name, quoted_cell
 from ..program import MOST_PARTS, NEVER, Program
-from ..scenario import Scenario, constant_values, range_violation
+from ..scenario import Scenario, constant_values, is_course, range_violation
+from ..vensim import ScenarioLike, change_text
 from .continuation import EARLIER
 from .execution import Job, Outcome, Progress, execute
 from .inputs import Constants, Inputs
 from .jobs import (
     MAX_LISTED,
-    ScenarioLike,
     blank_after_failure,
     blank_missing,
     changes_in_text,
@@ -280,11 +280,11 @@ def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
     varied = {cell: f"over {', '.join(map(str, value.dims))}" for cell, value in inputs.varied.items()}
     found = {cell: text for cell, text in (fixed | varied).items() if not model.elements[cell.key].hidden}
     lines = [f"{quoted_cell(model, cell)} = {text}" for cell, text in found.items()]
-    last = {(change.name, change.subscripts): change.table for change in written.changes}
+    own = {replace(change, place=NOWHERE) for change in written.changes}
     lines += [
-        f"{quote_name(own.name, own.subscripts)}({table_text(own.table)})"
-        for own in scenario.changes
-        if own.table is not None and last.get((own.name, own.subscripts)) != own.table
+        change_text(change)
+        for change in scenario.changes
+        if (change.table is not None or is_course(model, change.name)) and replace(change, place=NOWHERE) not in own
     ]
     return "\n".join(lines)
 

@@ -12,10 +12,11 @@ import numpy as np
 from ..errors import Fault, ScenarioError, SimulationError, reports_memory
 from ..model import RUN_SETTINGS, Cell, Integrator, Model, Start, Table, cell_name, delay_orders, key, split_name
 from ..scenario import select_cells
+from ..vensim import ScenarioLike
 from .continuation import step_at
 from .execution import Job, State, execute
 from .inputs import Constants, Points, named_cells
-from .jobs import ScenarioLike, blank_missing, check_options, named_grid, saved_elements
+from .jobs import blank_missing, check_options, named_grid, saved_elements
 from .setup import Beginning, set_up
 from .timing import timing_of
 

@@ -9,6 +9,7 @@ from .files.lines import read_savelist
 from .files.optimisation import read_optimisation, read_payoff
 from .files.scenarios import (
     ScenarioLike,
+    change_text,
     load_scenario,
     read_bounds,
     read_change,
@@ -26,7 +27,7 @@ from .sketch.views import read_sketch, sketch_from_text
 from .writer import mdl_text
 
 __all__ = [
-    "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "compare_documents",
+    "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "change_text", "compare_documents",
     "format_document", "load_scenario", "mdl_text", "merge_documents", "model_from_text", "open_document", "read_bounds", "read_change",
     "read_data", "read_document", "read_formula", "read_grid", "read_model", "read_optimisation", "read_payoff",
     "read_samples", "read_sampling", "read_savelist", "read_scenario", "read_sketch", "samples_text",
