@@ -359,7 +359,8 @@ def course_fault(points: Sequence[tuple[float, float]]) -> str:
     times = [time for time, _ in points]
     if any(late <= early for early, late in pairwise(times)):
         return "the times of a time course must rise; write them in order"
-    return "" if all(map(math.isfinite, (*times[1:], *(value for _, value in points)))) else "a number is too large"
+    finite = all(map(math.isfinite, (*times[1:], *(value for _, value in points))))
+    return "" if finite else "a number of a time course is not finite; give numbers"
 
 
 def _course(change: Change) -> Expr:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ..dataset import MEMBER, TIME
 from ..errors import Fault, Place, ScenarioError
-from ..model import Cell, Model, Table, key, labels_of, split_name
-from ..scenario import Change, constant_cells, course_fault
-from ..vensim import read_change
+from ..model import Cell, Model, Table, key, labels_of, quote_name, split_name
+from ..scenario import Change, Scenario, constant_cells, course_fault
+from ..vensim import looks_like_course, read_change
 
 _WHERE = "constants"
 
@@ -100,13 +100,18 @@ def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants 
     return inputs
 
 
-def split_changes(model: Model, constants: Constants | None) -> tuple[Constants | None, tuple[Change, ...]]:
-    """Split what a user gives into numbers and other changes: points (x, y) of lookups, and time courses of constants.
+def split_changes(
+    model: Model, constants: Constants | None, scenario: Scenario
+) -> tuple[Constants | None, tuple[Change, ...]]:
+    """Split what a user gives into numbers and changes that come after a scenario: points (x, y) of lookups, and time courses.
 
-    Raises ScenarioError if a lookup is given something else, or a time course cannot be read.
+    Numbers for a constant that has a time course are changes too. Raises ScenarioError if a lookup is given something else, a time
+    course cannot be read, or a constant with a time course is given values of members.
     """
     if constants is None or isinstance(constants, xr.Dataset) or not isinstance(constants, Mapping):
         return constants, ()
+    coursed = {key(change.name) for change in scenario.changes if change.course}
+    coursed |= {key(split_name(str(name), model.elements)[0]) for name, own in constants.items() if is_time_course(own)}
     rest: dict[str, Any] = {}
     changes: list[Change] = []
     faults: list[Fault] = []
@@ -114,13 +119,13 @@ def split_changes(model: Model, constants: Constants | None) -> tuple[Constants 
         whole, labels = split_name(str(name), model.elements)
         element = model.elements.get(key(whole))
         is_lookup = element is not None and element.kind == "lookup" and not element.hidden
-        if not (is_lookup or is_time_course(value)):
+        if not is_lookup and key(whole) not in coursed:
             rest[str(name)] = value
             continue
-        if not is_lookup:
-            whole, labels, _ = named_cells(model, str(name))
         try:
-            change = _new_table(whole, value) if is_lookup else _time_course(whole, value)
+            if not is_lookup:
+                whole, labels, _ = named_cells(model, str(name))
+            change = _new_table(whole, value) if is_lookup else _course_or_number(whole, value)
             changes.append(replace(change, name=whole, subscripts=labels, place=Place(_WHERE, 1)))
         except ScenarioError as error:
             faults += error.faults
@@ -140,16 +145,30 @@ def _new_table(name: str, value: Any) -> Change:
 
 
 def is_time_course(value: Any) -> bool:
-    """Whether a value is a text, an array along `time` or a series over times: one with an index of that name, or of fractions."""
-    if isinstance(value, str | xr.DataArray):
-        return isinstance(value, str) or TIME in value.dims
+    """Whether a value is the text of a time course, or an array or series over times.
+
+    The index of such a series has the name `time`, or fractions; a series over whole numbers has one value for each member.
+    """
+    if isinstance(value, str):
+        return looks_like_course(value)
+    if isinstance(value, xr.DataArray):
+        return TIME in value.dims
     index = getattr(value, "index", None) if hasattr(value, "attrs") else None
     return index is not None and (index.name == TIME or index.dtype.kind == "f")
 
 
+def _course_or_number(name: str, value: Any) -> Change:
+    if is_time_course(value):
+        return _time_course(name, value)
+    number = _labelled(name, value)
+    if number.ndim:
+        raise ScenarioError([Fault(_WHERE, f"'{name}' has a time course; give one number, or another time course")])
+    return Change(name, values=(float(number),))
+
+
 def _time_course(name: str, value: Any) -> Change:
     if isinstance(value, str):
-        return read_change(f"x = {value}", _WHERE)
+        return read_change(f"{quote_name(name)} = {value}", _WHERE)
     plain = value if isinstance(value, xr.DataArray) else xr.DataArray(value.to_numpy(), {TIME: value.index}, TIME)
     course = value.attrs.get("interpolation", "steps")
     points: list[tuple[float, float]] = []

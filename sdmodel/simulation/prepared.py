@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..dataset import MEMBER
 from ..errors import Fault, ScenarioError, SimulationError, reports_memory
-from ..model import Cell, Integrator, Model, Table, Unchanging, cell_name, delay_orders
+from ..model import Cell, Integrator, Model, Table, Unchanging, cell_name, delay_orders, split_name
 from ..program import Grid, Program, compile_program
-from ..scenario import Scenario, cell_values, constant_values, with_tables
+from ..scenario import Scenario, cell_values, constant_values, is_course, with_tables
 from ..vensim import ScenarioLike, load_scenario
 from .execution import Job, execute
 from .inputs import Inputs, Points, named_cells
@@ -193,6 +193,11 @@ def compile_model(
     if twice is not None:
         raise ScenarioError([Fault("constants", f"'{cell_name(model, twice)}' is given twice; name it once")])
     changes = load_scenario(scenario)
+    coursed = next((name for name in taken if is_course(with_tables(model, changes), split_name(name)[0])), None)
+    if coursed is not None:
+        raise ScenarioError(
+            [Fault("constants", f"'{coursed}' has a time course in the scenario; leave out one of the two")]
+        )
     read: dict[Cell, float | Table] = {}
     delay_orders(model, constant_values(model, changes), read)
     decisive = next((cell for cell in cells if cell in read), None)

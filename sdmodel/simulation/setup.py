@@ -55,7 +55,7 @@ def set_up(
     initial, before = _beginning(model, start, at)
     changes = load_scenario(scenario)
     changes = before.with_changes(changes) if before else changes
-    constants, others = split_changes(model, constants)
+    constants, others = split_changes(model, constants, changes)
     changes = replace(changes, changes=(*changes.changes, *others)) if others else changes
     model = with_initial_values(with_tables(model, changes), initial)
     inputs = read_inputs(model, constant_values(model, changes), constants)

@@ -74,7 +74,10 @@ def simulate(
         Values of constants by name (`name` or `name[label]`), in the model's units. A number sets the constant for the whole
         run. A sequence gives one value per member of an ensemble. An `xarray.DataArray` adds its dimensions to the run;
         arrays with different dimensions give every combination. A dataset over `member` is a design. A lookup takes its points,
-        `[(0, 0), (1, 1)]`. These values override `scenario`.
+        `[(0, 0), (1, 1)]`. A constant may take a time course: a text such as "4 until 2027, then 1" or "linear: 4 at 2025,
+        1 at 2027", or an array along `time` or a series with times as its index; its values are steps that hold until the
+        next, unless its `attrs` say `interpolation="linear"`. Steps come at the nearest time step. These values override
+        `scenario`.
     scenario : Scenario, path or sequence of them, optional
         Changes to constants and lookups, as records or `.cin` files; the last one wins.
     integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional

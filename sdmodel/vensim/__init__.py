@@ -11,6 +11,7 @@ from .files.scenarios import (
     ScenarioLike,
     change_text,
     load_scenario,
+    looks_like_course,
     read_bounds,
     read_change,
     read_grid,
@@ -28,7 +29,7 @@ from .writer import mdl_text
 
 __all__ = [
     "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "change_text", "compare_documents",
-    "format_document", "load_scenario", "mdl_text", "merge_documents", "model_from_text", "open_document", "read_bounds", "read_change",
+    "format_document", "load_scenario", "looks_like_course", "mdl_text", "merge_documents", "model_from_text", "open_document", "read_bounds", "read_change",
     "read_data", "read_document", "read_formula", "read_grid", "read_model", "read_optimisation", "read_payoff",
     "read_samples", "read_sampling", "read_savelist", "read_scenario", "read_sketch", "samples_text",
     "sampling_of_ranges", "sampling_text", "scenario_from_text", "scenario_text", "sketch_from_text",

@@ -50,6 +50,7 @@ _STEPS = re.compile(
 _LINEAR = re.compile(
     rf"{_HEAD}=\s*+(?i:linear)\s*+:(?P<linear>\s*+{NUMBER}\s*+(?i:at)\s++{NUMBER}(?:\s*+,\s*+{NUMBER}\s*+(?i:at)\s++{NUMBER})*+)\s*+$"
 )
+_COURSE_WORD = re.compile(r"\b(?:until|linear)\b", re.IGNORECASE)
 _LEADING = re.compile(rf"(?:{_LIMIT}<=)?{_HEAD}(?:=|\()\s*+")
 _SKIPPED = re.compile(r"\s*(?::|$)|[^=(]*:IS:", re.IGNORECASE)
 _LABELS = re.compile(rf"\[(?:{QUOTED}|[^\"\]])*+\]")
@@ -78,7 +79,8 @@ def read_scenario(path: str | os.PathLike[str]) -> Scenario:
     ----------
     path : str or path
         A file with one change per line: `name = value`, `name[label] = value, value` for an array, or
-        `name((x,y),(x,y))` for a lookup; also `TABBED ARRAY` and `:EXCEPT:`, as in a model, and the lines of optimisation
+        `name((x,y),(x,y))` for a lookup; `name = 4 until 2027, then 1` or `name = linear: 4 at 2025, 1 at 2027` for a time course
+        of a constant, which Vensim does not read; also `TABBED ARRAY` and `:EXCEPT:`, as in a model, and the lines of optimisation
         files, whose bounds are ignored. Values are in the variable's units; comments are in braces.
 
     Returns
@@ -194,6 +196,11 @@ def _course_points(numbers: Sequence[float], course: Course) -> list[tuple[float
     return list(zip((-math.inf, *numbers[1::2]), numbers[::2], strict=True))
 
 
+def looks_like_course(text: str) -> bool:
+    """Whether a value is meant as a time course."""
+    return _COURSE_WORD.search(text) is not None
+
+
 def _misread(text: str, place: Place) -> Fault:
     """Return why a line is not a change, at the first column that does not fit."""
     leading = _LEADING.match(text)
@@ -205,6 +212,9 @@ def _misread(text: str, place: Place) -> Fault:
     name = display_name(leading["name"])
     if not text[leading.end() :].strip():
         what = f"'{name}' has no value; write '{name} = ' and a number after it"
+    elif looks_like_course(text[leading.end() :]):
+        forms = f"'{name} = 4 until 2027, then 1' or '{name} = linear: 4 at 2025, 1 at 2027'"
+        what = f"this is not a time course of '{name}'; write {forms}"
     else:
         what = f"'{name}' takes only numbers, or a table as '{name}((x,y),(x,y))'; write those"
     return Fault(Place(place.path, place.line + before, column), what)
