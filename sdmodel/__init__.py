@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .analysis import compare_members as compare_members
     from .analysis import compare_runs as compare_runs
     from .analysis import find_sensitivities as find_sensitivities
+    from .analysis import rank_levers as rank_levers
     from .analysis import sweep_levers as sweep_levers
     from .checking import check_model as check_model
     from .checking import find_loops as find_loops
@@ -54,13 +55,16 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .simulation import OpenSimulation as OpenSimulation
     from .simulation import PreparedSimulation as PreparedSimulation
     from .simulation import RunWarning as RunWarning
+    from .simulation import WasmModule as WasmModule
     from .simulation import compile_model as compile_model
+    from .simulation import compile_wasm as compile_wasm
     from .simulation import open_simulation as open_simulation
     from .simulation import simulate as simulate
     from .store import export_run as export_run
     from .store import open_run as open_run
     from .store import save_run as save_run
     from .vensim import compare_documents as compare_documents
+    from .vensim import default_sampling as default_sampling
     from .vensim import format_document as format_document
     from .vensim import mdl_text as mdl_text
     from .vensim import merge_documents as merge_documents
@@ -75,7 +79,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
 __version__ = "0.2.0"
 
 _NAMES = {
-    "analysis": "attribute_levers compare_members compare_runs find_sensitivities sweep_levers",
+    "analysis": "attribute_levers compare_members compare_runs find_sensitivities rank_levers sweep_levers",
     "checking": "check_model find_loops find_paths",
     "comparison": "quantiles share_where",
     "ensemble": "run_ensemble",
@@ -88,10 +92,11 @@ _NAMES = {
     "reference": "read_xmile",
     "report": "write_report",
     "scenario": "find_levers make_design",
-    "simulation": "NotFiniteWarning OpenSimulation PreparedSimulation RunWarning compile_model open_simulation simulate",
+    "simulation": "NotFiniteWarning OpenSimulation PreparedSimulation RunWarning WasmModule compile_model compile_wasm "
+    "open_simulation simulate",
     "store": "export_run open_run save_run",
-    "vensim": "compare_documents format_document mdl_text merge_documents model_from_text open_document read_formula "
-    "read_model read_sampling read_scenario read_sketch",
+    "vensim": "compare_documents default_sampling format_document mdl_text merge_documents model_from_text open_document "
+    "read_formula read_model read_sampling read_scenario read_sketch",
 }
 """The public names by stage."""
 _STAGES = {name: stage for stage, names in _NAMES.items() for name in names.split()}

@@ -210,18 +210,18 @@ def expand(model: Model) -> Model:
 
 
 def delay_orders(
-    model: Model, given: Mapping[Cell, float] | None = None, read: dict[Cell, float | Table] | None = None
+    model: Model, given: Mapping[Cell, float] | None = None, *, start: Start | None = None
 ) -> tuple[DelayOrder, ...]:
     """The order of every DELAY N and SMOOTH N in every cell, in the order of the file; `given` replaces constants.
 
-    An empty `read` receives every cell that the orders depend on.
+    A `start` that is given instead knows afterwards what the orders depend on.
 
     Raises
     ------
     ModelError
         If an order is not a number from 1 up at the start.
     """
-    start = Start(model, given or {}, {} if read is None else read)
+    start = start or Start(model, given or {})
     return tuple(
         order
         for element in model

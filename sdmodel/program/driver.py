@@ -1,7 +1,7 @@
 """The loops around a model: over blocks of members, over time steps, over the stages of an integrator.
 
-They are the same for every model, so they are text here, with the sizes filled in. `run` is the one function that is called from
-outside. It takes the address of an `Arguments`, and passes its fields on to `blocks`.
+They are the same for every model, so they are text here, with the sizes filled in. `kernel` is the one function that native code is
+called by. It takes the address of an `Arguments`, and passes its fields on to `blocks`.
 """
 
 from __future__ import annotations
@@ -326,8 +326,6 @@ done:
 
 
 _RUN = Template("""
-declare void @llvm.memcpy.p0.p0.i64(ptr noalias, ptr noalias, i64, i1)
-
 define internal void @blocks($parameters) nounwind noinline {
 entry:
   br label %blocks
@@ -342,8 +340,15 @@ opening:
   %fresh = icmp eq ptr %state, null
   br i1 %fresh, label %constants, label %restore
 restore:
-  call void @llvm.memcpy.p0.p0.i64(ptr align $A %workspace, ptr align 8 %state, i64 $state_bytes, i1 false)
-  br label %constants
+  %r = phi i64 [ 0, %opening ], [ %r2, %restore ]
+  %r_at = mul i64 %r, $W
+  %pr_from = getelementptr inbounds double, ptr %state, i64 %r_at
+  %pr_to = getelementptr inbounds double, ptr %workspace, i64 %r_at
+  %r_all = load $T, ptr %pr_from, align 8
+  store $T %r_all, ptr %pr_to, align $A
+  %r2 = add i64 %r, 1
+  %r_more = icmp ult i64 %r2, $rows
+  br i1 %r_more, label %restore, label %constants
 ; the constants of the model, then those that differ between members
 constants:
   %member = mul i64 %block, $W
@@ -523,7 +528,7 @@ def driver_text(layout: Layout, width: int, *, adaptive: bool) -> str:
         "free": layout.stocks - layout.held_stocks,
         "most_parts": MOST_PARTS,
         "inputs": len(layout.inputs),
-        "state_bytes": 8 * layout.rows * width,
+        "rows": layout.rows,
         "first_input": layout.first_input,
         "delays": len(layout.delay_input),
         "line": len(layout.delay_input) * width,
@@ -567,9 +572,9 @@ def _spread(name: str, scalar: str, width: int) -> str:
 
 
 def _entry_text() -> str:
-    """The function `@run`: it reads the fields of `Arguments`; the type is made from that structure."""
+    """The function `@kernel`: it reads the fields of `Arguments`; the type is made from that structure."""
     types = Arguments.types("ptr")
-    lines = [f"%arguments = type {{ {', '.join(types.values())} }}", "define void @run(ptr %a) nounwind {"]
+    lines = [f"%arguments = type {{ {', '.join(types.values())} }}", "define void @kernel(ptr %a) nounwind {"]
     for index, (name, kind) in enumerate(types.items()):
         lines.append(f"  %p{index} = getelementptr inbounds %arguments, ptr %a, i32 0, i32 {index}")
         lines.append(f"  %{name} = load {kind}, ptr %p{index}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite.binding.newpassmanagers import NewPassManager
 
+from ..errors import SimulationError
 from .ir import LIBM, Mathematics
 from .layout import Arguments
 
@@ -21,6 +22,8 @@ _VECTOR_ABI = (("avx512f", "e", 8), ("avx2", "d", 4), ("sse2", "b", 2))
 
 _WORTHWHILE = 500_000
 """Longer assembly than this, in characters, is not optimised for one member: it would take longer than it saves."""
+
+_WASM = "wasm32-unknown-unknown"
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.POINTER(Arguments))
 
@@ -73,23 +76,48 @@ def assemble(text: str, *, alone: bool) -> Code:
     Elementary functions are inlined, and in code for one member alone lookups too; vector code gains nothing from more.
     """
     this = host()
-    context = (
-        llvm.create_context()
-    )  # of its own: a module leaves types and metadata behind, and the global one would grow
+    # of its own: a module leaves types and metadata behind, and the global one would grow
+    context = llvm.create_context()
     module = llvm.parse_assembly(text, context)
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=this.cpu, features=this.features, opt=2, jit=True, codemodel="jitdefault"
     )
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
-    if alone and len(text) < _WORTHWHILE:
-        passes = builder.getModulePassManager()
-    else:
-        passes = llvm.create_new_module_pass_manager()
-        passes.add_always_inliner_pass()
-    passes.run(module, builder)
-    NewPassManager._dispose(passes)  # noqa: SLF001 - the class inherits a method of that name that does nothing
-    passes.detach()
+    _optimise(module, machine, inline=alone and len(text) < _WORTHWHILE)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.context = context  # the engine frees the module, and needs the context of the module for it
     engine.finalize_object()
-    return Code(_KERNEL(engine.get_function_address("run")), engine)
+    return Code(_KERNEL(engine.get_function_address("kernel")), engine)
+
+
+def _optimise(module: Any, machine: Any, *, inline: bool) -> None:
+    """Run LLVM's quick passes on a module, or only those that inline elementary functions and drop what is not called."""
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+    passes = builder.getModulePassManager() if inline else llvm.create_new_module_pass_manager()
+    if not inline:
+        passes.add_always_inliner_pass()
+    passes.add_strip_dead_prototype_pass()
+    passes.run(module, builder)
+    NewPassManager._dispose(passes)  # noqa: SLF001 - the class inherits a method of that name that does nothing
+    passes.detach()
+
+
+def emit_wasm(text: str, kept: Collection[str]) -> bytes:
+    """Compile a module of assembly for one member to a WebAssembly object with the functions `kept` and what they call.
+
+    Raises SimulationError if this LLVM has no such target.
+    """
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    try:
+        target = llvm.Target.from_triple(_WASM)
+    except RuntimeError as error:
+        message = "the installed llvmlite cannot emit WebAssembly; install the wheel from PyPI"
+        raise SimulationError(message) from error
+    machine = target.create_target_machine(opt=2, codemodel="default")
+    with llvm.create_context() as context, llvm.parse_assembly(text, context) as module:
+        module.triple, module.data_layout = _WASM, str(machine.target_data)
+        for function in module.functions:
+            if not function.is_declaration and function.name not in kept:
+                function.linkage = "internal"
+        _optimise(module, machine, inline=True)
+        return bytes(machine.emit_object(module))

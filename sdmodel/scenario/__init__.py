@@ -32,6 +32,7 @@ from .designs import (
     Variation,
     is_noise_seed,
     make_design,
+    plausible_ranges,
     sampled_cells,
 )
 from .distributions import DISTRIBUTIONS, Distribution, Steps, distribution_fault, distribution_syntax
@@ -43,6 +44,8 @@ from .levers import (
     antithetic_orders,
     find_levers,
     grid_values,
+    is_policy_lever,
+    lever_of,
     nested_subsets,
     range_violation,
 )
@@ -51,7 +54,7 @@ __all__ = [
     "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "Change", "Course", "Design", "Distribution", "FreeConstant",
     "Grid", "Lever", "Optimisation", "Payoff", "PayoffTerm", "SampledCell", "Samples", "Sampling", "SamplingMethod",
     "Scenario", "Steps", "Subsets", "Variation", "all_subsets", "antithetic_orders", "cell_values",
-    "constant_cells", "constant_values", "course_fault", "course_text", "distribution_fault", "distribution_syntax", "find_levers", "grid_values",
-    "is_course", "is_noise_seed", "make_design", "merge_scenarios", "nested_subsets", "range_violation", "sampled_cells", "select_cells",
-    "with_constants", "with_tables",
+    "constant_cells", "constant_values", "course_fault", "course_text", "distribution_fault", "distribution_syntax",
+    "find_levers", "grid_values", "is_course", "is_noise_seed", "is_policy_lever", "lever_of", "make_design", "merge_scenarios",
+    "nested_subsets", "plausible_ranges", "range_violation", "sampled_cells", "select_cells", "with_constants", "with_tables",
 ]  # fmt: skip

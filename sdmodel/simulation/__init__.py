@@ -8,8 +8,10 @@ from .prepared import PreparedSimulation, compile_model, prepare_simulation
 from .setup import Beginning
 from .simulation import NotFiniteWarning, RunWarning, simulate
 from .stepping import OpenSimulation, open_simulation
+from .wasm import WasmModule, compile_wasm
 
 __all__ = [
-    "EARLIER", "Beginning", "NotFiniteWarning", "OpenSimulation", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "check_memory", "compile_model",
-    "load_scenario", "memory_bytes", "open_simulation", "prepare_simulation", "recorded_beginning", "simulate",
+    "EARLIER", "Beginning", "NotFiniteWarning", "OpenSimulation", "PreparedSimulation", "Progress", "RunWarning",
+    "ScenarioLike", "WasmModule", "check_memory", "compile_model", "compile_wasm", "load_scenario", "memory_bytes",
+    "open_simulation", "prepare_simulation", "recorded_beginning", "simulate",
 ]  # fmt: skip

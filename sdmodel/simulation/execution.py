@@ -59,6 +59,16 @@ class Job:
     tolerances: tuple[float, float] = (0.001, 0.001)
     state: State | None = None
 
+    @property
+    def order(self) -> int:
+        """The order of the integrator."""
+        return {"euler": 1, "diff": 1, "rk2": 2, "rk4": 4}[self.integrator.removesuffix("-auto")]
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether the integrator chooses its steps."""
+        return self.integrator.endswith("-auto")
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -114,11 +124,9 @@ def execute(
     """Compute every member; the numbers do not depend on how the work is split. `keep` the state of at most a block of equal ones."""
     count = inputs.count
     width = 1 if count == 1 else host().width
-    adaptive = job.integrator.endswith("-auto")
-    code = job.program.code(width, adaptive=adaptive)
+    code = job.program.code(width, adaptive=job.adaptive)
     values = np.empty((job.timing.lines, len(job.rows), padded(count)))
     broken, inexact = np.empty(padded(count)), np.empty(padded(count))
-    order = {"euler": 1, "diff": 1, "rk2": 2, "rk4": 4}[job.integrator.removesuffix("-auto")]
     moments, state, layout = job.timing.moments, job.state, job.program.layout
     known = np.repeat(state.workspace, width) if state else np.empty(0)
     kept: list[State] = []
@@ -151,8 +159,8 @@ def execute(
             steps=job.timing.steps,
             every=job.timing.every,
             time_step=job.timing.time_step,
-            order=order,
-            adaptive=adaptive,
+            order=job.order,
+            adaptive=job.adaptive,
             absolute=job.tolerances[0],
             relative=job.tolerances[1],
             first=0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,6 +12,7 @@ from ..errors import ScenarioError, SimulationError
 from ..model import (
     INTEGRATORS,
     NA,
+    RUN_SETTINGS,
     Cell,
     DelayOrder,
     Element,
@@ -58,7 +59,7 @@ def with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
     return model if low == _ORDERS[model] else with_constants(model, inputs.fixed), remarks
 
 
-def check_options(model: Model, integrator: str | None, threads: int | None) -> None:
+def check_options(model: Model, integrator: str | None, threads: int | None = None) -> None:
     """Check what a user gives as model, integrator and number of threads."""
     if not isinstance(model, Model):
         message = f"{type(model).__name__} is not a model; read one with read_model"
@@ -77,6 +78,28 @@ def changes_in_text(scenario: Scenario) -> Scenario:
         return scenario_from_text(scenario.text)
     except ScenarioError:  # a text that was never that of a file
         return Scenario("")
+
+
+_CHOICE = (
+    "the settings ask for Runge-Kutta of second order, with a number that Vensim's manual does not explain; "
+    "it is run as {}; choose with --integrator rk2 or rk2-auto"
+)
+
+
+def remarks_on_settings(model: Model, timing: Timing, integrator: Integrator | None) -> list[str]:
+    """Warnings about the times of a run, and about the integrator if it is the model's own."""
+    chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
+    return [line for line in (*timing.remark.splitlines(), chosen) if line]
+
+
+def deciding_cells(model: Model, given: Mapping[Cell, float]) -> set[Cell]:
+    """Return what the times of a run, its tolerances and the orders of its delays depend on, and so its code."""
+    start = Start(model, given)
+    for name in (*RUN_SETTINGS, "ABSOLUTE TOLERANCE", "RELATIVE TOLERANCE"):
+        if key(name) in model.elements:
+            start.read(Cell(key(name)))
+    delay_orders(model, start=start)
+    return set(start.known)
 
 
 def saved_elements(model: Model, save: Iterable[str] | None) -> list[Element]:

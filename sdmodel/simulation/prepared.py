@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..dataset import MEMBER
 from ..errors import Fault, ScenarioError, SimulationError, reports_memory
-from ..model import Cell, Integrator, Model, Table, Unchanging, cell_name, delay_orders, split_name
+from ..model import Cell, Integrator, Model, Unchanging, cell_name, split_name
 from ..program import Grid, Program, compile_program
 from ..scenario import Scenario, cell_values, constant_values, is_course, with_tables
 from ..vensim import ScenarioLike, load_scenario
@@ -25,6 +25,7 @@ from .jobs import (
     blank_missing,
     check_job_memory,
     check_options,
+    deciding_cells,
     make_job,
     named_grid,
     with_orders,
@@ -198,12 +199,11 @@ def compile_model(
         raise ScenarioError(
             [Fault("constants", f"'{coursed}' has a time course in the scenario; leave out one of the two")]
         )
-    read: dict[Cell, float | Table] = {}
-    delay_orders(model, constant_values(model, changes), read)
-    decisive = next((cell for cell in cells if cell in read), None)
+    deciding = deciding_cells(model, constant_values(model, changes))
+    decisive = next((cell for cell in cells if cell in deciding), None)
     if decisive is not None:
         name = cell_name(model, decisive)
-        message = f"'{name}' decides the order of a delay, which cannot change between calls; set it in a scenario"
+        message = f"'{name}' decides the times of a run, its tolerances or the order of a delay; set it in a scenario"
         raise SimulationError(message)
     again = partial(
         compile_model,

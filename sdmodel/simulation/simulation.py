@@ -31,6 +31,7 @@ from .jobs import (
     changes_in_text,
     check_job_memory,
     check_options,
+    remarks_on_settings,
     saved_elements,
 )
 from .setup import Beginning, set_up
@@ -153,8 +154,8 @@ def simulate(
         _set_after_end(outcome, timing, ends, math.nan)
     values = _values(program, moving, outcome, inputs) | _constants(program, saved, inputs)
     inexact = _accuracy_remarks(job, outcome, inputs)
-    chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
-    remarks = "\n".join(filter(None, [timing.remark, chosen, *setup.remarks, *inexact, *_range_remarks(model, inputs)]))
+    settled = remarks_on_settings(model, timing, integrator)
+    remarks = "\n".join([*settled, *setup.remarks, *inexact, *_range_remarks(model, inputs)])
     attributes = _record(model, inputs, changes, job) | ({} if seed is None else {"seed": seed})
     further = {"not_finite": not_finite, "remarks": remarks, "inexact": len(inexact), EARLIER: before and before.record}
     attributes |= {name: value for name, value in further.items() if value}
@@ -177,12 +178,6 @@ def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job) -> dict[s
     }
     initial = initial_record(model, inputs)
     return attributes | ({INITIAL: initial} if initial else {})
-
-
-_CHOICE = (
-    "the settings ask for Runge-Kutta of second order, with a number that Vensim's manual does not explain; "
-    "it is run as {}; choose with --integrator rk2 or rk2-auto"
-)
 
 
 def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:
@@ -330,7 +325,7 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
     if inputs.varied:
         given[job.varied_rows - job.program.layout.first_input] = inputs.columns(member, member + 1)[:, 0]
     plan = job.program.layout.plan
-    cells = list(dict.fromkeys(assignment.cell for assignment in (*plan.start, *plan.step)))
+    cells = job.program.layout.computed
     rows = np.array([job.program.row(cell) for cell in cells], dtype=np.int64)
     alone = replace(job, given=given, rows=rows, varied_rows=np.empty(0, dtype=np.int64), lagged=None)
     prefix = "" if inputs.count == 1 else f"member {member}: "

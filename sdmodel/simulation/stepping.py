@@ -10,13 +10,13 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import Fault, ScenarioError, SimulationError, reports_memory
-from ..model import RUN_SETTINGS, Cell, Integrator, Model, Start, Table, cell_name, delay_orders, key, split_name
+from ..model import Cell, Integrator, Model, cell_name, key, split_name
 from ..scenario import select_cells
 from ..vensim import ScenarioLike
 from .continuation import step_at
 from .execution import Job, State, execute
 from .inputs import Constants, Points, named_cells
-from .jobs import blank_missing, check_options, named_grid, saved_elements
+from .jobs import blank_missing, check_options, deciding_cells, named_grid, saved_elements
 from .setup import Beginning, set_up
 from .timing import timing_of
 
@@ -134,9 +134,7 @@ class OpenSimulation:
                 continue
             cells = named_cells(self._model, own)[2]
             if not self._locked.isdisjoint(cells):
-                what = (
-                    f"'{own}' decides the times of the run or the order of a delay; set it when you open the simulation"
-                )
+                what = f"'{own}' decides the times of the run, its tolerances or the order of a delay; set it when you open the simulation"
                 raise ScenarioError([Fault(_WHERE, what)])
             given[[self._job.program.row(cell) - self._job.program.layout.first_input for cell in cells]] = number
         self._job = replace(self._job, given=given)
@@ -210,12 +208,8 @@ def open_simulation(
     if setup.inputs.varied:
         raise ScenarioError([Fault("constants", "have several members; give one number for each constant")])
     timing_of(setup.program.layout.plan, setup.inputs.fixed, {})  # raises the error of a FINAL TIME that changes
-    locked: dict[Cell, float | Table] = {}
-    delay_orders(setup.model, setup.inputs.fixed, locked)
-    times = Start(setup.model, setup.inputs.fixed)
-    for name in filter(setup.model.__contains__, RUN_SETTINGS):
-        times.read(Cell(key(name)))
+    locked = frozenset(deciding_cells(setup.model, setup.inputs.fixed))
     job = replace(setup.job([], integrator), lagged=None)
     first = replace(job.timing, steps=job.timing.first)
     state = execute(replace(job, timing=first), _ALONE, keep=True).state
-    return OpenSimulation(replace(job, state=None), cast("State", state), frozenset(locked) | frozenset(times.known))
+    return OpenSimulation(replace(job, state=None), cast("State", state), locked)

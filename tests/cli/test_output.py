@@ -49,6 +49,27 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
         ("ensemble", "-e", "cup.vsc", "--runs", "new", "--name", "members", "--force", "--where", "Tea Temperature<99"),
         "headlines",
     ),
+    "rank": (
+        (
+            "rank",
+            "--on",
+            "Tea Temperature",
+            "--at",
+            "2025",
+            "-e",
+            "cup.vsc",
+            "-n",
+            "9",
+            "--value",
+            "heat loss*2",
+            "--runs",
+            "new",
+            "--name",
+            "new",
+            "--force",
+        ),
+        "levers",
+    ),
     "attribute": (("attribute", *SCENARIO, "--runs", "new", "--name", "new", "--force"), "variables"),
     "attribute at a date": (
         (
@@ -115,6 +136,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
     "show members": (("show", "many"), "headlines"),
     "show a sweep": (("show", "grid"), "variables"),
     "show an attribution": (("show", "levers"), "variables"),
+    "show a ranking": (("show", "ranking"), "levers"),
     "rerun": (("rerun", "base"), "record"),
     "rerun members": (("rerun", "many"), "record"),
     "compare": (("compare", "base", "cold", "--at", "2024", "--at", "2032"), "gaps"),
@@ -147,6 +169,19 @@ LONG_NAMES: dict[str, tuple[str, ...]] = {
         "--force",
     ),
     "sensitivity": ("sensitivity", "long.mdl", "--on", RENAMED["Tea Temperature"], "--free", f"{TIME}=1:4"),
+    "rank": (
+        "rank",
+        "long.mdl",
+        "--on",
+        RENAMED["Tea Temperature"],
+        "--also",
+        RENAMED["heat loss"],
+        "--runs",
+        "new",
+        "--name",
+        "new",
+        "--force",
+    ),
     "attribute": ("attribute", "long.mdl", "--set", f"{TIME}=3", "--runs", "new", "--name", "new", "--force"),
     "runs": ("runs",),
     "show": ("show", "long"),
@@ -158,7 +193,7 @@ LONG_NAMES: dict[str, tuple[str, ...]] = {
 }
 """Commands on a model whose names, units, numbers and addresses are long."""
 
-WITHOUT_TABLES = {"plot", "report", "convert", "expand", "edit", "git-install", "new"}
+WITHOUT_TABLES = {"plot", "report", "convert", "expand", "edit", "git-install", "new", "completion"}
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +221,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tea_text: str) -> Iterator[
             ("ensemble", "-e", "cup.vsc", "--name", "warm", "--set", "FINAL TIME=2030"),
             ("sweep", *ROOM, *COOLING, "--name", "grid"),
             ("attribute", *SCENARIO, "--name", "levers"),
+            ("rank", "--on", "Tea Temperature", "--at", "2025", "--name", "ranking"),
             ("run", "long.mdl", "--name", "long"),
             ("run", "long.mdl", "--name", "longer", "--set", f"{TIME}=3"),
         ):

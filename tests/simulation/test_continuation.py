@@ -214,7 +214,7 @@ def test_what_is_set_holds_from_now_on():
         (lambda game: game.run_until(0.3), "no time step ends at 0.3; choose 0.25 or 0.5"),
         (lambda game: game.set("rat", 1), r"'rat' is not in the model; did you mean 'rate'\?"),
         (lambda game: game.set("total", 1), "'total' is an auxiliary, not a constant"),
-        (lambda game: game.set("FINAL TIME", 1), "'FINAL TIME' decides the times of the run or the order of a delay"),
+        (lambda game: game.set("FINAL TIME", 1), "'FINAL TIME' decides the times of the run, its tolerances or the order of a delay"),
         (lambda game: game.set("rate", np.nan), "'rate' is given nan; give a number"),
         (lambda game: game.set("rate"), "'rate' is given None; give a number"),
         (lambda game: game["stok"], r"'stok' is not in the model; did you mean 'stock'\?"),

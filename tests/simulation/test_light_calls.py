@@ -87,8 +87,8 @@ def test_what_is_not_finite_is_nan_without_a_warning():
     [
         ({"constants": ["rat"]}, r"'rat' is not in the model; did you mean 'rate'\?"),
         ({"constants": ["rate", "rate"]}, "'rate' is given twice; name it once"),
-        ({"constants": ["order"]}, "'order' decides the order of a delay"),
-        ({"constants": ["length"]}, "'length' decides the order of a delay"),
+        ({"constants": ["order"]}, "'order' decides the times of a run, its tolerances or the order of a delay"),
+        ({"constants": ["length"]}, "'length' decides the times of a run"),
         ({"constants": ["FINAL TIME"]}, "'FINAL TIME' decides the times of a run"),
         ({"save": ["stok"]}, r"'stok' is not in the model; did you mean 'stock'\?"),
         (

@@ -12,7 +12,16 @@ import click
 from ...store import find_run, open_run
 from ...vensim import read_model
 from ..locations import model_path, scenario_path
-from ..options import OutcomeOptions, RunOptions, StoreOptions, engine_option, run_options, save_option, store_options
+from ..options import (
+    OutcomeOptions,
+    RunOptions,
+    StoreOptions,
+    all_panels_option,
+    engine_option,
+    run_options,
+    save_option,
+    store_options,
+)
 from ..output import Result, note, output_options, stored_safely, wants_table
 from ..requests import NOT_FINITE, make_run, plain_name
 from ..views.headlines import headline_lines, headline_names, headline_tables
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option("--at", metavar="TIME", help="The time at which to go on: a time of the model, or a day.")
 @click.option("--plot", is_flag=True, help="Plot the run to NAME.png beside it.")
+@all_panels_option
 @click.option("--watch", "watched", is_flag=True, help="Run again whenever one of the files is saved, until Ctrl-C.")
 @output_options
 @click.pass_context
@@ -44,6 +54,7 @@ def run(
     start: str | None,
     at: str | None,
     plot: bool,
+    every: bool,
     watched: bool,
 ) -> Result | None:
     """Run a model once, store the run as NAME.nc, and print its headline variables.
@@ -62,7 +73,7 @@ def run(
         raise click.UsageError(message, context)
     path = store.path()
     if watched:
-        _watch(run_from, store, path, plot=plot)
+        _watch(run_from, store, path, plot=plot, every=every)
         return None
     request = run_from.request()
     name = request.default_name
@@ -76,7 +87,7 @@ def run(
     path = store.save(made, path, name)
     with stored_safely(path):
         lines = headline_lines(made, headline_names(made))
-        figures = [_plot(made, path, force=store.force)] if plot else []
+        figures = [_plot(made, path, every=every, force=store.force)] if plot else []
     unfinished = made.attrs.get(NOT_FINITE)
     if unfinished:
         note(f"run '{path.stem}': {unfinished}")
@@ -91,7 +102,7 @@ def run(
     )
 
 
-def _watch(run_from: RunOptions, store: StoreOptions, path: Path | None, *, plot: bool) -> None:
+def _watch(run_from: RunOptions, store: StoreOptions, path: Path | None, *, plot: bool, every: bool) -> None:
     if not wants_table():
         message = "--watch prints tables; leave out --format"
         raise click.UsageError(message)
@@ -100,7 +111,7 @@ def _watch(run_from: RunOptions, store: StoreOptions, path: Path | None, *, plot
     model = model_path(run_from.model)
     others = [scenario_path(path, model) for path in run_from.scenarios]
     files = _files(model, [*others, *map(Path, [run_from.savelist] if run_from.savelist else [])])
-    plotter = (lambda made, where: _plot(made, where, force=True)) if plot else None
+    plotter = (lambda made, where: _plot(made, where, every=every, force=True)) if plot else None
     watch(Watch(run_from.request, store.folder, path, store.force, plotter), saved_files(files))
 
 
@@ -123,7 +134,7 @@ def _check_words(run_from: RunOptions, context: click.Context) -> None:
         raise click.UsageError(message, context)
 
 
-def _plot(made: xr.Dataset, path: Path, *, force: bool) -> Path:
+def _plot(made: xr.Dataset, path: Path, *, every: bool, force: bool) -> Path:
     from ..views.run_figures import plot_runs_to
 
-    return plot_runs_to({path: made}, path.with_suffix(".png"), title=path.stem, force=force)
+    return plot_runs_to({path: made}, path.with_suffix(".png"), title=path.stem, every=every, force=force)

@@ -128,15 +128,21 @@ def draw_word(axes: Axes, placed: PlacedWord, unit: float, background: str | Non
         for part in (placed.region,) if background or word.fill else _line_regions(word, placed.label, 0):
             axes.add_patch(_filled(part, facecolor=fill, edgecolor="none", gid=f"{gid}-ground"))
     if placed.label.text:
-        colour = KIND_COLOURS.get(placed.kind or "", INK)
-        if word.shadow:
-            colour = INK if background else SHADOW
-        elif word.lettering.colour and any(word.lettering.colour):  # the sketch's colour, unless it is black
-            colour = hexadecimal(word.lettering.colour)
         axes.text(
-            word.x, word.y, placed.label.text, ha="center", va="center", multialignment="center", color=colour,
+            word.x, word.y, placed.label.text, ha="center", va="center", multialignment="center",
+            color=ink_of(placed, shaded=background is not None),
             linespacing=1.15, zorder=WORD_LEVEL + 1, gid=gid, **placed.label.font.properties(unit),
         )  # fmt: skip
+
+
+def ink_of(placed: PlacedWord, *, shaded: bool) -> str:
+    """Return the colour of a word's text; `shaded` is a word with a background colour."""
+    word = placed.word
+    if word.shadow:
+        return INK if shaded else SHADOW
+    if word.lettering.colour and any(word.lettering.colour):  # the sketch's colour, unless it is black
+        return hexadecimal(word.lettering.colour)
+    return KIND_COLOURS.get(placed.kind or "", INK)
 
 
 def _filled(region: Region, **style: Any) -> Patch:
