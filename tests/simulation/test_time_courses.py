@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from sdmodel.analysis import attribute_levers
+from sdmodel.analysis import attribute_levers, compare_runs
 from sdmodel.ensemble import run_ensemble
 from sdmodel.errors import ScenarioError, SimulationError
 from sdmodel.model import INTEGRATORS
@@ -175,3 +175,14 @@ def test_only_constants_have_time_courses():
         compile_model(MODEL, save=["stock"], constants=["rate"], scenario=scenario)
     with pytest.raises(ScenarioError, match="'rate' has a time course; give one number, or another time course"):
         simulate(MODEL, {"rate": [1, 2]}, scenario=scenario)
+
+
+def test_runs_with_a_time_course_are_compared():
+    """The comparison says what it is, also where the constant is not stored."""
+    base = simulate(MODEL)
+    runs = {"base": base, "waves": simulate(MODEL, {"rate": STEPS, "more[a]": LINE}, save=["stock"])}
+    found = compare_runs(runs, at=[5.0])
+    assert f"run 'waves': rate = {STEPS}" in found.changes.remarks
+    assert f"run 'waves': more[a] = {LINE}" in found.changes.remarks
+    assert [difference.name for difference in found.changes.constants] == ["rate", "more[a]", "more[b]"]
+    assert all(difference.values[1] is None for difference in found.changes.constants)
