@@ -17,7 +17,7 @@ import xarray as xr
 from ..dataset import check_run, find_variable, has_variable, member_dims
 from ..errors import DatasetError, SimulationError
 from ..files import encode_text
-from ..model import Integrator, Model, cell_name
+from ..model import INTEGRATORS, Integrator, Model, cell_name
 from ..program import Program, compile_program
 from ..scenario import Scenario, constant_values, merge_scenarios, with_tables
 from ..vensim import model_from_text, scenario_from_text
@@ -47,7 +47,7 @@ class _Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """A run to go on from: its model, and its stretches up to that time."""
+    """A run to go on from: its model, its stretches up to that time, and the name of its scenario."""
 
     model: Model
     stretches: tuple[_Stretch, ...]
@@ -173,6 +173,8 @@ def continue_from(model: Model, run: xr.Dataset, at: float) -> Continuation:
         message = f"{where}: the run has several members; choose one of them, such as run.isel({dim}=0)"
         raise DatasetError(message)
     changes = "\n".join(_with_value(run, line) for line in str(record.get("changes", "")).splitlines())
+    if record["integrator"] not in INTEGRATORS:
+        raise DatasetError(_DAMAGED.format("integrator"))
     own = _Stretch(math.inf, str(record.get("scenario", "")), changes, _initial_values(run), str(record["integrator"]))
     stretches = []
     for stretch in (*_earlier(run), own):
@@ -198,6 +200,7 @@ def _earlier(run: xr.Dataset) -> list[_Stretch]:
     try:
         stretches = [_Stretch(**own) for own in found]
         sound = all(math.isfinite(own.until) and isinstance(own.initial, dict) for own in stretches)
+        sound = sound and all(own.integrator in INTEGRATORS for own in stretches)
     except TypeError:
         sound = False
     if not sound or (EARLIER in run.attrs and not found):

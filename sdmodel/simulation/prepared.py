@@ -110,6 +110,7 @@ class PreparedSimulation(Unchanging):
             found[name] = np.moveaxis(part, -1, 0) if members else part
         return found
 
+    @reports_memory
     def values(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Simulate several members, shape (members, constants); the result has shape (saved times, saved cells, members).
 

@@ -144,6 +144,23 @@ def test_wrong_beginnings_are_named(options: dict[str, Any], message: str):
         simulate(MODEL, **{"start": simulate(MODEL), **options})
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"earlier": '[{"until": "x", "scenario": "", "changes": "", "initial": {}, "integrator": "euler"}]'},
+        {"earlier": '[{"until": 1, "scenario": "", "changes": "", "initial": [], "integrator": "euler"}]'},
+        {"earlier": '[{"until": 1, "scenario": "", "changes": "", "initial": {}, "integrator": "best"}]'},
+        {"earlier": "[3]"},
+        {"initial": "{"},
+        {"integrator": "best"},
+    ],
+)
+def test_a_damaged_record_is_refused(changes: dict[str, str]):
+    """What a file says is not trusted."""
+    with pytest.raises(DatasetError, match="of the run is damaged; make the run again"):
+        simulate(MODEL, start=simulate(MODEL).assign_attrs(changes), at=5)
+
+
 # initial values
 
 
@@ -214,7 +231,10 @@ def test_what_is_set_holds_from_now_on():
         (lambda game: game.run_until(0.3), "no time step ends at 0.3; choose 0.25 or 0.5"),
         (lambda game: game.set("rat", 1), r"'rat' is not in the model; did you mean 'rate'\?"),
         (lambda game: game.set("total", 1), "'total' is an auxiliary, not a constant"),
-        (lambda game: game.set("FINAL TIME", 1), "'FINAL TIME' decides the times of the run, its tolerances or the order of a delay"),
+        (
+            lambda game: game.set("FINAL TIME", 1),
+            "'FINAL TIME' decides the times of the run, its tolerances or the order of a delay",
+        ),
         (lambda game: game.set("rate", np.nan), "'rate' is given nan; give a number"),
         (lambda game: game.set("rate"), "'rate' is given None; give a number"),
         (lambda game: game["stok"], r"'stok' is not in the model; did you mean 'stock'\?"),
