@@ -282,7 +282,8 @@ def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
     lines += [
         change_text(change)
         for change in scenario.changes
-        if (change.table is not None or is_course(model, change.name)) and replace(change, place=NOWHERE) not in own
+        if (is_course(model, change.name) if change.course or change.table is None else True)
+        and replace(change, place=NOWHERE) not in own
     ]
     return "\n".join(lines)
 
