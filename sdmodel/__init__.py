@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .errors import SdmodelError as SdmodelError
     from .errors import SimulationError as SimulationError
     from .errors import StoreError as StoreError
+    from .explore import write_explorer as write_explorer
     from .figures import plot_diagram as plot_diagram
     from .inference import backtest_model as backtest_model
     from .inference import calibrate_model as calibrate_model
@@ -86,6 +87,7 @@ _NAMES = {
     "errors": "AnalysisError CalibrationError CheckError DatasetError EnsembleError FaultsError FigureError LayoutError "
     "LoopError ModelError ObservationError OutOfMemoryError ReferenceEngineError ReportError ScenarioError SdmodelError SimulationError "
     "StoreError",
+    "explore": "write_explorer",
     "figures": "plot_diagram",
     "inference": "backtest_model calibrate_model fit_run read_observations read_series score_backtest",
     "model": "CausalPath Model lay_out without_subscripts",

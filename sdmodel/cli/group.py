@@ -39,6 +39,7 @@ _COMMANDS = {
     "git-install": ("git", "Let git compare and merge models by variable."),
     "plot": ("plot", "Plot stored runs over time."),
     "report": ("plot", "Write an HTML page about stored runs."),
+    "explore": ("plot", "Write the model as one web page to explore."),
     "convert": ("convert", "Convert runs to other formats, and XMILE to .mdl."),
     "expand": ("convert", "Write a model without subscripts, for Vensim PLE."),
     "diagram": ("diagram", "Draw the stock-and-flow diagrams of a model."),

@@ -3,7 +3,7 @@
 from .attribution import Contributions, plot_contributions, plot_wedges
 from .backtest import plot_backtest
 from .bands import plot_bands, plot_differences, plot_fit
-from .diagram import ShadedValue, Shading, find_view, plot_diagram
+from .diagram import PlacedView, ShadedValue, Shading, find_view, place_view, plot_diagram
 from .layout import Layout, Panel, Scale, find_layout, layout_beside, read_layout
 from .output import render_figure, render_small_svg, save_figure
 from .panels import narrow_pages
@@ -17,6 +17,7 @@ __all__ = [
     "Layout",
     "Observed",
     "Panel",
+    "PlacedView",
     "Scale",
     "ShadedValue",
     "Shading",
@@ -24,6 +25,7 @@ __all__ = [
     "find_view",
     "layout_beside",
     "narrow_pages",
+    "place_view",
     "plot_backtest",
     "plot_bands",
     "plot_contributions",

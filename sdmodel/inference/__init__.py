@@ -21,7 +21,15 @@ from .backtest import (
 from .calibration import SEED, STARTS, STEPS, Agreement, Calibration, calibrate_model, fingerprints, sample_posterior
 from .fit import BandFit, FitTable, SeriesFit, error_bars, fit_panels, fit_run
 from .likelihood import evaluate_series, log_likelihood, predictive_draws, residuals, split_series
-from .model_error import MeasuredError, errors_text, find_errors_file, quantiles_with_error, read_errors, widen_bands
+from .model_error import (
+    MeasuredError,
+    error_sizes,
+    errors_text,
+    find_errors_file,
+    quantiles_with_error,
+    read_errors,
+    widen_bands,
+)
 from .observations import Observations, RawSeries, join_observations, parse_time, read_observations
 from .optimum import Direction, Identification, Optimum, Search, close_pairs, leading_constants
 from .parameters import DEFAULT_GROUP, Equality, Parameter, free_constants, unused_priors
@@ -104,6 +112,7 @@ __all__ = [
     "default_walkers",
     "ensemble_samples",
     "error_bars",
+    "error_sizes",
     "errors_text",
     "evaluate_series",
     "extra_constants",

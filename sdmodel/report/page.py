@@ -79,12 +79,22 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """A whole other page inside this one, and the `scripts` that it runs, as a content security policy names them."""
+
+    heading: str
+    text: str
+    scripts: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """A whole page."""
+    """A whole page, with another page at its end if there is a frame; without one it runs no scripts."""
 
     title: str
     subtitle: str
     sections: tuple[Section, ...]
+    frame: Frame | None = None
 
 
 def render_html(report: Report) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ from ..figures import (
     plot_runs,
     plot_wedges,
 )
-from ..files import write_file
+from ..files import page_path, write_file
 from ..inference import (
     BACKTEST,
     SCORE_HEADINGS,
@@ -61,7 +62,7 @@ from ..inference import (
 )
 from ..numerals import format_band, format_exact, format_number, format_percent
 from ..scenario import find_levers
-from .page import Image, Paragraph, Report, Section, Table, render_html
+from .page import Frame, Image, Paragraph, Report, Section, Table, render_html
 
 _MOST_DIFFERENCES, _MOST_PANELS, _MOST_ATTRIBUTED = 15, 12, 3
 BANDS = (0.5, 0.9)
@@ -87,6 +88,7 @@ def write_report(
     title: str | None = None,
     picture: Figure | Sequence[Figure] | None = None,
     further: Mapping[str, Figure | Sequence[Figure]] | None = None,
+    frame: Frame | None = None,
     force: bool = False,
 ) -> Path:
     r"""Write one self-contained HTML page about runs, ensembles and attributions.
@@ -114,6 +116,8 @@ def write_report(
         A figure in place of those of the headline variables, or one for each panel.
     further : mapping of str to matplotlib.figure.Figure or sequence of these, optional
         More figures by their headings.
+    frame : Frame, optional
+        Another page to embed at the end (`sdmodel.report.Frame`), such as the explorer of the model.
     force : bool, default False
         Replace an existing file.
 
@@ -142,20 +146,14 @@ def write_report(
     ...     page.name, "<h2>What differs</h2>" in page.read_text("utf-8")
     ('report.html', True)
     """
-    target = Path(path)
-    if target.suffix.lower() not in (".html", ".htm"):
-        message = f"{target}: is not a name for a page; let it end in .html"
-        raise ReportError(message)
+    target = page_path(path, force=force, error=ReportError)
     if not runs:
         message = f"{target}: there are no runs to report on; name at least one"
         raise ReportError(message)
-    if os.path.lexists(target) and not force:
-        message = f"{target}: exists already; name another with -o, or --force to replace it"
-        raise ReportError(message)
     for name, run in runs.items():
         check_run(run, name)
-    text = render_html(build_report(runs, on=on, at=at, bands=bands, title=title, picture=picture, further=further))
-    write_file(target, text.encode(), force=force, error=ReportError)
+    report = build_report(runs, on=on, at=at, bands=bands, title=title, picture=picture, further=further)
+    write_file(target, render_html(replace(report, frame=frame)).encode(), force=force, error=ReportError)
     return target
 
 

@@ -34,7 +34,7 @@ from .merge.comparison import Difference, DifferenceKind, compare_documents
 from .merge.formatting import format_document, text_for_diff, unformatted_parts
 from .merge.merging import Merge, merge_documents
 from .read.reader import model_from_text, read_formula, read_model
-from .sketch.views import read_sketch, sketch_from_text
+from .sketch.views import read_sketch, sketch_from_text, views_of
 from .writer import mdl_text
 
 __all__ = [
@@ -45,5 +45,5 @@ __all__ = [
     "read_optimisation", "read_payoff", "read_placed_names",
     "read_samples", "read_sampling", "read_savelist", "read_scenario", "read_sketch", "samples_text",
     "sampling_of_ranges", "sampling_text", "scenario_from_text", "scenario_text", "sketch_from_text",
-    "split_levers", "split_statement", "text_for_diff", "unformatted_parts",
+    "split_levers", "split_statement", "text_for_diff", "unformatted_parts", "views_of",
 ]  # fmt: skip

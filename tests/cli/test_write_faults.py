@@ -63,6 +63,7 @@ CASES = {
     "compare": Case("compare base cold --cin change.cin --plot --force"),
     "plot": Case("plot base -o base.svg --force"),
     "report": Case("report base cold -o page.html --force"),
+    "explore": Case("explore -e cup.vsc -n 4 --run base -o explorer.html --force"),
     "convert .csv": Case("convert base -o base.csv --force"),
     "convert .nc": Case("convert base -o base.nc --force"),
     "convert .zarr": Case("convert base -o base.zarr --force"),

@@ -1,4 +1,4 @@
-"""`sdmodel plot` and `report`: stored runs as a figure, and as one HTML page."""
+"""`sdmodel plot`, `report` and `explore`: stored runs as a figure or one HTML page, and the model itself as one."""
 
 from __future__ import annotations
 
@@ -10,23 +10,28 @@ import click
 import numpy as np
 import xarray as xr
 
-from ...analysis import ATTRIBUTION, RANKING, attributed_variables
+from ...analysis import ATTRIBUTION, RANKING, attributed_variables, model_of_run
 from ...comparison import Outcome
 from ...dataset import ANALYSIS, MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
 from ...errors import DatasetError, FigureError, ReportError
-from ...inference import BACKTEST
+from ...inference import BACKTEST, MeasuredError, find_errors_file, read_errors
+from ...scenario import Scenario
 from ...store import find_run, is_ensemble, open_run
-from ..locations import check_not_there, runs_folder
+from ..locations import check_not_there, load_model, model_path, runs_folder
 from ..options import (
     OutcomeOptions,
+    SamplingOptions,
     all_panels_option,
     bands_option,
     force_option,
+    model_argument,
     on_option,
     outcome_options,
     runs_option,
+    sampling_options,
 )
 from ..output import busy
+from ..requests import warnings_as_notes
 from ..views.attribution import moment_of, plot_attribution_to
 from ..views.backtest import plot_backtest_to
 from ..views.headlines import check_name, headline_names, shared_headlines
@@ -37,6 +42,8 @@ from ..views.sweep import plot_sweep_to, sweep_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ...report import Frame
 
 
 @click.command("plot", epilog="Example: sdmodel plot base power-first --on 'Ghost Compute Backlog' -o ghost.png")
@@ -169,6 +176,7 @@ def _check_members(runs: Mapping[str, xr.Dataset]) -> None:
 @outcome_options()
 @bands_option
 @click.option("--title", metavar="TEXT", help="The title of the page (default: the names of the runs).")
+@click.option("--explore", "explored", is_flag=True, help="Embed the model itself, with sliders and live charts.")
 @click.option("-o", "output", metavar="FILE.html", help="The file of the page (default: beside the runs).")
 @runs_option
 @force_option
@@ -179,6 +187,7 @@ def report(
     when: OutcomeOptions,
     bands: tuple[float, ...],
     title: str | None,
+    explored: bool,
     output: str | None,
     folder: str | None,
     force: bool,
@@ -187,7 +196,8 @@ def report(
 
     The page shows headline variables at dates and over time with observations, differences between the runs, bands of
     ensembles, rankings and contributions of levers, the levers of the model, and the record of every run. The first run is the
-    baseline. The page needs no network. RUN is the name of a stored run or the path of its file.
+    baseline. The page needs no network. With --explore it ends with the page that `sdmodel explore` writes: the model of
+    the first run, with the runs as lines. RUN is the name of a stored run or the path of its file.
     """
     from ...figures import narrow_pages
     from ...report import write_report
@@ -207,10 +217,32 @@ def report(
         with narrow_pages():
             figures = figures_of(single, names=names) if single else None
             sweeps = _sweep_figures(opened, names, moments)
+        frame = _explorer(opened) if explored else None
         write_report(
-            opened, target, on=names, at=moments, bands=bands, title=title, picture=figures, further=sweeps, force=force
+            opened,
+            target,
+            on=names,
+            at=moments,
+            bands=bands,
+            title=title,
+            picture=figures,
+            further=sweeps,
+            frame=frame,
+            force=force,
         )
     click.echo(f"written to {target} ({int(np.ceil(target.stat().st_size / 1024)):,} KiB)")
+
+
+def _explorer(runs: Mapping[str, xr.Dataset]) -> Frame:
+    """The page with the model of the first run itself, and the single runs as fixed lines."""
+    from ...explore import make_explorer
+    from ...report import Frame
+
+    name, first = next(iter(runs.items()))
+    single = {name: run for name, run in runs.items() if not member_dims(run) and ANALYSIS not in run.attrs}
+    with warnings_as_notes():
+        page = make_explorer(model_of_run(first, f"run '{name}'"), runs=single)
+    return Frame("Explore the model", page.text, page.scripts)
 
 
 def _sweep_figures(
@@ -237,3 +269,65 @@ def _check_known(name: str, runs: Mapping[str, xr.Dataset]) -> None:
             errors.append(f"run '{run_name}': {error}")
     if len(errors) == len(runs):
         raise DatasetError(errors[0])
+
+
+# explore
+
+
+@click.command("explore", epilog="Example: sdmodel explore -n 300 -o ai_compute.html")
+@model_argument
+@on_option("A headline variable (default: those of the save list beside the model)")
+@sampling_options("Draw bands of the members that this file varies.")
+@click.option(
+    "--error", "errors", metavar="FILE.error.csv", help="Errors of the model's forecasts (default: the file beside it)."
+)
+@click.option("--run", "runs", multiple=True, metavar="RUN", help="Draw a stored run as fixed lines; may be repeated.")
+@click.option("-o", "output", metavar="FILE.html", help="The file of the page (default: MODEL.html here).")
+@runs_option
+@force_option
+def explore(
+    *,
+    model: str | None,
+    names: tuple[str, ...],
+    sampling: SamplingOptions,
+    errors: str | None,
+    runs: tuple[str, ...],
+    output: str | None,
+    folder: str | None,
+    force: bool,
+) -> None:
+    """Write the model as one HTML file: open it on any computer or phone, move a lever, see what changes.
+
+    The page holds the model itself and needs no network and no installation. It has a slider for each policy lever,
+    uncertainty and switch, buttons for the scenarios beside the model, charts of the headline variables with observations,
+    a table, the contribution of each lever, and the diagrams. With -e or -n it runs the members of an ensemble again at each
+    change and draws their bands. Its address holds what you changed, so a link shows others the same.
+
+    Files beside the model choose what it shows: MODEL.figure.csv the panels, MODEL.lst the headline variables, MODEL.vsc
+    the plausible ranges. With -n alone the members vary the uncertain constants as MODEL.vsc says.
+    """
+    from ...explore import write_explorer
+
+    path = model_path(model)
+    target = Path(output) if output else Path(f"{path.stem}.html")
+    check_not_there([target], force=force, error=ReportError)
+    with warnings_as_notes(), busy(f"writing {target.name}"):
+        read = load_model(path)
+        design = sampling.design(read, Scenario("", ())) if sampling.given else None
+        known = _errors(path, errors) if design or errors else ()
+        stored = _stored(runs, folder)
+        write_explorer(read, target, on=names, design=design, errors=known, runs=stored, force=force)
+    click.echo(f"written to {target} ({-(-target.stat().st_size // 1024):,} KiB)")
+
+
+def _errors(path: Path, given: str | None) -> Sequence[MeasuredError]:
+    file = Path(given) if given else find_errors_file(path)
+    return read_errors(file) if file else ()
+
+
+def _stored(names: Sequence[str], folder: str | None) -> dict[str, xr.Dataset]:
+    if not names:
+        return {}
+    place = runs_folder(folder)
+    paths = {path.stem: path for path in (find_run(name, place) for name in names)}
+    return {name: open_run(path) for name, path in paths.items()}

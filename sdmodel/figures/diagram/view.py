@@ -15,12 +15,12 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from ...errors import FigureError
-from ...model import Sketch, View, key, nearest
+from ...model import Kind, Sketch, View, key, nearest
 from ..panels import DARK, GREY
 from ..text import FittedText, Font, PlainFigure, drawable, fit_text, plain_text
 from .arrows import Line, colour_of, draw_line, place_lines, place_signs
 from .geometry import Region
-from .words import INK, KIND_COLOURS, SHADOW, WORD_LEVEL, PlacedWord, draw_word, ink_of, is_boxed, place_words
+from .words import INK, KIND_COLOURS, SHADOW, WORD_LEVEL, PlacedWord, draw_word, ink_of, place_words
 
 _MARGIN, _FOOT_LINE = 0.2, 0.15
 _SMALLEST, _LARGEST = 5.0, 30.0
@@ -56,6 +56,22 @@ class Shading:
     meaning: str
     ends: tuple[str, str]
     by_key: Mapping[str, ShadedValue] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedView:
+    """The visible words of a view by number, its visible arrows, and the places of their signs by the arrow's number."""
+
+    words: Mapping[int, PlacedWord]
+    lines: tuple[Line, ...]
+    signs: Mapping[int, tuple[float, float]]
+
+
+def place_view(view: View, kinds: Mapping[str, Kind]) -> PlacedView:
+    """Return where the words and lines of a view are, in its units; `kinds` are those of the variables by key."""
+    words = place_words(view, kinds)
+    lines = place_lines(view, words)
+    return PlacedView(words, tuple(lines), place_signs(lines, words.values(), view))
 
 
 @plain_text
@@ -230,7 +246,7 @@ def _colour_of(shading: Shading, value: ShadedValue) -> str | None:
 def _place_number(placed: PlacedWord, value: ShadedValue) -> tuple[FittedText, Region]:
     """Return the text of a value and where it stands, below the name of its variable."""
     text = fit_text(value.text, Font(_NUMBER_SIZE * placed.label.font.size), np.inf, np.inf, shrink=False)
-    below = _BELOW_BOX if is_boxed(placed.word, placed.kind) else 0.0
+    below = _BELOW_BOX if placed.boxed else 0.0
     top = placed.region.y + placed.region.half_height + below
     return text, Region(placed.word.x, top + text.half_height, text.half_width, text.half_height)
 
