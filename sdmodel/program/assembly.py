@@ -271,7 +271,7 @@ class _Writer(Function):
 
 def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptive: bool = False) -> str:
     """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
-    tables, plan = Tables(width), layout.plan
+    tables, plan = Tables(width, mathematics), layout.plan
     start = (lambda f, a=own: f.define(a.cell, f.start_value(a)) for own in plan.start)
     step = (lambda f, a=own: f.define(a.cell, f.step_value(a)) for own in plan.step)
     inputs = [(stock, layout.rate_row(index)) for index, stock in enumerate(plan.stocks)]

@@ -139,10 +139,15 @@ def splat(value: float, width: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mathematics:
-    """The vector library of this machine: how many members it takes at a time, and its name for each function."""
+    """The vector library of this machine: how many members it takes at a time, and its name for each function.
+
+    `fused` processors multiply and add with one rounding, and `picks` those that can pick eight numbers from registers by index.
+    """
 
     lanes: int
     vector: Mapping[str, str]
+    fused: bool = False
+    picks: bool = False
 
     def text(self, width: int) -> str:
         """Definitions of every elementary function for rows of `width` members."""

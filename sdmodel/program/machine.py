@@ -48,7 +48,9 @@ def host() -> Host:
     except RuntimeError:  # the processor is newer than LLVM
         features = llvm.FeatureMap()
     letter, width = next(((a, w) for name, a, w in _VECTOR_ABI if features.get(name)), ("", 2))
-    mathematics = Mathematics(width, _vector_functions(letter, width))
+    mathematics = Mathematics(
+        width, _vector_functions(letter, width), fused=bool(features.get("fma")), picks=bool(features.get("avx512f"))
+    )
     return Host(llvm.get_host_cpu_name(), features.flatten(), width, mathematics)
 
 
