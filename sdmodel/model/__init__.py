@@ -7,6 +7,7 @@ from .algebra import (
     VensimFunction,
     add,
     divide,
+    divides,
     inverse,
     make_reference,
     multiply,
@@ -19,6 +20,7 @@ from .algebra import (
     signed_terms,
     split_reference,
     transform,
+    unsigned,
     walk,
 )
 from .diagram.layout import lay_out
@@ -57,6 +59,7 @@ from .subscripts import (
     SubscriptFault,
     bindings,
     cells_in,
+    counts_labels,
     inner_bindings,
     is_reduction,
     labels_of,
@@ -74,10 +77,11 @@ __all__ = [
     "DelayOrder", "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links",
     "Model", "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word", "WordKind", "add",
-    "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "delay_orders", "display_name", "divide",
+    "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "counts_labels", "delay_orders", "display_name",
+    "divide", "divides",
     "equation_source", "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links",
     "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "labels_of", "lay_out", "make_reference",
     "multiply", "nearest", "negate", "number", "number_text", "plan", "position", "power", "product_factors", "quote_name", "quoted_cell",
     "rebuild", "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_list", "split_name", "split_reference",
-    "stock_loops", "table_text", "transform", "unclaimed_ranges", "unknown_function", "walk", "without_subscripts",
+    "stock_loops", "table_text", "transform", "unclaimed_ranges", "unknown_function", "unsigned", "walk", "without_subscripts",
 ]  # fmt: skip

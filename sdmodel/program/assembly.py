@@ -5,6 +5,7 @@ The row of each Vensim function says how it becomes instructions (`emit`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -37,7 +38,8 @@ from ..model import (
     split_reference,
 )
 from .driver import driver_text
-from .ir import Function, Mathematics
+from .invariants import Part, part_of
+from .ir import DIVISORS, Function, Mathematics, value_of
 from .layout import Layout
 from .tables import Tables
 
@@ -65,11 +67,14 @@ class _Writer(Function):
     comparison, a lookup) is united with that zero. `zeros` holds the zeros of registers, also of truth values; None stands for 0.
 
     `known` holds the registers of cells that the function has computed or loaded already; `outlined` are functions that it calls.
+    A function `in_step` reads what the start computed for it: parts of equations that do not vary, and reciprocals of divisors.
     """
 
     layout: Layout = field(kw_only=True)
     tables: Tables = field(kw_only=True)
-    known: dict[Cell, str] = field(default_factory=dict)
+    in_step: bool = False
+    known: dict[Cell | Part, str] = field(default_factory=dict)
+    keys: dict[str, Cell | Part] = field(default_factory=dict)
     zeros: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(_CLOCK))
     outlined: list[str] = field(default_factory=list)
 
@@ -94,6 +99,9 @@ class _Writer(Function):
             return self.constant(float(expression))
         if isinstance(expression, Symbol | Indexed):
             return self._reference(expression, binding)
+        if self._is_kept(expression, binding):
+            part = part_of(expression, binding)
+            return self._load_once(part, self.layout.invariant[part])
         if isinstance(expression, Add):
             return self._sum(expression, binding)
         if isinstance(expression, Mul):
@@ -111,7 +119,8 @@ class _Writer(Function):
 
     def truth(self, expression: Expr, binding: Binding) -> str:
         """Write a condition, and return the register of its truth value; any number but 0 is true."""
-        if isinstance(expression, VensimFunction) and expression.row.gives_truth:
+        is_truth = isinstance(expression, VensimFunction) and expression.row.gives_truth
+        if is_truth and not self._is_kept(expression, binding):
             return self._call(expression.row, expression, binding)
         value = self.write(expression, binding)
         truth = self.compare("<>", value, self.constant(0.0))
@@ -151,17 +160,64 @@ class _Writer(Function):
         if cell == TIME:
             return "%now"
         if cell in self.layout.row:
-            if cell not in self.known:
-                self.known[cell] = self.load(self.layout.row[cell])
-                if cell in self.layout.plan.constants:  # the simulator refuses constants that are not finite
-                    self.zeros[self.known[cell]] = None
-            return self.known[cell]
+            if cell in self.known:
+                return self.known[cell]
+            register = self._load_once(cell, self.layout.row[cell])
+            if cell in self.layout.plan.constants:  # the simulator refuses constants that are not finite
+                self.zeros[register] = None
+            return register
         if cell.key in model.subscripts and cell.labels:
             return self.constant(position(model.subscripts, cell.labels[0], binding))
         if cell.labels or cell.key in model.elements:
             message = f"'{cell_name(model, cell)}' has no equation; define it"
             raise ModelError([Fault(model.elements[cell.key].place, message)])
         return self.constant(position(model.subscripts, cell.key, binding))
+
+    def _is_kept(self, expression: Expr, binding: Binding) -> bool:
+        """Whether the value is in the workspace since the start."""
+        return self.in_step and part_of(expression, binding) in self.layout.invariant
+
+    def _load_once(self, key: Cell | Part, row: int) -> str:
+        """Read a row of the workspace, which does not change within this function."""
+        if key not in self.known:
+            self.known[key] = self.load(row)
+            self.keys[self.known[key]] = key
+        return self.known[key]
+
+    def binary(self, sign: str, left: str, right: str) -> str:
+        """Write arithmetic on two numbers; a divisor that is known beforehand becomes a factor, if that changes no bit."""
+        if sign != "/":
+            return super().binary(sign, left, right)
+        divisor = value_of(right)
+        if divisor is not None and abs(math.frexp(divisor)[0]) == 0.5 and DIVISORS[0] <= abs(divisor) <= DIVISORS[1]:  # noqa: PLR2004 - a power of two
+            return super().binary("*", left, self.constant(1 / divisor))
+        if not self.tables.mathematics.fused:
+            return super().binary(sign, left, right)
+        if divisor is not None and DIVISORS[0] <= abs(divisor) <= DIVISORS[1]:
+            return self._divide(left, right, self.constant(1 / divisor))
+        key = self.keys.get(right)
+        if self.in_step and key in self.layout.reciprocal:
+            return self._divide(left, right, self.load(self.layout.reciprocal[key]))
+        return super().binary(sign, left, right)
+
+    def _divide(self, left: str, right: str, reciprocal: str) -> str:
+        return self.put(f"call {self.number} @m_divide({', '.join(f'{self.number} {x}' for x in (left, right, reciprocal))})")
+
+    def keep_part(self, part: Part) -> None:
+        """Write a part of an equation that does not vary."""
+        register = self.write(part[0], dict(part[1]))
+        self.known[part] = register
+        self.store(register, self.layout.invariant[part])
+
+    def keep_reciprocal(self, key: Cell | Part) -> None:
+        """Write the reciprocal of a divisor; nan if the divisor is too small or too large."""
+        row = self.layout.row[key] if isinstance(key, Cell) else self.layout.invariant[key]
+        divisor = self._load_once(key, row)
+        size = self.call("fabs", divisor)
+        least, most = (self.constant(bound) for bound in DIVISORS)
+        fits = self.logic("and", self.compare(">=", size, least), self.compare("<=", size, most))
+        reciprocal = super().binary("/", self.constant(1.0), divisor)
+        self.store(self.choose(fits, reciprocal, self.constant(math.nan)), self.layout.reciprocal[key])
 
     def _sum(self, expression: Expr, binding: Binding) -> str:
         def add(writer: _Writer, total: str, term: tuple[Expr, int]) -> str:
@@ -232,7 +288,7 @@ class _Writer(Function):
                 total = add(self, total, item)
             return total
         for begin in range(0, len(items), most):
-            inner = _Writer(self.width, layout=self.layout, tables=self.tables)
+            inner = _Writer(self.width, layout=self.layout, tables=self.tables, in_step=self.in_step)
             result = inner._accumulate(items[begin : begin + most], "%total", add, most)
             name = f"part_{next(self.tables.parts)}"
             head = f"internal {self.number} @{name}({_PARAMETERS}, {self.number} %total) nounwind noinline"
@@ -277,20 +333,30 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptiv
     inputs = [(stock, layout.rate_row(index)) for index, stock in enumerate(plan.stocks)]
     inputs += [(delay, layout.delay_input[delay.cell]) for delay in plan.delays]
     rates = (lambda f, a=own, r=row: f.store(f.write(a.expression.args[0], a.binding), r) for own, row in inputs)
-    texts = [_function("start", start, layout, tables), _function("step", chain(step, rates), layout, tables)]
+    kept = [lambda f, p=part: f.keep_part(p) for part in layout.invariant]
+    kept += [lambda f, k=key: f.keep_reciprocal(k) for key in layout.reciprocal if mathematics.fused]
+    texts = [
+        _function("start", chain(start, kept), layout, tables),
+        _function("step", chain(step, rates), layout, tables, in_step=True),
+    ]
     return "\n".join([*texts, tables.text(), driver_text(layout, width, adaptive=adaptive), mathematics.text(width)])
 
 
-def _function(name: str, jobs: Iterable[Callable[[_Writer], None]], layout: Layout, tables: Tables) -> str:
+def _function(
+    name: str, jobs: Iterable[Callable[[_Writer], None]], layout: Layout, tables: Tables, *, in_step: bool = False
+) -> str:
     """The jobs in order, cut into functions that one function calls in turn."""
-    parts = [_Writer(tables.width, layout=layout, tables=tables)]
+    def part() -> _Writer:
+        return _Writer(tables.width, layout=layout, tables=tables, in_step=in_step)
+
+    parts = [part()]
     for job in jobs:
         if len(parts[-1].lines) > _LINES:
-            parts.append(_Writer(tables.width, layout=layout, tables=tables))
+            parts.append(part())
         job(parts[-1])
     texts = []
-    for index, part in enumerate(parts):
-        texts += [*part.outlined, part.text(f"internal void @{name}_{index}({_PARAMETERS}) nounwind noinline")]
+    for index, own in enumerate(parts):
+        texts += [*own.outlined, own.text(f"internal void @{name}_{index}({_PARAMETERS}) nounwind noinline")]
     whole = Function(tables.width)
     whole.lines += [f"  call void @{name}_{index}({_ARGUMENTS})" for index in range(len(parts))]
     return "\n".join([*texts, whole.text(f"internal void @{name}({_PARAMETERS}) nounwind")])

@@ -6,8 +6,10 @@ import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from ..model import Cell, Plan
+from .invariants import Part, find_invariants
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,7 +17,8 @@ class Layout:
     """The rows of the workspace of a block of members.
 
     Stocks come first, the held ones last among them; then as many rows each for their rates, for the two sums of Runge-Kutta, and
-    for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. A DELAY FIXED has two more rows, for its input and for its length in steps; a SAMPLE IF TRUE one more, for its held value.
+    for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. A DELAY FIXED has two more rows, for its input and for its length in steps; a SAMPLE IF TRUE one more, for its held value. Last come the parts of
+    equations that do not vary, and the reciprocals of divisors that do not.
     """
 
     plan: Plan
@@ -25,6 +28,8 @@ class Layout:
     delay_input: Mapping[Cell, int]
     delay_steps: Mapping[Cell, int]
     held: Mapping[Cell, int]
+    invariant: Mapping[Part, int]
+    reciprocal: Mapping[Cell | Part, int]
     rows: int
 
     @property
@@ -59,12 +64,13 @@ def lay_out(plan: Plan) -> Layout:
         if assignment.cell not in row:
             row[assignment.cell] = following
             following += 1
-    extra: list[dict[Cell, int]] = []
-    for cells in (plan.delays, plan.delays, plan.samples):
-        extra.append({assignment.cell: following + index for index, assignment in enumerate(cells)})
-        following += len(cells)
-    delay_input, delay_steps, held = map(MappingProxyType, extra)
-    return Layout(plan, MappingProxyType(row), inputs, first_input, delay_input, delay_steps, held, following)
+    delays, samples = ([own.cell for own in cells] for cells in (plan.delays, plan.samples))
+    found = find_invariants(plan)
+    extra: list[dict[Any, int]] = []
+    for keys in (delays, delays, samples, found.parts, found.divisors):
+        extra.append({key: following + index for index, key in enumerate(keys)})
+        following += len(keys)
+    return Layout(plan, MappingProxyType(row), inputs, first_input, *map(MappingProxyType, extra), following)
 
 
 class Arguments(ctypes.Structure):

@@ -13,7 +13,7 @@ from itertools import count
 from string import Template
 
 from ..model import Table
-from .ir import Function, Mathematics, literal
+from .ir import Function, Mathematics, literal, suffix
 
 UNROLLED = 24
 """Up to this number of points, the search for one member alone is a tree of comparisons; a longer table takes a loop."""
@@ -192,7 +192,7 @@ def _direct(rows: _Rows, way: str) -> str:
     first, x = rows.head(0), _clamp(rows)
     places = f.binary("-", x, first)
     kind = f.number
-    near = f.put(f"call {kind} {_FUSE.substitute(S=_suffix(f.width))}({kind} {places}, {kind} {rows.head(2)}, {kind} {f.constant(_ROUNDING)})")
+    near = f.put(f"call {kind} {_FUSE.substitute(S=suffix(f.width))}({kind} {places}, {kind} {rows.head(2)}, {kind} {f.constant(_ROUNDING)})")
     index = f.put(f"bitcast {kind} {near} to {rows.index}")
     point = rows.pick("x", index)
     if way == "forward":
@@ -234,11 +234,6 @@ def _value(rows: _Rows, way: str, index: str, x: str) -> str:
     return f.binary("+", rows.pick("y", index), change)
 
 
-def _suffix(width: int) -> str:
-    """The ending of the name of an intrinsic function."""
-    return "f64" if width == 1 else f"v{width}f64"
-
-
 _PICK_ONE = "@llvm.x86.avx512.permvar.df.512"
 _PICK_TWO = "@llvm.x86.avx512.vpermi2var.pd.512"
 _GATHER = Template("@llvm.masked.gather.v${W}f64.v${W}p0")
@@ -248,7 +243,7 @@ _FUSE = Template("@llvm.fmuladd.$S")
 def _declared(width: int) -> list[str]:
     """The declarations of what lookups call."""
     kind = Function(width).number
-    found = [f"declare {kind} {_FUSE.substitute(S=_suffix(width))}({kind}, {kind}, {kind})"]
+    found = [f"declare {kind} {_FUSE.substitute(S=suffix(width))}({kind}, {kind}, {kind})"]
     if width > 1:
         found.append(f"declare {kind} {_GATHER.substitute(W=width)}(<{width} x ptr>, i32, <{width} x i1>, {kind})")
     if width == _LENGTH:

@@ -1,0 +1,94 @@
+"""What does not vary in time within the equations of a step: parts to compute once, at the start, and divisors."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+
+from sympy import Expr, Indexed, Mul, Symbol
+
+from ..model import Binding, Cell, Plan, VensimFunction, cells_in, counts_labels, divides, is_reduction, unsigned
+
+_MOST_CELLS = 20_000
+"""In a larger model, whose time to compile matters most, nothing is sought."""
+
+Part = tuple[Expr, tuple[tuple[str, str], ...]]
+"""An expression and the labels of the ranges in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invariants:
+    """The parts of equations that do not vary in time, beyond cells and numbers, and the cells and parts that something is divided by."""
+
+    parts: tuple[Part, ...] = ()
+    divisors: tuple[Cell | Part, ...] = ()
+
+
+def part_of(expression: Expr, binding: Binding) -> Part:
+    """An expression in an equation, as a key."""
+    return expression, tuple(binding.items())
+
+
+def find_invariants(plan: Plan) -> Invariants:
+    """Look through everything that is computed at each step."""
+    if len(plan.start) + len(plan.step) > _MOST_CELLS:
+        return Invariants()
+    search = _Search(plan)
+    for own in (*plan.step, *plan.stocks, *plan.delays):
+        memory = own.memory
+        arguments = own.expression.args
+        read = [arguments[index] for index in memory.reads_at_step or (0,)] if memory else [own.expression]
+        for expression in read:
+            if search.visit(expression, own.binding):
+                search.collect(expression, own.binding)
+    return Invariants(tuple(search.parts), tuple(search.divisors))
+
+
+@dataclass
+class _Search:
+    """The parts and divisors that are found so far."""
+
+    plan: Plan
+    fixed: Set[Cell] = field(init=False)
+    parts: dict[Part, None] = field(default_factory=dict)
+    divisors: dict[Cell | Part, None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Find the cells that do not vary."""
+        moving = {own.cell for own in self.plan.step}
+        once = (own for own in self.plan.start if own.memory is None or own.keeps("start"))
+        self.fixed = {*self.plan.constants, *self.plan.tables, *(own.cell for own in once if own.cell not in moving)}
+
+    def visit(self, expression: Expr, binding: Binding) -> bool:
+        """Whether an expression does not vary; the largest fixed parts of one that does are collected."""
+        subscripts = self.plan.model.subscripts
+        if is_reduction(expression):
+            return all(cell in self.fixed for cell in cells_in(subscripts, expression, binding))
+        if counts_labels(expression):
+            return True
+        if isinstance(expression, Symbol | Indexed):
+            return all(cell in self.fixed for cell in cells_in(subscripts, expression, binding))
+        fixed = [self.visit(argument, binding) for argument in expression.args]
+        row = expression.row if isinstance(expression, VensimFunction) else None
+        if all(fixed) and not (row and (row.reads_time or row.memory)):
+            return True
+        for index, argument in enumerate(expression.args):
+            if fixed[index]:
+                is_first = index == 0
+                if isinstance(expression, Mul) and divides(argument) and not is_first:
+                    self._collect_divisor(argument.base, binding)
+                else:
+                    self.collect(argument if is_first else unsigned(argument), binding)
+        return False
+
+    def collect(self, expression: Expr, binding: Binding) -> None:
+        """Note a part that does not vary, unless it is a number or a cell."""
+        if not isinstance(expression, Symbol | Indexed) and expression.args:
+            self.parts[part_of(expression, binding)] = None
+
+    def _collect_divisor(self, divisor: Expr, binding: Binding) -> None:
+        self.collect(divisor, binding)
+        if isinstance(divisor, Symbol | Indexed):
+            self.divisors |= dict.fromkeys(cells_in(self.plan.model.subscripts, divisor, binding))
+        elif divisor.args:
+            self.divisors[part_of(divisor, binding)] = None
