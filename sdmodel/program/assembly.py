@@ -189,19 +189,20 @@ class _Writer(Function):
         if sign != "/":
             return super().binary(sign, left, right)
         divisor = value_of(right)
-        if divisor is not None and abs(math.frexp(divisor)[0]) == 0.5 and DIVISORS[0] <= abs(divisor) <= DIVISORS[1]:  # noqa: PLR2004 - a power of two
-            return super().binary("*", left, self.constant(1 / divisor))
-        if not self.tables.mathematics.fused:
-            return super().binary(sign, left, right)
-        if divisor is not None and DIVISORS[0] <= abs(divisor) <= DIVISORS[1]:
-            return self._divide(left, right, self.constant(1 / divisor))
+        reciprocal = "" if divisor is None else self._literal_reciprocal(divisor)
+        if divisor is not None and reciprocal and abs(math.frexp(divisor)[0]) == 0.5:  # noqa: PLR2004 - a power of two
+            return super().binary("*", left, reciprocal)
         key = self.keys.get(right)
-        if self.in_step and key in self.layout.reciprocal:
-            return self._divide(left, right, self.load(self.layout.reciprocal[key]))
-        return super().binary(sign, left, right)
+        if self.in_step and key is not None and key in self.layout.reciprocal:
+            reciprocal = self.load(self.layout.reciprocal[key])
+        if not reciprocal or not self.tables.mathematics.fused:
+            return super().binary(sign, left, right)
+        arguments = ", ".join(f"{self.number} {value}" for value in (left, right, reciprocal))
+        return self.put(f"call {self.number} @m_divide({arguments})")
 
-    def _divide(self, left: str, right: str, reciprocal: str) -> str:
-        return self.put(f"call {self.number} @m_divide({', '.join(f'{self.number} {x}' for x in (left, right, reciprocal))})")
+    def _literal_reciprocal(self, divisor: float) -> str:
+        least, most = DIVISORS
+        return self.constant(1 / divisor) if least <= abs(divisor) <= most else ""
 
     def keep_part(self, part: Part) -> None:
         """Write a part of an equation that does not vary."""
@@ -346,17 +347,21 @@ def _function(
     name: str, jobs: Iterable[Callable[[_Writer], None]], layout: Layout, tables: Tables, *, in_step: bool = False
 ) -> str:
     """The jobs in order, cut into functions that one function calls in turn."""
-    def part() -> _Writer:
-        return _Writer(tables.width, layout=layout, tables=tables, in_step=in_step)
+    texts: list[str] = []
+    names: list[str] = []
 
-    parts = [part()]
+    def finish(writer: _Writer) -> None:
+        names.append(f"{name}_{len(names)}")
+        texts.extend(writer.outlined)
+        texts.append(writer.text(f"internal void @{names[-1]}({_PARAMETERS}) nounwind noinline"))
+
+    writer = _Writer(tables.width, layout=layout, tables=tables, in_step=in_step)
     for job in jobs:
-        if len(parts[-1].lines) > _LINES:
-            parts.append(part())
-        job(parts[-1])
-    texts = []
-    for index, own in enumerate(parts):
-        texts += [*own.outlined, own.text(f"internal void @{name}_{index}({_PARAMETERS}) nounwind noinline")]
+        if len(writer.lines) > _LINES:
+            finish(writer)
+            writer = _Writer(tables.width, layout=layout, tables=tables, in_step=in_step)
+        job(writer)
+    finish(writer)
     whole = Function(tables.width)
-    whole.lines += [f"  call void @{name}_{index}({_ARGUMENTS})" for index in range(len(parts))]
+    whole.lines += [f"  call void @{part}({_ARGUMENTS})" for part in names]
     return "\n".join([*texts, whole.text(f"internal void @{name}({_PARAMETERS}) nounwind")])

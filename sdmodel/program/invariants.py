@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass, field
 
 from sympy import Expr, Indexed, Mul, Symbol
@@ -49,7 +48,7 @@ class _Search:
     """The parts and divisors that are found so far."""
 
     plan: Plan
-    fixed: Set[Cell] = field(init=False)
+    fixed: set[Cell] = field(init=False)
     parts: dict[Part, None] = field(default_factory=dict)
     divisors: dict[Cell | Part, None] = field(default_factory=dict)
 

@@ -34,7 +34,7 @@ class Function:
 
     width: int
     lines: list[str] = field(default_factory=list)
-    count: int = 0
+    written: dict[str, str] = field(default_factory=dict)
 
     @property
     def number(self) -> str:
@@ -47,11 +47,14 @@ class Function:
         return "i1" if self.width == 1 else f"<{self.width} x i1>"
 
     def put(self, instruction: str) -> str:
-        """Add an instruction with a result, and return the register of the result."""
-        self.count += 1
-        name = f"%v{self.count}"
-        self.lines.append(f"  {name} = {instruction}")
-        return name
+        """Add an instruction with a result, unless it is there already, and return the register of the result.
+
+        Reading the workspace twice is the same too: nothing in a function changes a row that it has read.
+        """
+        if instruction not in self.written:
+            self.written[instruction] = name = f"%v{len(self.written)}"
+            self.lines.append(f"  {name} = {instruction}")
+        return self.written[instruction]
 
     def load(self, row: int) -> str:
         """Read a row of the workspace."""

@@ -70,7 +70,19 @@ def lay_out(plan: Plan) -> Layout:
     for keys in (delays, delays, samples, found.parts, found.divisors):
         extra.append({key: following + index for index, key in enumerate(keys)})
         following += len(keys)
-    return Layout(plan, MappingProxyType(row), inputs, first_input, *map(MappingProxyType, extra), following)
+    delay_input, delay_steps, held, invariant, reciprocal = map(MappingProxyType, extra)
+    return Layout(
+        plan,
+        MappingProxyType(row),
+        inputs,
+        first_input,
+        delay_input=delay_input,
+        delay_steps=delay_steps,
+        held=held,
+        invariant=invariant,
+        reciprocal=reciprocal,
+        rows=following,
+    )
 
 
 class Arguments(ctypes.Structure):

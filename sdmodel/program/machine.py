@@ -75,7 +75,8 @@ class Code:
 def assemble(text: str, *, alone: bool) -> Code:
     """Compile a module of assembly.
 
-    Elementary functions are inlined, and in code for one member alone lookups too; vector code gains nothing from more.
+    Code for one member `alone` gets LLVM's quick passes. In vector code what must be inlined is marked (elementary functions, lookups,
+    divisions), equal instructions are written once, and it gains nothing measurable from more passes, which double the time to compile.
     """
     this = host()
     # of its own: a module leaves types and metadata behind, and the global one would grow
@@ -92,7 +93,7 @@ def assemble(text: str, *, alone: bool) -> Code:
 
 
 def _optimise(module: Any, machine: Any, *, inline: bool) -> None:
-    """Run LLVM's quick passes on a module, or only those that inline elementary functions and drop what is not called."""
+    """Run LLVM's quick passes on a module, or only those that inline what must be inlined and drop what is not called."""
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
     passes = builder.getModulePassManager() if inline else llvm.create_new_module_pass_manager()
     if not inline:

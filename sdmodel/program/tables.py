@@ -54,7 +54,7 @@ class Tables:
         if points == 1:
             return function.constant(table.points[0][1])
         if table not in self.stored:
-            self.stored[table] = len(self.stored), _is_even(_sorted_points(table))
+            self.stored[table] = len(self.stored), self.width > 1 and _is_even(_sorted_points(table))
         index, even = self.stored[table]
         name = f"look_{way}_{points}{'_even' if even else ''}"
         called = self.functions.setdefault((way, points, even), name)
@@ -63,13 +63,14 @@ class Tables:
 
     def text(self) -> str:
         """The tables and the functions that look up in them."""
-        attributes = "nounwind alwaysinline" if self.calls <= _INLINED else "nounwind"
+        attributes = "nounwind alwaysinline" if self.width > 1 and self.calls <= _INLINED else "nounwind"
         tables = [_stored(index, table) for table, (index, _) in self.stored.items()]
-        functions = [self._lookup(name, *shape, attributes) for shape, name in self.functions.items()]
+        functions = [self._lookup(name, shape, attributes) for shape, name in self.functions.items()]
         return "\n".join([*tables, *_declared(self.width), *functions])
 
-    def _lookup(self, name: str, way: str, points: int, even: bool, attributes: str) -> str:
-        if self.width == 1 and not even:
+    def _lookup(self, name: str, shape: tuple[str, int, bool], attributes: str) -> str:
+        way, points, even = shape
+        if self.width == 1:
             return _scan(name, way, points, attributes)
         f = Function(self.width)
         rows = _Rows(f, points, self.mathematics.picks and self.width == _LENGTH and points <= _IN_REGISTERS)
@@ -192,7 +193,9 @@ def _direct(rows: _Rows, way: str) -> str:
     first, x = rows.head(0), _clamp(rows)
     places = f.binary("-", x, first)
     kind = f.number
-    near = f.put(f"call {kind} {_FUSE.substitute(S=suffix(f.width))}({kind} {places}, {kind} {rows.head(2)}, {kind} {f.constant(_ROUNDING)})")
+    near = f.put(
+        f"call {kind} {_FUSE.substitute(S=suffix(f.width))}({kind} {places}, {kind} {rows.head(2)}, {kind} {f.constant(_ROUNDING)})"
+    )
     index = f.put(f"bitcast {kind} {near} to {rows.index}")
     point = rows.pick("x", index)
     if way == "forward":
