@@ -6,12 +6,15 @@ The row of each Vensim function says how it becomes instructions (`emit`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from itertools import chain, islice
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
 from ..errors import Fault, ModelError
@@ -37,9 +40,10 @@ from ..model import (
     signed_terms,
     split_reference,
 )
+from .blocks import FEWEST, Group, in_blocks, in_label_order
 from .driver import driver_text
 from .invariants import Part, part_of
-from .ir import DIVISORS, Function, Mathematics, value_of
+from .ir import DIVISORS, Function, Mathematics, literal, value_of
 from .layout import Layout
 from .tables import Tables
 
@@ -79,6 +83,8 @@ class _Writer(Function):
     outlined: list[str] = field(default_factory=list)
 
     begun, late, early, dt = "%begun", "%late", "%early", "%dt"
+    whole_quotients = False
+    """Whether it divides even by what is known beforehand: the check of a reciprocal is a branch, which a loop must not have."""
 
     def __post_init__(self) -> None:
         """Write the registers for time: `Moment` in the table of functions says what they mean."""
@@ -151,6 +157,9 @@ class _Writer(Function):
     def look_up(self, way: str, table: Table, x: str) -> str:
         return self.tables.write(self, way, table, x)
 
+    def _table(self, reference: Expr, binding: Binding) -> Table:
+        return self.layout.plan.tables[self._cell(reference, binding)]
+
     def _cell(self, reference: Expr, binding: Binding) -> Cell:
         name, indices = split_reference(reference)
         return Cell(name, tuple(resolve(self.layout.plan.model.subscripts, index, binding) for index in indices))
@@ -195,7 +204,7 @@ class _Writer(Function):
         key = self.keys.get(right)
         if self.in_step and key is not None and key in self.layout.reciprocal:
             reciprocal = self.load(self.layout.reciprocal[key])
-        if not reciprocal or not self.tables.mathematics.fused:
+        if not reciprocal or self.whole_quotients or not self.tables.mathematics.fused:
             return super().binary(sign, left, right)
         arguments = ", ".join(f"{self.number} {value}" for value in (left, right, reciprocal))
         return self.put(f"call {self.number} @m_divide({arguments})")
@@ -256,9 +265,7 @@ class _Writer(Function):
                 arguments.append(self.truth(part, binding))
                 zeros.append(self.zeros.get(arguments[-1]))
             elif kind == "table":
-                arguments.append(
-                    part if isinstance(part, Table) else self.layout.plan.tables[self._cell(part, binding)]
-                )
+                arguments.append(part if isinstance(part, Table) else self._table(part, binding))
             elif kind == "range":
                 labels = labels_of(self.layout.plan.model.subscripts, split_reference(part)[0].removesuffix(MARK))
                 arguments.append(float(len(labels)))
@@ -326,26 +333,245 @@ class _Writer(Function):
         return self.write(expression.args[0] if assignment.memory else expression, binding)
 
 
+_Job = Callable[[_Writer], None]
+"""Something to compute, written into a function."""
+
+
+class _NotUniformError(Exception):
+    """The cells of a block differ by more than where their numbers are."""
+
+
+@dataclass
+class _LoopWriter(_Writer):
+    """The body of a loop over the cells of a block: the first of them stands for all, and each number is where that of its cell is.
+
+    The loop runs over the last labels (`%j`, of `inner`) within one over the others (`%o`); `%i` counts cells.
+    """
+
+    block: Group = ()
+    inner: int = 1
+    data: dict[str, str] = field(default_factory=dict)
+
+    whole_quotients = True
+
+    def _cells(self, reference: Expr, binding: Binding) -> list[Cell]:
+        return [self._cell(reference, {**own.binding, **_marked(binding)}) for own in self.block]
+
+    def _table(self, reference: Expr, binding: Binding) -> Table:
+        first, *others = {self.layout.plan.tables[cell] for cell in self._cells(reference, binding)}
+        if others:
+            raise _NotUniformError
+        return first
+
+    def _reference(self, expression: Expr, binding: Binding) -> str:
+        part = expression, tuple(_marked(binding).items())
+        if part not in self.known:
+            self.known[part] = self._find(expression, binding)
+        return self.known[part]
+
+    def _find(self, expression: Expr, binding: Binding) -> str:
+        cells, row = self._cells(expression, binding), self.layout.row
+        if all(cell in row for cell in cells):
+            where = self._place([row[cell] for cell in cells])
+            register = self.put(f"load {self.number}, ptr {where}, align {8 * self.width}")
+            if all(cell in self.layout.plan.constants for cell in cells):
+                self.zeros[register] = None
+            return register
+        if len(set(cells)) == 1:
+            return super()._reference(expression, binding)
+        if any(cell in row for cell in cells):
+            raise _NotUniformError
+        bindings = ({**own.binding, **_marked(binding)} for own in self.block)
+        positions = [super(_LoopWriter, self)._reference(expression, own) for own in bindings]
+        if len(set(positions)) == 1:
+            return positions[0]
+        values = [value_of(position) or 0.0 for position in positions]
+        table = self._store_data("double", [literal(value) for value in values])
+        where = self.put(f"getelementptr inbounds double, ptr {table}, i64 %i")
+        return self.spread(self.put(f"load double, ptr {where}"))
+
+    def _place(self, rows: Sequence[int]) -> str:
+        """The address of the row of each cell: from evenly spaced rows if they are, else from a list of them."""
+        grid = np.array(rows).reshape(-1, self.inner)
+        inner, outer = _stride(grid), _stride(grid[:, :1].T)
+        if inner is None:
+            return self._address("%i", rows)
+        first = self._address("%o", grid[:, 0].tolist()) if outer is None else self._address("%o", rows[0], outer)
+        return self._shift(first, "%j", inner)
+
+    def _address(self, counter: str, rows: Sequence[int] | int, stride: int = 0) -> str:
+        if isinstance(rows, int):
+            where = self.put(f"getelementptr inbounds double, ptr %ws, i64 {rows * self.width}")
+            return self._shift(where, counter, stride)
+        table = self._store_data("i64", [str(row * self.width) for row in rows])
+        listed = self.put(f"getelementptr inbounds i64, ptr {table}, i64 {counter}")
+        return self.put(f"getelementptr inbounds double, ptr %ws, i64 {self.put(f'load i64, ptr {listed}')}")
+
+    def _shift(self, where: str, counter: str, stride: int) -> str:
+        if not stride:
+            return where
+        offset = self.put(f"mul i64 {counter}, {stride * self.width}")
+        return self.put(f"getelementptr inbounds double, ptr {where}, i64 {offset}")
+
+    def _store_data(self, kind: str, values: Sequence[str]) -> str:
+        listed = f"[{len(values)} x {kind}] [{', '.join(f'{kind} {value}' for value in values)}]"
+        if listed not in self.data:
+            self.data[listed] = f"@data_{next(self.tables.parts)}"
+        return self.data[listed]
+
+    def _accumulate(
+        self, items: Sequence[_Item], total: str, add: Callable[[_Writer, str, _Item], str], most: int
+    ) -> str:
+        if len(items) > _LINES:
+            raise _NotUniformError
+        return super()._accumulate(items, total, add, max(most, len(items)))
+
+    def loop(self, name: str, expression: Expr, rows: Sequence[int]) -> str:
+        """The function that computes the expression for each cell, into rows that follow each other."""
+        if list(rows) != list(range(rows[0], rows[0] + len(rows))):
+            raise _NotUniformError
+        entry, self.lines = self.lines, []
+        value = self.write(expression, self.block[0].binding)
+        lines = [
+            *entry,
+            f"  %out = getelementptr inbounds double, ptr %to, i64 {rows[0] * self.width}",
+            "  br label %outer",
+            "outer:",
+            "  %o = phi i64 [ 0, %entry ], [ %o2, %inner_done ]",
+            f"  %begin = mul i64 %o, {self.inner}",
+            "  br label %body",
+            "body:",
+            "  %j = phi i64 [ 0, %outer ], [ %j2, %body ]",
+            "  %i = add i64 %begin, %j",
+            *self.lines,
+            f"  %out_at = mul i64 %i, {self.width}",
+            "  %out_of = getelementptr inbounds double, ptr %out, i64 %out_at",
+            f"  store {self.number} {value}, ptr %out_of, align {8 * self.width}",
+            "  %j2 = add i64 %j, 1",
+            f"  %j_more = icmp ult i64 %j2, {self.inner}",
+            "  br i1 %j_more, label %body, label %inner_done",
+            "inner_done:",
+            "  %o2 = add i64 %o, 1",
+            f"  %o_more = icmp ult i64 %o2, {len(rows) // self.inner}",
+            "  br i1 %o_more, label %outer, label %done",
+            "done:",
+        ]
+        self.lines = ["entry:", *lines]
+        head = f"internal void @{name}(ptr noalias %ws, ptr noalias %to, double %t, double %s, double %h) nounwind noinline"
+        data = [f"{name} = private unnamed_addr constant {listed}" for listed, name in self.data.items()]
+        return "\n".join([*data, *self.outlined, self.text(head)])
+
+
+def _marked(binding: Binding) -> dict[str, str]:
+    """The ranges of sums around a reference, with their labels."""
+    return {name: label for name, label in binding.items() if name.endswith(MARK)}
+
+
+def _stride(grid: NDArray[np.int64]) -> int | None:
+    """The distance between the numbers of each line, if it is the same everywhere; 0 for a single number."""
+    if grid.shape[1] == 1:
+        return 0
+    steps = np.diff(grid)
+    return int(steps.flat[0]) if (steps == steps.flat[0]).all() else None
+
+
+def _inner_length(block: Group) -> int:
+    """The number of cells of a block that differ in their last label alone, if it is the same for all others."""
+    lines = Counter(own.cell.labels[:-1] for own in block)
+    length = lines[block[0].cell.labels[:-1]]
+    in_lines = all(
+        own.cell.labels[:-1] == block[index - index % length].cell.labels[:-1] for index, own in enumerate(block)
+    )
+    return length if set(lines.values()) == {length} and in_lines else len(block)
+
+
+def _write_block(
+    writer: _Writer,
+    block: Group,
+    expression: Expr,
+    rows: Sequence[int],
+    one_by_one: Callable[[_Writer, Assignment], None],
+) -> None:
+    """Write a loop over a block of cells, or each by itself where they differ too much."""
+    name = f"loop_{next(writer.tables.parts)}"
+    inner = _LoopWriter(
+        writer.width, layout=writer.layout, tables=writer.tables, block=block, inner=_inner_length(block)
+    )
+    try:
+        writer.outlined.append(inner.loop(name, expression, rows))
+    except _NotUniformError:
+        for own in block:
+            one_by_one(writer, own)
+    else:
+        writer.lines.append(f"  call void @{name}(ptr %ws, ptr %ws, double %t, double %s, double %h)")
+
+
 def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptive: bool = False) -> str:
     """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
-    tables, plan = Tables(width, mathematics), layout.plan
-    start = (lambda f, a=own: f.define(a.cell, f.start_value(a)) for own in plan.start)
-    step = (lambda f, a=own: f.define(a.cell, f.step_value(a)) for own in plan.step)
-    inputs = [(stock, layout.rate_row(index)) for index, stock in enumerate(plan.stocks)]
-    inputs += [(delay, layout.delay_input[delay.cell]) for delay in plan.delays]
-    rates = (lambda f, a=own, r=row: f.store(f.write(a.expression.args[0], a.binding), r) for own, row in inputs)
-    kept = [lambda f, p=part: f.keep_part(p) for part in layout.invariant]
-    kept += [lambda f, k=key: f.keep_reciprocal(k) for key in layout.reciprocal if mathematics.fused]
+    tables = Tables(width, mathematics)
+    kept: list[_Job] = [partial(_Writer.keep_part, part=part) for part in layout.invariant]
+    kept += [partial(_Writer.keep_reciprocal, key=key) for key in layout.reciprocal if mathematics.fused]
     texts = [
-        _function("start", chain(start, kept), layout, tables),
-        _function("step", chain(step, rates), layout, tables, in_step=True),
+        _function("start", chain(_start_jobs(layout), kept), layout, tables),
+        _function("step", chain(_step_jobs(layout), _rate_jobs(layout)), layout, tables, in_step=True),
     ]
     return "\n".join([*texts, tables.text(), driver_text(layout, width, adaptive=adaptive), mathematics.text(width)])
 
 
-def _function(
-    name: str, jobs: Iterable[Callable[[_Writer], None]], layout: Layout, tables: Tables, *, in_step: bool = False
-) -> str:
+def _start_jobs(layout: Layout) -> Iterator[_Job]:
+    def write(f: _Writer, own: Assignment) -> None:
+        f.define(own.cell, f.start_value(own))
+
+    for group in in_blocks(layout.plan, layout.plan.start, _read_at_start):
+        first = group[0]
+        if len(group) > 1 and (first.memory is None or first.memory.kept in {"stock", "start"}):
+            rows = [layout.row[own.cell] for own in group]
+            (expression,) = _read_at_start(first)
+            yield partial(_write_block, block=group, expression=expression, rows=rows, one_by_one=write)
+        else:
+            yield from (partial(write, own=own) for own in group)
+
+
+def _read_at_start(own: Assignment) -> list[Expr]:
+    return [own.expression.args[index] for index in own.memory.reads_at_start] if own.memory else [own.expression]
+
+
+def _step_jobs(layout: Layout) -> Iterator[_Job]:
+    def write(f: _Writer, own: Assignment) -> None:
+        f.define(own.cell, f.step_value(own))
+
+    for group in in_blocks(layout.plan, layout.plan.step, _read_at_step):
+        if len(group) > 1 and group[0].memory is None:
+            rows = [layout.row[own.cell] for own in group]
+            yield partial(_write_block, block=group, expression=group[0].expression, rows=rows, one_by_one=write)
+        else:
+            yield from (partial(write, own=own) for own in group)
+
+
+def _read_at_step(own: Assignment) -> list[Expr]:
+    return [own.expression.args[index] for index in own.memory.reads_at_step] if own.memory else [own.expression]
+
+
+def _rate_jobs(layout: Layout) -> Iterator[_Job]:
+    """The rates of stocks, and the inputs of delays."""
+    rate = {own: layout.rate_row(index) for index, own in enumerate(layout.stock_order)}
+
+    def write(f: _Writer, own: Assignment) -> None:
+        row = rate[own] if own in rate else layout.delay_input[own.cell]
+        f.store(f.write(own.expression.args[0], own.binding), row)
+
+    for group in in_label_order(layout.plan, layout.stock_order):
+        if len(group) >= FEWEST:
+            rows = [rate[own] for own in group]
+            yield partial(
+                _write_block, block=group, expression=group[0].expression.args[0], rows=rows, one_by_one=write
+            )
+        else:
+            yield from (partial(write, own=own) for own in group)
+    yield from (partial(write, own=own) for own in layout.plan.delays)
+
+
+def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables, *, in_step: bool = False) -> str:
     """The jobs in order, cut into functions that one function calls in turn."""
     texts: list[str] = []
     names: list[str] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sympy import Expr, Indexed, Mul, Symbol
 
 from ..model import Binding, Cell, Plan, VensimFunction, cells_in, counts_labels, divides, is_reduction, unsigned
+from .blocks import FEWEST, in_label_order
 
 _MOST_CELLS = 20_000
 """In a larger model, whose time to compile matters most, nothing is sought."""
@@ -29,11 +30,12 @@ def part_of(expression: Expr, binding: Binding) -> Part:
 
 
 def find_invariants(plan: Plan) -> Invariants:
-    """Look through everything that is computed at each step."""
+    """Look through everything that is computed at each step, but for equations that may become loops."""
     if len(plan.start) + len(plan.step) > _MOST_CELLS:
         return Invariants()
     search = _Search(plan)
-    for own in (*plan.step, *plan.stocks, *plan.delays):
+    groups = in_label_order(plan, (*plan.step, *plan.stocks, *plan.delays))
+    for own in (own for group in groups if len(group) < FEWEST for own in group):
         memory = own.memory
         arguments = own.expression.args
         read = [arguments[index] for index in memory.reads_at_step or (0,)] if memory else [own.expression]

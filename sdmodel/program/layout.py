@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ..model import Cell, Plan
+from ..model import Assignment, Cell, Plan
+from .blocks import in_label_order
 from .invariants import Part, find_invariants
 
 
@@ -16,12 +17,13 @@ from .invariants import Part, find_invariants
 class Layout:
     """The rows of the workspace of a block of members.
 
-    Stocks come first, the held ones last among them; then as many rows each for their rates, for the two sums of Runge-Kutta, and
+    Stocks come first, the held ones last among them, and the cells of one equation together, as everywhere; then as many rows each for their rates, for the two sums of Runge-Kutta, and
     for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. A DELAY FIXED has two more rows, for its input and for its length in steps; a SAMPLE IF TRUE one more, for its held value. Last come the parts of
     equations that do not vary, and the reciprocals of divisors that do not.
     """
 
     plan: Plan
+    stock_order: tuple[Assignment, ...]
     row: Mapping[Cell, int]
     inputs: tuple[Cell, ...]
     first_input: int
@@ -54,16 +56,19 @@ class Layout:
 
 def lay_out(plan: Plan) -> Layout:
     """Give every cell of a plan a row."""
-    stocks = [stock.cell for stock in plan.stocks]
+    ordered = (own for group in in_label_order(plan, plan.stocks) for own in group)
+    stock_order = tuple(sorted(ordered, key=lambda own: own.memory is not None and own.memory.held))
+    stocks = [stock.cell for stock in stock_order]
     inputs = tuple(plan.constants)
     first_input = 6 * len(stocks)
     row = {cell: index for index, cell in enumerate(stocks)}
     row |= {cell: first_input + index for index, cell in enumerate(inputs)}
     following = first_input + len(inputs)
-    for assignment in (*plan.start, *plan.step):
-        if assignment.cell not in row:
-            row[assignment.cell] = following
-            following += 1
+    for group in in_label_order(plan, (*plan.start, *plan.step)):
+        for own in group:
+            if own.cell not in row:
+                row[own.cell] = following
+                following += 1
     delays, samples = ([own.cell for own in cells] for cells in (plan.delays, plan.samples))
     found = find_invariants(plan)
     extra: list[dict[Any, int]] = []
@@ -73,6 +78,7 @@ def lay_out(plan: Plan) -> Layout:
     delay_input, delay_steps, held, invariant, reciprocal = map(MappingProxyType, extra)
     return Layout(
         plan,
+        stock_order,
         MappingProxyType(row),
         inputs,
         first_input,

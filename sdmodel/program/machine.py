@@ -85,16 +85,18 @@ def assemble(text: str, *, alone: bool) -> Code:
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=this.cpu, features=this.features, opt=2, jit=True, codemodel="jitdefault"
     )
-    _optimise(module, machine, inline=alone and len(text) < _WORTHWHILE)
+    _optimise(module, machine, inline=alone and len(text) < _WORTHWHILE, loops="@loop_" in text)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.context = context  # the engine frees the module, and needs the context of the module for it
     engine.finalize_object()
     return Code(_KERNEL(engine.get_function_address("kernel")), engine)
 
 
-def _optimise(module: Any, machine: Any, *, inline: bool) -> None:
+def _optimise(module: Any, machine: Any, *, inline: bool, loops: bool = False) -> None:
     """Run LLVM's quick passes on a module, or only those that inline what must be inlined and drop what is not called."""
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+    options = llvm.create_pipeline_tuning_options(speed_level=2 if loops else 1)
+    options.loop_vectorization = loops
+    builder = llvm.create_pass_builder(machine, options)
     passes = builder.getModulePassManager() if inline else llvm.create_new_module_pass_manager()
     if not inline:
         passes.add_always_inliner_pass()
