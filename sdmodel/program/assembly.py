@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from itertools import chain, islice
@@ -40,7 +41,7 @@ from ..model import (
     signed_terms,
     split_reference,
 )
-from .blocks import FEWEST, Group, in_blocks, in_label_order
+from .blocks import Group, in_blocks, in_label_order, is_block
 from .driver import driver_text
 from .invariants import Part, part_of
 from .ir import DIVISORS, Function, Mathematics, literal, value_of
@@ -350,6 +351,7 @@ class _LoopWriter(_Writer):
 
     block: Group = ()
     inner: int = 1
+    only_even: bool = False
     data: dict[str, str] = field(default_factory=dict)
 
     whole_quotients = True
@@ -377,8 +379,8 @@ class _LoopWriter(_Writer):
             if all(cell in self.layout.plan.constants for cell in cells):
                 self.zeros[register] = None
             return register
-        if len(set(cells)) == 1:
-            return super()._reference(expression, binding)
+        if cells[0] == TIME:
+            return "%now"
         if any(cell in row for cell in cells):
             raise _NotUniformError
         bindings = ({**own.binding, **_marked(binding)} for own in self.block)
@@ -394,6 +396,8 @@ class _LoopWriter(_Writer):
         """The address of the row of each cell: from evenly spaced rows if they are, else from a list of them."""
         grid = np.array(rows).reshape(-1, self.inner)
         inner, outer = _stride(grid), _stride(grid[:, :1].T)
+        if inner is None and self.only_even:
+            raise _NotUniformError
         if inner is None:
             return self._address("%i", rows)
         first = self._address("%o", grid[:, 0].tolist()) if outer is None else self._address("%o", rows[0], outer)
@@ -492,18 +496,21 @@ def _write_block(
     rows: Sequence[int],
     one_by_one: Callable[[_Writer, Assignment], None],
 ) -> None:
-    """Write a loop over a block of cells, or each by itself where they differ too much."""
+    """Write a loop over a block of cells, or each by itself where they differ too much.
+
+    A single loop is best, if every number is in evenly spaced rows; else there are two, one within the other.
+    """
     name = f"loop_{next(writer.tables.parts)}"
-    inner = _LoopWriter(
-        writer.width, layout=writer.layout, tables=writer.tables, block=block, inner=_inner_length(block)
-    )
-    try:
-        writer.outlined.append(inner.loop(name, expression, rows))
-    except _NotUniformError:
-        for own in block:
-            one_by_one(writer, own)
-    else:
-        writer.lines.append(f"  call void @{name}(ptr %ws, ptr %ws, double %t, double %s, double %h)")
+    for inner, only_even in ((len(block), True), (_inner_length(block), False)):
+        body = _LoopWriter(
+            writer.width, layout=writer.layout, tables=writer.tables, block=block, inner=inner, only_even=only_even
+        )
+        with suppress(_NotUniformError):
+            writer.outlined.append(body.loop(name, expression, rows))
+            writer.lines.append(f"  call void @{name}(ptr %ws, ptr %ws, double %t, double %s, double %h)")
+            return
+    for own in block:
+        one_by_one(writer, own)
 
 
 def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptive: bool = False) -> str:
@@ -524,7 +531,7 @@ def _start_jobs(layout: Layout) -> Iterator[_Job]:
 
     for group in in_blocks(layout.plan, layout.plan.start, _read_at_start):
         first = group[0]
-        if len(group) > 1 and (first.memory is None or first.memory.kept in {"stock", "start"}):
+        if is_block(group) and (first.memory is None or first.memory.kept in {"stock", "start"}):
             rows = [layout.row[own.cell] for own in group]
             (expression,) = _read_at_start(first)
             yield partial(_write_block, block=group, expression=expression, rows=rows, one_by_one=write)
@@ -541,7 +548,7 @@ def _step_jobs(layout: Layout) -> Iterator[_Job]:
         f.define(own.cell, f.step_value(own))
 
     for group in in_blocks(layout.plan, layout.plan.step, _read_at_step):
-        if len(group) > 1 and group[0].memory is None:
+        if is_block(group) and group[0].memory is None:
             rows = [layout.row[own.cell] for own in group]
             yield partial(_write_block, block=group, expression=group[0].expression, rows=rows, one_by_one=write)
         else:
@@ -561,7 +568,7 @@ def _rate_jobs(layout: Layout) -> Iterator[_Job]:
         f.store(f.write(own.expression.args[0], own.binding), row)
 
     for group in in_label_order(layout.plan, layout.stock_order):
-        if len(group) >= FEWEST:
+        if is_block(group):
             rows = [rate[own] for own in group]
             yield partial(
                 _write_block, block=group, expression=group[0].expression.args[0], rows=rows, one_by_one=write

@@ -19,6 +19,11 @@ FEWEST = 16
 """Fewer cells than this are written out one by one."""
 
 
+def is_block(group: Group) -> bool:
+    """Whether cells with the same expression are enough for a loop."""
+    return len(group) >= FEWEST
+
+
 def in_label_order(plan: Plan, assignments: Iterable[Assignment]) -> list[Group]:
     """The cells of each equation together, in the order of the first of each; every cell once."""
     groups: dict[tuple[str, int], dict[Assignment, None]] = {}
@@ -37,7 +42,7 @@ def in_blocks(
 ) -> Iterator[Group]:
     """Yield blocks of cells, and single cells, each after what it reads; `assignments` are in such an order."""
     groups = in_label_order(plan, assignments)
-    if not any(len(group) >= FEWEST for group in groups):
+    if not any(map(is_block, groups)):
         yield from ((own,) for own in assignments)
         return
     keys: dict[str, list[Group]] = {}
@@ -58,7 +63,7 @@ def in_blocks(
         own = [group for key in component for group in keys[key]]
         if len(component) == 1 and component[0] not in names[component[0]]:
             for group in own:
-                yield from [group] if len(group) >= FEWEST else ((cell,) for cell in group)
+                yield from [group] if is_block(group) else ((cell,) for cell in group)
         else:
             yield from ((cell,) for cell in sorted((cell for group in own for cell in group), key=number.__getitem__))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sympy import Expr, Indexed, Mul, Symbol
 
 from ..model import Binding, Cell, Plan, VensimFunction, cells_in, counts_labels, divides, is_reduction, unsigned
-from .blocks import FEWEST, in_label_order
+from .blocks import in_label_order, is_block
 
 _MOST_CELLS = 20_000
 """In a larger model, whose time to compile matters most, nothing is sought."""
@@ -35,7 +35,7 @@ def find_invariants(plan: Plan) -> Invariants:
         return Invariants()
     search = _Search(plan)
     groups = in_label_order(plan, (*plan.step, *plan.stocks, *plan.delays))
-    for own in (own for group in groups if len(group) < FEWEST for own in group):
+    for own in (own for group in groups if not is_block(group) for own in group):
         memory = own.memory
         arguments = own.expression.args
         read = [arguments[index] for index in memory.reads_at_step or (0,)] if memory else [own.expression]
