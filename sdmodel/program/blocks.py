@@ -29,12 +29,13 @@ def in_label_order(plan: Plan, assignments: Iterable[Assignment]) -> list[Group]
     groups: dict[tuple[str, int], dict[Assignment, None]] = {}
     for own in assignments:
         groups.setdefault((own.cell.key, id(own.expression)), {})[own] = None
+    return [_sorted_by_labels(plan, tuple(group)) if len(group) > 1 else tuple(group) for group in groups.values()]
+
+
+def _sorted_by_labels(plan: Plan, group: Group) -> Group:
     subscripts = plan.model.subscripts
-
-    def place(own: Assignment) -> list[int]:
-        return [subscripts[name].positions[label] for name, label in own.binding.items() if name in subscripts]
-
-    return [tuple(sorted(group, key=place)) if len(group) > 1 else tuple(group) for group in groups.values()]
+    ranges = [(name, subscripts[name].positions) for name in group[0].binding if name in subscripts]
+    return tuple(sorted(group, key=lambda own: [positions[own.binding[name]] for name, positions in ranges]))
 
 
 def in_blocks(
