@@ -344,32 +344,34 @@ class _NotUniformError(Exception):
 
 @dataclass
 class _LoopWriter(_Writer):
-    """The body of a loop over the cells of a block: the first of them stands for all, and each number is where that of its cell is.
+    """The body of a loop over the cells of a block: what it reads is where that of each cell is, and else is the same for all.
 
-    The loop runs over the last labels (`%j`, of `inner`) within one over the others (`%o`); `%i` counts cells.
+    A binding here holds only the labels of sums around an expression; each cell adds its own. The loop runs over the last labels (`%j`, of `inner`) within one over the others (`%o`); `%i` counts cells.
     """
 
     block: Group = ()
     inner: int = 1
     only_even: bool = False
-    columns: dict[str, Sequence[str]] = field(default_factory=dict)
+    columns: dict[tuple[str, tuple[tuple[str, str], ...]], Sequence[str]] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
 
     whole_quotients = True
 
-    def _labels(self, index: str, binding: Binding) -> Sequence[str]:
-        """The label of an index of a reference, in each cell."""
-        if index.endswith(MARK):
-            return [binding[index]] * len(self.block)
-        if index not in self.columns:
-            subscripts = self.layout.plan.model.subscripts
-            self.columns[index] = [resolve(subscripts, index, own.binding) for own in self.block]
-        return self.columns[index]
+    def _labels(self, index: str, inner: Binding) -> Sequence[str]:
+        """The label of an index of a reference in each cell; `inner` are the labels of the sums around it."""
+        if index in inner:
+            return [inner[index]] * len(self.block)
+        subscripts = self.layout.plan.model.subscripts
+        is_mapped = index in subscripts and index not in self.block[0].binding
+        part = index, tuple(inner.items()) if is_mapped else ()
+        if part not in self.columns:
+            self.columns[part] = [resolve(subscripts, index, {**own.binding, **inner}) for own in self.block]
+        return self.columns[part]
 
-    def _cells(self, reference: Expr, binding: Binding) -> list[tuple[str, tuple[str, ...]]]:
+    def _cells(self, reference: Expr, inner: Binding) -> list[tuple[str, tuple[str, ...]]]:
         """The cell that a reference reads, for each cell of the block; equal to a `Cell`, and quicker."""
         name, indices = split_reference(reference)
-        labels = [self._labels(index, binding) for index in indices]
+        labels = [self._labels(index, inner) for index in indices]
         return [(name, own) for own in zip(*labels, strict=True)] if labels else [(name, ())] * len(self.block)
 
     def _table(self, reference: Expr, binding: Binding) -> Table:
@@ -379,7 +381,7 @@ class _LoopWriter(_Writer):
         return first
 
     def _reference(self, expression: Expr, binding: Binding) -> str:
-        part = expression, tuple(_marked(binding).items())
+        part = part_of(expression, binding)
         if part not in self.known:
             self.known[part] = self._find(expression, binding)
         return self.known[part]
@@ -396,7 +398,7 @@ class _LoopWriter(_Writer):
             return register
         if (rows >= 0).any():
             raise _NotUniformError
-        bindings = ({**own.binding, **_marked(binding)} for own in self.block)
+        bindings = ({**own.binding, **binding} for own in self.block)
         positions = [super(_LoopWriter, self)._reference(expression, own) for own in bindings]
         if len(set(positions)) == 1:
             return positions[0]
@@ -447,7 +449,7 @@ class _LoopWriter(_Writer):
         if list(rows) != list(range(rows[0], rows[0] + len(rows))):
             raise _NotUniformError
         entry, self.lines = self.lines, []
-        value = self.write(expression, self.block[0].binding)
+        value = self.write(expression, {})
         lines = [
             *entry,
             f"  %out = getelementptr inbounds double, ptr %to, i64 {rows[0] * self.width}",
@@ -476,11 +478,6 @@ class _LoopWriter(_Writer):
         head = f"internal void @{name}(ptr noalias %ws, ptr noalias %to, double %t, double %s, double %h) nounwind noinline"
         data = [f"{name} = private unnamed_addr constant {listed}" for listed, name in self.data.items()]
         return "\n".join([*data, *self.outlined, self.text(head)])
-
-
-def _marked(binding: Binding) -> dict[str, str]:
-    """The ranges of sums around a reference, with their labels."""
-    return {name: label for name, label in binding.items() if name.endswith(MARK)}
 
 
 def _stride(grid: NDArray[np.int64]) -> int | None:
@@ -513,7 +510,7 @@ def _write_block(
     A single loop is best, if every number is in evenly spaced rows; else there are two, one within the other.
     """
     name = f"loop_{next(writer.tables.parts)}"
-    columns: dict[str, Sequence[str]] = {}
+    columns: dict[tuple[str, tuple[tuple[str, str], ...]], Sequence[str]] = {}
     for inner, only_even in ((len(block), True), (_inner_length(block), False)):
         body = _LoopWriter(
             writer.width,
