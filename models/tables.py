@@ -13,6 +13,7 @@ import io
 import json
 import math
 import re
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ import numpy as np
 import xarray as xr
 
 import sdmodel as sd
+from sdmodel.cli import main as sdmodel
 from sdmodel.errors import SdmodelError
 from sdmodel.files import write_file
 from sdmodel.inference import evaluate_series, residuals
@@ -35,6 +37,7 @@ MODEL = HERE / "ai_compute.mdl"
 README = HERE / "README.md"
 RANGES = MODEL.with_suffix(".vsc")
 BACKTESTS = HERE / "backtests"
+PICTURES = HERE.parent / "docs" / "images"
 SCENARIOS = (
     "base", "essay", "naive", "agi", "agents-everywhere", "power-first", "cheap-wins", "slow-cadence", "chip-glut",
     "vendor-financing-stops", "funding-stop",
@@ -126,7 +129,6 @@ VARIED = (
 """Headlines, dates and words of the members that disagree most."""
 SPREAD = 0.6, 1.5
 """How far a label of a subscripted constant varies, relative to its own value."""
-JUMP = ("jump size", "jump date")
 UNRANGED = (
     "Control", "Switches", "Essay ledger", "generations behind", "launch date", "revenue conversion", "reference date",
     "funding stop date",
@@ -233,8 +235,8 @@ def variants_table() -> str:
     for headline, date, words in VARIED:
         own = _values(run, headline, date)[good]
         for end, member in (("least", good[own.argmin()]), ("most", good[own.argmax()])):
-            told = np.abs(places[:, member]).argsort()[::-1][:3]
-            constants = "; ".join(f"{design.names[k]} {_number(values[k, member])}" for k in told)
+            furthest = np.abs(places[:, member]).argsort()[::-1][:3]
+            constants = "; ".join(f"{design.names[k]} {_number(values[k, member])}" for k in furthest)
             found = [_number(float(_values(run, name, when)[member])) for name, when, _ in VARIED]
             rows.append((f"{end} {words}", f"{squares[member]:.0f}", *found, constants))
     return _table(
@@ -268,9 +270,8 @@ def coverage_table() -> str:
 
 def identification_table() -> str:
     """Show what the data say about each free constant, from the record of the calibration."""
-    record = json.loads((HERE / "ensembles" / "history-matched.json").read_text(encoding="utf-8"))
     rows = []
-    for constant in record["constants"]:
+    for constant in _record()["constants"]:
         posterior = constant["posterior"]
         low, high = posterior["interval90"]
         edge = ", ".join(f"{posterior[side]:.0%} at the {word} bound" for side, word in (("near_low", "lower"), ("near_high", "upper"))
@@ -280,7 +281,7 @@ def identification_table() -> str:
              f"{constant['low']:g} – {constant['high']:g}", f"{posterior['contraction']:.0%}", edge, f"{posterior['rhat']:.2f}")
         )  # fmt: skip
     rows.sort(key=lambda row: float(row[4].rstrip("%")))
-    largest = max(constant["posterior"]["rhat"] for constant in record["constants"])
+    largest = max(constant["posterior"]["rhat"] for constant in _record()["constants"])
     ending = f"\nThe largest R-hat is {largest:.2f}; walkers that agree have 1.05 or less.\n"
     return (
         ending
@@ -467,6 +468,33 @@ def draw_forecasts(path: Path) -> None:
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
+def run_sdmodel(*arguments: str | Path) -> None:
+    """Run a command of sdmodel, and print it to stderr."""
+    words = [str(word.relative_to(HERE.parent)) if isinstance(word, Path) else word for word in arguments]
+    sys.stderr.write(f"sdmodel {shlex.join(words)}\n")
+    try:
+        sdmodel(words)
+    except SystemExit as end:
+        if end.code:
+            raise
+
+
+def draw_pictures() -> None:
+    """Draw the pictures of the model in the documents again, those of the back-test from the run in `runs/`."""
+    plots = {
+        "scenarios": ("plot", "base", "power-first", "essay", "funding-stop", "--on", "total ghost compute",
+                      "--on", "installed compute total", "--on", "Annual Revenue"),
+        "ai_compute": ("plot", "base", "essay", "naive", "agi", "--all"),
+        "backtest": ("plot", "ai_compute-backtest", "--all"),
+        "ai_compute_overview": ("diagram", "--view", "Overview"),
+    }  # fmt: skip
+    for name in ("base", "power-first", "essay", "funding-stop", "naive", "agi"):
+        run_sdmodel("run", MODEL, "-c", name, "--name", name, "--force")
+    for name, words in plots.items():
+        run_sdmodel(*words, "-o", PICTURES / f"{name}.png", "--force")
+    draw_forecasts(PICTURES / "forecasts.png")
+
+
 def store_scores(backtest: Path, name: str = "version-2") -> None:
     """Write the scores of a back-test."""
     text = io.StringIO()
@@ -483,24 +511,29 @@ def store_scores(backtest: Path, name: str = "version-2") -> None:
 def plausible_ranges() -> str:
     """Return the plausible range of every uncertain constant and lever, as the text of `ai_compute.vsc`.
 
-    Lows and highs are those of the comments, with the value of the model as the mode. A label of a subscripted constant
-    varies between `SPREAD` of its own value, within the low and high of all labels. A jump in capability comes, if at all,
-    as `ensembles/beyond.vsc` says.
+    Where observations narrow a constant, these are the middle 90 % of its posterior; where members sample it from its
+    prior, that prior (`ensembles/beyond.vsc`). All others have the lows and highs of their comments, and a label of such a
+    constant varies between `SPREAD` of its own value within them. The mode is the value of the model.
     """
+    model = _model()
     beyond = (HERE / "ensembles" / "beyond.vsc").read_text(encoding="utf-8").splitlines()
-    model, lines = _model(), ["1000,L,1,,0", *(line for line in beyond if line.startswith(JUMP))]
+    sampled = {line.rpartition("=")[0] for line in beyond}
+    narrowed = {one["name"]: one["posterior"]["interval90"] for one in _record()["constants"]}
+    lines = list(beyond)
     for element in model.elements.values():
-        if element.kind != "constant" or {element.group, element.name} & {*JUMP, *UNRANGED}:
+        if element.kind != "constant" or {element.group, element.name} & {*UNRANGED}:
             continue
         *_, low, high, _, _ = _constant_row(element.name, "", element.units, element.comment)
-        ends = float(low), float(high)
         labels = model.subscripts[element.dimensions[0]].labels if element.dimensions else ("",)
         values = [float(value) for value in _value(element).split(",")]
         for label, value in zip(labels, values, strict=True):
-            below, above = (max(ends[0], SPREAD[0] * value), min(ends[1], SPREAD[1] * value)) if label else ends
-            if below < above and below <= value <= above:
-                numbers = ",".join(f"{number:.6g}" for number in (below, above, below, value, above))
-                lines.append(f"{element.name}{f'[{label}]' if label else ''}=RANDOM_TRIANGULAR({numbers})")
+            name = f"{element.name}[{label}]" if label else element.name
+            spread = (SPREAD[0] * value, SPREAD[1] * value) if label else (float(low), float(high))
+            below, above = narrowed.get(name, (max(float(low), spread[0]), min(float(high), spread[1])))
+            if name not in sampled and min(below, value) < max(above, value):
+                ends = min(below, value), max(above, value)
+                numbers = ",".join(f"{number:.6g}" for number in (*ends, ends[0], value, ends[1]))
+                lines.append(f"{name}=RANDOM_TRIANGULAR({numbers})")
     return "\n".join([*lines, ""])
 
 
@@ -562,6 +595,12 @@ def _series() -> tuple[Any, ...]:
     )
 
 
+def _record() -> dict[str, Any]:
+    """Read the record of the calibration that made the members."""
+    record: dict[str, Any] = json.loads((HERE / "ensembles" / "history-matched.json").read_text(encoding="utf-8"))
+    return record
+
+
 def _past_members() -> Design:
     """Read the constants of the members that fit the past."""
     return sd.make_design(_model(), sd.read_sampling(HERE / "ensembles" / "history-matched.vsc"))
@@ -615,11 +654,11 @@ def main() -> int:
         "--scores", type=Path, metavar="RUN.nc", help="a stored back-test whose scores become version 2's"
     )
     parser.add_argument(
-        "--picture", type=Path, metavar="FILE.png", help="also draw the forecasts of others over our bands"
+        "--pictures", action="store_true", help="also draw the pictures in docs/images, from the back-test in runs/"
     )
     options = parser.parse_args()
-    if options.picture:
-        draw_forecasts(options.picture)
+    if options.pictures:
+        draw_pictures()
     if options.scores:
         store_scores(options.scores)
     if not options.check:

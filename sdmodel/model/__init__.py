@@ -69,7 +69,7 @@ from .subscripts import (
     unclaimed_ranges,
 )
 from .text import equation_source, equation_text, number_text, quote_name, table_text
-from .units.checking import UnitMismatch, UnitReport, check_units
+from .units.checking import UnitMismatch, UnitReport, check_units, formula_units
 
 __all__ = [
     "ARRAY_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOWHERE", "REDUCTIONS", "REFUSED",
@@ -79,7 +79,7 @@ __all__ = [
     "SubscriptMapping", "Table", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word", "WordKind", "add",
     "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "counts_labels", "delay_orders", "display_name",
     "divide", "divides",
-    "equation_source", "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links",
+    "equation_source", "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links", "formula_units",
     "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "labels_of", "lay_out", "make_reference",
     "multiply", "nearest", "negate", "number", "number_text", "plan", "position", "power", "product_factors", "quote_name", "quoted_cell",
     "rebuild", "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_list", "split_name", "split_reference",

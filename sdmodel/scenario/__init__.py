@@ -27,6 +27,7 @@ from .designs import (
     Variation,
     is_noise_seed,
     make_design,
+    plausible_ranges,
     sampled_cells,
 )
 from .distributions import DISTRIBUTIONS, Distribution, Steps, distribution_fault, distribution_syntax
@@ -38,6 +39,8 @@ from .levers import (
     antithetic_orders,
     find_levers,
     grid_values,
+    is_policy_lever,
+    lever_of,
     nested_subsets,
     range_violation,
 )
@@ -47,6 +50,6 @@ __all__ = [
     "Grid", "Lever", "Optimisation", "Payoff", "PayoffTerm", "SampledCell", "Samples", "Sampling", "SamplingMethod",
     "Scenario", "Steps", "Subsets", "Variation", "all_subsets", "antithetic_orders", "cell_values",
     "constant_cells", "constant_values", "distribution_fault", "distribution_syntax", "find_levers", "grid_values",
-    "is_noise_seed", "make_design", "merge_scenarios", "nested_subsets", "range_violation", "sampled_cells",
-    "with_constants", "with_tables",
+    "is_noise_seed", "is_policy_lever", "lever_of", "make_design", "merge_scenarios", "nested_subsets", "plausible_ranges", "range_violation",
+    "sampled_cells", "with_constants", "with_tables",
 ]  # fmt: skip

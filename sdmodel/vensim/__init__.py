@@ -5,7 +5,7 @@ from __future__ import annotations
 from .document import Document, read_document
 from .edit.editor import OpenDocument, open_document, split_statement
 from .files.data import Points, read_data
-from .files.lines import read_savelist
+from .files.lines import check_names, read_placed_names, read_savelist
 from .files.optimisation import read_optimisation, read_payoff
 from .files.scenarios import (
     ScenarioLike,
@@ -17,19 +17,30 @@ from .files.scenarios import (
     scenario_from_text,
     scenario_text,
 )
-from .files.sensitivity import read_samples, read_sampling, samples_text, sampling_of_ranges, sampling_text
+from .files.sensitivity import (
+    default_sampling,
+    plausible_file,
+    plausible_sampling,
+    read_samples,
+    read_sampling,
+    samples_text,
+    sampling_of_ranges,
+    sampling_text,
+    split_levers,
+)
 from .merge.comparison import Difference, DifferenceKind, compare_documents
 from .merge.formatting import format_document, text_for_diff, unformatted_parts
 from .merge.merging import Merge, merge_documents
 from .read.reader import model_from_text, read_formula, read_model
-from .sketch.views import read_sketch, sketch_from_text
+from .sketch.views import read_sketch, sketch_from_text, views_of
 from .writer import mdl_text
 
 __all__ = [
-    "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "compare_documents",
-    "format_document", "load_scenario", "mdl_text", "merge_documents", "model_from_text", "open_document", "read_bounds", "read_change",
-    "read_data", "read_document", "read_formula", "read_grid", "read_model", "read_optimisation", "read_payoff",
+    "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "check_names",
+    "compare_documents", "default_sampling", "format_document", "load_scenario", "mdl_text", "merge_documents", "model_from_text",
+    "open_document", "plausible_file", "plausible_sampling", "read_bounds", "read_change", "read_data", "read_document",
+    "read_formula", "read_grid", "read_model", "read_optimisation", "read_payoff", "read_placed_names",
     "read_samples", "read_sampling", "read_savelist", "read_scenario", "read_sketch", "samples_text",
     "sampling_of_ranges", "sampling_text", "scenario_from_text", "scenario_text", "sketch_from_text",
-    "split_statement", "text_for_diff", "unformatted_parts",
+    "split_levers", "split_statement", "text_for_diff", "unformatted_parts", "views_of",
 ]  # fmt: skip
