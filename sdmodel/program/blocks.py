@@ -26,9 +26,9 @@ def is_block(group: Group) -> bool:
 
 def in_label_order(plan: Plan, assignments: Iterable[Assignment]) -> list[Group]:
     """The cells of each equation together, in the order of the first of each; every cell once."""
-    groups: dict[tuple[str, int], dict[Assignment, None]] = {}
+    groups: dict[tuple[str, int, tuple[str, ...]], dict[Assignment, None]] = {}
     for own in assignments:
-        groups.setdefault((own.cell.key, id(own.expression)), {})[own] = None
+        groups.setdefault((own.cell.key, id(own.expression), tuple(own.binding)), {})[own] = None
     return [_sorted_by_labels(plan, tuple(group)) if len(group) > 1 else tuple(group) for group in groups.values()]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sympy import Expr, Indexed, Mul, Symbol
 
-from ..model import Binding, Cell, Plan, VensimFunction, cells_in, counts_labels, divides, is_reduction, unsigned
+from ..model import Binding, Cell, Plan, VensimFunction, cells_in, counts_labels, divides, is_reduction, unsigned, walk
 from .blocks import in_label_order, is_block
 
 _MOST_CELLS = 20_000
@@ -45,6 +45,11 @@ def find_invariants(plan: Plan) -> Invariants:
     return Invariants(tuple(search.parts), tuple(search.divisors))
 
 
+def _reads_time(expression: Expr) -> bool:
+    """Whether the function at the top of an expression depends on time itself."""
+    return isinstance(expression, VensimFunction) and (expression.row.reads_time or expression.row.memory is not None)
+
+
 @dataclass
 class _Search:
     """The parts and divisors that are found so far."""
@@ -63,15 +68,13 @@ class _Search:
     def visit(self, expression: Expr, binding: Binding) -> bool:
         """Whether an expression does not vary; the largest fixed parts of one that does are collected."""
         subscripts = self.plan.model.subscripts
-        if is_reduction(expression):
-            return all(cell in self.fixed for cell in cells_in(subscripts, expression, binding))
         if counts_labels(expression):
             return True
-        if isinstance(expression, Symbol | Indexed):
-            return all(cell in self.fixed for cell in cells_in(subscripts, expression, binding))
+        if is_reduction(expression) or isinstance(expression, Symbol | Indexed):
+            reads_time = any(map(_reads_time, walk(expression)))
+            return not reads_time and all(cell in self.fixed for cell in cells_in(subscripts, expression, binding))
         fixed = [self.visit(argument, binding) for argument in expression.args]
-        row = expression.row if isinstance(expression, VensimFunction) else None
-        if all(fixed) and not (row and (row.reads_time or row.memory)):
+        if all(fixed) and not _reads_time(expression):
             return True
         for index, argument in enumerate(expression.args):
             if fixed[index]:

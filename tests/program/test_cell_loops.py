@@ -52,6 +52,12 @@ held[R] = SAMPLE IF TRUE(MODULO(Time, c[R]) = 0, total[R], -1)
 begun[R] = INITIAL(share[R] * 2)
 chosen[R, A] = IF THEN ELSE(s[R, A] > d[R, A] * 3, MIN(s[R, A], 20), EXP(-s[R, A] / 9) + place[R, A])
 powers[R, A] = (1 + s[R, A]) ^ (c[R] / 3) + SQRT(d[R, A]) + LN(1 + c[R]) + ZIDZ(s[R, A], d[R, A] - 5)
+same[r1] = k
+same[part] = k
+same[r5] = k
+alike[r1] = all
+alike[part] = all
+pulses[A] = Time * SUM(STEP(c[R!], 3)) + all
 across[other] = SUM(d[R, A!] * c[R]) + mapped[other]
 hidden[A] = SUM(DELAY1(s[R!, A], 2))
 within[R] = SUM(SMOOTH(d[R, A!] * SUM(s[part!, A!]), 3))

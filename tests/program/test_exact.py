@@ -84,6 +84,12 @@ def test_the_start_computes_what_does_not_vary():
     assert np.allclose(run.x.values, expected, rtol=1e-14)
 
 
+def test_functions_of_time_vary_though_their_arguments_do_not():
+    """Within a sum too, which is computed for all labels at once."""
+    run = simulate(tiny_model("R: r1, r2\nc[R] = 2, 4\nx = c[r1] * STEP(1, 3) + SUM(STEP(c[R!], 5)) * Time", final=6))
+    assert run.x.values.tolist() == [0, 0, 0, 2, 2, 32, 38]
+
+
 def _points(sampler: random.Random, kind: str, count: int) -> list[tuple[float, float]]:
     """The points of a table: in an even row, nearly so, anywhere, or with several of the same x."""
     x = {
