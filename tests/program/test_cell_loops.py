@@ -11,8 +11,8 @@ import xarray as xr
 from sdmodel.model import Model
 from sdmodel.program import blocks, compile_model, host
 from sdmodel.program.assembly import module_text
-from sdmodel.simulation import simulate
-from sdmodel.testing import tiny_model
+from sdmodel.simulation import compile_wasm, simulate
+from sdmodel.testing import WasmInstance, differences_from_run, tiny_model
 
 _WRITTEN_OUT = 10**9
 """More cells than any model has."""
@@ -128,3 +128,13 @@ def test_the_assembly_does_not_grow_with_the_cells():
         return len(module_text(compile_model(model).layout, 1, host().mathematics))
 
     assert length(200) < 1.3 * length(20)
+
+
+def test_loops_run_as_webassembly(monkeypatch):
+    """The module has the numbers of the native run."""
+    monkeypatch.setattr(blocks, "FEWEST", 2)
+    model = tiny_model(_RANGES + _EQUATIONS, final=8, step=0.5)
+    module = compile_wasm(model)
+    finite, series = WasmInstance(module).run()
+    assert finite
+    assert max(differences_from_run(module.description, series, simulate(model)).values()) < 1e-12
