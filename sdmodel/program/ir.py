@@ -222,7 +222,8 @@ B a whole number below 2^53, (q - about)/g = R/B, and the computed sum is about 
 
 (1) If |R| <= B, `rest` is exact. q is never midway between two numbers of the grid, so |R| differs from B/2 by at least 1/2, and R/B
 from 1/2 by at least 1/(2B), while (R/B) t is at most (B + 1)/2B * Bu^2 = (B + 1) u^2/2 near that, which is less, as B (B + 1) < u^-2.
-So the sum and q are on the same side of the midpoint, and round to the same number.
+So the sum and q are on the same side of the midpoint, and round to the same number. (For a = b, `about` may be 1 - u, between the
+numbers of the grid; the sum still rounds to 1.)
 (2) If |R| > B, then q < 1, and the sum must stay within 3g/2 of `about`. It is at most (1/2 + a/2)(1 + Bu^2) + u for the rounding of
 `rest`, in units of g, which is below 3/2 unless a > 2 - 5u, that is for (a, b) = (2 - 4u, 2 - 2u) alone, for which the tests show it.
 

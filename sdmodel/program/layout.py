@@ -17,9 +17,10 @@ from .invariants import Part, find_invariants
 class Layout:
     """The rows of the workspace of a block of members.
 
-    Stocks come first, the held ones last among them, and the cells of one equation together, as everywhere; then as many rows each for their rates, for the two sums of Runge-Kutta, and
-    for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. A DELAY FIXED has two more rows, for its input and for its length in steps; a SAMPLE IF TRUE one more, for its held value. Last come the parts of
-    equations that do not vary, and the reciprocals of divisors that do not.
+    Stocks come first, the held ones last among them; then as many rows each for their rates, for the two sums of Runge-Kutta, and
+    for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. The cells of one
+    equation are together. A DELAY FIXED has two more rows, for its input and for its length in steps; a SAMPLE IF TRUE one more, for
+    its held value. Last come the parts of equations that do not vary, and the reciprocals of divisors that do not.
     """
 
     plan: Plan

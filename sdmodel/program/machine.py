@@ -93,7 +93,7 @@ def assemble(text: str, *, alone: bool) -> Code:
 
 
 def _optimise(module: Any, machine: Any, *, inline: bool, loops: bool = False) -> None:
-    """Run LLVM's quick passes on a module, or only those that inline what must be inlined and drop what is not called."""
+    """Run LLVM's quick passes on a module, with `loops` also those that vectorise them; or else only what must be inlined is inlined."""
     options = llvm.create_pipeline_tuning_options(speed_level=2 if loops else 1)
     options.loop_vectorization = loops
     builder = llvm.create_pass_builder(machine, options)
