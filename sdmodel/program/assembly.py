@@ -344,9 +344,11 @@ class _NotUniformError(Exception):
 
 @dataclass
 class _LoopWriter(_Writer):
-    """The body of a loop over the cells of a block: what it reads is where that of each cell is, and else is the same for all.
+    """The body of a loop over the cells of a block: each number is read from where that of the cell is, and all else is the same.
 
-    A binding here holds only the labels of sums around an expression; each cell adds its own. The loop runs over the last labels (`%j`, of `inner`) within one over the others (`%o`); `%i` counts cells.
+    A binding here holds only the labels of sums around an expression; each cell adds its own. The loop runs over the last labels
+    (`%j`, of `inner`) within one over the others (`%o`); `%i` counts cells. With `only_even` it refuses rows that are not evenly
+    spaced. `columns` are the labels of each index so far, and `data` the lists that it reads.
     """
 
     block: Group = ()
