@@ -55,7 +55,7 @@ def report(results: Mapping[str, Any]) -> str:
         arrays(results["benchmarks"]),
         cold_start(times),
     ]
-    return "\n".join([*parts, memory(results["benchmarks"])])
+    return "\n".join([*parts, light_calls(times, results["benchmarks"]), memory(results["benchmarks"])])
 
 
 def _times(benchmarks: Sequence[Mapping[str, Any]]) -> Times:
@@ -156,6 +156,13 @@ def arrays(benchmarks: Sequence[Mapping[str, Any]]) -> str:
         ["200 x 100", *map(seconds, (found["test_ready[200-100]"], found["test_run[200-100-1]"])), "-"],
     ]
     return table(["an epidemic in regions x ages, 400 steps", "plan and compile", "a run", "a member of 80"], rows)
+
+
+def light_calls(times: Times, benchmarks: Sequence[Mapping[str, Any]]) -> str:
+    """Compare a call of a compiled model with the time inside the machine code."""
+    (share,) = (own["extra_info"]["call_per_kernel"] for own in benchmarks if own["group"] == "light calls")
+    rows = [["a call of a compiled model", seconds(times["light calls"]["light_calls"]), ratio(share)]]
+    return table(["`ai_compute.mdl`, one variable", "time", "against the machine code alone"], rows)
 
 
 def cold_start(times: Times) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sdmodel as sd
-from sdmodel.program import compile_model
+from sdmodel.program import compile_program
 from sdmodel.simulation.execution import execute
 from sdmodel.simulation.inputs import read_inputs
 from sdmodel.simulation.simulation import make_job
@@ -40,7 +40,7 @@ def epidemic(regions: int, ages: int) -> sd.Model:
 @pytest.mark.parametrize(("regions", "ages"), [(50, 10), (200, 100)])
 def test_ready(benchmark, regions, ages):
     def ready(model):
-        return compile_model(model).code(1)
+        return compile_program(model).code(1)
 
     benchmark.pedantic(ready, setup=lambda: ((epidemic(regions, ages),), {}), rounds=2)
 
@@ -49,7 +49,7 @@ def test_ready(benchmark, regions, ages):
 def test_run(benchmark, regions, ages, members):
     model = epidemic(regions, ages)
     inputs = read_inputs(model, {}, {"infectivity": np.linspace(0.03, 0.06, members)} if members > 1 else {})
-    program = compile_model(model)
+    program = compile_program(model)
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
     job = make_job(program, timing, inputs, program.grid(model["all infected"]).rows, "euler")
     outcome = benchmark.pedantic(execute, (job, inputs), {"threads": 1}, rounds=20, warmup_rounds=2)

@@ -363,7 +363,14 @@ def format_time_axis(axes: Axes, units: object, *, dated: bool, most: int = 6) -
         axes.set_xlabel(str(units or "Time"), fontsize=NORMAL, color=GREY)
         return
     locator = AutoDateLocator(minticks=min(3, most - 1), maxticks=most)
-    locator.intervald[MONTHLY] = [1, 2, 3, 4, 6, 12]  # without 12, a span of two to three years has no interval that fits
+    locator.intervald[MONTHLY] = [
+        1,
+        2,
+        3,
+        4,
+        6,
+        12,
+    ]  # without 12, a span of two to three years has no interval that fits
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     axes.xaxis.get_offset_text().set_fontsize(NORMAL - 0.5)

@@ -51,6 +51,7 @@ from .records import (
     Range,
     Subscript,
     SubscriptMapping,
+    Unchanging,
 )
 from .subscripts import (
     TIME,
@@ -76,7 +77,7 @@ __all__ = [
     "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour",
     "DelayOrder", "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links",
     "Model", "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Start", "Subscript", "SubscriptFault",
-    "SubscriptMapping", "Table", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word", "WordKind", "add",
+    "SubscriptMapping", "Table", "Unchanging", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word", "WordKind", "add",
     "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "counts_labels", "delay_orders", "display_name",
     "divide", "divides",
     "equation_source", "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links", "formula_units",

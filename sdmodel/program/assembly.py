@@ -537,17 +537,18 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptiv
     kept: list[_Job] = [partial(_Writer.keep_part, part=part) for part in layout.invariant]
     kept += [partial(_Writer.keep_reciprocal, key=key) for key in layout.reciprocal if mathematics.fused]
     texts = [
-        _function("start", chain(_start_jobs(layout), kept), layout, tables),
+        _function("start", chain(_start_jobs(layout, layout.plan.start), kept), layout, tables),
+        _function("update", chain(_start_jobs(layout, layout.plan.fixed), kept), layout, tables),
         _function("step", chain(_step_jobs(layout), _rate_jobs(layout)), layout, tables, in_step=True),
     ]
     return "\n".join([*texts, tables.text(), driver_text(layout, width, adaptive=adaptive), mathematics.text(width)])
 
 
-def _start_jobs(layout: Layout) -> Iterator[_Job]:
+def _start_jobs(layout: Layout, assignments: Sequence[Assignment]) -> Iterator[_Job]:
     def write(f: _Writer, own: Assignment) -> None:
         f.define(own.cell, f.start_value(own))
 
-    for group in in_blocks(layout.plan, layout.plan.start, _read_at_start):
+    for group in in_blocks(layout.plan, assignments, _read_at_start):
         first = group[0]
         if is_block(group) and (first.memory is None or first.memory.kept in {"stock", "start"}):
             rows = [layout.row[own.cell] for own in group]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .changes import (
     Change,
+    Course,
     FreeConstant,
     Optimisation,
     Payoff,
@@ -12,7 +13,11 @@ from .changes import (
     cell_values,
     constant_cells,
     constant_values,
+    course_fault,
+    course_text,
+    is_course,
     merge_scenarios,
+    select_cells,
     with_constants,
     with_tables,
 )
@@ -46,10 +51,10 @@ from .levers import (
 )
 
 __all__ = [
-    "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "Change", "Design", "Distribution", "FreeConstant",
+    "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "Change", "Course", "Design", "Distribution", "FreeConstant",
     "Grid", "Lever", "Optimisation", "Payoff", "PayoffTerm", "SampledCell", "Samples", "Sampling", "SamplingMethod",
     "Scenario", "Steps", "Subsets", "Variation", "all_subsets", "antithetic_orders", "cell_values",
-    "constant_cells", "constant_values", "distribution_fault", "distribution_syntax", "find_levers", "grid_values",
-    "is_noise_seed", "is_policy_lever", "lever_of", "make_design", "merge_scenarios", "nested_subsets", "plausible_ranges", "range_violation",
-    "sampled_cells", "with_constants", "with_tables",
+    "constant_cells", "constant_values", "course_fault", "course_text", "distribution_fault", "distribution_syntax",
+    "find_levers", "grid_values", "is_course", "is_noise_seed", "is_policy_lever", "lever_of", "make_design", "merge_scenarios",
+    "nested_subsets", "plausible_ranges", "range_violation", "sampled_cells", "select_cells", "with_constants", "with_tables",
 ]  # fmt: skip

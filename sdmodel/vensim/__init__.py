@@ -9,7 +9,9 @@ from .files.lines import check_names, read_placed_names, read_savelist
 from .files.optimisation import read_optimisation, read_payoff
 from .files.scenarios import (
     ScenarioLike,
+    change_text,
     load_scenario,
+    looks_like_course,
     read_bounds,
     read_change,
     read_grid,
@@ -36,10 +38,11 @@ from .sketch.views import read_sketch, sketch_from_text, views_of
 from .writer import mdl_text
 
 __all__ = [
-    "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "check_names",
-    "compare_documents", "default_sampling", "format_document", "load_scenario", "mdl_text", "merge_documents", "model_from_text",
-    "open_document", "plausible_file", "plausible_sampling", "read_bounds", "read_change", "read_data", "read_document",
-    "read_formula", "read_grid", "read_model", "read_optimisation", "read_payoff", "read_placed_names",
+    "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "change_text",
+    "check_names", "compare_documents", "default_sampling", "format_document", "load_scenario", "looks_like_course",
+    "mdl_text", "merge_documents", "model_from_text", "open_document", "plausible_file", "plausible_sampling",
+    "read_bounds", "read_change", "read_data", "read_document", "read_formula", "read_grid", "read_model",
+    "read_optimisation", "read_payoff", "read_placed_names",
     "read_samples", "read_sampling", "read_savelist", "read_scenario", "read_sketch", "samples_text",
     "sampling_of_ranges", "sampling_text", "scenario_from_text", "scenario_text", "sketch_from_text",
     "split_levers", "split_statement", "text_for_diff", "unformatted_parts", "views_of",

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from sdmodel.model import Model
-from sdmodel.program import blocks, compile_model, host
+from sdmodel.program import blocks, compile_program, host
 from sdmodel.program.assembly import module_text
 from sdmodel.simulation import compile_wasm, simulate
 from sdmodel.testing import WasmInstance, differences_from_run, tiny_model
@@ -69,7 +69,7 @@ def _runs(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Model], fewest: in
     """A run by Euler and by Runge-Kutta and an ensemble, and the number of loops in the assembly of the model."""
     monkeypatch.setattr(blocks, "FEWEST", fewest)
     model = make()
-    text = module_text(compile_model(model).layout, 1, host().mathematics)
+    text = module_text(compile_program(model).layout, 1, host().mathematics)
     runs = [simulate(model), simulate(model, integrator="rk4"), simulate(model, {"k": np.linspace(1, 3, 11)})]
     return runs, text.count("define internal void @loop_")
 
@@ -125,7 +125,7 @@ def test_the_assembly_does_not_grow_with_the_cells():
         model = tiny_model(
             f"R: {labels}\nA: {labels.replace('r', 'a')}\nc[R, A] = 2\nx[R, A] = INTEG(c[R, A] * y[R], c[R, A])\ny[R] = Time * R"
         )
-        return len(module_text(compile_model(model).layout, 1, host().mathematics))
+        return len(module_text(compile_program(model).layout, 1, host().mathematics))
 
     assert length(200) < 1.3 * length(20)
 

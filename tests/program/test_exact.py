@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from sdmodel.program import compile_model, host
+from sdmodel.program import compile_program, host
 from sdmodel.program.assembly import module_text
 from sdmodel.program.machine import assemble
 from sdmodel.simulation import simulate
@@ -73,7 +73,7 @@ def test_a_divisor_in_the_text_gives_the_quotient_to_the_last_bit():
 def test_the_start_computes_what_does_not_vary():
     """A step holds neither a division by what is constant, nor a function of constants alone."""
     model = tiny_model("a = 2.5\nb = 3\nx = INTEG(Time / (a + b) * EXP(a) + MAX(a, b) / a, MAX(a, b))\ny = Time / x")
-    layout = compile_model(model).layout
+    layout = compile_program(model).layout
     assert len(layout.invariant) == 3  # a + b, EXP(a), MAX(a, b) / a
     text = module_text(layout, 1, dataclasses.replace(host().mathematics, fused=True))
     step = text.partition("@step_0(")[2].partition("\n}")[0]
@@ -115,7 +115,7 @@ def test_lookups_side_by_side_are_the_lookups_of_one_member(kind):
     xs = [*places, *np.nextafter(places, 1e9), *np.nextafter(places, -1e9), 1e300, -1e300, *np.linspace(-30, 90, 19)]
     names = [f"{way}{index}" for way in _WAYS for index in range(len(tables))]
     alone = np.array([[float(run[name][0]) for name in names] for run in (simulate(model, {"x": x}) for x in xs)])
-    program, known = compile_model(model), host()
+    program, known = compile_program(model), host()
     for picks, fused in ((known.mathematics.picks, known.mathematics.fused), (False, False)):
         mathematics = dataclasses.replace(known.mathematics, picks=picks, fused=fused)
         program._codes[known.width, False] = assemble(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sdmodel.model import FUNCTIONS, Cell, Start, Table, evaluate, plan
 from sdmodel.model.functions.lookups import look_up
-from sdmodel.program import Arguments, compile_model, host, machine
+from sdmodel.program import Arguments, compile_program, host, machine
 from sdmodel.program.assembly import module_text
 from sdmodel.program.ir import Mathematics
 from sdmodel.program.machine import assemble
@@ -247,7 +247,7 @@ def test_members_do_not_depend_on_other_members():
 
 def test_the_kernel_takes_its_arguments_as_the_structure_lays_them_out():
     """The type in the assembly has the size and the fields of `Arguments`, which are all of eight bytes."""
-    program = compile_model(tiny_model("a = 1"))
+    program = compile_program(tiny_model("a = 1"))
     text = module_text(program.layout, 1, host().mathematics)
     (line,) = (line for line in text.splitlines() if line.startswith("%arguments = type"))
     assert line.count(",") + 1 == len(Arguments._fields_)
@@ -259,8 +259,8 @@ def test_the_kernel_takes_its_arguments_as_the_structure_lays_them_out():
 def test_a_second_call_uses_the_same_code():
     """Compiled code is cached per model."""
     model = tiny_model("a = 1")
-    assert compile_model(model) is compile_model(model)
-    assert compile_model(model).code(1) is compile_model(model).code(1)
+    assert compile_program(model) is compile_program(model)
+    assert compile_program(model).code(1) is compile_program(model).code(1)
 
 
 def test_large_models_are_cut_into_functions():
@@ -275,7 +275,7 @@ def test_long_sums_are_cut_into_functions(sign: str):
     """The assembly of a sum of thousands of terms has no function that grows with it, alone and with other members."""
     model = tiny_model(f"a = Time + k\nb = 1\nk = 0\nx = a - ({sign.join(['b / (a + 1)'] * 3000)})")
     for width in (1, host().width):
-        text = module_text(compile_model(model).layout, width, host().mathematics)
+        text = module_text(compile_program(model).layout, width, host().mathematics)
         assert max(part.count("\n") for part in text.split("\ndefine ")) < 6000
     run = simulate(model, {"k": [0.0, 1.0]})
     shares = 1 / (run["a"].values + 1)
@@ -295,7 +295,7 @@ def test_hidden_stocks_start_where_vensim_starts_them():
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory of the process from Linux")
 def test_memory_of_compiled_models_is_given_back():
     """A session that compiles model after model does not grow: less than 25 KiB a model stay, where 80 KiB would be a leak."""
-    text = module_text(compile_model(tiny_model("x = INTEG(RAMP(Time, 1, 2), 0)")).layout, 1, host().mathematics)
+    text = module_text(compile_program(tiny_model("x = INTEG(RAMP(Time, 1, 2), 0)")).layout, 1, host().mathematics)
 
     def kibibytes() -> float:
         gc.collect()
