@@ -66,11 +66,12 @@ again[R, A] = chosen[R, A] + total[R] - of part[r2] + share[r6] + STEP(c[R], 3)
 
 
 def _runs(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Model], fewest: int) -> tuple[list[xr.Dataset], int]:
-    """A run by Euler and by Runge-Kutta and an ensemble, and the number of loops in the assembly of the model."""
+    """A run by Euler and by Runge-Kutta, an ensemble, a run that goes on with another constant, and the number of loops in the assembly of the model."""
     monkeypatch.setattr(blocks, "FEWEST", fewest)
     model = make()
     text = module_text(compile_program(model).layout, 1, host().mathematics)
     runs = [simulate(model), simulate(model, integrator="rk4"), simulate(model, {"k": np.linspace(1, 3, 11)})]
+    runs.append(simulate(model, {"k": 3}, start=runs[0], at=4))
     return runs, text.count("define internal void @loop_")
 
 

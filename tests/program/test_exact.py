@@ -123,3 +123,14 @@ def test_lookups_side_by_side_are_the_lookups_of_one_member(kind):
         )
         together = simulate(model, {"x": xs})
         assert np.array_equal(np.array([together[name][0].values for name in names]).T, alone)
+
+
+def test_what_does_not_vary_is_computed_again_where_constants_change():
+    """A run that goes on from another with new constants takes the new divisors, alone and in an ensemble."""
+    model = tiny_model("a = 2.5\nb = 3\nx = INTEG(1 / (a + b) + Time / a, 0)", final=6)
+    before = simulate(model)
+    for changes in ({"a": 7.0}, {"a": [7.0, 0.5, 4.0]}):
+        later = simulate(model, changes, start=before, at=3)
+        divisors = np.array(changes["a"])
+        expected = float(before.x[3]) + sum(1 / (divisors + 3) + time / divisors for time in (3, 4, 5))
+        assert np.allclose(later.x[-1], expected, rtol=1e-14)
