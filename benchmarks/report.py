@@ -52,6 +52,7 @@ def report(results: Mapping[str, Any]) -> str:
         one_core(times),
         stream(times),
         levers(times),
+        arrays(results["benchmarks"]),
         cold_start(times),
     ]
     return "\n".join([*parts, light_calls(times, results["benchmarks"]), memory(results["benchmarks"])])
@@ -142,6 +143,19 @@ def levers(times: Times) -> str:
         ],
     ]
     return table(["`ai_compute.mdl`", "time", "against members"], rows)
+
+
+def arrays(benchmarks: Sequence[Mapping[str, Any]]) -> str:
+    """List the times of a model over two subscript ranges, by the numbers of labels."""
+    found = {own["name"]: own["stats"]["median"] for own in benchmarks if own["group"] == "an epidemic"}
+    rows = [
+        [
+            "50 x 10",
+            *map(seconds, (found["test_ready[50-10]"], found["test_run[50-10-1]"], found["test_run[50-10-80]"] / 80)),
+        ],
+        ["200 x 100", *map(seconds, (found["test_ready[200-100]"], found["test_run[200-100-1]"])), "-"],
+    ]
+    return table(["an epidemic in regions x ages, 400 steps", "plan and compile", "a run", "a member of 80"], rows)
 
 
 def light_calls(times: Times, benchmarks: Sequence[Mapping[str, Any]]) -> str:

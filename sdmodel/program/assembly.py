@@ -5,12 +5,17 @@ The row of each Vensim function says how it becomes instructions (`emit`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from itertools import chain, islice
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
 from ..errors import Fault, ModelError
@@ -36,8 +41,10 @@ from ..model import (
     signed_terms,
     split_reference,
 )
+from .blocks import Group, in_blocks, in_label_order, is_block
 from .driver import driver_text
-from .ir import Function, Mathematics
+from .invariants import Part, part_of
+from .ir import DIVISORS, Function, Mathematics, literal, value_of
 from .layout import Layout
 from .tables import Tables
 
@@ -65,15 +72,20 @@ class _Writer(Function):
     comparison, a lookup) is united with that zero. `zeros` holds the zeros of registers, also of truth values; None stands for 0.
 
     `known` holds the registers of cells that the function has computed or loaded already; `outlined` are functions that it calls.
+    A function `in_step` reads what the start computed for it: parts of equations that do not vary, and reciprocals of divisors.
     """
 
     layout: Layout = field(kw_only=True)
     tables: Tables = field(kw_only=True)
-    known: dict[Cell, str] = field(default_factory=dict)
+    in_step: bool = False
+    known: dict[Cell | Part, str] = field(default_factory=dict)
+    keys: dict[str, Cell | Part] = field(default_factory=dict)
     zeros: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(_CLOCK))
     outlined: list[str] = field(default_factory=list)
 
     begun, late, early, dt = "%begun", "%late", "%early", "%dt"
+    whole_quotients = False
+    """Whether it divides even by what is known beforehand: the check of a reciprocal is a branch, which a loop must not have."""
 
     def __post_init__(self) -> None:
         """Write the registers for time: `Moment` in the table of functions says what they mean."""
@@ -94,6 +106,9 @@ class _Writer(Function):
             return self.constant(float(expression))
         if isinstance(expression, Symbol | Indexed):
             return self._reference(expression, binding)
+        if self._is_kept(expression, binding):
+            part = part_of(expression, binding)
+            return self._load_once(part, self.layout.invariant[part])
         if isinstance(expression, Add):
             return self._sum(expression, binding)
         if isinstance(expression, Mul):
@@ -111,7 +126,8 @@ class _Writer(Function):
 
     def truth(self, expression: Expr, binding: Binding) -> str:
         """Write a condition, and return the register of its truth value; any number but 0 is true."""
-        if isinstance(expression, VensimFunction) and expression.row.gives_truth:
+        is_truth = isinstance(expression, VensimFunction) and expression.row.gives_truth
+        if is_truth and not self._is_kept(expression, binding):
             return self._call(expression.row, expression, binding)
         value = self.write(expression, binding)
         truth = self.compare("<>", value, self.constant(0.0))
@@ -142,6 +158,9 @@ class _Writer(Function):
     def look_up(self, way: str, table: Table, x: str) -> str:
         return self.tables.write(self, way, table, x)
 
+    def _table(self, reference: Expr, binding: Binding) -> Table:
+        return self.layout.plan.tables[self._cell(reference, binding)]
+
     def _cell(self, reference: Expr, binding: Binding) -> Cell:
         name, indices = split_reference(reference)
         return Cell(name, tuple(resolve(self.layout.plan.model.subscripts, index, binding) for index in indices))
@@ -151,17 +170,65 @@ class _Writer(Function):
         if cell == TIME:
             return "%now"
         if cell in self.layout.row:
-            if cell not in self.known:
-                self.known[cell] = self.load(self.layout.row[cell])
-                if cell in self.layout.plan.constants:  # the simulator refuses constants that are not finite
-                    self.zeros[self.known[cell]] = None
-            return self.known[cell]
+            if cell in self.known:
+                return self.known[cell]
+            register = self._load_once(cell, self.layout.row[cell])
+            if cell in self.layout.plan.constants:  # the simulator refuses constants that are not finite
+                self.zeros[register] = None
+            return register
         if cell.key in model.subscripts and cell.labels:
             return self.constant(position(model.subscripts, cell.labels[0], binding))
         if cell.labels or cell.key in model.elements:
             message = f"'{cell_name(model, cell)}' has no equation; define it"
             raise ModelError([Fault(model.elements[cell.key].place, message)])
         return self.constant(position(model.subscripts, cell.key, binding))
+
+    def _is_kept(self, expression: Expr, binding: Binding) -> bool:
+        """Whether the value is in the workspace since the start."""
+        return self.in_step and part_of(expression, binding) in self.layout.invariant
+
+    def _load_once(self, key: Cell | Part, row: int) -> str:
+        """Read a row of the workspace, which does not change within this function."""
+        if key not in self.known:
+            self.known[key] = self.load(row)
+            self.keys[self.known[key]] = key
+        return self.known[key]
+
+    def binary(self, sign: str, left: str, right: str) -> str:
+        """Write arithmetic on two numbers; a divisor that is known beforehand becomes a factor, if that changes no bit."""
+        if sign != "/":
+            return super().binary(sign, left, right)
+        divisor = value_of(right)
+        reciprocal = "" if divisor is None else self._literal_reciprocal(divisor)
+        if divisor is not None and reciprocal and abs(math.frexp(divisor)[0]) == 0.5:  # noqa: PLR2004 - a power of two
+            return super().binary("*", left, reciprocal)
+        key = self.keys.get(right)
+        if self.in_step and key is not None and key in self.layout.reciprocal:
+            reciprocal = self.load(self.layout.reciprocal[key])
+        if not reciprocal or self.whole_quotients or not self.tables.mathematics.fused:
+            return super().binary(sign, left, right)
+        arguments = ", ".join(f"{self.number} {value}" for value in (left, right, reciprocal))
+        return self.put(f"call {self.number} @m_divide({arguments})")
+
+    def _literal_reciprocal(self, divisor: float) -> str:
+        least, most = DIVISORS
+        return self.constant(1 / divisor) if least <= abs(divisor) <= most else ""
+
+    def keep_part(self, part: Part) -> None:
+        """Write a part of an equation that does not vary."""
+        register = self.write(part[0], dict(part[1]))
+        self.known[part] = register
+        self.store(register, self.layout.invariant[part])
+
+    def keep_reciprocal(self, key: Cell | Part) -> None:
+        """Write the reciprocal of a divisor; nan if the divisor is too small or too large."""
+        row = self.layout.row[key] if isinstance(key, Cell) else self.layout.invariant[key]
+        divisor = self._load_once(key, row)
+        size = self.call("fabs", divisor)
+        least, most = (self.constant(bound) for bound in DIVISORS)
+        fits = self.logic("and", self.compare(">=", size, least), self.compare("<=", size, most))
+        reciprocal = super().binary("/", self.constant(1.0), divisor)
+        self.store(self.choose(fits, reciprocal, self.constant(math.nan)), self.layout.reciprocal[key])
 
     def _sum(self, expression: Expr, binding: Binding) -> str:
         def add(writer: _Writer, total: str, term: tuple[Expr, int]) -> str:
@@ -199,9 +266,7 @@ class _Writer(Function):
                 arguments.append(self.truth(part, binding))
                 zeros.append(self.zeros.get(arguments[-1]))
             elif kind == "table":
-                arguments.append(
-                    part if isinstance(part, Table) else self.layout.plan.tables[self._cell(part, binding)]
-                )
+                arguments.append(part if isinstance(part, Table) else self._table(part, binding))
             elif kind == "range":
                 labels = labels_of(self.layout.plan.model.subscripts, split_reference(part)[0].removesuffix(MARK))
                 arguments.append(float(len(labels)))
@@ -232,7 +297,7 @@ class _Writer(Function):
                 total = add(self, total, item)
             return total
         for begin in range(0, len(items), most):
-            inner = _Writer(self.width, layout=self.layout, tables=self.tables)
+            inner = _Writer(self.width, layout=self.layout, tables=self.tables, in_step=self.in_step)
             result = inner._accumulate(items[begin : begin + most], "%total", add, most)
             name = f"part_{next(self.tables.parts)}"
             head = f"internal {self.number} @{name}({_PARAMETERS}, {self.number} %total) nounwind noinline"
@@ -269,33 +334,286 @@ class _Writer(Function):
         return self.write(expression.args[0] if assignment.memory else expression, binding)
 
 
+_Job = Callable[[_Writer], None]
+"""Something to compute, written into a function."""
+
+
+class _NotUniformError(Exception):
+    """The cells of a block differ by more than where their numbers are."""
+
+
+@dataclass
+class _LoopWriter(_Writer):
+    """The body of a loop over the cells of a block: each number is read from where that of the cell is, and all else is the same.
+
+    A binding here holds only the labels of sums around an expression; each cell adds its own. The loop runs over the last labels
+    (`%j`, of `inner`) within one over the others (`%o`); `%i` counts cells. With `only_even` it refuses rows that are not evenly
+    spaced. `columns` are the labels of each index so far, and `data` the lists that it reads.
+    """
+
+    block: Group = ()
+    inner: int = 1
+    only_even: bool = False
+    columns: dict[tuple[str, tuple[tuple[str, str], ...]], Sequence[str]] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+
+    whole_quotients = True
+
+    def _labels(self, index: str, inner: Binding) -> Sequence[str]:
+        """The label of an index of a reference in each cell; `inner` are the labels of the sums around it."""
+        if index in inner:
+            return [inner[index]] * len(self.block)
+        subscripts = self.layout.plan.model.subscripts
+        is_mapped = index in subscripts and index not in self.block[0].binding
+        part = index, tuple(inner.items()) if is_mapped else ()
+        if part not in self.columns:
+            self.columns[part] = [resolve(subscripts, index, {**own.binding, **inner}) for own in self.block]
+        return self.columns[part]
+
+    def _cells(self, reference: Expr, inner: Binding) -> list[tuple[str, tuple[str, ...]]]:
+        """The cell that a reference reads, for each cell of the block; equal to a `Cell`, and quicker."""
+        name, indices = split_reference(reference)
+        labels = [self._labels(index, inner) for index in indices]
+        return [(name, own) for own in zip(*labels, strict=True)] if labels else [(name, ())] * len(self.block)
+
+    def _table(self, reference: Expr, binding: Binding) -> Table:
+        first, *others = {self.layout.plan.tables[Cell(*cell)] for cell in self._cells(reference, binding)}
+        if others:
+            raise _NotUniformError
+        return first
+
+    def _reference(self, expression: Expr, binding: Binding) -> str:
+        part = part_of(expression, binding)
+        if part not in self.known:
+            self.known[part] = self._find(expression, binding)
+        return self.known[part]
+
+    def _find(self, expression: Expr, binding: Binding) -> str:
+        cells, layout = self._cells(expression, binding), self.layout
+        if cells[0] == TIME:
+            return "%now"
+        rows = np.array([layout.row.get(cell, -1) for cell in cells])  # type: ignore[call-overload]
+        if (rows >= 0).all():
+            register = self.put(f"load {self.number}, ptr {self._place(rows)}, align {8 * self.width}")
+            if ((rows >= layout.first_input) & (rows < layout.first_input + len(layout.inputs))).all():
+                self.zeros[register] = None
+            return register
+        if (rows >= 0).any():
+            raise _NotUniformError
+        bindings = ({**own.binding, **binding} for own in self.block)
+        positions = [super(_LoopWriter, self)._reference(expression, own) for own in bindings]
+        if len(set(positions)) == 1:
+            return positions[0]
+        table = self._store_data("double", [literal(value_of(position) or 0.0) for position in positions])
+        where = self.put(f"getelementptr inbounds double, ptr {table}, i64 %i")
+        return self.spread(self.put(f"load double, ptr {where}"))
+
+    def _place(self, rows: NDArray[np.int64]) -> str:
+        """The address of the row of each cell: from evenly spaced rows if they are, else from a list of them."""
+        grid = rows.reshape(-1, self.inner)
+        inner, outer = _stride(grid), _stride(grid[:, :1].T)
+        if inner is None and self.only_even:
+            raise _NotUniformError
+        if inner is None:
+            return self._address("%i", rows.tolist())
+        first = self._address("%o", grid[:, 0].tolist()) if outer is None else self._address("%o", int(rows[0]), outer)
+        return self._shift(first, "%j", inner)
+
+    def _address(self, counter: str, rows: Sequence[int] | int, stride: int = 0) -> str:
+        if isinstance(rows, int):
+            where = self.put(f"getelementptr inbounds double, ptr %ws, i64 {rows * self.width}")
+            return self._shift(where, counter, stride)
+        table = self._store_data("i64", [str(row * self.width) for row in rows])
+        listed = self.put(f"getelementptr inbounds i64, ptr {table}, i64 {counter}")
+        return self.put(f"getelementptr inbounds double, ptr %ws, i64 {self.put(f'load i64, ptr {listed}')}")
+
+    def _shift(self, where: str, counter: str, stride: int) -> str:
+        if not stride:
+            return where
+        offset = self.put(f"mul i64 {counter}, {stride * self.width}")
+        return self.put(f"getelementptr inbounds double, ptr {where}, i64 {offset}")
+
+    def _store_data(self, kind: str, values: Sequence[str]) -> str:
+        listed = f"[{len(values)} x {kind}] [{', '.join(f'{kind} {value}' for value in values)}]"
+        if listed not in self.data:
+            self.data[listed] = f"@data_{next(self.tables.parts)}"
+        return self.data[listed]
+
+    def _accumulate(
+        self, items: Sequence[_Item], total: str, add: Callable[[_Writer, str, _Item], str], most: int
+    ) -> str:
+        if len(items) > _LINES:
+            raise _NotUniformError
+        return super()._accumulate(items, total, add, max(most, len(items)))
+
+    def loop(self, name: str, expression: Expr, rows: Sequence[int]) -> str:
+        """The function that computes the expression for each cell, into rows that follow each other."""
+        if list(rows) != list(range(rows[0], rows[0] + len(rows))):
+            raise _NotUniformError
+        entry, self.lines = self.lines, []
+        value = self.write(expression, {})
+        lines = [
+            *entry,
+            f"  %out = getelementptr inbounds double, ptr %to, i64 {rows[0] * self.width}",
+            "  br label %outer",
+            "outer:",
+            "  %o = phi i64 [ 0, %entry ], [ %o2, %inner_done ]",
+            f"  %begin = mul i64 %o, {self.inner}",
+            "  br label %body",
+            "body:",
+            "  %j = phi i64 [ 0, %outer ], [ %j2, %body ]",
+            "  %i = add i64 %begin, %j",
+            *self.lines,
+            f"  %out_at = mul i64 %i, {self.width}",
+            "  %out_of = getelementptr inbounds double, ptr %out, i64 %out_at",
+            f"  store {self.number} {value}, ptr %out_of, align {8 * self.width}",
+            "  %j2 = add i64 %j, 1",
+            f"  %j_more = icmp ult i64 %j2, {self.inner}",
+            "  br i1 %j_more, label %body, label %inner_done",
+            "inner_done:",
+            "  %o2 = add i64 %o, 1",
+            f"  %o_more = icmp ult i64 %o2, {len(rows) // self.inner}",
+            "  br i1 %o_more, label %outer, label %done",
+            "done:",
+        ]
+        self.lines = ["entry:", *lines]
+        head = f"internal void @{name}(ptr noalias %ws, ptr noalias %to, double %t, double %s, double %h) nounwind noinline"
+        data = [f"{name} = private unnamed_addr constant {listed}" for listed, name in self.data.items()]
+        return "\n".join([*data, *self.outlined, self.text(head)])
+
+
+def _stride(grid: NDArray[np.int64]) -> int | None:
+    """The distance between the numbers of each line, if it is the same everywhere; 0 for a single number."""
+    if grid.shape[1] == 1:
+        return 0
+    steps = np.diff(grid)
+    return int(steps.flat[0]) if (steps == steps.flat[0]).all() else None
+
+
+def _inner_length(block: Group) -> int:
+    """The number of cells of a block that differ in their last label alone, if it is the same for all others."""
+    lines = Counter(own.cell.labels[:-1] for own in block)
+    length = lines[block[0].cell.labels[:-1]]
+    in_lines = all(
+        own.cell.labels[:-1] == block[index - index % length].cell.labels[:-1] for index, own in enumerate(block)
+    )
+    return length if set(lines.values()) == {length} and in_lines else len(block)
+
+
+def _write_block(
+    writer: _Writer,
+    block: Group,
+    expression: Expr,
+    rows: Sequence[int],
+    one_by_one: Callable[[_Writer, Assignment], None],
+) -> None:
+    """Write a loop over a block of cells, or each by itself where they differ too much.
+
+    A single loop is best, if every number is in evenly spaced rows; else there are two, one within the other.
+    """
+    name = f"loop_{next(writer.tables.parts)}"
+    columns: dict[tuple[str, tuple[tuple[str, str], ...]], Sequence[str]] = {}
+    for inner, only_even in ((len(block), True), (_inner_length(block), False)):
+        body = _LoopWriter(
+            writer.width,
+            layout=writer.layout,
+            tables=writer.tables,
+            block=block,
+            inner=inner,
+            only_even=only_even,
+            columns=columns,
+        )
+        with suppress(_NotUniformError):
+            writer.outlined.append(body.loop(name, expression, rows))
+            writer.lines.append(f"  call void @{name}(ptr %ws, ptr %ws, double %t, double %s, double %h)")
+            return
+    for own in block:
+        one_by_one(writer, own)
+
+
 def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptive: bool = False) -> str:
     """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
-    tables, plan = Tables(width), layout.plan
-    start = (lambda f, a=own: f.define(a.cell, f.start_value(a)) for own in plan.start)
-    step = (lambda f, a=own: f.define(a.cell, f.step_value(a)) for own in plan.step)
-    inputs = [(stock, layout.rate_row(index)) for index, stock in enumerate(plan.stocks)]
-    inputs += [(delay, layout.delay_input[delay.cell]) for delay in plan.delays]
-    rates = (lambda f, a=own, r=row: f.store(f.write(a.expression.args[0], a.binding), r) for own, row in inputs)
-    update = (lambda f, a=own: f.define(a.cell, f.start_value(a)) for own in plan.fixed)
+    tables = Tables(width, mathematics)
+    kept: list[_Job] = [partial(_Writer.keep_part, part=part) for part in layout.invariant]
+    kept += [partial(_Writer.keep_reciprocal, key=key) for key in layout.reciprocal if mathematics.fused]
     texts = [
-        _function("start", start, layout, tables),
-        _function("update", update, layout, tables),
-        _function("step", chain(step, rates), layout, tables),
+        _function("start", chain(_start_jobs(layout, layout.plan.start), kept), layout, tables),
+        _function("update", chain(_start_jobs(layout, layout.plan.fixed), kept), layout, tables),
+        _function("step", chain(_step_jobs(layout), _rate_jobs(layout)), layout, tables, in_step=True),
     ]
     return "\n".join([*texts, tables.text(), driver_text(layout, width, adaptive=adaptive), mathematics.text(width)])
 
 
-def _function(name: str, jobs: Iterable[Callable[[_Writer], None]], layout: Layout, tables: Tables) -> str:
+def _start_jobs(layout: Layout, assignments: Sequence[Assignment]) -> Iterator[_Job]:
+    def write(f: _Writer, own: Assignment) -> None:
+        f.define(own.cell, f.start_value(own))
+
+    for group in in_blocks(layout.plan, assignments, _read_at_start):
+        first = group[0]
+        if is_block(group) and (first.memory is None or first.memory.kept in {"stock", "start"}):
+            rows = [layout.row[own.cell] for own in group]
+            (expression,) = _read_at_start(first)
+            yield partial(_write_block, block=group, expression=expression, rows=rows, one_by_one=write)
+        else:
+            yield from (partial(write, own=own) for own in group)
+
+
+def _read_at_start(own: Assignment) -> list[Expr]:
+    return [own.expression.args[index] for index in own.memory.reads_at_start] if own.memory else [own.expression]
+
+
+def _step_jobs(layout: Layout) -> Iterator[_Job]:
+    def write(f: _Writer, own: Assignment) -> None:
+        f.define(own.cell, f.step_value(own))
+
+    for group in in_blocks(layout.plan, layout.plan.step, _read_at_step):
+        if is_block(group) and group[0].memory is None:
+            rows = [layout.row[own.cell] for own in group]
+            yield partial(_write_block, block=group, expression=group[0].expression, rows=rows, one_by_one=write)
+        else:
+            yield from (partial(write, own=own) for own in group)
+
+
+def _read_at_step(own: Assignment) -> list[Expr]:
+    return [own.expression.args[index] for index in own.memory.reads_at_step] if own.memory else [own.expression]
+
+
+def _rate_jobs(layout: Layout) -> Iterator[_Job]:
+    """The rates of stocks, and the inputs of delays."""
+    rate = {own: layout.rate_row(index) for index, own in enumerate(layout.stock_order)}
+
+    def write(f: _Writer, own: Assignment) -> None:
+        row = rate[own] if own in rate else layout.delay_input[own.cell]
+        f.store(f.write(own.expression.args[0], own.binding), row)
+
+    for group in in_label_order(layout.plan, layout.stock_order):
+        if is_block(group):
+            rows = [rate[own] for own in group]
+            yield partial(
+                _write_block, block=group, expression=group[0].expression.args[0], rows=rows, one_by_one=write
+            )
+        else:
+            yield from (partial(write, own=own) for own in group)
+    yield from (partial(write, own=own) for own in layout.plan.delays)
+
+
+def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables, *, in_step: bool = False) -> str:
     """The jobs in order, cut into functions that one function calls in turn."""
-    parts = [_Writer(tables.width, layout=layout, tables=tables)]
+    texts: list[str] = []
+    names: list[str] = []
+
+    def finish(writer: _Writer) -> None:
+        names.append(f"{name}_{len(names)}")
+        texts.extend(writer.outlined)
+        texts.append(writer.text(f"internal void @{names[-1]}({_PARAMETERS}) nounwind noinline"))
+
+    writer = _Writer(tables.width, layout=layout, tables=tables, in_step=in_step)
     for job in jobs:
-        if len(parts[-1].lines) > _LINES:
-            parts.append(_Writer(tables.width, layout=layout, tables=tables))
-        job(parts[-1])
-    texts = []
-    for index, part in enumerate(parts):
-        texts += [*part.outlined, part.text(f"internal void @{name}_{index}({_PARAMETERS}) nounwind noinline")]
+        if len(writer.lines) > _LINES:
+            finish(writer)
+            writer = _Writer(tables.width, layout=layout, tables=tables, in_step=in_step)
+        job(writer)
+    finish(writer)
     whole = Function(tables.width)
-    whole.lines += [f"  call void @{name}_{index}({_ARGUMENTS})" for index in range(len(parts))]
+    whole.lines += [f"  call void @{part}({_ARGUMENTS})" for part in names]
     return "\n".join([*texts, whole.text(f"internal void @{name}({_PARAMETERS}) nounwind")])

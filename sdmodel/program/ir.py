@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from string import Template
 from types import MappingProxyType
 
 LIBM: Mapping[str, int] = MappingProxyType(
@@ -33,7 +34,7 @@ class Function:
 
     width: int
     lines: list[str] = field(default_factory=list)
-    count: int = 0
+    written: dict[str, str] = field(default_factory=dict)
 
     @property
     def number(self) -> str:
@@ -46,11 +47,14 @@ class Function:
         return "i1" if self.width == 1 else f"<{self.width} x i1>"
 
     def put(self, instruction: str) -> str:
-        """Add an instruction with a result, and return the register of the result."""
-        self.count += 1
-        name = f"%v{self.count}"
-        self.lines.append(f"  {name} = {instruction}")
-        return name
+        """Add an instruction with a result, unless it is there already, and return the register of the result.
+
+        Reading the workspace twice is the same too: nothing in a function changes a row that it has read.
+        """
+        if instruction not in self.written:
+            self.written[instruction] = name = f"%v{len(self.written)}"
+            self.lines.append(f"  {name} = {instruction}")
+        return self.written[instruction]
 
     def load(self, row: int) -> str:
         """Read a row of the workspace."""
@@ -127,9 +131,20 @@ def numbers(width: int) -> str:
     return "double" if width == 1 else f"<{width} x double>"
 
 
+def suffix(width: int) -> str:
+    """The ending of the name of an intrinsic function for `width` members."""
+    return "f64" if width == 1 else f"v{width}f64"
+
+
 def literal(value: float) -> str:
     """A number to the last bit, as LLVM reads it."""
     return f"0x{struct.pack('>d', value).hex().upper()}"
+
+
+def value_of(register: str) -> float | None:
+    """The number of an operand that is a literal."""
+    _, is_literal, digits = register.rpartition("0x")
+    return struct.unpack(">d", bytes.fromhex(digits.rstrip(")")))[0] if is_literal else None
 
 
 def splat(value: float, width: int) -> str:
@@ -139,21 +154,27 @@ def splat(value: float, width: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mathematics:
-    """The vector library of this machine: how many members it takes at a time, and its name for each function."""
+    """The vector library of this machine: how many members it takes at a time, and its name for each function.
+
+    `fused` processors multiply and add with one rounding, and `picks` those that can pick eight numbers from registers by index.
+    """
 
     lanes: int
     vector: Mapping[str, str]
+    fused: bool = False
+    picks: bool = False
 
     def text(self, width: int) -> str:
         """Definitions of every elementary function for rows of `width` members."""
-        return "\n".join(self._definition(name, count, width) for name, count in (_INTRINSICS | LIBM).items())
+        functions = [self._definition(name, count, width) for name, count in (_INTRINSICS | LIBM).items()]
+        return "\n".join([*functions, _division_text(width)] if self.fused else functions)
 
     def _definition(self, name: str, count: int, width: int) -> str:
         """An intrinsic function, that of the vector library, or that of the C library for each member in turn."""
         f = Function(width)
         arguments = [f"%a{index}" for index in range(count)]
         if name in _INTRINSICS:
-            symbol, kind, attributes = f"llvm.{name}.{'f64' if width == 1 else f'v{width}f64'}", f.number, ""
+            symbol, kind, attributes = f"llvm.{name}.{suffix(width)}", f.number, ""
         elif width == self.lanes and name in self.vector:
             symbol, kind, attributes = self.vector[name], f.number, " nounwind memory(none)"
         else:
@@ -165,3 +186,65 @@ class Mathematics:
         head = f"internal {f.number} @m_{name}({', '.join(f'{f.number} {argument}' for argument in arguments)})"
         declared = f"declare {kind} @{symbol}({', '.join([kind] * count)}){attributes}"
         return f"{declared}\n{f.text(f'{head} alwaysinline nounwind', f'ret {f.number} {result}')}"
+
+
+_DIVISION = Template("""
+declare $T @llvm.fma.$S($T, $T, $T)
+
+; a / b to the last bit, where y is the reciprocal of b to the last bit, or nan if b is beyond DIVISORS
+define internal $T @m_divide($T %a, $T %b, $T %y) nounwind alwaysinline {
+entry:
+  %about = fmul $T %a, %y
+  %minus_b = fneg $T %b
+  %rest = call $T @llvm.fma.$S($T %minus_b, $T %about, $T %a)
+  %quotient = call $T @llvm.fma.$S($T %rest, $T %y, $T %about)
+  %bits = bitcast $T %quotient to $I
+  %unsigned = shl $I %bits, $one
+  %beyond = sub $I %unsigned, $least
+  %bad = icmp ugt $I %beyond, $range
+  $any
+  br i1 %some, label %divide, label %done, !prof !{!"branch_weights", i32 1, i32 1000}
+divide:
+  %divided = fdiv $T %a, %b
+  br label %done
+done:
+  %result = phi $T [ %quotient, %entry ], [ %divided, %divide ]
+  ret $T %result
+}
+""")
+"""Division by a number whose reciprocal is known, by Markstein's algorithm.
+
+Proof that the result is the rounded quotient, for a, b > 0; signs do not matter. Let u = 2^-53. Scale a and b by powers of two to
+[1, 2), which nothing depends on as long as nothing overflows or underflows. Then q = a/b is in (1/2, 2), |y - 1/b| <= u/2, and
+`about` is on the grid of numbers around q, of spacing g = 2u for q >= 1, else u. Its error e is at most g/2 + a u/2, which is below
+g for q >= 1, and below 3g/2 - 2u^2 or so otherwise, since a < b <= 2 - 2u. `rest` is b (q - about), a multiple R of 2ug. With b = 2uB,
+B a whole number below 2^53, (q - about)/g = R/B, and the computed sum is about + g (R/B)(1 + t), |t| <= Bu^2.
+
+(1) If |R| <= B, `rest` is exact. q is never midway between two numbers of the grid, so |R| differs from B/2 by at least 1/2, and R/B
+from 1/2 by at least 1/(2B), while (R/B) t is at most (B + 1)/2B * Bu^2 = (B + 1) u^2/2 near that, which is less, as B (B + 1) < u^-2.
+So the sum and q are on the same side of the midpoint, and round to the same number. (For a = b, `about` may be 1 - u, between the
+numbers of the grid; the sum still rounds to 1.)
+(2) If |R| > B, then q < 1, and the sum must stay within 3g/2 of `about`. It is at most (1/2 + a/2)(1 + Bu^2) + u for the rounding of
+`rest`, in units of g, which is below 3/2 unless a > 2 - 5u, that is for (a, b) = (2 - 4u, 2 - 2u) alone, for which the tests show it.
+
+A quotient with a size from 2^-450 to 2^500, and b from 2^-500 to 2^500, keep all of that far from overflow and underflow. Any other
+quotient, also zero, infinity and nan, is divided.
+"""
+
+DIVISORS = (2.0**-500, 2.0**500)
+"""The sizes of divisors that are replaced by their reciprocals."""
+
+
+def _division_text(width: int) -> str:
+    """Division by a number whose reciprocal is known."""
+    least, most = (2 * int.from_bytes(struct.pack(">d", bound), "big") for bound in (2.0**-450, 2.0**500))
+    whole = "i64" if width == 1 else f"<{width} x i64>"
+    values = {"one": 1, "least": least, "range": most - least}
+    bits = f"%mask = bitcast <{width} x i1> %bad to i{width}\n  %some = icmp ne i{width} %mask, 0"
+    return _DIVISION.substitute(
+        {name: value if width == 1 else f"splat (i64 {value})" for name, value in values.items()},
+        T=numbers(width),
+        I=whole,
+        S=suffix(width),
+        any="%some = or i1 %bad, false" if width == 1 else bits,
+    )

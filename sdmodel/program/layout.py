@@ -6,8 +6,11 @@ import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
-from ..model import Cell, Plan
+from ..model import Assignment, Cell, Plan
+from .blocks import in_label_order
+from .invariants import Part, find_invariants
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,16 +18,21 @@ class Layout:
     """The rows of the workspace of a block of members.
 
     Stocks come first, the held ones last among them; then as many rows each for their rates, for the two sums of Runge-Kutta, and
-    for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. A DELAY FIXED has two more rows, for its input and for its length in steps; a SAMPLE IF TRUE one more, for its held value.
+    for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. The cells of one
+    equation are together. A DELAY FIXED has two more rows, for its input and for its length in steps; a SAMPLE IF TRUE one more, for
+    its held value. Last come the parts of equations that do not vary, and the reciprocals of divisors that do not.
     """
 
     plan: Plan
+    stock_order: tuple[Assignment, ...]
     row: Mapping[Cell, int]
     inputs: tuple[Cell, ...]
     first_input: int
     delay_input: Mapping[Cell, int]
     delay_steps: Mapping[Cell, int]
     held: Mapping[Cell, int]
+    invariant: Mapping[Part, int]
+    reciprocal: Mapping[Cell | Part, int]
     rows: int
 
     @property
@@ -49,22 +57,39 @@ class Layout:
 
 def lay_out(plan: Plan) -> Layout:
     """Give every cell of a plan a row."""
-    stocks = [stock.cell for stock in plan.stocks]
+    ordered = (own for group in in_label_order(plan, plan.stocks) for own in group)
+    stock_order = tuple(sorted(ordered, key=lambda own: own.memory is not None and own.memory.held))
+    stocks = [stock.cell for stock in stock_order]
     inputs = tuple(plan.constants)
     first_input = 6 * len(stocks)
     row = {cell: index for index, cell in enumerate(stocks)}
     row |= {cell: first_input + index for index, cell in enumerate(inputs)}
     following = first_input + len(inputs)
-    for assignment in (*plan.start, *plan.step):
-        if assignment.cell not in row:
-            row[assignment.cell] = following
-            following += 1
-    extra: list[dict[Cell, int]] = []
-    for cells in (plan.delays, plan.delays, plan.samples):
-        extra.append({assignment.cell: following + index for index, assignment in enumerate(cells)})
-        following += len(cells)
-    delay_input, delay_steps, held = map(MappingProxyType, extra)
-    return Layout(plan, MappingProxyType(row), inputs, first_input, delay_input, delay_steps, held, following)
+    for group in in_label_order(plan, (*plan.start, *plan.step)):
+        for own in group:
+            if own.cell not in row:
+                row[own.cell] = following
+                following += 1
+    delays, samples = ([own.cell for own in cells] for cells in (plan.delays, plan.samples))
+    found = find_invariants(plan)
+    extra: list[dict[Any, int]] = []
+    for keys in (delays, delays, samples, found.parts, found.divisors):
+        extra.append({key: following + index for index, key in enumerate(keys)})
+        following += len(keys)
+    delay_input, delay_steps, held, invariant, reciprocal = map(MappingProxyType, extra)
+    return Layout(
+        plan,
+        stock_order,
+        MappingProxyType(row),
+        inputs,
+        first_input,
+        delay_input=delay_input,
+        delay_steps=delay_steps,
+        held=held,
+        invariant=invariant,
+        reciprocal=reciprocal,
+        rows=following,
+    )
 
 
 class Arguments(ctypes.Structure):

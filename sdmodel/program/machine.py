@@ -48,7 +48,9 @@ def host() -> Host:
     except RuntimeError:  # the processor is newer than LLVM
         features = llvm.FeatureMap()
     letter, width = next(((a, w) for name, a, w in _VECTOR_ABI if features.get(name)), ("", 2))
-    mathematics = Mathematics(width, _vector_functions(letter, width))
+    mathematics = Mathematics(
+        width, _vector_functions(letter, width), fused=bool(features.get("fma")), picks=bool(features.get("avx512f"))
+    )
     return Host(llvm.get_host_cpu_name(), features.flatten(), width, mathematics)
 
 
@@ -73,7 +75,8 @@ class Code:
 def assemble(text: str, *, alone: bool) -> Code:
     """Compile a module of assembly.
 
-    Elementary functions are inlined, and in code for one member alone lookups too; vector code gains nothing from more.
+    Code for one member `alone` gets LLVM's quick passes. In vector code what must be inlined is marked (elementary functions, lookups,
+    divisions), equal instructions are written once, and it gains nothing measurable from more passes, which double the time to compile.
     """
     this = host()
     # of its own: a module leaves types and metadata behind, and the global one would grow
@@ -82,16 +85,18 @@ def assemble(text: str, *, alone: bool) -> Code:
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=this.cpu, features=this.features, opt=2, jit=True, codemodel="jitdefault"
     )
-    _optimise(module, machine, inline=alone and len(text) < _WORTHWHILE)
+    _optimise(module, machine, inline=alone and len(text) < _WORTHWHILE, loops="@loop_" in text)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.context = context  # the engine frees the module, and needs the context of the module for it
     engine.finalize_object()
     return Code(_KERNEL(engine.get_function_address("kernel")), engine)
 
 
-def _optimise(module: Any, machine: Any, *, inline: bool) -> None:
-    """Run LLVM's quick passes on a module, or only those that inline elementary functions and drop what is not called."""
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+def _optimise(module: Any, machine: Any, *, inline: bool, loops: bool = False) -> None:
+    """Run LLVM's quick passes on a module, with `loops` also those that vectorise them; or else only what must be inlined is inlined."""
+    options = llvm.create_pipeline_tuning_options(speed_level=2 if loops else 1)
+    options.loop_vectorization = loops
+    builder = llvm.create_pass_builder(machine, options)
     passes = builder.getModulePassManager() if inline else llvm.create_new_module_pass_manager()
     if not inline:
         passes.add_always_inliner_pass()

@@ -1,17 +1,40 @@
-"""Lookups as assembly: the points of each table in memory, and one function per way of looking up and number of points."""
+"""Lookups as assembly: the points of each table in memory, and one function per way of looking up and shape of table.
+
+Where points are spaced evenly, or nearly so, the number of the point before x follows from x: one multiplication gives that point or
+the next, and a comparison decides. Elsewhere it is searched for by halves. Members side by side search without a branch; the rows
+of a short table are in registers then, and one instruction picks a number for each member.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from string import Template
 
 from ..model import Table
-from .ir import Function, literal
+from .ir import Function, Mathematics, literal, suffix
 
 UNROLLED = 24
-"""Up to this number of points, all are compared without a branch; a longer table is searched for each member."""
+"""Up to this number of points, the search for one member alone is a tree of comparisons; a longer table takes a loop."""
+
+_INLINED = 2000
+"""Lookups are inlined if there are at most this many, which the compiler handles in a second."""
+
+_IN_REGISTERS = 32
+"""Up to this number of points, a row of a table is in registers where the processor can pick from those."""
+
+_UNEVEN = 0.4
+"""The most that points may be off an even row, in distances between them: below a half, rounding finds the point or the next."""
+
+_ROUNDING = 1.5 * 2.0**52
+"""The sum of this number and a small one has the whole number nearest to the small one in its lowest bits."""
+
+_LENGTH = 8
+"""Rows of a table are filled up to this length or a larger power of two, so that the lowest bits of any number are an index."""
+
+_HEAD = 8
+"""The numbers before the rows of a table: its first and last x, and the number of points per unit of x."""
 
 
 @dataclass
@@ -19,84 +42,231 @@ class Tables:
     """The tables and lookup functions that a module needs so far, and the numbers of its next parts."""
 
     width: int
-    stored: dict[Table, int] = field(default_factory=dict)
-    functions: dict[tuple[str, int], str] = field(default_factory=dict)
+    mathematics: Mathematics
+    stored: dict[Table, tuple[int, bool]] = field(default_factory=dict)
+    functions: dict[tuple[str, int, bool], str] = field(default_factory=dict)
+    calls: int = 0
     parts: Iterator[int] = field(default_factory=lambda: count(1))
 
     def write(self, function: Function, way: str, table: Table, x: str) -> str:
         """Write the value of a table at x, for each member."""
-        index = self.stored.setdefault(table, len(self.stored))
         points = len(table.points)
         if points == 1:
             return function.constant(table.points[0][1])
-        called = self.functions.setdefault((way, points), f"look_{way}_{points}")
+        if table not in self.stored:
+            self.stored[table] = len(self.stored), self.width > 1 and _is_even(_sorted_points(table))
+        index, even = self.stored[table]
+        name = f"look_{way}_{points}{'_even' if even else ''}"
+        called = self.functions.setdefault((way, points, even), name)
+        self.calls += 1
         return function.put(f"call {function.number} @{called}({function.number} {x}, ptr @table_{index})")
 
     def text(self) -> str:
         """The tables and the functions that look up in them."""
-        tables = [_stored(index, table) for table, index in self.stored.items()]
-        functions = [_lookup(self.width, name, way, points) for (way, points), name in self.functions.items()]
-        return "\n".join([*tables, *functions])
+        attributes = "nounwind alwaysinline" if self.width > 1 and self.calls <= _INLINED else "nounwind"
+        tables = [_stored(index, table) for table, (index, _) in self.stored.items()]
+        functions = [self._lookup(name, shape, attributes) for shape, name in self.functions.items()]
+        return "\n".join([*tables, *_declared(self.width), *functions])
+
+    def _lookup(self, name: str, shape: tuple[str, int, bool], attributes: str) -> str:
+        way, points, even = shape
+        if self.width == 1:
+            return _scan(name, way, points, attributes)
+        f = Function(self.width)
+        rows = _Rows(f, points, self.mathematics.picks and self.width == _LENGTH and points <= _IN_REGISTERS)
+        value = _direct(rows, way) if even else _search_all(rows, way)
+        return f.text(f"internal {f.number} @{name}({f.number} %x, ptr %p) {attributes}", f"ret {f.number} {value}")
+
+
+def _sorted_points(table: Table) -> list[tuple[float, float]]:
+    return sorted(table.points, key=lambda point: point[0])
+
+
+def _density(points: Sequence[tuple[float, float]]) -> float:
+    """The number of points per unit of x, or 0 for points of which nothing can be said."""
+    length = points[-1][0] - points[0][0]
+    return (len(points) - 1) / length if length > 0 else 0.0
+
+
+def _is_even(points: Sequence[tuple[float, float]]) -> bool:
+    """Whether every point is near its place in an even row."""
+    density = _density(points)
+    return 0 < density < float("inf") and all(
+        abs((x - points[0][0]) * density - index) <= _UNEVEN for index, (x, _) in enumerate(points)
+    )
+
+
+def _length(points: int) -> int:
+    """The length of the rows of a table."""
+    return max(_LENGTH, 1 << (points - 1).bit_length())
 
 
 def _stored(index: int, table: Table) -> str:
-    """The x, y and slopes of a table, one after another; the slope after the last point is 0."""
-    points = sorted(table.points, key=lambda point: point[0])
+    """The head of a table and its rows: x, y and slopes; the slope after the last point is 0."""
+    points = _sorted_points(table)
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     slopes = [(ys[i + 1] - ys[i]) / (xs[i + 1] - xs[i]) if xs[i + 1] > xs[i] else 0.0 for i in range(len(points) - 1)]
-    values = ", ".join(f"double {literal(value)}" for value in (*xs, *ys, *slopes, 0.0))
-    return f"@table_{index} = private unnamed_addr constant [{3 * len(points)} x double] [{values}], align 64"
+    head = [xs[0], xs[-1], _density(points)]
+    blank = _length(len(points)) - len(points)
+    numbers = [*head, *[0.0] * (_HEAD - len(head)), *xs, *[float("inf")] * blank, *ys, *[0.0] * blank]
+    values = ", ".join(f"double {literal(value)}" for value in (*numbers, *slopes, *[0.0] * (blank + 1)))
+    count = _HEAD + 3 * _length(len(points))
+    return f"@table_{index} = private unnamed_addr constant [{count} x double] [{values}], align 64"
 
 
-def _lookup(width: int, name: str, way: str, points: int) -> str:
-    if width == 1:
-        return _scan(name, way, points)
-    f = Function(width)
-    by_member = points > UNROLLED
-    result = f.call_by_member(f"{name}_one", "%x", rest=", ptr %p") if by_member else _compare_all(f, way, points)
-    text = f.text(f"internal {f.number} @{name}({f.number} %x, ptr %p) nounwind", f"ret {f.number} {result}")
-    return text + (_scan(f"{name}_one", way, points) if by_member else "")
+@dataclass
+class _Rows:
+    """The numbers of a table at `%p`, and instructions that pick one for each member, by its index."""
+
+    f: Function
+    points: int
+    in_registers: bool
+
+    @property
+    def length(self) -> int:
+        """The length of a row."""
+        return _length(self.points)
+
+    @property
+    def index(self) -> str:
+        """The type of one index per member."""
+        return "i64" if self.f.width == 1 else f"<{self.f.width} x i64>"
+
+    def whole(self, value: int) -> str:
+        """The same index for every member."""
+        return str(value) if self.f.width == 1 else f"splat (i64 {value})"
+
+    def head(self, place: int) -> str:
+        """A number from the head of the table, for every member."""
+        where = self.f.put(f"getelementptr inbounds double, ptr %p, i64 {place}")
+        return self.f.spread(self.f.put(f"load double, ptr {where}"))
+
+    def pick(self, row: str, index: str, shift: int = 0) -> str:
+        """The number of a row at an index, or `shift` places from it; only the lowest bits of an index count."""
+        f, begin = self.f, _HEAD + {"x": 0, "y": 1, "slope": 2}[row] * self.length + shift
+        if self.in_registers:
+            parts = []
+            for place in range(begin, begin + self.length, _LENGTH):
+                where = f.put(f"getelementptr inbounds double, ptr %p, i64 {place}")
+                parts.append(f.put(f"load {f.number}, ptr {where}, align 8"))
+            return self._permute(parts, index)
+        low = f.put(f"and {self.index} {index}, {self.whole(self.length - 1)}")
+        row_at = f.put(f"getelementptr inbounds double, ptr %p, i64 {begin}")
+        where = f.put(f"getelementptr inbounds double, ptr {row_at}, {self.index} {low}")
+        if f.width == 1:
+            return f.put(f"load double, ptr {where}")
+        every = f"<{f.width} x i1> splat (i1 true), {f.number} poison"
+        return f.put(f"call {f.number} {_GATHER.substitute(W=f.width)}(<{f.width} x ptr> {where}, i32 8, {every})")
+
+    def _permute(self, parts: list[str], index: str) -> str:
+        """Pick from one register or from two; of four, a bit of the index says from which two."""
+        f = self.f
+        if len(parts) == 1:
+            return f.put(f"call {f.number} {_PICK_ONE}({f.number} {parts[0]}, {self.index} {index})")
+        picked = [
+            f.put(f"call {f.number} {_PICK_TWO}({f.number} {one}, {self.index} {index}, {f.number} {two})")
+            for one, two in zip(parts[::2], parts[1::2], strict=True)
+        ]
+        if len(picked) == 1:
+            return picked[0]
+        bit = f.put(f"and {self.index} {index}, {self.whole(2 * _LENGTH)}")
+        return f.choose(f.put(f"icmp ne {self.index} {bit}, {self.whole(0)}"), picked[1], picked[0])
+
+    def limit(self, index: str, last: int) -> str:
+        """The index, at most the last; of the index only the lowest bits count."""
+        low = self.f.put(f"and {self.index} {index}, {self.whole(self.length - 1)}")
+        return self.either(self.f.put(f"icmp ult {self.index} {low}, {self.whole(last)}"), low, self.whole(last))
+
+    def move(self, condition: str, index: str, by: int) -> str:
+        """The index, moved where a condition holds."""
+        moved = self.f.put(f"add {self.index} {index}, {self.whole(by)}")
+        return self.either(condition, moved, index)
+
+    def either(self, condition: str, then: str, otherwise: str) -> str:
+        """One of two indices."""
+        return self.f.put(f"select {self.f.boolean} {condition}, {self.index} {then}, {self.index} {otherwise}")
 
 
-def _point(f: Function, row: str, points: int, index: int) -> str:
-    """The x, y or slope of a point, for every member."""
-    offset = {"x": 0, "y": points, "slope": 2 * points}[row] + index
-    where = f.put(f"getelementptr inbounds double, ptr %p, i64 {offset}")
-    return f.spread(f.put(f"load double, ptr {where}"))
+def _direct(rows: _Rows, way: str) -> str:
+    """A lookup in an even row: round to the nearest point, which is the one that is wanted, or the one beside it."""
+    f = rows.f
+    first, x = rows.head(0), _clamp(rows)
+    places = f.binary("-", x, first)
+    kind = f.number
+    near = f.put(
+        f"call {kind} {_FUSE.substitute(S=suffix(f.width))}({kind} {places}, {kind} {rows.head(2)}, {kind} {f.constant(_ROUNDING)})"
+    )
+    index = f.put(f"bitcast {kind} {near} to {rows.index}")
+    point = rows.pick("x", index)
+    if way == "forward":
+        return rows.pick("y", rows.move(f.compare(">", x, point), index, 1))
+    index = rows.either(f.compare(">=", x, point), index, f.put(f"add {rows.index} {index}, {rows.whole(-1)}"))
+    return _value(rows, way, index, x)
 
 
-def _compare_all(f: Function, way: str, points: int) -> str:
-    """Compare every point with x; the last that is not beyond x stays chosen."""
-    x = "%x"
-    if way in {"forward", "backward"}:
-        result = _point(f, "y", points, 0)
-        for index in range(1, points):
-            edge = _point(f, "x", points, index if way == "backward" else index - 1)
-            beyond = f.compare(">=" if way == "backward" else ">", x, edge)
-            result = f.choose(beyond, _point(f, "y", points, index), result)
-        return result
+def _search_all(rows: _Rows, way: str) -> str:
+    """A lookup for members side by side: halve the row for each at the same time."""
+    f, x = rows.f, "%x"
     if way == "between":
-        low, high = _point(f, "x", points, 0), _point(f, "x", points, points - 1)
-        x = f.choose(f.compare("<", x, low), low, x)
-        x = f.choose(f.compare(">", x, high), high, x)
-    x0, y0, slope = (_point(f, row, points, 0) for row in ("x", "y", "slope"))
-    for index in range(1, points - 1 if way == "extrapolate" else points):
-        px, py, ps = (_point(f, row, points, index) for row in ("x", "y", "slope"))
-        beyond = f.compare(">=", x, px)
-        x0, y0, slope = (f.choose(beyond, p, c) for p, c in ((px, x0), (py, y0), (ps, slope)))
-    return f.binary("+", y0, f.binary("*", f.binary("-", x, x0), slope))
+        x = _clamp(rows)
+    sign, shift = (">", -1) if way == "forward" else (">=", 0)
+    index, step = rows.whole(0), rows.length // 2
+    while step:
+        further = f.put(f"or {rows.index} {index}, {rows.whole(step)}")
+        index = rows.either(f.compare(sign, x, rows.pick("x", further, shift)), further, index)
+        step //= 2
+    return rows.pick("y", rows.limit(index, rows.points - 1)) if way == "forward" else _value(rows, way, index, x)
 
 
-def _scan(name: str, way: str, points: int) -> str:
+def _clamp(rows: _Rows) -> str:
+    """The x of each member, or the end of the table that it is beyond."""
+    f, first, last = rows.f, rows.head(0), rows.head(1)
+    x = f.choose(f.compare("<", "%x", first), first, "%x")
+    return f.choose(f.compare(">", x, last), last, x)
+
+
+def _value(rows: _Rows, way: str, index: str, x: str) -> str:
+    """The value at x, from the point before it."""
+    f = rows.f
+    if way != "between":
+        last, x = rows.points - (2 if way == "extrapolate" else 1), "%x"
+        index = rows.limit(index, last)
+    if way == "backward":
+        return rows.pick("y", index)
+    change = f.binary("*", f.binary("-", x, rows.pick("x", index)), rows.pick("slope", index))
+    return f.binary("+", rows.pick("y", index), change)
+
+
+_PICK_ONE = "@llvm.x86.avx512.permvar.df.512"
+_PICK_TWO = "@llvm.x86.avx512.vpermi2var.pd.512"
+_GATHER = Template("@llvm.masked.gather.v${W}f64.v${W}p0")
+_FUSE = Template("@llvm.fmuladd.$S")
+
+
+def _declared(width: int) -> list[str]:
+    """The declarations of what lookups call."""
+    kind = Function(width).number
+    found = [f"declare {kind} {_FUSE.substitute(S=suffix(width))}({kind}, {kind}, {kind})"]
+    if width > 1:
+        found.append(f"declare {kind} {_GATHER.substitute(W=width)}(<{width} x ptr>, i32, <{width} x i1>, {kind})")
+    if width == _LENGTH:
+        index = f"<{width} x i64>"
+        found.append(f"declare {kind} {_PICK_ONE}({kind}, {index})")
+        found.append(f"declare {kind} {_PICK_TWO}({kind}, {index}, {kind})")
+    return found
+
+
+def _scan(name: str, way: str, points: int, attributes: str) -> str:
     """The lookup of one member: a search that halves the table each time, then the same arithmetic."""
-    body = _POINT if way in {"forward", "backward"} else _SEGMENT.substitute(count=points)
+    body = _POINT if way in {"forward", "backward"} else _SEGMENT.substitute(count=_length(points))
     edge = ("ogt", -1) if way == "forward" else ("oge", 0)
     search = _search(points - 1 if way == "extrapolate" else points, edge)
     head = _CLAMPED.substitute(last=points - 1) if way == "between" else "  %xc = fadd double %x, 0x8000000000000000"
-    return f"""define internal double @{name}(double %x, ptr %p) nounwind {{
+    return f"""define internal double @{name}(double %x, ptr %table) {attributes} {{
 entry:
+  %p = getelementptr inbounds double, ptr %table, i64 {_HEAD}
 {head}
-  %ys = getelementptr inbounds double, ptr %p, i64 {points}
+  %ys = getelementptr inbounds double, ptr %p, i64 {_length(points)}
 {search}
 {body}
 }}

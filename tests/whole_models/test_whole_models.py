@@ -7,6 +7,7 @@ import random
 from collections import Counter
 
 import interpreter
+import numpy as np
 import pytest
 from interpreter import EXACT, ROUNDED, Run
 from model_tree import Call, walk
@@ -14,6 +15,7 @@ from random_files import check, differences, make_file, package_values, saved
 from random_models import models, settings
 
 from sdmodel.model import FUNCTIONS
+from sdmodel.program import blocks
 from sdmodel.simulation import compile_wasm, simulate
 from sdmodel.testing import WasmInstance, differences_from_run
 from sdmodel.vensim import model_from_text
@@ -50,6 +52,21 @@ def test_models_agree_as_webassembly(seed, special):
     if not finite:
         cell, time = instance.find_fault()
         assert run.attrs["not_finite"].startswith(f"'{cell}' is not finite from time {time:g}; ")
+
+
+@pytest.mark.filterwarnings("ignore::sdmodel.simulation.RunWarning")
+@pytest.mark.parametrize(("seed", "special"), [(3, False), (7, False), (10, False), (4, True), (11, True)])
+def test_loops_over_cells_change_nothing(seed, special, monkeypatch):
+    """The same models with a loop for any two cells, and with all cells written out: the same bits, and the same cell fails first."""
+    text = make_file(seed, 7, special=special).text
+    runs = []
+    for fewest in (2, 10**9):
+        monkeypatch.setattr(blocks, "FEWEST", fewest)
+        runs.append(simulate(model_from_text(text, "random.mdl")))
+    one, other = runs
+    assert one.attrs.get("not_finite") == other.attrs.get("not_finite")
+    for name in other.data_vars:
+        assert np.array_equal(one[name].values, other[name].values, equal_nan=True), name
 
 
 @pytest.mark.nightly

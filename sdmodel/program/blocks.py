@@ -1,0 +1,97 @@
+"""Equations over subscripts as blocks of cells: what is computed in one loop, and the order of the blocks.
+
+An equation becomes a block if no cell of its element depends on another one at the same moment, which is decided by the names
+in the equations; cells of other equations are computed one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from sympy import Expr
+
+from ..model import Assignment, Plan, references_in, split_reference
+
+Group = tuple[Assignment, ...]
+"""Cells with the same expression, in the order of their labels."""
+
+FEWEST = 16
+"""Fewer cells than this are written out one by one."""
+
+
+def is_block(group: Group) -> bool:
+    """Whether cells with the same expression are enough for a loop."""
+    return len(group) >= FEWEST
+
+
+def in_label_order(plan: Plan, assignments: Iterable[Assignment]) -> list[Group]:
+    """The cells of each equation together, in the order of the first of each; every cell once."""
+    groups: dict[tuple[str, int, tuple[str, ...]], dict[Assignment, None]] = {}
+    for own in assignments:
+        groups.setdefault((own.cell.key, id(own.expression), tuple(own.binding)), {})[own] = None
+    return [_sorted_by_labels(plan, tuple(group)) if len(group) > 1 else tuple(group) for group in groups.values()]
+
+
+def _sorted_by_labels(plan: Plan, group: Group) -> Group:
+    subscripts = plan.model.subscripts
+    ranges = [(name, subscripts[name].positions) for name in group[0].binding if name in subscripts]
+    return tuple(sorted(group, key=lambda own: [positions[own.binding[name]] for name, positions in ranges]))
+
+
+def in_blocks(
+    plan: Plan, assignments: Sequence[Assignment], reads: Callable[[Assignment], Iterable[Expr]]
+) -> Iterator[Group]:
+    """Yield blocks of cells, and single cells, each after what it reads; `assignments` are in such an order."""
+    groups = in_label_order(plan, assignments)
+    if not any(map(is_block, groups)):
+        yield from ((own,) for own in assignments)
+        return
+    keys: dict[str, list[Group]] = {}
+    for group in groups:
+        keys.setdefault(group[0].cell.key, []).append(group)
+    names = {
+        key: {
+            name
+            for group in own
+            for expression in reads(group[0])
+            for name in (split_reference(reference)[0] for reference in references_in(expression))
+            if name in keys
+        }
+        for key, own in keys.items()
+    }
+    number = {own: index for index, own in enumerate(assignments)}
+    for component in _components(names):
+        own = [group for key in component for group in keys[key]]
+        if len(component) == 1 and component[0] not in names[component[0]]:
+            for group in own:
+                yield from [group] if is_block(group) else ((cell,) for cell in group)
+        else:
+            yield from ((cell,) for cell in sorted((cell for group in own for cell in group), key=number.__getitem__))
+
+
+def _components(names: Mapping[str, Iterable[str]]) -> Iterator[list[str]]:
+    """Yield the names that depend on each other together, each after those that it depends on (Tarjan's algorithm)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    path: dict[str, None] = {}
+    for root in names:
+        work: list[tuple[str, Iterator[str]]] = [] if root in index else [(root, iter(names[root]))]
+        while work:
+            name, pending = work[-1]
+            if name not in index:
+                index[name] = low[name] = len(index)
+                path[name] = None
+            following = next(pending, None)
+            if following is None:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[name])
+                if low[name] == index[name]:
+                    found = [path.popitem()[0]]
+                    while found[-1] != name:
+                        found.append(path.popitem()[0])
+                    yield found
+            elif following not in index:
+                work.append((following, iter(names[following])))
+            elif following in path:
+                low[name] = min(low[name], index[following])
