@@ -12,6 +12,8 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite.binding.newpassmanagers import NewPassManager
 
+from .. import __version__
+from ..cache import cached, find_cached
 from .ir import LIBM, Mathematics
 from .layout import Arguments
 
@@ -21,6 +23,11 @@ _VECTOR_ABI = (("avx512f", "e", 8), ("avx2", "d", 4), ("sse2", "b", 2))
 
 _WORTHWHILE = 500_000
 """Longer assembly than this, in characters, is not optimised for one member: it would take longer than it saves."""
+
+_PASSES = "O1"
+_QUICK, _OPTIMISED = 0, 2
+"""How hard LLVM works to turn assembly into instructions."""
+_KIND = "code"
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.POINTER(Arguments))
 
@@ -65,31 +72,49 @@ class Code:
 
     run: Callable[[Arguments], None]
     engine: Any
+    optimised: bool
 
 
-def assemble(text: str, *, alone: bool) -> Code:
-    """Compile a module of assembly.
+def assemble(text: str, *, alone: bool, quick: bool) -> Code:
+    """Compile a module of assembly, or take its machine code from the user's cache.
 
     Elementary functions are inlined, and in code for one member alone lookups too; vector code gains nothing from more.
+    `quick` code, which is compiled without optimisation, computes the same numbers in about twice the time; optimised code
+    replaces it if it is in the cache.
     """
     this = host()
+    passes = _PASSES if alone and len(text) < _WORTHWHILE else ""
+    made_for = f"{__version__} {llvm.llvm_version_info} {llvm.get_default_triple()} {this.cpu} {this.features} {passes}"
     context = (
         llvm.create_context()
     )  # of its own: a module leaves types and metadata behind, and the global one would grow
-    module = llvm.parse_assembly(text, context)
+    identity = f"{made_for} {_OPTIMISED}\n{text}"
+    found = find_cached(_KIND, identity) if quick else None
+    level = _OPTIMISED if found or not quick else _QUICK
     machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=this.cpu, features=this.features, opt=2, jit=True, codemodel="jitdefault"
+        cpu=this.cpu, features=this.features, opt=level, jit=True, codemodel="jitdefault"
     )
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
-    if alone and len(text) < _WORTHWHILE:
-        passes = builder.getModulePassManager()
-    else:
-        passes = llvm.create_new_module_pass_manager()
-        passes.add_always_inliner_pass()
-    passes.run(module, builder)
-    NewPassManager._dispose(passes)  # noqa: SLF001 - the class inherits a method of that name that does nothing
-    passes.detach()
-    engine = llvm.create_mcjit_compiler(module, machine)
+    if found is None:
+        identity = f"{made_for} {level}\n{text}"
+        found = cached(_KIND, identity, lambda: _compile(text, context, machine, passes if level else ""))
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", context), machine)
     engine.context = context  # the engine frees the module, and needs the context of the module for it
+    engine.add_object_file(llvm.ObjectFileRef.from_data(found))
     engine.finalize_object()
-    return Code(_KERNEL(engine.get_function_address("run")), engine)
+    return Code(_KERNEL(engine.get_function_address("run")), engine, level == _OPTIMISED)
+
+
+def _compile(text: str, context: Any, machine: Any, passes: str) -> bytes:
+    """Return the machine code of a module, as an object file."""
+    module = llvm.parse_assembly(text, context)
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+    if passes:
+        manager = builder.getModulePassManager()
+    else:
+        manager = llvm.create_new_module_pass_manager()
+        manager.add_always_inliner_pass()
+    manager.run(module, builder)
+    NewPassManager._dispose(manager)  # noqa: SLF001 - the class inherits a method of that name that does nothing
+    manager.detach()
+    found: bytes = machine.emit_object(module)
+    return found

@@ -92,10 +92,10 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
     count = inputs.count
     width = 1 if count == 1 else host().width
     adaptive = job.integrator.endswith("-auto")
-    code = job.program.code(width, adaptive=adaptive)
+    order = {"euler": 1, "diff": 1, "rk2": 2, "rk4": 4}[job.integrator.removesuffix("-auto")]
+    code = job.program.code(width, adaptive=adaptive, steps=job.timing.steps * order)
     values = np.empty((job.timing.lines, len(job.rows), padded(count)))
     broken, inexact = np.empty(padded(count)), np.empty(padded(count))
-    order = {"euler": 1, "diff": 1, "rk2": 2, "rk4": 4}[job.integrator.removesuffix("-auto")]
     moments = job.timing.moments
 
     def compute(first: int) -> int:

@@ -303,7 +303,7 @@ def test_memory_of_compiled_models_is_given_back():
 
     def compile_models(count: int) -> float:
         for _ in range(count):
-            assemble(text, alone=True)
+            assemble(text, alone=True, quick=False)
         return kibibytes()
 
     warm = compile_models(20)
