@@ -96,7 +96,7 @@ def assemble(text: str, *, alone: bool, quick: bool) -> Code:
     )
     if found is None:
         identity = f"{made_for} {level}\n{text}"
-        found = cached(_KIND, identity, lambda: _compile(text, context, machine, passes if level else ""))
+        found = cached(_KIND, identity, lambda: _compile(text, context, machine, passes, level))
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", context), machine)
     engine.context = context  # the engine frees the module, and needs the context of the module for it
     engine.add_object_file(llvm.ObjectFileRef.from_data(found))
@@ -104,15 +104,17 @@ def assemble(text: str, *, alone: bool, quick: bool) -> Code:
     return Code(_KERNEL(engine.get_function_address("run")), engine, level == _OPTIMISED)
 
 
-def _compile(text: str, context: Any, machine: Any, passes: str) -> bytes:
+def _compile(text: str, context: Any, machine: Any, passes: str, level: int) -> bytes:
     """Return the machine code of a module, as an object file."""
     module = llvm.parse_assembly(text, context)
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
-    if passes:
+    if passes and level == _OPTIMISED:
         manager = builder.getModulePassManager()
     else:
         manager = llvm.create_new_module_pass_manager()
         manager.add_always_inliner_pass()
+        if passes:  # it replaces some powers by other functions, which round differently; the passes of optimised code do so too
+            manager.add_instruction_combine_pass()
     manager.run(module, builder)
     NewPassManager._dispose(manager)  # noqa: SLF001 - the class inherits a method of that name that does nothing
     manager.detach()
