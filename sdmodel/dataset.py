@@ -7,9 +7,11 @@ import functools
 import itertools
 import platform
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import xarray as xr
@@ -71,9 +73,24 @@ def make_run(
     members; a constant keeps only those along which it varies. Raises DatasetError if a member dimension has the name of
     something else in the run.
     """
+    frames = _FRAMES.setdefault(model, {})
+    times = np.asarray(times, dtype=float)
+    frame_of = (times.tobytes(), *values)
+    created = _provenance(model, values) | dict(attributes or {})
+    found = frames[frame_of].fill(values, created) if not dims and frame_of in frames else None
+    if found is None:
+        found = _make_run(model, times, values, dims or {}).assign_attrs(created)
+        if not dims:
+            frames.pop(next(iter(frames)), None) if len(frames) >= _MOST_FRAMES else None
+            frames |= _frame_of(found, {model.identifiers[name]: name for name in values}, frame_of)
+    return found
+
+
+def _make_run(
+    model: Model, times: NDArray[np.float64], values: Mapping[str, Any], dims: Mapping[str, Any]
+) -> xr.Dataset:
     members = {
-        name: xr.Variable((name,), np.asarray(labels), getattr(labels, "attrs", {}))
-        for name, labels in (dims or {}).items()
+        name: xr.Variable((name,), np.asarray(labels), getattr(labels, "attrs", {})) for name, labels in dims.items()
     }
     elements = [model.elements[name] for name in values]
     ranges = model.range_identifiers
@@ -83,7 +100,6 @@ def make_run(
         name = model.identifiers[element.key]
         variables[name] = _variable(name, element, values[element.key], ranges, members)
     _check_names(members, [name for name, variable in variables.items() if variable.dims != (name,)])
-    times = np.asarray(times, dtype=float)
     units = model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
     coordinates: dict[str, Any] = {TIME: ((TIME,), times, {"long_name": "Time", "units": units})}
     used = {
@@ -98,7 +114,68 @@ def make_run(
     dated = key(units) in YEAR_UNITS and np.all((times >= _DATED[0]) & (times <= _DATED[1]))
     if dated and DATE not in variables:
         coordinates[DATE] = ((TIME,), dates_of(times), {"long_name": "Date"})
-    return xr.Dataset(variables, coordinates, _provenance(model, values) | dict(attributes or {}))
+    return xr.Dataset(variables, coordinates)
+
+
+_SLOTS = ("_attrs", "_data", "_dims", "_encoding")
+_DOUBLE = np.dtype(np.float64)
+_MOST_FRAMES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """The dataset of a single run without its values: checked once, and filled for each run of the model with these times.
+
+    `variables` are the name, key, dimensions, shape and attributes of each variable, `coordinates` those that are no elements.
+    To make and check hundreds of variables anew takes many times as long as the run; xarray has no public way around it.
+    """
+
+    variables: tuple[tuple[str, str, tuple[Hashable, ...], tuple[int, ...], dict[Any, Any]], ...]
+    coordinates: Mapping[str, xr.Variable]
+    dims: Mapping[Hashable, int]
+    indexes: Mapping[Hashable, Any]
+
+    def fill(self, values: Mapping[str, Any], attributes: dict[str, Any]) -> xr.Dataset | None:
+        """Return the dataset with values, or None if they have other shapes."""
+        made: dict[Any, xr.Variable] = {}
+        new = object.__new__
+        for name, element, dims, shape, own in self.variables:
+            array = values[element]
+            if array.__class__ is not np.ndarray or array.shape != shape or array.dtype is not _DOUBLE:
+                return None
+            made[name] = variable = new(xr.Variable)  # as `_variable_of`, here without the call
+            variable._dims, variable._data, variable._attrs, variable._encoding = dims, array, own.copy(), None  # noqa: SLF001 - as above
+        for name, old in self.coordinates.items():
+            data = old._data.copy() if isinstance(old._data, np.ndarray) else old._data  # noqa: SLF001 - an index is immutable
+            made[name] = _variable_of(type(old), old.dims, data, old.attrs)
+        return xr.Dataset._construct_direct(  # noqa: SLF001 - as above
+            made, set(self.coordinates), dict(self.dims), attributes, dict(self.indexes)
+        )
+
+
+_FRAMES: WeakKeyDictionary[Model, dict[Any, _Frame]] = WeakKeyDictionary()
+"""The frames of the last few kinds of runs of a model, by their times and variables."""
+
+
+def _variable_of(kind: type[xr.Variable], dims: Any, data: Any, attributes: dict[Any, Any]) -> xr.Variable:
+    """Make a variable as its class does, without checks."""
+    made = object.__new__(kind)
+    made._dims, made._data, made._attrs, made._encoding = dims, data, attributes.copy(), None
+    return made
+
+
+def _frame_of(run: xr.Dataset, keys: Mapping[str, str], of: Any) -> dict[Any, _Frame]:
+    """Return the frame of a run that was made with all checks, or nothing if xarray's classes are not as expected."""
+    variables = {str(name): variable for name, variable in run.variables.items()}
+    coordinates = {name: variable for name, variable in variables.items() if name not in keys}
+    plain = all(type(variables[name]) is xr.Variable for name in keys)
+    as_expected = xr.Variable.__slots__ == _SLOTS and hasattr(xr.Dataset, "_construct_direct")
+    if not (plain and as_expected and set(coordinates) == set(run.coords) and [*variables] == [*keys, *coordinates]):
+        return {}
+    own = ((name, key, run[name].variable) for name, key in keys.items())
+    entries = tuple((name, key, v.dims, v.shape, dict(v.attrs)) for name, key, v in own)
+    copies = {name: variable.copy() for name, variable in coordinates.items()}
+    return {of: _Frame(entries, copies, dict(run.sizes), dict(run.xindexes))}
 
 
 def check_run(dataset: xr.Dataset, name: str) -> None:

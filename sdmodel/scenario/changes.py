@@ -223,11 +223,12 @@ def with_tables(model: Model, scenario: Scenario) -> Model:
 
     Raises ScenarioError if the scenario gives points to something that is not a lookup of the model.
     """
+    changes = [(change, change.table) for change in scenario.changes if change.table is not None]
+    if not changes:
+        return model
     elements = dict(model.elements)
     faults: list[Fault] = []
-    for change in scenario.changes:
-        if change.table is None:
-            continue
+    for change, table in changes:
         element = elements.get(key(change.name))
         if element is None or element.kind != "lookup":
             lookups = [other.name for other in model if other.kind == "lookup"]
@@ -241,7 +242,7 @@ def with_tables(model: Model, scenario: Scenario) -> Model:
         except ScenarioError as error:
             faults += error.faults
             continue
-        equations = (part for own in element.equations for part in _with_table(model, own, cells, change.table))
+        equations = (part for own in element.equations for part in _with_table(model, own, cells, table))
         elements[element.key] = replace(element, equations=tuple(equations))
     if faults:
         raise ScenarioError(faults)

@@ -37,7 +37,7 @@ from ..model import (
     quoted_cell,
     split_name,
 )
-from ..program import MOST_PARTS, NEVER, Program, compile_model
+from ..program import MOST_PARTS, NEVER, Grid, Program, compile_model
 from ..scenario import Scenario, constant_values, merge_scenarios, range_violation, with_constants, with_tables
 from ..vensim import read_scenario
 from .execution import Job, Outcome, Progress, available_threads, bytes_needed, execute
@@ -134,10 +134,8 @@ def simulate(
     compiled, order_remarks = _with_orders(model, inputs)
     program = compile_model(compiled)
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, moving_end=True)
-    saved = _saved_elements(model, save)
-    moving = [element for element in saved if element.kind != "constant"]
-    rows = [row for element in moving for row in program.grid(element).rows]
-    job = _job(program, timing, inputs, rows, integrator or model.integrator)
+    saved = _saved(model, program, save)
+    job = _job(program, timing, inputs, saved.rows, integrator or model.integrator)
     ends = None
     if FINAL_TIME.key in program.layout.plan.moving:
         job, ends = _find_ends(job, inputs, lambda job: _check_memory(job, inputs.count, threads, memory))
@@ -149,7 +147,7 @@ def simulate(
     not_finite = _describe_not_finite(job, inputs, outcome)
     if ends is not None:
         _set_after_end(outcome, timing, ends, math.nan)
-    values = _values(program, moving, outcome, inputs) | _constants(program, saved, inputs)
+    values = _values(program, saved, outcome, inputs) | _constants(program, saved, inputs)
     attributes: dict[str, Any] = {
         "scenario": changes.text,
         "changes": _changes(model, inputs, changes),
@@ -225,6 +223,31 @@ def load_scenario(scenario: ScenarioLike | None) -> Scenario:
     return merge_scenarios([part if isinstance(part, Scenario) else read_scenario(part) for part in parts])
 
 
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """The elements to save, those that move and the constants, with their cells, and the rows of the former."""
+
+    moving: tuple[tuple[Element, Grid], ...]
+    constants: tuple[tuple[Element, Grid], ...]
+    rows: NDArray[np.int64]
+
+
+_SAVED: WeakKeyDictionary[Program, _Saved] = WeakKeyDictionary()
+"""All elements of a program, which is what most runs save."""
+
+
+def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved:
+    if save is None and program in _SAVED:
+        return _SAVED[program]
+    pairs = [(element, program.grid(element)) for element in _saved_elements(model, save)]
+    moving = tuple(pair for pair in pairs if pair[0].kind != "constant")
+    constants = tuple(pair for pair in pairs if pair[0].kind == "constant")
+    found = _Saved(moving, constants, np.array([row for _, grid in moving for row in grid.rows], dtype=np.int64))
+    if save is None:
+        _SAVED[program] = found
+    return found
+
+
 def _saved_elements(model: Model, save: Iterable[str] | None) -> list[Element]:
     """The elements to save, in the order of `save`, or all in the order of the file."""
     everything = [element for element in model if not element.hidden and element.kind != "lookup"]
@@ -250,7 +273,9 @@ def _saved_elements(model: Model, save: Iterable[str] | None) -> list[Element]:
     return list(found.values())
 
 
-def _job(program: Program, timing: Timing, inputs: Inputs, rows: Sequence[int], integrator: Integrator) -> Job:
+def _job(
+    program: Program, timing: Timing, inputs: Inputs, rows: Sequence[int] | NDArray[np.int64], integrator: Integrator
+) -> Job:
     known = dict(program.layout.plan.constants) | inputs.fixed
     given = np.array([known[cell] for cell in program.layout.inputs], dtype=float)
     varied_rows = np.array([program.row(cell) for cell in inputs.varied], dtype=np.int64)
@@ -334,41 +359,45 @@ def _find_ends(job: Job, inputs: Inputs, check: Callable[[Job], None]) -> tuple[
     return replace(job, timing=replace(last, remark="\n".join([*kept, remark]))), ends
 
 
-def _values(
-    program: Program, saved: Sequence[Element], outcome: Outcome, inputs: Inputs
-) -> dict[str, NDArray[np.float64]]:
+def _values(program: Program, saved: _Saved, outcome: Outcome, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
     """The part of the outcome that belongs to each element, shape (times, labels, members)."""
-    values = {}
-    first = 0
     _blank_missing(program, outcome.values)
-    for element in saved:
-        grid = program.grid(element)
+    values, members = {}, inputs.shape
+    first, lines = 0, len(outcome.values)
+    rows = [] if members else list(outcome.values[..., 0].T)  # quicker than to take each by itself
+    for element, grid in saved.moving:
         for index in grid.undefined:
             outcome.values[:, first + index] = np.nan
-        part = outcome.values[:, first : first + len(grid.cells)]
-        values[element.key] = part.reshape(len(part), *grid.shape, *inputs.shape)
-        first += len(grid.cells)
+        last = first + len(grid.cells)
+        if grid.shape or members:
+            values[element.key] = outcome.values[:, first:last].reshape(lines, *grid.shape, *members)
+        else:
+            values[element.key] = rows[first]
+        first = last
     return values
 
 
-def _constants(program: Program, saved: Sequence[Element], inputs: Inputs) -> dict[str, NDArray[np.float64]]:
+def _constants(program: Program, saved: _Saved, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
     """The constants of a run, with member dimensions where they vary."""
-    given = dict(program.layout.plan.constants) | inputs.fixed
-    frame = xr.DataArray(np.empty(inputs.shape), coords=inputs.members, dims=list(inputs.members))
-    values = {}
-    for element in saved:
-        if element.kind != "constant":
-            continue
-        grid = program.grid(element)
-        shape = inputs.shape if any(cell in inputs.varied for cell in grid.cells) else ()
-        parts = [
-            inputs.varied[cell].broadcast_like(frame).transpose(*inputs.members).values
-            if cell in inputs.varied
-            else np.full(shape, given.get(cell, np.nan), dtype=float)
-            for cell in grid.cells
-        ]
-        values[element.key] = np.array(parts).reshape((*grid.shape, *shape))
-        _blank_missing(program, values[element.key])
+    given = program.layout.plan.constants if not inputs.fixed else dict(program.layout.plan.constants) | inputs.fixed
+    cells = [cell for _, grid in saved.constants for cell in grid.cells]
+    fixed = np.array([given.get(cell, math.nan) for cell in cells])
+    _blank_missing(program, fixed)
+    values, first = {}, 0
+    for element, grid in saved.constants:
+        last = first + len(grid.cells)
+        values[element.key] = fixed[first:last].reshape(grid.shape) if grid.shape else fixed[first, ...]
+        if inputs.varied and not inputs.varied.keys().isdisjoint(grid.cells):
+            frame = xr.DataArray(np.empty(inputs.shape), coords=inputs.members, dims=list(inputs.members))
+            parts = [
+                inputs.varied[cell].broadcast_like(frame).transpose(*inputs.members).values
+                if cell in inputs.varied
+                else np.full(inputs.shape, value)
+                for cell, value in zip(grid.cells, fixed[first:last], strict=True)
+            ]
+            values[element.key] = np.array(parts).reshape((*grid.shape, *inputs.shape))
+            _blank_missing(program, values[element.key])
+        first = last
     return values
 
 
