@@ -6,7 +6,6 @@ import hashlib
 import os
 from types import MappingProxyType
 
-from lark import Token
 from sympy import Expr, S
 
 from ...errors import Fault, ModelError, ScenarioError
@@ -19,6 +18,7 @@ from .ranges import subscripts_of
 from .segments import blank_comments
 from .statements import ELEMENT_KINDS, RANGE_KINDS, read_statements
 from .syntax import METHODS, integration_method, synonyms_of
+from .table import Token
 from .translation import Names, Scope, read_expression
 
 _LEFT = "formula="

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lark import Token
 from sympy import Expr, S
 
 from ...errors import Fault, Place
@@ -34,6 +33,7 @@ from ..document import Document
 from .grammar import Node
 from .statements import Macro, subscript_keys
 from .syntax import numbers_in
+from .table import Token
 
 _ROWS: Mapping[str, FunctionRow] = {key(name): row for name, row in FUNCTIONS.items()}
 _REFUSED = frozenset(map(key, REFUSED))
