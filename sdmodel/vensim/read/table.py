@@ -43,7 +43,7 @@ class _Rule:
     """How to make a node of the topmost values: their number, and which of them are children, if not all.
 
     The children of a helper rule, which has no name, become those of the node around it. `single` rules with one child are
-    replaced by the child.
+    replaced by the child; those that always do so are `steps`.
     """
 
     origin: str
@@ -51,11 +51,7 @@ class _Rule:
     name: str | None
     single: bool
     kept: tuple[tuple[int, bool], ...] | None
-
-    @property
-    def is_step(self) -> bool:
-        """Whether the rule leaves its only value as it is."""
-        return self.size == 1 and self.single and self.kept is None
+    is_step: bool
 
     def value(self, values: list[Any]) -> Any:
         """Return a node, the children of a helper rule, or the only child."""
@@ -126,9 +122,8 @@ class Parser:
             rule = self.rules[-1 - action]
             if rule.is_step:
                 place = (path[-2], state, kind)
-                if place not in self._steps:
-                    self._steps[place] = self._after_steps(*place)
-                path[-1] = self._steps[place]
+                after = self._steps.get(place)
+                path[-1] = self._steps[place] = self._after_steps(*place) if after is None else after
             else:
                 size = rule.size
                 value = rule.value(values[-size:])
@@ -156,7 +151,7 @@ def parser() -> Parser:
     grammar = _GRAMMAR.read_text(encoding="utf-8")
     table = json.loads(cached("grammar", f"{__version__}\n{grammar}", lambda: json.dumps(_table()).encode()))
     rules = tuple(
-        _Rule(origin, size, name, single, None if kept is None else tuple(map(tuple, kept)))
+        _Rule(origin, size, name, single, kept and tuple(map(tuple, kept)), size == 1 and single and kept is None)
         for origin, size, name, single, kept in table["rules"]
     )
     patterns = tuple(table["patterns"][index] for index in table["pattern_of"])
