@@ -12,8 +12,8 @@ import click
 
 from ..errors import DatasetError, StoreError
 from ..model import INTEGRATORS, Integrator, Model
-from ..scenario import Design, Sampling, Scenario, is_noise_seed, make_design
-from ..vensim import read_sampling, read_savelist, read_scenario, sampling_of_ranges
+from ..scenario import Scenario
+from ..vensim import read_savelist, read_scenario
 from .locations import check_not_there, model_path, runs_folder, sampling_path, scenario_path
 from .output import note, take_over
 from .requests import Engine, RunRequest
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..comparison import Outcome
+    from ..scenario import Design, Sampling
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -190,6 +191,9 @@ class SamplingOptions:
 
     def sampling(self, model: Model) -> Sampling:
         """The sampling of the file, else of the ranges in the group Uncertainties, with a note."""
+        from ..scenario import is_noise_seed
+        from ..vensim import read_sampling, sampling_of_ranges
+
         if self.file:
             sampling = read_sampling(sampling_path(self.file, Path(model.path)))
             names = [variation.name for variation in sampling.variations]
@@ -206,6 +210,8 @@ class SamplingOptions:
 
     def design(self, model: Model, scenario: Scenario) -> Design:
         """The design of the members."""
+        from ..scenario import make_design
+
         return make_design(model, self.sampling(model), count=self.count, seed=self.seed, scenario=scenario)
 
 

@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
-from .document import Document, read_document
-from .edit.editor import OpenDocument, open_document, split_statement
-from .files.data import Points, read_data
-from .files.lines import read_savelist
-from .files.optimisation import read_optimisation, read_payoff
-from .files.scenarios import (
-    ScenarioLike,
-    load_scenario,
-    read_bounds,
-    read_change,
-    read_grid,
-    read_scenario,
-    scenario_from_text,
-    scenario_text,
-)
-from .files.sensitivity import read_samples, read_sampling, samples_text, sampling_of_ranges, sampling_text
-from .merge.comparison import Difference, DifferenceKind, compare_documents
-from .merge.formatting import format_document, text_for_diff, unformatted_parts
-from .merge.merging import Merge, merge_documents
-from .read.reader import model_from_text, read_formula, read_model
-from .sketch.views import read_sketch, sketch_from_text
-from .writer import mdl_text
+from typing import TYPE_CHECKING
+
+from ..extras import lazy_names
+
+if TYPE_CHECKING:  # the names of the table below, for type checkers
+    from .document import Document, read_document
+    from .edit.editor import OpenDocument, open_document, split_statement
+    from .files.data import Points, read_data
+    from .files.lines import read_savelist
+    from .files.optimisation import read_optimisation, read_payoff
+    from .files.scenarios import (
+        ScenarioLike,
+        load_scenario,
+        read_bounds,
+        read_change,
+        read_grid,
+        read_scenario,
+        scenario_from_text,
+        scenario_text,
+    )
+    from .files.sensitivity import read_samples, read_sampling, samples_text, sampling_of_ranges, sampling_text
+    from .merge.comparison import Difference, DifferenceKind, compare_documents
+    from .merge.formatting import format_document, text_for_diff, unformatted_parts
+    from .merge.merging import Merge, merge_documents
+    from .read.reader import model_from_text, read_formula, read_model
+    from .sketch.views import read_sketch, sketch_from_text
+    from .writer import mdl_text
+
+_NAMES = {
+    "document": "Document read_document",
+    "edit.editor": "OpenDocument open_document split_statement",
+    "files.data": "Points read_data",
+    "files.lines": "read_savelist",
+    "files.optimisation": "read_optimisation read_payoff",
+    "files.scenarios": "ScenarioLike load_scenario read_bounds read_change read_grid read_scenario scenario_from_text scenario_text",
+    "files.sensitivity": "read_samples read_sampling samples_text sampling_of_ranges sampling_text",
+    "merge.comparison": "Difference DifferenceKind compare_documents",
+    "merge.formatting": "format_document text_for_diff unformatted_parts",
+    "merge.merging": "Merge merge_documents",
+    "read.reader": "model_from_text read_formula read_model",
+    "sketch.views": "read_sketch sketch_from_text",
+    "writer": "mdl_text",
+}
+"""Names that are imported when they are used, by module."""
+
+__getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
     "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "compare_documents",

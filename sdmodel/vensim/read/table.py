@@ -89,7 +89,8 @@ class Parser:
 
     def parse(self, text: str) -> Any:
         """Return the tree of a text, or None if the text is not in the language."""
-        path, values, position = [self.start], [], 0
+        path, position = [self.start], 0
+        values: list[Any] = []
         length = len(text)
         while True:
             state = path[-1]
