@@ -199,12 +199,20 @@ def find_variable(run: xr.Dataset, name: str) -> xr.DataArray:
 
     Raises DatasetError if the run has no such variable or label; the message suggests the nearest one.
     """
+    return _find_variable(run, name, _spellings(run))
+
+
+def _spellings(run: xr.Dataset) -> dict[str, str]:
+    """The name in the model of each variable of a run."""
     coordinates = set(run.coords)
-    names = {  # of bare variables: `run[name]` takes long, since it makes an array with all coordinates
+    return {  # of bare variables: `run[name]` takes long, since it makes an array with all coordinates
         str(name): str(variable.attrs.get("long_name", name))
         for name, variable in run.variables.items()
         if name not in coordinates or variable.attrs.get("kind", "subscript") != "subscript"
     }
+
+
+def _find_variable(run: xr.Dataset, name: str, names: Mapping[str, str]) -> xr.DataArray:
     known = {key(name): name for name in names} | {key(spelling): name for name, spelling in names.items()}
     whole, labels = split_name(name, known)
     if key(whole) not in known:
@@ -232,7 +240,8 @@ def evaluate_formula(run: xr.Dataset, expression: Expr) -> xr.DataArray:
     """
     names = list(dict.fromkeys(map(split_reference, references_in(expression))))
     spelled = [join_name(*name) for name in names]
-    broadcast = xr.broadcast(*(run[TIME] if name == TIME else find_variable(run, name) for name in spelled))
+    known = _spellings(run)
+    broadcast = xr.broadcast(*(run[TIME] if name == TIME else _find_variable(run, name, known) for name in spelled))
     values = dict(zip(names, (array.values for array in broadcast), strict=True))
     result = evaluate_arrays(expression, lambda name, subscripts: values[name, subscripts])
     frame = broadcast[0] if broadcast else xr.DataArray(0.0)
@@ -246,9 +255,10 @@ def find_variables(run: xr.Dataset, names: Iterable[str]) -> dict[str, xr.DataAr
     """
     found: dict[str, xr.DataArray] = {}
     faults: list[str] = []
+    known = _spellings(run)
     for name in names:
         try:
-            variable = find_variable(run, name)
+            variable = _find_variable(run, name, known)
         except DatasetError as fault:
             faults.append(str(fault))
         else:

@@ -1,7 +1,7 @@
 """Simulation of compiled models: runs, ensembles in memory, and prepared simulations."""
 
+from ..resources import check_memory, memory_bytes
 from .execution import Progress
-from .memory import check_memory, memory_bytes
 from .simulation import (
     NotFiniteWarning,
     PreparedSimulation,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..model import Integrator
 from ..program import Arguments, Program, host
+from ..resources import available_threads
 from .inputs import Inputs
 from .timing import Timing
 
@@ -80,11 +80,6 @@ def bytes_needed(job: Job, count: int, threads: int) -> dict[str, int]:
         "use fewer subscripts or threads": 8 * threads * (width * layout.rows + 3 * batch * len(job.varied_rows))
         + _CODE * layout.rows,
     }
-
-
-def available_threads() -> int:
-    """The number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: Progress | None = None) -> Outcome:

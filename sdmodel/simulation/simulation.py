@@ -38,11 +38,11 @@ from ..model import (
     split_name,
 )
 from ..program import MOST_PARTS, NEVER, Grid, Program, compile_model
+from ..resources import available_threads, check_memory
 from ..scenario import Scenario, constant_values, merge_scenarios, range_violation, with_constants, with_tables
 from ..vensim import read_scenario
-from .execution import Job, Outcome, Progress, available_threads, bytes_needed, execute
+from .execution import Job, Outcome, Progress, bytes_needed, execute
 from .inputs import Constants, Inputs, read_inputs
-from .memory import check_memory
 from .timing import FINAL_TIME, SAME_TIME, Timing, timing_of
 
 _MAX_SEARCHED = 2**25

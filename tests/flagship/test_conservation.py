@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from ai_compute import SCENARIOS, RANGES, of
+from ai_compute import RANGES, SCENARIOS, of
 
 import sdmodel as sd
 
