@@ -128,4 +128,7 @@ def main() -> None:
     MODEL is a .mdl file. Without it, models/ai_compute.mdl is used, from the working directory or the nearest folder above
     that has it, else the one installed with the package; `sdmodel new` makes a copy of that to edit. Runs are stored in the
     folder `runs` beside that `models` folder, or in the working directory if there is none; --runs names another.
+
+    Machine code is kept in your cache folder, so that a model starts quickly the next time. The environment variable
+    SDMODEL_CACHE names another folder; `SDMODEL_CACHE=off` keeps nothing.
     """
