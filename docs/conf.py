@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import sdmodel
+from sdmodel.inference import read_errors
 
 project = "sdmodel"
 author = "the sdmodel authors"
@@ -47,3 +48,18 @@ html_theme_options = {
 html_sidebars = {
     page: [] for page in ("index", "tutorial", "commands", "model", "glossary", "contributing", "changelog")
 }
+
+
+def _write_explorer(app: object, error: Exception | None) -> None:
+    """Write the explorer of the model beside the pages, for the guide that embeds it."""
+    if error is None and app.builder.format == "html":  # type: ignore[attr-defined]
+        model = sdmodel.read_model(Path(__file__).resolve().parents[1] / "models" / "ai_compute.mdl")
+        design = sdmodel.make_design(model, sdmodel.default_sampling(model), count=300)
+        errors = read_errors(Path(model.path).with_suffix(".error.csv"))
+        target = Path(app.outdir) / "guides" / "ai_compute.html"  # type: ignore[attr-defined]
+        sdmodel.write_explorer(model, target, design=design, errors=errors, force=True)
+
+
+def setup(app: object) -> None:
+    """Write the explorer once the pages are built."""
+    app.connect("build-finished", _write_explorer)  # type: ignore[attr-defined]

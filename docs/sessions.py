@@ -2,6 +2,8 @@
 
 `python docs/sessions.py` runs every document and rewrites the output in its `console` blocks; `--check` only reports.
 
+Pictures in `docs/images/gallery` are files that the session of the document writes; rewriting replaces them too.
+
 The blocks of one document are one session in one folder with the project's models and examples:
 
 * `sh`: commands. A line may go on after a backslash.
@@ -40,6 +42,8 @@ ELSEWHERE = ("pip install", "-m pytest", "benchmarks/", "nox", "pre-commit")
 """Commands with these words install something or take minutes; continuous integration runs most of them."""
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PICTURE = re.compile(r"\]\((?:[^)\s]*/)?images/gallery/([^)\s]+)\)")
+_GALLERY, _COLOURS = PROJECT / "docs" / "images" / "gallery", 256
 _SHELL = re.compile(r"[|<>;&$`*]")
 
 
@@ -53,7 +57,28 @@ def session(document: Path, folder: Path, *, rewrite: bool = False) -> str:
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     text = document.read_text("utf-8")
     with _working_in(folder):
-        return _FENCE.sub(lambda found: _run_block(found, folder, rewrite=rewrite), text)
+        text = _FENCE.sub(lambda found: _run_block(found, folder, rewrite=rewrite), text)
+    for name in _PICTURE.findall(text):
+        made = list(folder.rglob(name))
+        if len(made) != 1:
+            message = f"{document}: {name} is written by {len(made)} commands; let one command write it"
+            raise SessionError(message)
+        if rewrite:
+            _store_picture(made[0], _GALLERY / name)
+    return text
+
+
+def _store_picture(made: Path, target: Path) -> None:
+    """Store a picture with few colours, a third of its size, unless it looks the same as before."""
+    from PIL import Image
+
+    with Image.open(made) as picture:
+        small = picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    small.save(buffer, "png", optimize=True)
+    target.parent.mkdir(exist_ok=True)
+    if not target.is_file() or target.read_bytes() != buffer.getvalue():
+        target.write_bytes(buffer.getvalue())
 
 
 def commands(document: Path) -> list[str]:

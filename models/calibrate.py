@@ -32,7 +32,8 @@ PRIORS = HERE / "ensembles" / "history-matched-priors.vsc"
 BEYOND = HERE / "ensembles" / "beyond.vsc"
 """Constants about which the past says nothing: members sample them, the posterior does not."""
 SEED = "1"
-STEPS = 8000
+STEPS, CUT_STEPS = 9000, 600
+"""Steps of each walker of the posterior, and at each cut of the back-test."""
 CUTS = ("2024-12-31", "2025-03-31", "2025-06-30", "2025-09-30")
 DIGITS = 4
 
@@ -123,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "base": lambda _: calibrate_base(),
-    "backtest": lambda options: backtest(options.steps // 8),
+    "backtest": lambda options: backtest(min(options.steps, CUT_STEPS)),
     "ensemble": lambda options: calibrate_ensemble(options.steps, resume=options.resume),
     "tables": lambda _: update_tables(),
 }

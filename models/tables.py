@@ -126,7 +126,6 @@ VARIED = (
 """Headlines, dates and words of the members that disagree most."""
 SPREAD = 0.6, 1.5
 """How far a label of a subscripted constant varies, relative to its own value."""
-JUMP = ("jump size", "jump date")
 UNRANGED = (
     "Control", "Switches", "Essay ledger", "generations behind", "launch date", "revenue conversion", "reference date",
     "funding stop date",
@@ -233,8 +232,8 @@ def variants_table() -> str:
     for headline, date, words in VARIED:
         own = _values(run, headline, date)[good]
         for end, member in (("least", good[own.argmin()]), ("most", good[own.argmax()])):
-            told = np.abs(places[:, member]).argsort()[::-1][:3]
-            constants = "; ".join(f"{design.names[k]} {_number(values[k, member])}" for k in told)
+            furthest = np.abs(places[:, member]).argsort()[::-1][:3]
+            constants = "; ".join(f"{design.names[k]} {_number(values[k, member])}" for k in furthest)
             found = [_number(float(_values(run, name, when)[member])) for name, when, _ in VARIED]
             rows.append((f"{end} {words}", f"{squares[member]:.0f}", *found, constants))
     return _table(
@@ -268,9 +267,8 @@ def coverage_table() -> str:
 
 def identification_table() -> str:
     """Show what the data say about each free constant, from the record of the calibration."""
-    record = json.loads((HERE / "ensembles" / "history-matched.json").read_text(encoding="utf-8"))
     rows = []
-    for constant in record["constants"]:
+    for constant in _record()["constants"]:
         posterior = constant["posterior"]
         low, high = posterior["interval90"]
         edge = ", ".join(f"{posterior[side]:.0%} at the {word} bound" for side, word in (("near_low", "lower"), ("near_high", "upper"))
@@ -280,7 +278,7 @@ def identification_table() -> str:
              f"{constant['low']:g} – {constant['high']:g}", f"{posterior['contraction']:.0%}", edge, f"{posterior['rhat']:.2f}")
         )  # fmt: skip
     rows.sort(key=lambda row: float(row[4].rstrip("%")))
-    largest = max(constant["posterior"]["rhat"] for constant in record["constants"])
+    largest = max(constant["posterior"]["rhat"] for constant in _record()["constants"])
     ending = f"\nThe largest R-hat is {largest:.2f}; walkers that agree have 1.05 or less.\n"
     return (
         ending
@@ -483,24 +481,29 @@ def store_scores(backtest: Path, name: str = "version-2") -> None:
 def plausible_ranges() -> str:
     """Return the plausible range of every uncertain constant and lever, as the text of `ai_compute.vsc`.
 
-    Lows and highs are those of the comments, with the value of the model as the mode. A label of a subscripted constant
-    varies between `SPREAD` of its own value, within the low and high of all labels. A jump in capability comes, if at all,
-    as `ensembles/beyond.vsc` says.
+    Where observations narrow a constant, these are the middle 90 % of its posterior; where members sample it from its
+    prior, that prior (`ensembles/beyond.vsc`). All others have the lows and highs of their comments, and a label of such a
+    constant varies between `SPREAD` of its own value within them. The mode is the value of the model.
     """
+    model = _model()
     beyond = (HERE / "ensembles" / "beyond.vsc").read_text(encoding="utf-8").splitlines()
-    model, lines = _model(), ["1000,L,1,,0", *(line for line in beyond if line.startswith(JUMP))]
+    sampled = {line.rpartition("=")[0] for line in beyond}
+    narrowed = {one["name"]: one["posterior"]["interval90"] for one in _record()["constants"]}
+    lines = list(beyond)
     for element in model.elements.values():
-        if element.kind != "constant" or {element.group, element.name} & {*JUMP, *UNRANGED}:
+        if element.kind != "constant" or {element.group, element.name} & {*UNRANGED}:
             continue
         *_, low, high, _, _ = _constant_row(element.name, "", element.units, element.comment)
-        ends = float(low), float(high)
         labels = model.subscripts[element.dimensions[0]].labels if element.dimensions else ("",)
         values = [float(value) for value in _value(element).split(",")]
         for label, value in zip(labels, values, strict=True):
-            below, above = (max(ends[0], SPREAD[0] * value), min(ends[1], SPREAD[1] * value)) if label else ends
-            if below < above and below <= value <= above:
-                numbers = ",".join(f"{number:.6g}" for number in (below, above, below, value, above))
-                lines.append(f"{element.name}{f'[{label}]' if label else ''}=RANDOM_TRIANGULAR({numbers})")
+            name = f"{element.name}[{label}]" if label else element.name
+            spread = (SPREAD[0] * value, SPREAD[1] * value) if label else (float(low), float(high))
+            below, above = narrowed.get(name, (max(float(low), spread[0]), min(float(high), spread[1])))
+            if name not in sampled and min(below, value) < max(above, value):
+                ends = min(below, value), max(above, value)
+                numbers = ",".join(f"{number:.6g}" for number in (*ends, ends[0], value, ends[1]))
+                lines.append(f"{name}=RANDOM_TRIANGULAR({numbers})")
     return "\n".join([*lines, ""])
 
 
@@ -560,6 +563,12 @@ def _series() -> tuple[Any, ...]:
     return sd.read_series(
         MODEL.with_suffix(".series.csv"), sd.read_observations(HERE / "data" / "observations.csv"), _model()
     )
+
+
+def _record() -> dict[str, Any]:
+    """Read the record of the calibration that made the members."""
+    record: dict[str, Any] = json.loads((HERE / "ensembles" / "history-matched.json").read_text(encoding="utf-8"))
+    return record
 
 
 def _past_members() -> Design:

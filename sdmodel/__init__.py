@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .analysis import compare_members as compare_members
     from .analysis import compare_runs as compare_runs
     from .analysis import find_sensitivities as find_sensitivities
+    from .analysis import rank_levers as rank_levers
     from .analysis import sweep_levers as sweep_levers
     from .checking import check_model as check_model
     from .checking import find_loops as find_loops
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .errors import SdmodelError as SdmodelError
     from .errors import SimulationError as SimulationError
     from .errors import StoreError as StoreError
+    from .explore import write_explorer as write_explorer
     from .figures import plot_diagram as plot_diagram
     from .inference import backtest_model as backtest_model
     from .inference import calibrate_model as calibrate_model
@@ -51,11 +53,14 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .report import write_report as write_report
     from .scenario import find_levers as find_levers
     from .scenario import make_design as make_design
+    from .simulation import WasmModule as WasmModule
+    from .simulation import compile_wasm as compile_wasm
     from .simulation import simulate as simulate
     from .store import export_run as export_run
     from .store import open_run as open_run
     from .store import save_run as save_run
     from .vensim import compare_documents as compare_documents
+    from .vensim import default_sampling as default_sampling
     from .vensim import format_document as format_document
     from .vensim import mdl_text as mdl_text
     from .vensim import merge_documents as merge_documents
@@ -70,23 +75,24 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
 __version__ = "0.2.0"
 
 _NAMES = {
-    "analysis": "attribute_levers compare_members compare_runs find_sensitivities sweep_levers",
+    "analysis": "attribute_levers compare_members compare_runs find_sensitivities rank_levers sweep_levers",
     "checking": "check_model find_loops find_paths",
     "comparison": "quantiles share_where",
     "ensemble": "run_ensemble",
     "errors": "AnalysisError CalibrationError CheckError DatasetError EnsembleError FaultsError FigureError LayoutError "
     "LoopError ModelError ObservationError OutOfMemoryError ReferenceEngineError ReportError ScenarioError SdmodelError SimulationError "
     "StoreError",
+    "explore": "write_explorer",
     "figures": "plot_diagram",
     "inference": "backtest_model calibrate_model fit_run read_observations read_series score_backtest",
     "model": "CausalPath Model lay_out without_subscripts",
     "reference": "read_xmile",
     "report": "write_report",
     "scenario": "find_levers make_design",
-    "simulation": "simulate",
+    "simulation": "WasmModule compile_wasm simulate",
     "store": "export_run open_run save_run",
-    "vensim": "compare_documents format_document mdl_text merge_documents model_from_text open_document read_formula "
-    "read_model read_sampling read_scenario read_sketch",
+    "vensim": "compare_documents default_sampling format_document mdl_text merge_documents model_from_text open_document "
+    "read_formula read_model read_sampling read_scenario read_sketch",
 }
 """The public names by stage."""
 

@@ -1,6 +1,6 @@
 """What is imported where it is used, so that a start is quick: modules, names of a package, and optional packages.
 
-If an optional package is missing, the error has the install command.
+Optional packages are checked before any work; if one is missing, the error has the install command.
 """
 
 from __future__ import annotations
@@ -8,10 +8,24 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Mapping
-from types import ModuleType
+from importlib.util import find_spec
+from types import MappingProxyType, ModuleType
 from typing import Any
 
-from .errors import Complaint
+from .errors import Complaint, SdmodelError
+
+EXTRAS = MappingProxyType({"calibrate": ("emcee", "arviz_stats"), "sensitivity": ("SALib",)})
+"""The modules of each extra of this package."""
+
+
+def check_extra(extra: str, *, task: str, error: Complaint) -> None:
+    """Check before any work that the modules of an extra, which `task` needs, are installed; this does not import them.
+
+    Raises `error` if one is not installed; the message says how to install it.
+    """
+    for name in EXTRAS[extra]:
+        if find_spec(name) is None:
+            raise _missing(name, extra, task, error)
 
 
 def load_extra(name: str, *, extra: str, task: str, error: Complaint) -> ModuleType:
@@ -22,9 +36,12 @@ def load_extra(name: str, *, extra: str, task: str, error: Complaint) -> ModuleT
     try:
         return importlib.import_module(name)
     except ImportError:
-        package = name.partition(".")[0]
-        message = f'{task} needs {package}, which is not installed; pip install "sdmodel[{extra}]"'
-        raise error(message) from None
+        raise _missing(name, extra, task, error) from None
+
+
+def _missing(name: str, extra: str, task: str, error: Complaint) -> SdmodelError:
+    package = name.partition(".")[0]
+    return error(f'{task} needs {package}, which is not installed; pip install "sdmodel[{extra}]"')
 
 
 class LazyModule(ModuleType):

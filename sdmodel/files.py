@@ -242,6 +242,18 @@ def lock_folder(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
         os.close(descriptor)
 
 
+def page_path(path: str | os.PathLike[str], *, force: bool, error: Complaint) -> Path:
+    """Return the path of a web page to write; an error, before any work is done, for another ending or an existing file."""
+    target = Path(path)
+    if target.suffix.lower() not in (".html", ".htm"):
+        message = f"{target}: is not a name for a page; let it end in .html"
+        raise error(message)
+    if os.path.lexists(target) and not force:
+        message = f"{target}: exists already; name another with -o, or --force to replace it"
+        raise error(message)
+    return target
+
+
 def is_installed(path: Path) -> bool:
     """Whether a path is inside an installed package, where no file may be changed."""
     try:

@@ -6,6 +6,8 @@ import math
 
 YEAR_UNITS = frozenset({"year", "years", "yr", "yrs"})
 """Units of time, in lower case, that count in years."""
+_WHOLE_FROM = 1000.0
+"""From this size on, per cent are printed without decimals."""
 
 
 def format_number(value: float, units: str = "") -> str:
@@ -24,6 +26,17 @@ def format_number(value: float, units: str = "") -> str:
 def format_exact(value: float) -> str:
     """Format a number as it was written, without the digits that binary rounding adds."""
     return f"{value:.12g}"
+
+
+def format_percent(value: float) -> str:
+    """Format a difference in per cent with its sign; nothing if it is not a number."""
+    return f"{value:+,.{0 if abs(value) >= _WHOLE_FROM else 1}f} %" if math.isfinite(value) else ""
+
+
+def format_band(low: float, high: float, units: str = "") -> str:
+    """Format a band by its ends, or as one number if they look the same."""
+    ends = format_number(low, units), format_number(high, units)
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"
 
 
 def format_signed(value: float, units: str = "") -> str:

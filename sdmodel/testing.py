@@ -1,17 +1,29 @@
-"""Models for tests: complete model files from a few equations, and a large model that resembles a published world model.
+"""What tests need: complete model files from a few equations, a large model that resembles a published world model, and an engine for WebAssembly modules.
 
 The files open in Vensim and in other open engines, so that all of them can run the same model.
 """
 
 from __future__ import annotations
 
+import base64
+import ctypes
+import ctypes.util
+import importlib
+import json
 import random
+import subprocess
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .dataset import find_variable, subscript_dims
 from .model import RUN_SETTINGS, Model
+from .simulation import WasmModule
 from .vensim import model_from_text
 
 _SKETCH = r"""\\\---/// Sketch information - do not modify anything except names
@@ -166,3 +178,89 @@ def _stock_with_flows(sampler: random.Random, stock: _Stock, stocks: list[_Stock
         block_text(f"outflow {number} = Level {number}/lifetime {number}*{three}", units="1/Year"),
         block_text(f"lifetime {number} = {lifetime}", units="Year"),
     ]
+
+
+class WasmInstance:
+    """A module of `compile_wasm` in wasmtime; its functions of `Math` are those of the C library, as in native code."""
+
+    def __init__(self, module: WasmModule) -> None:
+        wasmtime: Any = importlib.import_module("wasmtime")
+        self.description = module.description
+        self._store = wasmtime.Store()
+        linker, number = wasmtime.Linker(self._store.engine), wasmtime.ValType.f64()
+        library = ctypes.CDLL(ctypes.util.find_library("m"))
+        for name in self.description["imports"]["Math"]:
+            function, count = getattr(library, name), 2 if name == "pow" else 1
+            function.restype, function.argtypes = ctypes.c_double, [ctypes.c_double] * count
+            linker.define_func("Math", name, wasmtime.FuncType([number] * count, [number]), function)
+        code = wasmtime.Module(self._store.engine, module.code)
+        self._exports = linker.instantiate(self._store, code).exports(self._store)
+
+    def _call(self, name: str) -> int:
+        return int(self._exports[name](self._store))
+
+    def _numbers(self, offset: int, count: int = 1) -> NDArray[np.float64]:
+        """Numbers in the memory of the module, which may be changed."""
+        memory = self._exports["memory"]
+        return np.frombuffer(memory.get_buffer_ptr(self._store, memory.data_len(self._store)), float, count, offset)
+
+    def run(self, changes: Mapping[str, float] | None = None) -> tuple[bool, list[NDArray[np.float64]]]:
+        """Whether all is finite, and the series of each output; inputs that do not change have their values in the model."""
+        for record in self.description["inputs"]:
+            self._numbers(record["offset"])[0] = (changes or {}).get(record["cell"], record["value"])
+        finite, count = not self._call("run"), len(self.description["time"]["saved"])
+        return finite, [self._numbers(record["offset"], count).copy() for record in self.description["outputs"]]
+
+    def find_fault(self) -> tuple[str, float] | None:
+        """The cell that fails first, and when."""
+        found = self._call("find_fault")
+        time = float(self._numbers(self.description["status"]["fault_time"])[0])
+        return None if found < 0 else (self.description["cells"][found], time)
+
+    def status(self, name: str) -> float:
+        """A number of the status."""
+        return float(self._numbers(self.description["status"][name])[0])
+
+
+_SCRIPT = """
+const {code, description, changes} = JSON.parse(require('fs').readFileSync(0));
+WebAssembly.instantiate(Buffer.from(code, 'base64'), {Math}).then(({instance}) => {
+  const {memory, run} = instance.exports;
+  for (const {cell, offset} of description.inputs)
+    if (cell in changes) new Float64Array(memory.buffer, offset, 1)[0] = changes[cell];
+  run();
+  for (const {offset} of description.outputs)
+    process.stdout.write(new Uint8Array(memory.buffer, offset, 8 * description.time.saved.length));
+});
+"""
+
+
+def run_in_node(module: WasmModule, changes: Mapping[str, float] | None = None) -> list[NDArray[np.float64]]:
+    """The series of each output of a WebAssembly module, computed by node, which must be on the path."""
+    given = {
+        "code": base64.b64encode(module.code).decode(),
+        "description": module.description,
+        "changes": changes or {},
+    }
+    command = ["node", "-e", _SCRIPT]
+    done = subprocess.run(command, input=json.dumps(given).encode(), capture_output=True, check=True)  # noqa: S603 - its own script
+    return list(np.frombuffer(done.stdout).reshape(len(module.description["outputs"]), -1))
+
+
+def differences_from_run(
+    description: Mapping[str, Any], series: Sequence[NDArray[np.float64]], run: xr.Dataset
+) -> dict[str, float]:
+    """How far each output of a WebAssembly module is from a run of `simulate`, as a share of the largest value of its series.
+
+    It is infinite where only one of them is nan or infinite, or where the run is zero and the output is not.
+    """
+    found = {}
+    for record, values in zip(description["outputs"], series, strict=True):
+        variable = find_variable(run, record["name"])
+        expected = variable.sel(dict(zip(subscript_dims(variable), record["labels"], strict=True))).values
+        with np.errstate(all="ignore"):
+            distance = np.where(values == expected, 0.0, np.abs(values - expected))  # infinity equals itself
+            distance[np.isnan(values) & np.isnan(expected)] = 0.0
+            share = distance.max() / np.abs(expected[np.isfinite(expected)]).max(initial=0.0) if distance.any() else 0.0
+        found[record["cell"]] = float(np.nan_to_num(share, nan=np.inf, posinf=np.inf))
+    return found

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sdmodel.extras import EXTRAS
+
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = PROJECT / "sdmodel"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -85,6 +87,14 @@ def test_every_stage_is_in_a_layer():
     layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
     named = {name.strip() for layer in layers for name in layer.split("|")}
     assert named - {"__main__"} == set(_stages())
+
+
+def test_extras_are_those_of_the_package_file():
+    """What `check_extra` looks for is what an install of the extra brings."""
+    extras = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    for extra, modules in EXTRAS.items():
+        packages = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in extras[extra]}
+        assert packages == set(modules)
 
 
 def test_test_modules_have_unique_names():

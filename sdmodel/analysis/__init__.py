@@ -10,8 +10,13 @@ from .attribution import (
     VariableAttribution,
     attribute_levers,
     attributed_variables,
+    contribution_rows,
     contributions_to,
+    greatest_difference,
 )
+from .lever_ranges import Group
+from .ranking import OUTCOME, RANKING, Goal, rank_levers
+from .ranking_text import TextColumn, ranking_answers, ranking_columns
 from .run_comparison import (
     Changes,
     Comparison,
@@ -22,7 +27,16 @@ from .run_comparison import (
     compare_runs,
     model_of_run,
 )
-from .sensitivity import IMPORTANCE, Factor, Response, factors_of, find_sensitivities, responses_of
+from .sensitivity import (
+    IMPORTANCE,
+    Factor,
+    Response,
+    check_method_extra,
+    factors_of,
+    find_sensitivities,
+    responses_of,
+    single_cell,
+)
 from .sweep import sweep_levers
 
 __all__ = [
@@ -32,23 +46,35 @@ __all__ = [
     "LEVER",
     "MEASURE",
     "OTHER",
+    "OUTCOME",
     "PAIRS",
+    "RANKING",
     "Changes",
     "Comparison",
     "Factor",
+    "Goal",
+    "Group",
     "LookupDifference",
     "Response",
+    "TextColumn",
     "VariableAttribution",
     "attribute_levers",
     "attributed_variables",
     "change_text",
     "changes_between",
+    "check_method_extra",
     "compare_members",
     "compare_runs",
+    "contribution_rows",
     "contributions_to",
     "factors_of",
     "find_sensitivities",
+    "greatest_difference",
     "model_of_run",
+    "rank_levers",
+    "ranking_answers",
+    "ranking_columns",
     "responses_of",
+    "single_cell",
     "sweep_levers",
 ]

@@ -14,8 +14,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..comparison import MEASURES, interaction_weights, largest_contributors, measure_weights, quantiles
-from ..dataset import ANALYSIS, MEMBER, TIME, find_variable, long_name, make_run
+from ..comparison import (
+    MEASURES,
+    Outcome,
+    interaction_weights,
+    largest_contributors,
+    measure_weights,
+    outcome_of,
+    quantiles,
+)
+from ..dataset import ANALYSIS, MEMBER, PROBABILITY, TIME, find_variable, long_name, make_run
 from ..errors import AnalysisError, DatasetError
 from ..model import (
     Cell,
@@ -32,6 +40,7 @@ from ..model import (
     quoted_cell,
     split_name,
 )
+from ..numerals import format_number, format_signed
 from ..scenario import (
     Change,
     Design,
@@ -93,6 +102,50 @@ class VariableAttribution:
     spread: xr.DataArray | None
     difference_spread: xr.DataArray | None
     ranks_first: xr.DataArray | None
+
+
+def greatest_difference(part: VariableAttribution) -> Outcome:
+    """Return the stored time at which the scenario makes the greatest difference to a variable, over all its labels."""
+    differences = np.nan_to_num(np.abs((part.scenario - part.baseline).transpose(TIME, ...).values))
+    largest = differences.reshape(len(differences), -1).max(axis=1, initial=0.0)
+    return Outcome(at=float(part.baseline[TIME].values[int(largest.argmax())]))
+
+
+def contribution_rows(part: VariableAttribution, outcome: Outcome) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return what each lever contributes to one number at a date, as text: headings, and a row for each lever and the sum.
+
+    The largest Shapley value is first. Over members, the last columns are the middle 90 % of members and the share of
+    members in which a lever ranks first; the band in the row of the sum is that of the whole difference.
+    """
+    headings = ["lever", "alone", "Shapley", "last", "of the whole"]
+    headings += ["standard error"] if part.standard_error is not None else []
+    headings += ["90 % of members", "ranks first"] if part.spread is not None else []
+    shares = outcome_of(part.contributions, outcome)
+    total = float(outcome_of(part.scenario - part.baseline, outcome))
+    sizes = np.nan_to_num(np.abs(shares.sel(measure="shapley").values))
+    rows: list[tuple[str, ...]] = []
+    for lever in map(str, shares[LEVER].values[np.argsort(-sizes, kind="stable")]):
+        own = shares.sel({LEVER: lever})
+        share = float(own.sel(measure="shapley")) / total if total else np.nan
+        row = [lever, *(format_signed(float(own.sel(measure=measure))) for measure in MEASURES)]
+        row.append(f"{100 * share:.3g} %" if np.isfinite(share) else "")
+        if part.standard_error is not None:
+            row.append(format_number(float(outcome_of(part.standard_error.sel({LEVER: lever}), outcome))))
+        if part.spread is not None and part.ranks_first is not None:
+            row.append(_band_text(outcome_of(part.spread.sel({LEVER: lever}), outcome)))
+            row.append(f"{100 * float(outcome_of(part.ranks_first.sel({LEVER: lever}), outcome)):.3g} %")
+        rows.append(tuple(row))
+    sums = shares.sum(LEVER)
+    whole = ["sum (Shapley: the whole)", *(format_signed(float(sums.sel(measure=measure))) for measure in MEASURES), ""]
+    whole += [""] if part.standard_error is not None else []
+    if part.spread is not None:
+        whole += ["" if part.difference_spread is None else _band_text(outcome_of(part.difference_spread, outcome)), ""]
+    return tuple(headings), [*rows, tuple(whole)]
+
+
+def _band_text(quantiles_of: xr.DataArray) -> str:
+    ends = quantiles_of.transpose(PROBABILITY).values
+    return f"{format_signed(float(ends[0]))} – {format_signed(float(ends[-1]))}"
 
 
 def attribute_levers(

@@ -18,20 +18,23 @@ from numpy.typing import NDArray
 
 from ..comparison import Outcome
 from ..errors import AnalysisError, Fault, ScenarioError
-from ..extras import load_extra
+from ..extras import check_extra, load_extra
 from ..model import Cell, Integrator, Model, cell_name, key, labels_of, nearest, plan, split_name
 from ..scenario import Distribution, Sampling, Scenario, Steps, constant_values, sampled_cells
 from ..simulation import PreparedSimulation, Progress, ScenarioLike, load_scenario, prepare_simulation
-from ..vensim import sampling_of_ranges
+from ..vensim import default_sampling
 
 OutcomeLike = Outcome | float | int | str
 """An outcome, a date, or the name of a statistic over time."""
 _Measures = Mapping[str, NDArray[Any]]
 """Numbers by name: of shape (factors,), (factors, factors) for pairs, or () for all factors together."""
 
+_RESAMPLES, _NORMAL = 200, 1.96
+"""Samples of a bootstrap, and standard deviations in half of a 95 % interval."""
 IMPORTANCE: Mapping[str, str] = MappingProxyType({"tornado": "swing", "morris": "mu_star", "sobol": "ST"})
 """The measure of each method by which constants are ranked."""
 
+_EXTRA, _TASK = "sensitivity", "the method"
 _PLACES = np.linspace(0.0, 1.0, 5)
 """Places between its ends at which a tornado tries a constant: a peak inside is not visible at the ends."""
 _ROUNDING, _CONSTANT = 1e-9, 1e-12
@@ -80,8 +83,8 @@ def find_sensitivities(
         95 % quantiles. `morris` moves one constant after the other along random trajectories between the ends. `sobol`
         samples all constants from their whole distributions.
     sampling : Sampling, optional
-        Which constants vary and how, as in a `.vsc` file. By default the constants of the group Uncertainties vary
-        uniformly over their ranges. A constant with subscripts varies cell by cell.
+        Which constants vary and how, as in a `.vsc` file. By default those of `default_sampling`. A constant with
+        subscripts varies cell by cell.
     scenario : Scenario, path, or sequence of these, optional
         Changes that apply to all runs.
     integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
@@ -133,7 +136,8 @@ def find_sensitivities(
     if method not in IMPORTANCE:
         message = f"method is {method!r}; it must be one of {', '.join(IMPORTANCE)}"
         raise AnalysisError(message)
-    sampling = sampling or sampling_of_ranges(model)
+    check_method_extra(method)
+    sampling = sampling or default_sampling(model)
     changes = load_scenario(scenario)
     factors = factors_of(model, sampling, changes)
     requested = [outcomes] if isinstance(outcomes, OutcomeLike) else outcomes
@@ -167,6 +171,18 @@ def find_sensitivities(
         "runs": len(answers),
     }
     return found.assign_attrs(record | settings)
+
+
+def check_method_extra(method: str) -> None:
+    """Check before any work that the package that a method needs is installed.
+
+    Raises
+    ------
+    AnalysisError
+        If it is not installed; the message says how to install it.
+    """
+    if method != "tornado":
+        check_extra(_EXTRA, task=_TASK, error=AnalysisError)
 
 
 def _measures(layout: _Layout, answers: NDArray[np.float64], response: Response) -> _Measures:
@@ -293,8 +309,9 @@ def _sobol(factors: Sequence[Factor], count: int, seed: int, *, pairs: bool) -> 
     """Sample Sobol's sequence in Saltelli's scheme (Computer Physics Communications 181, 2010) from whole distributions.
 
     `S1` is the share of the outcome's variance due to a factor alone, `ST` includes its interactions with others, `S2` is
-    the share of a pair beyond its single shares; each `_conf` is half of the 95 % interval. `mean` and `sd` are those of the
-    outcome. An outcome that does not vary has no shares.
+    the share of a pair beyond its single shares; each `_conf` is half of the 95 % interval. `S1_sum` is the share of all
+    factors alone, and `doubt` says why the shares are not credible, if they are not. `mean` and `sd` are those of the outcome.
+    An outcome that does not vary has no shares.
     """
     if count < 2 or count & (count - 1):  # noqa: PLR2004 - the first power that has a variance
         near = 1 << max(2, count.bit_length())
@@ -313,18 +330,48 @@ def _sobol(factors: Sequence[Factor], count: int, seed: int, *, pairs: bool) -> 
         names = ("S1", "S1_conf", "ST", "ST_conf", *(("S2", "S2_conf") if pairs else ()))
         if np.ptp(answers) <= _CONSTANT * np.abs(answers).max():
             shape = {True: (len(factors), len(factors)), False: (len(factors),)}
+            measures |= {"S1_sum": np.array(np.nan), "S1_sum_conf": np.array(np.nan), "doubt": np.array("")}
             return measures | {name: np.full(shape[name.startswith("S2")], np.nan) for name in names}
         found = analyzer.analyze(problem, answers, calc_second_order=pairs, seed=seed)
-        return measures | {name: np.asarray(found[name], dtype=float) for name in names}
+        whole = _sum_of_shares(answers.reshape(-1, group), len(factors), seed)
+        measures |= dict(zip(("S1_sum", "S1_sum_conf"), map(np.array, whole), strict=True))
+        measures |= {name: np.asarray(found[name], dtype=float) for name in names}
+        return measures | {"doubt": np.array(_doubt(measures))}
 
     return _Layout(points, group, measure)
+
+
+def _sum_of_shares(answers: NDArray[np.float64], factors: int, seed: int) -> tuple[float, float]:
+    """Return the sum of all S1 and half of its 95 % interval, by resampling groups, shape (groups, runs of a group).
+
+    The shares come from the same runs, so that the interval of their sum does not follow from their own intervals.
+    """
+    scaled = (answers - answers.mean()) / answers.std()
+    first, last = scaled[:, 0], scaled[:, -1]
+    terms = last * (scaled[:, 1 : 1 + factors] - first[:, np.newaxis]).sum(axis=1)
+    places = np.random.default_rng(seed).integers(len(terms), size=(len(terms), _RESAMPLES))
+    drawn = terms[places].mean(axis=0) / np.concatenate([first[places], last[places]]).var(axis=0)
+    return float(terms.mean() / np.concatenate([first, last]).var()), float(_NORMAL * np.nanstd(drawn, ddof=1))
+
+
+def _doubt(measures: Mapping[str, Any]) -> str:
+    """Say why the shares of all factors are not credible; empty if nothing speaks against them."""
+    total, half = float(measures["S1_sum"]), float(measures["S1_sum_conf"])
+    first = int(np.argmax(measures["ST"]))
+    if total - half > 1:
+        return f"the S1 add up to {total:.2f} \N{PLUS-MINUS SIGN} {half:.2f}, more than 1"
+    if total + half < 0:
+        return f"the S1 add up to {total:.2f} \N{PLUS-MINUS SIGN} {half:.2f}, less than 0"
+    if 2 * measures["ST_conf"][first] >= measures["ST"][first]:
+        return "the 95 % interval of the largest ST is wider than its value"
+    return "" if 2 * half < max(total, 1 - total) else "the 95 % interval of the sum of S1 is wider than its value"
 
 
 def _salib(name: str, factors: Sequence[Factor]) -> tuple[Any, Any, dict[str, Any]]:
     """Load SALib's sampler and analyzer of a method, and describe the factors as shares of their distributions."""
     names = [factor.name for factor in factors]
     sampler, analyzer = (
-        load_extra(f"SALib.{part}.{name}", extra="sensitivity", task="the method", error=AnalysisError)
+        load_extra(f"SALib.{part}.{name}", extra=_EXTRA, task=_TASK, error=AnalysisError)
         for part in ("sample", "analyze")
     )
     return sampler, analyzer, {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
@@ -413,8 +460,10 @@ class Response:
         return f"{self.variable}{between}{self.outcome}"
 
 
-def responses_of(model: Model, names: Iterable[str], outcomes: Sequence[Outcome]) -> tuple[Response, ...]:
-    """Return every outcome of every named variable (`name` or `name[label]`), without repetitions.
+def responses_of(
+    model: Model, names: Iterable[str], outcomes: Sequence[Outcome], *, where: str = "--on"
+) -> tuple[Response, ...]:
+    """Return every outcome of every named variable (`name` or `name[label]`), without repetitions; errors name `where`.
 
     Raises
     ------
@@ -426,11 +475,11 @@ def responses_of(model: Model, names: Iterable[str], outcomes: Sequence[Outcome]
     cells: list[Cell] = []
     faults: list[Fault] = []
     for name in names:
-        found = _response_cell(model, name)
+        found = single_cell(model, name)
         if isinstance(found, Cell):
             cells.append(found)
         else:
-            faults.append(Fault("--on", found))
+            faults.append(Fault(where, found))
     if faults:
         raise ScenarioError(dict.fromkeys(faults))
     if not cells or not outcomes:
@@ -444,21 +493,22 @@ def responses_of(model: Model, names: Iterable[str], outcomes: Sequence[Outcome]
     )
 
 
-def _response_cell(model: Model, text: str) -> Cell | str:
-    """Return the cell that a name means, or what is wrong with the name."""
+def single_cell(model: Model, text: str, *, constants: bool = False) -> Cell | str:
+    """Return the cell that a name means, or what is wrong with the name; `constants` says whether it may be a constant."""
     name, subscripts = split_name(text, model.elements)
     element = model.elements.get(key(name))
     if element is None or element.hidden:
         names = [known.name for known in model if not known.hidden and known.kind not in ("lookup", "constant")]
         close = nearest(name, names)
         return f"'{name}' is not in the model; " + (f"did you mean '{close}'?" if close else "name a variable of it")
-    if element.kind in ("constant", "lookup"):
+    if element.kind == "lookup" or (element.kind == "constant" and not constants):
         return f"'{element.name}' is a {element.kind}, which does not vary; name a variable that depends on constants"
     known = [labels_of(model.subscripts, dimension) for dimension in element.dimensions]
     labels = tuple(map(key, subscripts))
     if len(labels) == len(known) and all(label in axis for label, axis in zip(labels, known, strict=True)):
         cell = Cell(element.key, labels)
-        defined = any(cell == step.cell for step in (*plan(model).start, *plan(model).step))
+        order = plan(model)
+        defined = cell in order.constants or any(cell == step.cell for step in (*order.start, *order.step))
         return cell if defined else f"'{cell_name(model, cell)}' has no equation; name a label that has one"
     if not known:
         return f"'{element.name}' has no subscripts; write its name alone"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from sympy import Expr
 
-from ..errors import SimulationError
+from ..errors import SdmodelError, SimulationError
 from ..model import (
     RUN_SETTINGS,
     Binding,
@@ -36,7 +38,7 @@ from ..model import (
     split_reference,
 )
 from ..scenario import constant_values, with_constants, with_tables
-from ..vensim import ScenarioLike, load_scenario
+from ..vensim import ScenarioLike, load_scenario, read_savelist
 
 _NOT_FINITE = re.compile(r"'(?P<name>.+?)' is not finite from time (?P<time>\S+);")
 
@@ -47,7 +49,7 @@ def with_scenario(model: Model, scenario: ScenarioLike) -> Model:
     return with_constants(with_tables(model, loaded), constant_values(model, loaded)) if loaded.changes else model
 
 
-def run_quietly(model: Model, constants: Mapping[str, Any] | None = None, **options: Any) -> xr.Dataset:
+def run_quietly(model: Model, constants: Mapping[str, Any] | xr.Dataset | None = None, **options: Any) -> xr.Dataset:
     """Run a model without its warnings, which become findings; the simulator is imported only where it is needed.
 
     Diff, which shows auxiliaries of an earlier time beside stocks, runs as Euler: rules compare values of one time.
@@ -94,6 +96,25 @@ class CheckedModel:
         found = ((element, references_in(own.expression)) for element in self.model for own in element.equations)
         names = ((element.key, split_reference(part)[0]) for element, parts in found for part in parts)
         return frozenset(name for user, name in names if name != user)
+
+    @cached_property
+    def listed(self) -> tuple[str, ...]:
+        """The names in the save list beside the model; none without one."""
+        path = Path(self.model.path).with_suffix(".lst")
+        with contextlib.suppress(SdmodelError, OSError, ValueError):
+            return read_savelist(path) if path.is_file() else ()
+        return ()
+
+    @cached_property
+    def headlines(self) -> tuple[str, ...]:
+        """The names of the headline variables: those in the save list, else the stocks."""
+        known = self.model.elements
+        listed = tuple(
+            name
+            for name in self.listed
+            if (whole := split_name(name, known)[0]) in self.model and self.model[whole].kind != "lookup"
+        )
+        return listed or tuple(element.name for element in self.elements if element.kind == "stock")
 
     @cached_property
     def plan(self) -> Plan:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise, takewhile
-from pathlib import Path
 
 from sympy import Expr, Indexed, Pow, S, Symbol
 
-from ..errors import SdmodelError
 from ..model import NA, Table, VensimFunction, key, references_in, split_name, split_reference, walk
-from ..vensim import Document, read_savelist
+from ..vensim import Document
 from .checked_model import CheckedModel
 from .findings import Finding
 
@@ -69,11 +66,7 @@ def find_unused(checked: CheckedModel) -> Iterator[Finding]:
 
     Elements marked `:SUPPLEMENTARY` or in the save list of headline variables are not reported.
     """
-    used = set(checked.used)
-    path = Path(checked.model.path).with_suffix(".lst")
-    with contextlib.suppress(SdmodelError, OSError, ValueError):  # without a list there are no headline variables
-        if path.is_file():
-            used |= {key(split_name(name)[0]) for name in read_savelist(path)}
+    used = checked.used | {key(split_name(name)[0]) for name in checked.listed}
     for element in checked.elements:
         if element.key not in used and not element.supplementary:
             what = f"'{element.name}' is used by nothing; use it, delete it, or mark it :SUPPLEMENTARY"

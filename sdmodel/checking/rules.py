@@ -28,6 +28,7 @@ from .notation import (
     find_unsourced,
     find_unused,
 )
+from .uncertainty import find_outside_band
 
 Find = Callable[[CheckedModel], Iterable[Finding]]
 _RUN = "run"
@@ -78,6 +79,7 @@ _ROWS = (
     Rule("table-end", "advice", "No table is read beyond its ends.", find_table_ends, dynamic=True),
     Rule("time-step", "warning", "Half the TIME STEP moves no stock by more than 1 %.", find_step_error, dynamic=True),
     Rule("method", "warning", "Euler and Runge-Kutta agree to 1 % on every stock.", find_method_error, dynamic=True),
+    Rule("band", "warning", "The run lies in the 90 % band of its plausible ranges.", find_outside_band, dynamic=True),
     Rule("extreme", "warning", "Every value stays finite at extreme constants.", find_extremes, dynamic=True),
     Rule("negative", "warning", "No physical stock turns negative at extreme constants.", find_extremes, dynamic=True),
 )

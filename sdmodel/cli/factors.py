@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -11,32 +11,36 @@ import click
 from ..analysis import Factor
 from ..errors import Fault, ScenarioError
 from ..model import Model
-from ..scenario import Distribution, Sampling, Variation, constant_cells, range_violation
-from ..vensim import read_bounds, read_sampling, sampling_of_ranges
+from ..scenario import Distribution, Sampling, Variation, constant_cells, plausible_ranges, range_violation
+from ..vensim import plausible_file, plausible_sampling, read_bounds, read_sampling, sampling_of_ranges, split_levers
 from .locations import sampling_path
-from .options import Decorator, option_group
+from .options import Decorator, note_ranges, noted_default_sampling, option_group
 from .output import note
 
 _OPTION = "--free"
-_GROUPS = {"levers": ("Policy levers",), "uncertainties": ("Uncertainties",), "all": ("Policy levers", "Uncertainties")}
+_GROUPS = {"levers": ("Policy levers",), "uncertainties": ("Uncertainties",), "all": ("Uncertainties", "Policy levers")}
 
 
 @dataclass(frozen=True)
 class FactorOptions:
-    """What varies: the constants of a `.vsc` file, those given by name, or those of a group."""
+    """What varies: the constants of a `.vsc` file, those given by name, or those of a group, from the file beside the model."""
 
     file: str | None
     free: tuple[str, ...]
     group: str | None
 
     def sampling(self, model: Model) -> Sampling:
-        """The distributions of the constants; uniform unless a file says otherwise."""
+        """The distributions of the constants: of a file, else of the file beside the model, else uniform over ranges."""
         if sum((self.file is not None, bool(self.free), self.group is not None)) > 1:
             message = f"-e, {_OPTION} and --group each choose what varies; give one of them"
             raise click.UsageError(message)
         if self.file is not None:
             return read_sampling(sampling_path(self.file, Path(model.path)))
-        return _named(model, self.free) if self.free else _grouped(model, _GROUPS[self.group or "uncertainties"])
+        if self.free:
+            return _named(model, self.free)
+        if self.group is None and plausible_file(model.path):
+            return noted_default_sampling(model)
+        return _grouped(model, self.group or "uncertainties")
 
 
 def factor_options() -> Decorator:
@@ -58,7 +62,8 @@ def factor_options() -> Decorator:
         click.option(
             "--group",
             type=click.Choice(list(_GROUPS)),
-            help="Vary the constants of a group over their ranges (default: uncertainties).",
+            help="Vary policy levers, all other constants, or both, as far as they are in MODEL.vsc beside the model "
+            "(default: uncertainties); without it, over the ranges of the groups Policy levers and Uncertainties.",
         ),
     )
 
@@ -105,7 +110,29 @@ def _variation(model: Model, text: str) -> Variation:
     return Variation(name, subscripts, Distribution("RANDOM_UNIFORM", (low, high)))
 
 
-def _grouped(model: Model, groups: Sequence[str]) -> Sampling:
+def _grouped(model: Model, group: str) -> Sampling:
+    """The lines of a group in the file beside the model; without the file, the ranges of the group in the model."""
+    beside = plausible_sampling(model)
+    if beside is None:
+        return _over_ranges(model, _GROUPS[group])
+    uncertain, levers = split_levers(model, beside)
+    lines = [*(uncertain.variations if uncertain and group != "levers" else ())]
+    lines += _between_ends(model, levers) if levers and group != "uncertainties" else ()
+    if not lines and beside.method != "file":
+        what = f"it has no line for {'a policy lever' if group == 'levers' else 'an uncertain constant'}"
+        raise ScenarioError([Fault(beside.path, f'{what}; add one, or name constants with {_OPTION} "name=low:high"')])
+    note(f"{len(lines)} constant{'s' * (len(lines) != 1)} from {beside.path}")
+    return replace(beside, variations=tuple(lines))
+
+
+def _between_ends(model: Model, levers: Sampling) -> Iterator[Variation]:
+    """Levers, evenly between the ends of their plausible ranges: their values are a choice, so none is more likely."""
+    for line in levers.variations:
+        low, high = next(iter(plausible_ranges(model, replace(levers, variations=(line,))).values()))
+        yield replace(line, distribution=Distribution("RANDOM_UNIFORM", (low, high)))
+
+
+def _over_ranges(model: Model, groups: Sequence[str]) -> Sampling:
     variations = [variation for group in groups for variation in _variations_of_group(model, group)]
     if not variations:
         names = " or ".join(groups)
@@ -113,7 +140,9 @@ def _grouped(model: Model, groups: Sequence[str]) -> Sampling:
             f'no constant of the group {names} has a range; name some with {_OPTION} "name=low:high", or a file with -e'
         )
         raise ScenarioError([Fault(model.path, what)])
-    return Sampling("multivariate", variations=tuple(variations))
+    sampling = Sampling("multivariate", variations=tuple(variations))
+    note_ranges(model, sampling, f"group{'s' * (len(groups) > 1)} {' and '.join(groups)}")
+    return sampling
 
 
 def _variations_of_group(model: Model, group: str) -> Iterator[Variation]:

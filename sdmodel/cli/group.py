@@ -26,6 +26,7 @@ _COMMANDS = {
     "edit": ("edit", "Change a model file in place."),
     "check": ("model", "List the errors and doubts of a model."),
     "loops": ("model", "Find feedback loops and their polarity."),
+    "rank": ("attribute", "Rank levers by what each does to an outcome."),
     "attribute": ("attribute", "Find what each lever of a scenario contributes."),
     "sweep": ("sweep", "Run a grid over the values of levers."),
     "ensemble": ("ensemble", "Run many members with sampled constants."),
@@ -38,9 +39,11 @@ _COMMANDS = {
     "git-install": ("git", "Let git compare and merge models by variable."),
     "plot": ("plot", "Plot stored runs over time."),
     "report": ("plot", "Write an HTML page about stored runs."),
+    "explore": ("plot", "Write the model as one web page to explore."),
     "convert": ("convert", "Convert runs to other formats, and XMILE to .mdl."),
     "expand": ("convert", "Write a model without subscripts, for Vensim PLE."),
     "diagram": ("diagram", "Draw the stock-and-flow diagrams of a model."),
+    "completion": (".shell", "Print the script that completes words in a shell."),
     "git-text": ("git", ""),
     "merge-file": ("git", ""),
 }
@@ -59,7 +62,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f".commands.{_COMMANDS[cmd_name][0]}", __package__)
+        module = importlib.import_module(f".{_COMMANDS[cmd_name][0]}", f"{__package__}.commands")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
@@ -74,6 +77,10 @@ class _Commands(click.Group):
             return _DONE
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
+        if os.environ.get("_SDMODEL_COMPLETE"):
+            from .shell import print_completions
+
+            sys.exit(_exit_code(lambda: print_completions(self)))
         extra["standalone_mode"] = False
         sys.exit(_exit_code(lambda: super(_Commands, self).main(args, prog_name, **extra)))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 
 import click
@@ -13,9 +12,8 @@ from ..errors import Complaint, Fault, FigureError, ModelError, ScenarioError, S
 from ..files import is_plain_file, recover
 from ..model import Model, nearest
 from ..vensim import read_model
+from .project import MODEL, default_model, default_runs, project_root, relative
 
-_MODEL = Path("models", "ai_compute.mdl")
-_RUNS = "runs"
 _MODEL_ENDINGS = frozenset({".mdl", ".txt", ""})
 """What names of models end in; a pipe has no ending."""
 _SHOWN = 8
@@ -30,21 +28,11 @@ def model_path(given: str | None) -> Path:
 
 def _model_path(given: str | None) -> Path:
     if given is not None:
-        found = None if os.path.lexists(given) else _in_project(given, _MODEL.parent, ".mdl")
+        found = None if os.path.lexists(given) else _in_project(given, MODEL.parent, ".mdl")
         if found:
             raise ModelError([Fault(given, f"there is no such file; did you mean {found}?")])
         return Path(given)
-    root = _project_root()
-    return installed_models() / _MODEL.name if root is None else _relative(root / _MODEL)
-
-
-def installed_models() -> Path:
-    """The folder of the model that comes with the package."""
-    package = Path(str(resources.files("sdmodel")))
-    for home in (package, package.parent):  # a wheel holds the model inside the package, a checkout beside it
-        if (home / _MODEL).is_file():
-            return home / _MODEL.parent
-    raise ModelError([Fault(str(_MODEL), "not found here or in any folder above; name a model")])
+    return default_model()
 
 
 def scenario_path(given: str, model: Path) -> Path:
@@ -68,7 +56,7 @@ def _file_of(model: Path, given: str, folder: str, suffix: str) -> Path:
             return place / f"{stem}{suffix}"
     known = sorted({file.stem for place in places for file in place.glob(f"*{suffix}")})
     close, cure = nearest(stem, known), "check the path"
-    if near := _in_project(given, _MODEL.parent / folder, suffix) or (close and path.parent / close):
+    if near := _in_project(given, MODEL.parent / folder, suffix) or (close and path.parent / close):
         cure = f"did you mean {near}?"
     elif known:
         cure = f"choose from {', '.join(known[:_SHOWN])}{' ...' if len(known) > _SHOWN else ''}"
@@ -88,8 +76,7 @@ def load_model(path: Path) -> Model:
 
 def runs_folder(given: str | None) -> Path:
     """The given folder of runs, or the project's, or `runs` in the working directory; interrupted work in it is undone."""
-    root = _project_root() if given is None else None
-    folder = Path(given or _RUNS) if root is None else _relative(root / _RUNS)
+    folder = default_runs() if given is None else Path(given)
     _recover(folder, StoreError)
     return folder
 
@@ -97,7 +84,7 @@ def runs_folder(given: str | None) -> Path:
 def _recover(folder: Path, error: Complaint) -> None:
     """Undo what processes that were killed have left half done."""
     for path in recover(folder, error=error):
-        click.echo(f"{_relative(path)}: has its old content again, since changing it was interrupted", err=True)
+        click.echo(f"{relative(path)}: has its old content again, since changing it was interrupted", err=True)
 
 
 def save_list_of(model: Path) -> Path | None:
@@ -118,17 +105,6 @@ def check_not_there(
 
 def _in_project(given: str, folder: Path, suffix: str) -> Path | None:
     """The file of that name in a folder of the project, if there is one."""
-    root = _project_root()
+    root = project_root()
     path = None if root is None else root / folder / (Path(given).name.removesuffix(suffix) + suffix)
-    return _relative(path) if path and is_plain_file(path) else None
-
-
-def _project_root() -> Path | None:
-    """The nearest folder, from the working directory upwards, that has the project's model."""
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / _MODEL).is_file()), None)
-
-
-def _relative(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    return relative(path) if path and is_plain_file(path) else None

@@ -13,15 +13,13 @@ import click
 from ..errors import DatasetError, StoreError
 from ..model import INTEGRATORS, Integrator, Model
 from ..scenario import Scenario
-from ..vensim import read_savelist, read_scenario
+from ..vensim import read_placed_names, read_scenario
 from .locations import check_not_there, model_path, runs_folder, sampling_path, scenario_path
 from .output import note, take_over
 from .requests import Engine, RunRequest
 
 if TYPE_CHECKING:
-    import numpy as np
     import xarray as xr
-    from numpy.typing import NDArray
 
     from ..comparison import Outcome
     from ..scenario import Design, Sampling
@@ -31,6 +29,9 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 model_argument = click.argument("model", required=False, metavar="[MODEL]")
 runs_option = click.option(
     "--runs", "folder", metavar="DIR", help="The folder of the runs (default: `runs` of the project)."
+)
+all_panels_option = click.option(
+    "--all", "every", is_flag=True, help="Plot all panels (default: the first six, or those of --on)."
 )
 force_option = click.option("--force", is_flag=True, help="Replace files that exist.")
 scenarios_option = click.option(
@@ -122,11 +123,11 @@ class RunOptions:
 
     def request(self) -> RunRequest:
         """The request for this run; reads the change files and the save list."""
-        listed = read_savelist(self.savelist) if self.savelist else ()
-        save = (*self.names, *listed) if self.names or self.savelist else None
+        listed = read_placed_names(self.savelist) if self.savelist else ()
+        save = (*self.names, *(name for name, _ in listed)) if self.names or self.savelist else None
         model = model_path(self.model)
         scenarios = tuple(read_scenario(scenario_path(path, model)) for path in self.scenarios)
-        return RunRequest(model, scenarios, self.changes, self.integrator, self.engine, save, self.savelist)
+        return RunRequest(model, scenarios, self.changes, self.integrator, self.engine, save, listed)
 
 
 def run_options(*others: Decorator) -> Decorator:
@@ -190,9 +191,9 @@ class SamplingOptions:
         return self.file is not None or self.count is not None or self.seed is not None
 
     def sampling(self, model: Model) -> Sampling:
-        """The sampling of the file, else of the ranges in the group Uncertainties, with a note."""
+        """The sampling of the file, else the default, with a note."""
         from ..scenario import is_noise_seed
-        from ..vensim import read_sampling, sampling_of_ranges
+        from ..vensim import read_sampling
 
         if self.file:
             sampling = read_sampling(sampling_path(self.file, Path(model.path)))
@@ -202,17 +203,43 @@ class SamplingOptions:
             ):
                 note(f"{self.file}: NOISE SEED has no effect, since the model has no random functions")
             return sampling
-        sampling = sampling_of_ranges(model)
-        count = len(sampling.variations)
-        what = "1 constant is sampled" if count == 1 else f"{count} constants are sampled"
-        note(f"{what} uniformly over the ranges in the group Uncertainties")
-        return sampling
+        return noted_default_sampling(model)
 
     def design(self, model: Model, scenario: Scenario) -> Design:
         """The design of the members."""
         from ..scenario import make_design
 
         return make_design(model, self.sampling(model), count=self.count, seed=self.seed, scenario=scenario)
+
+
+def noted_default_sampling(model: Model) -> Sampling:
+    """How constants vary where no file is named; a note says which, and where their distributions come from."""
+    from ..vensim import plausible_sampling, sampling_of_ranges, split_levers
+
+    uncertain, levers = split_levers(model, plausible_sampling(model))
+    if uncertain is None:
+        sampling = sampling_of_ranges(model)
+        note_ranges(model, sampling, "group Uncertainties")
+        return sampling
+    left = len(levers.variations) if levers else 0
+    stay = f"; {left} policy lever{'s stay as they are' if left > 1 else ' stays as it is'}" if left else ""
+    note(f"{_constants(uncertain)} from {uncertain.path}{stay}")
+    return uncertain
+
+
+def note_ranges(model: Model, sampling: Sampling, groups: str) -> None:
+    """Note which constants vary over their ranges in the model, and why."""
+    from ..vensim import plausible_file
+
+    beside = Path(model.path).with_suffix(".vsc").name
+    lacking = f"there is no {beside} beside the model"
+    why = f"{beside} beside the model has policy levers only" if plausible_file(model.path) else lacking
+    note(f"{_constants(sampling)} sampled uniformly over the ranges in the {groups}, since {why}")
+
+
+def _constants(sampling: Sampling) -> str:
+    count = len(sampling.samples.names if sampling.samples else sampling.variations)
+    return f"{count} constant{'s' * (count != 1)}"
 
 
 def sampling_options(help_text: str) -> Decorator:
@@ -231,10 +258,8 @@ class OutcomeOptions:
     def outcomes(self, run: xr.Dataset) -> tuple[Outcome, ...]:
         """The requested outcomes of a run; dates must lie within it."""
         from ..comparison import Outcome
-        from ..dataset import DATE, TIME
 
-        times, dated = run[TIME].values, DATE in run.coords
-        moments = tuple(Outcome(at=_model_time(text, times, dated=dated)) for text in self.dates)
+        moments = tuple(Outcome(at=model_time(text, run)) for text in self.dates)
         return (*moments, *(Outcome(statistic) for statistic in self.statistics))
 
     def times(self, run: xr.Dataset) -> tuple[float, ...]:
@@ -258,18 +283,21 @@ def outcome_options(*, statistics: bool = False) -> Decorator:
     return option_group("when", OutcomeOptions, at_option, over_option)
 
 
-def _model_time(text: str, times: NDArray[np.float64], *, dated: bool) -> float:
+def model_time(text: str, run: xr.Dataset, option: str = "--at") -> float:
     """A date in the model's unit of time; it must lie within the run."""
+    from ..dataset import DATE, TIME
+
+    times, dated = run[TIME].values, DATE in run.coords
     value = _number(text)
     if value is None and dated:
         value = _day(text)
     if value is None:
         cure = "write a time of the model, or a day such as 2028-07-01" if dated else "write a time of the model"
-        message = f"--at: {text!r} is not a date; {cure}"
+        message = f"{option}: {text!r} is not a date; {cure}"
         raise DatasetError(message)
     first, last = float(times[0]), float(times[-1])
     if not first <= value <= last:
-        message = f"--at: {text} is outside the run; give a date from {first:.10g} to {last:.10g}"
+        message = f"{option}: {text} is outside the run; give a date from {first:.10g} to {last:.10g}"
         raise DatasetError(message)
     return value
 

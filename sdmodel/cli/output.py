@@ -9,6 +9,7 @@ import json
 import math
 import os
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from typing import Any
 import click
 from rich import box
 from rich import table as rich_table
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
@@ -31,6 +32,8 @@ _LONG_WORD = 30
 """A column of names is as wide as its longest word, up to this."""
 _SENTENCE = 24
 """The least width of a column of sentences."""
+_FIRST_WORDS = 8
+"""The least width of a column that is cut."""
 _BETWEEN = 3
 """Blanks between columns, with the border."""
 _QUIET_SECONDS = 1.0
@@ -45,8 +48,9 @@ ProgressCallback = Callable[[int, int], None]
 class Table:
     """Rows of text under headings.
 
-    `columns` maps each heading to its kind: `left` and `right` are never broken, `fold` breaks between words, and `text`
-    holds sentences. On a narrow terminal the columns `spare` are left out, the first of them first.
+    `columns` maps each heading to its kind: `left` and `right` are never broken, `fold` breaks between words, `text` holds
+    sentences, and of `cut` only as many first words are shown as fit on the line. On a narrow terminal the columns `spare`
+    are left out, the first of them first.
     """
 
     columns: Mapping[str, str]
@@ -198,6 +202,10 @@ def _print_block(
     console = Console(width=width, no_color=not sys.stdout.isatty())
     table = rich_table.Table(box=box.SIMPLE_HEAD, pad_edge=False)
     widths = _final_widths(least, texts, width - _total(least))
+    texts = {
+        name: [_cut(text, widths[name] or least[name]) for text in texts[name]] if kinds[name] == "cut" else texts[name]
+        for name in least
+    }
     for name, column_width in widths.items():
         justify: Any = "right" if kinds[name] == "right" else "left"
         table.add_column(Text(name), justify=justify, overflow="fold", width=column_width)
@@ -227,11 +235,22 @@ def _lines_of_rows(
     return lines
 
 
+def _cut(text: str, width: int) -> str:
+    """As many first words of a text as fit, or letters of a long word."""
+    if cell_len(text) <= width:
+        return text
+    words = textwrap.shorten(text, width, placeholder=" \N{HORIZONTAL ELLIPSIS}")
+    fits = len(words) > 1 and cell_len(words) <= width  # letters of some scripts take two cells
+    return words if fits else f"{set_cell_size(text, width - 1)}\N{HORIZONTAL ELLIPSIS}"
+
+
 def _least_width(kind: str, texts: Iterable[str]) -> int:
     """The width of the longest line, or of the longest word where a column breaks between words."""
     breaks = kind in ("fold", "text")
     pieces = [piece for text in texts for piece in (text.split() if breaks else text.splitlines())]
     longest = max(map(cell_len, pieces), default=0)
+    if kind == "cut":
+        return min(longest, _FIRST_WORDS)
     return max(min(longest, _LONG_WORD), _SENTENCE if kind == "text" else 0) if breaks else longest
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ..errors import Fault, ScenarioError
+from ..errors import Fault, Place, ScenarioError
 from ..model import Integrator, Model, key, labels_of, nearest, references_in, split_name, split_reference
 from ..scenario import Scenario, merge_scenarios
-from ..vensim import read_change, read_formula, read_savelist
+from ..vensim import check_names, read_change, read_formula, read_savelist
 from .locations import load_model, save_list_of
 from .output import busy, note
 
@@ -34,7 +34,10 @@ _STOCKS = 12
 
 @dataclass(frozen=True)
 class RunRequest:
-    """The run to make: a model file, scenarios, `name=value` changes, and how to compute it."""
+    """The run to make: a model file, scenarios, `name=value` changes, how to compute it, and what to save.
+
+    `listed` are those of the saved names that are in a save list, with their places.
+    """
 
     model: Path
     scenarios: tuple[Scenario, ...] = ()
@@ -42,13 +45,12 @@ class RunRequest:
     integrator: Integrator | None = None
     engine: Engine = "native"
     save: tuple[str, ...] | None = None
-    savelist: str | None = None
+    listed: tuple[tuple[str, Place], ...] = ()
 
     def load_model(self) -> Model:
         """The model; an error if the save list names something that it does not have."""
         model = load_model(self.model)
-        if self.savelist:
-            read_savelist(self.savelist, model)
+        check_names(self.listed, model)
         return model
 
     @property

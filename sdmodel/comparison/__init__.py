@@ -43,15 +43,26 @@ from .differences import (
     metadata_differences,
     run_differences,
     separate_runs,
+    shown_as_ratios,
     take_snapshots,
 )
-from .members import LEFT_OUT, PairedDifferences, are_paired, paired_differences, quantiles, share_where
+from .members import (
+    LEFT_OUT,
+    MEDIAN,
+    PairedDifferences,
+    are_paired,
+    levels_of,
+    paired_differences,
+    quantiles,
+    share_where,
+)
 from .outcomes import STATISTICS, Outcome, Position, outcome_of, position_of, relative_changes
 
 __all__ = [
     "AGREEMENT",
     "LEFT_OUT",
     "MEASURES",
+    "MEDIAN",
     "STATISTICS",
     "ConstantDifference",
     "GroupRow",
@@ -78,6 +89,7 @@ __all__ = [
     "interpolate",
     "largest_contributors",
     "largest_differences",
+    "levels_of",
     "log_crps",
     "logarithms",
     "mean_absolute_error",
@@ -97,6 +109,7 @@ __all__ = [
     "separate_runs",
     "share_where",
     "share_with_largest_range",
+    "shown_as_ratios",
     "squared_correlation",
     "take_snapshots",
     "theil_shares",

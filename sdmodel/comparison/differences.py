@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import MEMBER, TIME, find_variable, labels_along, long_name, member_dims, subscript_dims, with_labels
+from ..dataset import (
+    MEMBER,
+    RATIO,
+    TIME,
+    find_variable,
+    labels_along,
+    long_name,
+    member_dims,
+    subscript_dims,
+    with_labels,
+)
 from ..errors import DatasetError
 from ..model import RUN_SETTINGS, key
 
@@ -25,6 +36,8 @@ _SAME_TIME = 1e-6
 _ROUNDING = 1e-14
 """The rounding error of a sum that should be zero, as a share of the largest number with the same units."""
 _SETTINGS = frozenset(map(key, RUN_SETTINGS))
+_GROWS, _LOOKS = 10.0, 33
+"""A variable that changes by this factor is compared by ratios; and the number of times at which this is looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,10 +317,12 @@ def _largest(
     return absolute, relative, at, first, second, without.size, since
 
 
-def run_differences(before: xr.Dataset, after: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
+def run_differences(
+    before: xr.Dataset, after: xr.Dataset, names: Sequence[str], *, ratios: Collection[str] = ()
+) -> xr.Dataset:
     """Return variables of a run minus those of a baseline at their common times, dims time and labels.
 
-    Raises DatasetError if a run lacks one of the names.
+    Those that are in `ratios` too are divided by the baseline instead. Raises DatasetError if a run lacks one of the names.
     """
     times = common_times(before, after)
     found = {}
@@ -316,9 +331,53 @@ def run_differences(before: xr.Dataset, after: xr.Dataset, names: Sequence[str])
         if pair is not None and times.size:
             dims = subscript_dims(pair.before)
             first, second = (values_at(variable, times, dims) for variable in (pair.before, pair.after))
-            difference = xr.DataArray(second - first, dims=(TIME, *dims), attrs=pair.before.attrs)
+            attributes = ratio_attributes(pair.before) if name in ratios else pair.before.attrs
+            values = set_against(first, second, ratio=name in ratios)
+            difference = xr.DataArray(values, dims=(TIME, *dims), attrs=attributes)
             found[name.replace("/", " per ")] = difference.assign_coords({dim: pair.before[dim] for dim in dims})
     return time_frame(before, times).assign(found).assign_attrs(after.attrs)
+
+
+def set_against(before: Numbers, after: Numbers, *, ratio: bool) -> Numbers:
+    """Return `after` minus `before`, or divided by it; the ratio of equal numbers is 1."""
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        return np.where(after == before, 1.0, after / before) if ratio else after - before
+
+
+def ratio_attributes(variable: xr.DataArray) -> dict[str, Any]:
+    """The attributes of a variable that is divided by its baseline."""
+    return dict(variable.attrs) | {"units": "Dmnl", RATIO: 1}
+
+
+def shown_as_ratios(before: xr.Dataset, runs: Sequence[xr.Dataset], names: Sequence[str]) -> list[str]:
+    """Return the variables that ratios to a baseline show better than differences: positive ones that grow or fall tenfold.
+
+    Only times count at which a run differs from the baseline; of these, a few. Raises DatasetError if a run lacks one of the
+    names.
+    """
+    return [name for name in names if all(_ratio_shows(before, run, name) for run in runs)]
+
+
+def _ratio_shows(before: xr.Dataset, after: xr.Dataset, name: str) -> bool:
+    times = common_times(before, after)
+    pair = pair_of(find_variable(before, name), find_variable(after, name))
+    if pair is None or not times.size:
+        return False
+    places = np.unique(np.linspace(0, len(times) - 1, min(_LOOKS, len(times))).astype(int))
+    dims = subscript_dims(pair.before)
+    first, second = (
+        values_at(variable, times[places], [*dims, *member_dims(variable)]) for variable in (pair.before, pair.after)
+    )
+    first, second = (
+        values.reshape(len(places), math.prod(pair.before.sizes[dim] for dim in dims), -1) for values in (first, second)
+    )
+    differ = (first != second).any(axis=(1, 2))
+    if not differ.any():
+        return False
+    first, second = first[differ], second[differ]
+    if not (min(first.min(), second.min()) > 0 and np.isfinite(first).all() and np.isfinite(second).all()):
+        return False
+    return float(np.median(first.max(axis=0) / first.min(axis=0))) > _GROWS
 
 
 def take_snapshots(runs: Mapping[str, xr.Dataset], names: Sequence[str], at: Sequence[float]) -> list[Snapshot]:

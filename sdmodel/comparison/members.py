@@ -6,7 +6,7 @@ Values that are not finite are left out and counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -29,8 +29,18 @@ from ..dataset import (
 )
 from ..errors import DatasetError
 from ..resources import available_threads, free_memory
-from .differences import Numbers, Pair, common_times, pair_of, time_frame, values_at
+from .differences import (
+    Numbers,
+    Pair,
+    common_times,
+    pair_of,
+    ratio_attributes,
+    set_against,
+    time_frame,
+    values_at,
+)
 
+MEDIAN = 0.5
 LEFT_OUT = "members_left_out"
 """The attribute of quantiles with the largest number of members left out at one time."""
 
@@ -44,6 +54,12 @@ _DIFFERENCE_BYTES = 2**26
 """Bytes of differences to hold at a time."""
 _MEMBERS = 4096
 """Members to evaluate at a time if the run is not stored in blocks."""
+
+
+def levels_of(bands: Sequence[float]) -> list[float]:
+    """Return the probabilities at the ends of bands, given by the shares of members within them, and the median, in order."""
+    ends = (end for width in bands for end in (round((1 - width) / 2, 9), round((1 + width) / 2, 9)))
+    return sorted({MEDIAN, *ends})
 
 
 def quantiles(
@@ -247,10 +263,12 @@ def paired_differences(
     probabilities: Sequence[float],
     *,
     at: Sequence[float] | None = None,
+    ratios: Collection[str] = (),
 ) -> PairedDifferences:
     """Compute the quantiles over members of `after` minus `before`, member by member, and the shares above and below zero.
 
-    Either may be a single run, which is compared with every member. If one ensemble has fewer stored members, only the
+    Quantiles of the variables that are in `ratios` too are those of `after` divided by `before`. Either may be a single run,
+    which is compared with every member. If one ensemble has fewer stored members, only the
     members of both count. `at` are the times; by default the stored times of `before` within those of `after`. The
     ensembles are read piece by piece. Raises DatasetError if a run lacks one of the variables, a probability is not between
     0 and 1, or a time is not in both runs.
@@ -270,14 +288,16 @@ def paired_differences(
         pair = pair_of(find_variable(first, name), find_variable(second, name))
         if pair is not None and times.size:
             own = name.replace("/", " per ")
-            quantiles[own], above[own], below[own] = _pair_statistics(pair, times, members, probabilities)
+            quantiles[own], above[own], below[own] = _pair_statistics(
+                pair, times, members, probabilities, ratio=name in ratios
+            )
     return PairedDifferences(quantiles, above, below, members)
 
 
 def _pair_statistics(
-    pair: Pair, times: Numbers, members: int, probabilities: Sequence[float]
+    pair: Pair, times: Numbers, members: int, probabilities: Sequence[float], *, ratio: bool
 ) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
-    """The quantiles of the difference of one variable, and the shares of members with a positive and a negative one.
+    """The quantiles of the difference or ratio of one variable, and the shares of members with more and with less.
 
     The differences are computed for some times after the other.
     """
@@ -294,17 +314,17 @@ def _pair_statistics(
             for array in (pair.before, pair.after)
         )
         values = np.empty((len(part), *first.shape[1:-1], members))
-        with np.errstate(invalid="ignore", over="ignore"):
-            np.subtract(second, first, out=values)
+        values[:] = set_against(first, second, ratio=ratio)
         values[~np.isfinite(values)] = np.nan
         known = np.isfinite(values).sum(axis=-1)
-        for found, side in ((above, values > 0), (below, values < 0)):
+        for found, side in ((above, values > ratio), (below, values < ratio)):
             found.append(np.where(known, side.sum(axis=-1) / np.maximum(known, 1), np.nan))
         piece, lacking = _sorted_quantiles(values, levels)
         pieces.append(piece)
         left_out = max(left_out, lacking)
     coords = {dim: pair.before[dim] for dim in dims} | {TIME: times}
-    attributes = pair.before.attrs | {"long_name": long_name(pair.before), LEFT_OUT: left_out}
+    attributes = ratio_attributes(pair.before) if ratio else pair.before.attrs
+    attributes = attributes | {"long_name": long_name(pair.before), LEFT_OUT: left_out}
     quantiles = xr.DataArray(
         np.concatenate(pieces, axis=1), {PROBABILITY: levels, **coords}, (PROBABILITY, TIME, *dims), attrs=attributes
     )

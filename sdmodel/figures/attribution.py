@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,25 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from ..dataset import DATE, TIME
+from ..dataset import DATE, PROBABILITY, TIME
 from ..errors import FigureError
+from .bands import find_bands
 from .panels import (
     COLOURS,
     DARK,
     GREY,
     GRID,
     NORMAL,
+    SMALL,
     add_frame,
+    add_note,
     format_time_axis,
+    format_x_axis,
     format_y_axis,
+    is_narrow,
+    make_page,
     make_panels,
+    mark_extrapolation,
     style_panel,
     wrap,
 )
@@ -41,6 +49,13 @@ _MARK: dict[str, Any] = {"color": DARK, "linestyle": "", "zorder": 4}
 _RING = _MARK | {"marker": "o", "markerfacecolor": "white", "markersize": 4}
 _DIAMOND = _MARK | {"marker": "D", "markersize": 3}
 _BASELINE: dict[str, Any] = {"color": GREY, "linestyle": (0, (4, 1.5)), "linewidth": 1.4}
+_ALL, _TOTAL = "all together", "#8A8A8A"
+_LIMIT: dict[str, Any] = {"color": "black", "linewidth": 0.8, "linestyle": (0, (1, 1.2))}
+_OPACITY = 0.22
+"""The opacity of a band; inner bands lie on outer ones."""
+_BESIDE, _SMALL_HEIGHT, _SMALL_LINE = 1.9, 1.25, 24
+"""The width of wedges divided by that of a lever's band beside them, the height of such a band below them in inches, and the
+letters on a line of its title."""
 _BAR, _ROW, _NAME_LINE = 0.62, 0.21, 30
 """The share of a row that its bar fills, the height of a row in inches, and the letters on a line of a lever's name."""
 
@@ -50,7 +65,7 @@ class Contributions:
     """What levers contribute to one variable, in its units.
 
     `shares` has the dimensions time and lever; `baseline` and `scenario` have time. `spread` holds quantiles of the shares
-    over members, with the dimensions probability, time and lever. `alone` and `last` hold the effect of a lever that is
+    over members, with the dimensions probability, time and lever, and `total_spread` those of the whole difference. `alone` and `last` hold the effect of a lever that is
     changed first and of one that is changed last, with the dimensions time and lever.
     """
 
@@ -62,6 +77,7 @@ class Contributions:
     alone: xr.DataArray | None = None
     last: xr.DataArray | None = None
     spread: xr.DataArray | None = None
+    total_spread: xr.DataArray | None = None
 
 
 @plain_text
@@ -70,18 +86,115 @@ def plot_wedges(
     *,
     names: tuple[str, str] = ("baseline", "scenario"),
     title: str | None = None,
+    extrapolation: float | None = None,
     origin: Sequence[str] = (),
 ) -> Figure:
     """Plot baseline and scenario of each variable over time and, below, what each lever adds or takes away.
 
     What levers add is stacked above zero and what they take away below; the black line is the effect of all. A lever has
     one colour in all panels. Of more than seven levers, the six with the largest contributions have colours; the rest are
-    grey, together.
+    grey, together. If members are known, dotted lines are the ends of the band of the whole difference, and beside the wedges
+    each lever, and all together, has a panel with its mean and its bands; a variable then fills a row.
 
     Parameters
     ----------
     variables : sequence of Contributions
         One to six variables.
+    names : tuple of two str, optional
+        The names of the baseline and the scenario.
+    title : str, optional
+        The title of the figure.
+    extrapolation : float, optional
+        The time from which values are extrapolation; they are drawn lighter.
+    origin : sequence of str, optional
+        Lines below the panels.
+
+    Raises
+    ------
+    FigureError
+        If there is no variable, or there are more than six.
+    """
+    colours = _lever_colours(variables)
+    foot = [line for text in origin for line in wrap(text, _PAGE_LINE)]
+    dated = all(DATE in variable.baseline.coords for variable in variables)
+    margin = 0.6 + _FOOT_LINE * len(foot)
+    spread = all(variable.spread is not None for variable in variables)
+    figure, places, columns = (
+        _banded_page(len(variables), colours, margin) if spread else _plain_page(len(variables), margin)
+    )
+    caption = f"{names[1]} minus {names[0]}, by lever"
+    for (above, below, *beside), variable in zip(places, variables, strict=True):
+        _draw_wedges(above, below, variable, colours, columns, caption, dated=dated)
+        if beside:
+            _draw_lever_bands(beside, variable, colours, dated=dated)
+    times = variables[0].baseline.coords[DATE if dated else TIME].values
+    mark_extrapolation(list(chain(*places)), extrapolation, times, dated=dated)
+    figure.align_ylabels([axes for above, below, *_ in places for axes in (above, below)])
+    lines = [Line2D([], [], label=names[0], **_BASELINE), Line2D([], [], color=DARK, linewidth=1.3, label=names[1])]
+    swatches = [Line2D([], [], color=colour, linewidth=_SWATCH, label=name) for name, colour in colours.items()]
+    signs = [Line2D([], [], color="black", linewidth=1.1, label=f"{_ALL}, mean of members")] if spread else []
+    signs += [Line2D([], [], label="90 % of members", **_LIMIT)] if spread else []
+    add_frame(figure, title, [lines, signs, swatches], foot, **_LEGEND)
+    return figure
+
+
+def _plain_page(count: int, margin: float) -> tuple[Figure, list[list[Axes]], int]:
+    """Make a page with two panels for each variable, one above the other."""
+    columns = 1 if is_narrow() else min(count, _COLUMNS)
+    blocks = -(-count // columns)
+    figure, places = make_panels(2 * blocks * columns, columns, _HEIGHT, margin)
+    grid = np.asarray(places).reshape(2 * blocks, columns)
+    pairs = [list(pair) for block in range(blocks) for pair in grid[2 * block : 2 * block + 2].T]
+    for spare in chain(*pairs[count:]):
+        spare.set_visible(False)
+    return figure, pairs[:count], 2 if is_narrow() else columns
+
+
+def _banded_page(count: int, colours: Mapping[str, str], margin: float) -> tuple[Figure, list[list[Axes]], int]:
+    """Make a page with two panels for each variable and, beside them or in a narrow column below, one for each lever and all."""
+    smalls = sum(name != _REST for name in colours) + 1
+    across = 2 if is_narrow() else -(-smalls // 2)
+    places = []
+    if is_narrow():
+        rows = 2 + -(-smalls // across)
+        figure = make_page(count * (2 * _HEIGHT + (rows - 2) * _SMALL_HEIGHT) + margin)
+        grid = figure.add_gridspec(
+            count * rows, across, height_ratios=[_HEIGHT] * 2 * count + [_SMALL_HEIGHT] * (rows - 2) * count
+        )
+        for top in range(0, count * rows, rows):
+            cells = [grid[top, :], grid[top + 1, :]]
+            cells += [grid[top + 2 + place // across, place % across] for place in range(smalls)]
+            places.append([figure.add_subplot(cell) for cell in cells])
+        return figure, places, 2
+    figure = make_page(2 * _HEIGHT * count + margin)
+    grid = figure.add_gridspec(2 * count, 1 + across, width_ratios=[_BESIDE] + [1] * across)
+    for top in range(0, 2 * count, 2):
+        cells = [grid[top, 0], grid[top + 1, 0]]
+        cells += [grid[top + place // across, 1 + place % across] for place in range(smalls)]
+        places.append([figure.add_subplot(cell) for cell in cells])
+    return figure, places, 2
+
+
+@plain_text
+def plot_contributions(
+    variables: Sequence[Contributions],
+    *,
+    when: str,
+    names: tuple[str, str] = ("baseline", "scenario"),
+    title: str | None = None,
+    origin: Sequence[str] = (),
+) -> Figure:
+    """Plot a bar per lever for each variable, at one time: the lever's share of the difference, the largest on top.
+
+    A ring is the effect of the lever alone, a diamond its effect after all others; if members are known, a line covers
+    90 % of them. The last bar is the effect of all levers.
+
+    Parameters
+    ----------
+    variables : sequence of Contributions
+        One to six variables, at a single time.
+    when : str
+        A description of that time.
     names : tuple of two str, optional
         The names of the baseline and the scenario.
     title : str, optional
@@ -95,56 +208,12 @@ def plot_wedges(
         If there is no variable, or there are more than six.
     """
     colours = _lever_colours(variables)
-    columns = min(len(variables), _COLUMNS)
-    foot = [line for text in origin for line in wrap(text, _PAGE_LINE)]
-    dated = all(DATE in variable.baseline.coords for variable in variables)
-    blocks = -(-len(variables) // columns)
-    figure, places = make_panels(2 * blocks * columns, columns, _HEIGHT, 0.6 + _FOOT_LINE * len(foot))
-    grid = np.asarray(places).reshape(2 * blocks, columns)
-    pairs = [pair for block in range(blocks) for pair in grid[2 * block : 2 * block + 2].T]
-    for (above, below), variable in zip(pairs, variables, strict=False):
-        _draw_wedges(above, below, variable, colours, columns, dated=dated)
-    for spare in np.ravel(pairs[len(variables) :]):
-        spare.set_visible(False)
-    figure.align_ylabels(list(grid.ravel()))
-    lines = [Line2D([], [], label=names[0], **_BASELINE), Line2D([], [], color=DARK, linewidth=1.3, label=names[1])]
-    swatches = [Line2D([], [], color=colour, linewidth=_SWATCH, label=name) for name, colour in colours.items()]
-    add_frame(figure, title, [lines, swatches], foot, **_LEGEND)
-    return figure
-
-
-@plain_text
-def plot_contributions(
-    variables: Sequence[Contributions], *, when: str, title: str | None = None, origin: Sequence[str] = ()
-) -> Figure:
-    """Plot a bar per lever for each variable, at one time: the lever's share of the difference, the largest on top.
-
-    A ring is the effect of the lever alone, a diamond its effect after all others; if members are known, a line covers
-    90 % of them. The last bar is the effect of all levers.
-
-    Parameters
-    ----------
-    variables : sequence of Contributions
-        One to six variables, at a single time.
-    when : str
-        A description of that time.
-    title : str, optional
-        The title of the figure.
-    origin : sequence of str, optional
-        Lines below the panels.
-
-    Raises
-    ------
-    FigureError
-        If there is no variable, or there are more than six.
-    """
-    colours = _lever_colours(variables)
-    columns = min(len(variables), _COLUMNS)
+    columns = 1 if is_narrow() else min(len(variables), _COLUMNS)
     rows = max(len(_by_colour(variable, colours)) for variable in variables) + 1
     foot = [line for text in origin for line in wrap(text, _PAGE_LINE)]
     figure, places = make_panels(len(variables), columns, 0.75 + _ROW * rows, 0.55 + _FOOT_LINE * len(foot))
     for axes, variable in zip(places, variables, strict=True):
-        _draw_bars(axes, variable, colours, when, columns)
+        _draw_bars(axes, variable, colours, when, columns, f"{names[1]} minus {names[0]}")
     handles = [
         Line2D([], [], color=GREY, linewidth=_SWATCH, label="share of the total (Shapley value)"),
         Line2D([], [], label="changed alone", **_RING),
@@ -183,7 +252,14 @@ def _by_colour(variable: Contributions, colours: Mapping[str, str]) -> dict[str,
 
 
 def _draw_wedges(
-    above: Axes, below: Axes, variable: Contributions, colours: Mapping[str, str], columns: int, *, dated: bool
+    above: Axes,
+    below: Axes,
+    variable: Contributions,
+    colours: Mapping[str, str],
+    columns: int,
+    caption: str,
+    *,
+    dated: bool,
 ) -> None:
     """Plot the variable without and with all levers and, below, stack what levers add above zero and take away below."""
     times = np.asarray(variable.baseline.coords[DATE if dated else TIME].values)
@@ -198,7 +274,14 @@ def _draw_wedges(
         top, bottom = top + adds, bottom + takes
     below.plot(times, scenario - baseline, color="black", linewidth=1.1, label="all")
     below.axhline(0, color=GREY, linewidth=0.6)
-    panels = ((above, variable.title, (baseline, scenario)), (below, "difference by lever", (top, bottom)))
+    limits: list[NDArray[np.float64]] = []
+    if variable.total_spread is not None:
+        levels = variable.total_spread.transpose(PROBABILITY, TIME)
+        for low, high in find_bands(levels[PROBABILITY].values)[:1]:
+            limits = [levels.values[low], levels.values[high]]
+            for limit in limits:
+                below.plot(times, limit, **_LIMIT)
+    panels = ((above, variable.title, [baseline, scenario]), (below, caption, [top, bottom, *limits]))
     for axes, title, values in panels:
         style_panel(axes, title, variable.units, columns)
         format_y_axis(axes, variable.units, np.concatenate(values))
@@ -206,14 +289,58 @@ def _draw_wedges(
         format_time_axis(axes, variable.baseline[TIME].attrs.get("units"), dated=dated)
 
 
-def _draw_bars(axes: Axes, variable: Contributions, colours: Mapping[str, str], when: str, columns: int) -> None:
+def _draw_lever_bands(
+    places: Sequence[Axes], variable: Contributions, colours: Mapping[str, str], *, dated: bool
+) -> None:
+    """Plot the mean and the bands over members of what each lever, and all together, contribute, on one scale."""
+    times = np.asarray(variable.baseline.coords[DATE if dated else TIME].values)
+    parts = [
+        (
+            name,
+            colour,
+            variable.shares.sel(lever=name),
+            None if variable.spread is None else variable.spread.sel(lever=name),
+        )
+        for name, colour in colours.items()
+        if name != _REST
+    ]
+    parts.append((_ALL, DARK, variable.scenario - variable.baseline, variable.total_spread))
+    reached = []
+    for axes, (name, colour, mean, spread) in zip(places, parts, strict=True):
+        style_panel(axes, "", "", 1)
+        axes.set_title(textwrap.fill(name, _SMALL_LINE), loc="left", fontsize=SMALL, pad=3)
+        if spread is not None:
+            levels = spread.transpose(PROBABILITY, TIME)
+            for low, high in find_bands(levels[PROBABILITY].values):
+                edges = levels.values[low], levels.values[high]
+                axes.fill_between(times, *edges, color=colour, alpha=_OPACITY, linewidth=0)
+                reached += list(edges)
+        axes.plot(times, mean.values, color=colour, linewidth=1.2)
+        axes.axhline(0, color=GREY, linewidth=0.6)
+        reached.append(mean.values)
+    values = np.concatenate(reached)
+    finite = values[np.isfinite(values)]
+    room = 0.05 * float(np.ptp(finite)) if finite.size else 0.0
+    for axes in places:
+        format_y_axis(axes, variable.units, values)
+        if room:
+            axes.set_ylim(float(finite.min()) - room, float(finite.max()) + room)
+        axes.set_ylabel("")
+        axes.margins(x=0)
+        format_time_axis(axes, variable.baseline[TIME].attrs.get("units"), dated=dated, most=3)
+        axes.tick_params(labelsize=SMALL - 0.5)
+
+
+def _draw_bars(
+    axes: Axes, variable: Contributions, colours: Mapping[str, str], when: str, columns: int, caption: str
+) -> None:
     parts = {name: float(values[0]) for name, values in _by_colour(variable, colours).items()}
     ordered = sorted(parts, key=lambda name: (name == _REST, -abs(parts[name])))
     total = float((variable.scenario - variable.baseline).values.ravel()[0])
     style_panel(axes, f"{variable.title}, {when}", "", columns)
     rows = -np.arange(len(ordered) + 1, dtype=float)
     widths = [*(parts[name] for name in ordered), total]
-    axes.barh(rows, widths, height=_BAR, color=[*(colours[name] for name in ordered), DARK])
+    axes.barh(rows, widths, height=_BAR, color=[*(colours[name] for name in ordered), _TOTAL])
     for row, name in zip(rows, ordered, strict=False):
         if name == _REST:
             continue
@@ -224,9 +351,13 @@ def _draw_bars(axes: Axes, variable: Contributions, colours: Mapping[str, str], 
             ends = variable.spread.sel(lever=name).values.ravel()
             axes.plot([ends[0], ends[-1]], [row, row], color=DARK, linewidth=0.9, zorder=3)
     axes.axvline(0, color=GREY, linewidth=0.6)
+    if variable.total_spread is not None:
+        ends = variable.total_spread.values.ravel()
+        axes.plot([ends[0], ends[-1]], [rows[-1], rows[-1]], color=DARK, linewidth=0.9, zorder=3)
     labels = [textwrap.fill(name, _NAME_LINE) for name in ordered]
-    axes.set_yticks(rows, [*labels, "all together"], fontsize=NORMAL - 0.5)
+    axes.set_yticks(rows, [*labels, _ALL], fontsize=NORMAL - 0.5)
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", color=GRID, linewidth=0.5)
-    axes.set_xlabel(variable.units.replace("_", " "), fontsize=NORMAL, color=GREY)
-    axes.locator_params(axis="x", nbins=5)
+    reached = [np.asarray(line.get_xdata(), dtype=float).ravel() for line in axes.lines]
+    format_x_axis(axes, variable.units, np.concatenate([widths, *reached]))
+    add_note(axes, caption)

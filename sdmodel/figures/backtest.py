@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from ..dataset import TIME, dates_of
 from ..errors import FigureError
-from .panels import COLOURS, DARK, add_frame, format_time_axis, format_y_axis, make_grid, set_logarithmic, style_panel
+from .panels import COLOURS, DARK, add_frame, format_time_axis, make_grid, scale_y_axis, style_panel
 from .text import plain_text
 
 _WIDE = 20.0
@@ -87,10 +87,9 @@ def _draw_panel(axes: Axes, name: str, panel: xr.Dataset, columns: int) -> None:
     axes.plot(dates_of(at) if dated else at, observed, color=DARK, marker="o", markersize=3.0, linewidth=0, zorder=3)
     values = np.concatenate([*shown, observed])
     style_panel(axes, name, units, columns)
-    if values.min() > 0 and values.max() > _WIDE * values.min():
-        set_logarithmic(axes, values, label=False)
-    else:
-        format_y_axis(axes, units, values)
-    ends = np.array([start, last + 0.03 * (last - start)])
+    wide = values.min() > 0 and values.max() > _WIDE * values.min()
+    scale_y_axis(axes, units, values, scale="log" if wide else "linear")
+    margin = 0.03 * (last - start)
+    ends = np.array([start - margin, last + margin])
     axes.set_xlim(*(dates_of(ends) if dated else ends))
     format_time_axis(axes, time_units, dated=dated)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +17,19 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from ..dataset import DATE, MODEL_ERROR, PROBABILITY, TIME, find_variable, labels_along, long_name, subscript_dims
+from ..dataset import (
+    DATE,
+    MODEL_ERROR,
+    PROBABILITY,
+    RATIO,
+    TIME,
+    find_variable,
+    labels_along,
+    long_name,
+    subscript_dims,
+)
 from ..errors import FigureError
+from .layout import Scale
 from .panels import (
     COLOURS,
     DASHES,
@@ -31,10 +43,10 @@ from .panels import (
     describe_changes,
     describe_models,
     format_time_axis,
-    format_y_axis,
     make_grid,
+    mark_extrapolation,
     over_time,
-    set_logarithmic,
+    scale_y_axis,
     style_panel,
     wrap,
 )
@@ -47,6 +59,10 @@ _MOST_LABELS = 4
 """At most this many labels, each with its bands, can be distinguished in a panel."""
 _LABEL_LINE, _PAGE_LINE = 24, 145
 """Letters on a line of a label in the legend, and on a line of the page."""
+_RATIO_WIDE = 5.0
+"""Ratios that span more than this factor have a logarithmic axis."""
+_BELOW_OBSERVED = 100.0
+"""A logarithmic axis reaches below the lowest observation by this factor at most, since models may start near zero."""
 _FIT_OPACITIES = (0.15, 0.25, 0.35, 0.45)
 _MODEL, _POINTS = COLOURS[0], COLOURS[1]
 
@@ -71,12 +87,15 @@ def plot_bands(
     *,
     spaghetti: Mapping[str, xr.Dataset] | None = None,
     title: str | None = None,
+    scales: Mapping[str, Scale] | None = None,
+    extrapolation: float | None = None,
     logarithmic: bool = False,
 ) -> Figure:
     """Plot medians and bands of ensembles over time as small multiples, one panel per variable, in its units.
 
     With several runs, colours are runs and dashes are labels of a subscripted variable; with one run, colours are labels.
-    At most four labels are plotted.
+    At most four labels are plotted. The y axis is logarithmic where positive values span more than three decades, unless
+    `scales` chooses.
 
     Parameters
     ----------
@@ -89,6 +108,10 @@ def plot_bands(
         A few members of a run, plotted as thin lines, by the name of the run.
     title : str, optional
         The title of the figure.
+    scales : mapping of str to {"", "linear", "log"}, optional
+        The scale of the y axis by the name of the variable.
+    extrapolation : float, optional
+        The time from which values are extrapolation; they are drawn lighter.
     logarithmic : bool, default False
         Use a logarithmic y axis in every panel without negative values.
 
@@ -103,10 +126,14 @@ def plot_bands(
     figure, panels, columns = make_grid(len(names), (3.9, 2.5, 1.95, 1.95), 0.75)
     dated = all(DATE in run.coords for run in runs.values())
     for axes, name in zip(panels, names, strict=True):
-        _draw_variable(axes, runs, name, spaghetti or {}, columns, dated=dated, logarithmic=logarithmic)
+        scale: Scale = "log" if logarithmic else (scales or {}).get(name, "")
+        _draw_variable(axes, runs, name, spaghetti or {}, columns, scale, dated=dated)
+    times = np.concatenate([run[DATE if dated else TIME].values for run in runs.values()])
+    mark_extrapolation(list(panels), extrapolation, times, dated=dated)
     figure.align_ylabels(panels)
-    handles: list[Any] = []
+    groups: list[list[Any]] = []
     for (name, run), colour in zip(runs.items(), COLOURS, strict=False):
+        handles: list[Any] = []
         prefix = f"{name}: " if len(runs) > 1 else ""
         levels = run[PROBABILITY].values if PROBABILITY in run.dims else np.array([_MEDIAN])
         label = f"{prefix}median" if levels.size > 1 else name
@@ -117,8 +144,9 @@ def plot_bands(
             # a band lies on the wider ones, so its sample has the opacity of all of them together
             clear = math.prod(1 - _opacity(outer, len(bands)) for outer in range(rank + 1))
             handles.append(Patch(facecolor=colour, alpha=1 - clear, linewidth=0, label=f"{share:.4g} % of members"))
+        groups.append(handles)
     if spaghetti:
-        handles.append(Line2D([], [], color=COLOURS[0], linewidth=0.5, alpha=0.6, label="single members"))
+        groups[0].append(Line2D([], [], color=COLOURS[0], linewidth=0.5, alpha=0.6, label="single members"))
     origin = describe_models(runs)
     for name, run in runs.items():
         text = "; ".join(filter(None, (*describe_changes(run), _describe_members(run)))) or "no changes"
@@ -129,7 +157,9 @@ def plot_bands(
             origin += wrap(
                 f"bands of {names_of_wide} include the model error of {wide[0].attrs[MODEL_ERROR]}", _PAGE_LINE
             )
-    add_frame(figure, title, [handles], origin, columns=min(len(handles), 4), columnspacing=1.6, handlelength=1.8)
+    if not any(len(group) > 1 for group in groups):
+        groups = [list(itertools.chain(*groups))]
+    add_frame(figure, title, groups, origin, columnspacing=1.6, handlelength=1.8)
     return figure
 
 
@@ -141,10 +171,12 @@ def plot_differences(
     names: Sequence[str],
     *,
     title: str | None = None,
+    extrapolation: float | None = None,
 ) -> Figure:
-    """Plot differences from a baseline over time, one panel per variable, in its units; the baseline is the line at zero.
+    """Plot differences from a baseline over time, one panel per variable; the baseline is the level line.
 
-    Colours are runs, the same as those of `plot_runs` with the baseline first.
+    Colours are runs, the same as those of `plot_runs` with the baseline first. Variables with the attribute `is_ratio` are
+    divided by the baseline, and their axes say so.
 
     Parameters
     ----------
@@ -157,7 +189,9 @@ def plot_differences(
     names : sequence of str
         The variables.
     title : str, optional
-        The title of the figure.
+        The title of the figure; by default it says what is subtracted from what.
+    extrapolation : float, optional
+        The time from which values are extrapolation; they are drawn lighter.
 
     Raises
     ------
@@ -171,11 +205,42 @@ def plot_differences(
         name: frame.isel({PROBABILITY: 0}, drop=True) if PROBABILITY in frame.dims else frame
         for name, frame in frames.items()
     }
-    zero = xr.Dataset(
-        {level.name: xr.zeros_like(level).assign_attrs(level.attrs) for level in levels.values()}, attrs=before.attrs
+    ratios = [level.name for level in levels.values() if RATIO in level.attrs]
+    shown = {name: _with_ratio_units(run, baseline) for name, run in differences.items()}
+    zero = _with_ratio_units(
+        xr.Dataset(
+            {
+                level.name: xr.full_like(level, float(level.name in ratios)).assign_attrs(level.attrs)
+                for level in levels.values()
+            },
+            attrs=before.attrs,
+        ),
+        baseline,
     )
-    runs = {f"{baseline} (zero)": zero} | {f"{name} − {baseline}": run for name, run in differences.items()}
-    return plot_bands(runs, names, title=title or f"Difference from {baseline}")
+    some, only = bool(ratios), len(ratios) == len(levels)
+    level = "one" if only else "zero, or ratio one" if some else "zero"
+    sign = "/" if only else "against" if some else "−"
+    runs = {f"{baseline} ({level})": zero} | {f"{name} {sign} {baseline}": run for name, run in shown.items()}
+    what = next(iter(differences)) if len(differences) == 1 else "Each run"
+    caption = f"{what} {'divided by' if only else 'minus'} {baseline}"
+    caption += ", or divided by it where the axis says ratio" if some and not only else ""
+    scales = {name: _ratio_scale(list(shown.values()), name) for name in names}
+    return plot_bands(runs, names, title=title or caption, scales=scales, extrapolation=extrapolation)
+
+
+def _ratio_scale(runs: Sequence[xr.Dataset], name: str) -> Scale:
+    """Return the scale of the panel of a difference, or of a ratio: logarithmic if it spans a large factor."""
+    variables = [find_variable(run, name) for run in runs]
+    values = np.concatenate([np.append(np.ravel(variable.values), 1.0) for variable in variables])
+    finite = values[np.isfinite(values)]
+    wide = RATIO in variables[0].attrs and finite.min() > 0 and finite.max() > _RATIO_WIDE * finite.min()
+    return "log" if wide else "linear"
+
+
+def _with_ratio_units(run: xr.Dataset, baseline: str) -> xr.Dataset:
+    """Return a run whose ratios have units that say what they are divided by."""
+    ratios = {name: variable for name, variable in run.data_vars.items() if RATIO in variable.attrs}
+    return run.assign({name: one.assign_attrs(units=f"ratio to {baseline}") for name, one in ratios.items()})
 
 
 @plain_text
@@ -187,7 +252,7 @@ def plot_fit(panels: Mapping[str, xr.Dataset], *, title: str | None = None, orig
     panels : mapping of str to xarray.Dataset
         The panel of each series: the model's `middle` over `time`, the edges of its bands, `low` and `high`, over
         `probability` and `time`; the points `observed` and the ends of their bars, `least` and `most`, over `observation`,
-        with their times as the coordinate `at`.
+        with their times as the coordinate `at`. The attribute `scale` chooses a logarithmic axis.
     title : str, optional
         The title of the figure.
     origin : str, optional
@@ -212,7 +277,7 @@ def plot_fit(panels: Mapping[str, xr.Dataset], *, title: str | None = None, orig
             [], [], color=_POINTS, marker="o", markersize=3.2, linewidth=0.8, label="observed, with one standard deviation",
         ),
     ]  # fmt: skip
-    add_frame(figure, title, [handles], [origin] if origin else [], columns=5)
+    add_frame(figure, title, [handles], [origin] if origin else [])
     return figure
 
 
@@ -232,9 +297,9 @@ def _draw_variable(
     name: str,
     spaghetti: Mapping[str, xr.Dataset],
     columns: int,
+    scale: Scale,
     *,
     dated: bool,
-    logarithmic: bool,
 ) -> None:
     """Plot one variable of all runs, all bands below all lines; with a single run, colours are labels, else dashes are."""
     first, alone = next(iter(runs.values())), len(runs) == 1
@@ -255,10 +320,7 @@ def _draw_variable(
     for fan in fans:
         _draw_fan(axes, fan)
     values = np.concatenate([part.ravel() for fan in fans for part in (fan.values, fan.members) if part is not None])
-    if logarithmic and np.nanmin(values, initial=np.inf) >= 0 and np.nanmax(values, initial=0) > 0:
-        set_logarithmic(axes, values[values > 0], label=False)
-    else:
-        format_y_axis(axes, units, values)
+    scale_y_axis(axes, units, values, scale=scale)
     axes.margins(x=0)
     format_time_axis(axes, first[TIME].attrs.get("units"), dated=dated)
     if len(labels) > 1:
@@ -330,6 +392,8 @@ def _draw_fit(axes: Axes, name: str, panel: xr.Dataset, columns: int) -> None:
         panel["at"].values, observed, bars, fmt="o", color=_POINTS, markersize=3.2, elinewidth=0.8, capsize=1.5,
         capthick=0.8, zorder=3,
     )  # fmt: skip
-    format_y_axis(axes, units, np.concatenate([np.ravel(values.values) for values in panel.data_vars.values()]))
+    values = np.concatenate([np.ravel(values.values) for values in panel.data_vars.values()])
+    scale, floor = panel.attrs.get("scale", "linear"), float(panel["least"].min()) / _BELOW_OBSERVED
+    scale_y_axis(axes, units, values[values >= floor] if scale == "log" else values, scale=scale)
     axes.margins(x=0.03)
     format_time_axis(axes, panel["time"].attrs.get("units"), dated=times.dtype.kind == "M")

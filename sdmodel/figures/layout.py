@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, cast, get_args
 
+from ..dataset import decimal_year
 from ..errors import Fault, LayoutError, Place
 from ..files import read_text
-from ..model import key, nearest
+from ..model import key, nearest, split_name
 
 Scale = Literal["", "linear", "log"]
 
 _COLUMNS = ("panel", "model", "label", "scale")
+_EXTRAPOLATION = "extrapolation from"
+"""In the place of a title: the line says from which time on runs are extrapolation."""
 
 _Row = tuple[Place, dict[str, str]]
 
@@ -32,10 +37,20 @@ class Panel:
 
 @dataclass(frozen=True)
 class Layout:
-    """The panels of a figure in order; `marks` are labels of constants that are times, marked in every panel."""
+    """The panels of a figure in order; `marks` are labels of constants that are times, marked in every panel.
+
+    From the time `extrapolation` on, if there is one, runs are extrapolation and are drawn lighter.
+    """
 
     panels: tuple[Panel, ...]
     marks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    extrapolation: float | None = None
+
+    def scale_of(self, name: str) -> Scale:
+        """The scale of the panels that show a variable, or one label of it; empty if none is chosen."""
+        own = key(split_name(name)[0])
+        shown = (panel.scale for panel in self.panels for line in panel.lines if key(split_name(line)[0]) == own)
+        return next(filter(None, shown), "")
 
 
 def find_layout(model_path: str | os.PathLike[str]) -> Path | None:
@@ -44,13 +59,20 @@ def find_layout(model_path: str | os.PathLike[str]) -> Path | None:
     return path if path.is_file() else None
 
 
+def layout_beside(model_path: str | os.PathLike[str]) -> Layout:
+    """Return the layout beside a model; without a file, one without panels."""
+    path = find_layout(model_path)
+    return read_layout(path) if path else Layout(())
+
+
 def read_layout(path: str | os.PathLike[str]) -> Layout:
     """Read the layout of a figure from a comma-separated file.
 
     The first line names the columns. Each further line has the title of a `panel`, the name of a variable of the `model`,
     which may end in `[label]`, and optionally the `label` of its line and the `scale` of the panel, `linear` or `log`. Lines
-    with the same title share a panel. A line without a title names a constant that is a time; it is marked in every panel.
-    Lines that begin with `#` are comments.
+    with the same title share a panel. A line without a title names a constant that is a time; it is marked in every panel. A
+    line with `extrapolation from` in the place of the title has a time or a day in the place of the variable: later values are
+    drawn lighter. Lines that begin with `#` are comments.
 
     Parameters
     ----------
@@ -72,13 +94,35 @@ def read_layout(path: str | os.PathLike[str]) -> Layout:
     panels: dict[str, list[_Row]] = {}
     for place, row in _rows(name, read_text(path, error=LayoutError, wanted="a .csv file"), faults):
         panels.setdefault(row["panel"], []).append((place, row))
+    extrapolation = _extrapolation(panels.pop(_EXTRAPOLATION, []), faults)
     marks = {row["model"]: row["label"] or row["model"] for _, row in panels.pop("", [])}
     found = tuple(_panel(title, rows, faults) for title, rows in panels.items())
-    if not found and not faults:
+    if not found and not faults and extrapolation is None:
         faults.append(Fault(name, "describes no panel; write a line with panel and model for each line to plot"))
     if faults:
         raise LayoutError(faults)
-    return Layout(found, MappingProxyType(marks))
+    return Layout(found, MappingProxyType(marks), extrapolation)
+
+
+def _extrapolation(rows: list[_Row], faults: list[Fault]) -> float | None:
+    """Return the time that a layout gives, in the model's unit of time."""
+    times = []
+    for place, row in rows:
+        text = row["model"]
+        try:
+            times.append(float(text))
+        except ValueError:
+            try:
+                times.append(decimal_year(datetime.fromisoformat(text)))
+            except ValueError:
+                times.append(math.nan)
+        if not math.isfinite(times[-1]):
+            faults.append(
+                Fault(place, f"'{text:.40}' is not a time; write a time of the model, or a day such as 2031-01-01")
+            )
+    if len(rows) > 1:
+        faults.append(Fault(rows[1][0], f"'{_EXTRAPOLATION}' is in a line above already; keep one of them"))
+    return times[0] if times else None
 
 
 def _rows(name: str, text: str, faults: list[Fault]) -> Iterator[_Row]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import textwrap
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,8 +23,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from ..dataset import DATE, TIME
+from ..dataset import DATE, TIME, dates_of
 from ..errors import FigureError
+from .layout import Scale
 from .text import PlainFigure
 
 T = TypeVar("T")
@@ -36,6 +39,9 @@ SMALL, NORMAL, LARGE = 6.5, 7.5, 9.5
 
 _WIDTH, _SPACE = 7.2, 0.06
 """Inches: the width of the text of a page in most journals; and the share of a panel's width between panels."""
+_COLUMN = 3.6
+"""Inches: the width of a figure in a narrow column, which a phone shows in full size."""
+_NARROW: ContextVar[bool] = ContextVar("_NARROW", default=False)
 _MANY_PANELS = 9
 _TITLE_LETTERS, _LABEL_LETTERS, _POWER_LETTERS = 84, 26, 8
 """Letters that fit a title as wide as the page and a line beside an axis; and those of a power of ten that are not printed."""
@@ -45,6 +51,12 @@ _PLAIN, _PLAIN_LOGARITHMIC = (1e-2, 1e5), (0.999e-3, 0.999e5)
 """Numbers in this range are written without a power of ten, on a linear axis and on a logarithmic one."""
 _FEW_DECADES, _DEEPEST = 3, 1e6
 """A longer logarithmic axis shows powers of ten only; the deepest spans this factor."""
+_FAR_APART = 1e3
+"""Positive numbers with a larger ratio get a logarithmic axis."""
+_MOST_ENDS, _END_LETTERS, _END_LINE = 5, 15, 9.0
+"""Lines of a panel that are named at their ends at most, letters of such a name, and points from one name to the next."""
+_VEIL, _VEIL_LEVEL = 0.55, 3.5
+"""The opacity of the white over an extrapolation, and its drawing level: above lines and bands, below observations."""
 _UNITS = {"dmnl": "dimensionless"}
 _RAISED = str.maketrans("-0123456789", "\u207b\u2070\xb9\xb2\xb3\u2074\u2075\u2076\u2077\u2078\u2079")
 _STEPS = [1, 2, 2.5, 5, 10]
@@ -54,23 +66,49 @@ def make_grid(count: int, heights: Sequence[float], margin: float) -> tuple[Figu
     """Make a figure with panels in as few columns as fill the page, since large panels are easier to read.
 
     The heights in inches are those of a panel in one, two and three columns, and of one of more than nine panels. Also
-    returns the number of columns.
+    returns the number of columns that would fill a page; a narrow page is as wide as one of two.
     """
+    if _NARROW.get():
+        return *make_panels(count, 1, heights[1], margin), 2
     columns = 1 if count == 1 else 2 if count in (2, 4) else 3
     height = heights[3 if count > _MANY_PANELS else columns - 1]
     return *make_panels(count, columns, height, margin), columns
 
 
+@contextlib.contextmanager
+def narrow_pages() -> Iterator[None]:
+    """Make figures half as wide as a page, with one panel in a row and without the lines below, which a web page shows."""
+    before = _NARROW.set(True)
+    try:
+        yield
+    finally:
+        _NARROW.reset(before)
+
+
+def is_narrow() -> bool:
+    """Whether figures are made for a narrow column."""
+    return _NARROW.get()
+
+
 def make_panels(count: int, columns: int, height: float, margin: float) -> tuple[Figure, NDArray[Any]]:
     """Make a figure with `count` empty panels in `columns` columns, each `height` inches high, and a margin in inches."""
     rows = math.ceil(count / columns)
-    figure = PlainFigure(
-        figsize=(_WIDTH, height * rows + margin), layout=ConstrainedLayoutEngine(wspace=_SPACE), facecolor="white"
-    )
+    figure = make_page(height * rows + margin)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for spare in panels[count:]:
         spare.set_visible(False)
     return figure, panels[:count]
+
+
+def make_page(height: float) -> Figure:
+    """Make a figure without panels, `height` inches high."""
+    layout = ConstrainedLayoutEngine(wspace=_SPACE)
+    return PlainFigure(figsize=(page_width(), height), layout=layout, facecolor="white")
+
+
+def page_width() -> float:
+    """Return the width of a figure in inches."""
+    return _COLUMN if _NARROW.get() else _WIDTH
 
 
 def check_runs(runs: Sized, names: Sized) -> None:
@@ -89,19 +127,18 @@ def add_frame(
     groups: Sequence[Sequence[Artist]],
     origin: Sequence[str],
     *,
-    columns: int | None = None,
     letters: int = 124,
     sample: int = 7,
     **spacing: float,
 ) -> None:
     """Add the title and the legend above the panels, and the origin of the numbers below them.
 
-    Without a number of columns, each group of the legend begins a new line; as many columns are used as fit the line's
-    letters, `sample` of them for each line sample.
+    Each group of the legend begins a new line; as many columns are used as fit the line's letters, `sample` of them for each
+    line sample. A figure in a narrow column keeps the origin for the page around it.
     """
-    handles = list(itertools.chain(*groups))
-    if columns is None:
-        handles, columns = arrange_legend(groups, letters, sample)
+    handles, columns = arrange_legend(groups, int(letters * min(1.0, figure.get_figwidth() / _WIDTH)), sample)
+    if isinstance(figure, PlainFigure):
+        figure.origin = tuple(origin)
     if handles:
         add_legend(
             figure, handles, loc="outside upper left", ncols=columns, fontsize=NORMAL, frameon=False, title=title,
@@ -109,7 +146,7 @@ def add_frame(
         )  # fmt: skip
     elif title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=LARGE, fontweight="bold")
-    if origin:
+    if origin and not _NARROW.get():
         figure.supxlabel("\n".join(origin), x=0.01, ha="left", fontsize=SMALL - 0.5, color=GREY, linespacing=1.3)
 
 
@@ -137,10 +174,9 @@ def arrange_legend(groups: Sequence[Sequence[Artist]], width: int, sample: int) 
     return [handle or blank for column in columns for handle in column], len(columns)
 
 
-def style_panel(axes: Axes, title: str, units: str, columns: int, *, legend_lines: int = 0) -> None:
-    """Set the title and units of a panel, one of `columns` in a row, draw quiet axes and leave room for a legend above."""
-    title, pad = _wrap_words(title, _TITLE_LETTERS // columns), 5 + _LEGEND_LINE * legend_lines
-    axes.set_title(title, loc="left", fontsize=NORMAL + 0.5, fontweight="bold", pad=pad)
+def style_panel(axes: Axes, title: str, units: str, columns: int) -> None:
+    """Set the title and units of a panel, one of `columns` in a row, and draw quiet axes."""
+    set_title(axes, title, columns)
     _label_y_axis(axes, units)
     style_ticks(axes)
     axes.grid(axis="y", color=GRID, linewidth=0.5)
@@ -149,6 +185,13 @@ def style_panel(axes: Axes, title: str, units: str, columns: int, *, legend_line
         spine.set_visible(name in ("left", "bottom"))
         spine.set_linewidth(0.6)
         spine.set_color("#999999")
+
+
+def set_title(axes: Axes, title: str, columns: int, *, legend_lines: int = 0) -> None:
+    """Set the title of a panel, one of `columns` in a row, with room for a legend below it."""
+    pad = 5 + _LEGEND_LINE * legend_lines
+    title = _wrap_words(title, _TITLE_LETTERS // columns)
+    axes.set_title(title, loc="left", fontsize=NORMAL + 0.5, fontweight="bold", pad=pad)
 
 
 def style_ticks(axes: Axes) -> None:
@@ -209,7 +252,7 @@ def format_units(units: str) -> str:
     return _UNITS.get(units.casefold(), units.replace("_", " "))
 
 
-def set_logarithmic(axes: Axes, positive: NDArray[np.float64], *, lowest: float = math.inf, label: bool = True) -> None:
+def set_logarithmic(axes: Axes, positive: NDArray[np.float64], *, lowest: float = math.inf) -> None:
     """Make the y axis logarithmic over `positive` values, at most six decades deep unless `lowest` lies deeper.
 
     Numbers between powers of ten are marked on short axes. The label of the axis says that its scale is logarithmic.
@@ -223,10 +266,88 @@ def set_logarithmic(axes: Axes, positive: NDArray[np.float64], *, lowest: float 
     axes.yaxis.set_major_locator(powers if decades > 1 else MaxNLocator(5, steps=_STEPS))
     axes.yaxis.set_major_formatter(FuncFormatter(_format_logarithmic))
     axes.yaxis.set_minor_locator(NullLocator())
-    if label:
-        units = axes.get_ylabel()
-        separator = "" if not units else ", " if len(units) < _LABEL_LETTERS - len("log scale") else ",\n"
-        axes.set_ylabel(f"{units}{separator}log scale")
+    units = axes.get_ylabel()
+    separator = "" if not units else ", " if len(units) < _LABEL_LETTERS - len("log scale") else ",\n"
+    axes.set_ylabel(f"{units}{separator}log scale")
+
+
+def scale_y_axis(
+    axes: Axes, units: str, values: NDArray[np.float64], *, scale: Scale = "", lowest: float = math.inf
+) -> None:
+    """Make the y axis logarithmic if its `scale` is, or has not been chosen and positive values are far apart; else linear.
+
+    An axis with negative values is always linear. `lowest` is the lowest end of an error bar.
+    """
+    finite = values[np.isfinite(values)]
+    positive = finite[finite > 0]
+    if not scale and 0 < positive.size == finite.size and float(positive.max()) > _FAR_APART * float(positive.min()):
+        scale = "log"
+    if scale == "log" and positive.size > 0 and float(finite.min()) >= 0:
+        set_logarithmic(axes, positive, lowest=lowest)
+    else:
+        format_y_axis(axes, units, values)
+
+
+Ends = Sequence[tuple[str, float, str]]
+"""Lines of a panel by name, last value and colour."""
+
+
+def ends_lie_apart(axes: Axes, lines: Ends) -> bool:
+    """Whether there is room to write the names of lines beside their ends; the limits and the scale must be final."""
+    if not 1 < len(lines) <= _MOST_ENDS or any(len(name) > _END_LETTERS for name, *_ in lines):
+        return False
+    heights = np.sort(_end_heights(axes, lines))
+    apart = _END_LINE / (72 * axes.get_position().height * float(axes.figure.get_figheight()))  # type: ignore[union-attr]
+    return bool(np.isfinite(heights).all() and np.diff(heights).min() >= apart and heights[0] >= 0 and heights[-1] <= 1)
+
+
+def name_ends(axes: Axes, lines: Ends) -> None:
+    """Write the names of lines beside their ends."""
+    for (name, _, colour), height in zip(lines, _end_heights(axes, lines), strict=True):
+        axes.annotate(
+            name, (1.0, float(height)), (3, 0), xycoords="axes fraction", textcoords="offset points",
+            va="center", fontsize=SMALL, color=colour, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _end_heights(axes: Axes, lines: Ends) -> NDArray[np.float64]:
+    """Return the last values of lines as shares of the panel's height."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled = axes.yaxis.get_transform().transform(np.array([*(value for _, value, _ in lines), *axes.get_ylim()]))
+    return np.asarray((scaled[:-2] - scaled[-2]) / (scaled[-1] - scaled[-2]), dtype=float)
+
+
+def mark_extrapolation(panels: Sequence[Axes], start: float | None, times: NDArray[Any], *, dated: bool) -> None:
+    """Draw what is later than `start`, a model time, lighter in some panels, and call it extrapolation in the first."""
+    if start is None or not times.size:
+        return
+    first = dates_of(np.array([min(max(start, 1.0), 9999.0)]))[0] if dated else start
+    if first >= times.max():
+        return
+    first = max(first, times.min())
+    for axes in panels:
+        style: dict[str, Any] = {"facecolor": "white", "linewidth": 0, "zorder": _VEIL_LEVEL}
+        axes.axvspan(first, times.max(), alpha=_VEIL, gid="extrapolation", **style)
+    low, high = _heights_after(panels[0], float(panels[0].convert_xunits(first)))
+    at = ("top", 1.0, -2.0) if 1 - high >= low else ("bottom", 0.0, 2.0)
+    panels[0].annotate(
+        "extrapolation", (1.0, at[1]), (-1, at[2]), xycoords="axes fraction", textcoords="offset points", rotation=90, ha="right",
+        va=at[0], fontsize=SMALL - 1, color=GREY, zorder=_VEIL_LEVEL + 1,
+        bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.3},
+    )  # fmt: skip
+
+
+def _heights_after(axes: Axes, start: float) -> tuple[float, float]:
+    """Return how low and how high lines and bands reach after a place on the x axis, as shares of the panel's height."""
+    shapes = [line.get_xydata() for line in axes.lines]
+    shapes += [path.vertices for area in axes.collections for path in area.get_paths()]
+    heights = [np.asarray(shape)[np.asarray(shape)[:, 0] >= start, 1] for shape in shapes if len(np.shape(shape)) > 1]
+    values = np.concatenate([np.empty(0), *heights])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled = axes.yaxis.get_transform().transform(np.concatenate([values, axes.get_ylim()]))
+    shares = (scaled[:-2] - scaled[-2]) / (scaled[-1] - scaled[-2])
+    inside = np.clip(shares[np.isfinite(shares)], 0, 1)
+    return float(inside.min(initial=1.0)), float(inside.max(initial=0.0))
 
 
 def _format_logarithmic(value: float, _position: object = None) -> str:
@@ -236,12 +357,12 @@ def _format_logarithmic(value: float, _position: object = None) -> str:
     return ("" if mantissa == "1" else f"{mantissa}\u00d7") + _power_of_ten(int(exponent))
 
 
-def format_time_axis(axes: Axes, units: object, *, dated: bool) -> None:
-    """Format the x axis as dates, months and days where a run is short, or label it with the units of time."""
+def format_time_axis(axes: Axes, units: object, *, dated: bool, most: int = 6) -> None:
+    """Format the x axis as at most `most` dates, months and days where a run is short, or label it with the units of time."""
     if not dated:
         axes.set_xlabel(str(units or "Time"), fontsize=NORMAL, color=GREY)
         return
-    locator = AutoDateLocator(minticks=3, maxticks=6)
+    locator = AutoDateLocator(minticks=min(3, most - 1), maxticks=most)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     axes.xaxis.get_offset_text().set_fontsize(NORMAL - 0.5)
@@ -261,8 +382,8 @@ def add_note(axes: Axes, text: str) -> None:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Break a text into lines of at most `width` letters, indented after the first."""
-    return textwrap.wrap(text, width, subsequent_indent="    ")
+    """Break a text into lines of at most `width` letters, indented after the first; a web page breaks lines itself."""
+    return [text] if _NARROW.get() else textwrap.wrap(text, width, subsequent_indent="    ")
 
 
 def describe_models(runs: Mapping[str, xr.Dataset]) -> list[str]:

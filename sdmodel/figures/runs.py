@@ -8,11 +8,12 @@ import re
 import textwrap
 from calendar import month_name
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -47,11 +48,14 @@ from .panels import (
     check_runs,
     choose_evenly,
     describe_models,
+    ends_lie_apart,
     format_time_axis,
-    format_y_axis,
     make_grid,
+    mark_extrapolation,
+    name_ends,
     over_time,
-    set_logarithmic,
+    scale_y_axis,
+    set_title,
     style_panel,
     wrap,
 )
@@ -65,14 +69,12 @@ _CHANGES, _PAGE_LINE = 240, 160
 """Letters that describe the changes of a run, and letters on a line of the page."""
 _PANEL_LINE, _PANEL_SAMPLE, _LABEL = 100, 5, 48
 """Letters on a line of the legend that is as wide as all panels in a row, those as wide as a sample, and the longest label."""
+_MANY_COLUMNS = 3
+"""From this number of columns on, panels have no room for the names of runs beside their lines."""
 _THIN_MEMBERS = 20  # more members are plotted as bands
 _BANDS = ((0.05, 0.95, 0.15), (0.25, 0.75, 0.25))
 _WIDEST, _THINNEST = 2.0, 0.9
 """Points: the first run is the widest line, the last lies on top and is the thinnest, so that equal runs all show."""
-_FAR_APART = 1e3
-"""Positive numbers with a larger ratio get a logarithmic scale."""
-_BEYOND, _CLIPPED = 4.0, 1.25
-"""A run that exceeds all others by the first factor leaves the panel; the axis then ends at the second factor times them."""
 _MARK: dict[str, Any] = {"color": GREY, "linewidth": 0.7, "linestyle": (0, (2, 2))}
 _MARKERS = ("o", "s", "^", "D")
 _POINTS: dict[str, Any] = {"color": DARK, "markersize": 2.9, "markeredgewidth": 0.5}
@@ -137,6 +139,7 @@ def plot_runs(
     title: str | None = None,
     observed: Sequence[Observed] = (),
     marks: Mapping[str, str] | None = None,
+    extrapolation: float | None = None,
     logarithmic: bool = False,
 ) -> Figure:
     """Plot variables of runs over time as small multiples, one panel per variable or per `Panel`.
@@ -144,8 +147,8 @@ def plot_runs(
     With several runs, colours are runs; with one run, colours are the labels of a subscripted variable or the variables
     of a panel. If a variable has more labels than a legend can distinguish, some of them are plotted, from the first to the
     last, and a note says so. Up to 20 members are thin lines; more are a median with bands of 50 % and 90 % of the members.
-    The y axis is logarithmic where positive values span more than three decades. A run far above all others leaves its panel,
-    with a note. Model, scenarios, changes and sources are named below.
+    The y axis is logarithmic where positive values span more than three decades. Where the lines of a panel end apart, their
+    names stand at their ends, else in a legend. Model, scenarios, changes and sources are named below.
 
     Parameters
     ----------
@@ -159,6 +162,8 @@ def plot_runs(
         Observations, plotted as points with error bars over the lines of their variables.
     marks : mapping of str to str, optional
         Labels by the name of a constant that is a time; each time is a thin vertical line in every panel.
+    extrapolation : float, optional
+        The time from which values are extrapolation; they are drawn lighter.
     logarithmic : bool, default False
         Use a logarithmic y axis in every panel without negative values.
 
@@ -185,12 +190,23 @@ def plot_runs(
         origin += wrap(f"Observed: {'; '.join(parts)}", _PAGE_LINE)
     figure, places, columns = make_grid(len(contents), _HEIGHTS, _HEAD + _FOOT_LINE * len(origin))
     times = _mark_times(runs, marks or {})
+    ends = []
     for axes, content in zip(places, contents, strict=True):
-        _draw_panel(axes, content, list(runs), columns, dated=dated, logarithmic=logarithmic)
+        shown = replace(content, scale="log") if logarithmic else content
+        _draw_panel(axes, shown, len(runs), columns, dated=dated)
+        single = len(content.labels) == 1 and columns < _MANY_COLUMNS
+        lines = [(list(runs)[trace.run], _last(trace), COLOURS[trace.run]) for trace in content.traces if single]
+        ends.append((axes, lines))
         for at in (at for marked in times.values() for at in (dates_of(marked) if dated else marked)):
             axes.axvline(at, zorder=0.5, **_MARK)
+    shown_times = np.concatenate([run[DATE if dated else TIME].values for run in runs.values()])
+    mark_extrapolation(list(places), extrapolation, shown_times, dated=dated)
     figure.align_ylabels(places)
-    add_frame(figure, title, _page_handles(list(runs), contents, times, dated=dated), origin, columnspacing=1.4)
+    named = all(ends_lie_apart(*pair) for pair in ends)  # else a legend names all runs
+    for pair in ends if named else ():
+        name_ends(*pair)
+    in_legend = [] if named else list(runs)
+    add_frame(figure, title, _page_handles(in_legend, contents, times, dated=dated), origin, columnspacing=1.4)
     return figure
 
 
@@ -270,40 +286,58 @@ def _traces(run: int, variable: xr.DataArray, line: str, *, dated: bool) -> Iter
         yield _Trace(run, with_labels(long_name(variable), labels), label, times, finite[place].reshape(len(times), -1))
 
 
-def _draw_panel(
-    axes: Axes, contents: _Contents, runs: Sequence[str], columns: int, *, dated: bool, logarithmic: bool
-) -> None:
-    handles = []
-    for index, label in enumerate(contents.labels if len(contents.labels) > 1 else ()):
-        style: Any = {"color": COLOURS[index]} if len(runs) == 1 else {"color": GREY, "linestyle": DASHES[index]}
-        handles.append(Line2D([], [], linewidth=1.3, label=textwrap.shorten(label, _LABEL, placeholder=" …"), **style))
-    for index, series in enumerate(contents.observed if len(contents.observed) > 1 else ()):
-        handles.append(_point_handle(series.name, index, _point_colour(series, contents, len(runs))))
-    ordered, legend_columns = arrange_legend([handles], _PANEL_LINE // columns, _PANEL_SAMPLE)
-    style_panel(axes, contents.title, contents.units, columns, legend_lines=len(ordered) // max(1, legend_columns))
+def _draw_panel(axes: Axes, contents: _Contents, runs: int, columns: int, *, dated: bool) -> None:
     for trace in contents.traces:
         if trace.label not in contents.common or trace.run == 0:
-            _draw_trace(axes, trace, contents, len(runs))
+            _draw_trace(axes, trace, contents, runs)
     for series, marker in zip(contents.observed, itertools.cycle(_MARKERS), strict=False):
         axes.errorbar(
             dates_of(series.times) if dated else series.times, series.values,
             np.array([series.values - series.low, series.high - series.values]), fmt=marker,
-            markerfacecolor=_point_colour(series, contents, len(runs)), ecolor=DARK, elinewidth=0.7, capsize=1.2, capthick=0.7,
+            markerfacecolor=_point_colour(series, contents, runs), ecolor=DARK, elinewidth=0.7, capsize=1.2, capthick=0.7,
             zorder=4, markeredgecolor=DARK, **_POINTS,
         )  # fmt: skip
     times = np.concatenate([trace.times for trace in contents.traces])
     axes.set_xlim(times.min(), times.max())
-    _set_scale(axes, contents, runs, logarithmic=logarithmic)
+    ends = [end for series in contents.observed for end in (series.low, series.high)]
+    values = np.concatenate([*(trace.values.ravel() for trace in contents.traces), *ends])
+    style_panel(axes, contents.title, contents.units, columns)
+    lowest = min((float(end.min()) for end in ends), default=np.inf)
+    scale_y_axis(axes, contents.units, values, scale=contents.scale, lowest=lowest)
+    ordered, legend_columns = _panel_legend(axes, contents, runs, columns)
+    set_title(axes, contents.title, columns, legend_lines=len(ordered) // max(1, legend_columns))
     format_time_axis(axes, contents.time_units, dated=dated)
-    if handles:
+    if ordered:
         add_legend(
             axes, ordered, fontsize=SMALL, ncols=legend_columns, loc="lower left", bbox_to_anchor=(-0.013 * columns, 1.0), frameon=False,
-            borderaxespad=0.1, borderpad=0.1, handlelength=1.2 if len(runs) == 1 else 1.8, handletextpad=0.5,
+            borderaxespad=0.1, borderpad=0.1, handlelength=1.2 if runs == 1 else 1.8, handletextpad=0.5,
             columnspacing=0.9, labelspacing=0.25,
         )  # fmt: skip
     if len(contents.labels) < len(contents.all_labels):
         count = f"{len(contents.labels)} of {len(contents.all_labels)} labels of {contents.subscripts}"
         add_note(axes, textwrap.fill(f"{count}; choose others by name[label]", _LABEL))
+
+
+def _panel_legend(axes: Axes, contents: _Contents, runs: int, columns: int) -> tuple[list[Artist], int]:
+    """Name lines at their ends where these lie apart; return the handles of the others and of series, and their columns."""
+    handles = []
+    lines = contents.labels if len(contents.labels) > 1 else ()
+    ends = [(trace.label, _last(trace), COLOURS[contents.labels.index(trace.label)]) for trace in contents.traces]
+    if runs == 1 and ends_lie_apart(axes, ends):
+        name_ends(axes, ends)
+    else:
+        for index, label in enumerate(lines):
+            style: Any = {"color": COLOURS[index]} if runs == 1 else {"color": GREY, "linestyle": DASHES[index]}
+            name = textwrap.shorten(label, _LABEL, placeholder=" …")
+            handles.append(Line2D([], [], linewidth=1.3, label=name, **style))
+    for index, series in enumerate(contents.observed if len(contents.observed) > 1 else ()):
+        handles.append(_point_handle(series.name, index, _point_colour(series, contents, runs)))
+    return arrange_legend([handles], _PANEL_LINE // columns, _PANEL_SAMPLE)
+
+
+def _last(trace: _Trace) -> float:
+    """Return the last value of a line, of members the median."""
+    return float(np.median(trace.values[-1])) if np.isfinite(trace.values[-1]).all() else math.nan
 
 
 def _line_width(run: int, runs: int) -> float:
@@ -337,36 +371,6 @@ def _point_colour(series: Observed, contents: _Contents, runs: int) -> str:
     """Return the colour of points: that of their line if colours are labels."""
     label = next(trace.label for trace in contents.traces if series.is_about(trace.cell))
     return COLOURS[contents.labels.index(label)] if runs == 1 else DARK
-
-
-def _set_scale(axes: Axes, contents: _Contents, runs: Sequence[str], *, logarithmic: bool) -> None:
-    """Make the axis logarithmic if that is requested or the numbers are far apart, and none of them is negative.
-
-    On a linear axis, a run far above all others leaves the panel, so that the others can be seen; a note says how high it goes.
-    """
-    points = [end for series in contents.observed for end in (series.low, series.high)]
-    values = np.concatenate([*(trace.values.ravel() for trace in contents.traces), *points])
-    finite = values[np.isfinite(values)]
-    positive = finite[finite > 0]
-    far = 0 < positive.size == finite.size and float(positive.max()) > _FAR_APART * float(positive.min())
-    logarithmic = logarithmic or contents.scale == "log" or (far and not contents.scale)
-    if logarithmic and positive.size and float(finite.min()) >= 0:
-        set_logarithmic(axes, positive, lowest=min((float(end.min()) for end in points), default=np.inf))
-        return
-    format_y_axis(axes, contents.units, values)
-    tops = np.full(len(runs), -np.inf)
-    for trace in contents.traces:
-        tops[trace.run] = np.nanmax(trace.values, initial=tops[trace.run])
-    top = int(tops.argmax())
-    observed = [float(series.high.max()) for series in contents.observed]
-    others = max([*np.delete(tops, top), *observed], default=0.0)
-    if len(runs) > 1 and 0 < _BEYOND * others < tops[top] < np.inf:
-        axes.set_ylim(top=_CLIPPED * others)
-        axes.text(
-            0.02, 0.99, f"{runs[top]}: up to {tops[top]:,.3g}, beyond this axis", transform=axes.transAxes,
-            fontsize=SMALL, color=COLOURS[top], va="top", zorder=5,
-            bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.5},
-        )  # fmt: skip
 
 
 def _point_handle(label: str, index: int = 0, colour: str = DARK) -> Line2D:

@@ -12,11 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
-from matplotlib.transforms import Bbox
-from numpy.typing import NDArray
 
 from ..errors import FigureError
+from .labels import label_points
 from .panels import (
     COLOURS,
     DARK,
@@ -34,7 +32,7 @@ from .panels import (
     style_panel,
     wrap,
 )
-from .text import Font, fit_text, plain_text
+from .text import plain_text
 
 _MOST = 15
 """The number of constants in a panel; the rest matter less than all of these."""
@@ -47,12 +45,9 @@ _RATIOS = (0.1, 0.5, 1.0)
 """Ratios of sigma to mu* up to which an effect is almost linear, monotonic and almost monotonic (Garcia Sanchez et al.,
 Energy and Buildings 68, 2014)."""
 _GUIDE: dict[str, Any] = {"color": GREY, "linewidth": 0.7, "linestyle": (0, (3, 2))}
+_ON_INTERVAL = np.linspace(-1, 1, 41)
+"""Places along an interval, which names keep away from."""
 _SIGMA = "sigma, standard deviation of effects"
-_DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-_DISTANCES = (5.0, 10.0, 16.0, 24.0, 34.0)
-"""Points between a name and its point; beyond the first distance a line connects them."""
-_DOT, _MARGIN = 2.5, 1.0
-"""Points: half the size of a point, and the margin around a name."""
 
 
 @plain_text
@@ -120,7 +115,10 @@ def plot_morris(found: xr.Dataset, *, title: str | None = None) -> Figure:
     for index, axes in enumerate(figure.axes):
         shown = _ranked(found, index).isel(parameter=slice(_MOST))
         names = list(map(str, shown["parameter"].values))
-        _label_points(figure, axes, names, np.column_stack([shown["mu_star"].values, shown["sigma"].values]))
+        effects, deviations = shown["mu_star"].values, shown["sigma"].values
+        along = effects + _ON_INTERVAL[:, None] * np.nan_to_num(shown["mu_star_conf"].values)
+        intervals = np.column_stack([along.ravel(), np.tile(deviations, len(_ON_INTERVAL))])
+        label_points(figure, axes, names, np.column_stack([effects, deviations]), avoid=intervals)
     return figure
 
 
@@ -146,7 +144,7 @@ def _plot(
     changes = (str(attributes.get("scenario_name", "")), *str(attributes.get("changes", "")).splitlines())
     method = ", ".join((str(attributes.get("method", "")), *settings, f"{attributes.get('runs', 0):,} runs", *seed))
     origin = [*describe_models({"": found}), *wrap("; ".join((method, *filter(None, changes))), _PAGE_LINE)]
-    add_frame(figure, title, [handles], origin, columns=4, columnspacing=1.4)
+    add_frame(figure, title, [handles], origin, columnspacing=1.4)
     return figure
 
 
@@ -209,11 +207,15 @@ def _draw_sobol(axes: Axes, ranked: xr.Dataset) -> None:
         axes.set_xlim(0, 1)
     format_x_axis(axes, "", known, prefix="share of the variance")
     _note_rest(axes, ranked, "has a share of at most {:.2g}", "ST")
+    doubt = str(ranked["doubt"].values) if "doubt" in ranked else ""
+    if doubt:
+        add_note(axes, f"Not credible: {doubt}. More samples are needed.")
 
 
 def _draw_morris(axes: Axes, ranked: xr.Dataset) -> None:
     effects, deviations = ranked["mu_star"].values, ranked["sigma"].values
-    right, top = 1.15 * float(effects.max()) or 1.0, 1.12 * float(deviations.max()) or 1.0
+    halves = ranked["mu_star_conf"].values
+    right, top = 1.05 * float((effects + np.nan_to_num(halves)).max()) or 1.0, 1.12 * float(deviations.max()) or 1.0
     for ratio in _RATIOS:
         end = min(right, top / ratio)
         axes.plot([0, end], [0, ratio * end], **_GUIDE)
@@ -221,7 +223,6 @@ def _draw_morris(axes: Axes, ranked: xr.Dataset) -> None:
             f"{ratio:g}", (0.95 * end, 0.95 * ratio * end), ha="center", va="center", fontsize=SMALL, color=GREY,
             bbox={"facecolor": "white", "linewidth": 0, "pad": 1},
         )  # fmt: skip
-    halves = ranked["mu_star_conf"].values
     axes.hlines(deviations, effects - halves, effects + halves, color=_LOW, linewidth=0.5, alpha=0.5)
     axes.plot(effects, deviations, "o", color=_LOW, markersize=3.5)
     format_x_axis(axes, str(ranked["outcome_units"].values), effects, prefix="mu*, mean absolute effect")
@@ -252,36 +253,3 @@ def _note_rest(axes: Axes, ranked: xr.Dataset, what: str, measure: str) -> None:
     if np.isfinite(rest).any():
         count = f"{_MOST} of {ranked.sizes['parameter']} constants"
         add_note(axes, f"{count}; each of the others {what.format(rest[np.isfinite(rest)].max())}")
-
-
-def _label_points(figure: Figure, axes: Axes, names: Sequence[str], places: NDArray[np.float64]) -> None:
-    """Write each name beside its point, without overlaps and inside the panel; later names without room are left out.
-
-    Everything else must be drawn before, since it decides the position of the panel.
-    """
-    figure.draw_without_rendering()
-    points = 72 / figure.dpi
-    low, high = np.asarray(axes.get_window_extent().get_points()) * points
-    dots = axes.transData.transform(places) * points
-    taken = [Bbox([dot - _DOT, dot + _DOT]) for dot in dots]
-    for index, (name, dot) in enumerate(zip(names, dots, strict=True)):
-        label = fit_text(name, Font(SMALL), np.inf, np.inf, shrink=False)
-        half = np.array([label.half_width, label.half_height]) + _MARGIN
-        shifts = [np.array(direction) * (half + distance) for distance in _DISTANCES for direction in _DIRECTIONS]
-        boxes = [(shift, Bbox([dot + shift - half, dot + shift + half])) for shift in shifts]
-        free = [
-            (shift, box)
-            for shift, box in boxes
-            if np.all(box.min >= low) and np.all(box.max <= high) and not box.count_overlaps(taken)
-        ]
-        # a name that is nearer to another point reads as that point's
-        outside = (np.maximum(np.maximum(box.min - dots, dots - box.max), 0.0) for _, box in free)
-        nearest = [place for place, apart in zip(free, outside, strict=True) if np.hypot(*apart.T).argmin() == index]
-        for shift, box in (nearest or free)[:1]:
-            taken.append(box)
-            note = axes.annotate(
-                name, (float(places[index, 0]), float(places[index, 1])), tuple(shift), textcoords="offset points", ha="center", va="center",
-                fontsize=SMALL, color=DARK, path_effects=[withStroke(linewidth=1.5, foreground="white")],
-                arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2},
-            )  # fmt: skip
-            note.set_in_layout(False)

@@ -34,6 +34,7 @@ from ..dataset import (
 )
 from ..errors import FigureError
 from .bands import find_bands
+from .layout import Scale
 from .panels import (
     GREY,
     NORMAL,
@@ -45,11 +46,12 @@ from .panels import (
     format_number,
     format_time_axis,
     format_units,
-    format_y_axis,
+    is_narrow,
     make_grid,
     make_panels,
+    mark_extrapolation,
     over_time,
-    set_logarithmic,
+    scale_y_axis,
     shared_power,
     style_panel,
     style_ticks,
@@ -105,6 +107,8 @@ def plot_sweep(
     *,
     lever: str | None = None,
     title: str | None = None,
+    scales: Mapping[str, Scale] | None = None,
+    extrapolation: float | None = None,
     logarithmic: bool = False,
 ) -> Figure:
     """Plot variables of a sweep over time as small multiples, one line per value of a lever.
@@ -123,6 +127,10 @@ def plot_sweep(
         The dimension of the lever that is shown; by default the first.
     title : str, optional
         The title of the figure.
+    scales : mapping of str to {"", "linear", "log"}, optional
+        The scale of the y axis by the name of the variable.
+    extrapolation : float, optional
+        The time from which values are extrapolation; they are drawn lighter.
     logarithmic : bool, default False
         Use a logarithmic y axis in every panel without negative values.
 
@@ -145,13 +153,21 @@ def plot_sweep(
     dim = lever or dims[0]
     part, held = _slice_at_base(run, [dim])
     scale = _colour_scale(part[dim])
-    panels = [panel for name in names for panel in _panels(over_time(part, find_variable(part, name)))]
+    panels = [
+        (*panel, (scales or {}).get(name, ""))
+        for name in names
+        for panel in _panels(over_time(part, find_variable(part, name)))
+    ]
     figure, places, columns = make_grid(len(panels), (3.9, 2.5, 1.9, 1.6), _HEAD)
     dated = DATE in part.coords
-    for axes, (name, values) in zip(places, panels, strict=True):
-        style_panel(axes, name, str(values.attrs.get("units", "")), columns)
-        _draw_lines(axes, values, scale, dated=dated, logarithmic=logarithmic)
+    for axes, (name, values, chosen) in zip(places, panels, strict=True):
+        units = str(values.attrs.get("units", ""))
+        style_panel(axes, name, units, columns)
+        _draw_lines(axes, values, scale, dated=dated)
+        numbers = np.asarray(values.values, dtype=float).ravel()
+        scale_y_axis(axes, units, numbers, scale="log" if logarithmic else chosen)
         format_time_axis(axes, part[TIME].attrs.get("units"), dated=dated)
+    mark_extrapolation(list(places), extrapolation, part[DATE if dated else TIME].values, dated=dated)
     figure.align_ylabels(places)
     bar = figure.colorbar(
         ScalarMappable(scale.norm, scale.colours), ax=list(places), location="right", aspect=35, fraction=0.04, pad=0.015,
@@ -202,8 +218,8 @@ def plot_heat_map(outcomes: xr.Dataset, *, levers: Sequence[str] | None = None, 
         raise FigureError(message)
     part, held = _slice_at_base(outcomes, dims)
     maps = [values.transpose(*dims) for values in part.data_vars.values()]
-    columns = min(2, len(maps))
-    figure, places = make_panels(len(maps), columns, _MAP_HEIGHTS[columns], _MAP_HEAD)
+    columns = 2 if is_narrow() else min(2, len(maps))
+    figure, places = make_panels(len(maps), 1 if is_narrow() else columns, _MAP_HEIGHTS[columns], _MAP_HEAD)
     for axes, values in zip(places, maps, strict=True):
         _draw_map(figure, axes, values, columns)
     style = dict(_RING) | ({"marker": "s"} if _holds_numbers(maps[0], columns) else {})
@@ -260,7 +276,7 @@ def _panels(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
         yield with_labels(long_name(variable), labels) + count, variable.isel(dict(zip(dims, place, strict=True)))
 
 
-def _draw_lines(axes: Axes, values: xr.DataArray, scale: _ColourScale, *, dated: bool, logarithmic: bool) -> None:
+def _draw_lines(axes: Axes, values: xr.DataArray, scale: _ColourScale, *, dated: bool) -> None:
     """Plot a line per value of the lever, its own on top, and bands below all lines."""
     times = values[DATE if dated else TIME].values
     dim = str(scale.lever.name)
@@ -274,16 +290,10 @@ def _draw_lines(axes: Axes, values: xr.DataArray, scale: _ColourScale, *, dated:
         lines = lines.sel({PROBABILITY: 0.5}, method="nearest")
     for position in range(scale.lever.size):
         is_base = position == scale.base
-        style = {**_BASE, "zorder": 4} if is_base else {"color": scale.colour(position), "linewidth": 1.1}
+        style = {**_BASE, "zorder": 3} if is_base else {"color": scale.colour(position), "linewidth": 1.1}
         marker: Any = {"marker": "o"} if times.size == 1 else {}
         axes.plot(times, lines.isel({dim: position}).transpose(TIME).values, solid_capstyle="butt", **style, **marker)
     axes.margins(x=0)
-    numbers = np.asarray(values.values, dtype=float).ravel()
-    finite = numbers[np.isfinite(numbers)]
-    if logarithmic and finite.size and finite.min() >= 0 and finite.max() > 0:
-        set_logarithmic(axes, finite[finite > 0])
-    else:
-        format_y_axis(axes, str(values.attrs.get("units", "")), numbers)
 
 
 def _style_colour_bar(bar: Any, label: str) -> None:

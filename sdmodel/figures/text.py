@@ -50,8 +50,11 @@ def plain_text(plot: Callable[P, Figure]) -> Callable[P, Figure]:
 class PlainFigure(Figure):
     """A figure that draws as it is what matplotlib writes only while it draws: the numbers along the axes.
 
-    A character that no font has is a box, as in a diagram, without a warning.
+    A character that no font has is a box, as in a diagram, without a warning. `origin` are lines that say where its numbers
+    come from.
     """
+
+    origin: tuple[str, ...] = ()
 
     def draw(self, renderer: Any) -> None:
         """Draw the figure."""

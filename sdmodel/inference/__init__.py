@@ -8,6 +8,7 @@ from .backtest import (
     CUT_STEPS,
     HORIZONS,
     SAMPLES,
+    SCORE_HEADINGS,
     WIDTHS,
     Score,
     backtest_model,
@@ -15,11 +16,20 @@ from .backtest import (
     model_errors,
     published_by,
     score_backtest,
+    score_cells,
 )
 from .calibration import SEED, STARTS, STEPS, Agreement, Calibration, calibrate_model, fingerprints, sample_posterior
 from .fit import BandFit, FitTable, SeriesFit, error_bars, fit_panels, fit_run
 from .likelihood import evaluate_series, log_likelihood, predictive_draws, residuals, split_series
-from .model_error import MeasuredError, errors_text, find_errors_file, quantiles_with_error, read_errors, widen_bands
+from .model_error import (
+    MeasuredError,
+    error_sizes,
+    errors_text,
+    find_errors_file,
+    quantiles_with_error,
+    read_errors,
+    widen_bands,
+)
 from .observations import Observations, RawSeries, join_observations, parse_time, read_observations
 from .optimum import Direction, Identification, Optimum, Search, close_pairs, leading_constants
 from .parameters import DEFAULT_GROUP, Equality, Parameter, free_constants, unused_priors
@@ -27,8 +37,8 @@ from .posterior import (
     Chain,
     Marginal,
     Posterior,
+    check_posterior_extra,
     default_walkers,
-    load_calibrate_module,
     posterior_draws,
     read_chain,
     write_chain,
@@ -64,6 +74,7 @@ __all__ = [
     "DEFAULT_GROUP",
     "HORIZONS",
     "SAMPLES",
+    "SCORE_HEADINGS",
     "SEED",
     "STARTS",
     "STEPS",
@@ -95,11 +106,13 @@ __all__ = [
     "calibrate_model",
     "calibration_record",
     "check_can_write",
+    "check_posterior_extra",
     "close_pairs",
     "correlations",
     "default_walkers",
     "ensemble_samples",
     "error_bars",
+    "error_sizes",
     "errors_text",
     "evaluate_series",
     "extra_constants",
@@ -112,7 +125,6 @@ __all__ = [
     "join_observations",
     "join_series",
     "leading_constants",
-    "load_calibrate_module",
     "log_likelihood",
     "model_errors",
     "parse_time",
@@ -127,6 +139,7 @@ __all__ = [
     "residuals",
     "sample_posterior",
     "score_backtest",
+    "score_cells",
     "series_between",
     "series_from_payoff",
     "split_series",

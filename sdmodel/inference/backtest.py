@@ -21,7 +21,7 @@ from .calibration import SEED, calibrate_model, digest_of, problem_fingerprints,
 from .likelihood import by_series, make_problem, modelled_at, predictive_draws
 from .model_error import MeasuredError
 from .parameters import Parameter
-from .posterior import default_walkers
+from .posterior import check_posterior_extra, default_walkers
 from .results import ExtraConstants, ensemble_samples
 from .series import Series
 
@@ -220,6 +220,20 @@ def backtest_model(
     return found
 
 
+SCORE_HEADINGS = (
+    "n", "log CRPS", "persistence", "trend", "bias", "in 50 %", "in 90 %", "with error", "PIT"
+)  # fmt: skip
+"""The headings of `score_cells`."""
+
+
+def score_cells(score: Score) -> list[str]:
+    """Return the numbers of a score as text, under `SCORE_HEADINGS`; nothing for those that do not exist."""
+    numbers = (score.log_crps, score.persistence, score.trend)
+    cells = [str(score.count), *("" if math.isnan(number) else f"{number:.2f}" for number in numbers)]
+    cells += [f"{score.bias:+.2f}", *(f"{share:.0%}" for share in (*score.coverage[:2], score.coverage_with_error[1]))]
+    return [*cells, f"{score.pit:.2f}"]
+
+
 def score_backtest(found: xr.Dataset, *, horizons: Sequence[float] = HORIZONS) -> list[Score]:
     """Score a back-test: each series at each horizon, each series, then all together, which is the last."""
     forecasts = _forecasts(found)
@@ -363,6 +377,7 @@ def _model_error(forecast: _Forecast, forecasts: Sequence[_Forecast], horizons: 
 
 
 def _check(series: Sequence[Series], cuts: Sequence[float]) -> None:
+    check_posterior_extra()
     if not cuts:
         message = "there are no cuts; give at least one date with --cut"
         raise CalibrationError(message)

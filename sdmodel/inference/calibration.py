@@ -15,7 +15,7 @@ from ..scenario import Scenario
 from .likelihood import Problem, by_series, make_problem, modelled_at, standardised
 from .optimum import Evaluations, Identification, Search, find_best, identify
 from .parameters import Equality, Parameter
-from .posterior import Chain, Checkpoint, Posterior, judge, sample, starting_points
+from .posterior import Chain, Checkpoint, Posterior, check_posterior_extra, judge, sample, starting_points
 from .series import Series
 
 STARTS = 64
@@ -149,6 +149,7 @@ def sample_posterior(
     CalibrationError
         If the extra `calibrate` is not installed, or there are too few walkers or steps.
     """
+    check_posterior_extra()
     least = max(4, 2 * len(calibration.parameters))
     if walkers < least or walkers % 2:
         cure = f"give an even number, at least {least} (twice the number of constants)"

@@ -256,4 +256,5 @@ def _panel(series: Series, time: xr.Variable, modelled: NDArray[np.float64], ban
             "most": (("observation",), most, units),
         },
         {TIME: time, PROBABILITY: probabilities, "at": (("observation",), at)},
+        {"scale": "log" if series.error.kind == "log" else "linear"},
     )

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from ..vensim import read_formula
 from .observations import number_of, read_rows
 
 _SUFFIX = ".error.csv"
+Reference = tuple[str, tuple[str, ...]]
+"""The key of a variable, and the keys of its labels."""
 _COLUMNS = ("series", "model", "last", "horizon", "forecasts", "error")
 
 
@@ -109,22 +111,32 @@ def widen_bands(found: xr.Dataset, errors: Sequence[MeasuredError], file: str) -
     distance becomes the root of (ln q - ln m)^2 + (z e)^2, with z the normal quantile of p and e the error at that horizon.
     Only variables that are themselves a series have a known error. They get the attribute `model_error`.
     """
-    latest: dict[
-        tuple[str, tuple[str, ...]], str
-    ] = {}  # of several series about one number the one observed last counts
-    for one in sorted({one.series: one for one in errors}.values(), key=lambda one: one.last):
-        formula = read_formula(one.formula, one.series)
-        if formula.is_Symbol or formula.is_Indexed:
-            latest[split_reference(formula)] = one.series
     changed = {}
     for name, variable in found.data_vars.items():
         if PROBABILITY not in variable.dims or TIME not in variable.dims:
             continue
-        places = {series: _place(variable, *reference) for reference, series in latest.items()}
-        known = {series: place for series, place in places.items() if place is not None}
+        sizes = error_sizes(errors, np.asarray(variable[TIME].values, dtype=float))
+        known = [(place, size) for one, size in sizes.items() if (place := _place(variable, *one)) is not None]
         if known:
-            changed[name] = _widened(variable, known, errors).assign_attrs({MODEL_ERROR: file})
+            changed[name] = _widened(variable, known).assign_attrs({MODEL_ERROR: file})
     return found.assign(changed)
+
+
+def error_sizes(errors: Sequence[MeasuredError], times: NDArray[np.float64]) -> dict[Reference, NDArray[np.float64]]:
+    """Return the model error at each time, by the name and labels of the number whose error is known.
+
+    Of several series about one number the one observed last counts. Before its last observation the error is 0.
+    """
+    latest: dict[Reference, str] = {}
+    for one in sorted({one.series: one for one in errors}.values(), key=lambda one: one.last):
+        formula = read_formula(one.formula, one.series)
+        if formula.is_Symbol or formula.is_Indexed:
+            latest[split_reference(formula)] = one.series
+    found = {}
+    for reference, series in latest.items():
+        own = sorted((one for one in errors if one.series == series), key=lambda one: one.horizon)
+        found[reference] = _error_at(own, times - own[0].last)
+    return found
 
 
 def _place(variable: xr.DataArray, name: str, labels: tuple[str, ...]) -> dict[str, int] | None:
@@ -138,16 +150,12 @@ def _place(variable: xr.DataArray, name: str, labels: tuple[str, ...]) -> dict[s
     return next((dict(zip(dims, place, strict=True)) for place in found), None)
 
 
-def _widened(
-    variable: xr.DataArray, places: Mapping[str, dict[str, int]], errors: Sequence[MeasuredError]
-) -> xr.DataArray:
-    """The variable with the error of each series at its place."""
-    levels, times = np.asarray(variable[PROBABILITY].values), np.asarray(variable[TIME].values, dtype=float)
+def _widened(variable: xr.DataArray, places: Iterable[tuple[dict[str, int], NDArray[np.float64]]]) -> xr.DataArray:
+    """The variable with an error over time at each place."""
+    levels = np.asarray(variable[PROBABILITY].values)
     middle = int(np.abs(levels - 0.5).argmin())
     wide = variable.transpose(..., PROBABILITY, TIME).copy(deep=True)
-    for series, place in places.items():
-        own = sorted((one for one in errors if one.series == series), key=lambda one: one.horizon)
-        size = _error_at(own, times - own[0].last)
+    for place, size in places:
         part = wide.isel(place).values
         with np.errstate(invalid="ignore", divide="ignore"):
             logs = np.log(part)

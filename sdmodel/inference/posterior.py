@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CalibrationError
-from ..extras import load_extra
+from ..extras import check_extra, load_extra
 from ..files import write_file
 from .likelihood import Problem, log_likelihood, log_posterior, modelled_at
 from .optimum import Evaluations, Identification, Search
@@ -42,6 +42,8 @@ _EDGE = 0.01
 _BURN = 5
 """Autocorrelation times that are left out at the start."""
 
+_TASK = "a posterior"
+"""What the extra `calibrate` is for."""
 _STATE_WORDS = 624
 """Words in the state of a Mersenne twister."""
 _BISECTIONS = 60
@@ -258,7 +260,7 @@ def sample(
 
     `checkpoint` is called with the chain after every step, `progress` with the number of points proposed.
     """
-    emcee = load_calibrate_module("emcee")
+    emcee = _load("emcee")
     scales = scales_of(problem.parameters)
     if isinstance(start, Chain):
         before = start
@@ -301,7 +303,7 @@ def sample(
 
 def _crank_nicolson_moves(scales: Sequence[Scale], points: NDArray[np.float64]) -> list[Any]:
     """Return moves around the normal distribution with the mean and covariance of `points` on the latent scales."""
-    emcee = load_calibrate_module("emcee")
+    emcee = _load("emcee")
     flat = points.reshape(-1, points.shape[2])
     chosen = np.linspace(0, len(flat) - 1, min(len(flat), _ESTIMATE_POINTS)).round().astype(int)
     sampled = latent_of(scales, flat[chosen])
@@ -354,15 +356,19 @@ def posterior_draws(chain: Chain, burn: int, count: int) -> NDArray[np.float64]:
     return flat[chosen]
 
 
-def load_calibrate_module(name: str) -> ModuleType:
-    """Load a module of the extra `calibrate`.
+def check_posterior_extra() -> None:
+    """Check before any work that the packages that a posterior needs are installed.
 
     Raises
     ------
     CalibrationError
-        If the extra is not installed; the message says how to install it.
+        If one is not installed; the message says how to install it.
     """
-    return load_extra(name, extra="calibrate", task="a posterior", error=CalibrationError)
+    check_extra("calibrate", task=_TASK, error=CalibrationError)
+
+
+def _load(name: str) -> ModuleType:
+    return load_extra(name, extra="calibrate", task=_TASK, error=CalibrationError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,12 +454,12 @@ def _autocorrelation_time(points: NDArray[np.float64]) -> float:
     half = points[len(points) // 2 :]
     if len(half) < 2 or (half == half[:1]).all(axis=0).any():  # noqa: PLR2004 - too short, or a walker that never moves
         return float(len(points))
-    return float(np.max(load_calibrate_module("emcee.autocorr").integrated_time(half, tol=0, quiet=True)))
+    return float(np.max(_load("emcee.autocorr").integrated_time(half, tol=0, quiet=True)))
 
 
 def _marginal(parameter: Parameter, values: NDArray[np.float64]) -> Marginal:
     """Summarise one constant from values of shape (walkers, steps)."""
-    statistics = load_calibrate_module("arviz_stats.base").array_stats
+    statistics = _load("arviz_stats.base").array_stats
     low, median, high = (float(value) for value in np.quantile(values, (0.05, 0.5, 0.95)))
     rhat, bulk, tail = math.inf, 0.0, 0.0
     if values.shape[1] >= 4 and np.ptp(values) > 0:  # noqa: PLR2004 - each half of a chain needs two draws

@@ -261,21 +261,22 @@ def _read_row(row: Row, observations: Observations, model: Model, faults: list[F
     faults += _duplicated(raw.values(), since, until)
     all_times = np.unique(np.concatenate([one.times for one in raw.values()]))
     inside = all_times[(all_times >= since) & (all_times <= until)]
-    shared, joined = _joined(raw, inside, within)
+    shared, places = _joined(raw, inside, within)
     if not shared.size and len(faults) == before:
         between = "".join(f" {word} {row[word].text}" for word in ("since", "until") if row[word].text)
         what = f"'{data.text:.80}' has no value at any time that its series share{between}"
         faults.append(Fault(data.place, f"{what}; change since and until, or leave a series out"))
     if len(faults) > before:
         return None
+    joined = {name: one.values[places[name]] for name, one in raw.items()}
     values = evaluate_arrays(over_data, lambda name, labels: joined[series_key(name, labels)])
     values = np.broadcast_to(values, shared.shape)
     only = next(iter(raw.values())) if _is_single(over_data) else None
     faults += _unsuitable(row, error.kind, only, shared, values)
     element = model.elements.get(split_reference(over_model)[0]) if _is_single(over_model) else None
     units = (element.units if element else "") or (only.units if only else "")
-    sourced = (zip(one.times, one.sources, strict=False) for one in raw.values())  # a file may have no sources
-    sources = dict.fromkeys(source for pairs in sourced for time, source in pairs if source and time in shared)
+    sourced = ((one.sources, places[name]) for name, one in raw.items() if one.sources)  # a file may have none
+    sources = dict.fromkeys(filter(None, (texts[place] for texts, used in sourced for place in used)))
     series = Series(
         title.text, over_model, row["model"].text, shared, values, error, units, title.place, row["note"].text,
         _left_out(raw, all_times, inside, shared, within), tuple(sources), lag,
@@ -285,8 +286,8 @@ def _read_row(row: Row, observations: Observations, model: Model, faults: list[F
 
 def _joined(
     raw: Mapping[str, RawSeries], inside: NDArray[np.float64], within: float
-) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-    """Return the times at which a formula has a value, shape (n,), and the values of each of its series there, by key.
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.intp]]]:
+    """Return the times at which a formula has a value, shape (n,), and the places of each series' values there, by key.
 
     The dates of the first series count. Each other series contributes its value nearest to a date, at most `within` away and
     used once.
@@ -297,13 +298,13 @@ def _joined(
     for name, one in raw.items():
         usable = np.flatnonzero(np.isin(one.times, inside))
         if not (usable.size and times.size):
-            return np.empty(0), {other: np.empty(0) for other in raw}
+            return np.empty(0), {other: np.empty(0, dtype=np.intp) for other in raw}
         own = one.times[usable]
         closest = _nearest_places(own, times)
         used_once = _nearest_places(times, own)[closest] == np.arange(times.size)
         kept &= (np.abs(own[closest] - times) <= within + _SAME) & used_once
         places[name] = usable[closest]
-    return times[kept], {name: one.values[places[name][kept]] for name, one in raw.items()}
+    return times[kept], {name: used[kept] for name, used in places.items()}
 
 
 def _nearest_places(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -71,7 +71,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .feedback.links import Link, Links, find_links
     from .feedback.loops import CausalPath, causal_paths, stock_loops
     from .flattening import FlatModel, without_subscripts
-    from .units.checking import UnitMismatch, UnitReport, check_units
+    from .units.checking import UnitMismatch, UnitReport, check_units, formula_units
 
 _NAMES = {
     "diagram.layout": "lay_out",
@@ -79,7 +79,7 @@ _NAMES = {
     "feedback.links": "Link Links find_links",
     "feedback.loops": "CausalPath causal_paths stock_loops",
     "flattening": "FlatModel without_subscripts",
-    "units.checking": "UnitMismatch UnitReport check_units",
+    "units.checking": "UnitMismatch UnitReport check_units formula_units",
 }
 """Names that are imported when they are used, by module."""
 
@@ -92,7 +92,7 @@ __all__ = [
     "Model", "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word", "WordKind", "add",
     "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "delay_orders", "display_name", "divide",
-    "equation_source", "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links",
+    "equation_source", "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links", "formula_units",
     "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "labels_of", "lay_out", "make_reference",
     "multiply", "nearest", "negate", "number", "number_text", "plan", "position", "power", "product_factors", "quote_name", "quoted_cell",
     "rebuild", "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_list", "split_name", "split_reference",

@@ -209,15 +209,19 @@ def expand(model: Model) -> Model:
     return replace(model, elements=MappingProxyType(builder.elements))
 
 
-def delay_orders(model: Model, given: Mapping[Cell, float] | None = None) -> tuple[DelayOrder, ...]:
+def delay_orders(
+    model: Model, given: Mapping[Cell, float] | None = None, *, start: Start | None = None
+) -> tuple[DelayOrder, ...]:
     """The order of every DELAY N and SMOOTH N in every cell, in the order of the file; `given` replaces constants.
+
+    A `start` that is given instead knows afterwards what the orders depend on.
 
     Raises
     ------
     ModelError
         If an order is not a number from 1 up at the start.
     """
-    start = Start(model, given or {})
+    start = start or Start(model, given or {})
     return tuple(
         order
         for element in model

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copyreg
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -198,6 +200,29 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<Model {self.path}: {len(self)} elements>"
+
+    def _repr_html_(self) -> str:
+        """A small table for notebooks: what the model holds, and over which times it runs."""
+        shown = [element for element in self if not element.hidden]
+        counts = Counter(element.kind for element in shown)
+        settings = [self.elements[name] for name in map(key, RUN_SETTINGS) if name in self.elements]
+        rows = {
+            "variables": ", ".join(f"{counts[kind]} {kind}" for kind in get_args(Kind) if counts[kind]),
+            "groups": ", ".join(group.name for group in self.groups),
+            "times": "; ".join(
+                f"{element.name} {equation.text} {element.units}".strip()
+                for element in settings
+                for equation in element.equations
+            ),
+            "integrator": self.integrator,
+            "SHA-256": self.sha256[:12],
+        }
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th><td style='text-align:left'>{escape(text)}</td></tr>"
+            for name, text in rows.items()
+            if text
+        )
+        return f"<table><caption><b>{escape(self.path)}</b></caption>{cells}</table>"
 
     def __getitem__(self, name: str) -> Element:
         """Return the element of that name in any spelling."""

@@ -1,7 +1,7 @@
 """The loops around a model: over blocks of members, over time steps, over the stages of an integrator.
 
-They are the same for every model, so they are text here, with the sizes filled in. `run` is the one function that is called from
-outside. It takes the address of an `Arguments`, and passes its fields on to `blocks`.
+They are the same for every model, so they are text here, with the sizes filled in. `kernel` is the one function that native code is
+called by. It takes the address of an `Arguments`, and passes its fields on to `blocks`.
 """
 
 from __future__ import annotations
@@ -547,9 +547,9 @@ def _spread(name: str, scalar: str, width: int) -> str:
 
 
 def _entry_text() -> str:
-    """The function `@run`: it reads the fields of `Arguments`; the type is made from that structure."""
+    """The function `@kernel`: it reads the fields of `Arguments`; the type is made from that structure."""
     types = Arguments.types("ptr")
-    lines = [f"%arguments = type {{ {', '.join(types.values())} }}", "define void @run(ptr %a) nounwind {"]
+    lines = [f"%arguments = type {{ {', '.join(types.values())} }}", "define void @kernel(ptr %a) nounwind {"]
     for index, (name, kind) in enumerate(types.items()):
         lines.append(f"  %p{index} = getelementptr inbounds %arguments, ptr %a, i32 0, i32 {index}")
         lines.append(f"  %{name} = load {kind}, ptr %p{index}")

@@ -37,6 +37,11 @@ class Layout:
         """The number of stocks that keep their value within a time step, the last ones."""
         return sum(stock.memory is not None and stock.memory.held for stock in self.plan.stocks)
 
+    @property
+    def computed(self) -> tuple[Cell, ...]:
+        """The cells that are computed, in the order in which they are first."""
+        return tuple(dict.fromkeys(own.cell for own in (*self.plan.start, *self.plan.step)))
+
     def rate_row(self, index: int) -> int:
         """The row of the rate of the stock in row `index`."""
         return self.stocks + index

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from llvmlite.binding.newpassmanagers import NewPassManager
 
 from .. import __version__
 from ..cache import cached, find_cached
+from ..errors import SimulationError
 from .ir import LIBM, Mathematics
 from .layout import Arguments
 
@@ -24,10 +25,12 @@ _VECTOR_ABI = (("avx512f", "e", 8), ("avx2", "d", 4), ("sse2", "b", 2))
 _WORTHWHILE = 500_000
 """Longer assembly than this, in characters, is not optimised for one member: it would take longer than it saves."""
 
-_PASSES = "O1"
-_QUICK, _OPTIMISED = 0, 2
-"""How hard LLVM works to turn assembly into instructions."""
+_OPTIMISED, _COMBINED, _INLINED = "O1", "combined", "inlined"
+"""Passes of LLVM: the quick ones; those of a first run, which compute the same numbers; only those that are needed."""
+_QUICK, _BEST = 0, 2
+"""How hard LLVM works to choose instructions."""
 _KIND = "code"
+_WASM = "wasm32-unknown-unknown"
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.POINTER(Arguments))
 
@@ -83,40 +86,72 @@ def assemble(text: str, *, alone: bool, quick: bool) -> Code:
     replaces it if it is in the cache.
     """
     this = host()
-    passes = _PASSES if alone and len(text) < _WORTHWHILE else ""
-    made_for = f"{__version__} {llvm.llvm_version_info} {llvm.get_default_triple()} {this.cpu} {this.features} {passes}"
-    context = (
-        llvm.create_context()
-    )  # of its own: a module leaves types and metadata behind, and the global one would grow
-    identity = f"{made_for} {_OPTIMISED}\n{text}"
-    found = find_cached(_KIND, identity) if quick else None
-    level = _OPTIMISED if found or not quick else _QUICK
+    passes = _INLINED if not alone or len(text) >= _WORTHWHILE else _COMBINED if quick else _OPTIMISED
+    best = _OPTIMISED if passes == _COMBINED else passes
+    made_for = f"{__version__} {llvm.llvm_version_info} {llvm.get_default_triple()} {this.cpu} {this.features}"
+    found = find_cached(_KIND, _identity(made_for, best, _BEST, text)) if quick else None
+    level = _BEST if found or not quick else _QUICK
+    # of its own: a module leaves types and metadata behind, and the global one would grow
+    context = llvm.create_context()
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=this.cpu, features=this.features, opt=level, jit=True, codemodel="jitdefault"
     )
     if found is None:
-        identity = f"{made_for} {level}\n{text}"
-        found = cached(_KIND, identity, lambda: _compile(text, context, machine, passes, level))
+        identity = _identity(made_for, passes, level, text)
+        found = cached(_KIND, identity, lambda: _compile(text, context, machine, passes))
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", context), machine)
     engine.context = context  # the engine frees the module, and needs the context of the module for it
     engine.add_object_file(llvm.ObjectFileRef.from_data(found))
     engine.finalize_object()
-    return Code(_KERNEL(engine.get_function_address("run")), engine, level == _OPTIMISED)
+    return Code(_KERNEL(engine.get_function_address("kernel")), engine, level == _BEST)
 
 
-def _compile(text: str, context: Any, machine: Any, passes: str, level: int) -> bytes:
+def _identity(made_for: str, passes: str, level: int, text: str) -> str:
+    """What decides the machine code of a text."""
+    return f"{made_for} {passes} {level}\n{text}"
+
+
+def _compile(text: str, context: Any, machine: Any, passes: str) -> bytes:
     """Return the machine code of a module, as an object file."""
     module = llvm.parse_assembly(text, context)
+    _run_passes(module, machine, passes)
+    return bytes(machine.emit_object(module))
+
+
+def _run_passes(module: Any, machine: Any, passes: str) -> None:
+    """Run LLVM's passes on a module; all of them inline elementary functions and drop what is not called.
+
+    Optimised code replaces some powers by other functions, which round differently; combined instructions do so too.
+    """
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
-    if passes and level == _OPTIMISED:
-        manager = builder.getModulePassManager()
-    else:
-        manager = llvm.create_new_module_pass_manager()
+    manager = builder.getModulePassManager() if passes == _OPTIMISED else llvm.create_new_module_pass_manager()
+    if passes != _OPTIMISED:
         manager.add_always_inliner_pass()
-        if passes:  # it replaces some powers by other functions, which round differently; the passes of optimised code do so too
-            manager.add_instruction_combine_pass()
+    if passes == _COMBINED:
+        manager.add_instruction_combine_pass()
+    manager.add_strip_dead_prototype_pass()
     manager.run(module, builder)
     NewPassManager._dispose(manager)  # noqa: SLF001 - the class inherits a method of that name that does nothing
     manager.detach()
-    found: bytes = machine.emit_object(module)
-    return found
+
+
+def emit_wasm(text: str, kept: Collection[str]) -> bytes:
+    """Compile a module of assembly for one member to a WebAssembly object with the functions `kept` and what they call.
+
+    Raises SimulationError if this LLVM has no such target.
+    """
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    try:
+        target = llvm.Target.from_triple(_WASM)
+    except RuntimeError as error:
+        message = "the installed llvmlite cannot emit WebAssembly; install the wheel from PyPI"
+        raise SimulationError(message) from error
+    machine = target.create_target_machine(opt=2, codemodel="default")
+    with llvm.create_context() as context, llvm.parse_assembly(text, context) as module:
+        module.triple, module.data_layout = _WASM, str(machine.target_data)
+        for function in module.functions:
+            if not function.is_declaration and function.name not in kept:
+                function.linkage = "internal"
+        _run_passes(module, machine, _OPTIMISED)
+        return bytes(machine.emit_object(module))

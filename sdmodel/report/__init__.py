@@ -1,6 +1,6 @@
 """One self-contained page about stored runs."""
 
-from .page import Image, Paragraph, Report, Section, Table, render_html
+from .page import Frame, Image, Paragraph, Report, Section, Table, render_html
 from .writing import build_report, write_report
 
-__all__ = ["Image", "Paragraph", "Report", "Section", "Table", "build_report", "render_html", "write_report"]
+__all__ = ["Frame", "Image", "Paragraph", "Report", "Section", "Table", "build_report", "render_html", "write_report"]

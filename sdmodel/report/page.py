@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
 
 from matplotlib.figure import Figure
 
-from ..errors import ReportError
-from ..extras import load_extra
-from ..figures import render_figure
+from ..figures import render_small_svg
+
+_NARROW = 5.0
+"""Inches: wider figures take the width of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,34 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A figure with a description for readers who cannot see it."""
+    """Figures side by side, or one, with a description for readers who cannot see them.
 
-    figure: Figure
+    Of many figures, a click opens those after the first six.
+    """
+
+    figures: Figure | Sequence[Figure]
     alt: str
 
     @property
-    def source(self) -> str:
-        """The figure as a data URL."""
-        return f"data:image/svg+xml;base64,{base64.b64encode(render_figure(self.figure, 'svg')).decode('ascii')}"
+    def sources(self) -> list[str]:
+        """The figures as data URLs."""
+        svgs = (render_small_svg(figure) for figure in self._list)
+        return [f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}" for svg in svgs]
+
+    @property
+    def wide(self) -> bool:
+        """Whether a figure is as wide as the page."""
+        return any(figure.get_figwidth() > _NARROW for figure in self._list)
+
+    @property
+    def notes(self) -> list[str]:
+        """Where the numbers come from, if the figures do not say it themselves."""
+        silent = (figure for figure in self._list if not figure.get_supxlabel())
+        return list(dict.fromkeys(line for figure in silent for line in getattr(figure, "origin", ())))
+
+    @property
+    def _list(self) -> list[Figure]:
+        return [self.figures] if isinstance(self.figures, Figure) else list(self.figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +79,31 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """A whole other page inside this one, and the `scripts` that it runs, as a content security policy names them."""
+
+    heading: str
+    text: str
+    scripts: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """A whole page."""
+    """A whole page, with another page at its end if there is a frame; without one it runs no scripts."""
 
     title: str
     subtitle: str
     sections: tuple[Section, ...]
+    frame: Frame | None = None
 
 
 def render_html(report: Report) -> str:
-    """Return the page as HTML that contains its figures and refers to nothing else; all texts are escaped.
+    """Return the page as HTML that contains its figures and refers to nothing else; all texts are escaped."""
+    import jinja2
 
-    Raises
-    ------
-    ReportError
-        If Jinja2 is not installed.
-    """
-    jinja2 = load_extra("jinja2", extra="report", task="a report", error=ReportError)
-    options: dict[str, Any] = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, **options)
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     source = resources.files(__package__).joinpath("page.html").read_text("utf-8")
     text: str = environment.from_string(source).render(report=report)
     return text

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +14,19 @@ from matplotlib.figure import Figure
 
 from ..analysis import (
     ATTRIBUTION,
-    LEVER,
+    RANKING,
     Comparison,
     VariableAttribution,
     attributed_variables,
     compare_runs,
+    contribution_rows,
     contributions_to,
+    greatest_difference,
     model_of_run,
+    ranking_answers,
+    ranking_columns,
 )
-from ..comparison import MEASURES, Outcome, outcome_of, take_snapshots
+from ..comparison import MEDIAN, Outcome, levels_of, take_snapshots
 from ..dataset import (
     ANALYSIS,
     MEMBER,
@@ -37,15 +41,32 @@ from ..dataset import (
     with_labels,
 )
 from ..errors import ReportError, SdmodelError
-from ..figures import Contributions, plot_backtest, plot_bands, plot_runs, plot_wedges
-from ..files import write_file
-from ..inference import BACKTEST, backtest_panels, quantiles_with_error, score_backtest
-from ..numerals import format_exact, format_number, format_signed
+from ..figures import (
+    Contributions,
+    layout_beside,
+    narrow_pages,
+    plot_backtest,
+    plot_bands,
+    plot_ranking,
+    plot_runs,
+    plot_wedges,
+)
+from ..files import page_path, write_file
+from ..inference import (
+    BACKTEST,
+    SCORE_HEADINGS,
+    backtest_panels,
+    quantiles_with_error,
+    score_backtest,
+    score_cells,
+)
+from ..numerals import format_band, format_exact, format_number, format_percent
 from ..scenario import find_levers
-from .page import Image, Paragraph, Report, Section, Table, render_html
+from .page import Frame, Image, Paragraph, Report, Section, Table, render_html
 
 _MOST_DIFFERENCES, _MOST_PANELS, _MOST_ATTRIBUTED = 15, 12, 3
-_LEVELS = (0.05, 0.5, 0.95)
+BANDS = (0.5, 0.9)
+"""The bands of ensembles that commands print by default, as shares of the members within them."""
 _LONG_ATTRIBUTES = frozenset({"model_text", "headlines", "levers"})
 _KINDS = {
     "policy lever": "Policy levers",
@@ -63,33 +84,40 @@ def write_report(
     *,
     on: Sequence[str] = (),
     at: Sequence[float] = (),
+    bands: Sequence[float] = BANDS,
     title: str | None = None,
-    picture: Figure | None = None,
-    further: Mapping[str, Figure] | None = None,
+    picture: Figure | Sequence[Figure] | None = None,
+    further: Mapping[str, Figure | Sequence[Figure]] | None = None,
+    frame: Frame | None = None,
     force: bool = False,
 ) -> Path:
     r"""Write one self-contained HTML page about runs, ensembles and attributions.
 
     The page opens without a network. It shows headline variables over time and at some times, the differences between the
-    runs, the bands of ensembles, the contributions of levers, the levers of the model, and the provenance of every run.
+    runs, the bands of ensembles, rankings and contributions of levers, the levers of the model, and the provenance of every run.
 
     Parameters
     ----------
     runs : mapping of str to xarray.Dataset
-        Runs, ensembles and attributions by name, as `simulate`, `run_ensemble`, `attribute_levers` and `open_run` return
-        them. Differences are from the first run.
+        Runs, ensembles and analyses by name, as `simulate`, `run_ensemble`, `attribute_levers`, `rank_levers` and `open_run`
+        return them. Differences are from the first run.
     path : str or path
         The file to write; its name ends in `.html` or `.htm`.
     on : sequence of str, optional
         The headline variables; by default those that the first run records.
     at : sequence of float, optional
-        Times in the units of the model; by default the middle and the end of the first run.
+        Times in the units of the model; by default the middle and the end of the first run, and of attributions the time at
+        which the scenario makes the greatest difference.
+    bands : sequence of float, default (0.5, 0.9)
+        Shares of the members of an ensemble that lie within each band.
     title : str, optional
         The title of the page; by default the names of the runs.
-    picture : matplotlib.figure.Figure, optional
-        A figure in place of that of the headline variables.
-    further : mapping of str to matplotlib.figure.Figure, optional
+    picture : matplotlib.figure.Figure or sequence of these, optional
+        A figure in place of those of the headline variables, or one for each panel.
+    further : mapping of str to matplotlib.figure.Figure or sequence of these, optional
         More figures by their headings.
+    frame : Frame, optional
+        Another page to embed at the end (`sdmodel.report.Frame`), such as the explorer of the model.
     force : bool, default False
         Replace an existing file.
 
@@ -101,8 +129,7 @@ def write_report(
     Raises
     ------
     ReportError
-        If there are no runs, the name does not end in .html or .htm, the file exists and `force` is not given, or Jinja2 is
-        not installed.
+        If there are no runs, the name does not end in .html or .htm, or the file exists and `force` is not given.
     SdmodelError
         If a run lacks one of the variables, or a figure cannot be plotted.
 
@@ -119,20 +146,14 @@ def write_report(
     ...     page.name, "<h2>What differs</h2>" in page.read_text("utf-8")
     ('report.html', True)
     """
-    target = Path(path)
-    if target.suffix.lower() not in (".html", ".htm"):
-        message = f"{target}: is not a name for a page; let it end in .html"
-        raise ReportError(message)
+    target = page_path(path, force=force, error=ReportError)
     if not runs:
         message = f"{target}: there are no runs to report on; name at least one"
         raise ReportError(message)
-    if os.path.lexists(target) and not force:
-        message = f"{target}: exists already; name another with -o, or --force to replace it"
-        raise ReportError(message)
     for name, run in runs.items():
         check_run(run, name)
-    text = render_html(build_report(runs, on=on, at=at, title=title, picture=picture, further=further))
-    write_file(target, text.encode(), force=force, error=ReportError)
+    report = build_report(runs, on=on, at=at, bands=bands, title=title, picture=picture, further=further)
+    write_file(target, render_html(replace(report, frame=frame)).encode(), force=force, error=ReportError)
     return target
 
 
@@ -141,11 +162,25 @@ def build_report(
     *,
     on: Sequence[str] = (),
     at: Sequence[float] = (),
+    bands: Sequence[float] = BANDS,
     title: str | None = None,
-    picture: Figure | None = None,
-    further: Mapping[str, Figure] | None = None,
+    picture: Figure | Sequence[Figure] | None = None,
+    further: Mapping[str, Figure | Sequence[Figure]] | None = None,
 ) -> Report:
     """Return the page that `write_report` writes, as records."""
+    with narrow_pages():
+        return _build_report(runs, on, at, bands, title, picture, further)
+
+
+def _build_report(
+    runs: Mapping[str, xr.Dataset],
+    on: Sequence[str],
+    at: Sequence[float],
+    bands: Sequence[float],
+    title: str | None,
+    picture: Figure | Sequence[Figure] | None,
+    further: Mapping[str, Figure | Sequence[Figure]] | None,
+) -> Report:
     attributions = {name: run for name, run in runs.items() if run.attrs.get(ANALYSIS) == ATTRIBUTION}
     ensembles = {name: run for name, run in runs.items() if member_dims(run) == (MEMBER,)}
     single = {name: run for name, run in runs.items() if not member_dims(run)}
@@ -159,8 +194,9 @@ def build_report(
     if found:
         sections.append(_difference_section(single, found))
     for name, run in ensembles.items():
-        sections.append(_ensemble_section(name, run, _choose_headlines({name: run}, on), times))
-    sections += [_attribution_section(name, run, on) for name, run in attributions.items()]
+        sections.append(_ensemble_section(name, run, _choose_headlines({name: run}, on), times, bands))
+    sections += [_ranking_section(name, run) for name, run in runs.items() if run.attrs.get(ANALYSIS) == RANKING]
+    sections += [_attribution_section(name, run, on, at) for name, run in attributions.items()]
     sections += [_backtest_section(name, run) for name, run in runs.items() if run.attrs.get(ANALYSIS) == BACKTEST]
     sections += [Section(heading, (Image(figure, heading),)) for heading, figure in (further or {}).items()]
     levers = _lever_section(single, found) if single else None
@@ -187,31 +223,24 @@ def _choose_headlines(runs: Runs, names: Sequence[str]) -> list[str]:
     raise ReportError(message)
 
 
-def _headline_section(runs: Runs, names: Sequence[str], at: Sequence[float], picture: Figure | None) -> Section:
+def _headline_section(
+    runs: Runs, names: Sequence[str], at: Sequence[float], picture: Figure | Sequence[Figure] | None
+) -> Section:
     """Show the headline variables of all runs over time, and side by side at some times."""
-    figure = picture or plot_runs(runs, list(names)[:_MOST_PANELS])
-    parts: list[Image | Table] = [Image(figure, f"{', '.join(names)} over time in {', '.join(runs)}")]
     first, *others = runs
+    extrapolation = layout_beside(str(runs[first].attrs["model"])).extrapolation
+    figures = picture or [plot_runs(runs, [name], extrapolation=extrapolation) for name in names[:_MOST_PANELS]]
+    parts: list[Image | Table] = [Image(figures, f"{', '.join(names)} over time in {', '.join(runs)}")]
     columns = ("", "units", first, *(column for name in others for column in (name, f"vs {first}")))
     for time in at:
         rows = []
         for cell in take_snapshots(runs, names, [time]):
             row = [cell.name, cell.units, format_number(cell.values[0][0], cell.units)]
             for run in range(1, len(runs)):
-                row += [format_number(cell.values[run][0], cell.units), _format_percent(*cell.per_cent(run))]
+                row += [format_number(cell.values[run][0], cell.units), format_percent(*cell.per_cent(run))]
             rows.append(tuple(row))
         parts.append(Table(columns, tuple(rows), words=2, caption=f"At {time:.10g}"))
     return Section("Headlines", tuple(parts))
-
-
-def _format_percent(share: float) -> str:
-    """Return a difference in percent with its sign and three digits; nothing if it is not finite."""
-    if not np.isfinite(share):
-        return ""
-    if share == 0:
-        return "0"
-    decimals = int(np.clip(2 - np.floor(np.log10(abs(share))), 0, 3))
-    return f"{share:+,.{decimals}f} %".replace("-", "\N{MINUS SIGN}")
 
 
 def _difference_section(runs: Runs, found: Comparison) -> Section:
@@ -232,7 +261,7 @@ def _difference_section(runs: Runs, found: Comparison) -> Section:
         for cell in moved[:_MOST_DIFFERENCES]:
             change = cell.after - cell.before
             values = (format_number(value, cell.units) for value in (cell.before, cell.after, change))
-            share = _format_percent(100 * float(np.copysign(cell.relative, change)))
+            share = format_percent(100 * float(np.copysign(cell.relative, change)))
             differences.append((cell.name, cell.run, cell.units, f"{cell.at:.10g}", *values, share))
         caption = f"Largest differences from {next(iter(runs))}, as a share of the variable's largest size there"
         if len(moved) > _MOST_DIFFERENCES:
@@ -276,34 +305,47 @@ def _lever_section(runs: Runs, found: Comparison | None) -> Section | None:
     return Section("What can be changed", tuple(tables), folded=True) if tables else None
 
 
-def _ensemble_section(name: str, run: xr.Dataset, names: Sequence[str], at: Sequence[float]) -> Section:
-    """Show the median and the middle 90 % of the members of an ensemble, over time and at some times."""
-    found = quantiles_with_error(run, names, _LEVELS, str(run.attrs["model"]))
+def _ensemble_section(
+    name: str, run: xr.Dataset, names: Sequence[str], at: Sequence[float], bands: Sequence[float]
+) -> Section:
+    """Show the median and the bands of the members of an ensemble, over time and at some times."""
+    found = quantiles_with_error(run, names, levels_of(bands), str(run.attrs["model"]))
     part = found.interp({TIME: list(at)})
     rows = []
     for variable in part.data_vars.values():
         units = str(variable.attrs.get("units", ""))
         dims = subscript_dims(variable)
         for place, labels in labels_along(variable, dims):
-            spreads = []
-            for numbers in variable.transpose(*dims, TIME, PROBABILITY).values[place]:
-                low, median, high = (format_number(number, units) for number in numbers)
-                spreads.append(f"{median} ({low} – {high})")
-            rows.append((with_labels(long_name(variable), labels), units, *spreads))
+            own = variable.transpose(*dims, PROBABILITY, TIME).values[place]
+            levels = dict(zip(map(float, variable[PROBABILITY].values), own, strict=True))
+            medians = (format_number(number, units) for number in levels[MEDIAN])
+            rows.append((with_labels(long_name(variable), labels), units, *medians))
+            for width in bands:
+                ends = zip(*(levels[round((1 + side * width) / 2, 9)] for side in (-1, 1)), strict=True)
+                rows.append(
+                    (f"{100 * width:.4g} % of members", "", *(format_band(low, high, units) for low, high in ends))
+                )
     columns = ("", "units", *(f"{time:.10g}" for time in at))
-    caption = f"{run.sizes[MEMBER]:,} members: the median, and the range of the middle 90 %"
-    figure = plot_bands({name: found}, list(names)[:_MOST_PANELS])
+    caption = f"{run.sizes[MEMBER]:,} members: the median, and the bands that hold the middle members"
+    page = layout_beside(str(run.attrs["model"]))
+    figures = [
+        plot_bands({name: found}, [one], scales={one: page.scale_of(one)}, extrapolation=page.extrapolation)
+        for one in names[:_MOST_PANELS]
+    ]
     method, seed = (run.attrs.get(attribute, "unknown") for attribute in ("design_method", "seed"))
     parts = (
-        Image(figure, f"median and bands of {', '.join(names)} over time"),
+        Image(figures, f"median and bands of {', '.join(names)} over time"),
         Table(columns, tuple(rows), words=2, caption=caption),
         Paragraph(f"Sampling method: {method!s}, seed {seed}."),
     )
     return Section(f"Ensemble {name}", parts)
 
 
-def _attribution_section(name: str, found: xr.Dataset, names: Sequence[str]) -> Section:
-    """Show what each lever contributes to the first variables: those that are named, if the attribution has them."""
+def _attribution_section(name: str, found: xr.Dataset, names: Sequence[str], at: Sequence[float]) -> Section:
+    """Show what each lever contributes to the first variables: those that are named, if the attribution has them.
+
+    Without times, at the one at which the scenario makes the greatest difference to the first of them.
+    """
     known = attributed_variables(found)
     variables = [variable for variable in names if variable in known] or known
     attributions = [contributions_to(found, variable) for variable in variables]
@@ -323,16 +365,42 @@ def _attribution_section(name: str, found: xr.Dataset, names: Sequence[str]) -> 
     changes = "\n".join(line for lines in levers.values() for line in lines)
     parts: list[Paragraph | Table | Image] = [Paragraph(introduction), Paragraph(changes, code=True)]
     if shown:
-        contributions = []
+        outcomes = [Outcome(at=time) for time in at] or [greatest_difference(attributions[0])]
+        extrapolation = layout_beside(str(found.attrs["model"])).extrapolation
+        figures = []
         for part in shown:
-            shares = part.contributions.sel(measure="shapley")
-            contributions.append(Contributions(part.name, part.units, part.baseline, part.scenario, shares))
-        figure = plot_wedges(contributions, names=(baseline, scenario))
+            shares, bands = part.contributions.sel(measure="shapley"), (part.spread, part.difference_spread)
+            own = Contributions(
+                part.name, part.units, part.baseline, part.scenario, shares, spread=bands[0], total_spread=bands[1]
+            )
+            figures.append(plot_wedges([own], names=(baseline, scenario), extrapolation=extrapolation))
         alt = f"contributions of {', '.join(levers)} to {', '.join(part.name for part in shown)} over time"
-        parts += [Image(figure, alt), *(_contribution_table(part) for part in shown)]
+        parts += [Image(figures, alt), *(_contribution_table(part, outcome) for part in shown for outcome in outcomes)]
     else:
         parts.append(Paragraph("The levers do not change any of the variables."))
     return Section(f"Levers of {name}", tuple(parts))
+
+
+def _ranking_section(name: str, found: xr.Dataset) -> Section:
+    """Show what each lever does to the target at the better end of its range, how sure that is, and the trade-off."""
+    better = "smaller" if found.attrs["goal"] == "min" else "larger"
+    members = f", and in each of {found.attrs['members']:,} members" if found.attrs["members"] else ""
+    introduction = (
+        f"The effect of each lever alone at the end of its plausible range that makes the target {better}{members}; "
+        "per unit is the effect of a small step, per unit of the lever."
+    )
+    columns = ranking_columns(found)
+    headings = tuple(", ".join(filter(None, (column.heading, column.units))) for column in columns)
+    rows = tuple(zip(*(column.cells for column in columns), strict=True))
+    parts = (
+        Paragraph(introduction),
+        Image(
+            plot_ranking(found), f"effects of levers on {columns[0].heading}, and their trade-off with another outcome"
+        ),
+        Paragraph(" ".join(ranking_answers(found))),
+        Table(headings, rows, caption="Levers, the best first", strong=frozenset({len(rows) - 1})),
+    )
+    return Section(f"Ranking {name}", parts)
 
 
 def _backtest_section(name: str, found: xr.Dataset) -> Section:
@@ -342,58 +410,21 @@ def _backtest_section(name: str, found: xr.Dataset) -> Section:
         f"At each cut ({cuts}) the model was calibrated on what had been published, and forecast what was observed later. Scores "
         "are mean absolute errors of natural logarithms: 0.10 is about 10 %."
     )
-    columns = (
-        "series",
-        "up to",
-        "forecasts",
-        "log CRPS",
-        "last value",
-        "last trend",
-        "bias",
-        "in 90 %",
-        "with model error",
-    )
-    rows = [
-        (
-            score.series, score.horizon, str(score.count),
-            *("" if math.isnan(value) else f"{value:.2f}" for value in (score.log_crps, score.persistence, score.trend)),
-            f"{score.bias:+.2f}", f"{score.coverage[-1]:.0%}", f"{score.coverage_with_error[-1]:.0%}",
-        )
-        for score in score_backtest(found)
-    ]  # fmt: skip
-    figure = plot_backtest(backtest_panels(found))
+    columns = ("series", "up to", *SCORE_HEADINGS)
+    rows = [(score.series, score.horizon, *score_cells(score)) for score in score_backtest(found)]
+    figures = [plot_backtest({series: panel}) for series, panel in backtest_panels(found).items()]
     parts = (
         Paragraph(introduction),
-        Image(figure, "forecasts of each series from each cut, and the observations"),
+        Image(figures, "forecasts of each series from each cut, and the observations"),
         Table(columns, tuple(rows), words=2, caption="Scores by series and horizon"),
     )
     return Section(f"Back-test {name}", parts)
 
 
-def _contribution_table(part: VariableAttribution) -> Table:
-    differences = np.nan_to_num(np.abs((part.scenario - part.baseline).values))
-    at = float(part.baseline[TIME].values[int(differences.argmax())])
-    outcome = Outcome(at=at)
-    contributions = outcome_of(part.contributions, outcome)
-    total = float(outcome_of(part.scenario - part.baseline, outcome))
-    spread = None if part.spread is None else outcome_of(part.spread, outcome)
-    ranks = None if part.ranks_first is None else outcome_of(part.ranks_first, outcome)
-    order = np.argsort(-np.abs(contributions.sel(measure="shapley").values), kind="stable")
-    rows = []
-    for lever in map(str, contributions[LEVER].values[order]):
-        values = [float(contributions.sel({"measure": measure, LEVER: lever})) for measure in MEASURES]
-        row = [lever, *map(format_signed, values), f"{100 * values[1] / total:.3g} %" if total else ""]
-        if spread is not None and ranks is not None:
-            low, *_, high = map(float, spread.sel({LEVER: lever}).values)
-            row += [f"{format_signed(low)} – {format_signed(high)}", f"{100 * float(ranks.sel({LEVER: lever})):.3g} %"]
-        rows.append(tuple(row))
-    more = ("90 % of members", "ranks first") if spread is not None else ()
-    sums = [float(contributions.sel(measure=measure).sum()) for measure in MEASURES]
-    whole = "100 %" if total else ""
-    rows.append(("sum (of Shapley values: the total)", *map(format_signed, sums), whole, *("" for _ in more)))
-    columns = ("lever", "alone", "Shapley", "last", "share of total", *more)
-    caption = f"{part.name}, {part.units}, at {at:.10g}, where the difference is greatest"
-    return Table(columns, tuple(rows), caption=caption, strong=frozenset({len(rows) - 1}))
+def _contribution_table(part: VariableAttribution, outcome: Outcome) -> Table:
+    headings, rows = contribution_rows(part, outcome)
+    caption = ", ".join(filter(None, [f"{part.name} {outcome}", part.units]))
+    return Table(headings, tuple(rows), caption=caption, strong=frozenset({len(rows) - 1}))
 
 
 def _provenance_section(name: str, run: xr.Dataset) -> Section:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
         Variation,
         is_noise_seed,
         make_design,
+        plausible_ranges,
         sampled_cells,
     )
     from .distributions import DISTRIBUTIONS, Distribution, Steps, distribution_fault, distribution_syntax
@@ -43,15 +44,17 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
         antithetic_orders,
         find_levers,
         grid_values,
+        is_policy_lever,
+        lever_of,
         nested_subsets,
         range_violation,
     )
 
 _NAMES = {
     "changes": "Change FreeConstant Optimisation Payoff PayoffTerm Scenario cell_values constant_cells constant_values merge_scenarios with_constants with_tables",
-    "designs": "DEFAULT_SEED DEFAULT_SIMULATIONS Design SampledCell Samples Sampling SamplingMethod Variation is_noise_seed make_design sampled_cells",
+    "designs": "DEFAULT_SEED DEFAULT_SIMULATIONS Design SampledCell Samples Sampling SamplingMethod Variation is_noise_seed make_design plausible_ranges sampled_cells",
     "distributions": "DISTRIBUTIONS Distribution Steps distribution_fault distribution_syntax",
-    "levers": "Grid Lever Subsets all_subsets antithetic_orders find_levers grid_values nested_subsets range_violation",
+    "levers": "Grid Lever Subsets all_subsets antithetic_orders find_levers grid_values is_policy_lever lever_of nested_subsets range_violation",
 }
 """Names that are imported when they are used, by module."""
 
@@ -62,6 +65,6 @@ __all__ = [
     "Grid", "Lever", "Optimisation", "Payoff", "PayoffTerm", "SampledCell", "Samples", "Sampling", "SamplingMethod",
     "Scenario", "Steps", "Subsets", "Variation", "all_subsets", "antithetic_orders", "cell_values",
     "constant_cells", "constant_values", "distribution_fault", "distribution_syntax", "find_levers", "grid_values",
-    "is_noise_seed", "make_design", "merge_scenarios", "nested_subsets", "range_violation", "sampled_cells",
-    "with_constants", "with_tables",
+    "is_noise_seed", "is_policy_lever", "lever_of", "make_design", "merge_scenarios", "nested_subsets", "plausible_ranges", "range_violation",
+    "sampled_cells", "with_constants", "with_tables",
 ]  # fmt: skip

@@ -37,6 +37,10 @@ _MAX_MEMBERS = 10_000_000
 _MAX_RANKS = 250_000_000
 """Ranks that a Latin hypercube holds in memory, four bytes each."""
 _BELOW_ONE = float(np.nextafter(1, 0))
+_REACHING_BOUNDS = frozenset({"RANDOM_UNIFORM", "RANDOM_TRIANGULAR", "RANDOM_LOOKUP"})
+"""Distributions whose bounds are plausible values."""
+_TAILS = (0.05, 0.95)
+"""The quantiles that end the plausible range of other distributions."""
 _VERSION = "1"
 """To be changed when the same `.vsc` file gives other numbers."""
 
@@ -130,6 +134,32 @@ def sampled_cells(model: Model, sampling: Sampling) -> tuple[SampledCell, ...]:
         what = "nothing is varied; write a line such as 'constant = RANDOM_UNIFORM(min,max)'"
         faults.append(Fault(sampling.path or "design", what))
     return _checked(model, found, faults)
+
+
+def plausible_ranges(model: Model, sampling: Sampling) -> dict[Cell, tuple[float, float]]:
+    """Return the plausible range of every cell that the lines of a `.vsc` file vary, in its units.
+
+    Its ends are the bounds where the distribution reaches them: uniform, triangular, a polygon, and steps. Others have their
+    5 % and 95 % quantiles, since their bounds may be far out. A file of samples has no ranges.
+
+    Raises
+    ------
+    ScenarioError
+        With every line that the model does not allow.
+    """
+    if sampling.method == "file":
+        return {}
+    laws = ((sampled.cell, sampled.distribution) for sampled in sampled_cells(model, sampling))
+    return {cell: _plausible_ends(law) for cell, law in laws if law is not None}
+
+
+def _plausible_ends(law: Distribution | Steps) -> tuple[float, float]:
+    if isinstance(law, Steps):
+        return float(law.values[0]), float(law.values[-1])
+    if law.name in _REACHING_BOUNDS:
+        return law.minimum, law.maximum
+    low, high = law.quantile(np.array(_TAILS))
+    return float(low), float(high)
 
 
 def cells_in_file(model: Model, sampling: Sampling) -> tuple[SampledCell, ...]:

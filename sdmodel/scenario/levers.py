@@ -69,15 +69,23 @@ def find_levers(model: Model) -> tuple[Lever, ...]:
     ...     print(lever.name, lever.values, lever.minimum, lever.maximum, lever.step, lever.meaning)
     Tax Rate (0.2,) 0.0 0.5 0.05 Share of income.
     """
-    grouped = [(element, kind) for group, kind in _GROUPS.items() for element in model if key(element.group) == group]
-    ranged = [(element, "constant") for element in model if element.range is not None and element.key not in _CLOCK]
-    found = []
-    for element, kind in grouped or ranged:
-        if element.kind == "constant" and not element.fixed and not element.hidden:
-            own, meaning = element.range or Range(), " ".join(element.comment.split())
-            values = tuple(value for equation in element.equations for value in numbers_of(equation).values)
-            found.append(Lever(element.name, kind, values, own.minimum, own.maximum, own.step, element.units, meaning))
-    return tuple(found)
+    grouped = [element for group in _GROUPS for element in model if key(element.group) == group]
+    ranged = [element for element in model if element.range is not None and element.key not in _CLOCK]
+    constants = [one for one in grouped or ranged if one.kind == "constant" and not one.fixed and not one.hidden]
+    return tuple(map(lever_of, constants))
+
+
+def lever_of(constant: Element) -> Lever:
+    """Return what a model says about one of its constants, whether or not the model offers it for change."""
+    own, meaning = constant.range or Range(), " ".join(constant.comment.split())
+    values = tuple(value for equation in constant.equations for value in numbers_of(equation).values)
+    kind = _GROUPS.get(key(constant.group), "constant")
+    return Lever(constant.name, kind, values, own.minimum, own.maximum, own.step, constant.units, meaning)
+
+
+def is_policy_lever(element: Element) -> bool:
+    """Return whether an element is a constant that policy can change, so that its value is a choice and not chance."""
+    return element.kind == "constant" and _GROUPS.get(key(element.group)) == "policy lever"
 
 
 def range_violation(element: Element, low: float, high: float) -> tuple[float, str] | None:

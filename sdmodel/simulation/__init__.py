@@ -11,8 +11,9 @@ from .simulation import (
     prepare_simulation,
     simulate,
 )
+from .wasm import WasmModule, compile_wasm
 
 __all__ = [
-    "NotFiniteWarning", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "check_memory",
-    "load_scenario", "memory_bytes", "prepare_simulation", "simulate",
+    "NotFiniteWarning", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "WasmModule", "check_memory",
+    "compile_wasm", "load_scenario", "memory_bytes", "prepare_simulation", "simulate",
 ]  # fmt: skip

@@ -44,6 +44,16 @@ class Job:
     lagged: NDArray[np.bool_] | None = None
     tolerances: tuple[float, float] = (0.001, 0.001)
 
+    @property
+    def order(self) -> int:
+        """The order of the integrator."""
+        return {"euler": 1, "diff": 1, "rk2": 2, "rk4": 4}[self.integrator.removesuffix("-auto")]
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether the integrator chooses its steps."""
+        return self.integrator.endswith("-auto")
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -86,9 +96,8 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
     """Compute every member; the numbers do not depend on how the work is split."""
     count = inputs.count
     width = 1 if count == 1 else host().width
-    adaptive = job.integrator.endswith("-auto")
     order = {"euler": 1, "diff": 1, "rk2": 2, "rk4": 4}[job.integrator.removesuffix("-auto")]
-    code = job.program.code(width, adaptive=adaptive, steps=job.timing.steps * order)
+    code = job.program.code(width, adaptive=job.adaptive, steps=job.timing.steps * order)
     values = np.empty((job.timing.lines, len(job.rows), padded(count)))
     broken, inexact = np.empty(padded(count)), np.empty(padded(count))
     moments = job.timing.moments
@@ -119,8 +128,8 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
             steps=job.timing.steps,
             every=job.timing.every,
             time_step=job.timing.time_step,
-            order=order,
-            adaptive=adaptive,
+            order=job.order,
+            adaptive=job.adaptive,
             absolute=job.tolerances[0],
             relative=job.tolerances[1],
             first=0,

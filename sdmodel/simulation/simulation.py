@@ -127,15 +127,15 @@ def simulate(
     >>> run["stock"].dims, run["stock"].isel(time=-1).values.round(2).tolist()
     (('time', 'member'), [100.0, 144.0])
     """
-    _check_options(model, integrator, threads)
+    check_options(model, integrator, threads)
     changes = load_scenario(scenario)
     model = with_tables(model, changes)
     inputs = read_inputs(model, constant_values(model, changes), constants)
-    compiled, order_remarks = _with_orders(model, inputs)
+    compiled, order_remarks = with_orders(model, inputs)
     program = compile_model(compiled)
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, moving_end=True)
     saved = _saved(model, program, save)
-    job = _job(program, timing, inputs, saved.rows, integrator or model.integrator)
+    job = make_job(program, timing, inputs, saved.rows, integrator or model.integrator)
     ends = None
     if FINAL_TIME.key in program.layout.plan.moving:
         job, ends = _find_ends(job, inputs, lambda job: _check_memory(job, inputs.count, threads, memory))
@@ -157,9 +157,8 @@ def simulate(
         "saveper": timing.time_step * timing.every,
     }
     inexact = _accuracy_remarks(job, outcome, inputs)
-    chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
-    own = [timing.remark, chosen, *order_remarks, *inexact, *_range_remarks(model, inputs)]
-    remarks = "\n".join(filter(None, own))
+    settled = remarks_on_settings(model, timing, integrator)
+    remarks = "\n".join([*settled, *order_remarks, *inexact, *_range_remarks(model, inputs)])
     optional = {
         "seed": seed,
         "not_finite": not_finite or None,
@@ -180,11 +179,17 @@ _CHOICE = (
 )
 
 
+def remarks_on_settings(model: Model, timing: Timing, integrator: Integrator | None) -> list[str]:
+    """Warnings about the times of a run, and about the integrator if it is the model's own."""
+    chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
+    return [line for line in (*timing.remark.splitlines(), chosen) if line]
+
+
 _ORDERS: WeakKeyDictionary[Model, tuple[DelayOrder, ...]] = WeakKeyDictionary()
 """The delay orders of models with their own constants."""
 
 
-def _with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
+def with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
     """Return the model to compile, and warnings: the order of a DELAY N is part of its structure, and constants may decide it."""
     if model not in _ORDERS:
         _ORDERS[model] = delay_orders(model)
@@ -203,7 +208,8 @@ def _with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
     return model if low == _ORDERS[model] else with_constants(model, inputs.fixed), remarks
 
 
-def _check_options(model: Model, integrator: str | None, threads: int | None) -> None:
+def check_options(model: Model, integrator: str | None, threads: int | None = None) -> None:
+    """Check the types and the values of the options of a run."""
     if not isinstance(model, Model):
         message = f"{type(model).__name__} is not a model; read one with read_model"
         raise SimulationError(message)
@@ -239,7 +245,7 @@ _SAVED: WeakKeyDictionary[Program, _Saved] = WeakKeyDictionary()
 def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved:
     if save is None and program in _SAVED:
         return _SAVED[program]
-    pairs = [(element, program.grid(element)) for element in _saved_elements(model, save)]
+    pairs = [(element, program.grid(element)) for element in saved_elements(model, save)]
     moving = tuple(pair for pair in pairs if pair[0].kind != "constant")
     constants = tuple(pair for pair in pairs if pair[0].kind == "constant")
     found = _Saved(moving, constants, np.array([row for _, grid in moving for row in grid.rows], dtype=np.int64))
@@ -248,7 +254,7 @@ def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved
     return found
 
 
-def _saved_elements(model: Model, save: Iterable[str] | None) -> list[Element]:
+def saved_elements(model: Model, save: Iterable[str] | None) -> list[Element]:
     """The elements to save, in the order of `save`, or all in the order of the file."""
     everything = [element for element in model if not element.hidden and element.kind != "lookup"]
     if save is None:
@@ -273,9 +279,10 @@ def _saved_elements(model: Model, save: Iterable[str] | None) -> list[Element]:
     return list(found.values())
 
 
-def _job(
+def make_job(
     program: Program, timing: Timing, inputs: Inputs, rows: Sequence[int] | NDArray[np.int64], integrator: Integrator
 ) -> Job:
+    """What to compute, for constants that are set."""
     known = dict(program.layout.plan.constants) | inputs.fixed
     given = np.array([known[cell] for cell in program.layout.inputs], dtype=float)
     varied_rows = np.array([program.row(cell) for cell in inputs.varied], dtype=np.int64)
@@ -473,7 +480,7 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
     if inputs.varied:
         given[job.varied_rows - job.program.layout.first_input] = inputs.columns(member, member + 1)[:, 0]
     plan = job.program.layout.plan
-    cells = list(dict.fromkeys(assignment.cell for assignment in (*plan.start, *plan.step)))
+    cells = job.program.layout.computed
     rows = np.array([job.program.row(cell) for cell in cells], dtype=np.int64)
     alone = replace(job, given=given, rows=rows, varied_rows=np.empty(0, dtype=np.int64), lagged=None)
     prefix = "" if inputs.count == 1 else f"member {member}: "
@@ -539,15 +546,15 @@ def prepare_simulation(
     at FINAL TIME, which equations still see unchanged. Raises ScenarioError if the scenario sets something that is not a
     constant of the model, and SimulationError if the time settings are wrong, or depend on a constant that varies.
     """
-    _check_options(model, integrator, None)
+    check_options(model, integrator)
     changes = load_scenario(scenario)
     model = with_tables(model, changes)
     inputs = Inputs({cell: value for cell, value in constant_values(model, changes).items() if cell not in ranges})
     inputs.varied |= {cell: xr.DataArray(np.array(ends), dims=MEMBER) for cell, ends in ranges.items()}
-    program = compile_model(_with_orders(model, inputs)[0])
+    program = compile_model(with_orders(model, inputs)[0])
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
     if until >= timing.initial:
         lines = int(np.searchsorted(timing.saved, until - SAME_TIME * timing.time_step))
         timing = replace(timing, steps=int(timing.saved_steps[min(lines, timing.lines - 1)]))
-    job = _job(program, timing, inputs, [program.row(cell) for cell in saved], integrator or model.integrator)
+    job = make_job(program, timing, inputs, [program.row(cell) for cell in saved], integrator or model.integrator)
     return PreparedSimulation(timing.saved, tuple(ranges), job)

@@ -43,6 +43,13 @@ class Timing:
         return _moments(self) if self.steps < _MOST_KEPT else _moments.__wrapped__(self)
 
     @property
+    def clock(self) -> tuple[float, float, float]:
+        """How a time follows from a number of half steps: times the first, divided by the second, plus the third."""
+        per_unit = round(min(1 / self.time_step, _MAX_STEPS))
+        whole = per_unit and abs(per_unit * self.time_step - 1) < SAME_TIME**2  # a step of 0.1 then hits 0.3 itself
+        return (1.0, 2.0 * per_unit, self.initial) if whole else (self.time_step / 2, 1.0, self.initial)
+
+    @property
     def lines(self) -> int:
         """The number of saved times."""
         most = int(self.steps / self.every) + 2
@@ -71,13 +78,10 @@ def _moments(timing: Timing) -> NDArray[np.float64]:
 
 def _times(timing: Timing, halves: NDArray[np.float64]) -> NDArray[np.float64]:
     """The times after numbers of half steps, which are overwritten."""
-    per_unit = round(min(1 / timing.time_step, _MAX_STEPS))
-    whole = per_unit and abs(per_unit * timing.time_step - 1) < SAME_TIME**2  # a step of 0.1 then hits 0.3 itself
-    if whole:
-        halves /= 2 * per_unit
-    else:
-        halves *= timing.time_step / 2
-    halves += timing.initial
+    multiply, divide, begin = timing.clock
+    halves *= multiply
+    halves /= divide
+    halves += begin
     return halves
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .document import Document, read_document
     from .edit.editor import OpenDocument, open_document, split_statement
     from .files.data import Points, read_data
-    from .files.lines import read_savelist
+    from .files.lines import check_names, read_placed_names, read_savelist
     from .files.optimisation import read_optimisation, read_payoff
     from .files.scenarios import (
         ScenarioLike,
@@ -22,27 +22,37 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
         scenario_from_text,
         scenario_text,
     )
-    from .files.sensitivity import read_samples, read_sampling, samples_text, sampling_of_ranges, sampling_text
+    from .files.sensitivity import (
+        default_sampling,
+        plausible_file,
+        plausible_sampling,
+        read_samples,
+        read_sampling,
+        samples_text,
+        sampling_of_ranges,
+        sampling_text,
+        split_levers,
+    )
     from .merge.comparison import Difference, DifferenceKind, compare_documents
     from .merge.formatting import format_document, text_for_diff, unformatted_parts
     from .merge.merging import Merge, merge_documents
     from .read.reader import model_from_text, read_formula, read_model
-    from .sketch.views import read_sketch, sketch_from_text
+    from .sketch.views import read_sketch, sketch_from_text, views_of
     from .writer import mdl_text
 
 _NAMES = {
     "document": "Document read_document",
     "edit.editor": "OpenDocument open_document split_statement",
     "files.data": "Points read_data",
-    "files.lines": "read_savelist",
+    "files.lines": "check_names read_placed_names read_savelist",
     "files.optimisation": "read_optimisation read_payoff",
     "files.scenarios": "ScenarioLike load_scenario read_bounds read_change read_grid read_scenario scenario_from_text scenario_text",
-    "files.sensitivity": "read_samples read_sampling samples_text sampling_of_ranges sampling_text",
+    "files.sensitivity": "default_sampling plausible_file plausible_sampling read_samples read_sampling samples_text sampling_of_ranges sampling_text split_levers",
     "merge.comparison": "Difference DifferenceKind compare_documents",
     "merge.formatting": "format_document text_for_diff unformatted_parts",
     "merge.merging": "Merge merge_documents",
     "read.reader": "model_from_text read_formula read_model",
-    "sketch.views": "read_sketch sketch_from_text",
+    "sketch.views": "read_sketch sketch_from_text views_of",
     "writer": "mdl_text",
 }
 """Names that are imported when they are used, by module."""
@@ -50,10 +60,11 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "compare_documents",
-    "format_document", "load_scenario", "mdl_text", "merge_documents", "model_from_text", "open_document", "read_bounds", "read_change",
-    "read_data", "read_document", "read_formula", "read_grid", "read_model", "read_optimisation", "read_payoff",
+    "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "check_names",
+    "compare_documents", "default_sampling", "format_document", "load_scenario", "mdl_text", "merge_documents", "model_from_text",
+    "open_document", "plausible_file", "plausible_sampling", "read_bounds", "read_change", "read_data", "read_document",
+    "read_formula", "read_grid", "read_model", "read_optimisation", "read_payoff", "read_placed_names",
     "read_samples", "read_sampling", "read_savelist", "read_scenario", "read_sketch", "samples_text",
     "sampling_of_ranges", "sampling_text", "scenario_from_text", "scenario_text", "sketch_from_text",
-    "split_statement", "text_for_diff", "unformatted_parts",
+    "split_levers", "split_statement", "text_for_diff", "unformatted_parts", "views_of",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import sdmodel as sd
 from sdmodel.analysis import IMPORTANCE, factors_of, responses_of
-from sdmodel.analysis.sensitivity import make_experiment
+from sdmodel.analysis.sensitivity import _doubt, make_experiment
 from sdmodel.comparison import Outcome
 from sdmodel.errors import AnalysisError, DatasetError, ScenarioError
 from sdmodel.model import Model
@@ -69,6 +69,40 @@ def test_sobol_indices_of_the_ishigami_function_match_the_closed_form():
     assert float(found["S2"].sel(parameter="a", other="c")) == pytest.approx(both / variance, abs=0.05)
     assert found["rank"].values.tolist() == [1, 2, 3]
     assert found.attrs["runs"] == 2048 * 8 + 1
+    total, half = float(found["S1_sum"]), float(found["S1_sum_conf"])
+    assert total == pytest.approx(float(found["S1"].sum()), abs=1e-9)
+    assert abs(total - (first + second) / variance) < half < 0.1
+    assert str(found["doubt"].values) == ""
+
+
+def test_sobol_indices_of_few_samples_are_doubtful():
+    """Eight samples cannot tell three shares apart; the reason is given."""
+    laws = _uniform(a=(-np.pi, np.pi), b=(-np.pi, np.pi), c=(-np.pi, np.pi))
+    found = sd.find_sensitivities(ISHIGAMI, "y", method="sobol", sampling=laws, samples=8).isel(outcome=0)
+    assert "wider than its value" in str(found["doubt"].values)
+
+
+@pytest.mark.parametrize(
+    ("total", "half", "largest", "reason"),
+    [
+        (1.3, 0.2, (0.9, 0.1), "the S1 add up to 1.30 ± 0.20, more than 1"),
+        (-0.3, 0.2, (0.9, 0.1), "the S1 add up to -0.30 ± 0.20, less than 0"),
+        (0.9, 0.2, (0.5, 0.3), "the 95 % interval of the largest ST is wider than its value"),
+        (0.6, 0.4, (0.9, 0.1), "the 95 % interval of the sum of S1 is wider than its value"),
+        (1.1, 0.2, (0.9, 0.1), ""),
+        (0.1, 0.2, (0.9, 0.1), ""),
+    ],
+)
+def test_shares_that_cannot_be_are_not_credible(total: float, half: float, largest: tuple[float, float], reason: str):
+    """Shares are between 0 and 1 within their intervals; where the constants act together, S1 may be near 0."""
+    share, interval = largest
+    measures = {
+        "S1_sum": total,
+        "S1_sum_conf": half,
+        "ST": np.array([0.1, share]),
+        "ST_conf": np.array([0.1, interval]),
+    }
+    assert _doubt(measures) == reason
 
 
 slopes = st.floats(-5, 5).filter(lambda slope: abs(slope) > 0.01)

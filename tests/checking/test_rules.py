@@ -49,6 +49,7 @@ BROKEN = {
     "table-end": (with_changes(("[(0,0)-(4,1)],(0,1)", "(0.9,1)")), "inflow = ", "inflow"),
     "time-step": (with_changes(("TIME STEP = 0.0625", "TIME STEP = 0.25"), ("residence time = 4", "residence time = 0.6")), "TIME STEP = ", "Stock"),
     "method": (with_changes(("TIME STEP = 0.0625", "TIME STEP = 0.25"), ("residence time = 4", "residence time = 0.6")), "TIME STEP = ", "Stock"),
+    "band": (with_changes(("normal inflow = 10", "normal inflow = 15")), "Stock = ", "Stock"),
     "extreme": (with_changes(("Stock/full stock)", "Stock/full stock)*1/normal inflow")), "inflow = normal", "inflow"),
     "negative": (
         with_block("sales = 3 ~ Widget/Year [0,20] ~ judgement: steady. |", with_changes(("= Stock/residence time", "= sales"))),
@@ -62,7 +63,7 @@ BROKEN = {
 def _model(text: str) -> Model | None:
     """Read a model once, so that its compiled program is reused; None if it cannot be read."""
     try:
-        return model_from_text(text, "model.mdl")
+        return model_from_text(text, str(Path(__file__).with_name("tidy.mdl")))  # beside it is a sensitivity file
     except ModelError:
         return None
 
@@ -226,3 +227,34 @@ def test_a_failing_run_is_reported_whichever_rule_needs_it(tmp_path: Path):
     text, _, _ = BROKEN["run"]
     assert [finding.rule for finding in _check(text, tmp_path, only=["negative"])] == ["run"]
     assert _check(text, tmp_path, only=["comment"]) == ()
+
+
+BESIDE = {
+    "other values are plausible": ("200,L,1\nnormal inflow=RANDOM_UNIFORM(12,14)\n", {"Stock"}, "outside the 90 % band of 200"),
+    "own values are plausible": ("200,L,1\nnormal inflow=RANDOM_UNIFORM(8,12)\n", set(), ""),
+    "no effect": ("200,L,1\nspare=RANDOM_UNIFORM(2,3)\n", set(), ""),
+    "one at a time": ("200,U,1\nnormal inflow=RANDOM_UNIFORM(12,14)\n", set(), ""),
+    "unknown constant": ("200,L,1\nnormal outflow=RANDOM_UNIFORM(12,14)\n", {""}, "'normal outflow' is not in the model"),
+    "not a sensitivity file": ("price\n", {""}, "the first line must give the method"),
+    "members without a run": ("200,L,1\nTIME STEP=RANDOM_UNIFORM(12,14)\n", {""}, "TIME STEP"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BESIDE)
+def test_the_run_is_compared_with_the_file_beside_the_model(case: str, tmp_path: Path):
+    """Where the file describes no distribution there is nothing to compare; what is wrong with it is reported."""
+    text, variables, message = BESIDE[case]
+    path = _write(with_block("spare = 1 ~ Dmnl ~ judgement: one. |"), tmp_path)
+    path.with_suffix(".vsc").write_text(text, "utf-8")
+    found = check_model(path, only=["band"])
+    assert {finding.variable for finding in found} == variables
+    assert all(message in finding.message for finding in found)
+    assert {finding.level for finding in found} <= {"warning"}
+
+
+def test_policy_levers_stay_as_they_are(tmp_path: Path):
+    """Their values are a choice: lines for them do not count."""
+    group = "*" * 56 + "\n\t.Policy levers\n" + "*" * 56 + "~\n\t|\n"
+    path = _write(TIDY.replace("normal inflow = 10", f"{group}normal inflow = 10"), tmp_path)
+    path.with_suffix(".vsc").write_text("200,L,1\nnormal inflow=RANDOM_UNIFORM(12,14)\n", "utf-8")
+    assert check_model(path, only=["band"]) == ()

@@ -101,7 +101,7 @@ REFUSED = {
     ),
     "a date outside the run": (["attribute", "--set", "room temperature=80", "--at", "2050"], "outside the run"),
     "not a date": (["attribute", "--set", "room temperature=80", "--at", "soon"], "is not a date"),
-    "members without a sampling file": (["attribute", "--set", "room temperature=80", "-n", "5"], "-e FILE.vsc"),
+    "members without ranges": (["attribute", "--set", "room temperature=80", "-n", "5"], "write a .vsc file"),
     "an unknown variable": (["attribute", "--set", "room temperature=80", "--on", "Te Temperature"], "did you mean"),
 }
 

@@ -83,7 +83,7 @@ def test_diagrams_are_not_replaced_without_force(cup: Path, sdmodel):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "has 3 views; choose one of 'Cup', 'Room / air', 'Later'"),
+        (("-o", "cup.png"), "has 3 views; choose one of 'Cup', 'Room / air', 'Later'"),
         (("--view", "Cub"), "has no view 'Cub'; did you mean 'Cup'?"),
         (("--view", "Later"), "view 'Later' is empty; "),
         (("--view", "Cup", "-o", "cup.jpg"), "cup.jpg: is not a format for figures; "),
@@ -114,7 +114,16 @@ def test_views_are_listed(cup: Path, sdmodel):
     assert "Room / air" in sdmodel("diagram", "--list").stdout
 
 
-@pytest.mark.parametrize("words", [("--all", "--view", "Cup"), ("--json",)])
+def test_views_are_listed_if_none_is_named(cup: Path, sdmodel):
+    """Nothing is drawn; a note says how to draw one."""
+    done = sdmodel("diagram")
+    assert done.exit_code == 0
+    assert "Room / air" in done.stdout
+    assert done.stderr == "draw a view with --view NAME, or every view with --all\n"
+    assert not list(cup.glob("*.png"))
+
+
+@pytest.mark.parametrize("words", [("--all", "--view", "Cup"), ("--all", "--json")])
 def test_conflicting_diagram_options_are_usage_errors(words: tuple[str, ...], cup: Path, sdmodel):
     """The exit code is 2."""
     assert sdmodel("diagram", *words).exit_code == 2

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from sdmodel.cli.views.members import levels_of
+from sdmodel.comparison import levels_of
 from sdmodel.store import open_run
 
 Command = Callable[..., Result]
@@ -135,12 +135,33 @@ def test_uncertainties_are_sampled_over_their_ranges_by_default(cup: Path, sdmod
     assert "no constant of a group 'Uncertainties' has a range" in refused.stderr
     model.write_text(model.read_text("utf-8").replace("[0.5,?]", "[0.5,4]"), "utf-8")
     done = sdmodel("ensemble", "-n", "300", "--seed", "3")
-    assert "1 constants" not in done.stderr
-    assert "1 constant is sampled uniformly over the ranges in the group Uncertainties" in done.stderr
+    assert "1 constant sampled uniformly over the ranges in the group Uncertainties" in done.stderr
+    assert "there is no ai_compute.vsc beside the model" in done.stderr
     times = open_run("runs/ai_compute.zarr")["cooling_time"].values
     assert times.size == 300
     assert 0.5 <= times.min() < 0.6
     assert 3.9 < times.max() <= 4
+
+
+def test_the_file_beside_the_model_is_sampled_by_default(cup: Path, sdmodel: Command):
+    """As if it were named, but for policy levers, which stay as they are; a note says what is sampled from where."""
+    lines = "cooling time=RANDOM_TRIANGULAR(1,4,1,2,4)\n"
+    Path("models/ai_compute.vsc").write_text(f"40,L,7\nroom temperature=RANDOM_UNIFORM(60,80)\n{lines}", "utf-8")
+    Path("alone.vsc").write_text(f"40,L,7,,\n{lines}", "utf-8")
+    done = sdmodel("ensemble")
+    assert done.stderr.splitlines()[0] == "1 constant from models/ai_compute.vsc; 1 policy lever stays as it is"
+    assert sdmodel("ensemble", "-e", "alone.vsc").exit_code == 0
+    found, expected = open_run("runs/ai_compute.zarr"), open_run("runs/alone.zarr")
+    assert found.sizes["member"] == 40
+    assert found["cooling_time"].values.tolist() == expected["cooling_time"].values.tolist()
+    assert found.attrs["design_sha256"] == expected.attrs["design_sha256"]
+    assert found.attrs["design"] == "40,L,7,\ncooling time=RANDOM_TRIANGULAR(1,4,1,2,4)\n"
+    assert "room_temperature" not in found or "member" not in found["room_temperature"].dims
+    assert sdmodel("rerun", "ai_compute").exit_code == 0
+    Path("models/ai_compute.vsc").write_text("40,L,7\nroom temperature=RANDOM_UNIFORM(60,80)\n", "utf-8")
+    model = Path("models/ai_compute.mdl")
+    model.write_text(model.read_text("utf-8").replace("[0.5,?]", "[0.5,4]"), "utf-8")
+    assert "ai_compute.vsc beside the model has policy levers only" in sdmodel("ensemble").stderr
 
 
 def test_requested_variables_are_stored(cup: Path, sdmodel: Command):

@@ -49,6 +49,27 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
         ("ensemble", "-e", "cup.vsc", "--runs", "new", "--name", "members", "--force", "--where", "Tea Temperature<99"),
         "headlines",
     ),
+    "rank": (
+        (
+            "rank",
+            "--on",
+            "Tea Temperature",
+            "--at",
+            "2025",
+            "-e",
+            "cup.vsc",
+            "-n",
+            "9",
+            "--value",
+            "heat loss*2",
+            "--runs",
+            "new",
+            "--name",
+            "new",
+            "--force",
+        ),
+        "levers",
+    ),
     "attribute": (("attribute", *SCENARIO, "--runs", "new", "--name", "new", "--force"), "variables"),
     "attribute at a date": (
         (
@@ -115,6 +136,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
     "show members": (("show", "many"), "headlines"),
     "show a sweep": (("show", "grid"), "variables"),
     "show an attribution": (("show", "levers"), "variables"),
+    "show a ranking": (("show", "ranking"), "levers"),
     "rerun": (("rerun", "base"), "record"),
     "rerun members": (("rerun", "many"), "record"),
     "compare": (("compare", "base", "cold", "--at", "2024", "--at", "2032"), "gaps"),
@@ -147,6 +169,19 @@ LONG_NAMES: dict[str, tuple[str, ...]] = {
         "--force",
     ),
     "sensitivity": ("sensitivity", "long.mdl", "--on", RENAMED["Tea Temperature"], "--free", f"{TIME}=1:4"),
+    "rank": (
+        "rank",
+        "long.mdl",
+        "--on",
+        RENAMED["Tea Temperature"],
+        "--also",
+        RENAMED["heat loss"],
+        "--runs",
+        "new",
+        "--name",
+        "new",
+        "--force",
+    ),
     "attribute": ("attribute", "long.mdl", "--set", f"{TIME}=3", "--runs", "new", "--name", "new", "--force"),
     "runs": ("runs",),
     "show": ("show", "long"),
@@ -158,7 +193,7 @@ LONG_NAMES: dict[str, tuple[str, ...]] = {
 }
 """Commands on a model whose names, units, numbers and addresses are long."""
 
-WITHOUT_TABLES = {"plot", "report", "convert", "expand", "edit", "git-install", "new"}
+WITHOUT_TABLES = {"plot", "report", "explore", "convert", "expand", "edit", "git-install", "new", "completion"}
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +221,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tea_text: str) -> Iterator[
             ("ensemble", "-e", "cup.vsc", "--name", "warm", "--set", "FINAL TIME=2030"),
             ("sweep", *ROOM, *COOLING, "--name", "grid"),
             ("attribute", *SCENARIO, "--name", "levers"),
+            ("rank", "--on", "Tea Temperature", "--at", "2025", "--name", "ranking"),
             ("run", "long.mdl", "--name", "long"),
             ("run", "long.mdl", "--name", "longer", "--set", f"{TIME}=3"),
         ):
@@ -298,12 +334,16 @@ def _tables(text: str) -> list[list[str]]:
     return [block for block in blocks if any(set(line.strip()) == {"─"} for line in block)]
 
 
+WIDE = (81, 86, 5000)
+"""Widths at which a table may have as many dates as at 80 columns, or more, and one at which nothing is cut."""
+
+
 def _check_narrow(narrow: str, wide: str) -> None:
     """Tables fit 80 columns, and every word of theirs stands whole in the wide output too."""
     tables = _tables(narrow)
     assert tables
     long_words = [word for word in wide.split() if len(word) > LONG_WORD]
-    words = set(wide.split())
+    words = {*wide.split(), "…"}  # which marks where a comment is cut
     for table in tables:
         rule = next(place for place, line in enumerate(table) if set(line.strip()) == {"─"})
         width = len(table[rule])
@@ -318,7 +358,7 @@ def _check_narrow(narrow: str, wide: str) -> None:
 def test_tables_fit_eighty_columns(name: str, output):
     """No line is longer, and no number, unit or word is broken."""
     words, _ = COMMANDS[name]
-    wide = [output(words, columns=columns).stdout for columns in (86, 5000)]  # the number of dates depends on the width
+    wide = [output(words, columns=columns).stdout for columns in WIDE]  # the number of dates depends on the width
     _check_narrow(output(words, columns=80).stdout, "\n".join(wide))
 
 

@@ -56,6 +56,32 @@ def test_run_plots_the_figure_file_beside_its_model(page: Path, sdmodel):
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["tea", "room"]
 
 
+def test_six_panels_are_plotted_unless_all_are_requested(page: Path, sdmodel):
+    """A note says so; variables that are named are all plotted."""
+    many = "".join(f"Panel {place},heat loss,,\n" for place in range(8))
+    (page / "models" / "ai_compute.figure.csv").write_text(f"panel,model,label,scale\n{many}", "utf-8")
+    done = sdmodel("run", "--plot", "--name", "a")
+    assert done.stderr == "the figure shows the first 6 of 8 panels; --all shows the rest, --on chooses others\n"
+    assert sdmodel("plot", "a", "--all", "--force").stderr == ""
+    assert [len(_titles(_figure(page, "a", every=every))) for every in (False, True)] == [6, 8]
+
+
+def test_extrapolation_is_lighter_in_every_kind_of_figure(page: Path, sdmodel):
+    """Runs, ensembles, differences, sweeps and attributions: the page beside the model says from when on."""
+    with (page / "models" / "ai_compute.figure.csv").open("a", encoding="utf-8") as file:
+        file.write("extrapolation from,2023,,\n")
+    cold = ("-c", "models/scenarios/cold.cin")
+    sdmodel("run", "--name", "a")
+    sdmodel("run", "--name", "b", *cold)
+    sdmodel("sweep", "--lever", "room temperature=10,20", "--on", "heat loss", "--name", "swept")
+    sdmodel("attribute", *cold, "--name", "levers")
+    assert sdmodel("compare", "a", "b", "-o", "a.svg").exit_code == 0
+    for name in ("swept", "levers"):
+        assert sdmodel("plot", name, "-o", f"{name}.svg").exit_code == 0
+    for name in ("a", "a.differences", "swept", "levers"):
+        assert 'id="extrapolation"' in (page / f"{name}.svg").read_text("utf-8"), name
+
+
 def test_observations_are_plotted_with_their_sources(measured: Path, sdmodel):
     """A series about one variable is plotted in its panel; a series about a formula is not plotted."""
     assert sdmodel("run", "--plot", "--name", "a").stderr == ""

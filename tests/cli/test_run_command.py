@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sdmodel.cli.options import RunOptions
 from sdmodel.cli.views.headlines import round_times
 from sdmodel.store import open_run
 
@@ -68,6 +69,16 @@ def test_save_limits_the_stored_variables(tea: Path, sdmodel):
     (tea / "few.lst").write_text("Tea Temperature\n")
     assert sdmodel("run", "--save", "few.lst").exit_code == 0
     assert list(open_run(tea / "runs" / "ai_compute.nc").data_vars) == ["tea_temperature"]
+
+
+def test_a_save_list_is_read_once(tea: Path):
+    """So that it may come from a pipe."""
+    path = tea / "few.lst"
+    path.write_text("Tea Temperature\n")
+    request = RunOptions(savelist=str(path)).request()
+    path.unlink()
+    assert "Tea Temperature" in request.load_model()
+    assert request.save == ("Tea Temperature",)
 
 
 def test_run_plots_the_headlines(tea: Path, sdmodel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -91,7 +92,10 @@ def test_intervals_and_joint_effects_are_printed(cup: Path, sdmodel: Command):
     assert done.stderr.splitlines()[-1].startswith("'INITIAL TIME' decides the times of a run")
     sobol = sdmodel(*ASK, "-e", "cup.vsc", "--method", "sobol", "-n", "64", "--second-order", "--over", "min").stdout
     assert "standard deviation" in sobol
-    assert "the constants alone account for" in sobol
+    assert re.search(r"the constants alone account for (\d+ ± \d+|at least \d+) % of the variance", sobol)
+    few = sdmodel(*ASK, "-e", "cup.vsc", "--method", "sobol", "-n", "4").stdout
+    assert "these shares are not credible: " in few
+    assert "100 %" not in sobol + few
     assert "no interaction of two constants differs" in sobol
     unaffected = sdmodel("sensitivity", "--on", "tea temperature", "--at", "2022", *FREE).stdout
     assert unaffected.count("no effect") == 2
@@ -106,6 +110,42 @@ def test_uncertainties_vary_by_default_and_groups_by_name(tea: Path, sdmodel: Co
         (outcome,) = _json(sdmodel(*ASK, "--group", group, "--json"))["outcomes"]
         assert [row["name"] for row in outcome["constants"]] == ["room temperature"]
         assert (outcome["constants"][0]["low_value"], outcome["constants"][0]["high_value"]) == (40, 100)
+
+
+BESIDE = "40,L,7\ncooling time=RANDOM_TRIANGULAR(1,4,1,2,4)\nroom temperature=RANDOM_TRIANGULAR(60,80,60,70,80)\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "ends", "note"),
+    [
+        ((), {"cooling time": (1.387, 3.452)}, "1 constant from models/ai_compute.vsc; 1 policy lever stays as it is"),
+        (("--group", "uncertainties"), {"cooling time": (1.387, 3.452)}, "1 constant from models/ai_compute.vsc"),
+        (("--group", "levers"), {"room temperature": (60, 80)}, "1 constant from models/ai_compute.vsc"),
+        (
+            ("--group", "all"),
+            {"cooling time": (1.387, 3.452), "room temperature": (60, 80)},
+            "2 constants from models/ai_compute.vsc",
+        ),
+    ],
+)
+def test_groups_are_lines_of_the_file_beside_the_model(words, ends, note, tea: Path, sdmodel: Command):
+    """Uncertain constants go from their 5 % to their 95 % quantile; levers, which are a choice, to their ends."""
+    (tea / "models" / "ai_compute.vsc").write_text(BESIDE, "utf-8")
+    done = sdmodel(*ASK, *words, "--json")
+    assert done.stderr.splitlines()[0] == note
+    (outcome,) = _json(done)["outcomes"]
+    found = {row["name"]: (row["low_value"], row["high_value"]) for row in outcome["constants"]}
+    assert found == {name: pytest.approx(pair, abs=1e-3) for name, pair in ends.items()}
+
+
+def test_a_group_without_lines_is_reported(tea: Path, sdmodel: Command):
+    """The file beside the model is named."""
+    (tea / "models" / "ai_compute.vsc").write_text("40,L,7\ncooling time=RANDOM_UNIFORM(1,4)\n", "utf-8")
+    done = sdmodel(*ASK, "--group", "levers")
+    assert done.exit_code == 1
+    assert done.stderr.startswith(
+        "models/ai_compute.vsc: it has no line for a policy lever; add one, or name constants"
+    )
 
 
 def test_scenario_sets_the_baseline(tea: Path, sdmodel: Command):
@@ -194,10 +234,9 @@ def test_conflicting_sensitivity_options_are_usage_errors(
 
 
 def test_missing_salib_is_one_line(tea: Path, sdmodel: Command, monkeypatch):
-    """A tornado works without it."""
-    for name in ("SALib.sample.sobol", "SALib.analyze.sobol"):
-        monkeypatch.setitem(sys.modules, name, None)
-    done = sdmodel(*ASK, *FREE, "--method", "sobol")
+    """It is reported before the model is read; a tornado works without it."""
+    monkeypatch.setitem(sys.modules, "SALib", None)
+    done = sdmodel(*ASK, *FREE, "nowhere.mdl", "--method", "sobol")
     assert done.exit_code == 1
     assert done.stderr == 'the method needs SALib, which is not installed; pip install "sdmodel[sensitivity]"\n'
     assert sdmodel(*ASK, *FREE).exit_code == 0

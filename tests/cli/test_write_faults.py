@@ -47,6 +47,7 @@ CASES = {
     "ensemble --force": Case("ensemble -e cup.vsc -n 4 --seed 9 --name many --force"),
     "ensemble -n 2": Case("ensemble -e cup.vsc -n 2 --seed 9 --name many --force"),
     "sweep": Case("sweep --lever 'room temperature=60,70' --name grid --force"),
+    "rank": Case("rank --on 'Tea Temperature' --at 2025 --name ranks --plot --force"),
     "attribute": Case("attribute -c cold --name parts --plot --force"),
     "sensitivity": Case(
         "sensitivity --at 2030 --on 'Tea Temperature' --free 'cooling time=1:4' -o s.csv -o s.json --force"
@@ -62,6 +63,7 @@ CASES = {
     "compare": Case("compare base cold --cin change.cin --plot --force"),
     "plot": Case("plot base -o base.svg --force"),
     "report": Case("report base cold -o page.html --force"),
+    "explore": Case("explore -e cup.vsc -n 4 --run base -o explorer.html --force"),
     "convert .csv": Case("convert base -o base.csv --force"),
     "convert .nc": Case("convert base -o base.nc --force"),
     "convert .zarr": Case("convert base -o base.zarr --force"),
@@ -80,7 +82,8 @@ CASES = {
 TOGETHER = frozenset({"calibrate", "edit rename", "edit set", "fmt", "new", "git-install", "git-install --uninstall"})
 """Commands that change all of their files or none."""
 QUICK = ("run", "run --force", "ensemble -n 2", "edit rename", "fmt", "merge-file", "new")
-READERS = {"runs", "show", "rerun", "levers", "check", "loops", "diff", "git-text"}
+READERS = {"runs", "show", "rerun", "levers", "check", "loops", "diff", "git-text", "completion"}
+"""Commands that write nothing, or only a cache that they can do without."""
 
 
 @pytest.fixture(scope="module", autouse=True)

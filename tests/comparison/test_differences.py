@@ -17,6 +17,7 @@ from sdmodel.comparison import (
     largest_differences,
     metadata_differences,
     run_differences,
+    shown_as_ratios,
     take_snapshots,
 )
 from sdmodel.errors import DatasetError
@@ -143,6 +144,27 @@ def test_tea_in_a_colder_room_differs_by_the_closed_form():
     assert difference.relative == pytest.approx(difference.absolute / 180)
     differences = run_differences(warm, cold, ["stock"])["stock"]
     assert differences.values == pytest.approx(-20 * (1 - np.exp(-times / 10)))
+
+
+def test_ratios_suit_positive_variables_that_grow_tenfold():
+    """Where the runs differ: growth before they part does not count, nor does a variable that is zero or negative there."""
+    times = np.linspace(0, 10, 11)
+    growth = _run(np.exp(times), times=times)
+    assert shown_as_ratios(growth, [growth * 1.5], ["stock"]) == ["stock"]
+    late = growth.assign(stock=growth["stock"] + (times > 8))
+    assert shown_as_ratios(growth, [late], ["stock"]) == []
+    for before, after in (
+        (growth * 0 + 5, growth * 0 + 6),
+        (growth - 1, growth * 2),
+        (growth, growth),
+        (-growth, growth),
+    ):
+        assert shown_as_ratios(before, [after], ["stock"]) == []
+    assert shown_as_ratios(growth, [growth * 2, growth - 20], ["stock"]) == []
+    zero = _run(np.where(times < 3, 0.0, np.exp(times)), times=times)
+    found = run_differences(zero, zero * 2, ["stock"], ratios=["stock"])["stock"]
+    assert list(found.values) == [1.0] * 3 + [2.0] * 8
+    assert (found.attrs["units"], "is_ratio" in found.attrs) == ("Dmnl", True)
 
 
 def test_every_label_has_its_own_difference():

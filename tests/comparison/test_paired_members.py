@@ -55,6 +55,15 @@ def test_quantiles_of_differences_are_not_differences_of_quantiles():
     assert shifted.above["Stock"].item() == 1
 
 
+def test_quantiles_of_ratios_are_of_pairs():
+    """Doubling each member is a ratio of two, whatever the spread, and counts as above."""
+    spread = np.linspace(1, 1000, 101)[None]
+    found = paired_differences(_ensemble(spread), _ensemble(2 * spread), "Stock", LEVELS, ratios=["Stock"])
+    assert list(found.quantiles["Stock"].values[:, 0]) == pytest.approx([2, 2, 2])
+    assert found.quantiles["Stock"].attrs["units"] == "Dmnl"
+    assert (found.above["Stock"].item(), found.below["Stock"].item()) == (1, 0)
+
+
 @settings(deadline=None)
 @given(st.integers(1, 9), st.integers(1, 6), st.integers(1, 3000))
 def test_differences_do_not_depend_on_the_size_of_pieces(times: int, members: int, piece: int):

@@ -12,7 +12,8 @@ from expected_outputs import MODELS, differences, model_files, output_files, rea
 
 from sdmodel.errors import ModelError, ReferenceEngineError, SimulationError
 from sdmodel.reference import simulate_with_pysd
-from sdmodel.simulation import RunWarning, simulate
+from sdmodel.simulation import RunWarning, compile_wasm, simulate
+from sdmodel.testing import WasmInstance, differences_from_run
 from sdmodel.vensim import read_model
 
 AGREED = 1e-9
@@ -77,6 +78,23 @@ pytestmark = pytest.mark.skipif(not FILES, reason="the public test models are mi
 def our_run(name: str) -> xr.Dataset:
     with pytest.warns(RunWarning, match=REPORTED[name]) if name in REPORTED else nullcontext():
         return simulate(read_model(MODELS / name))
+
+
+WASM_REFUSED = {"tests/dynamic_final_time/test_dynamic_final_time.mdl": "FINAL TIME changes during the run"}
+"""Models that run, but not as a WebAssembly module, with part of the message."""
+
+
+@pytest.mark.parametrize("name", SUPPORTED)
+def test_webassembly_gives_the_numbers_of_native_code(name):
+    """To 1e-12 of the largest value of each series."""
+    model = read_model(MODELS / name)
+    if name in WASM_REFUSED:
+        with pytest.raises(SimulationError, match=WASM_REFUSED[name]):
+            compile_wasm(model)
+        return
+    module = compile_wasm(model)
+    _, series = WasmInstance(module).run()
+    assert max(differences_from_run(module.description, series, our_run(name)).values()) < 1e-12
 
 
 @pytest.mark.parametrize("name", SUPPORTED)

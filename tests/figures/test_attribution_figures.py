@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -77,7 +79,45 @@ def test_bars_are_ordered_by_size_and_end_with_the_total():
     assert [bar.get_width() for bar in axes.patches] == [-3, 1, -2]
     reaches = [line.get_xdata() for line in axes.lines if line.get_linestyle() == "-" and len(line.get_xdata()) == 2]
     assert any(np.allclose(ends, [-4, -2]) for ends in reaches)
-    assert axes.get_xlabel() == "GW"
+    assert axes.get_xlabel() == "GW\nscenario minus baseline"
+
+
+def spread_of(shares):
+    """Quantiles 10 % below and above shares, shape (times, levers)."""
+    values = np.stack([np.asarray(shares, dtype=float) * factor for factor in (0.9, 1.0, 1.1)])
+    coords = {"probability": [0.05, 0.5, 0.95], "time": TIMES[: values.shape[1]]}
+    levers = {"lever": [chr(97 + place) for place in range(values.shape[2])]}
+    own = xr.DataArray(values, coords | levers, ("probability", "time", "lever"))
+    return own, own.sum("lever")
+
+
+def test_wedges_over_members_have_bands_beside_them():
+    """One panel for each lever and one for all together, on one scale, and the band of the whole over the wedges."""
+    shares = [[1, -3]] * 4
+    spread, total = spread_of(shares)
+    part = dataclasses.replace(contributions(shares), spread=spread, total_spread=total)
+    figure = plot_wedges([part], names=("base", "policy"))
+    lines, wedges, *beside = visible(figure)
+    assert wedges.get_title(loc="left") == "policy minus base, by lever"
+    assert [axes.get_title(loc="left") for axes in beside] == ["a", "b", "all together"]
+    assert len({axes.get_ylim() for axes in beside}) == 1
+    assert len({axes.get_position().y0 for axes in (lines, *beside)}) == 2
+    for axes, value in zip(beside, (1, -3, -2), strict=True):
+        (band,) = axes.collections
+        edges = band.get_paths()[0].vertices[:, 1]
+        assert sorted({edges.min(), edges.max()}) == pytest.approx(sorted([0.9 * value, 1.1 * value]))
+        np.testing.assert_allclose(axes.lines[0].get_ydata(), value)
+    limits = sorted(float(line.get_ydata()[0]) for line in wedges.lines if line.get_linewidth() == 0.8)
+    assert limits == pytest.approx([-2.2, -1.8])
+
+
+def test_bar_of_all_levers_has_its_line():
+    """As each lever has."""
+    spread, total = spread_of([[1, -3]])
+    part = dataclasses.replace(contributions([[1, -3]]), spread=spread, total_spread=total)
+    (axes,) = visible(plot_contributions([part], when="2028"))
+    reaches = [sorted(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2]
+    assert any(np.allclose(ends, [-2.2, -1.8]) for ends in reaches)
 
 
 @pytest.mark.parametrize("count", [0, 7])

@@ -90,7 +90,14 @@ def test_legend_names_bands_by_their_share_of_members():
     ]  # fmt: skip
     assert legend.get_title().get_text() == "Futures"
     both = plot_bands({"a": _quantiles(levels=(0.1, 0.5, 0.9)), "base": _members(1).isel(member=0)}, ["revenue"])
-    assert [text.get_text() for text in both.legends[0].get_texts()] == ["a: median", "80 % of members", "base"]
+    names = [text.get_text().strip() for text in both.legends[0].get_texts()]
+    assert list(filter(None, names)) == [
+        "a: median",
+        "base",
+        "80 % of members",
+    ]  # a line for each run, column by column
+    marks = [plot_bands({"a": _quantiles()}, ["revenue"], scales=scales) for scales in ({}, {"revenue": "log"})]
+    assert [_panels(figure)[0].get_yscale() for figure in marks] == ["linear", "log"]
 
 
 def _members(count: int) -> xr.Dataset:

@@ -93,7 +93,8 @@ def test_kinds_differ_in_colour_and_style(figure: Figure):
     assert {name.replace("\n", " ") for name in italic} == {"room temperature", "effect"}
     below = [text.get_text() for text in figure.texts]
     assert below == [
-        "constant", "lookup", "<shadow variable>", "dashed: initial value only", "Model tea.mdl, sha256 0123456789ab, view Cup",
+        "constant", "lookup", "<shadow variable>", "dashed: initial value only", "other colours: the author's",
+        "Model tea.mdl, sha256 0123456789ab, view Cup",
     ]  # fmt: skip
 
 

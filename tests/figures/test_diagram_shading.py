@@ -58,6 +58,37 @@ def test_scale_of_changes_has_white_between_two_hues():
     assert colours[1.0][2] > colours[1.0][0]
 
 
+def test_no_change_has_no_colour():
+    """A word without a value is white too, and keeps the colour of its kind."""
+    figure = plot_diagram(SKETCH, shading=_shading("change", rate=None, level=0.2))
+    assert _backgrounds(figure)["variable-2-ground"] == "#ffffff"
+    texts = {text.get_gid(): text.get_text() for text in figure.axes[0].texts}
+    assert texts["number-2"] == "rate text"
+
+
+def test_arrows_end_at_the_number_below_a_name():
+    """The number would hide the head of an arrow from below."""
+    words = (WORDS[0], Word(2, "variable", "rate", 100, 300, 30, 10, "clear"))
+    sketch = Sketch("a.mdl", "0" * 64, (View("V", words, (Arrow(4, 2, 1),)),), SKETCH.kinds)
+    tips = []
+    for shading in (None, _shading("value", level=1.0)):
+        figure = plot_diagram(sketch, shading=shading)
+        (head,) = [patch for patch in figure.axes[0].patches if patch.get_gid() == "influence-4-head"]
+        tips.append(head.get_xy()[:, 1].min())
+        numbers = [text for text in figure.axes[0].texts if text.get_gid() == "number-1"]
+        if numbers:
+            figure.draw_without_rendering()
+            box = numbers[0].get_window_extent()
+            assert figure.axes[0].transData.transform((100, tips[-1]))[1] <= box.y0 + 1
+    assert tips[1] > tips[0]
+
+
+def test_view_without_values_has_no_scale():
+    """Its colours would have no meaning."""
+    figure = plot_diagram(SKETCH, shading=_shading("value", other=1.0))
+    assert len(figure.axes) == 1
+
+
 def test_constant_variables_are_grey():
     assert _backgrounds(plot_diagram(SKETCH, shading=_shading("value", rate=None)))["variable-2-ground"] == "#efefef"
 

@@ -39,7 +39,24 @@ def test_baseline_is_the_line_at_zero_in_its_own_colour():
     assert [line.get_color() for line in axes.lines] == [line.get_color() for line in beside]
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["base (zero)", "fast − base", "slow − base"]
-    assert legend.get_title().get_text() == "Difference from base"
+    assert legend.get_title().get_text() == "Each run minus base"
+    assert plot_differences("base", BASE, {"fast": runs["fast"]}, ["total"]).legends[0].get_title().get_text() == (
+        "fast minus base"
+    )
+
+
+def test_ratios_have_the_baseline_at_one_and_say_so():
+    """A title says what is divided by what, and an axis where; differences beside them stay differences."""
+    ratio = _difference(3)
+    ratio["total"] = (ratio["total"] * 0 + 1.5).assign_attrs(ratio["total"].attrs | {"is_ratio": 1, "units": "Dmnl"})
+    figure = plot_differences("base", BASE, {"fast": ratio}, ["total", "Stock[a]"])
+    first, second = figure.axes
+    assert [set(line.get_ydata()) for line in first.lines] == [{1.0}, {1.5}]
+    assert first.get_ylabel() == "ratio to base"
+    assert not np.any(second.lines[0].get_ydata())
+    assert "divided by it where the axis says ratio" in figure.legends[0].get_title().get_text()
+    alone = plot_differences("base", BASE, {"fast": ratio}, ["total"])
+    assert alone.legends[0].get_title().get_text() == "fast divided by base"
 
 
 def test_quantiles_are_bands_and_labels_have_dashes():

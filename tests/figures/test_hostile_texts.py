@@ -20,6 +20,7 @@ from sdmodel import (
     lay_out,
     mdl_text,
     model_from_text,
+    rank_levers,
     simulate,
     sweep_levers,
     write_report,
@@ -36,6 +37,7 @@ from sdmodel.figures import (
     plot_fit,
     plot_heat_map,
     plot_morris,
+    plot_ranking,
     plot_runs,
     plot_sobol,
     plot_sweep,
@@ -132,6 +134,11 @@ def _several_runs() -> Figure:
     return plot_runs(_runs(), [STOCK, HEBREW, HIDDEN], observed=observed, title=RUNS[1])
 
 
+def _ranking() -> Figure:
+    levers = {RATE: (0.1, 0.9), OTHER: (0.5, 2.0), HIDDEN: (1e6, 2e7)}
+    return plot_ranking(rank_levers(MODEL, STOCK, levers=levers, value=f'"{STOCK}" + 1'), title=RUNS[0])
+
+
 def _map() -> xr.Dataset:
     swept = sweep_levers(MODEL, {RATE: [0.1, 0.2], OTHER: [1, 2]}, save=[STOCK])
     return swept[[MODEL.identifiers[MODEL[STOCK].key]]].isel(time=-1).assign_attrs(swept.attrs)
@@ -167,6 +174,7 @@ FIGURES: dict[Callable[..., Figure], tuple[Callable[[], Figure], tuple[str, ...]
         lambda: plot_contributions(_contributions(last=True), when="$now$", title=RUNS[0]),
         (f"{STOCK}, $now$", RATE, OTHER, HIDDEN, RUNS[0]),
     ),
+    plot_ranking: (_ranking, (STOCK, RATE, OTHER, HIDDEN, RUNS[0], UNITS, f'value of "{STOCK}" + 1')),
     plot_diagram: (_sketch, (STOCK, RATE, HEBREW, OTHER, HIDDEN)),
 }
 """For each kind of figure, how to plot one with hostile texts, and texts that it must show."""

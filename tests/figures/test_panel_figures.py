@@ -60,7 +60,8 @@ def test_panel_has_a_line_and_a_name_per_variable():
     """The panel has its own title; without a label, a line has the name of the variable."""
     (axes,) = _panels(plot_runs({"base": _run()}, [Panel("Price", {"list price": "", "billed price": "billed"})]))
     assert axes.get_title(loc="left") == "Price"
-    assert _words(axes) == ["list price", "billed"]
+    assert [text.get_text() for text in axes.texts] == ["list price", "billed"]
+    assert [text.get_color() for text in axes.texts] == [line.get_color() for line in axes.lines]
     assert [line.get_ydata()[0] for line in axes.lines] == [1, 2]
     assert len({line.get_color() for line in axes.lines}) == 2
 
@@ -79,7 +80,7 @@ def test_lines_equal_in_all_runs_are_plotted_once():
     colours = {line.get_color() for line in axes.lines}
     assert len(colours) == 3
     assert _legend(figure) == ["base", "fast", "same in all runs"]
-    assert "same in all runs" not in _legend(plot_runs({"base": _run(), "fast": _run(2)}, ["list price"]))
+    assert not plot_runs({"base": _run(), "fast": _run(2)}, ["list price"]).legends
 
 
 def test_different_units_in_one_panel_are_refused():
@@ -170,13 +171,41 @@ def test_logarithmic_axis_shows_every_observation():
     assert plain.get_ylim()[0] > 1
 
 
-@pytest.mark.parametrize(("scale", "clipped"), [(2.0, False), (50.0, True)])
-def test_run_far_above_the_others_leaves_the_panel_with_a_note(scale: float, clipped: bool):  # noqa: FBT001
+@pytest.mark.parametrize("scale", [2.0, 50.0])
+def test_no_run_leaves_the_panel(scale: float):
+    """However far it is above the others."""
     runs = {"base": _run(), "slow": _run(0.5), "wild": _run(scale)}
     (axes,) = _panels(plot_runs(runs, [Panel("Price", {"list price": ""}, "linear")]))
-    assert (axes.get_ylim()[1] < 11 * scale) == clipped
-    assert axes.get_ylim()[1] > 11
-    assert [text.get_text() for text in axes.texts] == (["wild: up to 550, beyond this axis"] if clipped else [])
+    low, high = axes.get_ylim()
+    for line in axes.lines:
+        assert low <= line.get_ydata().min()
+        assert line.get_ydata().max() <= high
+
+
+@pytest.mark.parametrize(("factor", "named"), [(1.01, False), (1.5, True)])
+def test_runs_are_named_at_their_ends_where_these_lie_apart(factor: float, named: bool):  # noqa: FBT001
+    """Else a legend names them; never both."""
+    figure = plot_runs({"base": _run(), "fast": _run(factor)}, ["list price"])
+    (axes,) = _panels(figure)
+    assert [text.get_text() for text in axes.texts] == (["base", "fast"] if named else [])
+    assert bool(figure.legends) != named
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_later_values_are_lighter_and_called_extrapolation(dated: bool):  # noqa: FBT001
+    """From the given time to the end, in every panel; the first panel has the word."""
+    figure = plot_runs({"base": _run(dated=dated)}, ["list price", "share"], extrapolation=2030.5)
+    first, second = _panels(figure)
+    for axes in (first, second):
+        (veil,) = [patch for patch in axes.patches if patch.get_gid() == "extrapolation"]
+        left = date2num(dates_of(np.array([2030.5])))[0] if dated else 2030.5
+        assert veil.get_x() == pytest.approx(left)
+        assert veil.get_x() + veil.get_width() == pytest.approx(axes.get_xlim()[1])
+    assert [text.get_text() for text in first.texts] == ["extrapolation"]
+    assert not second.texts
+    (plain,) = _panels(plot_runs({"base": _run(dated=dated)}, ["list price"], extrapolation=2040))
+    assert not plain.patches
+    assert not plain.texts
 
 
 def test_legends_lie_above_panels_and_inside_the_page():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import re
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from matplotlib.dates import num2date
 
 from sdmodel.dataset import dates_of
 from sdmodel.errors import DatasetError, FigureError
-from sdmodel.figures import plot_runs, render_figure, save_figure
+from sdmodel.figures import plot_runs, render_figure, render_small_svg, save_figure
 
 YEARS = np.linspace(2022, 2032, 11)
 
@@ -82,7 +84,7 @@ def test_runs_are_colours_with_a_legend():
 
 def test_labels_are_colours_with_one_run_and_dashes_with_several():
     (alone,) = _panels(plot_runs({"base": _run()}, ["price"]))
-    assert _words(alone) == ["tier 0", "tier 1"]
+    assert [text.get_text() for text in alone.texts] == ["tier 0", "tier 1"]
     assert len({line.get_color() for line in alone.lines}) == 2
     (both,) = _panels(plot_runs({"base": _run(), "fast": _run(2)}, ["price"]))
     assert len({(line.get_color(), line.get_linestyle()) for line in both.lines}) == 4
@@ -214,3 +216,14 @@ def test_unknown_format_is_refused(tmp_path: Path):
     """The message lists the formats."""
     with pytest.raises(FigureError, match=r"\.png, \.svg or \.pdf"):
         save_figure(plot_runs({"base": _run()}, ["price"]), tmp_path / "a.docx")
+
+
+def test_small_svg_has_letters_and_short_numbers():
+    """Less than half of the usual size, with the texts as they are."""
+    figure = plot_runs({"<b> & $x$": _run(), "fast": _run(2)}, ["annual revenue"], title="Two runs")
+    large, small = render_figure(figure, "svg"), render_small_svg(figure)
+    assert len(small) < 0.5 * len(large)
+    texts = [node.text for node in ET.fromstring(small).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314 - ours
+    assert {"Annual Revenue", "<b> & $x$", "fast"} <= set(texts)
+    assert b"<metadata>" not in small
+    assert not re.search(rb' d="[^"]*\d\.\d{3}', small)

@@ -213,6 +213,16 @@ def test_a_series_names_the_sources_of_its_values_only(tmp_path: Path):
     assert three.sources == ("First",)
 
 
+def test_joined_dates_bring_the_sources_of_every_series(tmp_path: Path, model: Model):
+    """Those of the values that are used, though their dates are not those of the first series."""
+    data = "series,date,value,unit,source\na,2023.0,1,GW,First\nb,2023.1,10,GW,Near\nb,2024.4,20,GW,Far\n"
+    (tmp_path / "d.csv").write_text(data, "utf-8")
+    path = tmp_path / "m.series.csv"
+    path.write_text("name,model,data,error,size,within\nsum,Chips Sold,a + b,log,0.1,0.2\n", "utf-8")
+    (series,) = read_series(path, read_observations(tmp_path / "d.csv"), model)
+    assert series.sources == ("First", "Near")
+
+
 def test_sources_are_optional(tmp_path: Path):
     """Without the column, there are none."""
     (series,) = _sourced(tmp_path, "one,x,a,absolute,1,,\n", "series,date,value\na,1,1\n")

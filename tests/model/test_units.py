@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdmodel.model import FUNCTIONS, check_units
+from sdmodel.model import FUNCTIONS, check_units, formula_units
 from sdmodel.model.units.dimensions import read_rule
 from sdmodel.testing import block_text, model_text
-from sdmodel.vensim import model_from_text
+from sdmodel.vensim import model_from_text, read_formula
 
 AROUND = (
     ("d: North, South", ""),
@@ -446,3 +446,25 @@ def test_names_of_elements_do_not_matter():
 def test_deepest_equations_are_checked(opening, closing, depth):
     """The units of the deepest equation that can be read are checked and reported."""
     assert found([(f"x = {opening * depth}y{closing * depth}", "Widget")])
+
+
+@pytest.mark.parametrize(
+    ("formula", "units", "over_time"),
+    [
+        ("r", "Widget/Year", "Widget"),
+        ("2*w - r*y", "Widget", "Widget*Year"),
+        ("wd[North]/y", "Widget/Year", "Widget"),
+        ("MAX(w, 3)", "Widget", "Widget*Year"),
+        ("Time/y", "Dmnl", "Year"),
+    ],
+)
+def test_formula_has_the_units_of_its_variables(formula, units, over_time):
+    """Also integrated over time; faults of the model itself are not the formula's."""
+    model = model_from_text(
+        model_text("\n\n".join(block_text(text, units=own) for text, own in (*AROUND, ("bad = w + y", "Person"))))
+    )
+    expression = read_formula(formula)
+    assert formula_units(model, expression) == (units, ())
+    assert formula_units(model, expression, over_time=True) == (over_time, ())
+    _, (mismatch,) = formula_units(model, read_formula(f"({formula})*0 + p"))
+    assert "'p' is in Person" in mismatch

@@ -10,7 +10,7 @@ import pytest
 
 from sdmodel.program import compile_model, host
 from sdmodel.program.assembly import module_text
-from sdmodel.simulation import simulate
+from sdmodel.simulation import compile_wasm, simulate
 from sdmodel.store import open_run, save_run
 from sdmodel.testing import model_text
 from sdmodel.vensim import model_from_text
@@ -79,3 +79,11 @@ def test_no_text_of_a_model_enters_its_assembly(words):
         for text in (words, "harmless")
     }
     assert len(texts) == 1
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_no_text_of_a_model_enters_its_webassembly(words):
+    """The same for the module of a page: only its description has names."""
+    modules = [compile_wasm(model_from_text(_hostile_text(text), "m.mdl")) for text in (words, "harmless")]
+    assert modules[0].code == modules[1].code
+    assert modules[0].description["inputs"][0]["name"] == words.replace("\\", "\\\\").replace('"', "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +11,27 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sdmodel.errors import ScenarioError
-from sdmodel.scenario import DISTRIBUTIONS, Distribution, Sampling, Steps, Variation, distribution_fault, make_design
+from sdmodel.scenario import (
+    DISTRIBUTIONS,
+    Distribution,
+    Sampling,
+    Steps,
+    Variation,
+    distribution_fault,
+    make_design,
+    plausible_ranges,
+)
 from sdmodel.testing import block_text, model_text, tiny_model
 from sdmodel.vensim import (
+    default_sampling,
     model_from_text,
+    plausible_sampling,
+    read_model,
     read_sampling,
     samples_text,
     sampling_of_ranges,
     sampling_text,
+    split_levers,
 )
 
 
@@ -233,6 +247,25 @@ def test_uncertainties_of_the_flagship_can_be_sampled(project):
         assert bounds.minimum <= row.min() < row.max() <= bounds.maximum
 
 
+def test_plausible_ranges_come_from_the_file_beside_the_model(folder):
+    """Bounds that a distribution reaches are the ends; where they are far out, 5 % and 95 % quantiles are."""
+    path = folder / "ranged.mdl"
+    path.write_text(RANGED, "utf-8")
+    model = read_model(path)
+    assert plausible_sampling(model) is None
+    lines = (
+        "low and high=RANDOM_TRIANGULAR(1,4,0,2,5)",
+        "other=RANDOM_NORMAL(-1000,1000,5,2)",
+        "with step=VECTOR(1,2.25,0.5)",
+    )
+    (folder / "ranged.vsc").write_text("\n".join(["9,L,1,,0", *lines]), "utf-8")
+    ranges = plausible_ranges(model, plausible_sampling(model))
+    ends = {cell.key: tuple(np.round(found, 4).tolist()) for cell, found in ranges.items()}
+    assert ends == {"low_and_high": (1.0, 4.0), "other": (1.7103, 8.2897), "with_step": (1.0, 2.0)}
+    (folder / "ranged.vsc").unlink()
+    assert plausible_ranges(model, Sampling("file")) == {}
+
+
 @pytest.mark.parametrize("name", ["x" * 5000, "a\0b"])
 def test_impossible_file_names_of_samples_are_reported(tmp_path, name):
     """A name that no file can have counts as a missing file."""
@@ -240,3 +273,52 @@ def test_impossible_file_names_of_samples_are_reported(tmp_path, name):
     path.write_text(f"9,F,1,{name},0\n", "utf-8")
     with pytest.raises(ScenarioError):
         read_sampling(path)
+
+
+GROUPED = """
+price = 1 ~ ~ |
+****
+\t.Policy levers
+****~
+\t|
+tax = 2 ~ Dmnl [0,9] ~ |
+****
+\t.Uncertainties
+****~
+\t|
+growth = 3 ~ Dmnl [1,5] ~ |
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (None, ["growth"]),
+        ("9,L,1\nprice=RANDOM_UNIFORM(0,2)\ntax=RANDOM_UNIFORM(0,2)\n", ["price"]),
+        ("9,L,1\ntax=RANDOM_UNIFORM(0,2)\n", ["growth"]),
+        ("9,L,1\n no such=RANDOM_UNIFORM(0,2)\ntax=RANDOM_UNIFORM(0,2)\n", ["no such"]),
+    ],
+)
+def test_default_sampling_is_that_of_the_file_beside_the_model(text: str | None, names: list[str], tmp_path: Path):
+    """Without policy levers; without lines for other constants, the ranges of the group Uncertainties."""
+    (tmp_path / "m.mdl").write_text(model_text(GROUPED), "utf-8")
+    if text is not None:
+        (tmp_path / "m.vsc").write_text(text, "utf-8")
+    model = read_model(tmp_path / "m.mdl")
+    found = default_sampling(model)
+    assert [variation.name for variation in found.variations] == names
+    assert read_sampling_of(found.text, tmp_path).variations == found.variations
+
+
+def read_sampling_of(text: str, folder: Path) -> Sampling:
+    (folder / "again.vsc").write_text(text, "utf-8")
+    return read_sampling(folder / "again.vsc")
+
+
+def test_a_file_of_samples_is_not_split(tmp_path: Path):
+    """Its columns belong together, those of levers too."""
+    (tmp_path / "m.mdl").write_text(model_text(GROUPED), "utf-8")
+    (tmp_path / "m.vsc").write_text("2,F,1,m.tab\n", "utf-8")
+    (tmp_path / "m.tab").write_text("price\ttax\n1\t2\n3\t4\n", "utf-8")
+    model = read_model(tmp_path / "m.mdl")
+    assert split_levers(model, plausible_sampling(model)) == (plausible_sampling(model), None)

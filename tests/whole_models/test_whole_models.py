@@ -14,6 +14,9 @@ from random_files import check, differences, make_file, package_values, saved
 from random_models import models, settings
 
 from sdmodel.model import FUNCTIONS
+from sdmodel.simulation import compile_wasm, simulate
+from sdmodel.testing import WasmInstance, differences_from_run
+from sdmodel.vensim import model_from_text
 
 NIGHTLY = range(1000, 1021)
 """The files of the nightly test, of 25 models each."""
@@ -31,6 +34,22 @@ def test_models_agree_with_the_interpreter(seed):
 def test_both_integrators_are_tested():
     """The files above use both."""
     assert {make_file(seed, 1).times.rk4 for seed in (3, 7, 10)} == {False, True}
+
+
+@pytest.mark.filterwarnings("ignore::sdmodel.simulation.RunWarning")
+@pytest.mark.parametrize(("seed", "special"), [(3, False), (10, False), (4, True)])
+def test_models_agree_as_webassembly(seed, special):
+    """The same models as a module of WebAssembly have the numbers of native code, and what is not finite is found."""
+    file = make_file(seed, 4, special=special)
+    model = model_from_text(file.text, "random.mdl")
+    run, module = simulate(model), compile_wasm(model)
+    instance = WasmInstance(module)
+    finite, series = instance.run()
+    assert finite == ("not_finite" not in run.attrs)
+    assert max(differences_from_run(module.description, series, run).values()) < 1e-12
+    if not finite:
+        cell, time = instance.find_fault()
+        assert run.attrs["not_finite"].startswith(f"'{cell}' is not finite from time {time:g}; ")
 
 
 @pytest.mark.nightly

@@ -23,8 +23,8 @@ from ...inference import (
     calibrate_model,
     calibration_record,
     check_can_write,
+    check_posterior_extra,
     join_observations,
-    load_calibrate_module,
     read_observations,
     series_from_payoff,
     write_results,
@@ -196,8 +196,7 @@ def _check_options(options: PosteriorOptions, draws: _DrawOptions) -> None:
 def _check_possible(options: PosteriorOptions) -> None:
     """Report before any work what keeps the calibration from running or from being stored."""
     if options.sample:
-        load_calibrate_module("emcee")
-        load_calibrate_module("arviz_stats")
+        check_posterior_extra()
     check_can_write(
         options.stem, force=options.force or options.resume, ensemble=options.ensemble, replace=options.force
     )

@@ -14,7 +14,16 @@ from ...errors import AnalysisError, FigureError
 from ...files import write_file
 from ...store import find_run, open_run
 from ..locations import check_not_there, runs_folder
-from ..options import OutcomeOptions, PerCent, bands_option, force_option, on_option, outcome_options, runs_option
+from ..options import (
+    OutcomeOptions,
+    PerCent,
+    all_panels_option,
+    bands_option,
+    force_option,
+    on_option,
+    outcome_options,
+    runs_option,
+)
 from ..output import Result, note, output_options
 from ..views.comparison import CompareOptions, changes_result, groups_result, runs_result
 from ..views.ensemble_comparison import ensembles_result
@@ -59,6 +68,7 @@ _TWO = 2
 @bands_option
 @click.option("--plot", is_flag=True, help="Plot the runs, and their differences from the first.")
 @click.option("-o", "output", metavar="FILE", help="Plot to this .png, .svg or .pdf file (default: beside the runs).")
+@all_panels_option
 @runs_option
 @force_option
 @output_options
@@ -79,6 +89,7 @@ def compare(
     bands: tuple[float, ...],
     plot: bool,
     output: str | None,
+    every: bool,
     folder: str | None,
     force: bool,
 ) -> Result:
@@ -108,7 +119,7 @@ def compare(
         return changes_result(opened)
     figures = _figure_paths(output, place, paths, force=force) if plot or output else None
     at = when.times(next(iter(opened.values())))
-    options = CompareOptions(names, at, absolute, relative, top, bands, figures, force)
+    options = CompareOptions(names, at, absolute, relative, top, bands, figures, every, force)
     if lever is not None:
         return groups_result(opened, lever, paths, options)
     if many:

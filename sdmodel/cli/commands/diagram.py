@@ -18,7 +18,7 @@ from ...numerals import format_number
 from ...vensim import read_sketch
 from ..locations import check_not_there, load_model, model_path, runs_folder
 from ..options import OutcomeOptions, force_option, model_argument, runs_option
-from ..output import Part, Result, Table, busy, note, output_options, wants_table
+from ..output import Part, Result, Table, busy, note, output_options, progress_bar, wants_table
 from ..requests import plain_name
 
 if TYPE_CHECKING:
@@ -33,11 +33,13 @@ _COLUMNS = {"view": "fold", "variables": "right", "shown again": "right", "flows
 _LONGEST_NAME = 60
 _SCALE_ENDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Ends of the colour scale for changes; changes beyond 100 % look like 100 %."""
+_ROUNDING = 1e-6
+"""A smaller change, as a share of the variable's size, may be a rounding error and counts as none."""
 
 
 @click.command("diagram", epilog="Example: sdmodel diagram models/ai_compute.mdl --view Overview -o overview.svg")
 @model_argument
-@click.option("--view", "name", metavar="NAME", help="The view to draw (default: the only one).")
+@click.option("--view", "name", metavar="NAME", help="The view to draw (default: the only one; of several, a list).")
 @click.option("--all", "every", is_flag=True, help="Draw every view, as MODEL-VIEW.png in the folder given by -o.")
 @click.option(
     "-o", "output", metavar="FILE", help="A .svg, .png or .pdf file, or a folder (default: MODEL-VIEW.png here)."
@@ -69,25 +71,29 @@ def diagram(
     """Draw the stock-and-flow diagram of a view, as its author laid it out in Vensim.
 
     Stocks have boxes, flows are double lines with valves and clouds, and arrows are influences with their polarity.
-    Constants and lookups have letters of their own; variables drawn elsewhere too are grey and in brackets. With a folder
-    as -o and without --view, every view is drawn. A model without a sketch gets a layout: one view, or one per group if it
-    has more than sixty variables.
+    Constants and lookups have letters of their own; variables drawn elsewhere too are grey and in brackets. Without --view,
+    the views of a model with several are listed; with a folder as -o, every view is drawn. A model without a sketch gets a
+    layout: one view, or one per group if it has more than sixty variables.
 
     With --run, each variable shows its value at a date below its name, coloured by its place within its own range over
-    time. With a second --run it shows its change in per cent from the first run to the second.
+    time. With a second --run it shows its change in per cent from the first run to the second; changes of rounding size have
+    no colour.
     """
     if every and name is not None:
         message = "choose one of --view and --all"
-        raise click.UsageError(message)
-    if not wants_table() and not listed:
-        message = "--format prints the list of views; add --list"
         raise click.UsageError(message)
     _check_runs(runs, date)
     path = model_path(model)
     with busy(f"reading {path.name}"):
         sketch = _with_views(read_sketch(path), path)
-    if listed:
+    nothing_named = name is None and not every and output is None and len(sketch.views) > 1
+    if listed or nothing_named:
+        if nothing_named and not listed:
+            note("draw a view with --view NAME, or every view with --all")
         return _view_list(sketch)
+    if not wants_table():
+        message = "--format prints the list of views; add --list"
+        raise click.UsageError(message)
     views = _chosen_views(sketch, name, output, every=every)
     targets = _targets(Path(sketch.path).stem, views, output)
     check_not_there(targets, force=force)
@@ -95,8 +101,12 @@ def diagram(
     shades = _shades(runs, runs_folder(folder), date, names) if runs else None
     from ...figures import plot_diagram, save_figure
 
-    for view, target in zip(views, targets, strict=True):
-        with busy(f"drawing {view.name}"):
+    with progress_bar(f"drawing {path.name}", "views") as progress:
+        for place, (view, target) in enumerate(zip(views, targets, strict=True)):
+            if progress:
+                progress(place, len(views))
+            if shades and not any(key(word.text) in shades.by_key for word in view.words if word.kind == "variable"):
+                note(f"{path}: view '{view.name}' shows no variable of the runs, so it has no colours")
             save_figure(plot_diagram(sketch, view, shading=shades), target, force=force)
     return Result(lambda: [str(target) for target in targets], lambda: (), figures=targets)
 
@@ -241,20 +251,28 @@ def _change_shades(
     from ...figures import ShadedValue, Shading
 
     changes = {
-        name: relative_changes(find_variable(runs[0], name), find_variable(runs[1], name), at) for name in variables
+        name: _without_rounding(relative_changes(find_variable(runs[0], name), find_variable(runs[1], name), at))
+        for name in variables
     }
     medians = {name: float(np.median(np.nan_to_num(values, nan=0.0))) for name, values in changes.items()}
     widest = max(abs(value) for value in medians.values())
     end = next((end for end in _SCALE_ENDS if end >= widest), _SCALE_ENDS[-1])
     shades = {}
     for name, values in changes.items():
-        place = 0.5 + 0.5 * float(np.clip(medians[name] / end, -1, 1))
+        place = 0.5 + 0.5 * float(np.clip(medians[name] / end, -1, 1)) if medians[name] else None
         shades[key(name)] = ShadedValue(place, _range_text([_percent(value) for value in _ends(values)]))
     if not widest:
         note(f"the runs do not differ at {date} in the variables of the sketch")
     beyond = ", cut off at the ends" if widest > end else ""
-    meaning = f"Run {names[1]} against {names[0]} at {date}: change in % of its size; for arrays, the median{beyond}"
+    meaning = f"Run {names[1]} against {names[0]} at {date}: change in % of its size; for arrays, the median{beyond}; no colour: no change"
     return Shading("change", meaning, (f"\u2212{100 * end:g} %", f"+{100 * end:g} %"), MappingProxyType(shades))
+
+
+def _without_rounding(changes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Changes, those of rounding size as zero."""
+    import numpy as np
+
+    return np.where(np.abs(changes) < _ROUNDING, 0.0, changes)
 
 
 def _ends(values: NDArray[np.float64]) -> list[float]:

@@ -23,6 +23,7 @@ from ..options import (
     RunOptions,
     SamplingOptions,
     StoreOptions,
+    all_panels_option,
     bands_option,
     memory_option,
     on_option,
@@ -39,11 +40,12 @@ from ..views.members import note_broken, plot_members_to, share_tables, shares_o
 
 
 @click.command("ensemble", epilog="Example: sdmodel ensemble -n 10000 --where 'Annual Revenue > 1000' --plot")
-@sampling_options("How constants are sampled (default: uniformly over their ranges).")
+@sampling_options("How constants are sampled (default: MODEL.vsc beside the model).")
 @run_options(on_option("A variable to store and print (default: the headline variables)"), save_option)
 @where_option
 @bands_option
 @click.option("--plot", is_flag=True, help="Plot the bands to NAME.png beside the ensemble.")
+@all_panels_option
 @click.option("--spaghetti", type=click.IntRange(0), default=0, metavar="N", help="Also plot N members as thin lines.")
 @click.option("--log", "logarithmic", is_flag=True, help="Use logarithmic axes where nothing is negative.")
 @store_options("its files or its model")
@@ -58,6 +60,7 @@ def ensemble(
     statements: tuple[str, ...],
     bands: tuple[float, ...],
     plot: bool,
+    every: bool,
     spaghetti: int,
     logarithmic: bool,
     store: StoreOptions,
@@ -67,9 +70,10 @@ def ensemble(
 ) -> Result:
     """Run many members with sampled constants, store them as NAME.zarr while they run, and print quantiles.
 
-    Without a .vsc file, the constants of the group Uncertainties are sampled uniformly over their ranges by a Latin
-    hypercube. Stored are the variables of --on and --save (else the headline variables), those that --where mentions, and
-    the sampled constants. The numbers depend only on the files and the seed; --resume continues an interrupted ensemble.
+    Without -e, MODEL.vsc beside the model says how constants are sampled, except its policy levers, which stay as they are;
+    without such a file, the constants of the group Uncertainties are sampled uniformly over their ranges. Stored are the
+    variables of --on and --save (else the headline variables), those that --where mentions, and the sampled constants. The
+    numbers depend only on the files and the seed; --resume continues an interrupted ensemble.
     """
     request = run_from.request()
     path = _free_place(request, sampling, store, resume=resume)
@@ -111,7 +115,7 @@ def ensemble(
             if plot:
                 plot_members_to(
                     {path.stem: run}, shown, figure, bands=bands, spaghetti=spaghetti, logarithmic=logarithmic,
-                    title=path.stem, force=replacing,
+                    title=path.stem, every=every or bool(run_from.names), force=replacing,
                 )  # fmt: skip
         note_broken(run)
 

@@ -23,9 +23,9 @@ from ...inference import (
     Series,
     SeriesFit,
     backtest_model,
+    check_posterior_extra,
     fit_panels,
     fit_run,
-    load_calibrate_module,
     parse_time,
     split_series,
 )
@@ -34,11 +34,21 @@ from ...store import find_run, open_run, run_path, save_new_run, save_run
 from ..freedom import FreedomOptions, constants_beyond, freedom_options
 from ..locations import check_not_there, load_model, runs_folder
 from ..observations import DataOptions, data_options, stored_model_file
-from ..options import RunOptions, StoreOptions, bands_option, force_option, run_options, runs_option, store_options
+from ..options import (
+    RunOptions,
+    StoreOptions,
+    all_panels_option,
+    bands_option,
+    force_option,
+    run_options,
+    runs_option,
+    store_options,
+)
 from ..output import Part, Result, Table, busy, note, output_options, progress_bar, stored_safely
 from ..posterior import memory_errors_reported
 from ..requests import record_of
 from ..views.backtest import backtest_parts, backtest_record, plot_backtest_to, write_errors
+from ..views.panels import first_panels
 
 
 @click.command("fit", epilog="Example: sdmodel fit base --plot")
@@ -48,12 +58,21 @@ from ..views.backtest import backtest_parts, backtest_record, plot_backtest_to, 
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the errors, for an ensemble."
 )
-@click.option("--plot", is_flag=True, help="Plot every series to RUN-fit.png beside the run.")
+@click.option("--plot", is_flag=True, help="Plot the series to RUN-fit.png beside the run.")
+@all_panels_option
 @runs_option
 @force_option
 @output_options
 def fit(
-    *, run: str, data: DataOptions, bands: tuple[float, ...], seed: int, plot: bool, folder: str | None, force: bool
+    *,
+    run: str,
+    data: DataOptions,
+    bands: tuple[float, ...],
+    seed: int,
+    plot: bool,
+    every: bool,
+    folder: str | None,
+    force: bool,
 ) -> Result:
     """Show how well a stored run agrees with observations, series by series; for an ensemble, its median and its members.
 
@@ -75,7 +94,8 @@ def fit(
     with busy(f"comparing {path.stem} with {len(series)} series"):
         table = fit_run(stored, series, bands=bands, seed=seed)
         if plot:
-            _plot(stored, series, bands, path.stem, figure, force=force)
+            shown = first_panels(series, every=every or bool(data.names))
+            _plot(stored, shown, bands, path.stem, figure, force=force)
     if table.not_finite:
         note(f"run '{path.stem}': {table.not_finite} members are not finite at some observation and are left out")
     files = {"run": path.stem, "path": str(path), "figure": str(figure) if plot else None}
@@ -115,7 +135,9 @@ def _fit_table(table: FitTable) -> Iterator[Part]:
         columns |= {f"in {100 * band.probability:g} %": "right" for band in table.rows[0].bands}
         columns |= {"CRPS": "right", "skill": "right"}
         note(f"errors are those of the median of {table.members} members; in brackets, of members with random errors")
-    yield Table(columns, [_cells(row) for row in table.rows], spare=("error", "MAE", "skill", "units", "PIT"))
+    yield Table(
+        columns, [_cells(row) for row in table.rows], spare=("error", "MAE", "skill", "units", "PIT", "Us", "Uc", "Um")
+    )
 
 
 def _cells(row: SeriesFit) -> list[str]:
@@ -190,7 +212,8 @@ def _fit_record(table: FitTable) -> dict[str, Any]:
 @click.option("--samples", type=click.IntRange(2), default=SAMPLES, show_default=True, help="Draws of each forecast.")
 @click.option("--seed", type=int, default=SEED, show_default=True, help="Random seed of all sampling.")
 @click.option("--error", "errors", metavar="FILE.csv", help="Write the error by series and horizon to this file.")
-@click.option("--plot", is_flag=True, help="Plot the forecasts of each series to NAME.png beside it.")
+@click.option("--plot", is_flag=True, help="Plot the forecasts of the series to NAME.png beside it.")
+@all_panels_option
 @click.option("--resume", is_flag=True, help="Continue the back-test of --name with the cuts that are missing.")
 @store_options("MODEL-backtest")
 @output_options
@@ -210,6 +233,7 @@ def backtest(
     seed: int,
     errors: str | None,
     plot: bool,
+    every: bool,
     resume: bool,
     store: StoreOptions,
 ) -> Result:
@@ -223,8 +247,7 @@ def backtest(
     """
     request = run_from.request()
     dates = [parse_time(text, "--cut") for text in cuts]
-    load_calibrate_module("emcee")
-    load_calibrate_module("arviz_stats")
+    check_posterior_extra()
     path, known = _stored(store, resume=resume)
     figures = [path.with_suffix(".png")] if plot and path else []
     check_not_there([*figures, *([Path(errors)] if errors else [])], force=store.force or resume, cure="move it away")
@@ -232,8 +255,7 @@ def backtest(
     series = data.series(model, request.model)
     constants = freedom.constants(model, request.scenario, series)
     extra = constants_beyond(model, constants, beyond, equal)
-    default_name = f"{request.model.stem}-backtest"
-    record = record_of(request, model)
+    default_name, record = f"{request.model.stem}-backtest", record_of(request, model)
 
     def keep(found: xr.Dataset) -> None:
         nonlocal path
@@ -258,9 +280,8 @@ def backtest(
     target = path
     with stored_safely(target):
         if plot:
-            figures = [
-                plot_backtest_to(found, target.with_suffix(".png"), title=target.stem, force=store.force or resume)
-            ]
+            style: Any = {"title": target.stem, "every": every, "force": store.force or resume}
+            figures = [plot_backtest_to(found, target.with_suffix(".png"), **style)]
         if errors:
             write_errors(found, Path(errors), horizons, force=store.force or resume)
 

@@ -3,69 +3,142 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...errors import ModelError, shorten
+from ...errors import Fault, ModelError, ScenarioError, shorten
 from ...files import place_folder, temporary_folder, unwritable
+from ...model import Model, cell_name, split_name
 from ...numerals import format_exact
-from ...scenario import Lever, find_levers
-from ...vensim import read_scenario
-from ..locations import installed_models, load_model, model_path, scenario_path
+from ...scenario import Lever, cell_values, constant_cells, find_levers, lever_of, plausible_ranges
+from ...vensim import plausible_sampling, read_scenario
+from ..locations import load_model, model_path, scenario_path
 from ..options import RunOptions, changes_option, model_argument, option_group, scenarios_option
-from ..output import Part, Result, Table, busy, note, output_options
+from ..output import Part, Result, Table, busy, line_width, note, output_options
+from ..project import installed_models
 
 if TYPE_CHECKING:
     from ...checking import Finding, Level
     from ...model import CausalPath, Link
 
 _LEVER_COLUMNS = {"value": "right", "range": "left", "units": "fold", "meaning": "text"}
+_SENTENCE_END = re.compile(r"[.?!] +(?=[A-ZÀ-Þ])")
 
 
-@click.command("levers", epilog="Example: sdmodel levers models/ai_compute.mdl")
-@model_argument
+@click.command("levers", epilog='Example: sdmodel levers models/ai_compute.mdl "hurdle rate"')
+@click.argument("words", nargs=-1, metavar="[MODEL] [NAME]...")
+@click.option("--long", "in_full", is_flag=True, help="Print the whole meaning of each lever, with its sources.")
 @output_options
-def levers(model: str | None) -> Result:
-    """List the policy levers, uncertainties and switches of a model with value, range, units and meaning.
+def levers(words: tuple[str, ...], *, in_full: bool) -> Result:
+    """List the policy levers, uncertainties and switches of a model, one per line: value, units, range and meaning.
 
     These are the constants in its groups "Policy levers", "Uncertainties" and "Switches"; for a model without such groups,
-    all constants with a range.
+    all constants with a range. NAME shows all that is known of one lever, or of any constant: its value for each label, its
+    range in the model, its plausible range in MODEL.vsc beside the model, and its whole comment.
     """
-    path = model_path(model)
-    found = find_levers(load_model(path))
+    first, names = words[:1], words[1:]
+    if first and not (first[0].lower().endswith(".mdl") or (os.path.lexists(first[0]) and not Path(first[0]).is_dir())):
+        first, names = (), words
+    path = model_path(first[0] if first else None)
+    model = load_model(path)
+    if names:
+        return _lever_details(model, names)
+    found = find_levers(model)
 
     def parts() -> Iterator[Part]:
         for kind in dict.fromkeys(lever.kind for lever in found):
-            rows = [_lever_row(lever) for lever in found if lever.kind == kind]
-            yield Table({kind: "fold"} | _LEVER_COLUMNS, rows, spare=("units", "range"))
+            own = [lever for lever in found if lever.kind == kind]
+            if in_full:
+                columns = {kind: "fold"} | _LEVER_COLUMNS
+                yield Table(columns, [_lever_row(lever) for lever in own], spare=("units", "range"))
+            else:
+                columns = {kind: "left", "value": "right", "units": "left", "range": "left", "meaning": "cut"}
+                yield Table(columns, [_lever_line(lever) for lever in own], spare=("meaning", "range", "units"))
         if not found:
             note(f"{path}: has no group of levers, and no constants with a range")
 
     return Result(lambda: [vars(lever) for lever in found], parts)
 
 
+def _lever_line(lever: Lever) -> list[str]:
+    """A lever in one line; what the comment says of its source is left out, if it says more."""
+    name, value, extent, units, meaning = _lever_row(lever)
+    end = _SENTENCE_END.search(meaning)
+    is_source = end is not None and ": " in meaning[: end.start()]  # such as "judgement: low 1, high 2."
+    return [name, value, units, extent, meaning[end.end() :] if end and is_source else meaning]
+
+
 def _lever_row(lever: Lever) -> list[str]:
     different = sorted(set(lever.values))
-    value = (
-        format_exact(different[0])
-        if len(different) == 1
-        else f"{format_exact(different[0])} to {format_exact(different[-1])}"
-    )
-    bounds = ["any" if bound is None else format_exact(bound) for bound in (lever.minimum, lever.maximum)]
-    return [lever.name, value, " to ".join(bounds) if set(bounds) != {"any"} else "", lever.units, lever.meaning]
+    value = " to ".join(dict.fromkeys(map(format_exact, (different[0], different[-1]))))
+    return [lever.name, value, _extent(lever), lever.units, lever.meaning]
+
+
+def _extent(lever: Lever) -> str:
+    """The range of a lever in the model; nothing if it has none."""
+    if lever.minimum is None and lever.maximum is None:
+        return ""
+    return _between(lever.minimum, lever.maximum)
+
+
+def _between(low: float | None, high: float | None) -> str:
+    return " to ".join("any" if bound is None else format_exact(bound) for bound in (low, high))
+
+
+@dataclass(frozen=True)
+class _CellValue:
+    """One cell of a constant: its value and the ends of its plausible range, in its units."""
+
+    name: str
+    value: float
+    plausible: tuple[float, float] | None
+
+
+def _lever_details(model: Model, names: Sequence[str]) -> Result:
+    """All that is known of some constants; an error for every name that is not a constant."""
+    sampling = plausible_sampling(model)
+    plausible = plausible_ranges(model, sampling) if sampling else {}
+    found: list[tuple[Lever, list[_CellValue]]] = []
+    faults: list[Fault] = []
+    for text in names:
+        name, labels = split_name(text, model.elements)
+        try:
+            cells = constant_cells(model, name, labels, where="NAME")
+        except ScenarioError as error:
+            faults += error.faults
+            continue
+        values = cell_values(model, cells)
+        known = [_CellValue(cell_name(model, cell), value, plausible.get(cell)) for cell, value in values.items()]
+        found.append((lever_of(model[name]), known))
+    if faults:
+        raise ScenarioError(dict.fromkeys(faults))
+
+    def parts() -> Iterator[Part]:
+        for lever, values in found:
+            rows = [["kind", lever.kind], ["units", lever.units], ["range in the model", _extent(lever)]]
+            for cell in values:
+                own = "" if len(values) == 1 else f" of {cell.name}"
+                rows.append([f"value{own}", format_exact(cell.value)])
+                rows.append([f"plausible range{own}", "" if cell.plausible is None else _between(*cell.plausible)])
+            rows.append(["meaning", lever.meaning])
+            yield Table({"": "fold", lever.name: "text"}, [row for row in rows if row[1]])
+
+    return Result(lambda: [vars(lever) | {"cells": list(map(vars, values))} for lever, values in found], parts)
 
 
 # check
 
 _ADVICE_SHOWN = 3
 """Findings shown of a rule that only advises, unless it is requested with --only."""
-_LONGEST_PLACE = 30
-"""Longer places are shown without the folder of the file."""
+_PLACE_SHARE = 4
+"""Places longer than this part of a line are shown without the folder of the file, so that the message stays beside them."""
 _LEVELS: tuple[Level, ...] = ("error", "warning", "advice")
 
 
@@ -132,7 +205,7 @@ def check(
 def _finding_parts(found: Sequence[Finding], only: Sequence[str]) -> Iterator[Part]:
     if found:
         columns = {"level": "left", "place": "fold", "rule": "left", "message": "text"}
-        yield Table(columns, list(_finding_rows(found, only)))
+        yield Table(columns, list(_finding_rows(found, only)), spare=("level",))
     counts = Counter(finding.level for finding in found)
     yield ", ".join(
         f"{counts[level]} {level if level == 'advice' or counts[level] == 1 else level + 's'}" for level in _LEVELS
@@ -150,7 +223,7 @@ def _finding_rows(found: Sequence[Finding], only: Sequence[str]) -> Iterator[lis
         whole = finding.level != "advice" or finding.rule in only or rest <= 1
         if whole or seen[kind] <= _ADVICE_SHOWN:
             place = str(finding.place)
-            short = place if len(place) <= _LONGEST_PLACE else Path(place).name
+            short = place if len(place) <= line_width() // _PLACE_SHARE else Path(place).name
             yield [finding.level, short, finding.rule, shorten(finding.message)]
         elif seen[kind] == counts[kind]:
             yield [finding.level, "", finding.rule, f"and {rest} more; --only {finding.rule} shows them all"]

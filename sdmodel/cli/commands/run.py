@@ -10,7 +10,15 @@ import click
 
 from ...vensim import read_model
 from ..locations import model_path, scenario_path
-from ..options import RunOptions, StoreOptions, engine_option, run_options, save_option, store_options
+from ..options import (
+    RunOptions,
+    StoreOptions,
+    all_panels_option,
+    engine_option,
+    run_options,
+    save_option,
+    store_options,
+)
 from ..output import Result, note, output_options, stored_safely, wants_table
 from ..requests import NOT_FINITE, make_run
 from ..views.headlines import headline_lines, headline_names, headline_tables
@@ -27,11 +35,12 @@ if TYPE_CHECKING:
 @run_options(engine_option, save_option)
 @store_options("its scenarios or its model")
 @click.option("--plot", is_flag=True, help="Plot the run to NAME.png beside it.")
+@all_panels_option
 @click.option("--watch", "watched", is_flag=True, help="Run again whenever one of the files is saved, until Ctrl-C.")
 @output_options
 @click.pass_context
 def run(
-    context: click.Context, *, run_from: RunOptions, store: StoreOptions, plot: bool, watched: bool
+    context: click.Context, *, run_from: RunOptions, store: StoreOptions, plot: bool, every: bool, watched: bool
 ) -> Result | None:
     """Run a model once, store the run as NAME.nc, and print its headline variables.
 
@@ -45,14 +54,14 @@ def run(
     _check_words(run_from, context)
     path = store.path()
     if watched:
-        _watch(run_from, store, path, plot=plot)
+        _watch(run_from, store, path, plot=plot, every=every)
         return None
     request = run_from.request()
     made = make_run(request)
     path = store.save(made, path, request.default_name)
     with stored_safely(path):
         lines = headline_lines(made, headline_names(made))
-        figures = [_plot(made, path, force=store.force)] if plot else []
+        figures = [_plot(made, path, every=every, force=store.force)] if plot else []
     unfinished = made.attrs.get(NOT_FINITE)
     if unfinished:
         note(f"run '{path.stem}': {unfinished}")
@@ -67,7 +76,7 @@ def run(
     )
 
 
-def _watch(run_from: RunOptions, store: StoreOptions, path: Path | None, *, plot: bool) -> None:
+def _watch(run_from: RunOptions, store: StoreOptions, path: Path | None, *, plot: bool, every: bool) -> None:
     if not wants_table():
         message = "--watch prints tables; leave out --format"
         raise click.UsageError(message)
@@ -76,7 +85,7 @@ def _watch(run_from: RunOptions, store: StoreOptions, path: Path | None, *, plot
     model = model_path(run_from.model)
     others = [scenario_path(path, model) for path in run_from.scenarios]
     files = _files(model, [*others, *map(Path, [run_from.savelist] if run_from.savelist else [])])
-    plotter = (lambda made, where: _plot(made, where, force=True)) if plot else None
+    plotter = (lambda made, where: _plot(made, where, every=every, force=True)) if plot else None
     watch(Watch(run_from.request, store.folder, path, store.force, plotter), saved_files(files))
 
 
@@ -99,7 +108,7 @@ def _check_words(run_from: RunOptions, context: click.Context) -> None:
         raise click.UsageError(message, context)
 
 
-def _plot(made: xr.Dataset, path: Path, *, force: bool) -> Path:
+def _plot(made: xr.Dataset, path: Path, *, every: bool, force: bool) -> Path:
     from ..views.run_figures import plot_runs_to
 
-    return plot_runs_to({path: made}, path.with_suffix(".png"), title=path.stem, force=force)
+    return plot_runs_to({path: made}, path.with_suffix(".png"), title=path.stem, every=every, force=force)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import xarray as xr
 
-from ...analysis import factors_of, find_sensitivities, responses_of
+from ...analysis import check_method_extra, factors_of, find_sensitivities, responses_of
 from ...comparison import Outcome
 from ...dataset import TIME
 from ...errors import AnalysisError
@@ -92,9 +92,10 @@ def sensitivity(
 ) -> Result:
     """Rank constants by their effect on a variable at a date, or on a statistic of it over time.
 
-    The constants of the group Uncertainties vary, unless -e, --free or --group chooses others; one with subscripts varies
-    label by label. `tornado` moves each constant from its low end to its high end, with all others as in the scenario: the
-    ends of its range, or the 5 % and 95 % quantiles of another distribution. `morris` moves constants along random
+    Without -e, --free or --group, the constants in MODEL.vsc beside the model vary, except policy levers; without such a
+    file, those of the group Uncertainties, over their ranges. A constant with subscripts varies label by label. `tornado` moves each constant from its low end to its high end, with all others as in the scenario: the
+    ends of a range, or the 5 % and 95 % quantiles of another distribution. --group levers moves the policy levers between the
+    ends of their plausible ranges. `morris` moves constants along random
     trajectories between their ends: mu_star is the mean absolute effect of a constant on the outcome, sigma how much that
     effect varies. `sobol` samples all constants: S1 is the share of the outcome's variance due to a constant alone, ST the
     share due to it together with others. Both need SALib; ± is half of a 95 % interval. Nothing is stored without -o or
@@ -103,6 +104,7 @@ def sensitivity(
     if not run_from.names:
         message = 'name the variable to analyse: --on "name"'
         raise click.UsageError(message)
+    check_method_extra(method)
     given = _given_settings(method, settings)
     request = run_from.request()
     targets = _targets(outputs, request, method, runs_folder(folder) if plot else None, force=force)

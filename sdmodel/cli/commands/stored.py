@@ -14,7 +14,7 @@ import click
 import numpy as np
 import xarray as xr
 
-from ...analysis import ATTRIBUTION, attributed_variables
+from ...analysis import ATTRIBUTION, RANKING, attributed_variables
 from ...dataset import ANALYSIS, MEMBER, TIME, base_positions, find_variable, long_name, member_dims
 from ...errors import StoreError
 from ...files import encode_text
@@ -38,6 +38,7 @@ from ..views.members import (
     spread_tables,
     spreads_of,
 )
+from ..views.ranking import ranking_parts, ranking_record
 from ..views.sweep import lever_records
 
 _COLUMNS = {
@@ -52,6 +53,8 @@ _HIDDEN_ATTRIBUTES = frozenset({"model_text", HEADLINES})
 _FEW = 4
 """Up to this many variables of an attribution are shown in full."""
 _STRETCHES = 3
+_LINES = 12
+"""Lines of a scenario or a design that `show` prints in its table."""
 _NOT_NUMBERS = re.compile(r"=\s*(?:over |\()")
 """Changes that are lookups or vary over members."""
 
@@ -136,6 +139,8 @@ def show(run: str, statements: tuple[str, ...], bands: tuple[float, ...], folder
             yield from backtest_parts(stored)
 
         return Result(lambda: record | backtest_record(stored), parts, "scores")
+    if stored.attrs.get(ANALYSIS) == RANKING:
+        return _ranking(path, stored)
     if is_ensemble(path):
         return _ensemble(path, stored, statements, bands)
     return _single_run(path, stored, statements)
@@ -150,6 +155,16 @@ def _attribution(path: Path, stored: xr.Dataset) -> Result:
         yield from attribution_parts(stored, names, moments, brief=len(names) > _FEW)
 
     return Result(lambda: record | attribution_record(stored, names, moments), parts, "variables")
+
+
+def _ranking(path: Path, stored: xr.Dataset) -> Result:
+    record = _record(path, stored)
+
+    def parts() -> Iterator[Part]:
+        yield _record_table(path, record)
+        yield from ranking_parts(stored)
+
+    return Result(lambda: record | ranking_record(stored), parts, "levers")
 
 
 def _ensemble(path: Path, stored: xr.Dataset, statements: Sequence[str], bands: Sequence[float]) -> Result:
@@ -228,10 +243,18 @@ def _record(path: Path, run: xr.Dataset) -> dict[str, Any]:
 
 def _record_table(path: Path, record: dict[str, Any]) -> Table:
     rows = [
-        [name, str(value)[:12] if name.endswith("_sha256") else "\n".join(map(str.rstrip, str(value).splitlines()))]
+        [name, str(value)[:12] if name.endswith("_sha256") else _first_lines(str(value))]
         for name, value in record["attributes"].items()
     ]
     return Table({"": "left", path.stem: "fold"}, rows)
+
+
+def _first_lines(text: str) -> str:
+    """The lines of a text; of many, the first, and how to see the rest."""
+    lines = [line.rstrip() for line in text.splitlines()]
+    if len(lines) > _LINES:
+        lines = [*lines[:_LINES], f"... and {len(lines) - _LINES} more lines; --json has all"]
+    return "\n".join(lines)
 
 
 def _ends(line: Line) -> list[str]:
@@ -271,8 +294,9 @@ def rerun(run: str, members: int, folder: str | None) -> Result:
     path = find_run(run, runs_folder(folder))
     stored = open_run(path)
     if ANALYSIS in stored.attrs:
-        kind = stored.attrs[ANALYSIS]
-        message = f"run '{path.stem}': is an {kind}, not a run; repeat the command that made it"
+        kind = str(stored.attrs[ANALYSIS])
+        article = "an" if kind.startswith(("a", "e", "i", "o", "u")) else "a"
+        message = f"run '{path.stem}': is {article} {kind}, not a run; repeat the command that made it"
         raise StoreError(message)
     many = is_ensemble(path)
     count = stored.sizes[MEMBER] if many else 0

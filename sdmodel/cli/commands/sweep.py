@@ -24,6 +24,7 @@ from ..options import (
     RunOptions,
     SamplingOptions,
     StoreOptions,
+    all_panels_option,
     free_path,
     memory_option,
     on_option,
@@ -61,12 +62,13 @@ LeverValues = Mapping[str, tuple[float, ...]]
 )
 @run_options(on_option("A variable to store and print (default: the headline variables)"), save_option)
 @outcome_options(statistics=True)
-@sampling_options("Also run every member of an ensemble, sampled by this file.")
+@sampling_options("Also run every member of an ensemble, sampled by this file (with -n alone: by MODEL.vsc).")
 @click.option(
     "--one-at-a-time", "apart", is_flag=True, help="Sweep each lever alone, as a run of its own, and rank them."
 )
 @click.option("--no-base", is_flag=True, help="Do not add the levers' own values to the given ones.")
 @click.option("--plot", is_flag=True, help="Plot to NAME.png: lines by the lever's value, or maps of two levers.")
+@all_panels_option
 @store_options("its scenarios and levers")
 @memory_option
 @output_options
@@ -79,6 +81,7 @@ def sweep(
     apart: bool,
     no_base: bool,
     plot: bool,
+    every: bool,
     store: StoreOptions,
     memory: str,
 ) -> Result:
@@ -86,8 +89,8 @@ def sweep(
 
     An outcome is a variable at a date (--at; the last date by default) or a statistic over time (--over). The levers' own
     values are run too, as the base of differences. With -e, -n or --seed, every combination is run for every member of an
-    ensemble (without -e sampled uniformly over the ranges of the uncertainties), so that members form pairs: medians and
-    bands of the outcomes, and of the differences that a lever makes, are printed.
+    ensemble (without -e sampled as `sdmodel ensemble` does), so that members form pairs: medians and bands of the outcomes,
+    and of the differences that a lever makes, are printed.
     """
     request = run_from.request()
     model = request.load_model()
@@ -111,8 +114,8 @@ def sweep(
         made.append((path, run))
         if plot:
             with stored_safely(path):
-                figure = path.with_suffix(".png")
-                plot_sweep_to(run, names, figure, outcomes=outcomes, title=path.stem, force=store.force)
+                figure, whole = path.with_suffix(".png"), every or bool(run_from.names)
+                plot_sweep_to(run, names, figure, outcomes=outcomes, title=path.stem, every=whole, force=store.force)
                 figures.append(figure)
     with stored_safely(made[0][0]):
         return _result(made, names, outcomes, figures, apart=apart)

@@ -10,14 +10,23 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ...analysis import LEVER, OTHER, VariableAttribution, contributions_to
-from ...comparison import MEASURES, Outcome, outcome_of
+from ...analysis import (
+    LEVER,
+    OTHER,
+    VariableAttribution,
+    contribution_rows,
+    contributions_to,
+    greatest_difference,
+)
+from ...comparison import Outcome, outcome_of
 from ...dataset import PROBABILITY, TIME, subscript_dims, with_labels
 from ...numerals import format_number, format_signed
-from ..output import Part, Table, note
+from ..output import Part, Table, columns_beside, note
 from .headlines import round_times
+from .panels import layout_of
 
-_COLUMNS = 6
+_COLUMNS, _WIDTH = 6, 10
+"""Times shown at most, and the width of the column of one."""
 _PAIRS = 5
 _LEAST_SHARE = 0.01
 """A pair of levers is listed if its interaction is at least this share of the whole difference."""
@@ -38,9 +47,7 @@ def parts_of(found: xr.Dataset, names: Sequence[str]) -> list[VariableAttributio
 
 def moment_of(found: xr.Dataset, names: Sequence[str]) -> Outcome:
     """The stored time at which the scenario makes the greatest difference to the first of some variables."""
-    first = parts_of(found, names[:1])[0]
-    differences = np.nan_to_num(np.abs((first.scenario - first.baseline).values))
-    return Outcome(at=float(found[TIME].values[int(differences.argmax())]))
+    return greatest_difference(parts_of(found, names[:1])[0])
 
 
 def format_time(outcome: Outcome, found: xr.Dataset) -> str:
@@ -78,9 +85,12 @@ def _shapley(part: VariableAttribution) -> xr.DataArray:
 def _over_time(part: VariableAttribution) -> Table:
     """Shapley values at round times, between the variable without and with all levers."""
     times = part.baseline[TIME].values
-    places = round_times(times, _COLUMNS)
-    columns = {f"{part.name}, {part.units}" if part.units else part.name: "fold"}
-    columns |= {f"{times[place]:.10g}": "right" for place in places}
+    columns = columns_beside(
+        [part.name, *(f"  {name}" for name in _by_importance(part))], [], width=_WIDTH, least=3, most=_COLUMNS
+    )
+    places = round_times(times, columns)
+    headings = {f"{part.name}, {part.units}" if part.units else part.name: "fold"}
+    headings |= {f"{times[place]:.10g}": "right" for place in places}
 
     def row(name: str, values: xr.DataArray) -> list[str]:
         return [name, *(format_signed(float(values.isel({TIME: place}))) for place in places)]
@@ -90,39 +100,13 @@ def _over_time(part: VariableAttribution) -> Table:
 
     levers = [row(f"  {name}", _shapley(part).sel({LEVER: name})) for name in _by_importance(part)]
     whole = row("  all together", part.scenario - part.baseline)
-    return Table(columns, [level("baseline", part.baseline), *levers, whole, level("scenario", part.scenario)])
+    return Table(headings, [level("baseline", part.baseline), *levers, whole, level("scenario", part.scenario)])
 
 
 def _all_measures(part: VariableAttribution, outcome: Outcome, when: str) -> Table:
-    columns = {f"{part.name} at {when}": "fold"}
-    columns |= dict.fromkeys(("alone", "Shapley", "last", "of the whole"), "right")
-    if part.standard_error is not None:
-        columns["standard error"] = "right"
-    if part.spread is not None:
-        columns |= {"90 % of members": "right", "ranks first": "right"}
-    total = float(outcome_of(part.scenario - part.baseline, outcome))
-    rows = [[*_measure_cells(part, outcome, name, total)] for name in _by_importance(part)]
-    sums = outcome_of(part.contributions.sum(LEVER), outcome)
-    whole = ["sum (Shapley: the whole)", *(format_signed(float(sums.sel(measure=measure))) for measure in MEASURES), ""]
-    if part.difference_spread is not None:
-        whole += [_band(outcome_of(part.difference_spread, outcome)), ""]
-    elif part.standard_error is not None:
-        whole.append("")
-    return Table(columns, [*rows, whole])
-
-
-def _measure_cells(part: VariableAttribution, outcome: Outcome, name: str, total: float) -> Iterator[str]:
-    own = outcome_of(part.contributions.sel({LEVER: name}), outcome)
-    yield name
-    for measure in MEASURES:
-        yield format_signed(float(own.sel(measure=measure)))
-    share = float(own.sel(measure="shapley")) / total if total else np.nan
-    yield f"{100 * share:.3g} %" if np.isfinite(share) else ""
-    if part.standard_error is not None:
-        yield format_number(float(outcome_of(part.standard_error.sel({LEVER: name}), outcome)))
-    if part.spread is not None and part.ranks_first is not None:
-        yield _band(outcome_of(part.spread.sel({LEVER: name}), outcome))
-        yield f"{100 * float(outcome_of(part.ranks_first.sel({LEVER: name}), outcome)):.3g} %"
+    (_, *headings), rows = contribution_rows(part, outcome)
+    units = f", {part.units}" if part.units else ""
+    return Table({f"{part.name} at {when}{units}": "fold"} | dict.fromkeys(headings, "right"), rows)
 
 
 def _strongest_pairs(part: VariableAttribution, outcome: Outcome, when: str) -> Iterator[Table]:
@@ -160,11 +144,6 @@ def _summary(found: xr.Dataset, names: Sequence[str], outcome: Outcome) -> Table
             [part.name, part.units, *levels, format_signed(difference), ", ".join(levers) if difference else ""]
         )
     return Table(columns, rows)
-
-
-def _band(quantiles: xr.DataArray) -> str:
-    ends = quantiles.transpose(PROBABILITY).values
-    return f"{format_signed(float(ends[0]))} – {format_signed(float(ends[-1]))}"
 
 
 def attribution_record(found: xr.Dataset, names: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -224,8 +203,8 @@ def plot_attribution_to(
         note(f"the first {len(shown)} of {len(parts)} variables are plotted; choose with --on")
     wedges, bars = [_contributions(part, None) for part in shown], [_contributions(part, moment) for part in shown]
     figures = [
-        plot_wedges(wedges, names=ends, title=title, origin=origin),
-        plot_contributions(bars, when=format_time(moment, found), title=title, origin=origin),
+        plot_wedges(wedges, names=ends, title=title, extrapolation=layout_of(found).extrapolation, origin=origin),
+        plot_contributions(bars, when=format_time(moment, found), names=ends, title=title, origin=origin),
     ]
     return [save_figure(figure, target, force=force) for figure, target in zip(figures, targets, strict=False)]
 
@@ -264,4 +243,5 @@ def _contributions(part: VariableAttribution, outcome: Outcome | None) -> Any:
         alone=shares.sel(measure="alone"),
         last=shares.sel(measure="last"),
         spread=None if part.spread is None else of(part.spread),
+        total_spread=None if part.difference_spread is None else of(part.difference_spread),
     )

@@ -16,14 +16,17 @@ from ...inference import (
     ALL_HORIZONS,
     ALL_SERIES,
     HORIZONS,
+    SCORE_HEADINGS,
     WIDTHS,
     Score,
     backtest_panels,
     errors_text,
     model_errors,
     score_backtest,
+    score_cells,
 )
 from ..output import Part, Table, note
+from .panels import first_panels
 
 
 def backtest_parts(found: xr.Dataset, horizons: Sequence[float] = HORIZONS) -> Iterator[Part]:
@@ -45,16 +48,8 @@ def backtest_parts(found: xr.Dataset, horizons: Sequence[float] = HORIZONS) -> I
 
 
 def _table(first: str, scores: Sequence[Score], label: Any) -> Table:
-    columns = {first: "fold", "n": "right", "log CRPS": "right", "persistence": "right", "trend": "right"}
-    columns |= {"bias": "right", "in 50 %": "right", "in 90 %": "right", "with error": "right", "PIT": "right"}
-    return Table(columns, [_cells(label(score), score) for score in scores], spare=("PIT", "in 50 %"))
-
-
-def _cells(label: str, score: Score) -> list[str]:
-    numbers = (score.log_crps, score.persistence, score.trend)
-    cells = [label, str(score.count), *("" if math.isnan(number) else f"{number:.2f}" for number in numbers)]
-    cells += [f"{score.bias:+.2f}", f"{score.coverage[0]:.0%}", f"{score.coverage[1]:.0%}"]
-    return [*cells, f"{score.coverage_with_error[1]:.0%}", f"{score.pit:.2f}"]
+    columns = {first: "fold"} | dict.fromkeys(SCORE_HEADINGS, "right")
+    return Table(columns, [[label(score), *score_cells(score)] for score in scores], spare=("PIT", "in 50 %"))
 
 
 def _verdict(scores: Sequence[Score]) -> str:
@@ -90,17 +85,19 @@ def write_errors(found: xr.Dataset, target: Path, horizons: Sequence[float] = HO
 
 
 def plot_backtest_to(
-    found: xr.Dataset, target: Path, *, title: str, names: Sequence[str] = (), force: bool = False
+    found: xr.Dataset, target: Path, *, title: str, names: Sequence[str] = (), every: bool = True, force: bool = False
 ) -> Path:
-    """Plot the forecasts of every cut and what came."""
+    """Plot the forecasts of every cut and what came, of named series, or of the first six or `every` one."""
     from ...figures import save_figure
 
-    return save_figure(backtest_figure(found, title=title, names=names), target, force=force)
+    return save_figure(backtest_figure(found, title=title, names=names, every=every), target, force=force)
 
 
-def backtest_figure(found: xr.Dataset, *, title: str, names: Sequence[str] = ()) -> Any:
+def backtest_figure(found: xr.Dataset, *, title: str, names: Sequence[str] = (), every: bool = True) -> Any:
     """The figure of a back-test, of all series or of those named."""
     from ...figures import plot_backtest
 
     model = f"Model {Path(str(found.attrs['model'])).name}, sha256 {str(found.attrs['model_sha256'])[:12]}"
-    return plot_backtest(backtest_panels(found, names), title=title, origin=[model])
+    panels = backtest_panels(found, names)
+    shown = first_panels(list(panels), every=every or bool(names))
+    return plot_backtest({name: panels[name] for name in shown}, title=title, origin=[model])

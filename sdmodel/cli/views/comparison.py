@@ -24,14 +24,16 @@ from ...comparison import (
     group_rows,
     run_differences,
     separate_runs,
+    shown_as_ratios,
 )
-from ...dataset import MEMBER, TIME, find_variable, has_variable
+from ...dataset import MEMBER, RATIO, TIME, find_variable, has_variable
 from ...errors import AnalysisError
 from ...model import Table as Lookup
 from ...model import join_name, key, split_name
-from ...numerals import format_exact, format_number
+from ...numerals import format_exact, format_number, format_percent
 from ..output import Part, Result, Table, busy, line_width, note
 from .headlines import headline_names, round_times
+from .panels import first_panels, layout_of
 
 _NAME_WIDTH, _COLUMN_WIDTH, _COLUMNS = 50, 18, 5
 """Characters of names, units and runs, of a column of dates, and the number of those columns at most."""
@@ -39,7 +41,6 @@ _MOST_CONSTANTS = 30
 _MANY_RUNS = 2
 """With more other runs than this, a variable has one line per run, without the difference in units."""
 _LABELS = 12
-_NO_DECIMALS_FROM = 1000.0
 _GROUPED_HEADLINES = 4
 """Headline variables shown by default; each has a row for every value of the lever."""
 _MOST_VALUES = 7
@@ -51,7 +52,7 @@ _NAMED = 4
 class CompareOptions:
     """What to compare and how much to print: variables, times in the model's unit, thresholds, bands and figures.
 
-    `figures` are the files for the runs and for their differences.
+    `figures` are the files for the runs and for their differences, with `every` panel or the first six.
     """
 
     names: tuple[str, ...]
@@ -61,6 +62,7 @@ class CompareOptions:
     top: int
     bands: tuple[float, ...]
     figures: tuple[Path, Path] | None
+    every: bool
     force: bool
 
 
@@ -109,12 +111,19 @@ def plot_differences_to(
 
     first = next(iter(runs))
     known = [name for name in names if all(has_variable(run, name) for run in differences.values())]
-    moved = [name for name in known if any(bool((find_variable(run, name) != 0).any()) for run in differences.values())]
+    moved = [name for name in known if any(_moved(find_variable(run, name)) for run in differences.values())]
     if not moved or options.figures is None:
         note("no requested variable differs, so no differences are plotted")
         return []
-    figure = plot_differences(first, runs[first], differences, moved)
+    shown = first_panels(moved, every=options.every or bool(options.names))
+    extrapolation = layout_of(runs[first]).extrapolation
+    figure = plot_differences(first, runs[first], differences, shown, extrapolation=extrapolation)
     return [save_figure(figure, options.figures[1], force=options.force)]
+
+
+def _moved(difference: xr.DataArray) -> bool:
+    """Whether a difference is not always zero, or a ratio not always one."""
+    return bool((difference != (1 if RATIO in difference.attrs else 0)).any())
 
 
 def with_sign(text: str, value: float) -> str:
@@ -223,7 +232,8 @@ def _runs_parts(found: Comparison, beyond: Sequence[LargestDifference], options:
     if moved:
         columns = {"at": "fold", "units": "fold", "run": "fold"}
         columns |= {f"{time:.10g}": "right" for time in moved[0].times}
-        yield Table(columns, [row for standing in moved for row in _standing_rows(standing, found.runs)])
+        rows = [row for standing in moved for row in _standing_rows(standing, found.runs)]
+        yield Table(columns, rows, spare=("units",))
     yield from _largest_parts(found, beyond, options)
 
 
@@ -254,7 +264,7 @@ def _standing_rows(standing: Snapshot, runs: Sequence[str]) -> Iterator[list[str
     short = len(runs) - 1 > _MANY_RUNS
     for place, run in enumerate(runs[1:], 1):
         values = [_value(value, units) for value in standing.values[place]]
-        shares = [_percent(share) for share in standing.per_cent(place)]
+        shares = [format_percent(share) for share in standing.per_cent(place)]
         if short:
             yield ["", "", run, *map(_with_share, values, shares)]
             continue
@@ -265,10 +275,6 @@ def _standing_rows(standing: Snapshot, runs: Sequence[str]) -> Iterator[list[str
 
 def _value(value: float, units: str) -> str:
     return "none" if math.isnan(value) else format_number(value, units)
-
-
-def _percent(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:+,.{0 if abs(value) >= _NO_DECIMALS_FROM else 1}f} %"
 
 
 def _with_share(value: str, share: str) -> str:
@@ -310,7 +316,7 @@ def _one_per_variable(gaps: Iterable[LargestDifference]) -> Iterator[LargestDiff
 
 def _gap_row(gap: LargestDifference, *, several: bool) -> list[str]:
     distance = gap.after - gap.before
-    share = "was 0" if math.isinf(gap.relative) else _percent(math.copysign(100 * gap.relative, distance))
+    share = "was 0" if math.isinf(gap.relative) else format_percent(math.copysign(100 * gap.relative, distance))
     values = (_value(value, gap.units) for value in (gap.before, gap.after))
     difference = with_sign(_value(distance, gap.units), distance)
     return [gap.name, gap.units, *([gap.run] if several else []), f"{gap.at:.10g}", *values, difference, share]
@@ -347,9 +353,11 @@ def _plot_runs(
     from .run_figures import plot_runs_to
 
     target = options.figures[0]
-    plot_runs_to({paths[name]: run for name, run in runs.items()}, target, names=options.names, force=options.force)
+    by_path = {paths[name]: run for name, run in runs.items()}
+    plot_runs_to(by_path, target, names=options.names, every=options.every, force=options.force)
     first, *others = runs
-    found = {name: run_differences(runs[first], runs[name], names) for name in others}
+    ratios = shown_as_ratios(runs[first], [runs[name] for name in others], names)
+    found = {name: run_differences(runs[first], runs[name], names, ratios=ratios) for name in others}
     found = {name: differences for name, differences in found.items() if differences.sizes[TIME]}
     return [target, *plot_differences_to(runs, found, names, options)]
 
@@ -427,7 +435,8 @@ def _plot_groups(
     values = [list(groups)[place] for place in places]
     lines = {f"{lever} = {format_exact(value)}": _mean(groups[value], names) for value in values}
     target = options.figures[0]
-    save_figure(plot_runs(lines, names), target, force=options.force)
+    extrapolation = layout_of(next(iter(lines.values()))).extrapolation
+    save_figure(plot_runs(lines, names, extrapolation=extrapolation), target, force=options.force)
     return [target]
 
 

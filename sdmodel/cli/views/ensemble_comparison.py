@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ...analysis import Changes, changes_between
-from ...comparison import PairedDifferences, are_paired, paired_differences
+from ...comparison import MEDIAN, PairedDifferences, are_paired, levels_of, paired_differences, shown_as_ratios
 from ...dataset import PROBABILITY
 from ...errors import AnalysisError
 from ..output import Part, Result, Table, busy, note
@@ -25,10 +25,8 @@ from .comparison import (
     shared_times,
 )
 from .members import (
-    MEDIAN,
     Spread,
     few_times,
-    levels_of,
     plot_members_to,
     spread_rows,
     spread_table,
@@ -160,7 +158,11 @@ def _plot(
     if options.figures is None:
         return []
     target = options.figures[0]
-    plot_members_to(runs, names, target, bands=options.bands, force=options.force)
+    every = options.every or bool(options.names)
+    plot_members_to(runs, names, target, bands=options.bands, every=every, force=options.force)
     first, levels = next(iter(runs)), levels_of(options.bands)
-    found = {name: paired_differences(runs[first], runs[name], names, levels).quantiles for name in paired}
+    ratios = shown_as_ratios(runs[first], [runs[name] for name in paired], names)
+    found = {
+        name: paired_differences(runs[first], runs[name], names, levels, ratios=ratios).quantiles for name in paired
+    }
     return [target, *(plot_differences_to(runs, found, names, options) if found else [])]

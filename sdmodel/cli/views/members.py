@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...comparison import LEFT_OUT, share_where
+from ...comparison import LEFT_OUT, MEDIAN, levels_of, share_where
 from ...dataset import MEMBER, MODEL_ERROR, PROBABILITY, TIME, find_variable, long_name
 from ...inference import quantiles_with_error
-from ...numerals import format_number
+from ...numerals import format_band, format_number
 from ...vensim import read_formula
 from ..observations import stored_model_file
 from ..output import Table, columns_beside, note
 from .headlines import columns_for, labelled_with_note, round_times
-
-MEDIAN = 0.5
+from .panels import first_panels, layout_of, scales_of
 
 _COLUMN_WIDTH, _COLUMNS = 21, 6
 _BAND_ROW = "  90 % of members"
@@ -48,12 +48,6 @@ class Share:
     always: float
     throughout: int
     members: int
-
-
-def levels_of(bands: Sequence[float]) -> list[float]:
-    """The probabilities at the ends of bands, and the median, in order."""
-    ends = (end for width in bands for end in (round((1 - width) / 2, 9), round((1 + width) / 2, 9)))
-    return sorted({MEDIAN, *ends})
 
 
 def spreads_of(
@@ -179,12 +173,6 @@ def spread_rows(spread: Spread, bands: Sequence[float]) -> Iterator[list[str]]:
         yield [f"  {100 * width:.4g} % of members", "", *(format_band(a, b, spread.units) for a, b in ends)]
 
 
-def format_band(low: float, high: float, units: str) -> str:
-    """A band by its ends, or one number if they are printed the same."""
-    ends = format_number(low, units), format_number(high, units)
-    return ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"
-
-
 def _share_row(share: Share, columns: int) -> list[str]:
     values = [_percent(value) for value in share.share] if share.times else [""] * columns
     return [share.statement, *values, _percent(share.ever), _percent(share.always)]
@@ -221,15 +209,19 @@ def plot_members_to(
     spaghetti: int = 0,
     logarithmic: bool = False,
     title: str | None = None,
+    every: bool = True,
     force: bool = False,
 ) -> Path:
     """Plot bands of ensembles, with `spaghetti` members of each as thin lines, and lines of single runs."""
     from ...figures import plot_bands, save_figure
 
+    names = first_panels(names, every=every)
+    page = layout_of(next(iter(runs.values())))
+    style: Any = {"scales": scales_of(page, names), "extrapolation": page.extrapolation, "logarithmic": logarithmic}
     ensembles = {name: run for name, run in runs.items() if MEMBER in run.dims}
     lines = {name: bands_of(run, names, bands) if name in ensembles else run for name, run in runs.items()}
     thin = {name: _some_members(run, names, spaghetti).load() for name, run in ensembles.items() if spaghetti}
-    figure = plot_bands(lines, names, spaghetti=thin if spaghetti else None, title=title, logarithmic=logarithmic)
+    figure = plot_bands(lines, names, spaghetti=thin if spaghetti else None, title=title, **style)
     return save_figure(figure, path, force=force)
 
 

@@ -5,54 +5,67 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 from matplotlib.figure import Figure
 
 from ...dataset import find_variable, has_variable, long_name
 from ...errors import SdmodelError
-from ...figures import Layout, Observed, Panel, find_layout, plot_runs, read_layout, save_figure
+from ...figures import Layout, Observed, Panel, find_layout, plot_runs, save_figure
 from ...inference import Series, error_bars
 from ...model import join_name, references_in, split_reference
 from ..observations import series_of_run, stored_model_file
 from ..output import note
 from .headlines import shared_headlines
+from .panels import first_panels, layout_of
 
 
-def plot_runs_to(
+def plot_runs_to(runs: Mapping[Path, xr.Dataset], target: Path, *, force: bool = False, **options: Any) -> Path:
+    """Plot runs, by their files, to a file, with the options of `figure_of`."""
+    return save_figure(figure_of(runs, **options), target, force=force)
+
+
+def figure_of(
     runs: Mapping[Path, xr.Dataset],
-    target: Path,
     *,
     names: Sequence[str] = (),
     title: str | None = None,
     logarithmic: bool = False,
-    force: bool = False,
-) -> Path:
-    """Plot runs, by their files, to a file."""
-    return save_figure(figure_of(runs, names=names, title=title, logarithmic=logarithmic), target, force=force)
-
-
-def figure_of(
-    runs: Mapping[Path, xr.Dataset], *, names: Sequence[str] = (), title: str | None = None, logarithmic: bool = False
+    every: bool = False,
 ) -> Figure:
-    """The figure of runs, by their files: of named variables, else the page beside the first run's model, else headlines."""
+    """The figure of runs, by their files: named variables, else the first six panels of their page, or `every` one."""
+    panels, style = _page_of(runs, names)
+    shown = first_panels(panels, every=every or bool(names))
+    opened = {path.stem: run for path, run in runs.items()}
+    return plot_runs(opened, shown, title=title, logarithmic=logarithmic, **style)
+
+
+def figures_of(runs: Mapping[Path, xr.Dataset], *, names: Sequence[str] = ()) -> list[Figure]:
+    """A figure for each panel of runs, by their files."""
+    panels, style = _page_of(runs, names)
+    opened = {path.stem: run for path, run in runs.items()}
+    return [plot_runs(opened, [panel], **style) for panel in panels]
+
+
+def _page_of(runs: Mapping[Path, xr.Dataset], names: Sequence[str]) -> tuple[Sequence[str | Panel], dict[str, Any]]:
+    """The panels of runs: named variables, else the page beside the first run's model, else headlines; and what they show."""
     opened = {path.stem: run for path, run in runs.items()}
     first_path, first = next(iter(runs.items()))
     page = _page(first, list(opened.values()), quiet=bool(names))
     panels: Sequence[str | Panel] = names or page.panels or shared_headlines(list(opened.values()))
-    observed = _observed(first, first_path)
-    return plot_runs(opened, panels, title=title, observed=observed, marks=page.marks, logarithmic=logarithmic)
+    panels = [Panel("", {item: ""}, page.scale_of(item)) if isinstance(item, str) else item for item in panels]
+    style = {"observed": _observed(first, first_path), "marks": page.marks, "extrapolation": page.extrapolation}
+    return panels, style
 
 
 def _page(first: xr.Dataset, runs: Sequence[xr.Dataset], *, quiet: bool) -> Layout:
     """The page beside the model of the first run, without lines that some run lacks; noted unless `quiet`."""
-    path = find_layout(stored_model_file(first))
-    if path is None:
-        return Layout(())
-    page = read_layout(path)
+    page = layout_of(first)
     names = dict.fromkeys(name for panel in page.panels for name in panel.lines)
     lacking = {name for name in names if not all(has_variable(run, name) for run in runs)}
     if lacking and not quiet:
+        path = find_layout(stored_model_file(first))
         note(f"{path}: left out, since not all runs have them: {', '.join(name for name in names if name in lacking)}")
     panels = (
         replace(panel, lines={name: label for name, label in panel.lines.items() if name not in lacking})

@@ -19,6 +19,8 @@ _MEASURES: Mapping[str, tuple[str, ...]] = {
 }
 """The measures of each method, by SALib's names where it is SALib's."""
 _PAIRS = 10
+_SHOWN = 40
+"""Constants in the table of an outcome at most."""
 _RECORD = ("model", "model_sha256", "scenario", "changes", "integrator", "method", "runs", "seed", "trajectories", "levels", "samples")  # fmt: skip
 
 
@@ -62,7 +64,8 @@ def _outcome(part: xr.Dataset) -> dict[str, Any]:
         "base": float(part["base"]),
         "not_finite": int(part["not_finite"]),
     }
-    outcome |= {name: float(part[name]) for name in ("mean", "sd") if name in part}
+    outcome |= {name: float(part[name]) for name in ("mean", "sd", "S1_sum", "S1_sum_conf") if name in part}
+    outcome |= {"doubt": str(part["doubt"].values)} if "doubt" in part else {}
     columns = ("value", "low_value", "high_value", *_MEASURES[part.attrs["method"]])
     names = zip(ranked["parameter"].values, ranked["parameter_units"].values, strict=True)
     rows = [
@@ -86,7 +89,11 @@ def _pairs(part: xr.Dataset) -> list[dict[str, Any]]:
 def _tornado(row: Mapping[str, Any], units: str) -> tuple[list[str], str]:
     cells = [_amount(row[name], units) for name in ("low", "high", "swing")]
     if row["bent"]:
-        return cells, f"bends, {_amount(row['least'], units)} to {_amount(row['most'], units)}"
+        ends = (row["low"], row["high"])
+        dip = [f"dip {_amount(row['least'], units)}"] if row["least"] < min(ends) else []
+        return cells, ", ".join(
+            [*dip, *([f"peak {_amount(row['most'], units)}"] if row["most"] > max(ends) else [])]
+        ) or "bends"
     return cells, _remark(row["swing"], row["swing"])
 
 
@@ -132,18 +139,25 @@ def _outcome_parts(outcome: Mapping[str, Any], method: str) -> Iterator[Part]:
     columns = {"constant": "fold", "low": "right", "now": "right", "high": "right", "units": "fold"}
     columns |= dict.fromkeys(headings, "right")
     rows = []
-    for row in outcome["constants"]:
+    for row in outcome["constants"][:_SHOWN]:
         ends = [_amount(row[name], row["units"]) for name in ("low_value", "value", "high_value")]
         cells, remark = cells_of(row, units)
         rows.append([row["name"], *ends, row["units"], *cells, remark])
     yield Table(columns | {"remark": "fold"}, rows, spare=("units", "now"))
+    if len(outcome["constants"]) > _SHOWN:
+        note(f"the first {_SHOWN} of {len(outcome['constants'])} constants are shown; --format csv has all")
 
 
 def _whole_variance(outcome: Mapping[str, Any]) -> Iterator[str]:
-    units, alone = outcome["units"], sum(row["S1"] for row in outcome["constants"])
+    units, alone, half = outcome["units"], outcome["S1_sum"], outcome["S1_sum_conf"]
     mean, deviation = (f"{_amount(outcome[name], units)} {units}".strip() for name in ("mean", "sd"))
-    rest = "" if math.isnan(alone) else f"; the constants alone account for {alone:.0%} of its variance"
-    yield f"mean {mean}, standard deviation {deviation}{rest}"
+    yield f"mean {mean}, standard deviation {deviation}"
+    if outcome["doubt"]:
+        yield f"these shares are not credible: {outcome['doubt']}; take more samples with -n"
+    elif alone + half < 1:
+        yield f"the constants alone account for {100 * alone:.0f} ± {100 * half:.0f} % of the variance"
+    elif not math.isnan(alone):
+        yield f"the constants alone account for at least {100 * (alone - half):.0f} % of the variance"
     pairs = [pair for pair in outcome.get("pairs", ()) if pair["S2"] > pair["S2_conf"]]
     for pair in pairs[:_PAIRS]:
         yield f"interaction of {' and '.join(pair['names'])}: S2 {pair['S2']:.3f} ± {pair['S2_conf']:.3f}"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...comparison import (
     LEFT_OUT,
+    MEDIAN,
     Outcome,
     differences_from_base,
     outcome_of,
@@ -22,10 +23,10 @@ from ...comparison import (
     share_with_largest_range,
 )
 from ...dataset import BASE, MEMBER, PROBABILITY, base_positions, find_variable, held_positions, lever_dims, long_name
-from ...numerals import format_number
+from ...numerals import format_band, format_number
 from ..output import Part, Table, line_width, note
 from .headlines import labelled_with_note
-from .members import MEDIAN, format_band
+from .panels import first_panels, layout_of, scales_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,8 +39,8 @@ _SCREEN, _ROWS, _TABLE_HEAD = 45, 40, 6
 """Lines of a screen, rows of a table at most, and lines above them."""
 _VALUES_ACROSS = 8
 """Values of the second lever shown at least, in several blocks if necessary."""
-_PANELS, _MAPS = 21, 6
-"""Panels, or maps, of a figure at most."""
+_MAPS = 6
+"""Maps of a figure at most."""
 
 
 @dataclass(frozen=True)
@@ -326,11 +327,14 @@ def plot_sweep_to(
     outcomes: Sequence[Outcome] = (),
     title: str | None = None,
     logarithmic: bool = False,
+    every: bool = True,
     force: bool = False,
 ) -> Path:
     """Plot a sweep to a file."""
     from ...figures import save_figure
 
+    are_maps = outcomes and len(lever_dims(run)) > 1
+    names = names if are_maps else first_panels(names, every=every)
     figure = sweep_figure(run, names, outcomes=outcomes, title=title, logarithmic=logarithmic)
     return save_figure(figure, target, force=force)
 
@@ -347,11 +351,11 @@ def sweep_figure(
     from ...figures import plot_heat_map, plot_sweep
 
     if outcomes and len(lever_dims(run)) > 1:
-        return plot_heat_map(_maps(run, names, outcomes), title=title)
-    shown = names[:_PANELS]
-    if len(shown) < len(names):
-        note(f"the figure shows {len(shown)} of {len(names)} variables; --on chooses others")
-    return plot_sweep(_over_time(run, shown), shown, title=title, logarithmic=logarithmic)
+        across = lever_dims(run)[1::-1]  # as in the table: the second lever across, the first along the other axis
+        return plot_heat_map(_maps(run, names, outcomes), levers=across, title=title)
+    page = layout_of(run)
+    style: Any = {"scales": scales_of(page, names), "extrapolation": page.extrapolation}
+    return plot_sweep(_over_time(run, names), names, title=title, logarithmic=logarithmic, **style)
 
 
 def _maps(run: xr.Dataset, names: Sequence[str], outcomes: Sequence[Outcome]) -> xr.Dataset:

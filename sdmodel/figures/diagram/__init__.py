@@ -1,5 +1,5 @@
 """A view of a sketch as a stock-and-flow diagram."""
 
-from .view import ShadedValue, Shading, find_view, plot_diagram
+from .view import PlacedView, ShadedValue, Shading, find_view, place_view, plot_diagram
 
-__all__ = ["ShadedValue", "Shading", "find_view", "plot_diagram"]
+__all__ = ["PlacedView", "ShadedValue", "Shading", "find_view", "place_view", "plot_diagram"]

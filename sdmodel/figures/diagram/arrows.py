@@ -102,7 +102,7 @@ def draw_line(axes: Axes, line: Line, view: View, unit: float, sign: tuple[float
         _draw_pipe(axes, line, view, unit)
         return
     arrow, screen = line.arrow, view.density / 96
-    colour = _colour(arrow, view)
+    colour = colour_of(arrow, view)
     width = (_THIN + 0.25 * min(arrow.thickness, 16)) * screen * unit
     points = shortened(line.points, 0.7 * _HEAD * screen)
     name = f"influence-{arrow.number}"
@@ -133,7 +133,7 @@ def _stroke(points: Points, colour: str, width: float, level: float, name: str, 
     )  # fmt: skip
 
 
-def _colour(arrow: Arrow, view: View) -> str:
+def colour_of(arrow: Arrow, view: View) -> str:
     """Return the arrow's own colour, else grey for an influence on an initial value, else the view's."""
     if arrow.colour:
         return hexadecimal(arrow.colour)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -15,11 +15,12 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from ...errors import FigureError
-from ...model import Sketch, View, key, nearest
+from ...model import Kind, Sketch, View, key, nearest
 from ..panels import DARK, GREY
-from ..text import Font, PlainFigure, drawable, fit_text, plain_text
-from .arrows import Line, draw_line, place_lines, place_signs
-from .words import KIND_COLOURS, SHADOW, WORD_LEVEL, PlacedWord, draw_word, is_boxed, place_words
+from ..text import FittedText, Font, PlainFigure, drawable, fit_text, plain_text
+from .arrows import Line, colour_of, draw_line, place_lines, place_signs
+from .geometry import Region
+from .words import INK, KIND_COLOURS, SHADOW, WORD_LEVEL, PlacedWord, draw_word, ink_of, place_words
 
 _MARGIN, _FOOT_LINE = 0.2, 0.15
 _SMALLEST, _LARGEST = 5.0, 30.0
@@ -38,7 +39,10 @@ _SCALE_FONT, _SCALE, _STEPS = Font(6.5), (1.5, 0.11), 64
 
 @dataclass(frozen=True, slots=True)
 class ShadedValue:
-    """The value of one variable: its position on the colour scale, 0 to 1 or None if it is constant, and the text below."""
+    """The value of one variable: its position on the colour scale, 0 to 1, and the text below.
+
+    The position is None if the value is constant, which is grey, or the change is none, which has no colour.
+    """
 
     position: float | None
     text: str
@@ -52,6 +56,22 @@ class Shading:
     meaning: str
     ends: tuple[str, str]
     by_key: Mapping[str, ShadedValue] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedView:
+    """The visible words of a view by number, its visible arrows, and the places of their signs by the arrow's number."""
+
+    words: Mapping[int, PlacedWord]
+    lines: tuple[Line, ...]
+    signs: Mapping[int, tuple[float, float]]
+
+
+def place_view(view: View, kinds: Mapping[str, Kind]) -> PlacedView:
+    """Return where the words and lines of a view are, in its units; `kinds` are those of the variables by key."""
+    words = place_words(view, kinds)
+    lines = place_lines(view, words)
+    return PlacedView(words, tuple(lines), place_signs(lines, words.values(), view))
 
 
 @plain_text
@@ -97,20 +117,33 @@ def plot_diagram(sketch: Sketch, view: View | str | None = None, *, shading: Sha
     if not words:
         message = f"{sketch.path}: view '{chosen.name}' is empty; draw its variables in Vensim, or choose another view"
         raise FigureError(message)
+    values = {
+        number: shading.by_key[key(placed.word.text)]
+        for number, placed in words.items()
+        if shading and placed.word.kind == "variable" and key(placed.word.text) in shading.by_key
+    }
+    backgrounds = {number: _colour_of(shading, value) for number, value in values.items() if shading}
+    numbers = {number: _place_number(words[number], value) for number, value in values.items()}
+    # arrows end at the number below a word, which would hide their heads
+    words = {
+        number: replace(placed, parts=(*placed.parts, numbers[number][1])) if number in numbers else placed
+        for number, placed in words.items()
+    }
     lines = place_lines(chosen, words)
-    figure, axes, unit = _make_page(words.values(), lines, chosen.density, shading)
+    shown = shading if values else None
+    figure, axes, unit = _make_page(words.values(), lines, chosen.density, shown)
     signs = place_signs(lines, words.values(), chosen)
     for line in lines:
         draw_line(axes, line, chosen, unit, signs.get(line.arrow.number))
-    for placed in words.values():
-        value = shading.by_key.get(key(placed.word.text)) if shading and placed.word.kind == "variable" else None
-        draw_word(axes, placed, unit, _colour_of(shading, value) if shading and value else None)
-        if value:
-            _draw_number(axes, placed, value, unit)
-    if shading:
-        _draw_scale(figure, shading, _MARGIN, 2 * _FOOT_LINE + 0.08, _FOOT_LINE)
+    for number, placed in words.items():
+        draw_word(axes, placed, unit, backgrounds.get(number))
+        if number in numbers:
+            _draw_number(axes, placed, *numbers[number], unit)
+    if shown:
+        _draw_scale(figure, shown, _MARGIN, 2 * _FOOT_LINE + 0.08, _FOOT_LINE)
     origin = f"Model {Path(sketch.path).name}, sha256 {sketch.sha256[:12]}, view {chosen.name}"
-    _write_foot(figure, origin, words.values(), lines)
+    shaded = {number for number, background in backgrounds.items() if background}
+    _write_foot(figure, origin, _legend(words, lines, chosen, shaded))
     return figure
 
 
@@ -144,7 +177,7 @@ def _make_page(
     words: Iterable[PlacedWord], lines: Iterable[Line], density: int, shading: Shading | None
 ) -> tuple[Figure, Axes, float]:
     """Return a page with room for the drawing and the lines below, and the number of points in a unit of the view."""
-    regions = [placed.region for placed in words]
+    regions = [region for placed in words for region in (placed.region, *placed.parts)]
     corners = [(r.x + side * r.half_width, r.y + side * r.half_height) for r in regions for side in (-1, 1)]
     points = np.concatenate([np.array(corners, dtype=float), *(line.points for line in lines)])
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
@@ -163,14 +196,32 @@ def _make_page(
     return figure, axes, _INCH / units
 
 
-def _write_foot(figure: Figure, origin: str, words: Iterable[PlacedWord], lines: Iterable[Line]) -> None:
+def _legend(
+    words: Mapping[int, PlacedWord], lines: Iterable[Line], view: View, shaded: Collection[int]
+) -> list[tuple[str, str]]:
+    """Return the kinds of words and lines with the colours that they have here; the author may have chosen others.
+
+    `shaded` are the numbers of the words whose background is the colour of a value.
+    """
+    inks = {number: ink_of(placed, shaded=number in shaded) for number, placed in words.items() if placed.label.text}
+    legend = [
+        (kind, colour)
+        for kind, colour in KIND_COLOURS.items()
+        if any(words[number].kind == kind and ink == colour for number, ink in inks.items())
+    ]
+    shadows = {inks[number] for number, placed in words.items() if placed.word.shadow and number in inks}
+    initial = {colour_of(line.arrow, view) for line in lines if line.arrow.initial and not line.arrow.pipe}
+    for text, colours in (("<shadow variable>", shadows), ("dashed: initial value only", initial)):
+        if colours:
+            legend.append((text, colours.pop() if len(colours) == 1 else DARK))
+    known = {*KIND_COLOURS.values(), INK, SHADOW}
+    own = any(ink not in known for ink in inks.values()) or any(line.arrow.colour for line in lines)
+    own = own or any(placed.word.fill and number not in shaded for number, placed in words.items())
+    return [*legend, ("other colours: the author's", DARK)] if own else legend
+
+
+def _write_foot(figure: Figure, origin: str, legend: Iterable[tuple[str, str]]) -> None:
     """Write two lines at the left below the drawing: the kinds of text and lines with their colours, and the origin."""
-    kinds = {placed.kind for placed in words if not placed.word.shadow}
-    legend: list[tuple[str, str]] = [(kind, colour) for kind, colour in KIND_COLOURS.items() if kind in kinds]
-    if any(placed.word.shadow for placed in words):
-        legend.append(("<shadow variable>", SHADOW))
-    if any(line.arrow.initial for line in lines):
-        legend.append(("dashed: initial value only", SHADOW))
     width, height = figure.get_size_inches()
     style: Any = {"va": "bottom"}
     across, row = _MARGIN, _FOOT_LINE + 0.05
@@ -182,9 +233,9 @@ def _write_foot(figure: Figure, origin: str, words: Iterable[PlacedWord], lines:
     figure.text(_MARGIN / width, 0.05 / height, text, color=GREY, **style, **_SMALL.properties(1))
 
 
-def _colour_of(shading: Shading, value: ShadedValue) -> str:
+def _colour_of(shading: Shading, value: ShadedValue) -> str | None:
     if value.position is None:
-        return _CONSTANT
+        return _CONSTANT if shading.colours == "value" else None
     if not 0 <= value.position <= 1:
         message = f"the diagram: {value.position} is not a position on its colour scale; give one from 0 to 1"
         raise FigureError(message)
@@ -192,13 +243,19 @@ def _colour_of(shading: Shading, value: ShadedValue) -> str:
     return to_hex(colormaps[name](low + value.position * (high - low)))
 
 
-def _draw_number(axes: Axes, placed: PlacedWord, value: ShadedValue, unit: float) -> None:
-    font = Font(_NUMBER_SIZE * placed.label.font.size)
-    y = placed.region.y + placed.region.half_height + (_BELOW_BOX if is_boxed(placed.word, placed.kind) else 0)
+def _place_number(placed: PlacedWord, value: ShadedValue) -> tuple[FittedText, Region]:
+    """Return the text of a value and where it stands, below the name of its variable."""
+    text = fit_text(value.text, Font(_NUMBER_SIZE * placed.label.font.size), np.inf, np.inf, shrink=False)
+    below = _BELOW_BOX if placed.boxed else 0.0
+    top = placed.region.y + placed.region.half_height + below
+    return text, Region(placed.word.x, top + text.half_height, text.half_width, text.half_height)
+
+
+def _draw_number(axes: Axes, placed: PlacedWord, text: FittedText, region: Region, unit: float) -> None:
     axes.text(
-        placed.word.x, y, value.text, ha="center", va="top", color=DARK, zorder=WORD_LEVEL + 2,
+        region.x, region.y, text.text, ha="center", va="center", color=DARK, zorder=WORD_LEVEL + 2,
         gid=f"number-{placed.word.number}", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8},
-        **font.properties(unit),
+        **text.font.properties(unit),
     )  # fmt: skip
 
 

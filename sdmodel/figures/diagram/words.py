@@ -50,6 +50,16 @@ class PlacedWord:
     parts: tuple[Region, ...]
     partner: int | None = None
 
+    @property
+    def boxed(self) -> bool:
+        """Whether the word has a border."""
+        return _is_boxed(self.word, self.kind)
+
+    @property
+    def is_symbol(self) -> bool:
+        """Whether the word is drawn as a symbol without text: a valve or a cloud."""
+        return self.word.kind in _SYMBOLS
+
 
 def place_words(view: View, kinds: Mapping[str, Kind]) -> dict[int, PlacedWord]:
     """Return the visible words of a view by number; in the file, the name of a flow follows its valve."""
@@ -68,7 +78,7 @@ def place_words(view: View, kinds: Mapping[str, Kind]) -> dict[int, PlacedWord]:
 
 def _place(word: Word, view: View, kinds: Mapping[str, Kind]) -> PlacedWord:
     kind = kinds.get(key(word.text)) if word.kind == "variable" else None
-    boxed, is_symbol = is_boxed(word, kind), word.kind in _SYMBOLS
+    boxed, is_symbol = _is_boxed(word, kind), word.kind in _SYMBOLS
     text = "" if is_symbol else f"<{word.text}>" if word.shadow else word.text
     width = 2 * word.half_width * (_INSIDE if boxed else _ROOM)
     shrink = boxed or word.kind == "comment"
@@ -89,7 +99,7 @@ def _line_regions(word: Word, label: FittedText, margin: float) -> Iterator[Regi
         yield Region(word.x, middle, width / 2, height / 2).grown(margin)
 
 
-def is_boxed(word: Word, kind: Kind | None) -> bool:
+def _is_boxed(word: Word, kind: Kind | None) -> bool:
     """Whether a word has a border."""
     if word.kind in ("valve", "cloud"):
         return False
@@ -114,13 +124,13 @@ def draw_word(axes: Axes, placed: PlacedWord, unit: float, background: str | Non
     """Draw one word, with a background colour if one is given; a unit of the view is `unit` points."""
     word = placed.word
     gid = f"{word.kind}-{word.number}"
-    if word.kind in _SYMBOLS:
+    if placed.is_symbol:
         patch = _SYMBOLS[word.kind](placed.region)
         patch.set(facecolor="white", edgecolor=INK, linewidth=_LINE * unit, zorder=WORD_LEVEL + 0.5, gid=gid)
         axes.add_patch(patch)
         return
     fill = background or (hexadecimal(word.fill) if word.fill else "white")
-    if is_boxed(word, placed.kind):
+    if placed.boxed:
         edge = hexadecimal(word.border) if word.border and word.kind == "comment" else SHADOW if word.shadow else INK
         border: Any = {"linewidth": _BORDER * unit, "linestyle": "--" if word.kind in _CONTROLS else "-"}
         axes.add_patch(_filled(placed.region, facecolor=fill, edgecolor=edge, gid=f"{gid}-box", **border))
@@ -128,15 +138,21 @@ def draw_word(axes: Axes, placed: PlacedWord, unit: float, background: str | Non
         for part in (placed.region,) if background or word.fill else _line_regions(word, placed.label, 0):
             axes.add_patch(_filled(part, facecolor=fill, edgecolor="none", gid=f"{gid}-ground"))
     if placed.label.text:
-        colour = KIND_COLOURS.get(placed.kind or "", INK)
-        if word.shadow:
-            colour = INK if background else SHADOW
-        elif word.lettering.colour and any(word.lettering.colour):  # the sketch's colour, unless it is black
-            colour = hexadecimal(word.lettering.colour)
         axes.text(
-            word.x, word.y, placed.label.text, ha="center", va="center", multialignment="center", color=colour,
+            word.x, word.y, placed.label.text, ha="center", va="center", multialignment="center",
+            color=ink_of(placed, shaded=background is not None),
             linespacing=1.15, zorder=WORD_LEVEL + 1, gid=gid, **placed.label.font.properties(unit),
         )  # fmt: skip
+
+
+def ink_of(placed: PlacedWord, *, shaded: bool) -> str:
+    """Return the colour of a word's text; `shaded` is a word with a background colour."""
+    word = placed.word
+    if word.shadow:
+        return INK if shaded else SHADOW
+    if word.lettering.colour and any(word.lettering.colour):  # the sketch's colour, unless it is black
+        return hexadecimal(word.lettering.colour)
+    return KIND_COLOURS.get(placed.kind or "", INK)
 
 
 def _filled(region: Region, **style: Any) -> Patch:

@@ -104,6 +104,17 @@ def check_units(model: Model) -> UnitReport:
     )
 
 
+def formula_units(model: Model, formula: Expr, *, over_time: bool = False) -> tuple[str, tuple[str, ...]]:
+    """Return the units of a formula over a model's variables, or of its integral over time, and what does not fit in it."""
+    check = _begin(model)
+    check.mismatches.clear()  # those of the model are not the formula's
+    site = _Site(check, Element("the formula", "auxiliary", ()), Equation(formula))
+    unit = check.unknowns.resolve(_unit_of(formula, site))
+    if over_time:
+        unit = combine(unit, check.unknowns.resolve(check.time))
+    return check.words.text(unit), tuple(mismatch.message for mismatch in check.mismatches)
+
+
 def _begin(model: Model) -> _Check:
     """Return the check before the first equation: units in the model, unknown units for the rest, and the unit of time."""
     words = vocabulary_of([element.units for element in model if not element.hidden], model.synonyms)

@@ -49,20 +49,42 @@ def read_savelist(path: str | os.PathLike[str], model: Model | None = None) -> t
     ScenarioError
         If a line is not a name, or not the name of a variable of `model` if one is given, or the list is empty.
     """
+    listed = read_placed_names(path)
+    if model is not None:
+        check_names(listed, model)
+    return tuple(name for name, _ in listed)
+
+
+def read_placed_names(path: str | os.PathLike[str]) -> tuple[tuple[str, Place], ...]:
+    """Return the names in a save list with their places, for `check_names`.
+
+    Raises
+    ------
+    ScenarioError
+        If a line is not a name, or the list is empty.
+    """
     name = os.fspath(path)
     wrong = "this is not a name; write one name per line, one with odd characters in quotes"
     found = (
-        (_fault_in(line, place, model) or " ".join(line.split())) if _NAME.match(line) else Fault(place, wrong)
+        (" ".join(line.split()), place) if _NAME.match(line) else Fault(place, wrong)
         for line, place in content_lines(blank_comments(read_text(path)), name)
     )
     return without_faults(found, name, "the list has no names; write one per line")
 
 
-def _fault_in(line: str, place: Place, model: Model | None) -> Fault | None:
-    """What is wrong with a name that a model does not have."""
-    if model is None or split_name(line, model.elements)[0] in model:
-        return None
+def check_names(listed: Iterable[tuple[str, Place]], model: Model) -> None:
+    """Check that a model has the names of a save list.
+
+    Raises
+    ------
+    ScenarioError
+        With every name that it does not have.
+    """
     known = [element.name for element in model if not element.hidden and element.kind != "lookup"]
-    close = nearest(split_name(line)[0], known)
-    cure = f"did you mean '{close}'?" if close else "name a variable of the model"
-    return Fault(place, f"'{' '.join(line.split())}' is not in the model; {cure}")
+    faults = []
+    for name, place in listed:
+        if split_name(name, model.elements)[0] not in model:
+            close = nearest(split_name(name)[0], known)
+            cure = f"did you mean '{close}'?" if close else "name a variable of the model"
+            faults.append(Fault(place, f"'{name}' is not in the model; {cure}"))
+    without_faults(faults)

@@ -29,6 +29,7 @@ from ...scenario import (
     constant_cells,
     distribution_fault,
     distribution_syntax,
+    is_policy_lever,
 )
 from ..read.segments import QUOTED, blank_comments
 from ..read.syntax import NAME, parse_number, split_labels
@@ -178,6 +179,76 @@ def read_sampling(path: str | os.PathLike[str]) -> Sampling:
         raise ScenarioError(faults)
     variations = tuple(variation for variation in found if isinstance(variation, Variation))
     return Sampling(first.method, first.count, first.seed, variations, samples, first.file, first.rest, name, text)
+
+
+def plausible_file(model: str | os.PathLike[str]) -> Path | None:
+    """Return the sensitivity file of a model's name beside it, which has the plausible ranges of its constants, if there is one."""
+    path = Path(model).with_suffix(".vsc")
+    return path if is_plain_file(path) else None
+
+
+def plausible_sampling(model: Model) -> Sampling | None:
+    """Read the sensitivity file beside a model: its constants with their plausible ranges and shapes; None without a file.
+
+    Raises ScenarioError like `read_sampling`.
+    """
+    path = plausible_file(model.path)
+    return None if path is None else read_sampling(path)
+
+
+def default_sampling(model: Model) -> Sampling:
+    r"""Return how the constants of a model vary where no sensitivity file is named.
+
+    The sensitivity file beside the model, `MODEL.vsc` beside `MODEL.mdl`, says how, without its lines for policy levers:
+    their values are a choice, not chance. Without such a file, or if it has no other lines, the constants of
+    the group "Uncertainties" vary uniformly over their ranges in the model.
+
+    Parameters
+    ----------
+    model : Model
+        A model, as `read_model` returns it.
+
+    Returns
+    -------
+    Sampling
+        For `make_design`. Its `path` is that of the file, or empty.
+
+    Raises
+    ------
+    ScenarioError
+        If the file is not right, or without one the group has no constant with a range.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import model_text
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "m.mdl").write_text(model_text("price = 1 ~ Dollar ~ |\ndemand = 2 ~ Unit ~ |"))
+    ...     _ = Path(folder, "m.vsc").write_text("100,L,1\nprice = RANDOM_UNIFORM(0.5,2)")
+    ...     sampling = sd.default_sampling(sd.read_model(Path(folder, "m.mdl")))
+    >>> sampling.count, [variation.name for variation in sampling.variations]
+    (100, ['price'])
+    """
+    uncertain = split_levers(model, plausible_sampling(model))[0]
+    return sampling_of_ranges(model) if uncertain is None else uncertain
+
+
+def split_levers(model: Model, sampling: Sampling | None) -> tuple[Sampling | None, Sampling | None]:
+    """Split a sampling into its lines for uncertain constants and those for policy levers; None for a part without lines.
+
+    A file of samples is not split, since its columns belong together: all of it counts as uncertain.
+    """
+    if sampling is None or sampling.method == "file":
+        return sampling, None
+    levers = tuple(line for line in sampling.variations if line.name in model and is_policy_lever(model[line.name]))
+    if not levers:
+        return sampling, None
+    others = tuple(line for line in sampling.variations if line not in levers)
+    parts = (replace(sampling, variations=lines, text="") if lines else None for lines in (others, levers))
+    uncertain, chosen = (part and replace(part, text=sampling_text(part)) for part in parts)
+    return uncertain, chosen
 
 
 def _first_line(line: str, place: Place, faults: list[Fault]) -> Sampling:
