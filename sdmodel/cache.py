@@ -1,4 +1,5 @@
-"""What takes long to compute and is the same in every process, kept in the user's cache folder: machine code, the grammar's table.
+"""What takes long to compute and is the same in every process, kept in the user's cache folder: machine code, the grammar's
+table, and the options of all commands for completion.
 
 An entry is found by a hash of everything that decides its content, and begins with a hash of its content: a damaged one is made
 again. Machine code is run as it is read, so the folder must belong to the user and nobody else may look into it, else nothing
@@ -92,7 +93,7 @@ def _folder() -> Path | None:
     else:
         base = os.environ.get("XDG_CACHE_HOME", "")
         base = base if os.path.isabs(base) else os.path.join(home, ".cache")  # noqa: PTH117, PTH118 - as above
-    return Path(base, "sdmodel") if given or os.path.isabs(base) else None  # noqa: PTH117 - as above
+    return Path(base, "sdmodel", "entries") if given or os.path.isabs(base) else None  # noqa: PTH117 - as above
 
 
 def _remove_oldest(folder: Path) -> None:

@@ -22,7 +22,7 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has no permission
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of entries of a cache of its own."""
     monkeypatch.setenv(SETTING, str(tmp_path))
-    return tmp_path / "sdmodel"
+    return tmp_path / "sdmodel" / "entries"
 
 
 def test_an_entry_is_made_once(folder: Path):
@@ -92,10 +92,10 @@ def test_the_folder_follows_the_convention_of_the_system(monkeypatch: pytest.Mon
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", given)
     store_cached("code", "a", b"content")
-    assert len([*(tmp_path / ".cache" / "sdmodel").iterdir()]) == 1
+    assert len([*(tmp_path / ".cache" / "sdmodel" / "entries").iterdir()]) == 1
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
     store_cached("code", "a", b"content")
-    assert len([*(tmp_path / "other" / "sdmodel").iterdir()]) == 1
+    assert len([*(tmp_path / "other" / "sdmodel" / "entries").iterdir()]) == 1
 
 
 def test_a_folder_that_cannot_be_made_does_no_harm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -146,7 +146,7 @@ def test_code_comes_from_the_cache(folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("sdmodel.program.machine._compile", lambda *_: pytest.fail("it is in the cache"))
     assert sd.simulate(tiny_model(text))["stock"].identical(first["stock"])
     monkeypatch.undo()
-    monkeypatch.setenv(SETTING, str(folder.parent))
+    monkeypatch.setenv(SETTING, str(folder.parents[1]))
     entry.write_bytes(entry.read_bytes()[:-1] + b"x")
     assert sd.simulate(tiny_model(text))["stock"].identical(first["stock"])
 

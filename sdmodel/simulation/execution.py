@@ -96,8 +96,7 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
     """Compute every member; the numbers do not depend on how the work is split."""
     count = inputs.count
     width = 1 if count == 1 else host().width
-    order = {"euler": 1, "diff": 1, "rk2": 2, "rk4": 4}[job.integrator.removesuffix("-auto")]
-    code = job.program.code(width, adaptive=job.adaptive, steps=job.timing.steps * order)
+    code = job.program.code(width, adaptive=job.adaptive, steps=job.timing.steps * job.order)
     values = np.empty((job.timing.lines, len(job.rows), padded(count)))
     broken, inexact = np.empty(padded(count)), np.empty(padded(count))
     moments = job.timing.moments
