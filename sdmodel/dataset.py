@@ -128,8 +128,8 @@ _MOST_FRAMES = 4
 class _Frame:
     """The dataset of a single run without its values: checked once, and filled for each run of the model with these times.
 
-    `variables` are the name, key, dimensions, shape and attributes of each variable, `coordinates` those that are no elements.
-    To make and check hundreds of variables anew takes many times as long as the run; xarray has no public way around it.
+    `variables` are the name, key, dimensions, shape and attributes of each variable, `coordinates` all others.
+    To make and check hundreds of variables takes many times as long as the run; xarray has no public way around it.
     """
 
     variables: tuple[tuple[str, str, tuple[Hashable, ...], tuple[int, ...], dict[Any, Any]], ...]
