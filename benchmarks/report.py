@@ -55,7 +55,8 @@ def report(results: Mapping[str, Any]) -> str:
         levers(times),
         cold_start(times),
     ]
-    return "\n".join([*parts, growth(results["benchmarks"]), memory(results["benchmarks"])])
+    parts += [growth(results["benchmarks"]), light_calls(times, results["benchmarks"]), memory(results["benchmarks"])]
+    return "\n".join(parts)
 
 
 def _times(benchmarks: Sequence[Mapping[str, Any]]) -> Times:
@@ -143,6 +144,13 @@ def levers(times: Times) -> str:
         ],
     ]
     return table(["`ai_compute.mdl`", "time", "against members"], rows)
+
+
+def light_calls(times: Times, benchmarks: Sequence[Mapping[str, Any]]) -> str:
+    """Compare a call of a compiled model with the time inside the machine code."""
+    (share,) = (own["extra_info"]["call_per_kernel"] for own in benchmarks if own["group"] == "light calls")
+    rows = [["a call of a compiled model", seconds(times["light calls"]["light_calls"]), ratio(share)]]
+    return table(["`ai_compute.mdl`, one variable", "time", "against the machine code alone"], rows)
 
 
 def cold_start(times: Times) -> str:

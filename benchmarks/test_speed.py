@@ -5,6 +5,8 @@ The name of a group is the row of the report, the name of the engine its column.
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pysd
 import pytest
 
 import sdmodel as sd
-from sdmodel.program import compile_model
+from sdmodel.program import Arguments, compile_program
 from sdmodel.simulation.execution import Job, execute
 from sdmodel.simulation.inputs import Inputs, read_inputs
 from sdmodel.simulation.timing import timing_of
@@ -22,6 +24,7 @@ simlin = pytest.importorskip("simlin", reason="pysimlin has no wheel for this pl
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
+FLAGSHIP = Path(__file__).resolve().parents[1] / "models" / "ai_compute.mdl"
 LEVER, OUTCOME = "lifetime 7", "Level 7"
 
 
@@ -60,7 +63,7 @@ class TestCompiling:
 
     def test_sdmodel(self, benchmark, path):
         def ready(model):
-            return compile_model(model).code(1)
+            return compile_program(model).code(1)
 
         benchmark.pedantic(ready, setup=lambda: ((sd.read_model(path),), {}), rounds=10, warmup_rounds=1)
 
@@ -126,6 +129,27 @@ class TestNumbers:
             benchmark.pedantic(run, rounds=500, warmup_rounds=20)
 
 
+@pytest.mark.benchmark(group="light calls")
+def test_light_calls(benchmark):
+    """The time of a call of a compiled model against the time inside the machine code, both of the same calls."""
+    run = sd.compile_model(sd.read_model(FLAGSHIP), save=["Annual Revenue"], constants=["price elasticity"])
+    run([0.8])
+    program, spent = run._job.program, []  # noqa: SLF001 - the code that the call runs
+    code = program.code(1)
+
+    def timed(arguments: Arguments) -> None:
+        began = time.perf_counter()
+        code.run(arguments)
+        spent.append(time.perf_counter() - began)
+
+    program._codes[1, False] = replace(code, run=timed)  # noqa: SLF001 - timed where it is called
+    benchmark.pedantic(run, ([0.8],), rounds=300, warmup_rounds=20)
+    calls = benchmark.stats.stats.data
+    share = float(np.median(np.array(calls) / spent[-len(calls) :]))
+    benchmark.extra_info["call_per_kernel"] = share
+    assert share <= 1.3
+
+
 @pytest.mark.benchmark(group="1,000 members, one variable saved")
 class TestThousandMembers:
     def test_sdmodel(self, benchmark, model):
@@ -170,7 +194,7 @@ def _job(model: sd.Model, members: int) -> tuple[Job, Inputs]:
     """Return what `simulate` passes to the engine for a number of members and one saved variable."""
     constants = {LEVER: _lifetimes(members)} if members > 1 else {}
     inputs = read_inputs(model, {}, constants)
-    program = compile_model(model)
+    program = compile_program(model)
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
     given = program.given
     rows = np.array(program.grid(model[OUTCOME]).rows, dtype=np.int64)

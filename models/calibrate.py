@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tables import update_tables
+from tables import run_sdmodel, update_tables
 
 import sdmodel as sd
-from sdmodel.cli import main as sdmodel
 from sdmodel.model import key
 from sdmodel.scenario import Change
 from sdmodel.vensim import OpenDocument
@@ -49,7 +46,7 @@ def calibrate_base() -> None:
 def backtest(steps: int) -> None:
     """Forecast from past dates, and write the model error by series and horizon."""
     cuts = [word for cut in CUTS for word in ("--cut", cut)]
-    _sdmodel(
+    run_sdmodel(
         "backtest", MODEL, *_data_options(), "--prior", PRIORS, "--beyond", BEYOND, *cuts, "--starts", "8", "--steps", str(steps), "--seed", SEED,
         "--error", MODEL.with_suffix(".error.csv"), "--name", "ai_compute-backtest", "--runs", RUNS, "--force",
     )  # fmt: skip
@@ -58,7 +55,7 @@ def backtest(steps: int) -> None:
 def calibrate_ensemble(steps: int, *, resume: bool) -> None:
     """Write posterior draws as an ensemble, and the record of the calibration."""
     name = "history-matched"
-    _sdmodel(
+    run_sdmodel(
         "calibrate", MODEL, *_data_options(), "--prior", PRIORS, "--posterior", "--starts", "16", "--steps", str(steps),
         "--beyond", BEYOND, "--seed", SEED, "--ensemble", HERE / "ensembles" / f"{name}.vsc",
         "--name", name, "--runs", RUNS, "--force", *(["--resume"] if resume else []),
@@ -68,7 +65,7 @@ def calibrate_ensemble(steps: int, *, resume: bool) -> None:
 
 def _best(name: str) -> list[Change]:
     """Return the best values of the free constants, rounded."""
-    _sdmodel(
+    run_sdmodel(
         "calibrate", MODEL, *_data_options(), "--prior", PRIORS, "--starts", "16", "--seed", SEED, "--name", name,
         "--runs", RUNS, "--force",
     )  # fmt: skip
@@ -92,17 +89,6 @@ def _write(document: OpenDocument, model: sd.Model, change: Change) -> None:
 
 def _data_options() -> list[str | Path]:
     return ["-d", HERE / "data" / "observations.csv", "--series", MODEL.with_suffix(".series.csv")]
-
-
-def _sdmodel(*arguments: str | Path) -> None:
-    """Run a command of sdmodel, and print it to stderr."""
-    words = [str(word.relative_to(HERE.parent)) if isinstance(word, Path) else word for word in arguments]
-    sys.stderr.write(f"sdmodel {shlex.join(words)}\n")
-    try:
-        sdmodel(words)
-    except SystemExit as end:
-        if end.code:
-            raise
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -13,6 +13,7 @@ import io
 import json
 import math
 import re
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ import numpy as np
 import xarray as xr
 
 import sdmodel as sd
+from sdmodel.cli import main as sdmodel
 from sdmodel.errors import SdmodelError
 from sdmodel.files import write_file
 from sdmodel.inference import evaluate_series, residuals
@@ -35,6 +37,7 @@ MODEL = HERE / "ai_compute.mdl"
 README = HERE / "README.md"
 RANGES = MODEL.with_suffix(".vsc")
 BACKTESTS = HERE / "backtests"
+PICTURES = HERE.parent / "docs" / "images"
 SCENARIOS = (
     "base", "essay", "naive", "agi", "agents-everywhere", "power-first", "cheap-wins", "slow-cadence", "chip-glut",
     "vendor-financing-stops", "funding-stop",
@@ -465,6 +468,33 @@ def draw_forecasts(path: Path) -> None:
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
+def run_sdmodel(*arguments: str | Path) -> None:
+    """Run a command of sdmodel, and print it to stderr."""
+    words = [str(word.relative_to(HERE.parent)) if isinstance(word, Path) else word for word in arguments]
+    sys.stderr.write(f"sdmodel {shlex.join(words)}\n")
+    try:
+        sdmodel(words)
+    except SystemExit as end:
+        if end.code:
+            raise
+
+
+def draw_pictures() -> None:
+    """Draw the pictures of the model in the documents again, those of the back-test from the run in `runs/`."""
+    plots = {
+        "scenarios": ("plot", "base", "power-first", "essay", "funding-stop", "--on", "total ghost compute",
+                      "--on", "installed compute total", "--on", "Annual Revenue"),
+        "ai_compute": ("plot", "base", "essay", "naive", "agi", "--all"),
+        "backtest": ("plot", "ai_compute-backtest", "--all"),
+        "ai_compute_overview": ("diagram", "--view", "Overview"),
+    }  # fmt: skip
+    for name in ("base", "power-first", "essay", "funding-stop", "naive", "agi"):
+        run_sdmodel("run", MODEL, "-c", name, "--name", name, "--force")
+    for name, words in plots.items():
+        run_sdmodel(*words, "-o", PICTURES / f"{name}.png", "--force")
+    draw_forecasts(PICTURES / "forecasts.png")
+
+
 def store_scores(backtest: Path, name: str = "version-2") -> None:
     """Write the scores of a back-test."""
     text = io.StringIO()
@@ -624,11 +654,11 @@ def main() -> int:
         "--scores", type=Path, metavar="RUN.nc", help="a stored back-test whose scores become version 2's"
     )
     parser.add_argument(
-        "--picture", type=Path, metavar="FILE.png", help="also draw the forecasts of others over our bands"
+        "--pictures", action="store_true", help="also draw the pictures in docs/images, from the back-test in runs/"
     )
     options = parser.parse_args()
-    if options.picture:
-        draw_forecasts(options.picture)
+    if options.pictures:
+        draw_pictures()
     if options.scores:
         store_scores(options.scores)
     if not options.check:

@@ -53,8 +53,14 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .report import write_report as write_report
     from .scenario import find_levers as find_levers
     from .scenario import make_design as make_design
+    from .simulation import NotFiniteWarning as NotFiniteWarning
+    from .simulation import OpenSimulation as OpenSimulation
+    from .simulation import PreparedSimulation as PreparedSimulation
+    from .simulation import RunWarning as RunWarning
     from .simulation import WasmModule as WasmModule
+    from .simulation import compile_model as compile_model
     from .simulation import compile_wasm as compile_wasm
+    from .simulation import open_simulation as open_simulation
     from .simulation import simulate as simulate
     from .store import export_run as export_run
     from .store import open_run as open_run
@@ -89,7 +95,8 @@ _NAMES = {
     "reference": "read_xmile",
     "report": "write_report",
     "scenario": "find_levers make_design",
-    "simulation": "WasmModule compile_wasm simulate",
+    "simulation": "NotFiniteWarning OpenSimulation PreparedSimulation RunWarning WasmModule compile_model compile_wasm "
+    "open_simulation simulate",
     "store": "export_run open_run save_run",
     "vensim": "compare_documents default_sampling format_document mdl_text merge_documents model_from_text open_document "
     "read_formula read_model read_sampling read_scenario read_sketch",

@@ -12,7 +12,7 @@ import pytest
 import sdmodel as sd
 from sdmodel import cache
 from sdmodel.cache import OFF, SETTING, cached, find_cached, store_cached
-from sdmodel.program import compile_model
+from sdmodel.program import compile_program
 from sdmodel.testing import tiny_model
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has no permissions of this kind")
@@ -153,6 +153,6 @@ def test_code_comes_from_the_cache(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_optimised_code_in_the_cache_is_used_at_once(folder: Path):
     """A model that has been run often is quick from the first run on."""
-    assert compile_model(tiny_model("stock = INTEG(stock / 7, 100)")).code(1).optimised
-    assert compile_model(tiny_model("stock = INTEG(stock / 7, 100)")).code(1, steps=1).optimised
-    assert not compile_model(tiny_model("stock = INTEG(stock / 8, 100)")).code(1, steps=1).optimised
+    assert compile_program(tiny_model("stock = INTEG(stock / 7, 100)")).code(1).optimised
+    assert compile_program(tiny_model("stock = INTEG(stock / 7, 100)")).code(1, steps=1).optimised
+    assert not compile_program(tiny_model("stock = INTEG(stock / 8, 100)")).code(1, steps=1).optimised

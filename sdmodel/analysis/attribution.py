@@ -36,7 +36,6 @@ from ..model import (
     key,
     labels_of,
     nearest,
-    quote_name,
     quoted_cell,
     split_name,
 )
@@ -63,6 +62,7 @@ from ..simulation import (
     prepare_simulation,
     simulate,
 )
+from ..vensim import change_text
 
 LEVER, OTHER, MEASURE = "lever", "other_lever", "measure"
 """Dimensions: the levers, the levers again for pairs, and the measures of what a lever contributes."""
@@ -302,7 +302,7 @@ def attributed_variables(dataset: xr.Dataset) -> list[str]:
 
 def _change_lines(model: Model, lever: _Lever) -> list[str]:
     values = [f"{quoted_cell(model, cell)} = {value:.10g}" for cell, value in lever.values.items()]
-    return [*values, *(f"{quote_name(change.name, change.subscripts)}{change.table}" for change in lever.tables)]
+    return [*values, *map(change_text, lever.tables)]
 
 
 def _runs_per_member(count: int, pairs: int | None) -> int:

@@ -28,11 +28,11 @@ from ..comparison import (
     paired_differences,
     take_snapshots,
 )
-from ..dataset import MEMBER, TIME, check_run, make_run, member_dims
+from ..dataset import MEMBER, TIME, check_run, make_run, member_dims, with_labels
 from ..errors import AnalysisError, ScenarioError, SdmodelError, StoreError
 from ..files import encode_text
 from ..model import NA, Cell, Model, Table, display_name, key, labels_of, plan, split_name
-from ..scenario import Change, Scenario, constant_values, merge_scenarios, with_tables
+from ..scenario import Change, Scenario, constant_values, course_text, merge_scenarios, with_tables
 from ..vensim import model_from_text, read_change, scenario_from_text, scenario_text
 
 _LISTED = 4
@@ -226,6 +226,11 @@ def changes_between(runs: Mapping[str, xr.Dataset]) -> Changes:
         remarks.append(f"constants not stored with {_listed(recorded)} come from the record: model, scenario, changes")
     try:
         lookups = _differing_lookups(runs)
+        for name, run in runs.items():
+            courses = (change for change in _recorded_changes(run).changes if change.course)
+            remarks += [
+                f"run '{name}': {with_labels(own.name, own.subscripts)} = {course_text(own)}" for own in courses
+            ]
     except SdmodelError as fault:
         lookups = []
         remarks.append(f"lookups are not compared ({fault})")
@@ -235,7 +240,7 @@ def changes_between(runs: Mapping[str, xr.Dataset]) -> Changes:
 def change_text(changes: Changes, before: str, after: str) -> str:
     """Write the change file that turns the first of two single runs, named `before` and `after`, into the second.
 
-    Constants that a run lacks, or that are not finite, cannot be changed and are left out.
+    Constants that a run lacks, that have a time course or are not finite cannot be changed and are left out.
     """
     found = [
         Change(constant.constant, constant.labels, (second[1],))
@@ -286,11 +291,12 @@ def _change(line: str) -> Change:
 def _with_recorded_constants(run: xr.Dataset, name: str) -> xr.Dataset:
     """Add to a run the constants of its model that it was stored without, with the values of its record.
 
-    Constants that vary over members and were not stored stay missing.
+    Constants that vary over members or time and were not stored stay missing.
     """
     model = model_of_run(run, name)
     lines = (line.rpartition(_OVER)[0] for line in str(run.attrs.get("changes", "")).splitlines())
     varied = {key(split_name(line, model.elements)[0]) for line in lines if line}
+    varied |= {key(change.name) for change in _recorded_changes(run).changes if change.course}
     constants = (element for element in model if element.kind == "constant" and element.key not in varied)
     missing = [element for element in constants if model.identifiers[element.key] not in run.variables]
     if not missing:
@@ -307,7 +313,7 @@ def _with_recorded_constants(run: xr.Dataset, name: str) -> xr.Dataset:
 def _differing_lookups(runs: Mapping[str, xr.Dataset]) -> list[LookupDifference]:
     """Return the lookups that scenarios replace differently, from the records of the runs."""
     changes = {name: _recorded_changes(run) for name, run in runs.items()}
-    if not any(change.table for scenario in changes.values() for change in scenario.changes):
+    if not any(change.table and not change.course for scenario in changes.values() for change in scenario.changes):
         return []
     tables = [_tables(model_of_run(run, name), changes[name]) for name, run in runs.items()]
     found = []

@@ -46,7 +46,8 @@ _NOT_FINITE = re.compile(r"'(?P<name>.+?)' is not finite from time (?P<time>\S+)
 def with_scenario(model: Model, scenario: ScenarioLike) -> Model:
     """Return the model with the changes of a scenario written into it."""
     loaded = load_scenario(scenario)
-    return with_constants(with_tables(model, loaded), constant_values(model, loaded)) if loaded.changes else model
+    changed = with_tables(model, loaded)
+    return with_constants(changed, constant_values(changed, loaded)) if loaded.changes else model
 
 
 def run_quietly(model: Model, constants: Mapping[str, Any] | xr.Dataset | None = None, **options: Any) -> xr.Dataset:

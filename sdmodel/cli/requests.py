@@ -19,6 +19,8 @@ from .output import busy, note
 if TYPE_CHECKING:
     import xarray as xr
 
+    from ..simulation import Beginning
+
 Engine = Literal["native", "pysd"]
 
 HEADLINES = "headlines"
@@ -36,7 +38,8 @@ _STOCKS = 12
 class RunRequest:
     """The run to make: a model file, scenarios, `name=value` changes, how to compute it, and what to save.
 
-    `listed` are those of the saved names that are in a save list, with their places.
+    `listed` are those of the saved names that are in a save list, with their places. `start` is a run to go on from at the time
+    `at`, or holds initial values of stocks.
     """
 
     model: Path
@@ -46,6 +49,8 @@ class RunRequest:
     engine: Engine = "native"
     save: tuple[str, ...] | None = None
     listed: tuple[tuple[str, Place], ...] = ()
+    start: Beginning | None = None
+    at: float | None = None
 
     def load_model(self) -> Model:
         """The model; an error if the save list names something that it does not have."""
@@ -80,12 +85,13 @@ def make_run(
 
 def record_of(request: RunRequest, model: Model) -> dict[str, str]:
     """The attributes of a run that only commands know."""
-    record = {
-        "scenario": merge_scenarios(request.scenarios).text,
-        "scenario_name": "+".join(scenario.name for scenario in request.scenarios),
-        "changes": "\n".join(request.changes),
-        "engine": request.engine,
-    }
+    record: dict[str, str] = {"engine": request.engine}
+    if request.at is None:  # else the run keeps the changes of the run before it too
+        record |= {
+            "scenario": merge_scenarios(request.scenarios).text,
+            "scenario_name": "+".join(scenario.name for scenario in request.scenarios),
+            "changes": "\n".join(request.changes),
+        }
     path = save_list_of(request.model)
     listed: Sequence[str] = read_savelist(path) if path else ()
     missing = [name for name in listed if split_name(name, model.elements)[0] not in model]
@@ -129,7 +135,8 @@ def _simulate(request: RunRequest, model: Model, constants: Mapping[str, Any] | 
         return simulate_with_pysd(request.model, constants, scenario=scenario, integrator=integrator, save=save)
     from ..simulation import simulate
 
-    return simulate(model, constants, scenario=scenario, integrator=integrator, save=save)
+    start, at = request.start, request.at
+    return simulate(model, constants, scenario=scenario, integrator=integrator, save=save, start=start, at=at)
 
 
 # Names of variables

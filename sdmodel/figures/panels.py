@@ -16,7 +16,7 @@ import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import MONTHLY, AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
@@ -363,6 +363,14 @@ def format_time_axis(axes: Axes, units: object, *, dated: bool, most: int = 6) -
         axes.set_xlabel(str(units or "Time"), fontsize=NORMAL, color=GREY)
         return
     locator = AutoDateLocator(minticks=min(3, most - 1), maxticks=most)
+    locator.intervald[MONTHLY] = [
+        1,
+        2,
+        3,
+        4,
+        6,
+        12,
+    ]  # without 12, a span of two to three years has no interval that fits
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     axes.xaxis.get_offset_text().set_fontsize(NORMAL - 0.5)

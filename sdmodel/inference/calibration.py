@@ -179,7 +179,10 @@ def fingerprints(calibration: Calibration, walkers: int) -> dict[str, str]:
 def problem_fingerprints(model: Model, problem: Problem, scenario: Scenario, integrator: Integrator) -> dict[str, str]:
     """Return what the posterior density depends on, as hashes or texts by name."""
     free = ((one.name, one.low, one.high, one.initial, one.prior) for one in problem.parameters)
-    changes = ((one.name, one.subscripts, one.values, one.table, *one.exceptions) for one in scenario.changes)
+    changes = (
+        (one.name, one.subscripts, one.values, one.table, *one.exceptions, *filter(None, [one.course]))
+        for one in scenario.changes
+    )
     numbers = (part.tobytes() for item in problem.series for part in (item.times, item.values))
     texts = ((item.name, str(item.model), *astuple(item.error)) for item in problem.series)
     return {

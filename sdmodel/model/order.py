@@ -66,6 +66,12 @@ class Plan:
         return frozenset(own.cell.key for own in self.step)
 
     @cached_property
+    def fixed(self) -> tuple[Assignment, ...]:
+        """What depends on constants alone, in order, without what keeps the value of the start."""
+        changing = {own.cell for own in self.step}
+        return tuple(own for own in self.start if own.memory is None and own.cell not in changing)
+
+    @cached_property
     def stocks(self) -> tuple[Assignment, ...]:
         """Every stock, including hidden ones; those that are held within a step come last."""
         found = [own for own in self.start if own.keeps("stock")]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copyreg
+import hashlib
+import pickle
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, fields
+from functools import cached_property, lru_cache
 from html import escape
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from sympy import Expr
 
@@ -37,6 +39,34 @@ def _read_only(items: Mapping[Any, Any]) -> MappingProxyType[Any, Any]:
 
 # models are sent to other processes and copied, and their read-only tables with them
 copyreg.pickle(MappingProxyType, lambda view: (_read_only, (dict(view),)))
+
+
+class Unchanging:
+    """What never changes is its own copy, also a deep one, so that what is known about it, such as its machine code, stays."""
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: Mapping[int, Any]) -> Self:
+        return self
+
+
+@dataclass(frozen=True)
+class _Parcel:
+    """A pickled model on its way to another process, known by the hash of its bytes."""
+
+    sha256: str
+    content: bytes = field(compare=False, repr=False)
+
+
+_RECEIVED = 16
+"""The number of models that a process keeps, to find them again when they arrive with the next task."""
+
+
+@lru_cache(maxsize=_RECEIVED)
+def _receive(parcel: _Parcel) -> Model:
+    """Return the model in a parcel; the same one for the same parcel, so that a process compiles it once."""
+    return Model(*pickle.loads(parcel.content))  # noqa: S301 - this is a part of unpickling
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +181,13 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Model:
+class Model(Unchanging):
     r"""A model as its file says it.
 
     A model is a collection of its elements: `model["name"]` finds one by its name in any spelling that Vensim accepts
     for it, `"name" in model` tests for it, iterating gives the elements in the order of the file, and `len` counts them.
-    `read_model` makes a model from a file.
+    `read_model` makes a model from a file. A model never changes. It can be pickled, and a process that receives it with many
+    tasks reads and compiles it once.
 
     Parameters
     ----------
@@ -200,6 +231,18 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<Model {self.path}: {len(self)} elements>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _receive, (self._parcel,)
+
+    @cached_property
+    def _parcel(self) -> _Parcel:
+        content = pickle.dumps(tuple(getattr(self, own.name) for own in fields(self)))
+        return _Parcel(hashlib.sha256(content).hexdigest(), content)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """List the names of the elements, for completion of `model["`."""
+        return [element.name for element in self if not element.hidden]
 
     def _repr_html_(self) -> str:
         """A small table for notebooks: what the model holds, and over which times it runs."""

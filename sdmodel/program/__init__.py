@@ -1,11 +1,12 @@
 """A model as ordered assignments, as LLVM assembly, as machine code, and as a WebAssembly module."""
 
-from .compiled import Grid, Program, compile_model
+from .compiled import Grid, Program, compile_program
 from .driver import MOST_PARTS, NEVER
 from .layout import Arguments
 from .machine import host
 from .wasm import EXPORTS, STATUS, EmbeddedRun, emit_module
 
 __all__ = [
-    "EXPORTS", "MOST_PARTS", "NEVER", "STATUS", "Arguments", "EmbeddedRun", "Grid", "Program", "compile_model", "emit_module", "host",
+    "EXPORTS", "MOST_PARTS", "NEVER", "STATUS", "Arguments", "EmbeddedRun", "Grid", "Program", "compile_program", "emit_module",
+    "host",
 ]  # fmt: skip

@@ -277,7 +277,12 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptiv
     inputs = [(stock, layout.rate_row(index)) for index, stock in enumerate(plan.stocks)]
     inputs += [(delay, layout.delay_input[delay.cell]) for delay in plan.delays]
     rates = (lambda f, a=own, r=row: f.store(f.write(a.expression.args[0], a.binding), r) for own, row in inputs)
-    texts = [_function("start", start, layout, tables), _function("step", chain(step, rates), layout, tables)]
+    update = (lambda f, a=own: f.define(a.cell, f.start_value(a)) for own in plan.fixed)
+    texts = [
+        _function("start", start, layout, tables),
+        _function("update", update, layout, tables),
+        _function("step", chain(step, rates), layout, tables),
+    ]
     return "\n".join([*texts, tables.text(), driver_text(layout, width, adaptive=adaptive), mathematics.text(width)])
 
 

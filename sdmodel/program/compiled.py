@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import product
 from threading import Lock
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import Cell, Element, Model, labels_of, plan
+from ..model import Cell, Element, Model, Unchanging, labels_of, plan
 from .assembly import module_text
 from .layout import Layout, lay_out
 from .machine import Code, assemble, host
@@ -33,14 +34,17 @@ class Grid:
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
-    """A compiled model, which computes any member; safe to share between threads."""
+class Program(Unchanging):
+    """A compiled model, which computes any member; safe to share between threads. Another process compiles it again, once."""
 
     layout: Layout
     _grids: dict[str, Grid] = field(default_factory=dict)
     _codes: dict[tuple[int, bool], Code] = field(default_factory=dict)
     _steps: dict[bool, int] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return compile_program, (self.layout.plan.model,)
 
     @property
     def given(self) -> NDArray[np.float64]:
@@ -81,7 +85,7 @@ class Program:
 _PROGRAMS: WeakKeyDictionary[Model, Program] = WeakKeyDictionary()
 
 
-def compile_model(model: Model) -> Program:
+def compile_program(model: Model) -> Program:
     """Compile a model; a second call with the same model returns the same program.
 
     Raises

@@ -332,9 +332,23 @@ entry:
 blocks:
   %block = phi i64 [ %first, %entry ], [ %block2, %block_done ]
   %block_more = icmp slt i64 %block, %last
-  br i1 %block_more, label %constants, label %finished
+  br i1 %block_more, label %opening, label %finished
 finished:
   ret void
+; where the run goes on from a state, what it knows there
+opening:
+  %fresh = icmp eq ptr %state, null
+  br i1 %fresh, label %constants, label %restore
+restore:
+  %r = phi i64 [ 0, %opening ], [ %r2, %restore ]
+  %r_at = mul i64 %r, $W
+  %pr_from = getelementptr inbounds double, ptr %state, i64 %r_at
+  %pr_to = getelementptr inbounds double, ptr %workspace, i64 %r_at
+  %r_all = load $T, ptr %pr_from, align 8
+  store $T %r_all, ptr %pr_to, align $A
+  %r2 = add i64 %r, 1
+  %r_more = icmp ult i64 %r2, $rows
+  br i1 %r_more, label %restore, label %constants
 ; the constants of the model, then those that differ between members
 constants:
   %member = mul i64 %block, $W
@@ -370,17 +384,26 @@ variation_put:
   %v2 = add i64 %v, 1
   br label %variation
 begin:
-  %t_begin = load double, ptr %times
+  %first_twice = shl i64 %first_step, 1
+  %pt_begin = getelementptr inbounds double, ptr %times, i64 %first_twice
+  %t_begin = load double, ptr %pt_begin
+  br i1 %fresh, label %at_start, label %at_state
+at_start:
   call void @start(ptr %workspace, double %t_begin, double %t_begin, double %time_step)
-
+  br label %ready
+; what depends on constants alone, which may differ from those before
+at_state:
+  call void @update(ptr %workspace, double %t_begin, double %t_begin, double %time_step)
+  br label %ready
+ready:
   br label %stepping
 stepping:
-  %k = phi i64 [ 0, %begin ], [ %k2, %stepped ]
-  %line = phi i64 [ 0, %begin ], [ %line2, %stepped ]
-  %bad = phi $B [ $false, %begin ], [ %bad2, %stepped ]
-  %coarse = phi $B [ $false, %begin ], [ %coarse2, %stepped ]
-  %rough = phi $T [ $never, %begin ], [ %rough2, %stepped ]
-  %since = phi $T [ $never, %begin ], [ %since2, %stepped ]
+  %k = phi i64 [ %first_step, %ready ], [ %k2, %stepped ]
+  %line = phi i64 [ %first_line, %ready ], [ %line2, %stepped ]
+  %bad = phi $B [ $false, %ready ], [ %bad2, %stepped ]
+  %coarse = phi $B [ $false, %ready ], [ %coarse2, %stepped ]
+  %rough = phi $T [ $never, %ready ], [ %rough2, %stepped ]
+  %since = phi $T [ $never, %ready ], [ %since2, %stepped ]
   %k_real = sitofp i64 %k to double
   $spread_k
   %is_new = fcmp oeq $T %since, $never
@@ -401,7 +424,8 @@ stepping:
   %save_now = icmp eq i64 %due, %k
   br i1 %save_now, label %saving, label %saved_all
 saving:
-  %o_line = mul i64 %line, %saved
+  %line_here = sub i64 %line, %first_line
+  %o_line = mul i64 %line_here, %saved
   br label %save
 save:
   %o = phi i64 [ 0, %saving ], [ %o2, %save_put ]
@@ -504,6 +528,7 @@ def driver_text(layout: Layout, width: int, *, adaptive: bool) -> str:
         "free": layout.stocks - layout.held_stocks,
         "most_parts": MOST_PARTS,
         "inputs": len(layout.inputs),
+        "rows": layout.rows,
         "first_input": layout.first_input,
         "delays": len(layout.delay_input),
         "line": len(layout.delay_input) * width,

@@ -95,6 +95,15 @@ class Arguments(ctypes.Structure):
         ("first", ctypes.c_int64),  # block
         ("last", ctypes.c_int64),  # block, not included
         ("history", ctypes.c_void_p),  # of one thread: inputs of fixed delays at every step
+        (
+            "state",
+            ctypes.c_void_p,
+        ),  # the workspace of a block at the first step, to go on from there; null to begin at the start
+        ("first_step", ctypes.c_int64),
+        (
+            "first_line",
+            ctypes.c_int64,
+        ),  # the saved time, counted from the start, that becomes the first line of results
         ("broken", ctypes.c_void_p),  # one number per member: the step at which a stock stops being finite, or NEVER
         ("inexact", ctypes.c_void_p),  # one number per member: the first step that misses the tolerances, or NEVER
     )

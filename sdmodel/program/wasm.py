@@ -127,6 +127,7 @@ def _surroundings(run: EmbeddedRun, cells: Sequence[int], group: int, *, missing
         **{name: f"@{name}" for name in ("workspace", "given", "results", "times", "history")},
         "varied_rows": "null",
         "varied_values": "null",
+        "state": "null",
         "result_stride": 1,
         "steps": run.steps,
         "order": run.order,

@@ -9,6 +9,7 @@ from ..extras import lazy_names
 if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .changes import (
         Change,
+        Course,
         FreeConstant,
         Optimisation,
         Payoff,
@@ -17,7 +18,11 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
         cell_values,
         constant_cells,
         constant_values,
+        course_fault,
+        course_text,
+        is_course,
         merge_scenarios,
+        select_cells,
         with_constants,
         with_tables,
     )
@@ -51,7 +56,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     )
 
 _NAMES = {
-    "changes": "Change FreeConstant Optimisation Payoff PayoffTerm Scenario cell_values constant_cells constant_values merge_scenarios with_constants with_tables",
+    "changes": "Change Course FreeConstant Optimisation Payoff PayoffTerm Scenario cell_values constant_cells constant_values course_fault course_text is_course merge_scenarios select_cells with_constants with_tables",
     "designs": "DEFAULT_SEED DEFAULT_SIMULATIONS Design SampledCell Samples Sampling SamplingMethod Variation is_noise_seed make_design plausible_ranges sampled_cells",
     "distributions": "DISTRIBUTIONS Distribution Steps distribution_fault distribution_syntax",
     "levers": "Grid Lever Subsets all_subsets antithetic_orders find_levers grid_values is_policy_lever lever_of nested_subsets range_violation",
@@ -61,10 +66,10 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "Change", "Design", "Distribution", "FreeConstant",
+    "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "Change", "Course", "Design", "Distribution", "FreeConstant",
     "Grid", "Lever", "Optimisation", "Payoff", "PayoffTerm", "SampledCell", "Samples", "Sampling", "SamplingMethod",
     "Scenario", "Steps", "Subsets", "Variation", "all_subsets", "antithetic_orders", "cell_values",
-    "constant_cells", "constant_values", "distribution_fault", "distribution_syntax", "find_levers", "grid_values",
-    "is_noise_seed", "is_policy_lever", "lever_of", "make_design", "merge_scenarios", "nested_subsets", "plausible_ranges", "range_violation",
-    "sampled_cells", "with_constants", "with_tables",
+    "constant_cells", "constant_values", "course_fault", "course_text", "distribution_fault", "distribution_syntax",
+    "find_levers", "grid_values", "is_course", "is_noise_seed", "is_policy_lever", "lever_of", "make_design", "merge_scenarios",
+    "nested_subsets", "plausible_ranges", "range_violation", "sampled_cells", "select_cells", "with_constants", "with_tables",
 ]  # fmt: skip

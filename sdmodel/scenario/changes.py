@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import pairwise, product
 from types import MappingProxyType
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+from sympy import Expr
 
 from ..errors import Fault, Place, ScenarioError
-from ..model import NOWHERE, Cell, Element, Equation, Model, Numbers, Table, bindings, key, labels_of, nearest
+from ..model import (
+    FUNCTIONS,
+    NOWHERE,
+    TIME,
+    Cell,
+    Element,
+    Equation,
+    Model,
+    Numbers,
+    Table,
+    bindings,
+    key,
+    labels_of,
+    make_reference,
+    nearest,
+    number,
+    number_text,
+)
+
+Course = Literal["", "steps", "linear"]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One line of a change file: new values for a constant, in its own units, or a new table for a lookup.
 
-    `values` holds one number for all cells that `subscripts` select and `exceptions` leave, or one per cell, row by row.
+    `values` holds one number for all cells that `subscripts` select and `exceptions` leave, or one per cell, row by row. With a
+    `course`, the table holds the values of a constant by time: "steps", which hold until the next, or "linear" between them.
     """
 
     name: str
@@ -24,6 +49,7 @@ class Change:
     table: Table | None = None
     place: Place = NOWHERE
     exceptions: tuple[tuple[str, ...], ...] = ()
+    course: Course = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +110,7 @@ class Payoff:
 def merge_scenarios(scenarios: Sequence[Scenario]) -> Scenario:
     """Merge scenarios into one that applies them in order; the last change to a constant wins, as in Vensim."""
     return Scenario(
-        name="+".join(scenario.name for scenario in scenarios),
+        name="+".join(scenario.name for scenario in scenarios if scenario.name),
         changes=tuple(change for scenario in scenarios for change in scenario.changes),
         comment=" ".join(scenario.comment for scenario in scenarios if scenario.comment),
         text="\n".join(scenario.text.rstrip("\n") for scenario in scenarios if scenario.text),
@@ -114,15 +140,18 @@ def _without(
     model: Model, element: Element, subscripts: Iterable[str], exceptions: Iterable[Sequence[str]], where: Place | str
 ) -> list[Cell]:
     """Return the cells of an element that subscripts select and exceptions leave, row by row."""
-    left_out = {cell for labels in exceptions for cell in _select(model, element, labels, where)}
-    cells = [cell for cell in _select(model, element, subscripts, where) if cell not in left_out]
+    left_out = {cell for labels in exceptions for cell in select_cells(model, element, labels, where)}
+    cells = [cell for cell in select_cells(model, element, subscripts, where) if cell not in left_out]
     if left_out and not cells:
         raise ScenarioError([Fault(where, f"'{element.name}': :EXCEPT: leaves nothing to change; remove it")])
     return cells
 
 
-def _select(model: Model, element: Element, subscripts: Iterable[str], where: Place | str) -> list[Cell]:
-    """Return the cells of an element that subscripts select, row by row; all of them without subscripts."""
+def select_cells(model: Model, element: Element, subscripts: Iterable[str], where: Place | str) -> list[Cell]:
+    """Return the cells of an element that subscripts select, row by row; all of them without subscripts.
+
+    Raises ScenarioError if the element has not that many subscripts, or no such cell.
+    """
     defined = [cell for equation in element.equations for cell in _cells(model, element.key, equation)]
     names = [key(subscript) for subscript in subscripts]
     if not names:
@@ -164,12 +193,14 @@ def _why_not_constant(model: Model, name: str, element: Element | None) -> str:
 def constant_values(model: Model, scenario: Scenario) -> dict[Cell, float]:
     """Return the constants that a scenario sets, each in its own units; the last change to a constant wins.
 
+    A model that `with_tables` has given a time course of a constant holds its other changes too; they are left out.
+
     Raises ScenarioError with every change that the model does not allow.
     """
     values: dict[Cell, float] = {}
     faults: list[Fault] = []
     for change in scenario.changes:
-        if change.table is not None:
+        if change.table is not None or is_course(model, change.name):
             continue
         try:
             where, left_out = change.place, change.exceptions
@@ -219,16 +250,45 @@ def with_constants(model: Model, values: Mapping[Cell, float]) -> Model:
 
 
 def with_tables(model: Model, scenario: Scenario) -> Model:
-    """Return the model with the lookups that a scenario replaces; the same model if it replaces none.
+    """Return the model with the lookups that a scenario replaces, and its time courses in place of constants.
 
-    Raises ScenarioError if the scenario gives points to something that is not a lookup of the model.
+    The same model if there are none; the same one again for the same changes.
+
+    Raises ScenarioError if the scenario gives points to something that is not a lookup of the model, or a time course to
+    something that is not a constant.
     """
-    changes = [(change, change.table) for change in scenario.changes if change.table is not None]
+    coursed = {key(change.name) for change in scenario.changes if change.course}
+    changes = tuple(change for change in scenario.changes if change.table is not None or key(change.name) in coursed)
     if not changes:
         return model
+    variants = _VARIANTS.setdefault(model, {})
+    known = tuple(replace(change, place=NOWHERE) for change in changes)
+    if known not in variants:
+        made = _with_tables(model, changes, coursed)
+        if made is model:
+            return model
+        variants[known] = made
+        for oldest in [*variants][:-_KEPT]:
+            del variants[oldest]
+    return variants[known]
+
+
+_VARIANTS: WeakKeyDictionary[Model, dict[tuple[Change, ...], Model]] = WeakKeyDictionary()
+_KEPT = 16
+"""The number of variants of a model that are kept, so that each is compiled once."""
+
+
+def _with_tables(model: Model, changes: Iterable[Change], coursed: Collection[str]) -> Model:
     elements = dict(model.elements)
     faults: list[Fault] = []
-    for change, table in changes:
+    for name in coursed:
+        try:
+            elements |= _with_course(model, name, [change for change in changes if key(change.name) == name])
+        except ScenarioError as error:
+            faults += error.faults
+    for change in changes:
+        if change.table is None or change.course:
+            continue
         element = elements.get(key(change.name))
         if element is None or element.kind != "lookup":
             lookups = [other.name for other in model if other.kind == "lookup"]
@@ -242,11 +302,79 @@ def with_tables(model: Model, scenario: Scenario) -> Model:
         except ScenarioError as error:
             faults += error.faults
             continue
-        equations = (part for own in element.equations for part in _with_table(model, own, cells, table))
+        equations = (part for own in element.equations for part in _with_table(model, own, cells, change.table))
         elements[element.key] = replace(element, equations=tuple(equations))
     if faults:
         raise ScenarioError(faults)
     return replace(model, elements=MappingProxyType(elements)) if elements != dict(model.elements) else model
+
+
+def is_course(model: Model, name: str) -> bool:
+    """Whether `with_tables` has given a constant of that name a time course."""
+    element = model.elements.get(key(name))
+    first = element.equations[0].text if element and element.equations else ""
+    return first.startswith(_COURSE)
+
+
+_COURSE = "time course: "
+"""The beginning of the text of an equation that is made from a time course."""
+
+
+def _with_course(model: Model, name: str, changes: Sequence[Change]) -> dict[str, Element]:
+    """The constant of that name after changes that give it numbers or time courses, in order; the last one for a cell wins."""
+    courses: dict[Cell, Change] = {}
+    for change in changes:
+        left_out = change.exceptions
+        cells = constant_cells(model, change.name, change.subscripts, exceptions=left_out, where=change.place)
+        for cell in cells:
+            courses.pop(cell, None)
+        courses |= dict.fromkeys(cells, change) if change.course else {}
+    if not courses:
+        return {}
+    element = model.elements[name]
+    plain = Scenario("", tuple(change for change in changes if change.table is None))
+    values = cell_values(model, select_cells(model, element, (), NOWHERE), plain)
+    equations = tuple(
+        Equation(_course(courses[cell]), cell.labels, text=_COURSE + course_text(courses[cell]), place=element.place)
+        if cell in courses
+        else Equation(Numbers([value]), cell.labels, text=_COURSE + number_text(value), place=element.place)
+        for cell, value in values.items()
+    )
+    return {name: replace(element, kind="auxiliary", equations=equations)}
+
+
+def course_text(change: Change) -> str:
+    """Return a time course as it is written in a change: `4 until 2027, then 1`, or `linear: 4 at 2025, 1 at 2027`."""
+    points = [(number_text(time), number_text(value)) for time, value in (change.table.points if change.table else ())]
+    if change.course == "linear":
+        return "linear: " + ", ".join(f"{value} at {time}" for time, value in points)
+    text = points[0][1]
+    for time, value in points[1:]:
+        text += f" until {time}, then {value}"
+    return text
+
+
+def course_fault(points: Sequence[tuple[float, float]]) -> str:
+    """Return what is wrong with the points (time, value) of a time course, or an empty text."""
+    times = [time for time, _ in points]
+    if any(late <= early for early, late in pairwise(times)):
+        return "the times of a time course must rise; write them in order"
+    finite = all(map(math.isfinite, (*times[1:], *(value for _, value in points))))
+    return "" if finite else "a number of a time course is not finite; give numbers"
+
+
+def _course(change: Change) -> Expr:
+    """A time course as an expression; steps come at time steps, as those of STEP do."""
+    table = change.table
+    points = table.points if table else ()
+    if change.course == "linear":
+        return FUNCTIONS["LOOKUP"].build(table, make_reference(TIME.key))
+    expression = number(points[0][1])
+    for time, value in points[1:]:
+        expression = FUNCTIONS["IF THEN ELSE"].build(
+            FUNCTIONS["STEP"].build(number(1), number(time)), number(value), expression
+        )
+    return expression
 
 
 def _with_table(model: Model, equation: Equation, cells: Iterable[Cell], table: Table) -> Iterator[Equation]:

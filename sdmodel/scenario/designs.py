@@ -12,8 +12,9 @@ import hashlib
 import json
 import math
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
@@ -385,11 +386,11 @@ def _multivariate(setup: _Setup) -> tuple[int, Slice]:
     if all(isinstance(column.distribution, Steps) for column in setup.columns):
         return _grid(setup)
     _refuse_steps(setup)
+    return setup.count or 0, partial(_draw_independent, setup)
 
-    def draw(first: int, last: int) -> NDArray[np.float64]:
-        return setup.rows(lambda _, column: column.quantile(setup.uniform(column, first, last)), last - first)
 
-    return setup.count or 0, draw
+def _draw_independent(setup: _Setup, first: int, last: int) -> NDArray[np.float64]:
+    return setup.rows(lambda _, column: column.quantile(setup.uniform(column, first, last)), last - first)
 
 
 def _refuse_steps(setup: _Setup) -> None:
@@ -412,15 +413,17 @@ def _hypercube(setup: _Setup) -> tuple[int, Slice]:
         raise ScenarioError(setup.faults(f"a Latin hypercube of {size} is too large; choose method M"))
     streams = (setup.bits(column, "rank", 0, count) for column in setup.columns)
     ranks = [np.argsort(stream, kind="stable").astype(np.uint32) for stream in streams]
+    return count, partial(_draw_strata, setup, ranks, count)
 
-    def draw(first: int, last: int) -> NDArray[np.float64]:
-        def row(index: int, column: SampledCell) -> NDArray[np.float64]:
-            shares = (ranks[index][first:last] + setup.uniform(column, first, last)) / count
-            return column.quantile(np.minimum(shares, _BELOW_ONE))
 
-        return setup.rows(row, last - first)
+def _draw_strata(
+    setup: _Setup, ranks: Sequence[NDArray[np.uint32]], count: int, first: int, last: int
+) -> NDArray[np.float64]:
+    def row(index: int, column: SampledCell) -> NDArray[np.float64]:
+        shares = (ranks[index][first:last] + setup.uniform(column, first, last)) / count
+        return column.quantile(np.minimum(shares, _BELOW_ONE))
 
-    return count, draw
+    return setup.rows(row, last - first)
 
 
 def _grid(setup: _Setup) -> tuple[int, Slice]:
@@ -439,31 +442,33 @@ def _grid(setup: _Setup) -> tuple[int, Slice]:
         else column.quantile((np.arange(size) + 0.5) / size)
         for column, size in zip(setup.columns, sizes, strict=True)
     ]
+    return members, partial(_draw_combinations, setup, points, sizes)
 
-    def draw(first: int, last: int) -> NDArray[np.float64]:
-        places = np.unravel_index(np.arange(first, last), sizes)
-        return setup.rows(lambda index, _: points[index][places[index]], last - first)
 
-    return members, draw
+def _draw_combinations(
+    setup: _Setup, points: Sequence[NDArray[np.float64]], sizes: Sequence[int], first: int, last: int
+) -> NDArray[np.float64]:
+    places = np.unravel_index(np.arange(first, last), sizes)
+    return setup.rows(lambda index, _: points[index][places[index]], last - first)
 
 
 def _univariate(setup: _Setup) -> tuple[int, Slice]:
     starts = np.concatenate(([0], np.cumsum(setup.lengths())))
+    return int(starts[-1]), partial(_draw_one_by_one, setup, starts)
 
-    def draw(first: int, last: int) -> NDArray[np.float64]:
-        values = np.repeat(setup.base, last - first, axis=1)
-        for index, column in enumerate(setup.columns):
-            start, stop = max(first, int(starts[index])), min(last, int(starts[index + 1]))
-            if start < stop:
-                own = start - int(starts[index]), stop - int(starts[index])
-                values[index, start - first : stop - first] = (
-                    column.distribution.values[own[0] : own[1]]
-                    if isinstance(column.distribution, Steps)
-                    else column.quantile(setup.uniform(column, *own))
-                )
-        return values
 
-    return int(starts[-1]), draw
+def _draw_one_by_one(setup: _Setup, starts: NDArray[np.int64], first: int, last: int) -> NDArray[np.float64]:
+    values = np.repeat(setup.base, last - first, axis=1)
+    for index, column in enumerate(setup.columns):
+        start, stop = max(first, int(starts[index])), min(last, int(starts[index + 1]))
+        if start < stop:
+            own = start - int(starts[index]), stop - int(starts[index])
+            values[index, start - first : stop - first] = (
+                column.distribution.values[own[0] : own[1]]
+                if isinstance(column.distribution, Steps)
+                else column.quantile(setup.uniform(column, *own))
+            )
+    return values
 
 
 def _from_file(setup: _Setup) -> tuple[int, Slice]:
@@ -485,7 +490,11 @@ def _from_file(setup: _Setup) -> tuple[int, Slice]:
         known = np.where(np.isnan(values), 0, np.arange(count))
         values = np.take_along_axis(values, np.maximum.accumulate(known, axis=1), axis=1)
     sources = [column.source for column in setup.columns]
-    return count, lambda first, last: np.ascontiguousarray(values[sources, first:last])
+    return count, partial(_draw_rows, values, sources)
+
+
+def _draw_rows(values: NDArray[np.float64], sources: Sequence[int], first: int, last: int) -> NDArray[np.float64]:
+    return np.ascontiguousarray(values[sources, first:last])
 
 
 _METHODS: dict[SamplingMethod, Callable[[_Setup], tuple[int, Slice]]] = {

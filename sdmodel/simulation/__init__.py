@@ -1,19 +1,17 @@
 """Simulation of compiled models: runs, ensembles in memory, and prepared simulations."""
 
 from ..resources import check_memory, memory_bytes
+from ..vensim import ScenarioLike, load_scenario
+from .continuation import EARLIER, recorded_beginning
 from .execution import Progress
-from .simulation import (
-    NotFiniteWarning,
-    PreparedSimulation,
-    RunWarning,
-    ScenarioLike,
-    load_scenario,
-    prepare_simulation,
-    simulate,
-)
+from .prepared import PreparedSimulation, compile_model, prepare_simulation
+from .setup import Beginning
+from .simulation import NotFiniteWarning, RunWarning, simulate
+from .stepping import OpenSimulation, open_simulation
 from .wasm import WasmModule, compile_wasm
 
 __all__ = [
-    "NotFiniteWarning", "PreparedSimulation", "Progress", "RunWarning", "ScenarioLike", "WasmModule", "check_memory",
-    "compile_wasm", "load_scenario", "memory_bytes", "prepare_simulation", "simulate",
+    "EARLIER", "Beginning", "NotFiniteWarning", "OpenSimulation", "PreparedSimulation", "Progress", "RunWarning",
+    "ScenarioLike", "WasmModule", "check_memory", "compile_model", "compile_wasm", "load_scenario", "memory_bytes",
+    "open_simulation", "prepare_simulation", "recorded_beginning", "simulate",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..model import Integrator
 from ..program import Arguments, Program, host
 from ..resources import available_threads
-from .inputs import Inputs
+from .inputs import Inputs, Points
 from .timing import Timing
 
 _BATCH = 1024
@@ -28,10 +28,24 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """All that one member knows at a step, after what is computed there: its workspace, shape (rows,), and the inputs of fixed
+    delays, shape (step, delays).
+
+    `before` are the values that it saved last before this step, shape (saved rows,), if they are known.
+    """
+
+    step: int
+    workspace: NDArray[np.float64]
+    history: NDArray[np.float64]
+    before: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What to compute and what to save: `rows` of the workspace at every saved time.
 
-    `lagged` marks the rows whose value at the saved time before is saved instead. `tolerances` are the absolute and relative
+    With a `state`, every member goes on from it, at the first step of `timing`. `lagged` marks the rows whose value at the saved time before is saved instead. `tolerances` are the absolute and relative
     error that an integrator with automatic steps allows.
     """
 
@@ -43,6 +57,7 @@ class Job:
     varied_rows: NDArray[np.int64]
     lagged: NDArray[np.bool_] | None = None
     tolerances: tuple[float, float] = (0.001, 0.001)
+    state: State | None = None
 
     @property
     def order(self) -> int:
@@ -60,12 +75,13 @@ class Outcome:
     """The saved values, shape (saved times, rows, members), and for each member the step at which its stocks stop being finite.
 
     `broken` is -1 for a member that stays finite. `inexact` is the step after which a member first misses the tolerances of an
-    integrator with automatic steps, or -1.
+    integrator with automatic steps, or -1. `state` is that at the last step, if it is kept.
     """
 
     values: NDArray[np.float64]
     broken: NDArray[np.int64]
     inexact: NDArray[np.int64]
+    state: State | None = None
 
 
 def padded(count: int) -> int:
@@ -92,26 +108,37 @@ def bytes_needed(job: Job, count: int, threads: int) -> dict[str, int]:
     }
 
 
-def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: Progress | None = None) -> Outcome:
-    """Compute every member; the numbers do not depend on how the work is split."""
+def execute(
+    job: Job,
+    inputs: Inputs | Points,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    keep: bool = False,
+) -> Outcome:
+    """Compute every member; the numbers do not depend on how the work is split. `keep` the state of at most a block of equal ones."""
     count = inputs.count
     width = 1 if count == 1 else host().width
     code = job.program.code(width, adaptive=job.adaptive, steps=job.timing.steps * job.order)
     values = np.empty((job.timing.lines, len(job.rows), padded(count)))
     broken, inexact = np.empty(padded(count)), np.empty(padded(count))
-    moments = job.timing.moments
+    moments, state, layout = job.timing.moments, job.state, job.program.layout
+    known = np.repeat(state.workspace, width) if state else np.empty(0)
+    kept: list[State] = []
 
     def compute(first: int) -> int:
         last = min(first + _BATCH, count)
         blocks = -(-(last - first) // width)
         columns = np.empty((0, blocks * width))
-        if inputs.varied:  # the last member is repeated to fill the last register
+        if len(inputs.varied):  # the last member is repeated to fill the last register
             own = inputs.columns(first, last)
             filling = np.repeat(own[:, -1:], blocks * width - (last - first), axis=1)
             columns = np.ascontiguousarray(np.concatenate([own, filling], axis=1))
-        workspace = np.empty(job.program.layout.rows * width + 8)
+        workspace = np.empty(layout.rows * width + 8)
         workspace = workspace[-_address(workspace) % 64 // 8 :]  # aligned for vector registers
-        history = np.empty((job.timing.steps + 1) * len(job.program.layout.delay_input) * width)
+        history = np.empty((job.timing.steps + 1, len(layout.delay_input), width))
+        if state:
+            history[: state.step] = state.history[..., np.newaxis]
         arguments = Arguments(
             workspace=_address(workspace),
             given=_address(job.given),
@@ -134,29 +161,42 @@ def execute(job: Job, inputs: Inputs, *, threads: int | None = None, progress: P
             first=0,
             last=blocks,
             history=_address(history),
+            state=_address(known),
+            first_step=job.timing.first,
+            first_line=job.timing.first_line,
             broken=_address(broken) + 8 * first,
             inexact=_address(inexact) + 8 * first,
         )
         code.run(arguments)
+        if keep:
+            step = job.timing.steps
+            kept.append(State(step, workspace[: layout.rows * width : width].copy(), history[:step, :, 0].copy()))
         return last - first
 
-    report = progress or (lambda _, __: None)
-    if count <= _BATCH:
-        report(compute(0), count)
-    else:
-        done, batches = 0, range(0, count, _BATCH)
-        with ThreadPoolExecutor(min(threads or available_threads(), len(batches))) as pool:
-            try:
-                for future in as_completed([pool.submit(compute, first) for first in batches]):
-                    done += future.result()
-                    report(done, count)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    if job.lagged is not None and job.lagged.any():
+    _in_batches(compute, count, threads, progress or (lambda _, __: None))
+    if job.lagged is not None and len(values):
         for line in range(len(values) - 1, 0, -1):
             values[line, job.lagged] = values[line - 1, job.lagged]
-    return Outcome(values[..., :count], broken[:count].astype(np.int64), inexact[:count].astype(np.int64))
+        if state and state.before is not None:
+            values[0, job.lagged] = state.before[job.lagged, np.newaxis]
+    unfinished = broken[:count].astype(np.int64), inexact[:count].astype(np.int64)
+    return Outcome(values[..., :count], *unfinished, kept[0] if keep else None)
+
+
+def _in_batches(compute: Callable[[int], int], count: int, threads: int | None, report: Progress) -> None:
+    """Compute the members from 0, 1,024, ... on, in threads; `compute` returns the number of them."""
+    if count <= _BATCH:
+        report(compute(0), count)
+        return
+    done, batches = 0, range(0, count, _BATCH)
+    with ThreadPoolExecutor(min(threads or available_threads(), len(batches))) as pool:
+        try:
+            for future in as_completed([pool.submit(compute, first) for first in batches]):
+                done += future.result()
+                report(done, count)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _address(array: NDArray[Any]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import MEMBER
-from ..errors import Fault, ScenarioError
-from ..model import Cell, Model, key, labels_of, split_name
-from ..scenario import constant_cells
+from ..dataset import MEMBER, TIME
+from ..errors import Fault, Place, ScenarioError
+from ..model import Cell, Model, Table, key, labels_of, quote_name, split_name
+from ..scenario import Change, Scenario, constant_cells, course_fault
+from ..vensim import looks_like_course, read_change
 
 _WHERE = "constants"
 
@@ -50,6 +51,30 @@ class Inputs:
         return np.array(rows, dtype=float)
 
 
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Constants as plain numbers, shape (constants, members): what `Inputs` says about members, without labels."""
+
+    varied: NDArray[np.float64]
+
+    @property
+    def count(self) -> int:
+        """The number of members."""
+        return self.varied.shape[1]
+
+    def columns(self, first: int, last: int) -> NDArray[np.float64]:
+        """The constants of some members, shape (constants, members)."""
+        return self.varied[:, first:last]
+
+
+def named_cells(model: Model, name: str) -> tuple[str, tuple[str, ...], list[Cell]]:
+    """Find a constant by its name, `name[label]` or Python identifier; return its name and labels, and the cells they select."""
+    name, subscripts = split_name(name, model.elements)
+    if key(name) not in model.elements:  # it may be the Python identifier of a variable
+        name = {identifier: own for own, identifier in model.identifiers.items()}.get(name, name)
+    return name, subscripts, constant_cells(model, name, subscripts, where=_WHERE)
+
+
 def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants | None) -> Inputs:
     """Read the constants that a user gives by name; they override the values that a scenario has `fixed`."""
     inputs = Inputs(dict(fixed))
@@ -75,13 +100,99 @@ def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants 
     return inputs
 
 
+def split_changes(
+    model: Model, constants: Constants | None, scenario: Scenario
+) -> tuple[Constants | None, tuple[Change, ...]]:
+    """Split what a user gives into numbers and changes that come after a scenario: points (x, y) of lookups, and time courses.
+
+    Numbers for a constant that has a time course are changes too. Raises ScenarioError if a lookup is given something else, a time
+    course cannot be read, or a constant with a time course is given values of members.
+    """
+    if constants is None or isinstance(constants, xr.Dataset) or not isinstance(constants, Mapping):
+        return constants, ()
+    coursed = {key(change.name) for change in scenario.changes if change.course}
+    coursed |= {key(split_name(str(name), model.elements)[0]) for name, own in constants.items() if is_time_course(own)}
+    rest: dict[str, Any] = {}
+    changes: list[Change] = []
+    faults: list[Fault] = []
+    for name, value in constants.items():
+        whole, labels = split_name(str(name), model.elements)
+        element = model.elements.get(key(whole))
+        is_lookup = element is not None and element.kind == "lookup" and not element.hidden
+        if not is_lookup and key(whole) not in coursed:
+            rest[str(name)] = value
+            continue
+        try:
+            if not is_lookup:
+                whole, labels, _ = named_cells(model, str(name))
+            change = _new_table(whole, value) if is_lookup else _course_or_number(whole, value)
+            changes.append(replace(change, name=whole, subscripts=labels, place=Place(_WHERE, 1)))
+        except ScenarioError as error:
+            faults += error.faults
+    if faults:
+        raise ScenarioError(faults)
+    return rest, tuple(changes)
+
+
+def _new_table(name: str, value: Any) -> Change:
+    try:
+        points = np.array(value, dtype=float)
+    except (TypeError, ValueError):
+        points = np.empty(0)
+    if points.ndim != 2 or points.shape[1:] != (2,) or not len(points) or not np.isfinite(points).all():  # noqa: PLR2004 - x and y
+        raise ScenarioError([Fault(_WHERE, f"'{name}' is a lookup; give it points: [(0, 0), (1, 1)]")])
+    return Change(name, table=Table([(x, y) for x, y in points.tolist()]))
+
+
+def is_time_course(value: Any) -> bool:
+    """Whether a value is the text of a time course, or an array or series over times.
+
+    The index of such a series has the name `time`, or fractions; a series over whole numbers has one value for each member.
+    """
+    if isinstance(value, str):
+        return looks_like_course(value)
+    if isinstance(value, xr.DataArray):
+        return TIME in value.dims
+    index = getattr(value, "index", None) if hasattr(value, "attrs") else None
+    return index is not None and (index.name == TIME or index.dtype.kind == "f")
+
+
+def _course_or_number(name: str, value: Any) -> Change:
+    if is_time_course(value):
+        return _time_course(name, value)
+    number = _labelled(name, value)
+    if number.ndim:
+        raise ScenarioError([Fault(_WHERE, f"'{name}' has a time course; give one number, or another time course")])
+    return Change(name, values=(float(number),))
+
+
+def _time_course(name: str, value: Any) -> Change:
+    if isinstance(value, str):
+        return read_change(f"{quote_name(name)} = {value}", _WHERE)
+    plain = value if isinstance(value, xr.DataArray) else xr.DataArray(value.to_numpy(), {TIME: value.index}, TIME)
+    course = value.attrs.get("interpolation", "steps")
+    points: list[tuple[float, float]] = []
+    if plain.dims != (TIME,) or TIME not in plain.coords or not plain.size or plain.dtype.kind not in "biuf":
+        wrong = "a time course has one number for each time, along 'time' alone"
+    elif course not in {"steps", "linear"}:
+        wrong = f"the interpolation is {course!r}; choose 'steps' or 'linear'"
+    else:
+        points = list(zip(plain[TIME].values.tolist(), plain.values.tolist(), strict=True))
+        wrong = course_fault(points)
+    if wrong:
+        raise ScenarioError([Fault(_WHERE, f"'{name}': {wrong}")])
+    return Change(name, table=Table(points), course=course)
+
+
 def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:
-    name, subscripts = split_name(name, model.elements)
-    if key(name) not in model.elements:  # it may be the Python identifier of a variable
-        name = {identifier: own for own, identifier in model.identifiers.items()}.get(name, name)
-    cells = constant_cells(model, name, subscripts, where=_WHERE)
+    name, subscripts, cells = named_cells(model, name)
+    set_cells(model, inputs, name, cells, value, whole=not subscripts)
+
+
+def set_cells(model: Model, inputs: Inputs, name: str, cells: Sequence[Cell], value: Any, *, whole: bool) -> None:
+    """Set cells of a constant, or all of them if `whole`, to what a user gives for `name`."""
     array = _labelled(name, value)
-    for cell, part in zip(cells, _parts(model, name, cells, array, whole=not subscripts), strict=True):
+    for cell, part in zip(cells, _parts(model, name, cells, array, whole=whole), strict=True):
         inputs.fixed.pop(cell, None)
         inputs.varied.pop(cell, None)
         for dim in map(str, part.dims):

@@ -28,7 +28,8 @@ _MOST_KEPT = 2**20
 class Timing:
     """The time settings of a run, in the model's unit of time; `every` is the number of steps between saved times.
 
-    It need not be whole: values are saved at the nearest step. `remark` is a warning for the user, or empty.
+    It need not be whole: values are saved at the nearest step. `remark` is a warning for the user, or empty. A run that goes on
+    from a state begins at the step `first`, and saves only from there on, at the same steps as the whole run.
     """
 
     initial: float
@@ -36,11 +37,17 @@ class Timing:
     steps: int
     every: float
     remark: str = ""
+    first: int = 0
 
     @property
     def moments(self) -> NDArray[np.float64]:
         """The times of every step and of the middle of every step, shape (2 * steps + 1,); shared, so do not change them."""
         return _moments(self) if self.steps < _MOST_KEPT else _moments.__wrapped__(self)
+
+    @property
+    def first_line(self) -> int:
+        """The number of saved times before the first step."""
+        return self._lines_until(self.first - 1) if self.first else 0
 
     @property
     def clock(self) -> tuple[float, float, float]:
@@ -52,13 +59,22 @@ class Timing:
     @property
     def lines(self) -> int:
         """The number of saved times."""
-        most = int(self.steps / self.every) + 2
-        return most - next(late for late in range(3) if _saved_step(most - late - 1, self.every) <= self.steps)
+        return self._lines_until(self.steps) - self.first_line
+
+    def step_of_line(self, line: int) -> int:
+        """The step of a saved time, counted from the start of the whole run."""
+        return int(_saved_step(line, self.every))
+
+    def _lines_until(self, step: int) -> int:
+        most = int(step / self.every) + 2
+        return most - next(late for late in range(3) if _saved_step(most - late - 1, self.every) <= step)
 
     @property
     def saved_steps(self) -> NDArray[np.int64]:
         """The steps at which values are saved."""
-        return np.asarray(_saved_step(np.arange(self.lines), self.every), dtype=np.int64)
+        return np.asarray(
+            _saved_step(np.arange(self.first_line, self.first_line + self.lines), self.every), dtype=np.int64
+        )
 
     @property
     def saved(self) -> NDArray[np.float64]:

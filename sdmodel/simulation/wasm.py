@@ -10,14 +10,14 @@ import numpy as np
 
 from .. import __version__
 from ..errors import Fault, ScenarioError, reports_memory
-from ..model import RUN_SETTINGS, Cell, Integrator, Model, Start, cell_name, delay_orders, key, split_name
-from ..program import EXPORTS, STATUS, EmbeddedRun, compile_model, emit_module
+from ..model import Cell, Integrator, Model, cell_name, split_name
+from ..program import EXPORTS, STATUS, EmbeddedRun, compile_program, emit_module
 from ..scenario import constant_cells, constant_values, with_tables
+from ..vensim import ScenarioLike, load_scenario
 from .inputs import read_inputs
-from .simulation import (
-    ScenarioLike,
+from .jobs import (
     check_options,
-    load_scenario,
+    deciding_cells,
     make_job,
     remarks_on_settings,
     saved_elements,
@@ -110,7 +110,7 @@ def compile_wasm(
     model = with_tables(model, changes)
     given = read_inputs(model, constant_values(model, changes), None)
     compiled, remarks = with_orders(model, given)
-    program = compile_model(compiled)
+    program = compile_program(compiled)
     layout = program.layout
     timing = timing_of(layout.plan, given.fixed, {})
     elements = [element for element in saved_elements(model, save) if save is not None or element.kind != "constant"]
@@ -131,7 +131,7 @@ def compile_wasm(
         adaptive=job.adaptive,
         tolerances=job.tolerances,
     )
-    chosen = _chosen(model, inputs, _fixed(model, given.fixed))
+    chosen = _chosen(model, inputs, deciding_cells(model, given.fixed))
     wasm = emit_module(program, run)
     place = {cell: wasm.given + 8 * index for index, cell in enumerate(layout.inputs)}
     series = {cells[own]: wasm.outputs + 8 * timing.lines * index for index, own in enumerate(late.tolist())}
@@ -167,16 +167,6 @@ def _record(model: Model, cell: Cell) -> dict[str, Any]:
     element = model.elements[cell.key]
     labels = [model.labels.get(label, label) for label in cell.labels]
     return {"cell": cell_name(model, cell), "name": element.name, "labels": labels, "units": element.units}
-
-
-def _fixed(model: Model, given: dict[Cell, float]) -> set[Cell]:
-    """The cells on which the code itself depends, not only its results."""
-    start = Start(model, given)
-    for name in (*RUN_SETTINGS, "ABSOLUTE TOLERANCE", "RELATIVE TOLERANCE"):
-        if key(name) in model.elements:
-            start.read(Cell(key(name)))
-    delay_orders(model, start=start)
-    return set(start.known)
 
 
 def _chosen(model: Model, names: Iterable[str] | None, fixed: set[Cell]) -> list[Cell]:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .files.optimisation import read_optimisation, read_payoff
     from .files.scenarios import (
         ScenarioLike,
+        change_text,
         load_scenario,
+        looks_like_course,
         read_bounds,
         read_change,
         read_grid,
@@ -46,7 +48,7 @@ _NAMES = {
     "files.data": "Points read_data",
     "files.lines": "check_names read_placed_names read_savelist",
     "files.optimisation": "read_optimisation read_payoff",
-    "files.scenarios": "ScenarioLike load_scenario read_bounds read_change read_grid read_scenario scenario_from_text scenario_text",
+    "files.scenarios": "ScenarioLike change_text load_scenario looks_like_course read_bounds read_change read_grid read_scenario scenario_from_text scenario_text",
     "files.sensitivity": "default_sampling plausible_file plausible_sampling read_samples read_sampling samples_text sampling_of_ranges sampling_text split_levers",
     "merge.comparison": "Difference DifferenceKind compare_documents",
     "merge.formatting": "format_document text_for_diff unformatted_parts",
@@ -60,10 +62,11 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "check_names",
-    "compare_documents", "default_sampling", "format_document", "load_scenario", "mdl_text", "merge_documents", "model_from_text",
-    "open_document", "plausible_file", "plausible_sampling", "read_bounds", "read_change", "read_data", "read_document",
-    "read_formula", "read_grid", "read_model", "read_optimisation", "read_payoff", "read_placed_names",
+    "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "change_text",
+    "check_names", "compare_documents", "default_sampling", "format_document", "load_scenario", "looks_like_course",
+    "mdl_text", "merge_documents", "model_from_text", "open_document", "plausible_file", "plausible_sampling",
+    "read_bounds", "read_change", "read_data", "read_document", "read_formula", "read_grid", "read_model",
+    "read_optimisation", "read_payoff", "read_placed_names",
     "read_samples", "read_sampling", "read_savelist", "read_scenario", "read_sketch", "samples_text",
     "sampling_of_ranges", "sampling_text", "scenario_from_text", "scenario_text", "sketch_from_text",
     "split_levers", "split_statement", "text_for_diff", "unformatted_parts", "views_of",

@@ -25,8 +25,8 @@ def _name(path: Path) -> str:
 
 @pytest.mark.parametrize("path", FILES, ids=_name)
 def test_project_models_have_no_errors_or_warnings(path: Path):
-    """Only advice remains; but `band`: values fitted to history lie at the edge of ranges that are sampled independently."""
-    assert not [str(finding) for finding in check_model(_model(path), skip=["band"], level="warning")]
+    """Only advice remains."""
+    assert not [str(finding) for finding in check_model(_model(path), level="warning")]
 
 
 @pytest.mark.parametrize("path", FILES, ids=_name)

@@ -12,11 +12,8 @@ from sdmodel.model import key
 
 
 def test_check_finds_no_error_and_no_warning():
-    """Units, ranges, integration error, extreme values and all other rules; the findings fit on a page.
-
-    But `band`: values fitted to history lie at the edge of ranges that are sampled independently.
-    """
-    done = CliRunner().invoke(main, ["check", str(MODEL), "--skip", "band"])
+    """Units, ranges, integration error, extreme values and all other rules; the findings fit on a page."""
+    done = CliRunner().invoke(main, ["check", str(MODEL)])
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert lines[-1].startswith("0 errors, 0 warnings, ")

@@ -8,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from sdmodel.program import compile_model, host
+from sdmodel.program import compile_program, host
 from sdmodel.program.assembly import module_text
 from sdmodel.simulation import compile_wasm, simulate
 from sdmodel.store import open_run, save_run
@@ -75,7 +75,7 @@ def test_hostile_text_is_never_run(words, tmp_path, monkeypatch):
 def test_no_text_of_a_model_enters_its_assembly(words):
     """Registers have numbers for names: two models that differ only in their texts have the same assembly."""
     texts = {
-        module_text(compile_model(model_from_text(_hostile_text(text), "m.mdl")).layout, 1, host().mathematics)
+        module_text(compile_program(model_from_text(_hostile_text(text), "m.mdl")).layout, 1, host().mathematics)
         for text in (words, "harmless")
     }
     assert len(texts) == 1

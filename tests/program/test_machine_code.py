@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sdmodel.cache import OFF, SETTING
 from sdmodel.model import FUNCTIONS, Cell, Start, Table, evaluate, plan
 from sdmodel.model.functions.lookups import look_up
-from sdmodel.program import Arguments, compile_model, host, machine
+from sdmodel.program import Arguments, compile_program, host, machine
 from sdmodel.program.assembly import module_text
 from sdmodel.program.compiled import QUICK_STEPS
 from sdmodel.program.ir import Mathematics
@@ -249,7 +249,7 @@ def test_members_do_not_depend_on_other_members():
 
 def test_the_kernel_takes_its_arguments_as_the_structure_lays_them_out():
     """The type in the assembly has the size and the fields of `Arguments`, which are all of eight bytes."""
-    program = compile_model(tiny_model("a = 1"))
+    program = compile_program(tiny_model("a = 1"))
     text = module_text(program.layout, 1, host().mathematics)
     (line,) = (line for line in text.splitlines() if line.startswith("%arguments = type"))
     assert line.count(",") + 1 == len(Arguments._fields_)
@@ -261,8 +261,8 @@ def test_the_kernel_takes_its_arguments_as_the_structure_lays_them_out():
 def test_a_second_call_uses_the_same_code():
     """Compiled code is cached per model."""
     model = tiny_model("a = 1")
-    assert compile_model(model) is compile_model(model)
-    assert compile_model(model).code(1) is compile_model(model).code(1)
+    assert compile_program(model) is compile_program(model)
+    assert compile_program(model).code(1) is compile_program(model).code(1)
 
 
 @pytest.mark.parametrize("integrator", ["euler", "rk4", "rk4-auto"])
@@ -278,7 +278,7 @@ def test_code_without_optimisation_computes_the_same_bits(integrator: str, monke
         f((0,0),(1,2),(5,3))
     """
     model = tiny_model(text, final=50, step=0.125, integrator=integrator)
-    quick, program = simulate(model), compile_model(model)
+    quick, program = simulate(model), compile_program(model)
     (code,) = program._codes.values()
     assert not code.optimised
     assert program.code(1, adaptive=integrator.endswith("auto")).optimised
@@ -291,7 +291,7 @@ def test_many_steps_are_worth_optimised_code(monkeypatch: pytest.MonkeyPatch):
     """It replaces the code of the first runs, and is used at once for a run that is long."""
     monkeypatch.setenv(SETTING, OFF)
     model = tiny_model("x = INTEG(1, 0)", final=1000)
-    program = compile_model(model)
+    program = compile_program(model)
     for _ in range(QUICK_STEPS // 1000 - 1):
         simulate(model)
     assert not program.code(1, steps=0).optimised
@@ -299,7 +299,7 @@ def test_many_steps_are_worth_optimised_code(monkeypatch: pytest.MonkeyPatch):
     assert program.code(1, steps=0).optimised
     long = tiny_model("x = INTEG(1, 0)", final=QUICK_STEPS)
     simulate(long)
-    assert compile_model(long).code(1, steps=0).optimised
+    assert compile_program(long).code(1, steps=0).optimised
 
 
 def test_large_models_are_cut_into_functions():
@@ -314,7 +314,7 @@ def test_long_sums_are_cut_into_functions(sign: str):
     """The assembly of a sum of thousands of terms has no function that grows with it, alone and with other members."""
     model = tiny_model(f"a = Time + k\nb = 1\nk = 0\nx = a - ({sign.join(['b / (a + 1)'] * 3000)})")
     for width in (1, host().width):
-        text = module_text(compile_model(model).layout, width, host().mathematics)
+        text = module_text(compile_program(model).layout, width, host().mathematics)
         assert max(part.count("\n") for part in text.split("\ndefine ")) < 6000
     run = simulate(model, {"k": [0.0, 1.0]})
     shares = 1 / (run["a"].values + 1)
@@ -334,7 +334,7 @@ def test_hidden_stocks_start_where_vensim_starts_them():
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory of the process from Linux")
 def test_memory_of_compiled_models_is_given_back():
     """A session that compiles model after model does not grow: less than 25 KiB a model stay, where 80 KiB would be a leak."""
-    text = module_text(compile_model(tiny_model("x = INTEG(RAMP(Time, 1, 2), 0)")).layout, 1, host().mathematics)
+    text = module_text(compile_program(tiny_model("x = INTEG(RAMP(Time, 1, 2), 0)")).layout, 1, host().mathematics)
 
     def kibibytes() -> float:
         gc.collect()

@@ -12,8 +12,8 @@ import pytest
 
 from sdmodel import OutOfMemoryError, SimulationError, simulate
 from sdmodel.resources import check_memory, free_memory
+from sdmodel.simulation import prepare_simulation
 from sdmodel.simulation.execution import bytes_needed
-from sdmodel.simulation.simulation import prepare_simulation
 from sdmodel.testing import tiny_model
 
 MACHINE = "MemTotal: 16000000 kB\nMemAvailable:  8000000 kB\n"

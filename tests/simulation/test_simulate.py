@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -14,7 +15,7 @@ from sdmodel.errors import ScenarioError, SimulationError
 from sdmodel.scenario import Change, Scenario
 from sdmodel.simulation import NotFiniteWarning, RunWarning, simulate
 from sdmodel.testing import model_text, tiny_model
-from sdmodel.vensim import model_from_text
+from sdmodel.vensim import model_from_text, scenario_from_text
 
 GROWTH = "rate = 0.1\nstart = 100\nPopulation = INTEG(births, start)\nbirths = rate * Population"
 
@@ -395,3 +396,27 @@ def test_the_changes_of_a_run_do_not_repeat_its_scenario():
     assert run.attrs["scenario_name"] == "fast"
     assert run.attrs["changes"] == "start = 7.0"
     assert simulate(tiny_model(GROWTH), {"rate": 0.6}, scenario=scenario).attrs["changes"] == "rate = 0.6"
+
+
+def test_a_lookup_takes_points():
+    """For all its labels or one; the record of the run holds them with all digits."""
+    model = tiny_model(
+        "f: a, b ~~|\ntable((0,0),(10,10)) ~~|\nown[f]((0,0),(1,1)) ~~|\ny = table(Time) + SUM(own[f!](1)) ~~|\nc = 1 ~~|"
+    )
+    given = {"table": [(0, 0), (10, 1 / 3)], "own[b]": np.array([[0, 0], [1, 7]]), "c": 2}
+    run = simulate(model, given)
+    assert run["y"].values.tolist() == pytest.approx((np.arange(11) / 30 + 8).tolist())
+    text = run.attrs["changes"]
+    assert "table((0,0),(10,0.3333333333333333))" in text.replace(" ", "")
+    again = simulate(model, scenario=scenario_from_text(text))
+    assert np.array_equal(again["y"], run["y"])
+    assert again.attrs["scenario"] == text
+    assert again.attrs["changes"] == ""
+
+
+@pytest.mark.parametrize("value", [3, [1, 2], [], "steep", [(0, math.nan)], [(0, 1, 2)]])
+def test_a_lookup_takes_nothing_else(value):
+    """The error shows how points are written."""
+    model = tiny_model("table((0,0),(10,10)) ~~|\ny = table(Time) ~~|")
+    with pytest.raises(ScenarioError, match=r"'table' is a lookup; give it points: \[\(0, 0\), \(1, 1\)\]"):
+        simulate(model, {"table": value})

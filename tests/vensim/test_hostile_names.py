@@ -35,6 +35,7 @@ from sdmodel.vensim import (
     read_bounds,
     read_change,
     read_data,
+    read_document,
     read_grid,
     read_optimisation,
     read_payoff,
@@ -341,14 +342,18 @@ def test_copies_have_the_same_form(model: Model):
     assert float(simulate(_sent(odd))["b"][-1]) == float(simulate(odd)["b"][-1])
 
 
-@pytest.mark.parametrize("given", [b"{UTF-8}\na = 1 ~~|", "{UTF-8}\na = 1 ~~|"])
-def test_a_text_instead_of_a_path(given: str):
-    """The error says what reads a text, and does not repeat the whole text."""
+def test_a_text_instead_of_a_path():
+    """`read_model` reads it; where only a file will do, the error does not repeat the whole text."""
+    text = "a = 1 ~~|\n" + CONTROL
+    for given in (text, text.encode()):
+        assert names_of(read_model(given)) == names_of(model_from_text(text))
     with pytest.raises(
-        ModelError, match="this is the text of a model, not the path of its file; read it with `model_from_text`"
+        ModelError, match="this is the text of a model, not the path of its file; read it with"
     ) as caught:
-        read_model(given)
+        read_document(text)
     assert "a = 1" not in str(caught.value)
+    with pytest.raises(ModelError, match=r"read_model: int is not a model file; give its path, its bytes or its text"):
+        read_model(3)  # type: ignore[arg-type]
 
 
 INDIC = "\u0926\u0930\u093f 5\u093f = 2 ~~|\n\u0909\u092a\u094d\u092f\u094b\u0917 = \u0926\u0930\u093f 5\u093f*\u0926\u0930\u093f 5\u093f ~~|\n"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -242,11 +244,21 @@ def _record(path: Path, run: xr.Dataset) -> dict[str, Any]:
 
 
 def _record_table(path: Path, record: dict[str, Any]) -> Table:
-    rows = [
-        [name, str(value)[:12] if name.endswith("_sha256") else _first_lines(str(value))]
-        for name, value in record["attributes"].items()
-    ]
+    rows = [[name, _describe_attribute(name, str(value))] for name, value in record["attributes"].items()]
     return Table({"": "left", path.stem: "fold"}, rows)
+
+
+def _describe_attribute(name: str, value: str) -> str:
+    if name.endswith("_sha256"):
+        return value[:12]
+    if name == "earlier":
+        with contextlib.suppress(ValueError, TypeError, KeyError):  # a damaged record is shown as it is
+            parts = [
+                (own["until"], "; ".join(f"{own['scenario']}\n{own['changes']}".split("\n")))
+                for own in json.loads(value)
+            ]
+            return "\n".join(f"until {until:.10g}: {changes.strip('; ') or 'the model'}" for until, changes in parts)
+    return _first_lines(value)
 
 
 def _first_lines(text: str) -> str:
@@ -342,6 +354,8 @@ def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = No
     if content is None:
         message = f"{path}: its record does not hold the text of its model; run {record['model']} again"
         raise StoreError(message)
+    from ...simulation import recorded_beginning
+
     with tempfile.TemporaryDirectory() as folder:
         model, scenario = Path(folder, "model.mdl"), Path(folder, "scenario.cin")  # paths in a record are not trusted
         try:
@@ -359,6 +373,10 @@ def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = No
             cast("Engine", str(record["engine"])),
             save,
         )
+        start, at = recorded_beginning(stored)
+        request = replace(request, start=start, at=at)
+        if at is not None:  # the record of the run before it has their beginning
+            request = replace(request, scenarios=(), changes=())
         return make_run(request, _varying_constants(stored))
 
 

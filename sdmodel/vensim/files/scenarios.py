@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...errors import Fault, Place, ScenarioError
 from ...model import Table, display_name, number_text, quote_name, split_name, table_text
-from ...scenario import Change, Grid, Scenario, merge_scenarios
+from ...scenario import Change, Course, Grid, Scenario, course_fault, course_text, merge_scenarios
 from ..read.segments import QUOTED, blank_comments
 from ..read.syntax import (
     BARE,
@@ -44,6 +44,13 @@ _TABLE = re.compile(
     rf"(?P<points>{_POINT}(?:\s*+,\s*+{_POINT})*|{NUMBER}(?:\s*+,\s*+{NUMBER})+)\s*+\)\s*+$"
 )
 _TABBED = re.compile(rf"{_HEAD}=\s*+(?i:TABBED[\s_]++ARRAY)\s*+\((?P<values>\s*+{NUMBER}(?:\s++{NUMBER})*+)\s*+\)\s*+$")
+_STEPS = re.compile(
+    rf"{_HEAD}=\s*+(?P<steps>{NUMBER}(?:\s*+(?i:until)\s++{NUMBER}\s*+,\s*+(?i:then)\s++{NUMBER})++)\s*+$"
+)
+_LINEAR = re.compile(
+    rf"{_HEAD}=\s*+(?i:linear)\s*+:(?P<linear>\s*+{NUMBER}\s*+(?i:at)\s++{NUMBER}(?:\s*+,\s*+{NUMBER}\s*+(?i:at)\s++{NUMBER})*+)\s*+$"
+)
+_COURSE_WORD = re.compile(r"\b(?:until|linear)\b", re.IGNORECASE)
 _LEADING = re.compile(rf"(?:{_LIMIT}<=)?{_HEAD}(?:=|\()\s*+")
 _SKIPPED = re.compile(r"\s*(?::|$)|[^=(]*:IS:", re.IGNORECASE)
 _LABELS = re.compile(rf"\[(?:{QUOTED}|[^\"\]])*+\]")
@@ -72,7 +79,8 @@ def read_scenario(path: str | os.PathLike[str]) -> Scenario:
     ----------
     path : str or path
         A file with one change per line: `name = value`, `name[label] = value, value` for an array, or
-        `name((x,y),(x,y))` for a lookup; also `TABBED ARRAY` and `:EXCEPT:`, as in a model, and the lines of optimisation
+        `name((x,y),(x,y))` for a lookup; `name = 4 until 2027, then 1` or `name = linear: 4 at 2025, 1 at 2027` for a time course
+        of a constant, which Vensim does not read; also `TABBED ARRAY` and `:EXCEPT:`, as in a model, and the lines of optimisation
         files, whose bounds are ignored. Values are in the variable's units; comments are in braces.
 
     Returns
@@ -152,7 +160,7 @@ def _joined_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _change(text: str, place: Place) -> Change | Fault:
-    found = _VALUES.match(text) or _TABBED.match(text) or _TABLE.match(text)
+    found = next(filter(None, (form.match(text) for form in (_VALUES, _TABBED, _TABLE, _STEPS, _LINEAR))), None)
     if found is None:
         return _misread(text, place)
     name = display_name(found["name"])
@@ -160,11 +168,17 @@ def _change(text: str, place: Place) -> Change | Fault:
     exceptions = tuple(label_keys(labels[1:-1]) for labels in _LABELS.findall(found["exceptions"] or ""))
     groups = found.groupdict()
     start = Place(place.path, place.line, found.start("name") + 1)
-    numbers = numbers_in(groups.get("values") or groups["points"])
+    numbers = numbers_in(next(groups[name] for name in ("values", "points", "steps", "linear") if groups.get(name)))
     if not all(map(math.isfinite, numbers)):
         return Fault(start, "a number is too large; write at most 1e308")
     if "values" in groups:
         return Change(name, subscripts, tuple(numbers), place=start, exceptions=exceptions)
+    if "points" not in groups:
+        course: Course = "steps" if "steps" in groups else "linear"
+        points = _course_points(numbers, course)
+        if wrong := course_fault(points):
+            return Fault(start, wrong)
+        return Change(name, subscripts, table=Table(points), place=start, exceptions=exceptions, course=course)
     if len(numbers) % 2:
         return Fault(start, "the table has an odd number of values; list every x and then every y")
     half = len(numbers) // 2
@@ -173,6 +187,18 @@ def _change(text: str, place: Place) -> Change | Fault:
     limits = ((corners[0], corners[1]), (corners[2], corners[3])) if len(corners) >= 4 else None  # noqa: PLR2004
     table = Table(list(zip(xs, ys, strict=True)), limits)
     return Change(name, subscripts, table=table, place=start, exceptions=exceptions)
+
+
+def _course_points(numbers: Sequence[float], course: Course) -> list[tuple[float, float]]:
+    """The times and values of a time course; the first of steps holds from ever before."""
+    if course == "linear":
+        return [(time, value) for value, time in zip(numbers[::2], numbers[1::2], strict=True)]
+    return list(zip((-math.inf, *numbers[1::2]), numbers[::2], strict=True))
+
+
+def looks_like_course(text: str) -> bool:
+    """Whether a value is meant as a time course."""
+    return _COURSE_WORD.search(text) is not None
 
 
 def _misread(text: str, place: Place) -> Fault:
@@ -186,6 +212,9 @@ def _misread(text: str, place: Place) -> Fault:
     name = display_name(leading["name"])
     if not text[leading.end() :].strip():
         what = f"'{name}' has no value; write '{name} = ' and a number after it"
+    elif looks_like_course(text[leading.end() :]):
+        forms = f"'{name} = 4 until 2027, then 1' or '{name} = linear: 4 at 2025, 1 at 2027'"
+        what = f"this is not a time course of '{name}'; write {forms}"
     else:
         what = f"'{name}' takes only numbers, or a table as '{name}((x,y),(x,y))'; write those"
     return Fault(Place(place.path, place.line + before, column), what)
@@ -201,12 +230,20 @@ def scenario_text(changes: Sequence[Change], *, comment: str = "", notes: Sequen
     if comment.strip():
         lines.append(_braced(comment))
     for change, note in zip(changes, notes or [""] * len(changes), strict=True):
-        values = f" = {', '.join(map(number_text, change.values))}"
-        right = values if change.table is None else f"({table_text(change.table)})"
-        excepted = ",".join(f"[{','.join(map(quote_name, labels))}]" for labels in change.exceptions)
-        left = quote_name(change.name, change.subscripts) + f" :EXCEPT: {excepted}" * bool(excepted)
-        lines.append(f"{left}{right}{_braced(note, '  ')}")
+        lines.append(f"{change_text(change)}{_braced(note, '  ')}")
     return "\n".join(lines) + "\n"
+
+
+def change_text(change: Change) -> str:
+    """Return a change as a line of a file."""
+    if change.course:
+        right = f" = {course_text(change)}"
+    elif change.table is not None:
+        right = f"({table_text(change.table)})"
+    else:
+        right = f" = {', '.join(map(number_text, change.values))}"
+    excepted = ",".join(f"[{','.join(map(quote_name, labels))}]" for labels in change.exceptions)
+    return quote_name(change.name, change.subscripts) + f" :EXCEPT: {excepted}" * bool(excepted) + right
 
 
 def _braced(text: str, before: str = "") -> str:

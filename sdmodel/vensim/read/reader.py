@@ -27,13 +27,14 @@ from .translation import Names, Scope, read_expression
 _LEFT = "formula="
 
 
-def read_model(path: str | os.PathLike[str]) -> Model:
+def read_model(path: str | os.PathLike[str] | bytes) -> Model:
     r"""Read a model from a Vensim `.mdl` file.
 
     Parameters
     ----------
-    path : str or path
-        The file, as Vensim saves it in text form, in UTF-8, UTF-16 or Latin-1.
+    path : str, path or bytes
+        The file, as Vensim saves it in text form, in UTF-8, UTF-16 or Latin-1. The bytes of such a file, and a text of more
+        than one line, are read as the model itself, as by `model_from_text`.
 
     Returns
     -------
@@ -61,6 +62,11 @@ def read_model(path: str | os.PathLike[str]) -> Model:
     >>> model["leak"].equations[0].text
     '0.1 * Water'
     """
+    if isinstance(path, bytes) or (isinstance(path, str) and "\n" in path):
+        return model_from_text(path)
+    if not isinstance(path, str | os.PathLike):
+        what = f"{type(path).__name__} is not a model file; give its path, its bytes or its text"
+        raise ModelError([Fault("read_model", what)])
     return model_from_text(read_bytes(path), os.fspath(path))
 
 

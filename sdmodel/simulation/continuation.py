@@ -1,0 +1,233 @@
+"""Going on from the state of a run at one of its times: the run is repeated from its own record up to there, and its state kept.
+
+The record of a run that went on from another holds that of the other in the attribute `earlier`, so that it can be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import xarray as xr
+
+from ..dataset import check_run, find_variable, has_variable, member_dims
+from ..errors import DatasetError, SimulationError
+from ..files import encode_text
+from ..model import INTEGRATORS, Integrator, Model, cell_name
+from ..program import Program, compile_program
+from ..scenario import Scenario, constant_values, merge_scenarios, with_tables
+from ..vensim import model_from_text, scenario_from_text
+from .execution import Job, State, execute
+from .inputs import Inputs, Points
+from .jobs import make_job, with_orders
+from .stocks import INITIAL, read_initial_values, with_initial_values
+from .timing import SAME_TIME, Timing, timing_of
+
+EARLIER = "earlier"
+"""The attribute of a run that went on from another: the stretches before it, as JSON."""
+_OVER = re.compile(r"^(?P<name>.*?)\s*=\s*over ", re.DOTALL)
+"""A line of a record about a constant that differs between members."""
+_DAMAGED = "start: the attribute '{}' of the run is damaged; make the run again"
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A part of a run with constants of its own: what its record says, and the time at which it ends."""
+
+    until: float
+    scenario: str
+    changes: str
+    initial: dict[str, Any]
+    integrator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """A run to go on from: its model, its stretches up to that time, and the name of its scenario."""
+
+    model: Model
+    stretches: tuple[_Stretch, ...]
+    name: str
+
+    def with_changes(self, further: Scenario) -> Scenario:
+        """The changes of the run at that time, with further ones after them."""
+        last = self.stretches[-1]
+        own = replace(_scenario(last), name=self.name, text=last.scenario)
+        return merge_scenarios([own, further]) if further.changes else own
+
+    @property
+    def integrator(self) -> Integrator:
+        """The integrator of the run at that time."""
+        return cast("Integrator", self.stretches[-1].integrator)
+
+    @property
+    def record(self) -> str:
+        """What a run that goes on from here keeps about it."""
+        return json.dumps([asdict(stretch) for stretch in self.stretches])
+
+    def go_on(self, job: Job, *, several: bool) -> Job:
+        """Return a job that goes on from the run, at the first step of the job's timing.
+
+        `several` members are computed by other code than one alone, and so is what they begin with.
+        """
+        timing = job.timing
+        state = self._repeat(job.program, timing, timing.first, several=several)
+        if job.lagged is not None and timing.first_line:
+            last = timing.step_of_line(timing.first_line - 1)
+            before = self._repeat(job.program, timing, last, several=several)
+            state = replace(state, before=before.workspace[job.rows])
+        return replace(job, state=state)
+
+    def _repeat(self, program: Program, timing: Timing, last: int, *, several: bool) -> State:
+        """Repeat the run from its start to a step, the last or one before; return what a program knows there."""
+        state, made = None, program
+        for stretch in self.stretches:
+            scenario, initial = _scenario(stretch), stretch.initial
+            model = with_initial_values(with_tables(self.model, scenario), initial)
+            inputs = Inputs(constant_values(model, scenario))
+            read_initial_values(model, inputs, initial)
+            before, made = made, compile_program(with_orders(model, inputs)[0])
+            own = timing_of(made.layout.plan, inputs.fixed, inputs.varied, moving_end=True)
+            if (own.initial, own.time_step) != (timing.initial, timing.time_step):
+                message = "the run to go on from has another INITIAL TIME or TIME STEP; give the model the same"
+                raise SimulationError(message)
+            end = step_at(own, stretch.until)
+            own = replace(own, steps=min(end, last), first=state.step if state else 0)
+            job = make_job(made, own, inputs, [], cast("Integrator", stretch.integrator))
+            job = replace(job, state=moved(state, before, made) if state else None, lagged=None)
+            state = execute(job, Points(np.empty((0, 2 if several else 1))), keep=True).state
+            if end > last:
+                break
+        return moved(cast("State", state), made, program)
+
+
+def _scenario(stretch: _Stretch) -> Scenario:
+    return scenario_from_text(f"{stretch.scenario}\n{stretch.changes}", "the record of the run.cin")
+
+
+def moved(state: State, source: Program, target: Program) -> State:
+    """Return the state of one program as another knows it, cell by cell, which computes all that no memory holds.
+
+    Raises SimulationError if a cell with a memory is not in the state.
+    """
+    if source is target:
+        return state
+    old, new = source.layout, target.layout
+    workspace = np.full(new.rows, np.nan)
+    for places, known in ((new.row, old.row), (new.delay_steps, old.delay_steps), (new.held, old.held)):
+        for cell, row in places.items():
+            if cell in known:
+                workspace[row] = state.workspace[known[cell]]
+    plan = new.plan
+    kept = [own.cell for own in plan.start if own.memory is not None and own.memory.kept != "nothing"]
+    lacking = next((cell for cell in kept if cell not in old.row), None)
+    if lacking is not None:
+        message = f"the run to go on from has no '{cell_name(plan.model, lacking)}'; the model must have the same stocks and delays"
+        raise SimulationError(message)
+    places = {cell: place for place, cell in enumerate(old.delay_input)}
+    history = state.history[:, [places[cell] for cell in new.delay_input]]
+    return State(state.step, workspace, history)
+
+
+def step_at(timing: Timing, time: float) -> int:
+    """Return the number of steps from the start of a run to a time.
+
+    Raises SimulationError if no step ends there.
+    """
+    exact = (time - timing.initial) / timing.time_step
+    if not -SAME_TIME <= exact <= timing.steps + SAME_TIME:
+        last = timing.moments[-1]
+        message = f"{time:.10g} is outside the run, which goes from {timing.initial:.10g} to {last:.10g}; choose a time within it"
+        raise SimulationError(message)
+    if abs(exact - round(exact)) > SAME_TIME:
+        near = sorted({math.floor(exact), math.ceil(exact)})
+        times = " or ".join(f"{timing.moments[2 * step]:.10g}" for step in near)
+        message = f"no time step ends at {time:.10g}; choose {times}"
+        raise SimulationError(message)
+    return round(exact)
+
+
+def continue_from(model: Model, run: xr.Dataset, at: float) -> Continuation:
+    """Read the record of a run, to go on from it at a time.
+
+    Raises DatasetError if it is not a run of one member, or its record is not complete.
+    """
+    where = "start"
+    check_run(run, where)
+    record = run.attrs
+    if record["engine"] != "native":
+        message = f"{where}: the run was made by {record['engine']}; make it again without --engine"
+        raise DatasetError(message)
+    if record["model_sha256"] != model.sha256:
+        content = encode_text(str(record.get("model_text", "")), str(record["model_sha256"]))
+        if content is None:
+            message = f"{where}: the record of the run does not hold the text of its model; make the run again"
+            raise DatasetError(message)
+        model = model_from_text(content, str(record["model"]))
+    if member_dims(run):
+        dim = member_dims(run)[0]
+        message = f"{where}: the run has several members; choose one of them, such as run.isel({dim}=0)"
+        raise DatasetError(message)
+    changes = "\n".join(_with_value(run, line) for line in str(record.get("changes", "")).splitlines())
+    if record["integrator"] not in INTEGRATORS:
+        raise DatasetError(_DAMAGED.format("integrator"))
+    own = _Stretch(math.inf, str(record.get("scenario", "")), changes, _initial_values(run), str(record["integrator"]))
+    stretches = []
+    for stretch in (*_earlier(run), own):
+        stretches.append(replace(stretch, until=min(stretch.until, at)))
+        if stretch.until > at:
+            break
+    return Continuation(model, tuple(stretches), str(record.get("scenario_name", "")))
+
+
+def recorded_beginning(run: xr.Dataset) -> tuple[xr.Dataset | dict[str, Any] | None, float | None]:
+    """Return what a run began with, as `simulate` takes it, `start` and `at`: the run holds that of the run before it, too.
+
+    Raises DatasetError if its record is damaged.
+    """
+    if EARLIER in run.attrs:
+        return run.isel(dict.fromkeys(member_dims(run), 0)), _earlier(run)[-1].until
+    return _initial_values(run) or None, None
+
+
+def _earlier(run: xr.Dataset) -> list[_Stretch]:
+    """The stretches before a run."""
+    found = _parsed(run, EARLIER, "[]")
+    try:
+        stretches = [_Stretch(**own) for own in found]
+        sound = all(math.isfinite(own.until) and isinstance(own.initial, dict) for own in stretches)
+        sound = sound and all(own.integrator in INTEGRATORS for own in stretches)
+    except TypeError:
+        sound = False
+    if not sound or (EARLIER in run.attrs and not found):
+        raise DatasetError(_DAMAGED.format(EARLIER))
+    return stretches
+
+
+def _initial_values(run: xr.Dataset) -> dict[str, Any]:
+    found = _parsed(run, INITIAL, "{}")
+    if not isinstance(found, dict):
+        raise DatasetError(_DAMAGED.format(INITIAL))
+    return found
+
+
+def _parsed(run: xr.Dataset, name: str, default: str) -> Any:
+    try:
+        return json.loads(str(run.attrs.get(name, default)))
+    except ValueError as cause:
+        raise DatasetError(_DAMAGED.format(name)) from cause
+
+
+def _with_value(run: xr.Dataset, line: str) -> str:
+    """A line of the record; one about a constant that differed between members says the value of the chosen member."""
+    found = _OVER.match(line)
+    if not found:
+        return line
+    if not has_variable(run, found["name"]) or find_variable(run, found["name"]).ndim:
+        message = f"start: the run does not hold its value of {found['name']}; make the run again with all variables"
+        raise DatasetError(message)
+    return f"{found['name']} = {float(find_variable(run, found['name']))!r}"

@@ -1,0 +1,204 @@
+"""What runs have in common: scenarios, saved variables, and the job that the machine code gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ScenarioError, SimulationError
+from ..model import (
+    INTEGRATORS,
+    NA,
+    RUN_SETTINGS,
+    Cell,
+    DelayOrder,
+    Element,
+    Integrator,
+    Model,
+    Plan,
+    Start,
+    delay_orders,
+    key,
+    nearest,
+    split_name,
+)
+from ..program import Grid, Program
+from ..resources import available_threads, check_memory
+from ..scenario import Scenario, with_constants
+from ..vensim import scenario_from_text
+from .execution import Job, Outcome, bytes_needed
+from .inputs import Inputs
+from .timing import Timing
+
+MAX_LISTED = 3
+"""The most members or delays that a warning names; the rest are counted."""
+
+_ORDERS: WeakKeyDictionary[Model, tuple[DelayOrder, ...]] = WeakKeyDictionary()
+"""The delay orders of models with their own constants."""
+
+
+def with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
+    """Return the model to compile, and warnings: the order of a DELAY N is part of its structure, and constants may decide it."""
+    if model not in _ORDERS:
+        _ORDERS[model] = delay_orders(model)
+    if not _ORDERS[model]:
+        return model, []
+    low, high = (
+        delay_orders(model, inputs.fixed | {cell: float(end(value)) for cell, value in inputs.varied.items()})
+        for end in (np.min, np.max)
+    )
+    if low != high:
+        message = "the members have a DELAY N or SMOOTH N of different orders; make one run for each order"
+        raise SimulationError(message)
+    remarks = list(dict.fromkeys(found.remark for found in (*low, *high) if found.remark))
+    if len(remarks) > MAX_LISTED:
+        remarks[MAX_LISTED:] = [f"and {len(remarks) - MAX_LISTED} more orders of delays are changed like this"]
+    return model if low == _ORDERS[model] else with_constants(model, inputs.fixed), remarks
+
+
+def check_options(model: Model, integrator: str | None, threads: int | None = None) -> None:
+    """Check what a user gives as model, integrator and number of threads."""
+    if not isinstance(model, Model):
+        message = f"{type(model).__name__} is not a model; read one with read_model"
+        raise SimulationError(message)
+    if integrator not in {None, *INTEGRATORS}:
+        message = f"integrator is {integrator!r}; it must be one of {', '.join(INTEGRATORS)}"
+        raise SimulationError(message)
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        message = f"threads is {threads!r}; it must be a whole number, at least 1"
+        raise SimulationError(message)
+
+
+def changes_in_text(scenario: Scenario) -> Scenario:
+    """Return the changes that the text of a scenario holds; a merged one may have others, from records without a text."""
+    try:
+        return scenario_from_text(scenario.text)
+    except ScenarioError:  # a text that was never that of a file
+        return Scenario("")
+
+
+_CHOICE = (
+    "the settings ask for Runge-Kutta of second order, with a number that Vensim's manual does not explain; "
+    "it is run as {}; choose with --integrator rk2 or rk2-auto"
+)
+
+
+def remarks_on_settings(model: Model, timing: Timing, integrator: Integrator | None) -> list[str]:
+    """Warnings about the times of a run, and about the integrator if it is the model's own."""
+    chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
+    return [line for line in (*timing.remark.splitlines(), chosen) if line]
+
+
+def deciding_cells(model: Model, given: Mapping[Cell, float]) -> set[Cell]:
+    """Return what the times of a run, its tolerances and the orders of its delays depend on, and so its code."""
+    start = Start(model, given)
+    for name in (*RUN_SETTINGS, "ABSOLUTE TOLERANCE", "RELATIVE TOLERANCE"):
+        if key(name) in model.elements:
+            start.read(Cell(key(name)))
+    delay_orders(model, start=start)
+    return set(start.known)
+
+
+def saved_elements(model: Model, save: Iterable[str] | None) -> list[Element]:
+    """The elements to save, in the order of `save`, or all in the order of the file."""
+    everything = [element for element in model if not element.hidden and element.kind != "lookup"]
+    if save is None:
+        return everything
+    known = {element.key: element for element in everything}
+    identifiers = {identifier: known[own] for own, identifier in model.identifiers.items() if own in known}
+    found: dict[str, Element] = {}
+    faults = []
+    for name in [save] if isinstance(save, str) else map(str, save):
+        bare = split_name(name)[0]
+        element = known.get(key(name)) or known.get(key(bare)) or identifiers.get(bare)
+        if element is None:
+            close = nearest(bare, [other.name for other in everything])
+            cure = f"did you mean '{close}'?" if close else "name elements of the model"
+            faults.append(f"save: '{name}' is not in the model; {cure}")
+        else:
+            found[element.key] = element
+    if not faults and not found:
+        faults.append("save: the list is empty; name the variables to save, or leave it out to save all")
+    if faults:
+        raise SimulationError("\n".join(faults))
+    return list(found.values())
+
+
+def named_grid(program: Program, model: Model, name: str) -> Grid:
+    """Return the cells of a variable, or the one cell that labels select.
+
+    Raises SimulationError if the model has no such variable or cell.
+    """
+    (element,) = saved_elements(model, [name])
+    grid, labels = program.grid(element), split_name(name, model.elements)[1]
+    if not labels:
+        return grid
+    cell = Cell(element.key, tuple(map(key, labels)))
+    if cell not in grid.cells:
+        message = (
+            f"save: '{name}' is not in the model; give one label for each of its {len(element.dimensions)} subscripts"
+        )
+        raise SimulationError(message)
+    return Grid((), (cell,), (program.row(cell),), ())
+
+
+def make_job(
+    program: Program, timing: Timing, inputs: Inputs, rows: Sequence[int] | NDArray[np.int64], integrator: Integrator
+) -> Job:
+    """Return the job that computes a program with the fixed constants of `inputs` and saves some rows."""
+    known = dict(program.layout.plan.constants) | inputs.fixed
+    given = np.array([known[cell] for cell in program.layout.inputs], dtype=float)
+    varied_rows = np.array([program.row(cell) for cell in inputs.varied], dtype=np.int64)
+    where = np.array(rows, dtype=np.int64)
+    lagged = ~np.isin(where, _levels(program)) if integrator == "diff" else None
+    tolerances = _tolerances(program.layout.plan, inputs) if integrator.endswith("-auto") else (0.0, 0.0)
+    return Job(program, timing, where, integrator, given, varied_rows, lagged, tolerances)
+
+
+def _levels(program: Program) -> list[int]:
+    """The rows of what is known before a step is computed: Diff saves all else as it was at the saved time before."""
+    plan = program.layout.plan
+    known = [*plan.stocks, *plan.delays, *plan.samples]
+    changing = {*plan.step, *known}
+    constant = [own.cell for own in plan.start if own not in changing]
+    return [program.row(cell) for cell in (*program.layout.inputs, *constant, *(own.cell for own in known))]
+
+
+def _tolerances(plan: Plan, inputs: Inputs) -> tuple[float, float]:
+    """The absolute and relative error that the model allows for each stock in a time step; Vensim's default is 0.001."""
+    found = []
+    for name in ("ABSOLUTE TOLERANCE", "RELATIVE TOLERANCE"):
+        cell = Cell(key(name))
+        value = Start(plan.model, inputs.fixed).read(cell) if cell.key in plan.model.elements else 0.001
+        if not isinstance(value, float) or not value > 0 or cell in inputs.varied:
+            message = f"{name} is {'varied between members' if cell in inputs.varied else value}; it must be one number above 0"
+            raise SimulationError(message)
+        found.append(value)
+    return found[0], found[1]
+
+
+def check_job_memory(job: Job, count: int, threads: int | None, memory: str | float | None) -> None:
+    """Check that a job fits into memory; the cure is that of its largest part."""
+    needed = bytes_needed(job, count, threads or available_threads())
+    check_memory(sum(needed.values()), memory, "the run", max(needed, key=lambda cure: needed[cure]))
+
+
+def blank_after_failure(job: Job, outcome: Outcome) -> NDArray[np.intp]:
+    """Blank what is not finite after a stock of a member has failed, and return these members.
+
+    Other values stay: a number that is not finite decides nothing, so that no comparison or lookup of the stock hides in them.
+    """
+    failed = np.flatnonzero(outcome.broken >= 0)
+    for member in failed:
+        values = outcome.values[:, :, member]
+        values[(job.timing.saved_steps >= outcome.broken[member])[:, np.newaxis] & ~np.isfinite(values)] = np.nan
+    return failed
+
+
+def blank_missing(program: Program, values: NDArray[np.float64]) -> None:
+    """Replace Vensim's missing value, and sums with it, by NaN if the model uses it."""
+    if program.layout.plan.model.mentions_missing:
+        values[values <= NA] = np.nan

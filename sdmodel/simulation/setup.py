@@ -1,0 +1,88 @@
+"""What every run begins with: its model and constants, and the run that it goes on from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..errors import SimulationError
+from ..model import Integrator, Model
+from ..program import Program, compile_program
+from ..scenario import Scenario, constant_values, with_tables
+from ..vensim import ScenarioLike, load_scenario
+from .continuation import Continuation, continue_from, step_at
+from .execution import Job
+from .inputs import Constants, Inputs, read_inputs, split_changes
+from .jobs import make_job, with_orders
+from .stocks import read_initial_values, with_initial_values
+from .timing import Timing, timing_of
+
+Beginning = xr.Dataset | Mapping[str, Any]
+"""A run to go on from, or initial values of stocks by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A model with the lookups of its scenario, its constants, its program, and the run that it goes on from."""
+
+    model: Model
+    changes: Scenario
+    inputs: Inputs
+    program: Program
+    timing: Timing
+    before: Continuation | None
+    remarks: Sequence[str]
+
+    def job(self, rows: Sequence[int] | NDArray[np.int64], integrator: Integrator | None) -> Job:
+        """Return the job that saves some rows, by an integrator, or else that of the run before or of the model."""
+        method = integrator or (self.before.integrator if self.before else self.model.integrator)
+        job = make_job(self.program, self.timing, self.inputs, rows, method)
+        return self.before.go_on(job, several=self.inputs.count > 1) if self.before else job
+
+
+def set_up(
+    model: Model,
+    constants: Constants | None,
+    *,
+    scenario: ScenarioLike | None,
+    start: Beginning | None,
+    at: float | None,
+) -> Setup:
+    """Read what a user gives for a run; the arguments are those of `simulate`."""
+    initial, before = _beginning(model, start, at)
+    changes = load_scenario(scenario)
+    changes = before.with_changes(changes) if before else changes
+    constants, others = split_changes(model, constants, changes)
+    changes = replace(changes, changes=(*changes.changes, *others)) if others else changes
+    model = with_initial_values(with_tables(model, changes), initial)
+    inputs = read_inputs(model, constant_values(model, changes), constants)
+    read_initial_values(model, inputs, initial)
+    compiled, remarks = with_orders(model, inputs)
+    program = compile_program(compiled)
+    timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, moving_end=True)
+    if before and at is not None:
+        timing = replace(timing, first=step_at(timing, at))
+    return Setup(model, changes, inputs, program, timing, before, remarks)
+
+
+def _beginning(
+    model: Model, start: Beginning | None, at: float | None
+) -> tuple[Mapping[str, Any], Continuation | None]:
+    """The initial values of stocks that a user sets, and the run to go on from."""
+    if isinstance(start, xr.Dataset):
+        if at is None:
+            message = "start is a run; give the time at which to go on from it, at="
+            raise SimulationError(message)
+        return {}, continue_from(model, start, at)
+    if at is not None:
+        message = "at is the time of a run to go on from; give the run, start="
+        raise SimulationError(message)
+    if not isinstance(start, Mapping | None):
+        message = f"start is {type(start).__name__}; give a run, or initial values of stocks by name"
+        raise SimulationError(message)
+    return cast("Mapping[str, Any]", start or {}), None
