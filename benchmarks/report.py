@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import subprocess
@@ -55,7 +56,8 @@ def report(results: Mapping[str, Any]) -> str:
         arrays(results["benchmarks"]),
         cold_start(times),
     ]
-    return "\n".join([*parts, light_calls(times, results["benchmarks"]), memory(results["benchmarks"])])
+    parts += [growth(results["benchmarks"]), light_calls(times, results["benchmarks"]), memory(results["benchmarks"])]
+    return "\n".join(parts)
 
 
 def _times(benchmarks: Sequence[Mapping[str, Any]]) -> Times:
@@ -175,6 +177,7 @@ def cold_start(times: Times) -> str:
             seconds(found["imports"]),
             ratio(found["imports"] / found["run"]),
         ],
+        ["`python -m sdmodel levers`", seconds(found["levers"]), ratio(found["levers"] / found["run"])],
         [
             "`python -m sdmodel runs` over 2,000 stored runs",
             seconds(found["runs"]),
@@ -182,6 +185,19 @@ def cold_start(times: Times) -> str:
         ],
     ]
     return table(["in a new process", "time", "share of the whole"], rows)
+
+
+def growth(benchmarks: Sequence[Mapping[str, Any]]) -> str:
+    """Compare the time to read models of several sizes; the exponent is that of the growth since the row before."""
+    found = [
+        (own["params"]["elements"], own["stats"]["min"]) for own in benchmarks if own["group"] == "elements of a model"
+    ]
+    rows, before = [], None
+    for count, time in sorted(found):
+        exponent = "" if before is None else f"{math.log(time / before[1]) / math.log(count / before[0]):.2f}"
+        rows.append([f"{count:,}", seconds(time), seconds(time / count), exponent])
+        before = count, time
+    return table(["elements of a model", "time to read it", "an element", "exponent"], rows)
 
 
 def memory(benchmarks: Sequence[Mapping[str, Any]]) -> str:

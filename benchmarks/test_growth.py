@@ -7,9 +7,10 @@ import contextlib
 import pytest
 
 from sdmodel.errors import ModelError
-from sdmodel.testing import model_text
+from sdmodel.testing import benchmark_text, model_text
 from sdmodel.vensim import Document, model_from_text
 
+ELEMENTS = [500, 5_000, 50_000]
 CUT = ['"', "{", "~", "|", ":MACRO:", " ", "x ~ ~ |\n"]
 READ = ["+ a ", "1", "(1,2),", "a ", "{x}", ": "]
 
@@ -33,3 +34,12 @@ def test_read(benchmark, piece, count):
             model_from_text(text, "m.mdl")
 
     benchmark(read)
+
+
+@pytest.mark.parametrize("elements", ELEMENTS)
+@pytest.mark.benchmark(group="elements of a model")
+def test_elements(benchmark, elements):
+    text = benchmark_text(elements=elements, lookups=elements * 55 // 250, stocks=elements * 40 // 250)
+    benchmark.pedantic(
+        model_from_text, (text, "m.mdl"), rounds=3 if elements < 10_000 else 1, warmup_rounds=elements < 1_000
+    )

@@ -6,6 +6,7 @@ Each is measured in a new process.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,7 @@ def _python(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
+        env=os.environ | {"SDMODEL_CACHE": str(folder / "cache")},
         check=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -85,6 +87,9 @@ class TestColdStart:
 
         benchmark.pedantic(run, rounds=5, warmup_rounds=1)
         assert (folder / "runs" / "cold.nc").is_file()
+
+    def test_levers(self, benchmark, folder):
+        benchmark.pedantic(_python, (folder, "-m", "sdmodel", "levers", "large.mdl"), rounds=5, warmup_rounds=1)
 
     def test_imports(self, benchmark, folder):
         _python(folder, "-c", _LOADED)

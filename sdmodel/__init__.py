@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .extras import lazy_names
 
 if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .analysis import attribute_levers as attribute_levers
@@ -102,19 +103,11 @@ _NAMES = {
     "read_formula read_model read_sampling read_scenario read_sketch",
 }
 """The public names by stage."""
-_STAGES = {name: stage for stage, names in _NAMES.items() for name in names.split()}
 
-__all__ = sorted(_STAGES)  # noqa: PLE0605 - the table has the names
+__all__ = sorted(" ".join(_NAMES.values()).split())  # noqa: PLE0605 - the table has the names
+__getattr__ = lazy_names(__name__, _NAMES)
 
 
 def __dir__() -> list[str]:
     """List the public names, for completion."""
     return [*__all__, "__version__"]
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first used."""
-    if name not in _STAGES:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    return getattr(importlib.import_module(f".{_STAGES[name]}", __name__), name)

@@ -8,9 +8,11 @@ import itertools
 import json
 import platform
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import xarray as xr
@@ -83,9 +85,24 @@ def make_run(
     members; a constant keeps only those along which it varies. Raises DatasetError if a member dimension has the name of
     something else in the run.
     """
+    frames = _FRAMES.setdefault(model, {})
+    times = np.asarray(times, dtype=float)
+    frame_of = (times.tobytes(), *values)
+    created = _provenance(model, values) | dict(attributes or {})
+    found = frames[frame_of].fill(values, created) if not dims and frame_of in frames else None
+    if found is None:
+        found = _make_run(model, times, values, dims or {}).assign_attrs(created)
+        if not dims:
+            frames.pop(next(iter(frames)), None) if len(frames) >= _MOST_FRAMES else None
+            frames |= _frame_of(found, {model.identifiers[name]: name for name in values}, frame_of)
+    return found
+
+
+def _make_run(
+    model: Model, times: NDArray[np.float64], values: Mapping[str, Any], dims: Mapping[str, Any]
+) -> xr.Dataset:
     members = {
-        name: xr.Variable((name,), np.asarray(labels), getattr(labels, "attrs", {}))
-        for name, labels in (dims or {}).items()
+        name: xr.Variable((name,), np.asarray(labels), getattr(labels, "attrs", {})) for name, labels in dims.items()
     }
     elements = [model.elements[name] for name in values]
     ranges = model.range_identifiers
@@ -95,7 +112,6 @@ def make_run(
         name = model.identifiers[element.key]
         variables[name] = _variable(name, element, values[element.key], ranges, members)
     _check_names(members, [name for name, variable in variables.items() if variable.dims != (name,)])
-    times = np.asarray(times, dtype=float)
     units = model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
     coordinates: dict[str, Any] = {TIME: ((TIME,), times, {"long_name": "Time", "units": units})}
     used = {
@@ -110,7 +126,68 @@ def make_run(
     dated = key(units) in YEAR_UNITS and np.all((times >= _DATED[0]) & (times <= _DATED[1]))
     if dated and DATE not in variables:
         coordinates[DATE] = ((TIME,), dates_of(times), {"long_name": "Date"})
-    return xr.Dataset(variables, coordinates, _provenance(model, values) | dict(attributes or {}))
+    return xr.Dataset(variables, coordinates)
+
+
+_SLOTS = ("_attrs", "_data", "_dims", "_encoding")
+_DOUBLE = np.dtype(np.float64)
+_MOST_FRAMES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """The dataset of a single run without its values: checked once, and filled for each run of the model with these times.
+
+    `variables` are the name, key, dimensions, shape and attributes of each variable, `coordinates` all others.
+    To make and check hundreds of variables takes many times as long as the run; xarray has no public way around it.
+    """
+
+    variables: tuple[tuple[str, str, tuple[Hashable, ...], tuple[int, ...], dict[Any, Any]], ...]
+    coordinates: Mapping[str, xr.Variable]
+    dims: Mapping[Hashable, int]
+    indexes: Mapping[Hashable, Any]
+
+    def fill(self, values: Mapping[str, Any], attributes: dict[str, Any]) -> xr.Dataset | None:
+        """Return the dataset with values, or None if they have other shapes."""
+        made: dict[Any, xr.Variable] = {}
+        new = object.__new__
+        for name, element, dims, shape, own in self.variables:
+            array = values[element]
+            if array.__class__ is not np.ndarray or array.shape != shape or array.dtype is not _DOUBLE:
+                return None
+            made[name] = variable = new(xr.Variable)  # as `_variable_of`, here without the call
+            variable._dims, variable._data, variable._attrs, variable._encoding = dims, array, own.copy(), None  # noqa: SLF001 - as above
+        for name, old in self.coordinates.items():
+            data = old._data.copy() if isinstance(old._data, np.ndarray) else old._data  # noqa: SLF001 - an index is immutable
+            made[name] = _variable_of(type(old), old.dims, data, old.attrs)
+        return xr.Dataset._construct_direct(  # noqa: SLF001 - as above
+            made, set(self.coordinates), dict(self.dims), attributes, dict(self.indexes)
+        )
+
+
+_FRAMES: WeakKeyDictionary[Model, dict[Any, _Frame]] = WeakKeyDictionary()
+"""The frames of the last few kinds of runs of a model, by their times and variables."""
+
+
+def _variable_of(kind: type[xr.Variable], dims: Any, data: Any, attributes: dict[Any, Any]) -> xr.Variable:
+    """Make a variable as its class does, without checks."""
+    made = object.__new__(kind)
+    made._dims, made._data, made._attrs, made._encoding = dims, data, attributes.copy(), None
+    return made
+
+
+def _frame_of(run: xr.Dataset, keys: Mapping[str, str], of: Any) -> dict[Any, _Frame]:
+    """Return the frame of a run that was made with all checks, or nothing if xarray's classes are not as expected."""
+    variables = {str(name): variable for name, variable in run.variables.items()}
+    coordinates = {name: variable for name, variable in variables.items() if name not in keys}
+    plain = all(type(variables[name]) is xr.Variable for name in keys)
+    as_expected = xr.Variable.__slots__ == _SLOTS and hasattr(xr.Dataset, "_construct_direct")
+    if not (plain and as_expected and set(coordinates) == set(run.coords) and [*variables] == [*keys, *coordinates]):
+        return {}
+    own = ((name, key, run[name].variable) for name, key in keys.items())
+    entries = tuple((name, key, v.dims, v.shape, dict(v.attrs)) for name, key, v in own)
+    copies = {name: variable.copy() for name, variable in coordinates.items()}
+    return {of: _Frame(entries, copies, dict(run.sizes), dict(run.xindexes))}
 
 
 def check_run(dataset: xr.Dataset, name: str) -> None:
@@ -134,12 +211,20 @@ def find_variable(run: xr.Dataset, name: str) -> xr.DataArray:
 
     Raises DatasetError if the run has no such variable or label; the message suggests the nearest one.
     """
+    return _find_variable(run, name, _spellings(run))
+
+
+def _spellings(run: xr.Dataset) -> dict[str, str]:
+    """The name in the model of each variable of a run."""
     coordinates = set(run.coords)
-    names = {  # of bare variables: `run[name]` takes long, since it makes an array with all coordinates
+    return {  # of bare variables: `run[name]` takes long, since it makes an array with all coordinates
         str(name): str(variable.attrs.get("long_name", name))
         for name, variable in run.variables.items()
         if name not in coordinates or variable.attrs.get("kind", "subscript") != "subscript"
     }
+
+
+def _find_variable(run: xr.Dataset, name: str, names: Mapping[str, str]) -> xr.DataArray:
     known = {key(name): name for name in names} | {key(spelling): name for name, spelling in names.items()}
     whole, labels = split_name(name, known)
     if key(whole) not in known:
@@ -167,7 +252,8 @@ def evaluate_formula(run: xr.Dataset, expression: Expr) -> xr.DataArray:
     """
     names = list(dict.fromkeys(map(split_reference, references_in(expression))))
     spelled = [join_name(*name) for name in names]
-    broadcast = xr.broadcast(*(run[TIME] if name == TIME else find_variable(run, name) for name in spelled))
+    known = _spellings(run)
+    broadcast = xr.broadcast(*(run[TIME] if name == TIME else _find_variable(run, name, known) for name in spelled))
     values = dict(zip(names, (array.values for array in broadcast), strict=True))
     result = evaluate_arrays(expression, lambda name, subscripts: values[name, subscripts])
     frame = broadcast[0] if broadcast else xr.DataArray(0.0)
@@ -181,9 +267,10 @@ def find_variables(run: xr.Dataset, names: Iterable[str]) -> dict[str, xr.DataAr
     """
     found: dict[str, xr.DataArray] = {}
     faults: list[str] = []
+    known = _spellings(run)
     for name in names:
         try:
-            variable = find_variable(run, name)
+            variable = _find_variable(run, name, known)
         except DatasetError as fault:
             faults.append(str(fault))
         else:

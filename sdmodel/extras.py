@@ -1,10 +1,16 @@
-"""Optional packages: checked before any work, loaded where they are used, with the install command in the error."""
+"""What is imported where it is used, so that a start is quick: modules, names of a package, and optional packages.
+
+Optional packages are checked before any work; if one is missing, the error has the install command.
+"""
 
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from types import MappingProxyType, ModuleType
+from typing import Any
 
 from .errors import Complaint, SdmodelError
 
@@ -36,3 +42,28 @@ def load_extra(name: str, *, extra: str, task: str, error: Complaint) -> ModuleT
 def _missing(name: str, extra: str, task: str, error: Complaint) -> SdmodelError:
     package = name.partition(".")[0]
     return error(f'{task} needs {package}, which is not installed; pip install "sdmodel[{extra}]"')
+
+
+class LazyModule(ModuleType):
+    """A module that is imported at the first use of one of its names."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Import the module, and keep what the name stands for."""
+        found = getattr(importlib.import_module(self.__name__), name)
+        setattr(self, name, found)
+        return found
+
+
+def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a `__getattr__` for a package that imports names when they are first used; `modules` has the names by module."""
+    module_of = {name: module for module, names in modules.items() for name in names.split()}
+
+    def find(name: str) -> Any:
+        if name not in module_of:
+            message = f"module {package!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        found = getattr(importlib.import_module(f".{module_of[name]}", package), name)
+        setattr(sys.modules[package], name, found)
+        return found
+
+    return find

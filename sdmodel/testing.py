@@ -124,9 +124,10 @@ def benchmark_text(*, elements: int = 250, lookups: int = 55, stocks: int = 40) 
     names.sort(key=lambda _: sampler.random())  # each may depend on those before it
     blocks: list[str] = []
     for position, name in enumerate(names):
-        blocks += _auxiliary(sampler, name, made, names[:position])
+        blocks += _auxiliary(sampler, name, made, names, position)
+    effects = [name for name in names if name.startswith("effect")]
     for stock in made:
-        blocks += _stock_with_flows(sampler, stock, made, [name for name in names if name.startswith("effect")])
+        blocks += _stock_with_flows(sampler, stock, made, effects)
     return model_text("\n\n".join(blocks), initial=1900, final=2100, step=0.5)
 
 
@@ -135,15 +136,16 @@ def _fraction(value: float) -> float:
     return round(value // 0.1 * 0.1 + 0.05, 2)
 
 
-def _auxiliary(sampler: random.Random, name: str, stocks: list[_Stock], names: list[str]) -> list[str]:
+def _auxiliary(sampler: random.Random, name: str, stocks: list[_Stock], names: list[str], position: int) -> list[str]:
     """The equations of one auxiliary: an effect with its table, a lag, or a mix of two numbers.
 
-    It depends on two numbers around 1: a stock divided by its initial level, and an auxiliary before this one.
+    It depends on two numbers around 1: a stock divided by its initial level, and one of the `position` auxiliaries before this.
     """
     kind, number = name.split()
     first = stocks[int(sampler.random() * len(stocks))].ratio
-    known = [stock.ratio for stock in stocks if stock.ratio != first] * (not names) + list(names)
-    second = known[int(sampler.random() * len(known))] if known else "1.1"
+    known = names if position else [stock.ratio for stock in stocks if stock.ratio != first]
+    count = position or len(known)
+    second = known[int(sampler.random() * count)] if count else "1.1"
     if kind == "effect":
         # five to twelve points of a rising or falling effect, which is 1 where its cause is 1
         count = 5 + int(sampler.random() * 8)

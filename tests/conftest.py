@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import pkgutil
+import shutil
 import sys
+import tempfile
 import typing
 from pathlib import Path
 
@@ -47,6 +50,9 @@ def _import_all() -> None:
             importlib.import_module(module.name)
 
 
+if "PYTEST_XDIST_WORKER" not in os.environ:  # a cache that starts empty, shared by the processes that run the tests
+    os.environ["SDMODEL_CACHE"] = tempfile.mkdtemp(prefix="sdmodel-cache-")
+    atexit.register(shutil.rmtree, os.environ["SDMODEL_CACHE"], ignore_errors=True)
 os.environ.pop("COLUMNS", None)  # tables are as wide as they are, whatever runs the tests
 
 if os.environ.get("SDMODEL_CHECK_TYPES"):  # before any other conftest imports the package

@@ -59,6 +59,42 @@ def _tea(**values: object) -> xr.Dataset:
     return make_run(TEA, TIMES, made | values)
 
 
+def test_a_second_run_is_like_the_first():
+    """What is checked once for a model is the same for its next run, and nothing of it is shared between runs."""
+    values = {
+        "tea_temperature": np.array([80.0, 60, 50]),
+        "price": np.arange(6.0).reshape(3, 2),
+        "room": np.array(20.0),
+    }
+    first, second = (make_run(TEA, TIMES, values, attributes={"created": "now"}) for _ in range(2))
+    assert second.identical(first)
+    assert [*second.variables] == [*first.variables]
+    assert [*second.coords] == [*first.coords]
+    assert dict(second.sizes) == dict(first.sizes)
+    assert [*second.attrs] == [*first.attrs]
+    assert [*second.xindexes] == [*first.xindexes]
+    for name in first.variables:
+        assert type(second.variables[name]) is type(first.variables[name])
+        second.variables[name].attrs["changed"] = 1
+    second["date"].values[0] = np.datetime64(0, "ns")
+    second.attrs["changed"] = 1
+    assert make_run(TEA, TIMES, values, attributes={"created": "now"}).identical(first)
+    assert second.isel(time=0).sel(tier="premium")["price"] == 0
+    assert (second + second)["tea_temperature"].values.tolist() == [160, 120, 100]
+
+
+def test_a_run_with_other_times_or_shapes_is_checked_anew():
+    """Only runs with the same times and variables are alike."""
+    values = {"tea_temperature": np.array([80.0, 60, 50])}
+    make_run(TEA, TIMES, values)
+    assert make_run(TEA, TIMES + 1, values)["time"].values.tolist() == (TIMES + 1).tolist()
+    assert set(make_run(TEA, TIMES, values | {"room": np.array(1.0)})) == {"tea_temperature", "room"}
+    with pytest.raises(DatasetError, match="'Tea Temperature' has shape"):
+        make_run(TEA, TIMES, {"tea_temperature": np.zeros((3, 2))})
+    with pytest.raises(ValueError, match="conflicting sizes"):
+        make_run(TEA, TIMES, {"tea_temperature": np.zeros(2)})
+
+
 def test_variables_have_the_attributes_of_the_model() -> None:
     """The name in the model, units, comment, equation, kind, group and range."""
     run = _tea()

@@ -12,16 +12,8 @@ import click
 
 from ..errors import DatasetError, StoreError
 from ..model import INTEGRATORS, Integrator, Model
-from ..scenario import Design, Sampling, Scenario, is_noise_seed, make_design
-from ..vensim import (
-    plausible_file,
-    plausible_sampling,
-    read_placed_names,
-    read_sampling,
-    read_scenario,
-    sampling_of_ranges,
-    split_levers,
-)
+from ..scenario import Scenario
+from ..vensim import read_placed_names, read_scenario
 from .locations import check_not_there, model_path, remember_files, runs_folder, sampling_path, scenario_path
 from .output import note, take_over
 from .requests import Engine, RunRequest
@@ -30,6 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ..comparison import Outcome
+    from ..scenario import Design, Sampling
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -231,6 +224,9 @@ class SamplingOptions:
 
     def sampling(self, model: Model) -> Sampling:
         """The sampling of the file, else the default, with a note."""
+        from ..scenario import is_noise_seed
+        from ..vensim import read_sampling
+
         if self.file:
             sampling = read_sampling(sampling_path(self.file, Path(model.path)))
             names = [variation.name for variation in sampling.variations]
@@ -243,11 +239,15 @@ class SamplingOptions:
 
     def design(self, model: Model, scenario: Scenario) -> Design:
         """The design of the members."""
+        from ..scenario import make_design
+
         return make_design(model, self.sampling(model), count=self.count, seed=self.seed, scenario=scenario)
 
 
 def noted_default_sampling(model: Model) -> Sampling:
     """How constants vary where no file is named; a note says which, and where their distributions come from."""
+    from ..vensim import plausible_sampling, sampling_of_ranges, split_levers
+
     uncertain, levers = split_levers(model, plausible_sampling(model))
     if uncertain is None:
         sampling = sampling_of_ranges(model)
@@ -261,6 +261,8 @@ def noted_default_sampling(model: Model) -> Sampling:
 
 def note_ranges(model: Model, sampling: Sampling, groups: str) -> None:
     """Note which constants vary over their ranges in the model, and why."""
+    from ..vensim import plausible_file
+
     beside = Path(model.path).with_suffix(".vsc").name
     lacking = f"there is no {beside} beside the model"
     why = f"{beside} beside the model has policy levers only" if plausible_file(model.path) else lacking

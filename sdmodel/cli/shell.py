@@ -6,7 +6,6 @@ commands are kept in the user's cache, and names are found in the text of the mo
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -18,8 +17,9 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete, split_arg_string
 
 from .. import __version__
-from ..errors import ModelError, SdmodelError, StoreError
-from ..files import read_text, write_file
+from ..cache import cached
+from ..errors import ModelError
+from ..files import read_text
 from .project import default_model, default_runs
 
 VARIABLE = "_SDMODEL_COMPLETE"
@@ -157,20 +157,13 @@ _Described = dict[str, Any]
 
 def _options_of(group: click.Group) -> _Described:
     """The options of all commands as they are in the user's cache, or else put there: to import them takes a second."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sdmodel"
-    path = folder / "completion.json"
     changed = [file.stat().st_mtime_ns for file in sorted(Path(__file__).parent.rglob("*.py"))]
-    identity = [__version__, *changed]
-    with contextlib.suppress(SdmodelError, OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(path.read_text("utf-8"))
-        if kept["identity"] == identity:
-            return dict(kept["options"])
-    options = _describe(group, click.Context(group))
-    with contextlib.suppress(SdmodelError, OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"identity": identity, "options": options})
-        write_file(path, text.encode(), force=True, error=StoreError)
-    return options
+    described = cached(
+        "completion",
+        f"{__version__} {changed}",
+        lambda: json.dumps(_describe(group, click.Context(group))).encode(),
+    )
+    return dict(json.loads(described))
 
 
 def _describe(command: click.Command, context: click.Context, text: str = "") -> _Described:

@@ -7,6 +7,7 @@ Values that are not finite are left out and counted.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from ..dataset import (
     subscript_dims,
 )
 from ..errors import DatasetError
+from ..resources import available_threads, free_memory
 from .differences import (
     Numbers,
     Pair,
@@ -43,7 +45,9 @@ LEFT_OUT = "members_left_out"
 """The attribute of quantiles with the largest number of members left out at one time."""
 
 _READ_BYTES = 2**28
-"""Bytes of a variable to read at a time. Each piece reads all files of the variable: large pieces are faster."""
+"""Bytes of a variable to read at a time if little memory is free."""
+_READ_SHARE = 4
+"""The part of the free memory to read at a time, at most: each piece reads all files of the variable, best all at once."""
 _SORTED_BYTES = 2**24
 """Bytes of a variable to copy and sort at a time."""
 _DIFFERENCE_BYTES = 2**26
@@ -181,16 +185,18 @@ def _quantiles_of(variable: xr.DataArray, levels: xr.Variable, over: str) -> xr.
     members = ordered.sizes[over]
     timed = ordered.dims[0] == TIME
     row = 8 * members * int(np.prod(ordered.shape[1:-1] if timed else ordered.shape[:-1], dtype=int))
-    step = max(1, _READ_BYTES // max(1, row)) if timed else 1
+    step = max(1, max(_READ_BYTES, free_memory() // _READ_SHARE) // max(1, row)) if timed else 1
     starts = range(0, ordered.sizes[TIME], step) if timed else [0]
     pieces, left_out = [], 0
-    for start in starts:
-        part = ordered.isel({TIME: slice(start, start + step)}) if timed else ordered
-        values = part.values
-        for few in np.array_split(values, max(1, values.nbytes // _SORTED_BYTES)) if timed else [values]:
-            found, lacking = _sorted_quantiles(np.array(few, dtype=float), levels.values)
-            pieces.append(found)
-            left_out = max(left_out, lacking)
+    with ThreadPoolExecutor(available_threads()) as pool:  # NumPy sorts without Python's lock
+        for start in starts:
+            values = (ordered.isel({TIME: slice(start, start + step)}) if timed else ordered).values
+            parts = np.array_split(values, max(1, values.nbytes // _SORTED_BYTES)) if timed else [values]
+            for found, lacking in pool.map(
+                lambda few: _sorted_quantiles(np.array(few, dtype=float), levels.values), parts
+            ):
+                pieces.append(found)
+                left_out = max(left_out, lacking)
     frame = ordered.isel({over: 0}, drop=True)
     whole = np.concatenate(pieces, axis=1) if timed else pieces[0]
     coords: dict[Any, Any] = {**frame.coords, PROBABILITY: levels.values}
@@ -199,9 +205,11 @@ def _quantiles_of(variable: xr.DataArray, levels: xr.Variable, over: str) -> xr.
 
 def _sorted_quantiles(values: Numbers, levels: Numbers) -> tuple[Numbers, int]:
     """Quantiles along the last axis, which is sorted in place, shape (levels, other axes), and the most values left out."""
-    values[~np.isfinite(values)] = np.nan
+    finite = np.isfinite(values)
+    counts = finite.sum(axis=-1)
+    if counts.size and counts.min() < values.shape[-1]:
+        values[~finite] = np.nan
     values.sort(axis=-1)  # NaN comes last
-    counts = values.shape[-1] - np.isnan(values).sum(axis=-1)
     places = np.maximum(counts - 1, 0) * levels.reshape(-1, *(1,) * counts.ndim)
     below = np.floor(places).astype(np.intp)
     above = np.minimum(below + 1, np.maximum(counts - 1, 0))

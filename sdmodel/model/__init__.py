@@ -1,5 +1,8 @@
 """A model as records and algebra: its elements and equations, what they mean, and the order in which they are computed."""
 
+from typing import TYPE_CHECKING
+
+from ..extras import lazy_names
 from .algebra import (
     NA,
     Numbers,
@@ -36,14 +39,9 @@ from .data import (
     points_name,
     with_points,
 )
-from .diagram.layout import lay_out
-from .diagram.views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
-from .feedback.links import Link, Links, find_links
-from .feedback.loops import CausalPath, causal_paths, stock_loops
-from .flattening import FlatModel, without_subscripts
 from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
 from .functions.row import Absent, Emitter, FunctionRow
@@ -84,7 +82,26 @@ from .subscripts import (
     unclaimed_ranges,
 )
 from .text import equation_source, equation_text, number_text, quote_name, table_text
-from .units.checking import UnitMismatch, UnitReport, check_units, formula_units
+
+if TYPE_CHECKING:  # the names of the table below, for type checkers
+    from .diagram.layout import lay_out
+    from .diagram.views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
+    from .feedback.links import Link, Links, find_links
+    from .feedback.loops import CausalPath, causal_paths, stock_loops
+    from .flattening import FlatModel, without_subscripts
+    from .units.checking import UnitMismatch, UnitReport, check_units, formula_units
+
+_NAMES = {
+    "diagram.layout": "lay_out",
+    "diagram.views": "Arrow Colour Lettering Shape Sketch View Word WordKind",
+    "feedback.links": "Link Links find_links",
+    "feedback.loops": "CausalPath causal_paths stock_loops",
+    "flattening": "FlatModel without_subscripts",
+    "units.checking": "UnitMismatch UnitReport check_units formula_units",
+}
+"""Names that are imported when they are used, by module."""
+
+__getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
     "ARRAY_FUNCTIONS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",

@@ -8,6 +8,7 @@ of a range with `MARK` where SUM or a similar function runs over it. Truth is a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 from sympy import Add, Expr, Float, Function, Indexed, IndexedBase, Integer, Mul, Pow, S, Symbol
@@ -102,11 +103,13 @@ class Numbers(AtomicExpr):
     _latex = _sympystr
 
 
+@lru_cache(maxsize=2**12)
 def number(value: float) -> Expr:
     """A literal; whole numbers stay exact, so that they are printed as written."""
     return Integer(int(value)) if value == int(value) and abs(value) < 1e9 else Float(value)  # noqa: PLR2004
 
 
+@lru_cache(maxsize=2**17)  # SymPy remembers a thousand
 def make_reference(name: str, *subscripts: str) -> Expr:
     """A reference to an element by its key, with the keys of its subscripts."""
     return Indexed(IndexedBase(Symbol(name)), *map(Symbol, subscripts)) if subscripts else Symbol(name)
@@ -121,7 +124,7 @@ def split_reference(expression: Expr) -> tuple[str, tuple[str, ...]]:
 
 def add(*terms: Expr) -> Expr:
     """The sum of the terms from left to right, as written."""
-    return Add(*terms, evaluate=False)
+    return _in_order(Add, terms)
 
 
 def negate(operand: Expr) -> Expr:
@@ -131,7 +134,12 @@ def negate(operand: Expr) -> Expr:
 
 def multiply(*factors: Expr) -> Expr:
     """The product of the factors from left to right, as written; a factor `inverse(x)` divides by `x`."""
-    return Mul(*factors, evaluate=False)
+    return _in_order(Mul, factors)
+
+
+def _in_order(kind: type[Add | Mul], arguments: Sequence[Expr]) -> Expr:
+    """The sum or product of arguments as written; they are numbers, whose order does not matter to SymPy."""
+    return kind._from_args(arguments, is_commutative=True)  # noqa: SLF001 - as `evaluate=False`, without its checks
 
 
 def inverse(operand: Expr) -> Expr:
@@ -175,7 +183,9 @@ def power(base: Expr, exponent: Expr) -> Expr:
 
 def rebuild(expression: Expr, arguments: Sequence[Expr]) -> Expr:
     """The same operation on other arguments, unevaluated."""
-    if isinstance(expression, Add | Mul | Pow | Function):
+    if isinstance(expression, Add | Mul):
+        return _in_order(type(expression), arguments)
+    if isinstance(expression, Pow | Function):
         return type(expression)(*arguments, evaluate=False)
     return expression.func(*arguments)
 

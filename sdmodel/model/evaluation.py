@@ -12,12 +12,11 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial, reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
 
+from ..extras import LazyModule
 from .algebra import Numbers, Table, VensimFunction, add, product_factors, split_reference, transform
 from .functions.row import Kind, Moment
 from .functions.table import row_of
@@ -35,6 +34,12 @@ from .subscripts import (
     resolve,
     unclaimed_ranges,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LazyModule("numpy")
 
 Read = Callable[[Cell], "float | Table"]
 """Returns the value of a cell, or the table of a lookup."""

@@ -36,6 +36,7 @@ from .subscripts import (
 )
 
 Role = Literal["number", "lookup", "range"]
+_REFERENCES = (Symbol, Indexed)
 
 
 def find_faults(model: Model) -> tuple[Fault, ...]:
@@ -63,14 +64,17 @@ def find_faults(model: Model) -> tuple[Fault, ...]:
 
 def _uses(expression: Expr, role: Role = "number") -> Iterator[tuple[Expr, Role]]:
     """Yield every reference in an expression with its role, and whatever stands in the place of a lookup or a range."""
-    if isinstance(expression, Symbol | Indexed) or role != "number":
+    if role != "number" or isinstance(expression, _REFERENCES):
         yield expression, role
+        return
+    if not expression.args:
         return
     first: Role = "range" if counts_labels(expression) else "number"
     if isinstance(expression, VensimFunction) and expression.name in LOOKUPS:
         first = "lookup"
-    for index, argument in enumerate(expression.args):
-        yield from _uses(argument, "number" if index else first)
+    for argument in expression.args:
+        yield from _uses(argument, first)
+        first = "number"
 
 
 def _as_written(equation: Equation, name: str) -> str:

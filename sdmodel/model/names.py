@@ -26,6 +26,7 @@ _LIKELY, _MOST_SHARED = 60, 20_000
 """The most names that a mistyped name is compared with letter by letter, and of pairs of letters that choose these."""
 
 
+@lru_cache(maxsize=2**17)
 def key(name: str) -> str:
     """Return the form of a name in which two spellings of it are equal; quotes are only delimiters."""
     found = _BLANKS.sub("_", _unquote(name.strip())).strip("_").lower() or "_"

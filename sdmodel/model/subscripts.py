@@ -121,9 +121,9 @@ def unclaimed_ranges(expression: Expr) -> tuple[str, ...]:
     waiting = [expression]
     while waiting:
         part = waiting.pop()
-        if isinstance(part, Indexed | Symbol):
+        if isinstance(part, Indexed):
             found.update(dict.fromkeys(name for name in split_reference(part)[1] if name.endswith(MARK)))
-        elif not is_reduction(part):
+        elif part.args and not is_reduction(part):
             waiting += reversed(part.args)
     return tuple(found)
 

@@ -17,6 +17,9 @@ from .assembly import module_text
 from .layout import Layout, lay_out
 from .machine import Code, assemble, host
 
+QUICK_STEPS = 100_000
+"""Time steps after which optimised code for one member has saved about the time that it takes to compile, for any model."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -38,6 +41,7 @@ class Program(Unchanging):
     layout: Layout
     _grids: dict[str, Grid] = field(default_factory=dict)
     _codes: dict[tuple[int, bool], Code] = field(default_factory=dict)
+    _steps: dict[bool, int] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -48,13 +52,20 @@ class Program(Unchanging):
         """The values of the constants in the model file, shape (constants,), each in its own units."""
         return np.fromiter(self.layout.plan.constants.values(), float)
 
-    def code(self, width: int, *, adaptive: bool = False) -> Code:
-        """Machine code for blocks of `width` members, compiled at the first call; `adaptive` to have automatic steps too."""
+    def code(self, width: int, *, adaptive: bool = False, steps: int = QUICK_STEPS) -> Code:
+        """Machine code for blocks of `width` members, compiled at the first call; `adaptive` to have automatic steps too.
+
+        `steps` is the number of time steps that the caller is about to compute. Code for one member is compiled without
+        optimisation until `QUICK_STEPS` have been asked for, since compiling takes longer than the few runs.
+        """
         with self._lock:
-            if (width, adaptive) not in self._codes:
+            self._steps[adaptive] = self._steps.get(adaptive, 0) + steps
+            quick = width == 1 and self._steps[adaptive] < QUICK_STEPS
+            code = self._codes.get((width, adaptive))
+            if code is None or not (code.optimised or quick):
                 text = module_text(self.layout, width, host().mathematics, adaptive=adaptive)
-                self._codes[width, adaptive] = assemble(text, alone=width == 1)
-            return self._codes[width, adaptive]
+                code = self._codes[width, adaptive] = assemble(text, alone=width == 1, quick=quick)
+            return code
 
     def grid(self, element: Element) -> Grid:
         """Where the cells of an element are in the workspace."""

@@ -12,6 +12,8 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite.binding.newpassmanagers import NewPassManager
 
+from .. import __version__
+from ..cache import cached, find_cached
 from ..errors import SimulationError
 from .ir import LIBM, Mathematics
 from .layout import Arguments
@@ -23,6 +25,11 @@ _VECTOR_ABI = (("avx512f", "e", 8), ("avx2", "d", 4), ("sse2", "b", 2))
 _WORTHWHILE = 500_000
 """Longer assembly than this, in characters, is not optimised for one member: it would take longer than it saves."""
 
+_OPTIMISED, _COMBINED, _INLINED, _LOOPS = "O1", "combined", "inlined", "O2 with loops"
+"""Passes of LLVM: the quick ones; those of a first run, which compute the same numbers; only those that are needed."""
+_QUICK, _BEST = 0, 2
+"""How hard LLVM works to choose instructions."""
+_KIND = "code"
 _WASM = "wasm32-unknown-unknown"
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.POINTER(Arguments))
@@ -70,40 +77,71 @@ class Code:
 
     run: Callable[[Arguments], None]
     engine: Any
+    optimised: bool
 
 
-def assemble(text: str, *, alone: bool) -> Code:
-    """Compile a module of assembly.
+def assemble(text: str, *, alone: bool, quick: bool) -> Code:
+    """Compile a module of assembly, or take its machine code from the user's cache.
 
-    Code for one member `alone` gets LLVM's quick passes. In vector code what must be inlined is marked (elementary functions, lookups,
-    divisions), equal instructions are written once, and it gains nothing measurable from more passes, which double the time to compile.
+    In code for one member `alone`, elementary functions and lookups are inlined, and loops over cells are vectorised. In vector
+    code what must be inlined is marked (elementary functions, lookups, divisions), equal instructions are written once, and it
+    gains nothing measurable from more passes, which double the time to compile. `quick` code, which is compiled without
+    optimisation, computes the same numbers in about twice the time; optimised code replaces it if it is in the cache.
     """
     this = host()
+    plain = not alone or len(text) >= _WORTHWHILE
+    loops = not plain and "@loop_" in text
+    quick = quick and not loops  # loops are compiled soon, and slow without their passes
+    passes = _INLINED if plain else _LOOPS if loops else _COMBINED if quick else _OPTIMISED
+    best = _OPTIMISED if passes == _COMBINED else passes
+    made_for = f"{__version__} {llvm.llvm_version_info} {llvm.get_default_triple()} {this.cpu} {this.features}"
+    found = find_cached(_KIND, _identity(made_for, best, _BEST, text)) if quick else None
+    level = _BEST if found or not quick else _QUICK
     # of its own: a module leaves types and metadata behind, and the global one would grow
     context = llvm.create_context()
-    module = llvm.parse_assembly(text, context)
     machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=this.cpu, features=this.features, opt=2, jit=True, codemodel="jitdefault"
+        cpu=this.cpu, features=this.features, opt=level, jit=True, codemodel="jitdefault"
     )
-    _optimise(module, machine, inline=alone and len(text) < _WORTHWHILE, loops="@loop_" in text)
-    engine = llvm.create_mcjit_compiler(module, machine)
+    if found is None:
+        identity = _identity(made_for, passes, level, text)
+        found = cached(_KIND, identity, lambda: _compile(text, context, machine, passes))
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", context), machine)
     engine.context = context  # the engine frees the module, and needs the context of the module for it
+    engine.add_object_file(llvm.ObjectFileRef.from_data(found))
     engine.finalize_object()
-    return Code(_KERNEL(engine.get_function_address("kernel")), engine)
+    return Code(_KERNEL(engine.get_function_address("kernel")), engine, level == _BEST)
 
 
-def _optimise(module: Any, machine: Any, *, inline: bool, loops: bool = False) -> None:
-    """Run LLVM's quick passes on a module, with `loops` also those that vectorise them; or else only what must be inlined is inlined."""
-    options = llvm.create_pipeline_tuning_options(speed_level=2 if loops else 1)
-    options.loop_vectorization = loops
+def _identity(made_for: str, passes: str, level: int, text: str) -> str:
+    """What decides the machine code of a text."""
+    return f"{made_for} {passes} {level}\n{text}"
+
+
+def _compile(text: str, context: Any, machine: Any, passes: str) -> bytes:
+    """Return the machine code of a module, as an object file."""
+    module = llvm.parse_assembly(text, context)
+    _run_passes(module, machine, passes)
+    return bytes(machine.emit_object(module))
+
+
+def _run_passes(module: Any, machine: Any, passes: str) -> None:
+    """Run LLVM's passes on a module; all of them inline elementary functions and drop what is not called.
+
+    Optimised code replaces some powers by other functions, which round differently; combined instructions do so too.
+    """
+    options = llvm.create_pipeline_tuning_options(speed_level=2 if passes == _LOOPS else 1)
+    options.loop_vectorization = passes == _LOOPS
     builder = llvm.create_pass_builder(machine, options)
-    passes = builder.getModulePassManager() if inline else llvm.create_new_module_pass_manager()
-    if not inline:
-        passes.add_always_inliner_pass()
-    passes.add_strip_dead_prototype_pass()
-    passes.run(module, builder)
-    NewPassManager._dispose(passes)  # noqa: SLF001 - the class inherits a method of that name that does nothing
-    passes.detach()
+    ready = passes in {_OPTIMISED, _LOOPS}
+    manager = builder.getModulePassManager() if ready else llvm.create_new_module_pass_manager()
+    if not ready:
+        manager.add_always_inliner_pass()
+    if passes == _COMBINED:
+        manager.add_instruction_combine_pass()
+    manager.add_strip_dead_prototype_pass()
+    manager.run(module, builder)
+    NewPassManager._dispose(manager)  # noqa: SLF001 - the class inherits a method of that name that does nothing
+    manager.detach()
 
 
 def emit_wasm(text: str, kept: Collection[str]) -> bytes:
@@ -124,5 +162,5 @@ def emit_wasm(text: str, kept: Collection[str]) -> bytes:
         for function in module.functions:
             if not function.is_declaration and function.name not in kept:
                 function.linkage = "internal"
-        _optimise(module, machine, inline=True)
+        _run_passes(module, machine, _OPTIMISED)
         return bytes(machine.emit_object(module))

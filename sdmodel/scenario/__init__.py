@@ -2,53 +2,68 @@
 
 from __future__ import annotations
 
-from .changes import (
-    Change,
-    Course,
-    FreeConstant,
-    Optimisation,
-    Payoff,
-    PayoffTerm,
-    Scenario,
-    cell_values,
-    constant_cells,
-    constant_values,
-    course_fault,
-    course_text,
-    is_course,
-    merge_scenarios,
-    select_cells,
-    with_constants,
-    with_tables,
-)
-from .designs import (
-    DEFAULT_SEED,
-    DEFAULT_SIMULATIONS,
-    Design,
-    SampledCell,
-    Samples,
-    Sampling,
-    SamplingMethod,
-    Variation,
-    is_noise_seed,
-    make_design,
-    plausible_ranges,
-    sampled_cells,
-)
-from .distributions import DISTRIBUTIONS, Distribution, Steps, distribution_fault, distribution_syntax
-from .levers import (
-    Grid,
-    Lever,
-    Subsets,
-    all_subsets,
-    antithetic_orders,
-    find_levers,
-    grid_values,
-    is_policy_lever,
-    lever_of,
-    nested_subsets,
-    range_violation,
-)
+from typing import TYPE_CHECKING
+
+from ..extras import lazy_names
+
+if TYPE_CHECKING:  # the names of the table below, for type checkers
+    from .changes import (
+        Change,
+        Course,
+        FreeConstant,
+        Optimisation,
+        Payoff,
+        PayoffTerm,
+        Scenario,
+        cell_values,
+        constant_cells,
+        constant_values,
+        course_fault,
+        course_text,
+        is_course,
+        merge_scenarios,
+        select_cells,
+        with_constants,
+        with_tables,
+    )
+    from .designs import (
+        DEFAULT_SEED,
+        DEFAULT_SIMULATIONS,
+        Design,
+        SampledCell,
+        Samples,
+        Sampling,
+        SamplingMethod,
+        Variation,
+        is_noise_seed,
+        make_design,
+        plausible_ranges,
+        sampled_cells,
+    )
+    from .distributions import DISTRIBUTIONS, Distribution, Steps, distribution_fault, distribution_syntax
+    from .levers import (
+        Grid,
+        Lever,
+        Subsets,
+        all_subsets,
+        antithetic_orders,
+        find_levers,
+        grid_values,
+        is_policy_lever,
+        lever_of,
+        nested_subsets,
+        range_violation,
+    )
+
+_NAMES = {
+    "changes": "Change Course FreeConstant Optimisation Payoff PayoffTerm Scenario cell_values constant_cells constant_values course_fault course_text is_course merge_scenarios select_cells with_constants with_tables",
+    "designs": "DEFAULT_SEED DEFAULT_SIMULATIONS Design SampledCell Samples Sampling SamplingMethod Variation is_noise_seed make_design plausible_ranges sampled_cells",
+    "distributions": "DISTRIBUTIONS Distribution Steps distribution_fault distribution_syntax",
+    "levers": "Grid Lever Subsets all_subsets antithetic_orders find_levers grid_values is_policy_lever lever_of nested_subsets range_violation",
+}
+"""Names that are imported when they are used, by module."""
+
+__getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
     "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "Change", "Course", "Design", "Distribution", "FreeConstant",

@@ -10,20 +10,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Literal, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from ..errors import Fault, Place, ScenarioError, reports_memory
+from ..extras import LazyModule
 from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, quoted_cell, split_name
 from .changes import Scenario, cell_values, constant_cells
 from .distributions import Distribution, Steps, distribution_fault
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LazyModule("numpy")
 
 if TYPE_CHECKING:  # xarray takes too long to load for commands that only read a model
     import xarray
@@ -37,7 +42,7 @@ DEFAULT_SEED = 1234
 _MAX_MEMBERS = 10_000_000
 _MAX_RANKS = 250_000_000
 """Ranks that a Latin hypercube holds in memory, four bytes each."""
-_BELOW_ONE = float(np.nextafter(1, 0))
+_BELOW_ONE = math.nextafter(1, 0)
 _REACHING_BOUNDS = frozenset({"RANDOM_UNIFORM", "RANDOM_TRIANGULAR", "RANDOM_LOOKUP"})
 """Distributions whose bounds are plausible values."""
 _TAILS = (0.05, 0.95)
@@ -45,7 +50,7 @@ _TAILS = (0.05, 0.95)
 _VERSION = "1"
 """To be changed when the same `.vsc` file gives other numbers."""
 
-Slice = Callable[[int, int], NDArray[np.float64]]
+Slice: TypeAlias = "Callable[[int, int], NDArray[np.float64]]"
 """Computes the members from the first up to but without the last, shape (cells, members)."""
 
 

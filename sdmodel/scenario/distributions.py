@@ -16,10 +16,19 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+from ..extras import LazyModule
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LazyModule("numpy")
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
 
 Pairs = tuple[tuple[float, float], ...]
 
@@ -58,6 +67,17 @@ def _special() -> Any:
     from scipy import special  # takes too long to load at every start
 
     return special
+
+
+def _quietly(work: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Keep NumPy from warning of numbers that are not finite."""
+
+    @functools.wraps(work)
+    def quiet(*args: _P.args, **options: _P.kwargs) -> _T:
+        with np.errstate(all="ignore"):
+            return work(*args, **options)
+
+    return quiet
 
 
 def _log(values: Any) -> Any:
@@ -310,7 +330,7 @@ class Distribution:
         """The upper bound."""
         return self.arguments[1]
 
-    @np.errstate(all="ignore")
+    @_quietly
     def quantile(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the quantiles of the truncated distribution at `u` in [0, 1), in the constant's units."""
         form = _form(self)
@@ -325,7 +345,7 @@ class Distribution:
         found[~rising] = form.standard.from_above(high, *form.parameters)
         return np.clip(form.shift + form.stretch * found, self.minimum, self.maximum)
 
-    @np.errstate(all="ignore")
+    @_quietly
     def log_density(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the natural logarithm of the truncated density (of the probability, for whole numbers) at `x`; -inf outside."""
         form = _form(self)
@@ -356,7 +376,7 @@ class _Form:
 
 
 @functools.lru_cache(maxsize=1024)
-@np.errstate(all="ignore")
+@_quietly
 def _form(distribution: Distribution) -> _Form:
     """Prepare a distribution; the probability within the bounds is computed from the smaller tail, which keeps its digits."""
     standard, parameters, shift, stretch = _located(distribution)
@@ -466,7 +486,7 @@ def distribution_syntax(name: str) -> str:
     return f"{name}({','.join(('min', 'max', *lookup, *DISTRIBUTIONS[name].parameters))})"
 
 
-@np.errstate(all="ignore")
+@_quietly
 def distribution_fault(distribution: Distribution | Steps) -> str:
     """Return why a distribution has no values and what to do, or an empty text.
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import Fault, ScenarioError
+from ..extras import LazyModule
 from ..model import Element, Model, Range, key
 from .changes import constant_cells, numbers_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LazyModule("numpy")
 
 _GROUPS = {"policy_levers": "policy lever", "uncertainties": "uncertainty", "switches": "switch"}
 _CLOCK = frozenset({"initial_time", "final_time", "time_step", "saveper"})
@@ -18,7 +23,7 @@ _DEFAULT_COUNT, _MAX_COUNT = 11, 10_000
 """The number of values where neither the user nor the model gives one, and the largest number allowed."""
 _ROUNDING = 1e-9
 
-Subsets = NDArray[np.bool_]
+Subsets: TypeAlias = "NDArray[np.bool_]"
 
 
 @dataclass(frozen=True)

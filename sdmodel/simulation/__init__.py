@@ -1,10 +1,10 @@
 """Simulation of compiled models: runs, ensembles in memory, and prepared simulations."""
 
+from ..resources import check_memory, memory_bytes
 from ..vensim import ScenarioLike, load_scenario
 from .continuation import EARLIER, recorded_beginning
 from .data import points_from, with_data
 from .execution import Progress
-from .memory import check_memory, memory_bytes
 from .prepared import PreparedSimulation, compile_model, prepare_simulation
 from .setup import Beginning
 from .simulation import NotFiniteWarning, RunWarning, simulate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..model import Integrator
 from ..program import Arguments, Program, host
+from ..resources import available_threads
 from .inputs import Inputs, Points
 from .timing import Timing
 
@@ -108,11 +108,6 @@ def bytes_needed(job: Job, count: int, threads: int) -> dict[str, int]:
     }
 
 
-def available_threads() -> int:
-    """The number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def execute(
     job: Job,
     inputs: Inputs | Points,
@@ -124,7 +119,7 @@ def execute(
     """Compute every member; the numbers do not depend on how the work is split. `keep` the state of at most a block of equal ones."""
     count = inputs.count
     width = 1 if count == 1 else host().width
-    code = job.program.code(width, adaptive=job.adaptive)
+    code = job.program.code(width, adaptive=job.adaptive, steps=job.timing.steps * job.order)
     values = np.empty((job.timing.lines, len(job.rows), padded(count)))
     broken, inexact = np.empty(padded(count)), np.empty(padded(count))
     moments, state, layout = job.timing.moments, job.state, job.program.layout

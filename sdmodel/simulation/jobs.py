@@ -26,11 +26,11 @@ from ..model import (
     split_name,
 )
 from ..program import Grid, Program
+from ..resources import available_threads, check_memory
 from ..scenario import Scenario, with_constants
 from ..vensim import scenario_from_text
-from .execution import Job, Outcome, available_threads, bytes_needed
+from .execution import Job, Outcome, bytes_needed
 from .inputs import Inputs
-from .memory import check_memory
 from .timing import Timing
 
 MAX_LISTED = 3
@@ -145,7 +145,9 @@ def named_grid(program: Program, model: Model, name: str) -> Grid:
     return Grid((), (cell,), (program.row(cell),), ())
 
 
-def make_job(program: Program, timing: Timing, inputs: Inputs, rows: Sequence[int], integrator: Integrator) -> Job:
+def make_job(
+    program: Program, timing: Timing, inputs: Inputs, rows: Sequence[int] | NDArray[np.int64], integrator: Integrator
+) -> Job:
     """Return the job that computes a program with the fixed constants of `inputs` and saves some rows."""
     known = dict(program.layout.plan.constants) | inputs.fixed
     given = np.array([known[cell] for cell in program.layout.inputs], dtype=float)

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ..errors import SimulationError
 from ..model import Integrator, Model
@@ -36,7 +38,7 @@ class Setup:
     before: Continuation | None
     remarks: Sequence[str]
 
-    def job(self, rows: Sequence[int], integrator: Integrator | None) -> Job:
+    def job(self, rows: Sequence[int] | NDArray[np.int64], integrator: Integrator | None) -> Job:
         """Return the job that saves some rows, by an integrator, or else that of the run before or of the model."""
         method = integrator or (self.before.integrator if self.before else self.model.integrator)
         job = make_job(self.program, self.timing, self.inputs, rows, method)

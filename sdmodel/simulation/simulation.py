@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import xarray as xr
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from ..dataset import make_run
 from ..errors import SimulationError, reports_memory
 from ..model import NOWHERE, Element, Integrator, Model, cell_name, quoted_cell
-from ..program import MOST_PARTS, NEVER, Program
+from ..program import MOST_PARTS, NEVER, Grid, Program
 from ..scenario import Scenario, constant_values, is_course, range_violation
 from ..vensim import ScenarioLike, change_text
 from .continuation import EARLIER
@@ -141,10 +142,8 @@ def simulate(
     setup = set_up(model if data is None else with_data(model, data), constants, scenario=scenario, start=start, at=at)
     model, changes, inputs = setup.model, setup.changes, setup.inputs
     program, timing, before = setup.program, setup.timing, setup.before
-    saved = saved_elements(model, save)
-    moving = [element for element in saved if element.kind != "constant"]
-    rows = [row for element in moving for row in program.grid(element).rows]
-    job = setup.job(rows, integrator)
+    saved = _saved(model, program, save)
+    job = setup.job(saved.rows, integrator)
     ends = None
     if FINAL_TIME.key in program.layout.plan.moving:
         job, ends = _find_ends(job, inputs, lambda job: check_job_memory(job, inputs.count, threads, memory))
@@ -156,7 +155,7 @@ def simulate(
     not_finite = _describe_not_finite(job, inputs, outcome)
     if ends is not None:
         _set_after_end(outcome, timing, ends, math.nan)
-    values = _values(program, moving, outcome, inputs) | _constants(program, saved, inputs)
+    values = _values(program, saved, outcome, inputs) | _constants(program, saved, inputs)
     inexact = _accuracy_remarks(job, outcome, inputs)
     settled = remarks_on_settings(model, timing, integrator)
     remarks = "\n".join([*settled, *setup.remarks, *inexact, *_range_remarks(model, inputs)])
@@ -168,6 +167,31 @@ def simulate(
         if text:
             warnings.warn(text, kind, stacklevel=2)
     return run
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """The elements to save, those that move and the constants, with their cells, and the rows of the former."""
+
+    moving: tuple[tuple[Element, Grid], ...]
+    constants: tuple[tuple[Element, Grid], ...]
+    rows: NDArray[np.int64]
+
+
+_SAVED: WeakKeyDictionary[Program, _Saved] = WeakKeyDictionary()
+"""All elements of a program, which is what most runs save."""
+
+
+def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved:
+    if save is None and program in _SAVED:
+        return _SAVED[program]
+    pairs = [(element, program.grid(element)) for element in saved_elements(model, save)]
+    moving = tuple(pair for pair in pairs if pair[0].kind != "constant")
+    constants = tuple(pair for pair in pairs if pair[0].kind == "constant")
+    found = _Saved(moving, constants, np.array([row for _, grid in moving for row in grid.rows], dtype=np.int64))
+    if save is None:
+        _SAVED[program] = found
+    return found
 
 
 def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job) -> dict[str, Any]:
@@ -236,41 +260,45 @@ def _find_ends(job: Job, inputs: Inputs, check: Callable[[Job], None]) -> tuple[
     return replace(job, timing=replace(last, remark="\n".join([*kept, remark]))), ends
 
 
-def _values(
-    program: Program, saved: Sequence[Element], outcome: Outcome, inputs: Inputs
-) -> dict[str, NDArray[np.float64]]:
+def _values(program: Program, saved: _Saved, outcome: Outcome, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
     """The part of the outcome that belongs to each element, shape (times, labels, members)."""
-    values = {}
-    first = 0
     blank_missing(program, outcome.values)
-    for element in saved:
-        grid = program.grid(element)
+    values, members = {}, inputs.shape
+    first, lines = 0, len(outcome.values)
+    rows = [] if members else list(outcome.values[..., 0].T)  # quicker than to take each by itself
+    for element, grid in saved.moving:
         for index in grid.undefined:
             outcome.values[:, first + index] = np.nan
-        part = outcome.values[:, first : first + len(grid.cells)]
-        values[element.key] = part.reshape(len(part), *grid.shape, *inputs.shape)
-        first += len(grid.cells)
+        last = first + len(grid.cells)
+        if grid.shape or members:
+            values[element.key] = outcome.values[:, first:last].reshape(lines, *grid.shape, *members)
+        else:
+            values[element.key] = rows[first]
+        first = last
     return values
 
 
-def _constants(program: Program, saved: Sequence[Element], inputs: Inputs) -> dict[str, NDArray[np.float64]]:
+def _constants(program: Program, saved: _Saved, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
     """The constants of a run, with member dimensions where they vary."""
-    given = dict(program.layout.plan.constants) | inputs.fixed
-    frame = xr.DataArray(np.empty(inputs.shape), coords=inputs.members, dims=list(inputs.members))
-    values = {}
-    for element in saved:
-        if element.kind != "constant":
-            continue
-        grid = program.grid(element)
-        shape = inputs.shape if any(cell in inputs.varied for cell in grid.cells) else ()
-        parts = [
-            inputs.varied[cell].broadcast_like(frame).transpose(*inputs.members).values
-            if cell in inputs.varied
-            else np.full(shape, given.get(cell, np.nan), dtype=float)
-            for cell in grid.cells
-        ]
-        values[element.key] = np.array(parts).reshape((*grid.shape, *shape))
-        blank_missing(program, values[element.key])
+    given = program.layout.plan.constants if not inputs.fixed else dict(program.layout.plan.constants) | inputs.fixed
+    cells = [cell for _, grid in saved.constants for cell in grid.cells]
+    fixed = np.array([given.get(cell, math.nan) for cell in cells])
+    blank_missing(program, fixed)
+    values, first = {}, 0
+    for element, grid in saved.constants:
+        last = first + len(grid.cells)
+        values[element.key] = fixed[first:last].reshape(grid.shape) if grid.shape else fixed[first, ...]
+        if inputs.varied and not inputs.varied.keys().isdisjoint(grid.cells):
+            frame = xr.DataArray(np.empty(inputs.shape), coords=inputs.members, dims=list(inputs.members))
+            parts = [
+                inputs.varied[cell].broadcast_like(frame).transpose(*inputs.members).values
+                if cell in inputs.varied
+                else np.full(inputs.shape, value)
+                for cell, value in zip(grid.cells, fixed[first:last], strict=True)
+            ]
+            values[element.key] = np.array(parts).reshape((*grid.shape, *inputs.shape))
+            blank_missing(program, values[element.key])
+        first = last
     return values
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +108,19 @@ def timing_of(
 
     With `moving_end`, FINAL TIME may change during the run.
     """
+    if given or varied:
+        return _timing_of(plan, given, varied, moving_end=moving_end)
+    known = _KNOWN.setdefault(plan, {})
+    if moving_end not in known:
+        known[moving_end] = _timing_of(plan, given, varied, moving_end=moving_end)
+    return known[moving_end]
+
+
+_KNOWN: WeakKeyDictionary[Plan, dict[bool, Timing]] = WeakKeyDictionary()
+"""The settings of models with their own constants."""
+
+
+def _timing_of(plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, object], *, moving_end: bool) -> Timing:
     for name in ("time_step", "saveper", "initial_time", "final_time"):  # SAVEPER often equals TIME STEP
         if name in plan.moving and not (moving_end and name == "final_time"):
             message = f"{_NAMES[name]} changes during the run, which is not supported here; make it a constant"

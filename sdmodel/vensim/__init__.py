@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
-from .document import Document, read_document
-from .edit.editor import OpenDocument, open_document, split_statement
-from .files.data import Points, read_data
-from .files.lines import check_names, read_placed_names, read_savelist
-from .files.optimisation import read_optimisation, read_payoff
-from .files.scenarios import (
-    ScenarioLike,
-    change_text,
-    load_scenario,
-    looks_like_course,
-    read_bounds,
-    read_change,
-    read_grid,
-    read_scenario,
-    scenario_from_text,
-    scenario_text,
-)
-from .files.sensitivity import (
-    default_sampling,
-    plausible_file,
-    plausible_sampling,
-    read_samples,
-    read_sampling,
-    samples_text,
-    sampling_of_ranges,
-    sampling_text,
-    split_levers,
-)
-from .merge.comparison import Difference, DifferenceKind, compare_documents
-from .merge.formatting import format_document, text_for_diff, unformatted_parts
-from .merge.merging import Merge, merge_documents
-from .read.reader import model_from_text, read_formula, read_model
-from .sketch.views import read_sketch, sketch_from_text, views_of
-from .writer import mdl_text
+from typing import TYPE_CHECKING
+
+from ..extras import lazy_names
+
+if TYPE_CHECKING:  # the names of the table below, for type checkers
+    from .document import Document, read_document
+    from .edit.editor import OpenDocument, open_document, split_statement
+    from .files.data import Points, read_data
+    from .files.lines import check_names, read_placed_names, read_savelist
+    from .files.optimisation import read_optimisation, read_payoff
+    from .files.scenarios import (
+        ScenarioLike,
+        change_text,
+        load_scenario,
+        looks_like_course,
+        read_bounds,
+        read_change,
+        read_grid,
+        read_scenario,
+        scenario_from_text,
+        scenario_text,
+    )
+    from .files.sensitivity import (
+        default_sampling,
+        plausible_file,
+        plausible_sampling,
+        read_samples,
+        read_sampling,
+        samples_text,
+        sampling_of_ranges,
+        sampling_text,
+        split_levers,
+    )
+    from .merge.comparison import Difference, DifferenceKind, compare_documents
+    from .merge.formatting import format_document, text_for_diff, unformatted_parts
+    from .merge.merging import Merge, merge_documents
+    from .read.reader import model_from_text, read_formula, read_model
+    from .sketch.views import read_sketch, sketch_from_text, views_of
+    from .writer import mdl_text
+
+_NAMES = {
+    "document": "Document read_document",
+    "edit.editor": "OpenDocument open_document split_statement",
+    "files.data": "Points read_data",
+    "files.lines": "check_names read_placed_names read_savelist",
+    "files.optimisation": "read_optimisation read_payoff",
+    "files.scenarios": "ScenarioLike change_text load_scenario looks_like_course read_bounds read_change read_grid read_scenario scenario_from_text scenario_text",
+    "files.sensitivity": "default_sampling plausible_file plausible_sampling read_samples read_sampling samples_text sampling_of_ranges sampling_text split_levers",
+    "merge.comparison": "Difference DifferenceKind compare_documents",
+    "merge.formatting": "format_document text_for_diff unformatted_parts",
+    "merge.merging": "Merge merge_documents",
+    "read.reader": "model_from_text read_formula read_model",
+    "sketch.views": "read_sketch sketch_from_text views_of",
+    "writer": "mdl_text",
+}
+"""Names that are imported when they are used, by module."""
+
+__getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
     "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "change_text",

@@ -28,7 +28,7 @@ Complete = Callable[..., list[list[str]]]
 def environment(project: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A shell of a user with a cache of their own, in which Python imports this checkout."""
     cache = tmp_path_factory.getbasetemp() / "completion"
-    return os.environ | {"PYTHONPATH": str(project), "XDG_CACHE_HOME": str(cache)}
+    return os.environ | {"PYTHONPATH": str(project), "SDMODEL_CACHE": str(cache)}
 
 
 @pytest.fixture
@@ -166,17 +166,17 @@ def test_completion_imports_no_heavy_package(tea: Path, environment: dict[str, s
 @pytest.mark.parametrize("shell", SCRIPTS)
 def test_the_script_of_each_shell_is_printed(shell: str, sdmodel, monkeypatch, tmp_path: Path):
     """It asks this program for completions."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("SDMODEL_CACHE", str(tmp_path))
     done = sdmodel("completion", shell)
     assert done.exit_code == 0
     assert f"_SDMODEL_COMPLETE={shell}" in done.stdout
-    assert (tmp_path / "sdmodel" / "completion.json").is_file()
+    assert [*tmp_path.rglob("completion-*")]
 
 
 def test_a_damaged_cache_is_made_again(complete: Complete, environment: dict[str, str]):
     """It holds nothing that cannot be found again."""
-    path = Path(environment["XDG_CACHE_HOME"], "sdmodel", "completion.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    assert _values(complete("sdmodel backt")) == ["backtest"]
+    (path,) = Path(environment["SDMODEL_CACHE"]).rglob("completion-*")
     path.write_text('{"identity": 1', "utf-8")
     assert _values(complete("sdmodel backt")) == ["backtest"]
-    assert path.read_text("utf-8").endswith("}")
+    assert path.read_bytes().endswith(b"}")

@@ -35,6 +35,16 @@ def test_help_imports_no_heavy_package(environment: dict[str, str]):
     assert not heavy & set(done.stdout.splitlines()[-1].split())
 
 
+@pytest.mark.parametrize("words", [["levers"], ["diff", "models/ai_compute.mdl", "models/ai_compute.mdl"]])
+def test_questions_about_the_text_import_no_numbers(words: list[str], tea: Path, environment: dict[str, str]):
+    """Neither NumPy nor what needs it is loaded for what a model file says."""
+    code = f"import sys; from sdmodel.cli import main\ntry: main({words!r})\nexcept SystemExit: print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, cwd=tea
+    )
+    assert not {"numpy", "xarray", "pandas", "llvmlite", "netCDF4"} & set(done.stdout.splitlines()[-1].split())
+
+
 def test_run_imports_neither_figures_nor_pysd(tea: Path, environment: dict[str, str]):
     """Unused packages are not imported."""
     code = "import sys; from sdmodel.cli import main\ntry: main(['run'])\nexcept SystemExit: print(*sys.modules)"

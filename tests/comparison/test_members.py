@@ -59,6 +59,8 @@ def test_quantiles_do_not_depend_on_the_size_of_pieces(times: int, members: int,
     whole = quantiles(_run(values), "stock", [0.05, 0.5, 0.95])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(members_module, "_READ_BYTES", piece)
+        patch.setattr(members_module, "free_memory", lambda: 0)
+        patch.setattr(members_module, "_SORTED_BYTES", 2 * piece)
         pieces = quantiles(_run(values), "stock", [0.05, 0.5, 0.95])
     xr.testing.assert_identical(whole, pieces)
 

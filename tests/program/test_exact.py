@@ -119,7 +119,7 @@ def test_lookups_side_by_side_are_the_lookups_of_one_member(kind):
     for picks, fused in ((known.mathematics.picks, known.mathematics.fused), (False, False)):
         mathematics = dataclasses.replace(known.mathematics, picks=picks, fused=fused)
         program._codes[known.width, False] = assemble(
-            module_text(program.layout, known.width, mathematics), alone=False
+            module_text(program.layout, known.width, mathematics), alone=False, quick=False
         )
         together = simulate(model, {"x": xs})
         assert np.array_equal(np.array([together[name][0].values for name in names]).T, alone)

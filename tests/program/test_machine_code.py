@@ -14,10 +14,12 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sdmodel.cache import OFF, SETTING
 from sdmodel.model import FUNCTIONS, Cell, Start, Table, evaluate, plan
 from sdmodel.model.functions.lookups import look_up
 from sdmodel.program import Arguments, compile_program, host, machine
 from sdmodel.program.assembly import module_text
+from sdmodel.program.compiled import QUICK_STEPS
 from sdmodel.program.ir import Mathematics
 from sdmodel.program.machine import assemble
 from sdmodel.simulation import simulate
@@ -263,6 +265,43 @@ def test_a_second_call_uses_the_same_code():
     assert compile_program(model).code(1) is compile_program(model).code(1)
 
 
+@pytest.mark.parametrize("integrator", ["euler", "rk4", "rk4-auto"])
+def test_code_without_optimisation_computes_the_same_bits(integrator: str, monkeypatch: pytest.MonkeyPatch):
+    """Also powers that LLVM replaces by other functions, and constants that it computes itself."""
+    monkeypatch.setenv(SETTING, OFF)
+    text = """
+        x = Time / 7.3 + 0.01 + stock * 0
+        stock = INTEG(x * 0.01 - stock / 3, 1)
+        powers = 2^x + 10^x + x^0.5 + x^3 + x^(-0.5) + 4^x + POWER(2, x) + (x^2)^0.5 + x^(1/3)
+        fixed = EXP(1) + SIN(0.3) + 3.7^0.31 + LN(3.3)
+        rest = EXP(x) + LN(x) + TAN(x) + MODULO(x, 0.37) + LN(2^x) + IF THEN ELSE(x > 1, SQRT(x), ABS(-x)) + f(x)
+        f((0,0),(1,2),(5,3))
+    """
+    model = tiny_model(text, final=50, step=0.125, integrator=integrator)
+    quick, program = simulate(model), compile_program(model)
+    (code,) = program._codes.values()
+    assert not code.optimised
+    assert program.code(1, adaptive=integrator.endswith("auto")).optimised
+    best = simulate(model)
+    for name in ("stock", "powers", "fixed", "rest"):
+        assert quick[name].values.tobytes() == best[name].values.tobytes()
+
+
+def test_many_steps_are_worth_optimised_code(monkeypatch: pytest.MonkeyPatch):
+    """It replaces the code of the first runs, and is used at once for a run that is long."""
+    monkeypatch.setenv(SETTING, OFF)
+    model = tiny_model("x = INTEG(1, 0)", final=1000)
+    program = compile_program(model)
+    for _ in range(QUICK_STEPS // 1000 - 1):
+        simulate(model)
+    assert not program.code(1, steps=0).optimised
+    simulate(model)
+    assert program.code(1, steps=0).optimised
+    long = tiny_model("x = INTEG(1, 0)", final=QUICK_STEPS)
+    simulate(long)
+    assert compile_program(long).code(1, steps=0).optimised
+
+
 def test_large_models_are_cut_into_functions():
     """A chain of equations that is longer than one function of the assembly still computes."""
     lines = "\n".join(f"x{i} = x{i + 1} + 1" for i in range(1000))
@@ -303,7 +342,7 @@ def test_memory_of_compiled_models_is_given_back():
 
     def compile_models(count: int) -> float:
         for _ in range(count):
-            assemble(text, alone=True)
+            assemble(text, alone=True, quick=False)
         return kibibytes()
 
     warm = compile_models(20)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from sdmodel import OutOfMemoryError, SimulationError, simulate
+from sdmodel.resources import check_memory, free_memory
 from sdmodel.simulation import prepare_simulation
 from sdmodel.simulation.execution import bytes_needed
-from sdmodel.simulation.memory import check_memory, free_memory
 from sdmodel.testing import tiny_model
 
 MACHINE = "MemTotal: 16000000 kB\nMemAvailable:  8000000 kB\n"
@@ -82,7 +82,7 @@ def test_the_limit_of_the_process_counts():
     pytest.importorskip("resource")
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31));"
-        "from sdmodel.simulation.memory import free_memory; print(free_memory())"
+        "from sdmodel.resources import free_memory; print(free_memory())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert 0 < int(done.stdout) < 2**31
@@ -171,7 +171,7 @@ main(["run", sys.argv[1] + "/long.mdl", "--runs", sys.argv[1]])
 
 def test_little_work_is_not_checked(monkeypatch: pytest.MonkeyPatch):
     """A short run does not read the files of the system."""
-    monkeypatch.setattr("sdmodel.simulation.memory.free_memory", lambda: 0)
+    monkeypatch.setattr("sdmodel.resources.free_memory", lambda: 0)
     check_memory(1000, None, "the run", "wait")
     with pytest.raises(
         OutOfMemoryError, match=r"needs 1\.00 GiB of memory, above the limit of 0 MiB \(80% of what is free\)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lark.exceptions import UnexpectedInput
 from sympy import Expr, Float, Indexed, Integer
 
 from sdmodel.errors import ModelError
@@ -26,6 +27,7 @@ from sdmodel.model import (
 from sdmodel.testing import model_text, tiny_model
 from sdmodel.vensim import model_from_text
 from sdmodel.vensim.read.grammar import DEPTH
+from sdmodel.vensim.read.table import Token, Tree, lark_parser, parser
 
 NAMES = ("a", "b c", "größe", "l'été", "x.1", "US$", '"odd | name"', "Plan 9 b")
 DEFINITIONS = "".join(f"{name} = 1 ~~|" for name in NAMES) + "f((0,0),(1,1)) ~~|d: k1, k2 ~~|v[d] = 1, 2 ~~|"
@@ -282,3 +284,36 @@ def test_trees_round_trip(expression):
     """Reading is the inverse of writing, however expressions nest."""
     more = "a = 1\nb c = 1\nd: k1, k2\nv[d] = 1, 2\n"
     assert _expression(_text(expression), more) == expression
+
+
+_PIECES = (
+    *NAMES, "f(", "(", ")", "[d]", "[d!]", "d!", ",", "+", "-", "*", "/", "^", "=", "<>", ">=", ":AND:", ":or:", ":NOT:", ":NA:",
+    "1", "2.5e-3", "1, 2", "3;", "'text'", "WITH LOOKUP(a, ", "((0,0),(1,1))", "[(0,0)-(1,1)],(0,0)", "TABBED ARRAY(1 2)",
+    ":EXCEPT:", "==", ":=", ":", "<->", "->", ":IS:", ":INTERPOLATE:", ":TEST INPUT:", "MAX(a, 1)", " ", "\n", "?", '"', "%",
+)  # fmt: skip
+"""Parts of equations, and what cannot be part of one."""
+
+
+def _is_like_lark(own: object, other: object) -> bool:
+    """Whether a tree equals one of lark's, with the places of its tokens."""
+    if isinstance(own, Token):
+        places = (own.type, own.start_pos, own.end_pos) == (other.type, other.start_pos, other.end_pos)
+        return str(own) == str(other) and places
+    assert isinstance(own, Tree)
+    same = own.data == str(other.data) and len(own.children) == len(other.children)
+    return same and all(map(_is_like_lark, own.children, other.children))
+
+
+@settings(max_examples=400)
+@given(st.lists(st.sampled_from(_PIECES), min_size=1, max_size=14), st.sampled_from(["a = ", "a[d] = ", "d: ", ""]))
+def test_the_parser_makes_the_trees_of_lark(pieces: list[str], left: str):
+    """It refuses what lark refuses, and takes the rest apart in the same way."""
+    text = left + " ".join(pieces)
+    found = parser().parse(text)
+    try:
+        expected = lark_parser().parse(text)
+    except UnexpectedInput:
+        assert found is None
+    else:
+        assert found is not None
+        assert _is_like_lark(found, expected)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import sympy as sp
 from sympy import Expr, S
 
+from ...extras import LazyModule
 from ..algebra import add, divide, inverse, multiply, negate
 from .logic import GREATER, GREATER_OR_EQUAL, IF_THEN_ELSE, LESS_OR_EQUAL, constant_almost_everywhere
-from .row import Absent, Emitter, FunctionRow, Kind
+from .row import Absent, Emitter, FunctionRow, Kind, from_numpy
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LazyModule("numpy")
 
 NEXT_TO_ZERO = 1e-6
 """Below this size a divisor counts as zero in ZIDZ and XIDZ (Vensim reference manual, XIDZ)."""
@@ -21,7 +26,7 @@ _FROM_SYMPY = Absent("SymPy has the function and differentiates it")
 
 
 def _elementary(
-    name: str, meaning: str, code: str, arrays: np.ufunc, algebra: type[sp.Function], kind: Kind = "number"
+    name: str, meaning: str, code: str, arrays: Callable[..., Any], algebra: type[sp.Function], kind: Kind = "number"
 ) -> FunctionRow:
     """A function of the C library that SymPy has too, built without evaluation."""
     return FunctionRow(
@@ -38,7 +43,7 @@ def _elementary(
 
 
 def _extreme(
-    name: str, meaning: str, sign: str, evaluate: Callable[..., float], arrays: np.ufunc, first: FunctionRow
+    name: str, meaning: str, sign: str, evaluate: Callable[..., float], arrays: Callable[..., Any], first: FunctionRow
 ) -> FunctionRow:
     """The function MIN or MAX: `sign` and `first` decide whether the first argument is the result."""
 
@@ -117,15 +122,15 @@ def _guarded_quotient(signature: str, meaning: str, units: str) -> FunctionRow:
 # fmt: off
 ABS = FunctionRow(
     "ABS(x)", "the absolute value of x", "u -> u",
-    evaluate=abs, arrays=np.abs, emit=lambda f, x: f.call("fabs", x),
+    evaluate=abs, arrays=from_numpy("abs"), emit=lambda f, x: f.call("fabs", x),
     derivative=lambda x: (IF_THEN_ELSE.build(GREATER_OR_EQUAL.build(x, S.Zero), S.One, S.NegativeOne),),
     latex=r"\left|{0}\right|",
 )
-MIN = _extreme("MIN", "the smaller of two", "<", min, np.minimum, LESS_OR_EQUAL)
-MAX = _extreme("MAX", "the larger of two", ">", max, np.maximum, GREATER_OR_EQUAL)
+MIN = _extreme("MIN", "the smaller of two", "<", min, from_numpy("minimum"), LESS_OR_EQUAL)
+MAX = _extreme("MAX", "the larger of two", ">", max, from_numpy("maximum"), GREATER_OR_EQUAL)
 INTEGER = FunctionRow(
     "INTEGER(x)", "x without its decimals, rounded towards zero", "u -> u",
-    evaluate=math.trunc, arrays=np.trunc, emit=lambda f, x: f.call("trunc", x),
+    evaluate=math.trunc, arrays=from_numpy("trunc"), emit=lambda f, x: f.call("trunc", x),
     derivative=constant_almost_everywhere,
 )
 ZIDZ = _guarded_quotient(
@@ -136,8 +141,8 @@ ROWS = (
     ABS,
     MIN,
     MAX,
-    _elementary("EXP", "e to the power x", "exp", np.exp, sp.exp, "finite"),
-    _elementary("LN", "the natural logarithm of x", "log", np.log, sp.log),
+    _elementary("EXP", "e to the power x", "exp", from_numpy("exp"), sp.exp, "finite"),
+    _elementary("LN", "the natural logarithm of x", "log", from_numpy("log"), sp.log),
     FunctionRow(
         "LOG(x, base)", "the logarithm of x to a base", "1, 1 -> 1", kinds=("number", "finite"),
         evaluate=lambda x, base: math.log(x) / math.log(base), arrays=lambda x, base: np.log(x) / np.log(base),
@@ -146,27 +151,27 @@ ROWS = (
     ),
     FunctionRow(
         "SQRT(x)", "the square root of x", "u -> u^0.5",
-        evaluate=math.sqrt, arrays=np.sqrt, emit=lambda f, x: f.call("sqrt", x),
+        evaluate=math.sqrt, arrays=from_numpy("sqrt"), emit=lambda f, x: f.call("sqrt", x),
         derivative=_FROM_SYMPY, algebra=lambda x: sp.Pow(x, S.Half, evaluate=False),
     ),
     FunctionRow(
         "POWER(base, exponent)", "base to the power exponent", "u, 1 -> *", kinds=("finite", "finite"),
-        evaluate=math.pow, arrays=np.power, emit=lambda f, base, exponent: f.call("pow", base, exponent),
+        evaluate=math.pow, arrays=from_numpy("power"), emit=lambda f, base, exponent: f.call("pow", base, exponent),
         derivative=_power_derivatives, latex="{{{0}}}^{{{1}}}",
     ),
-    _elementary("SIN", "the sine of x radians", "sin", np.sin, sp.sin),
-    _elementary("COS", "the cosine of x radians", "cos", np.cos, sp.cos),
-    _elementary("TAN", "the tangent of x radians", "tan", np.tan, sp.tan),
-    _elementary("ARCSIN", "the angle in radians with the sine x", "asin", np.arcsin, sp.asin),
-    _elementary("ARCCOS", "the angle in radians with the cosine x", "acos", np.arccos, sp.acos),
-    _elementary("ARCTAN", "the angle in radians with the tangent x", "atan", np.arctan, sp.atan, "finite"),
-    _elementary("SINH", "the hyperbolic sine of x", "sinh", np.sinh, sp.sinh),
-    _elementary("COSH", "the hyperbolic cosine of x", "cosh", np.cosh, sp.cosh),
-    _elementary("TANH", "the hyperbolic tangent of x", "tanh", np.tanh, sp.tanh, "finite"),
+    _elementary("SIN", "the sine of x radians", "sin", from_numpy("sin"), sp.sin),
+    _elementary("COS", "the cosine of x radians", "cos", from_numpy("cos"), sp.cos),
+    _elementary("TAN", "the tangent of x radians", "tan", from_numpy("tan"), sp.tan),
+    _elementary("ARCSIN", "the angle in radians with the sine x", "asin", from_numpy("arcsin"), sp.asin),
+    _elementary("ARCCOS", "the angle in radians with the cosine x", "acos", from_numpy("arccos"), sp.acos),
+    _elementary("ARCTAN", "the angle in radians with the tangent x", "atan", from_numpy("arctan"), sp.atan, "finite"),
+    _elementary("SINH", "the hyperbolic sine of x", "sinh", from_numpy("sinh"), sp.sinh),
+    _elementary("COSH", "the hyperbolic cosine of x", "cosh", from_numpy("cosh"), sp.cosh),
+    _elementary("TANH", "the hyperbolic tangent of x", "tanh", from_numpy("tanh"), sp.tanh, "finite"),
     INTEGER,
     FunctionRow(
         "MODULO(x, base)", "the remainder of a division, with the sign of x", "u, u -> u", kinds=("number", "finite"),
-        evaluate=math.fmod, arrays=np.fmod, emit=lambda f, x, base: f.binary("%", x, base),
+        evaluate=math.fmod, arrays=from_numpy("fmod"), emit=lambda f, x, base: f.binary("%", x, base),
         derivative=lambda x, base: (S.One, negate(INTEGER.build(divide(x, base)))), latex=r"{0} \bmod {1}",
     ),
     FunctionRow(

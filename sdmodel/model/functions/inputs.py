@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
 from sympy import Expr, S, Symbol
 
 from ..algebra import multiply, negate
 from .arithmetic import MAX, MIN, NEXT_TO_ZERO
 from .logic import GREATER, constant_almost_everywhere
-from .row import Absent, Emitter, FunctionRow, Moment
+from .row import Absent, Emitter, FunctionRow, Moment, from_numpy
 
 _TIME = Symbol("time")
 _NO_TIME_STEP = Absent("a formula over arrays has no time step")
@@ -95,7 +94,7 @@ ROWS = (
     ),
     FunctionRow(
         "GAME(x)", "x; in a game, what the player sets", "u -> u",
-        evaluate=lambda x: x, arrays=np.asarray, emit=lambda _, x: x,
+        evaluate=lambda x: x, arrays=from_numpy("asarray"), emit=lambda _, x: x,
         derivative=lambda _: (S.One,), latex="{0}",
     ),
 )

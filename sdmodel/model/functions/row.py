@@ -6,6 +6,7 @@ Most pieces of a row are plain functions of the arguments' values: `evaluate` ta
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, Protocol
@@ -25,6 +26,15 @@ matters only if it is chosen; scalar evaluation computes it only when the functi
 `terms` run over subscript ranges marked with `!`: scalar evaluation receives the list of them; emitted code adds one term at a
 time to the result so far.
 """
+
+
+def from_numpy(name: str) -> Callable[..., Any]:
+    """Return NumPy's function of a name as a function that imports NumPy when it is called: reading a model needs none of it."""
+
+    def call(*arguments: Any) -> Any:
+        return getattr(importlib.import_module("numpy"), name)(*arguments)
+
+    return call
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, get_args
 
 from ...errors import Fault, Place, ScenarioError
+from ...extras import LazyModule
 from ...files import is_plain_file
 from ...model import Element, Model, display_name, key, nearest, number_text, quote_name
 from ...scenario import (
@@ -34,6 +32,12 @@ from ...scenario import (
 from ..read.segments import QUOTED, blank_comments
 from ..read.syntax import NAME, parse_number, split_labels
 from .lines import content_lines, read_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LazyModule("numpy")
 
 _LETTERS: dict[str, SamplingMethod] = {"UMLGF"[index]: method for index, method in enumerate(get_args(SamplingMethod))}
 _LINE = re.compile(rf"\s*+{NAME}=\s*+(?P<law>[^(=]*?)\s*+\((?P<arguments>(?:{QUOTED}|[^()\"])*+)\)\s*+$")

@@ -9,8 +9,6 @@ from functools import cached_property
 from itertools import takewhile
 from typing import Any, Literal
 
-from lark import Token
-
 from ...errors import Place
 from ...model import Range, display_name, key
 from ..document import Document
@@ -19,6 +17,7 @@ from ..read.segments import Kind as SegmentKind
 from ..read.segments import Segment, blank_comments
 from ..read.statements import MACRO_HEAD, Statement, read_statements
 from ..read.syntax import comment_of, group_of, left_name, one_line, units_of
+from ..read.table import Token
 from .tokens import comments_in
 
 PartKind = Literal["block", "group", "macro", "macro end", "text"]

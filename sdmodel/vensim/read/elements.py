@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from lark import Token
 from sympy import Add, Expr, Indexed, Mul, S, Symbol
 
 from ...errors import Fault
@@ -32,6 +31,7 @@ from .outside import outside_equations
 from .ranges import spanned
 from .statements import Macro, Statement
 from .syntax import comment_of, one_line, units_of
+from .table import Token
 from .translation import Names, Scope, check_size, read_expression
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from pathlib import Path
-from typing import Any
-
-from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from typing import TYPE_CHECKING, Any
 
 from .segments import Problem
+from .table import Tree, lark_parser, parser
+
+if TYPE_CHECKING:
+    from lark.exceptions import UnexpectedInput
 
 Node = Any
-"""A lark tree or token; the grammar, not the type, says which one is where."""
+"""A tree or token; the grammar, not the type, says which one is where."""
 
 DEPTH = 100
 """Maximum nesting of parentheses and functions: far more than people write, far less than would exhaust the stack."""
@@ -32,12 +31,6 @@ class SyntaxProblemError(Exception):
         self.problem = problem
 
 
-@cache
-def _parser() -> Lark:
-    text = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
-    return Lark(text, parser="lalr", lexer="contextual", maybe_placeholders=False)
-
-
 def parse(text: str) -> Node:
     """Return the parse tree of a main field whose comments are blanked; offsets count from its start."""
     depth = 0
@@ -45,22 +38,37 @@ def parse(text: str) -> Node:
         depth += 1 if mark.group() == "(" else -1
         if depth > DEPTH:
             raise SyntaxProblemError(Problem(mark.start(), _TOO_DEEP))
-    try:
-        tree = _parser().parse(text)
-    except UnexpectedInput as error:
-        raise SyntaxProblemError(_problem(error, text)) from None
+    tree = parser().parse(text)
+    if tree is None:
+        raise SyntaxProblemError(_problem_of(text))
     if len(text) > DEPTH and (text.count("(") > DEPTH or len(_STACKING.findall(text)) > DEPTH):
         level = [tree]
         for _ in range(DEPTH):
             level = [child for node in level for child in node.children if isinstance(child, Tree)]
         if level:
-            tokens = level[0].scan_values(lambda value: isinstance(value, Token))
-            raise SyntaxProblemError(Problem(next((token.start_pos or 0 for token in tokens), 0), _TOO_DEEP))
+            first = level[0]
+            while isinstance(first, Tree) and first.children:
+                first = first.children[0]
+            raise SyntaxProblemError(Problem(0 if isinstance(first, Tree) else first.start_pos, _TOO_DEEP))
     return tree
+
+
+def _problem_of(text: str) -> Problem:
+    """Return where lark stops parsing a text that is not in the language, and why."""
+    from lark.exceptions import UnexpectedInput
+
+    try:
+        lark_parser().parse(text)
+    except UnexpectedInput as error:
+        return _problem(error, text)
+    message = f"lark's table and lark disagree on {text!r}"
+    raise AssertionError(message)
 
 
 def _problem(error: UnexpectedInput, text: str) -> Problem:
     """Return where parsing stopped, and why, in words for a modeller."""
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+
     length = len(text.rstrip())
     expected: set[str] = set()
     offset = length if error.pos_in_stream is None else error.pos_in_stream

@@ -8,7 +8,6 @@ from itertools import product
 from math import prod
 from typing import TypeVar
 
-from lark import Token, Tree
 from sympy import Expr, Indexed, Symbol
 
 from ...model import (
@@ -33,6 +32,7 @@ from ..external.calls import read_constants, read_labels, read_series, signature
 from ..external.tables import TableProblemError
 from .grammar import Node
 from .statements import Statement
+from .table import Token, Tree
 from .translation import Scope, read_expression, translate
 
 _T = TypeVar("_T")

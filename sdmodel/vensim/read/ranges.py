@@ -6,8 +6,6 @@ import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lark import Token, Tree
-
 from ...errors import Fault
 from ...model import Subscript, SubscriptMapping, display_name, key, unknown_function
 from ..document import Document
@@ -17,6 +15,7 @@ from .grammar import Node
 from .outside import file_function, labels_from
 from .statements import Statement
 from .syntax import comment_of
+from .table import Token, Tree
 
 _NUMBERED = re.compile(r"^(.*?)(\d+)$", re.DOTALL)
 _MOST = 100_000

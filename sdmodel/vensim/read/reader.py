@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 
-from lark import Token
 from sympy import Expr, S
 
 from ...errors import Fault, ModelError, ScenarioError
@@ -23,6 +24,7 @@ from .ranges import subscripts_of
 from .segments import blank_comments
 from .statements import ELEMENT_KINDS, RANGE_KINDS, read_statements
 from .syntax import METHODS, integration_method, synonyms_of
+from .table import Token
 from .translation import Names, Scope, read_expression
 
 _LEFT = "formula="
@@ -117,10 +119,23 @@ def model_from_text(
     'm'
     """
     content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    model, faults = model_of(Document.from_bytes(content, path), allow_files)
+    with _without_collection():
+        model, faults = model_of(Document.from_bytes(content, path), allow_files)
     if faults:
         raise ModelError(dict.fromkeys(faults))
     return with_data_files(model, [data] if isinstance(data, str | os.PathLike) else data)
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keep Python from looking for garbage: nearly all that is made stays, and each look takes longer than the one before."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def model_of(document: Document, allow_files: Iterable[PathLike] = ()) -> tuple[Model, list[Fault]]:

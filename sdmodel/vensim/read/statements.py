@@ -6,14 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lark import Token
-
 from ...errors import Fault
 from ...model import MARK, Group, display_name, key
 from ..document import Document
 from .grammar import Node, SyntaxProblemError, parse
 from .segments import QUOTED, Segment, blank_comments
 from .syntax import comment_of, group_of, head_of, label_keys
+from .table import Token
 
 _NAMES = rf"(?:{QUOTED}|[^\":)])*"
 MACRO_HEAD = re.compile(

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lark import Token
 from sympy import Expr, Indexed, S, Symbol
 
 from ...errors import Fault, Place
@@ -39,6 +38,7 @@ from ..external.access import Access
 from .grammar import Node
 from .statements import Macro, subscript_keys
 from .syntax import numbers_in
+from .table import Token
 
 _ROWS: Mapping[str, FunctionRow] = {key(name): row for name, row in FUNCTIONS.items()}
 _REFUSED = frozenset(map(key, REFUSED))

@@ -1,4 +1,4 @@
-"""Memory: what is free on the machine and in its container, and whether work fits into it."""
+"""Memory and processors: what is free on the machine and in its container, and whether work fits into it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import OutOfMemoryError, SimulationError
+from .errors import OutOfMemoryError, SimulationError
 
 _SIZE = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?i?B?)\s*", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -71,6 +71,11 @@ def _text(path: Path) -> str:
         return path.read_text()
     except OSError:
         return ""
+
+
+def available_threads() -> int:
+    """The number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_memory(needed: float, limit: str | float | None, what: str, cure: str) -> None:
