@@ -218,13 +218,13 @@ Proof that the result is the rounded quotient, for a, b > 0; signs do not matter
 [1, 2), which nothing depends on as long as nothing overflows or underflows. Then q = a/b is in (1/2, 2), |y - 1/b| <= u/2, and
 `about` is on the grid of numbers around q, of spacing g = 2u for q >= 1, else u. Its error e is at most g/2 + a u/2, which is below
 g for q >= 1, and below 3g/2 - 2u^2 or so otherwise, since a < b <= 2 - 2u. `rest` is b (q - about), a multiple R of 2ug. With b = 2uB,
-B a whole number below 2^53, (q - about)/g = R/B, and the computed sum is about + g (R/B)(1 + t), |t| <= Bu^2.
+B a whole number below 2^53, (q - about)/g = R/B, and the computed sum is about + g (R/B)(1 + t), |t| <= B u^2.
 
 (1) If |R| <= B, `rest` is exact. q is never midway between two numbers of the grid, so |R| differs from B/2 by at least 1/2, and R/B
-from 1/2 by at least 1/(2B), while (R/B) t is at most (B + 1)/2B * Bu^2 = (B + 1) u^2/2 near that, which is less, as B (B + 1) < u^-2.
+from 1/2 by at least 1/(2B), while (R/B) t is at most (B + 1)/2B * B u^2 = (B + 1) u^2/2 near that, which is less, as B (B + 1) < u^-2.
 So the sum and q are on the same side of the midpoint, and round to the same number. (For a = b, `about` may be 1 - u, between the
 numbers of the grid; the sum still rounds to 1.)
-(2) If |R| > B, then q < 1, and the sum must stay within 3g/2 of `about`. It is at most (1/2 + a/2)(1 + Bu^2) + u for the rounding of
+(2) If |R| > B, then q < 1, and the sum must stay within 3g/2 of `about`. It is at most (1/2 + a/2)(1 + B u^2) + u for the rounding of
 `rest`, in units of g, which is below 3/2 unless a > 2 - 5u, that is for (a, b) = (2 - 4u, 2 - 2u) alone, for which the tests show it.
 
 A quotient with a size from 2^-450 to 2^500, and b from 2^-500 to 2^500, keep all of that far from overflow and underflow. Any other
