@@ -5,7 +5,7 @@ from __future__ import annotations
 import cProfile
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,6 +46,16 @@ def test_macros_that_double_their_argument_end(tmp_path: Path):
     assert max(map(len, found.splitlines())) < LONGEST + len(str(tmp_path))
 
 
+@pytest.fixture
+def usual_depth() -> Iterator[None]:
+    """The recursion limit that Python starts with; libraries raise it."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)
+    yield
+    sys.setrecursionlimit(limit)
+
+
+@pytest.mark.usefixtures("usual_depth")
 @pytest.mark.parametrize("argument", ["x", "x + 1"])
 def test_macros_that_nest_deep_are_a_fault(argument: str):
     """Thousands of macros that call each other do not exhaust the stack; some do what they say."""

@@ -7,11 +7,14 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import Fault, ModelError, ObservationError
 from ...files import read_bytes
 from ...model import Cell, Model, Source, Table, data_variables, key, nearest, split_name, with_points
-from ..files.data import Points, read_data
+
+if TYPE_CHECKING:
+    from ..files.data import Points
 
 PathLike = str | os.PathLike[str]
 
@@ -26,6 +29,11 @@ def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool =
     ModelError
         If a file cannot be read, or has no series for the model.
     """
+    paths = list(paths)
+    if not paths:
+        return model
+    from ..files.data import read_data
+
     sources = {source.path: source for source in model.sources}
     variables = {element.key: element.name for element, _ in data_variables(model)}
     for path in paths:
