@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,30 @@ _SHOWN = 8
 """Changed constants, and changed headline variables, that are printed."""
 
 _Signature = tuple[int, int, str] | None
+
+
+class Interrupts:
+    """Ctrl-C while files are watched: Python drops one that comes while an object is finalised, and the next pause notices it."""
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def __enter__(self) -> Interrupts:
+        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _interrupt(self, *_: object) -> None:
+        self._came = True
+        raise KeyboardInterrupt
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, unless Ctrl-C came."""
+        if self._came:
+            raise KeyboardInterrupt
+        time.sleep(seconds)
 
 
 def saved_files(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sdmodel.cli.requests import RunRequest
-from sdmodel.cli.watch import Watch, refresh, saved_files, watch
+from sdmodel.cli.watch import Interrupts, Watch, refresh, saved_files, watch
 from sdmodel.store import open_run
 
 MODEL = Path("models/ai_compute.mdl")
@@ -147,8 +148,21 @@ def test_interrupt_ends_a_watch_quietly(tea):
             assert process.wait(WAIT) == 130
         finally:
             process.kill()
+            process.wait()
     assert "Traceback" not in output.read_text("utf-8")
     assert float(open_run("runs/live.nc")["tea_temperature"][0]) == 190
+
+
+def test_an_interrupt_that_is_dropped_ends_the_next_pause():
+    """Python ignores an exception in a finaliser."""
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupts() as interrupts:
+        interrupts.pause(0)
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.pause(0)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def _until(output, text, count=1):

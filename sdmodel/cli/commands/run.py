@@ -105,13 +105,15 @@ def _watch(run_from: RunOptions, store: StoreOptions, path: Path | None, *, plot
     if not wants_table():
         message = "--watch prints tables; leave out --format"
         raise click.UsageError(message)
-    from ..watch import Watch, saved_files, watch
+    from ..watch import Interrupts, Watch, saved_files, watch
 
     model = model_path(run_from.model)
     others = [scenario_path(path, model) for path in run_from.scenarios]
     files = _files(model, [*others, *map(Path, [run_from.savelist] if run_from.savelist else [])])
     plotter = (lambda made, where: _plot(made, where, every=every, force=True)) if plot else None
-    watch(Watch(run_from.request, store.folder, path, store.force, plotter), saved_files(files))
+    with Interrupts() as interrupts:
+        task = Watch(run_from.request, store.folder, path, store.force, plotter)
+        watch(task, saved_files(files, pause=interrupts.pause))
 
 
 def _files(model: Path, others: Sequence[Path]) -> list[Path]:
