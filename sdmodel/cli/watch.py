@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import click
 import numpy as np
@@ -34,7 +35,7 @@ class Interrupts:
     def __init__(self) -> None:
         self._came = False
 
-    def __enter__(self) -> Interrupts:
+    def __enter__(self) -> Self:
         self._before = signal.signal(signal.SIGINT, self._interrupt)
         return self
 
