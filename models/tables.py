@@ -129,10 +129,10 @@ VARIED = (
 """Headlines, dates and words of the members that disagree most."""
 SPREAD = 0.6, 1.5
 """How far a label of a subscripted constant varies, relative to its own value."""
-UNRANGED = (
+UNRANGED = frozenset((
     "Control", "Switches", "Essay ledger", "generations behind", "launch date", "revenue conversion", "reference date",
     "funding stop date",
-)  # fmt: skip
+))  # fmt: skip
 """Groups and constants that are not uncertain: settings, switches, the essay's own sum, definitions, public records."""
 
 
@@ -239,9 +239,7 @@ def variants_table() -> str:
             constants = "; ".join(f"{design.names[k]} {_number(values[k, member])}" for k in furthest)
             found = [_number(float(_values(run, name, when)[member])) for name, when, _ in VARIED]
             rows.append((f"{end} {words}", f"{squares[member]:.0f}", *found, constants))
-    return _table(
-        ("member with", "sum of squares", *(f"{words}" for *_, words in VARIED), "furthest from the median"), rows
-    )
+    return _table(("member with", "sum of squares", *(words for *_, words in VARIED), "furthest from the median"), rows)
 
 
 def coverage_table() -> str:
@@ -521,7 +519,7 @@ def plausible_ranges() -> str:
     narrowed = {one["name"]: one["posterior"]["interval90"] for one in _record()["constants"]}
     lines = list(beyond)
     for element in model.elements.values():
-        if element.kind != "constant" or {element.group, element.name} & {*UNRANGED}:
+        if element.kind != "constant" or {element.group, element.name} & UNRANGED:
             continue
         *_, low, high, _, _ = _constant_row(element.name, "", element.units, element.comment)
         labels = model.subscripts[element.dimensions[0]].labels if element.dimensions else ("",)
@@ -595,12 +593,14 @@ def _series() -> tuple[Any, ...]:
     )
 
 
+@functools.cache
 def _record() -> dict[str, Any]:
     """Read the record of the calibration that made the members."""
     record: dict[str, Any] = json.loads((HERE / "ensembles" / "history-matched.json").read_text(encoding="utf-8"))
     return record
 
 
+@functools.cache
 def _past_members() -> Design:
     """Read the constants of the members that fit the past."""
     return sd.make_design(_model(), sd.read_sampling(HERE / "ensembles" / "history-matched.vsc"))

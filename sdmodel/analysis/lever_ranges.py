@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..errors import AnalysisError, Fault, ScenarioError
+from ..errors import AnalysisError, Fault, ScenarioError, list_some
 from ..model import Cell, Model, cell_name, join_name, split_name
 from ..scenario import constant_cells, find_levers, plausible_ranges, range_violation
 from ..simulation import RunWarning
@@ -20,7 +20,6 @@ _KINDS: Mapping[Group, tuple[str, ...]] = {
     "uncertainties": ("uncertainty",),
     "all": ("policy lever", "uncertainty"),
 }
-_LISTED = 4
 
 
 @dataclass(frozen=True)
@@ -114,10 +113,5 @@ def _warn_of_sliders(levers: Sequence[LeverRange], path: str | None) -> None:
     if not names:
         return
     why = "no file of plausible ranges beside the model" if path is None else f"no line in {path}"
-    which = "all levers" if len(names) == len(levers) else some_of(names)
+    which = "all levers" if len(names) == len(levers) else list_some(names)
     warnings.warn(f"{which}: {why}, so the ends of the sliders count, plausible or not", RunWarning, stacklevel=4)
-
-
-def some_of(texts: Sequence[str]) -> str:
-    """The first few of some texts, and how many more there are."""
-    return ", ".join(texts[:_LISTED]) + (f" and {len(texts) - _LISTED} more" if len(texts) > _LISTED else "")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..comparison import Outcome, quantiles, share_with_largest_range
 from ..dataset import ANALYSIS, MEMBER, make_run
 from ..ensemble import design_record
-from ..errors import AnalysisError
+from ..errors import AnalysisError, list_some
 from ..model import (
     Cell,
     Integrator,
@@ -39,7 +39,7 @@ from ..simulation import (
     prepare_simulation,
 )
 from .attribution import LEVER
-from .lever_ranges import Group, LeverRange, lever_ranges, some_of
+from .lever_ranges import Group, LeverRange, lever_ranges
 from .sensitivity import Response, responses_of
 from .worth import Worth, read_worth, within_run
 
@@ -307,7 +307,7 @@ def _sampled_rows(design: Design, levers: Collection[Cell]) -> dict[Cell, int]:
         message = "the design: samples only ranked levers; sample another constant, or rank fewer levers"
         raise AnalysisError(message)
     if left_out:
-        warnings.warn(f"{some_of(left_out)}: ranked, so not sampled for each member", RunWarning, stacklevel=4)
+        warnings.warn(f"{list_some(left_out)}: ranked, so not sampled for each member", RunWarning, stacklevel=4)
     return found
 
 
@@ -460,7 +460,7 @@ def _warn_of_members(trials: _Trials, base: _Base, effects: Numbers) -> None:
     missing = np.isnan(effects).sum(axis=1)
     found = [f"'{names[place]}' in {missing[place]:,}" for place in (*base.moves, len(names) - 1) if missing[place]]
     if found:
-        message = f"not finite in some of {effects.shape[1]:,} members, which are left out there: {some_of(found)}"
+        message = f"not finite in some of {effects.shape[1]:,} members, which are left out there: {list_some(found)}"
         warnings.warn(f"{message}; a smaller TIME STEP may help", NotFiniteWarning, stacklevel=4)
 
 

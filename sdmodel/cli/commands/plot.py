@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 import xarray as xr
 
 from ...analysis import ATTRIBUTION, RANKING, attributed_variables, model_of_run
@@ -84,7 +83,7 @@ def plot(
     stored run or the path of its file.
     """
     place = runs_folder(folder)
-    paths = list({path.stem: path for path in (find_run(run, place) for run in runs)}.values())
+    paths = list(_find_runs(runs, place).values())
     opened = {path.stem: open_run(path) for path in paths}
     target = Path(output) if output else place / f"{'+'.join(opened)}.png"
     check_not_there([target], force=force)
@@ -167,6 +166,15 @@ def _check_members(runs: Mapping[str, xr.Dataset]) -> None:
         note_broken(run)
 
 
+def _find_runs(names: Iterable[str], place: Path) -> dict[str, Path]:
+    """The files of stored runs by name, each once."""
+    return {path.stem: path for path in (find_run(name, place) for name in names)}
+
+
+def _say_written(page: Path) -> None:
+    click.echo(f"written to {page} ({-(-page.stat().st_size // 1024):,} KiB)")
+
+
 # report
 
 
@@ -203,7 +211,7 @@ def report(
     from ...report import write_report
 
     place = runs_folder(folder)
-    paths = {path.stem: path for path in (find_run(run, place) for run in runs)}
+    paths = _find_runs(runs, place)
     target = Path(output) if output else place / f"{'+'.join(paths)}.html"
     check_not_there([target], force=force, error=ReportError)
     opened = {name: open_run(path) for name, path in paths.items()}
@@ -230,7 +238,7 @@ def report(
             frame=frame,
             force=force,
         )
-    click.echo(f"written to {target} ({int(np.ceil(target.stat().st_size / 1024)):,} KiB)")
+    _say_written(target)
 
 
 def _explorer(runs: Mapping[str, xr.Dataset]) -> Frame:
@@ -317,7 +325,7 @@ def explore(
         known = _errors(path, errors) if design or errors else ()
         stored = _stored(runs, folder)
         write_explorer(read, target, on=names, design=design, errors=known, runs=stored, force=force)
-    click.echo(f"written to {target} ({-(-target.stat().st_size // 1024):,} KiB)")
+    _say_written(target)
 
 
 def _errors(path: Path, given: str | None) -> Sequence[MeasuredError]:
@@ -328,6 +336,4 @@ def _errors(path: Path, given: str | None) -> Sequence[MeasuredError]:
 def _stored(names: Sequence[str], folder: str | None) -> dict[str, xr.Dataset]:
     if not names:
         return {}
-    place = runs_folder(folder)
-    paths = {path.stem: path for path in (find_run(name, place) for name in names)}
-    return {name: open_run(path) for name, path in paths.items()}
+    return {name: open_run(path) for name, path in _find_runs(names, runs_folder(folder)).items()}

@@ -117,8 +117,14 @@ class Access:
 
     def record(self, path: Path, content: bytes) -> None:
         """Record that a file was read, with its path relative to the model where it has one."""
-        try:
-            shown = Path(os.path.relpath(path.resolve(), self.folder.resolve())).as_posix()
-        except ValueError:  # on another drive
-            shown = str(path.resolve())
-        self.read[shown] = Source(shown, hashlib.sha256(content).hexdigest())
+        source = source_of(path, content, self.folder)
+        self.read[source.path] = source
+
+
+def source_of(path: Path, content: bytes, folder: Path, *, is_series: bool = False) -> Source:
+    """The record of a file that was read: its path relative to the folder of the model, if there is one, and its hash."""
+    try:
+        shown = Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # on another drive
+        shown = str(path.resolve())
+    return Source(shown, hashlib.sha256(content).hexdigest(), is_series=is_series)

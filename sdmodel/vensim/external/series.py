@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ...errors import Fault, ModelError, ObservationError
 from ...files import read_bytes
-from ...model import Cell, Model, Source, Table, data_variables, key, nearest, split_name, with_points
+from ...model import Cell, Model, Table, data_variables, key, nearest, split_name, with_points
+from .access import source_of
 
 if TYPE_CHECKING:
     from ..files.data import Points
@@ -51,8 +51,9 @@ def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool =
             cure = f"did you mean '{close}'?" if close else "name a file for its data variables, or leave it out"
             raise ModelError([Fault(name, f"no series of the file is a data variable of the model; {cure}")])
         model = with_points(model, {cell: _table(own) for cell, own in known.items()})
-        shown = _relative(name, model.path)
-        sources[shown] = Source(shown, hashlib.sha256(read_bytes(name, error=ModelError)).hexdigest(), is_series=True)
+        content = read_bytes(name, error=ModelError)
+        source = source_of(Path(name), content, Path(model.path).resolve().parent, is_series=True)
+        sources[source.path] = source
     return replace(model, sources=tuple(sources.values()))
 
 
@@ -63,11 +64,3 @@ def _cell(series: Points) -> Cell:
 
 def _table(series: Points) -> Table:
     return Table(list(zip(series.times.tolist(), series.values.tolist(), strict=True)))
-
-
-def _relative(path: str, model: str) -> str:
-    """The path of a file relative to the folder of the model, if there is one."""
-    try:
-        return Path(os.path.relpath(Path(path).resolve(), Path(model).resolve().parent)).as_posix()
-    except ValueError:  # on another drive
-        return str(Path(path).resolve())
