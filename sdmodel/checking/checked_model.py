@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,7 @@ from ..model import (
     split_reference,
 )
 from ..scenario import constant_values, with_constants, with_tables
-from ..vensim import ScenarioLike, load_scenario, read_savelist
+from ..vensim import ScenarioLike, load_scenario, read_savelist, save_list_of
 
 _NOT_FINITE = re.compile(r"'(?P<name>.+?)' is not finite from time (?P<time>\S+);")
 
@@ -106,9 +105,9 @@ class CheckedModel:
     @cached_property
     def listed(self) -> tuple[str, ...]:
         """The names in the save list beside the model; none without one."""
-        path = Path(self.model.path).with_suffix(".lst")
         with contextlib.suppress(SdmodelError, OSError, ValueError):
-            return read_savelist(path) if path.is_file() else ()
+            path = save_list_of(self.model.path)
+            return read_savelist(path) if path else ()
         return ()
 
     @cached_property

@@ -107,12 +107,6 @@ def _recover(folder: Path, error: Complaint) -> None:
         click.echo(f"{relative(path)}: has its old content again, since changing it was interrupted", err=True)
 
 
-def save_list_of(model: Path) -> Path | None:
-    """The save list of the model's name beside it, which lists its headline variables, if there is one."""
-    path = model.with_suffix(".lst")
-    return path if path.is_file() else None
-
-
 def check_not_there(
     paths: Iterable[Path], *, force: bool, cure: str = "name another with -o", error: Complaint = FigureError
 ) -> None:

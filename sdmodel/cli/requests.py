@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from ..errors import Fault, Place, ReferenceEngineError, ScenarioError
 from ..model import Integrator, Model, key, labels_of, nearest, references_in, split_name, split_reference
 from ..scenario import Scenario, merge_scenarios
-from ..vensim import check_names, read_change, read_formula, read_savelist
-from .locations import load_model, save_list_of
+from ..vensim import check_names, read_change, read_formula, read_savelist, save_list_of
+from .locations import load_model
 from .output import busy, note
 
 if TYPE_CHECKING:

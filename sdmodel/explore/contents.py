@@ -45,7 +45,7 @@ from ..model import (
     split_reference,
 )
 from ..scenario import Design, Scenario, cell_values, constant_values, find_levers, plausible_ranges
-from ..vensim import Document, plausible_sampling, read_savelist, read_scenario, views_of
+from ..vensim import Document, plausible_sampling, read_savelist, read_scenario, save_list_of, views_of
 from .diagrams import views_of_page
 
 if TYPE_CHECKING:
@@ -167,8 +167,8 @@ def _headlines(places: Places, names: Sequence[str]) -> list[str]:
             cure = f"did you mean '{close}'?" if close else "name a variable of the model"
             message = f"--on: '{name}' is not a variable of {model.path}; {cure}"
             raise DatasetError(message)
-    beside = Path(model.path).with_suffix(".lst")
-    listed = read_savelist(beside) if not names and beside.is_file() else ()
+    beside = None if names else save_list_of(model.path)
+    listed = read_savelist(beside) if beside else ()
     shown = [element for element in model if not element.hidden and key(element.group) != "control"]
     stocks = [element.name for element in shown if element.kind == "stock"][:_MOST_STOCKS]
     moving = [element.name for element in shown if element.kind in ("auxiliary", "flow")][:_MOST_STOCKS]

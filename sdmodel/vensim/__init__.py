@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .document import Document, read_document
     from .edit.editor import OpenDocument, open_document, split_statement
     from .files.data import Points, read_data
-    from .files.lines import check_names, read_placed_names, read_savelist
+    from .files.lines import check_names, read_placed_names, read_savelist, save_list_of
     from .files.optimisation import read_optimisation, read_payoff
     from .files.scenarios import (
         ScenarioLike,
@@ -46,7 +46,7 @@ _NAMES = {
     "document": "Document read_document",
     "edit.editor": "OpenDocument open_document split_statement",
     "files.data": "Points read_data",
-    "files.lines": "check_names read_placed_names read_savelist",
+    "files.lines": "check_names read_placed_names read_savelist save_list_of",
     "files.optimisation": "read_optimisation read_payoff",
     "files.scenarios": "ScenarioLike change_text load_scenario looks_like_course read_bounds read_change read_grid read_scenario scenario_from_text scenario_text",
     "files.sensitivity": "default_sampling plausible_file plausible_sampling read_samples read_sampling samples_text sampling_of_ranges sampling_text split_levers",
@@ -68,6 +68,6 @@ __all__ = [
     "read_bounds", "read_change", "read_data", "read_document", "read_formula", "read_grid", "read_model",
     "read_optimisation", "read_payoff", "read_placed_names",
     "read_samples", "read_sampling", "read_savelist", "read_scenario", "read_sketch", "samples_text",
-    "sampling_of_ranges", "sampling_text", "scenario_from_text", "scenario_text", "sketch_from_text",
+    "sampling_of_ranges", "sampling_text", "save_list_of", "scenario_from_text", "scenario_text", "sketch_from_text",
     "split_levers", "split_statement", "text_for_diff", "unformatted_parts", "views_of",
 ]  # fmt: skip

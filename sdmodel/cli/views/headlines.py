@@ -17,8 +17,7 @@ from ...dataset import TIME, find_variable, has_variable, long_name, member_dims
 from ...errors import DatasetError, SdmodelError
 from ...model import key
 from ...numerals import format_number
-from ...vensim import read_savelist
-from ..locations import save_list_of
+from ...vensim import read_savelist, save_list_of
 from ..output import Table, columns_beside, note
 from ..requests import HEADLINES
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 from ... import files
@@ -39,6 +40,12 @@ def without_faults(found: Iterable[T | Fault], path: str = "", empty: str = "") 
     if faults:
         raise ScenarioError(faults)
     return tuple(item for item in items if not isinstance(item, Fault))
+
+
+def save_list_of(model: str | os.PathLike[str]) -> Path | None:
+    """Return the save list of a model's name beside it, which lists its headline variables, if there is one."""
+    path = Path(model).with_suffix(".lst")
+    return path if files.is_plain_file(path) else None
 
 
 def read_savelist(path: str | os.PathLike[str], model: Model | None = None) -> tuple[str, ...]:
