@@ -416,9 +416,9 @@ def _check_names(members: Iterable[str], others: Collection[str]) -> None:
             raise DatasetError(message)
 
 
-def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | float]:
+def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | float | NDArray[np.uint8]]:
     """The attributes that say where a run comes from, as far as the model knows."""
-    found: dict[str, str | float] = {
+    found: dict[str, str | float | NDArray[np.uint8]] = {
         "model": model.path,
         "model_sha256": model.sha256,
         TEXT: text_attribute(model.text),
