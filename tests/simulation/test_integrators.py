@@ -233,7 +233,9 @@ SHORTER = "IF THEN ELSE(Time < 2, 0.5, 0.25)"
 def test_a_stock_decays_by_steps_of_different_lengths(method, factor):
     """Each step multiplies it by the integrator's polynomial in the length of that step; STEP sees the length of its own."""
     model = _clock("s = INTEG(-s, 1)\nstep up = STEP(1, 2)", SHORTER)
-    with pytest.warns(RunWarning, match="TIME STEP changes during the run, between 0.25 and 0.5, and the run ends at 4"):
+    with pytest.warns(
+        RunWarning, match="TIME STEP changes during the run, between 0.25 and 0.5, and the run ends at 4"
+    ):
         run = simulate(model, integrator=method)
     lengths = [0.5] * 4 + [0.25] * 8
     assert run.time.values.tolist() == [0, *np.cumsum(lengths)]
