@@ -362,7 +362,10 @@ class Generator:
         table = Ref(name, self.subscripts(self.tables[name], ranges))
         if way < 0.7:
             return call("LOOKUP", table, x)
-        return call(self.chance.choice(("LOOKUP FORWARD", "LOOKUP BACKWARD", "LOOKUP EXTRAPOLATE")), table, x)
+        if way < 0.76:
+            return call("LOOKUP AREA", table, x, self.literal())
+        names = ("LOOKUP FORWARD", "LOOKUP BACKWARD", "LOOKUP EXTRAPOLATE", "LOOKUP INVERT")
+        return call(self.chance.choice(names), table, x)
 
     def of_time(self, ranges: tuple[str, ...], _: int) -> Node:
         chance, step = self.chance, float(self.settings.step)
