@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise, product
+from itertools import product
 
 from model_tree import Call, Equation, Node, Number, Ref, Settings, Table, Whole
 
@@ -80,14 +80,6 @@ def area(table: Table, x: float) -> float:
         left += 1
     x0, y0 = points[left]
     return total + (x - x0) * ((y0 + look_up("LOOKUP", table, x)) * 0.5)
-
-
-def invert(table: Table, y: float) -> float:
-    """The first x of the table's lines at which it is y, or the missing value."""
-    for (x0, y0), (x1, y1) in pairwise(table.points):
-        if min(y0, y1) <= y <= max(y0, y1):
-            return x0 + (y - y0) * ((x1 - x0) / (y1 - y0) if y1 != y0 else 0.0)
-    return -(2.0**109)
 
 
 EXACT: dict[str, Callable[..., float]] = {
@@ -465,7 +457,7 @@ class Run:
             return math.nan
         if call.name == "LOOKUP AREA":
             return area(table, values[1]) - area(table, values[0])
-        return invert(table, values[0]) if call.name == "LOOKUP INVERT" else look_up(call.name, table, values[0])
+        return look_up(call.name, table, values[0])
 
     def first(self, node: Node, binding: Binding) -> float:
         """The value at the start, which is remembered."""

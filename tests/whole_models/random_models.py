@@ -364,8 +364,7 @@ class Generator:
             return call("LOOKUP", table, x)
         if way < 0.76:
             return call("LOOKUP AREA", table, x, self.literal())
-        names = ("LOOKUP FORWARD", "LOOKUP BACKWARD", "LOOKUP EXTRAPOLATE", "LOOKUP INVERT")
-        return call(self.chance.choice(names), table, x)
+        return call(self.chance.choice(("LOOKUP FORWARD", "LOOKUP BACKWARD", "LOOKUP EXTRAPOLATE")), table, x)
 
     def of_time(self, ranges: tuple[str, ...], _: int) -> Node:
         chance, step = self.chance, float(self.settings.step)
