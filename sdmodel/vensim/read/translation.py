@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sympy import Expr, Indexed, S, Symbol
@@ -321,14 +321,22 @@ def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope
     return row.build(*values)
 
 
-def _add_pipeline(output: Token, call: Expr, scope: Scope) -> None:
+def add_output(result: Node, value: Expr, ranges: tuple[str, ...], scope: Scope) -> None:
+    """Add an equation of a variable that a call defines besides its value."""
+    token, *brackets = result.children
+    subscripts = tuple(subscript_keys(brackets[0])) if brackets else ranges
+    equation = Equation(value, subscripts, text=display_name(token), place=scope.place(token))
+    inside = scope.own.get(key(token)) if scope.own else None  # a macro's call of another one
+    shown = split_reference(inside)[0].replace("_", " ") if inside else display_name(token)
+    found = scope.names.outputs.get(key(shown), Element(shown, "auxiliary", (), hidden=inside is not None))
+    scope.names.outputs[key(shown)] = replace(found, equations=(*found.equations, equation))
+
+
+def _add_pipeline(output: Node, call: Expr, scope: Scope) -> None:
     """Add the variable that DELAYP defines besides its value: what is on the way."""
     value, delay_time = call.args
     stock = FUNCTIONS["INTEG"].build(add(value, negate(call)), multiply(value, delay_time))
-    ranges = tuple(name for name in scope.subscripts if name in scope.names.subscripts)
-    name = display_name(output)
-    equation = Equation(stock, ranges, text=name, place=scope.place(output))
-    scope.names.hidden.append(Element(name, "stock", (equation,), ranges))
+    add_output(output, stock, tuple(name for name in scope.subscripts if name in scope.names.subscripts), scope)
 
 
 def _look_up(token: Token, brackets: Sequence[Node], values: Sequence[Expr], scope: Scope) -> Expr:
