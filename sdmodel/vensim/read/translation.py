@@ -14,6 +14,7 @@ from ...model import (
     FUNCTIONS,
     NA,
     REFUSED,
+    UNFINISHED,
     Element,
     Equation,
     FunctionRow,
@@ -31,6 +32,7 @@ from ...model import (
     number,
     power,
     split_reference,
+    unfinished,
     unknown_function,
 )
 from ..document import Document
@@ -41,6 +43,7 @@ from .syntax import numbers_in
 from .table import Token
 
 _ROWS: Mapping[str, FunctionRow] = {key(name): row for name, row in FUNCTIONS.items()}
+_UNFINISHED = key(UNFINISHED)
 _REFUSED = frozenset(map(key, REFUSED))
 _GUESSES = 20
 """Number of unknown functions for which a similar one is suggested: each search goes through the whole table."""
@@ -277,6 +280,8 @@ def _call(node: Node, scope: Scope) -> Expr:
     outputs = [part for part in rest if part.data == "outputs"]
     arguments = [part for part in rest if part.data not in {"subscripts", "outputs"}]
     name, macros = key(token), scope.names.macros
+    if name == _UNFINISHED and name not in macros:
+        return unfinished(*(translate(argument, scope) for argument in arguments))
     own = scope.own is not None and name in scope.own and name not in macros
     known = own or name in scope.names.defined or name.endswith("$")
     called = not brackets and not own and (name in macros or (name in _ROWS and not outputs))
