@@ -164,6 +164,12 @@ def test_settings_name_data_files_and_workbooks(folder):
     assert found["d"].to_numpy().tolist() == [20, 21, 22, 23]
 
 
+def test_files_in_vensims_own_format_are_refused_with_a_cure(folder):
+    (folder / "old.vdf").write_bytes(b"\x7f\xf7\x17\x52" + bytes(200))
+    with pytest.raises(ModelError, match="old.vdf: Vensim's own format .* export the file from Vensim as .dat"):
+        read(folder, "x", data=folder / "old.vdf")
+
+
 def test_only_files_of_the_models_folder_are_read_unless_allowed(tmp_path, folder):
     """Not by a path with dots, not by an absolute one, not through a link."""
     inner = folder / "inner"
