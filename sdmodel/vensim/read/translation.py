@@ -45,6 +45,8 @@ from .table import Token
 _ROWS: Mapping[str, FunctionRow] = {key(name): row for name, row in FUNCTIONS.items()}
 _UNFINISHED = key(UNFINISHED)
 _REFUSED = frozenset(map(key, REFUSED))
+_PAIRS = ("MIN", "MAX")
+"""Functions of two numbers that other programs take more of."""
 _GUESSES = 20
 """Number of unknown functions for which a similar one is suggested: each search goes through the whole table."""
 _MOST_COMPARISONS = 20
@@ -301,7 +303,10 @@ def _call(node: Node, scope: Scope) -> Expr:
 def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope: Scope) -> Expr:
     if len(values) != len(row.arguments):
         count = f"{len(row.arguments)} argument{'s' * (len(row.arguments) != 1)}"
-        return scope.fault(token, f"{row.name} takes {count}, not {len(values)}; write {row.signature}")
+        cure = f"write {row.signature}"
+        if row.name in _PAIRS and len(values) > len(row.arguments):
+            cure = f"nest it, as in {row.name}(x1, {row.name}(x2, x3))"
+        return scope.fault(token, f"{row.name} takes {count}, not {len(values)}; {cure}")
     if row.arguments[0] == "data":
         name, subscripts = split_reference(values[0]) if isinstance(values[0], Symbol | Indexed) else ("", ())
         if name not in scope.names.data and scope.names.defined:  # a formula alone has no variables
