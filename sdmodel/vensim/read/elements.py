@@ -44,20 +44,17 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
         scope = Scope(names, statement.offset, statement.subscripts)
         grouped.setdefault(statement.key, []).append(statement)
         equations.setdefault(statement.key, []).extend(equations_of(statement, scope))
-    labels = {label for subscript in names.subscripts.values() for label in subscript.keys}
     elements: dict[str, Element] = {}
     for name, own in grouped.items():
         shown = display_name(own[0].name)
-        dimensions = _dimensions(
-            shown, [statement.subscripts for statement in own], equations[name][0].place, names, labels
-        )
+        dimensions = dimensions_of(shown, [statement.subscripts for statement in own], equations[name][0].place, names)
         elements[name] = element_of(shown, own, equations[name], dimensions, names.document)
     for name, output in names.outputs.items():
         found = output.equations
         if name in elements:  # a fault, since it is defined twice
             elements[name] = replace(elements[name], equations=(*elements[name].equations, *found))
         else:
-            dimensions = _dimensions(output.name, [own.subscripts for own in found], output.place, names, labels)
+            dimensions = dimensions_of(output.name, [own.subscripts for own in found], output.place, names)
             elements[name] = replace(output, kind=_kind([own.expression for own in found]), dimensions=dimensions)
     for name, points in names.points.items():
         owner = elements[name]
@@ -123,15 +120,13 @@ def equations_of(statement: Statement, scope: Scope) -> list[Equation]:
     return found or [replace(equation, expression=read_expression(statement.body[-1], scope, statement.name))]
 
 
-def _dimensions(
-    name: str, subscripts: Sequence[tuple[str, ...]], place: Place, names: Names, labels: set[str]
-) -> tuple[str, ...]:
+def dimensions_of(name: str, subscripts: Sequence[tuple[str, ...]], place: Place, names: Names) -> tuple[str, ...]:
     """Return the range at each position of the left-hand side, over all equations of an element."""
     fitting = [own for own in subscripts if len(own) == len(subscripts[0])]
     dimensions = []
     for named in zip(*fitting, strict=True):
         found = spanned(named, names.subscripts)
-        if found is None and all(label in names.subscripts or label in labels for label in named):
+        if found is None and all(label in names.subscripts or label in names.labels for label in named):
             what = f"no subscript range contains all of {', '.join(map(repr, dict.fromkeys(named)))}; declare one"
             names.doubts.append(Fault(place, f"'{name}': {what}"))
         dimensions.append(found or named[0])

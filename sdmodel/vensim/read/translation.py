@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from sympy import Expr, Indexed, S, Symbol
@@ -60,7 +61,7 @@ _NO_TABLE = Table(())
 """Replaces a table that cannot be read, so that its name still counts as a lookup."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Names:
     """What all equations of a model share: the names it defines, and the hidden elements that macro calls create.
 
@@ -83,6 +84,11 @@ class Names:
     access: Access = field(default_factory=lambda: Access(Path()))
     data: frozenset[str] = frozenset()
     points: dict[str, list[Equation]] = field(default_factory=dict)
+
+    @cached_property
+    def labels(self) -> frozenset[str]:
+        """The keys of all labels of ranges."""
+        return frozenset(label for subscript in self.subscripts.values() for label in subscript.keys)
 
 
 @dataclass(slots=True)
