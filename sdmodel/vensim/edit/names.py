@@ -21,7 +21,7 @@ NOW = "Time"
 """The name of the current time, which no block defines."""
 
 _FORMS = ("WITH LOOKUP", "TABBED ARRAY", UNFINISHED)
-_RESERVED = frozenset(map(key, (*FUNCTIONS, *REFUSED, *WHOLE_EQUATIONS, *_FORMS, *CLOCK, NOW)))
+_RESERVED = frozenset(map(key, (*FUNCTIONS, *REFUSED, *WHOLE_EQUATIONS, *_FORMS, NOW)))
 _REFUSED = re.compile(r'[|~"\\]|[^\S ]')
 
 _LETTER = r"(?:[\w$'.&%#@?]|[^\x00-\x7f])"
