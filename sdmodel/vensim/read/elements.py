@@ -20,6 +20,7 @@ from ...model import (
     display_name,
     is_reduction,
     key,
+    labels_of,
     make_reference,
     points_name,
     rebuild,
@@ -41,7 +42,7 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
     grouped: dict[str, list[Statement]] = {}
     equations: dict[str, list[Equation]] = {}
     for statement in statements:
-        scope = Scope(names, statement.offset, statement.subscripts)
+        scope = Scope(names, statement.offset, statement.subscripts, exceptions=statement.exceptions)
         grouped.setdefault(statement.key, []).append(statement)
         equations.setdefault(statement.key, []).extend(equations_of(statement, scope))
     elements: dict[str, Element] = {}
@@ -174,6 +175,7 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
         if mark not in copies:
             copies[mark] = _copy_range(mark.removesuffix(MARK), (*outside, *copies.values()), names)
     ranges = (*outside, *copies.values())
+    inside = replace(scope, subscripts=ranges, exceptions=tuple(_excepted(scope, tuple(copies.values()))))
     by_name: dict[str, list[Statement]] = {}
     for statement in macro.statements:
         by_name.setdefault(statement.key, []).append(statement)
@@ -187,16 +189,26 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
     own = {name: _with_copies(value, copies) for name, value in zip(macro.inputs, arguments, strict=True)}
     own |= {name: make_reference(key(new_name), *ranges) for name, new_name in hidden.items()}
     for name, statements in by_name.items():
-        names.hidden.append(_element(hidden[name], statements, ranges, replace(scope, own=own), key(macro.name)))
+        names.hidden.append(_element(hidden[name], statements, replace(inside, own=own), key(macro.name)))
     for result, output in zip(results, macro.outputs, strict=True):
         token, *brackets = result.children
         subscripts = tuple(subscript_keys(brackets[0])) if brackets else ranges
-        equation = Equation(own[output], subscripts, text=display_name(token), place=scope.place(token))
-        inside = scope.own.get(key(token)) if scope.own else None  # a macro's call of another one
-        shown = split_reference(inside)[0].replace("_", " ") if inside else display_name(token)
-        found = names.outputs.get(key(shown), Element(shown, "auxiliary", (), hidden=inside is not None))
+        excepted = next((known.exceptions for known in (scope, inside) if known.subscripts == subscripts), ())
+        equation = Equation(own[output], subscripts, excepted, display_name(token), scope.place(token))
+        local = scope.own.get(key(token)) if scope.own else None  # a macro's call of another one
+        shown = split_reference(local)[0].replace("_", " ") if local else display_name(token)
+        found = names.outputs.get(key(shown), Element(shown, "auxiliary", (), hidden=local is not None))
         names.outputs[key(shown)] = replace(found, equations=(*found.equations, equation))
     return make_reference(key(hidden[key(macro.name)]), *outside, *copies)
+
+
+def _excepted(scope: Scope, copies: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield what the equation of a call excepts, at the positions of its ranges, and for all labels of copies."""
+    subscripts = scope.names.subscripts
+    for exception in scope.exceptions:
+        pairs = list(zip(scope.subscripts, exception, strict=False))
+        if all(name in subscripts or name in labels_of(subscripts, label) for name, label in pairs):
+            yield (*(label for name, label in pairs if name in subscripts), *copies)
 
 
 def _outputs_in(statements: Iterable[Statement]) -> Iterator[str]:
@@ -260,14 +272,16 @@ def _misuse(macro: Macro, arguments: Sequence[Expr], results: Sequence[Node], sc
     return ""
 
 
-def _element(name: str, statements: Sequence[Statement], ranges: tuple[str, ...], caller: Scope, macro: str) -> Element:
-    """Return one element of an expanded macro, with the ranges of the equation that calls it."""
-    names = caller.names
+def _element(name: str, statements: Sequence[Statement], caller: Scope, macro: str) -> Element:
+    """Return one element of an expanded macro, with the ranges of the equation that calls it, and what that excepts."""
+    names, ranges, excepted = caller.names, caller.subscripts, caller.exceptions
     equations = []
     for statement in statements:
         if statement.subscripts:
             what = f"'{display_name(statement.name)}' has subscripts in a macro; remove them, the call's apply"
             names.faults.append(Fault(names.document.place(statement.offset), what))
-        scope = Scope(names, statement.offset, ranges, caller.own, (*caller.open_macros, macro))
-        equations += [replace(equation, subscripts=ranges) for equation in equations_of(statement, scope)]
+        opened = (*caller.open_macros, macro)
+        scope = Scope(names, statement.offset, ranges, caller.own, opened, exceptions=excepted)
+        found = equations_of(statement, scope)
+        equations += [replace(equation, subscripts=ranges, exceptions=excepted) for equation in found]
     return element_of(name, statements, equations, ranges, names.document, hidden=True)

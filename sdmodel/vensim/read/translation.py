@@ -103,6 +103,7 @@ class Scope:
     subscripts: tuple[str, ...] = ()
     own: Mapping[str, Expr] | None = None
     open_macros: tuple[str, ...] = ()
+    exceptions: tuple[tuple[str, ...], ...] = ()
     places: dict[str, Place] = field(default_factory=dict)
     parts: dict[Expr, Place] = field(default_factory=dict)
 
