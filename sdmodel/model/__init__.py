@@ -43,10 +43,10 @@ from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
 from .functions.arithmetic import NEXT_TO_ZERO
+from .functions.incomplete import UNFINISHED, unfinished
 from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
 from .functions.row import Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
-from .functions.unfinished import UNFINISHED, unfinished
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
 from .order import Assignment, Plan, cell_name, plan, quoted_cell, unfinished_equations
 from .records import (

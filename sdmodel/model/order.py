@@ -17,8 +17,8 @@ from sympy import Expr
 from ..errors import Fault, ModelError, list_some
 from .algebra import Numbers, Table, VensimFunction, walk
 from .expansion import expand
+from .functions.incomplete import UNFINISHED, Unfinished
 from .functions.row import Memory
-from .functions.unfinished import UNFINISHED, Unfinished
 from .names import join_name
 from .records import Model
 from .subscripts import TIME, Binding, Cell, SubscriptFault, bindings, cells_in, too_many_terms
