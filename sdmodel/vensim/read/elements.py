@@ -20,7 +20,6 @@ from ...model import (
     display_name,
     is_reduction,
     key,
-    labels_of,
     make_reference,
     points_name,
     rebuild,
@@ -31,10 +30,10 @@ from ..document import Document
 from .grammar import Node
 from .outside import outside_equations
 from .ranges import spanned
-from .statements import Macro, Statement, subscript_keys
+from .statements import Macro, Statement
 from .syntax import comment_of, one_line, units_of
 from .table import Token, Tree
-from .translation import Names, Scope, check_size, read_expression
+from .translation import Names, Scope, add_output, check_size, inside_of, read_expression
 
 
 def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Element]:
@@ -174,8 +173,7 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
     for mark in (mark for argument in arguments for mark in unclaimed_ranges(argument)):
         if mark not in copies:
             copies[mark] = _copy_range(mark.removesuffix(MARK), (*outside, *copies.values()), names)
-    ranges = (*outside, *copies.values())
-    inside = replace(scope, subscripts=ranges, exceptions=tuple(_excepted(scope, tuple(copies.values()))))
+    inside = inside_of(scope, tuple(copies.values()))
     by_name: dict[str, list[Statement]] = {}
     for statement in macro.statements:
         by_name.setdefault(statement.key, []).append(statement)
@@ -187,28 +185,12 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
         hidden[name] = f"{macro.name} {count} {name.replace('_', ' ')}"
         names.defined.add(key(hidden[name]))
     own = {name: _with_copies(value, copies) for name, value in zip(macro.inputs, arguments, strict=True)}
-    own |= {name: make_reference(key(new_name), *ranges) for name, new_name in hidden.items()}
+    own |= {name: make_reference(key(new_name), *inside.subscripts) for name, new_name in hidden.items()}
     for name, statements in by_name.items():
         names.hidden.append(_element(hidden[name], statements, replace(inside, own=own), key(macro.name)))
     for result, output in zip(results, macro.outputs, strict=True):
-        token, *brackets = result.children
-        subscripts = tuple(subscript_keys(brackets[0])) if brackets else ranges
-        excepted = next((known.exceptions for known in (scope, inside) if known.subscripts == subscripts), ())
-        equation = Equation(own[output], subscripts, excepted, display_name(token), scope.place(token))
-        local = scope.own.get(key(token)) if scope.own else None  # a macro's call of another one
-        shown = split_reference(local)[0].replace("_", " ") if local else display_name(token)
-        found = names.outputs.get(key(shown), Element(shown, "auxiliary", (), hidden=local is not None))
-        names.outputs[key(shown)] = replace(found, equations=(*found.equations, equation))
+        add_output(result, own[output], inside, scope)
     return make_reference(key(hidden[key(macro.name)]), *outside, *copies)
-
-
-def _excepted(scope: Scope, copies: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield what the equation of a call excepts, at the positions of its ranges, and for all labels of copies."""
-    subscripts = scope.names.subscripts
-    for exception in scope.exceptions:
-        pairs = list(zip(scope.subscripts, exception, strict=False))
-        if all(name in subscripts or name in labels_of(subscripts, label) for name, label in pairs):
-            yield (*(label for name, label in pairs if name in subscripts), *copies)
 
 
 def _outputs_in(statements: Iterable[Statement]) -> Iterator[str]:

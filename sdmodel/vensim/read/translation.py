@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from ...model import (
     NA,
     REFUSED,
     UNFINISHED,
+    Calendar,
     Element,
     Equation,
     FunctionRow,
@@ -27,6 +28,7 @@ from ...model import (
     display_name,
     inverse,
     key,
+    labels_of,
     make_reference,
     multiply,
     negate,
@@ -48,6 +50,7 @@ _UNFINISHED = key(UNFINISHED)
 _REFUSED = frozenset(map(key, REFUSED))
 _PAIRS = ("MIN", "MAX")
 """Functions of two numbers that other programs take more of."""
+_PIPELINE, _MESSAGE = key("DELAYP"), key("MESSAGE")
 _GUESSES = 20
 """Number of unknown functions for which a similar one is suggested: each search goes through the whole table."""
 _MOST_COMPARISONS = 20
@@ -83,6 +86,7 @@ class Names:
     parts: int = 0
     access: Access = field(default_factory=lambda: Access(Path()))
     data: frozenset[str] = frozenset()
+    calendar: Calendar = field(default_factory=Calendar)
     points: dict[str, list[Equation]] = field(default_factory=dict)
 
     @cached_property
@@ -293,7 +297,10 @@ def _call(node: Node, scope: Scope) -> Expr:
         return unfinished(*(translate(argument, scope) for argument in arguments))
     own = scope.own is not None and name in scope.own and name not in macros
     known = own or name in scope.names.defined or name.endswith("$")
-    called = not brackets and not own and (name in macros or (name in _ROWS and not outputs))
+    with_output = name == _PIPELINE and len(outputs) == 1 and len(outputs[0].children) == len(":x")
+    called = not brackets and not own and (name in macros or (name in _ROWS and (not outputs or with_output)))
+    if called and name == _MESSAGE and name not in macros:
+        arguments = [part for part in arguments if part.data != "string"]
     if not called and not known:
         scope.fault(token, unknown_function(display_name(token), guess=len(scope.names.faults) < _GUESSES))
         if name in _REFUSED:
@@ -303,17 +310,25 @@ def _call(node: Node, scope: Scope) -> Expr:
         results = [part for output in outputs for part in output.children[1:]]
         return scope.names.expand(macros[name], token, values, results, scope)
     if called:
-        return _call_function(_ROWS[name], token, values, scope)
+        result = _call_function(_ROWS[name], token, values, scope)
+        if with_output and result is not S.Zero:
+            _add_pipeline(outputs[0].children[1], result, scope)
+        return result
     return _look_up(token, brackets, values, scope) if known else S.Zero
 
 
 def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope: Scope) -> Expr:
-    if len(values) != len(row.arguments):
-        count = f"{len(row.arguments)} argument{'s' * (len(row.arguments) != 1)}"
-        cure = f"write {row.signature}"
-        if row.name in _PAIRS and len(values) > len(row.arguments):
+    if len(values) != len(row.written):
+        count = f"{len(row.written)} argument{'s' * (len(row.written) != 1)}"
+        cure = f"write {row.name}({', '.join(row.written)})"
+        if row.name in _PAIRS and len(values) > len(row.written):
             cure = f"nest it, as in {row.name}(x1, {row.name}(x2, x3))"
         return scope.fault(token, f"{row.name} takes {count}, not {len(values)}; {cure}")
+    if row.added:
+        if values[0] not in (S.Zero, S.One):
+            what = "its first argument must be 0 (Time) or 1 (INITIAL TIME), since a run on the computer's clock cannot be repeated"
+            return scope.fault(token, f"{row.name}: {what}; write 0 or 1")
+        values = [*values, *scope.names.calendar.arguments()]
     if row.arguments[0] == "data":
         name, subscripts = split_reference(values[0]) if isinstance(values[0], Symbol | Indexed) else ("", ())
         if name not in scope.names.data and scope.names.defined:  # a formula alone has no variables
@@ -321,6 +336,37 @@ def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope
             return scope.fault(token, what)
         values = [data_reference(name, *subscripts), *values[1:]]
     return row.build(*values)
+
+
+def inside_of(scope: Scope, copies: tuple[str, ...] = ()) -> Scope:
+    """Return the scope of what a call in an equation adds: with the ranges of the equation, copies of others, and its exceptions."""
+    subscripts = scope.names.subscripts
+    exceptions = []
+    for exception in scope.exceptions:
+        pairs = list(zip(scope.subscripts, exception, strict=False))
+        if all(name in subscripts or name in labels_of(subscripts, label) for name, label in pairs):
+            exceptions.append((*(label for name, label in pairs if name in subscripts), *copies))
+    ranges = (*(name for name in scope.subscripts if name in subscripts), *copies)
+    return replace(scope, subscripts=ranges, exceptions=tuple(exceptions))
+
+
+def add_output(result: Node, value: Expr, inside: Scope, scope: Scope) -> None:
+    """Add an equation of a variable that a call defines besides its value; `inside` is the scope of what the call adds."""
+    token, *brackets = result.children
+    subscripts = tuple(subscript_keys(brackets[0])) if brackets else inside.subscripts
+    excepted = next((known.exceptions for known in (scope, inside) if known.subscripts == subscripts), ())
+    equation = Equation(value, subscripts, excepted, display_name(token), scope.place(token))
+    local = scope.own.get(key(token)) if scope.own else None  # a macro's call of another one
+    shown = split_reference(local)[0].replace("_", " ") if local else display_name(token)
+    found = scope.names.outputs.get(key(shown), Element(shown, "auxiliary", (), hidden=local is not None))
+    scope.names.outputs[key(shown)] = replace(found, equations=(*found.equations, equation))
+
+
+def _add_pipeline(output: Node, call: Expr, scope: Scope) -> None:
+    """Add the variable that DELAYP defines besides its value: what is on the way."""
+    value, delay_time = call.args
+    stock = FUNCTIONS["INTEG"].build(add(value, negate(call)), multiply(value, delay_time))
+    add_output(output, stock, inside_of(scope), scope)
 
 
 def _look_up(token: Token, brackets: Sequence[Node], values: Sequence[Expr], scope: Scope) -> Expr:
