@@ -24,6 +24,12 @@ models of `tests/whole_models`. The last column names a test that computes the f
 ## Functions that run
 """
 
+WHOLE = """
+## Functions that are whole equations
+
+They stand alone on the right-hand side; see `tests/vensim/test_external.py` and `tests/vensim/test_data.py`.
+"""
+
 TESTS: Mapping[str, str] = {
     **dict.fromkeys(
         (
@@ -33,7 +39,6 @@ TESTS: Mapping[str, str] = {
         "tests/simulation/test_manual_functions.py",
     ),
     **dict.fromkeys(("DELAY N", "SMOOTH N"), "tests/model/test_delay_orders.py"),
-    **dict.fromkeys((name for name in FUNCTIONS if name.startswith("GET DATA")), "tests/vensim/test_data.py"),
 }  # fmt: skip
 """A test of each function besides those that all functions have."""
 
@@ -72,8 +77,7 @@ def page() -> str:
     parts = [
         INTRODUCTION.format(runs=len(rows) + len(whole), refused=len(refused)),
         _table(("Function", "Value", "Difference from Vensim, or what its manual leaves open", "Also tested in"), rows),
-        "\n## Functions that are whole equations\n\nThey stand alone on the right-hand side; see `tests/vensim/test_external.py` "
-        "and `tests/vensim/test_data.py`.\n",
+        WHOLE,
         _table(("Function", "Use"), whole),
         "\n## Functions that are refused\n",
         _table(("Function", "Instead"), refused),
