@@ -15,14 +15,14 @@ author = "the sdmodel authors"
 version = release = sdmodel.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx_click",
     "command_pages",
 ]
-source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb", ".rst": "restructuredtext"}
 exclude_patterns = ["_build"]
 default_role = "code"
 smartquotes = False  # options begin with two hyphens
@@ -30,6 +30,9 @@ suppress_warnings = ["myst.xref_missing"]  # files outside docs/ that included t
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+nb_execution_mode = "auto"  # the notebooks are kept without outputs, so every build runs them
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc sections state the types in words
 numpydoc_show_class_members = True

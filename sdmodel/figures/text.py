@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ PLAIN: Mapping[Any, Any] = MappingProxyType(
 )
 """Settings of matplotlib under which a text is drawn as it is: names and units may hold dollars and backslashes."""
 _LONGEST = 2000
+_NOTEBOOK_DPI = 100
 _SHRINKING = (0.92, 0.85, 0.78, 0.7)
 _UNKNOWN = "\u25a1"
 
@@ -61,6 +63,12 @@ class PlainFigure(Figure):
         with rc_context(dict(PLAIN)), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
             super().draw(renderer)
+
+    def _repr_png_(self) -> bytes:
+        """Return what a notebook shows."""
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=_NOTEBOOK_DPI)
+        return buffer.getvalue()
 
 
 @dataclass(frozen=True, slots=True)

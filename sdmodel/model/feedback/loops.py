@@ -56,6 +56,8 @@ class CausalPath:
     (('Stock', 'outflow'), 'B')
     >>> [(link.cause, link.effect, link.polarity) for link in loop.links]
     [('Stock', 'outflow', '+'), ('outflow', 'Stock', '-')]
+    >>> print(loop)
+    Stock -> (+) outflow -> (-) Stock: B
     """
 
     variables: tuple[str, ...]
@@ -63,6 +65,10 @@ class CausalPath:
     times: tuple[float, ...]
     signs: tuple[float, ...]
     closed: bool
+
+    def __str__(self) -> str:
+        steps = [self.variables[0], *(f"({link.polarity}) {link.effect}" for link in self.links)]
+        return f"{' -> '.join(steps)}: {self.polarity}"
 
     @property
     def polarity(self) -> str:
