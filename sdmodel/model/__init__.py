@@ -6,6 +6,7 @@ from ..extras import lazy_names
 from .algebra import (
     NA,
     Numbers,
+    Site,
     Table,
     VensimFunction,
     add,
@@ -44,6 +45,7 @@ from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
 from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
+from .functions.random_numbers import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.row import Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
@@ -104,11 +106,11 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
-    "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "WHOLE_EQUATIONS",
+    "ARRAY_FUNCTIONS", "DEFAULT_SEED", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "MEMBER_NUMBER", "NA", "NEXT_TO_ZERO",
+    "NOISE_SEED", "NOW", "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "SEED", "TIME", "WHOLE_EQUATIONS",
     "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
     "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
-    "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
+    "Numbers", "Plan", "Range", "ReadArray", "Shape", "Site", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "Unchanging", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word",
     "WordKind", "add", "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "counts_labels", "data_keyword",
     "data_reference", "data_value", "data_variables", "delay_orders", "display_name", "divide", "divides", "equation_source",

@@ -384,6 +384,8 @@ variation_put:
   %v2 = add i64 %v, 1
   br label %variation
 begin:
+  %first_real = sitofp i64 %first_step to double
+  $note_first
   %first_twice = shl i64 %first_step, 1
   %pt_begin = getelementptr inbounds double, ptr %times, i64 %first_twice
   %t_begin = load double, ptr %pt_begin
@@ -415,6 +417,7 @@ stepping:
   %k_twice = shl i64 %k, 1
   %pt = getelementptr inbounds double, ptr %times, i64 %k_twice
   %t = load double, ptr %pt
+  $note_step
   call void @recall(ptr %workspace, ptr %history, i64 %k)
   call void @step(ptr %workspace, double %t, double %t, double %time_step)
   %line_real = sitofp i64 %line to double
@@ -539,6 +542,8 @@ def driver_text(layout: Layout, width: int, *, adaptive: bool) -> str:
         "spread_relative": _spread("relatives", "%relative", width),
         "spread_constant": _spread("c_all", "%c_one", width),
         "spread_k": _spread("k_all", "%k_real", width),
+        "note_first": _note(layout, "first", "%first_real", width),
+        "note_step": _note(layout, "step", "%k_real", width),
     }
     rows = {
         "delay_rows": [layout.row[cell] for cell in layout.delay_input],
@@ -569,6 +574,15 @@ def _spread(name: str, scalar: str, width: int) -> str:
         f"%{name}_1 = insertelement {wide} poison, double {scalar}, i64 0\n"
         f"  %{name} = shufflevector {wide} %{name}_1, {wide} poison, <{width} x i32> zeroinitializer"
     )
+
+
+def _note(layout: Layout, name: str, scalar: str, width: int) -> str:
+    """The number of the time step goes into its row, for the random numbers of a model that has any."""
+    if layout.step_row is None:
+        return ""
+    place = f"%p_{name} = getelementptr inbounds double, ptr %workspace, i64 {layout.step_row * width}"
+    store = f"store {numbers(width)} %{name}_all, ptr %p_{name}, align {8 * width}"
+    return "\n  ".join([_spread(f"{name}_all", scalar, width), place, store])
 
 
 def _entry_text() -> str:

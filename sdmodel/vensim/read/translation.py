@@ -295,7 +295,7 @@ def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope
     if len(values) != len(row.arguments):
         count = f"{len(row.arguments)} argument{'s' * (len(row.arguments) != 1)}"
         return scope.fault(token, f"{row.name} takes {count}, not {len(values)}; write {row.signature}")
-    if row.arguments[0] == "data":
+    if row.arguments[:1] == ("data",):
         name, subscripts = split_reference(values[0]) if isinstance(values[0], Symbol | Indexed) else ("", ())
         if name not in scope.names.data and scope.names.defined:  # a formula alone has no variables
             what = f"{row.name} reads a data variable that is declared without an equation or reads a file; name one"
