@@ -12,6 +12,7 @@ from ..errors import ScenarioError, SimulationError
 from ..model import (
     INTEGRATORS,
     NA,
+    NOISE_SEED,
     RUN_SETTINGS,
     Cell,
     DelayOrder,
@@ -25,7 +26,7 @@ from ..model import (
     nearest,
     split_name,
 )
-from ..program import Grid, Program
+from ..program import MEMBER_CELL, SEED_CELL, Grid, Program
 from ..resources import available_threads, check_memory
 from ..scenario import Scenario, with_constants
 from ..vensim import scenario_from_text
@@ -36,6 +37,7 @@ from .timing import Timing
 MAX_LISTED = 3
 """The most members or delays that a warning names; the rest are counted."""
 
+_NOISE_SEED = Cell(NOISE_SEED)
 _ORDERS: WeakKeyDictionary[Model, tuple[DelayOrder, ...]] = WeakKeyDictionary()
 """The delay orders of models with their own constants."""
 
@@ -150,8 +152,13 @@ def make_job(
 ) -> Job:
     """Return the job that computes a program with the fixed constants of `inputs` and saves some rows."""
     known = dict(program.layout.plan.constants) | inputs.fixed
+    noise, numbered = inputs.noise, []
+    if SEED_CELL in known:
+        seeds = [cell for cell in (SEED_CELL, _NOISE_SEED) if noise.seed is not None and cell in known]
+        known |= dict.fromkeys(seeds, float(noise.seed or 0)) | {MEMBER_CELL: float(noise.member)}
+        numbered = [program.row(MEMBER_CELL)] if noise.by_member else []
     given = np.array([known[cell] for cell in program.layout.inputs], dtype=float)
-    varied_rows = np.array([program.row(cell) for cell in inputs.varied], dtype=np.int64)
+    varied_rows = np.array([*(program.row(cell) for cell in inputs.varied), *numbered], dtype=np.int64)
     where = np.array(rows, dtype=np.int64)
     lagged = ~np.isin(where, _levels(program)) if integrator == "diff" else None
     tolerances = _tolerances(program.layout.plan, inputs) if integrator.endswith("-auto") else (0.0, 0.0)

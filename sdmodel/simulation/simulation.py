@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from ..dataset import make_run
 from ..errors import SimulationError, reports_memory
-from ..model import NOWHERE, Element, Integrator, Model, cell_name, quoted_cell
-from ..program import MOST_PARTS, NEVER, Grid, Program
+from ..model import NOISE_SEED, NOWHERE, Cell, Element, Integrator, Model, cell_name, quoted_cell
+from ..program import MOST_PARTS, NEVER, SEED_CELL, Grid, Program
 from ..scenario import Scenario, constant_values, is_course, range_violation
 from ..vensim import ScenarioLike, change_text
-from .continuation import EARLIER
+from .continuation import EARLIER, RUN_MEMBER, RUN_SEED
 from .data import with_data
 from .execution import Job, Outcome, Progress, execute
 from .inputs import Constants, Inputs
@@ -40,6 +40,7 @@ from .setup import Beginning, set_up
 from .stocks import INITIAL, initial_record
 from .timing import FINAL_TIME, SAME_TIME, Timing
 
+_NOISE_SEED = Cell(NOISE_SEED)
 _MAX_SEARCHED = 2**25
 """The most numbers that the search for the first value that is not finite saves."""
 
@@ -96,7 +97,9 @@ def simulate(
     progress : callable, optional
         Called with the number of finished members and the number of all members.
     seed : int, optional
-        Seed to record in the attributes of the run.
+        Seed of the random functions, from 0 to 2^32 - 1; overrides NOISE SEED, and is the seed of the other streams too. The
+        members of an ensemble (dimension `member`) have different random numbers; runs along any other dimension, and runs with
+        the same seed, have the same ones, so that they differ only by what their constants do.
     start : xarray.Dataset or mapping, optional
         A run to go on from, with its stocks, delays and other memories, and with its constants as far as `constants` and
         `scenario` set no others. It is a run of one member; its model may differ in everything but the stocks and delays. Or a
@@ -139,7 +142,7 @@ def simulate(
     [110.0, 165.0]
     """
     check_options(model, integrator, threads)
-    setup = set_up(model if data is None else with_data(model, data), constants, scenario=scenario, start=start, at=at)
+    setup = set_up(model if data is None else with_data(model, data), constants, scenario=scenario, start=start, at=at, seed=seed)
     model, changes, inputs = setup.model, setup.changes, setup.inputs
     program, timing, before = setup.program, setup.timing, setup.before
     saved = _saved(model, program, save)
@@ -158,7 +161,8 @@ def simulate(
     values = _values(program, saved, outcome, inputs) | _constants(program, saved, inputs)
     inexact = _accuracy_remarks(job, outcome, inputs)
     settled = remarks_on_settings(model, timing, integrator)
-    remarks = "\n".join([*settled, *setup.remarks, *inexact, *_range_remarks(model, inputs)])
+    drawn = _noise_remarks(job, inputs)
+    remarks = "\n".join([*settled, *setup.remarks, *inexact, *drawn, *_range_remarks(model, inputs)])
     attributes = _record(model, inputs, changes, job) | ({} if seed is None else {"seed": seed})
     further = {"not_finite": not_finite, "remarks": remarks, "inexact": len(inexact), EARLIER: before and before.record}
     attributes |= {name: value for name, value in further.items() if value}
@@ -205,7 +209,21 @@ def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job) -> dict[s
         "saveper": job.timing.time_step * job.timing.every,
     }
     initial = initial_record(model, inputs)
-    return attributes | ({INITIAL: initial} if initial else {})
+    attributes |= {INITIAL: initial} if initial else {}
+    if SEED_CELL in job.program.layout.row:
+        attributes |= {} if inputs.noise.seed is None else {RUN_SEED: inputs.noise.seed}
+        attributes |= {RUN_MEMBER: inputs.noise.member} if inputs.noise.member else {}
+    return attributes
+
+
+def _noise_remarks(job: Job, inputs: Inputs) -> list[str]:
+    """A remark about random numbers, if the model draws any."""
+    plan = job.program.layout.plan
+    if SEED_CELL not in plan.constants:
+        return []
+    seeds = (inputs.noise.seed, inputs.fixed.get(_NOISE_SEED), plan.constants.get(_NOISE_SEED))
+    seed = next((f" of the seed {found:.0f}" for found in seeds if found is not None), "")
+    return [f"the random numbers{'' if _NOISE_SEED in inputs.varied else seed} are sdmodel's own; Vensim draws others"]
 
 
 def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:
