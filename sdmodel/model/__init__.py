@@ -44,8 +44,8 @@ from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
 from .functions.arithmetic import NEXT_TO_ZERO
-from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
 from .functions.random_numbers import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
+from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
 from .functions.row import Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name

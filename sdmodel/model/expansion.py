@@ -15,7 +15,17 @@ from types import MappingProxyType
 from sympy import Expr, Integer
 
 from ..errors import Fault, ModelError
-from .algebra import Numbers, Site, Table, VensimFunction, make_reference, references_in, split_reference, transform, walk
+from .algebra import (
+    Numbers,
+    Site,
+    Table,
+    VensimFunction,
+    make_reference,
+    references_in,
+    split_reference,
+    transform,
+    walk,
+)
 from .evaluation import Start, evaluate
 from .functions.memory import HELD_STOCK, INTEG
 from .functions.random_numbers import DEFAULT_SEED, DRAW, MEMBER_NUMBER, NOISE_SEED, SEED
@@ -85,7 +95,11 @@ class _Builder:
         name, subscripts = f"{self.element.key}#{next(self.serials)}", (*self.equation.subscripts, *extra)
         reference = make_reference(name, *subscripts)
         self._keep(
-            name, kind, _with_ranges(build(reference), extra), subscripts, tuple((*cell, *extra) for cell in self.equation.exceptions)
+            name,
+            kind,
+            _with_ranges(build(reference), extra),
+            subscripts,
+            tuple((*cell, *extra) for cell in self.equation.exceptions),
         )
         return reference
 

@@ -12,7 +12,6 @@ from ..model import MEMBER_NUMBER, SEED, Assignment, Cell, Plan
 from .blocks import in_label_order
 from .invariants import Part, find_invariants
 
-
 SEED_CELL, MEMBER_CELL = Cell(SEED), Cell(MEMBER_NUMBER)
 """Constants of a model that draws random numbers: the seed of its streams, and the number of the member."""
 

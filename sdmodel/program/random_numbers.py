@@ -54,9 +54,9 @@ def _draw_text(width: int) -> str:
         lines.append(f"  %r{len(lines)} = {instruction}")
         return f"%r{len(lines) - 1}"
 
-    def spread(value: int | float) -> str:
+    def spread(value: float) -> str:
         text = str(value) if isinstance(value, int) else f"{value!r}"
-        return text if width == 1 else f"splat ({whole.split(' x ')[-1].rstrip('>')} {text})"
+        return text if width == 1 else f"splat ({whole.rsplit(' x ', maxsplit=1)[-1].rstrip('>')} {text})"
 
     def masked(value: str) -> str:
         return put(f"and {whole} {value}, {spread(_MASK)}")

@@ -190,7 +190,12 @@ def continue_from(model: Model, run: xr.Dataset, at: float) -> Continuation:
     if record["integrator"] not in INTEGRATORS:
         raise DatasetError(_DAMAGED.format("integrator"))
     own = _Stretch(
-        math.inf, str(record.get("scenario", "")), changes, _initial_values(run), str(record["integrator"]), *_noise_of(run)
+        math.inf,
+        str(record.get("scenario", "")),
+        changes,
+        _initial_values(run),
+        str(record["integrator"]),
+        *_noise_of(run),
     )
     stretches = []
     for stretch in (*_earlier(run), own):
@@ -204,7 +209,7 @@ def _noise_of(run: xr.Dataset) -> tuple[int | None, int]:
     """The seed of a run, if it is not that of its model, and the number of its member."""
     try:
         seed = run.attrs.get(RUN_SEED)
-        member = run.attrs.get(RUN_MEMBER, run.coords[MEMBER] if MEMBER in run.coords else 0)
+        member = run.attrs.get(RUN_MEMBER, run.coords.get(MEMBER, 0))
         return None if seed is None else int(seed), int(member)
     except (TypeError, ValueError) as cause:
         raise DatasetError(_DAMAGED.format(RUN_SEED)) from cause

@@ -52,7 +52,7 @@ class Inputs:
     varied: dict[Cell, xr.DataArray] = field(default_factory=dict)
     members: dict[str, xr.DataArray] = field(default_factory=dict)
     owners: dict[str, list[tuple[Cell, xr.DataArray]]] = field(default_factory=dict)
-    noise: Noise = field(default_factory=lambda: Noise())
+    noise: Noise = field(default_factory=Noise)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -85,7 +85,12 @@ def _noise(program: Program, inputs: Inputs, before: Continuation | None, seed: 
     if draws and noise.seed is not None and cell not in constants:
         message = "NOISE SEED is computed in the model, which a seed cannot override; make it a constant"
         raise SimulationError(message)
-    if draws and noise.seed is not None and not program.layout.plan.model.elements[cell.key].hidden and cell not in inputs.varied:
+    if (
+        draws
+        and noise.seed is not None
+        and not program.layout.plan.model.elements[cell.key].hidden
+        and cell not in inputs.varied
+    ):
         inputs.fixed[cell] = float(noise.seed)
     return noise
 

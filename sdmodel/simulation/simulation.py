@@ -40,6 +40,8 @@ from .setup import Beginning, set_up
 from .stocks import INITIAL, initial_record
 from .timing import FINAL_TIME, SAME_TIME, Timing
 
+RANDOM_NUMBERS = "random_numbers"
+"""The attribute of a run with random numbers that says where they come from."""
 _NOISE_SEED = Cell(NOISE_SEED)
 _MAX_SEARCHED = 2**25
 """The most numbers that the search for the first value that is not finite saves."""
@@ -142,7 +144,9 @@ def simulate(
     [110.0, 165.0]
     """
     check_options(model, integrator, threads)
-    setup = set_up(model if data is None else with_data(model, data), constants, scenario=scenario, start=start, at=at, seed=seed)
+    setup = set_up(
+        model if data is None else with_data(model, data), constants, scenario=scenario, start=start, at=at, seed=seed
+    )
     model, changes, inputs = setup.model, setup.changes, setup.inputs
     program, timing, before = setup.program, setup.timing, setup.before
     saved = _saved(model, program, save)
@@ -161,13 +165,19 @@ def simulate(
     values = _values(program, saved, outcome, inputs) | _constants(program, saved, inputs)
     inexact = _accuracy_remarks(job, outcome, inputs)
     settled = remarks_on_settings(model, timing, integrator)
-    drawn = _noise_remarks(job, inputs)
-    remarks = "\n".join([*settled, *setup.remarks, *inexact, *drawn, *_range_remarks(model, inputs)])
+    drawn = _noise_remark(job, inputs)
+    remarks = "\n".join([*settled, *setup.remarks, *inexact, *_range_remarks(model, inputs)])
     attributes = _record(model, inputs, changes, job) | ({} if seed is None else {"seed": seed})
-    further = {"not_finite": not_finite, "remarks": remarks, "inexact": len(inexact), EARLIER: before and before.record}
+    further = {
+        RANDOM_NUMBERS: drawn,
+        "not_finite": not_finite,
+        "remarks": remarks,
+        "inexact": len(inexact),
+        EARLIER: before and before.record,
+    }
     attributes |= {name: value for name, value in further.items() if value}
     run = make_run(model, timing.saved, values, dims=inputs.members, attributes=attributes)
-    for text, kind in ((remarks, RunWarning), (not_finite, NotFiniteWarning)):
+    for text, kind in ((remarks, RunWarning), (drawn, RunWarning), (not_finite, NotFiniteWarning)):
         if text:
             warnings.warn(text, kind, stacklevel=2)
     return run
@@ -216,14 +226,14 @@ def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job) -> dict[s
     return attributes
 
 
-def _noise_remarks(job: Job, inputs: Inputs) -> list[str]:
+def _noise_remark(job: Job, inputs: Inputs) -> str:
     """A remark about random numbers, if the model draws any."""
     plan = job.program.layout.plan
     if SEED_CELL not in plan.constants:
-        return []
+        return ""
     seeds = (inputs.noise.seed, inputs.fixed.get(_NOISE_SEED), plan.constants.get(_NOISE_SEED))
     seed = next((f" of the seed {found:.0f}" for found in seeds if found is not None), "")
-    return [f"the random numbers{'' if _NOISE_SEED in inputs.varied else seed} are sdmodel's own; Vensim draws others"]
+    return f"the random numbers{'' if _NOISE_SEED in inputs.varied else seed} are sdmodel's own; Vensim draws others"
 
 
 def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:

@@ -68,7 +68,9 @@ class _Plain:
         return left + right if sign == "+" else left - right if sign == "-" else left * right
 
     def compare(self, sign: str, left: Any, right: Any) -> Any:
-        return {"=": left == right, "<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[sign]
+        return {"=": left == right, "<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[
+            sign
+        ]
 
     def choose(self, condition: Any, then: Any, otherwise: Any) -> Any:
         return then if condition else otherwise
@@ -82,7 +84,7 @@ class _Plain:
             return -math.inf if name == "log" and arguments == (0,) else math.nan
 
     def look_up(self, way: str, table: Table, x: Any) -> Any:
-        from .lookups import look_up  # noqa: PLC0415 - its module builds on the same family
+        from .lookups import look_up
 
         return look_up(way, table, x)
 
@@ -206,9 +208,7 @@ def weibull(f: Emitter, u: str, low: str, high: str, shape: str) -> str:
     """Write a number of a Weibull distribution with mean 1: a power of an exponential number."""
     inverse = f.binary("/", f.constant(1.0), shape)
     mean = f.call("exp", log_gamma(f, f.binary("+", f.constant(1.0), inverse)))
-    ends = [
-        f.call("pow", f.binary("*", _maximum(f, end, f.constant(0.0)), mean), shape) for end in (low, high)
-    ]
+    ends = [f.call("pow", f.binary("*", _maximum(f, end, f.constant(0.0)), mean), shape) for end in (low, high)]
     return f.binary("/", f.call("pow", exponential(f, u, *ends), inverse), mean)
 
 
@@ -296,8 +296,8 @@ def negative_binomial(f: Emitter, u: str, low: str, high: str, probability: str,
     """Write the number of trials until a number of successes."""
     count = _maximum(f, f.call("floor", f.binary("+", successes, f.constant(0.5))), f.constant(0.0))
     failing = f.binary("-", f.constant(1.0), _clip(f, probability, f.constant(0.0), f.constant(1.0)))
-    ends = (f.binary("-", end, count) for end in (low, high))
-    return f.binary("+", count, _counts(f, u, *ends, f.binary("*", count, failing), failing))
+    low, high = f.binary("-", low, count), f.binary("-", high, count)
+    return f.binary("+", count, _counts(f, u, low, high, f.binary("*", count, failing), failing))
 
 
 def tabled(f: Emitter, u: str, low: str, high: str, table: Table) -> str:
@@ -355,14 +355,14 @@ def _count_point(u: float, low: float, high: float, first: float, growth: float,
 
 
 def _gamma_point(u: float, low: float, high: float, order: float, *_: float) -> float:
-    from scipy import special  # noqa: PLC0415 - only for what must be known before a run
+    from scipy import special
 
     ends = (float(special.gammainc(order, max(end, 0.0))) for end in (low, high))
     return float(special.gammaincinv(order, _between(PLAIN, u, *ends)))  # type: ignore[arg-type]
 
 
 def _beta_point(u: float, low: float, high: float, a: float, b: float, _: float) -> float:
-    from scipy import special  # noqa: PLC0415 - only for what must be known before a run
+    from scipy import special
 
     ends = (float(special.betainc(a, b, min(max(end, 0.0), 1.0))) for end in (low, high))
     return float(special.betaincinv(a, b, _between(PLAIN, u, *ends)))  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ the seed; so it stays the same where the rest of a model, or its constants, chan
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sympy import Expr, Integer, Pow, S, Symbol
 
@@ -55,11 +55,15 @@ def _slopes(count: int) -> Callable[..., Sequence[Expr]]:
     return lambda *_: (S.NaN, S.Zero, S.Zero, *[S.NaN] * (count - 5), S.One, S.NaN)
 
 
-def _of_a_draw(name: str, arguments: str, units: str, shape: Shape, derivative: Callable[..., Sequence[Expr]]) -> FunctionRow:
+def _of_a_draw(
+    name: str, arguments: str, units: str, shape: Shape, derivative: Callable[..., Sequence[Expr]]
+) -> FunctionRow:
     """The distribution as a function of a draw, which comes first."""
     count = arguments.count(",") + 2
     takes_table = arguments.startswith("table")
-    kinds: tuple[Kind, ...] = ("finite", "table", *["finite"] * (count - 2)) if takes_table else ("finite",) * count  # type: ignore[assignment]
+    finite: Kind = "finite"
+    numbers = (finite,) * count
+    kinds: tuple[Kind, ...] = (finite, "table", *numbers[2:]) if takes_table else numbers
     return FunctionRow(
         f"{name} OF(draw, {arguments})",
         "the number of a distribution that belongs to a draw",
@@ -67,23 +71,26 @@ def _of_a_draw(name: str, arguments: str, units: str, shape: Shape, derivative: 
         kinds=kinds,
         evaluate=lambda *values: float(shape(PLAIN, *values)),
         arrays=_NO_STEPS,
-        emit=lambda f, *values: shape(f, *values),
+        emit=shape,
         derivative=derivative,
     )
 
 
 def _row(
-    name: str, arguments: str, meaning: str, units: str, shape: Shape, derivative: Callable[..., Sequence[Expr]] | None = None
+    name: str,
+    arguments: str,
+    meaning: str,
+    units: str,
+    shape: Shape,
+    derivative: Callable[..., Sequence[Expr]] | None = None,
 ) -> FunctionRow:
     """A function that draws: `arguments` and their `units` without the stream, which comes last."""
     of_a_draw = _of_a_draw(name, arguments, units, shape, derivative or _slopes(arguments.count(",") + 2))
     takes, _, result = units.partition(" -> ")
 
-    def expand(model: Expander, *values: Expr) -> Expr:
-        return of_a_draw.build(model.draw(values[-1]), *values[:-1])
-
     return _drawing(
-        f"{name}({arguments}, stream)", meaning, f"{takes}, * -> {result}", expand,
+        f"{name}({arguments}, stream)", meaning, f"{takes}, * -> {result}",
+        lambda model, *values: of_a_draw.build(model.draw(values[-1]), *values[:-1]),
         lambda *values: of_a_draw.evaluate(_MEDIAN, *values[:-1]), kinds=(*of_a_draw.kinds[1:], "finite"),
     )  # fmt: skip
 
@@ -135,7 +142,7 @@ _UNIFORM = _row(
 ROWS = (
     _drawing(
         "RANDOM 0 1()", "a number between 0 and 1, all equally likely", " -> 1",
-        lambda model: _UNIFORM.expand(model, S.Zero, S.One, S.Zero), lambda: _MEDIAN,
+        lambda model: cast("Any", _UNIFORM.expand)(model, S.Zero, S.One, S.Zero), lambda: _MEDIAN,
     ),
     _UNIFORM,
     _row("RANDOM NORMAL", "min, max, mean, deviation", "a normal number, truncated to min and max", "u, u, u, u -> u", placed(quantiles.normal)),
