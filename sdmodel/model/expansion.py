@@ -80,7 +80,7 @@ class _Builder:
         if not isinstance(call, VensimFunction):
             return None
         if is_reduction(call):
-            return self._draw_for_each_term(call) or self._share(call)
+            return self._split_draws(call) or self._share(call)
         if call.row.memory:
             return self.add("stock" if call.row.memory.kept == "stock" else "auxiliary", call, lambda _: call)
         expander: Expander = _Call(self, call)
@@ -109,7 +109,7 @@ class _Builder:
         site = Site(f"{self.element.key}#{self.draws}", self.equation.subscripts)
         return DRAW.build(site, stream, *map(make_reference, (NOISE_SEED, SEED, MEMBER_NUMBER)))
 
-    def _draw_for_each_term(self, reduction: Expr) -> Expr | None:
+    def _split_draws(self, reduction: Expr) -> Expr | None:
         """A SUM in which every term draws a number of its own; None for one without draws."""
         changed = _with_ranges(reduction, reduction_ranges(reduction))
         return None if changed is reduction else changed

@@ -1,4 +1,4 @@
-"""Random numbers: every call draws one uniform number at each time step, and a distribution makes its own of it (`quantiles.py`).
+"""Random numbers: every call draws one uniform number at each time step, and a distribution makes its own of it (`inversion.py`).
 
 Arguments are those of the Vensim reference manual: the result is multiplied by stretch, shift is added, and then it is truncated to
 min and max. The numbers themselves are not Vensim's, whose generator hands them out in an order that it does not document. Here a
@@ -14,9 +14,9 @@ from typing import Any, cast
 from sympy import Expr, Integer, Pow, S, Symbol
 
 from ..algebra import add, divide, multiply, negate
-from . import quantiles
+from . import inversion
 from .arithmetic import MAX
-from .quantiles import PLAIN, Shape, placed
+from .inversion import PLAIN, Shape, placed
 from .row import Absent, Emitter, Expander, FunctionRow, Kind
 
 DEFAULT_SEED = 4487556
@@ -107,12 +107,12 @@ def _drawing(
 
 def _tabled(f: Emitter, u: str, table: Any, least: str, most: str, shift: str, stretch: str) -> str:
     def shape(f: Emitter, u: str, low: str, high: str) -> str:
-        return quantiles.tabled(f, u, low, high, table)
+        return inversion.tabled(f, u, low, high, table)
 
     return placed(shape)(f, u, least, most, shift, stretch)
 
 
-_NORMAL = _of_a_draw("NORMAL", "min, max, mean, deviation", "u, u, u, u -> u", placed(quantiles.normal), _slopes(5))
+_NORMAL = _of_a_draw("NORMAL", "min, max, mean, deviation", "u, u, u, u -> u", placed(inversion.normal), _slopes(5))
 
 
 def _pink_noise(model: Expander, mean: Expr, deviation: Expr, correlation_time: Expr, stream: Expr) -> Expr:
@@ -133,7 +133,7 @@ def _pink_noise(model: Expander, mean: Expr, deviation: Expr, correlation_time: 
 
 
 _UNIFORM = _row(
-    "RANDOM UNIFORM", "min, max", "a number between min and max, all equally likely", "u, u -> u", quantiles.uniform,
+    "RANDOM UNIFORM", "min, max", "a number between min and max, all equally likely", "u, u -> u", inversion.uniform,
     lambda u, least, most: (add(most, negate(least)), add(S.One, negate(u)), u),
 )  # fmt: skip
 
@@ -145,39 +145,39 @@ ROWS = (
         lambda model: cast("Any", _UNIFORM.expand)(model, S.Zero, S.One, S.Zero), lambda: _MEDIAN,
     ),
     _UNIFORM,
-    _row("RANDOM NORMAL", "min, max, mean, deviation", "a normal number, truncated to min and max", "u, u, u, u -> u", placed(quantiles.normal)),
+    _row("RANDOM NORMAL", "min, max, mean, deviation", "a normal number, truncated to min and max", "u, u, u, u -> u", placed(inversion.normal)),
     _row(
         "RANDOM EXPONENTIAL", "min, max, shift, stretch", "an exponential number with mean 1, stretched, shifted and truncated",
-        "u, u, u, u -> u", placed(quantiles.exponential),
+        "u, u, u, u -> u", placed(inversion.exponential),
     ),
     _row(
         "RANDOM GAMMA", "min, max, order, shift, stretch", "a gamma number of an order from 1 up, stretched, shifted and truncated",
-        "u, u, 1, u, u -> u", placed(quantiles.gamma),
+        "u, u, 1, u, u -> u", placed(inversion.gamma),
     ),
     _row(
         "RANDOM BETA", "min, max, alpha, beta, shift, stretch", "a beta number, stretched, shifted and truncated",
-        "u, u, 1, 1, u, u -> u", placed(quantiles.beta),
+        "u, u, 1, 1, u, u -> u", placed(inversion.beta),
     ),
     _row(
         "RANDOM WEIBULL", "min, max, shape, shift, stretch", "a Weibull number with mean 1, stretched, shifted and truncated",
-        "u, u, 1, u, u -> u", placed(quantiles.weibull),
+        "u, u, 1, u, u -> u", placed(inversion.weibull),
     ),
     _row(
         "RANDOM TRIANGULAR", "min, max, start, peak, stop", "a number from a triangle with its peak between start and stop, truncated",
-        "u, u, u, u, u -> u", quantiles.triangular, lambda *_: (S.NaN,) * 6,
+        "u, u, u, u, u -> u", inversion.triangular, lambda *_: (S.NaN,) * 6,
     ),
     _row(
         "RANDOM POISSON", "min, max, expected, shift, stretch", "a Poisson count, stretched, shifted and truncated",
-        "u, u, *, u, u -> u", placed(quantiles.poisson),
+        "u, u, *, u, u -> u", placed(inversion.poisson),
     ),
     _row(
         "RANDOM BINOMIAL", "min, max, probability, trials, shift, stretch",
-        "the number of successes in a number of trials, stretched, shifted and truncated", "u, u, 1, *, u, u -> u", placed(quantiles.binomial),
+        "the number of successes in a number of trials, stretched, shifted and truncated", "u, u, 1, *, u, u -> u", placed(inversion.binomial),
     ),
     _row(
         "RANDOM NEGATIVE BINOMIAL", "min, max, probability, successes, shift, stretch",
         "the number of trials until a number of successes, stretched, shifted and truncated",
-        "u, u, 1, *, u, u -> u", placed(quantiles.negative_binomial),
+        "u, u, 1, *, u, u -> u", placed(inversion.negative_binomial),
     ),
     _row(
         "RANDOM LOOKUP", "table, min, max, shift, stretch", "a number whose density is the table, stretched, shifted and truncated",

@@ -115,7 +115,7 @@ class Emitter(Protocol):
         """A uniform number between 0 and 1, both excluded: that of a place in this time step."""
 
     def quantile(self, name: str, *arguments: str) -> str:
-        """A number from a uniform one, by one of `QUANTILES` in `quantiles.py`."""
+        """A number from a uniform one, by one of `QUANTILES` in `inversion.py`."""
 
 
 class Expander(Protocol):

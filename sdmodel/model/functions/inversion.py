@@ -250,7 +250,7 @@ def beta(f: Emitter, u: str, low: str, high: str, a: str, b: str) -> str:
 def _counts(f: Emitter, u: str, low: str, high: str, first: str, growth: str) -> str:
     """Write a whole number from low to high, at least 0: k + 1 is (first + growth k) / (k + 1) times as likely as k.
 
-    Panjer (1981): these are the Poisson, binomial and negative binomial distributions, and no others.
+    These are the Poisson, binomial and negative binomial distributions (Panjer 1981).
     """
     rest = f.binary("-", f.constant(1.0), growth)
     mean = f.binary("/", first, rest)
