@@ -247,7 +247,8 @@ class SamplingOptions:
             if any(
                 is_noise_seed(model, name) for name in (*names, *(sampling.samples.names if sampling.samples else ()))
             ):
-                note(f"{self.file}: NOISE SEED has no effect, since the model has no such constant")
+                lacks = "constant of this name" if model.draws else "random functions"
+                note(f"{self.file}: NOISE SEED has no effect, since the model has no {lacks}")
             return sampling
         return noted_default_sampling(model)
 

@@ -518,7 +518,7 @@ def test_every_function_of_the_manual_runs_or_is_refused_by_name():
     ("name", "words"),
     [
         ("SINTEGS", "SINTEG, if you mean that, is not supported: use INTEG with MIN and MAX in its rate"),
-        ("random norma", "RANDOM NORMAL, if you mean that, is not supported: vary a constant over an ensemble"),
+        ("random norma", "did you mean RANDOM NORMAL?"),
         ("QUEUE AGE", "QUEUE AGE OLDEST, if you mean that, is not supported"),
         ("STP", "did you mean STEP?"),
         ("SMOTH3", "did you mean SMOOTH3?"),

@@ -218,7 +218,7 @@ def _problems(row: FunctionRow) -> list[str]:
         found.append(f"'kinds' has {len(row.kinds)} entries; give one for each of {count} arguments")
     if "terms" in row.kinds and row.written_out == _FORGOTTEN:
         found.append("'written_out' is missing; a function over terms needs it")
-    if row.at_start is None and (row.memory or (row.expand and row.evaluate == _FORGOTTEN)):
+    if (row.memory or row.expand) and row.at_start is None and not row.draws:
         found.append("'at_start' is missing; give the index of the argument that the function equals at the start")
     try:
         row.latex.format(*row.arguments)
