@@ -14,11 +14,12 @@ from sdmodel.testing import model_text
 
 Command = Callable[..., Result]
 
-EQUATIONS = """level = INTEG(noise * gain, 0)
+EQUATIONS = """level = INTEG(noise * gain * base, 0)
 noise = RANDOM NORMAL(-9, 9, 0, 1, 0)
 other = RANDOM UNIFORM(0, 1, 3)
 NOISE SEED = 5
 gain = 1
+base = 1
 """
 NOTE = "the random numbers of the seed {} are sdmodel's own; Vensim draws others"
 
@@ -28,7 +29,7 @@ def noisy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a model that draws random numbers, and a sampling file."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "noisy.mdl").write_text(model_text(EQUATIONS), "utf-8")
-    (tmp_path / "some.vsc").write_text("30,M,7,,0\ngain=RANDOM_UNIFORM(1,2)\n", "utf-8")
+    (tmp_path / "some.vsc").write_text("30,M,7,,0\nbase=RANDOM_UNIFORM(1,2)\n", "utf-8")
     return tmp_path
 
 
