@@ -21,7 +21,7 @@ from .execution import Job
 from .inputs import Constants, Inputs, Noise, read_inputs, split_changes
 from .jobs import make_job, with_orders
 from .stocks import read_initial_values, with_initial_values
-from .timing import Timing, timing_of
+from .timing import MAY_MOVE, Timing, timing_of
 
 Beginning = xr.Dataset | Mapping[str, Any]
 """A run to go on from, or initial values of stocks by name."""
@@ -67,7 +67,7 @@ def set_up(
     compiled, remarks = with_orders(model, inputs)
     program = compile_program(compiled)
     inputs.noise = _noise(program, inputs, before, seed)
-    timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, moving_end=True)
+    timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, may_move=MAY_MOVE)
     if before and at is not None:
         timing = replace(timing, first=step_at(timing, at))
     return Setup(model, changes, inputs, program, timing, before, remarks)
