@@ -27,6 +27,8 @@ from .algebra import (
     unsigned,
     walk,
 )
+from .calendar import UNITS as CALENDAR_UNITS
+from .calendar import Calendar
 from .data import (
     NO_POINTS,
     NOW,
@@ -106,9 +108,9 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "DEFAULT_SEED", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "MEMBER_NUMBER", "NA", "NEXT_TO_ZERO",
+    "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "DEFAULT_SEED", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "MEMBER_NUMBER", "NA", "NEXT_TO_ZERO",
     "NOISE_SEED", "NOW", "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "SEED", "TIME", "WHOLE_EQUATIONS",
-    "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
+    "Absent", "Arrow", "Assignment", "Binding", "Calendar", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
     "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
     "Numbers", "Plan", "Range", "ReadArray", "Shape", "Site", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "Unchanging", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word",

@@ -23,11 +23,11 @@ CALLS = {
     if not name[0].isalpha()
     else f"{name}({', '.join(ARGUMENTS[: len(row.kinds)])})"
     for name, row in FUNCTIONS.items()
-    if not row.memory and not row.expand and not {"table", "range", "terms"} & set(row.kinds)
+    if not row.memory and not row.expand and not row.added and not {"table", "range", "terms"} & set(row.kinds)
 }
 
-WITHOUT_VALUE = {"LOG", "PULSE TRAIN"}
-"""Functions that divide by a base of 1 or an interval of 0 on the way to a number: the manual gives none."""
+WITHOUT_VALUE = {"LOG"}
+"""Functions that divide by a base of 1 on the way to a number: the manual gives none."""
 
 
 @pytest.fixture(scope="module")

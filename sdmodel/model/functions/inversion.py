@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from ..algebra import Table
+from .arithmetic import emit_log_gamma
 from .row import Emitter
 
 FAR = 1e300
@@ -50,8 +51,6 @@ _HART = (
     (8.83883476483184e-2, 1.75566716318264, 16.064177579207, 86.7807322029461, 296.564248779674, 637.333633378831,
      793.826512519948, 440.413735824752),
 )  # fmt: skip
-_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
-_SHIFT = 8
 
 
 class _Plain:
@@ -152,19 +151,6 @@ def normal_share(f: Emitter, z: str) -> str:
     return f.choose(f.compare(">", z, f.constant(0.0)), f.binary("-", f.constant(1.0), tail), tail)
 
 
-def log_gamma(f: Emitter, x: str) -> str:
-    """Write the logarithm of the gamma function at x > 0: Stirling's series at x + 8, and the factors from x up to there."""
-    product = x
-    for step in range(1, _SHIFT):
-        product = f.binary("*", product, f.binary("+", x, f.constant(float(step))))
-    far = f.binary("+", x, f.constant(float(_SHIFT)))
-    inverse = f.binary("/", f.constant(1.0), far)
-    series = _polynomial(f, f.binary("*", inverse, inverse), _STIRLING[::-1])
-    log = f.binary("*", f.binary("-", far, f.constant(0.5)), f.call("log", far))
-    whole = f.binary("+", f.binary("-", log, far), f.constant(0.5 * math.log(2 * math.pi)))
-    return f.binary("-", f.binary("+", whole, f.binary("*", inverse, series)), f.call("log", product))
-
-
 Shape = Callable[..., str]
 """Writes a number of a distribution, from an emitter, a uniform number, the bounds of the result and parameters."""
 
@@ -207,7 +193,7 @@ def exponential(f: Emitter, u: str, low: str, high: str) -> str:
 def weibull(f: Emitter, u: str, low: str, high: str, shape: str) -> str:
     """Write a number of a Weibull distribution with mean 1: a power of an exponential number."""
     inverse = f.binary("/", f.constant(1.0), shape)
-    mean = f.call("exp", log_gamma(f, f.binary("+", f.constant(1.0), inverse)))
+    mean = f.call("exp", emit_log_gamma(f, f.binary("+", f.constant(1.0), inverse)))
     ends = [f.call("pow", f.binary("*", _maximum(f, end, f.constant(0.0)), mean), shape) for end in (low, high)]
     return f.binary("/", f.call("pow", exponential(f, u, *ends), inverse), mean)
 
@@ -238,12 +224,14 @@ def triangular(f: Emitter, u: str, least: str, most: str, start: str, peak: str,
 def gamma(f: Emitter, u: str, low: str, high: str, order: str) -> str:
     """Write a gamma number of an order of at least 1."""
     order = _maximum(f, order, f.constant(1.0))
-    return f.quantile("gamma", u, low, high, order, f.constant(0.0), log_gamma(f, order))
+    return f.quantile("gamma", u, low, high, order, f.constant(0.0), emit_log_gamma(f, order))
 
 
 def beta(f: Emitter, u: str, low: str, high: str, a: str, b: str) -> str:
     """Write a beta number."""
-    logs = f.binary("-", f.binary("+", log_gamma(f, a), log_gamma(f, b)), log_gamma(f, f.binary("+", a, b)))
+    logs = f.binary(
+        "-", f.binary("+", emit_log_gamma(f, a), emit_log_gamma(f, b)), emit_log_gamma(f, f.binary("+", a, b))
+    )
     return f.quantile("beta", u, low, high, a, b, logs)
 
 
