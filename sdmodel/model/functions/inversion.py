@@ -44,8 +44,8 @@ _TAIL = (
     (1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
      7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15),
 )  # fmt: skip
-# Hart (1968), as West (2005) gives it for the cumulative normal distribution: from the highest power down
-_HART = (
+# West (2005), Better approximations to cumulative normal functions: from the highest power down
+_WEST = (
     (3.52624965998911e-2, 0.700383064443688, 6.37396220353165, 33.912866078383, 112.079291497871, 221.213596169931,
      220.206867912376),
     (8.83883476483184e-2, 1.75566716318264, 16.064177579207, 86.7807322029461, 296.564248779674, 637.333633378831,
@@ -142,7 +142,7 @@ def normal_share(f: Emitter, z: str) -> str:
     """Write the probability that a standard normal number is below z."""
     size = _minimum(f, f.call("fabs", z), f.constant(38.0))
     density = f.call("exp", f.binary("*", f.constant(-0.5), f.binary("*", size, size)))
-    near = f.binary("/", f.binary("*", density, _polynomial(f, size, _HART[0])), _polynomial(f, size, _HART[1]))
+    near = f.binary("/", f.binary("*", density, _polynomial(f, size, _WEST[0])), _polynomial(f, size, _WEST[1]))
     fraction = f.binary("+", size, f.constant(0.65))
     for part in (4.0, 3.0, 2.0, 1.0):
         fraction = f.binary("+", size, f.binary("/", f.constant(part), fraction))
