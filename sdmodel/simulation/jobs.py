@@ -95,6 +95,16 @@ def remarks_on_settings(model: Model, timing: Timing, integrator: Integrator | N
     return [line for line in (*swapped, *timing.remark.splitlines(), chosen) if line]
 
 
+def noise_remark(job: Job, inputs: Inputs) -> str:
+    """A remark about the random numbers of a run, empty if its model draws none."""
+    plan = job.program.layout.plan
+    if SEED_CELL not in plan.constants:
+        return ""
+    seeds = (inputs.noise.seed, inputs.fixed.get(_NOISE_SEED), plan.constants.get(_NOISE_SEED))
+    seed = next((f" of the seed {found:.0f}" for found in seeds if found is not None), "")
+    return f"the random numbers{'' if _NOISE_SEED in inputs.varied else seed} are sdmodel's own; Vensim draws others"
+
+
 def deciding_cells(model: Model, given: Mapping[Cell, float]) -> set[Cell]:
     """Return what the times of a run, its tolerances and the orders of its delays depend on, and so its code."""
     start = Start(model, given)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..dataset import make_run
 from ..errors import reports_memory
-from ..model import NOISE_SEED, NOWHERE, Cell, Element, Integrator, Model, cell_name, quoted_cell
+from ..model import NOWHERE, Element, Integrator, Model, cell_name, quoted_cell
 from ..program import MOST_PARTS, NEVER, SEED_CELL, Grid, Program
 from ..scenario import Scenario, constant_values, is_course, range_violation
 from ..vensim import ScenarioLike, change_text
@@ -33,6 +33,7 @@ from .jobs import (
     changes_in_text,
     check_job_memory,
     check_options,
+    noise_remark,
     remarks_on_settings,
     saved_elements,
 )
@@ -43,7 +44,6 @@ from .timing import MAY_MOVE, SAVEPER, TIME_STEP, Timing
 
 RANDOM_NUMBERS = "random_numbers"
 """The attribute of a run with random numbers that says where they come from."""
-_NOISE_SEED = Cell(NOISE_SEED)
 _MAX_SEARCHED = 2**25
 """The most numbers that the search for the first value that is not finite saves."""
 
@@ -173,7 +173,7 @@ def simulate(
         _set_after_end(outcome, timing, ends, math.nan)
     inexact = _accuracy_remarks(job, outcome, inputs)
     settled = remarks_on_settings(model, timing, integrator)
-    drawn = _noise_remark(job, inputs)
+    drawn = noise_remark(job, inputs)
     remarks = "\n".join([*settled, *setup.remarks, *inexact, *_range_remarks(model, inputs)])
     attributes = _record(model, inputs, changes, job, setup.timing) | ({} if seed is None else {"seed": seed})
     further = {
@@ -236,16 +236,6 @@ def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job, timing: T
         attributes |= {} if inputs.noise.seed is None else {RUN_SEED: inputs.noise.seed}
         attributes |= {RUN_MEMBER: inputs.noise.member} if inputs.noise.member else {}
     return attributes
-
-
-def _noise_remark(job: Job, inputs: Inputs) -> str:
-    """A remark about random numbers, if the model draws any."""
-    plan = job.program.layout.plan
-    if SEED_CELL not in plan.constants:
-        return ""
-    seeds = (inputs.noise.seed, inputs.fixed.get(_NOISE_SEED), plan.constants.get(_NOISE_SEED))
-    seed = next((f" of the seed {found:.0f}" for found in seeds if found is not None), "")
-    return f"the random numbers{'' if _NOISE_SEED in inputs.varied else seed} are sdmodel's own; Vensim draws others"
 
 
 def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:
