@@ -49,7 +49,7 @@ from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.incomplete import UNFINISHED, unfinished
 from .functions.random_numbers import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
-from .functions.row import Absent, Emitter, FunctionRow
+from .functions.row import NOTHING_DUE, Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
 from .order import Assignment, Plan, cell_name, plan, quoted_cell, unfinished_equations
@@ -110,7 +110,7 @@ __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
     "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "DEFAULT_SEED", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "MEMBER_NUMBER", "NA", "NEXT_TO_ZERO",
-    "NOISE_SEED", "NOW", "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "SEED", "TIME", "UNFINISHED", "WHOLE_EQUATIONS",
+    "NOISE_SEED", "NOTHING_DUE", "NOW", "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "SEED", "TIME", "UNFINISHED", "WHOLE_EQUATIONS",
     "Absent", "Arrow", "Assignment", "Binding", "Calendar", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
     "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
     "Numbers", "Plan", "Range", "ReadArray", "Shape", "Site", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",

@@ -15,7 +15,7 @@ _INSTEAD = {
     ),
     "use a lookup of Time": "VECTOR LOOKUP, CUMULATE, CUMULATEF",
     "use DELAY FIXED or DELAY N": "DELAY CONVEYOR, CONVEYOR",
-    "use DELAY N or DELAY FIXED": "DELAY INFORMATION, DELAY MATERIAL, DELAY PROFILE",
+    "use DELAY N or DELAY FIXED": "DELAY PROFILE",
     "use IF THEN ELSE in the rates of the stocks": "SHIFT IF TRUE",
     "it is a macro of C-LEARN and C-ROADS, not a function of Vensim: copy its :MACRO: block": "SSHAPE, SAMPLE UNTIL, RAMP FROM TO",
     "use SUM with IF THEN ELSE": "VECTOR SELECT, VECTOR ELM MAP",
