@@ -28,7 +28,7 @@ from ..options import (
     scenarios_option,
 )
 from ..output import busy, note
-from ..requests import RunRequest, make_run, warnings_as_notes
+from ..requests import RunRequest, make_run
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -114,7 +114,7 @@ def _run_model(source: str | None, run_from: RunOptions) -> xr.Dataset:
     model = _read_xmile(Path(source))
     scenarios = tuple(read_scenario(scenario_path(path, Path(source))) for path in run_from.scenarios)
     request = RunRequest(Path(source), scenarios, run_from.changes, run_from.integrator)
-    with warnings_as_notes(), busy(f"running {source}"):
+    with busy(f"running {source}"):
         return simulate(model, scenario=request.scenario, integrator=request.integrator)
 
 
