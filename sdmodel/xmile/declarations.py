@@ -49,7 +49,9 @@ def declarations_of(root: Node) -> tuple[Declarations, Node | None]:
     for dim in (dim for part in root.all("dimensions") for dim in part.all("dim")):
         _declare_dimension(dim, found)
     for unit in (unit for part in root.all("model_units") for unit in part.all("unit")):
-        names = [plain_name(name) for name in (unit.attribute("name"), *(alias.text for alias in unit.all("alias")))]
+        names = [
+            " ".join(name.split()) for name in (unit.attribute("name"), *(alias.text for alias in unit.all("alias")))
+        ]
         if len(names) > 1 and not unit.is_set("disabled"):
             found.synonyms.append(tuple(dict.fromkeys(names)))
     for node in root.all("macro"):

@@ -206,6 +206,8 @@ class Equations:
         if row.name in _OPERATORS:
             sign, level = _OPERATORS[row.name]
             return sign.join(self.write(argument, _SUM) for argument in arguments), level
+        if row.name == "LOOKUP" and isinstance(arguments[0], Table):
+            return f"LOOKUP({self.write(arguments[0])}, {self.write(arguments[1])})", _ATOM
         if "table" in row.kinds and (name := self.names.get((row.name, _table_key(arguments[0])))):
             x = negate(arguments[1]) if row.name == FORWARD else arguments[1]
             return f"LOOKUP({self.table(arguments[0], name)}, {self.write(x)})", _ATOM
@@ -219,8 +221,6 @@ class Equations:
 
     def table(self, expression: Expr, name: str) -> str:
         """Return the name of the graphical function that is read, with its subscripts."""
-        if isinstance(expression, Table):
-            return self.reference(self.keep("table", expression))
         shown = self.reference(expression)
         return identifier(_shown(name)) + shown[shown.index("[") :] if "[" in shown else identifier(_shown(name))
 
@@ -307,8 +307,8 @@ def _integer(equations: Equations, x: Expr) -> tuple[str, int]:
 def _modulo(equations: Equations, x: Expr, base: Expr) -> tuple[str, int]:
     left, right = equations.write(x, _ATOM), equations.write(base, _ATOM)
     if _is_not_negative(equations.model, x) and _is_not_negative(equations.model, base):
-        return f"({left} MOD {right})", _ATOM
-    return f"(IF {left} < 0 THEN -((-{left}) MOD ABS({right})) ELSE {left} MOD ABS({right}))", _ATOM
+        return f"({left} mod {right})", _ATOM
+    return f"(IF {left} < 0 THEN -((-{left}) mod ABS({right})) ELSE {left} mod ABS({right}))", _ATOM
 
 
 def _quantum(equations: Equations, x: Expr, quantum: Expr) -> tuple[str, int]:
@@ -378,7 +378,7 @@ _FUNCTIONS: Mapping[str, Writer] = MappingProxyType(
         "RAMP": _ramp,
         "PULSE": _pulse,
         "PULSE TRAIN": _template(
-            "(IF TIME + DT/2 >= {0} AND TIME - DT/2 < {3} AND ((TIME + DT/2 - {0}) MOD {2}) < MAX({1}, DT) THEN 1 ELSE 0)"
+            "(IF TIME + DT/2 >= {0} AND TIME - DT/2 < {3} AND ((TIME + DT/2 - {0}) mod {2}) < MAX({1}, DT) THEN 1 ELSE 0)"
         ),
         "GAME": lambda equations, x: equations.parts(x),
         "INITIAL": _plain("INIT"),

@@ -131,6 +131,10 @@ class _Reader:
     def __init__(self, root: Node, main: Node, found: Declarations) -> None:
         self.root, self.main, self.found = root, main, found
         self.names = Names(found.variables, found.subscripts, found.macros, self.expand)
+        self.conveyors: dict[str, Variable] = {}
+        for variable in found.variables.values():
+            if (conveyor := variable.node.find("conveyor")) is not None:
+                self.add_conveyor(variable, conveyor)
         self.groups: dict[str, str] = dict(found.groups)
         specs = [part for node in (main, root) for part in node.all("sim_specs")]
         self.specs = specs[0] if specs else None
@@ -157,6 +161,7 @@ class _Reader:
     def elements(self) -> dict[str, Element]:
         """Return all elements by key: those of the file, those that were added for them, and the settings of the run."""
         elements = {name: self.element(variable) for name, variable in self.found.variables.items()}
+        self.check_conveyors(elements)
         elements = self.limited(elements)
         for element in self.names.added:
             elements.setdefault(element.key, element)
@@ -187,6 +192,12 @@ class _Reader:
             term = Term("name", 0, f".{_quoted(found.variables[variable.source].name)}")
             yield from self.cells(
                 variable, variable.dimensions, node, lambda scope: translate(term, scope), variable.source
+            )
+            return
+        if variable.key in self.conveyors:
+            stock = self.conveyors[variable.key]
+            yield from self.cells(
+                variable, variable.dimensions, stock.node, lambda scope: self.belt_end(stock, scope), ""
             )
             return
         own_equation = node.find("eqn")
@@ -315,6 +326,47 @@ class _Reader:
             if shape == elements[name].dimensions:
                 changed[flow] = replace(element, kind="flow", equations=tuple(map(limit, element.equations)))
         return changed
+
+    def add_conveyor(self, stock: Variable, conveyor: Node) -> None:
+        """Remember the outflow of a conveyor, which has no equation of its own; what DELAY cannot do is refused."""
+        outflows = [*stock.node.all("outflow")]
+        refused = [part for part in conveyor.children if part.tag != "len" and part.text.strip()]
+        if refused or len(outflows) != 1 or conveyor.find("len") is None:
+            limit = (
+                f"with <{refused[0].tag}>"
+                if refused
+                else "with leaks"
+                if len(outflows) > 1
+                else "without <len> or outflow"
+            )
+            cure = "only a conveyor with a transit time and one outflow is; model the rest with stocks and DELAY"
+            self.found.fault(conveyor.place, f"'{stock.name}': a conveyor {limit} is not supported; {cure}")
+            return
+        self.conveyors[key(stock.prefix + plain_name(outflows[0].text))] = stock
+
+    def belt_end(self, stock: Variable, scope: Scope) -> Expr:
+        """Return what leaves a conveyor: its inflow one transit time ago, and its first content spread over that time."""
+        terms = [translate(Term("name", 0, _quoted(plain_name(part.text))), scope) for part in stock.node.all("inflow")]
+        transit, content = stock.node.find("conveyor"), stock.node.find("eqn")
+        length = transit.find("len") if transit else None
+        if length is None or content is None:
+            message = f"the conveyor '{stock.name}' has no transit time or no content; write <len> and <eqn>"
+            raise UnsupportedError(message)
+        time = read_equation(scope, length)
+        inflow = add(*terms) if len(terms) > 1 else terms[0] if terms else S.Zero
+        return row("DELAY FIXED", inflow, time, divide(read_equation(scope, content), time))
+
+    def check_conveyors(self, elements: Mapping[str, Element]) -> None:
+        """Report conveyors whose transit time changes: what is on one keeps the time that it came with, which DELAY cannot do."""
+        for flow, stock in self.conveyors.items():
+            for equation in elements[flow].equations if flow in elements else ():
+                time = equation.expression.args[1] if equation.expression.args else S.Zero
+                changing = [
+                    name for name in _references(time) if name not in elements or elements[name].kind != "constant"
+                ]
+                if changing:
+                    what = f"'{stock.name}': the transit time of this conveyor changes, since '{changing[0]}' does"
+                    self.found.fault(stock.node.place, f"{what}; use a constant")
 
     # Macros
 

@@ -19,12 +19,14 @@ from ..errors import Fault, Place
 from ..model import (
     FUNCTIONS,
     MARK,
+    Cell,
     Element,
     Equation,
     Subscript,
     Table,
     add,
     divide,
+    evaluate,
     inverse,
     is_reduction,
     key,
@@ -63,6 +65,10 @@ _ESCAPED = {"n": " ", "t": " "}
 
 class CellsNeededError(Exception):
     """An equation depends on the position of its cell, so it must be written once per cell."""
+
+
+class CellOutsideError(Exception):
+    """A computed subscript is outside of its dimension; XMILE reads 0 there."""
 
 
 class LooseArrayError(UnsupportedError):
@@ -306,7 +312,10 @@ def _name(term: Term, scope: Scope) -> Expr:
     if found is None:
         return _other_name(term, own, scope)
     scope.places.setdefault(found, scope.place(term))
-    return make_reference(found, *_subscripts_of(scope.names.variables[found], term, scope))
+    try:
+        return make_reference(found, *_subscripts_of(scope.names.variables[found], term, scope))
+    except CellOutsideError:
+        return S.Zero
 
 
 def _other_name(term: Term, own: str, scope: Scope) -> Expr:
@@ -421,8 +430,7 @@ def _dimension_subscript(name: str, own: Subscript, scope: Scope) -> str:
         return bound
     index = scope.names.subscripts[name].positions[bound]
     if index >= len(own.keys):
-        message = f"'{own.name}' has no label number {index + 1}; name a label"
-        raise UnsupportedError(message)
+        raise CellOutsideError
     return own.keys[index]
 
 
@@ -445,11 +453,15 @@ def _computed(term: Term, own: Subscript, scope: Scope) -> str:
     if value.free_symbols:
         message = f"a subscript of '{own.name}' that changes during a run is not supported; choose with IF, or SUM over the dimension"
         raise UnsupportedError(message)
-    place = float(value.doit()) - 1
-    if not place.is_integer() or not 0 <= place < len(own.keys):
-        message = f"'{own.name}' has no label number {place + 1:g}; it has {len(own.keys)}"
-        raise UnsupportedError(message)
+    place = evaluate(scope.names.subscripts, value, {}, _nothing) - 1
+    if not 0 <= place < len(own.keys):
+        raise CellOutsideError
     return own.keys[int(place)]
+
+
+def _nothing(cell: Cell) -> float:
+    message = f"'{cell.key}' has no value here; name a label"
+    raise UnsupportedError(message)
 
 
 def _call(term: Term, scope: Scope) -> Expr:

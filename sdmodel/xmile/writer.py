@@ -6,6 +6,7 @@ gets a variable of its own. An array whose cells differ is written cell by cell.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -393,7 +394,7 @@ class _Writer:
         for name in RUN_SETTINGS:
             own = self.model.elements.get(key(name))
             value = start.read(Cell(key(name))) if own else float(times.get("TIME STEP", "1"))
-            if not isinstance(value, float | int):
+            if not isinstance(value, float | int) or not math.isfinite(value):
                 raise ModelError(
                     [Fault(own.place if own else self.model.path, f"{name} cannot be computed; give it a number")]
                 )

@@ -97,7 +97,7 @@ def _write_model(source: str | None, target: Path, *, force: bool) -> None:
         content = read_bytes(path, error=ModelError, wanted="the model")
         from_xmile = is_xmile(content, str(path))
         if not from_xmile and not to_xmile:
-            what = "a Vensim model is not converted to a .mdl file; `sdmodel expand` writes one without subscripts"
+            what = "is a Vensim model already; `sdmodel expand` writes a Vensim model without subscripts"
             raise ModelError([Fault(str(path), what)])
         model, notes = read_xmile(path) if from_xmile else (load_model(path), ())
         views = read_sketch(path).views

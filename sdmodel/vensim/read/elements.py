@@ -13,7 +13,6 @@ from ...model import (
     MARK,
     Element,
     Equation,
-    Kind,
     display_name,
     is_reduction,
     key,
@@ -57,7 +56,7 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
             elements[name] = replace(elements[name], equations=(*elements[name].equations, *found))
         else:
             dimensions = _dimensions(output.name, [own.subscripts for own in found], output.place, names, labels)
-            elements[name] = replace(output, kind=_kind([own.expression for own in found]), dimensions=dimensions)
+            elements[name] = replace(output, kind=kind_of([own.expression for own in found]), dimensions=dimensions)
     for name, points in names.points.items():
         owner = elements[name]
         hidden = replace(
