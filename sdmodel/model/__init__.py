@@ -6,6 +6,7 @@ from ..extras import lazy_names
 from .algebra import (
     NA,
     Numbers,
+    Slice,
     Table,
     VensimFunction,
     add,
@@ -43,8 +44,9 @@ from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
 from .functions.arithmetic import NEXT_TO_ZERO
+from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
 from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
-from .functions.row import Absent, Emitter, FunctionRow
+from .functions.row import AXES, Absent, Array, ArrayEmitter, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
 from .order import Assignment, Plan, cell_name, plan, quoted_cell
@@ -74,12 +76,13 @@ from .subscripts import (
     cells_in,
     counts_labels,
     inner_bindings,
-    is_reduction,
     labels_of,
     position,
-    reduction_ranges,
     resolve,
-    unclaimed_ranges,
+    result_place,
+    slice_cells,
+    slice_place,
+    with_slices,
 )
 from .text import equation_source, equation_text, number_text, quote_name, table_text
 
@@ -104,11 +107,11 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
+    "ARRAY_FUNCTIONS", "AXES", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
     "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "WHOLE_EQUATIONS",
-    "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
+    "Absent", "Array", "ArrayEmitter", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
     "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
-    "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
+    "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Slice", "Source", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "Unchanging", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word",
     "WordKind", "add", "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "counts_labels", "data_keyword",
     "data_reference", "data_value", "data_variables", "delay_orders", "display_name", "divide", "divides", "equation_source",
@@ -116,7 +119,7 @@ __all__ = [
     "has_points", "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "labels_of",
     "lay_out", "make_reference", "missing_data", "multiply", "nearest", "negate", "number", "number_text", "plan",
     "points_in", "points_name", "position", "power", "product_factors", "quote_name", "quoted_cell", "rebuild",
-    "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_list", "split_name",
+    "reduction_ranges", "references_in", "resolve", "result_place", "row_of", "signed_terms", "slice_cells", "slice_place", "split_list", "split_name",
     "split_reference", "stock_loops", "table_text", "transform", "unclaimed_ranges", "unknown_function", "unsigned", "walk",
-    "with_points", "without_subscripts",
+    "with_points", "with_slices", "without_subscripts",
 ]  # fmt: skip

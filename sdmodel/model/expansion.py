@@ -18,6 +18,7 @@ from ..errors import Fault, ModelError
 from .algebra import Numbers, Table, VensimFunction, make_reference, references_in, split_reference, transform, walk
 from .evaluation import Start, evaluate
 from .functions.memory import HELD_STOCK, INTEG
+from .functions.reductions import is_reduction, reduction_ranges
 from .functions.row import Expander
 from .names import MARK
 from .records import Element, Equation, Kind, Model
@@ -28,8 +29,6 @@ from .subscripts import (
     bindings,
     count_cells,
     inner_bindings,
-    is_reduction,
-    reduction_ranges,
 )
 
 _LARGEST_ORDER = 1000
@@ -54,7 +53,7 @@ class _Builder:
         whole = equation.expression
         if isinstance(whole, Table | Numbers) or not whole.args:
             return equation
-        if isinstance(whole, VensimFunction) and whole.row.memory:
+        if isinstance(whole, VensimFunction) and (whole.row.memory or whole.row.spreads):
             arguments = [transform(argument, self._replacement) for argument in whole.args]
             same = all(new is old for new, old in zip(arguments, whole.args, strict=True))
             expression = whole if same else whole.func(*arguments)
@@ -67,9 +66,11 @@ class _Builder:
         if not isinstance(call, VensimFunction):
             return None
         if is_reduction(call):
-            return self._share(call)
-        if call.row.memory:
-            return self.add("stock" if call.row.memory.kept == "stock" else "auxiliary", call, lambda _: call)
+            plain = call.row.rewrite(*call.args) if call.row.rewrite else None
+            return self._share(call, plain or call) or plain
+        if call.row.memory or call.row.spreads:
+            stock = call.row.memory and call.row.memory.kept == "stock"
+            return self.add("stock" if stock else "auxiliary", call, lambda _: call)
         expander: Expander = _Call(self, call)
         return call.row.expand(expander, *call.args) if call.row.expand else None
 
@@ -86,8 +87,11 @@ class _Builder:
         )
         return reference
 
-    def _share(self, reduction: Expr) -> Expr | None:
-        """A SUM that is the same for many cells of the equation as an element of its own, computed once per distinct value."""
+    def _share(self, reduction: Expr, written: Expr) -> Expr | None:
+        """A SUM that is the same for many cells of the equation as an element of its own, computed once per distinct value.
+
+        `written` is what the element computes.
+        """
         read = map(split_reference, references_in(reduction))
         used = {name for own, indices in read for name in (own, *indices)} - set(reduction_ranges(reduction))
         ranges = [name for name in self.equation.subscripts if name in self.model.subscripts]
@@ -99,7 +103,7 @@ class _Builder:
         if len(kept) == len(ranges):
             return None
         name = f"{self.element.key}#{next(self.serials)}"
-        self._keep(name, "auxiliary", reduction, kept, ())
+        self._keep(name, "auxiliary", written, kept, ())
         return make_reference(name, *kept)
 
     def _keep(

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from sympy import Expr
 
 from ..errors import Fault, ModelError
-from .algebra import NA, Numbers, make_reference, number
+from .algebra import NA, Numbers, VensimFunction, make_reference, number, walk
 from .names import display_name, key
 from .records import Element, Model
 from .subscripts import TIME, Cell, SubscriptFault, bindings, write_out
@@ -73,6 +73,10 @@ def without_subscripts(model: Model) -> FlatModel:
     for element in model:
         for equation in element.equations:
             whole = equation.expression
+            calls = (part for part in walk(whole) if isinstance(part, VensimFunction) and part.row.takes_arrays)
+            if found := next(calls, None):
+                what = f"{found.name} works on a whole array, which a model without subscripts cannot have"
+                raise ModelError([Fault(equation.place, f"{what}; write it with IF THEN ELSE and SUM")])
             for index, (labels, binding) in enumerate(bindings(model.subscripts, equation)):
                 name = names[Cell(element.key, labels)]
                 try:

@@ -22,15 +22,11 @@ AGREED = 1e-9
 
 REFUSED = {
     "samples/Query_file/Query_file.mdl": "RANDOM UNIFORM is not supported",
-    "tests/allocate_by_priority/test_allocate_by_priority.mdl": "ALLOCATE BY PRIORITY is not supported",
     "tests/control_vars/test_control_vars.mdl": "TIME STEP changes during the run, which is not supported",
     "tests/get_constants/test_get_constants.mdl": "'data.csv': there is no such file; did you mean 'data down.csv'?",
     "tests/get_data/test_get_data.mdl": "'data down.xls': there is no such file; did you mean 'data down.xlsx'?",
     "tests/get_time_value/test_get_time_value.mdl": "GET TIME VALUE is not supported",
     "tests/get_time_value/test_get_time_value_simple.mdl": "GET TIME VALUE is not supported",
-    "tests/invert_matrix/test_invert_matrix.mdl": "INVERT MATRIX is not supported",
-    "tests/vector_order/test_vector_order.mdl": "VECTOR SORT ORDER is not supported",
-    "tests/vector_select/test_vector_select.mdl": "VECTOR SELECT is not supported",
 }
 """Models that are refused, with part of the message; a model that runs must be removed from the table."""
 

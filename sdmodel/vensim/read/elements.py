@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from sympy import Add, Expr, Indexed, Mul, S, Symbol
 
-from ...errors import Fault
+from ...errors import Fault, Place
 from ...model import (
     MARK,
     Element,
@@ -24,7 +24,9 @@ from ...model import (
     points_name,
     rebuild,
     split_reference,
+    transform,
     unclaimed_ranges,
+    with_slices,
 )
 from ..document import Document
 from .outside import outside_equations
@@ -57,6 +59,8 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
         names.hidden.append(hidden)
     for element in names.hidden:
         elements.setdefault(element.key, element)
+    if names.takes_arrays:
+        elements = {name: _with_slices(element, elements, names) for name, element in elements.items()}
     flows = {
         split_reference(term)[0]
         for element in elements.values()
@@ -68,6 +72,25 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
         if elements[name].kind == "auxiliary":
             elements[name] = replace(elements[name], kind="flow")
     return elements
+
+
+def _with_slices(element: Element, elements: Mapping[str, Element], names: Names) -> Element:
+    """Return an element with slices in calls of functions that work on whole arrays, since all dimensions are known now."""
+    equations = []
+    for equation in element.equations:
+        places = dict(equation.parts)
+
+        def change(part: Expr, places: dict[Expr, Place] = places) -> Expr | None:
+            if not isinstance(part, VensimFunction) or not part.row.takes_arrays:
+                return None
+            changed = with_slices(part, elements, names.subscripts)
+            places.setdefault(changed, places.get(part, element.place))
+            return changed
+
+        expression = transform(equation.expression, change)
+        same = expression is equation.expression
+        equations.append(equation if same else replace(equation, expression=expression, parts=MappingProxyType(places)))
+    return replace(element, equations=tuple(equations))
 
 
 def element_of(

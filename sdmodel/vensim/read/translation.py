@@ -60,7 +60,8 @@ class Names:
     """What all equations of a model share: the names it defines, and the hidden elements that macro calls create.
 
     `doubts` are faults only if every block of the document can be read; `parts` counts the parts of all expressions. `data` are
-    the data variables by key, `points` the equations with their points, which are read through `access`.
+    the data variables by key, `points` the equations with their points, which are read through `access`. `takes_arrays` is set by a
+    function that works on whole arrays.
     """
 
     document: Document
@@ -76,6 +77,7 @@ class Names:
     access: Access = field(default_factory=lambda: Access(Path()))
     data: frozenset[str] = frozenset()
     points: dict[str, list[Equation]] = field(default_factory=dict)
+    takes_arrays: bool = False
 
 
 @dataclass(slots=True)
@@ -301,6 +303,7 @@ def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope
             what = f"{row.name} reads a data variable that is declared without an equation or reads a file; name one"
             return scope.fault(token, what)
         values = [data_reference(name, *subscripts), *values[1:]]
+    scope.names.takes_arrays |= row.takes_arrays
     return row.build(*values)
 
 
