@@ -33,7 +33,7 @@ from .subscripts import (
     too_many_cells,
     unclaimed_message,
 )
-from .text import equation_text
+from .text import equation_text, quote_name
 
 Role = Literal["number", "lookup", "range"]
 _REFERENCES = (Symbol, Indexed)
@@ -284,8 +284,9 @@ class _Search:
         if name == TIME.key or name in self.ranges_and_labels:
             return None
         close = self.suggestions.nearest(name, itertools.chain(["Time"], (element.name for element in self.model)))
-        cure = f"did you mean '{close}'?" if close else "define it or correct the name"
-        return Fault(place, f"'{_as_written(equation, name)}' is not defined; {cure}")
+        shown = _as_written(equation, name)
+        cure = f"did you mean '{close}'?" if close else f"define it, or declare data with '{quote_name(shown)} ~~|'"
+        return Fault(place, f"'{shown}' is not defined; {cure}")
 
     def undefined_cells(self) -> Iterator[Fault]:
         """Report references to cells without an equation, and ranges without a label."""
