@@ -128,7 +128,7 @@ def inner_bindings(
 def with_slices(call: Expr, elements: Mapping[str, Element], subscripts: Mapping[str, Subscript]) -> Expr:
     """Return a call with a slice for each argument that is a whole array; one that cannot be a slice stays as it is.
 
-    A range runs along itself, a label along the dimension of the variable.
+    A range runs along itself, a label along the dimension of the variable. All numbers of a variable lie along its dimensions.
     """
     arguments = list(call.args)
     for index, kind in enumerate(call.row.kinds):
@@ -137,7 +137,7 @@ def with_slices(call: Expr, elements: Mapping[str, Element], subscripts: Mapping
         dimensions = elements[name].dimensions if name in elements else ()
         if 0 < count <= len(indices) == len(dimensions):
             pairs = [*zip(indices, dimensions, strict=True)][-count:]
-            ranges = [own if own in subscripts else dimension for own, dimension in pairs]
+            ranges = [own if AXES[kind] and own in subscripts else dimension for own, dimension in pairs]
             arguments[index] = Slice(arguments[index], *map(Symbol, ranges))
     return call.func(*arguments)
 

@@ -31,6 +31,7 @@ def ordered():
         f"{_LABELS}\nx[r] = {listed(values)}\nv[r] = x[r] + IF THEN ELSE(MODULO(r + Time, 3) = 0, 2, 0)\n"
         "up[r] = VECTOR SORT ORDER(v[r], 1)\ndown[r] = VECTOR SORT ORDER(v[r], 0)\nrank[r] = VECTOR RANK(v[r], 1)\n"
         "sorted up[r] = VECTOR REORDER(v[r], up[r])\nsorted down[r] = VECTOR ELM MAP(v[r1], down[r])\n"
+        f"late: (r2-r{COUNT})\nprevious[late] = VECTOR ELM MAP(v[late], -1)\n"
         "beyond[r] = VECTOR ELM MAP(v[r], 3)\nbefore[r] = VECTOR REORDER(v[r], -1)\n"
         "stock[r] = INTEG(VECTOR ELM MAP(v[r1], up[r]) - stock[r], 0)\n"
     )
@@ -53,6 +54,7 @@ def test_an_element_outside_of_the_variable_is_missing(ordered):
     assert (run["beyond"].values[:, :-3] == run["v"].values[:, 3:]).all()
     assert np.isnan(run["beyond"].values[:, -3:]).all()
     assert np.isnan(run["before"].values).all()
+    assert (run["previous"].values == run["v"].values[:, :-1]).all()
 
 
 def test_webassembly_and_ensembles_compute_the_same(ordered):
