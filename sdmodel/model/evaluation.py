@@ -31,6 +31,7 @@ from .subscripts import (
     cells_in,
     inner_bindings,
     labels_of,
+    picked_cell,
     position,
     resolve,
     result_place,
@@ -95,6 +96,9 @@ class _Evaluation:
         row = row_of(expression)
         if row.at_start is not None:
             return self.number(expression.args[row.at_start])
+        if picked := picked_cell(self.subscripts, expression, self.binding):
+            found = self.read(picked)
+            return math.nan if isinstance(found, Table) else found
         if row.rewrite:
             return self.number(row.rewrite(*expression.args))
         try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Add, Expr, Indexed, Mul, Symbol
 
 from ..errors import Fault
 from .algebra import OpaqueCall, Slice, VensimFunction, number, rebuild, split_reference
@@ -159,6 +159,39 @@ def slice_place(subscripts: Mapping[str, Subscript], part: Slice, binding: Bindi
     return place
 
 
+def picked_cell(subscripts: Mapping[str, Subscript], call: Expr, binding: Binding) -> Cell | None:
+    """Return the cell that a function picks from an array, if labels and numbers alone say which one; it reads no other.
+
+    A place outside of the array has no cell, so the function is then computed in a run.
+    """
+    if not (isinstance(call, VensimFunction) and call.row.picks and isinstance(call.args[0], Slice)):
+        return None
+    array, place = call.args[0], _known_number(subscripts, call.args[1], binding)
+    if place is None:
+        return None
+    cells = slice_cells(subscripts, array, binding)
+    first = slice_place(subscripts, array, binding) if call.row.kinds[0] == "array" else 0
+    nearest = first + math.floor(place + 0.5)
+    return cells[nearest] if 0 <= nearest < len(cells) else None
+
+
+def _known_number(subscripts: Mapping[str, Subscript], expression: Expr, binding: Binding) -> float | None:
+    """Return the value of a sum or product of numbers, labels and numbers of labels; None for anything else."""
+    if expression.is_Number:
+        return float(expression)
+    if counts_labels(expression):
+        return float(len(labels_of(subscripts, split_reference(expression.args[0])[0])))
+    if isinstance(expression, Symbol):
+        known = expression.name in subscripts or any(expression.name in own.positions for own in subscripts.values())
+        return position(subscripts, expression.name, binding) if known else None
+    if not isinstance(expression, Add | Mul):
+        return None
+    parts = [_known_number(subscripts, part, binding) for part in expression.args]
+    values = [part for part in parts if part is not None]
+    join = sum if isinstance(expression, Add) else math.prod
+    return float(join(values)) if len(values) == len(parts) else None
+
+
 def result_place(subscripts: Mapping[str, Subscript], call: Expr, binding: Binding) -> int:
     """Return which number of a function that returns an array belongs to the cell of a binding.
 
@@ -194,6 +227,8 @@ def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Bin
         yield Cell(name, tuple(resolve(subscripts, index, binding) for index in indices))
     elif isinstance(expression, Slice):
         yield from slice_cells(subscripts, expression, binding)
+    elif picked := picked_cell(subscripts, expression, binding):
+        yield picked
     elif is_reduction(expression):
         for inner in inner_bindings(subscripts, reduction_ranges(expression), binding):
             for argument in expression.args:
@@ -212,6 +247,8 @@ def write_out(model: Model, expression: Expr, binding: Binding, read: Callable[[
         return read(Cell(name, tuple(resolve(model.subscripts, index, binding) for index in indices)))
     if isinstance(expression, VensimFunction) and expression.row.rewrite:
         return write_out(model, expression.row.rewrite(*expression.args), binding, read)
+    if picked := picked_cell(model.subscripts, expression, binding):
+        return read(picked)
     if isinstance(expression, VensimFunction) and expression.row.takes_arrays:
         return _write_out_arrays(model, expression, binding, read)
     if is_reduction(expression):

@@ -35,6 +35,7 @@ from ..model import (
     cell_name,
     inner_bindings,
     labels_of,
+    picked_cell,
     position,
     product_factors,
     reduction_ranges,
@@ -283,11 +284,18 @@ class _Writer(Function):
         place = self.constant(float(slice_place(subscripts, part, binding))) if named else ""
         return self.tables.routines.rows(rows, self._columns(part), place)
 
+    def _picked(self, call: Expr, binding: Binding) -> str:
+        """Read the number that a function picks from an array, where it is known which one; else an empty text."""
+        cell = picked_cell(self.layout.plan.model.subscripts, call, binding)
+        return self._load_once(cell, self.layout.row[cell]) if cell else ""
+
     def _columns(self, part: Slice) -> int:
         return len(labels_of(self.layout.plan.model.subscripts, part.ranges[-1])) if len(part.ranges) > 1 else 1
 
     def _call(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
         if row.takes_arrays:
+            if found := self._picked(call, binding):
+                return found
             return self.tables.routines.call(self, row, self._operands(row, call, binding))
         arguments: list[Any] = []
         zeros = []
@@ -423,6 +431,16 @@ class _LoopWriter(_Writer):
         subscripts = self.layout.plan.model.subscripts
         places = [float(slice_place(subscripts, part, {**own.binding, **binding})) for own in self.block]
         return replace(first, place=self._number_of_each(places))
+
+    def _picked(self, call: Expr, binding: Binding) -> str:
+        subscripts, row = self.layout.plan.model.subscripts, self.layout.row
+        cells = [picked_cell(subscripts, call, {**own.binding, **binding}) for own in self.block]
+        if not any(cells):
+            return ""
+        if not all(cells):
+            raise _NotUniformError
+        where = self._place(np.array([row[cell] for cell in cells if cell]))
+        return self.put(f"load {self.number}, ptr {where}, align {8 * self.width}")
 
     def _number_of_each(self, numbers: Sequence[float]) -> str:
         """A number that is known for each cell of the block."""

@@ -119,6 +119,7 @@ EXAMPLES = {
     "VECTOR SORT ORDER": ("SUM(order[d!] * v[d!])", 1 * 1 + 0 * 2 + 2 * 3),
     "VECTOR RANK": ("SUM(rank[d!] * v[d!])", 2 * 1 + 1 * 2 + 3 * 3),
     "VECTOR REORDER": ("VECTOR REORDER(v[A], 2)", 3),
+    "VECTOR LOOKUP": ("VECTOR LOOKUP(v[A], x, 0, 4, 0)", 2.25),
     "INVERT MATRIX": ("100 * inverse[r1, r1] + 10 * inverse[r1, r2] + inverse[r2, r1]", -200 + 10 + 1.5),
     "ALLOCATE AVAILABLE": ("SUM(shipments[branch!])", 800),
     "ALLOCATE BY PRIORITY": ("100 * delivered[B] + delivered[C]", 153),
@@ -219,7 +220,7 @@ def _call(row: FunctionRow) -> sp.Expr:
     names = map(make_reference, (*_NAMES, "a0"))
     kinds = _kinds(row)
     arguments = [special.get(kind, name) for kind, name in zip(kinds, names, strict=False)]
-    if row.arguments[-1] == "order":
+    if row.arguments[-1] in {"order", "way"}:
         arguments[-1] = number(2)
     return row.build(*arguments)
 
@@ -500,6 +501,8 @@ def test_code_is_written_for_any_back_end(name):
         arguments = [
             special.get(kind, np.float64)(value) for kind, value in zip(kinds, [*values, values[0]], strict=False)
         ]
+        if row.arguments[-1] == "way":
+            arguments[-1] = np.float64(2)
         with np.errstate(all="ignore"):
             if "terms" in row.kinds:
                 found = row.emit(f, row.emit(f, *values[:2]), values[2])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sdmodel.errors import ModelError
+from sdmodel.model import without_subscripts
 from sdmodel.simulation import NotFiniteWarning, compile_wasm, simulate
 from sdmodel.testing import WasmInstance, differences_from_run, tiny_model
 
@@ -205,6 +206,51 @@ def test_a_selection_and_its_errors(action, error, expected):
     assert run["none"].values[-1] == -7
 
 
+_CURVE = [0.0, 3, 4, 8, 8, 11]
+"""Ordinates of a lookup, whose points are 2 apart from 10 to 20."""
+
+
+@pytest.mark.parametrize(
+    ("mode", "value"),
+    [
+        (0, lambda x: np.interp(x, np.arange(10, 21, 2), _CURVE)),
+        (2, lambda x: _CURVE[int(np.clip((x - 10) // 2, 0, 5))]),
+        (3, lambda x: 1.5 * (x - 10) if x < 10 else 8 + 1.5 * (x - 18) if x > 20 else np.interp(x, np.arange(10, 21, 2), _CURVE)),
+        (4, lambda x: _CURVE[int(np.clip(-((10 - x) // 2), 0, 5))]),
+        (1, lambda x: _area(np.clip(x, 10, 20))),
+        (6, lambda x: 0 if not 10 <= x <= 20 else np.diff(_CURVE)[min(int((x - 10) // 2), 4)] / 2),
+        (9, lambda x: np.diff(_CURVE)[int(np.clip((x - 10) // 2, 0, 4))] / 2),
+        (7, lambda x: _area(x) if 10 <= x <= 20 else 0.75 * (x - 10) ** 2 if x < 10 else _area(20) + (x - 20) * (11 + 0.75 * (x - 20))),
+        (5, lambda y: np.interp(y, [0, 3, 4, 8, 11], [10, 12, 14, 16, 20]) if y <= 8 else min(18 + (y - 8) / 1.5, 20)),
+        (8, lambda y: 10 + y / 1.5 if y < 3 else np.interp(y, [3, 4, 8], [12, 14, 16]) if y <= 8 else 18 + (y - 8) / 1.5),
+        (10, lambda _: np.nan),
+    ],
+)  # fmt: skip
+def test_a_vector_is_a_lookup(mode, value, lookups):
+    """In each mode of the manual, within and beyond its ends; a level part has its first place as inverse."""
+    expected = [value(float(x)) for x in lookups["x"]]
+    assert lookups["y"].sel(mode=f"mode{mode}").values == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+def _area(x):
+    """The area under the curve from 10."""
+    inside = [*(point for point in np.arange(10.0, 21, 2) if point < x), x]
+    return np.trapezoid(np.interp(inside, np.arange(10, 21, 2), _CURVE), inside)
+
+
+@pytest.fixture(scope="module")
+def lookups():
+    """The lookup at many places, in all modes."""
+    model = tiny_model(
+        f"r: (r1-r6)\nmode: (mode0-mode10)\ncurve[r] = {listed(_CURVE)}\nx = Time / 2\n"
+        "y[mode] = VECTOR LOOKUP(curve[r1], x, 10, 20, mode - 1)",
+        initial=-10,
+        final=46,
+    )
+    with pytest.warns(NotFiniteWarning, match=r"mode10"):  # which does not exist
+        return simulate(model)
+
+
 @pytest.mark.parametrize(
     ("equation", "message"),
     [
@@ -228,6 +274,25 @@ def test_arrays_of_another_shape_are_faults(equation, message):
     with pytest.raises(ModelError) as caught:
         tiny_model(text)
     assert message in str(caught.value)
+
+
+def test_an_offset_that_labels_determine_reads_one_cell():
+    """So cells may follow from each other, the effects of the others are not in question, and it can be written out."""
+    model = tiny_model(
+        "stage: (s1-s20)\nlater: (s2-s20)\nx[s1] = 1 + Time\nx[later] = 1 + VECTOR ELM MAP(x[later], -1)\n"
+        "back[stage] = VECTOR ELM MAP(x[s1], ELMCOUNT(stage) - stage)\nfourth = VECTOR REORDER(x[s1], 3)"
+    )
+    run = simulate(model)
+    expected = np.add.outer(np.arange(1, 12), np.arange(20))
+    assert (run["x"].values == expected).all()
+    assert (run["back"].values == expected[:, ::-1]).all()
+    assert (run["fourth"].values == expected[:, 3]).all()
+    flat = simulate(without_subscripts(model).model)
+    assert (flat["x_s20"].values == expected[:, -1]).all()
+    with pytest.raises(
+        ModelError, match="VECTOR RANK works on a whole array, which a model without subscripts cannot have"
+    ):
+        without_subscripts(tiny_model("r: A, B\nx[r] = 1, 2\ny[r] = VECTOR RANK(x[r], 1)"))
 
 
 def test_an_array_function_may_be_part_of_an_equation():

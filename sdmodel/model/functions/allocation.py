@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import struct
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from ..algebra import add, divide, multiply, negate
 from .arithmetic import ABS, MAX, MIN
 from .logic import GREATER, IF_THEN_ELSE, LESS_OR_EQUAL
 from .row import Array, ArrayEmitter, Emitter, FunctionRow
-from .vectors import NO_SLOPE, NO_SUBSCRIPTS
+from .vectors import NO_SLOPE, NO_SUBSCRIPTS, emit_by_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,14 +150,7 @@ def _emit_fraction(f: Emitter, profile: Read, price: str) -> str:
     tail = f.binary("*", half, f.call("exp", f.binary("-", zero, ABS.emit(f, z))))
     exponential = f.choose(below, f.binary("-", one, tail), tail)
     curves = (_emit_rectangle(f, centre, width, price), triangle, normal, exponential)
-    return _emit_by_type(f, kind, dict(enumerate(curves, 1)))
-
-
-def _emit_by_type(f: Emitter, kind: str, curves: Mapping[int, str]) -> str:
-    found = f.constant(math.nan)
-    for number, curve in curves.items():
-        found = f.choose(f.compare("=", kind, f.constant(float(number))), curve, found)
-    return found
+    return emit_by_number(f, kind, dict(enumerate(curves, 1)))
 
 
 def _extra(profile: Profile) -> float:

@@ -225,6 +225,7 @@ class FunctionRow:
     expand: Callable[..., Expr] | None = None  # from an `Expander` and the arguments to stocks and auxiliaries
     written_out: Callable[[Sequence[Expr]], Expr] = _FORGOTTEN  # for a function over `terms`: from all of them
     rewrite: Callable[..., Expr] | None = None  # the same in terms of other functions, which run in its place
+    picks: bool = False  # whether it is one number of its array, the first argument, at the place that the second gives
     spreads: int = 0  # the number of last subscripts over which it returns an array; 0 for a number
     scratch: Callable[[int], int] = lambda _: 0  # how many numbers `scratch` makes, from the rows of the first array
     name: str = field(init=False)

@@ -1,4 +1,4 @@
-"""Functions of whole arrays: selections, order of size, elements by number, and inverse matrices.
+"""Functions of whole arrays: selections, order of size, elements by number, lookups, and inverse matrices.
 
 Places in an array count from 0, as in Vensim; a place that is not whole is rounded to the nearest.
 """
@@ -6,17 +6,18 @@ Places in an array count from 0, as in Vensim; a place that is not whole is roun
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sympy import Expr, S, Symbol
 
 from ..algebra import NA, divide, multiply, number, power
 from ..names import MARK
-from .arithmetic import ABS
+from .arithmetic import ABS, MAX, MIN
 from .logic import GREATER, IF_THEN_ELSE
 from .reductions import ELMCOUNT, PROD, SUM, VMAX, VMIN, unclaimed_ranges
-from .row import Absent, Array, ArrayEmitter, FunctionRow
+from .row import Absent, Array, ArrayEmitter, Emitter, FunctionRow
 
 NO_SUBSCRIPTS = Absent("a formula over arrays has no subscript ranges")
 NO_SLOPE = Absent("it depends on many numbers at once; their effects are not known one by one")
@@ -69,10 +70,6 @@ def _by_number(which: Expr, choices: Sequence[Callable[[], Expr]]) -> Expr:
     return chosen
 
 
-def _nearest(place: float) -> int:
-    return math.floor(place + 0.5)
-
-
 def _emit_element(f: ArrayEmitter, array: Array, place: str) -> str:
     """The number at a place; `:NA:` outside of the array."""
     whole = f.call("floor", f.binary("+", place, f.constant(0.5)))
@@ -82,7 +79,8 @@ def _emit_element(f: ArrayEmitter, array: Array, place: str) -> str:
 
 
 def _element(values: Sequence[float], place: float) -> float:
-    return values[_nearest(place)] if 0 <= _nearest(place) < len(values) else NA
+    nearest = math.floor(place + 0.5)
+    return values[nearest] if 0 <= nearest < len(values) else NA
 
 
 def _order(vector: Sequence[float], direction: float) -> list[int]:
@@ -238,6 +236,125 @@ def _emit_invert(f: ArrayEmitter, matrix: Array, _: str) -> Array:
     return inverse
 
 
+def emit_by_number(f: Emitter, which: str, choices: Mapping[int, str]) -> str:
+    """One of several values, by a number; nan for any other number."""
+    found = f.constant(math.nan)
+    for index, value in choices.items():
+        found = f.choose(f.compare("=", which, f.constant(float(index))), value, found)
+    return found
+
+
+def _look_up(vector: Sequence[float], x: float, first: float, last: float, mode: float) -> float:
+    """What a lookup with evenly spaced points gives, in one of the ways of the manual; of one point, that point."""
+    end = len(vector) - 1
+    if end == 0:
+        return vector[0]
+    step = (last - first) / end
+    if mode in {5, 8}:
+        return first + step * _place_of(vector, x, beyond=mode == 8)  # noqa: PLR2004 - the modes of the manual
+    place = (x - first) / step
+    within = min(max(place, 0.0), end)
+    left = min(math.floor(within), end - 1)
+    start, rise = vector[left], vector[left + 1] - vector[left]
+
+    def area(to: float) -> float:
+        whole = sum((vector[i] + vector[i + 1]) / 2 * step for i in range(left))
+        return whole + step * (to - left) * (start + (to - left) * rise / 2)
+
+    found = {
+        0: lambda: start + (within - left) * rise,
+        1: lambda: area(within),
+        2: lambda: vector[math.floor(within)],
+        3: lambda: start + (place - left) * rise,
+        4: lambda: vector[math.ceil(within)],
+        6: lambda: rise / step if place == within else 0.0,
+        7: lambda: area(place),
+        9: lambda: rise / step,
+    }
+    return found.get(int(mode), lambda: math.nan)() if mode == int(mode) else math.nan
+
+
+def _place_of(vector: Sequence[float], value: float, *, beyond: bool) -> float:
+    """The first place, also between two points, at which a lookup has a value; else the end that is nearer to it, or beyond."""
+    for left, (start, end) in enumerate(pairwise(vector)):
+        if min(start, end) <= value <= max(start, end):
+            return left + (value - start) / (end - start) if end != start else float(left)
+    at_start = abs(value - vector[0]) <= abs(value - vector[-1])
+    left = 0 if at_start else len(vector) - 2
+    if not beyond:
+        return 0.0 if at_start else len(vector) - 1.0
+    return left + (value - vector[left]) / (vector[left + 1] - vector[left])
+
+
+def _emit_look_up(f: ArrayEmitter, vector: Array, x: str, first: str, last: str, mode: str) -> str:
+    end = vector.rows - 1
+    if end == 0:
+        return f.get(vector, 0)
+    zero, half = f.constant(0.0), f.constant(0.5)
+    step = f.binary("/", f.binary("-", last, first), f.constant(float(end)))
+    place = f.binary("/", f.binary("-", x, first), step)
+    within = MIN.emit(f, MAX.emit(f, place, zero), f.constant(float(end)))
+    before = f.call("floor", within)
+    after = f.binary("-", zero, f.call("floor", f.binary("-", zero, within)))
+    left = MIN.emit(f, before, f.constant(end - 1.0))
+    start = f.pick(vector, left)
+    rise = f.binary("-", f.pick(vector, f.binary("+", left, f.constant(1.0))), start)
+
+    def line(to: str) -> str:
+        return f.binary("+", start, f.binary("*", f.binary("-", to, left), rise))
+
+    def segment(i: str, total: str) -> Sequence[str]:
+        both = f.binary("+", f.get(vector, i), f.get(vector, f.shifted(i, 1)))
+        own = f.binary("*", f.binary("*", both, half), step)
+        return [f.binary("+", total, f.choose(f.compare("<", f.real(i), left), own, zero))]
+
+    (whole,) = f.loop(end, segment, zero)
+
+    def area(to: str) -> str:
+        along = f.binary("-", to, left)
+        mean = f.binary("+", start, f.binary("*", f.binary("*", along, rise), half))
+        return f.binary("+", whole, f.binary("*", f.binary("*", step, along), mean))
+
+    def at(found: str) -> str:
+        return f.binary("+", first, f.binary("*", step, found))
+
+    slope, (inside, beyond) = f.binary("/", rise, step), _emit_places(f, vector, x)
+    level = f.choose(f.compare("=", place, within), slope, zero)
+    ways = (
+        line(within), area(within), f.pick(vector, before), line(place), f.pick(vector, after), at(inside), level, area(place),
+        at(beyond), slope,
+    )  # fmt: skip
+    return emit_by_number(f, mode, dict(enumerate(ways)))
+
+
+def _emit_places(f: ArrayEmitter, vector: Array, value: str) -> tuple[str, str]:
+    """As `_place_of`: without and with what is beyond the ends."""
+    end, one = vector.rows - 1, f.constant(1.0)
+
+    def between(i: str | int) -> tuple[str, str]:
+        start, stop = f.get(vector, i), f.get(vector, i + 1 if isinstance(i, int) else f.shifted(i, 1))
+        number = f.constant(float(i)) if isinstance(i, int) else f.real(i)
+        share = f.binary("/", f.binary("-", value, start), f.binary("-", stop, start))
+        least, most = MIN.emit(f, start, stop), MAX.emit(f, start, stop)
+        holds = f.logic("and", f.compare("<=", least, value), f.compare("<=", value, most))
+        level = f.compare("=", start, stop)
+        flat = f.choose(f.logic("and", level, holds), f.constant(0.0), share)
+        return holds, f.binary("+", number, flat)
+
+    def segment(i: str, found: str, place: str) -> Sequence[str]:
+        holds, own = between(i)
+        new = f.logic("and", holds, f.compare("=", found, f.constant(0.0)))
+        return [f.choose(new, one, found), f.choose(new, own, place)]
+
+    found, place = f.loop(end, segment, f.constant(0.0), f.constant(0.0))
+    distances = [ABS.emit(f, f.binary("-", value, f.get(vector, i))) for i in (0, end)]
+    near = f.compare("<=", *distances)
+    ends = f.choose(near, f.constant(0.0), f.constant(float(end)))
+    further = f.choose(near, between(0)[1], between(end - 1)[1])
+    is_found = f.compare("=", found, one)
+    return f.choose(is_found, place, ends), f.choose(is_found, place, further)
+
+
 # fmt: off
 ROWS = (
     FunctionRow(
@@ -251,7 +368,7 @@ ROWS = (
     FunctionRow(
         "VECTOR ELM MAP(vector, offset)",
         "the element that is an offset away from the one that is named; :NA: outside of the variable",
-        "u, 1 -> u", kinds=("array", "finite"), gives_missing=True,
+        "u, 1 -> u", kinds=("array", "finite"), gives_missing=True, picks=True,
         evaluate=lambda array, offset: _element(array[0], array[1] + offset), arrays=NO_SUBSCRIPTS,
         emit=lambda f, array, offset: _emit_element(f, array[0], f.binary("+", array[1], offset)), derivative=NO_SLOPE,
     ),
@@ -270,8 +387,14 @@ ROWS = (
     ),
     FunctionRow(
         "VECTOR REORDER(vector, place)", "the element at a place, from 0; :NA: outside of the vector",
-        "u, 1 -> u", kinds=("vector", "finite"), gives_missing=True,
+        "u, 1 -> u", kinds=("vector", "finite"), gives_missing=True, picks=True,
         evaluate=_element, arrays=NO_SUBSCRIPTS, emit=_emit_element, derivative=NO_SLOPE,
+    ),
+    FunctionRow(
+        "VECTOR LOOKUP(vector, x, first, last, way)",
+        "the vector as a lookup with evenly spaced points; the way is 0 for its value, 1 for an area, 5 for its inverse and so on",
+        "*, *, v, v, 1 -> *", kinds=("vector", "finite", "finite", "finite", "finite"),
+        evaluate=_look_up, arrays=NO_SUBSCRIPTS, emit=_emit_look_up, derivative=NO_SLOPE,
     ),
     FunctionRow(
         "INVERT MATRIX(matrix, size)", "the inverse of a square matrix; not finite for a singular one",
