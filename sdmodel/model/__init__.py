@@ -27,6 +27,8 @@ from .algebra import (
     unsigned,
     walk,
 )
+from .calendar import UNITS as CALENDAR_UNITS
+from .calendar import Calendar
 from .data import (
     NO_POINTS,
     NOW,
@@ -108,9 +110,9 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "AXES", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
+    "ARRAY_FUNCTIONS", "AXES", "CALENDAR_UNITS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
     "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "WHOLE_EQUATIONS",
-    "Absent", "Array", "ArrayEmitter", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
+    "Absent", "Array", "ArrayEmitter", "Arrow", "Assignment", "Binding", "Calendar", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
     "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
     "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Slice", "Source", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "Unchanging", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word",

@@ -38,7 +38,7 @@ _LARGEST = sys.float_info.max
 _STEPS = 64
 """Halvings of the interval between the smallest and the largest number until its ends are neighbours."""
 _FURTHEST = 40.0
-"""So many widths from its centre a curve has its end value to the last bit."""
+"""At this many widths from its centre a curve has its end value to the last bit."""
 _CENTRE, _WIDTH, _EXTRA = 1, 2, 3
 
 Profile = Sequence[float]
@@ -115,9 +115,8 @@ def _alloc_p_slopes(request: Expr, priority: Expr, width: Expr, price: Expr) -> 
     distance = add(price, negate(priority))
     inside = GREATER.build(width, multiply(S(2), ABS.build(distance)))
     slope = IF_THEN_ELSE.build(inside, divide(request, width), S.Zero)
-    part = IF_THEN_ELSE.build(
-        inside, add(S.Half, negate(divide(distance, width))), LESS_OR_EQUAL.build(distance, S.Zero)
-    )
+    whole = LESS_OR_EQUAL.build(multiply(S(2), distance), negate(width))
+    part = IF_THEN_ELSE.build(inside, add(S.Half, negate(divide(distance, width))), whole)
     return part, slope, multiply(slope, divide(distance, width)), negate(slope)
 
 

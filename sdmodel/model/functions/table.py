@@ -13,10 +13,10 @@ from typing import Any
 from sympy import Expr, Function, Symbol
 
 from ..algebra import VensimFunction
-from . import allocation, arithmetic, data, inputs, logic, lookups, memory, reductions, vectors
+from . import allocation, arithmetic, data, discrete, finance, inputs, logic, lookups, memory, reductions, vectors
 from .row import Absent, FunctionRow
 
-_FAMILIES = (logic, arithmetic, inputs, lookups, data, memory, reductions, vectors, allocation)
+_FAMILIES = (logic, arithmetic, inputs, lookups, data, memory, discrete, finance, reductions, vectors, allocation)
 
 FUNCTIONS: Mapping[str, FunctionRow] = MappingProxyType({row.name: row for family in _FAMILIES for row in family.ROWS})
 """Every function that runs, by Vensim's name."""
