@@ -249,12 +249,12 @@ def _look_up(vector: Sequence[float], x: float, first: float, last: float, mode:
     end = len(vector) - 1
     if end == 0:
         return vector[0]
-    step = (last - first) / end
+    step = (last - first) / end or math.nan
     if mode in {5, 8}:
         return first + step * _place_of(vector, x, beyond=mode == 8)  # noqa: PLR2004 - the modes of the manual
     place = (x - first) / step
     within = min(max(place, 0.0), end)
-    left = min(math.floor(within), end - 1)
+    left = min(math.floor(within), end - 1)  # fails without a step, as what has no value does
     start, rise = vector[left], vector[left + 1] - vector[left]
 
     def area(to: float) -> float:
@@ -292,6 +292,7 @@ def _emit_look_up(f: ArrayEmitter, vector: Array, x: str, first: str, last: str,
         return f.get(vector, 0)
     zero, half = f.constant(0.0), f.constant(0.5)
     step = f.binary("/", f.binary("-", last, first), f.constant(float(end)))
+    step = f.choose(f.compare("=", step, zero), f.constant(math.nan), step)
     place = f.binary("/", f.binary("-", x, first), step)
     within = MIN.emit(f, MAX.emit(f, place, zero), f.constant(float(end)))
     before = f.call("floor", within)
@@ -324,7 +325,7 @@ def _emit_look_up(f: ArrayEmitter, vector: Array, x: str, first: str, last: str,
         line(within), area(within), f.pick(vector, before), line(place), f.pick(vector, after), at(inside), level, area(place),
         at(beyond), slope,
     )  # fmt: skip
-    return emit_by_number(f, mode, dict(enumerate(ways)))
+    return f.strict(emit_by_number(f, mode, dict(enumerate(ways))), step)
 
 
 def _emit_places(f: ArrayEmitter, vector: Array, value: str) -> tuple[str, str]:
