@@ -44,7 +44,7 @@ TESTS: Mapping[str, str] = {
             "ALLOCATE AVAILABLE", "ALLOCATE BY PRIORITY", "ALLOC P", "DEMAND AT PRICE", "FIND MARKET PRICE", "INVERT MATRIX", "MARKETP",
             "SUPPLY AT PRICE", "VECTOR ELM MAP", "VECTOR LOOKUP", "VECTOR RANK", "VECTOR REORDER", "VECTOR SELECT", "VECTOR SORT ORDER",
         ),
-        "tests/program/test_arrays.py",
+        "tests/program/test_array_functions.py",
     ),
 }  # fmt: skip
 """A test of each function besides those that all functions have."""

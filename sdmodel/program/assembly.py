@@ -430,7 +430,7 @@ class _LoopWriter(_Writer):
             return first
         subscripts = self.layout.plan.model.subscripts
         places = [float(slice_place(subscripts, part, {**own.binding, **binding})) for own in self.block]
-        return replace(first, place=self._number_of_each(places))
+        return replace(first, place=self._known_number(places))
 
     def _picked(self, call: Expr, binding: Binding) -> str:
         subscripts, row = self.layout.plan.model.subscripts, self.layout.row
@@ -442,7 +442,7 @@ class _LoopWriter(_Writer):
         where = self._place(np.array([row[cell] for cell in cells if cell]))
         return self.put(f"load {self.number}, ptr {where}, align {8 * self.width}")
 
-    def _number_of_each(self, numbers: Sequence[float]) -> str:
+    def _known_number(self, numbers: Sequence[float]) -> str:
         """A number that is known for each cell of the block."""
         if len(set(numbers)) == 1:
             return self.constant(numbers[0])
@@ -470,7 +470,7 @@ class _LoopWriter(_Writer):
             raise _NotUniformError
         bindings = ({**own.binding, **binding} for own in self.block)
         positions = [super(_LoopWriter, self)._reference(expression, own) for own in bindings]
-        return self._number_of_each([value_of(position) or 0.0 for position in positions])
+        return self._known_number([value_of(position) or 0.0 for position in positions])
 
     def _place(self, rows: NDArray[np.int64]) -> str:
         """The address of the row of each cell: from evenly spaced rows if they are, else from a list of them."""

@@ -115,7 +115,7 @@ def test_every_function_occurs_in_the_nightly_models():
             names |= {part.name for part in nodes if isinstance(part, Call)}
     of_data = {name for name, row in FUNCTIONS.items() if row.arguments[0] == "data"}  # a random model has no files
     of_arrays = {name for name, row in FUNCTIONS.items() if row.takes_arrays or row.rewrite}
-    elsewhere = of_arrays | {"ALLOC P", *ELSEWHERE}  # tests/program/test_arrays.py has properties of these
+    elsewhere = of_arrays | {"ALLOC P", *ELSEWHERE}  # tests/program/test_array_functions.py has properties of these
     assert set(FUNCTIONS) - of_data - elsewhere <= names
 
 

@@ -252,8 +252,8 @@ def _emit_share(
     """As `_share`; `request` and `demand` write those of the requester at a place."""
     zero, one = f.constant(0.0), f.constant(1.0)
 
-    def total(each: Callable[[str], str]) -> str:
-        (found,) = f.loop(count, lambda place, so_far: [f.binary("+", so_far, each(place))], zero)
+    def total(amount: Callable[[str], str]) -> str:
+        (found,) = f.loop(count, lambda place, so_far: [f.binary("+", so_far, amount(place))], zero)
         return found
 
     def wanted(price: str) -> str:
