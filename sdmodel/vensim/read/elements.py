@@ -13,6 +13,7 @@ from ...model import (
     MARK,
     Element,
     Equation,
+    VensimFunction,
     display_name,
     is_reduction,
     key,
