@@ -7,6 +7,7 @@ from .algebra import (
     NA,
     Numbers,
     Site,
+    Slice,
     Table,
     VensimFunction,
     add,
@@ -48,8 +49,9 @@ from .faults import find_faults
 from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.incomplete import UNFINISHED, unfinished
 from .functions.random_numbers import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
+from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
 from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
-from .functions.row import NOTHING_DUE, Absent, Emitter, FunctionRow
+from .functions.row import AXES, NOTHING_DUE, Absent, Array, ArrayEmitter, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .kinds import kind_of, with_flows
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
@@ -80,12 +82,14 @@ from .subscripts import (
     cells_in,
     counts_labels,
     inner_bindings,
-    is_reduction,
     labels_of,
+    picked_cell,
     position,
-    reduction_ranges,
     resolve,
-    unclaimed_ranges,
+    result_place,
+    slice_cells,
+    slice_place,
+    with_slices,
 )
 from .text import equation_source, equation_text, number_text, quote_name, table_text
 
@@ -110,20 +114,22 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "DEFAULT_SEED", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "MEMBER_NUMBER", "NA", "NEXT_TO_ZERO",
-    "NOISE_SEED", "NOTHING_DUE", "NOW", "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "SEED", "TIME", "UNFINISHED", "WHOLE_EQUATIONS",
-    "Absent", "Arrow", "Assignment", "Binding", "Calendar", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
-    "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
-    "Numbers", "Plan", "Range", "ReadArray", "Shape", "Site", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
+    "ARRAY_FUNCTIONS", "AXES", "CALENDAR_UNITS", "DEFAULT_SEED", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS",
+    "LOOKUPS", "MARK", "MEMBER_NUMBER", "NA", "NEXT_TO_ZERO", "NOISE_SEED", "NOTHING_DUE", "NOW", "NOWHERE",
+    "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "SEED", "TIME", "UNFINISHED",
+    "WHOLE_EQUATIONS", "Absent", "Array", "ArrayEmitter", "Arrow", "Assignment", "Binding", "Calendar", "CausalPath",
+    "Cell", "Colour", "DelayOrder", "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group",
+    "Integrator", "Kind", "Lettering", "Link", "Links", "Model", "Numbers", "Plan", "Range", "ReadArray", "Shape",
+    "Site", "Sketch", "Slice", "Source", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "Unchanging", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word",
     "WordKind", "add", "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "counts_labels", "data_keyword",
     "data_reference", "data_value", "data_variables", "delay_orders", "display_name", "divide", "divides", "equation_source",
     "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links", "formula_units",
     "has_points", "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "kind_of", "labels_of",
-    "lay_out", "make_reference", "missing_data", "multiply", "nearest", "negate", "number", "number_text", "plan",
+    "lay_out", "make_reference", "missing_data", "multiply", "nearest", "negate", "number", "number_text", "picked_cell", "plan",
     "points_in", "points_name", "position", "power", "product_factors", "quote_name", "quoted_cell", "rebuild",
-    "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_list", "split_name",
+    "reduction_ranges", "references_in", "resolve", "result_place", "row_of", "signed_terms", "slice_cells", "slice_place", "split_list", "split_name",
     "split_reference", "stock_loops", "table_text", "transform", "unclaimed_ranges", "unfinished",
     "unfinished_equations", "unknown_function", "unsigned", "walk",
-    "with_flows", "with_points", "without_subscripts",
+    "with_flows", "with_points", "with_slices", "without_subscripts",
 ]  # fmt: skip

@@ -131,6 +131,49 @@ class Site(AtomicExpr):
         return self.name
 
 
+class Slice(Expr):
+    """All numbers of a variable along its last subscripts, as a function takes them that works on whole arrays.
+
+    The first argument is the reference in the file, which names the subscripts before those; the others are the ranges along
+    which the numbers lie.
+    """
+
+    is_commutative = True
+
+    def __new__(cls, reference: Expr, *ranges: Symbol, evaluate: bool = False) -> Self:  # noqa: ARG004 - as SymPy's classes
+        """The numbers of a variable along ranges."""
+        return Expr.__new__(cls, reference, *ranges)
+
+    @property
+    def reference(self) -> Expr:
+        """The reference as written: one of the numbers, or all of them by the names of ranges."""
+        return self.args[0]
+
+    @property
+    def ranges(self) -> tuple[str, ...]:
+        """The keys of the ranges along which the numbers lie."""
+        return tuple(own.name for own in self.args[1:])
+
+    def _eval_derivative(self, _: Expr) -> Expr:
+        message = "an array is not a number; write out the function that takes it"
+        raise NotImplementedError(message)
+
+    def _latex(self, printer: Any, *_: Any) -> str:
+        return printer._print(self.reference)  # noqa: SLF001 - how SymPy's printers recurse
+
+    _sympystr = _latex
+
+
+class OpaqueCall(Expr):
+    """A function of whole arrays, with all numbers that it reads as arguments: neither a number nor a slope is known."""
+
+    is_commutative = True
+
+    def _eval_derivative(self, _: Expr) -> Expr:
+        message = "a function of whole arrays depends on many numbers at once; their effects are not known one by one"
+        raise NotImplementedError(message)
+
+
 @lru_cache(maxsize=2**12)
 def number(value: float) -> Expr:
     """A literal; whole numbers stay exact, so that they are printed as written."""
@@ -241,7 +284,7 @@ def _unpack(kind: Any, *arguments: Expr) -> Expr:
 
 def transform(expression: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
     """The expression with each part replaced for which `change` returns another, from the leaves up; the rest keeps its form."""
-    if expression.args and not isinstance(expression, Indexed):
+    if expression.args and not isinstance(expression, Indexed | Slice):
         arguments = [transform(argument, change) for argument in expression.args]
         if any(new is not old for new, old in zip(arguments, expression.args, strict=True)):
             expression = rebuild(expression, arguments)
@@ -253,7 +296,7 @@ def walk(expression: Expr) -> Iterator[Expr]:
     """Every part of an expression, from the whole to the leaves; a reference with subscripts is a leaf."""
     yield expression
     if not isinstance(expression, Indexed):
-        for argument in expression.args:
+        for argument in expression.args[:1] if isinstance(expression, Slice) else expression.args:
             yield from walk(argument)
 
 

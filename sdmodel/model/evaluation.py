@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
 
 from ..extras import LazyModule
-from .algebra import Numbers, Table, VensimFunction, add, product_factors, split_reference, transform
-from .functions.row import Kind, Moment
+from .algebra import Numbers, Slice, Table, VensimFunction, add, product_factors, split_reference, transform
+from .functions.reductions import unclaimed_ranges
+from .functions.row import AXES, Kind, Moment
 from .functions.table import row_of
 from .names import MARK
 from .records import Equation, Model, Subscript
@@ -30,9 +31,12 @@ from .subscripts import (
     cells_in,
     inner_bindings,
     labels_of,
+    picked_cell,
     position,
     resolve,
-    unclaimed_ranges,
+    result_place,
+    slice_cells,
+    slice_place,
 )
 
 if TYPE_CHECKING:
@@ -92,6 +96,11 @@ class _Evaluation:
         row = row_of(expression)
         if row.at_start is not None:
             return self.number(row.initial_value(expression.args))
+        if picked := picked_cell(self.subscripts, expression, self.binding):
+            found = self.read(picked)
+            return math.nan if isinstance(found, Table) else found
+        if row.rewrite:
+            return self.number(row.rewrite(*expression.args))
         try:
             arguments = list(map(self.argument, row.kinds, expression.args))
         except _NotFiniteError:
@@ -99,7 +108,8 @@ class _Evaluation:
         if row.reads_time:
             time, step = (self.number(Symbol(name)) for name in ("time", "time_step"))
             arguments.insert(0, Moment(time, step))
-        return _guarded(row.evaluate, *arguments)
+        found = _guarded(row.evaluate, *arguments)
+        return found[result_place(self.subscripts, expression, self.binding)] if isinstance(found, list) else found
 
     def argument(self, kind: Kind, expression: Expr) -> Any:
         match kind:
@@ -125,6 +135,17 @@ class _Evaluation:
                 if not all(map(math.isfinite, terms)):
                     raise _NotFiniteError
                 return terms
+            case "vector" | "matrix" | "array":
+                return self.array(kind, expression)
+
+    def array(self, kind: Kind, part: Slice) -> Any:
+        values = [self.read(cell) for cell in slice_cells(self.subscripts, part, self.binding)]
+        if kind == "array":
+            return values, slice_place(self.subscripts, part, self.binding)
+        if not all(isinstance(value, float) and math.isfinite(value) for value in values):
+            raise _NotFiniteError
+        columns = len(labels_of(self.subscripts, part.ranges[-1]))
+        return values if AXES[kind] == 1 else [values[i : i + columns] for i in range(0, len(values), columns)]
 
 
 class _NotFiniteError(Exception):
@@ -140,7 +161,7 @@ def quotient(dividend: float, divisor: float) -> float:
     return math.copysign(math.inf, dividend * math.copysign(1, divisor))
 
 
-def _guarded(function: Callable[..., float], *arguments: Any) -> float:
+def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
     except OverflowError:

@@ -29,6 +29,7 @@ from .algebra import (
 from .evaluation import Start, evaluate
 from .functions.memory import DELAY_FIXED, HELD_STOCK, INTEG
 from .functions.random_numbers import DEFAULT_SEED, DRAW, MEMBER_NUMBER, NOISE_SEED, SEED
+from .functions.reductions import is_reduction, reduction_ranges
 from .functions.row import Expander
 from .names import MARK
 from .records import Element, Equation, Kind, Model
@@ -39,8 +40,6 @@ from .subscripts import (
     bindings,
     count_cells,
     inner_bindings,
-    is_reduction,
-    reduction_ranges,
 )
 
 _LARGEST_ORDER = 1000
@@ -67,7 +66,7 @@ class _Builder:
         whole = equation.expression
         if isinstance(whole, Table | Numbers) or not (whole.args or isinstance(whole, VensimFunction)):
             return equation
-        if isinstance(whole, VensimFunction) and whole.row.memory:
+        if isinstance(whole, VensimFunction) and (whole.row.memory or whole.row.spreads):
             arguments = [transform(argument, self._replacement) for argument in whole.args]
             same = all(new is old for new, old in zip(arguments, whole.args, strict=True))
             expression = whole if same else whole.func(*arguments)
@@ -80,9 +79,11 @@ class _Builder:
         if not isinstance(call, VensimFunction):
             return None
         if is_reduction(call):
-            return self._split_draws(call) or self._share(call)
-        if call.row.memory:
-            return self.add("stock" if call.row.memory.kept == "stock" else "auxiliary", call, lambda _: call)
+            plain = call.row.rewrite(*call.args) if call.row.rewrite else None
+            return self._split_draws(call) or self._share(call, plain or call) or plain
+        if call.row.memory or call.row.spreads:
+            stock = call.row.memory and call.row.memory.kept == "stock"
+            return self.add("stock" if stock else "auxiliary", call, lambda _: call)
         expander: Expander = _Call(self, call)
         return call.row.expand(expander, *call.args) if call.row.expand else None
 
@@ -115,8 +116,11 @@ class _Builder:
         changed = _with_ranges(reduction, reduction_ranges(reduction))
         return None if changed is reduction else changed
 
-    def _share(self, reduction: Expr) -> Expr | None:
-        """A SUM that is the same for many cells of the equation as an element of its own, computed once per distinct value."""
+    def _share(self, reduction: Expr, written: Expr) -> Expr | None:
+        """A SUM that is the same for many cells of the equation as an element of its own, computed once per distinct value.
+
+        `written` is what the element computes.
+        """
         read = map(split_reference, references_in(reduction))
         used = {name for own, indices in read for name in (own, *indices)} - set(reduction_ranges(reduction))
         ranges = [name for name in self.equation.subscripts if name in self.model.subscripts]
@@ -128,7 +132,7 @@ class _Builder:
         if len(kept) == len(ranges):
             return None
         name = f"{self.element.key}#{next(self.serials)}"
-        self._keep(name, "auxiliary", reduction, kept, ())
+        self._keep(name, "auxiliary", written, kept, ())
         return make_reference(name, *kept)
 
     def _keep(

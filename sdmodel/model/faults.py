@@ -11,8 +11,10 @@ from typing import Literal
 from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault, ModelError, Place
-from .algebra import Numbers, Table, VensimFunction, split_reference, walk
+from .algebra import Numbers, Slice, Table, VensimFunction, make_reference, split_reference, walk
+from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
 from .functions.refused import unknown_function
+from .functions.row import AXES
 from .functions.table import LOOKUPS
 from .names import MARK, Suggestions, key
 from .order import cell_name, plan, unfinished_equations
@@ -26,15 +28,12 @@ from .subscripts import (
     count_cells,
     counts_labels,
     inner_bindings,
-    is_reduction,
     labels_of,
-    reduction_ranges,
     resolve,
     too_many_cells,
     unclaimed_message,
-    unclaimed_ranges,
 )
-from .text import quote_name
+from .text import equation_text, quote_name
 
 Role = Literal["number", "lookup", "range"]
 _REFERENCES = (Symbol, Indexed)
@@ -55,6 +54,7 @@ def find_faults(model: Model) -> tuple[Fault, ...]:
             faults += search.bad_left_side(element, equation)
             faults += search.bad_references(equation)
             faults += search.bad_marks(equation)
+            faults += search.bad_arrays(equation)
     faults += large
     if not faults:
         faults += search.undefined_cells()
@@ -70,6 +70,10 @@ def _uses(expression: Expr, role: Role = "number") -> Iterator[tuple[Expr, Role]
     """Yield every reference in an expression with its role, and whatever stands in the place of a lookup or a range."""
     if role != "number" or isinstance(expression, _REFERENCES):
         yield expression, role
+        return
+    if isinstance(expression, Slice):
+        yield expression, role
+        yield from _uses(expression.reference, role)
         return
     if not expression.args:
         return
@@ -207,11 +211,53 @@ class _Search:
                     fault = self.unclear_count(equation, name, "ELMCOUNT")
             elif isinstance(part, Symbol | Indexed):
                 fault = self.bad_reference(equation, part, called=role == "lookup")
-            elif not isinstance(part, Table):
+            elif not isinstance(part, Table | Slice):
                 cure = "the first argument of the function must be the name of a lookup"
                 fault = Fault(equation.place, f"'{part}' is not a lookup; {cure}")
             if fault:
                 yield fault
+
+    def bad_arrays(self, equation: Equation) -> Iterator[Fault]:
+        """Report functions of whole arrays that do not get one, or get one of another shape than their result."""
+        for call in (part for part in walk(equation.expression) if isinstance(part, VensimFunction)):
+            if call.row.takes_arrays:
+                what = self.bad_array(call) or self.bad_result(equation, call)
+                if what:
+                    yield Fault(equation.parts.get(call, equation.place), f"{call.name} {what}")
+
+    def bad_array(self, call: VensimFunction) -> str:
+        """What is wrong with the arguments of a function of whole arrays, or an empty text."""
+        before = 0
+        for argument, kind, name in zip(call.args, call.row.kinds, call.row.arguments, strict=True):
+            if kind not in AXES:
+                continue
+            if not isinstance(argument, Slice):
+                count = "two subscripts" if kind == "matrix" else "subscripts"
+                return f"needs a variable with {count} as its '{name}'; make an expression a variable of its own"
+            rows, *columns = (len(labels_of(self.model.subscripts, own)) for own in argument.ranges)
+            if name.endswith(("profile", "profiles")) and [rows, *columns][-1] < 3:  # noqa: PLR2004
+                return f"needs a type, a priority and a width in each of its '{name}'; give their range three labels or four"
+            if name.endswith(("profiles", "priority")) and before != rows:
+                return f"needs as many '{name}' as numbers before them, {before}; give them the same subscripts"
+            if call.row.spreads > 1 and columns != [rows]:
+                matrix = equation_text(self.model, argument)
+                return f"needs as many rows as columns, and '{matrix}' has {rows} and {columns[0]}; give it ranges of one length"
+            before = rows
+        return "takes a whole array; leave out the '!'" if call.row.spreads and reduction_ranges(call) else ""
+
+    def bad_result(self, equation: Equation, call: VensimFunction) -> str:
+        """Why the array that a function returns does not fit the left-hand side, or an empty text."""
+        count, subscripts = call.row.spreads, self.model.subscripts
+        own = equation.subscripts[len(equation.subscripts) - count :] if count else ()
+        if len(equation.subscripts) < count:
+            return f"returns an array; give the left-hand side {'two subscripts' if count > 1 else 'a subscript'}"
+        array = next(argument for argument in call.args if isinstance(argument, Slice))
+        for name, along in zip(own, array.ranges[len(array.ranges) - len(own) :], strict=True):
+            labels, others = labels_of(subscripts, name), labels_of(subscripts, along)
+            if len(labels) != len(others) and not set(labels) <= set(others):
+                shown = equation_text(self.model, make_reference(name))
+                return f"returns {len(others)} numbers, and '{shown}' on the left-hand side has {len(labels)}; give it as many"
+        return ""
 
     def bad_reference(self, equation: Equation, part: Expr, *, called: bool) -> Fault | None:
         name, indices = split_reference(part)
@@ -249,6 +295,8 @@ class _Search:
         """Report references to cells without an equation, and ranges without a label."""
         for equation in (equation for element in self.model for equation in element.equations):
             for part in dict.fromkeys(part for part, role in _uses(equation.expression) if role != "range"):
+                if isinstance(part, Slice):
+                    part = make_reference(split_reference(part.reference)[0], *self.along(part))  # noqa: PLW2901
                 name, indices = split_reference(part) if isinstance(part, Symbol | Indexed) else ("", ())
                 place = equation.places.get(name, equation.place)
                 try:
@@ -259,6 +307,12 @@ class _Search:
                 if missing is not None:
                     what = f"'{cell_name(self.model, missing)}' has no equation; define it or leave it out"
                     yield Fault(place, what)
+
+    def along(self, part: Slice) -> Iterator[str]:
+        """The subscripts of a slice, with each range along which it runs marked."""
+        _, indices = split_reference(part.reference)
+        yield from indices[: len(indices) - len(part.ranges)]
+        yield from (own + MARK for own in part.ranges)
 
     def missing_cell(self, equation: Equation, name: str, indices: tuple[str, ...]) -> Cell | None:
         """Return the first cell without an equation that a reference reads."""

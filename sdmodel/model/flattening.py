@@ -9,7 +9,7 @@ from types import MappingProxyType
 from sympy import Expr
 
 from ..errors import Fault, ModelError
-from .algebra import NA, Numbers, make_reference, number
+from .algebra import NA, Numbers, OpaqueCall, VensimFunction, make_reference, number, walk
 from .names import display_name, key
 from .records import Element, Model
 from .subscripts import TIME, Cell, SubscriptFault, bindings, write_out
@@ -80,10 +80,18 @@ def without_subscripts(model: Model) -> FlatModel:
                     expression = number(whole.at(index)) if is_list else write_out(model, whole, binding, variable)
                 except SubscriptFault as fault:
                     raise ModelError([Fault(equation.place, str(fault))]) from None
+                if any(isinstance(part, OpaqueCall) for part in walk(expression)):
+                    raise ModelError([Fault(equation.place, _of_arrays(whole))])
                 alone = replace(equation, expression=expression, subscripts=(), exceptions=())
                 elements[key(name)] = replace(element, name=name, equations=(alone,), dimensions=(), hidden=False)
     flat = replace(model, elements=MappingProxyType(elements), subscripts=MappingProxyType({}))
     return FlatModel(flat, MappingProxyType(names), renamed)
+
+
+def _of_arrays(expression: Expr) -> str:
+    name = next(part.name for part in walk(expression) if isinstance(part, VensimFunction) and part.row.takes_arrays)
+    what = f"{name} works on a whole array, which a model without subscripts cannot have"
+    return f"{what}; write it with IF THEN ELSE and SUM"
 
 
 def _names(model: Model) -> tuple[dict[Cell, str], tuple[str, ...]]:

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Add, Expr, Indexed, Mul, Symbol
 
 from ..errors import Fault
-from .algebra import VensimFunction, number, rebuild, split_reference
-from .functions.table import REDUCTIONS
+from .algebra import OpaqueCall, Slice, VensimFunction, number, rebuild, split_reference
+from .functions.reductions import is_reduction, reduction_ranges
+from .functions.row import AXES
 from .names import MARK
-from .records import Equation, Model, Subscript
+from .records import Element, Equation, Model, Subscript
 
 MOST_CELLS = 1_000_000
 """Maximum number of cells of all elements of a model."""
@@ -110,29 +111,6 @@ def _mapped(subscripts: Mapping[str, Subscript], unbound: Subscript, bound: str,
     return None
 
 
-def reduction_ranges(call: Expr) -> tuple[str, ...]:
-    """Return the ranges that a reduction runs over: the indices with `!` in it that no reduction inside it claims."""
-    return tuple(dict.fromkeys(name for argument in call.args for name in unclaimed_ranges(argument)))
-
-
-def unclaimed_ranges(expression: Expr) -> tuple[str, ...]:
-    """Return the indices with `!` in an expression that no reduction in it claims."""
-    found: dict[str, None] = {}
-    waiting = [expression]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, Indexed):
-            found.update(dict.fromkeys(name for name in split_reference(part)[1] if name.endswith(MARK)))
-        elif part.args and not is_reduction(part):
-            waiting += reversed(part.args)
-    return tuple(found)
-
-
-def is_reduction(expression: Expr) -> bool:
-    """Whether an expression is a SUM, PROD, VMIN or VMAX."""
-    return isinstance(expression, VensimFunction) and expression.name in REDUCTIONS
-
-
 def counts_labels(expression: Expr) -> bool:
     """Whether an expression is ELMCOUNT, whose argument is a range and not a number."""
     return isinstance(expression, VensimFunction) and expression.name == "ELMCOUNT"
@@ -145,6 +123,90 @@ def inner_bindings(
     axes = [labels_of(subscripts, name.removesuffix(MARK)) for name in names]
     for labels in product(*axes):
         yield {**binding, **dict(zip(names, labels, strict=True))}
+
+
+def with_slices(call: Expr, elements: Mapping[str, Element], subscripts: Mapping[str, Subscript]) -> Expr:
+    """Return a call with a slice for each argument that is a whole array; one that cannot be a slice stays as it is.
+
+    A range runs along itself, a label along the dimension of the variable. All numbers of a variable lie along its dimensions.
+    """
+    arguments = list(call.args)
+    for index, kind in enumerate(call.row.kinds):
+        name, indices = split_reference(arguments[index]) if isinstance(arguments[index], Indexed) else ("", ())
+        count = AXES.get(kind, -1) or len(indices)
+        dimensions = elements[name].dimensions if name in elements else ()
+        if 0 < count <= len(indices) == len(dimensions):
+            pairs = [*zip(indices, dimensions, strict=True)][-count:]
+            ranges = [own if AXES[kind] and own in subscripts else dimension for own, dimension in pairs]
+            arguments[index] = Slice(arguments[index], *map(Symbol, ranges))
+    return call.func(*arguments)
+
+
+def slice_cells(subscripts: Mapping[str, Subscript], part: Slice, binding: Binding) -> list[Cell]:
+    """Return the cells of a slice, row by row over its ranges; the binding gives the labels of the other subscripts."""
+    name, indices = split_reference(part.reference)
+    before = [resolve(subscripts, index, binding) for index in indices[: len(indices) - len(part.ranges)]]
+    return [Cell(name, (*before, *labels)) for labels in product(*(labels_of(subscripts, own) for own in part.ranges))]
+
+
+def slice_place(subscripts: Mapping[str, Subscript], part: Slice, binding: Binding) -> int:
+    """Return the position in a slice, from 0, of the number that its reference names."""
+    _, indices = split_reference(part.reference)
+    place = 0
+    for index, own in zip(indices[len(indices) - len(part.ranges) :], part.ranges, strict=True):
+        label, labels = resolve(subscripts, index, binding), labels_of(subscripts, own)
+        place = place * len(labels) + labels.index(label)
+    return place
+
+
+def picked_cell(subscripts: Mapping[str, Subscript], call: Expr, binding: Binding) -> Cell | None:
+    """Return the cell that a function picks from an array, if labels and numbers alone say which one; it reads no other.
+
+    A place outside of the array has no cell, so the function is then computed in a run.
+    """
+    if not (isinstance(call, VensimFunction) and call.row.picks and isinstance(call.args[0], Slice)):
+        return None
+    array, place = call.args[0], _known_number(subscripts, call.args[1], binding)
+    if place is None:
+        return None
+    cells = slice_cells(subscripts, array, binding)
+    first = slice_place(subscripts, array, binding) if call.row.kinds[0] == "array" else 0
+    nearest = first + math.floor(place + 0.5)
+    return cells[nearest] if 0 <= nearest < len(cells) else None
+
+
+def _known_number(subscripts: Mapping[str, Subscript], expression: Expr, binding: Binding) -> float | None:
+    """Return the value of a sum or product of numbers, labels and numbers of labels; None for anything else."""
+    if expression.is_Number:
+        return float(expression)
+    if counts_labels(expression):
+        return float(len(labels_of(subscripts, split_reference(expression.args[0])[0])))
+    if isinstance(expression, Symbol):
+        known = expression.name in subscripts or any(expression.name in own.positions for own in subscripts.values())
+        return position(subscripts, expression.name, binding) if known else None
+    if not isinstance(expression, Add | Mul):
+        return None
+    parts = [_known_number(subscripts, part, binding) for part in expression.args]
+    values = [part for part in parts if part is not None]
+    join = sum if isinstance(expression, Add) else math.prod
+    return float(join(values)) if len(values) == len(parts) else None
+
+
+def result_place(subscripts: Mapping[str, Subscript], call: Expr, binding: Binding) -> int:
+    """Return which number of a function that returns an array belongs to the cell of a binding.
+
+    The last subscripts of the left-hand side count: labels by their position in the array that the function takes, and those that
+    are not in it by their position in their own range.
+    """
+    array = next(argument for argument in call.args if isinstance(argument, Slice))
+    place = 0
+    for (name, label), own in zip(
+        [*binding.items()][-call.row.spreads :], array.ranges[-call.row.spreads :], strict=True
+    ):
+        labels = labels_of(subscripts, own)
+        found = labels if label in labels else labels_of(subscripts, name)
+        place = place * len(labels) + found.index(label)
+    return place
 
 
 def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Binding) -> Iterator[Cell]:
@@ -163,6 +225,10 @@ def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Bin
             resolve(subscripts, (indices or (name,))[0], binding)
             return
         yield Cell(name, tuple(resolve(subscripts, index, binding) for index in indices))
+    elif isinstance(expression, Slice):
+        yield from slice_cells(subscripts, expression, binding)
+    elif picked := picked_cell(subscripts, expression, binding):
+        yield picked
     elif is_reduction(expression):
         for inner in inner_bindings(subscripts, reduction_ranges(expression), binding):
             for argument in expression.args:
@@ -179,6 +245,12 @@ def write_out(model: Model, expression: Expr, binding: Binding, read: Callable[[
         if name in model.subscripts or (not indices and name not in model.elements and name != TIME.key):
             return number(position(model.subscripts, (indices or (name,))[0], binding))
         return read(Cell(name, tuple(resolve(model.subscripts, index, binding) for index in indices)))
+    if isinstance(expression, VensimFunction) and expression.row.rewrite:
+        return write_out(model, expression.row.rewrite(*expression.args), binding, read)
+    if picked := picked_cell(model.subscripts, expression, binding):
+        return read(picked)
+    if isinstance(expression, VensimFunction) and expression.row.takes_arrays:
+        return _write_out_arrays(model, expression, binding, read)
     if is_reduction(expression):
         bound = inner_bindings(model.subscripts, reduction_ranges(expression), binding)
         return expression.row.written_out([write_out(model, expression.args[0], inner, read) for inner in bound])
@@ -187,6 +259,17 @@ def write_out(model: Model, expression: Expr, binding: Binding, read: Callable[[
     parts = [write_out(model, argument, binding, read) for argument in expression.args]
     same = all(new is old for new, old in zip(parts, expression.args, strict=True))
     return expression if same else rebuild(expression, parts)
+
+
+def _write_out_arrays(model: Model, call: Expr, binding: Binding, read: Callable[[Cell], Expr]) -> Expr:
+    """Return a call of a function with the numbers of its arrays as arguments: what it reads, but no longer an expression."""
+    parts: list[Expr] = []
+    for argument in call.args:
+        if isinstance(argument, Slice):
+            parts += map(read, slice_cells(model.subscripts, argument, binding))
+        else:
+            parts.append(write_out(model, argument, binding, read))
+    return OpaqueCall(*parts)
 
 
 def position(subscripts: Mapping[str, Subscript], name: str, binding: Binding) -> float:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
 
-from .algebra import NA, Numbers, Table, VensimFunction, divides, product_factors, split_reference, unsigned
+from .algebra import NA, Numbers, Slice, Table, VensimFunction, divides, product_factors, split_reference, unsigned
 from .functions.table import FUNCTIONS, row_of
 from .names import MARK, in_quotes, key
 from .records import Model
@@ -161,7 +161,8 @@ def _call(expression: Expr, style: _Style) -> tuple[str, int]:
 
 
 _WRITERS: Mapping[type[Expr], Callable[[Expr, _Style], tuple[str, int]]] = MappingProxyType(
-    {Symbol: _name, Indexed: _name, Add: _sum, Mul: _product, Pow: _power, Table: _table, Numbers: _numbers}
+    {Slice: lambda part, style: _name(part.reference, style)}
+    | {Symbol: _name, Indexed: _name, Add: _sum, Mul: _product, Pow: _power, Table: _table, Numbers: _numbers}
     | {VensimFunction: _call, Function: _call}
 )
 """The writer of each kind of expression; it returns the text and its precedence."""

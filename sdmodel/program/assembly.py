@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
 from ..errors import Fault, ModelError
 from ..model import (
+    AXES,
     MARK,
     NEXT_TO_ZERO,
     TIME,
@@ -29,20 +30,25 @@ from ..model import (
     Emitter,
     FunctionRow,
     Site,
+    Slice,
     Table,
     VensimFunction,
     cell_name,
     inner_bindings,
     labels_of,
+    picked_cell,
     position,
     product_factors,
     reduction_ranges,
     resolve,
     row_of,
     signed_terms,
+    slice_cells,
+    slice_place,
     split_reference,
 )
-from .blocks import Group, in_blocks, in_label_order, is_block
+from .arrays import Routines, Rows
+from .blocks import ArrayCalls, Group, in_blocks, in_label_order, is_block, returns_array
 from .driver import driver_text
 from .invariants import Part, part_of
 from .ir import DIVISORS, Function, Mathematics, literal, value_of
@@ -273,7 +279,39 @@ class _Writer(Function):
         power = self.write(exponent, binding)
         return self.strict(self.call("pow", value, power), value, power)
 
+    def write_array(self, own: Assignment, results: dict[int, int]) -> None:
+        """Write a call of a function that returns an array; `results` are the rows of its numbers, by their places."""
+        row = own.expression.row
+        self.tables.routines.spread(self, row, self._operands(row, own.expression, own.binding), results)
+
+    def _operands(self, row: FunctionRow, call: Expr, binding: Binding) -> list[str | Rows]:
+        """Write the arguments of a function of whole arrays."""
+        pairs = zip(row.kinds, call.args, strict=True)
+        return [
+            self._rows(part, binding, named=not AXES[kind]) if kind in AXES else self.write(part, binding)
+            for kind, part in pairs
+        ]
+
+    def _rows(self, part: Slice, binding: Binding, *, named: bool) -> Rows:
+        """The rows of an array, and where in it the number that it names is."""
+        subscripts = self.layout.plan.model.subscripts
+        rows = [self.layout.row[cell] for cell in slice_cells(subscripts, part, binding)]
+        place = self.constant(float(slice_place(subscripts, part, binding))) if named else ""
+        return self.tables.routines.rows(rows, self._columns(part), place)
+
+    def _picked(self, call: Expr, binding: Binding) -> str:
+        """Read the number that a function picks from an array, where it is known which one; else an empty text."""
+        cell = picked_cell(self.layout.plan.model.subscripts, call, binding)
+        return self._load_once(cell, self.layout.row[cell]) if cell else ""
+
+    def _columns(self, part: Slice) -> int:
+        return len(labels_of(self.layout.plan.model.subscripts, part.ranges[-1])) if len(part.ranges) > 1 else 1
+
     def _call(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
+        if row.takes_arrays:
+            if found := self._picked(call, binding):
+                return found
+            return self.tables.routines.call(self, row, self._operands(row, call, binding))
         arguments: list[Any] = []
         zeros = []
         for kind, part in zip(row.kinds, call.args, strict=True):
@@ -404,6 +442,36 @@ class _LoopWriter(_Writer):
             raise _NotUniformError
         return first
 
+    def _rows(self, part: Slice, binding: Binding, *, named: bool) -> Rows:
+        _, indices = split_reference(part.reference)
+        before = [self._labels(index, binding) for index in indices[: len(indices) - len(part.ranges)]]
+        if len(set(zip(*before, strict=True))) > 1:
+            raise _NotUniformError
+        first = super()._rows(part, {**self.block[0].binding, **binding}, named=False)
+        if not named:
+            return first
+        subscripts = self.layout.plan.model.subscripts
+        places = [float(slice_place(subscripts, part, {**own.binding, **binding})) for own in self.block]
+        return replace(first, place=self._known_number(places))
+
+    def _picked(self, call: Expr, binding: Binding) -> str:
+        subscripts, row = self.layout.plan.model.subscripts, self.layout.row
+        cells = [picked_cell(subscripts, call, {**own.binding, **binding}) for own in self.block]
+        if not any(cells):
+            return ""
+        if not all(cells):
+            raise _NotUniformError
+        where = self._place(np.array([row[cell] for cell in cells if cell]))
+        return self.put(f"load {self.number}, ptr {where}, align {8 * self.width}")
+
+    def _known_number(self, numbers: Sequence[float]) -> str:
+        """A number that is known for each cell of the block."""
+        if len(set(numbers)) == 1:
+            return self.constant(numbers[0])
+        table = self._store_data("double", list(map(literal, numbers)))
+        where = self.put(f"getelementptr inbounds double, ptr {table}, i64 %i")
+        return self.spread(self.put(f"load double, ptr {where}"))
+
     def _reference(self, expression: Expr, binding: Binding) -> str:
         part = part_of(expression, binding)
         if part not in self.known:
@@ -424,11 +492,7 @@ class _LoopWriter(_Writer):
             raise _NotUniformError
         bindings = ({**own.binding, **binding} for own in self.block)
         positions = [super(_LoopWriter, self)._reference(expression, own) for own in bindings]
-        if len(set(positions)) == 1:
-            return positions[0]
-        table = self._store_data("double", [literal(value_of(position) or 0.0) for position in positions])
-        where = self.put(f"getelementptr inbounds double, ptr {table}, i64 %i")
-        return self.spread(self.put(f"load double, ptr {where}"))
+        return self._known_number([value_of(position) or 0.0 for position in positions])
 
     def _place(self, rows: NDArray[np.int64]) -> str:
         """The address of the row of each cell: from evenly spaced rows if they are, else from a list of them."""
@@ -555,7 +619,7 @@ def _write_block(
 
 def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptive: bool = False) -> str:
     """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
-    tables = Tables(width, mathematics)
+    tables = Tables(width, mathematics, Routines(width, layout.scratch))
     kept: list[_Job] = [partial(_Writer.keep_part, part=part) for part in layout.invariant]
     kept += [partial(_Writer.keep_reciprocal, key=key) for key in layout.reciprocal if mathematics.fused]
     texts = [
@@ -572,9 +636,12 @@ def _start_jobs(layout: Layout, assignments: Sequence[Assignment]) -> Iterator[_
     def write(f: _Writer, own: Assignment) -> None:
         f.define(own.cell, f.start_value(own))
 
+    calls = ArrayCalls(layout.plan, layout.row, assignments)
     for group in in_blocks(layout.plan, assignments, _read_at_start):
         first = group[0]
-        if is_block(group) and (first.memory is None or first.memory.kept in {"stock", "start"}):
+        if returns_array(first):
+            yield from (partial(_Writer.write_array, own=own, results=rows) for own, rows in calls.due(group))
+        elif is_block(group) and (first.memory is None or first.memory.kept in {"stock", "start"}):
             rows = [layout.row[own.cell] for own in group]
             (expression,) = _read_at_start(first)
             yield partial(_write_block, block=group, expression=expression, rows=rows, one_by_one=write)
@@ -590,8 +657,11 @@ def _step_jobs(layout: Layout) -> Iterator[_Job]:
     def write(f: _Writer, own: Assignment) -> None:
         f.define(own.cell, f.step_value(own))
 
+    calls = ArrayCalls(layout.plan, layout.row, layout.plan.step)
     for group in in_blocks(layout.plan, layout.plan.step, _read_at_step):
-        if is_block(group) and group[0].memory is None:
+        if returns_array(group[0]):
+            yield from (partial(_Writer.write_array, own=own, results=rows) for own, rows in calls.due(group))
+        elif is_block(group) and group[0].memory is None:
             rows = [layout.row[own.cell] for own in group]
             yield partial(_write_block, block=group, expression=group[0].expression, rows=rows, one_by_one=write)
         else:

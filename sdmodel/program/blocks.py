@@ -7,10 +7,22 @@ in the equations; cells of other equations are computed one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from sympy import Expr
 
-from ..model import Assignment, Plan, references_in, split_reference
+from ..model import (
+    MARK,
+    Assignment,
+    Cell,
+    Plan,
+    Slice,
+    VensimFunction,
+    references_in,
+    resolve,
+    result_place,
+    split_reference,
+)
 
 Group = tuple[Assignment, ...]
 """Cells with the same expression, in the order of their labels."""
@@ -22,6 +34,43 @@ FEWEST = 16
 def is_block(group: Group) -> bool:
     """Whether cells with the same expression are enough for a loop."""
     return len(group) >= FEWEST
+
+
+def returns_array(own: Assignment) -> bool:
+    """Whether the equation of a cell calls a function that returns an array, of which the cell is one number."""
+    return isinstance(own.expression, VensimFunction) and own.expression.row.spreads > 0
+
+
+class ArrayCalls:
+    """The calls of functions that return arrays: each computes its cells together, as soon as the first of them is due.
+
+    All of them read the same, so nothing that the call reads is due later.
+    """
+
+    def __init__(self, plan: Plan, row: Mapping[Cell, int], assignments: Iterable[Assignment]) -> None:
+        self.plan = plan
+        self.waiting: dict[tuple[Any, ...], dict[int, int]] = {}
+        for own in filter(returns_array, assignments):
+            place = result_place(plan.model.subscripts, own.expression, own.binding)
+            self.waiting.setdefault(self._call(own), {})[place] = row[own.cell]
+
+    def due(self, group: Group) -> Iterator[tuple[Assignment, dict[int, int]]]:
+        """Yield a cell of each call that cells of a group belong to, and the rows of its numbers by their places; every call once."""
+        for own in group:
+            rows = self.waiting.pop(self._call(own), None)
+            if rows:
+                yield own, rows
+
+    def _call(self, own: Assignment) -> tuple[Any, ...]:
+        """An equation, and the labels that its call reads but for those along which its arrays lie."""
+        subscripts = self.plan.model.subscripts
+        found: list[str] = []
+        for argument in own.expression.args:
+            along = len(argument.ranges) if isinstance(argument, Slice) else 0
+            for name, indices in map(split_reference, references_in(argument)):
+                names = indices[: len(indices) - along] or ((name,) if name in subscripts else ())
+                found += [resolve(subscripts, index, own.binding) for index in names if not index.endswith(MARK)]
+        return own.cell.key, id(own.expression), *found
 
 
 def in_label_order(plan: Plan, assignments: Iterable[Assignment]) -> list[Group]:

@@ -6,7 +6,19 @@ from dataclasses import dataclass, field
 
 from sympy import Expr, Indexed, Mul, Symbol
 
-from ..model import Binding, Cell, Plan, VensimFunction, cells_in, counts_labels, divides, is_reduction, unsigned, walk
+from ..model import (
+    Binding,
+    Cell,
+    Plan,
+    Slice,
+    VensimFunction,
+    cells_in,
+    counts_labels,
+    divides,
+    is_reduction,
+    unsigned,
+    walk,
+)
 from .blocks import in_label_order, is_block
 
 _MOST_CELLS = 20_000
@@ -70,7 +82,7 @@ class _Search:
         subscripts = self.plan.model.subscripts
         if counts_labels(expression):
             return True
-        if is_reduction(expression) or isinstance(expression, Symbol | Indexed):
+        if is_reduction(expression) or isinstance(expression, Symbol | Indexed | Slice):
             reads_time = any(map(_reads_time, walk(expression)))
             return not reads_time and all(cell in self.fixed for cell in cells_in(subscripts, expression, binding))
         fixed = [self.visit(argument, binding) for argument in expression.args]
@@ -87,7 +99,7 @@ class _Search:
 
     def collect(self, expression: Expr, binding: Binding) -> None:
         """Note a part that does not vary, unless it is a number or a cell."""
-        if not isinstance(expression, Symbol | Indexed) and expression.args:
+        if not isinstance(expression, Symbol | Indexed | Slice) and expression.args:
             self.parts[part_of(expression, binding)] = None
 
     def _collect_divisor(self, divisor: Expr, binding: Binding) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ..model import MEMBER_NUMBER, SEED, Assignment, Cell, Plan
+from ..model import MEMBER_NUMBER, SEED, Assignment, Cell, Plan, Slice, VensimFunction, labels_of, walk
 from .blocks import in_label_order
 from .invariants import Part, find_invariants
 
@@ -26,8 +26,8 @@ class Layout:
     for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. The cells of one
     equation are together. A DELAY FIXED has two more rows, for its input and for its length in steps; so has a delay whose time may
     change (a `passage`), one after the other; a SAMPLE IF TRUE has one more, for its held value. Then come the parts of
-    equations that do not vary, and the reciprocals of divisors that do not. In a model with random numbers the last row holds the
-    number of the time step.
+    equations that do not vary, the reciprocals of divisors that do not, and the scratch memory of functions of whole arrays. In
+    a model with random numbers the last row holds the number of the time step.
     """
 
     plan: Plan
@@ -41,6 +41,7 @@ class Layout:
     held: Mapping[Cell, int]
     invariant: Mapping[Part, int]
     reciprocal: Mapping[Cell | Part, int]
+    scratch: int
     rows: int
 
     @property
@@ -115,8 +116,20 @@ def lay_out(plan: Plan) -> Layout:
         held=held,
         invariant=invariant,
         reciprocal=reciprocal,
-        rows=following + (SEED_CELL in row),
+        scratch=following,
+        rows=following + _scratch(plan) + (SEED_CELL in row),
     )
+
+
+def _scratch(plan: Plan) -> int:
+    """The most numbers that a function of whole arrays keeps while it computes."""
+    most = 0
+    for equation in (equation for element in plan.model for equation in element.equations):
+        for call in (part for part in walk(equation.expression) if isinstance(part, VensimFunction)):
+            if call.row.spreads:
+                first = next(part for part in call.args if isinstance(part, Slice))
+                most = max(most, call.row.scratch(len(labels_of(plan.model.subscripts, first.ranges[0]))))
+    return most
 
 
 class Arguments(ctypes.Structure):

@@ -13,6 +13,7 @@ from itertools import count
 from string import Template
 
 from ..model import Table
+from .arrays import Routines
 from .ir import Function, Mathematics, literal, suffix
 
 UNROLLED = 24
@@ -39,10 +40,11 @@ _HEAD = 8
 
 @dataclass
 class Tables:
-    """The tables and lookup functions that a module needs so far, and the numbers of its next parts."""
+    """The tables, lookup functions and routines that a module needs so far, and the numbers of its next parts."""
 
     width: int
     mathematics: Mathematics
+    routines: Routines
     stored: dict[Table, tuple[int, bool]] = field(default_factory=dict)
     functions: dict[tuple[str, int, bool], str] = field(default_factory=dict)
     calls: int = 0
@@ -66,7 +68,7 @@ class Tables:
         attributes = "nounwind alwaysinline" if self.width > 1 and self.calls <= _INLINED else "nounwind"
         tables = [_stored(index, table) for table, (index, _) in self.stored.items()]
         functions = [self._lookup(name, shape, attributes) for shape, name in self.functions.items()]
-        return "\n".join([*tables, *_declared(self.width), *functions])
+        return "\n".join([*tables, *_declared(self.width), *functions, self.routines.text()])
 
     def _lookup(self, name: str, shape: tuple[str, int, bool], attributes: str) -> str:
         way, points, even = shape

@@ -21,11 +21,7 @@ AGREED = 1e-9
 """The allowed relative difference of two engines that take the same steps in double precision."""
 
 REFUSED = {
-    "tests/allocate_by_priority/test_allocate_by_priority.mdl": "ALLOCATE BY PRIORITY is not supported",
     "tests/get_constants/test_get_constants.mdl": "'data.csv': there is no such file; did you mean 'data down.csv'?",
-    "tests/invert_matrix/test_invert_matrix.mdl": "INVERT MATRIX is not supported",
-    "tests/vector_order/test_vector_order.mdl": "VECTOR SORT ORDER is not supported",
-    "tests/vector_select/test_vector_select.mdl": "VECTOR SELECT is not supported",
 }
 """Models that are refused, with part of the message; a model that runs must be removed from the table."""
 

@@ -6,11 +6,35 @@ import operator
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
 
-from sympy import Expr
+from sympy import Expr, Indexed
 
-from ..algebra import add, multiply
+from ..algebra import VensimFunction, add, multiply, split_reference
+from ..names import MARK
 from .arithmetic import MAX, MIN
 from .row import Absent, Emitter, FunctionRow
+
+
+def reduction_ranges(call: Expr) -> tuple[str, ...]:
+    """Return the ranges that a reduction runs over: the indices with `!` in it that no reduction inside it claims."""
+    return tuple(dict.fromkeys(name for argument in call.args for name in unclaimed_ranges(argument)))
+
+
+def unclaimed_ranges(expression: Expr) -> tuple[str, ...]:
+    """Return the indices with `!` in an expression that no reduction in it claims."""
+    found: dict[str, None] = {}
+    waiting = [expression]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Indexed):
+            found.update(dict.fromkeys(name for name in split_reference(part)[1] if name.endswith(MARK)))
+        elif part.args and not is_reduction(part):
+            waiting += reversed(part.args)
+    return tuple(found)
+
+
+def is_reduction(expression: Expr) -> bool:
+    """Whether an expression runs over marked ranges, as SUM does."""
+    return isinstance(expression, VensimFunction) and "terms" in expression.row.kinds
 
 
 def _reduction(
@@ -53,29 +77,22 @@ def _emit_extreme(row: FunctionRow) -> Callable[[Emitter, str, str], str]:
 
 
 # fmt: off
-ROWS = (
-    _reduction(
-        "SUM", "the sum over the marked ranges",
-        partial(reduce, operator.add), lambda f, total, term: f.binary("+", total, term), lambda terms: add(*terms),
-    ),
-    _reduction(
-        "PROD", "the product over the marked ranges",
-        partial(reduce, operator.mul), lambda f, total, term: f.binary("*", total, term),
-        lambda terms: multiply(*terms), "1 -> 1",
-    ),
-    _reduction(
-        "VMIN", "the smallest value over the marked ranges",
-        min, _emit_extreme(MIN), _in_halves(MIN),
-    ),
-    _reduction(
-        "VMAX", "the largest value over the marked ranges",
-        max, _emit_extreme(MAX), _in_halves(MAX),
-    ),
-    FunctionRow(
-        "ELMCOUNT(range)", "the number of labels of a range", "* -> 1",
-        kinds=("range",), evaluate=lambda count: count, arrays=Absent("a formula over arrays has no subscript ranges"),
-        emit=lambda f, count: f.constant(count),
-        derivative=Absent("a range is not a number"),
-    ),
+SUM = _reduction(
+    "SUM", "the sum over the marked ranges",
+    partial(reduce, operator.add), lambda f, total, term: f.binary("+", total, term), lambda terms: add(*terms),
 )
+PROD = _reduction(
+    "PROD", "the product over the marked ranges",
+    partial(reduce, operator.mul), lambda f, total, term: f.binary("*", total, term),
+    lambda terms: multiply(*terms), "1 -> 1",
+)
+VMIN = _reduction("VMIN", "the smallest value over the marked ranges", min, _emit_extreme(MIN), _in_halves(MIN))
+VMAX = _reduction("VMAX", "the largest value over the marked ranges", max, _emit_extreme(MAX), _in_halves(MAX))
+ELMCOUNT = FunctionRow(
+    "ELMCOUNT(range)", "the number of labels of a range", "* -> 1",
+    kinds=("range",), evaluate=lambda count: count, arrays=Absent("a formula over arrays has no subscript ranges"),
+    emit=lambda f, count: f.constant(count),
+    derivative=Absent("a range is not a number"),
+)
+ROWS = (SUM, PROD, VMIN, VMAX, ELMCOUNT)
 # fmt: on

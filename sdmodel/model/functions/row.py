@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from sympy import Expr
 
 from ..algebra import Table, VensimFunction
 
-Kind = Literal["number", "finite", "condition", "branch", "table", "range", "terms", "site"]
+Kind = Literal[
+    "number", "finite", "condition", "branch", "table", "range", "terms", "site", "vector", "matrix", "array"
+]
 """What a function receives for an argument.
 
 A `number` that is not finite gives a result that is not finite by the arithmetic of the function itself (only a division by an
@@ -26,7 +29,14 @@ truth value (NumPy evaluation receives its number), and nan where what it tests 
 matters only if it is chosen; scalar evaluation computes it only when the function calls it. A `table` is the points of a lookup, a `range` the number of its labels.
 `terms` run over subscript ranges marked with `!`: scalar evaluation receives the list of them; emitted code adds one term at a
 time to the result so far. A `site` is where a random number is drawn.
+
+The last three are whole arrays of finite numbers. A `vector` is the numbers of a variable along its last subscript: a list in
+scalar evaluation, an `Array` in emitted code. A `matrix` is those along its last two: a list of rows. An `array` is all numbers
+of the variable, and with it comes the position of the one that the call names, as a pair; its numbers need not be finite.
 """
+
+AXES: Mapping[Kind, int] = MappingProxyType({"vector": 1, "matrix": 2, "array": 0})
+"""The number of subscripts that each kind of array runs over; 0 for all of them."""
 
 
 def from_numpy(name: str) -> Callable[..., Any]:
@@ -121,6 +131,47 @@ class Emitter(Protocol):
         """A number from a uniform one, by one of `QUANTILES` in `inversion.py`."""
 
 
+class Array(Protocol):
+    """The numbers of an array in emitted code: one number per place for each member."""
+
+    rows: int
+    columns: int
+
+
+class ArrayEmitter(Emitter, Protocol):
+    """What a back end offers to `emit` of a function that takes arrays: loops, and numbers in memory.
+
+    A place is a whole number known when the code is written, or the counter of a loop.
+    """
+
+    def get(self, array: Array, place: str | int, column: str | int = 0) -> str:
+        """The number at a place of an array, for every member."""
+
+    def put_at(self, array: Array, value: str, place: str | int, column: str | int = 0) -> None:
+        """Change the number at a place of an array that `scratch` made."""
+
+    def pick(self, array: Array, place: str) -> str:
+        """The number at a place that each member computes, a whole number within the array."""
+
+    def place(self, array: Array, value: str, place: str) -> None:
+        """Change the number at a place that each member computes."""
+
+    def scratch(self, rows: int, columns: int = 1) -> Array:
+        """An array for results or in between; its numbers are not defined yet."""
+
+    def loop(self, count: int, body: Callable[..., Sequence[str]], *state: str) -> tuple[str, ...]:
+        """Do something `count` times, at least once: `body` makes the next state from the counter and the state so far."""
+
+    def shifted(self, counter: str, by: int) -> str:
+        """A place as many further on as the code is written for."""
+
+    def real(self, counter: str) -> str:
+        """The counter of a loop as a number."""
+
+    def halfway(self, low: str, high: str) -> str:
+        """The number in the middle between two, in the order of all numbers that a computer knows, which are finitely many."""
+
+
 class Expander(Protocol):
     """What `expand` may add to a model: hidden elements that serve one call of a function."""
 
@@ -165,6 +216,7 @@ class FunctionRow:
     """One Vensim function, in the pieces below.
 
     `evaluate`, `arrays`, `emit` and `derivative` are required; give `Absent(reason)` where a function has no such piece.
+    A function that `spreads` returns an array: a list from `evaluate`, row by row, and an `Array` from `emit`.
 
     Raises
     ------
@@ -176,9 +228,9 @@ class FunctionRow:
     meaning: str  # what the function returns, as a phrase
     units: str  # "argument, argument -> result": `u`, `v` any units, `t` that of time, `1` dimensionless, `*` anything
     _: KW_ONLY
-    evaluate: Callable[..., float] = _FORGOTTEN  # from Python floats; with `reads_time`, a `Moment` comes first
+    evaluate: Callable[..., Any] = _FORGOTTEN  # from Python floats; with `reads_time`, a `Moment` comes first
     arrays: Callable[..., Any] = _FORGOTTEN  # from NumPy arrays
-    emit: Callable[..., str] = _FORGOTTEN  # writes code: from an `Emitter` and registers to the register of the result
+    emit: Callable[..., Any] = _FORGOTTEN  # writes code: from an `Emitter` and registers to the register of the result
     derivative: Callable[..., Sequence[Expr]] = _FORGOTTEN  # the partial derivatives, from the arguments as expressions
     kinds: tuple[Kind, ...] = ()  # what each argument is; numbers unless given
     latex: str = ""  # a format with {0}, {1} ... for the arguments; unless given, the name in upright letters
@@ -196,9 +248,18 @@ class FunctionRow:
     memory: Memory | None = None  # for a function with a state of its own
     expand: Callable[..., Expr] | None = None  # from an `Expander` and the arguments to stocks and auxiliaries
     written_out: Callable[[Sequence[Expr]], Expr] = _FORGOTTEN  # for a function over `terms`: from all of them
+    rewrite: Callable[..., Expr] | None = None  # the same in terms of other functions, which run in its place
+    picks: bool = False  # whether it is one number of its array, the first argument, at the place that the second gives
+    spreads: int = 0  # the number of last subscripts over which it returns an array; 0 for a number
+    scratch: Callable[[int], int] = lambda _: 0  # how many numbers `scratch` makes, from the rows of the first array
     name: str = field(init=False)
     arguments: tuple[str, ...] = field(init=False)
     build: Callable[..., Expr] = field(init=False)
+
+    @property
+    def takes_arrays(self) -> bool:
+        """Whether an argument is a whole array."""
+        return not AXES.keys().isdisjoint(self.kinds)
 
     def __post_init__(self) -> None:
         """Fill in what follows from the rest, and check that the row is complete."""
@@ -242,7 +303,7 @@ def _problems(row: FunctionRow) -> list[str]:
         found.append(f"'units' is '{row.units}'; give one unit for each of {count} arguments, ' -> ' and a result")
     if len(row.kinds) != count:
         found.append(f"'kinds' has {len(row.kinds)} entries; give one for each of {count} arguments")
-    if "terms" in row.kinds and row.written_out == _FORGOTTEN:
+    if "terms" in row.kinds and row.written_out == _FORGOTTEN and row.rewrite is None:
         found.append("'written_out' is missing; a function over terms needs it")
     if (row.memory or row.expand) and row.at_start is None and not row.draws:
         found.append("'at_start' is missing; give the index of the argument that the function equals at the start")

@@ -13,10 +13,25 @@ from typing import Any
 from sympy import Expr, Function, Symbol
 
 from ..algebra import VensimFunction
-from . import arithmetic, data, discrete, finance, inputs, logic, lookups, memory, random_numbers, reductions
+from . import (
+    allocation,
+    arithmetic,
+    data,
+    discrete,
+    finance,
+    inputs,
+    logic,
+    lookups,
+    memory,
+    random_numbers,
+    reductions,
+    vectors,
+)
 from .row import Absent, FunctionRow
 
-_FAMILIES = (logic, arithmetic, inputs, lookups, data, memory, discrete, finance, random_numbers, reductions)
+_FAMILIES = (
+    logic, arithmetic, inputs, lookups, data, memory, discrete, finance, random_numbers, reductions, vectors, allocation,
+)  # fmt: skip
 
 FUNCTIONS: Mapping[str, FunctionRow] = MappingProxyType({row.name: row for family in _FAMILIES for row in family.ROWS})
 """Every function that runs, by Vensim's name."""

@@ -22,7 +22,7 @@ from typing import Literal
 from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
 
 from ...errors import Place
-from ..algebra import VensimFunction, product_factors, references_in, split_reference, unsigned, walk
+from ..algebra import Slice, VensimFunction, product_factors, references_in, split_reference, unsigned, walk
 from ..evaluation import evaluate
 from ..functions.row import FunctionRow
 from ..functions.table import LOOKUPS, row_of
@@ -354,6 +354,8 @@ class _Site:
 
 def _unit_of(expression: Expr, site: _Site, context: Form | None = None) -> Form:
     """Return the unit of an expression; `context` is the unit that is expected there, which breaks ties between its parts."""
+    if isinstance(expression, Slice):
+        return _unit_of(expression.reference, site, context)
     if isinstance(expression, Symbol | Indexed):
         name, _ = split_reference(expression)
         unit = site.check.time if name == TIME.key else site.check.units.get(name)

@@ -13,6 +13,7 @@ from ...model import (
     MARK,
     Element,
     Equation,
+    VensimFunction,
     display_name,
     is_reduction,
     key,
@@ -21,8 +22,10 @@ from ...model import (
     points_name,
     rebuild,
     split_reference,
+    transform,
     unclaimed_ranges,
     with_flows,
+    with_slices,
 )
 from ..document import Document
 from .grammar import Node
@@ -62,7 +65,28 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
         names.hidden.append(hidden)
     for element in names.hidden:
         elements.setdefault(element.key, element)
+    if names.takes_arrays:
+        elements = {name: _with_slices(element, elements, names) for name, element in elements.items()}
     return with_flows(elements)
+
+
+def _with_slices(element: Element, elements: Mapping[str, Element], names: Names) -> Element:
+    """Return an element with slices in calls of functions that work on whole arrays, since all dimensions are known now."""
+    equations = []
+    for equation in element.equations:
+        places = dict(equation.parts)
+
+        def change(part: Expr, places: dict[Expr, Place] = places) -> Expr | None:
+            if not isinstance(part, VensimFunction) or not part.row.takes_arrays:
+                return None
+            changed = with_slices(part, elements, names.subscripts)
+            places.setdefault(changed, places.get(part, element.place))
+            return changed
+
+        expression = transform(equation.expression, change)
+        same = expression is equation.expression
+        equations.append(equation if same else replace(equation, expression=expression, parts=MappingProxyType(places)))
+    return replace(element, equations=tuple(equations))
 
 
 def element_of(

@@ -70,7 +70,8 @@ class Names:
 
     `doubts` are faults only if every block of the document can be read; `parts` counts the parts of all expressions. `outputs` are
     the variables that macro calls define besides their value, by key. `data` are the data variables by key, `points` the
-    equations with their points, which are read through `access`.
+    equations with their points, which are read through `access`. `takes_arrays` is set by a function of
+    whole arrays.
     """
 
     document: Document
@@ -88,6 +89,7 @@ class Names:
     data: frozenset[str] = frozenset()
     calendar: Calendar = field(default_factory=Calendar)
     points: dict[str, list[Equation]] = field(default_factory=dict)
+    takes_arrays: bool = False
 
     @cached_property
     def labels(self) -> frozenset[str]:
@@ -335,6 +337,7 @@ def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope
             what = f"{row.name} reads a data variable that is declared without an equation or reads a file; name one"
             return scope.fault(token, what)
         values = [data_reference(name, *subscripts), *values[1:]]
+    scope.names.takes_arrays |= row.takes_arrays
     return row.build(*values)
 
 
