@@ -78,6 +78,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .vensim import read_sampling as read_sampling
     from .vensim import read_scenario as read_scenario
     from .vensim import read_sketch as read_sketch
+    from .workers import WorkerProcesses as WorkerProcesses
 
 __version__ = "0.2.0"
 
@@ -101,6 +102,7 @@ _NAMES = {
     "store": "export_run open_run save_run",
     "vensim": "compare_documents default_sampling format_document mdl_text merge_documents model_from_text open_document "
     "read_formula read_model read_sampling read_scenario read_sketch",
+    "workers": "WorkerProcesses",
 }
 """The public names by stage."""
 

@@ -14,7 +14,12 @@ from typing import Any
 
 from .errors import Complaint, SdmodelError
 
-EXTRAS = MappingProxyType({"calibrate": ("emcee", "arviz_stats"), "sensitivity": ("SALib",)})
+EXTRAS = MappingProxyType({
+    "calibrate": ("emcee", "arviz_stats"),
+    "dask": ("distributed",),
+    "remote": ("upath",),
+    "sensitivity": ("SALib",),
+})  # fmt: skip
 """The modules of each extra of this package."""
 
 

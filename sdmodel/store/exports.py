@@ -18,8 +18,9 @@ from ..dataset import TIME, check_run, find_variable, find_variables, long_name,
 from ..errors import StoreError
 from ..files import already_exists, temporary_folder, unwritable, write_file
 from ..model import NA, number_text, quote_name, split_name
+from .addresses import checked_path
 from .ensembles import put_in_place
-from .netcdf import UNREADABLE, checked_path, save_run
+from .netcdf import UNREADABLE, save_run
 
 MAX_COLUMNS_OF_MEMBERS = 50
 """The most members that a table shows side by side."""
