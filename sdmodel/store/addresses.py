@@ -42,6 +42,13 @@ def exists(path: Path) -> bool:
     return path.exists() if is_address(path) else os.path.lexists(path)
 
 
+def read_bytes(path: Path) -> bytes:
+    """Read a file; at an address in one request, since another process may replace the file between two."""
+    return (
+        cast("bytes", cast("Any", path).fs.cat_file(cast("Any", path).path)) if is_address(path) else path.read_bytes()
+    )
+
+
 def place_at_address(made: Path, path: Path, first_read: str, *, force: bool) -> None:
     """Copy a finished folder to an address; the file that is read first comes last, so that nobody sees a part.
 

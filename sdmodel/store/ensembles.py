@@ -28,7 +28,7 @@ from xarray.core import indexing
 from ..dataset import BLOCK, MEMBER, check_run
 from ..errors import DatasetError, StoreError
 from ..files import lock_folder, place_folder, temporary_folder, unwritable
-from .addresses import exists, is_address, place_at_address
+from .addresses import exists, is_address, place_at_address, read_bytes
 from .checksums import CHECKSUM, json_checksum, unsealed
 from .netcdf import (
     ENCODINGS,
@@ -390,9 +390,9 @@ def _documents(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
     Those of an older version have none; but if one document has a checksum, all must.
     """
-    group = json.loads((path / _RECORD).read_bytes())
+    group = json.loads(read_bytes(path / _RECORD))
     attributes: dict[str, Any] = group["attributes"] if group["zarr_format"] == _FORMAT else {}
-    documents = {file.parent.name: json.loads(file.read_bytes()) for file in sorted(path.glob(f"*/{_RECORD}"))}
+    documents = {file.parent.name: json.loads(read_bytes(file)) for file in sorted(path.glob(f"*/{_RECORD}"))}
     found = _checksums(documents)
     if CHECKSUM in attributes or any(found.values()):
         damaged = [f"{name}/{_RECORD}" for name, document in documents.items() if found[name] != _checksum(document)]
