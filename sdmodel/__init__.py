@@ -66,6 +66,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .store import export_run as export_run
     from .store import open_run as open_run
     from .store import save_run as save_run
+    from .store import to_pandas as to_pandas
     from .vensim import compare_documents as compare_documents
     from .vensim import default_sampling as default_sampling
     from .vensim import format_document as format_document
@@ -99,7 +100,7 @@ _NAMES = {
     "scenario": "find_levers make_design",
     "simulation": "NotFiniteWarning OpenSimulation PreparedSimulation RunWarning WasmModule compile_model compile_wasm "
     "open_simulation simulate with_data",
-    "store": "export_run open_run save_run",
+    "store": "export_run open_run save_run to_pandas",
     "vensim": "compare_documents default_sampling format_document mdl_text merge_documents model_from_text open_document "
     "read_formula read_model read_sampling read_scenario read_sketch",
     "workers": "WorkerProcesses",

@@ -17,6 +17,7 @@ from .errors import Complaint, SdmodelError
 EXTRAS = MappingProxyType({
     "calibrate": ("emcee", "arviz_stats"),
     "dask": ("distributed",),
+    "parquet": ("pyarrow",),
     "remote": ("upath",),
     "sensitivity": ("SALib",),
 })  # fmt: skip

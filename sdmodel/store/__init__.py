@@ -15,12 +15,12 @@ from .ensembles import (
     record_blocks,
     write_members,
 )
-from .exports import EXPORT_ENDINGS, export_run
+from .exports import EXPORT_ENDINGS, export_run, to_pandas
 from .netcdf import save_new_run, save_run
 
 __all__ = [
     "EXPORT_ENDINGS", "Block", "Catalogue", "Ensemble", "StoredRun", "add_members", "check_folder", "checked_path",
     "create_ensemble", "ensemble_path", "ensemble_record", "exists", "export_run", "find_run", "is_address", "is_ensemble",
     "list_runs", "members_per_block", "open_for_append", "open_for_writing", "open_run", "record_blocks", "run_path",
-    "save_new_run", "save_run", "write_members",
+    "save_new_run", "save_run", "to_pandas", "write_members",
 ]  # fmt: skip

@@ -216,12 +216,12 @@ def open_for_writing(path: Path, fingerprint: str) -> Ensemble:
 
 def _open(path: Path) -> tuple[Ensemble, dict[str, Any]]:
     group = _open_group(path, "r+")
-    arrays = {
-        name: array.with_config(_WRITE_ALL)
-        for name, array in dict[str, Any](group.arrays()).items()
-        if MEMBER in _dims(array) and name != MEMBER
-    }
     record, documents = _documents(path)
+    arrays = {  # by name, since a list of the folder would have what another process is writing
+        name: group[name].with_config(_WRITE_ALL)
+        for name, document in documents.items()
+        if MEMBER in (document.get("dimension_names") or ()) and name != MEMBER
+    }
     block, count = int(record[BLOCK]), int(record[WANTED])
     return Ensemble(path, _identity(path), group, arrays, _checksums(documents), block, count), documents
 

@@ -59,7 +59,8 @@ def convert(
     folder: str | None,
     force: bool,
 ) -> None:
-    """Write an XMILE model as a Vensim model, or the numbers of a run as a table, Vensim's .dat, netCDF or Zarr.
+    """Write an XMILE model as a Vensim model, or the numbers of a run as a table (text, Excel or Parquet), Vensim's .dat, netCDF or
+    Zarr.
 
     The numbers come from a stored run or ensemble, given by name or file, or from a model, which is run once. They are
     written to the last digit. An XMILE model is read through PySD, and refused where Vensim has no equivalent.
