@@ -17,7 +17,7 @@ PACKAGE = PROJECT / "sdmodel"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = sorted({module.parent for module in MODULES})
 
-MODULES = {"universal_pathlib": "upath"}
+OTHER_NAMES = {"universal_pathlib": "upath"}
 """The modules of packages that have other names."""
 
 
@@ -97,7 +97,7 @@ def test_extras_are_those_of_the_package_file():
     extras = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     for extra, modules in EXTRAS.items():
         packages = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in extras[extra]}
-        assert {MODULES.get(package, package) for package in packages} == set(modules)
+        assert {OTHER_NAMES.get(package, package) for package in packages} == set(modules)
 
 
 def test_test_modules_have_unique_names():
