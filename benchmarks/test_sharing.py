@@ -40,7 +40,7 @@ def test_two_dask_workers_against_one(tmp_path):
     distributed = pytest.importorskip("distributed")
     model, saved = sd.read_model(MODELS / "ai_compute.mdl"), read_savelist(MODELS / "ai_compute.lst")
     design = make_design(model, sampling_of_ranges(model), count=16_384)
-    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": "ERROR"}
+    options = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": "ERROR"}
     with (
         distributed.LocalCluster(n_workers=1, **options) as small,
         distributed.Client(small) as one,

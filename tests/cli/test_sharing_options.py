@@ -33,7 +33,7 @@ def cup(tea: Path) -> Path:
 def scheduler() -> Iterator[str]:
     """The address of a dask scheduler whose worker is in this process."""
     distributed = pytest.importorskip("distributed", reason="needs dask")
-    options = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options, silence_logs="ERROR") as cluster:
         yield cluster.scheduler_address
 

@@ -127,7 +127,7 @@ def test_a_process_that_dies_loses_nothing(tmp_path: Path, alone: dict[str, byte
 def test_a_dask_worker_that_dies_loses_nothing(tmp_path: Path, alone: dict[str, bytes]):
     """A cluster of two processes, of which one is killed in the middle."""
     distributed = pytest.importorskip("distributed", reason="needs dask")
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": "ERROR"}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": "ERROR"}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         killer = _Killer(lambda: next(iter(cluster.workers.values())).pid)
         path = run_ensemble(MODEL, _design(), tmp_path / "a.zarr", save=SAVED, executor=client, progress=killer)
