@@ -55,8 +55,8 @@ def test_a_cluster_gives_the_same_numbers(cup: Path, sdmodel: Command, scheduler
 
 def test_a_wrong_choice_is_one_line(cup: Path, sdmodel: Command):
     """Both options, and an address that is none."""
-    both = sdmodel("ensemble", "--workers", "2", "--dask", "tcp://127.0.0.1:1")
-    assert both.exit_code == 1
+    both = sdmodel("ensemble", "-e", "cup.vsc", "--workers", "2", "--dask", "tcp://127.0.0.1:1")
+    assert both.exit_code == 2
     assert "--workers and --dask each choose who shares the work" in both.stderr
     pytest.importorskip("distributed", reason="needs dask")
     wrong = sdmodel("sweep", "--lever", "room temperature=50", "--dask", "elsewhere")
