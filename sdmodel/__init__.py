@@ -88,6 +88,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .store import export_run as export_run
     from .store import open_run as open_run
     from .store import save_run as save_run
+    from .store import to_pandas as to_pandas
     from .vensim import compare_documents as compare_documents
     from .vensim import default_sampling as default_sampling
     from .vensim import format_document as format_document
@@ -97,6 +98,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .vensim import read_formula as read_formula
     from .vensim import read_sampling as read_sampling
     from .vensim import read_scenario as read_scenario
+    from .workers import WorkerProcesses as WorkerProcesses
     from .xmile import XmileText as XmileText
     from .xmile import xmile_text as xmile_text
 
@@ -120,9 +122,10 @@ _NAMES = {
     "scenario": "find_levers make_design",
     "simulation": "NotFiniteWarning OpenSimulation PreparedSimulation RunWarning WasmModule compile_model compile_wasm "
     "open_simulation simulate with_data",
-    "store": "export_run open_run save_run",
+    "store": "export_run open_run save_run to_pandas",
     "vensim": "compare_documents default_sampling format_document mdl_text merge_documents open_document read_formula "
     "read_sampling read_scenario",
+    "workers": "WorkerProcesses",
     "xmile": "XmileText xmile_text",
 }
 """The public names by stage."""

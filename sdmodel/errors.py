@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -85,6 +85,9 @@ class FaultsError(SdmodelError):
         rest = len(self.faults) - _MAX_LISTED
         lines = [*map(str, self.faults[:_MAX_LISTED]), *([f"and {rest:,} more faults"] if rest > 0 else [])]
         super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.faults,)  # so that it can come from another process
 
     @classmethod
     def from_text(cls, text: str) -> Self:

@@ -14,7 +14,13 @@ from typing import Any
 
 from .errors import Complaint, SdmodelError
 
-EXTRAS = MappingProxyType({"calibrate": ("emcee", "arviz_stats"), "sensitivity": ("SALib",)})
+EXTRAS = MappingProxyType({
+    "calibrate": ("emcee", "arviz_stats"),
+    "dask": ("distributed",),
+    "parquet": ("pyarrow",),
+    "remote": ("upath",),
+    "sensitivity": ("SALib",),
+})  # fmt: skip
 """The modules of each extra of this package."""
 
 

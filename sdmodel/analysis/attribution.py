@@ -64,6 +64,7 @@ from ..simulation import (
     simulate,
 )
 from ..vensim import change_text
+from ..workers import Workers
 
 LEVER, OTHER, MEASURE = "lever", "other_lever", "measure"
 """Dimensions: the levers, the levers again for pairs, and the measures of what a lever contributes."""
@@ -145,6 +146,7 @@ def attribute_levers(
     pairs: int | None = None,
     seed: int = 1,
     memory: str | float = "1GiB",
+    executor: Workers | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
     r"""Attribute the effect of a scenario to its levers, the constants and lookups that it changes.
@@ -172,6 +174,8 @@ def attribute_levers(
         Seed of the sampled orders.
     memory : str or float, default "1GiB"
         Limit for the results of all members.
+    executor : concurrent.futures.Executor or dask client, optional
+        Other processes that share the runs; see `simulate`. The numbers do not depend on it.
     progress : callable, optional
         Called with the number of runs done and their total.
 
@@ -237,7 +241,7 @@ def attribute_levers(
         if progress:
             progress(min(done, total), total)
 
-    means, members = _sum_over_members(replace(runs, runs_done=runs_done), pairs, seed)
+    means, members = _sum_over_members(replace(runs, runs_done=runs_done, executor=executor), pairs, seed)
     record: dict[str, Any] = {
         ANALYSIS: ATTRIBUTION,
         "scenario": whole.text,
@@ -553,6 +557,7 @@ class _LeverRuns:
     bases: Numbers
     integrator: Integrator | None = None
     runs_done: Callable[[int], None] = lambda _: None
+    executor: Workers | None = None
     _simulations: dict[tuple[bool, ...], PreparedSimulation] = field(default_factory=dict)
 
     @property
@@ -587,7 +592,8 @@ class _LeverRuns:
             chosen = np.flatnonzero(which.ravel() == place)
             moves = subsets[chosen][:, self.owner] & (self.owner >= 0)
             points = np.where(moves[None], self.moved, self.bases[first:last, None, :])
-            part = self._simulation(tuple(map(bool, combination))).values(points.reshape(-1, len(self.cells)))
+            simulation = self._simulation(tuple(map(bool, combination)))
+            part = simulation.values(points.reshape(-1, len(self.cells)), executor=self.executor)
             part = part.reshape(*shape[:3], len(chosen))
             if values is None:
                 values = part

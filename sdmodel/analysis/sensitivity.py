@@ -23,6 +23,7 @@ from ..model import Cell, Integrator, Model, cell_name, key, labels_of, nearest,
 from ..scenario import Distribution, Sampling, Scenario, Steps, constant_values, sampled_cells
 from ..simulation import PreparedSimulation, Progress, ScenarioLike, load_scenario, prepare_simulation
 from ..vensim import default_sampling
+from ..workers import Workers
 
 _Measures = Mapping[str, NDArray[Any]]
 """Numbers by name: of shape (factors,), (factors, factors) for pairs, or () for all factors together."""
@@ -63,6 +64,7 @@ def find_sensitivities(
     levels: int = 4,
     samples: int = 1024,
     second_order: bool = False,
+    executor: Workers | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
     r"""Measure how much outcomes of variables depend on constants, and rank the constants.
@@ -95,6 +97,8 @@ def find_sensitivities(
         Size of `sobol`, a power of two: samples * (constants + 2) runs.
     second_order : bool, default False
         Whether `sobol` also measures pairs, with samples * (2 * constants + 2) runs.
+    executor : concurrent.futures.Executor or dask client, optional
+        Other processes that share the runs; see `simulate`. The numbers do not depend on it.
     progress : callable, optional
         Called with the number of runs done and their total.
 
@@ -152,7 +156,7 @@ def find_sensitivities(
     else:
         layout = _sobol(factors, samples, start, pairs=second_order)
         settings = {"samples": samples, "seed": start}
-    answers = experiment.run(np.vstack([layout.points, experiment.base]), progress=progress)
+    answers = experiment.run(np.vstack([layout.points, experiment.base]), progress=progress, executor=executor)
     measures = [_measures(layout, answers[:-1, place], response) for place, response in enumerate(responses)]
     found = _dataset(experiment, measures, answers, IMPORTANCE[method])
     record: dict[str, Any] = {
@@ -532,7 +536,12 @@ class Experiment:
         return np.array([factor.value for factor in self.factors])
 
     def run(
-        self, points: NDArray[np.float64], *, progress: Progress | None = None, together: int | None = None
+        self,
+        points: NDArray[np.float64],
+        *,
+        progress: Progress | None = None,
+        together: int | None = None,
+        executor: Workers | None = None,
     ) -> NDArray[np.float64]:
         """Return the outcomes, shape (members, responses), for factors of shape (members, factors), each in its units.
 
@@ -547,7 +556,7 @@ class Experiment:
             progress(0, len(points))
         for first in range(0, len(points), size):
             part = slice(first, first + size)
-            values = self.simulation.values(points[part])
+            values = self.simulation.values(points[part], executor=executor)
             with np.errstate(all="ignore"):
                 for place, (response, row) in enumerate(zip(self.responses, self.rows, strict=True)):
                     answers[part, place] = response.outcome.of(times, values[:, row])

@@ -18,6 +18,7 @@ from ..errors import AnalysisError
 from ..model import Cell, Integrator, Model, cell_name, identifiers, split_name
 from ..scenario import Design, Scenario, cell_values, constant_cells
 from ..simulation import Progress, RunWarning, ScenarioLike, load_scenario, memory_bytes, simulate
+from ..workers import Workers
 
 _SAME = 1e-9
 """Relative difference up to which two values count as equal."""
@@ -64,6 +65,7 @@ def sweep_levers(
     base: bool = True,
     memory: str | float | None = None,
     threads: int | None = None,
+    executor: Workers | None = None,
     progress: Progress | None = None,
     seed: int | None = None,
 ) -> xr.Dataset:
@@ -89,6 +91,8 @@ def sweep_levers(
         Limit for the result, such as "4GiB".
     threads : int, optional
         Number of threads; all processors by default.
+    executor : concurrent.futures.Executor or dask client, optional
+        Other processes that share the runs; see `simulate`. The numbers do not depend on it.
     progress : callable, optional
         Called with the number of runs done and their total.
     seed : int, optional
@@ -127,7 +131,7 @@ def sweep_levers(
     _check_size(model, math.prod([*(len(lever.values) for lever in swept), *sampled.sizes.values()]), options, memory)
     constants: dict[str, Any] = {lever.name: lever.array for lever in swept}
     constants |= {str(name): values for name, values in sampled.items()}
-    run = simulate(model, constants, memory=memory, progress=progress, **options)
+    run = simulate(model, constants, memory=memory, progress=progress, executor=executor, **options)
     for lever in swept:
         run[lever.dim].attrs.update({} if lever.base is None else {BASE: lever.base})
     others = (line for line in str(run.attrs["changes"]).splitlines() if " = over " not in line)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..comparison import Outcome
     from ..scenario import Design, Sampling
+    from ..workers import Workers
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -293,6 +295,43 @@ def sampling_options(help_text: str) -> Decorator:
     """-e, -n and --seed as `sampling`: SamplingOptions."""
     file_option = click.option("-e", "file", metavar="FILE.vsc", help=help_text)
     return option_group("sampling", SamplingOptions, file_option, count_option, seed_option)
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """The other processes that share the work, if any: some of this machine, or a dask cluster."""
+
+    workers: int | None
+    dask: str | None
+
+    @contextlib.contextmanager
+    def executor(self) -> Iterator[Workers | None]:
+        """Start the processes, or connect to the cluster, for as long as the work lasts."""
+        if self.workers is not None and self.dask is not None:
+            message = "--workers and --dask each choose who shares the work; give one of them"
+            raise click.UsageError(message)
+        from ..workers import WorkerProcesses, dask_client
+
+        if self.dask is not None:
+            with dask_client(self.dask) as client:
+                yield client
+        elif self.workers is not None:
+            with WorkerProcesses(self.workers) as executor:
+                yield executor
+        else:
+            yield None
+
+
+def worker_options() -> Decorator:
+    """--workers and --dask as `sharing`: WorkerOptions."""
+    return option_group(
+        "sharing",
+        WorkerOptions,
+        click.option(
+            "--workers", type=click.IntRange(1), metavar="N", help="Share the work among N processes of this machine."
+        ),
+        click.option("--dask", metavar="ADDRESS", help="Share the work among the workers of this dask scheduler."),
+    )
 
 
 @dataclass(frozen=True)

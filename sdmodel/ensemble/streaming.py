@@ -1,13 +1,20 @@
-"""Ensembles of any size in bounded memory: one slab of members is simulated while the slab before is stored."""
+"""Ensembles of any size in bounded memory: one slab of members is simulated while the slab before is stored.
+
+With an executor, other processes simulate and store the slabs, in any order; this one records what is stored.
+"""
 
 from __future__ import annotations
 
 import math
 import os
+import pickle
+import time
 import warnings
+import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +36,29 @@ from ..simulation import (
     simulate,
 )
 from ..store import (
+    Block,
     Ensemble,
     add_members,
+    checked_path,
     create_ensemble,
     ensemble_record,
+    exists,
     is_ensemble,
     members_per_block,
     open_for_append,
+    open_for_writing,
+    record_blocks,
+    write_members,
 )
+from ..workers import Workers, run_tasks
 
 _SLAB_BYTES = 2**27
+_SLABS = 32
+"""The least number of slabs for other processes, so that all of them are busy to the end."""
 _SLABS_IN_MEMORY = 4
 """The number of slabs that fit into the memory limit: one is simulated while another is stored."""
+_RECORDS_APART = 0.25
+"""Seconds between records of what other processes have stored; a cluster stores faster than an address takes records."""
 _FIXED: Mapping[str, str] = {
     "model_sha256": "the model",
     "scenario": "the scenario",
@@ -100,6 +118,7 @@ def run_ensemble(
     save: Iterable[str] | None = None,
     memory: str | float = "1GiB",
     threads: int | None = None,
+    executor: Workers | None = None,
     progress: Progress | None = None,
     resume: bool = False,
     force: bool = False,
@@ -107,7 +126,7 @@ def run_ensemble(
 ) -> Path:
     r"""Simulate all members of a design and store them in a Zarr folder.
 
-    The numbers depend neither on `memory` nor on `threads`, nor on interruptions.
+    The numbers depend neither on `memory`, `threads` or `executor`, nor on interruptions.
 
     Parameters
     ----------
@@ -116,7 +135,8 @@ def run_ensemble(
     design : Design
         The constants of the members, as `make_design` returns them.
     path : path
-        The folder to write, usually with the ending `.zarr`.
+        The folder to write, usually with the ending `.zarr`; or an address such as "s3://bucket/a.zarr", which fsspec writes.
+        Two processes must not write to one address at the same time, which nothing there prevents.
     scenario : Scenario, path or sequence of them, optional
         Changes to the constants that the design leaves alone, and to lookups.
     integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
@@ -126,9 +146,14 @@ def run_ensemble(
     save : iterable of str, optional
         Names of the variables to save, besides the sampled constants; all by default.
     memory : str or float, default "1GiB"
-        The most memory that the process may need in addition, such as "500MB" or a number of bytes.
+        The most memory that the process may need in addition, such as "500MB" or a number of bytes; with an executor, each of
+        its processes.
     threads : int, optional
-        Number of threads; all processors by default.
+        Number of threads; all processors by default, and one in each process of an executor.
+    executor : concurrent.futures.Executor or dask client, optional
+        Other processes, here or on other machines, that simulate the members and store them; `path` must mean the same folder
+        to all of them. `WorkerProcesses` makes some on this machine. Members whose process dies are simulated again; an executor
+        that does not replace such a process ends with an error, and `resume` continues.
     progress : callable, optional
         Called with the number of finished members and the number of all members.
     resume : bool, default False
@@ -164,7 +189,7 @@ def run_ensemble(
     ...     run["stock"].dims, run.sizes["member"]
     (('time', 'member'), 50)
     """
-    target, changes = Path(path), load_scenario(scenario)
+    target, changes = checked_path(path), load_scenario(scenario)
     sampled = list(dict.fromkeys(model.identifiers[cell.key] for cell in design.cells))
     names = None if save is None else [*([save] if isinstance(save, str) else save), *sampled]
     options = {"scenario": changes, "integrator": integrator, "save": names, "threads": threads, "seed": seed}
@@ -175,7 +200,7 @@ def run_ensemble(
         raise EnsembleError(message)
     template = request.simulate(0, min(2, design.count))
     template.attrs = _attributes(template, model, design) | dict(attributes or {})
-    slab = _slab_members(template, design.count, memory_bytes(memory))
+    slab = _slab_members(template, design.count, memory_bytes(memory), least=1 if executor is None else _SLABS)
     # with the lookups in the model, it is compiled only once for all slabs
     rest = replace(changes, changes=tuple(change for change in changes.changes if change.table is None))
     request = replace(request, model=with_tables(model, changes), options=options | {"scenario": rest})
@@ -183,12 +208,15 @@ def run_ensemble(
         equal = [name for name in sampled if name in template and MEMBER not in template[name].dims]
         spread = {name: template[name].expand_dims({MEMBER: template.sizes[MEMBER]}, -1) for name in equal}
         # an old ensemble is only replaced by one that can be resumed
-        first = request.simulate(0, min(slab, design.count), progress) if force and os.path.lexists(target) else None
+        first = request.simulate(0, min(slab, design.count), progress) if force and exists(target) else None
         create_ensemble(template.assign(spread), target, count=design.count, force=force, first=first)
         del first
     with open_for_append(target) as ensemble:
         _check_same(template, design.count, target)  # of a new one too: another process may have taken its name
-        _stream(request, ensemble, slab, progress)
+        if executor is None:
+            _stream(request, ensemble, slab, progress)
+        else:
+            _share(request, ensemble, slab, executor, progress)
     outside = ", ".join(f"'{name}'" for name in sorted(request.outside))
     remark = f"some members have values outside the range of {outside}" if outside else ""
     inexact = [f"some members do not meet the tolerances of {name}; make TIME STEP smaller" for name in request.inexact]
@@ -214,15 +242,19 @@ def _attributes(template: xr.Dataset, model: Model, design: Design) -> dict[str,
     return own | design_record(design) | ({"remarks": "\n".join(remarks)} if remarks else {})
 
 
-def _slab_members(template: xr.Dataset, count: int, memory: int) -> int:
-    """The number of members to simulate at a time: whole blocks, as many as the memory holds several times over."""
+def _slab_members(template: xr.Dataset, count: int, memory: int, *, least: int) -> int:
+    """The number of members to simulate at a time: whole blocks, as many as the memory holds several times over.
+
+    There are `least` slabs or more, as far as there are blocks.
+    """
     block = members_per_block(template, count)
     size = template.nbytes // template.sizes[MEMBER]
     if block * size * _SLABS_IN_MEMORY > memory:
         needed = math.ceil(block * size * _SLABS_IN_MEMORY / 2**20)
         message = f"memory: {memory / 2**20:,.3g} MiB cannot hold {block} members; allow {needed:,}MiB or save less"
         raise EnsembleError(message)
-    return block * max(1, min(memory // _SLABS_IN_MEMORY, _SLAB_BYTES) // (block * size))
+    fitting = min(memory // _SLABS_IN_MEMORY, _SLAB_BYTES) // (block * size)
+    return block * max(1, min(fitting, count // (block * least)))
 
 
 def _check_same(template: xr.Dataset, count: int, path: Path) -> None:
@@ -241,14 +273,73 @@ def _check_same(template: xr.Dataset, count: int, path: Path) -> None:
 
 def _stream(request: _RunRequest, ensemble: Ensemble, slab: int, progress: Progress | None) -> None:
     """Simulate the members that are not stored yet, one slab while the slab before is written."""
-    count = ensemble.count
     with ThreadPoolExecutor(1, thread_name_prefix="store") as pool:  # on an error it finishes the block being written
         pending: Future[None] | None = None
-        for first in range(ensemble.done, count, slab):
-            run = request.simulate(first, min(first + slab, count), progress)
+        for first, last in _slabs(ensemble, slab):
+            run = request.simulate(first, last, progress)
             if pending is not None:
                 pending.result()
-            pending = pool.submit(add_members, ensemble, run)
+            pending = pool.submit(add_members, ensemble, run, first)
             del run
         if pending is not None:
             pending.result()
+
+
+def _slabs(ensemble: Ensemble, slab: int) -> list[tuple[int, int]]:
+    """The members that are not stored yet, slab by slab."""
+    return [
+        (first, min(first + slab, last)) for start, last in ensemble.missing() for first in range(start, last, slab)
+    ]
+
+
+@dataclass(frozen=True)
+class _Report:
+    """What another process says about the members that it has stored."""
+
+    blocks: list[Block]
+    outside: set[str]
+    inexact: set[str]
+
+
+def _share(request: _RunRequest, ensemble: Ensemble, slab: int, executor: Workers, progress: Progress | None) -> None:
+    """Have other processes simulate and store the members that are not stored yet, and record what they have stored."""
+    options = dict(request.options) | {"threads": request.options["threads"] or 1}
+    rest = replace(request, design=request.design.part(0, 0), options=options, outside=set(), inexact=set())
+    text = zlib.compress(pickle.dumps(rest), 1)
+    whole = request.design.part(0, 0) is request.design
+    done = ensemble.done
+    tasks = (
+        (text, ensemble.path, ensemble.fingerprint, first, last, None if whole else request.design.part(first, last))
+        for first, last in _slabs(ensemble, slab)
+    )
+    written: list[Block] = []
+    recorded = time.monotonic()
+    try:
+        for report in run_tasks(executor, _store_slab, tasks):
+            written += report.blocks
+            if time.monotonic() - recorded > _RECORDS_APART:
+                record_blocks(ensemble, written)
+                written, recorded = [], time.monotonic()
+            request.outside.update(report.outside)
+            request.inexact.update(report.inexact)
+            done += sum(block.last - block.first for block in report.blocks)
+            if progress:
+                progress(done, ensemble.count)
+    finally:
+        record_blocks(ensemble, written)
+
+
+def _store_slab(text: bytes, path: Path, fingerprint: str, first: int, last: int, design: Design | None) -> _Report:
+    """Simulate and store some members in another process."""
+    request = _request(text)
+    request = replace(request, design=design or request.design, outside=set(), inexact=set())
+    ensemble = open_for_writing(path, fingerprint)
+    blocks = write_members(ensemble, request.simulate(first, last), first)
+    return _Report(blocks, request.outside, request.inexact)
+
+
+@lru_cache(maxsize=2)
+def _request(text: bytes) -> _RunRequest:
+    """The request that a process gets again for every slab."""
+    request: _RunRequest = pickle.loads(zlib.decompress(text))  # noqa: S301 - made by the process that shares the work
+    return request

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from ..comparison import crps, logarithms, naive_forecasts
 from ..dataset import ANALYSIS, DATE, TIME, make_run
 from ..errors import CalibrationError, Fault, ObservationError
-from ..model import Integrator, Model
+from ..model import Cell, Integrator, Model
 from ..scenario import Scenario
+from ..workers import Workers, run_tasks
 from .calibration import SEED, calibrate_model, digest_of, problem_fingerprints, sample_posterior
 from .likelihood import by_series, make_problem, modelled_at, predictive_draws
 from .model_error import MeasuredError
@@ -91,6 +93,7 @@ def backtest_model(
     extra: ExtraConstants | None = None,
     known: xr.Dataset | None = None,
     checkpoint: Callable[[xr.Dataset], None] | None = None,
+    executor: Workers | None = None,
     progress: CutProgress | None = None,
 ) -> xr.Dataset:
     r"""Calibrate a model on what was published by each of several dates, and forecast what was published later.
@@ -123,6 +126,9 @@ def backtest_model(
         An unfinished back-test of the same model, series and settings; its cuts are kept.
     checkpoint : callable, optional
         Called with the back-test so far after each cut.
+    executor : concurrent.futures.Executor or dask client, optional
+        Other processes, such as `WorkerProcesses`, each of which forecasts from one cut at a time. The numbers do not depend
+        on it.
     progress : callable, optional
         Called with the number of the cut, the number of cuts and the number of points simulated since the last call.
 
@@ -176,48 +182,111 @@ def backtest_model(
             message = "the stored back-test has another model, other data or other settings; start again with --force"
             raise CalibrationError(message)
         found, done = known.load().copy(deep=True), set(known["cut"].values[known["done"].values.astype(bool)].tolist())
-    for place, cut in enumerate(dates):
-        if cut in done:
-            continue
+    waiting = [(place, cut) for place, cut in enumerate(dates) if cut not in done]
+    work = _CutWork(
+        model,
+        tuple(series),
+        tuple(parameters),
+        given,
+        integrator,
+        starts,
+        steps,
+        walkers,
+        samples,
+        seed,
+        others,
+        cells,
+        seen,
+    )
 
-        def report(points: int, place: int = place) -> None:
-            if progress:
-                progress(place + 1, len(dates), points)
-
-        past = [part for item in series if (part := published_by(item, cut)) is not None]
-        calibration = calibrate_model(
-            model,
-            past,
-            parameters,
-            scenario=given,
-            integrator=integrator,
-            starts=starts,
-            seed=seed,
-            equal=others.equal,
-            progress=report,
-        )
-        calibration = sample_posterior(
-            calibration, steps=steps, walkers=walkers or default_walkers(len(parameters)), progress=report
-        )
-        if calibration.posterior is None:
-            raise AssertionError
-        _, points = ensemble_samples(model, parameters, calibration.posterior, others, count=samples, seed=seed)
-        members = [
-            Parameter(cell.key, cell, "", float(values.min()), float(values.max()), float(values[0]))
-            for cell, values in zip(cells, points.T, strict=True)
-        ]
-        forecast = make_problem(model, seen, members, scenario=given, integrator=integrator)
-        parts = [values for _, values in by_series(seen, modelled_at(forecast, points))]
-        draws = predictive_draws(whole.series, np.concatenate(parts[: len(series)]), seed + place)
-        later = np.concatenate([item.times + item.lag > cut for item in series])
-        found["draws"][place, :, : draws.shape[1]] = np.where(later[:, np.newaxis], draws, np.nan)
-        for row, values in enumerate(parts[len(series) :]):
-            found["path"][place, row] = np.nanquantile(values, _LEVELS, axis=1)
-        found["doubts"][place] = len(calibration.posterior.doubts)
+    def keep(place: int, forecast: _CutForecast) -> None:
+        later = np.concatenate([item.times + item.lag > dates[place] for item in series])
+        found["draws"][place, :, : forecast.draws.shape[1]] = np.where(later[:, np.newaxis], forecast.draws, np.nan)
+        found["path"][place] = forecast.path
+        found["doubts"][place] = forecast.doubts
         found["done"][place] = 1
         if checkpoint:
             checkpoint(found)
+
+    if executor is None:
+        for place, cut in waiting:
+            keep(place, work.forecast(place, cut, partial(progress, place + 1, len(dates)) if progress else None)[1])
+    else:
+        for count, (place, forecast) in enumerate(run_tasks(executor, work.forecast, waiting), len(done) + 1):
+            keep(place, forecast)
+            if progress:
+                progress(count, len(dates), forecast.points)
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class _CutForecast:
+    """What is forecast from one cut: draws by observation, quantiles by series, doubts about the posterior, simulated points."""
+
+    draws: Numbers
+    path: Numbers
+    doubts: int
+    points: int
+
+
+@dataclass(frozen=True, eq=False)
+class _CutWork:
+    """All that a forecast needs besides its cut, so that any process can make it."""
+
+    model: Model
+    series: tuple[Series, ...]
+    parameters: tuple[Parameter, ...]
+    scenario: Scenario
+    integrator: Integrator | None
+    starts: int
+    steps: int
+    walkers: int | None
+    samples: int
+    seed: int
+    extra: ExtraConstants
+    cells: Sequence[Cell]
+    seen: Sequence[Series]
+
+    def forecast(
+        self, place: int, cut: float, progress: Callable[[int], None] | None = None
+    ) -> tuple[int, _CutForecast]:
+        """Calibrate on what was published by a cut, and forecast all observations and the path of each series."""
+        done = 0
+
+        def report(points: int) -> None:
+            nonlocal done
+            done += points
+            if progress:
+                progress(points)
+
+        calibration = calibrate_model(
+            self.model,
+            [part for item in self.series if (part := published_by(item, cut)) is not None],
+            self.parameters,
+            scenario=self.scenario,
+            integrator=self.integrator,
+            starts=self.starts,
+            seed=self.seed,
+            equal=self.extra.equal,
+            progress=report,
+        )
+        walkers = self.walkers or default_walkers(len(self.parameters))
+        posterior = sample_posterior(calibration, steps=self.steps, walkers=walkers, progress=report).posterior
+        if posterior is None:
+            raise AssertionError
+        _, points = ensemble_samples(
+            self.model, self.parameters, posterior, self.extra, count=self.samples, seed=self.seed
+        )
+        members = [
+            Parameter(cell.key, cell, "", float(values.min()), float(values.max()), float(values[0]))
+            for cell, values in zip(self.cells, points.T, strict=True)
+        ]
+        problem = make_problem(self.model, self.seen, members, scenario=self.scenario, integrator=self.integrator)
+        parts = [values for _, values in by_series(self.seen, modelled_at(problem, points))]
+        own = self.seen[: len(self.series)]
+        draws = predictive_draws(own, np.concatenate(parts[: len(own)]), self.seed + place)
+        path = np.array([np.nanquantile(values, _LEVELS, axis=1) for values in parts[len(own) :]])
+        return place, _CutForecast(draws, path, len(posterior.doubts), done)
 
 
 SCORE_HEADINGS = (

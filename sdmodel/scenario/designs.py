@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from ..errors import Fault, Place, ScenarioError, reports_memory
 from ..extras import LazyModule
@@ -39,9 +39,13 @@ DEFAULT_SIMULATIONS = 200
 """Vensim's number of simulations where a file gives none (manual, "Sensitivity Control")."""
 DEFAULT_SEED = 1234
 """Vensim's seed where a file gives none."""
-_MAX_MEMBERS = 10_000_000
+_MAX_MEMBERS = 10**10
 _MAX_RANKS = 250_000_000
-"""Ranks that a Latin hypercube holds in memory, four bytes each."""
+"""Ranks that a Latin hypercube holds in memory, four bytes each; a larger one computes those of a block by themselves."""
+_MAX_RANKED = 10_000_000
+"""The most members of a Latin hypercube that holds its ranks."""
+_ROUNDS = 4
+"""Rounds of a Feistel network, which four make look random (Luby and Rackoff, SIAM Journal on Computing 17, 1988)."""
 _BELOW_ONE = math.nextafter(1, 0)
 _REACHING_BOUNDS = frozenset({"RANDOM_UNIFORM", "RANDOM_TRIANGULAR", "RANDOM_LOOKUP"})
 """Distributions whose bounds are plausible values."""
@@ -255,6 +259,12 @@ class Design:
             raise ValueError(message)
         return self.draw(first, last)
 
+    def part(self, first: int, last: int) -> Design:
+        """Return a design that knows members `first` to `last` - 1, and is small enough to be sent to another process."""
+        if getattr(self.draw, "func", None) not in _HOLD_ALL:
+            return self
+        return replace(self, draw=partial(_draw_known, self.values(first, last), first))
+
     def dataset(self, first: int = 0, last: int | None = None) -> xarray.Dataset:
         """Return the same values as a dataset over `member`, which `simulate` accepts as constants."""
         import xarray
@@ -303,7 +313,7 @@ def make_design(
     ------
     ScenarioError
         If a constant is not in the model or is varied twice, a distribution has no values, or the number of members is below
-        1 or above 10 million.
+        1 or above 10 billion.
 
     Examples
     --------
@@ -364,6 +374,10 @@ class _Setup:
         skipped = first % 4
         return np.random.Philox(key=stream, counter=first // 4).random_raw(last - first + skipped)[skipped:]
 
+    def keys(self, column: SampledCell) -> NDArray[np.uint64]:
+        """The numbers that decide the order of a cell's strata, shape (rounds,)."""
+        return self.bits(column, "order", 0, _ROUNDS)
+
     def uniform(self, column: SampledCell, first: int, last: int) -> NDArray[np.float64]:
         """Numbers from [0, 1) of a cell's stream, shape (members,)."""
         return (self.bits(column, "value", first, last) >> np.uint64(11)).astype(np.float64) * 2.0**-53
@@ -408,9 +422,8 @@ def _hypercube(setup: _Setup) -> tuple[int, Slice]:
     """One member in each of `count` equally likely strata of every constant (McKay, Beckman and Conover, 1979)."""
     count = setup.count or 0
     _refuse_steps(setup)
-    if count > _MAX_MEMBERS or count * len(setup.columns) > _MAX_RANKS:
-        size = f"{count:,} members and {len(setup.columns)} constants"
-        raise ScenarioError(setup.faults(f"a Latin hypercube of {size} is too large; choose method M"))
+    if count > _MAX_RANKED or count * len(setup.columns) > _MAX_RANKS:
+        return count, partial(_draw_permuted, setup, count)
     streams = (setup.bits(column, "rank", 0, count) for column in setup.columns)
     ranks = [np.argsort(stream, kind="stable").astype(np.uint32) for stream in streams]
     return count, partial(_draw_strata, setup, ranks, count)
@@ -419,11 +432,49 @@ def _hypercube(setup: _Setup) -> tuple[int, Slice]:
 def _draw_strata(
     setup: _Setup, ranks: Sequence[NDArray[np.uint32]], count: int, first: int, last: int
 ) -> NDArray[np.float64]:
+    return _draw_within(setup, count, first, last, lambda index, _: ranks[index][first:last])
+
+
+def _draw_permuted(setup: _Setup, count: int, first: int, last: int) -> NDArray[np.float64]:
+    """Compute the ranks of some members alone, in any number of members."""
+    members = np.arange(first, last, dtype=np.uint64)
+    return _draw_within(setup, count, first, last, lambda _, column: _permuted(members, count, setup.keys(column)))
+
+
+def _draw_within(
+    setup: _Setup, count: int, first: int, last: int, ranks: Callable[[int, SampledCell], NDArray[Any]]
+) -> NDArray[np.float64]:
     def row(index: int, column: SampledCell) -> NDArray[np.float64]:
-        shares = (ranks[index][first:last] + setup.uniform(column, first, last)) / count
+        shares = (ranks(index, column) + setup.uniform(column, first, last)) / count
         return column.quantile(np.minimum(shares, _BELOW_ONE))
 
     return setup.rows(row, last - first)
+
+
+def _permuted(members: NDArray[np.uint64], count: int, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the places of members in a random order of `count`, each computed by itself.
+
+    A Feistel network orders the numbers below a power of four; what leaves the first `count` goes through it again until it is
+    among them (Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002).
+    """
+    half = np.uint64(max(1, (count - 1).bit_length() + 1 >> 1))
+    mask = (np.uint64(1) << half) - np.uint64(1)
+    places = members.copy()
+    outside = np.arange(len(members))
+    while outside.size:
+        left, right = places[outside] >> half, places[outside] & mask
+        for key_ in keys:
+            left, right = right, left ^ (_mixed(right ^ key_) & mask)
+        places[outside] = (left << half) | right
+        outside = outside[places[outside] >= count]
+    return places
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Mix the bits of numbers (the finalizer of SplitMix64: Steele, Lea and Flood, OOPSLA 2014)."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        values = (values ^ (values >> np.uint64(shift))) * np.uint64(factor)
+    return values ^ (values >> np.uint64(31))
 
 
 def _grid(setup: _Setup) -> tuple[int, Slice]:
@@ -495,6 +546,15 @@ def _from_file(setup: _Setup) -> tuple[int, Slice]:
 
 def _draw_rows(values: NDArray[np.float64], sources: Sequence[int], first: int, last: int) -> NDArray[np.float64]:
     return np.ascontiguousarray(values[sources, first:last])
+
+
+def _draw_known(values: NDArray[np.float64], start: int, first: int, last: int) -> NDArray[np.float64]:
+    """The constants of members from `start` on, which are known."""
+    return values[:, first - start : last - start]
+
+
+_HOLD_ALL = frozenset({_draw_strata, _draw_rows})
+"""What holds numbers for all members; the rest computes any member from a few."""
 
 
 _METHODS: dict[SamplingMethod, Callable[[_Setup], tuple[int, Slice]]] = {

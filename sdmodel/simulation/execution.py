@@ -14,11 +14,17 @@ from numpy.typing import NDArray
 from ..model import Integrator
 from ..program import Arguments, Program, host
 from ..resources import available_threads
+from ..workers import Workers, run_tasks
 from .inputs import Inputs, Points
 from .timing import Timing
 
 _BATCH = 1024
 """Members that a thread takes at a time: enough to hide the cost of scheduling, few enough to show progress."""
+
+_PART_BYTES = 2**24
+"""The most bytes of results that another process sends back at a time."""
+_PARTS = 16
+"""The least number of parts into which many members are split for other processes, so that all of them are busy to the end."""
 
 _CODE = 2048
 """About the number of bytes that the compiler takes for a cell, tables included."""
@@ -119,9 +125,15 @@ def execute(
     threads: int | None = None,
     progress: Progress | None = None,
     keep: bool = False,
+    executor: Workers | None = None,
 ) -> Outcome:
-    """Compute every member; the numbers do not depend on how the work is split. `keep` the state of at most a block of equal ones."""
+    """Compute every member; the numbers do not depend on how the work is split. `keep` the state of at most a block of equal ones.
+
+    With an `executor`, other processes compute several members.
+    """
     count = inputs.count
+    if executor is not None and count > 1 and not keep:
+        return _execute_elsewhere(job, inputs, executor, threads, progress or (lambda _, __: None))
     width = 1 if count == 1 else host().width
     code = job.program.code(width, adaptive=job.adaptive, steps=job.timing.steps * job.order)
     values = np.empty((job.timing.lines, len(job.rows), padded(count)))
@@ -187,6 +199,35 @@ def execute(
             values[0, job.lagged] = state.before[job.lagged, np.newaxis]
     unfinished = broken[:count].astype(np.int64), inexact[:count].astype(np.int64)
     return Outcome(values[..., :count], *unfinished, kept[0] if keep else None)
+
+
+def _execute_elsewhere(
+    job: Job, inputs: Inputs | Points, executor: Workers, threads: int | None, report: Progress
+) -> Outcome:
+    """Compute members in other processes, which send back what they save."""
+    count = inputs.count
+    size = _BATCH * max(
+        1, min(_PART_BYTES // (8 * _BATCH * max(1, job.timing.lines * len(job.rows))), -(-count // _BATCH) // _PARTS)
+    )
+    values = np.empty((job.timing.lines, len(job.rows), count))
+    broken, inexact = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    tasks = (
+        (job, inputs.columns(first, min(first + size, count)), first, threads or 1) for first in range(0, count, size)
+    )
+    done = 0
+    for first, part in run_tasks(executor, _execute_part, tasks):
+        place = slice(first, first + part.broken.size)
+        values[..., place], broken[place], inexact[place] = part.values, part.broken, part.inexact
+        done += part.broken.size
+        report(done, count)
+    return Outcome(values, broken, inexact)
+
+
+def _execute_part(job: Job, columns: NDArray[np.float64], first: int, threads: int) -> tuple[int, Outcome]:
+    """Compute some of several members; a single one is computed twice, since the code for one member rounds differently."""
+    count = columns.shape[1]
+    found = execute(job, Points(np.repeat(columns, 2, axis=1) if count == 1 else columns), threads=threads)
+    return first, Outcome(found.values[..., :count], found.broken[:count], found.inexact[:count])
 
 
 def _in_batches(compute: Callable[[int], int], count: int, threads: int | None, report: Progress) -> None:

@@ -18,6 +18,7 @@ from ..model import Cell, Integrator, Model, Unchanging, cell_name, split_name
 from ..program import Grid, Program, compile_program
 from ..scenario import Scenario, cell_values, constant_values, is_course, with_tables
 from ..vensim import ScenarioLike, load_scenario
+from ..workers import Workers
 from .execution import Job, execute
 from .inputs import Inputs, Points, named_cells
 from .jobs import (
@@ -111,21 +112,22 @@ class PreparedSimulation(Unchanging):
         return found
 
     @reports_memory
-    def values(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def values(self, points: NDArray[np.float64], *, executor: Workers | None = None) -> NDArray[np.float64]:
         """Simulate several members, shape (members, constants); the result has shape (saved times, saved cells, members).
 
-        The values equal those of `simulate` for several members, whichever are computed together. A single member is
-        computed twice, since the code for one member rounds differently.
+        The values equal those of `simulate` for several members, whichever are computed together, also by the other processes
+        of an `executor`. A single member is computed twice, since the code for one member rounds differently.
         """
         count = len(points)
         columns = np.asarray(points, dtype=float).T
         if count == 0:
             return np.empty((len(self.times), len(self._job.rows), 0))
         check_job_memory(self._job, max(count, 2), self._threads, None)
-        return self._values(np.repeat(columns, 2, axis=1) if count == 1 else columns)[..., :count]
+        columns = np.repeat(columns, 2, axis=1) if count == 1 else columns
+        return self._values(columns, executor)[..., :count]
 
-    def _values(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
-        outcome = execute(self._job, Points(columns), threads=self._threads)
+    def _values(self, columns: NDArray[np.float64], executor: Workers | None = None) -> NDArray[np.float64]:
+        outcome = execute(self._job, Points(columns), threads=self._threads, executor=executor)
         blank_after_failure(self._job, outcome)
         blank_missing(self._job.program, outcome.values)
         return outcome.values

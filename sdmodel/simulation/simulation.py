@@ -22,6 +22,7 @@ from ..model import NOWHERE, Element, Integrator, Model, cell_name, quoted_cell
 from ..program import MOST_PARTS, NEVER, SEED_CELL, Grid, Program
 from ..scenario import Scenario, constant_values, is_course, range_violation
 from ..vensim import ScenarioLike, change_text
+from ..workers import Workers
 from .continuation import EARLIER, RUN_MEMBER, RUN_SEED
 from .data import with_data
 from .execution import Job, Outcome, Progress, execute
@@ -66,6 +67,7 @@ def simulate(
     save: Iterable[str] | None = None,
     memory: str | float | None = None,
     threads: int | None = None,
+    executor: Workers | None = None,
     progress: Progress | None = None,
     seed: int | None = None,
     start: Beginning | None = None,
@@ -97,6 +99,9 @@ def simulate(
         container.
     threads : int, optional
         Number of threads; all processors by default. The numbers do not depend on it.
+    executor : concurrent.futures.Executor or dask client, optional
+        Other processes that compute the members of an ensemble, such as `WorkerProcesses`; each uses one thread, or `threads`.
+        The numbers do not depend on it.
     progress : callable, optional
         Called with the number of finished members and the number of all members.
     seed : int, optional
@@ -165,7 +170,7 @@ def simulate(
             job, ends = find_ends(job, inputs, check)
         timing = job.timing
     check_job_memory(job, inputs.count, threads, memory)
-    outcome = execute(job, inputs, threads=threads, progress=progress)
+    outcome = execute(job, inputs, threads=threads, progress=progress, executor=executor)
     if ends is not None:  # what a member does after its own end is not reported
         _set_after_end(outcome, timing, ends, 0.0)
     not_finite = _describe_not_finite(job, inputs, outcome)

@@ -15,9 +15,10 @@ from ..dataset import MEMBER, PROVENANCE, TIME
 from ..errors import Fault, StoreError
 from ..files import is_plain_file
 from ..model import nearest
+from .addresses import checked_path, is_address
 from .checksums import read_seal
 from .ensembles import ENSEMBLE_SUFFIX, ensemble_record, is_ensemble, open_ensemble
-from .netcdf import DAMAGED, LONG, SUFFIX, UNREADABLE, check_ends, checked_path, open_netcdf, read_record
+from .netcdf import DAMAGED, LONG, SUFFIX, UNREADABLE, check_ends, open_netcdf, read_record
 
 _COMPARED = 2**27
 """Bytes of runs whose contents a list compares with their checksums, which takes a tenth of a second; the rest when opened."""
@@ -77,7 +78,7 @@ def open_run(path: str | os.PathLike[str]) -> xr.Dataset:
     Parameters
     ----------
     path : path
-        The netCDF file of a run, or the Zarr folder of an ensemble.
+        The netCDF file of a run, or the Zarr folder of an ensemble, which may be an address such as "s3://bucket/a.zarr".
 
     Returns
     -------
@@ -133,9 +134,12 @@ def find_run(name: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Pa
 
     Raises StoreError if there is no such run; the message suggests the nearest name.
     """
-    direct = Path(name)
+    direct = checked_path(name)
     if _is_run(direct):
         return direct
+    if is_address(direct):
+        message = f"{direct}: there is no such ensemble; check the address"
+        raise StoreError(message)
     text = str(name)  # without an ending, it may be a run or an ensemble
     paths = [] if text.endswith(ENSEMBLE_SUFFIX) else [run_path(text, folder)]
     paths += [] if text.endswith(SUFFIX) else [ensemble_path(text, folder)]

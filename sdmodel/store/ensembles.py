@@ -1,7 +1,8 @@
 """A stored ensemble: a Zarr folder that grows block by block of members, safe against processes that end at any moment.
 
 Each variable is stored in chunks of all times and labels by one block of members. Zarr gives a chunk its name only when it
-is complete, and the record of the number of members is written after the chunks of a block: what is recorded exists.
+is complete, and the record of a block is written after its chunks: what is recorded exists. Blocks may come in any order, and
+several processes may write chunks; one of them has the folder open for appending and keeps the record.
 Every chunk ends with a checksum; every JSON document holds one of itself, and that of the folder covers those of its arrays.
 """
 
@@ -9,14 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
+import re
+import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 from xarray.backends import BackendArray
@@ -25,6 +28,7 @@ from xarray.core import indexing
 from ..dataset import BLOCK, MEMBER, check_run
 from ..errors import DatasetError, StoreError
 from ..files import lock_folder, place_folder, temporary_folder, unwritable
+from .addresses import exists, is_address, place_at_address, read_bytes
 from .checksums import CHECKSUM, json_checksum, unsealed
 from .netcdf import (
     ENCODINGS,
@@ -42,6 +46,12 @@ DONE, WANTED, BROKEN = "members_done", "members_wanted", "members_not_finite"
 """Attributes of a stored ensemble: the number of stored members, of all members, and of stored members that are not finite."""
 FIRST = "first_not_finite"
 """The attribute that lists the first members that are not finite, if there are any."""
+BLOCKS = "blocks_done"
+"""The attribute that says which blocks are stored, while others before them are not: a bit for each, in hexadecimal digits."""
+_PROGRESS = frozenset({DONE, BROKEN, FIRST, BLOCKS, CHECKSUM})
+"""The attributes that change while an ensemble is made."""
+_MOST_NUMBERED = 10_000_000
+"""The most members whose numbers are stored; those of more need memory only to be counted again."""
 
 _RECORD = "zarr.json"
 """The file in which Zarr describes a folder or an array."""
@@ -77,6 +87,27 @@ class Ensemble:
     def done(self) -> int:
         """The number of stored members."""
         return int(self.group.attrs[DONE])
+
+    @property
+    def fingerprint(self) -> str:
+        """What is the same as long as this ensemble is made, and differs for another of the same name."""
+        return _fingerprint(self.group.attrs.asdict(), self.checksums)
+
+    def missing(self) -> Iterator[tuple[int, int]]:
+        """The members that are not stored: the first of each gap, and the one after its last."""
+        bits = f"{_stored_blocks(self.group.attrs.asdict()):0{-(-self.count // self.block)}b}"[::-1]
+        for gap in re.finditer("0+", bits):
+            yield gap.start() * self.block, min(gap.end() * self.block, self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of members whose chunks are written: `first` up to but without `last`, those that are not finite, and the first of these."""
+
+    first: int
+    last: int
+    broken: int
+    listed: tuple[int, ...]
 
 
 class _StoredArray(BackendArray):
@@ -125,92 +156,189 @@ def create_ensemble(
     """
     check_run(template, str(path))
     check_attributes(template, path)
-    exists = f"{path}: exists already; choose another name, continue with --resume, or force it to be replaced"
-    if os.path.lexists(path) and not force:
-        raise StoreError(exists)
+    taken = f"{path}: exists already; choose another name, continue with --resume, or force it to be replaced"
+    if exists(path) and not force:
+        raise StoreError(taken)
     try:
-        with temporary_folder(path) as made:
+        with _new_folder(path) as made:
             _write_structure(template, made, count)
             if first is not None:
                 with open_for_append(made) as ensemble:
                     add_members(ensemble, first)
             put_in_place(made, path, force=force)
     except (OSError, ValueError) as cause:
-        taken = isinstance(cause, FileExistsError) and os.path.lexists(path)
-        raise StoreError(exists if taken else unwritable(path, cause)) from cause
+        message = taken if isinstance(cause, FileExistsError) and exists(path) else unwritable(path, cause)
+        raise StoreError(message) from cause
+
+
+@contextlib.contextmanager
+def _new_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside a path; for an address, one of this machine."""
+    if is_address(path):
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+    else:
+        with temporary_folder(path) as made:
+            yield made
 
 
 @contextlib.contextmanager
 def open_for_append(path: Path) -> Iterator[Ensemble]:
     """Open a stored ensemble to append members; first remove the incomplete chunks that a killed process has left.
 
-    Raises StoreError if it cannot be read, files of it are missing, or another process is appending to it.
+    Raises StoreError if it cannot be read, files of it are missing, or another process is appending to it; at an address,
+    nothing shows whether one is.
     """
-    import zarr
-
     with _locked(path):
         try:
-            for part in path.rglob("*.partial"):
+            for part in () if is_address(path) else path.rglob("*.partial"):
                 part.unlink(missing_ok=True)
-            group = zarr.open_group(path, mode="r+", zarr_format=_FORMAT, use_consolidated=False)
-            arrays = {
-                name: array.with_config(_WRITE_ALL)
-                for name, array in dict[str, Any](group.arrays()).items()
-                if MEMBER in _dims(array) and name != MEMBER
-            }
-            record, documents = _documents(path)
-            block, count = int(record[BLOCK]), int(record[WANTED])
-            _check_chunks(path, documents, int(record[DONE]))
+            found, documents = _open(path)
+            _check_chunks(path, documents, _stored_blocks(found.group.attrs.asdict()))
         except UNREADABLE as cause:
             raise StoreError(_unreadable(path)) from cause
-        yield Ensemble(path, _identity(path), group, arrays, _checksums(documents), block, count)
+        yield found
 
 
-def add_members(ensemble: Ensemble, run: xr.Dataset) -> None:
-    """Store the next members, block by block; each block is recorded once it is complete.
+def open_for_writing(path: Path, fingerprint: str) -> Ensemble:
+    """Open the ensemble that another process has open for appending, to write chunks of it.
+
+    Raises StoreError if another one has its name now, or it cannot be read.
+    """
+    try:
+        found = _open(path)[0]
+    except UNREADABLE as cause:
+        raise StoreError(_unreadable(path)) from cause
+    if found.fingerprint != fingerprint:
+        raise StoreError(_replaced(path))
+    return found
+
+
+def _open(path: Path) -> tuple[Ensemble, dict[str, Any]]:
+    group = _open_group(path, "r+")
+    record, documents = _documents(path)
+    arrays = {  # by name, since a list of the folder would have what another process is writing
+        name: group[name].with_config(_WRITE_ALL)
+        for name, document in documents.items()
+        if MEMBER in (document.get("dimension_names") or ()) and name != MEMBER
+    }
+    block, count = int(record[BLOCK]), int(record[WANTED])
+    return Ensemble(path, _identity(path), group, arrays, _checksums(documents), block, count), documents
+
+
+def _open_group(path: Path, mode: Literal["r", "r+"]) -> Any:
+    import zarr
+
+    place: Any = str(path) if is_address(path) else path
+    return zarr.open_group(place, mode=mode, zarr_format=_FORMAT, use_consolidated=False)
+
+
+def add_members(ensemble: Ensemble, run: xr.Dataset, first: int | None = None) -> None:
+    """Store members, by default the next ones, block by block; each block is recorded once it is complete.
 
     Raises StoreError if the disk is full or fails, while the blocks before stay, or if another process has removed or
     replaced the folder.
     """
-    first, size = ensemble.done, run.sizes[MEMBER]
+    for block in _written_blocks(ensemble, run, ensemble.done if first is None else first):
+        record_blocks(ensemble, [block])
+
+
+def write_members(ensemble: Ensemble, run: xr.Dataset, first: int) -> list[Block]:
+    """Store members without recording them, which is for the process that has the ensemble open for appending.
+
+    Raises StoreError as `add_members`.
+    """
+    return list(_written_blocks(ensemble, run, first))
+
+
+def _written_blocks(ensemble: Ensemble, run: xr.Dataset, first: int) -> Iterator[Block]:
+    size = run.sizes[MEMBER]
     values: dict[str, NDArray[Any]] = {}
     for name, array in ensemble.arrays.items():  # what is the same for all members is repeated
         variable = run[name] if MEMBER in run[name].dims else run[name].expand_dims({MEMBER: size})
-        values[name] = variable.transpose(*_dims(array)).values
-    if (size % ensemble.block and first + size != ensemble.count) or first + size > ensemble.count:
+        values[name] = variable.transpose(*_dims(array)).to_numpy()
+    last = first + size
+    if first % ensemble.block or (size % ensemble.block and last != ensemble.count) or last > ensemble.count:
         message = f"{ensemble.path}: {size} members do not fill its blocks of {ensemble.block}; add whole blocks"
         raise StoreError(message)
     for start in range(0, size, ensemble.block):
         part = slice(start, min(start + ensemble.block, size))
-        if _identity(ensemble.path) != ensemble.folder:
-            message = f"{ensemble.path}: was removed or replaced by another process; choose another name, or --force"
-            raise StoreError(message)
-        try:
+        with _writing(ensemble):
             block = {name: array[..., part] for name, array in values.items()}
-            _add_block(ensemble, block, first + start, first + part.stop)
-        except OSError as cause:
-            message = (
-                f"{ensemble.path}: cannot be written ({cause.strerror or cause}); {first + start:,} of "
-                f"{ensemble.count:,} members are stored, make room there and continue with --resume"
-            )
-            raise StoreError(message) from cause
+            written = _write_block(ensemble, block, first + start, first + part.stop)
+        yield written
+
+
+@contextlib.contextmanager
+def _writing(ensemble: Ensemble) -> Iterator[None]:
+    """Report that the folder is another one now, or cannot be written."""
+    if _identity(ensemble.path) != ensemble.folder:
+        raise StoreError(_replaced(ensemble.path))
+    try:
+        yield
+    except OSError as cause:
+        message = (
+            f"{ensemble.path}: cannot be written ({cause.strerror or cause}); {ensemble.done:,} of "
+            f"{ensemble.count:,} members are stored, make room there and continue with --resume"
+        )
+        raise StoreError(message) from cause
+
+
+def record_blocks(ensemble: Ensemble, blocks: Sequence[Block]) -> None:
+    """Record that blocks are stored.
+
+    Raises StoreError as `add_members`.
+    """
+    before = ensemble.group.attrs.asdict()
+    stored, size, count = _stored_blocks(before), ensemble.block, ensemble.count
+    listed = [int(member) for member in str(before.get(FIRST, "")).split()]
+    for block in blocks:
+        stored |= 1 << block.first // size
+        listed += block.listed
+    whole = -(-count // size)
+    lacking = (whole * size - count) * (stored >> whole - 1)  # if the last block, which may be shorter, is stored
+    record = {name: value for name, value in before.items() if name != BLOCKS}
+    record |= {
+        DONE: stored.bit_count() * size - lacking,
+        BROKEN: int(before[BROKEN]) + sum(block.broken for block in blocks),
+    }
+    record |= {FIRST: " ".join(map(str, sorted(listed)[:_MAX_LISTED]))} if listed else {}
+    record |= {BLOCKS: f"{stored:x}"} if stored & (stored + 1) else {}
+    if any(ensemble.checksums.values()):
+        record[CHECKSUM] = json_checksum(record, ensemble.checksums)
+    with _writing(ensemble):  # in one call: attributes that are set one by one are written one by one
+        ensemble.group.attrs.put(record)
+
+
+def _stored_blocks(record: Mapping[str, Any]) -> int:
+    """The stored blocks of an ensemble, a bit for each; without the attribute, they are those of the first members."""
+    if BLOCKS in record:
+        return int(record[BLOCKS], 16)
+    if not 0 <= int(record[DONE]) <= int(record[WANTED]):
+        message = f"{DONE} is {record[DONE]}"
+        raise ValueError(message)
+    return (1 << -(-int(record[DONE]) // int(record[BLOCK]))) - 1
+
+
+def _fingerprint(record: Mapping[str, Any], checksums: Mapping[str, str]) -> str:
+    return json_checksum({name: value for name, value in record.items() if name not in _PROGRESS}, checksums)
 
 
 def open_ensemble(path: Path) -> xr.Dataset:
     """Open the finished members of a stored ensemble; values are read from the disk only when they are needed."""
-    import zarr
-
     try:
         attributes, documents = _documents(path)
-        _check_chunks(path, documents, done := int(attributes[DONE]))
+        stored_blocks = _stored_blocks(attributes)
+        _check_chunks(path, documents, stored_blocks)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Zarr warns about files that another process is writing
-            group = zarr.open_group(path, mode="r", zarr_format=_FORMAT, use_consolidated=False)
-            arrays = dict[str, Any](group.arrays())
-        variables = {
+            arrays = dict[str, Any](_open_group(path, "r").arrays())
+        variables: dict[str, Any] = {
             name: (_dims(array), indexing.LazilyIndexedArray(_StoredArray(array, path / name)), unsealed(array.attrs))
             for name, array in arrays.items()
         }
+        if MEMBER not in variables:
+            variables[MEMBER] = (MEMBER, pd.RangeIndex(int(attributes[WANTED])))
         stored = xr.Dataset(variables, attrs=unsealed(attributes))
         stored = xr.decode_cf(stored, mask_and_scale=False, decode_times=False)
         check_run(stored, str(path))
@@ -219,9 +347,14 @@ def open_ensemble(path: Path) -> xr.Dataset:
         raise StoreError(str(fault)) from fault
     except (*UNREADABLE, MemoryError) as cause:
         raise StoreError(_unreadable(path)) from cause
+    done, block = int(attributes[DONE]), int(attributes[BLOCK])
     if not done:
         message = f"{path}: no member is stored yet; continue with --resume, or make it again with --force"
         raise StoreError(message)
+    if BLOCKS in attributes:
+        starts = np.array(_set_bits(stored_blocks), dtype=np.int64) * block
+        members = (starts[:, np.newaxis] + np.arange(block)).ravel()
+        return run.isel({MEMBER: members[members < run.sizes[MEMBER]]})
     return run if done == run.sizes[MEMBER] else run.isel({MEMBER: slice(0, done)})
 
 
@@ -257,9 +390,9 @@ def _documents(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
     Those of an older version have none; but if one document has a checksum, all must.
     """
-    group = json.loads((path / _RECORD).read_bytes())
+    group = json.loads(read_bytes(path / _RECORD))
     attributes: dict[str, Any] = group["attributes"] if group["zarr_format"] == _FORMAT else {}
-    documents = {file.parent.name: json.loads(file.read_bytes()) for file in sorted(path.glob(f"*/{_RECORD}"))}
+    documents = {file.parent.name: json.loads(read_bytes(file)) for file in sorted(path.glob(f"*/{_RECORD}"))}
     found = _checksums(documents)
     if CHECKSUM in attributes or any(found.values()):
         damaged = [f"{name}/{_RECORD}" for name, document in documents.items() if found[name] != _checksum(document)]
@@ -290,25 +423,26 @@ def seal_documents(folder: Path) -> None:
     (folder / _RECORD).write_text(json.dumps(group, indent=2), "utf-8")
 
 
-def _check_chunks(path: Path, documents: Mapping[str, Any], done: int) -> None:
-    """Check that no file of the finished members is missing; Zarr would read NaN instead.
+def _check_chunks(path: Path, documents: Mapping[str, Any], stored: int) -> None:
+    """Check that no file of the stored blocks is missing; Zarr would read NaN instead.
 
     Every chunk is written, whatever it holds, so a missing file is a lost one. An array has one file per block of members, or
     a single one.
     """
     missing: list[str] = []
     for name, array in documents.items():
-        folder, shape, dims = path / name, array["shape"], len(array["shape"])
+        shape, dims = array["shape"], len(array["shape"])
         chunk = array["chunk_grid"]["configuration"]["chunk_shape"]
         blocked = bool(dims and name != MEMBER and array["dimension_names"][-1] == MEMBER)
         whole = dims - blocked
-        if [max(1, size) for size in shape[:whole]] != chunk[:whole] or (blocked and done > shape[-1]):
+        if [max(1, size) for size in shape[:whole]] != chunk[:whole] or (
+            blocked and stored.bit_length() > -(-shape[-1] // chunk[-1])
+        ):
             raise StoreError(_unreadable(path))  # wrong sizes, without a checksum, could take any time and memory
-        blocks = -(-done // chunk[-1]) if blocked else 1
-        place = folder.joinpath("c", *["0"] * (dims - 1)) if dims else folder
-        there = {file.name for file in place.iterdir()} if place.is_dir() else set()
-        chunks = map(str, range(blocks)) if dims else ["c"]
-        missing += [(place / chunk).relative_to(path).as_posix() for chunk in chunks if chunk not in there]
+        inner = "/".join((name, "c", *["0"] * (dims - 1)) if dims else (name,))
+        there = {file.name for file in (path / inner).iterdir()} if (path / inner).is_dir() else set()
+        chunks = ["c"] if not dims else ["0"] if not blocked else _set_bits(stored)
+        missing += [f"{inner}/{chunk}" for chunk in chunks if chunk not in there]
     if missing:
         what = f"{len(missing):,} of its files are missing, the first is {missing[0]}"
         what = what if len(missing) > 1 else f"its file {missing[0]} is missing"
@@ -316,11 +450,15 @@ def _check_chunks(path: Path, documents: Mapping[str, Any], done: int) -> None:
         raise StoreError(message)
 
 
+def _set_bits(bits: int) -> list[str]:
+    return [str(place) for place, bit in enumerate(f"{bits:b}"[::-1]) if bit == "1"]
+
+
 def _dims(array: Any) -> tuple[str, ...]:
     return tuple(array.metadata.dimension_names or ())
 
 
-def _add_block(ensemble: Ensemble, values: Mapping[str, NDArray[Any]], first: int, last: int) -> None:
+def _write_block(ensemble: Ensemble, values: Mapping[str, NDArray[Any]], first: int, last: int) -> Block:
     broken = np.zeros(last - first, dtype=bool)
     for name, block in values.items():
         ensemble.arrays[name][..., first:last] = block
@@ -328,14 +466,7 @@ def _add_block(ensemble: Ensemble, values: Mapping[str, NDArray[Any]], first: in
             total = block.sum()
         if not np.isfinite(total):  # several times as fast as testing each number
             broken |= ~np.isfinite(block).reshape(-1, last - first).all(axis=0)
-    # in one call: attributes that are set one by one are written one by one, and a process may end in between
-    record: dict[str, Any] = {DONE: last, BROKEN: int(ensemble.group.attrs[BROKEN]) + int(broken.sum())}
-    new = map(str, first + np.flatnonzero(broken)[:_MAX_LISTED])
-    listed = [*str(ensemble.group.attrs.get(FIRST, "")).split(), *new]
-    record |= {FIRST: " ".join(listed[:_MAX_LISTED])} if listed else {}
-    if any(ensemble.checksums.values()):
-        record[CHECKSUM] = json_checksum(ensemble.group.attrs.asdict() | record, ensemble.checksums)
-    ensemble.group.update_attributes(record)
+    return Block(first, last, int(broken.sum()), tuple((first + np.flatnonzero(broken)[:_MAX_LISTED]).tolist()))
 
 
 def _write_structure(template: xr.Dataset, folder: Path, count: int) -> None:
@@ -350,8 +481,11 @@ def _write_structure(template: xr.Dataset, folder: Path, count: int) -> None:
         _json_attributes(file_attributes(template)) | progress | coordinates_attribute(auxiliary, template.dims)
     )
     group: Any = zarr.create_group(folder, zarr_format=_FORMAT, attributes=attributes)
-    numbers = xr.Variable((MEMBER,), np.arange(count), template[MEMBER].attrs if MEMBER in template.coords else {})
-    for name, variable in (dict(template.variables) | {MEMBER: numbers}).items():
+    numbers = xr.Variable(
+        (MEMBER,), np.arange(min(count, _MOST_NUMBERED)), template[MEMBER].attrs if MEMBER in template.coords else {}
+    )
+    variables = {name: variable for name, variable in template.variables.items() if name != MEMBER}
+    for name, variable in (variables | ({MEMBER: numbers} if count <= _MOST_NUMBERED else {})).items():
         plain = name == MEMBER or name in template.coords
         own = _json_attributes(variable.attrs)
         further = {} if plain else coordinates_attribute(auxiliary, variable.dims)
@@ -390,11 +524,16 @@ def _json_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
 
 def put_in_place(made: Path, path: Path, *, force: bool) -> None:
     """Give the finished folder its name; an ensemble to which another process adds members is not replaced."""
-    place_folder(made, path, force=force, lock=_locked(path) if is_ensemble(path) else None)
+    if is_address(path):
+        place_at_address(made, path, _RECORD, force=force)
+    else:
+        place_folder(made, path, force=force, lock=_locked(path) if is_ensemble(path) else None)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """The device and inode number of the folder that has a name now, or None."""
+    """The device and inode number of the folder that has a name now, or None; also for an address."""
+    if is_address(path):
+        return None
     try:
         status = path.stat()
     except OSError:
@@ -404,7 +543,10 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Keep other processes from appending to a folder, or replacing it."""
+    """Keep other processes from appending to a folder, or replacing it; an address has no lock."""
+    if is_address(path):
+        yield
+        return
     with contextlib.ExitStack() as stack:
         before = _identity(path)
         try:
@@ -418,6 +560,10 @@ def _locked(path: Path) -> Iterator[None]:
             message = f"{path}: another process has just replaced it; try again"
             raise StoreError(message)
         yield
+
+
+def _replaced(path: Path) -> str:
+    return f"{path}: was removed or replaced by another process; choose another name, or --force"
 
 
 def _unreadable(path: Path) -> str:

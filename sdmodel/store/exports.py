@@ -1,4 +1,4 @@
-"""Runs in files for other programs: tables as `.csv` and `.tab`, Vensim's `.dat`, netCDF and Zarr."""
+"""Runs in files for other programs: tables as text, Excel, Parquet or pandas, Vensim's `.dat`, netCDF and Zarr."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import io
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -16,16 +17,25 @@ from numpy.typing import NDArray
 
 from ..dataset import TIME, check_run, find_variable, find_variables, long_name, member_dims, subscript_dims
 from ..errors import StoreError
+from ..extras import check_extra
 from ..files import already_exists, temporary_folder, unwritable, write_file
 from ..model import NA, number_text, quote_name, split_name
+from .addresses import checked_path, is_address
 from .ensembles import put_in_place
-from .netcdf import UNREADABLE, checked_path, save_run
+from .netcdf import UNREADABLE, save_run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_COLUMNS_OF_MEMBERS = 50
 """The most members that a table shows side by side."""
-EXPORT_ENDINGS = (".csv", ".tab", ".dat", ".nc", ".zarr")
+EXPORT_ENDINGS = (".csv", ".tab", ".dat", ".xlsx", ".parquet", ".nc", ".zarr")
 """The endings of the files to which a run can be exported."""
 _DELIMITERS = {".csv": ",", ".tab": "\t"}
+_FRAMES = (".xlsx", ".parquet")
+"""The endings of tables that pandas writes."""
+_SHEET = (1_048_576, 16_384)
+"""The most rows and columns of a sheet of Excel."""
 _MISSING = NA / 4
 """Values below this are Vensim's missing value, not numbers."""
 
@@ -45,15 +55,15 @@ def export_run(
 ) -> Path:
     r"""Write the numbers of a run, with all their digits, to a file for another program.
 
-    Missing and infinite values are empty in text files.
+    Missing and infinite values are empty in text files. Excel keeps 16 digits.
 
     Parameters
     ----------
     run : xarray.Dataset
         A run, as `simulate` or `open_run` return it.
     path : path
-        The file to write. Its ending selects the format: `.csv` and `.tab` are tables with a column for each cell,
-        `name[label]`; `.dat` is Vensim's format, in which a constant has one number, at the start; `.nc` (netCDF) and `.zarr`
+        The file to write. Its ending selects the format: `.csv`, `.tab`, `.xlsx` (Excel) and `.parquet` are tables with a column
+        for each cell, `name[label]`; `.dat` is Vensim's format, in which a constant has one number, at the start; `.nc` (netCDF) and `.zarr`
         keep all attributes and dimensions.
     names : sequence of str, optional
         Variables to write, `name` or `name[label]`; all by default.
@@ -92,6 +102,9 @@ def export_run(
     target = checked_path(path)
     check_run(run, str(target))
     ending = target.suffix.lower()
+    if is_address(target):
+        message = f"{target}: exports are files of this machine; name one, and copy it"
+        raise StoreError(message)
     if ending not in EXPORT_ENDINGS:
         message = f"{target}: the supported endings are {', '.join(EXPORT_ENDINGS)}; choose one of them"
         raise StoreError(message)
@@ -104,6 +117,8 @@ def export_run(
         save_run(run, target, force=force)
     elif ending == ".zarr":
         _write_zarr(run, target, force=force)
+    elif ending in _FRAMES:
+        write_file(target, _frame_bytes(run, names, target, long=long), force=force, error=StoreError)
     else:
         text = io.StringIO()
         if ending == ".dat":
@@ -115,13 +130,85 @@ def export_run(
     return target
 
 
+def to_pandas(run: xr.Dataset, names: Sequence[str] = (), *, long: bool = False) -> pd.DataFrame:
+    r"""Return the numbers of a run as a pandas table, as `export_run` writes them.
+
+    Parameters
+    ----------
+    run : xarray.Dataset
+        A run, as `simulate` or `open_run` return it.
+    names : sequence of str, optional
+        Variables to return, `name` or `name[label]`; all by default.
+    long : bool, default False
+        Return one row for each number instead of one column for each cell.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A column for each cell, `name[label]`, in the model's units, with the times as index `Time`; constants are repeated. If
+        `long`, the columns `variable`, `member` (where there are several), `time`, `value` and `units`; a constant has one row,
+        without a time. Vensim's missing value is NaN.
+
+    Raises
+    ------
+    DatasetError
+        If the dataset is not a run, or lacks a variable.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> run = sd.simulate(tiny_model("level = INTEG(inflow, 5)\ninflow = 2", final=2))
+    >>> sd.to_pandas(run, ["level", "inflow"])
+          level  inflow
+    Time
+    0.0     5.0     2.0
+    1.0     7.0     2.0
+    2.0     9.0     2.0
+    """
+    from pandas import DataFrame, Index, concat
+
+    check_run(run, "the dataset")
+    times, several = run[TIME].values, bool(member_dims(run))
+    columns = [replace(own, values=np.where(own.values > _MISSING, own.values, np.nan)) for own in _columns(run, names)]
+    if not long:
+        table = {f"{own.name} {own.member}".strip(): np.broadcast_to(own.values, times.shape).copy() for own in columns}
+        return DataFrame(table, Index(times, name="Time"))
+    parts = [
+        DataFrame({
+            "variable": own.name,
+            **({"member": own.member} if several else {}),
+            "time": times if own.values.ndim else [np.nan],
+            "value": own.values.reshape(-1),
+            "units": own.units,
+        })
+        for own in columns
+    ]  # fmt: skip
+    return concat(parts, ignore_index=True)
+
+
+def _frame_bytes(run: xr.Dataset, names: Sequence[str], target: Path, *, long: bool) -> bytes:
+    """The bytes of a table that pandas writes: a sheet of Excel, or Parquet."""
+    frame = to_pandas(run, names, long=long)
+    content = io.BytesIO()
+    if target.suffix.lower() == ".parquet":
+        check_extra("parquet", task="Parquet", error=StoreError)
+        frame.to_parquet(content, engine="pyarrow")
+        return content.getvalue()
+    if len(frame) >= _SHEET[0] or len(frame.columns) >= _SHEET[1]:
+        message = f"{target}: {len(frame):,} rows and {len(frame.columns):,} columns are more than a sheet holds; write .parquet"
+        raise StoreError(message)
+    frame.replace([np.inf, -np.inf], np.nan).to_excel(content, sheet_name="run", index=not long, engine="openpyxl")
+    return content.getvalue()
+
+
 def _check_members(run: xr.Dataset, target: Path, ending: str, *, long: bool) -> None:
     count = int(np.prod([run.sizes[dim] for dim in member_dims(run)], dtype=int))
     cure = "write .nc or .zarr, or one member with --member"
     if ending == ".dat" and count > 1:
         message = f"{target}: Vensim's .dat holds one run, not {count:,} members; {cure}"
         raise StoreError(message)
-    if ending in _DELIMITERS and not long and count > MAX_COLUMNS_OF_MEMBERS:
+    if ending in (*_DELIMITERS, *_FRAMES) and not long and count > MAX_COLUMNS_OF_MEMBERS:
         message = f"{target}: {count:,} members are too many columns; {cure}, or a line for each number with --long"
         raise StoreError(message)
 

@@ -16,6 +16,7 @@ from netCDF4 import Dataset
 from ..dataset import DATE, TEXT, TIME, check_run, text_attribute, text_of
 from ..errors import DatasetError, StoreError
 from ..files import is_plain_file, write_file
+from .addresses import checked_path, is_address
 from .checksums import netcdf_length, read_seal, seal
 
 SUFFIX = ".nc"
@@ -79,6 +80,9 @@ def save_run(run: xr.Dataset, path: str | os.PathLike[str], *, force: bool = Fal
     True
     """
     target = checked_path(path)
+    if is_address(target):
+        message = f"{target}: a run is stored in a file of this machine; only ensembles are stored at addresses"
+        raise StoreError(message)
     check_run(run, str(target))
     check_attributes(run, target)
     try:
@@ -107,6 +111,9 @@ def save_new_run(run: xr.Dataset, folder: str | os.PathLike[str], name: str) -> 
 
 def open_netcdf(source: Path) -> xr.Dataset:
     """Read the run in a netCDF file into memory."""
+    if is_address(source):
+        message = f"{source}: there is no such ensemble; check the address"
+        raise StoreError(message)
     if not is_plain_file(source):
         message = f"{source}: there is no such run; `sdmodel runs` lists the stored runs"
         raise StoreError(message)
@@ -143,14 +150,6 @@ def check_ends(path: Path) -> None:
                 raise ValueError(message)
             place += step
         at = content.find(_HEAP, at + 1)
-
-
-def checked_path(path: object) -> Path:
-    """Return a user's path as a `Path`."""
-    if isinstance(path, str | os.PathLike):
-        return Path(path)
-    message = f"{path!r}: is not a path; give the name of a {SUFFIX} file"
-    raise StoreError(message)
 
 
 def _content(run: xr.Dataset) -> bytes:

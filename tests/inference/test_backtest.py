@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -120,7 +121,8 @@ def test_an_interrupted_backtest_continues_to_the_same_numbers(found: xr.Dataset
     with pytest.raises(KeyboardInterrupt):
         backtest_model(GROWTH, [_series(noise=4)], free, [3, 5, 7], checkpoint=stop, **SHORT)
     assert stored[0]["done"].values.tolist() == [1, 0, 0]
-    again = backtest_model(GROWTH, [_series(noise=4)], free, [3, 5, 7], known=stored[0], **SHORT)
+    with ThreadPoolExecutor(1) as executor:  # which any processes may do
+        again = backtest_model(GROWTH, [_series(noise=4)], free, [3, 5, 7], known=stored[0], executor=executor, **SHORT)
     for name in ("draws", "path", "done"):
         np.testing.assert_array_equal(again[name].values, found[name].values)
     with pytest.raises(CalibrationError, match="another model, other data or other settings; start again with --force"):

@@ -187,5 +187,5 @@ def test_runs_with_a_time_course_are_compared():
     assert f"run 'waves': rate = {STEPS}" in found.changes.remarks
     assert f"run 'waves': more[a] = {LINE}" in found.changes.remarks
     assert [difference.name for difference in found.changes.constants] == ["rate", "more[a]", "more[b]"]
-    values = [difference.values for difference in found.changes.constants]  # noqa: PD011 - not of pandas
+    values = [difference.values for difference in found.changes.constants]
     assert all(after is None for _, after in values)

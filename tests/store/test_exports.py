@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 from sdmodel.errors import DatasetError, StoreError
 from sdmodel.simulation import simulate
-from sdmodel.store import EXPORT_ENDINGS, export_run, open_run
+from sdmodel.store import EXPORT_ENDINGS, export_run, open_run, to_pandas
 from sdmodel.testing import tiny_model
 from sdmodel.vensim import read_data
 
@@ -78,7 +80,49 @@ def test_few_members_are_columns_of_a_table(tmp_path: Path):
     assert len(long) == 1 + 60 * 11
 
 
-@pytest.mark.parametrize("ending", EXPORT_ENDINGS)
+HERE = [ending for ending in EXPORT_ENDINGS if ending != ".parquet" or find_spec("pyarrow")]
+
+
+@pytest.mark.parametrize("ending", [".xlsx", ".parquet"])
+@pytest.mark.parametrize("long", [False, True])
+def test_pandas_reads_every_number_back(run, ending, long, tmp_path: Path):
+    """The table that `to_pandas` returns; missing values are empty."""
+    if ending not in HERE:
+        pytest.skip("needs pyarrow")
+    path = export_run(run, tmp_path / f"run{ending}", long=long)
+    read = (
+        pd.read_parquet(path)
+        if ending == ".parquet"
+        else pd.read_excel(path, index_col=None if long else 0, engine="openpyxl")
+    )
+    table = to_pandas(run, long=long)
+    if long:
+        assert list(table.columns) == ["variable", "time", "value", "units"]
+        own = table[table["variable"] == '"odd/name (€)"[North]']
+        np.testing.assert_array_equal(own["value"], run["odd_name"].sel(d="North"))
+        assert table[table["variable"] == "constant"]["value"].tolist() == [0.1]
+    else:
+        np.testing.assert_array_equal(table["constant"], np.full(11, 0.1))
+        np.testing.assert_array_equal(table["gone"], np.where(run["time"] > 3, np.nan, run["gone"]))
+        assert table.index.name == read.index.name == "Time"
+    pd.testing.assert_frame_equal(
+        read.fillna({"units": ""}) if long else read,
+        table,
+        check_dtype=False,
+        check_index_type=False,
+        rtol=1e-15 if ending == ".xlsx" else 0,
+    )
+
+
+def test_members_are_columns_or_rows_of_a_pandas_table():
+    """With their labels."""
+    few = simulate(tiny_model("a = 2\nb = a*Time"), {"a": [1.0, 2.0]})
+    assert list(to_pandas(few, ["b"]).columns) == ["b member=0", "b member=1"]
+    long = to_pandas(few, ["b"], long=True)
+    np.testing.assert_array_equal(long[long["member"] == "member=1"]["value"], few["b"].sel(member=1))
+
+
+@pytest.mark.parametrize("ending", HERE)
 def test_exports_overwrite_nothing_unless_forced(run, ending, tmp_path: Path):
     """In any format."""
     path = export_run(run, tmp_path / f"run{ending}")
@@ -94,6 +138,6 @@ def test_impossible_exports_are_reported(run, tmp_path: Path):
     with pytest.raises(DatasetError, match="did you mean 'constant'"):
         export_run(run, tmp_path / "run.csv", names=["constent"])
     (tmp_path / "file").write_text("")
-    for ending in EXPORT_ENDINGS:
+    for ending in HERE:
         with pytest.raises(StoreError, match=r"cannot be written \((?!None|\[Errno)[^)]+\)"):  # the reason in words
             export_run(run, tmp_path / "file" / f"run{ending}")

@@ -258,8 +258,8 @@ def test_wrong_types_are_reported() -> None:
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
         "a.nc: is not a run of a model but a NoneType; give what `simulate` returns",
-        "None: is not a path; give the name of a .nc file",
-        "None: is not a path; give the name of a .nc file",
+        "None: is not a path; give the name of a file or folder, or an address",
+        "None: is not a path; give the name of a file or folder, or an address",
     ]
 
 

@@ -24,6 +24,7 @@ from ..options import (
     RunOptions,
     SamplingOptions,
     StoreOptions,
+    WorkerOptions,
     memory_option,
     model_time,
     on_option,
@@ -32,6 +33,7 @@ from ..options import (
     run_options,
     sampling_options,
     store_options,
+    worker_options,
 )
 from ..output import Part, Result, output_options, progress_bar, stored_safely
 from ..requests import HEADLINES, names_to_save, record_of, warnings_as_notes
@@ -60,6 +62,7 @@ from ..views.ranking import other_outcomes, plot_ranking_to, ranking_parts, rank
 @sampling_options("Also attribute over the members of an ensemble, sampled by this file (with -n alone: by MODEL.vsc).")
 @store_options("its scenarios")
 @memory_option
+@worker_options()
 @click.option("--plot", is_flag=True, help="Plot wedges over time to NAME.png, and bars at the date to NAME-bars.png.")
 @output_options
 def attribute(
@@ -72,6 +75,7 @@ def attribute(
     sampling: SamplingOptions,
     store: StoreOptions,
     memory: str,
+    sharing: WorkerOptions,
     plot: bool,
 ) -> Result:
     """Find what each lever of a scenario contributes to each variable, over time.
@@ -96,7 +100,11 @@ def attribute(
         requested = when.outcomes(simulate(model, scenario=baseline, save=["TIME STEP"])) if when.dates else ()
     many = sampling.file is not None or sampling.count is not None  # --seed alone chooses the sampled orders
     design = sampling.design(model, baseline) if many else None
-    with warnings_as_notes(RunWarning), progress_bar(f"running {request.model.name}", "runs") as progress:
+    with (
+        warnings_as_notes(RunWarning),
+        progress_bar(f"running {request.model.name}", "runs") as progress,
+        sharing.executor() as executor,
+    ):
         found = attribute_levers(
             model,
             request.scenario,
@@ -108,6 +116,7 @@ def attribute(
             pairs=pairs,
             seed=1 if sampling.seed is None else sampling.seed,
             memory=memory,
+            executor=executor,
             progress=progress,
         )
     sampled = {"design": design.text, "design_sha256": design.digest, "seed": design.seed} if design else {}

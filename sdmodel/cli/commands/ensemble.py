@@ -23,6 +23,7 @@ from ..options import (
     RunOptions,
     SamplingOptions,
     StoreOptions,
+    WorkerOptions,
     all_panels_option,
     bands_option,
     memory_option,
@@ -32,6 +33,7 @@ from ..options import (
     save_option,
     store_options,
     where_option,
+    worker_options,
 )
 from ..output import Part, Result, busy, note, output_options, progress_bar, stored_safely
 from ..requests import HEADLINES, RunRequest, names_in, names_to_save, record_of, warnings_as_notes
@@ -50,7 +52,13 @@ from ..views.members import note_broken, plot_members_to, share_tables, shares_o
 @click.option("--log", "logarithmic", is_flag=True, help="Use logarithmic axes where nothing is negative.")
 @store_options("its files or its model")
 @memory_option
-@click.option("--threads", type=click.IntRange(1), metavar="N", help="Number of threads (default: all processors).")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Number of threads (default: all processors, or one in each process).",
+)
+@worker_options()
 @click.option("--resume", is_flag=True, help="Continue the ensemble NAME, which was interrupted.")
 @output_options
 def ensemble(
@@ -66,6 +74,7 @@ def ensemble(
     store: StoreOptions,
     memory: str,
     threads: int | None,
+    sharing: WorkerOptions,
     resume: bool,
 ) -> Result:
     """Run many members with sampled constants, store them as NAME.zarr while they run, and print quantiles.
@@ -90,6 +99,7 @@ def ensemble(
         warnings_as_notes(),
         progress_bar(f"running {request.model.name}") as progress,
         _note_if_interrupted(path, design.count),
+        sharing.executor() as executor,
     ):
         run_ensemble(
             model,
@@ -101,6 +111,7 @@ def ensemble(
             save=[*names, *names_in(model, statements)],
             memory=memory,
             threads=threads,
+            executor=executor,
             progress=progress,
             resume=resume,
             force=store.force,

@@ -37,12 +37,14 @@ from ..observations import DataOptions, data_options, stored_model_file
 from ..options import (
     RunOptions,
     StoreOptions,
+    WorkerOptions,
     all_panels_option,
     bands_option,
     force_option,
     run_options,
     runs_option,
     store_options,
+    worker_options,
 )
 from ..output import Part, Result, Table, busy, note, output_options, progress_bar, stored_safely
 from ..posterior import memory_errors_reported
@@ -216,6 +218,7 @@ def _fit_record(table: FitTable) -> dict[str, Any]:
 @all_panels_option
 @click.option("--resume", is_flag=True, help="Continue the back-test of --name with the cuts that are missing.")
 @store_options("MODEL-backtest")
+@worker_options()
 @output_options
 def backtest(
     *,
@@ -236,6 +239,7 @@ def backtest(
     every: bool,
     resume: bool,
     store: StoreOptions,
+    sharing: WorkerOptions,
 ) -> Result:
     """Forecast from past dates with what was published by then, and score the forecasts against what came.
 
@@ -262,7 +266,11 @@ def backtest(
         whole = found.assign_attrs(record)
         path = save_run(whole, path, force=True) if path else save_new_run(whole, store.folder, default_name)
 
-    with memory_errors_reported(), progress_bar(f"back-testing {request.model.stem}", "points") as bar:
+    with (
+        memory_errors_reported(),
+        progress_bar(f"back-testing {request.model.stem}", "points") as bar,
+        sharing.executor() as executor,
+    ):
         done = 0
 
         def update(cut: int, of: int, points: int) -> None:
@@ -273,7 +281,8 @@ def backtest(
 
         found = backtest_model(
             model, series, constants, dates, scenario=request.scenario, integrator=request.integrator, starts=starts,
-            steps=steps, walkers=walkers, samples=samples, seed=seed, extra=extra, known=known, checkpoint=keep, progress=update,
+            steps=steps, walkers=walkers, samples=samples, seed=seed, extra=extra, known=known, checkpoint=keep,
+            executor=executor, progress=update,
         ).assign_attrs(record)  # fmt: skip
     if path is None:
         raise AssertionError

@@ -25,12 +25,14 @@ from ..locations import check_not_there, runs_folder
 from ..options import (
     OutcomeOptions,
     RunOptions,
+    WorkerOptions,
     force_option,
     on_option,
     outcome_options,
     run_options,
     runs_option,
     seed_option,
+    worker_options,
 )
 from ..output import Part, Result, busy, csv_text, json_text, note, output_options, progress_bar
 from ..requests import RunRequest, make_run, record_of
@@ -76,6 +78,7 @@ _OPTIONS = {
 @click.option("--plot", is_flag=True, help="Plot to MODEL-METHOD.png, numbered, in the folder of the runs.")
 @runs_option
 @force_option
+@worker_options()
 @output_options
 def sensitivity(
     *,
@@ -88,6 +91,7 @@ def sensitivity(
     plot: bool,
     folder: str | None,
     force: bool,
+    sharing: WorkerOptions,
     **settings: int | bool | None,
 ) -> Result:
     """Rank constants by their effect on a variable at a date, or on a statistic of it over time.
@@ -111,7 +115,7 @@ def sensitivity(
     model = request.load_model()
     sampling = factors.sampling(model)
     note_outside(model, factors_of(model, sampling, request.scenario))
-    with _run_count(request.model.name) as progress:
+    with _run_count(request.model.name) as progress, sharing.executor() as executor:
         found = find_sensitivities(
             model,
             run_from.names,
@@ -121,6 +125,7 @@ def sensitivity(
             scenario=request.scenario,
             integrator=request.integrator,
             seed=seed,
+            executor=executor,
             progress=progress,
             **given,
         )

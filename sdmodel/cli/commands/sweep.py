@@ -24,6 +24,7 @@ from ..options import (
     RunOptions,
     SamplingOptions,
     StoreOptions,
+    WorkerOptions,
     all_panels_option,
     free_path,
     memory_option,
@@ -33,6 +34,7 @@ from ..options import (
     sampling_options,
     save_option,
     store_options,
+    worker_options,
 )
 from ..output import Part, Result, output_options, progress_bar, stored_safely
 from ..requests import HEADLINES, NOT_FINITE, RunRequest, names_to_save, plain_name, record_of, warnings_as_notes
@@ -71,6 +73,7 @@ LeverValues = Mapping[str, tuple[float, ...]]
 @all_panels_option
 @store_options("its scenarios and levers")
 @memory_option
+@worker_options()
 @output_options
 def sweep(
     *,
@@ -84,6 +87,7 @@ def sweep(
     every: bool,
     store: StoreOptions,
     memory: str,
+    sharing: WorkerOptions,
 ) -> Result:
     """Run all combinations of the values of levers, store them as NAME.nc with a dimension per lever, and print outcomes.
 
@@ -104,10 +108,15 @@ def sweep(
     made: list[tuple[Path, xr.Dataset]] = []
     figures: list[Path] = []
     for swept, (target, default_name) in zip(sweeps, _targets(request, store, sweeps), strict=True):
-        with warnings_as_notes(), progress_bar(f"running {request.model.name}") as progress:
+        with (
+            warnings_as_notes(),
+            progress_bar(f"running {request.model.name}") as progress,
+            sharing.executor() as executor,
+        ):
             run = sweep_levers(
                 model, swept, scenario=request.scenario, integrator=request.integrator, save=names, design=design,
-                base=not no_base, memory=memory, progress=progress, seed=design.seed if design and sampling.seed is not None else None,
+                base=not no_base, memory=memory, executor=executor, progress=progress,
+                seed=design.seed if design and sampling.seed is not None else None,
             )  # fmt: skip
         run = run.assign_attrs(_record(request, model, run))
         path = store.save(run, target, default_name)
