@@ -22,7 +22,7 @@ from ..files import already_exists, temporary_folder, unwritable, write_file
 from ..model import NA, number_text, quote_name, split_name
 from .addresses import checked_path, is_address
 from .ensembles import put_in_place
-from .netcdf import UNREADABLE, save_run
+from .netcdf import UNREADABLE, file_attributes, save_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -256,7 +256,7 @@ def _write_zarr(run: xr.Dataset, target: Path, *, force: bool) -> None:
     }
     try:
         with temporary_folder(target) as made:
-            plain = run.assign_coords(texts).drop_encoding()
+            plain = run.assign_coords(texts).assign_attrs(file_attributes(run)).drop_encoding()
             plain.to_zarr(made, mode="w", zarr_format=3, consolidated=False)
             put_in_place(made, target, force=force)
     except UNREADABLE as cause:

@@ -32,11 +32,15 @@ DAMAGED = "cannot be read as a run, it is damaged or of another kind; make it ag
 _HEAP = b"GCOL\x01\0\0\0"
 """The beginning of a global heap in a file."""
 _EPOCH = "seconds since 1970-01-01"
+_DATES: Mapping[str, str] = {"units": _EPOCH, "calendar": "standard", "standard_name": "time"}
+"""The attributes by which readers know dates (CF conventions, chapter 4.4)."""
+_CONVENTIONS: Mapping[str, str] = {"Conventions": "CF-1.12"}
+"""The attribute that says which conventions a file follows (CF conventions, chapter 2.6.1)."""
 
 ENCODINGS: Mapping[str, tuple[Callable[[Any], Any], Any, dict[str, str]]] = {
     **dict.fromkeys("fiu", (np.asarray, None, {})),
     "b": (lambda values: values.astype("i1"), "i1", {"dtype": "bool"}),
-    "M": (lambda values: values.astype("datetime64[s]").astype("int64"), "i8", {"units": _EPOCH}),
+    "M": (lambda values: values.astype("datetime64[s]").astype("int64"), "i8", {**_DATES}),
     "U": (lambda values: values.astype(object), str, {}),
 }
 """For each kind of NumPy array: the conversion, the stored type (None: its own), and the attributes that readers need."""
@@ -230,7 +234,7 @@ def check_attributes(run: xr.Dataset, target: Path) -> None:
 
 def file_attributes(run: xr.Dataset) -> dict[Any, Any]:
     """Return the attributes of a run as files hold them: the model as text."""
-    return run.attrs | ({TEXT: text_of(run.attrs)} if TEXT in run.attrs else {})
+    return run.attrs | _CONVENTIONS | ({TEXT: text_of(run.attrs)} if TEXT in run.attrs else {})
 
 
 def auxiliary_coordinates(run: xr.Dataset) -> dict[str, set[Hashable]]:
@@ -248,12 +252,13 @@ def coordinates_attribute(auxiliary: Mapping[str, set[Hashable]], dims: Iterable
 def decode(stored: xr.Dataset) -> xr.Dataset:
     """Make a run from a file's content: restore the order of variables, dates, text labels and plain numbers."""
     plain = stored.drop_encoding()
+    plain.attrs = {name: value for name, value in plain.attrs.items() if name not in _CONVENTIONS}
     order = str(plain.attrs.pop(ORDER, "\n".join(map(str, plain.data_vars)))).splitlines()
     others = {name: variable for name, variable in plain.variables.items() if name not in order}
     run = xr.Dataset({name: plain.variables[name] for name in order}, others, plain.attrs)
     if DATE in run.coords and run[DATE].attrs.get("units") == _EPOCH:
         dates = run[DATE].values.astype("datetime64[s]").astype("datetime64[ns]")
-        attributes = {name: value for name, value in run[DATE].attrs.items() if name not in ("units", "calendar")}
+        attributes = {name: value for name, value in run[DATE].attrs.items() if name not in _DATES}
         run = run.assign_coords({DATE: (run[DATE].dims, dates, attributes)})
     for name in [name for name, coordinate in run.coords.items() if coordinate.dtype.kind in "OT"]:
         texts = np.array(run[name].values.tolist(), dtype=str)

@@ -22,7 +22,9 @@ from hypothesis.extra import numpy as arrays
 from sdmodel import files
 from sdmodel.dataset import TEXT, text_attribute, text_of
 from sdmodel.errors import DatasetError, StoreError
-from sdmodel.store import open_run, save_new_run, save_run
+from sdmodel.simulation import simulate
+from sdmodel.store import export_run, open_run, save_new_run, save_run
+from sdmodel.vensim import model_from_text
 
 ATTRIBUTES = {
     "model": "tea.mdl", "model_sha256": "0" * 64, "model_text": text_attribute(""), "integrator": "rk4", "engine": "native",
@@ -295,3 +297,24 @@ def test_a_foreign_file_is_named(tmp_path: Path) -> None:
     }.items():  # fmt: skip
         with pytest.raises(StoreError, match=rf"{name}\.nc: .*{message}"):
             open_run(tmp_path / f"{name}.nc")
+
+
+@pytest.mark.parametrize("ending", [".nc", ".zarr"])
+def test_other_programs_read_the_dates(tmp_path: Path, ending: str) -> None:
+    """By the CF conventions, which xarray follows; a run is opened as it was saved."""
+    blocks = "a = 1 ~ kg ~ | INITIAL TIME = 2024 ~ Year ~ | FINAL TIME = 2026 ~ Year ~ | TIME STEP = 0.5 ~ Year ~ | SAVEPER = 0.5 ~ Year ~ | b = Time ~ Year ~ |"
+    run = simulate(model_from_text(blocks))
+    path = export_run(run, tmp_path / f"run{ending}")
+    seen = (
+        xr.open_dataset(path, engine="netcdf4")
+        if ending == ".nc"
+        else xr.open_zarr(path, chunks=None, consolidated=False)
+    )
+    assert seen.attrs["Conventions"] == "CF-1.12"
+    np.testing.assert_array_equal(seen["date"].values.astype("M8[s]"), run["date"].values.astype("M8[s]"))
+    assert seen["b"].dims == ("time",)
+    if ending == ".nc":
+        assert seen["date"].attrs["standard_name"] == "time"
+        assert seen["date"].encoding["calendar"] in ("standard", "proleptic_gregorian")
+        assert open_run(path).identical(run)
+        seen.close()
