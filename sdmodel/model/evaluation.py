@@ -130,13 +130,16 @@ class _Evaluation:
             case "range":
                 return float(len(labels_of(self.subscripts, split_reference(expression)[0].removesuffix(MARK))))
             case "terms":
-                inner = inner_bindings(self.subscripts, unclaimed_ranges(expression), self.binding)
-                terms = [evaluate(self.subscripts, expression, binding, self.read) for binding in inner]
-                if not all(map(math.isfinite, terms)):
-                    raise _NotFiniteError
-                return terms
+                return self.terms(expression)
             case "vector" | "matrix" | "array":
                 return self.array(kind, expression)
+
+    def terms(self, expression: Expr) -> list[float]:
+        inner = inner_bindings(self.subscripts, unclaimed_ranges(expression), self.binding)
+        terms = [evaluate(self.subscripts, expression, binding, self.read) for binding in inner]
+        if not all(map(math.isfinite, terms)):
+            raise _NotFiniteError
+        return terms
 
     def array(self, kind: Kind, part: Slice) -> Any:
         values = [self.read(cell) for cell in slice_cells(self.subscripts, part, self.binding)]

@@ -234,7 +234,7 @@ def check_attributes(run: xr.Dataset, target: Path) -> None:
 
 def file_attributes(run: xr.Dataset) -> dict[Any, Any]:
     """Return the attributes of a run as files hold them: the model as text."""
-    return run.attrs | _CONVENTIONS | ({TEXT: text_of(run.attrs)} if TEXT in run.attrs else {})
+    return run.attrs | dict(_CONVENTIONS) | ({TEXT: text_of(run.attrs)} if TEXT in run.attrs else {})
 
 
 def auxiliary_coordinates(run: xr.Dataset) -> dict[str, set[Hashable]]:
