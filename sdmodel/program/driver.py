@@ -94,23 +94,23 @@ done:
 
 ; one step of Runge-Kutta, of order 2 (the midpoint rule) or 4, with the rates at its beginning known; held stocks stay
 ; %tm and %te are its middle and end, %s and %h the beginning and length of the time step that it belongs to
-define internal $B @runge_kutta(ptr noalias %ws, i64 %order, double %length, double %tm, double %te, double %s, double %h) nounwind {
+define internal $B @runge_kutta(ptr noalias %ws, i64 %order, double %length, double %tm, double %te, double %s, double %h, ptr noalias %places) nounwind {
 entry:
   %half = fmul double %length, 5.0e-1
   call void @gather(ptr %ws, double 1.0, i1 true)
   call void @copy_free(ptr %ws, i64 0, i64 $base)
   %b1 = call $B @advance_free(ptr %ws, i64 $base, double %half)
-  call void @step(ptr %ws, double %tm, double %s, double %h)
+  call void @step(ptr %ws, double %tm, double %s, double %h, ptr %places)
   %second = icmp eq i64 %order, 2
   br i1 %second, label %last, label %fourth
 fourth:
   %sixth = fdiv double %length, 6.0
   call void @gather(ptr %ws, double 2.0, i1 false)
   %b2 = call $B @advance_free(ptr %ws, i64 $base, double %half)
-  call void @step(ptr %ws, double %tm, double %s, double %h)
+  call void @step(ptr %ws, double %tm, double %s, double %h, ptr %places)
   call void @gather(ptr %ws, double 2.0, i1 false)
   %b3 = call $B @advance_free(ptr %ws, i64 $base, double %length)
-  call void @step(ptr %ws, double %te, double %s, double %h)
+  call void @step(ptr %ws, double %te, double %s, double %h, ptr %places)
   call void @gather(ptr %ws, double 1.0, i1 false)
   call void @copy_free(ptr %ws, i64 $sums, i64 $rates)
   br label %last
@@ -171,7 +171,7 @@ done:
 
 ; a time step of Runge-Kutta in 1, 2, 4 ... equal parts, until halving them no longer moves a stock by more than both tolerances
 ; each member takes the first result that is close enough, so that its numbers do not depend on the members beside it
-define internal { $B, $B } @adapt(ptr noalias %ws, i64 %order, double %s, double %h, double %absolute, double %relative) nounwind {
+define internal { $B, $B } @adapt(ptr noalias %ws, i64 %order, double %s, double %h, double %absolute, double %relative, ptr noalias %places) nounwind {
 entry:
   call void @copy_free(ptr %ws, i64 0, i64 $origin)
   br label %attempt
@@ -190,8 +190,8 @@ part:
   %to_middle = fmul double %length, 5.0e-1
   %tm = fadd double %tb, %to_middle
   %te = fadd double %tb, %length
-  call void @step(ptr %ws, double %tb, double %s, double %h)
-  %b = call $B @runge_kutta(ptr %ws, i64 %order, double %length, double %tm, double %te, double %s, double %h)
+  call void @step(ptr %ws, double %tb, double %s, double %h, ptr %places)
+  %b = call $B @runge_kutta(ptr %ws, i64 %order, double %length, double %tm, double %te, double %s, double %h, ptr %places)
   %j2 = add i64 %j, 1
   %j_more = icmp ult i64 %j2, %parts
   br i1 %j_more, label %part, label %compare
@@ -217,7 +217,7 @@ finish:
 """)
 
 _NOT_ADAPTIVE = Template("""
-define internal { $B, $B } @adapt(ptr %ws, i64 %order, double %s, double %h, double %absolute, double %relative) nounwind {
+define internal { $B, $B } @adapt(ptr %ws, i64 %order, double %s, double %h, double %absolute, double %relative, ptr noalias %places) nounwind {
   unreachable
 }
 """)
@@ -328,9 +328,20 @@ done:
 _RUN = Template("""
 define internal void @blocks($parameters) nounwind noinline {
 entry:
-  br label %blocks
+  %places = alloca [$places x double], align 8
+  br label %forget
+; a lookup that remembers nan searches
+forget:
+  %place = phi i64 [ 0, %entry ], [ %place2, %forgotten ]
+  %place_more = icmp ult i64 %place, $places
+  br i1 %place_more, label %forgotten, label %blocks
+forgotten:
+  %p_place = getelementptr inbounds double, ptr %places, i64 %place
+  store double 0x7FF8000000000000, ptr %p_place
+  %place2 = add i64 %place, 1
+  br label %forget
 blocks:
-  %block = phi i64 [ %first, %entry ], [ %block2, %block_done ]
+  %block = phi i64 [ %first, %forget ], [ %block2, %block_done ]
   %block_more = icmp slt i64 %block, %last
   br i1 %block_more, label %opening, label %finished
 finished:
@@ -389,11 +400,11 @@ begin:
   %t_begin = load double, ptr %pt_begin
   br i1 %fresh, label %at_start, label %at_state
 at_start:
-  call void @start(ptr %workspace, double %t_begin, double %t_begin, double %time_step)
+  call void @start(ptr %workspace, double %t_begin, double %t_begin, double %time_step, ptr %places)
   br label %ready
 ; what depends on constants alone, which may differ from those before
 at_state:
-  call void @update(ptr %workspace, double %t_begin, double %t_begin, double %time_step)
+  call void @update(ptr %workspace, double %t_begin, double %t_begin, double %time_step, ptr %places)
   br label %ready
 ready:
   br label %stepping
@@ -416,7 +427,7 @@ stepping:
   %pt = getelementptr inbounds double, ptr %times, i64 %k_twice
   %t = load double, ptr %pt
   call void @recall(ptr %workspace, ptr %history, i64 %k)
-  call void @step(ptr %workspace, double %t, double %t, double %time_step)
+  call void @step(ptr %workspace, double %t, double %t, double %time_step, ptr %places)
   %line_real = sitofp i64 %line to double
   %due_real = fmul double %line_real, %every
   %due_near = fadd double %due_real, 5.0e-1
@@ -472,10 +483,10 @@ runge_kutta:
   %k_end = add i64 %k_twice, 2
   %pte = getelementptr inbounds double, ptr %times, i64 %k_end
   %te = load double, ptr %pte
-  %bad_r = call $B @runge_kutta(ptr %workspace, i64 %order, double %time_step, double %tm, double %te, double %t, double %time_step)
+  %bad_r = call $B @runge_kutta(ptr %workspace, i64 %order, double %time_step, double %tm, double %te, double %t, double %time_step, ptr %places)
   br label %release
 adapted:
-  %result_a = call { $B, $B } @adapt(ptr %workspace, i64 %order, double %t, double %time_step, double %absolute, double %relative)
+  %result_a = call { $B, $B } @adapt(ptr %workspace, i64 %order, double %t, double %time_step, double %absolute, double %relative, ptr %places)
   %coarse_a = extractvalue { $B, $B } %result_a, 0
   %bad_a = extractvalue { $B, $B } %result_a, 1
   br label %release
@@ -507,13 +518,14 @@ MOST_PARTS = 1024
 """The most parts into which an integrator with automatic steps cuts a time step."""
 
 
-def driver_text(layout: Layout, width: int, *, adaptive: bool) -> str:
+def driver_text(layout: Layout, width: int, *, places: int, adaptive: bool) -> str:
     """The loops around `@start` and `@step` for blocks of `width` members; `adaptive` to have automatic steps too."""
     sizes = {
         "parameters": ", ".join(f"{kind} %{name}" for name, kind in Arguments.types("ptr noalias").items()),
         "T": numbers(width),
         "B": Function(width).boolean,
         "W": width,
+        "places": places,
         "A": 8 * width,
         "zero": splat(0.0, width),
         "false": "false" if width == 1 else "zeroinitializer",
