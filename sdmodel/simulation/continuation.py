@@ -14,9 +14,8 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 
-from ..dataset import check_run, find_variable, has_variable, member_dims
+from ..dataset import check_run, find_variable, has_variable, member_dims, model_content
 from ..errors import DatasetError, SimulationError
-from ..files import encode_text
 from ..model import INTEGRATORS, Integrator, Model, cell_name
 from ..program import Program, compile_program
 from ..scenario import Scenario, constant_values, merge_scenarios, with_tables
@@ -163,7 +162,7 @@ def continue_from(model: Model, run: xr.Dataset, at: float) -> Continuation:
         message = f"{where}: the run was made by {record['engine']}; make it again without --engine"
         raise DatasetError(message)
     if record["model_sha256"] != model.sha256:
-        content = encode_text(str(record.get("model_text", "")), str(record["model_sha256"]))
+        content = model_content(run)
         if content is None:
             message = f"{where}: the record of the run does not hold the text of its model; make the run again"
             raise DatasetError(message)
