@@ -12,7 +12,7 @@ from .ir import Function, numbers, splat
 from .layout import Arguments, Layout
 
 _STOCKS = Template("""
-; stocks := base + factor * rates, for the free or the held stocks; returns whether one is not finite
+; stocks := base + factor * rates, for the free or the held stocks; returns whether one is not finite: x - x is nan, and else the zero without bits
 define internal $B @advance_$which(ptr noalias %ws, i64 %from, double %factor) nounwind {
 entry:
   $spread_factor
@@ -20,7 +20,7 @@ entry:
   br i1 %empty, label %done, label %each
 each:
   %i = phi i64 [ $first, %entry ], [ %i2, %each ]
-  %b = phi $B [ $false, %entry ], [ %b2, %each ]
+  %odd = phi $I [ $nothing, %entry ], [ %odd2, %each ]
   %at = mul i64 %i, $W
   %ps = getelementptr inbounds double, ptr %ws, i64 %at
   %off_r = add i64 %at, $rates
@@ -33,13 +33,14 @@ each:
   %stock = fadd $T %base, %change
   store $T %stock, ptr %ps, align $A
   %z = fsub $T %stock, %stock
-  %odd = fcmp uno $T %z, $zero
-  %b2 = or $B %b, %odd
+  %bits = bitcast $T %z to $I
+  %odd2 = or $I %odd, %bits
   %i2 = add i64 %i, 1
   %more = icmp ult i64 %i2, $last
   br i1 %more, label %each, label %done
 done:
-  %result = phi $B [ $false, %entry ], [ %b2, %each ]
+  %found = phi $I [ $nothing, %entry ], [ %odd2, %each ]
+  %result = icmp ne $I %found, $nothing
   ret $B %result
 }
 
@@ -426,8 +427,16 @@ stepping:
   %k_twice = shl i64 %k, 1
   %pt = getelementptr inbounds double, ptr %times, i64 %k_twice
   %t = load double, ptr %pt
+  %uniform = icmp eq ptr %lengths, null
+  br i1 %uniform, label %stepping_by, label %measure
+measure:
+  %p_length = getelementptr inbounds double, ptr %lengths, i64 %k
+  %length = load double, ptr %p_length
+  br label %stepping_by
+stepping_by:
+  %h = phi double [ %time_step, %stepping ], [ %length, %measure ]
   call void @recall(ptr %workspace, ptr %history, i64 %k)
-  call void @step(ptr %workspace, double %t, double %t, double %time_step, ptr %places)
+  call void @step(ptr %workspace, double %t, double %t, double %h, ptr %places)
   %line_real = sitofp i64 %line to double
   %due_real = fmul double %line_real, %every
   %due_near = fadd double %due_real, 5.0e-1
@@ -459,7 +468,7 @@ saved_line:
   %line_next = add i64 %line, 1
   br label %saved_all
 saved_all:
-  %line2 = phi i64 [ %line, %stepping ], [ %line_next, %saved_line ]
+  %line2 = phi i64 [ %line, %stepping_by ], [ %line_next, %saved_line ]
   %k_more = icmp ult i64 %k, %steps
   br i1 %k_more, label %integrate, label %block_done
 integrate:
@@ -467,8 +476,8 @@ integrate:
   %at_once = icmp eq i64 %order, 1
   br i1 %at_once, label %euler, label %hold
 euler:
-  %bad_ef = call $B @advance_free(ptr %workspace, i64 0, double %time_step)
-  %bad_eh = call $B @advance_held(ptr %workspace, i64 0, double %time_step)
+  %bad_ef = call $B @advance_free(ptr %workspace, i64 0, double %h)
+  %bad_eh = call $B @advance_held(ptr %workspace, i64 0, double %h)
   %bad_e = or $B %bad_ef, %bad_eh
   br label %stepped
 ; held stocks move by their rates at the beginning of the step, after it
@@ -483,10 +492,10 @@ runge_kutta:
   %k_end = add i64 %k_twice, 2
   %pte = getelementptr inbounds double, ptr %times, i64 %k_end
   %te = load double, ptr %pte
-  %bad_r = call $B @runge_kutta(ptr %workspace, i64 %order, double %time_step, double %tm, double %te, double %t, double %time_step, ptr %places)
+  %bad_r = call $B @runge_kutta(ptr %workspace, i64 %order, double %h, double %tm, double %te, double %t, double %h, ptr %places)
   br label %release
 adapted:
-  %result_a = call { $B, $B } @adapt(ptr %workspace, i64 %order, double %t, double %time_step, double %absolute, double %relative, ptr %places)
+  %result_a = call { $B, $B } @adapt(ptr %workspace, i64 %order, double %t, double %h, double %absolute, double %relative, ptr %places)
   %coarse_a = extractvalue { $B, $B } %result_a, 0
   %bad_a = extractvalue { $B, $B } %result_a, 1
   br label %release
@@ -494,7 +503,7 @@ release:
   %bad_f = phi $B [ %bad_r, %runge_kutta ], [ %bad_a, %adapted ]
   %coarse_f = phi $B [ $false, %runge_kutta ], [ %coarse_a, %adapted ]
   call void @copy_held(ptr %workspace, i64 $base, i64 $rates)
-  %bad_h = call $B @advance_held(ptr %workspace, i64 0, double %time_step)
+  %bad_h = call $B @advance_held(ptr %workspace, i64 0, double %h)
   %bad_s = or $B %bad_f, %bad_h
   br label %stepped
 stepped:
@@ -524,6 +533,8 @@ def driver_text(layout: Layout, width: int, *, places: int, adaptive: bool) -> s
         "parameters": ", ".join(f"{kind} %{name}" for name, kind in Arguments.types("ptr noalias").items()),
         "T": numbers(width),
         "B": Function(width).boolean,
+        "I": "i64" if width == 1 else f"<{width} x i64>",
+        "nothing": "0" if width == 1 else "zeroinitializer",
         "W": width,
         "places": places,
         "A": 8 * width,

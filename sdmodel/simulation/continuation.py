@@ -24,7 +24,7 @@ from .execution import Job, State, execute
 from .inputs import Inputs, Points
 from .jobs import make_job, with_orders
 from .stocks import INITIAL, read_initial_values, with_initial_values
-from .timing import SAME_TIME, Timing, timing_of
+from .timing import FINAL_TIME, SAME_TIME, Timing, timing_of
 
 EARLIER = "earlier"
 """The attribute of a run that went on from another: the stretches before it, as JSON."""
@@ -90,7 +90,7 @@ class Continuation:
             inputs = Inputs(constant_values(model, scenario))
             read_initial_values(model, inputs, initial)
             before, made = made, compile_program(with_orders(model, inputs)[0])
-            own = timing_of(made.layout.plan, inputs.fixed, inputs.varied, moving_end=True)
+            own = timing_of(made.layout.plan, inputs.fixed, inputs.varied, may_move=(FINAL_TIME,))
             if (own.initial, own.time_step) != (timing.initial, timing.time_step):
                 message = "the run to go on from has another INITIAL TIME or TIME STEP; give the model the same"
                 raise SimulationError(message)

@@ -19,7 +19,7 @@ from ..external.access import Access
 from ..external.series import PathLike, with_data_files
 from .elements import elements_of, expand
 from .grammar import SyntaxProblemError, parse
-from .outside import is_data
+from .outside import is_data, texts_of
 from .ranges import subscripts_of
 from .segments import blank_comments
 from .statements import ELEMENT_KINDS, RANGE_KINDS, read_statements
@@ -145,8 +145,8 @@ def model_of(document: Document, allow_files: Iterable[PathLike] = ()) -> tuple[
     `allow_files` are folders that it may read data from, besides its own.
     """
     settings = [document.text[part.start : part.end] for part in document.segments if part.kind == "setting"]
-    access = Access.of_model(document.path, allow_files, settings)
     found = read_statements(document)
+    access = Access.of_model(document.path, allow_files, settings, texts_of(found.model))
     declaring = [statement for statement in found.model if statement.kind in RANGE_KINDS]
     ranges, range_faults = subscripts_of(document, declaring, found.unread, access)
     defining = [statement for statement in found.model if statement.kind in ELEMENT_KINDS]

@@ -59,18 +59,20 @@ _NO_TABLE = Table(())
 class Names:
     """What all equations of a model share: the names it defines, and the hidden elements that macro calls create.
 
-    `doubts` are faults only if every block of the document can be read; `parts` counts the parts of all expressions. `data` are
-    the data variables by key, `points` the equations with their points, which are read through `access`.
+    `doubts` are faults only if every block of the document can be read; `parts` counts the parts of all expressions. `outputs` are
+    the variables that macro calls define besides their value, by key. `data` are the data variables by key, `points` the
+    equations with their points, which are read through `access`.
     """
 
     document: Document
     defined: set[str]
     subscripts: dict[str, Subscript]
     macros: Mapping[str, Macro]
-    expand: Callable[[Macro, Token, Sequence[Expr], Sequence[Token], Scope], Expr]
+    expand: Callable[[Macro, Token, Sequence[Expr], Sequence[Node], Scope], Expr]
     faults: list[Fault] = field(default_factory=list)
     doubts: list[Fault] = field(default_factory=list)
     hidden: list[Element] = field(default_factory=list)
+    outputs: dict[str, Element] = field(default_factory=dict)
     expansions: int = 0
     parts: int = 0
     access: Access = field(default_factory=lambda: Access(Path()))
@@ -284,7 +286,7 @@ def _call(node: Node, scope: Scope) -> Expr:
             return _NO_TABLE if name.endswith("lookups") else S.Zero
     values = [translate(argument, scope) for argument in arguments]  # even if only for the faults in them
     if called and name in macros:
-        results = [part for output in outputs for part in output.children if part.type == "NAME"]
+        results = [part for output in outputs for part in output.children[1:]]
         return scope.names.expand(macros[name], token, values, results, scope)
     if called:
         return _call_function(_ROWS[name], token, values, scope)
