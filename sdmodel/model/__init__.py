@@ -26,6 +26,8 @@ from .algebra import (
     unsigned,
     walk,
 )
+from .calendar import UNITS as CALENDAR_UNITS
+from .calendar import Calendar
 from .data import (
     NO_POINTS,
     NOW,
@@ -104,9 +106,9 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
+    "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
     "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "WHOLE_EQUATIONS",
-    "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
+    "Absent", "Arrow", "Assignment", "Binding", "Calendar", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
     "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
     "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "Unchanging", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word",

@@ -138,8 +138,8 @@ def _orders(model: Model, computed: Mapping[Cell, Assignment]) -> tuple[tuple[As
     for cell, own in computed.items():
         at_start[cell] = _reads(model, own, own.memory.reads_at_start if own.memory else None, computed)
         at_step[cell] = _reads(model, own, own.memory.reads_at_step, computed) if own.memory else at_start[cell]
-        if own.keeps("sample"):  # it may read what it holds itself, first its initial value
-            begins = _reads(model, own, (own.expression.row.at_start,), computed)
+        if own.memory and own.keeps("sample"):  # it may read what it holds itself, first its initial value
+            begins = _reads(model, own, own.memory.reads_at_start[-1:], computed)
             at_start[cell] = [other for other in at_start[cell] if other != cell or cell in begins]
             at_step[cell] = [other for other in at_step[cell] if other != cell]
     fixed = _fixed_cells(computed, at_step)

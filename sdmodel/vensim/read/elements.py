@@ -30,10 +30,10 @@ from ..document import Document
 from .grammar import Node
 from .outside import outside_equations
 from .ranges import spanned
-from .statements import Macro, Statement, subscript_keys
+from .statements import Macro, Statement
 from .syntax import comment_of, one_line, units_of
 from .table import Token, Tree
-from .translation import Names, Scope, check_size, read_expression
+from .translation import Names, Scope, add_output, check_size, read_expression
 
 
 def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Element]:
@@ -194,13 +194,7 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
     for name, statements in by_name.items():
         names.hidden.append(_element(hidden[name], statements, ranges, replace(scope, own=own), key(macro.name)))
     for result, output in zip(results, macro.outputs, strict=True):
-        token, *brackets = result.children
-        subscripts = tuple(subscript_keys(brackets[0])) if brackets else ranges
-        equation = Equation(own[output], subscripts, text=display_name(token), place=scope.place(token))
-        inside = scope.own.get(key(token)) if scope.own else None  # a macro's call of another one
-        shown = split_reference(inside)[0].replace("_", " ") if inside else display_name(token)
-        found = names.outputs.get(key(shown), Element(shown, "auxiliary", (), hidden=inside is not None))
-        names.outputs[key(shown)] = replace(found, equations=(*found.equations, equation))
+        add_output(result, own[output], ranges, scope)
     return make_reference(key(hidden[key(macro.name)]), *outside, *copies)
 
 

@@ -23,7 +23,7 @@ from .outside import is_data, texts_of
 from .ranges import subscripts_of
 from .segments import blank_comments
 from .statements import ELEMENT_KINDS, RANGE_KINDS, read_statements
-from .syntax import METHODS, integration_method, synonyms_of
+from .syntax import METHODS, calendar_of, integration_method, synonyms_of, units_of
 from .table import Token
 from .translation import Names, Scope, read_expression
 
@@ -152,6 +152,8 @@ def model_of(document: Document, allow_files: Iterable[PathLike] = ()) -> tuple[
     defining = [statement for statement in found.model if statement.kind in ELEMENT_KINDS]
     keys = {statement.key for statement in defining}
     names = Names(document, keys | found.unread, ranges, found.macros, expand, access=access)
+    times = (document.slice(one.segment.units) for one in defining if one.key == "initial_time")
+    names.calendar = calendar_of(settings, units_of(next(times, ""))[0])
     names.data = frozenset(statement.key for statement in defining if is_data(statement))
     elements = elements_of(defining, names)
     method = integration_method(settings)
