@@ -85,6 +85,9 @@ def read_data(path: str | os.PathLike[str]) -> Mapping[str, Points]:
     ObservationError
         If the file cannot be read or has no series, or with every line that does not fit.
     """
+    if Path(path).suffix.lower() in {".vdf", ".vdfx"}:
+        what = "Vensim's own format for runs and data is not public; export the file from Vensim as .dat, .csv or .tab"
+        raise ObservationError([Fault(os.fspath(path), what)])
     try:
         text = read_text(path)
     except ScenarioError as error:
