@@ -185,11 +185,21 @@ class _Rows:
             return self._permute(parts, index)
         low = f.put(f"and {self.index} {index}, {self.whole(self.length - 1)}")
         row_at = f.put(f"getelementptr inbounds double, ptr %p, i64 {begin}")
+        if f.width < _LENGTH:  # quicker than an instruction that reads several places, and the indices are taken once
+            return self._load_each(row_at, low)
         where = f.put(f"getelementptr inbounds double, ptr {row_at}, {self.index} {low}")
-        if f.width == 1:
-            return f.put(f"load double, ptr {where}")
         every = f"<{f.width} x i1> splat (i1 true), {f.number} poison"
         return f.put(f"call {f.number} {_GATHER.substitute(W=f.width)}(<{f.width} x ptr> {where}, i32 8, {every})")
+
+    def _load_each(self, row_at: str, index: str) -> str:
+        """Load the number of each member by itself."""
+        result = "poison"
+        for lane in range(self.f.width):
+            place = self.f.put(f"extractelement {self.index} {index}, i64 {lane}")
+            where = self.f.put(f"getelementptr inbounds double, ptr {row_at}, i64 {place}")
+            one = self.f.put(f"load double, ptr {where}")
+            result = self.f.put(f"insertelement {self.f.number} {result}, double {one}, i64 {lane}")
+        return result
 
     def _permute(self, parts: list[str], index: str) -> str:
         """Pick from one register or from two; of four, a bit of the index says from which two."""
