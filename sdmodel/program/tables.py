@@ -186,12 +186,12 @@ class _Rows:
         low = f.put(f"and {self.index} {index}, {self.whole(self.length - 1)}")
         row_at = f.put(f"getelementptr inbounds double, ptr %p, i64 {begin}")
         if f.width < _LENGTH:  # quicker than an instruction that reads several places, and the indices are taken once
-            return self._load_each(row_at, low)
+            return self._load_by_member(row_at, low)
         where = f.put(f"getelementptr inbounds double, ptr {row_at}, {self.index} {low}")
         every = f"<{f.width} x i1> splat (i1 true), {f.number} poison"
         return f.put(f"call {f.number} {_GATHER.substitute(W=f.width)}(<{f.width} x ptr> {where}, i32 8, {every})")
 
-    def _load_each(self, row_at: str, index: str) -> str:
+    def _load_by_member(self, row_at: str, index: str) -> str:
         """Load the number of each member by itself."""
         result = "poison"
         for lane in range(self.f.width):
