@@ -600,7 +600,7 @@ def _read_at_step(own: Assignment) -> list[Expr]:
 
 
 def _rate_jobs(layout: Layout) -> Iterator[_Job]:
-    """The rates of stocks, and the inputs of delays."""
+    """The rates of stocks, and the inputs of delays, with the steps that they take if those may change."""
     rate = {own: layout.rate_row(index) for index, own in enumerate(layout.stock_order)}
 
     def write(f: _Writer, own: Assignment) -> None:
@@ -616,6 +616,14 @@ def _rate_jobs(layout: Layout) -> Iterator[_Job]:
         else:
             yield from (partial(write, own=own) for own in group)
     yield from (partial(write, own=own) for own in layout.plan.delays)
+    for own in layout.plan.passages:
+        for part in (0, 1):
+            yield partial(_write_to, row=layout.passage[own.cell] + part, own=own, part=part)
+
+
+def _write_to(f: _Writer, row: int, own: Assignment, part: int) -> None:
+    """Write an argument of the function of a cell into a row."""
+    f.store(f.write(own.expression.args[part], own.binding), row)
 
 
 def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables, *, in_step: bool = False) -> str:
