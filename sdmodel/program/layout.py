@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ..model import Assignment, Cell, Plan
+from ..model import MEMBER_NUMBER, SEED, Assignment, Cell, Plan
 from .blocks import in_label_order
 from .invariants import Part, find_invariants
 
+SEED_CELL, MEMBER_CELL = Cell(SEED), Cell(MEMBER_NUMBER)
+"""Constants of a model that draws random numbers: the seed of its streams, and the number of the member."""
 PASSAGE_COLUMNS = 3
 """The numbers of each step that the history holds of a delay whose time may change."""
 
@@ -23,7 +25,9 @@ class Layout:
     Stocks come first, the held ones last among them; then as many rows each for their rates, for the two sums of Runge-Kutta, and
     for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. The cells of one
     equation are together. A DELAY FIXED has two more rows, for its input and for its length in steps; so has a delay whose time may
-    change (a `passage`), one after the other; a SAMPLE IF TRUE has one more, for its held value. Last come the parts of equations that do not vary, and the reciprocals of divisors that do not.
+    change (a `passage`), one after the other; a SAMPLE IF TRUE has one more, for its held value. Then come the parts of
+    equations that do not vary, and the reciprocals of divisors that do not. In a model with random numbers the last row holds the
+    number of the time step.
     """
 
     plan: Plan
@@ -48,6 +52,11 @@ class Layout:
     def held_stocks(self) -> int:
         """The number of stocks that keep their value within a time step, the last ones."""
         return sum(stock.memory is not None and stock.memory.held for stock in self.plan.stocks)
+
+    @property
+    def step_row(self) -> int | None:
+        """The row of the number of the time step, if the model draws random numbers."""
+        return self.rows - 1 if SEED_CELL in self.row else None
 
     @property
     def computed(self) -> tuple[Cell, ...]:
@@ -106,7 +115,7 @@ def lay_out(plan: Plan) -> Layout:
         held=held,
         invariant=invariant,
         reciprocal=reciprocal,
-        rows=following,
+        rows=following + (SEED_CELL in row),
     )
 
 
