@@ -6,7 +6,6 @@ The row of each Vensim function says how it becomes instructions (`emit`).
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -48,10 +47,21 @@ from ..model import (
     split_reference,
 )
 from .arrays import Routines, Rows
-from .blocks import ArrayCalls, Group, in_blocks, in_label_order, is_block, returns_array
+from .blocks import (
+    ArrayCalls,
+    Group,
+    in_blocks,
+    in_label_order,
+    inner_length,
+    is_block,
+    read_at_start,
+    read_at_step,
+    returns_array,
+    stride_of,
+)
 from .driver import driver_text
 from .invariants import Part, part_of
-from .ir import DIVISORS, Function, Mathematics, literal, value_of
+from .ir import DIVISORS, Function, Mathematics, literal, loop_lines, value_of
 from .layout import Layout
 from .random_numbers import random_text
 from .tables import Tables
@@ -67,9 +77,9 @@ _Item = TypeVar("_Item")
 _CLOCK = frozenset(("%now", "%begun", "%late", "%early", "%dt"))
 """The registers for time, which is always finite."""
 
-_PARAMETERS = "ptr noalias %ws, double %t, double %s, double %h"
-_ARGUMENTS = "ptr %ws, double %t, double %s, double %h"
-"""What every function that works on a block of members takes: workspace, time, beginning of the step, its length."""
+_PARAMETERS = "ptr noalias %ws, double %t, double %s, double %h, ptr noalias %places"
+_ARGUMENTS = "ptr %ws, double %t, double %s, double %h, ptr %places"
+"""What every function that works on a block of members takes: workspace, time, beginning of the step, its length, what lookups remember."""
 
 
 @dataclass
@@ -80,6 +90,7 @@ class _Writer(Function):
     comparison, a lookup) is united with that zero. `zeros` holds the zeros of registers, also of truth values; None stands for 0.
 
     `known` holds the registers of cells that the function has computed or loaded already; `outlined` are functions that it calls.
+    `found` holds the results of lookups, and `carrying` those that are nan by their own arithmetic where x is not finite.
     A function `in_step` reads what the start computed for it: parts of equations that do not vary, and reciprocals of divisors.
     """
 
@@ -90,6 +101,8 @@ class _Writer(Function):
     keys: dict[str, Cell | Part] = field(default_factory=dict)
     zeros: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(_CLOCK))
     outlined: list[str] = field(default_factory=list)
+    found: dict[tuple[str, Table, str], str] = field(default_factory=dict)
+    carrying: set[str] = field(default_factory=set)
 
     begun, late, early, dt = "%begun", "%late", "%early", "%dt"
     whole_quotients = False
@@ -164,7 +177,13 @@ class _Writer(Function):
         return value
 
     def look_up(self, way: str, table: Table, x: str) -> str:
-        return self.tables.write(self, way, table, x)
+        if self.width > 1:
+            return self.tables.write(self, way, table, x)
+        if (way, table, x) not in self.found:
+            found, carries = self.tables.remember(self, way, table, x)
+            self.found[way, table, x] = found
+            self.carrying |= {found} if carries else set()
+        return self.found[way, table, x]
 
     def draw(self, site: str, seed: str, stream: str, member: str) -> str:
         step = self.load(self.layout.step_row or 0)
@@ -224,7 +243,7 @@ class _Writer(Function):
         if divisor is not None and reciprocal and abs(math.frexp(divisor)[0]) == 0.5:  # noqa: PLR2004 - a power of two
             return super().binary("*", left, reciprocal)
         key = self.keys.get(right)
-        if self.in_step and key is not None and key in self.layout.reciprocal:
+        if self.width > 1 and self.in_step and key is not None and key in self.layout.reciprocal:
             reciprocal = self.load(self.layout.reciprocal[key])
         if not reciprocal or self.whole_quotients or not self.tables.mathematics.fused:
             return super().binary(sign, left, right)
@@ -309,9 +328,9 @@ class _Writer(Function):
 
     def _call(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
         if row.takes_arrays:
-            if found := self._picked(call, binding):
-                return found
-            return self.tables.routines.call(self, row, self._operands(row, call, binding))
+            return self._picked(call, binding) or self.tables.routines.call(
+                self, row, self._operands(row, call, binding)
+            )
         arguments: list[Any] = []
         zeros = []
         for kind, part in zip(row.kinds, call.args, strict=True):
@@ -333,7 +352,8 @@ class _Writer(Function):
         result = row.emit(emitter, *arguments)
         if row.gives_truth:
             return self._with_zero(result, *zeros)
-        result = self._strict(result, *zeros)
+        if result not in self.carrying:
+            result = self._strict(result, *zeros)
         return self._with_zero(result, *zeros) if row.stays_finite else result
 
     def _reduce(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
@@ -413,6 +433,9 @@ class _LoopWriter(_Writer):
     data: dict[str, str] = field(default_factory=dict)
 
     whole_quotients = True
+
+    def look_up(self, way: str, table: Table, x: str) -> str:
+        return self.tables.write(self, way, table, x)
 
     def _labels(self, index: str, inner: Binding) -> Sequence[str]:
         """The label of an index of a reference in each cell; `inner` are the labels of the sums around it."""
@@ -497,7 +520,7 @@ class _LoopWriter(_Writer):
     def _place(self, rows: NDArray[np.int64]) -> str:
         """The address of the row of each cell: from evenly spaced rows if they are, else from a list of them."""
         grid = rows.reshape(-1, self.inner)
-        inner, outer = _stride(grid), _stride(grid[:, :1].T)
+        inner, outer = stride_of(grid), stride_of(grid[:, :1].T)
         if inner is None and self.only_even:
             raise _NotUniformError
         if inner is None:
@@ -538,52 +561,10 @@ class _LoopWriter(_Writer):
             raise _NotUniformError
         entry, self.lines = self.lines, []
         value = self.write(expression, {})
-        lines = [
-            *entry,
-            f"  %out = getelementptr inbounds double, ptr %to, i64 {rows[0] * self.width}",
-            "  br label %outer",
-            "outer:",
-            "  %o = phi i64 [ 0, %entry ], [ %o2, %inner_done ]",
-            f"  %begin = mul i64 %o, {self.inner}",
-            "  br label %body",
-            "body:",
-            "  %j = phi i64 [ 0, %outer ], [ %j2, %body ]",
-            "  %i = add i64 %begin, %j",
-            *self.lines,
-            f"  %out_at = mul i64 %i, {self.width}",
-            "  %out_of = getelementptr inbounds double, ptr %out, i64 %out_at",
-            f"  store {self.number} {value}, ptr %out_of, align {8 * self.width}",
-            "  %j2 = add i64 %j, 1",
-            f"  %j_more = icmp ult i64 %j2, {self.inner}",
-            "  br i1 %j_more, label %body, label %inner_done",
-            "inner_done:",
-            "  %o2 = add i64 %o, 1",
-            f"  %o_more = icmp ult i64 %o2, {len(rows) // self.inner}",
-            "  br i1 %o_more, label %outer, label %done",
-            "done:",
-        ]
-        self.lines = ["entry:", *lines]
+        self.lines = ["entry:", *entry, *loop_lines(self, value, rows[0], self.inner, len(rows) // self.inner)]
         head = f"internal void @{name}(ptr noalias %ws, ptr noalias %to, double %t, double %s, double %h) nounwind noinline"
         data = [f"{name} = private unnamed_addr constant {listed}" for listed, name in self.data.items()]
         return "\n".join([*data, *self.outlined, self.text(head)])
-
-
-def _stride(grid: NDArray[np.int64]) -> int | None:
-    """The distance between the numbers of each line, if it is the same everywhere; 0 for a single number."""
-    if grid.shape[1] == 1:
-        return 0
-    steps = np.diff(grid)
-    return int(steps.flat[0]) if (steps == steps.flat[0]).all() else None
-
-
-def _inner_length(block: Group) -> int:
-    """The number of cells of a block that differ in their last label alone, if it is the same for all others."""
-    lines = Counter(own.cell.labels[:-1] for own in block)
-    length = lines[block[0].cell.labels[:-1]]
-    in_lines = all(
-        own.cell.labels[:-1] == block[index - index % length].cell.labels[:-1] for index, own in enumerate(block)
-    )
-    return length if set(lines.values()) == {length} and in_lines else len(block)
 
 
 def _write_block(
@@ -599,16 +580,9 @@ def _write_block(
     """
     name = f"loop_{next(writer.tables.parts)}"
     columns: dict[tuple[str, tuple[tuple[str, str], ...]], Sequence[str]] = {}
-    for inner, only_even in ((len(block), True), (_inner_length(block), False)):
-        body = _LoopWriter(
-            writer.width,
-            layout=writer.layout,
-            tables=writer.tables,
-            block=block,
-            inner=inner,
-            only_even=only_even,
-            columns=columns,
-        )
+    for inner, only_even in ((len(block), True), (inner_length(block), False)):
+        shape: dict[str, Any] = {"inner": inner, "only_even": only_even, "columns": columns}
+        body = _LoopWriter(writer.width, layout=writer.layout, tables=writer.tables, block=block, **shape)
         with suppress(_NotUniformError):
             writer.outlined.append(body.loop(name, expression, rows))
             writer.lines.append(f"  call void @{name}(ptr %ws, ptr %ws, double %t, double %s, double %h)")
@@ -621,14 +595,15 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptiv
     """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
     tables = Tables(width, mathematics, Routines(width, layout.scratch))
     kept: list[_Job] = [partial(_Writer.keep_part, part=part) for part in layout.invariant]
-    kept += [partial(_Writer.keep_reciprocal, key=key) for key in layout.reciprocal if mathematics.fused]
+    if width > 1 and mathematics.fused:  # one member alone divides about as quickly
+        kept += [partial(_Writer.keep_reciprocal, key=key) for key in layout.reciprocal]
     texts = [
         _function("start", chain(_start_jobs(layout, layout.plan.start), kept), layout, tables),
         _function("update", chain(_start_jobs(layout, layout.plan.fixed), kept), layout, tables),
         _function("step", chain(_step_jobs(layout), _rate_jobs(layout)), layout, tables, in_step=True),
     ]
     drawing = [] if layout.step_row is None else [random_text(width)]
-    driver = driver_text(layout, width, adaptive=adaptive)
+    driver = driver_text(layout, width, places=tables.places, adaptive=adaptive)
     return "\n".join([*texts, tables.text(), driver, *drawing, mathematics.text(width)])
 
 
@@ -637,20 +612,16 @@ def _start_jobs(layout: Layout, assignments: Sequence[Assignment]) -> Iterator[_
         f.define(own.cell, f.start_value(own))
 
     calls = ArrayCalls(layout.plan, layout.row, assignments)
-    for group in in_blocks(layout.plan, assignments, _read_at_start):
+    for group in in_blocks(layout.plan, assignments, read_at_start):
         first = group[0]
         if returns_array(first):
             yield from (partial(_Writer.write_array, own=own, results=rows) for own, rows in calls.due(group))
         elif is_block(group) and (first.memory is None or first.memory.kept in {"stock", "start"}):
             rows = [layout.row[own.cell] for own in group]
-            (expression,) = _read_at_start(first)
+            (expression,) = read_at_start(first)
             yield partial(_write_block, block=group, expression=expression, rows=rows, one_by_one=write)
         else:
             yield from (partial(write, own=own) for own in group)
-
-
-def _read_at_start(own: Assignment) -> list[Expr]:
-    return [own.expression.args[index] for index in own.memory.reads_at_start] if own.memory else [own.expression]
 
 
 def _step_jobs(layout: Layout) -> Iterator[_Job]:
@@ -658,7 +629,7 @@ def _step_jobs(layout: Layout) -> Iterator[_Job]:
         f.define(own.cell, f.step_value(own))
 
     calls = ArrayCalls(layout.plan, layout.row, layout.plan.step)
-    for group in in_blocks(layout.plan, layout.plan.step, _read_at_step):
+    for group in in_blocks(layout.plan, layout.plan.step, read_at_step):
         if returns_array(group[0]):
             yield from (partial(_Writer.write_array, own=own, results=rows) for own, rows in calls.due(group))
         elif is_block(group) and group[0].memory is None:
@@ -666,10 +637,6 @@ def _step_jobs(layout: Layout) -> Iterator[_Job]:
             yield partial(_write_block, block=group, expression=group[0].expression, rows=rows, one_by_one=write)
         else:
             yield from (partial(write, own=own) for own in group)
-
-
-def _read_at_step(own: Assignment) -> list[Expr]:
-    return [own.expression.args[index] for index in own.memory.reads_at_step] if own.memory else [own.expression]
 
 
 def _rate_jobs(layout: Layout) -> Iterator[_Job]:

@@ -6,9 +6,12 @@ in the equations; cells of other equations are computed one by one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sympy import Expr
 
 from ..model import (
@@ -144,3 +147,31 @@ def _components(names: Mapping[str, Iterable[str]]) -> Iterator[list[str]]:
                 work.append((following, iter(names[following])))
             elif following in path:
                 low[name] = min(low[name], index[following])
+
+
+def stride_of(grid: NDArray[np.int64]) -> int | None:
+    """The distance between the numbers of each line, if it is the same everywhere; 0 for a single number."""
+    if grid.shape[1] == 1:
+        return 0
+    steps = np.diff(grid)
+    return int(steps.flat[0]) if (steps == steps.flat[0]).all() else None
+
+
+def inner_length(block: Group) -> int:
+    """The number of cells of a block that differ in their last label alone, if it is the same for all others."""
+    lines = Counter(own.cell.labels[:-1] for own in block)
+    length = lines[block[0].cell.labels[:-1]]
+    in_lines = all(
+        own.cell.labels[:-1] == block[index - index % length].cell.labels[:-1] for index, own in enumerate(block)
+    )
+    return length if set(lines.values()) == {length} and in_lines else len(block)
+
+
+def read_at_start(own: Assignment) -> list[Expr]:
+    """What the first value of a cell is computed from."""
+    return [own.expression.args[index] for index in own.memory.reads_at_start] if own.memory else [own.expression]
+
+
+def read_at_step(own: Assignment) -> list[Expr]:
+    """What the value of a cell in a step is computed from."""
+    return [own.expression.args[index] for index in own.memory.reads_at_step] if own.memory else [own.expression]

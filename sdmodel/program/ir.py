@@ -250,3 +250,30 @@ def _division_text(width: int) -> str:
         S=suffix(width),
         any="%some = or i1 %bad, false" if width == 1 else bits,
     )
+
+
+def loop_lines(body: Function, value: str, row: int, inner: int, outer: int) -> list[str]:
+    """Two loops, one within the other, around the lines of `body`, which store a value into rows from `row` on."""
+    return [
+        f"  %out = getelementptr inbounds double, ptr %to, i64 {row * body.width}",
+        "  br label %outer",
+        "outer:",
+        "  %o = phi i64 [ 0, %entry ], [ %o2, %inner_done ]",
+        f"  %begin = mul i64 %o, {inner}",
+        "  br label %body",
+        "body:",
+        "  %j = phi i64 [ 0, %outer ], [ %j2, %body ]",
+        "  %i = add i64 %begin, %j",
+        *body.lines,
+        f"  %out_at = mul i64 %i, {body.width}",
+        "  %out_of = getelementptr inbounds double, ptr %out, i64 %out_at",
+        f"  store {body.number} {value}, ptr %out_of, align {8 * body.width}",
+        "  %j2 = add i64 %j, 1",
+        f"  %j_more = icmp ult i64 %j2, {inner}",
+        "  br i1 %j_more, label %body, label %inner_done",
+        "inner_done:",
+        "  %o2 = add i64 %o, 1",
+        f"  %o_more = icmp ult i64 %o2, {outer}",
+        "  br i1 %o_more, label %outer, label %done",
+        "done:",
+    ]
