@@ -18,11 +18,12 @@ from .model import Model
 from .simulation import PreparedSimulation, ScenarioLike, compile_model, load_scenario, named_cells
 from .vensim import read_model
 
-_framework = load_extra("ema_workbench.em_framework", extra="ema", task="sdmodel.ema", error=SimulationError)
+_workbench = load_extra("ema_workbench", extra="ema", task="sdmodel.ema", error=SimulationError)
+_models = load_extra("ema_workbench.em_framework.model", extra="ema", task="sdmodel.ema", error=SimulationError)
 _TIME = "Time"
 
 
-class SdModel(_framework.SingleReplication):  # type: ignore[name-defined] # the workbench has no types
+class SdModel(_models.SingleReplication):  # type: ignore[name-defined] # the workbench has no types
     r"""A Vensim model for the EMA workbench, in place of its `VensimModel` or `PysdModel`.
 
     Each experiment is one call of the compiled model (see `compile_model`); every process compiles it once. Uncertainties,
@@ -72,7 +73,7 @@ class SdModel(_framework.SingleReplication):  # type: ignore[name-defined] # the
         self._replaced: dict[str, Any] = {}
         self.mdl_file = mdl_file
         self.cin_file = cin_file
-        self.outcomes.extend(_framework.TimeSeriesOutcome("TIME", variable_name=_TIME))
+        self.outcomes.extend(_workbench.TimeSeriesOutcome("TIME", variable_name=_TIME))
 
     @property
     def mdl_file(self) -> str | Path | Model:

@@ -6,6 +6,7 @@ from ..extras import lazy_names
 from .algebra import (
     NA,
     Numbers,
+    Site,
     Table,
     VensimFunction,
     add,
@@ -46,9 +47,11 @@ from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
 from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.incomplete import UNFINISHED, unfinished
+from .functions.random_numbers import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
-from .functions.row import Absent, Emitter, FunctionRow
+from .functions.row import NOTHING_DUE, Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
+from .kinds import kind_of, with_flows
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
 from .order import Assignment, Plan, cell_name, plan, quoted_cell, unfinished_equations
 from .records import (
@@ -107,21 +110,20 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
-    "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "UNFINISHED",
-    "WHOLE_EQUATIONS",
+    "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "DEFAULT_SEED", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "MEMBER_NUMBER", "NA", "NEXT_TO_ZERO",
+    "NOISE_SEED", "NOTHING_DUE", "NOW", "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "SEED", "TIME", "UNFINISHED", "WHOLE_EQUATIONS",
     "Absent", "Arrow", "Assignment", "Binding", "Calendar", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
     "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
-    "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
+    "Numbers", "Plan", "Range", "ReadArray", "Shape", "Site", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "Unchanging", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word",
     "WordKind", "add", "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "counts_labels", "data_keyword",
     "data_reference", "data_value", "data_variables", "delay_orders", "display_name", "divide", "divides", "equation_source",
     "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links", "formula_units",
-    "has_points", "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "labels_of",
+    "has_points", "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "kind_of", "labels_of",
     "lay_out", "make_reference", "missing_data", "multiply", "nearest", "negate", "number", "number_text", "plan",
     "points_in", "points_name", "position", "power", "product_factors", "quote_name", "quoted_cell", "rebuild",
     "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_list", "split_name",
     "split_reference", "stock_loops", "table_text", "transform", "unclaimed_ranges", "unfinished",
     "unfinished_equations", "unknown_function", "unsigned", "walk",
-    "with_points", "without_subscripts",
+    "with_flows", "with_points", "without_subscripts",
 ]  # fmt: skip

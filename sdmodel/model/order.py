@@ -84,6 +84,11 @@ class Plan:
         return tuple(own for own in self.start if own.keeps("delay"))
 
     @cached_property
+    def passages(self) -> tuple[Assignment, ...]:
+        """Every delay whose time may change."""
+        return tuple(own for own in self.start if own.keeps("passage"))
+
+    @cached_property
     def samples(self) -> tuple[Assignment, ...]:
         """Every SAMPLE IF TRUE."""
         return tuple(own for own in self.start if own.keeps("sample"))

@@ -28,6 +28,7 @@ from ..model import (
     Cell,
     Emitter,
     FunctionRow,
+    Site,
     Table,
     VensimFunction,
     cell_name,
@@ -46,6 +47,7 @@ from .driver import driver_text
 from .invariants import Part, part_of
 from .ir import DIVISORS, Function, Mathematics, literal, value_of
 from .layout import Layout
+from .random_numbers import random_text
 from .tables import Tables
 
 _LINES = 1000
@@ -157,6 +159,19 @@ class _Writer(Function):
 
     def look_up(self, way: str, table: Table, x: str) -> str:
         return self.tables.write(self, way, table, x)
+
+    def draw(self, site: str, seed: str, stream: str, member: str) -> str:
+        step = self.load(self.layout.step_row or 0)
+        words = ", ".join(f"{self.number} {word}" for word in (seed, stream, step, member))
+        return self.put(f"call {self.number} @draw({words}, i64 {site})")
+
+    def quantile(self, name: str, *arguments: str) -> str:
+        return self.call_by_member(f"quantile_{name}", *arguments)
+
+    def _site(self, site: Site, binding: Binding) -> str:
+        """The number of a place that draws."""
+        subscripts = self.layout.plan.model.subscripts
+        return str(site.number([resolve(subscripts, index, binding) for index in site.subscripts]))
 
     def _table(self, reference: Expr, binding: Binding) -> Table:
         return self.layout.plan.tables[self._cell(reference, binding)]
@@ -270,6 +285,8 @@ class _Writer(Function):
             elif kind == "range":
                 labels = labels_of(self.layout.plan.model.subscripts, split_reference(part)[0].removesuffix(MARK))
                 arguments.append(float(len(labels)))
+            elif kind == "site":
+                arguments.append(self._site(part, binding))
             else:
                 arguments.append(self.write(part, binding))
                 if kind == "finite":
@@ -369,6 +386,11 @@ class _LoopWriter(_Writer):
         if part not in self.columns:
             self.columns[part] = [resolve(subscripts, index, {**own.binding, **inner}) for own in self.block]
         return self.columns[part]
+
+    def _site(self, site: Site, binding: Binding) -> str:
+        numbers = [super(_LoopWriter, self)._site(site, {**own.binding, **binding}) for own in self.block]
+        where = self.put(f"getelementptr inbounds i64, ptr {self._store_data('i64', numbers)}, i64 %i")
+        return self.put(f"load i64, ptr {where}")
 
     def _cells(self, reference: Expr, inner: Binding) -> list[tuple[str, tuple[str, ...]]]:
         """The cell that a reference reads, for each cell of the block; equal to a `Cell`, and quicker."""
@@ -541,7 +563,9 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptiv
         _function("update", chain(_start_jobs(layout, layout.plan.fixed), kept), layout, tables),
         _function("step", chain(_step_jobs(layout), _rate_jobs(layout)), layout, tables, in_step=True),
     ]
-    return "\n".join([*texts, tables.text(), driver_text(layout, width, adaptive=adaptive), mathematics.text(width)])
+    drawing = [] if layout.step_row is None else [random_text(width)]
+    driver = driver_text(layout, width, adaptive=adaptive)
+    return "\n".join([*texts, tables.text(), driver, *drawing, mathematics.text(width)])
 
 
 def _start_jobs(layout: Layout, assignments: Sequence[Assignment]) -> Iterator[_Job]:
@@ -579,7 +603,7 @@ def _read_at_step(own: Assignment) -> list[Expr]:
 
 
 def _rate_jobs(layout: Layout) -> Iterator[_Job]:
-    """The rates of stocks, and the inputs of delays."""
+    """The rates of stocks, and the inputs of delays, with the steps that they take if those may change."""
     rate = {own: layout.rate_row(index) for index, own in enumerate(layout.stock_order)}
 
     def write(f: _Writer, own: Assignment) -> None:
@@ -595,6 +619,14 @@ def _rate_jobs(layout: Layout) -> Iterator[_Job]:
         else:
             yield from (partial(write, own=own) for own in group)
     yield from (partial(write, own=own) for own in layout.plan.delays)
+    for own in layout.plan.passages:
+        for part in (0, 1):
+            yield partial(_write_to, row=layout.passage[own.cell] + part, own=own, part=part)
+
+
+def _write_to(f: _Writer, row: int, own: Assignment, part: int) -> None:
+    """Write an argument of the function of a cell into a row."""
+    f.store(f.write(own.expression.args[part], own.binding), row)
 
 
 def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables, *, in_step: bool = False) -> str:

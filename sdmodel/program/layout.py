@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ..model import Assignment, Cell, Plan
+from ..model import MEMBER_NUMBER, SEED, Assignment, Cell, Plan
 from .blocks import in_label_order
 from .invariants import Part, find_invariants
+
+SEED_CELL, MEMBER_CELL = Cell(SEED), Cell(MEMBER_NUMBER)
+"""Constants of a model that draws random numbers: the seed of its streams, and the number of the member."""
+PASSAGE_COLUMNS = 3
+"""The numbers of each step that the history holds of a delay whose time may change."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +24,10 @@ class Layout:
 
     Stocks come first, the held ones last among them; then as many rows each for their rates, for the two sums of Runge-Kutta, and
     for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. The cells of one
-    equation are together. A DELAY FIXED has two more rows, for its input and for its length in steps; a SAMPLE IF TRUE one more, for
-    its held value. Last come the parts of equations that do not vary, and the reciprocals of divisors that do not.
+    equation are together. A DELAY FIXED has two more rows, for its input and for its length in steps; so has a delay whose time may
+    change (a `passage`), one after the other; a SAMPLE IF TRUE has one more, for its held value. Then come the parts of
+    equations that do not vary, and the reciprocals of divisors that do not. In a model with random numbers the last row holds the
+    number of the time step.
     """
 
     plan: Plan
@@ -30,6 +37,7 @@ class Layout:
     first_input: int
     delay_input: Mapping[Cell, int]
     delay_steps: Mapping[Cell, int]
+    passage: Mapping[Cell, int]
     held: Mapping[Cell, int]
     invariant: Mapping[Part, int]
     reciprocal: Mapping[Cell | Part, int]
@@ -46,9 +54,20 @@ class Layout:
         return sum(stock.memory is not None and stock.memory.held for stock in self.plan.stocks)
 
     @property
+    def step_row(self) -> int | None:
+        """The row of the number of the time step, if the model draws random numbers."""
+        return self.rows - 1 if SEED_CELL in self.row else None
+
+    @property
     def computed(self) -> tuple[Cell, ...]:
         """The cells that are computed, in the order in which they are first."""
         return tuple(dict.fromkeys(own.cell for own in (*self.plan.start, *self.plan.step)))
+
+    @property
+    def columns(self) -> tuple[tuple[Cell, int], ...]:
+        """What the history holds of each step: the input of each DELAY FIXED (0); of each passage that, its steps (1) and its value (2)."""
+        passages = ((cell, part) for cell in self.passage for part in range(PASSAGE_COLUMNS))
+        return (*((cell, 0) for cell in self.delay_input), *passages)
 
     def rate_row(self, index: int) -> int:
         """The row of the rate of the stock in row `index`."""
@@ -70,13 +89,20 @@ def lay_out(plan: Plan) -> Layout:
             if own.cell not in row:
                 row[own.cell] = following
                 following += 1
-    delays, samples = ([own.cell for own in cells] for cells in (plan.delays, plan.samples))
+    delays, passages, samples = ([own.cell for own in cells] for cells in (plan.delays, plan.passages, plan.samples))
     found = find_invariants(plan)
     extra: list[dict[Any, int]] = []
-    for keys in (delays, delays, samples, found.parts, found.divisors):
+    for keys in (
+        delays,
+        delays,
+        samples,
+        found.parts,
+        found.divisors,
+        [(cell, part) for cell in passages for part in (0, 1)],
+    ):
         extra.append({key: following + index for index, key in enumerate(keys)})
         following += len(keys)
-    delay_input, delay_steps, held, invariant, reciprocal = map(MappingProxyType, extra)
+    delay_input, delay_steps, held, invariant, reciprocal, inputs_of = map(MappingProxyType, extra)
     return Layout(
         plan,
         stock_order,
@@ -85,10 +111,11 @@ def lay_out(plan: Plan) -> Layout:
         first_input,
         delay_input=delay_input,
         delay_steps=delay_steps,
+        passage=MappingProxyType({cell: inputs_of[cell, 0] for cell in passages}),
         held=held,
         invariant=invariant,
         reciprocal=reciprocal,
-        rows=following,
+        rows=following + (SEED_CELL in row),
     )
 
 

@@ -37,9 +37,10 @@ from ...files import is_plain_file, read_bytes
 from ...inference import BACKTEST
 from ...model import Model, Source, with_points
 from ...numerals import format_exact, format_number
+from ...reading import model_from_text
 from ...simulation import points_from
 from ...store import StoredRun, find_run, is_ensemble, list_runs, open_run
-from ...vensim import model_from_text, read_scenario
+from ...vensim import read_scenario
 from ..locations import runs_folder
 from ..options import bands_option, runs_option, where_option
 from ..output import Part, Result, Table, busy, note, output_options
@@ -370,7 +371,7 @@ def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = No
     if content is None:
         message = f"{path}: its record does not hold the text of its model; run {record['model']} again"
         raise StoreError(message)
-    from ...simulation import recorded_beginning
+    from ...simulation import RUN_SEED, recorded_beginning
 
     with tempfile.TemporaryDirectory() as folder:
         model, scenario = Path(folder, "model.mdl"), Path(folder, "scenario.cin")  # paths in a record are not trusted
@@ -388,6 +389,7 @@ def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = No
             integrator_of(stored),
             cast("Engine", str(record["engine"])),
             save,
+            seed=int(record[RUN_SEED]) if RUN_SEED in record else None,
         )
         start, at = recorded_beginning(stored)
         request = replace(request, start=start, at=at)

@@ -7,6 +7,7 @@ Most pieces of a row are plain functions of the arguments' values: `evaluate` ta
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, Protocol
@@ -15,7 +16,7 @@ from sympy import Expr
 
 from ..algebra import Table, VensimFunction
 
-Kind = Literal["number", "finite", "condition", "branch", "table", "range", "terms"]
+Kind = Literal["number", "finite", "condition", "branch", "table", "range", "terms", "site"]
 """What a function receives for an argument.
 
 A `number` that is not finite gives a result that is not finite by the arithmetic of the function itself (only a division by an
@@ -24,7 +25,7 @@ number that is not. A `condition` is a
 truth value (NumPy evaluation receives its number), and nan where what it tests is not finite. A `branch` is a number that
 matters only if it is chosen; scalar evaluation computes it only when the function calls it. A `table` is the points of a lookup, a `range` the number of its labels.
 `terms` run over subscript ranges marked with `!`: scalar evaluation receives the list of them; emitted code adds one term at a
-time to the result so far.
+time to the result so far. A `site` is where a random number is drawn.
 """
 
 
@@ -49,6 +50,8 @@ class Absent:
 
 
 _FORGOTTEN = Absent("")
+NOTHING_DUE = -sys.float_info.max
+"""The value of a delay that adds where no input is due: no number of a model, and finite, so that it can be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,12 @@ class Emitter(Protocol):
     def look_up(self, way: str, table: Table, x: str) -> str:
         """The value of a table at x, in one of the ways of `lookups.py`."""
 
+    def draw(self, site: str, seed: str, stream: str, member: str) -> str:
+        """A uniform number between 0 and 1, both excluded: that of a place in this time step."""
+
+    def quantile(self, name: str, *arguments: str) -> str:
+        """A number from a uniform one, by one of `QUANTILES` in `inversion.py`."""
+
 
 class Expander(Protocol):
     """What `expand` may add to a model: hidden elements that serve one call of a function."""
@@ -120,6 +129,9 @@ class Expander(Protocol):
 
     def stock(self, rate: Callable[[Expr], Expr], initial: Expr, *, held: bool = False) -> Expr:
         """A hidden stock; `rate` makes its rate from a reference to the stock itself; `held` as in `Memory`."""
+
+    def draw(self, stream: Expr) -> Expr:
+        """A uniform random number between 0 and 1 of a stream, another one for each call of this method."""
 
     def states(self, following: Callable[..., Sequence[Expr]], *initial: Expr) -> Sequence[Expr]:
         """Hidden values that change from step to step only; `following` makes the next ones from references to all of them."""
@@ -135,15 +147,17 @@ class Expander(Protocol):
 class Memory:
     """What a function carries from step to step, and which arguments its value reads when (by index).
 
-    `kept` names the way the program keeps it: a `stock` is integrated, a `delay` has a history of inputs, a `sample` holds its last
-    value, `start` means computed once, `nothing` that only the initial value differs. Without arguments to read at a step the value is
-    known before the step is computed. A `held` stock keeps its value within a time step, whatever the integrator.
+    `kept` names the way the program keeps it: a `stock` is integrated, a `delay` has a history of inputs, a `passage` also one of
+    the steps that each takes, a `sample` holds its last value, `start` means computed once, `nothing` that only the initial value differs. Without arguments to read at a step the value is
+    known before the step is computed. A `held` stock keeps its value within a time step, whatever the integrator. A passage that `adds`
+    gives the sum of what is due at the same time, or `NOTHING_DUE`; another one gives the last input that has been due.
     """
 
-    kept: Literal["stock", "delay", "sample", "start", "nothing"]
+    kept: Literal["stock", "delay", "passage", "sample", "start", "nothing"]
     reads_at_start: tuple[int, ...]
     reads_at_step: tuple[int, ...]
     held: bool = False
+    adds: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +186,7 @@ class FunctionRow:
     gives_truth: bool = False  # whether `emit` returns a truth value rather than a number
     stays_finite: bool = False  # whether it is finite where its arguments are
     reads_time: bool = False  # whether the value also depends on time
+    draws: bool = False  # whether it draws random numbers
     added: int = 0  # the number of last arguments that a reader adds, which nobody writes
     gives_missing: bool = False  # whether it can be `:NA:` where its arguments are not
     at_start: int | Callable[..., Expr] | None = (
@@ -190,7 +205,7 @@ class FunctionRow:
         make = object.__setattr__
         name, _, arguments = self.signature.removesuffix(")").partition("(")
         make(self, "name", name)
-        make(self, "arguments", tuple(arguments.split(", ")))
+        make(self, "arguments", tuple(arguments.split(", ")) if arguments else ())
         make(self, "kinds", self.kinds or ("number",) * len(self.arguments))
         title = "".join(word.capitalize() for word in name.split())
         make(self, "build", self.algebra or type(title, (VensimFunction,), {"name": name, "row": self}))
@@ -223,13 +238,13 @@ def _problems(row: FunctionRow) -> list[str]:
     found = [f"'{name}' is missing; give it, or Absent(reason)" for name in missing]
     if not (row.name and all(row.arguments) and row.meaning):
         found.append("a name, an argument or the meaning is empty; give it")
-    if not result or len(takes.split(",")) != count:
+    if not result or (len(takes.split(",")) if takes else 0) != count:
         found.append(f"'units' is '{row.units}'; give one unit for each of {count} arguments, ' -> ' and a result")
     if len(row.kinds) != count:
         found.append(f"'kinds' has {len(row.kinds)} entries; give one for each of {count} arguments")
     if "terms" in row.kinds and row.written_out == _FORGOTTEN:
         found.append("'written_out' is missing; a function over terms needs it")
-    if (row.memory or row.expand) and row.at_start is None:
+    if (row.memory or row.expand) and row.at_start is None and not row.draws:
         found.append("'at_start' is missing; give the index of the argument that the function equals at the start")
     try:
         row.latex.format(*row.arguments)
