@@ -61,9 +61,9 @@ _Item = TypeVar("_Item")
 _CLOCK = frozenset(("%now", "%begun", "%late", "%early", "%dt"))
 """The registers for time, which is always finite."""
 
-_PARAMETERS = "ptr noalias %ws, double %t, double %s, double %h"
-_ARGUMENTS = "ptr %ws, double %t, double %s, double %h"
-"""What every function that works on a block of members takes: workspace, time, beginning of the step, its length."""
+_PARAMETERS = "ptr noalias %ws, double %t, double %s, double %h, ptr noalias %places"
+_ARGUMENTS = "ptr %ws, double %t, double %s, double %h, ptr %places"
+"""What every function that works on a block of members takes: workspace, time, beginning of the step, its length, what lookups remember."""
 
 
 @dataclass
@@ -74,6 +74,7 @@ class _Writer(Function):
     comparison, a lookup) is united with that zero. `zeros` holds the zeros of registers, also of truth values; None stands for 0.
 
     `known` holds the registers of cells that the function has computed or loaded already; `outlined` are functions that it calls.
+    `found` holds the results of lookups, and `carrying` those that are nan by their own arithmetic where x is not finite.
     A function `in_step` reads what the start computed for it: parts of equations that do not vary, and reciprocals of divisors.
     """
 
@@ -84,6 +85,8 @@ class _Writer(Function):
     keys: dict[str, Cell | Part] = field(default_factory=dict)
     zeros: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(_CLOCK))
     outlined: list[str] = field(default_factory=list)
+    found: dict[tuple[str, Table, str], str] = field(default_factory=dict)
+    carrying: set[str] = field(default_factory=set)
 
     begun, late, early, dt = "%begun", "%late", "%early", "%dt"
     whole_quotients = False
@@ -158,7 +161,13 @@ class _Writer(Function):
         return value
 
     def look_up(self, way: str, table: Table, x: str) -> str:
-        return self.tables.write(self, way, table, x)
+        if self.width > 1:
+            return self.tables.write(self, way, table, x)
+        if (way, table, x) not in self.found:
+            found, carries = self.tables.remember(self, way, table, x)
+            self.found[way, table, x] = found
+            self.carrying |= {found} if carries else set()
+        return self.found[way, table, x]
 
     def draw(self, site: str, seed: str, stream: str, member: str) -> str:
         step = self.load(self.layout.step_row or 0)
@@ -218,7 +227,7 @@ class _Writer(Function):
         if divisor is not None and reciprocal and abs(math.frexp(divisor)[0]) == 0.5:  # noqa: PLR2004 - a power of two
             return super().binary("*", left, reciprocal)
         key = self.keys.get(right)
-        if self.in_step and key is not None and key in self.layout.reciprocal:
+        if self.width > 1 and self.in_step and key is not None and key in self.layout.reciprocal:
             reciprocal = self.load(self.layout.reciprocal[key])
         if not reciprocal or self.whole_quotients or not self.tables.mathematics.fused:
             return super().binary(sign, left, right)
@@ -295,7 +304,8 @@ class _Writer(Function):
         result = row.emit(emitter, *arguments)
         if row.gives_truth:
             return self._with_zero(result, *zeros)
-        result = self._strict(result, *zeros)
+        if result not in self.carrying:
+            result = self._strict(result, *zeros)
         return self._with_zero(result, *zeros) if row.stays_finite else result
 
     def _reduce(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
@@ -375,6 +385,9 @@ class _LoopWriter(_Writer):
     data: dict[str, str] = field(default_factory=dict)
 
     whole_quotients = True
+
+    def look_up(self, way: str, table: Table, x: str) -> str:
+        return self.tables.write(self, way, table, x)
 
     def _labels(self, index: str, inner: Binding) -> Sequence[str]:
         """The label of an index of a reference in each cell; `inner` are the labels of the sums around it."""
@@ -557,14 +570,15 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptiv
     """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
     tables = Tables(width, mathematics)
     kept: list[_Job] = [partial(_Writer.keep_part, part=part) for part in layout.invariant]
-    kept += [partial(_Writer.keep_reciprocal, key=key) for key in layout.reciprocal if mathematics.fused]
+    if width > 1 and mathematics.fused:  # one member alone divides about as quickly
+        kept += [partial(_Writer.keep_reciprocal, key=key) for key in layout.reciprocal]
     texts = [
         _function("start", chain(_start_jobs(layout, layout.plan.start), kept), layout, tables),
         _function("update", chain(_start_jobs(layout, layout.plan.fixed), kept), layout, tables),
         _function("step", chain(_step_jobs(layout), _rate_jobs(layout)), layout, tables, in_step=True),
     ]
     drawing = [] if layout.step_row is None else [random_text(width)]
-    driver = driver_text(layout, width, adaptive=adaptive)
+    driver = driver_text(layout, width, places=tables.places, adaptive=adaptive)
     return "\n".join([*texts, tables.text(), driver, *drawing, mathematics.text(width)])
 
 
