@@ -17,6 +17,7 @@ from .errors import Complaint, SdmodelError
 EXTRAS = MappingProxyType({
     "calibrate": ("emcee", "arviz_stats"),
     "dask": ("distributed",),
+    "ema": ("ema_workbench",),
     "parquet": ("pyarrow",),
     "remote": ("upath",),
     "sensitivity": ("SALib",),
