@@ -42,6 +42,8 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def nightly(session: nox.Session) -> None:
     """Run the tests that take minutes, and all others with every argument and result type checked."""
-    session.install("-e", ".[test]")
+    session.install(
+        "-e", ".[test,ema,parquet]", "flask>=3", "flask-cors>=5", "moto[s3]>=5.1", "s3fs>=2025.3"
+    )  # a server of S3
     session.run("python", "-m", "pytest", *session.posargs, env={"SDMODEL_CHECK_TYPES": "1"})
     session.run("python", "-m", "pytest", "-m", "nightly", *session.posargs)
