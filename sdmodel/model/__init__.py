@@ -59,6 +59,7 @@ from .order import Assignment, Plan, cell_name, plan, quoted_cell, unfinished_eq
 from .records import (
     INTEGRATORS,
     NOWHERE,
+    RC_START_TIME,
     REQUIRED_SETTINGS,
     RUN_SETTINGS,
     Element,
@@ -117,7 +118,7 @@ __getattr__ = lazy_names(__name__, _NAMES)
 __all__ = [
     "ARRAY_FUNCTIONS", "AXES", "CALENDAR_UNITS", "DEFAULT_SEED", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS",
     "LOOKUPS", "MARK", "MEMBER_NUMBER", "NA", "NEXT_TO_ZERO", "NOISE_SEED", "NOTHING_DUE", "NOW", "NOWHERE",
-    "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "SEED", "TIME", "UNFINISHED",
+    "NO_POINTS", "RC_START_TIME", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "SEED", "TIME", "UNFINISHED",
     "WHOLE_EQUATIONS", "Absent", "Array", "ArrayEmitter", "Arrow", "Assignment", "Binding", "Calendar", "CausalPath",
     "Cell", "Colour", "DelayOrder", "Element", "Emitter", "Equation", "FlatModel", "FunctionRow", "Group",
     "Integrator", "Kind", "Lettering", "Link", "Links", "Model", "Numbers", "Plan", "Range", "ReadArray", "RealityCheck", "Shape",
