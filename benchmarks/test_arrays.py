@@ -9,7 +9,7 @@ import sdmodel as sd
 from sdmodel.program import compile_program
 from sdmodel.simulation.execution import execute
 from sdmodel.simulation.inputs import read_inputs
-from sdmodel.simulation.simulation import make_job
+from sdmodel.simulation.jobs import make_job
 from sdmodel.simulation.timing import timing_of
 from sdmodel.testing import tiny_model
 

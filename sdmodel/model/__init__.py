@@ -42,12 +42,13 @@ from .data import (
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
+from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_along, new_array
 from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
 from .functions.row import Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
-from .order import Assignment, Plan, cell_name, plan, quoted_cell
+from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell
 from .records import (
     INTEGRATORS,
     NOWHERE,
@@ -72,6 +73,7 @@ from .subscripts import (
     SubscriptFault,
     bindings,
     cells_in,
+    count_cells,
     counts_labels,
     inner_bindings,
     is_reduction,
@@ -106,15 +108,15 @@ __getattr__ = lazy_names(__name__, _NAMES)
 __all__ = [
     "ARRAY_FUNCTIONS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
     "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "WHOLE_EQUATIONS",
-    "Absent", "Arrow", "Assignment", "Binding", "CausalPath", "Cell", "Colour", "DelayOrder", "Element", "Emitter",
-    "Equation", "FlatModel", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
-    "Numbers", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
-    "SubscriptMapping", "Table", "Unchanging", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word",
-    "WordKind", "add", "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "counts_labels", "data_keyword",
+    "Absent", "Arrow", "Assignment", "Binding", "Block", "CausalPath", "Cell", "CellArray", "CellMap", "Colour", "Column", "DelayOrder", "Element", "Emitter",
+    "Equation", "FlatModel", "Frame", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
+    "Numbers", "Part", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
+    "SubscriptMapping", "Table", "Unchanging", "UnequalError", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word",
+    "WordKind", "add", "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "count_cells", "counts_labels", "data_keyword",
     "data_reference", "data_value", "data_variables", "delay_orders", "display_name", "divide", "divides", "equation_source",
     "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links", "formula_units",
-    "has_points", "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "labels_of",
-    "lay_out", "make_reference", "missing_data", "multiply", "nearest", "negate", "number", "number_text", "plan",
+    "has_points", "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "labels_along", "labels_of",
+    "lay_out", "make_reference", "missing_data", "multiply", "nearest", "negate", "new_array", "number", "number_text", "plan",
     "points_in", "points_name", "position", "power", "product_factors", "quote_name", "quoted_cell", "rebuild",
     "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_list", "split_name",
     "split_reference", "stock_loops", "table_text", "transform", "unclaimed_ranges", "unknown_function", "unsigned", "walk",

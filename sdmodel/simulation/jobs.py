@@ -149,8 +149,9 @@ def make_job(
     program: Program, timing: Timing, inputs: Inputs, rows: Sequence[int] | NDArray[np.int64], integrator: Integrator
 ) -> Job:
     """Return the job that computes a program with the fixed constants of `inputs` and saves some rows."""
-    known = dict(program.layout.plan.constants) | inputs.fixed
-    given = np.array([known[cell] for cell in program.layout.inputs], dtype=float)
+    given = program.given
+    for cell, value in inputs.fixed.items():
+        given[program.row(cell) - program.layout.first_input] = value
     varied_rows = np.array([program.row(cell) for cell in inputs.varied], dtype=np.int64)
     where = np.array(rows, dtype=np.int64)
     lagged = ~np.isin(where, _levels(program)) if integrator == "diff" else None

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from sdmodel.model import Model
-from sdmodel.program import blocks, compile_program, host
+from sdmodel.model import Model, order
+from sdmodel.program import compile_program, host
 from sdmodel.program.assembly import module_text
 from sdmodel.simulation import compile_wasm, simulate
 from sdmodel.testing import WasmInstance, differences_from_run, tiny_model
@@ -67,7 +67,7 @@ again[R, A] = chosen[R, A] + total[R] - of part[r2] + share[r6] + STEP(c[R], 3)
 
 def _runs(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Model], fewest: int) -> tuple[list[xr.Dataset], int]:
     """A run by Euler and by Runge-Kutta, an ensemble, a run that goes on with another constant, and the number of loops in the assembly of the model."""
-    monkeypatch.setattr(blocks, "FEWEST", fewest)
+    monkeypatch.setattr(order, "FEWEST", fewest)
     model = make()
     text = module_text(compile_program(model).layout, 1, host().mathematics)
     runs = [simulate(model), simulate(model, integrator="rk4"), simulate(model, {"k": np.linspace(1, 3, 11)})]
@@ -133,7 +133,7 @@ def test_the_assembly_does_not_grow_with_the_cells():
 
 def test_loops_run_as_webassembly(monkeypatch):
     """The module has the numbers of the native run."""
-    monkeypatch.setattr(blocks, "FEWEST", 2)
+    monkeypatch.setattr(order, "FEWEST", 2)
     model = tiny_model(_RANGES + _EQUATIONS, final=8, step=0.5)
     module = compile_wasm(model)
     finite, series = WasmInstance(module).run()
