@@ -6,11 +6,11 @@ these axes, so the work grows with the labels and, in NumPy, with the cells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sympy import Expr, Indexed, Symbol
 
@@ -119,7 +119,7 @@ class CellArray(Generic[_Value]):
     """A number for each cell of an element over its labels; `missing` where there is none."""
 
     positions: tuple[Mapping[str, int], ...]
-    values: NDArray[np.generic]
+    values: NDArray[Any]
     missing: float
 
     def at(self, labels: Sequence[str]) -> _Value | None:
@@ -130,6 +130,10 @@ class CellArray(Generic[_Value]):
             return None
         return None if value == self.missing or value != value else value  # noqa: PLR0124 - nan
 
+    def set(self, labels: Sequence[str], value: Any) -> None:
+        """Set the number of a cell."""
+        self.values[tuple(own[label] for own, label in zip(self.positions, labels, strict=True))] = value
+
     def index(self, columns: Sequence[Column], rank: int) -> tuple[NDArray[np.int64], ...]:
         """The places of the cells with these labels, to index `values` with; -1 where there is none."""
         found = []
@@ -138,7 +142,7 @@ class CellArray(Generic[_Value]):
             found.append(np.array([own.get(label, -1) for label in labels], dtype=np.int64).reshape(shape))
         return tuple(found)
 
-    def take(self, columns: Sequence[Column], rank: int) -> NDArray[np.generic]:
+    def take(self, columns: Sequence[Column], rank: int) -> NDArray[Any]:
         """The numbers of the cells with these labels, with one axis for each axis of the frame; 1 long where it does not matter."""
         index = self.index(columns, rank)
         values = self.values[index]
@@ -171,13 +175,13 @@ class CellMap(Mapping[Cell, _Value]):
 
     def __iter__(self) -> Iterator[Cell]:
         for own, part in self.parts.items():
-            if isinstance(own, Cell):
-                yield own
+            if isinstance(part, CellArray):
+                yield from (Cell(str(own), labels) for labels, _ in part.items())
             else:
-                yield from (Cell(own, labels) for labels, _ in part.items())  # type: ignore[union-attr]
+                yield Cell(*own)
 
     def __len__(self) -> int:
-        return sum(1 if isinstance(own, Cell) else count_defined(part) for own, part in self.parts.items())  # type: ignore[arg-type]
+        return sum(count_defined(part) if isinstance(part, CellArray) else 1 for part in self.parts.values())
 
 
 def count_defined(array: CellArray[_Value]) -> int:
@@ -217,6 +221,12 @@ def labels_along(columns: Sequence[Column]) -> Iterator[tuple[str, ...]]:
         yield tuple(labels[at[axis]] for axis, labels in columns)
 
 
+def labels_at(frame: Frame, columns: Sequence[Column], place: int) -> tuple[str, ...]:
+    """The labels that a reference reads in one cell of a frame, counted row by row."""
+    at = [int(own) for own in np.unravel_index(place, frame.lengths)]
+    return tuple(labels[0 if axis is None else at[axis]] for axis, labels in columns)
+
+
 def positions_of(subscripts: Mapping[str, Subscript], element: Element) -> tuple[Mapping[str, int], ...]:
     """The place of each label along each dimension of an element."""
     axes: list[dict[str, int]] = [{} for _ in element.equations[0].subscripts] if element.equations else []
@@ -228,9 +238,8 @@ def positions_of(subscripts: Mapping[str, Subscript], element: Element) -> tuple
     return tuple(axes)
 
 
-def new_array(
-    subscripts: Mapping[str, Subscript], element: Element, missing: float, kind: Callable[..., object] | type
-) -> CellArray:  # type: ignore[type-arg]
-    """An array for the cells of an element, all missing."""
+def new_array(subscripts: Mapping[str, Subscript], element: Element, missing: float) -> CellArray[Any]:
+    """An array for the cells of an element, all missing; of whole numbers if `missing` is one."""
     positions = positions_of(subscripts, element)
-    return CellArray(positions, np.full(tuple(map(len, positions)), missing, dtype=kind), missing)
+    values: NDArray[Any] = np.full([len(own) for own in positions], missing)
+    return CellArray(positions, values, missing)

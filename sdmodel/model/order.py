@@ -237,7 +237,7 @@ def _add_constants(model: Model, constants: CellMap[float], element: Element, eq
     else:
         array = constants.parts.get(element.key)
         if not isinstance(array, CellArray):
-            array = constants.parts[element.key] = new_array(subscripts, element, math.nan, float)
+            array = constants.parts[element.key] = new_array(subscripts, element, math.nan)
         frame, columns = span(subscripts, equation)
         count = frame.cells
         if 1 < len(values) < count:
@@ -305,7 +305,7 @@ class _Graph:
         self.singles: dict[Cell, int] = {}
         self.arrays: dict[str, CellArray[int]] = {}
         self.owners: dict[str, int] = {}
-        counts = Counter[str]()
+        counts = self.counts = Counter[str]()
         many = set()
         for part in self.parts:
             counts[part.key] += 1
@@ -323,7 +323,7 @@ class _Graph:
 
     def _own(self, number: int, part: Part) -> None:
         if part.key not in self.arrays:
-            self.arrays[part.key] = new_array(self.model.subscripts, self.model.elements[part.key], -1, int)
+            self.arrays[part.key] = new_array(self.model.subscripts, self.model.elements[part.key], -1)
         array = self.arrays[part.key]
         array.values[array.index(part.columns, len(part.frame.lengths))] = number
 
@@ -362,17 +362,22 @@ class _Graph:
             return found
         for name, indices, frame in part.frame.leaves(subscripts, expression):
             columns = [frame.column(subscripts, index) for index in indices]
+            found |= dict.fromkeys(self._owners_of(name, columns, len(frame.lengths)))
             if name == TIME.key:
                 self.reads_time.add(number)
-            elif name in self.owners:
-                found[self.owners[name]] = None
-            elif name in self.arrays:
-                own = np.unique(self.arrays[name].take(columns, len(frame.lengths)))
-                found |= dict.fromkeys(own[own >= 0].tolist())
-            else:
-                read_here = (self.singles.get(Cell(name, labels)) for labels in labels_along(columns))
-                found |= dict.fromkeys(own for own in read_here if own is not None)
         return found
+
+    def _owners_of(self, name: str, columns: Sequence[Column], rank: int) -> Iterable[int]:
+        """The parts that compute the cells with these labels."""
+        if name in self.owners:
+            return [self.owners[name]]
+        if name in self.arrays:
+            own = np.unique(self.arrays[name].take(columns, rank))
+            return own[own >= 0].tolist()
+        if name not in self.counts:
+            return ()
+        read = (self.singles.get(Cell(name, labels)) for labels in labels_along(columns))
+        return [own for own in read if own is not None]
 
 
 def _has_reduction(expression: Expr) -> bool:

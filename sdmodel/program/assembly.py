@@ -70,7 +70,7 @@ def _rate_jobs(layout: Layout) -> Iterator[_Job]:
 
 
 def _block_jobs(
-    layout: Layout, block: Block, expression: Expr, write: Callable[[Writer, Assignment], None], below: int = 0
+    layout: Layout, block: Block, expression: Expr, write: Callable[..., None], below: int = 0
 ) -> Iterator[_Job]:
     """Write a block as a loop, `below` its own rows; or each cell by itself, where they differ too much."""
     rows = layout.rows_of(block.key, block.columns, len(block.frame.lengths)) + below

@@ -54,18 +54,23 @@ class Layout:
         """The values of the constants in the model file, in the order of their rows."""
         values = np.empty(self.constants)
         for own, part in self.plan.constants.parts.items():
-            if isinstance(part, CellArray):
+            array = self.row.parts.get(str(own))
+            if isinstance(part, CellArray) and isinstance(array, CellArray):
                 known = ~np.isnan(part.values)
-                rows = self.row.parts[own].values[known]  # type: ignore[union-attr]
-                values[rows - self.first_input] = part.values[known]
+                values[array.values[known] - self.first_input] = part.values[known]
             else:
-                values[self.row[own] - self.first_input] = part  # type: ignore[index]
+                values[self.row[Cell(*own)] - self.first_input] = self.plan.constants[Cell(*own)]
         return values
 
     @cached_property
     def inputs(self) -> tuple[Cell, ...]:
         """The constants, in the order of their rows."""
         return tuple(sorted(self.plan.constants, key=self.row.__getitem__))
+
+    @property
+    def parts(self) -> int:
+        """The number of cells that are written out, and of loops over cells: what the size of the code grows with."""
+        return len(self.plan.at_start) + len(self.plan.unvarying) + len(self.plan.at_step) + len(self.plan.stock_parts)
 
     @property
     def computed(self) -> tuple[Cell, ...]:
@@ -77,23 +82,25 @@ class Layout:
         array = self.array(name) if columns else None
         if array is None:
             return np.full((1,) * rank, self.row.parts.get(Cell(name), -1) if not columns else -1)
-        return array.take(columns, rank)  # type: ignore[return-value]
+        return array.take(columns, rank)
 
     def array(self, name: str) -> CellArray[int] | None:
         """The rows of an element with subscripts; None for a name without cells."""
         if name not in self._arrays:
-            array = self.row.parts.get(name)
-            element = self.plan.model.elements.get(name)
-            if not isinstance(array, CellArray):
-                array = element and new_array(self.plan.model.subscripts, element, -1, np.int64)
-                for labels in product(*array.positions) if array else ():
-                    row = self.row.parts.get(Cell(name, labels))
-                    if row is not None:
-                        array.values[tuple(own[label] for own, label in zip(array.positions, labels, strict=True))] = (
-                            row
-                        )
-            self._arrays[name] = array
+            found = self.row.parts.get(name)
+            self._arrays[name] = found if isinstance(found, CellArray) else self._gathered(name)
         return self._arrays[name]
+
+    def _gathered(self, name: str) -> CellArray[int] | None:
+        element = self.plan.model.elements.get(name)
+        if element is None:
+            return None
+        array = new_array(self.plan.model.subscripts, element, -1)
+        for labels in product(*array.positions):
+            row = self.row.parts.get(Cell(name, labels))
+            if isinstance(row, int):
+                array.set(labels, row)
+        return array
 
 
 def lay_out(plan: Plan) -> Layout:
@@ -154,7 +161,7 @@ class _Rows:
                 continue
             cells = dict.fromkeys(part.cell for part in own if isinstance(part, Assignment))
             if len(cells) > 1:
-                positions = new_array(self.plan.model.subscripts, self.plan.model.elements[key], -1, np.int64).positions
+                positions = new_array(self.plan.model.subscripts, self.plan.model.elements[key], -1).positions
                 cells = dict.fromkeys(
                     sorted(
                         cells, key=lambda cell: [own[label] for own, label in zip(positions, cell.labels, strict=True)]
@@ -169,7 +176,7 @@ class _Rows:
         """Add the constants of the plan."""
         for own, part in self.plan.constants.parts.items():
             if isinstance(part, CellArray):
-                self._add_where(self._array(own), ~np.isnan(part.values))
+                self._add_where(self._array(str(own)), ~np.isnan(part.values))
             else:
                 self.row.parts[own] = self.following
                 self.following += 1
@@ -177,16 +184,14 @@ class _Rows:
     def _array(self, key: str) -> CellArray[int]:
         array = self.row.parts.get(key)
         if not isinstance(array, CellArray):
-            array = new_array(self.plan.model.subscripts, self.plan.model.elements[key], -1, np.int64)
+            array = new_array(self.plan.model.subscripts, self.plan.model.elements[key], -1)
             self.row.parts[key] = array
         return array
 
     def finish(self) -> None:
         """Let the arrays have every cell of their elements."""
         for cell in [cell for cell in self.row.parts if isinstance(cell, Cell) and cell.key in self.row.parts]:
-            array = self._array(cell.key)
-            place = tuple(own[label] for own, label in zip(array.positions, cell.labels, strict=True))
-            array.values[place] = self.row.parts.pop(cell)
+            self._array(cell.key).set(cell.labels, self.row.parts.pop(cell))
 
     def _add_where(self, array: CellArray[int], wanted: NDArray[np.bool_]) -> None:
         count = int(wanted.sum())

@@ -155,6 +155,7 @@ class Writer(Function):
         return self.zeros[value]
 
     def strict(self, value: str, *arguments: str) -> str:
+        """Write a number that is nan where one of the arguments is not finite."""
         return self._strict(value, *map(self._zero, arguments))
 
     def _strict(self, value: str, *zeros: str | None) -> str:
@@ -169,6 +170,7 @@ class Writer(Function):
         return value
 
     def look_up(self, way: str, table: Table, x: str) -> str:
+        """Write the value of a table at x."""
         return self.tables.write(self, way, table, x)
 
     def _table(self, reference: Expr, binding: Binding) -> Table:
@@ -357,6 +359,7 @@ class Writer(Function):
         return value
 
     def step_value(self, assignment: Assignment) -> str:
+        """Write the value of a cell that is computed at each step."""
         expression, binding = assignment.expression, assignment.binding
         if assignment.keeps("sample"):
             held = self.known[assignment.cell] = self.load(self.layout.held[assignment.cell])

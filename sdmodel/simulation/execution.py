@@ -20,8 +20,8 @@ from .timing import Timing
 _BATCH = 1024
 """Members that a thread takes at a time: enough to hide the cost of scheduling, few enough to show progress."""
 
-_CODE = 2048
-"""About the number of bytes that the compiler takes for a cell, tables included."""
+_CODE = 16384
+"""About the number of bytes that the compiler takes for a cell that is written out, or for a loop over cells."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of members that are done, and of all members."""
@@ -104,7 +104,7 @@ def bytes_needed(job: Job, count: int, threads: int) -> dict[str, int]:
         "make TIME STEP longer or FINAL TIME earlier": 16 * (steps + 1) + 8 * job.timing.lines,
         "use a longer TIME STEP or fewer DELAY FIXED": 8 * threads * width * (steps + 1) * len(layout.delay_input),
         "use fewer subscripts or threads": 8 * threads * (width * layout.rows + 3 * batch * len(job.varied_rows))
-        + _CODE * layout.rows,
+        + _CODE * layout.parts,
     }
 
 
