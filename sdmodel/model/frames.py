@@ -214,8 +214,9 @@ def span(subscripts: Mapping[str, Subscript], equation: Equation) -> tuple[Frame
 
 
 def labels_along(columns: Sequence[Column]) -> Iterator[tuple[str, ...]]:
-    """The labels of each cell that a reference reads."""
-    axes = {axis: len(labels) for axis, labels in columns}
+    """The labels of each cell that a reference reads, row by row over the axes of its labels."""
+    lengths = {axis: len(labels) for axis, labels in columns}
+    axes = {axis: lengths[axis] for axis in sorted(lengths, key=lambda axis: -1 if axis is None else axis)}
     for place in product(*map(range, axes.values())):
         at = dict(zip(axes, place, strict=True))
         yield tuple(labels[at[axis]] for axis, labels in columns)

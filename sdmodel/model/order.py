@@ -269,11 +269,16 @@ class _Graph:
     `origin` has the number of the part that each came from.
     """
 
-    def __init__(self, model: Model, computed: Sequence[Part], moment: Literal["start", "step"]) -> None:
+    def __init__(
+        self, model: Model, computed: Sequence[Part], moment: Literal["start", "step"], known: _Graph | None = None
+    ) -> None:
+        """Connect the parts; `known` is the graph of another moment, at which most parts read the same."""
         self.model, self.moment = model, moment
         self.parts, self.origin = list(computed), list(range(len(computed)))
-        self.unequal: set[int] = set()
-        self._connect()
+        self.unequal: set[int] = set(known.unequal) if known else set()
+        self._connect(known.whole if known else None)
+        self.whole: Sequence[dict[int, None]] = self.reads
+        """What the parts read before blocks became their cells."""
         recursive = {
             number
             for component in _components(self.reads)
@@ -300,8 +305,8 @@ class _Graph:
                 element = self.model.elements[part.key]
                 raise ModelError([too_many_fault(self.model, element, element.place, written=True)])
 
-    def _connect(self) -> None:
-        """Find what each part reads, and which read Time."""
+    def _connect(self, known: Sequence[dict[int, None]] | None = None) -> None:
+        """Find what each part reads, and which read Time; `known` is what those without a memory read."""
         self.singles: dict[Cell, int] = {}
         self.arrays: dict[str, CellArray[int]] = {}
         self.owners: dict[str, int] = {}
@@ -319,7 +324,10 @@ class _Graph:
             else:
                 self._own(number, part)
         self.reads_time: set[int] = set()
-        self.reads = [self._reads(number, part) for number, part in enumerate(self.parts)]
+        self.reads = [
+            known[number] if known and part.memory is None else self._reads(number, part)
+            for number, part in enumerate(self.parts)
+        ]
 
     def _own(self, number: int, part: Part) -> None:
         if part.key not in self.arrays:
@@ -348,7 +356,7 @@ class _Graph:
     def _read_by(self, number: int, part: Part, expression: Expr) -> dict[int, None]:
         """The parts that an expression of a part reads."""
         subscripts, found = self.model.subscripts, dict[int, None]()
-        if isinstance(part, Assignment) and not _has_reduction(expression):
+        if isinstance(part, Assignment) and not (subscripts and _has_reduction(expression)):
             for cell in cells_in(subscripts, expression, part.binding):
                 read = self.singles.get(cell)
                 if read is not None:
@@ -393,7 +401,8 @@ class _Ordering:
 
     def orders(self) -> tuple[tuple[Part, ...], tuple[Part, ...], tuple[Part, ...]]:
         """What to compute at the start, at each step, and again when constants change, in order."""
-        step, start = (_Graph(self.model, self.computed, moment) for moment in ("step", "start"))
+        step = _Graph(self.model, self.computed, "step")
+        start = _Graph(self.model, self.computed, "start", step)
         fixed = _fixed_parts(step)
         carried = {number for number, own in enumerate(step.parts) if own.carries()}
         known = fixed | carried

@@ -50,7 +50,7 @@ from ..model import (
 from .invariants import Invariant, invariant_of
 from .ir import DIVISORS, Function, literal, value_of
 from .layout import Layout
-from .tables import Tables
+from .tables import TableChoice, Tables
 
 LINES = 1000
 """A function gets about this many instructions, so that the time to compile grows with the model and not with its square."""
@@ -173,7 +173,7 @@ class Writer(Function):
         """Write the value of a table at x."""
         return self.tables.write(self, way, table, x)
 
-    def _table(self, reference: Expr, binding: Binding) -> Table:
+    def _table(self, reference: Expr, binding: Binding) -> Table | TableChoice:
         return self.layout.plan.tables[self._cell(reference, binding)]
 
     def _cell(self, reference: Expr, binding: Binding) -> Cell:
@@ -299,12 +299,14 @@ class Writer(Function):
     def _reduce(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
         subscripts, ranges = self.layout.plan.model.subscripts, reduction_ranges(call)
         if count_cells(subscripts, ranges) > self.most_terms:
-            return self._fold(row, call, binding)
-        total = ""
-        for inner in inner_bindings(subscripts, ranges, binding):
-            term = self.write(call.args[0], inner)
-            total = row.emit(self, total, term) if total else term
-        return total
+            with suppress(UnequalError):
+                return self._fold(row, call, binding)
+
+        def reduce(writer: Writer, total: str, inner: Binding) -> str:
+            return row.emit(writer, total, writer.write(call.args[0], inner))
+
+        first, *rest = inner_bindings(subscripts, ranges, binding)
+        return self._accumulate(rest, self.write(call.args[0], first), reduce, LINES)
 
     def _fold(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
         """Write a reduction over many labels: its first term, and a call of a function that goes through the others."""
@@ -393,14 +395,20 @@ class LoopWriter(Writer):
         frame, subscripts = self.frame.bind(binding), self.layout.plan.model.subscripts
         return [frame.column(subscripts, index) for index in indices]
 
-    def _table(self, reference: Expr, binding: Binding) -> Table:
+    def _table(self, reference: Expr, binding: Binding) -> Table | TableChoice:
         name, indices = split_reference(reference)
         columns = self._columns(indices, binding)
-        tables = self.layout.plan.tables
-        first, *others = {tables[Cell(name, labels)] for labels in labels_along(columns)}
-        if others:
-            raise UnequalError
-        return first
+        found = [self.layout.plan.tables[Cell(name, labels)] for labels in labels_along(columns)]
+        if len(set(found)) == 1:
+            return found[0]
+        axes = sorted({axis for axis, _ in columns if axis is not None})
+        return TableChoice(tuple(found), self._along(axes))
+
+    def look_up(self, way: str, table: Table | TableChoice, x: str) -> str:
+        """Write the value of a table at x, or of that of each cell."""
+        if isinstance(table, TableChoice):
+            return self.tables.write_choice(self, way, table, x)
+        return super().look_up(way, table, x)
 
     def _reference(self, expression: Expr, binding: Binding) -> str:
         part = invariant_of(expression, binding)
@@ -442,12 +450,14 @@ class LoopWriter(Writer):
             return self.counter(0)
         place = ""
         for axis in axes:
+            if self.frame.lengths[axis] == 1:
+                continue
             if place:
                 place = self.put(f"mul i64 {place}, {self.frame.lengths[axis]}")
                 place = self.put(f"add i64 {place}, {self.counter(axis)}")
             else:
                 place = self.counter(axis)
-        return place
+        return place or "0"
 
     def _place(self, rows: NDArray[np.int64], memory: str = "%ws") -> str:
         """The address of the row of each cell: steps along the axes where rows have them, else from a list."""

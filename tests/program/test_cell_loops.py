@@ -94,13 +94,19 @@ def test_loops_have_the_numbers_of_equations_written_out(monkeypatch):
         _assert_same(one, other)
 
 
-def test_a_lookup_for_each_label_is_written_out(monkeypatch):
-    """A loop has one table; a table that all cells share is one."""
-    lines = "R: r1, r2, r3\nf[r1]((0,0),(1,1))\nf[r2]((0,0),(1,2))\nf[r3]((0,1),(1,2))\ng((0,0),(10,5))"
-    text = f"{lines}\nk = 1\nx[R] = f[R](Time / 10) * k\ny[R] = g(x[R])"
+def test_a_lookup_for_each_label_is_chosen_in_the_loop(monkeypatch):
+    """Tables of several lengths, sorted or not; only one that extrapolates needs tables of the same length."""
+    lines = (
+        "R: r1, r2, r3\nA: a1, a2\nf[r1]((0,0),(1,1))\nf[r2]((0,0),(0.3,2),(1,0))\nf[r3]((1,7),(0,1),(1,2),(0.2,-3))"
+    )
+    lines += "\ng((0,0),(10,5))\nh[R,a1]((0,0),(1,1))\nh[R,a2]((-1,1),(1,9))"
+    calls = ["f[R](x[R])", "g(x[R])", "LOOKUP FORWARD(f[R], x[R])", "LOOKUP BACKWARD(f[R], x[R])"]
+    whole = [f"y{index}[R] = {call} * k" for index, call in enumerate(calls)]
+    extra = ["x[R] = Time / 8 - 0.1 * R", "z[A, R] = h[R, A](x[R])", "w[R, A] = LOOKUP EXTRAPOLATE(h[R, A], x[R] - A)"]
+    text = "\n".join([lines, "k = 1", *extra, *whole, "e[R] = LOOKUP EXTRAPOLATE(f[R], x[R])"])
     loops, count = _runs(monkeypatch, lambda: tiny_model(text), 2)
     written_out, _ = _runs(monkeypatch, lambda: tiny_model(text), _WRITTEN_OUT)
-    assert count == 1
+    assert count == len(extra) + len(whole)
     for one, other in zip(loops, written_out, strict=True):
         _assert_same(one, other)
 
