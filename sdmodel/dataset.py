@@ -21,6 +21,7 @@ from sympy import Expr
 
 from . import __version__
 from .errors import DatasetError
+from .files import encode_text
 from .model import (
     Element,
     Model,
@@ -62,6 +63,8 @@ POINTS = "points"
 """The attribute with the points of data variables, of a run that was given some from Python."""
 GIVEN_DATA = "(given from Python)"
 """The path of data that comes from no file."""
+TEXT = "model_text"
+"""The attribute of a run with the text of its model: UTF-8 bytes as an array, which prints short; a text in files."""
 PROVENANCE = ("model", "model_sha256", "integrator", "engine", "created")
 """Attributes that every run has."""
 
@@ -413,12 +416,12 @@ def _check_names(members: Iterable[str], others: Collection[str]) -> None:
             raise DatasetError(message)
 
 
-def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | float]:
+def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | float | NDArray[np.uint8]]:
     """The attributes that say where a run comes from, as far as the model knows."""
-    found: dict[str, str | float] = {
+    found: dict[str, str | float | NDArray[np.uint8]] = {
         "model": model.path,
         "model_sha256": model.sha256,
-        "model_text": model.text,
+        TEXT: text_attribute(model.text),
         "scenario": "",
         "changes": "",
         "integrator": model.integrator,
@@ -432,6 +435,22 @@ def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | floa
         found[POINTS] = given_points(model)
     steps = (name for name in ("time_step", "saveper") if name in values and np.ndim(values[name]) == 0)
     return found | {name: float(values[name]) for name in steps}
+
+
+def text_attribute(text: str) -> NDArray[np.uint8]:
+    """Return the attribute `TEXT` of a run in memory."""
+    return np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+
+
+def text_of(attributes: Mapping[Any, Any]) -> str:
+    """Return the text of the model from the attributes of a run, in memory or in a file; empty if they have none."""
+    found = attributes.get(TEXT, "")
+    return found if isinstance(found, str) else bytes(found).decode("utf-8", "surrogatepass")
+
+
+def model_content(run: xr.Dataset) -> bytes | None:
+    """Return the bytes of the model file of a run, or None if its record lacks them or contradicts itself."""
+    return encode_text(text_of(run.attrs), str(run.attrs["model_sha256"]))
 
 
 def given_points(model: Model) -> str:

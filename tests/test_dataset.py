@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ from sdmodel.dataset import (
     make_run,
     member_blocks,
     member_dims,
+    model_content,
     subscript_dims,
 )
 from sdmodel.errors import DatasetError
@@ -173,7 +175,7 @@ def test_long_names_are_shortened(tmp_path: Path) -> None:
     run = make_run(model, TIMES, {name: np.ones(3) for name in model.elements if name != "initial_time"})
     assert len(set(run.data_vars)) == 4
     assert all(len(str(name).encode()) <= 255 and str(name).isidentifier() for name in run.data_vars)
-    opened = open_run(save_run(run.assign_attrs(model_text=""), tmp_path / "a.nc"))
+    opened = open_run(save_run(run, tmp_path / "a.nc"))
     xr.testing.assert_identical(opened, run)
     assert find_variable(opened, "X" * 299 + "Y").attrs["long_name"] == names[1]
 
@@ -256,7 +258,17 @@ def test_a_run_contains_the_text_of_its_model() -> None:
     for content in ("Größe = 1\r\n".encode(), "Größe = 1\r\n".encode("latin-1")):
         sha256 = hashlib.sha256(content).hexdigest()
         run = make_run(Model("m.mdl", TEA.elements, text=decode_text(content), sha256=sha256), TIMES, {})
-        assert encode_text(run.attrs["model_text"], sha256) == content
+        assert model_content(run) == content
+
+
+def test_the_text_of_a_model_is_kept_out_of_the_page_of_a_run() -> None:
+    """A notebook shows a short line, and parts of a run still have the text."""
+    content = b"{UTF-8}\n" + b"a note\n" * 30_000
+    sha256 = hashlib.sha256(content).hexdigest()
+    run = make_run(Model("m.mdl", TEA.elements, text=decode_text(content), sha256=sha256), TIMES, {})
+    assert "model_text" in run._repr_html_()
+    assert len(run._repr_html_()) < 20_000
+    assert model_content(pickle.loads(pickle.dumps(run.isel(time=-1)))) == content  # noqa: S301
 
 
 @given(st.binary(max_size=60))

@@ -28,9 +28,8 @@ from ..comparison import (
     paired_differences,
     take_snapshots,
 )
-from ..dataset import MEMBER, TIME, check_run, make_run, member_dims, with_labels
+from ..dataset import MEMBER, TIME, check_run, make_run, member_dims, model_content, with_labels
 from ..errors import AnalysisError, ScenarioError, SdmodelError, StoreError
-from ..files import encode_text
 from ..model import NA, Cell, Model, Table, display_name, key, labels_of, plan, split_name
 from ..scenario import Change, Scenario, constant_values, course_text, merge_scenarios, with_tables
 from ..vensim import model_from_text, read_change, scenario_from_text, scenario_text
@@ -261,12 +260,11 @@ def model_of_run(run: xr.Dataset, name: str) -> Model:
     StoreError
         If the record lacks the model's text.
     """
-    record = run.attrs
-    content = encode_text(str(record.get("model_text", "")), str(record["model_sha256"]))
+    content = model_content(run)
     if content is None:
-        message = f"{name}: its record does not contain the text of its model; run {record['model']} again"
+        message = f"{name}: its record does not contain the text of its model; run {run.attrs['model']} again"
         raise StoreError(message)
-    return _cached_model(content, str(record["model"]))
+    return _cached_model(content, str(run.attrs["model"]))
 
 
 _cached_model = functools.lru_cache(maxsize=2)(model_from_text)  # runs that are compared usually share a model

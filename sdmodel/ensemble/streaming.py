@@ -15,7 +15,7 @@ import xarray as xr
 
 from ..dataset import DIGEST, MEMBER
 from ..errors import EnsembleError, reports_memory
-from ..model import Integrator, Model, cell_name, plan
+from ..model import RUN_SETTINGS, Integrator, Model, cell_name, key, plan
 from ..scenario import Design, range_violation, with_tables
 from ..simulation import NotFiniteWarning, Progress, RunWarning, ScenarioLike, load_scenario, memory_bytes, simulate
 from ..store import (
@@ -155,8 +155,9 @@ def run_ensemble(
     names = None if save is None else [*([save] if isinstance(save, str) else save), *sampled]
     options = {"scenario": changes, "integrator": integrator, "save": names, "threads": threads}
     request = _RunRequest(model, design, options)
-    if "final_time" in plan(model).moving:
-        message = "FINAL TIME changes during the run, so that members may end at different times; make it a constant"
+    moving = next((name for name in RUN_SETTINGS if key(name) in plan(model).moving), "")
+    if moving:
+        message = f"{moving} changes during the run, so that members may end at different times; make it a constant"
         raise EnsembleError(message)
     template = request.simulate(0, min(2, design.count))
     template.attrs = _attributes(template, model, design) | dict(attributes or {})

@@ -26,6 +26,8 @@ from .algebra import (
     unsigned,
     walk,
 )
+from .calendar import UNITS as CALENDAR_UNITS
+from .calendar import Calendar
 from .data import (
     NO_POINTS,
     NOW,
@@ -106,9 +108,9 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
+    "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
     "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "WHOLE_EQUATIONS",
-    "Absent", "Arrow", "Assignment", "Binding", "Block", "CausalPath", "Cell", "CellArray", "CellMap", "Colour", "Column", "DelayOrder", "Element", "Emitter",
+    "Absent", "Arrow", "Assignment", "Binding", "Block", "Calendar", "CausalPath", "Cell", "CellArray", "CellMap", "Colour", "Column", "DelayOrder", "Element", "Emitter",
     "Equation", "FlatModel", "Frame", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
     "Numbers", "Part", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "Unchanging", "UnequalError", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word",

@@ -91,7 +91,7 @@ class _Evaluation:
     def call(self, expression: Expr) -> float:
         row = row_of(expression)
         if row.at_start is not None:
-            return self.number(expression.args[row.at_start])
+            return self.number(row.initial_value(expression.args))
         try:
             arguments = list(map(self.argument, row.kinds, expression.args))
         except _NotFiniteError:
@@ -264,4 +264,4 @@ def _read_in_any_case(part: Expr) -> Expr | None:
     if "branch" in part.row.kinds:
         certain = [argument for kind, argument in zip(part.row.kinds, part.args, strict=True) if kind != "branch"]
         return certain[0] if len(certain) == 1 else add(*certain)
-    return None if part.row.at_start is None else part.args[part.row.at_start]
+    return None if part.row.at_start is None else part.row.initial_value(part.args)

@@ -7,17 +7,17 @@ element that they serve.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from types import MappingProxyType
 
-from sympy import Expr, Integer
+from sympy import Expr, Integer, Symbol
 
 from ..errors import Fault, ModelError
 from .algebra import Numbers, Table, VensimFunction, make_reference, references_in, split_reference, transform, walk
 from .evaluation import Start, evaluate
-from .functions.memory import HELD_STOCK, INTEG
+from .functions.memory import DELAY_FIXED, HELD_STOCK, INTEG
 from .functions.row import Expander
 from .names import MARK
 from .records import Element, Equation, Kind, Model
@@ -74,17 +74,22 @@ class _Builder:
         return call.row.expand(expander, *call.args) if call.row.expand else None
 
     def add(self, kind: Kind, call: Expr, build: Callable[[Expr], Expr]) -> Expr:
-        """A reference to a new hidden element, with the expression that `build` makes from that reference.
+        """A reference to a new hidden element, with the expression that `build` makes from that reference."""
+        return self.add_all(kind, call, lambda own: [build(own)], 1)[0]
 
-        It has the subscripts of the equation, and those of a SUM around the call.
+    def add_all(self, kind: Kind, call: Expr, build: Callable[..., Sequence[Expr]], count: int) -> Sequence[Expr]:
+        """References to new hidden elements, with the expressions that `build` makes from all of the references.
+
+        They have the subscripts of the equation, and those of a SUM around the call.
         """
         extra = reduction_ranges(call)
-        name, subscripts = f"{self.element.key}#{next(self.serials)}", (*self.equation.subscripts, *extra)
-        reference = make_reference(name, *subscripts)
-        self._keep(
-            name, kind, build(reference), subscripts, tuple((*cell, *extra) for cell in self.equation.exceptions)
-        )
-        return reference
+        subscripts = (*self.equation.subscripts, *extra)
+        names = [f"{self.element.key}#{next(self.serials)}" for _ in range(count)]
+        references = [make_reference(name, *subscripts) for name in names]
+        exceptions = tuple((*cell, *extra) for cell in self.equation.exceptions)
+        for name, expression in zip(names, build(*references), strict=True):
+            self._keep(name, kind, expression, subscripts, exceptions)
+        return references
 
     def _share(self, reduction: Expr) -> Expr | None:
         """A SUM that is the same for many cells of the equation as an element of its own, computed once per distinct value."""
@@ -180,6 +185,15 @@ class _Call:
     def stock(self, rate: Callable[[Expr], Expr], initial: Expr, *, held: bool = False) -> Expr:
         row = HELD_STOCK if held else INTEG
         return self.builder.add("stock", self.call, lambda level: row.build(rate(level), initial))
+
+    def states(self, following: Callable[..., Sequence[Expr]], *initial: Expr) -> Sequence[Expr]:
+        def build(*own: Expr) -> Sequence[Expr]:
+            step = Symbol("time_step")
+            return [
+                DELAY_FIXED.build(value, step, first) for value, first in zip(following(*own), initial, strict=True)
+            ]
+
+        return self.builder.add_all("auxiliary", self.call, build, len(initial))
 
     def auxiliary(self, expression: Expr) -> Expr:
         return expression if not expression.args else self.builder.add("auxiliary", self.call, lambda _: expression)

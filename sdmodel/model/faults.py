@@ -37,6 +37,7 @@ from .subscripts import (
     unclaimed_message,
     unclaimed_ranges,
 )
+from .text import quote_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -274,8 +275,9 @@ class _Search:
         if name == TIME.key or name in self.ranges_and_labels:
             return None
         close = self.suggestions.nearest(name, itertools.chain(["Time"], (element.name for element in self.model)))
-        cure = f"did you mean '{close}'?" if close else "define it or correct the name"
-        return Fault(place, f"'{_as_written(equation, name)}' is not defined; {cure}")
+        shown = _as_written(equation, name)
+        cure = f"did you mean '{close}'?" if close else f"define it, or declare data with '{quote_name(shown)} ~~|'"
+        return Fault(place, f"'{shown}' is not defined; {cure}")
 
     def undefined_cells(self) -> Iterator[Fault]:
         """Report references to cells without an equation, and ranges without a label."""

@@ -343,8 +343,8 @@ class _Graph:
         try:
             for expression in expressions:
                 found.update(self._read_by(number, part, expression))
-            if part.keeps("sample"):  # it may read what it holds itself, first its initial value
-                begins = self._read_by(number, part, part.expression.args[part.expression.row.at_start])
+            if part.memory and part.keeps("sample"):  # it may read what it holds itself, first its initial value
+                begins = self._read_by(number, part, part.expression.args[part.memory.reads_at_start[-1]])
         except SubscriptFault as fault:
             raise ModelError([Fault(self.model.elements[part.key].place, str(fault))]) from None
         except UnequalError:

@@ -180,6 +180,8 @@ class Source:
     sha256: str
     is_series: bool = False
     """Whether it is a file of time series that the user or the settings of the model name."""
+    instead_of: str = ""
+    """The file that the model names, where this one was read in its place: `.xlsx` for `.xls`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,8 @@ def _call(expression: Expr, style: _Style) -> tuple[str, int]:
         return f"WITH LOOKUP({_text(arguments[1], style, 0)}, {points})", _ATOM
     if name == "LOOKUP":
         return f"{_text(arguments[0], style, _ATOM)}({_text(arguments[1], style, 0)})", _ATOM
-    return f"{name}({', '.join(_text(argument, style, 0) for argument in arguments)})", _ATOM
+    written = arguments[: len(arguments) - row_of(expression).added]
+    return f"{name}({', '.join(_text(argument, style, 0) for argument in written)})", _ATOM
 
 
 _WRITERS: Mapping[type[Expr], Callable[[Expr, _Style], tuple[str, int]]] = MappingProxyType(

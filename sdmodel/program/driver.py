@@ -415,8 +415,16 @@ stepping:
   %k_twice = shl i64 %k, 1
   %pt = getelementptr inbounds double, ptr %times, i64 %k_twice
   %t = load double, ptr %pt
+  %uniform = icmp eq ptr %lengths, null
+  br i1 %uniform, label %stepping_by, label %measure
+measure:
+  %p_length = getelementptr inbounds double, ptr %lengths, i64 %k
+  %length = load double, ptr %p_length
+  br label %stepping_by
+stepping_by:
+  %h = phi double [ %time_step, %stepping ], [ %length, %measure ]
   call void @recall(ptr %workspace, ptr %history, i64 %k)
-  call void @step(ptr %workspace, double %t, double %t, double %time_step)
+  call void @step(ptr %workspace, double %t, double %t, double %h)
   %line_real = sitofp i64 %line to double
   %due_real = fmul double %line_real, %every
   %due_near = fadd double %due_real, 5.0e-1
@@ -448,7 +456,7 @@ saved_line:
   %line_next = add i64 %line, 1
   br label %saved_all
 saved_all:
-  %line2 = phi i64 [ %line, %stepping ], [ %line_next, %saved_line ]
+  %line2 = phi i64 [ %line, %stepping_by ], [ %line_next, %saved_line ]
   %k_more = icmp ult i64 %k, %steps
   br i1 %k_more, label %integrate, label %block_done
 integrate:
@@ -456,8 +464,8 @@ integrate:
   %at_once = icmp eq i64 %order, 1
   br i1 %at_once, label %euler, label %hold
 euler:
-  %bad_ef = call $B @advance_free(ptr %workspace, i64 0, double %time_step)
-  %bad_eh = call $B @advance_held(ptr %workspace, i64 0, double %time_step)
+  %bad_ef = call $B @advance_free(ptr %workspace, i64 0, double %h)
+  %bad_eh = call $B @advance_held(ptr %workspace, i64 0, double %h)
   %bad_e = or $B %bad_ef, %bad_eh
   br label %stepped
 ; held stocks move by their rates at the beginning of the step, after it
@@ -472,10 +480,10 @@ runge_kutta:
   %k_end = add i64 %k_twice, 2
   %pte = getelementptr inbounds double, ptr %times, i64 %k_end
   %te = load double, ptr %pte
-  %bad_r = call $B @runge_kutta(ptr %workspace, i64 %order, double %time_step, double %tm, double %te, double %t, double %time_step)
+  %bad_r = call $B @runge_kutta(ptr %workspace, i64 %order, double %h, double %tm, double %te, double %t, double %h)
   br label %release
 adapted:
-  %result_a = call { $B, $B } @adapt(ptr %workspace, i64 %order, double %t, double %time_step, double %absolute, double %relative)
+  %result_a = call { $B, $B } @adapt(ptr %workspace, i64 %order, double %t, double %h, double %absolute, double %relative)
   %coarse_a = extractvalue { $B, $B } %result_a, 0
   %bad_a = extractvalue { $B, $B } %result_a, 1
   br label %release
@@ -483,7 +491,7 @@ release:
   %bad_f = phi $B [ %bad_r, %runge_kutta ], [ %bad_a, %adapted ]
   %coarse_f = phi $B [ $false, %runge_kutta ], [ %coarse_a, %adapted ]
   call void @copy_held(ptr %workspace, i64 $base, i64 $rates)
-  %bad_h = call $B @advance_held(ptr %workspace, i64 0, double %time_step)
+  %bad_h = call $B @advance_held(ptr %workspace, i64 0, double %h)
   %bad_s = or $B %bad_f, %bad_h
   br label %stepped
 stepped:

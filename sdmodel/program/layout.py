@@ -220,6 +220,7 @@ class Arguments(ctypes.Structure):
         ("steps", ctypes.c_int64),
         ("every", ctypes.c_double),  # the number of steps between saved times; each is saved at the nearest step
         ("time_step", ctypes.c_double),
+        ("lengths", ctypes.c_void_p),  # of every step, where they differ; null if all are as long as the first
         ("order", ctypes.c_int64),  # of the integrator: 1 for Euler, 2 or 4 for Runge-Kutta
         ("adaptive", ctypes.c_int64),  # 1 if Runge-Kutta cuts time steps into parts until both tolerances are met
         ("absolute", ctypes.c_double),

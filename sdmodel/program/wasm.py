@@ -128,6 +128,7 @@ def _surroundings(run: EmbeddedRun, cells: Sequence[int], group: int, *, missing
         "varied_rows": "null",
         "varied_values": "null",
         "state": "null",
+        "lengths": "null",
         "result_stride": 1,
         "steps": run.steps,
         "order": run.order,

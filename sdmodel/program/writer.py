@@ -352,9 +352,9 @@ class Writer(Function):
             rounded = self.call("floor", self.binary("+", steps, self.constant(0.5 + NEXT_TO_ZERO)))
             length = self.choose(self.compare(">", rounded, self.constant(1.0)), rounded, self.constant(1.0))
             self.store(self.strict(length, steps), self.layout.delay_steps[cell])
-            initial = self.write(expression.args[expression.row.at_start], binding)
+            initial = self.write(expression.row.initial_value(expression.args), binding)
             return self.strict(initial, steps)
-        value = self.write(expression.args[expression.row.at_start], binding)
+        value = self.write(expression.row.initial_value(expression.args), binding)
         if assignment.keeps("sample"):
             self.store(value, self.layout.held[cell])
             return self.step_value(assignment)

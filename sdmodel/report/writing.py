@@ -31,6 +31,7 @@ from ..dataset import (
     ANALYSIS,
     MEMBER,
     PROBABILITY,
+    TEXT,
     TIME,
     check_run,
     has_variable,
@@ -67,7 +68,7 @@ from .page import Frame, Image, Paragraph, Report, Section, Table, render_html
 _MOST_DIFFERENCES, _MOST_PANELS, _MOST_ATTRIBUTED = 15, 12, 3
 BANDS = (0.5, 0.9)
 """The bands of ensembles that commands print by default, as shares of the members within them."""
-_LONG_ATTRIBUTES = frozenset({"model_text", "headlines", "levers"})
+_LONG_ATTRIBUTES = frozenset({TEXT, "headlines", "levers"})
 _KINDS = {
     "policy lever": "Policy levers",
     "uncertainty": "Uncertainties",

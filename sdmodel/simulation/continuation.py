@@ -14,9 +14,8 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 
-from ..dataset import check_run, find_variable, has_variable, member_dims
+from ..dataset import check_run, find_variable, has_variable, member_dims, model_content
 from ..errors import DatasetError, SimulationError
-from ..files import encode_text
 from ..model import INTEGRATORS, Integrator, Model, cell_name
 from ..program import Program, compile_program
 from ..scenario import Scenario, constant_values, merge_scenarios, with_tables
@@ -25,7 +24,7 @@ from .execution import Job, State, execute
 from .inputs import Inputs, Points
 from .jobs import make_job, with_orders
 from .stocks import INITIAL, read_initial_values, with_initial_values
-from .timing import SAME_TIME, Timing, timing_of
+from .timing import FINAL_TIME, SAME_TIME, Timing, timing_of
 
 EARLIER = "earlier"
 """The attribute of a run that went on from another: the stretches before it, as JSON."""
@@ -91,7 +90,7 @@ class Continuation:
             inputs = Inputs(constant_values(model, scenario))
             read_initial_values(model, inputs, initial)
             before, made = made, compile_program(with_orders(model, inputs)[0])
-            own = timing_of(made.layout.plan, inputs.fixed, inputs.varied, moving_end=True)
+            own = timing_of(made.layout.plan, inputs.fixed, inputs.varied, may_move=(FINAL_TIME,))
             if (own.initial, own.time_step) != (timing.initial, timing.time_step):
                 message = "the run to go on from has another INITIAL TIME or TIME STEP; give the model the same"
                 raise SimulationError(message)
@@ -163,7 +162,7 @@ def continue_from(model: Model, run: xr.Dataset, at: float) -> Continuation:
         message = f"{where}: the run was made by {record['engine']}; make it again without --engine"
         raise DatasetError(message)
     if record["model_sha256"] != model.sha256:
-        content = encode_text(str(record.get("model_text", "")), str(record["model_sha256"]))
+        content = model_content(run)
         if content is None:
             message = f"{where}: the record of the run does not hold the text of its model; make the run again"
             raise DatasetError(message)

@@ -123,6 +123,7 @@ def execute(
     values = np.empty((job.timing.lines, len(job.rows), padded(count)))
     broken, inexact = np.empty(padded(count)), np.empty(padded(count))
     moments, state, layout = job.timing.moments, job.state, job.program.layout
+    lengths = job.timing.schedule.lengths if job.timing.schedule else np.empty(0)
     known = np.repeat(state.workspace, width) if state else np.empty(0)
     kept: list[State] = []
 
@@ -154,6 +155,7 @@ def execute(
             steps=job.timing.steps,
             every=job.timing.every,
             time_step=job.timing.time_step,
+            lengths=_address(lengths),
             order=job.order,
             adaptive=job.adaptive,
             absolute=job.tolerances[0],

@@ -87,9 +87,10 @@ _CHOICE = (
 
 
 def remarks_on_settings(model: Model, timing: Timing, integrator: Integrator | None) -> list[str]:
-    """Warnings about the times of a run, and about the integrator if it is the model's own."""
+    """Warnings about the files that a model is read from, the times of a run, and the integrator if it is the model's own."""
+    swapped = [f"{own.instead_of} is not there; {own.path} is read instead" for own in model.sources if own.instead_of]
     chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
-    return [line for line in (*timing.remark.splitlines(), chosen) if line]
+    return [line for line in (*swapped, *timing.remark.splitlines(), chosen) if line]
 
 
 def deciding_cells(model: Model, given: Mapping[Cell, float]) -> set[Cell]:

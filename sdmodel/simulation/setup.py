@@ -20,7 +20,7 @@ from .execution import Job
 from .inputs import Constants, Inputs, read_inputs, split_changes
 from .jobs import make_job, with_orders
 from .stocks import read_initial_values, with_initial_values
-from .timing import Timing, timing_of
+from .timing import MAY_MOVE, Timing, timing_of
 
 Beginning = xr.Dataset | Mapping[str, Any]
 """A run to go on from, or initial values of stocks by name."""
@@ -64,7 +64,7 @@ def set_up(
     read_initial_values(model, inputs, initial)
     compiled, remarks = with_orders(model, inputs)
     program = compile_program(compiled)
-    timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, moving_end=True)
+    timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, may_move=MAY_MOVE)
     if before and at is not None:
         timing = replace(timing, first=step_at(timing, at))
     return Setup(model, changes, inputs, program, timing, before, remarks)

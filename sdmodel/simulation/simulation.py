@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..dataset import make_run
-from ..errors import SimulationError, reports_memory
+from ..errors import reports_memory
 from ..model import NOWHERE, Element, Integrator, Model, cell_name, quoted_cell
 from ..program import MOST_PARTS, NEVER, Grid, Program
 from ..scenario import Scenario, constant_values, is_course, range_violation
@@ -36,9 +36,10 @@ from .jobs import (
     remarks_on_settings,
     saved_elements,
 )
+from .schedule import find_ends, find_schedule
 from .setup import Beginning, set_up
 from .stocks import INITIAL, initial_record
-from .timing import FINAL_TIME, SAME_TIME, Timing
+from .timing import MAY_MOVE, SAVEPER, TIME_STEP, Timing
 
 _MAX_SEARCHED = 2**25
 """The most numbers that the search for the first value that is not finite saves."""
@@ -144,9 +145,17 @@ def simulate(
     program, timing, before = setup.program, setup.timing, setup.before
     saved = _saved(model, program, save)
     job = setup.job(saved.rows, integrator)
-    ends = None
-    if FINAL_TIME.key in program.layout.plan.moving:
-        job, ends = _find_ends(job, inputs, lambda job: check_job_memory(job, inputs.count, threads, memory))
+    ends = kept = None
+    moving = program.layout.plan.moving
+    if moving.intersection(cell.key for cell in MAY_MOVE):
+
+        def check(job: Job) -> None:
+            check_job_memory(job, inputs.count, threads, memory)
+
+        if TIME_STEP.key in moving or SAVEPER.key in moving:
+            job, kept = find_schedule(job, inputs, check)
+        else:
+            job, ends = find_ends(job, inputs, check)
         timing = job.timing
     check_job_memory(job, inputs.count, threads, memory)
     outcome = execute(job, inputs, threads=threads, progress=progress)
@@ -155,14 +164,17 @@ def simulate(
     not_finite = _describe_not_finite(job, inputs, outcome)
     if ends is not None:
         _set_after_end(outcome, timing, ends, math.nan)
-    values = _values(program, saved, outcome, inputs) | _constants(program, saved, inputs)
     inexact = _accuracy_remarks(job, outcome, inputs)
     settled = remarks_on_settings(model, timing, integrator)
     remarks = "\n".join([*settled, *setup.remarks, *inexact, *_range_remarks(model, inputs)])
-    attributes = _record(model, inputs, changes, job) | ({} if seed is None else {"seed": seed})
+    attributes = _record(model, inputs, changes, job, setup.timing) | ({} if seed is None else {"seed": seed})
     further = {"not_finite": not_finite, "remarks": remarks, "inexact": len(inexact), EARLIER: before and before.record}
     attributes |= {name: value for name, value in further.items() if value}
-    run = make_run(model, timing.saved, values, dims=inputs.members, attributes=attributes)
+    times = timing.saved
+    if kept is not None:
+        outcome, times = replace(outcome, values=outcome.values[kept]), times[kept]
+    values = _values(program, saved, outcome, inputs) | _constants(program, saved, inputs)
+    run = make_run(model, times, values, dims=inputs.members, attributes=attributes)
     for text, kind in ((remarks, RunWarning), (not_finite, NotFiniteWarning)):
         if text:
             warnings.warn(text, kind, stacklevel=2)
@@ -194,15 +206,15 @@ def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved
     return found
 
 
-def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job) -> dict[str, Any]:
-    """What a run keeps about its constants and its times."""
+def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job, timing: Timing) -> dict[str, Any]:
+    """What a run keeps about its constants, and about its times as they are at the start."""
     attributes = {
         "scenario": changes.text,
         "changes": _changes(model, inputs, changes),
         "scenario_name": changes.name,
         "integrator": job.integrator,
-        "time_step": job.timing.time_step,
-        "saveper": job.timing.time_step * job.timing.every,
+        "time_step": timing.time_step,
+        "saveper": timing.time_step * timing.every,
     }
     initial = initial_record(model, inputs)
     return attributes | ({INITIAL: initial} if initial else {})
@@ -218,46 +230,6 @@ def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:
     more = f" (and {missed.size - 1} more members)" if missed.size > 1 else ""
     what = f"{which}{MOST_PARTS} parts of a time step do not meet the tolerances of {job.integrator} from time {time:g}{more}"
     return [f"{what}; make TIME STEP smaller, or RELATIVE TOLERANCE and ABSOLUTE TOLERANCE larger"]
-
-
-_MOST_GROWTH = 1_000_000
-"""The most steps that a FINAL TIME which changes may add to a run."""
-
-
-def _find_ends(job: Job, inputs: Inputs, check: Callable[[Job], None]) -> tuple[Job, NDArray[np.int64]]:
-    """Find the step at which each member reaches a FINAL TIME that changes, and the job up to the last of them.
-
-    A first run computes FINAL TIME at every step, for ever longer until every member has reached it.
-    """
-    rows = np.array([job.program.row(FINAL_TIME)], dtype=np.int64)
-    steps = job.timing.steps
-    while True:
-        timing = replace(job.timing, steps=steps, every=1.0, remark="")
-        search = replace(job, timing=timing, rows=rows, lagged=None)
-        check(search)
-        final = execute(search, inputs).values[:, 0, :]
-        reached = timing.moments[2 * timing.first :: 2, np.newaxis] >= final - SAME_TIME * timing.time_step
-        if reached.any(axis=0).all():
-            break
-        going = final[-1, ~reached.any(axis=0)]
-        longest = float(going.max())
-        if not math.isfinite(longest):
-            message = f"FINAL TIME becomes {longest}; it must be a number"
-            raise SimulationError(message)
-        if steps >= job.timing.steps + _MOST_GROWTH:
-            message = f"FINAL TIME is still ahead of Time after {steps:,} steps; make it a number that a run reaches"
-            raise SimulationError(message)
-        needed = math.ceil((longest - timing.initial) / timing.time_step - SAME_TIME)
-        steps = min(max(needed, 2 * steps, steps + 1), job.timing.steps + _MOST_GROWTH)
-    ends = reached.argmax(axis=0).astype(np.int64) + job.timing.first
-    last = replace(job.timing, steps=int(ends.max()), remark="")
-    remark = f"FINAL TIME changes during the run, which ends at {last.moments[-1]:g}"
-    if ends.min() != ends.max():
-        remark += f"; the first members end at {last.moments[2 * ends.min()]:g}, and have no values after their end"
-    unsaved = last.moments[-1] - last.saved[-1] > SAME_TIME * last.time_step
-    remark += f"; the last saved time is {last.saved[-1]:g}" if unsaved else ""
-    kept = [line for line in job.timing.remark.splitlines() if line.startswith("SAVEPER")]
-    return replace(job, timing=replace(last, remark="\n".join([*kept, remark]))), ends
 
 
 def _values(program: Program, saved: _Saved, outcome: Outcome, inputs: Inputs) -> dict[str, NDArray[np.float64]]:

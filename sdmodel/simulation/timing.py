@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SimulationError
-from ..model import RUN_SETTINGS, Cell, Plan, Start, Table, key
+from ..model import RUN_SETTINGS, Cell, Plan, Start, Table, evaluate, key
 
-FINAL_TIME = Cell("final_time")
+INITIAL_TIME, FINAL_TIME = Cell("initial_time"), Cell("final_time")
+TIME_STEP, SAVEPER = Cell("time_step"), Cell("saveper")
+MAY_MOVE = (TIME_STEP, SAVEPER, FINAL_TIME)
+"""The settings that may change during a run."""
 _NAMES = {key(name): name for name in RUN_SETTINGS}
 SAME_TIME = 1e-6
 """Tolerance, in steps, for a number of steps that is meant to be whole, or for two times that are meant to be equal."""
@@ -24,12 +27,21 @@ _MOST_KEPT = 2**20
 """The most steps whose times are kept for the next run."""
 
 
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """Time steps of different lengths: the length of each and of one after the last, and the times as in `Timing.moments`."""
+
+    lengths: NDArray[np.float64]
+    moments: NDArray[np.float64]
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """The time settings of a run, in the model's unit of time; `every` is the number of steps between saved times.
 
     It need not be whole: values are saved at the nearest step. `remark` is a warning for the user, or empty. A run that goes on
-    from a state begins at the step `first`, and saves only from there on, at the same steps as the whole run.
+    from a state begins at the step `first`, and saves only from there on, at the same steps as the whole run. With a `schedule`,
+    `time_step` is the length of the first step only.
     """
 
     initial: float
@@ -38,10 +50,13 @@ class Timing:
     every: float
     remark: str = ""
     first: int = 0
+    schedule: Schedule | None = None
 
     @property
     def moments(self) -> NDArray[np.float64]:
         """The times of every step and of the middle of every step, shape (2 * steps + 1,); shared, so do not change them."""
+        if self.schedule:
+            return self.schedule.moments[: 2 * self.steps + 1]
         return _moments(self) if self.steps < _MOST_KEPT else _moments.__wrapped__(self)
 
     @property
@@ -79,6 +94,8 @@ class Timing:
     @property
     def saved(self) -> NDArray[np.float64]:
         """The saved times."""
+        if self.schedule:
+            return self.schedule.moments[2 * self.saved_steps]
         return _times(self, self.saved_steps.astype(float) * 2)
 
 
@@ -102,30 +119,37 @@ def _times(timing: Timing, halves: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def timing_of(
-    plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, object], *, moving_end: bool = False
+    plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, object], *, may_move: tuple[Cell, ...] = ()
 ) -> Timing:
     """Read the settings of a run from the model's equations at the start; `given` replaces constants.
 
-    With `moving_end`, FINAL TIME may change during the run.
+    Settings in `may_move` may change during the run.
     """
     if given or varied:
-        return _timing_of(plan, given, varied, moving_end=moving_end)
+        return _timing_of(plan, given, varied, may_move)
     known = _KNOWN.setdefault(plan, {})
-    if moving_end not in known:
-        known[moving_end] = _timing_of(plan, given, varied, moving_end=moving_end)
-    return known[moving_end]
+    if may_move not in known:
+        known[may_move] = _timing_of(plan, given, varied, may_move)
+    return known[may_move]
 
 
-_KNOWN: WeakKeyDictionary[Plan, dict[bool, Timing]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Plan, dict[tuple[Cell, ...], Timing]] = WeakKeyDictionary()
 """The settings of models with their own constants."""
 
 
-def _timing_of(plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, object], *, moving_end: bool) -> Timing:
-    for name in ("time_step", "saveper", "initial_time", "final_time"):  # SAVEPER often equals TIME STEP
-        if name in plan.moving and not (moving_end and name == "final_time"):
-            message = f"{_NAMES[name]} changes during the run, which is not supported here; make it a constant"
+def _timing_of(
+    plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, object], may_move: tuple[Cell, ...]
+) -> Timing:
+    for cell in (TIME_STEP, SAVEPER, FINAL_TIME):  # SAVEPER often equals TIME STEP
+        if cell.key in plan.moving and cell not in may_move:
+            message = f"{_NAMES[cell.key]} changes during the run, which is not supported here; make it a constant"
             raise SimulationError(message)
-    start = Start(plan.model, given)
+    start, known = Start(plan.model, given), dict[Cell, float | Table]()
+    if INITIAL_TIME.key in plan.moving:  # it reads Time, which is 0 until it is known
+        before = Start(plan.model, {**given, INITIAL_TIME: 0.0})
+        equation = plan.model.elements[INITIAL_TIME.key].equations[0]
+        begin = evaluate(plan.model.subscripts, equation.expression, {}, before.read)
+        start, known = Start(plan.model, {**given, INITIAL_TIME: begin}), before.known
     values: dict[str, float] = {}
     for name, setting in _NAMES.items():
         if name == "saveper" and name not in plan.model.elements:
@@ -136,7 +160,8 @@ def _timing_of(plan: Plan, given: Mapping[Cell, float], varied: Mapping[Cell, ob
             message = f"{setting} is {value} at the start; it must be a number"
             raise SimulationError(message)
         values[name] = value
-    differs = next((cell for cell in varied if cell in start.known), None)
+    known |= start.known
+    differs = next((cell for cell in varied if cell in known), None)
     if differs is not None:
         name = plan.model.elements[differs.key].name
         message = f"'{name}' decides the times of a run and must be the same for all members; make one run per value"

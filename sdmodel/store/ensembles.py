@@ -26,7 +26,16 @@ from ..dataset import BLOCK, MEMBER, check_run
 from ..errors import DatasetError, StoreError
 from ..files import lock_folder, place_folder, temporary_folder, unwritable
 from .checksums import CHECKSUM, json_checksum, unsealed
-from .netcdf import ENCODINGS, ORDER, UNREADABLE, auxiliary_coordinates, check_attributes, coordinates_attribute, decode
+from .netcdf import (
+    ENCODINGS,
+    ORDER,
+    UNREADABLE,
+    auxiliary_coordinates,
+    check_attributes,
+    coordinates_attribute,
+    decode,
+    file_attributes,
+)
 
 ENSEMBLE_SUFFIX = ".zarr"
 DONE, WANTED, BROKEN = "members_done", "members_wanted", "members_not_finite"
@@ -337,7 +346,9 @@ def _write_structure(template: xr.Dataset, folder: Path, count: int) -> None:
     block = members_per_block(template, count)
     auxiliary = auxiliary_coordinates(template)
     progress = {ORDER: "\n".join(map(str, template.data_vars)), DONE: 0, WANTED: count, BROKEN: 0, BLOCK: block}
-    attributes = _json_attributes(template.attrs) | progress | coordinates_attribute(auxiliary, template.dims)
+    attributes = (
+        _json_attributes(file_attributes(template)) | progress | coordinates_attribute(auxiliary, template.dims)
+    )
     group: Any = zarr.create_group(folder, zarr_format=_FORMAT, attributes=attributes)
     numbers = xr.Variable((MEMBER,), np.arange(count), template[MEMBER].attrs if MEMBER in template.coords else {})
     for name, variable in (dict(template.variables) | {MEMBER: numbers}).items():

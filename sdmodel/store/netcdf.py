@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from netCDF4 import Dataset
 
-from ..dataset import DATE, TIME, check_run
+from ..dataset import DATE, TEXT, TIME, check_run, text_attribute, text_of
 from ..errors import DatasetError, StoreError
 from ..files import is_plain_file, write_file
 from .checksums import netcdf_length, read_seal, seal
@@ -21,7 +21,7 @@ from .checksums import netcdf_length, read_seal, seal
 SUFFIX = ".nc"
 ORDER = "variable_order"
 """The attribute of a file that keeps the order of the variables, which file formats lose."""
-LONG = frozenset({"model_text", ORDER})
+LONG = frozenset({TEXT, ORDER})
 """Attributes that are too long for a catalogue."""
 UNREADABLE = (OSError, RuntimeError, ValueError, ArithmeticError, KeyError, IndexError, TypeError, AttributeError)
 """What readers of files raise on one that is damaged or of another kind."""
@@ -167,7 +167,7 @@ def _content(run: xr.Dataset) -> bytes:
     try:
         auxiliary = auxiliary_coordinates(run)
         order = "\n".join(map(_stored_name, run.data_vars))
-        file.setncatts(run.attrs | {ORDER: order} | coordinates_attribute(auxiliary, run.dims))
+        file.setncatts(file_attributes(run) | {ORDER: order} | coordinates_attribute(auxiliary, run.dims))
         for dim, size in run.sizes.items():
             file.createDimension(_stored_name(dim), size)
         coordinates = set(run.coords)
@@ -229,6 +229,11 @@ def check_attributes(run: xr.Dataset, target: Path) -> None:
                 raise StoreError(message)
 
 
+def file_attributes(run: xr.Dataset) -> dict[Any, Any]:
+    """Return the attributes of a run as files hold them: the model as text."""
+    return run.attrs | ({TEXT: text_of(run.attrs)} if TEXT in run.attrs else {})
+
+
 def auxiliary_coordinates(run: xr.Dataset) -> dict[str, set[Hashable]]:
     """Return the coordinates that are not dimensions, with the dimensions of each."""
     return {str(name): set(coordinate.dims) for name, coordinate in run.coords.items() if name not in run.dims}
@@ -254,6 +259,8 @@ def decode(stored: xr.Dataset) -> xr.Dataset:
     for name in [name for name, coordinate in run.coords.items() if coordinate.dtype.kind in "OT"]:
         texts = np.array(run[name].values.tolist(), dtype=str)
         run = run.assign_coords({name: (run[name].dims, texts, run[name].attrs)})
+    if TEXT in run.attrs:
+        run.attrs[TEXT] = text_attribute(text_of(run.attrs))
     for attributes in (run.attrs, *(variable.attrs for variable in run.variables.values())):
         attributes.update({name: value.item() for name, value in attributes.items() if isinstance(value, np.generic)})
     return run

@@ -16,11 +16,19 @@ from sdmodel.testing import tiny_model
 
 EXPANDED = {name for name, row in FUNCTIONS.items() if row.expand}
 """Functions that become stocks before anything is differentiated."""
-NOT_OF_NUMBERS = {*STATES, *EXPANDED, *REDUCTIONS, "ELMCOUNT", "GET DATA FIRST TIME", "GET DATA LAST TIME"}
+NOT_OF_NUMBERS = {
+    *STATES,
+    *EXPANDED,
+    *REDUCTIONS,
+    "ELMCOUNT",
+    "GET DATA FIRST TIME",
+    "GET DATA LAST TIME",
+    "LOOKUP SLOPE",
+}
 OF_NUMBERS = [name for name in FUNCTIONS if name not in NOT_OF_NUMBERS]
 NUDGE = 1e-6
 
-DOMAINS = dict.fromkeys(("LN", "LOG", "SQRT", "POWER", "QUANTUM"), (5, 150)) | dict.fromkeys(
+DOMAINS = dict.fromkeys(("LN", "LOG", "SQRT", "POWER", "QUANTUM", "GAMMA LN"), (5, 150)) | dict.fromkeys(
     ("ARCSIN", "ARCCOS"), (-45, 45)
 )
 """The domain of a function, in fiftieths; the others are tested from -3 to 3."""

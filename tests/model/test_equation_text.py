@@ -46,7 +46,9 @@ def test_simple_equation_is_shown_as_written(text):
 def test_functions_are_shown_by_their_vensim_name(name):
     """Functions that SymPy represents in its own way have Vensim's names too."""
     row = FUNCTIONS[name]
-    arguments = ["q[d!]"] if name in REDUCTIONS else ["w"] * len(row.arguments)
+    arguments = ["q[d!]"] if name in REDUCTIONS else ["w"] * len(row.written)
+    if row.added:
+        arguments[0] = "1"
     text = f"{name}({', '.join('d' if name == 'ELMCOUNT' else argument for argument in arguments)})"
     model = tiny_model(f"{AROUND}x = {text}")
     assert equation_text(model, model["x"].equations[0].expression) == text

@@ -51,7 +51,7 @@ CASES = {
     "d: A, B\nx = SUM(A!)": "'A' has no subscripts; leave them out",
     "d: A, B\nx = d!": "'d!' is outside of SUM, PROD, VMIN and VMAX; write ! only inside of them",
     "y = 3\nx = SUM(y!)": "'y' has 0 subscripts but 1 here; write 0",
-    "x = SUM(q!)": "'q' is not defined; define it or correct the name",
+    "x = SUM(q!)": "'q' is not defined; define it, or declare data with 'q ~~|'",
     "x = SUM(1)": "SUM does not run over a range; mark one with !, as in SUM(x[range!])",
     "d: A, B\nv[d] = 1\nx[d] = VMAX(v[d])": "VMAX does not run over a range; mark one with !",
     "d: A, B\nv[d] = 1\nx = v[d!]": "'d!' is outside of SUM, PROD, VMIN and VMAX; write ! only inside of them",

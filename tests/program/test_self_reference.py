@@ -22,6 +22,8 @@ EQUATIONS = {
     "DELAY3I": ("x = DELAY3I(2*x, 3, 9)", [9, 9, 9, 18]),
     "DELAY N": ("x = DELAY N(2*x, 2, 8, 1)", [8, 12, 18, 27]),
     "SMOOTH N": ("x = SMOOTH N(2*x, 2, 8, 1)", [8, 12, 18, 27]),
+    "SINTEG": ("x = SINTEG(x, 1, :NA:, 6, :NA:, :NA:, :NA:)", [1, 2, 4, 6]),
+    "DELAY BATCH": ("x = DELAY BATCH(1 + x, 2, 1, 0, 0, 1)", [0, 0, 2, 0]),
 }
 CIRCULAR = {
     "INITIAL": "x = INITIAL(x)",
@@ -34,6 +36,10 @@ CIRCULAR = {
     "DELAY3": "x = DELAY3(x + 1, 2)",
     "TREND": "x = TREND(x + 1, 2, 0)",
     "FORECAST": "x = FORECAST(x + 1, 2, 1)",
+    "DELAYP": "x = DELAYP(x + 1, 2)",
+    "NPV": "x = NPV(x + 1, 0.1, 0, 1)",
+    "NPVE": "x = NPVE(x + 1, 0.1, 0, 1)",
+    "DEPRECIATE STRAIGHTLINE": "x = DEPRECIATE STRAIGHTLINE(x + 1, 2, 1, 0)",
 }
 """Functions whose value, or whose initial value, needs the value that they define."""
 

@@ -192,7 +192,7 @@ def test_members_end_at_their_own_times():
 
 def test_an_end_that_never_comes_is_an_error(monkeypatch):
     """A model can be slow, never endless."""
-    monkeypatch.setattr("sdmodel.simulation.simulation._MOST_GROWTH", 5000)
+    monkeypatch.setattr("sdmodel.simulation.schedule._MOST_GROWTH", 5000)
     with pytest.raises(SimulationError, match="still ahead of Time after 5,001 steps"):
         simulate(_moving("Time + 1"), {"stop": 1e9})
     with pytest.raises(SimulationError, match="FINAL TIME becomes inf"):
@@ -210,10 +210,98 @@ def test_what_needs_common_times_refuses_an_end_that_changes(tmp_path):
         run_ensemble(model, design, tmp_path / "a.zarr")
 
 
-def test_a_time_step_that_changes_is_named():
-    """SAVEPER follows it in most models, and is not the cause."""
-    text = model_text(DECAY).replace("TIME STEP = 1\n", "TIME STEP = IF THEN ELSE(Time < 2, 1, 0.5)\n")
-    with pytest.raises(SimulationError, match="^TIME STEP changes during the run"):
-        simulate(model_from_text(text))
+# a TIME STEP or SAVEPER that changes
+
+
+def _clock(equations: str, step: str, saveper: str = "TIME STEP", final: str = "4"):
+    """A model with formulas as its settings."""
+    clock = f"INITIAL TIME = 0\nFINAL TIME = {final}\nTIME STEP = {step}\nSAVEPER = {saveper}"
+    return model_from_text("{UTF-8}\n" + "".join(f"{line} ~~|\n" for line in f"{equations}\n{clock}".splitlines()))
+
+
+SHORTER = "IF THEN ELSE(Time < 2, 0.5, 0.25)"
+
+
+@pytest.mark.parametrize(
+    ("method", "factor"),
+    [
+        ("euler", lambda h: 1 - h),
+        ("rk2", lambda h: 1 - h + h**2 / 2),
+        ("rk4", lambda h: 1 - h + h**2 / 2 - h**3 / 6 + h**4 / 24),
+    ],
+)
+def test_a_stock_decays_by_steps_of_different_lengths(method, factor):
+    """Each step multiplies it by the integrator's polynomial in the length of that step; STEP sees the length of its own."""
+    model = _clock("s = INTEG(-s, 1)\nstep up = STEP(1, 2)", SHORTER)
+    with pytest.warns(
+        RunWarning, match="TIME STEP changes during the run, between 0.25 and 0.5, and the run ends at 4"
+    ):
+        run = simulate(model, integrator=method)
+    lengths = [0.5] * 4 + [0.25] * 8
+    assert run.time.values.tolist() == [0, *np.cumsum(lengths)]
+    assert np.allclose(run.s, np.cumprod([1, *map(factor, lengths)]), rtol=1e-14)
+    assert run.step_up.values.tolist() == [0] * 4 + [1] * 9
+    assert (run.attrs["time_step"], run.time_step.values[[0, -1]].tolist()) == (0.5, [0.5, 0.25])
+
+
+def test_time_step_and_saveper_may_follow_a_stock():
+    """Each saved time is SAVEPER after the one before, or the nearest step; the last need not be saved."""
+    model = _clock("s = INTEG(1, 0)", "IF THEN ELSE(s > 3, 0.5, 1)", "IF THEN ELSE(s > 6, 2, 1)", "10")
+    with pytest.warns(RunWarning, match="the run ends at 10; the last saved time is 9"):
+        run = simulate(model)
+    assert run.s.values.tolist() == run.time.values.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 9]
+
+
+def test_times_of_a_saveper_that_changes_are_counted_from_the_start():
+    """Steps of 0.1 reach 0.3 itself, and no message says that a TIME STEP changes."""
+    run = simulate(_clock("s = INTEG(1, 0)", "0.1", "IF THEN ELSE(Time > 0.95, 0.5, 0.1)", "2"))
+    assert run.time.values.tolist() == [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.5, 2]
+    assert "remarks" not in run.attrs
+
+
+def test_an_end_may_move_with_the_time_step():
+    """FINAL TIME leaves before the old one is reached, and INITIAL TIME may read Time, which is 0 before it is known."""
+    model = _clock("x = 1", SHORTER, "IF THEN ELSE(Time < 2, 1, 0.5)", "IF THEN ELSE(Time < 1, 2, 3)")
+    with pytest.warns(RunWarning, match="the run ends at 3"):
+        assert simulate(model).time.values.tolist() == [0, 1, 2, 2.5, 3]
+    text = model.text.replace("INITIAL TIME = 0", "INITIAL TIME = IF THEN ELSE(Time < 2, 1, 5)")
+    with pytest.warns(RunWarning, match="the run ends at 3"):
+        run = simulate(model_from_text(text))
+    assert (run.time.values[0], run.initial_time.values.tolist()) == (1, [1, 5, 5, 5])
+
+
+def test_members_may_share_times_that_change():
+    """They must be the same for all."""
+    with pytest.warns(RunWarning, match="TIME STEP changes"):
+        run = simulate(_clock("rate = 1\ns = INTEG(rate, 0)", SHORTER, "2"), {"rate": [1, 2, 3]})
+    assert run.s.values.tolist() == [[0, 0, 0], [2, 4, 6], [4, 8, 12]]
+    with pytest.raises(SimulationError, match="TIME STEP, SAVEPER or FINAL TIME differs between members"):
+        simulate(_clock("rate = 1\ns = INTEG(rate, 0)", "IF THEN ELSE(s > 1, 1, 0.5)"), {"rate": [1, 2]})
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        (_clock("x = 1", "1 - Time"), {}, "^TIME STEP becomes 0 at time 1; it must be a number above 0"),
+        (_clock("x = 1", "1", "1 - Time"), {}, "^SAVEPER becomes 0 at time 1; it must be a number above 0"),
+        (_clock("x = 1", SHORTER, final="1/(Time - 1)"), {}, "FINAL TIME is -1, before INITIAL TIME"),
+        (_clock("x = 1", SHORTER, final="2/(1 - Time)"), {}, "FINAL TIME becomes inf at time 1"),
+        (_clock("x = DELAY FIXED(1, 2, 0)", SHORTER), {}, "a DELAY FIXED counts time steps; make TIME STEP a constant"),
+        (_clock("x = 1", SHORTER), {"integrator": "diff"}, "which the integrator diff does not support"),
+        (_clock("x = 1", SHORTER, final="Time + 1"), {}, "still ahead of Time after .* steps"),
+        (_clock("x = 1", "1 - Time / 4", final="5"), {}, "make it a number that a run reaches, or TIME STEP longer"),
+    ],
+)
+def test_settings_that_cannot_change_so_are_refused(monkeypatch, model, options, message):
+    monkeypatch.setattr("sdmodel.simulation.schedule._MOST_GROWTH", 1000)
+    with pytest.raises(SimulationError, match=message):
+        simulate(model, **options)
+
+
+def test_what_needs_equal_steps_refuses_a_time_step_that_changes(tmp_path):
+    """SAVEPER follows it in most models, and is not the cause. An auxiliary cannot be set."""
+    model = _clock(DECAY, SHORTER)
+    with pytest.raises(SimulationError, match="^TIME STEP changes during the run, which is not supported here"):
+        prepare_simulation(model, {}, [Cell("stock")])
     with pytest.raises(ScenarioError):
-        simulate(model_from_text(text), {"TIME STEP": 1})
+        simulate(model, {"TIME STEP": 1})

@@ -165,10 +165,12 @@ def test_wrong_time_courses_are_named(value: Any, message: str):
 
 
 def test_only_constants_have_time_courses():
-    """And not those that decide the times."""
+    """And TIME STEP only where steps of different lengths are supported."""
     with pytest.raises(ScenarioError, match="'double' is an auxiliary, not a constant"):
         simulate(MODEL, {"double": STEPS})
-    with pytest.raises(SimulationError, match="TIME STEP changes during the run, which is not supported here"):
+    with pytest.raises(
+        SimulationError, match="TIME STEP or SAVEPER changes during the run, and a DELAY FIXED counts time steps"
+    ):
         simulate(MODEL, {"TIME STEP": STEPS})
     scenario = Scenario("", (read_change(f"rate = {STEPS}"),))
     with pytest.raises(ScenarioError, match="'rate' has a time course in the scenario; leave out one of the two"):

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from sdmodel.dataset import text_attribute
 from sdmodel.errors import StoreError
 from sdmodel.store import add_members, create_ensemble, list_runs, open_for_append, open_run, save_run
 from sdmodel.store.checksums import netcdf_length
 
 ATTRIBUTES = {
-    "model": "tea.mdl", "model_sha256": "0" * 64, "model_text": "é{UTF-8}" * 30, "integrator": "rk4", "engine": "native",
+    "model": "tea.mdl", "model_sha256": "0" * 64, "model_text": text_attribute("é{UTF-8}" * 30), "integrator": "rk4", "engine": "native",
     "created": "2025-01-01T00:00:00+00:00", "scenario": "", "changes": "room=20", "seed": 7, "levels": [0.5, float("nan")],
     "analysis": "attribution", "levers": json.dumps({"room": ["room = 20"]}),
 }  # fmt: skip

@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from sdmodel import files
+from sdmodel.dataset import TEXT, text_attribute, text_of
 from sdmodel.errors import DatasetError, StoreError
 from sdmodel.store import open_run, save_new_run, save_run
 
 ATTRIBUTES = {
-    "model": "tea.mdl", "model_sha256": "0" * 64, "model_text": "", "integrator": "rk4", "engine": "native",
+    "model": "tea.mdl", "model_sha256": "0" * 64, "model_text": text_attribute(""), "integrator": "rk4", "engine": "native",
     "created": "2025-01-01T00:00:00+00:00", "scenario": "", "changes": "room=20\r\nprice[Very Cheap]=1", "seed": 7,
     "time_step": 0.125,
 }  # fmt: skip
@@ -43,7 +44,7 @@ def _run(text: str = "") -> xr.Dataset:
             "date": ("time", np.array(["2024-01-01", "2024-07-02"], dtype="datetime64[ns]"), {"long_name": "Date"}),
             "tier": ("tier", np.array(["premium", "très bas"]), {"kind": "subscript"}),
         },
-        ATTRIBUTES | {"model_text": text},
+        ATTRIBUTES | {TEXT: text_attribute(text)},
     )
 
 
@@ -93,7 +94,7 @@ def test_any_values_and_texts_survive(tmp_path: Path, values: np.ndarray, words:
 def test_a_model_text_of_a_megabyte_is_stored(tmp_path: Path) -> None:
     """It is far larger than the 64 KiB that an HDF5 header holds."""
     text = "Größe = 1\r\n\t~\t€\x7f\r\n" * 60_000
-    assert open_run(save_run(_run(text), tmp_path / "a.nc")).attrs["model_text"] == text
+    assert text_of(open_run(save_run(_run(text), tmp_path / "a.nc")).attrs) == text
 
 
 def test_plain_xarray_opens_a_stored_run(tmp_path: Path) -> None:
@@ -108,9 +109,9 @@ def test_save_run_overwrites_nothing_without_force(tmp_path: Path) -> None:
     path = save_run(_run(), tmp_path / "a.nc")
     with pytest.raises(StoreError, match=r"a\.nc: exists already; choose another name"):
         save_run(_run("second"), path)
-    assert open_run(path).attrs["model_text"] == ""
+    assert text_of(open_run(path).attrs) == ""
     save_run(_run("second"), path, force=True)
-    assert open_run(path).attrs["model_text"] == "second"
+    assert text_of(open_run(path).attrs) == "second"
 
 
 def test_new_runs_are_numbered(tmp_path: Path) -> None:

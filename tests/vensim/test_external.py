@@ -264,6 +264,29 @@ def test_case_in_names_of_files_does_not_matter(folder):
     assert run(folder, "c = GET DIRECT CONSTANTS('T.CSV', ',', 'B2')")["c"] == 10
 
 
+def test_a_workbook_in_the_newer_format_stands_for_the_older_one(folder):
+    """The run says what it reads instead, and its record names the file that was read."""
+    (folder / "sub").mkdir()
+    (folder / "t.xlsx").rename(folder / "sub/t.xlsx")
+    (folder / "t.csv").rename(folder / "t.csvx")
+    with pytest.warns(sd.RunWarning, match="sub/T.xls is not there; sub/t.xlsx is read instead"):
+        found = run(folder, "c = GET XLS CONSTANTS('sub/T.xls', 'Table', 'B2')")
+    assert found["c"] == 10
+    assert found.attrs[SOURCES].endswith(" sub/t.xlsx")
+    with pytest.raises(ModelError, match="'t.csv': there is no such file"):
+        read(folder, "c = GET XLS CONSTANTS('t.csv', ',', 'B2')")
+
+
+def test_string_variables_name_files_sheets_and_cells(folder):
+    """Also those that are defined after their use; a name that is not a string variable is refused."""
+    found = run(
+        folder, "c = GET XLS CONSTANTS(file, sheet, cell)\nfile :IS: 't.xlsx'\nsheet :IS: 'Table'\ncell :IS: 'C3'"
+    )
+    assert found["c"] == 21
+    with pytest.raises(ModelError, match="m.mdl:3:5: the arguments are texts in single quotes or string variables"):
+        read(folder, "c = GET XLS CONSTANTS(file, 'Table', 'B2')\nfile = 3")
+
+
 def test_excepted_cells_take_no_place_of_others(folder):
     found = run(folder, "p: K, L, M\nc[p] :EXCEPT: [L] = GET DIRECT CONSTANTS('t.csv', ',', 'B3')\nc[L] = 0")
     assert found["c"].to_numpy().tolist() == [20, 0, 22]

@@ -170,7 +170,7 @@ def test_subscripts_are_keys_and_keep_the_mark_of_a_range():
         ("a = GET XLS DATA('f', 'b', 'A', 'B2')", 4, "'f': there is no such file; put it beside the model"),
         ("a = GET XLS DATA('f', 'b', 'A', 'B2') + 1", 4, "GET XLS DATA must be the whole right-hand side"),
         ("a = GET VDF DATA('f', 'b', 0, 1)", 4, "GET VDF DATA is not supported; export it as text"),
-        ("a = NPV(1, 2, 3, 4)", 4, "NPV is not supported"),
+        ("a = QUEUE FIFO(1, 2, 3, 4, 5)", 4, "QUEUE FIFO is not supported"),
         ("a = 'text' + 1", 4, "is text"),
         ("a = 1e999", 4, "is too large"),
         ("f((0,0),(1,))", 7, "not allowed here|missing"),
@@ -179,7 +179,7 @@ def test_subscripts_are_keys_and_keep_the_mark_of_a_range():
         (
             "a :RAW: := GET XLS DATA('x')",
             11,
-            "texts in single quotes; write GET XLS DATA.'file', 'tab', 'time row or column', 'cell'",
+            "texts in single quotes or string variables; write GET XLS DATA.'file', 'tab', 'time row or column', 'cell'",
         ),
         ("a := TIME SHIFT(Time, 3)", 5, "TIME SHIFT shifts a data variable"),
         ("d: (k1-m2)", 4, "is not a range"),
@@ -187,7 +187,11 @@ def test_subscripts_are_keys_and_keep_the_mark_of_a_range():
         ("d <-> e", 6, "is not a range"),
         ("d: d", 0, "lists itself"),
         ("d: k -> e", 8, "not a range to map to"),
-        ("d: GET DIRECT SUBSCRIPT('a', 'b')", 3, "texts in single quotes; write GET DIRECT SUBSCRIPT"),
+        (
+            "d: GET DIRECT SUBSCRIPT('a', 'b')",
+            3,
+            "texts in single quotes or string variables; write GET DIRECT SUBSCRIPT",
+        ),
     ],
 )
 def test_syntax_faults_have_a_place(equation, where, words):

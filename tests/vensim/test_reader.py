@@ -255,6 +255,38 @@ def test_macro_calls_create_hidden_elements():
     assert start.equations[0].expression == multiply(make_reference("y", "d"), make_reference("factor"))
 
 
+OUTPUTS = """
+:MACRO: f(a: more)
+f = a ~~|
+more = a * 10 ~~|
+:END OF MACRO:
+:MACRO: g(a)
+g = f(a + 1: own) + own ~~|
+:END OF MACRO:
+r: r1, r2 ~~|
+x[r] = 1, 2 ~~|
+"""
+
+
+def test_outputs_of_macro_calls_have_subscripts_of_their_own():
+    """Several calls may define one output in parts; the output of a call inside a macro belongs to that call."""
+    model = tiny_model(OUTPUTS + "y[r1] = f(x[r1]: p[r1]) ~~|\ny[r2] = f(5: p[r2]) ~~|\nw[r] = f(x[r]: q[r]) ~~|\n"
+                       "own = 1000 ~~|\nv[r] = g(x[r]) ~~|\nz = g(3) + own ~~|")  # fmt: skip
+    found = sd.simulate(model).isel(time=-1)
+    values = {name: found[name].to_numpy().tolist() for name in "pqvz"}
+    assert values == {"p": [10, 50], "q": [10, 20], "v": [22, 33], "z": 1044}
+    assert (model["p"].dimensions, model["p"].hidden, model["q"].dimensions) == (("r",), False, ("r",))
+
+
+@pytest.mark.parametrize(
+    ("equations", "words"),
+    [("z = f(3: q) + f(4: q) ~~|", "20: 'q' is defined a second time"), ("z = f(3: x) ~~|", "'x' has 0 subscripts")],
+)
+def test_an_output_that_is_defined_already_is_a_fault(equations, words):
+    with pytest.raises(ModelError, match=words):
+        tiny_model(OUTPUTS + equations)
+
+
 def test_hidden_elements_have_new_names():
     """The author may have used the same words."""
     model = model_from_text(

@@ -70,6 +70,18 @@ def look_up(way: str, table: Table, x: float) -> float:
     return ys[left] + (x - xs[left]) * ((ys[left + 1] - ys[left]) / (xs[left + 1] - xs[left]))
 
 
+def area(table: Table, x: float) -> float:
+    """The area from the first point to x, by trapezoids."""
+    points = table.points
+    total, left = 0.0, 0
+    while left + 1 < len(points) and points[left + 1][0] <= x:
+        (x0, y0), (x1, y1) = points[left], points[left + 1]
+        total += (x1 - x0) * (y0 + y1) / 2
+        left += 1
+    x0, y0 = points[left]
+    return total + (x - x0) * ((y0 + look_up("LOOKUP", table, x)) * 0.5)
+
+
 EXACT: dict[str, Callable[..., float]] = {
     "+": lambda x, y: x + y,
     "-": lambda x, y: x - y,
@@ -426,11 +438,7 @@ class Run:
             chosen = self.value(parts[0], binding)
             return self.value(parts[1 if chosen else 2], binding) if math.isfinite(chosen) else math.nan
         if name.startswith("LOOKUP"):
-            table = parts[0]
-            if isinstance(table, Ref):
-                table = self.cells[self.named(table, binding)][0].node
-            x = self.value(parts[1], binding)
-            return look_up(name, table, x) if math.isfinite(x) else math.nan
+            return self.of_table(call, binding)
         if name == "ELMCOUNT":
             return float(len(self.model.ranges[parts[0].name]))
         if name == "ACTIVE INITIAL":
@@ -438,6 +446,18 @@ class Run:
         if name in {"INITIAL", "REINITIAL"}:
             return self.first(parts[0], binding)
         return guarded(name, self.of_time(name), tuple(self.value(part, binding) for part in parts))
+
+    def of_table(self, call: Call, binding: Binding) -> float:
+        """A function of a table, given or by its name."""
+        table = call.parts[0]
+        if isinstance(table, Ref):
+            table = self.cells[self.named(table, binding)][0].node
+        values = [self.value(part, binding) for part in call.parts[1:]]
+        if not all(map(math.isfinite, values)):
+            return math.nan
+        if call.name == "LOOKUP AREA":
+            return area(table, values[1]) - area(table, values[0])
+        return look_up(call.name, table, values[0])
 
     def first(self, node: Node, binding: Binding) -> float:
         """The value at the start, which is remembered."""

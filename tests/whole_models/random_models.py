@@ -362,6 +362,8 @@ class Generator:
         table = Ref(name, self.subscripts(self.tables[name], ranges))
         if way < 0.7:
             return call("LOOKUP", table, x)
+        if way < 0.76:
+            return call("LOOKUP AREA", table, x, self.literal())
         return call(self.chance.choice(("LOOKUP FORWARD", "LOOKUP BACKWARD", "LOOKUP EXTRAPOLATE")), table, x)
 
     def of_time(self, ranges: tuple[str, ...], _: int) -> Node:

@@ -24,14 +24,16 @@ from ...dataset import (
     MEMBER,
     POINTS,
     SOURCES,
+    TEXT,
     TIME,
     base_positions,
     find_variable,
     long_name,
     member_dims,
+    model_content,
 )
 from ...errors import ModelError, StoreError
-from ...files import encode_text, is_plain_file, read_bytes
+from ...files import is_plain_file, read_bytes
 from ...inference import BACKTEST
 from ...model import Model, Source, with_points
 from ...numerals import format_exact, format_number
@@ -65,7 +67,7 @@ _SPARE = ("hash", "made", "members", "by", "model")
 _FIRST_ATTRIBUTES = (
     "model", "model_sha256", "scenario_name", "scenario", "changes", "integrator", "engine", "time_step", "saveper",
 )  # fmt: skip
-_HIDDEN_ATTRIBUTES = frozenset({"model_text", HEADLINES, POINTS})
+_HIDDEN_ATTRIBUTES = frozenset({TEXT, HEADLINES, POINTS})
 _FEW = 4
 """Up to this many variables of an attribution are shown in full."""
 _STRETCHES = 3
@@ -364,7 +366,7 @@ def _some_members(stored: xr.Dataset, members: int) -> xr.Dataset:
 
 def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = None) -> xr.Dataset:
     record = stored.attrs
-    content = encode_text(str(record.get("model_text", "")), str(record["model_sha256"]))
+    content = model_content(stored)
     if content is None:
         message = f"{path}: its record does not hold the text of its model; run {record['model']} again"
         raise StoreError(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -118,6 +119,54 @@ def _guarded_quotient(signature: str, meaning: str, units: str) -> FunctionRow:
     )
 
 
+_STIRLING = tuple(
+    Fraction(*term) for term in ((1, 12), (-1, 360), (1, 1260), (-1, 1680), (1, 1188), (-691, 360360), (1, 156))
+)
+"""The coefficients of 1/z, 1/z^3 ... in Stirling's series for the logarithm of the gamma function."""
+_LARGE = 8
+"""From here on Stirling's series has all digits; a smaller x is moved up by as much."""
+
+
+def _log_gamma(x: float) -> float:
+    if x <= 0:
+        raise ValueError
+    return math.lgamma(x)
+
+
+def _log_gamma_of_array(x: Any) -> Any:
+    return np.vectorize(lambda one: math.lgamma(one) if one > 0 else math.nan, otypes=[float])(x)
+
+
+def _emit_log_gamma(f: Emitter, x: str) -> str:
+    small = f.compare("<", x, f.constant(_LARGE))
+    z = f.choose(small, f.binary("+", x, f.constant(_LARGE)), x)
+    product = x
+    for step in range(1, _LARGE):
+        product = f.binary("*", product, f.binary("+", x, f.constant(step)))
+    product = f.choose(small, product, f.constant(1.0))
+    inverse_z = f.binary("/", f.constant(1.0), z)
+    square = f.binary("*", inverse_z, inverse_z)
+    series = f.constant(float(_STIRLING[-1]))
+    for term in reversed(_STIRLING[:-1]):
+        series = f.binary("+", f.binary("*", series, square), f.constant(float(term)))
+    value = f.binary("-", f.binary("*", f.binary("-", z, f.constant(0.5)), f.call("log", z)), z)
+    value = f.binary("+", value, f.constant(math.log(2 * math.pi) / 2))
+    value = f.binary("+", value, f.binary("*", series, inverse_z))
+    value = f.binary("-", value, f.call("log", product))
+    return f.choose(f.compare(">", x, f.constant(0.0)), value, f.constant(math.nan))
+
+
+def _digamma(x: Expr) -> Sequence[Expr]:
+    """The derivative of the series, term by term."""
+    z = add(x, sp.Integer(_LARGE))
+    below = [negate(inverse(add(x, sp.Integer(step)))) for step in range(_LARGE)]
+    rest = [
+        multiply(sp.Float(float(-(2 * place + 1) * term)), sp.Pow(z, sp.Float(-2 - 2 * place), evaluate=False))
+        for place, term in enumerate(_STIRLING)
+    ]
+    return (add(sp.log(z, evaluate=False), divide(sp.Float(-0.5), z), *rest, *below),)
+
+
 # A row per function: what it is, how it is computed, how it is differentiated and shown
 # fmt: off
 ABS = FunctionRow(
@@ -168,6 +217,11 @@ ROWS = (
     _elementary("SINH", "the hyperbolic sine of x", "sinh", from_numpy("sinh"), sp.sinh),
     _elementary("COSH", "the hyperbolic cosine of x", "cosh", from_numpy("cosh"), sp.cosh),
     _elementary("TANH", "the hyperbolic tangent of x", "tanh", from_numpy("tanh"), sp.tanh, "finite"),
+    FunctionRow(
+        "GAMMA LN(x)", "the natural logarithm of the gamma function of x, a positive number", "1 -> 1", kinds=("finite",),
+        evaluate=_log_gamma, arrays=_log_gamma_of_array,
+        emit=_emit_log_gamma, derivative=_digamma, latex=r"\ln \Gamma\left({0}\right)",
+    ),
     INTEGER,
     FunctionRow(
         "MODULO(x, base)", "the remainder of a division, with the sign of x", "u, u -> u", kinds=("number", "finite"),

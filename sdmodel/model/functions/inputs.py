@@ -1,16 +1,24 @@
-"""Inputs from outside the model: functions of time, and GAME."""
+"""Inputs from outside the model: functions of time and the calendar, GAME, and MESSAGE."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sympy import Expr, S, Symbol
 
+from ...extras import LazyModule
 from ..algebra import multiply, negate
+from ..calendar import date_measures
 from .arithmetic import MAX, MIN, NEXT_TO_ZERO
-from .logic import GREATER, constant_almost_everywhere
+from .logic import GREATER, GREATER_OR_EQUAL, LESS_OR_EQUAL, constant_almost_everywhere
 from .row import Absent, Emitter, FunctionRow, Moment, from_numpy
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LazyModule("numpy")
 
 _TIME = Symbol("time")
 _NO_TIME_STEP = Absent("a formula over arrays has no time step")
@@ -62,6 +70,62 @@ def _emit_pulse_train(f: Emitter, start: str, width: str, interval: str, end: st
     return f.strict(pulse, whole)
 
 
+class _Register:
+    """A register with Python's arithmetic, so that one formula serves numbers and code."""
+
+    def __init__(self, f: Emitter, name: str) -> None:
+        self.f, self.name = f, name
+
+    def _with(self, sign: str, other: Any) -> _Register:
+        right = other.name if isinstance(other, _Register) else self.f.constant(float(other))
+        return _Register(self.f, self.f.binary(sign, self.name, right))
+
+    def __add__(self, other: Any) -> _Register:
+        return self._with("+", other)
+
+    def __sub__(self, other: Any) -> _Register:
+        return self._with("-", other)
+
+    def __mul__(self, other: Any) -> _Register:
+        return self._with("*", other)
+
+    def __floordiv__(self, other: Any) -> _Register:
+        return _Register(self.f, self.f.call("floor", self._with("/", other).name))
+
+    def __ge__(self, other: Any) -> Any:
+        return self.f.compare(">=", self.name, self.f.constant(float(other)))
+
+
+def _time_value(relative: float, offset: float, measure: float, now: float, initial: float, *calendar: float) -> float:
+    begin = now if relative < 0.5 else initial  # noqa: PLR2004 - nearer to 0 than to 1
+    found = date_measures(lambda test, then, otherwise: then if test else otherwise, begin + offset, *calendar)
+    place = math.floor(measure + 0.5)
+    return float(found[min(max(place, 0), len(found) - 1)])
+
+
+def _emit_time_value(
+    f: Emitter, relative: str, offset: str, measure: str, now: str, initial: str, *calendar: str
+) -> str:
+    def pick(condition: str, then: _Register, otherwise: _Register) -> _Register:
+        return _Register(f, f.choose(condition, then.name, otherwise.name))
+
+    half = f.constant(0.5)
+    begin = f.choose(f.compare("<", relative, half), now, initial)
+    first, unit, length = (_Register(f, name) for name in calendar)
+    found = date_measures(pick, _Register(f, f.binary("+", begin, offset)), first, unit, length)
+    result = found[0].name
+    for place, value in enumerate(found[1:]):
+        result = f.choose(f.compare(">=", measure, f.constant(place + 0.5)), value.name, result)
+    return result
+
+
+def _time_value_derivatives(relative: Expr, _: Expr, measure: Expr, *others: Expr) -> Sequence[Expr]:
+    """Only the time itself changes other than in jumps, and the second of a minute, which nobody differentiates."""
+    is_time = LESS_OR_EQUAL.build(measure, S.Half)
+    now, first = (multiply(is_time, test.build(relative, S.Half)) for test in (LESS_OR_EQUAL, GREATER_OR_EQUAL))
+    return S.Zero, is_time, S.Zero, now, first, *[S.Zero] * (len(others) - 2)
+
+
 # A row per function: what it is, how it is computed, how it is differentiated and shown
 # fmt: off
 STEP: FunctionRow = FunctionRow(
@@ -76,6 +140,12 @@ RAMP = FunctionRow(
     evaluate=_ramp, arrays=_NO_TIME_STEP, emit=_emit_ramp,
     derivative=_ramp_derivatives, reads_time=True,
 )
+PULSE_TRAIN = FunctionRow(
+    "PULSE TRAIN(start, width, interval, end)",
+    "pulses of width, at least one time step, every interval from start to end", "t, t, t, t -> 1", kinds=("finite",) * 4,
+    evaluate=_pulse_train, arrays=_NO_TIME_STEP, emit=_emit_pulse_train,
+    derivative=constant_almost_everywhere, reads_time=True, stays_finite=True,
+)
 
 ROWS = (
     STEP,
@@ -86,16 +156,25 @@ ROWS = (
         emit=_emit_pulse,
         derivative=constant_almost_everywhere, reads_time=True, stays_finite=True,
     ),
-    FunctionRow(
-        "PULSE TRAIN(start, width, interval, end)",
-        "pulses of width, at least one time step, every interval from start to end", "t, t, t, t -> 1", kinds=("finite",) * 4,
-        evaluate=_pulse_train, arrays=_NO_TIME_STEP, emit=_emit_pulse_train,
-        derivative=constant_almost_everywhere, reads_time=True, stays_finite=True,
-    ),
+    PULSE_TRAIN,
     FunctionRow(
         "GAME(x)", "x; in a game, what the player sets", "u -> u",
         evaluate=lambda x: x, arrays=from_numpy("asarray"), emit=lambda _, x: x,
         derivative=lambda _: (S.One,), latex="{0}",
+    ),
+    FunctionRow(
+        "GET TIME VALUE(relative to, offset, measure, now, start, first day, unit, days per year)",
+        "Time (relative to 0) or INITIAL TIME (1), offset later: itself (measure 0), or of its date the year (1), quarter (2), month "
+        "(3), day of the month (4) or week (5, Sunday is 0), days (6), hour (7), minute (8), second (9), elapsed seconds (10)",
+        "1, t, 1, t, t, *, *, * -> *", added=5, kinds=("finite",) * 8,
+        evaluate=_time_value, arrays=Absent("a formula over arrays has no calendar"), emit=_emit_time_value,
+        derivative=_time_value_derivatives,
+    ),
+    FunctionRow(
+        "MESSAGE(display)", "1 where display is positive, else 0; the text before it is not shown", "1 -> 1", kinds=("finite",),
+        evaluate=lambda display: float(display > 0), arrays=lambda display: np.where(display > 0, 1.0, 0.0),
+        emit=lambda f, display: f.choose(f.compare(">", display, f.constant(0.0)), f.constant(1.0), f.constant(0.0)),
+        derivative=constant_almost_everywhere, stays_finite=True,
     ),
 )
 # fmt: on

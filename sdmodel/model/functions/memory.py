@@ -23,10 +23,10 @@ _EXPANDED = Absent("it is expanded into stocks before it is compiled")
 
 
 def _row(signature: str, meaning: str, units: str, **pieces: Any) -> FunctionRow:
-    """A row; at the start the function equals its initial value, or without one its first argument."""
+    """A row; unless given, the function equals its initial value at the start, or without one its first argument."""
     arguments = signature.partition("(")[2].split(", ")
     at_start = next((index for index, argument in enumerate(arguments) if argument.startswith("initial")), 0)
-    return FunctionRow(signature, meaning, units, arrays=_NO_STEPS, at_start=at_start, **pieces)
+    return FunctionRow(signature, meaning, units, arrays=_NO_STEPS, **{"at_start": at_start, **pieces})
 
 
 def _state(
@@ -35,8 +35,9 @@ def _state(
     return _row(signature, meaning, units, emit=_CARRIED, derivative=derivative, memory=memory)
 
 
-def _expanded(signature: str, meaning: str, units: str, expand: Callable[..., Expr]) -> FunctionRow:
-    return _row(signature, meaning, units, emit=_EXPANDED, derivative=_EXPANDED, expand=expand)
+def expanded(signature: str, meaning: str, units: str, expand: Callable[..., Expr], **pieces: Any) -> FunctionRow:
+    """A row of a function that becomes stocks and other states before anything is compiled."""
+    return _row(signature, meaning, units, emit=_EXPANDED, derivative=_EXPANDED, expand=expand, **pieces)
 
 
 def _stage(model: Expander, delay_time: Expr, order: Expr) -> Expr:
@@ -140,32 +141,35 @@ DELAY_FIXED = _state(
     Memory("delay", (1, 2), ()),
     lambda *_: (S.One, S.NaN, S.Zero),  # by the earlier input; by the delay time it depends on what has happened since
 )
+INITIAL = _state("INITIAL(x)", "the value x has at the start", "u -> u", Memory("start", (0,), ()), lambda _: (S.Zero,))
+SAMPLE_IF_TRUE = _state(
+    "SAMPLE IF TRUE(condition, input, initial)", "input where the condition is true, else its last such value",
+    "1, u, u -> u", Memory("sample", (0, 1, 2), (0, 1)),
+    lambda condition, *_: (S.Zero, IF_THEN_ELSE.build(condition, S.One, S.Zero), S.Zero),
+)
 
 ROWS = (
     INTEG,
-    _state("INITIAL(x)", "the value x has at the start", "u -> u", Memory("start", (0,), ()), lambda _: (S.Zero,)),
+    INITIAL,
     _state(
         "ACTIVE INITIAL(active, initial)", "active, with another value while the start is computed", "u, u -> u",
         Memory("nothing", (1,), (0,)), lambda *_: (S.One, S.Zero),
     ),
     _state("REINITIAL(x)", "the value x has at the start", "u -> u", Memory("start", (0,), ()), lambda _: (S.Zero,)),
-    _state(
-        "SAMPLE IF TRUE(condition, input, initial)", "input where the condition is true, else its last such value",
-        "1, u, u -> u", Memory("sample", (0, 1, 2), (0, 1)),
-        lambda condition, *_: (S.Zero, IF_THEN_ELSE.build(condition, S.One, S.Zero), S.Zero),
-    ),
+    SAMPLE_IF_TRUE,
     DELAY_FIXED,
-    _expanded("SMOOTH(input, delay time)", "first-order exponential average", "u, t -> u", _smooth(1)),
-    _expanded("SMOOTHI(input, delay time, initial)", "first-order exponential average from an initial value", "u, t, u -> u", _smooth(1)),
-    _expanded("SMOOTH3(input, delay time)", "third-order exponential average", "u, t -> u", _smooth(3)),
-    _expanded("SMOOTH3I(input, delay time, initial)", "third-order exponential average from an initial value", "u, t, u -> u", _smooth(3)),
-    _expanded("SMOOTH N(input, delay time, initial, order)", "exponential average of a given order", "u, t, u, 1 -> u", _smooth_n),
-    _expanded("DELAY1(input, delay time)", "first-order material delay", "u, t -> u", _delay(1)),
-    _expanded("DELAY1I(input, delay time, initial)", "first-order material delay from an initial outflow", "u, t, u -> u", _delay(1)),
-    _expanded("DELAY3(input, delay time)", "third-order material delay", "u, t -> u", _delay(3)),
-    _expanded("DELAY3I(input, delay time, initial)", "third-order material delay from an initial outflow", "u, t, u -> u", _delay(3)),
-    _expanded("DELAY N(input, delay time, initial, order)", "material delay of a given order", "u, t, u, 1 -> u", _delay_n),
-    _expanded("TREND(input, average time, initial trend)", "fractional growth per unit of time", "u, t, 1/t -> 1/t", _trend),
-    _expanded("FORECAST(input, average time, horizon)", "input extrapolated over the horizon by its trend", "u, t, t -> u", _forecast),
+    expanded("SMOOTH(input, delay time)", "first-order exponential average", "u, t -> u", _smooth(1)),
+    expanded("SMOOTHI(input, delay time, initial)", "first-order exponential average from an initial value", "u, t, u -> u", _smooth(1)),
+    expanded("SMOOTH3(input, delay time)", "third-order exponential average", "u, t -> u", _smooth(3)),
+    expanded("SMOOTH3I(input, delay time, initial)", "third-order exponential average from an initial value", "u, t, u -> u", _smooth(3)),
+    expanded("SMOOTH N(input, delay time, initial, order)", "exponential average of a given order", "u, t, u, 1 -> u", _smooth_n),
+    expanded("DELAY1(input, delay time)", "first-order material delay", "u, t -> u", _delay(1)),
+    expanded("DELAY1I(input, delay time, initial)", "first-order material delay from an initial outflow", "u, t, u -> u", _delay(1)),
+    expanded("DELAY3(input, delay time)", "third-order material delay", "u, t -> u", _delay(3)),
+    expanded("DELAY3I(input, delay time, initial)", "third-order material delay from an initial outflow", "u, t, u -> u", _delay(3)),
+    expanded("DELAYP(input, delay time)", "third-order material delay; after `:`, the variable that gets what is on the way", "u, t -> u", _delay(3)),
+    expanded("DELAY N(input, delay time, initial, order)", "material delay of a given order", "u, t, u, 1 -> u", _delay_n),
+    expanded("TREND(input, average time, initial trend)", "fractional growth per unit of time", "u, t, 1/t -> 1/t", _trend),
+    expanded("FORECAST(input, average time, horizon)", "input extrapolated over the horizon by its trend", "u, t, t -> u", _forecast),
 )
 # fmt: on

@@ -121,6 +121,9 @@ class Expander(Protocol):
     def stock(self, rate: Callable[[Expr], Expr], initial: Expr, *, held: bool = False) -> Expr:
         """A hidden stock; `rate` makes its rate from a reference to the stock itself; `held` as in `Memory`."""
 
+    def states(self, following: Callable[..., Sequence[Expr]], *initial: Expr) -> Sequence[Expr]:
+        """Hidden values that change from step to step only; `following` makes the next ones from references to all of them."""
+
     def auxiliary(self, expression: Expr) -> Expr:
         """A hidden auxiliary, so that a value used twice is computed once; a plain reference or number stays as it is."""
 
@@ -169,8 +172,12 @@ class FunctionRow:
     gives_truth: bool = False  # whether `emit` returns a truth value rather than a number
     stays_finite: bool = False  # whether it is finite where its arguments are
     reads_time: bool = False  # whether the value also depends on time
+    added: int = 0  # the number of last arguments that a reader adds, which nobody writes
     gives_missing: bool = False  # whether it can be `:NA:` where its arguments are not
-    at_start: int | None = None  # the argument that it equals at the start of a run; then `evaluate` is optional
+    at_start: int | Callable[..., Expr] | None = (
+        None  # what it equals at the start of a run: an argument or an expression of
+    )
+    # them; then `evaluate` is optional
     memory: Memory | None = None  # for a function with a state of its own
     expand: Callable[..., Expr] | None = None  # from an `Expander` and the arguments to stocks and auxiliaries
     written_out: Callable[[Sequence[Expr]], Expr] = _FORGOTTEN  # for a function over `terms`: from all of them
@@ -188,10 +195,24 @@ class FunctionRow:
         title = "".join(word.capitalize() for word in name.split())
         make(self, "build", self.algebra or type(title, (VensimFunction,), {"name": name, "row": self}))
         if self.at_start is not None and self.evaluate == _FORGOTTEN:
-            make(self, "evaluate", Absent("computed by the run; at the start it equals one of its arguments"))
+            make(self, "evaluate", Absent("computed by the run; at the start it follows from its arguments"))
         for problem in _problems(self):
             message = f"function {self.name or '(without a name)'}: {problem}"
             raise ValueError(message)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The arguments as they are written."""
+        return self.arguments[: len(self.arguments) - self.added]
+
+    def initial_value(self, arguments: Sequence[Expr]) -> Expr:
+        """What the function equals at the start of a run, from its arguments."""
+        if isinstance(self.at_start, int):
+            return arguments[self.at_start]
+        if self.at_start is None:
+            message = f"function {self.name}: it has no value of its own at the start"
+            raise TypeError(message)
+        return self.at_start(*arguments)
 
 
 def _problems(row: FunctionRow) -> list[str]:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import ModelError
@@ -23,20 +23,25 @@ _MOST_BYTES = 2**28
 class Access:
     """The files that a model may read: where it is, the folders that are allowed too, and what its `?tags` stand for.
 
-    `read` collects what was read, by path; `series` are the files of time series that the settings name.
+    `texts` are those of its string variables, by key. `read` collects what was read, by path; `series` are the files of time
+    series that the settings name.
     """
 
     folder: Path
     allowed: tuple[Path, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
     read: dict[str, Source] = field(default_factory=dict)
     series: tuple[str, ...] = ()
     _contents: dict[Path, bytes] = field(default_factory=dict)
+    _instead: dict[Path, str] = field(default_factory=dict)
     _workbooks: dict[tuple[Path, str], Workbook] = field(default_factory=dict)
 
     @classmethod
-    def of_model(cls, path: str, allowed: Iterable[str | os.PathLike[str]], settings: Iterable[str]) -> Access:
-        """The access of the model at a path, with the settings of its file."""
+    def of_model(
+        cls, path: str, allowed: Iterable[str | os.PathLike[str]], settings: Iterable[str], texts: Mapping[str, str]
+    ) -> Access:
+        """The access of the model at a path, with the settings of its file and the texts of its string variables."""
         tags: dict[str, str] = {}
         series: tuple[str, ...] = ()
         for line in settings:
@@ -45,7 +50,7 @@ class Access:
                 tags[tag.strip().lstrip("?").casefold()] = name.strip()
             if line.startswith("13:"):
                 series = tuple(filter(None, map(str.strip, line[3:].split(","))))
-        return cls(Path(path).parent, tuple(map(Path, allowed)), tags, series=series)
+        return cls(Path(path).parent, tuple(map(Path, allowed)), tags, texts, series=series)
 
     def series_files(self) -> list[Path]:
         """The files of time series that the settings of the model name, as far as they may and can be read."""
@@ -96,6 +101,11 @@ class Access:
             same = next((own for own in beside if own != path.name and own.casefold() == path.name.casefold()), None)
             if same is not None and is_plain_file(path.with_name(same)):  # Vensim's systems do not tell case apart
                 return self.find(str(Path(name).with_name(same)))
+            newer = next((own for own in beside if own.casefold() == f"{path.name}x".casefold()), None)
+            if newer is not None and path.suffix.lower() == ".xls":  # saved again in the newer format
+                found = self.find(str(Path(name).with_name(newer)))
+                self._instead[found] = name
+                return found
             close = nearest(path.name, beside)
             cure = f"did you mean '{close}'?" if close else "put it beside the model"
             message = f"there is no such file; {cure}"
@@ -117,7 +127,7 @@ class Access:
 
     def record(self, path: Path, content: bytes) -> None:
         """Record that a file was read, with its path relative to the model where it has one."""
-        source = source_of(path, content, self.folder)
+        source = replace(source_of(path, content, self.folder), instead_of=self._instead.get(path, ""))
         self.read[source.path] = source
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from sympy import Add, Expr, Indexed, Mul, S, Symbol
 
-from ...errors import Fault
+from ...errors import Fault, Place
 from ...model import (
     MARK,
     Element,
@@ -27,12 +27,13 @@ from ...model import (
     unclaimed_ranges,
 )
 from ..document import Document
+from .grammar import Node
 from .outside import outside_equations
 from .ranges import spanned
 from .statements import Macro, Statement
 from .syntax import comment_of, one_line, units_of
-from .table import Token
-from .translation import Names, Scope, check_size, read_expression
+from .table import Token, Tree
+from .translation import Names, Scope, add_output, check_size, read_expression
 
 
 def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Element]:
@@ -47,8 +48,17 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
     elements: dict[str, Element] = {}
     for name, own in grouped.items():
         shown = display_name(own[0].name)
-        dimensions = tuple(_dimensions(shown, own, names, labels))
+        dimensions = _dimensions(
+            shown, [statement.subscripts for statement in own], equations[name][0].place, names, labels
+        )
         elements[name] = element_of(shown, own, equations[name], dimensions, names.document)
+    for name, output in names.outputs.items():
+        found = output.equations
+        if name in elements:  # a fault, since it is defined twice
+            elements[name] = replace(elements[name], equations=(*elements[name].equations, *found))
+        else:
+            dimensions = _dimensions(output.name, [own.subscripts for own in found], output.place, names, labels)
+            elements[name] = replace(output, kind=_kind([own.expression for own in found]), dimensions=dimensions)
     for name, points in names.points.items():
         owner = elements[name]
         hidden = replace(
@@ -113,17 +123,19 @@ def equations_of(statement: Statement, scope: Scope) -> list[Equation]:
     return found or [replace(equation, expression=read_expression(statement.body[-1], scope, statement.name))]
 
 
-def _dimensions(name: str, statements: Sequence[Statement], names: Names, labels: set[str]) -> Iterator[str]:
-    """Yield the range at each position of the left-hand side, over all equations of an element."""
-    first = statements[0]
-    fitting = [statement for statement in statements if len(statement.subscripts) == len(first.subscripts)]
-    for position in range(len(first.subscripts)):
-        named = [statement.subscripts[position] for statement in fitting]
+def _dimensions(
+    name: str, subscripts: Sequence[tuple[str, ...]], place: Place, names: Names, labels: set[str]
+) -> tuple[str, ...]:
+    """Return the range at each position of the left-hand side, over all equations of an element."""
+    fitting = [own for own in subscripts if len(own) == len(subscripts[0])]
+    dimensions = []
+    for named in zip(*fitting, strict=True):
         found = spanned(named, names.subscripts)
         if found is None and all(label in names.subscripts or label in labels for label in named):
             what = f"no subscript range contains all of {', '.join(map(repr, dict.fromkeys(named)))}; declare one"
-            names.doubts.append(Fault(names.document.place(first.segment.start), f"'{name}': {what}"))
-        yield found or named[0]
+            names.doubts.append(Fault(place, f"'{name}': {what}"))
+        dimensions.append(found or named[0])
+    return tuple(dimensions)
 
 
 def _kind(expressions: Sequence[Expr]) -> Kind:
@@ -154,7 +166,7 @@ MOST_CALLS = 10_000
 """Maximum number of macro calls in a file, including calls inside macros."""
 
 
-def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Sequence[Token], scope: Scope) -> Expr:
+def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Sequence[Node], scope: Scope) -> Expr:
     """Return the value of one call; add the elements that it creates to the model's names."""
     names = scope.names
     arguments = [check_size(argument, scope, token) for argument in arguments]
@@ -171,7 +183,7 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
     for statement in macro.statements:
         by_name.setdefault(statement.key, []).append(statement)
     hidden: dict[str, str] = {}
-    for name in by_name:
+    for name in (*by_name, *_outputs_in(macro.statements)):
         count = names.expansions
         while key(f"{macro.name} {count} {name}") in names.defined:
             count += 1
@@ -182,11 +194,19 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
     for name, statements in by_name.items():
         names.hidden.append(_element(hidden[name], statements, ranges, replace(scope, own=own), key(macro.name)))
     for result, output in zip(results, macro.outputs, strict=True):
-        shown, value = display_name(result), own[output]
-        equation = Equation(value, ranges, text=shown, place=scope.place(result))
-        kind: Kind = "auxiliary" if value is not S.Zero else "constant"
-        names.hidden.append(Element(shown, kind, (equation,), ranges))
+        add_output(result, own[output], ranges, scope)
     return make_reference(key(hidden[key(macro.name)]), *outside, *copies)
+
+
+def _outputs_in(statements: Iterable[Statement]) -> Iterator[str]:
+    """Yield the keys of the outputs that the macro calls in some statements name."""
+    trees = (part for statement in statements for part in statement.body if isinstance(part, Tree))
+    waiting = list(trees)
+    while waiting:
+        tree = waiting.pop()
+        if tree.data == "output":
+            yield key(tree.children[0])
+        waiting += (part for part in tree.children if isinstance(part, Tree))
 
 
 def _copy_range(name: str, taken: Sequence[str], names: Names) -> str:
@@ -216,7 +236,7 @@ def _with_copies(expression: Expr, copies: Mapping[str, str]) -> Expr:
     return rebuild(expression, [_with_copies(argument, copies) for argument in expression.args])
 
 
-def _misuse(macro: Macro, arguments: Sequence[Expr], results: Sequence[Token], scope: Scope) -> str:
+def _misuse(macro: Macro, arguments: Sequence[Expr], results: Sequence[Node], scope: Scope) -> str:
     """Return why a call cannot be expanded, or an empty text."""
     defined = {statement.key for statement in macro.statements}
     if len(arguments) != len(macro.inputs) or len(results) != len(macro.outputs):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from math import prod
@@ -37,6 +38,7 @@ from .translation import Scope, read_expression, translate
 
 _T = TypeVar("_T")
 _FUNCTIONS = frozenset(map(key, FILE_FUNCTIONS))
+_QUOTED_TEXT = re.compile(r"'[^']*'")
 _SHIFT, _BASE = key("TIME SHIFT"), key("TIME BASE")
 
 
@@ -58,14 +60,28 @@ def _has_right_side(statement: Statement) -> bool:
     return any(isinstance(part, Token) and part.type == "DEFINED" for part in statement.body)
 
 
-def arguments_of(call: Node) -> list[str]:
+def arguments_of(call: Node, access: Access) -> list[str]:
     """Return the texts that a call of a function that reads files is given; raises TableProblemError for anything else."""
     name, *parts = call.children
-    texts = [str(part.children[0])[1:-1] for part in parts if part.data == "string"]
+    found = [_text_of(part, access) for part in parts]
+    texts = [text for text in found if text is not None]
     if len(texts) != len(parts) or not takes(name, texts):
-        message = f"the arguments are texts in single quotes; write {signature(name)}"
+        message = f"the arguments are texts in single quotes or string variables; write {signature(name)}"
         raise TableProblemError(message)
     return texts
+
+
+def _text_of(node: Node, access: Access) -> str | None:
+    """Return a text in quotes, or that of a string variable."""
+    if node.data == "string":
+        return str(node.children[0])[1:-1]
+    return access.texts.get(key(node.children[0])) if node.data == "name" and len(node.children) == 1 else None
+
+
+def texts_of(statements: Iterable[Statement]) -> dict[str, str]:
+    """Return the texts of the string variables, `name :IS: 'text'`, by key."""
+    found = ((own.key, str(own.body[-1]).strip()) for own in statements if own.is_string and not own.subscripts)
+    return {name: text[1:-1] for name, text in found if _QUOTED_TEXT.fullmatch(text)}
 
 
 def labels_from(call: Node, access: Access) -> tuple[str, ...]:
@@ -73,7 +89,7 @@ def labels_from(call: Node, access: Access) -> tuple[str, ...]:
     if what_is_read(file_function(call)) != "SUBSCRIPT":
         message = f"a range takes its labels from GET DIRECT SUBSCRIPT, not {display_name(call.children[0])}"
         raise TableProblemError(message)
-    return tuple(map(display_name, read_labels(access, arguments_of(call))))
+    return tuple(map(display_name, read_labels(access, arguments_of(call, access))))
 
 
 def outside_equations(statement: Statement, scope: Scope, equation: Equation) -> list[Equation] | None:
@@ -145,16 +161,18 @@ def _other_data(right: Node, statement: Statement, scope: Scope) -> Expr:
 
 
 def _constants(call: Node, scope: Scope, equation: Equation) -> Expr:
+    access = scope.names.access
     ranges = [name for name in equation.subscripts if name in scope.names.subscripts]
     sizes = [len(labels_of(scope.names.subscripts, name)) for name in ranges]
-    values = read_constants(scope.names.access, arguments_of(call), sizes)
+    values = read_constants(access, arguments_of(call, access), sizes)
     return Numbers([value for _, value in _in_cells(scope, equation, values)]) if ranges else number(values[0])
 
 
 def _tables(call: Node, scope: Scope, equation: Equation) -> Iterator[Equation]:
     """Yield one equation per cell, with its points."""
+    access = scope.names.access
     count = prod(len(labels_of(scope.names.subscripts, name)) for name in equation.subscripts)
-    tables = read_series(scope.names.access, arguments_of(call), count)
+    tables = read_series(access, arguments_of(call, access), count)
     for labels, table in _in_cells(scope, equation, tables):
         yield replace(equation, expression=table, subscripts=labels, exceptions=())
 

@@ -19,11 +19,11 @@ from ..external.access import Access
 from ..external.series import PathLike, with_data_files
 from .elements import elements_of, expand
 from .grammar import SyntaxProblemError, parse
-from .outside import is_data
+from .outside import is_data, texts_of
 from .ranges import subscripts_of
 from .segments import blank_comments
 from .statements import ELEMENT_KINDS, RANGE_KINDS, read_statements
-from .syntax import METHODS, integration_method, synonyms_of
+from .syntax import METHODS, calendar_of, integration_method, synonyms_of, units_of
 from .table import Token
 from .translation import Names, Scope, read_expression
 
@@ -145,13 +145,15 @@ def model_of(document: Document, allow_files: Iterable[PathLike] = ()) -> tuple[
     `allow_files` are folders that it may read data from, besides its own.
     """
     settings = [document.text[part.start : part.end] for part in document.segments if part.kind == "setting"]
-    access = Access.of_model(document.path, allow_files, settings)
     found = read_statements(document)
+    access = Access.of_model(document.path, allow_files, settings, texts_of(found.model))
     declaring = [statement for statement in found.model if statement.kind in RANGE_KINDS]
     ranges, range_faults = subscripts_of(document, declaring, found.unread, access)
     defining = [statement for statement in found.model if statement.kind in ELEMENT_KINDS]
     keys = {statement.key for statement in defining}
     names = Names(document, keys | found.unread, ranges, found.macros, expand, access=access)
+    times = (document.slice(one.segment.units) for one in defining if one.key == "initial_time")
+    names.calendar = calendar_of(settings, units_of(next(times, ""))[0])
     names.data = frozenset(statement.key for statement in defining if is_data(statement))
     elements = elements_of(defining, names)
     method = integration_method(settings)

@@ -45,6 +45,11 @@ class Statement:
         """The key of the name that the statement defines."""
         return key(self.name)
 
+    @property
+    def is_string(self) -> bool:
+        """Whether it defines a string variable, `name :IS: 'text'`."""
+        return self.kind == "skipped" and self.body[0].type == "IS"
+
 
 @dataclass(frozen=True, slots=True)
 class Macro:

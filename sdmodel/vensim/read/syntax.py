@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from ... import files
-from ...model import Integrator, Range, display_name, key, split_name
+from ...model import CALENDAR_UNITS, Calendar, Integrator, Range, display_name, key, split_name
 from .segments import NOTHING, QUOTED, Span
 
 LINE_END = files.LINE_END
@@ -21,6 +22,9 @@ BARE = r"[^\"\[\](){}=<>,;:|~!]++"
 LABEL = rf"(?:\s*+{QUOTED}\s*+|{BARE})"
 NAME = rf"(?P<name>\s*+{QUOTED}\s*+|{BARE})(?:\[(?P<subscripts>{LABEL}(?:,{LABEL})*+)\]\s*+)?"
 """`name` or `name[label, label]`, as groups `name` and `subscripts`."""
+_CALENDAR = Calendar()
+_FIRST_DAY = MappingProxyType({"37": _CALENDAR.year, "38": _CALENDAR.month, "39": _CALENDAR.day})
+"""The lines of the settings with the date of Time 0, and what they are without them."""
 _LABELS = re.compile(LABEL)
 _NUMBERS = re.compile(NUMBER)
 
@@ -154,3 +158,15 @@ def integration_method(settings: Iterable[str]) -> str:
             parts = [part.strip() for part in line[3:].split(",")]
             return (parts[3] if len(parts) > 3 else "") or "0"  # noqa: PLR2004 - the fourth place
     return "0"
+
+
+def calendar_of(settings: Iterable[str], units: str) -> Calendar:
+    """Return the calendar of lines `37:` to `40:`, the date of Time 0 and the unit of Time; `units` serve without the last one."""
+    found = {number: text for number, _, text in (line.strip().partition(":") for line in settings)}
+    named = next((unit for unit in CALENDAR_UNITS if unit == units.lower().removesuffix("s")), _CALENDAR.unit)
+    try:
+        unit = CALENDAR_UNITS[int(found["40"])] if "40" in found else named
+        date = dt.date(*(int(found[code]) if code in found else start for code, start in _FIRST_DAY.items()))
+    except (ValueError, IndexError):
+        return Calendar(unit=named)
+    return Calendar(date.year, date.month, date.day, unit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sympy import Expr, Indexed, S, Symbol
@@ -14,6 +14,7 @@ from ...model import (
     FUNCTIONS,
     NA,
     REFUSED,
+    Calendar,
     Element,
     Equation,
     FunctionRow,
@@ -42,6 +43,7 @@ from .table import Token
 
 _ROWS: Mapping[str, FunctionRow] = {key(name): row for name, row in FUNCTIONS.items()}
 _REFUSED = frozenset(map(key, REFUSED))
+_PIPELINE, _MESSAGE = key("DELAYP"), key("MESSAGE")
 _GUESSES = 20
 """Number of unknown functions for which a similar one is suggested: each search goes through the whole table."""
 _MOST_COMPARISONS = 20
@@ -59,22 +61,25 @@ _NO_TABLE = Table(())
 class Names:
     """What all equations of a model share: the names it defines, and the hidden elements that macro calls create.
 
-    `doubts` are faults only if every block of the document can be read; `parts` counts the parts of all expressions. `data` are
-    the data variables by key, `points` the equations with their points, which are read through `access`.
+    `doubts` are faults only if every block of the document can be read; `parts` counts the parts of all expressions. `outputs` are
+    the variables that macro calls define besides their value, by key. `data` are the data variables by key, `points` the
+    equations with their points, which are read through `access`.
     """
 
     document: Document
     defined: set[str]
     subscripts: dict[str, Subscript]
     macros: Mapping[str, Macro]
-    expand: Callable[[Macro, Token, Sequence[Expr], Sequence[Token], Scope], Expr]
+    expand: Callable[[Macro, Token, Sequence[Expr], Sequence[Node], Scope], Expr]
     faults: list[Fault] = field(default_factory=list)
     doubts: list[Fault] = field(default_factory=list)
     hidden: list[Element] = field(default_factory=list)
+    outputs: dict[str, Element] = field(default_factory=dict)
     expansions: int = 0
     parts: int = 0
     access: Access = field(default_factory=lambda: Access(Path()))
     data: frozenset[str] = frozenset()
+    calendar: Calendar = field(default_factory=Calendar)
     points: dict[str, list[Equation]] = field(default_factory=dict)
 
 
@@ -277,24 +282,36 @@ def _call(node: Node, scope: Scope) -> Expr:
     name, macros = key(token), scope.names.macros
     own = scope.own is not None and name in scope.own and name not in macros
     known = own or name in scope.names.defined or name.endswith("$")
-    called = not brackets and not own and (name in macros or (name in _ROWS and not outputs))
+    with_output = name == _PIPELINE and len(outputs) == 1 and len(outputs[0].children) == len(":x")
+    called = not brackets and not own and (name in macros or (name in _ROWS and (not outputs or with_output)))
+    if called and name == _MESSAGE and name not in macros:
+        arguments = [part for part in arguments if part.data != "string"]
     if not called and not known:
         scope.fault(token, unknown_function(display_name(token), guess=len(scope.names.faults) < _GUESSES))
         if name in _REFUSED:
             return _NO_TABLE if name.endswith("lookups") else S.Zero
     values = [translate(argument, scope) for argument in arguments]  # even if only for the faults in them
     if called and name in macros:
-        results = [part for output in outputs for part in output.children if part.type == "NAME"]
+        results = [part for output in outputs for part in output.children[1:]]
         return scope.names.expand(macros[name], token, values, results, scope)
     if called:
-        return _call_function(_ROWS[name], token, values, scope)
+        result = _call_function(_ROWS[name], token, values, scope)
+        if with_output and result is not S.Zero:
+            _add_pipeline(outputs[0].children[1], result, scope)
+        return result
     return _look_up(token, brackets, values, scope) if known else S.Zero
 
 
 def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope: Scope) -> Expr:
-    if len(values) != len(row.arguments):
-        count = f"{len(row.arguments)} argument{'s' * (len(row.arguments) != 1)}"
-        return scope.fault(token, f"{row.name} takes {count}, not {len(values)}; write {row.signature}")
+    if len(values) != len(row.written):
+        count = f"{len(row.written)} argument{'s' * (len(row.written) != 1)}"
+        written = f"{row.name}({', '.join(row.written)})"
+        return scope.fault(token, f"{row.name} takes {count}, not {len(values)}; write {written}")
+    if row.added:
+        if values[0] not in (S.Zero, S.One):
+            what = "its first argument must be 0 (Time) or 1 (INITIAL TIME), since a run on the computer's clock cannot be repeated"
+            return scope.fault(token, f"{row.name}: {what}; write 0 or 1")
+        values = [*values, *scope.names.calendar.arguments()]
     if row.arguments[0] == "data":
         name, subscripts = split_reference(values[0]) if isinstance(values[0], Symbol | Indexed) else ("", ())
         if name not in scope.names.data and scope.names.defined:  # a formula alone has no variables
@@ -302,6 +319,24 @@ def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope
             return scope.fault(token, what)
         values = [data_reference(name, *subscripts), *values[1:]]
     return row.build(*values)
+
+
+def add_output(result: Node, value: Expr, ranges: tuple[str, ...], scope: Scope) -> None:
+    """Add an equation of a variable that a call defines besides its value."""
+    token, *brackets = result.children
+    subscripts = tuple(subscript_keys(brackets[0])) if brackets else ranges
+    equation = Equation(value, subscripts, text=display_name(token), place=scope.place(token))
+    inside = scope.own.get(key(token)) if scope.own else None  # a macro's call of another one
+    shown = split_reference(inside)[0].replace("_", " ") if inside else display_name(token)
+    found = scope.names.outputs.get(key(shown), Element(shown, "auxiliary", (), hidden=inside is not None))
+    scope.names.outputs[key(shown)] = replace(found, equations=(*found.equations, equation))
+
+
+def _add_pipeline(output: Node, call: Expr, scope: Scope) -> None:
+    """Add the variable that DELAYP defines besides its value: what is on the way."""
+    value, delay_time = call.args
+    stock = FUNCTIONS["INTEG"].build(add(value, negate(call)), multiply(value, delay_time))
+    add_output(output, stock, tuple(name for name in scope.subscripts if name in scope.names.subscripts), scope)
 
 
 def _look_up(token: Token, brackets: Sequence[Node], values: Sequence[Expr], scope: Scope) -> Expr:

@@ -1,0 +1,236 @@
+"""Functions of Vensim's manual that the random models leave out: their values computed a second time, in every way to run a model."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+import numpy as np
+import pytest
+
+import sdmodel as sd
+from sdmodel.errors import ModelError
+from sdmodel.testing import WasmInstance, differences_from_run, model_text, tiny_model
+from sdmodel.vensim import model_from_text
+
+STEP, STEPS = 0.5, 60
+TEXT = """
+side: left, right
+scale[left] = 1
+scale[right] = 2
+stream[side] = scale[side] * (20*SIN(Time) + 3) - 100*PULSE(4, 1)
+worth[side] = NPV(stream[side], rate, 5, 2)
+worth at end = NPVE(stream[left], rate, 0, 1)
+rate = 0.07
+written off[side] = DEPRECIATE STRAIGHTLINE(stream[side], 9.2, 3, 2)
+held[side] = SINTEG(stream[side]/10, 1, low, 6.5, 0.25, 2, 0.3)
+low = -4
+free = SINTEG(stream[left], 1, :NA:, :NA:, :NA:, :NA:, :NA:)
+batches[side] = DELAY BATCH(ABS(stream[side]), 30, 1.5, 12, 1, 4)
+finished = DELAYP(stream[left], 3 : on the way)
+gamma[side] = GAMMA LN(Time + scale[side]/3)
+curve((0,0),(1,2),(2,2.5),(4,2.5),(4,1),(5,0))
+slope[side] = LOOKUP SLOPE(curve, Time/6 - 1, scale[side] - 2)
+area[side] = LOOKUP AREA(curve, scale[side], Time/4)
+inverse = LOOKUP INVERT(curve, Time/10)
+month = GET TIME VALUE(0, 2, 3)
+weekday = GET TIME VALUE(0, 0, 5)
+told = MESSAGE('half of the time is over', Time - 15)
+"""
+
+
+def model(**settings):
+    text = model_text(TEXT, final=STEP * STEPS, step=STEP, **settings) + "37:2023\n38:12\n39:24\n40:4\n"
+    return model_from_text(text)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return model()
+
+
+@pytest.fixture(scope="module")
+def run(whole):
+    return sd.simulate(whole)
+
+
+@pytest.fixture(scope="module")
+def stream(run):
+    return run["stream"].values.T
+
+
+def test_present_values_are_the_discounted_sums(run, stream):
+    """Each step is discounted by the rate of a step, from the start on (NPV) or from the end of the first step on (NPVE)."""
+    factors = (1 + 0.07 * STEP) ** -np.arange(STEPS + 1.0)
+    for values, found in zip(stream, run["worth"].values.T, strict=True):
+        np.testing.assert_allclose(found, 2 * (5 + np.cumsum(values * STEP * factors)), rtol=1e-12)
+    at_end = np.cumsum(stream[0] * STEP * factors) / (1 + 0.07 * STEP)
+    np.testing.assert_allclose(run["worth_at_end"], at_end, rtol=1e-12, atol=1e-12)
+
+
+def test_present_value_is_that_of_vensim():
+    """Vensim's own output for an investment of 100 that earns 3 a month."""
+    text = "y = NPV(-100*PULSE(12, 1) + STEP(3, 12), 10/12/100, 0, 1)"
+    found = sd.simulate(tiny_model(text, final=100))["y"].values[[11, 12, 13, 50, 100]]
+    np.testing.assert_allclose(found, [0, -87.8056, -85.1124, 0.334138, 81.0743], rtol=1e-5, atol=1e-5)
+
+
+def test_depreciation_is_that_of_vensim():
+    """Vensim's own output: 1e9 in 2022 and 2.5e9 in 2026, each over 20 years."""
+    text = "y = DEPRECIATE STRAIGHTLINE(1e9*PULSE(2022, 1) + 2.5e9*PULSE(2026, 1), 20, 1, 0)"
+    found = sd.simulate(tiny_model(text, initial=2020, final=2050))["y"].values
+    expected = [0.0] * 2 + [5e7] * 4 + [1.75e8] * 16 + [1.25e8] * 4 + [0.0] * 5
+    assert found.tolist() == expected
+
+
+def test_depreciation_writes_off_whole_fiscal_periods(run, stream):
+    """9.2 is three periods of 3; each takes a third of what was invested in it and in the two before, 2 a year before the start."""
+    per_period, periods = round(3 / STEP), 3
+    for values, found in zip(stream, run["written_off"].values.T, strict=True):
+        invested = [2.0 * 3] * periods
+        expected = []
+        for step, value in enumerate(values):
+            if step and step % per_period == 0:
+                invested.append(values[step - per_period : step].sum() * STEP)
+            expected.append(value / periods + sum(invested[-periods + 1 :]) / (periods * 3))
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-10)
+
+
+def test_special_integral_stays_within_its_limits(run, stream):
+    """At each step the stock is moved, then restricted; nothing remembers what the limits took."""
+    for values, found in zip(stream, run["held"].values.T, strict=True):
+        level = 1.0
+        for value, seen in zip(values, found, strict=True):
+            assert seen == pytest.approx(level, abs=1e-12)
+            level += STEP * value / 10
+            level = 0.25 * math.trunc(level / 0.25 + math.copysign(0.5, level))
+            level = 2.0 if abs(level - 2) <= 0.3 else level
+            level = min(max(level, -4.0), 6.5)
+    np.testing.assert_allclose(run["free"][1:], 1 + np.cumsum(stream[0] * STEP)[:-1], rtol=1e-12, atol=1e-12)
+
+
+def test_batches_have_their_size_and_conserve_material(run, stream):
+    """One batch at a time; the first is given, and a new one begins in the step in which the one before is handed out."""
+    for values, found in zip(np.abs(stream), run["batches"].values.T, strict=True):
+        backlog, batch, finish = 4.0, 12.0, 1.0
+        for step, value in enumerate(values):
+            done = batch > 0 and step * STEP >= finish - 1e-9
+            assert found[step] == pytest.approx(batch / STEP if done else 0.0)
+            batch = 0.0 if done else batch
+            if batch == 0 and backlog >= 30 * (1 - 1e-6):
+                backlog, batch, finish = backlog - 30, 30.0, step * STEP + 1.5
+            backlog += value * STEP
+        handed_out = found[:-1].sum() * STEP
+        kept = 4 + 12 + values[:-1].sum() * STEP - handed_out
+        assert kept >= -1e-9
+
+
+def test_pipeline_holds_what_came_in_and_has_not_left(run, stream):
+    """The variable after the colon of DELAYP is a stock, which begins with the input times the delay."""
+    flows = np.cumsum((stream[0] - run["finished"].values) * STEP)
+    np.testing.assert_allclose(run["on_the_way"][1:], stream[0][0] * 3 + flows[:-1], rtol=1e-12, atol=1e-12)
+
+
+def test_functions_of_numbers(run):
+    times = run["time"].values
+    for index, scale in enumerate((1, 2)):
+        np.testing.assert_allclose(
+            run["gamma"][:, index], [math.lgamma(time + scale / 3) for time in times], rtol=1e-13, atol=1e-13
+        )
+    assert run["told"].values.tolist() == (times > 15).astype(float).tolist()
+    xs, ys = np.array([0, 1, 2, 4, 4 + 1e-12, 5]), np.array([0, 2, 2.5, 2.5, 1, 0])
+    for index, start in enumerate((1, 2)):
+        for time, found in zip(times, run["area"][:, index].values, strict=True):
+            grid = np.linspace(start, time / 4, 20001)
+            heights = np.interp(grid, xs, ys)
+            expected = ((heights[1:] + heights[:-1]) / 2 * np.diff(grid)).sum()
+            assert found == pytest.approx(expected, abs=1e-3)
+    for time, found in zip(times, run["inverse"].values, strict=True):
+        y = time / 10
+        expected = y / 2 if y <= 2 else 1 + (y - 2) * 2 if y <= 2.5 else math.nan
+        assert found == pytest.approx(expected, nan_ok=True)
+
+
+def test_slope_follows_the_manual():
+    """Within segments, the mean at a point, none at a step, and by the mode beyond the ends."""
+    calls = [(-1, -1), (-1, 0), (-1, 1), (0.5, 0), (1, 0), (1.5, 0), (0, 0), (4, 0), (9, 1), (9, -1)]
+    text = "\n".join(f"y{index} = LOOKUP SLOPE(curve, {x}, {mode})" for index, (x, mode) in enumerate(calls))
+    found = sd.simulate(tiny_model(f"curve((0,0),(1,1),(2,1.5),(4,1.5),(4,1),(5,0))\n{text}", final=1))
+    expected = [math.nan, 0, 1, 1, 0.75, 0.5, 1, math.nan, -1, math.nan]
+    np.testing.assert_array_equal([float(found[f"y{index}"][0]) for index in range(len(calls))], expected)
+
+
+def test_dates_are_those_of_the_calendar():
+    """Every measure on each of 1,500 days over two leap years, beginning at any date."""
+    text = "\n".join(f"m{measure} = GET TIME VALUE(0, 1, {measure})" for measure in range(11))
+    first = dt.date(1999, 12, 30)
+    settings = f"37:{first.year}\n38:{first.month}\n39:{first.day}\n40:4\n"
+    run = sd.simulate(model_from_text(model_text(text, final=1500, step=1) + settings))
+    for day in range(1501):
+        date = first + dt.timedelta(day + 1)
+        days = date.toordinal() + 365
+        expected = [day + 1, date.year, (date.month + 2) // 3, date.month, date.day, date.isoweekday() % 7, days]
+        found = [float(run[f"m{measure}"][day]) for measure in range(11)]
+        assert found == [*expected, 0, 0, 0, days * 86400 % 500000]
+
+
+@pytest.mark.parametrize(
+    ("units", "time", "expected"),
+    [
+        ("Year", 1.5, {1: 2001, 2: 3, 3: 7, 4: 1}),
+        ("Months", 14 + 1 / 3, {1: 2001, 2: 1, 3: 3, 4: 11}),
+        ("Quarter", 3, {1: 2000, 2: 4, 3: 10, 4: 1}),
+        ("Week", 9, {1: 2000, 3: 3, 4: 4, 5: 6}),
+        ("Hour", 49, {3: 1, 4: 3, 7: 1, 8: 0}),
+        ("Minute", 61.5, {7: 1, 8: 1, 9: 30}),
+        ("Second", 3661, {7: 1, 8: 1, 9: 1, 10: (730485 * 86400 + 3661) % 500000}),
+    ],
+)
+def test_units_of_time_have_their_calendar(units, time, expected):
+    """Years, quarters and months are those of a year of 360 days; without settings the unit is that of the model's time."""
+    text = "\n".join(f"m{measure} = GET TIME VALUE(1, {time!r}, {measure})" for measure in expected)
+    run = sd.simulate(model_from_text(model_text(text).replace("Year", units)))
+    assert {measure: float(run[f"m{measure}"][0]) for measure in expected} == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_clock_of_the_computer_is_refused():
+    with pytest.raises(
+        ModelError, match=r"GET TIME VALUE: its first argument must be 0 .* cannot be repeated; write 0 or 1"
+    ):
+        tiny_model("x = GET TIME VALUE(2, 0, 10)")
+
+
+def test_a_macro_of_the_file_goes_before_the_function_of_its_name():
+    text = model_text("y = NPV(2, 3)").replace(
+        "{UTF-8}", "{UTF-8}\n:MACRO: NPV(a, b)\nNPV = a + b\n\t~\t\n\t~\t\n\t|\n:END OF MACRO:\n"
+    )
+    assert float(sd.simulate(model_from_text(text))["y"].values.flat[0]) == 5
+
+
+def _same(found, expected):
+    for name in expected.data_vars:
+        np.testing.assert_array_equal(np.asarray(found[name], dtype=float), expected[name].values.astype(float), name)
+
+
+@pytest.mark.parametrize("integrator", ["euler", "rk4", "rk2-auto"])
+def test_runs_that_go_on_and_members_beside_others_have_the_same_numbers(whole, integrator):
+    """A run that goes on from the middle of another, and each of some members."""
+    run = sd.simulate(whole, integrator=integrator)
+    _same(sd.simulate(whole, start=run, at=11.5).sel(time=slice(12, None)), run.sel(time=slice(12, None)))
+    many = sd.simulate(whole, {"rate": [0.07, 0.2, 0.07]}, integrator=integrator)
+    _same(many.isel(member=2), many.isel(member=0))
+    for name in run.data_vars:
+        np.testing.assert_allclose(
+            np.asarray(many[name].isel(member=0) if "member" in many[name].dims else many[name], dtype=float),
+            run[name],
+            rtol=1e-12,
+            atol=1e-12,
+        )
+
+
+@pytest.mark.parametrize("integrator", ["euler", "rk4"])
+def test_a_module_for_a_browser_has_the_same_numbers(integrator):
+    whole = model(integrator=integrator)
+    instance = WasmInstance(sd.compile_wasm(whole))
+    _, series = instance.run()
+    assert max(differences_from_run(instance.description, series, sd.simulate(whole)).values()) < 1e-12
