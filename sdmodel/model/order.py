@@ -406,7 +406,7 @@ class _Ordering:
         fixed = _fixed_parts(step)
         carried = {number for number, own in enumerate(step.parts) if own.carries()}
         known = fixed | carried
-        each = _sort(step, [number for number in range(len(step.parts)) if number not in known], known)
+        moving = _sort(step, [number for number in range(len(step.parts)) if number not in known], known)
         unvarying = {step.origin[number] for number in fixed}
         roots = [
             number
@@ -417,7 +417,7 @@ class _Ordering:
         again = (number for number in first if start.origin[number] in unvarying and start.parts[number].memory is None)
         return (
             tuple(start.parts[number] for number in first),
-            tuple(step.parts[number] for number in each),
+            tuple(step.parts[number] for number in moving),
             tuple(start.parts[number] for number in again),
         )
 
