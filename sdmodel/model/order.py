@@ -279,13 +279,7 @@ class _Graph:
         self._connect(known.whole if known else None)
         self.whole: Sequence[dict[int, None]] = self.reads
         """What the parts read before blocks became their cells."""
-        recursive = {
-            number
-            for component in _components(self.reads)
-            for number in component
-            if len(component) > 1 or number in self.reads[number]
-        }
-        split = {number for number in recursive | self.unequal if isinstance(self.parts[number], Block)}
+        split = self._blocks_to_split()
         if split:
             self._check_size(split)
             pieces = [
@@ -295,6 +289,17 @@ class _Graph:
             ]
             self.parts, self.origin = [own for own, _ in pieces], [number for _, number in pieces]
             self._connect()
+
+    def _blocks_to_split(self) -> set[int]:
+        """The blocks whose cells depend on each other, or differ by more than where their numbers are."""
+        blocks = {number for number, part in enumerate(self.parts) if isinstance(part, Block)}
+        recursive = (
+            number
+            for component in (_components(self.reads) if blocks else ())
+            for number in component
+            if len(component) > 1 or number in self.reads[number]
+        )
+        return blocks & {*recursive, *self.unequal}
 
     def _check_size(self, split: Iterable[int]) -> None:
         total = 0

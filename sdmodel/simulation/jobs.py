@@ -152,7 +152,8 @@ def make_job(
     """Return the job that computes a program with the fixed constants of `inputs` and saves some rows."""
     given = program.given
     for cell, value in inputs.fixed.items():
-        given[program.row(cell) - program.layout.first_input] = value
+        if cell in program.layout.plan.constants:
+            given[program.row(cell) - program.layout.first_input] = value
     varied_rows = np.array([program.row(cell) for cell in inputs.varied], dtype=np.int64)
     where = np.array(rows, dtype=np.int64)
     lagged = ~np.isin(where, _levels(program)) if integrator == "diff" else None
