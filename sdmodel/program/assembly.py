@@ -13,7 +13,10 @@ from .driver import driver_text
 from .ir import Function, Mathematics
 from .layout import Layout
 from .tables import Tables
-from .writer import ARGUMENTS, LINES, PARAMETERS, Writer, write_block
+from .writer import ARGUMENTS, LINES, PARAMETERS, Result, Writer, write_loop
+
+_TOGETHER = 8
+"""The most rates in one loop: the processor follows only so many rows at a time."""
 
 _Job = Callable[[Writer], None]
 """Something to compute, written into a function."""
@@ -38,8 +41,7 @@ def _start_jobs(layout: Layout, parts: Sequence[Part]) -> Iterator[_Job]:
 
     for part in parts:
         if isinstance(part, Block):
-            (expression,) = part.read("start")
-            yield from _block_jobs(layout, part, expression, write)
+            yield from _block_jobs(layout, [part], lambda block: block.read("start")[0], write)
         else:
             yield partial(write, own=part)
 
@@ -50,7 +52,7 @@ def _step_jobs(layout: Layout) -> Iterator[_Job]:
 
     for part in layout.plan.at_step:
         if isinstance(part, Block):
-            yield from _block_jobs(layout, part, part.expression, write)
+            yield from _block_jobs(layout, [part], lambda block: block.expression, write)
         else:
             yield partial(write, own=part)
 
@@ -62,22 +64,49 @@ def _rate_jobs(layout: Layout) -> Iterator[_Job]:
         row = layout.delay_input[own.cell] if own.keeps("delay") else layout.stocks + layout.row[own.cell]
         f.store(f.write(own.expression.args[0], own.binding), row)
 
-    for part in (*layout.plan.stock_parts, *layout.plan.delays):
+    waiting: list[Block] = []
+    for part in (*layout.plan.stock_parts, *layout.plan.delays, None):
+        if waiting and not (isinstance(part, Block) and len(waiting) < _TOGETHER and _is_alike(waiting[0], part)):
+            yield from _block_jobs(layout, waiting, lambda block: block.expression.args[0], write, layout.stocks)
+            waiting = []
         if isinstance(part, Block):
-            yield from _block_jobs(layout, part, part.expression.args[0], write, layout.stocks)
-        else:
+            waiting.append(part)
+        elif part is not None:
             yield partial(write, own=part)
 
 
+def _is_alike(one: Block, other: Block) -> bool:
+    """Whether two blocks have the same frame."""
+    return one.frame.lengths == other.frame.lengths and one.frame.names == other.frame.names
+
+
 def _block_jobs(
-    layout: Layout, block: Block, expression: Expr, write: Callable[..., None], below: int = 0
+    layout: Layout,
+    blocks: Sequence[Block],
+    read: Callable[[Block], Expr],
+    write: Callable[..., None],
+    below: int = 0,
 ) -> Iterator[_Job]:
-    """Write a block as a loop, `below` its own rows; or each cell by itself, where they differ too much."""
-    rows = layout.rows_of(block.key, block.columns, len(block.frame.lengths)) + below
+    """Write blocks that do not read each other as one loop, `below` their own rows; else each as a loop, or cell by cell.
+
+    Together they read from memory once what they share.
+    """
+    results = [
+        (read(block), layout.rows_of(block.key, block.columns, len(block.frame.lengths)) + below) for block in blocks
+    ]
     done: list[bool] = []
-    yield lambda f: done.append(write_block(f, block, expression, rows))
-    if not done[0]:
-        yield from (partial(write, own=own) for own in block)
+
+    def loop(f: Writer, results: Sequence[Result]) -> None:
+        done.append(write_loop(f, blocks[0].frame, results))
+
+    yield partial(loop, results=results)
+    if done.pop():
+        return
+    for block, result in zip(blocks, results, strict=True):
+        if len(blocks) > 1:
+            yield partial(loop, results=[result])
+        if len(blocks) == 1 or not done.pop():
+            yield from (partial(write, own=own) for own in block)
 
 
 def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables, *, in_step: bool = False) -> str:

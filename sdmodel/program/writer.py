@@ -25,7 +25,6 @@ from ..model import (
     TIME,
     Assignment,
     Binding,
-    Block,
     Cell,
     Column,
     Emitter,
@@ -371,6 +370,10 @@ class Writer(Function):
         return self.write(expression.args[0] if assignment.memory else expression, binding)
 
 
+Result = tuple[Expr, NDArray[np.int64]]
+"""An expression, and the row of each cell."""
+
+
 @dataclass
 class LoopWriter(Writer):
     """The body of loops over the cells of a frame: each number is read from where that of the cell is, and all else is the same.
@@ -510,12 +513,13 @@ class LoopWriter(Writer):
     ) -> str:
         return super()._accumulate(items, total, add, max(most, len(items)))
 
-    def loop(self, name: str, expression: Expr, rows: NDArray[np.int64]) -> str:
-        """The function that computes the expression for each cell, into these rows."""
+    def loop(self, name: str, results: Sequence[Result]) -> str:
+        """The function that computes each expression for each cell, into its rows, which no other expression reads."""
         entry, self.lines = self.lines, []
-        value = self.write(expression, {})
-        out = self._place(rows, "%to")
-        self.lines.append(f"  store {self.number} {value}, ptr {out}, align {8 * self.width}")
+        for expression, rows in results:
+            value = self.write(expression, {})
+            out = self._place(rows, "%to")
+            self.lines.append(f"  store {self.number} {value}, ptr {out}, align {8 * self.width}")
         lengths = [self.frame.cells] if self.merged else self.frame.lengths
         axes = [(axis, length) for axis, length in enumerate(lengths) if length > 1]
         self.lines = ["entry:", *entry, *_nested(axes, self.lines)]
@@ -577,16 +581,17 @@ def _nested(axes: Sequence[tuple[int, int]], body: Sequence[str]) -> Iterator[st
         yield f"{after}:"
 
 
-def write_block(writer: Writer, block: Block, expression: Expr, rows: NDArray[np.int64]) -> bool:
-    """Write a loop over a block of cells, if they do not differ too much; whether they do not.
+def write_loop(writer: Writer, frame: Frame, results: Sequence[Result]) -> bool:
+    """Write a loop over the cells of a frame, if they do not differ too much; whether they do not.
 
-    A single loop is best, if every number is in evenly spaced rows; else there is one for each axis, within each other.
+    A single loop is best, if every number is in evenly spaced rows; else there is one for each axis, within each other. Several
+    results are written by a single loop or not at all.
     """
     name = f"loop_{next(writer.tables.parts)}"
-    for merged in (True, False):
-        body = LoopWriter(writer.width, layout=writer.layout, tables=writer.tables, frame=block.frame, merged=merged)
+    for merged in (True, False) if len(results) == 1 else (True,):
+        body = LoopWriter(writer.width, layout=writer.layout, tables=writer.tables, frame=frame, merged=merged)
         with suppress(UnequalError):
-            writer.outlined.append(body.loop(name, expression, rows))
+            writer.outlined.append(body.loop(name, results))
             writer.lines.append(f"  call void @{name}(ptr %ws, ptr %ws, double %t, double %s, double %h)")
             return True
     return False
