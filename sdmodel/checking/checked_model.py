@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from sympy import Expr
 
-from ..errors import SdmodelError, SimulationError
+from ..errors import Fault, SdmodelError, SimulationError
 from ..model import (
     RUN_SETTINGS,
     Binding,
@@ -35,6 +36,7 @@ from ..model import (
     resolve,
     split_name,
     split_reference,
+    unfinished_equations,
 )
 from ..scenario import constant_values, with_constants, with_tables
 from ..vensim import ScenarioLike, load_scenario, read_savelist, save_list_of
@@ -127,14 +129,19 @@ class CheckedModel:
         return plan(self.model)
 
     @cached_property
+    def unfinished(self) -> tuple[Fault, ...]:
+        """A fault for each incomplete equation; with any, there is no order of computation and no run."""
+        return tuple(unfinished_equations(self.model))
+
+    @cached_property
     def units(self) -> UnitReport:
         """The mismatches of units, and the units inferred for elements without units."""
         return check_units(self.model)
 
     @cached_property
     def time_step(self) -> float:
-        """TIME STEP in the model's unit of time; NaN if it is computed."""
-        return self.plan.constants.get(Cell("time_step"), float("nan"))
+        """TIME STEP in the model's unit of time; NaN if it is computed, or the model is incomplete."""
+        return math.nan if self.unfinished else self.plan.constants.get(Cell("time_step"), math.nan)
 
     @cached_property
     def requested_run(self) -> xr.Dataset:

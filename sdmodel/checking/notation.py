@@ -32,6 +32,12 @@ _SHOWN = re.compile(r'10,\d+,(?P<name>"(?:[^"\\]|\\.)*"|[^,\r\n]*),')
 """The record of a variable in a sketch."""
 
 
+def find_unfinished(checked: CheckedModel) -> Iterator[Finding]:
+    """Find equations that only list what a variable depends on."""
+    for fault in checked.unfinished:
+        yield Finding("error", "incomplete", fault.where, fault.what.split("'")[1], fault.what)
+
+
 def find_uncommented(checked: CheckedModel) -> Iterator[Finding]:
     """Find elements without a comment."""
     for element in checked.elements:

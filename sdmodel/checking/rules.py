@@ -24,6 +24,7 @@ from .notation import (
     find_points_outside_graph,
     find_turning_tables,
     find_uncommented,
+    find_unfinished,
     find_unit_mismatches,
     find_unitless,
     find_unsourced,
@@ -60,6 +61,7 @@ _ROWS = (
     Rule("file", "error", "Every file that the model reads is there, and holds what the model needs."),
     Rule("run", "error", "The time settings of the model are valid.", find_remarks, dynamic=True),
     # Its data and its text
+    Rule("incomplete", "error", "No equation is A FUNCTION OF its causes, without how.", find_unfinished),
     Rule("data", "error", "Every data variable has data.", find_missing_data),
     Rule("data-times", "warning", "Data covers all times of the run.", find_uncovered_times),
     Rule("units", "error", "Units fit together in every equation.", find_unit_mismatches),
@@ -164,8 +166,8 @@ def _findings(checked: CheckedModel, rules: Sequence[Rule], *, static: bool) -> 
     for find in (find for find, dynamic in finds.items() if not dynamic):
         yield from find(checked)
     dynamic = [find for find, dynamic in finds.items() if dynamic and not static]
-    if any(missing_data(checked.model)):
-        return  # it does not run, which the rule about data reports
+    if any(missing_data(checked.model)) or checked.unfinished:
+        return  # it does not run, which the rules about data and incomplete equations report
     try:
         if dynamic:
             checked.base_run  # noqa: B018 - run here, so that what keeps the model from running is reported once

@@ -46,11 +46,12 @@ from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
 from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_along, new_array
 from .functions.arithmetic import NEXT_TO_ZERO
+from .functions.incomplete import UNFINISHED, unfinished
 from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
 from .functions.row import Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
-from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell
+from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell, unfinished_equations
 from .records import (
     INTEGRATORS,
     NOWHERE,
@@ -109,7 +110,7 @@ __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
     "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
-    "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "WHOLE_EQUATIONS",
+    "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "UNFINISHED", "WHOLE_EQUATIONS",
     "Absent", "Arrow", "Assignment", "Binding", "Block", "Calendar", "CausalPath", "Cell", "CellArray", "CellMap", "Colour", "Column", "DelayOrder", "Element", "Emitter",
     "Equation", "FlatModel", "Frame", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
     "Numbers", "Part", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
@@ -121,6 +122,7 @@ __all__ = [
     "lay_out", "make_reference", "missing_data", "multiply", "nearest", "negate", "new_array", "number", "number_text", "plan",
     "points_in", "points_name", "position", "power", "product_factors", "quote_name", "quoted_cell", "rebuild",
     "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_list", "split_name",
-    "split_reference", "stock_loops", "table_text", "transform", "unclaimed_ranges", "unknown_function", "unsigned", "walk",
+    "split_reference", "stock_loops", "table_text", "transform", "unclaimed_ranges", "unfinished",
+    "unfinished_equations", "unknown_function", "unsigned", "walk",
     "with_points", "without_subscripts",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ from .frames import CellArray, UnequalError, labels_at, new_array, span
 from .functions.refused import unknown_function
 from .functions.table import LOOKUPS
 from .names import MARK, Suggestions, key
-from .order import cell_name, plan
+from .order import cell_name, plan, unfinished_equations
 from .records import REQUIRED_SETTINGS, Element, Equation, Model
 from .subscripts import (
     MOST_CELLS,
@@ -52,7 +52,10 @@ _REFERENCES = (Symbol, Indexed)
 
 
 def find_faults(model: Model) -> tuple[Fault, ...]:
-    """Return every fault that keeps a model from running: in names, subscripts and definitions, and then cycles."""
+    """Return every fault of a model: in names, subscripts and definitions, and then cycles.
+
+    Data variables without data and incomplete equations are none: a model may have them while it is made.
+    """
     search = _Search(model)
     faults = [*search.missing_settings(), *search.bad_ranges()]
     large = [*too_many_cells(model)]
@@ -66,7 +69,7 @@ def find_faults(model: Model) -> tuple[Fault, ...]:
     faults += large
     if not faults:
         faults += search.undefined_cells()
-    if not faults:
+    if not faults and not any(unfinished_equations(model)):
         try:
             plan(model)
         except ModelError as error:

@@ -23,6 +23,7 @@ from ..extras import LazyModule
 from .algebra import Numbers, Table, VensimFunction, walk
 from .expansion import expand
 from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_along, new_array, span
+from .functions.incomplete import UNFINISHED, Unfinished
 from .functions.row import Memory
 from .names import join_name
 from .records import Element, Equation, Model
@@ -194,8 +195,8 @@ def plan(model: Model) -> Plan:
     Raises
     ------
     ModelError
-        If elements depend on each other at the same moment (the message names the cycle), a range has no label
-        in an equation, or the model is too large to be computed.
+        If an equation is incomplete, elements depend on each other at the same moment (the message names the cycle), a range
+        has no label in an equation, or the model is too large to be computed.
     """
     if model not in _PLANS:
         _PLANS[model] = _make_plan(model)
@@ -205,7 +206,19 @@ def plan(model: Model) -> Plan:
 _PLANS: WeakKeyDictionary[Model, Plan] = WeakKeyDictionary()
 
 
+def unfinished_equations(model: Model) -> Iterator[Fault]:
+    """Yield a fault for each equation that only lists what a variable depends on, with A FUNCTION OF."""
+    for element in model:
+        for equation in element.equations:
+            found = next((part for part in walk(equation.expression) if isinstance(part, Unfinished)), None)
+            if found is not None:
+                what = f"the equation of '{element.name}' is incomplete: {UNFINISHED} says only what it depends on"
+                yield Fault(equation.parts.get(found, equation.place), f"{what}; write how")
+
+
 def _make_plan(model: Model) -> Plan:
+    if faults := [*unfinished_equations(model)]:
+        raise ModelError(faults)
     expanded = expand(model)
     if faults := [*too_many_terms(expanded)]:
         raise ModelError(faults)

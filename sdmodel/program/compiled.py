@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
-from ..model import Cell, Element, Model, Unchanging, labels_of, missing_data, plan
+from ..model import Cell, Element, Model, Unchanging, labels_of, missing_data, plan, unfinished_equations
 from .assembly import module_text
 from .layout import Layout, lay_out
 from .machine import Code, assemble, host
@@ -92,10 +92,10 @@ def compile_program(model: Model) -> Program:
     Raises
     ------
     ModelError
-        If elements depend on each other at one moment, or a data variable has no data.
+        If an equation is incomplete, elements depend on each other at one moment, or a data variable has no data.
     """
     if model not in _PROGRAMS:
-        if faults := [*missing_data(model)]:
+        if faults := [*unfinished_equations(model), *missing_data(model)]:
             raise ModelError(faults)
         _PROGRAMS[model] = Program(lay_out(plan(model)))
     return _PROGRAMS[model]

@@ -71,19 +71,19 @@ def find_schedule(job: Job, inputs: Inputs, check: Callable[[Job], None]) -> tup
     cells = [cell for cell in (TIME_STEP, FINAL_TIME, SAVEPER) if cell.key in model.elements]
     rows = np.array([job.program.row(cell) for cell in cells], dtype=np.int64)
     lengths = np.full(max(job.timing.steps, 1) + 1, job.timing.time_step)
-    right = 0  # the number of lengths that are known to be right
     for _ in range(_MOST_ROUNDS):
         timing = replace(job.timing, steps=len(lengths) - 1, every=1.0, remark="", schedule=_schedule(job, lengths))
         search = replace(job, timing=timing, rows=rows, lagged=None)
         check(search)
         found = execute(search, inputs).values
-        if np.any(found != found[..., :1]):
-            message = "TIME STEP, SAVEPER or FINAL TIME differs between members; make one run for each member"
-            raise SimulationError(message)
         settings = dict(zip(cells, found[..., 0].T, strict=True))
         computed = settings[TIME_STEP]
         wrong = np.flatnonzero(computed != lengths)
-        right = int(wrong[0]) if wrong.size else len(lengths)
+        right = int(wrong[0]) if wrong.size else len(lengths)  # the lengths before this step are known to be right
+        settled = found[: right + 1]
+        if not np.array_equal(settled, np.broadcast_to(settled[..., :1], settled.shape), equal_nan=True):
+            message = "TIME STEP, SAVEPER or FINAL TIME differs between members; make one run for each member"
+            raise SimulationError(message)
         last = _last_step(timing, settings, right)
         if last is not None:
             break

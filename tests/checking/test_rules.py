@@ -26,6 +26,7 @@ BROKEN = {
     "unsupported": (with_changes(("flow = 10", "flow = RANDOM UNIFORM(0, 1, 2)")), "normal inflow = ", ""),
     "file": (with_changes(("flow = 10", "flow = GET DIRECT CONSTANTS('t.csv', ',', 'A1')")), "normal inflow = ", "t.csv"),
     "run": (with_changes(("SAVEPER = 0.25", "SAVEPER = 0")), "SAVEPER = ", ""),
+    "incomplete": (with_block("spare = A FUNCTION OF(Stock) ~ Widget ~ judgement: seen. ~ :SUPPLEMENTARY |"), "spare =", "spare"),
     "data": (with_block("spare ~ Widget ~ judgement: seen. ~ :SUPPLEMENTARY |"), "spare ~", "spare"),
     "data-times": (
         with_block("spare := GET DIRECT DATA('times.csv', ',', 'A', 'B1') ~ Widget ~ judgement: seen. ~ :SUPPLEMENTARY |"),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
 
+from sdmodel.checking import check_model
 from sdmodel.errors import ModelError
-from sdmodel.model import Cell, Start, make_reference
+from sdmodel.model import Cell, Start, check_units, equation_text, make_reference, unfinished_equations
 from sdmodel.simulation import simulate
 from sdmodel.testing import model_text, tiny_model
-from sdmodel.vensim import model_from_text
+from sdmodel.vensim import OpenDocument, model_from_text
 
 # equations, and the message about them
 CASES = {
@@ -159,3 +162,42 @@ def test_cycle_at_the_start_is_not_a_number():
         for name, element in model.elements.items()
     }
     assert math.isnan(Start(replace(model, elements=MappingProxyType(elements))).read(Cell("s")))
+
+
+UNFINISHED = """
+births = A FUNCTION OF(People, -crowding) ~ people/Year ~ |
+People = INTEG(births - deaths, A FUNCTION OF()) ~ people ~ |
+deaths = People / life ~ ~ |
+life = 70 ~ Year ~ |
+crowding ~ ~ |
+"""
+
+
+def test_a_model_may_have_incomplete_equations():
+    """It is read, copied, edited and checked; only a run needs what is missing, and lists all of it."""
+    model = tiny_model(UNFINISHED)
+    copied = pickle.loads(pickle.dumps(copy.copy(model)))  # noqa: S301 - its own bytes
+    assert equation_text(copied, copied["births"].equations[0].expression) == "A FUNCTION OF(People, -crowding)"
+    assert copied["births"].kind == "flow"
+    with pytest.raises(ModelError) as caught:
+        simulate(model)
+    names = [fault.what.split("'")[1] for fault in caught.value.faults]
+    assert names == ["births", "People", "crowding"]
+    assert str(caught.value.faults[0]) == (
+        "tiny.mdl:3:10: the equation of 'births' is incomplete: A FUNCTION OF says only what it depends on; write how"
+    )
+    assert "'crowding' is a data variable without data" in caught.value.faults[2].what
+    assert check_units(model).mismatches == ()
+    assert {finding.rule for finding in check_model(model, level="error")} == {"incomplete", "data"}
+    document = OpenDocument.from_bytes(model.text.encode(), "m.mdl")
+    document["births"].equation = "0.02 * People"
+    assert (document.faults, [fault.what.split("'")[1] for fault in unfinished_equations(document.model)]) == (
+        [],
+        ["People"],
+    )
+
+
+def test_faults_of_incomplete_models_are_found():
+    """Names that are not defined are faults, in equations that are complete and in those that are not."""
+    with pytest.raises(ModelError, match="'spare' is not defined"):
+        tiny_model("x = A FUNCTION OF(spare)")

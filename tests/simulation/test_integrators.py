@@ -286,6 +286,7 @@ def test_members_may_share_times_that_change():
         (_clock("x = 1", "1", "1 - Time"), {}, "^SAVEPER becomes 0 at time 1; it must be a number above 0"),
         (_clock("x = 1", SHORTER, final="1/(Time - 1)"), {}, "FINAL TIME is -1, before INITIAL TIME"),
         (_clock("x = 1", SHORTER, final="2/(1 - Time)"), {}, "FINAL TIME becomes inf at time 1"),
+        (_clock("x = 1", SHORTER, final="4 + 0/MAX(0, 1 - Time)"), {}, "FINAL TIME becomes nan at time 1"),
         (_clock("x = DELAY FIXED(1, 2, 0)", SHORTER), {}, "a DELAY FIXED counts time steps; make TIME STEP a constant"),
         (_clock("x = 1", SHORTER), {"integrator": "diff"}, "which the integrator diff does not support"),
         (_clock("x = 1", SHORTER, final="Time + 1"), {}, "still ahead of Time after .* steps"),

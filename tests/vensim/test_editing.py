@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sdmodel.errors import ModelError
 from sdmodel.model import Range, key
+from sdmodel.simulation import simulate
 from sdmodel.testing import model_text
 from sdmodel.vensim import OpenDocument, model_from_text, open_document, sketch_from_text, split_statement
 from sdmodel.vensim.edit.elements import _causes
@@ -203,6 +204,7 @@ def test_labels_and_ranges_are_renamed_in_brackets_and_declarations():
         ("room", "Tea", "is taken at m.mdl"),
         ("room", "MIN", "reserved word of Vensim"),
         ("room", "time", "reserved word of Vensim"),
+        ("room", "time step", "taken at"),
         ("room", "a|b", "cannot hold"),
         ("room", "  ", "needs letters"),
         ("room", 'a"b', "cannot hold"),
@@ -396,6 +398,18 @@ def test_a_cause_in_another_view_is_shown_as_a_shadow_variable():
     assert {word.text: word.shadow for word in view.words} == {"gap": False, "Tea": True, "room": True}
     with pytest.raises(ModelError, match="did you mean 'Other'"):
         opened.add("gap 2", "1", view="Othr")
+
+
+def test_a_model_without_time_settings_gets_them():
+    """They are what it needs to run; a second one is refused."""
+    opened = _open("a = Time ~ u ~ c |\n")
+    assert len(opened.faults) == 3
+    for name, equation in (("INITIAL TIME", "0"), ("FINAL TIME", "2"), ("TIME STEP", "1")):
+        opened.add(name, equation)
+    assert opened.faults == []
+    assert simulate(opened.model)["a"].to_numpy().tolist() == [0, 1, 2]
+    with pytest.raises(ModelError, match="'FINAL TIME': this name is taken at"):
+        opened.add("FINAL TIME", "3")
 
 
 def test_without_a_sketch_only_the_equation_is_added():

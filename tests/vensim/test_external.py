@@ -176,6 +176,32 @@ def test_settings_name_data_files_and_workbooks(folder):
     assert found["d"].to_numpy().tolist() == [20, 21, 22, 23]
 
 
+def test_a_name_that_nothing_defines_is_data_where_a_file_has_it(folder):
+    """Vensim's manual, "Data Equations": something that is used and not defined is exogenous. The settings may name the file."""
+    (folder / "x.csv").write_text('time,Price,"cost[B]",cost[A],other\n0,1,2,3,4\n2,3,4,5,6\n', "utf-8")
+    equations = "r: A, B, C\ntwo: A, B\ny = price * 10 + SUM(cost[two!])"
+    found = run(folder, equations, data=folder / "x.csv")
+    assert found["y"].to_numpy().tolist() == [15, 27, 39, 39]
+    assert (found["price"].attrs["long_name"], found["price"].attrs["kind"]) == ("Price", "auxiliary")
+    assert found["cost"].dims == ("time", "two")
+    assert found.attrs[SOURCES].endswith("*x.csv")
+    path = folder / "m.mdl"
+    path.write_text(path.read_text("utf-8") + "13:x.csv\n", "utf-8")
+    assert sd.simulate(sd.read_model(path))["y"].to_numpy().tolist() == [15, 27, 39, 39]
+    with pytest.raises(ModelError, match="m.mdl:3:13: 'prise' is not defined"):
+        read(folder, "y = 2 * x + prise\nx = 1", data=folder / "x.csv")
+    with pytest.raises(ModelError, match="y.csv: there is no such file"):
+        read(folder, "y = price", data=folder / "y.csv")
+    with pytest.raises(ModelError, match="'cost' has 1 subscripts but 0 here"):
+        read(folder, f"{equations} + cost", data=folder / "x.csv")
+
+
+def test_files_in_vensims_own_format_are_refused_with_a_cure(folder):
+    (folder / "old.vdf").write_bytes(b"\x7f\xf7\x17\x52" + bytes(200))
+    with pytest.raises(ModelError, match="old.vdf: Vensim's own format .* export the file from Vensim as .dat"):
+        read(folder, "x", data=folder / "old.vdf")
+
+
 def test_only_files_of_the_models_folder_are_read_unless_allowed(tmp_path, folder):
     """Not by a path with dots, not by an absolute one, not through a link."""
     inner = folder / "inner"

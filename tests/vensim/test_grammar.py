@@ -165,6 +165,7 @@ def test_subscripts_are_keys_and_keep_the_mark_of_a_range():
         ("a = 1 * / 2", 8, "missing before '/'"),
         ("a = 3 Time", 6, "operator is missing before 'Time'"),
         ("a =", 3, "is incomplete"),
+        ("a = MIN(1, 2, 3)", 4, "MIN takes 2 arguments, not 3; nest it, as in MIN\\(x1, MIN\\(x2, x3\\)\\)"),
         ("a = MAX(1)", 4, "MAX takes 2 arguments, not 1; write MAX\\(x1, x2\\)"),
         ("a = MAXX(1, 2)", 4, "did you mean MAX"),
         ("a = GET XLS DATA('f', 'b', 'A', 'B2')", 4, "'f': there is no such file; put it beside the model"),

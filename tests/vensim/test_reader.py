@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -276,6 +277,28 @@ def test_outputs_of_macro_calls_have_subscripts_of_their_own():
     values = {name: found[name].to_numpy().tolist() for name in "pqvz"}
     assert values == {"p": [10, 50], "q": [10, 20], "v": [22, 33], "z": 1044}
     assert (model["p"].dimensions, model["p"].hidden, model["q"].dimensions) == (("r",), False, ("r",))
+
+
+def test_a_macro_call_computes_nothing_for_excepted_cells():
+    """Neither for its own elements nor for its outputs, and no exception of another label counts."""
+    text = """
+    r: r1, r2 ~~|
+    q: q1, q2, q3 ~~|
+    rest: q2, q3 ~~|
+    some[r, rest] = 1, 2; 3, 4; ~~|
+    :MACRO: f(a: more)
+    f = INTEG(a, 0) ~~|
+    more = a * 10 ~~|
+    :END OF MACRO:
+    y[r, q] :EXCEPT: [r, q1] = f(some[r, q]: p[r, q]) ~~|
+    y[r, q1] = 7 ~~|
+    z[r1, q] :EXCEPT: [r2, q2], [r1, q1] = f(some[r1, q]: more) ~~|
+    z[r1, q1] = f(5: five) ~~|
+    s = SUM(y[r!, q!]) + SUM(z[r1, q!]) + SUM(p[r!, rest!]) + SUM(more[rest!]) ~~|
+    """
+    found = sd.simulate(tiny_model(text, final=1)).isel(time=-1)
+    assert found["s"] == (10 + 14) + (3 + 5) + 100 + 30
+    assert np.isnan(found["p"].sel(q="q1")).all()
 
 
 @pytest.mark.parametrize(

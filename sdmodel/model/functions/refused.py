@@ -39,7 +39,6 @@ _INSTEAD = {
         "RC COMPARE, RC COMPARE CHECK, RC DECAY, RC DECAY CHECK, RC GROW, RC GROW CHECK, RC RAMP, RC RAMP CHECK, "
         "RC STEP, RC STEP CHECK"
     ),
-    "complete the equation": "A FUNCTION OF",
 }
 
 REFUSED: Mapping[str, str] = MappingProxyType(

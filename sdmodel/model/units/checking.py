@@ -450,9 +450,9 @@ def _call(call: Expr, row: FunctionRow, site: _Site, context: Form | None) -> Fo
             unsure |= set(pattern)
             what = f"'{site.source(part)}', the {argument} of {row.name}, is in {site.text(unit)} and not in {site.text(needed)}"
             site.report(site.place(part, call), call, needed, unit, what)
-    result = rule.result or NOTHING
-    sure = (unsure - {"t"}).isdisjoint(result)
-    return _filled(result, meaning) if sure else site.check.unknowns.fresh()
+    if rule.result is None or not (unsure - {"t"}).isdisjoint(rule.result):
+        return site.check.unknowns.fresh()
+    return _filled(rule.result, meaning)
 
 
 def _meaning(

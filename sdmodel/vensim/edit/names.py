@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ...errors import Fault, ModelError
-from ...model import FUNCTIONS, REFUSED, WHOLE_EQUATIONS, Model, display_name, key, nearest, quote_name
+from ...model import FUNCTIONS, REFUSED, UNFINISHED, WHOLE_EQUATIONS, Model, display_name, key, nearest, quote_name
 from ..document import Document
 from ..read.segments import QUOTED, Span, blank_comments
 from ..read.statements import read_statements
@@ -20,8 +20,8 @@ CLOCK = ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")
 NOW = "Time"
 """The name of the current time, which no block defines."""
 
-_FORMS = ("WITH LOOKUP", "TABBED ARRAY", "A FUNCTION OF")
-_RESERVED = frozenset(map(key, (*FUNCTIONS, *REFUSED, *WHOLE_EQUATIONS, *_FORMS, *CLOCK, NOW)))
+_FORMS = ("WITH LOOKUP", "TABBED ARRAY", UNFINISHED)
+_RESERVED = frozenset(map(key, (*FUNCTIONS, *REFUSED, *WHOLE_EQUATIONS, *_FORMS, NOW)))
 _REFUSED = re.compile(r'[|~"\\]|[^\S ]')
 
 _LETTER = r"(?:[\w$'.&%#@?]|[^\x00-\x7f])"

@@ -19,6 +19,26 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 
 
+def series_in(paths: Iterable[PathLike], *, required: bool = True) -> dict[Cell, str]:
+    """Return the names of the series in files, as written, by cell; files that cannot be read count only if they are `required`.
+
+    Raises
+    ------
+    ModelError
+        If a file cannot be read.
+    """
+    from ..files.data import read_data
+
+    found: dict[Cell, str] = {}
+    for path in paths:
+        try:
+            found |= {_cell(own): split_name(own.name)[0] for own in read_data(path).values()}
+        except ObservationError as error:
+            if required:
+                raise ModelError(error.faults) from error
+    return found
+
+
 def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool = True) -> Model:
     """Return a model with the time series of files for its data variables; of a series in several files, the last one counts.
 

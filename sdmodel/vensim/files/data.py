@@ -85,6 +85,9 @@ def read_data(path: str | os.PathLike[str], content: bytes | None = None) -> Map
     ObservationError
         If the file cannot be read or has no series, or with every line that does not fit.
     """
+    if Path(path).suffix.lower() in {".vdf", ".vdfx"}:
+        what = "Vensim's own format for runs and data is not public; export the file from Vensim as .dat, .csv or .tab"
+        raise ObservationError([Fault(os.fspath(path), what)])
     read = read_bytes(path, error=ObservationError) if content is None else content
     text = text_of(read, path, error=ObservationError)
     reading = _Reading(os.fspath(path))

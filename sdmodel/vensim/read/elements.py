@@ -33,7 +33,7 @@ from .ranges import spanned
 from .statements import Macro, Statement
 from .syntax import comment_of, one_line, units_of
 from .table import Token, Tree
-from .translation import Names, Scope, add_output, check_size, read_expression
+from .translation import Names, Scope, add_output, check_size, inside_of, read_expression
 
 
 def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Element]:
@@ -41,23 +41,20 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
     grouped: dict[str, list[Statement]] = {}
     equations: dict[str, list[Equation]] = {}
     for statement in statements:
-        scope = Scope(names, statement.offset, statement.subscripts)
+        scope = Scope(names, statement.offset, statement.subscripts, exceptions=statement.exceptions)
         grouped.setdefault(statement.key, []).append(statement)
         equations.setdefault(statement.key, []).extend(equations_of(statement, scope))
-    labels = {label for subscript in names.subscripts.values() for label in subscript.keys}
     elements: dict[str, Element] = {}
     for name, own in grouped.items():
         shown = display_name(own[0].name)
-        dimensions = _dimensions(
-            shown, [statement.subscripts for statement in own], equations[name][0].place, names, labels
-        )
+        dimensions = dimensions_of(shown, [statement.subscripts for statement in own], equations[name][0].place, names)
         elements[name] = element_of(shown, own, equations[name], dimensions, names.document)
     for name, output in names.outputs.items():
         found = output.equations
         if name in elements:  # a fault, since it is defined twice
             elements[name] = replace(elements[name], equations=(*elements[name].equations, *found))
         else:
-            dimensions = _dimensions(output.name, [own.subscripts for own in found], output.place, names, labels)
+            dimensions = dimensions_of(output.name, [own.subscripts for own in found], output.place, names)
             elements[name] = replace(output, kind=_kind([own.expression for own in found]), dimensions=dimensions)
     for name, points in names.points.items():
         owner = elements[name]
@@ -123,15 +120,13 @@ def equations_of(statement: Statement, scope: Scope) -> list[Equation]:
     return found or [replace(equation, expression=read_expression(statement.body[-1], scope, statement.name))]
 
 
-def _dimensions(
-    name: str, subscripts: Sequence[tuple[str, ...]], place: Place, names: Names, labels: set[str]
-) -> tuple[str, ...]:
+def dimensions_of(name: str, subscripts: Sequence[tuple[str, ...]], place: Place, names: Names) -> tuple[str, ...]:
     """Return the range at each position of the left-hand side, over all equations of an element."""
     fitting = [own for own in subscripts if len(own) == len(subscripts[0])]
     dimensions = []
     for named in zip(*fitting, strict=True):
         found = spanned(named, names.subscripts)
-        if found is None and all(label in names.subscripts or label in labels for label in named):
+        if found is None and all(label in names.subscripts or label in names.labels for label in named):
             what = f"no subscript range contains all of {', '.join(map(repr, dict.fromkeys(named)))}; declare one"
             names.doubts.append(Fault(place, f"'{name}': {what}"))
         dimensions.append(found or named[0])
@@ -178,7 +173,7 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
     for mark in (mark for argument in arguments for mark in unclaimed_ranges(argument)):
         if mark not in copies:
             copies[mark] = _copy_range(mark.removesuffix(MARK), (*outside, *copies.values()), names)
-    ranges = (*outside, *copies.values())
+    inside = inside_of(scope, tuple(copies.values()))
     by_name: dict[str, list[Statement]] = {}
     for statement in macro.statements:
         by_name.setdefault(statement.key, []).append(statement)
@@ -190,11 +185,11 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
         hidden[name] = f"{macro.name} {count} {name.replace('_', ' ')}"
         names.defined.add(key(hidden[name]))
     own = {name: _with_copies(value, copies) for name, value in zip(macro.inputs, arguments, strict=True)}
-    own |= {name: make_reference(key(new_name), *ranges) for name, new_name in hidden.items()}
+    own |= {name: make_reference(key(new_name), *inside.subscripts) for name, new_name in hidden.items()}
     for name, statements in by_name.items():
-        names.hidden.append(_element(hidden[name], statements, ranges, replace(scope, own=own), key(macro.name)))
+        names.hidden.append(_element(hidden[name], statements, replace(inside, own=own), key(macro.name)))
     for result, output in zip(results, macro.outputs, strict=True):
-        add_output(result, own[output], ranges, scope)
+        add_output(result, own[output], inside, scope)
     return make_reference(key(hidden[key(macro.name)]), *outside, *copies)
 
 
@@ -259,14 +254,16 @@ def _misuse(macro: Macro, arguments: Sequence[Expr], results: Sequence[Node], sc
     return ""
 
 
-def _element(name: str, statements: Sequence[Statement], ranges: tuple[str, ...], caller: Scope, macro: str) -> Element:
-    """Return one element of an expanded macro, with the ranges of the equation that calls it."""
-    names = caller.names
+def _element(name: str, statements: Sequence[Statement], caller: Scope, macro: str) -> Element:
+    """Return one element of an expanded macro, with the ranges of the equation that calls it, and what that excepts."""
+    names, ranges, excepted = caller.names, caller.subscripts, caller.exceptions
     equations = []
     for statement in statements:
         if statement.subscripts:
             what = f"'{display_name(statement.name)}' has subscripts in a macro; remove them, the call's apply"
             names.faults.append(Fault(names.document.place(statement.offset), what))
-        scope = Scope(names, statement.offset, ranges, caller.own, (*caller.open_macros, macro))
-        equations += [replace(equation, subscripts=ranges) for equation in equations_of(statement, scope)]
+        opened = (*caller.open_macros, macro)
+        scope = Scope(names, statement.offset, ranges, caller.own, opened, exceptions=excepted)
+        found = equations_of(statement, scope)
+        equations += [replace(equation, subscripts=ranges, exceptions=excepted) for equation in found]
     return element_of(name, statements, equations, ranges, names.document, hidden=True)

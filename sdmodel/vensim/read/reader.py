@@ -6,18 +6,29 @@ import contextlib
 import gc
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import MappingProxyType
 
 from sympy import Expr, S
 
 from ...errors import Fault, ModelError, ScenarioError
 from ...files import decode_text
-from ...model import ARRAY_FUNCTIONS, Model, Numbers, Table, VensimFunction, find_faults, is_reduction, walk
+from ...model import (
+    ARRAY_FUNCTIONS,
+    Model,
+    Numbers,
+    Table,
+    VensimFunction,
+    data_variables,
+    find_faults,
+    is_reduction,
+    walk,
+)
 from ..document import Document, read_bytes
 from ..external.access import Access
-from ..external.series import PathLike, with_data_files
+from ..external.series import PathLike, series_in, with_data_files
 from .elements import elements_of, expand
+from .exogenous import exogenous_elements, undefined_names
 from .grammar import SyntaxProblemError, parse
 from .outside import is_data, texts_of
 from .ranges import subscripts_of
@@ -120,10 +131,11 @@ def model_from_text(
     """
     content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     with _without_collection():
-        model, faults = model_of(Document.from_bytes(content, path), allow_files)
+        files = [data] if isinstance(data, str | os.PathLike) else list(data)
+        model, faults = model_of(Document.from_bytes(content, path), allow_files, files)
     if faults:
         raise ModelError(dict.fromkeys(faults))
-    return with_data_files(model, [data] if isinstance(data, str | os.PathLike) else data)
+    return with_data_files(model, files)
 
 
 @contextlib.contextmanager
@@ -138,11 +150,14 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def model_of(document: Document, allow_files: Iterable[PathLike] = ()) -> tuple[Model, list[Fault]]:
+def model_of(
+    document: Document, allow_files: Iterable[PathLike] = (), data: Sequence[PathLike] = ()
+) -> tuple[Model, list[Fault]]:
     """Return the model of a document, as far as it can be read, and all faults: those of undefined names and the like
     only if every block can be read, since an unreadable block hides names.
 
-    `allow_files` are folders that it may read data from, besides its own.
+    `allow_files` are folders that it may read data from, besides its own. A name that nothing defines is a data variable if one of
+    the files `data`, or of those that the settings name, has its time series; the series themselves are not read.
     """
     settings = [document.text[part.start : part.end] for part in document.segments if part.kind == "setting"]
     found = read_statements(document)
@@ -156,6 +171,11 @@ def model_of(document: Document, allow_files: Iterable[PathLike] = ()) -> tuple[
     names.calendar = calendar_of(settings, units_of(next(times, ""))[0])
     names.data = frozenset(statement.key for statement in defining if is_data(statement))
     elements = elements_of(defining, names)
+    series = access.series_files()
+    wanted = undefined_names(elements, names) if (series or data) and not names.faults else {}
+    if wanted:
+        offered = series_in(series, required=False) | series_in(data)
+        elements |= {own.key: own for own in exogenous_elements(names, wanted, offered)}
     method = integration_method(settings)
     model = Model(
         path=document.path,
@@ -181,9 +201,9 @@ def model_of(document: Document, allow_files: Iterable[PathLike] = ()) -> tuple[
             f"the settings ask for integrator number {method:.40}, which is unknown; use one from 0 (Euler) to 5 (RK4)"
         )
         faults.append(Fault(document.place(where), what))
-    if not faults and names.data:
+    if not faults and series and any(data_variables(model)):
         try:
-            model = with_data_files(model, access.series_files(), required=False)
+            model = with_data_files(model, series, required=False)
         except ModelError as error:
             faults = list(error.faults)
     return model, faults if found.faults else [*faults, *names.doubts, *find_faults(model)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from sympy import Expr, Indexed, S, Symbol
@@ -14,6 +15,7 @@ from ...model import (
     FUNCTIONS,
     NA,
     REFUSED,
+    UNFINISHED,
     Calendar,
     Element,
     Equation,
@@ -26,12 +28,14 @@ from ...model import (
     display_name,
     inverse,
     key,
+    labels_of,
     make_reference,
     multiply,
     negate,
     number,
     power,
     split_reference,
+    unfinished,
     unknown_function,
 )
 from ..document import Document
@@ -42,7 +46,10 @@ from .syntax import numbers_in
 from .table import Token
 
 _ROWS: Mapping[str, FunctionRow] = {key(name): row for name, row in FUNCTIONS.items()}
+_UNFINISHED = key(UNFINISHED)
 _REFUSED = frozenset(map(key, REFUSED))
+_PAIRS = ("MIN", "MAX")
+"""Functions of two numbers that other programs take more of."""
 _PIPELINE, _MESSAGE = key("DELAYP"), key("MESSAGE")
 _GUESSES = 20
 """Number of unknown functions for which a similar one is suggested: each search goes through the whole table."""
@@ -57,7 +64,7 @@ _NO_TABLE = Table(())
 """Replaces a table that cannot be read, so that its name still counts as a lookup."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Names:
     """What all equations of a model share: the names it defines, and the hidden elements that macro calls create.
 
@@ -82,6 +89,11 @@ class Names:
     calendar: Calendar = field(default_factory=Calendar)
     points: dict[str, list[Equation]] = field(default_factory=dict)
 
+    @cached_property
+    def labels(self) -> frozenset[str]:
+        """The keys of all labels of ranges."""
+        return frozenset(label for subscript in self.subscripts.values() for label in subscript.keys)
+
 
 @dataclass(slots=True)
 class Scope:
@@ -95,6 +107,7 @@ class Scope:
     subscripts: tuple[str, ...] = ()
     own: Mapping[str, Expr] | None = None
     open_macros: tuple[str, ...] = ()
+    exceptions: tuple[tuple[str, ...], ...] = ()
     places: dict[str, Place] = field(default_factory=dict)
     parts: dict[Expr, Place] = field(default_factory=dict)
 
@@ -280,6 +293,8 @@ def _call(node: Node, scope: Scope) -> Expr:
     outputs = [part for part in rest if part.data == "outputs"]
     arguments = [part for part in rest if part.data not in {"subscripts", "outputs"}]
     name, macros = key(token), scope.names.macros
+    if name == _UNFINISHED and name not in macros:
+        return unfinished(*(translate(argument, scope) for argument in arguments))
     own = scope.own is not None and name in scope.own and name not in macros
     known = own or name in scope.names.defined or name.endswith("$")
     with_output = name == _PIPELINE and len(outputs) == 1 and len(outputs[0].children) == len(":x")
@@ -305,8 +320,10 @@ def _call(node: Node, scope: Scope) -> Expr:
 def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope: Scope) -> Expr:
     if len(values) != len(row.written):
         count = f"{len(row.written)} argument{'s' * (len(row.written) != 1)}"
-        written = f"{row.name}({', '.join(row.written)})"
-        return scope.fault(token, f"{row.name} takes {count}, not {len(values)}; write {written}")
+        cure = f"write {row.name}({', '.join(row.written)})"
+        if row.name in _PAIRS and len(values) > len(row.written):
+            cure = f"nest it, as in {row.name}(x1, {row.name}(x2, x3))"
+        return scope.fault(token, f"{row.name} takes {count}, not {len(values)}; {cure}")
     if row.added:
         if values[0] not in (S.Zero, S.One):
             what = "its first argument must be 0 (Time) or 1 (INITIAL TIME), since a run on the computer's clock cannot be repeated"
@@ -321,14 +338,27 @@ def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope
     return row.build(*values)
 
 
-def add_output(result: Node, value: Expr, ranges: tuple[str, ...], scope: Scope) -> None:
-    """Add an equation of a variable that a call defines besides its value."""
+def inside_of(scope: Scope, copies: tuple[str, ...] = ()) -> Scope:
+    """Return the scope of what a call in an equation adds: with the ranges of the equation, copies of others, and its exceptions."""
+    subscripts = scope.names.subscripts
+    exceptions = []
+    for exception in scope.exceptions:
+        pairs = list(zip(scope.subscripts, exception, strict=False))
+        if all(name in subscripts or name in labels_of(subscripts, label) for name, label in pairs):
+            exceptions.append((*(label for name, label in pairs if name in subscripts), *copies))
+    ranges = (*(name for name in scope.subscripts if name in subscripts), *copies)
+    return replace(scope, subscripts=ranges, exceptions=tuple(exceptions))
+
+
+def add_output(result: Node, value: Expr, inside: Scope, scope: Scope) -> None:
+    """Add an equation of a variable that a call defines besides its value; `inside` is the scope of what the call adds."""
     token, *brackets = result.children
-    subscripts = tuple(subscript_keys(brackets[0])) if brackets else ranges
-    equation = Equation(value, subscripts, text=display_name(token), place=scope.place(token))
-    inside = scope.own.get(key(token)) if scope.own else None  # a macro's call of another one
-    shown = split_reference(inside)[0].replace("_", " ") if inside else display_name(token)
-    found = scope.names.outputs.get(key(shown), Element(shown, "auxiliary", (), hidden=inside is not None))
+    subscripts = tuple(subscript_keys(brackets[0])) if brackets else inside.subscripts
+    excepted = next((known.exceptions for known in (scope, inside) if known.subscripts == subscripts), ())
+    equation = Equation(value, subscripts, excepted, display_name(token), scope.place(token))
+    local = scope.own.get(key(token)) if scope.own else None  # a macro's call of another one
+    shown = split_reference(local)[0].replace("_", " ") if local else display_name(token)
+    found = scope.names.outputs.get(key(shown), Element(shown, "auxiliary", (), hidden=local is not None))
     scope.names.outputs[key(shown)] = replace(found, equations=(*found.equations, equation))
 
 
@@ -336,7 +366,7 @@ def _add_pipeline(output: Node, call: Expr, scope: Scope) -> None:
     """Add the variable that DELAYP defines besides its value: what is on the way."""
     value, delay_time = call.args
     stock = FUNCTIONS["INTEG"].build(add(value, negate(call)), multiply(value, delay_time))
-    add_output(output, stock, tuple(name for name in scope.subscripts if name in scope.names.subscripts), scope)
+    add_output(output, stock, inside_of(scope), scope)
 
 
 def _look_up(token: Token, brackets: Sequence[Node], values: Sequence[Expr], scope: Scope) -> Expr:
