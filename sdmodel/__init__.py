@@ -10,12 +10,14 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .analysis import attribute_levers as attribute_levers
     from .analysis import compare_members as compare_members
     from .analysis import compare_runs as compare_runs
+    from .analysis import contributions_to as contributions_to
     from .analysis import find_sensitivities as find_sensitivities
     from .analysis import rank_levers as rank_levers
     from .analysis import sweep_levers as sweep_levers
     from .checking import check_model as check_model
     from .checking import find_loops as find_loops
     from .checking import find_paths as find_paths
+    from .comparison import VariableAttribution as VariableAttribution
     from .comparison import quantiles as quantiles
     from .comparison import share_where as share_where
     from .ensemble import run_ensemble as run_ensemble
@@ -38,9 +40,26 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .errors import SimulationError as SimulationError
     from .errors import StoreError as StoreError
     from .explore import write_explorer as write_explorer
+    from .figures import Observed as Observed
+    from .figures import Panel as Panel
+    from .figures import plot_backtest as plot_backtest
+    from .figures import plot_bands as plot_bands
+    from .figures import plot_contributions as plot_contributions
     from .figures import plot_diagram as plot_diagram
+    from .figures import plot_differences as plot_differences
+    from .figures import plot_fit as plot_fit
+    from .figures import plot_heat_map as plot_heat_map
+    from .figures import plot_morris as plot_morris
+    from .figures import plot_ranking as plot_ranking
+    from .figures import plot_runs as plot_runs
+    from .figures import plot_sobol as plot_sobol
+    from .figures import plot_sweep as plot_sweep
+    from .figures import plot_tornado as plot_tornado
+    from .figures import plot_wedges as plot_wedges
     from .inference import backtest_model as backtest_model
+    from .inference import backtest_panels as backtest_panels
     from .inference import calibrate_model as calibrate_model
+    from .inference import fit_panels as fit_panels
     from .inference import fit_run as fit_run
     from .inference import read_observations as read_observations
     from .inference import read_series as read_series
@@ -82,16 +101,17 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
 __version__ = "0.2.0"
 
 _NAMES = {
-    "analysis": "attribute_levers compare_members compare_runs find_sensitivities rank_levers sweep_levers",
+    "analysis": "attribute_levers compare_members compare_runs contributions_to find_sensitivities rank_levers sweep_levers",
     "checking": "check_model find_loops find_paths",
-    "comparison": "quantiles share_where",
+    "comparison": "VariableAttribution quantiles share_where",
     "ensemble": "run_ensemble",
     "errors": "AnalysisError CalibrationError CheckError DatasetError EnsembleError FaultsError FigureError LayoutError "
     "LoopError ModelError ObservationError OutOfMemoryError ReferenceEngineError ReportError ScenarioError SdmodelError SimulationError "
     "StoreError",
     "explore": "write_explorer",
-    "figures": "plot_diagram",
-    "inference": "backtest_model calibrate_model fit_run read_observations read_series score_backtest",
+    "figures": "Observed Panel plot_backtest plot_bands plot_contributions plot_diagram plot_differences plot_fit plot_heat_map "
+    "plot_morris plot_ranking plot_runs plot_sobol plot_sweep plot_tornado plot_wedges",
+    "inference": "backtest_model backtest_panels calibrate_model fit_panels fit_run read_observations read_series score_backtest",
     "model": "CausalPath Model lay_out without_subscripts",
     "reference": "read_xmile",
     "report": "write_report",

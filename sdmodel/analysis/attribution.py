@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..comparison import (
     MEASURES,
     Outcome,
+    VariableAttribution,
     interaction_weights,
     largest_contributors,
     measure_weights,
@@ -86,22 +87,6 @@ _LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles over members."""
 _COPIES = 3
 """Copies of the numbers of all members in memory while quantiles are computed."""
-
-
-@dataclass(frozen=True, eq=False)
-class VariableAttribution:
-    """What an attribution contains for one variable, or one label of it; parts that it lacks are None."""
-
-    name: str
-    units: str
-    baseline: xr.DataArray
-    scenario: xr.DataArray
-    contributions: xr.DataArray
-    interaction: xr.DataArray | None
-    standard_error: xr.DataArray | None
-    spread: xr.DataArray | None
-    difference_spread: xr.DataArray | None
-    ranks_first: xr.DataArray | None
 
 
 def greatest_difference(part: VariableAttribution) -> Outcome:
@@ -269,12 +254,24 @@ def attribute_levers(
 
 
 def contributions_to(dataset: xr.Dataset, name: str) -> VariableAttribution:
-    """Return what an attribution contains for a variable, `name` or `name[label]` in any spelling that Vensim allows.
+    r"""Return what an attribution contains for a variable, `name` or `name[label]` in any spelling that Vensim allows.
 
     Raises
     ------
     DatasetError
         If the dataset is not an attribution, or lacks the variable.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.scenario import Scenario
+    >>> from sdmodel.testing import tiny_model
+    >>> from sdmodel.vensim import read_change
+    >>> model = tiny_model("Stock = INTEG(a*b, 0)\na = 1\nb = 1")
+    >>> policy = Scenario("policy", (read_change("a = 2"), read_change("b = 3")))
+    >>> part = sd.contributions_to(sd.attribute_levers(model, policy, save=["Stock"]), "stock")
+    >>> part.at("last").contributions.sel(measure="shapley").values.ravel().tolist()
+    [20.0, 30.0]
     """
     if dataset.attrs.get(ANALYSIS) != ATTRIBUTION:
         message = "the dataset: is not an attribution; make one with `sdmodel attribute`"

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..comparison import Outcome
+from ..comparison import Outcome, OutcomeLike, as_outcome
 from ..errors import AnalysisError, Fault, ScenarioError
 from ..extras import check_extra, load_extra
 from ..model import Cell, Integrator, Model, cell_name, key, labels_of, nearest, plan, split_name
@@ -24,8 +24,6 @@ from ..scenario import Distribution, Sampling, Scenario, Steps, constant_values,
 from ..simulation import PreparedSimulation, Progress, ScenarioLike, load_scenario, prepare_simulation
 from ..vensim import default_sampling
 
-OutcomeLike = Outcome | float | int | str
-"""An outcome, a date, or the name of a statistic over time."""
 _Measures = Mapping[str, NDArray[Any]]
 """Numbers by name: of shape (factors,), (factors, factors) for pairs, or () for all factors together."""
 
@@ -141,10 +139,7 @@ def find_sensitivities(
     changes = load_scenario(scenario)
     factors = factors_of(model, sampling, changes)
     requested = [outcomes] if isinstance(outcomes, OutcomeLike) else outcomes
-    measured = [
-        one if isinstance(one, Outcome) else Outcome(one) if isinstance(one, str) else Outcome(at=float(one))
-        for one in requested
-    ]
+    measured = list(map(as_outcome, requested))
     responses = responses_of(model, [names] if isinstance(names, str) else names, measured)
     experiment = make_experiment(model, factors, responses, scenario=changes, integrator=integrator)
     start = (sampling.seed if seed is None else seed) or secrets.randbelow(2**31 - 1) + 1

@@ -21,6 +21,7 @@ from .agreement import (
 from .contributions import (
     MEASURES,
     Measure,
+    VariableAttribution,
     differences_from_base,
     interaction_weights,
     largest_contributors,
@@ -56,7 +57,7 @@ from .members import (
     quantiles,
     share_where,
 )
-from .outcomes import STATISTICS, Outcome, Position, outcome_of, position_of, relative_changes
+from .outcomes import STATISTICS, Outcome, OutcomeLike, Position, as_outcome, outcome_of, position_of, relative_changes
 
 __all__ = [
     "AGREEMENT",
@@ -69,12 +70,15 @@ __all__ = [
     "LargestDifference",
     "Measure",
     "Outcome",
+    "OutcomeLike",
     "PairedDifferences",
     "Position",
     "Snapshot",
     "TheilShares",
     "ValueRange",
+    "VariableAttribution",
     "are_paired",
+    "as_outcome",
     "band",
     "band_coverage",
     "band_width",
@@ -113,4 +117,4 @@ __all__ = [
     "squared_correlation",
     "take_snapshots",
     "theil_shares",
-]  # fmt: skip
+]

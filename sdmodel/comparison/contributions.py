@@ -7,21 +7,53 @@ weighted sum of v over all subsets, so that the same weights serve every variabl
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from math import factorial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
-from ..dataset import MEMBER, base_positions, lever_dims
+from ..dataset import MEMBER, TIME, base_positions, lever_dims
 from ..errors import DatasetError
 from .differences import Numbers
+from .outcomes import OutcomeLike, as_outcome, outcome_of
 
 Measure = Literal["alone", "shapley", "last"]
 MEASURES: tuple[Measure, ...] = ("alone", "shapley", "last")
 """The effect of a lever moved first, its mean over all orders, and its effect moved last."""
 LEVER = "lever"
 """The dimension of a ranking of levers."""
+
+
+@dataclass(frozen=True, eq=False)
+class VariableAttribution:
+    """What an attribution contains for one variable, or one label of it, in its units; parts that it lacks are None.
+
+    `contributions` has the dimensions measure, lever and time, `baseline` and `scenario` have time. `spread` holds quantiles of
+    the Shapley values over members, with the dimensions probability, lever and time, and `difference_spread` those of the
+    whole difference.
+    """
+
+    name: str
+    units: str
+    baseline: xr.DataArray
+    scenario: xr.DataArray
+    contributions: xr.DataArray
+    interaction: xr.DataArray | None = None
+    standard_error: xr.DataArray | None = None
+    spread: xr.DataArray | None = None
+    difference_spread: xr.DataArray | None = None
+    ranks_first: xr.DataArray | None = None
+
+    def at(self, outcome: OutcomeLike) -> VariableAttribution:
+        """Return the attribution of one number, such as the value at a date; the dimension time has that date alone."""
+        chosen = as_outcome(outcome)
+        when = {TIME: [0.0 if chosen.at is None else chosen.at]}
+        parts = ((part.name, getattr(self, part.name)) for part in fields(self))
+        arrays = ((name, part) for name, part in parts if isinstance(part, xr.DataArray))
+        single: dict[str, Any] = {name: outcome_of(part, chosen).expand_dims(when) for name, part in arrays}
+        return replace(self, **single)
 
 
 def measure_weights(count: int) -> Numbers:

@@ -85,6 +85,17 @@ class Outcome:
         return "*".join(filter(None, (units, time_units))) if integrated else units
 
 
+OutcomeLike = Outcome | float | int | str
+"""An outcome, a date, or the name of a statistic over time."""
+
+
+def as_outcome(requested: OutcomeLike) -> Outcome:
+    """Return the outcome for a date, the name of a statistic or an outcome."""
+    if isinstance(requested, Outcome):
+        return requested
+    return Outcome(requested) if isinstance(requested, str) else Outcome(at=float(requested))
+
+
 def outcome_of(variable: xr.DataArray, outcome: Outcome) -> xr.DataArray:
     """Compute the outcome of a variable of a run, over all its dimensions but time; a constant is its own outcome.
 

@@ -1,6 +1,6 @@
 """Figures of stored numbers: functions that return a matplotlib `Figure` and compute no results of their own."""
 
-from .attribution import Contributions, plot_contributions, plot_wedges
+from .attribution import plot_contributions, plot_wedges
 from .backtest import plot_backtest
 from .bands import plot_bands, plot_differences, plot_fit
 from .diagram import PlacedView, ShadedValue, Shading, find_view, place_view, plot_diagram
@@ -13,7 +13,6 @@ from .sensitivity import plot_morris, plot_sobol, plot_tornado
 from .sweep import plot_heat_map, plot_sweep
 
 __all__ = [
-    "Contributions",
     "Layout",
     "Observed",
     "Panel",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -25,12 +24,14 @@ from .panels import (
     GRID,
     NORMAL,
     SMALL,
+    PanelAxes,
     add_frame,
     add_note,
     format_time_axis,
     format_x_axis,
     format_y_axis,
     is_narrow,
+    make_grid,
     make_page,
     make_panels,
     mark_extrapolation,
@@ -38,6 +39,9 @@ from .panels import (
     wrap,
 )
 from .text import plain_text
+
+if TYPE_CHECKING:
+    from ..comparison import VariableAttribution
 
 _MOST_VARIABLES, _COLUMNS = 6, 3
 _REST = "the rest"
@@ -60,36 +64,17 @@ _BAR, _ROW, _NAME_LINE = 0.62, 0.21, 30
 """The share of a row that its bar fills, the height of a row in inches, and the letters on a line of a lever's name."""
 
 
-@dataclass(frozen=True, eq=False)
-class Contributions:
-    """What levers contribute to one variable, in its units.
-
-    `shares` has the dimensions time and lever; `baseline` and `scenario` have time. `spread` holds quantiles of the shares
-    over members, with the dimensions probability, time and lever, and `total_spread` those of the whole difference. `alone` and `last` hold the effect of a lever that is
-    changed first and of one that is changed last, with the dimensions time and lever.
-    """
-
-    title: str
-    units: str
-    baseline: xr.DataArray
-    scenario: xr.DataArray
-    shares: xr.DataArray
-    alone: xr.DataArray | None = None
-    last: xr.DataArray | None = None
-    spread: xr.DataArray | None = None
-    total_spread: xr.DataArray | None = None
-
-
 @plain_text
 def plot_wedges(
-    variables: Sequence[Contributions],
+    variables: Sequence[VariableAttribution],
     *,
     names: tuple[str, str] = ("baseline", "scenario"),
     title: str | None = None,
     extrapolation: float | None = None,
     origin: Sequence[str] = (),
+    axes: PanelAxes = None,
 ) -> Figure:
-    """Plot baseline and scenario of each variable over time and, below, what each lever adds or takes away.
+    r"""Plot baseline and scenario of each variable over time and, below, what each lever adds or takes away.
 
     What levers add is stacked above zero and what they take away below; the black line is the effect of all. A lever has
     one colour in all panels. Of more than seven levers, the six with the largest contributions have colours; the rest are
@@ -98,7 +83,7 @@ def plot_wedges(
 
     Parameters
     ----------
-    variables : sequence of Contributions
+    variables : sequence of VariableAttribution
         One to six variables.
     names : tuple of two str, optional
         The names of the baseline and the scenario.
@@ -108,19 +93,40 @@ def plot_wedges(
         The time from which values are extrapolation; they are drawn lighter.
     origin : sequence of str, optional
         Lines below the panels.
+    axes : sequence of Axes, optional
+        Axes of your own figure, two for each variable: for the variable and for its wedges. By default a new figure is made,
+        and only that has panels for single levers.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
 
     Raises
     ------
     FigureError
         If there is no variable, or there are more than six.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> from sdmodel.scenario import Scenario
+    >>> from sdmodel.vensim import read_change
+    >>> model = tiny_model("level = INTEG(inflow*share, 0)\ninflow = 1\nshare = 1")
+    >>> policy = Scenario("policy", (read_change("inflow = 2"), read_change("share = 3")))
+    >>> found = sd.attribute_levers(model, policy, save=["level"])
+    >>> figure = sd.plot_wedges([sd.contributions_to(found, "level")])
+    >>> figure.axes[0].get_title(loc="left")
+    'level'
     """
     colours = _lever_colours(variables)
     foot = [line for text in origin for line in wrap(text, _PAGE_LINE)]
     dated = all(DATE in variable.baseline.coords for variable in variables)
     margin = 0.6 + _FOOT_LINE * len(foot)
-    spread = all(variable.spread is not None for variable in variables)
+    spread = axes is None and all(variable.spread is not None for variable in variables)
     figure, places, columns = (
-        _banded_page(len(variables), colours, margin) if spread else _plain_page(len(variables), margin)
+        _banded_page(len(variables), colours, margin) if spread else _plain_page(len(variables), margin, axes)
     )
     caption = f"{names[1]} minus {names[0]}, by lever"
     for (above, below, *beside), variable in zip(places, variables, strict=True):
@@ -129,17 +135,20 @@ def plot_wedges(
             _draw_lever_bands(beside, variable, colours, dated=dated)
     times = variables[0].baseline.coords[DATE if dated else TIME].values
     mark_extrapolation(list(chain(*places)), extrapolation, times, dated=dated)
-    figure.align_ylabels([axes for above, below, *_ in places for axes in (above, below)])
+    figure.align_ylabels([place for above, below, *_ in places for place in (above, below)])
     lines = [Line2D([], [], label=names[0], **_BASELINE), Line2D([], [], color=DARK, linewidth=1.3, label=names[1])]
     swatches = [Line2D([], [], color=colour, linewidth=_SWATCH, label=name) for name, colour in colours.items()]
     signs = [Line2D([], [], color="black", linewidth=1.1, label=f"{_ALL}, mean of members")] if spread else []
     signs += [Line2D([], [], label="90 % of members", **_LIMIT)] if spread else []
-    add_frame(figure, title, [lines, signs, swatches], foot, **_LEGEND)
+    add_frame(places[0], title, [lines, signs, swatches], foot, **_LEGEND)
     return figure
 
 
-def _plain_page(count: int, margin: float) -> tuple[Figure, list[list[Axes]], int]:
+def _plain_page(count: int, margin: float, axes: PanelAxes) -> tuple[Figure, list[list[Axes]], int]:
     """Make a page with two panels for each variable, one above the other."""
+    if axes is not None:
+        figure, places, columns = make_grid(2 * count, (_HEIGHT,) * 4, margin, axes)
+        return figure, [list(pair) for pair in places.reshape(count, 2)], columns
     columns = 1 if is_narrow() else min(count, _COLUMNS)
     blocks = -(-count // columns)
     figure, places = make_panels(2 * blocks * columns, columns, _HEIGHT, margin)
@@ -177,21 +186,22 @@ def _banded_page(count: int, colours: Mapping[str, str], margin: float) -> tuple
 
 @plain_text
 def plot_contributions(
-    variables: Sequence[Contributions],
+    variables: Sequence[VariableAttribution],
     *,
     when: str,
     names: tuple[str, str] = ("baseline", "scenario"),
     title: str | None = None,
     origin: Sequence[str] = (),
+    axes: PanelAxes = None,
 ) -> Figure:
-    """Plot a bar per lever for each variable, at one time: the lever's share of the difference, the largest on top.
+    r"""Plot a bar per lever for each variable, at one time: the lever's share of the difference, the largest on top.
 
     A ring is the effect of the lever alone, a diamond its effect after all others; if members are known, a line covers
     90 % of them. The last bar is the effect of all levers.
 
     Parameters
     ----------
-    variables : sequence of Contributions
+    variables : sequence of VariableAttribution
         One to six variables, at a single time.
     when : str
         A description of that time.
@@ -201,19 +211,39 @@ def plot_contributions(
         The title of the figure.
     origin : sequence of str, optional
         Lines below the panels.
+    axes : Axes or sequence of Axes, optional
+        Axes of your own figure, one for each panel; by default a new figure is made.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
 
     Raises
     ------
     FigureError
         If there is no variable, or there are more than six.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> from sdmodel.scenario import Scenario
+    >>> from sdmodel.vensim import read_change
+    >>> model = tiny_model("level = INTEG(inflow*share, 0)\ninflow = 1\nshare = 1")
+    >>> policy = Scenario("policy", (read_change("inflow = 2"), read_change("share = 3")))
+    >>> found = sd.attribute_levers(model, policy, save=["level"])
+    >>> figure = sd.plot_contributions([sd.contributions_to(found, "level").at("last")], when="at the end")
+    >>> figure.axes[0].get_title(loc="left")
+    'level, at the end'
     """
     colours = _lever_colours(variables)
     columns = 1 if is_narrow() else min(len(variables), _COLUMNS)
     rows = max(len(_by_colour(variable, colours)) for variable in variables) + 1
     foot = [line for text in origin for line in wrap(text, _PAGE_LINE)]
-    figure, places = make_panels(len(variables), columns, 0.75 + _ROW * rows, 0.55 + _FOOT_LINE * len(foot))
-    for axes, variable in zip(places, variables, strict=True):
-        _draw_bars(axes, variable, colours, when, columns, f"{names[1]} minus {names[0]}")
+    figure, places = make_panels(len(variables), columns, 0.75 + _ROW * rows, 0.55 + _FOOT_LINE * len(foot), axes)
+    for place, variable in zip(places, variables, strict=True):
+        _draw_bars(place, variable, colours, when, columns, f"{names[1]} minus {names[0]}")
     handles = [
         Line2D([], [], color=GREY, linewidth=_SWATCH, label="share of the total (Shapley value)"),
         Line2D([], [], label="changed alone", **_RING),
@@ -221,31 +251,35 @@ def plot_contributions(
     ]
     if any(variable.spread is not None for variable in variables):
         handles.append(Line2D([], [], color=DARK, linewidth=0.9, label="90 % of members"))
-    add_frame(figure, title, [handles], foot, **_LEGEND)
+    add_frame(places, title, [handles], foot, **_LEGEND)
     return figure
 
 
-def _lever_colours(variables: Sequence[Contributions]) -> dict[str, str]:
+def _shapley(variable: VariableAttribution) -> xr.DataArray:
+    return variable.contributions.sel(measure="shapley")
+
+
+def _lever_colours(variables: Sequence[VariableAttribution]) -> dict[str, str]:
     """Return a colour for each lever that is plotted separately, in the order of the scenario, and grey for the rest."""
     if not 0 < len(variables) <= _MOST_VARIABLES:
         message = f"the figure: has {len(variables)} variables; choose 1 to {_MOST_VARIABLES} with --on"
         raise FigureError(message)
-    levers = list(map(str, variables[0].shares["lever"].values))
+    levers = list(map(str, variables[0].contributions["lever"].values))
     if len(levers) <= len(COLOURS):
         return dict(zip(levers, COLOURS, strict=False))
     weights = np.zeros(len(levers))
     for variable in variables:
-        sizes = np.nan_to_num(np.abs(variable.shares.transpose(TIME, "lever").values)).sum(axis=0)
+        sizes = np.nan_to_num(np.abs(_shapley(variable).transpose(TIME, "lever").values)).sum(axis=0)
         weights += sizes / (sizes.sum() or 1.0)
     largest = sorted(np.argsort(-weights, kind="stable")[: len(COLOURS) - 1])
     found = {levers[index]: colour for index, colour in zip(largest, COLOURS, strict=False)}
     return found | {_REST: "#AAAAAA"}
 
 
-def _by_colour(variable: Contributions, colours: Mapping[str, str]) -> dict[str, NDArray[np.float64]]:
+def _by_colour(variable: VariableAttribution, colours: Mapping[str, str]) -> dict[str, NDArray[np.float64]]:
     """Return contributions over time by lever; those of levers without a colour of their own are added up."""
-    values = np.asarray(variable.shares.transpose(TIME, "lever").values, dtype=float)
-    levers = list(map(str, variable.shares["lever"].values))
+    values = np.asarray(_shapley(variable).transpose(TIME, "lever").values, dtype=float)
+    levers = list(map(str, variable.contributions["lever"].values))
     found = {name: values[:, levers.index(name)] for name in colours if name in levers}
     rest = [index for index, name in enumerate(levers) if name not in colours]
     return found | ({_REST: values[:, rest].sum(axis=1)} if rest else {})
@@ -254,7 +288,7 @@ def _by_colour(variable: Contributions, colours: Mapping[str, str]) -> dict[str,
 def _draw_wedges(
     above: Axes,
     below: Axes,
-    variable: Contributions,
+    variable: VariableAttribution,
     colours: Mapping[str, str],
     columns: int,
     caption: str,
@@ -275,13 +309,13 @@ def _draw_wedges(
     below.plot(times, scenario - baseline, color="black", linewidth=1.1, label="all")
     below.axhline(0, color=GREY, linewidth=0.6)
     limits: list[NDArray[np.float64]] = []
-    if variable.total_spread is not None:
-        levels = variable.total_spread.transpose(PROBABILITY, TIME)
+    if variable.difference_spread is not None:
+        levels = variable.difference_spread.transpose(PROBABILITY, TIME)
         for low, high in find_bands(levels[PROBABILITY].values)[:1]:
             limits = [levels.values[low], levels.values[high]]
             for limit in limits:
                 below.plot(times, limit, **_LIMIT)
-    panels = ((above, variable.title, [baseline, scenario]), (below, caption, [top, bottom, *limits]))
+    panels = ((above, variable.name, [baseline, scenario]), (below, caption, [top, bottom, *limits]))
     for axes, title, values in panels:
         style_panel(axes, title, variable.units, columns)
         format_y_axis(axes, variable.units, np.concatenate(values))
@@ -290,7 +324,7 @@ def _draw_wedges(
 
 
 def _draw_lever_bands(
-    places: Sequence[Axes], variable: Contributions, colours: Mapping[str, str], *, dated: bool
+    places: Sequence[Axes], variable: VariableAttribution, colours: Mapping[str, str], *, dated: bool
 ) -> None:
     """Plot the mean and the bands over members of what each lever, and all together, contribute, on one scale."""
     times = np.asarray(variable.baseline.coords[DATE if dated else TIME].values)
@@ -298,13 +332,13 @@ def _draw_lever_bands(
         (
             name,
             colour,
-            variable.shares.sel(lever=name),
+            _shapley(variable).sel(lever=name),
             None if variable.spread is None else variable.spread.sel(lever=name),
         )
         for name, colour in colours.items()
         if name != _REST
     ]
-    parts.append((_ALL, DARK, variable.scenario - variable.baseline, variable.total_spread))
+    parts.append((_ALL, DARK, variable.scenario - variable.baseline, variable.difference_spread))
     reached = []
     for axes, (name, colour, mean, spread) in zip(places, parts, strict=True):
         style_panel(axes, "", "", 1)
@@ -332,27 +366,27 @@ def _draw_lever_bands(
 
 
 def _draw_bars(
-    axes: Axes, variable: Contributions, colours: Mapping[str, str], when: str, columns: int, caption: str
+    axes: Axes, variable: VariableAttribution, colours: Mapping[str, str], when: str, columns: int, caption: str
 ) -> None:
     parts = {name: float(values[0]) for name, values in _by_colour(variable, colours).items()}
     ordered = sorted(parts, key=lambda name: (name == _REST, -abs(parts[name])))
     total = float((variable.scenario - variable.baseline).values.ravel()[0])
-    style_panel(axes, f"{variable.title}, {when}", "", columns)
+    style_panel(axes, f"{variable.name}, {when}", "", columns)
     rows = -np.arange(len(ordered) + 1, dtype=float)
     widths = [*(parts[name] for name in ordered), total]
     axes.barh(rows, widths, height=_BAR, color=[*(colours[name] for name in ordered), _TOTAL])
     for row, name in zip(rows, ordered, strict=False):
         if name == _REST:
             continue
-        for values, style in ((variable.alone, _RING), (variable.last, _DIAMOND)):
-            if values is not None:
-                axes.plot(float(values.sel(lever=name).values.ravel()[0]), row, **style)
+        for measure, style in (("alone", _RING), ("last", _DIAMOND)):
+            value = variable.contributions.sel(lever=name, measure=measure)
+            axes.plot(float(value.values.ravel()[0]), row, **style)
         if variable.spread is not None:  # the range of members
             ends = variable.spread.sel(lever=name).values.ravel()
             axes.plot([ends[0], ends[-1]], [row, row], color=DARK, linewidth=0.9, zorder=3)
     axes.axvline(0, color=GREY, linewidth=0.6)
-    if variable.total_spread is not None:
-        ends = variable.total_spread.values.ravel()
+    if variable.difference_spread is not None:
+        ends = variable.difference_spread.values.ravel()
         axes.plot([ends[0], ends[-1]], [rows[-1], rows[-1]], color=DARK, linewidth=0.9, zorder=3)
     labels = [textwrap.fill(name, _NAME_LINE) for name in ordered]
     axes.set_yticks(rows, [*labels, _ALL], fontsize=NORMAL - 0.5)

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from ..dataset import TIME, dates_of
 from ..errors import FigureError
-from .panels import COLOURS, DARK, add_frame, format_time_axis, make_grid, scale_y_axis, style_panel
+from .panels import COLOURS, DARK, PanelAxes, add_frame, format_time_axis, make_grid, scale_y_axis, style_panel
 from .text import plain_text
 
 _WIDE = 20.0
@@ -24,7 +24,9 @@ _BAND, _BEFORE = 0.18, 0.35
 
 
 @plain_text
-def plot_backtest(panels: Mapping[str, xr.Dataset], *, title: str | None = None, origin: Sequence[str] = ()) -> Figure:
+def plot_backtest(
+    panels: Mapping[str, xr.Dataset], *, title: str | None = None, origin: Sequence[str] = (), axes: PanelAxes = None
+) -> Figure:
     """Plot the forecasts of each cut over the observations as small multiples, one panel per series, in its units.
 
     Parameters
@@ -37,11 +39,31 @@ def plot_backtest(panels: Mapping[str, xr.Dataset], *, title: str | None = None,
         The title of the figure.
     origin : sequence of str, optional
         Lines below the panels.
+    axes : Axes or sequence of Axes, optional
+        Axes of your own figure, one for each panel; by default a new figure is made.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
 
     Raises
     ------
     FigureError
         If there are no panels, or more cuts than colours.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> import xarray as xr
+    >>> panel = xr.Dataset(
+    ...     {part: (("cut", "time"), [[level, level + 1]]) for part, level in (("low", 0), ("middle", 1), ("high", 2))},
+    ...     {"cut": [0.0], "time": [0.0, 1.0], "at": ("observation", [1.0])},
+    ... ).assign(observed=("observation", [1.5], {"units": "Widget"}))
+    >>> figure = sd.plot_backtest({"level": panel})  # of a back-test: sd.plot_backtest(sd.backtest_panels(found))
+    >>> figure.axes[0].get_title(loc="left")
+    'level'
     """
     if not panels:
         message = "the figure: has no series; back-test at least one"
@@ -51,9 +73,9 @@ def plot_backtest(panels: Mapping[str, xr.Dataset], *, title: str | None = None,
     if len(cuts) > len(COLOURS):
         message = f"the figure: {len(cuts)} cuts are too many to distinguish; plot at most {len(COLOURS)}"
         raise FigureError(message)
-    figure, places, columns = make_grid(len(panels), (3.9, 2.5, 2.0, 2.0), 0.8)
-    for axes, (name, panel) in zip(places, panels.items(), strict=True):
-        _draw_panel(axes, name, panel, columns)
+    figure, places, columns = make_grid(len(panels), (3.9, 2.5, 2.0, 2.0), 0.8, axes)
+    for place, (name, panel) in zip(places, panels.items(), strict=True):
+        _draw_panel(place, name, panel, columns)
     figure.align_ylabels(places)
     handles: list[Any] = [
         Line2D([], [], color=colour, linewidth=1.4, label=f"forecast at {cut:.6g}")
@@ -61,7 +83,7 @@ def plot_backtest(panels: Mapping[str, xr.Dataset], *, title: str | None = None,
     ]
     handles.append(Patch(color=COLOURS[0], alpha=_BAND, linewidth=0, label="90 % of draws"))
     handles.append(Line2D([], [], color=DARK, marker="o", markersize=3.2, linewidth=0, label="observed"))
-    add_frame(figure, title, [handles], origin)
+    add_frame(places, title, [handles], origin)
     return figure
 
 

@@ -35,6 +35,7 @@ from .panels import (
     DASHES,
     GREY,
     SMALL,
+    PanelAxes,
     add_frame,
     add_legend,
     add_note,
@@ -45,6 +46,7 @@ from .panels import (
     format_time_axis,
     make_grid,
     mark_extrapolation,
+    named_runs,
     over_time,
     scale_y_axis,
     style_panel,
@@ -82,16 +84,17 @@ class _Fan:
 
 @plain_text
 def plot_bands(
-    runs: Mapping[str, xr.Dataset],
-    names: Sequence[str],
+    runs: xr.Dataset | Mapping[str, xr.Dataset],
+    names: str | Sequence[str],
     *,
     spaghetti: Mapping[str, xr.Dataset] | None = None,
     title: str | None = None,
     scales: Mapping[str, Scale] | None = None,
     extrapolation: float | None = None,
     logarithmic: bool = False,
+    axes: PanelAxes = None,
 ) -> Figure:
-    """Plot medians and bands of ensembles over time as small multiples, one panel per variable, in its units.
+    r"""Plot medians and bands of ensembles over time as small multiples, one panel per variable, in its units.
 
     With several runs, colours are runs and dashes are labels of a subscripted variable; with one run, colours are labels.
     At most four labels are plotted. The y axis is logarithmic where positive values span more than three decades, unless
@@ -99,10 +102,10 @@ def plot_bands(
 
     Parameters
     ----------
-    runs : mapping of str to xarray.Dataset
+    runs : xarray.Dataset or mapping of str to xarray.Dataset
         Quantiles over the dimension `probability`, as `sdmodel.quantiles` returns them: two levels that mirror each other
         are the edges of a band, 0.5 is the line. A run without that dimension is a line.
-    names : sequence of str
+    names : str or sequence of str
         The variables.
     spaghetti : mapping of str to xarray.Dataset, optional
         A few members of a run, plotted as thin lines, by the name of the run.
@@ -114,6 +117,13 @@ def plot_bands(
         The time from which values are extrapolation; they are drawn lighter.
     logarithmic : bool, default False
         Use a logarithmic y axis in every panel without negative values.
+    axes : Axes or sequence of Axes, optional
+        Axes of your own figure, one for each panel; by default a new figure is made.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
 
     Raises
     ------
@@ -121,13 +131,24 @@ def plot_bands(
         If there is nothing to plot, or there are too many runs.
     DatasetError
         If a run lacks one of the variables.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("level = INTEG(inflow*share, 0)\ninflow = 1\nshare = 1")
+    >>> members = sd.simulate(model, {"inflow": [1.0, 2.0, 4.0]})
+    >>> figure = sd.plot_bands(sd.quantiles(members, "level", [0.05, 0.5, 0.95]), "level")
+    >>> figure.axes[0].get_title(loc="left")
+    'level'
     """
+    runs, names = named_runs(runs), [names] if isinstance(names, str) else names
     check_runs(runs, names)
-    figure, panels, columns = make_grid(len(names), (3.9, 2.5, 1.95, 1.95), 0.75)
+    figure, panels, columns = make_grid(len(names), (3.9, 2.5, 1.95, 1.95), 0.75, axes)
     dated = all(DATE in run.coords for run in runs.values())
-    for axes, name in zip(panels, names, strict=True):
+    for panel, name in zip(panels, names, strict=True):
         scale: Scale = "log" if logarithmic else (scales or {}).get(name, "")
-        _draw_variable(axes, runs, name, spaghetti or {}, columns, scale, dated=dated)
+        _draw_variable(panel, runs, name, spaghetti or {}, columns, scale, dated=dated)
     times = np.concatenate([run[DATE if dated else TIME].values for run in runs.values()])
     mark_extrapolation(list(panels), extrapolation, times, dated=dated)
     figure.align_ylabels(panels)
@@ -159,7 +180,7 @@ def plot_bands(
             )
     if not any(len(group) > 1 for group in groups):
         groups = [list(itertools.chain(*groups))]
-    add_frame(figure, title, groups, origin, columnspacing=1.6, handlelength=1.8)
+    add_frame(panels, title, groups, origin, columnspacing=1.6, handlelength=1.8)
     return figure
 
 
@@ -172,8 +193,9 @@ def plot_differences(
     *,
     title: str | None = None,
     extrapolation: float | None = None,
+    axes: PanelAxes = None,
 ) -> Figure:
-    """Plot differences from a baseline over time, one panel per variable; the baseline is the level line.
+    r"""Plot differences from a baseline over time, one panel per variable; the baseline is the level line.
 
     Colours are runs, the same as those of `plot_runs` with the baseline first. Variables with the attribute `is_ratio` are
     divided by the baseline, and their axes say so.
@@ -192,6 +214,13 @@ def plot_differences(
         The title of the figure; by default it says what is subtracted from what.
     extrapolation : float, optional
         The time from which values are extrapolation; they are drawn lighter.
+    axes : Axes or sequence of Axes, optional
+        Axes of your own figure, one for each panel; by default a new figure is made.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
 
     Raises
     ------
@@ -199,6 +228,16 @@ def plot_differences(
         If there is nothing to plot, or there are too many runs.
     DatasetError
         If one of the differences lacks a variable.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("level = INTEG(inflow*share, 0)\ninflow = 1\nshare = 1")
+    >>> base, twice = sd.simulate(model), sd.simulate(model, {"inflow": 2})
+    >>> figure = sd.plot_differences("base", base, {"twice": (twice - base).assign_attrs(twice.attrs)}, ["level"])
+    >>> figure.axes[0].get_title(loc="left")
+    'level'
     """
     frames = {name: find_variable(run, name) for run in reversed(list(differences.values())) for name in names}
     levels = {
@@ -225,7 +264,7 @@ def plot_differences(
     caption = f"{what} {'divided by' if only else 'minus'} {baseline}"
     caption += ", or divided by it where the axis says ratio" if some and not only else ""
     scales = {name: _ratio_scale(list(shown.values()), name) for name in names}
-    return plot_bands(runs, names, title=title or caption, scales=scales, extrapolation=extrapolation)
+    return plot_bands(runs, names, title=title or caption, scales=scales, extrapolation=extrapolation, axes=axes)
 
 
 def _ratio_scale(runs: Sequence[xr.Dataset], name: str) -> Scale:
@@ -244,8 +283,10 @@ def _with_ratio_units(run: xr.Dataset, baseline: str) -> xr.Dataset:
 
 
 @plain_text
-def plot_fit(panels: Mapping[str, xr.Dataset], *, title: str | None = None, origin: str = "") -> Figure:
-    """Plot a model against series of observations as small multiples, one panel per series, in its units.
+def plot_fit(
+    panels: Mapping[str, xr.Dataset], *, title: str | None = None, origin: str = "", axes: PanelAxes = None
+) -> Figure:
+    r"""Plot a model against series of observations as small multiples, one panel per series, in its units.
 
     Parameters
     ----------
@@ -257,13 +298,36 @@ def plot_fit(panels: Mapping[str, xr.Dataset], *, title: str | None = None, orig
         The title of the figure.
     origin : str, optional
         A line below the panels.
+    axes : Axes or sequence of Axes, optional
+        Axes of your own figure, one for each panel; by default a new figure is made.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> model = tiny_model("level = INTEG(inflow*share, 0)\ninflow = 1\nshare = 1")
+    >>> with TemporaryDirectory() as folder:
+    ...     observed, mapping = Path(folder, "levels.csv"), Path(folder, "level.series.csv")
+    ...     _ = observed.write_text("series,date,value\nseen,1,1.1\nseen,2,1.9\n")
+    ...     _ = mapping.write_text("name,model,data,error,size\nlevel,level,seen,absolute,0.2\n")
+    ...     series = sd.read_series(mapping, sd.read_observations(observed), model)
+    >>> figure = sd.plot_fit(sd.fit_panels(sd.simulate(model), series))
+    >>> figure.axes[0].get_title(loc="left")
+    'level'
     """
     if not panels:
         message = "the figure: has no series; name a file that maps at least one"
         raise FigureError(message)
-    figure, places, columns = make_grid(len(panels), (3.9, 2.4, 1.85, 1.85), 0.7)
-    for axes, (name, panel) in zip(places, panels.items(), strict=True):
-        _draw_fit(axes, name, panel, columns)
+    figure, places, columns = make_grid(len(panels), (3.9, 2.4, 1.85, 1.85), 0.7, axes)
+    for place, (name, panel) in zip(places, panels.items(), strict=True):
+        _draw_fit(place, name, panel, columns)
     figure.align_ylabels(places)
     bands = sorted(next(iter(panels.values()))[PROBABILITY].values, reverse=True)  # the widest first
     opacities = 1 - np.cumprod([1 - opacity for opacity in _FIT_OPACITIES])  # narrow bands lie on wide ones
@@ -277,7 +341,7 @@ def plot_fit(panels: Mapping[str, xr.Dataset], *, title: str | None = None, orig
             [], [], color=_POINTS, marker="o", markersize=3.2, linewidth=0.8, label="observed, with one standard deviation",
         ),
     ]  # fmt: skip
-    add_frame(figure, title, [handles], [origin] if origin else [])
+    add_frame(places, title, [handles], [origin] if origin else [])
     return figure
 
 

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import xarray as xr
@@ -62,12 +62,22 @@ _RAISED = str.maketrans("-0123456789", "\u207b\u2070\xb9\xb2\xb3\u2074\u2075\u20
 _STEPS = [1, 2, 2.5, 5, 10]
 
 
-def make_grid(count: int, heights: Sequence[float], margin: float) -> tuple[Figure, NDArray[Any], int]:
+PanelAxes = Axes | Sequence[Axes] | NDArray[Any] | None
+"""Axes of the caller's figure, one for each panel in order; None makes a figure."""
+
+
+def make_grid(
+    count: int, heights: Sequence[float], margin: float, axes: PanelAxes = None
+) -> tuple[Figure, NDArray[Any], int]:
     """Make a figure with panels in as few columns as fill the page, since large panels are easier to read.
 
     The heights in inches are those of a panel in one, two and three columns, and of one of more than nine panels. Also
     returns the number of columns that would fill a page; a narrow page is as wide as one of two.
     """
+    if axes is not None:
+        figure, panels = make_panels(count, 1, 0, 0, axes)
+        width = panels[0].get_position().width * figure.get_figwidth()
+        return figure, panels, min(3, max(1, round(_WIDTH / width)))
     if _NARROW.get():
         return *make_panels(count, 1, heights[1], margin), 2
     columns = 1 if count == 1 else 2 if count in (2, 4) else 3
@@ -90,14 +100,29 @@ def is_narrow() -> bool:
     return _NARROW.get()
 
 
-def make_panels(count: int, columns: int, height: float, margin: float) -> tuple[Figure, NDArray[Any]]:
-    """Make a figure with `count` empty panels in `columns` columns, each `height` inches high, and a margin in inches."""
+def make_panels(
+    count: int, columns: int, height: float, margin: float, axes: PanelAxes = None
+) -> tuple[Figure, NDArray[Any]]:
+    """Make a figure with `count` empty panels in `columns` columns, each `height` inches high, and a margin in inches.
+
+    Raises FigureError if the caller gives another number of axes.
+    """
+    if axes is not None:
+        given = np.atleast_1d(np.asarray(axes, dtype=object)).ravel()
+        if len(given) != count:
+            message = f"axes: {len(given)} are given for {count} panels; give {count}, or none to make a figure"
+            raise FigureError(message)
+        return _figure_of(given[0]), given
     rows = math.ceil(count / columns)
     figure = make_page(height * rows + margin)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for spare in panels[count:]:
         spare.set_visible(False)
     return figure, panels[:count]
+
+
+def _figure_of(axes: Axes) -> Figure:
+    return cast("Figure", axes.get_figure(root=True))
 
 
 def make_page(height: float) -> Figure:
@@ -111,6 +136,11 @@ def page_width() -> float:
     return _COLUMN if _NARROW.get() else _WIDTH
 
 
+def named_runs(runs: xr.Dataset | Mapping[str, xr.Dataset]) -> Mapping[str, xr.Dataset]:
+    """Return runs by name; a run that is given alone is called `run`."""
+    return {"run": runs} if isinstance(runs, xr.Dataset) else runs
+
+
 def check_runs(runs: Sized, names: Sized) -> None:
     """Raise an error if there is nothing to plot, or more runs than there are colours."""
     if not runs or not names:
@@ -122,7 +152,7 @@ def check_runs(runs: Sized, names: Sized) -> None:
 
 
 def add_frame(
-    figure: Figure,
+    panels: Sequence[Axes] | NDArray[Any],
     title: str | None,
     groups: Sequence[Sequence[Artist]],
     origin: Sequence[str],
@@ -134,11 +164,17 @@ def add_frame(
     """Add the title and the legend above the panels, and the origin of the numbers below them.
 
     Each group of the legend begins a new line; as many columns are used as fit the line's letters, `sample` of them for each
-    line sample. A figure in a narrow column keeps the origin for the page around it.
+    line sample. A figure in a narrow column keeps the origin for the page around it. On the caller's axes, the legend is in the
+    first panel, and the title and the origin are left to the caller.
     """
+    figure = _figure_of(panels[0])
+    if not isinstance(figure, PlainFigure):
+        handles, _ = arrange_legend(groups, 1, sample)
+        if handles:
+            add_legend(panels[0], handles, loc="best", fontsize=SMALL, framealpha=0.8, edgecolor="none")
+        return
     handles, columns = arrange_legend(groups, int(letters * min(1.0, figure.get_figwidth() / _WIDTH)), sample)
-    if isinstance(figure, PlainFigure):
-        figure.origin = tuple(origin)
+    figure.origin = tuple(origin)
     if handles:
         add_legend(
             figure, handles, loc="outside upper left", ncols=columns, fontsize=NORMAL, frameon=False, title=title,
@@ -297,7 +333,7 @@ def ends_lie_apart(axes: Axes, lines: Ends) -> bool:
     if not 1 < len(lines) <= _MOST_ENDS or any(len(name) > _END_LETTERS for name, *_ in lines):
         return False
     heights = np.sort(_end_heights(axes, lines))
-    apart = _END_LINE / (72 * axes.get_position().height * float(axes.figure.get_figheight()))  # type: ignore[union-attr]
+    apart = _END_LINE / (72 * axes.get_position().height * _figure_of(axes).get_figheight())
     return bool(np.isfinite(heights).all() and np.diff(heights).min() >= apart and heights[0] >= 0 and heights[-1] <= 1)
 
 

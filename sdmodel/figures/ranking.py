@@ -25,6 +25,7 @@ from .panels import (
     GRID,
     NORMAL,
     SMALL,
+    PanelAxes,
     add_frame,
     add_note,
     describe_models,
@@ -57,8 +58,8 @@ _ON_ARROW = np.linspace(0.2, 0.95, 12)[:, None]
 
 
 @plain_text
-def plot_ranking(found: xr.Dataset, *, title: str | None = None) -> Figure:
-    """Plot the effect of each lever on the target as bars, and each lever's trade-off with another outcome as arrows.
+def plot_ranking(found: xr.Dataset, *, title: str | None = None, axes: PanelAxes = None) -> Figure:
+    r"""Plot the effect of each lever on the target as bars, and each lever's trade-off with another outcome as arrows.
 
     The bars are in the order of the ranking, with lines for 90 % of the members of an ensemble and the share of members in
     which a lever ranks first. The arrows lead from the baseline to the outcomes with one lever moved; the other outcome is the
@@ -70,11 +71,26 @@ def plot_ranking(found: xr.Dataset, *, title: str | None = None) -> Figure:
         A ranking, as `sdmodel.rank_levers` returns it.
     title : str, optional
         The title of the figure.
+    axes : Axes or sequence of Axes, optional
+        Axes of your own figure, one for each panel; by default a new figure is made.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
 
     Raises
     ------
     FigureError
         If there is no lever.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("level = INTEG(inflow*share, 0)\ninflow = 1\nshare = 1")
+    >>> found = sd.rank_levers(model, "level", levers={"inflow": (0, 2), "share": (0, 1)}, goal="max")
+    >>> figure = sd.plot_ranking(found)
     """
     levers = found.sizes.get("lever", 0) - 1
     if levers < 1:
@@ -86,13 +102,13 @@ def plot_ranking(found: xr.Dataset, *, title: str | None = None) -> Figure:
     colours = _colours(shown)
     side_by_side = traded and not is_narrow()
     height = max(_LOWEST, _HEAD + _ROW * len(rows))
-    figure, panels = make_panels(1 + traded, 1 + side_by_side, height, 0.7)
-    if side_by_side:
+    figure, panels = make_panels(1 + traded, 1 + side_by_side, height, 0.7, axes)
+    if side_by_side and axes is None:
         figure.set_figwidth(_WIDE)
     _draw_bars(panels[0], shown, colours, 4 if is_narrow() else 1 + traded)
     if levers > _MOST:
         add_note(panels[0], f"the first {_MOST} of {levers} levers")
-    add_frame(figure, title, [_handles(shown)], _origin(found))
+    add_frame(panels, title, [_handles(shown)], _origin(found))
     if traded:
         _draw_trade_off(figure, panels[1], shown, colours)
     return figure

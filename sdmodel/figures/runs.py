@@ -41,6 +41,7 @@ from .panels import (
     DASHES,
     GREY,
     SMALL,
+    PanelAxes,
     add_frame,
     add_legend,
     add_note,
@@ -53,6 +54,7 @@ from .panels import (
     make_grid,
     mark_extrapolation,
     name_ends,
+    named_runs,
     over_time,
     scale_y_axis,
     set_title,
@@ -133,16 +135,17 @@ class _Contents:
 
 @plain_text
 def plot_runs(
-    runs: Mapping[str, xr.Dataset],
-    names: Sequence[str | Panel],
+    runs: xr.Dataset | Mapping[str, xr.Dataset],
+    names: str | Sequence[str | Panel],
     *,
     title: str | None = None,
     observed: Sequence[Observed] = (),
     marks: Mapping[str, str] | None = None,
     extrapolation: float | None = None,
     logarithmic: bool = False,
+    axes: PanelAxes = None,
 ) -> Figure:
-    """Plot variables of runs over time as small multiples, one panel per variable or per `Panel`.
+    r"""Plot variables of runs over time as small multiples, one panel per variable or per `Panel`.
 
     With several runs, colours are runs; with one run, colours are the labels of a subscripted variable or the variables
     of a panel. If a variable has more labels than a legend can distinguish, some of them are plotted, from the first to the
@@ -152,9 +155,9 @@ def plot_runs(
 
     Parameters
     ----------
-    runs : mapping of str to xarray.Dataset
-        The runs by name, at most seven.
-    names : sequence of str or Panel
+    runs : xarray.Dataset or mapping of str to xarray.Dataset
+        A run, or runs by name, at most seven.
+    names : str, or sequence of str or Panel
         Variables, or panels of several variables with one unit.
     title : str, optional
         The title of the figure.
@@ -166,6 +169,13 @@ def plot_runs(
         The time from which values are extrapolation; they are drawn lighter.
     logarithmic : bool, default False
         Use a logarithmic y axis in every panel without negative values.
+    axes : Axes or sequence of Axes, optional
+        Axes of your own figure, one for each panel; by default a new figure is made.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
 
     Raises
     ------
@@ -173,7 +183,21 @@ def plot_runs(
         If there is nothing to plot, there are too many runs, or the variables of a panel differ in units.
     DatasetError
         If a run lacks one of the variables.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("level = INTEG(inflow*share, 0)\ninflow = 1\nshare = 1")
+    >>> runs = {"base": sd.simulate(model), "twice": sd.simulate(model, {"inflow": 2})}
+    >>> figure = sd.plot_runs(runs, ["level"], title="Two runs")
+    >>> page, axes = plt.subplots()
+    >>> sd.plot_runs(runs, "level", axes=axes) is page
+    True
+    >>> plt.close(page)
     """
+    runs, names = named_runs(runs), [names] if isinstance(names, str) else names
     check_runs(runs, names)
     panels = _requested_panels(runs, names)
     dated = all(DATE in run.coords for run in runs.values())
@@ -188,17 +212,17 @@ def plot_runs(
     if by_sources:
         parts = [f"{', '.join(series)}: {', '.join(by) or 'no source named'}" for by, series in by_sources.items()]
         origin += wrap(f"Observed: {'; '.join(parts)}", _PAGE_LINE)
-    figure, places, columns = make_grid(len(contents), _HEIGHTS, _HEAD + _FOOT_LINE * len(origin))
+    figure, places, columns = make_grid(len(contents), _HEIGHTS, _HEAD + _FOOT_LINE * len(origin), axes)
     times = _mark_times(runs, marks or {})
     ends = []
-    for axes, content in zip(places, contents, strict=True):
+    for place, content in zip(places, contents, strict=True):
         shown = replace(content, scale="log") if logarithmic else content
-        _draw_panel(axes, shown, len(runs), columns, dated=dated)
+        _draw_panel(place, shown, len(runs), columns, dated=dated)
         single = len(content.labels) == 1 and columns < _MANY_COLUMNS
         lines = [(list(runs)[trace.run], _last(trace), COLOURS[trace.run]) for trace in content.traces if single]
-        ends.append((axes, lines))
+        ends.append((place, lines))
         for at in (at for marked in times.values() for at in (dates_of(marked) if dated else marked)):
-            axes.axvline(at, zorder=0.5, **_MARK)
+            place.axvline(at, zorder=0.5, **_MARK)
     shown_times = np.concatenate([run[DATE if dated else TIME].values for run in runs.values()])
     mark_extrapolation(list(places), extrapolation, shown_times, dated=dated)
     figure.align_ylabels(places)
@@ -206,7 +230,7 @@ def plot_runs(
     for pair in ends if named else ():
         name_ends(*pair)
     in_legend = [] if named else list(runs)
-    add_frame(figure, title, _page_handles(in_legend, contents, times, dated=dated), origin, columnspacing=1.4)
+    add_frame(places, title, _page_handles(in_legend, contents, times, dated=dated), origin, columnspacing=1.4)
     return figure
 
 

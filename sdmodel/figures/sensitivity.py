@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from ..errors import FigureError
 from .labels import label_points
@@ -22,6 +23,7 @@ from .panels import (
     GRID,
     NORMAL,
     SMALL,
+    PanelAxes,
     add_frame,
     add_note,
     describe_models,
@@ -51,8 +53,8 @@ _SIGMA = "sigma, standard deviation of effects"
 
 
 @plain_text
-def plot_tornado(found: xr.Dataset, *, title: str | None = None) -> Figure:
-    """Plot a tornado: bars from the base outcome to the outcomes at the two ends of each constant, the widest on top.
+def plot_tornado(found: xr.Dataset, *, title: str | None = None, axes: PanelAxes = None) -> Figure:
+    r"""Plot a tornado: bars from the base outcome to the outcomes at the two ends of each constant, the widest on top.
 
     At the tips stand the values of the constant. A thin line shows outcomes between the ends that exceed both.
 
@@ -62,6 +64,24 @@ def plot_tornado(found: xr.Dataset, *, title: str | None = None) -> Figure:
         A tornado of `sdmodel.find_sensitivities`, one panel per outcome.
     title : str, optional
         The title of the figure.
+    axes : Axes or sequence of Axes, optional
+        Axes of your own figure, one for each panel; by default a new figure is made.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> from sdmodel.scenario import Distribution, Sampling, Variation
+    >>> uniform = Distribution("RANDOM_UNIFORM", (0.0, 2.0))
+    >>> sampling = Sampling("multivariate", variations=(Variation("inflow", (), uniform), Variation("share", (), uniform)))
+    >>> model = tiny_model("level = INTEG(inflow*share, 0)\ninflow = 1\nshare = 1")
+    >>> found = sd.find_sensitivities(model, "level", sampling=sampling)
+    >>> figure = sd.plot_tornado(found, title="Which constant moves the level?")
     """
     handles: list[Any] = [
         Patch(color=_LOW, label="at the low end"),
@@ -70,12 +90,12 @@ def plot_tornado(found: xr.Dataset, *, title: str | None = None) -> Figure:
     ]
     if any(bool(_ranked(found, index)["bent"][:_MOST].any()) for index in range(found.sizes.get("outcome", 0))):
         handles.append(Line2D([], [], color=GREY, linewidth=1.0, label="range between the ends"))
-    return _plot(found, _draw_tornado, handles, title)
+    return _plot(found, _draw_tornado, handles, title, axes)[0]
 
 
 @plain_text
-def plot_sobol(found: xr.Dataset, *, title: str | None = None) -> Figure:
-    """Plot Sobol's indices: two bars per constant, its share of the variance alone and in total, with 95 % intervals.
+def plot_sobol(found: xr.Dataset, *, title: str | None = None, axes: PanelAxes = None) -> Figure:
+    r"""Plot Sobol's indices: two bars per constant, its share of the variance alone and in total, with 95 % intervals.
 
     Parameters
     ----------
@@ -83,18 +103,36 @@ def plot_sobol(found: xr.Dataset, *, title: str | None = None) -> Figure:
         Sobol's indices of `sdmodel.find_sensitivities`, one panel per outcome.
     title : str, optional
         The title of the figure.
+    axes : Axes or sequence of Axes, optional
+        Axes of your own figure, one for each panel; by default a new figure is made.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> from sdmodel.scenario import Distribution, Sampling, Variation
+    >>> uniform = Distribution("RANDOM_UNIFORM", (0.0, 2.0))
+    >>> sampling = Sampling("multivariate", variations=(Variation("inflow", (), uniform), Variation("share", (), uniform)))
+    >>> model = tiny_model("level = INTEG(inflow*share, 0)\ninflow = 1\nshare = 1")
+    >>> found = sd.find_sensitivities(model, "level", method="sobol", sampling=sampling, samples=64, seed=1)
+    >>> figure = sd.plot_sobol(found)
     """
     handles = [
         Patch(color=_LOW, label="ST: total, with interactions"),
         Patch(color=_HIGH, label="S1: alone"),
         Line2D([], [], color=DARK, linewidth=0.8, label="95 % interval"),
     ]
-    return _plot(found, _draw_sobol, handles, title)
+    return _plot(found, _draw_sobol, handles, title, axes)[0]
 
 
 @plain_text
-def plot_morris(found: xr.Dataset, *, title: str | None = None) -> Figure:
-    """Plot Morris's elementary effects: a point per constant, its mean absolute effect mu* against the deviation sigma.
+def plot_morris(found: xr.Dataset, *, title: str | None = None, axes: PanelAxes = None) -> Figure:
+    r"""Plot Morris's elementary effects: a point per constant, its mean absolute effect mu* against the deviation sigma.
 
     Lines from the origin separate effects that are almost the same everywhere from those that depend on other constants or
     change sign.
@@ -105,20 +143,38 @@ def plot_morris(found: xr.Dataset, *, title: str | None = None) -> Figure:
         Elementary effects of `sdmodel.find_sensitivities`, one panel per outcome.
     title : str, optional
         The title of the figure.
+    axes : Axes or sequence of Axes, optional
+        Axes of your own figure, one for each panel; by default a new figure is made.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> from sdmodel.scenario import Distribution, Sampling, Variation
+    >>> uniform = Distribution("RANDOM_UNIFORM", (0.0, 2.0))
+    >>> sampling = Sampling("multivariate", variations=(Variation("inflow", (), uniform), Variation("share", (), uniform)))
+    >>> model = tiny_model("level = INTEG(inflow*share, 0)\ninflow = 1\nshare = 1")
+    >>> found = sd.find_sensitivities(model, "level", method="morris", sampling=sampling, seed=1)
+    >>> figure = sd.plot_morris(found)
     """
     point: Any = {"color": _LOW, "marker": "o", "markersize": 3.5, "linewidth": 0.5}
     handles = [
         Line2D([], [], label="a constant, with its 95 % interval", **point),
         Line2D([], [], label="sigma / mu*: up to 0.1 almost linear, up to 1 almost monotonic", **_GUIDE),
     ]
-    figure = _plot(found, _draw_morris, handles, title, height=3.9)
-    for index, axes in enumerate(figure.axes):
+    figure, panels = _plot(found, _draw_morris, handles, title, axes, height=3.9)
+    for index, panel in enumerate(panels):
         shown = _ranked(found, index).isel(parameter=slice(_MOST))
         names = list(map(str, shown["parameter"].values))
         effects, deviations = shown["mu_star"].values, shown["sigma"].values
         along = effects + _ON_INTERVAL[:, None] * np.nan_to_num(shown["mu_star_conf"].values)
         intervals = np.column_stack([along.ravel(), np.tile(deviations, len(_ON_INTERVAL))])
-        label_points(figure, axes, names, np.column_stack([effects, deviations]), avoid=intervals)
+        label_points(figure, panel, names, np.column_stack([effects, deviations]), avoid=intervals)
     return figure
 
 
@@ -127,25 +183,26 @@ def _plot(
     draw: Callable[[Axes, xr.Dataset], None],
     handles: Sequence[Any],
     title: str | None,
+    axes: PanelAxes,
     height: float | None = None,
-) -> Figure:
+) -> tuple[Figure, NDArray[Any]]:
     if not found.sizes.get("outcome") or not found.sizes.get("parameter"):
         message = "the figure: has no outcome or no constant; request at least one of each"
         raise FigureError(message)
     shown = min(found.sizes["parameter"], _MOST)
-    figure, panels = make_panels(found.sizes["outcome"], 1, height or _BAR * shown + _HEAD, 0.75)
-    for index, axes in enumerate(panels):
+    figure, panels = make_panels(found.sizes["outcome"], 1, height or _BAR * shown + _HEAD, 0.75, axes)
+    for index, panel in enumerate(panels):
         ranked = _ranked(found, index)
-        style_panel(axes, str(ranked["outcome"].values), "", 1)
-        draw(axes, ranked)
+        style_panel(panel, str(ranked["outcome"].values), "", 1)
+        draw(panel, ranked)
     attributes = found.attrs
     settings = (f"{attributes[name]:,} {name}" for name in ("trajectories", "levels", "samples") if name in attributes)
     seed = (f"seed {attributes['seed']}",) if "seed" in attributes else ()
     changes = (str(attributes.get("scenario_name", "")), *str(attributes.get("changes", "")).splitlines())
     method = ", ".join((str(attributes.get("method", "")), *settings, f"{attributes.get('runs', 0):,} runs", *seed))
     origin = [*describe_models({"": found}), *wrap("; ".join((method, *filter(None, changes))), _PAGE_LINE)]
-    add_frame(figure, title, [handles], origin, columnspacing=1.4)
-    return figure
+    add_frame(panels, title, [handles], origin, columnspacing=1.4)
+    return figure, panels
 
 
 def _ranked(found: xr.Dataset, outcome: int) -> xr.Dataset:

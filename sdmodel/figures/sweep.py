@@ -39,6 +39,7 @@ from .panels import (
     GREY,
     NORMAL,
     SMALL,
+    PanelAxes,
     add_frame,
     choose_evenly,
     describe_changes,
@@ -110,8 +111,9 @@ def plot_sweep(
     scales: Mapping[str, Scale] | None = None,
     extrapolation: float | None = None,
     logarithmic: bool = False,
+    axes: PanelAxes = None,
 ) -> Figure:
-    """Plot variables of a sweep over time as small multiples, one line per value of a lever.
+    r"""Plot variables of a sweep over time as small multiples, one line per value of a lever.
 
     Lines are coloured by the lever's value, the lowest darkest; the line at the lever's own value is black. Other levers are
     held at their own values, which a line below names.
@@ -133,6 +135,13 @@ def plot_sweep(
         The time from which values are extrapolation; they are drawn lighter.
     logarithmic : bool, default False
         Use a logarithmic y axis in every panel without negative values.
+    axes : Axes or sequence of Axes, optional
+        Axes of your own figure, one for each panel; by default a new figure is made.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
 
     Raises
     ------
@@ -140,6 +149,15 @@ def plot_sweep(
         If there is nothing to plot, or no such lever.
     DatasetError
         If the run lacks one of the variables.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("level = INTEG(inflow*share, 0)\ninflow = 1\nshare = 1")
+    >>> figure = sd.plot_sweep(sd.sweep_levers(model, {"inflow": [0.5, 1, 2]}), ["level"])
+    >>> figure.axes[0].get_title(loc="left")
+    'level'
     """
     if not names:
         message = "the figure: has no variables; name at least one"
@@ -158,15 +176,15 @@ def plot_sweep(
         for name in names
         for panel in _panels(over_time(part, find_variable(part, name)))
     ]
-    figure, places, columns = make_grid(len(panels), (3.9, 2.5, 1.9, 1.6), _HEAD)
+    figure, places, columns = make_grid(len(panels), (3.9, 2.5, 1.9, 1.6), _HEAD, axes)
     dated = DATE in part.coords
-    for axes, (name, values, chosen) in zip(places, panels, strict=True):
+    for place, (name, values, chosen) in zip(places, panels, strict=True):
         units = str(values.attrs.get("units", ""))
-        style_panel(axes, name, units, columns)
-        _draw_lines(axes, values, scale, dated=dated)
+        style_panel(place, name, units, columns)
+        _draw_lines(place, values, scale, dated=dated)
         numbers = np.asarray(values.values, dtype=float).ravel()
-        scale_y_axis(axes, units, numbers, scale="log" if logarithmic else chosen)
-        format_time_axis(axes, part[TIME].attrs.get("units"), dated=dated)
+        scale_y_axis(place, units, numbers, scale="log" if logarithmic else chosen)
+        format_time_axis(place, part[TIME].attrs.get("units"), dated=dated)
     mark_extrapolation(list(places), extrapolation, part[DATE if dated else TIME].values, dated=dated)
     figure.align_ylabels(places)
     bar = figure.colorbar(
@@ -187,13 +205,15 @@ def plot_sweep(
             for position in scale.ends:
                 label = f"{share} at {format_number(float(scale.lever[position]))}"
                 handles.append(Patch(facecolor=scale.colour(position), alpha=0.35, linewidth=0, label=label))
-    _add_frame(figure, title, handles, run, held)
+    _add_frame(places, title, handles, run, held)
     return figure
 
 
 @plain_text
-def plot_heat_map(outcomes: xr.Dataset, *, levers: Sequence[str] | None = None, title: str | None = None) -> Figure:
-    """Plot outcomes over two levers as heat maps, one per outcome, coloured by the outcome, in its units.
+def plot_heat_map(
+    outcomes: xr.Dataset, *, levers: Sequence[str] | None = None, title: str | None = None, axes: PanelAxes = None
+) -> Figure:
+    r"""Plot outcomes over two levers as heat maps, one per outcome, coloured by the outcome, in its units.
 
     A few cells are equally large and hold their numbers, with a frame around the base. Many cells lie on the scales of the
     levers, with contours and a ring around the base. Other levers are held at their own values, which a line below names.
@@ -206,11 +226,27 @@ def plot_heat_map(outcomes: xr.Dataset, *, levers: Sequence[str] | None = None, 
         The dimensions of the levers along x and y; by default the first two.
     title : str, optional
         The title of the figure.
+    axes : Axes or sequence of Axes, optional
+        Axes of your own figure, one for each panel; by default a new figure is made.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
 
     Raises
     ------
     FigureError
         If there is nothing to plot, or there are not two levers.
+
+    Examples
+    --------
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("level = INTEG(inflow*share, 0)\ninflow = 1\nshare = 1")
+    >>> swept = sd.sweep_levers(model, {"inflow": [0.5, 1, 2], "share": [0, 0.5, 1]}, save=["level"])
+    >>> last = swept[["level"]].isel(time=-1).assign_attrs(swept.attrs)
+    >>> figure = sd.plot_heat_map(last)
     """
     dims = tuple(levers or lever_dims(outcomes)[:2])
     if len(dims) != 2 or not set(dims) <= set(lever_dims(outcomes)) or not outcomes.data_vars:  # noqa: PLR2004 - a map is flat
@@ -219,12 +255,12 @@ def plot_heat_map(outcomes: xr.Dataset, *, levers: Sequence[str] | None = None, 
     part, held = _slice_at_base(outcomes, dims)
     maps = [values.transpose(*dims) for values in part.data_vars.values()]
     columns = 2 if is_narrow() else min(2, len(maps))
-    figure, places = make_panels(len(maps), 1 if is_narrow() else columns, _MAP_HEIGHTS[columns], _MAP_HEAD)
-    for axes, values in zip(places, maps, strict=True):
-        _draw_map(figure, axes, values, columns)
+    figure, places = make_panels(len(maps), 1 if is_narrow() else columns, _MAP_HEIGHTS[columns], _MAP_HEAD, axes)
+    for place, values in zip(places, maps, strict=True):
+        _draw_map(figure, place, values, columns)
     style = dict(_RING) | ({"marker": "s"} if _holds_numbers(maps[0], columns) else {})
     handles = [Line2D([], [], label="base", **style)] if set(dims) <= set(base_positions(part)) else []
-    _add_frame(figure, title, handles, outcomes, held)
+    _add_frame(places, title, handles, outcomes, held)
     return figure
 
 
@@ -380,7 +416,9 @@ def _contrasting(mesh: Any, value: float) -> str:
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > _LIGHT else "white"
 
 
-def _add_frame(figure: Figure, title: str | None, handles: Sequence[Any], run: xr.Dataset, held: Sequence[str]) -> None:
+def _add_frame(
+    panels: NDArray[Any], title: str | None, handles: Sequence[Any], run: xr.Dataset, held: Sequence[str]
+) -> None:
     """Add title, legend and origin: model, scenario and changes, members, and the values at which other levers are held."""
     parts = describe_changes(run)
     if "design_method" in run.attrs:
@@ -388,4 +426,4 @@ def _add_frame(figure: Figure, title: str | None, handles: Sequence[Any], run: x
         parts.append(f"{run.attrs.get('members', '')} members sampled by {method}, seed {seed}".strip())
     parts += [f"held constant: {', '.join(held)}"] if held else []
     origin = [*describe_models({"": run}), *wrap("; ".join(filter(None, parts)) or "no other changes", _PAGE_LINE)]
-    add_frame(figure, title, [handles], origin, columnspacing=1.6)
+    add_frame(panels, title, [handles], origin, columnspacing=1.6)

@@ -207,12 +207,25 @@ def _naive_scores(series: Series) -> tuple[float, float]:
 
 
 def fit_panels(run: xr.Dataset, series: Sequence[Series], *, bands: Sequence[float] = BANDS) -> dict[str, xr.Dataset]:
-    """Return the data of a figure for each series, in its units: the run around the observed times, and the observations.
+    r"""Return the data of a figure for each series, in its units: the run around the observed times, and the observations.
 
     Raises
     ------
     ObservationError
         If the run lacks a variable that a series needs, or ends before the last observation.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> folder, model = pathlib.Path(tempfile.mkdtemp()), tiny_model("Stock = INTEG(rate, 0)\nrate = 2")
+    >>> _ = (folder / "seen.csv").write_text("series,date,value\nseen,1,2.5\nseen,2,4.5\n")
+    >>> _ = (folder / "m.series.csv").write_text("name,model,data,error,size\nstock,Stock,seen,absolute,0.5\n")
+    >>> series = sd.read_series(folder / "m.series.csv", sd.read_observations(folder / "seen.csv"), model)
+    >>> panel = sd.fit_panels(sd.simulate(model), series)["stock"]
+    >>> panel["middle"].values.tolist(), panel["observed"].values.tolist()
+    ([2.0, 4.0], [2.5, 4.5])
     """
     saved = np.asarray(run[TIME].values, dtype=float)
     first, last = min(float(item.times[0]) for item in series), max(float(item.times[-1]) for item in series)

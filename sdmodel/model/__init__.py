@@ -48,7 +48,7 @@ from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_alon
 from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.incomplete import UNFINISHED, unfinished
 from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
-from .functions.row import Absent, Emitter, FunctionRow
+from .functions.row import NOTHING_DUE, Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
 from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell, unfinished_equations
@@ -109,7 +109,7 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOW",
+    "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOTHING_DUE", "NOW",
     "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "UNFINISHED", "WHOLE_EQUATIONS",
     "Absent", "Arrow", "Assignment", "Binding", "Block", "Calendar", "CausalPath", "Cell", "CellArray", "CellMap", "Colour", "Column", "DelayOrder", "Element", "Emitter",
     "Equation", "FlatModel", "Frame", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",

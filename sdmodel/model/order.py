@@ -184,6 +184,11 @@ class Plan:
         return tuple(own for part in self.at_start if part.keeps("delay") for own in part)
 
     @cached_property
+    def passages(self) -> tuple[Assignment, ...]:
+        """Every delay whose time may change."""
+        return tuple(own for part in self.at_start if part.keeps("passage") for own in part)
+
+    @cached_property
     def samples(self) -> tuple[Assignment, ...]:
         """Every SAMPLE IF TRUE."""
         return tuple(own for part in self.at_start if part.keeps("sample") for own in part)

@@ -58,7 +58,7 @@ def _step_jobs(layout: Layout) -> Iterator[_Job]:
 
 
 def _rate_jobs(layout: Layout) -> Iterator[_Job]:
-    """The rates of stocks, and the inputs of delays."""
+    """The rates of stocks, and the inputs of delays, with the steps that they take if those may change."""
 
     def write(f: Writer, own: Assignment) -> None:
         row = layout.delay_input[own.cell] if own.keeps("delay") else layout.stocks + layout.row[own.cell]
@@ -73,6 +73,14 @@ def _rate_jobs(layout: Layout) -> Iterator[_Job]:
             waiting.append(part)
         elif part is not None:
             yield partial(write, own=part)
+    for own in layout.plan.passages:
+        for place in (0, 1):
+            yield partial(_write_to, row=layout.passage[own.cell] + place, own=own, place=place)
+
+
+def _write_to(f: Writer, row: int, own: Assignment, place: int) -> None:
+    """Write an argument of the function of a cell into a row."""
+    f.store(f.write(own.expression.args[place], own.binding), row)
 
 
 def _is_alike(one: Block, other: Block) -> bool:

@@ -6,10 +6,12 @@ called by. It takes the address of an `Arguments`, and passes its fields on to `
 
 from __future__ import annotations
 
+from itertools import chain
 from string import Template
 
-from .ir import Function, numbers, splat
-from .layout import Arguments, Layout
+from ..model import NOTHING_DUE
+from .ir import Function, literal, numbers, splat
+from .layout import PASSAGE_COLUMNS, Arguments, Layout
 
 _STOCKS = Template("""
 ; stocks := base + factor * rates, for the free or the held stocks; returns whether one is not finite
@@ -269,6 +271,84 @@ done:
   ret void
 }
 
+; each delay whose time may change hands out what is due now: the sum of it, or the last that was put in
+; the value of the start counts as due at every step until the first input is
+define internal void @hand_out(ptr noalias %ws, ptr noalias %history, i64 %k) nounwind {
+entry:
+  %k_real = sitofp i64 %k to double
+  %is_start = icmp eq i64 %k, 0
+  br i1 %is_start, label %done, label %passage
+passage:
+  %d = phi i64 [ 0, %entry ], [ %d2, %passage_done ]
+  %d_more = icmp ult i64 %d, $passages
+  br i1 %d_more, label %begin, label %done
+begin:
+  %p_out = getelementptr inbounds i64, ptr @passage_rows, i64 %d
+  %out = load i64, ptr %p_out
+  %p_adds = getelementptr inbounds i64, ptr @passage_adds, i64 %d
+  %adds_number = load i64, ptr %p_adds
+  %adds = icmp ne i64 %adds_number, 0
+  %d_columns = mul i64 %d, $passage_columns
+  %column = add i64 %d_columns, $delays
+  %c_at = mul i64 %column, $W
+  br label %lane
+lane:
+  %i = phi i64 [ 0, %begin ], [ %i2, %lane_done ]
+  %at_input = add i64 %c_at, %i
+  %at_steps = add i64 %at_input, $W
+  %at_value = add i64 %at_steps, $W
+  %p_s0 = getelementptr inbounds double, ptr %history, i64 %at_steps
+  %s0 = load double, ptr %p_s0
+  %p_v0 = getelementptr inbounds double, ptr %history, i64 %at_value
+  %v0 = load double, ptr %p_v0
+  %early = fcmp olt double %k_real, %s0
+  %before = select i1 %early, double %v0, double $nothing
+  br label %search
+search:
+  %j = phi i64 [ %k, %lane ], [ %j2, %look ]
+  %so_far = phi double [ %before, %lane ], [ %known, %look ]
+  %j_more = icmp ugt i64 %j, 0
+  br i1 %j_more, label %look, label %lane_done
+look:
+  %j2 = sub i64 %j, 1
+  %l_at = mul i64 %j2, $line
+  %h_s = add i64 %l_at, %at_steps
+  %p_s = getelementptr inbounds double, ptr %history, i64 %h_s
+  %s = load double, ptr %p_s
+  %h_i = add i64 %l_at, %at_input
+  %p_i = getelementptr inbounds double, ptr %history, i64 %h_i
+  %input = load double, ptr %p_i
+  %j_real = sitofp i64 %j2 to double
+  %due = fadd double %j_real, %s
+  %odd = fcmp uno double %due, 0.0
+  %now_due = fcmp oeq double %due, %k_real
+  %been_due = fcmp ole double %due, %k_real
+  %counts = select i1 %adds, i1 %now_due, i1 %been_due
+  %none = fcmp oeq double %so_far, $nothing
+  %sum = fadd double %so_far, %input
+  %joined = select i1 %none, double %input, double %sum
+  %found = select i1 %adds, double %joined, double %input
+  %chosen = select i1 %counts, double %found, double %so_far
+  %known = select i1 %odd, double %due, double %chosen
+  %last = xor i1 %adds, true
+  %enough = and i1 %last, %counts
+  %stop = or i1 %enough, %odd
+  br i1 %stop, label %lane_done, label %search
+lane_done:
+  %value = phi double [ %so_far, %search ], [ %known, %look ]
+  %o_at = add i64 %out, %i
+  %p_o = getelementptr inbounds double, ptr %ws, i64 %o_at
+  store double %value, ptr %p_o
+  %i2 = add i64 %i, 1
+  %i_more = icmp ult i64 %i2, $W
+  br i1 %i_more, label %lane, label %passage_done
+passage_done:
+  %d2 = add i64 %d, 1
+  br label %passage
+done:
+  ret void
+}
+
 ; copies a row of the workspace
 define internal void @copy_row(ptr %from, ptr %to) nounwind {
 entry:
@@ -293,7 +373,7 @@ entry:
   br label %delay
 delay:
   %d = phi i64 [ 0, %entry ], [ %d2, %keep ]
-  %d_more = icmp ult i64 %d, $delays
+  %d_more = icmp ult i64 %d, $columns
   br i1 %d_more, label %keep, label %sample
 keep:
   %p_in = getelementptr inbounds i64, ptr @input_rows, i64 %d
@@ -424,6 +504,7 @@ measure:
 stepping_by:
   %h = phi double [ %time_step, %stepping ], [ %length, %measure ]
   call void @recall(ptr %workspace, ptr %history, i64 %k)
+  call void @hand_out(ptr %workspace, ptr %history, i64 %k)
   call void @step(ptr %workspace, double %t, double %t, double %h)
   %line_real = sitofp i64 %line to double
   %due_real = fmul double %line_real, %every
@@ -539,7 +620,11 @@ def driver_text(layout: Layout, width: int, *, adaptive: bool) -> str:
         "rows": layout.rows,
         "first_input": layout.first_input,
         "delays": len(layout.delay_input),
-        "line": len(layout.delay_input) * width,
+        "columns": len(layout.columns),
+        "line": len(layout.columns) * width,
+        "passages": len(layout.passage),
+        "passage_columns": PASSAGE_COLUMNS,
+        "nothing": literal(NOTHING_DUE),
         "samples": len(layout.held),
         "spread_factor": _spread("factors", "%factor", width),
         "spread_weight": _spread("weights", "%weight", width),
@@ -548,16 +633,20 @@ def driver_text(layout: Layout, width: int, *, adaptive: bool) -> str:
         "spread_constant": _spread("c_all", "%c_one", width),
         "spread_k": _spread("k_all", "%k_real", width),
     }
+    passed = ((row, row + 1, layout.row[cell]) for cell, row in layout.passage.items())
     rows = {
         "delay_rows": [layout.row[cell] for cell in layout.delay_input],
-        "input_rows": list(layout.delay_input.values()),
+        "input_rows": [*layout.delay_input.values(), *chain.from_iterable(passed)],
+        "passage_rows": [layout.row[cell] for cell in layout.passage],
         "steps_rows": list(layout.delay_steps.values()),
         "sample_rows": [layout.row[cell] for cell in layout.held],
         "held_rows": list(layout.held.values()),
     }
-    lists = [
-        f"@{name} = private unnamed_addr constant [{len(where)} x i64] [{', '.join(f'i64 {row * width}' for row in where)}]"
-        for name, where in rows.items()
+    lists = {name: [row * width for row in where] for name, where in rows.items()}
+    lists["passage_adds"] = [int(own.memory is not None and own.memory.adds) for own in layout.plan.passages]
+    data = [
+        f"@{name} = private unnamed_addr constant [{len(places)} x i64] [{', '.join(f'i64 {place}' for place in places)}]"
+        for name, places in lists.items()
     ]
     free, held = (
         _STOCKS.substitute(sizes, which=which, first=first, last=last)
@@ -565,7 +654,7 @@ def driver_text(layout: Layout, width: int, *, adaptive: bool) -> str:
     )
     parts = (_STEP, _ADAPTIVE if adaptive else _NOT_ADAPTIVE, _RUN, _MEMORY)
     step, adapt, run, memory = (text.substitute(sizes) for text in parts)
-    return "\n".join([free, held, step, adapt, run, _entry_text(), *lists, memory])
+    return "\n".join([free, held, step, adapt, run, _entry_text(), *data, memory])
 
 
 def _spread(name: str, scalar: str, width: int) -> str:

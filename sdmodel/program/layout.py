@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from ..model import Assignment, Block, Cell, CellArray, CellMap, Column, Part, Plan, new_array
 from .invariants import Invariant, find_invariants
 
+PASSAGE_COLUMNS = 3
+"""The numbers of each step that the history holds of a delay whose time may change."""
+
 
 @dataclass(frozen=True, eq=False)
 class Layout:
@@ -23,8 +26,8 @@ class Layout:
 
     Stocks come first, the held ones last among them; then as many rows each for their rates, for the two sums of Runge-Kutta, and
     for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. The cells of an
-    element are together, in the order of its labels. A DELAY FIXED has two more rows, for its input and for its length in steps; a
-    SAMPLE IF TRUE one more, for its held value. Last come the parts of equations that do not vary, and the reciprocals of divisors
+    element are together, in the order of its labels. A DELAY FIXED has two more rows, for its input and for its length in steps; so
+    has a delay whose time may change (a `passage`), one after the other; a SAMPLE IF TRUE has one more, for its held value. Last come the parts of equations that do not vary, and the reciprocals of divisors
     that do not.
     """
 
@@ -38,6 +41,7 @@ class Layout:
     """The number of constants."""
     delay_input: Mapping[Cell, int]
     delay_steps: Mapping[Cell, int]
+    passage: Mapping[Cell, int]
     held: Mapping[Cell, int]
     invariant: Mapping[Invariant, int]
     reciprocal: Mapping[Cell | Invariant, int]
@@ -76,6 +80,12 @@ class Layout:
     def computed(self) -> tuple[Cell, ...]:
         """The cells that are computed, in the order in which they are first."""
         return tuple(dict.fromkeys(own.cell for own in (*self.plan.start, *self.plan.step)))
+
+    @property
+    def columns(self) -> tuple[tuple[Cell, int], ...]:
+        """What the history holds of each step: the input of each DELAY FIXED (0); of each passage that, its steps (1) and its value (2)."""
+        passages = ((cell, part) for cell in self.passage for part in range(PASSAGE_COLUMNS))
+        return (*((cell, 0) for cell in self.delay_input), *passages)
 
     def rows_of(self, name: str, columns: Sequence[Column], rank: int) -> NDArray[np.int64]:
         """The rows of the cells of an element with these labels, with one axis for each of a frame; -1 for cells that do not exist."""
@@ -116,13 +126,20 @@ def lay_out(plan: Plan) -> Layout:
     constants = rows.following - 6 * stocks
     rows.add(own for own in (*plan.at_start, *plan.at_step) if not own.keeps("stock"))
     rows.finish()
-    delays, samples = ([own.cell for own in cells] for cells in (plan.delays, plan.samples))
+    delays, passages, samples = ([own.cell for own in cells] for cells in (plan.delays, plan.passages, plan.samples))
     found = find_invariants(plan)
     extra: list[dict[Any, int]] = []
-    for keys in (delays, delays, samples, found.parts, found.divisors):
+    for keys in (
+        delays,
+        delays,
+        samples,
+        found.parts,
+        found.divisors,
+        [(cell, place) for cell in passages for place in (0, 1)],
+    ):
         extra.append({key: rows.following + index for index, key in enumerate(keys)})
         rows.following += len(keys)
-    delay_input, delay_steps, sampled, invariant, reciprocal = map(MappingProxyType, extra)
+    delay_input, delay_steps, sampled, invariant, reciprocal, inputs_of = map(MappingProxyType, extra)
     return Layout(
         plan,
         stocks,
@@ -131,6 +148,7 @@ def lay_out(plan: Plan) -> Layout:
         constants,
         delay_input=delay_input,
         delay_steps=delay_steps,
+        passage=MappingProxyType({cell: inputs_of[cell, 0] for cell in passages}),
         held=sampled,
         invariant=invariant,
         reciprocal=reciprocal,

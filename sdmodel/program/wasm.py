@@ -91,7 +91,7 @@ def emit_module(program: Program, run: EmbeddedRun) -> WasmProgram:
     counts = {
         "workspace": layout.rows,
         "times": 2 * run.steps + 1,
-        "history": (run.steps + 1) * len(layout.delay_input),
+        "history": (run.steps + 1) * len(layout.columns),
         "results": max(saved * run.lines, group * (run.steps + 1)),
         "outputs": saved * run.lines,
         "status": len(STATUS),

@@ -16,7 +16,6 @@ from ..analysis import (
     ATTRIBUTION,
     RANKING,
     Comparison,
-    VariableAttribution,
     attributed_variables,
     compare_runs,
     contribution_rows,
@@ -26,7 +25,7 @@ from ..analysis import (
     ranking_answers,
     ranking_columns,
 )
-from ..comparison import MEDIAN, Outcome, levels_of, take_snapshots
+from ..comparison import MEDIAN, Outcome, VariableAttribution, levels_of, take_snapshots
 from ..dataset import (
     ANALYSIS,
     MEMBER,
@@ -43,7 +42,6 @@ from ..dataset import (
 )
 from ..errors import ReportError, SdmodelError
 from ..figures import (
-    Contributions,
     layout_beside,
     narrow_pages,
     plot_backtest,
@@ -368,13 +366,8 @@ def _attribution_section(name: str, found: xr.Dataset, names: Sequence[str], at:
     if shown:
         outcomes = [Outcome(at=time) for time in at] or [greatest_difference(attributions[0])]
         extrapolation = layout_beside(str(found.attrs["model"])).extrapolation
-        figures = []
-        for part in shown:
-            shares, bands = part.contributions.sel(measure="shapley"), (part.spread, part.difference_spread)
-            own = Contributions(
-                part.name, part.units, part.baseline, part.scenario, shares, spread=bands[0], total_spread=bands[1]
-            )
-            figures.append(plot_wedges([own], names=(baseline, scenario), extrapolation=extrapolation))
+        ends = baseline, scenario
+        figures = [plot_wedges([part], names=ends, extrapolation=extrapolation) for part in shown]
         alt = f"contributions of {', '.join(levers)} to {', '.join(part.name for part in shown)} over time"
         parts += [Image(figures, alt), *(_contribution_table(part, outcome) for part in shown for outcome in outcomes)]
     else:

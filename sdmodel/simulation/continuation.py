@@ -127,8 +127,8 @@ def moved(state: State, source: Program, target: Program) -> State:
     if lacking is not None:
         message = f"the run to go on from has no '{cell_name(plan.model, lacking)}'; the model must have the same stocks and delays"
         raise SimulationError(message)
-    places = {cell: place for place, cell in enumerate(old.delay_input)}
-    history = state.history[:, [places[cell] for cell in new.delay_input]]
+    columns = {column: place for place, column in enumerate(old.columns)}
+    history = state.history[:, [columns[column] for column in new.columns]]
     return State(state.step, workspace, history)
 
 

@@ -102,7 +102,11 @@ def bytes_needed(job: Job, count: int, threads: int) -> dict[str, int]:
         * (job.timing.lines * len(job.rows) + 2)
         * members,
         "make TIME STEP longer or FINAL TIME earlier": 16 * (steps + 1) + 8 * job.timing.lines,
-        "use a longer TIME STEP or fewer DELAY FIXED": 8 * threads * width * (steps + 1) * len(layout.delay_input),
+        "use a longer TIME STEP or fewer DELAY FIXED and other discrete delays": 8
+        * threads
+        * width
+        * (steps + 1)
+        * len(layout.columns),
         "use fewer subscripts or threads": 8 * threads * (width * layout.rows + 3 * batch * len(job.varied_rows))
         + _CODE * layout.parts,
     }
@@ -137,7 +141,7 @@ def execute(
             columns = np.ascontiguousarray(np.concatenate([own, filling], axis=1))
         workspace = np.empty(layout.rows * width + 8)
         workspace = workspace[-_address(workspace) % 64 // 8 :]  # aligned for vector registers
-        history = np.empty((job.timing.steps + 1, len(layout.delay_input), width))
+        history = np.empty((job.timing.steps + 1, len(layout.columns), width))
         if state:
             history[: state.step] = state.history[..., np.newaxis]
         arguments = Arguments(

@@ -111,7 +111,7 @@ def find_schedule(job: Job, inputs: Inputs, check: Callable[[Job], None]) -> tup
 def _check_schedule(job: Job) -> None:
     what = "TIME STEP or SAVEPER changes during the run"
     message = ""
-    if job.program.layout.delay_input and TIME_STEP.key in job.program.layout.plan.moving:
+    if job.program.layout.columns and TIME_STEP.key in job.program.layout.plan.moving:
         message = f"{what}, and a DELAY FIXED counts time steps; make TIME STEP a constant"
     elif job.lagged is not None:
         message = f"{what}, which the integrator diff does not support; choose another one"

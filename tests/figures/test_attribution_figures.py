@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from sdmodel.comparison import VariableAttribution
 from sdmodel.errors import FigureError
-from sdmodel.figures import Contributions, plot_contributions, plot_wedges
+from sdmodel.figures import plot_contributions, plot_wedges
 
 TIMES = np.arange(2020.0, 2024.0)
 
@@ -21,7 +22,8 @@ def contributions(shares, *, title="Ghost", spread=None):
     levers = [chr(97 + place) for place in range(values.shape[1])]
     array = xr.DataArray(values, {"time": times, "lever": levers}, ("time", "lever"))
     base = xr.DataArray(np.full(len(times), 10.0), {"time": times}, ("time",))
-    return Contributions(title, "GW", base, base + values.sum(axis=1), array, alone=array, last=array, spread=spread)
+    measures = xr.concat([array] * 3, xr.Variable("measure", ["alone", "shapley", "last"]))
+    return VariableAttribution(title, "GW", base, base + values.sum(axis=1), measures, spread=spread)
 
 
 def visible(figure):
@@ -95,7 +97,7 @@ def test_wedges_over_members_have_bands_beside_them():
     """One panel for each lever and one for all together, on one scale, and the band of the whole over the wedges."""
     shares = [[1, -3]] * 4
     spread, total = spread_of(shares)
-    part = dataclasses.replace(contributions(shares), spread=spread, total_spread=total)
+    part = dataclasses.replace(contributions(shares), spread=spread, difference_spread=total)
     figure = plot_wedges([part], names=("base", "policy"))
     lines, wedges, *beside = visible(figure)
     assert wedges.get_title(loc="left") == "policy minus base, by lever"
@@ -114,7 +116,7 @@ def test_wedges_over_members_have_bands_beside_them():
 def test_bar_of_all_levers_has_its_line():
     """As each lever has."""
     spread, total = spread_of([[1, -3]])
-    part = dataclasses.replace(contributions([[1, -3]]), spread=spread, total_spread=total)
+    part = dataclasses.replace(contributions([[1, -3]]), spread=spread, difference_spread=total)
     (axes,) = visible(plot_contributions([part], when="2028"))
     reaches = [sorted(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2]
     assert any(np.allclose(ends, [-2.2, -1.8]) for ends in reaches)

@@ -26,8 +26,8 @@ from sdmodel import (
     write_report,
 )
 from sdmodel.cli.views.attribution import parts_of
+from sdmodel.comparison import VariableAttribution
 from sdmodel.figures import (
-    Contributions,
     Observed,
     plot_backtest,
     plot_bands,
@@ -79,12 +79,9 @@ def _sensitivities(method: str) -> xr.Dataset:
     return find_sensitivities(MODEL, STOCK, method=method, sampling=sampling, trajectories=4, samples=4, seed=1)
 
 
-def _contributions(*, last: bool) -> list[Contributions]:
+def _contributions(*, last: bool) -> list[VariableAttribution]:
     part = parts_of(attribute_levers(MODEL, SCENARIO, save=[STOCK]), [STOCK])[0]
-    shares = part.contributions.isel(time=[-1]) if last else part.contributions
-    shares = shares.sel(measure="shapley")
-    base, end = (values.isel(time=[-1]) if last else values for values in (part.baseline, part.scenario))
-    return [Contributions(part.name, part.units, base, end, shares, alone=shares, last=shares)]
+    return [part.at("last") if last else part]
 
 
 def _fit() -> Figure:

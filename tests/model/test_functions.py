@@ -115,6 +115,8 @@ EXAMPLES = {
     "NPVE": ("NPVE(11, 0.1, 0, 1)", 10 + 10 / 1.1 + 10 / 1.21),
     "DEPRECIATE STRAIGHTLINE": ("DEPRECIATE STRAIGHTLINE(STEP(6, 1), 3, 1, 3)", (0 + 6 + 6) / 3),
     "SINTEG": ("SINTEG(x, 1, 0, 5, :NA:, :NA:, :NA:)", 5),
+    "DELAY INFORMATION": ("DELAY INFORMATION(Time, 2 - STEP(1, 1), 9)", 1),
+    "DELAY MATERIAL": ("DELAY MATERIAL(Time + 4, 2 - STEP(1, 1), 9, 0)", 9),
     "DELAY BATCH": ("DELAY BATCH(4, 4, 1, 0, 0, 0)", 4),
     "GET DATA AT TIME": ("GET DATA AT TIME(obs, 3)", 20),
     "GET DATA BETWEEN TIMES": ("GET DATA BETWEEN TIMES(obs, x, -1)", 10),
@@ -337,11 +339,8 @@ def _calls_with_a_bad_argument(*, times: bool) -> list[str]:
         for index, argument in enumerate(row.arguments):
             if argument == "order" or (argument.endswith((" time", " trend")) and not times):
                 continue
-            if name in {"SINTEG", "DELAY BATCH"} and argument not in {
-                "rate",
-                "input",
-                "initial",
-            }:  # a limit may not matter
+            flows = {"rate", "input", "initial"}
+            if argument == "missing" or (name in {"SINTEG", "DELAY BATCH"} and argument not in flows):  # may not matter
                 continue
             values = ["2"] * len(row.arguments)
             values[index] = "bad"

@@ -23,6 +23,8 @@ EQUATIONS = {
     "DELAY N": ("x = DELAY N(2*x, 2, 8, 1)", [8, 12, 18, 27]),
     "SMOOTH N": ("x = SMOOTH N(2*x, 2, 8, 1)", [8, 12, 18, 27]),
     "SINTEG": ("x = SINTEG(x, 1, :NA:, 6, :NA:, :NA:, :NA:)", [1, 2, 4, 6]),
+    "DELAY INFORMATION": ("x = DELAY INFORMATION(x + 1, 2 - STEP(1, 2), 0)", [0, 0, 1, 2]),
+    "DELAY MATERIAL": ("x = DELAY MATERIAL(x + 1, 2, 0, 0)", [0, 0, 1, 1]),
     "DELAY BATCH": ("x = DELAY BATCH(1 + x, 2, 1, 0, 0, 1)", [0, 0, 2, 0]),
 }
 CIRCULAR = {

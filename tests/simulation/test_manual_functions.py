@@ -27,6 +27,9 @@ held[side] = SINTEG(stream[side]/10, 1, low, 6.5, 0.25, 2, 0.3)
 low = -4
 free = SINTEG(stream[left], 1, :NA:, :NA:, :NA:, :NA:, :NA:)
 batches[side] = DELAY BATCH(ABS(stream[side]), 30, 1.5, 12, 1, 4)
+delay[side] = scale[side] * MAX(0.2, 2 + 3*SIN(Time*Time))
+material[side] = DELAY MATERIAL(stream[side], delay[side], 7, -1)
+information[side] = DELAY INFORMATION(stream[side], delay[side], 7)
 finished = DELAYP(stream[left], 3 : on the way)
 gamma[side] = GAMMA LN(Time + scale[side]/3)
 curve((0,0),(1,2),(2,2.5),(4,2.5),(4,1),(5,0))
@@ -123,6 +126,31 @@ def test_batches_have_their_size_and_conserve_material(run, stream):
         handed_out = found[:-1].sum() * STEP
         kept = 4 + 12 + values[:-1].sum() * STEP - handed_out
         assert kept >= -1e-9
+
+
+def test_discrete_delays_follow_the_delay_time_of_each_input(run, stream):
+    """What arrives together is added, or the newest replaces the others; before the first arrival there is the initial value."""
+    for index, values in enumerate(stream):
+        delays = run["delay"][:, index].values
+        due = [step + max(1, math.floor(delay / STEP + 0.5 + 1e-6)) for step, delay in enumerate(delays)]
+        latest = 7.0
+        for step, (material, information) in enumerate(
+            zip(run["material"][:, index].values, run["information"][:, index].values, strict=True)
+        ):
+            arrived = [values[put_in] for put_in in range(step) if due[put_in] == step]
+            arrived += [7.0] if step < due[0] else []
+            assert material == pytest.approx(sum(arrived) if arrived else -1, rel=1e-12, abs=1e-12)
+            newest = [put_in for put_in in range(step) if due[put_in] <= step]
+            latest = values[newest[-1]] if newest else latest
+            assert information == latest
+    assert (run["material"].values == -1).any()
+
+
+def test_material_delay_hands_out_all_that_is_put_in():
+    """Times from one step to eight, and long after the last input."""
+    text = "x = 4*PULSE(1, 20)\ny = DELAY MATERIAL(x, 4.5 + 4*SIN(Time), 0, 0)"
+    run = sd.simulate(tiny_model(text, final=40))
+    assert float(run["y"].sum()) == float(run["x"].sum()) == 80
 
 
 def test_pipeline_holds_what_came_in_and_has_not_left(run, stream):

@@ -13,12 +13,11 @@ import xarray as xr
 from ...analysis import (
     LEVER,
     OTHER,
-    VariableAttribution,
     contribution_rows,
     contributions_to,
     greatest_difference,
 )
-from ...comparison import Outcome, outcome_of
+from ...comparison import Outcome, VariableAttribution, outcome_of
 from ...dataset import PROBABILITY, TIME, subscript_dims, with_labels
 from ...numerals import format_number, format_signed
 from ..output import Part, Table, columns_beside, note
@@ -201,10 +200,11 @@ def plot_attribution_to(
     shown = parts[:_MOST_PLOTTED]
     if len(shown) < len(parts):
         note(f"the first {len(shown)} of {len(parts)} variables are plotted; choose with --on")
-    wedges, bars = [_contributions(part, None) for part in shown], [_contributions(part, moment) for part in shown]
     figures = [
-        plot_wedges(wedges, names=ends, title=title, extrapolation=layout_of(found).extrapolation, origin=origin),
-        plot_contributions(bars, when=format_time(moment, found), names=ends, title=title, origin=origin),
+        plot_wedges(shown, names=ends, title=title, extrapolation=layout_of(found).extrapolation, origin=origin),
+        plot_contributions(
+            [part.at(moment) for part in shown], when=format_time(moment, found), names=ends, title=title, origin=origin
+        ),
     ]
     return [save_figure(figure, target, force=force) for figure, target in zip(figures, targets, strict=False)]
 
@@ -221,27 +221,3 @@ def _origin(found: xr.Dataset) -> list[str]:
         f"{model}; {record['runs']} runs, {record['method']}{members}",
         f"{record['scenario_name'] or 'scenario'}: {changes}",
     ]
-
-
-def _contributions(part: VariableAttribution, outcome: Outcome | None) -> Any:
-    """The contributions to a variable as figures take them: over time, or at one time."""
-    from ...figures import Contributions
-
-    def of(values: xr.DataArray) -> xr.DataArray:
-        if outcome is None:
-            return values
-        at = outcome_of(values, outcome)
-        return at.expand_dims({TIME: [0.0 if outcome.at is None else outcome.at]})
-
-    shares = of(part.contributions)
-    return Contributions(
-        part.name,
-        part.units,
-        of(part.baseline),
-        of(part.scenario),
-        shares.sel(measure="shapley"),
-        alone=shares.sel(measure="alone"),
-        last=shares.sel(measure="last"),
-        spread=None if part.spread is None else of(part.spread),
-        total_spread=None if part.difference_spread is None else of(part.difference_spread),
-    )

@@ -1,6 +1,7 @@
-"""Functions that move from step to step: SINTEG, a stock within limits, and DELAY BATCH.
+"""Functions that move from step to step: SINTEG, a stock within limits, and discrete delays.
 
-What the manual leaves open: SINTEG rounds to the nearest multiple, and a batch has just its size, so that the rest waits for the next.
+The delay time of an input is that of the moment at which it is put in, in whole time steps as in DELAY FIXED. What the manual leaves
+open: SINTEG rounds to the nearest multiple, and a batch has just its size, so that the rest waits for the next.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from sympy import Expr, Float, S, Symbol
 from ..algebra import NA, add, divide, multiply, negate
 from .arithmetic import ABS, INTEGER, MAX, MIN, NEXT_TO_ZERO
 from .logic import GREATER, GREATER_OR_EQUAL, IF_THEN_ELSE, LESS_OR_EQUAL
-from .memory import expanded
-from .row import Expander
+from .memory import ARRIVALS, LATEST, expanded
+from .row import NOTHING_DUE, Expander
 
 _TIME, _TIME_STEP = map(Symbol, ("time", "time_step"))
 
@@ -86,8 +87,34 @@ def _first_batch(*arguments: Expr) -> Expr:
     return IF_THEN_ELSE.build(_is_done(batch, completion), divide(batch, _TIME_STEP), S.Zero)
 
 
+def _steps(delay_time: Expr) -> Expr:
+    """A delay time in time steps: at least one, and half a step counts as one."""
+    steps = INTEGER.build(add(divide(delay_time, _TIME_STEP), Float(0.5 + NEXT_TO_ZERO)))
+    return MAX.build(steps, S.One)
+
+
+def _information(model: Expander, value: Expr, delay_time: Expr, initial: Expr) -> Expr:
+    return model.auxiliary(LATEST.build(value, _steps(delay_time), initial))
+
+
+def _material(model: Expander, value: Expr, delay_time: Expr, initial: Expr, missing: Expr) -> Expr:
+    arrived = model.auxiliary(ARRIVALS.build(value, _steps(delay_time), initial))
+    nothing = LESS_OR_EQUAL.build(arrived, Float(NOTHING_DUE))
+    return IF_THEN_ELSE.build(nothing, missing, arrived)
+
+
 # fmt: off
 ROWS = (
+    expanded(
+        "DELAY INFORMATION(input, delay time, initial)",
+        "input as it was one delay time ago; where that changes, newer inputs replace older ones, and the last one is held",
+        "u, t, u -> u", _information,
+    ),
+    expanded(
+        "DELAY MATERIAL(input, delay time, initial, missing)",
+        "each input one delay time later; what arrives at the same time is added, and where nothing does, the value is missing",
+        "u, t, u, u -> u", _material,
+    ),
     expanded(
         "SINTEG(rate, initial, least, most, quantum, special, threshold)",
         "a stock from least to most, a multiple of quantum, and special where it is within threshold of that; :NA: leaves a limit out",

@@ -141,6 +141,14 @@ DELAY_FIXED = _state(
     Memory("delay", (1, 2), ()),
     lambda *_: (S.One, S.NaN, S.Zero),  # by the earlier input; by the delay time it depends on what has happened since
 )
+LATEST = _state(
+    "LATEST INPUT(input, steps, initial)", "the last input that has been on its way for its number of steps", "u, 1, u -> u",
+    Memory("passage", (2,), ()), lambda *_: (S.One, S.NaN, S.Zero),
+)
+ARRIVALS = _state(
+    "ARRIVALS(input, steps, initial)", "the sum of the inputs that have been on their way for their number of steps", "u, 1, u -> u",
+    Memory("passage", (2,), (), adds=True), lambda *_: (S.One, S.NaN, S.Zero),
+)
 INITIAL = _state("INITIAL(x)", "the value x has at the start", "u -> u", Memory("start", (0,), ()), lambda _: (S.Zero,))
 SAMPLE_IF_TRUE = _state(
     "SAMPLE IF TRUE(condition, input, initial)", "input where the condition is true, else its last such value",

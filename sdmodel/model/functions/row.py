@@ -7,6 +7,7 @@ Most pieces of a row are plain functions of the arguments' values: `evaluate` ta
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, Protocol
@@ -49,6 +50,8 @@ class Absent:
 
 
 _FORGOTTEN = Absent("")
+NOTHING_DUE = -sys.float_info.max
+"""The value of a delay that adds where no input is due: no number of a model, and finite, so that it can be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +138,17 @@ class Expander(Protocol):
 class Memory:
     """What a function carries from step to step, and which arguments its value reads when (by index).
 
-    `kept` names the way the program keeps it: a `stock` is integrated, a `delay` has a history of inputs, a `sample` holds its last
-    value, `start` means computed once, `nothing` that only the initial value differs. Without arguments to read at a step the value is
-    known before the step is computed. A `held` stock keeps its value within a time step, whatever the integrator.
+    `kept` names the way the program keeps it: a `stock` is integrated, a `delay` has a history of inputs, a `passage` also one of
+    the steps that each takes, a `sample` holds its last value, `start` means computed once, `nothing` that only the initial value differs. Without arguments to read at a step the value is
+    known before the step is computed. A `held` stock keeps its value within a time step, whatever the integrator. A passage that `adds`
+    gives the sum of what is due at the same time, or `NOTHING_DUE`; another one gives the last input that has been due.
     """
 
-    kept: Literal["stock", "delay", "sample", "start", "nothing"]
+    kept: Literal["stock", "delay", "passage", "sample", "start", "nothing"]
     reads_at_start: tuple[int, ...]
     reads_at_step: tuple[int, ...]
     held: bool = False
+    adds: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,100 @@
+"""Writes `docs/vensim-coverage.md` from the table of functions: `python docs/vensim_coverage.py`; `--check` only compares."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from sdmodel.model import FUNCTIONS, REFUSED, WHOLE_EQUATIONS
+
+PAGE = Path(__file__).with_name("vensim-coverage.md")
+
+INTRODUCTION = """# Functions of Vensim's manual
+
+<!-- written by `python docs/vensim_coverage.py`; change that, or the rows in sdmodel/model/functions -->
+
+Of the functions in Vensim's manual, {runs} run and {refused} are refused by name, with what to use instead. A function that
+runs does so in single runs and ensembles, by every integrator, in runs that go on from another, and in WebAssembly.
+
+Each function in the first table has an example with the value of the manual in `tests/model/test_functions.py`, where its
+scalar, NumPy and compiled values, its derivative, its units and its LaTeX are compared too; most also occur in the random
+models of `tests/whole_models`. The last column names a test that computes the function a second time.
+
+## Functions that run
+"""
+
+WHOLE = """
+## Functions that are whole equations
+
+They stand alone on the right-hand side; see `tests/vensim/test_external.py` and `tests/vensim/test_data.py`.
+"""
+
+TESTS: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "DELAY BATCH", "DELAY INFORMATION", "DELAY MATERIAL", "DELAYP", "DEPRECIATE STRAIGHTLINE", "GAMMA LN", "GET TIME VALUE", "LOOKUP AREA", "LOOKUP INVERT",
+            "LOOKUP SLOPE", "MESSAGE", "NPV", "NPVE", "SINTEG",
+        ),
+        "tests/simulation/test_manual_functions.py",
+    ),
+    **dict.fromkeys(("DELAY N", "SMOOTH N"), "tests/model/test_delay_orders.py"),
+}  # fmt: skip
+"""A test of each function besides those that all functions have."""
+
+DIFFERENCES: Mapping[str, str] = {
+    "DELAY BATCH": "Vensim does not say how large a batch is if more has been collected; here it has just its size",
+    "DELAY INFORMATION": "an input has the delay time of the moment at which it is put in; no public output of Vensim shows it",
+    "DELAY MATERIAL": "an input has the delay time of the moment at which it is put in; no public output of Vensim shows it",
+    "DEPRECIATE STRAIGHTLINE": "fiscal periods begin at INITIAL TIME; equal to Vensim's output for periods of a step",
+    "DELAYP": "the variable after `:` is a stock of its own, as the manual recommends",
+    "GAMMA LN": "more digits than Vensim, whose GAMMA LN(2) is -3e-11 instead of 0",
+    "GET TIME VALUE": "the computer's clock (relative to 2) is refused, since such a run cannot be repeated; the day of the week "
+    "in years of 360 days is a guess",
+    "LOOKUP SLOPE": "at the first and last point the slope of the only segment there; the manual says nothing",
+    "MESSAGE": "the text is not shown",
+    "REINITIAL": "as INITIAL: a run computes its start once",
+    "SINTEG": "rounds to the nearest multiple; the manual does not say which way",
+    "GAME": "the player's value is not asked for",
+}
+"""What is known to differ from Vensim, or what its manual leaves open."""
+
+
+def page() -> str:
+    """The text of the page."""
+    rows = [
+        (
+            f"`{row.name}({', '.join(row.written)})`" if row.name[0].isalpha() else f"`{row.name}`",
+            row.meaning,
+            DIFFERENCES.get(row.name, ""),
+            f"`{TESTS[row.name]}`" if row.name in TESTS else "",
+        )
+        for row in sorted(FUNCTIONS.values(), key=lambda row: (row.name[0].isalpha(), row.name))
+    ]
+    whole = [
+        (f"`{name}`", "reads a file" if name.startswith("GET") else "a whole equation")
+        for name in sorted(WHOLE_EQUATIONS)
+    ]
+    refused = [(f"`{name}`", REFUSED[name]) for name in sorted(REFUSED)]
+    parts = [
+        INTRODUCTION.format(runs=len(rows) + len(whole), refused=len(refused)),
+        _table(("Function", "Value", "Difference from Vensim, or what its manual leaves open", "Also tested in"), rows),
+        WHOLE,
+        _table(("Function", "Use"), whole),
+        "\n## Functions that are refused\n",
+        _table(("Function", "Instead"), refused),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = tuple(heads)
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(page(), "utf-8")
+    elif PAGE.read_text("utf-8") != page():
+        sys.exit(f"{PAGE}: out of date; run python docs/vensim_coverage.py")
