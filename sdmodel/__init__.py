@@ -68,7 +68,10 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .model import Model as Model
     from .model import lay_out as lay_out
     from .model import without_subscripts as without_subscripts
-    from .reference import read_xmile as read_xmile
+    from .reading import model_from_text as model_from_text
+    from .reading import read_model as read_model
+    from .reading import read_sketch as read_sketch
+    from .reading import read_xmile as read_xmile
     from .report import write_report as write_report
     from .scenario import find_levers as find_levers
     from .scenario import make_design as make_design
@@ -90,13 +93,12 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .vensim import format_document as format_document
     from .vensim import mdl_text as mdl_text
     from .vensim import merge_documents as merge_documents
-    from .vensim import model_from_text as model_from_text
     from .vensim import open_document as open_document
     from .vensim import read_formula as read_formula
-    from .vensim import read_model as read_model
     from .vensim import read_sampling as read_sampling
     from .vensim import read_scenario as read_scenario
-    from .vensim import read_sketch as read_sketch
+    from .xmile import XmileText as XmileText
+    from .xmile import xmile_text as xmile_text
 
 __version__ = "0.2.0"
 
@@ -113,14 +115,15 @@ _NAMES = {
     "plot_morris plot_ranking plot_runs plot_sobol plot_sweep plot_tornado plot_wedges",
     "inference": "backtest_model backtest_panels calibrate_model fit_panels fit_run read_observations read_series score_backtest",
     "model": "CausalPath Model lay_out without_subscripts",
-    "reference": "read_xmile",
+    "reading": "model_from_text read_model read_sketch read_xmile",
     "report": "write_report",
     "scenario": "find_levers make_design",
     "simulation": "NotFiniteWarning OpenSimulation PreparedSimulation RunWarning WasmModule compile_model compile_wasm "
     "open_simulation simulate with_data",
     "store": "export_run open_run save_run",
-    "vensim": "compare_documents default_sampling format_document mdl_text merge_documents model_from_text open_document "
-    "read_formula read_model read_sampling read_scenario read_sketch",
+    "vensim": "compare_documents default_sampling format_document mdl_text merge_documents open_document read_formula "
+    "read_sampling read_scenario",
+    "xmile": "XmileText xmile_text",
 }
 """The public names by stage."""
 

@@ -31,8 +31,9 @@ from ..comparison import (
 from ..dataset import MEMBER, TIME, check_run, make_run, member_dims, model_content, with_labels
 from ..errors import AnalysisError, ScenarioError, SdmodelError, StoreError
 from ..model import NA, Cell, Model, Table, display_name, key, labels_of, plan, split_name
+from ..reading import model_from_text
 from ..scenario import Change, Scenario, constant_values, course_text, merge_scenarios, with_tables
-from ..vensim import model_from_text, read_change, scenario_from_text, scenario_text
+from ..vensim import read_change, scenario_from_text, scenario_text
 
 _LISTED = 4
 """Names that are listed where there are more."""

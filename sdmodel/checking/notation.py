@@ -9,6 +9,7 @@ from itertools import groupby, pairwise, takewhile
 from sympy import Expr, Indexed, Pow, S, Symbol
 
 from ..model import NA, Table, VensimFunction, key, references_in, split_name, split_reference, walk
+from ..reading import is_xmile, views_of_model
 from ..vensim import Document
 from .checked_model import CheckedModel
 from .findings import Finding
@@ -81,9 +82,13 @@ def find_unused(checked: CheckedModel) -> Iterator[Finding]:
 
 def find_hidden(checked: CheckedModel) -> Iterator[Finding]:
     """Find elements that are in no view of the sketch, if the model has a sketch with variables."""
-    document = Document.from_bytes(checked.model.text.encode("utf-8", "surrogatepass"), checked.model.path)
-    records = (_SHOWN.match(document.text, part.start) for part in document.segments if part.kind == "record")
-    shown = {key(record["name"]) for record in records if record}
+    model = checked.model
+    if is_xmile(model.text, model.path):
+        shown = {key(word.text) for view in views_of_model(model) for word in view.words}
+    else:
+        document = Document.from_bytes(model.text.encode("utf-8", "surrogatepass"), model.path)
+        records = (_SHOWN.match(document.text, part.start) for part in document.segments if part.kind == "record")
+        shown = {key(record["name"]) for record in records if record}
     for element in checked.elements if shown else ():
         if element.key not in shown:
             what = f"'{element.name}' is in no view; add it to the view where it belongs"

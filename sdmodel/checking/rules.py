@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from ..errors import CheckError, ModelError, SimulationError
 from ..model import RUN_SETTINGS, Model, missing_data, nearest
-from ..vensim import ScenarioLike, read_model
+from ..reading import read_model
+from ..vensim import ScenarioLike
 from .behaviour import find_lost_flows, find_not_finite, find_outside_range, find_remarks, find_table_ends
 from .checked_model import CheckedModel, with_scenario
 from .data import find_missing_data, find_uncovered_times

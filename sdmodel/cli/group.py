@@ -40,7 +40,7 @@ _COMMANDS = {
     "plot": ("plot", "Plot stored runs over time."),
     "report": ("plot", "Write an HTML page about stored runs."),
     "explore": ("plot", "Write the model as one web page to explore."),
-    "convert": ("convert", "Convert runs to other formats, and XMILE to .mdl."),
+    "convert": ("convert", "Convert runs to other formats, and models to and from XMILE."),
     "expand": ("convert", "Write a model without subscripts, for Vensim PLE."),
     "diagram": ("diagram", "Draw the stock-and-flow diagrams of a model."),
     "completion": (".shell", "Print the script that completes words in a shell."),
@@ -132,7 +132,7 @@ def _discard_unwritten() -> None:
 def main() -> None:
     """Run system dynamics models written for Vensim, and store every run.
 
-    MODEL is a .mdl file. Without it, models/ai_compute.mdl is used, from the working directory or the nearest folder above
+    MODEL is a .mdl file, or one in XMILE (.stmx, .xmile). Without it, models/ai_compute.mdl is used, from the working directory or the nearest folder above
     that has it, else the one installed with the package; `sdmodel new` makes a copy of that to edit. Runs are stored in the
     folder `runs` beside that `models` folder, or in the working directory if there is none; --runs names another.
 

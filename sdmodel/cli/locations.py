@@ -11,10 +11,11 @@ import click
 from ..errors import Complaint, Fault, FigureError, ModelError, ScenarioError, StoreError
 from ..files import is_plain_file, recover
 from ..model import Model, nearest
-from ..vensim import read_model
+from ..reading import read_model
+from ..xmile import XMILE_ENDINGS
 from .project import MODEL, default_model, default_runs, project_root, relative
 
-_MODEL_ENDINGS = frozenset({".mdl", ".txt", ""})
+_MODEL_ENDINGS = frozenset({".mdl", ".txt", "", *XMILE_ENDINGS})
 """What names of models end in; a pipe has no ending."""
 _SHOWN = 8
 

@@ -9,6 +9,8 @@ from ..errors import Fault, ModelError
 
 MODEL = Path("models", "ai_compute.mdl")
 _RUNS = "runs"
+MODEL_ENDINGS = frozenset({".mdl", ".stmx", ".xmile", ".itmx"})
+"""What names of models end in, where a name may also be that of something else."""
 
 
 def default_model() -> Path:

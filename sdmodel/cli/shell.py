@@ -20,7 +20,7 @@ from .. import __version__
 from ..cache import cached
 from ..errors import ModelError
 from ..files import read_text
-from .project import default_model, default_runs
+from .project import MODEL_ENDINGS, default_model, default_runs
 
 VARIABLE = "_SDMODEL_COMPLETE"
 """The environment variable with which a shell asks for completions; COMP_LINE holds the line up to the cursor."""
@@ -219,7 +219,7 @@ _Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem[
 
 def _model(context: click.Context) -> Path:
     """The model on the line, else the project's."""
-    given = (Path(word) for word in context.obj if word.lower().endswith(".mdl"))
+    given = (Path(word) for word in context.obj if Path(word).suffix.lower() in MODEL_ENDINGS)
     return next(filter(Path.is_file, given), None) or default_model()
 
 

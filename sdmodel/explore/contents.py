@@ -44,8 +44,9 @@ from ..model import (
     split_name,
     split_reference,
 )
+from ..reading import views_of_model
 from ..scenario import Design, Scenario, cell_values, constant_values, find_levers, plausible_ranges
-from ..vensim import Document, plausible_sampling, read_savelist, read_scenario, save_list_of, views_of
+from ..vensim import plausible_sampling, read_savelist, read_scenario, save_list_of
 from .diagrams import views_of_page
 
 if TYPE_CHECKING:
@@ -434,7 +435,7 @@ def _sketch(model: Model) -> Sketch:
     """Return the sketch of a model; a small model without one is laid out."""
     views: tuple[View, ...] = ()
     with contextlib.suppress(ModelError):  # a model that is not from a Vensim file
-        views = views_of(Document.from_bytes(model.text.encode("utf-8", "surrogatepass"), model.path))
+        views = views_of_model(model)
     shown = [element for element in model if not element.hidden]
     if not any(view.words for view in views):
         views = lay_out(model) if len(shown) <= _MOST_LAID_OUT else ()

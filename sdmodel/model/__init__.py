@@ -50,6 +50,7 @@ from .functions.incomplete import UNFINISHED, unfinished
 from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
 from .functions.row import NOTHING_DUE, Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
+from .kinds import kind_of, with_flows
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
 from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell, unfinished_equations
 from .records import (
@@ -118,11 +119,11 @@ __all__ = [
     "WordKind", "add", "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "count_cells", "counts_labels", "data_keyword",
     "data_reference", "data_value", "data_variables", "delay_orders", "display_name", "divide", "divides", "equation_source",
     "equation_text", "evaluate", "evaluate_arrays", "expand", "find_faults", "find_links", "formula_units",
-    "has_points", "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "labels_along", "labels_of",
+    "has_points", "identifiers", "inner_bindings", "inverse", "is_reduction", "join_name", "key", "kind_of", "labels_along", "labels_of",
     "lay_out", "make_reference", "missing_data", "multiply", "nearest", "negate", "new_array", "number", "number_text", "plan",
     "points_in", "points_name", "position", "power", "product_factors", "quote_name", "quoted_cell", "rebuild",
     "reduction_ranges", "references_in", "resolve", "row_of", "signed_terms", "split_list", "split_name",
     "split_reference", "stock_loops", "table_text", "transform", "unclaimed_ranges", "unfinished",
     "unfinished_equations", "unknown_function", "unsigned", "walk",
-    "with_points", "without_subscripts",
+    "with_flows", "with_points", "without_subscripts",
 ]  # fmt: skip

@@ -26,8 +26,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..dataset import make_run
 from ..errors import ReferenceEngineError
 from ..model import RUN_SETTINGS, Element, Integrator, Model, display_name, key, nearest, quote_name, split_name
+from ..reading import read_model
 from ..scenario import Change
-from ..vensim import ScenarioLike, load_scenario, read_model
+from ..vensim import ScenarioLike, load_scenario
 
 _DATA_ENDINGS = frozenset({".xls", ".xlsx", ".csv", ".tab", ".dat", ".txt"})
 _DATA_LIMIT = 32 * 1024 * 1024

@@ -18,8 +18,9 @@ from ..dataset import check_run, find_variable, has_variable, member_dims, model
 from ..errors import DatasetError, SimulationError
 from ..model import INTEGRATORS, Integrator, Model, cell_name
 from ..program import Program, compile_program
+from ..reading import model_from_text
 from ..scenario import Scenario, constant_values, merge_scenarios, with_tables
-from ..vensim import model_from_text, scenario_from_text
+from ..vensim import scenario_from_text
 from .execution import Job, State, execute
 from .inputs import Inputs, Points
 from .jobs import make_job, with_orders

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..extras import lazy_names
 
 if TYPE_CHECKING:  # the names of the table below, for type checkers
-    from .document import Document, read_document
+    from .document import Document, document_of, read_document
     from .edit.editor import OpenDocument, open_document, split_statement
     from .files.data import Points, read_data
     from .files.lines import check_names, read_placed_names, read_savelist, save_list_of
@@ -43,7 +43,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .writer import mdl_text
 
 _NAMES = {
-    "document": "Document read_document",
+    "document": "Document document_of read_document",
     "edit.editor": "OpenDocument open_document split_statement",
     "files.data": "Points read_data",
     "files.lines": "check_names read_placed_names read_savelist save_list_of",
@@ -63,7 +63,7 @@ __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
     "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "ScenarioLike", "change_text",
-    "check_names", "compare_documents", "default_sampling", "format_document", "load_scenario", "looks_like_course",
+    "check_names", "compare_documents", "default_sampling", "document_of", "format_document", "load_scenario", "looks_like_course",
     "mdl_text", "merge_documents", "model_from_text", "open_document", "plausible_file", "plausible_sampling",
     "read_bounds", "read_change", "read_data", "read_document", "read_formula", "read_grid", "read_model",
     "read_optimisation", "read_payoff", "read_placed_names",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 from .. import files
@@ -215,7 +217,15 @@ def read_document(path: str | os.PathLike[str]) -> Document:
     ModelError
         If the file does not exist, or is not the text of a model.
     """
-    return Document.from_bytes(read_bytes(path), os.fspath(path))
+    return document_of(read_bytes(path), os.fspath(path))
+
+
+def document_of(data: bytes, path: str) -> Document:
+    """Return the document with these bytes; a model in XMILE, which is not edited or compared as text, is a ModelError."""
+    if data.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"<":
+        cure = f"convert it with `sdmodel convert {path} -o {Path(path).stem}.mdl`"
+        raise ModelError([Fault(path, f"is in XMILE, which is not edited or compared; {cure}")])
+    return Document.from_bytes(data, path)
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

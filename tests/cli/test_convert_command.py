@@ -33,24 +33,48 @@ def test_numbers_of_a_stored_run_and_of_a_model_are_equal(tea, sdmodel):
 
 
 def test_xmile_becomes_vensim_with_integrator_and_names(tea, sdmodel):
-    """Runge-Kutta is kept; line breaks in names become blanks; parts converted by PySD are reported."""
+    """Runge-Kutta is kept; line breaks in names become blanks; other commands read the file as it is."""
     Path("tank.xmile").write_text(XMILE.format(time=4), "utf-8")
     result = sdmodel("convert", "tank.xmile", "-o", "tank.mdl")
-    assert result.exit_code == 0
-    assert "use it for files you trust" in result.stderr
+    assert result.output == "written to tank.mdl: 6 elements\n"
     model = read_model("tank.mdl")
     assert model.integrator == "rk4"
     assert model["Water in Tank"].units == "l"
     assert simulate(model)["water_in_tank"][-1] == pytest.approx(100 * np.exp(-2.5), rel=1e-4)
-    assert sdmodel("convert", "tank.xmile", "-o", "tank.csv").exit_code == 0
+    for words in (
+        ("convert", "tank.xmile", "-o", "tank.csv"),
+        ("run", "tank.xmile", "--name", "t"),
+        ("levers", "tank.xmile"),
+    ):
+        assert sdmodel(*words).exit_code == 0
+    assert sdmodel("rerun", "t").exit_code == 0
 
 
-def test_xmile_without_vensim_equivalent_is_refused(tea, sdmodel):
-    """The element and the function are named; nothing is written."""
+def test_vensim_becomes_xmile_and_vensim_again(tea, sdmodel):
+    """With its diagram; a file that is there is kept."""
+    result = sdmodel("convert", "-o", "tea.stmx")
+    assert result.output.startswith("written to tea.stmx: ")
+    assert "exists already" in sdmodel("convert", "-o", "tea.stmx").stderr
+    assert sdmodel("convert", "tea.stmx", "-o", "tea.mdl").exit_code == 0
+    first, again = (simulate(read_model(path)) for path in ("models/ai_compute.mdl", "tea.mdl"))
+    np.testing.assert_allclose(again["tea_temperature"].values, first["tea_temperature"].values, rtol=1e-12)
+
+
+@pytest.mark.parametrize("words", [("edit", "tank.xmile", "set", "leak = 1"), ("diff", "tank.xmile", "tank.xmile")])
+def test_xmile_is_not_edited(tea, sdmodel, words):
+    """The cure is to convert it."""
+    Path("tank.xmile").write_text(XMILE.format(time=4), "utf-8")
+    result = sdmodel(*words)
+    assert result.exit_code == 1
+    assert "convert it with `sdmodel convert tank.xmile -o tank.mdl`" in result.stderr
+
+
+def test_xmile_with_an_unknown_function_is_refused(tea, sdmodel):
+    """The element, its line and the function are named; nothing is written."""
     Path("tank.xmile").write_text(XMILE.format(time="LOGNORMAL(1, 2)"), "utf-8")
     result = sdmodel("convert", "tank.xmile", "-o", "tank.mdl")
     assert result.exit_code == 1
-    assert "'leak': the function LOGNORMAL with 2 arguments is not supported" in result.stderr
+    assert "tank.xmile:6:38: 'leak': LOGNORMAL is not supported" in result.stderr
     assert not Path("tank.mdl").exists()
 
 

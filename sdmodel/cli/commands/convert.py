@@ -1,4 +1,4 @@
-"""`sdmodel convert` and `expand`: XMILE models to Vensim, runs to other formats, and models without subscripts."""
+"""`sdmodel convert` and `expand`: models between Vensim and XMILE, runs to other formats, and models without subscripts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ...errors import Fault, ModelError, StoreError
-from ...files import write_file
-from ...model import Model, lay_out, missing_data, without_subscripts
-from ...reference import PYSD_NOTE, XMILE_ENDINGS, read_xmile
+from ...files import read_bytes, write_file
+from ...model import lay_out, missing_data, without_subscripts
+from ...reading import is_xmile, model_from_text, read_sketch, read_xmile
 from ...store import EXPORT_ENDINGS, export_run, find_run, open_run
-from ...vensim import mdl_text, model_from_text, read_scenario
-from ..locations import load_model, model_path, runs_folder, scenario_path
+from ...vensim import mdl_text
+from ...xmile import XMILE_ENDINGS, xmile_text
+from ..locations import load_model, model_path, runs_folder
 from ..options import (
     RunOptions,
     changes_option,
@@ -28,7 +29,7 @@ from ..options import (
     scenarios_option,
 )
 from ..output import busy, note
-from ..requests import RunRequest, make_run
+from ..requests import make_run
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,7 +40,7 @@ _NAMES_SHOWN = 5
 @click.command("convert", epilog='Example: sdmodel convert base -o base.csv --on "Installed Compute"')
 @click.argument("source", required=False, metavar="[MODEL|RUN]")
 @click.option(
-    "-o", "output", required=True, metavar="FILE", help=f"A .mdl file, or one of {', '.join(EXPORT_ENDINGS)}."
+    "-o", "output", required=True, metavar="FILE", help=f"A .mdl or .stmx file, or one of {', '.join(EXPORT_ENDINGS)}."
 )
 @on_option("A variable to write (default: all)")
 @click.option("--long", is_flag=True, help="In tables, write one line per number instead of one column per cell.")
@@ -59,21 +60,24 @@ def convert(
     folder: str | None,
     force: bool,
 ) -> None:
-    """Write an XMILE model as a Vensim model, or the numbers of a run as a table, Vensim's .dat, netCDF or Zarr.
+    """Write a model for another program, or the numbers of a run as a table, Vensim's .dat, netCDF or Zarr.
+
+    A model in XMILE (.stmx, .xmile) becomes a Vensim model (.mdl), and a Vensim model one in XMILE that Stella and Simlin open,
+    with its diagram, units, ranges, groups and comments. What the other program does not have is listed.
 
     The numbers come from a stored run or ensemble, given by name or file, or from a model, which is run once. They are
-    written to the last digit. An XMILE model is read through PySD, and refused where Vensim has no equivalent.
+    written to the last digit.
     """
     target = Path(output)
     is_model = source is None or Path(source).suffix.lower() in (".mdl", *XMILE_ENDINGS)
-    if target.suffix.lower() == ".mdl":
+    if target.suffix.lower() in (".mdl", *XMILE_ENDINGS):
         if names or long or member is not None:
             message = "--on, --long and --member are for numbers; leave them out to write a model"
             raise click.UsageError(message)
         _write_model(source, target, force=force)
         return
     if target.suffix.lower() not in EXPORT_ENDINGS:
-        cure = f"numbers go into {', '.join(EXPORT_ENDINGS)}, models into .mdl"
+        cure = f"numbers go into {', '.join(EXPORT_ENDINGS)}, models into .mdl, .stmx and .xmile"
         message = f"{target}: unknown format; {cure}"
         raise StoreError(message)
     if not is_model and (run_from.scenarios or run_from.changes or run_from.integrator):
@@ -87,35 +91,31 @@ def convert(
 
 
 def _write_model(source: str | None, target: Path, *, force: bool) -> None:
-    if source is None or Path(source).suffix.lower() not in XMILE_ENDINGS:
-        vensim = source is None or source.endswith(".mdl")
-        cure = "`sdmodel expand` writes a Vensim model without subscripts" if vensim else "name a model"
-        what = f"only XMILE models ({', '.join(sorted(XMILE_ENDINGS))}) are converted to .mdl files; {cure}"
-        raise ModelError([Fault(source or "MODEL", what)])
-    model = _read_xmile(Path(source))
-    write_file(target, model.text.encode(), force=force, error=StoreError)
-    click.echo(f"written to {target}: {len(model)} elements")
-
-
-def _read_xmile(source: Path) -> Model:
-    note(PYSD_NOTE)
-    with busy(f"reading {source.name}"):
-        model, notes = read_xmile(source)
-    for text in notes:
-        note(text)
-    return model
+    path = model_path(source)
+    to_xmile = target.suffix.lower() in XMILE_ENDINGS
+    with busy(f"reading {path.name}"):
+        content = read_bytes(path, error=ModelError, wanted="the model")
+        from_xmile = is_xmile(content, str(path))
+        if not from_xmile and not to_xmile:
+            what = "is a Vensim model already; `sdmodel expand` writes a Vensim model without subscripts"
+            raise ModelError([Fault(str(path), what)])
+        model, notes = read_xmile(path) if from_xmile else (load_model(path), ())
+        views = read_sketch(path).views
+    with busy(f"writing {target.name}"):
+        if to_xmile:
+            written = xmile_text(model, views)
+            text, notes = written.text, (*notes, *written.notes)
+        else:
+            text = mdl_text(model, views)
+        count = len([element for element in model_from_text(text, str(target)) if not element.hidden])
+        write_file(target, text.encode(), force=force, error=StoreError)
+    for line in notes:
+        note(line)
+    click.echo(f"written to {target}: {count} elements")
 
 
 def _run_model(source: str | None, run_from: RunOptions) -> xr.Dataset:
-    if source is None or Path(source).suffix.lower() == ".mdl":
-        return make_run(replace(run_from, model=source).request())
-    from ...simulation import simulate
-
-    model = _read_xmile(Path(source))
-    scenarios = tuple(read_scenario(scenario_path(path, Path(source))) for path in run_from.scenarios)
-    request = RunRequest(Path(source), scenarios, run_from.changes, run_from.integrator)
-    with busy(f"running {source}"):
-        return simulate(model, scenario=request.scenario, integrator=request.integrator)
+    return make_run(replace(run_from, model=source).request())
 
 
 def _one_member(run: xr.Dataset, member: int) -> xr.Dataset:

@@ -15,7 +15,7 @@ import click
 from ...errors import DatasetError, FigureError
 from ...model import Sketch, View, key, lay_out
 from ...numerals import format_number
-from ...vensim import read_sketch
+from ...reading import read_sketch
 from ..locations import check_not_there, load_model, model_path, runs_folder
 from ..options import OutcomeOptions, force_option, model_argument, runs_option
 from ..output import Part, Result, Table, busy, note, output_options, progress_bar, wants_table

@@ -17,7 +17,7 @@ import click
 from ...errors import Fault, ModelError, Place
 from ...files import read_bytes, replace_files, unwritable, write_file
 from ...model import key
-from ...vensim import Difference, Document, Merge, compare_documents, merge_documents, text_for_diff
+from ...vensim import Difference, Document, Merge, compare_documents, document_of, merge_documents, text_for_diff
 from ..output import Part, Result, line_width, note, output_options
 from ..revisions import Version, run_git, two_versions
 
@@ -47,7 +47,7 @@ def diff(*, old: str | None, new: str | None, model: str | None, no_run: bool, l
     not count; a renamed variable is shown as such if everything that used the old name uses the new one.
     """
     versions = two_versions(old, new, model)
-    documents = [Document.from_bytes(version.content, version.name) for version in versions]
+    documents = [document_of(version.content, version.name) for version in versions]
     found = compare_documents(*documents, layout=layout)
     meaningful = [difference for difference in found if difference.kind != "layout"]
     no_effect = all(difference.kind in _NO_EFFECT for difference in found)

@@ -22,7 +22,7 @@ from ...vensim import plausible_sampling, read_scenario
 from ..locations import load_model, model_path, scenario_path
 from ..options import RunOptions, changes_option, model_argument, model_data_options, option_group, scenarios_option
 from ..output import Part, Result, Table, busy, line_width, note, output_options
-from ..project import installed_models
+from ..project import MODEL_ENDINGS, installed_models
 
 if TYPE_CHECKING:
     from ...checking import Finding, Level
@@ -45,7 +45,9 @@ def levers(words: tuple[str, ...], *, in_full: bool) -> Result:
     range in the model, its plausible range in MODEL.vsc beside the model, and its whole comment.
     """
     first, names = words[:1], words[1:]
-    if first and not (first[0].lower().endswith(".mdl") or (os.path.lexists(first[0]) and not Path(first[0]).is_dir())):
+    if first and not (
+        Path(first[0]).suffix.lower() in MODEL_ENDINGS or (os.path.lexists(first[0]) and not Path(first[0]).is_dir())
+    ):
         first, names = (), words
     path = model_path(first[0] if first else None)
     model = load_model(path)

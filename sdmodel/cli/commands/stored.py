@@ -37,9 +37,10 @@ from ...files import is_plain_file, read_bytes
 from ...inference import BACKTEST
 from ...model import Model, Source, with_points
 from ...numerals import format_exact, format_number
+from ...reading import model_from_text
 from ...simulation import points_from
 from ...store import StoredRun, find_run, is_ensemble, list_runs, open_run
-from ...vensim import model_from_text, read_scenario
+from ...vensim import read_scenario
 from ..locations import runs_folder
 from ..options import bands_option, runs_option, where_option
 from ..output import Part, Result, Table, busy, note, output_options

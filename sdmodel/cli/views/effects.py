@@ -15,7 +15,8 @@ from ...dataset import TIME, has_variable
 from ...errors import SdmodelError
 from ...model import join_name, key, split_name
 from ...numerals import format_number
-from ...vensim import model_from_text, read_savelist, save_list_of
+from ...reading import model_from_text
+from ...vensim import read_savelist, save_list_of
 from ..output import Part, Table, busy, note
 from ..requests import HEADLINES
 from ..revisions import Version

@@ -6,25 +6,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from sympy import Add, Expr, Indexed, Mul, S, Symbol
+from sympy import Expr, Indexed, S
 
 from ...errors import Fault, Place
 from ...model import (
     MARK,
     Element,
     Equation,
-    Kind,
-    Numbers,
-    Table,
-    VensimFunction,
     display_name,
     is_reduction,
     key,
+    kind_of,
     make_reference,
     points_name,
     rebuild,
     split_reference,
     unclaimed_ranges,
+    with_flows,
 )
 from ..document import Document
 from .grammar import Node
@@ -55,7 +53,7 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
             elements[name] = replace(elements[name], equations=(*elements[name].equations, *found))
         else:
             dimensions = dimensions_of(output.name, [own.subscripts for own in found], output.place, names)
-            elements[name] = replace(output, kind=_kind([own.expression for own in found]), dimensions=dimensions)
+            elements[name] = replace(output, kind=kind_of([own.expression for own in found]), dimensions=dimensions)
     for name, points in names.points.items():
         owner = elements[name]
         hidden = replace(
@@ -64,17 +62,7 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
         names.hidden.append(hidden)
     for element in names.hidden:
         elements.setdefault(element.key, element)
-    flows = {
-        split_reference(term)[0]
-        for element in elements.values()
-        for equation in element.equations
-        if _is_integral(equation.expression)
-        for term in _terms(equation.expression.args[0])
-    }
-    for name in flows & elements.keys():
-        if elements[name].kind == "auxiliary":
-            elements[name] = replace(elements[name], kind="flow")
-    return elements
+    return with_flows(elements)
 
 
 def element_of(
@@ -91,7 +79,7 @@ def element_of(
     units = [units_of(document.slice(segment.units)) for segment in segments]
     return Element(
         name=name,
-        kind=_kind([equation.expression for equation in equations]),
+        kind=kind_of([equation.expression for equation in equations]),
         equations=tuple(equations),
         dimensions=dimensions,
         units=next((text for text, _ in units if text), ""),
@@ -131,30 +119,6 @@ def dimensions_of(name: str, subscripts: Sequence[tuple[str, ...]], place: Place
             names.doubts.append(Fault(place, f"'{name}': {what}"))
         dimensions.append(found or named[0])
     return tuple(dimensions)
-
-
-def _kind(expressions: Sequence[Expr]) -> Kind:
-    """Return the kind that the form of the equations shows; which auxiliaries are flows depends on the stocks."""
-    if any(map(_is_integral, expressions)):
-        return "stock"
-    if all(isinstance(expression, Table) for expression in expressions):
-        return "lookup"
-    if all(expression.is_Number or isinstance(expression, Numbers) for expression in expressions):
-        return "constant"
-    return "auxiliary"
-
-
-def _is_integral(expression: Expr) -> bool:
-    return isinstance(expression, VensimFunction) and expression.name == "INTEG"
-
-
-def _terms(rate: Expr) -> Iterator[Expr]:
-    """Yield the references that a rate adds or subtracts."""
-    if isinstance(rate, Symbol | Indexed):
-        yield rate
-    elif isinstance(rate, Add) or (isinstance(rate, Mul) and len(rate.args) == 2 and rate.args[0] == S.NegativeOne):  # noqa: PLR2004 - a sign and its operand
-        for part in rate.args:
-            yield from _terms(part)
 
 
 MOST_CALLS = 10_000

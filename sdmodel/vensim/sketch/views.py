@@ -81,7 +81,7 @@ _HEAD = (
 )
 _END = "///---\\\\\\"
 _WRITTEN_STYLE = "$192-192-192,0,Arial|10||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|{0},{0},100,0"
-_WRITTEN_KINDS: dict[WordKind, int] = {"variable": VARIABLE, "valve": VALVE, "cloud": COMMENT}
+_WRITTEN_KINDS: dict[WordKind, int] = {"variable": VARIABLE, "valve": VALVE, "cloud": COMMENT, "comment": COMMENT}
 _NAME_LENGTH = 30
 GREY = (128, 128, 128)
 """The colour of shadow variables."""
@@ -514,13 +514,16 @@ def sketch_text(views: Sequence[View]) -> str:
 
 
 def word_line(word: Word, *, name: str = "", valve_text: int = 1) -> str:
-    """Write a variable, valve or cloud as a record.
+    """Write a variable, valve, cloud or comment as a record; the text of a comment is on the line below.
 
     `name` is the variable's name in another spelling than `quoted` gives it; `valve_text` the position of a valve's name.
     """
     code = _WRITTEN_KINDS[word.kind]
-    text, bits = CLOUD, 3
-    if word.kind == "valve":
+    text, bits, below = CLOUD, 3, ""
+    if word.kind == "comment":
+        text, bits, below = "0", TEXT_BELOW, "\n" + " ".join(word.text.split())
+        shape, looks = 3 if word.shape == "box" else 8, "0,0,0,0,0"
+    elif word.kind == "valve":
         shape, looks = 34 - word.upright, f"0,{valve_text},0,0,0"
     elif word.kind == "cloud":
         shape, looks = 0, "0,-1,0,0,0"
@@ -533,7 +536,7 @@ def word_line(word: Word, *, name: str = "", valve_text: int = 1) -> str:
             border, grey = ("-".join(map(str, colour)) for colour in (word.border or (0, 0, 0), GREY))
             bits, looks = 2, f"3,-1,0,0,0,{border},0-0-0,|{size}||{grey}"
     place = f"{word.x},{word.y},{word.half_width},{word.half_height}"
-    return f"{code},{word.number},{text},{place},{shape},{bits},0,{looks}"
+    return f"{code},{word.number},{text},{place},{shape},{bits},0,{looks}{below}"
 
 
 def arrow_line(arrow: Arrow) -> str:

@@ -1,0 +1,221 @@
+"""Models and sketches from their files: Vensim's text, or XMILE, told apart by the content."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from . import vensim
+from .errors import Fault, ModelError
+from .files import read_bytes
+from .model import Model, Sketch, View
+from .xmile import XMILE_ENDINGS, Reading, read_xmile_sketch
+from .xmile import read_xmile as xmile_reading
+
+PathLike = str | os.PathLike[str]
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def read_model(
+    path: PathLike | bytes, *, data: PathLike | Iterable[PathLike] = (), allow_files: Iterable[PathLike] = ()
+) -> Model:
+    r"""Read a model from a Vensim `.mdl` file, or a file in XMILE (`.stmx`, `.xmile`, `.itmx`, `.xml`).
+
+    Parameters
+    ----------
+    path : str, path or bytes
+        The file: Vensim's text in UTF-8, UTF-16 or Latin-1, or XMILE 1.0, which its content shows. The bytes of such a file, and a text
+        of more than one line, are read as the model itself, as by `model_from_text`.
+    data : path or iterable of paths, optional
+        Files with time series for the model's data variables (`.dat`, `.csv`, `.tab`); of a series in several files, the last
+        one counts. XMILE has no data variables.
+    allow_files : iterable of paths, optional
+        Folders outside of the model's own that the model may read workbooks and tables from.
+
+    Returns
+    -------
+    Model
+        The model's variables with their equations, units, ranges, comments and groups, and its subscript ranges.
+        `model["price"]` is a variable; case, spaces and underscores in names do not matter.
+
+    Raises
+    ------
+    ModelError
+        If the file, or one that it reads data from, cannot be read; the error lists every fault of the file, in file order.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sdmodel import read_model
+    >>> from sdmodel.testing import model_text
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "tank.mdl")
+    ...     _ = path.write_text(model_text("Water = INTEG(-leak, 100)\nleak = 0.1 * Water"))
+    ...     model = read_model(path)
+    >>> [(variable.name, variable.kind) for variable in model if variable.group == ""]
+    [('Water', 'stock'), ('leak', 'flow')]
+    >>> model["leak"].equations[0].text
+    '0.1 * Water'
+    """
+    if isinstance(path, bytes) or (isinstance(path, str) and "\n" in path):
+        return model_from_text(path, data=data, allow_files=allow_files)
+    if not isinstance(path, str | os.PathLike):
+        what = f"{type(path).__name__} is not a model file; give its path, its bytes or its text"
+        raise ModelError([Fault("read_model", what)])
+    content = read_bytes(path, error=ModelError, wanted="the .mdl file")
+    return model_from_text(content, os.fspath(path), data=data, allow_files=allow_files)
+
+
+def model_from_text(
+    text: str | bytes,
+    path: str = "model.mdl",
+    *,
+    data: PathLike | Iterable[PathLike] = (),
+    allow_files: Iterable[PathLike] = (),
+) -> Model:
+    r"""Read a model from the text of a Vensim `.mdl` file, or of a file in XMILE.
+
+    Parameters
+    ----------
+    text : str or bytes
+        The text, or the bytes of the file.
+    path : str
+        The name that faults give as their file. Workbooks and tables that the model reads are looked for beside it.
+    data, allow_files
+        As for `read_model`.
+
+    Returns
+    -------
+    Model
+        The model, as `read_model` returns it.
+
+    Raises
+    ------
+    ModelError
+        If the text is not a model; the error lists every fault, in the order of the text.
+
+    Examples
+    --------
+    >>> from sdmodel import model_from_text
+    >>> model = model_from_text("{UTF-8}\nx = 1 ~ m ~ |\nTIME STEP = 1 ~~| INITIAL TIME = 0 ~~| FINAL TIME = 1 ~~|")
+    >>> model["x"].units
+    'm'
+    """
+    if is_xmile(text, path):
+        if not isinstance(data, str | os.PathLike) and not (data := list(data)):
+            return reading_of(text, path).model
+        what = (
+            "XMILE has no data variables; convert the model with `sdmodel convert`, and declare them in the .mdl file"
+        )
+        raise ModelError([Fault(path, what)])
+    return vensim.model_from_text(text, path, data=data, allow_files=allow_files)
+
+
+def read_xmile(path: PathLike) -> tuple[Model, tuple[str, ...]]:
+    r"""Read a model in XMILE, with notes on what was left out or changed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The `.stmx`, `.xmile`, `.itmx` or `.xml` file (OASIS XMILE, version 1.0).
+
+    Returns
+    -------
+    tuple[Model, tuple[str, ...]]
+        The model, as `read_model` returns it, and the notes.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, or has what is not supported; the error lists every fault with its line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> file = Path(tempfile.mkdtemp()) / "tea.stmx"
+    >>> _ = file.write_text(sd.xmile_text(tiny_model("tea = INTEG(-cooling, 90)\ncooling = tea/10")).text)
+    >>> model, notes = sd.read_xmile(file)
+    >>> model["tea"].kind, notes
+    ('stock', ())
+    """
+    found = reading_of(read_bytes(path, error=ModelError, wanted="the XMILE file"), os.fspath(path))
+    return found.model, found.notes
+
+
+def reading_of(text: str | bytes, path: str) -> Reading:
+    """Return the model in the text of an XMILE file, with notes."""
+    return xmile_reading(_as_bytes(text), path)
+
+
+def read_sketch(path: PathLike) -> Sketch:
+    """Read the sketch of a model: its views, with their words and arrows.
+
+    Faults of equations do not matter here: an element whose equation can be read has a kind, others have none.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The `.mdl` file, or a file in XMILE.
+
+    Returns
+    -------
+    Sketch
+        The views in the order of the file, none if the file has no sketch, and the kind of each element
+        (stock, flow, auxiliary, constant or lookup) by its key. Coordinates grow to the right and downwards,
+        in units of which `View.density` make an inch.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, or lines of its sketch cannot be read; it has one fault for each line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import sdmodel as sd
+    >>> from sdmodel.testing import tiny_model
+    >>> file = Path(tempfile.mkdtemp()) / "tea.mdl"
+    >>> model = tiny_model("tea = INTEG(-cooling, 90) ~~| cooling = tea/10 ~~|")
+    >>> _ = file.write_text(sd.mdl_text(model, sd.lay_out(model)))
+    >>> sketch = sd.read_sketch(file)
+    >>> [word.text for word in sketch.views[0].words if word.kind == "variable"]
+    ['tea', 'cooling']
+    >>> sketch.kinds["cooling"]
+    'flow'
+    """
+    content = read_bytes(path, error=ModelError, wanted="the .mdl file")
+    if is_xmile(content, os.fspath(path)):
+        return read_xmile_sketch(content, os.fspath(path))
+    return vensim.sketch_from_text(content, os.fspath(path))
+
+
+def views_of_model(model: Model) -> tuple[View, ...]:
+    """Return the views in the text of a model, or raise a ModelError if they cannot be read."""
+    if is_xmile(model.text, model.path):
+        return read_xmile_sketch(_as_bytes(model.text), model.path).views
+    return vensim.views_of(vensim.Document.from_bytes(_as_bytes(model.text), model.path))
+
+
+def is_xmile(text: str | bytes, path: str = "") -> bool:
+    """Whether a file is in XMILE: its text begins with `<`, as no model of Vensim does, or its name says so."""
+    start = text[:200].encode("utf-8", "replace") if isinstance(text, str) else text[:200]
+    for mark in _MARKS:
+        start = start.removeprefix(mark)
+    begins = start.replace(b"\0", b"").lstrip()[:1] == b"<"
+    return begins or Path(path).suffix.lower() in XMILE_ENDINGS
+
+
+def _as_bytes(text: str | bytes) -> bytes:
+    """Return a text as bytes; the encoding that an XML declaration names was that of the file."""
+    if isinstance(text, bytes):
+        return text
+    head, mark, rest = text.partition("?>") if text.lstrip("\ufeff \t\r\n").startswith("<?xml") else ("", "", "")
+    body = f'<?xml version="1.0" encoding="utf-8"?>{rest}' if mark and "encoding" in head else text
+    return body.lstrip("\ufeff").encode("utf-8", "surrogatepass")

@@ -1,0 +1,624 @@
+"""Translates XMILE's expressions into the algebra of the model; what has no translation becomes a fault, and reading goes on.
+
+Arrays: a name without subscripts means, within an array, the same cell of the other array, and within SUM or a similar function
+the whole array; `*` runs over a dimension. An equation that needs the number of a cell, as `A[@1]` or `A[Month - 1]` do, is
+written once per cell.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+from sympy import Expr, S
+
+from ..errors import Fault, Place
+from ..model import (
+    FUNCTIONS,
+    MARK,
+    Cell,
+    Element,
+    Equation,
+    Subscript,
+    Table,
+    add,
+    divide,
+    evaluate,
+    inverse,
+    is_reduction,
+    key,
+    make_reference,
+    multiply,
+    nearest,
+    negate,
+    number,
+    power,
+    unclaimed_ranges,
+)
+from .functions import (
+    BUILTINS,
+    CONSTANTS,
+    REDUCTIONS,
+    ROWS,
+    TIMES,
+    UnsupportedError,
+    look_up,
+    modulo,
+    quotient,
+    row,
+    unknown_builtin,
+)
+from .syntax import SyntaxProblemError, Term, parse_expression
+from .tree import Node
+
+_MOST_PARTS = 1_000_000
+"""Maximum number of parts of all expressions: an argument is repeated wherever a macro uses it."""
+_MOST_CELLS = 20_000
+"""Maximum number of cells of an equation that is written once per cell."""
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPED = {"n": " ", "t": " "}
+"""What the letters after a backslash mean; another character means itself."""
+
+
+class CellsNeededError(Exception):
+    """An equation depends on the position of its cell, so it must be written once per cell."""
+
+
+class CellOutsideError(Exception):
+    """A computed subscript is outside of its dimension; XMILE reads 0 there."""
+
+
+class LooseArrayError(UnsupportedError):
+    """A whole array where a number is needed."""
+
+
+def plain_name(text: str) -> str:
+    r"""Return a name as people read it: without quotes, on one line; XMILE writes a line break as `\n`."""
+    text = text.strip()
+    bare = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+    bare = _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), bare)
+    shown = " ".join(bare.split())
+    return shown if " " in shown else shown.replace("_", " ").strip() or shown
+
+
+def name_key(text: str) -> str:
+    """Return the form of a name in which two spellings are equal; parts of a qualified name may be in quotes."""
+    return key(".".join(plain_name(part) for part in split_qualified(text)))
+
+
+def split_qualified(text: str) -> list[str]:
+    """Split a qualified name at its periods, except those in quotes."""
+    parts, quoted = [""], False
+    for sign in text:
+        quoted ^= sign == '"'
+        if sign == "." and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return parts
+
+
+CLASH = " label"
+"""What is added to a label that is the name of a variable too."""
+
+
+def label_of(subscript: Subscript, name: str) -> str | None:
+    """Return the key of a label by its key in the file, with or without its dimension before it, or None."""
+    bare = name.removeprefix(f"{key(subscript.name)}.")
+    return next((own for own in (bare, key(bare + CLASH)) if own in subscript.positions), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Gf:
+    """A graphical function: its table, how it is read, and the labels of the cell that it serves (empty for all)."""
+
+    table: Table
+    how: str
+    subscripts: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Variable:
+    """A variable as the file declares it; `prefix` is the path of its module, `dimensions` are keys of ranges."""
+
+    name: str
+    node: Node
+    prefix: str
+    dimensions: tuple[str, ...] = ()
+    tables: list[Gf] = field(default_factory=list)
+    source: str = ""
+    """The key of the variable that a module's input is connected to."""
+
+    @property
+    def key(self) -> str:
+        """The name in the form in which two spellings are equal."""
+        return key(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """A macro: its parameters with the text of their default values, its result and its variables."""
+
+    name: str
+    node: Node
+    parameters: tuple[str, ...]
+    defaults: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Names:
+    """What all equations of a file share: what it declares, and what is collected while they are read."""
+
+    variables: dict[str, Variable]
+    subscripts: dict[str, Subscript]
+    macros: Mapping[str, Macro]
+    expand: Callable[[Macro, Sequence[Expr], Scope], Expr]
+    added: list[Element] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    parts: int = 0
+    calls: int = 0
+
+    def fault(self, where: Place, what: str) -> None:
+        """Add a fault."""
+        self.faults.append(Fault(where, what))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The surroundings of an expression: whose equation it is, in which cells, and what names mean there.
+
+    `subscripts` are those of the left-hand side, one per dimension: a range, or a label. `own` gives the meaning of the names
+    of a macro, `marks` is whether a whole array may stand for its cells, `places` collects the first mention of names.
+    """
+
+    names: Names
+    node: Node
+    owner: Variable
+    subscripts: tuple[str, ...]
+    own: Mapping[str, Expr] | None = None
+    open_macros: tuple[str, ...] = ()
+    marks: bool = False
+    places: dict[str, Place] = field(default_factory=dict)
+
+    def place(self, term: Term) -> Place:
+        """Return the place of a term in the file."""
+        return self.node.place_at(term.at)
+
+    @property
+    def bound(self) -> Mapping[str, str]:
+        """The label or range that each dimension of the left-hand side stands for."""
+        return dict(zip(self.owner.dimensions, self.subscripts, strict=False))
+
+    def find(self, text: str) -> str | None:
+        """Return the key of the variable that a name means in this module, or None."""
+        absolute = text.startswith(".")
+        own = name_key(text.removeprefix("."))
+        found = (
+            (own,)
+            if absolute
+            else (key(self.owner.prefix + own), own)
+            if "." in text
+            else (key(self.owner.prefix + own),)
+        )
+        return next((name for name in found if name in self.names.variables), None)
+
+
+def read_equation(scope: Scope, node: Node) -> Expr:
+    """Return the expression in a node's text; what cannot be read is a fault and counts as zero."""
+    scope = replace(scope, node=node)
+    try:
+        return translate(parse_expression(node.text), scope)
+    except SyntaxProblemError as problem:
+        scope.names.fault(node.place_at(problem.at), f"'{scope.owner.name}': {problem.what}")
+    except LooseArrayError as problem:
+        scope.names.fault(node.place_at(0), f"'{scope.owner.name}': {problem}")
+    except RecursionError:
+        scope.names.fault(node.place, f"the equation of '{scope.owner.name}' nests too deep; split it into several")
+    return S.Zero
+
+
+def read_cells(scope: Scope, read: Callable[[Scope], Expr]) -> list[tuple[tuple[str, ...], Expr]]:
+    """Return the expressions of an equation with their subscripts: one, or one per cell where it depends on its position."""
+    try:
+        return [(scope.subscripts, read(scope))]
+    except CellsNeededError:
+        ranges = scope.names.subscripts
+        axes = [ranges[name].keys if name in ranges else (name,) for name in scope.subscripts]
+        if math.prod(map(len, axes)) > _MOST_CELLS:
+            what = f"'{scope.owner.name}' needs an equation for each of more than {_MOST_CELLS:,} cells; use shorter dimensions"
+            scope.names.fault(scope.owner.node.place, what)
+            return [(scope.subscripts, S.Zero)]
+        return [(labels, read(replace(scope, subscripts=labels))) for labels in product(*axes)]
+
+
+def translate(term: Term, scope: Scope) -> Expr:
+    """Return the expression of a term, in the author's form."""
+    names = scope.names
+    names.parts += 1
+    if names.parts > _MOST_PARTS:
+        if names.parts == _MOST_PARTS + 1:
+            what = f"the equations have more than {_MOST_PARTS:,} terms, since macros repeat their arguments; use fewer macros"
+            names.fault(scope.place(term), what)
+        return S.Zero
+    try:
+        return _TERMS[term.kind](term, scope)
+    except LooseArrayError:
+        raise
+    except UnsupportedError as unsupported:
+        names.fault(scope.place(term), f"'{scope.owner.name}': {unsupported}")
+        return S.Zero
+
+
+def _number(term: Term, _: Scope) -> Expr:
+    value = float(term.text)
+    if math.isinf(value):
+        message = f"{term.text} is too large; write at most 1e308"
+        raise UnsupportedError(message)
+    return number(value)
+
+
+def _binary(term: Term, scope: Scope) -> Expr:
+    """Join two operands; a sum or product of many stays flat, so that long ones do not nest deep."""
+    left, right = (translate(part, scope) for part in term.parts)
+    if (operator := term.text) in FUNCTIONS:
+        return row(operator, left, right)
+    return _OPERATORS[operator](left, right)
+
+
+def _flat(kind: str, left: Expr, right: Expr) -> Expr:
+    join = add if kind == "Add" else multiply
+    return join(*left.args, right) if type(left).__name__ == kind and not _is_sign(left) else join(left, right)
+
+
+def _is_sign(expression: Expr) -> bool:
+    return expression.args[0] is S.NegativeOne
+
+
+_OPERATORS: Mapping[str, Callable[[Expr, Expr], Expr]] = {
+    "+": lambda left, right: _flat("Add", left, right),
+    "-": lambda left, right: _flat("Add", left, negate(right)),
+    "*": lambda left, right: _flat("Mul", left, right),
+    "/": lambda left, right: _flat("Mul", left, inverse(right)),
+    "//": lambda left, right: quotient(left, right, safe=True),
+    "^": power,
+    "mod": modulo,
+    "and": lambda left, right: row(":AND:", left, right),
+    "or": lambda left, right: row(":OR:", left, right),
+}
+
+
+def _if(term: Term, scope: Scope) -> Expr:
+    """Return a choice; one that keeps its own last value is SAMPLE IF TRUE."""
+    condition, then, otherwise = term.parts
+    if otherwise.kind == "call" and key(otherwise.text) == "previous" and len(otherwise.parts) == 2:  # noqa: PLR2004 - PREVIOUS(SELF, initial)
+        own, initial = otherwise.parts
+        if own.kind == "name" and key(own.text) == "self":
+            return row("SAMPLE IF TRUE", *(translate(part, scope) for part in (condition, then, initial)))
+    return row("IF THEN ELSE", *(translate(part, scope) for part in term.parts))
+
+
+def _name(term: Term, scope: Scope) -> Expr:
+    """Return a reference to a variable, or what another name stands for."""
+    own = name_key(term.text)
+    if scope.own is not None and own in scope.own:
+        if term.subscripts:
+            message = f"'{plain_name(term.text)}' has no subscripts in a macro; leave them out"
+            raise UnsupportedError(message)
+        return scope.own[own]
+    found = scope.find(term.text)
+    if found is None:
+        return _other_name(term, own, scope)
+    scope.places.setdefault(found, scope.place(term))
+    try:
+        return make_reference(found, *_subscripts_of(scope.names.variables[found], term, scope))
+    except CellOutsideError:
+        return S.Zero
+
+
+def _other_name(term: Term, own: str, scope: Scope) -> Expr:
+    """Return a time, a constant, the variable itself, or the number of a label."""
+    if own == "self":
+        return make_reference(scope.owner.key, *scope.subscripts)
+    if own in TIMES:
+        return TIMES[own]
+    if own in CONSTANTS:
+        return CONSTANTS[own]
+    ranges = scope.names.subscripts
+    if own in ranges:
+        return _position(own, scope)
+    dimension = own.partition(".")[0]
+    if dimension in ranges and (label := label_of(ranges[dimension], own)) is not None:
+        return number(ranges[dimension].positions[label] + 1)
+    shown = plain_name(term.text)
+    variables = [variable.name for variable in scope.names.variables.values()]
+    if own in BUILTINS or own in ROWS:
+        message = f"{shown.upper()} is a function; give it its arguments in parentheses"
+        raise UnsupportedError(message)
+    close = nearest(shown, variables) if len(scope.names.faults) < _GUESSES else None
+    cure = f"did you mean '{close}'?" if close else "define it or correct the name"
+    message = f"'{shown}' is not defined; {cure}"
+    raise UnsupportedError(message)
+
+
+_GUESSES = 20
+"""Number of unknown names for which a similar one is suggested."""
+
+
+def _position(dimension: str, scope: Scope) -> Expr:
+    """Return the number of the cell along a dimension."""
+    bound = scope.bound.get(dimension)
+    if bound is None:
+        if scope.marks:
+            return make_reference(dimension, f"{dimension}{MARK}")
+        message = (
+            f"the dimension '{scope.names.subscripts[dimension].name}' is not one of '{scope.owner.name}'; add it there"
+        )
+        raise UnsupportedError(message)
+    if bound in scope.names.subscripts:
+        raise CellsNeededError
+    return number(scope.names.subscripts[dimension].positions[bound] + 1)
+
+
+def _subscripts_of(variable: Variable, term: Term, scope: Scope) -> list[str]:
+    """Return the subscripts of a reference, one per dimension of the variable."""
+    given, dimensions = term.subscripts, variable.dimensions
+    if given is None:
+        return [_implied(place, dimension, variable, scope) for place, dimension in enumerate(dimensions)]
+    if len(given) != len(dimensions):
+        message = f"'{variable.name}' has {len(dimensions)} dimensions but {len(given)} subscripts here; write {len(dimensions)}"
+        raise UnsupportedError(message)
+    return [_subscript(part, dimension, scope) for part, dimension in zip(given, dimensions, strict=True)]
+
+
+def _implied(place: int, dimension: str, variable: Variable, scope: Scope) -> str:
+    """Return the subscript for a dimension that is not written."""
+    if scope.marks:
+        return f"{dimension}{MARK}"
+    if dimension in scope.bound:
+        return scope.bound[dimension]
+    ranges = scope.names.subscripts
+    same_shape = len(variable.dimensions) == len(scope.owner.dimensions) == len(scope.subscripts)
+    if same_shape and len(ranges[scope.owner.dimensions[place]].keys) == len(ranges[dimension].keys):
+        bound = scope.subscripts[place]  # another dimension of the same length: position by position
+        if bound in ranges:
+            raise CellsNeededError
+        return ranges[dimension].keys[ranges[scope.owner.dimensions[place]].positions[bound]]
+    message = f"'{variable.name}' is an array; write its subscripts, or put it into SUM or a similar function"
+    raise LooseArrayError(message)
+
+
+def _subscript(term: Term, dimension: str, scope: Scope) -> str:
+    """Return one subscript: a label, a range, or a range with a mark."""
+    ranges, own = scope.names.subscripts, scope.names.subscripts[dimension]
+    if term.kind == "all":
+        if not scope.marks:
+            message = "'*' runs over a dimension only inside SUM, MEAN, MIN, MAX and similar functions; name a label"
+            raise LooseArrayError(message)
+        inner = name_key(term.parts[0].text) if term.parts else dimension
+        if inner not in ranges:
+            message = f"'{term.parts[0].text}' is not a dimension; define it or correct the name"
+            raise UnsupportedError(message)
+        return f"{inner}{MARK}"
+    if term.kind == "position":
+        return _at_position(term, scope)
+    if term.kind == "range":
+        message = "a range a:b in a subscript is not supported; define a dimension with these labels"
+        raise UnsupportedError(message)
+    if term.kind == "name" and term.subscripts is None:
+        name = name_key(term.text)
+        if (label := label_of(own, name)) is not None:
+            return label
+        if name in ranges:
+            return _dimension_subscript(name, own, scope)
+    return _computed(term, own, scope)
+
+
+def _dimension_subscript(name: str, own: Subscript, scope: Scope) -> str:
+    """Return the subscript that a dimension by its name means: the cell's own, or all of it in a function over arrays."""
+    bound = scope.bound.get(name)
+    if bound is None and scope.marks:
+        return f"{name}{MARK}"
+    if bound is None:
+        message = (
+            f"the dimension '{scope.names.subscripts[name].name}' is not one of '{scope.owner.name}'; add it there"
+        )
+        raise UnsupportedError(message)
+    if bound in scope.names.subscripts or bound in own.positions:
+        return bound
+    index = scope.names.subscripts[name].positions[bound]
+    if index >= len(own.keys):
+        raise CellOutsideError
+    return own.keys[index]
+
+
+def _at_position(term: Term, scope: Scope) -> str:
+    place = int(term.text) - 1 if term.text.isdigit() else -1
+    if not 0 <= place < len(scope.subscripts):
+        message = (
+            f"@{term.text} is not a dimension of '{scope.owner.name}', which has {len(scope.subscripts)}; correct it"
+        )
+        raise UnsupportedError(message)
+    return scope.subscripts[place]
+
+
+def _computed(term: Term, own: Subscript, scope: Scope) -> str:
+    """Return the label whose number an expression gives, if it depends on nothing but the cell."""
+    faults = len(scope.names.faults)
+    value = translate(term, scope)
+    if len(scope.names.faults) > faults:
+        return own.keys[0]  # the fault is reported
+    if value.free_symbols:
+        message = f"a subscript of '{own.name}' that changes during a run is not supported; choose with IF, or SUM over the dimension"
+        raise UnsupportedError(message)
+    place = evaluate(scope.names.subscripts, value, {}, _nothing) - 1
+    if not 0 <= place < len(own.keys):
+        raise CellOutsideError
+    return own.keys[int(place)]
+
+
+def _nothing(cell: Cell) -> float:
+    message = f"'{cell.key}' has no value here; name a label"
+    raise UnsupportedError(message)
+
+
+def _call(term: Term, scope: Scope) -> Expr:
+    """Translate a call of a graphical function, a macro or a function, whichever has the name."""
+    own = name_key(term.text)
+    named = scope.find(term.text)
+    if named is not None and scope.names.variables[named].tables:
+        return _read_table(scope.names.variables[named], term, term.parts, scope)
+    if own in scope.names.macros:
+        return scope.names.expand(scope.names.macros[own], [translate(part, scope) for part in term.parts], scope)
+    if (found := _special(own, term, scope)) is not None:
+        return found
+    if own in BUILTINS or own in ROWS:
+        return _function(own, term, scope)
+    if named is not None:
+        message = f"'{plain_name(term.text)}' is not a graphical function; write * for a product"
+        raise UnsupportedError(message)
+    raise UnsupportedError(unknown_builtin(plain_name(term.text)))
+
+
+def _special(own: str, term: Term, scope: Scope) -> Expr | None:
+    """Return a call of a function whose arguments are not all numbers, or that has none; None for other functions."""
+    count = len(term.parts)
+    if own == "lookup" and count == 2 and (first := term.parts[0]).kind == "name":  # noqa: PLR2004 - a table and its argument
+        table = scope.find(first.text)
+        if table is not None and scope.names.variables[table].tables:
+            return _read_table(scope.names.variables[table], first, term.parts[1:], scope)
+    if own == "size" and count == 1:
+        return _size(term.parts[0], scope)
+    if own in REDUCTIONS and count == 1 and not scope.marks:
+        return _reduction(REDUCTIONS[own], own, term.parts[0], scope)
+    if own in ("min", "max") and count > 1:
+        return _extreme(own, term.parts, scope)
+    return {**TIMES, **CONSTANTS}.get(own) if not count else None
+
+
+def _function(own: str, term: Term, scope: Scope) -> Expr:
+    """Return a call of a function of XMILE, or of one that has Vensim's name and arguments."""
+    arguments = [_argument(part, scope) for part in term.parts]
+    builtin, ours = BUILTINS.get(own), ROWS.get(own)
+    counts = builtin.counts if builtin else range(len(ours.arguments), len(ours.arguments) + 1) if ours else range(0)
+    if len(arguments) not in counts:
+        signature = builtin.signature if builtin else ours.signature if ours else own
+        message = f"{own.upper()} does not take {len(arguments)} arguments; write {signature}"
+        raise UnsupportedError(message)
+    return (builtin or ROWS[own]).build(*arguments)
+
+
+def _argument(term: Term, scope: Scope) -> Expr:
+    """Return an argument; a variable that is nothing but a graphical function stands for its table."""
+    found = scope.find(term.text) if term.kind == "name" else None
+    if found is not None and (variable := scope.names.variables[found]).tables and variable.node.find("eqn") is None:
+        return make_reference(found, *_subscripts_of(variable, term, scope))
+    return translate(term, scope)
+
+
+def _read_table(variable: Variable, term: Term, arguments: Sequence[Term], scope: Scope) -> Expr:
+    """Return the value of a variable's graphical function at an argument."""
+    if len(arguments) != 1:
+        message = f"the graphical function '{variable.name}' takes one argument, not {len(arguments)}"
+        raise UnsupportedError(message)
+    x = translate(arguments[0], scope)
+    subscripts = tuple(_subscripts_of(variable, term, scope))
+    scope.places.setdefault(variable.key, scope.place(term))
+    if is_lookup(variable):
+        return look_up(variable.tables[0].how, make_reference(variable.key, *subscripts), x)
+    return read_gf(variable, subscripts, x, scope)
+
+
+def is_lookup(variable: Variable) -> bool:
+    """Whether a variable is a graphical function alone, without an equation for its argument."""
+    nodes = (variable.node, *variable.node.all("element"))
+    return bool(variable.tables) and not any(node.text_of("eqn") for node in nodes)
+
+
+def read_gf(variable: Variable, subscripts: tuple[str, ...], x: Expr, scope: Scope) -> Expr:
+    """Return the graphical function of a cell at x; one that a lookup must hold gets a lookup of its own."""
+    tables = variable.tables
+    if len({gf.how for gf in tables}) > 1:
+        message = f"the graphical functions of '{variable.name}' are of different types; use one type for all cells"
+        raise UnsupportedError(message)
+    how = tables[0].how
+    if how == "continuous" and (own := [gf for gf in tables if gf.subscripts in ((), subscripts)]):
+        return look_up(how, own[0].table, x)
+    name = f"{variable.name} table"
+    while key(name) in scope.names.variables:
+        name += " 2"
+    if all(element.key != key(name) for element in scope.names.added):
+        scope.names.added.append(table_element(name, variable))
+    return look_up(how, make_reference(key(name), *subscripts), x)
+
+
+def table_element(name: str, variable: Variable) -> Element:
+    """Return a lookup with the graphical functions of a variable."""
+    equations = tuple(
+        Equation(gf.table, gf.subscripts or variable.dimensions, place=variable.node.place) for gf in variable.tables
+    )
+    return Element(name, "lookup", equations, variable.dimensions)
+
+
+def _reduction(name: str, own: str, term: Term, scope: Scope) -> Expr:
+    """Return a function over the cells of arrays; the mean divides by their number."""
+    inner = translate(term, replace(scope, marks=True))
+    marks = unclaimed_ranges(inner)
+    if not marks:
+        if own == "mean" or is_reduction(inner) or not inner.args:
+            return inner
+        message = f"{own.upper()} with one argument is for an array; name one"
+        raise UnsupportedError(message)
+    whole = row(name, inner)
+    return divide(whole, _count(mark.removesuffix(MARK) for mark in marks)) if own == "mean" else whole
+
+
+def _count(dimensions: Iterable[str]) -> Expr:
+    sizes = [row("ELMCOUNT", make_reference(name)) for name in dimensions]
+    return multiply(*sizes) if len(sizes) > 1 else sizes[0] if sizes else S.One
+
+
+def _size(term: Term, scope: Scope) -> Expr:
+    """Return the number of cells of an array, or of the part that `*` runs over."""
+    own = name_key(term.text)
+    if own in scope.names.subscripts:
+        return _count([own])
+    found = scope.owner.key if own == "self" else scope.find(term.text)
+    if term.kind != "name" or found is None:
+        message = "SIZE is for an array or a dimension; name one"
+        raise UnsupportedError(message)
+    dimensions = scope.names.variables[found].dimensions
+    if term.subscripts is None:
+        return _count(dimensions)
+    pairs = zip(term.subscripts, dimensions, strict=False)
+    return _count(
+        name_key(part.parts[0].text) if part.parts else dimension for part, dimension in pairs if part.kind == "all"
+    )
+
+
+def _extreme(own: str, parts: Sequence[Term], scope: Scope) -> Expr:
+    """Return the smallest or largest of several numbers and arrays."""
+    values = []
+    for part in parts:
+        try:
+            values.append(translate(part, scope))
+        except LooseArrayError:
+            values.append(_reduction(REDUCTIONS[own], own, part, scope))
+    whole, *rest = values
+    for value in rest:
+        whole = row(own.upper(), whole, value)
+    return whole
+
+
+_TERMS: Mapping[str, Callable[[Term, Scope], Expr]] = {
+    "number": _number,
+    "name": _name,
+    "call": _call,
+    "negative": lambda term, scope: negate(translate(term.parts[0], scope)),
+    "not": lambda term, scope: row(":NOT:", translate(term.parts[0], scope)),
+    "if": _if,
+    "binary": _binary,
+}
+"""The translation of each kind of term; the kinds of subscripts are translated with their reference."""

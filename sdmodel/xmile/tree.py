@@ -1,0 +1,146 @@
+"""XML as a tree whose every text knows its lines and columns, read with the parser of the standard library.
+
+A file is not trusted: one with a document type declaration is refused before anything of it is read, so that there are no
+entities that multiply (the "billion laughs") and none that name other files. Nothing is ever fetched.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pyexpat import ErrorString, ExpatError, ParserCreate
+
+from ..errors import Fault, ModelError, Place
+
+_MOST_NODES = 1_000_000
+_DEEPEST = 100
+_MISMATCH = 7
+"""Expat's number for an end tag that does not belong to the open element."""
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """An element: its name without the prefix of XMILE's namespace, its attributes, its children and its own text."""
+
+    tag: str
+    attributes: dict[str, str]
+    place: Place
+    children: list[Node] = field(default_factory=list)
+    text: str = ""
+    _starts: list[int] = field(default_factory=list)
+    _places: list[tuple[int, int]] = field(default_factory=list)
+
+    def find(self, tag: str) -> Node | None:
+        """Return the first child of that name."""
+        return next(self.all(tag), None)
+
+    def all(self, *tags: str) -> Iterator[Node]:
+        """Return the children with one of these names."""
+        return (child for child in self.children if child.tag in tags)
+
+    def text_of(self, tag: str) -> str:
+        """Return the text of the first child of that name, without blanks around it; empty if there is none."""
+        child = self.find(tag)
+        return "" if child is None else child.text.strip()
+
+    def attribute(self, name: str) -> str:
+        """Return an attribute with or without a prefix, or an empty text."""
+        found = (value for own, value in self.attributes.items() if own.rpartition(":")[2] == name)
+        return next(found, "").strip()
+
+    def is_set(self, name: str) -> bool:
+        """Return whether an attribute says `true`."""
+        return self.attribute(name).lower() == "true"
+
+    def append(self, data: str, line: int, column: int) -> None:
+        """Add to the text what begins at a place."""
+        self._starts.append(len(self.text))
+        self._places.append((line, column))
+        self.text += data
+
+    def place_at(self, offset: int) -> Place:
+        """Return the place of a character of the text."""
+        if not self._starts:
+            return self.place
+        part = max(0, bisect_right(self._starts, offset) - 1)
+        line, column = self._places[part]
+        return Place(self.place.path, line, column + offset - self._starts[part])
+
+
+def parse_xml(content: bytes, path: str) -> Node:
+    """Return the root of an XML document.
+
+    Raises
+    ------
+    ModelError
+        If it is not well-formed, or has a document type declaration; with the line and column.
+    """
+    return _Builder(path).parse(content)
+
+
+class _Builder:
+    """Collects the elements that the parser reports."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.open, self.nodes = path, list[Node](), 0
+        self.root: Node | None = None
+        self.prefix = ""
+        self.parser = ParserCreate()
+        self.parser.buffer_text = False
+        self.parser.StartElementHandler = self.start
+        self.parser.EndElementHandler = self.end
+        self.parser.CharacterDataHandler = self.data
+        self.parser.StartDoctypeDeclHandler = self.refuse
+        self.parser.ExternalEntityRefHandler = None
+
+    def place(self) -> Place:
+        return Place(self.path, self.parser.CurrentLineNumber, self.parser.CurrentColumnNumber + 1)
+
+    def parse(self, content: bytes) -> Node:
+        try:
+            self.parser.Parse(content, True)
+        except ExpatError as error:
+            place = Place(self.path, error.lineno, error.offset + 1)
+            raise ModelError([Fault(place, self.problem(error))]) from None
+        except (LookupError, ValueError) as error:
+            what = f"the encoding that the first line names cannot be read ({error}); save the file in UTF-8"
+            raise ModelError([Fault(Place(self.path, 1), what)]) from None
+        if self.root is None:  # expat reports an empty document itself
+            raise ModelError([Fault(Place(self.path, 1), "the file has no element; name an XMILE file")])
+        return self.root
+
+    def problem(self, error: ExpatError) -> str:
+        if error.code == _MISMATCH and self.open:
+            opened = self.open[-1]
+            what = f"this end tag does not close <{opened.tag}>, which line {opened.place.line} opens"
+            return f"{what}; write </{opened.tag}> where it ends"
+        return f"this is not well-formed XML ({ErrorString(error.code)}); correct it, or save the model again"
+
+    def refuse(self, *_: object) -> None:
+        what = "a document type declaration is not allowed, since it can multiply text and name other files"
+        raise ModelError([Fault(self.place(), f"{what}; delete <!DOCTYPE ...>")])
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if self.root is None:
+            prefix, colon, _ = tag.rpartition(":")
+            self.prefix = prefix + colon
+        node = Node(tag.removeprefix(self.prefix), attributes, self.place())
+        self.nodes += 1
+        if self.nodes > _MOST_NODES or len(self.open) >= _DEEPEST:
+            much = f"more than {_MOST_NODES:,} elements" if self.nodes > _MOST_NODES else f"more than {_DEEPEST} levels"
+            raise ModelError(
+                [Fault(node.place, f"the file has {much}, which no model needs; check where it comes from")]
+            )
+        if self.open:
+            self.open[-1].children.append(node)
+        else:
+            self.root = node
+        self.open.append(node)
+
+    def end(self, _: str) -> None:
+        self.open.pop()
+
+    def data(self, data: str) -> None:
+        if self.open:
+            self.open[-1].append(data, self.parser.CurrentLineNumber, self.parser.CurrentColumnNumber + 1)

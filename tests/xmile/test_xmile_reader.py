@@ -1,0 +1,267 @@
+"""Models in XMILE: expressions, arrays, modules, macros and the run, against values computed by hand; and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from sdmodel.errors import ModelError
+from sdmodel.model import Model
+from sdmodel.simulation import simulate
+from sdmodel.xmile import read_xmile
+
+SPECS = '<sim_specs method="Euler" time_units="Months"><start>1</start><stop>5</stop><dt>1</dt></sim_specs>'
+
+
+def build_xmile(
+    variables: str, *, specs: str = SPECS, rest: str = "", dimensions: Mapping[str, str | int] | None = None
+) -> str:
+    """Return a file with these variables; a dimension has its labels as letters, or a number of them."""
+    dims = "".join(
+        f'<dim name="{name}" size="{labels}"/>'
+        if isinstance(labels, int)
+        else f'<dim name="{name}">{"".join(f"<elem name={label!r}/>" for label in labels)}</dim>'
+        for name, labels in (dimensions or {}).items()
+    )
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        '<xmile version="1.0" xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">\n'
+        f"{specs}<dimensions>{dims}</dimensions>\n<model><variables>{variables}</variables></model>\n{rest}</xmile>"
+    )
+
+
+def read_text(text: str) -> Model:
+    """Return the model in the text of a file."""
+    return read_xmile(text.encode(), "model.xmile").model
+
+
+EXPRESSIONS = {
+    "-2^2": -4,
+    "2^3^2": 512,
+    "2^-1": 0.5,
+    "-7 MOD 3": 2,
+    "7 mod -3": -2,
+    "1 - 2 - 3": -4,
+    "8/4/2": 1,
+    "INT(-2.5)": -3,
+    "ROUND(2.5)": 3,
+    "NOT 0 AND 1 > 0": 1,
+    "1 OR 0 AND 0": 1,
+    "3 &lt; 2 = 0": 1,
+    "IF 0 THEN 2 ELSE 3 + 1": 4,
+    "IF_THEN_ELSE(1, 2, 3)": 2,
+    "{a comment} 5 {another}": 5,
+    "SAFEDIV(1, 0, 9)": 9,
+    "1 // 0": 0,
+    "LOG10(1000)": 3,
+    "MAX(1, 5, 3)": 5,
+    "MIN(values)": 10,
+    "SUM(values[*])": 60,
+    "SUM(values*values)": 1400,
+    "MEAN(values)": 20,
+    "PROD(values)": 6000,
+    "MAX(values, 25)": 30,
+    "SIZE(values)": 3,
+    "SIZE(grid[*, b])": 2,
+    "SUM(grid[*, b])": 42,
+    "values[2] + values[Letter.c]": 50,
+    "Letter.b": 2,
+    '"odd name (x)" + odd_name_x': 7,
+    "PI()*0 + pi*0 + STARTTIME + STOPTIME + DT + TIME": 12,
+    "PREVIOUS(TIME, 7)": 4,
+    "PREVIOUS(SELF, 0) + 1": 5,
+    "DELAY(TIME, 2, 0)": 3,
+    "INIT(TIME + 1)": 2,
+    "STEP(5, 3) + STEP(5, 6)": 5,
+    "RAMP(2, 2)": 6,
+    "PULSE(6, 5)": 6,
+    "PULSE(6, 1, 2)": 6,
+    "PULSE(6, 2, 2)": 0,
+    "FORCST(TIME - TIME + 4, 3, 2)": 4,
+    "TREND(8, 2)": 0,
+    "SMTH1(3, 9) + SMTH3(3, 9) + SMTHN(3, 9, 4) + DELAY1(3, 9) + DELAYN(3, 9, 3)": 15,
+    "table(1.5) + LOOKUP(table, 9)": 55,
+    "stepped(1.5)": 10,
+    "further(3)": 40,
+    "graph": 25,
+    "twice(4) + twice(1)": 10,
+    "level(2) * 0 + level(2)": 10,
+}
+"""Expressions with their values at time 5, the end of a run from 1 with a DT of 1."""
+
+VARIABLES = """
+<aux name="values"><dimensions><dim name="Letter"/></dimensions>
+ <element subscript="a"><eqn>10</eqn></element><element subscript="b"><eqn>20</eqn></element><element subscript="c"><eqn>30</eqn></element></aux>
+<aux name="grid"><dimensions><dim name="Row"/><dim name="Letter"/></dimensions><eqn>10*Row + Letter + 4</eqn></aux>
+<aux name="odd name (x)"><eqn>3</eqn></aux><aux name="odd_name\\nx"><eqn>4</eqn></aux>
+<aux name="table"><gf><xscale min="0" max="2"/><ypts>10,20,30</ypts></gf></aux>
+<aux name="stepped"><gf type="discrete"><xpts>0,2,3</xpts><ypts>10,20,20</ypts></gf></aux>
+<gf name="further" type="extrapolate"><xpts sep=";">0;1;2</xpts><ypts>10,20,30</ypts></gf>
+<aux name="graph"><eqn>TIME - 3.5</eqn><gf><xpts>0,1,2</xpts><ypts>10,20,30</ypts></gf></aux>
+"""
+REST = """
+<macro name="twice"><parm>x</parm><eqn>2*x</eqn></macro>
+<macro name="level"><parm>rate</parm><parm default="0">first</parm><eqn>Level + first</eqn><variables>
+ <stock name="Level"><eqn>first + rate</eqn><inflow>filling</inflow></stock><flow name="filling"><eqn>rate</eqn></flow></variables></macro>
+"""
+
+
+@pytest.fixture(scope="module")
+def values():
+    """The values of all expressions at the end of one run."""
+    lines = [f'<aux name="expression {place}"><eqn>{text}</eqn></aux>' for place, text in enumerate(EXPRESSIONS)]
+    model = read_text(build_xmile(VARIABLES + "".join(lines), rest=REST, dimensions={"Letter": "abc", "Row": 2}))
+    run = simulate(model)
+    return [float(run[f"expression_{place}"].values.ravel()[-1]) for place in range(len(lines))]
+
+
+@pytest.mark.parametrize("place", range(len(EXPRESSIONS)), ids=list(EXPRESSIONS))
+def test_expression_has_the_value_of_the_specification(values, place):
+    """Precedence, functions, arrays, graphical functions and macros."""
+    assert values[place] == pytest.approx(list(EXPRESSIONS.values())[place], rel=1e-12)
+
+
+def test_arrays_by_position_and_by_another_dimension():
+    """`@n`, arithmetic on the number of a cell, a repeated dimension and two dimensions of the same length."""
+    model = read_text(
+        build_xmile(
+            """
+<aux name="a"><dimensions><dim name="Letter"/></dimensions><eqn>10*Letter</eqn></aux>
+<aux name="shifted"><dimensions><dim name="Letter"/></dimensions><eqn>IF Letter = 1 THEN 0 ELSE a[MAX(Letter - 1, 1)]</eqn></aux>
+<aux name="square"><dimensions><dim name="Letter"/><dim name="Letter"/></dimensions><eqn>a[@1] - a[@2]</eqn></aux>
+<aux name="other"><dimensions><dim name="Digit"/></dimensions><eqn>a</eqn></aux>
+<aux name="share"><dimensions><dim name="Letter"/></dimensions><eqn>a/SUM(a)</eqn></aux>
+""",
+            dimensions={"Letter": "xyz", "Digit": 3},
+        )
+    )
+    run = simulate(model)
+    assert run["shifted"].values.tolist()[-3:] == [0, 10, 20] or run["shifted"].values[-1].tolist() == [0, 10, 20]
+    assert run["square"].values.reshape(-1, 3, 3)[-1].tolist() == [[0, -10, -20], [10, 0, -10], [20, 10, 0]]
+    assert run["other"].values.reshape(-1, 3)[-1].tolist() == [10, 20, 30]
+    assert run["share"].values.reshape(-1, 3)[-1] == pytest.approx([1 / 6, 2 / 6, 3 / 6])
+
+
+def test_outflows_of_a_non_negative_stock_take_what_there_is_in_their_order():
+    """Stella's rule: at most content / DT plus inflow; what does not leave one stock does not reach the next."""
+    model = read_text(
+        build_xmile(
+            """
+<stock name="A"><eqn>6</eqn><inflow>filling</inflow><outflow>first</outflow><outflow>second</outflow><non_negative/></stock>
+<stock name="B"><eqn>0</eqn><inflow>first</inflow></stock>
+<flow name="filling"><eqn>2</eqn></flow><flow name="first"><eqn>5</eqn></flow><flow name="second"><eqn>1</eqn><non_negative/></flow>
+"""
+        )
+    )
+    run = simulate(model)
+    assert run["a"].values.tolist() == [6, 2, 0, 0, 0]
+    assert run["first"].values.tolist() == [5, 4, 2, 2, 2]
+    assert run["second"].values.tolist() == [1, 0, 0, 0, 0]
+    assert run["b"].values.tolist() == [0, 5, 9, 11, 13]
+
+
+def test_a_conveyor_delivers_after_its_transit_time():
+    """Its first content leaves evenly; the stock is what is on the belt."""
+    model = read_text(
+        build_xmile(
+            """
+<stock name="Students"><eqn>6</eqn><inflow>entering</inflow><outflow>leaving</outflow><conveyor><len>years</len></conveyor></stock>
+<flow name="entering"><eqn>TIME</eqn></flow><flow name="leaving"/><aux name="years"><eqn>2</eqn></aux>
+"""
+        )
+    )
+    run = simulate(model)
+    assert run["leaving"].values.tolist() == [3, 3, 1, 2, 3]
+    assert run["students"].values.tolist() == [6, 4, 3, 5, 7]
+
+
+def test_modules_are_connected_and_named():
+    """A variable of a module has the module's name before its own, and is in a group of that name."""
+    model = read_text(
+        build_xmile(
+            '<module name="Sub"><connect to="Sub.input" from=".source"/></module><aux name="source"><eqn>7</eqn></aux>'
+            '<aux name="result"><eqn>Sub.output + 1</eqn></aux>',
+            rest='<model name="Sub"><variables><aux name="input" access="input"><eqn>{open}</eqn></aux>'
+            '<aux name="output" access="output"><eqn>2*input</eqn></aux></variables></model>',
+        )
+    )
+    assert model["Sub.output"].group == "Sub"
+    assert float(simulate(model)["result"].values.ravel()[-1]) == 15
+
+
+def test_settings_units_ranges_and_documentation_are_read():
+    """Reciprocal DT, the saving interval, and what a variable says about itself."""
+    text = build_xmile(
+        '<aux name="k"><doc>First line\\nsecond</doc><eqn>2</eqn><units>people/year</units><range min="0" max="5"/></aux>'
+        '<group name="Policy levers"><doc>What can change</doc><entity name="k"/></group>',
+        specs='<sim_specs method="rk4" time_units="Years" isee:save_interval="1"><start>0</start><stop>4</stop><dt reciprocal="true">4</dt></sim_specs>',
+    )
+    model = read_text(text)
+    run = simulate(model)
+    assert (model.integrator, float(run.attrs["time_step"]), run.sizes["time"]) == ("rk4", 0.25, 5)
+    assert model["k"].comment == "First line\nsecond"
+    assert (model["k"].units, model["k"].range.maximum, model["k"].group) == ("people/year", 5, "Policy levers")
+    assert model.groups[0].comment == "What can change"
+
+
+REFUSED = {
+    "<html/>": ":1:1: the file is XML, but its first element is <html>",
+    "<xmile><model>": "is not well-formed XML",
+    '<!DOCTYPE x [<!ENTITY a "b"><!ENTITY c "&a;&a;">]><xmile>&c;</xmile>': "a document type declaration is not allowed",
+    '<!DOCTYPE x SYSTEM "file:///etc/passwd"><xmile/>': "a document type declaration is not allowed",
+    "<xmile/>": "has no <model>",
+    "<xmile>" + "<a>" * 200: "more than 100 levels",
+    '<?xml version="1.0" encoding="nonsense"?><xmile/>': "encoding",
+}
+FAULTS = {
+    '<aux name="x"><eqn>1 +</eqn></aux>': "the expression ends too early",
+    '<aux name="x"><eqn>(1</eqn></aux>': "where ')' closes a parenthesis",
+    '<aux name="x"><eqn>1 2</eqn></aux>': "'2' does not belong here",
+    '<aux name="x"><eqn>IF 1 THEN 2</eqn></aux>': "where 'else' is needed",
+    '<aux name="x"><eqn>???</eqn></aux>': "has lost numbers here",
+    '<aux name="x"><eqn></eqn></aux>': "'x' has no equation",
+    '<aux name="x"><eqn>yy + 1</eqn></aux><aux name="y y"><eqn>1</eqn></aux>': "'yy' is not defined; did you mean 'y y'?",
+    '<aux name="x"><eqn>1</eqn></aux><aux name="X"><eqn>2</eqn></aux>': "defined a second time",
+    '<aux name="x"><eqn>NOPE(1)</eqn></aux>': "'NOPE' is neither a function nor a lookup",
+    '<aux name="x"><eqn>LOGNORMAL(1, 2)</eqn></aux>': "LOGNORMAL is not supported; vary a constant over an ensemble",
+    '<aux name="x"><eqn>DELAY(1)</eqn></aux>': "write DELAY(input, delay time[, initial])",
+    '<aux name="x"><eqn>x + 1</eqn></aux>': "x",
+    '<stock name="x"><eqn>1</eqn><inflow>nothing</inflow></stock>': "'nothing' is not defined",
+    '<stock name="x"><eqn>1</eqn><queue/></stock>': "a queue is not supported",
+    '<stock name="x"><eqn>1</eqn><outflow>y</outflow><conveyor><len>2</len><capacity>3</capacity></conveyor></stock><flow name="y"/>': "a conveyor with <capacity> is not supported",
+    '<aux name="x"><gf><xpts>1,2</xpts><ypts>1</ypts></gf></aux>': "has 2 x and 1 y",
+    '<aux name="x"><gf><xpts>1,b</xpts><ypts>1,2</ypts></gf></aux>': "'b' is not a number",
+    '<aux name="x"><dimensions><dim name="Nope"/></dimensions><eqn>1</eqn></aux>': "'Nope' is not a dimension",
+    '<aux name="x"><dimensions><dim name="Letter"/></dimensions><element subscript="q"><eqn>1</eqn></element></aux>': "'q' is not a label of 'Letter'",
+    '<aux name="x"><eqn>z + 1</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "'z' is an array",
+    '<aux name="x"><eqn>z[TIME]</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "changes during a run",
+    '<module name="gone"/>': "has no <model> with the name 'gone'",
+    '<module name="far" resource="../far.xmile"/>': "which is not opened",
+    '<flow name="f"><eqn>1</eqn><stock name="s"><eqn>1</eqn></stock></flow>': "close <flow> before it",
+    '<aux name="x"><eqn>' + "(" * 300 + "1" + ")" * 300 + "</eqn></aux>": "nests too deep",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
+def test_a_file_that_is_no_model_is_refused_in_one_line(text):
+    """With its place; nothing is fetched and nothing multiplies."""
+    with pytest.raises(ModelError) as refusal:
+        read_text(text)
+    assert REFUSED[text] in str(refusal.value)
+    assert len(refusal.value.faults) == 1
+
+
+@pytest.mark.parametrize("text", FAULTS, ids=range(len(FAULTS)))
+def test_a_fault_has_its_line_and_a_cure(text):
+    """The line is that of the variable, counted in the file."""
+    with pytest.raises(ModelError) as refusal:
+        read_text(build_xmile("\n\n" + text, dimensions={"Letter": "ab"}))
+    assert FAULTS[text] in str(refusal.value)
+    assert any(getattr(fault.where, "line", 0) >= 5 for fault in refusal.value.faults)
+
+
+def test_an_unclosed_element_is_named():
+    """Expat names only the end tag; the element that it should close is more useful."""
+    with pytest.raises(ModelError, match="does not close <aux>, which line 2 opens"):
+        read_text("<xmile><model><variables>\n<aux name='x'><eqn>1</eqn>\n</variables></model></xmile>")
