@@ -65,6 +65,7 @@ def sweep_levers(
     memory: str | float | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    seed: int | None = None,
 ) -> xr.Dataset:
     r"""Run a model for all combinations of lever values.
 
@@ -90,6 +91,8 @@ def sweep_levers(
         Number of threads; all processors by default.
     progress : callable, optional
         Called with the number of runs done and their total.
+    seed : int, optional
+        Seed of random functions, as for `simulate`: all combinations of lever values have the same random numbers.
 
     Returns
     -------
@@ -117,7 +120,7 @@ def sweep_levers(
     swept = _levers(model, levers, changes, base=base)
     cells = {cell for lever in swept for cell in lever.cells}
     sampled = _sampled(model, design, cells)
-    options: dict[str, Any] = {"scenario": changes, "integrator": integrator, "threads": threads}
+    options: dict[str, Any] = {"scenario": changes, "integrator": integrator, "threads": threads, "seed": seed}
     if save is not None:
         varied = dict.fromkeys(model.identifiers[cell.key] for cell in (*cells, *(design.cells if design else ())))
         options["save"] = [*([save] if isinstance(save, str) else save), *varied]

@@ -18,6 +18,7 @@ from sympy import Expr
 
 from ..errors import Fault, SdmodelError, SimulationError
 from ..model import (
+    NOISE_SEED,
     RUN_SETTINGS,
     Binding,
     Cell,
@@ -94,10 +95,11 @@ class CheckedModel:
 
     @cached_property
     def used(self) -> frozenset[str]:
-        """The keys of elements that another element reads."""
+        """The keys of elements that another element reads, and of the seed that random functions read."""
         found = ((element, references_in(own.expression)) for element in self.model for own in element.equations)
         names = ((element.key, self._owner(split_reference(part)[0])) for element, parts in found for part in parts)
-        return frozenset(name for user, name in names if name != user)
+        drawn = [NOISE_SEED] if self.model.draws else []
+        return frozenset([*(name for user, name in names if name != user), *drawn])
 
     def _owner(self, name: str) -> str:
         """The key of the element whose hidden part has a key, as the points of a data variable do; else the key itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -101,6 +102,14 @@ seed_option = click.option(
 )
 
 
+noise_seed_option = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    metavar="S",
+    help="Seed of random functions; overrides NOISE SEED. 0 picks a new seed.",
+)
+
+
 def on_option(what: str) -> Decorator:
     """The option that names variables; may be repeated."""
     return click.option("--on", "names", multiple=True, metavar="NAME", help=f"{what}; `name[label]` picks a label.")
@@ -152,6 +161,7 @@ class RunOptions:
     engine: Engine = "native"
     names: tuple[str, ...] = ()
     savelist: str | None = None
+    seed: int | None = None
 
     def request(self) -> RunRequest:
         """The request for this run; reads the change files and the save list."""
@@ -159,7 +169,11 @@ class RunOptions:
         save = (*self.names, *(name for name, _ in listed)) if self.names or self.savelist else None
         model = model_path(self.model)
         scenarios = tuple(read_scenario(scenario_path(path, model)) for path in self.scenarios)
-        return RunRequest(model, scenarios, self.changes, self.integrator, self.engine, save, listed)
+        if self.seed is not None and self.engine != "native":
+            message = "--seed does not reach PySD; leave out --seed or --engine"
+            raise click.UsageError(message)
+        seed = secrets.randbelow(2**31 - 1) + 1 if self.seed == 0 else self.seed
+        return RunRequest(model, scenarios, self.changes, self.integrator, self.engine, save, listed, seed=seed)
 
 
 def run_options(*others: Decorator) -> Decorator:
@@ -233,7 +247,8 @@ class SamplingOptions:
             if any(
                 is_noise_seed(model, name) for name in (*names, *(sampling.samples.names if sampling.samples else ()))
             ):
-                note(f"{self.file}: NOISE SEED has no effect, since the model has no random functions")
+                lacks = "constant of this name" if model.draws else "random functions"
+                note(f"{self.file}: NOISE SEED has no effect, since the model has no {lacks}")
             return sampling
         return noted_default_sampling(model)
 

@@ -39,7 +39,7 @@ class RunRequest:
     """The run to make: a model file, scenarios, `name=value` changes, how to compute it, and what to save.
 
     `listed` are those of the saved names that are in a save list, with their places. `start` is a run to go on from at the time
-    `at`, or holds initial values of stocks.
+    `at`, or holds initial values of stocks. `seed` is that of random functions.
     """
 
     model: Path
@@ -51,6 +51,7 @@ class RunRequest:
     listed: tuple[tuple[str, Place], ...] = ()
     start: Beginning | None = None
     at: float | None = None
+    seed: int | None = None
 
     def load_model(self) -> Model:
         """The model; an error if the save list names something that it does not have."""
@@ -138,8 +139,10 @@ def _simulate(request: RunRequest, model: Model, constants: Mapping[str, Any] | 
         return simulate_with_pysd(request.model, constants, scenario=scenario, integrator=integrator, save=save)
     from ..simulation import simulate
 
-    start, at = request.start, request.at
-    return simulate(model, constants, scenario=scenario, integrator=integrator, save=save, start=start, at=at)
+    start, at, seed = request.start, request.at, request.seed
+    return simulate(
+        model, constants, scenario=scenario, integrator=integrator, save=save, start=start, at=at, seed=seed
+    )
 
 
 # Names of variables

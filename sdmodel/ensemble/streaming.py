@@ -17,7 +17,17 @@ from ..dataset import DIGEST, MEMBER
 from ..errors import EnsembleError, reports_memory
 from ..model import RUN_SETTINGS, Integrator, Model, cell_name, key, plan
 from ..scenario import Design, range_violation, with_tables
-from ..simulation import NotFiniteWarning, Progress, RunWarning, ScenarioLike, load_scenario, memory_bytes, simulate
+from ..simulation import (
+    RANDOM_NUMBERS,
+    RUN_SEED,
+    NotFiniteWarning,
+    Progress,
+    RunWarning,
+    ScenarioLike,
+    load_scenario,
+    memory_bytes,
+    simulate,
+)
 from ..store import (
     Ensemble,
     add_members,
@@ -38,6 +48,7 @@ _FIXED: Mapping[str, str] = {
     DIGEST: "the design",
     "members_wanted": "the number of members",
     "integrator": "the integrator",
+    RUN_SEED: "the seed of the random numbers",
     "time_step": "TIME STEP",
     "saveper": "SAVEPER",
     "variable_order": "the list of saved variables",
@@ -85,6 +96,7 @@ def run_ensemble(
     *,
     scenario: ScenarioLike | None = None,
     integrator: Integrator | None = None,
+    seed: int | None = None,
     save: Iterable[str] | None = None,
     memory: str | float = "1GiB",
     threads: int | None = None,
@@ -109,6 +121,8 @@ def run_ensemble(
         Changes to the constants that the design leaves alone, and to lookups.
     integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         Integration method; the model's own by default.
+    seed : int, optional
+        Seed of random functions, as for `simulate`; every member has random numbers of its own.
     save : iterable of str, optional
         Names of the variables to save, besides the sampled constants; all by default.
     memory : str or float, default "1GiB"
@@ -153,7 +167,7 @@ def run_ensemble(
     target, changes = Path(path), load_scenario(scenario)
     sampled = list(dict.fromkeys(model.identifiers[cell.key] for cell in design.cells))
     names = None if save is None else [*([save] if isinstance(save, str) else save), *sampled]
-    options = {"scenario": changes, "integrator": integrator, "save": names, "threads": threads}
+    options = {"scenario": changes, "integrator": integrator, "save": names, "threads": threads, "seed": seed}
     request = _RunRequest(model, design, options)
     moving = next((name for name in RUN_SETTINGS if key(name) in plan(model).moving), "")
     if moving:
@@ -178,7 +192,8 @@ def run_ensemble(
     outside = ", ".join(f"'{name}'" for name in sorted(request.outside))
     remark = f"some members have values outside the range of {outside}" if outside else ""
     inexact = [f"some members do not meet the tolerances of {name}; make TIME STEP smaller" for name in request.inexact]
-    for text in (str(template.attrs.get("remarks", "")), remark, *inexact):
+    own = (str(template.attrs.get(name, "")) for name in ("remarks", RANDOM_NUMBERS))
+    for text in (*own, remark, *inexact):
         if text:
             warnings.warn(text, RunWarning, stacklevel=2)
     return target

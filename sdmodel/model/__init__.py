@@ -6,6 +6,7 @@ from ..extras import lazy_names
 from .algebra import (
     NA,
     Numbers,
+    Site,
     Table,
     VensimFunction,
     add,
@@ -47,6 +48,7 @@ from .faults import find_faults
 from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_along, new_array
 from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.incomplete import UNFINISHED, unfinished
+from .functions.random_numbers import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
 from .functions.row import NOTHING_DUE, Absent, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
@@ -110,11 +112,11 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "NA", "NEXT_TO_ZERO", "NOTHING_DUE", "NOW",
-    "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "TIME", "UNFINISHED", "WHOLE_EQUATIONS",
+    "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "DEFAULT_SEED", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "MEMBER_NUMBER", "NA", "NEXT_TO_ZERO", "NOISE_SEED", "NOTHING_DUE", "NOW",
+    "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "SEED", "TIME", "UNFINISHED", "WHOLE_EQUATIONS",
     "Absent", "Arrow", "Assignment", "Binding", "Block", "Calendar", "CausalPath", "Cell", "CellArray", "CellMap", "Colour", "Column", "DelayOrder", "Element", "Emitter",
     "Equation", "FlatModel", "Frame", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
-    "Numbers", "Part", "Plan", "Range", "ReadArray", "Shape", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
+    "Numbers", "Part", "Plan", "Range", "ReadArray", "Shape", "Site", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",
     "SubscriptMapping", "Table", "Unchanging", "UnequalError", "UnitMismatch", "UnitReport", "VensimFunction", "View", "Word",
     "WordKind", "add", "bindings", "causal_paths", "cell_name", "cells_in", "check_units", "count_cells", "counts_labels", "data_keyword",
     "data_reference", "data_value", "data_variables", "delay_orders", "display_name", "divide", "divides", "equation_source",

@@ -7,8 +7,9 @@ of a range with `MARK` where SUM or a similar function runs over it. Truth is a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, ClassVar, Self
 
 from sympy import Add, Expr, Float, Function, Indexed, IndexedBase, Integer, Mul, Pow, S, Symbol
@@ -101,6 +102,33 @@ class Numbers(AtomicExpr):
         return ", ".join(f"{value:g}" for value in self.values)
 
     _latex = _sympystr
+
+
+class Site(AtomicExpr):
+    """Where an equation draws a random number: the name of the place, and the subscripts of the cell that draws there."""
+
+    is_commutative = True
+    name: str
+    subscripts: tuple[str, ...]
+
+    def __new__(cls, name: str, subscripts: Iterable[str] = ()) -> Self:
+        """The place of this name in each cell."""
+        site: Self = AtomicExpr.__new__(cls)
+        site.name, site.subscripts = name, tuple(subscripts)
+        return site
+
+    def _hashable_content(self) -> tuple[object, ...]:
+        return (self.name, self.subscripts)
+
+    __getnewargs__ = _hashable_content
+
+    def number(self, labels: Sequence[str]) -> int:
+        """64 bits that stand for the place in the cell with these labels, in every model that has both."""
+        text = f"{self.name}[{','.join(labels)}]"
+        return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+
+    def _sympystr(self, *_: Any) -> str:
+        return self.name
 
 
 @lru_cache(maxsize=2**12)
@@ -199,7 +227,7 @@ class Packed:
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to build the expression again; parts that occur twice are packed once."""
         whole = self.expression
-        if not whole.args or isinstance(whole, Indexed):
+        if isinstance(whole, Indexed) or not (whole.args or isinstance(whole, VensimFunction)):
             return _unpack, (None, whole)
         kind = whole.name if isinstance(whole, VensimFunction) else type(whole)
         return _unpack, (kind, *(self.known.setdefault(part, Packed(part, self.known)) for part in whole.args))

@@ -15,9 +15,20 @@ from types import MappingProxyType
 from sympy import Expr, Integer, Symbol
 
 from ..errors import Fault, ModelError
-from .algebra import Numbers, Table, VensimFunction, make_reference, references_in, split_reference, transform, walk
+from .algebra import (
+    Numbers,
+    Site,
+    Table,
+    VensimFunction,
+    make_reference,
+    references_in,
+    split_reference,
+    transform,
+    walk,
+)
 from .evaluation import Start, evaluate
 from .functions.memory import DELAY_FIXED, HELD_STOCK, INTEG
+from .functions.random_numbers import DEFAULT_SEED, DRAW, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.row import Expander
 from .names import MARK
 from .records import Element, Equation, Kind, Model
@@ -47,12 +58,14 @@ class _Builder:
     element: Element = field(init=False)
     equation: Equation = field(init=False)
     serials: Iterator[int] = field(init=False)
+    draws: int = 0
+    drew: bool = False
 
     def expand(self, element: Element, equation: Equation) -> Equation:
         """The equation without the calls that became elements."""
-        self.element, self.equation = element, equation
+        self.element, self.equation, self.draws = element, equation, 0
         whole = equation.expression
-        if isinstance(whole, Table | Numbers) or not whole.args:
+        if isinstance(whole, Table | Numbers) or not (whole.args or isinstance(whole, VensimFunction)):
             return equation
         if isinstance(whole, VensimFunction) and whole.row.memory:
             arguments = [transform(argument, self._replacement) for argument in whole.args]
@@ -67,7 +80,7 @@ class _Builder:
         if not isinstance(call, VensimFunction):
             return None
         if is_reduction(call):
-            return self._share(call)
+            return self._split_draws(call) or self._share(call)
         if call.row.memory:
             return self.add("stock" if call.row.memory.kept == "stock" else "auxiliary", call, lambda _: call)
         expander: Expander = _Call(self, call)
@@ -88,8 +101,19 @@ class _Builder:
         references = [make_reference(name, *subscripts) for name in names]
         exceptions = tuple((*cell, *extra) for cell in self.equation.exceptions)
         for name, expression in zip(names, build(*references), strict=True):
-            self._keep(name, kind, expression, subscripts, exceptions)
+            self._keep(name, kind, _with_ranges(expression, extra), subscripts, exceptions)
         return references
+
+    def draw(self, stream: Expr) -> Expr:
+        """A draw of its own in each cell of the equation: a place is the variable, and the number of the draw in its equation."""
+        self.draws, self.drew = self.draws + 1, True
+        site = Site(f"{self.element.key}#{self.draws}", self.equation.subscripts)
+        return DRAW.build(site, stream, *map(make_reference, (NOISE_SEED, SEED, MEMBER_NUMBER)))
+
+    def _split_draws(self, reduction: Expr) -> Expr | None:
+        """A SUM in which every term draws a number of its own; None for one without draws."""
+        changed = _with_ranges(reduction, reduction_ranges(reduction))
+        return None if changed is reduction else changed
 
     def _share(self, reduction: Expr) -> Expr | None:
         """A SUM that is the same for many cells of the equation as an element of its own, computed once per distinct value."""
@@ -123,6 +147,15 @@ class _Builder:
         dimensions = tuple(subscript.removesuffix(MARK) for subscript in subscripts)
         hidden = Element(name, kind, (equation,), dimensions, group=self.element.group, hidden=True)
         self.elements[hidden.key] = hidden
+
+
+def _with_ranges(expression: Expr, ranges: tuple[str, ...]) -> Expr:
+    """An expression that draws another number for each label of some ranges."""
+
+    def change(part: Expr) -> Expr | None:
+        return Site(part.name, dict.fromkeys((*part.subscripts, *ranges))) if isinstance(part, Site) else None
+
+    return transform(expression, change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +219,9 @@ class _Call:
         row = HELD_STOCK if held else INTEG
         return self.builder.add("stock", self.call, lambda level: row.build(rate(level), initial))
 
+    def draw(self, stream: Expr) -> Expr:
+        return self.builder.draw(stream)
+
     def states(self, following: Callable[..., Sequence[Expr]], *initial: Expr) -> Sequence[Expr]:
         def build(*own: Expr) -> Sequence[Expr]:
             step = Symbol("time_step")
@@ -220,6 +256,9 @@ def expand(model: Model) -> Model:
         equations = tuple(builder.expand(element, equation) for equation in element.equations)
         changed = any(new is not old for new, old in zip(equations, element.equations, strict=True))
         builder.elements[element.key] = replace(element, equations=equations) if changed else element
+    if builder.drew:
+        for name, value in ((NOISE_SEED, DEFAULT_SEED), (SEED, DEFAULT_SEED), (MEMBER_NUMBER, 0)):
+            builder.elements.setdefault(name, Element(name, "constant", (Equation(Numbers([value])),), hidden=True))
     return replace(model, elements=MappingProxyType(builder.elements))
 
 
@@ -241,6 +280,6 @@ def delay_orders(
         for element in model
         for equation in element.equations
         for part in walk(equation.expression)
-        if isinstance(part, VensimFunction) and "order" in part.row.arguments
+        if isinstance(part, VensimFunction) and part.row.arguments[-1:] == ("order",)
         for order in _orders(start, element, equation, part)
     )

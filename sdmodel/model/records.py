@@ -310,12 +310,19 @@ class Model(Unchanging):
     @cached_property
     def mentions_missing(self) -> bool:
         """Whether an equation contains `:NA:`, or a function that can give it."""
-        equations = (equation for element in self for equation in element.equations)
         return any(
             part == NA if part.is_Float else isinstance(part, VensimFunction) and part.row.gives_missing
-            for equation in equations
-            for part in walk(equation.expression)
+            for part in self._parts()
         )
+
+    @cached_property
+    def draws(self) -> bool:
+        """Whether an equation draws random numbers."""
+        return any(isinstance(part, VensimFunction) and part.row.draws for part in self._parts())
+
+    def _parts(self) -> Iterator[Expr]:
+        """Every part of every equation."""
+        return (part for element in self for equation in element.equations for part in walk(equation.expression))
 
     @cached_property
     def range_identifiers(self) -> Mapping[str, str]:

@@ -2,11 +2,11 @@
 
 from .compiled import Grid, Program, compile_program
 from .driver import MOST_PARTS, NEVER
-from .layout import Arguments
+from .layout import MEMBER_CELL, SEED_CELL, Arguments
 from .machine import host
 from .wasm import EXPORTS, STATUS, EmbeddedRun, emit_module
 
 __all__ = [
-    "EXPORTS", "MOST_PARTS", "NEVER", "STATUS", "Arguments", "EmbeddedRun", "Grid", "Program", "compile_program", "emit_module",
-    "host",
+    "EXPORTS", "MEMBER_CELL", "MOST_PARTS", "NEVER", "SEED_CELL", "STATUS", "Arguments", "EmbeddedRun", "Grid", "Program",
+    "compile_program", "emit_module", "host",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from ..model import Assignment, Block, Part
 from .driver import driver_text
 from .ir import Function, Mathematics
 from .layout import Layout
+from .random_numbers import random_text
 from .tables import Tables
 from .writer import ARGUMENTS, LINES, PARAMETERS, Result, Writer, write_loop
 
@@ -32,7 +33,9 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptiv
         _function("update", chain(_start_jobs(layout, layout.plan.unvarying), kept), layout, tables),
         _function("step", chain(_step_jobs(layout), _rate_jobs(layout)), layout, tables, in_step=True),
     ]
-    return "\n".join([*texts, tables.text(), driver_text(layout, width, adaptive=adaptive), mathematics.text(width)])
+    drawing = [] if layout.step_row is None else [random_text(width)]
+    driver = driver_text(layout, width, adaptive=adaptive)
+    return "\n".join([*texts, tables.text(), driver, *drawing, mathematics.text(width)])
 
 
 def _start_jobs(layout: Layout, parts: Sequence[Part]) -> Iterator[_Job]:

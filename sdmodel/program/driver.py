@@ -464,6 +464,8 @@ variation_put:
   %v2 = add i64 %v, 1
   br label %variation
 begin:
+  %first_real = sitofp i64 %first_step to double
+  $note_first
   %first_twice = shl i64 %first_step, 1
   %pt_begin = getelementptr inbounds double, ptr %times, i64 %first_twice
   %t_begin = load double, ptr %pt_begin
@@ -503,6 +505,7 @@ measure:
   br label %stepping_by
 stepping_by:
   %h = phi double [ %time_step, %stepping ], [ %length, %measure ]
+  $note_step
   call void @recall(ptr %workspace, ptr %history, i64 %k)
   call void @hand_out(ptr %workspace, ptr %history, i64 %k)
   call void @step(ptr %workspace, double %t, double %t, double %h)
@@ -632,6 +635,8 @@ def driver_text(layout: Layout, width: int, *, adaptive: bool) -> str:
         "spread_relative": _spread("relatives", "%relative", width),
         "spread_constant": _spread("c_all", "%c_one", width),
         "spread_k": _spread("k_all", "%k_real", width),
+        "note_first": _note(layout, "first", "%first_real", width),
+        "note_step": _note(layout, "step", "%k_real", width),
     }
     passed = ((row, row + 1, layout.row[cell]) for cell, row in layout.passage.items())
     rows = {
@@ -666,6 +671,15 @@ def _spread(name: str, scalar: str, width: int) -> str:
         f"%{name}_1 = insertelement {wide} poison, double {scalar}, i64 0\n"
         f"  %{name} = shufflevector {wide} %{name}_1, {wide} poison, <{width} x i32> zeroinitializer"
     )
+
+
+def _note(layout: Layout, name: str, scalar: str, width: int) -> str:
+    """The number of the time step goes into its row, for the random numbers of a model that has any."""
+    if layout.step_row is None:
+        return ""
+    place = f"%p_{name} = getelementptr inbounds double, ptr %workspace, i64 {layout.step_row * width}"
+    store = f"store {numbers(width)} %{name}_all, ptr %p_{name}, align {8 * width}"
+    return "\n  ".join([_spread(f"{name}_all", scalar, width), place, store])
 
 
 def _entry_text() -> str:

@@ -114,6 +114,8 @@ class Function:
 
     def call_by_member(self, name: str, *values: str, rest: str = "") -> str:
         """Write a call of a function of single numbers for each member in turn; `rest` are arguments that all share."""
+        if self.width == 1:
+            return self.put(f"call double @{name}({', '.join(f'double {value}' for value in values)}{rest})")
         result = "poison"
         for lane in range(self.width):
             scalars = [self.put(f"extractelement {self.number} {value}, i64 {lane}") for value in values]

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import Assignment, Block, Cell, CellArray, CellMap, Column, Part, Plan, new_array
+from ..model import MEMBER_NUMBER, SEED, Assignment, Block, Cell, CellArray, CellMap, Column, Part, Plan, new_array
 from .invariants import Invariant, find_invariants
 
+SEED_CELL, MEMBER_CELL = Cell(SEED), Cell(MEMBER_NUMBER)
+"""Constants of a model that draws random numbers: the seed of its streams, and the number of the member."""
 PASSAGE_COLUMNS = 3
 """The numbers of each step that the history holds of a delay whose time may change."""
 
@@ -27,8 +29,9 @@ class Layout:
     Stocks come first, the held ones last among them; then as many rows each for their rates, for the two sums of Runge-Kutta, and
     for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. The cells of an
     element are together, in the order of its labels. A DELAY FIXED has two more rows, for its input and for its length in steps; so
-    has a delay whose time may change (a `passage`), one after the other; a SAMPLE IF TRUE has one more, for its held value. Last come the parts of equations that do not vary, and the reciprocals of divisors
-    that do not.
+    has a delay whose time may change (a `passage`), one after the other; a SAMPLE IF TRUE has one more, for its held value. Then
+    come the parts of equations that do not vary, and the reciprocals of divisors that do not. In a model with random numbers the
+    last row holds the number of the time step.
     """
 
     plan: Plan
@@ -75,6 +78,11 @@ class Layout:
     def parts(self) -> int:
         """The number of cells that are written out, and of loops over cells: what the size of the code grows with."""
         return len(self.plan.at_start) + len(self.plan.unvarying) + len(self.plan.at_step) + len(self.plan.stock_parts)
+
+    @property
+    def step_row(self) -> int | None:
+        """The row of the number of the time step, if the model draws random numbers."""
+        return self.rows - 1 if SEED_CELL in self.row else None
 
     @property
     def computed(self) -> tuple[Cell, ...]:
@@ -152,7 +160,7 @@ def lay_out(plan: Plan) -> Layout:
         held=sampled,
         invariant=invariant,
         reciprocal=reciprocal,
-        rows=rows.following,
+        rows=rows.following + (SEED_CELL in rows.row),
     )
 
 

@@ -30,6 +30,7 @@ from ..model import (
     Emitter,
     Frame,
     FunctionRow,
+    Site,
     Table,
     UnequalError,
     VensimFunction,
@@ -172,6 +173,21 @@ class Writer(Function):
         """Write the value of a table at x."""
         return self.tables.write(self, way, table, x)
 
+    def draw(self, site: str, seed: str, stream: str, member: str) -> str:
+        """Write a random number of a stream, at this step and for each member."""
+        step = self.load(self.layout.step_row or 0)
+        words = ", ".join(f"{self.number} {word}" for word in (seed, stream, step, member))
+        return self.put(f"call {self.number} @draw({words}, i64 {site})")
+
+    def quantile(self, name: str, *arguments: str) -> str:
+        """Write a quantile of a distribution, for each member in turn."""
+        return self.call_by_member(f"quantile_{name}", *arguments)
+
+    def _site(self, site: Site, binding: Binding) -> str:
+        """The number of a place that draws."""
+        subscripts = self.layout.plan.model.subscripts
+        return str(site.number([resolve(subscripts, index, binding) for index in site.subscripts]))
+
     def _table(self, reference: Expr, binding: Binding) -> Table | TableChoice:
         return self.layout.plan.tables[self._cell(reference, binding)]
 
@@ -284,6 +300,8 @@ class Writer(Function):
             elif kind == "range":
                 labels = labels_of(self.layout.plan.model.subscripts, split_reference(part)[0].removesuffix(MARK))
                 arguments.append(float(len(labels)))
+            elif kind == "site":
+                arguments.append(self._site(part, binding))
             else:
                 arguments.append(self.write(part, binding))
                 if kind == "finite":
@@ -406,6 +424,15 @@ class LoopWriter(Writer):
             return found[0]
         axes = sorted({axis for axis, _ in columns if axis is not None})
         return TableChoice(tuple(found), self._along(axes))
+
+    def _site(self, site: Site, binding: Binding) -> str:
+        columns = self._columns(site.subscripts, binding)
+        numbers = [str(site.number(list(labels))) for labels in labels_along(columns)]
+        if len(numbers) == 1:
+            return numbers[0]
+        place = self._along(sorted({axis for axis, _ in columns if axis is not None}))
+        where = self.put(f"getelementptr inbounds i64, ptr {self._store_data('i64', numbers)}, i64 {place}")
+        return self.put(f"load i64, ptr {where}")
 
     def look_up(self, way: str, table: Table | TableChoice, x: str) -> str:
         """Write the value of a table at x, or of that of each cell."""

@@ -2,17 +2,17 @@
 
 from ..resources import check_memory, memory_bytes
 from ..vensim import ScenarioLike, load_scenario
-from .continuation import EARLIER, recorded_beginning
+from .continuation import EARLIER, RUN_SEED, recorded_beginning
 from .data import points_from, with_data
 from .execution import Progress
 from .prepared import PreparedSimulation, compile_model, prepare_simulation
 from .setup import Beginning
-from .simulation import NotFiniteWarning, RunWarning, simulate
+from .simulation import RANDOM_NUMBERS, NotFiniteWarning, RunWarning, simulate
 from .stepping import OpenSimulation, open_simulation
 from .wasm import WasmModule, compile_wasm
 
 __all__ = [
-    "EARLIER", "Beginning", "NotFiniteWarning", "OpenSimulation", "PreparedSimulation", "Progress", "RunWarning",
-    "ScenarioLike", "WasmModule", "check_memory", "compile_model", "compile_wasm", "load_scenario", "memory_bytes",
+    "EARLIER", "RANDOM_NUMBERS", "RUN_SEED", "Beginning", "NotFiniteWarning", "OpenSimulation", "PreparedSimulation", "Progress",
+    "RunWarning", "ScenarioLike", "WasmModule", "check_memory", "compile_model", "compile_wasm", "load_scenario", "memory_bytes",
     "open_simulation", "points_from", "prepare_simulation", "recorded_beginning", "simulate", "with_data",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 
-from ..dataset import check_run, find_variable, has_variable, member_dims, model_content
+from ..dataset import MEMBER, check_run, find_variable, has_variable, member_dims, model_content
 from ..errors import DatasetError, SimulationError
 from ..model import INTEGRATORS, Integrator, Model, cell_name
 from ..program import Program, compile_program
@@ -22,13 +22,15 @@ from ..reading import model_from_text
 from ..scenario import Scenario, constant_values, merge_scenarios, with_tables
 from ..vensim import scenario_from_text
 from .execution import Job, State, execute
-from .inputs import Inputs, Points
+from .inputs import Inputs, Noise, Points
 from .jobs import make_job, with_orders
 from .stocks import INITIAL, read_initial_values, with_initial_values
 from .timing import FINAL_TIME, SAME_TIME, Timing, timing_of
 
 EARLIER = "earlier"
 """The attribute of a run that went on from another: the stretches before it, as JSON."""
+RUN_SEED, RUN_MEMBER = "noise_seed", "noise_member"
+"""The attributes of a run with random numbers: a seed that is not its model's, and the number of the member it goes on from."""
 _OVER = re.compile(r"^(?P<name>.*?)\s*=\s*over ", re.DOTALL)
 """A line of a record about a constant that differs between members."""
 _DAMAGED = "start: the attribute '{}' of the run is damaged; make the run again"
@@ -43,6 +45,13 @@ class _Stretch:
     changes: str
     initial: dict[str, Any]
     integrator: str
+    seed: int | None = None
+    member: int = 0
+
+    @property
+    def noise(self) -> Noise:
+        """What decides its random numbers."""
+        return Noise(self.seed, self.member)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,11 @@ class Continuation:
     def integrator(self) -> Integrator:
         """The integrator of the run at that time."""
         return cast("Integrator", self.stretches[-1].integrator)
+
+    @property
+    def noise(self) -> Noise:
+        """What decides the random numbers of the run at that time."""
+        return self.stretches[-1].noise
 
     @property
     def record(self) -> str:
@@ -88,7 +102,7 @@ class Continuation:
         for stretch in self.stretches:
             scenario, initial = _scenario(stretch), stretch.initial
             model = with_initial_values(with_tables(self.model, scenario), initial)
-            inputs = Inputs(constant_values(model, scenario))
+            inputs = Inputs(constant_values(model, scenario), noise=stretch.noise)
             read_initial_values(model, inputs, initial)
             before, made = made, compile_program(with_orders(model, inputs)[0])
             own = timing_of(made.layout.plan, inputs.fixed, inputs.varied, may_move=(FINAL_TIME,))
@@ -175,13 +189,30 @@ def continue_from(model: Model, run: xr.Dataset, at: float) -> Continuation:
     changes = "\n".join(_with_value(run, line) for line in str(record.get("changes", "")).splitlines())
     if record["integrator"] not in INTEGRATORS:
         raise DatasetError(_DAMAGED.format("integrator"))
-    own = _Stretch(math.inf, str(record.get("scenario", "")), changes, _initial_values(run), str(record["integrator"]))
+    own = _Stretch(
+        math.inf,
+        str(record.get("scenario", "")),
+        changes,
+        _initial_values(run),
+        str(record["integrator"]),
+        *_noise_of(run),
+    )
     stretches = []
     for stretch in (*_earlier(run), own):
         stretches.append(replace(stretch, until=min(stretch.until, at)))
         if stretch.until > at:
             break
     return Continuation(model, tuple(stretches), str(record.get("scenario_name", "")))
+
+
+def _noise_of(run: xr.Dataset) -> tuple[int | None, int]:
+    """The seed of a run, if it is not that of its model, and the number of its member."""
+    try:
+        seed = run.attrs.get(RUN_SEED)
+        member = run.attrs.get(RUN_MEMBER, run.coords.get(MEMBER, 0))
+        return None if seed is None else int(seed), int(member)
+    except (TypeError, ValueError) as cause:
+        raise DatasetError(_DAMAGED.format(RUN_SEED)) from cause
 
 
 def recorded_beginning(run: xr.Dataset) -> tuple[xr.Dataset | dict[str, Any] | None, float | None]:

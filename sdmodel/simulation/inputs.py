@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..dataset import MEMBER, TIME
-from ..errors import Fault, Place, ScenarioError
+from ..errors import Fault, Place, ScenarioError, SimulationError
 from ..model import Cell, Model, Table, key, labels_of, quote_name, split_name
 from ..scenario import Change, Scenario, constant_cells, course_fault
 from ..vensim import looks_like_course, read_change
@@ -22,17 +22,37 @@ _WHERE = "constants"
 Constants = Mapping[str, Any] | xr.Dataset
 
 
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What decides the random numbers of a run: its seed, if it is not that of the model, and the number of the member.
+
+    `by_member` says that every member of an ensemble has its own number, that of the coordinate `member`.
+    """
+
+    seed: int | None = None
+    member: int = 0
+    by_member: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the seed."""
+        if self.seed is not None and not (isinstance(self.seed, int | np.integer) and 0 <= self.seed < 2**32):
+            message = f"seed is {self.seed!r}; it must be a whole number from 0 to {2**32 - 1}"
+            raise SimulationError(message)
+
+
 @dataclass
 class Inputs:
     """The constants that are set: `fixed` for all members, `varied` along dimensions of `members` (name -> coordinate).
 
-    `owners` are the constants given along a dimension without labels.
+    `owners` are the constants given along a dimension without labels. `noise` decides the random numbers; where it says so, they
+    differ along the dimension `member`, and are the same along every other.
     """
 
     fixed: dict[Cell, float] = field(default_factory=dict)
     varied: dict[Cell, xr.DataArray] = field(default_factory=dict)
     members: dict[str, xr.DataArray] = field(default_factory=dict)
     owners: dict[str, list[tuple[Cell, xr.DataArray]]] = field(default_factory=dict)
+    noise: Noise = field(default_factory=Noise)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -48,6 +68,8 @@ class Inputs:
         """The varied constants of some members, shape (varied cells, members)."""
         index = dict(zip(self.members, np.unravel_index(np.arange(first, last), self.shape), strict=True))
         rows = [array.values[tuple(index[str(dim)] for dim in array.dims)] for array in self.varied.values()]
+        if self.noise.by_member:
+            rows.append(self.members[MEMBER].values[index[MEMBER]])
         return np.array(rows, dtype=float)
 
 

@@ -12,6 +12,7 @@ from ..errors import ScenarioError, SimulationError
 from ..model import (
     INTEGRATORS,
     NA,
+    NOISE_SEED,
     RUN_SETTINGS,
     Cell,
     DelayOrder,
@@ -25,7 +26,7 @@ from ..model import (
     nearest,
     split_name,
 )
-from ..program import Grid, Program
+from ..program import MEMBER_CELL, SEED_CELL, Grid, Program
 from ..resources import available_threads, check_memory
 from ..scenario import Scenario, with_constants
 from ..vensim import scenario_from_text
@@ -36,6 +37,7 @@ from .timing import Timing
 MAX_LISTED = 3
 """The most members or delays that a warning names; the rest are counted."""
 
+_NOISE_SEED = Cell(NOISE_SEED)
 _ORDERS: WeakKeyDictionary[Model, tuple[DelayOrder, ...]] = WeakKeyDictionary()
 """The delay orders of models with their own constants."""
 
@@ -91,6 +93,16 @@ def remarks_on_settings(model: Model, timing: Timing, integrator: Integrator | N
     swapped = [f"{own.instead_of} is not there; {own.path} is read instead" for own in model.sources if own.instead_of]
     chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
     return [line for line in (*swapped, *timing.remark.splitlines(), chosen) if line]
+
+
+def noise_remark(job: Job, inputs: Inputs) -> str:
+    """A remark about the random numbers of a run, empty if its model draws none."""
+    plan = job.program.layout.plan
+    if SEED_CELL not in plan.constants:
+        return ""
+    seeds = (inputs.noise.seed, inputs.fixed.get(_NOISE_SEED), plan.constants.get(_NOISE_SEED))
+    seed = next((f" of the seed {found:.0f}" for found in seeds if found is not None), "")
+    return f"the random numbers{'' if _NOISE_SEED in inputs.varied else seed} are sdmodel's own; Vensim draws others"
 
 
 def deciding_cells(model: Model, given: Mapping[Cell, float]) -> set[Cell]:
@@ -150,11 +162,17 @@ def make_job(
     program: Program, timing: Timing, inputs: Inputs, rows: Sequence[int] | NDArray[np.int64], integrator: Integrator
 ) -> Job:
     """Return the job that computes a program with the fixed constants of `inputs` and saves some rows."""
+    constants = program.layout.plan.constants
+    known = {cell: value for cell, value in inputs.fixed.items() if cell in constants}
+    noise, numbered = inputs.noise, []
+    if SEED_CELL in constants:
+        seeds = [cell for cell in (SEED_CELL, _NOISE_SEED) if noise.seed is not None and cell in constants]
+        known |= dict.fromkeys(seeds, float(noise.seed or 0)) | {MEMBER_CELL: float(noise.member)}
+        numbered = [program.row(MEMBER_CELL)] if noise.by_member else []
     given = program.given
-    for cell, value in inputs.fixed.items():
-        if cell in program.layout.plan.constants:
-            given[program.row(cell) - program.layout.first_input] = value
-    varied_rows = np.array([program.row(cell) for cell in inputs.varied], dtype=np.int64)
+    for cell, value in known.items():
+        given[program.row(cell) - program.layout.first_input] = value
+    varied_rows = np.array([*(program.row(cell) for cell in inputs.varied), *numbered], dtype=np.int64)
     where = np.array(rows, dtype=np.int64)
     lagged = ~np.isin(where, _levels(program)) if integrator == "diff" else None
     tolerances = _tolerances(program.layout.plan, inputs) if integrator.endswith("-auto") else (0.0, 0.0)

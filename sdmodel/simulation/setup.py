@@ -10,14 +10,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..dataset import MEMBER
 from ..errors import SimulationError
-from ..model import Integrator, Model
-from ..program import Program, compile_program
+from ..model import NOISE_SEED, Cell, Integrator, Model
+from ..program import SEED_CELL, Program, compile_program
 from ..scenario import Scenario, constant_values, with_tables
 from ..vensim import ScenarioLike, load_scenario
 from .continuation import Continuation, continue_from, step_at
 from .execution import Job
-from .inputs import Constants, Inputs, read_inputs, split_changes
+from .inputs import Constants, Inputs, Noise, read_inputs, split_changes
 from .jobs import make_job, with_orders
 from .stocks import read_initial_values, with_initial_values
 from .timing import MAY_MOVE, Timing, timing_of
@@ -52,6 +53,7 @@ def set_up(
     scenario: ScenarioLike | None,
     start: Beginning | None,
     at: float | None,
+    seed: int | None = None,
 ) -> Setup:
     """Read what a user gives for a run; the arguments are those of `simulate`."""
     initial, before = _beginning(model, start, at)
@@ -64,10 +66,33 @@ def set_up(
     read_initial_values(model, inputs, initial)
     compiled, remarks = with_orders(model, inputs)
     program = compile_program(compiled)
+    inputs.noise = _noise(program, inputs, before, seed)
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, may_move=MAY_MOVE)
     if before and at is not None:
         timing = replace(timing, first=step_at(timing, at))
     return Setup(model, changes, inputs, program, timing, before, remarks)
+
+
+def _noise(program: Program, inputs: Inputs, before: Continuation | None, seed: int | None) -> Noise:
+    """What decides the random numbers: the seed of the user, else of the run before, else of the model.
+
+    A seed becomes the value of NOISE SEED too, so that a run shows it.
+    """
+    own = before.noise if before else Noise()
+    draws, cell = SEED_CELL in program.layout.row, Cell(NOISE_SEED)
+    noise = Noise(own.seed if seed is None else seed, own.member, draws and MEMBER in inputs.members)
+    constants = program.layout.plan.constants
+    if draws and noise.seed is not None and cell not in constants:
+        message = "NOISE SEED is computed in the model, which a seed cannot override; make it a constant"
+        raise SimulationError(message)
+    if (
+        draws
+        and noise.seed is not None
+        and not program.layout.plan.model.elements[cell.key].hidden
+        and cell not in inputs.varied
+    ):
+        inputs.fixed[cell] = float(noise.seed)
+    return noise
 
 
 def _beginning(

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from ..dataset import make_run
 from ..errors import reports_memory
 from ..model import NOWHERE, Element, Integrator, Model, cell_name, quoted_cell
-from ..program import MOST_PARTS, NEVER, Grid, Program
+from ..program import MOST_PARTS, NEVER, SEED_CELL, Grid, Program
 from ..scenario import Scenario, constant_values, is_course, range_violation
 from ..vensim import ScenarioLike, change_text
-from .continuation import EARLIER
+from .continuation import EARLIER, RUN_MEMBER, RUN_SEED
 from .data import with_data
 from .execution import Job, Outcome, Progress, execute
 from .inputs import Constants, Inputs
@@ -33,6 +33,7 @@ from .jobs import (
     changes_in_text,
     check_job_memory,
     check_options,
+    noise_remark,
     remarks_on_settings,
     saved_elements,
 )
@@ -41,6 +42,8 @@ from .setup import Beginning, set_up
 from .stocks import INITIAL, initial_record
 from .timing import MAY_MOVE, SAVEPER, TIME_STEP, Timing
 
+RANDOM_NUMBERS = "random_numbers"
+"""The attribute of a run with random numbers that says where they come from."""
 _MAX_SEARCHED = 2**25
 """The most numbers that the search for the first value that is not finite saves."""
 
@@ -97,7 +100,9 @@ def simulate(
     progress : callable, optional
         Called with the number of finished members and the number of all members.
     seed : int, optional
-        Seed to record in the attributes of the run.
+        Seed of the random functions, from 0 to 2^32 - 1; overrides NOISE SEED, and is the seed of the other streams too. The
+        members of an ensemble (dimension `member`) have different random numbers; runs along any other dimension, and runs with
+        the same seed, have the same ones, so that they differ only by what their constants do.
     start : xarray.Dataset or mapping, optional
         A run to go on from, with its stocks, delays and other memories, and with its constants as far as `constants` and
         `scenario` set no others. It is a run of one member; its model may differ in everything but the stocks and delays. Or a
@@ -140,7 +145,9 @@ def simulate(
     [110.0, 165.0]
     """
     check_options(model, integrator, threads)
-    setup = set_up(model if data is None else with_data(model, data), constants, scenario=scenario, start=start, at=at)
+    setup = set_up(
+        model if data is None else with_data(model, data), constants, scenario=scenario, start=start, at=at, seed=seed
+    )
     model, changes, inputs = setup.model, setup.changes, setup.inputs
     program, timing, before = setup.program, setup.timing, setup.before
     saved = _saved(model, program, save)
@@ -166,16 +173,23 @@ def simulate(
         _set_after_end(outcome, timing, ends, math.nan)
     inexact = _accuracy_remarks(job, outcome, inputs)
     settled = remarks_on_settings(model, timing, integrator)
+    drawn = noise_remark(job, inputs)
     remarks = "\n".join([*settled, *setup.remarks, *inexact, *_range_remarks(model, inputs)])
     attributes = _record(model, inputs, changes, job, setup.timing) | ({} if seed is None else {"seed": seed})
-    further = {"not_finite": not_finite, "remarks": remarks, "inexact": len(inexact), EARLIER: before and before.record}
+    further = {
+        RANDOM_NUMBERS: drawn,
+        "not_finite": not_finite,
+        "remarks": remarks,
+        "inexact": len(inexact),
+        EARLIER: before and before.record,
+    }
     attributes |= {name: value for name, value in further.items() if value}
     times = timing.saved
     if kept is not None:
         outcome, times = replace(outcome, values=outcome.values[kept]), times[kept]
     values = _values(program, saved, outcome, inputs) | _constants(program, saved, inputs)
     run = make_run(model, times, values, dims=inputs.members, attributes=attributes)
-    for text, kind in ((remarks, RunWarning), (not_finite, NotFiniteWarning)):
+    for text, kind in ((remarks, RunWarning), (drawn, RunWarning), (not_finite, NotFiniteWarning)):
         if text:
             warnings.warn(text, kind, stacklevel=2)
     return run
@@ -217,7 +231,11 @@ def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job, timing: T
         "saveper": timing.time_step * timing.every,
     }
     initial = initial_record(model, inputs)
-    return attributes | ({INITIAL: initial} if initial else {})
+    attributes |= {INITIAL: initial} if initial else {}
+    if SEED_CELL in job.program.layout.row:
+        attributes |= {} if inputs.noise.seed is None else {RUN_SEED: inputs.noise.seed}
+        attributes |= {RUN_MEMBER: inputs.noise.member} if inputs.noise.member else {}
+    return attributes
 
 
 def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:

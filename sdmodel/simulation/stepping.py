@@ -157,6 +157,7 @@ def open_simulation(
     integrator: Integrator | None = None,
     start: Beginning | None = None,
     at: float | None = None,
+    seed: int | None = None,
 ) -> OpenSimulation:
     r"""Open a simulation that is taken step by step.
 
@@ -176,6 +177,8 @@ def open_simulation(
         A run to go on from, or initial values of stocks by name, as for `simulate`.
     at : float, optional
         The time of the run `start` at which to go on.
+    seed : int, optional
+        Seed of the random functions, as for `simulate`.
 
     Returns
     -------
@@ -204,7 +207,7 @@ def open_simulation(
     (3.0, 40.0, True)
     """
     check_options(model, integrator, None)
-    setup = set_up(model, constants, scenario=scenario, start=start, at=at)
+    setup = set_up(model, constants, scenario=scenario, start=start, at=at, seed=seed)
     if setup.inputs.varied:
         raise ScenarioError([Fault("constants", "have several members; give one number for each constant")])
     timing_of(setup.program.layout.plan, setup.inputs.fixed, {})  # raises the error of a FINAL TIME that changes

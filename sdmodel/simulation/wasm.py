@@ -19,6 +19,7 @@ from .jobs import (
     check_options,
     deciding_cells,
     make_job,
+    noise_remark,
     remarks_on_settings,
     saved_elements,
     with_orders,
@@ -155,7 +156,11 @@ def compile_wasm(
             _record(model, cell) | {"offset": place[cell], "value": value[cell]} for cell in chosen if cell in place
         ],
         "outputs": [_record(model, cell) | {"offset": series[cell]} for cell in cells],
-        "remarks": [*remarks_on_settings(model, timing, integrator), *remarks],
+        "remarks": [
+            *remarks_on_settings(model, timing, integrator),
+            *remarks,
+            *filter(None, [noise_remark(job, given)]),
+        ],
         "status": {name: wasm.status + 8 * index for index, name in enumerate(STATUS)},
         "cells": [cell_name(layout.plan.model, cell) for cell in layout.computed],
     }

@@ -26,8 +26,8 @@ CALLS = {
     if not row.memory and not row.expand and not row.added and not {"table", "range", "terms"} & set(row.kinds)
 }
 
-WITHOUT_VALUE = {"LOG", "PULSE TRAIN"}
-"""Functions that divide by a base of 1 or an interval of 0 on the way to a number: the manual gives none."""
+WITHOUT_VALUE = {"LOG"}
+"""Functions that divide by a base of 1 on the way to a number: the manual gives none."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,10 @@ def test_scalar_and_compiled_values_agree_at_edges(name, model, run):
         given = {Cell(key): number for key, number in zip(ARGUMENTS, point, strict=True)}
         expected = evaluate(model.subscripts, equation.expression, {}, Start(model, given).read)
         if math.isfinite(expected) or (math.isfinite(value) and name not in WITHOUT_VALUE):
-            assert value == pytest.approx(expected, rel=1e-12, abs=1e-15), (CALLS[name], point)
+            assert value == pytest.approx(expected, rel=1e-12, abs=4e-15), (
+                CALLS[name],
+                point,
+            )  # GAMMA LN is a difference near its zeros
 
 
 @pytest.mark.parametrize(

@@ -489,6 +489,8 @@ class Run:
         since = self.begun + self.step / 2 - start
         if since < -SLACK * self.step or self.begun - self.step / 2 >= end:
             return 0.0
+        if interval == 0:
+            return 1.0
         pulses = math.floor((since + SLACK * self.step) / interval)
         return float(since + SLACK * self.step - pulses * interval < max(width, self.step))
 

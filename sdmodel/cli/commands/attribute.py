@@ -92,7 +92,8 @@ def attribute(
     check_not_there(targets, force=store.force)
     model = request.load_model()
     listed = names_to_save(request, model)
-    requested = when.outcomes(simulate(model, scenario=baseline, save=["TIME STEP"])) if when.dates else ()
+    with warnings_as_notes(RunWarning):
+        requested = when.outcomes(simulate(model, scenario=baseline, save=["TIME STEP"])) if when.dates else ()
     many = sampling.file is not None or sampling.count is not None  # --seed alone chooses the sampled orders
     design = sampling.design(model, baseline) if many else None
     with warnings_as_notes(RunWarning), progress_bar(f"running {request.model.name}", "runs") as progress:
@@ -245,7 +246,8 @@ def rank(
     model = request.load_model()
     record = record_of(request, model)
     also = what.also or other_outcomes(model, record[HEADLINES].splitlines(), name[0])
-    clock = simulate(model, scenario=request.scenario, save=["TIME STEP"])
+    with warnings_as_notes(RunWarning):
+        clock = simulate(model, scenario=request.scenario, save=["TIME STEP"])
     outcome = next(iter(when.outcomes(clock)), Outcome(at=float(clock[TIME].values[-1])))
     since, until = (
         None if text is None else model_time(text, clock, option)

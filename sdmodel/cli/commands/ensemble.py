@@ -97,6 +97,7 @@ def ensemble(
             path,
             scenario=request.scenario,
             integrator=request.integrator,
+            seed=design.seed if sampling.seed is not None else None,
             save=[*names, *names_in(model, statements)],
             memory=memory,
             threads=threads,

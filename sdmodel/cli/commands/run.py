@@ -17,6 +17,7 @@ from ..options import (
     StoreOptions,
     all_panels_option,
     engine_option,
+    noise_seed_option,
     run_options,
     save_option,
     store_options,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     context_settings={"allow_extra_args": True},
     epilog='Example: sdmodel run -c models/scenarios/power-first.cin --set "price elasticity = 0.8" --plot',
 )
-@run_options(engine_option, save_option)
+@run_options(engine_option, save_option, noise_seed_option)
 @store_options("its scenarios, the run before it, or its model")
 @click.option(
     "--start", metavar="RUN", help="A stored run to go on from, with its constants and all its stocks; needs --at."

@@ -371,7 +371,7 @@ def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = No
     if content is None:
         message = f"{path}: its record does not hold the text of its model; run {record['model']} again"
         raise StoreError(message)
-    from ...simulation import recorded_beginning
+    from ...simulation import RUN_SEED, recorded_beginning
 
     with tempfile.TemporaryDirectory() as folder:
         model, scenario = Path(folder, "model.mdl"), Path(folder, "scenario.cin")  # paths in a record are not trusted
@@ -389,6 +389,7 @@ def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = No
             integrator_of(stored),
             cast("Engine", str(record["engine"])),
             save,
+            seed=int(record[RUN_SEED]) if RUN_SEED in record else None,
         )
         start, at = recorded_beginning(stored)
         request = replace(request, start=start, at=at)

@@ -107,7 +107,7 @@ def sweep(
         with warnings_as_notes(), progress_bar(f"running {request.model.name}") as progress:
             run = sweep_levers(
                 model, swept, scenario=request.scenario, integrator=request.integrator, save=names, design=design,
-                base=not no_base, memory=memory, progress=progress,
+                base=not no_base, memory=memory, progress=progress, seed=design.seed if design and sampling.seed is not None else None,
             )  # fmt: skip
         run = run.assign_attrs(_record(request, model, run))
         path = store.save(run, target, default_name)

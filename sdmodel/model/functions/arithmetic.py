@@ -137,7 +137,8 @@ def _log_gamma_of_array(x: Any) -> Any:
     return np.vectorize(lambda one: math.lgamma(one) if one > 0 else math.nan, otypes=[float])(x)
 
 
-def _emit_log_gamma(f: Emitter, x: str) -> str:
+def emit_log_gamma(f: Emitter, x: str) -> str:
+    """Write the logarithm of the gamma function of a positive number."""
     small = f.compare("<", x, f.constant(_LARGE))
     z = f.choose(small, f.binary("+", x, f.constant(_LARGE)), x)
     product = x
@@ -220,7 +221,7 @@ ROWS = (
     FunctionRow(
         "GAMMA LN(x)", "the natural logarithm of the gamma function of x, a positive number", "1 -> 1", kinds=("finite",),
         evaluate=_log_gamma, arrays=_log_gamma_of_array,
-        emit=_emit_log_gamma, derivative=_digamma, latex=r"\ln \Gamma\left({0}\right)",
+        emit=emit_log_gamma, derivative=_digamma, latex=r"\ln \Gamma\left({0}\right)",
     ),
     INTEGER,
     FunctionRow(

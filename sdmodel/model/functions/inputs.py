@@ -54,16 +54,20 @@ def _emit_pulse(f: Emitter, start: str, width: str) -> str:
 
 
 def _pulse_train(at: Moment, start: float, width: float, interval: float, end: float) -> float:
-    """Each pulse is closed on the left, with a little slack, so that rounding cannot make one longer than another."""
+    """Each pulse is closed on the left, with a little slack, so that rounding cannot make one longer than another.
+
+    With an interval of 0 they follow each other without a pause, as with any that is shorter than a pulse.
+    """
     since = at.late - start + at.dt * NEXT_TO_ZERO
-    phase = since - interval * math.floor(since / interval)
+    phase = since - interval * math.floor(since / interval) if interval else 0.0
     return float(since >= 0 and at.early < end and phase < max(width, at.dt))
 
 
 def _emit_pulse_train(f: Emitter, start: str, width: str, interval: str, end: str) -> str:
     slack = f.binary("*", f.dt, f.constant(NEXT_TO_ZERO))
     since = f.binary("+", f.binary("-", f.late, start), slack)
-    whole = f.binary("*", interval, f.call("floor", f.binary("/", since, interval)))
+    cut = f.binary("*", interval, f.call("floor", f.binary("/", since, interval)))
+    whole = f.choose(f.compare("=", interval, f.constant(0.0)), since, cut)
     lasting = MAX.emit(f, width, f.dt)
     shown = f.compare("<", f.binary("-", since, whole), lasting)
     pulse = _emit_all(f, f.compare(">=", since, f.constant(0.0)), shown, f.compare("<", f.early, end))

@@ -16,7 +16,7 @@ from sympy import Expr
 
 from ..algebra import Table, VensimFunction
 
-Kind = Literal["number", "finite", "condition", "branch", "table", "range", "terms"]
+Kind = Literal["number", "finite", "condition", "branch", "table", "range", "terms", "site"]
 """What a function receives for an argument.
 
 A `number` that is not finite gives a result that is not finite by the arithmetic of the function itself (only a division by an
@@ -25,7 +25,7 @@ number that is not. A `condition` is a
 truth value (NumPy evaluation receives its number), and nan where what it tests is not finite. A `branch` is a number that
 matters only if it is chosen; scalar evaluation computes it only when the function calls it. A `table` is the points of a lookup, a `range` the number of its labels.
 `terms` run over subscript ranges marked with `!`: scalar evaluation receives the list of them; emitted code adds one term at a
-time to the result so far.
+time to the result so far. A `site` is where a random number is drawn.
 """
 
 
@@ -114,6 +114,12 @@ class Emitter(Protocol):
     def look_up(self, way: str, table: Table, x: str) -> str:
         """The value of a table at x, in one of the ways of `lookups.py`."""
 
+    def draw(self, site: str, seed: str, stream: str, member: str) -> str:
+        """A uniform number between 0 and 1, both excluded: that of a place in this time step."""
+
+    def quantile(self, name: str, *arguments: str) -> str:
+        """A number from a uniform one, by one of `QUANTILES` in `inversion.py`."""
+
 
 class Expander(Protocol):
     """What `expand` may add to a model: hidden elements that serve one call of a function."""
@@ -123,6 +129,9 @@ class Expander(Protocol):
 
     def stock(self, rate: Callable[[Expr], Expr], initial: Expr, *, held: bool = False) -> Expr:
         """A hidden stock; `rate` makes its rate from a reference to the stock itself; `held` as in `Memory`."""
+
+    def draw(self, stream: Expr) -> Expr:
+        """A uniform random number between 0 and 1 of a stream, another one for each call of this method."""
 
     def states(self, following: Callable[..., Sequence[Expr]], *initial: Expr) -> Sequence[Expr]:
         """Hidden values that change from step to step only; `following` makes the next ones from references to all of them."""
@@ -177,6 +186,7 @@ class FunctionRow:
     gives_truth: bool = False  # whether `emit` returns a truth value rather than a number
     stays_finite: bool = False  # whether it is finite where its arguments are
     reads_time: bool = False  # whether the value also depends on time
+    draws: bool = False  # whether it draws random numbers
     added: int = 0  # the number of last arguments that a reader adds, which nobody writes
     gives_missing: bool = False  # whether it can be `:NA:` where its arguments are not
     at_start: int | Callable[..., Expr] | None = (
@@ -195,7 +205,7 @@ class FunctionRow:
         make = object.__setattr__
         name, _, arguments = self.signature.removesuffix(")").partition("(")
         make(self, "name", name)
-        make(self, "arguments", tuple(arguments.split(", ")))
+        make(self, "arguments", tuple(arguments.split(", ")) if arguments else ())
         make(self, "kinds", self.kinds or ("number",) * len(self.arguments))
         title = "".join(word.capitalize() for word in name.split())
         make(self, "build", self.algebra or type(title, (VensimFunction,), {"name": name, "row": self}))
@@ -228,13 +238,13 @@ def _problems(row: FunctionRow) -> list[str]:
     found = [f"'{name}' is missing; give it, or Absent(reason)" for name in missing]
     if not (row.name and all(row.arguments) and row.meaning):
         found.append("a name, an argument or the meaning is empty; give it")
-    if not result or len(takes.split(",")) != count:
+    if not result or (len(takes.split(",")) if takes else 0) != count:
         found.append(f"'units' is '{row.units}'; give one unit for each of {count} arguments, ' -> ' and a result")
     if len(row.kinds) != count:
         found.append(f"'kinds' has {len(row.kinds)} entries; give one for each of {count} arguments")
     if "terms" in row.kinds and row.written_out == _FORGOTTEN:
         found.append("'written_out' is missing; a function over terms needs it")
-    if (row.memory or row.expand) and row.at_start is None:
+    if (row.memory or row.expand) and row.at_start is None and not row.draws:
         found.append("'at_start' is missing; give the index of the argument that the function equals at the start")
     try:
         row.latex.format(*row.arguments)

@@ -13,10 +13,10 @@ from typing import Any
 from sympy import Expr, Function, Symbol
 
 from ..algebra import VensimFunction
-from . import arithmetic, data, discrete, finance, inputs, logic, lookups, memory, reductions
+from . import arithmetic, data, discrete, finance, inputs, logic, lookups, memory, random_numbers, reductions
 from .row import Absent, FunctionRow
 
-_FAMILIES = (logic, arithmetic, inputs, lookups, data, memory, discrete, finance, reductions)
+_FAMILIES = (logic, arithmetic, inputs, lookups, data, memory, discrete, finance, random_numbers, reductions)
 
 FUNCTIONS: Mapping[str, FunctionRow] = MappingProxyType({row.name: row for family in _FAMILIES for row in family.ROWS})
 """Every function that runs, by Vensim's name."""

@@ -139,7 +139,7 @@ class Rule:
 def read_rule(text: str) -> Rule:
     """Read the `units` of a row of the table of functions."""
     arguments, _, result = text.partition(" -> ")
-    parts = [part.strip() for part in (*arguments.split(","), result)]
+    parts = [part.strip() for part in (*filter(None, arguments.split(",")), result)]
     patterns: list[Form | None] = [
         None if part == "*" else {letter: own for letter, own in parse_units(part).items()}  # noqa: C416 - keys of another type
         for part in parts

@@ -329,7 +329,7 @@ def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope
             what = "its first argument must be 0 (Time) or 1 (INITIAL TIME), since a run on the computer's clock cannot be repeated"
             return scope.fault(token, f"{row.name}: {what}; write 0 or 1")
         values = [*values, *scope.names.calendar.arguments()]
-    if row.arguments[0] == "data":
+    if row.arguments[:1] == ("data",):
         name, subscripts = split_reference(values[0]) if isinstance(values[0], Symbol | Indexed) else ("", ())
         if name not in scope.names.data and scope.names.defined:  # a formula alone has no variables
             what = f"{row.name} reads a data variable that is declared without an equation or reads a file; name one"
