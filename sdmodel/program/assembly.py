@@ -17,7 +17,7 @@ from .tables import Tables
 from .writer import ARGUMENTS, LINES, PARAMETERS, Result, Writer, write_loop
 
 _TOGETHER = 8
-"""The most rates in one loop: the processor follows only so many rows at a time."""
+"""The most rates in one loop, since a processor follows few rows of memory at a time."""
 
 _Job = Callable[[Writer], None]
 """Something to compute, written into a function."""
