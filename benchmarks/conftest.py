@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from sdmodel.testing import benchmark_text
 
+sys.path.insert(0, str(Path(__file__).parent))  # for the modules that benchmarks share
 os.environ["SDMODEL_CACHE"] = "off"  # compiling is measured, not reading what was compiled
 
 

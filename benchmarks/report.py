@@ -54,6 +54,7 @@ def report(results: Mapping[str, Any]) -> str:
         stream(times),
         levers(times),
         arrays(results["benchmarks"]),
+        yardsticks(results["benchmarks"]),
         cold_start(times),
     ]
     parts += [growth(results["benchmarks"]), light_calls(times, results["benchmarks"]), memory(results["benchmarks"])]
@@ -165,6 +166,23 @@ def arrays(benchmarks: Sequence[Mapping[str, Any]]) -> str:
         )
     head = ["an epidemic in regions x ages, 400 steps", "plan and compile", "a run", "against C", "a member of 80"]
     return table(head, rows)
+
+
+def yardsticks(benchmarks: Sequence[Mapping[str, Any]]) -> str:
+    """Compare the numbers of a run with a plain C program of the same model; empty where there is no C compiler."""
+    names = {
+        "test_large_model[one variable]": "the large model, one variable saved",
+        "test_large_model[all variables]": "the large model, all variables saved",
+        "test_epidemic[50-10]": "an epidemic, 50 x 10",
+        "test_epidemic[200-100]": "an epidemic, 200 x 100",
+    }
+    found = {own["name"]: own["extra_info"] for own in benchmarks if own["group"] == "yardsticks in C"}
+    rows = [
+        [name, seconds(found[test]["ours"]), seconds(found[test]["c"]), ratio(found[test]["ours"] / found[test]["c"])]
+        for test, name in names.items()
+        if test in found
+    ]
+    return table(["a run, numbers alone, processor time", "sdmodel", "C", "sdmodel against C"], rows) if rows else ""
 
 
 def light_calls(times: Times, benchmarks: Sequence[Mapping[str, Any]]) -> str:

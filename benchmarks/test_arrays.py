@@ -79,7 +79,7 @@ def test_c(benchmark, regions, ages, tmp_path):
     sizes = [f"-DREGIONS={regions}", f"-DAGES={ages}"]
     subprocess.run([compiler, "-O3", "-march=native", "-shared", "-fPIC", *sizes, source, "-o", library], check=True)
     run, found = ctypes.CDLL(str(library)).run, np.empty(401)
-    arguments = ctypes.c_double(0.05), 400, ctypes.c_double(0.25), found.ctypes.data_as(ctypes.c_void_p)
+    arguments = ctypes.c_double(0.05), ctypes.c_double(0.25), 400, found.ctypes.data_as(ctypes.c_void_p)
     benchmark.pedantic(run, arguments, rounds=20, warmup_rounds=2)
     ours = execute(*_job(regions, ages, 1)).values[:, 0, 0]
     assert np.allclose(found, ours, rtol=1e-12)

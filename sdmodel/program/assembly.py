@@ -27,14 +27,15 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptiv
     """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
     tables = Tables(width, mathematics)
     kept: list[_Job] = [partial(Writer.keep_part, part=part) for part in layout.invariant]
-    kept += [partial(Writer.keep_reciprocal, key=key) for key in layout.reciprocal if mathematics.fused]
+    if width > 1 and mathematics.fused:  # one member alone divides about as quickly
+        kept += [partial(Writer.keep_reciprocal, key=key) for key in layout.reciprocal]
     texts = [
         _function("start", chain(_start_jobs(layout, layout.plan.at_start), kept), layout, tables),
         _function("update", chain(_start_jobs(layout, layout.plan.unvarying), kept), layout, tables),
         _function("step", chain(_step_jobs(layout), _rate_jobs(layout)), layout, tables, in_step=True),
     ]
     drawing = [] if layout.step_row is None else [random_text(width)]
-    driver = driver_text(layout, width, adaptive=adaptive)
+    driver = driver_text(layout, width, places=tables.places, adaptive=adaptive)
     return "\n".join([*texts, tables.text(), driver, *drawing, mathematics.text(width)])
 
 

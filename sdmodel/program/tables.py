@@ -1,8 +1,9 @@
 """Lookups as assembly: the points of each table in memory, and one function per way of looking up and shape of table.
 
-Where points are spaced evenly, or nearly so, the number of the point before x follows from x: one multiplication gives that point or
-the next, and a comparison decides. Elsewhere it is searched for by halves. Members side by side search without a branch; the rows
-of a short table are in registers then, and one instruction picks a number for each member.
+One member alone remembers the segment that each lookup used last, and mostly stays there: two comparisons and one line. Members side
+by side would need a segment each. Where points are spaced evenly, or nearly so, the number of the point before x follows from x: one
+multiplication gives that point or the next, and a comparison decides. Elsewhere it is searched for by halves, without a branch. The
+rows of a short table are in registers, where the processor has an instruction that picks a number for each member.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from string import Template
+from types import MappingProxyType
 
 from ..model import Table, UnequalError
 from .ir import Function, Mathematics, literal, suffix
@@ -19,7 +21,7 @@ UNROLLED = 24
 """Up to this number of points, the search for one member alone is a tree of comparisons; a longer table takes a loop."""
 
 _INLINED = 2000
-"""Lookups are inlined if there are at most this many, which the compiler handles in a second."""
+"""Lookups are inlined if there are at most this many, which the compiler handles in a second; as many remember."""
 
 _IN_REGISTERS = 32
 """Up to this number of points, a row of a table is in registers where the processor can pick from those."""
@@ -35,6 +37,14 @@ _LENGTH = 8
 
 _HEAD = 8
 """The numbers before the rows of a table: its first and last x, and the number of points per unit of x."""
+
+
+_PLACE = 5
+"""The numbers that a lookup of one member remembers: the x at which a segment of the table begins and ends, and its line."""
+
+_SEGMENTS = MappingProxyType({"between": ("olt", 0), "extrapolate": ("false", -1), "backward": ("false", 0)})
+"""The ways to look up that remember: how an x before all points compares with the first, where the line is level there, and how many
+fewer segments than points there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,7 @@ class Tables:
     width: int
     mathematics: Mathematics
     stored: dict[Table, tuple[int, bool]] = field(default_factory=dict)
+    remembered: int = 0
     functions: dict[tuple[str, int, bool], str] = field(default_factory=dict)
     choices: dict[tuple[int, ...], str] = field(default_factory=dict)
     calls: int = 0
@@ -93,11 +104,33 @@ class Tables:
         self.calls += 1
         return function.put(f"call {function.number} @{called}({function.number} {x}, ptr {table})")
 
+    def remember(self, function: Function, way: str, table: Table, x: str) -> tuple[str, bool]:
+        """Write the value of a table at x for one member, in a function with `%places`; whether it is nan where x is not finite.
+
+        It is taken from the segment that this lookup used the last time, if x is still there.
+        """
+        points = len(table.points)
+        if points == 1 or way not in _SEGMENTS or self.remembered >= _INLINED:
+            return self.write(function, way, table, x), False
+        index, _ = self.stored.setdefault(table, (len(self.stored), False))
+        place = function.put(f"getelementptr inbounds double, ptr %places, i64 {_PLACE * self.remembered}")
+        self.remembered += 1
+        sizes = f"i64 {points}, i64 {_length(points)}"
+        return function.put(
+            f"call double @at_{way}(double {x}, ptr @table_{index}, {sizes}, ptr {place})"
+        ), way == "between"
+
+    @property
+    def places(self) -> int:
+        """How many numbers all lookups remember, at `%places`."""
+        return _PLACE * self.remembered
+
     def text(self) -> str:
         """The tables and the functions that look up in them."""
         attributes = "nounwind alwaysinline" if self.width > 1 and self.calls <= _INLINED else "nounwind"
         tables = [_stored(index, table) for table, (index, _) in self.stored.items()]
         functions = [self._lookup(name, shape, attributes) for shape, name in self.functions.items()]
+        functions += [_remembering(way) for way in (_SEGMENTS if self.remembered else ())]
         choices = [
             f"{name} = private unnamed_addr constant [{len(own)} x ptr] [{', '.join(f'ptr @table_{index}' for index in own)}]"
             for own, name in self.choices.items()
@@ -194,11 +227,21 @@ class _Rows:
             return self._permute(parts, index)
         low = f.put(f"and {self.index} {index}, {self.whole(self.length - 1)}")
         row_at = f.put(f"getelementptr inbounds double, ptr %p, i64 {begin}")
+        if f.width < _LENGTH:  # quicker than an instruction that reads several places, and the indices are taken once
+            return self._load_by_member(row_at, low)
         where = f.put(f"getelementptr inbounds double, ptr {row_at}, {self.index} {low}")
-        if f.width == 1:
-            return f.put(f"load double, ptr {where}")
         every = f"<{f.width} x i1> splat (i1 true), {f.number} poison"
         return f.put(f"call {f.number} {_GATHER.substitute(W=f.width)}(<{f.width} x ptr> {where}, i32 8, {every})")
+
+    def _load_by_member(self, row_at: str, index: str) -> str:
+        """Load the number of each member by itself."""
+        result = "poison"
+        for lane in range(self.f.width):
+            place = self.f.put(f"extractelement {self.index} {index}, i64 {lane}")
+            where = self.f.put(f"getelementptr inbounds double, ptr {row_at}, i64 {place}")
+            one = self.f.put(f"load double, ptr {where}")
+            result = self.f.put(f"insertelement {self.f.number} {result}, double {one}, i64 {lane}")
+        return result
 
     def _permute(self, parts: list[str], index: str) -> str:
         """Pick from one register or from two; of four, a bit of the index says from which two."""
@@ -393,3 +436,101 @@ on:
   %hi2 = select i1 %reached, i64 %hi, i64 %mid
   br label %next
 at:""")
+
+
+def _remembering(way: str) -> str:
+    """A lookup that first tries the segment that it remembers at `%place`."""
+    below, fewer = _SEGMENTS[way]
+    value = _LEVEL if way == "backward" else _LINE
+    return _REMEMBERED.substitute(
+        way=way,
+        below=below,
+        fewer=fewer,
+        open="or i1 %below, false" if way == "between" else "icmp eq i64 %lo, 0",
+        head=_HEAD,
+        value=value,
+    )
+
+
+_LEVEL = "%y = fadd double %y0, 0x8000000000000000"
+
+_LINE = """\
+%p_x0 = getelementptr inbounds double, ptr %place, i64 2
+  %p_slope = getelementptr inbounds double, ptr %place, i64 4
+  %x0 = load double, ptr %p_x0
+  %slope = load double, ptr %p_slope
+  %dx = fsub double %x, %x0
+  %dy = fmul double %dx, %slope
+  %y = fadd double %y0, %dy"""
+
+_REMEMBERED = Template("""\
+; x mostly stays between the same two points from step to step; what is not finite gives nan by the arithmetic of a level line
+define internal double @at_$way(double %x, ptr %table, i64 %points, i64 %length, ptr %place) nounwind alwaysinline {
+entry:
+  %p_high = getelementptr inbounds double, ptr %place, i64 1
+  %low = load double, ptr %place
+  %high = load double, ptr %p_high
+  %after = fcmp oge double %x, %low
+  %before = fcmp olt double %x, %high
+  %within = and i1 %after, %before
+  br i1 %within, label %known, label %search, !prof !{!"branch_weights", i32 1000, i32 1}
+search:
+  call preserve_allcc void @find_$way(double %x, ptr %table, i64 %points, i64 %length, ptr %place)
+  br label %known
+known:
+  %p_y0 = getelementptr inbounds double, ptr %place, i64 3
+  %y0 = load double, ptr %p_y0
+  $value
+  ret double %y
+}
+
+define internal preserve_allcc void @find_$way(double %x, ptr %table, i64 %points, i64 %length, ptr noalias %place) nounwind noinline cold memory(argmem: readwrite) {
+entry:
+  %xs = getelementptr inbounds double, ptr %table, i64 $head
+  %end = add i64 %points, $fewer
+  %x_first = load double, ptr %xs
+  %below = fcmp $below double %x, %x_first
+  %xc = select i1 %below, double %x_first, double %x
+  br label %next
+next:
+  %lo = phi i64 [ 0, %entry ], [ %lo2, %halve ]
+  %hi = phi i64 [ %end, %entry ], [ %hi2, %halve ]
+  %gap = sub i64 %hi, %lo
+  %more = icmp ugt i64 %gap, 1
+  br i1 %more, label %halve, label %found
+halve:
+  %half = lshr i64 %gap, 1
+  %mid = add i64 %lo, %half
+  %p_mid = getelementptr inbounds double, ptr %xs, i64 %mid
+  %x_mid = load double, ptr %p_mid
+  %reached = fcmp oge double %xc, %x_mid
+  %lo2 = select i1 %reached, i64 %mid, i64 %lo
+  %hi2 = select i1 %reached, i64 %hi, i64 %mid
+  br label %next
+found:
+  %p_x = getelementptr inbounds double, ptr %xs, i64 %lo
+  %x0 = load double, ptr %p_x
+  %p_y = getelementptr inbounds double, ptr %p_x, i64 %length
+  %y0 = load double, ptr %p_y
+  %p_s = getelementptr inbounds double, ptr %p_y, i64 %length
+  %slope_here = load double, ptr %p_s
+  %slope = select i1 %below, double 0.0, double %slope_here
+  %is_open = $open
+  %low = select i1 %is_open, double 0xFFF0000000000000, double %x0
+  %p_next = getelementptr inbounds double, ptr %xs, i64 %hi
+  %is_last = icmp eq i64 %hi, %end
+  %x_next = load double, ptr %p_next
+  %high_here = select i1 %is_last, double 0x7FF0000000000000, double %x_next
+  %high = select i1 %below, double %x0, double %high_here
+  %q1 = getelementptr inbounds double, ptr %place, i64 1
+  %q2 = getelementptr inbounds double, ptr %place, i64 2
+  %q3 = getelementptr inbounds double, ptr %place, i64 3
+  %q4 = getelementptr inbounds double, ptr %place, i64 4
+  store double %low, ptr %place
+  store double %high, ptr %q1
+  store double %x0, ptr %q2
+  store double %y0, ptr %q3
+  store double %slope, ptr %q4
+  ret void
+}
+""")

@@ -68,9 +68,10 @@ _Item = TypeVar("_Item")
 _CLOCK = frozenset(("%now", "%begun", "%late", "%early", "%dt"))
 """The registers for time, which is always finite."""
 
-PARAMETERS = "ptr noalias %ws, double %t, double %s, double %h"
-ARGUMENTS = "ptr %ws, double %t, double %s, double %h"
-"""What every function that works on a block of members takes: workspace, time, beginning of the step, its length."""
+PARAMETERS = "ptr noalias %ws, double %t, double %s, double %h, ptr noalias %places"
+ARGUMENTS = "ptr %ws, double %t, double %s, double %h, ptr %places"
+"""What every function that works on a block of members takes: workspace, time, beginning of the step, its length, what lookups
+remember; loops remember nothing."""
 
 
 @dataclass
@@ -81,6 +82,7 @@ class Writer(Function):
     comparison, a lookup) is united with that zero. `zeros` holds the zeros of registers, also of truth values; None stands for 0.
 
     `known` holds the registers of cells that the function has computed or loaded already; `outlined` are functions that it calls.
+    `found` holds the results of lookups, and `carrying` those that are nan by their own arithmetic where x is not finite.
     A function `in_step` reads what the start computed for it: parts of equations that do not vary, and reciprocals of divisors.
     """
 
@@ -91,6 +93,8 @@ class Writer(Function):
     keys: dict[str, Cell | Invariant] = field(default_factory=dict)
     zeros: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(_CLOCK))
     outlined: list[str] = field(default_factory=list)
+    found: dict[tuple[str, Table, str], str] = field(default_factory=dict)
+    carrying: set[str] = field(default_factory=set)
 
     frame: Frame = field(default=_NO_AXES)
     """The cells that it writes for at the same time."""
@@ -171,7 +175,13 @@ class Writer(Function):
 
     def look_up(self, way: str, table: Table, x: str) -> str:
         """Write the value of a table at x."""
-        return self.tables.write(self, way, table, x)
+        if self.width > 1:
+            return self.tables.write(self, way, table, x)
+        if (way, table, x) not in self.found:
+            found, carries = self.tables.remember(self, way, table, x)
+            self.found[way, table, x] = found
+            self.carrying |= {found} if carries else set()
+        return self.found[way, table, x]
 
     def draw(self, site: str, seed: str, stream: str, member: str) -> str:
         """Write a random number of a stream, at this step and for each member."""
@@ -233,7 +243,7 @@ class Writer(Function):
         if divisor is not None and reciprocal and abs(math.frexp(divisor)[0]) == 0.5:  # noqa: PLR2004 - a power of two
             return super().binary("*", left, reciprocal)
         key = self.keys.get(right)
-        if self.in_step and key is not None and key in self.layout.reciprocal:
+        if self.width > 1 and self.in_step and key is not None and key in self.layout.reciprocal:
             reciprocal = self.load(self.layout.reciprocal[key])
         if not reciprocal or self.whole_quotients or not self.tables.mathematics.fused:
             return super().binary(sign, left, right)
@@ -310,7 +320,8 @@ class Writer(Function):
         result = row.emit(emitter, *arguments)
         if row.gives_truth:
             return self._with_zero(result, *zeros)
-        result = self._strict(result, *zeros)
+        if result not in self.carrying:
+            result = self._strict(result, *zeros)
         return self._with_zero(result, *zeros) if row.stays_finite else result
 
     def _reduce(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
@@ -335,7 +346,9 @@ class Writer(Function):
         name = f"fold_{next(self.tables.parts)}"
         self.outlined.append(body.fold(name, row, call.args[0], len(self.frame.lengths)))
         counters = "".join(f", i64 {self.counter(axis)}" for axis in outer)
-        return self.put(f"call {self.number} @{name}({ARGUMENTS}, {self.number} {first}{counters})")
+        return self.put(
+            f"call {self.number} @{name}(ptr %ws, double %t, double %s, double %h, {self.number} {first}{counters})"
+        )
 
     def counter(self, axis: int) -> str:
         """The place along an axis of a loop."""
@@ -438,7 +451,7 @@ class LoopWriter(Writer):
         """Write the value of a table at x, or of that of each cell."""
         if isinstance(table, TableChoice):
             return self.tables.write_choice(self, way, table, x)
-        return super().look_up(way, table, x)
+        return self.tables.write(self, way, table, x)
 
     def _reference(self, expression: Expr, binding: Binding) -> str:
         part = invariant_of(expression, binding)
@@ -578,7 +591,8 @@ class LoopWriter(Writer):
             "done:",
         ]
         counters = "".join(f", i64 %k{axis}" for axis in range(first) if self.frame.lengths[axis] > 1)
-        head = f"internal {self.number} @{name}({PARAMETERS}, {self.number} %first{counters}) nounwind noinline"
+        taken = f"ptr noalias %ws, double %t, double %s, double %h, {self.number} %first{counters}"
+        head = f"internal {self.number} @{name}({taken}) nounwind noinline"
         return self._whole(self.text(head, f"ret {self.number} {total}"))
 
     def _whole(self, text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -76,8 +77,13 @@ def check_options(model: Model, integrator: str | None, threads: int | None = No
 
 def changes_in_text(scenario: Scenario) -> Scenario:
     """Return the changes that the text of a scenario holds; a merged one may have others, from records without a text."""
+    return _changes_in(scenario.text)
+
+
+@lru_cache(maxsize=16)
+def _changes_in(text: str) -> Scenario:
     try:
-        return scenario_from_text(scenario.text)
+        return scenario_from_text(text)
     except ScenarioError:  # a text that was never that of a file
         return Scenario("")
 

@@ -9,6 +9,7 @@ import math
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -195,13 +196,19 @@ def simulate(
     return run
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Saved:
     """The elements to save, those that move and the constants, with their cells, and the rows of the former."""
 
     moving: tuple[tuple[Element, Grid], ...]
     constants: tuple[tuple[Element, Grid], ...]
     rows: NDArray[np.int64]
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of those that move, if all are single cells."""
+        single = all(grid.shape == () and not grid.undefined for _, grid in self.moving)
+        return tuple(element.key for element, _ in self.moving) if single else ()
 
 
 _SAVED: WeakKeyDictionary[Program, _Saved] = WeakKeyDictionary()
@@ -256,6 +263,8 @@ def _values(program: Program, saved: _Saved, outcome: Outcome, inputs: Inputs) -
     values, members = {}, inputs.shape
     first, lines = 0, len(outcome.values)
     rows = [] if members else list(outcome.values[..., 0].T)  # quicker than to take each by itself
+    if saved.keys and not members:
+        return dict(zip(saved.keys, rows, strict=True))
     for element, grid in saved.moving:
         for index in grid.undefined:
             outcome.values[:, first + index] = np.nan

@@ -62,7 +62,7 @@ class Timing:
     @property
     def first_line(self) -> int:
         """The number of saved times before the first step."""
-        return self._lines_until(self.first - 1) if self.first else 0
+        return _lines_until(self.first - 1, self.every) if self.first else 0
 
     @property
     def clock(self) -> tuple[float, float, float]:
@@ -74,15 +74,11 @@ class Timing:
     @property
     def lines(self) -> int:
         """The number of saved times."""
-        return self._lines_until(self.steps) - self.first_line
+        return _lines_until(self.steps, self.every) - self.first_line
 
     def step_of_line(self, line: int) -> int:
         """The step of a saved time, counted from the start of the whole run."""
         return int(_saved_step(line, self.every))
-
-    def _lines_until(self, step: int) -> int:
-        most = int(step / self.every) + 2
-        return most - next(late for late in range(3) if _saved_step(most - late - 1, self.every) <= step)
 
     @property
     def saved_steps(self) -> NDArray[np.int64]:
@@ -102,6 +98,13 @@ class Timing:
 def _saved_step(line: Any, every: float) -> Any:
     """The step at which a line of results is saved, computed as in the driver of the machine code."""
     return np.floor(line * every + 0.5)
+
+
+@lru_cache(maxsize=64)
+def _lines_until(step: int, every: float) -> int:
+    """The number of saved times up to a step."""
+    most = int(step / every) + 2
+    return most - next(late for late in range(3) if _saved_step(most - late - 1, every) <= step)
 
 
 @lru_cache(maxsize=16)

@@ -8,6 +8,8 @@ import random
 import numpy as np
 import pytest
 
+from sdmodel.model import Table
+from sdmodel.model.functions.lookups import look_up
 from sdmodel.program import compile_program, host
 from sdmodel.program.assembly import module_text
 from sdmodel.program.machine import assemble
@@ -75,7 +77,7 @@ def test_the_start_computes_what_does_not_vary():
     model = tiny_model("a = 2.5\nb = 3\nx = INTEG(Time / (a + b) * EXP(a) + MAX(a, b) / a, MAX(a, b))\ny = Time / x")
     layout = compile_program(model).layout
     assert len(layout.invariant) == 3  # a + b, EXP(a), MAX(a, b) / a
-    text = module_text(layout, 1, dataclasses.replace(host().mathematics, fused=True))
+    text = module_text(layout, host().width, dataclasses.replace(host().mathematics, fused=True))
     step = text.partition("@step_0(")[2].partition("\n}")[0]
     assert step.count("fdiv") == 1
     assert "@m_exp" not in step
@@ -123,6 +125,38 @@ def test_lookups_side_by_side_are_the_lookups_of_one_member(kind):
         )
         together = simulate(model, {"x": xs})
         assert np.array_equal(np.array([together[name][0].values for name in names]).T, alone)
+
+
+@pytest.mark.parametrize("integrator", ["euler", "rk4"])
+def test_a_lookup_forgets_the_segment_that_x_has_left(integrator):
+    """While x swings across and beyond all points and rests on some, each value is that of a plain search, to the last bit."""
+    sampler = random.Random(11)
+    tables = [_points(sampler, kind, count) for kind in ("even", "anywhere", "steps") for count in (2, 7, 33)]
+    lines = ["x = IF THEN ELSE(MODULO(Time, 3) = 0, INTEGER(Time/9) - 5, 24*SIN(Time*Time))", "stock = INTEG(x, 0)"]
+    for index, points in enumerate(tables):
+        lines.append(f"f{index}({','.join(f'({a!r},{b!r})' for a, b in points)})")
+        lines.append(f"between{index} = f{index}(x)")
+        lines += [f"{way}{index} = LOOKUP {way.upper()}(f{index}, x)" for way in _WAYS[1:]]
+    run = simulate(tiny_model("\n".join(lines), final=150, step=0.5, integrator=integrator))
+    for index, points in enumerate(tables):
+        for way in _WAYS:
+            expected = [look_up(way, Table(points), x) for x in run.x.values.tolist()]
+            assert run[f"{way}{index}"].values.tolist() == expected, (way, points)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_lookup_of_what_is_not_finite_is_nan():
+    """Also after a step at which it was finite, and beyond the ends of the table, where the line is level."""
+    text = (
+        "x = IF THEN ELSE(Time = {}, {}1/(Time - {}), Time)\nf((0,1),(2,5),(4,3))\ny = f(x)\nz = LOOKUP BACKWARD(f, x)"
+    )
+    for at in (0, 2, 5):
+        for sign in ("", "-"):
+            run = simulate(tiny_model(text.format(at, sign, at), final=6))
+            finite = np.arange(7) != at
+            assert np.isnan(run.y[at])
+            assert np.isnan(run.z[at])
+            assert run.y[finite].values.tolist() == np.interp(np.arange(7), [0, 2, 4], [1, 5, 3])[finite].tolist()
 
 
 def test_what_does_not_vary_is_computed_again_where_constants_change():

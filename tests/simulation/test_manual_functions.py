@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 
 import numpy as np
@@ -25,7 +26,8 @@ rate = 0.07
 written off[side] = DEPRECIATE STRAIGHTLINE(stream[side], 9.2, 3, 2)
 held[side] = SINTEG(stream[side]/10, 1, low, 6.5, 0.25, 2, 0.3)
 low = -4
-free = SINTEG(stream[left], 1, :NA:, :NA:, :NA:, :NA:, :NA:)
+free = SINTEG(stream[left], 1)
+under = SINTEG(stream[left], 1, :NA:, 5)
 batches[side] = DELAY BATCH(ABS(stream[side]), 30, 1.5, 12, 1, 4)
 delay[side] = scale[side] * MAX(0.2, 2 + 3*SIN(Time*Time))
 material[side] = DELAY MATERIAL(stream[side], delay[side], 7, -1)
@@ -109,7 +111,15 @@ def test_special_integral_stays_within_its_limits(run, stream):
             level = 0.25 * math.trunc(level / 0.25 + math.copysign(0.5, level))
             level = 2.0 if abs(level - 2) <= 0.3 else level
             level = min(max(level, -4.0), 6.5)
+
+
+def test_special_integral_has_the_limits_that_are_given(run, stream):
+    """Those at the end may be left out; the first two arguments may not."""
     np.testing.assert_allclose(run["free"][1:], 1 + np.cumsum(stream[0] * STEP)[:-1], rtol=1e-12, atol=1e-12)
+    levels = itertools.accumulate(stream[0][:-1], lambda level, rate: min(level + STEP * rate, 5.0), initial=1.0)
+    np.testing.assert_allclose(run["under"], list(levels), rtol=1e-12, atol=1e-12)
+    with pytest.raises(ModelError, match="SINTEG takes 2 to 7 arguments, not 1; write SINTEG"):
+        tiny_model("y = SINTEG(1)")
 
 
 def test_batches_have_their_size_and_conserve_material(run, stream):
@@ -169,10 +179,10 @@ def test_functions_of_numbers(run):
     xs, ys = np.array([0, 1, 2, 4, 4 + 1e-12, 5]), np.array([0, 2, 2.5, 2.5, 1, 0])
     for index, start in enumerate((1, 2)):
         for time, found in zip(times, run["area"][:, index].values, strict=True):
-            grid = np.linspace(start, time / 4, 20001)
-            heights = np.interp(grid, xs, ys)
-            expected = ((heights[1:] + heights[:-1]) / 2 * np.diff(grid)).sum()
-            assert found == pytest.approx(expected, abs=1e-3)
+            low, high = sorted((start, time / 4))
+            grid = np.array([low, *xs[(low < xs) & (xs < high)], high])  # the table is linear between these
+            expected = np.trapezoid(np.interp(grid, xs, ys), grid) * (1 if start == low else -1)
+            assert found == pytest.approx(expected, abs=1e-9)
     for time, found in zip(times, run["inverse"].values, strict=True):
         y = time / 10
         expected = y / 2 if y <= 2 else 1 + (y - 2) * 2 if y <= 2.5 else math.nan
@@ -194,11 +204,11 @@ def test_dates_are_those_of_the_calendar():
     first = dt.date(1999, 12, 30)
     settings = f"37:{first.year}\n38:{first.month}\n39:{first.day}\n40:4\n"
     run = sd.simulate(model_from_text(model_text(text, final=1500, step=1) + settings))
-    for day in range(1501):
+    measures = np.array([run[f"m{measure}"].values for measure in range(11)]).T.tolist()
+    for day, found in enumerate(measures):
         date = first + dt.timedelta(day + 1)
         days = date.toordinal() + 365
         expected = [day + 1, date.year, (date.month + 2) // 3, date.month, date.day, date.isoweekday() % 7, days]
-        found = [float(run[f"m{measure}"][day]) for measure in range(11)]
         assert found == [*expected, 0, 0, 0, days * 86400 % 500000]
 
 
@@ -240,7 +250,7 @@ def _same(found, expected):
         np.testing.assert_array_equal(np.asarray(found[name], dtype=float), expected[name].values.astype(float), name)
 
 
-@pytest.mark.parametrize("integrator", ["euler", "rk4", "rk2-auto"])
+@pytest.mark.parametrize("integrator", ["euler", "rk4"])
 def test_runs_that_go_on_and_members_beside_others_have_the_same_numbers(whole, integrator):
     """A run that goes on from the middle of another, and each of some members."""
     run = sd.simulate(whole, integrator=integrator)

@@ -117,8 +117,8 @@ ROWS = (
     ),
     expanded(
         "SINTEG(rate, initial, least, most, quantum, special, threshold)",
-        "a stock from least to most, a multiple of quantum, and special where it is within threshold of that; :NA: leaves a limit out",
-        "u/t, u, u, u, u, u, u -> u", _sinteg, at_start=lambda _, initial, *limits: _restricted(initial, limits),
+        "a stock from least to most, a multiple of quantum, and special where it is within threshold of that; :NA:, or nothing at the end, leaves a limit out",
+        "u/t, u, u, u, u, u, u -> u", _sinteg, optional=5, at_start=lambda _, initial, *limits: _restricted(initial, limits),
     ),
     expanded(
         "DELAY BATCH(input, size, duration, initial batch, completion time, backlog)",

@@ -188,6 +188,7 @@ class FunctionRow:
     reads_time: bool = False  # whether the value also depends on time
     draws: bool = False  # whether it draws random numbers
     added: int = 0  # the number of last arguments that a reader adds, which nobody writes
+    optional: int = 0  # the number of last written arguments that may be left out, which are then `:NA:`
     gives_missing: bool = False  # whether it can be `:NA:` where its arguments are not
     at_start: int | Callable[..., Expr] | None = (
         None  # what it equals at the start of a run: an argument or an expression of

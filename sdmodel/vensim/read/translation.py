@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 
 from sympy import Expr, Indexed, S, Symbol
@@ -318,12 +319,14 @@ def _call(node: Node, scope: Scope) -> Expr:
 
 
 def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope: Scope) -> Expr:
-    if len(values) != len(row.written):
-        count = f"{len(row.written)} argument{'s' * (len(row.written) != 1)}"
+    if not len(row.written) - row.optional <= len(values) <= len(row.written):
+        least = f"{len(row.written) - row.optional} to " if row.optional else ""
+        count = f"{least}{len(row.written)} argument{'s' * (len(row.written) != 1)}"
         cure = f"write {row.name}({', '.join(row.written)})"
         if row.name in _PAIRS and len(values) > len(row.written):
             cure = f"nest it, as in {row.name}(x1, {row.name}(x2, x3))"
         return scope.fault(token, f"{row.name} takes {count}, not {len(values)}; {cure}")
+    values = [*values, *repeat(number(NA), len(row.written) - len(values))]
     if row.added:
         if values[0] not in (S.Zero, S.One):
             what = "its first argument must be 0 (Time) or 1 (INITIAL TIME), since a run on the computer's clock cannot be repeated"
