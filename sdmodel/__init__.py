@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .analysis import rank_levers as rank_levers
     from .analysis import sweep_levers as sweep_levers
     from .checking import check_model as check_model
+    from .checking import check_reality as check_reality
     from .checking import find_loops as find_loops
     from .checking import find_paths as find_paths
     from .comparison import VariableAttribution as VariableAttribution
@@ -104,7 +105,7 @@ __version__ = "0.2.0"
 
 _NAMES = {
     "analysis": "attribute_levers compare_members compare_runs contributions_to find_sensitivities rank_levers sweep_levers",
-    "checking": "check_model find_loops find_paths",
+    "checking": "check_model check_reality find_loops find_paths",
     "comparison": "VariableAttribution quantiles share_where",
     "ensemble": "run_ensemble",
     "errors": "AnalysisError CalibrationError CheckError DatasetError EnsembleError FaultsError FigureError LayoutError "

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .findings import LEVELS, Finding, Level, fault_findings, ordered
 from .loops import find_loops, find_paths
+from .reality import Outcome, RealityResult, check_reality
 from .rules import RULES, Rule, check_model
 
 __all__ = [
-    "LEVELS", "RULES", "Finding", "Level", "Rule", "check_model", "fault_findings", "find_loops", "find_paths", "ordered",
+    "LEVELS", "RULES", "Finding", "Level", "Outcome", "RealityResult", "Rule", "check_model", "check_reality", "fault_findings", "find_loops", "find_paths", "ordered",
 ]  # fmt: skip

@@ -192,6 +192,23 @@ class Group:
     comment: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RealityCheck:
+    """A statement of a Reality Check, which no run reads: `sdmodel check --reality` tests it.
+
+    A constraint is `name :THE CONDITION: condition :IMPLIES: consequence`. A test input is `name :TEST INPUT: condition`,
+    without a consequence. Both texts are on one line, without comments; `subscripts` are the keys after the name.
+    """
+
+    name: str
+    kind: Literal["constraint", "test input"]
+    condition: str
+    consequence: str = ""
+    subscripts: tuple[str, ...] = ()
+    comment: str = ""
+    place: Place = NOWHERE
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Model(Unchanging):
     r"""A model as its file says it.
@@ -221,6 +238,8 @@ class Model(Unchanging):
         The SHA-256 hash of the bytes of the file.
     sources : tuple[Source, ...]
         The files that its data, constants, lookups and labels come from.
+    reality_checks : tuple[RealityCheck, ...]
+        The constraints and test inputs of its Reality Checks, in the order of the file.
 
     Examples
     --------
@@ -243,6 +262,7 @@ class Model(Unchanging):
     text: str = ""
     sha256: str = ""
     sources: tuple[Source, ...] = ()
+    reality_checks: tuple[RealityCheck, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Model {self.path}: {len(self)} elements>"

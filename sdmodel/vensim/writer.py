@@ -14,6 +14,7 @@ from ..model import (
     Model,
     Numbers,
     Range,
+    RealityCheck,
     Subscript,
     SubscriptMapping,
     Table,
@@ -90,6 +91,7 @@ def mdl_text(model: Model, views: Sequence[View] = ()) -> str:
             if element.group == name and element_key not in hidden
             for block in _blocks(model, element)
         ]
+    parts += [_reality_block(model, check) for check in model.reality_checks]
     synonyms = [f"22:{','.join(names)}" for names in model.synonyms]
     settings = [":L\x7f<%^E!@", "9:Current", *synonyms, f"15:0,0,0,{_METHODS[model.integrator]},0,0", *_TAIL, ""]
     return "\n\n".join(parts) + "\n\n" + sketch_text(views) + "\n".join(settings)
@@ -115,6 +117,15 @@ def _blocks(model: Model, element: Element) -> Iterator[str]:
             right = _array(model, equation) if isinstance(expression, Numbers) else equation_source(model, expression)
             both = f"{left} {'==' if element.fixed else '='}\n\t{_folded(right)}"
         yield f"{both}\n\t~\t{units}\n\t~\t{comment}{tail}|"
+
+
+def _reality_block(model: Model, check: RealityCheck) -> str:
+    """Return the block of a constraint or test input."""
+    left = quote_name(check.name) + _brackets(model, check.subscripts)
+    text = f"{left} :TEST INPUT:\n\t{_folded(check.condition)}"
+    if check.kind == "constraint":
+        text = f"{left} :THE CONDITION:\n\t{_folded(check.condition)}\n\t:IMPLIES:\n\t{_folded(check.consequence)}"
+    return f"{text}\n\t~\t\n\t~\t{_comment(check.comment)}|"
 
 
 def _mapping(model: Model, subscript: Subscript, mapping: SubscriptMapping) -> str:

@@ -115,3 +115,26 @@ def test_rules_are_listed_and_accepted_by_options(tea: Path, sdmodel):
         assert sdmodel("check", option, "unusd").exit_code == 2
         for rule in RULES:
             assert sdmodel("check", "--static", option, rule).exit_code == 0
+
+
+def test_reality_checks_have_one_line_each_and_an_exit_code(tea: Path, sdmodel):
+    """`--reality` tests constraints instead of rules: 0 if all are true or there are none, 1 if one is violated."""
+    none = sdmodel("check", "--reality")
+    assert (none.exit_code, none.stdout.splitlines()) == (
+        0,
+        [f"{Path('models/ai_compute.mdl')}: has no Reality Checks"],
+    )
+    constraints = (
+        "tepid :THE CONDITION: Tea Temperature = room temperature :IMPLIES: heat loss = 0 ~~|\n"
+        "hot :THE CONDITION: Tea Temperature = 95 :IMPLIES: heat loss < 10 ~~|\n"
+    )
+    _spoil(tea, "room temperature = 70", f"{constraints}room temperature = 70")
+    done = sdmodel("check", "--reality")
+    assert done.exit_code == 1, done.output
+    assert done.stdout.splitlines()[-1] == "1 passed, 1 violated, 0 not tested"
+    tepid, hot = json.loads(sdmodel("check", "--reality", "--json").stdout)
+    assert (tepid["name"], tepid["outcome"], tepid["line"] + 1) == ("tepid", "passed", hot["line"])
+    assert hot["message"].startswith("heat loss is 10 at time 2022, should be < 10")
+    cold = sdmodel("check", "--reality", "-c", "cold", "--json")
+    assert json.loads(cold.stdout)[1]["numbers"]["value"] == 18
+    assert sdmodel("check", "--reality", "--only", "unused").exit_code == 2

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -17,7 +17,7 @@ from ...errors import Fault, ModelError, ScenarioError, shorten
 from ...files import place_folder, temporary_folder, unwritable
 from ...model import Model, cell_name, split_name
 from ...numerals import format_exact
-from ...scenario import Lever, cell_values, constant_cells, find_levers, lever_of, plausible_ranges
+from ...scenario import Lever, Scenario, cell_values, constant_cells, find_levers, lever_of, plausible_ranges
 from ...vensim import plausible_sampling, read_scenario
 from ..locations import load_model, model_path, scenario_path
 from ..options import RunOptions, changes_option, model_argument, model_data_options, option_group, scenarios_option
@@ -167,6 +167,7 @@ def _check_rule(context: click.Context, parameter: click.Parameter, names: tuple
 @click.option("--static", is_flag=True, help="Skip rules that run the model.")
 @click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
 @click.option("--rules", "list_rules", is_flag=True, help="List the rules and check nothing.")
+@click.option("--reality", is_flag=True, help="Test the model's Reality Checks instead, each in a run of its own.")
 @output_options
 def check(
     *,
@@ -178,18 +179,27 @@ def check(
     static: bool,
     strict: bool,
     list_rules: bool,
+    reality: bool,
 ) -> Result:
     """List all errors and doubts of a model: where, what is wrong, and what to do.
 
     An error keeps the model from running or makes its numbers meaningless; a warning casts doubt on its numbers; advice
     makes it easier to read and to trust. The exit code is 1 if there is an error.
+
+    With --reality, each constraint of the model (:THE CONDITION: ... :IMPLIES: ...) is tested in a run in which its condition
+    is made true. The exit code is 1 if one is violated or cannot be tested.
     """
     from ...checking import RULES, check_model, fault_findings, ordered
 
     if list_rules:
         return _rules_result()
+    if reality and (only or skip or static):
+        message = "--reality tests no rules; leave out --only, --skip and --static"
+        raise click.UsageError(message)
     path = model_path(model)
     changes = [read_scenario(scenario_path(scenario, path)) for scenario in scenarios]
+    if reality:
+        return _reality_result(path, changes)
     with busy(f"checking {path.name}"):
         try:
             found = check_model(load_model(path), scenario=changes, only=only, skip=skip, static=static)
@@ -206,6 +216,34 @@ def check(
         lambda: _finding_parts(shown, only),
         exit_code=int(any(finding.level in fatal for finding in found)),
     )
+
+
+def _reality_result(path: Path, changes: Sequence[Scenario]) -> Result:
+    """The tests of the constraints of a model, one line each."""
+    from ...checking import Outcome, check_reality
+
+    with busy(f"testing {path.name}"):
+        loaded = load_model(path)
+        found = check_reality(loaded, scenario=changes)
+
+    def parts() -> Iterator[Part]:
+        if not found:
+            yield f"{path}: has no Reality Checks"
+            return
+        columns = {"outcome": "left", "place": "fold", "constraint": "left", "message": "text"}
+        yield Table(columns, [[one.outcome, _short(str(one.place)), one.name, one.message] for one in found])
+        counts = Counter(one.outcome for one in found)
+        yield ", ".join(f"{counts[outcome]} {outcome}" for outcome in get_args(Outcome))
+
+    def records() -> list[dict[str, Any]]:
+        return [
+            vars(one)
+            | {"place": str(one.place), "variable": one.variable or None, "numbers": dict(one.numbers)}
+            | {"file": one.place.path, "line": one.place.line, "column": one.place.column}
+            for one in found
+        ]
+
+    return Result(records, parts, exit_code=int(any(one.outcome != "passed" for one in found)))
 
 
 def _finding_parts(found: Sequence[Finding], only: Sequence[str]) -> Iterator[Part]:
@@ -228,11 +266,14 @@ def _finding_rows(found: Sequence[Finding], only: Sequence[str]) -> Iterator[lis
         rest = counts[kind] - _ADVICE_SHOWN
         whole = finding.level != "advice" or finding.rule in only or rest <= 1
         if whole or seen[kind] <= _ADVICE_SHOWN:
-            place = str(finding.place)
-            short = place if len(place) <= line_width() // _PLACE_SHARE else Path(place).name
-            yield [finding.level, short, finding.rule, shorten(finding.message)]
+            yield [finding.level, _short(str(finding.place)), finding.rule, shorten(finding.message)]
         elif seen[kind] == counts[kind]:
             yield [finding.level, "", finding.rule, f"and {rest} more; --only {finding.rule} shows them all"]
+
+
+def _short(place: str) -> str:
+    """A place, without its folder if it is long."""
+    return place if len(place) <= line_width() // _PLACE_SHARE else Path(place).name
 
 
 def _rules_result() -> Result:

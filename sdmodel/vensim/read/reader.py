@@ -6,6 +6,7 @@ import contextlib
 import gc
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from types import MappingProxyType
 
@@ -17,9 +18,11 @@ from ...model import (
     ARRAY_FUNCTIONS,
     Model,
     Numbers,
+    RealityCheck,
     Table,
     VensimFunction,
     data_variables,
+    display_name,
     find_faults,
     is_reduction,
     walk,
@@ -33,12 +36,13 @@ from .grammar import SyntaxProblemError, parse
 from .outside import is_data, texts_of
 from .ranges import subscripts_of
 from .segments import blank_comments
-from .statements import ELEMENT_KINDS, RANGE_KINDS, read_statements
-from .syntax import METHODS, calendar_of, integration_method, synonyms_of, units_of
+from .statements import ELEMENT_KINDS, RANGE_KINDS, Statement, read_statements
+from .syntax import METHODS, calendar_of, comment_of, integration_method, one_line, synonyms_of, units_of
 from .table import Token
 from .translation import Names, Scope, read_expression
 
 _LEFT = "formula="
+_IMPLIES = re.compile(r":IMPLIES:", re.IGNORECASE)
 
 
 def read_model(
@@ -187,6 +191,7 @@ def model_of(
         text=decode_text(bytes(document)),
         sha256=hashlib.sha256(bytes(document)).hexdigest(),
         sources=tuple(access.read.values()),
+        reality_checks=tuple(_reality_check(document, own) for own in found.model if own.is_reality_check),
     )
     if document.has_conflicts:  # whatever else is wrong comes from two versions of the same lines
         return model, list(document.faults)
@@ -207,6 +212,21 @@ def model_of(
         except ModelError as error:
             faults = list(error.faults)
     return model, faults if found.faults else [*faults, *names.doubts, *find_faults(model)]
+
+
+def _reality_check(document: Document, statement: Statement) -> RealityCheck:
+    """Return the record of a constraint or test input, whose texts are read when it is tested."""
+    keyword, text = statement.body
+    condition, *consequence = _IMPLIES.split(text, maxsplit=1)
+    return RealityCheck(
+        name=display_name(statement.name),
+        kind="test input" if "TEST" in keyword.upper() else "constraint",
+        condition=one_line(condition),
+        consequence=one_line("".join(consequence)),
+        subscripts=statement.subscripts,
+        comment=comment_of(document.slice(statement.segment.comment)),
+        place=document.place(statement.segment.start),
+    )
 
 
 def read_formula(text: str, where: str = "formula") -> Expr:

@@ -50,6 +50,11 @@ class Statement:
         """Whether it defines a string variable, `name :IS: 'text'`."""
         return self.kind == "skipped" and self.body[0].type == "IS"
 
+    @property
+    def is_reality_check(self) -> bool:
+        """Whether it is a constraint or a test input of a Reality Check."""
+        return self.kind == "skipped" and self.body[0].type == "CHECK"
+
 
 @dataclass(frozen=True, slots=True)
 class Macro:
