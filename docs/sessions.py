@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -40,6 +41,9 @@ DOCUMENTS = [
 ]
 ELSEWHERE = ("pip install", "-m pytest", "benchmarks/", "nox", "pre-commit")
 """Commands with these words install something or take minutes; continuous integration runs most of them."""
+
+OPTIONAL = {"ema.md": "ema_workbench"}
+"""The optional package that a document needs; without it, the document is not run."""
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PICTURE = re.compile(r"\]\((?:[^)\s]*/)?images/gallery/([^)\s]+)\)")
@@ -89,6 +93,12 @@ def commands(document: Path) -> list[str]:
 def has_session(document: Path) -> bool:
     """Whether a document has blocks that a session runs."""
     return any(language in {"sh", "console", "python"} for language, _ in _FENCE.findall(document.read_text("utf-8")))
+
+
+def lacks(document: Path) -> str | None:
+    """Return the optional package that a document needs, if it is not installed."""
+    package = OPTIONAL.get(document.name)
+    return package if package and find_spec(package) is None else None
 
 
 def _lines(language: str, text: str) -> list[str]:
@@ -221,6 +231,9 @@ def main() -> None:
     )
     options = parser.parse_args()
     for document in [path.resolve() for path in options.documents] or DOCUMENTS:
+        if lacks(document):
+            print(f"{document.relative_to(PROJECT)}: not run, {lacks(document)} is not installed")
+            continue
         with tempfile.TemporaryDirectory() as folder:
             before = os.times()
             text = session(document, Path(folder), rewrite=not options.check)

@@ -14,7 +14,7 @@ from typing import Any
 
 from .errors import Complaint, SdmodelError
 
-EXTRAS = MappingProxyType({"calibrate": ("emcee", "arviz_stats"), "sensitivity": ("SALib",)})
+EXTRAS = MappingProxyType({"calibrate": ("emcee", "arviz_stats"), "ema": ("ema_workbench",), "sensitivity": ("SALib",)})
 """The modules of each extra of this package."""
 
 

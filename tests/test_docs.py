@@ -41,6 +41,8 @@ def name(document: Path) -> str:
 @pytest.mark.parametrize("document", list(filter(sessions.has_session, DOCUMENTS)), ids=name)
 def test_commands_and_snippets_run_and_print_what_is_shown(document: Path, tmp_path: Path):
     """The blocks of a document are one session in one folder, from top to bottom."""
+    if sessions.lacks(document):
+        pytest.skip(f"{sessions.lacks(document)} is not installed")
     sessions.session(document, tmp_path)
 
 

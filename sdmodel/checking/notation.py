@@ -8,7 +8,7 @@ from itertools import groupby, pairwise, takewhile
 
 from sympy import Expr, Indexed, Pow, S, Symbol
 
-from ..model import NA, Table, VensimFunction, key, references_in, split_name, split_reference, walk
+from ..model import NA, RC_START_TIME, Table, VensimFunction, key, references_in, split_name, split_reference, walk
 from ..reading import is_xmile, views_of_model
 from ..vensim import Document
 from .checked_model import CheckedModel
@@ -74,6 +74,8 @@ def find_unused(checked: CheckedModel) -> Iterator[Finding]:
     Elements marked `:SUPPLEMENTARY` or in the save list of headline variables are not reported.
     """
     used = checked.used | {key(split_name(name)[0]) for name in checked.listed}
+    if checked.model.reality_checks:
+        used |= {key(RC_START_TIME)}
     for element in checked.elements:
         if element.key not in used and not element.supplementary:
             what = f"'{element.name}' is used by nothing; use it, delete it, or mark it :SUPPLEMENTARY"

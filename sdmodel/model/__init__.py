@@ -58,6 +58,7 @@ from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell, 
 from .records import (
     INTEGRATORS,
     NOWHERE,
+    RC_START_TIME,
     REQUIRED_SETTINGS,
     RUN_SETTINGS,
     Element,
@@ -113,8 +114,8 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "DEFAULT_SEED", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "MEMBER_NUMBER", "NA", "NEXT_TO_ZERO", "NOISE_SEED", "NOTHING_DUE", "NOW",
-    "NOWHERE", "NO_POINTS", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "SEED", "TIME", "UNFINISHED", "WHOLE_EQUATIONS",
+    "ARRAY_FUNCTIONS", "CALENDAR_UNITS", "DEFAULT_SEED", "FILE_FUNCTIONS", "FUNCTIONS", "INTEGRATORS", "LOOKUPS", "MARK", "MEMBER_NUMBER", "NA", "NEXT_TO_ZERO",
+    "NOISE_SEED", "NOTHING_DUE", "NOW", "NOWHERE", "NO_POINTS", "RC_START_TIME", "REDUCTIONS", "REFUSED", "REQUIRED_SETTINGS", "RUN_SETTINGS", "SEED", "TIME", "UNFINISHED", "WHOLE_EQUATIONS",
     "Absent", "Arrow", "Assignment", "Binding", "Block", "Calendar", "CausalPath", "Cell", "CellArray", "CellMap", "Colour", "Column", "DelayOrder", "Element", "Emitter",
     "Equation", "FlatModel", "Frame", "FunctionRow", "Group", "Integrator", "Kind", "Lettering", "Link", "Links", "Model",
     "Numbers", "Part", "Plan", "Range", "ReadArray", "RealityCheck", "Shape", "Site", "Sketch", "Source", "Start", "Subscript", "SubscriptFault",

@@ -30,6 +30,8 @@ RUN_SETTINGS = ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")
 """The elements that control a run."""
 REQUIRED_SETTINGS = RUN_SETTINGS[:3]
 """The elements without which a model cannot run."""
+RC_START_TIME = "RC START TIME"
+"""The element that says when the courses of Reality Checks begin; no equation reads it."""
 _TIME = "time"
 
 

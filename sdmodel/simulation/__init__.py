@@ -5,6 +5,7 @@ from ..vensim import ScenarioLike, load_scenario
 from .continuation import EARLIER, RUN_SEED, recorded_beginning
 from .data import points_from, with_data
 from .execution import Progress
+from .inputs import named_cells
 from .prepared import PreparedSimulation, compile_model, prepare_simulation
 from .setup import Beginning
 from .simulation import RANDOM_NUMBERS, NotFiniteWarning, RunWarning, simulate
@@ -14,5 +15,5 @@ from .wasm import WasmModule, compile_wasm
 __all__ = [
     "EARLIER", "RANDOM_NUMBERS", "RUN_SEED", "Beginning", "NotFiniteWarning", "OpenSimulation", "PreparedSimulation", "Progress",
     "RunWarning", "ScenarioLike", "WasmModule", "check_memory", "compile_model", "compile_wasm", "load_scenario", "memory_bytes",
-    "open_simulation", "points_from", "prepare_simulation", "recorded_beginning", "simulate", "with_data",
+    "named_cells", "open_simulation", "points_from", "prepare_simulation", "recorded_beginning", "simulate", "with_data",
 ]  # fmt: skip

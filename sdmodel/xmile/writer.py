@@ -136,6 +136,9 @@ class _Writer:
         for name, users in self.equations.lost.items():
             what = f"{name} has no counterpart in XMILE and keeps its name in {len(users)} equations"
             self.notes.append(f"{what}, such as that of '{users[0]}'")
+        if model.reality_checks:
+            first, count = model.reality_checks[0].name, len(model.reality_checks)
+            self.notes.append(f"Reality Checks have no counterpart in XMILE: {count} left out, such as '{first}'")
         return XmileText("\n".join(lines), tuple(self.notes))
 
     def is_shown(self, element: Element) -> bool:

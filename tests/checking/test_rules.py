@@ -208,6 +208,10 @@ def test_supplementary_and_headline_variables_are_not_unused(tmp_path: Path):
     assert unused(text) == ["spare"]
     loop = tiny_model("S = INTEG(-S, 1)")
     assert [finding.variable for finding in check_model(loop, only=["unused"])] == ["S"]
+    start = "RC START TIME = 1\nx = Time\n"  # which Reality Checks read
+    models = map(tiny_model, (start, f"{start}c :THE CONDITION: x = 1 :IMPLIES: x = 1"))
+    found = [[finding.variable for finding in check_model(model, only=["unused"])] for model in models]
+    assert found == [["RC START TIME", "x"], ["x"]]
 
 
 @pytest.mark.parametrize(

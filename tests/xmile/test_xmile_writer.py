@@ -204,12 +204,15 @@ def test_a_diagram_keeps_its_words_flows_and_arrows(tmp_path):
 
 
 def test_what_has_no_counterpart_is_listed(tmp_path):
-    """By its name, with the number of equations that use it; a final time that changes becomes a number."""
+    """By its name, with the number of equations that use it; a final time that changes becomes a number; Reality Checks."""
     model = model_from_text(
-        "{UTF-8}\nx = 1 ~~|\nh = 4 ~~| FINAL TIME = h*2 ~~| INITIAL TIME = 0 ~~| TIME STEP = 1 ~~| SAVEPER = TIME STEP ~~|\n"
+        "{UTF-8}\nx = 1 ~~|\nrc :THE CONDITION: x = 0 :IMPLIES: h = 4 ~~|\nh = 4 ~~| FINAL TIME = h*2 ~~| INITIAL TIME = 0 ~~| TIME STEP = 1 ~~| SAVEPER = TIME STEP ~~|\n"
     )
     written = xmile_text(model)
-    assert written.notes == ("FINAL TIME is written as its value, 8, since XMILE has numbers there",)
+    assert written.notes == (
+        "FINAL TIME is written as its value, 8, since XMILE has numbers there",
+        "Reality Checks have no counterpart in XMILE: 1 left out, such as 'rc'",
+    )
     path = tmp_path / "model.stmx"
     path.write_text(written.text, "utf-8")
     again, notes = read_xmile(path)

@@ -15,6 +15,7 @@ from sympy import Expr, Indexed, S, Symbol
 from ...errors import Fault, ModelError
 from ...model import (
     FUNCTIONS,
+    RC_START_TIME,
     RUN_SETTINGS,
     Model,
     RealityCheck,
@@ -34,7 +35,6 @@ from .table import Token
 from .translation import Names, Scope, read_expression
 
 _LEFT = "x="
-_START_TIME = "RC START TIME"
 _TIME, _TIME_STEP, _INITIAL_TIME = map(Symbol, ("time", "time_step", "initial_time"))
 _COURSES: Mapping[str, tuple[tuple[str, ...], Callable[..., Expr]]] = MappingProxyType(
     {
@@ -184,7 +184,7 @@ def _course(model: Model, check: RealityCheck, function: str, arguments: Sequenc
         raise _refusal(
             check, f"{function} has other arguments; write {function}({first}{', '.join(signature)}, start, duration)"
         )
-    default = make_reference(key(_START_TIME)) if _START_TIME in model else add(_INITIAL_TIME, _TIME_STEP)
+    default = make_reference(key(RC_START_TIME)) if RC_START_TIME in model else add(_INITIAL_TIME, _TIME_STEP)
     start = when[0] if when else default
     basis, *others = basis_and_others
     step, less = FUNCTIONS["STEP"].build, FUNCTIONS["<"].build
