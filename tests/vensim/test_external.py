@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import openpyxl
@@ -152,6 +153,17 @@ def test_series_of_a_file_reach_their_cells_and_the_last_file_counts(folder):
     (folder / "other.dat").write_text("xx\n0\t7\n", "utf-8")
     with pytest.raises(ModelError, match="other.dat: no series of the file is a data variable.*did you mean 'x'"):
         read(folder, "x", data=folder / "other.dat")
+
+
+def test_a_data_file_is_read_once(folder, monkeypatch):
+    """Its hash is that of the bytes that its series come from."""
+    opened = []
+    whole = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path.name) or whole(path))
+    (folder / "series.csv").write_text("Time,x\n0,1\n3,4\n", "utf-8")
+    model = read(folder, "x ~~|\ny = x ~~|", data=[folder / "series.csv"])
+    assert opened.count("series.csv") == 1
+    assert model.sources[-1].sha256 == hashlib.sha256(b"Time,x\n0,1\n3,4\n").hexdigest()
 
 
 def test_settings_name_data_files_and_workbooks(folder):
