@@ -437,7 +437,12 @@ def read_text(path: str | os.PathLike[str], *, error: type[FaultsError], wanted:
 
     Raises `error` if the file cannot be read, is not text, or has conflicts that git left.
     """
-    text = decode_text(read_bytes(path, error=error, wanted=wanted)).removeprefix("\ufeff")
+    return text_of(read_bytes(path, error=error, wanted=wanted), path, error=error, wanted=wanted)
+
+
+def text_of(content: bytes, path: str | os.PathLike[str], *, error: type[FaultsError], wanted: str = "a file") -> str:
+    """Return the text of a file that was read, as `read_text` does; it raises `error` for the same faults."""
+    text = decode_text(content).removeprefix("\ufeff")
     name = os.fspath(path)
     if "\x00" in text:
         raise error([Fault(name, f"this is not text; name {wanted} that is, best in UTF-8")])

@@ -47,10 +47,9 @@ from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
 from .functions.arithmetic import NEXT_TO_ZERO
-from .functions.incomplete import UNFINISHED, unfinished
-from .functions.random_numbers import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
+from .functions.chance.draws import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
-from .functions.refused import FILE_FUNCTIONS, REFUSED, WHOLE_EQUATIONS, unknown_function
+from .functions.refused import FILE_FUNCTIONS, REFUSED, UNFINISHED, WHOLE_EQUATIONS, unfinished, unknown_function
 from .functions.row import AXES, NOTHING_DUE, Absent, Array, ArrayEmitter, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .kinds import kind_of, with_flows

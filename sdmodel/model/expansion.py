@@ -27,8 +27,8 @@ from .algebra import (
     walk,
 )
 from .evaluation import Start, evaluate
+from .functions.chance.draws import DEFAULT_SEED, DRAW, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.memory import DELAY_FIXED, HELD_STOCK, INTEG
-from .functions.random_numbers import DEFAULT_SEED, DRAW, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.reductions import is_reduction, reduction_ranges
 from .functions.row import Expander
 from .names import MARK

@@ -17,7 +17,7 @@ from sympy import Expr
 from ..errors import Fault, ModelError, list_some
 from .algebra import Numbers, Table, VensimFunction, walk
 from .expansion import expand
-from .functions.incomplete import UNFINISHED, Unfinished
+from .functions.refused import UNFINISHED, Unfinished
 from .functions.row import Memory
 from .names import join_name
 from .records import Model

@@ -1,11 +1,16 @@
-"""Vensim's functions that do not run here, and what to use instead."""
+"""Vensim's functions that do not run here and what to use instead, and the place of an equation still to be written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
+from sympy import Expr, S
+
+from ..algebra import VensimFunction
 from ..names import nearest
+from .row import Absent, FunctionRow
 from .table import FUNCTIONS
 
 _INSTEAD = {
@@ -63,3 +68,39 @@ def unknown_function(name: str, *, guess: bool = True) -> str:
     if close and close in REFUSED:
         cure = f"{close}, if you mean that, is not supported: {REFUSED[close]}"
     return f"'{name}' is neither a function nor a lookup; {cure}"
+
+
+UNFINISHED = "A FUNCTION OF"
+"""What Vensim writes for a variable of a sketch whose equation says no more yet than what it depends on."""
+
+
+class Unfinished(VensimFunction):
+    """The causes of a variable without an equation; a minus stands before those that lower it."""
+
+    name = UNFINISHED
+
+    @property
+    def row(self) -> FunctionRow:
+        """A row for as many causes as there are, without any way to compute."""
+        return _row(len(self.args))
+
+
+def unfinished(*causes: Expr) -> Expr:
+    """Return the place of an equation that is still to be written."""
+    return Unfinished(*(causes or (S.Zero,)))
+
+
+@lru_cache
+def _row(count: int) -> FunctionRow:
+    nothing = Absent("the equation is still to be written")
+    causes = [f"cause {place + 1}" for place in range(count)]
+    return FunctionRow(
+        f"{UNFINISHED}({', '.join(causes)})",
+        "what these causes determine in a way that is still to be written",
+        f"{', '.join('*' * count)} -> *",
+        algebra=Unfinished,
+        evaluate=nothing,
+        arrays=nothing,
+        emit=nothing,
+        derivative=nothing,
+    )

@@ -23,14 +23,14 @@ from . import (
     logic,
     lookups,
     memory,
-    random_numbers,
     reductions,
     vectors,
 )
+from .chance import draws
 from .row import Absent, FunctionRow
 
 _FAMILIES = (
-    logic, arithmetic, inputs, lookups, data, memory, discrete, finance, random_numbers, reductions, vectors, allocation,
+    logic, arithmetic, inputs, lookups, data, memory, discrete, finance, draws, reductions, vectors, allocation,
 )  # fmt: skip
 
 FUNCTIONS: Mapping[str, FunctionRow] = MappingProxyType({row.name: row for family in _FAMILIES for row in family.ROWS})

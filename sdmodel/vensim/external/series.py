@@ -58,8 +58,9 @@ def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool =
     variables = {element.key: element.name for element, _ in data_variables(model)}
     for path in paths:
         name = os.fspath(path)
+        content = read_bytes(name, error=ModelError)
         try:
-            series = read_data(name)
+            series = read_data(name, content)
         except ObservationError as error:
             raise ModelError(error.faults) from error
         found = {_cell(own): own for own in series.values()}
@@ -71,7 +72,6 @@ def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool =
             cure = f"did you mean '{close}'?" if close else "name a file for its data variables, or leave it out"
             raise ModelError([Fault(name, f"no series of the file is a data variable of the model; {cure}")])
         model = with_points(model, {cell: _table(own) for cell, own in known.items()})
-        content = read_bytes(name, error=ModelError)
         source = source_of(Path(name), content, Path(model.path).resolve().parent, is_series=True)
         sources[source.path] = source
     return replace(model, sources=tuple(sources.values()))

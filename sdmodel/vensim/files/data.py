@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import Fault, ObservationError, Place, ScenarioError
+from ...errors import Fault, ObservationError, Place
+from ...files import read_bytes, text_of
 from ...model import NOWHERE, display_name, join_name, key
 from ..read.segments import QUOTED
 from ..read.syntax import LINE_END, NUMBER, parse_number
-from .lines import read_text
 
 _PAIR = re.compile(rf"\s*+(?P<time>{NUMBER})[\s,]++(?P<value>{NUMBER})(?=[\s,]|$)")
 _NUMBER = re.compile(rf"\s*+{NUMBER}\s*+$")
@@ -74,8 +74,8 @@ class _Reading:
             self.fault(number, f"{error}; write numbers for times and values")
 
 
-def read_data(path: str | os.PathLike[str]) -> Mapping[str, Points]:
-    """Return the time series of a file by name as written, each with its subscripts in brackets.
+def read_data(path: str | os.PathLike[str], content: bytes | None = None) -> Mapping[str, Points]:
+    """Return the time series of a file by name as written, each with its subscripts in brackets; `content` if it was read before.
 
     A table has times in its first column or row, with the header Time. A list has one value per line, with the name and
     its labels before time and value (manual, "DLIST2VDF"). Anything else is read as `.dat` (manual, "DAT Format").
@@ -88,10 +88,8 @@ def read_data(path: str | os.PathLike[str]) -> Mapping[str, Points]:
     if Path(path).suffix.lower() in {".vdf", ".vdfx"}:
         what = "Vensim's own format for runs and data is not public; export the file from Vensim as .dat, .csv or .tab"
         raise ObservationError([Fault(os.fspath(path), what)])
-    try:
-        text = read_text(path)
-    except ScenarioError as error:
-        raise ObservationError(error.faults) from error
+    read = read_bytes(path, error=ObservationError) if content is None else content
+    text = text_of(read, path, error=ObservationError)
     reading = _Reading(os.fspath(path))
     lines = LINE_END.split(text)
     first = next((line for line in lines if line.strip()), "")

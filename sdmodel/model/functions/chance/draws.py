@@ -13,11 +13,11 @@ from typing import Any, cast
 
 from sympy import Expr, Integer, Pow, S, Symbol
 
-from ..algebra import add, divide, multiply, negate
+from ...algebra import add, divide, multiply, negate
+from ..arithmetic import MAX
+from ..row import Absent, Emitter, Expander, FunctionRow, Kind
 from . import inversion
-from .arithmetic import MAX
 from .inversion import PLAIN, Shape, placed
-from .row import Absent, Emitter, Expander, FunctionRow, Kind
 
 DEFAULT_SEED = 4487556
 """The value that Vensim takes for NOISE SEED where a model has none."""

@@ -16,9 +16,9 @@ from itertools import accumulate, pairwise
 from types import MappingProxyType
 from typing import Any, cast
 
-from ..algebra import Table
-from .arithmetic import emit_log_gamma
-from .row import Emitter
+from ...algebra import Table
+from ..arithmetic import emit_log_gamma
+from ..row import Emitter
 
 FAR = 1e300
 """A bound beyond every number that a distribution gives."""
@@ -83,7 +83,7 @@ class _Plain:
             return -math.inf if name == "log" and arguments == (0,) else math.nan
 
     def look_up(self, way: str, table: Table, x: Any) -> Any:
-        from .lookups import look_up
+        from ..lookups import look_up
 
         return look_up(way, table, x)
 
