@@ -378,7 +378,8 @@ _FUNCTIONS: Mapping[str, Writer] = MappingProxyType(
         "RAMP": _ramp,
         "PULSE": _pulse,
         "PULSE TRAIN": _template(
-            "(IF TIME + DT/2 >= {0} AND TIME - DT/2 < {3} AND ((TIME + DT/2 - {0}) mod {2}) < MAX({1}, DT) THEN 1 ELSE 0)"
+            "(IF TIME + DT/2 >= {0} AND TIME - DT/2 < {3} AND "
+            "(IF {2} = 0 THEN 0 ELSE (TIME + DT/2 - {0}) mod {2}) < MAX({1}, DT) THEN 1 ELSE 0)"
         ),
         "GAME": lambda equations, x: equations.parts(x),
         "INITIAL": _plain("INIT"),
