@@ -23,7 +23,10 @@ CALLS = {
     if not name[0].isalpha()
     else f"{name}({', '.join(ARGUMENTS[: len(row.kinds)])})"
     for name, row in FUNCTIONS.items()
-    if not row.memory and not row.expand and not row.added and not {"table", "range", "terms"} & set(row.kinds)
+    if not row.memory
+    and not row.expand
+    and not row.added
+    and not {"table", "range", "terms", "vector", "matrix", "array"} & set(row.kinds)
 }
 
 WITHOUT_VALUE = {"LOG"}
