@@ -102,7 +102,7 @@ settings.load_profile("mutants")
 """What the settings of the tests gain in a copy."""
 
 KNOWN = (
-    ("program/driver.py", "call void @step(ptr %ws, double %te,", "call void @step(ptr %ws, double %tm,"),
+    ("program/integrators.py", "call void @step(ptr %ws, double %te,", "call void @step(ptr %ws, double %tm,"),
     ("model/functions/inputs.py", "lasting = MAX.emit(f, width, f.dt)", "lasting = width"),
     ("comparison/differences.py", "max(size, _size(after)) > rounding", "size > rounding"),
 )
