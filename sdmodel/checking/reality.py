@@ -58,7 +58,7 @@ class RealityResult:
 
 
 def check_reality(model: Model | str | os.PathLike[str], *, scenario: ScenarioLike = ()) -> tuple[RealityResult, ...]:
-    r"""Test each constraint (`:THE CONDITION: ... :IMPLIES: ...`) of a model, as Vensim's Reality Checks do.
+    r"""Test each constraint of a model, its `:IMPLIES:` statements, as Vensim does in its Reality Checks.
 
     For each constraint, a copy of the model runs in which the condition is true: its equalities and test inputs replace the
     equations of their variables, an inequality does so where it would not hold. The consequence must be true at every time
