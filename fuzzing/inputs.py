@@ -107,6 +107,7 @@ def readers(folder: Path) -> tuple[Reader, ...]:
     from sdmodel.checking import check_model
     from sdmodel.figures import plot_diagram, read_layout, render_figure
     from sdmodel.inference import free_constants, read_observations, read_series
+    from sdmodel.reading import read_model
     from sdmodel.scenario import make_design
     from sdmodel.simulation import simulate
     from sdmodel.store import open_run
@@ -118,7 +119,6 @@ def readers(folder: Path) -> tuple[Reader, ...]:
         read_data,
         read_formula,
         read_grid,
-        read_model,
         read_optimisation,
         read_payoff,
         read_samples,

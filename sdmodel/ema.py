@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import Fault, ScenarioError, SimulationError
 from .extras import load_extra
 from .model import Model
+from .reading import read_model
 from .simulation import PreparedSimulation, ScenarioLike, compile_model, load_scenario, named_cells
-from .vensim import read_model
 
 _workbench = load_extra("ema_workbench", extra="ema", task="sdmodel.ema", error=SimulationError)
 _models = load_extra("ema_workbench.em_framework.model", extra="ema", task="sdmodel.ema", error=SimulationError)

@@ -32,7 +32,8 @@ from ..model import (
     transform,
 )
 from ..numerals import format_exact
-from ..vensim import Relation, ScenarioLike, read_model, read_reality_check
+from ..reading import read_model
+from ..vensim import Relation, ScenarioLike, read_reality_check
 from .checked_model import CheckedModel, run_quietly, with_scenario
 
 Outcome = Literal["passed", "violated", "not tested"]

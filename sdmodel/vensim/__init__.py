@@ -38,9 +38,9 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .merge.comparison import Difference, DifferenceKind, compare_documents
     from .merge.formatting import format_document, text_for_diff, unformatted_parts
     from .merge.merging import Merge, merge_documents
-    from .read.reader import model_from_text, read_formula, read_model
+    from .read.reader import model_from_text, read_formula
     from .read.reality import Relation, read_reality_check
-    from .sketch.views import read_sketch, sketch_from_text, views_of
+    from .sketch.views import sketch_from_text, views_of
     from .writer import mdl_text
 
 _NAMES = {
@@ -54,9 +54,9 @@ _NAMES = {
     "merge.comparison": "Difference DifferenceKind compare_documents",
     "merge.formatting": "format_document text_for_diff unformatted_parts",
     "merge.merging": "Merge merge_documents",
-    "read.reader": "model_from_text read_formula read_model",
+    "read.reader": "model_from_text read_formula",
     "read.reality": "Relation read_reality_check",
-    "sketch.views": "read_sketch sketch_from_text views_of",
+    "sketch.views": "sketch_from_text views_of",
     "writer": "mdl_text",
 }
 """Names that are imported when they are used, by module."""
@@ -67,9 +67,9 @@ __all__ = [
     "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "Relation", "ScenarioLike", "change_text",
     "check_names", "compare_documents", "default_sampling", "document_of", "format_document", "load_scenario", "looks_like_course",
     "mdl_text", "merge_documents", "model_from_text", "open_document", "plausible_file", "plausible_sampling",
-    "read_bounds", "read_change", "read_data", "read_document", "read_formula", "read_grid", "read_model",
+    "read_bounds", "read_change", "read_data", "read_document", "read_formula", "read_grid",
     "read_optimisation", "read_payoff", "read_placed_names", "read_reality_check",
-    "read_samples", "read_sampling", "read_savelist", "read_scenario", "read_sketch", "samples_text",
+    "read_samples", "read_sampling", "read_savelist", "read_scenario", "samples_text",
     "sampling_of_ranges", "sampling_text", "save_list_of", "scenario_from_text", "scenario_text", "sketch_from_text",
     "split_levers", "split_statement", "text_for_diff", "unformatted_parts", "views_of",
 ]  # fmt: skip

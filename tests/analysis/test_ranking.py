@@ -13,11 +13,12 @@ from sdmodel.analysis import OUTCOME, rank_levers, ranking_answers, ranking_colu
 from sdmodel.analysis.worth import discount_weights
 from sdmodel.comparison import Outcome
 from sdmodel.errors import AnalysisError, DatasetError, ScenarioError
+from sdmodel.reading import read_model
 from sdmodel.scenario import Design, Distribution, Sampling, Scenario, Variation, make_design
 from sdmodel.simulation import NotFiniteWarning, RunWarning, simulate
 from sdmodel.store import open_run, save_run
 from sdmodel.testing import model_text, tiny_model
-from sdmodel.vensim import read_change, read_model
+from sdmodel.vensim import read_change
 
 MODEL = tiny_model(
     """

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sdmodel.reading import read_model
 from sdmodel.simulation import simulate
 from sdmodel.store import open_run
-from sdmodel.vensim import read_model
 
 CUTS = ("--cut", "2025", "--cut", "2027-07-02")
 SHORT = ("--free", "cooling time=1:8", "--starts", "2", "--steps", "60", "--samples", "50", "--name", "bt")

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from sdmodel.inference import CHAIN
+from sdmodel.reading import read_model
 from sdmodel.scenario import make_design
 from sdmodel.simulation import simulate
-from sdmodel.vensim import read_model, read_sampling, read_scenario
+from sdmodel.vensim import read_sampling, read_scenario
 
 ROOM, COOLING = 64.0, 3.5
 FREE = ("--free", "room temperature", "--free", "cooling time=1:8")

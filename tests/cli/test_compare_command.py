@@ -15,9 +15,9 @@ import xarray as xr
 from click.testing import CliRunner, Result
 
 from sdmodel.cli import main
+from sdmodel.reading import read_model
 from sdmodel.simulation import simulate
 from sdmodel.store import open_run, save_run
-from sdmodel.vensim import read_model
 
 Command = Callable[..., Result]
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sdmodel.reading import read_model
 from sdmodel.simulation import simulate
 from sdmodel.store import open_run
-from sdmodel.vensim import read_data, read_model
+from sdmodel.vensim import read_data
 
 XMILE = """<?xml version="1.0" encoding="utf-8"?>
 <xmile version="1.0" xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">

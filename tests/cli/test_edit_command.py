@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sdmodel.vensim import read_model
+from sdmodel.reading import read_model
 
 MODEL = "models/ai_compute.mdl"
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from sdmodel.ensemble import run_ensemble
+from sdmodel.reading import read_model
 from sdmodel.scenario import Sampling, Variation, make_design
 from sdmodel.scenario.distributions import Distribution
 from sdmodel.store import open_run
-from sdmodel.vensim import read_model
 
 HEADER = "name,model,data,error,size,since\n"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sdmodel import simulate
+from sdmodel.reading import read_model
 from sdmodel.testing import model_text
-from sdmodel.vensim import read_model
 
 WORDS = "10,1,a,100,100,40,20,3,3,0,0,0,0,0,0\n"
 TEXT = model_text(

@@ -6,9 +6,10 @@ import json
 import re
 from pathlib import Path
 
+from sdmodel.reading import read_model
 from sdmodel.simulation import simulate
 from sdmodel.store import open_run, save_run
-from sdmodel.vensim import model_from_text, read_model
+from sdmodel.vensim import model_from_text
 
 
 def test_runs_lists_runs_and_reports_unreadable_files(tea: Path, sdmodel):

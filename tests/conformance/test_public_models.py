@@ -12,10 +12,10 @@ from expected_outputs import MODELS, differences, model_files, output_files, rea
 
 from sdmodel.errors import ModelError, ReferenceEngineError, SimulationError
 from sdmodel.model import Model
+from sdmodel.reading import read_model
 from sdmodel.reference import simulate_with_pysd
 from sdmodel.simulation import RunWarning, compile_wasm, simulate
 from sdmodel.testing import WasmInstance, differences_from_run
-from sdmodel.vensim import read_model
 
 AGREED = 1e-9
 """The allowed relative difference of two engines that take the same steps in double precision."""

@@ -21,7 +21,7 @@ from sdmodel.figures.diagram.geometry import Region, arc, arrow_head, between, d
 from sdmodel.figures.diagram.words import place_words
 from sdmodel.figures.text import Font, drawable, fit_text
 from sdmodel.model import Arrow, Lettering, Sketch, View, Word
-from sdmodel.vensim import read_sketch
+from sdmodel.reading import read_sketch
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "test-models"
 SHOWN = (

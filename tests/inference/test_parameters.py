@@ -201,7 +201,7 @@ def test_shares_and_values_convert_both_ways(low, ratio, shares):
 
 def test_flagship_series_depend_on_uncertainties(project: Path):
     """The command's default finds free constants."""
-    from sdmodel.vensim import read_model
+    from sdmodel.reading import read_model
 
     found = free_constants(read_model(project / "models" / "ai_compute.mdl"), moving=["active_users", "chips_sold_tdp"])
     assert found

@@ -10,8 +10,9 @@ import pytest
 from sdmodel.errors import ObservationError
 from sdmodel.inference import Series, find_series_file, read_observations, read_series
 from sdmodel.model import Model
+from sdmodel.reading import read_model
 from sdmodel.testing import tiny_model
-from sdmodel.vensim import model_from_text, read_model
+from sdmodel.vensim import model_from_text
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 HEADER = "name,model,data,error,size,note,since,until\n"

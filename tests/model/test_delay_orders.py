@@ -12,9 +12,10 @@ import pytest
 from sdmodel.checking import find_loops
 from sdmodel.errors import SdmodelError
 from sdmodel.model import INTEGRATORS, Model, without_subscripts
+from sdmodel.reading import read_model
 from sdmodel.simulation import NotFiniteWarning, RunWarning, simulate
 from sdmodel.testing import tiny_model
-from sdmodel.vensim import mdl_text, model_from_text, read_model
+from sdmodel.vensim import mdl_text, model_from_text
 
 ARRAYS = {
     "orders of labels": """r: a, b, c

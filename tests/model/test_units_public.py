@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pytest
 
 from sdmodel.model import check_units
-from sdmodel.vensim import read_model
+from sdmodel.reading import read_model
 
 CLEAN = (
     "samples/SIR/SIR.mdl",

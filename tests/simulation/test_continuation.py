@@ -12,11 +12,12 @@ import xarray as xr
 
 from sdmodel.errors import DatasetError, ScenarioError, SimulationError
 from sdmodel.model import INTEGRATORS
+from sdmodel.reading import read_model
 from sdmodel.scenario import Scenario
 from sdmodel.simulation import open_simulation, simulate
 from sdmodel.store import open_run, save_run
 from sdmodel.testing import tiny_model
-from sdmodel.vensim import model_from_text, read_change, read_model
+from sdmodel.vensim import model_from_text, read_change
 
 pytestmark = pytest.mark.filterwarnings("ignore::sdmodel.simulation.RunWarning")
 

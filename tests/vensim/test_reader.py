@@ -13,8 +13,9 @@ from sympy import Integer
 import sdmodel as sd
 from sdmodel.errors import ModelError
 from sdmodel.model import FUNCTIONS, Group, Range, Subscript, SubscriptMapping, add, key, make_reference, multiply
+from sdmodel.reading import read_model
 from sdmodel.testing import model_text, tiny_model
-from sdmodel.vensim import model_from_text, read_model
+from sdmodel.vensim import model_from_text
 from sdmodel.vensim.read import elements
 
 HOSTILE = [

@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sdmodel.errors import ScenarioError
+from sdmodel.reading import read_model
 from sdmodel.scenario import (
     DISTRIBUTIONS,
     Distribution,
@@ -26,7 +27,6 @@ from sdmodel.vensim import (
     default_sampling,
     model_from_text,
     plausible_sampling,
-    read_model,
     read_sampling,
     samples_text,
     sampling_of_ranges,

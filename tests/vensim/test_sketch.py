@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from sdmodel.errors import ModelError, Place
 from sdmodel.model import Arrow, Lettering, View, Word
+from sdmodel.reading import read_sketch
 from sdmodel.testing import model_text
-from sdmodel.vensim import read_document, read_sketch, sketch_from_text
+from sdmodel.vensim import read_document, sketch_from_text
 from sdmodel.vensim.sketch.additions import Box, Plane
 from sdmodel.vensim.sketch.views import Record, arrow_line, arrow_of, split_fields, view_texts, word_line, word_of
 

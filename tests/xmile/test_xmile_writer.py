@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from sdmodel.model import Cell, Model, Start, bindings, lay_out
-from sdmodel.reading import read_sketch, read_xmile
+from sdmodel.reading import read_model, read_sketch, read_xmile
+from sdmodel.reading import read_sketch as read_vensim_sketch
 from sdmodel.simulation import simulate
 from sdmodel.testing import tiny_model
-from sdmodel.vensim import model_from_text, read_model
-from sdmodel.vensim import read_sketch as read_vensim_sketch
+from sdmodel.vensim import model_from_text
 from sdmodel.xmile import read_xmile as read_bytes
 from sdmodel.xmile import xmile_text
 

@@ -27,7 +27,7 @@ from ...model import (
     is_reduction,
     walk,
 )
-from ..document import Document, read_bytes
+from ..document import Document
 from ..external.access import Access
 from ..external.series import PathLike, series_in, with_data_files
 from .elements import elements_of, expand
@@ -43,59 +43,6 @@ from .translation import Names, Scope, read_expression
 
 _LEFT = "formula="
 _IMPLIES = re.compile(r":IMPLIES:", re.IGNORECASE)
-
-
-def read_model(
-    path: str | os.PathLike[str] | bytes,
-    *,
-    data: PathLike | Iterable[PathLike] = (),
-    allow_files: Iterable[PathLike] = (),
-) -> Model:
-    r"""Read a model from a Vensim `.mdl` file.
-
-    Parameters
-    ----------
-    path : str, path or bytes
-        The file, as Vensim saves it in text form, in UTF-8, UTF-16 or Latin-1. The bytes of such a file, and a text of more
-        than one line, are read as the model itself, as by `model_from_text`.
-    data : path or iterable of paths, optional
-        Files with time series for the model's data variables (`.dat`, `.csv`, `.tab`); of a series in several files, the last
-        one counts.
-    allow_files : iterable of paths, optional
-        Folders outside of the model's own that the model may read workbooks and tables from.
-
-    Returns
-    -------
-    Model
-        The model's variables with their equations, units, ranges, comments and groups, and its subscript ranges.
-        `model["price"]` is a variable; case, spaces and underscores in names do not matter.
-
-    Raises
-    ------
-    ModelError
-        If the file, or one that it reads data from, cannot be read; the error lists every fault of the file, in file order.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from sdmodel import read_model
-    >>> from sdmodel.testing import model_text
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "tank.mdl")
-    ...     _ = path.write_text(model_text("Water = INTEG(-leak, 100)\nleak = 0.1 * Water"))
-    ...     model = read_model(path)
-    >>> [(variable.name, variable.kind) for variable in model if variable.group == ""]
-    [('Water', 'stock'), ('leak', 'flow')]
-    >>> model["leak"].equations[0].text
-    '0.1 * Water'
-    """
-    if isinstance(path, bytes) or (isinstance(path, str) and "\n" in path):
-        return model_from_text(path, data=data, allow_files=allow_files)
-    if not isinstance(path, str | os.PathLike):
-        what = f"{type(path).__name__} is not a model file; give its path, its bytes or its text"
-        raise ModelError([Fault("read_model", what)])
-    return model_from_text(read_bytes(path), os.fspath(path), data=data, allow_files=allow_files)
 
 
 def model_from_text(

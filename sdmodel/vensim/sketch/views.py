@@ -7,7 +7,6 @@ Information" (ref_sketch_format.html) and "Objects" (24305.html).
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from types import MappingProxyType
 
 from ...errors import Fault, ModelError, Place
 from ...model import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind, display_name, key, quote_name
-from ..document import Document, read_bytes
+from ..document import Document
 from ..read.reader import model_of
 from ..read.segments import QUOTED, Span
 from ..read.syntax import LINE_END
@@ -266,46 +265,6 @@ class BadRecordError(Exception):
     def __init__(self, what: str, column: int = 1) -> None:
         super().__init__(what)
         self.what, self.column = what, column
-
-
-def read_sketch(path: str | os.PathLike[str]) -> Sketch:
-    """Read the sketch of a Vensim model: its views, with their words and arrows.
-
-    Faults of equations do not matter here: an element whose equation can be read has a kind, others have none.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The `.mdl` file.
-
-    Returns
-    -------
-    Sketch
-        The views in the order of the file, none if the file has no sketch, and the kind of each element
-        (stock, flow, auxiliary, constant or lookup) by its key. Coordinates grow to the right and downwards,
-        in units of which `View.density` make an inch.
-
-    Raises
-    ------
-    ModelError
-        If the file cannot be read, or lines of its sketch cannot be read; it has one fault for each line.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> import sdmodel as sd
-    >>> from sdmodel.testing import tiny_model
-    >>> file = Path(tempfile.mkdtemp()) / "tea.mdl"
-    >>> model = tiny_model("tea = INTEG(-cooling, 90) ~~| cooling = tea/10 ~~|")
-    >>> _ = file.write_text(sd.mdl_text(model, sd.lay_out(model)))
-    >>> sketch = sd.read_sketch(file)
-    >>> [word.text for word in sketch.views[0].words if word.kind == "variable"]
-    ['tea', 'cooling']
-    >>> sketch.kinds["cooling"]
-    'flow'
-    """
-    return sketch_from_text(read_bytes(path), os.fspath(path))
 
 
 def sketch_from_text(text: str | bytes, path: str = "model.mdl") -> Sketch:
