@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 import xarray as xr
@@ -15,30 +12,28 @@ import xarray as xr
 from ...analysis import check_method_extra, factors_of, find_sensitivities, responses_of
 from ...comparison import Outcome
 from ...dataset import TIME
-from ...errors import AnalysisError
-from ...files import write_file
 from ...model import Model
 from ...simulation import Progress
-from ...store import check_folder
 from ..factors import FactorOptions, factor_options, note_outside
-from ..locations import check_not_there, runs_folder
 from ..options import (
+    FileOptions,
     OutcomeOptions,
     RunOptions,
     WorkerOptions,
-    force_option,
+    file_options,
     on_option,
     outcome_options,
     run_options,
-    runs_option,
     seed_option,
     worker_options,
 )
-from ..output import Part, Result, busy, csv_text, json_text, note, output_options, progress_bar
+from ..output import Part, Result, note, output_options, progress_bar
 from ..requests import RunRequest, make_run, record_of
 from ..views.sensitivity import constant_records, sensitivity_parts, sensitivity_record
 
-_TABLES, _FIGURES = (".csv", ".json"), (".png", ".svg", ".pdf")
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _OPTIONS = {
     "trajectories": ("--trajectories", "morris"),
     "levels": ("--levels", "morris"),
@@ -68,16 +63,7 @@ _OPTIONS = {
 )
 @click.option("--second-order", is_flag=True, default=None, help="Also compute Sobol indices of pairs of constants.")
 @seed_option
-@click.option(
-    "-o",
-    "outputs",
-    multiple=True,
-    metavar="FILE",
-    help="Write the numbers (.csv, .json) or the figure (.png, .svg, .pdf).",
-)
-@click.option("--plot", is_flag=True, help="Plot to MODEL-METHOD.png, numbered, in the folder of the runs.")
-@runs_option
-@force_option
+@file_options("MODEL-METHOD")
 @worker_options()
 @output_options
 def sensitivity(
@@ -87,10 +73,7 @@ def sensitivity(
     method: str,
     factors: FactorOptions,
     seed: int | None,
-    outputs: tuple[str, ...],
-    plot: bool,
-    folder: str | None,
-    force: bool,
+    files: FileOptions,
     sharing: WorkerOptions,
     **settings: int | bool | None,
 ) -> Result:
@@ -111,7 +94,7 @@ def sensitivity(
     check_method_extra(method)
     given = _given_settings(method, settings)
     request = run_from.request()
-    targets = _targets(outputs, request, method, runs_folder(folder) if plot else None, force=force)
+    targets = files.targets(f"{request.default_name}-{method}")
     model = request.load_model()
     sampling = factors.sampling(model)
     note_outside(model, factors_of(model, sampling, request.scenario))
@@ -130,12 +113,16 @@ def sensitivity(
             **given,
         )
     found = found.assign_attrs(record_of(request, model))
-    _write(found, targets, force=force)
+    files.write(
+        targets,
+        rows=lambda: constant_records(found),
+        record=lambda: sensitivity_record(found),
+        figure=lambda: _figure(found),
+    )
 
     def parts() -> Iterator[Part]:
         yield from sensitivity_parts(found)
-        for target in targets:
-            yield f"{'plotted in' if target.suffix.lower() in _FIGURES else 'written to'} {target}"
+        yield from files.lines(targets)
 
     return Result(lambda: sensitivity_record(found) | {"files": list(map(str, targets))}, parts, "outcomes")
 
@@ -149,25 +136,6 @@ def _given_settings(method: str, settings: dict[str, int | bool | None]) -> dict
             message = f"{option} belongs to {owner}, not to {method}; leave it out, or add --method {owner}"
             raise click.UsageError(message)
     return given
-
-
-def _targets(
-    outputs: Sequence[str], request: RunRequest, method: str, folder: Path | None, *, force: bool
-) -> tuple[Path, ...]:
-    """The files to write; an error before any work if they cannot be written. An unnamed figure goes to `folder`."""
-    targets = [Path(output) for output in outputs]
-    for target in targets:
-        if target.suffix.lower() not in (*_TABLES, *_FIGURES):
-            message = f"{target}: unknown format; the name must end in {', '.join((*_TABLES, *_FIGURES))}"
-            raise AnalysisError(message)
-    check_not_there(targets, force=force)
-    if folder is None or any(target.suffix.lower() in _FIGURES for target in targets):
-        return tuple(targets)
-    check_folder(folder)
-    plain = f"{request.default_name}-{method}"
-    names = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
-    numbered = (folder / f"{name}.png" for name in names)
-    return (*targets, next(path for path in numbered if force or not os.path.lexists(path)))
 
 
 def _outcomes(request: RunRequest, model: Model, when: OutcomeOptions) -> tuple[Outcome, ...]:
@@ -190,16 +158,8 @@ def _run_count(name: str) -> Iterator[Progress]:
         yield update
 
 
-def _write(found: xr.Dataset, targets: Sequence[Path], *, force: bool) -> None:
-    for target in targets:
-        kind = target.suffix.lower()
-        if kind in _FIGURES:
-            from ...figures import plot_morris, plot_sobol, plot_tornado, save_figure
+def _figure(found: xr.Dataset) -> Figure:
+    from ...figures import plot_morris, plot_sobol, plot_tornado
 
-            plots = {"tornado": plot_tornado, "morris": plot_morris, "sobol": plot_sobol}
-            with busy(f"plotting {target.name}"):
-                save_figure(plots[found.attrs["method"]](found), target, force=force)
-        else:
-            csv = kind == ".csv"
-            text = csv_text(constant_records(found)) if csv else json_text(sensitivity_record(found)) + "\n"
-            write_file(target, text.encode(), force=force, error=AnalysisError)
+    plots = {"tornado": plot_tornado, "morris": plot_morris, "sobol": plot_sobol}
+    return plots[found.attrs["method"]](found)
