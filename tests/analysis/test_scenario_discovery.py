@@ -141,7 +141,7 @@ def test_members_without_a_number_are_left_out(ensemble: xr.Dataset):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"name": "lavel", "above": 1}, "did you mean 'level'"),
+        ({"name": "leven", "above": 1}, "did you mean 'level'"),
         ({"name": "corner", "above": 1}, r"several numbers.*corner\[north\]"),
         ({"name": "fixed", "above": 1}, "the same in all members"),
         ({"name": "level", "above": 9}, "holds in no member; choose a threshold from 0 to 4"),

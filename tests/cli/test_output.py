@@ -105,7 +105,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
         "outcomes",
     ),
     "discover": (
-        ("discover", "many", "Tea Temperature", "--at", "2024", "--above", "110", "--density", "0.6", "--mass", "0.2"),
+        ("discover", "many", "Tea Temperature", "--at", "2024", "--above", "130", "--density", "0.5", "--mass", "0.1"),
         "boxes",
     ),
     "calibrate": (
