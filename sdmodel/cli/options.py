@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import AnalysisError, DatasetError, StoreError
+from ..errors import AnalysisError, DatasetError, SimulationError, StoreError
 from ..files import write_file
 from ..model import INTEGRATORS, Integrator, Model
 from ..scenario import Scenario
@@ -307,30 +307,41 @@ def file_options(default: str) -> Decorator:
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How members are sampled: by a `.vsc` file, with another number of simulations or seed."""
+    """How members are sampled: by a `.vsc` file or not at all, with another number of simulations or seed."""
 
     file: str | None
+    noise_only: bool
     count: int | None
     seed: int | None
 
     @property
     def given(self) -> bool:
         """Whether any of the options is given."""
-        return self.file is not None or self.count is not None or self.seed is not None
+        return self.file is not None or self.noise_only or self.count is not None or self.seed is not None
 
     def sampling(self, model: Model) -> Sampling:
         """The sampling of the file, else the default, with a note."""
-        from ..scenario import is_noise_seed
+        from ..scenario import NOTHING, is_noise_seed
         from ..vensim import read_sampling
 
+        if self.noise_only:
+            if self.file:
+                message = "--noise-only samples no constants; leave out -e"
+                raise click.UsageError(message)
+            if not model.draws:
+                message = (
+                    f"{model.path}: has no random functions, so all members would be equal; leave out --noise-only"
+                )
+                raise SimulationError(message)
+            return NOTHING
         if self.file:
             sampling = read_sampling(sampling_path(self.file, Path(model.path)))
             names = [variation.name for variation in sampling.variations]
             if any(
                 is_noise_seed(model, name) for name in (*names, *(sampling.samples.names if sampling.samples else ()))
             ):
-                lacks = "constant of this name" if model.draws else "random functions"
-                note(f"{self.file}: NOISE SEED has no effect, since the model has no {lacks}")
+                why = "members have random numbers of their own" if model.draws else "the model has no random functions"
+                note(f"{self.file}: NOISE SEED has no effect, since {why}")
             return sampling
         return noted_default_sampling(model)
 
@@ -343,12 +354,15 @@ class SamplingOptions:
 
 def noted_default_sampling(model: Model) -> Sampling:
     """How constants vary where no file is named; a note says which, and where their distributions come from."""
-    from ..vensim import plausible_sampling, sampling_of_ranges, split_levers
+    from ..vensim import default_sampling, plausible_sampling, split_levers
 
     uncertain, levers = split_levers(model, plausible_sampling(model))
     if uncertain is None:
-        sampling = sampling_of_ranges(model)
-        note_ranges(model, sampling, "group Uncertainties")
+        sampling = default_sampling(model)
+        if sampling.variations:
+            note_ranges(model, sampling, "group Uncertainties")
+        else:
+            note("no constant is uncertain, so members differ by the numbers of random functions alone")
         return sampling
     left = len(levers.variations) if levers else 0
     stay = f"; {left} policy lever{'s stay as they are' if left > 1 else ' stays as it is'}" if left else ""
@@ -374,7 +388,10 @@ def _constants(sampling: Sampling) -> str:
 def sampling_options(help_text: str) -> Decorator:
     """-e, -n and --seed as `sampling`: SamplingOptions."""
     file_option = click.option("-e", "file", metavar="FILE.vsc", help=help_text)
-    return option_group("sampling", SamplingOptions, file_option, count_option, seed_option)
+    noise_option = click.option(
+        "--noise-only", is_flag=True, help="Sample no constants: members differ by their random functions alone."
+    )
+    return option_group("sampling", SamplingOptions, file_option, noise_option, count_option, seed_option)
 
 
 @dataclass(frozen=True)
