@@ -66,7 +66,9 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .inference import fit_run as fit_run
     from .inference import read_observations as read_observations
     from .inference import read_series as read_series
+    from .inference import sample_posterior as sample_posterior
     from .inference import score_backtest as score_backtest
+    from .inference import to_datatree as to_datatree
     from .model import CausalPath as CausalPath
     from .model import Model as Model
     from .model import lay_out as lay_out
@@ -118,7 +120,7 @@ _NAMES = {
     "explore": "write_explorer",
     "figures": "Observed Panel plot_backtest plot_bands plot_boxes plot_contributions plot_diagram plot_differences plot_fit plot_heat_map "
     "plot_morris plot_ranking plot_runs plot_sobol plot_sweep plot_tornado plot_wedges",
-    "inference": "backtest_model backtest_panels calibrate_model fit_panels fit_run read_observations read_series score_backtest",
+    "inference": "backtest_model backtest_panels calibrate_model fit_panels fit_run read_observations read_series sample_posterior score_backtest to_datatree",
     "model": "CausalPath Model lay_out without_subscripts",
     "reading": "model_from_text read_model read_sketch read_xmile",
     "report": "write_report",
