@@ -42,7 +42,6 @@ from .subscripts import (
     inner_bindings,
     labels_of,
 )
-from .text import quote_name
 
 _LARGEST_ORDER = 1000
 _NEXT_TO_WHOLE = 1e-6
@@ -245,7 +244,7 @@ class _Call:
             sizes.append(len(labels))
             what = f"takes vectors of one length, not of {sizes[0]} and {sizes[-1]} elements; give them the same range"
             if label not in model.subscripts and label != labels[0]:
-                shown, first = (quote_name(model.labels[name]) for name in (label, labels[0]))
+                shown, first = (f"'{model.labels[name]}'" for name in (label, labels[0]))
                 what = f"takes a whole vector, by the name of its first element; write {first} instead of {shown}"
             elif sizes[-1] == sizes[0]:
                 continue

@@ -140,9 +140,9 @@ def test_depreciation_by_a_schedule_writes_off_everything():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        ("1, s[p2], none, 6, 0", "by the name of its first element; write p1 instead of p2"),
+        ("1, s[p2], none, 6, 0", "by the name of its first element; write 'p1' instead of 'p2'"),
         ("1, none, none, 6, 0", "needs a variable with subscripts as its 'schedule'"),
-        ("1, s[p1], s[p2], 6, 0", "by the name of its first element; write p1 instead of p2"),
+        ("1, s[p1], s[p2], 6, 0", "by the name of its first element; write 'p1' instead of 'p2'"),
         ("1, s[p1], short[q1], 6, 0", "takes vectors of one length, not of 3 and 2 elements; give them the same range"),
         ("1, s[p1], none, 6", "takes 5 arguments, not 4"),
     ],
