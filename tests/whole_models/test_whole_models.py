@@ -14,8 +14,7 @@ from model_tree import Call, walk
 from random_files import check, differences, make_file, package_values, saved
 from random_models import models, settings
 
-from sdmodel.model import FUNCTIONS
-from sdmodel.program import blocks
+from sdmodel.model import FUNCTIONS, order
 from sdmodel.simulation import compile_wasm, simulate
 from sdmodel.testing import WasmInstance, differences_from_run
 from sdmodel.vensim import model_from_text
@@ -61,7 +60,7 @@ def test_loops_over_cells_change_nothing(seed, special, monkeypatch):
     text = make_file(seed, 7, special=special).text
     runs = []
     for fewest in (2, 10**9):
-        monkeypatch.setattr(blocks, "FEWEST", fewest)
+        monkeypatch.setattr(order, "FEWEST", fewest)
         runs.append(simulate(model_from_text(text, "random.mdl")))
     one, other = runs
     assert one.attrs.get("not_finite") == other.attrs.get("not_finite")
