@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import shutil
-import subprocess
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -67,19 +62,3 @@ def test_run(benchmark, regions, ages, members):
     job.program.code(1, steps=10**9)  # optimised
     outcome = benchmark.pedantic(execute, (job, inputs), {"threads": 1}, rounds=20, warmup_rounds=2)
     assert np.isfinite(outcome.values).all()
-
-
-@pytest.mark.parametrize(("regions", "ages"), SIZES)
-def test_c(benchmark, regions, ages, tmp_path):
-    """The same in C has the same numbers to rounding."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler")
-    source, library = Path(__file__).with_name("epidemic.c"), tmp_path / "epidemic.so"
-    sizes = [f"-DREGIONS={regions}", f"-DAGES={ages}"]
-    subprocess.run([compiler, "-O3", "-march=native", "-shared", "-fPIC", *sizes, source, "-o", library], check=True)
-    run, found = ctypes.CDLL(str(library)).run, np.empty(401)
-    arguments = ctypes.c_double(0.05), ctypes.c_double(0.25), 400, found.ctypes.data_as(ctypes.c_void_p)
-    benchmark.pedantic(run, arguments, rounds=20, warmup_rounds=2)
-    ours = execute(*_job(regions, ages, 1)).values[:, 0, 0]
-    assert np.allclose(found, ours, rtol=1e-12)
