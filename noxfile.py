@@ -43,7 +43,7 @@ def bench(session: nox.Session) -> None:
 def nightly(session: nox.Session) -> None:
     """Run the tests that take minutes, and all others with every argument and result type checked."""
     session.install(
-        "-e", ".[test,dask,ema,parquet]", "flask>=3", "flask-cors>=5", "moto[s3]>=5.1", "s3fs>=2025.3"
+        "-e", ".[test,dask,ema,parquet]", "arviz>=0.22", "flask>=3", "flask-cors>=5", "moto[s3]>=5.1", "s3fs>=2025.3"
     )  # a server of S3
     session.run("python", "-m", "pytest", *session.posargs, env={"SDMODEL_CHECK_TYPES": "1"})
     session.run("python", "-m", "pytest", "-m", "nightly", *session.posargs)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .analysis import compare_members as compare_members
     from .analysis import compare_runs as compare_runs
     from .analysis import contributions_to as contributions_to
+    from .analysis import discover_scenarios as discover_scenarios
     from .analysis import find_sensitivities as find_sensitivities
     from .analysis import rank_levers as rank_levers
     from .analysis import sweep_levers as sweep_levers
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .figures import Panel as Panel
     from .figures import plot_backtest as plot_backtest
     from .figures import plot_bands as plot_bands
+    from .figures import plot_boxes as plot_boxes
     from .figures import plot_contributions as plot_contributions
     from .figures import plot_diagram as plot_diagram
     from .figures import plot_differences as plot_differences
@@ -64,7 +66,9 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .inference import fit_run as fit_run
     from .inference import read_observations as read_observations
     from .inference import read_series as read_series
+    from .inference import sample_posterior as sample_posterior
     from .inference import score_backtest as score_backtest
+    from .inference import to_datatree as to_datatree
     from .model import CausalPath as CausalPath
     from .model import Model as Model
     from .model import lay_out as lay_out
@@ -106,7 +110,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
 __version__ = "0.2.0"
 
 _NAMES = {
-    "analysis": "attribute_levers compare_members compare_runs contributions_to find_sensitivities rank_levers sweep_levers",
+    "analysis": "attribute_levers compare_members compare_runs contributions_to discover_scenarios find_sensitivities rank_levers sweep_levers",
     "checking": "check_model check_reality find_loops find_paths",
     "comparison": "VariableAttribution quantiles share_where",
     "ensemble": "run_ensemble",
@@ -114,9 +118,9 @@ _NAMES = {
     "LoopError ModelError ObservationError OutOfMemoryError ReferenceEngineError ReportError ScenarioError SdmodelError SimulationError "
     "StoreError",
     "explore": "write_explorer",
-    "figures": "Observed Panel plot_backtest plot_bands plot_contributions plot_diagram plot_differences plot_fit plot_heat_map "
+    "figures": "Observed Panel plot_backtest plot_bands plot_boxes plot_contributions plot_diagram plot_differences plot_fit plot_heat_map "
     "plot_morris plot_ranking plot_runs plot_sobol plot_sweep plot_tornado plot_wedges",
-    "inference": "backtest_model backtest_panels calibrate_model fit_panels fit_run read_observations read_series score_backtest",
+    "inference": "backtest_model backtest_panels calibrate_model fit_panels fit_run read_observations read_series sample_posterior score_backtest to_datatree",
     "model": "CausalPath Model lay_out without_subscripts",
     "reading": "model_from_text read_model read_sketch read_xmile",
     "report": "write_report",

@@ -204,8 +204,12 @@ class WasmInstance:
         memory = self._exports["memory"]
         return np.frombuffer(memory.get_buffer_ptr(self._store, memory.data_len(self._store)), float, count, offset)
 
-    def run(self, changes: Mapping[str, float] | None = None) -> tuple[bool, list[NDArray[np.float64]]]:
+    def run(
+        self, changes: Mapping[str, float] | None = None, member: int = 0
+    ) -> tuple[bool, list[NDArray[np.float64]]]:
         """Whether all is finite, and the series of each output; inputs that do not change have their values in the model."""
+        for offset in (own for name, own in self.description["random"].items() if name == "member"):
+            self._numbers(offset)[0] = member
         for record in self.description["inputs"]:
             self._numbers(record["offset"])[0] = (changes or {}).get(record["cell"], record["value"])
         finite, count = not self._call("run"), len(self.description["time"]["saved"])

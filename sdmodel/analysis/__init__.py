@@ -13,6 +13,7 @@ from .attribution import (
     contributions_to,
     greatest_difference,
 )
+from .discovery import BY_CHANCE, check_discovery, discover_scenarios
 from .lever_ranges import Group
 from .ranking import OUTCOME, RANKING, Goal, rank_levers
 from .ranking_text import TextColumn, ranking_answers, ranking_columns
@@ -40,6 +41,7 @@ from .sweep import sweep_levers
 
 __all__ = [
     "ATTRIBUTION",
+    "BY_CHANCE",
     "EXACT",
     "IMPORTANCE",
     "LEVER",
@@ -60,11 +62,13 @@ __all__ = [
     "attributed_variables",
     "change_text",
     "changes_between",
+    "check_discovery",
     "check_method_extra",
     "compare_members",
     "compare_runs",
     "contribution_rows",
     "contributions_to",
+    "discover_scenarios",
     "factors_of",
     "find_sensitivities",
     "greatest_difference",

@@ -62,6 +62,7 @@ from ..simulation import (
     memory_bytes,
     prepare_simulation,
     simulate,
+    with_member_numbers,
 )
 from ..vensim import change_text
 from ..workers import Workers
@@ -164,7 +165,8 @@ def attribute_levers(
     groups : mapping of str to sequence of str, optional
         Levers that count as one, under the name of the group.
     design : Design, optional
-        An ensemble: results are then means over its members, each run with and without each lever.
+        An ensemble: results are then means over its members, each run with and without each lever, with the same constants
+        and the same random numbers.
     integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         The integration method; the model's own by default.
     pairs : int, optional
@@ -639,6 +641,8 @@ def _prepare_runs(
     if design:
         places = [cells.index(cell) for cell in sampled]
         bases[:, places] = design.values(0, design.count).T
+        if model.draws:
+            cells, bases = with_member_numbers(cells, bases)
     owner = np.array([owners.get(cell, -1) for cell in cells], dtype=np.intp)
     values = np.array([moved.get(cell, base) for cell, base in zip(cells, bases[0], strict=True)])
     return _LeverRuns(model, baseline, tuple(levers), tuple(kept), cells, owner, values, bases, integrator)

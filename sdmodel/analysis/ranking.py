@@ -37,6 +37,7 @@ from ..simulation import (
     load_scenario,
     memory_bytes,
     prepare_simulation,
+    with_member_numbers,
 )
 from .attribution import LEVER
 from .lever_ranges import Group, LeverRange, lever_ranges
@@ -121,8 +122,8 @@ def rank_levers(
     scenario : Scenario, path, or sequence of these, optional
         Changes that apply to all runs, the baseline included.
     design : Design, optional
-        An ensemble: every member is also run with and without each lever, with the same sampled constants. A ranked lever is
-        not sampled.
+        An ensemble: every member is also run with and without each lever, with the same sampled constants
+        and random numbers. A ranked lever is not sampled.
     integrator : {"euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"}, optional
         The integration method; the model's own by default.
     memory : str or float, default "1GiB"
@@ -275,13 +276,15 @@ def _prepare(
     integrator: Integrator | None,
 ) -> _Trials:
     own = list(dict.fromkeys(cell for lever in levers for cell in lever.cells))
-    sampled = _sampled_rows(design, set(own)) if design else {}
+    sampled = _sampled_rows(model, design, set(own)) if design else {}
     cells = (*own, *sampled)
     known = cell_values(model, cells, scenario)
     base = np.array([[known[cell] for cell in cells]], dtype=float)
     members = np.repeat(base, design.count if design else 0, axis=0)
     if design:
         members[:, len(own) :] = design.values(0, design.count)[list(sampled.values())].T
+        if model.draws:
+            base, (cells, members) = np.append(base, [[0.0]], axis=1), with_member_numbers(cells, members)
     columns = tuple(np.array([own.index(cell) for cell in lever.cells], dtype=np.intp) for lever in levers)
     ends = [
         _moved(base, place, end)
@@ -299,11 +302,11 @@ def _prepare(
     return _Trials(tuple(levers), tuple(responses), worth, simulation, rows, base, members, columns)
 
 
-def _sampled_rows(design: Design, levers: Collection[Cell]) -> dict[Cell, int]:
+def _sampled_rows(model: Model, design: Design, levers: Collection[Cell]) -> dict[Cell, int]:
     """Return the rows of a design by cell, without those of ranked levers."""
     found = {cell: row for row, cell in enumerate(design.cells) if cell not in levers}
     left_out = [f"'{name}'" for cell, name in zip(design.cells, design.names, strict=True) if cell in levers]
-    if not found:
+    if not found and not model.draws:
         message = "the design: samples only ranked levers; sample another constant, or rank fewer levers"
         raise AnalysisError(message)
     if left_out:

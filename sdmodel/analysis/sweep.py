@@ -131,7 +131,8 @@ def sweep_levers(
     _check_size(model, math.prod([*(len(lever.values) for lever in swept), *sampled.sizes.values()]), options, memory)
     constants: dict[str, Any] = {lever.name: lever.array for lever in swept}
     constants |= {str(name): values for name, values in sampled.items()}
-    run = simulate(model, constants, memory=memory, progress=progress, executor=executor, **options)
+    noisy = design.count if design and model.draws else None
+    run = simulate(model, constants, memory=memory, progress=progress, executor=executor, members=noisy, **options)
     for lever in swept:
         run[lever.dim].attrs.update({} if lever.base is None else {BASE: lever.base})
     others = (line for line in str(run.attrs["changes"]).splitlines() if " = over " not in line)
@@ -201,7 +202,7 @@ def _sampled(model: Model, design: Design | None, swept: set[Cell]) -> xr.Datase
     if design is None:
         return xr.Dataset()
     both = [name for cell, name in zip(design.cells, design.names, strict=True) if cell in swept]
-    if len(both) == len(design.cells):
+    if both and len(both) == len(design.cells):
         message = "the sweep: the design samples only swept levers; sample another constant, or leave out the design"
         raise AnalysisError(message)
     if both:

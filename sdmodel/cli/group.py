@@ -30,6 +30,7 @@ _COMMANDS = {
     "attribute": ("attribute", "Find what each lever of a scenario contributes."),
     "sweep": ("sweep", "Run a grid over the values of levers."),
     "ensemble": ("ensemble", "Run many members with sampled constants."),
+    "discover": ("sensitivity", "Find which constants lead to an outcome."),
     "sensitivity": ("sensitivity", "Rank constants by their effect on an outcome."),
     "fit": ("fit", "Compare a stored run with observations."),
     "calibrate": ("calibrate", "Find the constants that agree best with data."),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,22 +14,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import DatasetError, StoreError
+from ..errors import AnalysisError, DatasetError, SimulationError, StoreError
+from ..files import write_file
 from ..model import INTEGRATORS, Integrator, Model
 from ..scenario import Scenario
 from ..vensim import read_placed_names, read_scenario
 from .locations import check_not_there, model_path, remember_files, runs_folder, sampling_path, scenario_path
-from .output import note, take_over
+from .output import busy, csv_text, json_text, note, take_over
 from .requests import Engine, RunRequest
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure
 
     from ..comparison import Outcome
     from ..scenario import Design, Sampling
     from ..workers import Workers
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_TABLES, _FIGURES = (".csv", ".json"), (".png", ".svg", ".pdf")
 
 plain_model_argument = click.argument("model", required=False, metavar="[MODEL]")
 _DATA = (
@@ -226,31 +232,116 @@ def free_path(name: str | None, folder: Path, *, force: bool) -> Path | None:
 
 
 @dataclass(frozen=True)
+class FileOptions:
+    """The files that an analysis writes: its numbers, its figure, or neither."""
+
+    outputs: tuple[str, ...]
+    plot: bool
+    folder: str | None
+    force: bool
+
+    def targets(self, name: str) -> tuple[Path, ...]:
+        """The files to write; an error before any work if they cannot be written.
+
+        An unnamed figure goes to the folder of the runs as NAME.png, numbered.
+        """
+        from ..store import check_folder
+
+        targets = tuple(Path(output) for output in self.outputs)
+        for target in targets:
+            if target.suffix.lower() not in (*_TABLES, *_FIGURES):
+                message = f"{target}: unknown format; the name must end in {', '.join((*_TABLES, *_FIGURES))}"
+                raise AnalysisError(message)
+        check_not_there(targets, force=self.force)
+        if not self.plot or any(target.suffix.lower() in _FIGURES for target in targets):
+            return targets
+        folder = runs_folder(self.folder)
+        check_folder(folder)
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        numbered = (folder / f"{own}.png" for own in names)
+        return (*targets, next(path for path in numbered if self.force or not os.path.lexists(path)))
+
+    def write(
+        self,
+        targets: Sequence[Path],
+        *,
+        rows: Callable[[], list[dict[str, Any]]],
+        record: Callable[[], dict[str, Any]],
+        figure: Callable[[], Figure],
+    ) -> None:
+        """Write the rows to .csv files, the record to .json files, and the figure to the others."""
+        for target in targets:
+            kind = target.suffix.lower()
+            if kind in _FIGURES:
+                from ..figures import save_figure
+
+                with busy(f"plotting {target.name}"):
+                    save_figure(figure(), target, force=self.force)
+            else:
+                text = csv_text(rows()) if kind == ".csv" else json_text(record()) + "\n"
+                write_file(target, text.encode(), force=self.force, error=AnalysisError)
+
+    def lines(self, targets: Sequence[Path]) -> Iterator[str]:
+        """What was written, for people."""
+        for target in targets:
+            yield f"{'plotted in' if target.suffix.lower() in _FIGURES else 'written to'} {target}"
+
+
+def file_options(default: str) -> Decorator:
+    """-o, --plot, --runs and --force as `files`: FileOptions; `default` says how an unnamed figure is called."""
+    return option_group(
+        "files",
+        FileOptions,
+        click.option(
+            "-o",
+            "outputs",
+            multiple=True,
+            metavar="FILE",
+            help="Write the numbers (.csv, .json) or the figure (.png, .svg, .pdf).",
+        ),
+        click.option("--plot", is_flag=True, help=f"Plot to {default}.png, numbered, in the folder of the runs."),
+        runs_option,
+        force_option,
+    )
+
+
+@dataclass(frozen=True)
 class SamplingOptions:
-    """How members are sampled: by a `.vsc` file, with another number of simulations or seed."""
+    """How members are sampled: by a `.vsc` file or not at all, with another number of simulations or seed."""
 
     file: str | None
+    noise_only: bool
     count: int | None
     seed: int | None
 
     @property
     def given(self) -> bool:
         """Whether any of the options is given."""
-        return self.file is not None or self.count is not None or self.seed is not None
+        return self.file is not None or self.noise_only or self.count is not None or self.seed is not None
 
     def sampling(self, model: Model) -> Sampling:
         """The sampling of the file, else the default, with a note."""
-        from ..scenario import is_noise_seed
+        from ..scenario import NOTHING, is_noise_seed
         from ..vensim import read_sampling
 
+        if self.noise_only:
+            if self.file:
+                message = "--noise-only samples no constants; leave out -e"
+                raise click.UsageError(message)
+            if not model.draws:
+                message = (
+                    f"{model.path}: has no random functions, so all members would be equal; leave out --noise-only"
+                )
+                raise SimulationError(message)
+            return NOTHING
         if self.file:
             sampling = read_sampling(sampling_path(self.file, Path(model.path)))
             names = [variation.name for variation in sampling.variations]
             if any(
                 is_noise_seed(model, name) for name in (*names, *(sampling.samples.names if sampling.samples else ()))
             ):
-                lacks = "constant of this name" if model.draws else "random functions"
-                note(f"{self.file}: NOISE SEED has no effect, since the model has no {lacks}")
+                why = "members have random numbers of their own" if model.draws else "the model has no random functions"
+                note(f"{self.file}: NOISE SEED has no effect, since {why}")
             return sampling
         return noted_default_sampling(model)
 
@@ -263,12 +354,15 @@ class SamplingOptions:
 
 def noted_default_sampling(model: Model) -> Sampling:
     """How constants vary where no file is named; a note says which, and where their distributions come from."""
-    from ..vensim import plausible_sampling, sampling_of_ranges, split_levers
+    from ..vensim import default_sampling, plausible_sampling, split_levers
 
     uncertain, levers = split_levers(model, plausible_sampling(model))
     if uncertain is None:
-        sampling = sampling_of_ranges(model)
-        note_ranges(model, sampling, "group Uncertainties")
+        sampling = default_sampling(model)
+        if sampling.variations:
+            note_ranges(model, sampling, "group Uncertainties")
+        else:
+            note("no constant is uncertain, so members differ by the numbers of random functions alone")
         return sampling
     left = len(levers.variations) if levers else 0
     stay = f"; {left} policy lever{'s stay as they are' if left > 1 else ' stays as it is'}" if left else ""
@@ -294,7 +388,10 @@ def _constants(sampling: Sampling) -> str:
 def sampling_options(help_text: str) -> Decorator:
     """-e, -n and --seed as `sampling`: SamplingOptions."""
     file_option = click.option("-e", "file", metavar="FILE.vsc", help=help_text)
-    return option_group("sampling", SamplingOptions, file_option, count_option, seed_option)
+    noise_option = click.option(
+        "--noise-only", is_flag=True, help="Sample no constants: members differ by their random functions alone."
+    )
+    return option_group("sampling", SamplingOptions, file_option, noise_option, count_option, seed_option)
 
 
 @dataclass(frozen=True)

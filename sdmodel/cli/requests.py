@@ -71,15 +71,20 @@ class RunRequest:
 
 
 def make_run(
-    request: RunRequest, constants: Mapping[str, Any] | None = None, *, model: Model | None = None
+    request: RunRequest,
+    constants: Mapping[str, Any] | None = None,
+    *,
+    model: Model | None = None,
+    members: Sequence[int] | None = None,
 ) -> xr.Dataset:
     """Run a request, with everything in the attributes that is needed to repeat it.
 
-    `constants` vary over members; `model` is the model of the request, if it is read already.
+    `constants` vary over members, and random numbers over the numbers `members`; `model` is the model of the request, if it is
+    read already.
     """
     model = model or request.load_model()
     with warnings_as_notes() as silent, busy(f"running {request.model.name}"):
-        run = _simulate(request, model, constants)
+        run = _simulate(request, model, constants, members)
         silent.append(run.attrs.get(NOT_FINITE, ""))
     return run.assign_attrs(record_of(request, model))
 
@@ -127,7 +132,9 @@ def warnings_as_notes(category: type[Warning] = UserWarning) -> Iterator[list[st
             note(text)
 
 
-def _simulate(request: RunRequest, model: Model, constants: Mapping[str, Any] | None) -> xr.Dataset:
+def _simulate(
+    request: RunRequest, model: Model, constants: Mapping[str, Any] | None, members: Sequence[int] | None
+) -> xr.Dataset:
     scenario, integrator, save = request.scenario, request.integrator, request.save
     if request.engine == "pysd":
         from ..reference import PYSD_NOTE, simulate_with_pysd
@@ -141,8 +148,8 @@ def _simulate(request: RunRequest, model: Model, constants: Mapping[str, Any] | 
 
     start, at, seed = request.start, request.at, request.seed
     return simulate(
-        model, constants, scenario=scenario, integrator=integrator, save=save, start=start, at=at, seed=seed
-    )
+        model, constants, scenario=scenario, integrator=integrator, save=save, start=start, at=at, seed=seed, members=members,
+    )  # fmt: skip
 
 
 # Names of variables

@@ -294,7 +294,7 @@ _FINDERS: Mapping[tuple[str, str], _Complete] = {
     ("DIR", ""): _finder(other="dir"),
     **{
         (f"FILE{ending}", ""): _finder(other="file")
-        for ending in ("", ".cin", ".vsc", ".lst", ".vpd", ".voc", ".csv", ".html")
+        for ending in ("", ".cin", ".vsc", ".lst", ".vpd", ".voc", ".csv", ".html", ".nc")
     },
 }
 """How the value of a parameter is completed, by its metavar, and its name where that decides."""

@@ -3,6 +3,7 @@
 from .attribution import plot_contributions, plot_wedges
 from .backtest import plot_backtest
 from .bands import plot_bands, plot_differences, plot_fit
+from .boxes import plot_boxes
 from .diagram import PlacedView, ShadedValue, Shading, find_view, place_view, plot_diagram
 from .layout import Layout, Panel, Scale, find_layout, layout_beside, read_layout
 from .output import render_figure, render_small_svg, save_figure
@@ -27,6 +28,7 @@ __all__ = [
     "place_view",
     "plot_backtest",
     "plot_bands",
+    "plot_boxes",
     "plot_contributions",
     "plot_diagram",
     "plot_differences",

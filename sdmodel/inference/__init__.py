@@ -19,6 +19,7 @@ from .backtest import (
     score_cells,
 )
 from .calibration import SEED, STARTS, STEPS, Agreement, Calibration, calibrate_model, fingerprints, sample_posterior
+from .datatree import to_datatree, write_datatree
 from .fit import BandFit, FitTable, SeriesFit, error_bars, fit_panels, fit_run
 from .likelihood import evaluate_series, log_likelihood, predictive_draws, residuals, split_series
 from .model_error import (
@@ -143,8 +144,10 @@ __all__ = [
     "series_between",
     "series_from_payoff",
     "split_series",
+    "to_datatree",
     "unused_priors",
     "widen_bands",
     "write_chain",
+    "write_datatree",
     "write_results",
 ]

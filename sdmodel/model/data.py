@@ -11,7 +11,7 @@ from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault
 from .algebra import Table, VensimFunction, make_reference, split_reference
-from .functions.data import AT_TIME
+from .functions.data import AT_TIME, TOTALLED
 from .functions.table import FUNCTIONS
 from .names import key
 from .records import Element, Model
@@ -27,7 +27,8 @@ _KEYWORDS = {name: f":{word}:" for word, name in _WAYS.items() if word != "INTER
     "LOOKUP": "",
     AT_TIME.name: ":RAW:",
 }
-"""The keyword of each function with which a data variable looks up its points."""
+_KEYWORDS |= {row.name: _KEYWORDS[read] for (_, read), row in TOTALLED.items() if read in _KEYWORDS}
+"""The keyword of each function with which a data variable looks up its points, or what CUMULATE makes of those of another one."""
 
 
 def points_name(name: str) -> str:
@@ -35,10 +36,14 @@ def points_name(name: str) -> str:
     return f"{name}{_POINTS}"
 
 
-def data_value(points: Expr, time: Expr, keyword: str) -> Expr:
-    """Return the value of a data variable at a time; `keyword` is `:INTERPOLATE:`, `:RAW:` and so on, or empty."""
+def data_value(points: Expr, time: Expr, keyword: str, *, total: str = "") -> Expr:
+    """Return the value of a data variable at a time, or that of what CUMULATE or CUMULATEF, the `total`, makes of it.
+
+    `keyword` is `:INTERPOLATE:`, `:RAW:` and so on, or empty.
+    """
     word = " ".join(keyword.strip(": \t\r\n").upper().split())
-    return (AT_TIME if word == "RAW" else FUNCTIONS[_WAYS[word]]).build(points, time)
+    read = AT_TIME if word == "RAW" else FUNCTIONS[_WAYS[word]]
+    return (TOTALLED[total, read.name] if total else read).build(points, time)
 
 
 def data_keyword(model: Model, expression: Expr) -> str | None:

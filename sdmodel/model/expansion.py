@@ -40,6 +40,7 @@ from .subscripts import (
     bindings,
     count_cells,
     inner_bindings,
+    labels_of,
 )
 
 _LARGEST_ORDER = 1000
@@ -234,6 +235,21 @@ class _Call:
             ]
 
         return self.builder.add_all("auxiliary", self.call, build, len(initial))
+
+    def size(self, *vectors: Expr) -> int:
+        model, equation = self.builder.model, self.builder.equation
+        sizes = []
+        for vector in vectors:
+            label, labels = split_reference(vector.args[0])[1][-1], labels_of(model.subscripts, vector.args[1].name)
+            sizes.append(len(labels))
+            what = f"takes vectors of one length, not of {sizes[0]} and {sizes[-1]} elements; give them the same range"
+            if label not in model.subscripts and label != labels[0]:
+                shown, first = (f"'{model.labels[name]}'" for name in (label, labels[0]))
+                what = f"takes a whole vector, by the name of its first element; write {first} instead of {shown}"
+            elif sizes[-1] == sizes[0]:
+                continue
+            raise ModelError([Fault(equation.parts.get(self.call, equation.place), f"{self.call.row.name} {what}")])
+        return sizes[0]
 
     def auxiliary(self, expression: Expr) -> Expr:
         return expression if not expression.args else self.builder.add("auxiliary", self.call, lambda _: expression)

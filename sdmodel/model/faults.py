@@ -268,6 +268,8 @@ class _Search:
         for argument, kind, name in zip(call.args, call.row.kinds, call.row.arguments, strict=True):
             if kind not in AXES:
                 continue
+            if kind == "series" and not isinstance(argument, Slice | Indexed):
+                continue
             if not isinstance(argument, Slice):
                 count = "two subscripts" if kind == "matrix" else "subscripts"
                 return f"needs a variable with {count} as its '{name}'; make an expression a variable of its own"

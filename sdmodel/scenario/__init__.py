@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .designs import (
         DEFAULT_SEED,
         DEFAULT_SIMULATIONS,
+        NOTHING,
         Design,
         SampledCell,
         Samples,
@@ -57,7 +58,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
 
 _NAMES = {
     "changes": "Change Course FreeConstant Optimisation Payoff PayoffTerm Scenario cell_values constant_cells constant_values course_fault course_text is_course merge_scenarios select_cells with_constants with_tables",
-    "designs": "DEFAULT_SEED DEFAULT_SIMULATIONS Design SampledCell Samples Sampling SamplingMethod Variation is_noise_seed make_design plausible_ranges sampled_cells",
+    "designs": "DEFAULT_SEED DEFAULT_SIMULATIONS NOTHING Design SampledCell Samples Sampling SamplingMethod Variation is_noise_seed make_design plausible_ranges sampled_cells",
     "distributions": "DISTRIBUTIONS Distribution Steps distribution_fault distribution_syntax",
     "levers": "Grid Lever Subsets all_subsets antithetic_orders find_levers grid_values is_policy_lever lever_of nested_subsets range_violation",
 }
@@ -66,7 +67,7 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "Change", "Course", "Design", "Distribution", "FreeConstant",
+    "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "NOTHING", "Change", "Course", "Design", "Distribution", "FreeConstant",
     "Grid", "Lever", "Optimisation", "Payoff", "PayoffTerm", "SampledCell", "Samples", "Sampling", "SamplingMethod",
     "Scenario", "Steps", "Subsets", "Variation", "all_subsets", "antithetic_orders", "cell_values",
     "constant_cells", "constant_values", "course_fault", "course_text", "distribution_fault", "distribution_syntax",

@@ -110,6 +110,10 @@ class Sampling:
     text: str = field(default="", compare=False)
 
 
+NOTHING = Sampling("multivariate")
+"""The sampling of no constants: members differ by the numbers of random functions."""
+
+
 @dataclass(frozen=True, slots=True)
 class SampledCell:
     """One cell that a design varies: its distribution or steps, or else the column of the samples that it takes."""
@@ -157,7 +161,7 @@ def plausible_ranges(model: Model, sampling: Sampling) -> dict[Cell, tuple[float
     ScenarioError
         With every line that the model does not allow.
     """
-    if sampling.method == "file":
+    if sampling.method == "file" or _is_noise_alone(model, sampling):
         return {}
     laws = ((sampled.cell, sampled.distribution) for sampled in sampled_cells(model, sampling))
     return {cell: _plausible_ends(law) for cell, law in laws if law is not None}
@@ -196,6 +200,12 @@ def cells_in_file(model: Model, sampling: Sampling) -> tuple[SampledCell, ...]:
 def is_noise_seed(model: Model, name: str) -> bool:
     """Whether a name is Vensim's seed of random functions, which the model lacks: it may be sampled, without effect."""
     return key(name) == "noise_seed" and name not in model
+
+
+def _is_noise_alone(model: Model, sampling: Sampling) -> bool:
+    """Whether no constant is sampled, which suits a model with random functions."""
+    lines = sampling.variations
+    return sampling.method != "file" and model.draws and all(is_noise_seed(model, line.name) for line in lines)
 
 
 def _checked(model: Model, found: list[SampledCell], faults: list[Fault]) -> tuple[SampledCell, ...]:
@@ -278,7 +288,7 @@ class Design:
 @reports_memory
 def make_design(
     model: Model,
-    sampling: Sampling,
+    sampling: Sampling = NOTHING,
     *,
     count: int | None = None,
     seed: int | None = None,
@@ -287,14 +297,15 @@ def make_design(
     """Make the design of an ensemble: the constants of each member, as a `.vsc` file asks for them.
 
     A constant with subscripts is sampled cell by cell. In a univariate design all constants but one keep the value that they
-    have in the model, or in `scenario`.
+    have in the model, or in `scenario`. A sampling of no constants suits a model with random functions: its members differ by
+    their random numbers alone.
 
     Parameters
     ----------
     model : Model
         The model with the constants to vary.
-    sampling : Sampling
-        The design to make, as `read_sampling` returns it.
+    sampling : Sampling, optional
+        The design to make, as `read_sampling` returns it; by default no constant is sampled.
     count : int, optional
         Number of simulations; overrides the file. Per constant if the method is univariate; divisions of each constant if
         it is a grid; the number of rows to use if the values come from a file of samples.
@@ -328,11 +339,16 @@ def make_design(
     >>> values = design.dataset()["rate"].values
     >>> sorted((values / 0.05).astype(int).tolist())  # one member in each quarter of the range
     [0, 1, 2, 3]
+    >>> noisy = tiny_model("demand = RANDOM UNIFORM(0, 10, 0)")
+    >>> sd.make_design(noisy, count=100).count  # nothing but the random numbers differs
+    100
     """
     seed = sampling.seed if seed is None else seed
     seed = seed or secrets.randbelow(2**31 - 1) + 1
     file = sampling.method == "file"
-    columns = cells_in_file(model, sampling) if file else sampled_cells(model, sampling)
+    columns: tuple[SampledCell, ...] = ()
+    if not _is_noise_alone(model, sampling):
+        columns = cells_in_file(model, sampling) if file else sampled_cells(model, sampling)
     if count is None and not file:
         count = sampling.count
     known = cell_values(model, (column.cell for column in columns), scenario)
@@ -340,17 +356,20 @@ def make_design(
     setup = _Setup(sampling, columns, count, seed, base)
     if count is not None and count < 1:
         raise ScenarioError(setup.faults(f"the number of simulations is {count}; give at least 1"))
-    members, draw = _METHODS[sampling.method](setup)
+    method: SamplingMethod = (
+        sampling.method if columns else "multivariate"
+    )  # without constants, members differ by noise
+    members, draw = _METHODS[method](setup)
     if not 1 <= members <= _MAX_MEMBERS:
         raise ScenarioError(setup.faults(f"the design has {members:,} members; it takes from 1 to {_MAX_MEMBERS:,}"))
     cells = tuple(column.cell for column in columns)
     names = tuple(quoted_cell(model, cell) for cell in cells)
-    own = base.tolist() if sampling.method in {"univariate", "file"} else []
+    own = base.tolist() if method in {"univariate", "file"} else []
     rows = [[column.cell.key, column.cell.labels, repr(column.distribution)] for column in columns]
-    digest = hashlib.sha256(json.dumps([_VERSION, sampling.method, members, count, seed, rows, own]).encode())
+    digest = hashlib.sha256(json.dumps([_VERSION, method, members, count, seed, rows, own]).encode())
     if file:
         digest.update(np.ascontiguousarray(cast("Samples", sampling.samples).values[:members]).tobytes())
-    return Design(cells, names, members, seed, sampling.method, sampling.text, digest.hexdigest(), draw)
+    return Design(cells, names, members, seed, method, sampling.text, digest.hexdigest(), draw)
 
 
 @dataclass(frozen=True)
@@ -397,7 +416,7 @@ class _Setup:
 
 def _multivariate(setup: _Setup) -> tuple[int, Slice]:
     """All constants sampled together; if all of them have steps, all combinations of these."""
-    if all(isinstance(column.distribution, Steps) for column in setup.columns):
+    if setup.columns and all(isinstance(column.distribution, Steps) for column in setup.columns):
         return _grid(setup)
     _refuse_steps(setup)
     return setup.count or 0, partial(_draw_independent, setup)

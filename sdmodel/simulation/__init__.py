@@ -6,7 +6,7 @@ from .continuation import EARLIER, RUN_SEED, recorded_beginning
 from .data import points_from, with_data
 from .execution import Progress
 from .inputs import named_cells
-from .prepared import PreparedSimulation, compile_model, prepare_simulation
+from .prepared import PreparedSimulation, compile_model, prepare_simulation, with_member_numbers
 from .setup import Beginning
 from .simulation import RANDOM_NUMBERS, NotFiniteWarning, RunWarning, simulate
 from .stepping import OpenSimulation, open_simulation
@@ -16,4 +16,5 @@ __all__ = [
     "EARLIER", "RANDOM_NUMBERS", "RUN_SEED", "Beginning", "NotFiniteWarning", "OpenSimulation", "PreparedSimulation", "Progress",
     "RunWarning", "ScenarioLike", "WasmModule", "check_memory", "compile_model", "compile_wasm", "load_scenario", "memory_bytes",
     "named_cells", "open_simulation", "points_from", "prepare_simulation", "recorded_beginning", "simulate", "with_data",
+    "with_member_numbers",
 ]  # fmt: skip

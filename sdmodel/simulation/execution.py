@@ -147,7 +147,7 @@ def execute(
         last = min(first + _BATCH, count)
         blocks = -(-(last - first) // width)
         columns = np.empty((0, blocks * width))
-        if len(inputs.varied):  # the last member is repeated to fill the last register
+        if len(job.varied_rows):  # the last member is repeated to fill the last register
             own = inputs.columns(first, last)
             filling = np.repeat(own[:, -1:], blocks * width - (last - first), axis=1)
             columns = np.ascontiguousarray(np.concatenate([own, filling], axis=1))

@@ -20,6 +20,7 @@ from ..vensim import looks_like_course, read_change
 _WHERE = "constants"
 
 Constants = Mapping[str, Any] | xr.Dataset
+Members = int | Sequence[int] | NDArray[np.integer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,18 @@ def named_cells(model: Model, name: str) -> tuple[str, tuple[str, ...], list[Cel
     return name, subscripts, constant_cells(model, name, subscripts, where=_WHERE)
 
 
-def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants | None) -> Inputs:
-    """Read the constants that a user gives by name; they override the values that a scenario has `fixed`."""
+def read_inputs(
+    model: Model, fixed: Mapping[Cell, float], constants: Constants | None, members: Members | None = None
+) -> Inputs:
+    """Read the constants that a user gives by name; they override the values that a scenario has `fixed`.
+
+    Members may differ by their random numbers alone: `members` of them, or those of a dataset without constants.
+    """
     inputs = Inputs(dict(fixed))
+    if members is not None:
+        inputs.members[MEMBER] = _noisy_members(model, members)
+    elif isinstance(constants, xr.Dataset) and MEMBER in constants.coords and model.draws:
+        inputs.members[MEMBER] = constants[MEMBER]
     given = constants.data_vars if isinstance(constants, xr.Dataset) else constants or {}
     if not isinstance(given, Mapping):
         what = f"{type(constants).__name__} cannot hold constants; give a mapping of names to values"
@@ -120,6 +130,18 @@ def read_inputs(model: Model, fixed: Mapping[Cell, float], constants: Constants 
             attributes = {"long_name": element.name, "units": element.units}
             inputs.members[dim] = xr.DataArray(array.values, dims=dim, attrs=attributes)
     return inputs
+
+
+def _noisy_members(model: Model, members: Members) -> xr.DataArray:
+    numbers = np.arange(members) if isinstance(members, int | np.integer) else np.asarray(members)
+    wrong = ""
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or not numbers.size or numbers.min() < 0:
+        wrong = f"are {members!r}; give a whole number from 1, or the numbers of members"
+    elif not model.draws:
+        wrong = "would all be equal, since the model has no random functions; vary a constant"
+    if wrong:
+        raise ScenarioError([Fault("members", wrong)])
+    return xr.DataArray(numbers, {MEMBER: numbers}, MEMBER)
 
 
 def split_changes(

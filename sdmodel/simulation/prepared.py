@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..dataset import MEMBER
 from ..errors import Fault, ScenarioError, SimulationError, reports_memory
 from ..model import Cell, Integrator, Model, Unchanging, cell_name, split_name
-from ..program import Grid, Program, compile_program
+from ..program import MEMBER_CELL, Grid, Program, compile_program
 from ..scenario import Scenario, cell_values, constant_values, is_course, with_tables
 from ..vensim import ScenarioLike, load_scenario
 from ..workers import Workers
@@ -31,6 +31,7 @@ from .jobs import (
     named_grid,
     with_orders,
 )
+from .setup import noise_of
 from .timing import SAME_TIME, timing_of
 
 
@@ -83,7 +84,7 @@ class PreparedSimulation(Unchanging):
             The values of each saved variable, by its name as given to `compile_model`, in the model's units: shape
             (times, labels of each subscript range), with the members first where there are several. What depends on a stock
             that stops being finite is NaN from then on, without a warning. The numbers are those of `simulate`; as there, one
-            member alone may be rounded otherwise than among others.
+            member alone may be rounded otherwise than among others. All members have the same random numbers.
 
         Raises
         ------
@@ -142,6 +143,7 @@ def compile_model(
     integrator: Integrator | None = None,
     until: float | None = None,
     threads: int | None = None,
+    seed: int | None = None,
 ) -> PreparedSimulation:
     r"""Compile a model for many calls that change some of its constants and return some of its variables.
 
@@ -164,6 +166,9 @@ def compile_model(
         End at the first saved time from this one on, in the model's unit of time; at FINAL TIME by default.
     threads : int, optional
         Number of threads for many members; all processors by default. The numbers do not depend on it.
+    seed : int, optional
+        Seed of random functions, as for `simulate`. Unlike there, all sets of constants have the random numbers of a single
+        run, so that an optimiser sees what its constants do and no noise.
 
     Returns
     -------
@@ -217,6 +222,7 @@ def compile_model(
         integrator=integrator,
         until=until,
         threads=threads,
+        seed=seed,
     )
     grids: dict[str, Grid] = {}
 
@@ -225,7 +231,7 @@ def compile_model(
         return [row for grid in grids.values() for row in grid.rows]
 
     own = {cell: (value, value) for cell, value in cell_values(model, cells).items()}
-    job = _prepare(model, own, rows, changes, integrator, math.inf if until is None else until)
+    job = _prepare(model, own, rows, changes, integrator, math.inf if until is None else until, seed)
     check_job_memory(job, 1, threads, None)
     names = tuple(cell_name(model, cell) for cell in cells)
     return PreparedSimulation(job.timing.saved, names, job, again, grids, threads)
@@ -233,6 +239,16 @@ def compile_model(
 
 def _listed(names: Iterable[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(map(str, names))
+
+
+def with_member_numbers(
+    cells: Sequence[Cell], points: NDArray[np.float64]
+) -> tuple[tuple[Cell, ...], NDArray[np.float64]]:
+    """Return cells and their values in each member, shape (members, cells), with one more: the number of the member.
+
+    It gives every member of a model with random functions numbers of its own, those that it has in `simulate`.
+    """
+    return (*cells, MEMBER_CELL), np.column_stack([points, np.arange(len(points))])
 
 
 def prepare_simulation(
@@ -264,12 +280,14 @@ def _prepare(
     changes: Scenario,
     integrator: Integrator | None,
     until: float,
+    seed: int | None = None,
 ) -> Job:
     """The job of a prepared simulation; `rows` are those to save."""
     model = with_tables(model, changes)
     inputs = Inputs({cell: value for cell, value in constant_values(model, changes).items() if cell not in ranges})
     inputs.varied |= {cell: xr.DataArray(np.array(ends), dims=MEMBER) for cell, ends in ranges.items()}
     program = compile_program(with_orders(model, inputs)[0])
+    inputs.noise = noise_of(program, inputs, None, seed)
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
     if until >= timing.initial:
         lines = int(np.searchsorted(timing.saved, until - SAME_TIME * timing.time_step))

@@ -18,7 +18,7 @@ from ..scenario import Scenario, constant_values, with_tables
 from ..vensim import ScenarioLike, load_scenario
 from .continuation import Continuation, continue_from, step_at
 from .execution import Job
-from .inputs import Constants, Inputs, Noise, read_inputs, split_changes
+from .inputs import Constants, Inputs, Members, Noise, read_inputs, split_changes
 from .jobs import make_job, with_orders
 from .stocks import read_initial_values, with_initial_values
 from .timing import MAY_MOVE, Timing, timing_of
@@ -54,6 +54,7 @@ def set_up(
     start: Beginning | None,
     at: float | None,
     seed: int | None = None,
+    members: Members | None = None,
 ) -> Setup:
     """Read what a user gives for a run; the arguments are those of `simulate`."""
     initial, before = _beginning(model, start, at)
@@ -62,19 +63,19 @@ def set_up(
     constants, others = split_changes(model, constants, changes)
     changes = replace(changes, changes=(*changes.changes, *others)) if others else changes
     model = with_initial_values(with_tables(model, changes), initial)
-    inputs = read_inputs(model, constant_values(model, changes), constants)
+    inputs = read_inputs(model, constant_values(model, changes), constants, members)
     read_initial_values(model, inputs, initial)
     compiled, remarks = with_orders(model, inputs)
     program = compile_program(compiled)
-    inputs.noise = _noise(program, inputs, before, seed)
+    inputs.noise = noise_of(program, inputs, before, seed)
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, may_move=MAY_MOVE)
     if before and at is not None:
         timing = replace(timing, first=step_at(timing, at))
     return Setup(model, changes, inputs, program, timing, before, remarks)
 
 
-def _noise(program: Program, inputs: Inputs, before: Continuation | None, seed: int | None) -> Noise:
-    """What decides the random numbers: the seed of the user, else of the run before, else of the model.
+def noise_of(program: Program, inputs: Inputs, before: Continuation | None, seed: int | None) -> Noise:
+    """Return what decides the random numbers: the seed of the user, else of the run before, else of the model.
 
     A seed becomes the value of NOISE SEED too, so that a run shows it.
     """

@@ -27,7 +27,7 @@ from ..workers import Workers
 from .continuation import EARLIER, RUN_MEMBER, RUN_SEED
 from .data import with_data
 from .execution import Job, Outcome, Progress, execute
-from .inputs import Constants, Inputs
+from .inputs import Constants, Inputs, Members
 from .jobs import (
     MAX_LISTED,
     blank_after_failure,
@@ -71,6 +71,7 @@ def simulate(
     executor: Workers | None = None,
     progress: Progress | None = None,
     seed: int | None = None,
+    members: Members | None = None,
     start: Beginning | None = None,
     at: float | None = None,
     data: Mapping[str, Any] | xr.Dataset | None = None,
@@ -109,6 +110,9 @@ def simulate(
         Seed of the random functions, from 0 to 2^32 - 1; overrides NOISE SEED, and is the seed of the other streams too. The
         members of an ensemble (dimension `member`) have different random numbers; runs along any other dimension, and runs with
         the same seed, have the same ones, so that they differ only by what their constants do.
+    members : int or sequence of int, optional
+        Number of members that differ by their random numbers, whether or not `constants` vary along `member` too; or the
+        numbers of some members, as the coordinate `member` has them.
     start : xarray.Dataset or mapping, optional
         A run to go on from, with its stocks, delays and other memories, and with its constants as far as `constants` and
         `scenario` set no others. It is a run of one member; its model may differ in everything but the stocks and delays. Or a
@@ -146,14 +150,18 @@ def simulate(
     >>> run = sd.simulate(model, {"rate": [0.0, 0.2]}, save=["stock"])
     >>> run["stock"].dims, run["stock"].isel(time=-1).values.round(2).tolist()
     (('time', 'member'), [100.0, 144.0])
+    >>> noisy = tiny_model("demand = RANDOM UNIFORM(0, 10, 0)")
+    >>> sd.simulate(noisy, members=100)["demand"].sizes["member"]
+    100
     >>> later = sd.simulate(model, {"rate": 0.5}, start=sd.simulate(model), at=1)
     >>> later["stock"].values.round(2).tolist()
     [110.0, 165.0]
     """
     check_options(model, integrator, threads)
     setup = set_up(
-        model if data is None else with_data(model, data), constants, scenario=scenario, start=start, at=at, seed=seed
-    )
+        model if data is None else with_data(model, data), constants, scenario=scenario, start=start, at=at, seed=seed,
+        members=members,
+    )  # fmt: skip
     model, changes, inputs = setup.model, setup.changes, setup.inputs
     program, timing, before = setup.program, setup.timing, setup.before
     saved = _saved(model, program, save)
@@ -359,7 +367,7 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
     If they need too much memory, only at the start, at the step at which a stock or a saved value first fails, and at the one before.
     """
     given = job.given.copy()
-    if inputs.varied:
+    if len(job.varied_rows):
         given[job.varied_rows - job.program.layout.first_input] = inputs.columns(member, member + 1)[:, 0]
     plan = job.program.layout.plan
     cells = job.program.layout.computed

@@ -208,7 +208,7 @@ def open_simulation(
     """
     check_options(model, integrator, None)
     setup = set_up(model, constants, scenario=scenario, start=start, at=at, seed=seed)
-    if setup.inputs.varied:
+    if setup.inputs.members:
         raise ScenarioError([Fault("constants", "have several members; give one number for each constant")])
     timing_of(setup.program.layout.plan, setup.inputs.fixed, {})  # raises the error of a FINAL TIME that changes
     locked = frozenset(deciding_cells(setup.model, setup.inputs.fixed))

@@ -10,8 +10,8 @@ import numpy as np
 
 from .. import __version__
 from ..errors import Fault, ScenarioError, reports_memory
-from ..model import Cell, Integrator, Model, cell_name, split_name
-from ..program import EXPORTS, STATUS, EmbeddedRun, compile_program, emit_module
+from ..model import NOISE_SEED, Cell, Integrator, Model, cell_name, split_name
+from ..program import EXPORTS, MEMBER_CELL, SEED_CELL, STATUS, EmbeddedRun, compile_program, emit_module
 from ..scenario import constant_cells, constant_values, with_tables
 from ..vensim import ScenarioLike, load_scenario
 from .inputs import read_inputs
@@ -29,6 +29,7 @@ from .timing import timing_of
 FORMAT = 1
 """The version of the description."""
 _WHERE = "inputs"
+_OF_NOISE = {"noise_seed": Cell(NOISE_SEED), "seed": SEED_CELL, "member": MEMBER_CELL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ def compile_wasm(
         - `inputs`: the `cell` as messages name it, its `name`, `labels` and `units`, its `offset` in memory in bytes, and its
           `value`, a 64-bit float in these units;
         - `outputs`: the same without `value`; at `offset` stands one 64-bit float per saved time, NaN where it is missing;
+        - `random`: offsets of the numbers that random functions depend on: `noise_seed` for the stream 0, `seed` for other
+          streams, and the number of the `member`; empty for a model without random functions;
         - `status`: offsets of the step at which a stock first fails (`broken`) and of the first step that misses the
           tolerances (`inexact`), each -1 for none, and of the time of what `find_fault` finds (`fault_time`);
         - `cells`: the names for `find_fault`; `remarks`: what `simulate` warns of that does not depend on the inputs.
@@ -155,6 +158,7 @@ def compile_wasm(
         "inputs": [
             _record(model, cell) | {"offset": place[cell], "value": value[cell]} for cell in chosen if cell in place
         ],
+        "random": {name: place[cell] for name, cell in _OF_NOISE.items() if cell in place},
         "outputs": [_record(model, cell) | {"offset": series[cell]} for cell in cells],
         "remarks": [
             *remarks_on_settings(model, timing, integrator),

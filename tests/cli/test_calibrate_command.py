@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from sdmodel.inference import CHAIN
 from sdmodel.reading import read_model
@@ -118,6 +119,20 @@ def test_identifiability_is_printed_and_stored(observed: Path, sdmodel):
     for constant, posterior in zip(record["constants"], posteriors, strict=True):
         assert posterior["contraction"] == pytest.approx(posterior["sd"] / constant["prior_sd"])
         assert posterior["near_low"] == posterior["near_high"] == 0
+
+
+def test_the_whole_posterior_is_written_for_arviz(observed: Path, sdmodel):
+    """All steps of the chain that is stored; a file that exists is refused before any work."""
+    words = ("calibrate", *FREE, *VERY_SHORT, "--datatree", "p.nc")
+    done = sdmodel(*words, "--name", "p")
+    assert done.exit_code == 0, done.output
+    with xr.open_datatree("p.nc") as tree, np.load("runs/p.chain.npz") as chain:
+        whole = xr.concat([tree["warmup_posterior"].to_dataset(), tree["posterior"].to_dataset()], "draw")
+        assert np.array_equal(whole["room_temperature"], chain["points"][:, :, 0].T)
+    again = sdmodel(*words, "--name", "q")
+    cure = "exists already; name another with --datatree, or --force to replace it"
+    assert (again.exit_code, again.stderr) == (1, f"p.nc: {cure}\n")
+    assert not Path("runs/q.cin").exists()
 
 
 def test_resumed_posterior_equals_one_long_posterior(observed: Path, sdmodel):
@@ -389,6 +404,7 @@ def test_user_errors_are_one_line_with_the_cure(observed: Path, sdmodel, words, 
         (("--payoff", "a.vpd"), "needs observations: -d"),
         (("--beyond", "a.vsc"), "are about draws of the posterior; add --posterior"),
         (("--ensemble", "a.vsc"), "are about draws of the posterior; add --posterior"),
+        (("--datatree", "a.nc"), "are about draws of the posterior; add --posterior"),
         (("--posterior", "--ensemble", "a.tab"), "'a.tab' must end in .vsc"),
     ],
 )

@@ -67,6 +67,43 @@ def test_members_of_an_ensemble_have_numbers_of_their_own(noisy: Path, sdmodel: 
     assert (done.exit_code, "to the last digit" in done.stdout) == (0, True), done.output
 
 
+@pytest.mark.parametrize("words", [(), ("--noise-only",), ("-e", "none.vsc"), ("-e", "seed.vsc")])
+def test_an_ensemble_of_noise_alone(noisy: Path, sdmodel: Command, words: tuple[str, ...]):
+    """Without uncertain constants, by its option, and by files that sample nothing; with bands, and repeated."""
+    equations = EQUATIONS.replace("NOISE SEED = 5\n", "")
+    (noisy / "noisy.mdl").write_text(model_text(equations), "utf-8")
+    (noisy / "none.vsc").write_text("9,M,7,,0\n", "utf-8")
+    (noisy / "seed.vsc").write_text("9,L,7,,0\nNOISE SEED=RANDOM_UNIFORM(0,99)\n", "utf-8")
+    done = sdmodel("ensemble", "noisy.mdl", "-n", "40", *words, "--on", "level", "--name", "many", "--plot")
+    assert (done.exit_code, "40 members (random functions alone)" in done.stdout) == (0, True), done.output
+    assert ("no constant is uncertain" in done.stderr) == (not words)
+    many = open_run("runs/many.zarr")
+    assert np.unique(many["level"].isel(time=3)).size == 40
+    assert (noisy / "runs" / "many.png").stat().st_size > 10_000
+    done = sdmodel("rerun", "many", "--members", "7")
+    assert (done.exit_code, "7 of 40 members, to the last digit" in done.stdout) == (0, True), done.output
+    done = sdmodel("ensemble", "noisy.mdl", "-n", "40", *words, "--on", "level", "--name", "many", "--resume")
+    assert (done.exit_code, "all stored before" in done.stdout) == (0, True), done.output
+
+
+def test_noise_alone_beside_a_sensitivity_file(noisy: Path, sdmodel: Command):
+    """The option leaves the constants of the file beside the model as they are."""
+    (noisy / "some.vsc").rename(noisy / "noisy.vsc")
+    for words, constant in (((), False), (("--noise-only",), True)):
+        done = sdmodel("ensemble", "noisy.mdl", "-n", "3", *words, "--on", "level", "--name", "many", "--force")
+        assert done.exit_code == 0, done.output
+        assert ("base" not in open_run("runs/many.zarr")) == constant
+
+
+def test_noise_alone_needs_random_functions_and_no_file(noisy: Path, sdmodel: Command):
+    done = sdmodel("ensemble", "noisy.mdl", "--noise-only", "-e", "some.vsc")
+    assert (done.exit_code, "--noise-only samples no constants; leave out -e" in done.output) == (2, True)
+    (noisy / "plain.mdl").write_text(model_text("a = INTEG(1, 0)"), "utf-8")
+    done = sdmodel("ensemble", "plain.mdl", "--noise-only")
+    assert done.output == "plain.mdl: has no random functions, so all members would be equal; leave out --noise-only\n"
+    assert done.exit_code == 1
+
+
 def test_a_sweep_has_the_same_numbers_for_every_lever_value(noisy: Path, sdmodel: Command):
     done = sdmodel(
         "sweep", "noisy.mdl", "--lever", "gain=1:2:2", "--on", "level", "--name", "swept", "-e", "some.vsc", "-n", "3"

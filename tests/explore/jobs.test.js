@@ -17,8 +17,10 @@ import {
 class Product {
   times = 2;
   outputs = [new Float64Array(2)];
+  members = [];
 
-  run(changes) {
+  run(changes, member = 0) {
+    this.members.push(member);
     const [a, b, c] = [0, 1, 2].map((place) => new Map(changes).get(place) ?? place + 1);
     this.outputs[0].set([a * b + c, 2 * (a * b + c)]);
   }
@@ -89,6 +91,16 @@ test("members are sampled except for what the user changed", async () => {
   assert.deepEqual([free.bands[4], free.finished], [5, true]); // the median of a*b + c at the first time
   const fixed = await results({ kind: "members", changes: [[0, 10]], outputs: [0], count: 3 }, members);
   assert.deepEqual([fixed.bands[0], fixed.bands[8], fixed.broken], [13, 13, 0]); // no spread is left
+});
+
+test("members have random numbers of their own, and all other runs have the same", async () => {
+  const engine = new Product();
+  const members = { inputs: [0], values: Float64Array.of(1, 2, 3), count: 3 };
+  const jobs = new Jobs(engine, members, () => {});
+  await jobs.start({ kind: "members", token: 1, changes: [], outputs: [0], count: 3 });
+  assert.deepEqual(engine.members, [0, 1, 2]);
+  await jobs.start({ kind: "subsets", token: 2, levers: [[0, 2]], outputs: [0] });
+  assert.deepEqual(engine.members.slice(3), [0, 0]);
 });
 
 test("a newer job replaces an older one of its kind", async () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from sdmodel.figures import (
     Observed,
     plot_backtest,
     plot_bands,
+    plot_boxes,
     plot_contributions,
     plot_diagram,
     plot_differences,
@@ -47,6 +49,9 @@ from sdmodel.figures import (
 )
 from sdmodel.scenario import Change, Distribution, Sampling, Scenario, Variation
 from sdmodel.vensim import sketch_from_text
+
+sys.path.append(str(Path(__file__).parent))
+from box_datasets import boxes
 
 STOCK, RATE, OTHER, HIDDEN = "$x^2$", r"\frac{1}{2} $k$", "<script>&amp", "_a"
 HEBREW, UNITS = "\u05de\u05d7\u05d9\u05e8 $", r"$/t^\beta$"
@@ -158,6 +163,13 @@ FIGURES: dict[Callable[..., Figure], tuple[Callable[[], Figure], tuple[str, ...]
     ),
     plot_morris: (lambda: plot_morris(_sensitivities("morris"), title=RUNS[0]), (STOCK, RUNS[0])),
     plot_sobol: (lambda: plot_sobol(_sensitivities("sobol"), title=RUNS[0]), (STOCK, RATE, HIDDEN, RUNS[0])),
+    plot_boxes: (
+        lambda: plot_boxes(
+            boxes((RATE, OTHER, HIDDEN), ("$/$", UNITS, "")).assign_attrs(outcome=f"{STOCK} last above 2"),
+            title=RUNS[0],
+        ),
+        (f"{RATE} ($/$)", f"{OTHER} ({UNITS})", f"{STOCK} last above 2", RUNS[0]),
+    ),
     plot_sweep: (
         lambda: plot_sweep(sweep_levers(MODEL, {RATE: [0.1, 0.2]}, save=NAMES), NAMES, title=RUNS[0]),
         (STOCK, f'{HEBREW}["$s$, t"]', f"{RATE} ($/$)", RUNS[0], UNITS),

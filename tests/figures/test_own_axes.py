@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -11,6 +14,9 @@ from sdmodel.errors import FigureError
 from sdmodel.scenario import Distribution, Sampling, Scenario, Variation
 from sdmodel.testing import tiny_model
 from sdmodel.vensim import read_change
+
+sys.path.append(str(Path(__file__).parent))
+from box_datasets import boxes
 
 MODEL = tiny_model("level = INTEG(inflow*share, 0)\ninflow = 1\nshare = 1\ntwice = 2*level")
 NAMES = ["level", "twice"]
@@ -61,6 +67,7 @@ PLOTS = {
     ),
     "sweep": (2, lambda axes: sd.plot_sweep(sd.sweep_levers(MODEL, {"inflow": [1, 2]}), NAMES, axes=axes)),
     "map": (2, _map),
+    "boxes": (2, lambda axes: sd.plot_boxes(boxes(count=1), axes=axes)),
     "tornado": (2, lambda axes: sd.plot_tornado(_sensitivities("tornado"), axes=axes)),
     "morris": (2, lambda axes: sd.plot_morris(_sensitivities("morris"), axes=axes)),
     "sobol": (2, lambda axes: sd.plot_sobol(_sensitivities("sobol"), axes=axes)),

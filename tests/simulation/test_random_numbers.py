@@ -13,11 +13,13 @@ import xarray as xr
 from scipy import special, stats
 
 import sdmodel as sd
-from sdmodel.errors import ModelError, SimulationError
+from sdmodel.errors import ModelError, ScenarioError, SimulationError
 from sdmodel.model import DEFAULT_SEED, FUNCTIONS, Absent, Cell, Start
+from sdmodel.scenario import Distribution, Sampling, Scenario, Variation
 from sdmodel.simulation import RunWarning
+from sdmodel.store import ensemble_record, ensembles
 from sdmodel.testing import WasmInstance, differences_from_run, model_text, tiny_model
-from sdmodel.vensim import model_from_text
+from sdmodel.vensim import model_from_text, read_change
 
 pytestmark = pytest.mark.filterwarnings("ignore:the random numbers:sdmodel.simulation.RunWarning")
 
@@ -391,6 +393,124 @@ def test_a_computed_noise_seed_cannot_be_overridden():
     assert np.array_equal(sd.simulate(model)["a"], uniforms("a#1[]", np.arange(11), seed=5))
     with pytest.raises(SimulationError, match="NOISE SEED is computed in the model, .*; make it a constant"):
         sd.simulate(model, seed=1)
+
+
+def test_members_may_differ_by_noise_alone(many):
+    """A number of members, the numbers of some, or a design without constants."""
+    whole = sd.simulate(many, members=1100, seed=7)
+    _same(whole, sd.simulate(many, {"gain": np.ones(1100)}, seed=7))
+    some = [3, 1030, 1099]
+    _same(whole.isel(member=some), sd.simulate(many, members=some, seed=7))
+    assert sd.simulate(many, members=some)["member"].values.tolist() == some
+    design = sd.make_design(many, count=5)
+    assert (design.count, design.names) == (5, ())
+    _same(whole.isel(member=slice(5)), sd.simulate(many, design.dataset(), seed=7))
+
+
+@pytest.mark.parametrize("members", [0, -1, 2.5, "3", [], [[1]], [-1], [0.5]])
+def test_members_are_a_whole_number_or_numbers(many, members):
+    with pytest.raises(ScenarioError, match="members: are .*; give a whole number from 1, or the numbers of"):
+        sd.simulate(many, members=members)
+
+
+def test_members_of_a_model_without_noise_would_be_equal():
+    plain = tiny_model("a = 1")
+    with pytest.raises(ScenarioError, match="members: would all be equal, .*; vary a constant"):
+        sd.simulate(plain, members=3)
+    with pytest.raises(ScenarioError, match="nothing is varied"):
+        sd.make_design(plain, count=3)
+
+
+def test_a_line_for_a_noise_seed_that_the_model_lacks_samples_noise_alone(tmp_path, many):
+    """As people write it for Vensim; a model that has the constant samples it."""
+    path = tmp_path / "noise.vsc"
+    path.write_text("20,L,7,,0\nNOISE SEED=RANDOM_UNIFORM(0,1000)\n", "utf-8")
+    sampling = sd.read_sampling(path)
+    assert (sd.make_design(many, sampling).names, sd.make_design(many, sampling).count) == ((), 20)
+    assert sd.make_design(tiny_model(SEEDED), sampling).names == ("NOISE SEED",)
+
+
+# What compares levers uses the same noise for all its runs; members of an ensemble have noise of their own
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    return tiny_model("level = INTEG(noise*gain*base, 0)\nnoise = RANDOM NORMAL(-9, 9, 1, 1, 0)\ngain = 1\nbase = 1")
+
+
+@pytest.fixture(scope="module")
+def ends(noisy):
+    """The level at the end, of each of 40 members."""
+    return sd.simulate(noisy, members=40)["level"].isel(time=-1).values
+
+
+@pytest.fixture(scope="module")
+def design(noisy):
+    return sd.make_design(noisy, count=40)
+
+
+def test_the_noise_of_an_attribution(noisy, ends, design):
+    doubled = Scenario("doubled", (read_change("gain = 2"),))
+    found = sd.attribute_levers(noisy, doubled, save=["level"], design=design)
+    quantiles = found["level_spread"].isel(time=-1, lever=0).values
+    np.testing.assert_allclose(quantiles, np.quantile(ends, found["probability"]), rtol=1e-12)
+    mean = found["level"].sel(measure="shapley").isel(time=-1, lever=0)
+    assert float(mean) == pytest.approx(ends.mean(), rel=1e-12)
+    alone = sd.attribute_levers(noisy, doubled, save=["level"])
+    assert float(alone["level"].sel(measure="alone").isel(time=-1, lever=0)) == pytest.approx(ends[0], rel=1e-12)
+
+
+def test_the_noise_of_a_ranking(noisy, ends, design):
+    found = sd.rank_levers(noisy, "level", levers={"gain": (0, 2)}, goal="max", design=design)
+    assert float(found["effect"].sel(lever="gain", outcome="level")) == pytest.approx(ends[0], rel=1e-12)
+    quantiles = found["effect_spread"].sel(lever="gain", outcome="level")
+    np.testing.assert_allclose(quantiles, np.quantile(ends, found["probability"]), rtol=1e-12)
+
+
+def test_the_noise_of_a_sweep(noisy, ends, design):
+    swept = sd.sweep_levers(noisy, {"gain": [1, 3]}, design=design)["level"].isel(time=-1)
+    np.testing.assert_allclose(swept.sel(gain=3), 3 * ends, rtol=1e-12)
+    np.testing.assert_allclose(swept.sel(gain=1), ends, rtol=1e-12)
+
+
+def test_the_noise_of_a_prepared_simulation(noisy, ends):
+    """An optimiser sees no noise between its points; a seed gives all of them other numbers."""
+    run = sd.compile_model(noisy, save=["level"], constants=["gain"])
+    np.testing.assert_allclose(run([[1.0], [2.0], [3.0]])["level"][:, -1], ends[0] * np.array([1, 2, 3]), rtol=1e-12)
+    other = pickle.loads(pickle.dumps(sd.compile_model(noisy, save=["level"], seed=9)))  # noqa: S301 - made here
+    np.testing.assert_allclose(other()["level"], sd.simulate(noisy, seed=9)["level"], rtol=1e-12)
+
+
+def test_the_noise_of_a_module_of_webassembly(noisy, ends):
+    """The page of the explorer sets the number of the member."""
+    instance = WasmInstance(sd.compile_wasm(noisy, save=["level"]))
+    for member in (0, 7):
+        assert instance.run(member=member)[1][0][-1] == pytest.approx(ends[member], rel=1e-12)
+    assert sd.compile_wasm(tiny_model("a = 1")).description["random"] == {}
+
+
+def test_bytes_are_the_same_for_any_split_between_processes(tmp_path, many, monkeypatch):
+    """In one process, in two, and in two that go on with half an ensemble; of noise alone, and with sampled constants."""
+    monkeypatch.setattr(ensembles, "_MAX_BLOCK", 16)
+    gain = Variation("gain", (), Distribution("RANDOM_UNIFORM", (1.0, 2.0)))
+    sampled = sd.make_design(many, Sampling("multivariate", variations=(gain,)), count=70)
+
+    def stop(done: int, _: int) -> None:
+        if done:
+            raise InterruptedError
+
+    with sd.WorkerProcesses(2) as workers:
+        for name, design in (("noise", sd.make_design(many, count=70)), ("sampled", sampled)):
+            whole = sd.open_run(sd.run_ensemble(many, design, tmp_path / f"{name}.zarr", seed=7, save=NAMES)).load()
+            options = {"seed": 7, "save": NAMES}
+            shared = sd.run_ensemble(many, design, tmp_path / f"{name}-2.zarr", executor=workers, **options)
+            _same(whole, sd.open_run(shared))
+            _same(whole, sd.simulate(many, design.dataset(), executor=workers, **options))
+            path = tmp_path / f"{name}-3.zarr"
+            with pytest.raises(InterruptedError):
+                sd.run_ensemble(many, design, path, progress=stop, executor=workers, **options)
+            assert 0 < ensemble_record(path)[0]["members_done"] < 70
+            _same(whole, sd.open_run(sd.run_ensemble(many, design, path, resume=True, threads=1, **options)))
 
 
 def test_a_module_of_webassembly_draws_the_same_numbers(many, alone):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import hashlib
 from pathlib import Path
@@ -16,7 +17,7 @@ from openpyxl.workbook.defined_name import DefinedName
 import sdmodel as sd
 from sdmodel.dataset import POINTS, SOURCES
 from sdmodel.errors import ModelError, ScenarioError, SimulationError
-from sdmodel.testing import model_text
+from sdmodel.testing import WasmInstance, differences_from_run, model_text
 from sdmodel.vensim.edit.companions import rename_in_file
 from sdmodel.vensim.edit.names import Renaming
 
@@ -133,6 +134,41 @@ def test_data_is_shifted_computed_and_read_with_another_keyword(folder):
     assert found["ahead"].to_numpy().tolist() == [0, 4, 4, 4]
     assert found["both"].to_numpy().tolist() == [2, 6, 8, 8]
     assert found["year"].to_numpy().tolist() == [2000, 2000.5, 2001, 2001.5]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "expected"),
+    [
+        ("", [2, 2, 4, 6, 3, 3, 3]),
+        (":LOOK FORWARD:", [2, 2, 6, 6, 3, 3, 3]),
+        (":HOLD BACKWARD:", [2, 2, 2, 6, 3, 3, 3]),
+        (":RAW:", [np.nan, 2, np.nan, 6, 3, np.nan, np.nan]),
+    ],
+)
+def test_data_is_accumulated(folder, keyword, expected):
+    """Vensim's manual, CUMULATE: the first point, the first two, and so on, without the time between; CUMULATEF: only the last sum."""
+    (folder / "x.dat").write_text("x\n3\t4\n1\t2\n4\t-3\n", "utf-8")
+    text = f"x\nsums {keyword} := CUMULATE(x)\nlast {keyword} := CUMULATEF(x)\nplus = 1 + sums"
+    path = folder / "m.mdl"
+    path.write_text(model_text(text, final=6), "utf-8")
+    model = sd.read_model(path, data=folder / "x.dat")
+    found = sd.simulate(model)
+    np.testing.assert_array_equal(found["sums"], expected)
+    np.testing.assert_array_equal(found["plus"], np.add(expected, 1))
+    raw = keyword == ":RAW:"
+    np.testing.assert_array_equal(found["last"], [3 if not raw or time == 4 else np.nan for time in range(7)])
+    (folder / "again.mdl").write_text(sd.mdl_text(model), "utf-8")
+    again = sd.read_model(folder / "again.mdl", data=folder / "x.dat")
+    xr.testing.assert_equal(sd.simulate(copy.deepcopy(again)), found)
+    instance = WasmInstance(sd.compile_wasm(model))
+    assert set(differences_from_run(instance.description, instance.run()[1], found).values()) == {0}
+
+
+def test_data_is_accumulated_in_each_cell(folder):
+    (folder / "x.csv").write_text("Time,x[A],x[B]\n0,1,-1\n2,2,5\n", "utf-8")
+    found = run(folder, "p: A, B\nx[p]\nsums[p] := CUMULATE(x[p])\nlast := CUMULATEF(x[B])", data=folder / "x.csv")
+    assert found["sums"].to_numpy().tolist() == [[1, -1], [2, 1.5], [3, 4], [3, 4]]
+    assert found["last"].to_numpy().tolist() == [4, 4, 4, 4]
 
 
 def test_a_model_without_data_is_read_but_does_not_run(folder):

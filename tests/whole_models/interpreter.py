@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
 
-from model_tree import Call, Equation, Node, Number, Ref, Settings, Table, Whole
+import noise
+from model_tree import Call, Equation, Node, Number, Ref, Settings, Table, Whole, walk
 
 Binding = tuple[tuple[str, str], ...]
 Cell = tuple[str, tuple[str, ...]]
@@ -170,6 +171,7 @@ class Run:
     settings: Settings
     constants: dict[Cell, float] = field(default_factory=dict)
     nudge: float = 0.0
+    member: int = 0
     equations: dict[str, list[Equation]] = field(init=False, default_factory=dict)
     cells: dict[Cell, tuple[Equation, Binding, int]] = field(init=False, default_factory=dict)
     states: dict[Key, Call] = field(init=False, default_factory=dict)
@@ -184,11 +186,21 @@ class Run:
     count: int = field(init=False, default=0)
     now: float = field(init=False, default=0.0)
     begun: float = field(init=False, default=0.0)
+    places: dict[int, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for equation in self.model.equations:
+            self.number_draws(equation)
             for index, (labels, binding) in enumerate(self.covered(equation)):
                 self.cells[equation.name, labels] = equation, binding, index
+
+    def number_draws(self, equation: Equation) -> None:
+        """Give every random function of an equation its place; pink noise has two, of its start and of its noise."""
+        count = 1
+        for node in walk(equation.node) if equation.node else ():
+            if isinstance(node, Call) and node.name in noise.ARGUMENTS:
+                self.places[id(node)] = f"{equation.name.strip(chr(34)).lower().replace(' ', '_')}#{count}"
+                count += 1 + (node.name == "RANDOM PINK NOISE")
 
     @property
     def step(self) -> float:
@@ -233,8 +245,9 @@ class Run:
             for cell, line in values.items():
                 line.append(self.cell(cell))
             if count < steps:
-                self.remember()
+                pink = self.remember()
                 self.integrate()
+                self.held |= pink
         return values
 
     def stage(self, halves: int) -> None:
@@ -242,13 +255,17 @@ class Run:
         self.begun = self.time(2 * self.count)
         self.cache = {}
 
-    def remember(self) -> None:
-        """Keep what DELAY FIXED and SAMPLE IF TRUE need of this step."""
+    def remember(self) -> dict[Key, float]:
+        """Keep what DELAY FIXED and SAMPLE IF TRUE need of this step; return pink noise at the next one."""
+        pink: dict[Key, float] = {}
         for key, call in self.states.items():
             if call.name == "DELAY FIXED":
                 self.inputs[key].append(self.value(call.parts[0], self.bindings[key]))
             elif call.name == "SAMPLE IF TRUE":
                 self.held[key] = self.value(call, self.bindings[key])
+            elif call.name == "RANDOM PINK NOISE":
+                pink[key] = self.pinker(call, self.bindings[key])
+        return pink
 
     def rates(self) -> dict[Key, list[float]]:
         return {key: self.rate(key) for key in self.levels}
@@ -314,6 +331,8 @@ class Run:
             self.held[key], self.inputs[key] = parts[2](), []
         elif call.name == "SAMPLE IF TRUE":
             self.held[key] = parts[2]()
+        elif call.name == "RANDOM PINK NOISE":
+            self.held[key] = parts[0]() + parts[1]() * noise.truncated_normal(self.share(call, binding))
         elif call.name == "INTEG":
             self.levels[key] = [parts[1]()]
         elif call.name == "TREND":
@@ -360,6 +379,8 @@ class Run:
             if not math.isfinite(chosen):
                 return math.nan
             return self.value(call.parts[1], binding) if chosen else self.held[key]
+        if call.name == "RANDOM PINK NOISE":
+            return self.held[key]
         if call.name == "DELAY FIXED":
             lag = self.lags[key]
             if math.isnan(lag):
@@ -375,6 +396,33 @@ class Run:
         if call.name.startswith("DELAY"):
             return divide(last, self.value(call.parts[1], binding) / self.order(call))
         return last
+
+    # ---- random numbers
+
+    def share(self, call: Call, binding: Binding, *, further: int = 0) -> float:
+        """The uniform number of a call in a cell, and in a term of a sum, at this step."""
+        name, _, count = self.places[id(call)].partition("#")
+        place = f"{name}#{int(count) + further}[{','.join(label.lower() for _, label in binding)}]"
+        stream = self.value(call.parts[-1], binding) if call.parts else 0.0
+        return noise.uniform(place, self.count, self.member, int(stream))
+
+    def drawn(self, call: Call, binding: Binding) -> float:
+        """The result of a random function."""
+        parts, table = call.parts[:-1], None
+        if call.name == "RANDOM LOOKUP":
+            density, *parts = parts
+            table = self.cells[self.named(density, binding)][0].node.points
+        values = [self.value(part, binding) for part in parts]
+        return noise.draw(call.name, self.share(call, binding), values, table) * (1 + self.nudge * ROUNDING)
+
+    def pinker(self, call: Call, binding: Binding) -> float:
+        """Pink noise at the next step: a share of the way towards white noise."""
+        mean, deviation, time = (self.value(part, binding) for part in call.parts[:3])
+        share = self.step / max(time, self.step)
+        size = deviation * math.sqrt((2 - share) / share)
+        white = mean + size * noise.truncated_normal(self.share(call, binding, further=1))
+        level = self.held[id(call), binding]
+        return level + share * (white - level)
 
     # ---- values
 
@@ -426,6 +474,8 @@ class Run:
         name, parts = call.name, call.parts
         if name in MEMORIES:
             return self.state(call, binding)
+        if name in noise.ARGUMENTS:
+            return self.drawn(call, binding)
         if name in REDUCTIONS:
             values = [self.value(parts[0], place) for place in self.inner(call, binding)]
             total = (
@@ -498,7 +548,7 @@ class Run:
 MEMORIES = frozenset(
     {
         "INTEG", "SMOOTH", "SMOOTHI", "SMOOTH3", "SMOOTH3I", "SMOOTH N", "DELAY1", "DELAY1I", "DELAY3", "DELAY3I", "DELAY N",
-        "DELAY FIXED", "TREND", "FORECAST", "SAMPLE IF TRUE",
+        "DELAY FIXED", "TREND", "FORECAST", "SAMPLE IF TRUE", "RANDOM PINK NOISE",
     }
 )  # fmt: skip
 """Functions whose value depends on earlier steps."""

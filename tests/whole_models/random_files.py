@@ -39,11 +39,11 @@ class File:
     varied: dict[str, list[float]] = field(default_factory=dict)
 
 
-def make_file(seed: int, count: int, *, special: bool = False) -> File:
+def make_file(seed: int, count: int, *, special: bool = False, noisy: bool = False) -> File:
     """A file of random models; without `special`, only those whose numbers stay finite."""
     chance = random.Random(seed)
     times = settings(chance)
-    made = list(models(chance, count, times, special=special))
+    made = list(models(chance, count, times, special=special, noisy=noisy))
     kept = [whole for whole in made if special or all(map(finite, Run(whole, times).run().values()))]
     whole = Whole({}, [])
     for part in kept:
@@ -88,10 +88,12 @@ def cell_values(run: xr.Dataset, array: xr.DataArray, labels: tuple[str, ...], m
     return array.values.tolist() if "time" in array.dims else [float(array)] * run.sizes["time"]
 
 
-def right_values(file: File, constants: dict[str, float] | None = None) -> tuple[Values, Values, Values]:
+def right_values(
+    file: File, constants: dict[str, float] | None = None, member: int = 0
+) -> tuple[Values, Values, Values]:
     """What the interpreter makes of a file: as it is, and with the last digits of functions moved up and down."""
     cells = {(name, ()): value for name, value in (constants or {}).items()}
-    first, second, third = (saved(Run(file.whole, file.times, cells, nudge)) for nudge in (0.0, 1.0, -2.0))
+    first, second, third = (saved(Run(file.whole, file.times, cells, nudge, member)) for nudge in (0.0, 1.0, -2.0))
     return first, second, third
 
 
@@ -160,7 +162,7 @@ def check(file: File, counts: Counter[str], *, members: bool) -> list[str]:
     if members and file.varied:
         for member, values in enumerate(package_values(file, file.varied)):
             constants = {name: given[member] for name, given in file.varied.items()}
-            right = right_values(file, constants)
+            right = right_values(file, constants, member)
             lines += [f"member {member}: {line}" for line in differences(file, values, right, counts)]
     return lines
 

@@ -38,17 +38,22 @@ def number(value: float) -> Node:
 
 @dataclass(slots=True)
 class Generator:
-    """Makes one model; with `special`, also numbers at the ends of their range and functions outside their domain."""
+    """Makes one model; with `special`, also numbers at the ends of their range and functions outside their domain.
+
+    If it is `noisy`, random functions too.
+    """
 
     chance: random.Random
     prefix: str
     settings: Settings
     special: bool = False
+    noisy: bool = False
     whole: Whole = field(init=False, default_factory=Whole)
     known: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
     tables: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
     dead_ends: set[str] = field(init=False, default_factory=set)
     serial: int = field(init=False, default=0)
+    density: str = field(init=False, default="")
 
     # ---- the parts of a model
 
@@ -61,6 +66,9 @@ class Generator:
             self.constant()
         for _ in range(chance.randint(1, 2)):
             self.table()
+        if self.noisy:
+            self.density = self.name()
+            self.whole.equations.append(Equation(self.density, (), Table(((-2.0, 1.0), (1.5, 3.0), (4.0, 0.5)))))
         stocks = [self.name() for _ in range(chance.randint(1, 4))]
         shapes = {name: self.shape() for name in stocks}
         starts = {name: self.start() for name in stocks}
@@ -275,7 +283,29 @@ class Generator:
         return Ref(name, self.subscripts(self.known[name], ranges))
 
     def leaf(self, ranges: tuple[str, ...]) -> Node:
+        if self.noisy and self.chance.random() < 0.25:
+            return self.noise()
         return self.literal() if self.chance.random() < 0.25 else self.reference(ranges)
+
+    def noise(self) -> Node:
+        """A random function with arguments of its domain, in a stream, free or truncated."""
+        chance = self.chance
+        few = [number(chance.choice((1.5, 2.5, 4.0))) for _ in range(2)]
+        low, high = map(number, chance.choice(((-50.0, 900.0), (1.25, 6.5), (2.0, 9.0))))
+        shift, stretch = map(number, chance.choice(((0.0, 1.0), (0.5, 2.0), (1.0, 1.0))))
+        stream = Number(chance.choice("0017"))
+        rest = {
+            "RANDOM 0 1": (), "RANDOM UNIFORM": (low, high), "RANDOM NORMAL": (low, high, *few),
+            "RANDOM EXPONENTIAL": (low, high, shift, stretch), "RANDOM GAMMA": (low, high, few[0], shift, stretch),
+            "RANDOM BETA": (low, number(40.0), *few, number(1.0), number(3.0)), "RANDOM WEIBULL": (low, high, few[0], shift, stretch),
+            "RANDOM TRIANGULAR": (low, high, number(-3.0), number(2.5), number(8.0)), "RANDOM POISSON": (low, high, few[0], shift, stretch),
+            "RANDOM BINOMIAL": (low, high, number(0.375), number(9.0), shift, stretch),
+            "RANDOM NEGATIVE BINOMIAL": (low, number(900.0), number(0.375), number(2.0), shift, stretch),
+            "RANDOM LOOKUP": (Ref(self.density), low, high, shift, stretch),
+            "RANDOM PINK NOISE": (few[0], number(0.75), self.steady_time()),
+        }  # fmt: skip
+        name = chance.choice(list(rest))
+        return call(name, *rest[name], *([] if name == "RANDOM 0 1" else [stream]))
 
     def condition(self, ranges: tuple[str, ...], depth: int) -> Node:
         chance, way = self.chance, self.chance.random()
@@ -403,7 +433,9 @@ class Generator:
         )
 
 
-def models(chance: random.Random, count: int, times: Settings, *, special: bool = False) -> Iterator[Whole]:
+def models(
+    chance: random.Random, count: int, times: Settings, *, special: bool = False, noisy: bool = False
+) -> Iterator[Whole]:
     """Models for one file, with names of their own."""
     for index in range(count):
-        yield Generator(chance, f"m{index}", times, special).model()
+        yield Generator(chance, f"m{index}", times, special, noisy).model()

@@ -32,16 +32,25 @@ def test_models_agree_with_the_interpreter(seed):
     assert counts["rounding decides"] < counts["numbers"] / 100
 
 
+@pytest.mark.parametrize("seed", [5, 9])
+def test_models_with_random_functions_agree(seed):
+    """Every draw of every cell, term and member, by Euler and Runge-Kutta."""
+    counts: Counter[str] = Counter()
+    assert check(make_file(seed, 2, noisy=True), counts, members=seed == 5) == []
+    assert counts["models"] >= 1
+
+
 def test_both_integrators_are_tested():
     """The files above use both."""
     assert {make_file(seed, 1).times.rk4 for seed in (3, 7, 10)} == {False, True}
+    assert {make_file(seed, 1, noisy=True).times.rk4 for seed in (5, 9)} == {False, True}
 
 
 @pytest.mark.filterwarnings("ignore::sdmodel.simulation.RunWarning")
-@pytest.mark.parametrize(("seed", "special"), [(3, False), (10, False), (4, True)])
-def test_models_agree_as_webassembly(seed, special):
+@pytest.mark.parametrize(("seed", "kind"), [(3, ""), (10, ""), (4, "special"), (6, "noisy")])
+def test_models_agree_as_webassembly(seed, kind):
     """The same models as a module of WebAssembly have the numbers of native code, and what is not finite is found."""
-    file = make_file(seed, 4, special=special)
+    file = make_file(seed, 4, special=kind == "special", noisy=kind == "noisy")
     model = model_from_text(file.text, "random.mdl")
     run, module = simulate(model), compile_wasm(model)
     instance = WasmInstance(module)
@@ -54,10 +63,13 @@ def test_models_agree_as_webassembly(seed, special):
 
 
 @pytest.mark.filterwarnings("ignore::sdmodel.simulation.RunWarning")
-@pytest.mark.parametrize(("seed", "special"), [(3, False), (7, False), (10, False), (4, True), (11, True)])
-def test_loops_over_cells_change_nothing(seed, special, monkeypatch):
+@pytest.mark.parametrize(
+    ("seed", "kind"), [(3, ""), (7, ""), (10, ""), (4, "special"), (11, "special"), (4, "noisy"), (6, "noisy")]
+)
+def test_loops_over_cells_change_nothing(seed, kind, monkeypatch):
     """The same models with a loop for any two cells, and with all cells written out: the same bits, and the same cell fails first."""
-    text = make_file(seed, 7, special=special).text
+    count = 2 if kind == "noisy" else 7
+    text = make_file(seed, count, special=kind == "special", noisy=kind == "noisy").text
     runs = []
     for fewest in (2, 10**9):
         monkeypatch.setattr(order, "FEWEST", fewest)
@@ -71,9 +83,9 @@ def test_loops_over_cells_change_nothing(seed, special, monkeypatch):
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", NIGHTLY)
 def test_many_models_agree_with_the_interpreter(seed):
-    """500 models, one run and three members of each."""
+    """500 models, one run and three members of each, every third file with random functions."""
     counts: Counter[str] = Counter()
-    assert check(make_file(seed, 25), counts, members=True) == []
+    assert check(make_file(seed, 25, noisy=seed % 3 == 0), counts, members=True) == []
     assert counts["models"] >= 22
     assert counts["rounding decides"] < counts["numbers"] / 100
 
@@ -98,7 +110,7 @@ def test_models_with_special_values_hold_what_they_are_made_for():
 
 
 ELSEWHERE = {
-    "DELAY BATCH", "DELAY INFORMATION", "DELAY MATERIAL", "DELAYP", "DEPRECIATE STRAIGHTLINE", "GAMMA LN", "GET TIME VALUE", "LOOKUP INVERT", "LOOKUP SLOPE", "MESSAGE", "NPV", "NPVE",
+    "DELAY BATCH", "DELAY INFORMATION", "DELAY MATERIAL", "DELAYP", "DEPRECIATE BY SCHEDULE", "DEPRECIATE STRAIGHTLINE", "GAMMA LN", "GET TIME VALUE", "LOOKUP INVERT", "LOOKUP SLOPE", "MESSAGE", "NPV", "NPVE",
     "SINTEG",
 }  # fmt: skip
 """Functions that `tests/simulation/test_manual_functions.py` computes a second time, each in a model of its own."""
@@ -109,12 +121,10 @@ def test_every_function_occurs_in_the_nightly_models():
     names = set()
     for seed in NIGHTLY:
         chance = random.Random(seed)
-        for whole in models(chance, 25, settings(chance)):
+        for whole in models(chance, 25, settings(chance), noisy=seed % 3 == 0):
             nodes = [part for equation in whole.equations if equation.node for part in walk(equation.node)]
             names |= {part.name for part in nodes if isinstance(part, Call)}
-    of_data = {
-        name for name, row in FUNCTIONS.items() if row.arguments[:1] == ("data",) or row.draws
-    }  # a random model has no files
+    of_data = {name for name, row in FUNCTIONS.items() if row.arguments[:1] == ("data",)}  # a random model has no files
     of_arrays = {name for name, row in FUNCTIONS.items() if row.takes_arrays or row.rewrite}
     elsewhere = of_arrays | {"ALLOC P", *ELSEWHERE}  # tests/program/test_array_functions.py has properties of these
     assert set(FUNCTIONS) - of_data - elsewhere <= names

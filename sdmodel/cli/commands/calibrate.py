@@ -27,13 +27,14 @@ from ...inference import (
     join_observations,
     read_observations,
     series_from_payoff,
+    write_datatree,
     write_results,
 )
 from ...model import Model
 from ...store import check_folder
 from ...vensim import read_payoff
 from ..freedom import FreedomOptions, constants_beyond, freedom_options
-from ..locations import load_model
+from ..locations import check_not_there, load_model
 from ..observations import DataOptions, choose_series, data_options
 from ..options import RunOptions, StoreOptions, option_group, run_options, store_options
 from ..output import Part, Result, busy, output_options
@@ -42,7 +43,7 @@ from ..views.calibration import calibration_parts
 
 _SAMPLES = 1000
 _NOT_REPEATED = frozenset(
-    {"as_json", "output_format", "force", "resume", "name", "seed", "sample", "steps", "ensemble"}
+    {"as_json", "output_format", "force", "resume", "name", "seed", "sample", "steps", "ensemble", "datatree"}
 )
 
 
@@ -57,6 +58,7 @@ class _DrawOptions:
     beyond: str | None
     equal: tuple[str, ...]
     ensemble: str | None
+    datatree: str | None
     resume: bool
 
 
@@ -94,6 +96,7 @@ class _DrawOptions:
         metavar="FILE.vsc",
         help="Store the draws as this file and FILE.tab (default: NAME.vsc in the folder of the runs).",
     ),
+    click.option("--datatree", metavar="FILE.nc", help="Also write the whole posterior for ArviZ."),
     click.option("--resume", is_flag=True, help="Continue the posterior of --name, interrupted or too short."),
 )
 @click.option("--seed", type=int, default=SEED, show_default=True, help="Random seed of all sampling.")
@@ -152,6 +155,8 @@ def calibrate(
         found, stem, samples=draws.samples, force=store.force or draws.resume, settings=settings, beyond=beyond,
         ensemble=ensemble, replace=store.force,
     )  # fmt: skip
+    if draws.datatree is not None:
+        files.append(write_datatree(found, Path(draws.datatree), force=store.force))
 
     def whole_record() -> dict[str, Any]:
         return calibration_record(found, beyond) | {
@@ -185,9 +190,14 @@ def _free_stem(store: StoreOptions, model: Path, *, resume: bool) -> Path:
 
 
 def _check_options(options: PosteriorOptions, draws: _DrawOptions) -> None:
-    if not options.sample and (draws.beyond is not None or draws.ensemble is not None):
-        message = "--beyond and --ensemble are about draws of the posterior; add --posterior"
+    given = (draws.beyond, draws.ensemble, draws.datatree)
+    if not options.sample and any(item is not None for item in given):
+        message = "--beyond, --ensemble and --datatree are about draws of the posterior; add --posterior"
         raise click.UsageError(message)
+    if draws.datatree is not None:
+        check_not_there(
+            [Path(draws.datatree)], force=options.force, cure="name another with --datatree", error=CalibrationError
+        )
     if options.ensemble is not None and options.ensemble.suffix.lower() != ".vsc":
         message = f"--ensemble writes a sensitivity file; {str(options.ensemble)!r:.60} must end in .vsc"
         raise click.UsageError(message)

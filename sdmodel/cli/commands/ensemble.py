@@ -80,7 +80,8 @@ def ensemble(
     """Run many members with sampled constants, store them as NAME.zarr while they run, and print quantiles.
 
     Without -e, MODEL.vsc beside the model says how constants are sampled, except its policy levers, which stay as they are;
-    without such a file, the constants of the group Uncertainties are sampled uniformly over their ranges. Stored are the
+    without such a file, the constants of the group Uncertainties are sampled uniformly over their ranges. Members of a model
+    with random functions have random numbers of their own, and need no uncertain constants (--noise-only). Stored are the
     variables of --on and --save (else the headline variables), those that --where mentions, and the sampled constants. The
     numbers depend only on the files and the seed; --resume continues an interrupted ensemble.
     """
@@ -143,7 +144,8 @@ def ensemble(
         yield from share_tables(shares)
         speed = f" in {seconds:.3g} s, {made / seconds:,.0f} per second" if made else ", all stored before"
         count = made or design.count
-        yield f"{count:,} member{'s' * (count != 1)} ({design.method}, seed {design.seed}){speed}"
+        how = f"{design.method}, seed {design.seed}" if design.cells else "random functions alone"
+        yield f"{count:,} member{'s' * (count != 1)} ({how}){speed}"
 
     return Result(record, parts, "headlines", path, [figure] if plot else [])
 

@@ -1,44 +1,55 @@
-"""`sdmodel sensitivity`: which constants matter to an outcome, by a tornado, Morris's method or Sobol's indices."""
+"""Which constants matter to an outcome: `sdmodel sensitivity` and `discover`.
+
+`sensitivity` ranks constants by a tornado, Morris's method or Sobol's indices. `discover` looks in a stored ensemble for the
+ranges of constants that lead to an outcome beyond a threshold.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 import xarray as xr
 
-from ...analysis import check_method_extra, factors_of, find_sensitivities, responses_of
+from ...analysis import (
+    check_discovery,
+    check_method_extra,
+    discover_scenarios,
+    factors_of,
+    find_sensitivities,
+    responses_of,
+)
 from ...comparison import Outcome
 from ...dataset import TIME
 from ...errors import AnalysisError
-from ...files import write_file
 from ...model import Model
 from ...simulation import Progress
-from ...store import check_folder
+from ...store import find_run, open_run
 from ..factors import FactorOptions, factor_options, note_outside
-from ..locations import check_not_there, runs_folder
+from ..locations import runs_folder
 from ..options import (
+    FileOptions,
     OutcomeOptions,
     RunOptions,
     WorkerOptions,
-    force_option,
+    file_options,
     on_option,
     outcome_options,
     run_options,
-    runs_option,
     seed_option,
     worker_options,
 )
-from ..output import Part, Result, busy, csv_text, json_text, note, output_options, progress_bar
+from ..output import Part, Result, busy, note, output_options, progress_bar
 from ..requests import RunRequest, make_run, record_of
+from ..views.discovery import box_records, discovery_parts, discovery_record
+from ..views.members import note_unfinished
 from ..views.sensitivity import constant_records, sensitivity_parts, sensitivity_record
 
-_TABLES, _FIGURES = (".csv", ".json"), (".png", ".svg", ".pdf")
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _OPTIONS = {
     "trajectories": ("--trajectories", "morris"),
     "levels": ("--levels", "morris"),
@@ -68,16 +79,7 @@ _OPTIONS = {
 )
 @click.option("--second-order", is_flag=True, default=None, help="Also compute Sobol indices of pairs of constants.")
 @seed_option
-@click.option(
-    "-o",
-    "outputs",
-    multiple=True,
-    metavar="FILE",
-    help="Write the numbers (.csv, .json) or the figure (.png, .svg, .pdf).",
-)
-@click.option("--plot", is_flag=True, help="Plot to MODEL-METHOD.png, numbered, in the folder of the runs.")
-@runs_option
-@force_option
+@file_options("MODEL-METHOD")
 @worker_options()
 @output_options
 def sensitivity(
@@ -87,10 +89,7 @@ def sensitivity(
     method: str,
     factors: FactorOptions,
     seed: int | None,
-    outputs: tuple[str, ...],
-    plot: bool,
-    folder: str | None,
-    force: bool,
+    files: FileOptions,
     sharing: WorkerOptions,
     **settings: int | bool | None,
 ) -> Result:
@@ -111,7 +110,7 @@ def sensitivity(
     check_method_extra(method)
     given = _given_settings(method, settings)
     request = run_from.request()
-    targets = _targets(outputs, request, method, runs_folder(folder) if plot else None, force=force)
+    targets = files.targets(f"{request.default_name}-{method}")
     model = request.load_model()
     sampling = factors.sampling(model)
     note_outside(model, factors_of(model, sampling, request.scenario))
@@ -130,12 +129,16 @@ def sensitivity(
             **given,
         )
     found = found.assign_attrs(record_of(request, model))
-    _write(found, targets, force=force)
+    files.write(
+        targets,
+        rows=lambda: constant_records(found),
+        record=lambda: sensitivity_record(found),
+        figure=lambda: _figure(found),
+    )
 
     def parts() -> Iterator[Part]:
         yield from sensitivity_parts(found)
-        for target in targets:
-            yield f"{'plotted in' if target.suffix.lower() in _FIGURES else 'written to'} {target}"
+        yield from files.lines(targets)
 
     return Result(lambda: sensitivity_record(found) | {"files": list(map(str, targets))}, parts, "outcomes")
 
@@ -149,25 +152,6 @@ def _given_settings(method: str, settings: dict[str, int | bool | None]) -> dict
             message = f"{option} belongs to {owner}, not to {method}; leave it out, or add --method {owner}"
             raise click.UsageError(message)
     return given
-
-
-def _targets(
-    outputs: Sequence[str], request: RunRequest, method: str, folder: Path | None, *, force: bool
-) -> tuple[Path, ...]:
-    """The files to write; an error before any work if they cannot be written. An unnamed figure goes to `folder`."""
-    targets = [Path(output) for output in outputs]
-    for target in targets:
-        if target.suffix.lower() not in (*_TABLES, *_FIGURES):
-            message = f"{target}: unknown format; the name must end in {', '.join((*_TABLES, *_FIGURES))}"
-            raise AnalysisError(message)
-    check_not_there(targets, force=force)
-    if folder is None or any(target.suffix.lower() in _FIGURES for target in targets):
-        return tuple(targets)
-    check_folder(folder)
-    plain = f"{request.default_name}-{method}"
-    names = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
-    numbered = (folder / f"{name}.png" for name in names)
-    return (*targets, next(path for path in numbered if force or not os.path.lexists(path)))
 
 
 def _outcomes(request: RunRequest, model: Model, when: OutcomeOptions) -> tuple[Outcome, ...]:
@@ -190,16 +174,88 @@ def _run_count(name: str) -> Iterator[Progress]:
         yield update
 
 
-def _write(found: xr.Dataset, targets: Sequence[Path], *, force: bool) -> None:
-    for target in targets:
-        kind = target.suffix.lower()
-        if kind in _FIGURES:
-            from ...figures import plot_morris, plot_sobol, plot_tornado, save_figure
+def _figure(found: xr.Dataset) -> Figure:
+    from ...figures import plot_morris, plot_sobol, plot_tornado
 
-            plots = {"tornado": plot_tornado, "morris": plot_morris, "sobol": plot_sobol}
-            with busy(f"plotting {target.name}"):
-                save_figure(plots[found.attrs["method"]](found), target, force=force)
-        else:
-            csv = kind == ".csv"
-            text = csv_text(constant_records(found)) if csv else json_text(sensitivity_record(found)) + "\n"
-            write_file(target, text.encode(), force=force, error=AnalysisError)
+    plots = {"tornado": plot_tornado, "morris": plot_morris, "sobol": plot_sobol}
+    return plots[found.attrs["method"]](found)
+
+
+# discover
+
+
+@click.command("discover", epilog='Example: sdmodel discover spread "beds needed" --over max --above 5000 --plot')
+@click.argument("run", metavar="RUN")
+@click.argument("name", metavar="NAME")
+@outcome_options(statistics=True)
+@click.option("--above", type=float, metavar="X", help="Look for members whose outcome is above X.")
+@click.option("--below", type=float, metavar="X", help="Look for members whose outcome is below X.")
+@click.option(
+    "--density",
+    type=float,
+    default=0.8,
+    show_default=True,
+    metavar="SHARE",
+    help="The share of members in a box that must be cases.",
+)
+@click.option(
+    "--mass",
+    type=float,
+    default=0.05,
+    show_default=True,
+    metavar="SHARE",
+    help="The share of all members that a box must hold.",
+)
+@click.option("--boxes", type=int, default=3, show_default=True, metavar="N", help="The largest number of boxes.")
+@file_options("RUN-boxes")
+@output_options
+def discover(
+    *,
+    run: str,
+    name: str,
+    when: OutcomeOptions,
+    above: float | None,
+    below: float | None,
+    density: float,
+    mass: float,
+    boxes: int,
+    files: FileOptions,
+) -> Result:
+    """Find the values of sampled constants that lead to an outcome above or below a threshold: scenario discovery.
+
+    RUN is a stored ensemble and NAME a variable of it; --at or --over says what of it counts (default: its last value). The
+    patient rule induction method (PRIM) of the EMA workbench looks for boxes: ranges of a few constants in which many of the
+    cases lie (coverage) and little else (density). A box is the one with the largest coverage that reaches --density; the
+    next is searched outside it. A quasi-p value is the probability that chance gives as many cases without that end of the
+    range; above 0.05 the end is doubtful. --plot shows the trade-off between coverage and density. Nothing is stored
+    without -o or --plot. The workbench comes with `pip install "sdmodel[ema]"`.
+    """
+    check_discovery(above, below, density=density, mass=mass, boxes=boxes)
+    path = find_run(run, runs_folder(files.folder))
+    targets = files.targets(f"{path.stem}-boxes")
+    stored = open_run(path)
+    note_unfinished(stored)
+    outcomes = when.outcomes(stored) or (Outcome(),)
+    if len(outcomes) > 1:
+        message = f"{', '.join(map(str, outcomes))}: boxes are those of one outcome; give one --at or --over"
+        raise AnalysisError(message)
+    with busy("looking for boxes"):
+        found = discover_scenarios(
+            stored, name, outcomes[0], above=above, below=below, density=density, mass=mass, boxes=boxes
+        )
+    if found.attrs["left_out"]:
+        note(f"{found.attrs['left_out']:,} members have no number and are left out")
+
+    def figure() -> Figure:
+        from ...figures import plot_boxes
+
+        return plot_boxes(found, title=path.stem)
+
+    files.write(targets, rows=lambda: box_records(found), record=lambda: discovery_record(found), figure=figure)
+
+    def parts() -> Iterator[Part]:
+        yield from discovery_parts(found)
+        yield from files.lines(targets)
+
+    record = {"run": path.stem, **discovery_record(found), "files": list(map(str, targets))}
+    return Result(lambda: record, parts, "boxes")

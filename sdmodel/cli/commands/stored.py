@@ -371,7 +371,7 @@ def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = No
     if content is None:
         message = f"{path}: its record does not hold the text of its model; run {record['model']} again"
         raise StoreError(message)
-    from ...simulation import RUN_SEED, recorded_beginning
+    from ...simulation import RANDOM_NUMBERS, RUN_SEED, recorded_beginning
 
     with tempfile.TemporaryDirectory() as folder:
         model, scenario = Path(folder, "model.mdl"), Path(folder, "scenario.cin")  # paths in a record are not trusted
@@ -395,7 +395,13 @@ def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = No
         request = replace(request, start=start, at=at)
         if at is not None:  # the record of the run before it has their beginning
             request = replace(request, scenarios=(), changes=())
-        return make_run(request, _varying_constants(stored), model=_with_its_data(path, stored, content))
+        noisy = MEMBER in stored.dims and RANDOM_NUMBERS in record
+        return make_run(
+            request,
+            _varying_constants(stored),
+            model=_with_its_data(path, stored, content),
+            members=stored[MEMBER].values.tolist() if noisy else None,
+        )
 
 
 def _with_its_data(path: Path, stored: xr.Dataset, content: bytes) -> Model | None:

@@ -28,11 +28,16 @@ export class Engine {
     this.inputs = description.inputs.map((input) => floats(input.offset, 1));
     this.outputs = description.outputs.map((output) => floats(output.offset, this.times));
     this.faultTime = floats(description.status.fault_time, 1);
+    this.member = description.random.member === undefined ? null : floats(description.random.member, 1);
     this.changed = new Set();
   }
 
-  /** Run with changes, a list or map of inputs and values; all other inputs have their base values. */
-  run(changes) {
+  /**
+   * Run with changes, a list or map of inputs and values; all other inputs have their base values.
+   * The random numbers are those of a member.
+   */
+  run(changes, member = 0) {
+    if (this.member) this.member[0] = member;
     for (const place of this.changed) this.inputs[place][0] = this.description.inputs[place].value;
     this.changed.clear();
     for (const [place, value] of changes) {

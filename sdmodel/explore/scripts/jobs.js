@@ -30,10 +30,10 @@ export class Jobs {
   }
 
   /** Run several sets of changes, calling `keep(index, bad)` after each; false if newer work came up. */
-  async runAll(job, count, changesOf, keep) {
+  async runAll(job, count, changesOf, keep, memberOf = () => 0) {
     let since = performance.now();
     for (let at = 0; at < count; at++) {
-      await keep(at, this.engine.run(changesOf(at)));
+      await keep(at, this.engine.run(changesOf(at), memberOf(at)));
       if (performance.now() - since > PART) {
         this.report({ kind: job.kind, token: job.token, done: at + 1, count });
         await pause();
@@ -44,7 +44,7 @@ export class Jobs {
     return true;
   }
 
-  /** Quantiles over the members; what the user changes has the user's value in every member. */
+  /** Quantiles over the members; what the user changes has the user's value in every member, random numbers are its own. */
   async runMembers({ kind, token, changes, outputs: wanted, count }) {
     const { inputs, values } = this.members;
     const times = this.engine.times;
@@ -80,7 +80,7 @@ export class Jobs {
         next *= 4;
       }
     };
-    if (await this.runAll({ kind, token }, count, changesOf, keep)) {
+    if (await this.runAll({ kind, token }, count, changesOf, keep, (member) => member)) {
       this.report({ kind, token, done: count, count, outputs, bands: bandsOf(count), broken, finished: true });
     }
   }

@@ -1,20 +1,23 @@
 """Functions of data variables: the first argument is the points of one, as a lookup's table.
 
-A time matches that of a point if they are equal in single precision, in which Vensim stores times.
+A time matches that of a point if they are equal in single precision, in which Vensim stores times. CUMULATE and CUMULATEF make new
+points from those of other data, which are read like any points.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+from types import MappingProxyType
 
 from sympy import Expr, S
 
 from ..algebra import NA, Table
 from .arithmetic import ABS, MAX, MIN
 from .logic import IF_THEN_ELSE, LESS_OR_EQUAL, constant_almost_everywhere
-from .lookups import look_up, slope_of
+from .lookups import BACKWARD, FORWARD, LOOKUP, look_up, slope_of
 from .row import Absent, Emitter, FunctionRow
 
 _PRECISION = 1e-7
@@ -151,12 +154,50 @@ def _slope_between(table: Expr, time: Expr, mode: Expr) -> Sequence[Expr]:
     return S.Zero, IF_THEN_ELSE.build(near_zero, slope, S.Zero), S.Zero
 
 
+def _sums(table: Table) -> Table:
+    """The sum of all values until each point."""
+    points = _sorted(table)
+    return Table(list(zip((time for time, _ in points), accumulate(y for _, y in points), strict=True)))
+
+
+TOTALS: Mapping[str, Callable[[Table], Table]] = MappingProxyType(
+    {"CUMULATE": _sums, "CUMULATEF": lambda table: Table(_sums(table).points[-1:])}
+)
+"""The points of data that accumulates other data, by the function that does so."""
+
+
+def _totals_of(name: str, read: FunctionRow) -> FunctionRow:
+    """The function that reads what `name` of `TOTALS` makes of points, in the way in which `read` reads them."""
+    total = TOTALS[name]
+
+    def derivative(table: Expr, time: Expr) -> Sequence[Expr]:
+        return read.derivative(total(table) if isinstance(table, Table) else table, time)
+
+    return FunctionRow(
+        f"{name} {read.name}(data, time)",
+        f"{read.meaning}, after {name}",
+        read.units,
+        kinds=read.kinds,
+        evaluate=lambda table, time: read.evaluate(total(table), time),
+        arrays=_NO_ARRAYS,
+        emit=lambda f, table, time: read.emit(f, total(table), time),
+        derivative=derivative,
+        stays_finite=read.stays_finite,
+        gives_missing=read.gives_missing,
+    )
+
+
 # fmt: off
 AT_TIME = FunctionRow(
     "GET DATA AT TIME(data, time)", "the value of the data's point at a time; :NA: without one", "v, t -> v",
     kinds=("table", "finite"), evaluate=_at, arrays=_NO_ARRAYS, emit=_emit_at,
     derivative=constant_almost_everywhere, gives_missing=True,
 )
+
+TOTALLED: Mapping[tuple[str, str], FunctionRow] = MappingProxyType(
+    {(name, read.name): _totals_of(name, read) for name in TOTALS for read in (LOOKUP, FORWARD, BACKWARD, AT_TIME)}
+)
+"""The function that reads accumulated data, by CUMULATE or CUMULATEF and the function that reads points."""
 
 ROWS = (
     AT_TIME,

@@ -173,6 +173,7 @@ def _inverse_slope(table: Expr, y: Expr) -> Sequence[Expr]:
     return S.Zero, IF_THEN_ELSE.build(level, S.Zero, inverse(slope))
 
 
+FORWARD = _lookup("LOOKUP FORWARD", "forward", "the table's next point at or after x")
 BACKWARD = _lookup("LOOKUP BACKWARD", "backward", "the table's last point at or before x")
 LOOKUP = _lookup(
     "LOOKUP", "between", "the table at x: lines between the points, level beyond the ends", slope_of("between")
@@ -204,7 +205,7 @@ INVERT = FunctionRow(
 ROWS = (
     LOOKUP,
     _lookup("LOOKUP EXTRAPOLATE", "extrapolate", "as a lookup, with the end lines extended", slope_of("extrapolate")),
-    _lookup("LOOKUP FORWARD", "forward", "the table's next point at or after x"),
+    FORWARD,
     BACKWARD,
     FunctionRow(
         "LOOKUP AREA(table, start, end)",

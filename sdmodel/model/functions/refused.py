@@ -10,6 +10,7 @@ from sympy import Expr, S
 
 from ..algebra import VensimFunction
 from ..names import nearest
+from .data import TOTALS
 from .row import Absent, FunctionRow
 from .table import FUNCTIONS
 
@@ -18,13 +19,11 @@ _INSTEAD = {
         "GET VDF DATA, GET VDF CONSTANTS, GET VDF LOOKUPS, GET 123 DATA, GET 123 CONSTANTS, GET 123 LOOKUPS, GET ODBC DATA, "
         "GET ODBC CONSTANTS"
     ),
-    "use a lookup of Time": "CUMULATE, CUMULATEF",
     "use DELAY FIXED or DELAY N": "DELAY CONVEYOR, CONVEYOR",
     "use DELAY N or DELAY FIXED": "DELAY PROFILE",
     "use IF THEN ELSE in the rates of the stocks": "SHIFT IF TRUE",
     "it is a macro of C-LEARN and C-ROADS, not a function of Vensim: copy its :MACRO: block": "SSHAPE, SAMPLE UNTIL, RAMP FROM TO",
     "use NPV or NPVE": "NET PRESENT VALUE, INTERNAL RATE OF RETURN",
-    "use DEPRECIATE STRAIGHTLINE": "DEPRECIATE BY SCHEDULE",
     "put a stock into the loop": "FIND ZERO, SIMULTANEOUS",
     "use INTEGER(x + 0.5)": "ROUND",
     "use INTEG and DELAY FIXED": (
@@ -47,7 +46,7 @@ FILE_FUNCTIONS = frozenset(
     f"GET {source} {what}" for source in ("DIRECT", "XLS") for what in ("DATA", "CONSTANTS", "LOOKUPS", "SUBSCRIPT")
 )
 """The functions that read from files, each of which must be a whole equation."""
-WHOLE_EQUATIONS = FILE_FUNCTIONS | {"TIME SHIFT", "TIME BASE"}
+WHOLE_EQUATIONS = FILE_FUNCTIONS | {*TOTALS, "TIME SHIFT", "TIME BASE"}
 """Functions that stand alone on the right-hand side, never inside an expression."""
 
 
@@ -59,6 +58,8 @@ def unknown_function(name: str, *, guess: bool = True) -> str:
     upper = " ".join(name.upper().replace("_", " ").split())
     if upper in REFUSED:
         return f"{upper} is not supported; {REFUSED[upper]}"
+    if upper in {*TOTALS, "TIME SHIFT"}:
+        return f"{upper} must be the whole right-hand side of a data equation; write a variable of its own, name := {upper}(...)"
     if upper in WHOLE_EQUATIONS:
         return f"{upper} must be the whole right-hand side; give it a variable of its own"
     if upper == "TABBED ARRAY":

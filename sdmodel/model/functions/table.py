@@ -45,7 +45,7 @@ ARRAY_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
 )
 """The functions that a formula over arrays may use, by Vensim's name: those that need nothing but their arguments."""
 
-LOOKUPS = frozenset(name for name, row in FUNCTIONS.items() if "table" in row.kinds)
+LOOKUPS = frozenset(row.name for row in (*FUNCTIONS.values(), *data.TOTALLED.values()) if "table" in row.kinds)
 REDUCTIONS = frozenset(name for name, row in FUNCTIONS.items() if "terms" in row.kinds)
 STATES = frozenset(name for name, row in FUNCTIONS.items() if row.memory)
 """Functions with a memory that stay after expansion, each at the top of an equation of its own."""

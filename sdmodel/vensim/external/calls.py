@@ -40,7 +40,8 @@ def takes(function: str, arguments: Sequence[str]) -> bool:
 def read_constants(access: Access, arguments: Sequence[str], sizes: Sequence[int]) -> list[float]:
     """Return the numbers of an array constant, row by row; `sizes` are the numbers of labels of its ranges.
 
-    The last range runs across and the one before it down, or the other way round with `*` after the cell.
+    The last range runs across and the one before it down, or the other way round with `*` after the cell. More than two ranges need
+    several equations, as in Vensim (Vensim reference manual, "Subscripted Constants").
     """
     file, tab, cell = arguments
 

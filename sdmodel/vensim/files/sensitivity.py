@@ -18,6 +18,7 @@ from ...scenario import (
     DEFAULT_SEED,
     DEFAULT_SIMULATIONS,
     DISTRIBUTIONS,
+    NOTHING,
     Distribution,
     Samples,
     Sampling,
@@ -54,6 +55,8 @@ _REFUSED = {
     "MULTIVARIATE_NORMAL": _CORRELATED,
 }
 """Distributions that Vensim does not have, or that one line cannot define, and what to write instead."""
+_UNCERTAIN = "Uncertainties"
+"""The group of constants that vary by default."""
 _FAULTS = 20
 """Maximum number of faults that are reported; a file with more is not a file of samples."""
 
@@ -205,7 +208,8 @@ def default_sampling(model: Model) -> Sampling:
 
     The sensitivity file beside the model, `MODEL.vsc` beside `MODEL.mdl`, says how, without its lines for policy levers:
     their values are a choice, not chance. Without such a file, or if it has no other lines, the constants of
-    the group "Uncertainties" vary uniformly over their ranges in the model.
+    the group "Uncertainties" vary uniformly over their ranges in the model. Without such constants either, a model with random
+    functions samples none, and its members differ by their random numbers alone.
 
     Parameters
     ----------
@@ -236,6 +240,8 @@ def default_sampling(model: Model) -> Sampling:
     (100, ['price'])
     """
     uncertain = split_levers(model, plausible_sampling(model))[0]
+    if uncertain is None and model.draws and not _with_ranges(model, _UNCERTAIN):
+        return NOTHING
     return sampling_of_ranges(model) if uncertain is None else uncertain
 
 
@@ -358,7 +364,7 @@ def sampling_of_ranges(
     model: Model,
     names: Iterable[str] | None = None,
     *,
-    group: str = "Uncertainties",
+    group: str = _UNCERTAIN,
     method: SamplingMethod = "latin hypercube",
     count: int = DEFAULT_SIMULATIONS,
     seed: int = DEFAULT_SEED,
@@ -374,7 +380,7 @@ def sampling_of_ranges(
     """
     faults: list[Fault] = []
     if names is None:
-        chosen = [element for element in model if key(element.group) == key(group) and _bounds(element)]
+        chosen = _with_ranges(model, group)
         if not chosen:
             what = f"no constant of a group '{group}' has a range; write a .vsc file with the constants to vary"
             faults.append(Fault(model.path, what))
@@ -387,6 +393,10 @@ def sampling_of_ranges(
     variations = (Variation(element.name, (), Distribution("RANDOM_UNIFORM", _bounds(element))) for element in chosen)
     sampling = Sampling(method, count, seed, tuple(variations), rest=("0",))
     return replace(sampling, text=sampling_text(sampling))
+
+
+def _with_ranges(model: Model, group: str) -> list[Element]:
+    return [element for element in model if key(element.group) == key(group) and _bounds(element)]
 
 
 def _bounds(element: Element) -> tuple[float, ...]:

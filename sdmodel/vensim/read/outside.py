@@ -39,7 +39,12 @@ from .translation import Scope, read_expression, translate
 _T = TypeVar("_T")
 _FUNCTIONS = frozenset(map(key, FILE_FUNCTIONS))
 _QUOTED_TEXT = re.compile(r"'[^']*'")
-_SHIFT, _BASE = key("TIME SHIFT"), key("TIME BASE")
+_BASE = key("TIME BASE")
+_TOTALS = frozenset({key("CUMULATE"), key("CUMULATEF")})
+_FROM_DATA = {
+    key(form.partition("(")[0]): form for form in ("TIME SHIFT(data, shift)", "CUMULATE(data)", "CUMULATEF(data)")
+}
+"""How to write each function that makes a data variable from another one."""
 
 
 def file_function(node: Node) -> str:
@@ -144,20 +149,26 @@ def _time_base(call: Node, scope: Scope) -> Expr:
 
 
 def _other_data(right: Node, statement: Statement, scope: Scope) -> Expr:
-    """Return the value of data that is computed, shifted in time, or other data with a keyword of its own."""
-    call = _calls(right, _SHIFT)
-    if not call and right.data != "name":
+    """Return the value of data that is computed, shifted in time or accumulated, or other data with a keyword of its own."""
+    function = next((name for name in _FROM_DATA if _calls(right, name)), "")
+    if not function and right.data != "name":
         return read_expression(right, scope, statement.name)
-    whole, *shift = [translate(part, scope) for part in right.children[1:]] if call else [translate(right, scope)]
-    name, subscripts = split_reference(whole) if isinstance(whole, Symbol | Indexed) else ("", ())
-    if name not in scope.names.data:
-        if not call:
-            return whole
-        what = "TIME SHIFT shifts a data variable that is declared without an equation or reads a file; name one"
+    values = [translate(part, scope) for part in right.children[1:]] if function else [translate(right, scope)]
+    form = _FROM_DATA.get(function, "")
+    shown, _, arguments = form.removesuffix(")").partition("(")
+    if len(values) != (count := len(arguments.split(", "))):
+        what = f"{shown} takes {count} argument{'s' * (count > 1)}, not {len(values)}; write {form}"
         return scope.fault(right.children[0], what)
-    if call and len(shift) != 1:
-        return scope.fault(right.children[0], "TIME SHIFT takes 2 arguments; write TIME SHIFT(data, shift)")
-    return data_value(data_reference(name, *subscripts), add(NOW, *shift) if shift else NOW, _keyword(statement))
+    name, subscripts = split_reference(values[0]) if isinstance(values[0], Symbol | Indexed) else ("", ())
+    points, keyword = data_reference(name, *subscripts), _keyword(statement)
+    if name not in scope.names.data:
+        if not function:
+            return values[0]
+        what = f"{shown} takes a data variable that is declared without an equation or reads a file; name one"
+        return scope.fault(right.children[0], what)
+    if function in _TOTALS:
+        return data_value(points, NOW, keyword, total=shown)
+    return data_value(points, add(NOW, *values[1:]) if function else NOW, keyword)
 
 
 def _constants(call: Node, scope: Scope, equation: Equation) -> Expr:

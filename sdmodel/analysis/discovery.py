@@ -1,0 +1,300 @@
+"""Scenario discovery: boxes of constants in which an outcome of an ensemble lies beyond a threshold, by PRIM.
+
+The boxes are those of the EMA workbench, an optional package.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..comparison import Outcome, OutcomeLike, as_outcome, outcome_of
+from ..dataset import (
+    BLOCK,
+    MEMBER,
+    TIME,
+    find_variable,
+    labels_along,
+    long_name,
+    member_blocks,
+    member_dims,
+    subscript_dims,
+    with_labels,
+)
+from ..errors import AnalysisError
+from ..extras import check_extra, load_extra
+from ..numerals import format_number
+
+BY_CHANCE = 0.05
+"""A restriction with a larger quasi-p value may be due to chance."""
+_TASK = "scenario discovery"
+_MEMBERS = 4096
+"""Members to read at a time if the ensemble is not stored in blocks."""
+_ANY = 1e-9
+"""The workbench keeps each box, whatever its density: the choice among the steps of its trade-off is made here."""
+
+
+def discover_scenarios(
+    run: xr.Dataset,
+    name: str,
+    outcome: OutcomeLike = "last",
+    *,
+    above: float | None = None,
+    below: float | None = None,
+    density: float = 0.8,
+    mass: float = 0.05,
+    boxes: int = 3,
+) -> xr.Dataset:
+    r"""Find the values of sampled constants that lead to an outcome above or below a threshold: scenario discovery.
+
+    The patient rule induction method (PRIM) peels the ensemble: from the box that holds all members it cuts away, again and
+    again, the twentieth of the members at one end of one constant whose loss raises the density of cases most. Each step
+    trades coverage for density. The box of a trade-off is the one with the largest coverage that reaches the density; the
+    next box is searched among the members outside it. The implementation is that of the EMA workbench.
+
+    Parameters
+    ----------
+    run : xarray.Dataset
+        An ensemble, as `simulate` or `open_run` return it.
+    name : str
+        A variable, `name` or `name[label]`.
+    outcome : str, float or Outcome, default "last"
+        What of the variable counts: a statistic over time, such as "max", or a date in the model's unit of time.
+    above, below : float
+        The threshold, in units of the outcome; give one of them. Members beyond it are the cases of interest.
+    density : float, default 0.8
+        The share of cases that a box must reach among its members.
+    mass : float, default 0.05
+        The share of all members that a box must hold at least.
+    boxes : int, default 3
+        The largest number of boxes.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over `box`: `coverage` (the share of all cases inside), `density` (the share of cases among the members inside), `mass`
+        (the share of all members inside), `members`, `cases`, and `step`, the place of the box in its trade-off. Over `box`
+        and `parameter`, in units of each constant: `low` and `high`, where the box ends, and their quasi-p values `low_p` and
+        `high_p`; NaN at an end that is not restricted. A quasi-p value is the probability that chance alone gives as many
+        cases without this end; above 0.05 the restriction is doubtful. Over `parameter`: `least` and `most`, the ends of
+        the sample. Over `box` and `trade_off`: the trade-off, `step_coverage`, `step_density`, `step_mass` and
+        `step_restricted`, the number of restricted constants. Members without a number are counted in `left_out`.
+
+    Raises
+    ------
+    AnalysisError
+        If the workbench is not installed, the run is not an ensemble, no constant varies, the threshold has no members on
+        one of its sides, or no box reaches the density.
+    DatasetError
+        If the run lacks the variable, or a date lies outside it.
+
+    References
+    ----------
+    J. H. Friedman and N. I. Fisher, "Bump hunting in high-dimensional data", Statistics and Computing 9, 1999; B. P. Bryant and
+    R. J. Lempert, "Thinking inside the box", Technological Forecasting and Social Change 77, 2010.
+
+    Examples
+    --------
+    >>> import sdmodel as sd  # doctest: +SKIP
+    >>> ensemble = sd.open_run("runs/spread.zarr")  # doctest: +SKIP
+    >>> found = sd.discover_scenarios(ensemble, "beds needed", "max", above=5000)  # doctest: +SKIP
+    >>> found["coverage"].values, found["density"].values  # doctest: +SKIP
+    """
+    threshold, side = check_discovery(above, below, density=density, mass=mass, boxes=boxes)
+    question = _question(run, name, as_outcome(outcome), threshold, side)
+    constants = _sampled_constants(run)
+    values, points = question.values, np.column_stack([constant.values for constant in constants])
+    known = np.isfinite(values) & np.isfinite(points).all(axis=1)
+    cases = (values > threshold if side == "above" else values < threshold)[known]
+    _check_sides(question, values[known], cases, density)
+    found = _boxes(points[known], cases, density, mass, boxes)
+    if not found.chosen:
+        best = found.trades[0]["density"].max()
+        what = f"no box of {mass:.3g} or more of the members reaches density {density:.3g}; the densest has {best:.2f}"
+        message = f"{question.label}: {what}; give a smaller density or mass"
+        raise AnalysisError(message)
+    attributes = {
+        key: run.attrs[key] for key in ("model", "model_sha256", "scenario", "scenario_name") if key in run.attrs
+    }
+    attributes |= {"outcome": question.label, "outcome_units": question.units, "threshold": threshold, "side": side}
+    attributes |= {
+        "wanted_density": density,
+        "least_mass": mass,
+        "members": int(known.sum()),
+        "cases": int(cases.sum()),
+    }
+    return _dataset(found, constants, points[known]).assign_attrs(attributes, left_out=int((~known).sum()))
+
+
+def check_discovery(
+    above: float | None, below: float | None, *, density: float = 0.8, mass: float = 0.05, boxes: int = 3
+) -> tuple[float, str]:
+    """Return the threshold and its side; checks before any work that the numbers are valid and the workbench is installed.
+
+    Raises
+    ------
+    AnalysisError
+        If not; the message says how to install the workbench.
+    """
+    given = [(value, side) for value, side in ((above, "above"), (below, "below")) if value is not None]
+    if len(given) != 1:
+        message = "the threshold: give one number, either above or below"
+        raise AnalysisError(message)
+    for what, share in (("density", density), ("mass", mass)):
+        if not 0 < share <= 1:
+            message = f"{what} is {share:.10g}; it must be above 0 and at most 1"
+            raise AnalysisError(message)
+    if boxes < 1:
+        message = f"boxes is {boxes}; it must be at least 1"
+        raise AnalysisError(message)
+    check_extra("ema", task=_TASK, error=AnalysisError)
+    return given[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """The outcome of each member, shape (members,), and the statement about it."""
+
+    label: str
+    units: str
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Constant:
+    """One cell of a sampled constant: its value in each member, shape (members,)."""
+
+    name: str
+    units: str
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Boxes:
+    """For each box its trade-off, a table, the step chosen, the limits there and their quasi-p values, shape (constants, 2)."""
+
+    trades: list[Any]
+    chosen: list[int]
+    limits: list[NDArray[np.float64]]
+    chances: list[NDArray[np.float64]]
+
+
+def _question(run: xr.Dataset, name: str, outcome: Outcome, threshold: float, side: str) -> _Question:
+    if MEMBER not in run.dims:
+        message = f"'{name}': the run has no members; give an ensemble, which `sdmodel ensemble` makes"
+        raise AnalysisError(message)
+    variable = find_variable(run, name)
+    dims = subscript_dims(variable)
+    own = long_name(variable)
+    if dims:
+        _, labels = next(labels_along(variable, dims))
+        message = f"'{own}' is several numbers at a time; name one of them, such as '{with_labels(own, labels)}'"
+        raise AnalysisError(message)
+    if MEMBER not in variable.dims or set(member_dims(variable)) != {MEMBER}:
+        message = f"'{own}' is the same in all members, or varies along levers too; name a variable of the ensemble"
+        raise AnalysisError(message)
+    most = 1 if BLOCK in run.attrs else _MEMBERS
+    parts = [outcome_of(find_variable(part, name), outcome) for _, _, part in member_blocks(run, MEMBER, most)]
+    units = str(parts[0].attrs.get("units", ""))
+    shown = f"{own} {outcome}" if TIME in variable.dims else own
+    label = f"{shown} {side} {format_number(threshold, units)} {units}".strip()
+    return _Question(label, units, np.concatenate([np.asarray(part.values, dtype=float) for part in parts]))
+
+
+def _sampled_constants(run: xr.Dataset) -> list[_Constant]:
+    """The constants that vary over members, cell by cell."""
+    found = []
+    for variable in run.data_vars.values():
+        if variable.attrs.get("kind") != "constant" or MEMBER not in variable.dims:
+            continue
+        dims, units = subscript_dims(variable), str(variable.attrs.get("units", ""))
+        for place, labels in labels_along(variable, dims):
+            values = np.asarray(variable.isel(dict(zip(dims, place, strict=True))).values, dtype=float)
+            if values.size and values.min() < values.max():
+                found.append(_Constant(with_labels(long_name(variable), labels), units, values))
+    if not found:
+        message = (
+            "the ensemble: no constant varies between its members; sample some, with `sdmodel ensemble -e FILE.vsc`"
+        )
+        raise AnalysisError(message)
+    return found
+
+
+def _check_sides(question: _Question, values: NDArray[np.float64], cases: NDArray[np.bool_], density: float) -> None:
+    """Check that there are members on both sides of the threshold, and that not nearly all are cases."""
+    if not values.size:
+        message = f"{question.label}: no member has a number; choose another outcome"
+        raise AnalysisError(message)
+    ends = " to ".join(format_number(float(end), question.units) for end in (values.min(), values.max()))
+    share = float(cases.mean())
+    if share == 0:
+        message = f"{question.label}: holds in no member; choose a threshold from {ends}"
+        raise AnalysisError(message)
+    if share >= density:
+        what = f"holds in {100 * share:.3g} % of all members"
+        message = f"{question.label}: {what}; choose a threshold that fewer reach (from {ends}), or a larger density"
+        raise AnalysisError(message)
+
+
+def _boxes(points: NDArray[np.float64], cases: NDArray[np.bool_], density: float, mass: float, most: int) -> _Boxes:
+    import pandas as pd
+
+    with warnings.catch_warnings():  # the workbench warns of packages that it could use, and pandas of its future
+        warnings.simplefilter("ignore")
+        prim = load_extra("ema_workbench.analysis.prim", extra="ema", task=_TASK, error=AnalysisError)
+        # columns have numbers for names: the workbench drops one named "scenario"
+        names = [str(place) for place in range(points.shape[1])]
+        search = prim.Prim(pd.DataFrame(points, columns=names), cases, threshold=_ANY, mass_min=mass)
+        found = _Boxes([], [], [], [])
+        for _ in range(most):
+            box = search.find_box() if cases.any() else None
+            if box is None:
+                break
+            trade = box.peeling_trajectory
+            fit = trade[(trade["density"] >= density) & (trade["res_dim"] > 0)]
+            if found.chosen and fit.empty:
+                break
+            found.trades.append(trade)
+            if fit.empty:
+                break
+            step = int(fit.sort_values(["coverage", "density", "res_dim"], ascending=[False, False, True]).index[0])
+            box.select(step)
+            found.chosen.append(step)
+            chances = np.array([box.qp[step].get(name, (-1, -1)) for name in names], dtype=float)
+            found.chances.append(np.where(chances < 0, np.nan, chances))
+            limits = box.box_lims[step][names].to_numpy(dtype=float).T
+            found.limits.append(np.where(np.isnan(found.chances[-1]), np.nan, limits))
+    return found
+
+
+def _dataset(found: _Boxes, constants: Sequence[_Constant], points: NDArray[np.float64]) -> xr.Dataset:
+    steps = max(len(trade) for trade in found.trades)
+    trades = {
+        f"step_{name}": (
+            ("box", "trade_off"),
+            np.array([np.pad(trade[column].to_numpy(float), (0, steps - len(trade)), constant_values=np.nan) for trade in found.trades]),
+        )
+        for name, column in (("coverage", "coverage"), ("density", "density"), ("mass", "mass"), ("restricted", "res_dim"))
+    }  # fmt: skip
+    rows = [trade.loc[step] for trade, step in zip(found.trades, found.chosen, strict=True)]
+    shares = {name: ("box", np.array([float(row[name]) for row in rows])) for name in ("coverage", "density", "mass")}
+    counts = {
+        name: ("box", np.array([int(row[own]) for row in rows])) for name, own in (("members", "n"), ("cases", "k"))
+    }
+    limits, chances = np.array(found.limits), np.array(found.chances)
+    over = ("box", "parameter")
+    ends = {"low": (over, limits[..., 0]), "high": (over, limits[..., 1])}
+    ends |= {"low_p": (over, chances[..., 0]), "high_p": (over, chances[..., 1])}
+    sample = {"least": ("parameter", points.min(axis=0)), "most": ("parameter", points.max(axis=0))}
+    coords = {
+        "box": np.arange(len(rows)) + 1,
+        "parameter": [constant.name for constant in constants],
+        "parameter_units": ("parameter", [constant.units for constant in constants]),
+    }
+    return xr.Dataset(shares | counts | {"step": ("box", np.array(found.chosen))} | ends | sample | trades, coords)

@@ -1,0 +1,166 @@
+"""Scenario discovery: the trade-off between coverage and density, and the ranges of the constants that each box restricts."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from ..errors import FigureError
+from .panels import (
+    COLOURS,
+    DARK,
+    GREY,
+    GRID,
+    NORMAL,
+    SMALL,
+    PanelAxes,
+    add_frame,
+    add_note,
+    describe_models,
+    format_number,
+    is_narrow,
+    make_panels,
+    style_panel,
+    wrap,
+)
+from .text import plain_text
+
+_HEIGHT, _ROW, _HEAD = 2.5, 0.28, 1.0
+"""Inches: the least height of a panel, the height of a constant, and of what stands above and below the bars of a panel."""
+_MOST = 12
+"""The number of constants in a panel; the rest are restricted with less certainty than all of these."""
+_NAME_LINE, _PAGE_LINE = 24, 145
+_NO_UNITS = frozenset({"", "dmnl", "1"})
+_TICKS = np.linspace(0, 1, 6)
+
+
+@plain_text
+def plot_boxes(found: xr.Dataset, *, title: str | None = None, axes: PanelAxes = None) -> Figure:
+    r"""Plot boxes of scenario discovery: how coverage trades for density, and the ranges of the constants in each box.
+
+    The first panel has a line for each box: the steps of its trade-off, with a ring around the chosen one. The others have a
+    bar for each restricted constant, in the range of the sample (grey); at its ends stand the values of the constant.
+
+    Parameters
+    ----------
+    found : xarray.Dataset
+        What `sdmodel.discover_scenarios` returns: one panel for the trade-off, and one per box.
+    title : str, optional
+        The title of the figure.
+    axes : Axes or sequence of Axes, optional
+        Axes of your own figure, one for each panel; by default a new figure is made.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; its panels are `figure.axes`.
+
+    Raises
+    ------
+    FigureError
+        If there is no box, or another number of axes than panels.
+
+    Examples
+    --------
+    >>> import sdmodel as sd  # doctest: +SKIP
+    >>> found = sd.discover_scenarios(sd.open_run("runs/spread.zarr"), "beds needed", "max", above=5000)  # doctest: +SKIP
+    >>> figure = sd.plot_boxes(found)  # doctest: +SKIP
+    """
+    count = found.sizes.get("box", 0)
+    if not 0 < count <= len(COLOURS):
+        message = f"the figure: has {count} boxes; give 1 to {len(COLOURS)}"
+        raise FigureError(message)
+    boxes = [found.isel(box=place) for place in range(count)]
+    rows = max(len(_restricted(box)) for box in boxes)
+    columns = 1 if is_narrow() else 2
+    figure, panels = make_panels(count + 1, columns, max(_HEIGHT, _ROW * rows + _HEAD), 0.75, axes)
+    style_panel(panels[0], "trade-off", "", columns)
+    for box, colour in zip(boxes, COLOURS, strict=False):
+        _draw_steps(panels[0], box, colour)
+    panels[0].axhline(float(found.attrs["wanted_density"]), color=GREY, linewidth=0.7, linestyle=(0, (3, 2)))
+    _scale_shares(panels[0])
+    for panel, box, colour in zip(panels[1:], boxes, COLOURS, strict=False):
+        shares = f"coverage {_percent(box['coverage'])}, density {_percent(box['density'])}"
+        style_panel(panel, f"box {int(box['box'])}: {shares}", "", columns)
+        _draw_ranges(panel, box, colour)
+    handles: list[Any] = [
+        Line2D([], [], color=colour, marker="o", markersize=3, linewidth=0.8, label=f"box {int(box['box'])}")
+        for box, colour in zip(boxes, COLOURS, strict=False)
+    ]
+    handles += [Patch(color=GRID, label="range of the sample")]
+    cases = f"{found.attrs['outcome']}: {found.attrs['cases']:,} of {found.attrs['members']:,} members"
+    origin = [*describe_models({"": found}), *wrap("; ".join(filter(None, (cases, _scenario(found)))), _PAGE_LINE)]
+    add_frame(panels, title, [handles], origin, columnspacing=1.4)
+    return figure
+
+
+def _scenario(found: xr.Dataset) -> str:
+    return str(found.attrs.get("scenario_name", ""))
+
+
+def _percent(share: xr.DataArray) -> str:
+    return f"{100 * float(share):.3g} %"
+
+
+def _restricted(box: xr.Dataset) -> xr.DataArray:
+    """The places of the constants that a box restricts, the most certain first."""
+    chances = np.fmin(box["low_p"].values, box["high_p"].values)
+    return xr.DataArray(np.argsort(chances)[: int(np.isfinite(chances).sum())], dims="parameter")
+
+
+def _draw_steps(axes: Axes, box: xr.Dataset, colour: str) -> None:
+    coverage, density = box["step_coverage"].values, box["step_density"].values
+    axes.plot(coverage, density, color=colour, marker="o", markersize=2.2, linewidth=0.8)
+    at = int(box["step"])
+    axes.plot(coverage[at], density[at], "o", markersize=8, markerfacecolor="none", markeredgecolor=colour)
+
+
+def _scale_shares(axes: Axes) -> None:
+    for axis, name in (
+        (axes.xaxis, "coverage: share of all cases inside"),
+        (axes.yaxis, "density: share of cases inside"),
+    ):
+        axis.set_label_text(name, fontsize=NORMAL, color=GREY)
+        axis.set_ticks(_TICKS, [f"{100 * tick:.0f} %" for tick in _TICKS])
+    axes.set_xlim(-0.02, 1.04)
+    axes.set_ylim(0, 1.04)
+
+
+def _draw_ranges(axes: Axes, box: xr.Dataset, colour: str) -> None:
+    """Plot the range of each restricted constant as a share of the range of its sample."""
+    places = _restricted(box)
+    shown = box.isel(parameter=places[:_MOST])
+    columns = (shown[name].values for name in ("low", "high", "least", "most"))
+    for row, (low, high, least, most) in enumerate(zip(*columns, strict=True)):
+        span = most - least
+        start, end = ((value - least) / span for value in (np.fmax(low, least), np.fmin(high, most)))
+        axes.barh(row, 1.0, height=0.62, color=GRID, linewidth=0)
+        axes.barh(row, end - start, left=start, height=0.38, color=colour, linewidth=0)
+        for value, at, side in ((low, start, -1), (high, end, 1)):
+            if math.isfinite(value):
+                axes.annotate(
+                    format_number(value, 3), (at, row), (2 * side, 0), textcoords="offset points", va="center",
+                    ha="right" if side < 0 else "left", fontsize=SMALL - 0.5, color=DARK,
+                )  # fmt: skip
+    names = zip(shown["parameter"].values, shown["parameter_units"].values, strict=True)
+    labels = [textwrap.fill(_label(str(name), str(units)), _NAME_LINE) for name, units in names]
+    axes.set_yticks(range(len(labels)), labels, fontsize=NORMAL - 0.5, color=DARK)
+    axes.set_ylim(max(len(labels), 3) - 0.4, -0.6)
+    axes.set_xlim(-0.08, 1.08)
+    axes.set_xticks([0, 1], ["least", "most"])
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False)
+    if len(places) > _MOST:
+        add_note(axes, f"the {_MOST} most certain of {len(places)} restricted constants")
+
+
+def _label(name: str, units: str) -> str:
+    return f"{name} ({units.replace('_', ' ')})" if units.casefold() not in _NO_UNITS else name
