@@ -50,7 +50,7 @@ class Program(Unchanging):
     @property
     def given(self) -> NDArray[np.float64]:
         """The values of the constants in the model file, shape (constants,), each in its own units."""
-        return np.fromiter(self.layout.plan.constants.values(), float)
+        return self.layout.given
 
     def code(self, width: int, *, adaptive: bool = False, steps: int = QUICK_STEPS) -> Code:
         """Machine code for blocks of `width` members, compiled at the first call; `adaptive` to have automatic steps too.

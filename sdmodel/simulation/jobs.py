@@ -168,13 +168,16 @@ def make_job(
     program: Program, timing: Timing, inputs: Inputs, rows: Sequence[int] | NDArray[np.int64], integrator: Integrator
 ) -> Job:
     """Return the job that computes a program with the fixed constants of `inputs` and saves some rows."""
-    known = dict(program.layout.plan.constants) | inputs.fixed
+    constants = program.layout.plan.constants
+    known = {cell: value for cell, value in inputs.fixed.items() if cell in constants}
     noise, numbered = inputs.noise, []
-    if SEED_CELL in known:
-        seeds = [cell for cell in (SEED_CELL, _NOISE_SEED) if noise.seed is not None and cell in known]
+    if SEED_CELL in constants:
+        seeds = [cell for cell in (SEED_CELL, _NOISE_SEED) if noise.seed is not None and cell in constants]
         known |= dict.fromkeys(seeds, float(noise.seed or 0)) | {MEMBER_CELL: float(noise.member)}
         numbered = [program.row(MEMBER_CELL)] if noise.by_member else []
-    given = np.array([known[cell] for cell in program.layout.inputs], dtype=float)
+    given = program.given
+    for cell, value in known.items():
+        given[program.row(cell) - program.layout.first_input] = value
     varied_rows = np.array([*(program.row(cell) for cell in inputs.varied), *numbered], dtype=np.int64)
     where = np.array(rows, dtype=np.int64)
     lagged = ~np.isin(where, _levels(program)) if integrator == "diff" else None
