@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -99,9 +100,8 @@ def _uses(expression: Expr, role: Role = "number") -> Iterator[tuple[Expr, Role]
 def _as_written(equation: Equation, name: str) -> str:
     """Return an undefined name as written in the model, found by its key in the text of the equation."""
     text, keys = _searchable(equation.text)
-    start = keys.find(name)
-    found = start >= 0 and len(keys) == len(text)
-    return text[start : start + len(name)] if found else name.replace("_", " ")
+    found = re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", keys)
+    return text[slice(*found.span())] if found and len(keys) == len(text) else name.replace("_", " ")
 
 
 @lru_cache(maxsize=1)  # an equation may have thousands of undefined names
@@ -212,7 +212,7 @@ class _Search:
 
     def bad_left_side(self, element: Element, equation: Equation) -> Iterator[Fault]:
         unknown = self.unknown_names(equation)
-        yield from (self.unknown_subscript(name, equation.place) for name in unknown)
+        yield from (self.unknown_subscript(equation, name, equation.place) for name in unknown)
         count = len(element.equations[0].subscripts)
         if len(equation.subscripts) != count:
             what = f"'{element.name}' has {len(equation.subscripts)} subscripts here and {count} before; use {count}"
@@ -230,11 +230,11 @@ class _Search:
                 what = f"'{element.name}' has {cells} elements here but {given} numbers; give one for each element"
                 yield Fault(equation.place, what)
 
-    def unknown_subscript(self, name: str, place: Place) -> Fault:
+    def unknown_subscript(self, equation: Equation, name: str, place: Place) -> Fault:
         ranges = (own.name for own in self.model.subscripts.values())
         close = self.suggestions.nearest(name, itertools.chain(ranges, self.model.labels.values()))
         cure = f"did you mean '{close}'?" if close else "define it"
-        return Fault(place, f"'{name}' is neither a subscript range nor a label; {cure}")
+        return Fault(place, f"'{_as_written(equation, name)}' is neither a subscript range nor a label; {cure}")
 
     def bad_references(self, equation: Equation) -> Iterator[Fault]:
         for part, role in dict.fromkeys(_uses(equation.expression)):
@@ -316,7 +316,7 @@ class _Search:
             return Fault(place, f"'{element.name}' has {count} subscripts but {len(indices)} here; write {count}")
         for index in indices:
             if index.removesuffix(MARK) not in self.model.subscripts and index not in self.model.labels:
-                return self.unknown_subscript(index, equation.places.get(index, place))
+                return self.unknown_subscript(equation, index, equation.places.get(index, place))
         return None
 
     def undefined(self, equation: Equation, name: str, place: Place, *, called: bool) -> Fault | None:

@@ -187,6 +187,22 @@ def test_a_market_clears_at_its_price():
     assert (run["sold"] < run["has"]).any()
 
 
+def test_fixed_quantities_have_no_market_price():
+    """All are bought and sold at any price (manual, "Specifying the Curves", ptype 0), so none clears the market: `:NA:`."""
+    model = tiny_model(
+        "buyer: d1, d2\nseller: s1, s2, s3\npprofile: ptype, ppriority, pwidth, pextra\nwants[buyer] = 500, 300\n"
+        "has[seller] = 200, 300, 450\ncurve[buyer, pprofile] = 0\noffer[seller, pprofile] = 0\n"
+        "price = FIND MARKET PRICE(wants[d1], curve[d1, ptype], has[s1], offer[s1, ptype])\n"
+        "bought[buyer] = DEMAND AT PRICE(wants[buyer], curve[buyer, ptype], price)\n"
+        "sold[seller] = SUPPLY AT PRICE(has[seller], offer[seller, ptype], price)",
+        final=1,
+    )
+    run = simulate(model)
+    assert np.isnan(run["price"].values).all()
+    assert run["bought"].values[-1].tolist() == [500, 300]
+    assert run["sold"].values[-1].tolist() == [200, 300, 450]
+
+
 @pytest.mark.parametrize(
     ("action", "error", "expected"),
     [(0, 0, 5), (1, 0, 4), (2, 0, 1), (3, 0, 4), (4, 0, 2.5), (6, 1, 5), (7, 0, 4), (8, 0, 1), (9, 0, 4), (10, 0, 2.5),

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from sympy import Expr, S
 
 from ...extras import LazyModule
-from ..algebra import add, divide, multiply, negate
+from ..algebra import NA, add, divide, multiply, negate
 from .arithmetic import ABS, MAX, MIN
 from .logic import GREATER, IF_THEN_ELSE, LESS_OR_EQUAL
 from .row import Array, ArrayEmitter, Emitter, FunctionRow
@@ -370,7 +370,7 @@ def _market_price(
         return bought - sum(own * _supplied(profile, price) for own, profile in zip(supplies, sellers, strict=True))
 
     lows, highs = zip(*map(_reach, (*buyers, *sellers)), strict=True)
-    return _clear(excess, min(lows), max(highs))[1] if min(lows) < max(highs) else math.nan
+    return _clear(excess, min(lows), max(highs))[1] if min(lows) < max(highs) else NA
 
 
 def _emit_market_price(f: ArrayEmitter, demands: Array, buyers: Array, supplies: Array, sellers: Array) -> str:
@@ -401,7 +401,7 @@ def _emit_market_price(f: ArrayEmitter, demands: Array, buyers: Array, supplies:
 
         low, high = f.loop(profiles.rows, body, low, high)
     found = _emit_clear(f, excess, low, high)[1]
-    return f.choose(f.compare("<", low, high), found, f.constant(math.nan))
+    return f.choose(f.compare("<", low, high), found, f.constant(NA))
 
 
 # fmt: off
@@ -432,8 +432,9 @@ ROWS = (
         derivative=_alloc_p_slopes,
     ),
     FunctionRow(
-        "FIND MARKET PRICE(demand, demand profiles, supply, supply profiles)", "the price at which demand equals supply",
-        "u, v, u, v -> v", kinds=("vector", "matrix", "vector", "matrix"),
+        "FIND MARKET PRICE(demand, demand profiles, supply, supply profiles)",
+        "the price at which demand equals supply; :NA: where all quantities are fixed, so that no price changes them",
+        "u, v, u, v -> v", kinds=("vector", "matrix", "vector", "matrix"), gives_missing=True,
         evaluate=_market_price, arrays=NO_SUBSCRIPTS, emit=_emit_market_price, derivative=NO_SLOPE,
     ),
     FunctionRow(

@@ -95,6 +95,8 @@ def _misplaced(word: str, before: str, expected: set[str]) -> str:
         return "a quoted name is not closed; add the second '\"'"
     if word == ")" and before.count("(") <= before.count(")"):
         return "')' closes nothing; remove it or add '('"
+    if "NAME" in expected and "NUMBER" not in expected and word[0].isdigit():
+        return f"'{word}' is a number or begins with a digit; begin it with a letter, or put it in quotes"
     if "NAME" in expected and word[0] in "*/^,;)]=<>:":
         return f"something is missing before '{word}'; write a name or a number there"
     if expected & {"TIMES", "$END"} and (word[0].isalnum() or not word[0].isascii() or word[0] in '"(._'):
