@@ -35,6 +35,7 @@ from .jobs import (
     changes_in_text,
     check_job_memory,
     check_options,
+    given_values,
     noise_remark,
     remarks_on_settings,
     saved_elements,
@@ -220,7 +221,7 @@ class _Saved:
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """The keys of those that move, if all are single cells."""
-        single = all(grid.shape == () and not grid.undefined for _, grid in self.moving)
+        single = all(grid.shape == () and not grid.undefined.size for _, grid in self.moving)
         return tuple(element.key for element, _ in self.moving) if single else ()
 
 
@@ -234,7 +235,8 @@ def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved
     pairs = [(element, program.grid(element)) for element in saved_elements(model, save)]
     moving = tuple(pair for pair in pairs if pair[0].kind != "constant")
     constants = tuple(pair for pair in pairs if pair[0].kind == "constant")
-    found = _Saved(moving, constants, np.array([row for _, grid in moving for row in grid.rows], dtype=np.int64))
+    rows = np.concatenate([np.empty(0, dtype=np.int64), *(grid.rows for _, grid in moving)])
+    found = _Saved(moving, constants, rows)
     if save is None:
         _SAVED[program] = found
     return found
@@ -279,9 +281,8 @@ def _values(program: Program, saved: _Saved, outcome: Outcome, inputs: Inputs) -
     if saved.keys and not members:
         return dict(zip(saved.keys, rows, strict=True))
     for element, grid in saved.moving:
-        for index in grid.undefined:
-            outcome.values[:, first + index] = np.nan
-        last = first + len(grid.cells)
+        outcome.values[:, first + grid.undefined] = np.nan
+        last = first + len(grid.rows)
         if grid.shape or members:
             values[element.key] = outcome.values[:, first:last].reshape(lines, *grid.shape, *members)
         else:
@@ -292,25 +293,22 @@ def _values(program: Program, saved: _Saved, outcome: Outcome, inputs: Inputs) -
 
 def _constants(program: Program, saved: _Saved, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
     """The constants of a run, with member dimensions where they vary."""
-    given = program.layout.plan.constants if not inputs.fixed else dict(program.layout.plan.constants) | inputs.fixed
-    cells = [cell for _, grid in saved.constants for cell in grid.cells]
-    fixed = np.array([given.get(cell, math.nan) for cell in cells])
-    blank_missing(program, fixed)
-    values, first = {}, 0
+    given, values = given_values(program, inputs.fixed), {}
+    blank_missing(program, given)
     for element, grid in saved.constants:
-        last = first + len(grid.cells)
-        values[element.key] = fixed[first:last].reshape(grid.shape) if grid.shape else fixed[first, ...]
+        fixed = given[grid.rows - program.layout.first_input]
+        fixed[grid.undefined] = math.nan
+        values[element.key] = fixed.reshape(grid.shape)
         if inputs.varied and not inputs.varied.keys().isdisjoint(grid.cells):
             frame = xr.DataArray(np.empty(inputs.shape), coords=inputs.members, dims=list(inputs.members))
             parts = [
                 inputs.varied[cell].broadcast_like(frame).transpose(*inputs.members).values
                 if cell in inputs.varied
                 else np.full(inputs.shape, value)
-                for cell, value in zip(grid.cells, fixed[first:last], strict=True)
+                for cell, value in zip(grid.cells, fixed, strict=True)
             ]
             values[element.key] = np.array(parts).reshape((*grid.shape, *inputs.shape))
             blank_missing(program, values[element.key])
-        first = last
     return values
 
 
