@@ -62,7 +62,7 @@ class Program(Unchanging):
     @property
     def given(self) -> NDArray[np.float64]:
         """The values of the constants in the model file, shape (constants,), each in its own units."""
-        return self.layout.given
+        return self.layout.given.copy()
 
     def code(self, width: int, *, adaptive: bool = False, steps: int = QUICK_STEPS) -> Code:
         """Machine code for blocks of `width` members, compiled at the first call; `adaptive` to have automatic steps too.

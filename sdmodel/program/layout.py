@@ -74,7 +74,7 @@ class Layout:
         """The first row of the constants."""
         return 6 * self.stocks
 
-    @property
+    @cached_property
     def given(self) -> NDArray[np.float64]:
         """The values of the constants in the model file, in the order of their rows."""
         values = np.empty(self.constants)

@@ -212,11 +212,15 @@ def simulate(
 
 @dataclass(frozen=True)
 class _Saved:
-    """The elements to save, those that move and the constants, with their cells, and the rows of the former."""
+    """The elements to save, those that move and the constants, with their cells.
+
+    `rows` are those of the former, and `given` the places of the latter among all constants, -1 for a cell without an equation.
+    """
 
     moving: tuple[tuple[Element, Grid], ...]
     constants: tuple[tuple[Element, Grid], ...]
     rows: NDArray[np.int64]
+    given: NDArray[np.int64]
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -235,8 +239,10 @@ def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved
     pairs = [(element, program.grid(element)) for element in saved_elements(model, save)]
     moving = tuple(pair for pair in pairs if pair[0].kind != "constant")
     constants = tuple(pair for pair in pairs if pair[0].kind == "constant")
-    rows = np.concatenate([np.empty(0, dtype=np.int64), *(grid.rows for _, grid in moving)])
-    found = _Saved(moving, constants, rows)
+    rows, given = (
+        np.concatenate([np.empty(0, dtype=np.int64), *(grid.rows for _, grid in own)]) for own in (moving, constants)
+    )
+    found = _Saved(moving, constants, rows, np.maximum(given - program.layout.first_input, -1))
     if save is None:
         _SAVED[program] = found
     return found
@@ -293,22 +299,23 @@ def _values(program: Program, saved: _Saved, outcome: Outcome, inputs: Inputs) -
 
 def _constants(program: Program, saved: _Saved, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
     """The constants of a run, with member dimensions where they vary."""
-    given, values = given_values(program, inputs.fixed), {}
-    blank_missing(program, given)
+    fixed = np.append(given_values(program, inputs.fixed), math.nan)[saved.given]
+    blank_missing(program, fixed)
+    values, first = {}, 0
     for element, grid in saved.constants:
-        fixed = given[grid.rows - program.layout.first_input]
-        fixed[grid.undefined] = math.nan
-        values[element.key] = fixed.reshape(grid.shape)
+        last = first + len(grid.rows)
+        values[element.key] = fixed[first:last].reshape(grid.shape) if grid.axes else fixed[first, ...]
         if inputs.varied and not inputs.varied.keys().isdisjoint(grid.cells):
             frame = xr.DataArray(np.empty(inputs.shape), coords=inputs.members, dims=list(inputs.members))
             parts = [
                 inputs.varied[cell].broadcast_like(frame).transpose(*inputs.members).values
                 if cell in inputs.varied
                 else np.full(inputs.shape, value)
-                for cell, value in zip(grid.cells, fixed, strict=True)
+                for cell, value in zip(grid.cells, fixed[first:last], strict=True)
             ]
             values[element.key] = np.array(parts).reshape((*grid.shape, *inputs.shape))
             blank_missing(program, values[element.key])
+        first = last
     return values
 
 
