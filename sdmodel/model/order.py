@@ -218,7 +218,7 @@ def unfinished_equations(model: Model) -> Iterator[Fault]:
     """Yield a fault for each equation that only lists what a variable depends on, with A FUNCTION OF."""
     for element in model:
         for equation in element.equations:
-            found = next((part for part in walk(equation.expression) if isinstance(part, Unfinished)), None)
+            found = next((call for call in equation.calls if isinstance(call, Unfinished)), None)
             if found is not None:
                 what = f"the equation of '{element.name}' is incomplete: {UNFINISHED} says only what it depends on"
                 yield Fault(equation.parts.get(found, equation.place), f"{what}; write how")

@@ -25,10 +25,8 @@ from ..model import (
     Part,
     Plan,
     Slice,
-    VensimFunction,
     labels_of,
     new_array,
-    walk,
 )
 from .invariants import Invariant, find_invariants
 
@@ -74,7 +72,7 @@ class Layout:
         """The first row of the constants."""
         return 6 * self.stocks
 
-    @property
+    @cached_property
     def given(self) -> NDArray[np.float64]:
         """The values of the constants in the model file, in the order of their rows."""
         values = np.empty(self.constants)
@@ -187,7 +185,7 @@ def _scratch(plan: Plan) -> int:
     """The most numbers that a function of whole arrays keeps while it computes."""
     most = 0
     for equation in (equation for element in plan.model for equation in element.equations):
-        for call in (part for part in walk(equation.expression) if isinstance(part, VensimFunction)):
+        for call in equation.calls:
             if call.row.spreads:
                 first = next(part for part in call.args if isinstance(part, Slice))
                 most = max(most, call.row.scratch(len(labels_of(plan.model.subscripts, first.ranges[0]))))
