@@ -33,7 +33,7 @@ They stand alone on the right-hand side; see `tests/vensim/test_external.py` and
 TESTS: Mapping[str, str] = {
     **dict.fromkeys(
         (
-            "DELAY BATCH", "DELAY INFORMATION", "DELAY MATERIAL", "DELAYP", "DEPRECIATE STRAIGHTLINE", "GAMMA LN", "GET TIME VALUE", "LOOKUP AREA", "LOOKUP INVERT",
+            "DELAY BATCH", "DELAY INFORMATION", "DELAY MATERIAL", "DELAYP", "DEPRECIATE BY SCHEDULE", "DEPRECIATE STRAIGHTLINE", "GAMMA LN", "GET TIME VALUE", "LOOKUP AREA", "LOOKUP INVERT",
             "LOOKUP SLOPE", "MESSAGE", "NPV", "NPVE", "SINTEG",
         ),
         "tests/simulation/test_manual_functions.py",
@@ -56,6 +56,8 @@ DIFFERENCES: Mapping[str, str] = {
     "DELAY BATCH": "Vensim does not say how large a batch is if more has been collected; here it has just its size",
     "DELAY INFORMATION": "an input has the delay time of the moment at which it is put in; no public output of Vensim shows it",
     "DELAY MATERIAL": "an input has the delay time of the moment at which it is put in; no public output of Vensim shows it",
+    "DEPRECIATE BY SCHEDULE": "the initial depreciation is read as a rate, in the fiscal period of the start and each one after it, which "
+    "the manual leaves open; a single number holds for all of them",
     "DEPRECIATE STRAIGHTLINE": "fiscal periods begin at INITIAL TIME; equal to Vensim's output for periods of a step",
     "DELAYP": "the variable after `:` is a stock of its own, as the manual recommends",
     "GAMMA LN": "more digits than Vensim, whose GAMMA LN(2) is -3e-11 instead of 0",

@@ -131,7 +131,7 @@ class _Evaluation:
                 return float(len(labels_of(self.subscripts, split_reference(expression)[0].removesuffix(MARK))))
             case "terms":
                 return self.terms(expression)
-            case "vector" | "matrix" | "array":
+            case "vector" | "series" | "matrix" | "array":
                 return self.array(kind, expression)
 
     def terms(self, expression: Expr) -> list[float]:

@@ -18,7 +18,6 @@ from ..errors import Fault, ModelError
 from .algebra import (
     Numbers,
     Site,
-    Table,
     VensimFunction,
     make_reference,
     references_in,
@@ -40,6 +39,7 @@ from .subscripts import (
     bindings,
     count_cells,
     inner_bindings,
+    labels_of,
 )
 
 _LARGEST_ORDER = 1000
@@ -64,7 +64,7 @@ class _Builder:
         """The equation without the calls that became elements."""
         self.element, self.equation, self.draws = element, equation, 0
         whole = equation.expression
-        if isinstance(whole, Table | Numbers) or not (whole.args or isinstance(whole, VensimFunction)):
+        if not equation.calls:
             return equation
         if isinstance(whole, VensimFunction) and (whole.row.memory or whole.row.spreads):
             arguments = [transform(argument, self._replacement) for argument in whole.args]
@@ -234,6 +234,21 @@ class _Call:
             ]
 
         return self.builder.add_all("auxiliary", self.call, build, len(initial))
+
+    def size(self, *vectors: Expr) -> int:
+        model, equation = self.builder.model, self.builder.equation
+        sizes = []
+        for vector in vectors:
+            label, labels = split_reference(vector.args[0])[1][-1], labels_of(model.subscripts, vector.args[1].name)
+            sizes.append(len(labels))
+            what = f"takes vectors of one length, not of {sizes[0]} and {sizes[-1]} elements; give them the same range"
+            if label not in model.subscripts and label != labels[0]:
+                shown, first = (f"'{model.labels[name]}'" for name in (label, labels[0]))
+                what = f"takes a whole vector, by the name of its first element; write {first} instead of {shown}"
+            elif sizes[-1] == sizes[0]:
+                continue
+            raise ModelError([Fault(equation.parts.get(self.call, equation.place), f"{self.call.row.name} {what}")])
+        return sizes[0]
 
     def auxiliary(self, expression: Expr) -> Expr:
         return expression if not expression.args else self.builder.add("auxiliary", self.call, lambda _: expression)

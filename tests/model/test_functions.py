@@ -119,6 +119,10 @@ EXAMPLES = {
     "NPV": ("NPV(11, 0.1, 0, 2)", 2 * (11 + 10 + 10 / 1.1)),
     "NPVE": ("NPVE(11, 0.1, 0, 1)", 10 + 10 / 1.1 + 10 / 1.21),
     "DEPRECIATE STRAIGHTLINE": ("DEPRECIATE STRAIGHTLINE(STEP(6, 1), 3, 1, 3)", (0 + 6 + 6) / 3),
+    "DEPRECIATE BY SCHEDULE": (
+        "DEPRECIATE BY SCHEDULE(STEP(6, 1), v[A], x, 3, Time)",
+        (1 * 6 + 2 * 6 + 3 * 0) / 6 + 2.5,
+    ),
     "SINTEG": ("SINTEG(x, 1, 0, 5, :NA:, :NA:, :NA:)", 5),
     "DELAY INFORMATION": ("DELAY INFORMATION(Time, 2 - STEP(1, 1), 9)", 1),
     "DELAY MATERIAL": ("DELAY MATERIAL(Time + 4, 2 - STEP(1, 1), 9, 0)", 9),
@@ -409,8 +413,8 @@ def _calls_with_a_bad_argument(*, times: bool) -> list[str]:
             flows = {"rate", "input", "initial"}
             if argument == "missing" or (name in {"SINTEG", "DELAY BATCH"} and argument not in flows):  # may not matter
                 continue
-            values = ["2"] * len(row.arguments)
-            values[index] = "bad"
+            values = ["two[A]" if own == "schedule" else "2" for own in row.arguments]
+            values[index] = "bads[A]" if argument == "schedule" else "bad"
             calls.append(f"{name}({', '.join(values)})")
     return calls
 
@@ -421,7 +425,12 @@ def test_no_memory_hides_a_number_that_is_not_finite(bad, integrator):
     """A rate, an input, a delay time or an initial value reaches the value of the function; a delay may last for ever."""
     calls = _calls_with_a_bad_argument(times=bad == "0/zero")
     equations = [f"y{index} = {call}" for index, call in enumerate(calls)]
-    model = tiny_model("\n".join([f"bad = {bad}", "zero = 0", "good = SMOOTH3(2, 2)", *equations]), final=6)
+    model = tiny_model(
+        "\n".join(
+            [f"bad = {bad}", "zero = 0", "good = SMOOTH3(2, 2)", "d: A, B", "two[d] = 2", "bads[d] = bad", *equations]
+        ),
+        final=6,
+    )
     with pytest.warns(NotFiniteWarning, match="'bad' is not finite from time 0"):
         run = simulate(model, integrator=integrator)
     assert [call for index, call in enumerate(calls) if np.isfinite(run[f"y{index}"][1:]).all()] == []

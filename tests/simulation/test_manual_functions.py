@@ -24,6 +24,14 @@ worth[side] = NPV(stream[side], rate, 5, 2)
 worth at end = NPVE(stream[left], rate, 0, 1)
 rate = 0.07
 written off[side] = DEPRECIATE STRAIGHTLINE(stream[side], 9.2, 3, 2)
+year: year1, year2, year3
+parts[side, year] = 50, 30, 20; 1, 1, 2
+before[year1] = 4
+before[year2] = 3
+before[year3] = 1
+by schedule[side] = DEPRECIATE BY SCHEDULE(stream[side], parts[side, year1], before[year1], 9, 1)
+at once = DEPRECIATE BY SCHEDULE(stream[left], parts[left, year1], none, 9, Time)
+none = 0
 held[side] = SINTEG(stream[side]/10, 1, low, 6.5, 0.25, 2, 0.3)
 low = -4
 free = SINTEG(stream[left], 1)
@@ -99,6 +107,50 @@ def test_depreciation_writes_off_whole_fiscal_periods(run, stream):
                 invested.append(values[step - per_period : step].sum() * STEP)
             expected.append(value / periods + sum(invested[-periods + 1 :]) / (periods * 3))
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-10)
+
+
+def test_depreciation_by_a_schedule_writes_off_its_parts(run, stream):
+    """Each fiscal period writes off a part of what was invested in it and in those before, and what was to be at the start."""
+    schedules = ([0.5, 0.3, 0.2], [0.25, 0.25, 0.5])
+    cases = zip(
+        [*stream, stream[0]],
+        [*schedules, schedules[0]],
+        [*run["by_schedule"].values.T, run["at_once"].values],
+        strict=True,
+    )
+    for values, parts, found in cases:
+        start, initial = (0, [0.0] * 3) if found is run["at_once"].values else (1, [4.0, 3.0, 1.0])
+        periods = [math.floor((step * STEP - start) / 3) - math.floor(-start / 3) for step in range(STEPS + 1)]
+        for step, (value, period) in enumerate(zip(values, periods, strict=True)):
+            expected = parts[0] * value + (initial[period] if period < 3 else 0.0)
+            for age in (1, 2):
+                then = [STEP * values[i] for i, own in enumerate(periods[:step]) if own == period - age]
+                expected += parts[age] * sum(then) / 3
+            assert found[step] == pytest.approx(expected, rel=1e-12, abs=1e-10), step
+
+
+def test_depreciation_by_a_schedule_writes_off_everything():
+    """A pulse of 100 in the second half of a fiscal period; the manual's fiscal year that does not begin with the run."""
+    text = "p: p1, p2, p3\ns[p] = 2, 2, 1\nnone = 0\ny = DEPRECIATE BY SCHEDULE(100*PULSE(3, 1), s[p1], none, 6, 12)"
+    found = sd.simulate(tiny_model(text, final=10))["y"].values
+    assert found.tolist() == [0, 0, 0, 40, 20, 20, 10, 10, 0, 0, 0]
+    assert found.sum() == 100
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("1, s[p2], none, 6, 0", "by the name of its first element; write 'p1' instead of 'p2'"),
+        ("1, none, none, 6, 0", "needs a variable with subscripts as its 'schedule'"),
+        ("1, s[p1], s[p2], 6, 0", "by the name of its first element; write 'p1' instead of 'p2'"),
+        ("1, s[p1], short[q1], 6, 0", "takes vectors of one length, not of 3 and 2 elements; give them the same range"),
+        ("1, s[p1], none, 6", "takes 5 arguments, not 4"),
+    ],
+)
+def test_arguments_of_a_schedule_are_vectors(call, words):
+    text = f"p: p1, p2, p3\nq: q1, q2\nshort[q] = 1\ns[p] = 2, 2, 1\nnone = 0\ny = DEPRECIATE BY SCHEDULE({call})"
+    with pytest.raises(ModelError, match=rf"tiny.mdl:\d+:5: DEPRECIATE BY SCHEDULE .*{words}"):
+        sd.simulate(tiny_model(text))
 
 
 def test_special_integral_stays_within_its_limits(run, stream):

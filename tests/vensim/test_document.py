@@ -76,9 +76,8 @@ def test_bytes_that_are_not_utf8_are_those_of_windows():
 
 def test_a_comment_may_stand_before_a_group():
     stars = "*" * 56
-    text = model_text(
-        f"a = 1 ~~|\n{{one}} {{two}}\n{stars}\n\t.Sector A'\n{stars}~\n\t\t|\nb = 1 ~~|\n{{three}}\nc = 1"
-    )
+    text = f"a = 1 ~~|\n{{one}} {{two}}\n{stars}\n\t.Sector A'\n{stars}~\n\t\t|\nb = 1 ~~|\n{{three}}\nc = 1 ~~|\n"
+    text += "TIME STEP = 1 ~~| INITIAL TIME = 0 ~~| FINAL TIME = 1 ~~|"
     model = model_from_text(text)
     assert [model[name].group for name in "abc"] == ["", "Sector A'", "Sector A'"]
     assert bytes(Document.from_bytes(text.encode(), "m.mdl")) == text.encode()

@@ -186,6 +186,11 @@ INTEGER = FunctionRow(
 ZIDZ = _guarded_quotient(
     "ZIDZ(dividend, divisor)", "the quotient, or 0 where the divisor is smaller than 1e-6", "u, v -> u/v"
 )
+MODULO = FunctionRow(
+    "MODULO(x, base)", "the remainder of a division, with the sign of x", "u, u -> u", kinds=("number", "finite"),
+    evaluate=math.fmod, arrays=from_numpy("fmod"), emit=lambda f, x, base: f.binary("%", x, base),
+    derivative=lambda x, base: (S.One, negate(INTEGER.build(divide(x, base)))), latex=r"{0} \bmod {1}",
+)
 
 ROWS = (
     ABS,
@@ -224,11 +229,7 @@ ROWS = (
         emit=emit_log_gamma, derivative=_digamma, latex=r"\ln \Gamma\left({0}\right)",
     ),
     INTEGER,
-    FunctionRow(
-        "MODULO(x, base)", "the remainder of a division, with the sign of x", "u, u -> u", kinds=("number", "finite"),
-        evaluate=math.fmod, arrays=from_numpy("fmod"), emit=lambda f, x, base: f.binary("%", x, base),
-        derivative=lambda x, base: (S.One, negate(INTEGER.build(divide(x, base)))), latex=r"{0} \bmod {1}",
-    ),
+    MODULO,
     FunctionRow(
         "QUANTUM(x, quantum)", "x rounded towards zero to a multiple of quantum", "u, u -> u", kinds=("number", "finite"),
         evaluate=lambda x, quantum: x if quantum <= 0 else quantum * math.trunc(x / quantum),

@@ -1,18 +1,25 @@
-"""Financial functions: present values and straight-line depreciation, which expand into stocks and states.
+"""Financial functions: present values and depreciation, which expand into stocks and states.
 
-The equations are those of the Vensim reference manual. Fiscal periods begin at INITIAL TIME.
+The equations are those of the Vensim reference manual. Straight-line depreciation has fiscal periods from INITIAL TIME on. What the
+manual leaves open of a schedule: the initial depreciation is a rate, as the result is, in the fiscal period that contains the start and
+in each one after it; a single number holds for all of them.
 """
 
 from __future__ import annotations
 
-from sympy import Expr, Float, S, Symbol
+from collections.abc import Sequence
 
-from ..algebra import add, divide, inverse, multiply, negate
-from .arithmetic import INTEGER, MAX
+from sympy import Expr, Float, Integer, S, Symbol
+
+from ..algebra import Slice, add, divide, inverse, make_reference, multiply, negate, split_reference
+from ..names import MARK
+from .arithmetic import INTEGER, MAX, MODULO
 from .inputs import PULSE_TRAIN
 from .logic import GREATER, IF_THEN_ELSE
 from .memory import DELAY_FIXED, INITIAL, SAMPLE_IF_TRUE, expanded
+from .reductions import SUM
 from .row import Expander
+from .vectors import REORDER
 
 _TIME_STEP, _INITIAL_TIME, _FINAL_TIME = map(Symbol, ("time_step", "initial_time", "final_time"))
 
@@ -61,6 +68,54 @@ def _first_depreciation(stream: Expr, lifetime: Expr, period: Expr, initial: Exp
     return divide(add(stream, multiply(initial, add(count, S.NegativeOne))), count)
 
 
+def _total(vector: Expr) -> Expr:
+    """The sum of a vector."""
+    name, indices = split_reference(vector.args[0])
+    return SUM.build(make_reference(name, *indices[:-1], f"{vector.args[1].name}{MARK}"))
+
+
+def _at(series: Expr, place: Expr) -> Expr:
+    return REORDER.build(series, place) if isinstance(series, Slice) else series
+
+
+def _by_schedule(
+    model: Expander, stream: Expr, schedule: Expr, initial: Expr, lifetime: Expr, fiscal_start: Expr
+) -> Expr:
+    """The parts of what is invested now, and of what was in each fiscal period before this one, that this one writes off."""
+    count = model.size(schedule, *[initial] * isinstance(initial, Slice))
+    period = model.auxiliary(INITIAL.build(divide(lifetime, Integer(count))))
+    into = model.auxiliary(INITIAL.build(MODULO.build(add(fiscal_start, negate(_INITIAL_TIME)), period)))
+    to_next = IF_THEN_ELSE.build(GREATER.build(into, S.Zero), into, add(into, period))
+    first = model.auxiliary(add(_INITIAL_TIME, to_next))
+    begins = model.auxiliary(PULSE_TRAIN.build(first, S.Zero, period, _FINAL_TIME))
+    total = model.stock(lambda _: stream, S.Zero, held=True)
+    elapsed = _elapsed(model, begins)
+
+    def moved(before: Sequence[Expr]) -> list[Expr]:
+        """All that had been invested when this fiscal period, the one before it and so on began."""
+        return [IF_THEN_ELSE.build(begins, new, old) for new, old in zip([total, *before[:-1]], before, strict=True)]
+
+    before = model.states(lambda *own: moved(own), *[S.Zero] * count)
+    invested = list(map(model.auxiliary, moved(before)))
+    whole = _total(schedule)
+    parts = [multiply(_at(schedule, S.Zero), stream)]
+    for place in range(1, count):
+        during = divide(add(invested[place - 1], negate(invested[place])), period)
+        parts.append(multiply(_at(schedule, Integer(place)), during))
+    remains = GREATER.build(Float(count - 0.5), elapsed)
+    return add(divide(add(*parts), whole), IF_THEN_ELSE.build(remains, _at(initial, elapsed), S.Zero))
+
+
+def _elapsed(model: Expander, begins: Expr) -> Expr:
+    """The number of times that something has begun, now included."""
+    (before,) = model.states(lambda own: [add(own, begins)], S.Zero)
+    return model.auxiliary(add(before, begins))
+
+
+def _first_by_schedule(stream: Expr, schedule: Expr, initial: Expr, *_: Expr) -> Expr:
+    return add(divide(multiply(_at(schedule, S.Zero), stream), _total(schedule)), _at(initial, S.Zero))
+
+
 # fmt: off
 ROWS = (
     expanded(
@@ -78,6 +133,11 @@ ROWS = (
         "DEPRECIATE STRAIGHTLINE(stream, lifetime, fiscal time, initial)",
         "an investment stream written off in equal parts over a lifetime, by fiscal periods; before the start it was initial",
         "u, t, t, u -> u", _depreciation, at_start=_first_depreciation,
+    ),
+    expanded(
+        "DEPRECIATE BY SCHEDULE(stream, schedule, initial, lifetime, fiscal start)",
+        "an investment stream written off by a schedule, the vector of the parts of each fiscal period, besides what was to be at the start",
+        "u, *, u, t, t -> u", _by_schedule, at_start=_first_by_schedule, kinds=("number", "vector", "series", "number", "number"),
     ),
 )
 # fmt: on

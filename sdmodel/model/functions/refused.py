@@ -24,7 +24,6 @@ _INSTEAD = {
     "use IF THEN ELSE in the rates of the stocks": "SHIFT IF TRUE",
     "it is a macro of C-LEARN and C-ROADS, not a function of Vensim: copy its :MACRO: block": "SSHAPE, SAMPLE UNTIL, RAMP FROM TO",
     "use NPV or NPVE": "NET PRESENT VALUE, INTERNAL RATE OF RETURN",
-    "use DEPRECIATE STRAIGHTLINE": "DEPRECIATE BY SCHEDULE",
     "put a stock into the loop": "FIND ZERO, SIMULTANEOUS",
     "use INTEGER(x + 0.5)": "ROUND",
     "use INTEG and DELAY FIXED": (

@@ -18,7 +18,7 @@ from sympy import Expr
 from ..algebra import Table, VensimFunction
 
 Kind = Literal[
-    "number", "finite", "condition", "branch", "table", "range", "terms", "site", "vector", "matrix", "array"
+    "number", "finite", "condition", "branch", "table", "range", "terms", "site", "vector", "series", "matrix", "array"
 ]
 """What a function receives for an argument.
 
@@ -30,12 +30,13 @@ matters only if it is chosen; scalar evaluation computes it only when the functi
 `terms` run over subscript ranges marked with `!`: scalar evaluation receives the list of them; emitted code adds one term at a
 time to the result so far. A `site` is where a random number is drawn.
 
-The last three are whole arrays of finite numbers. A `vector` is the numbers of a variable along its last subscript: a list in
-scalar evaluation, an `Array` in emitted code. A `matrix` is those along its last two: a list of rows. An `array` is all numbers
+The last four are whole arrays of finite numbers. A `vector` is the numbers of a variable along its last subscript: a list in
+scalar evaluation, an `Array` in emitted code; a `series` is such a vector, or one number for all places, in a function that is
+expanded. A `matrix` is those along its last two: a list of rows. An `array` is all numbers
 of the variable, and with it comes the position of the one that the call names, as a pair; its numbers need not be finite.
 """
 
-AXES: Mapping[Kind, int] = MappingProxyType({"vector": 1, "matrix": 2, "array": 0})
+AXES: Mapping[Kind, int] = MappingProxyType({"vector": 1, "series": 1, "matrix": 2, "array": 0})
 """The number of subscripts that each kind of array runs over; 0 for all of them."""
 
 
@@ -186,6 +187,9 @@ class Expander(Protocol):
 
     def states(self, following: Callable[..., Sequence[Expr]], *initial: Expr) -> Sequence[Expr]:
         """Hidden values that change from step to step only; `following` makes the next ones from references to all of them."""
+
+    def size(self, *vectors: Expr) -> int:
+        """The number of elements of vectors, which must have one length and be named by their first element or range."""
 
     def auxiliary(self, expression: Expr) -> Expr:
         """A hidden auxiliary, so that a value used twice is computed once; a plain reference or number stays as it is."""

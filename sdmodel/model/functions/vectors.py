@@ -357,6 +357,11 @@ def _emit_places(f: ArrayEmitter, vector: Array, value: str) -> tuple[str, str]:
 
 
 # fmt: off
+REORDER = FunctionRow(
+    "VECTOR REORDER(vector, place)", "the element at a place, from 0; :NA: outside of the vector",
+    "u, 1 -> u", kinds=("vector", "finite"), gives_missing=True, picks=True,
+    evaluate=_element, arrays=NO_SUBSCRIPTS, emit=_emit_element, derivative=NO_SLOPE,
+)
 ROWS = (
     FunctionRow(
         "VECTOR SELECT(selection, expression, missing, action, error)",
@@ -386,11 +391,7 @@ ROWS = (
         "u, 1 -> 1", kinds=("vector", "finite"), spreads=1, scratch=lambda rows: rows,
         evaluate=_rank, arrays=NO_SUBSCRIPTS, emit=_emit_rank, derivative=NO_SLOPE,
     ),
-    FunctionRow(
-        "VECTOR REORDER(vector, place)", "the element at a place, from 0; :NA: outside of the vector",
-        "u, 1 -> u", kinds=("vector", "finite"), gives_missing=True, picks=True,
-        evaluate=_element, arrays=NO_SUBSCRIPTS, emit=_emit_element, derivative=NO_SLOPE,
-    ),
+    REORDER,
     FunctionRow(
         "VECTOR LOOKUP(vector, x, first, last, way)",
         "the vector as a lookup with evenly spaced points; the way is 0 for its value, 1 for an area, 5 for its inverse and so on",
