@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,6 +88,16 @@ def test_a_comment_may_stand_before_a_group():
 @pytest.mark.parametrize("ending", ["~ ~ |", "~ ~ ~ |", "~~~\n\t|", "~ ~ ~ :SUPPLEMENTARY |"])
 def test_a_block_may_end_with_an_empty_field(ending):
     assert model_from_text(model_text(f"a = 1 {ending}"))["a"].comment == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "right"), [("==", "="), ("**", "^"), ("=<", "<="), ("=>", ">="), ("AND", ":AND:"), ("or", ":OR:")]
+)
+def test_operators_of_other_languages_are_named(written, right):
+    with pytest.raises(
+        ModelError, match=f"'{re.escape(written.upper())}' is not an operator of Vensim; write '{re.escape(right)}'"
+    ):
+        model_from_text(model_text(f"a = 1 {written} Time"))
 
 
 def test_byte_order_marks_are_kept_outside_of_names():
