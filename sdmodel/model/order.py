@@ -19,6 +19,7 @@ from .algebra import Numbers, Table, VensimFunction, walk
 from .expansion import expand
 from .functions.refused import UNFINISHED, Unfinished
 from .functions.row import Memory
+from .functions.solution import SOLUTION
 from .names import join_name
 from .records import Model
 from .subscripts import TIME, Binding, Cell, SubscriptFault, bindings, cells_in, too_many_terms
@@ -71,6 +72,14 @@ class Plan:
         """What depends on constants alone, in order, without what keeps the value of the start."""
         changing = {own.cell for own in self.step}
         return tuple(own for own in self.start if own.memory is None and own.cell not in changing)
+
+    def guesses(self, cell: Cell) -> tuple[Cell, Cell] | None:
+        """The last guess for a cell that SIMULTANEOUS solves, and what its loop makes of it; None for another cell."""
+        own = next(own for own in (*self.start, *self.step) if own.cell == cell)
+        if not (isinstance(own.expression, VensimFunction) and own.expression.row is SOLUTION):
+            return None
+        guess, last = cells_in(self.model.subscripts, own.expression, own.binding)
+        return guess, last
 
     @cached_property
     def stocks(self) -> tuple[Assignment, ...]:
