@@ -21,6 +21,7 @@ from ..model import (
     Element,
     Equation,
     Model,
+    Slice,
     Table,
     VensimFunction,
     divides,
@@ -99,6 +100,8 @@ class Equations:
 
     def parts(self, expression: Expr) -> tuple[str, int]:
         """Return the text and how strongly its outermost operator binds."""
+        if isinstance(expression, Slice):
+            return self.reference(expression.reference), _ATOM
         if isinstance(expression, Symbol | Indexed):
             return self.reference(expression), _ATOM
         if isinstance(expression, Add):
