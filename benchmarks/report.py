@@ -151,14 +151,21 @@ def levers(times: Times) -> str:
 def arrays(benchmarks: Sequence[Mapping[str, Any]]) -> str:
     """List the times of a model over two subscript ranges, by the numbers of labels."""
     found = {own["name"]: own["stats"]["median"] for own in benchmarks if own["group"] == "an epidemic"}
-    rows = [
-        [
-            "50 x 10",
-            *map(seconds, (found["test_ready[50-10]"], found["test_run[50-10-1]"], found["test_run[50-10-80]"] / 80)),
-        ],
-        ["200 x 100", *map(seconds, (found["test_ready[200-100]"], found["test_run[200-100-1]"])), "-"],
-    ]
-    return table(["an epidemic in regions x ages, 400 steps", "plan and compile", "a run", "a member of 80"], rows)
+    rows = []
+    for size in ("50-10", "200-100", "1000-100"):
+        run, c = found[f"test_run[{size}-1]"], found.get(f"test_c[{size}]")
+        member = found.get(f"test_run[{size}-80]")
+        rows.append(
+            [
+                size.replace("-", " x "),
+                seconds(found[f"test_ready[{size}]"]),
+                seconds(run),
+                ratio(run / c) if c else "-",
+                seconds(member / 80) if member else "-",
+            ]
+        )
+    head = ["an epidemic in regions x ages, 400 steps", "plan and compile", "a run", "against C", "a member of 80"]
+    return table(head, rows)
 
 
 def yardsticks(benchmarks: Sequence[Mapping[str, Any]]) -> str:
@@ -206,16 +213,19 @@ def cold_start(times: Times) -> str:
 
 
 def growth(benchmarks: Sequence[Mapping[str, Any]]) -> str:
-    """Compare the time to read models of several sizes; the exponent is that of the growth since the row before."""
-    found = [
-        (own["params"]["elements"], own["stats"]["min"]) for own in benchmarks if own["group"] == "elements of a model"
-    ]
-    rows, before = [], None
-    for count, time in sorted(found):
-        exponent = "" if before is None else f"{math.log(time / before[1]) / math.log(count / before[0]):.2f}"
-        rows.append([f"{count:,}", seconds(time), seconds(time / count), exponent])
-        before = count, time
-    return table(["elements of a model", "time to read it", "an element", "exponent"], rows)
+    """Compare models of several sizes; the exponent is that of the growth since the row before."""
+    sizes = {"elements of a model": ("params", "elements"), "cells of a model": ("extra_info", "cells")}
+    tables = []
+    for group, (where, name) in sizes.items():
+        found = [(own[where][name], own["stats"]["min"]) for own in benchmarks if own["group"] == group]
+        rows, before = [], None
+        for count, time in sorted(found):
+            exponent = "" if before is None else f"{math.log(time / before[1]) / math.log(count / before[0]):.2f}"
+            rows.append([f"{count:,}", seconds(time), seconds(time / count), exponent])
+            before = count, time
+        what = "time to read it" if name == "elements" else "time to read and compile it"
+        tables.append(table([group, what, f"one of the {name}", "exponent"], rows))
+    return "\n".join(tables)
 
 
 def memory(benchmarks: Sequence[Mapping[str, Any]]) -> str:

@@ -37,7 +37,10 @@ def epidemic(regions: int, ages: int) -> sd.Model:
     return tiny_model(ranges + _EQUATIONS, final=100, step=0.25)
 
 
-@pytest.mark.parametrize(("regions", "ages"), [(50, 10), (200, 100)])
+SIZES = [(50, 10), (200, 100), (1000, 100)]
+
+
+@pytest.mark.parametrize(("regions", "ages"), SIZES)
 def test_ready(benchmark, regions, ages):
     def ready(model):
         return compile_program(model).code(1)
@@ -45,12 +48,17 @@ def test_ready(benchmark, regions, ages):
     benchmark.pedantic(ready, setup=lambda: ((epidemic(regions, ages),), {}), rounds=2)
 
 
-@pytest.mark.parametrize(("regions", "ages", "members"), [(50, 10, 1), (200, 100, 1), (50, 10, 80)])
-def test_run(benchmark, regions, ages, members):
+def _job(regions: int, ages: int, members: int):
     model = epidemic(regions, ages)
     inputs = read_inputs(model, {}, {"infectivity": np.linspace(0.03, 0.06, members)} if members > 1 else {})
     program = compile_program(model)
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied)
-    job = make_job(program, timing, inputs, program.grid(model["all infected"]).rows, "euler")
+    return make_job(program, timing, inputs, program.grid(model["all infected"]).rows, "euler"), inputs
+
+
+@pytest.mark.parametrize(("regions", "ages", "members"), [(*size, 1) for size in SIZES] + [(50, 10, 80)])
+def test_run(benchmark, regions, ages, members):
+    job, inputs = _job(regions, ages, members)
+    job.program.code(1, steps=10**9)  # optimised
     outcome = benchmark.pedantic(execute, (job, inputs), {"threads": 1}, rounds=20, warmup_rounds=2)
     assert np.isfinite(outcome.values).all()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_arrays import epidemic
+from test_arrays import SIZES, epidemic
 from yardsticks import compile_c, compiler, large_model_in_c
 
 import sdmodel as sd
@@ -66,7 +66,7 @@ def test_large_model(benchmark, path: Path, tmp_path: Path, variables: str):
     _compare(benchmark, job, lambda: run(*arguments), saved)
 
 
-@pytest.mark.parametrize(("regions", "ages"), [(50, 10), (200, 100)])
+@pytest.mark.parametrize(("regions", "ages"), SIZES)
 def test_epidemic(benchmark, tmp_path: Path, regions: int, ages: int):
     source = tmp_path / "epidemic.c"
     source.write_text(Path(__file__).with_name("epidemic.c").read_text("utf-8"), "utf-8")

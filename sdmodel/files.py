@@ -43,6 +43,10 @@ _STALE = 3600.0
 _PATIENCE = 10.0
 """Seconds to wait for another process that changes files of the same folder."""
 _WRITABLE = 0o222
+_WINDOWS = os.name == "nt"
+"""Whether a file that another program has open can be neither replaced nor renamed."""
+_BUSY, _WAIT = 2.0, 0.05
+"""Seconds for which such a file is tried again, since virus scanners and indexers open new files for a moment; and between tries."""
 _PACKAGE = Path(__file__).resolve().parent
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 """Folders of package managers; a change there is lost when the package is updated."""
@@ -87,16 +91,16 @@ def place_folder(
     `lock` is held while the names change.
     """
     if not os.path.lexists(path):
-        made.rename(path)
+        _rename(made, path)
         return
     if not force:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     with lock or contextlib.nullcontext(), _in_use(path, _OLD) as aside:
-        path.rename(aside)
+        _rename(path, aside)
         try:
-            made.rename(path)
+            _rename(made, path)
         except BaseException:
-            aside.rename(path)
+            _rename(aside, path)
             raise
     _remove(aside)
 
@@ -275,6 +279,8 @@ def unwritable(path: Path, cause: Exception) -> str:
     reason = getattr(cause, "strerror", None) or cause
     if isinstance(cause, ValueError) or getattr(cause, "errno", None) == errno.ENAMETOOLONG:
         return f"{str(path)!r:.80}: is not a valid file name ({reason}); choose a shorter or plainer one"
+    if _WINDOWS and isinstance(cause, PermissionError):
+        return f"{path}: cannot be written ({reason}); close it in other programs, or choose another folder"
     return f"{path}: cannot be written ({reason}); choose another folder or make room there"
 
 
@@ -366,8 +372,22 @@ def _link(made: Path, path: Path, *, force: bool) -> bool:
                 return False
         else:
             return True
-    made.replace(path)  # also on a file system without links
+    _rename(made, path)  # also on a file system without links
     return True
+
+
+def _rename(old: Path, new: Path) -> None:
+    """Give a file or folder its name; a file that has the name is replaced."""
+    deadline = time.monotonic() + _BUSY
+    while True:
+        try:
+            old.replace(new)
+        except PermissionError:
+            if not _WINDOWS or time.monotonic() > deadline:
+                raise
+            time.sleep(_WAIT)
+        else:
+            return
 
 
 def decode(content: bytes) -> tuple[str, str]:

@@ -68,7 +68,7 @@ def _of_process() -> Iterator[int]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text("utf-8")
     except OSError:
         return ""
 

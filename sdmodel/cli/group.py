@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import codecs
 import gc
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -50,6 +52,7 @@ _COMMANDS = {
 }
 """The module and the short help of each command; git calls those without one."""
 _DONE, _ERROR, _INTERRUPTED = 0, 1, 130
+_WINDOWS = os.name == "nt"
 
 # Otherwise Python looks for garbage among all modules as it ends, which takes a quarter of the time of a start.
 atexit.register(gc.freeze)
@@ -82,8 +85,18 @@ class _Commands(click.Group):
             from .shell import print_completions
 
             sys.exit(_exit_code(lambda: print_completions(self)))
+        for stream in (sys.stdout, sys.stderr):
+            _settle_encoding(stream)
         extra["standalone_mode"] = False
         sys.exit(_exit_code(lambda: super(_Commands, self).main(args, prog_name, **extra)))
+
+
+def _settle_encoding(stream: object) -> None:
+    """Let no character that an output cannot show end a command; a pipe of Windows gets UTF-8, as on other systems."""
+    if not isinstance(stream, io.TextIOWrapper) or codecs.lookup(stream.encoding).name.startswith("utf"):
+        return
+    decided = "PYTHONIOENCODING" in os.environ or stream.isatty() or not _WINDOWS
+    stream.reconfigure(encoding=None if decided else "utf-8", errors="replace")
 
 
 def _exit_code(work: Callable[[], object]) -> int:

@@ -294,10 +294,12 @@ def transform(expression: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
 
 def walk(expression: Expr) -> Iterator[Expr]:
     """Every part of an expression, from the whole to the leaves; a reference with subscripts is a leaf."""
-    yield expression
-    if not isinstance(expression, Indexed):
-        for argument in expression.args[:1] if isinstance(expression, Slice) else expression.args:
-            yield from walk(argument)
+    waiting = [expression]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        if not isinstance(part, Indexed) and (arguments := part.args):
+            waiting += reversed(arguments[:1] if isinstance(part, Slice) else arguments)
 
 
 def references_in(expression: Expr) -> Iterator[Expr]:

@@ -18,7 +18,6 @@ from ..errors import Fault, ModelError
 from .algebra import (
     Numbers,
     Site,
-    Table,
     VensimFunction,
     make_reference,
     references_in,
@@ -66,7 +65,7 @@ class _Builder:
         """The equation without the calls that became elements."""
         self.element, self.equation, self.draws = element, equation, 0
         whole = equation.expression
-        if isinstance(whole, Table | Numbers) or not (whole.args or isinstance(whole, VensimFunction)):
+        if not equation.calls:
             return equation
         if isinstance(whole, VensimFunction) and (whole.row.memory or whole.row.spreads):
             arguments = [transform(argument, self._replacement) for argument in whole.args]

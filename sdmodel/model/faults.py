@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault, ModelError, Place
-from .algebra import Numbers, Slice, Table, VensimFunction, make_reference, split_reference, walk
+from ..extras import LazyModule
+from .algebra import Numbers, Slice, Table, VensimFunction, make_reference, split_reference
+from .frames import CellArray, UnequalError, labels_at, new_array, span
 from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
 from .functions.refused import unknown_function
 from .functions.row import AXES
@@ -34,6 +37,14 @@ from .subscripts import (
     unclaimed_message,
 )
 from .text import equation_text, quote_name
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LazyModule("numpy")
+
+_MANY = 64
+"""From this number of cells on, arrays are quicker."""
 
 Role = Literal["number", "lookup", "range"]
 _REFERENCES = (Symbol, Indexed)
@@ -101,11 +112,12 @@ def _searchable(text: str) -> tuple[str, str]:
 
 @dataclass(eq=False)
 class _Search:
-    """The search for faults; `defined` caches the cells of elements."""
+    """The search for faults; `defined` and `arrays` cache the cells of elements."""
 
     model: Model
     suggestions: Suggestions = field(default_factory=Suggestions)
     defined: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
+    arrays: dict[str, CellArray[int]] = field(default_factory=dict)
 
     @cached_property
     def ranges_and_labels(self) -> frozenset[str]:
@@ -137,17 +149,42 @@ class _Search:
             yield Fault(element.place, f"'{element.name}' is the name of a {what} too; give one of them another name")
 
     def double_definitions(self, element: Element) -> Iterator[Fault]:
-        seen: dict[tuple[str, ...], Place] = {}
-        for equation in element.equations:
-            if self.unknown_names(equation):
-                continue
+        """Report the first cell of an equation that one before it defines; the cells of one equation differ."""
+        known = [own for own in element.equations if not self.unknown_names(own)]
+        ranks = {len(own.subscripts) for own in known}
+        if len(known) <= 1 or len(ranks) > 1:
+            return
+        subscripts = self.model.subscripts
+        if any(count_cells(subscripts, own.subscripts) >= _MANY for own in known):
+            twice = self._double_in_arrays(element, known)
+        else:
+            twice = self._double_one_by_one(known)
+        for labels, first, equation in twice:
+            name = cell_name(self.model, Cell(element.key, labels))
+            what = f"'{name}' is defined a second time; first at line {first.place.line}; delete one"
+            yield Fault(equation.place, what)
+
+    def _double_one_by_one(self, equations: list[Equation]) -> Iterator[tuple[tuple[str, ...], Equation, Equation]]:
+        seen: dict[tuple[str, ...], Equation] = {}
+        for equation in equations:
             for labels, _ in bindings(self.model.subscripts, equation):
                 if labels in seen:
-                    name = cell_name(self.model, Cell(element.key, labels))
-                    what = f"'{name}' is defined a second time; first at line {seen[labels].line}; delete one"
-                    yield Fault(equation.place, what)
+                    yield labels, seen[labels], equation
                     break
-                seen[labels] = equation.place
+                seen[labels] = equation
+
+    def _double_in_arrays(
+        self, element: Element, equations: list[Equation]
+    ) -> Iterator[tuple[tuple[str, ...], Equation, Equation]]:
+        owners = new_array(self.model.subscripts, replace(element, equations=tuple(equations)), -1)
+        for number, equation in enumerate(equations):
+            frame, columns = span(self.model.subscripts, equation)
+            index = owners.index(columns, len(frame.lengths))
+            before = np.broadcast_to(owners.values[index], frame.lengths)
+            if (before >= 0).any():
+                place = int((before >= 0).argmax())
+                yield labels_at(frame, columns, place), equations[before.flat[place]], equation
+            owners.values[index] = np.where(before < 0, number, before)
 
     def unknown_names(self, equation: Equation) -> list[str]:
         left_side = itertools.chain(equation.subscripts, *equation.exceptions)
@@ -157,7 +194,7 @@ class _Search:
         """Report ranges marked with `!` outside of a reduction, and reductions without a range, or with an unclear one."""
         for name in unclaimed_ranges(equation.expression):
             yield Fault(equation.places.get(name.removesuffix(MARK), equation.place), unclaimed_message(name))
-        for part in filter(is_reduction, walk(equation.expression)):
+        for part in filter(is_reduction, equation.calls):
             ranges = [name.removesuffix(MARK) for name in reduction_ranges(part)]
             if not ranges:
                 what = f"{part.name} does not run over a range; mark one with !, as in {part.name}(x[range!])"
@@ -187,7 +224,7 @@ class _Search:
         if isinstance(equation.expression, Numbers) and not unknown:
             cells = count_cells(self.model.subscripts, equation.subscripts)
             if equation.exceptions and cells <= MOST_CELLS:
-                cells = sum(1 for _ in bindings(self.model.subscripts, equation))
+                cells = span(self.model.subscripts, equation)[0].cells
             given = len(equation.expression.values)
             if given not in {1, cells}:
                 what = f"'{element.name}' has {cells} elements here but {given} numbers; give one for each element"
@@ -219,7 +256,7 @@ class _Search:
 
     def bad_arrays(self, equation: Equation) -> Iterator[Fault]:
         """Report functions of whole arrays that do not get one, or get one of another shape than their result."""
-        for call in (part for part in walk(equation.expression) if isinstance(part, VensimFunction)):
+        for call in equation.calls:
             if call.row.takes_arrays:
                 what = self.bad_array(call) or self.bad_result(equation, call)
                 if what:
@@ -295,6 +332,8 @@ class _Search:
 
     def undefined_cells(self) -> Iterator[Fault]:
         """Report references to cells without an equation, and ranges without a label."""
+        if not self.model.subscripts:
+            return
         for equation in (equation for element in self.model for equation in element.equations):
             for part in dict.fromkeys(part for part, role in _uses(equation.expression) if role != "range"):
                 if isinstance(part, Slice):
@@ -322,16 +361,38 @@ class _Search:
         names = indices or ((name,) if name in subscripts else ())
         if not names or (indices and name in subscripts) or self.surely_defined(equation, name, indices):
             return None
+        marks = tuple(dict.fromkeys(index for index in names if index.endswith(MARK)))
+        if count_cells(subscripts, (*equation.subscripts, *marks)) >= _MANY:
+            with suppress(UnequalError):
+                return self._missing_in_array(equation, name, indices, marks)
         if indices and name not in self.defined:
             equations = self.model.elements[name].equations
             self.defined[name] = {labels for own in equations for labels, _ in bindings(subscripts, own)}
-        marks = tuple(dict.fromkeys(index for index in names if index.endswith(MARK)))
         for _, binding in bindings(subscripts, equation):
             for inner in inner_bindings(subscripts, marks, binding):
                 labels = tuple(resolve(subscripts, index, inner) for index in names)
                 if indices and labels not in self.defined[name]:
                     return Cell(name, labels)
         return None
+
+    def _missing_in_array(
+        self, equation: Equation, name: str, indices: tuple[str, ...], marks: tuple[str, ...]
+    ) -> Cell | None:
+        subscripts = self.model.subscripts
+        frame = span(subscripts, equation)[0].inside(subscripts, marks)
+        columns = [frame.column(subscripts, index) for index in indices or (name,)]
+        if not indices:
+            return None
+        if name not in self.arrays:
+            array = self.arrays[name] = new_array(subscripts, self.model.elements[name], -1)
+            for own in self.model.elements[name].equations:
+                inner, labels = span(subscripts, own)
+                array.values[array.index(labels, len(inner.lengths))] = 1
+        found = self.arrays[name].take(columns, len(frame.lengths))
+        if (found >= 0).all():
+            return None
+        place = int(np.broadcast_to(found < 0, frame.lengths).argmax())
+        return Cell(name, labels_at(frame, columns, place))
 
     def surely_defined(self, equation: Equation, name: str, indices: tuple[str, ...]) -> bool:
         """Whether a completely defined element has every label that a reference in an equation can mean."""

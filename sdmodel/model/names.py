@@ -87,7 +87,8 @@ def split_list(text: str) -> list[str]:
 def identifiers(keys: Iterable[str]) -> dict[str, str]:
     """Return a distinct Python identifier for each key, in order: the names of variables in a dataset.
 
-    Letters are composed (NFKC), as Python and netCDF compose them; vowel signs and accents stay with their letters.
+    Letters are composed (NFKC), as Python and netCDF compose them; vowel signs and accents stay with their letters. No two
+    differ by case alone, since an ensemble has a folder for each, and file systems may not tell cases apart.
     """
     found: dict[str, str] = {}
     taken: set[str] = set()
@@ -99,10 +100,10 @@ def identifiers(keys: Iterable[str]) -> dict[str, str]:
         base = base if base.isidentifier() else f"v_{base}"
         base = base[:_LONGEST].encode()[: 2 * _LONGEST].decode(errors="ignore")
         identifier, number = base, 1
-        while identifier in taken:
+        while identifier.casefold() in taken:
             number += 1
             identifier = f"{base}_{number}"
-        taken.add(identifier)
+        taken.add(identifier.casefold())
         found[name] = identifier
     return found
 

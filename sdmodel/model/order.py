@@ -1,4 +1,4 @@
-"""The order of evaluation, found cell by cell, since cells of one variable may depend on each other.
+"""The order of evaluation: of whole equations over subscripts, and cell by cell where cells of one variable depend on each other.
 
 A run needs two orders: the cells computed once at the start, where a stock depends on its initial value, and the cells
 computed at every step, where the stocks are known. What depends on constants alone belongs to the start.
@@ -6,33 +6,64 @@ computed at every step, where the stocks are known. What depends on constants al
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+import math
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, product, repeat
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from sympy import Expr
 
 from ..errors import Fault, ModelError, list_some
-from .algebra import Numbers, Table, VensimFunction, walk
+from ..extras import LazyModule
+from .algebra import Numbers, Slice, Table, VensimFunction, walk
 from .expansion import expand
+from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_along, new_array, span
+from .functions.reductions import is_reduction
 from .functions.refused import UNFINISHED, Unfinished
 from .functions.row import Memory
 from .functions.solution import SOLUTION
 from .names import join_name
-from .records import Model
-from .subscripts import TIME, Binding, Cell, SubscriptFault, bindings, cells_in, too_many_terms
+from .records import Element, Equation, Model
+from .subscripts import (
+    MOST_WRITTEN,
+    TIME,
+    Binding,
+    Cell,
+    SubscriptFault,
+    bindings,
+    cells_in,
+    count_cells,
+    count_terms,
+    too_many_fault,
+    too_many_terms,
+)
 from .text import quote_name
 
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LazyModule("numpy")
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Assignment:
-    """One cell, its expression, and the labels that the ranges in the expression stand for."""
 
-    cell: Cell
+FEWEST = 16
+"""Equations with fewer cells than this are computed cell by cell."""
+
+
+class _Computed:
+    """What assignments and blocks have in common: an expression, and how it carries its value."""
+
+    __slots__ = ()
     expression: Expr
-    binding: Binding
+
+    @property
+    def returns_array(self) -> bool:
+        """Whether it calls a function that returns an array, of which each cell is one number."""
+        return isinstance(self.expression, VensimFunction) and self.expression.row.spreads > 0
 
     @property
     def memory(self) -> Memory | None:
@@ -47,31 +78,104 @@ class Assignment:
         """Whether its value at a step is known before the step is computed."""
         return self.memory is not None and not self.memory.reads_at_step
 
+    def read(self, at: Literal["start", "step"]) -> Sequence[Expr]:
+        """The expressions that its value reads at the start, or at a step."""
+        if self.memory is None:
+            return [self.expression]
+        which = self.memory.reads_at_start if at == "start" else self.memory.reads_at_step
+        return [self.expression.args[index] for index in which]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assignment(_Computed):
+    """One cell, its expression, and the labels that the ranges in the expression stand for."""
+
+    cell: Cell
+    expression: Expr
+    binding: Binding
+
+    @property
+    def key(self) -> str:
+        """The key of the element."""
+        return self.cell.key
+
+    @property
+    def frame(self) -> Frame:
+        """The frame of the expression, which has no axis."""
+        return Frame((), {}).bind(self.binding)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The labels of the cell."""
+        return tuple((None, (label,)) for label in self.cell.labels)
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Assignment]:
+        yield self
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block(_Computed):
+    """All cells of an equation with many, none of which depends on another at the same moment.
+
+    `columns` are the labels of its cells, for each subscript on the left-hand side.
+    """
+
+    key: str
+    expression: Expr
+    frame: Frame
+    columns: tuple[Column, ...]
+
+    def __len__(self) -> int:
+        return self.frame.cells
+
+    def __iter__(self) -> Iterator[Assignment]:
+        for place, binding in zip(product(*map(range, self.frame.lengths)), self.frame.bindings(), strict=True):
+            labels = tuple(own[place[axis]] for axis, own in self.columns if axis is not None)
+            yield Assignment(Cell(self.key, labels), self.expression, binding)
+
+
+Part = Assignment | Block
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What to compute for a model, and in which order.
 
-    `constants` and `tables` are given. `start` lists the cells to compute at the start, after which every stock is known;
-    `step` lists the cells to compute at each step. `stocks`, `delays` and `samples` carry over to the next step.
+    `constants` and `tables` are given. `at_start` lists what to compute at the start, after which every stock is known; `at_step`
+    what to compute at each step; `unvarying` what depends on constants alone, without what keeps the value of the start. Each is a
+    cell or a block of cells. `stocks`, `delays` and `samples` carry over to the next step.
     """
 
     model: Model
-    constants: Mapping[Cell, float]
+    constants: CellMap[float]
     tables: Mapping[Cell, Table]
-    start: tuple[Assignment, ...]
-    step: tuple[Assignment, ...]
+    at_start: tuple[Part, ...]
+    at_step: tuple[Part, ...]
+    unvarying: tuple[Part, ...]
 
     @cached_property
     def moving(self) -> frozenset[str]:
         """The keys of the elements that are computed at each step."""
-        return frozenset(own.cell.key for own in self.step)
+        return frozenset(own.key for own in self.at_step)
 
     @cached_property
-    def fixed(self) -> tuple[Assignment, ...]:
-        """What depends on constants alone, in order, without what keeps the value of the start."""
-        changing = {own.cell for own in self.step}
-        return tuple(own for own in self.start if own.memory is None and own.cell not in changing)
+    def start(self) -> tuple[Assignment, ...]:
+        """Every cell that is computed at the start."""
+        return tuple(chain.from_iterable(self.at_start))
+
+    @cached_property
+    def step(self) -> tuple[Assignment, ...]:
+        """Every cell that is computed at each step."""
+        return tuple(chain.from_iterable(self.at_step))
+
+    @cached_property
+    def stock_parts(self) -> tuple[Part, ...]:
+        """Every stock, including hidden ones; those that are held within a step come last."""
+        found = [own for own in self.at_start if own.keeps("stock")]
+        return tuple(sorted(found, key=lambda own: own.memory is not None and own.memory.held))
 
     def guesses(self, cell: Cell) -> tuple[Cell, Cell] | None:
         """The last guess for a cell that SIMULTANEOUS solves, and what its loop makes of it; None for another cell."""
@@ -83,24 +187,23 @@ class Plan:
 
     @cached_property
     def stocks(self) -> tuple[Assignment, ...]:
-        """Every stock, including hidden ones; those that are held within a step come last."""
-        found = [own for own in self.start if own.keeps("stock")]
-        return tuple(sorted(found, key=lambda own: own.memory is not None and own.memory.held))
+        """The cells of every stock, in the same order."""
+        return tuple(chain.from_iterable(self.stock_parts))
 
     @cached_property
     def delays(self) -> tuple[Assignment, ...]:
         """Every DELAY FIXED."""
-        return tuple(own for own in self.start if own.keeps("delay"))
+        return tuple(own for part in self.at_start if part.keeps("delay") for own in part)
 
     @cached_property
     def passages(self) -> tuple[Assignment, ...]:
         """Every delay whose time may change."""
-        return tuple(own for own in self.start if own.keeps("passage"))
+        return tuple(own for part in self.at_start if part.keeps("passage") for own in part)
 
     @cached_property
     def samples(self) -> tuple[Assignment, ...]:
         """Every SAMPLE IF TRUE."""
-        return tuple(own for own in self.start if own.keeps("sample"))
+        return tuple(own for part in self.at_start if part.keeps("sample") for own in part)
 
 
 def plan(model: Model) -> Plan:
@@ -124,7 +227,7 @@ def unfinished_equations(model: Model) -> Iterator[Fault]:
     """Yield a fault for each equation that only lists what a variable depends on, with A FUNCTION OF."""
     for element in model:
         for equation in element.equations:
-            found = next((part for part in walk(equation.expression) if isinstance(part, Unfinished)), None)
+            found = next((call for call in equation.calls if isinstance(call, Unfinished)), None)
             if found is not None:
                 what = f"the equation of '{element.name}' is incomplete: {UNFINISHED} says only what it depends on"
                 yield Fault(equation.parts.get(found, equation.place), f"{what}; write how")
@@ -136,112 +239,304 @@ def _make_plan(model: Model) -> Plan:
     expanded = expand(model)
     if faults := [*too_many_terms(expanded)]:
         raise ModelError(faults)
-    constants: dict[Cell, float] = {}
+    constants: CellMap[float] = CellMap()
     tables: dict[Cell, Table] = {}
-    computed: dict[Cell, Assignment] = {}
+    computed: list[Part] = []
     for element in expanded:
         for equation in element.equations:
             expression = equation.expression
-            for index, (labels, binding) in enumerate(bindings(expanded.subscripts, equation)):
-                cell = Cell(element.key, labels)
-                if isinstance(expression, Table):
-                    tables[cell] = expression
-                elif isinstance(expression, Numbers):
-                    if index >= len(expression.values) > 1:
-                        message = f"'{element.name}' has more labels than numbers; give one number for each label"
-                        raise ModelError([Fault(equation.place, message)])
-                    constants[cell] = expression.at(index)
-                elif element.kind == "constant":
-                    constants[cell] = float(expression)
-                else:
-                    computed[cell] = Assignment(cell, expression, binding)
-    return Plan(expanded, MappingProxyType(constants), MappingProxyType(tables), *_orders(expanded, computed))
+            if isinstance(expression, Table):
+                tables |= {
+                    Cell(element.key, labels): expression for labels, _ in bindings(expanded.subscripts, equation)
+                }
+            elif isinstance(expression, Numbers) or element.kind == "constant":
+                _add_constants(expanded, constants, element, equation)
+            else:
+                computed += _parts(expanded, element, equation)
+    return Plan(expanded, constants, MappingProxyType(tables), *_Ordering(expanded, computed).orders())
 
 
-def _orders(model: Model, computed: Mapping[Cell, Assignment]) -> tuple[tuple[Assignment, ...], tuple[Assignment, ...]]:
-    """Return what to compute at the start and at each step, in order."""
-    at_start: dict[Cell, list[Cell]] = {}
-    at_step: dict[Cell, list[Cell]] = {}
-    for cell, own in computed.items():
-        at_start[cell] = _reads(model, own, own.memory.reads_at_start if own.memory else None, computed)
-        at_step[cell] = _reads(model, own, own.memory.reads_at_step, computed) if own.memory else at_start[cell]
-        if own.memory and own.keeps("sample"):  # it may read what it holds itself, first its initial value
-            begins = _reads(model, own, own.memory.reads_at_start[-1:], computed)
-            at_start[cell] = [other for other in at_start[cell] if other != cell or cell in begins]
-            at_step[cell] = [other for other in at_step[cell] if other != cell]
-    fixed = _fixed_cells(computed, at_step)
-    carried = {cell for cell, own in computed.items() if own.carries()}
-    known = fixed | carried
-    step = _sort(model, [cell for cell in computed if cell not in known], at_step, known)
-    roots = [cell for cell, own in computed.items() if cell in fixed or (own.memory and own.memory.kept != "nothing")]
-    start = _sort(model, roots, at_start, ())
-    return tuple(computed[cell] for cell in start), tuple(computed[cell] for cell in step)
+def _add_constants(model: Model, constants: CellMap[float], element: Element, equation: Equation) -> None:
+    """Add the numbers of an equation to the constants of a model."""
+    subscripts, expression = model.subscripts, equation.expression
+    values = expression.values if isinstance(expression, Numbers) else (float(expression),)
+    if count_cells(subscripts, equation.subscripts) < FEWEST and element.key not in constants.parts:
+        cells = [Cell(element.key, labels) for labels, _ in bindings(subscripts, equation)]
+        constants.parts.update(zip(cells, values if len(values) > 1 else repeat(values[0]), strict=False))
+        count = len(cells)
+    else:
+        array = constants.parts.get(element.key)
+        if not isinstance(array, CellArray):
+            array = constants.parts[element.key] = new_array(subscripts, element, math.nan)
+        frame, columns = span(subscripts, equation)
+        count = frame.cells
+        if 1 < len(values) < count:
+            given: Any = 0.0
+        else:
+            given = values[0] if len(values) == 1 else np.array(values[:count]).reshape(frame.lengths)
+        array.values[array.index(columns, len(frame.lengths))] = given
+    if count > len(values) > 1:
+        message = f"'{element.name}' has more labels than numbers; give one number for each label"
+        raise ModelError([Fault(equation.place, message)])
 
 
-def _reads(
-    model: Model, assignment: Assignment, which: tuple[int, ...] | None, computed: Container[Cell]
-) -> list[Cell]:
-    """Return the computed cells, and Time, that an expression reads, or those that some of its arguments read."""
-    expression = assignment.expression
-    found: dict[Cell, None] = {}
-    try:
-        for argument in [expression] if which is None else [expression.args[index] for index in which]:
-            found.update(dict.fromkeys(cells_in(model.subscripts, argument, assignment.binding)))
-    except SubscriptFault as fault:
-        raise ModelError([Fault(model.elements[assignment.cell.key].place, str(fault))]) from None
-    return [cell for cell in found if cell in computed or cell == TIME]
+def _parts(model: Model, element: Element, equation: Equation) -> Iterable[Part]:
+    """The cells of an equation as a block, or each by itself where there are few or they keep values of their own."""
+    row = equation.expression.row if isinstance(equation.expression, VensimFunction) else None
+    if row is not None and row.spreads:
+        return [Block(element.key, equation.expression, *span(model.subscripts, equation))]
+    plain = row is None or row.memory is None or row.memory.kept in {"stock", "start"}
+    if plain and count_cells(model.subscripts, equation.subscripts) >= FEWEST:
+        block = Block(element.key, equation.expression, *span(model.subscripts, equation))
+        return [block] if len(block) >= FEWEST else block
+    return [
+        Assignment(Cell(element.key, labels), equation.expression, binding)
+        for labels, binding in bindings(model.subscripts, equation)
+    ]
 
 
-def _sort(
-    model: Model, roots: Iterable[Cell], reads: Mapping[Cell, Iterable[Cell]], known: Container[Cell]
-) -> list[Cell]:
+class _Graph:
+    """Which parts read which at a moment, by number; a block whose cells depend on each other becomes its cells.
+
+    `origin` has the number of the part that each came from.
+    """
+
+    def __init__(
+        self, model: Model, computed: Sequence[Part], moment: Literal["start", "step"], known: _Graph | None = None
+    ) -> None:
+        """Connect the parts; `known` is the graph of another moment, at which most parts read the same."""
+        self.model, self.moment = model, moment
+        self.parts, self.origin = list(computed), list(range(len(computed)))
+        self.unequal: set[int] = set(known.unequal) if known else set()
+        self._connect(known.whole if known else None)
+        self.whole: Sequence[dict[int, None]] = self.reads
+        """What the parts read before blocks became their cells."""
+        split = self._blocks_to_split()
+        if split:
+            self._check_size(split)
+            pieces = [
+                (own, number)
+                for number, part in enumerate(self.parts)
+                for own in (part if number in split else (part,))
+            ]
+            self.parts, self.origin = [own for own, _ in pieces], [number for _, number in pieces]
+            self._connect()
+
+    def _blocks_to_split(self) -> set[int]:
+        """The blocks whose cells depend on each other, or differ by more than where their numbers are."""
+        blocks = {number for number, part in enumerate(self.parts) if isinstance(part, Block)}
+        recursive = (
+            number
+            for component in (_components(self.reads) if blocks else ())
+            for number in component
+            if len(component) > 1 or number in self.reads[number]
+        )
+        return blocks & {*recursive, *self.unequal}
+
+    def _check_size(self, split: Iterable[int]) -> None:
+        total = 0
+        for number in sorted(split):
+            part = self.parts[number]
+            total += len(part) * count_terms(self.model.subscripts, part.expression)
+            if total > MOST_WRITTEN:
+                element = self.model.elements[part.key]
+                raise ModelError([too_many_fault(self.model, element, element.place, written=True)])
+
+    def _connect(self, known: Sequence[dict[int, None]] | None = None) -> None:
+        """Find what each part reads, and which read Time; `known` is what those without a memory read."""
+        self.singles: dict[Cell, int] = {}
+        self.arrays: dict[str, CellArray[int]] = {}
+        self.owners: dict[str, int] = {}
+        counts = self.counts = Counter[str]()
+        many = set()
+        for part in self.parts:
+            counts[part.key] += 1
+            if isinstance(part, Block):
+                many.add(part.key)
+        for number, part in enumerate(self.parts):
+            if part.key not in many:
+                self.singles[part.cell] = number  # type: ignore[union-attr]
+            elif counts[part.key] == 1:
+                self.owners[part.key] = number
+            else:
+                self._own(number, part)
+        self.reads_time: set[int] = set()
+        self.reads = [
+            known[number] if known and part.memory is None else self._reads(number, part)
+            for number, part in enumerate(self.parts)
+        ]
+
+    def _own(self, number: int, part: Part) -> None:
+        if part.key not in self.arrays:
+            self.arrays[part.key] = new_array(self.model.subscripts, self.model.elements[part.key], -1)
+        array = self.arrays[part.key]
+        array.values[array.index(part.columns, len(part.frame.lengths))] = number
+
+    def _reads(self, number: int, part: Part) -> dict[int, None]:
+        """The parts that a part reads, in the order of its expression."""
+        found: dict[int, None] = {}
+        expressions = list(part.read(self.moment))
+        begins: dict[int, None] = {}
+        try:
+            for expression in expressions:
+                found.update(self._read_by(number, part, expression))
+            if part.memory and part.keeps("sample"):  # it may read what it holds itself, first its initial value
+                begins = self._read_by(number, part, part.expression.args[part.memory.reads_at_start[-1]])
+        except SubscriptFault as fault:
+            raise ModelError([Fault(self.model.elements[part.key].place, str(fault))]) from None
+        except UnequalError:
+            self.unequal.add(number)
+        if part.keeps("sample") and not (self.moment == "start" and number in begins):
+            found.pop(number, None)
+        return found
+
+    def _read_by(self, number: int, part: Part, expression: Expr) -> dict[int, None]:
+        """The parts that an expression of a part reads."""
+        subscripts, found = self.model.subscripts, dict[int, None]()
+        if isinstance(part, Assignment) and not (subscripts and _is_wide(expression)):
+            for cell in cells_in(subscripts, expression, part.binding):
+                read = self.singles.get(cell)
+                if read is not None:
+                    found[read] = None
+                elif cell.key in self.owners:
+                    found[self.owners[cell.key]] = None
+                elif cell.key in self.arrays:
+                    found |= {} if (own := self.arrays[cell.key].at(cell.labels)) is None else {own: None}
+                elif cell == TIME:
+                    self.reads_time.add(number)
+            return found
+        for name, indices, frame in part.frame.leaves(subscripts, expression):
+            columns = [frame.column(subscripts, index) for index in indices]
+            found |= dict.fromkeys(self._owners_of(name, columns, len(frame.lengths)))
+            if name == TIME.key:
+                self.reads_time.add(number)
+        return found
+
+    def _owners_of(self, name: str, columns: Sequence[Column], rank: int) -> Iterable[int]:
+        """The parts that compute the cells with these labels."""
+        if name in self.owners:
+            return [self.owners[name]]
+        if name in self.arrays:
+            own = np.unique(self.arrays[name].take(columns, rank))
+            return own[own >= 0].tolist()
+        if name not in self.counts:
+            return ()
+        read = (self.singles.get(Cell(name, labels)) for labels in labels_along(columns))
+        return [own for own in read if own is not None]
+
+
+def _is_wide(expression: Expr) -> bool:
+    """Whether an expression is read by ranges rather than by cells: it has a reduction, and no array, of which it may pick a cell."""
+    parts = [*walk(expression)]
+    return any(map(is_reduction, parts)) and not any(isinstance(part, Slice) for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ordering:
+    """The search for the orders of evaluation."""
+
+    model: Model
+    computed: Sequence[Part]
+
+    def orders(self) -> tuple[tuple[Part, ...], tuple[Part, ...], tuple[Part, ...]]:
+        """What to compute at the start, at each step, and again when constants change, in order."""
+        step = _Graph(self.model, self.computed, "step")
+        start = _Graph(self.model, self.computed, "start", step)
+        fixed = _fixed_parts(step)
+        carried = {number for number, own in enumerate(step.parts) if own.carries()}
+        known = fixed | carried
+        moving = _sort(step, [number for number in range(len(step.parts)) if number not in known], known)
+        unvarying = {step.origin[number] for number in fixed}
+        roots = [
+            number
+            for number, own in enumerate(start.parts)
+            if start.origin[number] in unvarying or (own.memory and own.memory.kept != "nothing")
+        ]
+        first = _sort(start, roots, ())
+        again = (number for number in first if start.origin[number] in unvarying and start.parts[number].memory is None)
+        return (
+            tuple(start.parts[number] for number in first),
+            tuple(step.parts[number] for number in moving),
+            tuple(start.parts[number] for number in again),
+        )
+
+
+def _sort(graph: _Graph, roots: Iterable[int], known: Container[int]) -> list[int]:
     """Sort the roots and everything they read that is not yet known, each after what it reads.
 
     A depth-first search without recursion, since chains of equations may be long.
     """
-    done: dict[Cell, None] = {}
-    active: dict[Cell, Iterator[Cell]] = {}
+    reads, model = graph.reads, graph.model
+    done: dict[int, None] = {}
+    active: dict[int, Iterator[int]] = {}
     for root in roots:
         if root in done:
             continue
         active[root] = iter(reads[root])
         while active:
-            cell, pending = next(reversed(active.items()))
-            following = next(
-                (other for other in pending if other not in done and other != TIME and other not in known), None
-            )
+            number, pending = next(reversed(active.items()))
+            following = next((other for other in pending if other not in done and other not in known), None)
             if following is None:
                 active.popitem()
-                done[cell] = None
+                done[number] = None
             elif following in active:
-                # the search reached each cell from the one before it, which therefore reads it
+                # the search reached each part from the one before it, which therefore reads it
                 cycle = [*active][[*active].index(following) :]
-                names = list_some([cell_name(model, cell) for cell in (*cycle, following)], join=" <- ")
+                cells = [next(iter(graph.parts[other])).cell for other in (*cycle, following)]
+                names = list_some([cell_name(model, cell) for cell in cells], join=" <- ")
                 message = f"simultaneous equations: {names}; put a stock or a delay into the loop"
-                raise ModelError([Fault(model.elements[following.key].place, message)])
+                raise ModelError([Fault(model.elements[cells[0].key].place, message)])
             else:
                 active[following] = iter(reads[following])
     return list(done)
 
 
-def _fixed_cells(computed: Mapping[Cell, Assignment], at_step: Mapping[Cell, Iterable[Cell]]) -> set[Cell]:
-    """Return the cells that never change: they read only constants and other such cells, or are fixed at the start."""
-    varies: set[Cell] = {TIME}
-    readers: dict[Cell, list[Cell]] = {}
-    for cell, assignment in computed.items():
-        if assignment.keeps("start"):
+def _components(reads: Sequence[Iterable[int]]) -> Iterator[list[int]]:
+    """Yield the numbers of parts that depend on each other together (Tarjan's algorithm)."""
+    index: dict[int, int] = {}
+    low: dict[int, int] = {}
+    path: dict[int, None] = {}
+    for root in range(len(reads)):
+        work: list[tuple[int, Iterator[int]]] = [] if root in index else [(root, iter(reads[root]))]
+        while work:
+            number, pending = work[-1]
+            if number not in index:
+                index[number] = low[number] = len(index)
+                path[number] = None
+            following = next(pending, None)
+            if following is None:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[number])
+                if low[number] == index[number]:
+                    found = [path.popitem()[0]]
+                    while found[-1] != number:
+                        found.append(path.popitem()[0])
+                    yield found
+            elif following not in index:
+                work.append((following, iter(reads[following])))
+            elif following in path:
+                low[number] = min(low[number], index[following])
+
+
+def _fixed_parts(graph: _Graph) -> set[int]:
+    """Return the parts that never change: they read only constants and other such parts, or are fixed at the start."""
+    varies: set[int] = set()
+    readers: dict[int, list[int]] = {}
+    for number, own in enumerate(graph.parts):
+        if own.keeps("start"):
             continue
-        if assignment.memory or _depends_on_time(assignment.expression):
-            varies.add(cell)
-        for read in at_step[cell]:
-            readers.setdefault(read, []).append(cell)
+        if number in graph.reads_time or own.memory or _depends_on_time(own.expression):
+            varies.add(number)
+        for read in graph.reads[number]:
+            readers.setdefault(read, []).append(number)
     waiting = list(varies)
     while waiting:
         for reader in readers.get(waiting.pop(), ()):
             if reader not in varies:
                 varies.add(reader)
                 waiting.append(reader)
-    return {cell for cell in computed if cell not in varies}
+    return {number for number in range(len(graph.parts)) if number not in varies}
 
 
 def _depends_on_time(expression: Expr) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sympy import Add, Expr, Indexed, Mul, Symbol
 
-from ..errors import Fault
+from ..errors import Fault, Place
 from .algebra import OpaqueCall, Slice, VensimFunction, number, rebuild, split_reference
 from .functions.reductions import is_reduction, reduction_ranges
 from .functions.row import AXES
@@ -22,8 +22,11 @@ from .records import Element, Equation, Model, Subscript
 
 MOST_CELLS = 1_000_000
 """Maximum number of cells of all elements of a model."""
-MOST_TERMS = 3_000_000
-"""Maximum number of numbers, references and operations of all equations, counted for every cell and every label of a SUM."""
+MOST_TERMS = 1_000_000_000
+"""Maximum number of numbers, references and operations of all equations, counted for every cell and every label of a SUM: what a
+processor computes in about a second."""
+MOST_WRITTEN = 3_000_000
+"""Maximum number of these in equations whose cells depend on each other, which are written out cell by cell."""
 MOST_HIDDEN = 200_000
 """Maximum number of cells of the stocks and auxiliaries that delays, smooths and similar functions expand to."""
 
@@ -82,11 +85,15 @@ def resolve(subscripts: Mapping[str, Subscript], name: str, binding: Binding) ->
             raise SubscriptFault(unclaimed_message(name))
         return name
     for bound, label in binding.items():
-        mapped = _mapped(subscripts, found, bound, label)
+        mapped = mapped_label(subscripts, found, bound, label)
         if mapped is not None:
             return mapped
-    message = f"the range '{found.name}' is neither on the left-hand side nor mapped from it; add it there, or map it"
-    raise SubscriptFault(message)
+    raise SubscriptFault(unbound_message(found))
+
+
+def unbound_message(found: Subscript) -> str:
+    """Return the message about a range that has no label in an equation."""
+    return f"the range '{found.name}' is neither on the left-hand side nor mapped from it; add it there, or map it"
 
 
 def unclaimed_message(name: str) -> str:
@@ -94,7 +101,7 @@ def unclaimed_message(name: str) -> str:
     return f"'{name}' is outside of SUM, PROD, VMIN and VMAX; write ! only inside of them"
 
 
-def _mapped(subscripts: Mapping[str, Subscript], unbound: Subscript, bound: str, label: str) -> str | None:
+def mapped_label(subscripts: Mapping[str, Subscript], unbound: Subscript, bound: str, label: str) -> str | None:
     """Return the label of the unbound range for a label of the bound one, by a mapping in either direction."""
     for mapping in unbound.mappings:
         target = labels_of(subscripts, mapping.target)
@@ -306,13 +313,21 @@ def too_many_cells(model: Model) -> Iterator[Fault]:
 
 
 def too_many_terms(model: Model) -> Iterator[Fault]:
-    """Yield a fault at the equation with which a model becomes too large to compile."""
+    """Yield a fault at the equation with which a model takes too long to compute; without ranges none does."""
+    if not model.subscripts:
+        return
     total = 0
     for element, equation in ((owner, own) for owner in model for own in owner.equations):
         if equation.expression.args:
             cells = count_cells(model.subscripts, equation.subscripts)
             total += cells * count_terms(model.subscripts, equation.expression)
         if total > MOST_TERMS:
-            what = f"the equations have more than {MOST_TERMS:,} terms with '{model.owner_of(element).name}'"
-            yield Fault(equation.place, f"{what}; sum over shorter ranges, or in steps")
+            yield too_many_fault(model, element, equation.place)
             return
+
+
+def too_many_fault(model: Model, element: Element, place: Place, *, written: bool = False) -> Fault:
+    """Return the fault of an element with which a model has too many terms, `written` out cell by cell or not."""
+    most, where = (MOST_WRITTEN, " in cells that depend on each other") if written else (MOST_TERMS, "")
+    what = f"the equations have more than {most:,} terms{where} with '{model.owner_of(element).name}'"
+    return Fault(place, f"{what}; sum over shorter ranges, or in steps")

@@ -423,7 +423,7 @@ def driver_text(layout: Layout, width: int, *, places: int, adaptive: bool) -> s
         "accepted": 5 * layout.stocks * width,
         "free": layout.stocks - layout.held_stocks,
         "most_parts": MOST_PARTS,
-        "inputs": len(layout.inputs),
+        "inputs": layout.constants,
         "rows": layout.rows,
         "first_input": layout.first_input,
         "delays": len(layout.delay_input),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sympy import Expr, Indexed, Mul, Symbol
 
 from ..model import (
+    Assignment,
     Binding,
     Cell,
     Plan,
@@ -19,12 +20,11 @@ from ..model import (
     unsigned,
     walk,
 )
-from .blocks import in_label_order, is_block
 
 _MOST_CELLS = 20_000
 """In a larger model, whose time to compile matters most, nothing is sought."""
 
-Part = tuple[Expr, tuple[tuple[str, str], ...]]
+Invariant = tuple[Expr, tuple[tuple[str, str], ...]]
 """An expression and the labels of the ranges in it."""
 
 
@@ -32,22 +32,22 @@ Part = tuple[Expr, tuple[tuple[str, str], ...]]
 class Invariants:
     """The parts of equations that do not vary in time, beyond cells and numbers, and the cells and parts that something is divided by."""
 
-    parts: tuple[Part, ...] = ()
-    divisors: tuple[Cell | Part, ...] = ()
+    parts: tuple[Invariant, ...] = ()
+    divisors: tuple[Cell | Invariant, ...] = ()
 
 
-def part_of(expression: Expr, binding: Binding) -> Part:
+def invariant_of(expression: Expr, binding: Binding) -> Invariant:
     """An expression in an equation, as a key."""
     return expression, tuple(binding.items())
 
 
 def find_invariants(plan: Plan) -> Invariants:
-    """Look through everything that is computed at each step, but for equations that may become loops."""
-    if len(plan.start) + len(plan.step) > _MOST_CELLS:
+    """Look through everything that is computed at each step, but for equations that become loops."""
+    if sum(map(len, (*plan.at_start, *plan.at_step))) > _MOST_CELLS:
         return Invariants()
     search = _Search(plan)
-    groups = in_label_order(plan, (*plan.step, *plan.stocks, *plan.delays))
-    for own in (own for group in groups if not is_block(group) for own in group):
+    parts = (*plan.at_step, *plan.stock_parts, *plan.delays)
+    for own in (part for part in parts if isinstance(part, Assignment)):
         memory = own.memory
         arguments = own.expression.args
         read = [arguments[index] for index in memory.reads_at_step or (0,)] if memory else [own.expression]
@@ -68,8 +68,8 @@ class _Search:
 
     plan: Plan
     fixed: set[Cell] = field(init=False)
-    parts: dict[Part, None] = field(default_factory=dict)
-    divisors: dict[Cell | Part, None] = field(default_factory=dict)
+    parts: dict[Invariant, None] = field(default_factory=dict)
+    divisors: dict[Cell | Invariant, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Find the cells that do not vary."""
@@ -100,11 +100,11 @@ class _Search:
     def collect(self, expression: Expr, binding: Binding) -> None:
         """Note a part that does not vary, unless it is a number or a cell."""
         if not isinstance(expression, Symbol | Indexed | Slice) and expression.args:
-            self.parts[part_of(expression, binding)] = None
+            self.parts[invariant_of(expression, binding)] = None
 
     def _collect_divisor(self, divisor: Expr, binding: Binding) -> None:
         self.collect(divisor, binding)
         if isinstance(divisor, Symbol | Indexed):
             self.divisors |= dict.fromkeys(cells_in(self.plan.model.subscripts, divisor, binding))
         elif divisor.args:
-            self.divisors[part_of(divisor, binding)] = None
+            self.divisors[invariant_of(divisor, binding)] = None

@@ -10,7 +10,7 @@ members of an ensemble take the vector library, so that their numbers do not dep
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Template
 from types import MappingProxyType
@@ -252,28 +252,23 @@ def _division_text(width: int) -> str:
     )
 
 
-def loop_lines(body: Function, value: str, row: int, inner: int, outer: int) -> list[str]:
-    """Two loops, one within the other, around the lines of `body`, which store a value into rows from `row` on."""
-    return [
-        f"  %out = getelementptr inbounds double, ptr %to, i64 {row * body.width}",
-        "  br label %outer",
-        "outer:",
-        "  %o = phi i64 [ 0, %entry ], [ %o2, %inner_done ]",
-        f"  %begin = mul i64 %o, {inner}",
-        "  br label %body",
-        "body:",
-        "  %j = phi i64 [ 0, %outer ], [ %j2, %body ]",
-        "  %i = add i64 %begin, %j",
-        *body.lines,
-        f"  %out_at = mul i64 %i, {body.width}",
-        "  %out_of = getelementptr inbounds double, ptr %out, i64 %out_at",
-        f"  store {body.number} {value}, ptr %out_of, align {8 * body.width}",
-        "  %j2 = add i64 %j, 1",
-        f"  %j_more = icmp ult i64 %j2, {inner}",
-        "  br i1 %j_more, label %body, label %inner_done",
-        "inner_done:",
-        "  %o2 = add i64 %o, 1",
-        f"  %o_more = icmp ult i64 %o2, {outer}",
-        "  br i1 %o_more, label %outer, label %done",
-        "done:",
-    ]
+def nested_loops(axes: Sequence[tuple[int, int]], body: Sequence[str]) -> Iterator[str]:
+    """Loops over some axes, each with its length, within each other."""
+    *outer, (last, _) = axes
+    before = "entry"
+    for axis, _ in outer:
+        yield f"  br label %head{axis}"
+        yield f"head{axis}:"
+        yield f"  %k{axis} = phi i64 [ 0, %{before} ], [ %k{axis}_next, %tail{axis} ]"
+        before = f"head{axis}"
+    yield "  br label %body"
+    yield "body:"
+    yield f"  %k{last} = phi i64 [ 0, %{before} ], [ %k{last}_next, %body ]"
+    yield from body
+    back = "body"
+    for place, (axis, length) in reversed([*enumerate(axes)]):
+        yield f"  %k{axis}_next = add i64 %k{axis}, 1"
+        yield f"  %k{axis}_more = icmp ult i64 %k{axis}_next, {length}"
+        after = f"tail{axes[place - 1][0]}" if place else "done"
+        yield f"  br i1 %k{axis}_more, label %{back if axis == last else f'head{axis}'}, label %{after}"
+        yield f"{after}:"

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
-from ..model import MEMBER_NUMBER, SEED, Assignment, Cell, Plan, Slice, VensimFunction, labels_of, walk
-from .blocks import in_label_order
-from .invariants import Part, find_invariants
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model import (
+    MEMBER_NUMBER,
+    SEED,
+    Assignment,
+    Block,
+    Cell,
+    CellArray,
+    CellMap,
+    Column,
+    Part,
+    Plan,
+    Slice,
+    labels_of,
+    new_array,
+)
+from .invariants import Invariant, find_invariants
 
 SEED_CELL, MEMBER_CELL = Cell(SEED), Cell(MEMBER_NUMBER)
 """Constants of a model that draws random numbers: the seed of its streams, and the number of the member."""
@@ -23,36 +41,59 @@ class Layout:
     """The rows of the workspace of a block of members.
 
     Stocks come first, the held ones last among them; then as many rows each for their rates, for the two sums of Runge-Kutta, and
-    for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. The cells of one
-    equation are together. A DELAY FIXED has two more rows, for its input and for its length in steps; so has a delay whose time may
-    change (a `passage`), one after the other; a SAMPLE IF TRUE has one more, for its held value. Then come the parts of
-    equations that do not vary, the reciprocals of divisors that do not, and the scratch memory of functions of whole arrays. In
-    a model with random numbers the last row holds the number of the time step.
+    for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. The cells of an
+    element are together, in the order of its labels. A DELAY FIXED has two more rows, for its input and for its length in steps; so
+    has a delay whose time may change (a `passage`), one after the other; a SAMPLE IF TRUE has one more, for its held value. Then
+    come the parts of equations that do not vary, the reciprocals of divisors that do not, and the scratch memory of functions of
+    whole arrays. In a model with random numbers the last row holds the number of the time step.
     """
 
     plan: Plan
-    stock_order: tuple[Assignment, ...]
-    row: Mapping[Cell, int]
-    inputs: tuple[Cell, ...]
-    first_input: int
+    stocks: int
+    """The number of stocks."""
+    held_stocks: int
+    """The number of stocks that keep their value within a time step, the last ones."""
+    row: CellMap[int]
+    constants: int
+    """The number of constants."""
     delay_input: Mapping[Cell, int]
     delay_steps: Mapping[Cell, int]
     passage: Mapping[Cell, int]
     held: Mapping[Cell, int]
-    invariant: Mapping[Part, int]
-    reciprocal: Mapping[Cell | Part, int]
+    invariant: Mapping[Invariant, int]
+    reciprocal: Mapping[Cell | Invariant, int]
     scratch: int
+    """The first row of the scratch memory."""
     rows: int
+    _arrays: dict[str, CellArray[int] | None] = field(default_factory=dict)
 
     @property
-    def stocks(self) -> int:
-        """The number of stocks."""
-        return len(self.plan.stocks)
+    def first_input(self) -> int:
+        """The first row of the constants."""
+        return 6 * self.stocks
+
+    @cached_property
+    def given(self) -> NDArray[np.float64]:
+        """The values of the constants in the model file, in the order of their rows."""
+        values = np.empty(self.constants)
+        for own, part in self.plan.constants.parts.items():
+            array = self.row.parts.get(str(own))
+            if isinstance(part, CellArray) and isinstance(array, CellArray):
+                known = ~np.isnan(part.values)
+                values[array.values[known] - self.first_input] = part.values[known]
+            else:
+                values[self.row[Cell(*own)] - self.first_input] = self.plan.constants[Cell(*own)]
+        return values
+
+    @cached_property
+    def inputs(self) -> tuple[Cell, ...]:
+        """The constants, in the order of their rows."""
+        return tuple(sorted(self.plan.constants, key=self.row.__getitem__))
 
     @property
-    def held_stocks(self) -> int:
-        """The number of stocks that keep their value within a time step, the last ones."""
-        return sum(stock.memory is not None and stock.memory.held for stock in self.plan.stocks)
+    def parts(self) -> int:
+        """The number of cells that are written out, and of loops over cells: what the size of the code grows with."""
+        return len(self.plan.at_start) + len(self.plan.unvarying) + len(self.plan.at_step) + len(self.plan.stock_parts)
 
     @property
     def step_row(self) -> int | None:
@@ -70,26 +111,45 @@ class Layout:
         passages = ((cell, part) for cell in self.passage for part in range(PASSAGE_COLUMNS))
         return (*((cell, 0) for cell in self.delay_input), *passages)
 
-    def rate_row(self, index: int) -> int:
-        """The row of the rate of the stock in row `index`."""
-        return self.stocks + index
+    def rows_of(self, name: str, columns: Sequence[Column], rank: int) -> NDArray[np.int64]:
+        """The rows of the cells of an element with these labels, with one axis for each of a frame; -1 for cells that do not exist."""
+        array = self.array(name) if columns else None
+        if array is None:
+            return np.full((1,) * rank, self.row.parts.get(Cell(name), -1) if not columns else -1)
+        return array.take(columns, rank)
+
+    def array(self, name: str) -> CellArray[int] | None:
+        """The rows of an element with subscripts; None for a name without cells."""
+        if name not in self._arrays:
+            found = self.row.parts.get(name)
+            self._arrays[name] = found if isinstance(found, CellArray) else self._gathered(name)
+        return self._arrays[name]
+
+    def _gathered(self, name: str) -> CellArray[int] | None:
+        element = self.plan.model.elements.get(name)
+        if element is None:
+            return None
+        array = new_array(self.plan.model.subscripts, element, -1)
+        for labels in product(*array.positions):
+            row = self.row.parts.get(Cell(name, labels))
+            if isinstance(row, int):
+                array.set(labels, row)
+        return array
 
 
 def lay_out(plan: Plan) -> Layout:
     """Give every cell of a plan a row."""
-    ordered = (own for group in in_label_order(plan, plan.stocks) for own in group)
-    stock_order = tuple(sorted(ordered, key=lambda own: own.memory is not None and own.memory.held))
-    stocks = [stock.cell for stock in stock_order]
-    inputs = tuple(plan.constants)
-    first_input = 6 * len(stocks)
-    row = {cell: index for index, cell in enumerate(stocks)}
-    row |= {cell: first_input + index for index, cell in enumerate(inputs)}
-    following = first_input + len(inputs)
-    for group in in_label_order(plan, (*plan.start, *plan.step)):
-        for own in group:
-            if own.cell not in row:
-                row[own.cell] = following
-                following += 1
+    rows = _Rows(plan)
+    held = [own for own in plan.stock_parts if own.memory is not None and own.memory.held]
+    rows.add(own for own in plan.stock_parts if own not in held)
+    free = rows.following
+    rows.add(held)
+    stocks = rows.following
+    rows.following = 6 * stocks
+    rows.add_constants()
+    constants = rows.following - 6 * stocks
+    rows.add(own for own in (*plan.at_start, *plan.at_step) if not own.keeps("stock"))
+    rows.finish()
     delays, passages, samples = ([own.cell for own in cells] for cells in (plan.delays, plan.passages, plan.samples))
     found = find_invariants(plan)
     extra: list[dict[Any, int]] = []
@@ -99,25 +159,25 @@ def lay_out(plan: Plan) -> Layout:
         samples,
         found.parts,
         found.divisors,
-        [(cell, part) for cell in passages for part in (0, 1)],
+        [(cell, place) for cell in passages for place in (0, 1)],
     ):
-        extra.append({key: following + index for index, key in enumerate(keys)})
-        following += len(keys)
-    delay_input, delay_steps, held, invariant, reciprocal, inputs_of = map(MappingProxyType, extra)
+        extra.append({key: rows.following + index for index, key in enumerate(keys)})
+        rows.following += len(keys)
+    delay_input, delay_steps, sampled, invariant, reciprocal, inputs_of = map(MappingProxyType, extra)
     return Layout(
         plan,
-        stock_order,
-        MappingProxyType(row),
-        inputs,
-        first_input,
+        stocks,
+        stocks - free,
+        rows.row,
+        constants,
         delay_input=delay_input,
         delay_steps=delay_steps,
         passage=MappingProxyType({cell: inputs_of[cell, 0] for cell in passages}),
-        held=held,
+        held=sampled,
         invariant=invariant,
         reciprocal=reciprocal,
-        scratch=following,
-        rows=following + _scratch(plan) + (SEED_CELL in row),
+        scratch=rows.following,
+        rows=rows.following + _scratch(plan) + (SEED_CELL in rows.row),
     )
 
 
@@ -125,11 +185,72 @@ def _scratch(plan: Plan) -> int:
     """The most numbers that a function of whole arrays keeps while it computes."""
     most = 0
     for equation in (equation for element in plan.model for equation in element.equations):
-        for call in (part for part in walk(equation.expression) if isinstance(part, VensimFunction)):
+        for call in equation.calls:
             if call.row.spreads:
                 first = next(part for part in call.args if isinstance(part, Slice))
                 most = max(most, call.row.scratch(len(labels_of(plan.model.subscripts, first.ranges[0]))))
     return most
+
+
+@dataclass
+class _Rows:
+    """The rows so far, and the next one."""
+
+    plan: Plan
+    row: CellMap[int] = field(default_factory=CellMap)
+    following: int = 0
+
+    def add(self, parts: Iterable[Part]) -> None:
+        """Add the cells of parts that have no row yet: those of an element together, in the order of its labels."""
+        by_key: dict[str, list[Part]] = {}
+        for part in parts:
+            by_key.setdefault(part.key, []).append(part)
+        for key, own in by_key.items():
+            if any(isinstance(part, Block) for part in own) or key in self.row.parts:
+                array = self._array(key)
+                wanted = np.zeros(array.values.shape, dtype=bool)
+                for part in own:
+                    wanted[array.index(part.columns, len(part.frame.lengths))] = True
+                self._add_where(array, wanted & (array.values < 0))
+                continue
+            cells = dict.fromkeys(part.cell for part in own if isinstance(part, Assignment))
+            if len(cells) > 1:
+                positions = new_array(self.plan.model.subscripts, self.plan.model.elements[key], -1).positions
+                cells = dict.fromkeys(
+                    sorted(
+                        cells, key=lambda cell: [own[label] for own, label in zip(positions, cell.labels, strict=True)]
+                    )
+                )
+            for cell in cells:
+                if cell not in self.row.parts:
+                    self.row.parts[cell] = self.following
+                    self.following += 1
+
+    def add_constants(self) -> None:
+        """Add the constants of the plan."""
+        for own, part in self.plan.constants.parts.items():
+            if isinstance(part, CellArray):
+                self._add_where(self._array(str(own)), ~np.isnan(part.values))
+            else:
+                self.row.parts[own] = self.following
+                self.following += 1
+
+    def _array(self, key: str) -> CellArray[int]:
+        array = self.row.parts.get(key)
+        if not isinstance(array, CellArray):
+            array = new_array(self.plan.model.subscripts, self.plan.model.elements[key], -1)
+            self.row.parts[key] = array
+        return array
+
+    def finish(self) -> None:
+        """Let the arrays have every cell of their elements."""
+        for cell in [cell for cell in self.row.parts if isinstance(cell, Cell) and cell.key in self.row.parts]:
+            self._array(cell.key).set(cell.labels, self.row.parts.pop(cell))
+
+    def _add_where(self, array: CellArray[int], wanted: NDArray[np.bool_]) -> None:
+        count = int(wanted.sum())
+        array.values[wanted] = np.arange(self.following, self.following + count)
+        self.following += count
 
 
 class Arguments(ctypes.Structure):

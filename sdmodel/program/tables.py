@@ -14,7 +14,7 @@ from itertools import count
 from string import Template
 from types import MappingProxyType
 
-from ..model import Table
+from ..model import Table, UnequalError
 from .arrays import Routines
 from .ir import Function, Mathematics, literal, suffix
 
@@ -48,6 +48,19 @@ _SEGMENTS = MappingProxyType({"between": ("olt", 0), "extrapolate": ("false", -1
 fewer segments than points there are."""
 
 
+@dataclass(frozen=True, slots=True)
+class TableChoice:
+    """The tables of the cells of a loop, and the register with the place of the table of a cell among them."""
+
+    tables: tuple[Table, ...]
+    place: str
+
+    @property
+    def points(self) -> tuple[tuple[float, float], ...]:
+        """What a function asks for that must know its table while it is written; raises UnequalError."""
+        raise UnequalError
+
+
 @dataclass
 class Tables:
     """The tables, lookup functions and routines that a module needs so far, and the numbers of its next parts."""
@@ -58,6 +71,7 @@ class Tables:
     stored: dict[Table, tuple[int, bool]] = field(default_factory=dict)
     remembered: int = 0
     functions: dict[tuple[str, int, bool], str] = field(default_factory=dict)
+    choices: dict[tuple[int, ...], str] = field(default_factory=dict)
     calls: int = 0
     parts: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -66,13 +80,31 @@ class Tables:
         points = len(table.points)
         if points == 1:
             return function.constant(table.points[0][1])
+        index, even = self._store(table)
+        return self._call(function, (way, points, even), x, f"@table_{index}")
+
+    def write_choice(self, function: Function, way: str, choice: TableChoice, x: str) -> str:
+        """Write the value at x of the table of a cell; shorter tables repeat their last point, which changes no value within."""
+        points = max(2, *(len(table.points) for table in choice.tables))
+        if way == "extrapolate" and any(len(table.points) < points for table in choice.tables):
+            raise UnequalError
+        stored = [self._store(_lengthened(table, points)) for table in choice.tables]
+        listed = tuple(index for index, _ in stored)
+        name = self.choices.setdefault(listed, f"@choice_{len(self.choices)}")
+        where = function.put(f"getelementptr inbounds ptr, ptr {name}, i64 {choice.place}")
+        table = function.put(f"load ptr, ptr {where}")
+        return self._call(function, (way, points, all(even for _, even in stored)), x, table)
+
+    def _store(self, table: Table) -> tuple[int, bool]:
         if table not in self.stored:
             self.stored[table] = len(self.stored), self.width > 1 and _is_even(_sorted_points(table))
-        index, even = self.stored[table]
-        name = f"look_{way}_{points}{'_even' if even else ''}"
-        called = self.functions.setdefault((way, points, even), name)
+        return self.stored[table]
+
+    def _call(self, function: Function, shape: tuple[str, int, bool], x: str, table: str) -> str:
+        way, points, even = shape
+        called = self.functions.setdefault(shape, f"look_{way}_{points}{'_even' if even else ''}")
         self.calls += 1
-        return function.put(f"call {function.number} @{called}({function.number} {x}, ptr @table_{index})")
+        return function.put(f"call {function.number} @{called}({function.number} {x}, ptr {table})")
 
     def remember(self, function: Function, way: str, table: Table, x: str) -> tuple[str, bool]:
         """Write the value of a table at x for one member, in a function with `%places`; whether it is nan where x is not finite.
@@ -101,7 +133,11 @@ class Tables:
         tables = [_stored(index, table) for table, (index, _) in self.stored.items()]
         functions = [self._lookup(name, shape, attributes) for shape, name in self.functions.items()]
         functions += [_remembering(way) for way in (_SEGMENTS if self.remembered else ())]
-        return "\n".join([*tables, *_declared(self.width), *functions, self.routines.text()])
+        choices = [
+            f"{name} = private unnamed_addr constant [{len(own)} x ptr] [{', '.join(f'ptr @table_{index}' for index in own)}]"
+            for own, name in self.choices.items()
+        ]
+        return "\n".join([*tables, *choices, *_declared(self.width), *functions, self.routines.text()])
 
     def _lookup(self, name: str, shape: tuple[str, int, bool], attributes: str) -> str:
         way, points, even = shape
@@ -115,6 +151,12 @@ class Tables:
 
 def _sorted_points(table: Table) -> list[tuple[float, float]]:
     return sorted(table.points, key=lambda point: point[0])
+
+
+def _lengthened(table: Table, points: int) -> Table:
+    """The table with its last point repeated."""
+    ordered = _sorted_points(table)
+    return Table([*ordered, *ordered[-1:] * (points - len(ordered))]) if len(ordered) < points else table
 
 
 def _density(points: Sequence[tuple[float, float]]) -> float:

@@ -26,8 +26,8 @@ _PART_BYTES = 2**24
 _PARTS = 16
 """The least number of parts into which many members are split for other processes, so that all of them are busy to the end."""
 
-_CODE = 2048
-"""About the number of bytes that the compiler takes for a cell, tables included."""
+_CODE = 16384
+"""About the number of bytes that the compiler takes for a cell that is written out, or for a loop over cells."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of members that are done, and of all members."""
@@ -114,7 +114,7 @@ def bytes_needed(job: Job, count: int, threads: int) -> dict[str, int]:
         * (steps + 1)
         * len(layout.columns),
         "use fewer subscripts or threads": 8 * threads * (width * layout.rows + 3 * batch * len(job.varied_rows))
-        + _CODE * layout.rows,
+        + _CODE * layout.parts,
     }
 
 

@@ -217,7 +217,7 @@ def _time_course(name: str, value: Any) -> Change:
     course = value.attrs.get("interpolation", "steps")
     points: list[tuple[float, float]] = []
     if plain.dims != (TIME,) or TIME not in plain.coords or not plain.size or plain.dtype.kind not in "biuf":
-        wrong = "a time course has one number for each time, along 'time' alone"
+        wrong = "a time course has one number for each time, along 'time' alone, and is the same for all members"
     elif course not in {"steps", "linear"}:
         wrong = f"the interpolation is {course!r}; choose 'steps' or 'linear'"
     else:

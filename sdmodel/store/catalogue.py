@@ -26,6 +26,11 @@ _MAX_NAME = 200
 """Bytes of a name: file systems allow 255, and a temporary file needs some more than the name."""
 _SPECIAL = frozenset('/\\*?"<>|:')
 """Characters with a meaning of their own to shells or file systems."""
+_WINDOWS = os.name == "nt"
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{name}{number}" for name in ("com", "lpt") for number in range(1, 10))}
+)
+"""Names that mean a device on Windows, whatever their ending: what is written there is lost."""
 _NOT_A_FILE = "is a folder, a pipe or a broken link, not a file; remove it or choose another name"
 _NOT_AN_ENSEMBLE = "is not the folder of an ensemble; remove it or choose another name"
 _NOT_A_RUN = "is not a run of a model; keep other files elsewhere"
@@ -186,7 +191,8 @@ def ensemble_path(name: str, folder: str | os.PathLike[str]) -> Path:
 
 def _stem(stem: str, name: str) -> str:
     plain = stem.isprintable() and stem == stem.strip() and not _SPECIAL & set(stem)
-    if not stem or not plain or stem.startswith(".") or len(os.fsencode(stem)) > _MAX_NAME:
+    device = _WINDOWS and stem.partition(".")[0].rstrip().casefold() in _DEVICES
+    if not stem or not plain or device or stem.startswith(".") or len(os.fsencode(stem)) > _MAX_NAME:
         cure = f"choose another, of at most {_MAX_NAME} letters, digits, - and _, without folder or leading dot"
         message = f"run {name!r:.60}: this is not a name for a file; {cure}"
         raise StoreError(message)

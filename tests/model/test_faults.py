@@ -68,7 +68,7 @@ CASES = {
     "x = DELAY N(Time, 6, 0, 0.4)": "the order of 'x' is 0.4 at the start; it must be a whole number",
     "d: (k1-k10)\nv[d,d,d,d,d,d,d] = 1": "more than 1,000,000 cells with 'v'; give it fewer subscripts",
     "d: (k1-k100000)\nx = 1\nv[d,d,d,d] = x": "more than 1,000,000 cells with 'v'",
-    "d: (k1-k3000)\ne: (m1-m3000)\nv[d] = 1\nw[e] = 1\nx = SUM(v[d!] * w[e!])": "more than 3,000,000 terms with 'x'; sum over",
+    "d: (k1-k2000)\ne: (m1-m2000)\nf: (n1-n200)\nv[d] = 1\nw[e] = 1\nu[f] = 1\nx = SUM(v[d!] * w[e!] * u[f!])": "more than 1,000,000,000 terms with 'x'; sum over",
     "d: (k1-k500)\nv[d] = DELAY N(Time, 1000, 0, 900)": "more than 200,000 hidden stocks with 'v'; lower their order",
     f"x = 1\na = x{' < x' * 300}": "more than 20 comparisons in a row; join them with :AND:",
     f"x = 1\na = {'(' * 50}x{' < x) < x < x < x' * 50}": "nests too deep; split it into several",

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from sdmodel.model import Model
-from sdmodel.program import blocks, compile_program, host
+from sdmodel.model import Model, order
+from sdmodel.program import compile_program, host
 from sdmodel.program.assembly import module_text
 from sdmodel.simulation import compile_wasm, simulate
 from sdmodel.testing import WasmInstance, differences_from_run, tiny_model
@@ -67,7 +67,7 @@ again[R, A] = chosen[R, A] + total[R] - of part[r2] + share[r6] + STEP(c[R], 3)
 
 def _runs(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Model], fewest: int) -> tuple[list[xr.Dataset], int]:
     """A run by Euler and by Runge-Kutta, an ensemble, a run that goes on with another constant, and the number of loops in the assembly of the model."""
-    monkeypatch.setattr(blocks, "FEWEST", fewest)
+    monkeypatch.setattr(order, "FEWEST", fewest)
     model = make()
     text = module_text(compile_program(model).layout, 1, host().mathematics)
     runs = [simulate(model), simulate(model, integrator="rk4"), simulate(model, {"k": np.linspace(1, 3, 11)})]
@@ -94,13 +94,19 @@ def test_loops_have_the_numbers_of_equations_written_out(monkeypatch):
         _assert_same(one, other)
 
 
-def test_a_lookup_for_each_label_is_written_out(monkeypatch):
-    """A loop has one table; a table that all cells share is one."""
-    lines = "R: r1, r2, r3\nf[r1]((0,0),(1,1))\nf[r2]((0,0),(1,2))\nf[r3]((0,1),(1,2))\ng((0,0),(10,5))"
-    text = f"{lines}\nk = 1\nx[R] = f[R](Time / 10) * k\ny[R] = g(x[R])"
+def test_a_lookup_for_each_label_is_chosen_in_the_loop(monkeypatch):
+    """Tables of several lengths, sorted or not; only one that extrapolates needs tables of the same length."""
+    lines = (
+        "R: r1, r2, r3\nA: a1, a2\nf[r1]((0,0),(1,1))\nf[r2]((0,0),(0.3,2),(1,0))\nf[r3]((1,7),(0,1),(1,2),(0.2,-3))"
+    )
+    lines += "\ng((0,0),(10,5))\nh[R,a1]((0,0),(1,1))\nh[R,a2]((-1,1),(1,9))"
+    calls = ["f[R](x[R])", "g(x[R])", "LOOKUP FORWARD(f[R], x[R])", "LOOKUP BACKWARD(f[R], x[R])"]
+    whole = [f"y{index}[R] = {call} * k" for index, call in enumerate(calls)]
+    extra = ["x[R] = Time / 8 - 0.1 * R", "z[A, R] = h[R, A](x[R])", "w[R, A] = LOOKUP EXTRAPOLATE(h[R, A], x[R] - A)"]
+    text = "\n".join([lines, "k = 1", *extra, *whole, "e[R] = LOOKUP EXTRAPOLATE(f[R], x[R])"])
     loops, count = _runs(monkeypatch, lambda: tiny_model(text), 2)
     written_out, _ = _runs(monkeypatch, lambda: tiny_model(text), _WRITTEN_OUT)
-    assert count == 1
+    assert count == len(extra) + len(whole)
     for one, other in zip(loops, written_out, strict=True):
         _assert_same(one, other)
 
@@ -133,7 +139,7 @@ def test_the_assembly_does_not_grow_with_the_cells():
 
 def test_loops_run_as_webassembly(monkeypatch):
     """The module has the numbers of the native run."""
-    monkeypatch.setattr(blocks, "FEWEST", 2)
+    monkeypatch.setattr(order, "FEWEST", 2)
     model = tiny_model(_RANGES + _EQUATIONS, final=8, step=0.5)
     module = compile_wasm(model)
     finite, series = WasmInstance(module).run()

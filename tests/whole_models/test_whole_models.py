@@ -14,8 +14,7 @@ from model_tree import Call, walk
 from random_files import check, differences, make_file, package_values, saved
 from random_models import models, settings
 
-from sdmodel.model import FUNCTIONS
-from sdmodel.program import blocks
+from sdmodel.model import FUNCTIONS, order
 from sdmodel.simulation import compile_wasm, simulate
 from sdmodel.testing import WasmInstance, differences_from_run
 from sdmodel.vensim import model_from_text
@@ -73,7 +72,7 @@ def test_loops_over_cells_change_nothing(seed, kind, monkeypatch):
     text = make_file(seed, count, special=kind == "special", noisy=kind == "noisy").text
     runs = []
     for fewest in (2, 10**9):
-        monkeypatch.setattr(blocks, "FEWEST", fewest)
+        monkeypatch.setattr(order, "FEWEST", fewest)
         runs.append(simulate(model_from_text(text, "random.mdl")))
     one, other = runs
     assert one.attrs.get("not_finite") == other.attrs.get("not_finite")

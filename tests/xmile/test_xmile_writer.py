@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sdmodel.errors import ModelError
-from sdmodel.model import Cell, Model, Start, bindings, lay_out
+from sdmodel.model import Cell, Model, Start, VensimFunction, bindings, lay_out, walk
 from sdmodel.reading import read_model, read_sketch, read_xmile
 from sdmodel.reading import read_sketch as read_vensim_sketch
 from sdmodel.simulation import simulate
@@ -139,6 +139,12 @@ def starts(model: Model) -> dict[tuple[str, tuple[str, ...]], float]:
     return {(cell.key, cell.labels): value for cell, value in values.items() if isinstance(value, float | int)}
 
 
+def calls(model):
+    """Every call of a function in a model."""
+    parts = (part for element in model for equation in element.equations for part in walk(equation.expression))
+    return [part for part in parts if isinstance(part, VensimFunction)]
+
+
 @pytest.mark.skipif(not PUBLIC, reason="the public test models are missing beside the project")
 def test_public_models_keep_the_values_of_their_start():
     """All of them: every equation is written, read and evaluated at the start; runs are compared for some models above."""
@@ -148,10 +154,12 @@ def test_public_models_keep_the_values_of_their_start():
             warnings.simplefilter("ignore")
             try:
                 model = read_model(path)
+                if any(part.row.takes_arrays for part in calls(model)):  # XMILE has no such functions
+                    assert any("has no counterpart" in note for note in xmile_text(model).notes)
+                    continue
                 again, _ = rewritten(model)
             except ModelError as error:
-                arrays = "needs a variable with" in str(error)  # XMILE has no functions of whole arrays
-                if "stmx" in str(error) and not arrays:
+                if "stmx" in str(error):
                     raise
                 continue
         expected, found = starts(model), starts(again)
