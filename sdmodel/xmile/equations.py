@@ -229,8 +229,8 @@ class Equations:
 
     def reduction(self, expression: Expr) -> tuple[str, int]:
         """Return a function over `*`, or where that is not possible all its terms."""
-        if row_of(expression).rewrite:
-            return self.parts(row_of(expression).rewrite(*expression.args))
+        if (rewrite := row_of(expression).rewrite) is not None:
+            return self.parts(rewrite(*expression.args))
         inner = expression.args[0]
         try:
             return f"{_REDUCTIONS[expression.name]}({self.write(inner)})", _ATOM
