@@ -15,13 +15,13 @@ from types import MappingProxyType
 
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
+from ..errors import Fault, ModelError
 from ..model import (
     MARK,
     Binding,
     Element,
     Equation,
     Model,
-    Slice,
     Table,
     VensimFunction,
     divides,
@@ -100,8 +100,6 @@ class Equations:
 
     def parts(self, expression: Expr) -> tuple[str, int]:
         """Return the text and how strongly its outermost operator binds."""
-        if isinstance(expression, Slice):
-            return self.reference(expression.reference), _ATOM
         if isinstance(expression, Symbol | Indexed):
             return self.reference(expression), _ATOM
         if isinstance(expression, Add):
@@ -204,8 +202,11 @@ class Equations:
     def call(self, expression: Expr) -> tuple[str, int]:
         """Return a call of the counterpart of a function; one without keeps its name, which is remembered."""
         row, arguments = row_of(expression), expression.args
-        if is_reduction(expression):
+        if row.name in _REDUCTIONS:
             return self.reduction(expression)
+        if row.takes_arrays or is_reduction(expression):
+            what = f"'{self.element.name}': XMILE has no counterpart of {row.name}, which works on arrays"
+            raise ModelError([Fault(self.element.place, f"{what}; write it without this function")])
         if row.name in _OPERATORS:
             sign, level = _OPERATORS[row.name]
             return sign.join(self.write(argument, _SUM) for argument in arguments), level
@@ -229,8 +230,6 @@ class Equations:
 
     def reduction(self, expression: Expr) -> tuple[str, int]:
         """Return a function over `*`, or where that is not possible all its terms."""
-        if (rewrite := row_of(expression).rewrite) is not None:
-            return self.parts(rewrite(*expression.args))
         inner = expression.args[0]
         try:
             return f"{_REDUCTIONS[expression.name]}({self.write(inner)})", _ATOM
