@@ -27,6 +27,8 @@ from ..model import (
     Slice,
     labels_of,
     new_array,
+    references_in,
+    split_reference,
 )
 from .invariants import Invariant, find_invariants
 
@@ -53,6 +55,10 @@ class Layout:
     """The number of stocks."""
     held_stocks: int
     """The number of stocks that keep their value within a time step, the last ones."""
+    direct: frozenset[str]
+    """The keys of arrays of stocks that Euler advances in the loop which computes their rates."""
+    first_direct: int
+    """The first row of such a stock; they end where the held ones begin."""
     row: CellMap[int]
     constants: int
     """The number of constants."""
@@ -66,6 +72,11 @@ class Layout:
     """The first row of the scratch memory."""
     rows: int
     _arrays: dict[str, CellArray[int] | None] = field(default_factory=dict)
+
+    @property
+    def odd_row(self) -> int:
+        """The row that is not zero if such a stock is not finite: the rate of the first, which Euler needs no row for."""
+        return self.stocks + self.first_direct
 
     @property
     def first_input(self) -> int:
@@ -141,7 +152,10 @@ def lay_out(plan: Plan) -> Layout:
     """Give every cell of a plan a row."""
     rows = _Rows(plan)
     held = [own for own in plan.stock_parts if own.memory is not None and own.memory.held]
-    rows.add(own for own in plan.stock_parts if own not in held)
+    direct = _direct(plan)
+    rows.add(own for own in plan.stock_parts if own not in held and own.key not in direct)
+    first_direct = rows.following
+    rows.add(own for own in plan.stock_parts if own.key in direct)
     free = rows.following
     rows.add(held)
     stocks = rows.following
@@ -168,6 +182,8 @@ def lay_out(plan: Plan) -> Layout:
         plan,
         stocks,
         stocks - free,
+        direct,
+        first_direct,
         rows.row,
         constants,
         delay_input=delay_input,
@@ -179,6 +195,16 @@ def lay_out(plan: Plan) -> Layout:
         scratch=rows.following,
         rows=rows.following + _scratch(plan) + (SEED_CELL in rows.row),
     )
+
+
+def _direct(plan: Plan) -> frozenset[str]:
+    """The keys of arrays whose rates read no stock, so that it does not matter which stock advances first."""
+    stocks, others, found = {own.key for own in plan.stock_parts}, set[str](), set[str]()
+    for own in plan.stock_parts:
+        read = {split_reference(part)[0] for part in references_in(own.expression.args[0])}
+        held = own.memory is not None and own.memory.held
+        (found if isinstance(own, Block) and not held and stocks.isdisjoint(read) else others).add(own.key)
+    return frozenset(found - others)
 
 
 def _scratch(plan: Plan) -> int:

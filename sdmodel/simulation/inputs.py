@@ -254,7 +254,10 @@ def set_cells(model: Model, inputs: Inputs, name: str, cells: Sequence[Cell], va
 
 def _labelled(name: str, value: Any) -> xr.DataArray:
     """A value as an array with named dimensions; the dimension of a plain sequence is `member`."""
-    plain = value if isinstance(value, xr.DataArray) else np.asarray(value)
+    try:
+        plain = value if isinstance(value, xr.DataArray) else np.asarray(value)
+    except ValueError:  # sequences of different lengths
+        plain = np.array(None)
     dims: Any = plain.dims if isinstance(plain, xr.DataArray) else (MEMBER,) * plain.ndim
     wrong = ""
     if plain.dtype.kind not in "biuf":
