@@ -55,8 +55,9 @@ def discover_scenarios(
 
     The patient rule induction method (PRIM) peels the ensemble: from the box that holds all members it cuts away, again and
     again, the twentieth of the members at one end of one constant whose loss raises the density of cases most. Each step
-    trades coverage for density. The box of a trade-off is the one with the largest coverage that reaches the density; the
-    next box is searched among the members outside it. The implementation is that of the EMA workbench.
+    trades coverage for density. The box of a trade-off is the one with the largest coverage that reaches the density after
+    ends that may be due to chance are free again, where that is possible; the next box is searched among the members outside
+    it. The implementation is that of the EMA workbench.
 
     Parameters
     ----------
@@ -79,11 +80,12 @@ def discover_scenarios(
     -------
     xarray.Dataset
         Over `box`: `coverage` (the share of all cases inside), `density` (the share of cases among the members inside), `mass`
-        (the share of all members inside), `members`, `cases`, and `step`, the place of the box in its trade-off. Over `box`
-        and `parameter`, in units of each constant: `low` and `high`, where the box ends, and their quasi-p values `low_p` and
-        `high_p`; NaN at an end that is not restricted. A quasi-p value is the probability that chance alone gives as many
-        cases without this end; above 0.05 the restriction is doubtful. Over `parameter`: `least` and `most`, the ends of
-        the sample. Over `box` and `trade_off`: the trade-off, `step_coverage`, `step_density`, `step_mass` and
+        (the share of all members inside), `members`, `cases`, `step`, the place in its trade-off from which the box comes, and
+        `plain_density`, the largest density that a box of this trade-off has without doubtful ends: if the first box does
+        not reach the wanted density without them, it has them, and is the last. Over `box` and `parameter`, in units of each
+        constant: `low` and `high`, where the box ends, and their quasi-p values `low_p` and `high_p`; NaN at an end that is not
+        restricted. A quasi-p value is the probability that chance alone gives as many cases without this end; above 0.05 the
+        restriction is doubtful. Over `parameter`: `least` and `most`, the ends of the sample. Over `box` and `trade_off`: the trade-off, `step_coverage`, `step_density`, `step_mass` and
         `step_restricted`, the number of restricted constants. Members without a number are counted in `left_out`.
 
     Raises
@@ -114,21 +116,15 @@ def discover_scenarios(
     cases = (values > threshold if side == "above" else values < threshold)[known]
     _check_sides(question, values[known], cases, density)
     found = _boxes(points[known], cases, density, mass, boxes)
-    if not found.chosen:
+    if not found.steps:
         best = found.trades[0]["density"].max()
         what = f"no box of {mass:.3g} or more of the members reaches density {density:.3g}; the densest has {best:.2f}"
         message = f"{question.label}: {what}; give a smaller density or mass"
         raise AnalysisError(message)
-    attributes = {
-        key: run.attrs[key] for key in ("model", "model_sha256", "scenario", "scenario_name") if key in run.attrs
-    }
+    kept = ("model", "model_sha256", "scenario", "scenario_name")
+    attributes = {own: run.attrs[own] for own in kept if own in run.attrs}
     attributes |= {"outcome": question.label, "outcome_units": question.units, "threshold": threshold, "side": side}
-    attributes |= {
-        "wanted_density": density,
-        "least_mass": mass,
-        "members": int(known.sum()),
-        "cases": int(cases.sum()),
-    }
+    attributes |= {"wanted_density": density, "least_mass": mass, "members": cases.size, "cases": int(cases.sum())}
     return _dataset(found, constants, points[known]).assign_attrs(attributes, left_out=int((~known).sum()))
 
 
@@ -177,10 +173,15 @@ class _Constant:
 
 @dataclass(frozen=True, eq=False)
 class _Boxes:
-    """For each box its trade-off, a table, the step chosen, the limits there and their quasi-p values, shape (constants, 2)."""
+    """For each box its trade-off, the step chosen, the best density without doubt, its measures, limits and quasi-p values.
+
+    Limits and quasi-p values have the shape (constants, 2). If no box was chosen, there is the trade-off of the first alone.
+    """
 
     trades: list[Any]
-    chosen: list[int]
+    steps: list[int]
+    plain: list[float]
+    rows: list[Any]
     limits: list[NDArray[np.float64]]
     chances: list[NDArray[np.float64]]
 
@@ -219,9 +220,8 @@ def _sampled_constants(run: xr.Dataset) -> list[_Constant]:
             if values.size and values.min() < values.max():
                 found.append(_Constant(with_labels(long_name(variable), labels), units, values))
     if not found:
-        message = (
-            "the ensemble: no constant varies between its members; sample some, with `sdmodel ensemble -e FILE.vsc`"
-        )
+        what = "no saved constant varies between its members"
+        message = f"the ensemble: {what}; sample some, and save them, as `sdmodel ensemble -e FILE.vsc` does"
         raise AnalysisError(message)
     return found
 
@@ -251,26 +251,65 @@ def _boxes(points: NDArray[np.float64], cases: NDArray[np.bool_], density: float
         # columns have numbers for names: the workbench drops one named "scenario"
         names = [str(place) for place in range(points.shape[1])]
         search = prim.Prim(pd.DataFrame(points, columns=names), cases, threshold=_ANY, mass_min=mass)
-        found = _Boxes([], [], [], [])
-        for _ in range(most):
-            box = search.find_box() if cases.any() else None
-            if box is None:
-                break
-            trade = box.peeling_trajectory
-            fit = trade[(trade["density"] >= density) & (trade["res_dim"] > 0)]
-            if found.chosen and fit.empty:
+        found = _Boxes([], [], [], [], [], [])
+        while len(found.steps) < most and (box := search.find_box()) is not None:
+            trade, chosen = box.peeling_trajectory, _choose(box, density)
+            if found.steps and (chosen is None or chosen[2] < density):
                 break
             found.trades.append(trade)
-            if fit.empty:
+            if chosen is None:
                 break
-            step = int(fit.sort_values(["coverage", "density", "res_dim"], ascending=[False, False, True]).index[0])
-            box.select(step)
-            found.chosen.append(step)
-            chances = np.array([box.qp[step].get(name, (-1, -1)) for name in names], dtype=float)
+            step, place, plain = chosen
+            box.select(place)
+            found.steps.append(step)
+            found.plain.append(plain)
+            found.rows.append(box.peeling_trajectory.loc[place])
+            chances = np.array([box.qp[place].get(name, (-1, -1)) for name in names], dtype=float)
             found.chances.append(np.where(chances < 0, np.nan, chances))
-            limits = box.box_lims[step][names].to_numpy(dtype=float).T
+            limits = box.box_lims[place][names].to_numpy(dtype=float).T
             found.limits.append(np.where(np.isnan(found.chances[-1]), np.nan, limits))
     return found
+
+
+def _choose(box: Any, density: float) -> tuple[int, int, float] | None:
+    """The step with the largest coverage that reaches a density even without doubtful ends, and the place of that box.
+
+    If no step does, the one with the largest coverage that reaches it as it is; None if there is none of these either. Also
+    returned is the largest density that was found without doubtful ends.
+    """
+    trade = box.peeling_trajectory
+    fit = trade[(trade["density"] >= density) & (trade["res_dim"] > 0)]
+    fit = fit.sort_values(["coverage", "density", "res_dim"], ascending=[False, False, True])
+    best = 0.0
+    for step in map(int, fit.index):
+        place = _without_doubtful(box, step)
+        best = max(best, float(box.peeling_trajectory["density"][place]))
+        if best >= density:
+            return step, place, best
+    return (int(fit.index[0]), int(fit.index[0]), best) if len(fit) else None
+
+
+def _without_doubtful(box: Any, step: int) -> int:
+    """The place of the box of a step without the ends that may be due to chance, the more doubtful half of them freed at a time."""
+    place, members = step, box.prim.yi_remaining
+    points, widest = box.prim.x.loc[members].to_numpy(), box.box_lims[0]
+    while True:
+        chances = {
+            (end, name): chance
+            for name, ends in box.qp[place].items()
+            for end, chance in enumerate(ends)
+            if chance >= 0
+        }
+        doubtful = sorted((own for own in chances if chances[own] > BY_CHANCE), key=lambda own: -chances[own])
+        freed = doubtful[: min(-(-len(doubtful) // 2), len(chances) - 1)]
+        if not freed:
+            return place
+        limits = box.box_lims[place].copy()
+        for end, name in freed:
+            limits.loc[end, name] = widest.loc[end, name]
+        low, high = limits.to_numpy()
+        box.update(limits, members[((low <= points) & (points <= high)).all(axis=1)])
+        place = len(box.peeling_trajectory) - 1
 
 
 def _dataset(found: _Boxes, constants: Sequence[_Constant], points: NDArray[np.float64]) -> xr.Dataset:
@@ -282,7 +321,7 @@ def _dataset(found: _Boxes, constants: Sequence[_Constant], points: NDArray[np.f
         )
         for name, column in (("coverage", "coverage"), ("density", "density"), ("mass", "mass"), ("restricted", "res_dim"))
     }  # fmt: skip
-    rows = [trade.loc[step] for trade, step in zip(found.trades, found.chosen, strict=True)]
+    rows = found.rows
     shares = {name: ("box", np.array([float(row[name]) for row in rows])) for name in ("coverage", "density", "mass")}
     counts = {
         name: ("box", np.array([int(row[own]) for row in rows])) for name, own in (("members", "n"), ("cases", "k"))
@@ -297,4 +336,12 @@ def _dataset(found: _Boxes, constants: Sequence[_Constant], points: NDArray[np.f
         "parameter": [constant.name for constant in constants],
         "parameter_units": ("parameter", [constant.units for constant in constants]),
     }
-    return xr.Dataset(shares | counts | {"step": ("box", np.array(found.chosen))} | ends | sample | trades, coords)
+    return xr.Dataset(
+        shares
+        | counts
+        | {"step": ("box", np.array(found.steps)), "plain_density": ("box", np.array(found.plain))}
+        | ends
+        | sample
+        | trades,
+        coords,
+    )

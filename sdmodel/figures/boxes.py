@@ -46,7 +46,7 @@ _TICKS = np.linspace(0, 1, 6)
 def plot_boxes(found: xr.Dataset, *, title: str | None = None, axes: PanelAxes = None) -> Figure:
     r"""Plot boxes of scenario discovery: how coverage trades for density, and the ranges of the constants in each box.
 
-    The first panel has a line for each box: the steps of its trade-off, with a ring around the chosen one. The others have a
+    The first panel has a line for each box: the steps of its trade-off, with a ring for the box itself. The others have a
     bar for each restricted constant, in the range of the sample (grey); at its ends stand the values of the constant.
 
     Parameters
@@ -119,8 +119,9 @@ def _restricted(box: xr.Dataset) -> xr.DataArray:
 def _draw_steps(axes: Axes, box: xr.Dataset, colour: str) -> None:
     coverage, density = box["step_coverage"].values, box["step_density"].values
     axes.plot(coverage, density, color=colour, marker="o", markersize=2.2, linewidth=0.8)
-    at = int(box["step"])
-    axes.plot(coverage[at], density[at], "o", markersize=8, markerfacecolor="none", markeredgecolor=colour)
+    axes.plot(
+        float(box["coverage"]), float(box["density"]), "o", markersize=8, markerfacecolor="none", markeredgecolor=colour
+    )
 
 
 def _scale_shares(axes: Axes) -> None:
@@ -147,7 +148,7 @@ def _draw_ranges(axes: Axes, box: xr.Dataset, colour: str) -> None:
         for value, at, side in ((low, start, -1), (high, end, 1)):
             if math.isfinite(value):
                 axes.annotate(
-                    format_number(value, 3), (at, row), (2 * side, 0), textcoords="offset points", va="center",
+                    format_number(value, 4), (at, row), (2 * side, 0), textcoords="offset points", va="center",
                     ha="right" if side < 0 else "left", fontsize=SMALL - 0.5, color=DARK,
                 )  # fmt: skip
     names = zip(shown["parameter"].values, shown["parameter_units"].values, strict=True)

@@ -18,7 +18,6 @@ from ..errors import Fault, ModelError
 from .algebra import (
     Numbers,
     Site,
-    Table,
     VensimFunction,
     make_reference,
     references_in,
@@ -33,6 +32,7 @@ from .functions.reductions import is_reduction, reduction_ranges
 from .functions.row import Expander
 from .names import MARK
 from .records import Element, Equation, Kind, Model
+from .simultaneous import solve_loops
 from .subscripts import (
     MOST_HIDDEN,
     Binding,
@@ -65,7 +65,7 @@ class _Builder:
         """The equation without the calls that became elements."""
         self.element, self.equation, self.draws = element, equation, 0
         whole = equation.expression
-        if isinstance(whole, Table | Numbers) or not (whole.args or isinstance(whole, VensimFunction)):
+        if not equation.calls:
             return equation
         if isinstance(whole, VensimFunction) and (whole.row.memory or whole.row.spreads):
             arguments = [transform(argument, self._replacement) for argument in whole.args]
@@ -279,7 +279,7 @@ def expand(model: Model) -> Model:
     if builder.drew:
         for name, value in ((NOISE_SEED, DEFAULT_SEED), (SEED, DEFAULT_SEED), (MEMBER_NUMBER, 0)):
             builder.elements.setdefault(name, Element(name, "constant", (Equation(Numbers([value])),), hidden=True))
-    return replace(model, elements=MappingProxyType(builder.elements))
+    return solve_loops(replace(model, elements=MappingProxyType(builder.elements)))
 
 
 def delay_orders(

@@ -14,7 +14,7 @@ from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault, ModelError, Place
 from ..extras import LazyModule
-from .algebra import Numbers, Slice, Table, VensimFunction, make_reference, split_reference, walk
+from .algebra import Numbers, Slice, Table, VensimFunction, make_reference, split_reference
 from .frames import CellArray, UnequalError, labels_at, new_array, span
 from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
 from .functions.refused import unknown_function
@@ -194,7 +194,7 @@ class _Search:
         """Report ranges marked with `!` outside of a reduction, and reductions without a range, or with an unclear one."""
         for name in unclaimed_ranges(equation.expression):
             yield Fault(equation.places.get(name.removesuffix(MARK), equation.place), unclaimed_message(name))
-        for part in filter(is_reduction, walk(equation.expression)):
+        for part in filter(is_reduction, equation.calls):
             ranges = [name.removesuffix(MARK) for name in reduction_ranges(part)]
             if not ranges:
                 what = f"{part.name} does not run over a range; mark one with !, as in {part.name}(x[range!])"
@@ -256,7 +256,7 @@ class _Search:
 
     def bad_arrays(self, equation: Equation) -> Iterator[Fault]:
         """Report functions of whole arrays that do not get one, or get one of another shape than their result."""
-        for call in (part for part in walk(equation.expression) if isinstance(part, VensimFunction)):
+        for call in equation.calls:
             if call.row.takes_arrays:
                 what = self.bad_array(call) or self.bad_result(equation, call)
                 if what:
@@ -332,6 +332,8 @@ class _Search:
 
     def undefined_cells(self) -> Iterator[Fault]:
         """Report references to cells without an equation, and ranges without a label."""
+        if not self.model.subscripts:
+            return
         for equation in (equation for element in self.model for equation in element.equations):
             for part in dict.fromkeys(part for part, role in _uses(equation.expression) if role != "range"):
                 if isinstance(part, Slice):

@@ -26,6 +26,7 @@ from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_alon
 from .functions.reductions import is_reduction
 from .functions.refused import UNFINISHED, Unfinished
 from .functions.row import Memory
+from .functions.solution import SOLUTION
 from .names import join_name
 from .records import Element, Equation, Model
 from .subscripts import (
@@ -176,6 +177,14 @@ class Plan:
         found = [own for own in self.at_start if own.keeps("stock")]
         return tuple(sorted(found, key=lambda own: own.memory is not None and own.memory.held))
 
+    def guesses(self, cell: Cell) -> tuple[Cell, Cell] | None:
+        """The last guess for a cell that SIMULTANEOUS solves, and what its loop makes of it; None for another cell."""
+        own = next(own for own in (*self.start, *self.step) if own.cell == cell)
+        if not (isinstance(own.expression, VensimFunction) and own.expression.row is SOLUTION):
+            return None
+        guess, last = cells_in(self.model.subscripts, own.expression, own.binding)
+        return guess, last
+
     @cached_property
     def stocks(self) -> tuple[Assignment, ...]:
         """The cells of every stock, in the same order."""
@@ -218,7 +227,7 @@ def unfinished_equations(model: Model) -> Iterator[Fault]:
     """Yield a fault for each equation that only lists what a variable depends on, with A FUNCTION OF."""
     for element in model:
         for equation in element.equations:
-            found = next((part for part in walk(equation.expression) if isinstance(part, Unfinished)), None)
+            found = next((call for call in equation.calls if isinstance(call, Unfinished)), None)
             if found is not None:
                 what = f"the equation of '{element.name}' is incomplete: {UNFINISHED} says only what it depends on"
                 yield Fault(equation.parts.get(found, equation.place), f"{what}; write how")

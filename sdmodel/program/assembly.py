@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
+from typing import Any
 
 from sympy import Expr
 
-from ..model import MARK, Assignment, Block, Part, Slice, references_in, resolve, result_place, split_reference
+from ..model import (
+    MARK,
+    Assignment,
+    Block,
+    Frame,
+    Part,
+    Slice,
+    UnequalError,
+    references_in,
+    resolve,
+    result_place,
+    split_reference,
+)
 from .arrays import Routines
 from .driver import driver_text
 from .ir import Function, Mathematics
 from .layout import Layout
 from .random_numbers import random_text
 from .tables import Tables
-from .writer import ARGUMENTS, LINES, PARAMETERS, Result, Writer, write_loop
+from .writer import ARGUMENTS, LINES, PARAMETERS, LoopWriter, Result, Writer
 
 _TOGETHER = 8
 """The most rates in one loop, since a processor follows few rows of memory at a time."""
@@ -34,6 +48,8 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptiv
         _function("start", chain(_start_jobs(layout, layout.plan.at_start), kept), layout, tables),
         _function("update", chain(_start_jobs(layout, layout.plan.unvarying), kept), layout, tables),
         _function("step", chain(_step_jobs(layout), _rate_jobs(layout)), layout, tables, in_step=True),
+        _function("rates", _direct_jobs(layout, advances=False), layout, tables, in_step=True),
+        _function("advance_direct", _direct_jobs(layout, advances=True), layout, tables, in_step=True),
     ]
     drawing = [] if layout.step_row is None else [random_text(width)]
     driver = driver_text(layout, width, places=tables.places, adaptive=adaptive)
@@ -88,25 +104,46 @@ def _labels_read(layout: Layout, own: Assignment) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _direct_jobs(layout: Layout, *, advances: bool) -> Iterator[_Job]:
+    """The rates of stocks that Euler can advance at the same time, or also that."""
+
+    def write(f: Writer, own: Assignment) -> None:
+        row, rate = layout.row[own.cell], f.write(own.expression.args[0], own.binding)
+        f.store(*(f.advance(f.load(row), rate), row) if advances else (rate, layout.stocks + row))
+
+    blocks = [own for own in layout.plan.stock_parts if isinstance(own, Block) and own.key in layout.direct]
+    yield from _together(layout, blocks, write, 0 if advances else layout.stocks, advances=advances)
+
+
 def _rate_jobs(layout: Layout) -> Iterator[_Job]:
-    """The rates of stocks, and the inputs of delays, with the steps that they take if those may change."""
+    """The rates of other stocks, and the inputs of delays, with the steps that they take if those may change."""
 
     def write(f: Writer, own: Assignment) -> None:
         row = layout.delay_input[own.cell] if own.keeps("delay") else layout.stocks + layout.row[own.cell]
         f.store(f.write(own.expression.args[0], own.binding), row)
 
+    stocks = (own for own in layout.plan.stock_parts if own.key not in layout.direct)
+    yield from _together(layout, [*stocks, *layout.plan.delays], write, layout.stocks)
+    for own in layout.plan.passages:
+        for place in (0, 1):
+            yield partial(_write_to, row=layout.passage[own.cell] + place, own=own, place=place)
+
+
+def _together(
+    layout: Layout, parts: Sequence[Part], write: Callable[..., None], below: int, *, advances: bool = False
+) -> Iterator[_Job]:
+    """Rates of stocks: those of blocks that are alike in one loop."""
     waiting: list[Block] = []
-    for part in (*layout.plan.stock_parts, *layout.plan.delays, None):
+    for part in (*parts, None):
         if waiting and not (isinstance(part, Block) and len(waiting) < _TOGETHER and _is_alike(waiting[0], part)):
-            yield from _block_jobs(layout, waiting, lambda block: block.expression.args[0], write, layout.stocks)
+            yield from _block_jobs(
+                layout, waiting, lambda block: block.expression.args[0], write, below, advances=advances
+            )
             waiting = []
         if isinstance(part, Block):
             waiting.append(part)
         elif part is not None:
             yield partial(write, own=part)
-    for own in layout.plan.passages:
-        for place in (0, 1):
-            yield partial(_write_to, row=layout.passage[own.cell] + place, own=own, place=place)
 
 
 def _write_to(f: Writer, row: int, own: Assignment, place: int) -> None:
@@ -125,6 +162,8 @@ def _block_jobs(
     read: Callable[[Block], Expr],
     write: Callable[..., None],
     below: int = 0,
+    *,
+    advances: bool = False,
 ) -> Iterator[_Job]:
     """Write blocks that do not read each other as one loop, `below` their own rows; else each as a loop, or cell by cell.
 
@@ -136,7 +175,7 @@ def _block_jobs(
     done: list[bool] = []
 
     def loop(f: Writer, results: Sequence[Result]) -> None:
-        done.append(write_loop(f, blocks[0].frame, results))
+        done.append(_write_loop(f, blocks[0].frame, results, advances=advances))
 
     yield partial(loop, results=results)
     if done.pop():
@@ -148,12 +187,32 @@ def _block_jobs(
             yield from (partial(write, own=own) for own in block)
 
 
+def _write_loop(writer: Writer, frame: Frame, results: Sequence[Result], *, advances: bool = False) -> bool:
+    """Write a loop over the cells of a frame, if they do not differ too much; whether they do not.
+
+    A single loop is best, if every number is in evenly spaced rows; else there is one for each axis, within each other. Several
+    results are written by a single loop or not at all. A loop that `advances` takes its results for rates of stocks.
+    """
+    odd = writer.put(f"getelementptr inbounds double, ptr %ws, i64 {writer.layout.odd_row * writer.width}")
+    name = f"loop_{next(writer.tables.parts)}"
+    for merged in (True, False) if len(results) == 1 else (True,):
+        shape: dict[str, Any] = {"frame": frame, "merged": merged, "advances": advances}
+        body = LoopWriter(writer.width, layout=writer.layout, tables=writer.tables, **shape)
+        with suppress(UnequalError):
+            writer.outlined.append(body.loop(name, results))
+            writer.lines.append(f"  call void @{name}(ptr %ws, ptr %ws, double %t, double %s, double %h, ptr {odd})")
+            return True
+    return False
+
+
 def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables, *, in_step: bool = False) -> str:
     """The jobs in order, cut into functions that one function calls in turn."""
     texts: list[str] = []
     names: list[str] = []
 
     def finish(writer: Writer) -> None:
+        if writer.odd:
+            writer.note_odd(writer.put(f"getelementptr inbounds double, ptr %ws, i64 {layout.odd_row * writer.width}"))
         names.append(f"{name}_{len(names)}")
         texts.extend(writer.outlined)
         texts.append(writer.text(f"internal void @{names[-1]}({PARAMETERS}) nounwind noinline"))

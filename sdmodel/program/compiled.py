@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from threading import Lock
 from typing import Any
@@ -21,17 +22,28 @@ QUICK_STEPS = 100_000
 """Time steps after which optimised code for one member has saved about the time that it takes to compile, for any model."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
     """The cells of an element over its dimensions, row by row: the row of each in the workspace, and which have no equation.
 
     A cell without an equation has row 0. The rows of a constant hold its given value, those of other elements the value at a step.
     """
 
-    shape: tuple[int, ...]
-    cells: tuple[Cell, ...]
-    rows: tuple[int, ...]
-    undefined: tuple[int, ...]
+    own: Cell
+    """The element, or a cell of it that labels select."""
+    axes: tuple[tuple[str, ...], ...]
+    rows: NDArray[np.int64]
+    undefined: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of labels along each dimension."""
+        return tuple(map(len, self.axes))
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells, also those without an equation."""
+        return tuple(Cell(self.own.key, (*self.own.labels, *labels)) for labels in product(*self.axes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +62,7 @@ class Program(Unchanging):
     @property
     def given(self) -> NDArray[np.float64]:
         """The values of the constants in the model file, shape (constants,), each in its own units."""
-        return self.layout.given
+        return self.layout.given.copy()
 
     def code(self, width: int, *, adaptive: bool = False, steps: int = QUICK_STEPS) -> Code:
         """Machine code for blocks of `width` members, compiled at the first call; `adaptive` to have automatic steps too.
@@ -70,12 +82,9 @@ class Program(Unchanging):
     def grid(self, element: Element) -> Grid:
         """Where the cells of an element are in the workspace."""
         if element.key not in self._grids:
-            row, subscripts = self.layout.row, self.layout.plan.model.subscripts
-            axes = [labels_of(subscripts, dimension) for dimension in element.dimensions]
-            cells = tuple(Cell(element.key, labels) for labels in product(*axes))
-            undefined = tuple(index for index, cell in enumerate(cells) if cell not in row)
-            rows = tuple(row.get(cell, 0) for cell in cells)
-            self._grids[element.key] = Grid(tuple(map(len, axes)), cells, rows, undefined)
+            axes = tuple(labels_of(self.layout.plan.model.subscripts, own) for own in element.dimensions)
+            rows = self.layout.rows_of(element.key, [*enumerate(axes)], len(axes)).ravel()
+            self._grids[element.key] = Grid(Cell(element.key), axes, np.maximum(rows, 0), np.flatnonzero(rows < 0))
         return self._grids[element.key]
 
     def row(self, cell: Cell) -> int:

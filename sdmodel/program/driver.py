@@ -10,7 +10,7 @@ from itertools import chain
 from string import Template
 
 from ..model import NOTHING_DUE
-from .integrators import ADAPTIVE, NOT_ADAPTIVE, STEP, STOCKS
+from .integrators import ADAPTIVE, DIRECT, NOT_ADAPTIVE, NOT_DIRECT, STEP, STOCKS
 from .ir import Function, literal, numbers, splat
 from .layout import PASSAGE_COLUMNS, Arguments, Layout
 
@@ -349,7 +349,7 @@ integrate:
   %at_once = icmp eq i64 %order, 1
   br i1 %at_once, label %euler, label %hold
 euler:
-  %bad_ef = call $B @advance_free(ptr %workspace, i64 0, double %h)
+  %bad_ef = call $B @euler(ptr %workspace, double %t, double %h, ptr %places)
   %bad_eh = call $B @advance_held(ptr %workspace, i64 0, double %h)
   %bad_e = or $B %bad_ef, %bad_eh
   br label %stepped
@@ -365,6 +365,7 @@ runge_kutta:
   %k_end = add i64 %k_twice, 2
   %pte = getelementptr inbounds double, ptr %times, i64 %k_end
   %te = load double, ptr %pte
+  call void @rates(ptr %workspace, double %t, double %t, double %h, ptr %places)
   %bad_r = call $B @runge_kutta(ptr %workspace, i64 %order, double %h, double %tm, double %te, double %t, double %h, ptr %places)
   br label %release
 adapted:
@@ -422,6 +423,8 @@ def driver_text(layout: Layout, width: int, *, places: int, adaptive: bool) -> s
         "origin": 4 * layout.stocks * width,
         "accepted": 5 * layout.stocks * width,
         "free": layout.stocks - layout.held_stocks,
+        "apart": layout.first_direct,
+        "odd": layout.odd_row * width,
         "most_parts": MOST_PARTS,
         "inputs": layout.constants,
         "rows": layout.rows,
@@ -457,13 +460,18 @@ def driver_text(layout: Layout, width: int, *, places: int, adaptive: bool) -> s
         f"@{name} = private unnamed_addr constant [{len(places)} x i64] [{', '.join(f'i64 {place}' for place in places)}]"
         for name, places in lists.items()
     ]
-    free, held = (
+    stocks = (
         STOCKS.substitute(sizes, which=which, first=first, last=last)
-        for which, first, last in (("free", 0, sizes["free"]), ("held", sizes["free"], layout.stocks))
+        for which, first, last in (
+            ("free", 0, sizes["free"]),
+            ("held", sizes["free"], layout.stocks),
+            ("apart", 0, layout.first_direct),
+        )
     )
+    euler = (DIRECT if layout.direct else NOT_DIRECT).substitute(sizes)
     parts = (STEP, ADAPTIVE if adaptive else NOT_ADAPTIVE, _RUN, _MEMORY)
     step, adapt, run, memory = (text.substitute(sizes) for text in parts)
-    return "\n".join([free, held, step, adapt, run, _entry_text(), *data, memory])
+    return "\n".join([*stocks, euler, step, adapt, run, _entry_text(), *data, memory])
 
 
 def _spread(name: str, scalar: str, width: int) -> str:

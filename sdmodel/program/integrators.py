@@ -59,6 +59,28 @@ done:
 }
 """)
 
+DIRECT = Template("""
+; a step of Euler of the free stocks: with their rates, and those whose rates are not known yet; returns whether one is not finite
+define internal $B @euler(ptr noalias %ws, double %t, double %h, ptr noalias %places) nounwind {
+  %odd = getelementptr inbounds double, ptr %ws, i64 $odd
+  store $T $zero, ptr %odd, align $A
+  %bad_apart = call $B @advance_apart(ptr %ws, i64 0, double %h)
+  call void @advance_direct(ptr %ws, double %t, double %t, double %h, ptr %places)
+  %found = load $T, ptr %odd, align $A
+  %bits = bitcast $T %found to $I
+  %bad_direct = icmp ne $I %bits, $no_bits
+  %bad = or $B %bad_apart, %bad_direct
+  ret $B %bad
+}
+""")
+
+NOT_DIRECT = Template("""
+define internal $B @euler(ptr noalias %ws, double %t, double %h, ptr noalias %places) nounwind {
+  %bad = call $B @advance_free(ptr %ws, i64 0, double %h)
+  ret $B %bad
+}
+""")
+
 STEP = Template("""
 ; sums := old + weight * rates, for the stocks that are not held, where old is the rates' own row when weight is 1 (the first stage of Runge-Kutta)
 define internal void @gather(ptr noalias %ws, double %weight, i1 %first) nounwind {
@@ -95,6 +117,7 @@ entry:
   call void @copy_free(ptr %ws, i64 0, i64 $base)
   %b1 = call $B @advance_free(ptr %ws, i64 $base, double %half)
   call void @step(ptr %ws, double %tm, double %s, double %h, ptr %places)
+  call void @rates(ptr %ws, double %tm, double %s, double %h, ptr %places)
   %second = icmp eq i64 %order, 2
   br i1 %second, label %last, label %fourth
 fourth:
@@ -102,9 +125,11 @@ fourth:
   call void @gather(ptr %ws, double 2.0, i1 false)
   %b2 = call $B @advance_free(ptr %ws, i64 $base, double %half)
   call void @step(ptr %ws, double %tm, double %s, double %h, ptr %places)
+  call void @rates(ptr %ws, double %tm, double %s, double %h, ptr %places)
   call void @gather(ptr %ws, double 2.0, i1 false)
   %b3 = call $B @advance_free(ptr %ws, i64 $base, double %length)
   call void @step(ptr %ws, double %te, double %s, double %h, ptr %places)
+  call void @rates(ptr %ws, double %te, double %s, double %h, ptr %places)
   call void @gather(ptr %ws, double 1.0, i1 false)
   call void @copy_free(ptr %ws, i64 $sums, i64 $rates)
   br label %last
@@ -185,6 +210,7 @@ part:
   %tm = fadd double %tb, %to_middle
   %te = fadd double %tb, %length
   call void @step(ptr %ws, double %tb, double %s, double %h, ptr %places)
+  call void @rates(ptr %ws, double %tb, double %s, double %h, ptr %places)
   %b = call $B @runge_kutta(ptr %ws, i64 %order, double %length, double %tm, double %te, double %s, double %h, ptr %places)
   %j2 = add i64 %j, 1
   %j_more = icmp ult i64 %j2, %parts

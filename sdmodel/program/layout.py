@@ -25,10 +25,10 @@ from ..model import (
     Part,
     Plan,
     Slice,
-    VensimFunction,
     labels_of,
     new_array,
-    walk,
+    references_in,
+    split_reference,
 )
 from .invariants import Invariant, find_invariants
 
@@ -55,6 +55,10 @@ class Layout:
     """The number of stocks."""
     held_stocks: int
     """The number of stocks that keep their value within a time step, the last ones."""
+    direct: frozenset[str]
+    """The keys of arrays of stocks that Euler advances in the loop which computes their rates."""
+    first_direct: int
+    """The first row of such a stock; they end where the held ones begin."""
     row: CellMap[int]
     constants: int
     """The number of constants."""
@@ -70,11 +74,16 @@ class Layout:
     _arrays: dict[str, CellArray[int] | None] = field(default_factory=dict)
 
     @property
+    def odd_row(self) -> int:
+        """The row that is not zero if such a stock is not finite: the rate of the first, which Euler needs no row for."""
+        return self.stocks + self.first_direct
+
+    @property
     def first_input(self) -> int:
         """The first row of the constants."""
         return 6 * self.stocks
 
-    @property
+    @cached_property
     def given(self) -> NDArray[np.float64]:
         """The values of the constants in the model file, in the order of their rows."""
         values = np.empty(self.constants)
@@ -143,7 +152,10 @@ def lay_out(plan: Plan) -> Layout:
     """Give every cell of a plan a row."""
     rows = _Rows(plan)
     held = [own for own in plan.stock_parts if own.memory is not None and own.memory.held]
-    rows.add(own for own in plan.stock_parts if own not in held)
+    direct = _direct(plan)
+    rows.add(own for own in plan.stock_parts if own not in held and own.key not in direct)
+    first_direct = rows.following
+    rows.add(own for own in plan.stock_parts if own.key in direct)
     free = rows.following
     rows.add(held)
     stocks = rows.following
@@ -170,6 +182,8 @@ def lay_out(plan: Plan) -> Layout:
         plan,
         stocks,
         stocks - free,
+        direct,
+        first_direct,
         rows.row,
         constants,
         delay_input=delay_input,
@@ -183,11 +197,21 @@ def lay_out(plan: Plan) -> Layout:
     )
 
 
+def _direct(plan: Plan) -> frozenset[str]:
+    """The keys of arrays whose rates read no stock, so that it does not matter which stock advances first."""
+    stocks, others, found = {own.key for own in plan.stock_parts}, set[str](), set[str]()
+    for own in plan.stock_parts:
+        read = {split_reference(part)[0] for part in references_in(own.expression.args[0])}
+        held = own.memory is not None and own.memory.held
+        (found if isinstance(own, Block) and not held and stocks.isdisjoint(read) else others).add(own.key)
+    return frozenset(found - others)
+
+
 def _scratch(plan: Plan) -> int:
     """The most numbers that a function of whole arrays keeps while it computes."""
     most = 0
     for equation in (equation for element in plan.model for equation in element.equations):
-        for call in (part for part in walk(equation.expression) if isinstance(part, VensimFunction)):
+        for call in equation.calls:
             if call.row.spreads:
                 first = next(part for part in call.args if isinstance(part, Slice))
                 most = max(most, call.row.scratch(len(labels_of(plan.model.subscripts, first.ranges[0]))))

@@ -102,6 +102,9 @@ class Writer(Function):
     found: dict[tuple[str, Table, str], str] = field(default_factory=dict)
     carrying: set[str] = field(default_factory=set)
 
+    odd: str = ""
+    """The register that is not zero if a stock that this function advances is not finite."""
+
     frame: Frame = field(default=_NO_AXES)
     """The cells that it writes for at the same time."""
 
@@ -122,6 +125,19 @@ class Writer(Function):
         """Set the value of a cell, here and in the workspace."""
         self.known[cell] = value
         self.store(value, self.layout.row[cell])
+
+    def advance(self, stock: str, rate: str) -> str:
+        """Write what Euler makes of a stock in a step."""
+        following = self.binary("+", stock, self.binary("*", self.dt, rate))
+        zero = self.binary("-", following, following)
+        self.odd = self.union(self.odd, zero) if self.odd else zero
+        return following
+
+    def note_odd(self, where: str) -> None:
+        """Let a number in memory no longer be zero if a stock is not finite."""
+        self.lines.append(f"  %odd_before = load {self.number}, ptr {where}, align {8 * self.width}")
+        odd = self.union("%odd_before", self.odd)
+        self.lines.append(f"  store {self.number} {odd}, ptr {where}, align {8 * self.width}")
 
     def write(self, expression: Expr, binding: Binding) -> str:
         """Write an expression, and return the register of its value."""
@@ -450,6 +466,7 @@ class LoopWriter(Writer):
     """
 
     merged: bool = False
+    advances: bool = False
     data: dict[str, str] = field(default_factory=dict)
 
     whole_quotients = True
@@ -622,11 +639,16 @@ class LoopWriter(Writer):
         for expression, rows in results:
             value = self.write(expression, {})
             out = self._place(rows, "%to")
+            if self.advances:
+                value = self.advance(self.put(f"load {self.number}, ptr {out}, align {8 * self.width}"), value)
             self.lines.append(f"  store {self.number} {value}, ptr {out}, align {8 * self.width}")
+        if self.advances:
+            self.note_odd("%odd")
         lengths = [self.frame.cells] if self.merged else self.frame.lengths
         axes = [(axis, length) for axis, length in enumerate(lengths) if length > 1]
         self.lines = ["entry:", *entry, *nested_loops(axes, self.lines)]
-        head = f"internal void @{name}(ptr noalias %ws, ptr noalias %to, double %t, double %s, double %h) nounwind noinline"
+        taken = "ptr noalias %ws, ptr noalias %to, double %t, double %s, double %h, ptr noalias %odd"
+        head = f"internal void @{name}({taken}) nounwind noinline"
         return self._whole(self.text(head))
 
     def fold(self, name: str, row: FunctionRow, term: Expr, first: int) -> str:
@@ -661,19 +683,3 @@ class LoopWriter(Writer):
     def _whole(self, text: str) -> str:
         data = [f"{name} = private unnamed_addr constant {listed}" for listed, name in self.data.items()]
         return "\n".join([*data, *self.outlined, text])
-
-
-def write_loop(writer: Writer, frame: Frame, results: Sequence[Result]) -> bool:
-    """Write a loop over the cells of a frame, if they do not differ too much; whether they do not.
-
-    A single loop is best, if every number is in evenly spaced rows; else there is one for each axis, within each other. Several
-    results are written by a single loop or not at all.
-    """
-    name = f"loop_{next(writer.tables.parts)}"
-    for merged in (True, False) if len(results) == 1 else (True,):
-        body = LoopWriter(writer.width, layout=writer.layout, tables=writer.tables, frame=frame, merged=merged)
-        with suppress(UnequalError):
-            writer.outlined.append(body.loop(name, results))
-            writer.lines.append(f"  call void @{name}(ptr %ws, ptr %ws, double %t, double %s, double %h)")
-            return True
-    return False

@@ -217,7 +217,7 @@ def _time_course(name: str, value: Any) -> Change:
     course = value.attrs.get("interpolation", "steps")
     points: list[tuple[float, float]] = []
     if plain.dims != (TIME,) or TIME not in plain.coords or not plain.size or plain.dtype.kind not in "biuf":
-        wrong = "a time course has one number for each time, along 'time' alone"
+        wrong = "a time course has one number for each time, along 'time' alone, and is the same for all members"
     elif course not in {"steps", "linear"}:
         wrong = f"the interpolation is {course!r}; choose 'steps' or 'linear'"
     else:
@@ -254,7 +254,10 @@ def set_cells(model: Model, inputs: Inputs, name: str, cells: Sequence[Cell], va
 
 def _labelled(name: str, value: Any) -> xr.DataArray:
     """A value as an array with named dimensions; the dimension of a plain sequence is `member`."""
-    plain = value if isinstance(value, xr.DataArray) else np.asarray(value)
+    try:
+        plain = value if isinstance(value, xr.DataArray) else np.asarray(value)
+    except ValueError:  # sequences of different lengths
+        plain = np.array(None)
     dims: Any = plain.dims if isinstance(plain, xr.DataArray) else (MEMBER,) * plain.ndim
     wrong = ""
     if plain.dtype.kind not in "biuf":

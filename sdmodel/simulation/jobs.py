@@ -161,7 +161,7 @@ def named_grid(program: Program, model: Model, name: str) -> Grid:
             f"save: '{name}' is not in the model; give one label for each of its {len(element.dimensions)} subscripts"
         )
         raise SimulationError(message)
-    return Grid((), (cell,), (program.row(cell),), ())
+    return Grid(cell, (), np.array([program.row(cell)]), np.empty(0, dtype=np.int64))
 
 
 def make_job(
@@ -169,20 +169,27 @@ def make_job(
 ) -> Job:
     """Return the job that computes a program with the fixed constants of `inputs` and saves some rows."""
     constants = program.layout.plan.constants
-    known = {cell: value for cell, value in inputs.fixed.items() if cell in constants}
+    known = dict(inputs.fixed)
     noise, numbered = inputs.noise, []
     if SEED_CELL in constants:
         seeds = [cell for cell in (SEED_CELL, _NOISE_SEED) if noise.seed is not None and cell in constants]
         known |= dict.fromkeys(seeds, float(noise.seed or 0)) | {MEMBER_CELL: float(noise.member)}
         numbered = [program.row(MEMBER_CELL)] if noise.by_member else []
-    given = program.given
-    for cell, value in known.items():
-        given[program.row(cell) - program.layout.first_input] = value
+    given = given_values(program, known)
     varied_rows = np.array([*(program.row(cell) for cell in inputs.varied), *numbered], dtype=np.int64)
     where = np.array(rows, dtype=np.int64)
     lagged = ~np.isin(where, _levels(program)) if integrator == "diff" else None
     tolerances = _tolerances(program.layout.plan, inputs) if integrator.endswith("-auto") else (0.0, 0.0)
     return Job(program, timing, where, integrator, given, varied_rows, lagged, tolerances)
+
+
+def given_values(program: Program, fixed: Mapping[Cell, float]) -> NDArray[np.float64]:
+    """The values of all constants of a program, in the order of their rows: those of the model, but for fixed ones."""
+    given, constants = program.given, program.layout.plan.constants
+    for cell, value in fixed.items():
+        if cell in constants:
+            given[program.row(cell) - program.layout.first_input] = value
+    return given
 
 
 def _levels(program: Program) -> list[int]:

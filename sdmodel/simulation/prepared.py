@@ -106,8 +106,7 @@ class PreparedSimulation(Unchanging):
         for name, grid in self._grids.items():
             part = values[:, first : first + len(grid.rows)]
             first += len(grid.rows)
-            if grid.undefined:
-                part[:, grid.undefined] = np.nan
+            part[:, grid.undefined] = np.nan
             part = part.reshape(len(part), *grid.shape, *members)
             found[name] = np.moveaxis(part, -1, 0) if members else part
         return found
@@ -226,9 +225,9 @@ def compile_model(
     )
     grids: dict[str, Grid] = {}
 
-    def rows(program: Program) -> list[int]:
+    def rows(program: Program) -> NDArray[np.int64]:
         grids.update({name: named_grid(program, model, name) for name in wanted})
-        return [row for grid in grids.values() for row in grid.rows]
+        return np.concatenate([grid.rows for grid in grids.values()])
 
     own = {cell: (value, value) for cell, value in cell_values(model, cells).items()}
     job = _prepare(model, own, rows, changes, integrator, math.inf if until is None else until, seed)
@@ -276,7 +275,7 @@ def prepare_simulation(
 def _prepare(
     model: Model,
     ranges: Mapping[Cell, tuple[float, float]],
-    rows: Callable[[Program], Sequence[int]],
+    rows: Callable[[Program], Sequence[int] | NDArray[np.int64]],
     changes: Scenario,
     integrator: Integrator | None,
     until: float,

@@ -35,6 +35,7 @@ from .jobs import (
     changes_in_text,
     check_job_memory,
     check_options,
+    given_values,
     noise_remark,
     remarks_on_settings,
     saved_elements,
@@ -211,16 +212,20 @@ def simulate(
 
 @dataclass(frozen=True)
 class _Saved:
-    """The elements to save, those that move and the constants, with their cells, and the rows of the former."""
+    """The elements to save, those that move and the constants, with their cells.
+
+    `rows` are those of the former, and `given` the places of the latter among all constants, -1 for a cell without an equation.
+    """
 
     moving: tuple[tuple[Element, Grid], ...]
     constants: tuple[tuple[Element, Grid], ...]
     rows: NDArray[np.int64]
+    given: NDArray[np.int64]
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """The keys of those that move, if all are single cells."""
-        single = all(grid.shape == () and not grid.undefined for _, grid in self.moving)
+        single = all(grid.shape == () and not grid.undefined.size for _, grid in self.moving)
         return tuple(element.key for element, _ in self.moving) if single else ()
 
 
@@ -234,7 +239,10 @@ def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved
     pairs = [(element, program.grid(element)) for element in saved_elements(model, save)]
     moving = tuple(pair for pair in pairs if pair[0].kind != "constant")
     constants = tuple(pair for pair in pairs if pair[0].kind == "constant")
-    found = _Saved(moving, constants, np.array([row for _, grid in moving for row in grid.rows], dtype=np.int64))
+    rows, given = (
+        np.concatenate([np.empty(0, dtype=np.int64), *(grid.rows for _, grid in own)]) for own in (moving, constants)
+    )
+    found = _Saved(moving, constants, rows, np.maximum(given - program.layout.first_input, -1))
     if save is None:
         _SAVED[program] = found
     return found
@@ -279,9 +287,8 @@ def _values(program: Program, saved: _Saved, outcome: Outcome, inputs: Inputs) -
     if saved.keys and not members:
         return dict(zip(saved.keys, rows, strict=True))
     for element, grid in saved.moving:
-        for index in grid.undefined:
-            outcome.values[:, first + index] = np.nan
-        last = first + len(grid.cells)
+        outcome.values[:, first + grid.undefined] = np.nan
+        last = first + len(grid.rows)
         if grid.shape or members:
             values[element.key] = outcome.values[:, first:last].reshape(lines, *grid.shape, *members)
         else:
@@ -292,14 +299,12 @@ def _values(program: Program, saved: _Saved, outcome: Outcome, inputs: Inputs) -
 
 def _constants(program: Program, saved: _Saved, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
     """The constants of a run, with member dimensions where they vary."""
-    given = program.layout.plan.constants if not inputs.fixed else dict(program.layout.plan.constants) | inputs.fixed
-    cells = [cell for _, grid in saved.constants for cell in grid.cells]
-    fixed = np.array([given.get(cell, math.nan) for cell in cells])
+    fixed = np.append(given_values(program, inputs.fixed), math.nan)[saved.given]
     blank_missing(program, fixed)
     values, first = {}, 0
     for element, grid in saved.constants:
-        last = first + len(grid.cells)
-        values[element.key] = fixed[first:last].reshape(grid.shape) if grid.shape else fixed[first, ...]
+        last = first + len(grid.rows)
+        values[element.key] = fixed[first:last].reshape(grid.shape) if grid.axes else fixed[first, ...]
         if inputs.varied and not inputs.varied.keys().isdisjoint(grid.cells):
             frame = xr.DataArray(np.empty(inputs.shape), coords=inputs.members, dims=list(inputs.members))
             parts = [
@@ -384,11 +389,18 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
         replace(whole, steps=step, every=max(step, 1)) for step in sorted({first, max(broken - 1, first), broken})
     ]
     for timing in [whole] if whole.lines * len(rows) <= _MAX_SEARCHED else suspects:
-        finite = np.isfinite(execute(replace(alone, timing=timing), Inputs()).values[..., 0])
+        values = execute(replace(alone, timing=timing), Inputs()).values[..., 0]
+        finite = np.isfinite(values)
         if not finite.all():
             line = int(finite.all(axis=1).argmin())
             cell = cells[int(finite[line].argmin())]
             cure = "look for a division by zero or a number that grows without bound"
+            if (loop := plan.guesses(cell)) is not None:
+                guess, last = (float(values[line][cells.index(own)]) for own in loop)
+                cure = (
+                    f"once around its loop still changes it from {guess:g} to {last:g}; give SIMULTANEOUS an initial value "
+                    "that is nearer to a solution, or put a stock into the loop"
+                )
             if any(cell == stock.cell for stock in plan.stocks):
                 within = ", or there is a division by zero within the step" if job.integrator.startswith("rk") else ""
                 cure = f"a smaller TIME STEP may help{within}"

@@ -55,8 +55,8 @@ class OpenSimulation:
     def __getitem__(self, name: str) -> Any:
         """Return the value of a variable now: a number, or an array over the labels of its subscript ranges."""
         grid = named_grid(self._job.program, self._model, name)
-        values = self._state.workspace[list(grid.rows)]
-        values[list(grid.undefined)] = np.nan
+        values = self._state.workspace[grid.rows]
+        values[grid.undefined] = np.nan
         blank_missing(self._job.program, values)
         return values.reshape(grid.shape) if grid.shape else float(values[0])
 

@@ -103,6 +103,28 @@ def test_two_boxes_are_found_one_after_the_other(ensemble: xr.Dataset):
 
 
 @pytest.mark.usefixtures("_ema")
+def test_ends_that_may_be_chance_are_freed():
+    """Among nine constants of which one matters, only that one is left; a density that needs others says which one does not."""
+    names = ["main", *(f"idle {place}" for place in range(8))]
+    model = tiny_model(
+        "\n".join(["level = INTEG(main + noise, 0)", "noise = 0.5", *(f"{name} = 0.5" for name in names)])
+    )
+    numbers = np.random.default_rng(3)
+    run = simulate(model, {name: numbers.random(600) for name in ("noise", *names)}).drop_vars("noise")
+    densest = float(discover_scenarios(run, "level", above=14, density=0.35)["step_density"].max())
+    forced = discover_scenarios(run, "level", above=14, density=densest)
+    assert forced.sizes["box"] == 1
+    assert float(forced["plain_density"][0]) < densest <= float(forced["density"][0])
+    assert float(forced[["low_p", "high_p"]].to_array().max()) > 0.05
+    for density in (0.35, float(forced["plain_density"][0])):
+        plain = discover_scenarios(run, "level", above=14, density=density).isel(box=0)
+        assert float(plain["plain_density"]) == float(plain["density"]) >= density
+        assert float(plain[["low_p", "high_p"]].to_array().max()) <= 0.05
+        assert list(plain["parameter"].values[plain["low"].notnull()]) == ["main"]
+        assert plain["high"].isnull().all()
+
+
+@pytest.mark.usefixtures("_ema")
 def test_below_is_above_of_the_opposite(ensemble: xr.Dataset):
     """The same members are cases, so the same boxes are found."""
     turned = ensemble.assign(opposite=(-ensemble["level"]).assign_attrs(long_name="opposite", units=""))
@@ -162,7 +184,7 @@ def test_a_run_whose_constants_do_not_vary_is_refused():
     with pytest.raises(AnalysisError, match="has no members; give an ensemble"):
         discover_scenarios(simulate(MODEL), "level", above=2)
     same = simulate(MODEL, {"other": [0.5, 0.5]})
-    with pytest.raises(AnalysisError, match="no constant varies"):
+    with pytest.raises(AnalysisError, match="no saved constant varies"):
         discover_scenarios(same, "level", above=2)
 
 

@@ -28,7 +28,7 @@ def boxes(
         {name: (("box", "parameter"), values) for name, values in table.items()}
         | {f"step_{name}": (("box", "trade_off"), values) for name, values in steps.items()}
         | {
-            "coverage": ("box", [0.7, 0.2]), "density": ("box", [0.85, 0.8]), "mass": ("box", [0.5, 0.2]),
+            "coverage": ("box", [0.7, 0.2]), "density": ("box", [0.85, 0.8]), "plain_density": ("box", [0.62, 0.8]), "mass": ("box", [0.5, 0.2]),
             "members": ("box", [50, 20]), "cases": ("box", [42, 16]), "step": ("box", [2, 1]),
             "least": ("parameter", [0.0, 0.0, 0.0]), "most": ("parameter", [4.0, 40.0, 1.0]),
         },

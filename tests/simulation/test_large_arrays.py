@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import sdmodel as sd
 from sdmodel.errors import ModelError
-from sdmodel.model import plan
+from sdmodel.model import order, plan
 from sdmodel.program import compile_program
 from sdmodel.testing import model_text, tiny_model
 
@@ -93,3 +94,31 @@ def test_cells_that_depend_on_each_other_are_ordered_one_by_one():
 def test_a_cycle_in_many_cells_is_named(equations):
     with pytest.raises(ModelError, match=r"simultaneous equations: x\[l\d+\] <- .*x\[l\d+\]; put a stock"):
         tiny_model(f"L: (l1-l50)\n{equations}")
+
+
+@pytest.mark.parametrize("integrator", ["euler", "rk4"])
+@pytest.mark.parametrize("members", [1, 9])
+def test_a_stock_of_an_array_that_is_not_finite_is_noticed(monkeypatch, integrator, members):
+    """An array that Euler advances together with its rates is watched like its cells one by one."""
+    equations = f"""
+    R: {", ".join(f"r{n}" for n in range(20))}
+    fastest = 20
+    level[R] = INTEG(gain[R], 1)
+    gain[R] = level[R] * IF THEN ELSE(R = fastest, 1e60, 0.1)
+    other[R] = INTEG(1 - other[R], R)
+    """
+    found = []
+    for fewest in (16, 100):
+        monkeypatch.setattr(order, "FEWEST", fewest)
+        model = tiny_model(equations, final=8)
+        assert bool(compile_program(model).layout.direct) == (fewest == 16)
+        varied = {"fastest": xr.DataArray(np.arange(float(members)), dims="member")} if members > 1 else {}
+        with pytest.warns(sd.NotFiniteWarning) as noticed:
+            run = sd.simulate(model, integrator=integrator, constants=varied)
+        found.append((run, [str(own.message) for own in noticed]))
+    (whole, texts), (cells, others) = found
+    assert texts == others
+    assert np.isnan(whole.level).any()
+    assert np.isfinite(whole.other).all()
+    for name in ("level", "gain", "other"):
+        np.testing.assert_array_equal(whole[name], cells[name])

@@ -160,7 +160,7 @@ def test_only_constants_can_be_set(name):
     assert BAD_CONSTANTS[name] in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["fast", float("nan"), None, [1, "x"]])
+@pytest.mark.parametrize("value", ["fast", float("nan"), None, [1, "x"], ("member", [1, 2])])
 def test_values_must_be_finite_numbers(value):
     """Text and missing values are refused before anything runs."""
     with pytest.raises(ScenarioError, match="'rate' is given"):

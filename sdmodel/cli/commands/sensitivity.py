@@ -225,9 +225,9 @@ def discover(
 
     RUN is a stored ensemble and NAME a variable of it; --at or --over says what of it counts (default: its last value). The
     patient rule induction method (PRIM) of the EMA workbench looks for boxes: ranges of a few constants in which many of the
-    cases lie (coverage) and little else (density). A box is the one with the largest coverage that reaches --density; the
-    next is searched outside it. A quasi-p value is the probability that chance gives as many cases without that end of the
-    range; above 0.05 the end is doubtful. --plot shows the trade-off between coverage and density. Nothing is stored
+    cases lie (coverage) and little else (density). A box is the one with the largest coverage that reaches --density,
+    without ends that may be due to chance; the next is searched outside it. A quasi-p value is the probability that
+    chance gives as many cases without that end of the range; above 0.05 the end is doubtful. --plot shows the trade-off between coverage and density. Nothing is stored
     without -o or --plot. The workbench comes with `pip install "sdmodel[ema]"`.
     """
     check_discovery(above, below, density=density, mass=mass, boxes=boxes)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from ...analysis import BY_CHANCE
 from ...numerals import format_band, format_number
-from ..output import Part, Table
+from ..output import Part, Table, note
 
 _RECORD = ("model", "model_sha256", "outcome", "threshold", "side", "members", "cases", "left_out", "wanted_density", "least_mass")  # fmt: skip
 _ENDS = ("low", "high", "low_p", "high_p", "least", "most")
@@ -42,6 +42,11 @@ def discovery_parts(found: xr.Dataset) -> Iterator[Part]:
     columns = {"box": "left", "coverage": "right", "density": "right", "mass": "right", "members": "right"}
     columns |= {"cases": "right", "constants": "right"}
     yield Table(columns, [_box_row(box) for box in record["boxes"]])
+    first = record["boxes"][0]
+    if first["plain_density"] < record["wanted_density"]:
+        best = math.floor(100 * first["plain_density"]) / 100
+        what = "reaches the density only with doubtful ends, which may not hold for other members"
+        note(f"box 1 {what}; --density {best:g} finds one without them")
     for box in record["boxes"]:
         heads = {f"box {box['box']}": "fold", "from": "right", "to": "right", "sampled": "right", "units": "fold"}
         rows = [_constant_row(constant) for constant in box["constants"]]
@@ -50,7 +55,7 @@ def discovery_parts(found: xr.Dataset) -> Iterator[Part]:
 
 def _box(part: xr.Dataset) -> dict[str, Any]:
     box: dict[str, Any] = {"box": int(part["box"])}
-    box |= {name: float(part[name]) for name in ("coverage", "density", "mass")}
+    box |= {name: float(part[name]) for name in ("coverage", "density", "mass", "plain_density")}
     box |= {name: int(part[name]) for name in ("members", "cases", "step")}
     restricted = np.flatnonzero(part["low"].notnull() | part["high"].notnull())
     constants = [_constant(part.isel(parameter=place)) for place in restricted]
@@ -82,7 +87,7 @@ def _constant_row(constant: Mapping[str, Any]) -> list[str]:
     units = constant["units"]
     ends = ["" if math.isnan(constant[end]) else format_number(constant[end], units) for end in ("low", "high")]
     chances = _chances(constant)
-    doubt = "may be chance" if max(chances) > BY_CHANCE else ""
+    doubt = "doubtful" if max(chances) > BY_CHANCE else ""
     sampled = format_band(constant["least"], constant["most"], units)
     return [constant["name"], *ends, sampled, units, ", ".join(f"{chance:.1g}" for chance in chances), doubt]
 

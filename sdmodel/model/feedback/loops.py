@@ -254,7 +254,8 @@ def _walk(
     signed, sizes = [start], start
     for leg in legs:
         signed.append(_onward(leg, signed[-1]))
-        sizes = _onward({cause: {e: np.abs(d) for e, d in found.items()} for cause, found in leg.items()}, sizes)
+        reached = ((cause, leg.get(cause, {})) for cause in sizes)
+        sizes = _onward({cause: {end: np.abs(own) for end, own in found.items()} for cause, found in reached}, sizes)
     ends = start.keys() & signed[-1].keys() if closed else set(signed[-1])
     passed: set[Cell] = set(ends)
     for leg, causes, noted in zip(reversed(legs), reversed(signed[:-1]), reversed(used), strict=True):
