@@ -34,7 +34,7 @@ TESTS: Mapping[str, str] = {
     **dict.fromkeys(
         (
             "DELAY BATCH", "DELAY INFORMATION", "DELAY MATERIAL", "DELAYP", "DEPRECIATE BY SCHEDULE", "DEPRECIATE STRAIGHTLINE", "GAMMA LN", "GET TIME VALUE", "LOOKUP AREA", "LOOKUP INVERT",
-            "LOOKUP SLOPE", "MESSAGE", "NPV", "NPVE", "SINTEG",
+            "LOOKUP SLOPE", "MESSAGE", "NPV", "NPVE", "SIMULTANEOUS", "SINTEG",
         ),
         "tests/simulation/test_manual_functions.py",
     ),
@@ -66,6 +66,8 @@ DIFFERENCES: Mapping[str, str] = {
     "LOOKUP SLOPE": "at the first and last point the slope of the only segment there; the manual says nothing",
     "MESSAGE": "the text is not shown",
     "REINITIAL": "as INITIAL: a run computes its start once",
+    "SIMULTANEOUS": "the loop is extrapolated to the value that it reproduces, which is Vensim's wherever going around the loop ends "
+    "there; the guess is the value of the step before, which the manual leaves open",
     "SINTEG": "rounds to the nearest multiple; the manual does not say which way",
     "GAME": "the player's value is not asked for",
 }

@@ -391,12 +391,13 @@ def _rename(old: Path, new: Path) -> None:
 
 
 def decode(content: bytes) -> tuple[str, str]:
-    """Return a text and its encoding: UTF-16 by its byte order mark, which stays in the text, or UTF-8, else Latin-1."""
-    for encoding in ({codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(content[:2]), "utf-8"):
+    """Return a text and its encoding: UTF-16 by its byte order mark, which stays in the text, or UTF-8, else that of Windows."""
+    marked = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(content[:2])
+    for encoding in (marked, "utf-8", "cp1252"):  # older files of Vensim, whatever encoding they claim
         with contextlib.suppress(UnicodeDecodeError):
             if encoding:
                 return content.decode(encoding), encoding
-    return content.decode("latin-1"), "latin-1"  # older files of Vensim, whatever encoding they claim
+    return content.decode("latin-1"), "latin-1"  # has every byte
 
 
 def decode_text(content: bytes) -> str:
@@ -406,7 +407,9 @@ def decode_text(content: bytes) -> str:
 
 def encode_text(text: str, sha256: str) -> bytes | None:
     """Return the bytes of a model that have that hash, or None if the text does not give them."""
-    contents = (text.encode(encoding, "replace") for encoding in ("utf-8", "latin-1", "utf-16-le", "utf-16-be"))
+    contents = (
+        text.encode(encoding, "replace") for encoding in ("utf-8", "cp1252", "latin-1", "utf-16-le", "utf-16-be")
+    )
     return next((content for content in contents if hashlib.sha256(content).hexdigest() == sha256), None)
 
 

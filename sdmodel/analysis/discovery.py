@@ -56,7 +56,8 @@ def discover_scenarios(
     The patient rule induction method (PRIM) peels the ensemble: from the box that holds all members it cuts away, again and
     again, the twentieth of the members at one end of one constant whose loss raises the density of cases most. Each step
     trades coverage for density. The box of a trade-off is the one with the largest coverage that reaches the density after
-    ends that may be due to chance are free again, where that is possible; the next box is searched among the members outside it. The implementation is that of the EMA workbench.
+    ends that may be due to chance are free again, where that is possible; the next box is searched among the members outside
+    it. The implementation is that of the EMA workbench.
 
     Parameters
     ----------
@@ -120,16 +121,10 @@ def discover_scenarios(
         what = f"no box of {mass:.3g} or more of the members reaches density {density:.3g}; the densest has {best:.2f}"
         message = f"{question.label}: {what}; give a smaller density or mass"
         raise AnalysisError(message)
-    attributes = {
-        key: run.attrs[key] for key in ("model", "model_sha256", "scenario", "scenario_name") if key in run.attrs
-    }
+    kept = ("model", "model_sha256", "scenario", "scenario_name")
+    attributes = {own: run.attrs[own] for own in kept if own in run.attrs}
     attributes |= {"outcome": question.label, "outcome_units": question.units, "threshold": threshold, "side": side}
-    attributes |= {
-        "wanted_density": density,
-        "least_mass": mass,
-        "members": int(known.sum()),
-        "cases": int(cases.sum()),
-    }
+    attributes |= {"wanted_density": density, "least_mass": mass, "members": cases.size, "cases": int(cases.sum())}
     return _dataset(found, constants, points[known]).assign_attrs(attributes, left_out=int((~known).sum()))
 
 

@@ -383,7 +383,7 @@ def _rank_once(trials: _Trials, sign: float, report: _Counter) -> _Base:
     broken = np.isnan(gains).all(axis=1)
     helps = ~broken & (np.nanmax(gains, axis=1, initial=-np.inf) > _SAME * abs(baseline[0]))
     ends = tuple(
-        np.array((lever.low, lever.high)[best[at]] if helps[at] else start[0, columns])
+        np.array((lever.low, lever.high)[best[at]] if helps[at] else start[0, columns], dtype=float)
         for at, (lever, columns) in enumerate(zip(levers, trials.columns, strict=True))
     )
     sides = tuple(

@@ -148,7 +148,7 @@ def _draw_ranges(axes: Axes, box: xr.Dataset, colour: str) -> None:
         for value, at, side in ((low, start, -1), (high, end, 1)):
             if math.isfinite(value):
                 axes.annotate(
-                    format_number(value, 3), (at, row), (2 * side, 0), textcoords="offset points", va="center",
+                    format_number(value, 4), (at, row), (2 * side, 0), textcoords="offset points", va="center",
                     ha="right" if side < 0 else "left", fontsize=SMALL - 0.5, color=DARK,
                 )  # fmt: skip
     names = zip(shown["parameter"].values, shown["parameter_units"].values, strict=True)

@@ -32,6 +32,7 @@ from .functions.reductions import is_reduction, reduction_ranges
 from .functions.row import Expander
 from .names import MARK
 from .records import Element, Equation, Kind, Model
+from .simultaneous import solve_loops
 from .subscripts import (
     MOST_HIDDEN,
     Binding,
@@ -278,7 +279,7 @@ def expand(model: Model) -> Model:
     if builder.drew:
         for name, value in ((NOISE_SEED, DEFAULT_SEED), (SEED, DEFAULT_SEED), (MEMBER_NUMBER, 0)):
             builder.elements.setdefault(name, Element(name, "constant", (Equation(Numbers([value])),), hidden=True))
-    return replace(model, elements=MappingProxyType(builder.elements))
+    return solve_loops(replace(model, elements=MappingProxyType(builder.elements)))
 
 
 def delay_orders(

@@ -26,6 +26,7 @@ from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read
 from .functions.reductions import is_reduction
 from .functions.refused import UNFINISHED, Unfinished
 from .functions.row import Memory
+from .functions.solution import SOLUTION
 from .names import join_name
 from .records import Element, Equation, Model
 from .subscripts import (
@@ -175,6 +176,14 @@ class Plan:
         """Every stock, including hidden ones; those that are held within a step come last."""
         found = [own for own in self.at_start if own.keeps("stock")]
         return tuple(sorted(found, key=lambda own: own.memory is not None and own.memory.held))
+
+    def guesses(self, cell: Cell) -> tuple[Cell, Cell] | None:
+        """The last guess for a cell that SIMULTANEOUS solves, and what its loop makes of it; None for another cell."""
+        own = next(own for own in (*self.start, *self.step) if own.cell == cell)
+        if not (isinstance(own.expression, VensimFunction) and own.expression.row is SOLUTION):
+            return None
+        guess, last = cells_in(self.model.subscripts, own.expression, own.binding)
+        return guess, last
 
     @cached_property
     def stocks(self) -> tuple[Assignment, ...]:

@@ -389,11 +389,18 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
         replace(whole, steps=step, every=max(step, 1)) for step in sorted({first, max(broken - 1, first), broken})
     ]
     for timing in [whole] if whole.lines * len(rows) <= _MAX_SEARCHED else suspects:
-        finite = np.isfinite(execute(replace(alone, timing=timing), Inputs()).values[..., 0])
+        values = execute(replace(alone, timing=timing), Inputs()).values[..., 0]
+        finite = np.isfinite(values)
         if not finite.all():
             line = int(finite.all(axis=1).argmin())
             cell = cells[int(finite[line].argmin())]
             cure = "look for a division by zero or a number that grows without bound"
+            if (loop := plan.guesses(cell)) is not None:
+                guess, last = (float(values[line][cells.index(own)]) for own in loop)
+                cure = (
+                    f"once around its loop still changes it from {guess:g} to {last:g}; give SIMULTANEOUS an initial value "
+                    "that is nearer to a solution, or put a stock into the loop"
+                )
             if any(cell == stock.cell for stock in plan.stocks):
                 within = ", or there is a division by zero within the step" if job.integrator.startswith("rk") else ""
                 cure = f"a smaller TIME STEP may help{within}"

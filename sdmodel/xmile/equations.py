@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
+from ..errors import Fault, ModelError
 from ..model import (
     MARK,
     Binding,
@@ -201,8 +202,11 @@ class Equations:
     def call(self, expression: Expr) -> tuple[str, int]:
         """Return a call of the counterpart of a function; one without keeps its name, which is remembered."""
         row, arguments = row_of(expression), expression.args
-        if is_reduction(expression):
+        if row.name in _REDUCTIONS:
             return self.reduction(expression)
+        if row.takes_arrays or is_reduction(expression):
+            what = f"'{self.element.name}': XMILE has no counterpart of {row.name}, which works on arrays"
+            raise ModelError([Fault(self.element.place, f"{what}; write it without this function")])
         if row.name in _OPERATORS:
             sign, level = _OPERATORS[row.name]
             return sign.join(self.write(argument, _SUM) for argument in arguments), level

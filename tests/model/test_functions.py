@@ -123,6 +123,7 @@ EXAMPLES = {
         "DEPRECIATE BY SCHEDULE(STEP(6, 1), v[A], x, 3, Time)",
         (1 * 6 + 2 * 6 + 3 * 0) / 6 + 2.5,
     ),
+    "SIMULTANEOUS": ("loop", 5),
     "SINTEG": ("SINTEG(x, 1, 0, 5, :NA:, :NA:, :NA:)", 5),
     "DELAY INFORMATION": ("DELAY INFORMATION(Time, 2 - STEP(1, 1), 9)", 1),
     "DELAY MATERIAL": ("DELAY MATERIAL(Time + 4, 2 - STEP(1, 1), 9, 0)", 9),
@@ -162,6 +163,7 @@ y = {}
 order[d] = VECTOR SORT ORDER(revenue[d], 1)
 rank[d] = VECTOR RANK(revenue[d], 1)
 revenue[d] = 5000, 3000, 8000
+loop = SIMULTANEOUS(x + loop/2, 1)
 two: r1, r2
 again: r1, r2
 matrix[two, again] = 1, 2; 3, 4
@@ -660,7 +662,7 @@ def test_every_function_of_the_manual_runs_or_is_refused_by_name():
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("FIND ZEROS", "FIND ZERO, if you mean that, is not supported: put a stock into the loop"),
+        ("FIND ZEROS", "FIND ZERO, if you mean that, is not supported: use SIMULTANEOUS for one variable of the loop"),
         ("random norma", "did you mean RANDOM NORMAL?"),
         ("QUEUE AGE", "QUEUE AGE OLDEST, if you mean that, is not supported"),
         ("STP", "did you mean STEP?"),

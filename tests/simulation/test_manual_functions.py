@@ -324,3 +324,80 @@ def test_a_module_for_a_browser_has_the_same_numbers(integrator):
     instance = WasmInstance(sd.compile_wasm(whole))
     _, series = instance.run()
     assert max(differences_from_run(instance.description, series, sd.simulate(whole)).values()) < 1e-12
+
+
+LOOPS = """
+calls = Customers * 2 * quality of service
+quality of service = quality(utilization)
+quality((0,1),(0.5,1),(1,0.8),(2,0.3),(4,0.1))
+utilization = SIMULTANEOUS(calls/Capacity, 0.8)
+Capacity = 10
+Customers = INTEG(0.2*Customers*(1 - utilization/3), 3)
+side: left, right
+amplitude[side] = 1, 5
+angle[side] = SIMULTANEOUS(amplitude[side]*COS(turned[side]), 1)
+turned[side] = angle[side] + shift
+shift = SAMPLE IF TRUE(Time > 2, 0.1*utilization, 0)
+pair[left] = SIMULTANEOUS(0.5*pair[right] + Time, 0)
+pair[right] = 1 + 0.5*pair[left]
+plain = SIMULTANEOUS(2*Time, 7)
+"""
+
+
+@pytest.mark.parametrize("integrator", ["euler", "rk4"])
+def test_a_loop_without_a_stock_is_solved(integrator):
+    """Each solution satisfies its equations; a linear loop has its closed solution, and 5*COS(x) is one that going around never finds."""
+    whole = tiny_model(LOOPS, final=6, step=0.5, integrator=integrator)
+    run = sd.simulate(whole)
+    np.testing.assert_allclose(run["utilization"], run["calls"] / 10, rtol=1e-9)
+    quality = np.interp(run["utilization"], [0, 0.5, 1, 2, 4], [1, 1, 0.8, 0.3, 0.1])
+    np.testing.assert_allclose(run["calls"], run["customers"] * 2 * quality, rtol=1e-9)
+    assert run["utilization"].values[0] == pytest.approx(0.6 * 1.2 / 1.24, rel=1e-9)  # u = 0.6 * (1.2 - 0.4 * u)
+    np.testing.assert_allclose(run["angle"], [1, 5] * np.cos(run["turned"]), rtol=1e-8)
+    assert run["angle"].values[0].tolist() == pytest.approx([0.7390851332151607, 1.3064400083695], rel=1e-9)
+    np.testing.assert_allclose(run["pair"].sel(side="left"), (run["time"] + 0.5) / 0.75, rtol=1e-9)
+    assert run["plain"].values.tolist() == (2 * run["time"].values).tolist()
+    instance = WasmInstance(sd.compile_wasm(whole))
+    assert max(differences_from_run(instance.description, instance.run()[1], run).values()) < 1e-12
+    members = sd.simulate(whole, {"Capacity": [5.0, 10.0, 20.0]})["utilization"].transpose("member", "time")
+    np.testing.assert_allclose(members[1], run["utilization"], rtol=1e-9)
+    assert (np.diff(members[:, 0]) < 0).all()
+
+
+def test_a_loop_without_a_solution_is_named_with_what_changes():
+    """There is none of x = x + 1 + Time; x = -1/x has only imaginary ones."""
+    with pytest.warns(
+        sd.NotFiniteWarning,
+        match=r"'x' is not finite from time 0; once around its loop still changes it from \S+ to \S+; give SIMULTANEOUS",
+    ):
+        run = sd.simulate(tiny_model("x = SIMULTANEOUS(y + 1, 1)\ny = x + Time", final=2))
+    assert np.isnan(run["x"]).all()
+    with pytest.warns(sd.NotFiniteWarning, match="'x' is not finite from time 0"):
+        sd.simulate(tiny_model("x = SIMULTANEOUS(-1/x, 2)", final=2))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "x = 1 + SIMULTANEOUS(x/2, 1)",
+            "SIMULTANEOUS must be the whole right-hand side; give it a variable of its own",
+        ),
+        ("x = SIMULTANEOUS(y, x)\ny = x/2", "simultaneous equations: "),
+        ("x = SIMULTANEOUS(y, 1)\ny = x/2 + z\nz = y/4", "simultaneous equations: [yz] <- [yz] <- [yz]"),
+        (
+            "d: A, B\nx[A] = SIMULTANEOUS(y, 1)\nx[B] = y\ny = x[A]/2 + 1",
+            "this part of 'x' belongs to its loop too; write it with",
+        ),
+        ("x = SIMULTANEOUS(y/2, 1)\ny = SAMPLE IF TRUE(x > 0.5, x, 0)", "the loop of 'x' goes through SAMPLE IF TRUE"),
+        ("x = SIMULTANEOUS(x)", "SIMULTANEOUS takes 2 arguments, not 1"),
+    ],
+)
+def test_a_loop_that_cannot_be_solved_is_a_fault(text, words):
+    with pytest.raises(ModelError, match=words):
+        tiny_model(text)
+
+
+def test_one_of_two_variables_in_a_loop_is_enough():
+    run = sd.simulate(tiny_model("x = SIMULTANEOUS(y/2, 1)\ny = SIMULTANEOUS(1 + x, 1)"))
+    assert (run["x"].values[0], run["y"].values[0]) == pytest.approx((1, 2), rel=1e-9)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,6 +66,38 @@ def test_bytes_that_are_not_utf8_are_latin1():
     """Older files of Vensim do not name their encoding."""
     document = Document.from_bytes("größe = 1 ~ ~ |".encode("latin-1"), "m.mdl")
     assert OpenDocument(document)["größe"].equation == "1"
+
+
+def test_bytes_that_are_not_utf8_are_those_of_windows():
+    """The euro sign, and the dashes and apostrophes that text programs put in; what Windows has no sign for stays as it is."""
+    for content in ("coût = 1 ~ € ~ l’été – “doux” |".encode("cp1252"), b"co\xfbt = 1 ~ \x80 ~ \x81 |"):
+        document = Document.from_bytes(content, "m.mdl")
+        assert bytes(document) == content
+        assert ("€" in document.text) == (b"\x81" not in content)
+
+
+def test_a_comment_may_stand_before_a_group():
+    stars = "*" * 56
+    text = f"a = 1 ~~|\n{{one}} {{two}}\n{stars}\n\t.Sector A'\n{stars}~\n\t\t|\nb = 1 ~~|\n{{three}}\nc = 1 ~~|\n"
+    text += "TIME STEP = 1 ~~| INITIAL TIME = 0 ~~| FINAL TIME = 1 ~~|"
+    model = model_from_text(text)
+    assert [model[name].group for name in "abc"] == ["", "Sector A'", "Sector A'"]
+    assert bytes(Document.from_bytes(text.encode(), "m.mdl")) == text.encode()
+
+
+@pytest.mark.parametrize("ending", ["~ ~ |", "~ ~ ~ |", "~~~\n\t|", "~ ~ ~ :SUPPLEMENTARY |"])
+def test_a_block_may_end_with_an_empty_field(ending):
+    assert model_from_text(model_text(f"a = 1 {ending}"))["a"].comment == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "right"), [("==", "="), ("**", "^"), ("=<", "<="), ("=>", ">="), ("AND", ":AND:"), ("or", ":OR:")]
+)
+def test_operators_of_other_languages_are_named(written, right):
+    with pytest.raises(
+        ModelError, match=f"'{re.escape(written.upper())}' is not an operator of Vensim; write '{re.escape(right)}'"
+    ):
+        model_from_text(model_text(f"a = 1 {written} Time"))
 
 
 def test_byte_order_marks_are_kept_outside_of_names():

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sdmodel.errors import ModelError
 from sdmodel.model import Cell, Model, Start, bindings, lay_out
 from sdmodel.reading import read_model, read_sketch, read_xmile
 from sdmodel.reading import read_sketch as read_vensim_sketch
@@ -217,3 +218,20 @@ def test_what_has_no_counterpart_is_listed(tmp_path):
     path.write_text(written.text, "utf-8")
     again, notes = read_xmile(path)
     assert (float(again["FINAL TIME"].equations[0].expression), notes) == (8, ())
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        ("VECTOR ELM MAP(v[a], Time)", "VECTOR ELM MAP"),
+        ("VECTOR SELECT(v[d!], v[d!], 0, 0, 0)", "VECTOR SELECT"),
+        ("2*SUM(v[d!]*VECTOR ELM MAP(v[a], 1))", "VECTOR ELM MAP"),
+    ],
+)
+def test_a_function_of_arrays_has_no_counterpart(call, name):
+    """It is an error at the place in the model, before anything is written."""
+    model = tiny_model(f"d: a, b\nv[d] = 1, 2\nx = {call}")
+    with pytest.raises(
+        ModelError, match=rf"tiny.mdl:\d+:1: 'x': XMILE has no counterpart of {name}, which works on arr"
+    ):
+        xmile_text(model)

@@ -24,13 +24,14 @@ from . import (
     lookups,
     memory,
     reductions,
+    solution,
     vectors,
 )
 from .chance import draws
 from .row import Absent, FunctionRow
 
 _FAMILIES = (
-    logic, arithmetic, inputs, lookups, data, memory, discrete, finance, draws, reductions, vectors, allocation,
+    logic, arithmetic, inputs, lookups, data, memory, discrete, finance, draws, reductions, vectors, allocation, solution,
 )  # fmt: skip
 
 FUNCTIONS: Mapping[str, FunctionRow] = MappingProxyType({row.name: row for family in _FAMILIES for row in family.ROWS})

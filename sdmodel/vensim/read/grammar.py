@@ -88,7 +88,14 @@ def _problem(error: UnexpectedInput, text: str) -> Problem:
     return Problem(length, f"the equation is incomplete{f' after {before[-1]!r}' if before else ''}; complete it")
 
 
+_FOREIGN = {"==": "=", "**": "^", "=<": "<=", "=>": ">=", "AND": ":AND:", "OR": ":OR:"}
+"""Operators of other languages, and what Vensim writes."""
+
+
 def _misplaced(word: str, before: str, expected: set[str]) -> str:
+    foreign = next((own for own in (before[-1:] + word[0], word.split(maxsplit=1)[0].upper()) if own in _FOREIGN), None)
+    if foreign:
+        return f"'{foreign}' is not an operator of Vensim; write '{_FOREIGN[foreign]}'"
     if word[0] == '"' and not word.strip('" \t\r\n'):
         if word != '"':
             return "a name in quotes is empty; write it between them"

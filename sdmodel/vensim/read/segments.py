@@ -28,7 +28,7 @@ _QUOTED = re.compile(QUOTED)
 _BLANKABLE = re.compile(r"[\"{]|\\[ \t]*(?:\r\n?|\n)")
 _CONTINUATION = re.compile(r"\\[ \t]*(?=[\r\n])")
 _VISIBLE = re.compile(r"[^\r\n]")
-_SUPPLEMENTARY = re.compile(r"\s*:SUP", re.IGNORECASE)
+_SUPPLEMENTARY = re.compile(r"\s*(?::SUP|\|)", re.IGNORECASE)
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 
@@ -115,7 +115,7 @@ class _Scan:
             position = found.end()
             yield Segment("encoding", 0, position)
         while position < self.end:
-            start = _BLANKS.match(self.text, position, self.end).end()  # type: ignore[union-attr] # always matches
+            start = self._blank_end(position)
             if start > position:
                 yield Segment("blank", position, start)
             position = start
@@ -128,6 +128,13 @@ class _Scan:
                     segment = self._block(start)
                 yield segment
                 position = segment.end
+
+    def _blank_end(self, position: int) -> int:
+        """Return the end of blanks, and of comments in braces between them and the header of a group."""
+        end = after = _BLANKS.match(self.text, position, self.end).end()  # type: ignore[union-attr] # always matches
+        while self.text.startswith("{", after) and (closing := _closing(self.text, after, self.end)) > 0:
+            after = _BLANKS.match(self.text, closing, self.end).end()  # type: ignore[union-attr] # always matches
+        return after if _HEADER.match(self.text, after, self.end) else end
 
     def _block(self, start: int) -> Segment:
         """Read a block: fields separated by `~`, ended by `|`."""
@@ -152,7 +159,7 @@ class _Scan:
         divider = self.text.find("~", start, closing)
         if divider < 0:
             return Span(start, closing), Span(closing, closing)
-        if not _SUPPLEMENTARY.match(self.text, divider + 1, closing) or "~" in self.text[divider + 1 : closing]:
+        if not _SUPPLEMENTARY.match(self.text, divider + 1, closing + 1) or "~" in self.text[divider + 1 : closing]:
             what = "a block has only an equation, units and a comment; end the one before with '|'"
             self.problems.append(Problem(divider, what))
         return Span(start, divider), Span(divider + 1, closing)
