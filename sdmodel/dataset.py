@@ -300,8 +300,8 @@ def member_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
 
 def labels_along(variable: xr.DataArray, dims: Sequence[str]) -> Iterator[tuple[tuple[int, ...], tuple[str, ...]]]:
     """Iterate over all combinations of labels along some dimensions: their positions and their labels."""
-    for place in itertools.product(*(range(variable.sizes[dim]) for dim in dims)):
-        yield place, tuple(str(variable.coords[dim].values[at]) for dim, at in zip(dims, place, strict=True))
+    labels = [[*map(str, variable.coords[dim].values)] for dim in dims]
+    yield from zip(itertools.product(*(range(len(own)) for own in labels)), itertools.product(*labels), strict=True)
 
 
 def with_labels(name: str, labels: Sequence[str]) -> str:

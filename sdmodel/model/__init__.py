@@ -46,7 +46,7 @@ from .data import (
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
-from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_along, new_array
+from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read, new_array
 from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.chance.draws import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
@@ -227,8 +227,8 @@ __all__ = [
     "join_name",
     "key",
     "kind_of",
-    "labels_along",
     "labels_of",
+    "labels_read",
     "lay_out",
     "make_reference",
     "missing_data",

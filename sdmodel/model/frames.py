@@ -225,7 +225,7 @@ def span(subscripts: Mapping[str, Subscript], equation: Equation) -> tuple[Frame
     return Frame(lengths, dict(zip(equation.subscripts, columns, strict=True))), columns
 
 
-def labels_along(columns: Sequence[Column]) -> Iterator[tuple[str, ...]]:
+def labels_read(columns: Sequence[Column]) -> Iterator[tuple[str, ...]]:
     """The labels of each cell that a reference reads, row by row over the axes of its labels."""
     lengths = {axis: len(labels) for axis, labels in columns}
     axes = {axis: lengths[axis] for axis in sorted(lengths, key=lambda axis: -1 if axis is None else axis)}

@@ -22,7 +22,7 @@ from ..errors import Fault, ModelError, list_some
 from ..extras import LazyModule
 from .algebra import Numbers, Slice, Table, VensimFunction, walk
 from .expansion import expand
-from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_along, new_array, span
+from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read, new_array, span
 from .functions.reductions import is_reduction
 from .functions.refused import UNFINISHED, Unfinished
 from .functions.row import Memory
@@ -421,7 +421,7 @@ class _Graph:
             return own[own >= 0].tolist()
         if name not in self.counts:
             return ()
-        read = (self.singles.get(Cell(name, labels)) for labels in labels_along(columns))
+        read = (self.singles.get(Cell(name, labels)) for labels in labels_read(columns))
         return [own for own in read if own is not None]
 
 

@@ -39,8 +39,8 @@ from ..model import (
     cell_name,
     count_cells,
     inner_bindings,
-    labels_along,
     labels_of,
+    labels_read,
     picked_cell,
     position,
     product_factors,
@@ -484,7 +484,7 @@ class LoopWriter(Writer):
     def _table(self, reference: Expr, binding: Binding) -> Table | TableChoice:
         name, indices = split_reference(reference)
         columns = self._columns(indices, binding)
-        found = [self.layout.plan.tables[Cell(name, labels)] for labels in labels_along(columns)]
+        found = [self.layout.plan.tables[Cell(name, labels)] for labels in labels_read(columns)]
         if len(set(found)) == 1:
             return found[0]
         axes = sorted({axis for axis, _ in columns if axis is not None})
@@ -492,7 +492,7 @@ class LoopWriter(Writer):
 
     def _site(self, site: Site, binding: Binding) -> str:
         columns = self._columns(site.subscripts, binding)
-        numbers = [str(site.number(list(labels))) for labels in labels_along(columns)]
+        numbers = [str(site.number(list(labels))) for labels in labels_read(columns)]
         return numbers[0] if len(numbers) == 1 else self._datum("i64", numbers, columns)
 
     def look_up(self, way: str, table: Table | TableChoice, x: str) -> str:
@@ -504,14 +504,14 @@ class LoopWriter(Writer):
     def _rows(self, part: Slice, binding: Binding, *, named: bool) -> Rows:
         indices = split_reference(part.reference)[1]
         before, along = indices[: -len(part.ranges)], indices[-len(part.ranges) :]
-        fixed = [*labels_along(self._columns(before, binding))]
+        fixed = [*labels_read(self._columns(before, binding))]
         if len(set(fixed)) > 1:
             raise UnequalError
         array = super()._rows(part, dict(zip(before, fixed[0], strict=True)), named=False)
         if not named:
             return array
         columns, subscripts = self._columns(along, binding), self.layout.plan.model.subscripts
-        bound = (dict(zip(along, labels, strict=True)) for labels in labels_along(columns))
+        bound = (dict(zip(along, labels, strict=True)) for labels in labels_read(columns))
         places = [float(slice_place(subscripts, part, own)) for own in bound]
         return replace(array, place=self._known(places, columns))
 
