@@ -153,7 +153,8 @@ class Element:
 
     `dimensions` are keys of subscript ranges, one per left-hand subscript: the smallest declared range that holds
     every label that the equations name there. `fixed` marks a constant written with `==`, which nothing may change.
-    `hidden` marks an element that is not in the model file, such as the level inside a SMOOTH.
+    `hidden` marks an element that is not in the model file, such as the level inside a SMOOTH. `guess_of` is the key of the
+    element for which this one holds a guess, in a loop that SIMULTANEOUS solves.
     """
 
     name: str
@@ -167,6 +168,7 @@ class Element:
     supplementary: bool = False
     fixed: bool = False
     hidden: bool = False
+    guess_of: str = ""
 
     @cached_property
     def key(self) -> str:
