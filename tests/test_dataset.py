@@ -335,10 +335,12 @@ def test_reading_a_model_and_its_levers_loads_neither_xarray_nor_pandas() -> Non
 
 
 def test_what_is_not_a_model_is_named():
-    """A number in place of a model gets an error that says how to read one; the checks take a path too."""
+    """A number in place of a model gets an error that says how to read one; the checks take files too."""
     functions = {name: getattr(sd, name) for name in sd.__all__ if inspect.isfunction(getattr(sd, name))}
     parameters = {name: [*inspect.signature(function).parameters.values()] for name, function in functions.items()}
-    named = [name for name, own in parameters.items() if own and own[0].name == "model"]
+    named = [
+        name for name, own in parameters.items() if own and own[0].name == "model" and not name.startswith("check_")
+    ]
     assert len(named) > 20
     for name in named:
         others = {
@@ -346,8 +348,5 @@ def test_what_is_not_a_model_is_named():
             for own in parameters[name][1:]
             if own.default is own.empty and own.kind != own.VAR_POSITIONAL
         }
-        message = f"{name}: int is not a model; read one with read_model"
-        if name.startswith("check_"):
-            message = "int is not a model file; give its path, its bytes or its text"
-        with pytest.raises(sd.ModelError, match=message):
-            list(functions[name](4, **others))
+        with pytest.raises(sd.ModelError, match=f"{name}: int is not a model; read one with read_model"):
+            functions[name](4, **others)
