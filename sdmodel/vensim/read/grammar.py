@@ -101,7 +101,7 @@ def _misplaced(word: str, before: str, expected: set[str]) -> str:
             return "a name in quotes is empty; write it between them"
         return "a quoted name is not closed; add the second '\"'"
     if word.upper() == ":IGNORE:":
-        return "the equation is incomplete: :IGNORE: lists causes that it does not use yet; use them, or delete the list"
+        return "the equation is incomplete: :IGNORE: lists causes it does not use yet; use them, or delete the list"
     if word == ")" and before.count("(") <= before.count(")"):
         return "')' closes nothing; remove it or add '('"
     if "NAME" in expected and "NUMBER" not in expected and word[0].isdigit():
