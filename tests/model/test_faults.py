@@ -30,6 +30,7 @@ CASES = {
     "d: A, B\nx[d] = 1, 2\ncycle C = x[C]": "'C' is neither a subscript range nor a label",
     "d: A, B\nx[d] = 1, 2\nnext year = x[Far Year]": "'Far Year' is neither a subscript range nor a label",
     "income = 1\na = income + INCO": "'INCO' is not defined; did you mean 'income'?",
+    "a = 1\nb = 2\nx = a * 2 :IGNORE: b": "the equation is incomplete: :IGNORE: lists causes it does not use yet",
     "d: A, 20, 300\nx[d] = 1": "'20' is a number or begins with a digit; begin it with a letter, or put it in quotes",
     "d: A, B\nx[d] = 1\ny = x[2nd]": "'2nd' is a number or begins with a digit; begin it with a letter, or put it in quotes",
     "d: A, B\ne: C, D\nx[d] = 1, 2\ny[e] = x[d]": "is neither on the left-hand side nor mapped from it",

@@ -100,6 +100,8 @@ def _misplaced(word: str, before: str, expected: set[str]) -> str:
         if word != '"':
             return "a name in quotes is empty; write it between them"
         return "a quoted name is not closed; add the second '\"'"
+    if word.upper() == ":IGNORE:":
+        return "the equation is incomplete: :IGNORE: lists causes it does not use yet; use them, or delete the list"
     if word == ")" and before.count("(") <= before.count(")"):
         return "')' closes nothing; remove it or add '('"
     if "NAME" in expected and "NUMBER" not in expected and word[0].isdigit():
