@@ -405,6 +405,7 @@ def test_user_errors_are_one_line_with_the_cure(observed: Path, sdmodel, words, 
         (("--beyond", "a.vsc"), "are about draws of the posterior; add --posterior"),
         (("--ensemble", "a.vsc"), "are about draws of the posterior; add --posterior"),
         (("--datatree", "a.nc"), "are about draws of the posterior; add --posterior"),
+        (("--posterior", "--datatree", "a.txt"), "--datatree writes netCDF; 'a.txt' must end in .nc"),
         (("--posterior", "--ensemble", "a.tab"), "'a.tab' must end in .vsc"),
     ],
 )
