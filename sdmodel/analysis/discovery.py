@@ -5,6 +5,7 @@ The boxes are those of the EMA workbench, an optional package.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -271,9 +272,10 @@ def _boxes(
             if found and (chosen is None or chosen[2] < density):
                 break
             if chosen is None:
-                share = f"no box of {mass:.3g} or more of the members reaches density {density:.3g}"
-                what = f"{share}; the densest has {trade['density'].max():.2f}"
-                message = f"{question.label}: {what}; give a smaller density or mass"
+                what = f"PRIM finds no box of density {density:.3g} with at least {100 * mass:.3g} % of the members"
+                best = math.floor(100 * trade["density"].max()) / 100
+                cure = f"density up to {best:g}" if best > cases.mean() else "smaller mass"
+                message = f"{question.label}: {what}; give a {cure}, or run more members"
                 raise AnalysisError(message)
             step, place, plain = chosen
             box.select(place)

@@ -173,7 +173,11 @@ def test_members_without_a_number_are_left_out(ensemble: xr.Dataset):
         ),
         ({"name": "level", "below": 9, "outcome": 0.0}, "the outcome is the same in all members; choose another"),
         ({"name": "level", "above": 2, "outcome": 99.0}, "outside the run"),
-        ({"name": "level", "above": 2, "mass": 0.9}, "the densest has 0.*; give a smaller density or mass"),
+        ({"name": "level", "above": 2, "mass": 1}, "at least 100 % of the members; give a smaller mass, or"),
+        (
+            {"name": "level", "above": 2, "mass": 0.9},
+            r"PRIM finds no box .* 90 % of the members; give a density up to 0\.\d+, or",
+        ),
     ],
 )
 def test_a_question_without_an_answer_is_refused(ensemble: xr.Dataset, words: dict[str, Any], message: str):
