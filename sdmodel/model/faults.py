@@ -47,6 +47,9 @@ else:
 _MANY = 64
 """From this number of cells on, arrays are quicker."""
 
+_LOGIC = re.compile(r"(?:(.+)_)?(and|or|not)_(.+)")
+_TRUTH = {"true": "1", "false": "0"}
+
 Role = Literal["number", "lookup", "range"]
 _REFERENCES = (Symbol, Indexed)
 
@@ -328,7 +331,16 @@ class _Search:
         close = self.suggestions.nearest(name, itertools.chain(["Time"], (element.name for element in self.model)))
         shown = _as_written(equation, name)
         cure = f"did you mean '{close}'?" if close else f"define it, or declare data with '{quote_name(shown)} ~~|'"
+        if vensim := self.in_vensim(name):
+            cure = f"write {vensim}"
         return Fault(place, f"'{shown}' is not defined; {cure}")
+
+    def in_vensim(self, name: str) -> str:
+        """What Vensim writes for a logical constant or operator of another language in an undefined name, or an empty text."""
+        found = _LOGIC.fullmatch(name)
+        if found and all(part in {None, TIME.key, *self.model.elements} for part in found.group(1, 3)):
+            return f":{found[2].upper()}:"
+        return _TRUTH.get(name, "")
 
     def undefined_cells(self) -> Iterator[Fault]:
         """Report references to cells without an equation, and ranges without a label."""

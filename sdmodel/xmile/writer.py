@@ -37,6 +37,7 @@ from ..model import (
     references_in,
     signed_terms,
     split_reference,
+    unfinished_equations,
     walk,
 )
 from .diagrams import view_lines
@@ -84,7 +85,7 @@ def xmile_text(model: Model, views: Sequence[View] = ()) -> XmileText:
     Raises
     ------
     ModelError
-        If data are missing, or the times of the run cannot be computed.
+        If an equation is incomplete, data are missing, or the times of the run cannot be computed.
 
     Examples
     --------
@@ -95,7 +96,7 @@ def xmile_text(model: Model, views: Sequence[View] = ()) -> XmileText:
     <stock name="Water">
     <eqn>0.1*Water</eqn>
     """
-    if faults := [*missing_data(model)]:
+    if faults := [*unfinished_equations(model), *missing_data(model)]:
         raise ModelError(faults)
     return _Writer(model).document(views)
 

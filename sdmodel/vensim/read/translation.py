@@ -41,7 +41,7 @@ from ...model import (
 )
 from ..document import Document
 from ..external.access import Access
-from .grammar import Node
+from .grammar import Node, foreign_operator
 from .statements import Macro, subscript_keys
 from .syntax import numbers_in
 from .table import Token
@@ -245,6 +245,11 @@ def _comparison(node: Node, scope: Scope) -> Expr:
     first, *rest = node.children
     if len(rest) > 2 * _MOST_COMPARISONS:
         return scope.fault(rest[0], f"more than {_MOST_COMPARISONS} comparisons in a row; join them with :AND:")
+    for left, operator in zip(node.children[::2], rest[::2], strict=False):
+        if operator == "=" and getattr(left, "data", "") == "marked":
+            marked, bang = left.children
+            if bang.end_pos == operator.start_pos and key(marked) not in scope.names.subscripts:
+                return scope.fault(bang, foreign_operator("!="))
     value = translate(first, scope)
     for operator, operand in zip(rest[::2], rest[1::2], strict=True):
         value = FUNCTIONS[operator].build(value, translate(operand, scope))
