@@ -138,7 +138,8 @@ def _written_numbers(text: str) -> dict[float, str]:
     before = ["", ""]
     for word in _TOKEN.findall(_COMMENT.sub(" ", text)):
         if word[0] in ".0123456789":
-            value, is_signed = float(word), before[1] == "-" and (before[0] in _OPERATORS or before[0] in {"", "(", "["})
+            value = float(word)
+            is_signed = before[1] == "-" and (before[0] in _OPERATORS or before[0] in {"", "(", "["})
             found.setdefault(-value if is_signed else value, f"-{word}" if is_signed else word)
             if before[1] == "-":
                 found.setdefault(-value, word)

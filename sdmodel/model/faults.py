@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sympy import Expr, Indexed, Symbol
 
-from ..errors import Fault, ModelError, Place
+from ..errors import Fault, ModelError, Place, format_count
 from ..extras import LazyModule
 from .algebra import Numbers, Slice, Table, VensimFunction, make_reference, split_reference
 from .frames import CellArray, UnequalError, labels_at, new_array, span
@@ -139,7 +139,7 @@ class _Search:
             for mapping in own.mappings:
                 target = self.model.subscripts.get(mapping.target)
                 if target is not None and not mapping.labels and len(target.keys) != len(own.keys):
-                    what = f"'{own.name}' has {len(own.keys)} labels and '{target.name}' {len(target.keys)}"
+                    what = f"'{own.name}' has {format_count(len(own.keys), 'label')} and '{target.name}' {len(target.keys)}"
                     cure = "map ranges of the same length, or list which label maps to which"
                     yield Fault(own.place, f"{what}; {cure}")
 
@@ -218,7 +218,7 @@ class _Search:
         yield from (self.unknown_subscript(equation, name, equation.place) for name in unknown)
         count = len(element.equations[0].subscripts)
         if len(equation.subscripts) != count:
-            what = f"'{element.name}' has {len(equation.subscripts)} subscripts here and {count} before; use {count}"
+            what = f"'{element.name}' has {format_count(len(equation.subscripts), 'subscript')} here and {count} before; use {count}"
             yield Fault(equation.place, what)
         for exception in equation.exceptions:
             if len(exception) != len(equation.subscripts):
@@ -230,7 +230,7 @@ class _Search:
                 cells = span(self.model.subscripts, equation)[0].cells
             given = len(equation.expression.values)
             if given not in {1, cells}:
-                what = f"'{element.name}' has {cells} elements here but {given} numbers; give one for each element"
+                what = f"'{element.name}' has {format_count(cells, 'element')} here but {format_count(given, 'number')}; give one for each element"
                 yield Fault(equation.place, what)
 
     def unknown_subscript(self, equation: Equation, name: str, place: Place) -> Fault:
@@ -298,7 +298,7 @@ class _Search:
             labels, others = labels_of(subscripts, name), labels_of(subscripts, along)
             if len(labels) != len(others) and not set(labels) <= set(others):
                 shown = equation_text(self.model, make_reference(name))
-                return f"returns {len(others)} numbers, and '{shown}' on the left-hand side has {len(labels)}; give it as many"
+                return f"returns {format_count(len(others), 'number')}, and '{shown}' on the left-hand side has {len(labels)}; give it as many"
         return ""
 
     def bad_reference(self, equation: Equation, part: Expr, *, called: bool) -> Fault | None:
@@ -316,7 +316,9 @@ class _Search:
             return Fault(place, f"'{element.name}' is a lookup; give it an argument: {element.name}(x)")
         count = len(element.equations[0].subscripts)
         if len(indices) != count:
-            return Fault(place, f"'{element.name}' has {count} subscripts but {len(indices)} here; write {count}")
+            return Fault(
+                place, f"'{element.name}' has {format_count(count, 'subscript')} but {len(indices)} here; write {count}"
+            )
         for index in indices:
             if index.removesuffix(MARK) not in self.model.subscripts and index not in self.model.labels:
                 return self.unknown_subscript(equation, index, equation.places.get(index, place))

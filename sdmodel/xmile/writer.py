@@ -14,7 +14,7 @@ from html import escape
 
 from sympy import Expr, Indexed, Symbol
 
-from ..errors import Fault, ModelError
+from ..errors import Fault, ModelError, format_count
 from ..model import (
     RUN_SETTINGS,
     Cell,
@@ -135,7 +135,7 @@ class _Writer:
             lines += [f"\t\t\t{line}" for line in view_lines(everything, views, self.tags)]
         lines += ["\t\t</views>", "\t</model>", "</xmile>", ""]
         for name, users in self.equations.lost.items():
-            what = f"{name} has no counterpart in XMILE and keeps its name in {len(users)} equations"
+            what = f"{name} has no counterpart in XMILE and keeps its name in {format_count(len(users), 'equation')}"
             self.notes.append(f"{what}, such as that of '{users[0]}'")
         if model.reality_checks:
             first, count = model.reality_checks[0].name, len(model.reality_checks)

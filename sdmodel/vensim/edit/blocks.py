@@ -6,7 +6,7 @@ import math
 import re
 from typing import Literal
 
-from ...errors import Fault, ModelError, Place
+from ...errors import Fault, ModelError, Place, format_count
 from ...model import Range, display_name, number_text
 from ..document import Document
 from ..read.grammar import SyntaxProblemError, parse
@@ -200,7 +200,7 @@ def check_range(limits: Range | tuple[float | None, ...] | None, place: Place | 
         return None
     if not isinstance(limits, Range):
         if len(limits) not in (2, 3):
-            what = f"a range has a minimum, a maximum and perhaps a step, not {len(limits)} numbers"
+            what = f"a range has a minimum, a maximum and perhaps a step, not {format_count(len(limits), 'number')}"
             raise ModelError([Fault(place, what)])
         limits = Range(*limits)
     low, high, step = limits.minimum, limits.maximum, limits.step

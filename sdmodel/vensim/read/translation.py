@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sympy import Expr, Indexed, S, Symbol
 
-from ...errors import Fault, Place
+from ...errors import Fault, Place, format_count
 from ...model import (
     FUNCTIONS,
     NA,
@@ -328,7 +328,7 @@ def _call(node: Node, scope: Scope) -> Expr:
 def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope: Scope) -> Expr:
     if not len(row.written) - row.optional <= len(values) <= len(row.written):
         least = f"{len(row.written) - row.optional} to " if row.optional else ""
-        count = f"{least}{len(row.written)} argument{'s' * (len(row.written) != 1)}"
+        count = f"{least}{format_count(len(row.written), 'argument')}"
         cure = f"write {row.name}({', '.join(row.written)})"
         if row.name in _PAIRS and len(values) > len(row.written):
             cure = f"nest it, as in {row.name}(x1, {row.name}(x2, x3))"
