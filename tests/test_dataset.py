@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 import pickle
 import subprocess
 import sys
@@ -331,3 +332,21 @@ def test_reading_a_model_and_its_levers_loads_neither_xarray_nor_pandas() -> Non
     code = "import sys, sdmodel as sd; sd.read_model, sd.find_levers; print({'xarray', 'pandas', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_what_is_not_a_model_is_named():
+    """A number in place of a model gets an error that says how to read one; the checks take files too."""
+    functions = {name: getattr(sd, name) for name in sd.__all__ if inspect.isfunction(getattr(sd, name))}
+    parameters = {name: [*inspect.signature(function).parameters.values()] for name, function in functions.items()}
+    named = [
+        name for name, own in parameters.items() if own and own[0].name == "model" and not name.startswith("check_")
+    ]
+    assert len(named) > 20
+    for name in named:
+        others = {
+            own.name: None
+            for own in parameters[name][1:]
+            if own.default is own.empty and own.kind != own.VAR_POSITIONAL
+        }
+        with pytest.raises(sd.ModelError, match=f"{name}: int is not a model; read one with read_model"):
+            functions[name](4, **others)

@@ -39,6 +39,7 @@ from ..model import (
     nearest,
     quoted_cell,
     split_name,
+    takes_model,
 )
 from ..numerals import format_number, format_signed
 from ..scenario import (
@@ -135,6 +136,7 @@ def _band_text(quantiles_of: xr.DataArray) -> str:
     return f"{format_signed(float(ends[0]))} – {format_signed(float(ends[-1]))}"
 
 
+@takes_model
 def attribute_levers(
     model: Model,
     scenario: ScenarioLike,

@@ -22,6 +22,7 @@ from ..model import (
     Integrator,
     Model,
     quoted_cell,
+    takes_model,
 )
 from ..scenario import (
     Design,
@@ -68,6 +69,7 @@ _COPIES = 4
 Numbers = NDArray[np.float64]
 
 
+@takes_model
 def rank_levers(
     model: Model,
     on: str,

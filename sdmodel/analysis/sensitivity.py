@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..comparison import Outcome, OutcomeLike, as_outcome
 from ..errors import AnalysisError, Fault, ScenarioError
 from ..extras import check_extra, load_extra
-from ..model import Cell, Integrator, Model, cell_name, key, labels_of, nearest, plan, split_name
+from ..model import Cell, Integrator, Model, cell_name, key, labels_of, nearest, plan, split_name, takes_model
 from ..scenario import Distribution, Sampling, Scenario, Steps, constant_values, sampled_cells
 from ..simulation import PreparedSimulation, Progress, ScenarioLike, load_scenario, prepare_simulation
 from ..vensim import default_sampling
@@ -50,6 +50,7 @@ _LOST = 0.1
 """Largest share of trajectories or samples that may be lost; with more, the rest says little about the whole."""
 
 
+@takes_model
 def find_sensitivities(
     model: Model,
     names: str | Iterable[str],

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..dataset import BASE, DATE, MEMBER, TIME
 from ..ensemble import design_record
 from ..errors import AnalysisError
-from ..model import Cell, Integrator, Model, cell_name, identifiers, split_name
+from ..model import Cell, Integrator, Model, cell_name, identifiers, split_name, takes_model
 from ..scenario import Design, Scenario, cell_values, constant_cells
 from ..simulation import Progress, RunWarning, ScenarioLike, load_scenario, memory_bytes, simulate
 from ..workers import Workers
@@ -54,6 +54,7 @@ class _Lever:
         return f"{self.name} = over {few if count <= _LISTED else f'{ends}, {count} values'}"
 
 
+@takes_model
 def sweep_levers(
     model: Model,
     levers: Mapping[str, Values],

@@ -9,13 +9,14 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..model import CausalPath, Links, Model, causal_paths, find_links, plan, stock_loops
+from ..model import CausalPath, Links, Model, causal_paths, find_links, plan, stock_loops, takes_model
 from ..vensim import ScenarioLike
 from .checked_model import CheckedModel, run_quietly, with_scenario
 
 _LINKS: WeakKeyDictionary[Model, Links] = WeakKeyDictionary()
 
 
+@takes_model
 def find_loops(
     model: Model, through: str | Sequence[str] = (), *, scenario: ScenarioLike = (), limit: int = 1
 ) -> tuple[CausalPath, ...]:
@@ -64,6 +65,7 @@ def find_loops(
     return causal_paths(links, names, closed=True, limit=limit) if names else tuple(stock_loops(links))
 
 
+@takes_model
 def find_paths(
     model: Model, through: str | Sequence[str], *, scenario: ScenarioLike = (), limit: int = 1
 ) -> tuple[CausalPath, ...]:

@@ -22,7 +22,7 @@ import xarray as xr
 
 from ..dataset import DIGEST, MEMBER
 from ..errors import EnsembleError, reports_memory
-from ..model import RUN_SETTINGS, Integrator, Model, cell_name, key, plan
+from ..model import RUN_SETTINGS, Integrator, Model, cell_name, key, plan, takes_model
 from ..scenario import Design, range_violation, with_tables
 from ..simulation import (
     RANDOM_NUMBERS,
@@ -106,6 +106,7 @@ class _RunRequest:
         return run.isel({MEMBER: [0]}) if alone else run
 
 
+@takes_model
 @reports_memory
 def run_ensemble(
     model: Model,

@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import ReportError
 from ..files import page_path, write_file
 from ..inference import MeasuredError
-from ..model import Model
+from ..model import Model, takes_model
 from ..scenario import Design, Scenario
 from ..simulation import compile_wasm
 from .contents import Additions, page_contents
@@ -42,6 +42,7 @@ class ExplorerPage:
     scripts: str
 
 
+@takes_model
 def write_explorer(
     model: Model,
     path: str | os.PathLike[str],

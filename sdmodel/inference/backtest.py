@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..comparison import crps, logarithms, naive_forecasts
 from ..dataset import ANALYSIS, DATE, TIME, make_run
 from ..errors import CalibrationError, Fault, ObservationError
-from ..model import Cell, Integrator, Model
+from ..model import Cell, Integrator, Model, takes_model
 from ..scenario import Scenario
 from ..workers import Workers, run_tasks
 from .calibration import SEED, calibrate_model, digest_of, problem_fingerprints, sample_posterior
@@ -77,6 +77,7 @@ def published_by(series: Series, cut: float) -> Series | None:
     return replace(series, times=series.times[known], values=series.values[known]) if known.any() else None
 
 
+@takes_model
 def backtest_model(
     model: Model,
     series: Sequence[Series],

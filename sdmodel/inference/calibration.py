@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CalibrationError
-from ..model import Integrator, Model
+from ..model import Integrator, Model, takes_model
 from ..scenario import Scenario
 from .likelihood import Problem, by_series, make_problem, modelled_at, standardised
 from .optimum import Evaluations, Identification, Search, find_best, identify
@@ -55,6 +55,7 @@ class Calibration:
         return self.problem.parameters
 
 
+@takes_model
 def calibrate_model(
     model: Model,
     series: Sequence[Series],

@@ -74,6 +74,7 @@ from .records import (
     Subscript,
     SubscriptMapping,
     Unchanging,
+    takes_model,
 )
 from .subscripts import (
     TIME,
@@ -261,6 +262,7 @@ __all__ = [
     "split_reference",
     "stock_loops",
     "table_text",
+    "takes_model",
     "transform",
     "unclaimed_ranges",
     "unfinished",

@@ -303,5 +303,10 @@ def walk(expression: Expr) -> Iterator[Expr]:
 
 
 def references_in(expression: Expr) -> Iterator[Expr]:
-    """Every reference to an element, in order, repeats included."""
-    return (part for part in walk(expression) if isinstance(part, Symbol | Indexed))
+    """Every reference to an element, in order, repeats included; the range that ELMCOUNT counts is none."""
+    parts = walk(expression)
+    for part in parts:
+        if isinstance(part, Symbol | Indexed):
+            yield part
+        elif isinstance(part, VensimFunction) and part.name == "ELMCOUNT":
+            next(parts)

@@ -11,7 +11,7 @@ from sympy import Expr
 from ..errors import Fault, ModelError
 from .algebra import NA, Numbers, OpaqueCall, VensimFunction, make_reference, number, walk
 from .names import display_name, key
-from .records import Element, Model
+from .records import Element, Model, takes_model
 from .subscripts import TIME, Cell, SubscriptFault, bindings, write_out
 
 _MOST = 20_000
@@ -31,6 +31,7 @@ class FlatModel:
     renamed: tuple[str, ...]
 
 
+@takes_model
 def without_subscripts(model: Model) -> FlatModel:
     r"""Return the same model without subscripts: every cell becomes a variable of its own.
 

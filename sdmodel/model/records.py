@@ -6,16 +6,16 @@ import copyreg
 import hashlib
 import pickle
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, wraps
 from html import escape
 from types import MappingProxyType
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, ParamSpec, Self, TypeVar, get_args
 
 from sympy import Expr
 
-from ..errors import Place
+from ..errors import Fault, ModelError, Place
 from .algebra import NA, Packed, VensimFunction, walk
 from .names import identifiers, key
 
@@ -33,6 +33,8 @@ REQUIRED_SETTINGS = RUN_SETTINGS[:3]
 RC_START_TIME = "RC START TIME"
 """The element that says when the courses of Reality Checks begin; no equation reads it."""
 _TIME = "time"
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 def _read_only(items: Mapping[Any, Any]) -> MappingProxyType[Any, Any]:
@@ -153,7 +155,8 @@ class Element:
 
     `dimensions` are keys of subscript ranges, one per left-hand subscript: the smallest declared range that holds
     every label that the equations name there. `fixed` marks a constant written with `==`, which nothing may change.
-    `hidden` marks an element that is not in the model file, such as the level inside a SMOOTH.
+    `hidden` marks an element that is not in the model file, such as the level inside a SMOOTH. `guess_of` is the key of the
+    element for which this one holds a guess, in a loop that SIMULTANEOUS solves.
     """
 
     name: str
@@ -167,6 +170,7 @@ class Element:
     supplementary: bool = False
     fixed: bool = False
     hidden: bool = False
+    guess_of: str = ""
 
     @cached_property
     def key(self) -> str:
@@ -362,3 +366,16 @@ class Model(Unchanging):
         """The name of each element's variable in a dataset, by key."""
         names = identifiers((_TIME, *self.elements))
         return MappingProxyType({name: names[name] for name in self.elements})
+
+
+def takes_model(work: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Let a function whose first argument is a model say so where something else is given."""
+
+    @wraps(work)
+    def checking(*args: _P.args, **options: _P.kwargs) -> _T:
+        given = args[0] if args else options.get("model")
+        if not isinstance(given, Model):
+            raise ModelError([Fault(work.__name__, f"{type(given).__name__} is not a model; read one with read_model")])
+        return work(*args, **options)
+
+    return checking

@@ -150,7 +150,10 @@ class _Loop:
 
     def _keep(self, name: str, element: Element, make: Callable[[Equation], Expr]) -> None:
         equations = tuple(replace(own, expression=make(own)) for own in element.equations)
-        self.elements[name] = replace(element, name=name, kind="auxiliary", equations=equations, hidden=True)
+        guess_of = element.guess_of or element.key
+        self.elements[name] = replace(
+            element, name=name, kind="auxiliary", equations=equations, hidden=True, guess_of=guess_of
+        )
 
 
 def _plain(expression: Expr) -> Expr:

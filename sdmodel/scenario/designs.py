@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from ..errors import Fault, Place, ScenarioError, reports_memory
 from ..extras import LazyModule
-from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, quoted_cell, split_name
+from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, quoted_cell, split_name, takes_model
 from .changes import Scenario, cell_values, constant_cells
 from .distributions import Distribution, Steps, distribution_fault
 
@@ -285,6 +285,7 @@ class Design:
         return xarray.Dataset(variables, {"member": np.arange(first, last)})
 
 
+@takes_model
 @reports_memory
 def make_design(
     model: Model,

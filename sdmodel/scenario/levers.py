@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import Fault, ScenarioError
 from ..extras import LazyModule
-from ..model import Element, Model, Range, key
+from ..model import Element, Model, Range, key, takes_model
 from .changes import constant_cells, numbers_of
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Lever:
     meaning: str
 
 
+@takes_model
 def find_levers(model: Model) -> tuple[Lever, ...]:
     """List the constants that a model offers for change: its policy levers, uncertainties and switches.
 

@@ -24,6 +24,7 @@ from ..model import (
     nearest,
     points_in,
     split_name,
+    takes_model,
     with_points,
 )
 from .inputs import parts_of
@@ -31,6 +32,7 @@ from .inputs import parts_of
 _WHERE = "data"
 
 
+@takes_model
 def with_data(model: Model, data: Mapping[str, Any] | xr.Dataset) -> Model:
     r"""Return a model with time courses for its data variables.
 

@@ -62,11 +62,8 @@ def with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
     return model if low == _ORDERS[model] else with_constants(model, inputs.fixed), remarks
 
 
-def check_options(model: Model, integrator: str | None, threads: int | None = None) -> None:
-    """Check what a user gives as model, integrator and number of threads."""
-    if not isinstance(model, Model):
-        message = f"{type(model).__name__} is not a model; read one with read_model"
-        raise SimulationError(message)
+def check_options(integrator: str | None, threads: int | None = None) -> None:
+    """Check what a user gives as integrator and number of threads."""
     if integrator not in {None, *INTEGRATORS}:
         message = f"integrator is {integrator!r}; it must be one of {', '.join(INTEGRATORS)}"
         raise SimulationError(message)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..dataset import MEMBER
 from ..errors import Fault, ScenarioError, SimulationError, format_count, reports_memory
-from ..model import Cell, Integrator, Model, Unchanging, cell_name, split_name
+from ..model import Cell, Integrator, Model, Unchanging, cell_name, split_name, takes_model
 from ..program import MEMBER_CELL, Grid, Program, compile_program
 from ..scenario import Scenario, cell_values, constant_values, is_course, with_tables
 from ..vensim import ScenarioLike, load_scenario
@@ -133,6 +133,7 @@ class PreparedSimulation(Unchanging):
         return outcome.values
 
 
+@takes_model
 def compile_model(
     model: Model,
     *,
@@ -194,7 +195,7 @@ def compile_model(
     array([[100., 100., 100.],
            [100., 120., 144.]])
     """
-    check_options(model, integrator, threads)
+    check_options(integrator, threads)
     wanted, taken = _listed(save), _listed(constants)
     cells = [cell for name in taken for cell in named_cells(model, name)[2]]
     twice = next((cell for index, cell in enumerate(cells) if cell in cells[:index]), None)
@@ -265,7 +266,7 @@ def prepare_simulation(
     on, or at FINAL TIME, which equations still see unchanged. Raises ScenarioError if the scenario sets something that is not
     a constant of the model, and SimulationError if the time settings are wrong, or depend on a constant that varies.
     """
-    check_options(model, integrator, None)
+    check_options(integrator, None)
     changes = load_scenario(scenario)
     again = partial(prepare_simulation, model, ranges, saved, scenario=changes, integrator=integrator, until=until)
     job = _prepare(model, ranges, lambda program: [program.row(cell) for cell in saved], changes, integrator, until)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..dataset import make_run
 from ..errors import format_count, reports_memory
-from ..model import NOWHERE, Element, Integrator, Model, cell_name, quoted_cell
+from ..model import NOWHERE, Element, Integrator, Model, cell_name, quoted_cell, takes_model
 from ..program import MOST_PARTS, NEVER, SEED_CELL, Grid, Program
 from ..scenario import Scenario, constant_values, is_course, range_violation
 from ..vensim import ScenarioLike, change_text
@@ -59,6 +59,7 @@ class NotFiniteWarning(RunWarning):
     """Some values of a run are not finite."""
 
 
+@takes_model
 @reports_memory
 def simulate(
     model: Model,
@@ -158,7 +159,7 @@ def simulate(
     >>> later["stock"].values.round(2).tolist()
     [110.0, 165.0]
     """
-    check_options(model, integrator, threads)
+    check_options(integrator, threads)
     setup = set_up(
         model if data is None else with_data(model, data), constants, scenario=scenario, start=start, at=at, seed=seed,
         members=members,

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import Fault, ScenarioError, SimulationError, reports_memory
-from ..model import Cell, Integrator, Model, cell_name, key, split_name
+from ..model import Cell, Integrator, Model, cell_name, key, split_name, takes_model
 from ..scenario import select_cells
 from ..vensim import ScenarioLike
 from .continuation import step_at
@@ -149,6 +149,7 @@ class OpenSimulation:
         self._state = cast("State", outcome.state)
 
 
+@takes_model
 def open_simulation(
     model: Model,
     constants: Constants | None = None,
@@ -206,7 +207,7 @@ def open_simulation(
     >>> simulation.time, simulation["stock"], simulation.finished
     (3.0, 40.0, True)
     """
-    check_options(model, integrator, None)
+    check_options(integrator, None)
     setup = set_up(model, constants, scenario=scenario, start=start, at=at, seed=seed)
     if setup.inputs.members:
         raise ScenarioError([Fault("constants", "have several members; give one number for each constant")])

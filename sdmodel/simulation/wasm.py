@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import Fault, ScenarioError, reports_memory
-from ..model import NOISE_SEED, Cell, Integrator, Model, cell_name, split_name
+from ..model import NOISE_SEED, Cell, Integrator, Model, cell_name, split_name, takes_model
 from ..program import EXPORTS, MEMBER_CELL, SEED_CELL, STATUS, EmbeddedRun, compile_program, emit_module
 from ..scenario import constant_cells, constant_values, with_tables
 from ..vensim import ScenarioLike, load_scenario
@@ -43,6 +43,7 @@ class WasmModule:
     description: dict[str, Any]
 
 
+@takes_model
 @reports_memory
 def compile_wasm(
     model: Model,
@@ -109,7 +110,7 @@ def compile_wasm(
     >>> [(record["cell"], record["value"]) for record in module.description["inputs"]]
     [('rate', 0.1)]
     """
-    check_options(model, integrator)
+    check_options(integrator)
     changes = load_scenario(scenario)
     model = with_tables(model, changes)
     given = read_inputs(model, constant_values(model, changes), None)

@@ -26,6 +26,7 @@ from ..model import (
     number_text,
     quote_name,
     table_text,
+    takes_model,
 )
 from .read.syntax import METHODS
 from .sketch.views import sketch_text
@@ -40,6 +41,7 @@ _FORBIDDEN = re.compile(r"[|~\x00-\x09\x0b-\x1f\x7f]+")
 _TAIL = ("19:100,0", "27:0,", "34:0,", "4:Time")
 
 
+@takes_model
 def mdl_text(model: Model, views: Sequence[View] = ()) -> str:
     r"""Write a model as the text of a Vensim `.mdl` file.
 

@@ -37,6 +37,7 @@ from ..model import (
     references_in,
     signed_terms,
     split_reference,
+    takes_model,
     unfinished_equations,
     walk,
 )
@@ -67,6 +68,7 @@ class XmileText:
     notes: tuple[str, ...] = ()
 
 
+@takes_model
 def xmile_text(model: Model, views: Sequence[View] = ()) -> XmileText:
     r"""Write a model as the text of an XMILE file (OASIS, version 1.0).
 

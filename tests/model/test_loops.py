@@ -150,6 +150,19 @@ def test_hidden_stocks_do_not_make_a_path_longer():
     assert _told(loop) == ("B", "x", "late")
 
 
+def test_loop_that_simultaneous_solves_has_the_links_of_its_equations():
+    """Its guesses are not seen; each label has a loop of its own."""
+    model = tiny_model(
+        "side: left, right\nLevel[side] = INTEG(-used[side], 10)\nused[side] = SIMULTANEOUS(offer[side] + 1, 1)\n"
+        "offer[side] = Level[side] - 0.5*used[side]",
+        final=2,
+    )
+    assert _told(*sd.find_loops(model)) == ("B", "Level", "offer", "used")
+    assert _told(*sd.find_loops(model, ["offer[left]", "used[left]"])) == ("B", "offer[left]", "used[left]")
+    with pytest.raises(sd.LoopError, match="no path"):
+        sd.find_paths(model, ["offer[left]", "used[right]"])
+
+
 def test_without_way_points_the_shortest_loop_of_each_stock_is_returned():
     """Stocks that are not in a loop are left out."""
     loops = sd.find_loops(tiny_model(EPIDEMIC + "Ever = INTEG(infecting, 0)", final=5))

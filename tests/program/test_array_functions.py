@@ -187,6 +187,21 @@ def test_a_market_clears_at_its_price():
     assert (run["sold"] < run["has"]).any()
 
 
+def test_the_range_that_sets_the_size_of_an_array_may_be_any():
+    """ELMCOUNT takes a range that the left-hand side does not have: three ranges list the sectors of an input-output table."""
+    model = tiny_model(
+        "sector: A, B\nsource: A, B\ntarget: A, B\nneeds[A, target] = 0.5, 0.25\nneeds[B, target] = 0, 0.5\n"
+        "rest[source, target] = IF THEN ELSE(source = target, 1, 0) - needs[source, target]\n"
+        "total[source, target] = INVERT MATRIX(rest[source, source], ELMCOUNT(sector))\n"
+        "asked[source] = 7, 3\nrank[source] = 1, 2\n"
+        "got[source] = ALLOCATE BY PRIORITY(asked[source], rank[source], ELMCOUNT(sector) - 1, 1, 9)",
+        final=1,
+    )
+    run = simulate(model)
+    assert run["total"].values[-1].tolist() == [[2, 1], [0, 2]]  # of [[0.5, -0.25], [0, 0.5]]
+    assert run["got"].values[-1].tolist() == [7, 0]  # the first only, since the size is 1
+
+
 def test_fixed_quantities_have_no_market_price():
     """All are bought and sold at any price (manual, "Specifying the Curves", ptype 0), so none clears the market: `:NA:`."""
     model = tiny_model(

@@ -16,7 +16,7 @@ from sympy import Expr, Indexed, Symbol
 
 from ..algebra import VensimFunction, references_in, signed_terms, split_reference
 from ..names import display_name, key
-from ..records import RUN_SETTINGS, Element, Model
+from ..records import RUN_SETTINGS, Element, Model, takes_model
 from .placement import Spot, place_words
 from .views import Arrow, View, Word
 
@@ -220,6 +220,7 @@ def _slots(column: int, row: int, *, inward: bool) -> Iterator[tuple[Spot, Spot,
                 yield (column + side, row + level), (column + 2 * side, row + level), False, 20 * side
 
 
+@takes_model
 def lay_out(model: Model) -> tuple[View, ...]:
     r"""Draw stock and flow diagrams of a model: views for a model that has no sketch.
 

@@ -16,9 +16,10 @@ from sympy import Add, Basic, Expr, Float, Mul, S, Symbol
 
 from ..algebra import VensimFunction, multiply, transform
 from ..evaluation import evaluate, evaluate_arrays
+from ..functions.solution import SOLUTION
 from ..functions.table import ARRAY_FUNCTIONS
 from ..order import Assignment, Plan
-from ..subscripts import TIME, Cell, write_out
+from ..subscripts import TIME, Cell, cells_in, write_out
 
 Series = NDArray[np.float64]
 """One number per time of a run."""
@@ -108,8 +109,9 @@ def shares(signs: NDArray[np.float64]) -> tuple[float, float, float, float]:
 
 def find_links(plan: Plan, times: Series, values: Mapping[Cell, Series]) -> Links:
     """Find every link between cells that change during a run, from the values of all computed cells at its times."""
-    moving = {assignment.cell: assignment for assignment in (*plan.stocks, *plan.delays, *plan.step)}
     run = _Run(plan, times, values)
+    computed = (*plan.stocks, *plan.delays, *plan.step)
+    moving = {own.cell: own for own in computed if run.original(own.cell) == own.cell}
     effects: dict[Cell, dict[Cell, Series]] = {cell: {} for cell in moving}
     for cell, assignment in moving.items():
         for cause, derivative in run.derivatives(assignment, moving):
@@ -126,6 +128,24 @@ class _Run:
     values: Mapping[Cell, Series]
     known: dict[tuple[Expr, int], Expr] = field(default_factory=dict, repr=False)
 
+    @cached_property
+    def guesses(self) -> Mapping[Cell, Assignment]:
+        """The guesses in the loops that SIMULTANEOUS solves."""
+        return {own.cell: own for own in self.plan.step if self.original(own.cell) != own.cell}
+
+    def original(self, cell: Cell) -> Cell:
+        """The cell itself, or the one for which it is a guess."""
+        element = self.plan.model.elements.get(cell.key)
+        return Cell(element.guess_of, cell.labels) if element and element.guess_of else cell
+
+    def as_written(self, assignment: Assignment) -> Assignment:
+        """The assignment itself, or the equation of a cell that SIMULTANEOUS solves, which reads guesses."""
+        call = assignment.expression
+        if not isinstance(call, VensimFunction) or call.row is not SOLUTION:
+            return assignment
+        _, last = cells_in(self.plan.model.subscripts, call, assignment.binding)
+        return self.guesses[last]
+
     def derivatives(self, assignment: Assignment, causes: Container[Cell]) -> Iterator[tuple[Cell, Series]]:
         """Yield the partial derivative of a cell by each cell that it reads among `causes`, at every time.
 
@@ -136,8 +156,10 @@ class _Run:
         cells: dict[Cell, Symbol] = {}
 
         def read(cell: Cell) -> Expr:
+            cell = self.original(cell)
             return self.plan.tables.get(cell) or cells.setdefault(cell, _symbol(len(cells)))
 
+        assignment = self.as_written(assignment)
         driver = assignment.expression.args[0] if assignment.keeps("stock") else assignment.expression
         expression = write_out(self.plan.model, driver, assignment.binding, read)
         terms: dict[Basic, list[Expr]] = {}  # of a long sum, each cause is in few terms

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, get_args
 from ...errors import Fault, Place, ScenarioError, format_count
 from ...extras import LazyModule
 from ...files import is_plain_file
-from ...model import Element, Model, display_name, key, nearest, number_text, quote_name
+from ...model import Element, Model, display_name, key, nearest, number_text, quote_name, takes_model
 from ...scenario import (
     DEFAULT_SEED,
     DEFAULT_SIMULATIONS,
@@ -203,6 +203,7 @@ def plausible_sampling(model: Model) -> Sampling | None:
     return None if path is None else read_sampling(path)
 
 
+@takes_model
 def default_sampling(model: Model) -> Sampling:
     r"""Return how the constants of a model vary where no sensitivity file is named.
 

@@ -88,7 +88,9 @@ def _problem(error: UnexpectedInput, text: str) -> Problem:
     return Problem(length, f"the equation is incomplete{f' after {before[-1]!r}' if before else ''}; complete it")
 
 
-_FOREIGN = {"==": "=", "!=": "<>", "**": "^", "=<": "<=", "=>": ">=", "AND": ":AND:", "OR": ":OR:"}
+_FOREIGN = {"==": "=", "!=": "<>", "**": "^", "=<": "<=", "=>": ">=", "AND": ":AND:", "OR": ":OR:"} | {
+    "THEN": "IF THEN ELSE(condition, x, y)"
+}
 """Operators of other languages, and what Vensim writes."""
 
 
@@ -101,12 +103,12 @@ def _misplaced(word: str, before: str, expected: set[str]) -> str:
     foreign = next((own for own in (before[-1:] + word[0], word.split(maxsplit=1)[0].upper()) if own in _FOREIGN), None)
     if foreign:
         return foreign_operator(foreign)
-    if word.upper() == "THEN":
-        return "IF ... THEN is a function in Vensim; write IF THEN ELSE(condition, x, y)"
     if word[0] == '"' and not word.strip('" \t\r\n'):
         if word != '"':
             return "a name in quotes is empty; write it between them"
         return "a quoted name is not closed; add the second '\"'"
+    if word.upper() == ":IGNORE:":
+        return "the equation is incomplete: :IGNORE: lists causes it does not use yet; use them, or delete the list"
     if word == ")" and before.count("(") <= before.count(")"):
         return "')' closes nothing; remove it or add '('"
     if "NAME" in expected and "NUMBER" not in expected and word[0].isdigit():
