@@ -41,7 +41,7 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 )
 """What to use instead of each function of Vensim that does not run here, by its name."""
 
-_FOREIGN = {"IF": "IF THEN ELSE(condition, x, y)", "IIF": "IF THEN ELSE(condition, x, y)"}
+_FOREIGN = {"IF": "IF THEN ELSE(condition, x, y)"}
 """Functions of other languages, and what Vensim writes."""
 
 FILE_FUNCTIONS = frozenset(
