@@ -67,7 +67,7 @@ DIFFERENCES: Mapping[str, str] = {
     "MESSAGE": "the text is not shown",
     "REINITIAL": "as INITIAL: a run computes its start once",
     "SIMULTANEOUS": "the loop is extrapolated to the value that it reproduces, which is Vensim's wherever going around the loop ends "
-    "there; the guess is the value of the step before, which the manual leaves open",
+    "there; the guess is the value of the step before, which the manual leaves open; a loop inside the loop is refused",
     "SINTEG": "rounds to the nearest multiple; the manual does not say which way",
     "GAME": "the player's value is not asked for",
 }

@@ -57,6 +57,8 @@ BASE = "base"
 """The attribute of a lever's dimension with the lever's value in the model, if it is among those along the dimension."""
 DIGEST = "design_sha256"
 """The attribute of an ensemble with a hash of everything that decides the constants of its members."""
+NOISE_ALONE = "random functions alone"
+"""How the members of an ensemble were sampled that differ by their random numbers only."""
 SOURCES = "sources"
 """The attribute with the files that the data of a run comes from: a hash and a path in each line, `*` before time series."""
 POINTS = "points"
@@ -286,6 +288,12 @@ def find_variables(run: xr.Dataset, names: Iterable[str]) -> dict[str, xr.DataAr
 def long_name(variable: xr.DataArray) -> str:
     """Return the name of a variable as the model spells it."""
     return str(variable.attrs.get("long_name", variable.name))
+
+
+def describe_sampling(run: xr.Dataset) -> str:
+    """Say how the members of an ensemble were sampled, if it is recorded: the method, and the seed if it counts."""
+    method = str(run.attrs.get("design_method", ""))
+    return f"{method}, seed {run.attrs.get('seed')}" if method not in ("", NOISE_ALONE) else method
 
 
 def subscript_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:

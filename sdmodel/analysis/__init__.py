@@ -13,7 +13,7 @@ from .attribution import (
     contributions_to,
     greatest_difference,
 )
-from .discovery import BY_CHANCE, check_discovery, discover_scenarios
+from .discovery import check_discovery, discover_scenarios
 from .lever_ranges import Group
 from .ranking import OUTCOME, RANKING, Goal, rank_levers
 from .ranking_text import TextColumn, ranking_answers, ranking_columns
@@ -41,7 +41,6 @@ from .sweep import sweep_levers
 
 __all__ = [
     "ATTRIBUTION",
-    "BY_CHANCE",
     "EXACT",
     "IMPORTANCE",
     "LEVER",

@@ -31,7 +31,7 @@ from ..errors import AnalysisError
 from ..extras import check_extra, load_extra
 from ..numerals import format_number
 
-BY_CHANCE = 0.05
+_BY_CHANCE = 0.05
 """A restriction with a larger quasi-p value may be due to chance."""
 _TASK = "scenario discovery"
 _MEMBERS = 4096
@@ -80,13 +80,17 @@ def discover_scenarios(
     -------
     xarray.Dataset
         Over `box`: `coverage` (the share of all cases inside), `density` (the share of cases among the members inside), `mass`
-        (the share of all members inside), `members`, `cases`, `step`, the place in its trade-off from which the box comes, and
-        `plain_density`, the largest density that a box of this trade-off has without doubtful ends: if the first box does
-        not reach the wanted density without them, it has them, and is the last. Over `box` and `parameter`, in units of each
-        constant: `low` and `high`, where the box ends, and their quasi-p values `low_p` and `high_p`; NaN at an end that is not
-        restricted. A quasi-p value is the probability that chance alone gives as many cases without this end; above 0.05 the
-        restriction is doubtful. Over `parameter`: `least` and `most`, the ends of the sample. Over `box` and `trade_off`: the trade-off, `step_coverage`, `step_density`, `step_mass` and
-        `step_restricted`, the number of restricted constants. Members without a number are counted in `left_out`.
+        (the share of all members inside), `members`, `cases` and `step`, the place in the trade-off from which the box comes.
+        `plain_density` is the largest density that was found without doubtful ends, 0 if none was. If it is below the wanted
+        density, this is the first box, it has doubtful ends, and there is no other.
+
+        Over `box` and `parameter`, in units of each constant: `low` and `high`, where the box ends, and their quasi-p values
+        `low_p` and `high_p`; NaN at an end that is not restricted. A quasi-p value is the probability that chance alone gives
+        as many cases without this end; an end with more than the attribute `doubtful_above`, 0.05, is doubtful.
+
+        Over `parameter`: `least` and `most`, the ends of the sample. Over `box` and `trade_off`: the trade-off,
+        `step_coverage`, `step_density`, `step_mass` and `step_restricted`, the number of restricted constants. The attribute
+        `left_out` counts the members without a number.
 
     Raises
     ------
@@ -124,7 +128,13 @@ def discover_scenarios(
     kept = ("model", "model_sha256", "scenario", "scenario_name")
     attributes = {own: run.attrs[own] for own in kept if own in run.attrs}
     attributes |= {"outcome": question.label, "outcome_units": question.units, "threshold": threshold, "side": side}
-    attributes |= {"wanted_density": density, "least_mass": mass, "members": cases.size, "cases": int(cases.sum())}
+    attributes |= {
+        "wanted_density": density,
+        "least_mass": mass,
+        "doubtful_above": _BY_CHANCE,
+        "members": cases.size,
+        "cases": int(cases.sum()),
+    }
     return _dataset(found, constants, points[known]).assign_attrs(attributes, left_out=int((~known).sum()))
 
 
@@ -140,7 +150,7 @@ def check_discovery(
     """
     given = [(value, side) for value, side in ((above, "above"), (below, "below")) if value is not None]
     if len(given) != 1:
-        message = "the threshold: give one number, either above or below"
+        message = "the threshold: give either above (--above) or below (--below), one number"
         raise AnalysisError(message)
     for what, share in (("density", density), ("mass", mass)):
         if not 0 < share <= 1:
@@ -227,9 +237,12 @@ def _sampled_constants(run: xr.Dataset) -> list[_Constant]:
 
 
 def _check_sides(question: _Question, values: NDArray[np.float64], cases: NDArray[np.bool_], density: float) -> None:
-    """Check that there are members on both sides of the threshold, and that not nearly all are cases."""
+    """Check that there are members on both sides of the threshold, and that fewer are cases than a box must have."""
     if not values.size:
         message = f"{question.label}: no member has a number; choose another outcome"
+        raise AnalysisError(message)
+    if values.min() == values.max():
+        message = f"{question.label}: the outcome is the same in all members; choose another variable or outcome"
         raise AnalysisError(message)
     ends = " to ".join(format_number(float(end), question.units) for end in (values.min(), values.max()))
     share = float(cases.mean())
@@ -238,7 +251,9 @@ def _check_sides(question: _Question, values: NDArray[np.float64], cases: NDArra
         raise AnalysisError(message)
     if share >= density:
         what = f"holds in {100 * share:.3g} % of all members"
-        message = f"{question.label}: {what}; choose a threshold that fewer reach (from {ends}), or a larger density"
+        message = (
+            f"{question.label}: {what}; choose a threshold from {ends} beyond which fewer lie, or a larger density"
+        )
         raise AnalysisError(message)
 
 
@@ -283,14 +298,19 @@ def _choose(box: Any, density: float) -> tuple[int, int, float] | None:
     best = 0.0
     for step in map(int, fit.index):
         place = _without_doubtful(box, step)
+        if place is None:
+            continue
         best = max(best, float(box.peeling_trajectory["density"][place]))
         if best >= density:
             return step, place, best
     return (int(fit.index[0]), int(fit.index[0]), best) if len(fit) else None
 
 
-def _without_doubtful(box: Any, step: int) -> int:
-    """The place of the box of a step without the ends that may be due to chance, the more doubtful half of them freed at a time."""
+def _without_doubtful(box: Any, step: int) -> int | None:
+    """The place of the box of a step without the ends that may be due to chance; None if all of them may be.
+
+    The more doubtful half of these ends is freed at a time.
+    """
     place, members = step, box.prim.yi_remaining
     points, widest = box.prim.x.loc[members].to_numpy(), box.box_lims[0]
     while True:
@@ -300,12 +320,13 @@ def _without_doubtful(box: Any, step: int) -> int:
             for end, chance in enumerate(ends)
             if chance >= 0
         }
-        doubtful = sorted((own for own in chances if chances[own] > BY_CHANCE), key=lambda own: -chances[own])
-        freed = doubtful[: min(-(-len(doubtful) // 2), len(chances) - 1)]
-        if not freed:
+        doubtful = sorted((own for own in chances if chances[own] > _BY_CHANCE), key=lambda own: -chances[own])
+        if not doubtful:
             return place
+        if len(chances) == 1:
+            return None
         limits = box.box_lims[place].copy()
-        for end, name in freed:
+        for end, name in doubtful[: -(-len(doubtful) // 2)]:
             limits.loc[end, name] = widest.loc[end, name]
         low, high = limits.to_numpy()
         box.update(limits, members[((low <= points) & (points <= high)).all(axis=1)])

@@ -20,7 +20,7 @@ from typing import Any
 
 import xarray as xr
 
-from ..dataset import DIGEST, MEMBER
+from ..dataset import DIGEST, MEMBER, NOISE_ALONE
 from ..errors import EnsembleError, reports_memory
 from ..model import RUN_SETTINGS, Integrator, Model, cell_name, key, plan, takes_model
 from ..scenario import Design, range_violation, with_tables
@@ -230,7 +230,8 @@ def run_ensemble(
 
 def design_record(design: Design) -> dict[str, Any]:
     """Return the attributes that describe the design of a run's members."""
-    return {"design": design.text, DIGEST: design.digest, "design_method": design.method, "seed": design.seed}
+    method = design.method if design.cells else NOISE_ALONE
+    return {"design": design.text, DIGEST: design.digest, "design_method": method, "seed": design.seed}
 
 
 def _attributes(template: xr.Dataset, model: Model, design: Design) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from ..dataset import (
     PROBABILITY,
     RATIO,
     TIME,
+    describe_sampling,
     find_variable,
     labels_along,
     long_name,
@@ -438,9 +439,8 @@ def _describe_members(run: xr.Dataset) -> str:
         return ""
     done, requested, broken = (int(attributes.get(f"members_{name}", 0)) for name in ("done", "wanted", "not_finite"))
     count = format_count(done, "member") if done == requested else f"{done:,} of {format_count(requested, 'member')}"
-    method = f"{attributes['design_method']}, seed {attributes.get('seed')}" if "design_method" in attributes else ""
     left_out = f"{broken:,} of them not finite, left out from then on" if broken else ""
-    return ", ".join(filter(None, (count, method, left_out)))
+    return ", ".join(filter(None, (count, describe_sampling(run), left_out)))
 
 
 def _draw_fit(axes: Axes, name: str, panel: xr.Dataset, columns: int) -> None:

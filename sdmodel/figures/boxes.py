@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from typing import Any
 
 import numpy as np
@@ -12,20 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from ..errors import FigureError
+from .labels import label_bars, write_beside
 from .panels import (
     COLOURS,
-    DARK,
     GREY,
     GRID,
     NORMAL,
-    SMALL,
     PanelAxes,
     add_frame,
     add_note,
     describe_models,
-    format_number,
     is_narrow,
     make_panels,
     style_panel,
@@ -38,7 +36,10 @@ _HEIGHT, _ROW, _HEAD = 2.5, 0.28, 1.0
 _MOST = 12
 """The number of constants in a panel; the rest are restricted with less certainty than all of these."""
 _NAME_LINE, _PAGE_LINE = 24, 145
-_NO_UNITS = frozenset({"", "dmnl", "1"})
+_ROOM = 0.25
+"""The room for a number on each side of the range of the sample, as a share of it."""
+_DOUBTFUL = 0.45
+"""The opacity of a bar with an end that may be due to chance."""
 _TICKS = np.linspace(0, 1, 6)
 
 
@@ -47,7 +48,8 @@ def plot_boxes(found: xr.Dataset, *, title: str | None = None, axes: PanelAxes =
     r"""Plot boxes of scenario discovery: how coverage trades for density, and the ranges of the constants in each box.
 
     The first panel has a line for each box: the steps of its trade-off, with a ring for the box itself. The others have a
-    bar for each restricted constant, in the range of the sample (grey); at its ends stand the values of the constant.
+    bar for each restricted constant, in the range of the sample (grey), with the values of the constant at its ends. A pale
+    bar has an end that may be due to chance.
 
     Parameters
     ----------
@@ -96,14 +98,13 @@ def plot_boxes(found: xr.Dataset, *, title: str | None = None, axes: PanelAxes =
         for box, colour in zip(boxes, COLOURS, strict=False)
     ]
     handles += [Patch(color=GRID, label="range of the sample")]
+    if any(_is_doubtful(box).any() for box in boxes):
+        handles += [Patch(color=COLOURS[0], alpha=_DOUBTFUL, linewidth=0, label="an end may be due to chance")]
     cases = f"{found.attrs['outcome']}: {found.attrs['cases']:,} of {found.attrs['members']:,} members"
-    origin = [*describe_models({"": found}), *wrap("; ".join(filter(None, (cases, _scenario(found)))), _PAGE_LINE)]
+    scenario = str(found.attrs.get("scenario_name", ""))
+    origin = [*describe_models({"": found}), *wrap("; ".join(filter(None, (cases, scenario))), _PAGE_LINE)]
     add_frame(panels, title, [handles], origin, columnspacing=1.4)
     return figure
-
-
-def _scenario(found: xr.Dataset) -> str:
-    return str(found.attrs.get("scenario_name", ""))
 
 
 def _percent(share: xr.DataArray) -> str:
@@ -114,6 +115,11 @@ def _restricted(box: xr.Dataset) -> xr.DataArray:
     """The places of the constants that a box restricts, the most certain first."""
     chances = np.fmin(box["low_p"].values, box["high_p"].values)
     return xr.DataArray(np.argsort(chances)[: int(np.isfinite(chances).sum())], dims="parameter")
+
+
+def _is_doubtful(box: xr.Dataset) -> NDArray[np.bool_]:
+    """Whether each constant has an end that may be due to chance."""
+    return np.fmax(box["low_p"].values, box["high_p"].values) > box.attrs["doubtful_above"]
 
 
 def _draw_steps(axes: Axes, box: xr.Dataset, colour: str) -> None:
@@ -140,28 +146,18 @@ def _draw_ranges(axes: Axes, box: xr.Dataset, colour: str) -> None:
     places = _restricted(box)
     shown = box.isel(parameter=places[:_MOST])
     columns = (shown[name].values for name in ("low", "high", "least", "most"))
-    for row, (low, high, least, most) in enumerate(zip(*columns, strict=True)):
-        span = most - least
-        start, end = ((value - least) / span for value in (np.fmax(low, least), np.fmin(high, most)))
+    for row, (low, high, least, most, doubtful) in enumerate(zip(*columns, _is_doubtful(shown), strict=True)):
+        start, end = ((value - least) / (most - least) for value in (np.fmax(low, least), np.fmin(high, most)))
+        alpha = _DOUBTFUL if doubtful else None
         axes.barh(row, 1.0, height=0.62, color=GRID, linewidth=0)
-        axes.barh(row, end - start, left=start, height=0.38, color=colour, linewidth=0)
+        axes.barh(row, end - start, left=start, height=0.38, color=colour, alpha=alpha, linewidth=0)
         for value, at, side in ((low, start, -1), (high, end, 1)):
             if math.isfinite(value):
-                axes.annotate(
-                    format_number(value, 4), (at, row), (2 * side, 0), textcoords="offset points", va="center",
-                    ha="right" if side < 0 else "left", fontsize=SMALL - 0.5, color=DARK,
-                )  # fmt: skip
-    names = zip(shown["parameter"].values, shown["parameter_units"].values, strict=True)
-    labels = [textwrap.fill(_label(str(name), str(units)), _NAME_LINE) for name, units in names]
-    axes.set_yticks(range(len(labels)), labels, fontsize=NORMAL - 0.5, color=DARK)
-    axes.set_ylim(max(len(labels), 3) - 0.4, -0.6)
-    axes.set_xlim(-0.08, 1.08)
+                write_beside(axes, value, (at, row), side)
+    label_bars(axes, shown, _NAME_LINE, units=True)
+    axes.set_ylim(max(shown.sizes["parameter"], 3) - 0.4, -0.6)  # bars of a few constants are not thicker
+    axes.set_xlim(-_ROOM, 1 + _ROOM)
     axes.set_xticks([0, 1], ["least", "most"])
-    axes.tick_params(axis="y", length=0)
     axes.grid(visible=False)
     if len(places) > _MOST:
         add_note(axes, f"the {_MOST} most certain of {len(places)} restricted constants")
-
-
-def _label(name: str, units: str) -> str:
-    return f"{name} ({units.replace('_', ' ')})" if units.casefold() not in _NO_UNITS else name

@@ -1,16 +1,18 @@
-"""Names beside points, where they overlap nothing."""
+"""Names beside points, where they overlap nothing, and names and numbers beside bars."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-from .panels import DARK, GREY, SMALL
+from .panels import DARK, GREY, NORMAL, SMALL, format_number
 from .text import Font, fit_text
 
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
@@ -18,6 +20,7 @@ _DISTANCES = (5.0, 10.0, 16.0, 24.0, 34.0)
 """Points between a name and its point; beyond the first distance a line connects them."""
 _DOT, _MARGIN = 2.5, 1.0
 """Points: half the size of a point, and the margin around a name."""
+_NO_UNITS = frozenset({"", "dmnl", "1"})
 
 
 def label_points(
@@ -61,3 +64,25 @@ def label_points(
                 arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2},
             )  # fmt: skip
             note.set_in_layout(False)
+
+
+def label_bars(axes: Axes, shown: xr.Dataset, width: int, *, units: bool = False) -> None:
+    """Write the names of constants beside their bars, the first on top, with their units on request.
+
+    Names are broken into lines of `width` letters.
+    """
+    names = []
+    for name, own in zip(shown["parameter"].values, shown["parameter_units"].values, strict=True):
+        label = f"{name} ({str(own).replace('_', ' ')})" if units and str(own).lower() not in _NO_UNITS else str(name)
+        names.append(textwrap.fill(label, width))
+    axes.set_yticks(range(len(names)), names, fontsize=NORMAL - 0.5, color=DARK)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+
+
+def write_beside(axes: Axes, value: float, end: tuple[float, float], side: int, colour: str = DARK) -> None:
+    """Write a number beside the end of a bar: on its left if `side` is -1, on its right if it is 1."""
+    axes.annotate(
+        format_number(value, 4), end, (3 * side, 0), textcoords="offset points",
+        ha="right" if side < 0 else "left", va="center", fontsize=SMALL - 0.5, color=colour,
+    )  # fmt: skip

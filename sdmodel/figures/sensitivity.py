@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ..errors import FigureError
-from .labels import label_points
+from .labels import label_bars, label_points, write_beside
 from .panels import (
     COLOURS,
     DARK,
@@ -27,7 +26,6 @@ from .panels import (
     add_frame,
     add_note,
     describe_models,
-    format_number,
     format_x_axis,
     format_y_axis,
     make_panels,
@@ -41,7 +39,6 @@ _MOST = 15
 _BAR, _HEAD = 0.2, 1.15
 """Inches: the height of a constant, and of what stands above and below the bars of a panel."""
 _NAME_LINE, _PAGE_LINE = 34, 145
-_NO_UNITS = frozenset({"", "dmnl", "1"})
 _LOW, _HIGH = COLOURS[0], COLOURS[1]
 _RATIOS = (0.1, 0.5, 1.0)
 """Ratios of sigma to mu* up to which an effect is almost linear, monotonic and almost monotonic (Garcia Sanchez et al.,
@@ -230,10 +227,7 @@ def _draw_tornado(axes: Axes, ranked: xr.Dataset) -> None:
         ends = (min(tips[0], start), max(tips[-1], start))
         for end, (value, colour), side in zip(ends, labels if low <= high else labels[::-1], (-1, 1), strict=True):
             if np.isfinite(end):
-                axes.annotate(
-                    format_number(value, 4), (end, row), (3 * side, 0), textcoords="offset points",
-                    ha="right" if side < 0 else "left", va="center", fontsize=SMALL - 0.5, color=colour,
-                )  # fmt: skip
+                write_beside(axes, value, (end, row), side, colour)
     if np.isfinite(base):
         axes.axvline(base, color=DARK, linewidth=0.8)
     span = float(np.ptp(known)) if known.size else 0.0
@@ -292,14 +286,7 @@ def _draw_morris(axes: Axes, ranked: xr.Dataset) -> None:
 
 
 def _label_rows(axes: Axes, shown: xr.Dataset, *, units: bool = False) -> None:
-    """Write the names of constants beside their bars, the first on top, with their units on request."""
-    names = []
-    for name, own in zip(shown["parameter"].values, shown["parameter_units"].values, strict=True):
-        label = f"{name} ({str(own).replace('_', ' ')})" if units and str(own).lower() not in _NO_UNITS else str(name)
-        names.append(textwrap.fill(label, _NAME_LINE))
-    axes.set_yticks(range(len(names)), names, fontsize=NORMAL - 0.5, color=DARK)
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(names) - 0.4, -0.6)
+    label_bars(axes, shown, _NAME_LINE, units=units)
     axes.grid(visible=False, axis="y")
     axes.grid(axis="x", color=GRID, linewidth=0.5)
 

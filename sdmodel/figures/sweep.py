@@ -23,6 +23,7 @@ from ..dataset import (
     PROBABILITY,
     TIME,
     base_positions,
+    describe_sampling,
     find_variable,
     find_variables,
     held_positions,
@@ -421,9 +422,8 @@ def _add_frame(
 ) -> None:
     """Add title, legend and origin: model, scenario and changes, members, and the values at which other levers are held."""
     parts = describe_changes(run)
-    if "design_method" in run.attrs:
-        method, seed = run.attrs["design_method"], run.attrs.get("seed")
-        parts.append(f"{run.attrs.get('members', '')} members sampled by {method}, seed {seed}".strip())
+    if sampling := describe_sampling(run):
+        parts.append(f"{run.attrs.get('members', '')} members, {sampling}".strip())
     parts += [f"held constant: {', '.join(held)}"] if held else []
     origin = [*describe_models({"": run}), *wrap("; ".join(filter(None, parts)) or "no other changes", _PAGE_LINE)]
     add_frame(panels, title, [handles], origin, columnspacing=1.6)

@@ -33,6 +33,7 @@ from ..dataset import (
     TEXT,
     TIME,
     check_run,
+    describe_sampling,
     has_variable,
     labels_along,
     long_name,
@@ -331,11 +332,10 @@ def _ensemble_section(
         plot_bands({name: found}, [one], scales={one: page.scale_of(one)}, extrapolation=page.extrapolation)
         for one in names[:_MOST_PANELS]
     ]
-    method, seed = (run.attrs.get(attribute, "unknown") for attribute in ("design_method", "seed"))
     parts = (
         Image(figures, f"median and bands of {', '.join(names)} over time"),
         Table(columns, tuple(rows), words=2, caption=caption),
-        Paragraph(f"Sampling method: {method!s}, seed {seed}."),
+        Paragraph(f"Sampling: {describe_sampling(run) or 'unknown'}."),
     )
     return Section(f"Ensemble {name}", parts)
 

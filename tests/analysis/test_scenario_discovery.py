@@ -167,7 +167,11 @@ def test_members_without_a_number_are_left_out(ensemble: xr.Dataset):
         ({"name": "corner", "above": 1}, r"several numbers.*corner\[north\]"),
         ({"name": "fixed", "above": 1}, "the same in all members"),
         ({"name": "level", "above": 9}, "holds in no member; choose a threshold from 0 to 4"),
-        ({"name": "level", "above": -1}, "holds in 100 % of all members; choose a threshold that fewer reach"),
+        (
+            {"name": "level", "above": -1},
+            "holds in 100 % of all members; choose a threshold from 0 to 4 beyond which fewer lie",
+        ),
+        ({"name": "level", "below": 9, "outcome": 0.0}, "the outcome is the same in all members; choose another"),
         ({"name": "level", "above": 2, "outcome": 99.0}, "outside the run"),
         ({"name": "level", "above": 2, "mass": 0.9}, "the densest has 0.*; give a smaller density or mass"),
     ],
@@ -191,8 +195,8 @@ def test_a_run_whose_constants_do_not_vary_is_refused():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({}, "give one number, either above or below"),
-        ({"above": 1, "below": 2}, "give one number, either above or below"),
+        ({}, r"give either above \(--above\) or below \(--below\), one number"),
+        ({"above": 1, "below": 2}, r"give either above \(--above\) or below \(--below\), one number"),
         ({"above": 1, "density": 1.5}, "density is 1.5; it must be above 0 and at most 1"),
         ({"above": 1, "mass": 0}, "mass is 0; it must be above 0 and at most 1"),
         ({"above": 1, "boxes": 0}, "boxes is 0; it must be at least 1"),
@@ -209,3 +213,17 @@ def test_without_the_workbench_the_error_says_what_to_install(ensemble: xr.Datas
     monkeypatch.setitem(sys.modules, "ema_workbench", None)
     with pytest.raises(AnalysisError, match=r'scenario discovery needs ema_workbench.*pip install "sdmodel\[ema\]"'):
         discover_scenarios(ensemble, "no such name", above=2)
+
+
+@pytest.mark.usefixtures("_ema")
+def test_a_box_whose_only_end_may_be_due_to_chance_has_doubtful_ends(ensemble: xr.Dataset):
+    """It is not taken for one without them."""
+    numbers = np.random.default_rng(3)
+    cases = xr.DataArray(numbers.random(COUNT) < 0.5, dims="member")
+    found = discover_scenarios(
+        ensemble.assign(level=ensemble["level"] * 0 + cases), "level", above=0.5, density=0.53, boxes=9
+    )
+    for box in range(found.sizes["box"]):
+        chances = np.concatenate([found[name][box].values for name in ("low_p", "high_p")])
+        doubtful = bool((chances > found.attrs["doubtful_above"]).any())
+        assert doubtful == (found["plain_density"].values[box] < 0.53)

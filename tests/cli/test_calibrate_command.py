@@ -402,9 +402,10 @@ def test_user_errors_are_one_line_with_the_cure(observed: Path, sdmodel, words, 
     [
         (("--resume",), "--resume continues a calibration that has a name"),
         (("--payoff", "a.vpd"), "needs observations: -d"),
-        (("--beyond", "a.vsc"), "are about draws of the posterior; add --posterior"),
-        (("--ensemble", "a.vsc"), "are about draws of the posterior; add --posterior"),
-        (("--datatree", "a.nc"), "are about draws of the posterior; add --posterior"),
+        (("--beyond", "a.vsc"), "need a posterior; add --posterior"),
+        (("--ensemble", "a.vsc"), "need a posterior; add --posterior"),
+        (("--datatree", "a.nc"), "need a posterior; add --posterior"),
+        (("--posterior", "--datatree", "a.txt"), "--datatree writes netCDF; 'a.txt' must end in .nc"),
         (("--posterior", "--ensemble", "a.tab"), "'a.tab' must end in .vsc"),
     ],
 )

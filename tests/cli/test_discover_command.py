@@ -68,4 +68,7 @@ def test_without_the_workbench_one_line_says_what_to_install(
     cure = 'scenario discovery needs ema_workbench, which is not installed; pip install "sdmodel[ema]"\n'
     assert (done.exit_code, done.stderr) == (1, cure)
     done = sdmodel("discover", "many", "tea temperature")
-    assert (done.exit_code, done.stderr) == (1, "the threshold: give one number, either above or below\n")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "the threshold: give either above (--above) or below (--below), one number\n",
+    )

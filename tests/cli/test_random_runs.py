@@ -79,6 +79,7 @@ def test_an_ensemble_of_noise_alone(noisy: Path, sdmodel: Command, words: tuple[
     assert ("no constant is uncertain" in done.stderr) == (not words)
     many = open_run("runs/many.zarr")
     assert np.unique(many["level"].isel(time=3)).size == 40
+    assert many.attrs["design_method"] == "random functions alone"
     assert (noisy / "runs" / "many.png").stat().st_size > 10_000
     done = sdmodel("rerun", "many", "--members", "7")
     assert (done.exit_code, "7 of 40 members, to the last digit" in done.stdout) == (0, True), done.output

@@ -34,6 +34,6 @@ def boxes(
         },
         {"box": [1, 2], "parameter": list(names), "parameter_units": ("parameter", list(units))},
         {"model": "models/a.mdl", "model_sha256": "0123456789abcdef", "outcome": "beds max above 9", "threshold": 9.0,
-         "side": "above", "wanted_density": 0.8, "least_mass": 0.05, "members": 100, "cases": 60, "left_out": 0},
+         "side": "above", "wanted_density": 0.8, "least_mass": 0.05, "doubtful_above": 0.05, "members": 100, "cases": 60, "left_out": 0},
     )  # fmt: skip
     return found.isel(box=slice(count))

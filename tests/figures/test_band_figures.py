@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
-from sdmodel.dataset import dates_of
+from sdmodel.dataset import NOISE_ALONE, dates_of
 from sdmodel.errors import DatasetError, FigureError
 from sdmodel.figures import plot_bands
 from sdmodel.figures.bands import find_bands
@@ -169,6 +169,9 @@ def test_origin_describes_members_and_sampling():
     origin = plot_bands({"a": _quantiles(**attributes)}, ["revenue"]).get_supxlabel().replace("\n    ", " ")
     assert "Model ai.mdl, sha256 abcdef012345" in origin
     assert "a: power-first; x = 3; 3,000 of 5,000 members, latin hypercube, seed 7, 12 of them not finite" in origin
+    attributes["design_method"] = NOISE_ALONE
+    origin = plot_bands({"a": _quantiles(**attributes)}, ["revenue"]).get_supxlabel().replace("\n    ", " ")
+    assert "3,000 of 5,000 members, random functions alone, 12 of them not finite" in origin
 
 
 def test_impossible_figures_are_refused():

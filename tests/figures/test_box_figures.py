@@ -27,6 +27,14 @@ def test_the_figure_shows_steps_and_ranges():
     assert [label.get_text() for label in first.get_yticklabels()] == ["delay (Day)", "rate (USD)"]
     bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in first.patches]
     assert bars == [(0, 1), (0, 0.75), (0, 1), (0.5, 1)]
+    assert [bar.get_alpha() is not None for bar in first.patches] == [
+        False,
+        False,
+        False,
+        True,
+    ]  # an end may be by chance
+    low, high = first.get_xlim()
+    assert (low, high) == (-0.25, 1.25)  # room for the numbers
     assert [text.get_text() for text in first.texts] == ["30", "2", "4"]
     assert [text.get_text() for text in second.texts] == ["3", "10"]
 

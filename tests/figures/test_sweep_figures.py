@@ -99,7 +99,7 @@ def test_quantiles_are_medians_with_bands_at_both_ends():
     assert ends == [20, 140]
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["base: grid delay 4 Year", "medians of members", "90 % of members at 1", "90 % of members at 7"]
-    assert "40 members sampled by latin hypercube, seed 3" in _origin(figure)
+    assert "40 members, latin hypercube, seed 3" in _origin(figure)
 
 
 def test_labels_have_panels_and_constants_are_level_lines():

@@ -192,9 +192,12 @@ def _free_stem(store: StoreOptions, model: Path, *, resume: bool) -> Path:
 def _check_options(options: PosteriorOptions, draws: _DrawOptions) -> None:
     given = (draws.beyond, draws.ensemble, draws.datatree)
     if not options.sample and any(item is not None for item in given):
-        message = "--beyond, --ensemble and --datatree are about draws of the posterior; add --posterior"
+        message = "--beyond, --ensemble and --datatree need a posterior; add --posterior"
         raise click.UsageError(message)
     if draws.datatree is not None:
+        if Path(draws.datatree).suffix.lower() != ".nc":
+            message = f"--datatree writes netCDF; {draws.datatree!r:.60} must end in .nc"
+            raise click.UsageError(message)
         check_not_there(
             [Path(draws.datatree)], force=options.force, cure="name another with --datatree", error=CalibrationError
         )

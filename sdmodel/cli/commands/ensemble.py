@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ...dataset import MEMBER
+from ...dataset import MEMBER, describe_sampling
 from ...ensemble import run_ensemble
 from ...errors import StoreError
 from ...model import Model, cell_name
@@ -135,7 +135,11 @@ def ensemble(
     def record() -> dict[str, Any]:
         found: dict[str, Any] = {"run": path.stem, "path": str(path), "figure": str(figure) if plot else None}
         found |= {"model": run.attrs["model"], "members": run.sizes[MEMBER]}
-        found |= {"not_finite": run.attrs["members_not_finite"], "design": design.method, "seed": design.seed}
+        found |= {
+            "not_finite": run.attrs["members_not_finite"],
+            "design": run.attrs["design_method"],
+            "seed": design.seed,
+        }
         found |= {"seconds": seconds, "members_made": made}
         return found | {"headlines": [vars(item) for item in spreads], "shares": [vars(item) for item in shares]}
 
@@ -144,8 +148,7 @@ def ensemble(
         yield from share_tables(shares)
         speed = f" in {seconds:.3g} s, {made / seconds:,.0f} per second" if made else ", all stored before"
         count = made or design.count
-        how = f"{design.method}, seed {design.seed}" if design.cells else "random functions alone"
-        yield f"{count:,} member{'s' * (count != 1)} ({how}){speed}"
+        yield f"{count:,} member{'s' * (count != 1)} ({describe_sampling(run)}){speed}"
 
     return Result(record, parts, "headlines", path, [figure] if plot else [])
 

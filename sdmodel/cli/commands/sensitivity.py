@@ -196,7 +196,7 @@ def _figure(found: xr.Dataset) -> Figure:
     default=0.8,
     show_default=True,
     metavar="SHARE",
-    help="The share of members in a box that must be cases.",
+    help="The share of a box's members that must lie beyond the threshold.",
 )
 @click.option(
     "--mass",
@@ -204,7 +204,7 @@ def _figure(found: xr.Dataset) -> Figure:
     default=0.05,
     show_default=True,
     metavar="SHARE",
-    help="The share of all members that a box must hold.",
+    help="The share of all members that a box must hold at least.",
 )
 @click.option("--boxes", type=int, default=3, show_default=True, metavar="N", help="The largest number of boxes.")
 @file_options("RUN-boxes")
@@ -223,11 +223,12 @@ def discover(
 ) -> Result:
     """Find the values of sampled constants that lead to an outcome above or below a threshold: scenario discovery.
 
-    RUN is a stored ensemble and NAME a variable of it; --at or --over says what of it counts (default: its last value). The
+    RUN is a stored ensemble and NAME one of its variables; --at or --over says what of it counts (default: its last value). The
     patient rule induction method (PRIM) of the EMA workbench looks for boxes: ranges of a few constants in which many of the
-    cases lie (coverage) and little else (density). A box is the one with the largest coverage that reaches --density,
-    without ends that may be due to chance; the next is searched outside it. A quasi-p value is the probability that
-    chance gives as many cases without that end of the range; above 0.05 the end is doubtful. --plot shows the trade-off between coverage and density. Nothing is stored
+    members beyond the threshold lie (coverage) and few others (density). A box has the largest coverage that reaches
+    --density, if possible without ends that may be due to chance; the next is searched outside it. A quasi-p value is the
+    probability that chance alone gives as many cases without that end of the range; above 0.05 the end is doubtful. --plot
+    shows the ranges, and how coverage trades for density. Nothing is stored
     without -o or --plot. The workbench comes with `pip install "sdmodel[ema]"`.
     """
     check_discovery(above, below, density=density, mass=mass, boxes=boxes)

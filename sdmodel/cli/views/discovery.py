@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ...analysis import BY_CHANCE
 from ...errors import format_count
 from ...numerals import format_band, format_number
 from ..output import Part, Table, note
 
-_RECORD = ("model", "model_sha256", "outcome", "threshold", "side", "members", "cases", "left_out", "wanted_density", "least_mass")  # fmt: skip
+_RECORD = ("model", "model_sha256", "outcome", "threshold", "side", "members", "cases", "left_out", "wanted_density", "least_mass", "doubtful_above")  # fmt: skip
 _ENDS = ("low", "high", "low_p", "high_p", "least", "most")
 
 
@@ -47,10 +46,10 @@ def discovery_parts(found: xr.Dataset) -> Iterator[Part]:
     if first["plain_density"] < record["wanted_density"]:
         best = math.floor(100 * first["plain_density"]) / 100
         what = "reaches the density only with doubtful ends, which may not hold for other members"
-        note(f"box 1 {what}; --density {best:g} finds one without them")
+        note(f"box 1 {what}" + (f"; --density {best:g} finds one without them" if best else ""))
     for box in record["boxes"]:
         heads = {f"box {box['box']}": "fold", "from": "right", "to": "right", "sampled": "right", "units": "fold"}
-        rows = [_constant_row(constant) for constant in box["constants"]]
+        rows = [_constant_row(constant, record["doubtful_above"]) for constant in box["constants"]]
         yield Table(heads | {"quasi-p": "right", "remark": "fold"}, rows, spare=("sampled", "units"))
 
 
@@ -84,13 +83,13 @@ def _box_row(box: Mapping[str, Any]) -> list[str]:
     return [str(box["box"]), *shares, f"{box['members']:,}", f"{box['cases']:,}", str(len(box["constants"]))]
 
 
-def _constant_row(constant: Mapping[str, Any]) -> list[str]:
+def _constant_row(constant: Mapping[str, Any], doubtful_above: float) -> list[str]:
     units = constant["units"]
     ends = ["" if math.isnan(constant[end]) else format_number(constant[end], units) for end in ("low", "high")]
     chances = _chances(constant)
-    doubt = "doubtful" if max(chances) > BY_CHANCE else ""
+    doubt = "doubtful" if max(chances) > doubtful_above else ""
     sampled = format_band(constant["least"], constant["most"], units)
-    return [constant["name"], *ends, sampled, units, ", ".join(f"{chance:.1g}" for chance in chances), doubt]
+    return [constant["name"], *ends, sampled, units, ", ".join(f"{chance:.2g}" for chance in chances), doubt]
 
 
 def _share(share: float) -> str:

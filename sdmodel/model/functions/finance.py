@@ -136,7 +136,7 @@ ROWS = (
     ),
     expanded(
         "DEPRECIATE BY SCHEDULE(stream, schedule, initial, lifetime, fiscal start)",
-        "an investment stream written off by a schedule, the vector of the parts of each fiscal period, besides what was to be at the start",
+        "an investment stream written off by a schedule, a vector with the part of each fiscal period, plus the depreciation of earlier investments",
         "u, *, u, t, t -> u", _by_schedule, at_start=_first_by_schedule, kinds=("number", "vector", "series", "number", "number"),
     ),
 )
