@@ -38,6 +38,8 @@ _MEMBERS = 4096
 """Members to read at a time if the ensemble is not stored in blocks."""
 _ANY = 1e-9
 """The workbench keeps each box, whatever its density: the choice among the steps of its trade-off is made here."""
+_STEPS = {"coverage": "coverage", "density": "density", "mass": "mass", "restricted": "res_dim"}
+"""What the dataset has of each step, and what the workbench calls it."""
 
 
 def discover_scenarios(
@@ -82,7 +84,7 @@ def discover_scenarios(
         Over `box`: `coverage` (the share of all cases inside), `density` (the share of cases among the members inside), `mass`
         (the share of all members inside), `members`, `cases` and `step`, the place in the trade-off from which the box comes.
         `plain_density` is the largest density that was found without doubtful ends, 0 if none was. If it is below the wanted
-        density, this is the first box, it has doubtful ends, and there is no other.
+        density, the box has doubtful ends, as only the first may.
 
         Over `box` and `parameter`, in units of each constant: `low` and `high`, where the box ends, and their quasi-p values
         `low_p` and `high_p`; NaN at an end that is not restricted. A quasi-p value is the probability that chance alone gives
@@ -119,12 +121,7 @@ def discover_scenarios(
     known = np.isfinite(values) & np.isfinite(points).all(axis=1)
     cases = (values > threshold if side == "above" else values < threshold)[known]
     _check_sides(question, values[known], cases, density)
-    found = _boxes(points[known], cases, density, mass, boxes)
-    if not found.steps:
-        best = found.trades[0]["density"].max()
-        what = f"no box of {mass:.3g} or more of the members reaches density {density:.3g}; the densest has {best:.2f}"
-        message = f"{question.label}: {what}; give a smaller density or mass"
-        raise AnalysisError(message)
+    found = _boxes(question, points[known], cases, density, mass, boxes)
     kept = ("model", "model_sha256", "scenario", "scenario_name")
     attributes = {own: run.attrs[own] for own in kept if own in run.attrs}
     attributes |= {"outcome": question.label, "outcome_units": question.units, "threshold": threshold, "side": side}
@@ -182,18 +179,18 @@ class _Constant:
 
 
 @dataclass(frozen=True, eq=False)
-class _Boxes:
-    """For each box its trade-off, the step chosen, the best density without doubt, its measures, limits and quasi-p values.
+class _Box:
+    """A box: its trade-off, the step chosen, the best density without doubtful ends, its measures, limits and quasi-p values.
 
-    Limits and quasi-p values have the shape (constants, 2). If no box was chosen, there is the trade-off of the first alone.
+    Limits and quasi-p values have the shape (constants, 2).
     """
 
-    trades: list[Any]
-    steps: list[int]
-    plain: list[float]
-    rows: list[Any]
-    limits: list[NDArray[np.float64]]
-    chances: list[NDArray[np.float64]]
+    trade: Any
+    step: int
+    plain_density: float
+    measures: Any
+    limits: NDArray[np.float64]
+    chances: NDArray[np.float64]
 
 
 def _question(run: xr.Dataset, name: str, outcome: Outcome, threshold: float, side: str) -> _Question:
@@ -257,7 +254,9 @@ def _check_sides(question: _Question, values: NDArray[np.float64], cases: NDArra
         raise AnalysisError(message)
 
 
-def _boxes(points: NDArray[np.float64], cases: NDArray[np.bool_], density: float, mass: float, most: int) -> _Boxes:
+def _boxes(
+    question: _Question, points: NDArray[np.float64], cases: NDArray[np.bool_], density: float, mass: float, most: int
+) -> list[_Box]:
     import pandas as pd
 
     with warnings.catch_warnings():  # the workbench warns of packages that it could use, and pandas of its future
@@ -266,23 +265,22 @@ def _boxes(points: NDArray[np.float64], cases: NDArray[np.bool_], density: float
         # columns have numbers for names: the workbench drops one named "scenario"
         names = [str(place) for place in range(points.shape[1])]
         search = prim.Prim(pd.DataFrame(points, columns=names), cases, threshold=_ANY, mass_min=mass)
-        found = _Boxes([], [], [], [], [], [])
-        while len(found.steps) < most and (box := search.find_box()) is not None:
+        found: list[_Box] = []
+        while len(found) < most and (box := search.find_box()) is not None:
             trade, chosen = box.peeling_trajectory, _choose(box, density)
-            if found.steps and (chosen is None or chosen[2] < density):
+            if found and (chosen is None or chosen[2] < density):
                 break
-            found.trades.append(trade)
             if chosen is None:
-                break
+                share = f"no box of {mass:.3g} or more of the members reaches density {density:.3g}"
+                what = f"{share}; the densest has {trade['density'].max():.2f}"
+                message = f"{question.label}: {what}; give a smaller density or mass"
+                raise AnalysisError(message)
             step, place, plain = chosen
             box.select(place)
-            found.steps.append(step)
-            found.plain.append(plain)
-            found.rows.append(box.peeling_trajectory.loc[place])
             chances = np.array([box.qp[place].get(name, (-1, -1)) for name in names], dtype=float)
-            found.chances.append(np.where(chances < 0, np.nan, chances))
-            limits = box.box_lims[place][names].to_numpy(dtype=float).T
-            found.limits.append(np.where(np.isnan(found.chances[-1]), np.nan, limits))
+            chances[chances < 0] = np.nan
+            limits = np.where(np.isnan(chances), np.nan, box.box_lims[place][names].to_numpy(dtype=float).T)
+            found.append(_Box(trade, step, plain, box.peeling_trajectory.loc[place], limits, chances))
     return found
 
 
@@ -333,36 +331,24 @@ def _without_doubtful(box: Any, step: int) -> int | None:
         place = len(box.peeling_trajectory) - 1
 
 
-def _dataset(found: _Boxes, constants: Sequence[_Constant], points: NDArray[np.float64]) -> xr.Dataset:
-    steps = max(len(trade) for trade in found.trades)
-    trades = {
-        f"step_{name}": (
-            ("box", "trade_off"),
-            np.array([np.pad(trade[column].to_numpy(float), (0, steps - len(trade)), constant_values=np.nan) for trade in found.trades]),
-        )
-        for name, column in (("coverage", "coverage"), ("density", "density"), ("mass", "mass"), ("restricted", "res_dim"))
-    }  # fmt: skip
-    rows = found.rows
-    shares = {name: ("box", np.array([float(row[name]) for row in rows])) for name in ("coverage", "density", "mass")}
-    counts = {
-        name: ("box", np.array([int(row[own]) for row in rows])) for name, own in (("members", "n"), ("cases", "k"))
+def _dataset(boxes: Sequence[_Box], constants: Sequence[_Constant], points: NDArray[np.float64]) -> xr.Dataset:
+    steps = range(max(len(box.trade) for box in boxes))
+    trades = {name: np.array([box.trade[own].reindex(steps) for box in boxes]) for name, own in _STEPS.items()}
+    limits, chances = (np.array([getattr(box, name) for box in boxes]) for name in ("limits", "chances"))
+    ends = {"low": limits[..., 0], "high": limits[..., 1], "low_p": chances[..., 0], "high_p": chances[..., 1]}
+    own: dict[str, Any] = {
+        name: [float(box.measures[name]) for box in boxes] for name in ("coverage", "density", "mass")
     }
-    limits, chances = np.array(found.limits), np.array(found.chances)
-    over = ("box", "parameter")
-    ends = {"low": (over, limits[..., 0]), "high": (over, limits[..., 1])}
-    ends |= {"low_p": (over, chances[..., 0]), "high_p": (over, chances[..., 1])}
-    sample = {"least": ("parameter", points.min(axis=0)), "most": ("parameter", points.max(axis=0))}
-    coords = {
-        "box": np.arange(len(rows)) + 1,
-        "parameter": [constant.name for constant in constants],
-        "parameter_units": ("parameter", [constant.units for constant in constants]),
-    }
+    own |= {name: [int(box.measures[key]) for box in boxes] for name, key in (("members", "n"), ("cases", "k"))}
+    own |= {name: [getattr(box, name) for box in boxes] for name in ("step", "plain_density")}
     return xr.Dataset(
-        shares
-        | counts
-        | {"step": ("box", np.array(found.steps)), "plain_density": ("box", np.array(found.plain))}
-        | ends
-        | sample
-        | trades,
-        coords,
+        {name: ("box", values) for name, values in own.items()}
+        | {name: (("box", "parameter"), values) for name, values in ends.items()}
+        | {"least": ("parameter", points.min(axis=0)), "most": ("parameter", points.max(axis=0))}
+        | {f"step_{name}": (("box", "trade_off"), values) for name, values in trades.items()},
+        {
+            "box": np.arange(len(boxes)) + 1,
+            "parameter": [constant.name for constant in constants],
+            "parameter_units": ("parameter", [constant.units for constant in constants]),
+        },
     )
