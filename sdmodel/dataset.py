@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sympy import Expr
 
 from . import __version__
-from .errors import DatasetError
+from .errors import DatasetError, format_count
 from .files import encode_text
 from .model import (
     Element,
@@ -488,7 +488,7 @@ def _at_labels(variable: xr.DataArray, labels: Collection[str]) -> xr.DataArray:
     """The part of a variable at some labels, in the order of its subscripts; the name of a range selects all its labels."""
     dims = subscript_dims(variable)
     if len(labels) > len(dims):
-        message = f"'{long_name(variable)}' has {len(dims)} subscripts; write at most as many labels"
+        message = f"'{long_name(variable)}' has {format_count(len(dims), 'subscript')}; write at most as many labels"
         raise DatasetError(message)
     chosen: dict[Hashable, int] = {}
     for dim, label in zip(dims, labels, strict=False):

@@ -33,6 +33,12 @@ def list_some(items: Sequence[str], *, join: str = ", ") -> str:
     return join.join([*items[: _MAX_ITEMS - 1], f"({rest:,} more)", items[-1]] if rest > 1 else items)
 
 
+def format_count(count: int, noun: str) -> str:
+    """Return a number of things for a message: `1 member`, `2,000 members`, `3 entries`, `4 searches`."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}es" if noun.endswith(("x", "ch")) else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
     """A position in a text file; line and column count from 1."""
@@ -83,7 +89,10 @@ class FaultsError(SdmodelError):
             )
         )
         rest = len(self.faults) - _MAX_LISTED
-        lines = [*map(str, self.faults[:_MAX_LISTED]), *([f"and {rest:,} more faults"] if rest > 0 else [])]
+        lines = [
+            *map(str, self.faults[:_MAX_LISTED]),
+            *([f"and {format_count(rest, 'more fault')}"] if rest > 0 else []),
+        ]
         super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -390,6 +390,11 @@ def _rename(old: Path, new: Path) -> None:
             return
 
 
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_ODD = re.compile(r"...|[\x80-\x9f\u0192\u02c6]")
+_FEWEST_SIGNS, _ODD_SHARE = 6, 0.4
+
+
 def decode(content: bytes) -> tuple[str, str]:
     """Return a text and its encoding: UTF-16 by its byte order mark, which stays in the text, or UTF-8, else that of Windows."""
     marked = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(content[:2])
@@ -411,6 +416,18 @@ def encode_text(text: str, sha256: str) -> bytes | None:
         text.encode(encoding, "replace") for encoding in ("utf-8", "cp1252", "latin-1", "utf-16-le", "utf-16-be")
     )
     return next((content for content in contents if hashlib.sha256(content).hexdigest() == sha256), None)
+
+
+def misread_word(content: bytes) -> str:
+    """Return the first word of a model that is decoded as Windows' text but looks like that of another encoding, else nothing.
+
+    In Western languages at most two letters with accents stand side by side; text in GBK, Shift-JIS or a Cyrillic encoding, read
+    as if it were Western, has more of them in a row, or signs that do not occur in words.
+    """
+    text, encoding = decode(content)
+    words = _BEYOND_ASCII.findall(text) if encoding in {"cp1252", "latin-1"} else []
+    odd = list(filter(_ODD.search, words))
+    return odd[0] if len("".join(odd)) >= max(_FEWEST_SIGNS, _ODD_SHARE * len("".join(words))) else ""
 
 
 def conflicts_in(text: str) -> list[int]:

@@ -237,7 +237,7 @@ def test_labels_select_a_part_of_a_variable() -> None:
     [
         ("tea temprature", "did you mean 'Tea Temperature'"),
         ("price[premum]", "did you mean 'premium'"),
-        ("price[premium, premium]", "has 1 subscripts"),
+        ("price[premium, premium]", "has 1 subscript"),
         ("zzz", "sdmodel show"),
     ],
 )

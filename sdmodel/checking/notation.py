@@ -122,12 +122,29 @@ def find_buried(checked: CheckedModel) -> Iterator[Finding]:
     for element, equation, expression in checked.equations:
         if element.kind in {"constant", "lookup"}:
             continue
-        found = [f"{value:g}" for value in dict.fromkeys(_buried(expression))]
+        buried = [*_buried(expression)]
+        written = _written_numbers(equation.text) if buried else {}
+        found = [*dict.fromkeys(written.get(value, f"{value:g}") for value in buried)]
         if found:
             many = len(found) > 1
             what = f"number{'s' * many} {', '.join(found)} in the equation; make {'each' if many else 'it'} a constant"
             message = f"'{element.name}' has the {what} with units and a source"
             yield Finding("advice", "buried-number", equation.place, element.name, message)
+
+
+def _written_numbers(text: str) -> dict[float, str]:
+    """Return the spelling of each number in an equation; in `x - 5` both 5 and -5 are written `5`, in `x*-5` -5 is `-5`."""
+    found: dict[float, str] = {}
+    before = ["", ""]
+    for word in _TOKEN.findall(_COMMENT.sub(" ", text)):
+        if word[0] in ".0123456789":
+            value = float(word)
+            is_signed = before[1] == "-" and (before[0] in _OPERATORS or before[0] in {"", "(", "["})
+            found.setdefault(-value if is_signed else value, f"-{word}" if is_signed else word)
+            if before[1] == "-":
+                found.setdefault(-value, word)
+        before = [before[1], word]
+    return found
 
 
 def _buried(expression: Expr, structural: frozenset[float] = _STRUCTURAL) -> Iterator[float]:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from sympy import Expr, Indexed, S, Symbol
 
-from ..errors import Fault, FaultsError, ModelError, Place, SdmodelError
+from ..errors import Fault, FaultsError, ModelError, Place, SdmodelError, format_count
 from ..model import (
     FUNCTIONS,
     Element,
@@ -127,7 +127,9 @@ def _in_force(model: Model, check: RealityCheck, held: tuple[Relation, ...]) -> 
             raise _refusal(check, f"the condition holds the stock '{element.name}' only at times: {what}")
         if len(labels) != len(element.dimensions):
             count = len(element.dimensions)
-            raise _refusal(check, f"'{element.name}' has {count} subscripts, not {len(labels)}; write all of them")
+            raise _refusal(
+                check, f"'{element.name}' has {format_count(count, 'subscript')}, not {len(labels)}; write all of them"
+            )
         shown = _unused(elements, f"{element.name} as computed")
         computed = replace(element, name=shown, range=None)
 
@@ -218,7 +220,7 @@ def _result(check: RealityCheck, model: Model, required: tuple[Relation, ...]) -
     if not counted:
         return _named(check, "not tested", "the consequence counts at no time of the run; begin earlier or run longer")
     if not violations:
-        message, tested = f"true in {counted} values", MappingProxyType({"tested": float(counted)})
+        message, tested = f"true in {format_count(counted, 'value')}", MappingProxyType({"tested": float(counted)})
         return RealityResult(check.name, "passed", check.place, message, numbers=tested)
     time, _, relation, where, value, limit = min(violations, key=lambda one: one[:2])
     variable = _shown(model, check, relation.left, where[1:])
@@ -226,7 +228,7 @@ def _result(check: RealityCheck, model: Model, required: tuple[Relation, ...]) -
     if not relation.sign:
         says = f"is not true at time {format_exact(time)}"
     numbers = {"value": value, "tested": counted, "violated": wrong} | ({"limit": limit} if relation.sign else {})
-    message = f"{variable} {says}; violated in {wrong} of {counted} values"
+    message = f"{variable} {says}; violated in {wrong} of {format_count(counted, 'value')}"
     return RealityResult(check.name, "violated", check.place, message, variable, float(time), MappingProxyType(numbers))
 
 

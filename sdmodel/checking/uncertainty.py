@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ..dataset import MEMBER, TIME, find_variable, labels_along, long_name, subscript_dims, with_labels
-from ..errors import ScenarioError, SimulationError
+from ..errors import ScenarioError, SimulationError, format_count
 from ..model import split_name
 from ..numerals import format_number
 from ..scenario import Design, make_design
@@ -83,9 +83,7 @@ def _finding(checked: CheckedModel, name: str, base: xr.Dataset, run: xr.Dataset
     value, least, most = (float(part[place][at]) for part in (values, low, high))
     band = f"{format_number(least, units)} to {format_number(most, units)} {units}".rstrip()
     time = float(run[TIME].values[at])
-    where = (
-        f"is {format_number(value, units)} at {time:.7g}, outside the 90 % band of {run.sizes[MEMBER]} members, {band}"
-    )
+    where = f"is {format_number(value, units)} at {time:.7g}, outside the 90 % band of {format_count(run.sizes[MEMBER], 'member')}, {band}"
     file = Path(checked.model.path).with_suffix(".vsc").name
     cure = (
         f"correct the ranges in {file} or the model's values, or sample constants that fit data (calibrate --posterior)"

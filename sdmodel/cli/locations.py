@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from ..errors import Complaint, Fault, FigureError, ModelError, ScenarioError, StoreError
-from ..files import is_plain_file, recover
+from ..files import is_plain_file, misread_word, read_bytes, recover
 from ..model import Model, nearest
-from ..reading import read_model
+from ..reading import is_xmile, read_model
 from ..xmile import XMILE_ENDINGS
 from .project import MODEL, default_model, default_runs, project_root, relative
 
@@ -75,6 +75,7 @@ def load_model(path: Path) -> Model:
         if context is None
         else {name: context.meta.get(f"{__name__}.{name}", ()) for name in ("data", "allow_files")}
     )
+    _note_encoding(path)
     try:
         return read_model(path, **given)
     except ModelError as error:
@@ -82,6 +83,21 @@ def load_model(path: Path) -> Model:
             raise
         first = error.faults[0].what.partition(";")[0]
         raise ModelError([Fault(str(path), f"not a Vensim model: {first}; name a .mdl file")]) from error
+
+
+def _note_encoding(path: Path) -> None:
+    """Note once that the encoding of a model seems to be neither UTF-8 nor that of Windows for Western languages."""
+    context = click.get_current_context(silent=True)
+    seen: set[Path] = set() if context is None else context.meta.setdefault(f"{__name__}.encoding", set())
+    if path in seen or not is_plain_file(path):  # a pipe can be read only once
+        return
+    seen.add(path)
+    content = read_bytes(path, error=ModelError)
+    if not is_xmile(content, str(path)) and (word := misread_word(content)):
+        shown = "".join(sign if sign.isprintable() else "?" for sign in word[:_SHOWN])
+        what = f"the text is not in UTF-8, and '{shown}' looks like another encoding, such as GBK or Shift-JIS"
+        cure = "convert the file to UTF-8, as with `iconv -f GBK -t UTF-8`, with {UTF-8} as its first line"
+        click.echo(f"{path}: {what}; {cure}", err=True)
 
 
 def remember_files(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> None:

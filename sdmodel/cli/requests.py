@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ..errors import Fault, Place, ReferenceEngineError, ScenarioError
+from ..errors import Fault, Place, ReferenceEngineError, ScenarioError, format_count
 from ..model import Integrator, Model, key, labels_of, nearest, references_in, split_name, split_reference
 from ..scenario import Scenario, merge_scenarios
 from ..vensim import check_names, read_change, read_formula, read_savelist, save_list_of
@@ -199,7 +199,7 @@ def _check_labels(model: Model, names: Sequence[str]) -> None:
 def _label_faults(model: Model, name: str, labels: Sequence[str], where: str) -> Iterator[Fault]:
     element = model.elements[name]
     if labels and len(labels) != len(element.dimensions):
-        message = f"'{element.name}' has {len(element.dimensions)} subscripts, not {len(labels)}; give as many labels"
+        message = f"'{element.name}' has {format_count(len(element.dimensions), 'subscript')}, not {len(labels)}; give as many labels"
         yield Fault(where, message)
         return
     for label, dimension in zip(labels, element.dimensions, strict=False):  # without labels, the whole array is meant

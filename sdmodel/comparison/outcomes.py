@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..dataset import TIME, long_name
-from ..errors import DatasetError
+from ..errors import DatasetError, format_count
 from .differences import Numbers, interpolate
 
 _NEAR = 1e-9
@@ -146,7 +146,7 @@ def relative_changes(before: xr.DataArray, after: xr.DataArray, at: Outcome) -> 
     """
     then, now = _flat(outcome_of(before, at)), _flat(outcome_of(after, at))
     if then.shape != now.shape:
-        sizes = f"{then.size} cells in one run and {now.size} in the other"
+        sizes = f"{format_count(then.size, 'cell')} in one run and {now.size} in the other"
         message = f"'{before.name}' has {sizes}; give runs of one model"
         raise DatasetError(message)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -29,7 +29,7 @@ from ..dataset import (
     long_name,
     subscript_dims,
 )
-from ..errors import FigureError
+from ..errors import FigureError, format_count
 from .layout import Scale
 from .panels import (
     COLOURS,
@@ -438,7 +438,7 @@ def _describe_members(run: xr.Dataset) -> str:
     if "members_done" not in attributes:
         return ""
     done, requested, broken = (int(attributes.get(f"members_{name}", 0)) for name in ("done", "wanted", "not_finite"))
-    count = f"{done:,} members" if done == requested else f"{done:,} of {requested:,} members"
+    count = format_count(done, "member") if done == requested else f"{done:,} of {format_count(requested, 'member')}"
     left_out = f"{broken:,} of them not finite, left out from then on" if broken else ""
     return ", ".join(filter(None, (count, describe_sampling(run), left_out)))
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Literal, cast, get_args
 
 from ..dataset import decimal_year
-from ..errors import Fault, LayoutError, Place
+from ..errors import Fault, LayoutError, Place, format_count
 from ..files import read_text
 from ..model import key, nearest, split_name
 
@@ -135,7 +135,7 @@ def _rows(name: str, text: str, faults: list[Fault]) -> Iterator[_Row]:
         return
     for place, entries in lines:
         if len(entries) > len(header):
-            problem = f"this line has {len(entries)} entries but the header names {len(header)}"
+            problem = f"this line has {format_count(len(entries), 'entry')} but the header names {len(header)}"
             faults.append(Fault(place, f"{problem}; put an entry with commas in quotes"))
             continue
         row = dict.fromkeys((*_COLUMNS, *header), "") | dict(zip(header, entries, strict=False))

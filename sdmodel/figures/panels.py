@@ -24,7 +24,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from numpy.typing import NDArray
 
 from ..dataset import DATE, TIME, dates_of
-from ..errors import FigureError
+from ..errors import FigureError, format_count
 from .layout import Scale
 from .text import PlainFigure
 
@@ -110,7 +110,7 @@ def make_panels(
     if axes is not None:
         given = np.atleast_1d(np.asarray(axes, dtype=object)).ravel()
         if len(given) != count:
-            message = f"axes: {len(given)} are given for {count} panels; give {count}, or none to make a figure"
+            message = f"axes: {len(given)} are given for {format_count(count, 'panel')}; give {count}, or none to make a figure"
             raise FigureError(message)
         return _figure_of(given[0]), given
     rows = math.ceil(count / columns)

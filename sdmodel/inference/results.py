@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CalibrationError, Fault, ScenarioError
+from ..errors import CalibrationError, Fault, ScenarioError, format_count
 from ..files import already_exists, replace_files, unwritable
 from ..model import Cell, Model, cell_name, key, quoted_cell, split_name
 from ..scenario import Change, Design, Distribution, Sampling, SamplingMethod, Variation, constant_cells, make_design
@@ -195,7 +195,7 @@ def _change_text(calibration: Calibration, name: str) -> str:
     about = ", ".join(series.name for series in calibration.problem.series)
     costs = f"minus log posterior {search.best.cost:.6g}, before {search.before:.6g}"
     comment = (
-        f"Calibration {name} of {calibration.model.path} on {about}: {calibration.problem.observations} observations, "
+        f"Calibration {name} of {calibration.model.path} on {about}: {format_count(calibration.problem.observations, 'observation')}, "
         f"{costs}."
     )
     return scenario_text(changes, comment=comment, notes=notes)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sympy import Expr, Indexed, Symbol
 
-from ..errors import Fault, ModelError, Place
+from ..errors import Fault, ModelError, Place, format_count
 from ..extras import LazyModule
 from .algebra import Numbers, Slice, Table, VensimFunction, make_reference, split_reference
 from .frames import CellArray, UnequalError, labels_at, new_array, span
@@ -46,6 +46,9 @@ else:
 
 _MANY = 64
 """From this number of cells on, arrays are quicker."""
+
+_LOGIC = re.compile(r"(?:(.+)_)?(and|or|not)_(.+)")
+_TRUTH = {"true": "1", "false": "0"}
 
 Role = Literal["number", "lookup", "range"]
 _REFERENCES = (Symbol, Indexed)
@@ -136,7 +139,7 @@ class _Search:
             for mapping in own.mappings:
                 target = self.model.subscripts.get(mapping.target)
                 if target is not None and not mapping.labels and len(target.keys) != len(own.keys):
-                    what = f"'{own.name}' has {len(own.keys)} labels and '{target.name}' {len(target.keys)}"
+                    what = f"'{own.name}' has {format_count(len(own.keys), 'label')} and '{target.name}' {len(target.keys)}"
                     cure = "map ranges of the same length, or list which label maps to which"
                     yield Fault(own.place, f"{what}; {cure}")
 
@@ -215,7 +218,7 @@ class _Search:
         yield from (self.unknown_subscript(equation, name, equation.place) for name in unknown)
         count = len(element.equations[0].subscripts)
         if len(equation.subscripts) != count:
-            what = f"'{element.name}' has {len(equation.subscripts)} subscripts here and {count} before; use {count}"
+            what = f"'{element.name}' has {format_count(len(equation.subscripts), 'subscript')} here and {count} before; use {count}"
             yield Fault(equation.place, what)
         for exception in equation.exceptions:
             if len(exception) != len(equation.subscripts):
@@ -227,7 +230,7 @@ class _Search:
                 cells = span(self.model.subscripts, equation)[0].cells
             given = len(equation.expression.values)
             if given not in {1, cells}:
-                what = f"'{element.name}' has {cells} elements here but {given} numbers; give one for each element"
+                what = f"'{element.name}' has {format_count(cells, 'element')} here but {format_count(given, 'number')}; give one for each element"
                 yield Fault(equation.place, what)
 
     def unknown_subscript(self, equation: Equation, name: str, place: Place) -> Fault:
@@ -295,7 +298,7 @@ class _Search:
             labels, others = labels_of(subscripts, name), labels_of(subscripts, along)
             if len(labels) != len(others) and not set(labels) <= set(others):
                 shown = equation_text(self.model, make_reference(name))
-                return f"returns {len(others)} numbers, and '{shown}' on the left-hand side has {len(labels)}; give it as many"
+                return f"returns {format_count(len(others), 'number')}, and '{shown}' on the left-hand side has {len(labels)}; give it as many"
         return ""
 
     def bad_reference(self, equation: Equation, part: Expr, *, called: bool) -> Fault | None:
@@ -313,7 +316,9 @@ class _Search:
             return Fault(place, f"'{element.name}' is a lookup; give it an argument: {element.name}(x)")
         count = len(element.equations[0].subscripts)
         if len(indices) != count:
-            return Fault(place, f"'{element.name}' has {count} subscripts but {len(indices)} here; write {count}")
+            return Fault(
+                place, f"'{element.name}' has {format_count(count, 'subscript')} but {len(indices)} here; write {count}"
+            )
         for index in indices:
             if index.removesuffix(MARK) not in self.model.subscripts and index not in self.model.labels:
                 return self.unknown_subscript(equation, index, equation.places.get(index, place))
@@ -328,7 +333,16 @@ class _Search:
         close = self.suggestions.nearest(name, itertools.chain(["Time"], (element.name for element in self.model)))
         shown = _as_written(equation, name)
         cure = f"did you mean '{close}'?" if close else f"define it, or declare data with '{quote_name(shown)} ~~|'"
+        if vensim := self.in_vensim(name):
+            cure = f"write {vensim}"
         return Fault(place, f"'{shown}' is not defined; {cure}")
+
+    def in_vensim(self, name: str) -> str:
+        """What Vensim writes for a logical constant or operator of another language in an undefined name, or an empty text."""
+        found = _LOGIC.fullmatch(name)
+        if found and all(part in {None, TIME.key, *self.model.elements} for part in found.group(1, 3)):
+            return f":{found[2].upper()}:"
+        return _TRUTH.get(name, "")
 
     def undefined_cells(self) -> Iterator[Fault]:
         """Report references to cells without an equation, and ranges without a label."""

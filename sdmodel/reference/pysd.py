@@ -24,7 +24,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from ..dataset import make_run
-from ..errors import ReferenceEngineError
+from ..errors import ReferenceEngineError, format_count
 from ..model import RUN_SETTINGS, Element, Integrator, Model, display_name, key, nearest, quote_name, split_name
 from ..reading import read_model
 from ..scenario import Change
@@ -159,7 +159,7 @@ def _constant(model: PysdModel, variable: Variable, change: Change) -> float | x
         raise ReferenceEngineError(message)
     ranges = [list(model.engine.subscripts[name]) for name in variable.ranges]
     if change.subscripts and len(change.subscripts) != len(ranges):
-        counts = f"{len(ranges)} subscripts, not {len(change.subscripts)}"
+        counts = f"{format_count(len(ranges), 'subscript')}, not {len(change.subscripts)}"
         message = f"{model.path}: '{variable.name}' has {counts}; correct them"
         raise ReferenceEngineError(message)
     names = change.subscripts or variable.ranges
@@ -317,7 +317,7 @@ def _align(model: Model, element: Element, record: PysdRecord) -> NDArray[np.flo
     array = record.arrays[element.key]
     labels = record.labels[element.key]
     if len(labels) != len(element.dimensions):
-        counts = f"{len(labels)} subscripts, not {len(element.dimensions)}"
+        counts = f"{format_count(len(labels), 'subscript')}, not {len(element.dimensions)}"
         message = f"{model.path}: PySD gives '{element.name}' {counts}; use the native engine"
         raise ReferenceEngineError(message)
     for axis, (theirs, dimension) in enumerate(zip(labels, element.dimensions, strict=True), start=1):

@@ -41,7 +41,7 @@ from ..dataset import (
     subscript_dims,
     with_labels,
 )
-from ..errors import ReportError, SdmodelError
+from ..errors import ReportError, SdmodelError, format_count
 from ..figures import (
     layout_beside,
     narrow_pages,
@@ -326,7 +326,7 @@ def _ensemble_section(
                     (f"{100 * width:.4g} % of members", "", *(format_band(low, high, units) for low, high in ends))
                 )
     columns = ("", "units", *(f"{time:.10g}" for time in at))
-    caption = f"{run.sizes[MEMBER]:,} members: the median, and the bands that hold the middle members"
+    caption = f"{format_count(run.sizes[MEMBER], 'member')}: the median, and the bands that hold the middle members"
     page = layout_beside(str(run.attrs["model"]))
     figures = [
         plot_bands({name: found}, [one], scales={one: page.scale_of(one)}, extrapolation=page.extrapolation)

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from sympy import Expr
 
-from ..errors import Fault, Place, ScenarioError
+from ..errors import Fault, Place, ScenarioError, format_count
 from ..model import (
     FUNCTIONS,
     NOWHERE,
@@ -157,7 +157,7 @@ def select_cells(model: Model, element: Element, subscripts: Iterable[str], wher
     if not names:
         return defined
     if len(names) != len(element.dimensions):
-        what = f"'{element.name}' has {len(element.dimensions)} subscripts, not {len(names)}; write one label for each"
+        what = f"'{element.name}' has {format_count(len(element.dimensions), 'subscript')}, not {len(names)}; write one label for each"
         raise ScenarioError([Fault(where, what)])
     selected = [Cell(element.key, labels) for labels in product(*(labels_of(model.subscripts, name) for name in names))]
     known = set(defined)
@@ -209,7 +209,7 @@ def constant_values(model: Model, scenario: Scenario) -> dict[Cell, float]:
             faults += error.faults
             continue
         if len(change.values) not in {1, len(cells)}:
-            what = f"'{change.name}' has {len(cells)} cells but {len(change.values)} numbers; give one per cell, or one for all"
+            what = f"'{change.name}' has {format_count(len(cells), 'cell')} but {format_count(len(change.values), 'number')}; give one per cell, or one for all"
             faults.append(Fault(change.place, what))
             continue
         values |= dict(zip(cells, change.values * (len(cells) // len(change.values)), strict=True))

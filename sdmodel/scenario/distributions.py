@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from ..errors import format_count
 from ..extras import LazyModule
 
 if TYPE_CHECKING:
@@ -497,7 +498,7 @@ def distribution_fault(distribution: Distribution | Steps) -> str:
     name, arguments = distribution.name, distribution.arguments
     row = DISTRIBUTIONS[name]
     if len(arguments) != len(row.parameters) + 2:
-        return f"{name} is given {len(arguments)} numbers; write {distribution_syntax(name)}"
+        return f"{name} is given {format_count(len(arguments), 'number')}; write {distribution_syntax(name)}"
     if not all(map(math.isfinite, arguments)):
         return f"{name} is given a number that is not finite; write {distribution_syntax(name)}"
     low, high, *rest = arguments

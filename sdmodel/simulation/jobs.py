@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ScenarioError, SimulationError
+from ..errors import ScenarioError, SimulationError, format_count
 from ..model import (
     INTEGRATORS,
     NA,
@@ -58,7 +58,7 @@ def with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
         raise SimulationError(message)
     remarks = list(dict.fromkeys(found.remark for found in (*low, *high) if found.remark))
     if len(remarks) > MAX_LISTED:
-        remarks[MAX_LISTED:] = [f"and {len(remarks) - MAX_LISTED} more orders of delays are changed like this"]
+        remarks[MAX_LISTED:] = [f"and {format_count(len(remarks) - MAX_LISTED, 'more change')} of the orders of delays"]
     return model if low == _ORDERS[model] else with_constants(model, inputs.fixed), remarks
 
 
@@ -154,9 +154,7 @@ def named_grid(program: Program, model: Model, name: str) -> Grid:
         return grid
     cell = Cell(element.key, tuple(map(key, labels)))
     if cell not in grid.cells:
-        message = (
-            f"save: '{name}' is not in the model; give one label for each of its {len(element.dimensions)} subscripts"
-        )
+        message = f"save: '{name}' is not in the model; give one label for each of its {format_count(len(element.dimensions), 'subscript')}"
         raise SimulationError(message)
     return Grid(cell, (), np.array([program.row(cell)]), np.empty(0, dtype=np.int64))
 

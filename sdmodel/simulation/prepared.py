@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from ..dataset import MEMBER
-from ..errors import Fault, ScenarioError, SimulationError, reports_memory
+from ..errors import Fault, ScenarioError, SimulationError, format_count, reports_memory
 from ..model import Cell, Integrator, Model, Unchanging, cell_name, split_name, takes_model
 from ..program import MEMBER_CELL, Grid, Program, compile_program
 from ..scenario import Scenario, cell_values, constant_values, is_course, with_tables
@@ -96,7 +96,7 @@ class PreparedSimulation(Unchanging):
         points = np.asarray(constants, dtype=float)
         if points.ndim not in {1, 2} or points.shape[-1] != len(self.constants):
             count = len(self.constants)
-            what = f"the shape is {points.shape}; give {count} numbers ({', '.join(self.constants) or 'none'}), or rows of {count}"
+            what = f"the shape is {points.shape}; give {format_count(count, 'number')} ({', '.join(self.constants) or 'none'}), or rows of {count}"
             raise ScenarioError([Fault("constants", what)])
         if not np.isfinite(points).all():
             raise ScenarioError([Fault("constants", "a value is not finite; give numbers")])

@@ -18,7 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..dataset import make_run
-from ..errors import reports_memory
+from ..errors import format_count, reports_memory
 from ..model import NOWHERE, Element, Integrator, Model, cell_name, quoted_cell, takes_model
 from ..program import MOST_PARTS, NEVER, SEED_CELL, Grid, Program
 from ..scenario import Scenario, constant_values, is_course, range_violation
@@ -274,7 +274,7 @@ def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:
         return []
     time = job.timing.moments[2 * max(int(outcome.inexact[missed[0]]) - 1, 0)]
     which = f"member {missed[0]}: " if inputs.count > 1 else ""
-    more = f" (and {missed.size - 1} more members)" if missed.size > 1 else ""
+    more = f" (and {format_count(missed.size - 1, 'more member')})" if missed.size > 1 else ""
     what = f"{which}{MOST_PARTS} parts of a time step do not meet the tolerances of {job.integrator} from time {time:g}{more}"
     return [f"{what}; make TIME STEP smaller, or RELATIVE TOLERANCE and ABSOLUTE TOLERANCE larger"]
 

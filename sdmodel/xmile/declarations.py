@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ..errors import Fault, Place
+from ..errors import Fault, Place, format_count
 from ..model import Subscript, Table, key, nearest
 from .translation import CLASH, Gf, Macro, Variable, label_of, name_key, plain_name, split_qualified
 from .tree import Node
@@ -211,7 +211,7 @@ def labels_of_element(variable: Variable, node: Node, found: Declarations) -> tu
             return None
         labels.append(own)
     if len(given) != len(variable.dimensions):
-        what = f"'{variable.name}' has {len(variable.dimensions)} dimensions but {len(given)} subscripts here; write one for each"
+        what = f"'{variable.name}' has {format_count(len(variable.dimensions), 'dimension')} but {format_count(len(given), 'subscript')} here; write one for each"
         found.fault(node.place, what)
         return None
     return tuple(labels)

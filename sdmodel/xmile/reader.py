@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from sympy import Expr, S
 
-from ..errors import Fault, ModelError, Place
+from ..errors import Fault, ModelError, Place, format_count
 from ..files import decode_text
 from ..model import (
     RUN_SETTINGS,
@@ -527,9 +527,7 @@ def _one_per_cell(variable: Variable, found: Declarations) -> list[tuple[tuple[s
         return None
     cells = [*product(*(found.subscripts[name].keys for name in variable.dimensions))]
     if len(equations) != len(cells):
-        what = (
-            f"'{variable.name}' has {len(equations)} equations for {len(cells)} cells; write one, or one for each cell"
-        )
+        what = f"'{variable.name}' has {format_count(len(equations), 'equation')} for {format_count(len(cells), 'cell')}; write one, or one for each cell"
         found.fault(equations[0].place_at(0), what)
     return [
         (labels, Node("element", {}, equation.place, [equation]))

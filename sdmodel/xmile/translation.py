@@ -15,7 +15,7 @@ from itertools import product
 
 from sympy import Expr, S
 
-from ..errors import Fault, Place
+from ..errors import Fault, Place, format_count
 from ..model import (
     FUNCTIONS,
     MARK,
@@ -368,7 +368,7 @@ def _subscripts_of(variable: Variable, term: Term, scope: Scope) -> list[str]:
     if given is None:
         return [_implied(place, dimension, variable, scope) for place, dimension in enumerate(dimensions)]
     if len(given) != len(dimensions):
-        message = f"'{variable.name}' has {len(dimensions)} dimensions but {len(given)} subscripts here; write {len(dimensions)}"
+        message = f"'{variable.name}' has {format_count(len(dimensions), 'dimension')} but {format_count(len(given), 'subscript')} here; write {len(dimensions)}"
         raise UnsupportedError(message)
     return [_subscript(part, dimension, scope) for part, dimension in zip(given, dimensions, strict=True)]
 
@@ -505,7 +505,7 @@ def _function(own: str, term: Term, scope: Scope) -> Expr:
     counts = builtin.counts if builtin else range(len(ours.arguments), len(ours.arguments) + 1) if ours else range(0)
     if len(arguments) not in counts:
         signature = builtin.signature if builtin else ours.signature if ours else own
-        message = f"{own.upper()} does not take {len(arguments)} arguments; write {signature}"
+        message = f"{own.upper()} does not take {format_count(len(arguments), 'argument')}; write {signature}"
         raise UnsupportedError(message)
     return (builtin or ROWS[own]).build(*arguments)
 

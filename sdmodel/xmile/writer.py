@@ -14,7 +14,7 @@ from html import escape
 
 from sympy import Expr, Indexed, Symbol
 
-from ..errors import Fault, ModelError
+from ..errors import Fault, ModelError, format_count
 from ..model import (
     RUN_SETTINGS,
     Cell,
@@ -38,6 +38,7 @@ from ..model import (
     signed_terms,
     split_reference,
     takes_model,
+    unfinished_equations,
     walk,
 )
 from .diagrams import view_lines
@@ -86,7 +87,7 @@ def xmile_text(model: Model, views: Sequence[View] = ()) -> XmileText:
     Raises
     ------
     ModelError
-        If data are missing, or the times of the run cannot be computed.
+        If an equation is incomplete, data are missing, or the times of the run cannot be computed.
 
     Examples
     --------
@@ -97,7 +98,7 @@ def xmile_text(model: Model, views: Sequence[View] = ()) -> XmileText:
     <stock name="Water">
     <eqn>0.1*Water</eqn>
     """
-    if faults := [*missing_data(model)]:
+    if faults := [*unfinished_equations(model), *missing_data(model)]:
         raise ModelError(faults)
     return _Writer(model).document(views)
 
@@ -136,7 +137,7 @@ class _Writer:
             lines += [f"\t\t\t{line}" for line in view_lines(everything, views, self.tags)]
         lines += ["\t\t</views>", "\t</model>", "</xmile>", ""]
         for name, users in self.equations.lost.items():
-            what = f"{name} has no counterpart in XMILE and keeps its name in {len(users)} equations"
+            what = f"{name} has no counterpart in XMILE and keeps its name in {format_count(len(users), 'equation')}"
             self.notes.append(f"{what}, such as that of '{users[0]}'")
         if model.reality_checks:
             first, count = model.reality_checks[0].name, len(model.reality_checks)

@@ -97,7 +97,7 @@ def test_forms_are_found_around_any_operands(one: str, two: str):
 def test_every_buried_number_is_reported_once(values: list[float]):
     """0, 1 and 2 are structural; every other number of an equation is listed, each once."""
     equation = " + ".join(f"a*{value!r}" for value in values) + " + 0 + 1 + 2 + b^2 + c^0.5"
-    buried = [f"{value:g}" for value in dict.fromkeys(values) if value not in {1.0, 2.0}]
+    buried = [repr(value) for value in dict.fromkeys(values) if value not in {1.0, 2.0}]
     (message,) = _messages(equation, "buried-number") or [None]
     assert (message is None) == (not buried)
     assert not buried or message.startswith(f"'x' has the number{'s' * (len(buried) > 1)} {', '.join(buried)} in")
@@ -110,6 +110,10 @@ def test_every_buried_number_is_reported_once(values: list[float]):
         ("a^3", "3"),
         ("SMOOTH(a, 7)", "7"),
         ("-5*a", "-5"),
+        ("a*(-5)", "-5"),
+        ("a - 590", "590"),
+        ("a - 590 + 590*b", "590"),
+        ("a + 1234567.50", "1234567.50"),
         ("DELAY N(a, b, c, 3)", ""),
         ("WITH LOOKUP(a, ((0,0),(9,9)))", ""),
         ("a*:NA:", ""),

@@ -130,7 +130,7 @@ def test_the_model_says_when_courses_begin():
         ("x = RC STEP(x) :IMPLIES: x > 1", r"write RC STEP\(basis, mult, start, duration\)"),
         ("x = RC STEP(x, 2, 99) :IMPLIES: x = 3", "counts at no time of the run"),
         ("extra = 1/0 :IMPLIES: output[left] = 3", "not finite at time 0"),
-        ("workers = 0 :IMPLIES: x = 3", "'workers' has 1 subscripts, not 0"),
+        ("workers = 0 :IMPLIES: x = 3", "'workers' has 1 subscript, not 0"),
         ("x = (1 :IMPLIES: x = 3", "a '\\(' is not closed"),
         ("x = 1", "write :THE CONDITION: what holds :IMPLIES: what must be true"),
     ],

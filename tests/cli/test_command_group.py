@@ -9,6 +9,7 @@ import click
 import pytest
 
 from sdmodel.cli import main
+from sdmodel.testing import model_text
 
 BAD_NAMES = ("../a", "x" * 300, "a\0b", "a\nb", "a\x1bb", "a*", " ", "", " a", "a\\b")
 
@@ -65,3 +66,21 @@ def test_every_command_has_help_with_an_example(name: str, sdmodel):
     command = main.get_command(click.Context(main), name)
     assert all(option.help for option in command.params if option.param_type_name == "option")
     assert main.commands[name].short_help in sdmodel("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "is_noted"),
+    [
+        ("人口 = 出生 * 3 ~ 人 ~~| 出生 = 2 ~ 人 ~ 總數 |", "gbk", True),
+        ("テスト = データ * 3 ~ 個 ~~| データ = 1 ~~|", "shift_jis", True),
+        ("население = темп * 3 ~~| темп = 1 ~~|", "cp1251", True),
+        ("人口 = 出生 * 3 ~ 人 ~~| 出生 = 2 ~ 人 ~ 總數 |", "utf-8", False),
+        ("人口 = 出生 * 3 ~ 人 ~~| 出生 = 2 ~ 人 ~ 總數 |", "utf-16", False),
+        ("größe = prix créé ~ €/m² ~~| prix créé = 1 ~ € ~ l’été, “doux” – à la mode, façade. |", "cp1252", False),
+    ],
+)
+def test_an_encoding_that_gives_other_letters_is_noted_once(tea, sdmodel, text, encoding, is_noted):
+    """Names in it would be unreadable, without a reason."""
+    Path("far.mdl").write_bytes(model_text(text).encode(encoding))
+    result = sdmodel("levers", "far.mdl")
+    assert result.stderr.count("looks like another encoding, such as GBK") == is_noted

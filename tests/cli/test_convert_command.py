@@ -10,6 +10,7 @@ import pytest
 from sdmodel.reading import read_model
 from sdmodel.simulation import simulate
 from sdmodel.store import open_run
+from sdmodel.testing import model_text
 from sdmodel.vensim import read_data
 
 XMILE = """<?xml version="1.0" encoding="utf-8"?>
@@ -77,6 +78,15 @@ def test_xmile_with_an_unknown_function_is_refused(tea, sdmodel):
     assert result.exit_code == 1
     assert "tank.xmile:6:38: 'leak': LOGNORMAL is not supported" in result.stderr
     assert not Path("tank.mdl").exists()
+
+
+def test_an_incomplete_equation_is_named_in_the_model(tea, sdmodel):
+    """The line is that of the model, not of the file that would be written."""
+    Path("draft.mdl").write_text(model_text("y = 3\nx = A FUNCTION OF(y)"), "utf-8")
+    result = sdmodel("convert", "draft.mdl", "-o", "draft.stmx")
+    assert (result.exit_code, Path("draft.stmx").exists()) == (1, False)
+    assert result.stderr.startswith("draft.mdl:")
+    assert "the equation of 'x' is incomplete" in result.stderr
 
 
 def test_one_member_of_an_ensemble_is_converted(tea, sdmodel):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sdmodel.reading import read_model
+from sdmodel.testing import model_text
 
 MODEL = "models/ai_compute.mdl"
 
@@ -126,6 +127,41 @@ def test_edit_errors_are_one_line_and_change_nothing(tea: Path, sdmodel, words, 
     assert message in done.stderr
     assert code == 2 or done.stderr.count("\n") == 1
     assert _bytes(tea) == old
+
+
+OTHER_FORMS = """x = ((y + 1)*2) ~~|
+spare(
+	[(0,0)-(1,1)],(0,0),(1,1)) ~~|
+y = 3 ~~|
+seen ~~|
+read:RAW: ~~|
+late := y ~~|"""
+
+
+@pytest.mark.parametrize(
+    ("words", "undo"),
+    [
+        (["set", "x = (y + 1)*3"], ["set", "x = ((y + 1)*2)"]),
+        (["set", "spare((0,1),(1,1))"], ["set", "spare(\n\t[(0,0)-(1,1)],(0,0),(1,1))"]),
+        (["remove", "x"], ["add", "x = ((y + 1)*2)"]),
+        (["remove", "spare"], ["add", "spare(\n\t[(0,0)-(1,1)],(0,0),(1,1))"]),
+        (["remove", "seen"], None),
+        (["remove", "late"], None),
+        (["set", "spare = 3.5"], "'spare' is a lookup; write its points, as in 'spare((0,0),(1,1))'"),
+        (["set", "seen = 3"], "'seen' is a data variable, without an equation; remove it, and add it with an equation"),
+        (["set", "read = 3"], "'read' is a data variable, without an equation; remove it, and add it with an equation"),
+    ],
+)
+def test_forms_that_look_alike_are_edited_as_what_they_are(tea: Path, sdmodel, words, undo):
+    """An equation in parentheses is not a lookup, a lookup has no equals sign, and `add` does not write data variables."""
+    Path("forms.mdl").write_text(model_text(OTHER_FORMS), "utf-8")
+    done = sdmodel("edit", "forms.mdl", *words)
+    if isinstance(undo, str):
+        assert (done.exit_code, undo in done.stderr) == (1, True)
+    else:
+        back = shlex.split(done.stderr.removeprefix("undo with: "))
+        assert (done.exit_code, back[3:]) == (0, undo or [])
+        assert not undo or sdmodel(*back[1:]).exit_code == 0
 
 
 @pytest.mark.parametrize("name", ["set", "add", "rename", "remove", "units", "comment", "range", "group"])

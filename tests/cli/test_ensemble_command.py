@@ -299,7 +299,7 @@ def test_members_that_are_not_finite_are_reported(tea: Path, sdmodel: Command):
     assert 0 < count < 400
     assert f"{count} of 400 members have values that are not finite: " in done.stderr
     assert "these values are left out" in done.stderr
-    assert re.search(r"'Tea Temperature': up to \d+ members are not finite", done.stderr)
+    assert re.search(r"'Tea Temperature': not finite and left out at some time: up to \d+ members", done.stderr)
     assert (
         f"'Tea Temperature > 80': {count} of 400 members have no number at some time and are not counted" in done.stderr
     )

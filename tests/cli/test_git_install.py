@@ -99,7 +99,7 @@ def test_git_diff_shows_equations_by_name_and_views_as_one_line(repository):
     MODEL.write_text(text.replace("a,100,100", "a,200,100").replace("FINAL TIME = 10", "FINAL TIME = 20"), "utf-8")
     lines = [line for line in _git("diff", "-U0").stdout.splitlines() if line[:3] not in ("+++", "---")]
     assert [line.partition(",")[0] for line in lines if line[0] in "+-"] == [
-        "-\t10", "+\t20", "-*View 1: 1 lines", "+*View 1: 1 lines",
+        "-\t10", "+\t20", "-*View 1: 1 line", "+*View 1: 1 line",
     ]  # fmt: skip
     assert next(line for line in lines if line.startswith("@@")).endswith("@@ FINAL TIME =")
 

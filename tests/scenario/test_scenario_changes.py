@@ -45,7 +45,7 @@ FAULTS = {
     Change("z", values=(1.0,)): "unchangeable",
     Change("f", values=(1.0,)): "'f' is a lookup; give it points",
     Change("x", ("C",), (1.0,)): "has no cell [c]",
-    Change("x", ("A", "B"), (1.0,)): "has 1 subscripts, not 2",
+    Change("x", ("A", "B"), (1.0,)): "has 1 subscript, not 2",
     Change("x", values=(1.0, 2.0, 3.0)): "has 2 cells but 3 numbers",
 }
 

@@ -228,7 +228,7 @@ def test_a_name_that_nothing_defines_is_data_where_a_file_has_it(folder):
         read(folder, "y = 2 * x + prise\nx = 1", data=folder / "x.csv")
     with pytest.raises(ModelError, match="y.csv: there is no such file"):
         read(folder, "y = price", data=folder / "y.csv")
-    with pytest.raises(ModelError, match="'cost' has 1 subscripts but 0 here"):
+    with pytest.raises(ModelError, match="'cost' has 1 subscript but 0 here"):
         read(folder, f"{equations} + cost", data=folder / "x.csv")
 
 

@@ -110,7 +110,7 @@ def test_changes_reach_the_cells_that_they_name_and_no_others(tmp_path, lines, n
         ("g[f,y] :EXCEPT: [A,D] = 9", r"'g' has no cell \[a, d\]"),
         ("g[f,y] :EXCEPT: [A,old] = 1,2,3", "'g' has 5 cells but 3 numbers; give one per cell, or one for all"),
         ("t[D]((0,0),(10,20))", r"'t' has no cell \[d\]; write labels as in the model"),
-        ("t[f,y]((0,0),(10,20))", "'t' has 1 subscripts, not 2"),
+        ("t[f,y]((0,0),(10,20))", "'t' has 1 subscript, not 2"),
         ("g[f,y] = TABBED ARRAY(1 2 3)", "'g' has 6 cells but 3 numbers"),
     ],
 )

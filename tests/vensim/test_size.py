@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sdmodel import ModelError, ScenarioError, simulate
-from sdmodel.errors import Fault, SdmodelError, list_some, shorten
+from sdmodel.errors import Fault, SdmodelError, format_count, list_some, shorten
 from sdmodel.model import check_units, find_links, nearest, plan
 from sdmodel.testing import model_text, tiny_model
 from sdmodel.vensim import model_from_text
@@ -116,6 +116,21 @@ def test_long_messages_keep_their_ends():
     assert shorten("short") == "short"
     assert list_some(list("abcdefghi")) == "a, b, c, d, e, f, g, h, i"
     assert list_some(list("abcdefghij")) == "a, b, c, d, e, f, g, (2 more), j"
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "text"),
+    [
+        (1, "member", "1 member"),
+        (0, "member", "0 members"),
+        (2000, "more line", "2,000 more lines"),
+        (2, "entry", "2 entries"),
+        (3, "box", "3 boxes"),
+        (4, "search", "4 searches"),
+    ],
+)
+def test_one_thing_is_singular(count, noun, text):
+    assert format_count(count, noun) == text
 
 
 def _calls(work: Callable[[], object]) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...errors import Fault, ModelError, StoreError
+from ...errors import Fault, ModelError, StoreError, format_count
 from ...files import read_bytes, write_file
 from ...model import lay_out, missing_data, without_subscripts
 from ...reading import is_xmile, model_from_text, read_sketch, read_xmile
@@ -111,7 +111,7 @@ def _write_model(source: str | None, target: Path, *, force: bool) -> None:
         write_file(target, text.encode(), force=force, error=StoreError)
     for line in notes:
         note(line)
-    click.echo(f"written to {target}: {count} elements")
+    click.echo(f"written to {target}: {format_count(count, 'element')}")
 
 
 def _run_model(source: str | None, run_from: RunOptions) -> xr.Dataset:
@@ -160,5 +160,5 @@ def expand(*, model: str | None, output: str, no_layout: bool, force: bool) -> N
         write_file(target, text.encode(), force=force, error=StoreError)
     if scalars.renamed:
         names = ", ".join(f"'{name}'" for name in scalars.renamed[:_NAMES_SHOWN])
-        note(f"{len(scalars.renamed)} names are numbered, since they are taken: {names}")
-    click.echo(f"written to {target}: {len(written)} variables, none with subscripts")
+        note(f"{format_count(len(scalars.renamed), 'name')} numbered, since taken: {names}")
+    click.echo(f"written to {target}: {format_count(len(written), 'variable')}, none with subscripts")

@@ -107,14 +107,9 @@ def _set(document: OpenDocument, statements: tuple[str, ...]) -> UndoCommands:
     before = []
     for name, equation in map(split_statement, statements):
         block = document[name]
-        lookup = equation.startswith("(") and _is_lookup(block.equation)
-        before.append(name + (block.equation if lookup else f" = {block.equation}"))
+        before.append(name + ("" if block.sign == "(" else " = ") + block.equation)
         block.equation = equation
     return [["set", *before]]
-
-
-def _is_lookup(equation: str) -> bool:
-    return equation.startswith(("((", "(["))
 
 
 @click.command(
@@ -186,14 +181,20 @@ def _remove(document: OpenDocument, name: str) -> UndoCommands:
     """Remove an element that nothing uses, with its words and arrows in the sketch."""
     block = document[name]
     several, equation = len(block.segments) > 1, block.equation
-    left = document.document.left(block.segment)
+    left, sign = document.document.left(block.segment), block.sign
     fields = [("--units", block.units), ("--comment", block.comment), ("--group", block.group)]
     limits = ["--range", *_bounds(block.range)[:2]] if block.range else []
     document.remove(name)
-    if several:
+    if several or sign not in {"=", "("}:  # which `add` does not write
         return []
-    statement = left + equation if _is_lookup(equation) else f"{left} = {equation}"
-    return [["add", statement, *limits, *(word for option, text in fields if text for word in (option, text))]]
+    return [
+        [
+            "add",
+            left + ("" if sign == "(" else " = ") + equation,
+            *limits,
+            *(word for option, text in fields if text for word in (option, text)),
+        ]
+    ]
 
 
 def _field_command(field: str, value: str, short_help: str, example: str, text: str) -> click.Command:

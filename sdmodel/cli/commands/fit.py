@@ -12,7 +12,7 @@ import click
 import xarray as xr
 
 from ...analysis import model_of_run
-from ...errors import CalibrationError, ObservationError
+from ...errors import CalibrationError, ObservationError, format_count
 from ...inference import (
     CUT_STARTS,
     CUT_STEPS,
@@ -99,7 +99,7 @@ def fit(
             shown = first_panels(series, every=every or bool(data.names))
             _plot(stored, shown, bands, path.stem, figure, force=force)
     if table.not_finite:
-        note(f"run '{path.stem}': {table.not_finite} members are not finite at some observation and are left out")
+        note(f"run '{path.stem}': left out: {format_count(table.not_finite, 'member')}, not finite at some observation")
     files = {"run": path.stem, "path": str(path), "figure": str(figure) if plot else None}
     return Result(
         lambda: _fit_record(table) | files, lambda: _fit_table(table), "series", figures=[figure] if plot else []

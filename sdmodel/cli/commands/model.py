@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from ...errors import Fault, ModelError, ScenarioError, shorten
+from ...errors import Fault, ModelError, ScenarioError, format_count, shorten
 from ...files import place_folder, temporary_folder, unwritable
 from ...model import Model, cell_name, split_name
 from ...numerals import format_exact
@@ -393,7 +393,7 @@ def _time_shares(path: CausalPath) -> Iterator[str]:
     if path.changes:
         listed = ", ".join(f"{name} from {time:.10g}" for time, name in path.changes[:_CHANGES_SHOWN])
         rest = len(path.changes) - _CHANGES_SHOWN
-        yield listed + (f" and {rest} more changes" if rest > 0 else "")
+        yield listed + (f" and {format_count(rest, 'more change')}" if rest > 0 else "")
 
 
 def _loop_list(found: Sequence[CausalPath]) -> Table:
@@ -454,7 +454,7 @@ def new(folder: str) -> None:
         raise ModelError.from_text(taken if os.path.lexists(made) else unwritable(made, cause)) from cause
     enter = [] if Path(folder).resolve() == Path.cwd() else [f"cd {shlex.quote(folder)}"]
     steps = [*enter, "sdmodel levers", "sdmodel run -c power-first", 'sdmodel edit set "price elasticity = 0.9"']
-    click.echo("\n  ".join([f"{target}: {count} files copied; continue with", *steps]))
+    click.echo("\n  ".join([f"{target}: {format_count(count, 'file')} copied; continue with", *steps]))
 
 
 def _copy_files(source: Path, target: Path) -> int:

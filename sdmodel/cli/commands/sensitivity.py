@@ -23,7 +23,7 @@ from ...analysis import (
 )
 from ...comparison import Outcome
 from ...dataset import TIME
-from ...errors import AnalysisError
+from ...errors import AnalysisError, format_count
 from ...model import Model
 from ...simulation import Progress
 from ...store import find_run, open_run
@@ -245,7 +245,7 @@ def discover(
             stored, name, outcomes[0], above=above, below=below, density=density, mass=mass, boxes=boxes
         )
     if found.attrs["left_out"]:
-        note(f"{found.attrs['left_out']:,} members have no number and are left out")
+        note(f"left out: {format_count(found.attrs['left_out'], 'member')} without a number")
 
     def figure() -> Figure:
         from ...figures import plot_boxes

@@ -32,7 +32,7 @@ from ...dataset import (
     member_dims,
     model_content,
 )
-from ...errors import ModelError, StoreError
+from ...errors import ModelError, StoreError, format_count
 from ...files import is_plain_file, read_bytes
 from ...inference import BACKTEST
 from ...model import Model, Source, with_points
@@ -282,7 +282,7 @@ def _first_lines(text: str) -> str:
     """The lines of a text; of many, the first, and how to see the rest."""
     lines = [line.rstrip() for line in text.splitlines()]
     if len(lines) > _LINES:
-        lines = [*lines[:_LINES], f"... and {len(lines) - _LINES} more lines; --json has all"]
+        lines = [*lines[:_LINES], f"... and {format_count(len(lines) - _LINES, 'more line')}; --json has all"]
     return "\n".join(lines)
 
 
@@ -337,8 +337,11 @@ def rerun(run: str, members: int, folder: str | None) -> Result:
 
     def parts() -> Iterator[Part]:
         if largest is None:
-            part = f" in {min(count, members):,} of {count:,} members" if many else ""
-            yield f"run '{path.stem}': all {len(stored.data_vars)} variables are equal{part}, to the last digit"
+            part = f" in {min(count, members):,} of {format_count(count, 'member')}" if many else ""
+            same = (
+                "its only variable is" if len(stored.data_vars) == 1 else f"all {len(stored.data_vars)} variables are"
+            )
+            yield f"run '{path.stem}': {same} equal{part}, to the last digit"
             return
         when = "" if largest.time is None else f" at {largest.time:.10g}"
         share = f"{100 * largest.share:.2g} % of its largest value"

@@ -10,7 +10,7 @@ from typing import Any
 
 import xarray as xr
 
-from ...errors import CalibrationError
+from ...errors import CalibrationError, format_count
 from ...files import write_file
 from ...inference import (
     ALL_HORIZONS,
@@ -63,7 +63,7 @@ def _verdict(scores: Sequence[Score]) -> str:
         word = "better" if whole.log_crps < score else "worse"
         parts.append(f"{word} than {name} ({whole.log_crps:.2f} against {score:.2f})")
     compared = f" {' and '.join(parts)}" if parts else ""
-    return f"{whole.count} forecasts:{compared or f' log CRPS {whole.log_crps:.2f}'}"
+    return f"{format_count(whole.count, 'forecast')}:{compared or f' log CRPS {whole.log_crps:.2f}'}"
 
 
 def backtest_record(found: xr.Dataset, horizons: Sequence[float] = HORIZONS) -> dict[str, Any]:

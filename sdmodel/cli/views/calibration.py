@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ...errors import format_count
 from ...inference import Calibration, Posterior, close_pairs, correlations, leading_constants
 from ...numerals import format_number
 from ..output import Part, Table, note
@@ -96,7 +97,7 @@ def _identification(found: Calibration) -> Iterator[str]:
     """How many directions the data determine, and which they leave to the prior."""
     names = [constant.name for constant in found.parameters]
     identification = found.identification
-    yield f"near the best point the data determine {identification.freedom:.1f} of {len(names)} directions"
+    yield f"near the best point the data determine {identification.freedom:.1f} of {format_count(len(names), 'direction')}"
     for direction in identification.directions:
         if not direction.identified:
             terms = ", ".join(f"{weight:+.2f} {name}" for name, weight in leading_constants(direction, names))
@@ -114,7 +115,7 @@ def _search(found: Calibration) -> str:
     else:
         minima = f"they end in {len(search.distinct)} minima, the next {search.distinct[1].cost - search.best.cost:.3g} above"
     line = (
-        f"{search.evaluations} simulations from {search.starts} starts; of {len(search.ends)} searches downhill "
+        f"{format_count(search.evaluations, 'simulation')} from {format_count(search.starts, 'start')}; of {format_count(len(search.ends), 'search')} downhill "
         f"{search.reached} reach the best point; {minima}"
     )
     if found.posterior is None:
@@ -134,7 +135,7 @@ def _doubts(found: Calibration, files: Sequence[Path], continuing: str) -> Itera
     if bound:
         yield f"on a bound that keeps the fit from improving: {', '.join(bound)}; widen it if that is plausible"
     if search.failed:
-        failed = f"{search.failed} of {search.evaluations} simulations of the search"
+        failed = f"{search.failed} of {format_count(search.evaluations, 'simulation')} of the search"
         yield f"{failed} could not be compared with the data: not finite, or not above 0 under a log error"
     if not search.best.converged:
         yield "the best search ended before it converged; more --starts may help"

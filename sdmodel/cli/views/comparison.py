@@ -27,7 +27,7 @@ from ...comparison import (
     shown_as_ratios,
 )
 from ...dataset import MEMBER, RATIO, TIME, find_variable, has_variable
-from ...errors import AnalysisError
+from ...errors import AnalysisError, format_count
 from ...model import Table as Lookup
 from ...model import join_name, key, split_name
 from ...numerals import format_exact, format_number, format_percent
@@ -199,7 +199,7 @@ def _lookup(table: Lookup | None) -> str:
     if table is None:
         return "none"
     values = [y for _, y in table.points]
-    return f"{len(values)} points, {format_number(min(values))} – {format_number(max(values))}"
+    return f"{format_count(len(values), 'point')}, {format_number(min(values))} – {format_number(max(values))}"
 
 
 # Single runs
@@ -302,7 +302,7 @@ def _largest_parts(found: Comparison, beyond: Sequence[LargestDifference], optio
         yield f"{len(moved):,} of {len(variables):,} variables differ{thresholds}{more}"
     for gap in beyond[: options.top]:
         if gap.without_number:
-            times = f"{gap.without_number:,} times, from {gap.without_from:.10g}"
+            times = f"{format_count(gap.without_number, 'time')}, from {gap.without_from:.10g}"
             note(f"'{gap.name}': only one of {found.runs[0]} and {gap.run} has a number at {times}")
 
 

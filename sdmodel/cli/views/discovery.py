@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ...errors import format_count
 from ...numerals import format_band, format_number
 from ..output import Part, Table, note
 
@@ -37,7 +38,7 @@ def discovery_parts(found: xr.Dataset) -> Iterator[Part]:
     """How many members are cases, a table of the boxes, and one of the restricted constants of each box."""
     record = discovery_record(found)
     members, cases = record["members"], record["cases"]
-    yield f"{record['outcome']}: {cases:,} of {members:,} members, {_share(cases / members)}"
+    yield f"{record['outcome']}: {cases:,} of {format_count(members, 'member')}, {_share(cases / members)}"
     columns = {"box": "left", "coverage": "right", "density": "right", "mass": "right", "members": "right"}
     columns |= {"cases": "right", "constants": "right"}
     yield Table(columns, [_box_row(box) for box in record["boxes"]])

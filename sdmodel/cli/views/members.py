@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...comparison import LEFT_OUT, MEDIAN, levels_of, share_where
 from ...dataset import MEMBER, MODEL_ERROR, PROBABILITY, TIME, find_variable, long_name
+from ...errors import format_count
 from ...inference import quantiles_with_error
 from ...numerals import format_band, format_number
 from ...vensim import read_formula
@@ -93,7 +94,9 @@ def spread_tables(spreads: Sequence[Spread], bands: Sequence[float], run: xr.Dat
     if broken:
         most = max(broken, key=lambda spread: spread.members_left_out)
         others = f"; the same for {len(broken) - 1} more" if len(broken) > 1 else ""
-        note(f"'{most.name}': up to {most.members_left_out:,} members are not finite and left out at some time{others}")
+        note(
+            f"'{most.name}': not finite and left out at some time: up to {format_count(most.members_left_out, 'member')}{others}"
+        )
 
 
 def spread_table(title: str, spreads: Sequence[Spread], bands: Sequence[float]) -> Table:
@@ -122,7 +125,7 @@ def share_tables(shares: Sequence[Share]) -> Iterator[Table]:
     for share in shares:
         lacking = share.members - min((*share.counted, share.throughout))
         if lacking:
-            members = f"{lacking:,} of {share.members:,} members"
+            members = f"{lacking:,} of {format_count(share.members, 'member')}"
             note(f"'{share.statement}': {members} have no number at some time and are not counted")
 
 
@@ -189,7 +192,7 @@ def note_broken(run: xr.Dataset) -> None:
         return
     first = str(run.attrs.get("first_not_finite", "")).split()
     others = " and others" if broken > len(first) else ""
-    count = f"{broken:,} of {int(run.attrs['members_done']):,} members"
+    count = f"{broken:,} of {format_count(int(run.attrs['members_done']), 'member')}"
     note(f"{count} have values that are not finite: {', '.join(first)}{others}; these values are left out")
 
 

@@ -23,6 +23,7 @@ from ...comparison import (
     share_with_largest_range,
 )
 from ...dataset import BASE, MEMBER, PROBABILITY, base_positions, find_variable, held_positions, lever_dims, long_name
+from ...errors import format_count
 from ...numerals import format_band, format_number
 from ..output import Part, Table, line_width, note
 from .headlines import labelled_with_note
@@ -86,7 +87,9 @@ def _sweep_outcome(name: str, outcome: str, values: xr.DataArray) -> SweepOutcom
         named = _quantiles(named)
         differences = None if differences is None else _quantiles(differences)
         if named.attrs[LEFT_OUT]:
-            note(f"'{name}' {outcome}: not finite in up to {named.attrs[LEFT_OUT]:,} members, which are left out")
+            note(
+                f"'{name}' {outcome}: not finite in up to {format_count(named.attrs[LEFT_OUT], 'member')}, which are left out"
+            )
     return SweepOutcome(name, outcome, str(values.attrs.get("units", "")), named, differences)
 
 

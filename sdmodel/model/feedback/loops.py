@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import LoopError
+from ...errors import LoopError, format_count
 from ..names import display_name, join_name, key, nearest, split_name
 from ..records import Element
 from ..subscripts import Cell, labels_of
@@ -161,7 +161,7 @@ def _labels(links: Links, element: Element, written: str, labels: Sequence[str])
     model = links.plan.model
     keys = list(map(key, labels))
     if len(keys) != len(element.dimensions):
-        what = f"'{display_name(element.name)}' has {len(element.dimensions)} subscripts"
+        what = f"'{display_name(element.name)}' has {format_count(len(element.dimensions), 'subscript')}"
         message = f"way point '{written}': {what}; give a label for each, or no label"
         raise LoopError(message)
     for label, dimension in zip(keys, element.dimensions, strict=True):

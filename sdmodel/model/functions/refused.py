@@ -41,6 +41,8 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 )
 """What to use instead of each function of Vensim that does not run here, by its name."""
 
+_FOREIGN = {"IF": "IF THEN ELSE(condition, x, y)"}
+"""Functions of other languages, and what Vensim writes."""
 
 FILE_FUNCTIONS = frozenset(
     f"GET {source} {what}" for source in ("DIRECT", "XLS") for what in ("DATA", "CONSTANTS", "LOOKUPS", "SUBSCRIPT")
@@ -64,6 +66,8 @@ def unknown_function(name: str, *, guess: bool = True) -> str:
         return f"{upper} must be the whole right-hand side; give it a variable of its own"
     if upper == "TABBED ARRAY":
         return "TABBED ARRAY takes only numbers, with blanks between them; leave out commas and names"
+    if upper in _FOREIGN:
+        return f"{upper} is not a function of Vensim; write {_FOREIGN[upper]}"
     close = nearest(upper, (*FUNCTIONS, *REFUSED)) if guess else None
     cure = f"did you mean {close}?" if close else "define it or correct the name"
     if close and close in REFUSED:

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Literal
 
-from ...errors import Fault, ModelError, Place
+from ...errors import Fault, ModelError, Place, format_count
 from ...model import Range, display_name, number_text
 from ..document import Document
 from ..read.grammar import SyntaxProblemError, parse
@@ -14,6 +14,7 @@ from ..read.segments import Segment, Span, blank_comments
 from ..read.syntax import LINE_END, one_line, units_of
 from .layout import Edit, fill_lines, line_end, move_blocks
 
+_KEYWORDS = re.compile(r"\s*(?::[A-Z ]+:\s*)*", re.IGNORECASE)
 _DIVIDER = re.compile(r"[|~]")
 _WIDTH = 80
 """Vensim breaks a comment at the blank before this column, with a backslash."""
@@ -52,6 +53,13 @@ class Block:
         return self.document.place(self.segment.start)
 
     @property
+    def sign(self) -> str:
+        """What follows the left-hand side: `=`, `(` before the points of a lookup, `:=`; empty for data without an equation."""
+        found = self.document.head(self.segment)
+        field = blank_comments(self.document.slice(self.segment.main))
+        return "" if _KEYWORDS.fullmatch(field[found.operator.start :]) else found.sign
+
+    @property
     def equation(self) -> str:
         """The right-hand side; setting it leaves all other text as it is."""
         return self.document.slice(self.document.right_side(self.segment))
@@ -63,6 +71,12 @@ class Block:
             heads = " or ".join(" ".join(self.document.left(segment).split()) for segment in self.segments[:2])
             what = f"'{self.name}' is defined by {len(others) + 1} blocks; name one of them, such as {heads}"
             raise ModelError([Fault(self.place, what)])
+        if self.sign == "(" and not text.lstrip().startswith("("):
+            what = f"'{self.name}' is a lookup; write its points, as in '{self.name}((0,0),(1,1))'"
+            raise ModelError([Fault(self.place, what)])
+        if not self.sign:
+            cure = "remove it, and add it with an equation"
+            raise ModelError([Fault(self.place, f"'{self.name}' is a data variable, without an equation; {cure}")])
         start, end = self.document.right_side(first)
         main = first.main
         try:
@@ -200,7 +214,7 @@ def check_range(limits: Range | tuple[float | None, ...] | None, place: Place | 
         return None
     if not isinstance(limits, Range):
         if len(limits) not in (2, 3):
-            what = f"a range has a minimum, a maximum and perhaps a step, not {len(limits)} numbers"
+            what = f"a range has a minimum, a maximum and perhaps a step, not {format_count(len(limits), 'number')}"
             raise ModelError([Fault(place, what)])
         limits = Range(*limits)
     low, high, step = limits.minimum, limits.maximum, limits.step

@@ -49,7 +49,7 @@ class Addition:
 def add_element(document: Document, model: Model, addition: Addition) -> tuple[list[Edit], int, str]:
     """Return the edits that add an element, the number of new groups, and the view that shows it, empty without a sketch."""
     left = new_head(addition.name, document, model)
-    right = _right_side(document, left, addition)
+    right, is_lookup = _right_side(document, left, addition)
     head = head_of(left)
     stocks = _stocks(document, model, addition)
     causes = MappingProxyType(dict(_causes(model, right, head.key)))
@@ -58,7 +58,9 @@ def add_element(document: Document, model: Model, addition: Addition) -> tuple[l
     limits = range_text(check_range(addition.range, document.path))
     units = units_field(check_units(addition.units, document.path), limits=limits)
     comment = comment_text(check_text(addition.comment, "a comment", document.path), line_end(document.text))
-    edits = insert_block(document.text, document.segments, layout.block(left, right, units, comment), group)
+    edits = insert_block(
+        document.text, document.segments, layout.block(left, right, units, comment, is_lookup=is_lookup), group
+    )
     for sign, stock in stocks.items():
         edits += _change_stock(document, stock, head, sign)
     kind: Kind = "stock" if _INTEGRAL.match(right) else addition.kind or "auxiliary"
@@ -97,15 +99,15 @@ def _stocks(document: Document, model: Model, addition: Addition) -> dict[str, s
     return found
 
 
-def _right_side(document: Document, left: str, addition: Addition) -> str:
-    """Return the right-hand side as files have it: a lookup in parentheses, a stock as an integral with a rate of 0."""
+def _right_side(document: Document, left: str, addition: Addition) -> tuple[str, bool]:
+    """Return the right-hand side as files have it, and whether it is a lookup's, in parentheses; a stock is an integral of 0."""
     text = addition.equation.strip()
     for lookup in (text, f"({text})"):
         if addition.kind in (None, "lookup") and lookup.startswith("("):
             with suppress(SyntaxProblemError):
                 tree = parse(blank_comments(left + lookup))
                 if tree.data == "lookup" and tree.children[-1].data == "table":
-                    return lookup
+                    return lookup, True
     if addition.kind == "stock" and not _INTEGRAL.match(text):
         text = f"INTEG(0, {text})"
     name = display_name(addition.name)
@@ -117,7 +119,7 @@ def _right_side(document: Document, left: str, addition: Addition) -> str:
         raise ModelError([Fault(document.path, f"'{name}': this is not a lookup; write (x,y),(x,y)")])
     if tree.data != "assignment" or not text:
         raise ModelError([Fault(document.path, f"'{name}': this is not an equation; write an expression")])
-    return text
+    return text, False
 
 
 def _causes(model: Model, right: str, own: str) -> Iterator[tuple[str, tuple[str, bool]]]:

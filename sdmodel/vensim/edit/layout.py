@@ -167,10 +167,10 @@ class Layout:
     ending: str
     lead: str
 
-    def block(self, left: str, right: str, units: str, comment: str) -> str:
-        """Return an equation as a block; the right-hand side of a lookup begins with its parenthesis."""
+    def block(self, left: str, right: str, units: str, comment: str, *, is_lookup: bool) -> str:
+        """Return an equation as a block; a lookup has no equals sign before its parenthesis."""
         after = self.after_number if _NUMBER.match(right) else self.after
-        sign = "" if right.startswith("(") else f"{self.before}={after}"
+        sign = "" if is_lookup else f"{self.before}={after}"
         fields = "".join(f"~{self.lead}{field}{self.ending}" for field in (units, comment))
         return f"{left}{sign}{right}{self.ending}{fields}|"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ...errors import format_count
 from ...model import Table
 from .access import Access
 from .tables import Area, Sheet, TableProblemError, Workbook, cell_position, column_number
@@ -56,7 +57,7 @@ def read_constants(access: Access, arguments: Sequence[str], sizes: Sequence[int
             shape = (area.bottom - area.top + 1, area.right - area.left + 1)
             wanted = (columns, rows) if transposed else (rows, columns)
             if shape != wanted:
-                what = f"the area '{name}' has {shape[0]} rows and {shape[1]} columns, and the variable needs {wanted[0]} and {wanted[1]}"
+                what = f"the area '{name}' has {format_count(shape[0], 'row')} and {format_count(shape[1], 'column')}, and the variable needs {wanted[0]} and {wanted[1]}"
                 cure = "correct the area, or add or remove the * after it, which exchanges rows and columns"
                 message = f"sheet '{home.title}': {what}; {cure}"
                 raise TableProblemError(message)
@@ -93,7 +94,7 @@ def read_series(access: Access, arguments: Sequence[str], count: int) -> list[Ta
                 else (area.bottom - area.top, area.right - area.left)
             )
             if cell_position(cell.strip()) is None and (long + 1, wide + 1) != (length, count):
-                what = f"the area '{cell.strip()}' does not fit the {length} values of '{text}' and {count} cells of the variable"
+                what = f"the area '{cell.strip()}' does not fit the {format_count(length, 'value')} of '{text}' and {format_count(count, 'cell')} of the variable"
                 message = f"sheet '{home.title}': {what}; give areas of the same length"
                 raise TableProblemError(message)
         elif text.isdigit() and int(text):

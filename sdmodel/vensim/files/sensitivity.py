@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from ...errors import Fault, Place, ScenarioError
+from ...errors import Fault, Place, ScenarioError, format_count
 from ...extras import LazyModule
 from ...files import is_plain_file
 from ...model import Element, Model, display_name, key, nearest, number_text, quote_name, takes_model
@@ -327,7 +327,7 @@ def _variation(line: str, place: Place) -> Variation | Fault:
             where = Place(place.path, place.line, found.start("arguments") + part.start(1) + 1)
             return Fault(where, f"{error}; write {distribution_syntax(law)} with numbers")
     if law == "VECTOR" and len(numbers) != 3:  # noqa: PLR2004 - bounds and increment
-        return Fault(at, f"VECTOR has {len(numbers)} numbers; write {distribution_syntax('VECTOR')}")
+        return Fault(at, f"VECTOR has {format_count(len(numbers), 'number')}; write {distribution_syntax('VECTOR')}")
     distribution = Steps(*numbers) if law == "VECTOR" else Distribution(law, tuple(numbers), lookup)
     wrong = distribution_fault(distribution)
     return Fault(at, wrong) if wrong else Variation(name, split_labels(found["subscripts"]), distribution, start)

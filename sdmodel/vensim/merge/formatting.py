@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from ...errors import ModelError, Place
+from ...errors import ModelError, Place, format_count
 from ...model import key
 from ..document import AnyDocument, Document
 from ..edit.layout import fill_lines
@@ -86,7 +86,7 @@ def text_for_diff(document: Document) -> str:
     lines: list[str] = []
     for view in view_texts(document):
         content = hashlib.sha256(with_line_ends(view.text, "\n").encode("utf-8", "replace")).hexdigest()[:12]
-        lines.append(f"*{view.name}: {len(view.records)} lines, {content}")
+        lines.append(f"*{view.name}: {format_count(len(view.records), 'line')}, {content}")
     others = ("graph", "setting")
     rest = [document.text[line.start : line.end].rstrip("\r\n") for line in document.segments if line.kind in others]
     return with_line_ends(equations, "\n") + "".join(f"{line}\n" for line in [*lines, *rest])

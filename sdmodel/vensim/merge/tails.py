@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
+from ...errors import format_count
 from ..document import Document
 from ..read.syntax import LINE_END, METHODS, integration_method
 from ..sketch.views import (
@@ -81,7 +82,7 @@ def _counted(counts: Counter[tuple[str, bool]]) -> str:
     found: list[str] = []
     for change, is_arrow in product(("", "moved", "changed", "added", "removed"), (False, True)):
         if number := counts[change, is_arrow]:
-            found.append(f"{number} {'arrow' if is_arrow else 'word'}{'s' * (number > 1)} {change}".rstrip())
+            found.append(f"{format_count(number, 'arrow' if is_arrow else 'word')} {change}".rstrip())
     return ", ".join(found)
 
 

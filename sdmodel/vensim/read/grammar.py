@@ -19,7 +19,7 @@ DEPTH = 100
 
 _NESTING = re.compile(r"[()]")
 _STACKING = re.compile(r"[-+^]|:NOT:", re.IGNORECASE)
-_WORD = re.compile(r"\"[^\"]*\"?|(?:[\w.$']|[^\x00-\x7f\s])+|:[\w ]*:|\S")
+_WORD = re.compile(r"\"[^\"]*\"?|(?:[\w.$']|[^\x00-\x7f\s])+|:[\w ]*:|!=|\S")
 _TOO_DEEP = f"the equation nests more than {DEPTH} levels deep; split it into several"
 
 
@@ -88,14 +88,21 @@ def _problem(error: UnexpectedInput, text: str) -> Problem:
     return Problem(length, f"the equation is incomplete{f' after {before[-1]!r}' if before else ''}; complete it")
 
 
-_FOREIGN = {"==": "=", "**": "^", "=<": "<=", "=>": ">=", "AND": ":AND:", "OR": ":OR:"}
+_FOREIGN = {"==": "=", "!=": "<>", "**": "^", "=<": "<=", "=>": ">=", "AND": ":AND:", "OR": ":OR:"} | {
+    "THEN": "IF THEN ELSE(condition, x, y)"
+}
 """Operators of other languages, and what Vensim writes."""
+
+
+def foreign_operator(written: str) -> str:
+    """Return the message about an operator of another language."""
+    return f"'{written}' is not an operator of Vensim; write '{_FOREIGN[written]}'"
 
 
 def _misplaced(word: str, before: str, expected: set[str]) -> str:
     foreign = next((own for own in (before[-1:] + word[0], word.split(maxsplit=1)[0].upper()) if own in _FOREIGN), None)
     if foreign:
-        return f"'{foreign}' is not an operator of Vensim; write '{_FOREIGN[foreign]}'"
+        return foreign_operator(foreign)
     if word[0] == '"' and not word.strip('" \t\r\n'):
         if word != '"':
             return "a name in quotes is empty; write it between them"

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from sympy import Expr, Indexed, Symbol
 
+from ...errors import format_count
 from ...model import (
     FILE_FUNCTIONS,
     NO_POINTS,
@@ -157,7 +158,7 @@ def _other_data(right: Node, statement: Statement, scope: Scope) -> Expr:
     form = _FROM_DATA.get(function, "")
     shown, _, arguments = form.removesuffix(")").partition("(")
     if len(values) != (count := len(arguments.split(", "))):
-        what = f"{shown} takes {count} argument{'s' * (count > 1)}, not {len(values)}; write {form}"
+        what = f"{shown} takes {format_count(count, 'argument')}, not {len(values)}; write {form}"
         return scope.fault(right.children[0], what)
     name, subscripts = split_reference(values[0]) if isinstance(values[0], Symbol | Indexed) else ("", ())
     points, keyword = data_reference(name, *subscripts), _keyword(statement)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...errors import Fault
+from ...errors import Fault, format_count
 from ...model import Subscript, SubscriptMapping, display_name, key, unknown_function
 from ..document import Document
 from ..external.access import Access
@@ -140,7 +140,9 @@ class _Declarations:
             flat: list[tuple[str, ...]] = [(label,) for labels in own for label in labels]
             own = flat if len(flat) == len(others) else own
         if len(own) != len(others):
-            self.fault(statement, f"{len(own)} labels cannot map to {len(others)}; list one for each", target)
+            self.fault(
+                statement, f"{format_count(len(own), 'label')} cannot map to {len(others)}; list one for each", target
+            )
             return SubscriptMapping(key(target))
         matched: dict[str, tuple[str, ...]] = {}
         for labels, targets in zip(own, others, strict=True):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sympy import Expr, Indexed, S, Symbol
 
-from ...errors import Fault, Place
+from ...errors import Fault, Place, format_count
 from ...model import (
     FUNCTIONS,
     NA,
@@ -41,7 +41,7 @@ from ...model import (
 )
 from ..document import Document
 from ..external.access import Access
-from .grammar import Node
+from .grammar import Node, foreign_operator
 from .statements import Macro, subscript_keys
 from .syntax import numbers_in
 from .table import Token
@@ -245,6 +245,11 @@ def _comparison(node: Node, scope: Scope) -> Expr:
     first, *rest = node.children
     if len(rest) > 2 * _MOST_COMPARISONS:
         return scope.fault(rest[0], f"more than {_MOST_COMPARISONS} comparisons in a row; join them with :AND:")
+    for left, operator in zip(node.children[::2], rest[::2], strict=False):
+        if operator == "=" and getattr(left, "data", "") == "marked":
+            marked, bang = left.children
+            if bang.end_pos == operator.start_pos and key(marked) not in scope.names.subscripts:
+                return scope.fault(bang, foreign_operator("!="))
     value = translate(first, scope)
     for operator, operand in zip(rest[::2], rest[1::2], strict=True):
         value = FUNCTIONS[operator].build(value, translate(operand, scope))
@@ -323,7 +328,7 @@ def _call(node: Node, scope: Scope) -> Expr:
 def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope: Scope) -> Expr:
     if not len(row.written) - row.optional <= len(values) <= len(row.written):
         least = f"{len(row.written) - row.optional} to " if row.optional else ""
-        count = f"{least}{len(row.written)} argument{'s' * (len(row.written) != 1)}"
+        count = f"{least}{format_count(len(row.written), 'argument')}"
         cure = f"write {row.name}({', '.join(row.written)})"
         if row.name in _PAIRS and len(values) > len(row.written):
             cure = f"nest it, as in {row.name}(x1, {row.name}(x2, x3))"
