@@ -58,7 +58,7 @@ def with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
         raise SimulationError(message)
     remarks = list(dict.fromkeys(found.remark for found in (*low, *high) if found.remark))
     if len(remarks) > MAX_LISTED:
-        remarks[MAX_LISTED:] = [f"and {format_count(len(remarks) - MAX_LISTED, 'more change')} of the orders of delays"]
+        remarks[MAX_LISTED:] = [f"and {format_count(len(remarks) - MAX_LISTED, 'more order')}"]
     return model if low == _ORDERS[model] else with_constants(model, inputs.fixed), remarks
 
 

@@ -123,7 +123,7 @@ def test_tolerances_that_cannot_be_met_are_reported():
     equations = "s = INTEG(SIN(1e6*Time)*1e6, 0)\nn = 1"
     with pytest.warns(RunWarning, match="1024 parts of a time step do not meet the tolerances of rk4-auto from time 0"):
         simulate(tiny_model(equations, integrator="rk4-auto"))
-    with pytest.warns(RunWarning, match=r"member 0: .* \(and 1 more members\)"):
+    with pytest.warns(RunWarning, match=r"member 0: .* \(and 1 more member\)"):
         simulate(tiny_model(equations, integrator="rk4-auto"), {"n": [1, 2]})
     with pytest.raises(SimulationError, match="RELATIVE TOLERANCE is 0.0; it must be one number above 0"):
         simulate(tiny_model(f"{DECAY}\nRELATIVE TOLERANCE = 0", integrator="rk4-auto"))

@@ -107,7 +107,7 @@ def test_what_cannot_be_compiled_is_named(options: dict[str, Any], message: str)
 @pytest.mark.parametrize(
     ("point", "message"),
     [
-        ([1.0, 2.0], r"the shape is \(2,\); give 1 numbers \(rate\), or rows of 1"),
+        ([1.0, 2.0], r"the shape is \(2,\); give 1 number \(rate\), or rows of 1"),
         (3.0, r"the shape is \(\)"),
         ([np.nan], "a value is not finite"),
     ],
