@@ -52,7 +52,8 @@ before = peak()
 try:
     ensemble(members, memory=1)
 except sd.SimulationError as refusal:
-    estimated = float(re.search(r"takes (\S+) GiB", str(refusal))[1]) * 2**30
+    size, unit = re.search(r"needs (\S+) ([KMG])iB of memory", str(refusal)).groups()
+    estimated = float(size) * 2**{"K": 10, "M": 20, "G": 30}[unit]
 runs = ensemble(members)
 print(json.dumps({"members": members, "kept": runs.nbytes, "estimated": estimated, "used": peak() - before}))
 """
