@@ -56,30 +56,29 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptiv
     return "\n".join([*texts, tables.text(), driver, *drawing, mathematics.text(width)])
 
 
-def _start_jobs(layout: Layout, parts: Sequence[Part]) -> Iterator[_Job]:
+def _jobs(
+    layout: Layout, parts: Sequence[Part], read: Callable[[Block], Expr], value: Callable[[Writer, Assignment], str]
+) -> Iterator[_Job]:
+    """Everything that is computed at the start or at a step, in order; `read` is the expression of a block then."""
+
     def write(f: Writer, own: Assignment) -> None:
-        f.define(own.cell, f.start_value(own))
+        f.define(own.cell, value(f, own))
 
     for part in parts:
         if part.returns_array:
             yield from _array_jobs(layout, part)
         elif isinstance(part, Block):
-            yield from _block_jobs(layout, [part], lambda block: block.read("start")[0], write)
+            yield from _block_jobs(layout, [part], read, write)
         else:
             yield partial(write, own=part)
+
+
+def _start_jobs(layout: Layout, parts: Sequence[Part]) -> Iterator[_Job]:
+    return _jobs(layout, parts, lambda block: block.read("start")[0], Writer.start_value)
 
 
 def _step_jobs(layout: Layout) -> Iterator[_Job]:
-    def write(f: Writer, own: Assignment) -> None:
-        f.define(own.cell, f.step_value(own))
-
-    for part in layout.plan.at_step:
-        if part.returns_array:
-            yield from _array_jobs(layout, part)
-        elif isinstance(part, Block):
-            yield from _block_jobs(layout, [part], lambda block: block.expression, write)
-        else:
-            yield partial(write, own=part)
+    return _jobs(layout, layout.plan.at_step, lambda block: block.expression, Writer.step_value)
 
 
 def _array_jobs(layout: Layout, part: Part) -> Iterator[_Job]:
@@ -193,14 +192,15 @@ def _write_loop(writer: Writer, frame: Frame, results: Sequence[Result], *, adva
     A single loop is best, if every number is in evenly spaced rows; else there is one for each axis, within each other. Several
     results are written by a single loop or not at all. A loop that `advances` takes its results for rates of stocks.
     """
-    odd = writer.put(f"getelementptr inbounds double, ptr %ws, i64 {writer.layout.odd_row * writer.width}")
     name = f"loop_{next(writer.tables.parts)}"
     for merged in (True, False) if len(results) == 1 else (True,):
         shape: dict[str, Any] = {"frame": frame, "merged": merged, "advances": advances}
         body = LoopWriter(writer.width, layout=writer.layout, tables=writer.tables, **shape)
         with suppress(UnequalError):
             writer.outlined.append(body.loop(name, results))
-            writer.lines.append(f"  call void @{name}(ptr %ws, ptr %ws, double %t, double %s, double %h, ptr {odd})")
+            writer.lines.append(
+                f"  call void @{name}(ptr %ws, ptr %ws, double %t, double %s, double %h, ptr {writer.odd_place()})"
+            )
             return True
     return False
 
@@ -212,7 +212,7 @@ def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables, *
 
     def finish(writer: Writer) -> None:
         if writer.odd:
-            writer.note_odd(writer.put(f"getelementptr inbounds double, ptr %ws, i64 {layout.odd_row * writer.width}"))
+            writer.note_odd(writer.odd_place())
         names.append(f"{name}_{len(names)}")
         texts.extend(writer.outlined)
         texts.append(writer.text(f"internal void @{names[-1]}({PARAMETERS}) nounwind noinline"))

@@ -133,6 +133,10 @@ class Writer(Function):
         self.odd = self.union(self.odd, zero) if self.odd else zero
         return following
 
+    def odd_place(self) -> str:
+        """Write the address of the row that is not zero if a stock is not finite."""
+        return self.put(f"getelementptr inbounds double, ptr %ws, i64 {self.layout.odd_row * self.width}")
+
     def note_odd(self, where: str) -> None:
         """Let a number in memory no longer be zero if a stock is not finite."""
         self.lines.append(f"  %odd_before = load {self.number}, ptr {where}, align {8 * self.width}")
