@@ -139,7 +139,7 @@ class Equation:
     @cached_property
     def calls(self) -> tuple[VensimFunction, ...]:
         """Every call of a function of Vensim in the expression, outer ones first."""
-        return tuple(part for part in walk(self.expression) if isinstance(part, VensimFunction))
+        return tuple([part for part in walk(self.expression) if isinstance(part, VensimFunction)])
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return the fields with expressions packed, so that a copy has them in the same form."""

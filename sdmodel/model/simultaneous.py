@@ -28,7 +28,6 @@ from .algebra import (
     references_in,
     split_reference,
     transform,
-    walk,
 )
 from .functions.logic import IF_THEN_ELSE
 from .functions.memory import DELAY_FIXED
@@ -47,23 +46,27 @@ def solve_loops(model: Model) -> Model:
     ModelError
         If SIMULTANEOUS is a part of an expression.
     """
-    solved = [element for element in model if any(map(_is_solved, element.equations))]
+    calls = [
+        (element, equation, part)
+        for element in model
+        for equation in element.equations
+        for part in equation.calls
+        if part.row is SIMULTANEOUS
+    ]
     faults = [
         Fault(
             equation.parts.get(part, equation.place),
             "SIMULTANEOUS must be the whole right-hand side; give it a variable of its own",
         )
-        for element in model
-        for equation in element.equations
-        for part in walk(equation.expression)
-        if isinstance(part, VensimFunction) and part.row is SIMULTANEOUS and part is not equation.expression
+        for _, equation, part in calls
+        if part is not equation.expression
     ]
     if faults:
         raise ModelError(faults)
     elements = dict(model.elements)
-    for element in solved:
+    for element in {element.key: element for element, _, _ in calls}.values():
         elements = _Loop(elements, element).unrolled()
-    return replace(model, elements=MappingProxyType(elements)) if solved else model
+    return replace(model, elements=MappingProxyType(elements)) if calls else model
 
 
 def _is_solved(equation: Equation) -> bool:

@@ -10,6 +10,7 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -260,6 +261,11 @@ class FunctionRow:
     name: str = field(init=False)
     arguments: tuple[str, ...] = field(init=False)
     build: Callable[..., Expr] = field(init=False)
+
+    @cached_property
+    def expands(self) -> bool:
+        """Whether a call inside of an expression becomes an element of its own, or other expressions, before a model is computed."""
+        return bool(self.memory or self.spreads or self.expand or "terms" in self.kinds)
 
     @property
     def takes_arrays(self) -> bool:
