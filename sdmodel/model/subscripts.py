@@ -61,7 +61,6 @@ def bindings(
     subscripts: Mapping[str, Subscript], equation: Equation
 ) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
     """Yield the labels of each cell that an equation defines, row by row, with the label of each range there."""
-
     if not (equation.subscripts or equation.exceptions):
         yield (), {}
         return
@@ -243,14 +242,11 @@ def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Bin
                 yield Cell(name, tuple([resolve(subscripts, index, binding) for index in indices]))
         elif isinstance(part, Slice):
             yield from slice_cells(subscripts, part, binding)
-        elif not isinstance(part, VensimFunction):
-            waiting += part.args[::-1]
         elif picked := picked_cell(subscripts, part, binding):
             yield picked
         elif is_reduction(part):
-            for inner in inner_bindings(subscripts, reduction_ranges(part), binding):
-                for argument in part.args:
-                    yield from cells_in(subscripts, argument, inner)
+            inside = inner_bindings(subscripts, reduction_ranges(part), binding)
+            yield from (cell for inner in inside for own in part.args for cell in cells_in(subscripts, own, inner))
         elif not counts_labels(part):
             waiting += part.args[::-1]
 
