@@ -267,7 +267,7 @@ class FunctionRow:
         """Whether a call inside of an expression becomes an element of its own, or other expressions, before a model is computed."""
         return bool(self.memory or self.spreads or self.expand or "terms" in self.kinds)
 
-    @property
+    @cached_property
     def takes_arrays(self) -> bool:
         """Whether an argument is a whole array."""
         return not AXES.keys().isdisjoint(self.kinds)
@@ -287,7 +287,7 @@ class FunctionRow:
             message = f"function {self.name or '(without a name)'}: {problem}"
             raise ValueError(message)
 
-    @property
+    @cached_property
     def written(self) -> tuple[str, ...]:
         """The arguments as they are written."""
         return self.arguments[: len(self.arguments) - self.added]

@@ -101,14 +101,15 @@ class _Stack:
 class Parser:
     """A table of the grammar: by state, the pattern of what may follow, and what to do with each symbol.
 
-    What to do is a number, the state that follows a symbol, or a rule to apply before it. A pattern begins with the blanks before
-    a symbol, and also finds the end of the text.
+    What to do is a number, the state that follows a symbol, or a rule to apply before it. A pattern also finds the end of
+    the text.
     """
 
     start: int
     end: int
     states: tuple[dict[str, Any], ...]
     patterns: tuple[str, ...]
+    ignored: str
     _matches: dict[int, Callable[[str, int], re.Match[str] | None]] = field(default_factory=dict)
     _bottom: _Stack = field(init=False)
     _kept: int = _MOST_KEPT
@@ -124,6 +125,9 @@ class Parser:
             if found is None:
                 return None
             kind = found.lastgroup or _END
+            position = found.end()
+            if kind == self.ignored:
+                continue
             move = stack.moves.get(kind) or self._move(stack, kind)
             if move is None:
                 return None
@@ -132,7 +136,6 @@ class Parser:
                 values[-rule.size :] = [rule.value(values[-rule.size :])]
             if kind == _END:
                 return values[0]
-            position = found.end()
             token = Token(found[kind])
             token.type, token.start_pos = kind, position - len(token)
             values.append(token)
@@ -181,7 +184,7 @@ def parser() -> Parser:
         {kind: rules[-1 - action] if action < 0 else action for kind, action in own.items()} for own in table["states"]
     )
     patterns = tuple(table["patterns"][index] for index in table["pattern_of"])
-    return Parser(table["start"], table["end"], states, patterns)
+    return Parser(table["start"], table["end"], states, patterns, table["ignored"])
 
 
 @cache
@@ -206,6 +209,7 @@ def _table() -> dict[str, Any]:
         )
     patterns = [_pattern(frontend.lexer.lexers[state]) for state in range(len(states))]
     known = {pattern: number for number, pattern in enumerate(dict.fromkeys(patterns))}
+    (ignored,) = frontend.lexer.lexers[0].ignore_types
     return {
         "start": table.start_states["start"],
         "end": table.end_states["start"],
@@ -213,16 +217,19 @@ def _table() -> dict[str, Any]:
         "states": states,
         "patterns": list(known),
         "pattern_of": [known[pattern] for pattern in patterns],
+        "ignored": ignored,
     }
 
 
 def _pattern(lexer: Any) -> str:
-    """Return the pattern of the symbols that may follow a state, and of the end; blanks before them are ignored."""
-    known = {part.name: part.pattern.to_regexp() for part in lexer.terminals}
-    blanks = "".join(f"(?:{known.pop(name)})?+" for name in lexer.ignore_types)
-    takes_blanks = any(re.match(own, " ") for own in known.values())
-    kinds = "|".join([*(f"(?P<{name}>{own})" for name, own in known.items()), r"\Z"])
-    return f"{'' if takes_blanks else blanks}(?:{kinds})"
+    """Return the pattern of the symbols that may follow a state, and of the end.
+
+    Blanks before them are skipped; a name may begin with a blank that is not in ASCII, so such a first one is a symbol to ignore.
+    """
+    known = [(part.name, part.pattern.to_regexp()) for part in lexer.terminals]
+    takes_blanks = any(re.match(own, " ") for name, own in known if name not in lexer.ignore_types)
+    kinds = "|".join([*(f"(?P<{name}>{own})" for name, own in known), r"\Z"])
+    return f"(?:{kinds})" if takes_blanks else rf"(?:(?a:\s)\s*+)?+(?:{kinds})"
 
 
 def _number(rules: dict[Any, int], rule: Any) -> int:
