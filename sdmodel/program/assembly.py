@@ -40,7 +40,7 @@ _Job = Callable[[Writer], None]
 
 def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptive: bool = False) -> str:
     """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
-    tables = Tables(width, mathematics, Routines(width, layout.scratch))
+    tables = Tables(width, mathematics, Routines(width, layout))
     kept: list[_Job] = [partial(Writer.keep_part, part=part) for part in layout.invariant]
     if width > 1 and mathematics.fused:  # one member alone divides about as quickly
         kept += [partial(Writer.keep_reciprocal, key=key) for key in layout.reciprocal]
@@ -51,7 +51,7 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptiv
         _function("rates", _direct_jobs(layout, advances=False), layout, tables, in_step=True),
         _function("advance_direct", _direct_jobs(layout, advances=True), layout, tables, in_step=True),
     ]
-    drawing = [] if layout.step_row is None else [random_text(width)]
+    drawing = [random_text(width)] if layout.draws else []
     driver = driver_text(layout, width, places=tables.places, adaptive=adaptive)
     return "\n".join([*texts, tables.text(), driver, *drawing, mathematics.text(width)])
 
