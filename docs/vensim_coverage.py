@@ -19,7 +19,7 @@ runs does so in single runs and ensembles, by every integrator, in runs that go 
 
 Each function in the first table has an example with the value of the manual in `tests/model/test_functions.py`, where its
 scalar, NumPy and compiled values, its derivative, its units and its LaTeX are compared too; most also occur in the random
-models of `tests/whole_models`. The last column names a test that computes the function a second time.
+models of `tests/whole_models`. The last column names a file in `tests` that computes the function a second time.
 
 ## Functions that run
 """
@@ -84,7 +84,7 @@ def page() -> str:
             f"`{row.name}({', '.join(row.written)})`" if row.name[0].isalpha() else f"`{row.name}`",
             row.meaning,
             DIFFERENCES.get(row.name, ""),
-            f"`{TESTS[row.name]}`" if row.name in TESTS else "",
+            f"`{TESTS[row.name].removeprefix('tests/')}`" if row.name in TESTS else "",
         )
         for row in sorted(FUNCTIONS.values(), key=lambda row: (row.name[0].isalpha(), row.name))
     ]
