@@ -26,7 +26,7 @@ from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read
 from .functions.reductions import is_reduction
 from .functions.refused import UNFINISHED, Unfinished
 from .functions.row import Memory
-from .functions.solution import SOLUTION
+from .functions.solution import SOLUTION, ZERO_FOUND
 from .names import join_name
 from .records import Element, Equation, Model
 from .subscripts import (
@@ -184,6 +184,13 @@ class Plan:
             return None
         guess, last = cells_in(self.model.subscripts, own.expression, own.binding)
         return guess, last
+
+    def residual(self, cell: Cell) -> Cell | None:
+        """The largest of what FIND ZERO makes zero for a cell; None for a cell that it does not solve for."""
+        own = next(own for own in (*self.start, *self.step) if own.cell == cell)
+        if not (isinstance(own.expression, VensimFunction) and own.expression.row is ZERO_FOUND):
+            return None
+        return next(cells_in(self.model.subscripts, own.expression.args[1], own.binding))
 
     @cached_property
     def stocks(self) -> tuple[Assignment, ...]:
@@ -556,5 +563,6 @@ def quoted_cell(model: Model, cell: Cell) -> str:
 
 def _spelling(model: Model, cell: Cell) -> tuple[str, tuple[str, ...]]:
     element = model.elements.get(cell.key)
-    labels = tuple(model.labels.get(label, label) for label in cell.labels)
+    own = (label for label in cell.labels if not (element and element.guess_of and "#" in label))
+    labels = tuple(model.labels.get(label, label) for label in own)
     return model.owner_of(element).name if element else cell.key, labels

@@ -402,6 +402,11 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
                     f"once around its loop still changes it from {guess:g} to {last:g}; give SIMULTANEOUS an initial value "
                     "that is nearer to a solution, or put a stock into the loop"
                 )
+            if (left := plan.residual(cell)) is not None:
+                cure = (
+                    f"the largest of what FIND ZERO makes zero is still {float(values[line][cells.index(left)]):g}; give it an "
+                    "initial value that is nearer to a solution, or a larger tolerance"
+                )
             if any(cell == stock.cell for stock in plan.stocks):
                 within = ", or there is a division by zero within the step" if job.integrator.startswith("rk") else ""
                 cure = f"a smaller TIME STEP may help{within}"
