@@ -264,8 +264,10 @@ DATA = "d := GET XLS DATA('b.xlsx', 'Sheet', '1', 'A2')"
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("n/a", "'b.xlsx', sheet 'Sheet', cell B2 has the text 'n/a', not a number; write a number or leave it empty"),
-        (dt.date(2020, 1, 2), "cell B2 is a date or time .2020-01-02.*, not a number; write a number"),
+        (
+            dt.date(2020, 1, 2),
+            "'b.xlsx', sheet 'Sheet', cell B2 is a date or time .2020-01-02.*, not a number; write a number",
+        ),
         (True, "cell B2 is TRUE, not a number; write 1 or 0"),
         ("=A2*2", "cell B2 has a formula without a stored value; save the workbook in a spreadsheet program"),
     ],
@@ -275,6 +277,43 @@ def test_bad_cells_are_one_line_with_file_sheet_and_cell(folder, value, message)
     with pytest.raises(ModelError, match=message) as caught:
         read(folder, DATA)
     assert str(caught.value).count("\n") == 0
+
+
+ODD_ROWS = ["time,0,1,2,,3", "a,10,n/a,12,,13", "time,0,1,2,end,3", "b,20,21,22,23,24"]
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["rows", "columns"])
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_series_end_where_their_times_do_and_leave_out_text(tmp_path, ending, down):
+    """As in Vensim; the run reports the first of the cells that are left out. Lookups follow the same rule."""
+    rows = [line.split(",") for line in ODD_ROWS]
+    width = max(map(len, rows))
+    rows = [row + [""] * (width - len(row)) for row in rows]
+    rows = [list(column) for column in zip(*rows, strict=True)] if down else rows
+    (tmp_path / "o.csv").write_text("\n".join(map(",".join, rows)), "utf-8")
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append([float(cell) if cell.isdigit() else cell or None for cell in row])
+    book.save(tmp_path / "o.xlsx")
+    tab = "," if ending == "csv" else "Sheet"
+    (times, a), (others, b) = (("A", "B2"), ("C", "D2")) if down else (("1", "B2"), ("3", "B4"))
+    model = read(
+        tmp_path,
+        f"a := GET DIRECT DATA('o.{ending}', '{tab}', '{times}', '{a}')\n"
+        f"b := GET DIRECT DATA('o.{ending}', '{tab}', '{others}', '{b}')\n"
+        f"t = GET DIRECT LOOKUPS('o.{ending}', '{tab}', '{times}', '{a}')\ny = t(Time)",
+    )
+    with pytest.warns(sd.RunWarning, match=rf"o\.{ending}: .*has the text 'n/a' and is left out \(1 more odd cell\)"):
+        found = sd.simulate(model)
+    assert found["a"].values.tolist() == found["y"].values.tolist() == [10, 11, 12, 12]
+    assert found["b"].values.tolist() == [20, 21, 22, 22]
+
+
+def test_an_empty_cell_among_constants_is_zero_with_a_remark(folder):
+    """A text there stays an error, as in Vensim; so does an array without any number."""
+    model = read(folder, "d: x, y, z\nc[d] = GET XLS CONSTANTS('t.xlsx', 'Table', 'C2')\ne = SUM(c[d!])")
+    with pytest.warns(sd.RunWarning, match="t.xlsx: sheet 'Table', cell D2 is empty; it is read as 0"):
+        assert sd.simulate(model)["e"].values[0] == 24
 
 
 @pytest.mark.parametrize(
