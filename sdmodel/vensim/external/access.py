@@ -14,7 +14,7 @@ from ...files import is_plain_file, read_bytes
 from ...model import Source, nearest
 from .tables import TableProblemError, Workbook, open_workbook
 
-_SERIES = (".dat", ".csv", ".tab", ".txt")
+_SERIES = (".dat", ".csv", ".tab", ".txt", ".vdf", ".vdfx")
 _MOST_BYTES = 2**28
 """Maximum size of a file."""
 
