@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from openpyxl.workbook.defined_name import DefinedName
 
 import sdmodel as sd
 from sdmodel.dataset import POINTS, SOURCES
-from sdmodel.errors import ModelError, ScenarioError, SimulationError
+from sdmodel.errors import ModelError, ObservationError, ScenarioError, SimulationError
 from sdmodel.testing import WasmInstance, differences_from_run, model_text
 from sdmodel.vensim.edit.companions import rename_in_file
 from sdmodel.vensim.edit.names import Renaming
@@ -52,6 +53,10 @@ def read(folder, equations, **options):
     path = folder / "m.mdl"
     path.write_text(model_text(equations, final=3), "utf-8")
     return sd.read_model(path, **options)
+
+
+SETTINGS = "\n\\\\\\---/// Sketch\n///---\\\\\\\n:L\x7f<%^E!@\n"
+"""What stands between the equations of a model and its settings."""
 
 
 def run(folder, equations, **options):
@@ -205,7 +210,7 @@ def test_a_data_file_is_read_once(folder, monkeypatch):
 def test_settings_name_data_files_and_workbooks(folder):
     (folder / "x.dat").write_text("x\n0\t5\n", "utf-8")
     text = model_text("x\nd := GET XLS DATA('?Numbers', 'Table', '1', 'B3')", final=3)
-    text += "\n\\\\\\---/// Sketch\n///---\\\\\\\n:L\x7f<%^E!@\n13:C:\\other\\y.vdf,x.dat\n30:?numbers=t.xlsx\n"
+    text += SETTINGS + "13:C:\\other\\y.vdf,x.dat\n30:?numbers=t.xlsx\n"
     (folder / "m.mdl").write_text(text, "utf-8")
     found = sd.simulate(sd.read_model(folder / "m.mdl"))
     assert found["x"].to_numpy().tolist() == [5, 5, 5, 5]
@@ -232,10 +237,60 @@ def test_a_name_that_nothing_defines_is_data_where_a_file_has_it(folder):
         read(folder, f"{equations} + cost", data=folder / "x.csv")
 
 
-def test_files_in_vensims_own_format_are_refused_with_a_cure(folder):
-    (folder / "old.vdf").write_bytes(b"\x7f\xf7\x17\x52" + bytes(200))
-    with pytest.raises(ModelError, match="old.vdf: Vensim's own format .* export the file from Vensim as .dat"):
-        read(folder, "x", data=folder / "old.vdf")
+def test_files_in_vensims_own_format_are_read_by_pysimlin(folder, monkeypatch):
+    """Names come as Simlin writes them, a cell in a column; where a variable has no value there is none."""
+    table = pd.DataFrame(
+        {
+            "gas_price": [1.0, np.nan, 3.0],
+            "cost[north]": [2.0, 4.0, 6.0],
+            "cost[south]": [5.0, 5.0, 5.0],
+            "r&d/x": [1.0, 2.0, 3.0],
+        },
+        index=pd.Index([0.0, 1.0, 2.0], name="time"),
+    )
+    pytest.importorskip("simlin")
+    read_copies = []
+    monkeypatch.setattr("simlin.load_vdf", lambda path: read_copies.append(path.read_bytes()) or table)
+    (folder / "old.vdfx").write_bytes(b"run")
+    equations = 'place: North, South\nGas Price :INTERPOLATE:\n"R&D/x" :INTERPOLATE:\ncost[place] :INTERPOLATE:\ny = Gas Price + SUM(cost[place!]) + "R&D/x"'
+    found = run(folder, equations, data=folder / "old.vdfx")
+    assert found["y"].to_numpy().tolist() == [9, 13, 17, 17]
+    assert read_copies == [b"run"]
+    assert "old.vdfx" in found.attrs[SOURCES]
+    with (folder / "m.mdl").open("a", encoding="utf-8") as file:
+        file.write(SETTINGS + "13:C:\\other\\y.vdf,old.vdfx\n")
+    assert sd.simulate(sd.read_model(folder / "m.mdl"))["y"].to_numpy().tolist() == [9, 13, 17, 17]
+    table.iloc[:] = np.nan
+    with pytest.raises(ModelError, match="old.vdfx: the file has no series with values"):
+        read(folder, equations, data=folder / "old.vdfx")
+
+
+def test_a_file_in_vensims_own_format_that_pysimlin_cannot_read(folder, monkeypatch):
+    """Not what it should be, or without pysimlin; each with its cure."""
+    pytest.importorskip("simlin")
+    for content, cause in (
+        (b"\x7f\xf7\x17\x52" + bytes(200), "parsing VDF: .*"),
+        (b"Time", "not a VDF file.*"),
+        (b"", ".*"),
+    ):
+        (folder / "old.vdf").write_bytes(content)
+        with pytest.raises(
+            ModelError, match=rf"old.vdf: pysimlin cannot read the file \({cause}\); export it from Vensim as .dat"
+        ):
+            read(folder, "x", data=folder / "old.vdf")
+    settings = SETTINGS + "13:old.vdf\n"
+    (folder / "s.mdl").write_text(model_text("x :INTERPOLATE:\ny = x", final=3) + settings, "utf-8")
+    (folder / "x.csv").write_text("Time,x\n0,7\n", "utf-8")
+    assert float(sd.simulate(sd.read_model(folder / "s.mdl", data=folder / "x.csv"))["y"][0]) == 7
+    with pytest.raises(ModelError, match="'x' is a data variable without data"):
+        sd.simulate(sd.read_model(folder / "s.mdl"))
+    with pytest.raises(ModelError, match="no.vdf: there is no such file"):
+        read(folder, "x", data=folder / "no.vdf")
+    monkeypatch.setitem(sys.modules, "simlin", None)
+    with pytest.raises(
+        ObservationError, match=r"old.vdf: reading Vensim's own format needs simlin, .* pip install .sdmodel\[vdf\]"
+    ):
+        sd.read_observations(folder / "old.vdf")
 
 
 def test_only_files_of_the_models_folder_are_read_unless_allowed(tmp_path, folder):
@@ -264,8 +319,10 @@ DATA = "d := GET XLS DATA('b.xlsx', 'Sheet', '1', 'A2')"
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("n/a", "'b.xlsx', sheet 'Sheet', cell B2 has the text 'n/a', not a number; write a number or leave it empty"),
-        (dt.date(2020, 1, 2), "cell B2 is a date or time .2020-01-02.*, not a number; write a number"),
+        (
+            dt.date(2020, 1, 2),
+            "'b.xlsx', sheet 'Sheet', cell B2 is a date or time .2020-01-02.*, not a number; write a number",
+        ),
         (True, "cell B2 is TRUE, not a number; write 1 or 0"),
         ("=A2*2", "cell B2 has a formula without a stored value; save the workbook in a spreadsheet program"),
     ],
@@ -275,6 +332,43 @@ def test_bad_cells_are_one_line_with_file_sheet_and_cell(folder, value, message)
     with pytest.raises(ModelError, match=message) as caught:
         read(folder, DATA)
     assert str(caught.value).count("\n") == 0
+
+
+ODD_ROWS = ["time,0,1,2,,3", "a,10,n/a,12,,13", "time,0,1,2,end,3", "b,20,21,22,23,24"]
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["rows", "columns"])
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_series_end_where_their_times_do_and_leave_out_text(tmp_path, ending, down):
+    """As in Vensim; the run reports the first of the cells that are left out. Lookups follow the same rule."""
+    rows = [line.split(",") for line in ODD_ROWS]
+    width = max(map(len, rows))
+    rows = [row + [""] * (width - len(row)) for row in rows]
+    rows = [list(column) for column in zip(*rows, strict=True)] if down else rows
+    (tmp_path / "o.csv").write_text("\n".join(map(",".join, rows)), "utf-8")
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append([float(cell) if cell.isdigit() else cell or None for cell in row])
+    book.save(tmp_path / "o.xlsx")
+    tab = "," if ending == "csv" else "Sheet"
+    (times, a), (others, b) = (("A", "B2"), ("C", "D2")) if down else (("1", "B2"), ("3", "B4"))
+    model = read(
+        tmp_path,
+        f"a := GET DIRECT DATA('o.{ending}', '{tab}', '{times}', '{a}')\n"
+        f"b := GET DIRECT DATA('o.{ending}', '{tab}', '{others}', '{b}')\n"
+        f"t = GET DIRECT LOOKUPS('o.{ending}', '{tab}', '{times}', '{a}')\ny = t(Time)",
+    )
+    with pytest.warns(sd.RunWarning, match=rf"o\.{ending}: .*has the text 'n/a' and is left out \(1 more odd cell\)"):
+        found = sd.simulate(model)
+    assert found["a"].values.tolist() == found["y"].values.tolist() == [10, 11, 12, 12]
+    assert found["b"].values.tolist() == [20, 21, 22, 22]
+
+
+def test_an_empty_cell_among_constants_is_zero_with_a_remark(folder):
+    """A text there stays an error, as in Vensim; so does an array without any number."""
+    model = read(folder, "d: x, y, z\nc[d] = GET XLS CONSTANTS('t.xlsx', 'Table', 'C2')\ne = SUM(c[d!])")
+    with pytest.warns(sd.RunWarning, match="t.xlsx: sheet 'Table', cell D2 is empty; it is read as 0"):
+        assert sd.simulate(model)["e"].values[0] == 24
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ...files import is_plain_file, read_bytes
 from ...model import Source, nearest
 from .tables import TableProblemError, Workbook, open_workbook
 
-_SERIES = (".dat", ".csv", ".tab", ".txt")
+_SERIES = (".dat", ".csv", ".tab", ".txt", ".vdf", ".vdfx")
 _MOST_BYTES = 2**28
 """Maximum size of a file."""
 
@@ -36,6 +36,7 @@ class Access:
     _contents: dict[Path, bytes] = field(default_factory=dict)
     _instead: dict[Path, str] = field(default_factory=dict)
     _workbooks: dict[tuple[Path, str], Workbook] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_model(
@@ -130,11 +131,22 @@ class Access:
         source = replace(source_of(path, content, self.folder), instead_of=self._instead.get(path, ""))
         self.read[source.path] = source
 
+    def remark(self, name: str, text: str) -> None:
+        """Record what is odd about a cell of a file that was read."""
+        if name not in self._names:
+            self._names[name] = _shown(self.find(name), self.folder)
+        shown = self._names[name]
+        source = self.read[shown]
+        self.read[shown] = replace(source, remark=source.remark or text, odd_cells=source.odd_cells + 1)
+
 
 def source_of(path: Path, content: bytes, folder: Path, *, is_series: bool = False) -> Source:
     """The record of a file that was read: its path relative to the folder of the model, if there is one, and its hash."""
+    return Source(_shown(path, folder), hashlib.sha256(content).hexdigest(), is_series=is_series)
+
+
+def _shown(path: Path, folder: Path) -> str:
     try:
-        shown = Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
     except ValueError:  # on another drive
-        shown = str(path.resolve())
-    return Source(shown, hashlib.sha256(content).hexdigest(), is_series=is_series)
+        return str(path.resolve())
