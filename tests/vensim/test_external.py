@@ -141,6 +141,37 @@ def test_data_is_shifted_computed_and_read_with_another_keyword(folder):
     assert found["year"].to_numpy().tolist() == [2000, 2000.5, 2001, 2001.5]
 
 
+def test_data_that_repeats_data_has_its_points(folder):
+    """A keyword then holds for the points of the first one, also through ranges, and in a macro that takes data as its input."""
+    (folder / "x.csv").write_text("Time,x[A],x[B]\n0,1,-1\n2,3,5\n", "utf-8")
+    macro = ":MACRO: POINTS(series, other)\nPOINTS = IF THEN ELSE(raw = :NA:, -1, raw + same)\n~~|\nraw :RAW: := series\n~~|\nsame := other\n~~|\n:END OF MACRO:\n"
+    equations = """p: A, B
+x[p]
+again[p] := x[p]
+third[p] := again[p]
+raw[p] :RAW: := third[p]
+one :RAW: := again[B]
+twice :RAW: := 2 * again[A]
+next :LOOK FORWARD: := 10 * third[B]
+count = GET DATA TOTAL POINTS(third[A], 0, 9)
+later := TIME SHIFT(third[A], 1)
+called[p] = POINTS(again[p], Time)"""
+    path = folder / "m.mdl"
+    path.write_text(macro + model_text(equations, final=3)[len("{UTF-8}") :], "utf-8")
+    found = sd.simulate(sd.read_model(path, data=folder / "x.csv"))
+    expected = {
+        "raw": [[1, -1], [np.nan] * 2, [3, 5], [np.nan] * 2],
+        "one": [-1, np.nan, 5, np.nan],
+        "twice": [2, np.nan, 6, np.nan],
+        "next": [-10, 50, 50, 50],
+        "count": [2] * 4,
+        "later": [2, 3, 3, 3],
+        "called": [[1, -1], [-1, -1], [5, 7], [-1, -1]],
+    }
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, name)
+
+
 @pytest.mark.parametrize(
     ("keyword", "expected"),
     [
@@ -418,6 +449,39 @@ def test_workbooks_larger_than_memory_are_refused(folder, monkeypatch):
 def test_case_in_names_of_files_does_not_matter(folder):
     """Models come from systems that do not tell it apart."""
     assert run(folder, "c = GET DIRECT CONSTANTS('T.CSV', ',', 'B2')")["c"] == 10
+
+
+def test_a_path_on_another_computer_means_the_file_of_that_name_here(folder, tmp_path_factory):
+    """Beside the model or in an allowed folder; so does the file that a tag stands for, whose own name may be a path too."""
+    scenarios = tmp_path_factory.mktemp("scenarios")
+    (scenarios / "s.csv").write_text("a,7\n", "utf-8")
+    settings = "30:?times=D:\\x\\t.csv\n30:?../s.csv=Z:\\y\\none.csv\n"
+    equations = r"""c = GET DIRECT CONSTANTS('C:\Users\me\t.csv', ',', 'B2')
+t = GET DIRECT CONSTANTS('?times', ',', 'C2')
+u = GET DIRECT CONSTANTS('?t.csv', ',', 'B3')
+s = GET DIRECT CONSTANTS('/home/me/s.csv', ',', 'B1')"""
+    path = folder / "m.mdl"
+    path.write_text(model_text(equations) + settings, "utf-8")
+    model = sd.read_model(path, allow_files=[scenarios])
+    with pytest.warns(sd.RunWarning, match="/t.csv is not there; t.csv is read instead"):
+        found = sd.simulate(model)
+    assert [float(found[name]) for name in "ctus"] == [10, 11, 20, 7]
+    (folder / "link.csv").symlink_to(scenarios / "s.csv")
+    path.write_text(model_text("c = GET DIRECT CONSTANTS('C:/link.csv', ',', 'B1')"), "utf-8")
+    with pytest.raises(ModelError, match="outside of the model's folder"):
+        sd.read_model(path)
+
+
+def test_a_tag_may_be_the_path_of_its_file(folder):
+    inner = folder / "models"
+    inner.mkdir()
+    path = inner / "m.mdl"
+    text = model_text("c = GET DIRECT CONSTANTS('?../t.csv', ',', 'B2')")
+    path.write_text(text + "30:?../t.csv=Z:\\y\\none.csv\n", "utf-8")
+    with pytest.warns(sd.RunWarning, match="Z:/y/none.csv is not there; ../t.csv is read instead"):
+        assert sd.simulate(sd.read_model(path, allow_files=[folder]))["c"] == 10
+    with pytest.raises(ModelError, match="outside of the model's folder.*--allow-files FOLDER"):
+        sd.read_model(path)
 
 
 def test_a_workbook_in_the_newer_format_stands_for_the_older_one(folder):
