@@ -257,8 +257,10 @@ class _Zero(_Loop):
         size = Integer(len(labels_of(self.subscripts, self.by)))
         self._add_element(inverse, "auxiliary", INVERSE.build(matrix, size), (*self.outer, self.by, self.along))
         error = self._vector(IF_THEN_ELSE.build(self._solved(place), self._own(z, first), S.Zero))
-        each = f"{self.along}{MARK}"
-        terms = multiply(make_reference(inverse, *self.outer, self.by, each), make_reference(error, *self.outer, each))
+        marked = f"{self.along}{MARK}"
+        terms = multiply(
+            make_reference(inverse, *self.outer, self.by, marked), make_reference(error, *self.outer, marked)
+        )
         nudges = self._name(self.solved.key)
         self._add_element(nudges, "auxiliary", negate(SUM.build(terms)), (*self.outer, self.by))
         vector = Slice(make_reference(nudges, *self.outer, labels_of(self.subscripts, self.by)[0]), Symbol(self.by))
@@ -272,8 +274,8 @@ class _Zero(_Loop):
         size = IF_FINITE.build(ABS.build(multiply(self._own(z, self.tried), self.z_scale)), Float(_FAR))
         sizes = self._vector(IF_THEN_ELSE.build(self._solved(self.place), size, S.Zero), self.tried)
         largest, best = self._name(self.solved.key), ""
-        each = VMAX.build(make_reference(sizes, self.tried, *self.outer, f"{self.along}{MARK}"))
-        self._add_element(largest, "auxiliary", each, (self.tried, *self.outer))
+        widest = VMAX.build(make_reference(sizes, self.tried, *self.outer, f"{self.along}{MARK}"))
+        self._add_element(largest, "auxiliary", widest, (self.tried, *self.outer))
         best = self._name(self.solved.key)
         smallest = VMIN.build(make_reference(largest, f"{self.tried}{MARK}", *self.outer))
         self._add_element(best, "auxiliary", smallest, self.outer)
