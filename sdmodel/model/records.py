@@ -193,6 +193,9 @@ class Source:
     """Whether it is a file of time series that the user or the settings of the model name."""
     instead_of: str = ""
     """The file that the model names, where this one was read in its place: `.xlsx` for `.xls`."""
+    remark: str = ""
+    """What was odd about the first of its `odd_cells`: those that are read as 0, and those that are left out."""
+    odd_cells: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ _Job = Callable[[Writer], None]
 
 def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptive: bool = False) -> str:
     """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
-    tables = Tables(width, mathematics, Routines(width, layout.scratch))
+    tables = Tables(width, mathematics, Routines(width, layout))
     kept: list[_Job] = [partial(Writer.keep_part, part=part) for part in layout.invariant]
     if width > 1 and mathematics.fused:  # one member alone divides about as quickly
         kept += [partial(Writer.keep_reciprocal, key=key) for key in layout.reciprocal]
@@ -51,7 +51,7 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptiv
         _function("rates", _direct_jobs(layout, advances=False), layout, tables, in_step=True),
         _function("advance_direct", _direct_jobs(layout, advances=True), layout, tables, in_step=True),
     ]
-    drawing = [] if layout.step_row is None else [random_text(width)]
+    drawing = [random_text(width)] if layout.draws else []
     driver = driver_text(layout, width, places=tables.places, adaptive=adaptive)
     return "\n".join([*texts, tables.text(), driver, *drawing, mathematics.text(width)])
 
@@ -206,7 +206,11 @@ def _write_loop(writer: Writer, frame: Frame, results: Sequence[Result], *, adva
 
 
 def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables, *, in_step: bool = False) -> str:
-    """The jobs in order, cut into functions that one function calls in turn."""
+    """The jobs in order, cut into functions that one function calls in turn.
+
+    Each keeps what does not fit into registers on a stack aligned to a whole register, so that no access crosses a cache line.
+    """
+    aligned = f" alignstack({8 * tables.width})" if tables.width > 1 else ""
     texts: list[str] = []
     names: list[str] = []
 
@@ -215,7 +219,7 @@ def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables, *
             writer.note_odd(writer.odd_place())
         names.append(f"{name}_{len(names)}")
         texts.extend(writer.outlined)
-        texts.append(writer.text(f"internal void @{names[-1]}({PARAMETERS}) nounwind noinline"))
+        texts.append(writer.text(f"internal void @{names[-1]}({PARAMETERS}) nounwind noinline{aligned}"))
 
     writer = Writer(tables.width, layout=layout, tables=tables, in_step=in_step)
     for job in jobs:

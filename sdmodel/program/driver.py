@@ -486,12 +486,19 @@ def _spread(name: str, scalar: str, width: int) -> str:
 
 
 def _note(layout: Layout, name: str, scalar: str, width: int) -> str:
-    """The number of the time step goes into its row, for the random numbers of a model that has any."""
+    """The number of the time step goes into its row, for a model that reads it; and at first the address of the history."""
     if layout.step_row is None:
         return ""
     place = f"%p_{name} = getelementptr inbounds double, ptr %workspace, i64 {layout.step_row * width}"
     store = f"store {numbers(width)} %{name}_all, ptr %p_{name}, align {8 * width}"
-    return "\n  ".join([_spread(f"{name}_all", scalar, width), place, store])
+    lines = [_spread(f"{name}_all", scalar, width), place, store]
+    if name == "first" and layout.history_row is not None:
+        lines += [
+            f"%p_history = getelementptr inbounds double, ptr %workspace, i64 {layout.history_row * width}",
+            "%history_at = ptrtoint ptr %history to i64",
+            "store i64 %history_at, ptr %p_history, align 8",
+        ]
+    return "\n  ".join(lines)
 
 
 def _entry_text() -> str:

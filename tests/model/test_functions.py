@@ -44,6 +44,8 @@ CERTAIN = {name: row for name, row in FUNCTIONS.items() if not row.draws}
 """The functions whose value follows from their arguments; tests/simulation/test_random_numbers.py has the others."""
 
 # A call of each function in an equation of its own, with the value that the Vensim manual gives at Time 2 (TIME STEP 1).
+RETURN = 0.3 + (0.09 + 0.6) ** 0.5 - 1
+"""What 60 and 60 earn on 100: 100 x^2 = 60 x + 60."""
 EXAMPLES = {
     "=": ("IF THEN ELSE(x = 2.5, 1, 0)", 1),
     "<>": ("IF THEN ELSE(x <> 2.5, 1, 0)", 0),
@@ -117,6 +119,7 @@ EXAMPLES = {
     "MESSAGE": ("MESSAGE('past the start', Time)", 1),
     "DELAYP": ("DELAYP(STEP(27, 1), 3)", 0),
     "NPV": ("NPV(11, 0.1, 0, 2)", 2 * (11 + 10 + 10 / 1.1)),
+    "INTERNAL RATE OF RETURN": ("INTERNAL RATE OF RETURN(60 - STEP(60, 2), 1, -100, 0)", RETURN),
     "NPVE": ("NPVE(11, 0.1, 0, 1)", 10 + 10 / 1.1 + 10 / 1.21),
     "DEPRECIATE STRAIGHTLINE": ("DEPRECIATE STRAIGHTLINE(STEP(6, 1), 3, 1, 3)", (0 + 6 + 6) / 3),
     "DEPRECIATE BY SCHEDULE": (

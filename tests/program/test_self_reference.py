@@ -41,6 +41,7 @@ CIRCULAR = {
     "DELAYP": "x = DELAYP(x + 1, 2)",
     "NPV": "x = NPV(x + 1, 0.1, 0, 1)",
     "NPVE": "x = NPVE(x + 1, 0.1, 0, 1)",
+    "INTERNAL RATE OF RETURN": "x = INTERNAL RATE OF RETURN(x + 1, 1, 0, 0)",
     "DEPRECIATE BY SCHEDULE": "x = DEPRECIATE BY SCHEDULE(x + 1, v[A], 0, 2, 0)\nd: A, B\nv[d] = 1",
     "DEPRECIATE STRAIGHTLINE": "x = DEPRECIATE STRAIGHTLINE(x + 1, 2, 1, 0)",
 }
