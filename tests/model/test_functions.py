@@ -42,7 +42,7 @@ from sdmodel.testing import tiny_model
 
 CERTAIN = {name: row for name, row in FUNCTIONS.items() if not row.draws}
 """The functions whose value follows from their arguments; tests/simulation/test_random_numbers.py has the others."""
-ALONE = {name: row for name, row in CERTAIN.items() if name != "FIND ZERO"}
+ALONE = {name: row for name, row in CERTAIN.items() if name not in {"FIND ZERO", "SHIFT IF TRUE"}}
 """Those that take any arguments: what the others read is defined by a function too."""
 
 # A call of each function in an equation of its own, with the value that the Vensim manual gives at Time 2 (TIME STEP 1).
@@ -129,6 +129,7 @@ EXAMPLES = {
         (1 * 6 + 2 * 6 + 3 * 0) / 6 + 2.5,
     ),
     "SIMULTANEOUS": ("loop", 5),
+    "SHIFT IF TRUE": ("moved", 3),
     "FIND ZERO": ("found[B]", 2),
     "SINTEG": ("SINTEG(x, 1, 0, 5, :NA:, :NA:, :NA:)", 5),
     "DELAY INFORMATION": ("DELAY INFORMATION(Time, 2 - STEP(1, 1), 9)", 1),
@@ -172,6 +173,8 @@ revenue[d] = 5000, 3000, 8000
 loop = SIMULTANEOUS(x + loop/2, 1)
 found[d] = FIND ZERO(ones[d], found[d]^3 - v[d]^3, ones[d], ones[d], ELMCOUNT(d), 0, 1e-9, 100, 0)
 ones[d] = 1
+shelf[d] = INTEG(0, v[d])
+moved = SHIFT IF TRUE(shelf[A], Time > 1, ELMCOUNT(d), 0, 9)
 two: r1, r2
 again: r1, r2
 matrix[two, again] = 1, 2; 3, 4

@@ -111,7 +111,7 @@ def shares(signs: NDArray[np.float64]) -> tuple[float, float, float, float]:
 def find_links(plan: Plan, times: Series, values: Mapping[Cell, Series]) -> Links:
     """Find every link between cells that change during a run, from the values of all computed cells at its times."""
     run = _Run(plan, times, values)
-    computed = (*plan.stocks, *plan.delays, *plan.step)
+    computed = (*plan.stocks, *plan.delays, *plan.shifts, *plan.step)
     moving = {own.cell: own for own in computed if run.original(own.cell) == own.cell}
     effects: dict[Cell, dict[Cell, Series]] = {cell: {} for cell in moving}
     for cell, assignment in moving.items():
