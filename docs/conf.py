@@ -49,7 +49,18 @@ html_theme_options = {
     "show_toc_level": 2,
 }
 html_sidebars = {
-    page: [] for page in ("index", "tutorial", "commands", "model", "glossary", "contributing", "changelog")
+    page: []
+    for page in (
+        "index",
+        "tutorial",
+        "commands",
+        "model",
+        "vensim-coverage",
+        "reliability",
+        "glossary",
+        "contributing",
+        "changelog",
+    )
 }
 
 

@@ -21,6 +21,7 @@ EXTRAS = MappingProxyType({
     "parquet": ("pyarrow",),
     "remote": ("upath",),
     "sensitivity": ("SALib",),
+    "vdf": ("simlin",),
 })  # fmt: skip
 """The modules of each extra of this package."""
 

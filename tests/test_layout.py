@@ -17,7 +17,7 @@ PACKAGE = PROJECT / "sdmodel"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = sorted({module.parent for module in MODULES})
 
-OTHER_NAMES = {"universal_pathlib": "upath"}
+OTHER_NAMES = {"pysimlin": "simlin", "universal_pathlib": "upath"}
 """The modules of packages that have other names."""
 
 

@@ -43,7 +43,7 @@ _DATA = (
         metavar="FILE",
         expose_value=False,
         callback=remember_files,
-        help="Time series for the model's data variables (.dat, .csv, .tab); may be repeated, the last one wins.",
+        help="Time series for the model's data variables (.dat, .csv, .tab, .vdf); may be repeated, the last one wins.",
     ),
     click.option(
         "--allow-files",

@@ -125,7 +125,7 @@ class _Evaluation:
             case "table":
                 table = expression if isinstance(expression, Table) else self.cell(expression)
                 return table if isinstance(table, Table) else _NO_TABLE
-            case "site":
+            case "site" | "past":  # nothing is in the past of the start
                 return 0.0
             case "range":
                 return float(len(labels_of(self.subscripts, split_reference(expression)[0].removesuffix(MARK))))

@@ -1,7 +1,7 @@
-"""Functions of whole arrays as assembly: one routine for each function and size of its arrays, which every call of it shares.
+"""Functions of whole arrays and of the past as assembly: one routine for each function and size of its arrays, which its calls share.
 
 A routine reads each array from rows of the workspace that the call lists, since the cells of a variable may be anywhere. What it
-computes in between is in rows of its own, the last ones of the workspace.
+computes in between is in rows of its own, the last ones of the workspace. It reads the past of a delay from the history.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..model import AXES, FunctionRow
+from ..model import AXES, FunctionRow, Table
 from .ir import Function
+from .layout import Layout
 
 _SIGN = 2**63 - 1
 
@@ -24,6 +25,19 @@ class Rows:
     rows: int
     columns: int = 1
     place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The past of a delay in a call: the column of its input in the history, as an operand."""
+
+    column: str
+
+
+LookUp = Callable[[Function, str, Table, str], str]
+"""Writes a lookup into a function: the way to look up, a table, and x."""
+Operand = Any
+"""A register, `Rows`, a `Past`, or a table, for which the routine is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +58,72 @@ class _Routine(Function):
     counter is known after the loop too. `free` is the next row of scratch memory.
     """
 
-    free: int = field(kw_only=True)
+    layout: Layout = field(kw_only=True)
+    search: LookUp = field(kw_only=True)
     block: str = "entry"
     counters: int = 0
+    free: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.free = self.layout.scratch
+
+    @property
+    def steps(self) -> str:
+        """Write the number of steps since the start."""
+        return self.load(self.layout.step_row or 0)
+
+    def begin_past(self) -> None:
+        """Write what `past` needs, before all else: the address of the history, and the step as a whole number."""
+        step, history = (row * self.width for row in (self.layout.step_row or 0, self.layout.history_row or 0))
+        self.lines += [
+            f"  %p_step = getelementptr inbounds double, ptr %ws, i64 {step}",
+            "  %step_real = load double, ptr %p_step",
+            "  %step = fptosi double %step_real to i64",
+            f"  %p_history = getelementptr inbounds double, ptr %ws, i64 {history}",
+            "  %history_at = load i64, ptr %p_history",
+            "  %history = inttoptr i64 %history_at to ptr",
+        ]
+
+    def past(self, series: str, ago: str) -> str:
+        line = self.put(f"sub i64 %step, {ago}")
+        line = self.put(f"select i1 {self.put(f'icmp sgt i64 {line}, 0')}, i64 {line}, i64 0")
+        first = self.put(f"mul i64 {line}, {len(self.layout.columns)}")
+        place = self.put(f"mul i64 {self.put(f'add i64 {first}, {series}')}, {self.width}")
+        where = self.put(f"getelementptr inbounds double, ptr %history, i64 {place}")
+        return self._fresh(f"load {self.number}, ptr {where}, align 8")
+
+    def look_up(self, way: str, table: Table, x: str) -> str:
+        return self.search(self, way, table, x)
+
+    def repeat(self, body: Callable[..., Sequence[str]], *state: str) -> tuple[str, ...]:
+        self.counters += 1
+        name, before = f"r{self.counters}", self.block
+        self.lines += [f"  br label %{name}", f"{name}:"]
+        begin, self.block = len(self.lines), name
+        own = [f"%{name}_s{index}" for index, _ in enumerate(state)]
+        more, *values = body(f"%{name}_i", *own)
+        active = f"%{name}_active"
+        following = [self.choose(active, new, old) for new, old in zip(values, own, strict=True)]
+        on = self.logic("and", active, more)
+        yes = "true" if self.width == 1 else "splat (i1 true)"
+        self.lines[begin:begin] = [
+            f"  %{name}_i = phi i64 [ 1, %{before} ], [ %{name}_n, %{self.block} ]",
+            f"  {active} = phi {self.boolean} [ {yes}, %{before} ], [ {on}, %{self.block} ]",
+            *(
+                f"  {register} = phi {self.number} [ {first}, %{before} ], [ {then}, %{self.block} ]"
+                for register, first, then in zip(own, state, following, strict=True)
+            ),
+        ]
+        if self.width > 1:
+            bits = self.put(f"bitcast {self.boolean} {on} to i{self.width}")
+            on = self.put(f"icmp ne i{self.width} {bits}, 0")
+        self.lines += [
+            f"  %{name}_n = add i64 %{name}_i, 1",
+            f"  br i1 {on}, label %{name}, label %{name}_end",
+            f"{name}_end:",
+        ]
+        self.block = f"{name}_end"
+        return tuple(following)
 
     def scratch(self, rows: int, columns: int = 1) -> _Array:
         made = _Array(rows, columns, begin=self.free)
@@ -201,14 +278,12 @@ class _Routine(Function):
 
 @dataclass
 class Routines:
-    """The routines that a module needs so far, and the lists in memory that its calls pass.
-
-    `first` is the first row of scratch memory.
-    """
+    """The routines that a module needs so far, and the lists in memory that its calls pass; `search` writes their lookups."""
 
     width: int
-    first: int
-    routines: dict[tuple[str, tuple[tuple[int, int], ...]], tuple[str, str]] = field(default_factory=dict)
+    layout: Layout
+    search: LookUp = field(init=False)
+    routines: dict[tuple[object, ...], tuple[str, str]] = field(default_factory=dict)
     lists: dict[tuple[int, ...], str] = field(default_factory=dict)
 
     def listed(self, numbers: Sequence[int]) -> str:
@@ -219,13 +294,13 @@ class Routines:
         """An array of a call, from the rows of its numbers."""
         return Rows(self.listed([row * self.width for row in rows]), len(rows) // columns, columns, place)
 
-    def call(self, function: Function, row: FunctionRow, operands: Sequence[str | Rows]) -> str:
+    def call(self, function: Function, row: FunctionRow, operands: Sequence[Operand]) -> str:
         """Write a call of a function that returns a number, for each member."""
         name = self._routine(row, operands)
         return function.put(f"call {function.number} @{name}({self._passed(function, operands)})")
 
     def spread(
-        self, function: Function, row: FunctionRow, operands: Sequence[str | Rows], results: Mapping[int, int]
+        self, function: Function, row: FunctionRow, operands: Sequence[Operand], results: Mapping[int, int]
     ) -> None:
         """Write a call of a function that returns an array; `results` are the rows of its numbers, by their places."""
         name, count = self._routine(row, operands), len(results)
@@ -241,27 +316,32 @@ class Routines:
         ]
         return "\n".join([*lists, *(text for _, text in self.routines.values())])
 
-    def _passed(self, function: Function, operands: Sequence[str | Rows]) -> str:
+    def _passed(self, function: Function, operands: Sequence[Operand]) -> str:
         passed = ["ptr %ws"]
         for operand in operands:
             if isinstance(operand, Rows):
                 passed.append(f"ptr {operand.listed}")
                 passed += [f"{function.number} {operand.place}"] if operand.place else []
-            else:
+            elif isinstance(operand, Past):
+                passed.append(f"i64 {operand.column}")
+            elif isinstance(operand, str):
                 passed.append(f"{function.number} {operand}")
         return ", ".join(passed)
 
-    def _routine(self, row: FunctionRow, operands: Sequence[str | Rows]) -> str:
-        shapes = tuple((own.rows, own.columns) for own in operands if isinstance(own, Rows))
-        key = (row.name, shapes)
+    def _routine(self, row: FunctionRow, operands: Sequence[Operand]) -> str:
+        shapes = [(own.rows, own.columns) for own in operands if isinstance(own, Rows)]
+        tables = [own.points for own, kind in zip(operands, row.kinds, strict=True) if kind == "table"]
+        key = (row.name, *shapes, *tables)
         if key not in self.routines:
             name = f"routine_{len(self.routines)}"
             self.routines[key] = name, self._text(name, row, operands)
         return self.routines[key][0]
 
-    def _text(self, name: str, row: FunctionRow, operands: Sequence[str | Rows]) -> str:
-        f = _Routine(self.width, free=self.first)
+    def _text(self, name: str, row: FunctionRow, operands: Sequence[Operand]) -> str:
+        f = _Routine(self.width, layout=self.layout, search=self.search)
         f.lines.append("entry:")
+        if row.reads_past:
+            f.begin_past()
         parameters, arguments, zero = ["ptr noalias %ws"], list[Any](), f.constant(0.0)
         for index, (operand, kind) in enumerate(zip(operands, row.kinds, strict=True)):
             register = f"%a{index}"
@@ -273,6 +353,11 @@ class Routines:
                 else:
                     parameters.append(f"{f.number} {register}_place")
                 arguments.append(array if AXES[kind] else (array, f"{register}_place"))
+            elif isinstance(operand, Past):
+                parameters.append(f"i64 {register}")
+                arguments.append(register)
+            elif isinstance(operand, Table):
+                arguments.append(operand)
             else:
                 parameters.append(f"{f.number} {register}")
                 arguments.append(register)

@@ -40,7 +40,7 @@ _Job = Callable[[Writer], None]
 
 def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptive: bool = False) -> str:
     """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
-    tables = Tables(width, mathematics, Routines(width, layout.scratch))
+    tables = Tables(width, mathematics, Routines(width, layout))
     kept: list[_Job] = [partial(Writer.keep_part, part=part) for part in layout.invariant]
     if width > 1 and mathematics.fused:  # one member alone divides about as quickly
         kept += [partial(Writer.keep_reciprocal, key=key) for key in layout.reciprocal]
@@ -51,7 +51,7 @@ def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptiv
         _function("rates", _direct_jobs(layout, advances=False), layout, tables, in_step=True),
         _function("advance_direct", _direct_jobs(layout, advances=True), layout, tables, in_step=True),
     ]
-    drawing = [] if layout.step_row is None else [random_text(width)]
+    drawing = [random_text(width)] if layout.draws else []
     driver = driver_text(layout, width, places=tables.places, adaptive=adaptive)
     return "\n".join([*texts, tables.text(), driver, *drawing, mathematics.text(width)])
 
@@ -123,6 +123,9 @@ def _rate_jobs(layout: Layout) -> Iterator[_Job]:
 
     stocks = (own for own in layout.plan.stock_parts if own.key not in layout.direct)
     yield from _together(layout, [*stocks, *layout.plan.delays], write, layout.stocks)
+    for own in layout.plan.shifts:
+        for row, place in enumerate((1, 3, 4)):
+            yield partial(_write_to, row=layout.shift[own.cell] + row, own=own, place=place)
     for own in layout.plan.passages:
         for place in (0, 1):
             yield partial(_write_to, row=layout.passage[own.cell] + place, own=own, place=place)
@@ -206,7 +209,11 @@ def _write_loop(writer: Writer, frame: Frame, results: Sequence[Result], *, adva
 
 
 def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables, *, in_step: bool = False) -> str:
-    """The jobs in order, cut into functions that one function calls in turn."""
+    """The jobs in order, cut into functions that one function calls in turn.
+
+    Each keeps what does not fit into registers on a stack aligned to a whole register, so that no access crosses a cache line.
+    """
+    aligned = f" alignstack({8 * tables.width})" if tables.width > 1 else ""
     texts: list[str] = []
     names: list[str] = []
 
@@ -215,7 +222,7 @@ def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables, *
             writer.note_odd(writer.odd_place())
         names.append(f"{name}_{len(names)}")
         texts.extend(writer.outlined)
-        texts.append(writer.text(f"internal void @{names[-1]}({PARAMETERS}) nounwind noinline"))
+        texts.append(writer.text(f"internal void @{names[-1]}({PARAMETERS}) nounwind noinline{aligned}"))
 
     writer = Writer(tables.width, layout=layout, tables=tables, in_step=in_step)
     for job in jobs:

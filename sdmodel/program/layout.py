@@ -34,6 +34,8 @@ from .invariants import Invariant, find_invariants
 
 SEED_CELL, MEMBER_CELL = Cell(SEED), Cell(MEMBER_NUMBER)
 """Constants of a model that draws random numbers: the seed of its streams, and the number of the member."""
+SHIFT_ROWS = 3
+"""The rows of what a SHIFT IF TRUE reads at a step."""
 PASSAGE_COLUMNS = 3
 """The numbers of each step that the history holds of a delay whose time may change."""
 
@@ -45,9 +47,11 @@ class Layout:
     Stocks come first, the held ones last among them; then as many rows each for their rates, for the two sums of Runge-Kutta, and
     for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. The cells of an
     element are together, in the order of its labels. A DELAY FIXED has two more rows, for its input and for its length in steps; so
-    has a delay whose time may change (a `passage`), one after the other; a SAMPLE IF TRUE has one more, for its held value. Then
+    has a delay whose time may change (a `passage`), one after the other; a SAMPLE IF TRUE has one more, for its held value; a SHIFT IF
+    TRUE has three, for its condition, whether it accumulates, and what enters. Then
     come the parts of equations that do not vary, the reciprocals of divisors that do not, and the scratch memory of functions of
-    whole arrays. In a model with random numbers the last row holds the number of the time step.
+    whole arrays. In a model with random numbers, or with functions of the past, the last row holds the number of the time step; and the
+    one before it the address of the history, where functions read it.
     """
 
     plan: Plan
@@ -66,11 +70,14 @@ class Layout:
     delay_steps: Mapping[Cell, int]
     passage: Mapping[Cell, int]
     held: Mapping[Cell, int]
+    shift: Mapping[Cell, int]
     invariant: Mapping[Invariant, int]
     reciprocal: Mapping[Cell | Invariant, int]
     scratch: int
     """The first row of the scratch memory."""
     rows: int
+    reads_past: bool
+    """Whether a function reads what went into a delay at earlier steps."""
     _arrays: dict[str, CellArray[int] | None] = field(default_factory=dict)
 
     @property
@@ -108,8 +115,18 @@ class Layout:
 
     @property
     def step_row(self) -> int | None:
-        """The row of the number of the time step, if the model draws random numbers."""
-        return self.rows - 1 if SEED_CELL in self.row else None
+        """The row of the number of the time step, if the model draws random numbers or reads the past."""
+        return self.rows - 1 if self.draws or self.reads_past else None
+
+    @property
+    def history_row(self) -> int | None:
+        """The row of the address of the history, if the model reads the past."""
+        return self.rows - 2 if self.reads_past else None
+
+    @property
+    def draws(self) -> bool:
+        """Whether the model draws random numbers."""
+        return SEED_CELL in self.row
 
     @property
     def computed(self) -> tuple[Cell, ...]:
@@ -121,6 +138,11 @@ class Layout:
         """What the history holds of each step: the input of each DELAY FIXED (0); of each passage that, its steps (1) and its value (2)."""
         passages = ((cell, part) for cell in self.passage for part in range(PASSAGE_COLUMNS))
         return (*((cell, 0) for cell in self.delay_input), *passages)
+
+    @cached_property
+    def column(self) -> Mapping[Cell, int]:
+        """The place in the history of the input of each DELAY FIXED."""
+        return {cell: place for place, cell in enumerate(self.delay_input)}
 
     def rows_of(self, name: str, columns: Sequence[Column], rank: int) -> NDArray[np.int64]:
         """The rows of the cells of an element with these labels, with one axis for each of a frame; -1 for cells that do not exist."""
@@ -174,10 +196,13 @@ def lay_out(plan: Plan) -> Layout:
         found.parts,
         found.divisors,
         [(cell, place) for cell in passages for place in (0, 1)],
+        [(own.cell, place) for own in plan.shifts for place in range(SHIFT_ROWS)],
     ):
         extra.append({key: rows.following + index for index, key in enumerate(keys)})
         rows.following += len(keys)
-    delay_input, delay_steps, sampled, invariant, reciprocal, inputs_of = map(MappingProxyType, extra)
+    delay_input, delay_steps, sampled, invariant, reciprocal, inputs_of, shift = map(MappingProxyType, extra)
+    equations = (equation for element in plan.model for equation in element.equations)
+    reads_past = any(call.row.reads_past for equation in equations for call in equation.calls)
     return Layout(
         plan,
         stocks,
@@ -190,10 +215,12 @@ def lay_out(plan: Plan) -> Layout:
         delay_steps=delay_steps,
         passage=MappingProxyType({cell: inputs_of[cell, 0] for cell in passages}),
         held=sampled,
+        shift=MappingProxyType({own.cell: shift[own.cell, 0] for own in plan.shifts}),
         invariant=invariant,
         reciprocal=reciprocal,
         scratch=rows.following,
-        rows=rows.following + _scratch(plan) + (SEED_CELL in rows.row),
+        rows=rows.following + _scratch(plan) + (SEED_CELL in rows.row or reads_past) + reads_past,
+        reads_past=reads_past,
     )
 
 

@@ -75,6 +75,10 @@ class Tables:
     calls: int = 0
     parts: Iterator[int] = field(default_factory=lambda: count(1))
 
+    def __post_init__(self) -> None:
+        """Let routines look up in the tables."""
+        self.routines.search = self.write
+
     def write(self, function: Function, way: str, table: Table, x: str) -> str:
         """Write the value of a table at x, for each member."""
         points = len(table.points)

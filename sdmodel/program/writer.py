@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import partial, reduce
 from itertools import islice
 from math import prod
 from typing import Any, TypeVar
@@ -52,7 +52,7 @@ from ..model import (
     slice_place,
     split_reference,
 )
-from .arrays import Rows
+from .arrays import Operand, Past, Rows
 from .invariants import Invariant, invariant_of
 from .ir import DIVISORS, Function, literal, nested_loops, value_of
 from .layout import Layout
@@ -329,13 +329,16 @@ class Writer(Function):
         row = own.expression.row
         self.tables.routines.spread(self, row, self._operands(row, own.expression, own.binding), results)
 
-    def _operands(self, row: FunctionRow, call: Expr, binding: Binding) -> list[str | Rows]:
-        """Write the arguments of a function of whole arrays."""
+    def _operands(self, row: FunctionRow, call: Expr, binding: Binding) -> list[Operand]:
+        """Write the arguments of a function of whole arrays or of the past."""
+        write: dict[str, Callable[[Expr, Binding], Operand]] = {"past": self._past, "table": self._table}
+        write |= {kind: partial(self._rows, named=not count) for kind, count in AXES.items()}
         pairs = zip(row.kinds, call.args, strict=True)
-        return [
-            self._rows(part, binding, named=not AXES[kind]) if kind in AXES else self.write(part, binding)
-            for kind, part in pairs
-        ]
+        return [write.get(kind, self.write)(part, binding) for kind, part in pairs]
+
+    def _past(self, reference: Expr, binding: Binding) -> Past:
+        """The column of the history with the inputs of a delay."""
+        return Past(str(self.layout.column[self._cell(reference, binding)]))
 
     def _rows(self, part: Slice, binding: Binding, *, named: bool) -> Rows:
         """The rows of an array, and where in it the number that it names is."""
@@ -351,7 +354,7 @@ class Writer(Function):
         return self._load_once(cell, self.layout.row[cell]) if cell else ""
 
     def _call(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
-        if row.takes_arrays:
+        if row.has_routine:
             picked = self._picked(call, binding)
             return picked or self.tables.routines.call(self, row, self._operands(row, call, binding))
         arguments: list[Any] = []
@@ -498,6 +501,12 @@ class LoopWriter(Writer):
         columns = self._columns(site.subscripts, binding)
         numbers = [str(site.number(list(labels))) for labels in labels_read(columns)]
         return numbers[0] if len(numbers) == 1 else self._datum("i64", numbers, columns)
+
+    def _past(self, reference: Expr, binding: Binding) -> Past:
+        name, indices = split_reference(reference)
+        columns = self._columns(indices, binding)
+        found = [str(self.layout.column[Cell(name, labels)]) for labels in labels_read(columns)]
+        return Past(found[0] if len(found) == 1 else self._datum("i64", found, columns))
 
     def look_up(self, way: str, table: Table | TableChoice, x: str) -> str:
         """Write the value of a table at x, or of that of each cell."""

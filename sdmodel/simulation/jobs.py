@@ -21,6 +21,7 @@ from ..model import (
     Integrator,
     Model,
     Plan,
+    Source,
     Start,
     delay_orders,
     key,
@@ -94,8 +95,14 @@ _CHOICE = (
 def remarks_on_settings(model: Model, timing: Timing, integrator: Integrator | None) -> list[str]:
     """Warnings about the files that a model is read from, the times of a run, and the integrator if it is the model's own."""
     swapped = [f"{own.instead_of} is not there; {own.path} is read instead" for own in model.sources if own.instead_of]
+    odd = [f"{own.path}: {_remark_on_cells(own)}" for own in model.sources if own.remark]
     chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
-    return [line for line in (*swapped, *timing.remark.splitlines(), chosen) if line]
+    return [line for line in (*swapped, *odd, *timing.remark.splitlines(), chosen) if line]
+
+
+def _remark_on_cells(source: Source) -> str:
+    rest = source.odd_cells - 1
+    return f"{source.remark} ({format_count(rest, 'more odd cell')})" if rest else source.remark
 
 
 def noise_remark(job: Job, inputs: Inputs) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from openpyxl.workbook.defined_name import DefinedName
 
 import sdmodel as sd
 from sdmodel.dataset import POINTS, SOURCES
-from sdmodel.errors import ModelError, ScenarioError, SimulationError
+from sdmodel.errors import ModelError, ObservationError, ScenarioError, SimulationError
 from sdmodel.testing import WasmInstance, differences_from_run, model_text
 from sdmodel.vensim.edit.companions import rename_in_file
 from sdmodel.vensim.edit.names import Renaming
@@ -52,6 +53,10 @@ def read(folder, equations, **options):
     path = folder / "m.mdl"
     path.write_text(model_text(equations, final=3), "utf-8")
     return sd.read_model(path, **options)
+
+
+SETTINGS = "\n\\\\\\---/// Sketch\n///---\\\\\\\n:L\x7f<%^E!@\n"
+"""What stands between the equations of a model and its settings."""
 
 
 def run(folder, equations, **options):
@@ -136,6 +141,37 @@ def test_data_is_shifted_computed_and_read_with_another_keyword(folder):
     assert found["year"].to_numpy().tolist() == [2000, 2000.5, 2001, 2001.5]
 
 
+def test_data_that_repeats_data_has_its_points(folder):
+    """A keyword then holds for the points of the first one, also through ranges, and in a macro that takes data as its input."""
+    (folder / "x.csv").write_text("Time,x[A],x[B]\n0,1,-1\n2,3,5\n", "utf-8")
+    macro = ":MACRO: POINTS(series, other)\nPOINTS = IF THEN ELSE(raw = :NA:, -1, raw + same)\n~~|\nraw :RAW: := series\n~~|\nsame := other\n~~|\n:END OF MACRO:\n"
+    equations = """p: A, B
+x[p]
+again[p] := x[p]
+third[p] := again[p]
+raw[p] :RAW: := third[p]
+one :RAW: := again[B]
+twice :RAW: := 2 * again[A]
+next :LOOK FORWARD: := 10 * third[B]
+count = GET DATA TOTAL POINTS(third[A], 0, 9)
+later := TIME SHIFT(third[A], 1)
+called[p] = POINTS(again[p], Time)"""
+    path = folder / "m.mdl"
+    path.write_text(macro + model_text(equations, final=3)[len("{UTF-8}") :], "utf-8")
+    found = sd.simulate(sd.read_model(path, data=folder / "x.csv"))
+    expected = {
+        "raw": [[1, -1], [np.nan] * 2, [3, 5], [np.nan] * 2],
+        "one": [-1, np.nan, 5, np.nan],
+        "twice": [2, np.nan, 6, np.nan],
+        "next": [-10, 50, 50, 50],
+        "count": [2] * 4,
+        "later": [2, 3, 3, 3],
+        "called": [[1, -1], [-1, -1], [5, 7], [-1, -1]],
+    }
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, name)
+
+
 @pytest.mark.parametrize(
     ("keyword", "expected"),
     [
@@ -205,7 +241,7 @@ def test_a_data_file_is_read_once(folder, monkeypatch):
 def test_settings_name_data_files_and_workbooks(folder):
     (folder / "x.dat").write_text("x\n0\t5\n", "utf-8")
     text = model_text("x\nd := GET XLS DATA('?Numbers', 'Table', '1', 'B3')", final=3)
-    text += "\n\\\\\\---/// Sketch\n///---\\\\\\\n:L\x7f<%^E!@\n13:C:\\other\\y.vdf,x.dat\n30:?numbers=t.xlsx\n"
+    text += SETTINGS + "13:C:\\other\\y.vdf,x.dat\n30:?numbers=t.xlsx\n"
     (folder / "m.mdl").write_text(text, "utf-8")
     found = sd.simulate(sd.read_model(folder / "m.mdl"))
     assert found["x"].to_numpy().tolist() == [5, 5, 5, 5]
@@ -232,10 +268,60 @@ def test_a_name_that_nothing_defines_is_data_where_a_file_has_it(folder):
         read(folder, f"{equations} + cost", data=folder / "x.csv")
 
 
-def test_files_in_vensims_own_format_are_refused_with_a_cure(folder):
-    (folder / "old.vdf").write_bytes(b"\x7f\xf7\x17\x52" + bytes(200))
-    with pytest.raises(ModelError, match="old.vdf: Vensim's own format .* export the file from Vensim as .dat"):
-        read(folder, "x", data=folder / "old.vdf")
+def test_files_in_vensims_own_format_are_read_by_pysimlin(folder, monkeypatch):
+    """Names come as Simlin writes them, a cell in a column; where a variable has no value there is none."""
+    table = pd.DataFrame(
+        {
+            "gas_price": [1.0, np.nan, 3.0],
+            "cost[north]": [2.0, 4.0, 6.0],
+            "cost[south]": [5.0, 5.0, 5.0],
+            "r&d/x": [1.0, 2.0, 3.0],
+        },
+        index=pd.Index([0.0, 1.0, 2.0], name="time"),
+    )
+    pytest.importorskip("simlin")
+    read_copies = []
+    monkeypatch.setattr("simlin.load_vdf", lambda path: read_copies.append(path.read_bytes()) or table)
+    (folder / "old.vdfx").write_bytes(b"run")
+    equations = 'place: North, South\nGas Price :INTERPOLATE:\n"R&D/x" :INTERPOLATE:\ncost[place] :INTERPOLATE:\ny = Gas Price + SUM(cost[place!]) + "R&D/x"'
+    found = run(folder, equations, data=folder / "old.vdfx")
+    assert found["y"].to_numpy().tolist() == [9, 13, 17, 17]
+    assert read_copies == [b"run"]
+    assert "old.vdfx" in found.attrs[SOURCES]
+    with (folder / "m.mdl").open("a", encoding="utf-8") as file:
+        file.write(SETTINGS + "13:C:\\other\\y.vdf,old.vdfx\n")
+    assert sd.simulate(sd.read_model(folder / "m.mdl"))["y"].to_numpy().tolist() == [9, 13, 17, 17]
+    table.iloc[:] = np.nan
+    with pytest.raises(ModelError, match="old.vdfx: the file has no series with values"):
+        read(folder, equations, data=folder / "old.vdfx")
+
+
+def test_a_file_in_vensims_own_format_that_pysimlin_cannot_read(folder, monkeypatch):
+    """Not what it should be, or without pysimlin; each with its cure."""
+    pytest.importorskip("simlin")
+    for content, cause in (
+        (b"\x7f\xf7\x17\x52" + bytes(200), "parsing VDF: .*"),
+        (b"Time", "not a VDF file.*"),
+        (b"", ".*"),
+    ):
+        (folder / "old.vdf").write_bytes(content)
+        with pytest.raises(
+            ModelError, match=rf"old.vdf: pysimlin cannot read the file \({cause}\); export it from Vensim as .dat"
+        ):
+            read(folder, "x", data=folder / "old.vdf")
+    settings = SETTINGS + "13:old.vdf\n"
+    (folder / "s.mdl").write_text(model_text("x :INTERPOLATE:\ny = x", final=3) + settings, "utf-8")
+    (folder / "x.csv").write_text("Time,x\n0,7\n", "utf-8")
+    assert float(sd.simulate(sd.read_model(folder / "s.mdl", data=folder / "x.csv"))["y"][0]) == 7
+    with pytest.raises(ModelError, match="'x' is a data variable without data"):
+        sd.simulate(sd.read_model(folder / "s.mdl"))
+    with pytest.raises(ModelError, match="no.vdf: there is no such file"):
+        read(folder, "x", data=folder / "no.vdf")
+    monkeypatch.setitem(sys.modules, "simlin", None)
+    with pytest.raises(
+        ObservationError, match=r"old.vdf: reading Vensim's own format needs simlin, .* pip install .sdmodel\[vdf\]"
+    ):
+        sd.read_observations(folder / "old.vdf")
 
 
 def test_only_files_of_the_models_folder_are_read_unless_allowed(tmp_path, folder):
@@ -264,8 +350,10 @@ DATA = "d := GET XLS DATA('b.xlsx', 'Sheet', '1', 'A2')"
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("n/a", "'b.xlsx', sheet 'Sheet', cell B2 has the text 'n/a', not a number; write a number or leave it empty"),
-        (dt.date(2020, 1, 2), "cell B2 is a date or time .2020-01-02.*, not a number; write a number"),
+        (
+            dt.date(2020, 1, 2),
+            "'b.xlsx', sheet 'Sheet', cell B2 is a date or time .2020-01-02.*, not a number; write a number",
+        ),
         (True, "cell B2 is TRUE, not a number; write 1 or 0"),
         ("=A2*2", "cell B2 has a formula without a stored value; save the workbook in a spreadsheet program"),
     ],
@@ -275,6 +363,43 @@ def test_bad_cells_are_one_line_with_file_sheet_and_cell(folder, value, message)
     with pytest.raises(ModelError, match=message) as caught:
         read(folder, DATA)
     assert str(caught.value).count("\n") == 0
+
+
+ODD_ROWS = ["time,0,1,2,,3", "a,10,n/a,12,,13", "time,0,1,2,end,3", "b,20,21,22,23,24"]
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["rows", "columns"])
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_series_end_where_their_times_do_and_leave_out_text(tmp_path, ending, down):
+    """As in Vensim; the run reports the first of the cells that are left out. Lookups follow the same rule."""
+    rows = [line.split(",") for line in ODD_ROWS]
+    width = max(map(len, rows))
+    rows = [row + [""] * (width - len(row)) for row in rows]
+    rows = [list(column) for column in zip(*rows, strict=True)] if down else rows
+    (tmp_path / "o.csv").write_text("\n".join(map(",".join, rows)), "utf-8")
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append([float(cell) if cell.isdigit() else cell or None for cell in row])
+    book.save(tmp_path / "o.xlsx")
+    tab = "," if ending == "csv" else "Sheet"
+    (times, a), (others, b) = (("A", "B2"), ("C", "D2")) if down else (("1", "B2"), ("3", "B4"))
+    model = read(
+        tmp_path,
+        f"a := GET DIRECT DATA('o.{ending}', '{tab}', '{times}', '{a}')\n"
+        f"b := GET DIRECT DATA('o.{ending}', '{tab}', '{others}', '{b}')\n"
+        f"t = GET DIRECT LOOKUPS('o.{ending}', '{tab}', '{times}', '{a}')\ny = t(Time)",
+    )
+    with pytest.warns(sd.RunWarning, match=rf"o\.{ending}: .*has the text 'n/a' and is left out \(1 more odd cell\)"):
+        found = sd.simulate(model)
+    assert found["a"].values.tolist() == found["y"].values.tolist() == [10, 11, 12, 12]
+    assert found["b"].values.tolist() == [20, 21, 22, 22]
+
+
+def test_an_empty_cell_among_constants_is_zero_with_a_remark(folder):
+    """A text there stays an error, as in Vensim; so does an array without any number."""
+    model = read(folder, "d: x, y, z\nc[d] = GET XLS CONSTANTS('t.xlsx', 'Table', 'C2')\ne = SUM(c[d!])")
+    with pytest.warns(sd.RunWarning, match="t.xlsx: sheet 'Table', cell D2 is empty; it is read as 0"):
+        assert sd.simulate(model)["e"].values[0] == 24
 
 
 @pytest.mark.parametrize(
@@ -324,6 +449,39 @@ def test_workbooks_larger_than_memory_are_refused(folder, monkeypatch):
 def test_case_in_names_of_files_does_not_matter(folder):
     """Models come from systems that do not tell it apart."""
     assert run(folder, "c = GET DIRECT CONSTANTS('T.CSV', ',', 'B2')")["c"] == 10
+
+
+def test_a_path_on_another_computer_means_the_file_of_that_name_here(folder, tmp_path_factory):
+    """Beside the model or in an allowed folder; so does the file that a tag stands for, whose own name may be a path too."""
+    scenarios = tmp_path_factory.mktemp("scenarios")
+    (scenarios / "s.csv").write_text("a,7\n", "utf-8")
+    settings = "30:?times=D:\\x\\t.csv\n30:?../s.csv=Z:\\y\\none.csv\n"
+    equations = r"""c = GET DIRECT CONSTANTS('C:\Users\me\t.csv', ',', 'B2')
+t = GET DIRECT CONSTANTS('?times', ',', 'C2')
+u = GET DIRECT CONSTANTS('?t.csv', ',', 'B3')
+s = GET DIRECT CONSTANTS('/home/me/s.csv', ',', 'B1')"""
+    path = folder / "m.mdl"
+    path.write_text(model_text(equations) + settings, "utf-8")
+    model = sd.read_model(path, allow_files=[scenarios])
+    with pytest.warns(sd.RunWarning, match="/t.csv is not there; t.csv is read instead"):
+        found = sd.simulate(model)
+    assert [float(found[name]) for name in "ctus"] == [10, 11, 20, 7]
+    (folder / "link.csv").symlink_to(scenarios / "s.csv")
+    path.write_text(model_text("c = GET DIRECT CONSTANTS('C:/link.csv', ',', 'B1')"), "utf-8")
+    with pytest.raises(ModelError, match="outside of the model's folder"):
+        sd.read_model(path)
+
+
+def test_a_tag_may_be_the_path_of_its_file(folder):
+    inner = folder / "models"
+    inner.mkdir()
+    path = inner / "m.mdl"
+    text = model_text("c = GET DIRECT CONSTANTS('?../t.csv', ',', 'B2')")
+    path.write_text(text + "30:?../t.csv=Z:\\y\\none.csv\n", "utf-8")
+    with pytest.warns(sd.RunWarning, match="Z:/y/none.csv is not there; ../t.csv is read instead"):
+        assert sd.simulate(sd.read_model(path, allow_files=[folder]))["c"] == 10
+    with pytest.raises(ModelError, match="outside of the model's folder.*--allow-files FOLDER"):
+        sd.read_model(path)
 
 
 def test_a_workbook_in_the_newer_format_stands_for_the_older_one(folder):

@@ -19,7 +19,19 @@ from sympy import Expr
 from ..algebra import Table, VensimFunction
 
 Kind = Literal[
-    "number", "finite", "condition", "branch", "table", "range", "terms", "site", "vector", "series", "matrix", "array"
+    "number",
+    "finite",
+    "condition",
+    "branch",
+    "table",
+    "range",
+    "terms",
+    "site",
+    "past",
+    "vector",
+    "series",
+    "matrix",
+    "array",
 ]
 """What a function receives for an argument.
 
@@ -29,7 +41,8 @@ number that is not. A `condition` is a
 truth value (NumPy evaluation receives its number), and nan where what it tests is not finite. A `branch` is a number that
 matters only if it is chosen; scalar evaluation computes it only when the function calls it. A `table` is the points of a lookup, a `range` the number of its labels.
 `terms` run over subscript ranges marked with `!`: scalar evaluation receives the list of them; emitted code adds one term at a
-time to the result so far. A `site` is where a random number is drawn.
+time to the result so far. A `site` is where a random number is drawn. A `past` is a DELAY FIXED, of which the function reads the inputs
+of all earlier steps.
 
 The last four are whole arrays of finite numbers. A `vector` is the numbers of a variable along its last subscript: a list in
 scalar evaluation, an `Array` in emitted code; a `series` is such a vector, or one number for all places, in a function that is
@@ -174,6 +187,21 @@ class ArrayEmitter(Emitter, Protocol):
         """The number in the middle between two, in the order of all numbers that a computer knows, which are finitely many."""
 
 
+class PastEmitter(ArrayEmitter, Protocol):
+    """What a back end offers to `emit` of a function that reads the past."""
+
+    steps: str
+
+    def repeat(self, body: Callable[..., Sequence[str]], *state: str) -> tuple[str, ...]:
+        """Do something at least once, and again as long as a member goes on; the state of each is that of its own last time.
+
+        `body` makes from a counter, which begins with 1, and the state whether a member goes on, and its next state.
+        """
+
+    def past(self, series: str, ago: str) -> str:
+        """The input of a delay some steps ago, which a counter says; any number before the start."""
+
+
 class Expander(Protocol):
     """What `expand` may add to a model: hidden elements that serve one call of a function."""
 
@@ -204,12 +232,12 @@ class Memory:
     """What a function carries from step to step, and which arguments its value reads when (by index).
 
     `kept` names the way the program keeps it: a `stock` is integrated, a `delay` has a history of inputs, a `passage` also one of
-    the steps that each takes, a `sample` holds its last value, `start` means computed once, `nothing` that only the initial value differs. Without arguments to read at a step the value is
+    the steps that each takes, a `sample` holds its last value, a `shift` moves stocks at the beginning of a step, `start` means computed once, `nothing` that only the initial value differs. Without arguments to read at a step the value is
     known before the step is computed. A `held` stock keeps its value within a time step, whatever the integrator. A passage that `adds`
     gives the sum of what is due at the same time, or `NOTHING_DUE`; another one gives the last input that has been due.
     """
 
-    kept: Literal["stock", "delay", "passage", "sample", "start", "nothing"]
+    kept: Literal["stock", "delay", "passage", "sample", "shift", "start", "nothing"]
     reads_at_start: tuple[int, ...]
     reads_at_step: tuple[int, ...]
     held: bool = False
@@ -271,6 +299,16 @@ class FunctionRow:
     def takes_arrays(self) -> bool:
         """Whether an argument is a whole array."""
         return not AXES.keys().isdisjoint(self.kinds)
+
+    @property
+    def has_routine(self) -> bool:
+        """Whether its code is a routine of its own, which every call shares."""
+        return self.takes_arrays or self.reads_past
+
+    @property
+    def reads_past(self) -> bool:
+        """Whether it reads what went into a delay at earlier steps."""
+        return "past" in self.kinds
 
     def __post_init__(self) -> None:
         """Fill in what follows from the rest, and check that the row is complete."""

@@ -28,10 +28,11 @@ from . import (
     vectors,
 )
 from .chance import draws
+from .past import returns
 from .row import Absent, FunctionRow
 
 _FAMILIES = (
-    logic, arithmetic, inputs, lookups, data, memory, discrete, finance, draws, reductions, vectors, allocation, solution,
+    logic, arithmetic, inputs, lookups, data, memory, discrete, finance, returns, draws, reductions, vectors, allocation, solution,
 )  # fmt: skip
 
 FUNCTIONS: Mapping[str, FunctionRow] = MappingProxyType({row.name: row for family in _FAMILIES for row in family.ROWS})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from ...files import is_plain_file, read_bytes
 from ...model import Source, nearest
 from .tables import TableProblemError, Workbook, open_workbook
 
-_SERIES = (".dat", ".csv", ".tab", ".txt")
+_SERIES = (".dat", ".csv", ".tab", ".txt", ".vdf", ".vdfx")
+_ABSOLUTE = re.compile(r"[A-Za-z]:/|/")
 _MOST_BYTES = 2**28
 """Maximum size of a file."""
 
@@ -36,6 +38,7 @@ class Access:
     _contents: dict[Path, bytes] = field(default_factory=dict)
     _instead: dict[Path, str] = field(default_factory=dict)
     _workbooks: dict[tuple[Path, str], Workbook] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_model(
@@ -64,15 +67,30 @@ class Access:
     def file_name(self, given: str) -> str:
         """The name of a file as written, with the file that its `?tag` stands for; raises TableProblemError for an unknown tag."""
         name = given.strip()
-        if name.startswith("?"):
-            tag = name[1:].casefold()
-            if tag not in self.tags:
-                known = nearest(name[1:], self.tags)
-                cure = f"did you mean '?{known}'?" if known else "add a line 30:?tag=file to the settings of the model"
-                message = f"the model's settings do not say which file this is; {cure}"
-                raise TableProblemError(message)
-            name = self.tags[tag]
-        return name.replace("\\", "/")
+        if not name.startswith("?"):
+            return name.replace("\\", "/")
+        tag = name[1:].replace("\\", "/")
+        meant = self.tags.get(name[1:].casefold(), "").replace("\\", "/")
+        if is_plain_file(self.folder / tag) and not (
+            meant and self._is_there(meant)
+        ):  # a tag is often the path of its file
+            if meant:
+                self._instead[self.find(tag)] = meant
+            return tag
+        if meant:
+            return meant
+        known = nearest(name[1:], self.tags)
+        cure = f"did you mean '?{known}'?" if known else "add a line 30:?tag=file to the settings of the model"
+        message = f"the model's settings do not say which file this is; {cure}"
+        raise TableProblemError(message)
+
+    def _is_there(self, name: str) -> bool:
+        """Whether a file is there and may be read."""
+        try:
+            self.find(name)
+        except TableProblemError:
+            return False
+        return True
 
     def workbook(self, name: str, delimiter: str) -> Workbook:
         """The workbook or table in a file; raises TableProblemError if it may not or cannot be read."""
@@ -82,8 +100,15 @@ class Access:
         return self._workbooks[path, delimiter]
 
     def find(self, name: str) -> Path:
-        """The path of a file that the model may read."""
+        """The path of a file that the model may read; a path on another computer means the file of that name here."""
         path = self.folder / name
+        if _ABSOLUTE.match(name) and not is_plain_file(path):
+            bare = name.rpartition("/")[2]
+            here = next((own for own in (self.folder, *self.allowed) if is_plain_file(own / bare)), None)
+            if here is not None:
+                found = self.find(bare if here == self.folder else str((here / bare).absolute()))
+                self._instead[found] = name
+                return found
         try:
             whole = path.resolve()
             homes = [folder.resolve() for folder in (self.folder, *self.allowed)]
@@ -130,11 +155,22 @@ class Access:
         source = replace(source_of(path, content, self.folder), instead_of=self._instead.get(path, ""))
         self.read[source.path] = source
 
+    def remark(self, name: str, text: str) -> None:
+        """Record what is odd about a cell of a file that was read."""
+        if name not in self._names:
+            self._names[name] = _shown(self.find(name), self.folder)
+        shown = self._names[name]
+        source = self.read[shown]
+        self.read[shown] = replace(source, remark=source.remark or text, odd_cells=source.odd_cells + 1)
+
 
 def source_of(path: Path, content: bytes, folder: Path, *, is_series: bool = False) -> Source:
     """The record of a file that was read: its path relative to the folder of the model, if there is one, and its hash."""
+    return Source(_shown(path, folder), hashlib.sha256(content).hexdigest(), is_series=is_series)
+
+
+def _shown(path: Path, folder: Path) -> str:
     try:
-        shown = Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
     except ValueError:  # on another drive
-        shown = str(path.resolve())
-    return Source(shown, hashlib.sha256(content).hexdigest(), is_series=is_series)
+        return str(path.resolve())

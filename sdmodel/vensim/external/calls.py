@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from ...errors import format_count
 from ...model import Table
 from .access import Access
-from .tables import Area, Sheet, TableProblemError, Workbook, cell_position, column_number
+from .tables import Area, Odd, Sheet, TableProblemError, Workbook, cell_position, column_number, shorten_text
 
 _T = TypeVar("_T")
+Remark = Callable[[str], None]
+"""What takes a remark about a cell that is read in spite of what is odd about it."""
 
 _ARGUMENTS = {
     "DATA": ("file", "tab", "time row or column", "cell"),
@@ -42,11 +45,11 @@ def read_constants(access: Access, arguments: Sequence[str], sizes: Sequence[int
     """Return the numbers of an array constant, row by row; `sizes` are the numbers of labels of its ranges.
 
     The last range runs across and the one before it down, or the other way round with `*` after the cell. More than two ranges need
-    several equations, as in Vensim (Vensim reference manual, "Subscripted Constants").
+    several equations, as in Vensim (Vensim reference manual, "Subscripted Constants"). An empty cell among numbers is 0, with a remark.
     """
     file, tab, cell = arguments
 
-    def read(workbook: Workbook, sheet: Sheet) -> list[float]:
+    def read(workbook: Workbook, sheet: Sheet, remark: Remark) -> list[float]:
         transposed, name = cell.strip().endswith("*"), cell.strip().rstrip("*").strip()
         if len(sizes) > 2:  # noqa: PLR2004 - a sheet is flat
             message = "a sheet has only rows and columns; write one equation per label of the first range"
@@ -61,16 +64,17 @@ def read_constants(access: Access, arguments: Sequence[str], sizes: Sequence[int
                 cure = "correct the area, or add or remove the * after it, which exchanges rows and columns"
                 message = f"sheet '{home.title}': {what}; {cure}"
                 raise TableProblemError(message)
-        values = []
-        for row in range(rows):
-            for column in range(columns):
-                where = (area.top + column, area.left + row) if transposed else (area.top + row, area.left + column)
-                value = home.number(*where)
-                if value is None:
-                    message = f"{home.cell(*where)} is empty; write a number there"
-                    raise TableProblemError(message)
-                values.append(value)
-        return values
+        across = [(area.top + row, area.left + column) for row in range(rows) for column in range(columns)]
+        down = [(area.top + column, area.left + row) for row in range(rows) for column in range(columns)]
+        places = down if transposed else across
+        values = [home.number(*place) for place in places]
+        empty = [place for place, value in zip(places, values, strict=True) if value is None]
+        if len(empty) == len(values):
+            message = f"{home.cell(*empty[0])} is empty; write a number there"
+            raise TableProblemError(message)
+        for place in empty:
+            remark(f"{home.cell(*place)} is empty; it is read as 0")
+        return [0.0 if value is None else value for value in values]
 
     return _reading(access, file, tab, read)
 
@@ -79,7 +83,7 @@ def read_series(access: Access, arguments: Sequence[str], count: int) -> list[Ta
     """Return the points of `count` cells, in the order of their labels, from neighbouring rows or columns."""
     file, tab, axis, cell = arguments
 
-    def read(workbook: Workbook, sheet: Sheet) -> list[Table]:
+    def read(workbook: Workbook, sheet: Sheet, remark: Remark) -> list[Table]:
         home, area = _area(workbook, sheet, cell.strip())
         named = workbook.named(axis.strip(), sheet.title)
         text = axis.strip()
@@ -113,6 +117,7 @@ def read_series(access: Access, arguments: Sequence[str], count: int) -> list[Ta
                 home,
                 (area.top + n, area.left) if across else (area.top, area.left + n),
                 length,
+                remark,
                 across=across,
             )
             for n in range(count)
@@ -122,29 +127,37 @@ def read_series(access: Access, arguments: Sequence[str], count: int) -> list[Ta
 
 
 def _points(
-    times: Sheet, first: tuple[int, int], home: Sheet, start: tuple[int, int], length: int, *, across: bool
+    times: Sheet,
+    first: tuple[int, int],
+    home: Sheet,
+    start: tuple[int, int],
+    length: int,
+    remark: Remark,
+    *,
+    across: bool,
 ) -> Table:
-    """Return one series; what has no number as its time is left out, as by Vensim, and so is an empty cell."""
+    """Return one series, up to the first gap in its times; an empty value is left out, and so is a text, with a remark, as by Vensim."""
     down, right = (0, 1) if across else (1, 0)
     found: dict[float, float] = {}
-    odd = None
+    begun = False
     for step in range(max(length, 0)):
         time = times.value(first[0] + down * step, first[1] + right * step)
         where = (start[0] + down * step, start[1] + right * step)
+        value = home.value(*where)
         if isinstance(time, float):
-            value = home.number(*where)
-            if value is not None:
-                found[time] = value
-        elif odd is None and not isinstance(time, str) and time is not None and home.value(*where) is not None:
-            odd = f"{times.cell(first[0] + down * step, first[1] + right * step)} {time.what}"
+            begun = True
+            if isinstance(value, str):
+                remark(f"{home.cell(*where)} has the text '{shorten_text(value)}' and is left out")
+            elif (known := home.number(*where)) is not None:
+                found[time] = known
+        elif isinstance(time, Odd) and value is not None:
+            message = f"{times.cell(first[0] + down * step, first[1] + right * step)} {time.what}"
+            raise TableProblemError(message)
+        elif begun:
+            break
     if not found:
-        message = (
-            odd
-            or f"{home.cell(*start)}: no number stands there or after it with a time; check the cell and the row or column of times"
-        )
+        message = f"{home.cell(*start)}: no number stands there or after it with a time; check the cell and the row or column of times"
         raise TableProblemError(message)
-    if odd is not None:
-        raise TableProblemError(odd)
     return Table(sorted(found.items()))
 
 
@@ -156,7 +169,7 @@ def read_labels(access: Access, arguments: Sequence[str]) -> list[str]:
     file, tab, first, last, *rest = arguments
     prefix = rest[0] if rest else ""
 
-    def read(workbook: Workbook, sheet: Sheet) -> list[str]:
+    def read(workbook: Workbook, sheet: Sheet, remark: Remark) -> list[str]:
         home, area = _area(workbook, sheet, first.strip())
         end, text = cell_position(last.strip()), last.strip()
         if end is None and text.isdigit():
@@ -186,14 +199,14 @@ def read_labels(access: Access, arguments: Sequence[str]) -> list[str]:
     return _reading(access, file, tab, read)
 
 
-def _reading(access: Access, file: str, tab: str, read: Callable[[Workbook, Sheet], _T]) -> _T:
-    """Read from a file; its name precedes whatever is wrong."""
+def _reading(access: Access, file: str, tab: str, read: Callable[[Workbook, Sheet, Remark], _T]) -> _T:
+    """Read from a file; its name precedes whatever is wrong. What is only odd is recorded with the file."""
     name = file.strip()
     try:
         name = access.file_name(file)
         delimiter = tab if len(tab) == 1 else "," if name.lower().endswith(".csv") else "\t"
         workbook = access.workbook(name, "\t" if tab.strip().lower() == "\\t" else delimiter)
-        return read(workbook, workbook.sheet(tab))
+        return read(workbook, workbook.sheet(tab), partial(access.remark, name))
     except TableProblemError as error:
         message = f"'{name}': {error}" if not str(error).startswith("sheet") else f"'{name}', {error}"
         raise TableProblemError(message) from None

@@ -42,7 +42,7 @@ def series_in(paths: Iterable[PathLike], *, required: bool = True) -> dict[Cell,
 def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool = True) -> Model:
     """Return a model with the time series of files for its data variables; of a series in several files, the last one counts.
 
-    With `required`, each file must have a series for the model.
+    With `required`, each file must have a series for the model; otherwise a `.vdf` that cannot be read is left out.
 
     Raises
     ------
@@ -62,6 +62,8 @@ def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool =
         try:
             series = read_data(name, content)
         except ObservationError as error:
+            if not required and Path(name).suffix.lower().startswith(".vdf"):
+                continue  # the settings often name runs, which the model may do without
             raise ModelError(error.faults) from error
         found = {_cell(own): own for own in series.values()}
         known = {cell: own for cell, own in found.items() if cell.key in variables}

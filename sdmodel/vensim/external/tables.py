@@ -83,7 +83,7 @@ class Sheet:
             message = f"{self.cell(row, column)} {found.what}"
             raise TableProblemError(message)
         if isinstance(found, str):
-            what = f"has the text '{' '.join(found.split()):.40}', not a number; write a number or leave it empty"
+            what = f"has the text '{shorten_text(found)}', not a number; write a number or leave it empty"
             message = f"{self.cell(row, column)} {what}"
             raise TableProblemError(message)
         return found
@@ -92,6 +92,11 @@ class Sheet:
         """The name of a cell for a message, with its sheet."""
         name = f"cell {_letters(column)}{row + 1}"
         return f"sheet '{self.title}', {name}" if self.title else name
+
+
+def shorten_text(text: str) -> str:
+    """The beginning of the text of a cell, on one line, for a message."""
+    return f"{' '.join(text.split()):.40}"
 
 
 def _text(text: str) -> float | str | None:
@@ -224,10 +229,14 @@ class _OldExcel(_Sheets):
             message = f"the workbook cannot be read ({type(error).__name__}); save it again as .xlsx"
             raise TableProblemError(message) from error
         self.titles = self._book.sheet_names()
+        self._found: dict[str, Sheet] = {}
 
     def _sheet(self, title: str) -> Sheet:
-        sheet = self._book.sheet_by_name(title)
-        return Sheet(title, [[self._value(cell) for cell in sheet.row(index)] for index in range(sheet.nrows)])
+        if title not in self._found:
+            sheet = self._book.sheet_by_name(title)
+            rows = [[self._value(cell) for cell in sheet.row(index)] for index in range(sheet.nrows)]
+            self._found[title] = Sheet(title, rows)
+        return self._found[title]
 
     def _value(self, cell: Any) -> Any:
         kinds: Mapping[int, str] = {

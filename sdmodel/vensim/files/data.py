@@ -1,4 +1,4 @@
-"""Time series as Vensim exchanges them: both layouts of `.dat` files, and `.csv` or `.tab` tables with time down or across."""
+"""Time series as Vensim exchanges them: both layouts of `.dat` files, `.csv` or `.tab` tables with time down or across, and `.vdf`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, repeat, takewhile, zip_longest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import Fault, ObservationError, Place
+from ...extras import load_extra
 from ...files import read_bytes, text_of
 from ...model import NOWHERE, display_name, join_name, key
 from ..read.segments import QUOTED
@@ -78,17 +80,17 @@ def read_data(path: str | os.PathLike[str], content: bytes | None = None) -> Map
     """Return the time series of a file by name as written, each with its subscripts in brackets; `content` if it was read before.
 
     A table has times in its first column or row, with the header Time. A list has one value per line, with the name and
-    its labels before time and value (manual, "DLIST2VDF"). Anything else is read as `.dat` (manual, "DAT Format").
+    its labels before time and value (manual, "DLIST2VDF"). Runs and data sets of Vensim (`.vdf`, `.vdfx`) are read by pysimlin.
+    Anything else is read as `.dat` (manual, "DAT Format").
 
     Raises
     ------
     ObservationError
-        If the file cannot be read or has no series, or with every line that does not fit.
+        If the file cannot be read or has no series, with every line that does not fit, or if pysimlin is needed and missing.
     """
-    if Path(path).suffix.lower() in {".vdf", ".vdfx"}:
-        what = "Vensim's own format for runs and data is not public; export the file from Vensim as .dat, .csv or .tab"
-        raise ObservationError([Fault(os.fspath(path), what)])
     read = read_bytes(path, error=ObservationError) if content is None else content
+    if Path(path).suffix.lower().startswith(".vdf"):
+        return _read_vdf(os.fspath(path), read)
     text = text_of(read, path, error=ObservationError)
     reading = _Reading(os.fspath(path))
     lines = LINE_END.split(text)
@@ -112,6 +114,32 @@ def read_data(path: str | os.PathLike[str], content: bytes | None = None) -> Map
         times = sorted(series.values)
         values = np.array([series.values[time] for time in times], float)
         points[series.name] = Points(series.name, np.array(times, float), values, series.place)
+    return points
+
+
+def _read_vdf(path: str, content: bytes) -> Mapping[str, Points]:
+    """Read a run or data set in Vensim's own format; pysimlin opens files alone, so it is given a copy of what was read."""
+    simlin = load_extra(
+        "simlin", extra="vdf", task=f"{path}: reading Vensim's own format", error=ObservationError.from_text
+    )
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, "copy.vdf")
+        copy.write_bytes(content)
+        try:
+            table = simlin.load_vdf(copy)
+        except simlin.SimlinError as error:
+            cause = str(error).rpartition(" failed: ")[2]
+            what = f"pysimlin cannot read the file ({cause}); export it from Vensim as .dat, .csv or .tab"
+            raise ObservationError([Fault(path, what)]) from error
+    points = {}
+    for column in table.columns:
+        name, bracket, labels = column.removesuffix("]").rpartition("[") if column.endswith("]") else (column, "", "")
+        whole = join_name(display_name(name), tuple(map(display_name, labels.split(","))) if bracket else ())
+        known = table[column].dropna()
+        if len(known):
+            points[whole] = Points(whole, known.index.to_numpy(float), known.to_numpy(float), Place(path, 1))
+    if not points:
+        raise ObservationError([Fault(path, "the file has no series with values; store variables in Vensim's run")])
     return points
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from math import prod
 from typing import TypeVar
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Expr
 
 from ...errors import format_count
 from ...model import (
     FILE_FUNCTIONS,
+    FUNCTIONS,
+    MARK,
+    NA,
     NO_POINTS,
     NOW,
     Equation,
@@ -27,7 +30,7 @@ from ...model import (
     labels_of,
     multiply,
     number,
-    split_reference,
+    transform,
 )
 from ..external.access import Access
 from ..external.calls import read_constants, read_labels, read_series, signature, takes, what_is_read
@@ -35,7 +38,7 @@ from ..external.tables import TableProblemError
 from .grammar import Node
 from .statements import Statement
 from .table import Token, Tree
-from .translation import Scope, read_expression, translate
+from .translation import Names, Scope, read_expression, translate
 
 _T = TypeVar("_T")
 _FUNCTIONS = frozenset(map(key, FILE_FUNCTIONS))
@@ -84,6 +87,16 @@ def _text_of(node: Node, access: Access) -> str | None:
     return access.texts.get(key(node.children[0])) if node.data == "name" and len(node.children) == 1 else None
 
 
+def repeated_data(statements: Iterable[Statement], names: Names) -> Mapping[str, tuple[Sequence[str], Expr]]:
+    """Return the data equations that only repeat other data, `name[ranges] := other[ranges]`, by key."""
+    found: dict[str, tuple[Sequence[str], Expr] | None] = {}
+    for own in statements:
+        plain = own.kind == "data" and _has_right_side(own) and own.body[-1].data == "name" and not own.exceptions
+        whole = plain and own.key not in found and all(subscript in names.subscripts for subscript in own.subscripts)
+        found[own.key] = (own.subscripts, translate(own.body[-1], Scope(names, own.offset))) if whole else None
+    return {name: one for name, one in found.items() if one is not None}
+
+
 def texts_of(statements: Iterable[Statement]) -> dict[str, str]:
     """Return the texts of the string variables, `name :IS: 'text'`, by key."""
     found = ((own.key, str(own.body[-1]).strip()) for own in statements if own.is_string and not own.subscripts)
@@ -113,11 +126,11 @@ def outside_equations(statement: Statement, scope: Scope, equation: Equation) ->
     function = file_function(right)
     if not function and statement.kind != "data":
         return [replace(equation, expression=_time_base(right, scope))]
+    if not function and _has_right_side(statement):
+        return [replace(equation, expression=_other_data(right, statement, scope))]
     if scope.own is not None:
         what = f"'{display_name(statement.name)}' has data in a macro; define it outside and pass it to the macro"
         return [replace(equation, expression=scope.fault(statement.name, what))]
-    if not function and _has_right_side(statement):
-        return [replace(equation, expression=_other_data(right, statement, scope))]
     what = what_is_read(function) if function else "DATA"
     tables: list[Equation] = []
     if what == "SUBSCRIPT":
@@ -158,24 +171,44 @@ def _time_base(call: Node, scope: Scope) -> Expr:
 def _other_data(right: Node, statement: Statement, scope: Scope) -> Expr:
     """Return the value of data that is computed, shifted in time or accumulated, or other data with a keyword of its own."""
     function = next((name for name in _FROM_DATA if _calls(right, name)), "")
+    keyword = _keyword(statement)
     if not function and right.data != "name":
-        return read_expression(right, scope, statement.name)
+        return _computed_data(read_expression(right, scope, statement.name), keyword, scope)
     values = [translate(part, scope) for part in right.children[1:]] if function else [translate(right, scope)]
     form = _FROM_DATA.get(function, "")
     shown, _, arguments = form.removesuffix(")").partition("(")
     if len(values) != (count := len(arguments.split(", "))):
         what = f"{shown} takes {format_count(count, 'argument')}, not {len(values)}; write {form}"
         return scope.fault(right.children[0], what)
-    name, subscripts = split_reference(values[0]) if isinstance(values[0], Symbol | Indexed) else ("", ())
-    points, keyword = data_reference(name, *subscripts), _keyword(statement)
-    if name not in scope.names.data:
+    found = scope.names.data_behind(values[0])
+    if found is None:
         if not function:
             return values[0]
         what = f"{shown} takes a data variable that is declared without an equation or reads a file; name one"
         return scope.fault(right.children[0], what)
+    points = data_reference(found[0], *found[1])
     if function in _TOTALS:
         return data_value(points, NOW, keyword, total=shown)
     return data_value(points, add(NOW, *values[1:]) if function else NOW, keyword)
+
+
+def _computed_data(expression: Expr, keyword: str, scope: Scope) -> Expr:
+    """Return computed data with its keyword, which holds for all data that it reads; `:RAW:` data is :NA: where one of them is."""
+    read: list[Expr] = []
+
+    def with_keyword(part: Expr) -> Expr | None:
+        found = scope.names.data_behind(part)
+        if found is None or any(index.endswith(MARK) for index in found[1]):
+            return None
+        read.append(data_value(data_reference(found[0], *found[1]), NOW, keyword))
+        return read[-1]
+
+    if not keyword:
+        return expression
+    value = transform(expression, with_keyword)
+    for own in read if "RAW" in keyword.upper() else []:
+        value = FUNCTIONS["IF THEN ELSE"].build(FUNCTIONS["="].build(own, number(NA)), number(NA), value)
+    return value
 
 
 def _constants(call: Node, scope: Scope, equation: Equation) -> Expr:

@@ -33,7 +33,7 @@ from ..external.series import PathLike, series_in, with_data_files
 from .elements import elements_of, expand
 from .exogenous import exogenous_elements, undefined_names
 from .grammar import SyntaxProblemError, parse
-from .outside import is_data, texts_of
+from .outside import is_data, repeated_data, texts_of
 from .ranges import subscripts_of
 from .segments import blank_comments
 from .statements import ELEMENT_KINDS, RANGE_KINDS, Statement, read_statements
@@ -121,6 +121,7 @@ def model_of(
     times = (document.slice(one.segment.units) for one in defining if one.key == "initial_time")
     names.calendar = calendar_of(settings, units_of(next(times, ""))[0])
     names.data = frozenset(statement.key for statement in defining if is_data(statement))
+    names.repeated = repeated_data(defining, names)
     elements = elements_of(defining, names)
     series = access.series_files()
     wanted = undefined_names(elements, names) if (series or data) and not names.faults else {}

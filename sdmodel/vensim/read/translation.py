@@ -70,8 +70,9 @@ class Names:
     """What all equations of a model share: the names it defines, and the hidden elements that macro calls create.
 
     `doubts` are faults only if every block of the document can be read; `parts` counts the parts of all expressions. `outputs` are
-    the variables that macro calls define besides their value, by key. `data` are the data variables by key, `points` the
-    equations with their points, which are read through `access`. `takes_arrays` is set by a function of
+    the variables that macro calls define besides their value, by key. `data` are the data variables by key, `repeated` the
+    subscripts and the right-hand side of data equations that only repeat other data, `points` the
+    equations with the points of data, which are read through `access`. `takes_arrays` is set by a function of
     whole arrays.
     """
 
@@ -88,6 +89,7 @@ class Names:
     parts: int = 0
     access: Access = field(default_factory=lambda: Access(Path()))
     data: frozenset[str] = frozenset()
+    repeated: Mapping[str, tuple[Sequence[str], Expr]] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
     points: dict[str, list[Equation]] = field(default_factory=dict)
     takes_arrays: bool = False
@@ -96,6 +98,20 @@ class Names:
     def labels(self) -> frozenset[str]:
         """The keys of all labels of ranges."""
         return frozenset(label for subscript in self.subscripts.values() for label in subscript.keys)
+
+    def data_behind(self, expression: Expr) -> tuple[str, tuple[str, ...]] | None:
+        """Return the data variable with points that an expression names, itself or through data equations that repeat it."""
+        for _ in range(len(self.repeated) + 1):
+            name, subscripts = split_reference(expression) if isinstance(expression, Symbol | Indexed) else ("", ())
+            if name in self.data:
+                return name, subscripts
+            own, target = self.repeated.get(name, ((), S.Zero))
+            if target is S.Zero or len(own) != len(subscripts):
+                break
+            root, indices = split_reference(target)
+            meaning = dict(zip(own, subscripts, strict=True))
+            expression = make_reference(root, *(meaning.get(index, index) for index in indices))
+        return None
 
 
 class PartPlaces(Mapping[Expr, Place]):
@@ -366,10 +382,11 @@ def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope
             return scope.fault(token, f"{row.name}: {what}; write 0 or 1")
         values = [*values, *scope.names.calendar.arguments()]
     if row.arguments[:1] == ("data",):
-        name, subscripts = split_reference(values[0]) if isinstance(values[0], Symbol | Indexed) else ("", ())
-        if name not in scope.names.data and scope.names.defined:  # a formula alone has no variables
+        found = scope.names.data_behind(values[0])
+        if found is None and scope.names.defined:  # a formula alone has no variables
             what = f"{row.name} reads a data variable that is declared without an equation or reads a file; name one"
             return scope.fault(token, what)
+        name, subscripts = found or ("", ())
         values = [data_reference(name, *subscripts), *values[1:]]
     scope.names.takes_arrays |= row.takes_arrays
     return row.build(*values)

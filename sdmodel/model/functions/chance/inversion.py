@@ -11,6 +11,7 @@ same names, which `QUANTILES` lists.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from types import MappingProxyType
@@ -53,6 +54,11 @@ _WEST = (
 )  # fmt: skip
 
 
+_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType(
+    {"=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+)
+
+
 class _Plain:
     """An `Emitter` whose registers are numbers: what it writes is computed at once, as the processor does it."""
 
@@ -67,9 +73,7 @@ class _Plain:
         return left + right if sign == "+" else left - right if sign == "-" else left * right
 
     def compare(self, sign: str, left: Any, right: Any) -> Any:
-        return {"=": left == right, "<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[
-            sign
-        ]
+        return _COMPARISONS[sign](left, right)
 
     def choose(self, condition: Any, then: Any, otherwise: Any) -> Any:
         return then if condition else otherwise
