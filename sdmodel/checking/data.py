@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from ..model import Cell, Start, Table, cell_name, data_variables, has_points, missing_data, points_in
+from ..model import Cell, Start, Table, cell_name, data_gaps, data_variables, has_points, missing_data, points_in
 from .checked_model import CheckedModel
 from .findings import Finding
 
@@ -14,9 +14,10 @@ _SHOWN = 5
 
 
 def find_missing_data(checked: CheckedModel) -> Iterator[Finding]:
-    """Find data variables without data."""
-    for fault in missing_data(checked.model):
-        yield Finding("error", "data", fault.where, fault.what[1:].partition("'")[0], fault.what)
+    """Find data variables without data; a run goes on where only some of their cells lack it, or nothing reads them."""
+    for find, level in ((missing_data, "error"), (data_gaps, "warning")):
+        for fault in find(checked.model):
+            yield Finding(level, "data", fault.where, fault.what[1:].partition("'")[0], fault.what)
 
 
 def find_uncovered_times(checked: CheckedModel) -> Iterator[Finding]:
