@@ -16,7 +16,8 @@ from .errors import Fault, ScenarioError, SimulationError
 from .extras import load_extra
 from .model import Model
 from .reading import read_model
-from .simulation import PreparedSimulation, ScenarioLike, compile_model, load_scenario, named_cells
+from .scenario import named_cells
+from .simulation import PreparedSimulation, ScenarioLike, compile_model, load_scenario
 
 _workbench = load_extra("ema_workbench", extra="ema", task="sdmodel.ema", error=SimulationError)
 _models = load_extra("ema_workbench.em_framework.model", extra="ema", task="sdmodel.ema", error=SimulationError)

@@ -214,6 +214,7 @@ def attribute_levers(
     [20.0, 30.0]
     """
     start, whole = load_scenario(baseline), load_scenario(scenario)
+    model = design.model(model, start, whole) if design else model
     names = list(save)
     ends = (start, merge_scenarios([start, whole]))
     run, _ = (simulate(model, scenario=end, integrator=integrator, save=names) for end in ends)

@@ -166,6 +166,7 @@ def rank_levers(
         message = f"goal: {goal!r} is neither min nor max; say whether a smaller or a larger target is better"
         raise AnalysisError(message)
     changes = load_scenario(scenario)
+    model = design.model(model, changes) if design else model
     ranked = lever_ranges(model, levers, group)
     outcome = at if isinstance(at, Outcome) else Outcome(at=at)
     responses = (

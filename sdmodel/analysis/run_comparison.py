@@ -300,7 +300,8 @@ def _with_recorded_constants(run: xr.Dataset, name: str) -> xr.Dataset:
     missing = [element for element in constants if model.identifiers[element.key] not in run.variables]
     if not missing:
         return run
-    known = {**plan(model).constants, **constant_values(model, _recorded_changes(run))}
+    changes = _recorded_changes(run)
+    known = {**plan(model).constants, **constant_values(with_tables(model, changes), changes)}
     values = {}
     for element in missing:
         axes = [labels_of(model.subscripts, dimension) for dimension in element.dimensions]

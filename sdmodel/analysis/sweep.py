@@ -16,7 +16,7 @@ from ..dataset import BASE, DATE, MEMBER, TIME
 from ..ensemble import design_record
 from ..errors import AnalysisError
 from ..model import Cell, Integrator, Model, cell_name, identifiers, split_name, takes_model
-from ..scenario import Design, Scenario, cell_values, constant_cells
+from ..scenario import Design, Scenario, cell_values, constant_cells, merge_scenarios
 from ..simulation import Progress, RunWarning, ScenarioLike, load_scenario, memory_bytes, simulate
 from ..workers import Workers
 
@@ -122,12 +122,14 @@ def sweep_levers(
     ([1.0, 2.0, 3.0], [10.0, 20.0, 30.0])
     """
     changes = load_scenario(scenario)
+    changes = merge_scenarios([changes, Scenario("", design.changes)]) if design and design.changes else changes
     swept = _levers(model, levers, changes, base=base)
     cells = {cell for lever in swept for cell in lever.cells}
     sampled = _sampled(model, design, cells)
     options: dict[str, Any] = {"scenario": changes, "integrator": integrator, "threads": threads, "seed": seed}
     if save is not None:
-        varied = dict.fromkeys(model.identifiers[cell.key] for cell in (*cells, *(design.cells if design else ())))
+        own = (cell.key for cell in (*cells, *(design.cells if design else ())))
+        varied = dict.fromkeys(model.identifiers[name] for name in own if name in model.elements)
         options["save"] = [*([save] if isinstance(save, str) else save), *varied]
     _check_size(model, math.prod([*(len(lever.values) for lever in swept), *sampled.sizes.values()]), options, memory)
     constants: dict[str, Any] = {lever.name: lever.array for lever in swept}

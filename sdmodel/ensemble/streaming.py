@@ -23,7 +23,7 @@ import xarray as xr
 from ..dataset import DIGEST, MEMBER, NOISE_ALONE
 from ..errors import EnsembleError, reports_memory
 from ..model import RUN_SETTINGS, Integrator, Model, cell_name, key, plan, takes_model
-from ..scenario import Design, range_violation, with_tables
+from ..scenario import Design, Scenario, merge_scenarios, range_violation, with_tables
 from ..simulation import (
     RANDOM_NUMBERS,
     RUN_SEED,
@@ -90,9 +90,10 @@ class _RunRequest:
     def simulate(self, first: int, last: int, progress: Progress | None = None) -> xr.Dataset:
         """Simulate some members; a single one is simulated twice, since the code for one member rounds differently."""
         constants = self.design.dataset(first, last)
+        model = with_tables(self.model, self.options["scenario"])
         for cell, name in zip(self.design.cells, self.design.names, strict=True):
             values = constants[name].values
-            if range_violation(self.model.elements[cell.key], float(values.min()), float(values.max())):
+            if range_violation(model.elements[cell.key], float(values.min()), float(values.max())):
                 self.outside.add(name)
         alone = constants.sizes[MEMBER] == 1
         if alone:
@@ -190,9 +191,12 @@ def run_ensemble(
     ...     run["stock"].dims, run.sizes["member"]
     (('time', 'member'), 50)
     """
-    target, changes = checked_path(path), load_scenario(scenario)
-    sampled = list(dict.fromkeys(model.identifiers[cell.key] for cell in design.cells))
-    names = None if save is None else [*([save] if isinstance(save, str) else save), *sampled]
+    target = checked_path(path)
+    changes = merge_scenarios([load_scenario(scenario), Scenario("", design.changes)])
+    identifiers = design.model(model).identifiers
+    sampled = list(dict.fromkeys(identifiers[cell.key] for cell in design.cells))
+    kept = dict.fromkeys(identifiers[cell.key] for cell in design.cells if cell.key in model.elements)
+    names = None if save is None else [*([save] if isinstance(save, str) else save), *kept]  # points are always saved
     options = {"scenario": changes, "integrator": integrator, "save": names, "threads": threads, "seed": seed}
     request = _RunRequest(model, design, options)
     moving = next((name for name in RUN_SETTINGS if key(name) in plan(model).moving), "")

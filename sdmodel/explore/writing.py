@@ -129,6 +129,7 @@ def make_explorer(
     SdmodelError
         If a variable is not in the model, or the model cannot run.
     """
+    model = design.model(model, *(scenarios or {}).values()) if design else model
     shown = [element.name for element in model if not element.hidden and element.kind != "lookup"]
     module = compile_wasm(model, save=shown)
     contents = page_contents(model, module.description, Additions(on, scenarios, design, errors, runs))

@@ -51,6 +51,7 @@ from .faults import find_faults
 from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read, new_array
 from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.chance.draws import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
+from .functions.inputs import PLACE_IN_COURSE
 from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
 from .functions.refused import FILE_FUNCTIONS, REFUSED, UNFINISHED, WHOLE_EQUATIONS, unfinished, unknown_function
 from .functions.row import AXES, NOTHING_DUE, Absent, Array, ArrayEmitter, Emitter, FunctionRow
@@ -137,6 +138,7 @@ __all__ = [
     "NOW",
     "NOWHERE",
     "NO_POINTS",
+    "PLACE_IN_COURSE",
     "RC_START_TIME",
     "REDUCTIONS",
     "REFUSED",

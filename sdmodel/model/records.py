@@ -156,7 +156,7 @@ class Element:
     `dimensions` are keys of subscript ranges, one per left-hand subscript: the smallest declared range that holds
     every label that the equations name there. `fixed` marks a constant written with `==`, which nothing may change.
     `hidden` marks an element that is not in the model file, such as the level inside a SMOOTH. `guess_of` is the key of the
-    element for which this one holds a guess, in a loop that SIMULTANEOUS solves.
+    element for which this one holds a guess, in a loop that SIMULTANEOUS or FIND ZERO solves.
     """
 
     name: str

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
         with_constants,
         with_tables,
     )
+    from .courses import MemberCourse, is_course_array, named_cells, parts_of, read_course, varies_by_member
     from .designs import (
         DEFAULT_SEED,
         DEFAULT_SIMULATIONS,
@@ -55,11 +56,14 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
         nested_subsets,
         range_violation,
     )
+    from .member_courses import POINTS_TEXT, evenly_spaced, holds_points, points_names
 
 _NAMES = {
     "changes": "Change Course FreeConstant Optimisation Payoff PayoffTerm Scenario cell_values constant_cells constant_values course_fault course_text is_course merge_scenarios select_cells with_constants with_tables",
+    "courses": "MemberCourse is_course_array named_cells parts_of read_course varies_by_member",
     "designs": "DEFAULT_SEED DEFAULT_SIMULATIONS NOTHING Design SampledCell Samples Sampling SamplingMethod Variation is_noise_seed make_design plausible_ranges sampled_cells",
     "distributions": "DISTRIBUTIONS Distribution Steps distribution_fault distribution_syntax",
+    "member_courses": "POINTS_TEXT evenly_spaced holds_points points_names",
     "levers": "Grid Lever Subsets all_subsets antithetic_orders find_levers grid_values is_policy_lever lever_of nested_subsets range_violation",
 }
 """Names that are imported when they are used, by module."""
@@ -67,10 +71,11 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "NOTHING", "Change", "Course", "Design", "Distribution", "FreeConstant",
-    "Grid", "Lever", "Optimisation", "Payoff", "PayoffTerm", "SampledCell", "Samples", "Sampling", "SamplingMethod",
+    "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "NOTHING", "POINTS_TEXT", "Change", "Course", "Design", "Distribution", "FreeConstant",
+    "Grid", "Lever", "MemberCourse", "Optimisation", "Payoff", "PayoffTerm", "SampledCell", "Samples", "Sampling", "SamplingMethod",
     "Scenario", "Steps", "Subsets", "Variation", "all_subsets", "antithetic_orders", "cell_values",
     "constant_cells", "constant_values", "course_fault", "course_text", "distribution_fault", "distribution_syntax",
-    "find_levers", "grid_values", "is_course", "is_noise_seed", "is_policy_lever", "lever_of", "make_design", "merge_scenarios",
-    "nested_subsets", "plausible_ranges", "range_violation", "sampled_cells", "select_cells", "with_constants", "with_tables",
+    "evenly_spaced",
+    "find_levers", "grid_values", "holds_points", "is_course", "is_course_array", "is_noise_seed", "is_policy_lever", "lever_of", "make_design", "merge_scenarios",
+    "named_cells", "nested_subsets", "parts_of", "plausible_ranges", "points_names", "range_violation", "read_course", "sampled_cells", "select_cells", "varies_by_member", "with_constants", "with_tables",
 ]  # fmt: skip

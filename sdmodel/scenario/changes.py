@@ -22,6 +22,7 @@ from ..model import (
     Equation,
     Model,
     Numbers,
+    Subscript,
     Table,
     bindings,
     key,
@@ -31,8 +32,9 @@ from ..model import (
     number,
     number_text,
 )
+from .member_courses import course_times, course_value, points_of, steps_at, times_text, with_member_data
 
-Course = Literal["", "steps", "linear"]
+Course = Literal["", "steps", "linear", "data"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ class Change:
     """One line of a change file: new values for a constant, in its own units, or a new table for a lookup.
 
     `values` holds one number for all cells that `subscripts` select and `exceptions` leave, or one per cell, row by row. With a
-    `course`, the table holds the values of a constant by time: "steps", which hold until the next, or "linear" between them.
+    `course`, the table holds the values of a constant by time: "steps", which hold until the next, or "linear" between them. One
+    that is `by_member` holds times alone: the values are a constant of the model, an array over these times, which may differ
+    between members. It may be that of a variable with "data", too.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Change:
     place: Place = NOWHERE
     exceptions: tuple[tuple[str, ...], ...] = ()
     course: Course = ""
+    by_member: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +187,8 @@ def _why_not_constant(model: Model, name: str, element: Element | None) -> str:
         return f"'{name}' is not in the model; {cure}"
     if element.kind == "lookup":
         return f"'{element.name}' is a lookup; give it points: {element.name}((0,0),(1,1))"
+    if is_course(model, name):
+        return f"'{element.name}' has a time course already; leave out one of the two"
     if element.kind != "constant":
         article = "an" if element.kind == "auxiliary" else "a"
         return f"'{element.name}' is {article} {element.kind}, not a constant; change its equation in the model"
@@ -257,7 +264,7 @@ def with_tables(model: Model, scenario: Scenario) -> Model:
     Raises ScenarioError if the scenario gives points to something that is not a lookup of the model, or a time course to
     something that is not a constant.
     """
-    coursed = {key(change.name) for change in scenario.changes if change.course}
+    coursed = {key(change.name) for change in scenario.changes if change.course not in {"", "data"}}
     changes = tuple(change for change in scenario.changes if change.table is not None or key(change.name) in coursed)
     if not changes:
         return model
@@ -279,13 +286,8 @@ _KEPT = 16
 
 
 def _with_tables(model: Model, changes: Iterable[Change], coursed: Collection[str]) -> Model:
-    elements = dict(model.elements)
     faults: list[Fault] = []
-    for name in coursed:
-        try:
-            elements |= _with_course(model, name, [change for change in changes if key(change.name) == name])
-        except ScenarioError as error:
-            faults += error.faults
+    elements, subscripts = _with_courses(model, changes, coursed, faults)
     for change in changes:
         if change.table is None or change.course:
             continue
@@ -306,7 +308,32 @@ def _with_tables(model: Model, changes: Iterable[Change], coursed: Collection[st
         elements[element.key] = replace(element, equations=tuple(equations))
     if faults:
         raise ScenarioError(faults)
-    return replace(model, elements=MappingProxyType(elements)) if elements != dict(model.elements) else model
+    if elements == dict(model.elements):
+        return model
+    return replace(model, elements=MappingProxyType(elements), subscripts=MappingProxyType(subscripts))
+
+
+def _with_courses(
+    model: Model, changes: Iterable[Change], coursed: Collection[str], faults: list[Fault]
+) -> tuple[dict[str, Element], dict[str, Subscript]]:
+    """The elements and ranges of a model with time courses: of the constants that are `coursed`, and of data in each member."""
+    elements, made = dict(model.elements), list[tuple[Element, Subscript]]()
+    for name in coursed:
+        try:
+            elements[name], points = _with_course(model, name, [own for own in changes if key(own.name) == name])
+            made += points
+        except ScenarioError as error:
+            faults += error.faults
+    for change in changes:
+        if change.course != "data":
+            continue
+        try:
+            elements, points_and_times = with_member_data(model, elements, change)
+            made.append(points_and_times)
+        except ScenarioError as error:
+            faults += error.faults
+    elements |= {points.key: points for points, _ in made}
+    return elements, {**model.subscripts, **{key(times.name): times for _, times in made}}
 
 
 def is_course(model: Model, name: str) -> bool:
@@ -320,8 +347,11 @@ _COURSE = "time course: "
 """The beginning of the text of an equation that is made from a time course."""
 
 
-def _with_course(model: Model, name: str, changes: Sequence[Change]) -> dict[str, Element]:
-    """The constant of that name after changes that give it numbers or time courses, in order; the last one for a cell wins."""
+def _with_course(model: Model, name: str, changes: Sequence[Change]) -> tuple[Element, list[tuple[Element, Subscript]]]:
+    """The constant of that name after changes that give it numbers or time courses, in order; the last one for a cell wins.
+
+    With it come the points of courses that differ between members, and their times.
+    """
     courses: dict[Cell, Change] = {}
     for change in changes:
         left_out = change.exceptions
@@ -329,22 +359,34 @@ def _with_course(model: Model, name: str, changes: Sequence[Change]) -> dict[str
         for cell in cells:
             courses.pop(cell, None)
         courses |= dict.fromkeys(cells, change) if change.course else {}
-    if not courses:
-        return {}
     element = model.elements[name]
+    if not courses:
+        return element, []
     plain = Scenario("", tuple(change for change in changes if change.table is None))
     values = cell_values(model, select_cells(model, element, (), NOWHERE), plain)
     equations = tuple(
-        Equation(_course(courses[cell]), cell.labels, text=_COURSE + course_text(courses[cell]), place=element.place)
+        Equation(
+            _course(model, courses[cell], cell),
+            cell.labels,
+            text=_COURSE + course_text(courses[cell]),
+            place=element.place,
+        )
         if cell in courses
         else Equation(Numbers([value]), cell.labels, text=_COURSE + number_text(value), place=element.place)
         for cell, value in values.items()
     )
-    return {name: replace(element, kind="auxiliary", equations=equations)}
+    points = [
+        points_of(model, change, {cell: value for cell, value in values.items() if courses.get(cell) == change})
+        for change in dict.fromkeys(courses.values())
+        if change.by_member
+    ]
+    return replace(element, kind="auxiliary", equations=equations), points
 
 
 def course_text(change: Change) -> str:
     """Return a time course as it is written in a change: `4 until 2027, then 1`, or `linear: 4 at 2025, 1 at 2027`."""
+    if change.by_member:
+        return f"by member: {change.course} at {times_text(course_times(change))}"
     points = [(number_text(time), number_text(value)) for time, value in (change.table.points if change.table else ())]
     if change.course == "linear":
         return "linear: " + ", ".join(f"{value} at {time}" for time, value in points)
@@ -363,18 +405,17 @@ def course_fault(points: Sequence[tuple[float, float]]) -> str:
     return "" if finite else "a number of a time course is not finite; give numbers"
 
 
-def _course(change: Change) -> Expr:
-    """A time course as an expression; steps come at time steps, as those of STEP do."""
+def _course(model: Model, change: Change, cell: Cell) -> Expr:
+    """A time course of a cell as an expression; steps come at time steps, as those of STEP do."""
+    if change.by_member:
+        return course_value(model, change, cell.labels, change.course, make_reference(TIME.key))
     table = change.table
     points = table.points if table else ()
     if change.course == "linear":
         return FUNCTIONS["LOOKUP"].build(table, make_reference(TIME.key))
-    expression = number(points[0][1])
-    for time, value in points[1:]:
-        expression = FUNCTIONS["IF THEN ELSE"].build(
-            FUNCTIONS["STEP"].build(number(1), number(time)), number(value), expression
-        )
-    return expression
+    if len(points) == 1:
+        return number(points[0][1])
+    return steps_at([time for time, _ in points], [value for _, value in points])
 
 
 def _with_table(model: Model, equation: Equation, cells: Iterable[Cell], table: Table) -> Iterator[Equation]:

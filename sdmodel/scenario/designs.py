@@ -12,17 +12,19 @@ import hashlib
 import json
 import math
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
-from ..errors import Fault, Place, ScenarioError, reports_memory
+from ..errors import Fault, Place, ScenarioError, format_count, reports_memory
 from ..extras import LazyModule
 from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, quoted_cell, split_name, takes_model
-from .changes import Scenario, cell_values, constant_cells
+from .changes import Change, Scenario, cell_values, constant_cells, course_text, with_tables
+from .courses import MemberCourse, is_course_array, read_course
 from .distributions import Distribution, Steps, distribution_fault
+from .member_courses import points_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -250,7 +252,8 @@ class Design:
     """The sampled constants of an ensemble's members: `cells`, their `names` in the model, and the `count` of members.
 
     `seed` starts the random streams, `text` is the `.vsc` file, and `digest` a hash of everything that decides the numbers:
-    two designs with the same digest are the same.
+    two designs with the same digest are the same. `changes` are the time courses that differ between members, whose points are
+    among the cells.
     """
 
     cells: tuple[Cell, ...]
@@ -261,6 +264,19 @@ class Design:
     text: str
     digest: str
     draw: Slice = field(repr=False)
+    changes: tuple[Change, ...] = ()
+
+    def model(self, model: Model, *scenarios: Scenario) -> Model:
+        """Return the model that has the cells of the design: with the points of time courses that differ between members.
+
+        Raises ScenarioError if a scenario changes what has such a course.
+        """
+        names = {key(change.name) for change in self.changes}
+        both = [change for scenario in scenarios for change in scenario.changes if key(change.name) in names]
+        if both:
+            what = f"'{both[0].name}' has a course of its own in each member of the design; leave out this change, or that course"
+            raise ScenarioError([Fault(both[0].place, what)])
+        return with_tables(model, Scenario("", self.changes))
 
     def values(self, first: int, last: int) -> NDArray[np.float64]:
         """Compute the constants of members `first` to `last` - 1, shape (cells, members), in their own units."""
@@ -294,6 +310,7 @@ def make_design(
     count: int | None = None,
     seed: int | None = None,
     scenario: Scenario | None = None,
+    courses: Mapping[str, Any] | None = None,
 ) -> Design:
     """Make the design of an ensemble: the constants of each member, as a `.vsc` file asks for them.
 
@@ -314,6 +331,11 @@ def make_design(
         Seed of the random numbers; overrides the file. 0 chooses a fresh seed.
     scenario : Scenario, optional
         Changes to the constants that the design leaves alone.
+    courses : mapping, optional
+        Time courses that differ between members, by the name of a constant or a data variable: each an `xarray.DataArray` with the
+        dimensions `time` and `member`, and those of subscript ranges, or a `pandas.DataFrame` with a row for each time and a column
+        for each member, from 0. Those of constants are steps unless their `attrs` say `interpolation="linear"`. Without
+        `count`, there is a member for each course.
 
     Returns
     -------
@@ -343,15 +365,22 @@ def make_design(
     >>> noisy = tiny_model("demand = RANDOM UNIFORM(0, 10, 0)")
     >>> sd.make_design(noisy, count=100).count  # nothing but the random numbers differs
     100
+    >>> import pandas as pd
+    >>> paths = pd.DataFrame({0: [0.1, 0.2], 1: [0.1, 0.0]}, index=[0, 5])  # two members, from time 0 and from time 5 on
+    >>> design = sd.make_design(model, courses={"rate": paths})
+    >>> sd.simulate(model, {"rate": paths})["rate"].isel(time=-1).values.tolist(), design.count
+    ([0.2, 0.0], 2)
     """
     seed = sampling.seed if seed is None else seed
     seed = seed or secrets.randbelow(2**31 - 1) + 1
     file = sampling.method == "file"
+    given = _courses(model, courses or {})
     columns: tuple[SampledCell, ...] = ()
-    if not _is_noise_alone(model, sampling):
+    if not (_is_noise_alone(model, sampling) or (given and not sampling.variations and not file)):
         columns = cells_in_file(model, sampling) if file else sampled_cells(model, sampling)
     if count is None and not file:
-        count = sampling.count
+        together = not columns or sampling.method in {"multivariate", "latin hypercube"}
+        count = given[0].values.shape[-1] if given and together else sampling.count
     known = cell_values(model, (column.cell for column in columns), scenario)
     base = np.array([[known[column.cell]] for column in columns], dtype=float)
     setup = _Setup(sampling, columns, count, seed, base)
@@ -370,7 +399,65 @@ def make_design(
     digest = hashlib.sha256(json.dumps([_VERSION, method, members, count, seed, rows, own]).encode())
     if file:
         digest.update(np.ascontiguousarray(cast("Samples", sampling.samples).values[:members]).tobytes())
-    return Design(cells, names, members, seed, method, sampling.text, digest.hexdigest(), draw)
+    design = Design(cells, names, members, seed, method, sampling.text, digest.hexdigest(), draw)
+    return _with_courses(model, design, given) if given else design
+
+
+def _courses(model: Model, courses: Mapping[str, Any]) -> list[MemberCourse]:
+    """The time courses of members, each by its name."""
+    found: list[MemberCourse] = []
+    faults: list[Fault] = []
+    for name, value in courses.items():
+        wrong = f"is given {type(value).__name__}; give an xarray.DataArray over time and member, or a pandas.DataFrame"
+        if is_course_array(value):
+            wrong = "has one course for all members; give it in a scenario, or as a change of the model's constants"
+            try:
+                course = read_course(model, name, value)
+            except ScenarioError as error:
+                faults += error.faults
+                continue
+            if isinstance(course, MemberCourse):
+                found.append(course)
+                continue
+        faults.append(Fault("courses", f"'{name}' {wrong}"))
+    if faults:
+        raise ScenarioError(faults)
+    return found
+
+
+def _with_courses(model: Model, design: Design, courses: Sequence[MemberCourse]) -> Design:
+    """The design with the points of time courses among its cells."""
+    changes = tuple(course.change for course in courses)
+    whole = with_tables(model, Scenario("", changes))
+    cells, names = [*design.cells], [*design.names]
+    rows: list[NDArray[np.float64]] = []
+    digest = hashlib.sha256(design.digest.encode())
+    for course in courses:
+        size, labels = course.values.shape[-1], range(design.count)
+        order = np.arange(size) if course.members is None else course.members
+        places = {label: place for place, label in enumerate(order.tolist())}
+        absent = next((label for label in labels if label not in places), None)
+        both = next((cell for cell in design.cells if cell.key == key(course.change.name)), None)
+        wrong = ""
+        if both is not None:
+            wrong = "has time courses of its members and is sampled too; keep one of the two"
+        elif size != design.count:
+            wrong = f"is given courses of {format_count(size, 'member')}, and the design has {design.count:,}; make them equal"
+        elif absent is not None:
+            wrong = f"is given no course for member {absent}; label the members 0 to {design.count - 1}, or leave out the labels"
+        if wrong:
+            raise ScenarioError([Fault("courses", f"'{course.given}' {wrong}")])
+        own = constant_cells(whole, points_names(model, course.change)[0])
+        values = course.values[..., [places[label] for label in labels]].reshape(len(own), design.count)
+        cells += own
+        names += [quoted_cell(whole, cell) for cell in own]
+        rows.append(values)
+        digest.update(json.dumps([course.change.name, course.change.subscripts, course_text(course.change)]).encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
+    draw = partial(_draw_with_known, design.draw, np.concatenate(rows))
+    return replace(
+        design, cells=tuple(cells), names=tuple(names), digest=digest.hexdigest(), draw=draw, changes=changes
+    )
 
 
 @dataclass(frozen=True)
@@ -573,7 +660,12 @@ def _draw_known(values: NDArray[np.float64], start: int, first: int, last: int) 
     return values[:, first - start : last - start]
 
 
-_HOLD_ALL = frozenset({_draw_strata, _draw_rows})
+def _draw_with_known(draw: Slice, known: NDArray[np.float64], first: int, last: int) -> NDArray[np.float64]:
+    """The constants that are drawn, and after them those that are known for every member."""
+    return np.concatenate([draw(first, last), known[:, first:last]])
+
+
+_HOLD_ALL = frozenset({_draw_strata, _draw_rows, _draw_with_known})
 """What holds numbers for all members; the rest computes any member from a few."""
 
 

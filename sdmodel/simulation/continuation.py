@@ -258,7 +258,8 @@ def _with_value(run: xr.Dataset, line: str) -> str:
     found = _OVER.match(line)
     if not found:
         return line
-    if not has_variable(run, found["name"]) or find_variable(run, found["name"]).ndim:
+    if not has_variable(run, found["name"]) or member_dims(find_variable(run, found["name"])):
         message = f"start: the run does not hold its value of {found['name']}; make the run again with all variables"
         raise DatasetError(message)
-    return f"{found['name']} = {float(find_variable(run, found['name']))!r}"
+    values = find_variable(run, found["name"]).values.ravel()
+    return f"{found['name']} = {', '.join(repr(value) for value in values[~np.isnan(values)].tolist())}"

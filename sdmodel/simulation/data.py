@@ -27,7 +27,7 @@ from ..model import (
     takes_model,
     with_points,
 )
-from .inputs import parts_of
+from ..scenario import parts_of, varies_by_member
 
 _WHERE = "data"
 
@@ -95,6 +95,9 @@ def _by_identifier(model: Model, name: str) -> str:
 
 
 def _tables(model: Model, element: Element, points: Element, labels: tuple[str, ...], course: Any) -> dict[Cell, Table]:
+    if varies_by_member(course):
+        what = f"'{element.name}' has courses of its members; give them to simulate with data=, or to make_design with courses="
+        raise ScenarioError([Fault(_WHERE, what)])
     array = course if isinstance(course, xr.DataArray) else _from_pandas(element, course)
     if TIME not in array.dims or TIME not in array.coords:
         what = (

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import MEMBER, TIME
-from ..errors import Fault, Place, ScenarioError, SimulationError
-from ..model import Cell, Model, Table, key, labels_of, quote_name, split_name
-from ..scenario import Change, Scenario, constant_cells, course_fault
+from ..dataset import MEMBER
+from ..errors import Fault, Place, ScenarioError, SimulationError, format_count
+from ..model import Cell, Model, Table, key, quote_name, split_name
+from ..scenario import (
+    Change,
+    MemberCourse,
+    Scenario,
+    is_course_array,
+    named_cells,
+    parts_of,
+    points_names,
+    read_course,
+)
 from ..vensim import looks_like_course, read_change
 
 _WHERE = "constants"
@@ -90,20 +101,17 @@ class Points:
         return self.varied[:, first:last]
 
 
-def named_cells(model: Model, name: str) -> tuple[str, tuple[str, ...], list[Cell]]:
-    """Find a constant by its name, `name[label]` or Python identifier; return its name and labels, and the cells they select."""
-    name, subscripts = split_name(name, model.elements)
-    if key(name) not in model.elements:  # it may be the Python identifier of a variable
-        name = {identifier: own for own, identifier in model.identifiers.items()}.get(name, name)
-    return name, subscripts, constant_cells(model, name, subscripts, where=_WHERE)
-
-
 def read_inputs(
-    model: Model, fixed: Mapping[Cell, float], constants: Constants | None, members: Members | None = None
+    model: Model,
+    fixed: Mapping[Cell, float],
+    constants: Constants | None,
+    members: Members | None = None,
+    courses: Mapping[str, MemberCourse] = MappingProxyType({}),
 ) -> Inputs:
     """Read the constants that a user gives by name; they override the values that a scenario has `fixed`.
 
-    Members may differ by their random numbers alone: `members` of them, or those of a dataset without constants.
+    Members may differ by their random numbers alone: `members` of them, or those of a dataset without constants. The `courses`
+    of members are by the name of the constant of the model that holds their points.
     """
     inputs = Inputs(dict(fixed))
     if members is not None:
@@ -115,9 +123,11 @@ def read_inputs(
         what = f"{type(constants).__name__} cannot hold constants; give a mapping of names to values"
         raise ScenarioError([Fault(_WHERE, what)])
     faults: list[Fault] = []
-    for name, value in given.items():
+    settings = [partial(_read_one, model, inputs, str(name), value) for name, value in given.items()]
+    settings += [partial(_set_course, model, inputs, points, course) for points, course in courses.items()]
+    for setting in settings:
         try:
-            _read_one(model, inputs, str(name), value)
+            setting()
         except ScenarioError as error:
             faults += error.faults
     if faults:
@@ -144,20 +154,40 @@ def _noisy_members(model: Model, members: Members) -> xr.DataArray:
     return xr.DataArray(numbers, {MEMBER: numbers}, MEMBER)
 
 
+def _set_course(model: Model, inputs: Inputs, points: str, course: MemberCourse) -> None:
+    """Set the constant with the points of a course in each member, once it has all members."""
+    count = course.values.shape[-1]
+    labels = np.arange(count) if course.members is None else course.members
+    known, wrong = inputs.members.get(MEMBER), ""
+    if known is not None and known.size != count:
+        wrong = f"is given courses of {format_count(count, 'member')}, where the others have {known.size}"
+    elif known is not None and (absent := [label for label in known.values.tolist() if label not in labels.tolist()]):
+        wrong = f"is given no course for member {absent[0]}"
+    if wrong:
+        where = course.change.place.path
+        raise ScenarioError([Fault(where, f"'{course.given}' {wrong}; give one course for each member")])
+    _, _, cells = named_cells(model, points)
+    dims = [model.range_identifiers[own] for own in model[points].dimensions]
+    array = xr.DataArray(course.values, {MEMBER: labels}, [*dims, MEMBER])
+    set_cells(model, inputs, points, cells, array if known is None else array.sel({MEMBER: known.values}), whole=True)
+
+
 def split_changes(
     model: Model, constants: Constants | None, scenario: Scenario
-) -> tuple[Constants | None, tuple[Change, ...]]:
-    """Split what a user gives into numbers and changes that come after a scenario: points (x, y) of lookups, and time courses.
+) -> tuple[Constants | None, tuple[Change, ...], dict[str, MemberCourse]]:
+    """Split what a user gives into numbers, and changes that come after a scenario: points (x, y) of lookups, and time courses.
 
-    Numbers for a constant that has a time course are changes too. Raises ScenarioError if a lookup is given something else, a time
-    course cannot be read, or a constant with a time course is given values of members.
+    Courses that differ between members come with their numbers too, by the name of the constant that will hold these. Numbers for
+    a constant that has a time course are changes as well. Raises ScenarioError if a lookup is given something else, a time course
+    cannot be read, or a constant with a time course is given values of members.
     """
-    if constants is None or isinstance(constants, xr.Dataset) or not isinstance(constants, Mapping):
-        return constants, ()
+    if constants is None or not isinstance(constants, Mapping | xr.Dataset):
+        return constants, (), {}
     coursed = {key(change.name) for change in scenario.changes if change.course}
     coursed |= {key(split_name(str(name), model.elements)[0]) for name, own in constants.items() if is_time_course(own)}
     rest: dict[str, Any] = {}
     changes: list[Change] = []
+    courses: dict[str, MemberCourse] = {}
     faults: list[Fault] = []
     for name, value in constants.items():
         whole, labels = split_name(str(name), model.elements)
@@ -167,6 +197,12 @@ def split_changes(
             rest[str(name)] = value
             continue
         try:
+            if is_course_array(value) and not is_lookup:
+                found = read_course(model, str(name), value)
+                if isinstance(found, MemberCourse):
+                    courses[points_names(model, found.change)[0]] = found
+                changes += [found.change] if isinstance(found, MemberCourse) else found
+                continue
             if not is_lookup:
                 whole, labels, _ = named_cells(model, str(name))
             change = _new_table(whole, value) if is_lookup else _course_or_number(whole, value)
@@ -175,7 +211,9 @@ def split_changes(
             faults += error.faults
     if faults:
         raise ScenarioError(faults)
-    return rest, tuple(changes)
+    if isinstance(constants, xr.Dataset):
+        return constants.drop_vars([name for name in constants.data_vars if name not in rest]), tuple(changes), courses
+    return rest, tuple(changes), courses
 
 
 def _new_table(name: str, value: Any) -> Change:
@@ -189,43 +227,17 @@ def _new_table(name: str, value: Any) -> Change:
 
 
 def is_time_course(value: Any) -> bool:
-    """Whether a value is the text of a time course, or an array or series over times.
-
-    The index of such a series has the name `time`, or fractions; a series over whole numbers has one value for each member.
-    """
-    if isinstance(value, str):
-        return looks_like_course(value)
-    if isinstance(value, xr.DataArray):
-        return TIME in value.dims
-    index = getattr(value, "index", None) if hasattr(value, "attrs") else None
-    return index is not None and (index.name == TIME or index.dtype.kind == "f")
+    """Whether a value is the text of a time course, or an array, a table or a series over times."""
+    return looks_like_course(value) if isinstance(value, str) else is_course_array(value)
 
 
 def _course_or_number(name: str, value: Any) -> Change:
-    if is_time_course(value):
-        return _time_course(name, value)
+    if isinstance(value, str):
+        return read_change(f"{quote_name(name)} = {value}", _WHERE)
     number = _labelled(name, value)
     if number.ndim:
         raise ScenarioError([Fault(_WHERE, f"'{name}' has a time course; give one number, or another time course")])
     return Change(name, values=(float(number),))
-
-
-def _time_course(name: str, value: Any) -> Change:
-    if isinstance(value, str):
-        return read_change(f"{quote_name(name)} = {value}", _WHERE)
-    plain = value if isinstance(value, xr.DataArray) else xr.DataArray(value.to_numpy(), {TIME: value.index}, TIME)
-    course = value.attrs.get("interpolation", "steps")
-    points: list[tuple[float, float]] = []
-    if plain.dims != (TIME,) or TIME not in plain.coords or not plain.size or plain.dtype.kind not in "biuf":
-        wrong = "a time course has one number for each time, along 'time' alone, and is the same for all members"
-    elif course not in {"steps", "linear"}:
-        wrong = f"the interpolation is {course!r}; choose 'steps' or 'linear'"
-    else:
-        points = list(zip(plain[TIME].values.tolist(), plain.values.tolist(), strict=True))
-        wrong = course_fault(points)
-    if wrong:
-        raise ScenarioError([Fault(_WHERE, f"'{name}': {wrong}")])
-    return Change(name, table=Table(points), course=course)
 
 
 def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:
@@ -236,13 +248,16 @@ def _read_one(model: Model, inputs: Inputs, name: str, value: Any) -> None:
 def set_cells(model: Model, inputs: Inputs, name: str, cells: Sequence[Cell], value: Any, *, whole: bool) -> None:
     """Set cells of a constant, or all of them if `whole`, to what a user gives for `name`."""
     array = _labelled(name, value)
-    for cell, part in zip(cells, parts_of(model, name, cells, array, whole=whole), strict=True):
+    parts = parts_of(model, name, cells, array, whole=whole)
+    for dim in map(str, parts[0].dims):  # all parts have the same
+        if not inputs.members.setdefault(dim, parts[0][dim]).variable.equals(parts[0][dim].variable):
+            what = (
+                f"'{name}' has other values of '{dim}' than the constants before it; use the same, or another dimension"
+            )
+            raise ScenarioError([Fault(_WHERE, what)])
+    for cell, part in zip(cells, parts, strict=True):
         inputs.fixed.pop(cell, None)
         inputs.varied.pop(cell, None)
-        for dim in map(str, part.dims):
-            if not inputs.members.setdefault(dim, part[dim]).variable.equals(part[dim].variable):
-                what = f"'{name}' has other values of '{dim}' than the constants before it; use the same, or another dimension"
-                raise ScenarioError([Fault(_WHERE, what)])
         if part.dims:
             inputs.varied[cell] = part
         else:
@@ -273,33 +288,3 @@ def _labelled(name: str, value: Any) -> xr.DataArray:
     if wrong:
         raise ScenarioError([Fault(_WHERE, f"'{name}' {wrong}")])
     return (plain if isinstance(plain, xr.DataArray) else xr.DataArray(plain, dims=dims)).astype(float)
-
-
-def parts_of(model: Model, name: str, cells: Sequence[Cell], array: xr.DataArray, *, whole: bool) -> list[xr.DataArray]:
-    """The part of an array for each cell: where its dimensions are the element's ranges, at the labels of the cell."""
-    element = model.elements[cells[0].key]
-    places: dict[str, tuple[int, dict[str, int]]] = {}
-    for axis, range_ in enumerate(element.dimensions if whole else ()):
-        own = {key(range_), model.range_identifiers.get(range_, range_)}
-        dim = next((name for name in array.dims if str(name) in own or key(str(name)) in own), None)
-        if dim is not None:
-            places[str(dim)] = axis, _places(model, range_, array, str(dim))
-    inner = array.transpose(*places, ...)
-    rest, coords = inner.dims[len(places) :], {dim: array[dim] for dim in array.dims if dim not in places}
-    parts = []
-    for cell in cells:
-        labels = [(cell.labels[axis], known) for axis, known in places.values()]
-        absent = next((label for label, known in labels if label not in known), None)
-        if absent is not None:
-            raise ScenarioError([Fault(_WHERE, f"'{name}' is given no value for '{absent}'; give one for every label")])
-        index = tuple(known[label] for label, known in labels)
-        parts.append(xr.DataArray(inner.values[index], coords, rest) if places else array)
-    return parts
-
-
-def _places(model: Model, range_: str, array: xr.DataArray, dim: str) -> dict[str, int]:
-    """The position of each label of a range along a dimension: from its coordinate, or else in the order of the range."""
-    if dim in array.coords:
-        return {key(str(label)): place for place, label in enumerate(array[dim].values)}
-    labels = labels_of(model.subscripts, range_)
-    return {label: place for place, label in enumerate(labels)} if len(labels) == array.sizes[dim] else {}

@@ -16,11 +16,11 @@ from ..dataset import MEMBER
 from ..errors import Fault, ScenarioError, SimulationError, format_count, reports_memory
 from ..model import Cell, Integrator, Model, Unchanging, cell_name, split_name, takes_model
 from ..program import MEMBER_CELL, Grid, Program, compile_program
-from ..scenario import Scenario, cell_values, constant_values, is_course, with_tables
+from ..scenario import Scenario, cell_values, constant_values, is_course, named_cells, with_tables
 from ..vensim import ScenarioLike, load_scenario
 from ..workers import Workers
 from .execution import Job, execute
-from .inputs import Inputs, Points, named_cells
+from .inputs import Inputs, Points
 from .jobs import (
     blank_after_failure,
     blank_missing,

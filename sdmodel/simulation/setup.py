@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ..dataset import MEMBER
 from ..errors import SimulationError
-from ..model import NOISE_SEED, Cell, Integrator, Model
+from ..model import NOISE_SEED, Cell, Integrator, Model, key
 from ..program import SEED_CELL, Program, compile_program
-from ..scenario import Scenario, constant_values, with_tables
+from ..scenario import Scenario, constant_values, points_names, with_tables
 from ..vensim import ScenarioLike, load_scenario
 from .continuation import Continuation, continue_from, step_at
 from .execution import Job
@@ -60,10 +60,14 @@ def set_up(
     initial, before = _beginning(model, start, at)
     changes = load_scenario(scenario)
     changes = before.with_changes(changes) if before else changes
-    constants, others = split_changes(model, constants, changes)
+    constants, others, courses = split_changes(model, constants, changes)
     changes = replace(changes, changes=(*changes.changes, *others)) if others else changes
-    model = with_initial_values(with_tables(model, changes), initial)
-    inputs = read_inputs(model, constant_values(model, changes), constants, members)
+    whole = with_tables(model, changes)
+    dropped = {key(points_names(model, change)[0]) for change in changes.changes if change.by_member}
+    dropped -= whole.elements.keys() - {key(name) for name in courses}  # what another course has replaced
+    changes = replace(changes, changes=tuple(own for own in changes.changes if key(own.name) not in dropped))
+    model = with_initial_values(whole, initial)
+    inputs = read_inputs(model, constant_values(model, changes), constants, members, courses)
     read_initial_values(model, inputs, initial)
     compiled, remarks = with_orders(model, inputs)
     program = compile_program(compiled)

@@ -17,11 +17,19 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..dataset import make_run
+from ..dataset import MEMBER, make_run
 from ..errors import format_count, reports_memory
-from ..model import NOWHERE, Element, Integrator, Model, cell_name, quoted_cell, takes_model
+from ..model import NOWHERE, Cell, Element, Integrator, Model, cell_name, quote_name, quoted_cell, takes_model
 from ..program import MOST_PARTS, NEVER, SEED_CELL, Grid, Program
-from ..scenario import Scenario, constant_values, is_course, range_violation
+from ..scenario import (
+    Scenario,
+    constant_cells,
+    constant_values,
+    holds_points,
+    is_course,
+    range_violation,
+    varies_by_member,
+)
 from ..vensim import ScenarioLike, change_text
 from ..workers import Workers
 from .continuation import EARLIER, RUN_MEMBER, RUN_SEED
@@ -90,7 +98,9 @@ def simulate(
         arrays with different dimensions give every combination. A dataset over `member` is a design. A lookup takes its points,
         `[(0, 0), (1, 1)]`. A constant may take a time course: a text such as "4 until 2027, then 1" or "linear: 4 at 2025,
         1 at 2027", or an array along `time` or a series with times as its index; its values are steps that hold until the
-        next, unless its `attrs` say `interpolation="linear"`. Steps come at the nearest time step. These values override
+        next, unless its `attrs` say `interpolation="linear"`. Steps come at the nearest time step. An array along `time` and
+        `member`, or a `pandas.DataFrame` with a row for each time and a column for each member, gives every member a course of
+        its own; arrays may have the subscript ranges of the constant too. These values override
         `scenario`.
     scenario : Scenario, path or sequence of them, optional
         Changes to constants and lookups, as records or `.cin` files; the last one wins.
@@ -122,7 +132,7 @@ def simulate(
     at : float, optional
         The time of the run `start` at which to go on, in the model's unit. It is the end of a time step.
     data : mapping, xarray.Dataset or pandas.DataFrame, optional
-        Time courses of data variables by name, as `with_data` takes them.
+        Time courses of data variables by name, as `with_data` takes them, or for each member, as for `constants`.
 
     Returns
     -------
@@ -160,8 +170,9 @@ def simulate(
     [110.0, 165.0]
     """
     check_options(integrator, threads)
+    model, constants, members = _with_data(model, constants, members, data)
     setup = set_up(
-        model if data is None else with_data(model, data), constants, scenario=scenario, start=start, at=at, seed=seed,
+        model, constants, scenario=scenario, start=start, at=at, seed=seed,
         members=members,
     )  # fmt: skip
     model, changes, inputs = setup.model, setup.changes, setup.inputs
@@ -211,6 +222,23 @@ def simulate(
     return run
 
 
+def _with_data(
+    model: Model, constants: Constants | None, members: Members | None, data: Mapping[str, Any] | xr.Dataset | None
+) -> tuple[Model, Constants | None, Members | None]:
+    """Give a model its data; courses that differ between members are with the constants of members, as the run takes them."""
+    if data is None:
+        return model, constants, members
+    by_member = {str(name): course for name, course in data.items() if varies_by_member(course)}
+    common = {str(name): course for name, course in data.items() if str(name) not in by_member}
+    if by_member and isinstance(constants, xr.Dataset):
+        if members is None and model.draws and MEMBER in constants.coords:
+            members = constants[MEMBER].values
+        constants = {str(name): value for name, value in constants.data_vars.items()}
+    if by_member:
+        constants = {str(name): value for name, value in (constants or {}).items()} | by_member
+    return with_data(model, common) if common else model, constants, members
+
+
 @dataclass(frozen=True)
 class _Saved:
     """The elements to save, those that move and the constants, with their cells.
@@ -237,7 +265,9 @@ _SAVED: WeakKeyDictionary[Program, _Saved] = WeakKeyDictionary()
 def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved:
     if save is None and program in _SAVED:
         return _SAVED[program]
-    pairs = [(element, program.grid(element)) for element in saved_elements(model, save)]
+    points = () if save is None else filter(holds_points, model)  # without them a run cannot be repeated
+    elements = dict.fromkeys(element.key for element in (*saved_elements(model, save), *points))
+    pairs = [(model.elements[name], program.grid(model.elements[name])) for name in elements]
     moving = tuple(pair for pair in pairs if pair[0].kind != "constant")
     constants = tuple(pair for pair in pairs if pair[0].kind == "constant")
     rows, given = (
@@ -314,15 +344,18 @@ def _constants(program: Program, saved: _Saved, inputs: Inputs) -> dict[str, NDA
         if inputs.varied and not inputs.varied.keys().isdisjoint(grid.cells):
             frame = xr.DataArray(np.empty(inputs.shape), coords=inputs.members, dims=list(inputs.members))
             parts = [
-                inputs.varied[cell].broadcast_like(frame).transpose(*inputs.members).values
-                if cell in inputs.varied
-                else np.full(inputs.shape, value)
+                _over_members(inputs.varied[cell], frame) if cell in inputs.varied else np.full(inputs.shape, value)
                 for cell, value in zip(grid.cells, fixed[first:last], strict=True)
             ]
             values[element.key] = np.array(parts).reshape((*grid.shape, *inputs.shape))
             blank_missing(program, values[element.key])
         first = last
     return values
+
+
+def _over_members(value: xr.DataArray, frame: xr.DataArray) -> NDArray[np.float64]:
+    """The values of a constant along all member dimensions, those of a frame."""
+    return value.values if value.dims == frame.dims else value.broadcast_like(frame).transpose(*frame.dims).values
 
 
 def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
@@ -332,15 +365,32 @@ def _changes(model: Model, inputs: Inputs, scenario: Scenario) -> str:
     fixed = {cell: repr(value) for cell, value in inputs.fixed.items() if known.get(cell) != value}
     varied = {cell: f"over {', '.join(map(str, value.dims))}" for cell, value in inputs.varied.items()}
     found = {cell: text for cell, text in (fixed | varied).items() if not model.elements[cell.key].hidden}
-    lines = [f"{quoted_cell(model, cell)} = {text}" for cell, text in found.items()]
+    lines = [f"{name} = {text}" for name, text in _whole_arrays(model, found).items()]
     own = {replace(change, place=NOWHERE) for change in written.changes}
     lines += [
         change_text(change)
         for change in scenario.changes
-        if (is_course(model, change.name) if change.course or change.table is None else True)
+        if (is_course(model, change.name) if change.course not in {"", "data"} or change.table is None else True)
         and replace(change, place=NOWHERE) not in own
     ]
     return "\n".join(lines)
+
+
+def _whole_arrays(model: Model, found: Mapping[Cell, str]) -> dict[str, str]:
+    """Return texts about constants by name, with one for an array of which all cells vary together."""
+    texts: dict[str, list[str]] = {}
+    for cell, text in found.items():
+        texts.setdefault(cell.key, []).append(text)
+    names = {own: model.elements[own].name for own in texts}
+    whole = {
+        own for own, several in texts.items()
+        if len(several) > 1 and several[0].startswith("over ") and {*several} == {several[0]}
+        and len(several) == len(constant_cells(model, names[own]))
+    }  # fmt: skip
+    return {
+        quote_name(names[cell.key]) if cell.key in whole else quoted_cell(model, cell): text
+        for cell, text in found.items()
+    }
 
 
 def _range_remarks(model: Model, inputs: Inputs) -> list[str]:
@@ -406,6 +456,11 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
                 cure = (
                     f"once around its loop still changes it from {guess:g} to {last:g}; give SIMULTANEOUS an initial value "
                     "that is nearer to a solution, or put a stock into the loop"
+                )
+            if (left := plan.residual(cell)) is not None:
+                cure = (
+                    f"the largest of what FIND ZERO makes zero is still {float(values[line][cells.index(left)]):g}; give it an "
+                    "initial value that is nearer to a solution, or a larger tolerance"
                 )
             if any(cell == stock.cell for stock in plan.stocks):
                 within = ", or there is a division by zero within the step" if job.integrator.startswith("rk") else ""

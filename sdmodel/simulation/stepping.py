@@ -11,11 +11,11 @@ import numpy as np
 
 from ..errors import Fault, ScenarioError, SimulationError, reports_memory
 from ..model import Cell, Integrator, Model, cell_name, key, split_name, takes_model
-from ..scenario import select_cells
+from ..scenario import named_cells, select_cells
 from ..vensim import ScenarioLike
 from .continuation import step_at
 from .execution import Job, State, execute
-from .inputs import Constants, Points, named_cells
+from .inputs import Constants, Points
 from .jobs import blank_missing, check_options, deciding_cells, named_grid, saved_elements
 from .setup import Beginning, set_up
 from .timing import timing_of

@@ -147,14 +147,13 @@ def test_attribution_takes_a_time_course_as_a_lever():
         ("fast", "'rate' is given 'fast'; give a number"),
         (
             xr.DataArray([1.0, 2.0], dims="time"),
-            "'rate': a time course has one number for each time, along 'time' alone",
-        ),
-        (
-            xr.DataArray([[1.0]], {"time": [0]}, ("time", "member")),
-            "'rate': a time course has one number for each time",
+            "'rate': a time course has numbers over numbers of time",
         ),
         (xr.DataArray([1.0, 2.0], {"time": [1, 1]}, "time"), "'rate': the times of a time course must rise"),
-        (xr.DataArray([1.0, np.nan], {"time": [1, 2]}, "time"), "'rate': a number of a time course is not finite"),
+        (
+            xr.DataArray([1.0, np.nan], {"time": [1, 2]}, "time"),
+            "'rate': there is no finite number at time 2; give one",
+        ),
         (_series("cubic", pd.Index([0.0, 1.0])), "'rate': the interpolation is 'cubic'; choose 'steps' or 'linear'"),
     ],
 )

@@ -38,6 +38,7 @@ from ...inference import BACKTEST
 from ...model import Model, Source, with_points
 from ...numerals import format_exact, format_number
 from ...reading import model_from_text
+from ...scenario import POINTS_TEXT
 from ...simulation import points_from
 from ...store import StoredRun, find_run, is_ensemble, list_runs, open_run
 from ...vensim import read_scenario
@@ -188,7 +189,10 @@ def _ranking(path: Path, stored: xr.Dataset) -> Result:
 
 def _ensemble(path: Path, stored: xr.Dataset, statements: Sequence[str], bands: Sequence[float]) -> Result:
     names = headline_names(stored)
-    sampled = [long_name(item) for item in stored.data_vars.values() if TIME not in item.dims and MEMBER in item.dims]
+    varied = (item for item in stored.data_vars.values() if TIME not in item.dims and MEMBER in item.dims)
+    sampled = [  # without the points of time courses, which are many
+        long_name(item) for item in varied if not str(item.attrs.get("equation", "")).startswith(POINTS_TEXT)
+    ]
     with busy("reading the members"):
         spreads, shares = spreads_of(stored, names, bands), shares_of(stored, statements)
         constants = spreads_of(stored, sampled, bands)

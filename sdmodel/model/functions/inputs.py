@@ -13,6 +13,7 @@ from ..algebra import multiply, negate
 from ..calendar import date_measures
 from .arithmetic import MAX, MIN, NEXT_TO_ZERO
 from .logic import GREATER, GREATER_OR_EQUAL, LESS_OR_EQUAL, constant_almost_everywhere
+from .lookups import look_up
 from .row import Absent, Emitter, FunctionRow, Moment, from_numpy
 
 if TYPE_CHECKING:
@@ -150,6 +151,14 @@ PULSE_TRAIN = FunctionRow(
     evaluate=_pulse_train, arrays=_NO_TIME_STEP, emit=_emit_pulse_train,
     derivative=constant_almost_everywhere, reads_time=True, stays_finite=True,
 )
+
+PLACE_IN_COURSE = FunctionRow(
+    "PLACE IN COURSE(table)", "the table's next point at or after the middle of the time step", "v -> v", kinds=("table",),
+    evaluate=lambda at, table: look_up("forward", table, at.late), arrays=_NO_TIME_STEP,
+    emit=lambda f, table: f.look_up("forward", table, f.late),
+    derivative=constant_almost_everywhere, reads_time=True, stays_finite=True,
+)
+"""What says how many steps of a time course have begun, each as STEP begins; no equation of a file calls it."""
 
 ROWS = (
     STEP,

@@ -231,12 +231,12 @@ class Memory:
     """What a function carries from step to step, and which arguments its value reads when (by index).
 
     `kept` names the way the program keeps it: a `stock` is integrated, a `delay` has a history of inputs, a `passage` also one of
-    the steps that each takes, a `sample` holds its last value, `start` means computed once, `nothing` that only the initial value differs. Without arguments to read at a step the value is
+    the steps that each takes, a `sample` holds its last value, a `shift` moves stocks at the beginning of a step, `start` means computed once, `nothing` that only the initial value differs. Without arguments to read at a step the value is
     known before the step is computed. A `held` stock keeps its value within a time step, whatever the integrator. A passage that `adds`
     gives the sum of what is due at the same time, or `NOTHING_DUE`; another one gives the last input that has been due.
     """
 
-    kept: Literal["stock", "delay", "passage", "sample", "start", "nothing"]
+    kept: Literal["stock", "delay", "passage", "sample", "shift", "start", "nothing"]
     reads_at_start: tuple[int, ...]
     reads_at_step: tuple[int, ...]
     held: bool = False

@@ -10,10 +10,11 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from ...errors import Fault, Place, ScenarioError
 from ...model import Table, display_name, number_text, quote_name, split_name, table_text
-from ...scenario import Change, Course, Grid, Scenario, course_fault, course_text, merge_scenarios
+from ...scenario import Change, Course, Grid, Scenario, course_fault, course_text, evenly_spaced, merge_scenarios
 from ..read.segments import QUOTED, blank_comments
 from ..read.syntax import (
     BARE,
@@ -50,6 +51,11 @@ _STEPS = re.compile(
 _LINEAR = re.compile(
     rf"{_HEAD}=\s*+(?i:linear)\s*+:(?P<linear>\s*+{NUMBER}\s*+(?i:at)\s++{NUMBER}(?:\s*+,\s*+{NUMBER}\s*+(?i:at)\s++{NUMBER})*+)\s*+$"
 )
+_BY_MEMBER = re.compile(
+    rf"{_HEAD}=\s*+by\s++member\s*+:\s*+(?P<way>steps|linear|data)\s++at\s++(?P<times>{NUMBER}(?:\s*+,\s*+{NUMBER})*+)"
+    rf"(?:\s++to\s++(?P<last>{NUMBER})\s++by\s++(?P<step>{NUMBER}))?\s*+$"
+)
+"""A time course that differs between members, as the record of a run has it; the points are in constants of their own."""
 _COURSE_WORD = re.compile(r"\b(?:until|linear)\b", re.IGNORECASE)
 _LEADING = re.compile(rf"(?:{_LIMIT}<=)?{_HEAD}(?:=|\()\s*+")
 _SKIPPED = re.compile(r"\s*(?::|$)|[^=(]*:IS:", re.IGNORECASE)
@@ -59,6 +65,8 @@ _COMMENT = re.compile(r"\s*\{([^{}]*)\}")
 _LEVER = re.compile(rf"{NAME}(?:=(?P<values>.*))?$", re.DOTALL)
 _BOUNDED = re.compile(rf'(?P<name>(?:[^"=]|{QUOTED})*)(?:=(?P<bounds>.*))?', re.DOTALL)
 _FORMS = "'name=low:high:count', 'name=value,value' or 'name' for the range in the model"
+_MOST_TIMES = 1_000_000
+"""The most times of a course that are written as a range."""
 _DIGITS = 9
 """Digits of a count that are read; a longer count is too large anyway."""
 
@@ -160,7 +168,9 @@ def _joined_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _change(text: str, place: Place) -> Change | Fault:
-    found = next(filter(None, (form.match(text) for form in (_VALUES, _TABBED, _TABLE, _STEPS, _LINEAR))), None)
+    found = next(
+        filter(None, (form.match(text) for form in (_VALUES, _TABBED, _TABLE, _STEPS, _LINEAR, _BY_MEMBER))), None
+    )
     if found is None:
         return _misread(text, place)
     name = display_name(found["name"])
@@ -168,11 +178,20 @@ def _change(text: str, place: Place) -> Change | Fault:
     exceptions = tuple(label_keys(labels[1:-1]) for labels in _LABELS.findall(found["exceptions"] or ""))
     groups = found.groupdict()
     start = Place(place.path, place.line, found.start("name") + 1)
-    numbers = numbers_in(next(groups[name] for name in ("values", "points", "steps", "linear") if groups.get(name)))
+    numbers = numbers_in(
+        next(groups[name] for name in ("values", "points", "steps", "linear", "times") if groups.get(name))
+    )
     if not all(map(math.isfinite, numbers)):
         return Fault(start, "a number is too large; write at most 1e308")
     if "values" in groups:
         return Change(name, subscripts, tuple(numbers), place=start, exceptions=exceptions)
+    if "times" in groups:
+        if groups["last"]:
+            numbers = [*numbers[:-1], *_range_of_times(numbers[-1], *numbers_in(f"{groups['last']} {groups['step']}"))]
+        points, way = [(time, 0.0) for time in numbers], cast("Course", groups["way"])
+        if wrong := course_fault(points):
+            return Fault(start, wrong)
+        return Change(name, subscripts, (), Table(points), start, exceptions, way, by_member=True)
     if "points" not in groups:
         course: Course = "steps" if "steps" in groups else "linear"
         points = _course_points(numbers, course)
@@ -187,6 +206,13 @@ def _change(text: str, place: Place) -> Change | Fault:
     limits = ((corners[0], corners[1]), (corners[2], corners[3])) if len(corners) >= 4 else None  # noqa: PLR2004
     table = Table(list(zip(xs, ys, strict=True)), limits)
     return Change(name, subscripts, table=table, place=start, exceptions=exceptions)
+
+
+def _range_of_times(first: float, last: float, step: float) -> tuple[float, ...]:
+    """The times of a range; what is not one has a first time twice, which no course has."""
+    if not (step > 0 and last > first and (last - first) / step < _MOST_TIMES):
+        return first, first
+    return evenly_spaced(first, last, step)
 
 
 def _course_points(numbers: Sequence[float], course: Course) -> list[tuple[float, float]]:

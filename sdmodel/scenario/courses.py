@@ -1,0 +1,183 @@
+"""Time courses as labelled arrays and tables over time: those that all members share, and those that differ between members."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Fault, Place, ScenarioError
+from ..extras import LazyModule
+from ..model import Cell, Element, Model, Table, key, labels_of, points_name, split_name
+from .changes import Change, Course, constant_cells, course_fault, select_cells
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+    from numpy.typing import NDArray
+else:  # both take too long to load for commands that only read a model
+    np, xr = LazyModule("numpy"), LazyModule("xarray")
+
+_TIME, _MEMBER = "time", "member"
+
+
+@dataclass(frozen=True, eq=False)
+class MemberCourse:
+    """A time course that differs between members: its change, and its values, shape (labels of each subscript, times, members).
+
+    `members` are their labels, if they have any. `given` is the name that the user writes.
+    """
+
+    change: Change
+    values: NDArray[np.float64]
+    members: NDArray[Any] | None
+    given: str
+
+
+def is_course_array(value: Any) -> bool:
+    """Whether a value is an array over time, a table, or a series over times.
+
+    The index of such a series has the name `time`, or fractions; a series over whole numbers has one value for each member.
+    """
+    if hasattr(value, "dims") and hasattr(value, "coords"):
+        return _TIME in value.dims
+    index = getattr(value, "index", None) if hasattr(value, "attrs") else None
+    return index is not None and (hasattr(value, "columns") or index.name == _TIME or index.dtype.kind == "f")
+
+
+def varies_by_member(value: Any) -> bool:
+    """Whether a value is a table of courses, with a column for each member, or an array over time and members."""
+    return is_course_array(value) and (hasattr(value, "columns") or _MEMBER in getattr(value, "dims", ()))
+
+
+def read_course(model: Model, name: str, value: Any) -> tuple[Change, ...] | MemberCourse:
+    """Return the time course of a constant, or of a data variable in each member, from an array, a table or a series.
+
+    Raises ScenarioError if it is not one number for each time, and for each member and label.
+    """
+    whole, labels = split_name(name, model.elements)
+    whole = _spelling(model, whole)
+    points = model.elements.get(points_name(key(whole)))
+    where = "constants" if points is None else "data"
+    if points is not None:
+        element = model[whole]
+        if labels:
+            what = (
+                f"'{name}' is given courses of members for one label; give one array of '{element.name}' for all labels"
+            )
+            raise ScenarioError([Fault(where, what)])
+        cells = [Cell(element.key, own.labels) for own in select_cells(model, points, (), where)]
+    else:
+        whole, labels, cells = named_cells(model, name)
+        element = model[whole]
+    array = _checked(element, name, value, where)
+    times = tuple(map(float, array[_TIME].values.tolist()))
+    way: Course = "data" if points is not None else array.attrs.get("interpolation", "steps")
+    place = Place(where, 1)
+    parts = parts_of(model, name, cells, array, whole=not labels, where=where)
+    for part in parts:
+        others = [str(dim) for dim in part.dims if dim not in {_TIME, _MEMBER}]
+        if others:
+            own = ", ".join(f"'{model.range_identifiers[own]}'" for own in element.dimensions) or "none"
+            what = f"'{name}' has the dimension '{others[0]}'; a course has 'time', 'member' and the subscript ranges of the variable ({own})"
+            raise ScenarioError([Fault(where, what)])
+    if _MEMBER not in array.dims:
+        if labels or not element.dimensions:
+            parts, cells = parts[:1], [Cell(element.key, tuple(map(key, labels)))]
+        return tuple(
+            Change(
+                element.name, cell.labels, place=place, course=way,
+                table=Table(list(zip(times, part.values.tolist(), strict=True))),
+            )
+            for cell, part in zip(cells, parts, strict=True)
+        )  # fmt: skip
+    change = Change(
+        element.name, labels, table=Table([(time, 0.0) for time in times]), place=place, course=way, by_member=True
+    )
+    columns = [part.transpose(_TIME, _MEMBER).values for part in parts]
+    axes = () if labels else tuple(labels_of(model.subscripts, own) for own in element.dimensions)
+    values = np.zeros((*map(len, axes), *columns[0].shape))
+    for cell, column in zip(cells if axes else [Cell(element.key)], columns, strict=False):
+        values[tuple(own.index(label) for own, label in zip(axes, cell.labels, strict=True))] = column
+    members = array[_MEMBER].values if _MEMBER in array.coords else None
+    return MemberCourse(change, values, members, name)
+
+
+def _checked(element: Element, name: str, value: Any, where: str) -> xr.DataArray:
+    """A course as an array over time, once its times, members and numbers are as they must be."""
+    array = value if isinstance(value, xr.DataArray) else _from_pandas(value)
+    course, wrong = array.attrs.get("interpolation", "steps"), ""
+    if array.dtype.kind not in "biuf" or _TIME not in array.coords or array[_TIME].dtype.kind not in "iuf":
+        wrong = "a time course has numbers over numbers of time; give an array with the coordinate 'time', in the model's unit"
+    elif not array.size:
+        wrong = "there are no values; give at least one"
+    elif course not in {"steps", "linear"}:
+        wrong = f"the interpolation is {course!r}; choose 'steps' or 'linear'"
+    else:
+        times = array[_TIME].values
+        missing = np.argwhere(~np.isfinite(array.values))
+        wrong = course_fault([(time, 0.0) for time in times.tolist()])
+        if _MEMBER in array.coords and len({*(members := array[_MEMBER].values.tolist())}) < len(members):
+            wrong = "two courses have the same label of 'member'; give each member one"
+        if not wrong and missing.size:
+            at = {
+                str(dim): array[dim].values[place] if dim in array.coords else place
+                for dim, place in zip(array.dims, missing[0], strict=True)
+            }
+            wrong = f"there is no finite number at {', '.join(f'{dim} {label}' for dim, label in at.items())}; give one"
+    if wrong:
+        raise ScenarioError([Fault(where, f"'{name}': {wrong}")])
+    return array.astype(float)
+
+
+def _from_pandas(value: Any) -> xr.DataArray:
+    dims = {_TIME: value.index.to_numpy()}
+    if hasattr(value, "columns"):
+        dims[_MEMBER] = value.columns.to_numpy()
+    return xr.DataArray(value.to_numpy(), dims, [*dims], attrs=dict(value.attrs))
+
+
+def named_cells(model: Model, name: str) -> tuple[str, tuple[str, ...], list[Cell]]:
+    """Find a constant by its name, `name[label]` or Python identifier; return its name and labels, and the cells they select."""
+    name, subscripts = split_name(name, model.elements)
+    name = _spelling(model, name)
+    return name, subscripts, constant_cells(model, name, subscripts, where="constants")
+
+
+def _spelling(model: Model, name: str) -> str:
+    """The name of a variable that may be given as its Python identifier."""
+    if key(name) in model.elements:
+        return name
+    return {identifier: own for own, identifier in model.identifiers.items()}.get(name, name)
+
+
+def parts_of(
+    model: Model, name: str, cells: Sequence[Cell], array: xr.DataArray, *, whole: bool, where: str = "constants"
+) -> list[xr.DataArray]:
+    """The part of an array for each cell: where its dimensions are the element's ranges, at the labels of the cell."""
+    element = model.elements[cells[0].key]
+    places: dict[str, tuple[int, dict[str, int]]] = {}
+    for axis, range_ in enumerate(element.dimensions if whole else ()):
+        own = {key(range_), model.range_identifiers.get(range_, range_)}
+        dim = next((name for name in array.dims if str(name) in own or key(str(name)) in own), None)
+        if dim is not None:
+            places[str(dim)] = axis, _places(model, range_, array, str(dim))
+    inner = array.transpose(*places, ...)
+    rest, coords = inner.dims[len(places) :], {dim: array[dim] for dim in array.dims if dim not in places}
+    parts = []
+    for cell in cells:
+        labels = [(cell.labels[axis], known) for axis, known in places.values()]
+        absent = next((label for label, known in labels if label not in known), None)
+        if absent is not None:
+            raise ScenarioError([Fault(where, f"'{name}' is given no value for '{absent}'; give one for every label")])
+        index = tuple(known[label] for label, known in labels)
+        parts.append(xr.DataArray(inner.values[index], coords, rest) if places else array)
+    return parts
+
+
+def _places(model: Model, range_: str, array: xr.DataArray, dim: str) -> dict[str, int]:
+    """The position of each label of a range along a dimension: from its coordinate, or else in the order of the range."""
+    if dim in array.coords:
+        return {key(str(label)): place for place, label in enumerate(array[dim].values)}
+    labels = labels_of(model.subscripts, range_)
+    return {label: place for place, label in enumerate(labels)} if len(labels) == array.sizes[dim] else {}
