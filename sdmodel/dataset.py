@@ -7,7 +7,7 @@ import functools
 import itertools
 import json
 import platform
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -189,7 +189,7 @@ def _frame_of(run: xr.Dataset, keys: Mapping[str, str], of: Any) -> dict[Any, _F
     as_expected = xr.Variable.__slots__ == _SLOTS and hasattr(xr.Dataset, "_construct_direct")
     if not (plain and as_expected and set(coordinates) == set(run.coords) and [*variables] == [*keys, *coordinates]):
         return {}
-    own = ((name, key, run[name].variable) for name, key in keys.items())
+    own = ((name, key, variables[name]) for name, key in keys.items())
     entries = tuple((name, key, v.dims, v.shape, dict(v.attrs)) for name, key, v in own)
     copies = {name: variable.copy() for name, variable in coordinates.items()}
     return {of: _Frame(entries, copies, dict(run.sizes), dict(run.xindexes))}
@@ -283,6 +283,18 @@ def find_variables(run: xr.Dataset, names: Iterable[str]) -> dict[str, xr.DataAr
     if faults:
         raise DatasetError("\n".join(faults))
     return found
+
+
+def bare_variables(run: xr.Dataset) -> dict[str, xr.Variable]:
+    """Return the variables of a run by name, without coordinates: `run[name]` looks at every variable to find those of one."""
+    coordinates = set(run.coords)
+    return {str(name): variable for name, variable in run.variables.items() if name not in coordinates}
+
+
+def spelled_names(run: xr.Dataset, chosen: Callable[[xr.Variable], bool]) -> list[str]:
+    """Return the names of chosen variables of a run as the model spells them."""
+    bare = bare_variables(run).items()
+    return [str(variable.attrs.get("long_name", name)) for name, variable in bare if chosen(variable)]
 
 
 def long_name(variable: xr.DataArray) -> str:

@@ -31,6 +31,7 @@ from ...dataset import (
     long_name,
     member_dims,
     model_content,
+    spelled_names,
 )
 from ...errors import ModelError, StoreError, format_count
 from ...files import is_plain_file, read_bytes
@@ -189,10 +190,12 @@ def _ranking(path: Path, stored: xr.Dataset) -> Result:
 
 def _ensemble(path: Path, stored: xr.Dataset, statements: Sequence[str], bands: Sequence[float]) -> Result:
     names = headline_names(stored)
-    varied = (item for item in stored.data_vars.values() if TIME not in item.dims and MEMBER in item.dims)
-    sampled = [  # without the points of time courses, which are many
-        long_name(item) for item in varied if not str(item.attrs.get("equation", "")).startswith(POINTS_TEXT)
-    ]
+
+    def is_sampled(item: xr.Variable) -> bool:  # without the points of time courses, which are many
+        points = str(item.attrs.get("equation", "")).startswith(POINTS_TEXT)
+        return TIME not in item.dims and MEMBER in item.dims and not points
+
+    sampled = spelled_names(stored, is_sampled)
     with busy("reading the members"):
         spreads, shares = spreads_of(stored, names, bands), shares_of(stored, statements)
         constants = spreads_of(stored, sampled, bands)
