@@ -26,8 +26,9 @@ from ...dataset import (
     SOURCES,
     TEXT,
     TIME,
+    bare_variables,
     base_positions,
-    find_variable,
+    find_each,
     long_name,
     member_dims,
     model_content,
@@ -231,7 +232,10 @@ def _single_run(path: Path, stored: xr.Dataset, statements: Sequence[str]) -> Re
         yield _record_table(path, record)
         yield from headline_tables(lines, stored)
         yield from share_tables(shares)
-        kinds = {line.name: str(find_variable(stored, line.name).attrs.get("kind", "")) for line in variables}
+        named = [line.name for line in variables]
+        kinds = {
+            name: str(own.attrs.get("kind", "")) for name, own in zip(named, find_each(stored, named), strict=True)
+        }
         constants = [line for line in variables if kinds[line.name] == "constant"]
         others = [line for line in variables if kinds[line.name] != "constant"]
         if constants:
@@ -443,7 +447,13 @@ def _varying_constants(stored: xr.Dataset) -> dict[str, Any]:
 
 def _largest_difference(stored: xr.Dataset, repeated: xr.Dataset) -> LargestDifference | None:
     """The variable that differs most relative to its size; None if all numbers are equal."""
-    found = [_difference(stored[name], repeated.get(str(name))) for name in stored.data_vars]
+    again = bare_variables(repeated)
+    differing = [
+        name
+        for name, own in bare_variables(stored).items()
+        if name not in again or own.dims != again[name].dims or not np.array_equal(own, again[name], equal_nan=True)
+    ]
+    found = [_difference(stored[name], repeated.get(name)) for name in differing]
     return max((item for item in found if item is not None), key=lambda item: item.share, default=None)
 
 
