@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from ..dataset import named_encoding
 from ..errors import Fault, Place, ReferenceEngineError, ScenarioError, format_count
 from ..model import Integrator, Model, key, labels_of, nearest, references_in, split_name, split_reference
 from ..scenario import Scenario, merge_scenarios
@@ -143,7 +144,14 @@ def _simulate(
             message = f"{request.model}: PySD does not get the data of --data or of the model's settings; use the native engine"
             raise ReferenceEngineError(message)
         note(PYSD_NOTE)
-        return simulate_with_pysd(request.model, constants, scenario=scenario, integrator=integrator, save=save)
+        return simulate_with_pysd(
+            request.model,
+            constants,
+            scenario=scenario,
+            integrator=integrator,
+            save=save,
+            encoding=named_encoding(model),
+        )
     from ..simulation import simulate
 
     start, at, seed = request.start, request.at, request.seed
