@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ..dataset import named_encoding
 from ..errors import Fault, Place, ReferenceEngineError, ScenarioError, format_count
 from ..model import Integrator, Model, key, labels_of, nearest, references_in, split_name, split_reference
 from ..scenario import Scenario, merge_scenarios
@@ -138,6 +137,7 @@ def _simulate(
 ) -> xr.Dataset:
     scenario, integrator, save = request.scenario, request.integrator, request.save
     if request.engine == "pysd":
+        from ..dataset import named_encoding
         from ..reference import PYSD_NOTE, simulate_with_pysd
 
         if any(source.is_series for source in model.sources):
