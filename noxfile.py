@@ -14,6 +14,13 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *session.posargs)
 
 
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
+def wheels(session: nox.Session) -> None:
+    """Run the tests against the installed package, in each version of Python that this machine has."""
+    session.install(".[test]")
+    session.run("pytest", *session.posargs)  # unlike `python -m pytest`, it does not import the checkout
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, types, layers and spelling."""

@@ -38,6 +38,8 @@ TESTS: Mapping[str, str] = {
         ),
         "tests/simulation/test_manual_functions.py",
     ),
+    "FIND ZERO": "tests/simulation/test_find_zero.py",
+    "SHIFT IF TRUE": "tests/simulation/test_shifts.py",
     **dict.fromkeys(("INTERNAL RATE OF RETURN",), "tests/simulation/test_past_functions.py"),
     **dict.fromkeys(("DELAY N", "SMOOTH N"), "tests/model/test_delay_orders.py"),
     **dict.fromkeys(
@@ -53,8 +55,12 @@ TESTS: Mapping[str, str] = {
 DIFFERENCES: Mapping[str, str] = {
     "ALLOCATE AVAILABLE": "more digits than Vensim for the normal curve; constant elasticity is read as the price of the quantity, the "
     "price at which it is cut off, and the elasticity, which the manual leaves open; whole numbers (types from 10) are not allocated",
+    "FIND ZERO": "Newton's method, whatever the method and the most rounds that are given; the first guess is the vector of the step before; "
+    "elements that are skipped keep their initial values; where no vector is within the tolerance, it is not finite and the run names it",
     "INTERNAL RATE OF RETURN": "fiscal periods begin at INITIAL TIME, the amounts of the one of now count as far as it has come, and one has at "
     "least a time step; the initial amount counts at its own time, from that time on; of a rate above zero and one below, it is the first",
+    "SHIFT IF TRUE": "the stocks move at the beginning of a time step, also the first one, before anything else is computed there; the size must "
+    "be known before the run, and a size that goes beyond the stock is refused; links and loops leave out that one place goes to the next",
     "INVERT MATRIX": "a singular matrix has no inverse, where Vensim gives numbers",
     "DELAY BATCH": "Vensim does not say how large a batch is if more has been collected; here it has just its size",
     "DELAY INFORMATION": "an input has the delay time of the moment at which it is put in; no public output of Vensim shows it",

@@ -361,7 +361,7 @@ def dates_of(years: NDArray[np.float64]) -> NDArray[Any]:
     """Convert decimal years to dates, to the second: 1 January plus that fraction of the year's length."""
     whole = np.floor(years)
     starts = (whole.astype(int) - 1970).astype("datetime64[Y]")
-    first, after = starts.astype("datetime64[s]"), (starts + 1).astype("datetime64[s]")
+    first, after = starts.astype("datetime64[s]"), (starts + np.timedelta64(1, "Y")).astype("datetime64[s]")
     seconds = np.rint((years - whole) * (after - first).astype(float))
     dates: NDArray[Any] = (first + seconds.astype("timedelta64[s]")).astype("datetime64[ns]")
     return dates

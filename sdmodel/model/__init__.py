@@ -33,6 +33,7 @@ from .calendar import Calendar
 from .data import (
     NO_POINTS,
     NOW,
+    data_gaps,
     data_keyword,
     data_reference,
     data_value,
@@ -42,6 +43,7 @@ from .data import (
     points_in,
     points_name,
     with_points,
+    without_gaps,
 )
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
@@ -206,6 +208,7 @@ __all__ = [
     "check_units",
     "count_cells",
     "counts_labels",
+    "data_gaps",
     "data_keyword",
     "data_reference",
     "data_value",
@@ -275,5 +278,6 @@ __all__ = [
     "with_flows",
     "with_points",
     "with_slices",
+    "without_gaps",
     "without_subscripts",
 ]  # fmt: skip

@@ -16,17 +16,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
-from sympy import Expr
+from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault, ModelError, list_some
 from ..extras import LazyModule
-from .algebra import Numbers, Slice, Table, VensimFunction, walk
+from .algebra import Numbers, Slice, Table, VensimFunction, references_in, split_reference, walk
+from .evaluation import evaluate
 from .expansion import expand
 from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read, new_array, span
 from .functions.reductions import is_reduction
 from .functions.refused import UNFINISHED, Unfinished
 from .functions.row import Memory
-from .functions.solution import SOLUTION
+from .functions.solution import SOLUTION, ZERO_FOUND
 from .names import join_name
 from .records import Element, Equation, Model
 from .subscripts import (
@@ -39,6 +40,8 @@ from .subscripts import (
     cells_in,
     count_cells,
     count_terms,
+    labels_of,
+    resolve,
     too_many_fault,
     too_many_terms,
 )
@@ -177,6 +180,12 @@ class Plan:
         found = [own for own in self.at_start if own.keeps("stock")]
         return tuple(sorted(found, key=lambda own: own.memory is not None and own.memory.held))
 
+    @cached_property
+    def shifts(self) -> Mapping[Assignment, tuple[Cell, ...]]:
+        """Every SHIFT IF TRUE, with the stocks that it moves, in their order."""
+        found = (own for part in self.at_start if part.keeps("shift") for own in part)
+        return {own: _shifted(self.model, own) for own in found}
+
     def guesses(self, cell: Cell) -> tuple[Cell, Cell] | None:
         """The last guess for a cell that SIMULTANEOUS solves, and what its loop makes of it; None for another cell."""
         own = next(own for own in (*self.start, *self.step) if own.cell == cell)
@@ -184,6 +193,13 @@ class Plan:
             return None
         guess, last = cells_in(self.model.subscripts, own.expression, own.binding)
         return guess, last
+
+    def residual(self, cell: Cell) -> Cell | None:
+        """The largest of what FIND ZERO makes zero for a cell; None for a cell that it does not solve for."""
+        own = next(own for own in (*self.start, *self.step) if own.cell == cell)
+        if not (isinstance(own.expression, VensimFunction) and own.expression.row is ZERO_FOUND):
+            return None
+        return next(cells_in(self.model.subscripts, own.expression.args[1], own.binding))
 
     @cached_property
     def stocks(self) -> tuple[Assignment, ...]:
@@ -227,8 +243,7 @@ def unfinished_equations(model: Model) -> Iterator[Fault]:
     """Yield a fault for each equation that only lists what a variable depends on, with A FUNCTION OF."""
     for element in model:
         for equation in element.equations:
-            found = next((call for call in equation.calls if isinstance(call, Unfinished)), None)
-            if found is not None:
+            for found in [call for call in equation.calls if isinstance(call, Unfinished)][:1]:
                 what = f"the equation of '{element.name}' is incomplete: {UNFINISHED} says only what it depends on"
                 yield Fault(equation.parts.get(found, equation.place), f"{what}; write how")
 
@@ -242,18 +257,54 @@ def _make_plan(model: Model) -> Plan:
     constants: CellMap[float] = CellMap()
     tables: dict[Cell, Table] = {}
     computed: list[Part] = []
-    for element in expanded:
+    for name, element in expanded.elements.items():
         for equation in element.equations:
             expression = equation.expression
             if isinstance(expression, Table):
-                tables |= {
-                    Cell(element.key, labels): expression for labels, _ in bindings(expanded.subscripts, equation)
-                }
+                tables |= {Cell(name, labels): expression for labels, _ in bindings(expanded.subscripts, equation)}
             elif isinstance(expression, Numbers) or element.kind == "constant":
                 _add_constants(expanded, constants, element, equation)
             else:
                 computed += _parts(expanded, element, equation)
-    return Plan(expanded, constants, MappingProxyType(tables), *_Ordering(expanded, computed).orders())
+    made = Plan(expanded, constants, MappingProxyType(tables), *_Ordering(expanded, computed).orders())
+    _check_shifts(made)
+    return made
+
+
+def _check_shifts(made: Plan) -> None:
+    """Raise an error if a SHIFT IF TRUE moves what is not a stock."""
+    stocks = {own.cell for own in made.stocks} if made.shifts else set()
+    for own, cells in made.shifts.items():
+        if (other := next((cell for cell in cells if cell not in stocks), None)) is not None:
+            what = (
+                f"SHIFT IF TRUE would move '{cell_name(made.model, other)}', which is not a stock; define it with INTEG"
+            )
+            raise ModelError([Fault(made.model.elements[own.key].place, what)])
+
+
+def _shifted(model: Model, own: Assignment) -> tuple[Cell, ...]:
+    """The stocks that a SHIFT IF TRUE moves: from the one that it names on, along the last subscript."""
+    reference, _, size, *_ = own.expression.args
+    name, indices = split_reference(reference) if isinstance(reference, Symbol | Indexed) else ("", ())
+    element, what = model.elements.get(name), ""
+    if element is None or not indices or element.kind != "stock":
+        shown = f"'{element.name}'" if element else "an expression"
+        what = f"moves the elements of a stock with subscripts, and its first argument is {shown}; name the first element to move"
+    elif references_in(size) and not all(
+        name in model.subscripts for name, _ in map(split_reference, references_in(size))
+    ):
+        what = "needs to know how many elements it moves before the run; write a number or ELMCOUNT(range) as its size"
+    if what:
+        raise ModelError([Fault(model.elements[own.key].place, f"SHIFT IF TRUE {what}")])
+    count = math.floor(evaluate(model.subscripts, size, own.binding, lambda _: math.nan) + 0.5)
+    *before, label = (resolve(model.subscripts, index, own.binding) for index in indices)
+    labels = labels_of(model.subscripts, model.elements[name].dimensions[-1])
+    first = labels.index(label) if label in labels else 0
+    if not 2 <= count <= len(labels) - first:  # noqa: PLR2004 - one element has no other to move to
+        cell = cell_name(model, Cell(name, (*before, label)))
+        what = f"SHIFT IF TRUE cannot move {count} elements from '{cell}' on; its size must be from 2 to {len(labels) - first}"
+        raise ModelError([Fault(model.elements[own.key].place, what)])
+    return tuple(Cell(name, (*before, following)) for following in labels[first : first + count])
 
 
 def _add_constants(model: Model, constants: CellMap[float], element: Element, equation: Equation) -> None:
@@ -540,8 +591,7 @@ def _fixed_parts(graph: _Graph) -> set[int]:
 
 
 def _depends_on_time(expression: Expr) -> bool:
-    own = isinstance(expression, VensimFunction) and expression.row.reads_time
-    return own or any(map(_depends_on_time, expression.args))
+    return any(isinstance(part, VensimFunction) and part.row.reads_time for part in walk(expression))
 
 
 def cell_name(model: Model, cell: Cell) -> str:
@@ -556,5 +606,6 @@ def quoted_cell(model: Model, cell: Cell) -> str:
 
 def _spelling(model: Model, cell: Cell) -> tuple[str, tuple[str, ...]]:
     element = model.elements.get(cell.key)
-    labels = tuple(model.labels.get(label, label) for label in cell.labels)
+    own = (label for label in cell.labels if not (element and element.guess_of and "#" in label))
+    labels = tuple(model.labels.get(label, label) for label in own)
     return model.owner_of(element).name if element else cell.key, labels

@@ -139,7 +139,7 @@ class Equation:
     @cached_property
     def calls(self) -> tuple[VensimFunction, ...]:
         """Every call of a function of Vensim in the expression, outer ones first."""
-        return tuple(part for part in walk(self.expression) if isinstance(part, VensimFunction))
+        return tuple([part for part in walk(self.expression) if isinstance(part, VensimFunction)])
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return the fields with expressions packed, so that a copy has them in the same form."""
@@ -156,7 +156,7 @@ class Element:
     `dimensions` are keys of subscript ranges, one per left-hand subscript: the smallest declared range that holds
     every label that the equations name there. `fixed` marks a constant written with `==`, which nothing may change.
     `hidden` marks an element that is not in the model file, such as the level inside a SMOOTH. `guess_of` is the key of the
-    element for which this one holds a guess, in a loop that SIMULTANEOUS solves.
+    element for which this one holds a guess, in a loop that SIMULTANEOUS or FIND ZERO solves.
     """
 
     name: str

@@ -123,6 +123,9 @@ def _rate_jobs(layout: Layout) -> Iterator[_Job]:
 
     stocks = (own for own in layout.plan.stock_parts if own.key not in layout.direct)
     yield from _together(layout, [*stocks, *layout.plan.delays], write, layout.stocks)
+    for own in layout.plan.shifts:
+        for row, place in enumerate((1, 3, 4)):
+            yield partial(_write_to, row=layout.shift[own.cell] + row, own=own, place=place)
     for own in layout.plan.passages:
         for place in (0, 1):
             yield partial(_write_to, row=layout.passage[own.cell] + place, own=own, place=place)

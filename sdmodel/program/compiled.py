@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
-from ..model import Cell, Element, Model, Unchanging, labels_of, missing_data, plan, unfinished_equations
+from ..model import Cell, Element, Model, Unchanging, labels_of, missing_data, plan, unfinished_equations, without_gaps
 from .assembly import module_text
 from .layout import Layout, lay_out
 from .machine import Code, assemble, host
@@ -101,10 +101,10 @@ def compile_program(model: Model) -> Program:
     Raises
     ------
     ModelError
-        If an equation is incomplete, elements depend on each other at one moment, or a data variable has no data.
+        If an equation is incomplete, elements depend on each other at one moment, or a data variable that equations read has no data at all.
     """
     if model not in _PROGRAMS:
         if faults := [*unfinished_equations(model), *missing_data(model)]:
             raise ModelError(faults)
-        _PROGRAMS[model] = Program(lay_out(plan(model)))
+        _PROGRAMS[model] = Program(lay_out(plan(without_gaps(model))))
     return _PROGRAMS[model]

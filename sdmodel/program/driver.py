@@ -6,7 +6,7 @@ called by. It takes the address of an `Arguments`, and passes its fields on to `
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import accumulate, chain
 from string import Template
 
 from ..model import NOTHING_DUE
@@ -194,6 +194,131 @@ done:
 }
 """)
 
+_SHIFTS = Template("""
+; a step in which stocks may move: what each SHIFT IF TRUE reads is computed, the stocks move where it is true, and all is computed again
+define internal void @moving_step(ptr noalias %ws, i1 %may, double %t, double %h, ptr noalias %places) nounwind {
+entry:
+  br i1 %may, label %clear, label %computed
+clear:
+  %c = phi i64 [ 0, %entry ], [ %c2, %clear_lane ]
+  %c_more = icmp ult i64 %c, $shifts
+  br i1 %c_more, label %clear_one, label %computed
+clear_one:
+  %p_clear = getelementptr inbounds i64, ptr @shift_rows, i64 %c
+  %clear_row = load i64, ptr %p_clear
+  br label %clear_lane_loop
+clear_lane_loop:
+  %ci = phi i64 [ 0, %clear_one ], [ %ci2, %clear_lane_loop ]
+  %ci_at = add i64 %clear_row, %ci
+  %p_ci = getelementptr inbounds double, ptr %ws, i64 %ci_at
+  store double 0.0, ptr %p_ci
+  %ci2 = add i64 %ci, 1
+  %ci_more = icmp ult i64 %ci2, $W
+  br i1 %ci_more, label %clear_lane_loop, label %clear_lane
+clear_lane:
+  %c2 = add i64 %c, 1
+  br label %clear
+computed:
+  call void @step(ptr %ws, double %t, double %t, double %h, ptr %places)
+  br i1 %may, label %shift, label %done
+shift:
+  %d = phi i64 [ 0, %computed ], [ %d2, %shift_done ]
+  %moved = phi i1 [ false, %computed ], [ %moved2, %shift_done ]
+  %d_more = icmp ult i64 %d, $shifts
+  br i1 %d_more, label %begin, label %again
+begin:
+  %p_out = getelementptr inbounds i64, ptr @shift_rows, i64 %d
+  %out = load i64, ptr %p_out
+  %p_in = getelementptr inbounds i64, ptr @shift_inputs, i64 %d
+  %in = load i64, ptr %p_in
+  %p_first = getelementptr inbounds i64, ptr @shift_firsts, i64 %d
+  %first = load i64, ptr %p_first
+  %d2 = add i64 %d, 1
+  %p_next = getelementptr inbounds i64, ptr @shift_firsts, i64 %d2
+  %next = load i64, ptr %p_next
+  %last = sub i64 %next, 1
+  br label %lane
+lane:
+  %i = phi i64 [ 0, %begin ], [ %i2, %lane_done ]
+  %lane_moved = phi i1 [ %moved, %begin ], [ %lane_moved2, %lane_done ]
+  %in_at = add i64 %in, %i
+  %p_condition = getelementptr inbounds double, ptr %ws, i64 %in_at
+  %condition = load double, ptr %p_condition
+  %out_at = add i64 %out, %i
+  %p_result = getelementptr inbounds double, ptr %ws, i64 %out_at
+  %odd = fcmp uno double %condition, 0.0
+  br i1 %odd, label %unclear, label %clear_condition
+; a condition that is not a number decides nothing
+unclear:
+  store double %condition, ptr %p_result
+  br label %lane_done
+clear_condition:
+  %true = fcmp one double %condition, 0.0
+  br i1 %true, label %move, label %lane_done
+move:
+  %accumulates_at = add i64 %in_at, $W
+  %p_accumulates = getelementptr inbounds double, ptr %ws, i64 %accumulates_at
+  %accumulates_number = load double, ptr %p_accumulates
+  %accumulates = fcmp one double %accumulates_number, 0.0
+  %entering_at = add i64 %accumulates_at, $W
+  %p_entering = getelementptr inbounds double, ptr %ws, i64 %entering_at
+  %entering = load double, ptr %p_entering
+  %p_last = getelementptr inbounds i64, ptr @shift_cells, i64 %last
+  %last_row = load i64, ptr %p_last
+  %last_at = add i64 %last_row, %i
+  %p_last_value = getelementptr inbounds double, ptr %ws, i64 %last_at
+  %last_value = load double, ptr %p_last_value
+  br label %each
+each:
+  %j = phi i64 [ %last, %move ], [ %j2, %take ]
+  %p_here = getelementptr inbounds i64, ptr @shift_cells, i64 %j
+  %here_row = load i64, ptr %p_here
+  %here_at = add i64 %here_row, %i
+  %p_here_value = getelementptr inbounds double, ptr %ws, i64 %here_at
+  %j_more = icmp ugt i64 %j, %first
+  br i1 %j_more, label %take, label %enter
+take:
+  %j2 = sub i64 %j, 1
+  %p_before = getelementptr inbounds i64, ptr @shift_cells, i64 %j2
+  %before_row = load i64, ptr %p_before
+  %before_at = add i64 %before_row, %i
+  %p_before_value = getelementptr inbounds double, ptr %ws, i64 %before_at
+  %before_value = load double, ptr %p_before_value
+  store double %before_value, ptr %p_here_value
+  br label %each
+enter:
+  store double %entering, ptr %p_here_value
+  %removed = select i1 %accumulates, double 0.0, double %last_value
+  store double %removed, ptr %p_result
+  br i1 %accumulates, label %keep, label %lane_done
+keep:
+  %last_new = load double, ptr %p_last_value
+  %together = fadd double %last_new, %last_value
+  store double %together, ptr %p_last_value
+  br label %lane_done
+lane_done:
+  %lane_moved2 = phi i1 [ true, %unclear ], [ %lane_moved, %clear_condition ], [ true, %enter ], [ true, %keep ]
+  %i2 = add i64 %i, 1
+  %i_more = icmp ult i64 %i2, $W
+  br i1 %i_more, label %lane, label %shift_done
+shift_done:
+  %moved2 = phi i1 [ %lane_moved2, %lane_done ]
+  br label %shift
+again:
+  br i1 %moved, label %compute, label %done
+compute:
+  call void @step(ptr %ws, double %t, double %t, double %h, ptr %places)
+  br label %done
+done:
+  ret void
+}
+""")
+_MOVING_STEP = """%is_first = icmp eq i64 %k, %first_step
+  %fresh_or_later = xor i1 %is_first, true
+  %may_move = or i1 %fresh, %fresh_or_later
+  call void @moving_step(ptr %workspace, i1 %may_move, double %t, double %h, ptr %places)"""
+_PLAIN_STEP = "call void @step(ptr %workspace, double %t, double %t, double %h, ptr %places)"
+"""A step that goes on from a state is computed as it was then, so its stocks have moved already."""
 
 _RUN = Template("""
 define internal void @blocks($parameters) nounwind noinline {
@@ -309,7 +434,7 @@ stepping_by:
   $note_step
   call void @recall(ptr %workspace, ptr %history, i64 %k)
   call void @hand_out(ptr %workspace, ptr %history, i64 %k)
-  call void @step(ptr %workspace, double %t, double %t, double %h, ptr %places)
+  $step
   %line_real = sitofp i64 %line to double
   %due_real = fmul double %line_real, %every
   %due_near = fadd double %due_real, 5.0e-1
@@ -433,6 +558,8 @@ def driver_text(layout: Layout, width: int, *, places: int, adaptive: bool) -> s
         "columns": len(layout.columns),
         "line": len(layout.columns) * width,
         "passages": len(layout.passage),
+        "shifts": len(layout.shift),
+        "step": _MOVING_STEP if layout.shift else _PLAIN_STEP,
         "passage_columns": PASSAGE_COLUMNS,
         "nothing": literal(NOTHING_DUE),
         "samples": len(layout.held),
@@ -454,8 +581,15 @@ def driver_text(layout: Layout, width: int, *, places: int, adaptive: bool) -> s
         "sample_rows": [layout.row[cell] for cell in layout.held],
         "held_rows": list(layout.held.values()),
     }
+    shifted = [[layout.row[cell] for cell in cells] for cells in layout.plan.shifts.values()]
+    rows |= {
+        "shift_rows": [layout.row[cell] for cell in layout.shift],
+        "shift_inputs": list(layout.shift.values()),
+        "shift_cells": list(chain.from_iterable(shifted)),
+    }
     lists = {name: [row * width for row in where] for name, where in rows.items()}
     lists["passage_adds"] = [int(own.memory is not None and own.memory.adds) for own in layout.plan.passages]
+    lists["shift_firsts"] = list(accumulate(map(len, shifted), initial=0))
     data = [
         f"@{name} = private unnamed_addr constant [{len(places)} x i64] [{', '.join(f'i64 {place}' for place in places)}]"
         for name, places in lists.items()
@@ -469,9 +603,8 @@ def driver_text(layout: Layout, width: int, *, places: int, adaptive: bool) -> s
         )
     )
     euler = (DIRECT if layout.direct else NOT_DIRECT).substitute(sizes)
-    parts = (STEP, ADAPTIVE if adaptive else NOT_ADAPTIVE, _RUN, _MEMORY)
-    step, adapt, run, memory = (text.substitute(sizes) for text in parts)
-    return "\n".join([*stocks, euler, step, adapt, run, _entry_text(), *data, memory])
+    parts = (STEP, ADAPTIVE if adaptive else NOT_ADAPTIVE, *[_SHIFTS] * bool(layout.shift), _RUN, _MEMORY)
+    return "\n".join([*stocks, euler, *(text.substitute(sizes) for text in parts), _entry_text(), *data])
 
 
 def _spread(name: str, scalar: str, width: int) -> str:

@@ -34,6 +34,8 @@ from .invariants import Invariant, find_invariants
 
 SEED_CELL, MEMBER_CELL = Cell(SEED), Cell(MEMBER_NUMBER)
 """Constants of a model that draws random numbers: the seed of its streams, and the number of the member."""
+SHIFT_ROWS = 3
+"""The rows of what a SHIFT IF TRUE reads at a step."""
 PASSAGE_COLUMNS = 3
 """The numbers of each step that the history holds of a delay whose time may change."""
 
@@ -45,7 +47,8 @@ class Layout:
     Stocks come first, the held ones last among them; then as many rows each for their rates, for the two sums of Runge-Kutta, and
     for the beginning and the accepted result of a step with automatic parts; then constants, then all other cells. The cells of an
     element are together, in the order of its labels. A DELAY FIXED has two more rows, for its input and for its length in steps; so
-    has a delay whose time may change (a `passage`), one after the other; a SAMPLE IF TRUE has one more, for its held value. Then
+    has a delay whose time may change (a `passage`), one after the other; a SAMPLE IF TRUE has one more, for its held value; a SHIFT IF
+    TRUE has three, for its condition, whether it accumulates, and what enters. Then
     come the parts of equations that do not vary, the reciprocals of divisors that do not, and the scratch memory of functions of
     whole arrays. In a model with random numbers, or with functions of the past, the last row holds the number of the time step; and the
     one before it the address of the history, where functions read it.
@@ -67,6 +70,7 @@ class Layout:
     delay_steps: Mapping[Cell, int]
     passage: Mapping[Cell, int]
     held: Mapping[Cell, int]
+    shift: Mapping[Cell, int]
     invariant: Mapping[Invariant, int]
     reciprocal: Mapping[Cell | Invariant, int]
     scratch: int
@@ -192,10 +196,11 @@ def lay_out(plan: Plan) -> Layout:
         found.parts,
         found.divisors,
         [(cell, place) for cell in passages for place in (0, 1)],
+        [(own.cell, place) for own in plan.shifts for place in range(SHIFT_ROWS)],
     ):
         extra.append({key: rows.following + index for index, key in enumerate(keys)})
         rows.following += len(keys)
-    delay_input, delay_steps, sampled, invariant, reciprocal, inputs_of = map(MappingProxyType, extra)
+    delay_input, delay_steps, sampled, invariant, reciprocal, inputs_of, shift = map(MappingProxyType, extra)
     equations = (equation for element in plan.model for equation in element.equations)
     reads_past = any(call.row.reads_past for equation in equations for call in equation.calls)
     return Layout(
@@ -210,6 +215,7 @@ def lay_out(plan: Plan) -> Layout:
         delay_steps=delay_steps,
         passage=MappingProxyType({cell: inputs_of[cell, 0] for cell in passages}),
         held=sampled,
+        shift=MappingProxyType({own.cell: shift[own.cell, 0] for own in plan.shifts}),
         invariant=invariant,
         reciprocal=reciprocal,
         scratch=rows.following,

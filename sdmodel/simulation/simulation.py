@@ -273,7 +273,12 @@ def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved
     rows, given = (
         np.concatenate([np.empty(0, dtype=np.int64), *(grid.rows for _, grid in own)]) for own in (moving, constants)
     )
-    found = _Saved(moving, constants, rows, np.maximum(given - program.layout.first_input, -1))
+    given -= program.layout.first_input
+    first = 0
+    for _, grid in constants:
+        given[first + grid.undefined] = -1
+        first += len(grid.rows)
+    found = _Saved(moving, constants, rows, given)
     if save is None:
         _SAVED[program] = found
     return found
@@ -451,6 +456,11 @@ def _first_failure(job: Job, inputs: Inputs, outcome: Outcome, member: int) -> s
                 cure = (
                     f"once around its loop still changes it from {guess:g} to {last:g}; give SIMULTANEOUS an initial value "
                     "that is nearer to a solution, or put a stock into the loop"
+                )
+            if (left := plan.residual(cell)) is not None:
+                cure = (
+                    f"the largest of what FIND ZERO makes zero is still {float(values[line][cells.index(left)]):g}; give it an "
+                    "initial value that is nearer to a solution, or a larger tolerance"
                 )
             if any(cell == stock.cell for stock in plan.stocks):
                 within = ", or there is a division by zero within the step" if job.integrator.startswith("rk") else ""

@@ -6,7 +6,8 @@ import codecs
 import os
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +28,19 @@ class AnyDocument(Protocol):
     @property
     def document(self) -> Document:
         """The text, split into segments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The offsets at which the lines of a text begin."""
+
+    path: str
+    starts: Sequence[int]
+
+    def place(self, offset: int) -> Place:
+        """Return the line and column of an offset."""
+        line = bisect_right(self.starts, offset)
+        return Place(self.path, line, offset - self.starts[line - 1] + 1)
 
 
 class Document:
@@ -65,7 +79,7 @@ class Document:
         self.problems = tuple(Problem(offset, files.CONFLICT) for offset in conflicts) or tuple(problems)
         self.blocks: tuple[Segment, ...] = tuple(segment for segment in segments if segment.kind == "block")
         self._broken = sorted(problem.offset for problem in problems)
-        for derived in ("_lines", "_names"):
+        for derived in ("lines", "_names"):
             self.__dict__.pop(derived, None)
 
     @property
@@ -133,8 +147,7 @@ class Document:
 
     def place(self, offset: int) -> Place:
         """Return the line and column of an offset."""
-        line = bisect_right(self._lines, offset)
-        return Place(self.path, line, offset - self._lines[line - 1] + 1)
+        return self.lines.place(offset)
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -196,8 +209,9 @@ class Document:
         return True
 
     @cached_property
-    def _lines(self) -> list[int]:
-        return [0, *(found.end() for found in LINE_END.finditer(self.text))]
+    def lines(self) -> Lines:
+        """Where the lines of the text begin."""
+        return Lines(self.path, [0, *(found.end() for found in LINE_END.finditer(self.text))])
 
     @cached_property
     def _names(self) -> dict[str, list[tuple[Head, Segment]]]:

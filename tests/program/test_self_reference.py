@@ -16,6 +16,7 @@ EQUATIONS = {
     "INTEG": ("x = INTEG(-x/2, 8)", [8, 4, 2, 1]),
     "DELAY FIXED": ("x = DELAY FIXED(x + 1, 2, 0)", [0, 0, 1, 1]),
     "SAMPLE IF TRUE": ("x = SAMPLE IF TRUE(COS(Time) < x, COS(Time), 2)", [1, math.cos(1), math.cos(2), math.cos(3)]),
+    "SHIFT IF TRUE": ("x = SHIFT IF TRUE(s[A], x = 0, 2, 0, 5)\nd: A, B\ns[d] = INTEG(0, d)", [2, 1, 5, 5]),
     "SMOOTHI": ("x = SMOOTHI(2*x, 2, 8)", [8, 12, 18, 27]),
     "SMOOTH3I": ("x = SMOOTH3I(2*x, 3, 9)", [9, 9, 9, 18]),
     "DELAY1I": ("x = DELAY1I(2*x, 2, 8)", [8, 12, 18, 27]),

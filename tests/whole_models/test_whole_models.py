@@ -111,9 +111,9 @@ def test_models_with_special_values_hold_what_they_are_made_for():
 
 ELSEWHERE = {
     "DELAY BATCH", "DELAY INFORMATION", "DELAY MATERIAL", "DELAYP", "DEPRECIATE BY SCHEDULE", "DEPRECIATE STRAIGHTLINE", "GAMMA LN", "GET TIME VALUE", "LOOKUP INVERT", "LOOKUP SLOPE", "MESSAGE", "NPV", "NPVE",
-    "SIMULTANEOUS", "SINTEG", "INTERNAL RATE OF RETURN",
+    "SIMULTANEOUS", "SINTEG", "INTERNAL RATE OF RETURN", "FIND ZERO", "SHIFT IF TRUE",
 }  # fmt: skip
-"""Functions that `tests/simulation/test_manual_functions.py` or `test_past_functions.py` beside it computes a second time."""
+"""Functions that `tests/simulation/test_manual_functions.py` or a file beside it computes a second time."""
 
 
 def test_every_function_occurs_in_the_nightly_models():

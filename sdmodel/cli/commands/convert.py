@@ -10,7 +10,7 @@ import click
 
 from ...errors import Fault, ModelError, StoreError, format_count
 from ...files import read_bytes, write_file
-from ...model import lay_out, missing_data, without_subscripts
+from ...model import data_gaps, lay_out, missing_data, without_subscripts
 from ...reading import is_xmile, model_from_text, read_sketch, read_xmile
 from ...store import EXPORT_ENDINGS, export_run, find_run, open_run
 from ...vensim import mdl_text
@@ -152,7 +152,7 @@ def expand(*, model: str | None, output: str, no_layout: bool, force: bool) -> N
     path = model_path(model)
     with busy(f"writing {path.name} without subscripts"):
         whole = load_model(path)
-        if faults := [*missing_data(whole)]:
+        if faults := [*missing_data(whole), *data_gaps(whole)]:
             raise ModelError(faults)
         scalars = without_subscripts(whole)
         text = mdl_text(scalars.model, () if no_layout else lay_out(scalars.model))

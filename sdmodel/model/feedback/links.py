@@ -16,9 +16,10 @@ from sympy import Add, Basic, Expr, Float, Mul, S, Symbol
 
 from ..algebra import VensimFunction, multiply, transform
 from ..evaluation import evaluate, evaluate_arrays
-from ..functions.solution import SOLUTION
+from ..functions.solution import SOLUTION, ZERO_FOUND
 from ..functions.table import ARRAY_FUNCTIONS
 from ..order import Assignment, Plan
+from ..simultaneous import zero_of
 from ..subscripts import TIME, Cell, cells_in, write_out
 
 Series = NDArray[np.float64]
@@ -110,7 +111,7 @@ def shares(signs: NDArray[np.float64]) -> tuple[float, float, float, float]:
 def find_links(plan: Plan, times: Series, values: Mapping[Cell, Series]) -> Links:
     """Find every link between cells that change during a run, from the values of all computed cells at its times."""
     run = _Run(plan, times, values)
-    computed = (*plan.stocks, *plan.delays, *plan.step)
+    computed = (*plan.stocks, *plan.delays, *plan.shifts, *plan.step)
     moving = {own.cell: own for own in computed if run.original(own.cell) == own.cell}
     effects: dict[Cell, dict[Cell, Series]] = {cell: {} for cell in moving}
     for cell, assignment in moving.items():
@@ -130,7 +131,7 @@ class _Run:
 
     @cached_property
     def guesses(self) -> Mapping[Cell, Assignment]:
-        """The guesses in the loops that SIMULTANEOUS solves."""
+        """The guesses in the loops that SIMULTANEOUS and FIND ZERO solve."""
         return {own.cell: own for own in self.plan.step if self.original(own.cell) != own.cell}
 
     def original(self, cell: Cell) -> Cell:
@@ -139,8 +140,10 @@ class _Run:
         return Cell(element.guess_of, cell.labels) if element and element.guess_of else cell
 
     def as_written(self, assignment: Assignment) -> Assignment:
-        """The assignment itself, or the equation of a cell that SIMULTANEOUS solves, which reads guesses."""
+        """The assignment itself, or what a cell that is solved for depends on: guesses, or what FIND ZERO makes zero."""
         call = assignment.expression
+        if isinstance(call, VensimFunction) and call.row is ZERO_FOUND:
+            return self.guesses[Cell(zero_of(assignment.key), assignment.cell.labels)]
         if not isinstance(call, VensimFunction) or call.row is not SOLUTION:
             return assignment
         _, last = cells_in(self.plan.model.subscripts, call, assignment.binding)

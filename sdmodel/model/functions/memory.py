@@ -155,9 +155,16 @@ SAMPLE_IF_TRUE = _state(
     "1, u, u -> u", Memory("sample", (0, 1, 2), (0, 1)),
     lambda condition, *_: (S.Zero, IF_THEN_ELSE.build(condition, S.One, S.Zero), S.Zero),
 )
+SHIFT_IF_TRUE = _row(
+    "SHIFT IF TRUE(stock, condition, size, accumulates, entering)",
+    "what leaves the last of size stocks, where the condition is true and each stock of an array moves to the next place; the first "
+    "becomes entering; 0 where the condition is false, or the last one accumulates what comes to it",
+    "u, 1, 1, 1, u -> u", memory=Memory("shift", (), ()), emit=_CARRIED, derivative=lambda *_: (S.NaN,) * 5, at_start=lambda *_: S.Zero,
+)
 
 ROWS = (
     INTEG,
+    SHIFT_IF_TRUE,
     INITIAL,
     _state(
         "ACTIVE INITIAL(active, initial)", "active, with another value while the start is computed", "u, u -> u",

@@ -21,10 +21,8 @@ _INSTEAD = {
     ),
     "use DELAY FIXED or DELAY N": "DELAY CONVEYOR, CONVEYOR",
     "use DELAY N or DELAY FIXED": "DELAY PROFILE",
-    "use IF THEN ELSE in the rates of the stocks": "SHIFT IF TRUE",
     "it is a macro of C-LEARN and C-ROADS, not a function of Vensim: copy its :MACRO: block": "SSHAPE, SAMPLE UNTIL, RAMP FROM TO",
     "use NPV or NPVE": "NET PRESENT VALUE",
-    "use SIMULTANEOUS for one variable of the loop, or put a stock into it": "FIND ZERO",
     "use INTEGER(x + 0.5)": "ROUND",
     "use INTEG and DELAY FIXED": (
         "QUEUE FIFO, QUEUE FIFO ATTRIB, QUEUE AGE AVERAGE, QUEUE AGE IN RANGE, QUEUE AGE OLDEST, QUEUE ATTRIB AVERAGE, "

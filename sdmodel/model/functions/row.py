@@ -10,6 +10,7 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -231,12 +232,12 @@ class Memory:
     """What a function carries from step to step, and which arguments its value reads when (by index).
 
     `kept` names the way the program keeps it: a `stock` is integrated, a `delay` has a history of inputs, a `passage` also one of
-    the steps that each takes, a `sample` holds its last value, `start` means computed once, `nothing` that only the initial value differs. Without arguments to read at a step the value is
+    the steps that each takes, a `sample` holds its last value, a `shift` moves stocks at the beginning of a step, `start` means computed once, `nothing` that only the initial value differs. Without arguments to read at a step the value is
     known before the step is computed. A `held` stock keeps its value within a time step, whatever the integrator. A passage that `adds`
     gives the sum of what is due at the same time, or `NOTHING_DUE`; another one gives the last input that has been due.
     """
 
-    kept: Literal["stock", "delay", "passage", "sample", "start", "nothing"]
+    kept: Literal["stock", "delay", "passage", "sample", "shift", "start", "nothing"]
     reads_at_start: tuple[int, ...]
     reads_at_step: tuple[int, ...]
     held: bool = False
@@ -289,7 +290,12 @@ class FunctionRow:
     arguments: tuple[str, ...] = field(init=False)
     build: Callable[..., Expr] = field(init=False)
 
-    @property
+    @cached_property
+    def expands(self) -> bool:
+        """Whether a call inside of an expression becomes an element of its own, or other expressions, before a model is computed."""
+        return bool(self.memory or self.spreads or self.expand or "terms" in self.kinds)
+
+    @cached_property
     def takes_arrays(self) -> bool:
         """Whether an argument is a whole array."""
         return not AXES.keys().isdisjoint(self.kinds)
@@ -319,7 +325,7 @@ class FunctionRow:
             message = f"function {self.name or '(without a name)'}: {problem}"
             raise ValueError(message)
 
-    @property
+    @cached_property
     def written(self) -> tuple[str, ...]:
         """The arguments as they are written."""
         return self.arguments[: len(self.arguments) - self.added]

@@ -1,4 +1,4 @@
-"""SIMULTANEOUS, which solves a loop without a stock; `sdmodel/model/simultaneous.py` computes the loop."""
+"""SIMULTANEOUS and FIND ZERO, which solve loops without a stock; `sdmodel/model/simultaneous.py` computes the loops."""
 
 from __future__ import annotations
 
@@ -43,4 +43,33 @@ SIMULTANEOUS = FunctionRow(
     emit=Absent("its loop is computed for one guess after the other"),
     derivative=lambda *_: (S.One, S.Zero),
 )
-ROWS = (SIMULTANEOUS,)
+FIND_ZERO = FunctionRow(
+    "FIND ZERO(x scale, z, z scale, initial, size, skip, tolerance, most rounds, method)",
+    "the vector x, the variable that it defines, at which the vector z is zero, sought from initial at the start and then from the last x",
+    "*, *, *, u, 1, 1, *, 1, 1 -> u",
+    kinds=("branch",) * 9,
+    evaluate=lambda *arguments: arguments[3](),
+    arrays=_NO_ARRAYS,
+    emit=Absent("its loop is computed for one guess after the other"),
+    derivative=lambda *_: (S.NaN,) * 9,
+)
+ZERO_FOUND = FunctionRow(
+    "ZERO FOUND(x, largest, tolerance, z)",
+    "x, if the largest z in its scale is not beyond the tolerance; else nan",
+    "u, *, *, * -> u",
+    kinds=("finite", "finite", "finite", "branch"),
+    evaluate=lambda x, largest, tolerance, _: x if largest <= tolerance else math.nan,
+    arrays=_NO_ARRAYS,
+    emit=lambda f, x, largest, tolerance, _: f.choose(f.compare("<=", largest, tolerance), x, f.constant(math.nan)),
+    derivative=lambda *_: (S.NaN,) * 4,
+)
+IF_FINITE = FunctionRow(
+    "IF FINITE(x, otherwise)",
+    "x where it is a number, else otherwise",
+    "u, u -> u",
+    evaluate=lambda x, otherwise: x if math.isfinite(x) else otherwise,
+    arrays=_NO_ARRAYS,
+    emit=lambda f, x, otherwise: f.choose(f.compare("=", f.binary("-", x, x), f.constant(0.0)), x, otherwise),
+    derivative=lambda *_: (S.NaN, S.NaN),
+)
+ROWS = (SIMULTANEOUS, FIND_ZERO)

@@ -362,6 +362,11 @@ REORDER = FunctionRow(
     "u, 1 -> u", kinds=("vector", "finite"), gives_missing=True, picks=True,
     evaluate=_element, arrays=NO_SUBSCRIPTS, emit=_emit_element, derivative=NO_SLOPE,
 )
+INVERSE = FunctionRow(
+    "INVERT MATRIX(matrix, size)", "the inverse of a square matrix; not finite for a singular one",
+    "u, 1 -> 1/u", kinds=("matrix", "finite"), spreads=2, scratch=lambda rows: 3 * rows * rows + 4 * rows,
+    evaluate=_invert, arrays=NO_SUBSCRIPTS, emit=_emit_invert, derivative=NO_SLOPE, latex="{0}^{{-1}}",
+)
 ROWS = (
     FunctionRow(
         "VECTOR SELECT(selection, expression, missing, action, error)",
@@ -398,10 +403,6 @@ ROWS = (
         "*, *, v, v, 1 -> *", kinds=("vector", "finite", "finite", "finite", "finite"),
         evaluate=_look_up, arrays=NO_SUBSCRIPTS, emit=_emit_look_up, derivative=NO_SLOPE,
     ),
-    FunctionRow(
-        "INVERT MATRIX(matrix, size)", "the inverse of a square matrix; not finite for a singular one",
-        "u, 1 -> 1/u", kinds=("matrix", "finite"), spreads=2, scratch=lambda rows: 3 * rows * rows + 4 * rows,
-        evaluate=_invert, arrays=NO_SUBSCRIPTS, emit=_emit_invert, derivative=NO_SLOPE, latex="{0}^{{-1}}",
-    ),
+    INVERSE,
 )
 # fmt: on
