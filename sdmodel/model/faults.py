@@ -81,23 +81,23 @@ def find_faults(model: Model) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
-def _uses(expression: Expr, role: Role = "number") -> Iterator[tuple[Expr, Role]]:
-    """Yield every reference in an expression with its role, and whatever stands in the place of a lookup or a range."""
-    if role != "number" or isinstance(expression, _REFERENCES):
-        yield expression, role
-        return
-    if isinstance(expression, Slice):
-        yield expression, role
-        yield from _uses(expression.reference, role)
-        return
-    if not expression.args:
-        return
-    first: Role = "range" if counts_labels(expression) else "number"
-    if isinstance(expression, VensimFunction) and expression.name in LOOKUPS:
-        first = "lookup"
-    for argument in expression.args:
-        yield from _uses(argument, first)
-        first = "number"
+def _uses(expression: Expr) -> dict[tuple[Expr, Role], None]:
+    """Return every reference in an expression with its role, and whatever stands in the place of a lookup or a range."""
+    found: dict[tuple[Expr, Role], None] = {}
+    waiting = [expression]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, _REFERENCES):
+            found[part, "number"] = None
+        elif isinstance(part, Slice):
+            found[part, "number"] = found[part.reference, "number"] = None
+        elif isinstance(part, VensimFunction) and (part.name in LOOKUPS or counts_labels(part)):
+            first, *rest = part.args
+            found[first, "lookup" if part.name in LOOKUPS else "range"] = None
+            waiting += rest[::-1]
+        else:
+            waiting += part.args[::-1]
+    return found
 
 
 def _as_written(equation: Equation, name: str) -> str:
@@ -153,6 +153,8 @@ class _Search:
 
     def double_definitions(self, element: Element) -> Iterator[Fault]:
         """Report the first cell of an equation that one before it defines; the cells of one equation differ."""
+        if len(element.equations) == 1:
+            return
         known = [own for own in element.equations if not self.unknown_names(own)]
         ranks = {len(own.subscripts) for own in known}
         if len(known) <= 1 or len(ranks) > 1:
@@ -240,7 +242,7 @@ class _Search:
         return Fault(place, f"'{_as_written(equation, name)}' is neither a subscript range nor a label; {cure}")
 
     def bad_references(self, equation: Equation) -> Iterator[Fault]:
-        for part, role in dict.fromkeys(_uses(equation.expression)):
+        for part, role in _uses(equation.expression):
             fault = None
             if role == "range":
                 name = split_reference(part)[0] if isinstance(part, Symbol | Indexed) else str(part)
