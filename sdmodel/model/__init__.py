@@ -33,17 +33,14 @@ from .calendar import Calendar
 from .data import (
     NO_POINTS,
     NOW,
-    data_gaps,
     data_keyword,
     data_reference,
     data_value,
     data_variables,
     has_points,
-    missing_data,
     points_in,
     points_name,
     with_points,
-    without_gaps,
 )
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
@@ -64,6 +61,7 @@ from .functions.refused import (
 )
 from .functions.row import AXES, NOTHING_DUE, Absent, Array, ArrayEmitter, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
+from .gaps import data_gaps, missing_data, without_gaps
 from .kinds import kind_of, with_flows
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
 from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell, unfinished_equations
