@@ -53,7 +53,15 @@ from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.chance.draws import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.inputs import PLACE_IN_COURSE
 from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
-from .functions.refused import FILE_FUNCTIONS, REFUSED, UNFINISHED, WHOLE_EQUATIONS, unfinished, unknown_function
+from .functions.refused import (
+    FILE_FUNCTIONS,
+    REFUSED,
+    UNFINISHED,
+    WHOLE_EQUATIONS,
+    Unfinished,
+    unfinished,
+    unknown_function,
+)
 from .functions.row import AXES, NOTHING_DUE, Absent, Array, ArrayEmitter, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .kinds import kind_of, with_flows
@@ -194,6 +202,7 @@ __all__ = [
     "Table",
     "Unchanging",
     "UnequalError",
+    "Unfinished",
     "UnitMismatch",
     "UnitReport",
     "VensimFunction",
