@@ -61,12 +61,6 @@ from .tables import TableChoice, Tables
 LINES = 1000
 """A function gets about this many instructions, so that the time to compile grows with the model and not with its square."""
 
-_TERMS = 64
-"""A SUM of more terms than this is a loop over its terms."""
-
-_UNROLLED = 128
-"""A SUM of more terms than this, in a loop over cells, is a function with a loop of its own."""
-
 _NO_AXES = Frame((), {})
 
 _Item = TypeVar("_Item")
@@ -109,7 +103,8 @@ class Writer(Function):
     """The cells that it writes for at the same time."""
 
     begun, late, early, dt = "%begun", "%late", "%early", "%dt"
-    most_terms = _TERMS
+    most_terms = 64
+    """A SUM of more terms than this is a loop over its terms."""
     whole_quotients = False
     """Whether it divides even by what is known beforehand: the check of a reciprocal is a branch, which a loop must not have."""
 
@@ -121,10 +116,15 @@ class Writer(Function):
         self.lines.append(f"  %late = fadd {self.number} %begun, {half}")
         self.lines.append(f"  %early = fsub {self.number} %begun, {half}")
 
+    def load(self, row: int) -> str:
+        """Read a row of the workspace, and note that it is read."""
+        self.tables.read[row] = True
+        return super().load(row)
+
     def define(self, cell: Cell, value: str) -> None:
-        """Set the value of a cell, here and in the workspace."""
+        """Set the value of a cell, here and in the workspace; the second may be left out of a step."""
         self.known[cell] = value
-        self.store(value, self.layout.row[cell])
+        self.store(value, self.layout.row[cell], optional=self.in_step)
 
     def advance(self, stock: str, rate: str) -> str:
         """Write what Euler makes of a stock in a step."""
@@ -346,6 +346,7 @@ class Writer(Function):
         rows = [self.layout.row[cell] for cell in slice_cells(subscripts, part, binding)]
         columns = len(labels_of(subscripts, part.ranges[-1])) if len(part.ranges) > 1 else 1
         place = self.constant(float(slice_place(subscripts, part, binding))) if named else ""
+        self.tables.read[rows] = True
         return self.tables.routines.rows(rows, columns, place)
 
     def _picked(self, call: Expr, binding: Binding) -> str:
@@ -477,7 +478,7 @@ class LoopWriter(Writer):
     data: dict[str, str] = field(default_factory=dict)
 
     whole_quotients = True
-    most_terms = _UNROLLED
+    most_terms = 128
 
     @property
     def rank(self) -> int:
@@ -597,6 +598,7 @@ class LoopWriter(Writer):
 
     def _place(self, rows: NDArray[np.int64], memory: str = "%ws") -> str:
         """The address of the row of each cell: steps along the axes where rows have them, else from a list."""
+        self.tables.read[rows] = True
         used = [axis for axis, length in enumerate(rows.shape) if length > 1]
         first = int(rows.flat[0])
         if not used:
