@@ -30,7 +30,8 @@ from .algebra import (
 )
 from .calendar import UNITS as CALENDAR_UNITS
 from .calendar import Calendar
-from .data import (
+from .data.gaps import data_gaps, missing_data, without_gaps
+from .data.variables import (
     NO_POINTS,
     NOW,
     data_keyword,
@@ -61,7 +62,6 @@ from .functions.refused import (
 )
 from .functions.row import AXES, NOTHING_DUE, Absent, Array, ArrayEmitter, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
-from .gaps import data_gaps, missing_data, without_gaps
 from .kinds import kind_of, with_flows
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
 from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell, unfinished_equations

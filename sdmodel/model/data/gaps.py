@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
 
-from ..errors import Fault
-from .algebra import NA, Numbers, Table, number, rebuild, split_reference
-from .data import data_keyword, data_variables, has_points, points_in, points_name, with_points
-from .evaluation import evaluate
-from .functions.logic import IF_THEN_ELSE
-from .functions.table import FUNCTIONS, row_of
-from .records import Element, Model
+from ...errors import Fault
+from ..algebra import NA, Numbers, Table, number, rebuild, split_reference
+from ..evaluation import evaluate
+from ..functions.logic import IF_THEN_ELSE
+from ..functions.table import FUNCTIONS, row_of
+from ..records import Element, Model
+from .variables import data_keyword, data_variables, has_points, points_in, points_name, with_points
 
 _EQUAL, _UNEQUAL, _AND, _OR = (FUNCTIONS[name] for name in ("=", "<>", ":AND:", ":OR:"))
 _PLAIN = (

@@ -9,12 +9,12 @@ from types import MappingProxyType
 
 from sympy import Expr, Indexed, Symbol
 
-from .algebra import Table, VensimFunction, make_reference, split_reference
-from .functions.data import AT_TIME, TOTALLED
-from .functions.table import FUNCTIONS
-from .names import key
-from .records import Element, Model
-from .subscripts import Cell, bindings
+from ..algebra import Table, VensimFunction, make_reference, split_reference
+from ..functions.data import AT_TIME, TOTALLED
+from ..functions.table import FUNCTIONS
+from ..names import key
+from ..records import Element, Model
+from ..subscripts import Cell, bindings
 
 NOW = Symbol("time")
 """The current time, at which a data variable looks up its points."""
