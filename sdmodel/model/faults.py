@@ -19,7 +19,6 @@ from .frames import CellArray, UnequalError, labels_at, new_array, span
 from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
 from .functions.refused import unknown_function
 from .functions.row import AXES
-from .functions.table import LOOKUPS
 from .names import MARK, Suggestions, key
 from .order import cell_name, plan, unfinished_equations
 from .records import REQUIRED_SETTINGS, Element, Equation, Model
@@ -92,12 +91,9 @@ def _uses(expression: Expr, role: Role = "number") -> Iterator[tuple[Expr, Role]
         return
     if not expression.args:
         return
-    first: Role = "range" if counts_labels(expression) else "number"
-    if isinstance(expression, VensimFunction) and expression.name in LOOKUPS:
-        first = "lookup"
-    for argument in expression.args:
-        yield from _uses(argument, first)
-        first = "number"
+    kinds = expression.row.kinds if isinstance(expression, VensimFunction) else ()
+    for argument, kind in itertools.zip_longest(expression.args, kinds):
+        yield from _uses(argument, "range" if counts_labels(expression) else "lookup" if kind == "table" else "number")
 
 
 def _as_written(equation: Equation, name: str) -> str:
@@ -252,7 +248,7 @@ class _Search:
             elif isinstance(part, Symbol | Indexed):
                 fault = self.bad_reference(equation, part, called=role == "lookup")
             elif not isinstance(part, Table | Slice):
-                cure = "the first argument of the function must be the name of a lookup"
+                cure = "this argument of the function must be the name of a lookup"
                 fault = Fault(equation.place, f"'{part}' is not a lookup; {cure}")
             if fault:
                 yield fault

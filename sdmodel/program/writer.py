@@ -225,7 +225,7 @@ class Writer(Function):
         return str(site.number([resolve(subscripts, index, binding) for index in site.subscripts]))
 
     def _table(self, reference: Expr, binding: Binding) -> Table | TableChoice:
-        return self.layout.plan.tables[self._cell(reference, binding)]
+        return reference if isinstance(reference, Table) else self.layout.plan.tables[self._cell(reference, binding)]
 
     def _cell(self, reference: Expr, binding: Binding) -> Cell:
         name, indices = split_reference(reference)
@@ -364,7 +364,7 @@ class Writer(Function):
                 arguments.append(self.truth(part, binding))
                 zeros.append(self.zeros.get(arguments[-1]))
             elif kind == "table":
-                arguments.append(part if isinstance(part, Table) else self._table(part, binding))
+                arguments.append(self._table(part, binding))
             elif kind == "range":
                 labels = labels_of(self.layout.plan.model.subscripts, split_reference(part)[0].removesuffix(MARK))
                 arguments.append(float(len(labels)))
@@ -489,6 +489,8 @@ class LoopWriter(Writer):
         return [frame.column(subscripts, index) for index in indices]
 
     def _table(self, reference: Expr, binding: Binding) -> Table | TableChoice:
+        if isinstance(reference, Table):
+            return reference
         name, indices = split_reference(reference)
         columns = self._columns(indices, binding)
         found = [self.layout.plan.tables[Cell(name, labels)] for labels in labels_read(columns)]
