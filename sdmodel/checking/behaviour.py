@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 from sympy import Expr
 
-from ..model import Binding, Cell, Table, VensimFunction, bindings, cell_name, resolve, split_reference, walk
+from ..model import Binding, Cell, Table, VensimFunction, bindings, cell_name, data_gaps, resolve, split_reference, walk
 from .checked_model import CheckedModel, first_not_finite, run_quietly
 from .findings import Finding
 
@@ -22,7 +22,10 @@ _MOST_CELLS = 200
 
 def find_remarks(checked: CheckedModel) -> Iterator[Finding]:
     """Find the remarks of the run, such as a FINAL TIME that no step reaches."""
+    known = {fault.what for fault in data_gaps(checked.model)}  # of the rule about data
     for remark in filter(None, str(checked.requested_run.attrs.get("remarks", "")).splitlines()):
+        if remark in known:
+            continue
         yield Finding("warning", "run", checked.model["FINAL TIME"].place, "", remark)
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
-from ..model import Cell, Start, Table, cell_name, data_variables, has_points, missing_data, points_in
+from ..errors import Fault
+from ..model import Cell, Model, Start, Table, cell_name, data_gaps, data_variables, has_points, missing_data, points_in
 from .checked_model import CheckedModel
-from .findings import Finding
+from .findings import Finding, Level
 
 _SHOWN = 5
 """The most findings for one variable, which may have many cells."""
 
 
 def find_missing_data(checked: CheckedModel) -> Iterator[Finding]:
-    """Find data variables without data."""
-    for fault in missing_data(checked.model):
-        yield Finding("error", "data", fault.where, fault.what[1:].partition("'")[0], fault.what)
+    """Find data variables without data; a run goes on where only some of their cells lack it, or nothing reads them."""
+    rules: tuple[tuple[Level, Callable[[Model], Iterator[Fault]]], ...] = (
+        ("error", missing_data),
+        ("warning", data_gaps),
+    )
+    for level, find in rules:
+        for fault in find(checked.model):
+            yield Finding(level, "data", fault.where, fault.what[1:].partition("'")[0], fault.what)
 
 
 def find_uncovered_times(checked: CheckedModel) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ from .calendar import Calendar
 from .data import (
     NO_POINTS,
     NOW,
+    data_gaps,
     data_keyword,
     data_reference,
     data_value,
@@ -42,6 +43,7 @@ from .data import (
     points_in,
     points_name,
     with_points,
+    without_gaps,
 )
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
@@ -51,7 +53,15 @@ from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.chance.draws import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.inputs import PLACE_IN_COURSE
 from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
-from .functions.refused import FILE_FUNCTIONS, REFUSED, UNFINISHED, WHOLE_EQUATIONS, unfinished, unknown_function
+from .functions.refused import (
+    FILE_FUNCTIONS,
+    REFUSED,
+    UNFINISHED,
+    WHOLE_EQUATIONS,
+    Unfinished,
+    unfinished,
+    unknown_function,
+)
 from .functions.row import AXES, NOTHING_DUE, Absent, Array, ArrayEmitter, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .kinds import kind_of, with_flows
@@ -192,6 +202,7 @@ __all__ = [
     "Table",
     "Unchanging",
     "UnequalError",
+    "Unfinished",
     "UnitMismatch",
     "UnitReport",
     "VensimFunction",
@@ -206,6 +217,7 @@ __all__ = [
     "check_units",
     "count_cells",
     "counts_labels",
+    "data_gaps",
     "data_keyword",
     "data_reference",
     "data_value",
@@ -275,5 +287,6 @@ __all__ = [
     "with_flows",
     "with_points",
     "with_slices",
+    "without_gaps",
     "without_subscripts",
 ]  # fmt: skip

@@ -200,7 +200,7 @@ def add(*terms: Expr) -> Expr:
 
 def negate(operand: Expr) -> Expr:
     """`-operand`; the negative of a literal is a literal."""
-    return -operand if operand.is_Number else Mul(S.NegativeOne, operand, evaluate=False)
+    return -operand if operand.is_Number else multiply(S.NegativeOne, operand)
 
 
 def multiply(*factors: Expr) -> Expr:
@@ -215,7 +215,7 @@ def _in_order(kind: type[Add | Mul], arguments: Sequence[Expr]) -> Expr:
 
 def inverse(operand: Expr) -> Expr:
     """`1 / operand` as a factor: only the exact power -1 means a division."""
-    return Pow(operand, S.NegativeOne, evaluate=False)
+    return _power(operand, S.NegativeOne)
 
 
 def divide(dividend: Expr, divisor: Expr) -> Expr:
@@ -249,14 +249,23 @@ def signed_terms(expression: Expr) -> Iterator[tuple[Expr, int]]:
 def power(base: Expr, exponent: Expr) -> Expr:
     """`base ^ exponent`, as written; a literal exponent is inexact, so that it is never taken for a division."""
     literal = Float(float(exponent)) if exponent.is_Number else exponent
-    return Pow(base, literal, evaluate=False)
+    return _power(base, literal)
+
+
+def _power(base: Expr, exponent: Expr) -> Expr:
+    """The power of two numbers as written: what `Pow` makes with `evaluate=False`, without its checks."""
+    made = Expr.__new__(Pow, base, exponent)
+    made.is_commutative = True
+    return made
 
 
 def rebuild(expression: Expr, arguments: Sequence[Expr]) -> Expr:
     """The same operation on other arguments, unevaluated."""
     if isinstance(expression, Add | Mul):
         return _in_order(type(expression), arguments)
-    if isinstance(expression, Pow | Function):
+    if isinstance(expression, Pow):
+        return _power(*arguments)
+    if isinstance(expression, Function):
         return type(expression)(*arguments, evaluate=False)
     return expression.func(*arguments)
 
@@ -298,8 +307,8 @@ def walk(expression: Expr) -> Iterator[Expr]:
     while waiting:
         part = waiting.pop()
         yield part
-        if not isinstance(part, Indexed) and (arguments := part.args):
-            waiting += reversed(arguments[:1] if isinstance(part, Slice) else arguments)
+        if (arguments := part.args) and not isinstance(part, Indexed):
+            waiting += arguments[:1] if isinstance(part, Slice) else arguments[::-1]
 
 
 def references_in(expression: Expr) -> Iterator[Expr]:

@@ -67,11 +67,12 @@ class _Builder:
 
     def expand(self, element: Element, equation: Equation) -> Equation:
         """The equation without the calls that became elements."""
-        self.element, self.equation, self.draws = element, equation, 0
         whole = equation.expression
-        if not equation.calls:
+        stays = isinstance(whole, VensimFunction) and (whole.row.memory or whole.row.spreads)
+        if not any(call.row.expands for call in equation.calls[bool(stays) :]):
             return equation
-        if isinstance(whole, VensimFunction) and (whole.row.memory or whole.row.spreads):
+        self.element, self.equation, self.draws = element, equation, 0
+        if stays:
             arguments = [transform(argument, self._replacement) for argument in whole.args]
             same = all(new is old for new, old in zip(arguments, whole.args, strict=True))
             expression = whole if same else whole.func(*arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -29,7 +29,6 @@ from .subscripts import (
     SubscriptFault,
     bindings,
     count_cells,
-    counts_labels,
     inner_bindings,
     labels_of,
     resolve,
@@ -50,6 +49,7 @@ _LOGIC = re.compile(r"(?:(.+)_)?(and|or|not)_(.+)")
 _TRUTH = {"true": "1", "false": "0"}
 
 Role = Literal["number", "lookup", "range"]
+_ROLES: Mapping[str, Role] = {"table": "lookup", "range": "range"}
 _REFERENCES = (Symbol, Indexed)
 
 
@@ -80,20 +80,24 @@ def find_faults(model: Model) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
-def _uses(expression: Expr, role: Role = "number") -> Iterator[tuple[Expr, Role]]:
-    """Yield every reference in an expression with its role, and whatever stands in the place of a lookup or a range."""
-    if role != "number" or isinstance(expression, _REFERENCES):
-        yield expression, role
-        return
-    if isinstance(expression, Slice):
-        yield expression, role
-        yield from _uses(expression.reference, role)
-        return
-    if not expression.args:
-        return
-    kinds = expression.row.kinds if isinstance(expression, VensimFunction) else ()
-    for argument, kind in itertools.zip_longest(expression.args, kinds):
-        yield from _uses(argument, "range" if counts_labels(expression) else "lookup" if kind == "table" else "number")
+def _uses(expression: Expr) -> dict[tuple[Expr, Role], None]:
+    """Return every reference in an expression with its role, and whatever stands in the place of a lookup or a range."""
+    found: dict[tuple[Expr, Role], None] = {}
+    waiting = [expression]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, _REFERENCES):
+            found[part, "number"] = None
+        elif isinstance(part, Slice):
+            found[part, "number"] = found[part.reference, "number"] = None
+        elif isinstance(part, VensimFunction):
+            kinds = (*part.row.kinds, *[""] * len(part.args))
+            pairs = [(argument, _ROLES.get(kind, "number")) for argument, kind in zip(part.args, kinds, strict=False)]
+            found |= dict.fromkeys(pair for pair in pairs if pair[1] != "number")
+            waiting += [argument for argument, role in reversed(pairs) if role == "number"]
+        else:
+            waiting += part.args[::-1]
+    return found
 
 
 def _as_written(equation: Equation, name: str) -> str:
@@ -149,6 +153,8 @@ class _Search:
 
     def double_definitions(self, element: Element) -> Iterator[Fault]:
         """Report the first cell of an equation that one before it defines; the cells of one equation differ."""
+        if len(element.equations) == 1:
+            return
         known = [own for own in element.equations if not self.unknown_names(own)]
         ranks = {len(own.subscripts) for own in known}
         if len(known) <= 1 or len(ranks) > 1:
@@ -236,7 +242,7 @@ class _Search:
         return Fault(place, f"'{_as_written(equation, name)}' is neither a subscript range nor a label; {cure}")
 
     def bad_references(self, equation: Equation) -> Iterator[Fault]:
-        for part, role in dict.fromkeys(_uses(equation.expression)):
+        for part, role in _uses(equation.expression):
             fault = None
             if role == "range":
                 name = split_reference(part)[0] if isinstance(part, Symbol | Indexed) else str(part)

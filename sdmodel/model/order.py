@@ -243,8 +243,7 @@ def unfinished_equations(model: Model) -> Iterator[Fault]:
     """Yield a fault for each equation that only lists what a variable depends on, with A FUNCTION OF."""
     for element in model:
         for equation in element.equations:
-            found = next((call for call in equation.calls if isinstance(call, Unfinished)), None)
-            if found is not None:
+            for found in [call for call in equation.calls if isinstance(call, Unfinished)][:1]:
                 what = f"the equation of '{element.name}' is incomplete: {UNFINISHED} says only what it depends on"
                 yield Fault(equation.parts.get(found, equation.place), f"{what}; write how")
 
@@ -258,13 +257,11 @@ def _make_plan(model: Model) -> Plan:
     constants: CellMap[float] = CellMap()
     tables: dict[Cell, Table] = {}
     computed: list[Part] = []
-    for element in expanded:
+    for name, element in expanded.elements.items():
         for equation in element.equations:
             expression = equation.expression
             if isinstance(expression, Table):
-                tables |= {
-                    Cell(element.key, labels): expression for labels, _ in bindings(expanded.subscripts, equation)
-                }
+                tables |= {Cell(name, labels): expression for labels, _ in bindings(expanded.subscripts, equation)}
             elif isinstance(expression, Numbers) or element.kind == "constant":
                 _add_constants(expanded, constants, element, equation)
             else:
@@ -594,8 +591,7 @@ def _fixed_parts(graph: _Graph) -> set[int]:
 
 
 def _depends_on_time(expression: Expr) -> bool:
-    own = isinstance(expression, VensimFunction) and expression.row.reads_time
-    return own or any(map(_depends_on_time, expression.args))
+    return any(isinstance(part, VensimFunction) and part.row.reads_time for part in walk(expression))
 
 
 def cell_name(model: Model, cell: Cell) -> str:

@@ -33,7 +33,6 @@ from .algebra import (
     references_in,
     split_reference,
     transform,
-    walk,
 )
 from .functions.arithmetic import ABS, MAX, ZIDZ
 from .functions.logic import GREATER, IF_THEN_ELSE, LESS_OR_EQUAL
@@ -66,27 +65,31 @@ def solve_loops(model: Model) -> Model:
     ModelError
         If one of them is a part of an expression, or what it solves is not a loop of the kind that it can.
     """
-    solved = [element for element in model if any(map(_is_solved, element.equations))]
+    calls = [
+        (element, equation, part)
+        for element in model
+        for equation in element.equations
+        for part in equation.calls
+        if part.row in _SOLVERS
+    ]
+    if not calls:
+        return model
     faults = [
         Fault(
             equation.parts.get(part, equation.place),
             f"{part.row.name} must be the whole right-hand side; give it a variable of its own",
         )
-        for element in model
-        for equation in element.equations
-        for part in walk(equation.expression)
-        if isinstance(part, VensimFunction) and part.row in _SOLVERS and part is not equation.expression
+        for _, equation, part in calls
+        if part is not equation.expression
     ]
     if faults:
         raise ModelError(faults)
     elements, subscripts = dict(model.elements), dict(model.subscripts)
-    for element in solved:
+    for element in {element.key: element for element, _, _ in calls}.values():
         if any(equation.expression.row is FIND_ZERO for equation in filter(_is_solved, element.equations)):
             elements = _Zero(elements, element, subscripts).unrolled()
         else:
             elements = _Loop(elements, element).unrolled()
-    if not solved:
-        return model
     return replace(model, elements=MappingProxyType(elements), subscripts=MappingProxyType(subscripts))
 
 

@@ -30,6 +30,8 @@ MOST_WRITTEN = 3_000_000
 MOST_HIDDEN = 200_000
 """Maximum number of cells of the stocks and auxiliaries that delays, smooths and similar functions expand to."""
 
+_REFERENCES = (Symbol, Indexed)
+
 Binding = Mapping[str, str]
 """The label that each range on the left-hand side stands for in one cell, both as keys."""
 
@@ -59,6 +61,9 @@ def bindings(
     subscripts: Mapping[str, Subscript], equation: Equation
 ) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
     """Yield the labels of each cell that an equation defines, row by row, with the label of each range there."""
+    if not (equation.subscripts or equation.exceptions):
+        yield (), {}
+        return
 
     def cells(names: Iterable[str]) -> Iterator[tuple[str, ...]]:
         return product(*(labels_of(subscripts, name) for name in names))
@@ -226,23 +231,24 @@ def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Bin
     SubscriptFault
         If a range has no label under the binding.
     """
-    if isinstance(expression, Indexed | Symbol):
-        name, indices = split_reference(expression)
-        if name in subscripts:
-            resolve(subscripts, (indices or (name,))[0], binding)
-            return
-        yield Cell(name, tuple(resolve(subscripts, index, binding) for index in indices))
-    elif isinstance(expression, Slice):
-        yield from slice_cells(subscripts, expression, binding)
-    elif picked := picked_cell(subscripts, expression, binding):
-        yield picked
-    elif is_reduction(expression):
-        for inner in inner_bindings(subscripts, reduction_ranges(expression), binding):
-            for argument in expression.args:
-                yield from cells_in(subscripts, argument, inner)
-    elif not counts_labels(expression):
-        for argument in expression.args:
-            yield from cells_in(subscripts, argument, binding)
+    waiting = [expression]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, _REFERENCES):
+            name, indices = split_reference(part)
+            if name in subscripts:
+                resolve(subscripts, (indices or (name,))[0], binding)
+            else:
+                yield Cell(name, tuple([resolve(subscripts, index, binding) for index in indices]))
+        elif isinstance(part, Slice):
+            yield from slice_cells(subscripts, part, binding)
+        elif picked := picked_cell(subscripts, part, binding):
+            yield picked
+        elif is_reduction(part):
+            inside = inner_bindings(subscripts, reduction_ranges(part), binding)
+            yield from (cell for inner in inside for own in part.args for cell in cells_in(subscripts, own, inner))
+        elif not counts_labels(part):
+            waiting += part.args[::-1]
 
 
 def write_out(model: Model, expression: Expr, binding: Binding, read: Callable[[Cell], Expr]) -> Expr:

@@ -135,7 +135,8 @@ def execute(
     if executor is not None and count > 1 and not keep:
         return _execute_elsewhere(job, inputs, executor, threads, progress or (lambda _, __: None))
     width = 1 if count == 1 else host().width
-    code = job.program.code(width, adaptive=job.adaptive, steps=job.timing.steps * job.order)
+    steps = job.timing.steps * job.order * padded(count) // width
+    code = job.program.code(width, adaptive=job.adaptive, steps=steps, saved=None if keep else job.rows)
     values = np.empty((job.timing.lines, len(job.rows), padded(count)))
     broken, inexact = np.empty(padded(count)), np.empty(padded(count))
     moments, state, layout = job.timing.moments, job.state, job.program.layout

@@ -23,6 +23,7 @@ from ..model import (
     Plan,
     Source,
     Start,
+    data_gaps,
     delay_orders,
     key,
     nearest,
@@ -97,7 +98,19 @@ def remarks_on_settings(model: Model, timing: Timing, integrator: Integrator | N
     swapped = [f"{own.instead_of} is not there; {own.path} is read instead" for own in model.sources if own.instead_of]
     odd = [f"{own.path}: {_remark_on_cells(own)}" for own in model.sources if own.remark]
     chosen = _CHOICE.format(model.integrator) if integrator is None and model.integrator.startswith("rk2") else ""
-    return [line for line in (*swapped, *odd, *timing.remark.splitlines(), chosen) if line]
+    return [line for line in (*swapped, *odd, *_gaps(model), *timing.remark.splitlines(), chosen) if line]
+
+
+_GAPS: WeakKeyDictionary[Model, list[str]] = WeakKeyDictionary()
+
+
+def _gaps(model: Model) -> list[str]:
+    """Remarks on data variables that lack data in some cells: repeated runs do not look for them again."""
+    if model not in _GAPS:
+        gaps = [fault.what for fault in data_gaps(model)]
+        more = [f"and {format_count(len(gaps) - MAX_LISTED, 'more data variable')}"] if len(gaps) > MAX_LISTED else []
+        _GAPS[model] = [*gaps[:MAX_LISTED], *more]
+    return _GAPS[model]
 
 
 def _remark_on_cells(source: Source) -> str:

@@ -273,7 +273,12 @@ def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved
     rows, given = (
         np.concatenate([np.empty(0, dtype=np.int64), *(grid.rows for _, grid in own)]) for own in (moving, constants)
     )
-    found = _Saved(moving, constants, rows, np.maximum(given - program.layout.first_input, -1))
+    given -= program.layout.first_input
+    first = 0
+    for _, grid in constants:
+        given[first + grid.undefined] = -1
+        first += len(grid.rows)
+    found = _Saved(moving, constants, rows, given)
     if save is None:
         _SAVED[program] = found
     return found

@@ -28,6 +28,7 @@ from ..model import (
     VensimFunction,
     View,
     bindings,
+    data_gaps,
     data_variables,
     key,
     kind_of,
@@ -98,7 +99,7 @@ def xmile_text(model: Model, views: Sequence[View] = ()) -> XmileText:
     <stock name="Water">
     <eqn>0.1*Water</eqn>
     """
-    if faults := [*unfinished_equations(model), *missing_data(model)]:
+    if faults := [*unfinished_equations(model), *missing_data(model), *data_gaps(model)]:
         raise ModelError(faults)
     return _Writer(model).document(views)
 

@@ -281,6 +281,16 @@ def test_cells_without_an_equation_are_missing():
     assert run.x.sel(d="C").values[-1] == 20
 
 
+def test_constants_without_an_equation_are_missing_in_models_without_stocks():
+    """Nothing writes them while such a model runs; another constant's value must not take their place."""
+    model = tiny_model("d: A, B, C\nfirst = 5\ng[d] :EXCEPT: [A] = 7\nk[B] = 8\nm[d] = first * 2")
+    for changes in ({}, {"g[B]": [7, 7]}):
+        run = simulate(model, changes)
+        for name, expected in (("g", [np.nan, 7, 7]), ("k", [np.nan, 8, np.nan])):
+            found = run[name].isel(member=0) if "member" in run[name].dims else run[name]
+            np.testing.assert_array_equal(found.isel(time=0) if "time" in found.dims else found, expected)
+
+
 def test_the_memory_of_an_ensemble_stays_within_its_estimate():
     """The allocated memory is the estimate, and little more."""
     import tracemalloc

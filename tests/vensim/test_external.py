@@ -21,6 +21,7 @@ from sdmodel.errors import ModelError, ObservationError, ScenarioError, Simulati
 from sdmodel.testing import WasmInstance, differences_from_run, model_text
 from sdmodel.vensim.edit.companions import rename_in_file
 from sdmodel.vensim.edit.names import Renaming
+from sdmodel.xmile import xmile_text
 
 ROWS = [
     ["time", 0, 1, 2, 3],
@@ -214,6 +215,26 @@ def test_a_model_without_data_is_read_but_does_not_run(folder):
         ModelError, match=r"m.mdl:\d+:1: 'x\[A\]' is a data variable without data \(and 1 more.*--data FILE"
     ):
         sd.simulate(model)
+
+
+def test_cells_without_data_are_missing_where_others_have_data(folder):
+    """So are data variables that nothing reads; the run and `check` say so, and what cannot express it is refused."""
+    (folder / "x.csv").write_text("Time,x[A],x[C]\n0,1,3\n", "utf-8")
+    equations = "p: A, B, C\nx[p]\nspare[p]\nknown = SUM(IF THEN ELSE(x[p!] = :NA:, 0, x[p!]))\nraw[p] :RAW: := x[p]"
+    model = read(folder, equations, data=folder / "x.csv")
+    with pytest.warns(sd.RunWarning, match=r"'x\[B\]' is a data variable without data, and so :NA:.*\n.*'spare\[A\]'"):
+        found = sd.simulate(model)
+    assert found["known"].values.tolist() == [4] * 4
+    np.testing.assert_array_equal(found["x"], [[1, np.nan, 3]] * 4)
+    assert np.isnan(found["raw"].values[1:]).all()
+    assert np.isnan(found["spare"]).all()
+    findings = sd.check_model(model, only=["data", "run"])
+    assert [(own.level, own.rule, own.variable) for own in findings] == [
+        ("warning", "data", "x[B]"),
+        ("warning", "data", "spare[A]"),
+    ]
+    with pytest.raises(ModelError, match=r"'x\[B\]' is a data variable without data"):
+        xmile_text(model)
 
 
 def test_series_of_a_file_reach_their_cells_and_the_last_file_counts(folder):

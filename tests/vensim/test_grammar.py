@@ -307,7 +307,7 @@ def test_trees_round_trip(expression):
 _PIECES = (
     *NAMES, "f(", "(", ")", "[d]", "[d!]", "d!", ",", "+", "-", "*", "/", "^", "=", "<>", ">=", ":AND:", ":or:", ":NOT:", ":NA:",
     "1", "2.5e-3", "1, 2", "3;", "'text'", "WITH LOOKUP(a, ", "((0,0),(1,1))", "[(0,0)-(1,1)],(0,0)", "TABBED ARRAY(1 2)",
-    ":EXCEPT:", "==", ":=", ":", "<->", "->", ":IS:", ":INTERPOLATE:", ":TEST INPUT:", "MAX(a, 1)", " ", "\n", "?", '"', "%",
+    ":EXCEPT:", "==", ":=", ":", "<->", "->", ":IS:", ":INTERPOLATE:", ":TEST INPUT:", "MAX(a, 1)", " ", "\n", "\xa0", "\u2003a", "?", '"', "%",
 )  # fmt: skip
 """Parts of equations, and what cannot be part of one."""
 

@@ -25,10 +25,12 @@ def unclaimed_ranges(expression: Expr) -> tuple[str, ...]:
     waiting = [expression]
     while waiting:
         part = waiting.pop()
+        if not (arguments := part.args):
+            continue
         if isinstance(part, Indexed):
             found.update(dict.fromkeys(name for name in split_reference(part)[1] if name.endswith(MARK)))
-        elif part.args and not is_reduction(part):
-            waiting += reversed(part.args)
+        elif not is_reduction(part):
+            waiting += arguments[::-1]
     return tuple(found)
 
 

@@ -10,6 +10,7 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -296,7 +297,12 @@ class FunctionRow:
     arguments: tuple[str, ...] = field(init=False)
     build: Callable[..., Expr] = field(init=False)
 
-    @property
+    @cached_property
+    def expands(self) -> bool:
+        """Whether a call inside of an expression becomes an element of its own, or other expressions, before a model is computed."""
+        return bool(self.memory or self.spreads or self.expand or "terms" in self.kinds)
+
+    @cached_property
     def takes_arrays(self) -> bool:
         """Whether an argument is a whole array."""
         return not AXES.keys().isdisjoint(self.kinds)
@@ -326,7 +332,7 @@ class FunctionRow:
             message = f"function {self.name or '(without a name)'}: {problem}"
             raise ValueError(message)
 
-    @property
+    @cached_property
     def written(self) -> tuple[str, ...]:
         """The arguments as they are written."""
         return self.arguments[: len(self.arguments) - self.added]

@@ -13,6 +13,7 @@ from ...model import (
     MARK,
     Element,
     Equation,
+    Unfinished,
     VensimFunction,
     display_name,
     is_reduction,
@@ -29,12 +30,12 @@ from ...model import (
 )
 from ..document import Document
 from .grammar import Node
-from .outside import outside_equations
+from .outside import is_outside, outside_equations
 from .ranges import spanned
 from .statements import Macro, Statement
 from .syntax import comment_of, one_line, units_of
 from .table import Token, Tree
-from .translation import Names, Scope, add_output, check_size, inside_of, read_expression
+from .translation import Names, PartPlaces, Scope, add_output, check_size, inside_of, read_expression
 
 
 def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Element]:
@@ -47,6 +48,7 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
         equations.setdefault(statement.key, []).extend(equations_of(statement, scope))
     elements: dict[str, Element] = {}
     for name, own in grouped.items():
+        equations[name] = _finished(equations[name])
         shown = display_name(own[0].name)
         dimensions = dimensions_of(shown, [statement.subscripts for statement in own], equations[name][0].place, names)
         elements[name] = element_of(shown, own, equations[name], dimensions, names.document)
@@ -68,6 +70,12 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
     if names.takes_arrays:
         elements = {name: _with_slices(element, elements, names) for name, element in elements.items()}
     return with_flows(elements)
+
+
+def _finished(equations: list[Equation]) -> list[Equation]:
+    """Return equations without a list of causes that a sketch left beside the equation itself, as Vensim's files have it."""
+    written = {own.subscripts for own in equations if not isinstance(own.expression, Unfinished)}
+    return [own for own in equations if own.subscripts not in written or not isinstance(own.expression, Unfinished)]
 
 
 def _with_slices(element: Element, elements: Mapping[str, Element], names: Names) -> Element:
@@ -119,21 +127,23 @@ def element_of(
 def equations_of(statement: Statement, scope: Scope) -> list[Equation]:
     """Return the equation of one statement; one that reads lookups from a file has an equation for each cell."""
     document = scope.names.document
+    outside = is_outside(statement)
     equation = Equation(
-        expression=S.Zero,
+        expression=S.Zero if outside else read_expression(statement.body[-1], scope, statement.name),
         subscripts=statement.subscripts,
         exceptions=statement.exceptions,
         text=one_line(document.text[statement.right : statement.segment.main.end]),
         place=document.place(statement.segment.start),
         places=MappingProxyType(scope.places),
-        parts=MappingProxyType(scope.parts),
+        parts=PartPlaces(document.lines, scope.parts),
     )
-    found = outside_equations(statement, scope, equation)
-    return found or [replace(equation, expression=read_expression(statement.body[-1], scope, statement.name))]
+    return outside_equations(statement, scope, equation) if outside else [equation]
 
 
 def dimensions_of(name: str, subscripts: Sequence[tuple[str, ...]], place: Place, names: Names) -> tuple[str, ...]:
     """Return the range at each position of the left-hand side, over all equations of an element."""
+    if not subscripts[0]:
+        return ()
     fitting = [own for own in subscripts if len(own) == len(subscripts[0])]
     dimensions = []
     for named in zip(*fitting, strict=True):

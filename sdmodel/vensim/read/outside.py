@@ -111,15 +111,21 @@ def labels_from(call: Node, access: Access) -> tuple[str, ...]:
     return tuple(map(display_name, read_labels(access, arguments_of(call, access))))
 
 
-def outside_equations(statement: Statement, scope: Scope, equation: Equation) -> list[Equation] | None:
-    """Return the equations of a statement that reads a file or defines a data variable, or None if it is another one.
+def is_outside(statement: Statement) -> bool:
+    """Whether a statement reads a file, defines a data variable or another unit of time."""
+    right: Node = statement.body[-1] if statement.body else None
+    return statement.kind == "data" or bool(file_function(right)) or _calls(right, _BASE)
+
+
+def outside_equations(statement: Statement, scope: Scope, equation: Equation) -> list[Equation]:
+    """Return the equations of a statement that `is_outside`.
 
     `equation` is complete but for its expression. The points of a data variable are added to those of the scope's names.
     """
     right: Node = statement.body[-1] if statement.body else None
     function = file_function(right)
     if not function and statement.kind != "data":
-        return [replace(equation, expression=_time_base(right, scope))] if _calls(right, _BASE) else None
+        return [replace(equation, expression=_time_base(right, scope))]
     if not function and _has_right_side(statement):
         return [replace(equation, expression=_other_data(right, statement, scope))]
     if scope.own is not None:

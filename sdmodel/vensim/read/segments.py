@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Kind = Literal[
@@ -42,8 +41,7 @@ class Span(NamedTuple):
 NOTHING = Span(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """A part of the text and its kind; blocks and groups have fields, empty spans if one is missing."""
 
     kind: Kind

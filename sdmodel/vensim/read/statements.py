@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ...errors import Fault
 from ...model import MARK, Group, display_name, key
@@ -23,8 +24,7 @@ ELEMENT_KINDS = frozenset({"assignment", "fixed", "lookup", "data"})
 RANGE_KINDS = frozenset({"range", "alias"})
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One parsed block: its kind, the name it defines and its place; `body` is the tree of its right-hand side.
 
     `offset` is the start of the block's main field in the document, `right` the start of its right-hand side.

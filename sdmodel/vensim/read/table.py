@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,16 +19,22 @@ from ...cache import cached
 
 _END = "$END"
 _GRAMMAR = Path(__file__).with_name("grammar.lark")
+_MOST_KEPT = 50_000
+"""Maximum number of stacks that are kept from one text to the next; all public test models together need seven thousand."""
 
 
 class Token(str):
     """A piece of text with the name of its terminal and where it is."""
 
-    __slots__ = ("end_pos", "start_pos", "type")
+    __slots__ = ("start_pos", "type")
 
     type: str
     start_pos: int
-    end_pos: int
+
+    @property
+    def end_pos(self) -> int:
+        """Where it ends."""
+        return self.start_pos + len(self)
 
 
 @dataclass(slots=True)
@@ -70,79 +77,96 @@ class _Rule:
         return Tree(self.name, children)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
+class _Stack:
+    """The states on the way to a place in a text, the last one on top of the others; texts that begin alike share them.
+
+    `moves` are what follows a symbol here, found once: the rules to apply before it, and the stack after it.
+    """
+
+    state: int
+    below: _Stack | None = None
+    above: dict[int, _Stack] = field(default_factory=dict)
+    moves: dict[str, tuple[tuple[_Rule, ...], _Stack]] = field(default_factory=dict)
+
+    def pop(self, count: int) -> _Stack:
+        """Return the stack without its topmost states."""
+        found = self
+        for _ in range(count):
+            found = found.below or found
+        return found
+
+
+@dataclass(slots=True)
 class Parser:
     """A table of the grammar: by state, the pattern of what may follow, and what to do with each symbol.
 
-    A number from 0 on is the state that follows a symbol, a negative one a rule to apply before it. `steps` are the states
-    after all rules that leave a value as it is, of which there are many between a name and an equation.
+    What to do is a number, the state that follows a symbol, or a rule to apply before it. A pattern also finds the end of
+    the text.
     """
 
     start: int
     end: int
-    rules: tuple[_Rule, ...]
-    states: tuple[dict[str, int], ...]
+    states: tuple[dict[str, Any], ...]
     patterns: tuple[str, ...]
     ignored: str
-    _compiled: dict[int, re.Pattern[str]] = field(default_factory=dict)
-    _steps: dict[tuple[int, int, str], int] = field(default_factory=dict)
+    _matches: dict[int, Callable[[str, int], re.Match[str] | None]] = field(default_factory=dict)
+    _bottom: _Stack = field(init=False)
+    _kept: int = _MOST_KEPT
 
     def parse(self, text: str) -> Any:
         """Return the tree of a text, or None if the text is not in the language."""
-        path, position = [self.start], 0
+        if self._kept >= _MOST_KEPT:
+            self._bottom, self._kept = _Stack(self.start), 0
+        stack, position = self._bottom, 0
         values: list[Any] = []
-        length = len(text)
         while True:
-            state = path[-1]
-            kind, begin = _END, position
-            while position < length:
-                found = (self._compiled.get(state) or self._compile(state)).match(text, position)
-                if found is None:
-                    return None
-                begin, position = position, found.end()
-                if found.lastgroup != self.ignored:
-                    kind = str(found.lastgroup)
-                    break
-            target = self._reduce(path, values, kind)
-            if target is None:
+            found = (self._matches.get(stack.state) or self._match(stack.state))(text, position)
+            if found is None:
                 return None
+            kind = found.lastgroup or _END
+            position = found.end()
+            if kind == self.ignored:
+                continue
+            move = stack.moves.get(kind) or self._move(stack, kind)
+            if move is None:
+                return None
+            rules, stack = move
+            for rule in rules:
+                values[-rule.size :] = [rule.value(values[-rule.size :])]
             if kind == _END:
                 return values[0]
-            token = Token(text[begin:position])
-            token.type, token.start_pos, token.end_pos = kind, begin, position
-            path.append(target)
+            token = Token(found[kind])
+            token.type, token.start_pos = kind, position - len(token)
             values.append(token)
 
-    def _reduce(self, path: list[int], values: list[Any], kind: str) -> int | None:
-        """Apply all rules that end before a terminal, and return the state after it; None if it may not follow."""
-        while True:
-            state = path[-1]
-            action = self.states[state].get(kind)
-            if action is None or action >= 0:
-                return action
-            rule = self.rules[-1 - action]
-            if rule.is_step:
-                place = (path[-2], state, kind)
-                after = self._steps.get(place)
-                path[-1] = self._steps[place] = self._after_steps(*place) if after is None else after
-            else:
-                size = rule.size
-                value = rule.value(values[-size:])
-                del path[-size:], values[-size:]
-                path.append(self.states[path[-1]][rule.origin])
-                values.append(value)
-            if kind == _END and path[-1] == self.end:
-                return self.end
+    def _move(self, stack: _Stack, kind: str) -> tuple[tuple[_Rule, ...], _Stack] | None:
+        """Return the rules that end before a symbol, but for steps, and the stack after it; None if it may not follow."""
+        rules, top = [], stack
+        while isinstance(action := self.states[top.state].get(kind), _Rule):
+            below = top.pop(action.size)
+            top = self._push(below, self.states[below.state][action.origin])
+            rules += [] if action.is_step else [action]
+            if kind == _END and top.state == self.end:
+                action = self.end
+                break
+        if action is None:
+            return None
+        move = tuple(rules), self._push(top, action)
+        if self._kept < _MOST_KEPT:
+            stack.moves[kind] = move
+        return move
 
-    def _after_steps(self, before: int, state: int, kind: str) -> int:
-        action = self.states[state].get(kind)
-        while action is not None and action < 0 and self.rules[-1 - action].is_step:
-            state = self.states[before][self.rules[-1 - action].origin]
-            action = self.states[state].get(kind)
-        return state
+    def _push(self, stack: _Stack, state: int) -> _Stack:
+        """Return a stack with another state on top."""
+        found = stack.above.get(state) or _Stack(state, stack)
+        if self._kept < _MOST_KEPT:
+            stack.above[state] = found
+            self._kept += 1
+        return found
 
-    def _compile(self, state: int) -> re.Pattern[str]:
-        self._compiled[state] = found = re.compile(self.patterns[state])
+    def _match(self, state: int) -> Callable[[str, int], re.Match[str] | None]:
+        self._matches[state] = found = re.compile(self.patterns[state]).match
         return found
 
 
@@ -150,13 +174,17 @@ class Parser:
 def parser() -> Parser:
     """The parser of the grammar."""
     grammar = _GRAMMAR.read_text(encoding="utf-8")
-    table = json.loads(cached("grammar", f"{__version__}\n{grammar}", lambda: json.dumps(_table()).encode()))
-    rules = tuple(
+    decisive = "\n".join((__version__, grammar, Path(__file__).read_text(encoding="utf-8")))
+    table = json.loads(cached("grammar", decisive, lambda: json.dumps(_table()).encode()))
+    rules = [
         _Rule(origin, size, name, single, kept and tuple(map(tuple, kept)), size == 1 and single and kept is None)
         for origin, size, name, single, kept in table["rules"]
+    ]
+    states = tuple(
+        {kind: rules[-1 - action] if action < 0 else action for kind, action in own.items()} for own in table["states"]
     )
     patterns = tuple(table["patterns"][index] for index in table["pattern_of"])
-    return Parser(table["start"], table["end"], rules, tuple(table["states"]), patterns, table["ignored"])
+    return Parser(table["start"], table["end"], states, patterns, table["ignored"])
 
 
 @cache
@@ -179,10 +207,9 @@ def _table() -> dict[str, Any]:
         states.append(
             {str(name): arg if isinstance(arg, int) else -1 - _number(rules, arg) for name, (_, arg) in actions}
         )
-    lexers = [frontend.lexer.lexers[state] for state in range(len(states))]
-    patterns = ["|".join(f"(?P<{part.name}>{part.pattern.to_regexp()})" for part in own.terminals) for own in lexers]
+    patterns = [_pattern(frontend.lexer.lexers[state]) for state in range(len(states))]
     known = {pattern: number for number, pattern in enumerate(dict.fromkeys(patterns))}
-    (ignored,) = lexers[0].ignore_types
+    (ignored,) = frontend.lexer.lexers[0].ignore_types
     return {
         "start": table.start_states["start"],
         "end": table.end_states["start"],
@@ -192,6 +219,17 @@ def _table() -> dict[str, Any]:
         "pattern_of": [known[pattern] for pattern in patterns],
         "ignored": ignored,
     }
+
+
+def _pattern(lexer: Any) -> str:
+    """Return the pattern of the symbols that may follow a state, and of the end.
+
+    Blanks before them are skipped; a name may begin with a blank that is not in ASCII, so such a first one is a symbol to ignore.
+    """
+    known = [(part.name, part.pattern.to_regexp()) for part in lexer.terminals]
+    takes_blanks = any(re.match(own, " ") for name, own in known if name not in lexer.ignore_types)
+    kinds = "|".join([*(f"(?P<{name}>{own})" for name, own in known), r"\Z"])
+    return f"(?:{kinds})" if takes_blanks else rf"(?:(?a:\s)\s*+)?+(?:{kinds})"
 
 
 def _number(rules: dict[Any, int], rule: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import repeat
@@ -39,7 +39,7 @@ from ...model import (
     unfinished,
     unknown_function,
 )
-from ..document import Document
+from ..document import Document, Lines
 from ..external.access import Access
 from .grammar import Node, foreign_operator
 from .statements import Macro, subscript_keys
@@ -114,11 +114,34 @@ class Names:
         return None
 
 
+class PartPlaces(Mapping[Expr, Place]):
+    """The first place of each part of an expression, found when one is asked for: few are."""
+
+    def __init__(self, lines: Lines, parts: Sequence[tuple[Expr, int]]) -> None:
+        self.lines, self.parts = lines, parts
+
+    @cached_property
+    def _known(self) -> dict[Expr, Place]:
+        first: dict[Expr, int] = {}
+        for part, offset in self.parts:
+            first.setdefault(part, offset)
+        return {part: self.lines.place(offset) for part, offset in first.items()}
+
+    def __getitem__(self, part: Expr) -> Place:
+        return self._known[part]
+
+    def __iter__(self) -> Iterator[Expr]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
 @dataclass(slots=True)
 class Scope:
     """The surroundings of one equation: its offset in the document and, inside a macro, the meaning of the macro's names.
 
-    `places` collects the first mention of each key, `parts` the first position of each part of the expression.
+    `places` collects the first mention of each key, `parts` each part of the expression with its offset.
     """
 
     names: Names
@@ -128,11 +151,11 @@ class Scope:
     open_macros: tuple[str, ...] = ()
     exceptions: tuple[tuple[str, ...], ...] = ()
     places: dict[str, Place] = field(default_factory=dict)
-    parts: dict[Expr, Place] = field(default_factory=dict)
+    parts: list[tuple[Expr, int]] = field(default_factory=list)
 
     def place(self, token: Token) -> Place:
         """Return the line and column of a token."""
-        return self.names.document.place(self.offset + (token.start_pos or 0))
+        return self.names.document.place(self.offset + token.start_pos)
 
     def mention(self, name: str, token: Token) -> None:
         """Record the first mention of a key."""
@@ -140,11 +163,10 @@ class Scope:
             self.places[name] = self.place(token)
 
     def locate(self, part: Expr, node: Node) -> None:
-        """Record the first position of a part of the expression."""
-        if part not in self.parts:
-            while not isinstance(node, Token):
-                node = node.children[0]
-            self.parts[part] = self.place(node)
+        """Record the position of a part of the expression."""
+        while not isinstance(node, Token):
+            node = node.children[0]
+        self.parts.append((part, self.offset + node.start_pos))
 
     def fault(self, token: Token, what: str) -> Expr:
         """Record a fault and return zero in place of the unreadable part, so that the rest is checked too."""
@@ -165,17 +187,19 @@ def read_expression(node: Node, scope: Scope, name: Token) -> Expr:
 def check_size(expression: Expr, scope: Scope, token: Token) -> Expr:
     """Return an expression at a token, or zero if it nests too deep, or macros have multiplied it, which is a fault."""
     names, level = scope.names, [expression]
+    if not expression.args:
+        return expression
     for _ in range(_DEPTH):
-        parts = sum(len(parent.args) for parent in level)
-        if parts and names.parts + parts > _MOST_PARTS:
+        parts = [part for parent in level for part in parent.args]
+        if names.parts + len(parts) > _MOST_PARTS:
             first, names.parts = names.parts <= _MOST_PARTS, _MOST_PARTS + 1
             what = (
                 f"the equations have more than {_MOST_PARTS:,} terms, since macros repeat the terms of their arguments"
             )
             cure = "make each argument that is an expression a variable of its own"
             return scope.fault(token, f"{what}; {cure}") if first else S.Zero
-        names.parts += parts
-        level = [part for parent in level for part in parent.args if part.args]
+        names.parts += len(parts)
+        level = [part for part in parts if part.args]
         if not level:
             return expression
     return scope.fault(token, _TOO_DEEP.format(display_name(token)))
@@ -227,6 +251,8 @@ def _reference(token: Token, brackets: Sequence[Node], scope: Scope) -> Expr:
         if name.endswith("$"):
             name = key(name[:-1])
     scope.mention(name, token)
+    if not brackets:
+        return make_reference(name)
     for label in (part for subscripts in brackets for part in subscripts.children if part.type != "BANG"):
         scope.mention(key(label), label)
     return make_reference(name, *(label for subscripts in brackets for label in subscript_keys(subscripts)))
