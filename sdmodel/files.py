@@ -427,6 +427,17 @@ def decode_text(content: bytes) -> str:
     return decode(content)[0]
 
 
+_WIDER = {
+    "shift_jis": "cp932",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "euc_kr": "cp949",
+    "ascii": "utf-8",
+}
+"""Encodings that have all characters of another one, which users often name in their place."""
+
+
 def encoding_name(encoding: str, *, error: type[FaultsError], where: str = "encoding") -> str:
     """Return the usual name of an encoding of text. Raises `error` for a name of none."""
     from difflib import get_close_matches
@@ -471,6 +482,9 @@ def decode_as(content: bytes, encoding: str, path: str, *, error: type[FaultsErr
     column = start - max(before.rfind(b"\n"), before.rfind(b"\r"))
     byte = f"byte {column} of the line" + (f", 0x{content[start]:02x}," if start < len(content) else "")
     cure = "name the encoding in which the file was saved, or convert it to UTF-8"
+    with contextlib.suppress(KeyError, UnicodeError):
+        wider = _WIDER[name]
+        cure = f"it is in {wider}; name that" if content.decode(wider).encode(wider) == content else cure
     raise error([Fault(Place(path, len(lines), len(lines[-1]) + 1), f"{byte} {what} {name}; {cure}")])
 
 

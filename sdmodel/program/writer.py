@@ -227,6 +227,9 @@ class Writer(Function):
     def _table(self, reference: Expr, binding: Binding) -> Table | TableChoice:
         return self.layout.plan.tables[self._cell(reference, binding)]
 
+    def _known_table(self, part: Expr, binding: Binding) -> Table | TableChoice:
+        return part if isinstance(part, Table) else self._table(part, binding)
+
     def _cell(self, reference: Expr, binding: Binding) -> Cell:
         name, indices = split_reference(reference)
         return Cell(name, tuple(resolve(self.layout.plan.model.subscripts, index, binding) for index in indices))
@@ -315,10 +318,8 @@ class Writer(Function):
 
     def _power(self, base: Expr, exponent: Expr, binding: Binding) -> str:
         value = self.write(base, binding)
-        if exponent is S.NegativeOne:
-            return self.binary("/", self.constant(1.0), value)
-        if exponent is S.Half:
-            return self.call("sqrt", value)
+        if exponent is S.NegativeOne or exponent is S.Half:
+            return self.call("sqrt", value) if exponent is S.Half else self.binary("/", self.constant(1.0), value)
         if exponent.is_Number and float(exponent) == 2:  # noqa: PLR2004 - exact, and the most common power
             return self.binary("*", value, value)
         power = self.write(exponent, binding)
@@ -326,14 +327,13 @@ class Writer(Function):
 
     def write_array(self, own: Assignment, results: dict[int, int]) -> None:
         """Write a call of a function that returns an array; `results` are the rows of its numbers, by their places."""
-        row = own.expression.row
-        self.tables.routines.spread(self, row, self._operands(row, own.expression, own.binding), results)
+        self.tables.routines.spread(self, own.expression.row, self._operands(own.expression, own.binding), results)
 
-    def _operands(self, row: FunctionRow, call: Expr, binding: Binding) -> list[Operand]:
+    def _operands(self, call: Expr, binding: Binding) -> list[Operand]:
         """Write the arguments of a function of whole arrays or of the past."""
-        write: dict[str, Callable[[Expr, Binding], Operand]] = {"past": self._past, "table": self._table}
+        write: dict[str, Callable[[Expr, Binding], Operand]] = {"past": self._past, "table": self._known_table}
         write |= {kind: partial(self._rows, named=not count) for kind, count in AXES.items()}
-        pairs = zip(row.kinds, call.args, strict=True)
+        pairs = zip(call.row.kinds, call.args, strict=True)
         return [write.get(kind, self.write)(part, binding) for kind, part in pairs]
 
     def _past(self, reference: Expr, binding: Binding) -> Past:
@@ -357,15 +357,14 @@ class Writer(Function):
     def _call(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
         if row.has_routine:
             picked = self._picked(call, binding)
-            return picked or self.tables.routines.call(self, row, self._operands(row, call, binding))
-        arguments: list[Any] = []
-        zeros = []
+            return picked or self.tables.routines.call(self, row, self._operands(call, binding))
+        arguments, zeros = list[Any](), []
         for kind, part in zip(row.kinds, call.args, strict=True):
             if kind == "condition":
                 arguments.append(self.truth(part, binding))
                 zeros.append(self.zeros.get(arguments[-1]))
             elif kind == "table":
-                arguments.append(part if isinstance(part, Table) else self._table(part, binding))
+                arguments.append(self._known_table(part, binding))
             elif kind == "range":
                 labels = labels_of(self.layout.plan.model.subscripts, split_reference(part)[0].removesuffix(MARK))
                 arguments.append(float(len(labels)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sdmodel.cli import main
 from sdmodel.dataset import model_content, model_encoding
@@ -145,6 +148,7 @@ def test_every_command_that_reads_a_model_has_the_option():
             "cp932",
             "m.mdl:1:9: byte 9 of the line, 0xfa, does not survive reading and writing in cp932",
         ),
+        ("a = 1 ~ ① |".encode("cp932"), "Shift-JIS", "is not text in shift_jis; it is in cp932; name that"),
         (b"<xmile/>", "gbk", "a file in XMILE names its encoding itself, in its first line; leave out 'gbk'"),
         (b" ", "gbk", "the file is empty"),
         (b"\x00\x01", "gbk", "this is not text"),
@@ -155,6 +159,15 @@ def test_wrong_encodings_are_one_error(content: bytes, encoding: str, message: s
     with pytest.raises(ModelError, match=message) as error:
         model_from_text(content, "m.mdl", encoding=encoding)
     assert len(error.value.faults) == 1
+
+
+@given(
+    st.binary(max_size=60), st.sampled_from(["gbk", "cp932", "utf-16", "utf-7", "iso2022_jp", "cp1252", "utf-8-sig"])
+)
+def test_any_bytes_come_back_or_are_refused(content: bytes, encoding: str):
+    """Also in encodings that mark the order of bytes, or change their meaning on the way."""
+    with contextlib.suppress(ModelError):
+        assert bytes(Document.from_bytes(content, "m.mdl", encoding=encoding)) == content
 
 
 def test_an_edit_that_the_encoding_lacks_changes_nothing(path: Path):

@@ -113,7 +113,8 @@ def test_models_with_special_values_hold_what_they_are_made_for():
 
 ELSEWHERE = {
     "DELAY BATCH", "DELAY INFORMATION", "DELAY MATERIAL", "DELAYP", "DEPRECIATE BY SCHEDULE", "DEPRECIATE STRAIGHTLINE", "GAMMA LN", "GET TIME VALUE", "LOOKUP INVERT", "LOOKUP SLOPE", "MESSAGE", "NPV", "NPVE",
-    "SIMULTANEOUS", "SINTEG", "INTERNAL RATE OF RETURN", "FIND ZERO", "SHIFT IF TRUE",
+    "SIMULTANEOUS", "SINTEG", "INTERNAL RATE OF RETURN", "FIND ZERO", "SHIFT IF TRUE", "DELAY CONVEYOR", "DELAY PROFILE",
+    *(name for name in FUNCTIONS if name.startswith("QUEUE")),
 }  # fmt: skip
 """Functions that `tests/simulation/test_manual_functions.py` or a file beside it computes a second time."""
 
