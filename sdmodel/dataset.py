@@ -21,7 +21,7 @@ from sympy import Expr
 
 from . import __version__
 from .errors import DatasetError, format_count
-from .files import encode_text
+from .files import decode, encode_text, reading_as
 from .model import (
     Element,
     Model,
@@ -67,6 +67,8 @@ GIVEN_DATA = "(given from Python)"
 """The path of data that comes from no file."""
 TEXT = "model_text"
 """The attribute of a run with the text of its model: UTF-8 bytes as an array, which prints short; a text in files."""
+ENCODING = "model_encoding"
+"""The attribute with the encoding of a model's file that its bytes do not show."""
 PROVENANCE = ("model", "model_sha256", "integrator", "engine", "created")
 """Attributes that every run has."""
 
@@ -481,6 +483,8 @@ def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | floa
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
     }
+    if encoding := named_encoding(model):
+        found[ENCODING] = encoding
     if model.sources:
         found[SOURCES] = "\n".join(f"{own.sha256} {'*' if own.is_series else ' '}{own.path}" for own in model.sources)
     if any(source.path == GIVEN_DATA for source in model.sources):
@@ -502,7 +506,26 @@ def text_of(attributes: Mapping[Any, Any]) -> str:
 
 def model_content(run: xr.Dataset) -> bytes | None:
     """Return the bytes of the model file of a run, or None if its record lacks them or contradicts itself."""
-    return encode_text(text_of(run.attrs), str(run.attrs["model_sha256"]))
+    return encode_text(text_of(run.attrs), str(run.attrs["model_sha256"]), str(run.attrs.get(ENCODING, "")))
+
+
+_NAMED: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()
+
+
+def named_encoding(model: Model) -> str | None:
+    """Return the encoding of a model's file, if a reader of its bytes cannot find it."""
+    if model.encoding == "utf-8":
+        return None
+    if model not in _NAMED:
+        with reading_as("cp1252"):
+            found = decode(model.text.encode(model.encoding))[1]
+        _NAMED[model] = None if found == model.encoding else model.encoding
+    return _NAMED[model]
+
+
+def model_encoding(run: xr.Dataset) -> str | None:
+    """Return the encoding of the bytes of the model file of a run, where their reader must know it."""
+    return str(run.attrs[ENCODING]) if ENCODING in run.attrs else None
 
 
 def given_points(model: Model) -> str:

@@ -19,6 +19,7 @@ import shutil
 import time
 import zlib
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from stat import S_IMODE
 
@@ -395,13 +396,29 @@ _ODD = re.compile(r"...|[\x80-\x9f\u0192\u02c6]")
 _FEWEST_SIGNS, _ODD_SHARE = 6, 0.4
 
 
+_OWN: ContextVar[str] = ContextVar("own", default="cp1252")
+"""The encoding of files that are not in Unicode: that of Windows for Western languages, unless a user says which."""
+
+
+@contextlib.contextmanager
+def reading_as(encoding: str | None) -> Iterator[None]:
+    """Read files that are not in Unicode in an encoding, where there is one."""
+    token = _OWN.set(encoding or _OWN.get())
+    try:
+        yield
+    finally:
+        _OWN.reset(token)
+
+
 def decode(content: bytes) -> tuple[str, str]:
-    """Return a text and its encoding: UTF-16 by its byte order mark, which stays in the text, or UTF-8, else that of Windows."""
+    """Return a text and its encoding: UTF-16 by its byte order mark, which stays in the text, or UTF-8, else that of `reading_as`."""
     marked = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(content[:2])
-    for encoding in (marked, "utf-8", "cp1252"):  # older files of Vensim, whatever encoding they claim
-        with contextlib.suppress(UnicodeDecodeError):
+    for encoding in (marked, "utf-8", _OWN.get()):  # older files of Vensim, whatever encoding they claim
+        with contextlib.suppress(UnicodeError):
             if encoding:
-                return content.decode(encoding), encoding
+                text = content.decode(encoding)
+                if encoding in {marked, "utf-8", "cp1252"} or text.encode(encoding) == content:
+                    return text, encoding
     return content.decode("latin-1"), "latin-1"  # has every byte
 
 
@@ -410,12 +427,76 @@ def decode_text(content: bytes) -> str:
     return decode(content)[0]
 
 
-def encode_text(text: str, sha256: str) -> bytes | None:
-    """Return the bytes of a model that have that hash, or None if the text does not give them."""
-    contents = (
-        text.encode(encoding, "replace") for encoding in ("utf-8", "cp1252", "latin-1", "utf-16-le", "utf-16-be")
-    )
-    return next((content for content in contents if hashlib.sha256(content).hexdigest() == sha256), None)
+_WIDER = {
+    "shift_jis": "cp932",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "euc_kr": "cp949",
+    "ascii": "utf-8",
+}
+"""Encodings that have all characters of another one, which users often name in their place."""
+
+
+def encoding_name(encoding: str, *, error: type[FaultsError], where: str = "encoding") -> str:
+    """Return the usual name of an encoding of text. Raises `error` for a name of none."""
+    from difflib import get_close_matches
+    from encodings.aliases import aliases
+
+    if name := _text_encoding(encoding):
+        return name
+    known = [*filter(_text_encoding, {*aliases.values()})]
+    close = get_close_matches(str(encoding).lower(), known, 1)
+    cure = f"did you mean '{close[0]}'?" if close else "name one such as gbk, big5, shift_jis, cp1251 or utf-8"
+    raise error([Fault(where, f"{encoding!r:.40} is not an encoding of text; {cure}")])
+
+
+def _text_encoding(name: str) -> str:
+    """The usual name of an encoding of text, or an empty text."""
+    try:
+        return codecs.lookup(name).name if "a".encode(name) else ""
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return ""
+
+
+def decode_as(content: bytes, encoding: str, path: str, *, error: type[FaultsError]) -> tuple[str, str]:
+    """Return the text of a file in an encoding, and the name of this; the text gives the same bytes again.
+
+    Raises `error`, with line and byte, if the bytes are not text in it, or the text has other bytes in it.
+    """
+    name = encoding_name(encoding, error=error)
+    what = "is not text in"
+    try:
+        text = content.decode(name)
+        again = text.encode(name)
+        if again == content:
+            return text, name
+        start = next((at for at, (old, new) in enumerate(zip(content, again, strict=False)) if old != new), len(again))
+        what = "does not survive reading and writing in"
+    except UnicodeDecodeError as cause:
+        start = cause.start
+    except UnicodeError:
+        start = 0
+    before = content[:start]
+    lines = LINE_END.split(before.decode(name, "replace"))
+    column = start - max(before.rfind(b"\n"), before.rfind(b"\r"))
+    byte = f"byte {column} of the line" + (f", 0x{content[start]:02x}," if start < len(content) else "")
+    cure = "name the encoding in which the file was saved, or convert it to UTF-8"
+    with contextlib.suppress(KeyError, UnicodeError):
+        wider = _WIDER[name]
+        cure = f"it is in {wider}; name that" if content.decode(wider).encode(wider) == content else cure
+    raise error([Fault(Place(path, len(lines), len(lines[-1]) + 1), f"{byte} {what} {name}; {cure}")])
+
+
+def encode_text(text: str, sha256: str, encoding: str = "") -> bytes | None:
+    """Return the bytes of a model that have that hash, or None if the text does not give them; `encoding` is its own, if named."""
+    usual = ("utf-8", "cp1252", "latin-1", "utf-16-le", "utf-16-be")
+    for name in (encoding, *usual) if encoding else usual:
+        with contextlib.suppress(LookupError, UnicodeError):  # the name in a record may be wrong
+            content = text.encode(name, "replace")
+            if hashlib.sha256(content).hexdigest() == sha256:
+                return content
+    return None
 
 
 def misread_word(content: bytes) -> str:

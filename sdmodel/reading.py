@@ -19,7 +19,11 @@ _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_model(
-    path: PathLike | bytes, *, data: PathLike | Iterable[PathLike] = (), allow_files: Iterable[PathLike] = ()
+    path: PathLike | bytes,
+    *,
+    data: PathLike | Iterable[PathLike] = (),
+    allow_files: Iterable[PathLike] = (),
+    encoding: str | None = None,
 ) -> Model:
     r"""Read a model from a Vensim `.mdl` file, or a file in XMILE (`.stmx`, `.xmile`, `.itmx`, `.xml`).
 
@@ -33,6 +37,9 @@ def read_model(
         one counts. XMILE has no data variables.
     allow_files : iterable of paths, optional
         Folders outside of the model's own that the model may read workbooks and tables from.
+    encoding : str, optional
+        The encoding of a Vensim file, and of its data that is not in Unicode, such as "gbk", "shift_jis" or "cp1251". By default it
+        is UTF-8, UTF-16 by a byte order mark, or that of Windows for Western languages. The model and its runs keep it.
 
     Returns
     -------
@@ -61,12 +68,12 @@ def read_model(
     '0.1 * Water'
     """
     if isinstance(path, bytes) or (isinstance(path, str) and "\n" in path):
-        return model_from_text(path, data=data, allow_files=allow_files)
+        return model_from_text(path, data=data, allow_files=allow_files, encoding=encoding)
     if not isinstance(path, str | os.PathLike):
         what = f"{type(path).__name__} is not a model file; give its path, its bytes or its text"
         raise ModelError([Fault("read_model", what)])
     content = read_bytes(path, error=ModelError, wanted="the .mdl file")
-    return model_from_text(content, os.fspath(path), data=data, allow_files=allow_files)
+    return model_from_text(content, os.fspath(path), data=data, allow_files=allow_files, encoding=encoding)
 
 
 def model_from_text(
@@ -75,6 +82,7 @@ def model_from_text(
     *,
     data: PathLike | Iterable[PathLike] = (),
     allow_files: Iterable[PathLike] = (),
+    encoding: str | None = None,
 ) -> Model:
     r"""Read a model from the text of a Vensim `.mdl` file, or of a file in XMILE.
 
@@ -84,8 +92,8 @@ def model_from_text(
         The text, or the bytes of the file.
     path : str
         The name that faults give as their file. Workbooks and tables that the model reads are looked for beside it.
-    data, allow_files
-        As for `read_model`.
+    data, allow_files, encoding
+        As for `read_model`; a text that is given as such has no encoding.
 
     Returns
     -------
@@ -105,13 +113,20 @@ def model_from_text(
     'm'
     """
     if is_xmile(text, path):
+        _refuse_encoding(path, encoding)
         if not isinstance(data, str | os.PathLike) and not (data := list(data)):
             return reading_of(text, path).model
         what = (
             "XMILE has no data variables; convert the model with `sdmodel convert`, and declare them in the .mdl file"
         )
         raise ModelError([Fault(path, what)])
-    return vensim.model_from_text(text, path, data=data, allow_files=allow_files)
+    return vensim.model_from_text(text, path, data=data, allow_files=allow_files, encoding=encoding)
+
+
+def _refuse_encoding(path: str, encoding: str | None) -> None:
+    if encoding is not None:
+        what = f"a file in XMILE names its encoding itself, in its first line; leave out {encoding!r:.40}"
+        raise ModelError([Fault(path, what)])
 
 
 def read_xmile(path: PathLike) -> tuple[Model, tuple[str, ...]]:
@@ -153,7 +168,7 @@ def reading_of(text: str | bytes, path: str) -> Reading:
     return xmile_reading(_as_bytes(text), path)
 
 
-def read_sketch(path: PathLike) -> Sketch:
+def read_sketch(path: PathLike, *, encoding: str | None = None) -> Sketch:
     """Read the sketch of a model: its views, with their words and arrows.
 
     Faults of equations do not matter here: an element whose equation can be read has a kind, others have none.
@@ -162,6 +177,8 @@ def read_sketch(path: PathLike) -> Sketch:
     ----------
     path : str or path-like
         The `.mdl` file, or a file in XMILE.
+    encoding : str, optional
+        The encoding of a Vensim file, as for `read_model`.
 
     Returns
     -------
@@ -192,8 +209,9 @@ def read_sketch(path: PathLike) -> Sketch:
     """
     content = read_bytes(path, error=ModelError, wanted="the .mdl file")
     if is_xmile(content, os.fspath(path)):
+        _refuse_encoding(os.fspath(path), encoding)
         return read_xmile_sketch(content, os.fspath(path))
-    return vensim.sketch_from_text(content, os.fspath(path))
+    return vensim.sketch_from_text(content, os.fspath(path), encoding=encoding)
 
 
 def views_of_model(model: Model) -> tuple[View, ...]:

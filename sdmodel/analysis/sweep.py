@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ..dataset import BASE, DATE, MEMBER, TIME
 from ..ensemble import design_record
 from ..errors import AnalysisError
-from ..model import Cell, Integrator, Model, cell_name, identifiers, split_name, takes_model
-from ..scenario import Design, Scenario, cell_values, constant_cells, merge_scenarios
+from ..model import Cell, Integrator, Model, cell_name, identifiers, key, split_name, takes_model
+from ..scenario import Design, Scenario, cell_values, constant_cells
 from ..simulation import Progress, RunWarning, ScenarioLike, load_scenario, memory_bytes, simulate
 from ..workers import Workers
 
@@ -122,18 +122,18 @@ def sweep_levers(
     ([1.0, 2.0, 3.0], [10.0, 20.0, 30.0])
     """
     changes = load_scenario(scenario)
-    changes = merge_scenarios([changes, Scenario("", design.changes)]) if design and design.changes else changes
     swept = _levers(model, levers, changes, base=base)
     cells = {cell for lever in swept for cell in lever.cells}
-    sampled = _sampled(model, design, cells)
+    sampled = _sampled(design, cells)
     options: dict[str, Any] = {"scenario": changes, "integrator": integrator, "threads": threads, "seed": seed}
     if save is not None:
         own = (cell.key for cell in (*cells, *(design.cells if design else ())))
         varied = dict.fromkeys(model.identifiers[name] for name in own if name in model.elements)
         options["save"] = [*([save] if isinstance(save, str) else save), *varied]
-    _check_size(model, math.prod([*(len(lever.values) for lever in swept), *sampled.sizes.values()]), options, memory)
+    members, whole = (design.count, design.model(model)) if design else (1, model)
+    _check_size(whole, math.prod([*(len(lever.values) for lever in swept), members]), options, memory)
     constants: dict[str, Any] = {lever.name: lever.array for lever in swept}
-    constants |= {str(name): values for name, values in sampled.items()}
+    constants |= sampled
     noisy = design.count if design and model.draws else None
     run = simulate(model, constants, memory=memory, progress=progress, executor=executor, members=noisy, **options)
     for lever in swept:
@@ -191,19 +191,24 @@ def _dims(model: Model, cells: Mapping[str, Sequence[Cell]]) -> dict[str, str]:
     dims: dict[str, str] = {}
     others: dict[str, str] = {}
     for name, lever_cells in cells.items():
-        key = lever_cells[0].key
-        if not lever_cells[0].labels and model.identifiers[key] not in (DATE, MEMBER):
-            dims[name] = model.identifiers[key]
+        own = lever_cells[0].key
+        if not lever_cells[0].labels and model.identifiers[own] not in (DATE, MEMBER):
+            dims[name] = model.identifiers[own]
         else:
-            others[name] = "_".join([key, *(lever_cells[0].labels if len(lever_cells) == 1 else ("values",))])
+            others[name] = "_".join([own, *(lever_cells[0].labels if len(lever_cells) == 1 else ("values",))])
     names = identifiers((TIME, DATE, MEMBER, *model.elements, *model.subscripts, *others.values()))
     return dims | {name: names[identifier] for name, identifier in others.items()}
 
 
-def _sampled(model: Model, design: Design | None, swept: set[Cell]) -> xr.Dataset:
+def _sampled(design: Design | None, swept: set[Cell]) -> dict[str, xr.DataArray]:
     """Return the constants that a design samples and no lever sets, along `member`."""
     if design is None:
-        return xr.Dataset()
+        return {}
+    coursed = {key(course.change.name): course.change.name for course in design.courses}
+    again = next((coursed[cell.key] for cell in swept if cell.key in coursed), None)
+    if again is not None:
+        message = f"the sweep: '{again}' has a course of its own in each member of the design; sweep another lever"
+        raise AnalysisError(message)
     both = [name for cell, name in zip(design.cells, design.names, strict=True) if cell in swept]
     if both and len(both) == len(design.cells):
         message = "the sweep: the design samples only swept levers; sample another constant, or leave out the design"
@@ -211,7 +216,7 @@ def _sampled(model: Model, design: Design | None, swept: set[Cell]) -> xr.Datase
     if both:
         names = ", ".join(f"'{name}'" for name in both)
         warnings.warn(f"{names}: swept, so not sampled for each member", RunWarning, stacklevel=3)
-    return design.dataset().drop_vars(both)
+    return {name: values for name, values in design.constants().items() if name not in both}
 
 
 def _check_size(model: Model, runs: int, options: Mapping[str, Any], memory: str | float | None) -> None:

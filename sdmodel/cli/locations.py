@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..errors import Complaint, Fault, FigureError, ModelError, ScenarioError, StoreError
-from ..files import is_plain_file, misread_word, read_bytes, recover
+from ..files import encoding_name, is_plain_file, misread_word, read_bytes, reading_as, recover
 from ..model import Model, nearest
 from ..reading import is_xmile, read_model
 from ..xmile import XMILE_ENDINGS
@@ -75,9 +75,10 @@ def load_model(path: Path) -> Model:
         if context is None
         else {name: context.meta.get(f"{__name__}.{name}", ()) for name in ("data", "allow_files")}
     )
-    _note_encoding(path)
+    if given_encoding() is None:
+        _note_encoding(path)
     try:
-        return read_model(path, **given)
+        return read_model(path, **given, encoding=given_encoding())
     except ModelError as error:
         if path.suffix.lower() in _MODEL_ENDINGS or not path.is_file():
             raise
@@ -96,13 +97,26 @@ def _note_encoding(path: Path) -> None:
     if not is_xmile(content, str(path)) and (word := misread_word(content)):
         shown = "".join(sign if sign.isprintable() else "?" for sign in word[:_SHOWN])
         what = f"the text is not in UTF-8, and '{shown}' looks like another encoding, such as GBK or Shift-JIS"
-        cure = "convert the file to UTF-8, as with `iconv -f GBK -t UTF-8`, with {UTF-8} as its first line"
+        cure = "name it, as with --encoding gbk, or convert the file to UTF-8, as with `iconv -f GBK -t UTF-8`"
         click.echo(f"{path}: {what}; {cure}", err=True)
 
 
 def remember_files(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> None:
     """Keep the value of an option for `load_model`, which many commands reach in their own ways."""
     context.meta[f"{__name__}.{parameter.name}"] = value
+
+
+def remember_encoding(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    """Keep the encoding of the model of a command for `given_encoding`; other files that are not in Unicode are read in it too."""
+    if value is not None:
+        context.meta[f"{__name__}.named"] = encoding_name(value, error=ModelError, where="--encoding")
+        context.with_resource(reading_as(value))
+
+
+def given_encoding() -> str | None:
+    """The encoding of the model that `--encoding` names."""
+    context = click.get_current_context(silent=True)
+    return None if context is None else context.meta.get(f"{__name__}.named")
 
 
 def data_files() -> list[Path]:

@@ -19,7 +19,15 @@ from ..files import write_file
 from ..model import INTEGRATORS, Integrator, Model
 from ..scenario import Scenario
 from ..vensim import read_placed_names, read_scenario
-from .locations import check_not_there, model_path, remember_files, runs_folder, sampling_path, scenario_path
+from .locations import (
+    check_not_there,
+    model_path,
+    remember_encoding,
+    remember_files,
+    runs_folder,
+    sampling_path,
+    scenario_path,
+)
 from .output import busy, csv_text, json_text, note, take_over
 from .requests import Engine, RunRequest
 
@@ -36,7 +44,15 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _TABLES, _FIGURES = (".csv", ".json"), (".png", ".svg", ".pdf")
 
 plain_model_argument = click.argument("model", required=False, metavar="[MODEL]")
-_DATA = (
+encoding_option = click.option(
+    "--encoding",
+    metavar="NAME",
+    expose_value=False,
+    callback=remember_encoding,
+    help="The encoding of a model that is not in Unicode, such as gbk, and of its other files (default: Western Windows).",
+)
+_FILES = (
+    encoding_option,
     click.option(
         "--data",
         multiple=True,
@@ -57,8 +73,8 @@ _DATA = (
 
 
 def model_data_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The files that the model of a command may read data from, for `load_model`."""
-    for option in reversed(_DATA):
+    """The encoding of the model of a command, and the files that it may read data from, for `load_model`."""
+    for option in reversed(_FILES):
         command = option(command)
     return command
 

@@ -137,13 +137,21 @@ def _simulate(
 ) -> xr.Dataset:
     scenario, integrator, save = request.scenario, request.integrator, request.save
     if request.engine == "pysd":
+        from ..dataset import named_encoding
         from ..reference import PYSD_NOTE, simulate_with_pysd
 
         if any(source.is_series for source in model.sources):
             message = f"{request.model}: PySD does not get the data of --data or of the model's settings; use the native engine"
             raise ReferenceEngineError(message)
         note(PYSD_NOTE)
-        return simulate_with_pysd(request.model, constants, scenario=scenario, integrator=integrator, save=save)
+        return simulate_with_pysd(
+            request.model,
+            constants,
+            scenario=scenario,
+            integrator=integrator,
+            save=save,
+            encoding=named_encoding(model),
+        )
     from ..simulation import simulate
 
     start, at, seed = request.start, request.at, request.seed

@@ -18,12 +18,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from ..dataset import DIGEST, MEMBER, NOISE_ALONE
 from ..errors import EnsembleError, reports_memory
 from ..model import RUN_SETTINGS, Integrator, Model, cell_name, key, plan, takes_model
-from ..scenario import Design, Scenario, merge_scenarios, range_violation, with_tables
+from ..scenario import Design, range_violation, with_tables
 from ..simulation import (
     RANDOM_NUMBERS,
     RUN_SEED,
@@ -89,22 +90,28 @@ class _RunRequest:
 
     def simulate(self, first: int, last: int, progress: Progress | None = None) -> xr.Dataset:
         """Simulate some members; a single one is simulated twice, since the code for one member rounds differently."""
-        constants = self.design.dataset(first, last)
-        model = with_tables(self.model, self.options["scenario"])
+        constants = self.design.constants(first, last)
         for cell, name in zip(self.design.cells, self.design.names, strict=True):
-            values = constants[name].values
-            if range_violation(model.elements[cell.key], float(values.min()), float(values.max())):
-                self.outside.add(name)
-        alone = constants.sizes[MEMBER] == 1
+            if name in constants:  # but for the points of time courses
+                ends = (float(constants[name].values.min()), float(constants[name].values.max()))
+                self.outside.update([name] if range_violation(self.model.elements[cell.key], *ends) else [])
+        alone = last - first == 1
         if alone:
-            constants = constants.isel({MEMBER: [0, 0]})
+            constants = {name: _twice(values) for name, values in constants.items()}
+        members = np.arange(first, first + 2 if alone else last) if self.model.draws else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotFiniteWarning)
             warnings.simplefilter("ignore", RunWarning)
             report = None if progress is None else lambda done, _: progress(first + done, self.design.count)
-            run = simulate(self.model, constants, progress=report, **self.options)
+            run = simulate(self.model, constants, members=members, progress=report, **self.options)
         self.inexact.update([str(run.attrs["integrator"])] if run.attrs.pop("inexact", None) else [])
         return run.isel({MEMBER: [0]}) if alone else run
+
+
+def _twice(values: xr.DataArray) -> xr.DataArray:
+    """The constants of one member, and again as those of the next."""
+    first = values[MEMBER].values[0]
+    return values.isel({MEMBER: [0, 0]}).assign_coords({MEMBER: [first, first + 1]})
 
 
 @takes_model
@@ -192,7 +199,7 @@ def run_ensemble(
     (('time', 'member'), 50)
     """
     target = checked_path(path)
-    changes = merge_scenarios([load_scenario(scenario), Scenario("", design.changes)])
+    changes = load_scenario(scenario)
     identifiers = design.model(model).identifiers
     sampled = list(dict.fromkeys(identifiers[cell.key] for cell in design.cells))
     kept = dict.fromkeys(identifiers[cell.key] for cell in design.cells if cell.key in model.elements)

@@ -30,20 +30,18 @@ from .algebra import (
 )
 from .calendar import UNITS as CALENDAR_UNITS
 from .calendar import Calendar
-from .data import (
+from .data.gaps import data_gaps, missing_data, without_gaps
+from .data.variables import (
     NO_POINTS,
     NOW,
-    data_gaps,
     data_keyword,
     data_reference,
     data_value,
     data_variables,
     has_points,
-    missing_data,
     points_in,
     points_name,
     with_points,
-    without_gaps,
 )
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
@@ -53,7 +51,15 @@ from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.chance.draws import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.inputs import PLACE_IN_COURSE
 from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
-from .functions.refused import FILE_FUNCTIONS, REFUSED, UNFINISHED, WHOLE_EQUATIONS, unfinished, unknown_function
+from .functions.refused import (
+    FILE_FUNCTIONS,
+    REFUSED,
+    UNFINISHED,
+    WHOLE_EQUATIONS,
+    Unfinished,
+    unfinished,
+    unknown_function,
+)
 from .functions.row import AXES, NOTHING_DUE, Absent, Array, ArrayEmitter, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .kinds import kind_of, with_flows
@@ -194,6 +200,7 @@ __all__ = [
     "Table",
     "Unchanging",
     "UnequalError",
+    "Unfinished",
     "UnitMismatch",
     "UnitReport",
     "VensimFunction",

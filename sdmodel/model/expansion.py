@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from types import MappingProxyType
+from typing import NoReturn
 
-from sympy import Expr, Integer, Symbol
+from sympy import Expr, Indexed, Integer, Symbol
 
 from ..errors import Fault, ModelError
 from .algebra import (
     Numbers,
     Site,
+    Table,
     VensimFunction,
     make_reference,
     references_in,
@@ -29,6 +31,7 @@ from .algebra import (
 from .evaluation import Start, evaluate
 from .functions.chance.draws import DEFAULT_SEED, DRAW, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.memory import DELAY_FIXED, HELD_STOCK, INTEG
+from .functions.past.queues import QUEUES
 from .functions.reductions import is_reduction, reduction_ranges
 from .functions.row import Expander
 from .names import MARK
@@ -42,6 +45,7 @@ from .subscripts import (
     count_cells,
     inner_bindings,
     labels_of,
+    resolve,
 )
 
 _LARGEST_ORDER = 1000
@@ -145,6 +149,36 @@ class _Builder:
         self._keep(name, "auxiliary", written, kept, ())
         return make_reference(name, *kept)
 
+    def named(self, role: str, expression: Expr) -> Expr:
+        """A reference to a hidden element of the variable, with the equations that each of its own adds."""
+        equation, name = self.equation, f"{self.element.key}#{role}"
+        found = self.elements.pop(name, None)
+        for subscripts, value in self._values(expression):
+            kind: Kind = "lookup" if isinstance(value, Table) else "auxiliary"
+            exceptions = equation.exceptions if subscripts == equation.subscripts else ()
+            self._keep(name, kind, value, subscripts, exceptions)
+            equations = (*(found.equations if found else ()), *self.elements[name].equations)
+            dimensions = self.element.dimensions
+            found = replace(self.elements[name], equations=equations, dimensions=dimensions)
+            self.elements[name] = found
+        return make_reference(name, *equation.subscripts)
+
+    def _values(self, expression: Expr) -> Iterator[tuple[tuple[str, ...], Expr]]:
+        """An expression in the cells of the equation; for a lookup the table of each cell, once if they have the same."""
+        subscripts, equation = self.model.subscripts, self.equation
+        name, indices = split_reference(expression) if isinstance(expression, Symbol | Indexed) else ("", ())
+        if name not in self.model.elements or self.model.elements[name].kind != "lookup":
+            yield equation.subscripts, expression
+            return
+        found: dict[tuple[str, ...], Expr] = {}
+        for labels, binding in bindings(subscripts, equation):
+            table = self.start.read(Cell(name, tuple(resolve(subscripts, index, binding) for index in indices)))
+            found[labels] = table if isinstance(table, Table) else Table([(0, 0)])
+        if len(set(found.values())) == 1:
+            yield equation.subscripts, next(iter(found.values()))
+        else:
+            yield from found.items()
+
     def _keep(
         self,
         name: str,
@@ -245,8 +279,29 @@ class _Call:
 
         return self.builder.add_all("auxiliary", self.call, build, len(initial))
 
+    def named(self, role: str, expression: Expr) -> Expr:
+        whole = self.builder.equation.expression
+        if not isinstance(whole, VensimFunction) or whole.row is not self.call.row:
+            self._fail("must be the whole right-hand side; give it a variable of its own")
+        return self.builder.named(role, expression)
+
+    def parts_of(self, variable: Expr, *roles: str) -> Sequence[Expr]:
+        model = self.builder.model
+        name, indices = split_reference(variable) if isinstance(variable, Symbol | Indexed) else ("", ())
+        element = model.elements.get(name)
+        calls = [equation.expression for equation in element.equations] if element else []
+        makes = all(isinstance(call, VensimFunction) and set(roles) <= call.row.roles for call in calls)
+        if not calls or not makes:
+            makers = " or ".join(row.name for row in QUEUES if set(roles) <= row.roles)
+            self._fail(f"needs a queue, and '{element.name if element else variable}' is none; define it with {makers}")
+        return [make_reference(f"{name}#{role}", *indices) for role in roles]
+
+    def _fail(self, what: str) -> NoReturn:
+        equation = self.builder.equation
+        raise ModelError([Fault(equation.parts.get(self.call, equation.place), f"{self.call.row.name} {what}")])
+
     def size(self, *vectors: Expr) -> int:
-        model, equation = self.builder.model, self.builder.equation
+        model = self.builder.model
         sizes = []
         for vector in vectors:
             label, labels = split_reference(vector.args[0])[1][-1], labels_of(model.subscripts, vector.args[1].name)
@@ -257,7 +312,7 @@ class _Call:
                 what = f"takes a whole vector, by the name of its first element; write {first} instead of {shown}"
             elif sizes[-1] == sizes[0]:
                 continue
-            raise ModelError([Fault(equation.parts.get(self.call, equation.place), f"{self.call.row.name} {what}")])
+            self._fail(what)
         return sizes[0]
 
     def auxiliary(self, expression: Expr) -> Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -19,7 +19,6 @@ from .frames import CellArray, UnequalError, labels_at, new_array, span
 from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
 from .functions.refused import unknown_function
 from .functions.row import AXES
-from .functions.table import LOOKUPS
 from .names import MARK, Suggestions, key
 from .order import UnfinishedError, cell_name, plan
 from .records import REQUIRED_SETTINGS, Element, Equation, Model
@@ -30,7 +29,6 @@ from .subscripts import (
     SubscriptFault,
     bindings,
     count_cells,
-    counts_labels,
     inner_bindings,
     labels_of,
     resolve,
@@ -51,6 +49,7 @@ _LOGIC = re.compile(r"(?:(.+)_)?(and|or|not)_(.+)")
 _TRUTH = {"true": "1", "false": "0"}
 
 Role = Literal["number", "lookup", "range"]
+_ROLES: Mapping[str, Role] = {"table": "lookup", "range": "range"}
 _REFERENCES = (Symbol, Indexed)
 
 
@@ -93,10 +92,11 @@ def _uses(expression: Expr) -> dict[tuple[Expr, Role], None]:
             found[part, "number"] = None
         elif isinstance(part, Slice):
             found[part, "number"] = found[part.reference, "number"] = None
-        elif isinstance(part, VensimFunction) and (part.name in LOOKUPS or counts_labels(part)):
-            first, *rest = part.args
-            found[first, "lookup" if part.name in LOOKUPS else "range"] = None
-            waiting += rest[::-1]
+        elif isinstance(part, VensimFunction):
+            kinds = (*part.row.kinds, *[""] * len(part.args))
+            pairs = [(argument, _ROLES.get(kind, "number")) for argument, kind in zip(part.args, kinds, strict=False)]
+            found |= dict.fromkeys(pair for pair in pairs if pair[1] != "number")
+            waiting += [argument for argument, role in reversed(pairs) if role == "number"]
         else:
             waiting += part.args[::-1]
     return found
@@ -256,7 +256,7 @@ class _Search:
             elif isinstance(part, _REFERENCES):
                 fault = self.bad_reference(equation, part, called=role == "lookup")
             elif not isinstance(part, Table | Slice):
-                cure = "the first argument of the function must be the name of a lookup"
+                cure = "this argument of the function must be the name of a lookup"
                 fault = Fault(equation.place, f"'{part}' is not a lookup; {cure}")
             if fault:
                 yield fault

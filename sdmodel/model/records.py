@@ -254,6 +254,8 @@ class Model(Unchanging):
         The files that its data, constants, lookups and labels come from.
     reality_checks : tuple[RealityCheck, ...]
         The constraints and test inputs of its Reality Checks, in the order of the file.
+    encoding : str
+        The encoding of the file, in which the text has its bytes again.
 
     Examples
     --------
@@ -277,6 +279,7 @@ class Model(Unchanging):
     sha256: str = ""
     sources: tuple[Source, ...] = ()
     reality_checks: tuple[RealityCheck, ...] = ()
+    encoding: str = "utf-8"
 
     def __repr__(self) -> str:
         return f"<Model {self.path}: {len(self)} elements>"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sympy import Expr
 
 from ..model import (
@@ -25,11 +28,13 @@ from ..model import (
 )
 from .arrays import Routines
 from .driver import driver_text
-from .ir import Function, Mathematics
+from .ir import OPTIONAL, Function, Mathematics
 from .layout import Layout
 from .random_numbers import random_text
 from .tables import Tables
 from .writer import ARGUMENTS, LINES, PARAMETERS, LoopWriter, Result, Writer
+
+_OPTIONAL = re.compile(rf"^.*{OPTIONAL.format('([0-9]+)')}\n", re.MULTILINE)
 
 _TOGETHER = 8
 """The most rates in one loop, since a processor follows few rows of memory at a time."""
@@ -38,22 +43,39 @@ _Job = Callable[[Writer], None]
 """Something to compute, written into a function."""
 
 
-def module_text(layout: Layout, width: int, mathematics: Mathematics, *, adaptive: bool = False) -> str:
-    """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too."""
+def module_text(
+    layout: Layout,
+    width: int,
+    mathematics: Mathematics,
+    *,
+    adaptive: bool = False,
+    saved: NDArray[np.int64] | None = None,
+) -> str:
+    """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too.
+
+    If only the rows `saved` are looked at after a step, no other is stored that nothing reads.
+    """
     tables = Tables(width, mathematics, Routines(width, layout))
     kept: list[_Job] = [partial(Writer.keep_part, part=part) for part in layout.invariant]
     if width > 1 and mathematics.fused:  # one member alone divides about as quickly
         kept += [partial(Writer.keep_reciprocal, key=key) for key in layout.reciprocal]
-    texts = [
+    start = [
         _function("start", chain(_start_jobs(layout, layout.plan.at_start), kept), layout, tables),
         _function("update", chain(_start_jobs(layout, layout.plan.unvarying), kept), layout, tables),
+    ]
+    tables.read[:] = False
+    steps = [
         _function("step", chain(_step_jobs(layout), _rate_jobs(layout)), layout, tables, in_step=True),
         _function("rates", _direct_jobs(layout, advances=False), layout, tables, in_step=True),
         _function("advance_direct", _direct_jobs(layout, advances=True), layout, tables, in_step=True),
     ]
+    if saved is not None:
+        memories = (*layout.delay_input, *layout.passage, *layout.held, *layout.shift)
+        tables.read[[*saved, *(layout.row[cell] for cell in memories)]] = True
+        steps = [_OPTIONAL.sub(lambda found: found[0] if tables.read[int(found[1])] else "", text) for text in steps]
     drawing = [random_text(width)] if layout.draws else []
     driver = driver_text(layout, width, places=tables.places, adaptive=adaptive)
-    return "\n".join([*texts, tables.text(), driver, *drawing, mathematics.text(width)])
+    return "\n".join([*start, *steps, tables.text(), driver, *drawing, mathematics.text(width)])
 
 
 def _jobs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -20,6 +21,9 @@ from .machine import Code, assemble, host
 
 QUICK_STEPS = 100_000
 """Time steps after which optimised code for one member has saved about the time that it takes to compile, for any model."""
+
+_SAVED_STEPS = 1_000_000
+"""Time steps of blocks after which code that stores only what is saved has saved about the time that it takes to compile."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +56,8 @@ class Program(Unchanging):
 
     layout: Layout
     _grids: dict[str, Grid] = field(default_factory=dict)
-    _codes: dict[tuple[int, bool], Code] = field(default_factory=dict)
-    _steps: dict[bool, int] = field(default_factory=dict)
+    _codes: dict[tuple[int, bool, bytes], Code] = field(default_factory=dict)
+    _steps: Counter[object] = field(default_factory=Counter)
     _lock: Lock = field(default_factory=Lock)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -64,19 +68,33 @@ class Program(Unchanging):
         """The values of the constants in the model file, shape (constants,), each in its own units."""
         return self.layout.given.copy()
 
-    def code(self, width: int, *, adaptive: bool = False, steps: int = QUICK_STEPS) -> Code:
+    def code(
+        self,
+        width: int,
+        *,
+        adaptive: bool = False,
+        steps: int = QUICK_STEPS,
+        saved: NDArray[np.int64] | None = None,
+    ) -> Code:
         """Machine code for blocks of `width` members, compiled at the first call; `adaptive` to have automatic steps too.
 
-        `steps` is the number of time steps that the caller is about to compute. Code for one member is compiled without
-        optimisation until `QUICK_STEPS` have been asked for, since compiling takes longer than the few runs.
+        `steps` is the number of time steps of blocks that the caller is about to compute. Code for one member is compiled without
+        optimisation until `QUICK_STEPS` have been asked for, since compiling takes longer than the few runs. If the caller
+        looks only at the rows `saved`, code of its own for these does so after many steps.
         """
+        rows = b"" if saved is None else saved.tobytes()
         with self._lock:
-            self._steps[adaptive] = self._steps.get(adaptive, 0) + steps
+            self._steps[adaptive] += steps
+            self._steps[width, adaptive, rows] += steps
+            special = saved is not None and self._steps[width, adaptive, rows] >= _SAVED_STEPS
             quick = width == 1 and self._steps[adaptive] < QUICK_STEPS
-            code = self._codes.get((width, adaptive))
+            kind = width, adaptive, rows if special else b""
+            code = self._codes.get(kind)
             if code is None or not (code.optimised or quick):
-                text = module_text(self.layout, width, host().mathematics, adaptive=adaptive)
-                code = self._codes[width, adaptive] = assemble(text, alone=width == 1, quick=quick)
+                text = module_text(
+                    self.layout, width, host().mathematics, adaptive=adaptive, saved=saved if special else None
+                )
+                code = self._codes[kind] = assemble(text, alone=width == 1, quick=quick)
             return code
 
     def grid(self, element: Element) -> Grid:

@@ -27,6 +27,9 @@ _INTRINSICS = MappingProxyType(dict.fromkeys(("fabs", "floor", "trunc", "sqrt"),
 _BINARY = MappingProxyType({"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv", "%": "frem"})
 _COMPARISONS = MappingProxyType({"=": "oeq", "<>": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"})
 
+OPTIONAL = " ; row {}"
+"""The mark of an instruction that writes to a row, and that may be left out if nothing reads the row."""
+
 
 @dataclass
 class Function:
@@ -61,10 +64,11 @@ class Function:
         where = self.put(f"getelementptr inbounds double, ptr %ws, i64 {row * self.width}")
         return self.put(f"load {self.number}, ptr {where}, align {8 * self.width}")
 
-    def store(self, value: str, row: int) -> None:
-        """Write to a row of the workspace."""
+    def store(self, value: str, row: int, *, optional: bool = False) -> None:
+        """Write to a row of the workspace, with a mark if that is `optional`."""
         where = self.put(f"getelementptr inbounds double, ptr %ws, i64 {row * self.width}")
-        self.lines.append(f"  store {self.number} {value}, ptr {where}, align {8 * self.width}")
+        mark = OPTIONAL.format(row) if optional else ""
+        self.lines.append(f"  store {self.number} {value}, ptr {where}, align {8 * self.width}{mark}")
 
     def constant(self, value: float) -> str:
         """The same number for every member."""

@@ -14,6 +14,9 @@ from itertools import count
 from string import Template
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..model import Table, UnequalError
 from .arrays import Routines
 from .ir import Function, Mathematics, literal, suffix
@@ -63,7 +66,7 @@ class TableChoice:
 
 @dataclass
 class Tables:
-    """The tables, lookup functions and routines that a module needs so far, and the numbers of its next parts."""
+    """The tables, lookup functions and routines that a module needs so far, which rows it reads, and the numbers of its next parts."""
 
     width: int
     mathematics: Mathematics
@@ -74,10 +77,12 @@ class Tables:
     choices: dict[tuple[int, ...], str] = field(default_factory=dict)
     calls: int = 0
     parts: Iterator[int] = field(default_factory=lambda: count(1))
+    read: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Let routines look up in the tables."""
+        """Let routines look up in the tables; no row is read yet."""
         self.routines.search = self.write
+        self.read = np.zeros(self.routines.layout.rows, dtype=bool)
 
     def write(self, function: Function, way: str, table: Table, x: str) -> str:
         """Write the value of a table at x, for each member."""

@@ -61,12 +61,6 @@ from .tables import TableChoice, Tables
 LINES = 1000
 """A function gets about this many instructions, so that the time to compile grows with the model and not with its square."""
 
-_TERMS = 64
-"""A SUM of more terms than this is a loop over its terms."""
-
-_UNROLLED = 128
-"""A SUM of more terms than this, in a loop over cells, is a function with a loop of its own."""
-
 _NO_AXES = Frame((), {})
 
 _Item = TypeVar("_Item")
@@ -109,7 +103,8 @@ class Writer(Function):
     """The cells that it writes for at the same time."""
 
     begun, late, early, dt = "%begun", "%late", "%early", "%dt"
-    most_terms = _TERMS
+    most_terms = 64
+    """A SUM of more terms than this is a loop over its terms."""
     whole_quotients = False
     """Whether it divides even by what is known beforehand: the check of a reciprocal is a branch, which a loop must not have."""
 
@@ -121,10 +116,15 @@ class Writer(Function):
         self.lines.append(f"  %late = fadd {self.number} %begun, {half}")
         self.lines.append(f"  %early = fsub {self.number} %begun, {half}")
 
+    def load(self, row: int) -> str:
+        """Read a row of the workspace, and note that it is read."""
+        self.tables.read[row] = True
+        return super().load(row)
+
     def define(self, cell: Cell, value: str) -> None:
-        """Set the value of a cell, here and in the workspace."""
+        """Set the value of a cell, here and in the workspace; the second may be left out of a step."""
         self.known[cell] = value
-        self.store(value, self.layout.row[cell])
+        self.store(value, self.layout.row[cell], optional=self.in_step)
 
     def advance(self, stock: str, rate: str) -> str:
         """Write what Euler makes of a stock in a step."""
@@ -227,6 +227,9 @@ class Writer(Function):
     def _table(self, reference: Expr, binding: Binding) -> Table | TableChoice:
         return self.layout.plan.tables[self._cell(reference, binding)]
 
+    def _known_table(self, part: Expr, binding: Binding) -> Table | TableChoice:
+        return part if isinstance(part, Table) else self._table(part, binding)
+
     def _cell(self, reference: Expr, binding: Binding) -> Cell:
         name, indices = split_reference(reference)
         return Cell(name, tuple(resolve(self.layout.plan.model.subscripts, index, binding) for index in indices))
@@ -315,10 +318,8 @@ class Writer(Function):
 
     def _power(self, base: Expr, exponent: Expr, binding: Binding) -> str:
         value = self.write(base, binding)
-        if exponent is S.NegativeOne:
-            return self.binary("/", self.constant(1.0), value)
-        if exponent is S.Half:
-            return self.call("sqrt", value)
+        if exponent is S.NegativeOne or exponent is S.Half:
+            return self.call("sqrt", value) if exponent is S.Half else self.binary("/", self.constant(1.0), value)
         if exponent.is_Number and float(exponent) == 2:  # noqa: PLR2004 - exact, and the most common power
             return self.binary("*", value, value)
         power = self.write(exponent, binding)
@@ -326,14 +327,13 @@ class Writer(Function):
 
     def write_array(self, own: Assignment, results: dict[int, int]) -> None:
         """Write a call of a function that returns an array; `results` are the rows of its numbers, by their places."""
-        row = own.expression.row
-        self.tables.routines.spread(self, row, self._operands(row, own.expression, own.binding), results)
+        self.tables.routines.spread(self, own.expression.row, self._operands(own.expression, own.binding), results)
 
-    def _operands(self, row: FunctionRow, call: Expr, binding: Binding) -> list[Operand]:
+    def _operands(self, call: Expr, binding: Binding) -> list[Operand]:
         """Write the arguments of a function of whole arrays or of the past."""
-        write: dict[str, Callable[[Expr, Binding], Operand]] = {"past": self._past, "table": self._table}
+        write: dict[str, Callable[[Expr, Binding], Operand]] = {"past": self._past, "table": self._known_table}
         write |= {kind: partial(self._rows, named=not count) for kind, count in AXES.items()}
-        pairs = zip(row.kinds, call.args, strict=True)
+        pairs = zip(call.row.kinds, call.args, strict=True)
         return [write.get(kind, self.write)(part, binding) for kind, part in pairs]
 
     def _past(self, reference: Expr, binding: Binding) -> Past:
@@ -346,6 +346,7 @@ class Writer(Function):
         rows = [self.layout.row[cell] for cell in slice_cells(subscripts, part, binding)]
         columns = len(labels_of(subscripts, part.ranges[-1])) if len(part.ranges) > 1 else 1
         place = self.constant(float(slice_place(subscripts, part, binding))) if named else ""
+        self.tables.read[rows] = True
         return self.tables.routines.rows(rows, columns, place)
 
     def _picked(self, call: Expr, binding: Binding) -> str:
@@ -356,15 +357,14 @@ class Writer(Function):
     def _call(self, row: FunctionRow, call: Expr, binding: Binding) -> str:
         if row.has_routine:
             picked = self._picked(call, binding)
-            return picked or self.tables.routines.call(self, row, self._operands(row, call, binding))
-        arguments: list[Any] = []
-        zeros = []
+            return picked or self.tables.routines.call(self, row, self._operands(call, binding))
+        arguments, zeros = list[Any](), []
         for kind, part in zip(row.kinds, call.args, strict=True):
             if kind == "condition":
                 arguments.append(self.truth(part, binding))
                 zeros.append(self.zeros.get(arguments[-1]))
             elif kind == "table":
-                arguments.append(part if isinstance(part, Table) else self._table(part, binding))
+                arguments.append(self._known_table(part, binding))
             elif kind == "range":
                 labels = labels_of(self.layout.plan.model.subscripts, split_reference(part)[0].removesuffix(MARK))
                 arguments.append(float(len(labels)))
@@ -477,7 +477,7 @@ class LoopWriter(Writer):
     data: dict[str, str] = field(default_factory=dict)
 
     whole_quotients = True
-    most_terms = _UNROLLED
+    most_terms = 128
 
     @property
     def rank(self) -> int:
@@ -597,6 +597,7 @@ class LoopWriter(Writer):
 
     def _place(self, rows: NDArray[np.int64], memory: str = "%ws") -> str:
         """The address of the row of each cell: steps along the axes where rows have them, else from a list."""
+        self.tables.read[rows] = True
         used = [axis for axis, length in enumerate(rows.shape) if length > 1]
         first = int(rows.flat[0])
         if not used:

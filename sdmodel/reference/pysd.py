@@ -68,7 +68,7 @@ class PysdModel:
 
 
 @contextmanager
-def _open_model(path: Path) -> Iterator[PysdModel]:
+def _open_model(path: Path, encoding: str | None) -> Iterator[PysdModel]:
     """Open a copy of the file with PySD for the duration of the context; the folder of the file stays untouched."""
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -77,7 +77,7 @@ def _open_model(path: Path) -> Iterator[PysdModel]:
         copy = _copy_model(path, Path(folder))
         remarks: list[str] = []
         with _pysd_errors(path):
-            engine = pysd.read_vensim(str(copy))
+            engine = pysd.read_vensim(str(copy), encoding=encoding)
         yield PysdModel(path, engine, _variables(engine), remarks)
         own = [str(warning.message) for warning in caught if isinstance(warning.message, UserWarning)]
         remarks += dict.fromkeys(map(_on_one_line, own))
@@ -224,6 +224,7 @@ def simulate_with_pysd(
     scenario: ScenarioLike | None = None,
     save: Sequence[str] | None = None,
     integrator: Integrator | None = None,
+    encoding: str | None = None,
 ) -> xr.Dataset:
     """Run a Vensim model with PySD; `save` names the elements to save (default: all).
 
@@ -238,7 +239,7 @@ def simulate_with_pysd(
     ReferenceError
         If PySD cannot read or run the model, or another method than Euler's is requested.
     """
-    model = read_model(path)
+    model = read_model(path, encoding=encoding)
     method = integrator or model.integrator
     if method != "euler":
         cure = "use the native engine, or ask for Euler with `--integrator euler`"
@@ -248,7 +249,7 @@ def simulate_with_pysd(
     arrays = ((name, np.asarray(value, dtype=np.float64)) for name, value in (constants or {}).items())
     constant_changes = (Change(*split_name(name), tuple(array.ravel().tolist())) for name, array in arrays)
     changes = (*merged.changes, *constant_changes)
-    record = record_with_pysd(path, changes, save=save)
+    record = record_with_pysd(path, changes, save=save, encoding=encoding)
     values = {name: _align(model, model.elements[name], record) for name in record.arrays if name in model.elements}
     attributes = {
         "engine": "pysd",
@@ -262,7 +263,11 @@ def simulate_with_pysd(
 
 
 def record_with_pysd(
-    path: str | Path, changes: Sequence[Change] = (), *, save: Sequence[str] | None = None
+    path: str | Path,
+    changes: Sequence[Change] = (),
+    *,
+    save: Sequence[str] | None = None,
+    encoding: str | None = None,
 ) -> PysdRecord:
     """Run a model file with PySD alone, also a file that our own reader refuses.
 
@@ -274,7 +279,7 @@ def record_with_pysd(
     ReferenceError
         If PySD cannot read, change or run the model.
     """
-    with _open_model(Path(path)) as model:
+    with _open_model(Path(path), encoding) as model:
         keys = [*model.variables] if save is None else [key(model.variable(name).name) for name in save]
         known = {name: model.variables[name] for name in keys}
         saved = {name: variable for name, variable in known.items() if not model.engine.get_args(variable.python)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from ..errors import Fault, Place, ScenarioError
 from ..extras import LazyModule
 from ..model import Cell, Element, Model, Table, key, labels_of, points_name, split_name
 from .changes import Change, Course, constant_cells, course_fault, select_cells
+from .member_courses import course_times
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,21 @@ class MemberCourse:
     values: NDArray[np.float64]
     members: NDArray[Any] | None
     given: str
+
+
+@dataclass(frozen=True)
+class DesignCourse:
+    """A time course that differs between the members of a design: its change, and the dimensions and shape of its points."""
+
+    change: Change
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+
+    def array(self, rows: NDArray[np.float64], members: NDArray[np.int64]) -> xr.DataArray:
+        """Return the course of some members as `simulate` takes it, from a row for each point."""
+        coords = {_TIME: [*course_times(self.change)], _MEMBER: members}
+        way = {} if self.change.course == "data" else {"interpolation": self.change.course}
+        return xr.DataArray(rows.reshape(*self.shape, -1), coords, [*self.dims, _TIME, _MEMBER], attrs=way)
 
 
 def is_course_array(value: Any) -> bool:
@@ -101,6 +117,28 @@ def read_course(model: Model, name: str, value: Any) -> tuple[Change, ...] | Mem
         values[tuple(own.index(label) for own, label in zip(axes, cell.labels, strict=True))] = column
     members = array[_MEMBER].values if _MEMBER in array.coords else None
     return MemberCourse(change, values, members, name)
+
+
+def read_member_courses(model: Model, courses: Mapping[str, Any]) -> list[MemberCourse]:
+    """Return the time courses of the members of a design, given by name. Raises ScenarioError if one is none."""
+    found: list[MemberCourse] = []
+    faults: list[Fault] = []
+    for name, value in courses.items():
+        wrong = f"is given {type(value).__name__}; give an xarray.DataArray over time and member, or a pandas.DataFrame"
+        if is_course_array(value):
+            wrong = "has one course for all members; give it in a scenario, or as a change of the model's constants"
+            try:
+                course = read_course(model, name, value)
+            except ScenarioError as error:
+                faults += error.faults
+                continue
+            if isinstance(course, MemberCourse):
+                found.append(course)
+                continue
+        faults.append(Fault("courses", f"'{name}' {wrong}"))
+    if faults:
+        raise ScenarioError(faults)
+    return found
 
 
 def _checked(element: Element, name: str, value: Any, where: str) -> xr.DataArray:

@@ -20,11 +20,23 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from ..errors import Fault, Place, ScenarioError, format_count, reports_memory
 from ..extras import LazyModule
-from ..model import NOWHERE, Cell, Model, Table, cell_name, key, nearest, quoted_cell, split_name, takes_model
-from .changes import Change, Scenario, cell_values, constant_cells, course_text, with_tables
-from .courses import MemberCourse, is_course_array, read_course
+from ..model import (
+    NOWHERE,
+    Cell,
+    Model,
+    Table,
+    cell_name,
+    join_name,
+    key,
+    nearest,
+    quoted_cell,
+    split_name,
+    takes_model,
+)
+from .changes import Scenario, cell_values, constant_cells, course_text, with_tables
+from .courses import DesignCourse, MemberCourse, read_member_courses
 from .distributions import Distribution, Steps, distribution_fault
-from .member_courses import points_names
+from .member_courses import course_times, points_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -252,8 +264,8 @@ class Design:
     """The sampled constants of an ensemble's members: `cells`, their `names` in the model, and the `count` of members.
 
     `seed` starts the random streams, `text` is the `.vsc` file, and `digest` a hash of everything that decides the numbers:
-    two designs with the same digest are the same. `changes` are the time courses that differ between members, whose points are
-    among the cells.
+    two designs with the same digest are the same. `courses` are the time courses that differ between members, whose points are
+    the last cells.
     """
 
     cells: tuple[Cell, ...]
@@ -264,19 +276,20 @@ class Design:
     text: str
     digest: str
     draw: Slice = field(repr=False)
-    changes: tuple[Change, ...] = ()
+    courses: tuple[DesignCourse, ...] = ()
 
     def model(self, model: Model, *scenarios: Scenario) -> Model:
         """Return the model that has the cells of the design: with the points of time courses that differ between members.
 
         Raises ScenarioError if a scenario changes what has such a course.
         """
-        names = {key(change.name) for change in self.changes}
+        changes = tuple(course.change for course in self.courses)
+        names = {key(change.name) for change in changes}
         both = [change for scenario in scenarios for change in scenario.changes if key(change.name) in names]
         if both:
             what = f"'{both[0].name}' has a course of its own in each member of the design; leave out this change, or that course"
             raise ScenarioError([Fault(both[0].place, what)])
-        return with_tables(model, Scenario("", self.changes))
+        return with_tables(model, Scenario("", changes))
 
     def values(self, first: int, last: int) -> NDArray[np.float64]:
         """Compute the constants of members `first` to `last` - 1, shape (cells, members), in their own units."""
@@ -291,14 +304,33 @@ class Design:
             return self
         return replace(self, draw=partial(_draw_known, self.values(first, last), first))
 
-    def dataset(self, first: int = 0, last: int | None = None) -> xarray.Dataset:
-        """Return the same values as a dataset over `member`, which `simulate` accepts as constants."""
+    def constants(self, first: int = 0, last: int | None = None) -> dict[str, xarray.DataArray]:
+        """Return the same values, and time courses, as arrays over `member` by name, which `simulate` accepts as constants."""
         import xarray
 
-        last = self.count if last is None else last
-        rows = self.values(first, last)
-        variables = {name: ("member", row) for name, row in zip(self.names, rows, strict=True)}
-        return xarray.Dataset(variables, {"member": np.arange(first, last)})
+        members = np.arange(first, self.count if last is None else last)
+        rows = self.values(first, first + len(members))
+        sizes = [prod(course.shape) for course in self.courses]
+        parts = np.split(rows, np.cumsum([len(rows) - sum(sizes), *sizes])[:-1])
+        found = {
+            name: xarray.DataArray(row, {"member": members}, "member")
+            for name, row in zip(self.names, parts[0], strict=False)
+        }
+        for course, part in zip(self.courses, parts[1:], strict=True):
+            found[join_name(course.change.name, course.change.subscripts)] = course.array(part, members)
+        return found
+
+    def dataset(self, first: int = 0, last: int | None = None) -> xarray.Dataset:
+        """Return the same as a dataset over `member`, which `simulate` accepts too; time courses in it have the same times."""
+        import xarray
+
+        found, last = self.constants(first, last), self.count if last is None else last
+        if len({course_times(course.change) for course in self.courses}) > 1:
+            what = "the time courses have different times, which no dataset holds; take them from `constants()`"
+            raise ScenarioError([Fault("design", what)])
+        times = {"time": [*course_times(self.courses[0].change)]} if self.courses else {}
+        variables = {name: array.variable for name, array in found.items()}
+        return xarray.Dataset(variables, {"member": np.arange(first, last), **times})
 
 
 @takes_model
@@ -374,7 +406,7 @@ def make_design(
     seed = sampling.seed if seed is None else seed
     seed = seed or secrets.randbelow(2**31 - 1) + 1
     file = sampling.method == "file"
-    given = _courses(model, courses or {})
+    given = read_member_courses(model, courses or {})
     columns: tuple[SampledCell, ...] = ()
     if not (_is_noise_alone(model, sampling) or (given and not sampling.variations and not file)):
         columns = cells_in_file(model, sampling) if file else sampled_cells(model, sampling)
@@ -403,32 +435,10 @@ def make_design(
     return _with_courses(model, design, given) if given else design
 
 
-def _courses(model: Model, courses: Mapping[str, Any]) -> list[MemberCourse]:
-    """The time courses of members, each by its name."""
-    found: list[MemberCourse] = []
-    faults: list[Fault] = []
-    for name, value in courses.items():
-        wrong = f"is given {type(value).__name__}; give an xarray.DataArray over time and member, or a pandas.DataFrame"
-        if is_course_array(value):
-            wrong = "has one course for all members; give it in a scenario, or as a change of the model's constants"
-            try:
-                course = read_course(model, name, value)
-            except ScenarioError as error:
-                faults += error.faults
-                continue
-            if isinstance(course, MemberCourse):
-                found.append(course)
-                continue
-        faults.append(Fault("courses", f"'{name}' {wrong}"))
-    if faults:
-        raise ScenarioError(faults)
-    return found
-
-
 def _with_courses(model: Model, design: Design, courses: Sequence[MemberCourse]) -> Design:
     """The design with the points of time courses among its cells."""
-    changes = tuple(course.change for course in courses)
-    whole = with_tables(model, Scenario("", changes))
+    whole = with_tables(model, Scenario("", tuple(course.change for course in courses)))
+    made: list[DesignCourse] = []
     cells, names = [*design.cells], [*design.names]
     rows: list[NDArray[np.float64]] = []
     digest = hashlib.sha256(design.digest.encode())
@@ -452,11 +462,15 @@ def _with_courses(model: Model, design: Design, courses: Sequence[MemberCourse])
         cells += own
         names += [quoted_cell(whole, cell) for cell in own]
         rows.append(values)
+        dims = () if course.change.subscripts else whole[course.change.name].dimensions
+        made.append(
+            DesignCourse(course.change, tuple(model.range_identifiers[dim] for dim in dims), course.values.shape[:-1])
+        )
         digest.update(json.dumps([course.change.name, course.change.subscripts, course_text(course.change)]).encode())
         digest.update(np.ascontiguousarray(values).tobytes())
     draw = partial(_draw_with_known, design.draw, np.concatenate(rows))
     return replace(
-        design, cells=tuple(cells), names=tuple(names), digest=digest.hexdigest(), draw=draw, changes=changes
+        design, cells=tuple(cells), names=tuple(names), digest=digest.hexdigest(), draw=draw, courses=tuple(made)
     )
 
 

@@ -15,6 +15,7 @@ from sympy import Expr, Symbol
 from ..errors import Fault, ScenarioError
 from ..model import (
     FUNCTIONS,
+    NA,
     PLACE_IN_COURSE,
     Cell,
     Element,
@@ -46,6 +47,7 @@ POINTS_TEXT = "the course of "
 """The beginning of the text of the equation of a constant that holds points."""
 _READ = {"LOOKUP": "linear", "LOOKUP FORWARD": "forward", "LOOKUP BACKWARD": "backward", "GET DATA AT TIME": "at time"}
 """How the functions that read one value of data read its points."""
+_BETWEEN = "GET DATA BETWEEN TIMES"
 _MANY = 5
 """From this number on, evenly spaced times are written as their range."""
 _OF_TIMES = frozenset({"GET DATA FIRST TIME", "GET DATA LAST TIME", "GET DATA TOTAL POINTS"})
@@ -138,6 +140,16 @@ def course_value(model: Model, change: Change, labels: Sequence[str], way: str, 
     return add(at(by_time(places)), multiply(along, divide(rise, width)))
 
 
+def _between(model: Model, change: Change, labels: Sequence[str], time: Expr, mode: Expr) -> Expr:
+    """Return what GET DATA BETWEEN TIMES reads: `:NA:` beyond the ends, else the value in the way of its mode."""
+    choose, reaches = FUNCTIONS["IF THEN ELSE"].build, FUNCTIONS[">="].build
+    times = Table([(own, 0.0) for own in course_times(change)])
+    inside = reaches(FUNCTIONS[_BETWEEN].build(times, time, number(-1)), number(0))
+    values = {way: course_value(model, change, labels, way, time) for way in ("forward", "linear", "backward")}
+    early = choose(reaches(mode, number(-0.5)), values["linear"], values["backward"])
+    return choose(inside, choose(reaches(mode, number(0.5)), values["forward"], early), number(NA))
+
+
 def steps_at(times: Sequence[float], values: Sequence[float]) -> Expr:
     """Return values that change at times, as STEP does; the first holds from ever before, and the last for ever."""
     last = times[-1]
@@ -165,6 +177,8 @@ def with_member_data(
         name, labels = ("", ()) if isinstance(table, Table) else split_reference(table)
         if name != points.key or part.name in _OF_TIMES:
             return None
+        if part.name == _BETWEEN:
+            return _between(model, change, labels, part.args[1], part.args[2])
         if part.name not in _READ:
             function = part.name.split()[0] if part.name.startswith("CUMULATE") else part.name
             what = f"'{element.name}' has a course of its own in each member, which {function} cannot read"

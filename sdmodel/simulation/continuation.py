@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 
-from ..dataset import MEMBER, check_run, find_variable, has_variable, member_dims, model_content
+from ..dataset import MEMBER, check_run, find_variable, has_variable, member_dims, model_content, model_encoding
 from ..errors import DatasetError, SimulationError
 from ..model import INTEGRATORS, Integrator, Model, cell_name
 from ..program import Program, compile_program
@@ -181,7 +181,7 @@ def continue_from(model: Model, run: xr.Dataset, at: float) -> Continuation:
         if content is None:
             message = f"{where}: the record of the run does not hold the text of its model; make the run again"
             raise DatasetError(message)
-        model = model_from_text(content, str(record["model"]))
+        model = model_from_text(content, str(record["model"]), encoding=model_encoding(run))
     if member_dims(run):
         dim = member_dims(run)[0]
         message = f"{where}: the run has several members; choose one of them, such as run.isel({dim}=0)"

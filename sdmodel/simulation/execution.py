@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -135,8 +136,9 @@ def execute(
     if executor is not None and count > 1 and not keep:
         return _execute_elsewhere(job, inputs, executor, threads, progress or (lambda _, __: None))
     width = 1 if count == 1 else host().width
-    code = job.program.code(width, adaptive=job.adaptive, steps=job.timing.steps * job.order)
-    values = np.empty((job.timing.lines, len(job.rows), padded(count)))
+    steps = job.timing.steps * job.order * padded(count) // width
+    code = job.program.code(width, adaptive=job.adaptive, steps=steps, saved=None if keep else job.rows)
+    values = _aligned((job.timing.lines, len(job.rows), padded(count)))
     broken, inexact = np.empty(padded(count)), np.empty(padded(count))
     moments, state, layout = job.timing.moments, job.state, job.program.layout
     lengths = job.timing.schedule.lengths if job.timing.schedule else np.empty(0)
@@ -151,8 +153,7 @@ def execute(
             own = inputs.columns(first, last)
             filling = np.repeat(own[:, -1:], blocks * width - (last - first), axis=1)
             columns = np.ascontiguousarray(np.concatenate([own, filling], axis=1))
-        workspace = np.empty(layout.rows * width + 8)
-        workspace = workspace[-_address(workspace) % 64 // 8 :]  # aligned for vector registers
+        workspace = _aligned((layout.rows * width,))
         history = np.empty((job.timing.steps + 1, len(layout.columns), width))
         if state:
             history[: state.step] = state.history[..., np.newaxis]
@@ -244,6 +245,14 @@ def _in_batches(compute: Callable[[int], int], count: int, threads: int | None, 
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _aligned(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """A new array that begins where a cache line does, so that no vector register is stored in two of them."""
+    size = prod(shape)
+    whole = np.empty(size + 8)
+    begin = -_address(whole) % 64 // 8
+    return whole[begin : begin + size].reshape(shape)
 
 
 def _address(array: NDArray[Any]) -> int:

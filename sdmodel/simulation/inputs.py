@@ -132,6 +132,10 @@ def read_inputs(
             faults += error.faults
     if faults:
         raise ScenarioError(faults)
+    numbers = inputs.members.get(MEMBER)
+    if numbers is not None and model.draws and numbers.dtype.kind not in "iuf":
+        what = f"the labels of 'member' are {numbers.values[:2].tolist()} ...; number them, since random numbers depend on the number"
+        raise ScenarioError([Fault(_WHERE, what)])
     for dim, owners in inputs.owners.items():  # a dimension has the values of the only constant that varies along it
         users = [cell for cell, value in inputs.varied.items() if dim in value.dims]
         cell, array = owners[-1]

@@ -63,9 +63,7 @@ def set_up(
     constants, others, courses = split_changes(model, constants, changes)
     changes = replace(changes, changes=(*changes.changes, *others)) if others else changes
     whole = with_tables(model, changes)
-    dropped = {key(points_names(model, change)[0]) for change in changes.changes if change.by_member}
-    dropped -= whole.elements.keys() - {key(name) for name in courses}  # what another course has replaced
-    changes = replace(changes, changes=tuple(own for own in changes.changes if key(own.name) not in dropped))
+    changes = _without_replaced(model, whole, changes, courses)
     model = with_initial_values(whole, initial)
     inputs = read_inputs(model, constant_values(model, changes), constants, members, courses)
     read_initial_values(model, inputs, initial)
@@ -76,6 +74,14 @@ def set_up(
     if before and at is not None:
         timing = replace(timing, first=step_at(timing, at))
     return Setup(model, changes, inputs, program, timing, before, remarks)
+
+
+def _without_replaced(model: Model, whole: Model, changes: Scenario, courses: Mapping[str, Any]) -> Scenario:
+    """Leave out the points of courses, from the record of a run before, that another change or course has replaced."""
+    made = {key(points_names(model, change)[0]) for change in changes.changes if change.by_member}
+    replaced = made.difference(whole.elements).union(made.intersection(map(key, courses)))
+    kept = tuple(change for change in changes.changes if key(change.name) not in replaced) if replaced else ()
+    return replace(changes, changes=kept) if replaced else changes
 
 
 def noise_of(program: Program, inputs: Inputs, before: Continuation | None, seed: int | None) -> Noise:

@@ -52,17 +52,19 @@ class Document:
         self._read(text)
 
     @classmethod
-    def from_bytes(cls, data: bytes, path: str) -> Document:
+    def from_bytes(cls, data: bytes, path: str, *, encoding: str | None = None) -> Document:
         """Return the document in a file's bytes; `bytes(document)` is the same again.
+
+        Without an `encoding`, such as "gbk", it is UTF-8, UTF-16 by a byte order mark, or that of Windows for Western languages.
 
         Raises
         ------
         ModelError
-            If there are no bytes, or they are not text.
+            If there are no bytes, or they are not text, or not in that encoding.
         """
         if not data.strip():
             raise ModelError([Fault(path, "the file is empty; save the model into it again")])
-        text, encoding = files.decode(data)
+        text, encoding = files.decode_as(data, encoding, path, error=ModelError) if encoding else files.decode(data)
         if "\x00" in text:
             what = "this is not text; in Vensim, save the model as .mdl text in UTF-8, not as binary"
             raise ModelError([Fault(path, what)])
@@ -181,7 +183,7 @@ class Document:
         try:
             text.encode(self.encoding)
         except UnicodeEncodeError as error:
-            what = f"the file's encoding, {self.encoding}, has no '{text[error.start]}'; use other characters"
+            what = f"the file's encoding, {self.encoding}, has no '{text[error.start]}'; use other characters, or save the file in UTF-8"
             raise ModelError([Fault(where, what)]) from None
         self._read(text)
         kinds += Counter(block=blocks, group=groups)
@@ -223,23 +225,23 @@ class Document:
         return inside | outside
 
 
-def read_document(path: str | os.PathLike[str]) -> Document:
-    """Read a model file as a document.
+def read_document(path: str | os.PathLike[str], *, encoding: str | None = None) -> Document:
+    """Read a model file as a document, in an `encoding` as for `Document.from_bytes`.
 
     Raises
     ------
     ModelError
         If the file does not exist, or is not the text of a model.
     """
-    return document_of(read_bytes(path), os.fspath(path))
+    return document_of(read_bytes(path), os.fspath(path), encoding=encoding)
 
 
-def document_of(data: bytes, path: str) -> Document:
+def document_of(data: bytes, path: str, *, encoding: str | None = None) -> Document:
     """Return the document with these bytes; a model in XMILE, which is not edited or compared as text, is a ModelError."""
     if data.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"<":
         cure = f"convert it with `sdmodel convert {path} -o {Path(path).stem}.mdl`"
         raise ModelError([Fault(path, f"is in XMILE, which is not edited or compared; {cure}")])
-    return Document.from_bytes(data, path)
+    return Document.from_bytes(data, path, encoding=encoding)
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

@@ -15,7 +15,7 @@ from sdmodel.errors import ModelError
 from sdmodel.model import Cell, Start, check_units, equation_text, make_reference, unfinished_equations
 from sdmodel.simulation import simulate
 from sdmodel.testing import model_text, tiny_model
-from sdmodel.vensim import OpenDocument, model_from_text
+from sdmodel.vensim import OpenDocument, mdl_text, model_from_text
 
 # equations, and the message about them
 CASES = {
@@ -41,8 +41,7 @@ CASES = {
     "d: A, B\nx[d] = 1, 2\nnext year = x[Far Year]": "'Far Year' is neither a subscript range nor a label",
     "income = 1\na = income + INCO": "'INCO' is not defined; did you mean 'income'?",
     "a = 1\nb = 2\nx = a * 2 :IGNORE: b": "the equation is incomplete: :IGNORE: lists causes it does not use yet",
-    "d: A, 20, 300\nx[d] = 1": "'20' is a number or begins with a digit; begin it with a letter, or put it in quotes",
-    "d: A, B\nx[d] = 1\ny = x[2nd]": "'2nd' is a number or begins with a digit; begin it with a letter, or put it in quotes",
+    "d: A, B\nx[d] = 1\ny = x[2nd]": "'2nd' is neither a subscript range nor a label",
     "d: A, B\ne: C, D\nx[d] = 1, 2\ny[e] = x[d]": "is neither on the left-hand side nor mapped from it",
     "d: A, B\nx[A] = 1\ny = x[B]": "'x[B]' has no equation",
     "x[q] = 1": "'q' is neither a subscript range nor a label",
@@ -57,8 +56,8 @@ CASES = {
     "d: A, B\nv[d] = 1\nx = SUM(v[d!] * d)": "the range 'd' is neither on the left-hand side nor mapped from it",
     "d: A, B, C -> e\ne: P, Q\nv[e] = 1\nw[d] = v[e]": "'d' has 3 labels and 'e' 2; map ranges of the same length",
     "d: A, B -> e\ne: P, Q, R\nv[e] = 1\nw[d] = v[e]": "'d' has 2 labels and 'e' 3; map ranges of the same length",
-    "x = LOOKUP FORWARD(3, 2)": "'3' is not a lookup; the first argument of the function must be the name of a lookup",
-    "x = LOOKUP BACKWARD(1 + 1, 2)": "is not a lookup; the first argument of the function must be the name of a lookup",
+    "x = LOOKUP FORWARD(3, 2)": "'3' is not a lookup; this argument of the function must be the name of a lookup",
+    "x = LOOKUP BACKWARD(1 + 1, 2)": "is not a lookup; this argument of the function must be the name of a lookup",
     "x = LOOKUP EXTRAPOLATE(3, 2)": "'3' is not a lookup",
     "f((0,0),(1,1))\nx = f(1) + f": "'f' is a lookup; give it an argument",
     "x = ELMCOUNT(3)": "ELMCOUNT counts the labels of a range, and '3' is not a range",
@@ -210,6 +209,22 @@ def test_a_model_may_have_incomplete_equations():
         [],
         ["People"],
     )
+
+
+def test_a_list_of_causes_beside_the_equation_itself_is_left_alone():
+    """Vensim's files have both where a sketch has arrows that the equation does not use."""
+    model = tiny_model("x = A FUNCTION OF( ) ~~|\nx = 2 * y ~ m ~ |\ny = 3 ~~|")
+    assert (model["x"].units, float(simulate(model)["x"].max())) == ("m", 6)
+    with pytest.raises(ModelError, match="defined a second time"):
+        tiny_model("x = A FUNCTION OF( ) ~~|\nx = 2 ~~|\nx = 3 ~~|")
+
+
+def test_labels_may_be_numbers():
+    """Vensim reads them without quotes, and a copy has them in quotes."""
+    model = tiny_model("d: 1, 20, 3rd year\nx[d] = 4, 5, 6\ny = x[20] + SUM(x[d!]) + x[3rd year]")
+    for own in (model, model_from_text(mdl_text(model))):
+        assert own.subscripts["d"].labels == ("1", "20", "3rd year")
+        assert simulate(own)["y"].values[0] == 26
 
 
 def test_faults_of_incomplete_models_are_found():

@@ -42,7 +42,11 @@ from sdmodel.testing import tiny_model
 
 CERTAIN = {name: row for name, row in FUNCTIONS.items() if not row.draws}
 """The functions whose value follows from their arguments; tests/simulation/test_random_numbers.py has the others."""
-ALONE = {name: row for name, row in CERTAIN.items() if name not in {"FIND ZERO", "SHIFT IF TRUE"}}
+ALONE = {
+    name: row
+    for name, row in CERTAIN.items()
+    if name not in {"FIND ZERO", "SHIFT IF TRUE"} and not name.startswith(("QUEUE AGE", "QUEUE ATTRIB"))
+}
 """Those that take any arguments: what the others read is defined by a function too."""
 
 # A call of each function in an equation of its own, with the value that the Vensim manual gives at Time 2 (TIME STEP 1).
@@ -130,6 +134,18 @@ EXAMPLES = {
     ),
     "SIMULTANEOUS": ("loop", 5),
     "SHIFT IF TRUE": ("moved", 3),
+    "QUEUE FIFO": ("line", 12),
+    "QUEUE AGE OLDEST": ("QUEUE AGE OLDEST(line)", 4),
+    "QUEUE AGE AVERAGE": ("QUEUE AGE AVERAGE(line, 4)", (1 * 4 + 3 * 3) / 4),
+    "QUEUE AGE IN RANGE": ("QUEUE AGE IN RANGE(line, 2, 3)", 7),
+    "QUEUE FIFO ATTRIB": ("work", 12),
+    "QUEUE ATTRIB AVERAGE": ("QUEUE ATTRIB AVERAGE(work, 0)", (4 * 9 + 8 * 7) / 12),
+    "QUEUE ATTRIB MAX": ("QUEUE ATTRIB MAX(work)", 9),
+    "QUEUE ATTRIB MIN": ("QUEUE ATTRIB MIN(work)", 7),
+    "QUEUE ATTRIB IN RANGE": ("QUEUE ATTRIB IN RANGE(work, 8, :NA:)", 4),
+    "QUEUE ATTRIB QUANTITY": ("QUEUE ATTRIB QUANTITY(work, 4*7 + 2*9)", 6),
+    "DELAY CONVEYOR": ("DELAY CONVEYOR(Time + 1, 2, 0, flat, 6, 2)", 1),
+    "DELAY PROFILE": ("DELAY PROFILE(flat, Time + 4, 1, 0, 0)", 0.75 * 5 + 0.25 * 4),
     "FIND ZERO": ("found[B]", 2),
     "SINTEG": ("SINTEG(x, 1, 0, 5, :NA:, :NA:, :NA:)", 5),
     "DELAY INFORMATION": ("DELAY INFORMATION(Time, 2 - STEP(1, 1), 9)", 1),
@@ -173,6 +189,9 @@ revenue[d] = 5000, 3000, 8000
 loop = SIMULTANEOUS(x + loop/2, 1)
 found[d] = FIND ZERO(ones[d], found[d]^3 - v[d]^3, ones[d], ones[d], ELMCOUNT(d), 0, 1e-9, 100, 0)
 ones[d] = 1
+flat((0,1),(1,1))
+line = QUEUE FIFO(4, 1, flat, 6, 2)
+work = QUEUE FIFO ATTRIB(4, 1, 5, 2, flat, flat, 6, 3, 2)
 shelf[d] = INTEG(0, v[d])
 moved = SHIFT IF TRUE(shelf[A], Time > 1, ELMCOUNT(d), 0, 9)
 two: r1, r2
@@ -246,7 +265,7 @@ _POINTS = _points()
 
 def _kinds(row: FunctionRow) -> list[str]:
     pairs = zip(row.kinds, row.arguments, strict=True)
-    return ["profile" if argument == "profile" else kind for kind, argument in pairs]
+    return ["profile" if argument == "profile" and kind == "vector" else kind for kind, argument in pairs]
 
 
 def _call(row: FunctionRow) -> sp.Expr:
@@ -426,7 +445,9 @@ def _calls_with_a_bad_argument(*, times: bool) -> list[str]:
             flows = {"rate", "input", "initial"}
             if argument == "missing" or (name in {"SINTEG", "DELAY BATCH"} and argument not in flows):  # may not matter
                 continue
-            values = ["two[A]" if own == "schedule" else "2" for own in row.arguments]
+            if "profile" in argument or (name.startswith("QUEUE") and argument not in {"inflow", "outflow", "initial"}):
+                continue
+            values = ["two[A]" if own == "schedule" else "table" if "profile" in own else "2" for own in row.arguments]
             values[index] = "bads[A]" if argument == "schedule" else "bad"
             calls.append(f"{name}({', '.join(values)})")
     return calls
@@ -440,7 +461,16 @@ def test_no_memory_hides_a_number_that_is_not_finite(bad, integrator):
     equations = [f"y{index} = {call}" for index, call in enumerate(calls)]
     model = tiny_model(
         "\n".join(
-            [f"bad = {bad}", "zero = 0", "good = SMOOTH3(2, 2)", "d: A, B", "two[d] = 2", "bads[d] = bad", *equations]
+            [
+                f"bad = {bad}",
+                "zero = 0",
+                "good = SMOOTH3(2, 2)",
+                "d: A, B",
+                "two[d] = 2",
+                "table((0,1),(1,1))",
+                "bads[d] = bad",
+                *equations,
+            ]
         ),
         final=6,
     )
@@ -675,7 +705,8 @@ def test_every_function_of_the_manual_runs_or_is_refused_by_name():
     [
         ("FIND ZEROS", "did you mean FIND ZERO?"),
         ("random norma", "did you mean RANDOM NORMAL?"),
-        ("QUEUE AGE", "QUEUE AGE OLDEST, if you mean that, is not supported"),
+        ("QUEUE AGE", "did you mean QUEUE AGE OLDEST?"),
+        ("GET VDF DAT", "GET VDF DATA, if you mean that, is not supported: export it as text"),
         ("STP", "did you mean STEP?"),
         ("SMOTH3", "did you mean SMOOTH3?"),
         ("Zweck", "define it or correct the name"),

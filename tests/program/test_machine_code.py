@@ -7,6 +7,7 @@ import gc
 import math
 import resource
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from sdmodel.cache import OFF, SETTING
 from sdmodel.model import FUNCTIONS, Cell, Start, Table, evaluate, plan
 from sdmodel.model.functions.lookups import look_up
-from sdmodel.program import Arguments, compile_program, host, machine
+from sdmodel.program import Arguments, compile_program, compiled, host, machine
 from sdmodel.program.assembly import module_text
 from sdmodel.program.compiled import QUICK_STEPS
 from sdmodel.program.ir import Mathematics
@@ -300,6 +301,43 @@ def test_many_steps_are_worth_optimised_code(monkeypatch: pytest.MonkeyPatch):
     long = tiny_model("x = INTEG(1, 0)", final=QUICK_STEPS)
     simulate(long)
     assert compile_program(long).code(1, steps=0).optimised
+
+
+MEMORIES = """
+    stock = INTEG(inflow - outflow, 5)
+    inflow = DELAY FIXED(pulse * scale, 1.5, 0)
+    pulse = PULSE(2, 1) * 3
+    outflow = SAMPLE IF TRUE(MODULO(Time, 3) = 0, rate, 1)
+    rate = stock / 4
+    shown = rate * 2 + best
+    best = VMAX(parts[part!])
+    part: a, b, c
+    parts[part] = stock * part + taken
+    taken = SHIFT IF TRUE(shelf[a], Time > 2.9, 3, 0, 1)
+    shelf[part] = INTEG(0, part)
+    late = DELAY MATERIAL(shown, 2, 0, 0)
+    scale = 1
+"""
+
+
+@pytest.mark.parametrize("integrator", ["euler", "rk4", "rk2-auto"])
+@pytest.mark.parametrize("scale", [1.0, [1.0, 2.0, 3.0]])
+def test_many_steps_are_worth_code_that_stores_only_what_is_saved(
+    integrator: Any, scale: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """It leaves out most stores, and computes the same bits, whatever has a memory."""
+    model = tiny_model(MEMORIES, final=12, step=0.25)
+    program = compile_program(model)
+    whole = simulate(model, {"scale": scale}, integrator=integrator)
+    monkeypatch.setattr(compiled, "_SAVED_STEPS", 100)
+    for name in ("stock", "shown", "late", "outflow", "parts"):
+        for _ in range(4):
+            found = simulate(model, {"scale": scale}, integrator=integrator, save=[name])
+            assert np.array_equal(found[name].values, whole[name].values), name
+    saved = program.grid(model["stock"]).rows
+    assert sum(bool(rows) for *_, rows in program._codes) == 5
+    texts = [module_text(program.layout, 1, host().mathematics, saved=rows) for rows in (None, saved)]
+    assert texts[0].count("; row") > 2 * texts[1].count("; row") > 0
 
 
 def test_large_models_are_cut_into_functions():

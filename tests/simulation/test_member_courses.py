@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from sdmodel.analysis import attribute_levers, compare_runs, rank_levers, sweep_levers
 from sdmodel.cli import main
 from sdmodel.ensemble import run_ensemble
-from sdmodel.errors import EnsembleError, ScenarioError
+from sdmodel.errors import AnalysisError, EnsembleError, ScenarioError
 from sdmodel.explore import make_explorer
 from sdmodel.model import INTEGRATORS
 from sdmodel.scenario import Distribution, Sampling, Scenario, Variation, make_design
@@ -89,6 +89,7 @@ def test_data_of_members_is_read_as_the_keyword_says(keyword: str):
     """Also shifted, and its first and last time."""
     model = tiny_model(
         f"demand {keyword} ~~|\nserved = 2*demand ~~|\nlater := TIME SHIFT(demand, 1) ~~|\n"
+        "near = GET DATA BETWEEN TIMES(demand, Time + 0.5, Time - 5) ~~|\n"
         "span = GET DATA LAST TIME(demand) - GET DATA FIRST TIME(demand) + GET DATA TOTAL POINTS(demand, 0, 7) ~~|\n"
     )
     run = simulate(model, data={"demand": DEMANDS})
@@ -212,6 +213,26 @@ def test_analyses_over_a_design_with_courses():
     assert ranked.attrs["members"] == COUNT
     page = make_explorer(MODEL, design=design, on=["stock"])
     assert "members" in page.text
+    with pytest.raises(
+        AnalysisError, match="'rate' has a course of its own in each member of the design; sweep another lever"
+    ):
+        sweep_levers(MODEL, {"rate": [1, 3]}, design=design)
+    assert np.array_equal(simulate(MODEL, design.constants())["stock"], base["stock"])
+    assert np.array_equal(simulate(MODEL, design.dataset(3, 7))["stock"], base["stock"].isel(member=slice(3, 7)))
+    both = make_design(MODEL, courses={"rate": RATES, "demand": DEMANDS.iloc[1:]})
+    with pytest.raises(ScenarioError, match=r"the time courses have different times.*take them from `constants\(\)`"):
+        both.dataset()
+    run = simulate(MODEL, {"rate": RATES}, data={"demand": DEMANDS.iloc[1:]})
+    assert np.array_equal(simulate(MODEL, both.constants())["stock"], run["stock"])
+    bare = tiny_model(TEXT, step=0.25)  # whose data the members alone have
+    own = make_design(bare, courses={"demand": DEMANDS})
+    data = simulate(bare, data={"demand": DEMANDS}, save=["stock"])["stock"]
+    assert np.array_equal(
+        sweep_levers(bare, {"life": [3, 4]}, design=own)["stock"].isel(life=0).transpose(*data.dims), data
+    )
+    assert attribute_levers(bare, policy, save=["stock"], design=own).attrs["members"] == COUNT
+    assert rank_levers(bare, "stock[a]", levers={"life": (2, 4)}, design=own).attrs["members"] == COUNT
+    assert "members" in make_explorer(bare, design=own, on=["stock"]).text
     for analysis in (
         lambda: attribute_levers(MODEL, Scenario("p", (read_change("rate = 1"),)), save=["stock"], design=design),
         lambda: make_explorer(MODEL, design=design, scenarios={"p": Scenario("p", (read_change("rate = 1"),))}),
@@ -276,6 +297,16 @@ def test_wrong_names_labels_and_designs():
     life = RATES.assign_attrs(interpolation="linear")
     with pytest.raises(ScenarioError, match="'life' has time courses of its members and is sampled too; keep one"):
         make_design(MODEL, Sampling("latin hypercube", variations=(LEVEL,)), courses={"life": life})
+
+
+def test_members_may_have_names_unless_their_numbers_count():
+    """As for a model with random functions, of which each number depends on that of the member."""
+    named = RATES.assign_coords(member=[f"path {place}" for place in range(COUNT)])
+    assert simulate(MODEL, {"rate": named}).sel(member="path 3")["rate"].isel(time=-1) == VALUES[-1, 3]
+    noisy = tiny_model("rate = 0.1 ~~|\ndemand = rate*RANDOM UNIFORM(0, 1, 0) ~~|\n")
+    assert np.unique(simulate(noisy, {"rate": RATES})["demand"].isel(time=3)).size == COUNT
+    with pytest.raises(ScenarioError, match=r"the labels of 'member' are \['path 0', 'path 1'\] ...; number them"):
+        simulate(noisy, {"rate": named})
 
 
 @pytest.mark.parametrize(

@@ -237,6 +237,33 @@ def test_cells_without_data_are_missing_where_others_have_data(folder):
         xmile_text(model)
 
 
+SWITCHED_OFF = {
+    "a = (1 - off) * 2 + off * d": "off = 0",
+    "a = IF THEN ELSE(off, d, 2)": "off = 2 - 2 ",
+    "a = IF THEN ELSE(off = 1 :AND: Time > 1, d, 2)": "off = 0",
+    "a = IF THEN ELSE(d = :NA: :OR: Time > 1, 2, d)": "",
+    "pick = IF THEN ELSE(Time = :NA: :OR: r = :NA:, 0, 1)\na = 2 + pick * r\nr :RAW: := d": "",
+    "a = MAX(2, off * (3 + d / 2))": "off = MIN(0, 1)",
+}
+
+
+@pytest.mark.parametrize("equations", SWITCHED_OFF)
+def test_data_that_constants_switch_off_may_be_missing(folder, equations):
+    """As in Vensim's models with a switch between data and a model; with the switch on, the data is needed."""
+    constant = SWITCHED_OFF[equations]
+    with pytest.warns(sd.RunWarning, match="'d' is a data variable without data, and so :NA:"):
+        found = sd.simulate(read(folder, f"d\n{equations}\n{constant}\nlevel = INTEG(a, 0)"))
+    assert found["a"].values.tolist() == [2] * 4
+    assert found["level"].values[-1] == 6
+    for needed in (
+        f"{equations}\noff = 1" if constant else "a = d",
+        "a = IF THEN ELSE(Time < 2, d, 2)",
+        "a = Time * d",
+    ):
+        with pytest.raises(ModelError, match="'d' is a data variable without data; give"):
+            sd.simulate(read(folder, f"d\n{needed}"))
+
+
 def test_series_of_a_file_reach_their_cells_and_the_last_file_counts(folder):
     (folder / "one.csv").write_text("Time,x[A],x[B],unknown\n0,1,2,9\n", "utf-8")
     (folder / "two.dat").write_text("x[B]\n0\t7\n", "utf-8")
@@ -391,8 +418,8 @@ ODD_ROWS = ["time,0,1,2,,3", "a,10,n/a,12,,13", "time,0,1,2,end,3", "b,20,21,22,
 
 @pytest.mark.parametrize("down", [False, True], ids=["rows", "columns"])
 @pytest.mark.parametrize("ending", ["csv", "xlsx"])
-def test_series_end_where_their_times_do_and_leave_out_text(tmp_path, ending, down):
-    """As in Vensim; the run reports the first of the cells that are left out. Lookups follow the same rule."""
+def test_points_without_a_time_or_with_a_text_are_left_out(tmp_path, ending, down):
+    """As in Vensim, a series goes on after a gap in its times; the run reports the first text among its values."""
     rows = [line.split(",") for line in ODD_ROWS]
     width = max(map(len, rows))
     rows = [row + [""] * (width - len(row)) for row in rows]
@@ -410,10 +437,10 @@ def test_series_end_where_their_times_do_and_leave_out_text(tmp_path, ending, do
         f"b := GET DIRECT DATA('o.{ending}', '{tab}', '{others}', '{b}')\n"
         f"t = GET DIRECT LOOKUPS('o.{ending}', '{tab}', '{times}', '{a}')\ny = t(Time)",
     )
-    with pytest.warns(sd.RunWarning, match=rf"o\.{ending}: .*has the text 'n/a' and is left out \(1 more odd cell\)"):
+    with pytest.warns(sd.RunWarning, match=rf"o\.{ending}: .*has the text 'n/a' and is left out"):
         found = sd.simulate(model)
-    assert found["a"].values.tolist() == found["y"].values.tolist() == [10, 11, 12, 12]
-    assert found["b"].values.tolist() == [20, 21, 22, 22]
+    assert found["a"].values.tolist() == found["y"].values.tolist() == [10, 11, 12, 13]
+    assert found["b"].values.tolist() == [20, 21, 22, 24]
 
 
 def test_an_empty_cell_among_constants_is_zero_with_a_remark(folder):

@@ -171,7 +171,7 @@ def test_subscripts_are_keys_and_keep_the_mark_of_a_range():
         ("a = GET XLS DATA('f', 'b', 'A', 'B2')", 4, "'f': there is no such file; put it beside the model"),
         ("a = GET XLS DATA('f', 'b', 'A', 'B2') + 1", 4, "GET XLS DATA must be the whole right-hand side"),
         ("a = GET VDF DATA('f', 'b', 0, 1)", 4, "GET VDF DATA is not supported; export it as text"),
-        ("a = QUEUE FIFO(1, 2, 3, 4, 5)", 4, "QUEUE FIFO is not supported"),
+        ("a = GET VDF DATA(1, 2, 3, 4, 5)", 4, "GET VDF DATA is not supported"),
         ("a = 'text' + 1", 4, "is text"),
         ("a = 1e999", 4, "is too large"),
         ("f((0,0),(1,))", 7, "not allowed here|missing"),

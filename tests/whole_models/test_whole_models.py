@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
+from typing import Any
 
 import interpreter
 import numpy as np
@@ -14,7 +15,8 @@ from model_tree import Call, walk
 from random_files import check, differences, make_file, package_values, saved
 from random_models import models, settings
 
-from sdmodel.model import FUNCTIONS, order
+from sdmodel.model import FUNCTIONS, RUN_SETTINGS, key, order
+from sdmodel.program import compiled
 from sdmodel.simulation import compile_wasm, simulate
 from sdmodel.testing import WasmInstance, differences_from_run
 from sdmodel.vensim import model_from_text
@@ -111,7 +113,8 @@ def test_models_with_special_values_hold_what_they_are_made_for():
 
 ELSEWHERE = {
     "DELAY BATCH", "DELAY INFORMATION", "DELAY MATERIAL", "DELAYP", "DEPRECIATE BY SCHEDULE", "DEPRECIATE STRAIGHTLINE", "GAMMA LN", "GET TIME VALUE", "LOOKUP INVERT", "LOOKUP SLOPE", "MESSAGE", "NPV", "NPVE",
-    "SIMULTANEOUS", "SINTEG", "INTERNAL RATE OF RETURN", "FIND ZERO", "SHIFT IF TRUE",
+    "SIMULTANEOUS", "SINTEG", "INTERNAL RATE OF RETURN", "FIND ZERO", "SHIFT IF TRUE", "DELAY CONVEYOR", "DELAY PROFILE",
+    *(name for name in FUNCTIONS if name.startswith("QUEUE")),
 }  # fmt: skip
 """Functions that `tests/simulation/test_manual_functions.py` or a file beside it computes a second time."""
 
@@ -161,3 +164,24 @@ def test_a_wrong_rule_is_noticed(rule, one_file, monkeypatch):
     monkeypatch.setattr(f"interpreter.{rule}", wrong_rules[rule])
     wrong = saved(Run(file.whole, file.times))
     assert list(differences(file, found, (wrong, wrong, wrong), Counter()))
+
+
+@pytest.mark.filterwarnings("ignore::sdmodel.simulation.RunWarning")
+@pytest.mark.parametrize(("seed", "kind"), [(3, ""), (10, ""), (4, "special"), (6, "noisy")])
+def test_code_that_stores_only_what_is_saved_gives_the_same_numbers(seed, kind, monkeypatch):
+    """Of one run and of three members, to the last bit; and the same cell fails first."""
+    count = 2 if kind == "noisy" else 7
+    model = model_from_text(make_file(seed, count, special=kind == "special", noisy=kind == "noisy").text, "random.mdl")
+    lever = next(own.name for own in model if own.kind == "constant" and own.key not in map(key, RUN_SETTINGS))
+    trials: list[dict[str, Any]] = [{}, {"members": 3} if model.draws else {"constants": {lever: [1.0, 2.0, 3.0]}}]
+    for options in trials:
+        whole = simulate(model, **options)
+        names = [name for name in whole.data_vars if "time" in whole[name].dims]
+        for save in (names[:2], names[-1:]):
+            plain = simulate(model, **options, save=save)
+            with monkeypatch.context() as patch:
+                patch.setattr(compiled, "_SAVED_STEPS", 0)
+                found = simulate(model, **options, save=save)
+            assert found.attrs.get("not_finite") == plain.attrs.get("not_finite")
+            for name in save:
+                assert np.array_equal(found[name].values, whole[name].values, equal_nan=True), name

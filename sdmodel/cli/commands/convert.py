@@ -15,7 +15,7 @@ from ...reading import is_xmile, model_from_text, read_sketch, read_xmile
 from ...store import EXPORT_ENDINGS, export_run, find_run, open_run
 from ...vensim import mdl_text
 from ...xmile import XMILE_ENDINGS, xmile_text
-from ..locations import load_model, model_path, runs_folder
+from ..locations import given_encoding, load_model, model_path, runs_folder
 from ..options import (
     RunOptions,
     changes_option,
@@ -100,7 +100,7 @@ def _write_model(source: str | None, target: Path, *, force: bool) -> None:
             what = "is a Vensim model already; `sdmodel expand` writes a Vensim model without subscripts"
             raise ModelError([Fault(str(path), what)])
         model, notes = read_xmile(path) if from_xmile else (load_model(path), ())
-        views = read_sketch(path).views
+        views = read_sketch(path, encoding=None if from_xmile else given_encoding()).views
     with busy(f"writing {target.name}"):
         if to_xmile:
             written = xmile_text(model, views)

@@ -16,7 +16,7 @@ from ...errors import DatasetError, FigureError
 from ...model import Sketch, View, key, lay_out
 from ...numerals import format_number
 from ...reading import read_sketch
-from ..locations import check_not_there, load_model, model_path, runs_folder
+from ..locations import check_not_there, given_encoding, load_model, model_path, runs_folder
 from ..options import OutcomeOptions, force_option, model_argument, runs_option
 from ..output import Part, Result, Table, busy, note, output_options, progress_bar, wants_table
 from ..requests import plain_name
@@ -85,7 +85,7 @@ def diagram(
     _check_runs(runs, date)
     path = model_path(model)
     with busy(f"reading {path.name}"):
-        sketch = _with_views(read_sketch(path), path)
+        sketch = _with_views(read_sketch(path, encoding=given_encoding()), path)
     nothing_named = name is None and not every and output is None and len(sketch.views) > 1
     if listed or nothing_named:
         if nothing_named and not listed:

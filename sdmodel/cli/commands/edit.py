@@ -23,8 +23,8 @@ from ...vensim import (
     split_statement,
     unformatted_parts,
 )
-from ..locations import model_path
-from ..options import force_option, plain_model_argument
+from ..locations import given_encoding, model_path
+from ..options import encoding_option, force_option, plain_model_argument
 from ..output import Part, Result, busy, note, output_options
 
 _OPEN = "?"
@@ -75,11 +75,12 @@ def _editing(change: Callable[..., UndoCommands]) -> Callable[..., Any]:
         "-o", "--output", metavar="FILE", help="Write the edited model to this file and change no other file."
     )
     @force_option
+    @encoding_option
     @click.pass_obj
     def edited(model: str | None, /, *, dry_run: bool, output: str | None, force: bool, **given: Any) -> None:
         path = model_path(model)
         with busy(f"editing {path.name}"):
-            document = open_document(path)
+            document = open_document(path, encoding=given_encoding())
             undo = change(document, **given)
             document.check()
         if dry_run:
@@ -93,7 +94,8 @@ def _editing(change: Callable[..., UndoCommands]) -> Callable[..., Any]:
             note(f"{path}: is like that already; nothing changed")
         elif output is None:
             for words in undo:
-                note(f"undo with: {shlex.join(['sdmodel', 'edit', str(path), *words])}")
+                named = ["--encoding", document.document.encoding] if given_encoding() else []
+                note(f"undo with: {shlex.join(['sdmodel', 'edit', str(path), *words, *named])}")
 
     edited.__doc__ = change.__doc__
     return edited
@@ -273,6 +275,7 @@ for _subcommand in (_set, _add, _rename, _remove, *_FIELDS, _range):
 
 @click.command("fmt", epilog="Example: sdmodel fmt models/ai_compute.mdl --check")
 @plain_model_argument
+@encoding_option
 @click.option("--check", is_flag=True, help="Write nothing; list what would change, and exit with 1 if anything would.")
 @click.option("--diff", "show_diff", is_flag=True, help="Write nothing; print the lines that would change.")
 @click.option("--by-group", is_flag=True, help="Bring the blocks of each group together: ranges, then by name.")
@@ -289,7 +292,7 @@ def fmt(context: click.Context, *, model: str | None, check: bool, show_diff: bo
         message = "name the model to rewrite, or give --check or --diff"
         raise click.UsageError(message, context)
     path = model_path(model)
-    document = read_document(path)
+    document = read_document(path, encoding=given_encoding())
     text = format_document(document, by_group=by_group)
     changed = unformatted_parts(document)
     differs = text != document.text

@@ -18,6 +18,7 @@ from ...errors import Fault, ModelError, Place
 from ...files import read_bytes, replace_files, unwritable, write_file
 from ...model import key
 from ...vensim import Difference, Document, Merge, compare_documents, document_of, merge_documents, text_for_diff
+from ..options import encoding_option
 from ..output import Part, Result, line_width, note, output_options
 from ..revisions import Version, run_git, two_versions
 
@@ -38,6 +39,7 @@ _NO_EFFECT = frozenset({"comment", "units", "range", "group", "supplementary", "
 @click.option("--no-run", is_flag=True, help="Do not run the models to compare headline variables.")
 @click.option("--layout", is_flag=True, help="Also list where only blanks, line breaks or spelling differ.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if there is a difference in meaning.")
+@encoding_option
 @output_options
 def diff(*, old: str | None, new: str | None, model: str | None, no_run: bool, layout: bool, exit_code: bool) -> Result:
     """Show what differs in meaning between two models, variable by variable, and the effect on the headline variables.

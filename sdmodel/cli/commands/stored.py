@@ -32,6 +32,7 @@ from ...dataset import (
     long_name,
     member_dims,
     model_content,
+    model_encoding,
     spelled_names,
 )
 from ...errors import ModelError, StoreError, format_count
@@ -419,7 +420,7 @@ def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = No
 
 
 def _with_its_data(path: Path, stored: xr.Dataset, content: bytes) -> Model | None:
-    """The model of a run with the data that it had; None if it had none. A file that has changed is an error."""
+    """The model of a run with its encoding and the data that it had; None if it had neither. A file that has changed is an error."""
     record = stored.attrs
     home = Path(str(record["model"])).parent
     lines = (line.partition(" ") for line in str(record.get(SOURCES, "")).splitlines())
@@ -432,11 +433,12 @@ def _with_its_data(path: Path, stored: xr.Dataset, content: bytes) -> Model | No
             what = "has changed since" if content_now else "is missing"
             message = f"run '{path.stem}': {home / source.path}, which it has data from, {what}; restore the file, or make the run again"
             raise StoreError(message)
-    if not sources:
+    encoding = model_encoding(stored)
+    if not sources and encoding is None:
         return None
     series = [home / own.path for own in files if own.is_series]
     folders = [(home / own.path).parent for own in files]
-    model = model_from_text(content, str(record["model"]), data=series, allow_files=folders)
+    model = model_from_text(content, str(record["model"]), data=series, allow_files=folders, encoding=encoding)
     return with_points(model, points_from(str(record[POINTS]))) if POINTS in record else model
 
 

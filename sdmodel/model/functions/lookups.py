@@ -79,7 +79,7 @@ def _sorted(table: Table) -> Points:
     return sorted(table.points, key=lambda point: point[0])
 
 
-def _areas(table: Table) -> tuple[Table, Table, Table]:
+def areas_of(table: Table) -> tuple[Table, Table, Table]:
     """Tables by x: the area from the first point to each other one, the x of each point, and its y, after a step."""
     points = _sorted(table)
     pieces = ((x1 - x0) * (y0 + y1) / 2 for (x0, y0), (x1, y1) in pairwise(points))
@@ -89,7 +89,7 @@ def _areas(table: Table) -> tuple[Table, Table, Table]:
 
 
 def _area(table: Table, start: float, end: float) -> float:
-    areas, xs, ys = _areas(table)
+    areas, xs, ys = areas_of(table)
 
     def until(x: float) -> float:
         before = look_up("backward", xs, x)
@@ -100,7 +100,7 @@ def _area(table: Table, start: float, end: float) -> float:
 
 
 def _emit_area(f: Emitter, table: Table, start: str, end: str) -> str:
-    areas, xs, ys = _areas(table)
+    areas, xs, ys = areas_of(table)
 
     def until(x: str) -> str:
         beyond = f.binary("-", x, f.look_up("backward", xs, x))

@@ -19,15 +19,10 @@ _INSTEAD = {
         "GET VDF DATA, GET VDF CONSTANTS, GET VDF LOOKUPS, GET 123 DATA, GET 123 CONSTANTS, GET 123 LOOKUPS, GET ODBC DATA, "
         "GET ODBC CONSTANTS"
     ),
-    "use DELAY FIXED or DELAY N": "DELAY CONVEYOR, CONVEYOR",
-    "use DELAY N or DELAY FIXED": "DELAY PROFILE",
+    "use DELAY CONVEYOR": "CONVEYOR",
     "it is a macro of C-LEARN and C-ROADS, not a function of Vensim: copy its :MACRO: block": "SSHAPE, SAMPLE UNTIL, RAMP FROM TO",
     "use NPV or NPVE": "NET PRESENT VALUE",
     "use INTEGER(x + 0.5)": "ROUND",
-    "use INTEG and DELAY FIXED": (
-        "QUEUE FIFO, QUEUE FIFO ATTRIB, QUEUE AGE AVERAGE, QUEUE AGE IN RANGE, QUEUE AGE OLDEST, QUEUE ATTRIB AVERAGE, "
-        "QUEUE ATTRIB IN RANGE, QUEUE ATTRIB MAX, QUEUE ATTRIB MIN, QUEUE ATTRIB QUANTITY"
-    ),
     "use RC STEP, which needs no other run": "RC COMPARE, RC COMPARE CHECK",
     "write it only in Reality Checks, directly after a comparison; `sdmodel check --reality` tests them": (
         "RC DECAY, RC DECAY CHECK, RC GROW, RC GROW CHECK, RC RAMP, RC RAMP CHECK, RC STEP, RC STEP CHECK"

@@ -217,6 +217,12 @@ class Expander(Protocol):
     def states(self, following: Callable[..., Sequence[Expr]], *initial: Expr) -> Sequence[Expr]:
         """Hidden values that change from step to step only; `following` makes the next ones from references to all of them."""
 
+    def named(self, role: str, expression: Expr) -> Expr:
+        """A hidden element of the variable that the call defines, which other equations find by its role; a lookup for a `table`."""
+
+    def parts_of(self, variable: Expr, *roles: str) -> Sequence[Expr]:
+        """The hidden elements with some roles of a variable that another equation names, in the cell that it names."""
+
     def size(self, *vectors: Expr) -> int:
         """The number of elements of vectors, which must have one length and be named by their first element or range."""
 
@@ -281,6 +287,7 @@ class FunctionRow:
     # them; then `evaluate` is optional
     memory: Memory | None = None  # for a function with a state of its own
     expand: Callable[..., Expr] | None = None  # from an `Expander` and the arguments to stocks and auxiliaries
+    roles: frozenset[str] = frozenset()  # the hidden elements that it makes for other equations
     written_out: Callable[[Sequence[Expr]], Expr] = _FORGOTTEN  # for a function over `terms`: from all of them
     rewrite: Callable[..., Expr] | None = None  # the same in terms of other functions, which run in its place
     picks: bool = False  # whether it is one number of its array, the first argument, at the place that the second gives

@@ -28,11 +28,11 @@ from . import (
     vectors,
 )
 from .chance import draws
-from .past import returns
+from .past import conveyors, queues, returns
 from .row import Absent, FunctionRow
 
 _FAMILIES = (
-    logic, arithmetic, inputs, lookups, data, memory, discrete, finance, returns, draws, reductions, vectors, allocation, solution,
+    logic, arithmetic, inputs, lookups, data, memory, discrete, finance, returns, queues, conveyors, draws, reductions, vectors, allocation, solution,
 )  # fmt: skip
 
 FUNCTIONS: Mapping[str, FunctionRow] = MappingProxyType({row.name: row for family in _FAMILIES for row in family.ROWS})
@@ -47,7 +47,12 @@ ARRAY_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
 )
 """The functions that a formula over arrays may use, by Vensim's name: those that need nothing but their arguments."""
 
-LOOKUPS = frozenset(row.name for row in (*FUNCTIONS.values(), *data.TOTALLED.values()) if "table" in row.kinds)
+LOOKUPS = frozenset(
+    row.name
+    for row in (*FUNCTIONS.values(), *data.TOTALLED.values())
+    if row.kinds[:1] == ("table",) and row.units[0] != "*"
+)
+"""The functions that look up in a table, their first argument."""
 REDUCTIONS = frozenset(name for name, row in FUNCTIONS.items() if "terms" in row.kinds)
 STATES = frozenset(name for name, row in FUNCTIONS.items() if row.memory)
 """Functions with a memory that stay after expansion, each at the top of an equation of its own."""

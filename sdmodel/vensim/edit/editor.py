@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from ...errors import Fault, ModelError
-from ...files import decode_text, replace_files, write_file
+from ...files import decode_text, reading_as, replace_files, write_file
 from ...model import Kind, Model, Range, display_name
 from ..document import Document, read_document
 from ..read.reader import model_of
@@ -36,15 +36,15 @@ class OpenDocument:
         self._renamings: list[tuple[int, Renaming]] = []
 
     @classmethod
-    def from_bytes(cls, data: bytes, path: str) -> OpenDocument:
-        """Open the bytes of a model file for editing.
+    def from_bytes(cls, data: bytes, path: str, *, encoding: str | None = None) -> OpenDocument:
+        """Open the bytes of a model file for editing, in an `encoding` as for `Document.from_bytes`.
 
         Raises
         ------
         ModelError
             If the bytes are empty or not text, or git left conflicts in it.
         """
-        return cls(Document.from_bytes(data, path))
+        return cls(Document.from_bytes(data, path, encoding=encoding))
 
     @property
     def path(self) -> str:
@@ -184,7 +184,9 @@ class OpenDocument:
         """The faults that the file had when it was opened; they do not keep it from being saved."""
         if self._known is None:
             unchanged = bytes(self) == self._saved
-            opened = self if unchanged else OpenDocument.from_bytes(self._saved, self.path)
+            opened = (
+                self if unchanged else OpenDocument.from_bytes(self._saved, self.path, encoding=self.document.encoding)
+            )
             self._known = Counter(fault.what for fault in opened.faults)
         return self._known
 
@@ -215,7 +217,8 @@ class OpenDocument:
             If a file cannot be read, or its encoding lacks a character of the new name.
         """
         changes = [change for _, change in self._renamings]
-        found = {path: rename_in_file(path, changes) for path in (find_companions(self.path) if changes else [])}
+        with reading_as(None if self.document.encoding.startswith("utf") else self.document.encoding):
+            found = {path: rename_in_file(path, changes) for path in (find_companions(self.path) if changes else [])}
         return {path: (old, new) for path, (old, new) in found.items() if old != new}
 
     def difference(self) -> str:
@@ -224,7 +227,8 @@ class OpenDocument:
         files += [(_short_path(path), *contents) for path, contents in self.companions.items()]
         lines: list[str] = []
         for name, *contents in files:
-            old, new = (decode_text(data).splitlines(keepends=True) for data in contents)
+            with reading_as(self.document.encoding):
+                old, new = (decode_text(data).splitlines(keepends=True) for data in contents)
             lines += difflib.unified_diff(old, new, name, name)
         return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
@@ -261,13 +265,15 @@ class OpenDocument:
         return [self.path if file == own else _short_path(file) for file, (old, new) in changes.items() if old != new]
 
 
-def open_document(path: str | os.PathLike[str]) -> OpenDocument:
+def open_document(path: str | os.PathLike[str], *, encoding: str | None = None) -> OpenDocument:
     """Open a Vensim model for editing: edits change only what they must, and every other byte of the file stays.
 
     Parameters
     ----------
     path : str or path-like
         The `.mdl` file.
+    encoding : str, optional
+        The encoding of the file, as for `read_model`; what is not edited keeps its bytes.
 
     Returns
     -------
@@ -300,7 +306,7 @@ def open_document(path: str | os.PathLike[str]) -> OpenDocument:
     >>> len(document.save())
     1
     """
-    return OpenDocument(read_document(path))
+    return OpenDocument(read_document(path, encoding=encoding))
 
 
 def split_statement(text: str) -> tuple[str, str]:

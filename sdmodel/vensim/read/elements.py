@@ -13,6 +13,7 @@ from ...model import (
     MARK,
     Element,
     Equation,
+    Unfinished,
     VensimFunction,
     display_name,
     is_reduction,
@@ -47,6 +48,7 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
         equations.setdefault(statement.key, []).extend(equations_of(statement, scope))
     elements: dict[str, Element] = {}
     for name, own in grouped.items():
+        equations[name] = _finished(equations[name])
         shown = display_name(own[0].name)
         dimensions = dimensions_of(shown, [statement.subscripts for statement in own], equations[name][0].place, names)
         elements[name] = element_of(shown, own, equations[name], dimensions, names.document)
@@ -68,6 +70,12 @@ def elements_of(statements: Iterable[Statement], names: Names) -> dict[str, Elem
     if names.takes_arrays:
         elements = {name: _with_slices(element, elements, names) for name, element in elements.items()}
     return with_flows(elements)
+
+
+def _finished(equations: list[Equation]) -> list[Equation]:
+    """Return equations without a list of causes that a sketch left beside the equation itself, as Vensim's files have it."""
+    written = {own.subscripts for own in equations if not isinstance(own.expression, Unfinished)}
+    return [own for own in equations if own.subscripts not in written or not isinstance(own.expression, Unfinished)]
 
 
 def _with_slices(element: Element, elements: Mapping[str, Element], names: Names) -> Element:

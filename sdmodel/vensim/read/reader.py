@@ -13,7 +13,7 @@ from types import MappingProxyType
 from sympy import Expr, S
 
 from ...errors import Fault, ModelError, ScenarioError
-from ...files import decode_text
+from ...files import reading_as
 from ...model import (
     ARRAY_FUNCTIONS,
     Model,
@@ -51,6 +51,7 @@ def model_from_text(
     *,
     data: PathLike | Iterable[PathLike] = (),
     allow_files: Iterable[PathLike] = (),
+    encoding: str | None = None,
 ) -> Model:
     r"""Read a model from the text of a Vensim `.mdl` file.
 
@@ -60,8 +61,8 @@ def model_from_text(
         The text, or the bytes of the file.
     path : str
         The name that faults give as their file. Workbooks and tables that the model reads are looked for beside it.
-    data, allow_files
-        As for `read_model`.
+    data, allow_files, encoding
+        As for `read_model`; a text that is given as such has no encoding.
 
     Returns
     -------
@@ -81,12 +82,13 @@ def model_from_text(
     'm'
     """
     content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    with _without_collection():
+    with _without_collection(), reading_as(encoding):
         files = [data] if isinstance(data, str | os.PathLike) else list(data)
-        model, faults = model_of(Document.from_bytes(content, path), allow_files, files)
-    if faults:
-        raise ModelError(dict.fromkeys(faults))
-    return with_data_files(model, files)
+        document = Document.from_bytes(content, path, encoding=None if isinstance(text, str) else encoding)
+        model, faults = model_of(document, allow_files, files)
+        if faults:
+            raise ModelError(dict.fromkeys(faults))
+        return with_data_files(model, files)
 
 
 @contextlib.contextmanager
@@ -136,7 +138,8 @@ def model_of(
         groups=tuple(found.groups),
         synonyms=synonyms_of(settings),
         integrator=METHODS.get(method, "euler"),
-        text=decode_text(bytes(document)),
+        text=document.text,
+        encoding=document.encoding,
         sha256=hashlib.sha256(bytes(document)).hexdigest(),
         sources=tuple(access.read.values()),
         reality_checks=tuple(_reality_check(document, own) for own in found.model if own.is_reality_check),

@@ -267,8 +267,8 @@ class BadRecordError(Exception):
         self.what, self.column = what, column
 
 
-def sketch_from_text(text: str | bytes, path: str = "model.mdl") -> Sketch:
-    """Read the sketch in the text of a model; faults name `path` as their file.
+def sketch_from_text(text: str | bytes, path: str = "model.mdl", *, encoding: str | None = None) -> Sketch:
+    """Read the sketch in the text of a model, in an `encoding` as for `model_from_text`; faults name `path` as their file.
 
     Raises
     ------
@@ -276,7 +276,7 @@ def sketch_from_text(text: str | bytes, path: str = "model.mdl") -> Sketch:
         With every line of the sketch that cannot be read, in the order of the text; with conflicts that git left.
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    document = Document.from_bytes(data, path)
+    document = Document.from_bytes(data, path, encoding=encoding)
     if document.has_conflicts:
         raise ModelError(document.faults)
     views = views_of(document)

@@ -8,7 +8,9 @@ from typing import Any, cast
 
 from sympy import Expr, S
 
+from ...algebra import Table
 from ..chance.inversion import PLAIN
+from ..lookups import areas_of
 from ..row import Absent, Expander, FunctionRow, Kind, PastEmitter
 
 _NO_STEPS = Absent("a formula over arrays has no time steps")
@@ -75,6 +77,15 @@ def recorded(model: Expander, *inputs: Expr) -> Sequence[Expr]:
     return model.states(lambda *_: list(inputs), *[S.Zero] * len(inputs))
 
 
+_MOST_BEFORE = 1e5
+"""The most time steps before the start that count: a time that is not a number has no end."""
+
+
+def counts(f: PastEmitter, ago: str) -> str:
+    """Write whether a step before the start is near enough to count."""
+    return f.compare("<", f.real(ago), f.binary("+", f.steps, f.constant(_MOST_BEFORE)))
+
+
 def larger(f: PastEmitter, x: str, y: str) -> str:
     """Write the larger of two numbers."""
     return f.choose(f.compare(">", x, y), x, y)
@@ -83,3 +94,16 @@ def larger(f: PastEmitter, x: str, y: str) -> str:
 def smaller(f: PastEmitter, x: str, y: str) -> str:
     """Write the smaller of two numbers."""
     return f.choose(f.compare("<", x, y), x, y)
+
+
+def share(f: PastEmitter, table: Table, part: str) -> str:
+    """Write the share of the area under a table that lies in the first part of its width, a number from 0 to 1."""
+    xs = [x for x, _ in table.points]
+    areas, before, heights = areas_of(table)
+    x = f.binary("+", f.constant(min(xs)), f.binary("*", part, f.constant(max(xs) - min(xs))))
+    beyond = f.binary("-", x, f.look_up("backward", before, x))
+    height = f.binary("+", f.look_up("backward", heights, x), f.look_up("between", table, x))
+    piece = f.binary("*", beyond, f.binary("*", height, f.constant(0.5)))
+    area = f.binary("+", f.look_up("backward", areas, x), piece)
+    whole = max(areas.points, key=lambda point: point[0])[1]
+    return f.binary("/", area, f.constant(whole))
