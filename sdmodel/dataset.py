@@ -264,7 +264,7 @@ class _Finder:
         return _at_labels(variable, labels) if labels else variable
 
 
-def find_each(run: xr.Dataset, names: Iterable[str]) -> list[xr.DataArray]:
+def find_in_order(run: xr.Dataset, names: Iterable[str]) -> list[xr.DataArray]:
     """Find variables by their names, as `find_variable` does, in their order."""
     return list(map(_Finder(run).find, names))
 

@@ -24,7 +24,7 @@ from sdmodel.dataset import (
     bare_variables,
     check_run,
     dates_of,
-    find_each,
+    find_in_order,
     find_variable,
     find_variables,
     make_run,
@@ -223,14 +223,14 @@ def test_a_variable_called_date_is_kept() -> None:
 
 
 def test_variables_that_share_coordinates_are_those_of_the_run() -> None:
-    """With members along a constant, labels and dates, `arrays_of` and `find_each` give what `run[name]` gives."""
+    """With members along a constant, labels and dates, `arrays_of` and `find_in_order` give what `run[name]` gives."""
     values = {"tea_temperature": np.arange(9.0).reshape(3, 3), "room": np.array([18.0, 20, 22])}
     swept = make_run(TEA, TIMES, values | {"price": np.ones((3, 2, 3))}, dims={"room": [18.0, 20, 22]})
     for run in (_tea(), swept):
         array = arrays_of(run)
         for name in (*run.variables, *run.variables):  # the second of each shares coordinates
             xr.testing.assert_identical(array(str(name)), run[name])
-        for name, found in zip(run.data_vars, find_each(run, list(map(str, run.data_vars))), strict=True):
+        for name, found in zip(run.data_vars, find_in_order(run, list(map(str, run.data_vars))), strict=True):
             xr.testing.assert_identical(found, run[name])
         assert list(bare_variables(run)) == list(run.data_vars)
 
@@ -243,7 +243,7 @@ def test_a_large_run_does_not_look_at_all_variables_for_each(monkeypatch: pytest
     monkeypatch.setattr(xr.Dataset, "__getitem__", lambda run, name: asked.append(name) or get(run, name))
     run = make_run(model, TIMES, {f"stock_{number}": np.ones(3) for number in range(50)})
     names = spelled_names(run, lambda variable: "time" in variable.dims)
-    assert len(find_each(run, names)) == len(find_variables(run, names)) == 50
+    assert len(find_in_order(run, names)) == len(find_variables(run, names)) == 50
     assert len(asked) <= 2
 
 

@@ -28,7 +28,7 @@ from ...dataset import (
     TIME,
     bare_variables,
     base_positions,
-    find_each,
+    find_in_order,
     long_name,
     member_dims,
     model_content,
@@ -235,7 +235,7 @@ def _single_run(path: Path, stored: xr.Dataset, statements: Sequence[str]) -> Re
         yield from share_tables(shares)
         named = [line.name for line in variables]
         kinds = {
-            name: str(own.attrs.get("kind", "")) for name, own in zip(named, find_each(stored, named), strict=True)
+            name: str(own.attrs.get("kind", "")) for name, own in zip(named, find_in_order(stored, named), strict=True)
         }
         constants = [line for line in variables if kinds[line.name] == "constant"]
         others = [line for line in variables if kinds[line.name] != "constant"]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...dataset import (
     TIME,
-    find_each,
+    find_in_order,
     find_variable,
     has_variable,
     long_name,
@@ -82,7 +82,7 @@ def _listed(run: xr.Dataset) -> Sequence[str]:
 
 def headline_lines(run: xr.Dataset, names: Sequence[str], *, quiet: bool = False) -> list[Line]:
     """Variables at round times, label by label; over members, the median. Notes what is left out unless `quiet`."""
-    variables = find_each(run, names)
+    variables = find_in_order(run, names)
     columns = columns_for(variables, width=_COLUMN_WIDTH, least=3, most=_COLUMNS)
     places = round_times(run[TIME].values, columns)
     longer = [long_name(variable) for variable in variables if _label_count(variable) > _LABELS]
