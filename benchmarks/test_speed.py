@@ -142,7 +142,7 @@ def test_light_calls(benchmark):
         code.run(arguments)
         spent.append(time.perf_counter() - began)
 
-    program._codes[1, False] = replace(code, run=timed)  # noqa: SLF001 - timed where it is called
+    program._codes[1, False, b""] = replace(code, run=timed)  # noqa: SLF001 - timed where it is called
     benchmark.pedantic(run, ([0.8],), rounds=300, warmup_rounds=20)
     calls = benchmark.stats.stats.data
     share = float(np.median(np.array(calls) / spent[-len(calls) :]))

@@ -30,20 +30,18 @@ from .algebra import (
 )
 from .calendar import UNITS as CALENDAR_UNITS
 from .calendar import Calendar
-from .data import (
+from .data.gaps import data_gaps, missing_data, without_gaps
+from .data.variables import (
     NO_POINTS,
     NOW,
-    data_gaps,
     data_keyword,
     data_reference,
     data_value,
     data_variables,
     has_points,
-    missing_data,
     points_in,
     points_name,
     with_points,
-    without_gaps,
 )
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand

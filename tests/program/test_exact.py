@@ -120,7 +120,7 @@ def test_lookups_side_by_side_are_the_lookups_of_one_member(kind):
     program, known = compile_program(model), host()
     for picks, fused in ((known.mathematics.picks, known.mathematics.fused), (False, False)):
         mathematics = dataclasses.replace(known.mathematics, picks=picks, fused=fused)
-        program._codes[known.width, False] = assemble(
+        program._codes[known.width, False, b""] = assemble(
             module_text(program.layout, known.width, mathematics), alone=False, quick=False
         )
         together = simulate(model, {"x": xs})

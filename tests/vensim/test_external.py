@@ -237,6 +237,33 @@ def test_cells_without_data_are_missing_where_others_have_data(folder):
         xmile_text(model)
 
 
+SWITCHED_OFF = {
+    "a = (1 - off) * 2 + off * d": "off = 0",
+    "a = IF THEN ELSE(off, d, 2)": "off = 2 - 2 ",
+    "a = IF THEN ELSE(off = 1 :AND: Time > 1, d, 2)": "off = 0",
+    "a = IF THEN ELSE(d = :NA: :OR: Time > 1, 2, d)": "",
+    "pick = IF THEN ELSE(Time = :NA: :OR: r = :NA:, 0, 1)\na = 2 + pick * r\nr :RAW: := d": "",
+    "a = MAX(2, off * (3 + d / 2))": "off = MIN(0, 1)",
+}
+
+
+@pytest.mark.parametrize("equations", SWITCHED_OFF)
+def test_data_that_constants_switch_off_may_be_missing(folder, equations):
+    """As in Vensim's models with a switch between data and a model; with the switch on, the data is needed."""
+    constant = SWITCHED_OFF[equations]
+    with pytest.warns(sd.RunWarning, match="'d' is a data variable without data, and so :NA:"):
+        found = sd.simulate(read(folder, f"d\n{equations}\n{constant}\nlevel = INTEG(a, 0)"))
+    assert found["a"].values.tolist() == [2] * 4
+    assert found["level"].values[-1] == 6
+    for needed in (
+        f"{equations}\noff = 1" if constant else "a = d",
+        "a = IF THEN ELSE(Time < 2, d, 2)",
+        "a = Time * d",
+    ):
+        with pytest.raises(ModelError, match="'d' is a data variable without data; give"):
+            sd.simulate(read(folder, f"d\n{needed}"))
+
+
 def test_series_of_a_file_reach_their_cells_and_the_last_file_counts(folder):
     (folder / "one.csv").write_text("Time,x[A],x[B],unknown\n0,1,2,9\n", "utf-8")
     (folder / "two.dat").write_text("x[B]\n0\t7\n", "utf-8")

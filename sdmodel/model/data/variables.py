@@ -9,13 +9,12 @@ from types import MappingProxyType
 
 from sympy import Expr, Indexed, Symbol
 
-from ..errors import Fault
-from .algebra import NA, Table, VensimFunction, make_reference, references_in, split_reference
-from .functions.data import AT_TIME, TOTALLED
-from .functions.table import FUNCTIONS
-from .names import key
-from .records import Element, Model
-from .subscripts import Cell, bindings
+from ..algebra import Table, VensimFunction, make_reference, split_reference
+from ..functions.data import AT_TIME, TOTALLED
+from ..functions.table import FUNCTIONS
+from ..names import key
+from ..records import Element, Model
+from ..subscripts import Cell, bindings
 
 NOW = Symbol("time")
 """The current time, at which a data variable looks up its points."""
@@ -100,44 +99,3 @@ def with_points(model: Model, given: Mapping[Cell, Table]) -> Model:
                 ),
             )
     return replace(model, elements=MappingProxyType(elements))
-
-
-def missing_data(model: Model) -> Iterator[Fault]:
-    """Yield a fault for each data variable that equations read and that has no data at all; such a model does not run."""
-    yield from _lacking(model, needed=True)
-
-
-def data_gaps(model: Model) -> Iterator[Fault]:
-    """Yield a fault for each data variable that lacks data in some cells, or in all if nothing reads it; a run has :NA: there."""
-    yield from _lacking(model, needed=False)
-
-
-def without_gaps(model: Model) -> Model:
-    """Return a model that has :NA: as the data of each cell without data."""
-    missing = Table([(0.0, NA)])
-    cells = [
-        cell
-        for _, points in data_variables(model)
-        for cell, table in points_in(model, points).items()
-        if not has_points(table)
-    ]
-    return with_points(model, dict.fromkeys(cells, missing)) if cells else model
-
-
-def _lacking(model: Model, *, needed: bool) -> Iterator[Fault]:
-    for element, points in data_variables(model):
-        tables = points_in(model, points)
-        lacking = [cell for cell, table in tables.items() if not has_points(table)]
-        if lacking and needed == (len(lacking) == len(tables) and _is_read(model, element)):
-            labels = ", ".join(model.labels.get(label, label) for label in lacking[0].labels)
-            which = f"'{element.name}[{labels}]'" if labels else f"'{element.name}'"
-            more = f" (and {len(lacking) - 1} more of its cells)" if len(lacking) > 1 else ""
-            what = f"{which} is a data variable without data{more}{'' if needed else ', and so :NA:'}"
-            cure = "give a file that has it with --data FILE, or time courses in Python with data="
-            yield Fault(element.place, f"{what}; {cure}")
-
-
-def _is_read(model: Model, element: Element) -> bool:
-    names = {element.key, points_name(element.key)}
-    equations = (own for other in model.elements.values() if other.key not in names for own in other.equations)
-    return any(split_reference(part)[0] in names for own in equations for part in references_in(own.expression))
