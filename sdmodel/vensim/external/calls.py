@@ -136,16 +136,14 @@ def _points(
     *,
     across: bool,
 ) -> Table:
-    """Return one series, up to the first gap in its times; an empty value is left out, and so is a text, with a remark, as by Vensim."""
+    """Return one series without the points whose time is no number or whose value is empty or, with a remark, a text, as Vensim does."""
     down, right = (0, 1) if across else (1, 0)
     found: dict[float, float] = {}
-    begun = False
     for step in range(max(length, 0)):
         time = times.value(first[0] + down * step, first[1] + right * step)
         where = (start[0] + down * step, start[1] + right * step)
         value = home.value(*where)
         if isinstance(time, float):
-            begun = True
             if isinstance(value, str):
                 remark(f"{home.cell(*where)} has the text '{shorten_text(value)}' and is left out")
             elif (known := home.number(*where)) is not None:
@@ -153,8 +151,6 @@ def _points(
         elif isinstance(time, Odd) and value is not None:
             message = f"{times.cell(first[0] + down * step, first[1] + right * step)} {time.what}"
             raise TableProblemError(message)
-        elif begun:
-            break
     if not found:
         message = f"{home.cell(*start)}: no number stands there or after it with a time; check the cell and the row or column of times"
         raise TableProblemError(message)
