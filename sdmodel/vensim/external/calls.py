@@ -136,7 +136,7 @@ def _points(
     *,
     across: bool,
 ) -> Table:
-    """Return one series without the points whose time is no number or whose value is empty or, with a remark, a text, as Vensim does."""
+    """Return one series without the points whose time is not a number or whose value is empty or, with a remark, a text, as Vensim does."""
     down, right = (0, 1) if across else (1, 0)
     found: dict[float, float] = {}
     for step in range(max(length, 0)):
