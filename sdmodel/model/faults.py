@@ -332,6 +332,12 @@ class _Search:
             if indices and not is_number and (name == TIME.key or name in self.ranges_and_labels):
                 return Fault(place, f"'{_as_written(equation, name)}' has no subscripts; leave them out")
             return self.undefined(equation, name, place, called=called)
+        return self.bad_use(equation, element, indices, place, called=called)
+
+    def bad_use(
+        self, equation: Equation, element: Element, indices: tuple[str, ...], place: Place, *, called: bool
+    ) -> Fault | None:
+        """Report an element that is a lookup or not, or has other subscripts, than a reference to it needs."""
         for index in indices:
             if index in self.model.elements and index not in self.ranges_and_labels:
                 return self.variable_subscript(equation, element, index, called=called)
