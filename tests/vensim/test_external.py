@@ -446,7 +446,9 @@ def test_points_without_a_time_or_with_a_text_are_left_out(tmp_path, ending, dow
 def test_an_empty_cell_among_constants_is_zero_with_a_remark(folder):
     """A text there stays an error, as in Vensim; so does an array without any number."""
     model = read(folder, "d: x, y, z\nc[d] = GET XLS CONSTANTS('t.xlsx', 'Table', 'C2')\ne = SUM(c[d!])")
-    with pytest.warns(sd.RunWarning, match="t.xlsx: sheet 'Table', cell D2 is empty and read as 0, as in Vensim; write"):
+    with pytest.warns(
+        sd.RunWarning, match="t.xlsx: sheet 'Table', cell D2 is empty and read as 0, as in Vensim; write"
+    ):
         assert sd.simulate(model)["e"].values[0] == 24
 
 

@@ -145,7 +145,9 @@ def _points(
         value = home.value(*where)
         if isinstance(time, float):
             if isinstance(value, str):
-                remark(f"{home.cell(*where)} has the text '{shorten_text(value)}' , left out as in Vensim; write a number there, or nothing")
+                remark(
+                    f"{home.cell(*where)} has the text '{shorten_text(value)}', left out as in Vensim; write a number there, or nothing"
+                )
             elif (known := home.number(*where)) is not None:
                 found[time] = known
         elif isinstance(time, Odd) and value is not None:
