@@ -7,7 +7,7 @@ import functools
 import itertools
 import json
 import platform
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -191,7 +191,7 @@ def _frame_of(run: xr.Dataset, keys: Mapping[str, str], of: Any) -> dict[Any, _F
     as_expected = xr.Variable.__slots__ == _SLOTS and hasattr(xr.Dataset, "_construct_direct")
     if not (plain and as_expected and set(coordinates) == set(run.coords) and [*variables] == [*keys, *coordinates]):
         return {}
-    own = ((name, key, run[name].variable) for name, key in keys.items())
+    own = ((name, key, variables[name]) for name, key in keys.items())
     entries = tuple((name, key, v.dims, v.shape, dict(v.attrs)) for name, key, v in own)
     copies = {name: variable.copy() for name, variable in coordinates.items()}
     return {of: _Frame(entries, copies, dict(run.sizes), dict(run.xindexes))}
@@ -218,29 +218,55 @@ def find_variable(run: xr.Dataset, name: str) -> xr.DataArray:
 
     Raises DatasetError if the run has no such variable or label; the message suggests the nearest one.
     """
-    return _find_variable(run, name, _spellings(run))
+    return _Finder(run).find(name)
 
 
-def _spellings(run: xr.Dataset) -> dict[str, str]:
-    """The name in the model of each variable of a run."""
+def arrays_of(run: xr.Dataset) -> Callable[[str], xr.DataArray]:
+    """Return what gives the variables of a run as `run[name]` does.
+
+    That looks at all variables of the run to find the coordinates; here variables with the same dimensions share them.
+    """
     coordinates = set(run.coords)
-    return {  # of bare variables: `run[name]` takes long, since it makes an array with all coordinates
-        str(name): str(variable.attrs.get("long_name", name))
-        for name, variable in run.variables.items()
-        if name not in coordinates or variable.attrs.get("kind", "subscript") != "subscript"
-    }
+    alike: dict[tuple[Hashable, ...], xr.DataArray] = {}
+
+    def array(name: str) -> xr.DataArray:
+        bare = run.variables[name]
+        if name in coordinates:
+            return run[name]
+        if bare.dims in alike:
+            return xr.DataArray(bare, alike[bare.dims].coords, name=name)
+        return alike.setdefault(bare.dims, run[name])
+
+    return array
 
 
-def _find_variable(run: xr.Dataset, name: str, names: Mapping[str, str]) -> xr.DataArray:
-    known = {key(name): name for name in names} | {key(spelling): name for name, spelling in names.items()}
-    whole, labels = split_name(name, known)
-    if key(whole) not in known:
-        close = nearest(whole, [*known.values(), *(names[identifier] for identifier in known.values())])
-        cure = f"did you mean '{close}'?" if close else "`sdmodel show RUN` lists what it holds"
-        message = f"'{display_name(whole)}' is not in the run; {cure}"
-        raise DatasetError(message)
-    variable = run[known[key(whole)]]
-    return _at_labels(variable, labels) if labels else variable
+class _Finder:
+    """Finds the variables of a run by their names in the model."""
+
+    def __init__(self, run: xr.Dataset) -> None:
+        self.array, coordinates = arrays_of(run), set(run.coords)
+        self.names = {
+            str(name): str(variable.attrs.get("long_name", name))
+            for name, variable in run.variables.items()
+            if name not in coordinates or variable.attrs.get("kind", "subscript") != "subscript"
+        }
+        self.known = {key(name): name for name in self.names} | {key(own): name for name, own in self.names.items()}
+
+    def find(self, name: str) -> xr.DataArray:
+        """Find a variable, or raise a DatasetError."""
+        whole, labels = split_name(name, self.known)
+        if key(whole) not in self.known:
+            close = nearest(whole, [*self.known.values(), *(self.names[own] for own in self.known.values())])
+            cure = f"did you mean '{close}'?" if close else "`sdmodel show RUN` lists what it holds"
+            message = f"'{display_name(whole)}' is not in the run; {cure}"
+            raise DatasetError(message)
+        variable = self.array(self.known[key(whole)])
+        return _at_labels(variable, labels) if labels else variable
+
+
+def find_in_order(run: xr.Dataset, names: Iterable[str]) -> list[xr.DataArray]:
+    """Find variables by their names, as `find_variable` does, in their order."""
+    return list(map(_Finder(run).find, names))
 
 
 def has_variable(run: xr.Dataset, name: str) -> bool:
@@ -259,8 +285,8 @@ def evaluate_formula(run: xr.Dataset, expression: Expr) -> xr.DataArray:
     """
     names = list(dict.fromkeys(map(split_reference, references_in(expression))))
     spelled = [join_name(*name) for name in names]
-    known = _spellings(run)
-    broadcast = xr.broadcast(*(run[TIME] if name == TIME else _find_variable(run, name, known) for name in spelled))
+    finder = _Finder(run)
+    broadcast = xr.broadcast(*(run[TIME] if name == TIME else finder.find(name) for name in spelled))
     values = dict(zip(names, (array.values for array in broadcast), strict=True))
     result = evaluate_arrays(expression, lambda name, subscripts: values[name, subscripts])
     frame = broadcast[0] if broadcast else xr.DataArray(0.0)
@@ -274,10 +300,10 @@ def find_variables(run: xr.Dataset, names: Iterable[str]) -> dict[str, xr.DataAr
     """
     found: dict[str, xr.DataArray] = {}
     faults: list[str] = []
-    known = _spellings(run)
+    finder = _Finder(run)
     for name in names:
         try:
-            variable = _find_variable(run, name, known)
+            variable = finder.find(name)
         except DatasetError as fault:
             faults.append(str(fault))
         else:
@@ -285,6 +311,18 @@ def find_variables(run: xr.Dataset, names: Iterable[str]) -> dict[str, xr.DataAr
     if faults:
         raise DatasetError("\n".join(faults))
     return found
+
+
+def bare_variables(run: xr.Dataset) -> dict[str, xr.Variable]:
+    """Return the variables of a run by name, without coordinates: `run[name]` looks at every variable to find those of one."""
+    coordinates = set(run.coords)
+    return {str(name): variable for name, variable in run.variables.items() if name not in coordinates}
+
+
+def spelled_names(run: xr.Dataset, chosen: Callable[[xr.Variable], bool]) -> list[str]:
+    """Return the names of chosen variables of a run as the model spells them."""
+    bare = bare_variables(run).items()
+    return [str(variable.attrs.get("long_name", name)) for name, variable in bare if chosen(variable)]
 
 
 def long_name(variable: xr.DataArray) -> str:
@@ -324,8 +362,14 @@ def with_labels(name: str, labels: Sequence[str]) -> str:
 
 def lever_dims(variable: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
     """Return the dimensions of levers, in order: member dimensions whose coordinate has the name of a constant."""
-    arrays = [variable] if isinstance(variable, xr.DataArray) else sorted(variable.values(), key=lambda own: -own.ndim)
-    ordered = dict.fromkeys(dim for array in arrays for dim in member_dims(array))  # a dataset's own order is arbitrary
+    if isinstance(variable, xr.DataArray):
+        dims = [variable.dims]
+    else:
+        dims = sorted((own.dims for own in bare_variables(variable).values()), key=lambda own: -len(own))
+    members = member_dims(variable)
+    ordered = dict.fromkeys(
+        dim for own in dims for dim in map(str, own) if dim in members
+    )  # a dataset's own order is arbitrary
     return tuple(dim for dim in ordered if dim in variable.coords and "long_name" in variable[dim].attrs)
 
 

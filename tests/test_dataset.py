@@ -20,14 +20,18 @@ import sdmodel as sd
 from sdmodel import errors
 from sdmodel.dataset import (
     BLOCK,
+    arrays_of,
+    bare_variables,
     check_run,
     dates_of,
+    find_in_order,
     find_variable,
     find_variables,
     make_run,
     member_blocks,
     member_dims,
     model_content,
+    spelled_names,
     subscript_dims,
 )
 from sdmodel.errors import DatasetError
@@ -216,6 +220,31 @@ def test_a_variable_called_date_is_kept() -> None:
     """The variable has precedence over the coordinate."""
     run = make_run(_model(_element("Date")), TIMES, {"date": np.ones(3)})
     assert "date" in run.data_vars
+
+
+def test_variables_that_share_coordinates_are_those_of_the_run() -> None:
+    """With members along a constant, labels and dates, `arrays_of` and `find_in_order` give what `run[name]` gives."""
+    values = {"tea_temperature": np.arange(9.0).reshape(3, 3), "room": np.array([18.0, 20, 22])}
+    swept = make_run(TEA, TIMES, values | {"price": np.ones((3, 2, 3))}, dims={"room": [18.0, 20, 22]})
+    for run in (_tea(), swept):
+        array = arrays_of(run)
+        for name in (*run.variables, *run.variables):  # the second of each shares coordinates
+            xr.testing.assert_identical(array(str(name)), run[name])
+        for name, found in zip(run.data_vars, find_in_order(run, list(map(str, run.data_vars))), strict=True):
+            xr.testing.assert_identical(found, run[name])
+        assert list(bare_variables(run)) == list(run.data_vars)
+
+
+def test_a_large_run_does_not_look_at_all_variables_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of thousands of variables are made, found and shown in a time that grows with their number."""
+    model = _model(*(_element(f"stock {number}", "stock") for number in range(50)))
+    asked: list[str] = []
+    get = xr.Dataset.__getitem__
+    monkeypatch.setattr(xr.Dataset, "__getitem__", lambda run, name: asked.append(name) or get(run, name))
+    run = make_run(model, TIMES, {f"stock_{number}": np.ones(3) for number in range(50)})
+    names = spelled_names(run, lambda variable: "time" in variable.dims)
+    assert len(find_in_order(run, names)) == len(find_variables(run, names)) == 50
+    assert len(asked) <= 2
 
 
 @pytest.mark.parametrize("name", ["Tea Temperature", "tea_temperature", "TEA  temperature", '"tea Temperature"'])

@@ -20,6 +20,7 @@ from ..dataset import (
     BLOCK,
     MEMBER,
     TIME,
+    bare_variables,
     find_variable,
     labels_along,
     long_name,
@@ -219,9 +220,10 @@ def _question(run: xr.Dataset, name: str, outcome: Outcome, threshold: float, si
 def _sampled_constants(run: xr.Dataset) -> list[_Constant]:
     """The constants that vary over members, cell by cell."""
     found = []
-    for variable in run.data_vars.values():
-        if variable.attrs.get("kind") != "constant" or MEMBER not in variable.dims:
+    for name, bare in bare_variables(run).items():
+        if bare.attrs.get("kind") != "constant" or MEMBER not in bare.dims:
             continue
+        variable = run[name]
         dims, units = subscript_dims(variable), str(variable.attrs.get("units", ""))
         for place, labels in labels_along(variable, dims):
             values = np.asarray(variable.isel(dict(zip(dims, place, strict=True))).values, dtype=float)

@@ -17,6 +17,8 @@ from ..dataset import (
     MEMBER,
     RATIO,
     TIME,
+    arrays_of,
+    bare_variables,
     find_variable,
     labels_along,
     long_name,
@@ -150,14 +152,15 @@ def pairs_of(before: xr.Dataset, after: xr.Dataset) -> tuple[list[Pair], list[st
     The others are in one run only, or have different subscripts. Constants and time settings are in neither list.
     """
     runs = [  # with the names of their bare variables, since arrays take long to make
-        (run, {key(str(run.variables[name].attrs.get("long_name", name))): name for name in run.data_vars})
+        (run, {key(str(variable.attrs.get("long_name", name))): name for name, variable in bare_variables(run).items()})
         for run in (before, after)
     ]
     moving = (name for run, own in runs for name in own if TIME in run.variables[own[name]].dims)
     pairs: list[Pair] = []
     others: list[str] = []
+    arrays = [(arrays_of(run), own) for run, own in runs]
     for name in dict.fromkeys(name for name in moving if name not in _SETTINGS):
-        known = [run[own[name]] for run, own in runs if name in own]
+        known = [array(own[name]) for array, own in arrays if name in own]
         pair = pair_of(*known) if len(known) == len(runs) else None
         if pair is None:
             others.append(long_name(known[0]))

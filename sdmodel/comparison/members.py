@@ -21,6 +21,7 @@ from ..dataset import (
     MEMBER,
     PROBABILITY,
     TIME,
+    bare_variables,
     evaluate_formula,
     find_variable,
     long_name,
@@ -247,8 +248,8 @@ def are_paired(before: xr.Dataset, after: xr.Dataset) -> bool:
     first, second = (
         {
             name
-            for name, array in run.data_vars.items()
-            if array.attrs.get("kind") == "constant" and MEMBER in array.dims
+            for name, variable in bare_variables(run).items()
+            if variable.attrs.get("kind") == "constant" and MEMBER in variable.dims
         }
         for run in (before, after)
     )

@@ -7,6 +7,7 @@ element that they serve.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -65,13 +66,20 @@ class _Builder:
     draws: int = 0
     drew: bool = False
 
-    def expand(self, element: Element, equation: Equation) -> Equation:
-        """The equation without the calls that became elements."""
+    def expand(self, element: Element) -> Element:
+        """The element without the calls that became elements."""
+        self.element = element
+        self.serials = (n for n in count(1) if f"{element.key}#{n}" not in self.model.elements)
+        equations = tuple(map(self._expand_equation, element.equations))
+        same = all(map(operator.is_, equations, element.equations))
+        return element if same else replace(element, equations=equations)
+
+    def _expand_equation(self, equation: Equation) -> Equation:
         whole = equation.expression
-        stays = isinstance(whole, VensimFunction) and (whole.row.memory or whole.row.spreads)
-        if not any(call.row.expands for call in equation.calls[bool(stays) :]):
+        stays = isinstance(whole, VensimFunction) and bool(whole.row.memory or whole.row.spreads)
+        if not any(call.row.expands for call in equation.calls[stays:]):
             return equation
-        self.element, self.equation, self.draws = element, equation, 0
+        self.equation, self.draws = equation, 0
         if stays:
             arguments = [transform(argument, self._replacement) for argument in whole.args]
             same = all(new is old for new, old in zip(arguments, whole.args, strict=True))
@@ -327,11 +335,8 @@ def expand(model: Model) -> Model:
         If the order of a DELAY N or SMOOTH N is not a whole number from 1 up at the start, or too much would be added.
     """
     builder = _Builder(model, Start(model))
-    for element in model:
-        builder.serials = (n for n in count(1) if f"{element.key}#{n}" not in model.elements)
-        equations = tuple(builder.expand(element, equation) for equation in element.equations)
-        changed = any(new is not old for new, old in zip(equations, element.equations, strict=True))
-        builder.elements[element.key] = replace(element, equations=equations) if changed else element
+    for name, element in model.elements.items():
+        builder.elements[name] = builder.expand(element)
     if builder.drew:
         for name, value in ((NOISE_SEED, DEFAULT_SEED), (SEED, DEFAULT_SEED), (MEMBER_NUMBER, 0)):
             builder.elements.setdefault(name, Element(name, "constant", (Equation(Numbers([value])),), hidden=True))

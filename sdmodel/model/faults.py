@@ -20,7 +20,7 @@ from .functions.reductions import is_reduction, reduction_ranges, unclaimed_rang
 from .functions.refused import unknown_function
 from .functions.row import AXES
 from .names import MARK, Suggestions, key
-from .order import cell_name, plan, unfinished_equations
+from .order import UnfinishedError, cell_name, plan
 from .records import REQUIRED_SETTINGS, Element, Equation, Model
 from .subscripts import (
     MOST_CELLS,
@@ -72,9 +72,11 @@ def find_faults(model: Model) -> tuple[Fault, ...]:
     faults += large
     if not faults:
         faults += search.undefined_cells()
-    if not faults and not any(unfinished_equations(model)):
+    if not faults:
         try:
             plan(model)
+        except UnfinishedError:
+            pass
         except ModelError as error:
             faults += error.faults
     return tuple(faults)
@@ -251,7 +253,7 @@ class _Search:
                     fault = Fault(equation.places.get(name, equation.place), f"{what}; name a range")
                 elif self.repeated(name):
                     fault = self.unclear_count(equation, name, "ELMCOUNT")
-            elif isinstance(part, Symbol | Indexed):
+            elif isinstance(part, _REFERENCES):
                 fault = self.bad_reference(equation, part, called=role == "lookup")
             elif not isinstance(part, Table | Slice):
                 cure = "this argument of the function must be the name of a lookup"
@@ -305,8 +307,10 @@ class _Search:
 
     def bad_reference(self, equation: Equation, part: Expr, *, called: bool) -> Fault | None:
         name, indices = split_reference(part)
-        place = equation.places.get(name, equation.place)
         element = self.model.elements.get(name)
+        if element and not (indices or element.equations[0].subscripts) and called is (element.kind == "lookup"):
+            return None
+        place = equation.places.get(name, equation.place)
         if element is None:
             is_number = name in self.model.subscripts and indices == (f"{name}!",)
             if indices and not is_number and (name == TIME.key or name in self.ranges_and_labels):

@@ -239,6 +239,10 @@ def plan(model: Model) -> Plan:
 _PLANS: WeakKeyDictionary[Model, Plan] = WeakKeyDictionary()
 
 
+class UnfinishedError(ModelError):
+    """Equations only list what a variable depends on."""
+
+
 def unfinished_equations(model: Model) -> Iterator[Fault]:
     """Yield a fault for each equation that only lists what a variable depends on, with A FUNCTION OF."""
     for element in model:
@@ -250,7 +254,7 @@ def unfinished_equations(model: Model) -> Iterator[Fault]:
 
 def _make_plan(model: Model) -> Plan:
     if faults := [*unfinished_equations(model)]:
-        raise ModelError(faults)
+        raise UnfinishedError(faults)
     expanded = expand(model)
     if faults := [*too_many_terms(expanded)]:
         raise ModelError(faults)
@@ -398,12 +402,8 @@ class _Graph:
         self.singles: dict[Cell, int] = {}
         self.arrays: dict[str, CellArray[int]] = {}
         self.owners: dict[str, int] = {}
-        counts = self.counts = Counter[str]()
-        many = set()
-        for part in self.parts:
-            counts[part.key] += 1
-            if isinstance(part, Block):
-                many.add(part.key)
+        counts = self.counts = Counter([part.key for part in self.parts])
+        many = {part.key for part in self.parts if isinstance(part, Block)}
         for number, part in enumerate(self.parts):
             if part.key not in many:
                 self.singles[part.cell] = number  # type: ignore[union-attr]
@@ -426,10 +426,9 @@ class _Graph:
     def _reads(self, number: int, part: Part) -> dict[int, None]:
         """The parts that a part reads, in the order of its expression."""
         found: dict[int, None] = {}
-        expressions = list(part.read(self.moment))
         begins: dict[int, None] = {}
         try:
-            for expression in expressions:
+            for expression in part.read(self.moment):
                 found.update(self._read_by(number, part, expression))
             if part.memory and part.keeps("sample"):  # it may read what it holds itself, first its initial value
                 begins = self._read_by(number, part, part.expression.args[part.memory.reads_at_start[-1]])

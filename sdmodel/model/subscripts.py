@@ -296,7 +296,7 @@ def position(subscripts: Mapping[str, Subscript], name: str, binding: Binding) -
 
 def count_cells(subscripts: Mapping[str, Subscript], names: Iterable[str]) -> int:
     """Return the number of cells that some subscripts span."""
-    return math.prod(len(labels_of(subscripts, name)) for name in names)
+    return math.prod([len(labels_of(subscripts, name)) for name in names])
 
 
 def count_terms(subscripts: Mapping[str, Subscript], expression: Expr) -> int:

@@ -38,6 +38,7 @@ from ..dataset import (
     labels_along,
     long_name,
     member_dims,
+    spelled_names,
     subscript_dims,
     with_labels,
 )
@@ -213,8 +214,8 @@ def _choose_headlines(runs: Runs, names: Sequence[str]) -> list[str]:
     """Return those of the named variables that all runs have; without any, headlines of the first run, stocks or others."""
     first = next(iter(runs.values()))
     listed = str(first.attrs.get("headlines", "")).splitlines()
-    moving = [long_name(variable) for variable in first.data_vars.values() if TIME in variable.dims]
-    stocks = [long_name(variable) for variable in first.data_vars.values() if variable.attrs.get("kind") == "stock"]
+    moving = spelled_names(first, lambda variable: TIME in variable.dims)
+    stocks = spelled_names(first, lambda variable: variable.attrs.get("kind") == "stock")
     for candidates in (names, listed, stocks[:_MOST_PANELS], moving[:_MOST_PANELS]):
         found = [name for name in candidates if all(has_variable(run, name) for run in runs.values())]
         if found:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from ..dataset import BLOCK, MEMBER, check_run
+from ..dataset import BLOCK, MEMBER, bare_variables, check_run
 from ..errors import DatasetError, StoreError
 from ..files import lock_folder, place_folder, temporary_folder, unwritable
 from .addresses import exists, is_address, place_at_address, read_bytes
@@ -137,7 +137,7 @@ def members_per_block(template: xr.Dataset, count: int) -> int:
     """
     sizes = [
         variable.dtype.itemsize * variable.size // max(1, variable.sizes[MEMBER])
-        for variable in template.data_vars.values()
+        for variable in bare_variables(template).values()
         if MEMBER in variable.dims
     ]
     fitting = min(_BLOCK_BYTES // max(1, sum(sizes)), _CHUNK_BYTES // max(1, *sizes, 1), _MAX_BLOCK)

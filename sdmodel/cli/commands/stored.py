@@ -26,12 +26,14 @@ from ...dataset import (
     SOURCES,
     TEXT,
     TIME,
+    bare_variables,
     base_positions,
-    find_variable,
+    find_in_order,
     long_name,
     member_dims,
     model_content,
     model_encoding,
+    spelled_names,
 )
 from ...errors import ModelError, StoreError, format_count
 from ...files import is_plain_file, read_bytes
@@ -190,10 +192,12 @@ def _ranking(path: Path, stored: xr.Dataset) -> Result:
 
 def _ensemble(path: Path, stored: xr.Dataset, statements: Sequence[str], bands: Sequence[float]) -> Result:
     names = headline_names(stored)
-    varied = (item for item in stored.data_vars.values() if TIME not in item.dims and MEMBER in item.dims)
-    sampled = [  # without the points of time courses, which are many
-        long_name(item) for item in varied if not str(item.attrs.get("equation", "")).startswith(POINTS_TEXT)
-    ]
+
+    def is_sampled(item: xr.Variable) -> bool:  # without the points of time courses, which are many
+        points = str(item.attrs.get("equation", "")).startswith(POINTS_TEXT)
+        return TIME not in item.dims and MEMBER in item.dims and not points
+
+    sampled = spelled_names(stored, is_sampled)
     with busy("reading the members"):
         spreads, shares = spreads_of(stored, names, bands), shares_of(stored, statements)
         constants = spreads_of(stored, sampled, bands)
@@ -229,7 +233,10 @@ def _single_run(path: Path, stored: xr.Dataset, statements: Sequence[str]) -> Re
         yield _record_table(path, record)
         yield from headline_tables(lines, stored)
         yield from share_tables(shares)
-        kinds = {line.name: str(find_variable(stored, line.name).attrs.get("kind", "")) for line in variables}
+        named = [line.name for line in variables]
+        kinds = {
+            name: str(own.attrs.get("kind", "")) for name, own in zip(named, find_in_order(stored, named), strict=True)
+        }
         constants = [line for line in variables if kinds[line.name] == "constant"]
         others = [line for line in variables if kinds[line.name] != "constant"]
         if constants:
@@ -442,7 +449,13 @@ def _varying_constants(stored: xr.Dataset) -> dict[str, Any]:
 
 def _largest_difference(stored: xr.Dataset, repeated: xr.Dataset) -> LargestDifference | None:
     """The variable that differs most relative to its size; None if all numbers are equal."""
-    found = [_difference(stored[name], repeated.get(str(name))) for name in stored.data_vars]
+    again = bare_variables(repeated)
+    differing = [
+        name
+        for name, own in bare_variables(stored).items()
+        if name not in again or own.dims != again[name].dims or not np.array_equal(own, again[name], equal_nan=True)
+    ]
+    found = [_difference(stored[name], repeated.get(name)) for name in differing]
     return max((item for item in found if item is not None), key=lambda item: item.share, default=None)
 
 

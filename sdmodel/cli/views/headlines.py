@@ -13,7 +13,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...dataset import TIME, find_variable, has_variable, long_name, member_dims, subscript_dims, with_labels
+from ...dataset import (
+    TIME,
+    find_in_order,
+    find_variable,
+    has_variable,
+    long_name,
+    member_dims,
+    spelled_names,
+    subscript_dims,
+    with_labels,
+)
 from ...errors import DatasetError, SdmodelError
 from ...model import key
 from ...numerals import format_number
@@ -43,9 +53,8 @@ def headline_names(run: xr.Dataset) -> tuple[str, ...]:
     listed = tuple(name for name in _listed(run) if has_variable(run, name))
     if listed:
         return listed
-    moving = [variable for variable in run.data_vars.values() if TIME in variable.dims]
-    stocks = [long_name(variable) for variable in moving if variable.attrs.get("kind") == "stock"]
-    names = stocks or [long_name(variable) for variable in moving]
+    stocks = spelled_names(run, lambda variable: TIME in variable.dims and variable.attrs.get("kind") == "stock")
+    names = stocks or spelled_names(run, lambda variable: TIME in variable.dims)
     if len(names) > _STOCKS:
         kind = "stocks" if stocks else "variables"
         note(f"the first {_STOCKS} of {len(names)} {kind} are shown; a save list beside the model chooses headlines")
@@ -73,7 +82,7 @@ def _listed(run: xr.Dataset) -> Sequence[str]:
 
 def headline_lines(run: xr.Dataset, names: Sequence[str], *, quiet: bool = False) -> list[Line]:
     """Variables at round times, label by label; over members, the median. Notes what is left out unless `quiet`."""
-    variables = [find_variable(run, name) for name in names]
+    variables = find_in_order(run, names)
     columns = columns_for(variables, width=_COLUMN_WIDTH, least=3, most=_COLUMNS)
     places = round_times(run[TIME].values, columns)
     longer = [long_name(variable) for variable in variables if _label_count(variable) > _LABELS]
@@ -155,7 +164,7 @@ def check_name(name: str, runs: Mapping[str, xr.Dataset]) -> None:
         try:
             find_variable(run, name)
         except DatasetError as error:
-            longer = [long_name(other) for other in run.data_vars.values() if key(name) in key(long_name(other))]
+            longer = [other for other in spelled_names(run, lambda _: True) if key(name) in key(other)]
             if "did you mean" in str(error) or not longer:
                 message = f"run '{run_name}': {error}"
             else:

@@ -27,11 +27,12 @@ RANGE_KINDS = frozenset({"range", "alias"})
 class Statement(NamedTuple):
     """One parsed block: its kind, the name it defines and its place; `body` is the tree of its right-hand side.
 
-    `offset` is the start of the block's main field in the document, `right` the start of its right-hand side.
+    `key` is the key of the name, `offset` is the start of the block's main field in the document, `right` the start of its right-hand side.
     """
 
     kind: str
     name: Token
+    key: str
     subscripts: tuple[str, ...]
     exceptions: tuple[tuple[str, ...], ...]
     body: Sequence[Node]
@@ -39,11 +40,6 @@ class Statement(NamedTuple):
     right: int
     segment: Segment
     group: str
-
-    @property
-    def key(self) -> str:
-        """The key of the name that the statement defines."""
-        return key(self.name)
 
     @property
     def is_string(self) -> bool:
@@ -156,7 +152,7 @@ def _statement(document: Document, segment: Segment, found: Statements) -> State
         operator = marks[-1] if tree.data == "data" else marks[0]
         right = offset + ((operator.start_pos if operator.type == "OPEN" else operator.end_pos) or 0)
     group = found.groups[-1].name if found.groups else ""
-    return Statement(str(tree.data), name, subscripts, exceptions, rest, offset, right, segment, group)
+    return Statement(str(tree.data), name, key(name), subscripts, exceptions, rest, offset, right, segment, group)
 
 
 def subscript_keys(tree: Node) -> list[str]:

@@ -49,7 +49,11 @@ def parse_number(text: str) -> float:
 
 def numbers_in(text: str) -> list[float]:
     """Return all numbers in a text, whatever separates them."""
-    return [float("".join(part.split())) for part in _NUMBERS.findall(text)]
+    found = _NUMBERS.findall(text)
+    try:
+        return list(map(float, found))
+    except ValueError:  # blanks after a sign
+        return [float("".join(part.split())) for part in found]
 
 
 _SUBSCRIPTS = rf"\[(?:{QUOTED}|[^\"\]])*+\]"
@@ -120,10 +124,13 @@ def one_line(text: str) -> str:
 
 def comment_of(field: str) -> str:
     """Return the comment in a field: continuations joined, the author's own line breaks kept."""
+    if not field or field.isspace():
+        return ""
     lines = (" ".join(line.split()) for line in LINE_END.split(_CONTINUATION.sub("", field)))
     return "\n".join(lines).strip()
 
 
+@lru_cache(maxsize=1 << 12)  # most units and ranges of a model serve many variables
 def units_of(field: str) -> tuple[str, Range | None]:
     """Return the units as written and the range in brackets after them; other brackets belong to the units."""
     text = one_line(field)

@@ -155,7 +155,7 @@ class Scope:
 
     def place(self, token: Token) -> Place:
         """Return the line and column of a token."""
-        return self.names.document.place(self.offset + token.start_pos)
+        return self.names.document.lines.place(self.offset + token.start_pos)
 
     def mention(self, name: str, token: Token) -> None:
         """Record the first mention of a key."""
