@@ -12,6 +12,8 @@ Kind = Literal[
 ]  # fmt: skip
 
 QUOTED = r'"(?:[^"\\\r\n]|\\(?:\r\n?|[\s\S]))*"'
+VERSION = re.compile(r"V3\d\d\b")
+"""The version of a sketch, such as V300, or V364 with the same lines."""
 
 _ENCODING = re.compile(r"\ufeff?\s*\{UTF-(?:8|16)\}[ \t]*(?:\r\n?|\n)?|\ufeff", re.IGNORECASE)
 _TAIL = re.compile(r"(?<![^\r\n])(?:\\{2,3}---///|///---\\|:L\x7f?<%\^E!@)")
@@ -229,6 +231,6 @@ def _tail(text: str, start: int) -> Iterator[Segment]:
             kind, region = "sketch end", "graph"
         elif line.startswith((":L\x7f<%^E!@", ":L<%^E!@")):
             kind, region = "marker", "setting"
-        elif region == "record" and line.startswith(("\\\\", "V300", "*", "$")):
+        elif region == "record" and (line.startswith(("\\\\", "*", "$")) or VERSION.match(line)):
             kind = "view"
         yield Segment(kind, *found.span())
