@@ -62,6 +62,18 @@ class Problem(NamedTuple):
     what: str
 
 
+FOREIGN = {
+    "==": "=", "!=": "<>", "**": "^", "=<": "<=", "=>": ">=", "AND": ":AND:", "OR": ":OR:", "&&": ":AND:", "||": ":OR:", "!": ":NOT:",
+    "%": "MODULO(x, y)", "THEN": "IF THEN ELSE(condition, x, y)",
+}  # fmt: skip
+"""Operators of other languages, and what Vensim writes."""
+
+
+def foreign_operator(written: str) -> str:
+    """Return the message about an operator of another language."""
+    return f"'{written}' is not an operator of Vensim; write '{FOREIGN[written]}'"
+
+
 def split_segments(text: str) -> tuple[list[Segment], list[Problem]]:
     """Return the segments of a model's text and the problems found while splitting it."""
     tail = _TAIL.search(text)
@@ -181,6 +193,10 @@ class _Scan:
         """Return the end of the first field: the next `~` or `|` that is neither quoted nor in braces."""
         while found := _STOP.search(self.text, position, self.end):
             mark, start = found.group(), found.start()
+            if self.text.startswith("||", start):
+                self.problems.append(Problem(start, foreign_operator("||")))
+                position = start + 2
+                continue
             if mark in "~|":
                 return start
             position = self._quoted_end(start) if mark == '"' else self._braces_end(mark, start)
