@@ -293,7 +293,9 @@ def test_a_range_follows_the_range_that_it_maps_to(twin):
         initial=1,
     )
     run = simulate(model)
-    assert run["within"].isel(time=0).values.tolist() == run["back"].isel(time=0).values.tolist() == [[11, 13], [31, 33]]
+    assert (
+        run["within"].isel(time=0).values.tolist() == run["back"].isel(time=0).values.tolist() == [[11, 13], [31, 33]]
+    )
     assert run["out"].isel(time=0).values.tolist() == run["start"].isel(time=0).values.tolist() == [[12, 14], [32, 34]]
 
 
