@@ -35,7 +35,10 @@ def find_step_error(checked: CheckedModel) -> Iterator[Finding]:
         return
     step = checked.time_step
     halved = run_quietly(checked.model, {"TIME STEP": step / 2, **checked.every_step})
-    cells = (delay.cell for delay in checked.plan.delays)
+    delays = (
+        own for own in checked.plan.delays if str(own.expression.args[1]) != key("TIME STEP")
+    )  # others last a step
+    cells = (delay.cell for delay in delays)
     names = list(dict.fromkeys(cell_name(checked.plan.model, cell) for cell in cells))
     rounded = f"; DELAY FIXED in {', '.join(map(repr, names[:3]))} is cut to whole steps" if names else ""
     cure = f"halve TIME STEP until it no longer matters{rounded}"

@@ -46,6 +46,7 @@ _MANY = 64
 """From this number of cells on, arrays are quicker."""
 
 _LOGIC = re.compile(r"(?:(.+)_)?(and|or|not)_(.+)")
+_SIGN = re.compile(r"(.+?)_?(%|&&?)_?(.+)")
 _TRUTH = {"true": "1", "false": "0"}
 
 Role = Literal["number", "lookup", "range"]
@@ -246,6 +247,21 @@ class _Search:
         cure = f"did you mean '{close}'?" if close else "define it"
         return Fault(place, f"'{_as_written(equation, name)}' is neither a subscript range nor a label; {cure}")
 
+    def variable_subscript(self, equation: Equation, element: Element, index: str, *, called: bool) -> Fault:
+        """The fault of a variable in brackets, which would choose an element during the run, as other languages allow."""
+        name, variable = element.name, self.model.elements[index].name
+        cure = "write a range or a label there"
+        (dimension, *others) = element.dimensions or ("",)
+        if dimension in self.model.subscripts and not others:
+            shown, labels = self.model.subscripts[dimension].name, self.model.subscripts[dimension].labels
+            cure = f"write VECTOR ELM MAP({name}[{labels[0]}], {variable} - 1)"
+            if called and element.kind == "lookup":
+                cure = f"write SUM(IF THEN ELSE({shown}! = {variable}, {name}[{shown}!](x), 0))"
+            elif called:
+                cure += f"; '{name}' is not a lookup and takes no argument in parentheses"
+        place = equation.places.get(index, equation.place)
+        return Fault(place, f"'{variable}' is a variable, and what is in brackets cannot change in a run; {cure}")
+
     def bad_references(self, equation: Equation, uses: Uses) -> Iterator[Fault]:
         for part, role in uses:
             fault = None
@@ -319,6 +335,15 @@ class _Search:
             if indices and not is_number and (name == TIME.key or name in self.ranges_and_labels):
                 return Fault(place, f"'{_as_written(equation, name)}' has no subscripts; leave them out")
             return self.undefined(equation, name, place, called=called)
+        return self.bad_use(equation, element, indices, place, called=called)
+
+    def bad_use(
+        self, equation: Equation, element: Element, indices: tuple[str, ...], place: Place, *, called: bool
+    ) -> Fault | None:
+        """Report an element that is a lookup or not, or has other subscripts, than a reference to it needs."""
+        for index in indices:
+            if index in self.model.elements and index not in self.ranges_and_labels:
+                return self.variable_subscript(equation, element, index, called=called)
         if called and element.kind != "lookup":
             return Fault(place, f"'{element.name}' is not a lookup; write * for a product")
         if element.kind == "lookup" and not called:
@@ -351,6 +376,10 @@ class _Search:
         found = _LOGIC.fullmatch(name)
         if found and all(part in {None, TIME.key, *self.model.elements} for part in found.group(1, 3)):
             return f":{found[2].upper()}:"
+        if sign := _SIGN.fullmatch(name):
+            parts = [self.model.elements[own].name if own in self.model.elements else own for own in sign.group(1, 3)]
+            if all(own in self.model.elements or own.isdigit() for own in sign.group(1, 3)):
+                return f"MODULO({parts[0]}, {parts[1]})" if sign[2] == "%" else ":AND:"
         return _TRUTH.get(name, "")
 
     def undefined_cells(self) -> Iterator[Fault]:

@@ -26,6 +26,7 @@ from .subscripts import (
     counts_labels,
     labels_of,
     mapped_label,
+    mapping_order,
     unbound_message,
     unclaimed_message,
 )
@@ -94,7 +95,8 @@ class Frame:
             if index.endswith(MARK):
                 raise SubscriptFault(unclaimed_message(index))
             return None, (index,)
-        for bound, (axis, labels) in self.names.items():
+        for bound in mapping_order(subscripts, index, self.names):
+            axis, labels = self.names[bound]
             known = {label: mapped_label(subscripts, found, bound, label) for label in dict.fromkeys(labels)}
             mapped = [label for label in map(known.__getitem__, labels) if label is not None]
             if len(mapped) == len(labels):

@@ -90,8 +90,8 @@ def resolve(subscripts: Mapping[str, Subscript], name: str, binding: Binding) ->
         if name.endswith(MARK):
             raise SubscriptFault(unclaimed_message(name))
         return name
-    for bound, label in binding.items():
-        mapped = mapped_label(subscripts, found, bound, label)
+    for bound in mapping_order(subscripts, name, binding):
+        mapped = mapped_label(subscripts, found, bound, binding[bound])
         if mapped is not None:
             return mapped
     raise SubscriptFault(unbound_message(found))
@@ -105,6 +105,21 @@ def unbound_message(found: Subscript) -> str:
 def unclaimed_message(name: str) -> str:
     """Return the message about a range that is marked with `!` outside of a reduction."""
     return f"'{name}' is outside of SUM, PROD, VMIN and VMAX; write ! only inside of them"
+
+
+def mapping_order(subscripts: Mapping[str, Subscript], unbound: str, bound: Iterable[str]) -> list[str]:
+    """Return bound ranges in the order in which they may give a label to an unbound one.
+
+    Those that a mapping between the two names come first, since other ranges may have the same labels.
+    """
+    targets = {mapping.target for mapping in subscripts[unbound].mappings}
+
+    def is_named(name: str) -> bool:
+        source = subscripts.get(name.removesuffix(MARK))
+        others = source.mappings if source else ()
+        return name.removesuffix(MARK) in targets or any(mapping.target == unbound for mapping in others)
+
+    return sorted(bound, key=lambda name: not is_named(name))
 
 
 def mapped_label(subscripts: Mapping[str, Subscript], unbound: Subscript, bound: str, label: str) -> str | None:

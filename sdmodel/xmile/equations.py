@@ -110,7 +110,7 @@ class Equations:
             return self.power(expression)
         if isinstance(expression, Table):
             return self.reference(self.keep("table", expression)), _ATOM
-        if expression.args:
+        if expression.args or isinstance(expression, VensimFunction):
             return self.call(expression)
         value = float(expression)
         return number_text(value), _ATOM if value >= 0 and not math.copysign(1, value) < 0 else _SIGN

@@ -77,6 +77,13 @@ def test_fixed_delay_is_named_with_the_step_error():
     assert "DELAY FIXED in 'late' is cut to whole steps" in found.message
 
 
+def test_states_that_last_a_step_are_no_fixed_delays():
+    """Functions such as a queue keep their past in delays of one step, which no step cuts."""
+    text = "flat((0,1),(1,1))\nS = INTEG(QUEUE AGE AVERAGE(line), 0)\nline = QUEUE FIFO(1 + Time, 1, flat, 3, 2)"
+    (found,) = _found(tiny_model(text), "time-step")
+    assert "DELAY FIXED" not in found.message
+
+
 def test_computed_time_step_is_not_varied():
     """A TIME STEP that is not a constant cannot be halved, and nothing is reported."""
     text = model_text(DECAY.format(time=2)).replace("TIME STEP = 1", "TIME STEP = FINAL TIME/10")

@@ -28,6 +28,17 @@ CASES = {
     "a = TRUE": "'TRUE' is not defined; write 1",
     "a = IF THEN ELSE(Time = False, 1, 2)": "'False' is not defined; write 0",
     "b = 1\na = 1 + NOT b": "'NOT b' is not defined; write :NOT:",
+    "Big = 7\na = Big % 3": "'Big % 3' is not defined; write MODULO(Big, 3)",
+    "Big = 7\na = (Big) % 3": "'%' is not an operator of Vensim; write 'MODULO(x, y)'",
+    "b = 1\na = IF THEN ELSE(b & b, 1, 2)": "'b & b' is not defined; write :AND:",
+    "b = 1\na = IF THEN ELSE(b > 0 && b < 2, 1, 2)": "'&&' is not an operator of Vensim; write ':AND:'",
+    "b = 1\na = IF THEN ELSE(!b, 1, 2)": "'!' is not an operator of Vensim; write ':NOT:'",
+    "d: A, B\nt[d]((0,1),(1,2))\ni = 1\na = t[i](3)": "'i' is a variable, and what is in brackets cannot change in a run; write "
+    "SUM(IF THEN ELSE(d! = i, t[d!](x), 0))",
+    "d: A, B\nv[d] = 1, 2\ni = 1\na = v[i]": "'i' is a variable, and what is in brackets cannot change in a run; write VECTOR ELM "
+    "MAP(v[A], i - 1)",
+    "d: A, B\nv[d] = 1, 2\ni = 1\na = v[i](3)": "write VECTOR ELM MAP(v[A], i - 1); 'v' is not a lookup and takes no argument in parentheses",
+    "d: A, B\nv[d, d] = 1\ni = 1\na = v[i, A]": "'i' is a variable, and what is in brackets cannot change in a run; write a range or a label",
     "b = 1\na = b AND Time": "'b AND Time' is not defined; write :AND:",
     "a = Time != 3": "'!=' is not an operator of Vensim; write '<>'",
     "a = IF THEN ELSE(Time!=3, 1, 2)": "'!=' is not an operator of Vensim; write '<>'",

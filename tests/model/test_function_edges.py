@@ -26,6 +26,7 @@ CALLS = {
     if not row.memory
     and not row.expand
     and not row.added
+    and len(row.kinds) <= len(ARGUMENTS)
     and not {"table", "range", "terms", "vector", "matrix", "array"} & set(row.kinds)
 }
 

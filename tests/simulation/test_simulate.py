@@ -281,6 +281,24 @@ def test_cells_without_an_equation_are_missing():
     assert run.x.sel(d="C").values[-1] == 20
 
 
+@pytest.mark.parametrize("twin", ["Other: s1, s2", "Other <-> Sector"], ids=["own labels", "alias"])
+def test_a_range_follows_the_range_that_it_maps_to(twin):
+    """Not another with the same labels that comes first, as in tables between sectors of regions; in either direction."""
+    model = tiny_model(
+        f"Sector: s1, s2\n{twin}\nAll: n1, m1, n2, m2\nAgain <-> All\n"
+        "North: n1, n2 -> Sector\nNorth again: n1, n2 -> Other\nSouth again: m1, m2 -> Other\n"
+        "flows[All, Again] = 11, 12, 13, 14; 21, 22, 23, 24; 31, 32, 33, 34; 41, 42, 43, 44;\n"
+        "within[Sector, Other] = flows[North, North again]\nout[Sector, Other] = flows[North, South again]*Time/Time\n"
+        "start[Sector, Other] = INTEG(0, flows[North, South again])\nback[North, South again] = within[Sector, Other]",
+        initial=1,
+    )
+    run = simulate(model)
+    assert (
+        run["within"].isel(time=0).values.tolist() == run["back"].isel(time=0).values.tolist() == [[11, 13], [31, 33]]
+    )
+    assert run["out"].isel(time=0).values.tolist() == run["start"].isel(time=0).values.tolist() == [[12, 14], [32, 34]]
+
+
 def test_constants_without_an_equation_are_missing_in_models_without_stocks():
     """Nothing writes them while such a model runs; another constant's value must not take their place."""
     model = tiny_model("d: A, B, C\nfirst = 5\ng[d] :EXCEPT: [A] = 7\nk[B] = 8\nm[d] = first * 2")

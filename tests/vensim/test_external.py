@@ -437,7 +437,7 @@ def test_points_without_a_time_or_with_a_text_are_left_out(tmp_path, ending, dow
         f"b := GET DIRECT DATA('o.{ending}', '{tab}', '{others}', '{b}')\n"
         f"t = GET DIRECT LOOKUPS('o.{ending}', '{tab}', '{times}', '{a}')\ny = t(Time)",
     )
-    with pytest.warns(sd.RunWarning, match=rf"o\.{ending}: .*has the text 'n/a' and is left out"):
+    with pytest.warns(sd.RunWarning, match=rf"o\.{ending}: .*has the text 'n/a', left out as in Vensim"):
         found = sd.simulate(model)
     assert found["a"].values.tolist() == found["y"].values.tolist() == [10, 11, 12, 13]
     assert found["b"].values.tolist() == [20, 21, 22, 24]
@@ -446,7 +446,9 @@ def test_points_without_a_time_or_with_a_text_are_left_out(tmp_path, ending, dow
 def test_an_empty_cell_among_constants_is_zero_with_a_remark(folder):
     """A text there stays an error, as in Vensim; so does an array without any number."""
     model = read(folder, "d: x, y, z\nc[d] = GET XLS CONSTANTS('t.xlsx', 'Table', 'C2')\ne = SUM(c[d!])")
-    with pytest.warns(sd.RunWarning, match="t.xlsx: sheet 'Table', cell D2 is empty; it is read as 0"):
+    with pytest.warns(
+        sd.RunWarning, match="t.xlsx: sheet 'Table', cell D2 is empty and read as 0, as in Vensim; write"
+    ):
         assert sd.simulate(model)["e"].values[0] == 24
 
 

@@ -40,7 +40,7 @@ def test_faults_of_formulas_are_one_line(text, message):
 def test_functions_that_need_a_model_are_refused(name):
     """A function with a state would need the steps of a run."""
     row = FUNCTIONS[name]
-    arguments = ", ".join(["0" if row.added else "a", *"bcdefgh"][: len(row.written)])
+    arguments = ", ".join(["0" if row.added else "a", *"bcdefghi"][: len(row.written)])
     with pytest.raises(ScenarioError, match=f"{name} needs a model;"):
         read_formula(f"{name}({arguments})")
 

@@ -335,3 +335,11 @@ def test_the_parser_makes_the_trees_of_lark(pieces: list[str], left: str):
     else:
         assert found is not None
         assert _is_like_lark(found, expected)
+
+
+def test_two_bars_are_an_operator_of_other_languages():
+    """A bar ends an equation, so what follows it is not read as the next one."""
+    text = model_text("y = 2\nx = IF THEN ELSE(y > 3 || y < 1, 1, 0)\nz = x + y")
+    with pytest.raises(ModelError) as caught:
+        model_from_text(text, "or.mdl")
+    assert [fault.what for fault in caught.value.faults] == ["'||' is not an operator of Vensim; write ':OR:'"]

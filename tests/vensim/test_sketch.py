@@ -163,7 +163,7 @@ def test_names_are_read_as_in_equations(text: str, name: str):
     assert _word(f"10,1,{text},1,2,3,4,8,3,0,0,0,0,0,0").text == name
 
 
-@pytest.mark.parametrize("below", ["$5, says one", "*", "V300", "1,2,3", "10,5,no variable", "\\\\\\ odd", ""])
+@pytest.mark.parametrize("below", ["$5, says one", "*", "V300", "V364", "1,2,3", "10,5,no variable", "\\\\\\ odd", ""])
 def test_the_text_of_a_comment_may_look_like_anything(below: str):
     """It is on the line below its record."""
     view = _view("12,1,0,5,6,7,8,8,7,0,0,-1,0,0,0", below, "10,2,a,1,2,3,4,8,3,0,0,0,0,0,0")
@@ -236,6 +236,12 @@ def test_broken_lines_are_reported_with_their_place(line: str, column: int, what
     (fault,) = caught.value.faults
     assert fault.where == Place("a.mdl", FIRST_LINE + 2, column)
     assert "; " in fault.what
+
+
+def test_versions_after_the_first_have_the_same_lines():
+    """Vensim also writes V364."""
+    text = _text(*TEA)
+    assert sketch_from_text(text.replace("V300", "V364")).views == sketch_from_text(text).views
 
 
 def test_duplicate_numbers_are_reported():

@@ -96,6 +96,14 @@ def test_all_functions_and_arrays_keep_their_numbers():
     }
 
 
+def test_a_random_number_without_arguments_is_one_between_0_and_1():
+    """Alone, as a part of a sum and in an array."""
+    draws = "a = RANDOM 0 1()\nb = 2*(RANDOM 0 1() - 0.5)\nL: x, y\nc[L] = RANDOM 0 1()"
+    again, notes = rewritten(tiny_model(draws))
+    assert notes == ()
+    assert [str(again[name].equations[0].expression).count("RANDOM UNIFORM") for name in "abc"] == [1, 1, 1]
+
+
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     """A file that other programs can read, and the run of its model."""

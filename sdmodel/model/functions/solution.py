@@ -51,7 +51,7 @@ FIND_ZERO = FunctionRow(
     evaluate=lambda *arguments: arguments[3](),
     arrays=_NO_ARRAYS,
     emit=Absent("its loop is computed for one guess after the other"),
-    derivative=lambda *_: (S.NaN,) * 9,
+    derivative=lambda *_: (*(S.Zero,) * 3, S.One, *(S.Zero,) * 5),
 )
 ZERO_FOUND = FunctionRow(
     "ZERO FOUND(x, largest, tolerance, z)",

@@ -73,7 +73,7 @@ def read_constants(access: Access, arguments: Sequence[str], sizes: Sequence[int
             message = f"{home.cell(*empty[0])} is empty; write a number there"
             raise TableProblemError(message)
         for place in empty:
-            remark(f"{home.cell(*place)} is empty; it is read as 0")
+            remark(f"{home.cell(*place)} is empty and read as 0, as in Vensim; write a number there")
         return [0.0 if value is None else value for value in values]
 
     return _reading(access, file, tab, read)
@@ -145,7 +145,9 @@ def _points(
         value = home.value(*where)
         if isinstance(time, float):
             if isinstance(value, str):
-                remark(f"{home.cell(*where)} has the text '{shorten_text(value)}' and is left out")
+                remark(
+                    f"{home.cell(*where)} has the text '{shorten_text(value)}', left out as in Vensim; write a number there, or nothing"
+                )
             elif (known := home.number(*where)) is not None:
                 found[time] = known
         elif isinstance(time, Odd) and value is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .segments import Problem
+from .segments import FOREIGN, Problem, foreign_operator
 from .table import Tree, lark_parser, parser
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _problem(error: UnexpectedInput, text: str) -> Problem:
     if offset < length:
         found = _WORD.match(text, offset)
         word = " ".join(found.group().split()) if found else text[offset]
-        return Problem(offset, _misplaced(word, text[:offset], expected))
+        return Problem(offset, _misplaced(word, text[:offset], text[offset + 1 :], expected))
     for opening, closing in ("()", "[]"):
         if "NUMBER" not in expected and text.count(opening) > text.count(closing):
             return Problem(length, f"a '{opening}' is not closed; add '{closing}'")
@@ -88,20 +88,10 @@ def _problem(error: UnexpectedInput, text: str) -> Problem:
     return Problem(length, f"the equation is incomplete{f' after {before[-1]!r}' if before else ''}; complete it")
 
 
-_FOREIGN = {"==": "=", "!=": "<>", "**": "^", "=<": "<=", "=>": ">=", "AND": ":AND:", "OR": ":OR:"} | {
-    "THEN": "IF THEN ELSE(condition, x, y)"
-}
-"""Operators of other languages, and what Vensim writes."""
-
-
-def foreign_operator(written: str) -> str:
-    """Return the message about an operator of another language."""
-    return f"'{written}' is not an operator of Vensim; write '{_FOREIGN[written]}'"
-
-
-def _misplaced(word: str, before: str, expected: set[str]) -> str:
-    foreign = next((own for own in (before[-1:] + word[0], word.split(maxsplit=1)[0].upper()) if own in _FOREIGN), None)
-    if foreign:
+def _misplaced(word: str, before: str, after: str, expected: set[str]) -> str:
+    written = (before[-1:] + word[0], word[0] + after[:1], word.split(maxsplit=1)[0].upper())
+    foreign = next((own for own in written if own in FOREIGN), None)
+    if foreign and (foreign != "!" or "NAME" in expected):
         return foreign_operator(foreign)
     if word[0] == '"' and not word.strip('" \t\r\n'):
         if word != '"':

@@ -12,6 +12,8 @@ Kind = Literal[
 ]  # fmt: skip
 
 QUOTED = r'"(?:[^"\\\r\n]|\\(?:\r\n?|[\s\S]))*"'
+VERSION = re.compile(r"V3\d\d\b")
+"""The version of a sketch, such as V300, or V364 with the same lines."""
 
 _ENCODING = re.compile(r"\ufeff?\s*\{UTF-(?:8|16)\}[ \t]*(?:\r\n?|\n)?|\ufeff", re.IGNORECASE)
 _TAIL = re.compile(r"(?<![^\r\n])(?:\\{2,3}---///|///---\\|:L\x7f?<%\^E!@)")
@@ -58,6 +60,18 @@ class Problem(NamedTuple):
 
     offset: int
     what: str
+
+
+FOREIGN = {
+    "==": "=", "!=": "<>", "**": "^", "=<": "<=", "=>": ">=", "AND": ":AND:", "OR": ":OR:", "&&": ":AND:", "||": ":OR:", "!": ":NOT:",
+    "%": "MODULO(x, y)", "THEN": "IF THEN ELSE(condition, x, y)",
+}  # fmt: skip
+"""Operators of other languages, and what Vensim writes."""
+
+
+def foreign_operator(written: str) -> str:
+    """Return the message about an operator of another language."""
+    return f"'{written}' is not an operator of Vensim; write '{FOREIGN[written]}'"
 
 
 def split_segments(text: str) -> tuple[list[Segment], list[Problem]]:
@@ -179,6 +193,10 @@ class _Scan:
         """Return the end of the first field: the next `~` or `|` that is neither quoted nor in braces."""
         while found := _STOP.search(self.text, position, self.end):
             mark, start = found.group(), found.start()
+            if self.text.startswith("||", start):
+                self.problems.append(Problem(start, foreign_operator("||")))
+                position = start + 2
+                continue
             if mark in "~|":
                 return start
             position = self._quoted_end(start) if mark == '"' else self._braces_end(mark, start)
@@ -213,6 +231,6 @@ def _tail(text: str, start: int) -> Iterator[Segment]:
             kind, region = "sketch end", "graph"
         elif line.startswith((":L\x7f<%^E!@", ":L<%^E!@")):
             kind, region = "marker", "setting"
-        elif region == "record" and line.startswith(("\\\\", "V300", "*", "$")):
+        elif region == "record" and (line.startswith(("\\\\", "*", "$")) or VERSION.match(line)):
             kind = "view"
         yield Segment(kind, *found.span())

@@ -41,7 +41,8 @@ from ...model import (
 )
 from ..document import Document, Lines
 from ..external.access import Access
-from .grammar import Node, foreign_operator
+from .grammar import Node
+from .segments import foreign_operator
 from .statements import Macro, subscript_keys
 from .syntax import numbers_in
 from .table import Token

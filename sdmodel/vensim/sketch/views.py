@@ -18,7 +18,7 @@ from ...errors import Fault, ModelError, Place
 from ...model import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind, display_name, key, quote_name
 from ..document import Document
 from ..read.reader import model_of
-from ..read.segments import QUOTED, Span
+from ..read.segments import QUOTED, VERSION, Span
 from ..read.syntax import LINE_END
 
 ARROW, VARIABLE, VALVE, COMMENT = 1, 10, 11, 12
@@ -242,7 +242,7 @@ def view_texts(document: Document) -> Iterator[ViewText]:
             if head:
                 yield ViewText(tuple(head), tuple(records))
             head, records = [record], []
-        elif not records and record.text.startswith(("V300", "*", "$")):
+        elif not records and (record.text.startswith(("*", "$")) or VERSION.match(record.text)):
             head.append(record)
         else:
             below = next(segments, None) if record.has_text_below else None
@@ -308,7 +308,7 @@ def _read_view(document: Document, text: ViewText, usual_name: str, faults: list
             name = line[1:].strip()
         elif line.startswith("$") and not style:
             style = line
-        elif line.strip() and not line.startswith((*VIEW_START, "V300")):
+        elif line.strip() and not line.startswith(VIEW_START) and not VERSION.match(line):
             place = document.place(record.start)
             try:
                 found = _read_object(record, place)
