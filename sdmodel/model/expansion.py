@@ -69,7 +69,8 @@ class _Builder:
     def expand(self, element: Element) -> Element:
         """The element without the calls that became elements."""
         self.element = element
-        self.serials = (n for n in count(1) if f"{element.key}#{n}" not in self.model.elements)
+        known = self.model.elements
+        self.serials = (n for n in count(1) if f"{element.key}#{n}" not in known)
         equations = tuple(map(self._expand_equation, element.equations))
         same = all(map(operator.is_, equations, element.equations))
         return element if same else replace(element, equations=equations)
