@@ -50,6 +50,7 @@ _SIGN = re.compile(r"(.+?)_?(%|&&?)_?(.+)")
 _TRUTH = {"true": "1", "false": "0"}
 
 Role = Literal["number", "lookup", "range"]
+Uses = dict[tuple[Expr, Role], None]
 _ROLES: Mapping[str, Role] = {"table": "lookup", "range": "range"}
 _REFERENCES = (Symbol, Indexed)
 
@@ -67,8 +68,9 @@ def find_faults(model: Model) -> tuple[Fault, ...]:
         faults += () if large else search.double_definitions(element)
         for equation in element.equations:
             faults += search.bad_left_side(element, equation)
-            faults += search.bad_references(equation)
-            faults += search.bad_marks(equation)
+            uses = _uses(equation.expression)
+            faults += search.bad_references(equation, uses)
+            faults += search.bad_marks(equation, uses)
             faults += search.bad_arrays(equation)
     faults += large
     if not faults:
@@ -83,9 +85,9 @@ def find_faults(model: Model) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
-def _uses(expression: Expr) -> dict[tuple[Expr, Role], None]:
+def _uses(expression: Expr) -> Uses:
     """Return every reference in an expression with its role, and whatever stands in the place of a lookup or a range."""
-    found: dict[tuple[Expr, Role], None] = {}
+    found: Uses = {}
     waiting = [expression]
     while waiting:
         part = waiting.pop()
@@ -93,7 +95,7 @@ def _uses(expression: Expr) -> dict[tuple[Expr, Role], None]:
             found[part, "number"] = None
         elif isinstance(part, Slice):
             found[part, "number"] = found[part.reference, "number"] = None
-        elif isinstance(part, VensimFunction):
+        elif isinstance(part, VensimFunction) and not _ROLES.keys().isdisjoint(part.row.kinds):
             kinds = (*part.row.kinds, *[""] * len(part.args))
             pairs = [(argument, _ROLES.get(kind, "number")) for argument, kind in zip(part.args, kinds, strict=False)]
             found |= dict.fromkeys(pair for pair in pairs if pair[1] != "number")
@@ -198,9 +200,10 @@ class _Search:
         left_side = itertools.chain(equation.subscripts, *equation.exceptions)
         return [name for name in left_side if name not in self.ranges_and_labels]
 
-    def bad_marks(self, equation: Equation) -> Iterator[Fault]:
+    def bad_marks(self, equation: Equation, uses: Uses) -> Iterator[Fault]:
         """Report ranges marked with `!` outside of a reduction, and reductions without a range, or with an unclear one."""
-        for name in unclaimed_ranges(equation.expression):
+        plain = all(isinstance(part, Symbol) for part, _ in uses)
+        for name in () if plain else unclaimed_ranges(equation.expression):
             yield Fault(equation.places.get(name.removesuffix(MARK), equation.place), unclaimed_message(name))
         for part in filter(is_reduction, equation.calls):
             ranges = [name.removesuffix(MARK) for name in reduction_ranges(part)]
@@ -259,8 +262,8 @@ class _Search:
         place = equation.places.get(index, equation.place)
         return Fault(place, f"'{variable}' is a variable, and what is in brackets cannot change in a run; {cure}")
 
-    def bad_references(self, equation: Equation) -> Iterator[Fault]:
-        for part, role in _uses(equation.expression):
+    def bad_references(self, equation: Equation, uses: Uses) -> Iterator[Fault]:
+        for part, role in uses:
             fault = None
             if role == "range":
                 name = split_reference(part)[0] if isinstance(part, Symbol | Indexed) else str(part)

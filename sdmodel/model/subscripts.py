@@ -31,6 +31,7 @@ MOST_HIDDEN = 200_000
 """Maximum number of cells of the stocks and auxiliaries that delays, smooths and similar functions expand to."""
 
 _REFERENCES = (Symbol, Indexed)
+_READERS = (VensimFunction, Slice)
 
 Binding = Mapping[str, str]
 """The label that each range on the left-hand side stands for in one cell, both as keys."""
@@ -255,15 +256,22 @@ def cells_in(subscripts: Mapping[str, Subscript], expression: Expr, binding: Bin
                 resolve(subscripts, (indices or (name,))[0], binding)
             else:
                 yield Cell(name, tuple([resolve(subscripts, index, binding) for index in indices]))
-        elif isinstance(part, Slice):
-            yield from slice_cells(subscripts, part, binding)
-        elif picked := picked_cell(subscripts, part, binding):
-            yield picked
-        elif is_reduction(part):
-            inside = inner_bindings(subscripts, reduction_ranges(part), binding)
-            yield from (cell for inner in inside for own in part.args for cell in cells_in(subscripts, own, inner))
-        elif not counts_labels(part):
+        elif isinstance(part, _READERS) and (cells := _cells_read(subscripts, part, binding)) is not None:
+            yield from cells
+        else:
             waiting += part.args[::-1]
+
+
+def _cells_read(subscripts: Mapping[str, Subscript], part: Expr, binding: Binding) -> Iterable[Cell] | None:
+    """Return the cells that a slice or a call reads, or None if these are those of its arguments."""
+    if isinstance(part, Slice):
+        return slice_cells(subscripts, part, binding)
+    if picked := picked_cell(subscripts, part, binding):
+        return (picked,)
+    if is_reduction(part):
+        inside = inner_bindings(subscripts, reduction_ranges(part), binding)
+        return (cell for inner in inside for own in part.args for cell in cells_in(subscripts, own, inner))
+    return () if counts_labels(part) else None
 
 
 def write_out(model: Model, expression: Expr, binding: Binding, read: Callable[[Cell], Expr]) -> Expr:

@@ -339,6 +339,14 @@ def test_the_example_of_an_attribute_that_changes():
             "x = QUEUE FIFO(1, 0, 2, 2, 3)",
             "'2' is not a lookup; this argument of the function must be the name of a lookup",
         ),
+        (
+            "low((0,1),(1,-1))\nx = QUEUE FIFO(1, 0, low, 2, 3)",
+            "QUEUE FIFO spreads an amount by its profile, which needs two points or more",
+        ),
+        (
+            "none((0,0),(1,0))\nx = DELAY PROFILE(none, 1, 2, 2, 0)",
+            "DELAY PROFILE spreads an amount .* none below zero and one above; change the lookup",
+        ),
         ("x = DELAY CONVEYOR(1, 2, 0, y, 2, 3)\ny = Time", "'y'.*lookup"),
     ],
 )

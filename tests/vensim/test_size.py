@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import cProfile
+import gc
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from sdmodel.errors import Fault, SdmodelError, format_count, list_some, shorten
 from sdmodel.model import check_units, find_links, nearest, plan
 from sdmodel.testing import model_text, tiny_model
 from sdmodel.vensim import model_from_text
+from sdmodel.vensim.read import reader
 
 LONGEST = 300
 
@@ -36,6 +39,35 @@ def _read_apart(text: str, tmp_path: Path) -> str:
     code = "import sys, sdmodel\ntry:\n    sdmodel.read_model(sys.argv[1])\nexcept sdmodel.ModelError as error:\n    print(error)"
     command = [sys.executable, "-c", code, str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def test_a_model_leaves_memory_without_a_search_for_garbage():
+    """So that reading many models needs no more memory than the largest."""
+    gc.collect()
+    gc.disable()
+    try:
+        model = tiny_model("a = DELAY3(b, 2)\nb = SMOOTH(Time, 3) + RANDOM UNIFORM(0, 1, 1)")
+        plan(model)
+        known = weakref.ref(model)
+        del model
+        assert known() is None
+    finally:
+        gc.enable()
+
+
+def test_what_comes_from_a_large_model_counts_as_old(monkeypatch: pytest.MonkeyPatch):
+    """Python does not look through it at once; what others have set aside for good stays there."""
+    monkeypatch.setattr(reader, "_MANY", 10)
+    model = tiny_model("a = 1")
+    assert gc.isenabled()
+    assert any(own is model["a"] for own in gc.get_objects(generation=2))
+    gc.freeze()
+    try:
+        count = gc.get_freeze_count()
+        tiny_model("a = 1")
+        assert count - 100 < gc.get_freeze_count() <= count
+    finally:
+        gc.unfreeze()
 
 
 def test_macros_that_double_their_argument_end(tmp_path: Path):

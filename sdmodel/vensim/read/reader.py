@@ -41,6 +41,8 @@ from .syntax import METHODS, calendar_of, comment_of, integration_method, one_li
 from .table import Token
 from .translation import Names, Scope, read_expression
 
+_MANY = 100_000
+"""From this number of new objects on, a look at all of them is left out."""
 _LEFT = "formula="
 _IMPLIES = re.compile(r":IMPLIES:", re.IGNORECASE)
 
@@ -93,13 +95,19 @@ def model_from_text(
 
 @contextlib.contextmanager
 def _without_collection() -> Iterator[None]:
-    """Keep Python from looking for garbage: nearly all that is made stays, and each look takes longer than the one before."""
+    """Keep Python from looking for garbage: nearly all that is made stays, and each look takes longer than the one before.
+
+    Python would look at all that is new at the end; what comes from a large model counts as old instead.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if enabled:
+            if gc.get_count()[0] > _MANY and not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

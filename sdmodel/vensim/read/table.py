@@ -120,13 +120,14 @@ class Parser:
             self._bottom, self._kept = _Stack(self.start), 0
         stack, position = self._bottom, 0
         values: list[Any] = []
+        matches, ignored = self._matches, self.ignored
         while True:
-            found = (self._matches.get(stack.state) or self._match(stack.state))(text, position)
+            found = (matches.get(stack.state) or self._match(stack.state))(text, position)
             if found is None:
                 return None
             kind = found.lastgroup or _END
             position = found.end()
-            if kind == self.ignored:
+            if kind == ignored:
                 continue
             move = stack.moves.get(kind) or self._move(stack, kind)
             if move is None:
