@@ -158,6 +158,7 @@ EXAMPLES = {
     "GET DATA MIN": ("GET DATA MIN(obs, 2, 3)", 10),
     "GET DATA MAX": ("GET DATA MAX(obs, 0, x)", 10),
     "GET DATA MEAN": ("GET DATA MEAN(obs, 0, 4)", 10),
+    "GET DATA MEDIAN": ("GET DATA MEDIAN(obs, 0, 2) + GET DATA MEDIAN(obs, 0, 4)", 15),
     "GET DATA STDV": ("GET DATA STDV(obs, 0, 4)", (200 / 3) ** 0.5),
     "GET DATA TOTAL POINTS": ("GET DATA TOTAL POINTS(obs, 2, 4)", 2),
     "VECTOR SELECT": ("VECTOR SELECT(v[d!], v[d!], 0, 0, 0)", 14),
