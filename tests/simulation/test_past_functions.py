@@ -355,6 +355,17 @@ def test_what_is_no_queue_is_a_fault(text, words):
         tiny_model(f"flat((0,1),(1,1))\n{text}")
 
 
+def test_rates_of_long_streams_are_found():
+    """A short return after a long investment has a rate near -1, at which the amounts themselves are too large for numbers."""
+    text = "stream = IF THEN ELSE(Time < 300, -40, 30)\nr = INTERNAL RATE OF RETURN(stream, 2, -20, 1)"
+    run = sd.simulate(tiny_model(text, final=900))
+    stream, rates = run["stream"].values, run["r"].values
+    assert np.isfinite(rates[300:]).all()
+    for step in (300, 301, 310, 500, 800):
+        sizes = worth(np.abs(stream[: step + 1]), rates[step], 1, 2, 20, 1)
+        assert abs(worth(stream[: step + 1], rates[step], 1, 2, -20, 1)) < 1e-11 * sizes, step
+
+
 def _same(found, expected):
     for name in expected.data_vars:
         np.testing.assert_array_equal(np.asarray(found[name], dtype=float), expected[name].values.astype(float), name)
