@@ -99,8 +99,22 @@ class _Builder:
         if call.row.memory or call.row.spreads:
             stock = call.row.memory and call.row.memory.kept == "stock"
             return self.add("stock" if stock else "auxiliary", call, lambda _: call)
+        if call.row.expand is None:
+            return None
         expander: Expander = _Call(self, call)
-        return call.row.expand(expander, *call.args) if call.row.expand else None
+        self._check_profiles(call)
+        return call.row.expand(expander, *call.args)
+
+    def _check_profiles(self, call: VensimFunction) -> None:
+        """Raise an error if a profile, which spreads an amount, does not say how."""
+        for argument, kind, role in zip(call.args, call.row.kinds, call.row.arguments, strict=True):
+            if kind == "table" and role == "profile":
+                for _, table in self._values(argument):
+                    xs, ys = zip(*table.points, strict=True) if isinstance(table, Table) else ((0, 1), (1, 1))
+                    if min(ys) < 0 or max(ys) <= 0 or len(set(xs)) == 1:
+                        what = f"{call.row.name} spreads an amount by its profile, which needs two points or more, none below zero and one above"
+                        place = self.equation.parts.get(call, self.equation.place)
+                        raise ModelError([Fault(place, f"{what}; change the lookup")])
 
     def add(self, kind: Kind, call: Expr, build: Callable[[Expr], Expr]) -> Expr:
         """A reference to a new hidden element, with the expression that `build` makes from that reference."""

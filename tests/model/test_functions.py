@@ -158,6 +158,7 @@ EXAMPLES = {
     "GET DATA MIN": ("GET DATA MIN(obs, 2, 3)", 10),
     "GET DATA MAX": ("GET DATA MAX(obs, 0, x)", 10),
     "GET DATA MEAN": ("GET DATA MEAN(obs, 0, 4)", 10),
+    "GET DATA MEDIAN": ("GET DATA MEDIAN(obs, 0, 2) + GET DATA MEDIAN(obs, 0, 4)", 15),
     "GET DATA STDV": ("GET DATA STDV(obs, 0, 4)", (200 / 3) ** 0.5),
     "GET DATA TOTAL POINTS": ("GET DATA TOTAL POINTS(obs, 2, 4)", 2),
     "VECTOR SELECT": ("VECTOR SELECT(v[d!], v[d!], 0, 0, 0)", 14),
@@ -265,12 +266,22 @@ _POINTS = _points()
 
 def _kinds(row: FunctionRow) -> list[str]:
     pairs = zip(row.kinds, row.arguments, strict=True)
-    return ["profile" if argument == "profile" and kind == "vector" else kind for kind, argument in pairs]
+    return [
+        {("profile", "vector"): "profile", ("profile", "table"): "spread"}.get((argument, kind), kind)
+        for kind, argument in pairs
+    ]
 
 
 def _call(row: FunctionRow) -> sp.Expr:
     """A call of a function on the arguments that each kind needs."""
-    special = {"table": _TABLE, "range": make_reference("d"), "terms": make_reference("v", "d!"), **_ARRAYS}
+    spread = Table([(0, 1), (1, 3), (2, 0.5)])
+    special = {
+        "table": _TABLE,
+        "spread": spread,
+        "range": make_reference("d"),
+        "terms": make_reference("v", "d!"),
+        **_ARRAYS,
+    }
     names = map(make_reference, (*_NAMES, "a0"))
     kinds = _kinds(row)
     arguments = [special.get(kind, name) for kind, name in zip(kinds, names, strict=False)]

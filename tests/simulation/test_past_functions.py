@@ -339,12 +339,31 @@ def test_the_example_of_an_attribute_that_changes():
             "x = QUEUE FIFO(1, 0, 2, 2, 3)",
             "'2' is not a lookup; this argument of the function must be the name of a lookup",
         ),
+        (
+            "low((0,1),(1,-1))\nx = QUEUE FIFO(1, 0, low, 2, 3)",
+            "QUEUE FIFO spreads an amount by its profile, which needs two points or more",
+        ),
+        (
+            "none((0,0),(1,0))\nx = DELAY PROFILE(none, 1, 2, 2, 0)",
+            "DELAY PROFILE spreads an amount .* none below zero and one above; change the lookup",
+        ),
         ("x = DELAY CONVEYOR(1, 2, 0, y, 2, 3)\ny = Time", "'y'.*lookup"),
     ],
 )
 def test_what_is_no_queue_is_a_fault(text, words):
     with pytest.raises(ModelError, match=words):
         tiny_model(f"flat((0,1),(1,1))\n{text}")
+
+
+def test_rates_of_long_streams_are_found():
+    """A short return after a long investment has a rate near -1, at which the amounts themselves are too large for numbers."""
+    text = "stream = IF THEN ELSE(Time < 300, -40, 30)\nr = INTERNAL RATE OF RETURN(stream, 2, -20, 1)"
+    run = sd.simulate(tiny_model(text, final=900))
+    stream, rates = run["stream"].values, run["r"].values
+    assert np.isfinite(rates[300:]).all()
+    for step in (300, 301, 310, 500, 800):
+        sizes = worth(np.abs(stream[: step + 1]), rates[step], 1, 2, 20, 1)
+        assert abs(worth(stream[: step + 1], rates[step], 1, 2, -20, 1)) < 1e-11 * sizes, step
 
 
 def _same(found, expected):

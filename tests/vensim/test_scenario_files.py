@@ -31,6 +31,7 @@ def test_scenario_files_are_read(tmp_path):
         '"odd = name"[a, B b, "c, d"] = 1, -2 ,\n  3;4\n'
         "f( [(0,0)-(2,2)],(0,0),\n(1,+ 2),\n (2,1e-3) )\n"
         "title :IS: any = text\n"
+        "!*** for validation\n ! price elasticity = 2\n"
         ":COM found by the optimiser\n"
         "0 <= price elasticity = 0.8 <= 2\n"
         "*ADJ = 3\n",

@@ -10,6 +10,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
+from statistics import median
 from types import MappingProxyType
 
 from sympy import Expr, S
@@ -93,6 +94,11 @@ def _emit_count(f: Emitter, table: Table, start: str, end: str) -> str:
     return _emit_over(f, table, start, end, 0.0, lambda total, _: f.binary("+", total, f.constant(1.0)))
 
 
+def _emit_points(f: Emitter, table: Table, start: str, end: str) -> str:
+    """The number of points; all of them from the start on without an end, which is then `:NA:`."""
+    return _emit_count(f, table, start, f.choose(f.compare("<=", end, f.constant(NA)), f.constant(-NA), end))
+
+
 def _if_any(f: Emitter, count: str, value: str) -> str:
     return f.choose(f.compare(">", count, f.constant(0.0)), value, f.constant(NA))
 
@@ -127,11 +133,35 @@ def _deviation(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
 
 
+def _emit_median(f: Emitter, table: Table, start: str, end: str) -> str:
+    """The mean of the two values in the middle, or twice the same: go through the points by their values, and count."""
+    begin, stop = f.binary("-", start, _emit_slack(f, start)), f.binary("+", end, _emit_slack(f, end))
+    count = _emit_count(f, table, start, end)
+    half = f.binary("*", count, f.constant(0.5))
+    lasts = [half, f.binary("+", half, f.constant(0.5))]
+    found, passed = [f.constant(0.0)] * 2, f.constant(0.0)
+    for time, value in sorted(table.points, key=lambda point: point[1]):
+        late, early = f.compare(">=", f.constant(time), begin), f.compare("<=", f.constant(time), stop)
+        inside = f.logic("and", late, early)
+        found = [
+            f.choose(f.logic("and", inside, f.compare("<", passed, last)), f.constant(value), own)
+            for own, last in zip(found, lasts, strict=True)
+        ]
+        passed = f.choose(inside, f.binary("+", passed, f.constant(1.0)), passed)
+    return _if_any(f, count, f.binary("*", f.binary("+", *found), f.constant(0.5)))
+
+
 def _statistic(
-    name: str, meaning: str, of: Callable[[Sequence[float]], float], emit: Callable[..., str], *, empty: float = NA
+    name: str,
+    meaning: str,
+    of: Callable[[Sequence[float]], float],
+    emit: Callable[..., str],
+    *,
+    empty: float = NA,
+    optional: int = 0,
 ) -> FunctionRow:
     def evaluate(table: Table, start: float, end: float) -> float:
-        values = _within(table, start, end)
+        values = _within(table, start, -NA if optional and end == NA else end)
         return of(values) if values else empty
 
     return FunctionRow(
@@ -144,6 +174,7 @@ def _statistic(
         emit=emit,
         derivative=constant_almost_everywhere,
         gives_missing=empty == NA,
+        optional=optional,
     )
 
 
@@ -223,7 +254,11 @@ ROWS = (
         "MEAN", "the mean of the data's points from start to end; :NA: without points",
         lambda values: math.fsum(values) / len(values), _emit_mean,
     ),
+    _statistic("MEDIAN", "the median of the data's points from start to end; :NA: without points", median, _emit_median),
     _statistic("STDV", "the standard deviation of the data's points from start to end; :NA: without points", _deviation, _emit_deviation),
-    _statistic("TOTAL POINTS", "the number of the data's points from start to end", len, _emit_count, empty=0.0),
+    _statistic(
+        "TOTAL POINTS", "the number of the data's points from start to end, or of all points without these", len, _emit_points,
+        empty=0.0, optional=2,
+    ),
 )
 # fmt: on

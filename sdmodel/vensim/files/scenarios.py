@@ -58,7 +58,7 @@ _BY_MEMBER = re.compile(
 """A time course that differs between members, as the record of a run has it; the points are in constants of their own."""
 _COURSE_WORD = re.compile(r"\b(?:until|linear)\b", re.IGNORECASE)
 _LEADING = re.compile(rf"(?:{_LIMIT}<=)?{_HEAD}(?:=|\()\s*+")
-_SKIPPED = re.compile(r"\s*(?::|$)|[^=(]*:IS:", re.IGNORECASE)
+_SKIPPED = re.compile(r"\s*(?:[:!]|$)|[^=(]*:IS:", re.IGNORECASE)
 _LABELS = re.compile(rf"\[(?:{QUOTED}|[^\"\]])*+\]")
 _BRACKET = re.compile(rf"{QUOTED}|[()\[\]]")
 _COMMENT = re.compile(r"\s*\{([^{}]*)\}")
@@ -89,7 +89,8 @@ def read_scenario(path: str | os.PathLike[str]) -> Scenario:
         A file with one change per line: `name = value`, `name[label] = value, value` for an array, or
         `name((x,y),(x,y))` for a lookup; `name = 4 until 2027, then 1` or `name = linear: 4 at 2025, 1 at 2027` for a time course
         of a constant, which Vensim does not read; also `TABBED ARRAY` and `:EXCEPT:`, as in a model, and the lines of optimisation
-        files, whose bounds are ignored. Values are in the variable's units; comments are in braces.
+        files, whose bounds are ignored. Values are in the variable's units; comments are in braces, or lines after `!`.
+        Changes of texts (`name :IS: 'text'`) are left out.
 
     Returns
     -------

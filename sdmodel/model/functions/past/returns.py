@@ -24,7 +24,8 @@ _LOWEST = -1 + 1e-6
 """The lowest rate, one per period."""
 _ROUNDS = 200.0
 """More steps than the search for a rate takes."""
-_EXACT = 4e-16
+_NEAR = 1e-9
+"""A step of this part of the discount is the last one: as steps shrink with their squares, it ends where rounding does."""
 _BETWEEN = 4.0
 """After this many steps one goes to the middle of the interval, so that it shrinks in any case."""
 
@@ -47,31 +48,40 @@ class _Amounts:
         late = f.binary("+", f.binary("*", steps, self.share), f.constant(NEXT_TO_ZERO))
         return f.binary("+", f.call("floor", late), f.constant(1.0))
 
-    def worth(self, discount: str) -> tuple[str, str]:
-        """Write the value of everything at a discount per period, and its derivative (Horner's scheme)."""
-        f, zero, steps = self.f, self.f.constant(0.0), self.f.steps
+    def worth(self, *discounts: str) -> list[tuple[str, str]]:
+        """Write the value of everything at some discounts per period, and its derivative there (Horner's scheme)."""
+        f, zero, steps, count = self.f, self.f.constant(0.0), self.f.steps, len(discounts)
 
-        def body(ago: str, total: str, slope: str, later: str) -> tuple[str, ...]:
+        def body(ago: str, later: str, *sums: str) -> tuple[str, ...]:
             back = f.real(ago)
             there = f.compare("<=", back, steps)
             own = self.period(f.binary("-", steps, back))
             ends = f.logic("and", there, f.compare("<", own, later))
-            slope = f.choose(ends, f.binary("+", f.binary("*", slope, discount), total), slope)
-            total = f.choose(ends, f.binary("*", total, discount), total)
-            total = f.binary("+", total, f.choose(there, f.past(self.before, ago), zero))
-            return f.compare("<", back, steps), total, slope, f.choose(there, own, later)
+            amount = f.choose(there, f.past(self.before, ago), zero)
+            slopes = [
+                f.choose(ends, f.binary("+", f.binary("*", slope, discount), total), slope)
+                for discount, total, slope in zip(discounts, sums, sums[count:], strict=False)
+            ]
+            totals = [
+                f.binary("+", f.choose(ends, f.binary("*", total, discount), total), amount)
+                for discount, total in zip(discounts, sums, strict=False)
+            ]
+            return f.compare("<", back, steps), f.choose(there, own, later), *totals, *slopes
 
-        total, slope, _ = f.repeat(body, self.now, zero, self.period(steps))
-        slope = f.binary("+", f.binary("*", slope, discount), total)
-        first = f.binary("*", self.initial, f.call("pow", discount, self.since))
-        first_slope = f.binary("/", f.binary("*", first, self.since), discount)
-        return f.binary("+", f.binary("*", total, discount), first), f.binary("+", slope, first_slope)
+        _, *sums = f.repeat(body, self.period(steps), *[self.now] * count, *[zero] * count)
+        found = []
+        for discount, total, slope in zip(discounts, sums[:count], sums[count:], strict=True):
+            slope = f.binary("+", f.binary("*", slope, discount), total)  # noqa: PLW2901 - the first period ends too
+            first = f.binary("*", self.initial, f.call("pow", discount, self.since))
+            first_slope = f.binary("/", f.binary("*", first, self.since), discount)
+            found.append((f.binary("+", f.binary("*", total, discount), first), f.binary("+", slope, first_slope)))
+        return found
 
     def discount(self) -> tuple[str, str, str]:
         """Write whether there is a rate, its discount per period, and what the amounts are worth without a discount."""
         f, zero = self.f, self.f.constant(0.0)
         ends = [f.constant(1 / (1 + rate)) for rate in (1.0, 0.0, _LOWEST)]
-        below, even, above = (self.worth(end)[0] for end in ends)
+        below, even, above = (value for value, _ in self.worth(*ends))
         grows, shrinks = _differ(f, below, even), _differ(f, even, above)
         found = f.logic("or", grows, shrinks)
         rises = f.compare("<", f.choose(grows, below, even), f.choose(grows, even, above))
@@ -79,18 +89,19 @@ class _Amounts:
 
         def search(count: str, guess: str, low: str, high: str) -> tuple[str, ...]:
             """Narrow the interval by one value; go on where the tangent there is zero, or now and then in the middle."""
-            value, slope = self.worth(guess)
+            ((value, slope),) = self.worth(guess)
             under = f.compare("<", f.binary("*", value, upward), zero)
             low, high = f.choose(under, guess, low), f.choose(under, high, guess)
             change = f.binary("/", value, slope)
-            following = f.binary("-", guess, change)
-            within = f.logic("and", f.compare(">=", following, low), f.compare("<=", following, high))
+            crossing = f.binary("-", guess, change)
+            within = f.logic("and", f.compare(">=", crossing, low), f.compare("<=", crossing, high))
             turn = f.binary("/", f.real(count), f.constant(_BETWEEN))
             within = f.logic("and", within, f.compare("<>", turn, f.call("floor", turn)))
-            following = f.choose(within, following, f.call("sqrt", f.binary("*", low, high)))
-            far = f.compare(">", f.call("fabs", change), f.binary("*", guess, f.constant(_EXACT)))
+            following = f.choose(within, crossing, f.call("sqrt", f.binary("*", low, high)))
+            near = f.compare("<=", f.call("fabs", change), f.binary("*", guess, f.constant(_NEAR)))
+            far = f.invert(near)  # also where the values are too large to have a tangent
             more = f.logic("and", f.logic("and", found, far), f.compare("<", f.real(count), f.constant(_ROUNDS)))
-            return more, f.choose(far, following, guess), low, high
+            return more, f.choose(far, following, crossing), low, high
 
         low, high = f.choose(grows, ends[0], ends[1]), f.choose(grows, ends[1], ends[2])
         return found, f.repeat(search, ends[1], low, high)[0], even
