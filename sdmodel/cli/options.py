@@ -18,7 +18,7 @@ from ..errors import AnalysisError, DatasetError, SimulationError, StoreError
 from ..files import write_file
 from ..model import INTEGRATORS, Integrator, Model
 from ..scenario import Scenario
-from ..vensim import read_placed_names, read_scenario
+from ..vensim import read_placed_names
 from .locations import (
     check_not_there,
     model_path,
@@ -26,10 +26,9 @@ from .locations import (
     remember_files,
     runs_folder,
     sampling_path,
-    scenario_path,
 )
 from .output import busy, csv_text, json_text, note, take_over
-from .requests import Engine, RunRequest
+from .requests import Engine, RunRequest, read_scenarios
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -192,7 +191,7 @@ class RunOptions:
         listed = read_placed_names(self.savelist) if self.savelist else ()
         save = (*self.names, *(name for name, _ in listed)) if self.names or self.savelist else None
         model = model_path(self.model)
-        scenarios = tuple(read_scenario(scenario_path(path, model)) for path in self.scenarios)
+        scenarios = read_scenarios(self.scenarios, model)
         if self.seed is not None and self.engine != "native":
             message = "--seed does not reach PySD; leave out --seed or --engine"
             raise click.UsageError(message)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from ..errors import Fault, Place, ReferenceEngineError, ScenarioError, format_count
 from ..model import Integrator, Model, key, labels_of, nearest, references_in, split_name, split_reference
 from ..scenario import Scenario, merge_scenarios
-from ..vensim import check_names, read_change, read_formula, read_savelist, save_list_of
-from .locations import load_model
+from ..vensim import check_names, read_change, read_formula, read_savelist, read_scenario, save_list_of
+from .locations import load_model, scenario_path
 from .output import busy, note
 
 if TYPE_CHECKING:
@@ -130,6 +130,12 @@ def warnings_as_notes(category: type[Warning] = UserWarning) -> Iterator[list[st
     for text in dict.fromkeys(str(warning.message) for warning in caught if issubclass(warning.category, category)):
         if text not in silent:
             note(text)
+
+
+def read_scenarios(paths: Sequence[str], model: Path) -> tuple[Scenario, ...]:
+    """Read change files, or scenarios of a model by their names; what they leave out is noted."""
+    with warnings_as_notes():
+        return tuple(read_scenario(scenario_path(path, model)) for path in paths)
 
 
 def _simulate(

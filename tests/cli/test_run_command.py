@@ -37,6 +37,14 @@ def test_scenario_and_changes_are_applied_in_order_and_recorded(tea: Path, sdmod
     assert run.attrs["integrator"] == "rk4"
 
 
+def test_a_change_of_a_text_is_noted(tea: Path, sdmodel):
+    """Once, with its place, by commands that run and by one that checks."""
+    (tea / "texts.cin").write_text("source :IS: 'x.csv'\nroom temperature = 50\n", "utf-8")
+    for words in (["run"], ["check"], ["attribute", "--on", "Tea Temperature"]):
+        done = sdmodel(*words, "-c", "texts.cin")
+        assert done.stderr.count("texts.cin:1:1: the change of the text 'source' is left out; write") == 1, done.output
+
+
 def test_default_run_names_are_numbered_and_given_names_protected(tea: Path, sdmodel):
     """Without `--force` a given name is never overwritten; the error comes before any work."""
     for _ in range(2):

@@ -24,18 +24,22 @@ def _scenario(tmp_path, text):
 
 def test_scenario_files_are_read(tmp_path):
     """They have constants, arrays, tables, comments, strings, blank lines, and results of the optimiser."""
-    scenario = _scenario(
-        tmp_path,
-        "{Power comes first. }\n\n"
-        "grid connection time = 1.5 {years}\n"
-        '"odd = name"[a, B b, "c, d"] = 1, -2 ,\n  3;4\n'
-        "f( [(0,0)-(2,2)],(0,0),\n(1,+ 2),\n (2,1e-3) )\n"
-        "title :IS: any = text\n"
-        "!*** for validation\n ! price elasticity = 2\n"
-        ":COM found by the optimiser\n"
-        "0 <= price elasticity = 0.8 <= 2\n"
-        "*ADJ = 3\n",
-    )
+    with pytest.warns(
+        UserWarning, match=r"fast power.cin:9:1: the change of the text 'title' is left out; write"
+    ) as said:
+        scenario = _scenario(
+            tmp_path,
+            "{Power comes first. }\n\n"
+            "grid connection time = 1.5 {years}\n"
+            '"odd = name"[a, B b, "c, d"] = 1, -2 ,\n  3;4\n'
+            "f( [(0,0)-(2,2)],(0,0),\n(1,+ 2),\n (2,1e-3) )\n"
+            "title :IS: any = text\n"
+            "!*** for validation\n ! price elasticity = 2\n"
+            ":COM found by the optimiser\n"
+            "0 <= price elasticity = 0.8 <= 2\n"
+            "*ADJ = 3\n",
+        )
+    assert len(said) == 1
     assert (scenario.name, scenario.comment) == ("fast power", "Power comes first.")
     grid, odd, table, price, adjusted = scenario.changes
     assert (grid.name, grid.values, grid.place.line) == ("grid connection time", (1.5,), 3)

@@ -15,8 +15,8 @@ from ...errors import AnalysisError
 from ...model import join_name, split_list
 from ...scenario import merge_scenarios
 from ...simulation import RunWarning, simulate
-from ...vensim import read_bounds, read_scenario
-from ..locations import check_not_there, scenario_path
+from ...vensim import read_bounds
+from ..locations import check_not_there
 from ..options import (
     Decorator,
     OutcomeOptions,
@@ -36,7 +36,7 @@ from ..options import (
     worker_options,
 )
 from ..output import Part, Result, output_options, progress_bar, stored_safely
-from ..requests import HEADLINES, names_to_save, record_of, warnings_as_notes
+from ..requests import HEADLINES, names_to_save, read_scenarios, record_of, warnings_as_notes
 from ..views.attribution import attribution_parts, attribution_record, moment_of, plot_attribution_to
 from ..views.ranking import other_outcomes, plot_ranking_to, ranking_parts, ranking_record
 
@@ -87,7 +87,7 @@ def attribute(
     ranks first.
     """
     request = run_from.request()
-    baseline = merge_scenarios([read_scenario(scenario_path(path, request.model)) for path in baselines])
+    baseline = merge_scenarios(read_scenarios(baselines, request.model))
     levers_by_group = _read_groups(groups)
     default_name = f"{request.default_name}-levers"
     name = store.name or default_name

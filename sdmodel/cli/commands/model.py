@@ -18,11 +18,12 @@ from ...files import place_folder, temporary_folder, unwritable
 from ...model import Model, cell_name, split_name
 from ...numerals import format_exact
 from ...scenario import Lever, Scenario, cell_values, constant_cells, find_levers, lever_of, plausible_ranges
-from ...vensim import plausible_sampling, read_scenario
-from ..locations import load_model, model_path, scenario_path
+from ...vensim import plausible_sampling
+from ..locations import load_model, model_path
 from ..options import RunOptions, changes_option, model_argument, model_data_options, option_group, scenarios_option
 from ..output import Part, Result, Table, busy, line_width, note, output_options
 from ..project import MODEL_ENDINGS, installed_models
+from ..requests import read_scenarios
 
 if TYPE_CHECKING:
     from ...checking import Finding, Level
@@ -197,7 +198,7 @@ def check(
         message = "--reality tests no rules; leave out --only, --skip and --static"
         raise click.UsageError(message)
     path = model_path(model)
-    changes = [read_scenario(scenario_path(scenario, path)) for scenario in scenarios]
+    changes = read_scenarios(scenarios, path)
     if reality:
         return _reality_result(path, changes)
     with busy(f"checking {path.name}"):

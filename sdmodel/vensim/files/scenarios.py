@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -59,6 +60,7 @@ _BY_MEMBER = re.compile(
 _COURSE_WORD = re.compile(r"\b(?:until|linear)\b", re.IGNORECASE)
 _LEADING = re.compile(rf"(?:{_LIMIT}<=)?{_HEAD}(?:=|\()\s*+")
 _SKIPPED = re.compile(r"\s*(?:[:!]|$)|[^=(]*:IS:", re.IGNORECASE)
+_TEXT = re.compile(r"\s*(?P<name>[^=(!:]+?)\s*:IS:", re.IGNORECASE)
 _LABELS = re.compile(rf"\[(?:{QUOTED}|[^\"\]])*+\]")
 _BRACKET = re.compile(rf"{QUOTED}|[()\[\]]")
 _COMMENT = re.compile(r"\s*\{([^{}]*)\}")
@@ -90,7 +92,7 @@ def read_scenario(path: str | os.PathLike[str]) -> Scenario:
         `name((x,y),(x,y))` for a lookup; `name = 4 until 2027, then 1` or `name = linear: 4 at 2025, 1 at 2027` for a time course
         of a constant, which Vensim does not read; also `TABBED ARRAY` and `:EXCEPT:`, as in a model, and the lines of optimisation
         files, whose bounds are ignored. Values are in the variable's units; comments are in braces, or lines after `!`.
-        Changes of texts (`name :IS: 'text'`) are left out.
+        Changes of texts (`name :IS: 'text'`) are left out with a warning.
 
     Returns
     -------
@@ -118,7 +120,12 @@ def read_scenario(path: str | os.PathLike[str]) -> Scenario:
     >>> [(change.name, change.values) for change in scenario.changes]
     [('permit time', (1.5,))]
     """
-    return scenario_from_text(read_text(path), os.fspath(path))
+    scenario = scenario_from_text(read_text(path), os.fspath(path))
+    for number, line in enumerate(LINE_END.split(blank_comments(scenario.text)), 1):
+        if found := _TEXT.match(line):
+            what = f"the change of the text '{found['name']}' is left out; write the text into the model"
+            warnings.warn(f"{Place(os.fspath(path), number)}: {what}", stacklevel=2)
+    return scenario
 
 
 def scenario_from_text(text: str, name: str = "scenario.cin") -> Scenario:
