@@ -8,13 +8,6 @@ from ..extras import lazy_names
 
 if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .changes import (
-        Change,
-        Course,
-        FreeConstant,
-        Optimisation,
-        Payoff,
-        PayoffTerm,
-        Scenario,
         cell_values,
         constant_cells,
         constant_values,
@@ -57,12 +50,14 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
         range_violation,
     )
     from .member_courses import POINTS_TEXT, evenly_spaced, holds_points, points_names
+    from .records import Change, Course, FreeConstant, Optimisation, Payoff, PayoffTerm, Scenario
 
 _NAMES = {
-    "changes": "Change Course FreeConstant Optimisation Payoff PayoffTerm Scenario cell_values constant_cells constant_values course_fault course_text is_course merge_scenarios select_cells with_constants with_tables",
+    "changes": "cell_values constant_cells constant_values course_fault course_text is_course merge_scenarios select_cells with_constants with_tables",
     "courses": "MemberCourse is_course_array named_cells parts_of read_course varies_by_member",
     "designs": "DEFAULT_SEED DEFAULT_SIMULATIONS NOTHING Design SampledCell Samples Sampling SamplingMethod Variation is_noise_seed make_design plausible_ranges sampled_cells",
     "distributions": "DISTRIBUTIONS Distribution Steps distribution_fault distribution_syntax",
+    "records": "Change Course FreeConstant Optimisation Payoff PayoffTerm Scenario",
     "member_courses": "POINTS_TEXT evenly_spaced holds_points points_names",
     "levers": "Grid Lever Subsets all_subsets antithetic_orders find_levers grid_values is_policy_lever lever_of nested_subsets range_violation",
 }

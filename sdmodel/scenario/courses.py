@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Fault, Place, ScenarioError
 from ..extras import LazyModule
 from ..model import Cell, Element, Model, Table, key, labels_of, points_name, split_name
-from .changes import Change, Course, constant_cells, course_fault, select_cells
+from .changes import constant_cells, course_fault, select_cells
 from .member_courses import course_times
+from .records import Change, Course
 
 if TYPE_CHECKING:
     import numpy as np

@@ -33,10 +33,11 @@ from ..model import (
     split_name,
     takes_model,
 )
-from .changes import Scenario, cell_values, constant_cells, course_text, with_tables
+from .changes import cell_values, constant_cells, course_text, with_tables
 from .courses import DesignCourse, MemberCourse, read_member_courses
 from .distributions import Distribution, Steps, distribution_fault
 from .member_courses import course_times, points_names
+from .records import Scenario
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from sympy import Expr, Symbol
 
@@ -39,9 +38,7 @@ from ..model import (
     split_reference,
     transform,
 )
-
-if TYPE_CHECKING:
-    from .changes import Change
+from .records import Change
 
 POINTS_TEXT = "the course of "
 """The beginning of the text of the equation of a constant that holds points."""
