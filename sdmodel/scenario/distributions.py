@@ -246,7 +246,10 @@ def points_fault(points: Sequence[tuple[float, float]]) -> str:
         return "has a point below zero"
     if np.abs((xs, ys)).max() > 1e100:  # noqa: PLR2004 - beyond it a slope may be too small for a double
         return "has points too far out"
-    return "" if (np.diff(xs) * (ys[:-1] + ys[1:])).sum() > 0 else "is zero everywhere"
+    widths = np.diff(xs)
+    if ((widths > 0) & (widths < 1e-100)).any():  # noqa: PLR2004 - over less a slope may be too large for a double
+        return "has points too close together"
+    return "" if (widths * (ys[:-1] + ys[1:])).sum() > 0 else "is zero everywhere"
 
 
 def _binomial_log_mass(k: Any, chance: float, trials: float) -> Any:

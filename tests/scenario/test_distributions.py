@@ -248,6 +248,8 @@ def test_a_wrong_number_of_arguments_is_reported_with_the_syntax(name):
         (((0.0, 1.0),), "fewer than two"),
         (((0.0, 1.0), (1.0, -1.0)), "below zero"),
         (((0.0, 0.0), (1.0, 0.0)), "zero everywhere"),
+        (((0.0, 1.0), (1e101, 1.0)), "points too far out"),
+        (((0.0, 1.0), (1e-171, 0.0), (1.0, 0.0)), "points too close together"),
     ],
 )
 def test_a_lookup_must_be_a_density(points, message):
