@@ -200,22 +200,14 @@ define internal void @moving_step(ptr noalias %ws, i1 %may, double %t, double %h
 entry:
   br i1 %may, label %clear, label %computed
 clear:
-  %c = phi i64 [ 0, %entry ], [ %c2, %clear_lane ]
+  %c = phi i64 [ 0, %entry ], [ %c2, %clear_one ]
   %c_more = icmp ult i64 %c, $shifts
   br i1 %c_more, label %clear_one, label %computed
 clear_one:
   %p_clear = getelementptr inbounds i64, ptr @shift_rows, i64 %c
   %clear_row = load i64, ptr %p_clear
-  br label %clear_lane_loop
-clear_lane_loop:
-  %ci = phi i64 [ 0, %clear_one ], [ %ci2, %clear_lane_loop ]
-  %ci_at = add i64 %clear_row, %ci
-  %p_ci = getelementptr inbounds double, ptr %ws, i64 %ci_at
-  store double 0.0, ptr %p_ci
-  %ci2 = add i64 %ci, 1
-  %ci_more = icmp ult i64 %ci2, $W
-  br i1 %ci_more, label %clear_lane_loop, label %clear_lane
-clear_lane:
+  %p_row = getelementptr inbounds double, ptr %ws, i64 %clear_row
+  store $T $zero, ptr %p_row, align $A
   %c2 = add i64 %c, 1
   br label %clear
 computed:

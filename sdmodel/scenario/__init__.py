@@ -66,11 +66,12 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "NOTHING", "POINTS_TEXT", "Change", "Course", "Design", "Distribution", "FreeConstant",
-    "Grid", "Lever", "MemberCourse", "Optimisation", "Payoff", "PayoffTerm", "SampledCell", "Samples", "Sampling", "SamplingMethod",
-    "Scenario", "Steps", "Subsets", "Variation", "all_subsets", "antithetic_orders", "cell_values",
-    "constant_cells", "constant_values", "course_fault", "course_text", "distribution_fault", "distribution_syntax",
-    "evenly_spaced",
-    "find_levers", "grid_values", "holds_points", "is_course", "is_course_array", "is_noise_seed", "is_policy_lever", "lever_of", "make_design", "merge_scenarios",
-    "named_cells", "nested_subsets", "parts_of", "plausible_ranges", "points_names", "range_violation", "read_course", "sampled_cells", "select_cells", "varies_by_member", "with_constants", "with_tables",
+    "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "NOTHING", "POINTS_TEXT", "Change", "Course", "Design",
+    "Distribution", "FreeConstant", "Grid", "Lever", "MemberCourse", "Optimisation", "Payoff", "PayoffTerm",
+    "SampledCell", "Samples", "Sampling", "SamplingMethod", "Scenario", "Steps", "Subsets", "Variation", "all_subsets",
+    "antithetic_orders", "cell_values", "constant_cells", "constant_values", "course_fault", "course_text",
+    "distribution_fault", "distribution_syntax", "evenly_spaced", "find_levers", "grid_values", "holds_points",
+    "is_course", "is_course_array", "is_noise_seed", "is_policy_lever", "lever_of", "make_design", "merge_scenarios",
+    "named_cells", "nested_subsets", "parts_of", "plausible_ranges", "points_names", "range_violation", "read_course",
+    "sampled_cells", "select_cells", "varies_by_member", "with_constants", "with_tables",
 ]  # fmt: skip

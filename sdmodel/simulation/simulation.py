@@ -262,10 +262,20 @@ _SAVED: WeakKeyDictionary[Program, _Saved] = WeakKeyDictionary()
 """All elements of a program, which is what most runs save."""
 
 
+_POINTS: WeakKeyDictionary[Program, tuple[Element, ...]] = WeakKeyDictionary()
+
+
+def _points(program: Program) -> tuple[Element, ...]:
+    """The constants with the points of time courses, which runs of a program look for once."""
+    if program not in _POINTS:
+        _POINTS[program] = tuple(filter(holds_points, program.layout.plan.model))
+    return _POINTS[program]
+
+
 def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved:
     if save is None and program in _SAVED:
         return _SAVED[program]
-    points = () if save is None else filter(holds_points, model)  # without them a run cannot be repeated
+    points = _points(program) if save is not None else ()  # without them a run cannot be repeated
     elements = dict.fromkeys(element.key for element in (*saved_elements(model, save), *points))
     pairs = [(model.elements[name], program.grid(model.elements[name])) for name in elements]
     moving = tuple(pair for pair in pairs if pair[0].kind != "constant")

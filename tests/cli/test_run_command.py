@@ -43,6 +43,7 @@ def test_a_change_of_a_text_is_noted(tea: Path, sdmodel):
     for words in (["run"], ["check"], ["attribute", "--on", "Tea Temperature"]):
         done = sdmodel(*words, "-c", "texts.cin")
         assert done.stderr.count("texts.cin:1:1: the change of the text 'source' is left out; write") == 1, done.output
+    assert sdmodel("rerun", "texts").exit_code == 0
 
 
 def test_default_run_names_are_numbered_and_given_names_protected(tea: Path, sdmodel):

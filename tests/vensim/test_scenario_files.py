@@ -22,6 +22,12 @@ def _scenario(tmp_path, text):
     return read_scenario(file)
 
 
+def test_a_change_of_a_text_with_an_odd_name_is_named(tmp_path):
+    """Any mark may stand in a name in quotes."""
+    with pytest.warns(UserWarning, match="cin:1:1: the change of the text '\"a: b!\"' is left out"):
+        assert _scenario(tmp_path, "\"a: b!\" :IS: 'x'\n").changes == ()
+
+
 def test_scenario_files_are_read(tmp_path):
     """They have constants, arrays, tables, comments, strings, blank lines, and results of the optimiser."""
     with pytest.warns(

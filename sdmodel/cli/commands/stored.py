@@ -44,7 +44,7 @@ from ...reading import model_from_text
 from ...scenario import POINTS_TEXT
 from ...simulation import points_from
 from ...store import StoredRun, find_run, is_ensemble, list_runs, open_run
-from ...vensim import read_scenario
+from ...vensim import scenario_from_text
 from ..locations import runs_folder
 from ..options import bands_option, runs_option, where_option
 from ..output import Part, Result, Table, busy, note, output_options
@@ -389,17 +389,16 @@ def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = No
     from ...simulation import RANDOM_NUMBERS, RUN_SEED, recorded_beginning
 
     with tempfile.TemporaryDirectory() as folder:
-        model, scenario = Path(folder, "model.mdl"), Path(folder, "scenario.cin")  # paths in a record are not trusted
+        model = Path(folder, "model.mdl")  # paths in a record are not trusted
         try:
             model.write_bytes(content)
-            scenario.write_text(str(record.get("scenario", "")), "utf-8", newline="")
         except OSError as cause:
             reason = f"cannot be written ({cause.strerror}); make room there, or set TMPDIR to another folder"
             message = f"{folder}: {reason}"
             raise StoreError(message) from cause
         request = RunRequest(
             model,
-            (read_scenario(scenario),),
+            (scenario_from_text(str(record.get("scenario", ""))),),
             tuple(line for line in str(record.get("changes", "")).splitlines() if not _NOT_NUMBERS.search(line)),
             integrator_of(stored),
             cast("Engine", str(record["engine"])),

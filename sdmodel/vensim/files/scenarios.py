@@ -59,8 +59,8 @@ _BY_MEMBER = re.compile(
 """A time course that differs between members, as the record of a run has it; the points are in constants of their own."""
 _COURSE_WORD = re.compile(r"\b(?:until|linear)\b", re.IGNORECASE)
 _LEADING = re.compile(rf"(?:{_LIMIT}<=)?{_HEAD}(?:=|\()\s*+")
-_SKIPPED = re.compile(r"\s*(?:[:!]|$)|[^=(]*:IS:", re.IGNORECASE)
-_TEXT = re.compile(r"\s*(?P<name>[^=(!:]+?)\s*:IS:", re.IGNORECASE)
+_SKIPPED = re.compile(r"\s*(?:[:!]|$|(?P<text>[^=(]*?)\s*:IS:)", re.IGNORECASE)
+"""A line without a change that a run makes: a setting, a comment, or the change of a text, which is named."""
 _LABELS = re.compile(rf"\[(?:{QUOTED}|[^\"\]])*+\]")
 _BRACKET = re.compile(rf"{QUOTED}|[()\[\]]")
 _COMMENT = re.compile(r"\s*\{([^{}]*)\}")
@@ -122,8 +122,8 @@ def read_scenario(path: str | os.PathLike[str]) -> Scenario:
     """
     scenario = scenario_from_text(read_text(path), os.fspath(path))
     for number, line in enumerate(LINE_END.split(blank_comments(scenario.text)), 1):
-        if found := _TEXT.match(line):
-            what = f"the change of the text '{found['name']}' is left out; write the text into the model"
+        if (found := _SKIPPED.match(line)) and found["text"]:
+            what = f"the change of the text '{found['text']}' is left out; write the text into the model"
             warnings.warn(f"{Place(os.fspath(path), number)}: {what}", stacklevel=2)
     return scenario
 
