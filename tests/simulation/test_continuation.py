@@ -125,6 +125,7 @@ def test_a_member_of_an_ensemble_is_a_run_to_go_on_from():
         simulate(MODEL, start=alone, at=5)
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("options", "message"),
     [
