@@ -17,7 +17,7 @@ from ..errors import Fault, ScenarioError, SimulationError, format_count, report
 from ..model import Cell, Integrator, Model, Unchanging, cell_name, split_name, takes_model
 from ..program import MEMBER_CELL, Grid, Program, compile_program
 from ..scenario import Scenario, cell_values, constant_values, is_course, named_cells, with_tables
-from ..vensim import ScenarioLike, load_scenario
+from ..vensim import ScenarioLike, under_scenario
 from ..workers import Workers
 from .execution import Job, execute
 from .inputs import Inputs, Points
@@ -196,12 +196,12 @@ def compile_model(
            [100., 120., 144.]])
     """
     check_options(integrator, threads)
+    model, changes = under_scenario(model, scenario)
     wanted, taken = _listed(save), _listed(constants)
     cells = [cell for name in taken for cell in named_cells(model, name)[2]]
     twice = next((cell for index, cell in enumerate(cells) if cell in cells[:index]), None)
     if twice is not None:
         raise ScenarioError([Fault("constants", f"'{cell_name(model, twice)}' is given twice; name it once")])
-    changes = load_scenario(scenario)
     coursed = next((name for name in taken if is_course(with_tables(model, changes), split_name(name)[0])), None)
     if coursed is not None:
         raise ScenarioError(
@@ -267,7 +267,7 @@ def prepare_simulation(
     a constant of the model, and SimulationError if the time settings are wrong, or depend on a constant that varies.
     """
     check_options(integrator, None)
-    changes = load_scenario(scenario)
+    model, changes = under_scenario(model, scenario)
     again = partial(prepare_simulation, model, ranges, saved, scenario=changes, integrator=integrator, until=until)
     job = _prepare(model, ranges, lambda program: [program.row(cell) for cell in saved], changes, integrator, until)
     return PreparedSimulation(job.timing.saved, tuple(cell_name(model, cell) for cell in ranges), job, again)
