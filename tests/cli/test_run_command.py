@@ -54,9 +54,9 @@ def test_a_change_of_a_text_chooses_a_file(tea: Path, sdmodel):
     assert sdmodel("compare", "x", "y").exit_code == 0
     lever = sdmodel("attribute", "m.mdl", "-c", "x.cin", "--from", "x.cin", "--set", "f = 2", "--on", "stock")
     assert lever.exit_code == 0, lever.output
-    (tea / "wrong.cin").write_text("sorce :IS: 'x.csv'\n", "utf-8")
+    (tea / "wrong.cin").write_text("sources :IS: 'x.csv'\n", "utf-8")
     wrong = sdmodel("run", "m.mdl", "-c", "wrong.cin")
-    assert wrong.stderr == "wrong.cin:1:1: 'sorce' is not a string variable of the model; did you mean 'source'?\n"
+    assert wrong.stderr == "wrong.cin:1:1: 'sources' is not a string variable of the model; did you mean 'source'?\n"
 
 
 def test_default_run_names_are_numbered_and_given_names_protected(tea: Path, sdmodel):

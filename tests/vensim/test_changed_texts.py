@@ -89,7 +89,7 @@ def test_attribution_refuses_a_text_as_a_lever(folder):
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("sorce :IS: 'b.csv'", ScenarioError, "s.cin:1:1: 'sorce' is not a string variable of the model; did you mean 'source'"),
+        ("sources :IS: 'b.csv'", ScenarioError, "s.cin:1:1: 'sources' is not a string variable of the model; did you mean 'source'"),
         ("factor :IS: 'b.csv'", ScenarioError, "'factor' is not a string variable of the model"),
         ("source :IS: b.csv", ScenarioError, "s.cin:1:1: the new text of 'source' stands between single quotes"),
         ("source :IS: 'none.csv'", ModelError, "'none.csv': there is no such file"),
