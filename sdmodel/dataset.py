@@ -220,6 +220,10 @@ def find_variable(run: xr.Dataset, name: str) -> xr.DataArray:
 
     Raises DatasetError if the run has no such variable or label; the message suggests the nearest one.
     """
+    plain = key(name)
+    found = run.variables[plain] if plain in run.data_vars else None
+    if found is not None and key(str(found.attrs.get("long_name", plain))) == plain:
+        return run[plain]  # without a look at all others
     return _Finder(run).find(name)
 
 
