@@ -227,7 +227,7 @@ def find_variable(run: xr.Dataset, name: str) -> xr.DataArray:
     return _Finder(run).find(name)
 
 
-def arrays_of(run: xr.Dataset) -> Callable[[str], xr.DataArray]:
+def arrays_of(run: xr.Dataset) -> Callable[[Hashable], xr.DataArray]:
     """Return what gives the variables of a run as `run[name]` does.
 
     That looks at all variables of the run to find the coordinates; here variables with the same dimensions share them.
@@ -235,7 +235,7 @@ def arrays_of(run: xr.Dataset) -> Callable[[str], xr.DataArray]:
     coordinates = set(run.coords)
     alike: dict[tuple[Hashable, ...], xr.DataArray] = {}
 
-    def array(name: str) -> xr.DataArray:
+    def array(name: Hashable) -> xr.DataArray:
         bare = run.variables[name]
         if name in coordinates:
             return run[name]
