@@ -204,7 +204,10 @@ def values_at(variable: xr.DataArray, at: Numbers, dims: Sequence[str]) -> Numbe
     if TIME not in variable.dims:
         constant = np.asarray(variable.transpose(*dims).values, dtype=float)
         return np.broadcast_to(constant, (len(at), *constant.shape))
-    before, after, share = _brackets(np.asarray(variable[TIME].values, dtype=float), at)
+    times = np.asarray(variable[TIME].values, dtype=float)
+    if np.array_equal(times, at):
+        return np.asarray(variable.transpose(TIME, *dims).values, dtype=float)
+    before, after, share = _brackets(times, at)
     between = (share > 0) & (share < 1)
     needed = np.unique(np.concatenate([np.where(share < 1, before, after), after[between]]))
     part = np.asarray(variable.isel({TIME: needed}).transpose(TIME, *dims).values, dtype=float)
@@ -249,7 +252,7 @@ def differing_constants(runs: Mapping[str, xr.Dataset]) -> list[ConstantDifferen
 def _constant_cells(run: xr.Dataset) -> Iterator[tuple[str, tuple[str, tuple[str, ...], str, Numbers]]]:
     """The constants of a run label by label, by the key of name and labels: name, labels, units, and one or all values."""
     kinds = {name: run.variables[name].attrs.get("kind") for name in run.data_vars}
-    for variable in (run[name] for name, kind in kinds.items() if kind == "constant"):
+    for variable in map(arrays_of(run), (name for name, kind in kinds.items() if kind == "constant")):
         dims = subscript_dims(variable)
         values = variable.transpose(*dims, *member_dims(variable)).values
         name, units = long_name(variable), str(variable.attrs.get("units", ""))

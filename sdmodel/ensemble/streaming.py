@@ -32,9 +32,9 @@ from ..simulation import (
     Progress,
     RunWarning,
     ScenarioLike,
-    load_scenario,
     memory_bytes,
     simulate,
+    under_scenario,
 )
 from ..store import (
     Block,
@@ -199,7 +199,7 @@ def run_ensemble(
     (('time', 'member'), 50)
     """
     target = checked_path(path)
-    changes = load_scenario(scenario)
+    model, changes = under_scenario(model, scenario)
     identifiers = design.model(model).identifiers
     sampled = list(dict.fromkeys(identifiers[cell.key] for cell in design.cells))
     kept = dict.fromkeys(identifiers[cell.key] for cell in design.cells if cell.key in model.elements)

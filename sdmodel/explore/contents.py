@@ -7,7 +7,7 @@ import itertools
 import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -309,7 +309,7 @@ def _scenarios(places: Places, given: Mapping[str, Scenario] | None) -> list[Rec
     found = []
     for name, scenario in (_scenarios_beside(places.model) if given is None else given).items():
         try:
-            values = constant_values(places.model, scenario)
+            values = constant_values(places.model, replace(scenario, texts=()))
         except ScenarioError as error:
             if given is not None:
                 raise
@@ -317,6 +317,7 @@ def _scenarios(places: Places, given: Mapping[str, Scenario] | None) -> list[Rec
             continue
         fixed = [cell_name(places.model, cell) for cell in values if cell not in places.inputs]
         fixed += [display_name(change.name) for change in scenario.changes if change.table is not None]
+        fixed += [change.name for change in scenario.texts]
         if fixed:
             what = f"the page cannot change {', '.join(fixed)}"
             warnings.warn(f"scenario '{name}' is left out: {what}; `sdmodel run` can", stacklevel=2)

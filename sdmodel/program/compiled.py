@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -48,6 +49,47 @@ class Grid:
     def cells(self) -> tuple[Cell, ...]:
         """The cells, also those without an equation."""
         return tuple(Cell(self.own.key, (*self.own.labels, *labels)) for labels in product(*self.axes))
+
+
+@dataclass(frozen=True, eq=False)
+class Grids:
+    """Elements by name, or cells of them, whose rows are saved one after the other."""
+
+    grids: Mapping[str, Grid]
+
+    @cached_property
+    def rows(self) -> NDArray[np.int64]:
+        """The rows of all cells, in order."""
+        return np.concatenate([np.empty(0, dtype=np.int64), *(grid.rows for grid in self.grids.values())])
+
+    @cached_property
+    def undefined(self) -> NDArray[np.int64]:
+        """The places in `rows` of cells without an equation."""
+        starts = np.cumsum([0, *(len(grid.rows) for grid in self.grids.values())])
+        parts = (first + grid.undefined for first, grid in zip(starts, self.grids.values(), strict=False))
+        return np.concatenate([np.empty(0, dtype=np.int64), *parts])
+
+    @cached_property
+    def _single(self) -> bool:
+        return not any(grid.axes for grid in self.grids.values())
+
+    def split(self, values: NDArray[np.float64], members: tuple[int, ...] = ()) -> dict[str, NDArray[np.float64]]:
+        """Return the values of each name, shape (times, labels, *members), as parts of `values`, shape (times, rows, members).
+
+        Cells without an equation become nan.
+        """
+        if self.undefined.size:
+            values[:, self.undefined] = np.nan
+        rows = [] if members else list(values[..., 0].T)  # quicker than to take each by itself
+        if rows and self._single:
+            return dict(zip(self.grids, rows, strict=True))
+        found, first = {}, 0
+        for name, grid in self.grids.items():
+            last = first + len(grid.rows)
+            whole = grid.axes or members
+            found[name] = values[:, first:last].reshape(len(values), *grid.shape, *members) if whole else rows[first]
+            first = last
+        return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,13 +14,22 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 
-from ..dataset import MEMBER, check_run, find_variable, has_variable, member_dims, model_content, model_encoding
+from ..dataset import (
+    MEMBER,
+    check_run,
+    find_variable,
+    has_variable,
+    member_dims,
+    model_content,
+    model_encoding,
+    recorded_texts,
+)
 from ..errors import DatasetError, SimulationError
 from ..model import INTEGRATORS, Integrator, Model, cell_name
 from ..program import Program, compile_program
 from ..reading import model_from_text
-from ..scenario import Scenario, constant_values, merge_scenarios, with_tables
-from ..vensim import scenario_from_text
+from ..scenario import Scenario, changed_texts, constant_values, merge_scenarios, with_tables
+from ..vensim import scenario_from_text, under_scenario
 from .execution import Job, State, execute
 from .inputs import Inputs, Noise, Points
 from .jobs import make_job, with_orders
@@ -68,6 +77,11 @@ class Continuation:
         """The changes of the run at that time, with further ones after them."""
         last = self.stretches[-1]
         own = replace(_scenario(last), name=self.name, text=last.scenario)
+        if further.texts and changed_texts(self.model.texts, further.texts) != self.model.texts:
+            message = (
+                f"a run that goes on from another keeps its texts; leave out the change of '{further.texts[0].name}'"
+            )
+            raise SimulationError(message)
         return merge_scenarios([own, further]) if further.changes else own
 
     @property
@@ -199,6 +213,7 @@ def continue_from(model: Model, run: xr.Dataset, at: float) -> Continuation:
         str(record["integrator"]),
         *_noise_of(run),
     )
+    model, _ = under_scenario(model, Scenario("", texts=recorded_texts(run)))
     stretches = []
     for stretch in (*_earlier(run), own):
         stretches.append(replace(stretch, until=min(stretch.until, at)))

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..dataset import GIVEN_DATA, TIME, given_points
+from ..dataset import TIME, given_points
 from ..errors import Fault, ScenarioError
 from ..model import (
+    GIVEN_DATA,
     Cell,
     Element,
     Model,

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..dataset import MEMBER
 from ..errors import Fault, ScenarioError, SimulationError, format_count, reports_memory
 from ..model import Cell, Integrator, Model, Unchanging, cell_name, split_name, takes_model
-from ..program import MEMBER_CELL, Grid, Program, compile_program
+from ..program import MEMBER_CELL, Grids, Program, compile_program
 from ..scenario import Scenario, cell_values, constant_values, is_course, named_cells, with_tables
-from ..vensim import ScenarioLike, load_scenario
+from ..vensim import ScenarioLike, under_scenario
 from ..workers import Workers
 from .execution import Job, execute
 from .inputs import Inputs, Points
@@ -62,7 +62,7 @@ class PreparedSimulation(Unchanging):
     constants: tuple[str, ...]
     _job: Job = field(repr=False)
     _again: Callable[[], PreparedSimulation] = field(repr=False)
-    _grids: Mapping[str, Grid] = field(default_factory=dict, repr=False)
+    _saved: Grids = field(default_factory=lambda: Grids({}), repr=False)
     _threads: int | None = field(default=None, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -102,14 +102,8 @@ class PreparedSimulation(Unchanging):
             raise ScenarioError([Fault("constants", "a value is not finite; give numbers")])
         members = points.shape[:-1]
         values = self.values(points) if members else self._values(points[:, np.newaxis])
-        found, first = {}, 0
-        for name, grid in self._grids.items():
-            part = values[:, first : first + len(grid.rows)]
-            first += len(grid.rows)
-            part[:, grid.undefined] = np.nan
-            part = part.reshape(len(part), *grid.shape, *members)
-            found[name] = np.moveaxis(part, -1, 0) if members else part
-        return found
+        found = self._saved.split(values, members)
+        return {name: np.moveaxis(array, -1, 0) for name, array in found.items()} if members else found
 
     @reports_memory
     def values(self, points: NDArray[np.float64], *, executor: Workers | None = None) -> NDArray[np.float64]:
@@ -196,12 +190,12 @@ def compile_model(
            [100., 120., 144.]])
     """
     check_options(integrator, threads)
+    model, changes = under_scenario(model, scenario)
     wanted, taken = _listed(save), _listed(constants)
     cells = [cell for name in taken for cell in named_cells(model, name)[2]]
     twice = next((cell for index, cell in enumerate(cells) if cell in cells[:index]), None)
     if twice is not None:
         raise ScenarioError([Fault("constants", f"'{cell_name(model, twice)}' is given twice; name it once")])
-    changes = load_scenario(scenario)
     coursed = next((name for name in taken if is_course(with_tables(model, changes), split_name(name)[0])), None)
     if coursed is not None:
         raise ScenarioError(
@@ -224,17 +218,18 @@ def compile_model(
         threads=threads,
         seed=seed,
     )
-    grids: dict[str, Grid] = {}
+    saved = Grids({})
 
     def rows(program: Program) -> NDArray[np.int64]:
-        grids.update({name: named_grid(program, model, name) for name in wanted})
-        return np.concatenate([grid.rows for grid in grids.values()])
+        nonlocal saved
+        saved = Grids({name: named_grid(program, model, name) for name in wanted})
+        return saved.rows
 
     own = {cell: (value, value) for cell, value in cell_values(model, cells).items()}
     job = _prepare(model, own, rows, changes, integrator, math.inf if until is None else until, seed)
     check_job_memory(job, 1, threads, None)
     names = tuple(cell_name(model, cell) for cell in cells)
-    return PreparedSimulation(job.timing.saved, names, job, again, grids, threads)
+    return PreparedSimulation(job.timing.saved, names, job, again, saved, threads)
 
 
 def _listed(names: Iterable[str]) -> tuple[str, ...]:
@@ -267,7 +262,7 @@ def prepare_simulation(
     a constant of the model, and SimulationError if the time settings are wrong, or depend on a constant that varies.
     """
     check_options(integrator, None)
-    changes = load_scenario(scenario)
+    model, changes = under_scenario(model, scenario)
     again = partial(prepare_simulation, model, ranges, saved, scenario=changes, integrator=integrator, until=until)
     job = _prepare(model, ranges, lambda program: [program.row(cell) for cell in saved], changes, integrator, until)
     return PreparedSimulation(job.timing.saved, tuple(cell_name(model, cell) for cell in ranges), job, again)

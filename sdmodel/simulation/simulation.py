@@ -9,7 +9,6 @@ import math
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from ..dataset import MEMBER, make_run
 from ..errors import format_count, reports_memory
 from ..model import NOWHERE, Cell, Element, Integrator, Model, cell_name, quote_name, quoted_cell, takes_model
-from ..program import MOST_PARTS, NEVER, SEED_CELL, Grid, Program
+from ..program import MOST_PARTS, NEVER, SEED_CELL, Grids, Program
 from ..scenario import (
     Scenario,
     constant_cells,
@@ -178,7 +177,7 @@ def simulate(
     model, changes, inputs = setup.model, setup.changes, setup.inputs
     program, timing, before = setup.program, setup.timing, setup.before
     saved = _saved(model, program, save)
-    job = setup.job(saved.rows, integrator)
+    job = setup.job(saved.moving.rows, integrator)
     ends = kept = None
     moving = program.layout.plan.moving
     if moving.intersection(cell.key for cell in MAY_MOVE):
@@ -214,7 +213,8 @@ def simulate(
     times = timing.saved
     if kept is not None:
         outcome, times = replace(outcome, values=outcome.values[kept]), times[kept]
-    values = _values(program, saved, outcome, inputs) | _constants(program, saved, inputs)
+    blank_missing(program, outcome.values)
+    values = saved.moving.split(outcome.values, inputs.shape) | _constants(program, saved, inputs)
     run = make_run(model, times, values, dims=inputs.members, attributes=attributes)
     for text, kind in ((remarks, RunWarning), (drawn, RunWarning), (not_finite, NotFiniteWarning)):
         if text:
@@ -243,19 +243,12 @@ def _with_data(
 class _Saved:
     """The elements to save, those that move and the constants, with their cells.
 
-    `rows` are those of the former, and `given` the places of the latter among all constants, -1 for a cell without an equation.
+    `given` are the places of the latter among all constants, -1 for a cell without an equation.
     """
 
-    moving: tuple[tuple[Element, Grid], ...]
-    constants: tuple[tuple[Element, Grid], ...]
-    rows: NDArray[np.int64]
+    moving: Grids
+    constants: Grids
     given: NDArray[np.int64]
-
-    @cached_property
-    def keys(self) -> tuple[str, ...]:
-        """The keys of those that move, if all are single cells."""
-        single = all(grid.shape == () and not grid.undefined.size for _, grid in self.moving)
-        return tuple(element.key for element, _ in self.moving) if single else ()
 
 
 _SAVED: WeakKeyDictionary[Program, _Saved] = WeakKeyDictionary()
@@ -277,18 +270,12 @@ def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved
         return _SAVED[program]
     points = _points(program) if save is not None else ()  # without them a run cannot be repeated
     elements = dict.fromkeys(element.key for element in (*saved_elements(model, save), *points))
-    pairs = [(model.elements[name], program.grid(model.elements[name])) for name in elements]
-    moving = tuple(pair for pair in pairs if pair[0].kind != "constant")
-    constants = tuple(pair for pair in pairs if pair[0].kind == "constant")
-    rows, given = (
-        np.concatenate([np.empty(0, dtype=np.int64), *(grid.rows for _, grid in own)]) for own in (moving, constants)
-    )
-    given -= program.layout.first_input
-    first = 0
-    for _, grid in constants:
-        given[first + grid.undefined] = -1
-        first += len(grid.rows)
-    found = _Saved(moving, constants, rows, given)
+    grids = {name: program.grid(model.elements[name]) for name in elements}
+    constants = Grids({name: grid for name, grid in grids.items() if model.elements[name].kind == "constant"})
+    moving = Grids({name: grid for name, grid in grids.items() if name not in constants.grids})
+    given = constants.rows - program.layout.first_input
+    given[constants.undefined] = -1
+    found = _Saved(moving, constants, given)
     if save is None:
         _SAVED[program] = found
     return found
@@ -324,41 +311,22 @@ def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:
     return [f"{what}; make TIME STEP smaller, or RELATIVE TOLERANCE and ABSOLUTE TOLERANCE larger"]
 
 
-def _values(program: Program, saved: _Saved, outcome: Outcome, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
-    """The part of the outcome that belongs to each element, shape (times, labels, members)."""
-    blank_missing(program, outcome.values)
-    values, members = {}, inputs.shape
-    first, lines = 0, len(outcome.values)
-    rows = [] if members else list(outcome.values[..., 0].T)  # quicker than to take each by itself
-    if saved.keys and not members:
-        return dict(zip(saved.keys, rows, strict=True))
-    for element, grid in saved.moving:
-        outcome.values[:, first + grid.undefined] = np.nan
-        last = first + len(grid.rows)
-        if grid.shape or members:
-            values[element.key] = outcome.values[:, first:last].reshape(lines, *grid.shape, *members)
-        else:
-            values[element.key] = rows[first]
-        first = last
-    return values
-
-
 def _constants(program: Program, saved: _Saved, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
     """The constants of a run, with member dimensions where they vary."""
     fixed = np.append(given_values(program, inputs.fixed), math.nan)[saved.given]
     blank_missing(program, fixed)
     values, first = {}, 0
-    for element, grid in saved.constants:
+    for name, grid in saved.constants.grids.items():
         last = first + len(grid.rows)
-        values[element.key] = fixed[first:last].reshape(grid.shape) if grid.axes else fixed[first, ...]
+        values[name] = fixed[first:last].reshape(grid.shape) if grid.axes else fixed[first, ...]
         if inputs.varied and not inputs.varied.keys().isdisjoint(grid.cells):
             frame = xr.DataArray(np.empty(inputs.shape), coords=inputs.members, dims=list(inputs.members))
             parts = [
                 _over_members(inputs.varied[cell], frame) if cell in inputs.varied else np.full(inputs.shape, value)
                 for cell, value in zip(grid.cells, fixed[first:last], strict=True)
             ]
-            values[element.key] = np.array(parts).reshape((*grid.shape, *inputs.shape))
-            blank_missing(program, values[element.key])
+            values[name] = np.array(parts).reshape((*grid.shape, *inputs.shape))
+            blank_missing(program, values[name])
         first = last
     return values
 

@@ -94,7 +94,7 @@ def attribute(
     path = store.path()
     targets = [store.folder / f"{name}.png", store.folder / f"{name}-bars.png"] if plot else []
     check_not_there(targets, force=store.force)
-    model = request.load_model()
+    model = request.load_model(baseline)
     listed = names_to_save(request, model)
     with warnings_as_notes(RunWarning):
         requested = when.outcomes(simulate(model, scenario=baseline, save=["TIME STEP"])) if when.dates else ()

@@ -257,7 +257,7 @@ def backtest(
     path, known = _stored(store, resume=resume)
     figures = [path.with_suffix(".png")] if plot and path else []
     check_not_there([*figures, *([Path(errors)] if errors else [])], force=store.force or resume, cure="move it away")
-    model = load_model(request.model)
+    model = load_model(request.model, request.scenario.texts)
     series = data.series(model, request.model)
     constants = freedom.constants(model, request.scenario, series)
     extra = constants_beyond(model, constants, beyond, equal)

@@ -17,7 +17,16 @@ from ...errors import Fault, ModelError, ScenarioError, format_count, shorten
 from ...files import place_folder, temporary_folder, unwritable
 from ...model import Model, cell_name, split_name
 from ...numerals import format_exact
-from ...scenario import Lever, Scenario, cell_values, constant_cells, find_levers, lever_of, plausible_ranges
+from ...scenario import (
+    Lever,
+    Scenario,
+    cell_values,
+    constant_cells,
+    find_levers,
+    lever_of,
+    merge_scenarios,
+    plausible_ranges,
+)
 from ...vensim import plausible_sampling
 from ..locations import load_model, model_path
 from ..options import RunOptions, changes_option, model_argument, model_data_options, option_group, scenarios_option
@@ -203,7 +212,9 @@ def check(
         return _reality_result(path, changes)
     with busy(f"checking {path.name}"):
         try:
-            found = check_model(load_model(path), scenario=changes, only=only, skip=skip, static=static)
+            found = check_model(
+                load_model(path, merge_scenarios(changes).texts), scenario=changes, only=only, skip=skip, static=static
+            )
         except ModelError as error:
             found = ordered(fault_findings(error))
     shown = [finding for finding in found if _LEVELS.index(finding.level) <= _LEVELS.index(level)]
@@ -224,7 +235,7 @@ def _reality_result(path: Path, changes: Sequence[Scenario]) -> Result:
     from ...checking import Outcome, check_reality
 
     with busy(f"testing {path.name}"):
-        loaded = load_model(path)
+        loaded = load_model(path, merge_scenarios(changes).texts)
         found = check_reality(loaded, scenario=changes)
 
     def parts() -> Iterator[Part]:

@@ -20,7 +20,6 @@ import xarray as xr
 from ...analysis import ATTRIBUTION, RANKING, attributed_variables
 from ...dataset import (
     ANALYSIS,
-    GIVEN_DATA,
     MEMBER,
     POINTS,
     SOURCES,
@@ -33,12 +32,13 @@ from ...dataset import (
     member_dims,
     model_content,
     model_encoding,
+    recorded_texts,
     spelled_names,
 )
 from ...errors import ModelError, StoreError, format_count
 from ...files import Location, is_plain_file, read_bytes
 from ...inference import BACKTEST
-from ...model import Model, Source, with_points
+from ...model import GIVEN_DATA, Model, Source, with_points
 from ...numerals import format_exact, format_number
 from ...reading import model_from_text
 from ...scenario import POINTS_TEXT
@@ -437,7 +437,9 @@ def _with_its_data(path: Location, stored: xr.Dataset, content: bytes) -> Model 
         return None
     series = [home / own.path for own in files if own.is_series]
     folders = [(home / own.path).parent for own in files]
-    model = model_from_text(content, str(record["model"]), data=series, allow_files=folders, encoding=encoding)
+    model = model_from_text(
+        content, str(record["model"]), data=series, allow_files=folders, encoding=encoding, texts=recorded_texts(stored)
+    )
     return with_points(model, points_from(str(record[POINTS]))) if POINTS in record else model
 
 
