@@ -21,6 +21,7 @@ from sympy import Expr
 
 from . import __version__
 from .errors import DatasetError, format_count
+from .extras import made_once
 from .files import decode, encode_text, reading_as
 from .model import (
     GIVEN_DATA,
@@ -517,18 +518,14 @@ def model_content(run: xr.Dataset) -> bytes | None:
     return encode_text(text_of(run.attrs), str(run.attrs["model_sha256"]), str(run.attrs.get(ENCODING, "")))
 
 
-_NAMED: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()
-
-
+@made_once
 def named_encoding(model: Model) -> str | None:
     """Return the encoding of a model's file, if a reader of its bytes cannot find it."""
     if model.encoding == "utf-8":
         return None
-    if model not in _NAMED:
-        with reading_as("cp1252"):
-            found = decode(model.text.encode(model.encoding))[1]
-        _NAMED[model] = None if found == model.encoding else model.encoding
-    return _NAMED[model]
+    with reading_as("cp1252"):
+        found = decode(model.text.encode(model.encoding))[1]
+    return None if found == model.encoding else model.encoding
 
 
 def model_encoding(run: xr.Dataset) -> str | None:
