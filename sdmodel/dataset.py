@@ -108,12 +108,17 @@ def make_run(
     return found
 
 
+def _labels(given: Any) -> NDArray[Any]:
+    """Labels of members as an array, in which texts are texts: those from pandas are Python objects."""
+    labels = np.asarray(given)
+    texts = labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels)
+    return labels.astype(str) if texts else labels
+
+
 def _make_run(
     model: Model, times: NDArray[np.float64], values: Mapping[str, Any], dims: Mapping[str, Any]
 ) -> xr.Dataset:
-    members = {
-        name: xr.Variable((name,), np.asarray(labels), getattr(labels, "attrs", {})) for name, labels in dims.items()
-    }
+    members = {name: xr.Variable((name,), _labels(own), getattr(own, "attrs", {})) for name, own in dims.items()}
     elements = [model.elements[name] for name in values]
     ranges = model.range_identifiers
     _check_names(members, (TIME, DATE, *ranges.values()))
