@@ -13,6 +13,7 @@ from ...analysis import ATTRIBUTION, RANKING, attributed_variables, model_of_run
 from ...comparison import Outcome
 from ...dataset import ANALYSIS, MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
 from ...errors import DatasetError, FigureError, ReportError
+from ...files import Location
 from ...inference import BACKTEST, MeasuredError, find_errors_file, read_errors
 from ...scenario import Scenario
 from ...store import find_run, is_ensemble, open_run
@@ -166,7 +167,7 @@ def _check_members(runs: Mapping[str, xr.Dataset]) -> None:
         note_broken(run)
 
 
-def _find_runs(names: Iterable[str], place: Path) -> dict[str, Path]:
+def _find_runs(names: Iterable[str], place: Path) -> dict[str, Location]:
     """The files of stored runs by name, each once."""
     return {path.stem: path for path in (find_run(name, place) for name in names)}
 
