@@ -26,7 +26,7 @@ from ...extras import LazyModule
 from ..algebra import NA, add, divide, multiply, negate
 from .arithmetic import ABS, MAX, MIN
 from .logic import GREATER, IF_THEN_ELSE, LESS_OR_EQUAL
-from .row import Array, ArrayEmitter, Emitter, FunctionRow
+from .row import Array, ArrayEmitter, Emitter, FunctionRow, R
 from .vectors import NO_SLOPE, NO_SUBSCRIPTS, emit_by_number
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ both show in Vensim's output files."""
 _CENTRE, _WIDTH, _EXTRA = 1, 2, 3
 
 Profile = Sequence[float]
-Read = Callable[[int], str]
+Read = Callable[[int], R]
 """Writes the number of a profile at a place: its type, centre, width or extra number."""
 
 # Rational approximations by W. J. Cody, Mathematics of Computation 23 (1969), from the highest power down, numerator and denominator
@@ -72,10 +72,10 @@ _FAR = (
 )  # fmt: skip
 
 
-def emit_erfc(f: Emitter, x: str) -> str:
+def emit_erfc(f: Emitter[R], x: R) -> R:
     """The complement of the error function, to a few units in the last place of 1."""
 
-    def ratio(coefficients: Sequence[Sequence[float]], at: str) -> str:
+    def ratio(coefficients: Sequence[Sequence[float]], at: R) -> R:
         upper, lower = (
             reduce(lambda total, c: f.binary("+", f.binary("*", total, at), f.constant(c)), rest, f.constant(first))
             for first, *rest in coefficients
@@ -100,7 +100,7 @@ def _rectangle(centre: float, width: float, price: float) -> float:
     return 1.0 if price <= left else 0.0 if price >= right else (right - price) / width
 
 
-def _emit_rectangle(f: Emitter, centre: str, width: str, price: str) -> str:
+def _emit_rectangle(f: Emitter[R], centre: R, width: R, price: R) -> R:
     half = f.binary("*", width, f.constant(0.5))
     left, right = f.binary("-", centre, half), f.binary("+", centre, half)
     within = f.binary("/", f.binary("-", right, price), width)
@@ -139,7 +139,7 @@ def _fraction(profile: Profile, price: float) -> float:
     return (1 - half if z < 0 else half) if kind == 4 else math.nan  # noqa: PLR2004
 
 
-def _emit_fraction(f: Emitter, profile: Read, price: str) -> str:
+def _emit_fraction(f: Emitter[R], profile: Read[R], price: R) -> R:
     one, zero, half = f.constant(1.0), f.constant(0.0), f.constant(0.5)
     kind, centre, width = profile(0), profile(_CENTRE), profile(_WIDTH)
     spread = f.choose(f.compare("=", kind, f.constant(_NORMAL)), MAX.emit(f, width, f.constant(_NARROWEST)), width)
@@ -178,28 +178,28 @@ def _supplied(profile: Profile, price: float) -> float:
     return 1.0 if profile[0] == 0 else 1 - _fraction(profile, price)
 
 
-def _emit_demanded(f: Emitter, profile: Read, price: str) -> str:
+def _emit_demanded(f: Emitter[R], profile: Read[R], price: R) -> R:
     ratio = f.binary("/", MAX.emit(f, price, profile(_WIDTH)), profile(_CENTRE))
     elastic = f.call("pow", ratio, f.binary("-", f.constant(0.0), profile(_EXTRA)))
     return _emit_part(f, profile, _emit_fraction(f, profile, price), elastic)
 
 
-def _emit_supplied(f: Emitter, profile: Read, price: str) -> str:
+def _emit_supplied(f: Emitter[R], profile: Read[R], price: R) -> R:
     most = MAX.emit(f, MIN.emit(f, price, profile(_WIDTH)), f.constant(0.0))
     elastic = f.call("pow", f.binary("/", most, profile(_CENTRE)), profile(_EXTRA))
     return _emit_part(f, profile, f.binary("-", f.constant(1.0), _emit_fraction(f, profile, price)), elastic)
 
 
-def _emit_part(f: Emitter, profile: Read, fraction: str, elastic: str) -> str:
+def _emit_part(f: Emitter[R], profile: Read[R], fraction: R, elastic: R) -> R:
     part = f.choose(f.compare("=", profile(0), f.constant(5.0)), elastic, fraction)
     return f.choose(f.compare("=", profile(0), f.constant(0.0)), f.constant(1.0), part)
 
 
-def _profile(f: ArrayEmitter, profiles: Array, place: str | None = None) -> Read:
+def _profile(f: ArrayEmitter[R], profiles: Array, place: R | None = None) -> Read[R]:
     """The numbers of the profile of a requester, or those of a vector that is one profile."""
     count = profiles.rows if place is None else profiles.columns
 
-    def read(which: int) -> str:
+    def read(which: int) -> R:
         if which >= count:
             return f.constant(0.0)
         return f.get(profiles, which) if place is None else f.get(profiles, place, which)
@@ -225,8 +225,8 @@ def _clear(excess: Callable[[float], float], low: float = -_LARGEST, high: float
     return low, high
 
 
-def _emit_clear(f: ArrayEmitter, excess: Callable[[str], str], low: str, high: str) -> tuple[str, ...]:
-    def body(_: str, low: str, high: str) -> Sequence[str]:
+def _emit_clear(f: ArrayEmitter[R], excess: Callable[[R], R], low: R, high: R) -> tuple[R, ...]:
+    def body(_: R, low: R, high: R) -> Sequence[R]:
         middle = f.halfway(low, high)
         more = f.compare(">", excess(middle), f.constant(0.0))
         return [f.choose(more, middle, low), f.choose(more, high, middle)]
@@ -252,16 +252,16 @@ def _share(requests: Sequence[float], demand: Callable[[int, float], float], sup
 
 
 def _emit_share(
-    f: ArrayEmitter, count: int, request: Callable[[str], str], demand: Callable[[str, str], str], supply: str
+    f: ArrayEmitter[R], count: int, request: Callable[[R], R], demand: Callable[[R, R], R], supply: R
 ) -> Array:
     """As `_share`; `request` and `demand` write those of the requester at a place."""
     zero, one = f.constant(0.0), f.constant(1.0)
 
-    def total(amount: Callable[[str], str]) -> str:
+    def total(amount: Callable[[R], R]) -> R:
         (found,) = f.loop(count, lambda place, so_far: [f.binary("+", so_far, amount(place))], zero)
         return found
 
-    def wanted(price: str) -> str:
+    def wanted(price: R) -> R:
         return total(lambda place: demand(place, price))
 
     enough = f.compare(">=", supply, total(request))
@@ -275,7 +275,7 @@ def _emit_share(
     over, scale = f.compare(">", least, left), f.binary("/", left, least)
     results = f.scratch(count)
 
-    def body(place: str) -> Sequence[str]:
+    def body(place: R) -> Sequence[R]:
         own = demand(place, high)
         shared = f.binary("+", own, f.binary("*", part, f.binary("-", demand(place, low), own)))
         shared = f.choose(over, f.binary("*", own, scale), shared)
@@ -291,11 +291,11 @@ def _allocate(requests: Sequence[float], profiles: Sequence[Profile], supply: fl
     return _share(asked, lambda i, price: asked[i] * min(_demanded(profiles[i], price), 1.0), supply)
 
 
-def _emit_allocate(f: ArrayEmitter, requests: Array, profiles: Array, supply: str) -> Array:
-    def request(place: str) -> str:
+def _emit_allocate(f: ArrayEmitter[R], requests: Array, profiles: Array, supply: R) -> Array:
+    def request(place: R) -> R:
         return MAX.emit(f, f.get(requests, place), f.constant(0.0))
 
-    def demand(place: str, price: str) -> str:
+    def demand(place: R, price: R) -> R:
         part, one = _emit_demanded(f, _profile(f, profiles, place), price), f.constant(1.0)
         return f.binary("*", request(place), f.choose(f.compare(">", part, one), one, part))
 
@@ -306,7 +306,7 @@ def _asked(requests: Sequence[float], size: float) -> list[float]:
     return [max(request, 0.0) if place < size else 0.0 for place, request in enumerate(requests)]
 
 
-def _emit_asked(f: ArrayEmitter, requests: Array, size: str, place: str) -> str:
+def _emit_asked(f: ArrayEmitter[R], requests: Array, size: R, place: R) -> R:
     asked = MAX.emit(f, f.get(requests, place), f.constant(0.0))
     return f.choose(f.compare("<", f.real(place), size), asked, f.constant(0.0))
 
@@ -318,11 +318,11 @@ def _by_priority(
     return _share(asked, lambda i, price: asked[i] * _rectangle(priorities[i], width, price), supply)
 
 
-def _emit_by_priority(f: ArrayEmitter, requests: Array, priorities: Array, size: str, width: str, supply: str) -> Array:
-    def request(place: str) -> str:
+def _emit_by_priority(f: ArrayEmitter[R], requests: Array, priorities: Array, size: R, width: R, supply: R) -> Array:
+    def request(place: R) -> R:
         return _emit_asked(f, requests, size, place)
 
-    def demand(place: str, price: str) -> str:
+    def demand(place: R, price: R) -> R:
         return f.binary("*", request(place), _emit_rectangle(f, f.get(priorities, place), width, price))
 
     return _emit_share(f, requests.rows, request, demand, supply)
@@ -339,18 +339,16 @@ def _market_priority(
     return _clear(excess, min(priorities) - width / 2, max(priorities) + width / 2)[1]
 
 
-def _emit_market_priority(
-    f: ArrayEmitter, requests: Array, priorities: Array, size: str, width: str, supply: str
-) -> str:
-    def excess(price: str) -> str:
-        def body(place: str, so_far: str) -> Sequence[str]:
+def _emit_market_priority(f: ArrayEmitter[R], requests: Array, priorities: Array, size: R, width: R, supply: R) -> R:
+    def excess(price: R) -> R:
+        def body(place: R, so_far: R) -> Sequence[R]:
             part = _emit_rectangle(f, f.get(priorities, place), width, price)
             return [f.binary("+", so_far, f.binary("*", _emit_asked(f, requests, size, place), part))]
 
         (found,) = f.loop(requests.rows, body, f.constant(0.0))
         return f.binary("-", found, supply)
 
-    def bounds(place: str, low: str, high: str) -> Sequence[str]:
+    def bounds(place: R, low: R, high: R) -> Sequence[R]:
         own = f.get(priorities, place)
         return [MIN.emit(f, own, low), MAX.emit(f, own, high)]
 
@@ -379,23 +377,23 @@ def _market_price(
     return _clear(excess, min(lows), max(highs))[1] if min(lows) < max(highs) else NA
 
 
-def _emit_market_price(f: ArrayEmitter, demands: Array, buyers: Array, supplies: Array, sellers: Array) -> str:
-    def total(quantities: Array, profiles: Array, curve: Callable[..., str], price: str) -> str:
-        def body(place: str, so_far: str) -> Sequence[str]:
+def _emit_market_price(f: ArrayEmitter[R], demands: Array, buyers: Array, supplies: Array, sellers: Array) -> R:
+    def total(quantities: Array, profiles: Array, curve: Callable[..., R], price: R) -> R:
+        def body(place: R, so_far: R) -> Sequence[R]:
             part = curve(f, _profile(f, profiles, place), price)
             return [f.binary("+", so_far, f.binary("*", f.get(quantities, place), part))]
 
         (found,) = f.loop(quantities.rows, body, f.constant(0.0))
         return found
 
-    def excess(price: str) -> str:
+    def excess(price: R) -> R:
         bought = total(demands, buyers, _emit_demanded, price)
         return f.binary("-", bought, total(supplies, sellers, _emit_supplied, price))
 
     low, high = f.constant(_LARGEST), f.constant(-_LARGEST)
     for profiles in (buyers, sellers):
 
-        def body(place: str, low: str, high: str, profiles: Array = profiles) -> Sequence[str]:
+        def body(place: R, low: R, high: R, profiles: Array = profiles) -> Sequence[R]:
             profile = _profile(f, profiles, place)
             fixed, normal, elastic = (f.compare("=", profile(0), f.constant(number)) for number in (0.0, _NORMAL, 5.0))
             width = MAX.emit(f, profile(_WIDTH), f.constant(_NARROWEST))
