@@ -279,6 +279,17 @@ class Design:
     draw: Slice = field(repr=False)
     courses: tuple[DesignCourse, ...] = ()
 
+    def __repr__(self) -> str:
+        constants = format_count(len(self.cells) - sum(prod(course.shape) for course in self.courses), "constant")
+        courses = f", {format_count(len(self.courses), 'time course')}" if self.courses else ""
+        return f"<Design of {format_count(self.count, 'member')}: {constants}{courses}, {self.method}, seed {self.seed}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Design) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     def model(self, model: Model, *scenarios: Scenario) -> Model:
         """Return the model that has the cells of the design: with the points of time courses that differ between members.
 
