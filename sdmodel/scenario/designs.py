@@ -282,7 +282,9 @@ class Design:
     def __repr__(self) -> str:
         constants = format_count(len(self.cells) - sum(prod(course.shape) for course in self.courses), "constant")
         courses = f", {format_count(len(self.courses), 'time course')}" if self.courses else ""
-        return f"<Design of {format_count(self.count, 'member')}: {constants}{courses}, {self.method}, seed {self.seed}>"
+        return (
+            f"<Design of {format_count(self.count, 'member')}: {constants}{courses}, {self.method}, seed {self.seed}>"
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Design) and self.digest == other.digest
