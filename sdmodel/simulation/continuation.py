@@ -43,6 +43,8 @@ RUN_SEED, RUN_MEMBER = "noise_seed", "noise_member"
 _OVER = re.compile(r"^(?P<name>.*?)\s*=\s*over ", re.DOTALL)
 """A line of a record about a constant that differs between members."""
 _DAMAGED = "start: the attribute '{}' of the run is damaged; make the run again"
+_UNSOUND = (TypeError, ValueError, OverflowError)
+"""What a record raises that does not hold what it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,7 @@ def _noise_of(run: xr.Dataset) -> tuple[int | None, int]:
         seed = run.attrs.get(RUN_SEED)
         member = run.attrs.get(RUN_MEMBER, run.coords.get(MEMBER, 0))
         return None if seed is None else int(seed), int(member)
-    except (TypeError, ValueError) as cause:
+    except _UNSOUND as cause:
         raise DatasetError(_DAMAGED.format(RUN_SEED)) from cause
 
 
@@ -244,14 +246,21 @@ def _earlier(run: xr.Dataset) -> list[_Stretch]:
     """The stretches before a run."""
     found = _parsed(run, EARLIER, "[]")
     try:
-        stretches = [_Stretch(**own) for own in found]
-        sound = all(math.isfinite(own.until) and isinstance(own.initial, dict) for own in stretches)
-        sound = sound and all(own.integrator in INTEGRATORS for own in stretches)
-    except TypeError:
-        sound = False
-    if not sound or (EARLIER in run.attrs and not found):
+        stretches = [_stretch(**own) for own in found]
+    except _UNSOUND as cause:
+        raise DatasetError(_DAMAGED.format(EARLIER)) from cause
+    if EARLIER in run.attrs and not stretches:
         raise DatasetError(_DAMAGED.format(EARLIER))
     return stretches
+
+
+def _stretch(*, until: Any, initial: Any, integrator: Any, seed: Any = None, member: Any = 0, **texts: Any) -> _Stretch:
+    """A stretch as a record says it, which may say anything."""
+    if not (math.isfinite(until) and isinstance(initial, dict) and integrator in INTEGRATORS):
+        raise ValueError
+    seed = None if seed is None else int(seed)
+    texts = {name: str(text) for name, text in texts.items()}
+    return _Stretch(until, initial=initial, integrator=integrator, seed=seed, member=int(member), **texts)
 
 
 def _initial_values(run: xr.Dataset) -> dict[str, Any]:
