@@ -23,6 +23,7 @@ from . import __version__
 from .errors import DatasetError, format_count
 from .files import decode, encode_text, reading_as
 from .model import (
+    GIVEN_DATA,
     Element,
     Model,
     data_variables,
@@ -38,6 +39,7 @@ from .model import (
     split_reference,
 )
 from .numerals import YEAR_UNITS
+from .scenario import TextChange
 
 TIME = "time"
 DATE = "date"
@@ -63,8 +65,8 @@ SOURCES = "sources"
 """The attribute with the files that the data of a run comes from: a hash and a path in each line, `*` before time series."""
 POINTS = "points"
 """The attribute with the points of data variables, of a run that was given some from Python."""
-GIVEN_DATA = "(given from Python)"
-"""The path of data that comes from no file."""
+TEXTS = "texts"
+"""The attribute with the texts of the model's string variables, as JSON, of a run whose model has some."""
 TEXT = "model_text"
 """The attribute of a run with the text of its model: UTF-8 bytes as an array, which prints short; a text in files."""
 ENCODING = "model_encoding"
@@ -225,7 +227,7 @@ def find_variable(run: xr.Dataset, name: str) -> xr.DataArray:
     return _Finder(run).find(name)
 
 
-def arrays_of(run: xr.Dataset) -> Callable[[str], xr.DataArray]:
+def arrays_of(run: xr.Dataset) -> Callable[[Hashable], xr.DataArray]:
     """Return what gives the variables of a run as `run[name]` does.
 
     That looks at all variables of the run to find the coordinates; here variables with the same dimensions share them.
@@ -233,7 +235,7 @@ def arrays_of(run: xr.Dataset) -> Callable[[str], xr.DataArray]:
     coordinates = set(run.coords)
     alike: dict[tuple[Hashable, ...], xr.DataArray] = {}
 
-    def array(name: str) -> xr.DataArray:
+    def array(name: Hashable) -> xr.DataArray:
         bare = run.variables[name]
         if name in coordinates:
             return run[name]
@@ -493,6 +495,8 @@ def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | floa
         found[SOURCES] = "\n".join(f"{own.sha256} {'*' if own.is_series else ' '}{own.path}" for own in model.sources)
     if any(source.path == GIVEN_DATA for source in model.sources):
         found[POINTS] = given_points(model)
+    if model.texts:
+        found[TEXTS] = json.dumps(dict(model.texts))
     steps = (name for name in ("time_step", "saveper") if name in values and np.ndim(values[name]) == 0)
     return found | {name: float(values[name]) for name in steps}
 
@@ -530,6 +534,15 @@ def named_encoding(model: Model) -> str | None:
 def model_encoding(run: xr.Dataset) -> str | None:
     """Return the encoding of the bytes of the model file of a run, where their reader must know it."""
     return str(run.attrs[ENCODING]) if ENCODING in run.attrs else None
+
+
+def recorded_texts(run: xr.Dataset) -> tuple[TextChange, ...]:
+    """Return the texts that the string variables of a model had in a run, as changes; none if its record is damaged."""
+    try:
+        found = json.loads(str(run.attrs.get(TEXTS, "{}")))
+        return tuple(TextChange(name, text) for name, text in found.items() if isinstance(text, str))
+    except (ValueError, AttributeError):
+        return ()
 
 
 def given_points(model: Model) -> str:

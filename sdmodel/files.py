@@ -22,9 +22,15 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from stat import S_IMODE
+from typing import TYPE_CHECKING, Union
 
 from .errors import Complaint, Fault, FaultsError, Place, SdmodelError
 
+if TYPE_CHECKING:
+    import upath
+
+Location = Union[Path, "upath.UPath"]
+"""A path of this machine, or an address, which behaves like one."""
 LINE_END = re.compile(r"\r\n?|\n")
 CONFLICT = "git left two versions here; keep one, and delete the lines that begin with <<<<<<<, ======= and >>>>>>>"
 """What is wrong with a file that a merge with conflicts wrote."""
@@ -259,13 +265,13 @@ def page_path(path: str | os.PathLike[str], *, force: bool, error: Complaint) ->
     return target
 
 
-def is_installed(path: Path) -> bool:
+def is_installed(path: Location) -> bool:
     """Whether a path is inside an installed package, where no file may be changed."""
     try:
         place = path.parent.resolve()
     except (OSError, ValueError, RuntimeError):  # a name that no file can have, or links in a circle
         return False
-    return place.is_relative_to(_PACKAGE) or not _INSTALLED.isdisjoint(place.parts)
+    return isinstance(place, Path) and (place.is_relative_to(_PACKAGE) or not _INSTALLED.isdisjoint(place.parts))
 
 
 def already_exists(path: Path) -> str:
@@ -273,7 +279,7 @@ def already_exists(path: Path) -> str:
     return f"{path}: exists already; choose another name or force it to be replaced"
 
 
-def unwritable(path: Path, cause: Exception) -> str:
+def unwritable(path: Location, cause: Exception) -> str:
     """Return the message for a file or folder that cannot be written."""
     if is_installed(path):
         return f"{path}: is part of an installed package; `sdmodel new FOLDER` makes a copy of the model to work on"
@@ -528,7 +534,7 @@ def conflicts_in(text: str) -> list[int]:
     return found
 
 
-def is_plain_file(path: Path) -> bool:
+def is_plain_file(path: Location) -> bool:
     """Whether a file can be read there: not a folder, a pipe, or a name longer than names can be."""
     try:
         return path.is_file()

@@ -11,6 +11,7 @@ from . import vensim
 from .errors import Fault, ModelError
 from .files import read_bytes
 from .model import Model, Sketch, View
+from .scenario import TextChange, changed_texts
 from .xmile import XMILE_ENDINGS, Reading, read_xmile_sketch
 from .xmile import read_xmile as xmile_reading
 
@@ -24,6 +25,7 @@ def read_model(
     data: PathLike | Iterable[PathLike] = (),
     allow_files: Iterable[PathLike] = (),
     encoding: str | None = None,
+    texts: Iterable[TextChange] = (),
 ) -> Model:
     r"""Read a model from a Vensim `.mdl` file, or a file in XMILE (`.stmx`, `.xmile`, `.itmx`, `.xml`).
 
@@ -40,6 +42,9 @@ def read_model(
     encoding : str, optional
         The encoding of a Vensim file, and of its data that is not in Unicode, such as "gbk", "shift_jis" or "cp1251". By default it
         is UTF-8, UTF-16 by a byte order mark, or that of Windows for Western languages. The model and its runs keep it.
+    texts : iterable of TextChange, optional
+        New texts of string variables (`name :IS: 'text'`), which may name the files that data is read from: the `texts` of
+        `read_scenario`. Functions that take a scenario read the model again with its texts.
 
     Returns
     -------
@@ -68,12 +73,12 @@ def read_model(
     '0.1 * Water'
     """
     if isinstance(path, bytes) or (isinstance(path, str) and "\n" in path):
-        return model_from_text(path, data=data, allow_files=allow_files, encoding=encoding)
+        return model_from_text(path, data=data, allow_files=allow_files, encoding=encoding, texts=texts)
     if not isinstance(path, str | os.PathLike) or path == "":
         what = f"{type(path).__name__} is not a model file" if path != "" else "the path is empty"
         raise ModelError([Fault("read_model", f"{what}; give its path, its bytes or its text")])
     content = read_bytes(path, error=ModelError, wanted="the .mdl file")
-    return model_from_text(content, os.fspath(path), data=data, allow_files=allow_files, encoding=encoding)
+    return model_from_text(content, os.fspath(path), data=data, allow_files=allow_files, encoding=encoding, texts=texts)
 
 
 def model_from_text(
@@ -83,6 +88,7 @@ def model_from_text(
     data: PathLike | Iterable[PathLike] = (),
     allow_files: Iterable[PathLike] = (),
     encoding: str | None = None,
+    texts: Iterable[TextChange] = (),
 ) -> Model:
     r"""Read a model from the text of a Vensim `.mdl` file, or of a file in XMILE.
 
@@ -92,7 +98,7 @@ def model_from_text(
         The text, or the bytes of the file.
     path : str
         The name that faults give as their file. Workbooks and tables that the model reads are looked for beside it.
-    data, allow_files, encoding
+    data, allow_files, encoding, texts
         As for `read_model`; a text that is given as such has no encoding.
 
     Returns
@@ -117,13 +123,14 @@ def model_from_text(
         raise ModelError([Fault("model_from_text", what)])
     if is_xmile(text, path):
         _refuse_encoding(path, encoding)
+        changed_texts({}, texts)
         if not isinstance(data, str | os.PathLike) and not (data := list(data)):
             return reading_of(text, path).model
         what = (
             "XMILE has no data variables; convert the model with `sdmodel convert`, and declare them in the .mdl file"
         )
         raise ModelError([Fault(path, what)])
-    return vensim.model_from_text(text, path, data=data, allow_files=allow_files, encoding=encoding)
+    return vensim.model_from_text(text, path, data=data, allow_files=allow_files, encoding=encoding, texts=texts)
 
 
 def _refuse_encoding(path: str, encoding: str | None) -> None:

@@ -25,7 +25,7 @@ from ..comparison import (
     quantiles,
 )
 from ..dataset import ANALYSIS, MEMBER, PROBABILITY, TIME, find_variable, long_name, make_run
-from ..errors import AnalysisError, DatasetError
+from ..errors import AnalysisError, DatasetError, Fault, ScenarioError
 from ..model import (
     Cell,
     Element,
@@ -50,6 +50,7 @@ from ..scenario import (
     all_subsets,
     antithetic_orders,
     cell_values,
+    changed_texts,
     constant_values,
     merge_scenarios,
     nested_subsets,
@@ -63,6 +64,7 @@ from ..simulation import (
     memory_bytes,
     prepare_simulation,
     simulate,
+    under_scenario,
     with_member_numbers,
 )
 from ..vensim import change_text
@@ -213,7 +215,11 @@ def attribute_levers(
     >>> found["stock"].sel(measure="shapley").isel(time=-1).values.round(6).tolist()
     [20.0, 30.0]
     """
-    start, whole = load_scenario(baseline), load_scenario(scenario)
+    model, start = under_scenario(model, baseline)
+    whole = load_scenario(scenario)
+    if changed_texts(model.texts, whole.texts) != model.texts:
+        what = f"the text '{whole.texts[0].name}' is not a lever; change it in the baseline too (--from FILE)"
+        raise ScenarioError([Fault(whole.texts[0].place, what)])
     model = design.model(model, start, whole) if design else model
     names = list(save)
     ends = (start, merge_scenarios([start, whole]))

@@ -35,9 +35,9 @@ from ..simulation import (
     Progress,
     RunWarning,
     ScenarioLike,
-    load_scenario,
     memory_bytes,
     prepare_simulation,
+    under_scenario,
     with_member_numbers,
 )
 from .attribution import LEVER
@@ -165,7 +165,7 @@ def rank_levers(
     if goal not in get_args(Goal):
         message = f"goal: {goal!r} is neither min nor max; say whether a smaller or a larger target is better"
         raise AnalysisError(message)
-    changes = load_scenario(scenario)
+    model, changes = under_scenario(model, scenario)
     model = design.model(model, changes) if design else model
     ranked = lever_ranges(model, levers, group)
     outcome = at if isinstance(at, Outcome) else Outcome(at=at)

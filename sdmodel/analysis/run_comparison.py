@@ -28,7 +28,17 @@ from ..comparison import (
     paired_differences,
     take_snapshots,
 )
-from ..dataset import MEMBER, TIME, check_run, make_run, member_dims, model_content, model_encoding, with_labels
+from ..dataset import (
+    MEMBER,
+    TIME,
+    check_run,
+    make_run,
+    member_dims,
+    model_content,
+    model_encoding,
+    recorded_texts,
+    with_labels,
+)
 from ..errors import AnalysisError, ScenarioError, SdmodelError, StoreError
 from ..model import NA, Cell, Model, Table, display_name, key, labels_of, plan, split_name
 from ..reading import model_from_text
@@ -265,7 +275,7 @@ def model_of_run(run: xr.Dataset, name: str) -> Model:
     if content is None:
         message = f"{name}: its record does not contain the text of its model; run {run.attrs['model']} again"
         raise StoreError(message)
-    return _cached_model(content, str(run.attrs["model"]), encoding=model_encoding(run))
+    return _cached_model(content, str(run.attrs["model"]), encoding=model_encoding(run), texts=recorded_texts(run))
 
 
 _cached_model = functools.lru_cache(maxsize=2)(model_from_text)  # runs that are compared usually share a model

@@ -21,7 +21,7 @@ from ..errors import AnalysisError, Fault, ScenarioError
 from ..extras import check_extra, load_extra
 from ..model import Cell, Integrator, Model, cell_name, key, labels_of, nearest, plan, split_name, takes_model
 from ..scenario import Distribution, Sampling, Scenario, Steps, constant_values, sampled_cells
-from ..simulation import PreparedSimulation, Progress, ScenarioLike, load_scenario, prepare_simulation
+from ..simulation import PreparedSimulation, Progress, ScenarioLike, prepare_simulation, under_scenario
 from ..vensim import default_sampling
 from ..workers import Workers
 
@@ -141,7 +141,7 @@ def find_sensitivities(
         raise AnalysisError(message)
     check_method_extra(method)
     sampling = sampling or default_sampling(model)
-    changes = load_scenario(scenario)
+    model, changes = under_scenario(model, scenario)
     factors = factors_of(model, sampling, changes)
     requested = [outcomes] if isinstance(outcomes, OutcomeLike) else outcomes
     measured = list(map(as_outcome, requested))

@@ -17,7 +17,7 @@ from ..ensemble import design_record
 from ..errors import AnalysisError
 from ..model import Cell, Integrator, Model, cell_name, identifiers, key, split_name, takes_model
 from ..scenario import Design, Scenario, cell_values, constant_cells
-from ..simulation import Progress, RunWarning, ScenarioLike, load_scenario, memory_bytes, simulate
+from ..simulation import Progress, RunWarning, ScenarioLike, memory_bytes, simulate, under_scenario
 from ..workers import Workers
 
 _SAME = 1e-9
@@ -121,7 +121,7 @@ def sweep_levers(
     >>> runs["rate"].values.tolist(), runs["stock"].isel(time=-1).values.tolist()
     ([1.0, 2.0, 3.0], [10.0, 20.0, 30.0])
     """
-    changes = load_scenario(scenario)
+    model, changes = under_scenario(model, scenario)
     swept = _levers(model, levers, changes, base=base)
     cells = {cell for lever in swept for cell in lever.cells}
     sampled = _sampled(design, cells)

@@ -40,14 +40,14 @@ from ..model import (
     unfinished_equations,
 )
 from ..scenario import constant_values, with_constants, with_tables
-from ..vensim import ScenarioLike, load_scenario, read_savelist, save_list_of
+from ..vensim import ScenarioLike, read_savelist, save_list_of, under_scenario
 
 _NOT_FINITE = re.compile(r"'(?P<name>.+?)' is not finite from time (?P<time>\S+);")
 
 
 def with_scenario(model: Model, scenario: ScenarioLike) -> Model:
     """Return the model with the changes of a scenario written into it."""
-    loaded = load_scenario(scenario)
+    model, loaded = under_scenario(model, scenario)
     changed = with_tables(model, loaded)
     return with_constants(changed, constant_values(changed, loaded)) if loaded.changes else model
 

@@ -215,7 +215,7 @@ def _result(check: RealityCheck, model: Model, required: tuple[Relation, ...]) -
                 check, "not tested", f"the consequence is not finite at time {format_exact(at)}; see `sdmodel check`"
             )
         for place in np.argwhere(truth == 0)[:1]:
-            where = tuple(place)
+            where = tuple(map(int, place))
             violations.append((times[where[0]], index, relation, where, float(left[where]), float(right[where])))
     if not counted:
         return _named(check, "not tested", "the consequence counts at no time of the run; begin earlier or run longer")

@@ -12,6 +12,7 @@ from ..errors import Complaint, Fault, FigureError, ModelError, ScenarioError, S
 from ..files import encoding_name, is_plain_file, misread_word, read_bytes, reading_as, recover
 from ..model import Model, nearest
 from ..reading import is_xmile, read_model
+from ..scenario import TextChange
 from ..xmile import XMILE_ENDINGS
 from .project import MODEL, default_model, default_runs, project_root, relative
 
@@ -64,8 +65,8 @@ def _file_of(model: Path, given: str, folder: str, suffix: str) -> Path:
     raise ScenarioError([Fault(given, f"there is no such file; {cure}")])
 
 
-def load_model(path: Path) -> Model:
-    """Read a model, with the data that `--data` and `--allow-files` name.
+def load_model(path: Path, texts: Iterable[TextChange] = ()) -> Model:
+    """Read a model, with the data that `--data` and `--allow-files` name, and the texts that change files give its string variables.
 
     For a file that is not named like a model, the first fault is enough.
     """
@@ -78,7 +79,7 @@ def load_model(path: Path) -> Model:
     if given_encoding() is None:
         _note_encoding(path)
     try:
-        return read_model(path, **given, encoding=given_encoding())
+        return read_model(path, **given, encoding=given_encoding(), texts=texts)
     except ModelError as error:
         if path.suffix.lower() in _MODEL_ENDINGS or not path.is_file():
             raise

@@ -12,6 +12,7 @@ import xarray as xr
 
 from ..analysis import model_of_run
 from ..errors import Fault, ObservationError
+from ..files import Location
 from ..inference import (
     Series,
     find_series_file,
@@ -94,7 +95,7 @@ def data_options() -> Decorator:
     )
 
 
-def series_of_run(stored: xr.Dataset, path: Path) -> tuple[Series, ...]:
+def series_of_run(stored: xr.Dataset, path: Location) -> tuple[Series, ...]:
     """The series beside the model of a run, whose file is `path`; none if there are no such files."""
     file = stored_model_file(stored)
     mapping, data = find_series_file(file), file.parent / _OBSERVATIONS

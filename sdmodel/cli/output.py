@@ -356,7 +356,7 @@ def _csv_lines(item: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _flat(item: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def _flat(item: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for name, value in item.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")

@@ -53,9 +53,9 @@ class RunRequest:
     at: float | None = None
     seed: int | None = None
 
-    def load_model(self) -> Model:
-        """The model; an error if the save list names something that it does not have."""
-        model = load_model(self.model)
+    def load_model(self, scenario: Scenario | None = None) -> Model:
+        """The model under the texts of its scenario, or of another one; an error if the save list names something that it does not have."""
+        model = load_model(self.model, (self.scenario if scenario is None else scenario).texts)
         check_names(self.listed, model)
         return model
 
@@ -133,9 +133,8 @@ def warnings_as_notes(category: type[Warning] = UserWarning) -> Iterator[list[st
 
 
 def read_scenarios(paths: Sequence[str], model: Path) -> tuple[Scenario, ...]:
-    """Read change files, or scenarios of a model by their names; what they leave out is noted."""
-    with warnings_as_notes():
-        return tuple(read_scenario(scenario_path(path, model)) for path in paths)
+    """Read change files, or scenarios of a model by their names."""
+    return tuple(read_scenario(scenario_path(path, model)) for path in paths)
 
 
 def _simulate(

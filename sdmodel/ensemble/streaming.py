@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ import xarray as xr
 
 from ..dataset import DIGEST, MEMBER, NOISE_ALONE
 from ..errors import EnsembleError, reports_memory
+from ..files import Location
 from ..model import RUN_SETTINGS, Integrator, Model, cell_name, key, plan, takes_model
 from ..scenario import Design, range_violation, with_tables
 from ..simulation import (
@@ -32,9 +32,9 @@ from ..simulation import (
     Progress,
     RunWarning,
     ScenarioLike,
-    load_scenario,
     memory_bytes,
     simulate,
+    under_scenario,
 )
 from ..store import (
     Block,
@@ -132,7 +132,7 @@ def run_ensemble(
     resume: bool = False,
     force: bool = False,
     attributes: Mapping[str, Any] | None = None,
-) -> Path:
+) -> Location:
     r"""Simulate all members of a design and store them in a Zarr folder.
 
     The numbers depend neither on `memory`, `threads` or `executor`, nor on interruptions.
@@ -199,7 +199,7 @@ def run_ensemble(
     (('time', 'member'), 50)
     """
     target = checked_path(path)
-    changes = load_scenario(scenario)
+    model, changes = under_scenario(model, scenario)
     identifiers = design.model(model).identifiers
     sampled = list(dict.fromkeys(identifiers[cell.key] for cell in design.cells))
     kept = dict.fromkeys(identifiers[cell.key] for cell in design.cells if cell.key in model.elements)
@@ -270,7 +270,7 @@ def _slab_members(template: xr.Dataset, count: int, memory: int, *, least: int) 
     return block * max(1, min(fitting, count // (block * least)))
 
 
-def _check_same(template: xr.Dataset, count: int, path: Path) -> None:
+def _check_same(template: xr.Dataset, count: int, path: Location) -> None:
     """Check that the stored ensemble was begun with the same settings."""
     stored = ensemble_record(path)[0]
     current = template.attrs | {"members_wanted": count, "variable_order": "\n".join(map(str, template.data_vars))}
@@ -342,7 +342,7 @@ def _share(request: _RunRequest, ensemble: Ensemble, slab: int, executor: Worker
         record_blocks(ensemble, written)
 
 
-def _store_slab(text: bytes, path: Path, fingerprint: str, first: int, last: int, design: Design | None) -> _Report:
+def _store_slab(text: bytes, path: Location, fingerprint: str, first: int, last: int, design: Design | None) -> _Report:
     """Simulate and store some members in another process."""
     request = _request(text)
     request = replace(request, design=design or request.design, outside=set(), inexact=set())

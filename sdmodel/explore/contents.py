@@ -7,7 +7,7 @@ import itertools
 import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -252,22 +252,17 @@ def _causes(places: Places, element: Element) -> list[int]:
 
 
 def _levers(places: Places) -> list[Record]:
-    """Return one slider for each cell of each lever; for a model without levers, of each constant that may change."""
+    """Return one slider for each cell of each lever."""
     model = places.model
-    levers = find_levers(model)
-    constants = {cell.key for cell in places.inputs}
-    kinds = {lever.name: lever.kind for lever in levers} or {
-        element.name: "constant" for element in model if element.key in constants
-    }
     plausible = _plausible(model)
     found: list[Record] = []
-    for name, kind in kinds.items():
-        element = model[name]
-        cells = [cell for cell in places.cells(name) if cell in places.inputs]
+    for lever in find_levers(model):
+        element = model[lever.name]
+        cells = [cell for cell in places.cells(lever.name) if cell in places.inputs]
         own = display_name(element.name) if len(cells) > _MANY_CELLS else element.group or "Constants"
         for cell in cells:
             if len(found) < _MOST_SLIDERS:
-                group = _GROUPS.get(kind) or own
+                group = _GROUPS.get(lever.kind) or own
                 found.append(_lever(places, element, cell, group, plausible.get(cell)))
     return found
 
@@ -309,7 +304,7 @@ def _scenarios(places: Places, given: Mapping[str, Scenario] | None) -> list[Rec
     found = []
     for name, scenario in (_scenarios_beside(places.model) if given is None else given).items():
         try:
-            values = constant_values(places.model, scenario)
+            values = constant_values(places.model, replace(scenario, texts=()))
         except ScenarioError as error:
             if given is not None:
                 raise
@@ -317,6 +312,7 @@ def _scenarios(places: Places, given: Mapping[str, Scenario] | None) -> list[Rec
             continue
         fixed = [cell_name(places.model, cell) for cell in values if cell not in places.inputs]
         fixed += [display_name(change.name) for change in scenario.changes if change.table is not None]
+        fixed += [change.name for change in scenario.texts]
         if fixed:
             what = f"the page cannot change {', '.join(fixed)}"
             warnings.warn(f"scenario '{name}' is left out: {what}; `sdmodel run` can", stacklevel=2)

@@ -357,7 +357,7 @@ def mark_extrapolation(panels: Sequence[Axes], start: float | None, times: NDArr
     """Draw what is later than `start`, a model time, lighter in some panels, and call it extrapolation in the first."""
     if start is None or not times.size:
         return
-    first = dates_of(np.array([min(max(start, 1.0), 9999.0)]))[0] if dated else start
+    first = dates_of(np.array([min(max(start, 1.0), 9999.0)], float))[0] if dated else start
     if first >= times.max():
         return
     first = max(first, times.min())

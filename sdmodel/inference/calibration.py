@@ -190,7 +190,7 @@ def problem_fingerprints(model: Model, problem: Problem, scenario: Scenario, int
         "model": model.sha256 or digest_of([model.text]),
         "set of series": digest_of([*map(repr, texts), *(part.hex() for part in numbers)]),
         "set of free constants, bounds or priors": digest_of(map(repr, (*free, *problem.equal))),
-        "scenario": digest_of(map(repr, changes)),
+        "scenario": digest_of(map(repr, (*changes, *((one.name, one.text) for one in scenario.texts)))),
         "integrator": integrator,
     }
 

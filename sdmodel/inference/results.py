@@ -198,7 +198,7 @@ def _change_text(calibration: Calibration, name: str) -> str:
         f"Calibration {name} of {calibration.model.path} on {about}: {format_count(calibration.problem.observations, 'observation')}, "
         f"{costs}."
     )
-    return scenario_text(changes, comment=comment, notes=notes)
+    return scenario_text(changes, comment=comment, notes=notes, texts=calibration.scenario.texts)
 
 
 def _constant(calibration: Calibration, place: int) -> dict[str, Any]:

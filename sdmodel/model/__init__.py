@@ -66,6 +66,7 @@ from .kinds import kind_of, with_flows
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
 from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell, unfinished_equations
 from .records import (
+    GIVEN_DATA,
     INTEGRATORS,
     NOWHERE,
     RC_START_TIME,
@@ -133,6 +134,7 @@ __all__ = [
     "DEFAULT_SEED",
     "FILE_FUNCTIONS",
     "FUNCTIONS",
+    "GIVEN_DATA",
     "INTEGRATORS",
     "LOOKUPS",
     "MARK",

@@ -56,7 +56,7 @@ class Table(AtomicExpr):
 
     def __new__(
         cls,
-        points: Sequence[tuple[float, float]],
+        points: Sequence[Sequence[float]],
         limits: tuple[tuple[float, float], tuple[float, float]] | None = None,
     ) -> Self:
         """The table of these points; `limits` are two corners of its graph."""

@@ -183,6 +183,10 @@ class Element:
         return self.equations[0].place if self.equations else NOWHERE
 
 
+GIVEN_DATA = "(given from Python)"
+"""The path of data that comes from no file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file that a model has data from: its path, relative to the folder of the model, and the SHA-256 hash of its bytes."""
@@ -256,6 +260,10 @@ class Model(Unchanging):
         The constraints and test inputs of its Reality Checks, in the order of the file.
     encoding : str
         The encoding of the file, in which the text has its bytes again.
+    texts : Mapping[str, str]
+        The texts of its string variables (`name :IS: 'text'`) by key, as changed when it was read.
+    allow_files : tuple[str, ...]
+        The folders outside of the model's own that it may read data from.
 
     Examples
     --------
@@ -280,6 +288,8 @@ class Model(Unchanging):
     sources: tuple[Source, ...] = ()
     reality_checks: tuple[RealityCheck, ...] = ()
     encoding: str = "utf-8"
+    texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    allow_files: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Model {self.path}: {len(self)} elements>"

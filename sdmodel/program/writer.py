@@ -374,7 +374,7 @@ class Writer(Function):
                 arguments.append(self.write(part, binding))
                 if kind == "finite":
                     zeros.append(self._zero(arguments[-1]))
-        emitter: Emitter = self
+        emitter: Emitter[str] = self
         result = row.emit(emitter, *arguments)
         if row.gives_truth:
             return self._with_zero(result, *zeros)

@@ -246,6 +246,9 @@ def simulate_with_pysd(
         message = f"{path}: PySD integrates with Euler only, not {method}; {cure}"
         raise ReferenceEngineError(message)
     merged = load_scenario(scenario)
+    if merged.texts:
+        message = f"{merged.texts[0].place}: PySD does not change the texts of a model; use the native engine"
+        raise ReferenceEngineError(message)
     arrays = ((name, np.asarray(value, dtype=np.float64)) for name, value in (constants or {}).items())
     constant_changes = (Change(*split_name(name), tuple(array.ravel().tolist())) for name, array in arrays)
     changes = (*merged.changes, *constant_changes)

@@ -24,6 +24,7 @@ from ..model import (
     Subscript,
     Table,
     bindings,
+    display_name,
     key,
     labels_of,
     make_reference,
@@ -32,7 +33,7 @@ from ..model import (
     number_text,
 )
 from .member_courses import course_times, course_value, points_of, steps_at, times_text, with_member_data
-from .records import Change, Scenario
+from .records import Change, Scenario, TextChange
 
 
 def merge_scenarios(scenarios: Sequence[Scenario]) -> Scenario:
@@ -42,7 +43,26 @@ def merge_scenarios(scenarios: Sequence[Scenario]) -> Scenario:
         changes=tuple(change for scenario in scenarios for change in scenario.changes),
         comment=" ".join(scenario.comment for scenario in scenarios if scenario.comment),
         text="\n".join(scenario.text.rstrip("\n") for scenario in scenarios if scenario.text),
+        texts=tuple(change for scenario in scenarios for change in scenario.texts),
     )
+
+
+def changed_texts(own: Mapping[str, str], changes: Iterable[TextChange]) -> dict[str, str]:
+    """Return the texts of the string variables of a model by key, after changes; the last change to one wins.
+
+    Raises ScenarioError with every change of something that is not a string variable of the model.
+    """
+    texts, faults = dict(own), []
+    for change in changes:
+        if key(change.name) in texts:
+            texts[key(change.name)] = change.text
+            continue
+        close = nearest(change.name, map(display_name, texts))
+        cure = f"did you mean '{close}'?" if close else "name one that the model defines with :IS:"
+        faults.append(Fault(change.place, f"'{change.name}' is not a string variable of the model; {cure}"))
+    if faults:
+        raise ScenarioError(faults)
+    return texts
 
 
 def constant_cells(
@@ -129,6 +149,9 @@ def constant_values(model: Model, scenario: Scenario) -> dict[Cell, float]:
     """
     values: dict[Cell, float] = {}
     faults: list[Fault] = []
+    if scenario.texts and changed_texts(model.texts, scenario.texts) != model.texts:
+        what = f"'{scenario.texts[0].name}' is a text, which only the reader of a model changes; read the model with texts="
+        raise ScenarioError([Fault(scenario.texts[0].place, what)])
     for change in scenario.changes:
         if change.table is not None or is_course(model, change.name):
             continue

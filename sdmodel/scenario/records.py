@@ -34,13 +34,23 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class TextChange:
+    """One line of a change file that gives a string variable another text, `name :IS: 'text'`."""
+
+    name: str
+    text: str
+    place: Place = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
-    """A change file: its name (the file's, without the ending), its changes, its comment, and its text."""
+    """A change file: its name (the file's, without the ending), its changes, its comment, its text, and changes of string variables."""
 
     name: str
     changes: tuple[Change, ...] = ()
     comment: str = ""
     text: str = ""
+    texts: tuple[TextChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

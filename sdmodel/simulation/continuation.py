@@ -14,13 +14,22 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 
-from ..dataset import MEMBER, check_run, find_variable, has_variable, member_dims, model_content, model_encoding
+from ..dataset import (
+    MEMBER,
+    check_run,
+    find_variable,
+    has_variable,
+    member_dims,
+    model_content,
+    model_encoding,
+    recorded_texts,
+)
 from ..errors import DatasetError, SimulationError
 from ..model import INTEGRATORS, Integrator, Model, cell_name
 from ..program import Program, compile_program
 from ..reading import model_from_text
-from ..scenario import Scenario, constant_values, merge_scenarios, with_tables
-from ..vensim import scenario_from_text
+from ..scenario import Scenario, changed_texts, constant_values, merge_scenarios, with_tables
+from ..vensim import scenario_from_text, under_scenario
 from .execution import Job, State, execute
 from .inputs import Inputs, Noise, Points
 from .jobs import make_job, with_orders
@@ -34,6 +43,8 @@ RUN_SEED, RUN_MEMBER = "noise_seed", "noise_member"
 _OVER = re.compile(r"^(?P<name>.*?)\s*=\s*over ", re.DOTALL)
 """A line of a record about a constant that differs between members."""
 _DAMAGED = "start: the attribute '{}' of the run is damaged; make the run again"
+_UNSOUND = (TypeError, ValueError, OverflowError)
+"""What a record raises that does not hold what it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,11 @@ class Continuation:
         """The changes of the run at that time, with further ones after them."""
         last = self.stretches[-1]
         own = replace(_scenario(last), name=self.name, text=last.scenario)
+        if further.texts and changed_texts(self.model.texts, further.texts) != self.model.texts:
+            message = (
+                f"a run that goes on from another keeps its texts; leave out the change of '{further.texts[0].name}'"
+            )
+            raise SimulationError(message)
         return merge_scenarios([own, further]) if further.changes else own
 
     @property
@@ -197,6 +213,7 @@ def continue_from(model: Model, run: xr.Dataset, at: float) -> Continuation:
         str(record["integrator"]),
         *_noise_of(run),
     )
+    model, _ = under_scenario(model, Scenario("", texts=recorded_texts(run)))
     stretches = []
     for stretch in (*_earlier(run), own):
         stretches.append(replace(stretch, until=min(stretch.until, at)))
@@ -211,7 +228,7 @@ def _noise_of(run: xr.Dataset) -> tuple[int | None, int]:
         seed = run.attrs.get(RUN_SEED)
         member = run.attrs.get(RUN_MEMBER, run.coords.get(MEMBER, 0))
         return None if seed is None else int(seed), int(member)
-    except (TypeError, ValueError) as cause:
+    except _UNSOUND as cause:
         raise DatasetError(_DAMAGED.format(RUN_SEED)) from cause
 
 
@@ -229,14 +246,21 @@ def _earlier(run: xr.Dataset) -> list[_Stretch]:
     """The stretches before a run."""
     found = _parsed(run, EARLIER, "[]")
     try:
-        stretches = [_Stretch(**own) for own in found]
-        sound = all(math.isfinite(own.until) and isinstance(own.initial, dict) for own in stretches)
-        sound = sound and all(own.integrator in INTEGRATORS for own in stretches)
-    except TypeError:
-        sound = False
-    if not sound or (EARLIER in run.attrs and not found):
+        stretches = [_stretch(**own) for own in found]
+    except _UNSOUND as cause:
+        raise DatasetError(_DAMAGED.format(EARLIER)) from cause
+    if EARLIER in run.attrs and not stretches:
         raise DatasetError(_DAMAGED.format(EARLIER))
     return stretches
+
+
+def _stretch(*, until: Any, initial: Any, integrator: Any, seed: Any = None, member: Any = 0, **texts: Any) -> _Stretch:
+    """A stretch as a record says it, which may say anything."""
+    if not (math.isfinite(until) and isinstance(initial, dict) and integrator in INTEGRATORS):
+        raise ValueError
+    seed = None if seed is None else int(seed)
+    texts = {name: str(text) for name, text in texts.items()}
+    return _Stretch(until, initial=initial, integrator=integrator, seed=seed, member=int(member), **texts)
 
 
 def _initial_values(run: xr.Dataset) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from ..dataset import GIVEN_DATA, TIME, given_points
+from ..dataset import TIME, given_points
 from ..errors import Fault, ScenarioError
 from ..model import (
+    GIVEN_DATA,
     Cell,
     Element,
     Model,
@@ -29,11 +31,12 @@ from ..model import (
 )
 from ..scenario import parts_of, varies_by_member
 
+Data = Mapping[str, Any] | xr.Dataset | pd.DataFrame
 _WHERE = "data"
 
 
 @takes_model
-def with_data(model: Model, data: Mapping[str, Any] | xr.Dataset) -> Model:
+def with_data(model: Model, data: Data) -> Model:
     r"""Return a model with time courses for its data variables.
 
     Parameters

@@ -17,7 +17,7 @@ from ..errors import Fault, ScenarioError, SimulationError, format_count, list_s
 from ..model import Cell, Integrator, Model, Unchanging, cell_name, split_name, takes_model
 from ..program import MEMBER_CELL, Grids, Program, compile_program
 from ..scenario import Scenario, cell_values, constant_values, is_course, named_cells, with_tables
-from ..vensim import ScenarioLike, load_scenario
+from ..vensim import ScenarioLike, under_scenario
 from ..workers import Workers
 from .execution import Job, execute
 from .inputs import Inputs, Points
@@ -203,12 +203,12 @@ def compile_model(
     if until is not None and (not isinstance(until, int | float | np.number) or math.isnan(until)):
         message = f"until is {until!r}; give a time of the model, a number"
         raise SimulationError(message)
+    model, changes = under_scenario(model, scenario)
     wanted, taken = _listed(save), _listed(constants)
     cells = [cell for name in taken for cell in named_cells(model, name)[2]]
     twice = next((cell for index, cell in enumerate(cells) if cell in cells[:index]), None)
     if twice is not None:
         raise ScenarioError([Fault("constants", f"'{cell_name(model, twice)}' is given twice; name it once")])
-    changes = load_scenario(scenario)
     coursed = next((name for name in taken if is_course(with_tables(model, changes), split_name(name)[0])), None)
     if coursed is not None:
         raise ScenarioError(
@@ -278,7 +278,7 @@ def prepare_simulation(
     a constant of the model, and SimulationError if the time settings are wrong, or depend on a constant that varies.
     """
     check_options(integrator, None)
-    changes = load_scenario(scenario)
+    model, changes = under_scenario(model, scenario)
     again = partial(prepare_simulation, model, ranges, saved, scenario=changes, integrator=integrator, until=until)
     job = _prepare(model, ranges, lambda program: [program.row(cell) for cell in saved], changes, integrator, until)
     return PreparedSimulation(job.timing.saved, tuple(cell_name(model, cell) for cell in ranges), job, again)

@@ -15,7 +15,7 @@ from ..errors import SimulationError
 from ..model import NOISE_SEED, Cell, Integrator, Model, key
 from ..program import SEED_CELL, Program, compile_program
 from ..scenario import Scenario, constant_values, points_names, with_tables
-from ..vensim import ScenarioLike, load_scenario
+from ..vensim import ScenarioLike, load_scenario, under_scenario
 from .continuation import Continuation, continue_from, step_at
 from .execution import Job
 from .inputs import Constants, Inputs, Members, Noise, by_name, read_inputs, split_changes
@@ -60,6 +60,7 @@ def set_up(
     initial, before = _beginning(model, start, at)
     changes = load_scenario(scenario)
     changes = before.with_changes(changes) if before else changes
+    model, changes = under_scenario(model, changes)
     constants, others, courses = split_changes(model, by_name(constants), changes)
     changes = replace(changes, changes=(*changes.changes, *others)) if others else changes
     whole = with_tables(model, changes)

@@ -44,7 +44,7 @@ from ..scenario import (
 from ..vensim import ScenarioLike, change_text
 from ..workers import Workers
 from .continuation import EARLIER, RUN_MEMBER, RUN_SEED
-from .data import with_data
+from .data import Data, with_data
 from .execution import Job, Outcome, Progress, execute
 from .inputs import Constants, Inputs, Members, by_name
 from .jobs import (
@@ -95,7 +95,7 @@ def simulate(
     members: Members | None = None,
     start: Beginning | None = None,
     at: float | None = None,
-    data: Mapping[str, Any] | xr.Dataset | None = None,
+    data: Data | None = None,
 ) -> xr.Dataset:
     r"""Simulate a model, once or for many values of its constants.
 
@@ -239,7 +239,7 @@ def simulate(
 
 
 def _with_data(
-    model: Model, constants: Constants | None, members: Members | None, data: Mapping[str, Any] | xr.Dataset | None
+    model: Model, constants: Constants | None, members: Members | None, data: Data | None
 ) -> tuple[Model, Constants | None, Members | None]:
     """Give a model its data; courses that differ between members are with the constants of members, as the run takes them."""
     if data is None:

@@ -13,7 +13,7 @@ from ..errors import Fault, ScenarioError, reports_memory
 from ..model import NOISE_SEED, Cell, Integrator, Model, cell_name, split_name, takes_model
 from ..program import EXPORTS, MEMBER_CELL, SEED_CELL, STATUS, EmbeddedRun, compile_program, emit_module
 from ..scenario import constant_cells, constant_values, with_tables
-from ..vensim import ScenarioLike, load_scenario
+from ..vensim import ScenarioLike, under_scenario
 from .inputs import read_inputs
 from .jobs import (
     check_options,
@@ -111,7 +111,7 @@ def compile_wasm(
     [('rate', 0.1)]
     """
     check_options(integrator)
-    changes = load_scenario(scenario)
+    model, changes = under_scenario(model, scenario)
     model = with_tables(model, changes)
     given = read_inputs(model, constant_values(model, changes), None)
     compiled, remarks = with_orders(model, given)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import StoreError
 from ..extras import load_extra
+from ..files import Location
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+    from upath import UPath
 
 _LOCAL = frozenset({"", "file", "local"})
 
 
-def checked_path(path: object) -> Path:
+def checked_path(path: object) -> Location:
     """Return a user's path as a `Path`, or an address as an object that behaves like one.
 
     Raises StoreError if it is neither, or a package for this kind of address is not installed.
@@ -29,27 +34,27 @@ def checked_path(path: object) -> Path:
     except (ImportError, OSError, ValueError) as cause:
         message = f"{path}: cannot be reached ({cause}); check the address, and install what it needs"
         raise StoreError(message) from cause
-    return Path(found.path) if found.protocol in _LOCAL else cast("Path", found)
+    return Path(found.path) if found.protocol in _LOCAL else found
 
 
-def is_address(path: object) -> bool:
+def is_address(path: object) -> TypeIs[UPath]:
     """Whether a path that `checked_path` returned is on no file system of this machine."""
     return not isinstance(path, Path) and hasattr(path, "fs")
 
 
-def exists(path: Path) -> bool:
+def exists(path: Location) -> bool:
     """Whether anything has a path, even a broken link."""
     return path.exists() if is_address(path) else os.path.lexists(path)
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Location) -> bytes:
     """Read a file; at an address in one request, since another process may replace the file between two."""
     return (
         cast("bytes", cast("Any", path).fs.cat_file(cast("Any", path).path)) if is_address(path) else path.read_bytes()
     )
 
 
-def place_at_address(made: Path, path: Path, first_read: str, *, force: bool) -> None:
+def place_at_address(made: Path, path: Location, first_read: str, *, force: bool) -> None:
     """Copy a finished folder to an address; the file that is read first comes last, so that nobody sees a part.
 
     With `force`, what is there is removed before. Nothing keeps other processes from doing the same meanwhile.

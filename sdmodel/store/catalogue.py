@@ -7,18 +7,22 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import xarray as xr
 from netCDF4 import Dataset
 
 from ..dataset import MEMBER, PROVENANCE, TIME
 from ..errors import Fault, StoreError
-from ..files import is_plain_file
+from ..files import Location, is_plain_file
 from ..model import nearest
 from .addresses import checked_path, is_address
 from .checksums import read_seal
 from .ensembles import ENSEMBLE_SUFFIX, ensemble_record, is_ensemble, open_ensemble
 from .netcdf import DAMAGED, LONG, SUFFIX, UNREADABLE, check_ends, open_netcdf, read_record
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 _COMPARED = 2**27
 """Bytes of runs whose contents a list compares with their checksums, which takes a tenth of a second; the rest when opened."""
@@ -75,7 +79,7 @@ def list_runs(folder: str | os.PathLike[str]) -> Catalogue:
     return Catalogue(tuple(ordered), tuple(faults))  # without what another process has removed meanwhile
 
 
-def open_run(path: str | os.PathLike[str]) -> xr.Dataset:
+def open_run(path: str | os.PathLike[str] | UPath) -> xr.Dataset:
     """Open a stored run or ensemble.
 
     A run is read into memory; the values of an ensemble are read from the disk only where they are needed.
@@ -134,7 +138,7 @@ def _files(folder: str | os.PathLike[str]) -> list[Path]:
     return sorted(path for suffix in (SUFFIX, ENSEMBLE_SUFFIX) for path in Path(folder).glob(f"[!.]*{suffix}"))
 
 
-def find_run(name: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
+def find_run(name: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Location:
     """Find the file of a run, given its path or its name in the folder.
 
     Raises StoreError if there is no such run; the message suggests the nearest name.
@@ -167,7 +171,7 @@ def find_run(name: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Pa
     raise StoreError(message)
 
 
-def _is_run(path: Path) -> bool:
+def _is_run(path: Location) -> bool:
     """Whether a path is the kind of file or folder that its ending says."""
     return (path.suffix == SUFFIX and is_plain_file(path)) or is_ensemble(path)
 

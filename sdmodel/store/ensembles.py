@@ -27,7 +27,7 @@ from xarray.core import indexing
 
 from ..dataset import BLOCK, MEMBER, bare_variables, check_run
 from ..errors import DatasetError, StoreError
-from ..files import lock_folder, place_folder, temporary_folder, unwritable
+from ..files import Location, lock_folder, place_folder, temporary_folder, unwritable
 from .addresses import exists, is_address, place_at_address, read_bytes
 from .checksums import CHECKSUM, json_checksum, unsealed
 from .netcdf import (
@@ -75,7 +75,7 @@ class Ensemble:
     are those of the documents of its arrays; an ensemble of an older version has none.
     """
 
-    path: Path
+    path: Location
     folder: tuple[int, int] | None
     group: Any
     arrays: Mapping[str, Any]
@@ -113,7 +113,7 @@ class Block:
 class _StoredArray(BackendArray):
     """An array that is read from the disk where its values are needed; damage, found only then, is reported with its place."""
 
-    def __init__(self, array: Any, path: Path) -> None:
+    def __init__(self, array: Any, path: Location) -> None:
         self._array, self._path, self.shape, self.dtype = array, path, array.shape, array.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
@@ -146,7 +146,7 @@ def members_per_block(template: xr.Dataset, count: int) -> int:
 
 
 def create_ensemble(
-    template: xr.Dataset, path: Path, *, count: int, force: bool = False, first: xr.Dataset | None = None
+    template: xr.Dataset, path: Location, *, count: int, force: bool = False, first: xr.Dataset | None = None
 ) -> None:
     """Make the folder of an ensemble of `count` members, complete or not at all; only the members `first` are stored yet.
 
@@ -172,7 +172,7 @@ def create_ensemble(
 
 
 @contextlib.contextmanager
-def _new_folder(path: Path) -> Iterator[Path]:
+def _new_folder(path: Location) -> Iterator[Path]:
     """An empty folder beside a path; for an address, one of this machine."""
     if is_address(path):
         with tempfile.TemporaryDirectory() as folder:
@@ -183,7 +183,7 @@ def _new_folder(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def open_for_append(path: Path) -> Iterator[Ensemble]:
+def open_for_append(path: Location) -> Iterator[Ensemble]:
     """Open a stored ensemble to append members; first remove the incomplete chunks that a killed process has left.
 
     Raises StoreError if it cannot be read, files of it are missing, or another process is appending to it; at an address,
@@ -200,7 +200,7 @@ def open_for_append(path: Path) -> Iterator[Ensemble]:
         yield found
 
 
-def open_for_writing(path: Path, fingerprint: str) -> Ensemble:
+def open_for_writing(path: Location, fingerprint: str) -> Ensemble:
     """Open the ensemble that another process has open for appending, to write chunks of it.
 
     Raises StoreError if another one has its name now, or it cannot be read.
@@ -214,7 +214,7 @@ def open_for_writing(path: Path, fingerprint: str) -> Ensemble:
     return found
 
 
-def _open(path: Path) -> tuple[Ensemble, dict[str, Any]]:
+def _open(path: Location) -> tuple[Ensemble, dict[str, Any]]:
     group = _open_group(path, "r+")
     record, documents = _documents(path)
     arrays = {  # by name, since a list of the folder would have what another process is writing
@@ -226,7 +226,7 @@ def _open(path: Path) -> tuple[Ensemble, dict[str, Any]]:
     return Ensemble(path, _identity(path), group, arrays, _checksums(documents), block, count), documents
 
 
-def _open_group(path: Path, mode: Literal["r", "r+"]) -> Any:
+def _open_group(path: Location, mode: Literal["r", "r+"]) -> Any:
     import zarr
 
     place: Any = str(path) if is_address(path) else path
@@ -324,7 +324,7 @@ def _fingerprint(record: Mapping[str, Any], checksums: Mapping[str, str]) -> str
     return json_checksum({name: value for name, value in record.items() if name not in _PROGRESS}, checksums)
 
 
-def open_ensemble(path: Path) -> xr.Dataset:
+def open_ensemble(path: Location) -> xr.Dataset:
     """Open the finished members of a stored ensemble; values are read from the disk only when they are needed."""
     try:
         attributes, documents = _documents(path)
@@ -358,7 +358,7 @@ def open_ensemble(path: Path) -> xr.Dataset:
     return run if done == run.sizes[MEMBER] else run.isel({MEMBER: slice(0, done)})
 
 
-def ensemble_record(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+def ensemble_record(path: Location) -> tuple[dict[str, Any], dict[str, int]]:
     """Read the attributes of a stored ensemble and the sizes of its dimensions; `member` counts the finished members.
 
     Only the JSON records are read, not the numbers, and without loading Zarr. Raises StoreError if the folder is not an
@@ -377,7 +377,7 @@ def ensemble_record(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     return unsealed(attributes), dims
 
 
-def is_ensemble(path: Path) -> bool:
+def is_ensemble(path: Location) -> bool:
     """Whether a path is a folder with the files of an ensemble."""
     try:
         return path.suffix == ENSEMBLE_SUFFIX and (path / _RECORD).is_file()
@@ -385,14 +385,15 @@ def is_ensemble(path: Path) -> bool:
         return False
 
 
-def _documents(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _documents(path: Location) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read the attributes of an ensemble and the JSON documents of its arrays, and compare them with their checksums.
 
     Those of an older version have none; but if one document has a checksum, all must.
     """
     group = json.loads(read_bytes(path / _RECORD))
     attributes: dict[str, Any] = group["attributes"] if group["zarr_format"] == _FORMAT else {}
-    documents = {file.parent.name: json.loads(read_bytes(file)) for file in sorted(path.glob(f"*/{_RECORD}"))}
+    files: dict[str, Location] = {file.parent.name: file for file in path.glob(f"*/{_RECORD}")}
+    documents = {name: json.loads(read_bytes(files[name])) for name in sorted(files)}
     found = _checksums(documents)
     if CHECKSUM in attributes or any(found.values()):
         damaged = [f"{name}/{_RECORD}" for name, document in documents.items() if found[name] != _checksum(document)]
@@ -423,7 +424,7 @@ def seal_documents(folder: Path) -> None:
     (folder / _RECORD).write_text(json.dumps(group, indent=2), "utf-8")
 
 
-def _check_chunks(path: Path, documents: Mapping[str, Any], stored: int) -> None:
+def _check_chunks(path: Location, documents: Mapping[str, Any], stored: int) -> None:
     """Check that no file of the stored blocks is missing; Zarr would read NaN instead.
 
     Every chunk is written, whatever it holds, so a missing file is a lost one. An array has one file per block of members, or
@@ -522,7 +523,7 @@ def _json_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): value.tolist() if hasattr(value, "tolist") else value for name, value in attributes.items()}
 
 
-def put_in_place(made: Path, path: Path, *, force: bool) -> None:
+def put_in_place(made: Path, path: Location, *, force: bool) -> None:
     """Give the finished folder its name; an ensemble to which another process adds members is not replaced."""
     if is_address(path):
         place_at_address(made, path, _RECORD, force=force)
@@ -530,7 +531,7 @@ def put_in_place(made: Path, path: Path, *, force: bool) -> None:
         place_folder(made, path, force=force, lock=_locked(path) if is_ensemble(path) else None)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Location) -> tuple[int, int] | None:
     """The device and inode number of the folder that has a name now, or None; also for an address."""
     if is_address(path):
         return None
@@ -542,7 +543,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Location) -> Iterator[None]:
     """Keep other processes from appending to a folder, or replacing it; an address has no lock."""
     if is_address(path):
         yield
@@ -562,9 +563,9 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _replaced(path: Path) -> str:
+def _replaced(path: Location) -> str:
     return f"{path}: was removed or replaced by another process; choose another name, or --force"
 
 
-def _unreadable(path: Path) -> str:
+def _unreadable(path: Location) -> str:
     return f"{path}: cannot be read as an ensemble, it is damaged or of another kind; make it again or remove it"

@@ -15,7 +15,7 @@ from netCDF4 import Dataset
 
 from ..dataset import DATE, TEXT, TIME, check_run, text_attribute, text_of
 from ..errors import DatasetError, StoreError
-from ..files import is_plain_file, write_file
+from ..files import Location, is_plain_file, write_file
 from .addresses import checked_path, is_address
 from .checksums import netcdf_length, read_seal, seal
 
@@ -113,7 +113,7 @@ def save_new_run(run: xr.Dataset, folder: str | os.PathLike[str], name: str) -> 
     return save_new_run(run, folder, name)  # another process has just taken the name
 
 
-def open_netcdf(source: Path) -> xr.Dataset:
+def open_netcdf(source: Location) -> xr.Dataset:
     """Read the run in a netCDF file into memory."""
     if is_address(source):
         message = f"{source}: there is no such ensemble; check the address"
@@ -221,7 +221,7 @@ def _stored_name(name: Hashable) -> str:
     return text
 
 
-def check_attributes(run: xr.Dataset, target: Path) -> None:
+def check_attributes(run: xr.Dataset, target: Location) -> None:
     """Check that attributes are texts, numbers or lists of them; other readers do not know other Python objects."""
     holders = {"the run": run.attrs} | {f"'{name}'": variable.attrs for name, variable in run.variables.items()}
     for holder, attributes in holders.items():

@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .merge.comparison import Difference, DifferenceKind, compare_documents
     from .merge.formatting import format_document, text_for_diff, unformatted_parts
     from .merge.merging import Merge, merge_documents
+    from .read.again import under_scenario
     from .read.reader import model_from_text, read_formula
     from .read.reality import Relation, read_reality_check
     from .sketch.views import sketch_from_text, views_of
@@ -54,6 +55,7 @@ _NAMES = {
     "merge.comparison": "Difference DifferenceKind compare_documents",
     "merge.formatting": "format_document text_for_diff unformatted_parts",
     "merge.merging": "Merge merge_documents",
+    "read.again": "under_scenario",
     "read.reader": "model_from_text read_formula",
     "read.reality": "Relation read_reality_check",
     "sketch.views": "sketch_from_text views_of",
@@ -71,5 +73,5 @@ __all__ = [
     "read_optimisation", "read_payoff", "read_placed_names", "read_reality_check",
     "read_samples", "read_sampling", "read_savelist", "read_scenario", "samples_text",
     "sampling_of_ranges", "sampling_text", "save_list_of", "scenario_from_text", "scenario_text", "sketch_from_text",
-    "split_levers", "split_statement", "text_for_diff", "unformatted_parts", "views_of",
+    "split_levers", "split_statement", "text_for_diff", "under_scenario", "unformatted_parts", "views_of",
 ]  # fmt: skip

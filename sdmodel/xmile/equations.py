@@ -140,7 +140,7 @@ class Equations:
             return self.label_number((indices or (name,))[0])
         if name in _TIMES:
             return _TIMES[name]
-        shown = identifier(_shown(element.name if element else name))
+        shown = identifier(shown_name(element) if element else name)
         if not indices or element is None:
             return shown
         own = [self.subscript(index, dimension) for index, dimension in zip(indices, element.dimensions, strict=False)]
@@ -226,7 +226,7 @@ class Equations:
     def table(self, expression: Expr, name: str) -> str:
         """Return the name of the graphical function that is read, with its subscripts."""
         shown = self.reference(expression)
-        return identifier(_shown(name)) + shown[shown.index("[") :] if "[" in shown else identifier(_shown(name))
+        return identifier(name) + shown[shown.index("[") :] if "[" in shown else identifier(name)
 
     def reduction(self, expression: Expr) -> tuple[str, int]:
         """Return a function over `*`, or where that is not possible all its terms."""
@@ -259,8 +259,9 @@ def _label(name: str) -> str:
     return name if name.isdigit() else identifier(name)
 
 
-def _shown(name: str) -> str:
-    return name.replace("#", " ")
+def shown_name(element: Element) -> str:
+    """Return the name of an element in the file: that of a hidden one has a mark, which no reader expects."""
+    return element.name.replace("#", " ") if element.hidden else element.name
 
 
 # The functions of the crosswalk

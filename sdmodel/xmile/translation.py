@@ -308,6 +308,8 @@ def _name(term: Term, scope: Scope) -> Expr:
             message = f"'{plain_name(term.text)}' has no subscripts in a macro; leave them out"
             raise UnsupportedError(message)
         return scope.own[own]
+    if own in TIMES and not term.text.startswith('"'):  # a variable of that name stands in quotes
+        return TIMES[own]
     found = scope.find(term.text)
     if found is None:
         return _other_name(term, own, scope)

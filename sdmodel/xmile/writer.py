@@ -43,7 +43,7 @@ from ..model import (
     walk,
 )
 from .diagrams import view_lines
-from .equations import FORWARD, CellsNeededError, Equations, identifier
+from .equations import FORWARD, CellsNeededError, Equations, identifier, shown_name
 
 _METHODS = {"euler": "Euler", "diff": "Euler", "rk2": "RK2", "rk2-auto": "RK2", "rk4": "RK4", "rk4-auto": "RK45"}
 _TYPES = {
@@ -229,7 +229,7 @@ class _Writer:
                 name = "" if isinstance(table, Table) else split_reference(table)[0]
                 if (part.name, name) not in found:
                     ways[name].append(part.name)
-                    shown = self.model.elements[name].name if name else ""
+                    shown = shown_name(self.model.elements[name]) if name else ""
                     plain = len(ways[name]) == 1 and part.name != FORWARD
                     found[part.name, name] = (
                         shown if plain else f"{shown} {'forward' if part.name == FORWARD else _TYPES[part.name]}"
@@ -241,13 +241,9 @@ class _Writer:
     def variable(self, element: Element) -> Iterator[str]:
         """Yield the lines of a variable; a lookup that is read in several ways is written once for each."""
         if element.kind == "lookup":
-            ways = [(way, name) for (way, own), name in self.tables.items() if own == element.key] or [
-                ("LOOKUP", element.name)
-            ]
-            for way, name in ways:
-                yield from self.block(
-                    "gf", replace(element, name=name.replace("#", " ")), self.table_body(element, way)
-                )
+            ways = [(way, name) for (way, own), name in self.tables.items() if own == element.key]
+            for way, name in ways or [("LOOKUP", shown_name(element))]:
+                yield from self.block("gf", replace(element, name=name), self.table_body(element, way))
             return
         tag = self.tag(element)
         yield from self.block(tag, element, self.body(element))

@@ -354,6 +354,7 @@ def test_outcomes_may_be_statistics_over_time():
     assert rank_levers(MODEL, "twice", levers=LEVERS)["when"].values.tolist() == ["last"]
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [

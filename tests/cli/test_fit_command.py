@@ -115,6 +115,18 @@ def test_ensemble_fit_has_bands_and_scores(measured: Path, sdmodel):
     assert np.isclose(tea["predictive_crps"], _json(sdmodel("fit", "many", "--json"))["series"][0]["predictive_crps"])
 
 
+def test_the_figure_of_an_ensemble_at_an_address_is_in_the_folder_of_runs(measured: Path, sdmodel):
+    """Since only ensembles are stored at addresses."""
+    pytest.importorskip("upath", reason="needs universal-pathlib")
+    model = read_model("models/ai_compute.mdl")
+    room = Variation("room temperature", (), Distribution("RANDOM_UNIFORM", (60.0, 80.0)))
+    design = make_design(model, Sampling("latin hypercube", 2, 1, (room,)))
+    run_ensemble(model, design, "memory://measured/far.zarr", save=["Tea Temperature"])
+    done = sdmodel("fit", "memory://measured/far.zarr", "--plot")
+    assert done.stdout.endswith("plotted in runs/far-fit.png\n")
+    assert sdmodel("plot", "memory://measured/far.zarr").stdout == "plotted in runs/far.png\n"
+
+
 def test_run_without_an_observed_variable_is_reported(measured: Path, sdmodel):
     """One line, with the place in the mapping that needs it."""
     (measured / "few.lst").write_text("heat loss\n", "utf-8")

@@ -46,13 +46,14 @@ def test_questions_about_the_text_import_no_numbers(words: list[str], tea: Path,
 
 
 def test_run_imports_neither_figures_nor_pysd(tea: Path, environment: dict[str, str]):
-    """Unused packages are not imported."""
-    code = "import sys; from sdmodel.cli import main\ntry: main(['run'])\nexcept SystemExit: print(*sys.modules)"
+    """Unused packages are not imported; dask is hidden, since xarray imports it wherever it is installed."""
+    code = "import sys; sys.modules['dask'] = None; from sdmodel.cli import main\n"
+    code += "try: main(['run'])\nexcept SystemExit: print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, cwd=tea
     )
     assert "stored as" in done.stdout
-    assert not {"matplotlib", "pysd", "scipy", "dask"} & set(done.stdout.splitlines()[-1].split())
+    assert not {"matplotlib", "pysd", "scipy"} & set(done.stdout.splitlines()[-1].split())
 
 
 def test_user_error_has_no_traceback(tea: Path, environment: dict[str, str]):

@@ -12,6 +12,7 @@ import pytest
 from sdmodel.cli.options import RunOptions
 from sdmodel.cli.views.headlines import round_times
 from sdmodel.store import open_run
+from sdmodel.testing import model_text
 
 
 def test_run_stores_a_run_and_prints_its_headlines(tea: Path, sdmodel):
@@ -37,13 +38,25 @@ def test_scenario_and_changes_are_applied_in_order_and_recorded(tea: Path, sdmod
     assert run.attrs["integrator"] == "rk4"
 
 
-def test_a_change_of_a_text_is_noted(tea: Path, sdmodel):
-    """Once, with its place, by commands that run and by one that checks."""
-    (tea / "texts.cin").write_text("source :IS: 'x.csv'\nroom temperature = 50\n", "utf-8")
-    for words in (["run"], ["check"], ["attribute", "--on", "Tea Temperature"]):
-        done = sdmodel(*words, "-c", "texts.cin")
-        assert done.stderr.count("texts.cin:1:1: the change of the text 'source' is left out; write") == 1, done.output
-    assert sdmodel("rerun", "texts").exit_code == 0
+def test_a_change_of_a_text_chooses_a_file(tea: Path, sdmodel):
+    """For all commands that take change files, though the file that the model names is not there; `rerun` repeats the run."""
+    equations = "c = GET DIRECT CONSTANTS(source, ',', 'A1')\nstock = INTEG(c*f, 0)\nf = 1\nsource :IS: 'none.csv'"
+    (tea / "m.mdl").write_text(model_text(equations), "utf-8")
+    (tea / "x.csv").write_text("7\n", "utf-8")
+    (tea / "x.cin").write_text("source :IS: 'x.csv'\n", "utf-8")
+    assert "m.mdl:3:5: 'none.csv': there is no such file" in sdmodel("run", "m.mdl").stderr
+    for words in (["run"], ["check"], ["sweep", "--lever", "f=1,2"], ["rank", "--on", "stock", "--lever", "f=1:2"]):
+        done = sdmodel(*words[:1], "m.mdl", *words[1:], "-c", "x.cin")
+        assert done.exit_code == 0, done.output
+    assert float(open_run(tea / "runs" / "x.nc").c) == 7
+    assert sdmodel("rerun", "x").exit_code == 0
+    sdmodel("run", "m.mdl", "-c", "x.cin", "--set", "f = 2", "--name", "y")
+    assert sdmodel("compare", "x", "y").exit_code == 0
+    lever = sdmodel("attribute", "m.mdl", "-c", "x.cin", "--from", "x.cin", "--set", "f = 2", "--on", "stock")
+    assert lever.exit_code == 0, lever.output
+    (tea / "wrong.cin").write_text("sources :IS: 'x.csv'\n", "utf-8")
+    wrong = sdmodel("run", "m.mdl", "-c", "wrong.cin")
+    assert wrong.stderr == "wrong.cin:1:1: 'sources' is not a string variable of the model; did you mean 'source'?\n"
 
 
 def test_default_run_names_are_numbered_and_given_names_protected(tea: Path, sdmodel):

@@ -26,6 +26,7 @@ AROUND = (
     ("wd[d] = 1, 2", "Widget"),
     ("yd[d] = 1, 2", "Year"),
     ("f((0,0),(1,1))", "Widget"),
+    ("data", "Widget"),
 )
 
 # The equation and its units, an @ at the place; the sub-expression, the expected unit and the actual unit.
@@ -122,6 +123,8 @@ SOUND = (
     ("x = SUM(wd[d!])/ELMCOUNT(d)", "Widget"),
     ("x[d] = d*wd[d]", "Widget"),
     ("x = ZIDZ(w, r)", "Year"),
+    ("x = GET DATA LAST TIME(data) - GET DATA FIRST TIME(data)", "Year"),
+    ("x = GET DATA AT TIME(data, y)", "Widget"),
     ("x = :NA:", "Widget"),
     ("x[North] = w\nx[South] = 3", "Widget"),
 )

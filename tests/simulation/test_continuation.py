@@ -125,6 +125,7 @@ def test_a_member_of_an_ensemble_is_a_run_to_go_on_from():
         simulate(MODEL, start=alone, at=5)
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -151,7 +152,13 @@ def test_wrong_beginnings_are_named(options: dict[str, Any], message: str):
         {"earlier": '[{"until": "x", "scenario": "", "changes": "", "initial": {}, "integrator": "euler"}]'},
         {"earlier": '[{"until": 1, "scenario": "", "changes": "", "initial": [], "integrator": "euler"}]'},
         {"earlier": '[{"until": 1, "scenario": "", "changes": "", "initial": {}, "integrator": "best"}]'},
+        {"earlier": '[{"until": 1, "scenario": "", "changes": "", "initial": {}, "integrator": "euler", "seed": "x"}]'},
+        {"earlier": f'[{{"until": {10**400}, "scenario": "", "changes": "", "initial": {{}}, "integrator": "euler"}}]'},
+        {"earlier": '[{"until": 1, "scenario": "", "initial": {}, "integrator": "euler"}]'},
         {"earlier": "[3]"},
+        {"earlier": "3"},
+        {"noise_seed": "x"},
+        {"noise_member": float("inf")},
         {"initial": "{"},
         {"integrator": "best"},
     ],

@@ -83,6 +83,7 @@ def test_what_is_not_finite_is_nan_without_a_warning():
     assert np.array_equal(compile_model(model, save=["x"], constants=["rate"])([1e9])["x"], expected, equal_nan=True)
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -382,6 +382,7 @@ def test_a_run_says_that_its_numbers_are_not_those_of_vensim():
     assert "random_numbers" not in sd.simulate(tiny_model("a = 1")).attrs
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "4"])
 def test_a_seed_is_a_whole_number(seed):
     with pytest.raises(SimulationError, match="seed is .*; it must be a whole number from 0 to 4294967295"):
@@ -407,6 +408,7 @@ def test_members_may_differ_by_noise_alone(many):
     _same(whole.isel(member=slice(5)), sd.simulate(many, design.dataset(), seed=7))
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("members", [0, -1, 2.5, "3", [], [[1]], [-1], [0.5]])
 def test_members_are_a_whole_number_or_numbers(many, members):
     with pytest.raises(ScenarioError, match="members: are .*; give a whole number from 1, or the numbers of"):

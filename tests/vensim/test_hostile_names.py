@@ -342,6 +342,7 @@ def test_copies_have_the_same_form(model: Model):
     assert float(simulate(_sent(odd))["b"][-1]) == float(simulate(odd)["b"][-1])
 
 
+@pytest.mark.wrong_types
 def test_a_text_instead_of_a_path():
     """`read_model` reads it; where only a file will do, the error does not repeat the whole text."""
     text = "a = 1 ~~|\n" + CONTROL

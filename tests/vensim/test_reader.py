@@ -127,6 +127,22 @@ def test_places_are_exact():
     assert str(model["in flow"].equations[0].places["time"]) == "m.mdl:6:15"
 
 
+def test_a_file_without_line_ends_is_read_up_to_its_sketch():
+    """Line ends of old Macintosh files get lost; the settings after the sketch still count."""
+    text = (
+        "stock= INTEG (\t-stock/2,\t\t8)\t~\t\t~\t\t|"
+        + "*" * 9
+        + "\t.Control"
+        + "*" * 9
+        + "~\tParameters\t|FINAL TIME  = 4~~|"
+        "INITIAL TIME  = 0~~|SAVEPER  =  TIME STEP~~|TIME STEP  = 1~~|\\\\\\---/// Sketch information - do not modify "
+        "anything except namesV300  Do not put anything below this section*View 110,1,stock,1,2,40,20,3,3///---\\\\\\:L<%^E!@\n"
+        "9:Current\n15:0,0,0,5,0,0\n"
+    )
+    model = model_from_text(text)
+    assert (model["stock"].kind, model.integrator) == ("stock", "rk4")
+
+
 def test_all_faults_of_a_file_are_reported_in_order():
     """A user corrects a file once, not once for each fault."""
     blocks = ["a = 1 +", "b = MAX(1)", "c = unknown thing(2)", "d = (3", "e: e", "g := 1 +"]

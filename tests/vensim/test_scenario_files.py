@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sdmodel import simulate
 from sdmodel.errors import ScenarioError
 from sdmodel.model import Table, key
-from sdmodel.scenario import Change, Scenario, with_tables
+from sdmodel.scenario import Change, Scenario, TextChange, with_tables
 from sdmodel.testing import tiny_model
 from sdmodel.vensim import read_change, read_savelist, read_scenario, scenario_text
 
@@ -24,28 +24,24 @@ def _scenario(tmp_path, text):
 
 def test_a_change_of_a_text_with_an_odd_name_is_named(tmp_path):
     """Any mark may stand in a name in quotes."""
-    with pytest.warns(UserWarning, match="cin:1:1: the change of the text '\"a: b!\"' is left out"):
-        assert _scenario(tmp_path, "\"a: b!\" :IS: 'x'\n").changes == ()
+    assert _scenario(tmp_path, "\"a: b!\" :IS: 'x'\n").texts == (TextChange("a: b!", "x"),)
 
 
 def test_scenario_files_are_read(tmp_path):
     """They have constants, arrays, tables, comments, strings, blank lines, and results of the optimiser."""
-    with pytest.warns(
-        UserWarning, match=r"fast power.cin:9:1: the change of the text 'title' is left out; write"
-    ) as said:
-        scenario = _scenario(
-            tmp_path,
-            "{Power comes first. }\n\n"
-            "grid connection time = 1.5 {years}\n"
-            '"odd = name"[a, B b, "c, d"] = 1, -2 ,\n  3;4\n'
-            "f( [(0,0)-(2,2)],(0,0),\n(1,+ 2),\n (2,1e-3) )\n"
-            "title :IS: any = text\n"
-            "!*** for validation\n ! price elasticity = 2\n"
-            ":COM found by the optimiser\n"
-            "0 <= price elasticity = 0.8 <= 2\n"
-            "*ADJ = 3\n",
-        )
-    assert len(said) == 1
+    scenario = _scenario(
+        tmp_path,
+        "{Power comes first. }\n\n"
+        "grid connection time = 1.5 {years}\n"
+        '"odd = name"[a, B b, "c, d"] = 1, -2 ,\n  3;4\n'
+        "f( [(0,0)-(2,2)],(0,0),\n(1,+ 2),\n (2,1e-3) )\n"
+        "title :IS: 'any = text'\n"
+        "!*** for validation\n ! price elasticity = 2\n"
+        ":COM found by the optimiser\n"
+        "0 <= price elasticity = 0.8 <= 2\n"
+        "*ADJ = 3\n",
+    )
+    assert scenario.texts == (TextChange("title", "any = text"),)
     assert (scenario.name, scenario.comment) == ("fast power", "Power comes first.")
     grid, odd, table, price, adjusted = scenario.changes
     assert (grid.name, grid.values, grid.place.line) == ("grid connection time", (1.5,), 3)

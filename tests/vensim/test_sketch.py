@@ -226,7 +226,11 @@ def test_white_space_around_a_number_is_ignored(blank):
         ("1,1,2,x,1,0,0,0,0,64,0,-1--1--1,,1|(0,0)|", 7, "the target is 'x'"),
         ("77,1,a,1,2,3,4,8,3,0,0,0,0,0,0", 1, "is not an object of a sketch; remove the line"),
         ("hello", 1, "'hello' is not a line of a sketch; remove it"),
-        ("V200", 1, "'V200' is not a known version of the sketch format; save the model"),
+        (
+            "V160\n*View 1\n|0,Price,79,49,47,8,0\n-1\n>0,1,0",
+            1,
+            "'V160' is not a known version of the sketch format; save",
+        ),
     ],
 )
 def test_broken_lines_are_reported_with_their_place(line: str, column: int, what: str):

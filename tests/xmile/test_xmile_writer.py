@@ -55,7 +55,11 @@ total = SUM(values[Letter!]*grid[Letter!, x]) + VMAX(values[Letter!]) + PROD(val
 Level[Letter] = INTEG(2*values[Letter] - drain[Letter], values[Letter])
 drain[Letter] = Level[Letter]/4
 "odd \\"name\\" (x)" = 2
-sum of odd = "odd \\"name\\" (x)" + Time step + LOG(Water, 10) + (-2)^2"""
+sum of odd = "odd \\"name\\" (x)" + Time step + LOG(Water, 10) + (-2)^2
+DT = TIME STEP
+"Lag #" = 2
+"table #2"((0,1),(5,3))
+sum of marks = DT + "Lag #" + "table #2"(Water/30) + LOOKUP FORWARD("table #2", Time)"""
 
 
 def differences(one, other) -> list[str]:

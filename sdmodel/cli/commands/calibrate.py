@@ -132,7 +132,7 @@ def calibrate(
     )
     _check_options(options, draws)
     _check_possible(options)
-    model = load_model(path)
+    model = load_model(path, request.scenario.texts)
     series = _series(model, path, data, payoff)
     constants = freedom.constants(model, request.scenario, series)
     beyond = constants_beyond(model, constants, draws.beyond, draws.equal)

@@ -11,7 +11,7 @@ import xarray as xr
 from ...analysis import change_text, changes_between
 from ...dataset import MEMBER, member_dims
 from ...errors import AnalysisError, FigureError
-from ...files import write_file
+from ...files import Location, write_file
 from ...store import find_run, open_run
 from ..locations import check_not_there, runs_folder
 from ..options import (
@@ -127,7 +127,7 @@ def compare(
     return runs_result(opened, paths, options, strict=strict)
 
 
-def _by_name(paths: list[Path]) -> dict[str, Path]:
+def _by_name(paths: list[Location]) -> dict[str, Location]:
     """Files of runs by name, or by the whole path where two have the same name."""
     unique = list(dict.fromkeys(paths))
     stems = [path.stem for path in unique]
@@ -161,7 +161,7 @@ def _write_changes(path: Path, runs: Mapping[str, xr.Dataset], *, force: bool) -
     note(f"written to {path}; `sdmodel run -c {path}`{own} turns '{first}' into '{second}'")
 
 
-def _figure_paths(output: str | None, folder: Path, paths: Mapping[str, Path], *, force: bool) -> tuple[Path, Path]:
+def _figure_paths(output: str | None, folder: Path, paths: Mapping[str, Location], *, force: bool) -> tuple[Path, Path]:
     """The files for the runs and for their differences, which must not exist."""
     if len({path.stem for path in paths.values()}) < len(paths):
         message = "the figure: two of the runs have the same name; rename one of the files"

@@ -13,6 +13,7 @@ import xarray as xr
 
 from ...analysis import model_of_run
 from ...errors import CalibrationError, ObservationError, format_count
+from ...files import Location
 from ...inference import (
     CUT_STARTS,
     CUT_STEPS,
@@ -86,8 +87,9 @@ def fit(
     mean error that takes the spread into account. `log CRPS` is that of natural logarithms, to compare with the errors of the
     observation before (`last`) and of the line through the two before (`trend`); PIT is the mean share of members below.
     """
-    path = find_run(run, runs_folder(folder))
-    figure = path.with_name(f"{path.stem}-fit.png")
+    home = runs_folder(folder)
+    path = find_run(run, home)
+    figure = (path.parent if isinstance(path, Path) else home) / f"{path.stem}-fit.png"
     if plot:
         check_not_there([figure], force=force, cure="move it away")
     stored = open_run(path)
@@ -106,7 +108,7 @@ def fit(
     )
 
 
-def _comparable(stored: xr.Dataset, path: Path, series: Sequence[Series]) -> tuple[Series, ...]:
+def _comparable(stored: xr.Dataset, path: Location, series: Sequence[Series]) -> tuple[Series, ...]:
     """The series whose variables the run has; notes name the others."""
     comparable, lacking = split_series(series, stored)
     if not comparable:
@@ -255,7 +257,7 @@ def backtest(
     path, known = _stored(store, resume=resume)
     figures = [path.with_suffix(".png")] if plot and path else []
     check_not_there([*figures, *([Path(errors)] if errors else [])], force=store.force or resume, cure="move it away")
-    model = load_model(request.model)
+    model = load_model(request.model, request.scenario.texts)
     series = data.series(model, request.model)
     constants = freedom.constants(model, request.scenario, series)
     extra = constants_beyond(model, constants, beyond, equal)

@@ -17,7 +17,16 @@ from ...errors import Fault, ModelError, ScenarioError, format_count, shorten
 from ...files import place_folder, temporary_folder, unwritable
 from ...model import Model, cell_name, split_name
 from ...numerals import format_exact
-from ...scenario import Lever, Scenario, cell_values, constant_cells, find_levers, lever_of, plausible_ranges
+from ...scenario import (
+    Lever,
+    Scenario,
+    cell_values,
+    constant_cells,
+    find_levers,
+    lever_of,
+    merge_scenarios,
+    plausible_ranges,
+)
 from ...vensim import plausible_sampling
 from ..locations import load_model, model_path
 from ..options import RunOptions, changes_option, model_argument, model_data_options, option_group, scenarios_option
@@ -35,14 +44,15 @@ _SENTENCE_END = re.compile(r"[.?!] +(?=[A-ZÀ-Þ])")
 
 @click.command("levers", epilog='Example: sdmodel levers models/ai_compute.mdl "hurdle rate"')
 @click.argument("words", nargs=-1, metavar="[MODEL] [NAME]...")
+@click.option("--all", "every", is_flag=True, help="List every constant that can be changed.")
 @click.option("--long", "in_full", is_flag=True, help="Print the whole meaning of each lever, with its sources.")
 @model_data_options
 @output_options
-def levers(words: tuple[str, ...], *, in_full: bool) -> Result:
+def levers(words: tuple[str, ...], *, every: bool, in_full: bool) -> Result:
     """List the policy levers, uncertainties and switches of a model, one per line: value, units, range and meaning.
 
     These are the constants in its groups "Policy levers", "Uncertainties" and "Switches"; for a model without such groups,
-    all constants with a range. NAME shows all that is known of one lever, or of any constant: its value for each label, its
+    all constants with a range, and without ranges all constants. NAME shows all that is known of one lever, or of any constant: its value for each label, its
     range in the model, its plausible range in MODEL.vsc beside the model, and its whole comment.
     """
     first, names = words[:1], words[1:]
@@ -54,7 +64,8 @@ def levers(words: tuple[str, ...], *, in_full: bool) -> Result:
     model = load_model(path)
     if names:
         return _lever_details(model, names)
-    found = find_levers(model)
+    found = find_levers(model, every=every)
+    more = 0 if every else len(find_levers(model, every=True)) - len(found)
 
     def parts() -> Iterator[Part]:
         for kind in dict.fromkeys(lever.kind for lever in found):
@@ -66,7 +77,9 @@ def levers(words: tuple[str, ...], *, in_full: bool) -> Result:
                 columns = {kind: "left", "value": "right", "units": "left", "range": "left", "meaning": "cut"}
                 yield Table(columns, [_lever_line(lever) for lever in own], spare=("meaning", "range", "units"))
         if not found:
-            note(f"{path}: has no group of levers, and no constants with a range")
+            note(f"{path}: has no constants to change")
+        elif more:
+            note(f"{format_count(more, 'more constant')} can be changed; --all lists them")
 
     return Result(lambda: [vars(lever) for lever in found], parts)
 
@@ -203,7 +216,9 @@ def check(
         return _reality_result(path, changes)
     with busy(f"checking {path.name}"):
         try:
-            found = check_model(load_model(path), scenario=changes, only=only, skip=skip, static=static)
+            found = check_model(
+                load_model(path, merge_scenarios(changes).texts), scenario=changes, only=only, skip=skip, static=static
+            )
         except ModelError as error:
             found = ordered(fault_findings(error))
     shown = [finding for finding in found if _LEVELS.index(finding.level) <= _LEVELS.index(level)]
@@ -224,7 +239,7 @@ def _reality_result(path: Path, changes: Sequence[Scenario]) -> Result:
     from ...checking import Outcome, check_reality
 
     with busy(f"testing {path.name}"):
-        loaded = load_model(path)
+        loaded = load_model(path, merge_scenarios(changes).texts)
         found = check_reality(loaded, scenario=changes)
 
     def parts() -> Iterator[Part]:

@@ -13,6 +13,7 @@ from ...analysis import ATTRIBUTION, RANKING, attributed_variables, model_of_run
 from ...comparison import Outcome
 from ...dataset import ANALYSIS, MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
 from ...errors import DatasetError, FigureError, ReportError
+from ...files import Location
 from ...inference import BACKTEST, MeasuredError, find_errors_file, read_errors
 from ...scenario import Scenario
 from ...store import find_run, is_ensemble, open_run
@@ -166,7 +167,7 @@ def _check_members(runs: Mapping[str, xr.Dataset]) -> None:
         note_broken(run)
 
 
-def _find_runs(names: Iterable[str], place: Path) -> dict[str, Path]:
+def _find_runs(names: Iterable[str], place: Path) -> dict[str, Location]:
     """The files of stored runs by name, each once."""
     return {path.stem: path for path in (find_run(name, place) for name in names)}
 
@@ -285,7 +286,7 @@ def _check_known(name: str, runs: Mapping[str, xr.Dataset]) -> None:
 @click.command("explore", epilog="Example: sdmodel explore -n 300 -o ai_compute.html")
 @model_argument
 @on_option("A headline variable (default: those of the save list beside the model)")
-@sampling_options("Draw bands of the members that this file varies.")
+@sampling_options("Draw bands of the members that this file varies.", vary=True)
 @click.option(
     "--error", "errors", metavar="FILE.error.csv", help="Errors of the model's forecasts (default: the file beside it)."
 )

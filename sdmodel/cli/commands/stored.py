@@ -20,7 +20,6 @@ import xarray as xr
 from ...analysis import ATTRIBUTION, RANKING, attributed_variables
 from ...dataset import (
     ANALYSIS,
-    GIVEN_DATA,
     MEMBER,
     POINTS,
     SOURCES,
@@ -33,12 +32,13 @@ from ...dataset import (
     member_dims,
     model_content,
     model_encoding,
+    recorded_texts,
     spelled_names,
 )
 from ...errors import ModelError, StoreError, format_count
-from ...files import is_plain_file, read_bytes
+from ...files import Location, is_plain_file, read_bytes
 from ...inference import BACKTEST
-from ...model import Model, Source, with_points
+from ...model import GIVEN_DATA, Model, Source, with_points
 from ...numerals import format_exact, format_number
 from ...reading import model_from_text
 from ...scenario import POINTS_TEXT
@@ -169,7 +169,7 @@ def show(run: str, statements: tuple[str, ...], bands: tuple[float, ...], folder
     return _single_run(path, stored, statements)
 
 
-def _attribution(path: Path, stored: xr.Dataset) -> Result:
+def _attribution(path: Location, stored: xr.Dataset) -> Result:
     names, record = attributed_variables(stored), _record(path, stored)
     moments = (moment_of(stored, names),)
 
@@ -180,7 +180,7 @@ def _attribution(path: Path, stored: xr.Dataset) -> Result:
     return Result(lambda: record | attribution_record(stored, names, moments), parts, "variables")
 
 
-def _ranking(path: Path, stored: xr.Dataset) -> Result:
+def _ranking(path: Location, stored: xr.Dataset) -> Result:
     record = _record(path, stored)
 
     def parts() -> Iterator[Part]:
@@ -190,7 +190,7 @@ def _ranking(path: Path, stored: xr.Dataset) -> Result:
     return Result(lambda: record | ranking_record(stored), parts, "levers")
 
 
-def _ensemble(path: Path, stored: xr.Dataset, statements: Sequence[str], bands: Sequence[float]) -> Result:
+def _ensemble(path: Location, stored: xr.Dataset, statements: Sequence[str], bands: Sequence[float]) -> Result:
     names = headline_names(stored)
 
     def is_sampled(item: xr.Variable) -> bool:  # without the points of time courses, which are many
@@ -218,7 +218,7 @@ def _ensemble(path: Path, stored: xr.Dataset, statements: Sequence[str], bands: 
     return Result(whole, parts)
 
 
-def _single_run(path: Path, stored: xr.Dataset, statements: Sequence[str]) -> Result:
+def _single_run(path: Location, stored: xr.Dataset, statements: Sequence[str]) -> Result:
     levers, stored = lever_records(stored), _at_base(path, stored)
     shares = shares_of(stored, statements)
     members = math.prod(stored.sizes[dim] for dim in member_dims(stored))
@@ -254,7 +254,7 @@ def _single_run(path: Path, stored: xr.Dataset, statements: Sequence[str]) -> Re
     return Result(whole, parts, "variables")
 
 
-def _at_base(path: Path, stored: xr.Dataset) -> xr.Dataset:
+def _at_base(path: Location, stored: xr.Dataset) -> xr.Dataset:
     """For a sweep, the run at the levers' own values, with a note; any other run as it is."""
     places = base_positions(stored)
     if places:
@@ -265,14 +265,14 @@ def _at_base(path: Path, stored: xr.Dataset) -> xr.Dataset:
     return stored.isel(places)
 
 
-def _record(path: Path, run: xr.Dataset) -> dict[str, Any]:
+def _record(path: Location, run: xr.Dataset) -> dict[str, Any]:
     """The record of a run, the most important attributes first, without empty ones."""
     names = dict.fromkeys(name for name in (*_FIRST_ATTRIBUTES, *map(str, run.attrs)) if name not in _HIDDEN_ATTRIBUTES)
     attributes = {name: run.attrs[name] for name in names if run.attrs.get(name, "") != ""}
     return {"run": path.stem, "path": str(path), "attributes": attributes}
 
 
-def _record_table(path: Path, record: dict[str, Any]) -> Table:
+def _record_table(path: Location, record: dict[str, Any]) -> Table:
     rows = [[name, _describe_attribute(name, str(value))] for name, value in record["attributes"].items()]
     return Table({"": "left", path.stem: "fold"}, rows)
 
@@ -380,7 +380,7 @@ def _some_members(stored: xr.Dataset, members: int) -> xr.Dataset:
     return stored.isel({MEMBER: np.repeat(chosen, 2) if chosen.size == 1 else chosen})
 
 
-def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = None) -> xr.Dataset:
+def _repeat(path: Location, stored: xr.Dataset, *, save: tuple[str, ...] | None = None) -> xr.Dataset:
     record = stored.attrs
     content = model_content(stored)
     if content is None:
@@ -418,7 +418,7 @@ def _repeat(path: Path, stored: xr.Dataset, *, save: tuple[str, ...] | None = No
         )
 
 
-def _with_its_data(path: Path, stored: xr.Dataset, content: bytes) -> Model | None:
+def _with_its_data(path: Location, stored: xr.Dataset, content: bytes) -> Model | None:
     """The model of a run with its encoding and the data that it had; None if it had neither. A file that has changed is an error."""
     record = stored.attrs
     home = Path(str(record["model"])).parent
@@ -437,7 +437,9 @@ def _with_its_data(path: Path, stored: xr.Dataset, content: bytes) -> Model | No
         return None
     series = [home / own.path for own in files if own.is_series]
     folders = [(home / own.path).parent for own in files]
-    model = model_from_text(content, str(record["model"]), data=series, allow_files=folders, encoding=encoding)
+    model = model_from_text(
+        content, str(record["model"]), data=series, allow_files=folders, encoding=encoding, texts=recorded_texts(stored)
+    )
     return with_points(model, points_from(str(record[POINTS]))) if POINTS in record else model
 
 

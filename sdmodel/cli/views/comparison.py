@@ -28,6 +28,7 @@ from ...comparison import (
 )
 from ...dataset import MEMBER, RATIO, TIME, find_variable, has_variable
 from ...errors import AnalysisError, format_count
+from ...files import Location
 from ...model import Table as Lookup
 from ...model import join_name, key, split_name
 from ...numerals import format_exact, format_number, format_percent
@@ -206,7 +207,7 @@ def _lookup(table: Lookup | None) -> str:
 
 
 def runs_result(
-    runs: Mapping[str, xr.Dataset], paths: Mapping[str, Path], options: CompareOptions, *, strict: bool
+    runs: Mapping[str, xr.Dataset], paths: Mapping[str, Location], options: CompareOptions, *, strict: bool
 ) -> Result:
     """What differs between single runs; if `strict`, the exit code is 1 where a difference exceeds the thresholds."""
     names, at = requested_names(options, runs), requested_times(options, runs)
@@ -323,7 +324,7 @@ def _gap_row(gap: LargestDifference, *, several: bool) -> list[str]:
 
 
 def _runs_record(
-    found: Comparison, beyond: Sequence[LargestDifference], paths: Mapping[str, Path], figures: Sequence[Path]
+    found: Comparison, beyond: Sequence[LargestDifference], paths: Mapping[str, Location], figures: Sequence[Path]
 ) -> dict[str, Any]:
     return {
         "runs": {name: str(path) for name, path in paths.items()},
@@ -346,7 +347,7 @@ def _standing_record(standing: Snapshot, runs: Sequence[str]) -> dict[str, Any]:
 
 
 def _plot_runs(
-    runs: Mapping[str, xr.Dataset], paths: Mapping[str, Path], names: Sequence[str], options: CompareOptions
+    runs: Mapping[str, xr.Dataset], paths: Mapping[str, Location], names: Sequence[str], options: CompareOptions
 ) -> list[Path]:
     if options.figures is None:
         return []
@@ -366,7 +367,7 @@ def _plot_runs(
 
 
 def groups_result(
-    runs: Mapping[str, xr.Dataset], lever: str, paths: Mapping[str, Path], options: CompareOptions
+    runs: Mapping[str, xr.Dataset], lever: str, paths: Mapping[str, Location], options: CompareOptions
 ) -> Result:
     """Variables for each value of a constant."""
     singles = separate_runs(runs)

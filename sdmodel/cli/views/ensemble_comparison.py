@@ -14,6 +14,7 @@ from ...analysis import Changes, changes_between
 from ...comparison import MEDIAN, PairedDifferences, are_paired, levels_of, paired_differences, shown_as_ratios
 from ...dataset import PROBABILITY
 from ...errors import AnalysisError
+from ...files import Location
 from ..output import Part, Result, Table, busy, note
 from .comparison import (
     CompareOptions,
@@ -46,7 +47,7 @@ class PairedRun:
     below: Mapping[str, tuple[float, ...]]
 
 
-def ensembles_result(runs: Mapping[str, xr.Dataset], paths: Mapping[str, Path], options: CompareOptions) -> Result:
+def ensembles_result(runs: Mapping[str, xr.Dataset], paths: Mapping[str, Location], options: CompareOptions) -> Result:
     """What differs between ensembles, or an ensemble and single runs."""
     if options.absolute or options.relative:
         message = "--abs and --rel compare single runs; of ensembles, quantiles of the differences are shown"
@@ -129,7 +130,7 @@ def _record(
     changes: Changes,
     differences: Sequence[PairedRun],
     apart: Mapping[str, Sequence[Spread]],
-    paths: Mapping[str, Path],
+    paths: Mapping[str, Location],
     figures: Sequence[Path],
 ) -> dict[str, Any]:
     return {

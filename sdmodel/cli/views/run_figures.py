@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from ...dataset import find_variable, has_variable, long_name
 from ...errors import SdmodelError
 from ...figures import Layout, Observed, Panel, find_layout, plot_runs, save_figure
+from ...files import Location
 from ...inference import Series, error_bars
 from ...model import join_name, references_in, split_reference
 from ..observations import series_of_run, stored_model_file
@@ -21,13 +22,13 @@ from .headlines import shared_headlines
 from .panels import first_panels, layout_of
 
 
-def plot_runs_to(runs: Mapping[Path, xr.Dataset], target: Path, *, force: bool = False, **options: Any) -> Path:
+def plot_runs_to(runs: Mapping[Location, xr.Dataset], target: Path, *, force: bool = False, **options: Any) -> Path:
     """Plot runs, by their files, to a file, with the options of `figure_of`."""
     return save_figure(figure_of(runs, **options), target, force=force)
 
 
 def figure_of(
-    runs: Mapping[Path, xr.Dataset],
+    runs: Mapping[Location, xr.Dataset],
     *,
     names: Sequence[str] = (),
     title: str | None = None,
@@ -41,14 +42,14 @@ def figure_of(
     return plot_runs(opened, shown, title=title, logarithmic=logarithmic, **style)
 
 
-def figures_of(runs: Mapping[Path, xr.Dataset], *, names: Sequence[str] = ()) -> list[Figure]:
+def figures_of(runs: Mapping[Location, xr.Dataset], *, names: Sequence[str] = ()) -> list[Figure]:
     """A figure for each panel of runs, by their files."""
     panels, style = _page_of(runs, names)
     opened = {path.stem: run for path, run in runs.items()}
     return [plot_runs(opened, [panel], **style) for panel in panels]
 
 
-def _page_of(runs: Mapping[Path, xr.Dataset], names: Sequence[str]) -> tuple[Sequence[str | Panel], dict[str, Any]]:
+def _page_of(runs: Mapping[Location, xr.Dataset], names: Sequence[str]) -> tuple[Sequence[str | Panel], dict[str, Any]]:
     """The panels of runs: named variables, else the page beside the first run's model, else headlines; and what they show."""
     opened = {path.stem: run for path, run in runs.items()}
     first_path, first = next(iter(runs.items()))
@@ -74,7 +75,7 @@ def _page(first: xr.Dataset, runs: Sequence[xr.Dataset], *, quiet: bool) -> Layo
     return replace(page, panels=tuple(panel for panel in panels if panel.lines))
 
 
-def _observed(run: xr.Dataset, path: Path) -> list[Observed]:
+def _observed(run: xr.Dataset, path: Location) -> list[Observed]:
     """Observations of a run's variables, from the files beside its model; none if these have faults."""
     try:
         series = series_of_run(run, path)

@@ -3,8 +3,8 @@
 A profile gives the curve of one requester: its type, centre, width and an extra number. The types are those of the Vensim reference
 manual ("Specifying the Curves"): 0 a fixed quantity, 1 rectangular, 2 triangular, 3 normal, 4 exponential and 5 constant elasticity.
 Each of 1 to 4 is the integral of the named density around the centre. The rectangle and the triangle are as wide as the width, which
-is the standard deviation of the normal density and the scale of the exponential one. With constant elasticity the quantity is
-reached at the centre, the width is the price beyond which the curve is cut off, and the extra number is the elasticity.
+is the standard deviation of the normal density, at least 0.05, and the scale of the exponential one. With constant elasticity the
+quantity is reached at the centre, the width is the price beyond which the curve is cut off, and the extra number is the elasticity.
 
 The price is found by halving the interval between the smallest and the largest number that a computer knows, which ends at two
 neighbours after 64 steps. Where demand jumps between the two, as it does with a width of 0, what is left is shared in the proportion
@@ -26,7 +26,7 @@ from ...extras import LazyModule
 from ..algebra import NA, add, divide, multiply, negate
 from .arithmetic import ABS, MAX, MIN
 from .logic import GREATER, IF_THEN_ELSE, LESS_OR_EQUAL
-from .row import Array, ArrayEmitter, Emitter, FunctionRow
+from .row import Array, ArrayEmitter, Emitter, FunctionRow, R
 from .vectors import NO_SLOPE, NO_SUBSCRIPTS, emit_by_number
 
 if TYPE_CHECKING:
@@ -39,10 +39,13 @@ _STEPS = 64
 """Halvings of the interval between the smallest and the largest number until its ends are neighbours."""
 _FURTHEST = 40.0
 """At this many widths from its centre a curve has its end value to the last bit."""
+_NORMAL, _NARROWEST, _NORMAL_END = 3.0, 0.05, 5.0
+"""The type of the normal density; its smallest standard deviation, and how many of them from its centre a price is looked for, which
+both show in Vensim's output files."""
 _CENTRE, _WIDTH, _EXTRA = 1, 2, 3
 
 Profile = Sequence[float]
-Read = Callable[[int], str]
+Read = Callable[[int], R]
 """Writes the number of a profile at a place: its type, centre, width or extra number."""
 
 # Rational approximations by W. J. Cody, Mathematics of Computation 23 (1969), from the highest power down, numerator and denominator
@@ -69,10 +72,10 @@ _FAR = (
 )  # fmt: skip
 
 
-def emit_erfc(f: Emitter, x: str) -> str:
+def emit_erfc(f: Emitter[R], x: R) -> R:
     """The complement of the error function, to a few units in the last place of 1."""
 
-    def ratio(coefficients: Sequence[Sequence[float]], at: str) -> str:
+    def ratio(coefficients: Sequence[Sequence[float]], at: R) -> R:
         upper, lower = (
             reduce(lambda total, c: f.binary("+", f.binary("*", total, at), f.constant(c)), rest, f.constant(first))
             for first, *rest in coefficients
@@ -97,7 +100,7 @@ def _rectangle(centre: float, width: float, price: float) -> float:
     return 1.0 if price <= left else 0.0 if price >= right else (right - price) / width
 
 
-def _emit_rectangle(f: Emitter, centre: str, width: str, price: str) -> str:
+def _emit_rectangle(f: Emitter[R], centre: R, width: R, price: R) -> R:
     half = f.binary("*", width, f.constant(0.5))
     left, right = f.binary("-", centre, half), f.binary("+", centre, half)
     within = f.binary("/", f.binary("-", right, price), width)
@@ -125,20 +128,22 @@ def _fraction(profile: Profile, price: float) -> float:
     kind, centre, width = profile[:_EXTRA]
     if kind == 1:
         return _rectangle(centre, width, price)
+    width = max(width, _NARROWEST) if kind == _NORMAL else width
     z = 0.0 if price == centre else (price - centre) / width if width else math.copysign(math.inf, price - centre)
     if kind == 2:  # noqa: PLR2004 - the types of the manual
         z = min(max(z, -0.5), 0.5)
         return 1 - 2 * (z + 0.5) ** 2 if z < 0 else 2 * (0.5 - z) ** 2
-    if kind == 3:  # noqa: PLR2004
+    if kind == _NORMAL:
         return math.erfc(z / math.sqrt(2)) / 2
     half = math.exp(-abs(z)) / 2
     return (1 - half if z < 0 else half) if kind == 4 else math.nan  # noqa: PLR2004
 
 
-def _emit_fraction(f: Emitter, profile: Read, price: str) -> str:
+def _emit_fraction(f: Emitter[R], profile: Read[R], price: R) -> R:
     one, zero, half = f.constant(1.0), f.constant(0.0), f.constant(0.5)
     kind, centre, width = profile(0), profile(_CENTRE), profile(_WIDTH)
-    z = f.binary("/", f.binary("-", price, centre), width)
+    spread = f.choose(f.compare("=", kind, f.constant(_NORMAL)), MAX.emit(f, width, f.constant(_NARROWEST)), width)
+    z = f.binary("/", f.binary("-", price, centre), spread)
     z = f.choose(f.compare("=", price, centre), zero, z)
     cut = MIN.emit(f, MAX.emit(f, z, f.constant(-0.5)), half)
     left, right = f.binary("+", cut, half), f.binary("-", half, cut)
@@ -173,28 +178,28 @@ def _supplied(profile: Profile, price: float) -> float:
     return 1.0 if profile[0] == 0 else 1 - _fraction(profile, price)
 
 
-def _emit_demanded(f: Emitter, profile: Read, price: str) -> str:
+def _emit_demanded(f: Emitter[R], profile: Read[R], price: R) -> R:
     ratio = f.binary("/", MAX.emit(f, price, profile(_WIDTH)), profile(_CENTRE))
     elastic = f.call("pow", ratio, f.binary("-", f.constant(0.0), profile(_EXTRA)))
     return _emit_part(f, profile, _emit_fraction(f, profile, price), elastic)
 
 
-def _emit_supplied(f: Emitter, profile: Read, price: str) -> str:
+def _emit_supplied(f: Emitter[R], profile: Read[R], price: R) -> R:
     most = MAX.emit(f, MIN.emit(f, price, profile(_WIDTH)), f.constant(0.0))
     elastic = f.call("pow", f.binary("/", most, profile(_CENTRE)), profile(_EXTRA))
     return _emit_part(f, profile, f.binary("-", f.constant(1.0), _emit_fraction(f, profile, price)), elastic)
 
 
-def _emit_part(f: Emitter, profile: Read, fraction: str, elastic: str) -> str:
+def _emit_part(f: Emitter[R], profile: Read[R], fraction: R, elastic: R) -> R:
     part = f.choose(f.compare("=", profile(0), f.constant(5.0)), elastic, fraction)
     return f.choose(f.compare("=", profile(0), f.constant(0.0)), f.constant(1.0), part)
 
 
-def _profile(f: ArrayEmitter, profiles: Array, place: str | None = None) -> Read:
+def _profile(f: ArrayEmitter[R], profiles: Array, place: R | None = None) -> Read[R]:
     """The numbers of the profile of a requester, or those of a vector that is one profile."""
     count = profiles.rows if place is None else profiles.columns
 
-    def read(which: int) -> str:
+    def read(which: int) -> R:
         if which >= count:
             return f.constant(0.0)
         return f.get(profiles, which) if place is None else f.get(profiles, place, which)
@@ -220,8 +225,8 @@ def _clear(excess: Callable[[float], float], low: float = -_LARGEST, high: float
     return low, high
 
 
-def _emit_clear(f: ArrayEmitter, excess: Callable[[str], str], low: str, high: str) -> tuple[str, ...]:
-    def body(_: str, low: str, high: str) -> Sequence[str]:
+def _emit_clear(f: ArrayEmitter[R], excess: Callable[[R], R], low: R, high: R) -> tuple[R, ...]:
+    def body(_: R, low: R, high: R) -> Sequence[R]:
         middle = f.halfway(low, high)
         more = f.compare(">", excess(middle), f.constant(0.0))
         return [f.choose(more, middle, low), f.choose(more, high, middle)]
@@ -247,16 +252,16 @@ def _share(requests: Sequence[float], demand: Callable[[int, float], float], sup
 
 
 def _emit_share(
-    f: ArrayEmitter, count: int, request: Callable[[str], str], demand: Callable[[str, str], str], supply: str
+    f: ArrayEmitter[R], count: int, request: Callable[[R], R], demand: Callable[[R, R], R], supply: R
 ) -> Array:
     """As `_share`; `request` and `demand` write those of the requester at a place."""
     zero, one = f.constant(0.0), f.constant(1.0)
 
-    def total(amount: Callable[[str], str]) -> str:
+    def total(amount: Callable[[R], R]) -> R:
         (found,) = f.loop(count, lambda place, so_far: [f.binary("+", so_far, amount(place))], zero)
         return found
 
-    def wanted(price: str) -> str:
+    def wanted(price: R) -> R:
         return total(lambda place: demand(place, price))
 
     enough = f.compare(">=", supply, total(request))
@@ -270,7 +275,7 @@ def _emit_share(
     over, scale = f.compare(">", least, left), f.binary("/", left, least)
     results = f.scratch(count)
 
-    def body(place: str) -> Sequence[str]:
+    def body(place: R) -> Sequence[R]:
         own = demand(place, high)
         shared = f.binary("+", own, f.binary("*", part, f.binary("-", demand(place, low), own)))
         shared = f.choose(over, f.binary("*", own, scale), shared)
@@ -286,11 +291,11 @@ def _allocate(requests: Sequence[float], profiles: Sequence[Profile], supply: fl
     return _share(asked, lambda i, price: asked[i] * min(_demanded(profiles[i], price), 1.0), supply)
 
 
-def _emit_allocate(f: ArrayEmitter, requests: Array, profiles: Array, supply: str) -> Array:
-    def request(place: str) -> str:
+def _emit_allocate(f: ArrayEmitter[R], requests: Array, profiles: Array, supply: R) -> Array:
+    def request(place: R) -> R:
         return MAX.emit(f, f.get(requests, place), f.constant(0.0))
 
-    def demand(place: str, price: str) -> str:
+    def demand(place: R, price: R) -> R:
         part, one = _emit_demanded(f, _profile(f, profiles, place), price), f.constant(1.0)
         return f.binary("*", request(place), f.choose(f.compare(">", part, one), one, part))
 
@@ -301,7 +306,7 @@ def _asked(requests: Sequence[float], size: float) -> list[float]:
     return [max(request, 0.0) if place < size else 0.0 for place, request in enumerate(requests)]
 
 
-def _emit_asked(f: ArrayEmitter, requests: Array, size: str, place: str) -> str:
+def _emit_asked(f: ArrayEmitter[R], requests: Array, size: R, place: R) -> R:
     asked = MAX.emit(f, f.get(requests, place), f.constant(0.0))
     return f.choose(f.compare("<", f.real(place), size), asked, f.constant(0.0))
 
@@ -313,11 +318,11 @@ def _by_priority(
     return _share(asked, lambda i, price: asked[i] * _rectangle(priorities[i], width, price), supply)
 
 
-def _emit_by_priority(f: ArrayEmitter, requests: Array, priorities: Array, size: str, width: str, supply: str) -> Array:
-    def request(place: str) -> str:
+def _emit_by_priority(f: ArrayEmitter[R], requests: Array, priorities: Array, size: R, width: R, supply: R) -> Array:
+    def request(place: R) -> R:
         return _emit_asked(f, requests, size, place)
 
-    def demand(place: str, price: str) -> str:
+    def demand(place: R, price: R) -> R:
         return f.binary("*", request(place), _emit_rectangle(f, f.get(priorities, place), width, price))
 
     return _emit_share(f, requests.rows, request, demand, supply)
@@ -334,18 +339,16 @@ def _market_priority(
     return _clear(excess, min(priorities) - width / 2, max(priorities) + width / 2)[1]
 
 
-def _emit_market_priority(
-    f: ArrayEmitter, requests: Array, priorities: Array, size: str, width: str, supply: str
-) -> str:
-    def excess(price: str) -> str:
-        def body(place: str, so_far: str) -> Sequence[str]:
+def _emit_market_priority(f: ArrayEmitter[R], requests: Array, priorities: Array, size: R, width: R, supply: R) -> R:
+    def excess(price: R) -> R:
+        def body(place: R, so_far: R) -> Sequence[R]:
             part = _emit_rectangle(f, f.get(priorities, place), width, price)
             return [f.binary("+", so_far, f.binary("*", _emit_asked(f, requests, size, place), part))]
 
         (found,) = f.loop(requests.rows, body, f.constant(0.0))
         return f.binary("-", found, supply)
 
-    def bounds(place: str, low: str, high: str) -> Sequence[str]:
+    def bounds(place: R, low: R, high: R) -> Sequence[R]:
         own = f.get(priorities, place)
         return [MIN.emit(f, own, low), MAX.emit(f, own, high)]
 
@@ -359,7 +362,8 @@ def _reach(profile: Profile) -> tuple[float, float]:
     kind, centre, width = profile[:_EXTRA]
     if kind == 0:
         return _LARGEST, -_LARGEST
-    return (0.0, _LARGEST) if kind == 5 else (centre - _FURTHEST * width, centre + _FURTHEST * width)  # noqa: PLR2004
+    far = _NORMAL_END * max(width, _NARROWEST) if kind == _NORMAL else _FURTHEST * width
+    return (0.0, _LARGEST) if kind == 5 else (centre - far, centre + far)  # noqa: PLR2004
 
 
 def _market_price(
@@ -373,26 +377,28 @@ def _market_price(
     return _clear(excess, min(lows), max(highs))[1] if min(lows) < max(highs) else NA
 
 
-def _emit_market_price(f: ArrayEmitter, demands: Array, buyers: Array, supplies: Array, sellers: Array) -> str:
-    def total(quantities: Array, profiles: Array, curve: Callable[..., str], price: str) -> str:
-        def body(place: str, so_far: str) -> Sequence[str]:
+def _emit_market_price(f: ArrayEmitter[R], demands: Array, buyers: Array, supplies: Array, sellers: Array) -> R:
+    def total(quantities: Array, profiles: Array, curve: Callable[..., R], price: R) -> R:
+        def body(place: R, so_far: R) -> Sequence[R]:
             part = curve(f, _profile(f, profiles, place), price)
             return [f.binary("+", so_far, f.binary("*", f.get(quantities, place), part))]
 
         (found,) = f.loop(quantities.rows, body, f.constant(0.0))
         return found
 
-    def excess(price: str) -> str:
+    def excess(price: R) -> R:
         bought = total(demands, buyers, _emit_demanded, price)
         return f.binary("-", bought, total(supplies, sellers, _emit_supplied, price))
 
     low, high = f.constant(_LARGEST), f.constant(-_LARGEST)
     for profiles in (buyers, sellers):
 
-        def body(place: str, low: str, high: str, profiles: Array = profiles) -> Sequence[str]:
+        def body(place: R, low: R, high: R, profiles: Array = profiles) -> Sequence[R]:
             profile = _profile(f, profiles, place)
-            far = f.binary("*", f.constant(_FURTHEST), profile(_WIDTH))
-            fixed, elastic = (f.compare("=", profile(0), f.constant(number)) for number in (0.0, 5.0))
+            fixed, normal, elastic = (f.compare("=", profile(0), f.constant(number)) for number in (0.0, _NORMAL, 5.0))
+            width = MAX.emit(f, profile(_WIDTH), f.constant(_NARROWEST))
+            normal_end = f.binary("*", f.constant(_NORMAL_END), width)
+            far = f.choose(normal, normal_end, f.binary("*", f.constant(_FURTHEST), profile(_WIDTH)))
             ends = []
             for sign, cut, none in (("-", 0.0, _LARGEST), ("+", _LARGEST, -_LARGEST)):
                 end = f.choose(elastic, f.constant(cut), f.binary(sign, profile(_CENTRE), far))

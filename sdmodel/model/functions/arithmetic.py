@@ -13,7 +13,7 @@ from sympy import Expr, S
 from ...extras import LazyModule
 from ..algebra import add, divide, inverse, multiply, negate
 from .logic import GREATER, GREATER_OR_EQUAL, IF_THEN_ELSE, LESS_OR_EQUAL, constant_almost_everywhere
-from .row import Absent, Emitter, FunctionRow, Kind, from_numpy
+from .row import Absent, Emitter, FunctionRow, Kind, R, from_numpy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +76,7 @@ def _power_derivatives(base: Expr, exponent: Expr) -> Sequence[Expr]:
     return multiply(exponent, lower), multiply(value, sp.log(base, evaluate=False))
 
 
-def _emit_quantum(f: Emitter, x: str, quantum: str) -> str:
+def _emit_quantum(f: Emitter[R], x: R, quantum: R) -> R:
     cut = f.binary("*", quantum, f.call("trunc", f.binary("/", x, quantum)))
     return f.choose(f.compare("<=", quantum, f.constant(0.0)), x, cut)
 
@@ -95,9 +95,9 @@ def _guarded_quotient(signature: str, meaning: str, units: str) -> FunctionRow:
     def arrays(dividend: Any, divisor: Any, otherwise: Any = 0.0) -> Any:
         return np.where(np.abs(divisor) < NEXT_TO_ZERO, otherwise, dividend / divisor)
 
-    def emit(f: Emitter, dividend: str, divisor: str, otherwise: str = "") -> str:
+    def emit(f: Emitter[R], dividend: R, divisor: R, otherwise: R | None = None) -> R:
         tiny = f.compare("<", f.call("fabs", divisor), f.constant(NEXT_TO_ZERO))
-        return f.choose(tiny, otherwise or f.constant(0.0), f.binary("/", dividend, divisor))
+        return f.choose(tiny, f.constant(0.0) if otherwise is None else otherwise, f.binary("/", dividend, divisor))
 
     def derivative(dividend: Expr, divisor: Expr, *otherwise: Expr) -> Sequence[Expr]:
         slopes = (ZIDZ.build(S.One, divisor), negate(ZIDZ.build(dividend, multiply(divisor, divisor))))
@@ -137,7 +137,7 @@ def _log_gamma_of_array(x: Any) -> Any:
     return np.vectorize(lambda one: math.lgamma(one) if one > 0 else math.nan, otypes=[float])(x)
 
 
-def emit_log_gamma(f: Emitter, x: str) -> str:
+def emit_log_gamma(f: Emitter[R], x: R) -> R:
     """Write the logarithm of the gamma function of a positive number."""
     small = f.compare("<", x, f.constant(_LARGE))
     z = f.choose(small, f.binary("+", x, f.constant(_LARGE)), x)

@@ -19,7 +19,7 @@ from ..algebra import NA, Table
 from .arithmetic import ABS, MAX, MIN
 from .logic import IF_THEN_ELSE, LESS_OR_EQUAL, constant_almost_everywhere
 from .lookups import BACKWARD, FORWARD, LOOKUP, look_up, slope_of
-from .row import Absent, Emitter, FunctionRow
+from .row import Absent, Emitter, FunctionRow, R
 
 _PRECISION = 1e-7
 _NO_ARRAYS = Absent("a formula over arrays has no data variables")
@@ -29,7 +29,7 @@ def _slack(time: float) -> float:
     return _PRECISION * (1 + abs(time))
 
 
-def _emit_slack(f: Emitter, time: str) -> str:
+def _emit_slack(f: Emitter[R], time: R) -> R:
     return f.binary("*", f.constant(_PRECISION), f.binary("+", f.constant(1.0), ABS.emit(f, time)))
 
 
@@ -42,7 +42,7 @@ def _at(table: Table, time: float) -> float:
     return look_up("backward", table, time + _slack(time)) if abs(found - time) <= _slack(time) else NA
 
 
-def _emit_at(f: Emitter, table: Table, time: str) -> str:
+def _emit_at(f: Emitter[R], table: Table, time: R) -> R:
     slack = _emit_slack(f, time)
     late = f.binary("+", time, slack)
     found = f.look_up("backward", Table([(x, x) for x, _ in table.points]), late)
@@ -61,7 +61,7 @@ def _between(table: Table, time: float, mode: float) -> float:
     return look_up(next((way for least, way in _WAYS if mode >= least), "backward"), table, time)
 
 
-def _emit_between(f: Emitter, table: Table, time: str, mode: str) -> str:
+def _emit_between(f: Emitter[R], table: Table, time: R, mode: R) -> R:
     points, slack = _sorted(table), _emit_slack(f, time)
     value = f.look_up("backward", table, time)
     for least, way in reversed(_WAYS):
@@ -78,9 +78,7 @@ def _within(table: Table, start: float, end: float) -> list[float]:
     return [y for _, y in points[bisect_left(times, start - _slack(start)) : bisect_right(times, end + _slack(end))]]
 
 
-def _emit_over(
-    f: Emitter, table: Table, start: str, end: str, first: float, add_point: Callable[[str, str], str]
-) -> str:
+def _emit_over(f: Emitter[R], table: Table, start: R, end: R, first: float, add_point: Callable[[R, R], R]) -> R:
     """Go through the points from one time to another: `add_point` makes the next result from the last and a value."""
     begin, stop = f.binary("-", start, _emit_slack(f, start)), f.binary("+", end, _emit_slack(f, end))
     result = f.constant(first)
@@ -90,29 +88,29 @@ def _emit_over(
     return result
 
 
-def _emit_count(f: Emitter, table: Table, start: str, end: str) -> str:
+def _emit_count(f: Emitter[R], table: Table, start: R, end: R) -> R:
     return _emit_over(f, table, start, end, 0.0, lambda total, _: f.binary("+", total, f.constant(1.0)))
 
 
-def _emit_points(f: Emitter, table: Table, start: str, end: str) -> str:
+def _emit_points(f: Emitter[R], table: Table, start: R, end: R) -> R:
     """The number of points; all of them from the start on without an end, which is then `:NA:`."""
     return _emit_count(f, table, start, f.choose(f.compare("<=", end, f.constant(NA)), f.constant(-NA), end))
 
 
-def _if_any(f: Emitter, count: str, value: str) -> str:
+def _if_any(f: Emitter[R], count: R, value: R) -> R:
     return f.choose(f.compare(">", count, f.constant(0.0)), value, f.constant(NA))
 
 
-def _emit_mean(f: Emitter, table: Table, start: str, end: str) -> str:
+def _emit_mean(f: Emitter[R], table: Table, start: R, end: R) -> R:
     total = _emit_over(f, table, start, end, 0.0, lambda sum_, value: f.binary("+", sum_, value))
     count = _emit_count(f, table, start, end)
     return _if_any(f, count, f.binary("/", total, MAX.emit(f, count, f.constant(1.0))))
 
 
-def _emit_deviation(f: Emitter, table: Table, start: str, end: str) -> str:
+def _emit_deviation(f: Emitter[R], table: Table, start: R, end: R) -> R:
     mean, count = _emit_mean(f, table, start, end), _emit_count(f, table, start, end)
 
-    def square(total: str, value: str) -> str:
+    def square(total: R, value: R) -> R:
         distance = f.binary("-", value, mean)
         return f.binary("+", total, f.binary("*", distance, distance))
 
@@ -121,7 +119,7 @@ def _emit_deviation(f: Emitter, table: Table, start: str, end: str) -> str:
 
 
 def _emit_extreme(largest: FunctionRow, first: float) -> Callable[..., str]:
-    def emit(f: Emitter, table: Table, start: str, end: str) -> str:
+    def emit(f: Emitter[R], table: Table, start: R, end: R) -> R:
         found = _emit_over(f, table, start, end, first, lambda best, value: largest.emit(f, best, value))
         return _if_any(f, _emit_count(f, table, start, end), found)
 
@@ -133,7 +131,7 @@ def _deviation(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
 
 
-def _emit_median(f: Emitter, table: Table, start: str, end: str) -> str:
+def _emit_median(f: Emitter[R], table: Table, start: R, end: R) -> R:
     """The mean of the two values in the middle, or twice the same: go through the points by their values, and count."""
     begin, stop = f.binary("-", start, _emit_slack(f, start)), f.binary("+", end, _emit_slack(f, end))
     count = _emit_count(f, table, start, end)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from sympy import Expr, S, Symbol
 
@@ -14,7 +14,7 @@ from ..calendar import date_measures
 from .arithmetic import MAX, MIN, NEXT_TO_ZERO
 from .logic import GREATER, GREATER_OR_EQUAL, LESS_OR_EQUAL, constant_almost_everywhere
 from .lookups import look_up
-from .row import Absent, Emitter, FunctionRow, Moment, from_numpy
+from .row import Absent, Emitter, FunctionRow, Moment, R, from_numpy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ def _ramp(at: Moment, slope: Callable[[], float], start: float, end: float) -> f
     return slope() * (min(at.begun, end) - start) if at.begun > start else 0.0
 
 
-def _emit_ramp(f: Emitter, slope: str, start: str, end: str) -> str:
+def _emit_ramp(f: Emitter[R], slope: R, start: R, end: R) -> R:
     reached = MIN.emit(f, f.begun, end)
     risen = f.binary("*", slope, f.binary("-", reached, start))
     return f.choose(f.compare(">", f.begun, start), risen, f.constant(0.0))
@@ -40,7 +40,7 @@ def _ramp_derivatives(slope: Expr, start: Expr, end: Expr) -> Sequence[Expr]:
     return RAMP.build(S.One, start, end), negate(multiply(slope, begun)), multiply(slope, begun, ended)
 
 
-def _emit_all(f: Emitter, *conditions: str) -> str:
+def _emit_all(f: Emitter[R], *conditions: R) -> R:
     """1 where all conditions hold."""
     whole, *rest = conditions
     for condition in rest:
@@ -48,7 +48,7 @@ def _emit_all(f: Emitter, *conditions: str) -> str:
     return f.choose(whole, f.constant(1.0), f.constant(0.0))
 
 
-def _emit_pulse(f: Emitter, start: str, width: str) -> str:
+def _emit_pulse(f: Emitter[R], start: R, width: R) -> R:
     lasting = f.choose(f.compare("=", width, f.constant(0.0)), f.dt, width)
     end = f.binary("+", start, lasting)
     return _emit_all(f, f.compare(">", f.late, start), f.compare("<", f.late, end))
@@ -64,7 +64,7 @@ def _pulse_train(at: Moment, start: float, width: float, interval: float, end: f
     return float(since >= 0 and at.early < end and phase < max(width, at.dt))
 
 
-def _emit_pulse_train(f: Emitter, start: str, width: str, interval: str, end: str) -> str:
+def _emit_pulse_train(f: Emitter[R], start: R, width: R, interval: R, end: R) -> R:
     slack = f.binary("*", f.dt, f.constant(NEXT_TO_ZERO))
     since = f.binary("+", f.binary("-", f.late, start), slack)
     cut = f.binary("*", interval, f.call("floor", f.binary("/", since, interval)))
@@ -75,26 +75,26 @@ def _emit_pulse_train(f: Emitter, start: str, width: str, interval: str, end: st
     return f.strict(pulse, whole)
 
 
-class _Register:
+class _Register(Generic[R]):
     """A register with Python's arithmetic, so that one formula serves numbers and code."""
 
-    def __init__(self, f: Emitter, name: str) -> None:
+    def __init__(self, f: Emitter[R], name: R) -> None:
         self.f, self.name = f, name
 
-    def _with(self, sign: str, other: Any) -> _Register:
+    def _with(self, sign: str, other: Any) -> _Register[R]:
         right = other.name if isinstance(other, _Register) else self.f.constant(float(other))
         return _Register(self.f, self.f.binary(sign, self.name, right))
 
-    def __add__(self, other: Any) -> _Register:
+    def __add__(self, other: Any) -> _Register[R]:
         return self._with("+", other)
 
-    def __sub__(self, other: Any) -> _Register:
+    def __sub__(self, other: Any) -> _Register[R]:
         return self._with("-", other)
 
-    def __mul__(self, other: Any) -> _Register:
+    def __mul__(self, other: Any) -> _Register[R]:
         return self._with("*", other)
 
-    def __floordiv__(self, other: Any) -> _Register:
+    def __floordiv__(self, other: Any) -> _Register[R]:
         return _Register(self.f, self.f.call("floor", self._with("/", other).name))
 
     def __ge__(self, other: Any) -> Any:
@@ -108,10 +108,8 @@ def _time_value(relative: float, offset: float, measure: float, now: float, init
     return float(found[min(max(place, 0), len(found) - 1)])
 
 
-def _emit_time_value(
-    f: Emitter, relative: str, offset: str, measure: str, now: str, initial: str, *calendar: str
-) -> str:
-    def pick(condition: str, then: _Register, otherwise: _Register) -> _Register:
+def _emit_time_value(f: Emitter[R], relative: R, offset: R, measure: R, now: R, initial: R, *calendar: R) -> R:
+    def pick(condition: R, then: _Register[R], otherwise: _Register[R]) -> _Register[R]:
         return _Register(f, f.choose(condition, then.name, otherwise.name))
 
     half = f.constant(0.5)

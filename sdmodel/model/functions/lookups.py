@@ -16,7 +16,7 @@ from sympy import Expr, S
 
 from ..algebra import NA, Table, inverse, multiply, negate
 from .logic import GREATER_OR_EQUAL, IF_THEN_ELSE, LESS_OR_EQUAL, constant_almost_everywhere
-from .row import Absent, Emitter, FunctionRow
+from .row import Absent, Emitter, FunctionRow, R
 
 _NO_ARRAYS = Absent("a formula over arrays has no lookups")
 _HALF = 0.5
@@ -99,10 +99,10 @@ def _area(table: Table, start: float, end: float) -> float:
     return until(end) - until(start)
 
 
-def _emit_area(f: Emitter, table: Table, start: str, end: str) -> str:
+def _emit_area(f: Emitter[R], table: Table, start: R, end: R) -> R:
     areas, xs, ys = areas_of(table)
 
-    def until(x: str) -> str:
+    def until(x: R) -> R:
         beyond = f.binary("-", x, f.look_up("backward", xs, x))
         height = f.binary("+", f.look_up("backward", ys, x), f.look_up("between", table, x))
         piece = f.binary("*", beyond, f.binary("*", height, f.constant(_HALF)))
@@ -125,7 +125,7 @@ def _invert(table: Table, y: float) -> float:
     return NA
 
 
-def _emit_invert(f: Emitter, table: Table, y: str) -> str:
+def _emit_invert(f: Emitter[R], table: Table, y: R) -> R:
     found = f.constant(NA)
     for x0, y0, y1, slope in reversed(_segments(table)):
         above = f.compare(">=", y, f.constant(min(y0, y1)))
@@ -153,7 +153,7 @@ def _slope(table: Table, x: float, mode: float) -> float:
     return NA if mode <= -_HALF else 0.0
 
 
-def _emit_slope(f: Emitter, table: Table, x: str, mode: str) -> str:
+def _emit_slope(f: Emitter[R], table: Table, x: R, mode: R) -> R:
     points, (after, before, steps) = _sorted(table), _slopes(table)
     both = f.binary("+", f.look_up("forward", before, x), f.look_up("backward", after, x))
     mean = f.binary("*", both, f.constant(_HALF))

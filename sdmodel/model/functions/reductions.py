@@ -11,7 +11,7 @@ from sympy import Expr, Indexed
 from ..algebra import VensimFunction, add, multiply, split_reference
 from ..names import MARK
 from .arithmetic import MAX, MIN
-from .row import Absent, Emitter, FunctionRow
+from .row import Absent, Emitter, FunctionRow, R
 
 
 def reduction_ranges(call: Expr) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def _reduction(
     name: str,
     meaning: str,
     evaluate: Callable[[list[float]], float],
-    emit: Callable[[Emitter, str, str], str],
+    emit: Callable[[Emitter[R], R, R], R],
     written_out: Callable[[Sequence[Expr]], Expr],
     units: str = "u -> u",
 ) -> FunctionRow:
@@ -73,7 +73,7 @@ def _in_halves(row: FunctionRow) -> Callable[[Sequence[Expr]], Expr]:
     return build
 
 
-def _emit_extreme(row: FunctionRow) -> Callable[[Emitter, str, str], str]:
+def _emit_extreme(row: FunctionRow) -> Callable[[Emitter[R], R, R], R]:
     """One more term of VMIN or VMAX."""
     return lambda f, so_far, term: f.strict(row.emit(f, term, so_far), term, so_far)
 

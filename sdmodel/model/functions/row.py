@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from sympy import Expr
 
@@ -101,48 +101,53 @@ class Moment:
         return self.begun - self.dt / 2
 
 
-class Emitter(Protocol):
+R = TypeVar("R")
+"""A register: what a back end has for a number."""
+
+
+class Emitter(Protocol[R]):
     """What a back end offers to `emit`: each method writes an instruction and returns the register with its result.
 
-    Registers are strings that only the back end understands. `begun`, `late`, `early` and `dt` are those of `Moment`.
+    A back end that writes code names its registers by strings; one that computes at once has numbers instead. `begun`, `late`, `early`
+    and `dt` are those of `Moment`.
     """
 
-    begun: str
-    late: str
-    early: str
-    dt: str
+    begun: R
+    late: R
+    early: R
+    dt: R
 
-    def constant(self, value: float) -> str:
+    def constant(self, value: float) -> R:
         """A number known when the code is written."""
 
-    def binary(self, sign: str, left: str, right: str) -> str:
+    def binary(self, sign: str, left: R, right: R) -> R:
         """Arithmetic on two numbers: `+`, `-`, `*`, `/`, or `%`, the remainder with the sign of the dividend."""
 
-    def compare(self, sign: str, left: str, right: str) -> str:
+    def compare(self, sign: str, left: R, right: R) -> R:
         """The truth value of a comparison of finite numbers: `=`, `<>`, `<`, `<=`, `>`, `>=`."""
 
-    def logic(self, word: str, left: str, right: str) -> str:
+    def logic(self, word: str, left: R, right: R) -> R:
         """The truth value of `and` or `or`."""
 
-    def invert(self, truth: str) -> str:
+    def invert(self, truth: R) -> R:
         """The opposite of a truth value."""
 
-    def choose(self, condition: str, then: str, otherwise: str) -> str:
+    def choose(self, condition: R, then: R, otherwise: R) -> R:
         """One of two numbers, by a truth value."""
 
-    def strict(self, value: str, *arguments: str) -> str:
+    def strict(self, value: R, *arguments: R) -> R:
         """The value, or nan where one of the arguments is not finite."""
 
-    def call(self, name: str, *arguments: str) -> str:
+    def call(self, name: str, *arguments: R) -> R:
         """A function of the C library: `exp`, `log`, `pow`, `floor`, `trunc`, `fabs`, `sin` ..."""
 
-    def look_up(self, way: str, table: Table, x: str) -> str:
+    def look_up(self, way: str, table: Table, x: R) -> R:
         """The value of a table at x, in one of the ways of `lookups.py`."""
 
-    def draw(self, site: str, seed: str, stream: str, member: str) -> str:
+    def draw(self, site: R, seed: R, stream: R, member: R) -> R:
         """A uniform number between 0 and 1, both excluded: that of a place in this time step."""
 
-    def quantile(self, name: str, *arguments: str) -> str:
+    def quantile(self, name: str, *arguments: R) -> R:
         """A number from a uniform one, by one of `QUANTILES` in `inversion.py`."""
 
 
@@ -153,52 +158,52 @@ class Array(Protocol):
     columns: int
 
 
-class ArrayEmitter(Emitter, Protocol):
+class ArrayEmitter(Emitter[R], Protocol[R]):
     """What a back end offers to `emit` of a function that takes arrays: loops, and numbers in memory.
 
     A place is a whole number known when the code is written, or the counter of a loop.
     """
 
-    def get(self, array: Array, place: str | int, column: str | int = 0) -> str:
+    def get(self, array: Array, place: R | int, column: R | int = 0) -> R:
         """The number at a place of an array, for every member."""
 
-    def put_at(self, array: Array, value: str, place: str | int, column: str | int = 0) -> None:
+    def put_at(self, array: Array, value: R, place: R | int, column: R | int = 0) -> None:
         """Change the number at a place of an array that `scratch` made."""
 
-    def pick(self, array: Array, place: str) -> str:
+    def pick(self, array: Array, place: R) -> R:
         """The number at a place that each member computes, a whole number within the array."""
 
-    def place(self, array: Array, value: str, place: str) -> None:
+    def place(self, array: Array, value: R, place: R) -> None:
         """Change the number at a place that each member computes."""
 
     def scratch(self, rows: int, columns: int = 1) -> Array:
         """An array for results or in between; its numbers are not defined yet."""
 
-    def loop(self, count: int, body: Callable[..., Sequence[str]], *state: str) -> tuple[str, ...]:
+    def loop(self, count: int, body: Callable[..., Sequence[R]], *state: R) -> tuple[R, ...]:
         """Do something `count` times, at least once: `body` makes the next state from the counter and the state so far."""
 
-    def shifted(self, counter: str, by: int) -> str:
+    def shifted(self, counter: R, by: int) -> R:
         """A place as many further on as the code is written for."""
 
-    def real(self, counter: str) -> str:
+    def real(self, counter: R) -> R:
         """The counter of a loop as a number."""
 
-    def halfway(self, low: str, high: str) -> str:
+    def halfway(self, low: R, high: R) -> R:
         """The number in the middle between two, in the order of all numbers that a computer knows, which are finitely many."""
 
 
-class PastEmitter(ArrayEmitter, Protocol):
+class PastEmitter(ArrayEmitter[R], Protocol[R]):
     """What a back end offers to `emit` of a function that reads the past."""
 
-    steps: str
+    steps: R
 
-    def repeat(self, body: Callable[..., Sequence[str]], *state: str) -> tuple[str, ...]:
+    def repeat(self, body: Callable[..., Sequence[R]], *state: R) -> tuple[R, ...]:
         """Do something at least once, and again as long as a member goes on; the state of each is that of its own last time.
 
         `body` makes from a counter, which begins with 1, and the state whether a member goes on, and its next state.
         """
 
-    def past(self, series: str, ago: str) -> str:
+    def past(self, series: R, ago: R) -> R:
         """The input of a delay some steps ago, which a counter says; any number before the start."""
 
 

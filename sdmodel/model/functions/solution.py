@@ -6,7 +6,7 @@ import math
 
 from sympy import S
 
-from .row import Absent, Emitter, FunctionRow
+from .row import Absent, Emitter, FunctionRow, R
 
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-12
 """How far, of its size and at least, a value may change once around its loop and count as the solution."""
@@ -17,7 +17,7 @@ def _solution(guess: float, last: float) -> float:
     return last if abs(last - guess) <= _RELATIVE * abs(last) + _ABSOLUTE else math.nan
 
 
-def _emit_solution(f: Emitter, guess: str, last: str) -> str:
+def _emit_solution(f: Emitter[R], guess: R, last: R) -> R:
     allowed = f.binary("+", f.binary("*", f.constant(_RELATIVE), f.call("fabs", last)), f.constant(_ABSOLUTE))
     error = f.call("fabs", f.binary("-", last, guess))
     return f.choose(f.compare("<=", error, allowed), last, f.constant(math.nan))

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Generic
 
 from sympy import Expr, S, Symbol
 
@@ -17,7 +18,7 @@ from ..names import MARK
 from .arithmetic import ABS, MAX, MIN
 from .logic import GREATER, IF_THEN_ELSE
 from .reductions import ELMCOUNT, PROD, SUM, VMAX, VMIN, unclaimed_ranges
-from .row import Absent, Array, ArrayEmitter, Emitter, FunctionRow
+from .row import Absent, Array, ArrayEmitter, Emitter, FunctionRow, R
 
 NO_SUBSCRIPTS = Absent("a formula over arrays has no subscript ranges")
 NO_SLOPE = Absent("it depends on many numbers at once; their effects are not known one by one")
@@ -70,7 +71,7 @@ def _by_number(which: Expr, choices: Sequence[Callable[[], Expr]]) -> Expr:
     return chosen
 
 
-def _emit_element(f: ArrayEmitter, array: Array, place: str) -> str:
+def _emit_element(f: ArrayEmitter[R], array: Array, place: R) -> R:
     """The number at a place; `:NA:` outside of the array."""
     whole = f.call("floor", f.binary("+", place, f.constant(0.5)))
     count = float(array.rows * array.columns)
@@ -93,15 +94,15 @@ def _rank(vector: Sequence[float], direction: float) -> list[float]:
     return [float(order.index(place) + 1) for place in range(len(vector))]
 
 
-def _emit_rank(f: ArrayEmitter, vector: Array, direction: str, first: float = 1.0) -> Array:
+def _emit_rank(f: ArrayEmitter[R], vector: Array, direction: R, first: float = 1.0) -> Array:
     """The rank of each number: that of the first, and one more for each number that comes before it."""
     sign = f.choose(f.compare(">", direction, f.constant(0.0)), f.constant(1.0), f.constant(-1.0))
     ranks = f.scratch(vector.rows)
 
-    def outer(place: str) -> Sequence[str]:
+    def outer(place: R) -> Sequence[R]:
         own = f.binary("*", sign, f.get(vector, place))
 
-        def inner(other: str, rank: str) -> Sequence[str]:
+        def inner(other: R, rank: R) -> Sequence[R]:
             value = f.binary("*", sign, f.get(vector, other))
             earlier = f.logic("and", f.compare("=", value, own), f.compare("<", f.real(other), f.real(place)))
             before = f.logic("or", f.compare("<", value, own), earlier)
@@ -115,10 +116,10 @@ def _emit_rank(f: ArrayEmitter, vector: Array, direction: str, first: float = 1.
     return ranks
 
 
-def _emit_order(f: ArrayEmitter, vector: Array, direction: str) -> Array:
+def _emit_order(f: ArrayEmitter[R], vector: Array, direction: R) -> Array:
     ranks, order = _emit_rank(f, vector, direction, 0.0), f.scratch(vector.rows)
 
-    def body(place: str) -> Sequence[str]:
+    def body(place: R) -> Sequence[R]:
         f.place(order, f.real(place), f.get(ranks, place))
         return []
 
@@ -147,22 +148,22 @@ def _invert(matrix: Sequence[Sequence[float]], _: float) -> list[float]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Elimination:
+class _Elimination(Generic[R]):
     """The code of `_invert`: the rows of the matrix beside those of the unit matrix, a pivot row, and the row that it replaces.
 
     Each member has a pivot row of its own, so rows are exchanged number by number while they are reduced.
     """
 
-    f: ArrayEmitter
+    f: ArrayEmitter[R]
     size: int
     rows: Array
     pivots: Array
     replaced: Array
 
-    def over(self, count: int, body: Callable[[str], object]) -> None:
+    def over(self, count: int, body: Callable[[R], object]) -> None:
         """Do something for each place."""
 
-        def do(place: str) -> Sequence[str]:
+        def do(place: R) -> Sequence[R]:
             body(place)
             return []
 
@@ -171,22 +172,22 @@ class _Elimination:
     def begin(self, matrix: Array) -> None:
         f, one, zero = self.f, self.f.constant(1.0), self.f.constant(0.0)
 
-        def number(i: str, j: str) -> None:
+        def number(i: R, j: R) -> None:
             f.put_at(self.rows, f.get(matrix, i, j), i, j)
             unit = f.choose(f.compare("=", f.real(i), f.real(j)), one, zero)
             f.put_at(self.rows, unit, i, f.shifted(j, self.size))
 
         self.over(self.size, lambda i: self.over(self.size, lambda j: number(i, j)))
 
-    def step(self, step: str) -> None:
+    def step(self, step: R) -> None:
         best = self.find_pivot(step)
         self.over(self.size, lambda i: self.reduce(i, step, best))
 
-    def find_pivot(self, step: str) -> str:
+    def find_pivot(self, step: R) -> R:
         """Choose the row with the largest number in a column, divide it by that number, and keep the row in whose place it comes."""
         f = self.f
 
-        def larger(i: str, size_so_far: str, best: str) -> Sequence[str]:
+        def larger(i: R, size_so_far: R, best: R) -> Sequence[R]:
             own = ABS.emit(f, f.get(self.rows, i, step))
             later = f.compare(">=", f.real(i), f.real(step))
             better = f.logic("and", later, f.compare(">", own, size_so_far))
@@ -197,7 +198,7 @@ class _Elimination:
         pivot = f.pick(self.rows, f.binary("+", first, f.real(step)))
         pivot = f.choose(f.compare(">", largest, f.constant(0.0)), pivot, f.constant(math.nan))
 
-        def divide_number(j: str) -> None:
+        def divide_number(j: R) -> None:
             f.put_at(self.replaced, f.get(self.rows, step, j), j)
             own = f.pick(self.rows, f.binary("+", first, f.real(j)))
             f.put_at(self.pivots, f.binary("/", own, pivot), j)
@@ -205,13 +206,13 @@ class _Elimination:
         self.over(2 * self.size, divide_number)
         return best
 
-    def reduce(self, i: str, step: str, best: str) -> None:
+    def reduce(self, i: R, step: R, best: R) -> None:
         """Subtract the pivot row from another so that its number in the column becomes 0."""
         f = self.f
         is_step, is_best = f.compare("=", f.real(i), f.real(step)), f.compare("=", f.real(i), best)
         factor = f.choose(is_best, f.get(self.replaced, step), f.get(self.rows, i, step))
 
-        def number(j: str) -> None:
+        def number(j: R) -> None:
             own = f.get(self.pivots, j)
             product = f.binary("*", factor, own)
             found = f.binary("-", f.choose(is_best, f.get(self.replaced, j), f.get(self.rows, i, j)), product)
@@ -222,12 +223,12 @@ class _Elimination:
         self.over(2 * self.size, number)
 
 
-def _emit_invert(f: ArrayEmitter, matrix: Array, _: str) -> Array:
+def _emit_invert(f: ArrayEmitter[R], matrix: Array, _: R) -> Array:
     size = matrix.rows
-    work = _Elimination(f, size, f.scratch(size, 2 * size), f.scratch(2 * size), f.scratch(2 * size))
+    work: _Elimination[R] = _Elimination(f, size, f.scratch(size, 2 * size), f.scratch(2 * size), f.scratch(2 * size))
     inverse = f.scratch(size, size)
 
-    def take(i: str, j: str) -> None:
+    def take(i: R, j: R) -> None:
         f.put_at(inverse, f.get(work.rows, i, f.shifted(j, size)), i, j)
 
     work.begin(matrix)
@@ -236,7 +237,7 @@ def _emit_invert(f: ArrayEmitter, matrix: Array, _: str) -> Array:
     return inverse
 
 
-def emit_by_number(f: Emitter, which: str, choices: Mapping[int, str]) -> str:
+def emit_by_number(f: Emitter[R], which: R, choices: Mapping[int, R]) -> R:
     """One of several values, by a number; nan for any other number."""
     found = f.constant(math.nan)
     for index, value in choices.items():
@@ -286,7 +287,7 @@ def _place_of(vector: Sequence[float], value: float, *, beyond: bool) -> float:
     return left + (value - vector[left]) / (vector[left + 1] - vector[left])
 
 
-def _emit_look_up(f: ArrayEmitter, vector: Array, x: str, first: str, last: str, mode: str) -> str:
+def _emit_look_up(f: ArrayEmitter[R], vector: Array, x: R, first: R, last: R, mode: R) -> R:
     end = vector.rows - 1
     if end == 0:
         return f.get(vector, 0)
@@ -301,22 +302,22 @@ def _emit_look_up(f: ArrayEmitter, vector: Array, x: str, first: str, last: str,
     start = f.pick(vector, left)
     rise = f.binary("-", f.pick(vector, f.binary("+", left, f.constant(1.0))), start)
 
-    def line(to: str) -> str:
+    def line(to: R) -> R:
         return f.binary("+", start, f.binary("*", f.binary("-", to, left), rise))
 
-    def segment(i: str, total: str) -> Sequence[str]:
+    def segment(i: R, total: R) -> Sequence[R]:
         both = f.binary("+", f.get(vector, i), f.get(vector, f.shifted(i, 1)))
         own = f.binary("*", f.binary("*", both, half), step)
         return [f.binary("+", total, f.choose(f.compare("<", f.real(i), left), own, zero))]
 
     (whole,) = f.loop(end, segment, zero)
 
-    def area(to: str) -> str:
+    def area(to: R) -> R:
         along = f.binary("-", to, left)
         mean = f.binary("+", start, f.binary("*", f.binary("*", along, rise), half))
         return f.binary("+", whole, f.binary("*", f.binary("*", step, along), mean))
 
-    def at(found: str) -> str:
+    def at(found: R) -> R:
         return f.binary("+", first, f.binary("*", step, found))
 
     slope, (inside, beyond) = f.binary("/", rise, step), _emit_places(f, vector, x)
@@ -328,11 +329,11 @@ def _emit_look_up(f: ArrayEmitter, vector: Array, x: str, first: str, last: str,
     return f.strict(emit_by_number(f, mode, dict(enumerate(ways))), step)
 
 
-def _emit_places(f: ArrayEmitter, vector: Array, value: str) -> tuple[str, str]:
+def _emit_places(f: ArrayEmitter[R], vector: Array, value: R) -> tuple[R, R]:
     """As `_place_of`: without and with what is beyond the ends."""
     end, one = vector.rows - 1, f.constant(1.0)
 
-    def between(i: str | int) -> tuple[str, str]:
+    def between(i: R | int) -> tuple[R, R]:
         start, stop = f.get(vector, i), f.get(vector, i + 1 if isinstance(i, int) else f.shifted(i, 1))
         number = f.constant(float(i)) if isinstance(i, int) else f.real(i)
         share = f.binary("/", f.binary("-", value, start), f.binary("-", stop, start))
@@ -342,7 +343,7 @@ def _emit_places(f: ArrayEmitter, vector: Array, value: str) -> tuple[str, str]:
         flat = f.choose(f.logic("and", level, holds), f.constant(0.0), share)
         return holds, f.binary("+", number, flat)
 
-    def segment(i: str, found: str, place: str) -> Sequence[str]:
+    def segment(i: R, found: R, place: R) -> Sequence[R]:
         holds, own = between(i)
         new = f.logic("and", holds, f.compare("=", found, f.constant(0.0)))
         return [f.choose(new, one, found), f.choose(new, own, place)]

@@ -439,14 +439,14 @@ def _call(call: Expr, row: FunctionRow, site: _Site, context: Form | None) -> Fo
     if row.name == "POWER":
         return _power(call, call.args[0], call.args[1], site)
     rule = read_rule(row.units)
-    parts = [(part, pattern) for part, pattern in zip(call.args, rule.patterns, strict=True) if pattern is not None]
-    pairs = [(part, pattern, _unit_of(part, site)) for part, pattern in parts]
+    places = zip(call.args, rule.patterns, row.arguments, strict=False)
+    parts = [(part, pattern, name, _unit_of(part, site)) for part, pattern, name in places if pattern is not None]
     expected = None if row.name in LOOKUPS else context
-    meaning = _meaning(rule, [(pattern, unit) for _, pattern, unit in pairs], site, expected)
-    if row.name in LOOKUPS:
-        site.check.inputs.append((site, call, pairs[1][2]))
+    meaning = _meaning(rule, [(pattern, unit) for _, pattern, _, unit in parts], site, expected)
+    if row.name in LOOKUPS and len(parts) > 1:  # the first and last time of data have no input
+        site.check.inputs.append((site, call, parts[1][3]))
     unsure: set[str | int] = set()
-    for (part, pattern, unit), argument in zip(pairs, row.arguments, strict=False):
+    for part, pattern, argument, unit in parts:
         needed = _filled(pattern, meaning)
         if not site.check.unknowns.is_literal(unit) and not site.same(needed, unit):
             unsure |= set(pattern)

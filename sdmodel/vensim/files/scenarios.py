@@ -8,14 +8,23 @@ from __future__ import annotations
 import math
 import os
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
 from ...errors import Fault, Place, ScenarioError
 from ...model import Table, display_name, number_text, quote_name, split_name, table_text
-from ...scenario import Change, Course, Grid, Scenario, course_fault, course_text, evenly_spaced, merge_scenarios
+from ...scenario import (
+    Change,
+    Course,
+    Grid,
+    Scenario,
+    TextChange,
+    course_fault,
+    course_text,
+    evenly_spaced,
+    merge_scenarios,
+)
 from ..read.segments import QUOTED, blank_comments
 from ..read.syntax import (
     BARE,
@@ -59,8 +68,9 @@ _BY_MEMBER = re.compile(
 """A time course that differs between members, as the record of a run has it; the points are in constants of their own."""
 _COURSE_WORD = re.compile(r"\b(?:until|linear)\b", re.IGNORECASE)
 _LEADING = re.compile(rf"(?:{_LIMIT}<=)?{_HEAD}(?:=|\()\s*+")
-_SKIPPED = re.compile(r"\s*(?:[:!]|$|(?P<text>[^=(]*?)\s*:IS:)", re.IGNORECASE)
-"""A line without a change that a run makes: a setting, a comment, or the change of a text, which is named."""
+_SKIPPED = re.compile(r"\s*(?:[:!]|$|(?P<name>[^=(]*?)\s*:IS:(?P<text>.*))", re.IGNORECASE)
+"""A line without a change of numbers: a setting, a comment, or the change of a text."""
+_TEXT = re.compile(r"\s*'([^']*)'\s*(?:~.*)?$")
 _LABELS = re.compile(rf"\[(?:{QUOTED}|[^\"\]])*+\]")
 _BRACKET = re.compile(rf"{QUOTED}|[()\[\]]")
 _COMMENT = re.compile(r"\s*\{([^{}]*)\}")
@@ -92,7 +102,7 @@ def read_scenario(path: str | os.PathLike[str]) -> Scenario:
         `name((x,y),(x,y))` for a lookup; `name = 4 until 2027, then 1` or `name = linear: 4 at 2025, 1 at 2027` for a time course
         of a constant, which Vensim does not read; also `TABBED ARRAY` and `:EXCEPT:`, as in a model, and the lines of optimisation
         files, whose bounds are ignored. Values are in the variable's units; comments are in braces, or lines after `!`.
-        Changes of texts (`name :IS: 'text'`) are left out with a warning.
+        `name :IS: 'text'` changes a string variable, which may name the file, sheet or cell that data is read from.
 
     Returns
     -------
@@ -120,12 +130,7 @@ def read_scenario(path: str | os.PathLike[str]) -> Scenario:
     >>> [(change.name, change.values) for change in scenario.changes]
     [('permit time', (1.5,))]
     """
-    scenario = scenario_from_text(read_text(path), os.fspath(path))
-    for number, line in enumerate(LINE_END.split(blank_comments(scenario.text)), 1):
-        if (found := _SKIPPED.match(line)) and found["text"]:
-            what = f"the change of the text '{found['text']}' is left out; write the text into the model"
-            warnings.warn(f"{Place(os.fspath(path), number)}: {what}", stacklevel=2)
-    return scenario
+    return scenario_from_text(read_text(path), os.fspath(path))
 
 
 def scenario_from_text(text: str, name: str = "scenario.cin") -> Scenario:
@@ -138,13 +143,24 @@ def scenario_from_text(text: str, name: str = "scenario.cin") -> Scenario:
     """
     if text.count("{") != text.count("}"):
         raise ScenarioError([Fault(name, "a comment in braces is not closed; add '}'")])
-    changes = without_faults(_change(line, Place(name, number)) for number, line in _joined_lines(blank_comments(text)))
+    plain = blank_comments(text)
+    changes = without_faults(_change(line, Place(name, number)) for number, line in _joined_lines(plain))
+    lines = ((number, _SKIPPED.match(line)) for number, line in enumerate(LINE_END.split(plain), 1))
+    texts = without_faults(_text_change(own, Place(name, number)) for number, own in lines if own and own["name"])
     position, comments = 0, []
     while found := _COMMENT.match(text, position):
         comments.append(" ".join(found[1].split()))
         position = found.end()
     comment = " ".join(part for part in comments if part and part.upper() != "UTF-8")
-    return Scenario(name=Path(name).stem, changes=changes, comment=comment, text=text)
+    return Scenario(name=Path(name).stem, changes=changes, comment=comment, text=text, texts=texts)
+
+
+def _text_change(line: re.Match[str], place: Place) -> TextChange | Fault:
+    start = Place(place.path, place.line, line.start("name") + 1)
+    name, text = display_name(line["name"]), _TEXT.match(line["text"])
+    if text is None:
+        return Fault(start, f"the new text of '{name}' stands between single quotes; write {name} :IS: 'text'")
+    return TextChange(name, text[1], start)
 
 
 def read_change(text: str, where: str = "--set") -> Change:
@@ -254,7 +270,9 @@ def _misread(text: str, place: Place) -> Fault:
     return Fault(Place(place.path, place.line + before, column), what)
 
 
-def scenario_text(changes: Sequence[Change], *, comment: str = "", notes: Sequence[str] = ()) -> str:
+def scenario_text(
+    changes: Sequence[Change], *, comment: str = "", notes: Sequence[str] = (), texts: Sequence[TextChange] = ()
+) -> str:
     """Return the text of a `.cin` file with a comment at the top and an optional note in braces after each change.
 
     `notes` has one text per change, empty for a change without a note; leave it out for no notes at all. Reading the
@@ -265,6 +283,7 @@ def scenario_text(changes: Sequence[Change], *, comment: str = "", notes: Sequen
         lines.append(_braced(comment))
     for change, note in zip(changes, notes or [""] * len(changes), strict=True):
         lines.append(f"{change_text(change)}{_braced(note, '  ')}")
+    lines += [f"{quote_name(change.name)} :IS: '{change.text}'" for change in texts]
     return "\n".join(lines) + "\n"
 
 

@@ -27,6 +27,7 @@ from ...model import (
     is_reduction,
     walk,
 )
+from ...scenario import TextChange, changed_texts
 from ..document import Document
 from ..external.access import Access
 from ..external.series import PathLike, series_in, with_data_files
@@ -54,6 +55,7 @@ def model_from_text(
     data: PathLike | Iterable[PathLike] = (),
     allow_files: Iterable[PathLike] = (),
     encoding: str | None = None,
+    texts: Iterable[TextChange] = (),
 ) -> Model:
     r"""Read a model from the text of a Vensim `.mdl` file.
 
@@ -63,7 +65,7 @@ def model_from_text(
         The text, or the bytes of the file.
     path : str
         The name that faults give as their file. Workbooks and tables that the model reads are looked for beside it.
-    data, allow_files, encoding
+    data, allow_files, encoding, texts
         As for `read_model`; a text that is given as such has no encoding.
 
     Returns
@@ -87,7 +89,7 @@ def model_from_text(
     with _without_collection(), reading_as(encoding):
         files = [data] if isinstance(data, str | os.PathLike) else list(data)
         document = Document.from_bytes(content, path, encoding=None if isinstance(text, str) else encoding)
-        model, faults = model_of(document, allow_files, files)
+        model, faults = model_of(document, allow_files, files, texts)
         if faults:
             raise ModelError(dict.fromkeys(faults))
         return with_data_files(model, files)
@@ -112,17 +114,22 @@ def _without_collection() -> Iterator[None]:
 
 
 def model_of(
-    document: Document, allow_files: Iterable[PathLike] = (), data: Sequence[PathLike] = ()
+    document: Document,
+    allow_files: Iterable[PathLike] = (),
+    data: Sequence[PathLike] = (),
+    texts: Iterable[TextChange] = (),
 ) -> tuple[Model, list[Fault]]:
     """Return the model of a document, as far as it can be read, and all faults: those of undefined names and the like
     only if every block can be read, since an unreadable block hides names.
 
     `allow_files` are folders that it may read data from, besides its own. A name that nothing defines is a data variable if one of
-    the files `data`, or of those that the settings name, has its time series; the series themselves are not read.
+    the files `data`, or of those that the settings name, has its time series; the series themselves are not read. `texts` change its string variables.
     """
+    allow_files = tuple(allow_files)
     settings = [document.text[part.start : part.end] for part in document.segments if part.kind == "setting"]
     found = read_statements(document)
-    access = Access.of_model(document.path, allow_files, settings, texts_of(found.model))
+    own_texts = MappingProxyType(changed_texts(texts_of(found.model), texts))
+    access = Access.of_model(document.path, allow_files, settings, own_texts)
     declaring = [statement for statement in found.model if statement.kind in RANGE_KINDS]
     ranges, range_faults = subscripts_of(document, declaring, found.unread, access)
     defining = [statement for statement in found.model if statement.kind in ELEMENT_KINDS]
@@ -150,6 +157,8 @@ def model_of(
         encoding=document.encoding,
         sha256=hashlib.sha256(bytes(document)).hexdigest(),
         sources=tuple(access.read.values()),
+        texts=own_texts,
+        allow_files=tuple(os.fspath(folder) for folder in allow_files),
         reality_checks=tuple(_reality_check(document, own) for own in found.model if own.is_reality_check),
     )
     if document.has_conflicts:  # whatever else is wrong comes from two versions of the same lines

@@ -314,6 +314,8 @@ def _read_view(document: Document, text: ViewText, usual_name: str, faults: list
                 found = _read_object(record, place)
             except BadRecordError as bad:
                 faults.append(Fault(Place(place.path, place.line, bad.column), bad.what))
+                if line.startswith("V"):
+                    return None  # the lines of other versions have another form
                 continue
             if contents.setdefault(found.number, found) is not found:
                 what = f"the number {found.number} is given twice in view '{name}'; give one of the two a free number"

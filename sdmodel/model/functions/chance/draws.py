@@ -15,7 +15,7 @@ from sympy import Expr, Integer, Pow, S, Symbol
 
 from ...algebra import add, divide, multiply, negate
 from ..arithmetic import MAX
-from ..row import Absent, Emitter, Expander, FunctionRow, Kind
+from ..row import Absent, Emitter, Expander, FunctionRow, Kind, R
 from . import inversion
 from .inversion import PLAIN, Shape, placed
 
@@ -30,7 +30,7 @@ _EXPANDED = Absent("it is expanded into a draw before it is compiled")
 _MEDIAN = 0.5
 
 
-def _emit_draw(f: Emitter, site: str, stream: str, noise_seed: str, seed: str, member: str) -> str:
+def _emit_draw(f: Emitter[R], site: R, stream: R, noise_seed: R, seed: R, member: R) -> R:
     """The stream 0 depends on NOISE SEED, every other one on its own number alone, as in Vensim."""
     is_default = f.compare("=", stream, f.constant(0.0))
     return f.draw(site, f.choose(is_default, noise_seed, seed), stream, member)
@@ -105,8 +105,8 @@ def _drawing(
     )  # fmt: skip
 
 
-def _tabled(f: Emitter, u: str, table: Any, least: str, most: str, shift: str, stretch: str) -> str:
-    def shape(f: Emitter, u: str, low: str, high: str) -> str:
+def _tabled(f: Emitter[R], u: R, table: Any, least: R, most: R, shift: R, stretch: R) -> R:
+    def shape(f: Emitter[R], u: R, low: R, high: R) -> R:
         return inversion.tabled(f, u, low, high, table)
 
     return placed(shape)(f, u, least, most, shift, stretch)

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from ...algebra import Table
 from ..arithmetic import emit_log_gamma
-from ..row import Emitter
+from ..row import Emitter, R
 
 FAR = 1e300
 """A bound beyond every number that a distribution gives."""
@@ -95,40 +95,40 @@ class _Plain:
         return QUANTILES[name](*arguments)
 
 
-PLAIN = cast("Emitter", _Plain())
+PLAIN = cast("Emitter[float]", _Plain())
 """Computes what the functions of this module write, from numbers."""
 
 
-def _minimum(f: Emitter, x: str, y: str) -> str:
+def _minimum(f: Emitter[R], x: R, y: R) -> R:
     return f.choose(f.compare("<", x, y), x, y)
 
 
-def _maximum(f: Emitter, x: str, y: str) -> str:
+def _maximum(f: Emitter[R], x: R, y: R) -> R:
     return f.choose(f.compare(">", x, y), x, y)
 
 
-def _clip(f: Emitter, x: str, low: str, high: str) -> str:
+def _clip(f: Emitter[R], x: R, low: R, high: R) -> R:
     return _maximum(f, low, _minimum(f, x, high))
 
 
-def _polynomial(f: Emitter, x: str, highest_first: Sequence[float]) -> str:
+def _polynomial(f: Emitter[R], x: R, highest_first: Sequence[float]) -> R:
     total = f.constant(highest_first[0])
     for coefficient in highest_first[1:]:
         total = f.binary("+", f.binary("*", total, x), f.constant(coefficient))
     return total
 
 
-def _ratio(f: Emitter, x: str, polynomials: tuple[Sequence[float], Sequence[float]]) -> str:
+def _ratio(f: Emitter[R], x: R, polynomials: tuple[Sequence[float], Sequence[float]]) -> R:
     above, below = (_polynomial(f, x, part[::-1]) for part in polynomials)
     return f.binary("/", above, below)
 
 
-def _between(f: Emitter, u: str, low: str, high: str) -> str:
+def _between(f: Emitter[R], u: R, low: R, high: R) -> R:
     """The number that divides the way from low to high as u divides that from 0 to 1."""
     return f.binary("+", low, f.binary("*", u, f.binary("-", high, low)))
 
 
-def normal_point(f: Emitter, p: str) -> str:
+def normal_point(f: Emitter[R], p: R) -> R:
     """Write the number below which a standard normal one lies with probability p."""
     q = f.binary("-", p, f.constant(0.5))
     central = f.binary("*", q, _ratio(f, f.binary("-", f.constant(0.180625), f.binary("*", q, q)), _CENTRE))
@@ -142,7 +142,7 @@ def normal_point(f: Emitter, p: str) -> str:
     return f.choose(f.compare("<=", f.call("fabs", q), f.constant(0.425)), central, outer)
 
 
-def normal_share(f: Emitter, z: str) -> str:
+def normal_share(f: Emitter[R], z: R) -> R:
     """Write the probability that a standard normal number is below z."""
     size = _minimum(f, f.call("fabs", z), f.constant(38.0))
     density = f.call("exp", f.binary("*", f.constant(-0.5), f.binary("*", size, size)))
@@ -155,14 +155,14 @@ def normal_share(f: Emitter, z: str) -> str:
     return f.choose(f.compare(">", z, f.constant(0.0)), f.binary("-", f.constant(1.0), tail), tail)
 
 
-Shape = Callable[..., str]
+Shape = Callable[..., Any]
 """Writes a number of a distribution, from an emitter, a uniform number, the bounds of the result and parameters."""
 
 
 def placed(shape: Shape) -> Shape:
     """The distribution with a shift and a stretch after its parameters, truncated after both, from min and max."""
 
-    def write(f: Emitter, u: str, least: str, most: str, *rest: str) -> str:
+    def write(f: Emitter[R], u: R, least: R, most: R, *rest: R) -> R:
         *parameters, shift, stretch = rest
         flat = f.compare("=", stretch, f.constant(0.0))
         ends = []
@@ -176,25 +176,25 @@ def placed(shape: Shape) -> Shape:
     return write
 
 
-def uniform(f: Emitter, u: str, least: str, most: str) -> str:
+def uniform(f: Emitter[R], u: R, least: R, most: R) -> R:
     """Write a uniform number."""
     return _between(f, u, least, most)
 
 
-def normal(f: Emitter, u: str, low: str, high: str) -> str:
+def normal(f: Emitter[R], u: R, low: R, high: R) -> R:
     """Write a standard normal number."""
     point = normal_point(f, _between(f, u, normal_share(f, low), normal_share(f, high)))
     return _clip(f, point, f.constant(-40.0), f.constant(40.0))
 
 
-def exponential(f: Emitter, u: str, low: str, high: str) -> str:
+def exponential(f: Emitter[R], u: R, low: R, high: R) -> R:
     """Write an exponential number with mean 1."""
     low = _maximum(f, low, f.constant(0.0))
     share = f.binary("-", f.constant(1.0), f.call("exp", f.binary("-", low, _maximum(f, high, low))))
     return f.binary("-", low, f.call("log", f.binary("-", f.constant(1.0), f.binary("*", u, share))))
 
 
-def weibull(f: Emitter, u: str, low: str, high: str, shape: str) -> str:
+def weibull(f: Emitter[R], u: R, low: R, high: R, shape: R) -> R:
     """Write a number of a Weibull distribution with mean 1: a power of an exponential number."""
     inverse = f.binary("/", f.constant(1.0), shape)
     mean = f.call("exp", emit_log_gamma(f, f.binary("+", f.constant(1.0), inverse)))
@@ -202,12 +202,12 @@ def weibull(f: Emitter, u: str, low: str, high: str, shape: str) -> str:
     return f.binary("/", f.call("pow", exponential(f, u, *ends), inverse), mean)
 
 
-def triangular(f: Emitter, u: str, least: str, most: str, start: str, peak: str, stop: str) -> str:
+def triangular(f: Emitter[R], u: R, least: R, most: R, start: R, peak: R, stop: R) -> R:
     """Write a number of a triangle from start to stop, truncated to least and most."""
     width, rise, fall = f.binary("-", stop, start), f.binary("-", peak, start), f.binary("-", stop, peak)
     one = f.constant(1.0)
 
-    def share(x: str) -> str:
+    def share(x: R) -> R:
         x = _clip(f, x, start, stop)
         left, right = f.binary("-", x, start), f.binary("-", stop, x)
         below = f.binary("/", f.binary("*", left, left), f.binary("*", width, rise))
@@ -225,13 +225,13 @@ def triangular(f: Emitter, u: str, least: str, most: str, start: str, peak: str,
     return _clip(f, found, least, most)
 
 
-def gamma(f: Emitter, u: str, low: str, high: str, order: str) -> str:
+def gamma(f: Emitter[R], u: R, low: R, high: R, order: R) -> R:
     """Write a gamma number of an order of at least 1."""
     order = _maximum(f, order, f.constant(1.0))
     return f.quantile("gamma", u, low, high, order, f.constant(0.0), emit_log_gamma(f, order))
 
 
-def beta(f: Emitter, u: str, low: str, high: str, a: str, b: str) -> str:
+def beta(f: Emitter[R], u: R, low: R, high: R, a: R, b: R) -> R:
     """Write a beta number."""
     logs = f.binary(
         "-", f.binary("+", emit_log_gamma(f, a), emit_log_gamma(f, b)), emit_log_gamma(f, f.binary("+", a, b))
@@ -239,7 +239,7 @@ def beta(f: Emitter, u: str, low: str, high: str, a: str, b: str) -> str:
     return f.quantile("beta", u, low, high, a, b, logs)
 
 
-def _counts(f: Emitter, u: str, low: str, high: str, first: str, growth: str) -> str:
+def _counts(f: Emitter[R], u: R, low: R, high: R, first: R, growth: R) -> R:
     """Write a whole number from low to high, at least 0: k + 1 is (first + growth k) / (k + 1) times as likely as k.
 
     These are the Poisson, binomial and negative binomial distributions (Panjer 1981).
@@ -264,12 +264,12 @@ def _counts(f: Emitter, u: str, low: str, high: str, first: str, growth: str) ->
     return f.choose(many, about, exact)
 
 
-def poisson(f: Emitter, u: str, low: str, high: str, mean: str) -> str:
+def poisson(f: Emitter[R], u: R, low: R, high: R, mean: R) -> R:
     """Write a count of a Poisson distribution."""
     return _counts(f, u, low, high, _maximum(f, mean, f.constant(0.0)), f.constant(0.0))
 
 
-def binomial(f: Emitter, u: str, low: str, high: str, probability: str, trials: str) -> str:
+def binomial(f: Emitter[R], u: R, low: R, high: R, probability: R, trials: R) -> R:
     """Write the number of successes in a number of trials; the rarer of success and failure is counted."""
     one, zero = f.constant(1.0), f.constant(0.0)
     count = _maximum(f, f.call("floor", f.binary("+", trials, f.constant(0.5))), zero)
@@ -284,7 +284,7 @@ def binomial(f: Emitter, u: str, low: str, high: str, probability: str, trials: 
     return f.choose(often, f.binary("-", count, found), found)
 
 
-def negative_binomial(f: Emitter, u: str, low: str, high: str, probability: str, successes: str) -> str:
+def negative_binomial(f: Emitter[R], u: R, low: R, high: R, probability: R, successes: R) -> R:
     """Write the number of trials until a number of successes."""
     count = _maximum(f, f.call("floor", f.binary("+", successes, f.constant(0.5))), f.constant(0.0))
     failing = f.binary("-", f.constant(1.0), _clip(f, probability, f.constant(0.0), f.constant(1.0)))
@@ -292,7 +292,7 @@ def negative_binomial(f: Emitter, u: str, low: str, high: str, probability: str,
     return f.binary("+", count, _counts(f, u, low, high, f.binary("*", count, failing), failing))
 
 
-def tabled(f: Emitter, u: str, low: str, high: str, table: Table) -> str:
+def tabled(f: Emitter[R], u: R, low: R, high: R, table: Table) -> R:
     """Write a number whose density is a lookup, with straight lines between its points: the area below it is inverted."""
     points = sorted((x, max(y, 0.0)) for x, y in table.points)
     pairs = list(pairwise(points))
@@ -302,11 +302,11 @@ def tabled(f: Emitter, u: str, low: str, high: str, table: Table) -> str:
     slopes = [(y1 - y0) / (x1 - x0) if x1 > x0 else 0.0 for (x0, y0), (x1, y1) in pairs]
     parts = [(points[i][0], points[i][1], areas[i], slopes[i]) for i in range(len(pairs)) if areas[i + 1] > areas[i]]
 
-    def piece(by: int, at: str) -> list[str]:
+    def piece(by: int, at: R) -> list[R]:
         """The columns of the part in which a place, or an area, lies."""
         return [f.look_up("backward", Table([(part[by], part[column]) for part in parts]), at) for column in range(4)]
 
-    def area(end: str) -> str:
+    def area(end: R) -> R:
         end = _clip(f, end, f.constant(points[0][0]), f.constant(points[-1][0]))
         begin, height, below, slope = piece(0, end)
         width = f.binary("-", end, begin)
@@ -350,14 +350,14 @@ def _gamma_point(u: float, low: float, high: float, order: float, *_: float) -> 
     from scipy import special
 
     ends = (float(special.gammainc(order, max(end, 0.0))) for end in (low, high))
-    return float(special.gammaincinv(order, _between(PLAIN, u, *ends)))  # type: ignore[arg-type]
+    return float(special.gammaincinv(order, _between(PLAIN, u, *ends)))
 
 
 def _beta_point(u: float, low: float, high: float, a: float, b: float, _: float) -> float:
     from scipy import special
 
     ends = (float(special.betainc(a, b, min(max(end, 0.0), 1.0))) for end in (low, high))
-    return float(special.betaincinv(a, b, _between(PLAIN, u, *ends)))  # type: ignore[arg-type]
+    return float(special.betaincinv(a, b, _between(PLAIN, u, *ends)))
 
 
 QUANTILES: Mapping[str, Callable[..., float]] = MappingProxyType(

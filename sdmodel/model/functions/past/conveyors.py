@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Generic
 
 from sympy import Expr, S, Symbol
 
 from ...algebra import Table, add, divide, multiply, negate
 from ..arithmetic import MAX
 from ..memory import INITIAL, expanded
-from ..row import Expander, Kind, PastEmitter
+from ..row import Expander, Kind, PastEmitter, R
 from .reading import counts, larger, reading, recorded, share, smaller
 
 _TIME_STEP = Symbol("time_step")
@@ -31,17 +32,17 @@ _NUMBER: Kind = "number"
 
 
 def _conveyed(
-    f: PastEmitter,
-    amounts: str,
-    moves: str,
-    kept: str,
-    time: str,
+    f: PastEmitter[R],
+    amounts: R,
+    moves: R,
+    kept: R,
+    time: R,
     profile: Table,
-    total: str,
-    spread: str,
-    first_time: str,
-    step: str,
-) -> str:
+    total: R,
+    spread: R,
+    first_time: R,
+    step: R,
+) -> R:
     """Write what leaves the end of a conveyor in this step, per unit of time: from inputs, moves and shares kept of the steps before."""
     zero, one, steps = f.constant(0.0), f.constant(1.0), f.steps
     now = smaller(f, f.binary("/", step, larger(f, time, step)), one)
@@ -50,7 +51,7 @@ def _conveyed(
     scale = f.binary("/", first_time, spread)
     farthest = larger(f, one, f.binary("/", spread, first_time))
 
-    def body(ago: str, place: str, left: str, out: str) -> tuple[str, ...]:
+    def body(ago: R, place: R, left: R, out: R) -> tuple[R, ...]:
         there = f.compare("<=", f.real(ago), steps)
         width = f.past(moves, ago)
         left = f.choose(there, f.binary("*", left, f.past(kept, ago)), left)
@@ -108,24 +109,24 @@ def _mean(points: Sequence[tuple[float, float]]) -> float:
     return moment / area if area > 0 else 1.0
 
 
-class _Response:
+class _Response(Generic[R]):
     """How an input comes out: the part of it in each later step, for a delay time."""
 
-    def __init__(self, f: PastEmitter, profile: Table, step: str) -> None:
+    def __init__(self, f: PastEmitter[R], profile: Table, step: R) -> None:
         """Scale the profile to a mean of one delay time."""
         points = _after_zero(profile)
         self.f, self.step, self.profile = f, step, Table(points)
         mean = _mean(points)
         self.first, self.last = points[0][0] / mean, points[-1][0] / mean
 
-    def reached(self, ago: str, half: float, time: str) -> str:
+    def reached(self, ago: R, half: float, time: R) -> R:
         """Write how far the profile has come half a step before or after, in delay times."""
         f = self.f
         time = larger(f, time, f.binary("*", self.step, f.constant(_SHORTEST)))
         late = f.binary("+", f.real(ago), f.constant(half))
         return f.binary("/", f.binary("*", late, self.step), time)
 
-    def part(self, ago: str, time: str) -> str:
+    def part(self, ago: R, time: R) -> R:
         """Write the part of an input that comes out some steps after it."""
         f, width = self.f, self.f.constant(max(self.last - self.first, 1e-300))
         ends = []
@@ -135,18 +136,18 @@ class _Response:
         is_first = f.compare("<", f.real(ago), f.constant(1.5))
         return f.binary("-", ends[1], f.choose(is_first, f.constant(0.0), ends[0]))
 
-    def goes_on(self, ago: str, time: str) -> str:
+    def goes_on(self, ago: R, time: R) -> R:
         """Write whether more of an input comes out later."""
         before = self.f.compare("<", self.reached(ago, 0.5, time), self.f.constant(self.last))
         return self.f.logic("and", before, counts(self.f, ago))
 
 
-def _grown(f: PastEmitter, _: str, profile: Table, time: str, growth: str, step: str) -> str:
+def _grown(f: PastEmitter[R], _: R, profile: Table, time: R, growth: R, step: R) -> R:
     """Write what comes out at the start of inputs that have grown by a part per unit of time, to be one now."""
     response = _Response(f, profile, step)
     factor = f.binary("+", f.constant(1.0), f.binary("*", growth, step))
 
-    def body(ago: str, size: str, total: str) -> tuple[str, ...]:
+    def body(ago: R, size: R, total: R) -> tuple[R, ...]:
         size = f.binary("/", size, factor)
         total = f.binary("+", total, f.binary("*", size, response.part(ago, time)))
         return response.goes_on(ago, time), size, total
@@ -155,21 +156,21 @@ def _grown(f: PastEmitter, _: str, profile: Table, time: str, growth: str, step:
 
 
 def _spread(
-    f: PastEmitter,
-    inputs: str,
-    times: str,
-    longest: str,
+    f: PastEmitter[R],
+    inputs: R,
+    times: R,
+    longest: R,
     profile: Table,
-    first_time: str,
-    growth: str,
-    now: str,
-    step: str,
-) -> str:
+    first_time: R,
+    growth: R,
+    now: R,
+    step: R,
+) -> R:
     """Write what comes out of the inputs of the steps before, and of those before the start, which had grown to `now` at it."""
     response, steps, one = _Response(f, profile, step), f.steps, f.constant(1.0)
     factor = f.binary("+", one, f.binary("*", growth, step))
 
-    def body(ago: str, size: str, total: str) -> tuple[str, ...]:
+    def body(ago: R, size: R, total: R) -> tuple[R, ...]:
         there = f.compare("<=", f.real(ago), steps)
         size = f.choose(there, size, f.binary("/", size, factor))
         value = f.choose(there, f.past(inputs, ago), size)

@@ -10,41 +10,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Generic
 
 from sympy import Expr, S, Symbol
 
 from ...algebra import NA, Table, add, multiply, negate
 from ..arithmetic import MAX, NEXT_TO_ZERO
 from ..memory import DELAY_FIXED, INITIAL, expanded
-from ..row import Expander, FunctionRow, Kind, PastEmitter
+from ..row import Expander, FunctionRow, Kind, PastEmitter, R
 from .reading import counts, larger, reading, share, smaller
 
 _TIME_STEP = Symbol("time_step")
 _ROUNDING = 1e-9
 """The share of a level that is only rounding."""
 
-Visit = Callable[..., tuple[str, ...]]
+Visit = Callable[..., tuple[R, ...]]
 """From the register of the steps since an element came, what is left of it, and what is newer, the next state from the state."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Queue:
+class _Queue(Generic[R]):
     """A queue: its level, the amounts that came in at the steps before, and what was in it at the start."""
 
-    f: PastEmitter
-    level: str
-    entries: str
-    initial: str
-    length: str
+    f: PastEmitter[R]
+    level: R
+    entries: R
+    initial: R
+    length: R
     profile: Table
-    step: str
+    step: R
 
-    def visit(self, visit: Visit, *state: str) -> tuple[str, ...]:
+    def visit(self, visit: Visit[R], *state: R) -> tuple[R, ...]:
         """Go through the elements, from the newest to the oldest; nothing is visited where the level is not above zero."""
         f, steps = self.f, self.f.steps
         enough = f.binary("*", self.level, f.constant(1 - _ROUNDING))
 
-        def body(ago: str, newer: str, *so_far: str) -> tuple[str, ...]:
+        def body(ago: R, newer: R, *so_far: R) -> tuple[R, ...]:
             back = f.real(ago)
             before = f.compare(">", back, steps)
             first, last = self.parts(back)
@@ -64,7 +65,7 @@ class _Queue:
 
         return f.repeat(body, f.constant(0.0), *state)
 
-    def parts(self, back: str) -> tuple[str, str]:
+    def parts(self, back: R) -> tuple[R, R]:
         """Write where the elements of the start that came some steps ago begin and end in the profile, from 0 to 1."""
         f, one = self.f, self.f.constant(1.0)
         place = larger(f, f.binary("-", f.binary("-", back, f.steps), one), f.constant(0.0))
@@ -72,40 +73,40 @@ class _Queue:
         first, last = (f.binary("/", f.binary("*", end, self.step), larger(f, self.length, self.step)) for end in ends)
         return smaller(f, first, one), smaller(f, last, one)
 
-    def age(self, ago: str) -> str:
+    def age(self, ago: R) -> R:
         """Write the age of an element."""
         return self.f.binary("*", self.f.real(ago), self.step)
 
-    def oldest(self, quantity: str) -> str:
+    def oldest(self, quantity: R) -> R:
         """Write how much counts as the oldest: a quantity, or the whole level where that is not above zero or beyond it."""
         f = self.f
         part = f.logic("and", f.compare(">", quantity, f.constant(0.0)), f.compare("<", quantity, self.level))
         return f.choose(part, quantity, self.level)
 
-    def among_oldest(self, quantity: str, left: str, newer: str) -> str:
+    def among_oldest(self, quantity: R, left: R, newer: R) -> R:
         """Write how much of an element belongs to the oldest."""
         f = self.f
         begins = larger(f, newer, f.binary("-", self.level, quantity))
         return larger(f, f.binary("-", f.binary("+", newer, left), begins), f.constant(0.0))
 
-    def mean(self, quantity: str, value: Callable[[str], str], none: str) -> str:
+    def mean(self, quantity: R, value: Callable[[R], R], none: R) -> R:
         """Write the mean of a value over the oldest elements, and none where there is nothing."""
         f, zero = self.f, self.f.constant(0.0)
         quantity = self.oldest(quantity)
 
-        def visit(ago: str, left: str, newer: str, total: str, count: str) -> tuple[str, ...]:
+        def visit(ago: R, left: R, newer: R, total: R, count: R) -> tuple[R, ...]:
             own = self.among_oldest(quantity, left, newer)
             return f.binary("+", total, f.binary("*", own, value(ago))), f.binary("+", count, own)
 
         _, total, count = self.visit(visit, zero, zero)
         return f.choose(f.compare(">", count, zero), f.binary("/", total, count), none)
 
-    def within(self, least: str, most: str, value: Callable[[str], str], slack: str) -> str:
+    def within(self, least: R, most: R, value: Callable[[R], R], slack: R) -> R:
         """Write the amount with a value in a range, of which an end that is `:NA:` does not count."""
         f = self.f
         open_end = f.compare("<=", most, f.constant(NA / 2))
 
-        def visit(ago: str, left: str, _: str, total: str) -> tuple[str, ...]:
+        def visit(ago: R, left: R, _: R, total: R) -> tuple[R, ...]:
             own = value(ago)
             above = f.compare(">=", f.binary("+", own, slack), least)
             below = f.logic("or", open_end, f.compare("<=", f.binary("-", own, slack), most))
@@ -113,24 +114,24 @@ class _Queue:
 
         return self.visit(visit, f.constant(0.0))[1]
 
-    def negative(self) -> str:
+    def negative(self) -> R:
         """Write whether more has left than came: then the level has the age of one time step."""
         return self.f.compare("<", self.level, self.f.constant(0.0))
 
 
-def _average_age(f: PastEmitter, quantity: str, *queue: str) -> str:
-    own = _Queue(f, *queue)  # type: ignore[arg-type]
+def _average_age(f: PastEmitter[R], quantity: R, *queue: Any) -> R:
+    own: _Queue[R] = _Queue(f, *queue)
     return f.choose(own.negative(), own.step, own.mean(quantity, own.age, f.constant(0.0)))
 
 
-def _oldest_age(f: PastEmitter, *queue: str) -> str:
-    own = _Queue(f, *queue)  # type: ignore[arg-type]
+def _oldest_age(f: PastEmitter[R], *queue: Any) -> R:
+    own: _Queue[R] = _Queue(f, *queue)
     _, oldest = own.visit(lambda ago, *_: (own.age(ago),), f.constant(0.0))
     return f.choose(own.negative(), own.step, oldest)
 
 
-def _age_in_range(f: PastEmitter, least: str, most: str, *queue: str) -> str:
-    own = _Queue(f, *queue)  # type: ignore[arg-type]
+def _age_in_range(f: PastEmitter[R], least: R, most: R, *queue: Any) -> R:
+    own: _Queue[R] = _Queue(f, *queue)
     slack = f.binary("*", own.step, f.constant(NEXT_TO_ZERO))
     found = own.within(least, most, own.age, slack)
     few = f.logic("or", f.compare(">=", most, own.step), f.compare("<=", most, f.constant(NA / 2)))
@@ -139,16 +140,16 @@ def _age_in_range(f: PastEmitter, least: str, most: str, *queue: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Attributes:
+class _Attributes(Generic[R]):
     """The attributes of the elements of a queue: those that came in at the steps before, less what had changed, and of the start."""
 
-    queue: _Queue
-    before: str
-    change: str
-    initial: str
+    queue: _Queue[R]
+    before: R
+    change: R
+    initial: R
     profile: Table
 
-    def value(self, ago: str) -> str:
+    def value(self, ago: R) -> R:
         """Write the attribute of an element now."""
         queue, f = self.queue, self.queue.f
         back = f.real(ago)
@@ -160,28 +161,28 @@ class _Attributes:
         return f.binary("+", own, self.change)
 
 
-def _with_attributes(f: PastEmitter, *arguments: str) -> _Attributes:
-    return _Attributes(_Queue(f, *arguments[:6]), *arguments[6:])  # type: ignore[arg-type]
+def _with_attributes(f: PastEmitter[R], *arguments: Any) -> _Attributes[R]:
+    return _Attributes(_Queue(f, *arguments[:6]), *arguments[6:])
 
 
-def _average_attribute(f: PastEmitter, quantity: str, *arguments: str) -> str:
+def _average_attribute(f: PastEmitter[R], quantity: R, *arguments: Any) -> R:
     own = _with_attributes(f, *arguments)
     return own.queue.mean(quantity, own.value, f.constant(0.0))
 
 
-def _attribute_in_range(f: PastEmitter, least: str, most: str, *arguments: str) -> str:
+def _attribute_in_range(f: PastEmitter[R], least: R, most: R, *arguments: Any) -> R:
     own = _with_attributes(f, *arguments)
     return own.queue.within(least, most, own.value, f.constant(0.0))
 
 
-def _extreme(sign: str) -> Callable[..., str]:
+def _extreme(sign: str) -> Callable[..., Any]:
     """The largest or smallest attribute of the oldest elements."""
 
-    def shape(f: PastEmitter, quantity: str, *arguments: str) -> str:
+    def shape(f: PastEmitter[R], quantity: R, *arguments: Any) -> R:
         own = _with_attributes(f, *arguments)
         quantity = own.queue.oldest(quantity)
 
-        def visit(ago: str, left: str, newer: str, best: str, seen: str) -> tuple[str, ...]:
+        def visit(ago: R, left: R, newer: R, best: R, seen: R) -> tuple[R, ...]:
             counts = f.compare(">", own.queue.among_oldest(quantity, left, newer), f.constant(0.0))
             value = own.value(ago)
             better = f.logic("or", f.compare("=", seen, f.constant(0.0)), f.compare(sign, value, best))
@@ -192,17 +193,17 @@ def _extreme(sign: str) -> Callable[..., str]:
     return shape
 
 
-def _quantity(f: PastEmitter, attributes: str, *arguments: str) -> str:
+def _quantity(f: PastEmitter[R], attributes: R, *arguments: Any) -> R:
     """Write how much of the oldest has attributes of a sum: all but the newest elements that have the rest of it."""
     own, zero = _with_attributes(f, *arguments), f.constant(0.0)
 
-    def total(ago: str, left: str, _: str, so_far: str) -> tuple[str, ...]:
+    def total(ago: R, left: R, _: R, so_far: R) -> tuple[R, ...]:
         return (f.binary("+", so_far, f.binary("*", left, own.value(ago))),)
 
     _, whole = own.queue.visit(total, zero)
     rest = f.binary("-", whole, attributes)
 
-    def visit(ago: str, left: str, _: str, needed: str, newest: str) -> tuple[str, ...]:
+    def visit(ago: R, left: R, _: R, needed: R, newest: R) -> tuple[R, ...]:
         value = own.value(ago)
         share_left = smaller(f, left, f.binary("/", needed, value))
         taken = f.choose(f.compare(">", needed, zero), f.choose(f.compare(">", value, zero), share_left, left), zero)

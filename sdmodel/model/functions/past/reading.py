@@ -11,7 +11,7 @@ from sympy import Expr, S
 from ...algebra import Table
 from ..chance.inversion import PLAIN
 from ..lookups import areas_of
-from ..row import Absent, Expander, FunctionRow, Kind, PastEmitter
+from ..row import Absent, Expander, FunctionRow, Kind, PastEmitter, R
 
 _NO_STEPS = Absent("a formula over arrays has no time steps")
 
@@ -50,7 +50,7 @@ class _AtStart:
         return tuple(state)
 
 
-AT_START = cast("PastEmitter", _AtStart())
+AT_START = cast("PastEmitter[float]", _AtStart())
 """Computes what functions of the past give at the start."""
 
 
@@ -81,22 +81,22 @@ _MOST_BEFORE = 1e5
 """The most time steps before the start that count: a time that is not a number has no end."""
 
 
-def counts(f: PastEmitter, ago: str) -> str:
+def counts(f: PastEmitter[R], ago: R) -> R:
     """Write whether a step before the start is near enough to count."""
     return f.compare("<", f.real(ago), f.binary("+", f.steps, f.constant(_MOST_BEFORE)))
 
 
-def larger(f: PastEmitter, x: str, y: str) -> str:
+def larger(f: PastEmitter[R], x: R, y: R) -> R:
     """Write the larger of two numbers."""
     return f.choose(f.compare(">", x, y), x, y)
 
 
-def smaller(f: PastEmitter, x: str, y: str) -> str:
+def smaller(f: PastEmitter[R], x: R, y: R) -> R:
     """Write the smaller of two numbers."""
     return f.choose(f.compare("<", x, y), x, y)
 
 
-def share(f: PastEmitter, table: Table, part: str) -> str:
+def share(f: PastEmitter[R], table: Table, part: R) -> R:
     """Write the share of the area under a table that lies in the first part of its width, a number from 0 to 1."""
     xs = [x for x, _ in table.points]
     areas, before, heights = areas_of(table)

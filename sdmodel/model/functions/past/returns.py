@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Generic
 
 from sympy import Expr, Float, S, Symbol
 
 from ...algebra import NA, add, multiply, negate
 from ..arithmetic import NEXT_TO_ZERO
 from ..memory import expanded
-from ..row import Expander, Kind, PastEmitter
+from ..row import Expander, Kind, PastEmitter, R
 from .reading import larger, reading, recorded
 
 _TIME, _TIME_STEP, _INITIAL_TIME = map(Symbol, ("time", "time_step", "initial_time"))
@@ -31,28 +32,28 @@ _BETWEEN = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Amounts:
+class _Amounts(Generic[R]):
     """The amounts of the steps before and of now, and the initial one some periods after the start."""
 
-    f: PastEmitter
-    before: str
-    now: str
-    share: str
+    f: PastEmitter[R]
+    before: R
+    now: R
+    share: R
     """The part of a period that a time step is."""
-    initial: str
-    since: str
+    initial: R
+    since: R
 
-    def period(self, steps: str) -> str:
+    def period(self, steps: R) -> R:
         """Write the number of the period that a step is in, from 1."""
         f = self.f
         late = f.binary("+", f.binary("*", steps, self.share), f.constant(NEXT_TO_ZERO))
         return f.binary("+", f.call("floor", late), f.constant(1.0))
 
-    def worth(self, *discounts: str) -> list[tuple[str, str]]:
+    def worth(self, *discounts: R) -> list[tuple[R, R]]:
         """Write the value of everything at some discounts per period, and its derivative there (Horner's scheme)."""
         f, zero, steps, count = self.f, self.f.constant(0.0), self.f.steps, len(discounts)
 
-        def body(ago: str, later: str, *sums: str) -> tuple[str, ...]:
+        def body(ago: R, later: R, *sums: R) -> tuple[R, ...]:
             back = f.real(ago)
             there = f.compare("<=", back, steps)
             own = self.period(f.binary("-", steps, back))
@@ -77,7 +78,7 @@ class _Amounts:
             found.append((f.binary("+", f.binary("*", total, discount), first), f.binary("+", slope, first_slope)))
         return found
 
-    def discount(self) -> tuple[str, str, str]:
+    def discount(self) -> tuple[R, R, R]:
         """Write whether there is a rate, its discount per period, and what the amounts are worth without a discount."""
         f, zero = self.f, self.f.constant(0.0)
         ends = [f.constant(1 / (1 + rate)) for rate in (1.0, 0.0, _LOWEST)]
@@ -87,7 +88,7 @@ class _Amounts:
         rises = f.compare("<", f.choose(grows, below, even), f.choose(grows, even, above))
         upward = f.choose(rises, f.constant(1.0), f.constant(-1.0))
 
-        def search(count: str, guess: str, low: str, high: str) -> tuple[str, ...]:
+        def search(count: R, guess: R, low: R, high: R) -> tuple[R, ...]:
             """Narrow the interval by one value; go on where the tangent there is zero, or now and then in the middle."""
             ((value, slope),) = self.worth(guess)
             under = f.compare("<", f.binary("*", value, upward), zero)
@@ -107,7 +108,7 @@ class _Amounts:
         return found, f.repeat(search, ends[1], low, high)[0], even
 
 
-def _differ(f: PastEmitter, one: str, other: str) -> str:
+def _differ(f: PastEmitter[R], one: R, other: R) -> R:
     """Write whether zero is between two numbers, of which one may be zero."""
     zero = f.constant(0.0)
     pairs = ((one, other), (other, one))
@@ -115,12 +116,12 @@ def _differ(f: PastEmitter, one: str, other: str) -> str:
     return f.logic("and", f.logic("or", *ways), f.compare("<>", one, other))
 
 
-def _rate(f: PastEmitter, before: str, now: str, period: str, initial: str, since: str, late: str, step: str) -> str:
+def _rate(f: PastEmitter[R], before: R, now: R, period: R, initial: R, since: R, late: R, step: R) -> R:
     """Write the rate, with an initial amount `since` a time after the start, which is `late` ago."""
     zero, one = map(f.constant, (0.0, 1.0))
     length = larger(f, period, step)
     first = f.choose(f.compare(">=", late, zero), initial, zero)
-    amounts = _Amounts(f, before, now, f.binary("/", step, length), first, f.binary("/", since, length))
+    amounts: _Amounts[R] = _Amounts(f, before, now, f.binary("/", step, length), first, f.binary("/", since, length))
     found, discount, even = amounts.discount()
     growth = f.binary("/", one, discount)
     short = f.compare("<", period, step)
