@@ -260,7 +260,7 @@ def _with_points(
     return distribution
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Design:
     """The sampled constants of an ensemble's members: `cells`, their `names` in the model, and the `count` of members.
 
@@ -269,28 +269,15 @@ class Design:
     the last cells.
     """
 
-    cells: tuple[Cell, ...]
-    names: tuple[str, ...]
+    cells: tuple[Cell, ...] = field(repr=False, compare=False)
+    names: tuple[str, ...] = field(repr=False, compare=False)
     count: int
     seed: int
     method: SamplingMethod
-    text: str
-    digest: str
-    draw: Slice = field(repr=False)
-    courses: tuple[DesignCourse, ...] = ()
-
-    def __repr__(self) -> str:
-        constants = format_count(len(self.cells) - sum(prod(course.shape) for course in self.courses), "constant")
-        courses = f", {format_count(len(self.courses), 'time course')}" if self.courses else ""
-        return (
-            f"<Design of {format_count(self.count, 'member')}: {constants}{courses}, {self.method}, seed {self.seed}>"
-        )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Design) and self.digest == other.digest
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
+    text: str = field(repr=False, compare=False)
+    digest: str = field(repr=False)
+    draw: Slice = field(repr=False, compare=False)
+    courses: tuple[DesignCourse, ...] = field(default=(), repr=False, compare=False)
 
     def model(self, model: Model, *scenarios: Scenario) -> Model:
         """Return the model that has the cells of the design: with the points of time courses that differ between members.
