@@ -244,6 +244,7 @@ SWITCHED_OFF = {
     "a = IF THEN ELSE(d = :NA: :OR: Time > 1, 2, d)": "",
     "pick = IF THEN ELSE(Time = :NA: :OR: r = :NA:, 0, 1)\na = 2 + pick * r\nr :RAW: := d": "",
     "a = MAX(2, off * (3 + d / 2))": "off = MIN(0, 1)",
+    "S: p, q\nv[S] = 1 + off * d\nrank[S] = VECTOR RANK(v[S], 1)\na = rank[q]": "off = 0",
 }
 
 
