@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .analysis import find_sensitivities as find_sensitivities
     from .analysis import rank_levers as rank_levers
     from .analysis import sweep_levers as sweep_levers
+    from .analysis import vary_constants as vary_constants
     from .checking import check_model as check_model
     from .checking import check_reality as check_reality
     from .checking import find_loops as find_loops
@@ -110,7 +111,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
 __version__ = "0.2.0"
 
 _NAMES = {
-    "analysis": "attribute_levers compare_members compare_runs contributions_to discover_scenarios find_sensitivities rank_levers sweep_levers",
+    "analysis": "attribute_levers compare_members compare_runs contributions_to discover_scenarios find_sensitivities rank_levers sweep_levers vary_constants",
     "checking": "check_model check_reality find_loops find_paths",
     "comparison": "VariableAttribution quantiles share_where",
     "ensemble": "run_ensemble",

@@ -38,6 +38,7 @@ from .sensitivity import (
     single_cell,
 )
 from .sweep import sweep_levers
+from .variation import vary_constants
 
 __all__ = [
     "ATTRIBUTION",
@@ -78,4 +79,5 @@ __all__ = [
     "responses_of",
     "single_cell",
     "sweep_levers",
+    "vary_constants",
 ]

@@ -59,7 +59,7 @@ def lever_ranges(
     if levers and faults:
         raise ScenarioError(dict.fromkeys(faults))
     if not found:
-        cure = 'name levers with their bounds, as in --lever "name=0:1"'
+        cure = 'name levers with their bounds, as in --lever "name=0:1", or rank every constant with --vary 20%'
         message = f"{model.path}: has no {' or '.join(_KINDS[group])} with a range; {cure}"
         raise AnalysisError(message)
     if faults:

@@ -11,10 +11,10 @@ import click
 from ..analysis import Factor
 from ..errors import Fault, ScenarioError
 from ..model import Model
-from ..scenario import Distribution, Sampling, Variation, constant_cells, plausible_ranges, range_violation
+from ..scenario import Distribution, Sampling, Scenario, Variation, constant_cells, plausible_ranges, range_violation
 from ..vensim import plausible_file, plausible_sampling, read_bounds, read_sampling, sampling_of_ranges, split_levers
 from .locations import sampling_path
-from .options import Decorator, note_ranges, noted_default_sampling, option_group
+from .options import Decorator, note_ranges, noted_default_sampling, noted_variation, option_group, vary_option
 from .output import note
 
 _OPTION = "--free"
@@ -28,14 +28,17 @@ class FactorOptions:
     file: str | None
     free: tuple[str, ...]
     group: str | None
+    vary: float | None
 
-    def sampling(self, model: Model) -> Sampling:
+    def sampling(self, model: Model, scenario: Scenario) -> Sampling:
         """The distributions of the constants: of a file, else of the file beside the model, else uniform over ranges."""
-        if sum((self.file is not None, bool(self.free), self.group is not None)) > 1:
-            message = f"-e, {_OPTION} and --group each choose what varies; give one of them"
+        if sum((self.file is not None, bool(self.free), self.group is not None, self.vary is not None)) > 1:
+            message = f"-e, {_OPTION}, --group and --vary each choose what varies; give one of them"
             raise click.UsageError(message)
         if self.file is not None:
             return read_sampling(sampling_path(self.file, Path(model.path)))
+        if self.vary is not None:
+            return noted_variation(model, self.vary, scenario)
         if self.free:
             return _named(model, self.free)
         if self.group is None and plausible_file(model.path):
@@ -44,7 +47,7 @@ class FactorOptions:
 
 
 def factor_options() -> Decorator:
-    """-e, --free (--lever) and --group as `factors`: FactorOptions."""
+    """-e, --free (--lever), --group and --vary as `factors`: FactorOptions."""
     return option_group(
         "factors",
         FactorOptions,
@@ -65,6 +68,7 @@ def factor_options() -> Decorator:
             help="Vary policy levers, all other constants, or both, as far as they are in MODEL.vsc beside the model "
             "(default: uncertainties); without it, over the ranges of the groups Policy levers and Uncertainties.",
         ),
+        vary_option,
     )
 
 
@@ -136,9 +140,7 @@ def _over_ranges(model: Model, groups: Sequence[str]) -> Sampling:
     variations = [variation for group in groups for variation in _variations_of_group(model, group)]
     if not variations:
         names = " or ".join(groups)
-        what = (
-            f'no constant of the group {names} has a range; name some with {_OPTION} "name=low:high", or a file with -e'
-        )
+        what = f'no constant of the group {names} has a range; name some with {_OPTION} "name=low:high", or a file with -e, or vary all with --vary 20%'
         raise ScenarioError([Fault(model.path, what)])
     sampling = Sampling("multivariate", variations=tuple(variations))
     note_ranges(model, sampling, f"group{'s' * (len(groups) > 1)} {' and '.join(groups)}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import AnalysisError, DatasetError, SimulationError, StoreError
+from ..errors import AnalysisError, DatasetError, SimulationError, StoreError, format_count
 from ..files import write_file
 from ..model import INTEGRATORS, Integrator, Model
 from ..scenario import Scenario
@@ -28,7 +28,7 @@ from .locations import (
     sampling_path,
 )
 from .output import busy, csv_text, json_text, note, take_over
-from .requests import Engine, RunRequest, read_scenarios
+from .requests import Engine, RunRequest, read_scenarios, warnings_as_notes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -328,21 +328,30 @@ class SamplingOptions:
     noise_only: bool
     count: int | None
     seed: int | None
+    vary: float | None = None
 
     @property
     def given(self) -> bool:
         """Whether any of the options is given."""
-        return self.file is not None or self.noise_only or self.count is not None or self.seed is not None
+        return (
+            self.file is not None
+            or self.noise_only
+            or self.count is not None
+            or self.seed is not None
+            or self.vary is not None
+        )
 
-    def sampling(self, model: Model) -> Sampling:
-        """The sampling of the file, else the default, with a note."""
+    def sampling(self, model: Model, scenario: Scenario) -> Sampling:
+        """The sampling of the file, or of every constant around its value in a scenario, else the default, with a note."""
         from ..scenario import NOTHING, is_noise_seed
         from ..vensim import read_sampling
 
+        if (self.file is not None) + self.noise_only + (self.vary is not None) > 1:
+            message = "-e, --vary and --noise-only each say what is sampled; give one of them"
+            raise click.UsageError(message)
+        if self.vary is not None:
+            return noted_variation(model, self.vary, scenario)
         if self.noise_only:
-            if self.file:
-                message = "--noise-only samples no constants; leave out -e"
-                raise click.UsageError(message)
             if not model.draws:
                 message = (
                     f"{model.path}: has no random functions, so all members would be equal; leave out --noise-only"
@@ -364,7 +373,7 @@ class SamplingOptions:
         """The design of the members."""
         from ..scenario import make_design
 
-        return make_design(model, self.sampling(model), count=self.count, seed=self.seed, scenario=scenario)
+        return make_design(model, self.sampling(model, scenario), count=self.count, seed=self.seed, scenario=scenario)
 
 
 def noted_default_sampling(model: Model) -> Sampling:
@@ -385,6 +394,20 @@ def noted_default_sampling(model: Model) -> Sampling:
     return uncertain
 
 
+def noted_variation(model: Model, share: float, scenario: Scenario | None) -> Sampling:
+    """Every constant within a share of its value; notes say how many, and which are left out."""
+    from ..analysis import vary_constants
+    from ..simulation import RunWarning
+
+    with warnings_as_notes(RunWarning):
+        sampling = vary_constants(model, share, scenario=scenario)
+    names = {variation.name for variation in sampling.variations}
+    note(
+        f"{format_count(len(names), 'constant')} within {100 * share:.4g} % of {'their values' if len(names) > 1 else 'its value'}"
+    )
+    return sampling
+
+
 def note_ranges(model: Model, sampling: Sampling, groups: str) -> None:
     """Note which constants vary over their ranges in the model, and why."""
     from ..vensim import plausible_file
@@ -400,13 +423,40 @@ def _constants(sampling: Sampling) -> str:
     return f"{count} constant{'s' * (count != 1)}"
 
 
-def sampling_options(help_text: str) -> Decorator:
-    """-e, -n and --seed as `sampling`: SamplingOptions."""
+class PerCent(click.ParamType[float]):
+    """A share in per cent, such as `5%`, as a number."""
+
+    name = "per cent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """0.05 for 5 %."""
+        if isinstance(value, float):
+            return value
+        try:
+            share = float(str(value).strip().removesuffix("%")) / 100
+        except ValueError:
+            share = -1.0
+        if not 0 <= share < float("inf"):
+            self.fail(f"{value!r} is not a percentage; write a number from 0 up, such as 5%", param, ctx)
+        return share
+
+
+vary_option = click.option(
+    "--vary",
+    type=PerCent(),
+    metavar="P",
+    help="Vary every constant by P per cent of its value either way, such as 20%.",
+)
+
+
+def sampling_options(help_text: str, *, vary: bool = False) -> Decorator:
+    """-e, -n, --seed, and perhaps --vary, as `sampling`: SamplingOptions."""
     file_option = click.option("-e", "file", metavar="FILE.vsc", help=help_text)
     noise_option = click.option(
         "--noise-only", is_flag=True, help="Sample no constants: members differ by their random functions alone."
     )
-    return option_group("sampling", SamplingOptions, file_option, noise_option, count_option, seed_option)
+    others = [vary_option] if vary else []
+    return option_group("sampling", SamplingOptions, file_option, *others, noise_option, count_option, seed_option)
 
 
 @dataclass(frozen=True)
@@ -515,24 +565,6 @@ def _day(text: str) -> float | None:
         return decimal_year(datetime.fromisoformat(text.strip()))
     except ValueError:
         return None
-
-
-class PerCent(click.ParamType[float]):
-    """A share in per cent, such as `5%`, as a number."""
-
-    name = "per cent"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """0.05 for 5 %."""
-        if isinstance(value, float):
-            return value
-        try:
-            share = float(str(value).strip().removesuffix("%")) / 100
-        except ValueError:
-            share = -1.0
-        if not 0 <= share < float("inf"):
-            self.fail(f"{value!r} is not a percentage; write a number from 0 up, such as 5%", param, ctx)
-        return share
 
 
 class Bands(click.ParamType[tuple[float, ...]]):

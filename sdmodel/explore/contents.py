@@ -252,22 +252,17 @@ def _causes(places: Places, element: Element) -> list[int]:
 
 
 def _levers(places: Places) -> list[Record]:
-    """Return one slider for each cell of each lever; for a model without levers, of each constant that may change."""
+    """Return one slider for each cell of each lever."""
     model = places.model
-    levers = find_levers(model)
-    constants = {cell.key for cell in places.inputs}
-    kinds = {lever.name: lever.kind for lever in levers} or {
-        element.name: "constant" for element in model if element.key in constants
-    }
     plausible = _plausible(model)
     found: list[Record] = []
-    for name, kind in kinds.items():
-        element = model[name]
-        cells = [cell for cell in places.cells(name) if cell in places.inputs]
+    for lever in find_levers(model):
+        element = model[lever.name]
+        cells = [cell for cell in places.cells(lever.name) if cell in places.inputs]
         own = display_name(element.name) if len(cells) > _MANY_CELLS else element.group or "Constants"
         for cell in cells:
             if len(found) < _MOST_SLIDERS:
-                group = _GROUPS.get(kind) or own
+                group = _GROUPS.get(lever.kind) or own
                 found.append(_lever(places, element, cell, group, plausible.get(cell)))
     return found
 

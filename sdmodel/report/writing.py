@@ -73,7 +73,7 @@ _KINDS = {
     "policy lever": "Policy levers",
     "uncertainty": "Uncertainties",
     "switch": "Switches",
-    "constant": "Constants with a range",
+    "constant": "Constants",
 }
 
 Runs = Mapping[str, xr.Dataset]
@@ -289,9 +289,14 @@ def _lever_section(runs: Runs, found: Comparison | None) -> Section | None:
         return None
     differing = {constant.constant: constant for constant in found.changes.constants} if found else {}
     tables = []
+    shown = [
+        lever
+        for lever in levers
+        if lever.kind != "constant" or lever.name in differing or (lever.minimum, lever.maximum) != (None, None)
+    ]
     for kind, title in _KINDS.items():
         rows, highlighted = list[tuple[str, ...]](), set[int]()
-        for lever in (lever for lever in levers if lever.kind == kind):
+        for lever in (lever for lever in shown if lever.kind == kind):
             ends = ("any" if end is None else format_exact(end) for end in (lever.minimum, lever.maximum))
             in_runs = ""
             if lever.name in differing:

@@ -54,12 +54,18 @@ class DesignCourse:
 def is_course_array(value: Any) -> bool:
     """Whether a value is an array over time, a table, or a series over times.
 
-    The index of such a series has the name `time`, or fractions; a series over whole numbers has one value for each member.
+    The index of such a series has the name `time`, or holds fractions or dates; dates are refused later, with a cure.
     """
     if hasattr(value, "dims") and hasattr(value, "coords"):
-        return _TIME in value.dims
+        return any(map(_is_time, value.dims))
     index = getattr(value, "index", None) if hasattr(value, "attrs") else None
-    return index is not None and (hasattr(value, "columns") or index.name == _TIME or index.dtype.kind == "f")
+    if index is None or hasattr(value, "columns") or _is_time(index.name):
+        return index is not None
+    return index.name != _MEMBER and (index.dtype.kind in "fmM" or hasattr(index, "asfreq"))
+
+
+def _is_time(name: Any) -> bool:
+    return str(name).lower() == _TIME
 
 
 def varies_by_member(value: Any) -> bool:
@@ -145,9 +151,10 @@ def read_member_courses(model: Model, courses: Mapping[str, Any]) -> list[Member
 def _checked(element: Element, name: str, value: Any, where: str) -> xr.DataArray:
     """A course as an array over time, once its times, members and numbers are as they must be."""
     array = value if isinstance(value, xr.DataArray) else _from_pandas(value)
+    array = array.rename({dim: _TIME for dim in array.dims if _is_time(dim) and dim != _TIME})
     course, wrong = str(array.attrs.get("interpolation", "steps")), ""
     if array.dtype.kind not in "biuf" or _TIME not in array.coords or array[_TIME].dtype.kind not in "iuf":
-        wrong = "a time course has numbers over numbers of time; give an array with the coordinate 'time', in the model's unit"
+        wrong = "a time course has numbers over numbers of time; give times as numbers in the model's unit, not as dates or positions"
     elif not array.size:
         wrong = "there are no values; give at least one"
     elif course not in {"steps", "linear"}:

@@ -41,16 +41,18 @@ class Lever:
 
 
 @takes_model
-def find_levers(model: Model) -> tuple[Lever, ...]:
+def find_levers(model: Model, *, every: bool = False) -> tuple[Lever, ...]:
     """List the constants that a model offers for change: its policy levers, uncertainties and switches.
 
     These are the constants in the model's groups "Policy levers", "Uncertainties" and "Switches". For a model without
-    such groups they are all constants that have a range.
+    such groups they are all constants that have a range, and without ranges all constants.
 
     Parameters
     ----------
     model : Model
         A model, as `read_model` returns it.
+    every : bool, optional
+        List all constants but the time settings, in the order of the file.
 
     Returns
     -------
@@ -70,10 +72,11 @@ def find_levers(model: Model) -> tuple[Lever, ...]:
     ...     print(lever.name, lever.values, lever.minimum, lever.maximum, lever.step, lever.meaning)
     Tax Rate (0.2,) 0.0 0.5 0.05 Share of income.
     """
-    grouped = [element for group in _GROUPS for element in model if key(element.group) == group]
-    ranged = [element for element in model if element.range is not None and element.key not in _CLOCK]
-    constants = [one for one in grouped or ranged if one.kind == "constant" and not one.fixed and not one.hidden]
-    return tuple(map(lever_of, constants))
+    constants = [one for one in model if one.kind == "constant" and not one.fixed and not one.hidden]
+    grouped = [one for group in _GROUPS for one in constants if key(one.group) == group]
+    others = [one for one in constants if one.key not in _CLOCK]
+    ranged = [one for one in others if one.range is not None]
+    return tuple(map(lever_of, others if every else grouped or ranged or others))
 
 
 def lever_of(constant: Element) -> Lever:

@@ -219,7 +219,10 @@ def test_sensitivity_errors_are_one_line_with_the_cure(
     ("words", "message"),
     [
         ((), 'name the variable to analyse: --on "name"'),
-        ((*ASK[1:], *FREE, "--group", "all"), "-e, --free and --group each choose what varies; give one of them"),
+        (
+            (*ASK[1:], *FREE, "--group", "all"),
+            "-e, --free, --group and --vary each choose what varies; give one of them",
+        ),
         ((*ASK[1:], *FREE, "-n", "64"), "-n belongs to sobol, not to tornado; leave it out, or add --method sobol"),
         ((*ASK[1:], *FREE, "--method", "sobol", "--levels", "4"), "--levels belongs to morris"),
     ],

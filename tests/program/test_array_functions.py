@@ -201,6 +201,29 @@ def test_the_range_that_sets_the_size_of_an_array_may_be_any():
     assert run["got"].values[-1].tolist() == [7, 0]  # the first only, since the size is 1
 
 
+def test_normal_curves_are_as_in_an_output_file_of_vensim():
+    """The standard deviation is at least 0.05, and a price is looked for up to five of them away from the centres.
+
+    The numbers are those of SDEverywhere's model allocate_normal_width, run by Vensim.
+    """
+    model = tiny_model(
+        "pprofile: ptype, ppriority, pwidth, pextra\nwidth case: (w0-w2)\nagent: a1, a2\nwidth[width case] = 0, 0.06, 1\n"
+        "profile[width case, agent, ptype] = 3\nprofile[width case, a1, ppriority] = 10\n"
+        "profile[width case, a2, ppriority] = 10.03\nprofile[width case, agent, pwidth] = width[width case]\n"
+        "profile[width case, agent, pextra] = 0\nfixed[agent, pprofile] = 0\nquantity[agent] = 1\nwants[a1] = 0.2 * Time\nwants[a2] = 0\n"
+        "price[width case] = FIND MARKET PRICE(wants[a1], fixed[a1, ptype], quantity[a1], profile[width case, a1, ptype])\n"
+        "bought[width case, agent] = DEMAND AT PRICE(quantity[agent], profile[width case, agent, ptype], 9.7 + 0.055 * Time)",
+        final=12,
+    )
+    run = simulate(model, save=["price", "bought"]).sel(time=[0, 2, 5, 12])
+    assert run["price"].values == pytest.approx(
+        np.array([[9.75, 9.7, 5], [9.971, 9.96291, 9.17328], [10.015, 10.015, 10.015], [10.28, 10.33, 15.03]]), abs=1e-4
+    )
+    assert run["bought"].values[1:3, :2] == pytest.approx(
+        np.array([[[0.999927, 0.999995], [0.999225, 0.999876]], [[0.691451, 0.864343], [0.66153, 0.820331]]]), abs=2e-5
+    )
+
+
 def test_fixed_quantities_have_no_market_price():
     """All are bought and sold at any price (manual, "Specifying the Curves", ptype 0), so none clears the market: `:NA:`."""
     model = tiny_model(

@@ -12,8 +12,8 @@ from ...analysis import EXACT, PAIRS, Goal, Group, attribute_levers, attributed_
 from ...comparison import Outcome
 from ...dataset import TIME
 from ...errors import AnalysisError
-from ...model import join_name, split_list
-from ...scenario import merge_scenarios
+from ...model import Model, cell_name, join_name, split_list
+from ...scenario import Scenario, merge_scenarios, plausible_ranges
 from ...simulation import RunWarning, simulate
 from ...vensim import read_bounds
 from ..locations import check_not_there
@@ -27,12 +27,14 @@ from ..options import (
     WorkerOptions,
     memory_option,
     model_time,
+    noted_variation,
     on_option,
     option_group,
     outcome_options,
     run_options,
     sampling_options,
     store_options,
+    vary_option,
     worker_options,
 )
 from ..output import Part, Result, output_options, progress_bar, stored_safely
@@ -159,17 +161,21 @@ class RankOptions:
     goal: Goal
     group: Group | None
     levers: tuple[str, ...]
+    vary: float | None
     also: tuple[str, ...]
     value: str | None
     rate: float | None
     since: str | None
     until: str | None
 
-    def ranges(self) -> dict[str, tuple[float, float] | None] | None:
-        """The named levers with their bounds, if there are any."""
-        if self.levers and self.group is not None:
-            message = "--lever and --group each choose what is ranked; give one of them"
+    def ranges(self, model: Model, scenario: Scenario) -> dict[str, tuple[float, float] | None] | None:
+        """The named levers with their bounds, or every constant around its value in a scenario, if there are any."""
+        if bool(self.levers) + (self.group is not None) + (self.vary is not None) > 1:
+            message = "--lever, --group and --vary each choose what is ranked; give one of them"
             raise click.UsageError(message)
+        if self.vary is not None:
+            ranges = plausible_ranges(model, noted_variation(model, self.vary, scenario))
+            return {cell_name(model, cell): ends for cell, ends in ranges.items()}
         found = (read_bounds(text, "--lever") for text in self.levers)
         return {join_name(name, labels): bounds for name, labels, bounds in found} or None
 
@@ -196,6 +202,7 @@ def rank_options() -> Decorator:
             "--lever", "levers", multiple=True, metavar='"NAME[=LO:HI]"',
             help="Rank this lever (default range: the plausible one); may be repeated.",
         ),
+        vary_option,
         click.option(
             "--also", multiple=True, metavar="NAME",
             help="Also report this variable; may be repeated (default: up to three headline variables in other units, money first).",
@@ -268,7 +275,7 @@ def rank(
             model,
             name[0],
             at=outcome,
-            levers=what.ranges(),
+            levers=what.ranges(model, request.scenario),
             group=what.group or "levers",
             goal=what.goal,
             also=also,

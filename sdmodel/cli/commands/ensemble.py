@@ -42,7 +42,7 @@ from ..views.members import note_broken, plot_members_to, share_tables, shares_o
 
 
 @click.command("ensemble", epilog="Example: sdmodel ensemble -n 10000 --where 'Annual Revenue > 1000' --plot")
-@sampling_options("How constants are sampled (default: MODEL.vsc beside the model).")
+@sampling_options("How constants are sampled (default: MODEL.vsc beside the model).", vary=True)
 @run_options(on_option("A variable to store and print (default: the headline variables)"), save_option)
 @where_option
 @bands_option
@@ -119,7 +119,7 @@ def ensemble(
             attributes=record_of(request, model) | {HEADLINES: "\n".join(names)},
         )
     seconds, made = time.perf_counter() - start, design.count - had
-    _note_overridden(model, design, request.scenario)
+    _note_overridden(model, design, request.scenario, varied=sampling.vary is not None)
     with stored_safely(path):
         run = open_run(path)
         shown = headline_names(run)
@@ -182,16 +182,16 @@ def _default_name(request: RunRequest, file: str | None) -> str:
 
 def _design(request: RunRequest, model: Model, options: SamplingOptions, resumed: Path | None) -> Design:
     """The requested design; a resumed ensemble keeps the new seed that was picked when it began."""
-    sampling, seed = options.sampling(model), options.seed
+    sampling, seed = options.sampling(model, request.scenario), options.seed
     picks_seed = (sampling.seed if seed is None else seed) == 0
     if picks_seed and resumed is not None and is_ensemble(resumed):
         seed = int(ensemble_record(resumed)[0].get("seed", 0))
     return make_design(model, sampling, count=options.count, seed=seed, scenario=request.scenario)
 
 
-def _note_overridden(model: Model, design: Design, scenario: Scenario) -> None:
-    """Note which changes have no effect because the constant is sampled; a univariate design starts from the changes."""
-    if design.method == "univariate":
+def _note_overridden(model: Model, design: Design, scenario: Scenario, *, varied: bool) -> None:
+    """Note which changes have no effect because the constant is sampled; not if the design starts from the changes."""
+    if design.method == "univariate" or varied:
         return
     both = [cell_name(model, cell) for cell in constant_values(model, scenario) if cell in design.cells]
     if both:

@@ -44,14 +44,15 @@ _SENTENCE_END = re.compile(r"[.?!] +(?=[A-ZÀ-Þ])")
 
 @click.command("levers", epilog='Example: sdmodel levers models/ai_compute.mdl "hurdle rate"')
 @click.argument("words", nargs=-1, metavar="[MODEL] [NAME]...")
+@click.option("--all", "every", is_flag=True, help="List every constant that can be changed.")
 @click.option("--long", "in_full", is_flag=True, help="Print the whole meaning of each lever, with its sources.")
 @model_data_options
 @output_options
-def levers(words: tuple[str, ...], *, in_full: bool) -> Result:
+def levers(words: tuple[str, ...], *, every: bool, in_full: bool) -> Result:
     """List the policy levers, uncertainties and switches of a model, one per line: value, units, range and meaning.
 
     These are the constants in its groups "Policy levers", "Uncertainties" and "Switches"; for a model without such groups,
-    all constants with a range. NAME shows all that is known of one lever, or of any constant: its value for each label, its
+    all constants with a range, and without ranges all constants. NAME shows all that is known of one lever, or of any constant: its value for each label, its
     range in the model, its plausible range in MODEL.vsc beside the model, and its whole comment.
     """
     first, names = words[:1], words[1:]
@@ -63,7 +64,8 @@ def levers(words: tuple[str, ...], *, in_full: bool) -> Result:
     model = load_model(path)
     if names:
         return _lever_details(model, names)
-    found = find_levers(model)
+    found = find_levers(model, every=every)
+    more = 0 if every else len(find_levers(model, every=True)) - len(found)
 
     def parts() -> Iterator[Part]:
         for kind in dict.fromkeys(lever.kind for lever in found):
@@ -75,7 +77,9 @@ def levers(words: tuple[str, ...], *, in_full: bool) -> Result:
                 columns = {kind: "left", "value": "right", "units": "left", "range": "left", "meaning": "cut"}
                 yield Table(columns, [_lever_line(lever) for lever in own], spare=("meaning", "range", "units"))
         if not found:
-            note(f"{path}: has no group of levers, and no constants with a range")
+            note(f"{path}: has no constants to change")
+        elif more:
+            note(f"{format_count(more, 'more constant')} can be changed; --all lists them")
 
     return Result(lambda: [vars(lever) for lever in found], parts)
 

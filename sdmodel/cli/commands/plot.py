@@ -286,7 +286,7 @@ def _check_known(name: str, runs: Mapping[str, xr.Dataset]) -> None:
 @click.command("explore", epilog="Example: sdmodel explore -n 300 -o ai_compute.html")
 @model_argument
 @on_option("A headline variable (default: those of the save list beside the model)")
-@sampling_options("Draw bands of the members that this file varies.")
+@sampling_options("Draw bands of the members that this file varies.", vary=True)
 @click.option(
     "--error", "errors", metavar="FILE.error.csv", help="Errors of the model's forecasts (default: the file beside it)."
 )

@@ -112,7 +112,7 @@ def sensitivity(
     request = run_from.request()
     targets = files.targets(f"{request.default_name}-{method}")
     model = request.load_model()
-    sampling = factors.sampling(model)
+    sampling = factors.sampling(model, request.scenario)
     note_outside(model, factors_of(model, sampling, request.scenario))
     with _run_count(request.model.name) as progress, sharing.executor() as executor:
         found = find_sensitivities(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
 
 from ...errors import Fault
-from ..algebra import NA, Numbers, Table, number, rebuild, split_reference
+from ..algebra import NA, Numbers, Slice, Table, number, rebuild, split_reference
 from ..evaluation import evaluate
 from ..functions.logic import IF_THEN_ELSE
 from ..functions.table import FUNCTIONS, row_of
@@ -101,7 +101,7 @@ class _Settled:
         if expression.is_Number:
             return float(expression)
         if not isinstance(expression, Add | Mul | Pow):
-            known = not isinstance(expression, Table | Numbers) and row_of(expression) in _PLAIN
+            known = not isinstance(expression, Table | Numbers | Slice) and row_of(expression) in _PLAIN
             return self._logic(expression) if known else math.nan
         values = [self.value(part) for part in expression.args]
         if isinstance(expression, Mul) and 0 in values:
@@ -115,7 +115,7 @@ class _Settled:
         parts = expression.args
         if isinstance(expression, Mul) and self.value(expression) == 0:
             return False
-        if parts and not isinstance(expression, Add | Mul | Pow | Table | Numbers):
+        if parts and not isinstance(expression, Add | Mul | Pow | Table | Numbers | Slice):
             row = row_of(expression)
             if row is IF_THEN_ELSE and not math.isnan(chosen := self.value(parts[0])):
                 parts = parts[1:2] if chosen else parts[2:]

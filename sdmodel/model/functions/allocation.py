@@ -3,8 +3,8 @@
 A profile gives the curve of one requester: its type, centre, width and an extra number. The types are those of the Vensim reference
 manual ("Specifying the Curves"): 0 a fixed quantity, 1 rectangular, 2 triangular, 3 normal, 4 exponential and 5 constant elasticity.
 Each of 1 to 4 is the integral of the named density around the centre. The rectangle and the triangle are as wide as the width, which
-is the standard deviation of the normal density and the scale of the exponential one. With constant elasticity the quantity is
-reached at the centre, the width is the price beyond which the curve is cut off, and the extra number is the elasticity.
+is the standard deviation of the normal density, at least 0.05, and the scale of the exponential one. With constant elasticity the
+quantity is reached at the centre, the width is the price beyond which the curve is cut off, and the extra number is the elasticity.
 
 The price is found by halving the interval between the smallest and the largest number that a computer knows, which ends at two
 neighbours after 64 steps. Where demand jumps between the two, as it does with a width of 0, what is left is shared in the proportion
@@ -39,6 +39,9 @@ _STEPS = 64
 """Halvings of the interval between the smallest and the largest number until its ends are neighbours."""
 _FURTHEST = 40.0
 """At this many widths from its centre a curve has its end value to the last bit."""
+_NORMAL, _NARROWEST, _NORMAL_END = 3.0, 0.05, 5.0
+"""The type of the normal density; its smallest standard deviation, and how many of them from its centre a price is looked for, which
+both show in Vensim's output files."""
 _CENTRE, _WIDTH, _EXTRA = 1, 2, 3
 
 Profile = Sequence[float]
@@ -125,11 +128,12 @@ def _fraction(profile: Profile, price: float) -> float:
     kind, centre, width = profile[:_EXTRA]
     if kind == 1:
         return _rectangle(centre, width, price)
+    width = max(width, _NARROWEST) if kind == _NORMAL else width
     z = 0.0 if price == centre else (price - centre) / width if width else math.copysign(math.inf, price - centre)
     if kind == 2:  # noqa: PLR2004 - the types of the manual
         z = min(max(z, -0.5), 0.5)
         return 1 - 2 * (z + 0.5) ** 2 if z < 0 else 2 * (0.5 - z) ** 2
-    if kind == 3:  # noqa: PLR2004
+    if kind == _NORMAL:
         return math.erfc(z / math.sqrt(2)) / 2
     half = math.exp(-abs(z)) / 2
     return (1 - half if z < 0 else half) if kind == 4 else math.nan  # noqa: PLR2004
@@ -138,7 +142,8 @@ def _fraction(profile: Profile, price: float) -> float:
 def _emit_fraction(f: Emitter[R], profile: Read[R], price: R) -> R:
     one, zero, half = f.constant(1.0), f.constant(0.0), f.constant(0.5)
     kind, centre, width = profile(0), profile(_CENTRE), profile(_WIDTH)
-    z = f.binary("/", f.binary("-", price, centre), width)
+    spread = f.choose(f.compare("=", kind, f.constant(_NORMAL)), MAX.emit(f, width, f.constant(_NARROWEST)), width)
+    z = f.binary("/", f.binary("-", price, centre), spread)
     z = f.choose(f.compare("=", price, centre), zero, z)
     cut = MIN.emit(f, MAX.emit(f, z, f.constant(-0.5)), half)
     left, right = f.binary("+", cut, half), f.binary("-", half, cut)
@@ -357,7 +362,8 @@ def _reach(profile: Profile) -> tuple[float, float]:
     kind, centre, width = profile[:_EXTRA]
     if kind == 0:
         return _LARGEST, -_LARGEST
-    return (0.0, _LARGEST) if kind == 5 else (centre - _FURTHEST * width, centre + _FURTHEST * width)  # noqa: PLR2004
+    far = _NORMAL_END * max(width, _NARROWEST) if kind == _NORMAL else _FURTHEST * width
+    return (0.0, _LARGEST) if kind == 5 else (centre - far, centre + far)  # noqa: PLR2004
 
 
 def _market_price(
@@ -389,8 +395,10 @@ def _emit_market_price(f: ArrayEmitter[R], demands: Array, buyers: Array, suppli
 
         def body(place: R, low: R, high: R, profiles: Array = profiles) -> Sequence[R]:
             profile = _profile(f, profiles, place)
-            far = f.binary("*", f.constant(_FURTHEST), profile(_WIDTH))
-            fixed, elastic = (f.compare("=", profile(0), f.constant(number)) for number in (0.0, 5.0))
+            fixed, normal, elastic = (f.compare("=", profile(0), f.constant(number)) for number in (0.0, _NORMAL, 5.0))
+            width = MAX.emit(f, profile(_WIDTH), f.constant(_NARROWEST))
+            normal_end = f.binary("*", f.constant(_NORMAL_END), width)
+            far = f.choose(normal, normal_end, f.binary("*", f.constant(_FURTHEST), profile(_WIDTH)))
             ends = []
             for sign, cut, none in (("-", 0.0, _LARGEST), ("+", _LARGEST, -_LARGEST)):
                 end = f.choose(elastic, f.constant(cut), f.binary(sign, profile(_CENTRE), far))

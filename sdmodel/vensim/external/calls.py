@@ -79,9 +79,13 @@ def read_constants(access: Access, arguments: Sequence[str], sizes: Sequence[int
     return _reading(access, file, tab, read)
 
 
-def read_series(access: Access, arguments: Sequence[str], count: int) -> list[Table]:
-    """Return the points of `count` cells, in the order of their labels, from neighbouring rows or columns."""
+def read_series(access: Access, function: str, arguments: Sequence[str], count: int) -> list[Table]:
+    """Return the points of `count` cells, in the order of their labels, from neighbouring rows or columns.
+
+    In Vensim's output files, those of GET DIRECT end before the first gap in the times, and those of GET XLS go on after it.
+    """
     file, tab, axis, cell = arguments
+    direct = "DIRECT" in function.upper()
 
     def read(workbook: Workbook, sheet: Sheet, remark: Remark) -> list[Table]:
         home, area = _area(workbook, sheet, cell.strip())
@@ -119,6 +123,7 @@ def read_series(access: Access, arguments: Sequence[str], count: int) -> list[Ta
                 length,
                 remark,
                 across=across,
+                to_gap=direct,
             )
             for n in range(count)
         ]
@@ -135,14 +140,26 @@ def _points(
     remark: Remark,
     *,
     across: bool,
+    to_gap: bool,
 ) -> Table:
-    """Return one series without the points whose time is not a number or whose value is empty or, with a remark, a text, as Vensim does."""
+    """Return one series without the points whose time is not a number or whose value is empty or, with a remark, a text, as Vensim does.
+
+    With `to_gap`, it ends before the first time after others that is not a number; with a remark, if there is another one later.
+    """
     down, right = (0, 1) if across else (1, 0)
     found: dict[float, float] = {}
+    begun, ended = False, ""
     for step in range(max(length, 0)):
-        time = times.value(first[0] + down * step, first[1] + right * step)
+        at = (first[0] + down * step, first[1] + right * step)
+        time = times.value(*at)
         where = (start[0] + down * step, start[1] + right * step)
         value = home.value(*where)
+        if ended:
+            if isinstance(time, float) and value is not None:
+                remark(f"{ended} is not a time and ends the series, as in Vensim; write a number there, or use GET XLS")
+                break
+            continue
+        begun = begun or isinstance(time, float)
         if isinstance(time, float):
             if isinstance(value, str):
                 remark(
@@ -151,8 +168,10 @@ def _points(
             elif (known := home.number(*where)) is not None:
                 found[time] = known
         elif isinstance(time, Odd) and value is not None:
-            message = f"{times.cell(first[0] + down * step, first[1] + right * step)} {time.what}"
+            message = f"{times.cell(*at)} {time.what}"
             raise TableProblemError(message)
+        elif begun and to_gap:
+            ended = times.cell(*at)
     if not found:
         message = f"{home.cell(*start)}: no number stands there or after it with a time; check the cell and the row or column of times"
         raise TableProblemError(message)

@@ -383,7 +383,7 @@ def sampling_of_ranges(
     if names is None:
         chosen = _with_ranges(model, group)
         if not chosen:
-            what = f"no constant of a group '{group}' has a range; write a .vsc file with the constants to vary"
+            what = f"no constant of a group '{group}' has a range; write a .vsc file with the constants to vary, or vary all (--vary 20%, in Python vary_constants)"
             faults.append(Fault(model.path, what))
     else:
         chosen = [model.elements[constant_cells(model, name)[0].key] for name in names]

@@ -223,7 +223,7 @@ def _tables(call: Node, scope: Scope, equation: Equation) -> Iterator[Equation]:
     """Yield one equation per cell, with its points."""
     access = scope.names.access
     count = prod(len(labels_of(scope.names.subscripts, name)) for name in equation.subscripts)
-    tables = read_series(access, arguments_of(call, access), count)
+    tables = read_series(access, file_function(call), arguments_of(call, access), count)
     for labels, table in _in_cells(scope, equation, tables):
         yield replace(equation, expression=table, subscripts=labels, exceptions=())
 

@@ -16,7 +16,9 @@ VERSION = re.compile(r"V3\d\d\b")
 """The version of a sketch, such as V300, or V364 with the same lines."""
 
 _ENCODING = re.compile(r"\ufeff?\s*\{UTF-(?:8|16)\}[ \t]*(?:\r\n?|\n)?|\ufeff", re.IGNORECASE)
-_TAIL = re.compile(r"(?<![^\r\n])(?:\\{2,3}---///|///---\\|:L\x7f?<%\^E!@)")
+_MARKER = re.compile(r":L\x7f?<%\^E!@")
+_TAIL = re.compile(rf"(?<![^\r\n|])(?:\\{{2,3}}---///|///---\\|{_MARKER.pattern})")
+"""What ends the equations, on a line of its own or, in a file that has lost its line ends, after the last block."""
 _BLANKS = re.compile(r"\s*")
 _MACRO = re.compile(rf":MACRO:(?:{QUOTED}|[^\"(|~])*\((?:{QUOTED}|\{{[^{{}}]*\}}|[^\"{{)|~])*\)", re.IGNORECASE)
 _MACRO_END = re.compile(r":END\s+OF\s+MACRO:", re.IGNORECASE)
@@ -227,10 +229,10 @@ def _tail(text: str, start: int) -> Iterator[Segment]:
     for found in _LINE.finditer(text, start):
         line = found.group()
         kind = region
-        if line.startswith("///---\\"):
-            kind, region = "sketch end", "graph"
-        elif line.startswith((":L\x7f<%^E!@", ":L<%^E!@")):
+        if region != "setting" and _MARKER.search(line):
             kind, region = "marker", "setting"
+        elif line.startswith("///---\\"):
+            kind, region = "sketch end", "graph"
         elif region == "record" and (line.startswith(("\\\\", "*", "$")) or VERSION.match(line)):
             kind = "view"
         yield Segment(kind, *found.span())
