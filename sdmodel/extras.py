@@ -83,7 +83,7 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
 
 
 def made_once(make: Callable[[_Owner], _Result]) -> Callable[[_Owner], _Result]:
-    """Let a function of a model, or of what is made of it, keep each result as long as its argument lives."""
+    """Let a function of a model, its plan or its program keep each result as long as its argument lives."""
     made: WeakKeyDictionary[_Owner, _Result] = WeakKeyDictionary()
 
     @wraps(make)
