@@ -71,9 +71,13 @@ class WorkerProcesses(Executor):
 
     def _new_pool(self) -> Executor:
         import multiprocessing
+        import signal
         from concurrent.futures import ProcessPoolExecutor
 
-        return ProcessPoolExecutor(self._count, mp_context=multiprocessing.get_context("spawn"))
+        # Ctrl-C ends them without a word; this process, which it reaches too, reports it
+        quiet = (signal.SIGINT, signal.SIG_DFL)
+        spawn = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._count, mp_context=spawn, initializer=signal.signal, initargs=quiet)
 
     def submit(self, fn: Callable[..., _Result], /, *args: Any, **kwargs: Any) -> Future[_Result]:
         """Call a function in one of the processes."""
@@ -139,7 +143,13 @@ class _Work(Generic[_Result]):
                 if arguments is None:
                     return
                 self.again.append((arguments, 0))
-            future = self.pool.submit(self.function, *self.again[0][0])
+            try:
+                future = self.pool.submit(self.function, *self.again[0][0])
+            except BrokenExecutor:
+                raise
+            except RuntimeError as cause:
+                message = f"the executor takes no more work ({cause}); make another one"
+                raise SimulationError(message) from cause
             self.running[future] = self.again.popleft()
             future.add_done_callback(self.ready.put)
 
@@ -178,7 +188,8 @@ def _executor(workers: Workers) -> Executor:
 
 def _died(cause: BaseException) -> str:
     what = str(cause).partition(".")[0]
-    return f"a process that shares the work has died ({what}); use fewer of them or less memory, or WorkerProcesses"
+    guard = "guard the work of a script with if __name__ == '__main__'"
+    return f"a process that shares the work has died ({what}); use fewer of them or less memory, {guard}, or take WorkerProcesses"
 
 
 @contextlib.contextmanager
