@@ -88,6 +88,14 @@ class WorkerProcesses(Executor):
             self._pool = self._new_pool()
             return self._pool.submit(fn, *args, **kwargs)
 
+    def abandon(self) -> None:
+        """Give up what is submitted; what runs ends by itself.
+
+        Python 3.11 never ends if a process dies while its pool holds futures that others have cancelled.
+        """
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool = self._new_pool()
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as in Executor
         """End the processes."""
         self._pool.shutdown(wait, cancel_futures=cancel_futures)
@@ -109,8 +117,11 @@ def run_tasks(
             if work.accept(future):
                 yield future.result()
     finally:
-        for future in work.running:
-            future.cancel()
+        if work.running and isinstance(workers, WorkerProcesses):
+            workers.abandon()
+        else:
+            for future in work.running:
+                future.cancel()
 
 
 class _Work(Generic[_Result]):

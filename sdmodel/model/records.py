@@ -5,6 +5,7 @@ from __future__ import annotations
 import copyreg
 import hashlib
 import pickle
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -227,6 +228,10 @@ class RealityCheck:
     place: Place = NOWHERE
 
 
+_VIEW_NAME = re.compile(r"^\\\\\\---///.*\nV.*\n\*([^\r\n]*)", re.MULTILINE)
+"""The name of a view in Vensim's text, in the line after the version of the sketch."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Model(Unchanging):
     r"""A model as its file says it.
@@ -314,6 +319,7 @@ class Model(Unchanging):
         rows = {
             "variables": ", ".join(f"{counts[kind]} {kind}" for kind in get_args(Kind) if counts[kind]),
             "groups": ", ".join(group.name for group in self.groups),
+            "views": ", ".join(_VIEW_NAME.findall(self.text)),
             "times": "; ".join(
                 f"{element.name} {equation.text} {element.units}".strip()
                 for element in settings
