@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ScenarioError, SimulationError, format_count
+from ..extras import made_once
 from ..model import (
     INTEGRATORS,
     NA,
@@ -41,15 +41,17 @@ MAX_LISTED = 3
 """The most members or delays that a warning names; the rest are counted."""
 
 _NOISE_SEED = Cell(NOISE_SEED)
-_ORDERS: WeakKeyDictionary[Model, tuple[DelayOrder, ...]] = WeakKeyDictionary()
-"""The delay orders of models with their own constants."""
+
+
+@made_once
+def _own_orders(model: Model) -> tuple[DelayOrder, ...]:
+    """The delay orders of a model with its own constants."""
+    return delay_orders(model)
 
 
 def with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
     """Return the model to compile, and warnings: the order of a DELAY N is part of its structure, and constants may decide it."""
-    if model not in _ORDERS:
-        _ORDERS[model] = delay_orders(model)
-    if not _ORDERS[model]:
+    if not _own_orders(model):
         return model, []
     low, high = (
         delay_orders(model, inputs.fixed | {cell: float(end(value)) for cell, value in inputs.varied.items()})
@@ -61,7 +63,7 @@ def with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
     remarks = list(dict.fromkeys(found.remark for found in (*low, *high) if found.remark))
     if len(remarks) > MAX_LISTED:
         remarks[MAX_LISTED:] = [f"and {format_count(len(remarks) - MAX_LISTED, 'more order')}"]
-    return model if low == _ORDERS[model] else with_constants(model, inputs.fixed), remarks
+    return model if low == _own_orders(model) else with_constants(model, inputs.fixed), remarks
 
 
 def check_options(integrator: str | None, threads: int | None = None) -> None:
@@ -101,16 +103,12 @@ def remarks_on_settings(model: Model, timing: Timing, integrator: Integrator | N
     return [line for line in (*swapped, *odd, *_gaps(model), *timing.remark.splitlines(), chosen) if line]
 
 
-_GAPS: WeakKeyDictionary[Model, list[str]] = WeakKeyDictionary()
-
-
+@made_once
 def _gaps(model: Model) -> list[str]:
-    """Remarks on data variables that lack data in some cells: repeated runs do not look for them again."""
-    if model not in _GAPS:
-        gaps = [fault.what for fault in data_gaps(model)]
-        more = [f"and {format_count(len(gaps) - MAX_LISTED, 'more data variable')}"] if len(gaps) > MAX_LISTED else []
-        _GAPS[model] = [*gaps[:MAX_LISTED], *more]
-    return _GAPS[model]
+    """Remarks on data variables that lack data in some cells."""
+    gaps = [fault.what for fault in data_gaps(model)]
+    more = [f"and {format_count(len(gaps) - MAX_LISTED, 'more data variable')}"] if len(gaps) > MAX_LISTED else []
+    return [*gaps[:MAX_LISTED], *more]
 
 
 def _remark_on_cells(source: Source) -> str:
