@@ -33,6 +33,15 @@ def test_findings_have_level_place_rule_and_cure(tea: Path, sdmodel):
     assert done.stderr == ""
 
 
+def test_findings_fit_the_line(tea: Path, sdmodel, monkeypatch):
+    """A narrow terminal breaks them between words, and shows all that a wide one does."""
+    wide = sdmodel("check").stdout
+    monkeypatch.setenv("COLUMNS", "50")
+    narrow = sdmodel("check").stdout
+    assert max(map(len, narrow.splitlines())) <= 50 < max(map(len, wide.splitlines()))
+    assert narrow.split() == wide.split()
+
+
 def test_output_equals_the_python_function(tea: Path, sdmodel):
     """The command adds nothing to `check_model`."""
     found = check_model(Path("models/ai_compute.mdl"))
