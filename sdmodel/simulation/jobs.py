@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from weakref import WeakKeyDictionary
@@ -9,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ScenarioError, SimulationError, format_count
+from ..errors import ModelError, ScenarioError, SimulationError, format_count
 from ..model import (
     INTEGRATORS,
     NA,
@@ -26,6 +27,7 @@ from ..model import (
     data_gaps,
     delay_orders,
     key,
+    missing_data,
     nearest,
     split_name,
 )
@@ -46,7 +48,17 @@ _ORDERS: WeakKeyDictionary[Model, tuple[DelayOrder, ...]] = WeakKeyDictionary()
 
 
 def with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
-    """Return the model to compile, and warnings: the order of a DELAY N is part of its structure, and constants may decide it."""
+    """Return the model to compile, and warnings: the order of a DELAY N is part of its structure, and constants may decide it.
+
+    They may also switch on data that the model lacks, which is refused.
+    """
+    changed = {cell.key: value for cell, value in inputs.fixed.items() if not cell.labels}
+    for cell, array in inputs.varied.items():
+        if not cell.labels and array.size:
+            low, high = float(array.min()), float(array.max())
+            changed[cell.key] = low if low == high else math.nan
+    if changed and (faults := [*missing_data(model, changed)]):
+        raise ModelError(faults)
     if model not in _ORDERS:
         _ORDERS[model] = delay_orders(model)
     if not _ORDERS[model]:
