@@ -41,7 +41,8 @@ def read_model(
         Folders outside of the model's own that the model may read workbooks and tables from.
     encoding : str, optional
         The encoding of a Vensim file, and of its data that is not in Unicode, such as "gbk", "shift_jis" or "cp1251". By default it
-        is UTF-8, UTF-16 by a byte order mark, or that of Windows for Western languages. The model and its runs keep it.
+        is UTF-8, UTF-16 by a byte order mark, or that of Windows for Western languages; a model that cannot be read in these is read in
+        Shift-JIS, Big5 or GBK if it can be. The model and its runs keep it.
     texts : iterable of TextChange, optional
         New texts of string variables (`name :IS: 'text'`), which may name the files that data is read from: the `texts` of
         `read_scenario`. Functions that take a scenario read the model again with its texts.
@@ -74,9 +75,9 @@ def read_model(
     """
     if isinstance(path, bytes) or (isinstance(path, str) and "\n" in path):
         return model_from_text(path, data=data, allow_files=allow_files, encoding=encoding, texts=texts)
-    if not isinstance(path, str | os.PathLike):
-        what = f"{type(path).__name__} is not a model file; give its path, its bytes or its text"
-        raise ModelError([Fault("read_model", what)])
+    if not isinstance(path, str | os.PathLike) or path == "":
+        what = f"{type(path).__name__} is not a model file" if path != "" else "the path is empty"
+        raise ModelError([Fault("read_model", f"{what}; give its path, its bytes or its text")])
     content = read_bytes(path, error=ModelError, wanted="the .mdl file")
     return model_from_text(content, os.fspath(path), data=data, allow_files=allow_files, encoding=encoding, texts=texts)
 
@@ -118,6 +119,9 @@ def model_from_text(
     >>> model["x"].units
     'm'
     """
+    if not isinstance(text, str | bytes):
+        what = f"{type(text).__name__} is not a text; give the text or the bytes of a model, or its path to read_model"
+        raise ModelError([Fault("model_from_text", what)])
     if is_xmile(text, path):
         _refuse_encoding(path, encoding)
         changed_texts({}, texts)

@@ -603,8 +603,9 @@ class _LeverRuns:
             chosen = np.flatnonzero(which.ravel() == place)
             moves = subsets[chosen][:, self.owner] & (self.owner >= 0)
             points = np.where(moves[None], self.moved, self.bases[first:last, None, :])
+            rows = points.reshape(len(points) * len(chosen), len(self.cells))  # a lookup or a course has no cells
             simulation = self._simulation(tuple(map(bool, combination)))
-            part = simulation.values(points.reshape(-1, len(self.cells)), executor=self.executor)
+            part = simulation.values(rows, executor=self.executor)
             part = part.reshape(*shape[:3], len(chosen))
             if values is None:
                 values = part

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import Fault, Place, ScenarioError
 from ..extras import LazyModule
@@ -54,12 +54,18 @@ class DesignCourse:
 def is_course_array(value: Any) -> bool:
     """Whether a value is an array over time, a table, or a series over times.
 
-    The index of such a series has the name `time`, or fractions; a series over whole numbers has one value for each member.
+    The index of such a series has the name `time`, or holds fractions or dates; dates are refused later, with a cure.
     """
     if hasattr(value, "dims") and hasattr(value, "coords"):
-        return _TIME in value.dims
+        return any(map(_is_time, value.dims))
     index = getattr(value, "index", None) if hasattr(value, "attrs") else None
-    return index is not None and (hasattr(value, "columns") or index.name == _TIME or index.dtype.kind == "f")
+    if index is None or hasattr(value, "columns") or _is_time(index.name):
+        return index is not None
+    return index.name != _MEMBER and (index.dtype.kind in "fmM" or hasattr(index, "asfreq"))
+
+
+def _is_time(name: Any) -> bool:
+    return str(name).lower() == _TIME
 
 
 def varies_by_member(value: Any) -> bool:
@@ -89,7 +95,7 @@ def read_course(model: Model, name: str, value: Any) -> tuple[Change, ...] | Mem
         element = model[whole]
     array = _checked(element, name, value, where)
     times = tuple(map(float, array[_TIME].values.tolist()))
-    way: Course = "data" if points is not None else array.attrs.get("interpolation", "steps")
+    way = "data" if points is not None else cast("Course", str(array.attrs.get("interpolation", "steps")))
     place = Place(where, 1)
     parts = parts_of(model, name, cells, array, whole=not labels, where=where)
     for part in parts:
@@ -145,9 +151,10 @@ def read_member_courses(model: Model, courses: Mapping[str, Any]) -> list[Member
 def _checked(element: Element, name: str, value: Any, where: str) -> xr.DataArray:
     """A course as an array over time, once its times, members and numbers are as they must be."""
     array = value if isinstance(value, xr.DataArray) else _from_pandas(value)
-    course, wrong = array.attrs.get("interpolation", "steps"), ""
+    array = array.rename({dim: _TIME for dim in array.dims if _is_time(dim) and dim != _TIME})
+    course, wrong = str(array.attrs.get("interpolation", "steps")), ""
     if array.dtype.kind not in "biuf" or _TIME not in array.coords or array[_TIME].dtype.kind not in "iuf":
-        wrong = "a time course has numbers over numbers of time; give an array with the coordinate 'time', in the model's unit"
+        wrong = "a time course has numbers over numbers of time; give times as numbers in the model's unit, not as dates or positions"
     elif not array.size:
         wrong = "there are no values; give at least one"
     elif course not in {"steps", "linear"}:
@@ -200,7 +207,7 @@ def parts_of(
         own = {key(range_), model.range_identifiers.get(range_, range_)}
         dim = next((name for name in array.dims if str(name) in own or key(str(name)) in own), None)
         if dim is not None:
-            places[str(dim)] = axis, _places(model, range_, array, str(dim))
+            places[str(dim)] = axis, _places(model, name, range_, array, str(dim), where)
     inner = array.transpose(*places, ...)
     rest, coords = inner.dims[len(places) :], {dim: array[dim] for dim in array.dims if dim not in places}
     parts = []
@@ -214,9 +221,17 @@ def parts_of(
     return parts
 
 
-def _places(model: Model, range_: str, array: xr.DataArray, dim: str) -> dict[str, int]:
+def _places(model: Model, name: str, range_: str, array: xr.DataArray, dim: str, where: str) -> dict[str, int]:
     """The position of each label of a range along a dimension: from its coordinate, or else in the order of the range."""
-    if dim in array.coords:
-        return {key(str(label)): place for place, label in enumerate(array[dim].values)}
-    labels = labels_of(model.subscripts, range_)
-    return {label: place for place, label in enumerate(labels)} if len(labels) == array.sizes[dim] else {}
+    labels, wrong = labels_of(model.subscripts, range_), ""
+    given = [key(str(label)) for label in array[dim].values] if dim in array.coords else [*labels]
+    places = {label: place for place, label in enumerate(given)}
+    if len(given) != array.sizes[dim]:
+        wrong = f"has {array.sizes[dim]} values along '{dim}', which has {len(given)} labels; give one for every label"
+    elif len(places) < len(given):
+        wrong = f"has two values for one label of '{dim}'; give one for every label"
+    elif other := next((label for label in given if label not in labels), ""):
+        wrong = f"is given a value for '{other}', which is not a label of '{dim}'; leave it out"
+    if wrong:
+        raise ScenarioError([Fault(where, f"'{name}' {wrong}")])
+    return places

@@ -260,7 +260,7 @@ def _with_points(
     return distribution
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Design:
     """The sampled constants of an ensemble's members: `cells`, their `names` in the model, and the `count` of members.
 
@@ -269,15 +269,15 @@ class Design:
     the last cells.
     """
 
-    cells: tuple[Cell, ...]
-    names: tuple[str, ...]
+    cells: tuple[Cell, ...] = field(repr=False, compare=False)
+    names: tuple[str, ...] = field(repr=False, compare=False)
     count: int
     seed: int
     method: SamplingMethod
-    text: str
-    digest: str
-    draw: Slice = field(repr=False)
-    courses: tuple[DesignCourse, ...] = ()
+    text: str = field(repr=False, compare=False)
+    digest: str = field(repr=False)
+    draw: Slice = field(repr=False, compare=False)
+    courses: tuple[DesignCourse, ...] = field(default=(), repr=False, compare=False)
 
     def model(self, model: Model, *scenarios: Scenario) -> Model:
         """Return the model that has the cells of the design: with the points of time courses that differ between members.

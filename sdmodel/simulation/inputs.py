@@ -10,11 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from ..dataset import MEMBER
-from ..errors import Fault, Place, ScenarioError, SimulationError, format_count
+from ..errors import Fault, Place, ScenarioError, SimulationError, format_count, list_some
 from ..model import Cell, Model, Table, key, quote_name, split_name
 from ..scenario import (
     Change,
@@ -30,7 +31,7 @@ from ..vensim import looks_like_course, read_change
 
 _WHERE = "constants"
 
-Constants = Mapping[str, Any] | xr.Dataset
+Constants = Mapping[str, Any] | xr.Dataset | pd.DataFrame | pd.Series
 Members = int | Sequence[int] | NDArray[np.integer]
 
 
@@ -99,6 +100,21 @@ class Points:
     def columns(self, first: int, last: int) -> NDArray[np.float64]:
         """The constants of some members, shape (constants, members)."""
         return self.varied[:, first:last]
+
+
+def by_name(constants: Constants | None) -> Mapping[str, Any] | xr.Dataset | None:
+    """Return constants by name: of a table those of its columns, of a series those of its index.
+
+    Raises ScenarioError if a name is there twice.
+    """
+    if not isinstance(constants, pd.DataFrame | pd.Series):
+        return constants
+    found = {str(name): value for name, value in constants.items()}
+    if len(found) < len(constants.keys()):
+        names = constants.keys()
+        what = f"'{names[names.duplicated()][0]}' is there twice; name it once"
+        raise ScenarioError([Fault(_WHERE, what)])
+    return found
 
 
 def read_inputs(
@@ -240,7 +256,14 @@ def _course_or_number(name: str, value: Any) -> Change:
         return read_change(f"{quote_name(name)} = {value}", _WHERE)
     number = _labelled(name, value)
     if number.ndim:
-        raise ScenarioError([Fault(_WHERE, f"'{name}' has a time course; give one number, or another time course")])
+        raise ScenarioError(
+            [
+                Fault(
+                    _WHERE,
+                    f"'{name}' has a time course, and so cannot have other numbers in each member; leave out one of the two",
+                )
+            ]
+        )
     return Change(name, values=(float(number),))
 
 
@@ -272,7 +295,16 @@ def set_cells(model: Model, inputs: Inputs, name: str, cells: Sequence[Cell], va
 
 
 def _labelled(name: str, value: Any) -> xr.DataArray:
-    """A value as an array with named dimensions; the dimension of a plain sequence is `member`."""
+    """A value as an array with named dimensions; the dimension of a plain sequence is `member`.
+
+    That of a series has the name of its index; without a name, the index must be the numbers from 0 on.
+    """
+    index = getattr(value, "index", None) if hasattr(value, "attrs") and not hasattr(value, "dims") else None
+    if index is not None and index.name is not None:
+        value = xr.DataArray(np.asarray(value), {index.name: np.asarray(index)}, [index.name])
+    elif index is not None and not np.array_equal(np.asarray(index), np.arange(len(index))):
+        what = f"'{name}' is given a series over {list_some([*map(repr, index.tolist())])}; name its index 'time', 'member' or a subscript range, or give its to_numpy(), one number for each member"
+        raise ScenarioError([Fault(_WHERE, what)])
     try:
         plain = value if isinstance(value, xr.DataArray) else np.asarray(value)
     except ValueError:  # sequences of different lengths

@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from ..dataset import MEMBER
-from ..errors import Fault, ScenarioError, SimulationError, format_count, reports_memory
+from ..errors import Fault, ScenarioError, SimulationError, format_count, list_some, reports_memory
 from ..model import Cell, Integrator, Model, Unchanging, cell_name, split_name, takes_model
 from ..program import MEMBER_CELL, Grids, Program, compile_program
 from ..scenario import Scenario, cell_values, constant_values, is_course, named_cells, with_tables
@@ -58,7 +58,7 @@ class PreparedSimulation(Unchanging):
     (array([0., 1., 2.]), ('rate',))
     """
 
-    times: NDArray[np.float64]
+    times: NDArray[np.float64] = field(repr=False)
     constants: tuple[str, ...]
     _job: Job = field(repr=False)
     _again: Callable[[], PreparedSimulation] = field(repr=False)
@@ -68,6 +68,10 @@ class PreparedSimulation(Unchanging):
     def __reduce__(self) -> tuple[Any, ...]:
         return self._again, ()
 
+    @property
+    def _listed(self) -> str:
+        return list_some(self.constants) or "none"
+
     @reports_memory
     def __call__(self, constants: ArrayLike = ()) -> dict[str, NDArray[np.float64]]:
         """Simulate with these constants.
@@ -75,8 +79,8 @@ class PreparedSimulation(Unchanging):
         Parameters
         ----------
         constants : array_like
-            One number for each of `constants`, in its own units, shape (constants,); or several sets of them, shape
-            (members, constants).
+            One number for each of `constants`, in its own units, shape (constants,), or a number alone where there is only one; or
+            several sets of them, shape (members, constants).
 
         Returns
         -------
@@ -93,10 +97,16 @@ class PreparedSimulation(Unchanging):
         OutOfMemoryError
             If the members need too much memory at a time.
         """
-        points = np.asarray(constants, dtype=float)
+        try:
+            points = np.asarray(constants, dtype=float)
+        except (TypeError, ValueError) as cause:
+            what = f"{type(constants).__name__} does not hold numbers alone; give an array with one for each of {self._listed}"
+            raise ScenarioError([Fault("constants", what)]) from cause
+        if points.ndim == 0 and len(self.constants) == 1:
+            points = points[np.newaxis]
         if points.ndim not in {1, 2} or points.shape[-1] != len(self.constants):
             count = len(self.constants)
-            what = f"the shape is {points.shape}; give {format_count(count, 'number')} ({', '.join(self.constants) or 'none'}), or rows of {count}"
+            what = f"the shape is {points.shape}; give {format_count(count, 'number')} ({self._listed}), or rows of {count}"
             raise ScenarioError([Fault("constants", what)])
         if not np.isfinite(points).all():
             raise ScenarioError([Fault("constants", "a value is not finite; give numbers")])
@@ -190,6 +200,9 @@ def compile_model(
            [100., 120., 144.]])
     """
     check_options(integrator, threads)
+    if until is not None and (not isinstance(until, int | float | np.number) or math.isnan(until)):
+        message = f"until is {until!r}; give a time of the model, a number"
+        raise SimulationError(message)
     model, changes = under_scenario(model, scenario)
     wanted, taken = _listed(save), _listed(constants)
     cells = [cell for name in taken for cell in named_cells(model, name)[2]]
@@ -227,6 +240,9 @@ def compile_model(
 
     own = {cell: (value, value) for cell, value in cell_values(model, cells).items()}
     job = _prepare(model, own, rows, changes, integrator, math.inf if until is None else until, seed)
+    if until is not None and until < job.timing.initial:
+        message = f"until is {until:.10g}, before the run begins; give a time from {job.timing.initial:.10g}"
+        raise SimulationError(message)
     check_job_memory(job, 1, threads, None)
     names = tuple(cell_name(model, cell) for cell in cells)
     return PreparedSimulation(job.timing.saved, names, job, again, saved, threads)

@@ -18,7 +18,7 @@ from ..scenario import Scenario, constant_values, points_names, with_tables
 from ..vensim import ScenarioLike, load_scenario, under_scenario
 from .continuation import Continuation, continue_from, step_at
 from .execution import Job
-from .inputs import Constants, Inputs, Members, Noise, read_inputs, split_changes
+from .inputs import Constants, Inputs, Members, Noise, by_name, read_inputs, split_changes
 from .jobs import make_job, with_orders
 from .stocks import read_initial_values, with_initial_values
 from .timing import MAY_MOVE, Timing, timing_of
@@ -61,7 +61,7 @@ def set_up(
     changes = load_scenario(scenario)
     changes = before.with_changes(changes) if before else changes
     model, changes = under_scenario(model, changes)
-    constants, others, courses = split_changes(model, constants, changes)
+    constants, others, courses = split_changes(model, by_name(constants), changes)
     changes = replace(changes, changes=(*changes.changes, *others)) if others else changes
     whole = with_tables(model, changes)
     changes = _without_replaced(model, whole, changes, courses)

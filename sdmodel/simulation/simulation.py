@@ -18,7 +18,20 @@ from numpy.typing import NDArray
 
 from ..dataset import MEMBER, make_run
 from ..errors import format_count, reports_memory
-from ..model import NOWHERE, Cell, Element, Integrator, Model, cell_name, quote_name, quoted_cell, takes_model
+from ..extras import made_once
+from ..model import (
+    NOWHERE,
+    Cell,
+    Element,
+    Integrator,
+    Model,
+    cell_name,
+    join_name,
+    key,
+    quote_name,
+    quoted_cell,
+    takes_model,
+)
 from ..program import MOST_PARTS, NEVER, SEED_CELL, Grids, Program
 from ..scenario import (
     Scenario,
@@ -34,7 +47,7 @@ from ..workers import Workers
 from .continuation import EARLIER, RUN_MEMBER, RUN_SEED
 from .data import Data, with_data
 from .execution import Job, Outcome, Progress, execute
-from .inputs import Constants, Inputs, Members
+from .inputs import Constants, Inputs, Members, by_name
 from .jobs import (
     MAX_LISTED,
     blank_after_failure,
@@ -91,13 +104,15 @@ def simulate(
     ----------
     model : Model
         A model, as `read_model` returns it.
-    constants : mapping or xarray.Dataset, optional
+    constants : mapping, xarray.Dataset or pandas.DataFrame, optional
         Values of constants by name (`name` or `name[label]`), in the model's units. A number sets the constant for the whole
         run. A sequence gives one value per member of an ensemble. An `xarray.DataArray` adds its dimensions to the run;
-        arrays with different dimensions give every combination. A dataset over `member` is a design. A lookup takes its points,
-        `[(0, 0), (1, 1)]`. A constant may take a time course: a text such as "4 until 2027, then 1" or "linear: 4 at 2025,
-        1 at 2027", or an array along `time` or a series with times as its index; its values are steps that hold until the
-        next, unless its `attrs` say `interpolation="linear"`. Steps come at the nearest time step. An array along `time` and
+        arrays with different dimensions give every combination. A dataset over `member` is a design, and so is a data frame with
+        a column for each constant. A lookup takes its points, `[(0, 0), (1, 1)]`. A constant may take a time course: a text such as
+        "4 until 2027, then 1" or "linear: 4 at 2025, 1 at 2027", or an array along `time`, or a `pandas.Series` whose index has the
+        name `time` or fractions; its values are steps that hold until the next, unless its `attrs` say
+        `interpolation="linear"`. Steps come at the nearest time step. The index of any other series has the name of its
+        dimension, or no name and the numbers from 0 on, for members. An array along `time` and
         `member`, or a `pandas.DataFrame` with a row for each time and a column for each member, gives every member a course of
         its own; arrays may have the subscript ranges of the constant too. These values override
         `scenario`.
@@ -200,7 +215,9 @@ def simulate(
     inexact = _accuracy_remarks(job, outcome, inputs)
     settled = remarks_on_settings(model, timing, integrator)
     drawn = noise_remark(job, inputs)
-    remarks = "\n".join([*settled, *setup.remarks, *inexact, *_range_remarks(model, inputs)])
+    remarks = "\n".join(
+        [*settled, *setup.remarks, *inexact, *_range_remarks(model, inputs), *_course_remarks(model, changes, timing)]
+    )
     attributes = _record(model, inputs, changes, job, setup.timing) | ({} if seed is None else {"seed": seed})
     further = {
         RANDOM_NUMBERS: drawn,
@@ -228,6 +245,7 @@ def _with_data(
     """Give a model its data; courses that differ between members are with the constants of members, as the run takes them."""
     if data is None:
         return model, constants, members
+    constants = by_name(constants)
     by_member = {str(name): course for name, course in data.items() if varies_by_member(course)}
     common = {str(name): course for name, course in data.items() if str(name) not in by_member}
     if by_member and isinstance(constants, xr.Dataset):
@@ -255,14 +273,10 @@ _SAVED: WeakKeyDictionary[Program, _Saved] = WeakKeyDictionary()
 """All elements of a program, which is what most runs save."""
 
 
-_POINTS: WeakKeyDictionary[Program, tuple[Element, ...]] = WeakKeyDictionary()
-
-
+@made_once
 def _points(program: Program) -> tuple[Element, ...]:
-    """The constants with the points of time courses, which runs of a program look for once."""
-    if program not in _POINTS:
-        _POINTS[program] = tuple(filter(holds_points, program.layout.plan.model))
-    return _POINTS[program]
+    """The constants with the points of time courses."""
+    return tuple(filter(holds_points, program.layout.plan.model))
 
 
 def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved:
@@ -379,6 +393,25 @@ def _range_remarks(model: Model, inputs: Inputs) -> list[str]:
     return [
         f"'{cell_name(model, cell)}' is set to {out[0]:g}, outside its range: {out[1]}" for cell, out in found if out
     ]
+
+
+def _course_remarks(model: Model, changes: Scenario, timing: Timing) -> list[str]:
+    """One sentence per time course that leaves the range of its constant, and per one that changes only outside the run."""
+    last = {(key(change.name), change.subscripts): change for change in changes.changes}
+    found = []
+    for change in last.values():
+        if change.table is None or change.by_member or change.course not in {"steps", "linear"}:
+            continue
+        times, values = zip(*change.table.points, strict=True)
+        name = join_name(model[change.name].name, change.subscripts)
+        if out := range_violation(model[change.name], min(values), max(values)):
+            found.append(f"'{name}' is set to {out[0]:g}, outside its range: {out[1]}")
+        moves = times[change.course == "steps" :]
+        begin, end = timing.initial, timing.moments[-1]
+        if len(times) > 1 and (moves[-1] <= begin or moves[0] > end):
+            which = f"before the run begins at {begin:g}" if moves[-1] <= begin else f"after the run ends at {end:g}"
+            found.append(f"the time course of '{name}' changes only {which}; check its times")
+    return found
 
 
 def _set_after_end(outcome: Outcome, timing: Timing, ends: NDArray[np.int64], value: float) -> None:

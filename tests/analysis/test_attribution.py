@@ -107,6 +107,15 @@ def test_a_replaced_lookup_is_a_lever():
     np.testing.assert_allclose(shapley(found, "Stock").sel({LEVER: "shape"}), 0, atol=1e-12)
 
 
+@pytest.mark.parametrize("line", ["shape((0,0),(1,5))", "d = 0 until 2, then 3", "d = linear: 0 at 1, 3 at 3"])
+def test_a_lever_without_numbers_may_be_alone(line):
+    """A lookup or a time course is the whole difference, with members too."""
+    name = "shaped" if "shape" in line else "twice"
+    for design in (None, _design()):
+        found = attribute_levers(MODEL, scenario(line), save=[name], design=design)
+        assert float(np.abs(contributions_to(found, name).contributions).max()) > 0
+
+
 def test_constants_set_to_their_own_value_are_not_levers():
     """A change file may repeat values of the model."""
     assert attribute_levers(MODEL, scenario("a = 1", "b = 3"), save=["Stock"])[LEVER].values.tolist() == ["b"]

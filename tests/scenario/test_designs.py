@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -199,6 +200,14 @@ def test_a_subscript_varies_part_of_a_constant():
     both = make_design(MODEL, replace(SAMPLING, variations=(replace(X, subscripts=("REGION",)),)))
     assert north.names == ("x[North]",)
     np.testing.assert_array_equal(both.values(0, 9)[:1], north.values(0, 9))
+
+
+def test_a_design_equals_its_copy_and_is_short_to_print():
+    """As in a notebook."""
+    one, other = (make_design(MODEL, SAMPLING, count=20, seed=seed) for seed in (1, 2))
+    copied = pickle.loads(pickle.dumps(one))  # noqa: S301 - made here
+    assert (copied == one, {copied} == {one}, one == other) == (True, True, False)
+    assert repr(one) == "Design(count=20, seed=1, method='multivariate')"
 
 
 def test_the_digest_identifies_a_design():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -109,14 +110,29 @@ def test_what_cannot_be_compiled_is_named(options: dict[str, Any], message: str)
     ("point", "message"),
     [
         ([1.0, 2.0], r"the shape is \(2,\); give 1 number \(rate\), or rows of 1"),
-        (3.0, r"the shape is \(\)"),
+        ([[[1.0]]], r"the shape is \(1, 1, 1\)"),
         ([np.nan], "a value is not finite"),
+        ({"rate": 1}, "dict does not hold numbers alone; give an array with one for each of rate"),
+        ([[1], [2, 3]], "list does not hold numbers alone"),
     ],
 )
 def test_wrong_numbers_are_refused(point: Any, message: str):
     """The machine code takes finite numbers alone."""
     with pytest.raises(ScenarioError, match=message):
         compile_model(MODEL, save=["stock"], constants=["rate"])(point)
+
+
+def test_one_constant_takes_a_number_alone():
+    """As optimisers of one number give it."""
+    run = compile_model(MODEL, save=["stock"], constants=["rate"])
+    assert np.array_equal(run(0.4)["stock"], run([0.4])["stock"])
+
+
+@pytest.mark.parametrize("until", [-1, "2030", math.nan])
+def test_a_run_ends_at_a_time_of_its_own(until: Any):
+    """A time before the run is not taken for none."""
+    with pytest.raises(SimulationError, match="until is .*; give a time"):
+        compile_model(MODEL, save=["stock"], until=until)
 
 
 def test_a_compiled_model_works_in_other_processes():

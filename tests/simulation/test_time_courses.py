@@ -72,6 +72,72 @@ def test_arrays_and_series_over_time(index: pd.Index):
     assert simulate(MODEL, {"rate": pd.Series([0.4, 0.1])}).sizes["member"] == 2
 
 
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (pd.Series([0.4, 0.1], pd.Index([0, 6], name="Time")), "0.4 until 6, then 0.1"),
+        (xr.DataArray([0.4, 0.1], {"Time": [0, 6]}, "Time"), "0.4 until 6, then 0.1"),
+    ],
+)
+def test_time_may_be_spelt_as_in_the_model(given: Any, text: str):
+    """In capitals, too."""
+    assert np.array_equal(simulate(MODEL, {"rate": given})["stock"], simulate(MODEL, {"rate": text})["stock"])
+
+
+@pytest.mark.parametrize("index", [[2025, 2030], ["a", "b"], [1, 0], pd.MultiIndex.from_tuples([(0, 1), (0, 2)])])
+def test_a_series_without_the_name_of_its_index_is_not_guessed(index: Any):
+    """Whole numbers may be times, members or labels."""
+    with pytest.raises(ScenarioError, match="name its index 'time', 'member' or a subscript range"):
+        simulate(MODEL, {"rate": pd.Series([0.4, 0.1], index)})
+
+
+@pytest.mark.parametrize(
+    "index", [pd.date_range("2020-01-01", periods=2), pd.period_range("2020", periods=2, freq="Y"), pd.to_timedelta([1, 2], "D")]
+)  # fmt: skip
+def test_dates_are_not_times(index: Any):
+    """A model counts time in a unit of its own."""
+    with pytest.raises(ScenarioError, match="give times as numbers in the model's unit, not as dates"):
+        simulate(MODEL, {"rate": pd.Series([0.4, 0.1], index)})
+
+
+def test_the_name_of_an_index_is_a_dimension():
+    """That of a subscript range, of members with their labels, or a new one, as for arrays."""
+    assert simulate(MODEL, {"more": pd.Series([2, 1], pd.Index(["b", "a"], name="f"))})["more"].values.tolist() == [
+        1,
+        2,
+    ]
+    run = simulate(MODEL, {"rate": pd.Series([0.4, 0.1], pd.Index([7, 9], name="member"))})
+    assert run["member"].values.tolist() == [7, 9]
+    frame = pd.DataFrame({"rate": [0.4, 0.1], "more[b]": [3, 4]})
+    assert simulate(MODEL, frame).equals(simulate(MODEL, {name: frame[name].to_numpy() for name in frame}))
+    assert float(simulate(MODEL, pd.Series({"rate": 0.2}))["rate"]) == 0.2
+    with pytest.raises(ScenarioError, match="'rate' is there twice"):
+        simulate(MODEL, pd.DataFrame([[1, 2]], columns=["rate", "rate"]))
+
+
+@pytest.mark.parametrize(
+    ("course", "remark"),
+    [
+        ("1 until 20, then 2", "the time course of 'rate' changes only after the run ends at 10; check its times"),
+        ("1 until -2, then 2", "the time course of 'rate' changes only before the run begins at 0; check its times"),
+        (
+            "linear: 1 at -5, 2 at -2",
+            "the time course of 'rate' changes only before the run begins at 0; check its times",
+        ),
+        ("1 until 10, then 2", ""),
+        ("linear: 1 at -5, 2 at 20", ""),
+        ("0.5 until 2, then 9", "'rate' is set to 9, outside its range: above 3"),
+    ],
+)
+def test_a_course_that_is_likely_a_mistake_is_reported(course: str, remark: str):
+    """One without effect, and one that leaves the range of its constant."""
+    model = tiny_model("stock = INTEG(rate, 1) ~~|\nrate = 1 ~ dmnl [0,3] ~|\n")
+    assert simulate(model, {"rate": course}).attrs.get("remarks", "") == remark
+    assert not simulate(model, {"rate": 1}, scenario=Scenario("", (read_change(f"rate = {course}"),))).attrs.get(
+        "remarks"
+    )
+
+
 def test_one_label_may_have_a_time_course():
     """The others keep their numbers, those of the scenario too; the last change to a cell wins."""
     run = simulate(MODEL, {"more[a]": "1 until 4, then 3"})
@@ -174,7 +240,9 @@ def test_only_constants_have_time_courses():
     scenario = Scenario("", (read_change(f"rate = {STEPS}"),))
     with pytest.raises(ScenarioError, match="'rate' has a time course in the scenario; leave out one of the two"):
         compile_model(MODEL, save=["stock"], constants=["rate"], scenario=scenario)
-    with pytest.raises(ScenarioError, match="'rate' has a time course; give one number, or another time course"):
+    with pytest.raises(
+        ScenarioError, match="'rate' has a time course, and so cannot have other numbers in each member"
+    ):
         simulate(MODEL, {"rate": [1, 2]}, scenario=scenario)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from weakref import WeakKeyDictionary
 
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
 from ...errors import Fault
+from ...extras import made_once
 from ..algebra import NA, Numbers, Slice, Table, VensimFunction, number, rebuild, split_reference, walk
 from ..evaluation import evaluate
 from ..functions.logic import IF_THEN_ELSE
@@ -117,14 +117,10 @@ class _Gaps:
         return found
 
 
-_GAPS: WeakKeyDictionary[Model, _Gaps] = WeakKeyDictionary()
-
-
+@made_once
 def _gaps(model: Model) -> _Gaps:
-    """The gaps of a model with its own constants: repeated runs do not look for them again."""
-    if model not in _GAPS:
-        _GAPS[model] = _find_gaps(model, {})
-    return _GAPS[model]
+    """The gaps of a model with its own constants."""
+    return _find_gaps(model, {})
 
 
 def _find_gaps(model: Model, changed: Mapping[str, float]) -> _Gaps:
