@@ -191,7 +191,6 @@ LONG_NAMES: dict[str, tuple[str, ...]] = {
     "show": ("show", "long"),
     "compare": ("compare", "long", "longer", "--at", "2024", "--at", "2032"),
     "levers": ("levers", "long.mdl"),
-    "check": ("check", "long.mdl"),
     "loops": ("loops", "long.mdl"),
     "diagram": ("diagram", "long.mdl", "--list"),
 }
