@@ -21,6 +21,7 @@ from sympy import Expr
 
 from . import __version__
 from .errors import DatasetError, format_count
+from .extras import made_once
 from .files import decode, encode_text, reading_as
 from .model import (
     GIVEN_DATA,
@@ -107,12 +108,17 @@ def make_run(
     return found
 
 
+def _labels(given: Any) -> NDArray[Any]:
+    """Labels of members as an array, in which texts are texts: those from pandas are Python objects."""
+    labels = np.asarray(given)
+    texts = labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels)
+    return labels.astype(str) if texts else labels
+
+
 def _make_run(
     model: Model, times: NDArray[np.float64], values: Mapping[str, Any], dims: Mapping[str, Any]
 ) -> xr.Dataset:
-    members = {
-        name: xr.Variable((name,), np.asarray(labels), getattr(labels, "attrs", {})) for name, labels in dims.items()
-    }
+    members = {name: xr.Variable((name,), _labels(own), getattr(own, "attrs", {})) for name, own in dims.items()}
     elements = [model.elements[name] for name in values]
     ranges = model.range_identifiers
     _check_names(members, (TIME, DATE, *ranges.values()))
@@ -517,18 +523,14 @@ def model_content(run: xr.Dataset) -> bytes | None:
     return encode_text(text_of(run.attrs), str(run.attrs["model_sha256"]), str(run.attrs.get(ENCODING, "")))
 
 
-_NAMED: WeakKeyDictionary[Model, str | None] = WeakKeyDictionary()
-
-
+@made_once
 def named_encoding(model: Model) -> str | None:
     """Return the encoding of a model's file, if a reader of its bytes cannot find it."""
     if model.encoding == "utf-8":
         return None
-    if model not in _NAMED:
-        with reading_as("cp1252"):
-            found = decode(model.text.encode(model.encoding))[1]
-        _NAMED[model] = None if found == model.encoding else model.encoding
-    return _NAMED[model]
+    with reading_as("cp1252"):
+        found = decode(model.text.encode(model.encoding))[1]
+    return None if found == model.encoding else model.encoding
 
 
 def model_encoding(run: xr.Dataset) -> str | None:

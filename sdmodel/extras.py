@@ -1,4 +1,4 @@
-"""What is imported where it is used, so that a start is quick: modules, names of a package, and optional packages.
+"""What waits for its first use, so that a start is quick: modules, names of a package, optional packages, and results for a model.
 
 Optional packages are checked before any work; if one is missing, the error has the install command.
 """
@@ -8,11 +8,16 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from functools import wraps
 from importlib.util import find_spec
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from .errors import Complaint, SdmodelError
+
+_Owner = TypeVar("_Owner")
+_Result = TypeVar("_Result")
 
 EXTRAS = MappingProxyType({
     "calibrate": ("emcee", "arviz_stats"),
@@ -73,5 +78,18 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
         found = getattr(importlib.import_module(f".{module_of[name]}", package), name)
         setattr(sys.modules[package], name, found)
         return found
+
+    return find
+
+
+def made_once(make: Callable[[_Owner], _Result]) -> Callable[[_Owner], _Result]:
+    """Let a function of a model, its plan or its program keep each result as long as its argument lives."""
+    made: WeakKeyDictionary[_Owner, _Result] = WeakKeyDictionary()
+
+    @wraps(make)
+    def find(owner: _Owner) -> _Result:
+        if owner not in made:
+            made[owner] = make(owner)
+        return made[owner]
 
     return find

@@ -400,6 +400,9 @@ def _rename(old: Path, new: Path) -> None:
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _ODD = re.compile(r"...|[\x80-\x9f\u0192\u02c6]")
 _FEWEST_SIGNS, _ODD_SHARE = 6, 0.4
+_HALF_WIDTH = re.compile("[\uff61-\uff9f]")
+_MULTIBYTE = ("cp932", "big5", "gbk")
+"""Encodings in which a sign may have the byte of a mark of Vensim's language, such as `|`; the usual signs of GBK and Korean do not."""
 
 
 _OWN: ContextVar[str] = ContextVar("own", default="cp1252")
@@ -515,6 +518,17 @@ def misread_word(content: bytes) -> str:
     words = _BEYOND_ASCII.findall(text) if encoding in {"cp1252", "latin-1"} else []
     odd = list(filter(_ODD.search, words))
     return odd[0] if len("".join(odd)) >= max(_FEWEST_SIGNS, _ODD_SHARE * len("".join(words))) else ""
+
+
+def multibyte_encodings(content: bytes) -> Iterator[str]:
+    """Yield the encodings of Eastern Asia that may be that of a file whose text is misread as Western, the likeliest first."""
+    if not misread_word(content):
+        return
+    for name in _MULTIBYTE:
+        with contextlib.suppress(UnicodeError):
+            signs = "".join(_BEYOND_ASCII.findall(content.decode(name)))
+            if len(_HALF_WIDTH.findall(signs)) < _ODD_SHARE * len(signs):
+                yield name
 
 
 def conflicts_in(text: str) -> list[int]:

@@ -41,7 +41,8 @@ def read_model(
         Folders outside of the model's own that the model may read workbooks and tables from.
     encoding : str, optional
         The encoding of a Vensim file, and of its data that is not in Unicode, such as "gbk", "shift_jis" or "cp1251". By default it
-        is UTF-8, UTF-16 by a byte order mark, or that of Windows for Western languages. The model and its runs keep it.
+        is UTF-8, UTF-16 by a byte order mark, or that of Windows for Western languages; a model that cannot be read in these is read in
+        Shift-JIS, Big5 or GBK if it can be. The model and its runs keep it.
     texts : iterable of TextChange, optional
         New texts of string variables (`name :IS: 'text'`), which may name the files that data is read from: the `texts` of
         `read_scenario`. Functions that take a scenario read the model again with its texts.

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from .dataset import find_variable, subscript_dims
 from .model import RUN_SETTINGS, Model
-from .simulation import WasmModule
+from .simulation import WasmModule, compile_wasm
 from .vensim import model_from_text
 
 _SKETCH = r"""\\\---/// Sketch information - do not modify anything except names
@@ -268,3 +268,14 @@ def differences_from_run(
             share = distance.max() / np.abs(expected[np.isfinite(expected)]).max(initial=0.0) if distance.any() else 0.0
         found[record["cell"]] = float(np.nan_to_num(share, nan=np.inf, posinf=np.inf))
     return found
+
+
+def wasm_difference(model: Model, run: xr.Dataset) -> float:
+    """How far a model's WebAssembly module is at most from a run of it, as `differences_from_run` says it.
+
+    It is infinite if only one of them notices a number that is not finite.
+    """
+    module = compile_wasm(model, integrator=run.attrs["integrator"])
+    finite, series = WasmInstance(module).run()
+    found = max(differences_from_run(module.description, series, run).values())
+    return found if finite == ("not_finite" not in run.attrs) else np.inf

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from ..extras import made_once
 from ..model import CausalPath, Links, Model, causal_paths, find_links, plan, stock_loops, takes_model
 from ..vensim import ScenarioLike
 from .checked_model import CheckedModel, run_quietly, with_scenario
-
-_LINKS: WeakKeyDictionary[Model, Links] = WeakKeyDictionary()
 
 
 @takes_model
@@ -60,7 +58,7 @@ def find_loops(
     >>> loop.variables, loop.polarity
     (('People', 'births'), 'R')
     """
-    links = _links(model, scenario)
+    links = _links(with_scenario(model, scenario))
     names = [through] if isinstance(through, str) else list(through)
     return causal_paths(links, names, closed=True, limit=limit) if names else tuple(stock_loops(links))
 
@@ -106,19 +104,17 @@ def find_paths(
     (('deaths', 'People', 'births'), '-')
     """
     names = [through] if isinstance(through, str) else list(through)
-    return causal_paths(_links(model, scenario), names, closed=False, limit=limit)
+    return causal_paths(_links(with_scenario(model, scenario)), names, closed=False, limit=limit)
 
 
-def _links(model: Model, scenario: ScenarioLike) -> Links:
-    """Return the links of a model in its run; those of the unchanged model are computed once."""
-    changed = with_scenario(model, scenario)
-    if changed not in _LINKS:
-        computed = plan(changed)
-        elements = {name: replace(element, hidden=False) for name, element in computed.model.elements.items()}
-        shown = CheckedModel(replace(computed.model, elements=MappingProxyType(elements)))
-        run = run_quietly(shown.model)
-        times = np.asarray(run["time"].values, dtype=float)
-        cells = [assignment.cell for assignment in (*computed.start, *computed.step)]
-        values = {cell: np.broadcast_to(shown.cell_values(run, cell), times.shape) for cell in cells}
-        _LINKS[changed] = find_links(computed, times, values)
-    return _LINKS[changed]
+@made_once
+def _links(model: Model) -> Links:
+    """Return the links of a model in its run."""
+    computed = plan(model)
+    elements = {name: replace(element, hidden=False) for name, element in computed.model.elements.items()}
+    shown = CheckedModel(replace(computed.model, elements=MappingProxyType(elements)))
+    run = run_quietly(shown.model)
+    times = np.asarray(run["time"].values, dtype=float)
+    cells = [assignment.cell for assignment in (*computed.start, *computed.step)]
+    values = {cell: np.broadcast_to(shown.cell_values(run, cell), times.shape) for cell in cells}
+    return find_links(computed, times, values)

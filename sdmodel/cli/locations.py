@@ -79,12 +79,15 @@ def load_model(path: Path, texts: Iterable[TextChange] = ()) -> Model:
     if given_encoding() is None:
         _note_encoding(path)
     try:
-        return read_model(path, **given, encoding=given_encoding(), texts=texts)
+        model = read_model(path, **given, encoding=given_encoding(), texts=texts)
     except ModelError as error:
         if path.suffix.lower() in _MODEL_ENDINGS or not path.is_file():
             raise
         first = error.faults[0].what.partition(";")[0]
         raise ModelError([Fault(str(path), f"not a Vensim model: {first}; name a .mdl file")]) from error
+    if given_encoding() is None and model.encoding in {"cp932", "big5", "gbk"}:
+        click.echo(f"{path}: it is read as {model.encoding}, since it cannot be read as Western text", err=True)
+    return model
 
 
 def _note_encoding(path: Path) -> None:

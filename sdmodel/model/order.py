@@ -14,12 +14,11 @@ from functools import cached_property
 from itertools import chain, product, repeat
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
-from weakref import WeakKeyDictionary
 
 from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault, ModelError, list_some
-from ..extras import LazyModule
+from ..extras import LazyModule, made_once
 from .algebra import Numbers, Slice, Table, VensimFunction, references_in, split_reference, walk
 from .evaluation import evaluate
 from .expansion import expand
@@ -222,6 +221,7 @@ class Plan:
         return tuple(own for part in self.at_start if part.keeps("sample") for own in part)
 
 
+@made_once
 def plan(model: Model) -> Plan:
     """Return the order in which a model is computed; the plan of a model is made once.
 
@@ -231,28 +231,6 @@ def plan(model: Model) -> Plan:
         If an equation is incomplete, elements depend on each other at the same moment (the message names the cycle), a range
         has no label in an equation, or the model is too large to be computed.
     """
-    if model not in _PLANS:
-        _PLANS[model] = _make_plan(model)
-    return _PLANS[model]
-
-
-_PLANS: WeakKeyDictionary[Model, Plan] = WeakKeyDictionary()
-
-
-class UnfinishedError(ModelError):
-    """Equations only list what a variable depends on."""
-
-
-def unfinished_equations(model: Model) -> Iterator[Fault]:
-    """Yield a fault for each equation that only lists what a variable depends on, with A FUNCTION OF."""
-    for element in model:
-        for equation in element.equations:
-            for found in [call for call in equation.calls if isinstance(call, Unfinished)][:1]:
-                what = f"the equation of '{element.name}' is incomplete: {UNFINISHED} says only what it depends on"
-                yield Fault(equation.parts.get(found, equation.place), f"{what}; write how")
-
-
-def _make_plan(model: Model) -> Plan:
     if faults := [*unfinished_equations(model)]:
         raise UnfinishedError(faults)
     expanded = expand(model)
@@ -273,6 +251,19 @@ def _make_plan(model: Model) -> Plan:
     made = Plan(expanded, constants, MappingProxyType(tables), *_Ordering(expanded, computed).orders())
     _check_shifts(made)
     return made
+
+
+class UnfinishedError(ModelError):
+    """Equations only list what a variable depends on."""
+
+
+def unfinished_equations(model: Model) -> Iterator[Fault]:
+    """Yield a fault for each equation that only lists what a variable depends on, with A FUNCTION OF."""
+    for element in model:
+        for equation in element.equations:
+            for found in [call for call in equation.calls if isinstance(call, Unfinished)][:1]:
+                what = f"the equation of '{element.name}' is incomplete: {UNFINISHED} says only what it depends on"
+                yield Fault(equation.parts.get(found, equation.place), f"{what}; write how")
 
 
 def _check_shifts(made: Plan) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from ..model import (
 )
 from .arrays import Routines
 from .driver import driver_text
+from .fusion import StockLoop, direct_groups, fused_flows, groups_of
 from .ir import OPTIONAL, Function, Mathematics
 from .layout import Layout
 from .random_numbers import random_text
@@ -35,9 +35,6 @@ from .tables import Tables
 from .writer import ARGUMENTS, LINES, PARAMETERS, LoopWriter, Result, Writer
 
 _OPTIONAL = re.compile(rf"^.*{OPTIONAL.format('([0-9]+)')}\n", re.MULTILINE)
-
-_TOGETHER = 8
-"""The most rates in one loop, since a processor follows few rows of memory at a time."""
 
 _Job = Callable[[Writer], None]
 """Something to compute, written into a function."""
@@ -53,7 +50,8 @@ def module_text(
 ) -> str:
     """The assembly of a model for blocks of `width` members; `adaptive` to have automatic steps too.
 
-    If only the rows `saved` are looked at after a step, no other is stored that nothing reads.
+    If only the rows `saved` are looked at after a step, no other is stored that nothing reads, and loops over stocks compute the
+    flows that nothing else reads.
     """
     tables = Tables(width, mathematics, Routines(width, layout))
     kept: list[_Job] = [partial(Writer.keep_part, part=part) for part in layout.invariant]
@@ -64,10 +62,13 @@ def module_text(
         _function("update", chain(_start_jobs(layout, layout.plan.unvarying), kept), layout, tables),
     ]
     tables.read[:] = False
+    fused: Mapping[str, Block] = {}
+    if saved is not None:
+        fused = fused_flows(layout, Tables(width, mathematics, Routines(width, layout)), saved)
     steps = [
-        _function("step", chain(_step_jobs(layout), _rate_jobs(layout)), layout, tables, in_step=True),
-        _function("rates", _direct_jobs(layout, advances=False), layout, tables, in_step=True),
-        _function("advance_direct", _direct_jobs(layout, advances=True), layout, tables, in_step=True),
+        _function("step", chain(_step_jobs(layout, fused), _rate_jobs(layout)), layout, tables, in_step=True),
+        _function("rates", _direct_jobs(layout, fused, advances=False), layout, tables, in_step=True),
+        _function("advance_direct", _direct_jobs(layout, fused, advances=True), layout, tables, in_step=True),
     ]
     if saved is not None:
         memories = (*layout.delay_input, *layout.passage, *layout.held, *layout.shift)
@@ -99,8 +100,9 @@ def _start_jobs(layout: Layout, parts: Sequence[Part]) -> Iterator[_Job]:
     return _jobs(layout, parts, lambda block: block.read("start")[0], Writer.start_value)
 
 
-def _step_jobs(layout: Layout) -> Iterator[_Job]:
-    return _jobs(layout, layout.plan.at_step, lambda block: block.expression, Writer.step_value)
+def _step_jobs(layout: Layout, fused: Mapping[str, Block]) -> Iterator[_Job]:
+    parts = [own for own in layout.plan.at_step if own.key not in fused]
+    return _jobs(layout, parts, lambda block: block.expression, Writer.step_value)
 
 
 def _array_jobs(layout: Layout, part: Part) -> Iterator[_Job]:
@@ -125,15 +127,17 @@ def _labels_read(layout: Layout, own: Assignment) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _direct_jobs(layout: Layout, *, advances: bool) -> Iterator[_Job]:
+def _direct_jobs(layout: Layout, fused: Mapping[str, Block], *, advances: bool) -> Iterator[_Job]:
     """The rates of stocks that Euler can advance at the same time, or also that."""
 
     def write(f: Writer, own: Assignment) -> None:
         row, rate = layout.row[own.cell], f.write(own.expression.args[0], own.binding)
         f.store(*(f.advance(f.load(row), rate), row) if advances else (rate, layout.stocks + row))
 
-    blocks = [own for own in layout.plan.stock_parts if isinstance(own, Block) and own.key in layout.direct]
-    yield from _together(layout, blocks, write, 0 if advances else layout.stocks, advances=advances)
+    below = 0 if advances else layout.stocks
+    for group in direct_groups(layout):
+        loop = partial(StockLoop, advances=advances, fused=fused, stocks={own.key: own for own in group})
+        yield from _block_jobs(layout, group, lambda block: block.expression.args[0], write, below, loop)
 
 
 def _rate_jobs(layout: Layout) -> Iterator[_Job]:
@@ -144,7 +148,11 @@ def _rate_jobs(layout: Layout) -> Iterator[_Job]:
         f.store(f.write(own.expression.args[0], own.binding), row)
 
     stocks = (own for own in layout.plan.stock_parts if own.key not in layout.direct)
-    yield from _together(layout, [*stocks, *layout.plan.delays], write, layout.stocks)
+    for group in groups_of([*stocks, *layout.plan.delays]):
+        if isinstance(group, list):
+            yield from _block_jobs(layout, group, lambda block: block.expression.args[0], write, layout.stocks)
+        else:
+            yield partial(write, own=group)
     for own in layout.plan.shifts:
         for row, place in enumerate((1, 3, 4)):
             yield partial(_write_to, row=layout.shift[own.cell] + row, own=own, place=place)
@@ -153,31 +161,9 @@ def _rate_jobs(layout: Layout) -> Iterator[_Job]:
             yield partial(_write_to, row=layout.passage[own.cell] + place, own=own, place=place)
 
 
-def _together(
-    layout: Layout, parts: Sequence[Part], write: Callable[..., None], below: int, *, advances: bool = False
-) -> Iterator[_Job]:
-    """Rates of stocks: those of blocks that are alike in one loop."""
-    waiting: list[Block] = []
-    for part in (*parts, None):
-        if waiting and not (isinstance(part, Block) and len(waiting) < _TOGETHER and _is_alike(waiting[0], part)):
-            yield from _block_jobs(
-                layout, waiting, lambda block: block.expression.args[0], write, below, advances=advances
-            )
-            waiting = []
-        if isinstance(part, Block):
-            waiting.append(part)
-        elif part is not None:
-            yield partial(write, own=part)
-
-
 def _write_to(f: Writer, row: int, own: Assignment, place: int) -> None:
     """Write an argument of the function of a cell into a row."""
     f.store(f.write(own.expression.args[place], own.binding), row)
-
-
-def _is_alike(one: Block, other: Block) -> bool:
-    """Whether two blocks have the same frame."""
-    return one.frame.lengths == other.frame.lengths and one.frame.names == other.frame.names
 
 
 def _block_jobs(
@@ -186,8 +172,7 @@ def _block_jobs(
     read: Callable[[Block], Expr],
     write: Callable[..., None],
     below: int = 0,
-    *,
-    advances: bool = False,
+    kind: Callable[..., LoopWriter] = LoopWriter,
 ) -> Iterator[_Job]:
     """Write blocks that do not read each other as one loop, `below` their own rows; else each as a loop, or cell by cell.
 
@@ -199,7 +184,7 @@ def _block_jobs(
     done: list[bool] = []
 
     def loop(f: Writer, results: Sequence[Result]) -> None:
-        done.append(_write_loop(f, blocks[0].frame, results, advances=advances))
+        done.append(_write_loop(f, blocks[0].frame, results, kind))
 
     yield partial(loop, results=results)
     if done.pop():
@@ -211,16 +196,17 @@ def _block_jobs(
             yield from (partial(write, own=own) for own in block)
 
 
-def _write_loop(writer: Writer, frame: Frame, results: Sequence[Result], *, advances: bool = False) -> bool:
+def _write_loop(writer: Writer, frame: Frame, results: Sequence[Result], kind: Callable[..., LoopWriter]) -> bool:
     """Write a loop over the cells of a frame, if they do not differ too much; whether they do not.
 
     A single loop is best, if every number is in evenly spaced rows; else there is one for each axis, within each other. Several
-    results are written by a single loop or not at all. A loop that `advances` takes its results for rates of stocks.
+    results are written by a single loop or not at all, unless it computes flows that are nowhere else.
     """
     name = f"loop_{next(writer.tables.parts)}"
-    for merged in (True, False) if len(results) == 1 else (True,):
-        shape: dict[str, Any] = {"frame": frame, "merged": merged, "advances": advances}
-        body = LoopWriter(writer.width, layout=writer.layout, tables=writer.tables, **shape)
+    for merged in (True, False):
+        body = kind(writer.width, layout=writer.layout, tables=writer.tables, frame=frame, merged=merged)
+        if not (merged or len(results) == 1 or body.has_flows):
+            break
         with suppress(UnequalError):
             writer.outlined.append(body.loop(name, results))
             writer.lines.append(

@@ -9,12 +9,12 @@ from functools import cached_property
 from itertools import product
 from threading import Lock
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
+from ..extras import made_once
 from ..model import Cell, Element, Model, Unchanging, labels_of, missing_data, plan, unfinished_equations, without_gaps
 from .assembly import module_text
 from .layout import Layout, lay_out
@@ -152,9 +152,7 @@ class Program(Unchanging):
         return self.layout.row[cell]
 
 
-_PROGRAMS: WeakKeyDictionary[Model, Program] = WeakKeyDictionary()
-
-
+@made_once
 def compile_program(model: Model) -> Program:
     """Compile a model; a second call with the same model returns the same program.
 
@@ -163,8 +161,6 @@ def compile_program(model: Model) -> Program:
     ModelError
         If an equation is incomplete, elements depend on each other at one moment, or a data variable that equations read has no data at all.
     """
-    if model not in _PROGRAMS:
-        if faults := [*unfinished_equations(model), *missing_data(model)]:
-            raise ModelError(faults)
-        _PROGRAMS[model] = Program(lay_out(plan(without_gaps(model))))
-    return _PROGRAMS[model]
+    if faults := [*unfinished_equations(model), *missing_data(model)]:
+        raise ModelError(faults)
+    return Program(lay_out(plan(without_gaps(model))))

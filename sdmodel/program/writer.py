@@ -6,7 +6,7 @@ The row of each Vensim function says how it becomes instructions (`emit`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
@@ -473,11 +473,11 @@ class LoopWriter(Writer):
     """
 
     merged: bool = False
-    advances: bool = False
     data: dict[str, str] = field(default_factory=dict)
 
     whole_quotients = True
     most_terms = 128
+    has_flows = False  # whether it computes values that are in no row
 
     @property
     def rank(self) -> int:
@@ -536,7 +536,10 @@ class LoopWriter(Writer):
         if not all(cells):
             raise UnequalError
         rows = np.array([row[cell] for cell in cells if cell]).reshape(self.frame.lengths)
-        return self.put(f"load {self.number}, ptr {self._place(rows)}, align {8 * self.width}")
+        return self._load(rows)
+
+    def _load(self, rows: NDArray[np.int64], memory: str = "%ws") -> str:
+        return self.put(f"load {self.number}, ptr {self._place(rows, memory)}, align {8 * self.width}")
 
     def _reference(self, expression: Expr, binding: Binding) -> str:
         part = invariant_of(expression, binding)
@@ -554,7 +557,7 @@ class LoopWriter(Writer):
         rows = layout.rows_of(name, self._columns(indices, binding), self.rank)
         if (rows < 0).any():
             raise UnequalError
-        register = self.put(f"load {self.number}, ptr {self._place(rows)}, align {8 * self.width}")
+        register = self._load(rows)
         if ((rows >= layout.first_input) & (rows < layout.first_input + layout.constants)).all():
             self.zeros[register] = None  # the simulator refuses constants that are not finite
         return register
@@ -650,20 +653,18 @@ class LoopWriter(Writer):
     def loop(self, name: str, results: Sequence[Result]) -> str:
         """The function that computes each expression for each cell, into its rows, which no other expression reads."""
         entry, self.lines = self.lines, []
-        for expression, rows in results:
-            value = self.write(expression, {})
-            out = self._place(rows, "%to")
-            if self.advances:
-                value = self.advance(self.put(f"load {self.number}, ptr {out}, align {8 * self.width}"), value)
-            self.lines.append(f"  store {self.number} {value}, ptr {out}, align {8 * self.width}")
-        if self.advances:
-            self.note_odd("%odd")
+        for value, rows in self.results(results):
+            self.lines.append(f"  store {self.number} {value}, ptr {self._place(rows, '%to')}, align {8 * self.width}")
         lengths = [self.frame.cells] if self.merged else self.frame.lengths
         axes = [(axis, length) for axis, length in enumerate(lengths) if length > 1]
         self.lines = ["entry:", *entry, *nested_loops(axes, self.lines)]
         taken = "ptr noalias %ws, ptr noalias %to, double %t, double %s, double %h, ptr noalias %odd"
         head = f"internal void @{name}({taken}) nounwind noinline"
         return self._whole(self.text(head))
+
+    def results(self, results: Sequence[Result]) -> Iterator[tuple[str, NDArray[np.int64]]]:
+        """Write each value, and say in which row of each cell it belongs."""
+        return ((self.write(expression, {}), rows) for expression, rows in results)
 
     def fold(self, name: str, row: FunctionRow, term: Expr, first: int) -> str:
         """The function that adds the terms along the axes from the `first` on, but for the first term, to a total."""

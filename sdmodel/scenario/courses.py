@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import Fault, Place, ScenarioError
 from ..extras import LazyModule
@@ -95,7 +95,7 @@ def read_course(model: Model, name: str, value: Any) -> tuple[Change, ...] | Mem
         element = model[whole]
     array = _checked(element, name, value, where)
     times = tuple(map(float, array[_TIME].values.tolist()))
-    way: Course = "data" if points is not None else array.attrs.get("interpolation", "steps")
+    way = "data" if points is not None else cast("Course", str(array.attrs.get("interpolation", "steps")))
     place = Place(where, 1)
     parts = parts_of(model, name, cells, array, whole=not labels, where=where)
     for part in parts:
@@ -152,7 +152,7 @@ def _checked(element: Element, name: str, value: Any, where: str) -> xr.DataArra
     """A course as an array over time, once its times, members and numbers are as they must be."""
     array = value if isinstance(value, xr.DataArray) else _from_pandas(value)
     array = array.rename({dim: _TIME for dim in array.dims if _is_time(dim) and dim != _TIME})
-    course, wrong = array.attrs.get("interpolation", "steps"), ""
+    course, wrong = str(array.attrs.get("interpolation", "steps")), ""
     if array.dtype.kind not in "biuf" or _TIME not in array.coords or array[_TIME].dtype.kind not in "iuf":
         wrong = "a time course has numbers over numbers of time; give times as numbers in the model's unit, not as dates or positions"
     elif not array.size:
@@ -207,7 +207,7 @@ def parts_of(
         own = {key(range_), model.range_identifiers.get(range_, range_)}
         dim = next((name for name in array.dims if str(name) in own or key(str(name)) in own), None)
         if dim is not None:
-            places[str(dim)] = axis, _places(model, range_, array, str(dim))
+            places[str(dim)] = axis, _places(model, name, range_, array, str(dim), where)
     inner = array.transpose(*places, ...)
     rest, coords = inner.dims[len(places) :], {dim: array[dim] for dim in array.dims if dim not in places}
     parts = []
@@ -221,9 +221,17 @@ def parts_of(
     return parts
 
 
-def _places(model: Model, range_: str, array: xr.DataArray, dim: str) -> dict[str, int]:
+def _places(model: Model, name: str, range_: str, array: xr.DataArray, dim: str, where: str) -> dict[str, int]:
     """The position of each label of a range along a dimension: from its coordinate, or else in the order of the range."""
-    if dim in array.coords:
-        return {key(str(label)): place for place, label in enumerate(array[dim].values)}
-    labels = labels_of(model.subscripts, range_)
-    return {label: place for place, label in enumerate(labels)} if len(labels) == array.sizes[dim] else {}
+    labels, wrong = labels_of(model.subscripts, range_), ""
+    given = [key(str(label)) for label in array[dim].values] if dim in array.coords else [*labels]
+    places = {label: place for place, label in enumerate(given)}
+    if len(given) != array.sizes[dim]:
+        wrong = f"has {array.sizes[dim]} values along '{dim}', which has {len(given)} labels; give one for every label"
+    elif len(places) < len(given):
+        wrong = f"has two values for one label of '{dim}'; give one for every label"
+    elif other := next((label for label in given if label not in labels), ""):
+        wrong = f"is given a value for '{other}', which is not a label of '{dim}'; leave it out"
+    if wrong:
+        raise ScenarioError([Fault(where, f"'{name}' {wrong}")])
+    return places

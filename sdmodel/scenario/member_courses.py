@@ -63,8 +63,10 @@ def evenly_spaced(first: float, last: float, step: float) -> tuple[float, ...]:
 
 def times_text(times: Sequence[float]) -> str:
     """Return times as a record has them: one by one, or `0 to 100 by 1` where many are evenly spaced."""
-    if len(times) >= _MANY and times == evenly_spaced(times[0], times[-1], times[1] - times[0]):
-        return " ".join((number_text(times[0]), "to", number_text(times[-1]), "by", number_text(times[1] - times[0])))
+    if len(times) >= _MANY and len(times) - 1 == (times[-1] - times[0]) / (times[1] - times[0]):
+        ends = times[0], times[-1], times[1] - times[0]
+        if times == evenly_spaced(*ends):
+            return "{} to {} by {}".format(*map(number_text, ends))
     return ", ".join(map(number_text, times))
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ScenarioError, SimulationError, format_count
+from ..errors import ModelError, ScenarioError, SimulationError, format_count
+from ..extras import made_once
 from ..model import (
     INTEGRATORS,
     NA,
@@ -26,6 +27,7 @@ from ..model import (
     data_gaps,
     delay_orders,
     key,
+    missing_data,
     nearest,
     split_name,
 )
@@ -41,15 +43,21 @@ MAX_LISTED = 3
 """The most members or delays that a warning names; the rest are counted."""
 
 _NOISE_SEED = Cell(NOISE_SEED)
-_ORDERS: WeakKeyDictionary[Model, tuple[DelayOrder, ...]] = WeakKeyDictionary()
-"""The delay orders of models with their own constants."""
+
+
+@made_once
+def _own_orders(model: Model) -> tuple[DelayOrder, ...]:
+    """The delay orders of a model with its own constants."""
+    return delay_orders(model)
 
 
 def with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
-    """Return the model to compile, and warnings: the order of a DELAY N is part of its structure, and constants may decide it."""
-    if model not in _ORDERS:
-        _ORDERS[model] = delay_orders(model)
-    if not _ORDERS[model]:
+    """Return the model to compile, and warnings: the order of a DELAY N is part of its structure, and constants may decide it.
+
+    They may also switch on data that the model lacks, which is refused.
+    """
+    _check_switches(model, inputs)
+    if not _own_orders(model):
         return model, []
     low, high = (
         delay_orders(model, inputs.fixed | {cell: float(end(value)) for cell, value in inputs.varied.items()})
@@ -61,7 +69,17 @@ def with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
     remarks = list(dict.fromkeys(found.remark for found in (*low, *high) if found.remark))
     if len(remarks) > MAX_LISTED:
         remarks[MAX_LISTED:] = [f"and {format_count(len(remarks) - MAX_LISTED, 'more order')}"]
-    return model if low == _ORDERS[model] else with_constants(model, inputs.fixed), remarks
+    return model if low == _own_orders(model) else with_constants(model, inputs.fixed), remarks
+
+
+def _check_switches(model: Model, inputs: Inputs) -> None:
+    changed = {cell.key: value for cell, value in inputs.fixed.items() if not cell.labels}
+    for cell, array in inputs.varied.items():
+        if not cell.labels and array.size:
+            least, most = float(array.min()), float(array.max())
+            changed[cell.key] = least if least == most else math.nan
+    if changed and (faults := [*missing_data(model, changed)]):
+        raise ModelError(faults)
 
 
 def check_options(integrator: str | None, threads: int | None = None) -> None:
@@ -101,16 +119,12 @@ def remarks_on_settings(model: Model, timing: Timing, integrator: Integrator | N
     return [line for line in (*swapped, *odd, *_gaps(model), *timing.remark.splitlines(), chosen) if line]
 
 
-_GAPS: WeakKeyDictionary[Model, list[str]] = WeakKeyDictionary()
-
-
+@made_once
 def _gaps(model: Model) -> list[str]:
-    """Remarks on data variables that lack data in some cells: repeated runs do not look for them again."""
-    if model not in _GAPS:
-        gaps = [fault.what for fault in data_gaps(model)]
-        more = [f"and {format_count(len(gaps) - MAX_LISTED, 'more data variable')}"] if len(gaps) > MAX_LISTED else []
-        _GAPS[model] = [*gaps[:MAX_LISTED], *more]
-    return _GAPS[model]
+    """Remarks on data variables that lack data in some cells."""
+    gaps = [fault.what for fault in data_gaps(model)]
+    more = [f"and {format_count(len(gaps) - MAX_LISTED, 'more data variable')}"] if len(gaps) > MAX_LISTED else []
+    return [*gaps[:MAX_LISTED], *more]
 
 
 def _remark_on_cells(source: Source) -> str:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..dataset import MEMBER, make_run
 from ..errors import format_count, reports_memory
+from ..extras import made_once
 from ..model import (
     NOWHERE,
     Cell,
@@ -272,14 +273,10 @@ _SAVED: WeakKeyDictionary[Program, _Saved] = WeakKeyDictionary()
 """All elements of a program, which is what most runs save."""
 
 
-_POINTS: WeakKeyDictionary[Program, tuple[Element, ...]] = WeakKeyDictionary()
-
-
+@made_once
 def _points(program: Program) -> tuple[Element, ...]:
-    """The constants with the points of time courses, which runs of a program look for once."""
-    if program not in _POINTS:
-        _POINTS[program] = tuple(filter(holds_points, program.layout.plan.model))
-    return _POINTS[program]
+    """The constants with the points of time courses."""
+    return tuple(filter(holds_points, program.layout.plan.model))
 
 
 def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved:

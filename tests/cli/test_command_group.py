@@ -73,6 +73,7 @@ def test_every_command_has_help_with_an_example(name: str, sdmodel):
     [
         ("人口 = 出生 * 3 ~ 人 ~~| 出生 = 2 ~ 人 ~ 總數 |", "gbk", True),
         ("テスト = データ * 3 ~ 個 ~~| データ = 1 ~~|", "shift_jis", True),
+        ("能力表 = データ * 3 ~ 個 ~~| データ = 1 ~~|", "shift_jis", True),
         ("население = темп * 3 ~~| темп = 1 ~~|", "cp1251", True),
         ("人口 = 出生 * 3 ~ 人 ~~| 出生 = 2 ~ 人 ~ 總數 |", "utf-8", False),
         ("人口 = 出生 * 3 ~ 人 ~~| 出生 = 2 ~ 人 ~ 總數 |", "utf-16", False),
@@ -84,3 +85,4 @@ def test_an_encoding_that_gives_other_letters_is_noted_once(tea, sdmodel, text, 
     Path("far.mdl").write_bytes(model_text(text).encode(encoding))
     result = sdmodel("levers", "far.mdl")
     assert result.stderr.count("looks like another encoding, such as GBK") == is_noted
+    assert ("far.mdl: it is read as cp932, since it cannot be" in result.stderr) == (encoding == "shift_jis")

@@ -15,7 +15,7 @@ from sdmodel.model import Model
 from sdmodel.reading import read_model
 from sdmodel.reference import simulate_with_pysd
 from sdmodel.simulation import RunWarning, compile_wasm, simulate
-from sdmodel.testing import WasmInstance, differences_from_run
+from sdmodel.testing import wasm_difference
 
 AGREED = 1e-9
 """The allowed relative difference of two engines that take the same steps in double precision."""
@@ -95,9 +95,7 @@ def test_webassembly_gives_the_numbers_of_native_code(name):
         with pytest.raises(SimulationError, match=WASM_REFUSED[name]):
             compile_wasm(model)
         return
-    module = compile_wasm(model)
-    _, series = WasmInstance(module).run()
-    assert max(differences_from_run(module.description, series, our_run(name)).values()) < 1e-12
+    assert wasm_difference(model, our_run(name)) < 1e-12
 
 
 @pytest.mark.parametrize("name", SUPPORTED)

@@ -126,7 +126,7 @@ def _through(links: Links, cause: Cell, effect: Cell) -> np.ndarray:
 def test_derivatives_of_a_cell_match_differences_of_runs(equation: str):
     """Running the model checks derivatives through subscripts, reductions, tables and functions of time."""
     model = tiny_model(AROUND.format(equation), final=4)
-    links = _links(model, ())
+    links = _links(model)
     for label, start in (("A", 1.3), ("B", 2.6)):
         low, high = (sd.simulate(model, {f"start[{label}]": start + side}).y.values for side in (-NUDGE, NUDGE))
         for own, slope in zip("ab", ((high - low) / (2 * NUDGE)).T, strict=True):
@@ -137,7 +137,7 @@ def test_derivatives_of_a_cell_match_differences_of_runs(equation: str):
 def test_derivatives_of_a_sample_and_of_a_delay():
     """A sample depends on its input while it is taken, and not afterwards; a delay always does, one delay later."""
     text = "x = INTEG(1, 1)\ny = SAMPLE IF TRUE(x < 3, x^2, 0)\nw = DELAY FIXED(x, 2, 0)\nz = INTEG(y + w, 0)"
-    effects = _links(tiny_model(text, final=4), ()).effects[Cell("x")]
+    effects = _links(tiny_model(text, final=4)).effects[Cell("x")]
     assert effects[Cell("y")].tolist() == [2, 4, 0, 0, 0]
     assert effects[Cell("w")].tolist() == [1] * 5
 
@@ -145,12 +145,12 @@ def test_derivatives_of_a_sample_and_of_a_delay():
 def test_a_branch_not_taken_may_divide_by_zero():
     """The derivative chooses between branches; it does not multiply infinity by zero."""
     model = tiny_model("x = INTEG(1, 0)\ny = IF THEN ELSE(x > 0, 1/x, x)\nz = INTEG(y, 0)", final=2)
-    slope = _links(model, ()).effects[Cell("x")][Cell("y")]
+    slope = _links(model).effects[Cell("x")][Cell("y")]
     assert slope.tolist() == [1, -1, -0.25]
 
 
 def test_a_delay_whose_time_changes_has_an_unknown_derivative():
     """The effect of its delay time depends on what has happened since, which no derivative at one time shows."""
     text = "x = INTEG(1, 1)\ny = DELAY FIXED(x, x, 0)\nz = INTEG(-y, 0)"
-    slope = _links(tiny_model(text, final=3), ()).effects[Cell("x")][Cell("y")]
+    slope = _links(tiny_model(text, final=3)).effects[Cell("x")][Cell("y")]
     assert np.isnan(slope).all()

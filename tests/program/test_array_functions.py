@@ -7,8 +7,8 @@ import pytest
 
 from sdmodel.errors import ModelError
 from sdmodel.model import without_subscripts
-from sdmodel.simulation import NotFiniteWarning, compile_wasm, simulate
-from sdmodel.testing import WasmInstance, differences_from_run, tiny_model
+from sdmodel.simulation import NotFiniteWarning, simulate
+from sdmodel.testing import tiny_model, wasm_difference
 
 CHANCE = np.random.default_rng(7)
 COUNT = 20
@@ -61,8 +61,7 @@ def test_an_element_outside_of_the_variable_is_missing(ordered):
 def test_webassembly_and_ensembles_compute_the_same(ordered):
     """One member alone, eight side by side, and a browser."""
     model, run = ordered
-    _, series = WasmInstance(module := compile_wasm(model)).run()
-    assert max(differences_from_run(module.description, series, run).values()) == 0
+    assert wasm_difference(model, run) == 0
     members = simulate(model, {"x[r3]": np.linspace(-1, 12, 11)}, save=["up", "stock"])
     for member in (0, 10):
         alone = simulate(

@@ -11,8 +11,8 @@ import xarray as xr
 from sdmodel.model import Model, order
 from sdmodel.program import compile_program, host
 from sdmodel.program.assembly import module_text
-from sdmodel.simulation import compile_wasm, simulate
-from sdmodel.testing import WasmInstance, differences_from_run, tiny_model
+from sdmodel.simulation import simulate
+from sdmodel.testing import tiny_model, wasm_difference
 
 _WRITTEN_OUT = 10**9
 """More cells than any model has."""
@@ -141,7 +141,4 @@ def test_loops_run_as_webassembly(monkeypatch):
     """The module has the numbers of the native run."""
     monkeypatch.setattr(order, "FEWEST", 2)
     model = tiny_model(_RANGES + _EQUATIONS, final=8, step=0.5)
-    module = compile_wasm(model)
-    finite, series = WasmInstance(module).run()
-    assert finite
-    assert max(differences_from_run(module.description, series, simulate(model)).values()) < 1e-12
+    assert wasm_difference(model, simulate(model)) < 1e-12

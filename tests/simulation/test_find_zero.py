@@ -7,7 +7,7 @@ import pytest
 
 import sdmodel as sd
 from sdmodel.errors import ModelError
-from sdmodel.testing import WasmInstance, differences_from_run, tiny_model
+from sdmodel.testing import tiny_model
 
 MARKET = """
 good: A, B, C
@@ -67,20 +67,8 @@ def test_a_larger_vector_than_its_size_is_left_alone():
 
 
 @pytest.mark.parametrize("integrator", ["euler", "rk4"])
-def test_members_and_runs_that_go_on_have_the_same_numbers(whole, integrator):
-    run = sd.simulate(whole, integrator=integrator)
-    many = sd.simulate(whole, {"amplitude": [0.1, 0.5, 0.9]}, integrator=integrator)
-    np.testing.assert_allclose(many["price"].isel(member=1), run["price"], rtol=1e-9)
-    assert np.ptp(many["price"].sel(good="A").values, axis=0).max() > 0.01
-    again = sd.simulate(whole, start=run, at=3)
-    np.testing.assert_array_equal(again["price"], run["price"].sel(time=again["time"]))
-
-
-@pytest.mark.parametrize("integrator", ["euler", "rk4"])
-def test_a_module_for_a_browser_has_the_same_numbers(integrator):
-    whole = tiny_model(MARKET, final=6, step=0.5, integrator=integrator)
-    instance = WasmInstance(sd.compile_wasm(whole))
-    assert max(differences_from_run(instance.description, instance.run()[1], sd.simulate(whole)).values()) < 1e-12
+def test_a_run_has_the_same_numbers_in_every_way(whole, integrator, check_other_ways):
+    check_other_ways(whole, integrator, "amplitude", [0.5, 0.1, 0.9], at=[3])
 
 
 def test_links_go_through_what_is_found():

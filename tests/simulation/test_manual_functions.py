@@ -11,7 +11,7 @@ import pytest
 
 import sdmodel as sd
 from sdmodel.errors import ModelError
-from sdmodel.testing import WasmInstance, differences_from_run, model_text, tiny_model
+from sdmodel.testing import model_text, tiny_model, wasm_difference
 from sdmodel.vensim import model_from_text
 
 STEP, STEPS = 0.5, 60
@@ -297,33 +297,9 @@ def test_a_macro_of_the_file_goes_before_the_function_of_its_name():
     assert float(sd.simulate(model_from_text(text))["y"].values.flat[0]) == 5
 
 
-def _same(found, expected):
-    for name in expected.data_vars:
-        np.testing.assert_array_equal(np.asarray(found[name], dtype=float), expected[name].values.astype(float), name)
-
-
 @pytest.mark.parametrize("integrator", ["euler", "rk4"])
-def test_runs_that_go_on_and_members_beside_others_have_the_same_numbers(whole, integrator):
-    """A run that goes on from the middle of another, and each of some members."""
-    run = sd.simulate(whole, integrator=integrator)
-    _same(sd.simulate(whole, start=run, at=11.5).sel(time=slice(12, None)), run.sel(time=slice(12, None)))
-    many = sd.simulate(whole, {"rate": [0.07, 0.2, 0.07]}, integrator=integrator)
-    _same(many.isel(member=2), many.isel(member=0))
-    for name in run.data_vars:
-        np.testing.assert_allclose(
-            np.asarray(many[name].isel(member=0) if "member" in many[name].dims else many[name], dtype=float),
-            run[name],
-            rtol=1e-12,
-            atol=1e-12,
-        )
-
-
-@pytest.mark.parametrize("integrator", ["euler", "rk4"])
-def test_a_module_for_a_browser_has_the_same_numbers(integrator):
-    whole = model(integrator=integrator)
-    instance = WasmInstance(sd.compile_wasm(whole))
-    _, series = instance.run()
-    assert max(differences_from_run(instance.description, series, sd.simulate(whole)).values()) < 1e-12
+def test_a_run_has_the_same_numbers_in_every_way(whole, integrator, check_other_ways):
+    check_other_ways(whole, integrator, "rate", [0.07, 0.2], at=[11.5])
 
 
 LOOPS = """
@@ -357,8 +333,7 @@ def test_a_loop_without_a_stock_is_solved(integrator):
     assert run["angle"].values[0].tolist() == pytest.approx([0.7390851332151607, 1.3064400083695], rel=1e-9)
     np.testing.assert_allclose(run["pair"].sel(side="left"), (run["time"] + 0.5) / 0.75, rtol=1e-9)
     assert run["plain"].values.tolist() == (2 * run["time"].values).tolist()
-    instance = WasmInstance(sd.compile_wasm(whole))
-    assert max(differences_from_run(instance.description, instance.run()[1], run).values()) < 1e-12
+    assert wasm_difference(whole, run) < 1e-12
     members = sd.simulate(whole, {"Capacity": [5.0, 10.0, 20.0]})["utilization"].transpose("member", "time")
     np.testing.assert_allclose(members[1], run["utilization"], rtol=1e-9)
     assert (np.diff(members[:, 0]) < 0).all()

@@ -257,6 +257,7 @@ def test_analyses_over_a_design_with_courses():
         (RATES.isel(time=[0, 0, 2]), "'rate': the times of a time course must rise; write them in order"),
         (RATES.where(RATES[2, 5] != RATES), "'rate': there is no finite number at time 3.1, member 5; give one"),
         (RATES.assign_attrs(interpolation="cubic"), "'rate': the interpolation is 'cubic'; choose 'steps' or 'linear'"),
+        (RATES.assign_attrs(interpolation=["linear"]), "'rate': the interpolation is .*; choose 'steps' or 'linear'"),
         (RATES.isel(member=slice(0, 4)), "'rate' is given courses of 4 members, where the others have 11"),
         (
             RATES.assign_coords(member=[*range(10), 17]),
@@ -275,9 +276,17 @@ def test_a_wrong_course_is_one_error(value: Any, message: str):
 
 def test_wrong_names_labels_and_designs():
     """A label that is missing, data for one label, a model that cannot hold members, members that do not agree."""
-    more = RATES.expand_dims(f=["a", "c"])
-    with pytest.raises(ScenarioError, match="'more' is given no value for 'b'; give one for every label"):
-        simulate(MODEL, {"more": more})
+    wrong = {
+        ("a",): "no value for 'b'; give one for every label",
+        ("a", "b", "c"): "a value for 'c', which is not a label of 'f'; leave it out",
+        ("a", "b", "B"): "two values for one label of 'f'",
+        None: "3 values along 'f', which has 2 labels",
+    }
+    for labels, message in wrong.items():
+        more = RATES.expand_dims(f=labels or 3)
+        for value in (more, more.isel(member=0), more.isel(time=0)):
+            with pytest.raises(ScenarioError, match=f"'more' .*{message}"):
+                simulate(MODEL, {"more": value})
     with pytest.raises(ScenarioError, match="'stock' is a stock, not a constant"):
         simulate(MODEL, {"stock": RATES})
     with pytest.raises(ScenarioError, match="'demand' has courses of its members; give them to simulate with data="):
@@ -299,10 +308,13 @@ def test_wrong_names_labels_and_designs():
         make_design(MODEL, Sampling("latin hypercube", variations=(LEVEL,)), courses={"life": life})
 
 
-def test_members_may_have_names_unless_their_numbers_count():
-    """As for a model with random functions, of which each number depends on that of the member."""
+def test_members_may_have_names_unless_their_numbers_count(tmp_path: Path):
+    """As for a model with random functions, of which each number depends on that of the member. Names in pandas are objects."""
     named = RATES.assign_coords(member=[f"path {place}" for place in range(COUNT)])
-    assert simulate(MODEL, {"rate": named}).sel(member="path 3")["rate"].isel(time=-1) == VALUES[-1, 3]
+    for value in (named, named.transpose("time", ...).to_pandas()):
+        run = simulate(MODEL, {"rate": value})
+        assert run.sel(member="path 3")["rate"].isel(time=-1) == VALUES[-1, 3]
+        assert open_run(save_run(run, tmp_path / "a.nc", force=True)).identical(run)
     noisy = tiny_model("rate = 0.1 ~~|\ndemand = rate*RANDOM UNIFORM(0, 1, 0) ~~|\n")
     assert np.unique(simulate(noisy, {"rate": RATES})["demand"].isel(time=3)).size == COUNT
     with pytest.raises(ScenarioError, match=r"the labels of 'member' are \['path 0', 'path 1'\] ...; number them"):
@@ -310,7 +322,12 @@ def test_members_may_have_names_unless_their_numbers_count():
 
 
 @pytest.mark.parametrize(
-    "text", ["rate = by member: steps at 1, 2, 4", "more[a] = by member: linear at 0 to 10 by 0.25"]
+    "text",
+    [
+        "rate = by member: steps at 1, 2, 4",
+        "more[a] = by member: linear at 0 to 10 by 0.25",
+        "rate = by member: steps at 0, 1e-12, 1, 2, 3",  # a range of them would have millions of millions
+    ],
 )
 def test_the_record_of_a_course_is_read_again(text: str):
     """The numbers are in a constant, so that the record stays short."""

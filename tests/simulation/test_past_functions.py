@@ -9,7 +9,7 @@ import pytest
 
 import sdmodel as sd
 from sdmodel.errors import ModelError
-from sdmodel.testing import WasmInstance, differences_from_run, tiny_model
+from sdmodel.testing import tiny_model
 
 STEP, STEPS = 0.5, 48
 TEXT = """
@@ -366,25 +366,6 @@ def test_rates_of_long_streams_are_found():
         assert abs(worth(stream[: step + 1], rates[step], 1, 2, -20, 1)) < 1e-11 * sizes, step
 
 
-def _same(found, expected):
-    for name in expected.data_vars:
-        np.testing.assert_array_equal(np.asarray(found[name], dtype=float), expected[name].values.astype(float), name)
-
-
 @pytest.mark.parametrize("integrator", ["euler", "rk4"])
-def test_runs_that_go_on_and_members_beside_others_have_the_same_numbers(whole, integrator):
-    """A run that goes on from the middle of another, and each of some members."""
-    run = sd.simulate(whole, integrator=integrator)
-    _same(sd.simulate(whole, start=run, at=11.5).sel(time=slice(12, None)), run.sel(time=slice(12, None)))
-    many = sd.simulate(whole, {"cost": [40.0, 20.0, 40.0]}, integrator=integrator)
-    _same(many.isel(member=2), many.isel(member=0))
-    for name in run.data_vars:
-        found = many[name].isel(member=0) if "member" in many[name].dims else many[name]
-        np.testing.assert_allclose(np.asarray(found, dtype=float), run[name], rtol=1e-11, atol=1e-12)
-
-
-@pytest.mark.parametrize("integrator", ["euler", "rk4"])
-def test_a_module_for_a_browser_has_the_same_numbers(integrator):
-    whole = model(integrator)
-    instance = WasmInstance(sd.compile_wasm(whole))
-    assert max(differences_from_run(instance.description, instance.run()[1], sd.simulate(whole)).values()) < 1e-12
+def test_a_run_has_the_same_numbers_in_every_way(whole, integrator, check_other_ways):
+    check_other_ways(whole, integrator, "cost", [40.0, 20.0], at=[11.5])

@@ -18,7 +18,7 @@ from sdmodel.model import DEFAULT_SEED, FUNCTIONS, Absent, Cell, Start
 from sdmodel.scenario import Distribution, Sampling, Scenario, Variation
 from sdmodel.simulation import RunWarning
 from sdmodel.store import ensemble_record, ensembles
-from sdmodel.testing import WasmInstance, differences_from_run, model_text, tiny_model
+from sdmodel.testing import WasmInstance, model_text, tiny_model, wasm_difference
 from sdmodel.vensim import model_from_text, read_change
 
 pytestmark = pytest.mark.filterwarnings("ignore:the random numbers:sdmodel.simulation.RunWarning")
@@ -516,16 +516,11 @@ def test_bytes_are_the_same_for_any_split_between_processes(tmp_path, many, monk
 
 
 def test_a_module_of_webassembly_draws_the_same_numbers(many, alone):
-    module = sd.compile_wasm(many)
-    finite, series = WasmInstance(module).run()
-    assert finite
-    assert max(differences_from_run(module.description, series, alone).values()) < 1e-12
+    assert wasm_difference(many, alone) < 1e-12
 
 
 def test_distributions_agree_as_webassembly(run):
-    short = sd.compile_wasm(tiny_model(_equations(), final=20))
-    _, series = WasmInstance(short).run()
-    assert max(differences_from_run(short.description, series, run.isel(time=slice(0, 21))).values()) < 1e-12
+    assert wasm_difference(tiny_model(_equations(), final=20), run.isel(time=slice(0, 21))) < 1e-12
 
 
 def test_what_must_be_known_before_a_run_takes_the_median():

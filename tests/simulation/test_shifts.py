@@ -7,7 +7,7 @@ import pytest
 
 import sdmodel as sd
 from sdmodel.errors import ModelError
-from sdmodel.testing import WasmInstance, differences_from_run, tiny_model
+from sdmodel.testing import tiny_model
 
 COHORTS = """
 country: usa, mexico
@@ -66,22 +66,8 @@ def test_stocks_move_at_the_start_too():
 
 
 @pytest.mark.parametrize("integrator", ["euler", "rk4"])
-def test_members_and_runs_that_go_on_have_the_same_numbers(whole, integrator):
-    """A run that goes on at a time at which stocks move does not move them again."""
-    run = sd.simulate(whole, integrator=integrator)
-    many = sd.simulate(whole, {"mortality": [0.1, 0.02, 0.3]}, integrator=integrator)
-    np.testing.assert_allclose(many["people"].isel(member=1), run["people"], rtol=1e-12)
-    for at in (2, 2.75, 3, 3.5):
-        again = sd.simulate(whole, start=run, at=at)
-        for name in ("people", "taken", "shelf", "counted"):
-            np.testing.assert_array_equal(again[name], run[name].sel(time=again["time"]))
-
-
-@pytest.mark.parametrize("integrator", ["euler", "rk4"])
-def test_a_module_for_a_browser_has_the_same_numbers(integrator):
-    whole = tiny_model(COHORTS, final=6, step=0.25, integrator=integrator)
-    instance = WasmInstance(sd.compile_wasm(whole))
-    assert max(differences_from_run(instance.description, instance.run()[1], sd.simulate(whole)).values()) < 1e-12
+def test_a_run_has_the_same_numbers_in_every_way(whole, integrator, check_other_ways):
+    check_other_ways(whole, integrator, "mortality", [0.02, 0.1, 0.3], at=(2, 2.75, 3, 3.5))
 
 
 def test_a_condition_that_is_not_a_number_is_named():

@@ -127,6 +127,20 @@ def test_places_are_exact():
     assert str(model["in flow"].equations[0].places["time"]) == "m.mdl:6:15"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("cp932", "能力表の予定"), ("big5", "教育功能人口許可"), ("gbk", "亇數目與總數變亊")]
+)
+def test_signs_with_the_bytes_of_marks_show_the_encoding(encoding, name):
+    """Such as `|` in a Japanese sign, which is a fault where the file is read as Western text; other files keep that encoding."""
+    assert set(name.encode(encoding)) & set(b"|~\\[]{}")
+    content = model_text(f"{name} = 3\ny = {name} * 2 + {name}").encode(encoding)
+    model = model_from_text(content)
+    assert (model[name].kind, model.encoding) == ("constant", encoding)
+    assert model_from_text(model_text("人口 = 3").encode("gbk")).encoding == "cp1252"
+    with pytest.raises(ModelError, match="m.mdl:[0-9]+:5: 'z' is not defined"):
+        model_from_text(model_text(f"{name} = 3\ny = z * {name}").encode(encoding), "m.mdl")
+
+
 def test_a_file_without_line_ends_is_read_up_to_its_sketch():
     """Line ends of old Macintosh files get lost; the settings after the sketch still count."""
     text = (

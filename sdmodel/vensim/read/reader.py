@@ -13,7 +13,7 @@ from types import MappingProxyType
 from sympy import Expr, S
 
 from ...errors import Fault, ModelError, ScenarioError
-from ...files import reading_as
+from ...files import multibyte_encodings, reading_as
 from ...model import (
     ARRAY_FUNCTIONS,
     Model,
@@ -86,13 +86,23 @@ def model_from_text(
     'm'
     """
     content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    with _without_collection(), reading_as(encoding):
-        files = [data] if isinstance(data, str | os.PathLike) else list(data)
-        document = Document.from_bytes(content, path, encoding=None if isinstance(text, str) else encoding)
-        model, faults = model_of(document, allow_files, files, texts)
-        if faults:
-            raise ModelError(dict.fromkeys(faults))
-        return with_data_files(model, files)
+    files = [data] if isinstance(data, str | os.PathLike) else list(data)
+
+    def read(encoding: str | None) -> Model:
+        with _without_collection(), reading_as(encoding):
+            document = Document.from_bytes(content, path, encoding=None if isinstance(text, str) else encoding)
+            model, faults = model_of(document, allow_files, files, texts)
+            if faults:
+                raise ModelError(dict.fromkeys(faults))
+            return with_data_files(model, files)
+
+    errors: list[ModelError] = []
+    for tried in (encoding, *(() if encoding else multibyte_encodings(content))):
+        try:
+            return read(tried)
+        except ModelError as error:  # signs with the bytes of marks are faults in any other encoding
+            errors.append(error)
+    raise min(errors, key=lambda error: len(error.faults))
 
 
 @contextlib.contextmanager
