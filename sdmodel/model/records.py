@@ -17,7 +17,7 @@ from typing import Any, Literal, ParamSpec, Self, TypeVar, get_args
 from sympy import Expr
 
 from ..errors import Fault, ModelError, Place
-from .algebra import NA, Packed, VensimFunction, walk
+from .algebra import NA, Packed, Table, VensimFunction, walk
 from .names import identifiers, key
 
 Kind = Literal["stock", "flow", "auxiliary", "constant", "lookup"]
@@ -362,11 +362,8 @@ class Model(Unchanging):
 
     @cached_property
     def mentions_missing(self) -> bool:
-        """Whether an equation contains `:NA:`, or a function that can give it."""
-        return any(
-            part == NA if part.is_Float else isinstance(part, VensimFunction) and part.row.gives_missing
-            for part in self._parts()
-        )
+        """Whether an equation or a table contains `:NA:`, or a function that can give it."""
+        return any(map(_can_be_missing, self._parts()))
 
     @cached_property
     def draws(self) -> bool:
@@ -388,6 +385,12 @@ class Model(Unchanging):
         """The name of each element's variable in a dataset, by key."""
         names = identifiers((_TIME, *self.elements))
         return MappingProxyType({name: names[name] for name in self.elements})
+
+
+def _can_be_missing(part: Expr) -> bool:
+    if isinstance(part, Table):
+        return any(y == NA for _, y in part.points)
+    return bool(part == NA) if part.is_Float else isinstance(part, VensimFunction) and part.row.gives_missing
 
 
 def takes_model(work: Callable[_P, _T]) -> Callable[_P, _T]:
