@@ -8,7 +8,19 @@ from itertools import islice
 import numpy as np
 from sympy import Expr
 
-from ..model import Binding, Cell, Table, VensimFunction, bindings, cell_name, data_gaps, resolve, split_reference, walk
+from ..model import (
+    Binding,
+    Cell,
+    Table,
+    VensimFunction,
+    bindings,
+    cell_name,
+    data_gaps,
+    has_points,
+    resolve,
+    split_reference,
+    walk,
+)
 from .checked_model import CheckedModel, first_not_finite, run_quietly
 from .findings import Finding
 
@@ -123,7 +135,7 @@ def _passed_ends(checked: CheckedModel, call: Expr, binding: Binding) -> tuple[f
         name, labels = split_reference(table)
         cell = Cell(name, tuple(resolve(checked.model.subscripts, label, binding) for label in labels))
         table = checked.plan.tables.get(cell)
-    if table is None or not table.points or values is None or not np.isfinite(values).all():
+    if table is None or not table.points or not has_points(table) or values is None or not np.isfinite(values).all():
         return None
     places = [x for x, _ in table.points]
     low, high, first, last = float(values.min()), float(values.max()), min(places), max(places)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ScenarioError, SimulationError, format_count
+from ..errors import ModelError, ScenarioError, SimulationError, format_count
 from ..extras import made_once
 from ..model import (
     INTEGRATORS,
@@ -26,6 +27,7 @@ from ..model import (
     data_gaps,
     delay_orders,
     key,
+    missing_data,
     nearest,
     split_name,
 )
@@ -50,7 +52,11 @@ def _own_orders(model: Model) -> tuple[DelayOrder, ...]:
 
 
 def with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
-    """Return the model to compile, and warnings: the order of a DELAY N is part of its structure, and constants may decide it."""
+    """Return the model to compile, and warnings: the order of a DELAY N is part of its structure, and constants may decide it.
+
+    They may also switch on data that the model lacks, which is refused.
+    """
+    _check_switches(model, inputs)
     if not _own_orders(model):
         return model, []
     low, high = (
@@ -64,6 +70,16 @@ def with_orders(model: Model, inputs: Inputs) -> tuple[Model, list[str]]:
     if len(remarks) > MAX_LISTED:
         remarks[MAX_LISTED:] = [f"and {format_count(len(remarks) - MAX_LISTED, 'more order')}"]
     return model if low == _own_orders(model) else with_constants(model, inputs.fixed), remarks
+
+
+def _check_switches(model: Model, inputs: Inputs) -> None:
+    changed = {cell.key: value for cell, value in inputs.fixed.items() if not cell.labels}
+    for cell, array in inputs.varied.items():
+        if not cell.labels and array.size:
+            least, most = float(array.min()), float(array.max())
+            changed[cell.key] = least if least == most else math.nan
+    if changed and (faults := [*missing_data(model, changed)]):
+        raise ModelError(faults)
 
 
 def check_options(integrator: str | None, threads: int | None = None) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import Fault, Place, format_count
 from ..model import Subscript, Table, key, nearest
-from .translation import CLASH, Gf, Macro, Variable, label_of, name_key, plain_name, split_qualified
+from .translation import CLASH, Gf, Macro, Variable, label_of, name_key, plain_name, split_names, split_qualified
 from .tree import Node
 
 KINDS = ("stock", "flow", "aux", "gf")
@@ -195,7 +195,7 @@ def _dimensions(variable: Variable, found: Declarations) -> tuple[str, ...]:
 
 def labels_of_element(variable: Variable, node: Node, found: Declarations) -> tuple[str, ...] | None:
     """Return the labels of one cell of a variable, or None after reporting that they are wrong."""
-    given = [name_key(text) for text in node.attribute("subscript").split(",")]
+    given = [name_key(text) for text in split_names(node.attribute("subscript"), ",")]
     labels: list[str] = []
     for dimension, label in zip(variable.dimensions, given, strict=False):
         subscript = found.subscripts[dimension]

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from html import escape
 
 from ..model import Arrow, Element, Model, Shape, View, Word, WordKind, key
-from .equations import identifier
-from .translation import name_key, plain_name
+from .equations import attribute, identifier
+from .translation import plain_name
 from .tree import Node
 
 _STOCK, _LETTER, _LINE = (45, 22), 4, 11
@@ -124,7 +124,7 @@ class _Reader:
         for variables in self.model.all("variables"):
             for stock in variables.all("stock"):
                 if any(key(plain_name(part.text)) == key(flow) for part in stock.all(end)):
-                    return self.by_name.get(name_key(stock.attribute("name")))
+                    return self.by_name.get(key(plain_name(stock.attribute("name"))))
         return None
 
     def connector(self, node: Node) -> None:
@@ -266,7 +266,7 @@ class _Writer:
     def symbol(self, element: Element, at: Point) -> None:
         self.placed[element.key] = at
         tag = self.written[element.key]
-        name = escape(element.name)
+        name = attribute(element.name)
         if tag == "flow":
             self.flow(element, at, [(at[0] - 40, at[1]), (at[0] + 40, at[1])])
         else:
@@ -274,7 +274,7 @@ class _Writer:
 
     def flow(self, element: Element, at: Point, ends: Sequence[Point]) -> None:
         self.placed[element.key] = at
-        self.lines.append(f'<flow name="{escape(element.name)}" x="{at[0]}" y="{at[1]}">')
+        self.lines.append(f'<flow name="{attribute(element.name)}" x="{at[0]}" y="{at[1]}">')
         self.lines.append("\t<pts>")
         self.lines += [f'\t\t<pt x="{x}" y="{y}"/>' for x, y in _right_angles(at, ends)]
         self.lines += ["\t</pts>", "</flow>"]

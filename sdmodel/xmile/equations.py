@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from html import escape
 from types import MappingProxyType
 
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
@@ -69,6 +70,20 @@ def identifier(name: str) -> str:
     if _PLAIN.fullmatch(plain) and key(name) not in _RESERVED:
         return plain
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def attribute(name: str) -> str:
+    """Return a name as an attribute of XMILE needs it where the file declares what has it: as people read it."""
+    quoted = len(name) > 1 and name[0] == name[-1] == '"'
+    shown = name.replace("\\", "\\\\").replace('"', '\\"') if quoted else name.replace("\\", "\\\\")
+    return escape(f'"{shown}"' if quoted else shown)
+
+
+def named(name: str) -> str:
+    """Return a name as an attribute of XMILE needs it that refers to what has it: in quotes if a sign would split it."""
+    if {".", ","}.isdisjoint(name):
+        return attribute(name)
+    return escape('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"')
 
 
 @dataclass(slots=True)

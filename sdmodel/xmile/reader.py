@@ -48,6 +48,7 @@ from .translation import (
     Names,
     Scope,
     Variable,
+    gf_of_cell,
     is_lookup,
     plain_name,
     read_cells,
@@ -235,7 +236,7 @@ class _Reader:
 
         def read(scope: Scope) -> Expr:
             expression = read_equation(scope, equation)
-            if variable.tables:
+            if variable.tables and (gf_of_cell(variable, scope.subscripts) or not scope.is_cell):
                 expression = _or_fault(scope, lambda: read_gf(variable, scope.subscripts, expression, scope))
             if variable.node.tag == "stock":
                 return row("INTEG", self.rate(variable, scope), expression)

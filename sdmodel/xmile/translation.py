@@ -91,10 +91,16 @@ def name_key(text: str) -> str:
 
 def split_qualified(text: str) -> list[str]:
     """Split a qualified name at its periods, except those in quotes."""
-    parts, quoted = [""], False
+    return split_names(text, ".")
+
+
+def split_names(text: str, separator: str) -> list[str]:
+    """Split names at a sign, except where it is in quotes."""
+    parts, quoted, escaped = [""], False, False
     for sign in text:
-        quoted ^= sign == '"'
-        if sign == "." and not quoted:
+        quoted ^= sign == '"' and not escaped
+        escaped = sign == "\\" and not escaped
+        if sign == separator and not quoted:
             parts.append("")
         else:
             parts[-1] += sign
@@ -191,6 +197,11 @@ class Scope:
     def bound(self) -> Mapping[str, str]:
         """The label or range that each dimension of the left-hand side stands for."""
         return dict(zip(self.owner.dimensions, self.subscripts, strict=False))
+
+    @property
+    def is_cell(self) -> bool:
+        """Whether the equation is that of one cell."""
+        return not any(name in self.names.subscripts for name in self.subscripts)
 
     def find(self, text: str) -> str | None:
         """Return the key of the variable that a name means in this module, or None."""
@@ -541,26 +552,38 @@ def is_lookup(variable: Variable) -> bool:
 
 def read_gf(variable: Variable, subscripts: tuple[str, ...], x: Expr, scope: Scope) -> Expr:
     """Return the graphical function of a cell at x; one that a lookup must hold gets a lookup of its own."""
-    tables = variable.tables
-    if len({gf.how for gf in tables}) > 1:
-        message = f"the graphical functions of '{variable.name}' are of different types; use one type for all cells"
+    ranges, tables = scope.names.subscripts, variable.tables
+    own = gf_of_cell(variable, subscripts)
+    cells = math.prod(len(ranges[name].keys) for name in variable.dimensions)
+    some = len(tables) < cells and bool(tables[0].subscripts)
+    if own is None and (some or len({gf.how for gf in tables}) > 1):
+        if any(name in ranges for name in subscripts):
+            raise CellsNeededError
+        message = f"'{variable.name}' has no graphical function for this cell; add it there"
         raise UnsupportedError(message)
-    how = tables[0].how
-    if how == "continuous" and (own := [gf for gf in tables if gf.subscripts in ((), subscripts)]):
-        return look_up(how, own[0].table, x)
-    name = f"{variable.name} table"
+    how = (own or tables[0]).how
+    if own is not None and how == "continuous":
+        return look_up(how, own.table, x)
+    labels = subscripts if some else ()
+    name = " ".join([variable.name, *(label for label in labels), "table"])
     while key(name) in scope.names.variables:
         name += " 2"
     if all(element.key != key(name) for element in scope.names.added):
-        scope.names.added.append(table_element(name, variable))
-    return look_up(how, make_reference(key(name), *subscripts), x)
+        scope.names.added.append(table_element(name, variable, own if some else None))
+    return look_up(how, make_reference(key(name), *(() if some else subscripts)), x)
 
 
-def table_element(name: str, variable: Variable) -> Element:
-    """Return a lookup with the graphical functions of a variable."""
-    equations = tuple(
-        Equation(gf.table, gf.subscripts or variable.dimensions, place=variable.node.place) for gf in variable.tables
-    )
+def gf_of_cell(variable: Variable, subscripts: tuple[str, ...]) -> Gf | None:
+    """Return the graphical function that serves one cell, or all cells; None if it depends on the cell or there is none."""
+    return next((gf for gf in variable.tables if gf.subscripts in ((), subscripts)), None)
+
+
+def table_element(name: str, variable: Variable, only: Gf | None = None) -> Element:
+    """Return a lookup with the graphical functions of a variable, or with one of them and without dimensions."""
+    place = variable.node.place
+    if only is not None:
+        return Element(name, "lookup", (Equation(only.table, (), place=place),), ())
+    equations = tuple(Equation(gf.table, gf.subscripts or variable.dimensions, place=place) for gf in variable.tables)
     return Element(name, "lookup", equations, variable.dimensions)
 
 

@@ -43,7 +43,7 @@ from ..model import (
     walk,
 )
 from .diagrams import view_lines
-from .equations import FORWARD, CellsNeededError, Equations, identifier, shown_name
+from .equations import FORWARD, CellsNeededError, Equations, attribute, identifier, named, shown_name
 
 _METHODS = {"euler": "Euler", "diff": "Euler", "rk2": "RK2", "rk2-auto": "RK2", "rk4": "RK4", "rk4-auto": "RK45"}
 _TYPES = {
@@ -249,7 +249,7 @@ class _Writer:
         yield from self.block(tag, element, self.body(element))
 
     def block(self, tag: str, element: Element, body: Iterator[str]) -> Iterator[str]:
-        name = escape(element.name.replace("\\", "\\\\"))
+        name = attribute(element.name)
         shown = "aux" if tag == "gf" else tag
         yield f'<{shown} name="{name}">'
         if element.comment:
@@ -257,7 +257,7 @@ class _Writer:
             yield f"\t<doc>{text}</doc>"
         if element.dimensions:
             yield "\t<dimensions>"
-            yield from (f'\t\t<dim name="{escape(self.model.subscripts[name].name)}"/>' for name in element.dimensions)
+            yield from (f'\t\t<dim name="{named(self.model.subscripts[name].name)}"/>' for name in element.dimensions)
             yield "\t</dimensions>"
         yield from (f"\t{line}" for line in body)
         if tag == "stock":
@@ -290,8 +290,8 @@ class _Writer:
                 return
         for equation in element.equations:
             for place, (labels, binding) in enumerate(bindings(self.model.subscripts, equation)):
-                shown = ", ".join(self.model.labels.get(label, label) for label in labels)
-                yield f'<element subscript="{escape(shown)}">'
+                shown = ", ".join(named(self.model.labels.get(label, label)) for label in labels)
+                yield f'<element subscript="{shown}">'
                 cell = self.at_cell(equation, place)
                 yield from (f"\t{line}" for line in self.lines(element, cell, binding, by_cell=True))
                 yield "</element>"
@@ -353,8 +353,8 @@ class _Writer:
             return
         for equation in element.equations:
             for labels, _ in bindings(self.model.subscripts, equation):
-                shown = ", ".join(self.model.labels.get(label, label) for label in labels)
-                yield f'<element subscript="{escape(shown)}">'
+                shown = ", ".join(named(self.model.labels.get(label, label)) for label in labels)
+                yield f'<element subscript="{shown}">'
                 yield from (f"\t{line}" for line in self.gf(equation.expression, way))
                 yield "</element>"
 
@@ -438,8 +438,8 @@ class _Writer:
             return
         yield "<dimensions>"
         for subscript in self.model.subscripts.values():
-            yield f'\t<dim name="{escape(subscript.name)}">'
-            yield from (f'\t\t<elem name="{escape(label)}"/>' for label in subscript.labels)
+            yield f'\t<dim name="{attribute(subscript.name)}">'
+            yield from (f'\t\t<elem name="{attribute(label)}"/>' for label in subscript.labels)
             yield "\t</dim>"
         yield "</dimensions>"
 
@@ -451,8 +451,8 @@ class _Writer:
         for name, own in members.items():
             if not name:
                 continue
-            yield f'<group name="{escape(name)}">'
+            yield f'<group name="{attribute(name)}">'
             if comments.get(name):
                 yield f"\t<doc>{escape(comments[name], quote=False)}</doc>"
-            yield from (f'\t<entity name="{escape(element.name)}"/>' for element in own)
+            yield from (f'\t<entity name="{named(element.name)}"/>' for element in own)
             yield "</group>"

@@ -264,6 +264,76 @@ def test_data_that_constants_switch_off_may_be_missing(folder, equations):
             sd.simulate(read(folder, f"d\n{needed}"))
 
 
+COMPARED = """p: A, B
+d[p]
+e
+err[p] = IF THEN ELSE(on = 1, d[p] - level * w[p], 0)
+w[p] = 1, 2
+on = 1
+pay = SMOOTH(SUM(err[p!]^2), 2)
+total[p] = INTEG(err[p], 0)
+late = DELAY FIXED(pay, 2, 0)
+flag = IF THEN ELSE(pay = :NA:, 1, 0)
+half[A] = e * 2
+half[B] = level
+own = IF THEN ELSE(d[A] = :NA:, level, d[A])
+level = INTEG(2, 4)"""
+
+
+def test_what_compares_a_model_with_missing_data_is_missing(folder):
+    """The manual of Vensim, "Simulation Errors": it warns, and goes on. A stock stays one; what does not need the data is right."""
+    model = read(folder, COMPARED)
+    remark = "'d.A.' is a data variable without data .*:NA:, as are 'err' and 4 more that need it; give .*\n'e' .*, as is 'half'; give"
+    with pytest.warns(sd.RunWarning, match=remark):
+        found = sd.simulate(model)
+    for name in ("d", "e", "err", "pay", "total", "late", "flag"):
+        assert np.isnan(found[name]).all(), name
+    assert found["total"].attrs["kind"] == "stock"
+    np.testing.assert_array_equal(found["half"], [[np.nan, 4], [np.nan, 6], [np.nan, 8], [np.nan, 10]])
+    assert found["own"].values.tolist() == found["level"].values.tolist() == [4, 6, 8, 10]
+    findings = sd.check_model(model, only=["data", "run", "table-end"])
+    assert [(own.level, own.rule, own.variable) for own in findings] == [
+        ("warning", "data", "d[A]"),
+        ("warning", "data", "e"),
+    ]
+    given = sd.simulate(
+        model, data={"d": xr.DataArray([[6.0, 9.0]], {"time": [0]}, ("time", "p")), "e": pd.Series([3.0], [0])}
+    )
+    assert given["total"].values[-1].tolist() == [0, -9]
+
+
+@pytest.mark.parametrize(
+    "equations",
+    [
+        "level = INTEG(d, 0)",
+        "level = INTEG(1, INITIAL(d))\nother = INTEG(level, 0)",
+        "s: A, B\nlevel = INTEG(1, 0)\nshelf[s] = INTEG(d, 0)\nx = SHIFT IF TRUE(shelf[A], Time > 1, 2, 0, 9)",
+    ],
+)
+def test_a_model_that_cannot_do_without_its_data_does_not_run(folder, equations):
+    with pytest.raises(ModelError, match="'d' is a data variable without data; give"):
+        sd.simulate(read(folder, f"d\n{equations}"))
+
+
+def test_constants_of_a_run_do_not_switch_on_missing_data(folder):
+    model = read(folder, "d\na = (1 - off) * 2 + off * d\noff = 0\nother = 1\nlevel = INTEG(a * other, 0)")
+    missing = "'d' is a data variable without data; give"
+    with pytest.warns(sd.RunWarning, match=":NA:"):
+        assert sd.simulate(model, {"other": 2})["level"].values[-1] == 12
+    for off in (1, xr.DataArray([0, 1], dims="member")):
+        with pytest.raises(ModelError, match=missing):
+            sd.simulate(model, {"off": off})
+    with pytest.warns(sd.RunWarning, match=":NA:"):
+        sd.simulate(model, {"off": xr.DataArray([0, 0], dims="member")})
+
+
+def test_missing_data_is_shown_as_such_where_nothing_else_is_missing(folder):
+    with pytest.warns(sd.RunWarning, match=":NA:, as is 'twice'"):
+        found = sd.simulate(read(folder, "d\ntwice = 2*d\nlevel = INTEG(1, 0)"))
+    assert np.isnan(found["d"]).all()
+    assert np.isnan(found["twice"]).all()
+
+
 def test_series_of_a_file_reach_their_cells_and_the_last_file_counts(folder):
     (folder / "one.csv").write_text("Time,x[A],x[B],unknown\n0,1,2,9\n", "utf-8")
     (folder / "two.dat").write_text("x[B]\n0\t7\n", "utf-8")

@@ -143,6 +143,37 @@ def test_arrays_by_position_and_by_another_dimension():
     assert run["share"].values.reshape(-1, 3)[-1] == pytest.approx([1 / 6, 2 / 6, 3 / 6])
 
 
+def test_cells_have_graphical_functions_of_their_own_or_none():
+    """A cell without one has its equation; types may differ, and one equation may serve cells with and without."""
+    points = "<xpts>0,4</xpts><ypts>0,40</ypts>"
+    cells = (
+        f'<element subscript="a">{{}}<gf>{points}</gf></element><element subscript="b">{{}}</element>'
+        f'<element subscript="c">{{}}<gf type="{{}}">{points}</gf></element>'
+    )
+    dims = '<dimensions><dim name="Letter"/></dimensions>'
+    each = cells.format("<eqn>TIME</eqn>", "<eqn>7</eqn>", "<eqn>TIME</eqn>", "extrapolate")
+    model = read_text(
+        build_xmile(
+            f"""<aux name="each">{dims}{each}</aux>
+<aux name="one">{dims}<eqn>TIME + 1</eqn>{cells.format("", "", "", "continuous")}</aux>
+<aux name="read"><eqn>each[c](6)</eqn></aux>""",
+            dimensions={"Letter": "abc"},
+        )
+    )
+    run = simulate(model)
+    assert run["each"].values[-1].tolist() == [40, 7, 50]
+    assert run["one"].values[-1].tolist() == [40, 6, 40]
+    assert run["read"].values[-1] == 60
+
+
+def test_a_cell_without_a_graphical_function_cannot_be_read_as_one():
+    """Its equation is no table."""
+    cells = '<element subscript="a"><eqn>1</eqn><gf><xpts>0,1</xpts><ypts>0,1</ypts></gf></element><element subscript="b"><eqn>2</eqn></element>'
+    text = f'<aux name="x"><dimensions><dim name="Letter"/></dimensions>{cells}</aux><aux name="y"><eqn>x[b](3)</eqn></aux>'
+    with pytest.raises(ModelError, match="'x' has no graphical function for this cell; add it there"):
+        read_text(build_xmile(text, dimensions={"Letter": "ab"}))
+
+
 def test_outflows_of_a_non_negative_stock_take_what_there_is_in_their_order():
     """Stella's rule: at most content / DT plus inflow; what does not leave one stock does not reach the next."""
     model = read_text(

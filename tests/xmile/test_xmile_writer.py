@@ -100,6 +100,23 @@ def test_all_functions_and_arrays_keep_their_numbers():
     }
 
 
+def test_names_keep_signs_that_xmile_splits_or_escapes():
+    """Backslashes, periods, commas and quotes in names of ranges, labels, variables and groups."""
+    model = tiny_model(r"""
+"ra\_nge. x": "l\1. a", "la \"b\", c", plain
+"a\b. c"["ra\_nge. x"] = 1, 2, 3
+"s \"q\"" = INTEG("a\b. c"["l\1. a"] + SUM("a\b. c"["ra\_nge. x"!]), 1)
+"n\one, two. three" = "s \"q\""*"a\b. c"["la \"b\", c"]
+"some cells"["l\1. a"] = Time
+"some cells"["la \"b\", c"] = WITH LOOKUP(Time, ((0,0),(2,2)))
+"some cells"[plain] = 4""")
+    again, notes = rewritten(model)
+    assert notes == ()
+    assert [element.name for element in again if "net flow" not in element.name] == [element.name for element in model]
+    assert [own.labels for own in again.subscripts.values()] == [own.labels for own in model.subscripts.values()]
+    assert differences(simulate(model), simulate(again)) == []
+
+
 def test_a_random_number_without_arguments_is_one_between_0_and_1():
     """Alone, as a part of a sum and in an array."""
     draws = "a = RANDOM 0 1()\nb = 2*(RANDOM 0 1() - 0.5)\nL: x, y\nc[L] = RANDOM 0 1()"
