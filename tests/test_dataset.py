@@ -363,6 +363,7 @@ def test_reading_a_model_and_its_levers_loads_neither_xarray_nor_pandas() -> Non
     assert done.stdout == "set()\n"
 
 
+@pytest.mark.wrong_types
 def test_what_is_not_a_model_is_named():
     """A number in place of a model gets an error that says how to read one; the checks take files too."""
     functions = {name: getattr(sd, name) for name in sd.__all__ if inspect.isfunction(getattr(sd, name))}
