@@ -235,6 +235,7 @@ def test_what_is_set_holds_from_now_on():
     assert begun.time == 3
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("act", "message"),
     [

@@ -106,6 +106,7 @@ def test_what_cannot_be_compiled_is_named(options: dict[str, Any], message: str)
         compile_model(MODEL, **{"save": ["stock"], **options})
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("point", "message"),
     [
@@ -128,6 +129,7 @@ def test_one_constant_takes_a_number_alone():
     assert np.array_equal(run(0.4)["stock"], run([0.4])["stock"])
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("until", [-1, "2030", math.nan])
 def test_a_run_ends_at_a_time_of_its_own(until: Any):
     """A time before the run is not taken for none."""
