@@ -27,8 +27,9 @@ def _check_types() -> None:
     """Let beartype check all functions of the package, whole numbers being valid for any number.
 
     Assignments are left out, since tables keyed by SymPy's classes cannot be checked, and so are modules whose named tuples have
-    fields of the module's own types, which beartype cannot find. The package is imported twice: at
-    first to load the packages that it uses, then to load the types that its modules import only for type checkers.
+    fields of the module's own types, or whose classes inherit fields of types that they do not import, which beartype cannot find.
+    The package is imported twice: at first to load the packages that it uses, then to load the types that its modules import only
+    for type checkers.
     """
     from beartype import BeartypeConf
     from beartype.claw import beartype_package
@@ -38,7 +39,7 @@ def _check_types() -> None:
         importlib.import_module(name)
     for name in [name for name in sys.modules if name.partition(".")[0] == "sdmodel"]:
         del sys.modules[name]
-    skipped = ("sdmodel.vensim.read.segments", "sdmodel.vensim.read.statements")
+    skipped = ("sdmodel.program.fusion", "sdmodel.vensim.read.segments", "sdmodel.vensim.read.statements")
     beartype_package(
         "sdmodel", conf=BeartypeConf(claw_is_pep526=False, claw_skip_package_names=skipped, is_pep484_tower=True)
     )
