@@ -98,7 +98,10 @@ def test_noise_alone_beside_a_sensitivity_file(noisy: Path, sdmodel: Command):
 
 def test_noise_alone_needs_random_functions_and_no_file(noisy: Path, sdmodel: Command):
     done = sdmodel("ensemble", "noisy.mdl", "--noise-only", "-e", "some.vsc")
-    assert (done.exit_code, "--noise-only samples no constants; leave out -e" in done.output) == (2, True)
+    assert (
+        done.exit_code,
+        "-e, --vary and --noise-only each say what is sampled; give one of them" in done.output,
+    ) == (2, True)
     (noisy / "plain.mdl").write_text(model_text("a = INTEG(1, 0)"), "utf-8")
     done = sdmodel("ensemble", "plain.mdl", "--noise-only")
     assert done.output == "plain.mdl: has no random functions, so all members would be equal; leave out --noise-only\n"
