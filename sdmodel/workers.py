@@ -71,9 +71,13 @@ class WorkerProcesses(Executor):
 
     def _new_pool(self) -> Executor:
         import multiprocessing
+        import signal
         from concurrent.futures import ProcessPoolExecutor
 
-        return ProcessPoolExecutor(self._count, mp_context=multiprocessing.get_context("spawn"))
+        # Ctrl-C ends them without a word; this process, which it reaches too, reports it
+        quiet = (signal.SIGINT, signal.SIG_DFL)
+        spawn = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._count, mp_context=spawn, initializer=signal.signal, initargs=quiet)
 
     def submit(self, fn: Callable[..., _Result], /, *args: Any, **kwargs: Any) -> Future[_Result]:
         """Call a function in one of the processes."""
@@ -83,6 +87,14 @@ class WorkerProcesses(Executor):
             self._pool.shutdown(cancel_futures=True)
             self._pool = self._new_pool()
             return self._pool.submit(fn, *args, **kwargs)
+
+    def abandon(self) -> None:
+        """Give up what is submitted; what runs ends by itself.
+
+        Python 3.11 never ends if a process dies while its pool holds futures that others have cancelled.
+        """
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool = self._new_pool()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as in Executor
         """End the processes."""
@@ -105,8 +117,11 @@ def run_tasks(
             if work.accept(future):
                 yield future.result()
     finally:
-        for future in work.running:
-            future.cancel()
+        if work.running and isinstance(workers, WorkerProcesses):
+            workers.abandon()
+        else:
+            for future in work.running:
+                future.cancel()
 
 
 class _Work(Generic[_Result]):
@@ -139,7 +154,13 @@ class _Work(Generic[_Result]):
                 if arguments is None:
                     return
                 self.again.append((arguments, 0))
-            future = self.pool.submit(self.function, *self.again[0][0])
+            try:
+                future = self.pool.submit(self.function, *self.again[0][0])
+            except BrokenExecutor:
+                raise
+            except RuntimeError as cause:
+                message = f"the executor takes no more work ({cause}); make another one"
+                raise SimulationError(message) from cause
             self.running[future] = self.again.popleft()
             future.add_done_callback(self.ready.put)
 
@@ -178,7 +199,8 @@ def _executor(workers: Workers) -> Executor:
 
 def _died(cause: BaseException) -> str:
     what = str(cause).partition(".")[0]
-    return f"a process that shares the work has died ({what}); use fewer of them or less memory, or WorkerProcesses"
+    guard = "guard the work of a script with if __name__ == '__main__'"
+    return f"a process that shares the work has died ({what}); use fewer of them or less memory, {guard}, or take WorkerProcesses"
 
 
 @contextlib.contextmanager

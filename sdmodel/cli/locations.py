@@ -131,6 +131,9 @@ def data_files() -> list[Path]:
 
 def runs_folder(given: str | None) -> Path:
     """The given folder of runs, or the project's, or `runs` in the working directory; interrupted work in it is undone."""
+    if given is not None and "://" in given:
+        message = f"--runs: {given} is an address, and not a folder of this machine; only `ensemble` stores at one, its --name"
+        raise StoreError(message)
     folder = default_runs() if given is None else Path(given)
     _recover(folder, StoreError)
     return folder

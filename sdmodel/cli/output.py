@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..errors import SdmodelError, StoreError
+from ..files import Location
 
 _WIDE = 240
 """Characters of a line where stdout is not a terminal and COLUMNS is not set."""
@@ -73,7 +74,7 @@ class Result:
     record: Callable[[], Any]
     parts: Callable[[], Iterable[Part]]
     rows: str = ""
-    stored: Path | None = None
+    stored: Location | None = None
     figures: Sequence[Path] = ()
     exit_code: int = 0
 
@@ -139,7 +140,7 @@ def print_part(part: Part) -> None:
 
 
 @contextlib.contextmanager
-def stored_safely(path: Path) -> Iterator[None]:
+def stored_safely(path: Location) -> Iterator[None]:
     """Add to any error after a run is stored that it is stored, and where."""
     try:
         yield

@@ -54,8 +54,8 @@ from ..store import (
 from ..workers import Workers, run_tasks
 
 _SLAB_BYTES = 2**27
-_SLABS = 32
-"""The least number of slabs for other processes, so that all of them are busy to the end."""
+_SLABS_ALONE, _SLABS = 8, 32
+"""The least number of slabs: in this process, which loses one if it is interrupted, and for others, so that all are busy to the end."""
 _SLABS_IN_MEMORY = 4
 """The number of slabs that fit into the memory limit: one is simulated while another is stored."""
 _RECORDS_APART = 0.25
@@ -212,7 +212,9 @@ def run_ensemble(
         raise EnsembleError(message)
     template = request.simulate(0, min(2, design.count))
     template.attrs = _attributes(template, model, design) | dict(attributes or {})
-    slab = _slab_members(template, design.count, memory_bytes(memory), least=1 if executor is None else _SLABS)
+    slab = _slab_members(
+        template, design.count, memory_bytes(memory), least=_SLABS_ALONE if executor is None else _SLABS
+    )
     # with the lookups in the model, it is compiled only once for all slabs
     rest = replace(changes, changes=tuple(change for change in changes.changes if change.table is None))
     request = replace(request, model=with_tables(model, changes), options=options | {"scenario": rest})

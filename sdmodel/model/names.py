@@ -29,7 +29,8 @@ _LIKELY, _MOST_SHARED = 60, 20_000
 @lru_cache(maxsize=2**17)
 def key(name: str) -> str:
     """Return the form of a name in which two spellings of it are equal; quotes are only delimiters."""
-    found = _BLANKS.sub("_", _unquote(name.strip())).strip("_").lower() or "_"
+    composed = name if name.isascii() else unicodedata.normalize("NFC", name)
+    found = _BLANKS.sub("_", _unquote(composed.strip())).strip("_").lower() or "_"
     return f"{found}_" if found.endswith(MARK) else found
 
 

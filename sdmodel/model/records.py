@@ -5,6 +5,7 @@ from __future__ import annotations
 import copyreg
 import hashlib
 import pickle
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -16,7 +17,7 @@ from typing import Any, Literal, ParamSpec, Self, TypeVar, get_args
 from sympy import Expr
 
 from ..errors import Fault, ModelError, Place
-from .algebra import NA, Packed, VensimFunction, walk
+from .algebra import NA, Packed, Table, VensimFunction, walk
 from .names import identifiers, key
 
 Kind = Literal["stock", "flow", "auxiliary", "constant", "lookup"]
@@ -227,6 +228,10 @@ class RealityCheck:
     place: Place = NOWHERE
 
 
+_VIEW_NAME = re.compile(r"^\\\\\\---///.*\nV.*\n\*([^\r\n]*)", re.MULTILINE)
+"""The name of a view in Vensim's text, in the line after the version of the sketch."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Model(Unchanging):
     r"""A model as its file says it.
@@ -314,6 +319,7 @@ class Model(Unchanging):
         rows = {
             "variables": ", ".join(f"{counts[kind]} {kind}" for kind in get_args(Kind) if counts[kind]),
             "groups": ", ".join(group.name for group in self.groups),
+            "views": ", ".join(_VIEW_NAME.findall(self.text)),
             "times": "; ".join(
                 f"{element.name} {equation.text} {element.units}".strip()
                 for element in settings
@@ -356,11 +362,8 @@ class Model(Unchanging):
 
     @cached_property
     def mentions_missing(self) -> bool:
-        """Whether an equation contains `:NA:`, or a function that can give it."""
-        return any(
-            part == NA if part.is_Float else isinstance(part, VensimFunction) and part.row.gives_missing
-            for part in self._parts()
-        )
+        """Whether an equation or a table contains `:NA:`, or a function that can give it."""
+        return any(map(_can_be_missing, self._parts()))
 
     @cached_property
     def draws(self) -> bool:
@@ -382,6 +385,12 @@ class Model(Unchanging):
         """The name of each element's variable in a dataset, by key."""
         names = identifiers((_TIME, *self.elements))
         return MappingProxyType({name: names[name] for name in self.elements})
+
+
+def _can_be_missing(part: Expr) -> bool:
+    if isinstance(part, Table):
+        return any(y == NA for _, y in part.points)
+    return bool(part == NA) if part.is_Float else isinstance(part, VensimFunction) and part.row.gives_missing
 
 
 def takes_model(work: Callable[_P, _T]) -> Callable[_P, _T]:

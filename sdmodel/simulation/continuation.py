@@ -163,6 +163,14 @@ def moved(state: State, source: Program, target: Program) -> State:
     return State(state.step, workspace, history)
 
 
+def checked_time(time: float) -> float:
+    """Return a time, or raise SimulationError if it is not a number."""
+    if not isinstance(time, int | float | np.number):
+        message = f"{time!r} is not a time; give a number, in the model's unit of time"
+        raise SimulationError(message)
+    return float(time)
+
+
 def step_at(timing: Timing, time: float) -> int:
     """Return the number of steps from the start of a run to a time.
 

@@ -16,7 +16,7 @@ from ..model import NOISE_SEED, Cell, Integrator, Model, key
 from ..program import SEED_CELL, Program, compile_program
 from ..scenario import Scenario, constant_values, points_names, with_tables
 from ..vensim import ScenarioLike, load_scenario, under_scenario
-from .continuation import Continuation, continue_from, step_at
+from .continuation import Continuation, checked_time, continue_from, step_at
 from .execution import Job
 from .inputs import Constants, Inputs, Members, Noise, by_name, read_inputs, split_changes
 from .jobs import make_job, with_orders
@@ -111,15 +111,17 @@ def _beginning(
     model: Model, start: Beginning | None, at: float | None
 ) -> tuple[Mapping[str, Any], Continuation | None]:
     """The initial values of stocks that a user sets, and the run to go on from."""
+    if not isinstance(start, Mapping | None):
+        message = (
+            f"start is {type(start).__name__}; give a run, as open_run returns it, or initial values of stocks by name"
+        )
+        raise SimulationError(message)
     if isinstance(start, xr.Dataset):
         if at is None:
             message = "start is a run; give the time at which to go on from it, at="
             raise SimulationError(message)
-        return {}, continue_from(model, start, at)
+        return {}, continue_from(model, start, checked_time(at))
     if at is not None:
         message = "at is the time of a run to go on from; give the run, start="
-        raise SimulationError(message)
-    if not isinstance(start, Mapping | None):
-        message = f"start is {type(start).__name__}; give a run, or initial values of stocks by name"
         raise SimulationError(message)
     return cast("Mapping[str, Any]", start or {}), None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import Fault, ScenarioError, SimulationError, reports_memory
-from ..model import Cell, Integrator, Model, cell_name, key, split_name, takes_model
+from ..model import Cell, Integrator, Model, cell_name, key, nearest, split_name, takes_model
 from ..scenario import named_cells, select_cells
 from ..vensim import ScenarioLike
-from .continuation import step_at
+from .continuation import checked_time, step_at
 from .execution import Job, State, execute
 from .inputs import Constants, Points
 from .jobs import blank_missing, check_options, deciding_cells, named_grid, saved_elements
@@ -93,8 +93,11 @@ class OpenSimulation:
         Raises
         ------
         SimulationError
-            If that is beyond FINAL TIME.
+            If that is beyond FINAL TIME, or not a number of steps.
         """
+        if not isinstance(count, int | np.integer) or count < 0:
+            message = f"{count!r} is not a number of steps; give a whole number, at least 0"
+            raise SimulationError(message)
         if not 0 <= count <= self._job.timing.steps - self._state.step:
             last = float(self._job.timing.moments[-1])
             message = f"{count} steps from {self.time:.10g} end beyond FINAL TIME, {last:.10g}; take fewer"
@@ -109,12 +112,18 @@ class OpenSimulation:
         SimulationError
             If no time step ends there, or it is before now or beyond FINAL TIME.
         """
-        self.step(step_at(self._job.timing, time) - self._state.step)
+        count = step_at(self._job.timing, checked_time(time)) - self._state.step
+        if count < 0:
+            message = (
+                f"{time:.10g} is before now, {self.time:.10g}; a simulation does not go back: copy it before it goes on"
+            )
+            raise SimulationError(message)
+        self.step(count)
 
-    def set(self, name: str | Mapping[str, float], value: float | None = None) -> None:
+    def set(self, name: str | Mapping[str, Any], value: Any = None) -> None:
         """Set a constant or a stock from now on, `name` or `name[label]`; or several, given as a mapping.
 
-        Without a label, all cells get the value. What depends on it now changes at the same time; what the model keeps from its
+        Without a label, all cells get the number, or each its own from an array as `simulation["name"]` returns it. What depends on it now changes at the same time; what the model keeps from its
         start, such as INITIAL, does not.
 
         Raises
@@ -125,21 +134,31 @@ class OpenSimulation:
         """
         given, workspace = self._job.given.copy(), self._state.workspace.copy()
         for own, number in (name if isinstance(name, Mapping) else {name: value}).items():
-            if not isinstance(number, int | float | np.number) or not math.isfinite(number):
-                raise ScenarioError([Fault(_WHERE, f"'{own}' is given {number!r}; give a number")])
             stock = self._model.elements.get(key(split_name(own, self._model.elements)[0]))
             if stock is not None and stock.kind == "stock" and not stock.hidden:
                 cells = select_cells(self._model, stock, split_name(own, self._model.elements)[1], _WHERE)
-                workspace[[self._job.program.row(cell) for cell in cells]] = number
+                workspace[[self._job.program.row(cell) for cell in cells]] = _numbers(own, number, len(cells))
                 continue
-            cells = named_cells(self._model, own)[2]
+            cells = self._constants(own)
             if not self._locked.isdisjoint(cells):
                 what = f"'{own}' decides the times of the run, its tolerances or the order of a delay; set it when you open the simulation"
                 raise ScenarioError([Fault(_WHERE, what)])
-            given[[self._job.program.row(cell) - self._job.program.layout.first_input for cell in cells]] = number
+            rows = [self._job.program.row(cell) - self._job.program.layout.first_input for cell in cells]
+            given[rows] = _numbers(own, number, len(cells))
         self._job = replace(self._job, given=given)
         self._state = replace(self._state, workspace=workspace)
         self._go_to(self._state.step)
+
+    def _constants(self, name: str) -> list[Cell]:
+        """The cells of a constant; what the model does not have may be a stock that is misspelt."""
+        try:
+            return named_cells(self._model, name)[2]
+        except ScenarioError:
+            whole = split_name(name, self._model.elements)[0]
+            known = [own.name for own in self._model if own.kind in {"stock", "constant"} and not own.hidden]
+            if key(whole) in self._model.elements or not (close := nearest(whole, known)):
+                raise
+            raise ScenarioError([Fault(_WHERE, f"'{whole}' is not in the model; did you mean '{close}'?")]) from None
 
     @reports_memory
     def _go_to(self, step: int) -> None:
@@ -147,6 +166,15 @@ class OpenSimulation:
         timing = replace(self._job.timing, first=self._state.step, steps=step)
         outcome = execute(replace(self._job, timing=timing, state=self._state), _ALONE, keep=True)
         self._state = cast("State", outcome.state)
+
+
+def _numbers(name: str, value: Any, count: int) -> NDArray[np.float64]:
+    """The numbers for some cells: one for all, or one for each."""
+    found = np.ravel(value)
+    if found.dtype.kind not in "biuf" or found.size not in {1, count} or not np.isfinite(found).all():
+        several = f", or an array of {count}" if count > 1 else ""
+        raise ScenarioError([Fault(_WHERE, f"'{name}' is given {value!r}; give a number{several}")])
+    return found.astype(float)
 
 
 @takes_model

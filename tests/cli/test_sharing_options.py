@@ -53,6 +53,20 @@ def test_a_cluster_gives_the_same_numbers(cup: Path, sdmodel: Command, scheduler
     assert _numbers(sdmodel(command, *COMMANDS[command], "--json", "--dask", scheduler)) == _numbers(alone)
 
 
+def test_an_address_is_the_name_of_an_ensemble(cup: Path, sdmodel: Command):
+    """Its figure stands in the folder of the runs; other commands take the address, and `--runs` does not."""
+    pytest.importorskip("upath", reason="needs universal-pathlib")
+    address = "memory://cluster/cup.zarr"
+    given = ("ensemble", "-e", "cup.vsc", "-n", "20", "--json", "--name")
+    assert _numbers(sdmodel(*given, address)) == _numbers(sdmodel(*given, "here"))
+    assert "memory://cluster/cup.zarr: exists already; choose another --name" in sdmodel(*given, address).stderr
+    assert json.loads(sdmodel(*given, address, "--resume", "--plot").stdout)["members_made"] == 0
+    assert Path("runs/cup.png").exists()
+    assert sdmodel("show", address).exit_code == 0
+    assert "the address of an ensemble ends in .zarr" in sdmodel(*given, "memory://cluster/cup").stderr
+    assert "--runs: memory://cluster is an address" in sdmodel("ensemble", "--runs", "memory://cluster").stderr
+
+
 def test_a_wrong_choice_is_one_line(cup: Path, sdmodel: Command):
     """Both options, and an address that is none."""
     both = sdmodel("ensemble", "-e", "cup.vsc", "--workers", "2", "--dask", "tcp://127.0.0.1:1")

@@ -277,6 +277,24 @@ def test_an_executor_that_stays_broken_ends_the_work():
         list(run_tasks(_Broken(1), abs, [(1,), (2,)]))
 
 
+def test_processes_end_at_ctrl_c_and_work_goes_on_after_what_is_given_up():
+    """A process that dies must not meet futures that are cancelled, for which Python 3.11 waits without end."""
+    with WorkerProcesses(1) as executor:
+        assert executor.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_DFL
+        given_up = run_tasks(executor, abs, [(-1,)] * 20)
+        next(given_up)
+        given_up.close()
+        assert list(run_tasks(executor, abs, [(-1,)])) == [1]
+
+
+def test_an_executor_that_is_shut_down_is_refused():
+    """With one line."""
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    with pytest.raises(SimulationError, match="the executor takes no more work .*; make another one"):
+        list(run_tasks(executor, abs, [(1,)]))
+
+
 def test_what_is_not_an_executor_is_refused():
     """A number of processes, for instance."""
     with pytest.raises(SimulationError, match="executor is int; give an executor of concurrent.futures, or a dask"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -132,3 +133,14 @@ def test_words_never_overlap(data):
         equations.append(" + ".join([f"{name} = Time", *reads]))
     for view in lay_out(tiny_model("\n".join(equations))):
         _assert_apart(view)
+
+
+def test_a_notebook_shows_what_a_model_holds():
+    """Its variables, groups, views and times; names are text, and completed."""
+    model = tiny_model("tea = INTEG(-cooling, 90) ~~| cooling = tea/10 ~~|")
+    views = [replace(view, name=name) for view, name in zip(lay_out(model) * 2, ("first", "<b>second"), strict=False)]
+    shown = model_from_text(mdl_text(model, views))
+    html = shown._repr_html_()
+    for text in ("1 stock, 1 flow", "first, &lt;b&gt;second", "FINAL TIME 10", "euler", shown.sha256[:12]):
+        assert text in html
+    assert "tea" in shown._ipython_key_completions_()

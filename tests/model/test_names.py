@@ -31,6 +31,7 @@ NAMES = WRITTEN.map(display_name).filter(lambda name: name.strip() and not _UNPA
 def test_names_are_compared_as_in_vensim():
     """Case, blanks, underscores and quotes make no difference."""
     assert key("Grid  Delay") == key("grid_delay") == key('"Grid Delay"') == key("GRID\n\tdelay")
+    assert key("Wärme Ä") == key("Wa\u0308rme A\u0308")  # the same letters, as macOS writes names of files
     assert nearest("Grid Dely", ["Other", "Grid Delay"]) == "Grid Delay"
     assert nearest("zzz", ["Other", "Grid Delay"]) is None
 

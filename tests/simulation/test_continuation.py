@@ -133,7 +133,9 @@ def test_a_member_of_an_ensemble_is_a_run_to_go_on_from():
         ({"at": 11}, "11 is outside the run, which goes from 0 to 10"),
         ({}, "give the time at which to go on from it"),
         ({"start": None, "at": 3}, "at is the time of a run to go on from; give the run"),
-        ({"start": 3}, "start is int; give a run, or initial values of stocks by name"),
+        ({"start": 3}, "start is int; give a run, as open_run returns it, or initial values of stocks by name"),
+        ({"start": "base.nc", "at": 3}, "start is str; give a run"),
+        ({"at": "3"}, "'3' is not a time; give a number, in the model's unit of time"),
         ({"start": {"rate": 3}}, "'rate' is not a stock of the model; name stocks"),
         ({"start": {"stok": 3}}, r"'stok' is not a stock of the model; did you mean 'stock'\?"),
         ({"start": {"stock[third]": 3}}, r"'stock' has no cell \[third\]"),
@@ -226,6 +228,8 @@ def test_what_is_set_holds_from_now_on():
     other.set({"stock": 4, "stock[second]": 5})
     assert other.state == {"stock[first]": 4.0, "stock[second]": 5.0}
     other.set(other.state)
+    other.set("stock", other["stock"] * 2)
+    assert other["stock"].tolist() == [8.0, 10.0]
     begun = open_simulation(MODEL, start=simulate(MODEL, {"rate": 0.4}), at=3)
     assert begun["double"] == 0.8
     assert begun.time == 3
@@ -235,7 +239,15 @@ def test_what_is_set_holds_from_now_on():
     ("act", "message"),
     [
         (lambda game: game.step(41), "41 steps from 0 end beyond FINAL TIME, 10; take fewer"),
-        (lambda game: game.step(-1), "-1 steps from 0 end beyond"),
+        (lambda game: game.step(-1), "-1 is not a number of steps; give a whole number, at least 0"),
+        (lambda game: game.step(1.5), "1.5 is not a number of steps"),
+        (
+            lambda game: (copied := copy.copy(game)).run_until(3) or copied.run_until(2),
+            "2 is before now, 3; a simulation",
+        ),
+        (lambda game: game.run_until("3"), "'3' is not a time; give a number"),
+        (lambda game: game.set("stok", 1), r"'stok' is not in the model; did you mean 'stock'\?"),
+        (lambda game: game.set("stock", [1, 2, 3]), r"'stock' is given \[1, 2, 3\]; give a number, or an array of 2"),
         (lambda game: game.run_until(0.3), "no time step ends at 0.3; choose 0.25 or 0.5"),
         (lambda game: game.set("rat", 1), r"'rat' is not in the model; did you mean 'rate'\?"),
         (lambda game: game.set("total", 1), "'total' is an auxiliary, not a constant"),

@@ -361,6 +361,13 @@ def test_constants_of_a_run_do_not_switch_on_missing_data(folder):
         sd.simulate(model, {"off": xr.DataArray([0, 0], dims="member")})
 
 
+def test_missing_data_is_shown_as_such_where_nothing_else_is_missing(folder):
+    with pytest.warns(sd.RunWarning, match=":NA:, as is 'twice'"):
+        found = sd.simulate(read(folder, "d\ntwice = 2*d\nlevel = INTEG(1, 0)"))
+    assert np.isnan(found["d"]).all()
+    assert np.isnan(found["twice"]).all()
+
+
 def test_series_of_a_file_reach_their_cells_and_the_last_file_counts(folder):
     (folder / "one.csv").write_text("Time,x[A],x[B],unknown\n0,1,2,9\n", "utf-8")
     (folder / "two.dat").write_text("x[B]\n0\t7\n", "utf-8")

@@ -15,9 +15,20 @@ import click
 from ...dataset import MEMBER, describe_sampling
 from ...ensemble import run_ensemble
 from ...errors import StoreError
+from ...files import Location
 from ...model import Model, cell_name
 from ...scenario import Design, Scenario, constant_values, make_design
-from ...store import check_folder, ensemble_path, ensemble_record, is_ensemble, open_run, run_path
+from ...store import (
+    check_folder,
+    checked_path,
+    ensemble_path,
+    ensemble_record,
+    exists,
+    is_address,
+    is_ensemble,
+    open_run,
+    run_path,
+)
 from ..locations import check_not_there
 from ..options import (
     RunOptions,
@@ -39,6 +50,8 @@ from ..output import Part, Result, busy, note, output_options, progress_bar, sto
 from ..requests import HEADLINES, RunRequest, names_in, names_to_save, record_of, warnings_as_notes
 from ..views.headlines import headline_names
 from ..views.members import note_broken, plot_members_to, share_tables, shares_of, spread_tables, spreads_of
+
+_OTHER_NAME = "choose another --name, --resume to continue it, or --force to replace it"
 
 
 @click.command("ensemble", epilog="Example: sdmodel ensemble -n 10000 --where 'Annual Revenue > 1000' --plot")
@@ -83,12 +96,13 @@ def ensemble(
     without such a file, the constants of the group Uncertainties are sampled uniformly over their ranges. Members of a model
     with random functions have random numbers of their own, and need no uncertain constants (--noise-only). Stored are the
     variables of --on and --save (else the headline variables), those that --where mentions, and the sampled constants. The
-    numbers depend only on the files and the seed; --resume continues an interrupted ensemble.
+    numbers depend only on the files and the seed; --resume continues an interrupted ensemble. NAME may be an address that fsspec
+    writes, such as s3://bucket/large.zarr, which other commands take as the name of the run.
     """
     request = run_from.request()
     path = _free_place(request, sampling, store, resume=resume)
     replacing = store.force or resume
-    figure = path.with_name(f"{path.stem}.png")
+    figure = (store.folder if is_address(path) else path.parent) / f"{path.stem}.png"
     if plot:
         check_not_there([figure], force=replacing, cure="choose another --name", error=StoreError)
     model = request.load_model()
@@ -105,7 +119,7 @@ def ensemble(
         run_ensemble(
             model,
             design,
-            path,
+            str(path),
             scenario=request.scenario,
             integrator=request.integrator,
             seed=design.seed if sampling.seed is not None else None,
@@ -153,10 +167,17 @@ def ensemble(
     return Result(record, parts, "headlines", path, [figure] if plot else [])
 
 
-def _free_place(request: RunRequest, sampling: SamplingOptions, store: StoreOptions, *, resume: bool) -> Path:
+def _free_place(request: RunRequest, sampling: SamplingOptions, store: StoreOptions, *, resume: bool) -> Location:
     """The folder of the ensemble; an error, before any work, if it cannot be there. Unnamed ones are numbered."""
     check_folder(store.folder)
     named, again = store.name is not None or resume, resume or store.force
+    if store.name and "://" in store.name:
+        path = checked_path(store.name)
+        if path.suffix != ".zarr" or (exists(path) and not again):
+            wrong = "exists already" if path.suffix == ".zarr" else "the address of an ensemble ends in .zarr"
+            message = f"{path}: {wrong}; {_OTHER_NAME}"
+            raise StoreError(message)
+        return path
     name = store.name or _default_name(request, sampling.file)
     for number in itertools.count(1):
         candidate = name if number == 1 else f"{name}-{number}"
@@ -168,8 +189,7 @@ def _free_place(request: RunRequest, sampling: SamplingOptions, store: StoreOpti
         elif again or not os.path.lexists(path):
             return path
         elif named:
-            cure = "choose another --name, --resume to continue it, or --force to replace it"
-            message = f"{path}: exists already; {cure}"
+            message = f"{path}: exists already; {_OTHER_NAME}"
             raise StoreError(message)
     raise AssertionError  # the count has no end
 
@@ -180,7 +200,7 @@ def _default_name(request: RunRequest, file: str | None) -> str:
     return f"{request.default_name}+{stem}" if stem and request.scenarios else stem or request.default_name
 
 
-def _design(request: RunRequest, model: Model, options: SamplingOptions, resumed: Path | None) -> Design:
+def _design(request: RunRequest, model: Model, options: SamplingOptions, resumed: Location | None) -> Design:
     """The requested design; a resumed ensemble keeps the new seed that was picked when it began."""
     sampling, seed = options.sampling(model, request.scenario), options.seed
     picks_seed = (sampling.seed if seed is None else seed) == 0
@@ -199,15 +219,16 @@ def _note_overridden(model: Model, design: Design, scenario: Scenario, *, varied
         note(f"{names}: sampled for each member, whatever the scenario or --set says")
 
 
-def _members_done(path: Path) -> int:
+def _members_done(path: Location) -> int:
     return int(ensemble_record(path)[0]["members_done"]) if is_ensemble(path) else 0
 
 
 @contextlib.contextmanager
-def _note_if_interrupted(path: Path, count: int) -> Iterator[None]:
+def _note_if_interrupted(path: Location, count: int) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
         done = f"{_members_done(path):,} of {count:,} members are stored"
-        note(f"{path}: {done}; the same command with --name {path.stem} --resume runs the rest")
+        name = path if is_address(path) else path.stem
+        note(f"{path}: {done}; the same command with --name {name} --resume runs the rest")
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -264,16 +265,18 @@ def _reality_result(path: Path, changes: Sequence[Scenario]) -> Result:
 
 def _finding_parts(found: Sequence[Finding], only: Sequence[str]) -> Iterator[Part]:
     if found:
-        columns = {"level": "left", "place": "fold", "rule": "left", "message": "text"}
-        yield Table(columns, list(_finding_rows(found, only)), spare=("level",))
+        wrap = textwrap.TextWrapper(
+            line_width(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+        yield "\n".join([*map(wrap.fill, _finding_lines(found, only)), ""])
     counts = Counter(finding.level for finding in found)
     yield ", ".join(
         f"{counts[level]} {level if level == 'advice' or counts[level] == 1 else level + 's'}" for level in _LEVELS
     )
 
 
-def _finding_rows(found: Sequence[Finding], only: Sequence[str]) -> Iterator[list[str]]:
-    """A row for each finding; for advice, the first few of each rule and the number of the rest."""
+def _finding_lines(found: Sequence[Finding], only: Sequence[str]) -> Iterator[str]:
+    """A line for each finding, as compilers print them; for advice, the first few of each rule and the number of the rest."""
     counts = Counter((finding.level, finding.rule) for finding in found)
     seen: Counter[tuple[Level, str]] = Counter()
     for finding in found:
@@ -282,9 +285,9 @@ def _finding_rows(found: Sequence[Finding], only: Sequence[str]) -> Iterator[lis
         rest = counts[kind] - _ADVICE_SHOWN
         whole = finding.level != "advice" or finding.rule in only or rest <= 1
         if whole or seen[kind] <= _ADVICE_SHOWN:
-            yield [finding.level, _short(str(finding.place)), finding.rule, shorten(finding.message)]
+            yield f"{finding.place}: {finding.level}: {shorten(finding.message)} [{finding.rule}]"
         elif seen[kind] == counts[kind]:
-            yield [finding.level, "", finding.rule, f"and {rest} more; --only {finding.rule} shows them all"]
+            yield f"and {rest} more {finding.level} [{finding.rule}]; --only {finding.rule} shows them all"
 
 
 def _short(place: str) -> str:
