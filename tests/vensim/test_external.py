@@ -635,6 +635,20 @@ s = GET DIRECT CONSTANTS('/home/me/s.csv', ',', 'B1')"""
         sd.read_model(path)
 
 
+def test_a_path_on_another_computer_means_the_file_here_that_ends_most_like_it(folder):
+    """A folder within that of the model counts; a path that starts with a slash is one of another computer too."""
+    (folder / "in" / "deep").mkdir(parents=True)
+    for place, value in (("", 1), ("in", 2), ("in/deep", 3)):
+        (folder / place / "p.csv").write_text(f"a,{value}\n", "utf-8")
+    names = {"/in/p.csv": 2, "C:\\me\\in\\deep\\p.csv": 3, "/deep/p.csv": 1, "/in/../in/p.csv": 2}
+    equations = "\n".join(f"c{place} = GET DIRECT CONSTANTS('{name}', ',', 'B1')" for place, name in enumerate(names))
+    path = folder / "m.mdl"
+    path.write_text(model_text(equations), "utf-8")
+    with pytest.warns(sd.RunWarning, match="/in/p.csv is not there; in/p.csv is read instead"):
+        found = sd.simulate(sd.read_model(path))
+    assert [float(found[f"c{place}"]) for place in range(len(names))] == [*names.values()]
+
+
 def test_a_tag_may_be_the_path_of_its_file(folder):
     inner = folder / "models"
     inner.mkdir()
