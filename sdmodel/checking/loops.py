@@ -8,15 +8,31 @@ from types import MappingProxyType
 
 import numpy as np
 
+from ..errors import LoopError
 from ..extras import made_once
-from ..model import CausalPath, Links, Model, causal_paths, find_links, plan, stock_loops, takes_model
+from ..model import (
+    CausalPath,
+    Links,
+    Model,
+    causal_paths,
+    find_links,
+    independent_loops,
+    plan,
+    stock_loops,
+    takes_model,
+)
 from ..vensim import ScenarioLike
 from .checked_model import CheckedModel, run_quietly, with_scenario
 
 
 @takes_model
 def find_loops(
-    model: Model, through: str | Sequence[str] = (), *, scenario: ScenarioLike = (), limit: int = 1
+    model: Model,
+    through: str | Sequence[str] = (),
+    *,
+    scenario: ScenarioLike = (),
+    limit: int = 1,
+    independent: bool = False,
 ) -> tuple[CausalPath, ...]:
     r"""Find the shortest feedback loop through some variables, and others of the same length.
 
@@ -35,6 +51,10 @@ def find_loops(
     limit : int, default 1
         Maximum number of loops; loops that act at more times come first.
 
+    independent : bool, default False
+        Return a set of loops, the shortest first, that together have every link of feedback that acts in the run; each has a
+        link that none before it has (Oliva 2004). It is for a call without `through`.
+
     Returns
     -------
     tuple[CausalPath, ...]
@@ -43,7 +63,8 @@ def find_loops(
     Raises
     ------
     LoopError
-        If a variable is not in the model or does not change, or no loop passes all of them.
+        If a variable is not in the model or does not change, no loop passes all of them, or both `through` and `independent` are
+        given.
     ScenarioError
         If the scenario cannot be read, or changes what the model does not allow.
     SimulationError
@@ -57,10 +78,22 @@ def find_loops(
     >>> (loop,) = find_loops(model, ["People", "births"])
     >>> loop.variables, loop.polarity
     (('People', 'births'), 'R')
+    >>> [(loop.variables, loop.polarity) for loop in find_loops(model, independent=True)]
+    [(('People', 'births'), 'R'), (('People', 'deaths'), 'B')]
+
+    References
+    ----------
+    Oliva, R. (2004), Model structure analysis through graph theory: partition heuristics and feedback structure decomposition,
+    System Dynamics Review 20(4).
     """
     links = _links(with_scenario(model, scenario))
     names = [through] if isinstance(through, str) else list(through)
-    return causal_paths(links, names, closed=True, limit=limit) if names else tuple(stock_loops(links))
+    if names and independent:
+        message = "independent loops are those of the whole model; leave out the variables"
+        raise LoopError(message)
+    if names:
+        return causal_paths(links, names, closed=True, limit=limit)
+    return tuple(independent_loops(links) if independent else stock_loops(links))
 
 
 @takes_model

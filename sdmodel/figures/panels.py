@@ -109,6 +109,9 @@ def make_panels(
     """
     if axes is not None:
         given = np.atleast_1d(np.asarray(axes, dtype=object)).ravel()
+        if not all(hasattr(own, "get_xlim") for own in given):
+            message = f"axes: {type(axes).__name__} is not matplotlib axes; give those that `plt.subplots` returns"
+            raise FigureError(message)
         if len(given) != count:
             message = f"axes: {len(given)} are given for {format_count(count, 'panel')}; give {count}, or none to make a figure"
             raise FigureError(message)

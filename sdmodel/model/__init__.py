@@ -111,7 +111,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .diagram.layout import lay_out
     from .diagram.views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
     from .feedback.links import Link, Links, find_links
-    from .feedback.loops import CausalPath, causal_paths, stock_loops
+    from .feedback.loops import CausalPath, causal_paths, independent_loops, stock_loops
     from .flattening import FlatModel, without_subscripts
     from .units.checking import UnitMismatch, UnitReport, check_units, formula_units
 
@@ -119,7 +119,7 @@ _NAMES = {
     "diagram.layout": "lay_out",
     "diagram.views": "Arrow Colour Lettering Shape Sketch View Word WordKind",
     "feedback.links": "Link Links find_links",
-    "feedback.loops": "CausalPath causal_paths stock_loops",
+    "feedback.loops": "CausalPath causal_paths independent_loops stock_loops",
     "flattening": "FlatModel without_subscripts",
     "units.checking": "UnitMismatch UnitReport check_units formula_units",
 }
@@ -236,6 +236,7 @@ __all__ = [
     "formula_units",
     "has_points",
     "identifiers",
+    "independent_loops",
     "inner_bindings",
     "inverse",
     "is_reduction",

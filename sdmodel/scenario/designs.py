@@ -405,7 +405,10 @@ def make_design(
     ([0.2, 0.0], 2)
     """
     seed = sampling.seed if seed is None else seed
-    seed = seed or secrets.randbelow(2**31 - 1) + 1
+    if not isinstance(seed, int | np.integer) or not isinstance(count, int | np.integer | None) or abs(seed) >= 2**63:
+        what = f"count is {count!r}, seed is {seed!r}; give whole numbers, a seed below 2**63"
+        raise ScenarioError([Fault("design", what)])
+    seed = int(seed) or secrets.randbelow(2**31 - 1) + 1
     file = sampling.method == "file"
     given = read_member_courses(model, courses or {})
     columns: tuple[SampledCell, ...] = ()

@@ -260,7 +260,7 @@ def _course_or_number(name: str, value: Any) -> Change:
             [
                 Fault(
                     _WHERE,
-                    f"'{name}' has a time course, and so cannot have other numbers in each member; leave out one of the two",
+                    f"'{name}' has a time course, and so cannot have several numbers; leave out one of the two",
                 )
             ]
         )

@@ -70,3 +70,14 @@ def test_path_without_way_points_is_a_usage_error(tea: Path, sdmodel):
     done = sdmodel("loops", "--path")
     assert done.exit_code == 2
     assert "--through" in done.stderr
+
+
+def test_independent_loops_of_a_model(tea: Path, sdmodel):
+    """They are listed like those of the stocks; variables for them are a usage error."""
+    done = sdmodel("loops", "--independent")
+    assert done.exit_code == 0, done.output
+    assert _without_rules(done.stdout)[1:] == [
+        "Tea Temperature B 2 100 % Tea Temperature -> heat loss -> Tea Temperature"
+    ]
+    wrong = sdmodel("loops", "--independent", "--through", "heat loss")
+    assert (wrong.exit_code, "leave out --through" in wrong.stderr) == (2, True)

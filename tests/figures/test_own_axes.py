@@ -90,6 +90,8 @@ def test_a_figure_is_drawn_on_given_axes(kind):
         page.draw_without_rendering()
         with pytest.raises(FigureError, match=f"axes: 1 are given for {count} panels; give {count}"):
             plot(np.ravel(axes)[0])
+        with pytest.raises(FigureError, match="axes: Figure is not matplotlib axes; give those"):
+            plot(page)
     finally:
         plt.close(page)
 

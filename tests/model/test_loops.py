@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sdmodel as sd
+from sdmodel.checking.loops import _links
+from sdmodel.model import key
+from sdmodel.model.feedback.loops import _breadth_first, _variable_graph
 from sdmodel.testing import tiny_model
 
 EPIDEMIC = """
@@ -218,3 +222,51 @@ def test_open_path_needs_two_ends():
     """A path from one variable alone is an error."""
     with pytest.raises(sd.LoopError, match="too few; name at least two"):
         sd.find_paths(tiny_model(EPIDEMIC), "Infected")
+
+
+HIRING = """
+    tasks = INTEG(10 - done, 40)
+    rookies = INTEG(hiring - maturation, 2)
+    experts = INTEG(maturation - leaving, 5)
+    done = MAX(0, experts*2 + rookies - rookies*0.5)
+    hiring = SMOOTH(tasks, 2)/20
+    maturation = rookies/4
+    leaving = experts/30
+"""
+
+
+def test_independent_loops_have_every_link_of_feedback():
+    """The shortest first; each has a link that none before it has, and starts at a stock. What is inside a delay is not shown."""
+    found = sd.find_loops(tiny_model(HIRING, final=8), independent=True)
+    assert [(loop.variables, loop.polarity) for loop in found] == [
+        (("rookies", "maturation"), "B"),
+        (("experts", "leaving"), "B"),
+        (("tasks", "hiring", "rookies", "done"), "B"),
+        (("tasks", "hiring", "rookies", "maturation", "experts", "done"), "B"),
+    ]
+
+
+@pytest.mark.parametrize("path", ["docs/examples/epidemic.mdl", "models/ai_compute.mdl"])
+def test_independent_loops_of_a_whole_model(path: str):
+    """Their links are those between variables that act on each other, and each loop adds one; subscripts may part variables."""
+    model = sd.read_model(Path(__file__).parents[2] / path)
+    loops = sd.find_loops(model, independent=True)
+    pairs = [{(key(link.cause), key(link.effect)) for link in loop.links} for loop in loops]
+    known: set[tuple[str, str]] = set()
+    for own in pairs:
+        assert own - known
+        known |= own
+    graph = _variable_graph(_links(model))
+    reached = {start: set(_breadth_first(graph, {start: ""})) for start in graph}
+    feedback = {(cause, effect) for cause in graph for effect in graph[cause] if cause in reached[effect]}
+    assert known <= feedback
+    assert len(feedback - known) <= 0.05 * len(feedback)
+    for cause, effect in feedback - known:  # subscripts part them, or no loop with this link acts
+        with suppress(sd.LoopError):
+            (loop,) = sd.find_loops(model, [model.elements[cause].name, model.elements[effect].name])
+            assert (cause, effect) not in {(key(link.cause), key(link.effect)) for link in loop.links}
+
+
+def test_independent_loops_are_of_the_whole_model():
+    with pytest.raises(sd.LoopError, match="leave out the variables"):
+        sd.find_loops(tiny_model(HIRING), ["tasks"], independent=True)

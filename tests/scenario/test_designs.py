@@ -313,6 +313,9 @@ def test_a_misspelt_lookup_is_guessed():
 IMPOSSIBLE = {
     "nothing varies": (replace(SAMPLING, variations=()), {}, "nothing is varied"),
     "no members": (SAMPLING, {"count": 0}, "the number of simulations is 0"),
+    "a part of a member": (SAMPLING, {"count": 1.5}, "count is 1.5, seed is 7; give whole numbers, a seed below 2"),
+    "a text as a seed": (SAMPLING, {"seed": "a"}, "count is None, seed is 'a'; give whole numbers"),
+    "a seed that no file holds": (SAMPLING, {"seed": 2**63}, "seed is 9223372036854775808; give whole numbers"),
     "too many": (SAMPLING, {"count": 10**11}, "has 100,000,000,000 members"),
     "grid too large": (
         replace(SAMPLING, method="grid"),

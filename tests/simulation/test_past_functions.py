@@ -200,6 +200,12 @@ def test_elements_of_a_queue_keep_their_attributes(run):
             )
 
 
+def test_no_more_leaks_from_a_conveyor_than_there_is():
+    flat = "flat((0,1),(1,1))\n"
+    run = sd.simulate(tiny_model(flat + "y = DELAY CONVEYOR(1, 2, 3, flat, 2, 2)", final=4))
+    assert run["y"].values.tolist() == [1, 0, 0, 0, 0]
+
+
 def test_a_conveyor_keeps_what_does_not_leak(run):
     """Each piece of the belt moves by its part of the way; what is on the belt is what came in, less what left or leaked."""
     for side, scale in (("left", 1), ("right", 1.3)):

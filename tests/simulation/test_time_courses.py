@@ -240,9 +240,7 @@ def test_only_constants_have_time_courses():
     scenario = Scenario("", (read_change(f"rate = {STEPS}"),))
     with pytest.raises(ScenarioError, match="'rate' has a time course in the scenario; leave out one of the two"):
         compile_model(MODEL, save=["stock"], constants=["rate"], scenario=scenario)
-    with pytest.raises(
-        ScenarioError, match="'rate' has a time course, and so cannot have other numbers in each member"
-    ):
+    with pytest.raises(ScenarioError, match="'rate' has a time course, and so cannot have several numbers"):
         simulate(MODEL, {"rate": [1, 2]}, scenario=scenario)
 
 

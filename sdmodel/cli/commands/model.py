@@ -356,26 +356,37 @@ _CHANGES_SHOWN = 6
 @click.option(
     "--limit", type=click.IntRange(1), default=1, show_default=True, help="Number of equally short loops to find."
 )
+@click.option(
+    "--independent",
+    is_flag=True,
+    help="List loops, the shortest first, that together have every link of feedback that acts in the run.",
+)
 @option_group("run_from", RunOptions, model_argument, scenarios_option, changes_option)
 @output_options
-def loops(*, through: tuple[str, ...], is_open: bool, limit: int, run_from: RunOptions) -> Result:
+def loops(*, through: tuple[str, ...], is_open: bool, limit: int, independent: bool, run_from: RunOptions) -> Result:
     """Find the shortest feedback loop through variables, with the polarity of each link and of the loop.
 
     The model is run. A link is + where more of the cause makes more of the effect at a saved time, by its partial
     derivative; for a stock, where it makes the stock rise faster. A loop is R (reinforcing) or B (balancing) by the product
     of its links, and mixed where that changes. Links without effect in the run are avoided if there is another way.
-    Without --through, the shortest loop through each stock is listed.
+    Without --through, the shortest loop through each stock is listed; --independent lists those that explain a model (Oliva
+    2004), each with a link that none before it has.
     """
     from ...checking import find_loops, find_paths
 
     if is_open and not through:
         message = "--path needs its variables: --through NAME"
         raise click.UsageError(message)
+    if independent and through:
+        message = "--independent lists the loops of the whole model; leave out --through"
+        raise click.UsageError(message)
     request = run_from.request()
     model = request.load_model()
     with busy(f"finding loops of {request.model.name}"):
-        find = find_paths if is_open else find_loops
-        found = find(model, through, scenario=request.scenario, limit=limit)
+        if is_open:
+            found = find_paths(model, through, scenario=request.scenario, limit=limit)
+        else:
+            found = find_loops(model, through, scenario=request.scenario, limit=limit, independent=independent)
 
     def parts() -> Iterator[Part]:
         if through:

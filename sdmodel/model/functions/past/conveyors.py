@@ -81,7 +81,7 @@ CONVEYED = reading(
 def _conveyor(model: Expander, value: Expr, time: Expr, leak: Expr, profile: Expr, total: Expr, spread: Expr) -> Expr:
     time = model.auxiliary(time)
     move = divide(_TIME_STEP, MAX.build(time, _TIME_STEP))
-    kept = add(S.One, negate(multiply(leak, _TIME_STEP)))
+    kept = MAX.build(add(S.One, negate(multiply(leak, _TIME_STEP))), S.Zero)  # no more leaks than there is
     past = recorded(model, multiply(value, _TIME_STEP), move, kept)
     known = [model.auxiliary(INITIAL.build(own)) for own in (total, spread, time)]
     return CONVEYED.build(*past, time, profile, *known, _TIME_STEP)
