@@ -105,8 +105,8 @@ class Access:
         if _ABSOLUTE.match(name) and not is_plain_file(path):
             parts = [part for part in name.split("/") if part]
             ends = ["/".join(parts[place:]) for place in range(len(parts)) if ".." not in parts[place:]]
-            homes = (self.folder, *self.allowed)
-            here = next(((own, end) for end in ends for own in homes if is_plain_file(own / end)), None)
+            places = (self.folder, *self.allowed)
+            here = next(((own, end) for end in ends for own in places if is_plain_file(own / end)), None)
             if here is not None:
                 folder, end = here
                 found = self.find(end if folder == self.folder else str((folder / end).absolute()))
