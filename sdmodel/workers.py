@@ -156,9 +156,11 @@ class _Work(Generic[_Result]):
                 self.again.append((arguments, 0))
             try:
                 future = self.pool.submit(self.function, *self.again[0][0])
-            except BrokenExecutor:
-                raise
             except RuntimeError as cause:
+                if "after shutdown" not in str(
+                    cause
+                ):  # that a process has died, or that a script does not guard its work
+                    raise
                 message = f"the executor takes no more work ({cause}); make another one"
                 raise SimulationError(message) from cause
             self.running[future] = self.again.popleft()

@@ -18,7 +18,7 @@ from sympy import Expr
 
 from ..errors import Fault, ModelError, Place
 from .algebra import NA, Packed, Table, VensimFunction, walk
-from .names import identifiers, key
+from .names import identifiers, key, nearest
 
 Kind = Literal["stock", "flow", "auxiliary", "constant", "lookup"]
 Integrator = Literal["euler", "diff", "rk2", "rk2-auto", "rk4", "rk4-auto"]
@@ -337,7 +337,11 @@ class Model(Unchanging):
 
     def __getitem__(self, name: str) -> Element:
         """Return the element of that name in any spelling."""
-        return self.elements[key(name)]
+        if (found := self.elements.get(key(name))) is None:
+            close = nearest(name, [element.name for element in self if not element.hidden])
+            message = f"'{name}' is not in the model" + (f"; did you mean '{close}'?" if close else "")
+            raise KeyError(message)
+        return found
 
     def owner_of(self, element: Element) -> Element:
         """The element that a hidden one was made for, `name#number`; the element itself if it is not hidden, or a macro's."""

@@ -62,6 +62,18 @@ def test_vensim_becomes_xmile_and_vensim_again(tea, sdmodel):
     np.testing.assert_allclose(again["tea_temperature"].values, first["tea_temperature"].values, rtol=1e-12)
 
 
+def test_an_old_sketch_is_left_out(tea, sdmodel):
+    """A note says why; the equations are written all the same."""
+    path = Path("models/ai_compute.mdl")
+    old = "\n\\\\\\---/// Sketch information - do not modify anything except names\nV160\n*View 1\n|0,Price,79,49,47,8,0\n"
+    path.write_text(path.read_text("utf-8") + old, "utf-8")
+    done = sdmodel("convert", "models/ai_compute.mdl", "-o", "tea.stmx")
+    assert done.exit_code == 0, done.output
+    assert "'V160' is not a known version of the sketch format" in done.stderr
+    assert "; the diagram is left out" in done.stderr
+    assert read_model("tea.stmx")["Tea Temperature"].kind == "stock"
+
+
 @pytest.mark.parametrize("words", [("edit", "tank.xmile", "set", "leak = 1"), ("diff", "tank.xmile", "tank.xmile")])
 def test_xmile_is_not_edited(tea, sdmodel, words):
     """The cure is to convert it."""

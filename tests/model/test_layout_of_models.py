@@ -144,3 +144,5 @@ def test_a_notebook_shows_what_a_model_holds():
     for text in ("1 stock, 1 flow", "first, &lt;b&gt;second", "FINAL TIME 10", "euler", shown.sha256[:12]):
         assert text in html
     assert "tea" in shown._ipython_key_completions_()
+    with pytest.raises(KeyError, match=r"'coling' is not in the model; did you mean 'cooling'\?"):
+        shown["coling"]

@@ -100,7 +100,10 @@ def _write_model(source: str | None, target: Path, *, force: bool) -> None:
             what = "is a Vensim model already; `sdmodel expand` writes a Vensim model without subscripts"
             raise ModelError([Fault(str(path), what)])
         model, notes = read_xmile(path) if from_xmile else (load_model(path), ())
-        views = read_sketch(path, encoding=None if from_xmile else given_encoding()).views
+        try:
+            views = read_sketch(path, encoding=None if from_xmile else given_encoding()).views
+        except ModelError as error:  # such as a version of the format that nobody reads today
+            views, notes = (), (*notes, f"{error.faults[0]}; the diagram is left out")
     with busy(f"writing {target.name}"):
         if to_xmile:
             written = xmile_text(model, views)
