@@ -37,8 +37,10 @@ from .subscripts import (
     SubscriptFault,
     bindings,
     cells_in,
+    chosen_cells,
     count_cells,
     count_terms,
+    has_choice,
     labels_of,
     resolve,
     too_many_fault,
@@ -434,8 +436,8 @@ class _Graph:
     def _read_by(self, number: int, part: Part, expression: Expr) -> dict[int, None]:
         """The parts that an expression of a part reads."""
         subscripts, found = self.model.subscripts, dict[int, None]()
-        if isinstance(part, Assignment) and not (subscripts and _is_wide(expression)):
-            for cell in cells_in(subscripts, expression, part.binding):
+        if isinstance(part, Assignment) and (cells := self._cells_read(part, expression)) is not None:
+            for cell in cells:
                 read = self.singles.get(cell)
                 if read is not None:
                     found[read] = None
@@ -452,6 +454,12 @@ class _Graph:
             if name == TIME.key:
                 self.reads_time.add(number)
         return found
+
+    def _cells_read(self, part: Assignment, expression: Expr) -> Iterable[Cell] | None:
+        """The cells that an expression of a part reads, or None if it is read by ranges."""
+        if not (self.model.subscripts and _is_wide(expression)):
+            return cells_in(self.model.subscripts, expression, part.binding)
+        return chosen_cells(self.model, expression, part.binding) if has_choice(self.model, expression) else None
 
     def _owners_of(self, name: str, columns: Sequence[Column], rank: int) -> Iterable[int]:
         """The parts that compute the cells with these labels."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import product, repeat
 from typing import NamedTuple
 
 from sympy import Add, Expr, Indexed, Mul, Symbol
 
 from ..errors import Fault, Place
-from .algebra import OpaqueCall, Slice, VensimFunction, number, rebuild, split_reference
+from ..extras import made_once
+from .algebra import Numbers, OpaqueCall, Slice, VensimFunction, number, rebuild, split_reference, walk
+from .functions.arithmetic import ABS
+from .functions.logic import IF_THEN_ELSE
 from .functions.reductions import is_reduction, reduction_ranges
 from .functions.row import AXES
 from .names import MARK
@@ -274,6 +277,61 @@ def _cells_read(subscripts: Mapping[str, Subscript], part: Expr, binding: Bindin
     return () if counts_labels(part) else None
 
 
+def has_choice(model: Model, expression: Expr) -> bool:
+    """Whether an expression has a choice by an unchangeable constant, as VECTOR SELECT makes one."""
+    return any(_choice(model, part) is not None for part in walk(expression))
+
+
+def _choice(model: Model, expression: Expr) -> Expr | None:
+    """Return the unchangeable constant with subscripts by which a part of VECTOR SELECT is chosen, or None."""
+    if not (isinstance(expression, VensimFunction) and expression.row is IF_THEN_ELSE):
+        return None
+    condition = expression.args[0]
+    if not (isinstance(condition, VensimFunction) and condition.row is ABS and isinstance(condition.args[0], Indexed)):
+        return None
+    element = model.elements.get(split_reference(condition.args[0])[0])
+    return condition.args[0] if element is not None and element.fixed and element.kind == "constant" else None
+
+
+def _chosen(model: Model, expression: Expr, binding: Binding) -> Expr | None:
+    """Return the part of an expression that counts under a binding, where an unchangeable constant chooses it; else None."""
+    if (constant := _choice(model, expression)) is None:
+        return None
+    (cell,) = cells_in(model.subscripts, constant, binding)
+    value = _unchangeable(model).get(cell)
+    return None if value is None else expression.args[1 if value else 2]
+
+
+@made_once
+def _unchangeable(model: Model) -> Mapping[Cell, float]:
+    """Return the values of the unchangeable constants with subscripts."""
+    found: dict[Cell, float] = {}
+    for element in model.elements.values():
+        if element.fixed and element.kind == "constant" and element.dimensions:
+            for equation in element.equations:
+                whole = equation.expression
+                values = whole.values if isinstance(whole, Numbers) else (float(whole),)
+                cells = (Cell(element.key, labels) for labels, _ in bindings(model.subscripts, equation))
+                found |= zip(cells, values if len(values) > 1 else repeat(values[0]), strict=False)
+    return found
+
+
+def chosen_cells(model: Model, expression: Expr, binding: Binding) -> Iterator[Cell]:
+    """Yield every cell that an expression reads under a binding; of VECTOR SELECT, what unchangeable constants choose."""
+    waiting = [(expression, binding)]
+    while waiting:
+        part, own = waiting.pop()
+        if (chosen := _chosen(model, part, own)) is not None:
+            waiting.append((chosen, own))
+        elif not has_choice(model, part):
+            yield from cells_in(model.subscripts, part, own)
+        elif is_reduction(part):
+            inside = inner_bindings(model.subscripts, reduction_ranges(part), own)
+            waiting += [(argument, inner) for inner in inside for argument in part.args]
+        else:
+            waiting += [(argument, own) for argument in part.args]
+
+
 def write_out(model: Model, expression: Expr, binding: Binding, read: Callable[[Cell], Expr]) -> Expr:
     """Return an expression for one cell: `read` replaces the cells in it, numbers replace ranges, terms replace reductions."""
     if isinstance(expression, Symbol | Indexed):
@@ -283,6 +341,8 @@ def write_out(model: Model, expression: Expr, binding: Binding, read: Callable[[
         return read(Cell(name, tuple(resolve(model.subscripts, index, binding) for index in indices)))
     if isinstance(expression, VensimFunction) and expression.row.rewrite:
         return write_out(model, expression.row.rewrite(*expression.args), binding, read)
+    if (chosen := _chosen(model, expression, binding)) is not None:
+        return write_out(model, chosen, binding, read)
     if picked := picked_cell(model.subscripts, expression, binding):
         return read(picked)
     if isinstance(expression, VensimFunction) and expression.row.takes_arrays:

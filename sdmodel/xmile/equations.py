@@ -91,13 +91,14 @@ class Equations:
     """Writes the expressions of one model.
 
     `added` are elements that the file needs besides those of the model: an XMILE equation cannot hold a table or keep its own last
-    value in its middle. `names` gives lookups that are read in two ways a name for each, `lost` has the functions without a
+    value in its middle; `points` those hidden ones of data that equations read by name. `names` gives lookups that are read in two ways a name for each, `lost` has the functions without a
     counterpart with the names of the elements that use them.
     """
 
     model: Model
     names: Mapping[tuple[str, str], str]
     added: list[Element] = field(default_factory=list)
+    points: dict[str, Element] = field(default_factory=dict)
     lost: dict[str, list[str]] = field(default_factory=dict)
     element: Element = field(init=False)
     binding: Binding = field(default_factory=dict)
@@ -155,6 +156,8 @@ class Equations:
             return self.label_number((indices or (name,))[0])
         if name in _TIMES:
             return _TIMES[name]
+        if element is not None and element.hidden and element.kind == "lookup":
+            self.points[element.key] = element
         shown = identifier(shown_name(element) if element else name)
         if not indices or element is None:
             return shown

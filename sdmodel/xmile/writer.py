@@ -126,6 +126,9 @@ class _Writer:
             blocks[element.key] = [*self.variable(element)]
             shown.append(element)
             place += 1
+        for element in self.equations.points.values():
+            blocks[element.key] = [*self.variable(element)]
+            shown.append(element)
         self.tags = {element.key: self.tag(element) for element in shown}
         everything = replace(model, elements={**model.elements, **{element.key: element for element in shown}})
         lines = ['<?xml version="1.0" encoding="utf-8"?>', f'<xmile version="1.0" {_NAMESPACES}>']

@@ -357,3 +357,24 @@ def test_an_array_function_may_be_part_of_an_equation():
     run = simulate(model)
     assert (run["y"].values == 1 + 2 * (run["x"].values + 1)).all()
     assert (run["first"].values == run["x"].values).all()
+
+
+@pytest.mark.parametrize("count", [3, 20])
+def test_what_an_unchangeable_array_selects_is_all_that_is_read(count):
+    """As in Vensim's example of prerequisites: elements follow from those before them, few and as a block; also without subscripts."""
+    before = "; ".join(", ".join("1" if other == own - 1 else "0" for other in range(count)) for own in range(count))
+    text = f"""task: (t1-t{count})
+prereq <-> task
+before[task, prereq] == {before};
+product == 1
+done[task] = 1.5*ready[task] + 0*Time
+ready[task] = VECTOR SELECT(before[task, prereq!], done[prereq!], 2, product, 0)
+total = INTEG(SUM(done[task!]), 0)"""
+    model = tiny_model(text)
+    run = simulate(model)
+    np.testing.assert_allclose(run["done"].values[-1], 2 * 1.5 ** np.arange(1, count + 1), rtol=1e-12)
+    assert wasm_difference(model, run) == 0
+    flat = simulate(without_subscripts(model).model)
+    np.testing.assert_allclose(flat["total"].values, run["total"].values, rtol=1e-12)
+    with pytest.raises(ModelError, match="simultaneous equations"):
+        simulate(tiny_model(text.replace("==", "=", 1)))

@@ -200,6 +200,40 @@ def test_data_is_accumulated(folder, keyword, expected):
     assert wasm_difference(model, found) == 0
 
 
+def test_data_that_is_missing_counts_as_a_number_where_some_is_known(folder):
+    """Vensim's manual, X IF MISSING: computed when any of the data has a value; a single series stays as it is."""
+    (folder / "x.csv").write_text("Time,x[A],x[B],w\n0,1,,2\n1,3,5,\n3,,7,4\n", "utf-8")
+    text = """p: A, B
+x[p]
+w
+total :RAW: := X IF MISSING(SUM(x[p!]), 0)
+ratio :RAW: := X IF MISSING(x[A]/w, 10)
+strict :RAW: := X IF MISSING(x[A]/w, :NA:)
+alone :RAW: := X IF MISSING(2*x[A], 0)
+each[p] :RAW: := X IF MISSING(x[p] + w, 100)"""
+    found = run(folder, text, data=folder / "x.csv")
+    none = np.nan
+    np.testing.assert_array_equal(found["total"], [1, 8, none, 7])
+    np.testing.assert_array_equal(found["ratio"], [0.5, 0.3, none, 2.5])
+    np.testing.assert_array_equal(found["strict"], [0.5, none, none, none])
+    np.testing.assert_array_equal(found["alone"], [2, 6, none, none])
+    np.testing.assert_array_equal(found["each"], [[3, 102], [103, 105], [none, none], [104, 11]])
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("y := X IF MISSING(x + 1, 0)", "runs only in raw data.*write y :RAW: := X IF MISSING"),
+        ("y :RAW: := X IF MISSING(x + 1)", "takes an expression of data and a number"),
+        ("y :RAW: := X IF MISSING(x + 1, x)", "takes an expression of data and a number"),
+        ("y :RAW: := 1 + X IF MISSING(x, 0)", "X IF MISSING must be the whole right-hand side of a data equation"),
+    ],
+)
+def test_missing_data_that_cannot_be_filled(folder, line, message):
+    with pytest.raises(ModelError, match=message):
+        read(folder, f"x\n{line}")
+
+
 def test_data_is_accumulated_in_each_cell(folder):
     (folder / "x.csv").write_text("Time,x[A],x[B]\n0,1,-1\n2,2,5\n", "utf-8")
     found = run(folder, "p: A, B\nx[p]\nsums[p] := CUMULATE(x[p])\nlast := CUMULATEF(x[B])", data=folder / "x.csv")
@@ -599,6 +633,20 @@ s = GET DIRECT CONSTANTS('/home/me/s.csv', ',', 'B1')"""
     path.write_text(model_text("c = GET DIRECT CONSTANTS('C:/link.csv', ',', 'B1')"), "utf-8")
     with pytest.raises(ModelError, match="outside of the model's folder"):
         sd.read_model(path)
+
+
+def test_a_path_on_another_computer_means_the_file_here_that_ends_most_like_it(folder):
+    """A folder within that of the model counts; a path that starts with a slash is one of another computer too."""
+    (folder / "in" / "deep").mkdir(parents=True)
+    for place, value in (("", 1), ("in", 2), ("in/deep", 3)):
+        (folder / place / "p.csv").write_text(f"a,{value}\n", "utf-8")
+    names = {"/in/p.csv": 2, "C:\\me\\in\\deep\\p.csv": 3, "/deep/p.csv": 1, "/in/../in/p.csv": 2}
+    equations = "\n".join(f"c{place} = GET DIRECT CONSTANTS('{name}', ',', 'B1')" for place, name in enumerate(names))
+    path = folder / "m.mdl"
+    path.write_text(model_text(equations), "utf-8")
+    with pytest.warns(sd.RunWarning, match="/in/p.csv is not there; in/p.csv is read instead"):
+        found = sd.simulate(sd.read_model(path))
+    assert [float(found[f"c{place}"]) for place in range(len(names))] == [*names.values()]
 
 
 def test_a_tag_may_be_the_path_of_its_file(folder):

@@ -142,9 +142,9 @@ def test_signs_with_the_bytes_of_marks_show_the_encoding(encoding, name):
 
 
 def test_a_file_without_line_ends_is_read_up_to_its_sketch():
-    """Line ends of old Macintosh files get lost; the settings after the sketch still count."""
+    """Line ends of old Macintosh files get lost, also those of continued lines; the settings after the sketch still count."""
     text = (
-        "stock= INTEG (\t-stock/2,\t\t8)\t~\t\t~\t\t|"
+        "stock= INTEG (\t-stock/\\\t\t2,\t\t8)\t~\t\t~\t\t|"
         + "*" * 9
         + "\t.Control"
         + "*" * 9
@@ -155,6 +155,7 @@ def test_a_file_without_line_ends_is_read_up_to_its_sketch():
     )
     model = model_from_text(text)
     assert (model["stock"].kind, model.integrator) == ("stock", "rk4")
+    assert model["stock"].equations[0].text == "INTEG ( -stock/2, 8)"
 
 
 def test_all_faults_of_a_file_are_reported_in_order():

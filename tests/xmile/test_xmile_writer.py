@@ -14,7 +14,7 @@ from sdmodel.model import Cell, Model, Start, bindings, lay_out
 from sdmodel.reading import read_model, read_sketch, read_xmile
 from sdmodel.reading import read_sketch as read_vensim_sketch
 from sdmodel.simulation import simulate
-from sdmodel.testing import tiny_model
+from sdmodel.testing import model_text, tiny_model
 from sdmodel.vensim import model_from_text
 from sdmodel.xmile import read_xmile as read_bytes
 from sdmodel.xmile import xmile_text
@@ -231,6 +231,17 @@ def test_a_diagram_keeps_its_words_flows_and_arrows(tmp_path):
     bends = [(a.points[0][0] + shift[0], a.points[0][1] + shift[1]) for a in view.arrows if a.form == "arc"]
     found = [a.points[0] for a in back.arrows if a.form == "arc"]
     assert np.abs(np.array(found) - np.array(bends)).max() <= 1
+
+
+def test_raw_and_computed_data_keep_their_points(tmp_path):
+    """The file gets the points as a graphical function, since equations read them in more than one way."""
+    (tmp_path / "x.csv").write_text("Time,x\n0,1\n2,5\n", "utf-8")
+    text = "x :RAW:\ntwice :RAW: := 2*x\nlines :INTERPOLATE: := 3*x\nsum = lines + 1"
+    (tmp_path / "m.mdl").write_text(model_text(text, final=3), "utf-8")
+    model = read_model(tmp_path / "m.mdl", data=tmp_path / "x.csv")
+    again, notes = rewritten(model)
+    assert ["GET DATA AT TIME has no counterpart" in note for note in notes] == [True]
+    assert differences(simulate(model), simulate(again)) == []
 
 
 def test_what_has_no_counterpart_is_listed(tmp_path):

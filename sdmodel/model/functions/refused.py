@@ -41,7 +41,7 @@ FILE_FUNCTIONS = frozenset(
     f"GET {source} {what}" for source in ("DIRECT", "XLS") for what in ("DATA", "CONSTANTS", "LOOKUPS", "SUBSCRIPT")
 )
 """The functions that read from files, each of which must be a whole equation."""
-WHOLE_EQUATIONS = FILE_FUNCTIONS | {*TOTALS, "TIME SHIFT", "TIME BASE"}
+WHOLE_EQUATIONS = FILE_FUNCTIONS | {*TOTALS, "TIME SHIFT", "TIME BASE", "X IF MISSING"}
 """Functions that stand alone on the right-hand side, never inside an expression."""
 
 
@@ -53,7 +53,7 @@ def unknown_function(name: str, *, guess: bool = True) -> str:
     upper = " ".join(name.upper().replace("_", " ").split())
     if upper in REFUSED:
         return f"{upper} is not supported; {REFUSED[upper]}"
-    if upper in {*TOTALS, "TIME SHIFT"}:
+    if upper in {*TOTALS, "TIME SHIFT", "X IF MISSING"}:
         return f"{upper} must be the whole right-hand side of a data equation; write a variable of its own, name := {upper}(...)"
     if upper in WHOLE_EQUATIONS:
         return f"{upper} must be the whole right-hand side; give it a variable of its own"

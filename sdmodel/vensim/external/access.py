@@ -100,13 +100,16 @@ class Access:
         return self._workbooks[path, delimiter]
 
     def find(self, name: str) -> Path:
-        """The path of a file that the model may read; a path on another computer means the file of that name here."""
+        """The path of a file that the model may read; a path on another computer means the file here that ends most like it."""
         path = self.folder / name
         if _ABSOLUTE.match(name) and not is_plain_file(path):
-            bare = name.rpartition("/")[2]
-            here = next((own for own in (self.folder, *self.allowed) if is_plain_file(own / bare)), None)
+            parts = [part for part in name.split("/") if part]
+            ends = ["/".join(parts[place:]) for place in range(len(parts)) if ".." not in parts[place:]]
+            places = (self.folder, *self.allowed)
+            here = next(((own, end) for end in ends for own in places if is_plain_file(own / end)), None)
             if here is not None:
-                found = self.find(bare if here == self.folder else str((here / bare).absolute()))
+                folder, end = here
+                found = self.find(end if folder == self.folder else str((folder / end).absolute()))
                 self._instead[found] = name
                 return found
         try:

@@ -31,6 +31,7 @@ from ...model import (
     multiply,
     number,
     transform,
+    unclaimed_ranges,
 )
 from ..external.access import Access
 from ..external.calls import read_constants, read_labels, read_series, signature, takes, what_is_read
@@ -44,6 +45,7 @@ _T = TypeVar("_T")
 _FUNCTIONS = frozenset(map(key, FILE_FUNCTIONS))
 _QUOTED_TEXT = re.compile(r"'[^']*'")
 _BASE = key("TIME BASE")
+_FILLED = key("X IF MISSING")
 _TOTALS = frozenset({key("CUMULATE"), key("CUMULATEF")})
 _FROM_DATA = {
     key(form.partition("(")[0]): form for form in ("TIME SHIFT(data, shift)", "CUMULATE(data)", "CUMULATEF(data)")
@@ -172,6 +174,8 @@ def _other_data(right: Node, statement: Statement, scope: Scope) -> Expr:
     """Return the value of data that is computed, shifted in time or accumulated, or other data with a keyword of its own."""
     function = next((name for name in _FROM_DATA if _calls(right, name)), "")
     keyword = _keyword(statement)
+    if _calls(right, _FILLED):
+        return _filled_data(right, statement, scope)
     if not function and right.data != "name":
         return _computed_data(read_expression(right, scope, statement.name), keyword, scope)
     values = [translate(part, scope) for part in right.children[1:]] if function else [translate(right, scope)]
@@ -209,6 +213,45 @@ def _computed_data(expression: Expr, keyword: str, scope: Scope) -> Expr:
     for own in read if "RAW" in keyword.upper() else []:
         value = FUNCTIONS["IF THEN ELSE"].build(FUNCTIONS["="].build(own, number(NA)), number(NA), value)
     return value
+
+
+def _filled_data(call: Node, statement: Statement, scope: Scope) -> Expr:
+    """Return what `X IF MISSING(expression, number)` computes at the times when some of the data has a value.
+
+    What is missing then counts as the number; a single data variable, or one whose place :NA: takes, stays missing.
+    """
+    name, *parts = call.children
+    values = [translate(part, scope) for part in parts]
+    form = f"{display_name(statement.name)} :RAW: := X IF MISSING(expression, number)"
+    if len(values) != 2 or not values[1].is_Number:  # noqa: PLR2004 - its arguments
+        return scope.fault(name, f"X IF MISSING takes an expression of data and a number; write {form}")
+    if "RAW" not in _keyword(statement).upper():
+        return scope.fault(
+            name, f"X IF MISSING runs only in raw data, whose values count at their own times; write {form}"
+        )
+    expression, filling = values
+    missing: list[Expr] = []
+
+    def filled(part: Expr) -> Expr | None:
+        found = scope.names.data_behind(part)
+        if found is None:
+            return None
+        value = data_value(data_reference(found[0], *found[1]), NOW, ":RAW:")
+        missing.append(FUNCTIONS["="].build(value, number(NA)))
+        return _if(missing[-1], filling, value)
+
+    result = transform(expression, filled)
+    if not missing:
+        return expression
+    some = filling != number(NA)  # then one value is enough
+    counted = [_if(test, number(0 if some else 1), number(1 if some else 0)) for test in missing]
+    count = add(*(FUNCTIONS["SUM"].build(own) if unclaimed_ranges(own) else own for own in counted))
+    nothing = FUNCTIONS["=" if some else ">"].build(count, number(0))
+    return _if(nothing, number(NA), result)
+
+
+def _if(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
+    return FUNCTIONS["IF THEN ELSE"].build(condition, then, otherwise)
 
 
 def _constants(call: Node, scope: Scope, equation: Equation) -> Expr:
