@@ -95,6 +95,10 @@ class _RunRequest:
             if name in constants:  # but for the points of time courses
                 ends = (float(constants[name].values.min()), float(constants[name].values.max()))
                 self.outside.update([name] if range_violation(self.model.elements[cell.key], *ends) else [])
+        for course in self.design.courses:
+            values = constants[course.name].values
+            if range_violation(self.model[course.change.name], float(values.min()), float(values.max())):
+                self.outside.add(course.name)
         alone = last - first == 1
         if alone:
             constants = {name: _twice(values) for name, values in constants.items()}
@@ -249,7 +253,8 @@ def design_record(design: Design) -> dict[str, Any]:
 
 def _attributes(template: xr.Dataset, model: Model, design: Design) -> dict[str, Any]:
     """The attributes of the ensemble: those of a few members, with the design, without what holds for these few alone."""
-    sampled = ("member ", *(f"'{cell_name(model, cell)}' is set to " for cell in design.cells))
+    names = (*(cell_name(model, cell) for cell in design.cells), *(course.name for course in design.courses))
+    sampled = ("member ", *(f"'{name}' is set to " for name in names))
     remarks = [line for line in str(template.attrs.get("remarks", "")).splitlines() if not line.startswith(sampled)]
     own = {name: value for name, value in template.attrs.items() if name not in ("not_finite", "remarks")}
     changes = [line for line in str(own["changes"]).splitlines() if not line.endswith(f" = over {MEMBER}")]

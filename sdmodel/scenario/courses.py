@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import Fault, Place, ScenarioError
 from ..extras import LazyModule
-from ..model import Cell, Element, Model, Table, key, labels_of, points_name, split_name
+from ..model import Cell, Element, Model, Table, join_name, key, labels_of, points_name, split_name
 from .changes import constant_cells, course_fault, select_cells
 from .member_courses import course_times
 from .records import Change, Course
@@ -43,6 +43,11 @@ class DesignCourse:
     change: Change
     dims: tuple[str, ...]
     shape: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of what has the course, with its labels."""
+        return join_name(self.change.name, self.change.subscripts)
 
     def array(self, rows: NDArray[np.float64], members: NDArray[np.int64]) -> xr.DataArray:
         """Return the course of some members as `simulate` takes it, from a row for each point."""

@@ -26,7 +26,6 @@ from ..model import (
     Model,
     Table,
     cell_name,
-    join_name,
     key,
     nearest,
     quoted_cell,
@@ -318,7 +317,7 @@ class Design:
             for name, row in zip(self.names, parts[0], strict=False)
         }
         for course, part in zip(self.courses, parts[1:], strict=True):
-            found[join_name(course.change.name, course.change.subscripts)] = course.array(part, members)
+            found[course.name] = course.array(part, members)
         return found
 
     def dataset(self, first: int = 0, last: int | None = None) -> xarray.Dataset:

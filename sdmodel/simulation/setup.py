@@ -14,7 +14,7 @@ from ..dataset import MEMBER
 from ..errors import SimulationError
 from ..model import NOISE_SEED, Cell, Integrator, Model, key
 from ..program import SEED_CELL, Program, compile_program
-from ..scenario import Scenario, constant_values, points_names, with_tables
+from ..scenario import MemberCourse, Scenario, constant_values, points_names, range_violation, with_tables
 from ..vensim import ScenarioLike, load_scenario, under_scenario
 from .continuation import Continuation, checked_time, continue_from, step_at
 from .execution import Job
@@ -74,7 +74,17 @@ def set_up(
     timing = timing_of(program.layout.plan, inputs.fixed, inputs.varied, may_move=MAY_MOVE)
     if before and at is not None:
         timing = replace(timing, first=step_at(timing, at))
-    return Setup(model, changes, inputs, program, timing, before, remarks)
+    return Setup(model, changes, inputs, program, timing, before, [*remarks, *_courses_outside(whole, courses)])
+
+
+def _courses_outside(model: Model, courses: Mapping[str, MemberCourse]) -> list[str]:
+    """One sentence per course of members that leaves the range of its constant."""
+    ends = {course.given: (model[course.change.name], course.values) for course in courses.values()}
+    found = {
+        name: range_violation(element, float(values.min()), float(values.max()))
+        for name, (element, values) in ends.items()
+    }
+    return [f"'{name}' is set to {out[0]:g}, outside its range: {out[1]}" for name, out in found.items() if out]
 
 
 def _without_replaced(model: Model, whole: Model, changes: Scenario, courses: Mapping[str, Any]) -> Scenario:

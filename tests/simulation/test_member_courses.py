@@ -19,7 +19,7 @@ from sdmodel.errors import AnalysisError, EnsembleError, ScenarioError
 from sdmodel.explore import make_explorer
 from sdmodel.model import INTEGRATORS
 from sdmodel.scenario import Distribution, Sampling, Scenario, Variation, make_design
-from sdmodel.simulation import open_simulation, simulate, with_data
+from sdmodel.simulation import RunWarning, open_simulation, simulate, with_data
 from sdmodel.store import open_run, save_run
 from sdmodel.testing import tiny_model
 from sdmodel.vensim import change_text, read_change
@@ -54,6 +54,16 @@ def _assert_members_equal(run: xr.Dataset, member: int, alone: xr.Dataset) -> No
     for name in alone.data_vars:
         found = run[name].isel(member=member) if "member" in run[name].dims else run[name]
         assert np.array_equal(found, alone[name], equal_nan=True), name
+
+
+def test_courses_of_members_outside_the_range_are_reported(tmp_path: Path):
+    """By a run, and by an ensemble whose first members stay inside."""
+    model = tiny_model("stock = INTEG(rate, 1) ~~|\nrate = 1 ~ dmnl [0,3] ~|\n")
+    courses = {"rate": pd.DataFrame({0: [1, 2], 1: [2, 1], 2: [1, 9]}, index=[0, 5])}
+    with pytest.warns(RunWarning, match="'rate' is set to 9, outside its range: above 3"):
+        simulate(model, courses)
+    with pytest.warns(RunWarning, match="^some members have values outside the range of 'rate'$"):
+        run_ensemble(model, make_design(model, courses=courses), tmp_path / "a.zarr")
 
 
 @pytest.mark.parametrize("integrator", INTEGRATORS)
