@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
-from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
+from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
 from ..extras import LazyModule
 from .algebra import Numbers, Slice, Table, VensimFunction, add, product_factors, split_reference, transform
@@ -83,8 +83,8 @@ class _Evaluation:
             return total
         if isinstance(expression, Pow):
             base, exponent = self.number(expression.base), self.number(expression.exp)
-            if exponent == -1:
-                return quotient(1.0, base)
+            if way := _way_of_power(expression.exp):
+                return _guarded(_POWERS[way], base)
             return _guarded(math.pow, base, exponent) if math.isfinite(base) and math.isfinite(exponent) else math.nan
         return self.call(expression)
 
@@ -164,6 +164,21 @@ def quotient(dividend: float, divisor: float) -> float:
     return math.copysign(math.inf, dividend * math.copysign(1, divisor))
 
 
+_POWERS: Mapping[str, Callable[[float], float]] = {
+    "reciprocal": lambda base: quotient(1.0, base),
+    "sqrt": math.sqrt,
+    "square": lambda base: base * base,
+}
+"""Ways to compute a power that need no logarithm, and so hold for infinity too, by NumPy's names."""
+
+
+def _way_of_power(exponent: Expr) -> str:
+    """How a power is computed, as in the machine code; empty for a general one."""
+    if exponent is S.NegativeOne or exponent is S.Half:
+        return "sqrt" if exponent is S.Half else "reciprocal"
+    return "square" if exponent.is_Number and float(exponent) == 2 else ""  # noqa: PLR2004 - the most common power
+
+
 def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
@@ -196,6 +211,8 @@ def _values(expression: Expr, read: ReadArray) -> NDArray[np.float64] | np.float
     if isinstance(expression, Add):
         return np.sum(np.stack(np.broadcast_arrays(*values)), axis=0) if len(values) > 2 else values[0] + values[1]  # noqa: PLR2004 - pairs need no stack
     if isinstance(expression, Pow):
+        if way := _way_of_power(expression.exp):
+            return np.asarray(getattr(np, way)(values[0]))
         return np.power(values[0], values[1]) - sum(value - value for value in values)
     row = row_of(expression)
     strict = [value for kind, value in zip(row.kinds, values, strict=True) if kind in {"finite", "condition"}]
