@@ -72,6 +72,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 if "PYTEST_XDIST_WORKER" not in os.environ:  # a cache that starts empty, shared by the processes that run the tests
     os.environ["SDMODEL_CACHE"] = tempfile.mkdtemp(prefix="sdmodel-cache-")
     atexit.register(shutil.rmtree, os.environ["SDMODEL_CACHE"], ignore_errors=True)
+sys.path.append(
+    str(PROJECT)
+)  # so that other processes can import the tests; the installed package comes before the checkout
 os.environ.pop("COLUMNS", None)  # tables are as wide as they are, whatever runs the tests
 
 if os.environ.get("SDMODEL_CHECK_TYPES"):  # before any other conftest imports the package

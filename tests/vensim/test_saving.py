@@ -208,4 +208,4 @@ def test_nothing_beside_the_code_of_the_package_changes():
     """A wheel has the models there, wherever it is installed."""
     with pytest.raises(ModelError, match="is part of an installed package"):
         write_file(Path(files.__file__).parent / "models" / "x.mdl", b"x", force=False, error=ModelError.from_text)
-    assert not (Path(files.__file__).parent / "models").exists()
+    assert not (Path(files.__file__).parent / "models" / "x.mdl").exists()
