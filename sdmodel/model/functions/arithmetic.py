@@ -76,6 +76,11 @@ def _power_derivatives(base: Expr, exponent: Expr) -> Sequence[Expr]:
     return multiply(exponent, lower), multiply(value, sp.log(base, evaluate=False))
 
 
+def _truncate(x: float) -> float:
+    """The whole part of a number, with its sign where it is zero."""
+    return math.copysign(math.trunc(x), x)
+
+
 def _emit_quantum(f: Emitter[R], x: R, quantum: R) -> R:
     cut = f.binary("*", quantum, f.call("trunc", f.binary("/", x, quantum)))
     return f.choose(f.compare("<=", quantum, f.constant(0.0)), x, cut)
@@ -180,7 +185,7 @@ MIN = _extreme("MIN", "the smaller of two", "<", min, from_numpy("minimum"), LES
 MAX = _extreme("MAX", "the larger of two", ">", max, from_numpy("maximum"), GREATER_OR_EQUAL)
 INTEGER = FunctionRow(
     "INTEGER(x)", "x without its decimals, rounded towards zero", "u -> u",
-    evaluate=math.trunc, arrays=from_numpy("trunc"), emit=lambda f, x: f.call("trunc", x),
+    evaluate=_truncate, arrays=from_numpy("trunc"), emit=lambda f, x: f.call("trunc", x),
     derivative=constant_almost_everywhere,
 )
 ZIDZ = _guarded_quotient(
@@ -232,7 +237,7 @@ ROWS = (
     MODULO,
     FunctionRow(
         "QUANTUM(x, quantum)", "x rounded towards zero to a multiple of quantum", "u, u -> u", kinds=("number", "finite"),
-        evaluate=lambda x, quantum: x if quantum <= 0 else quantum * math.trunc(x / quantum),
+        evaluate=lambda x, quantum: x if quantum <= 0 else quantum * _truncate(x / quantum),
         arrays=lambda x, quantum: np.where(quantum <= 0, x, quantum * np.trunc(x / quantum)), emit=_emit_quantum,
         derivative=_quantum_derivatives,
     ),
