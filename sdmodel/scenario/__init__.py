@@ -20,7 +20,15 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
         with_constants,
         with_tables,
     )
-    from .courses import MemberCourse, is_course_array, named_cells, parts_of, read_course, varies_by_member
+    from .courses import (
+        KEYWORD_DECIDES,
+        MemberCourse,
+        is_course_array,
+        named_cells,
+        parts_of,
+        read_course,
+        varies_by_member,
+    )
     from .designs import (
         DEFAULT_SEED,
         DEFAULT_SIMULATIONS,
@@ -55,7 +63,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
 
 _NAMES = {
     "changes": "cell_values constant_cells constant_values course_fault course_text changed_texts is_course merge_scenarios select_cells with_constants with_tables",
-    "courses": "MemberCourse is_course_array named_cells parts_of read_course varies_by_member",
+    "courses": "KEYWORD_DECIDES MemberCourse is_course_array named_cells parts_of read_course varies_by_member",
     "designs": "DEFAULT_SEED DEFAULT_SIMULATIONS NOTHING Design SampledCell Samples Sampling SamplingMethod Variation is_noise_seed make_design plausible_ranges sampled_cells",
     "distributions": "DISTRIBUTIONS Distribution Steps distribution_fault distribution_syntax",
     "records": "Change Course FreeConstant Optimisation Payoff PayoffTerm Scenario TextChange",
@@ -67,7 +75,7 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "NOTHING", "POINTS_TEXT", "Change", "Course", "Design",
+    "DEFAULT_SEED", "DEFAULT_SIMULATIONS", "DISTRIBUTIONS", "KEYWORD_DECIDES", "NOTHING", "POINTS_TEXT", "Change", "Course", "Design",
     "Distribution", "FreeConstant", "Grid", "Lever", "MemberCourse", "Optimisation", "Payoff", "PayoffTerm",
     "SampledCell", "Samples", "Sampling", "SamplingMethod", "Scenario", "Steps", "Subsets", "TextChange", "Variation", "all_subsets",
     "antithetic_orders", "cell_values", "changed_texts", "constant_cells", "constant_values", "course_fault", "course_text",

@@ -78,6 +78,9 @@ def varies_by_member(value: Any) -> bool:
     return is_course_array(value) and (hasattr(value, "columns") or _MEMBER in getattr(value, "dims", ()))
 
 
+KEYWORD_DECIDES = "its keyword in the model, such as :HOLD BACKWARD:, decides what holds between the times of data; leave out the interpolation"
+
+
 def read_course(model: Model, name: str, value: Any) -> tuple[Change, ...] | MemberCourse:
     """Return the time course of a constant, or of a data variable in each member, from an array, a table or a series.
 
@@ -162,6 +165,8 @@ def _checked(element: Element, name: str, value: Any, where: str) -> xr.DataArra
         wrong = "a time course has numbers over numbers of time; give times as numbers in the model's unit, not as dates or positions"
     elif not array.size:
         wrong = "there are no values; give at least one"
+    elif where == "data" and "interpolation" in array.attrs:
+        wrong = KEYWORD_DECIDES
     elif course not in {"steps", "linear"}:
         wrong = f"the interpolation is {course!r}; choose 'steps' or 'linear'"
     else:

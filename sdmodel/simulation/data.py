@@ -29,7 +29,7 @@ from ..model import (
     takes_model,
     with_points,
 )
-from ..scenario import parts_of, varies_by_member
+from ..scenario import KEYWORD_DECIDES, parts_of, varies_by_member
 
 Data = Mapping[str, Any] | xr.Dataset | pd.DataFrame
 _WHERE = "data"
@@ -110,6 +110,8 @@ def _tables(model: Model, element: Element, points: Element, labels: tuple[str, 
     if array.dtype.kind not in "biuf" or array[TIME].dtype.kind not in "iuf" or np.isinf(array.values).any():
         what = f"'{element.name}' is given something that is not numbers over numbers of time; give finite numbers, NaN for missing"
         raise ScenarioError([Fault(_WHERE, what)])
+    if "interpolation" in array.attrs:
+        raise ScenarioError([Fault(_WHERE, f"'{element.name}': {KEYWORD_DECIDES}")])
     cells = [cell for cell in points_in(model, points) if not labels or cell.labels == labels]
     if not cells:
         what = f"'{element.name}' has no cell [{', '.join(labels)}]; write labels as in the model"

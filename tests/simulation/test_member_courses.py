@@ -113,6 +113,17 @@ def test_data_of_members_is_read_as_the_keyword_says(keyword: str):
     assert "which CUMULATE cannot read" in str(error.value)
 
 
+@pytest.mark.parametrize("members", [{}, {"member": range(2)}], ids=["one course", "a course for each member"])
+def test_the_keyword_of_data_is_not_overridden(members: dict[str, Any]):
+    """An array that says how to interpolate is refused, since the model decides that for data."""
+    model = tiny_model("demand ~~|\nserved = 2*demand ~~|\n")
+    shape = (3, *map(len, members.values()))
+    own = {"time": [0.0, 1, 2], **members}
+    array = xr.DataArray(np.ones(shape), own, tuple(own), attrs={"interpolation": "steps"})
+    with pytest.raises(ScenarioError, match=r"'demand': its keyword in the model.*leave out the interpolation"):
+        simulate(model, data={"demand": array})
+
+
 def test_subscripts_are_matched_by_label():
     """In any order of dimensions and labels; one label may be given alone; what all members share may have subscripts too."""
     values = np.random.default_rng(7).uniform(0, 0.2, (2, 5, COUNT))
