@@ -90,8 +90,17 @@ def test_a_figure_is_drawn_on_given_axes(kind):
         page.draw_without_rendering()
         with pytest.raises(FigureError, match=f"axes: 1 are given for {count} panels; give {count}"):
             plot(np.ravel(axes)[0])
+    finally:
+        plt.close(page)
+
+
+@pytest.mark.wrong_types
+@pytest.mark.parametrize("kind", PLOTS)
+def test_a_figure_is_not_axes(kind):
+    page = plt.figure()
+    try:
         with pytest.raises(FigureError, match="axes: Figure is not matplotlib axes; give those"):
-            plot(page)
+            PLOTS[kind][1](page)
     finally:
         plt.close(page)
 

@@ -333,6 +333,7 @@ IMPOSSIBLE = {
 }
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("case", IMPOSSIBLE)
 def test_impossible_designs_are_refused(case):
     """One fault that says what to do, before anything is sampled."""
