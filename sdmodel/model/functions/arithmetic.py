@@ -77,8 +77,8 @@ def _power_derivatives(base: Expr, exponent: Expr) -> Sequence[Expr]:
 
 
 def _truncate(x: float) -> float:
-    """The whole part of a number, with its sign where it is zero."""
-    return math.copysign(math.trunc(x), x)
+    """The whole part of a number, with its sign where it is zero; an infinite one stays."""
+    return math.copysign(math.trunc(x), x) if math.isfinite(x) else x
 
 
 def _emit_quantum(f: Emitter[R], x: R, quantum: R) -> R:
