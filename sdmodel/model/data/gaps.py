@@ -89,11 +89,13 @@ class _Lacking:
 class _Gaps:
     """The data variables that lack data, and what the value of each equation depends on by the key of its element.
 
-    Both are as far as can be seen; `switches` are the constants by key that it depends on.
+    Both are as far as can be seen; `switches` are the constants by key that it depends on. `readers` are the keys of the elements
+    that depend on each name.
     """
 
     lacking: tuple[_Lacking, ...]
     reads: Mapping[str, tuple[frozenset[str], ...]]
+    readers: Mapping[str, list[str]]
     switches: AbstractSet[str]
 
     @property
@@ -103,14 +105,10 @@ class _Gaps:
 
     def dependents(self, lacking: _Lacking) -> set[str]:
         """The keys of all elements that depend on a data variable without any data, directly or through others."""
-        readers: dict[str, list[str]] = {}
-        for reader, equations in self.reads.items():
-            for name in frozenset().union(*equations):
-                readers.setdefault(name, []).append(reader)
         found: set[str] = set()
         waiting = list(lacking.names)
         while waiting:
-            for reader in readers.get(waiting.pop(), ()):
+            for reader in self.readers.get(waiting.pop(), ()):
                 if reader not in found:
                     found.add(reader)
                     waiting.append(reader)
@@ -132,7 +130,11 @@ def _find_gaps(model: Model, changed: Mapping[str, float]) -> _Gaps:
         for other in model
         if missing and other.key not in missing
     }
-    return _Gaps(lacking, reads, settled.known.keys())
+    readers: dict[str, list[str]] = {}
+    for reader, equations in reads.items():
+        for name in frozenset().union(*equations):
+            readers.setdefault(name, []).append(reader)
+    return _Gaps(lacking, reads, readers, settled.known.keys())
 
 
 def _lacking(model: Model) -> Iterator[_Lacking]:
