@@ -69,21 +69,24 @@ def identifier(name: str) -> str:
     plain = "_".join(name.split())
     if _PLAIN.fullmatch(plain) and key(name) not in _RESERVED:
         return plain
+    return _in_quotes(name)
+
+
+def _in_quotes(name: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def attribute(name: str) -> str:
     """Return a name as an attribute of XMILE needs it where the file declares what has it: as people read it."""
     quoted = len(name) > 1 and name[0] == name[-1] == '"'
-    shown = name.replace("\\", "\\\\").replace('"', '\\"') if quoted else name.replace("\\", "\\\\")
-    return escape(f'"{shown}"' if quoted else shown)
+    return escape(_in_quotes(name) if quoted else name.replace("\\", "\\\\"))
 
 
 def named(name: str) -> str:
     """Return a name as an attribute of XMILE needs it that refers to what has it: in quotes if a sign would split it."""
     if {".", ","}.isdisjoint(name):
         return attribute(name)
-    return escape('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"')
+    return escape(_in_quotes(name))
 
 
 @dataclass(slots=True)
