@@ -159,7 +159,7 @@ class _Work(Generic[_Result]):
             except RuntimeError as cause:
                 if "after shutdown" not in str(
                     cause
-                ):  # that a process has died, or that a script does not guard its work
+                ):  # but that a process has died, or a script does not guard its work
                     raise
                 message = f"the executor takes no more work ({cause}); make another one"
                 raise SimulationError(message) from cause

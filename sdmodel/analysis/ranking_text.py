@@ -56,14 +56,11 @@ def _columns(found: xr.Dataset) -> Iterator[tuple[str, str, Sequence[str]]]:
         bands = _bands(np.where(moved, spread[0], np.nan), np.where(moved, spread[-1], np.nan))
         yield "90 % of members", "", [_band(own[0], own[-1], _LEVEL), *bands]
         yield "first", "", ["", *map(_share, found["ranks_first"].values)]
-    slopes, lever_units = [""] * len(moved), found["lever_units"].values.astype(str)
+    slopes, lever_units = np.full(len(moved), "", dtype=object), found["lever_units"].values.astype(str)
     for unit in {*lever_units}:  # slopes in different units have digits of their own
         alike = lever_units == unit
-        for place, text in zip(
-            np.flatnonzero(alike).tolist(), _signed_alike(found["marginal"].values[alike], ""), strict=True
-        ):
-            slopes[place] = text
-    yield "per unit", units[0], ["", *slopes]
+        slopes[alike] = _signed_alike(found["marginal"].values[alike], missing="")
+    yield "per unit", units[0], ["", *slopes.tolist()]
     for place, (name, unit) in enumerate(zip(outcomes[1:], units[1:], strict=True), start=1):
         cells = zip(_signed_alike(effects[:, place]), moved, strict=True)
         yield name, unit, [_short(baseline[place]), *(cell if one else "" for cell, one in cells)]

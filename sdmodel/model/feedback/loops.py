@@ -154,19 +154,18 @@ def independent_loops(links: Links) -> Iterator[CausalPath]:
                 found.append(tuple(reversed(route)))
     known: set[tuple[str, str]] = set()
     for names in sorted(found, key=len):
+        link = (names[-1], names[0])
         begin = names.index(min(names, key=lambda name: (elements[name].kind != "stock", order[name])))
-        for way in (
-            (*names[begin:], *names[:begin]),
-            (names[-1], names[0]),
-        ):  # the links of the first may never act together
-            if (names[-1], names[0]) not in known:
-                with suppress(LoopError):  # subscripts may part variables, so that no cell is in the loop
-                    way_points = [elements[name].name for name in dict.fromkeys(way)]
-                    (loop,) = causal_paths(links, way_points, closed=True, limit=1)
-                    own = {(key(link.cause), key(link.effect)) for link in loop.links}
-                    if not own <= known:
-                        yield loop
-                        known |= own
+        for way in ((*names[begin:], *names[:begin]), link):  # the links of the first may never act together
+            if link in known:
+                break
+            with suppress(LoopError):  # subscripts may part variables, so that no cell is in the loop
+                way_points = [elements[name].name for name in dict.fromkeys(way)]
+                (loop,) = causal_paths(links, way_points, closed=True, limit=1)
+                own = {(key(step.cause), key(step.effect)) for step in loop.links}
+                if not own <= known:
+                    yield loop
+                    known |= own
 
 
 def _variable_graph(links: Links) -> dict[str, dict[str, None]]:
