@@ -135,6 +135,14 @@ class Names:
         """Add a fault."""
         self.faults.append(Fault(where, what))
 
+    def with_table(self, variable: Variable) -> Variable | None:
+        """Return the variable, or the one that a module's input is connected to in the end, if it has a graphical function."""
+        for _ in self.variables:
+            if not variable.source:
+                break
+            variable = self.variables[variable.source]
+        return variable if variable.tables else None
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -179,6 +187,11 @@ class Scope:
             else (key(self.owner.prefix + own),)
         )
         return next((name for name in found if name in self.names.variables), None)
+
+    def table(self, text: str) -> Variable | None:
+        """Return the variable whose graphical function a name means: that of its source for an input of a module; or None."""
+        found = self.find(text)
+        return None if found is None else self.names.with_table(self.names.variables[found])
 
 
 def read_equation(scope: Scope, node: Node) -> Expr:
@@ -460,8 +473,8 @@ def _call(term: Term, scope: Scope) -> Expr:
     """Translate a call of a graphical function, a macro or a function, whichever has the name."""
     own = name_key(term.text)
     named = scope.find(term.text)
-    if named is not None and scope.names.variables[named].tables:
-        return _read_table(scope.names.variables[named], term, term.parts, scope)
+    if (table := scope.table(term.text)) is not None:
+        return _read_table(table, term, term.parts, scope)
     if own in scope.names.macros:
         arguments = [translate(part, scope) for part in term.parts]
         return scope.names.expand(scope.names.macros[own], arguments, scope, term.outputs)
@@ -481,10 +494,9 @@ def _call(term: Term, scope: Scope) -> Expr:
 def _special(own: str, term: Term, scope: Scope) -> Expr | None:
     """Return a call of a function whose arguments are not all numbers, or that has none; None for other functions."""
     count = len(term.parts)
-    if own == "lookup" and count == 2 and (first := term.parts[0]).kind == "name":  # noqa: PLR2004 - a table and its argument
-        table = scope.find(first.text)
-        if table is not None and scope.names.variables[table].tables:
-            return _read_table(scope.names.variables[table], first, term.parts[1:], scope)
+    first = term.parts[0] if own == "lookup" and count == 2 else term  # noqa: PLR2004 - a table and its argument
+    if first.kind == "name" and (table := scope.table(first.text)) is not None:
+        return _read_table(table, first, term.parts[1:], scope)
     if own == "size" and count == 1:
         return _size(term.parts[0], scope)
     if own in REDUCTIONS and count == 1 and not scope.marks:
@@ -512,9 +524,9 @@ def _function(own: str, term: Term, scope: Scope) -> Expr:
 
 def _argument(term: Term, scope: Scope) -> Expr:
     """Return an argument; a variable that is nothing but a graphical function stands for its table."""
-    found = scope.find(term.text) if term.kind == "name" else None
-    if found is not None and (variable := scope.names.variables[found]).tables and variable.node.find("eqn") is None:
-        return make_reference(found, *_subscripts_of(variable, term, scope))
+    table = scope.table(term.text) if term.kind == "name" else None
+    if table is not None and table.node.find("eqn") is None:
+        return make_reference(table.key, *_subscripts_of(table, term, scope))
     return translate(term, scope)
 
 
