@@ -23,7 +23,7 @@ from ..model import (
 )
 from .functions import row
 from .names import plain_name
-from .translation import Variable
+from .scope import Variable
 from .tree import Node
 
 _TIME_STEP = make_reference("time_step")

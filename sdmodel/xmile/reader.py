@@ -54,20 +54,9 @@ from .extensions import EXCEPT, data_parts, excepted_cells, further_results, is_
 from .functions import UnsupportedError, row
 from .limits import limit_outflows, what_varies
 from .names import name_key, plain_name
+from .scope import Macro, Names, Scope, Variable
 from .syntax import Term, without_comments
-from .translation import (
-    Macro,
-    Names,
-    Scope,
-    Variable,
-    gf_of_cell,
-    is_lookup,
-    read_cells,
-    read_equation,
-    read_gf,
-    table_element,
-    translate,
-)
+from .translation import gf_of_cell, is_lookup, read_cells, read_equation, read_gf, table_element, translate
 from .tree import Node, parse_xml
 
 _METHODS: Mapping[str, Integrator] = {"euler": "euler", "rk2": "rk2", "rk4": "rk4", "rk45": "rk4-auto"}
