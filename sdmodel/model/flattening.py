@@ -10,6 +10,7 @@ from sympy import Expr
 
 from ..errors import Fault, ModelError
 from .algebra import NA, Numbers, OpaqueCall, VensimFunction, make_reference, number, walk
+from .functions.data import AT_TIME
 from .names import display_name, key
 from .records import Element, Model, takes_model
 from .subscripts import TIME, Cell, SubscriptFault, bindings, write_out
@@ -83,6 +84,9 @@ def without_subscripts(model: Model) -> FlatModel:
                     raise ModelError([Fault(equation.place, str(fault))]) from None
                 if any(isinstance(part, OpaqueCall) for part in walk(expression)):
                     raise ModelError([Fault(equation.place, _of_arrays(whole))])
+                if any(isinstance(part, VensimFunction) and part.row is AT_TIME for part in walk(expression)):
+                    what = f"'{element.name}' reads data as :RAW:, which the lookup that takes its place cannot do; use another keyword"
+                    raise ModelError([Fault(equation.place, what)])
                 alone = replace(equation, expression=expression, subscripts=(), exceptions=())
                 elements[key(name)] = replace(element, name=name, equations=(alone,), dimensions=(), hidden=False)
     flat = replace(model, elements=MappingProxyType(elements), subscripts=MappingProxyType({}))
