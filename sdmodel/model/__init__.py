@@ -34,6 +34,7 @@ from .data.gaps import data_gaps, missing_data, without_gaps
 from .data.variables import (
     NO_POINTS,
     NOW,
+    computed_data,
     data_keyword,
     data_reference,
     data_value,
@@ -42,6 +43,7 @@ from .data.variables import (
     points_in,
     points_name,
     with_points,
+    without_reading,
 )
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
@@ -217,6 +219,7 @@ __all__ = [
     "cell_name",
     "cells_in",
     "check_units",
+    "computed_data",
     "count_cells",
     "counts_labels",
     "data_as_lookups",
@@ -292,5 +295,6 @@ __all__ = [
     "with_points",
     "with_slices",
     "without_gaps",
+    "without_reading",
     "without_subscripts",
 ]  # fmt: skip

@@ -8,7 +8,6 @@ written once per cell.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -38,19 +37,23 @@ from ..model import (
     power,
     unclaimed_ranges,
 )
+from .extensions import file_function
 from .functions import (
     BUILTINS,
     CONSTANTS,
     REDUCTIONS,
     ROWS,
+    SETTINGS,
     TIMES,
     UnsupportedError,
+    cure_of,
     look_up,
     modulo,
     quotient,
     row,
     unknown_builtin,
 )
+from .names import label_of, name_key, plain_name
 from .syntax import SyntaxProblemError, Term, parse_expression
 from .tree import Node
 
@@ -58,9 +61,6 @@ _MOST_PARTS = 1_000_000
 """Maximum number of parts of all expressions: an argument is repeated wherever a macro uses it."""
 _MOST_CELLS = 20_000
 """Maximum number of cells of an equation that is written once per cell."""
-_ESCAPE = re.compile(r"\\(.)")
-_ESCAPED = {"n": " ", "t": " "}
-"""What the letters after a backslash mean; another character means itself."""
 
 
 class CellsNeededError(Exception):
@@ -73,48 +73,6 @@ class CellOutsideError(Exception):
 
 class LooseArrayError(UnsupportedError):
     """A whole array where a number is needed."""
-
-
-def plain_name(text: str) -> str:
-    r"""Return a name as people read it: without quotes, on one line; XMILE writes a line break as `\n`."""
-    text = text.strip()
-    bare = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
-    bare = _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), bare)
-    shown = " ".join(bare.split())
-    return shown if " " in shown else shown.replace("_", " ").strip() or shown
-
-
-def name_key(text: str) -> str:
-    """Return the form of a name in which two spellings are equal; parts of a qualified name may be in quotes."""
-    return key(".".join(plain_name(part) for part in split_qualified(text)))
-
-
-def split_qualified(text: str) -> list[str]:
-    """Split a qualified name at its periods, except those in quotes."""
-    return split_names(text, ".")
-
-
-def split_names(text: str, separator: str) -> list[str]:
-    """Split names at a sign, except where it is in quotes."""
-    parts, quoted, escaped = [""], False, False
-    for sign in text:
-        quoted ^= sign == '"' and not escaped
-        escaped = sign == "\\" and not escaped
-        if sign == separator and not quoted:
-            parts.append("")
-        else:
-            parts[-1] += sign
-    return parts
-
-
-CLASH = " label"
-"""What is added to a label that is the name of a variable too."""
-
-
-def label_of(subscript: Subscript, name: str) -> str | None:
-    """Return the key of a label by its key in the file, with or without its dimension before it, or None."""
-    bare = name.removeprefix(f"{key(subscript.name)}.")
-    return next((own for own in (bare, key(bare + CLASH)) if own in subscript.positions), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +95,8 @@ class Variable:
     tables: list[Gf] = field(default_factory=list)
     source: str = ""
     """The key of the variable that a module's input is connected to."""
+    is_result: bool = False
+    """Whether the call of a macro defines it."""
 
     @property
     def key(self) -> str:
@@ -156,13 +116,17 @@ class Macro:
 
 @dataclass(slots=True)
 class Names:
-    """What all equations of a file share: what it declares, and what is collected while they are read."""
+    """What all equations of a file share: what it declares, and what is collected while they are read.
+
+    `results` are the variables that calls of macros define besides their value, by key.
+    """
 
     variables: dict[str, Variable]
     subscripts: dict[str, Subscript]
     macros: Mapping[str, Macro]
-    expand: Callable[[Macro, Sequence[Expr], Scope], Expr]
+    expand: Callable[[Macro, Sequence[Expr], Scope, Sequence[Term]], Expr]
     added: list[Element] = field(default_factory=list)
+    results: dict[str, Element] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     parts: int = 0
     calls: int = 0
@@ -220,6 +184,10 @@ class Scope:
 def read_equation(scope: Scope, node: Node) -> Expr:
     """Return the expression in a node's text; what cannot be read is a fault and counts as zero."""
     scope = replace(scope, node=node)
+    if function := file_function(node.text):
+        what = f"{function} reads a file, which a model in XMILE does not do here; open the .mdl file that it was made from"
+        scope.names.fault(node.place_at(0), f"'{scope.owner.name}': {what}")
+        return S.Zero
     try:
         return translate(parse_expression(node.text), scope)
     except SyntaxProblemError as problem:
@@ -314,6 +282,8 @@ def _if(term: Term, scope: Scope) -> Expr:
 def _name(term: Term, scope: Scope) -> Expr:
     """Return a reference to a variable, or what another name stands for."""
     own = name_key(term.text)
+    if scope.own is not None and own.endswith("$"):  # Vensim's mark of a variable outside of the macro
+        return _name(replace(term, text=term.text.removesuffix("$")), replace(scope, own=None))
     if scope.own is not None and own in scope.own:
         if term.subscripts:
             message = f"'{plain_name(term.text)}' has no subscripts in a macro; leave them out"
@@ -337,8 +307,8 @@ def _other_name(term: Term, own: str, scope: Scope) -> Expr:
         return make_reference(scope.owner.key, *scope.subscripts)
     if own in TIMES:
         return TIMES[own]
-    if own in CONSTANTS:
-        return CONSTANTS[own]
+    if own in CONSTANTS or own in SETTINGS:
+        return {**SETTINGS, **CONSTANTS}[own]
     ranges = scope.names.subscripts
     if own in ranges:
         return _position(own, scope)
@@ -346,6 +316,9 @@ def _other_name(term: Term, own: str, scope: Scope) -> Expr:
     if dimension in ranges and (label := label_of(ranges[dimension], own)) is not None:
         return number(ranges[dimension].positions[label] + 1)
     shown = plain_name(term.text)
+    if (cure := cure_of(own)) is not None:
+        message = f"{shown.upper()} is not supported; {cure}"
+        raise UnsupportedError(message)
     variables = [variable.name for variable in scope.names.variables.values()]
     if own in BUILTINS or own in ROWS:
         message = f"{shown.upper()} is a function; give it its arguments in parentheses"
@@ -380,6 +353,8 @@ def _subscripts_of(variable: Variable, term: Term, scope: Scope) -> list[str]:
     given, dimensions = term.subscripts, variable.dimensions
     if given is None:
         return [_implied(place, dimension, variable, scope) for place, dimension in enumerate(dimensions)]
+    if len(given) > len(dimensions):
+        _refuse_slats(term, scope)
     if len(given) != len(dimensions):
         message = f"'{variable.name}' has {format_count(len(dimensions), 'dimension')} but {format_count(len(given), 'subscript')} here; write {len(dimensions)}"
         raise UnsupportedError(message)
@@ -434,6 +409,10 @@ def _dimension_subscript(name: str, own: Subscript, scope: Scope) -> str:
     bound = scope.bound.get(name)
     if bound is None and scope.marks:
         return f"{name}{MARK}"
+    if bound is None and any(
+        mapping.target in scope.bound for mapping in scope.names.subscripts[name].mappings
+    ):  # as Vensim's export has them
+        return name
     if bound is None:
         message = (
             f"the dimension '{scope.names.subscripts[name].name}' is not one of '{scope.owner.name}'; add it there"
@@ -484,7 +463,11 @@ def _call(term: Term, scope: Scope) -> Expr:
     if named is not None and scope.names.variables[named].tables:
         return _read_table(scope.names.variables[named], term, term.parts, scope)
     if own in scope.names.macros:
-        return scope.names.expand(scope.names.macros[own], [translate(part, scope) for part in term.parts], scope)
+        arguments = [translate(part, scope) for part in term.parts]
+        return scope.names.expand(scope.names.macros[own], arguments, scope, term.outputs)
+    if term.outputs:
+        message = "only a call of a macro has results after a colon; delete them"
+        raise UnsupportedError(message)
     if (found := _special(own, term, scope)) is not None:
         return found
     if own in BUILTINS or own in ROWS:
@@ -508,6 +491,10 @@ def _special(own: str, term: Term, scope: Scope) -> Expr | None:
         return _reduction(REDUCTIONS[own], own, term.parts[0], scope)
     if own in ("min", "max") and count > 1:
         return _extreme(own, term.parts, scope)
+    if own in _JOINS and count > 1:
+        return _JOINS[own](*(_reduced(own, part, scope) for part in term.parts))
+    if own == "allocate" and count == _ALLOCATE:
+        return _allocate(term.parts, scope)
     return {**TIMES, **CONSTANTS}.get(own) if not count else None
 
 
@@ -592,12 +579,22 @@ def _reduction(name: str, own: str, term: Term, scope: Scope) -> Expr:
     inner = translate(term, replace(scope, marks=True))
     marks = unclaimed_ranges(inner)
     if not marks:
+        if own != "sum":
+            _refuse_slats(term, scope)
         if own == "mean" or is_reduction(inner) or not inner.args:
             return inner
         message = f"{own.upper()} with one argument is for an array; name one"
         raise UnsupportedError(message)
     whole = row(name, inner)
     return divide(whole, _count(mark.removesuffix(MARK) for mark in marks)) if own == "mean" else whole
+
+
+def _refuse_slats(term: Term, scope: Scope) -> None:
+    """Refuse what is on the parts of a conveyor, of which only the whole content is kept."""
+    found = scope.find(term.text) if term.kind == "name" else None
+    if found is not None and scope.names.variables[found].node.find("conveyor") is not None:
+        message = f"what is on each part of the conveyor '{scope.names.variables[found].name}' is not kept; use its whole content by its name"
+        raise UnsupportedError(message)
 
 
 def _count(dimensions: Iterable[str]) -> Expr:
@@ -616,6 +613,8 @@ def _size(term: Term, scope: Scope) -> Expr:
         raise UnsupportedError(message)
     dimensions = scope.names.variables[found].dimensions
     if term.subscripts is None:
+        if not dimensions:
+            _refuse_slats(term, scope)
         return _count(dimensions)
     pairs = zip(term.subscripts, dimensions, strict=False)
     return _count(
@@ -625,16 +624,53 @@ def _size(term: Term, scope: Scope) -> Expr:
 
 def _extreme(own: str, parts: Sequence[Term], scope: Scope) -> Expr:
     """Return the smallest or largest of several numbers and arrays."""
-    values = []
-    for part in parts:
-        try:
-            values.append(translate(part, scope))
-        except LooseArrayError:
-            values.append(_reduction(REDUCTIONS[own], own, part, scope))
-    whole, *rest = values
+    whole, *rest = (_reduced(own, part, scope) for part in parts)
     for value in rest:
         whole = row(own.upper(), whole, value)
     return whole
+
+
+def _reduced(own: str, part: Term, scope: Scope) -> Expr:
+    """Return an argument of a function over numbers and arrays; an array is reduced first."""
+    try:
+        return translate(part, scope)
+    except LooseArrayError:
+        return _reduction(REDUCTIONS[own], own, part, scope)
+
+
+def _average(*values: Expr) -> Expr:
+    return divide(add(*values), number(len(values)))
+
+
+def _allocate(parts: Sequence[Term], scope: Scope) -> Expr:
+    """Return Vensim's ALLOCATE BY PRIORITY, whose arguments converters give in another order, with the whole dimension as `D.*`."""
+    supply, over, *arrays, width = parts
+    dimension = name_key(over.text)
+    if scope.bound.get(dimension) not in scope.names.subscripts:
+        message = f"ALLOCATE gives a value to each cell of '{plain_name(over.text)}'; use it alone in an array of that dimension"
+        raise UnsupportedError(message)
+    asked, priority = (translate(_of_whole(part, dimension), scope) for part in arrays)
+    values = [translate(part, scope) for part in (supply, width)]
+    return row("ALLOCATE BY PRIORITY", asked, priority, _count([dimension]), values[1], values[0])
+
+
+def _of_whole(term: Term, dimension: str) -> Term:
+    """Return a reference with the name of a dimension in place of `*` over it."""
+    subscripts = (
+        None
+        if term.subscripts is None
+        else tuple(
+            part.parts[0] if part.kind == "all" and part.parts and name_key(part.parts[0].text) == dimension else part
+            for part in term.subscripts
+        )
+    )
+    return replace(term, subscripts=subscripts)
+
+
+_ALLOCATE = 5
+"""Number of arguments of ALLOCATE."""
+_JOINS: Mapping[str, Callable[..., Expr]] = {"sum": add, "mean": _average, "prod": multiply}
+"""What a function over numbers makes of several."""
 
 
 _TERMS: Mapping[str, Callable[[Term, Scope], Expr]] = {

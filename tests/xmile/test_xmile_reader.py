@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 
 from sdmodel.errors import ModelError
 from sdmodel.model import Model
 from sdmodel.simulation import simulate
+from sdmodel.testing import build_xmile
 from sdmodel.xmile import read_xmile
-
-SPECS = '<sim_specs method="Euler" time_units="Months"><start>1</start><stop>5</stop><dt>1</dt></sim_specs>'
-
-
-def build_xmile(
-    variables: str, *, specs: str = SPECS, rest: str = "", dimensions: Mapping[str, str | int] | None = None
-) -> str:
-    """Return a file with these variables; a dimension has its labels as letters, or a number of them."""
-    dims = "".join(
-        f'<dim name="{name}" size="{labels}"/>'
-        if isinstance(labels, int)
-        else f'<dim name="{name}">{"".join(f"<elem name={label!r}/>" for label in labels)}</dim>'
-        for name, labels in (dimensions or {}).items()
-    )
-    return (
-        '<?xml version="1.0" encoding="utf-8"?>\n'
-        '<xmile version="1.0" xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">\n'
-        f"{specs}<dimensions>{dims}</dimensions>\n<model><variables>{variables}</variables></model>\n{rest}</xmile>"
-    )
 
 
 def read_text(text: str) -> Model:
