@@ -12,6 +12,7 @@ import sdmodel as sd
 from sdmodel.errors import ModelError
 from sdmodel.numerals import number_cure
 from sdmodel.testing import model_text
+from sdmodel.vensim import read_data
 
 CURES = {
     "12%": "write 0.12",
@@ -175,3 +176,36 @@ def test_times_that_a_series_repeats_are_noted(workbook):
     book.save(workbook / "t.xlsx")
     with pytest.warns(sd.RunWarning, match=r"cell A4 repeats the time 1, and its value counts; write each time once"):
         sd.simulate(read(workbook, "x := GET XLS DATA('t.xlsx', 'Data', 'A', 'B2')"))
+
+
+SERIES = {
+    "Time;x\n2000;1,5\n": "1:1: the columns are separated by semicolons; save the table with commas, and with points in numbers",
+    "Year,x\n2000,1\n2001,2\n": "1:1: the first heading of the table is 'Year'; write Time there",
+    "Time,x\n2000,12%\n": "2:1: '12%' is not a number; write 0.12",
+    "Time,x\n2000,#N/A\n": "2:1: '#N/A' is not a number; that is an error value; correct its formula, or leave it empty",
+    "Time,y[a,b]\n2000,1,2\n": "1:1: the bracket in 'y[a' is not closed; put a name with commas in quotes",
+    "Time,x,X\n2000,1,2\n": "1:1: 'x' is the heading of several columns; delete all but one",
+    "x\n2000 1\n2001 1,5\n": "3:1: '1,5' has a comma; write it with a point",
+    "PK\x03\x04": "this is a workbook or another package, not text; save what it has as .csv",
+}
+
+
+@pytest.mark.parametrize("text", SERIES, ids=range(len(SERIES)))
+def test_an_odd_file_of_series_has_a_cure(tmp_path, text):
+    """A decimal comma in a list was its whole part, and names with commas were two."""
+    path = tmp_path / "d.csv"
+    path.write_bytes(text.encode("latin-1") + (b"\0" if text.startswith("PK") else b""))
+    with pytest.raises(sd.ObservationError) as caught:
+        read_data(path)
+    assert SERIES[text] in str(caught.value.faults[0])
+
+
+@pytest.mark.parametrize("title", ["My data,,\n\n", "# a comment\n"])
+def test_titles_above_a_table_are_no_series(tmp_path, title):
+    """The heading is the line that begins with Time; lines keep their numbers."""
+    path = tmp_path / "d.csv"
+    path.write_text(f"{title}Time,x\n2000,1\n2001,?\n", "utf-8")
+    with pytest.raises(sd.ObservationError, match=f"d.csv:{title.count(chr(10)) + 3}:1: '.' is not a number"):
+        read_data(path)
+    path.write_text(f"{title}Time,x\n2000,1\n", "utf-8")
+    assert {name: own.values.tolist() for name, own in read_data(path).items()} == {"x": [1]}
