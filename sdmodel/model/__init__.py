@@ -110,6 +110,7 @@ from .subscripts import (
 from .text import equation_source, equation_text, number_text, quote_name, table_text
 
 if TYPE_CHECKING:  # the names of the table below, for type checkers
+    from .data.lookups import data_as_lookups
     from .diagram.layout import lay_out
     from .diagram.views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
     from .feedback.links import Link, Links, find_links
@@ -118,6 +119,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .units.checking import UnitMismatch, UnitReport, check_units, formula_units
 
 _NAMES = {
+    "data.lookups": "data_as_lookups",
     "diagram.layout": "lay_out",
     "diagram.views": "Arrow Colour Lettering Shape Sketch View Word WordKind",
     "feedback.links": "Link Links find_links",
@@ -220,6 +222,7 @@ __all__ = [
     "computed_data",
     "count_cells",
     "counts_labels",
+    "data_as_lookups",
     "data_gaps",
     "data_keyword",
     "data_reference",

@@ -138,7 +138,8 @@ class Access:
                 found = self.find(str(Path(name).with_name(newer)))
                 self._instead[found] = name
                 return found
-            close = nearest(path.name, beside)
+            kind = path.suffix.lower()[:4]  # .xls, .xlsx and .xlsm are of one kind
+            close = nearest(path.name, [own for own in beside if Path(own).suffix.lower()[:4] == kind])
             cure = f"did you mean '{close}'?" if close else "put it beside the model"
             message = f"there is no such file; {cure}"
             raise TableProblemError(message)
