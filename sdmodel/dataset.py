@@ -88,23 +88,26 @@ def make_run(
     *,
     dims: Mapping[str, Any] | None = None,
     attributes: Mapping[str, Any] | None = None,
+    alike: Hashable = None,
 ) -> xr.Dataset:
     """Make the dataset of a run from `values` by element key, shape (time, labels of each dimension, members).
 
     Constants have no time axis. `dims` are the member dimensions with their coordinates. A value without them holds for all
-    members; a constant keeps only those along which it varies. Raises DatasetError if a member dimension has the name of
+    members; a constant keeps only those along which it varies. Single runs of a model that are `alike` have the same variables,
+    as arrays of floats: those with the same times are checked once. Raises DatasetError if a member dimension has the name of
     something else in the run.
     """
-    frames = _FRAMES.setdefault(model, {})
     times = np.asarray(times, dtype=float)
-    frame_of = (times.tobytes(), *values)
     created = _provenance(model, values) | dict(attributes or {})
-    found = frames[frame_of].fill(values, created) if not dims and frame_of in frames else None
-    if found is None:
-        found = _make_run(model, times, values, dims or {}).assign_attrs(created)
-        if not dims:
-            frames.pop(next(iter(frames)), None) if len(frames) >= _MOST_FRAMES else None
-            frames |= _frame_of(found, {model.identifiers[name]: name for name in values}, frame_of)
+    if dims or alike is None:
+        return _make_run(model, times, values, dims or {}).assign_attrs(created)
+    frames = _FRAMES.setdefault(model, {})
+    kind = (times.tobytes(), alike)
+    if frame := frames.get(kind):
+        return frame.fill(values, created)
+    found = _make_run(model, times, values, {}).assign_attrs(created)
+    frames.pop(next(iter(frames)), None) if len(frames) >= _MOST_FRAMES else None
+    frames |= _frame_of(found, {model.identifiers[name]: name for name in values}, kind)
     return found
 
 
@@ -145,7 +148,6 @@ def _make_run(
 
 
 _SLOTS = ("_attrs", "_data", "_dims", "_encoding")
-_DOUBLE = np.dtype(np.float64)
 _MOST_FRAMES = 4
 
 
@@ -153,25 +155,22 @@ _MOST_FRAMES = 4
 class _Frame:
     """The dataset of a single run without its values: checked once, and filled for each run of the model with these times.
 
-    `variables` are the name, key, dimensions, shape and attributes of each variable, `coordinates` all others.
+    `variables` are the name, key, dimensions and attributes of each variable, `coordinates` all others.
     To make and check hundreds of variables takes many times as long as the run; xarray has no public way around it.
     """
 
-    variables: tuple[tuple[str, str, tuple[Hashable, ...], tuple[int, ...], dict[Any, Any]], ...]
+    variables: tuple[tuple[str, str, tuple[Hashable, ...], dict[Any, Any]], ...]
     coordinates: Mapping[str, xr.Variable]
     dims: Mapping[Hashable, int]
     indexes: Mapping[Hashable, Any]
 
-    def fill(self, values: Mapping[str, Any], attributes: dict[str, Any]) -> xr.Dataset | None:
-        """Return the dataset with values, or None if they have other shapes."""
+    def fill(self, values: Mapping[str, Any], attributes: dict[str, Any]) -> xr.Dataset:
+        """Return the dataset with values."""
         made: dict[Any, xr.Variable] = {}
         new = object.__new__
-        for name, element, dims, shape, own in self.variables:
-            array = values[element]
-            if array.__class__ is not np.ndarray or array.shape != shape or array.dtype is not _DOUBLE:
-                return None
+        for name, element, dims, own in self.variables:
             made[name] = variable = new(xr.Variable)  # as `_variable_of`, here without the call
-            variable._dims, variable._data, variable._attrs, variable._encoding = dims, array, own.copy(), None  # noqa: SLF001 - as above
+            variable._dims, variable._data, variable._attrs, variable._encoding = dims, values[element], own.copy(), None  # noqa: SLF001 - as above
         for name, old in self.coordinates.items():
             data = old._data.copy() if isinstance(old._data, np.ndarray) else old._data  # noqa: SLF001 - an index is immutable
             made[name] = _variable_of(type(old), old.dims, data, old.attrs)
@@ -200,7 +199,7 @@ def _frame_of(run: xr.Dataset, keys: Mapping[str, str], of: Any) -> dict[Any, _F
     if not (plain and as_expected and set(coordinates) == set(run.coords) and [*variables] == [*keys, *coordinates]):
         return {}
     own = ((name, key, variables[name]) for name, key in keys.items())
-    entries = tuple((name, key, v.dims, v.shape, dict(v.attrs)) for name, key, v in own)
+    entries = tuple((name, key, v.dims, dict(v.attrs)) for name, key, v in own)
     copies = {name: variable.copy() for name, variable in coordinates.items()}
     return {of: _Frame(entries, copies, dict(run.sizes), dict(run.xindexes))}
 

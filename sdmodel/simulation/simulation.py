@@ -232,7 +232,7 @@ def simulate(
         outcome, times = replace(outcome, values=outcome.values[kept]), times[kept]
     blank_missing(program, outcome.values)
     values = saved.moving.split(outcome.values, inputs.shape) | _constants(program, saved, inputs)
-    run = make_run(model, times, values, dims=inputs.members, attributes=attributes)
+    run = make_run(model, times, values, dims=inputs.members, attributes=attributes, alike=saved)
     for text, kind in ((remarks, RunWarning), (drawn, RunWarning), (not_finite, NotFiniteWarning)):
         if text:
             warnings.warn(text, kind, stacklevel=2)
@@ -257,7 +257,7 @@ def _with_data(
     return with_data(model, common) if common else model, constants, members
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Saved:
     """The elements to save, those that move and the constants, with their cells.
 
@@ -269,8 +269,9 @@ class _Saved:
     given: NDArray[np.int64]
 
 
-_SAVED: WeakKeyDictionary[Program, _Saved] = WeakKeyDictionary()
-"""All elements of a program, which is what most runs save."""
+_SAVED: WeakKeyDictionary[Program, dict[tuple[str, ...] | None, _Saved]] = WeakKeyDictionary()
+"""What the last few runs of a program saved, by the names that were asked for; without names, all elements."""
+_MOST_SAVED = 4
 
 
 @made_once
@@ -280,19 +281,20 @@ def _points(program: Program) -> tuple[Element, ...]:
 
 
 def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved:
-    if save is None and program in _SAVED:
-        return _SAVED[program]
-    points = _points(program) if save is not None else ()  # without them a run cannot be repeated
-    elements = dict.fromkeys(element.key for element in (*saved_elements(model, save), *points))
+    known = _SAVED.setdefault(program, {})
+    names = save if save is None else (save,) if isinstance(save, str) else tuple(map(str, save))
+    if found := known.get(names):
+        return found
+    points = _points(program) if names is not None else ()  # without them a run cannot be repeated
+    elements = dict.fromkeys(element.key for element in (*saved_elements(model, names), *points))
     grids = {name: program.grid(model.elements[name]) for name in elements}
     constants = Grids({name: grid for name, grid in grids.items() if model.elements[name].kind == "constant"})
     moving = Grids({name: grid for name, grid in grids.items() if name not in constants.grids})
     given = constants.rows - program.layout.first_input
     given[constants.undefined] = -1
-    found = _Saved(moving, constants, given)
-    if save is None:
-        _SAVED[program] = found
-    return found
+    known.pop(next(iter(known)), None) if len(known) >= _MOST_SAVED else None
+    known[names] = _Saved(moving, constants, given)
+    return known[names]
 
 
 def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job, timing: Timing) -> dict[str, Any]:
