@@ -55,7 +55,6 @@ from .jobs import (
     changes_in_text,
     check_job_memory,
     check_options,
-    given_values,
     noise_remark,
     remarks_on_settings,
     saved_elements,
@@ -231,7 +230,7 @@ def simulate(
     if kept is not None:
         outcome, times = replace(outcome, values=outcome.values[kept]), times[kept]
     blank_missing(program, outcome.values)
-    values = saved.moving.split(outcome.values, inputs.shape) | _constants(program, saved, inputs)
+    values = saved.moving.split(outcome.values, inputs.shape) | _constants(job, saved, inputs)
     run = make_run(model, times, values, dims=inputs.members, attributes=attributes, alike=saved)
     for text, kind in ((remarks, RunWarning), (drawn, RunWarning), (not_finite, NotFiniteWarning)):
         if text:
@@ -261,7 +260,7 @@ def _with_data(
 class _Saved:
     """The elements to save, those that move and the constants, with their cells.
 
-    `given` are the places of the latter among all constants, -1 for a cell without an equation.
+    `given` are the places of the latter among all constants, any for a cell without an equation.
     """
 
     moving: Grids
@@ -291,7 +290,7 @@ def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved
     constants = Grids({name: grid for name, grid in grids.items() if model.elements[name].kind == "constant"})
     moving = Grids({name: grid for name, grid in grids.items() if name not in constants.grids})
     given = constants.rows - program.layout.first_input
-    given[constants.undefined] = -1
+    given[constants.undefined] = 0
     known.pop(next(iter(known)), None) if len(known) >= _MOST_SAVED else None
     known[names] = _Saved(moving, constants, given)
     return known[names]
@@ -317,6 +316,8 @@ def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job, timing: T
 
 def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:
     """A warning if an integrator with automatic steps cannot meet its tolerances."""
+    if not job.integrator.endswith("-auto"):
+        return []
     missed = np.flatnonzero((outcome.inexact >= 0) & ((outcome.broken < 0) | (outcome.inexact < outcome.broken)))
     if not missed.size:
         return []
@@ -327,10 +328,11 @@ def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:
     return [f"{what}; make TIME STEP smaller, or RELATIVE TOLERANCE and ABSOLUTE TOLERANCE larger"]
 
 
-def _constants(program: Program, saved: _Saved, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
+def _constants(job: Job, saved: _Saved, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
     """The constants of a run, with member dimensions where they vary."""
-    fixed = np.append(given_values(program, inputs.fixed), math.nan)[saved.given]
-    blank_missing(program, fixed)
+    fixed = job.given[saved.given]
+    fixed[saved.constants.undefined] = math.nan
+    blank_missing(job.program, fixed)
     values, first = {}, 0
     for name, grid in saved.constants.grids.items():
         last = first + len(grid.rows)
@@ -342,7 +344,7 @@ def _constants(program: Program, saved: _Saved, inputs: Inputs) -> dict[str, NDA
                 for cell, value in zip(grid.cells, fixed[first:last], strict=True)
             ]
             values[name] = np.array(parts).reshape((*grid.shape, *inputs.shape))
-            blank_missing(program, values[name])
+            blank_missing(job.program, values[name])
         first = last
     return values
 
@@ -426,9 +428,12 @@ def _set_after_end(outcome: Outcome, timing: Timing, ends: NDArray[np.int64], va
 def _describe_not_finite(job: Job, inputs: Inputs, outcome: Outcome) -> str:
     """Describe what is not finite, one line per member; an auxiliary that is not finite for a while harms nothing else."""
     doubtful = blank_after_failure(job, outcome)
-    with np.errstate(invalid="ignore", over="ignore"):
-        if not doubtful.size and not np.isfinite(outcome.values.sum()):
-            doubtful = np.flatnonzero(~np.isfinite(outcome.values).all(axis=(0, 1)))
+    if not doubtful.size and not math.isfinite(
+        np.einsum("ijk->", outcome.values)
+    ):  # the quickest sum, without warnings
+        doubtful = np.flatnonzero(~np.isfinite(outcome.values).all(axis=(0, 1)))
+    if not doubtful.size:
+        return ""
     lines = [_first_failure(job, inputs, outcome, int(member)) for member in doubtful[:MAX_LISTED]]
     if doubtful.size > MAX_LISTED:
         lines.append(f"and {doubtful.size - MAX_LISTED} more of {inputs.count} members are not finite")
